@@ -1,0 +1,1 @@
+"""Caches of what cannot change, or of what the change log says when to drop."""

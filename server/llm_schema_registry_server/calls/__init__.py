@@ -1,0 +1,1 @@
+"""One call, whatever the wire: Call, the pipeline, its guards."""

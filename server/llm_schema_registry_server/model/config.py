@@ -1,0 +1,68 @@
+"""What may be set for the registry, a context or a subject; the narrower wins."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, fields
+
+from .compatibility import CompatibilityLevel, Strictness, WriterModel
+
+
+class Mode(enum.StrEnum):
+    """READWRITE: normal. READONLY: no writes. IMPORT: ids and versions may be given by the caller."""
+
+    READWRITE = "READWRITE"
+    READONLY = "READONLY"
+    IMPORT = "IMPORT"
+
+
+class FormatPolicy(enum.StrEnum):
+    """Whether JSON Schema `format` decides validity: as the dialect says, always, or never."""
+
+    DIALECT = "DIALECT"
+    ASSERT = "ASSERT"
+    IGNORE = "IGNORE"
+
+
+class UndecidedPolicy(enum.StrEnum):
+    """What the gate does with a verdict that could not be proved."""
+
+    REFUSE = "REFUSE"
+    ALLOW = "ALLOW"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings of one scope; None is "not set here"."""
+
+    level: CompatibilityLevel | None = None
+    mode: Mode | None = None
+    strictness: Strictness | None = None
+    writer_model: WriterModel | None = None
+    apply_defaults: bool | None = None
+    format_policy: FormatPolicy | None = None
+    undecided: UndecidedPolicy | None = None
+    default_dialect: str | None = None
+
+    @property
+    def empty(self) -> bool:
+        return all(getattr(self, f.name) is None for f in fields(self))
+
+
+@dataclass(frozen=True, slots=True)
+class EffectiveConfig:
+    """The settings in force for a subject. `sources` names, field by field, the scope that decided."""
+
+    level: CompatibilityLevel
+    mode: Mode
+    strictness: Strictness
+    writer_model: WriterModel
+    apply_defaults: bool
+    format_policy: FormatPolicy
+    undecided: UndecidedPolicy
+    default_dialect: str
+    sources: tuple[tuple[str, str], ...] = ()
+
+
+REGISTRY_SCOPE = "registry"
+"""The scope key of the whole registry; contexts are `context:<name>`, subjects `subject:<qualified name>`."""

@@ -1,0 +1,102 @@
+"""A schema as the registry keeps it: types, fingerprints, references, the stored version."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from .compatibility import ChangeClass, CompatibilityLevel
+from .lifecycle import SchemaState
+from .subject import Subject
+from .version import SemanticVersion
+
+
+class SchemaType(enum.IntEnum):
+    """The language of a schema; numbers are those of the wire."""
+
+    JSON = 1
+    AVRO = 2
+    PROTOBUF = 3
+    THRIFT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprints:
+    """Three SHA-256 digests, 64 lower-case hexadecimal digits each.
+
+    content: the exact bytes. generation: order and annotations kept, white space gone (what can change what a
+    model produces). validation: only what decides validity.
+    """
+
+    content: str
+    generation: str
+    validation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A use of another subject's version under `name` (a $ref URI, an Avro full name, a Protobuf import path)."""
+
+    name: str
+    subject: Subject
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedReference:
+    """A reference pinned at registration to one version for ever."""
+
+    name: str
+    subject: Subject
+    ordinal: int
+    version: SemanticVersion
+    schema_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredContent:
+    """The bytes behind a digest: as sent, in canonical form, and the engine's compiled artifact (may be empty)."""
+
+    content: bytes
+    canonical: bytes
+    artifact: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaVersion:
+    """One version of a subject, without its bytes (those are found by `fingerprints.content`).
+
+    `identity` names distinct content + references (hex SHA-256) and `global_id` is its int32 number.
+    `revision` is the place in the change log of the last change to this version.
+    `options` are the validation options fixed at registration (dialect, format policy ...).
+    `deleted_at` is None while the version is live.
+    """
+
+    schema_id: str
+    global_id: int
+    identity: str
+    subject: Subject
+    ordinal: int
+    version: SemanticVersion
+    schema_type: SchemaType
+    fingerprints: Fingerprints
+    references: tuple[ResolvedReference, ...]
+    size: int
+    level: CompatibilityLevel
+    state: SchemaState
+    change_class: ChangeClass
+    description: str | None
+    tags: tuple[str, ...]
+    metadata: Mapping[str, str]
+    options: Mapping[str, str]
+    created_at: datetime
+    updated_at: datetime
+    created_by: str
+    revision: int
+    deleted_at: datetime | None = None
+
+    @property
+    def live(self) -> bool:
+        return self.deleted_at is None

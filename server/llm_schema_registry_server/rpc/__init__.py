@@ -1,0 +1,1 @@
+"""The handlers of the RPCs: proto messages in, use cases, proto messages out."""

@@ -1,0 +1,1 @@
+"""Where the registry keeps what it knows: one protocol (store.py), several back ends."""

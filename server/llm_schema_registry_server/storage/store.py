@@ -1,0 +1,178 @@
+"""What a back end offers: transactions over subjects, versions, contents, configuration and the change log.
+
+A back end is whatever passes tests/storage/conformance.py. The memory one is the reference: a visible difference from
+it is a bug. All methods raise StorageUnavailable when the back end is away and StorageDamaged when it is broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..model.change import Change
+from ..model.config import Config
+from ..model.lifecycle import SchemaState, Transition
+from ..model.schema import SchemaType, SchemaVersion, StoredContent
+from ..model.subject import Subject
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaFilter:
+    """Which versions `scan_versions` yields; None and empty mean "any".
+
+    `text`: full text over subject, description, tags, metadata values and names (type and field names) of the schema;
+    every word must occur, a word matches the beginning of an indexed word, letter case does not count.
+    `subject_pattern`: `*` stands for any characters, `?` for one; anything else for itself; the whole qualified
+    subject must match. `tags`: all must be present. `metadata`: all pairs must be present. `latest_only`: only the
+    newest live version in ACTIVE or DEPRECATED of each subject.
+    """
+
+    text: str = ""
+    subject_prefix: str = ""
+    subject_pattern: str = ""
+    schema_type: SchemaType | None = None
+    state: SchemaState | None = None
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    include_deleted: bool = False
+    latest_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A slice of a sorted list: skip `offset` rows after the row with key `after` (None: from the start)."""
+
+    limit: int
+    offset: int = 0
+    after: tuple[str, int] | None = None
+
+
+class ReadTx(Protocol):
+    """A consistent view of the store. Versions are sorted by (qualified subject, ordinal) wherever they are listed."""
+
+    async def version(self, schema_id: str) -> SchemaVersion | None:
+        """The version with this id, live or softly deleted."""
+        ...
+
+    async def versions(self, subject: Subject, *, include_deleted: bool = False) -> Sequence[SchemaVersion]:
+        """The subject's versions by ordinal; empty for an unknown subject."""
+        ...
+
+    async def versions_by_global_id(self, global_id: int) -> Sequence[SchemaVersion]:
+        """Every version, live or softly deleted, of one distinct content."""
+        ...
+
+    async def contents(self, digests: Collection[str]) -> Mapping[str, StoredContent]:
+        """The bytes behind content fingerprints; unknown ones are missing from the answer.
+
+        Raises StorageDamaged when the stored bytes do not have their digest.
+        """
+        ...
+
+    async def scan_versions(self, wanted: SchemaFilter, page: Page) -> Sequence[SchemaVersion]:
+        """One page of the versions that pass the filter. With `text`, best match first is NOT promised: order is
+        by (subject, ordinal) so that pages are stable."""
+        ...
+
+    async def count_versions(self, wanted: SchemaFilter) -> int: ...
+
+    async def subjects(
+        self, *, prefix: str = "", include_deleted: bool = False, page: Page
+    ) -> tuple[Sequence[Subject], int]:
+        """One page of the subjects with at least one (live) version whose qualified name starts with `prefix`, sorted
+        by qualified name (code points), and how many there are in all. `page.after` uses (name, 0)."""
+        ...
+
+    async def dependents(self, schema_id: str) -> Sequence[SchemaVersion]:
+        """The versions, live or softly deleted, that reference this one directly."""
+        ...
+
+    async def history(self, schema_id: str) -> Sequence[Transition]:
+        """The recorded transitions of a version, oldest first."""
+        ...
+
+    async def config(self, scope: str) -> Config | None: ...
+
+    async def changes(self, after: int, limit: int) -> Sequence[Change]:
+        """Up to `limit` changes with sequence > `after`, in order. What it returns is final: nothing will ever
+        appear before it."""
+        ...
+
+    async def change_bounds(self) -> tuple[int, int]:
+        """(oldest, newest): resuming after any sequence from `oldest` to `newest` sees everything.
+        (0, 0) for an empty log; `oldest` grows when the log is compacted."""
+        ...
+
+
+class WriteTx(ReadTx, Protocol):
+    """A read view that can also write. Everything becomes visible together, or nothing does."""
+
+    async def lock_subject(self, subject: Subject) -> None:
+        """Until the end of the transaction no other write transaction holds this subject's lock. Called first."""
+        ...
+
+    async def allot_global_id(self, identity: str) -> int:
+        """The number of this identity, the same for ever once it is committed; 1 to 2**31 - 1."""
+        ...
+
+    async def put_content(self, digest: str, content: StoredContent) -> None:
+        """Keep the bytes; does nothing when they are there already."""
+        ...
+
+    async def append_change(self, change: Change) -> int:
+        """Append to the change log; returns the sequence allotted, greater than every earlier one."""
+        ...
+
+    async def insert_version(self, version: SchemaVersion, names: Sequence[str]) -> None:
+        """Add a version; `names` are the schema's own names, for search. Raises ConcurrentUpdate when the schema id,
+        (subject, ordinal) or (subject, semantic version) is taken."""
+        ...
+
+    async def update_version(self, version: SchemaVersion) -> None:
+        """Replace what may change: version, global_id, level, state, change_class, description, tags, metadata,
+        updated_at, revision, deleted_at."""
+        ...
+
+    async def remove_version(self, schema_id: str) -> None:
+        """Remove a version for ever, with its history; its ordinal is never used again. Contents that no version
+        uses any more go too."""
+        ...
+
+    async def next_ordinal(self, subject: Subject) -> int:
+        """One more than the highest ordinal the subject ever had."""
+        ...
+
+    async def record_transition(self, transition: Transition) -> None: ...
+
+    async def set_config(self, scope: str, config: Config | None) -> None:
+        """Store the settings of a scope; None removes them."""
+        ...
+
+
+class Store(Protocol):
+    """A back end. `open` before use, `close` after; both may be called once."""
+
+    @property
+    def registry_id(self) -> str:
+        """Eight hexadecimal digits that name this registry for ever; part of every revision token."""
+        ...
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    def read(self) -> AbstractAsyncContextManager[ReadTx]: ...
+
+    def write(self) -> AbstractAsyncContextManager[WriteTx]:
+        """A transaction: committed durably when the block ends, undone when it raises or is cancelled."""
+        ...
+
+    async def wait_for_change(self, after: int, timeout: float) -> None:
+        """Return when a change with sequence > `after` has been committed, or after `timeout` seconds."""
+        ...
+
+    async def ping(self) -> Mapping[str, str]:
+        """Facts for the health report (sizes, versions); raises when the store cannot answer."""
+        ...

@@ -1,0 +1,1 @@
+"""Sockets: gRPC (two engines), HTTP, TLS, status mapping, operations endpoints."""

@@ -1,39 +1,39 @@
 """Every failure a caller can see, as an exception that knows its code, its reason and its facts. Pure.
 
-    RegistryError
-    ├── InvalidRequest            INVALID_ARGUMENT     a field of the request is wrong
-    │   ├── InvalidSubject
-    │   ├── InvalidVersion
-    │   ├── InvalidSchema         carries SchemaIssue values with positions
-    │   ├── SchemaTooLarge
-    │   ├── ReferenceNotFound
-    │   ├── ReferenceCycle
-    │   ├── RevisionUnknown
-    │   └── PageTokenInvalid
-    ├── UnsupportedSchemaType     UNIMPLEMENTED
-    ├── SubjectNotFound           NOT_FOUND
-    ├── SchemaNotFound            NOT_FOUND
-    ├── VersionNotFound           NOT_FOUND
-    ├── ConfigNotFound            NOT_FOUND
-    ├── IncompatibleSchema        FAILED_PRECONDITION  carries the CompatibilityReport
-    ├── TransitionRefused         FAILED_PRECONDITION
-    ├── VersionNotGreater         FAILED_PRECONDITION
-    ├── LevelMismatch             FAILED_PRECONDITION
-    ├── SubjectReadOnly           FAILED_PRECONDITION
-    ├── SchemaTypeMismatch        FAILED_PRECONDITION
-    ├── HasDependents             FAILED_PRECONDITION
-    ├── NotSoftDeleted            FAILED_PRECONDITION
-    ├── RevisionCompacted         OUT_OF_RANGE         says where to start again
-    ├── ConcurrentUpdate          ABORTED              safe to retry
-    ├── SubscriberTooSlow         ABORTED              says where to resume
-    ├── LimitExceeded             RESOURCE_EXHAUSTED
-    ├── DeadlineExceeded          DEADLINE_EXCEEDED
-    ├── PermissionDenied          PERMISSION_DENIED
-    ├── Unauthenticated           UNAUTHENTICATED
-    ├── Unavailable               UNAVAILABLE
-    │   ├── ShuttingDown          says where a stream resumes
-    │   └── StorageUnavailable
-    └── StorageDamaged            DATA_LOSS
+RegistryError
+├── InvalidRequest            INVALID_ARGUMENT     a field of the request is wrong
+│   ├── InvalidSubject
+│   ├── InvalidVersion
+│   ├── InvalidSchema         carries SchemaIssue values with positions
+│   ├── SchemaTooLarge
+│   ├── ReferenceNotFound
+│   ├── ReferenceCycle
+│   ├── RevisionUnknown
+│   └── PageTokenInvalid
+├── UnsupportedSchemaType     UNIMPLEMENTED
+├── SubjectNotFound           NOT_FOUND
+├── SchemaNotFound            NOT_FOUND
+├── VersionNotFound           NOT_FOUND
+├── ConfigNotFound            NOT_FOUND
+├── IncompatibleSchema        FAILED_PRECONDITION  carries the CompatibilityReport
+├── TransitionRefused         FAILED_PRECONDITION
+├── VersionNotGreater         FAILED_PRECONDITION
+├── LevelMismatch             FAILED_PRECONDITION
+├── SubjectReadOnly           FAILED_PRECONDITION
+├── SchemaTypeMismatch        FAILED_PRECONDITION
+├── HasDependents             FAILED_PRECONDITION
+├── NotSoftDeleted            FAILED_PRECONDITION
+├── RevisionCompacted         OUT_OF_RANGE         says where to start again
+├── ConcurrentUpdate          ABORTED              safe to retry
+├── SubscriberTooSlow         ABORTED              says where to resume
+├── LimitExceeded             RESOURCE_EXHAUSTED
+├── DeadlineExceeded          DEADLINE_EXCEEDED
+├── PermissionDenied          PERMISSION_DENIED
+├── Unauthenticated           UNAUTHENTICATED
+├── Unavailable               UNAVAILABLE
+│   ├── ShuttingDown          says where a stream resumes
+│   └── StorageUnavailable
+└── StorageDamaged            DATA_LOSS
 """
 
 from __future__ import annotations
@@ -235,7 +235,9 @@ class IncompatibleSchema(RegistryError):
 
     def __init__(self, subject: str, level: str, summary: str, report: object) -> None:
         super().__init__(
-            f"schema is not {level} compatible with subject {subject!r}: {summary}", subject=subject, level=level
+            f"schema is not {level} compatible with subject {subject!r}: {summary}",
+            subject=subject,
+            level=level,
         )
         self.report = report
 

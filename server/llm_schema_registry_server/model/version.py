@@ -60,7 +60,7 @@ class SemanticVersion:
         return isinstance(other, SemanticVersion) and self._key() == other._key()
 
     def __lt__(self, other: SemanticVersion) -> bool:
-        return self._key() < other._key()  # type: ignore[operator]  # the tuples have one shape
+        return self._key() < other._key()
 
     def __hash__(self) -> int:
         return hash(self._key())
@@ -112,9 +112,7 @@ class Range:
     high: SemanticVersion | None
 
     def holds(self, version: SemanticVersion) -> bool:
-        return (
-            not version.prerelease and self.low <= version and (self.high is None or version < self.high)
-        )
+        return not version.prerelease and self.low <= version and (self.high is None or version < self.high)
 
     def __str__(self) -> str:
         return self.text
@@ -148,12 +146,14 @@ def _range(text: str, body: str, kind: str, field: str) -> Range:
     match = _PARTIAL.fullmatch(body)
     if match is None:
         raise InvalidVersion(
-            field, f"{text!r} is not latest, an ordinal, a semantic version or a range such as ^1.2, ~1.2 or 1.x"
+            field,
+            f"{text!r} is not latest, an ordinal, a semantic version or a range such as ^1.2, ~1.2 or 1.x",
         )
     parts = [int(p) for p in match.groups() if p is not None and p.isdigit()]
     if match[2] is not None and not match[2].isdigit() and match[3] is not None and match[3].isdigit():
         raise InvalidVersion(field, f"{text!r}: a number cannot follow a wildcard")
-    low = SemanticVersion(*(parts + [0, 0, 0])[:3])
+    major, minor, patch = (*parts, 0, 0, 0)[:3]
+    low = SemanticVersion(major, minor, patch)
     if kind == "^" and low.major == 0 and len(parts) > 1:
         high = low.next_minor() if low.minor or len(parts) == 2 else low.next_patch()
     elif kind == "^" or len(parts) == 1:

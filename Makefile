@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 export PYTHONPATH := server:clients/python
 
 .DEFAULT_GOAL := help
-.PHONY: help test check lock clean
+.PHONY: help test check proto lock clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ check: $(READY) ## ruff, mypy --strict, import contracts, tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
+
+proto: $(READY) ## Generate the SDK's stubs from protos/
+	$(BIN)/python protos/generate.py
 
 lock: $(READY) ## Resolve the dependencies anew into requirements.lock
 	$(BIN)/python -m pip install --quiet uv

@@ -1,0 +1,52 @@
+"""Settings come from a file and from variables; a name that nobody knows is refused and named."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from llm_schema_registry_server.settings import SettingsError, load
+
+
+def test_the_defaults_need_nothing() -> None:
+    assert load(environ={}).grpc.port == 9090
+
+
+def test_a_variable_wins_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "registry.toml"
+    file.write_text("[grpc]\nport = 1\n[http]\nport = 2\n")
+
+    settings = load(file, {"SCHEMA_REGISTRY_GRPC__PORT": "3"})
+
+    assert (settings.grpc.port, settings.http.port) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    "name", ["SCHEMA_REGISTRY_GRCP", "SCHEMA_REGISTRY_GRPC__PRT", "SCHEMA_REGISTRY_PORT"]
+)
+def test_an_unknown_variable_is_refused_by_name(name: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        load(environ={name: "1"})
+
+
+def test_an_unknown_name_in_the_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "registry.toml"
+    file.write_text("[storage]\npaht = 'x'\n")
+
+    with pytest.raises(SettingsError, match=r"storage\.paht"):
+        load(file, {})
+
+
+def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"absent\.toml"):
+        load(tmp_path / "absent.toml", {})
+
+
+def test_a_wrong_value_is_refused_with_its_variable() -> None:
+    with pytest.raises(SettingsError, match="SCHEMA_REGISTRY_GRPC__PORT"):
+        load(environ={"SCHEMA_REGISTRY_GRPC__PORT": "zebra"})
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        load(environ={}).grpc.port = 1  # type: ignore[misc]

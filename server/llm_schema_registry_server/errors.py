@@ -96,11 +96,13 @@ class SchemaIssue:
 class RegistryError(Exception):
     """A failure with a google.rpc code, a machine-readable reason and the facts behind it.
 
-    `metadata` becomes ErrorInfo.metadata; `violations` become BadRequest.field_violations.
+    `metadata` becomes ErrorInfo.metadata; `violations` become BadRequest.field_violations; `details` are further
+    protobuf messages for google.rpc.Status.details (put there by `rpc`, which knows the messages of the API).
     """
 
     code: Code = Code.UNKNOWN
     reason: str = "UNSPECIFIED"
+    details: Sequence[object] = ()
 
     def __init__(
         self, message: str, *, violations: Sequence[FieldViolation] = (), **metadata: str | int | None

@@ -8,14 +8,20 @@ from ..model.schema import Fingerprints
 from ..model.version import FIRST, SemanticVersion
 
 
-def change_class(old: Fingerprints, new: Fingerprints, verdict: Verdict) -> ChangeClass:
+def change_class(
+    old: Fingerprints, new: Fingerprints, verdict: Verdict, *, same_canonical: bool = False
+) -> ChangeClass:
     """What changed between two versions of a subject, given the verdict in the directions its level asks about.
+
+    same_canonical: the canonical forms (keys sorted, annotations kept) are equal, so that only order can differ.
 
     An undecided verdict counts as breaking: what is not proved is not promised. Equal validation fingerprints mean
     that nothing about validity changed; then equal generation fingerprints mean that only white space did.
     """
     if old.generation == new.generation:
         return ChangeClass.NONE
+    if same_canonical:
+        return ChangeClass.ORDER_ONLY
     if old.validation == new.validation:
         return ChangeClass.ANNOTATION_ONLY
     return ChangeClass.COMPATIBLE if verdict is Verdict.YES else ChangeClass.BREAKING

@@ -46,7 +46,7 @@ class SchemaSource:
 class ParsedSchema:
     """What parsing tells about a schema. Small, immutable, picklable.
 
-    canonical: the canonical form, as UTF-8 text.
+    canonical: the canonical form, as UTF-8 text: order of keys taken out, annotations kept.
     artifact: compiled data that the engine wants back in SchemaSource (Protobuf: a FileDescriptorSet); may be empty.
     names: type and field names, for search, without duplicates.
     dependencies: the reference names that the schema really uses.

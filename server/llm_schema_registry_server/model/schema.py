@@ -57,18 +57,20 @@ class ResolvedReference:
 
 @dataclass(frozen=True, slots=True)
 class StoredContent:
-    """The bytes behind a digest: as sent, in canonical form, and the engine's compiled artifact (may be empty)."""
+    """What is kept of one identity (type + content + references): the bytes as sent, their SHA-256 (hexadecimal), the
+    canonical form, and what the engine compiled (may be empty; it depends on the references too)."""
 
     content: bytes
+    digest: str
     canonical: bytes
     artifact: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class SchemaVersion:
-    """One version of a subject, without its bytes (those are found by `fingerprints.content`).
+    """One version of a subject, without its bytes (those are found by `identity`).
 
-    `identity` names distinct content + references (hex SHA-256) and `global_id` is its int32 number.
+    `identity` names distinct type + content + references (hex SHA-256) and `global_id` is its int32 number.
     `revision` is the place in the change log of the last change to this version.
     `options` are the validation options fixed at registration (dialect, format policy ...).
     `deleted_at` is None while the version is live.

@@ -64,8 +64,8 @@ class ReadTx(Protocol):
         """Every version, live or softly deleted, of one distinct content."""
         ...
 
-    async def contents(self, digests: Collection[str]) -> Mapping[str, StoredContent]:
-        """The bytes behind content fingerprints; unknown ones are missing from the answer.
+    async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
+        """What is kept of these identities; unknown ones are missing from the answer.
 
         Raises StorageDamaged when the stored bytes do not have their digest.
         """
@@ -117,8 +117,8 @@ class WriteTx(ReadTx, Protocol):
         """The number of this identity, the same for ever once it is committed; 1 to 2**31 - 1."""
         ...
 
-    async def put_content(self, digest: str, content: StoredContent) -> None:
-        """Keep the bytes; does nothing when they are there already."""
+    async def put_content(self, identity: str, content: StoredContent) -> None:
+        """Keep what belongs to an identity; does nothing when it is there already."""
         ...
 
     async def append_change(self, change: Change) -> int:

@@ -12,3 +12,18 @@ class Principal:
     name: str
     permissions: frozenset[str] = frozenset()
     anonymous: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something, and in which call: both are recorded with what was done."""
+
+    principal: Principal
+    correlation_id: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.principal.name
+
+    def may(self, permission: str) -> bool:
+        return permission in self.principal.permissions

@@ -1,0 +1,91 @@
+"""Puts the comparisons that a level asks for together into one report. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..model.compatibility import (
+    ChangeClass,
+    CompareOptions,
+    Comparison,
+    CompatibilityLevel,
+    CompatibilityReport,
+    Direction,
+    Severity,
+    Verdict,
+    Violation,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The answer to one direction against one version."""
+
+    version: str
+    direction: Direction
+    comparison: Comparison
+
+
+def worst(verdicts: Sequence[Verdict]) -> Verdict:
+    """NO if any is NO, else UNDECIDED if any is UNDECIDED, else YES (also for none)."""
+    if Verdict.NO in verdicts:
+        return Verdict.NO
+    return Verdict.UNDECIDED if Verdict.UNDECIDED in verdicts else Verdict.YES
+
+
+def merge(
+    level: CompatibilityLevel,
+    findings: Sequence[Finding],
+    compared: Sequence[str],
+    *,
+    allow_undecided: bool,
+    options: CompareOptions,
+    change_class: ChangeClass,
+) -> CompatibilityReport:
+    """One report; its violations keep the order of the findings and say which version and direction they are of.
+
+    allow_undecided: whether the subject lets in what could not be decided; the verdict stays UNDECIDED then.
+    """
+    verdict = worst([f.comparison.verdict for f in findings])
+    compatible = verdict is Verdict.YES or (verdict is Verdict.UNDECIDED and allow_undecided)
+    violations = tuple(
+        replace(v, direction=f.direction, compared_version=f.version)
+        for f in findings
+        for v in f.comparison.violations
+    )
+    return CompatibilityReport(
+        compatible=compatible,
+        verdict=verdict,
+        level=level,
+        violations=violations,
+        compared_versions=tuple(compared),
+        message=_message(level, verdict, compatible, violations, compared),
+        change_class=change_class,
+        options=options,
+    )
+
+
+def _message(
+    level: CompatibilityLevel,
+    verdict: Verdict,
+    compatible: bool,
+    violations: Sequence[Violation],
+    compared: Sequence[str],
+) -> str:
+    if level is CompatibilityLevel.NONE:
+        return "level NONE: nothing is checked"
+    if not compared:
+        return "there is no earlier version to compare with"
+    against = compared[0] if len(compared) == 1 else f"{len(compared)} versions"
+    if verdict is Verdict.YES:
+        return f"{level.name} compatible with {against}"
+    if verdict is Verdict.UNDECIDED:
+        first = next((v for v in violations if v.undecided), None)
+        why = f": {first.path or 'root'}: {first.message}" if first else ""
+        way = "allowed by the subject" if compatible else "counts as incompatible"
+        return f"{level.name} compatibility with {against} could not be decided ({way}){why}"
+    errors = [v for v in violations if v.severity is Severity.ERROR and not v.undecided]
+    first = errors[0] if errors else violations[0]
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return f"not {level.name} compatible with {first.compared_version}: {first.path or 'root'}: {first.message}{more}"

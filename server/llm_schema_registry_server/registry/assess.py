@@ -1,0 +1,147 @@
+"""Judges a schema as the next version of a subject: the level's question, the change class, the semantic version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..compatibility.levels import BACKWARD, DEMANDS, counting, versions_to_compare
+from ..compatibility.report import Finding, merge, worst
+from ..compatibility.semver import change_class, check_explicit, next_version
+from ..errors import SchemaTypeMismatch
+from ..formats.engine import ParsedSchema
+from ..model.compatibility import (
+    ChangeClass,
+    CompareOptions,
+    Comparison,
+    CompatibilityLevel,
+    CompatibilityReport,
+    Direction,
+    Verdict,
+)
+from ..model.config import EffectiveConfig, UndecidedPolicy
+from ..model.schema import SchemaVersion
+from ..model.subject import Subject
+from ..model.version import SemanticVersion
+from ..storage.store import Store
+from .library import KnownSchema, Library
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The report, what kind of change it is, and the semantic version that would follow."""
+
+    report: CompatibilityReport
+    change: ChangeClass
+    version: SemanticVersion
+
+
+def draft_version(ordinal: int) -> SemanticVersion:
+    """The placeholder of a version that was never registered; it sorts before every real one."""
+    return SemanticVersion(0, 0, 0, ("draft", str(ordinal)))
+
+
+def last_version(versions: Sequence[SchemaVersion]) -> SemanticVersion | None:
+    """The greatest semantic version that the subject ever gave out, live or softly deleted."""
+    return max((v.version for v in versions if not _is_placeholder(v)), default=None)
+
+
+def _is_placeholder(version: SchemaVersion) -> bool:
+    return version.version == draft_version(version.ordinal)
+
+
+def compare_options(config: EffectiveConfig) -> CompareOptions:
+    return CompareOptions(config.strictness, config.writer_model, config.apply_defaults)
+
+
+class Assessor:
+    """Runs the comparisons that a level asks for. No transaction is held while a schema is compared."""
+
+    def __init__(self, store: Store, library: Library) -> None:
+        self._store, self._library = store, library
+
+    async def assess(
+        self,
+        subject: Subject,
+        schema: KnownSchema,
+        parsed: ParsedSchema,
+        versions: Sequence[SchemaVersion],
+        config: EffectiveConfig,
+        *,
+        level: CompatibilityLevel,
+        wanted: SemanticVersion | None = None,
+        only: SchemaVersion | None = None,
+    ) -> Assessment:
+        """Judge `schema` against the versions of `subject` that count.
+
+        versions: all of the subject's, live and softly deleted. wanted: an explicit semantic version.
+        only: compare with this version and no other.
+        Raises SchemaTypeMismatch, and VersionNotGreater for a wanted version that is too low.
+        """
+        candidates = [only] if only is not None else versions_to_compare(level, versions)
+        newest = only or next(iter(counting(versions)), None)
+        comparable = [v for v in candidates if v.schema_type is schema.schema_type]
+        if len(comparable) < len(candidates):
+            other = next(v for v in candidates if v.schema_type is not schema.schema_type)
+            raise SchemaTypeMismatch(str(subject), schema.schema_type.name, other.schema_type.name)
+
+        options = compare_options(config)
+        demanded = DEMANDS[level].directions
+        async with self._store.read() as tx:
+            known = {v.schema_id: await self._library.known(tx, v) for v in candidates}
+            if newest is not None and newest.schema_id not in known:
+                known[newest.schema_id] = await self._library.known(tx, newest)
+        findings = [
+            Finding(
+                str(version.version),
+                direction,
+                await self.compare(schema, known[version.schema_id], direction, options),
+            )
+            for version in candidates
+            for direction in demanded
+        ]
+        change = await self._change(schema, parsed, newest, known, demanded or BACKWARD, options)
+        report = merge(
+            level,
+            findings,
+            [str(v.version) for v in candidates],
+            allow_undecided=config.undecided is UndecidedPolicy.ALLOW,
+            options=options,
+            change_class=change,
+        )
+        last = last_version(versions)
+        # Nothing live to compare with, but numbers were given out: nothing is promised about those.
+        step = ChangeClass.BREAKING if change is ChangeClass.UNCLASSIFIED else change
+        version = check_explicit(wanted, last, step) if wanted is not None else next_version(last, step)
+        return Assessment(report, change, version)
+
+    async def compare(
+        self, new: KnownSchema, old: KnownSchema, direction: Direction, options: CompareOptions
+    ) -> Comparison:
+        if new.key == old.key:
+            return Comparison(Verdict.YES)
+        reader, writer = (new, old) if direction is Direction.BACKWARD else (old, new)
+        return await self._library.compare(reader, writer, options)
+
+    async def _change(
+        self,
+        schema: KnownSchema,
+        parsed: ParsedSchema,
+        newest: SchemaVersion | None,
+        known: dict[str, KnownSchema],
+        directions: Sequence[Direction],
+        options: CompareOptions,
+    ) -> ChangeClass:
+        if newest is None:
+            return ChangeClass.UNCLASSIFIED
+        if newest.schema_type is not schema.schema_type:
+            return ChangeClass.BREAKING
+        old = known[newest.schema_id]
+        verdicts = [(await self.compare(schema, old, d, options)).verdict for d in directions]
+        async with self._store.read() as tx:
+            canonical = (await self._library.content(tx, newest)).canonical
+        return change_class(
+            newest.fingerprints,
+            parsed.fingerprints,
+            worst(verdicts),
+            same_canonical=canonical == parsed.canonical,
+        )

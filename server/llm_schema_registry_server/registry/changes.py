@@ -1,0 +1,137 @@
+"""The change feed of one instance: one task follows the log for everybody, keeps its newest part, hands it out."""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+from ..errors import ShuttingDown, Unavailable
+from ..model.change import Change, format_revision
+from ..storage.store import Store
+from .audience import Audience, Interest, Subscriber
+
+BATCH = 1000
+POLL_SECONDS = 1.0
+RETRY_SECONDS = 0.5
+
+
+class ChangeFeed:
+    """Reads the log in order, once, and hands each change to `on_change` before any subscriber sees it."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        ring: int,
+        on_change: Callable[[Change], None],
+        on_trouble: Callable[[Unavailable], None],
+    ) -> None:
+        self._store, self._ring_size = store, ring
+        self._on_change, self._on_trouble = on_change, on_trouble
+        self._ring: list[Change] = []  # the newest changes, at most twice the ring's size
+        self._position = 0
+        self._closing = False
+        self._trouble = ""
+        self._task: asyncio.Task[None] | None = None
+        self._audience = Audience()
+
+    @property
+    def position(self) -> int:
+        """The sequence of the newest change that this instance has seen."""
+        return self._position
+
+    @property
+    def trouble(self) -> str:
+        """Why the log cannot be read at the moment; "" while all is well."""
+        return self._trouble
+
+    @property
+    def closing(self) -> bool:
+        return self._closing
+
+    @property
+    def subscribers(self) -> int:
+        return len(self._audience)
+
+    def revision(self, sequence: int) -> str:
+        return format_revision(self._store.registry_id, sequence)
+
+    async def start(self) -> None:
+        """Begin to follow the log from its end."""
+        async with self._store.read() as tx:
+            self._position = (await tx.change_bounds())[1]
+        self._task = asyncio.create_task(self._follow(), name="change feed")
+
+    def close(self) -> None:
+        """End every wait: subscribers end with ShuttingDown and the place to resume from."""
+        self._closing = True
+        for subscriber in self._audience:
+            subscriber.wake()
+
+    async def stop(self) -> None:
+        self.close()
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    @contextmanager
+    def subscribe(self, interest: Interest) -> Iterator[Subscriber]:
+        """A place among the audience for the time of the block."""
+        subscriber = Subscriber(interest)
+        self._audience.add(subscriber)
+        try:
+            yield subscriber
+        finally:
+            self._audience.remove(subscriber)
+
+    async def after(self, sequence: int) -> Sequence[Change]:
+        """The next changes after `sequence` that this instance has seen, in order; empty when there is none yet."""
+        if sequence >= self._position:
+            return ()
+        if self._ring and self._ring[0].sequence <= sequence + 1:
+            start = bisect_right(self._ring, sequence, key=lambda c: c.sequence)
+            return self._ring[start : start + BATCH]
+        seen = self._position
+        async with self._store.read() as tx:
+            return [c for c in await tx.changes(sequence, BATCH) if c.sequence <= seen]
+
+    async def reach(self, sequence: int) -> None:
+        """Wait until this instance has seen the change `sequence`; the caller's deadline bounds it."""
+        with self.subscribe(Interest(frozenset(), frozenset(), frozenset())) as subscriber:
+            subscriber.live = True
+            while self._position < sequence:
+                if self._closing:
+                    raise ShuttingDown()
+                subscriber.pending.clear()
+                await subscriber.wait(None)
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                async with self._store.read() as tx:
+                    changes = await tx.changes(self._position, BATCH)
+                self._trouble = ""
+                if changes:
+                    self._deliver(changes)
+                    await asyncio.sleep(0)  # others' turn
+                else:
+                    await self._store.wait_for_change(self._position, POLL_SECONDS)
+            except Unavailable as error:
+                if not self._trouble:
+                    self._on_trouble(error)
+                self._trouble = error.message
+                await asyncio.sleep(RETRY_SECONDS)
+
+    def _deliver(self, changes: Sequence[Change]) -> None:
+        # No await in here: a subscriber sees the ring, the position and its pending changes move as one.
+        for change in changes:
+            self._on_change(change)
+        self._ring.extend(changes)
+        if len(self._ring) > 2 * self._ring_size:
+            del self._ring[: -self._ring_size]
+        self._position = changes[-1].sequence
+        for change in changes:
+            self._audience.offer(change)

@@ -1,0 +1,99 @@
+"""CheckCompatibility: could this schema become the next version of a subject? Nothing is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..errors import InvalidSchema, SubjectNotFound, UnsupportedSchemaType
+from ..formats.engine import Engines
+from ..model.compatibility import CompatibilityLevel
+from ..model.config import EffectiveConfig
+from ..model.schema import Reference, SchemaType
+from ..model.subject import Subject
+from ..model.version import Selector
+from ..storage.store import Store
+from .assess import Assessment, Assessor
+from .configuration import Scope, effective
+from .library import Library
+from .limits import RequestLimits
+from .selecting import chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A schema and what to compare it with.
+
+    level: None asks the subject's own. compare_version: None compares with what the level names.
+    schema_type: None is the type of the subject's newest version.
+    """
+
+    subject: Subject
+    content: bytes
+    level: CompatibilityLevel | None = None
+    compare_version: Selector | None = None
+    references: Sequence[Reference] = ()
+    schema_type: SchemaType | None = None
+
+
+class Checking:
+    """The use case behind CheckCompatibility and its batch twin."""
+
+    def __init__(
+        self,
+        store: Store,
+        library: Library,
+        assessor: Assessor,
+        engines: Engines,
+        *,
+        defaults: EffectiveConfig,
+        limits: RequestLimits,
+    ) -> None:
+        self._store, self._library, self._assessor, self._engines = store, library, assessor, engines
+        self._defaults, self._limits = defaults, limits
+
+    async def __call__(self, question: Question) -> Assessment:
+        """An incompatible schema is an answer, not an error.
+
+        Raises InvalidSchema for one that cannot be parsed, SubjectNotFound where the subject has no version and no
+        type was given, and what resolving references raises.
+        """
+        self._limits.check_content(question.content, "new_schema")
+        async with self._store.read() as tx:
+            versions = await tx.versions(question.subject, include_deleted=True)
+            config = await effective(tx, Scope(question.subject), self._defaults)
+            resolved = await self._library.resolve(tx, question.subject, question.references)
+        live = [v for v in versions if v.live]
+        only = (
+            chosen(question.subject, versions, question.compare_version)
+            if question.compare_version is not None
+            else None
+        )
+        newest = only or (live[-1] if live else None)
+        if question.schema_type is not None:
+            schema_type = question.schema_type
+        elif newest is not None:
+            schema_type = newest.schema_type
+        else:
+            raise SubjectNotFound(str(question.subject))
+        if schema_type not in self._engines:
+            raise UnsupportedSchemaType(schema_type.name)
+        schema = self._library.candidate(
+            schema_type,
+            question.content,
+            resolved,
+            {"dialect": config.default_dialect, "format_policy": str(config.format_policy)},
+        )
+        try:
+            parsed = await self._library.parse(schema)
+        except InvalidSchema as error:
+            raise InvalidSchema(error.issues, "new_schema") from error
+        return await self._assessor.assess(
+            question.subject,
+            schema,
+            parsed,
+            versions,
+            config,
+            level=question.level or config.level,
+            only=only,
+        )

@@ -1,0 +1,185 @@
+"""GetConfig, SetConfig, DeleteConfig, and the settings in force for a subject."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from ..errors import ConfigNotFound, InvalidRequest
+from ..model.change import Change, EventType, format_revision
+from ..model.compatibility import CompatibilityLevel, Strictness, WriterModel
+from ..model.config import (
+    REGISTRY_SCOPE,
+    Config,
+    EffectiveConfig,
+    FormatPolicy,
+    Mode,
+    UndecidedPolicy,
+)
+from ..model.principal import Actor
+from ..model.subject import Subject
+from ..storage.store import ReadTx, Store, WriteTx
+from .coherence import Coherence
+
+DRAFT_2020_12 = "https://json-schema.org/draft/2020-12/schema"
+DIALECTS = (
+    "http://json-schema.org/draft-07/schema#",
+    "https://json-schema.org/draft/2019-09/schema",
+    DRAFT_2020_12,
+)
+
+FIELDS = tuple(f.name for f in fields(Config))
+
+
+def built_in(level: CompatibilityLevel) -> EffectiveConfig:
+    """What holds where nothing is configured; only the level comes from the settings."""
+    return EffectiveConfig(
+        level=level,
+        mode=Mode.READWRITE,
+        strictness=Strictness.WIRE,
+        writer_model=WriterModel.OPEN,
+        apply_defaults=False,
+        format_policy=FormatPolicy.DIALECT,
+        undecided=UndecidedPolicy.REFUSE,
+        default_dialect=DRAFT_2020_12,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The registry, one context or one subject. At most one of the two is set."""
+
+    subject: Subject | None = None
+    context: str | None = None
+
+    @classmethod
+    def parse(cls, subject: str, context: str) -> Scope:
+        """The scope that a request names; raises InvalidSubject or InvalidRequest."""
+        if subject and context:
+            raise InvalidRequest("context", "cannot be given together with subject")
+        if subject:
+            return cls(subject=Subject.parse(subject))
+        if context:
+            if not context.startswith("."):
+                raise InvalidRequest("context", f"{context[:80]!r} does not begin with '.'")
+            return cls(context=Subject.parse(f":{context}:x", "context").context)
+        return cls()
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """The keys of this scope and of the wider ones, narrowest first."""
+        if self.subject is not None:
+            return subject_key(self.subject), f"context:{self.subject.context}", REGISTRY_SCOPE
+        return (f"context:{self.context}", REGISTRY_SCOPE) if self.context else (REGISTRY_SCOPE,)
+
+    @property
+    def key(self) -> str:
+        return self.chain[0]
+
+    @property
+    def tag(self) -> Subject | None:
+        return self.subject
+
+
+def subject_key(subject: Subject) -> str:
+    return f"subject:{subject}"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigView:
+    """What is set in a scope, what is in force there, and the revision of a write that led to it."""
+
+    config: Config
+    effective: EffectiveConfig
+    revision: str = ""
+
+
+async def effective(tx: ReadTx, scope: Scope, defaults: EffectiveConfig) -> EffectiveConfig:
+    """The settings in force in `scope`: the narrower scope wins, field by field."""
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for key in scope.chain:
+        config = await tx.config(key)
+        for name in FIELDS if config else ():
+            value = getattr(config, name)
+            if value is not None and name not in values:
+                values[name], sources[name] = value, key
+    for name in FIELDS:
+        if name not in values:
+            values[name], sources[name] = getattr(defaults, name), "default"
+    return EffectiveConfig(**values, sources=tuple(sources.items()))
+
+
+def merge(old: Config | None, new: Config) -> Config:
+    """`old` with the fields that `new` sets."""
+    return Config(
+        **{n: v if (v := getattr(new, n)) is not None else getattr(old, n, None) for n in FIELDS}
+    )
+
+
+class Configuration:
+    """Settings that may change at run time."""
+
+    def __init__(
+        self, store: Store, defaults: EffectiveConfig, coherence: Coherence, clock: Callable[[], datetime]
+    ) -> None:
+        self._store, self._defaults, self._coherence, self._clock = store, defaults, coherence, clock
+
+    async def get(self, scope: Scope) -> ConfigView:
+        """Never fails for a scope that nothing is set for: the wider scopes decide there."""
+        async with self._store.read() as tx:
+            return await self._view(tx, scope)
+
+    async def set(self, scope: Scope, config: Config, by: Actor) -> ConfigView:
+        """Set the fields that `config` has; the scope's other fields stay as they are."""
+        if config.empty:
+            raise InvalidRequest("config", "sets nothing; give at least one field")
+        if config.default_dialect is not None and config.default_dialect not in DIALECTS:
+            raise InvalidRequest(
+                "config.default_dialect",
+                f"{config.default_dialect[:100]!r} is not one of {', '.join(DIALECTS)}",
+            )
+        async with self._store.write() as tx:
+            if scope.subject is not None:
+                await tx.lock_subject(scope.subject)
+            await tx.set_config(scope.key, merge(await tx.config(scope.key), config))
+            sequence = await record_change(tx, scope, by, self._clock())
+            view = await self._view(tx, scope, format_revision(self._store.registry_id, sequence))
+        self._coherence.changed(scope.tag)
+        return view
+
+    async def delete(self, scope: Scope, by: Actor) -> str:
+        """Remove all settings of a scope; answers with the revision. Raises ConfigNotFound when there are none."""
+        async with self._store.write() as tx:
+            if scope.subject is not None:
+                await tx.lock_subject(scope.subject)
+            if await tx.config(scope.key) is None:
+                raise ConfigNotFound(scope.key)
+            await tx.set_config(scope.key, None)
+            sequence = await record_change(tx, scope, by, self._clock())
+        self._coherence.changed(scope.tag)
+        return format_revision(self._store.registry_id, sequence)
+
+    async def _view(self, tx: ReadTx, scope: Scope, revision: str = "") -> ConfigView:
+        return ConfigView(
+            await tx.config(scope.key) or Config(), await effective(tx, scope, self._defaults), revision
+        )
+
+
+async def record_change(tx: WriteTx, scope: Scope, by: Actor, at: datetime) -> int:
+    """Append the change that tells followers of the log of new settings; answers with its sequence."""
+    return await tx.append_change(
+        Change(
+            event_type=EventType.CONFIG_UPDATED,
+            subject=scope.subject,
+            schema_id="",
+            version="",
+            ordinal=0,
+            at=at,
+            actor=by.name,
+            correlation_id=by.correlation_id,
+            metadata={"scope": scope.key},
+        )
+    )

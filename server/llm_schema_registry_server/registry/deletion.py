@@ -1,0 +1,134 @@
+"""DeleteSchema, UndeleteSchema, DeleteSubject. Soft hides and can be undone; permanent removes, and only what is hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from ..errors import (
+    HasDependents,
+    NotSoftDeleted,
+    SchemaNotFound,
+    SubjectNotFound,
+    SubjectReadOnly,
+)
+from ..model.change import EventType, format_revision
+from ..model.config import EffectiveConfig, Mode
+from ..model.principal import Actor
+from ..model.schema import SchemaVersion
+from ..model.subject import Subject
+from ..storage.store import Store, WriteTx
+from .coherence import Coherence
+from .configuration import Scope, effective
+from .lifecycle import change_of
+from .library import Library
+from .reading import Found, version_by_id
+
+
+class Deletion:
+    """Hides, brings back and removes versions."""
+
+    def __init__(
+        self,
+        store: Store,
+        library: Library,
+        coherence: Coherence,
+        *,
+        defaults: EffectiveConfig,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store, self._library, self._coherence = store, library, coherence
+        self._defaults, self._clock = defaults, clock
+
+    async def delete(self, schema_id: str, *, soft: bool, by: Actor) -> str:
+        """Delete one version; answers with the revision.
+
+        Soft: hidden from lists and `latest`, still readable by id; a second time raises SchemaNotFound.
+        Permanent: raises NotSoftDeleted for a live version and HasDependents while others reference it.
+        """
+        subject = await self._subject_of(schema_id)
+        async with self._store.write() as tx:
+            await self._lock(tx, subject)
+            version = await version_by_id(tx, schema_id)
+            if soft:
+                if not version.live:
+                    raise SchemaNotFound(schema_id)
+                sequence = await self._hide(tx, version, by)
+            else:
+                sequence = await self._remove(tx, version, by, leaving=())
+        self._coherence.changed(subject)
+        return format_revision(self._store.registry_id, sequence)
+
+    async def delete_subject(
+        self, subject: Subject, *, permanent: bool, by: Actor
+    ) -> tuple[Sequence[SchemaVersion], str]:
+        """Delete all versions of a subject or none: softly the live ones, permanently the softly deleted ones.
+
+        Answers with the deleted versions, oldest first, and the revision. Raises SubjectNotFound when there is
+        nothing to delete, NotSoftDeleted or HasDependents when a permanent delete cannot take all.
+        """
+        async with self._store.write() as tx:
+            await self._lock(tx, subject)
+            versions = await tx.versions(subject, include_deleted=permanent)
+            if not versions:
+                raise SubjectNotFound(str(subject))
+            sequence = 0
+            leaving = tuple(v.schema_id for v in versions)
+            for version in versions:
+                if permanent:
+                    sequence = await self._remove(tx, version, by, leaving=leaving)
+                else:
+                    sequence = await self._hide(tx, version, by)
+        self._coherence.changed(subject)
+        return versions, format_revision(self._store.registry_id, sequence)
+
+    async def undelete(self, schema_id: str, by: Actor) -> Found:
+        """Bring a softly deleted version back as it was; a live one is answered as it is."""
+        subject = await self._subject_of(schema_id)
+        async with self._store.write() as tx:
+            await self._lock(tx, subject)
+            version = await version_by_id(tx, schema_id)
+            if not version.live:
+                now = self._clock()
+                sequence = await tx.append_change(
+                    change_of(version, EventType.SCHEMA_UNDELETED, by, now, {"state": version.state.name})
+                )
+                version = replace(version, deleted_at=None, updated_at=now, revision=sequence)
+                await tx.update_version(version)
+            content = await self._library.content(tx, version)
+        self._coherence.changed(subject)
+        return Found(version, content.content)
+
+    async def _subject_of(self, schema_id: str) -> Subject:
+        async with self._store.read() as tx:
+            return (await version_by_id(tx, schema_id)).subject
+
+    async def _lock(self, tx: WriteTx, subject: Subject) -> None:
+        await tx.lock_subject(subject)
+        if (await effective(tx, Scope(subject), self._defaults)).mode is Mode.READONLY:
+            raise SubjectReadOnly(str(subject))
+
+    async def _hide(self, tx: WriteTx, version: SchemaVersion, by: Actor) -> int:
+        now = self._clock()
+        sequence = await tx.append_change(
+            change_of(version, EventType.SCHEMA_DELETED, by, now, {"permanent": "false"})
+        )
+        await tx.update_version(replace(version, deleted_at=now, updated_at=now, revision=sequence))
+        return sequence
+
+    async def _remove(
+        self, tx: WriteTx, version: SchemaVersion, by: Actor, *, leaving: Sequence[str]
+    ) -> int:
+        """`leaving`: versions that go in the same transaction and do not count as dependents."""
+        if version.live:
+            raise NotSoftDeleted(version.schema_id)
+        # Softly deleted dependents count: they can still be read, and may come back.
+        dependents = [v for v in await tx.dependents(version.schema_id) if v.schema_id not in leaving]
+        if dependents:
+            raise HasDependents(version.schema_id, [f"{v.subject} {v.version}" for v in dependents])
+        sequence = await tx.append_change(
+            change_of(version, EventType.SCHEMA_DELETED, by, self._clock(), {"permanent": "true"})
+        )
+        await tx.remove_version(version.schema_id)
+        return sequence

@@ -1,0 +1,56 @@
+"""HealthCheck: the parts of the server and what they add up to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+
+from ..errors import RegistryError
+from ..model.health import Component, ComponentStatus, HealthReport, HealthStatus
+
+PROBE_SECONDS = 2.0
+
+Probe = Callable[[], Awaitable[Component]]
+
+
+class Health:
+    """Asks every part. `vital` parts make the server UNHEALTHY when they are down; the others only DEGRADED."""
+
+    def __init__(
+        self,
+        probes: Mapping[str, Probe],
+        *,
+        vital: frozenset[str],
+        version: str,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._probes, self._vital, self._version, self._clock = probes, vital, version, clock
+
+    async def __call__(self) -> HealthReport:
+        components = dict(
+            zip(
+                self._probes,
+                await asyncio.gather(*(_ask(p) for p in self._probes.values())),
+                strict=True,
+            )
+        )
+        return HealthReport(self._sum(components), components, self._version, self._clock())
+
+    def _sum(self, components: Mapping[str, Component]) -> HealthStatus:
+        down = {n for n, c in components.items() if c.status is ComponentStatus.DOWN}
+        if down & self._vital:
+            return HealthStatus.UNHEALTHY
+        if down or any(c.status is ComponentStatus.DEGRADED for c in components.values()):
+            return HealthStatus.DEGRADED
+        return HealthStatus.HEALTHY
+
+
+async def _ask(probe: Probe) -> Component:
+    try:
+        async with asyncio.timeout(PROBE_SECONDS):
+            return await probe()
+    except TimeoutError:
+        return Component(ComponentStatus.DOWN, f"gave no answer within {PROBE_SECONDS:g} s")
+    except RegistryError as error:
+        return Component(ComponentStatus.DOWN, error.message)

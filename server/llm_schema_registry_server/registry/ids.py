@@ -1,0 +1,54 @@
+"""Identifiers that the registry makes itself."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+
+from ..model.schema import SchemaType
+
+_lock = threading.Lock()
+_last_ms = 0
+_counter = 0
+
+
+def new_schema_id() -> str:
+    """A UUIDv7 (RFC 9562, 5.7) that sorts after every one that this process made before (method 1 of 6.2)."""
+    global _last_ms, _counter
+    with _lock:
+        now = time.time_ns() // 1_000_000
+        if now > _last_ms:
+            _last_ms, _counter = now, secrets.randbits(11)
+        else:
+            _counter += 1
+            if _counter > 0xFFF:
+                _last_ms, _counter = _last_ms + 1, secrets.randbits(11)
+        milliseconds, counter = _last_ms, _counter
+    value = (milliseconds & (1 << 48) - 1) << 80 | 0x7 << 76 | counter << 64 | 0b10 << 62
+    return str(uuid.UUID(int=value | secrets.randbits(62)))
+
+
+def is_schema_id(text: str) -> bool:
+    """Whether `text` is written as a UUID in canonical form."""
+    if len(text) != 36:
+        return False
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
+
+
+def identity(schema_type: SchemaType, content: bytes, references: Sequence[tuple[str, str]]) -> str:
+    """What names distinct type + content + references: SHA-256, hexadecimal.
+
+    references: (name, identity of the referenced schema) pairs; their order does not count.
+    """
+    digest = hashlib.sha256()
+    for part in (schema_type.name.encode(), content, *(p.encode() for pair in sorted(references) for p in pair)):
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.hexdigest()

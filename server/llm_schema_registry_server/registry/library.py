@@ -1,0 +1,215 @@
+"""Schemas as the engines want them: with the closure of their references, parsed, compared, compiled; each once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..caches.memory import MemoryCache
+from ..errors import InvalidRequest, InvalidVersion, ReferenceCycle, ReferenceNotFound, StorageDamaged
+from ..formats.engine import (
+    DataValidator,
+    Engines,
+    ParsedSchema,
+    ReferencedSchema,
+    SchemaSource,
+    walk_references,
+)
+from ..model.compatibility import CompareOptions, Comparison
+from ..model.schema import Reference, ResolvedReference, SchemaType, SchemaVersion, StoredContent
+from ..model.subject import Subject
+from ..model.version import parse_selector
+from ..storage.store import ReadTx
+from ..workers.workers import Workers
+from .ids import identity
+from .selecting import choose
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSchema:
+    """A schema with all that decides its meaning. Equal keys mean equal meaning, so that results are cached by key."""
+
+    schema_type: SchemaType
+    identity: str
+    source: SchemaSource
+
+    @property
+    def key(self) -> str:
+        return f"{self.identity}?{'&'.join(f'{k}={v}' for k, v in sorted(self.source.options.items()))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """References pinned to versions, and what stands behind each of them."""
+
+    pinned: tuple[ResolvedReference, ...] = ()
+    schemas: tuple[ReferencedSchema, ...] = ()
+
+
+class Library:
+    """Loads closures, and runs the engines through the workers; every result is kept by the schema's key."""
+
+    def __init__(
+        self,
+        engines: Engines,
+        workers: Workers,
+        *,
+        cache_bytes: int,
+        most_references: int,
+    ) -> None:
+        self._engines, self._workers, self._most_references = engines, workers, most_references
+        self._closures: MemoryCache[str, ReferencedSchema] = MemoryCache(cache_bytes // 4, _closure_size)
+        self._parsed: MemoryCache[str, ParsedSchema] = MemoryCache(cache_bytes // 4, _parsed_size)
+        self._comparisons: MemoryCache[str, Comparison] = MemoryCache(cache_bytes // 4, _comparison_size)
+        self._validators: MemoryCache[str, DataValidator] = MemoryCache(cache_bytes // 4, lambda v: v.size)
+
+    # -- what is stored
+
+    async def content(self, tx: ReadTx, version: SchemaVersion) -> StoredContent:
+        """The bytes of a version; raises StorageDamaged when they are missing."""
+        found = await tx.contents([version.identity])
+        if version.identity not in found:
+            raise StorageDamaged(
+                f"the content of schema {version.schema_id!r} is missing; restore it from a backup",
+                schema_id=version.schema_id,
+            )
+        return found[version.identity]
+
+    async def known(self, tx: ReadTx, version: SchemaVersion) -> KnownSchema:
+        """A stored version with its closure."""
+        closure = await self._closure(tx, version, "")
+        source = SchemaSource(closure.content, closure.references, version.options, closure.artifact)
+        return KnownSchema(version.schema_type, version.identity, source)
+
+    async def _closure(self, tx: ReadTx, version: SchemaVersion, name: str) -> ReferencedSchema:
+        known = self._closures.peek(version.identity)
+        if known is None:
+            content = await self.content(tx, version)
+            references = []
+            for reference in version.references:
+                target = await tx.version(reference.schema_id)
+                if target is None:
+                    raise StorageDamaged(
+                        f"schema {version.schema_id!r} references {reference.schema_id!r}, which is gone",
+                        schema_id=version.schema_id,
+                    )
+                references.append(await self._closure(tx, target, reference.name))
+            known = ReferencedSchema(
+                "", version.identity, content.content, tuple(references), content.artifact
+            )
+            self._closures.put(version.identity, known)
+        return (
+            ReferencedSchema(name, known.identity, known.content, known.references, known.artifact)
+            if name
+            else known
+        )
+
+    # -- what arrives
+
+    async def resolve(
+        self, tx: ReadTx, subject: Subject | None, references: Sequence[Reference], field: str = "references"
+    ) -> Resolved:
+        """Pin references to versions.
+
+        subject: whose schema it is going to be; None when it has none.
+        Raises ReferenceNotFound, ReferenceCycle or InvalidRequest, each naming the place in `field`.
+        """
+        if len(references) > self._most_references:
+            raise InvalidRequest(field, f"has {len(references)} items; the limit is {self._most_references}")
+        pinned: list[ResolvedReference] = []
+        schemas: list[ReferencedSchema] = []
+        for i, reference in enumerate(references):
+            place = f"{field}[{i}]"
+            if not reference.name:
+                raise InvalidRequest(f"{place}.name", "must not be empty")
+            if any(reference.name == p.name for p in pinned):
+                raise InvalidRequest(f"{place}.name", f"{reference.name!r} is given twice")
+            target = await self._target(tx, reference, place)
+            if subject is not None:
+                await self._refuse_circle(tx, subject, reference, target, place)
+            pinned.append(
+                ResolvedReference(
+                    reference.name, target.subject, target.ordinal, target.version, target.schema_id
+                )
+            )
+            schemas.append(await self._closure(tx, target, reference.name))
+        if len(walk_references(schemas)) > self._most_references:
+            raise InvalidRequest(
+                field, f"reach more than {self._most_references} schemas; the limit is {self._most_references}"
+            )
+        return Resolved(tuple(pinned), tuple(schemas))
+
+    async def _target(self, tx: ReadTx, reference: Reference, place: str) -> SchemaVersion:
+        try:
+            selector = parse_selector(reference.version)
+        except InvalidVersion as error:
+            raise InvalidVersion(f"{place}.version", error.violations[0].description) from error
+        versions = await tx.versions(reference.subject)
+        target = choose(versions, selector)
+        if target is None:
+            missing = (
+                f"no subject {str(reference.subject)!r}"
+                if not versions
+                else f"no version {reference.version or 'latest'!r} of subject {str(reference.subject)!r}"
+            )
+            raise ReferenceNotFound(
+                place, f"{reference.name!r} points to nothing: {missing}", subject=str(reference.subject)
+            )
+        return target
+
+    async def _refuse_circle(
+        self, tx: ReadTx, subject: Subject, reference: Reference, target: SchemaVersion, place: str
+    ) -> None:
+        """A subject must not use itself, directly or through others: its readers could never be ordered."""
+        path = [target]
+        seen: set[str] = set()
+
+        async def visit(version: SchemaVersion) -> bool:
+            if version.subject == subject:
+                return True
+            if version.schema_id in seen:
+                return False
+            seen.add(version.schema_id)
+            for used in version.references:
+                found = await tx.version(used.schema_id)
+                if found is not None:
+                    path.append(found)
+                    if await visit(found):
+                        return True
+                    path.pop()
+            return False
+
+        if await visit(target):
+            circle = " -> ".join([str(subject), *(str(v.subject) for v in path)])
+            raise ReferenceCycle(place, f"{reference.name!r} closes a circle: {circle}")
+
+    def candidate(
+        self, schema_type: SchemaType, content: bytes, resolved: Resolved, options: Mapping[str, str]
+    ) -> KnownSchema:
+        """A schema that is not stored (yet)."""
+        name = identity(schema_type, content, [(r.name, r.identity) for r in resolved.schemas])
+        return KnownSchema(schema_type, name, SchemaSource(content, resolved.schemas, options))
+
+    # -- the engines
+
+    async def parse(self, schema: KnownSchema) -> ParsedSchema:
+        """Strictly; raises InvalidSchema or LimitExceeded."""
+        return await self._parsed.get(
+            schema.key, lambda: self._workers.parse(schema.schema_type, schema.source)
+        )
+
+    async def compare(self, reader: KnownSchema, writer: KnownSchema, options: CompareOptions) -> Comparison:
+        """May `reader` read everything that `writer` writes? An undecided answer is not kept."""
+        version = self._engines[reader.schema_type].version
+        key = f"{version}|{options.key}|{reader.key}|{writer.key}"
+        return await self._comparisons.get(
+            key, lambda: self._workers.compare(reader.schema_type, reader.source, writer.source, options)
+        )
+
+    async def validator(self, schema: KnownSchema) -> DataValidator:
+        """The compiled validator of a schema that has been parsed."""
+
+        async def compile_() -> DataValidator:
+            return await run_in_thread(self._engines[schema.schema_type].compile_validator, schema.source)
+
+        return await self._validators.get(schema.key, compile_)

@@ -1,0 +1,59 @@
+"""What a caller may put into one version, and the checks of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..errors import InvalidRequest, SchemaTooLarge
+
+MAX_TEXT = 256
+MAX_DESCRIPTION = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLimits:
+    """Bytes of content and payloads, number of tags, bytes of metadata, rows of a page, references of a schema."""
+
+    schema_bytes: int
+    data_bytes: int
+    references: int
+    tags: int
+    metadata_bytes: int
+    page: int
+
+    def check_content(self, content: bytes, field: str) -> None:
+        if not content:
+            raise InvalidRequest(field, "must not be empty")
+        if len(content) > self.schema_bytes:
+            raise SchemaTooLarge(field, len(content), self.schema_bytes)
+
+    def check_labels(
+        self, description: str | None, tags: Sequence[str], metadata: Mapping[str, str]
+    ) -> None:
+        """Raises InvalidRequest that names the first thing that is too long, too many or unreadable."""
+        if description is not None and len(description) > MAX_DESCRIPTION:
+            raise InvalidRequest(
+                "description", f"is {len(description)} characters long; the limit is {MAX_DESCRIPTION}"
+            )
+        if len(tags) > self.tags:
+            raise InvalidRequest("tags", f"has {len(tags)} items; the limit is {self.tags}")
+        for i, tag in enumerate(tags):
+            _check_text(f"tags[{i}]", tag)
+        for key in metadata:
+            _check_text("metadata", key)
+        size = sum(len(k.encode()) + len(v.encode()) for k, v in metadata.items())
+        if size > self.metadata_bytes:
+            raise InvalidRequest("metadata", f"is {size} bytes long; the limit is {self.metadata_bytes}")
+        for field, text in (("description", description or ""), *(("metadata", v) for v in metadata.values())):
+            if "\x00" in text:
+                raise InvalidRequest(field, "must not contain NUL characters")
+
+
+def _check_text(field: str, text: str) -> None:
+    if not text or len(text) > MAX_TEXT or text != text.strip():
+        raise InvalidRequest(
+            field, f"{text[:80]!r} must be 1 to {MAX_TEXT} characters without white space at the ends"
+        )
+    if any(ord(c) < 32 for c in text):
+        raise InvalidRequest(field, f"{text[:80]!r} must not contain control characters")

@@ -1,0 +1,170 @@
+"""The reads: one version by id or selector, lists of versions and subjects, search."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, replace
+
+from ..errors import InvalidRequest, SchemaNotFound, SubjectNotFound
+from ..model.schema import SchemaVersion
+from ..model.subject import Subject
+from ..model.version import Latest, Selector
+from ..storage.store import Page, ReadTx, SchemaFilter, Store
+from .ids import is_schema_id
+from .library import Library
+from .limits import RequestLimits
+from .paging import page, token
+from .selecting import chosen
+
+SCAN = 200
+"""Versions read at a time for a stream of any length."""
+MAX_QUERY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A version with its bytes."""
+
+    version: SchemaVersion
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPage:
+    """A page of versions; `next_token` is "" on the last one."""
+
+    items: Sequence[Found]
+    total: int
+    next_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPage:
+    versions: Sequence[SchemaVersion]
+    total: int
+    next_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectPage:
+    subjects: Sequence[Subject]
+    total: int
+    next_token: str
+
+
+async def version_by_id(tx: ReadTx, schema_id: str) -> SchemaVersion:
+    """The version, live or softly deleted; raises SchemaNotFound."""
+    if not schema_id:
+        raise InvalidRequest("schema_id", "must not be empty")
+    version = await tx.version(schema_id) if is_schema_id(schema_id) else None
+    if version is None:
+        raise SchemaNotFound(schema_id[:80])
+    return version
+
+
+def version_key(version: SchemaVersion) -> tuple[str, int]:
+    """Where a version stands in the order of lists."""
+    return str(version.subject), version.ordinal
+
+
+class Reading:
+    """Everything that only reads."""
+
+    def __init__(self, store: Store, library: Library, limits: RequestLimits) -> None:
+        self._store, self._library, self._limits = store, library, limits
+
+    async def by_id(self, schema_id: str) -> Found:
+        async with self._store.read() as tx:
+            return await self._found(tx, await version_by_id(tx, schema_id))
+
+    async def by_version(self, subject: Subject, selector: Selector) -> Found:
+        async with self._store.read() as tx:
+            versions = await tx.versions(subject)
+            return await self._found(tx, chosen(subject, versions, selector))
+
+    async def latest(self, subject: Subject) -> Found:
+        return await self.by_version(subject, Latest())
+
+    async def scan(
+        self, wanted: SchemaFilter, *, limit: int | None, offset: int | None, page_token: str
+    ) -> AsyncGenerator[Found, None]:
+        """The versions that pass the filter, by subject and ordinal; all of them when `limit` is None or 0.
+
+        Each batch is read in a transaction of its own, so that a slow reader holds none.
+        """
+        wanted_page = page(limit, offset, page_token, most=2**62, default=2**62)
+        left, skip, after = wanted_page.limit, wanted_page.offset, wanted_page.after
+        while left:
+            count = min(SCAN, left)
+            async with self._store.read() as tx:
+                batch = await tx.scan_versions(wanted, Page(count, skip, after))
+                found = [await self._found(tx, v) for v in batch]
+            for item in found:
+                yield item
+            if len(batch) < count:
+                return
+            left, skip, after = left - count, 0, version_key(batch[-1])
+
+    async def search(
+        self, wanted: SchemaFilter, *, limit: int | None, offset: int | None, page_token: str
+    ) -> FoundPage:
+        """One page of the versions that pass the filter, and how many pass it in all."""
+        for field, text in (("query", wanted.text), ("subject_pattern", wanted.subject_pattern)):
+            if len(text) > MAX_QUERY:
+                raise InvalidRequest(field, f"is {len(text)} characters long; the limit is {MAX_QUERY}")
+        slice_ = page(limit, offset, page_token, most=self._limits.page)
+        async with self._store.read() as tx:
+            rows = await tx.scan_versions(wanted, replace(slice_, limit=slice_.limit + 1))
+            total = await tx.count_versions(wanted)
+            shown = rows[: slice_.limit]
+            items = [await self._found(tx, v) for v in shown]
+        more = len(rows) > slice_.limit
+        return FoundPage(items, total, token(version_key(shown[-1])) if more else "")
+
+    async def versions(
+        self,
+        subject: Subject,
+        *,
+        limit: int | None = None,
+        offset: int | None = None,
+        page_token: str = "",
+        include_deleted: bool = False,
+        whole: bool = False,
+    ) -> VersionPage:
+        """A page of the subject's versions by ordinal (`whole`: all of them); raises SubjectNotFound."""
+        slice_ = page(limit, offset, page_token, most=self._limits.page)
+        async with self._store.read() as tx:
+            versions = await tx.versions(subject, include_deleted=include_deleted)
+        if not versions:
+            raise SubjectNotFound(str(subject))
+        if whole:
+            return VersionPage(versions, len(versions), "")
+        start = slice_.after[1] if slice_.after else 0
+        rest = [v for v in versions if v.ordinal > start][slice_.offset :]
+        shown = rest[: slice_.limit]
+        more = len(rest) > len(shown)
+        return VersionPage(shown, len(versions), token(version_key(shown[-1])) if more else "")
+
+    async def subjects(
+        self,
+        prefix: str,
+        *,
+        limit: int | None,
+        offset: int | None,
+        page_token: str,
+        include_deleted: bool = False,
+    ) -> SubjectPage:
+        """A page of the subjects whose qualified name begins with `prefix`, by name."""
+        slice_ = page(limit, offset, page_token, most=self._limits.page)
+        async with self._store.read() as tx:
+            subjects, total = await tx.subjects(
+                prefix=prefix,
+                include_deleted=include_deleted,
+                page=replace(slice_, limit=slice_.limit + 1),
+            )
+        shown = subjects[: slice_.limit]
+        more = len(subjects) > slice_.limit
+        return SubjectPage(shown, total, token((str(shown[-1]), 0)) if more else "")
+
+    async def _found(self, tx: ReadTx, version: SchemaVersion) -> Found:
+        return Found(version, (await self._library.content(tx, version)).content)

@@ -1,0 +1,288 @@
+"""API messages <-> model values. Nothing else: no rules, no reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from llm_schema_registry.v1 import schema_registry_pb2 as pb
+
+from ..errors import InvalidRequest, SchemaIssue
+from ..model.change import Change, EventType, format_revision
+from ..model.compatibility import ChangeClass, CompatibilityLevel, CompatibilityReport, Violation
+from ..model.health import HealthReport
+from ..model.lifecycle import SchemaState
+from ..model.schema import Fingerprints, Reference, SchemaType, SchemaVersion
+from ..model.subject import Subject
+from ..model.validation import DataIssue, DataReport
+from ..model.version import SemanticVersion
+from ..registry.assess import Assessment
+from ..registry.graph import Dependency
+from ..registry.reading import Found
+from ..registry.register import Registered
+from ..registry.validating import SchemaReport
+
+E = TypeVar("E", CompatibilityLevel, SchemaState, SchemaType, EventType)
+
+
+# -- from the wire
+
+
+def enum(kind: type[E], number: int, field: str) -> E:
+    """The value with this number; raises InvalidRequest for 0 and for numbers that nothing stands for."""
+    try:
+        return kind(number)
+    except ValueError:
+        names = ", ".join(f"{m.name}={m.value}" for m in kind)
+        what = "is not set" if number == 0 else f"{number} is not a value of {kind.__name__}"
+        raise InvalidRequest(field, f"{what}; use one of {names}") from None
+
+
+def optional_enum(kind: type[E], number: int, field: str) -> E | None:
+    """As `enum`, with None for 0."""
+    return enum(kind, number, field) if number else None
+
+
+def references(items: Sequence[pb.SchemaReference]) -> tuple[Reference, ...]:
+    return tuple(
+        Reference(r.name, Subject.parse(r.subject, f"references[{i}].subject"), r.version)
+        for i, r in enumerate(items)
+    )
+
+
+def wanted_version(text: str) -> SemanticVersion | None:
+    return SemanticVersion.parse(text) if text else None
+
+
+# -- to the wire
+
+
+class Convert:
+    """What needs to know which registry it is: revisions are tokens of one registry."""
+
+    def __init__(self, registry_id: str) -> None:
+        self._registry_id = registry_id
+
+    def revision(self, sequence: int) -> str:
+        return format_revision(self._registry_id, sequence) if sequence else ""
+
+    def schema(self, found: Found, page_token: str = "") -> pb.SchemaInfo:
+        v = found.version
+        return pb.SchemaInfo(
+            id=v.schema_id,
+            subject=str(v.subject),
+            version=str(v.version),
+            schema_type=pb.SchemaType.ValueType(v.schema_type),
+            schema_content=found.content,
+            metadata=v.metadata,
+            created_at=timestamp(v.created_at),
+            updated_at=timestamp(v.updated_at),
+            compatibility_level=pb.CompatibilityLevel.ValueType(v.level),
+            state=pb.SchemaState.ValueType(v.state),
+            checksum=v.fingerprints.content,
+            description=v.description,
+            tags=v.tags,
+            created_by=v.created_by,
+            ordinal=v.ordinal,
+            global_id=v.global_id,
+            references=[
+                pb.SchemaReference(
+                    name=r.name,
+                    subject=str(r.subject),
+                    version=str(r.version),
+                    schema_id=r.schema_id,
+                    ordinal=r.ordinal,
+                )
+                for r in v.references
+            ],
+            fingerprints=fingerprints(v.fingerprints),
+            revision=self.revision(v.revision),
+            deleted_at=timestamp(v.deleted_at) if v.deleted_at else None,
+            change_class=change_class(v.change_class),
+            page_token=page_token,
+        )
+
+    def registered(self, done: Registered) -> pb.RegisterSchemaResponse:
+        v = done.version
+        return pb.RegisterSchemaResponse(
+            schema_id=v.schema_id,
+            version=str(v.version),
+            subject=str(v.subject),
+            created_at=timestamp(v.created_at),
+            checksum=v.fingerprints.content,
+            ordinal=v.ordinal,
+            global_id=v.global_id,
+            revision=self.revision(v.revision),
+            created=done.created,
+            state=pb.SchemaState.ValueType(v.state),
+            change_class=change_class(v.change_class),
+            fingerprints=fingerprints(v.fingerprints),
+            report=report(done.report) if done.report else None,
+        )
+
+    def change(self, change: Change, schema: pb.SchemaInfo | None) -> pb.SchemaChangeEvent:
+        return pb.SchemaChangeEvent(
+            event_type=pb.EventType.ValueType(change.event_type),
+            schema_id=change.schema_id,
+            subject=str(change.subject) if change.subject else "",
+            version=change.version,
+            timestamp=timestamp(change.at),
+            metadata=change.metadata,
+            changed_by=change.actor,
+            revision=self.revision(change.sequence),
+            schema=schema,
+            correlation_id=change.correlation_id,
+            ordinal=change.ordinal,
+        )
+
+    def beat(self, sequence: int, now: datetime) -> pb.SchemaChangeEvent:
+        return pb.SchemaChangeEvent(
+            heartbeat=True,
+            revision=format_revision(self._registry_id, sequence),
+            timestamp=timestamp(now),
+        )
+
+
+def timestamp(at: datetime) -> Timestamp:
+    value = Timestamp()
+    value.FromDatetime(at)
+    return value
+
+
+def fingerprints(f: Fingerprints) -> pb.Fingerprints:
+    return pb.Fingerprints(content=f.content, generation=f.generation, validation=f.validation)
+
+
+def change_class(change: ChangeClass) -> pb.ChangeClass.ValueType:
+    return pb.ChangeClass.ValueType(change)
+
+
+def version_info(v: SchemaVersion) -> pb.VersionInfo:
+    return pb.VersionInfo(
+        version=str(v.version),
+        schema_id=v.schema_id,
+        created_at=timestamp(v.created_at),
+        state=pb.SchemaState.ValueType(v.state),
+        ordinal=v.ordinal,
+        global_id=v.global_id,
+        change_class=change_class(v.change_class),
+        deleted_at=timestamp(v.deleted_at) if v.deleted_at else None,
+    )
+
+
+def violation(v: Violation) -> pb.CompatibilityViolation:
+    return pb.CompatibilityViolation(
+        rule=v.rule,
+        path=v.path,
+        message=v.message,
+        severity=pb.Severity.ValueType(v.severity),
+        old_value=v.old_value,
+        new_value=v.new_value,
+        witness=v.witness.data if v.witness else b"",
+        witness_text=v.witness.text if v.witness else "",
+        undecided=v.undecided,
+        direction=v.direction.value if v.direction else "",
+        compared_version=v.compared_version,
+    )
+
+
+def report(r: CompatibilityReport, suggested_version: str = "") -> pb.CompatibilityReport:
+    return pb.CompatibilityReport(
+        compatible=r.compatible,
+        level=pb.CompatibilityLevel.ValueType(r.level),
+        violations=[violation(v) for v in r.violations],
+        compared_versions=r.compared_versions,
+        message=r.message,
+        verdict=pb.Verdict.ValueType(r.verdict),
+        change_class=change_class(r.change_class),
+        suggested_version=suggested_version,
+    )
+
+
+def assessment(a: Assessment) -> pb.CompatibilityReport:
+    return report(a.report, str(a.version))
+
+
+def data_report(r: DataReport, schema_id: str, milliseconds: float) -> pb.ValidationReport:
+    return pb.ValidationReport(
+        valid=r.valid,
+        errors=[_data_error(i) for i in r.errors],
+        warnings=[
+            pb.ValidationWarning(path=i.path, message=i.message, warning_type=i.error_type)
+            for i in r.warnings
+        ],
+        validation_time_ms=milliseconds,
+        schema_id=schema_id,
+        truncated=r.truncated,
+    )
+
+
+def _data_error(i: DataIssue) -> pb.ValidationError:
+    return pb.ValidationError(
+        path=i.path,
+        message=i.message,
+        error_type=i.error_type,
+        schema_path=i.schema_path,
+        expected=i.expected,
+        got=i.got,
+    )
+
+
+def schema_report(r: SchemaReport) -> pb.SchemaValidationReport:
+    return pb.SchemaValidationReport(
+        valid=r.valid,
+        errors=[str(i) for i in r.errors],
+        warnings=[str(i) for i in r.warnings],
+        issues=[
+            *(_schema_issue(i, pb.SEVERITY_ERROR) for i in r.errors),
+            *(_schema_issue(i, pb.SEVERITY_WARNING) for i in r.warnings),
+        ],
+        fingerprints=fingerprints(r.fingerprints) if r.fingerprints else None,
+    )
+
+
+def _schema_issue(i: SchemaIssue, severity: pb.Severity.ValueType) -> pb.SchemaIssue:
+    return pb.SchemaIssue(
+        rule=i.rule,
+        message=i.message,
+        pointer=i.pointer,
+        line=i.line,
+        column=i.column,
+        severity=severity,
+    )
+
+
+def dependencies(items: Sequence[Dependency]) -> pb.DependenciesResponse:
+    return pb.DependenciesResponse(
+        dependencies=[
+            pb.DependencyInfo(
+                schema_id=d.version.schema_id,
+                subject=str(d.version.subject),
+                version=str(d.version.version),
+                dependency_type=d.kind,
+                depth=d.depth,
+                name=d.name,
+            )
+            for d in items
+        ]
+    )
+
+
+def health(r: HealthReport) -> pb.HealthCheckResponse:
+    components: Mapping[str, pb.ComponentHealth] = {
+        name: pb.ComponentHealth(
+            status=pb.ComponentHealth.Status.ValueType(c.status),
+            message=c.message or None,
+            details=c.details,
+        )
+        for name, c in r.components.items()
+    }
+    return pb.HealthCheckResponse(
+        status=pb.HealthCheckResponse.Status.ValueType(r.status),
+        components=components,
+        version=r.version,
+        timestamp=timestamp(r.at),
+    )

@@ -1,0 +1,52 @@
+"""The handlers of LifecycleService."""
+
+from __future__ import annotations
+
+from llm_schema_registry.v1 import lifecycle_pb2 as pb
+from llm_schema_registry.v1 import schema_registry_pb2 as registry_pb
+
+from ..calls.call import Call
+from ..model.subject import Subject
+from ..registry.deletion import Deletion
+from ..registry.lifecycle import Lifecycle
+from . import convert
+from .actors import actor, wrote
+
+
+class LifecycleService:
+    """One method per RPC, named as the RPC is."""
+
+    def __init__(self, deletion: Deletion, lifecycle: Lifecycle, wire: convert.Convert) -> None:
+        self._deletion, self._lifecycle, self._wire = deletion, lifecycle, wire
+
+    async def undelete_schema(
+        self, request: pb.UndeleteSchemaRequest, call: Call
+    ) -> pb.UndeleteSchemaResponse:
+        found = await self._deletion.undelete(request.schema_id, actor(call))
+        answer = pb.UndeleteSchemaResponse(schema=self._wire.schema(found))
+        wrote(call, answer.schema.revision)
+        return answer
+
+    async def delete_subject(self, request: pb.DeleteSubjectRequest, call: Call) -> pb.DeleteSubjectResponse:
+        versions, revision = await self._deletion.delete_subject(
+            Subject.parse(request.subject), permanent=request.permanent, by=actor(call)
+        )
+        wrote(call, revision)
+        return pb.DeleteSubjectResponse(versions=[str(v.version) for v in versions])
+
+    async def get_schema_history(
+        self, request: pb.GetSchemaHistoryRequest, call: Call
+    ) -> pb.GetSchemaHistoryResponse:
+        return pb.GetSchemaHistoryResponse(
+            transitions=[
+                pb.StateTransition(
+                    from_state=registry_pb.SchemaState.ValueType(t.from_state or 0),
+                    to_state=registry_pb.SchemaState.ValueType(t.to_state),
+                    trigger=t.trigger,
+                    actor=t.actor,
+                    at=convert.timestamp(t.at),
+                    reason=t.reason,
+                )
+                for t in await self._lifecycle.history(request.schema_id)
+            ]
+        )

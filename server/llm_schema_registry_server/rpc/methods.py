@@ -1,0 +1,21 @@
+"""The services that this server offers, as their descriptors describe them. The protos are the only list."""
+
+from __future__ import annotations
+
+from google.protobuf.descriptor import ServiceDescriptor
+
+from llm_schema_registry.v1 import config_pb2, lifecycle_pb2, policy_pb2, schema_registry_pb2
+
+from ..calls.call import Method
+from ..calls.methods import methods
+
+SERVICES: tuple[ServiceDescriptor, ...] = (
+    schema_registry_pb2.DESCRIPTOR.services_by_name["SchemaRegistry"],
+    config_pb2.DESCRIPTOR.services_by_name["ConfigService"],
+    lifecycle_pb2.DESCRIPTOR.services_by_name["LifecycleService"],
+)
+
+
+def load() -> tuple[Method, ...]:
+    """Every RPC of every service; raises TypeError for one without a permission."""
+    return methods(SERVICES, policy_pb2.policy)

@@ -1,0 +1,348 @@
+"""The twenty handlers of SchemaRegistry: message -> values -> use case -> values -> message."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+
+from google.protobuf.empty_pb2 import Empty
+
+from llm_schema_registry.v1 import schema_registry_pb2 as pb
+
+from ..calls.call import Call
+from ..calls.status import to_status
+from ..errors import IncompatibleSchema, InvalidRequest, RegistryError, SchemaNotFound
+from ..model.change import Change, EventType
+from ..model.compatibility import CompatibilityLevel
+from ..model.lifecycle import SchemaState
+from ..model.schema import SchemaType
+from ..model.subject import Subject
+from ..model.validation import Encoding
+from ..model.version import parse_selector
+from ..registry.audience import Interest
+from ..registry.checking import Checking, Question
+from ..registry.deletion import Deletion
+from ..registry.graph import Graph
+from ..registry.health import Health
+from ..registry.lifecycle import Lifecycle, Update
+from ..registry.paging import token
+from ..registry.reading import Reading, version_key
+from ..registry.register import Register, Registration
+from ..registry.subscribing import Beat, Subscribing
+from ..registry.validating import Payload, Validating
+from ..storage.store import SchemaFilter
+from . import convert
+from .actors import actor, wrote
+from .batch import in_order
+
+
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """What the handlers call."""
+
+    register: Register
+    reading: Reading
+    lifecycle: Lifecycle
+    deletion: Deletion
+    checking: Checking
+    validating: Validating
+    graph: Graph
+    subscribing: Subscribing
+    health: Health
+
+
+class SchemaRegistryService:
+    """One method per RPC, named as the RPC is."""
+
+    def __init__(self, use: UseCases, wire: convert.Convert, clock: Callable[[], datetime]) -> None:
+        self._use, self._wire, self._clock = use, wire, clock
+
+    async def register_schema(
+        self, request: pb.RegisterSchemaRequest, call: Call
+    ) -> pb.RegisterSchemaResponse:
+        wanted = _registration(request)
+        try:
+            done = await self._use.register(wanted, actor(call))
+        except IncompatibleSchema as error:
+            error.details = (convert.report(error.report),)
+            raise
+        answer = self._wire.registered(done)
+        wrote(call, answer.revision)
+        return answer
+
+    async def get_schema(self, request: pb.GetSchemaRequest, call: Call) -> pb.GetSchemaResponse:
+        return pb.GetSchemaResponse(schema=self._wire.schema(await self._use.reading.by_id(request.schema_id)))
+
+    async def get_schema_by_version(
+        self, request: pb.GetSchemaByVersionRequest, call: Call
+    ) -> pb.GetSchemaResponse:
+        found = await self._use.reading.by_version(
+            Subject.parse(request.subject), parse_selector(request.version)
+        )
+        return pb.GetSchemaResponse(schema=self._wire.schema(found))
+
+    async def get_latest_version(
+        self, request: pb.GetLatestVersionRequest, call: Call
+    ) -> pb.GetSchemaResponse:
+        found = await self._use.reading.latest(Subject.parse(request.subject))
+        return pb.GetSchemaResponse(schema=self._wire.schema(found))
+
+    async def list_schemas(
+        self, request: pb.ListSchemasRequest, call: Call
+    ) -> AsyncGenerator[pb.SchemaInfo, None]:
+        wanted = SchemaFilter(
+            subject_prefix=request.subject_prefix,
+            schema_type=convert.optional_enum(SchemaType, request.schema_type, "schema_type"),
+            state=convert.optional_enum(SchemaState, request.state, "state"),
+            include_deleted=request.include_deleted,
+        )
+        found = self._use.reading.scan(
+            wanted, limit=request.limit, offset=request.offset, page_token=request.page_token
+        )
+        async with aclosing(found):
+            async for item in found:
+                yield self._wire.schema(item, token(version_key(item.version)))
+
+    async def update_schema_metadata(
+        self, request: pb.UpdateSchemaMetadataRequest, call: Call
+    ) -> pb.UpdateSchemaMetadataResponse:
+        found = await self._use.lifecycle.update(request.schema_id, _update(request), actor(call))
+        answer = pb.UpdateSchemaMetadataResponse(schema=self._wire.schema(found))
+        wrote(call, answer.schema.revision)
+        return answer
+
+    async def delete_schema(self, request: pb.DeleteSchemaRequest, call: Call) -> Empty:
+        wrote(
+            call,
+            await self._use.deletion.delete(request.schema_id, soft=request.soft_delete, by=actor(call)),
+        )
+        return Empty()
+
+    async def list_versions(self, request: pb.ListVersionsRequest, call: Call) -> pb.ListVersionsResponse:
+        page = await self._use.reading.versions(
+            Subject.parse(request.subject),
+            limit=request.limit,
+            offset=request.offset,
+            page_token=request.page_token,
+            include_deleted=request.include_deleted,
+        )
+        return pb.ListVersionsResponse(
+            versions=[str(v.version) for v in page.versions],
+            total_count=page.total,
+            next_page_token=page.next_token,
+        )
+
+    async def get_subject_versions(
+        self, request: pb.GetSubjectVersionsRequest, call: Call
+    ) -> pb.GetSubjectVersionsResponse:
+        subject = Subject.parse(request.subject)
+        page = await self._use.reading.versions(
+            subject, include_deleted=request.include_deleted, whole=True
+        )
+        return pb.GetSubjectVersionsResponse(
+            subject=str(subject), versions=[convert.version_info(v) for v in page.versions]
+        )
+
+    async def list_subjects(self, request: pb.ListSubjectsRequest, call: Call) -> pb.ListSubjectsResponse:
+        page = await self._use.reading.subjects(
+            request.prefix,
+            limit=request.limit,
+            offset=request.offset,
+            page_token=request.page_token,
+            include_deleted=request.include_deleted,
+        )
+        return pb.ListSubjectsResponse(
+            subjects=[str(s) for s in page.subjects],
+            total_count=page.total,
+            next_page_token=page.next_token,
+        )
+
+    async def search_schemas(self, request: pb.SearchSchemasRequest, call: Call) -> pb.SearchSchemasResponse:
+        wanted = SchemaFilter(
+            text=request.query,
+            subject_pattern=request.subject_pattern,
+            schema_type=convert.optional_enum(SchemaType, request.schema_type, "schema_type"),
+            tags=tuple(request.tags),
+            metadata=dict(request.metadata_filters),
+            latest_only=request.latest_only,
+        )
+        page = await self._use.reading.search(
+            wanted, limit=request.limit, offset=request.offset, page_token=request.page_token
+        )
+        return pb.SearchSchemasResponse(
+            schemas=[self._wire.schema(f) for f in page.items],
+            total_count=page.total,
+            next_page_token=page.next_token,
+        )
+
+    async def validate_data(self, request: pb.ValidateDataRequest, call: Call) -> pb.ValidationReport:
+        began = time.perf_counter()
+        report = await self._use.validating.data(
+            Payload(
+                schema_id=request.schema_id,
+                data=request.data,
+                strict=request.strict,
+                encoding=_encoding(request.encoding),
+                message_name=request.message_name,
+                max_errors=request.max_errors,
+            )
+        )
+        return convert.data_report(report, request.schema_id, (time.perf_counter() - began) * 1000)
+
+    async def validate_schema(
+        self, request: pb.ValidateSchemaRequest, call: Call
+    ) -> pb.SchemaValidationReport:
+        report = await self._use.validating.schema(
+            convert.enum(SchemaType, request.schema_type, "schema_type"),
+            request.schema_content,
+            convert.references(request.references),
+        )
+        return convert.schema_report(report)
+
+    async def batch_validate(
+        self, requests: AsyncIterator[pb.ValidateDataRequest], call: Call
+    ) -> AsyncGenerator[pb.ValidationReport, None]:
+        async def answer(request: pb.ValidateDataRequest, index: int) -> pb.ValidationReport:
+            try:
+                report = await self.validate_data(request, call)
+            except RegistryError as error:
+                report = pb.ValidationReport(
+                    schema_id=request.schema_id, error=to_status(error, call.request_id)
+                )
+                report.errors.add(message=error.message, error_type=error.reason)
+            report.index = index
+            return report
+
+        async with aclosing(in_order(requests, answer)) as reports:
+            async for report in reports:
+                yield report
+
+    async def check_compatibility(
+        self, request: pb.CompatibilityCheckRequest, call: Call
+    ) -> pb.CompatibilityReport:
+        return convert.assessment(await self._use.checking(_question(request)))
+
+    async def batch_check_compatibility(
+        self, requests: AsyncIterator[pb.CompatibilityCheckRequest], call: Call
+    ) -> AsyncGenerator[pb.CompatibilityReport, None]:
+        async def answer(request: pb.CompatibilityCheckRequest, index: int) -> pb.CompatibilityReport:
+            try:
+                report = await self.check_compatibility(request, call)
+            except RegistryError as error:
+                report = pb.CompatibilityReport(
+                    message=error.message, error=to_status(error, call.request_id)
+                )
+            report.index = index
+            return report
+
+        async with aclosing(in_order(requests, answer)) as reports:
+            async for report in reports:
+                yield report
+
+    async def get_dependencies(
+        self, request: pb.GetDependenciesRequest, call: Call
+    ) -> pb.DependenciesResponse:
+        return convert.dependencies(
+            await self._use.graph.dependencies(request.schema_id, transitive=request.transitive)
+        )
+
+    async def get_dependents(self, request: pb.GetDependentsRequest, call: Call) -> pb.DependenciesResponse:
+        return convert.dependencies(
+            await self._use.graph.dependents(request.schema_id, transitive=request.transitive)
+        )
+
+    async def stream_schema_changes(
+        self, request: pb.StreamRequest, call: Call
+    ) -> AsyncGenerator[pb.SchemaChangeEvent, None]:
+        interest = Interest.of(
+            request.subjects,
+            [
+                convert.enum(EventType, number, f"event_types[{i}]")
+                for i, number in enumerate(request.event_types)
+            ],
+        )
+        heartbeat = (
+            request.heartbeat_interval.ToTimedelta().total_seconds()
+            if request.HasField("heartbeat_interval")
+            else None
+        )
+        changes = self._use.subscribing(interest, request.from_revision, heartbeat)
+        async with aclosing(changes):
+            async for change in changes:
+                if isinstance(change, Beat):
+                    yield self._wire.beat(change.sequence, self._clock())
+                else:
+                    schema = await self._schema_of(change) if request.include_schema else None
+                    yield self._wire.change(change, schema)
+
+    async def health_check(self, request: Empty, call: Call) -> pb.HealthCheckResponse:
+        return convert.health(await self._use.health())
+
+    async def _schema_of(self, change: Change) -> pb.SchemaInfo | None:
+        """The version as it is now; None for changes of configuration and for versions removed since."""
+        if not change.schema_id:
+            return None
+        try:
+            return self._wire.schema(await self._use.reading.by_id(change.schema_id))
+        except SchemaNotFound:
+            return None
+
+
+def _registration(request: pb.RegisterSchemaRequest) -> Registration:
+    if request.auto_version and request.version:
+        raise InvalidRequest("version", "cannot be given together with auto_version")
+    return Registration(
+        subject=Subject.parse(request.subject),
+        schema_type=convert.enum(SchemaType, request.schema_type, "schema_type"),
+        content=request.schema_content,
+        references=convert.references(request.references),
+        level=convert.optional_enum(
+            CompatibilityLevel, request.compatibility_level, "compatibility_level"
+        ),
+        version=convert.wanted_version(request.version),
+        description=request.description if request.HasField("description") else None,
+        tags=tuple(request.tags),
+        metadata=dict(request.metadata),
+        activate=request.auto_activate if request.HasField("auto_activate") else True,
+        normalize=request.normalize,
+        dry_run=request.dry_run,
+        as_draft=request.as_draft,
+    )
+
+
+def _update(request: pb.UpdateSchemaMetadataRequest) -> Update:
+    for flag, field in ((request.clear_tags, "tags"), (request.clear_metadata, "metadata")):
+        if flag and len(getattr(request, field)):
+            raise InvalidRequest(field, f"cannot be given together with clear_{field}")
+    return Update(
+        description=request.description if request.HasField("description") else None,
+        tags=tuple(request.tags) if request.tags or request.clear_tags else None,
+        metadata=dict(request.metadata) if request.metadata or request.clear_metadata else None,
+        state=convert.optional_enum(SchemaState, request.state, "state"),
+        reason=request.reason,
+    )
+
+
+def _question(request: pb.CompatibilityCheckRequest) -> Question:
+    return Question(
+        subject=Subject.parse(request.subject),
+        content=request.new_schema,
+        level=convert.optional_enum(CompatibilityLevel, request.level, "level"),
+        compare_version=(
+            parse_selector(request.compare_version, "compare_version")
+            if request.HasField("compare_version")
+            else None
+        ),
+        references=convert.references(request.references),
+        schema_type=convert.optional_enum(SchemaType, request.schema_type, "schema_type"),
+    )
+
+
+def _encoding(number: int) -> Encoding:
+    try:
+        return Encoding(number)
+    except ValueError:
+        raise InvalidRequest("encoding", f"{number} is not a value of DataEncoding") from None

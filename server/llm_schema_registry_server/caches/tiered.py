@@ -1,0 +1,87 @@
+"""A cache in front of a computation: memory, then an optional shared tier, then the computation itself, once."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic
+
+from .cache import Cache, CacheStats, K, LowerTier, V
+from .flight import SingleFlight
+
+
+@dataclass(frozen=True, slots=True)
+class Codec(Generic[K, V]):
+    """How keys and values are written in the shared tier. `decode` answers None for bytes that it cannot read, which
+    then count as missing."""
+
+    key: Callable[[K], str]
+    encode: Callable[[V], bytes]
+    decode: Callable[[bytes], V | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Lower(Generic[K, V]):
+    """A shared tier and the codec to use it with."""
+
+    tier: LowerTier
+    codec: Codec[K, V]
+
+    async def get(self, key: K) -> V | None:
+        data = await self.tier.get(self.codec.key(key))
+        return None if data is None else self.codec.decode(data)
+
+    async def put(self, key: K, value: V) -> None:
+        await self.tier.put(self.codec.key(key), self.codec.encode(value))
+
+
+class TieredCache(Generic[K, V]):
+    """Answers from the nearest tier that knows; what it learns it writes to the tiers above.
+
+    Errors of the computation go to everyone who waits for it and are not kept. A key that is dropped while its
+    value is being computed is not kept either: the value may be of before the drop.
+    """
+
+    def __init__(self, memory: Cache[K, V], lower: Lower[K, V] | None = None) -> None:
+        self._memory = memory
+        self._lower = lower
+        self._flights: SingleFlight[tuple[K, int], V] = SingleFlight()
+        self._epoch = 0
+
+    def peek(self, key: K) -> V | None:
+        """What the memory holds, without waiting."""
+        return self._memory.get(key)
+
+    async def get(self, key: K, compute: Callable[[], Awaitable[V]]) -> V:
+        """The value of `key`; `compute` runs when no tier has it, once for all who ask meanwhile."""
+        value = self._memory.get(key)
+        if value is not None:
+            return value
+        epoch = self._epoch
+        return await self._flights.run((key, epoch), lambda: self._fetch(key, epoch, compute))
+
+    async def _fetch(self, key: K, epoch: int, compute: Callable[[], Awaitable[V]]) -> V:
+        value = await self._lower.get(key) if self._lower else None
+        computed = value is None
+        if value is None:
+            value = await compute()
+        if epoch == self._epoch:
+            self._memory.put(key, value)
+            if computed and self._lower:
+                await self._lower.put(key, value)
+        return value
+
+    async def discard(self, key: K) -> None:
+        """Drop `key` from every tier."""
+        self._epoch += 1
+        self._memory.discard(key)
+        if self._lower:
+            await self._lower.tier.discard(self._lower.codec.key(key))
+
+    def clear(self) -> None:
+        """Drop everything from the memory; the shared tier is left to its own expiry."""
+        self._epoch += 1
+        self._memory.clear()
+
+    def stats(self) -> CacheStats:
+        return self._memory.stats()

@@ -26,6 +26,7 @@ from ..model.version import SemanticVersion
 from ..storage.store import Store
 from .library import KnownSchema, Library
 
+
 @dataclass(frozen=True, slots=True)
 class Assessment:
     """The report, what kind of change it is, and the semantic version that would follow."""

@@ -114,9 +114,7 @@ async def effective(tx: ReadTx, scope: Scope, defaults: EffectiveConfig) -> Effe
 
 def merge(old: Config | None, new: Config) -> Config:
     """`old` with the fields that `new` sets."""
-    return Config(
-        **{n: v if (v := getattr(new, n)) is not None else getattr(old, n, None) for n in FIELDS}
-    )
+    return Config(**{n: v if (v := getattr(new, n)) is not None else getattr(old, n, None) for n in FIELDS})
 
 
 class Configuration:

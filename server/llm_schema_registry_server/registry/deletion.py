@@ -21,8 +21,8 @@ from ..model.subject import Subject
 from ..storage.store import Store, WriteTx
 from .coherence import Coherence
 from .configuration import Scope, effective
-from .lifecycle import change_of
 from .library import Library
+from .lifecycle import change_of
 from .reading import Found, version_by_id
 
 
@@ -117,9 +117,7 @@ class Deletion:
         await tx.update_version(replace(version, deleted_at=now, updated_at=now, revision=sequence))
         return sequence
 
-    async def _remove(
-        self, tx: WriteTx, version: SchemaVersion, by: Actor, *, leaving: Sequence[str]
-    ) -> int:
+    async def _remove(self, tx: WriteTx, version: SchemaVersion, by: Actor, *, leaving: Sequence[str]) -> int:
         """`leaving`: versions that go in the same transaction and do not count as dependents."""
         if version.live:
             raise NotSoftDeleted(version.schema_id)

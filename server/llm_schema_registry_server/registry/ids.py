@@ -48,7 +48,11 @@ def identity(schema_type: SchemaType, content: bytes, references: Sequence[tuple
     references: (name, identity of the referenced schema) pairs; their order does not count.
     """
     digest = hashlib.sha256()
-    for part in (schema_type.name.encode(), content, *(p.encode() for pair in sorted(references) for p in pair)):
+    for part in (
+        schema_type.name.encode(),
+        content,
+        *(p.encode() for pair in sorted(references) for p in pair),
+    ):
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
     return digest.hexdigest()

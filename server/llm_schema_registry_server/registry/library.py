@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..caches.cache import CacheStats
 from ..caches.memory import MemoryCache
+from ..caches.tiered import TieredCache
 from ..errors import InvalidRequest, InvalidVersion, ReferenceCycle, ReferenceNotFound, StorageDamaged
 from ..formats.engine import (
     DataValidator,
@@ -20,9 +23,12 @@ from ..model.schema import Reference, ResolvedReference, SchemaType, SchemaVersi
 from ..model.subject import Subject
 from ..model.version import parse_selector
 from ..storage.store import ReadTx
-from ..workers.workers import Workers
+from ..workers.task import Workers
 from .ids import identity
 from .selecting import choose
+
+SHARES = 4
+"""Caches that divide the budget evenly: closures, parsed schemas, comparisons, validators."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +64,20 @@ class Library:
         most_references: int,
     ) -> None:
         self._engines, self._workers, self._most_references = engines, workers, most_references
-        self._closures: MemoryCache[str, ReferencedSchema] = MemoryCache(cache_bytes // 4, _closure_size)
-        self._parsed: MemoryCache[str, ParsedSchema] = MemoryCache(cache_bytes // 4, _parsed_size)
-        self._comparisons: MemoryCache[str, Comparison] = MemoryCache(cache_bytes // 4, _comparison_size)
-        self._validators: MemoryCache[str, DataValidator] = MemoryCache(cache_bytes // 4, lambda v: v.size)
+        share = cache_bytes // SHARES
+        self._closures: MemoryCache[str, ReferencedSchema] = MemoryCache(share, _closure_size)
+        self._parsed = TieredCache(MemoryCache[str, ParsedSchema](share, _parsed_size))
+        self._comparisons = TieredCache(MemoryCache[str, Comparison](share, _comparison_size))
+        self._validators = TieredCache(MemoryCache[str, DataValidator](share, lambda v: v.size))
+
+    def stats(self) -> Mapping[str, CacheStats]:
+        """What each cache holds and how often it was of use."""
+        return {
+            "closures": self._closures.stats(),
+            "parsed": self._parsed.stats(),
+            "comparisons": self._comparisons.stats(),
+            "validators": self._validators.stats(),
+        }
 
     # -- what is stored
 
@@ -82,7 +98,7 @@ class Library:
         return KnownSchema(version.schema_type, version.identity, source)
 
     async def _closure(self, tx: ReadTx, version: SchemaVersion, name: str) -> ReferencedSchema:
-        known = self._closures.peek(version.identity)
+        known = self._closures.get(version.identity)
         if known is None:
             content = await self.content(tx, version)
             references = []
@@ -135,7 +151,8 @@ class Library:
             schemas.append(await self._closure(tx, target, reference.name))
         if len(walk_references(schemas)) > self._most_references:
             raise InvalidRequest(
-                field, f"reach more than {self._most_references} schemas; the limit is {self._most_references}"
+                field,
+                f"reach more than {self._most_references} schemas; the limit is {self._most_references}",
             )
         return Resolved(tuple(pinned), tuple(schemas))
 
@@ -199,7 +216,7 @@ class Library:
         )
 
     async def compare(self, reader: KnownSchema, writer: KnownSchema, options: CompareOptions) -> Comparison:
-        """May `reader` read everything that `writer` writes? An undecided answer is not kept."""
+        """May `reader` read everything that `writer` writes?"""
         version = self._engines[reader.schema_type].version
         key = f"{version}|{options.key}|{reader.key}|{writer.key}"
         return await self._comparisons.get(
@@ -210,6 +227,27 @@ class Library:
         """The compiled validator of a schema that has been parsed."""
 
         async def compile_() -> DataValidator:
-            return await run_in_thread(self._engines[schema.schema_type].compile_validator, schema.source)
+            compile_validator = self._engines[schema.schema_type].compile_validator
+            return await asyncio.to_thread(compile_validator, schema.source)
 
         return await self._validators.get(schema.key, compile_)
+
+
+def _closure_size(schema: ReferencedSchema) -> int:
+    # What it references is kept, and counted, in entries of its own.
+    return len(schema.content) + len(schema.artifact)
+
+
+def _parsed_size(parsed: ParsedSchema) -> int:
+    return len(parsed.canonical) + len(parsed.artifact) + 100 * (len(parsed.names) + len(parsed.warnings) + 4)
+
+
+def _comparison_size(comparison: Comparison) -> int:
+    return 200 + sum(
+        500
+        + len(v.message)
+        + len(v.old_value)
+        + len(v.new_value)
+        + (2 * len(v.witness.data) if v.witness else 0)
+        for v in comparison.violations
+    )

@@ -186,7 +186,13 @@ class Lifecycle:
             trigger = TRANSITIONS.get((version.state, changed.state), "")
             await tx.record_transition(
                 Transition(
-                    version.schema_id, version.state, changed.state, trigger, by.name, now, update.reason[:500]
+                    version.schema_id,
+                    version.state,
+                    changed.state,
+                    trigger,
+                    by.name,
+                    now,
+                    update.reason[:500],
                 )
             )
         return changed

@@ -28,9 +28,7 @@ class RequestLimits:
         if len(content) > self.schema_bytes:
             raise SchemaTooLarge(field, len(content), self.schema_bytes)
 
-    def check_labels(
-        self, description: str | None, tags: Sequence[str], metadata: Mapping[str, str]
-    ) -> None:
+    def check_labels(self, description: str | None, tags: Sequence[str], metadata: Mapping[str, str]) -> None:
         """Raises InvalidRequest that names the first thing that is too long, too many or unreadable."""
         if description is not None and len(description) > MAX_DESCRIPTION:
             raise InvalidRequest(
@@ -45,7 +43,10 @@ class RequestLimits:
         size = sum(len(k.encode()) + len(v.encode()) for k, v in metadata.items())
         if size > self.metadata_bytes:
             raise InvalidRequest("metadata", f"is {size} bytes long; the limit is {self.metadata_bytes}")
-        for field, text in (("description", description or ""), *(("metadata", v) for v in metadata.values())):
+        for field, text in (
+            ("description", description or ""),
+            *(("metadata", v) for v in metadata.values()),
+        ):
             if "\x00" in text:
                 raise InvalidRequest(field, "must not contain NUL characters")
 

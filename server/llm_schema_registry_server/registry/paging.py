@@ -12,7 +12,9 @@ from ..storage.store import Page
 DEFAULT_LIMIT = 50
 
 
-def page(limit: int | None, offset: int | None, token: str, *, most: int, default: int = DEFAULT_LIMIT) -> Page:
+def page(
+    limit: int | None, offset: int | None, token: str, *, most: int, default: int = DEFAULT_LIMIT
+) -> Page:
     """The slice that a caller asks for. A limit of None or 0 means `default`; one above `most` means `most`.
 
     Raises InvalidRequest for negative numbers and PageTokenInvalid for a token that this registry did not make.

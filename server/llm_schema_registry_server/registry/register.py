@@ -186,7 +186,12 @@ class Register:
             resolved = await self._library.resolve(tx, wanted.subject, wanted.references)
         if config.mode is Mode.READONLY:
             raise SubjectReadOnly(str(wanted.subject))
-        if wanted.level is not None and wanted.level is not config.level and versions and not by.may(CONFIGURE):
+        if (
+            wanted.level is not None
+            and wanted.level is not config.level
+            and versions
+            and not by.may(CONFIGURE)
+        ):
             raise LevelMismatch(str(wanted.subject), wanted.level.name, config.level.name)
         return _Snapshot(versions, config, resolved)
 
@@ -213,9 +218,7 @@ class Register:
                 return version
         return None
 
-    async def _judge(
-        self, wanted: Registration, snapshot: _Snapshot, schema: KnownSchema
-    ) -> _Judgement:
+    async def _judge(self, wanted: Registration, snapshot: _Snapshot, schema: KnownSchema) -> _Judgement:
         parsed = await self._library.parse(schema)
         if wanted.as_draft:
             return _Judgement(schema, parsed, ChangeClass.UNCLASSIFIED, None, None)

@@ -80,7 +80,9 @@ class Subscribing:
             return pending
         changes = await self._feed.after(position)
         if not changes and position >= self._feed.position:
-            subscriber.live = True  # nothing was awaited since that check: from here on, changes become pending
+            subscriber.live = (
+                True  # nothing was awaited since that check: from here on, changes become pending
+            )
         return changes
 
     async def _start(self, from_revision: str) -> int:

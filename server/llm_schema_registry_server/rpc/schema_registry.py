@@ -74,7 +74,9 @@ class SchemaRegistryService:
         return answer
 
     async def get_schema(self, request: pb.GetSchemaRequest, call: Call) -> pb.GetSchemaResponse:
-        return pb.GetSchemaResponse(schema=self._wire.schema(await self._use.reading.by_id(request.schema_id)))
+        return pb.GetSchemaResponse(
+            schema=self._wire.schema(await self._use.reading.by_id(request.schema_id))
+        )
 
     async def get_schema_by_version(
         self, request: pb.GetSchemaByVersionRequest, call: Call
@@ -139,9 +141,7 @@ class SchemaRegistryService:
         self, request: pb.GetSubjectVersionsRequest, call: Call
     ) -> pb.GetSubjectVersionsResponse:
         subject = Subject.parse(request.subject)
-        page = await self._use.reading.versions(
-            subject, include_deleted=request.include_deleted, whole=True
-        )
+        page = await self._use.reading.versions(subject, include_deleted=request.include_deleted, whole=True)
         return pb.GetSubjectVersionsResponse(
             subject=str(subject), versions=[convert.version_info(v) for v in page.versions]
         )
@@ -299,9 +299,7 @@ def _registration(request: pb.RegisterSchemaRequest) -> Registration:
         schema_type=convert.enum(SchemaType, request.schema_type, "schema_type"),
         content=request.schema_content,
         references=convert.references(request.references),
-        level=convert.optional_enum(
-            CompatibilityLevel, request.compatibility_level, "compatibility_level"
-        ),
+        level=convert.optional_enum(CompatibilityLevel, request.compatibility_level, "compatibility_level"),
         version=convert.wanted_version(request.version),
         description=request.description if request.HasField("description") else None,
         tags=tuple(request.tags),

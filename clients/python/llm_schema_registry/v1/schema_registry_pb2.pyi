@@ -166,7 +166,11 @@ class _EventTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EventType.V
     EVENT_TYPE_SCHEMA_UNDELETED: _EventType.ValueType  # 15
     EVENT_TYPE_CONFIG_UPDATED: _EventType.ValueType  # 16
 
-class EventType(_EventType, metaclass=_EventTypeEnumTypeWrapper): ...
+class EventType(_EventType, metaclass=_EventTypeEnumTypeWrapper):
+    """What a change is about. A registration is one event whatever path it takes: SCHEMA_REGISTERED with metadata `state`,
+    `schema_type` and `change_class`. Entering a state later is the event of that state, with `from_state` and `to_state`.
+    Failures of a registration are recorded only where the server is set to do so.
+    """
 
 EVENT_TYPE_UNSPECIFIED: EventType.ValueType  # 0
 EVENT_TYPE_SCHEMA_REGISTERED: EventType.ValueType  # 1
@@ -504,7 +508,9 @@ class RegisterSchemaRequest(_message.Message):
     schema_content: _builtins.bytes
     schema_type: Global___SchemaType.ValueType
     compatibility_level: Global___CompatibilityLevel.ValueType
-    """Becomes the level of a new subject; must equal the level of an existing one."""
+    """Becomes the level of a new subject. On an existing one it must equal the subject's level, unless the caller may
+    change configuration: then it becomes the level.
+    """
     description: _builtins.str
     auto_version: _builtins.bool
     """The version is derived from the comparison whether set or not; refused together with `version`."""

@@ -1,0 +1,241 @@
+"""Selectors, lists, pages, search, the graph of references, and the settings in force."""
+
+import pytest
+
+from llm_schema_registry_server.errors import (
+    ConfigNotFound,
+    InvalidRequest,
+    PageTokenInvalid,
+    SchemaNotFound,
+    SubjectNotFound,
+    VersionNotFound,
+)
+from llm_schema_registry_server.model.compatibility import CompatibilityLevel, Verdict
+from llm_schema_registry_server.model.config import Config, Mode
+from llm_schema_registry_server.model.lifecycle import SchemaState
+from llm_schema_registry_server.model.schema import SchemaType
+from llm_schema_registry_server.model.subject import Subject
+from llm_schema_registry_server.model.version import parse_selector
+from llm_schema_registry_server.registry.checking import Question
+from llm_schema_registry_server.registry.configuration import Scope
+from llm_schema_registry_server.registry.lifecycle import Update
+from llm_schema_registry_server.registry.validating import Payload
+from llm_schema_registry_server.storage.store import SchemaFilter
+from tests.support.registry import ADMIN, World
+
+SUBJECT = Subject.parse("s")
+
+
+async def three(registry: World) -> None:
+    await registry.register("s", "a")
+    await registry.register("s", "a b")
+    await registry.register("s", "a b c")
+
+
+@pytest.mark.parametrize(
+    ("selector", "version"),
+    [
+        ("latest", "1.2.0"),
+        ("2", "1.1.0"),
+        ("v1", "1.0.0"),
+        ("1.1.0", "1.1.0"),
+        ("^1.0", "1.2.0"),
+        ("~1.1", "1.1.0"),
+        ("1.x", "1.2.0"),
+        ("*", "1.2.0"),
+    ],
+)
+async def test_a_selector_chooses_one_version(registry: World, selector: str, version: str) -> None:
+    await three(registry)
+
+    found = await registry.reading.by_version(SUBJECT, parse_selector(selector))
+
+    assert str(found.version.version) == version
+
+
+async def test_latest_passes_over_what_is_not_active_or_deprecated(registry: World) -> None:
+    await registry.register("s", "a")
+    await registry.register("s", "a b", activate=False)
+
+    assert str((await registry.reading.latest(SUBJECT)).version.version) == "1.0.0"
+    assert (await registry.reading.by_version(SUBJECT, parse_selector("2"))).content == b"a b"
+
+
+async def test_a_missing_version_says_what_there_is(registry: World) -> None:
+    await three(registry)
+
+    with pytest.raises(VersionNotFound, match=r"there are 1\.0\.0"):
+        await registry.reading.by_version(SUBJECT, parse_selector("9"))
+    with pytest.raises(SubjectNotFound):
+        await registry.reading.latest(Subject.parse("nobody"))
+
+
+@pytest.mark.parametrize("schema_id", ["x", "00000000-0000-7000-8000-000000000000", "S" * 10_000])
+async def test_an_unknown_id_is_not_found(registry: World, schema_id: str) -> None:
+    with pytest.raises(SchemaNotFound):
+        await registry.reading.by_id(schema_id)
+
+
+async def test_pages_by_token_neither_skip_nor_repeat(registry: World) -> None:
+    for i in range(7):
+        await registry.register(f"s{i}", "a")
+    seen: list[str] = []
+    token = ""
+    while True:
+        page = await registry.reading.subjects("", limit=3, offset=None, page_token=token)
+        seen += [str(s) for s in page.subjects]
+        assert page.total == 7
+        token = page.next_token
+        if not token:
+            break
+
+    assert seen == [f"s{i}" for i in range(7)]
+
+
+async def test_versions_are_paged_by_offset_and_token(registry: World) -> None:
+    await three(registry)
+
+    page = await registry.reading.versions(SUBJECT, limit=2)
+    rest = await registry.reading.versions(SUBJECT, limit=2, page_token=page.next_token)
+    skipped = await registry.reading.versions(SUBJECT, limit=1, offset=1)
+
+    assert [str(v.version) for v in page.versions] == ["1.0.0", "1.1.0"]
+    assert [str(v.version) for v in rest.versions] == ["1.2.0"]
+    assert rest.next_token == ""
+    assert [str(v.version) for v in skipped.versions] == ["1.1.0"]
+
+
+@pytest.mark.parametrize("token", ["x", "W10", "WyJzIiwtMV0", "=", "é", "W" * 1000])
+async def test_a_foreign_page_token_is_refused(registry: World, token: str) -> None:
+    with pytest.raises(PageTokenInvalid):
+        await registry.reading.subjects("", limit=None, offset=None, page_token=token)
+
+
+@pytest.mark.parametrize("field", ["limit", "offset"])
+async def test_negative_numbers_are_refused_by_name(registry: World, field: str) -> None:
+    arguments = {"limit": None, "offset": None, "page_token": "", field: -1}
+
+    with pytest.raises(InvalidRequest, match=field):
+        await registry.reading.subjects("", **arguments)  # type: ignore[arg-type]
+
+
+async def test_a_scan_goes_over_everything_in_order(registry: World) -> None:
+    for i in range(5):
+        await registry.register(f"s{i}", "a")
+        await registry.register(f"s{i}", "a b")
+
+    found = [f async for f in registry.reading.scan(SchemaFilter(), limit=None, offset=None, page_token="")]
+    some = [f async for f in registry.reading.scan(SchemaFilter(), limit=3, offset=4, page_token="")]
+
+    assert [(str(f.version.subject), f.version.ordinal) for f in found] == [
+        (f"s{i}", n) for i in range(5) for n in (1, 2)
+    ]
+    assert some == found[4:7]
+
+
+async def test_search_finds_words_of_subject_description_tags_metadata_and_names(registry: World) -> None:
+    await registry.register("billing.invoice", "amount", description="What we charge", tags=["money"])
+    await registry.register("chat.prompt", "role", metadata={"team": "assistants"})
+
+    async def hits(text: str) -> list[str]:
+        page = await registry.reading.search(SchemaFilter(text=text), limit=None, offset=None, page_token="")
+        return [str(f.version.subject) for f in page.items]
+
+    for text in ("invoice", "charge", "money", "amount", "AMO", "charge amount"):
+        assert await hits(text) == ["billing.invoice"]
+    assert await hits("assistants") == ["chat.prompt"]
+    assert await hits("charge role") == []
+
+
+async def test_the_graph_is_walked_with_depth_and_each_version_once(registry: World) -> None:
+    a = await registry.register("a", "x")
+    b = await registry.register("b", "@a", references=(("a", "a", "1"),))
+    c = await registry.register("c", "@a @b", references=(("a", "a", "1"), ("b", "b", "1")))
+    d = await registry.register("d", "@c", references=(("c", "c", "1"),))
+
+    down = await registry.graph.dependencies(d.version.schema_id, transitive=True)
+    up = await registry.graph.dependents(a.version.schema_id, transitive=True)
+    direct = await registry.graph.dependents(a.version.schema_id, transitive=False)
+
+    assert [(str(x.version.subject), x.depth) for x in down] == [("c", 1), ("a", 2), ("b", 2)]
+    assert [(str(x.version.subject), x.depth) for x in up] == [("b", 1), ("c", 1), ("d", 2)]
+    assert {x.version.schema_id for x in direct} == {b.version.schema_id, c.version.schema_id}
+
+
+async def test_the_narrower_scope_wins_and_says_so(registry: World) -> None:
+    subject = Subject.parse(":.staging:s")
+    await registry.configuration.set(Scope(), Config(level=CompatibilityLevel.FULL, mode=Mode.IMPORT), ADMIN)
+    await registry.configuration.set(Scope(context=".staging"), Config(level=CompatibilityLevel.NONE), ADMIN)
+
+    view = await registry.configuration.get(Scope(subject))
+
+    assert (view.effective.level, view.effective.mode) == (CompatibilityLevel.NONE, Mode.IMPORT)
+    sources = dict(view.effective.sources)
+    assert (sources["level"], sources["mode"], sources["strictness"]) == (
+        "context:.staging",
+        "registry",
+        "default",
+    )
+    await registry.configuration.delete(Scope(context=".staging"), ADMIN)
+    assert (await registry.configuration.get(Scope(subject))).effective.level is CompatibilityLevel.FULL
+    with pytest.raises(ConfigNotFound):
+        await registry.configuration.delete(Scope(context=".staging"), ADMIN)
+
+
+async def test_a_check_answers_and_stores_nothing(registry: World) -> None:
+    await registry.register("s", "a b")
+
+    yes = await registry.checking(Question(SUBJECT, b"a b c"))
+    no = await registry.checking(Question(SUBJECT, b"a"))
+    other_way = await registry.checking(Question(SUBJECT, b"a", CompatibilityLevel.FORWARD))
+
+    assert (yes.report.compatible, str(yes.version)) == (True, "1.1.0")
+    assert (no.report.verdict, str(no.version)) == (Verdict.NO, "2.0.0")
+    assert other_way.report.compatible
+    assert len(await registry.versions("s")) == 1
+
+
+async def test_a_check_against_one_version(registry: World) -> None:
+    await registry.register("s", "a b", level=CompatibilityLevel.NONE)
+    await registry.register("s", "c")
+
+    asked = Question(SUBJECT, b"c d", CompatibilityLevel.BACKWARD, parse_selector("1"))
+
+    assert (await registry.checking(asked)).report.compared_versions == ("1.0.0",)
+
+
+async def test_comparisons_are_made_once(registry: World) -> None:
+    await registry.register("s", "a b")
+    await registry.checking(Question(SUBJECT, b"a b c"))
+    made = registry.engine.compared
+
+    await registry.checking(Question(SUBJECT, b"a b c"))
+    await registry.register("s", "a b c")
+
+    assert registry.engine.compared == made
+
+
+async def test_data_is_judged_by_the_version_asked_for(registry: World) -> None:
+    done = await registry.register("s", "a b")
+
+    assert (await registry.validating.data(Payload(done.version.schema_id, b"a"))).valid
+    report = await registry.validating.data(Payload(done.version.schema_id, b"z"))
+    assert (report.valid, report.errors[0].error_type) == (False, "word")
+    with pytest.raises(InvalidRequest, match="max_errors"):
+        await registry.validating.data(Payload(done.version.schema_id, b"a", max_errors=101))
+
+
+async def test_a_schema_is_judged_without_being_stored(registry: World) -> None:
+    good = await registry.validating.schema(SchemaType.JSON, b"a b", ())
+    bad = await registry.validating.schema(SchemaType.JSON, b"a b!", ())
+
+    assert good.valid
+    assert (bad.valid, bad.errors[0].rule) == (False, "BAD_WORD")
+    assert await registry.changes() == []
+
+
+async def test_a_deprecated_version_still_reads(registry: World) -> None:
+    done = await registry.register("s", "a")
+    await registry.lifecycle.update(done.version.schema_id, Update(state=SchemaState.DEPRECATED), ADMIN)
+
+    assert (await registry.reading.latest(SUBJECT)).content == b"a"

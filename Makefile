@@ -6,16 +6,27 @@ READY := $(VENV)/.ready
 export PYTHONPATH := server:clients/python
 
 .DEFAULT_GOAL := help
-.PHONY: help test check proto lock clean
+.PHONY: help run test check demo proto lock clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(READY): requirements.lock
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { \
-	  echo "python3-venv is missing: apt-get install python3-venv"; exit 1; }
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..."; exit 1; }
+	@rm -rf $(VENV); $(PYTHON) -m venv $(VENV) 2>/dev/null || { \
+	  scripts/system-packages python3-venv && rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
+
+$(READY): requirements.lock pyproject.toml | $(BIN)/pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+run: $(READY) ## Serve on ports 9090 (gRPC), 8080 (HTTP) and 9091 (metrics), data under ./data
+	$(BIN)/schema-registry-server serve
+
+demo: $(READY) ## Start a server, import real schemas twice, show the verdicts
+	$(BIN)/python examples/demo.py
 
 test: check ## Run the checks and the tests
 
@@ -29,7 +40,7 @@ check: $(READY) ## ruff, mypy --strict, import contracts, tests
 proto: $(READY) ## Generate the SDK's stubs from protos/
 	$(BIN)/python protos/generate.py
 
-lock: $(READY) ## Resolve the dependencies anew into requirements.lock
+lock: | $(BIN)/pip ## Resolve the dependencies anew into requirements.lock
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements.lock
 

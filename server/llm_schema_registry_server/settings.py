@@ -97,6 +97,15 @@ class Changes(Section):
     """Changes kept in memory for live subscribers; older ones are read from the store."""
     stall_seconds: float = Field(30.0, gt=0)
     """A subscriber that takes nothing for this long is ended with the revision to resume from."""
+    record_failures: bool = False
+    """Whether refused registrations are appended to the change log, as VALIDATION_FAILED or COMPATIBILITY_CHECK_FAILED."""
+
+
+class Caches(Section):
+    hot_bytes: int = Field(128 * 1024 * 1024, ge=0)
+    """Memory for answers that are kept serialized."""
+    schema_bytes: int = Field(128 * 1024 * 1024, ge=1 << 20)
+    """Memory for schemas with their references, parsed schemas, comparisons and compiled validators."""
 
 
 class Logs(Section):
@@ -116,6 +125,7 @@ class Settings(Section):
     limits: Limits = Limits()
     workers: Workers = Workers()
     changes: Changes = Changes()
+    caches: Caches = Caches()
     logs: Logs = Logs()
     drain_seconds: float = Field(30.0, ge=0)
     """How long calls in flight may finish after SIGTERM."""

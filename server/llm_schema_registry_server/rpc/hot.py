@@ -1,0 +1,28 @@
+"""Which answers are kept serialized, and what each of them hangs on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from google.protobuf.message import Message
+
+from llm_schema_registry.v1 import schema_registry_pb2 as pb
+
+from ..model.subject import Subject
+
+_SERVICE = "/schema_registry.v1.SchemaRegistry/"
+
+HOT = frozenset(
+    _SERVICE + name
+    for name in ("GetSchema", "GetSchemaByVersion", "GetLatestVersion", "CheckCompatibility")
+)
+"""Reads whose answer changes only when a subject does. Answers, not errors: a missing thing is looked for again."""
+
+
+def tags(request: Message, response: Message) -> Sequence[str]:
+    """The subjects that an answer hangs on, by qualified name; a change of any of them drops it."""
+    if isinstance(response, pb.GetSchemaResponse):
+        return (response.schema.subject,)
+    assert isinstance(request, pb.CompatibilityCheckRequest)
+    # References are selectors: another version of what they name may be chosen tomorrow.
+    return tuple(str(Subject.parse(s)) for s in (request.subject, *(r.subject for r in request.references)))

@@ -60,7 +60,7 @@ class _Remembered(LRUCache[str, tuple[Subject, DataValidator]]):
         self.epoch = 0
         self._ids: dict[Subject, set[str]] = {}
 
-    def __setitem__(self, schema_id: str, entry: tuple[Subject, DataValidator]) -> None:  # type: ignore[override]
+    def __setitem__(self, schema_id: str, entry: tuple[Subject, DataValidator]) -> None:
         super().__setitem__(schema_id, entry)
         self._ids.setdefault(entry[0], set()).add(schema_id)
 

@@ -16,7 +16,7 @@ from ..calls.call import Call
 from ..calls.status import to_status
 from ..errors import IncompatibleSchema, InvalidRequest, RegistryError, SchemaNotFound
 from ..model.change import Change, EventType
-from ..model.compatibility import CompatibilityLevel
+from ..model.compatibility import CompatibilityLevel, CompatibilityReport
 from ..model.lifecycle import SchemaState
 from ..model.schema import SchemaType
 from ..model.subject import Subject
@@ -67,6 +67,7 @@ class SchemaRegistryService:
         try:
             done = await self._use.register(wanted, actor(call))
         except IncompatibleSchema as error:
+            assert isinstance(error.report, CompatibilityReport)
             error.details = (convert.report(error.report),)
             raise
         answer = self._wire.registered(done)

@@ -125,6 +125,10 @@ class WriteTx(ReadTx, Protocol):
         """Append to the change log; returns the sequence allotted, greater than every earlier one."""
         ...
 
+    async def compact_changes(self, upto: int) -> None:
+        """Forget the changes with sequence <= `upto`; `change_bounds` then begins there."""
+        ...
+
     async def insert_version(self, version: SchemaVersion, names: Sequence[str]) -> None:
         """Add a version; `names` are the schema's own names, for search. Raises ConcurrentUpdate when the schema id,
         (subject, ordinal) or (subject, semantic version) is taken."""
@@ -132,12 +136,13 @@ class WriteTx(ReadTx, Protocol):
 
     async def update_version(self, version: SchemaVersion) -> None:
         """Replace what may change: version, global_id, level, state, change_class, description, tags, metadata,
-        updated_at, revision, deleted_at."""
+        updated_at, revision, deleted_at. Raises ConcurrentUpdate when the version was removed meanwhile or its new
+        semantic version is taken."""
         ...
 
     async def remove_version(self, schema_id: str) -> None:
         """Remove a version for ever, with its history; its ordinal is never used again. Contents that no version
-        uses any more go too."""
+        uses any more go too; their numbers (allot_global_id) stay. Does nothing for an unknown id."""
         ...
 
     async def next_ordinal(self, subject: Subject) -> int:
@@ -166,7 +171,11 @@ class Store(Protocol):
     def read(self) -> AbstractAsyncContextManager[ReadTx]: ...
 
     def write(self) -> AbstractAsyncContextManager[WriteTx]:
-        """A transaction: committed durably when the block ends, undone when it raises or is cancelled."""
+        """A transaction: committed durably when the block ends, undone when it raises or is cancelled.
+
+        A cancellation that arrives when the block has ended does not undo. Transactions do not nest: a task opens
+        its next one after the end of the last.
+        """
         ...
 
     async def wait_for_change(self, after: int, timeout: float) -> None:

@@ -1,0 +1,100 @@
+"""The questions a memory store answers, over one snapshot of its tables."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from ...errors import StorageDamaged
+from ...model.change import Change
+from ...model.config import Config
+from ...model.lifecycle import Transition
+from ...model.schema import SchemaVersion, StoredContent
+from ...model.subject import Subject
+from .. import search
+from ..store import Page, SchemaFilter
+from .tables import Tables
+
+NEWEST_CHANGE = "newest change"
+COMPACTED = "changes up to this one are gone"
+
+
+class MemoryReadTx:
+    """A view of the tables as they are when it is made; see store.ReadTx for the meaning of each method."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    async def version(self, schema_id: str) -> SchemaVersion | None:
+        return self._tables.versions.get(schema_id)
+
+    async def versions(self, subject: Subject, *, include_deleted: bool = False) -> Sequence[SchemaVersion]:
+        found = self._found(self._tables.by_subject.get(subject) or ())
+        return [v for v in found if include_deleted or v.live]
+
+    async def versions_by_global_id(self, global_id: int) -> Sequence[SchemaVersion]:
+        return self._found(self._tables.by_global_id.get(global_id) or ())
+
+    async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
+        found = {i: c for i in identities if (c := self._tables.contents.get(i)) is not None}
+        for identity, content in found.items():
+            if hashlib.sha256(content.content).hexdigest() != content.digest:
+                raise StorageDamaged(f"the content of {identity} does not have its digest", identity=identity)
+        return found
+
+    async def scan_versions(self, wanted: SchemaFilter, page: Page) -> Sequence[SchemaVersion]:
+        found = [v for v in self._matching(wanted) if page.after is None or _place(v) > page.after]
+        return found[page.offset : page.offset + page.limit]
+
+    async def count_versions(self, wanted: SchemaFilter) -> int:
+        return len(self._matching(wanted))
+
+    async def subjects(
+        self, *, prefix: str = "", include_deleted: bool = False, page: Page
+    ) -> tuple[Sequence[Subject], int]:
+        named = {
+            str(v.subject): v.subject
+            for v in self._tables.versions.values()
+            if (include_deleted or v.live) and str(v.subject).startswith(prefix)
+        }
+        left = [name for name in sorted(named) if page.after is None or (name, 0) > page.after]
+        return [named[name] for name in left[page.offset : page.offset + page.limit]], len(named)
+
+    async def dependents(self, schema_id: str) -> Sequence[SchemaVersion]:
+        return self._found(self._tables.dependents.get(schema_id) or ())
+
+    async def history(self, schema_id: str) -> Sequence[Transition]:
+        return self._tables.history.get(schema_id) or ()
+
+    async def config(self, scope: str) -> Config | None:
+        return self._tables.configs.get(scope)
+
+    async def changes(self, after: int, limit: int) -> Sequence[Change]:
+        oldest, newest = await self.change_bounds()
+        wanted = range(max(after, oldest) + 1, min(max(after, oldest) + limit, newest) + 1)
+        return [c for sequence in wanted if (c := self._tables.changes.get(sequence)) is not None]
+
+    async def change_bounds(self) -> tuple[int, int]:
+        numbers = self._tables.numbers
+        return numbers.get(COMPACTED) or 0, numbers.get(NEWEST_CHANGE) or 0
+
+    def _found(self, ids: Iterable[str]) -> list[SchemaVersion]:
+        found = (self._tables.versions.get(schema_id) for schema_id in ids)
+        return sorted((v for v in found if v is not None), key=_place)
+
+    def _matching(self, wanted: SchemaFilter) -> list[SchemaVersion]:
+        tables = self._tables
+        candidates: Iterable[SchemaVersion] = tables.versions.values()
+        if wanted.latest_only:
+            newest: dict[Subject, SchemaVersion] = {}
+            for version in filter(search.selectable, candidates):
+                known = newest.get(version.subject)
+                if known is None or known.ordinal < version.ordinal:
+                    newest[version.subject] = version
+            candidates = newest.values()
+        passed = (v for v in candidates if search.matches(v, tables.words.get(v.schema_id) or (), wanted))
+        return sorted(passed, key=_place)
+
+
+def _place(version: SchemaVersion) -> tuple[str, int]:
+    return str(version.subject), version.ordinal

@@ -1,0 +1,76 @@
+"""MemoryStore: one writer at a time, any number of readers that never see it at work."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from ...errors import StorageUnavailable
+from ..news import News
+from .reading import MemoryReadTx
+from .tables import Tables
+from .writing import MemoryWriteTx
+
+
+class MemoryStore:
+    """A registry that lives as long as its process; see store.Store for the meaning of each method."""
+
+    def __init__(self) -> None:
+        self._registry_id = secrets.token_hex(4)
+        self._tables = Tables()
+        self._readers = (
+            0  # blocks that look at self._tables; while there are any, a commit replaces it by a copy
+        )
+        self._turn = asyncio.Lock()
+        self._news = News()
+        self._open = False
+
+    @property
+    def registry_id(self) -> str:
+        return self._registry_id
+
+    async def open(self) -> None:
+        self._open = True
+
+    async def close(self) -> None:
+        self._open = False
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[MemoryReadTx]:
+        self._refuse_closed()
+        tables = self._tables
+        self._readers += 1
+        try:
+            yield MemoryReadTx(tables)
+        finally:
+            if tables is self._tables:
+                self._readers -= 1
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[MemoryWriteTx]:
+        async with self._turn:
+            self._refuse_closed()
+            draft = self._tables.draft()
+            tx = MemoryWriteTx(draft)
+            yield tx
+            if self._readers:
+                self._tables, self._readers = self._tables.copy(), 0
+            self._tables.merge(draft)
+            self._news.advance(tx.appended)
+
+    async def wait_for_change(self, after: int, timeout: float) -> None:
+        await self._news.wait(after, timeout)
+
+    async def ping(self) -> Mapping[str, str]:
+        self._refuse_closed()
+        return {
+            "kind": "memory",
+            "versions": str(sum(1 for _ in self._tables.versions)),
+            "changes": str(self._news.newest),
+        }
+
+    def _refuse_closed(self) -> None:
+        if not self._open:
+            raise StorageUnavailable("the memory store is not open")

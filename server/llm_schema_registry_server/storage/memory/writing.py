@@ -1,0 +1,151 @@
+"""Changes to a memory store, on a draft that its owner merges or drops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from ...errors import ConcurrentUpdate
+from ...model.change import Change
+from ...model.config import Config
+from ...model.lifecycle import Transition
+from ...model.schema import SchemaVersion, StoredContent
+from ...model.subject import Subject
+from .. import search
+from .reading import COMPACTED, NEWEST_CHANGE, MemoryReadTx
+from .tables import Table, Tables
+
+K = TypeVar("K")
+NEWEST_GLOBAL_ID = "newest global id"
+
+
+class MemoryWriteTx(MemoryReadTx):
+    """See store.WriteTx for the meaning of each method. There is one at a time, so subjects need no lock."""
+
+    def __init__(self, draft: Tables) -> None:
+        super().__init__(draft)
+        self.appended = 0
+
+    async def lock_subject(self, subject: Subject) -> None:
+        """Nothing to do: the transaction has the whole store for itself."""
+
+    async def allot_global_id(self, identity: str) -> int:
+        known = self._tables.global_ids.get(identity)
+        if known is not None:
+            return known
+        number = (self._tables.numbers.get(NEWEST_GLOBAL_ID) or 0) + 1
+        self._tables.numbers[NEWEST_GLOBAL_ID] = number
+        self._tables.global_ids[identity] = number
+        return number
+
+    async def put_content(self, identity: str, content: StoredContent) -> None:
+        if identity not in self._tables.contents:
+            self._tables.contents[identity] = content
+
+    async def append_change(self, change: Change) -> int:
+        sequence = (await self.change_bounds())[1] + 1
+        self._tables.changes[sequence] = replace(change, sequence=sequence)
+        self._tables.numbers[NEWEST_CHANGE] = self.appended = sequence
+        return sequence
+
+    async def compact_changes(self, upto: int) -> None:
+        oldest, newest = await self.change_bounds()
+        for sequence in range(oldest + 1, min(upto, newest) + 1):
+            self._tables.changes.remove(sequence)
+        self._tables.numbers[COMPACTED] = max(oldest, min(upto, newest))
+
+    async def insert_version(self, version: SchemaVersion, names: Sequence[str]) -> None:
+        tables = self._tables
+        if version.schema_id in tables.versions:
+            raise ConcurrentUpdate(f"schema id {version.schema_id!r} is taken", schema_id=version.schema_id)
+        self._refuse_taken(version)
+        tables.versions[version.schema_id] = version
+        words = search.about_words(version) | search.name_words(names)
+        tables.words[version.schema_id] = tuple(sorted(words))
+        tables.names[version.schema_id] = tuple(names)
+        known = tables.by_subject.get(version.subject) or ()
+        tables.by_subject[version.subject] = (*known, version.schema_id)
+        tables.ordinals[version.subject] = max(version.ordinal, tables.ordinals.get(version.subject) or 0)
+        _link(tables.by_content, version.identity, version.schema_id)
+        _link(tables.by_global_id, version.global_id, version.schema_id)
+        for reference in version.references:
+            _link(tables.dependents, reference.schema_id, version.schema_id)
+
+    async def update_version(self, version: SchemaVersion) -> None:
+        tables = self._tables
+        known = tables.versions.get(version.schema_id)
+        if known is None:
+            raise ConcurrentUpdate(f"schema {version.schema_id!r} was removed meanwhile; read it again")
+        self._refuse_taken(version)
+        changed = replace(
+            known,
+            version=version.version,
+            global_id=version.global_id,
+            level=version.level,
+            state=version.state,
+            change_class=version.change_class,
+            description=version.description,
+            tags=version.tags,
+            metadata=version.metadata,
+            updated_at=version.updated_at,
+            revision=version.revision,
+            deleted_at=version.deleted_at,
+        )
+        tables.versions[version.schema_id] = changed
+        _unlink(tables.by_global_id, known.global_id, known.schema_id)
+        _link(tables.by_global_id, changed.global_id, changed.schema_id)
+        names = tables.names.get(version.schema_id) or ()
+        tables.words[version.schema_id] = tuple(
+            sorted(search.about_words(changed) | search.name_words(names))
+        )
+
+    async def remove_version(self, schema_id: str) -> None:
+        tables = self._tables
+        version = tables.versions.get(schema_id)
+        if version is None:
+            return
+        for table in (tables.versions, tables.words, tables.names, tables.history):
+            table.remove(schema_id)
+        left = tuple(i for i in tables.by_subject.get(version.subject) or () if i != schema_id)
+        tables.by_subject[version.subject] = left
+        for reference in version.references:
+            _unlink(tables.dependents, reference.schema_id, schema_id)
+        _unlink(tables.by_global_id, version.global_id, schema_id)
+        if not _unlink(tables.by_content, version.identity, schema_id):
+            tables.contents.remove(version.identity)
+
+    async def next_ordinal(self, subject: Subject) -> int:
+        return (self._tables.ordinals.get(subject) or 0) + 1
+
+    async def record_transition(self, transition: Transition) -> None:
+        known = self._tables.history.get(transition.schema_id) or ()
+        self._tables.history[transition.schema_id] = (*known, transition)
+
+    async def set_config(self, scope: str, config: Config | None) -> None:
+        if config is None:
+            self._tables.configs.remove(scope)
+        else:
+            self._tables.configs[scope] = config
+
+    def _refuse_taken(self, version: SchemaVersion) -> None:
+        """Raise ConcurrentUpdate when another version of the subject has the ordinal or the semantic version."""
+        for other in self._found(self._tables.by_subject.get(version.subject) or ()):
+            if other.schema_id != version.schema_id and (
+                other.ordinal == version.ordinal or other.version == version.version
+            ):
+                raise ConcurrentUpdate(
+                    f"version {version.ordinal} ({version.version}) of subject {str(version.subject)!r} is taken; "
+                    "read the subject again and retry",
+                    subject=str(version.subject),
+                )
+
+
+def _link(table: Table[K, frozenset[str]], key: K, member: str) -> None:
+    table[key] = (table.get(key) or frozenset()) | {member}
+
+
+def _unlink(table: Table[K, frozenset[str]], key: K, member: str) -> frozenset[str]:
+    left = (table.get(key) or frozenset()) - {member}
+    table[key] = left
+    return left

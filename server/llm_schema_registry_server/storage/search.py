@@ -1,0 +1,94 @@
+"""What a search means, in one place for all back ends: the words of a version and the filter as a predicate. Pure.
+
+A word is a run of letters and digits, compared without regard to case. The schema's names are also indexed by their
+camelCase parts, so that `address` finds `shippingAddress`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+
+from ..model.lifecycle import SELECTABLE
+from ..model.pattern import matches as fits
+from ..model.schema import SchemaVersion
+from .store import SchemaFilter
+
+_WORD = re.compile(r"[^\W_]+")
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\WA-Z_0-9]+|[0-9]+")
+_LONGEST_WORD = 200
+"""Characters of a word that count; keeps a hostile name from filling an index page."""
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a query or of prose, in order, case folded."""
+    return [w[:_LONGEST_WORD] for w in _WORD.findall(text.casefold())]
+
+
+def about_words(version: SchemaVersion) -> set[str]:
+    """The words of what may change: subject, description, tags and metadata values."""
+    texts = (str(version.subject), version.description or "", *version.tags, *version.metadata.values())
+    return _index_words(texts)
+
+
+def name_words(names: Iterable[str]) -> set[str]:
+    """The words of the schema's own names (types, fields)."""
+    return _index_words(names)
+
+
+def _index_words(texts: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for text in texts:
+        found.update(words_of(text))
+        for run in _WORD.findall(text):
+            found.update(part.casefold()[:_LONGEST_WORD] for part in _PART.findall(run))
+    return found
+
+
+def labels(tags: Iterable[str], metadata: Iterable[tuple[str, str]]) -> set[str]:
+    """One exact-match key per tag and per metadata pair, as the indexed back ends store them."""
+    return {f"tag\0{tag}" for tag in tags} | {f"meta\0{key}\0{value}" for key, value in metadata}
+
+
+def matches(version: SchemaVersion, words: Sequence[str], wanted: SchemaFilter) -> bool:
+    """Whether a version with these sorted index words passes the filter; `latest_only` is the caller's."""
+    name = str(version.subject)
+    return (
+        (wanted.include_deleted or version.live)
+        and (wanted.schema_type is None or version.schema_type is wanted.schema_type)
+        and (wanted.state is None or version.state is wanted.state)
+        and name.startswith(wanted.subject_prefix)
+        and (not wanted.subject_pattern or fits(wanted.subject_pattern, name))
+        and set(wanted.tags) <= set(version.tags)
+        and all(version.metadata.get(key) == value for key, value in wanted.metadata.items())
+        and all(any(word.startswith(start) for word in words) for start in words_of(wanted.text))
+    )
+
+
+def selectable(version: SchemaVersion) -> bool:
+    """Whether `latest` may choose this version."""
+    return version.live and version.state in SELECTABLE
+
+
+def literal_prefix(pattern: str) -> str:
+    """What every text that fits the pattern begins with."""
+    return re.split(r"[*?]", pattern, maxsplit=1)[0]
+
+
+def prefix_end(prefix: str) -> str | None:
+    """The least text, by code points, greater than all that begin with `prefix`; None when there is none."""
+    while prefix:
+        last = ord(prefix[-1])
+        if last < sys.maxunicode:
+            following = last + 1 if not 0xD7FF <= last < 0xDFFF else 0xE000  # surrogates are no characters
+            return prefix[:-1] + chr(following)
+        prefix = prefix[:-1]
+    return None
+
+
+def ranges(wanted: SchemaFilter) -> Iterator[tuple[str, str | None]]:
+    """The half-open ranges of qualified subjects outside which nothing can pass the filter."""
+    for prefix in (wanted.subject_prefix, literal_prefix(wanted.subject_pattern)):
+        if prefix:
+            yield prefix, prefix_end(prefix)

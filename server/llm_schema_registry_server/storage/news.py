@@ -40,7 +40,9 @@ class News:
             waiter = loop.create_future()
             self._waiters.add(waiter)
             try:
-                await asyncio.wait_for(waiter, remaining)
+                # Not wait_for: before Python 3.12 it loses a cancellation that comes together with the result.
+                async with asyncio.timeout(remaining):
+                    await waiter
             except TimeoutError:
                 return self._newest > after
             finally:

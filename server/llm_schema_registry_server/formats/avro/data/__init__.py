@@ -1,0 +1,1 @@
+"""Is a payload valid? Binary, Avro's JSON encoding, and plain JSON; no value is built."""

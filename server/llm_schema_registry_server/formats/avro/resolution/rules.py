@@ -1,0 +1,237 @@
+"""The rules of schema resolution, one row each: what two types that meet must fulfil themselves, whatever is inside.
+
+Each finds what breaks it in one (reader, writer) pair. What is inside (items, fields, branches) is pairs.py. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from ....model.compatibility import Severity
+from ..schema.nodes import Enum, Field, Fixed, Named, Node, Record, title
+
+PROMOTIONS: Mapping[str, frozenset[str]] = {
+    "int": frozenset({"long", "float", "double"}),
+    "long": frozenset({"float", "double"}),
+    "float": frozenset({"double"}),
+    "string": frozenset({"bytes"}),
+    "bytes": frozenset({"string"}),
+}
+"""Writer's type -> other reader's types that read it."""
+
+TIMES: Mapping[str, str] = {
+    "date": "days", "time-millis": "milliseconds", "time-micros": "microseconds",
+    "timestamp-millis": "milliseconds", "timestamp-micros": "microseconds", "timestamp-nanos": "nanoseconds",
+    "local-timestamp-millis": "milliseconds", "local-timestamp-micros": "microseconds",
+    "local-timestamp-nanos": "nanoseconds",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What breaks a rule: where below the reader's type, both sides, a sentence, and which datum would show it.
+
+    `probe` is a value of the writer's type that the reader refuses; None when every value is refused.
+    """
+
+    below: str
+    reader: str
+    writer: str
+    message: str
+    probe: object = None
+
+
+Find = Callable[[Node, Node], Iterator[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`stops`: when it is broken there is no point in looking inside the two types."""
+
+    id: str
+    sentence: str
+    find: Find
+    severity: Severity = Severity.ERROR
+    stops: bool = False
+
+
+def reads_kind(reader: Node, writer: Node) -> bool:
+    """Whether the two types are of one kind or the writer's is promoted to the reader's. Unions are not asked."""
+    return reader.kind == writer.kind or reader.kind in PROMOTIONS.get(writer.kind, ())
+
+
+def same_name(reader: Named, writer: Named) -> bool:
+    """Whether the unqualified names are equal or a reader's alias is the writer's full name."""
+    return reader.short == writer.short or writer.name in reader.aliases
+
+
+def matches(reader: Node, writer: Node) -> bool:
+    """Whether the types meet at all: kinds and names, not what is inside."""
+    if isinstance(reader, Named) and isinstance(writer, Named):
+        return reader.kind == writer.kind and same_name(reader, writer)
+    return reads_kind(reader, writer)
+
+
+def writer_fields(member: Field, writer: Record) -> list[Field]:
+    """The writer's fields that the reader's field stands for: by its name, then by its aliases."""
+    names = dict.fromkeys((member.name, *member.aliases))
+    return [found for name in names if (found := writer.by_name.get(name)) is not None]
+
+
+def type_mismatch(reader: Node, writer: Node) -> Iterator[Finding]:
+    if not reads_kind(reader, writer):
+        yield Finding("", title(reader), title(writer), f"{title(writer)} cannot be read as {title(reader)}")
+
+
+def name_mismatch(reader: Node, writer: Node) -> Iterator[Finding]:
+    if isinstance(reader, Named) and isinstance(writer, Named) and not same_name(reader, writer):
+        yield Finding(
+            "/name", reader.name, writer.name,
+            f"the names differ: {writer.name!r} was written, {reader.name!r} is read; "
+            f"an alias {writer.name!r} of the reader's type would join them",
+        )  # fmt: skip
+
+
+def size_mismatch(reader: Node, writer: Node) -> Iterator[Finding]:
+    if isinstance(reader, Fixed) and isinstance(writer, Fixed) and reader.size != writer.size:
+        yield Finding(
+            "/size", str(reader.size), str(writer.size),
+            f"{writer.name} has {writer.size} bytes in the writer's schema and {reader.size} in the reader's",
+        )  # fmt: skip
+
+
+def symbol_missing(reader: Node, writer: Node) -> Iterator[Finding]:
+    if isinstance(reader, Enum) and isinstance(writer, Enum) and reader.default is None:
+        missing = sorted(set(writer.symbols) - set(reader.symbols), key=writer.symbols.index)
+        if missing:
+            yield Finding(
+                "/symbols", _list(reader.symbols), _list(writer.symbols),
+                f"the reader's {reader.name} lacks {_list(missing)} and has no default symbol", missing[0],
+            )  # fmt: skip
+
+
+def symbol_defaulted(reader: Node, writer: Node) -> Iterator[Finding]:
+    if isinstance(reader, Enum) and isinstance(writer, Enum) and reader.default is not None:
+        missing = sorted(set(writer.symbols) - set(reader.symbols), key=writer.symbols.index)
+        if missing:
+            yield Finding(
+                "/symbols", _list(reader.symbols), _list(writer.symbols),
+                f"the reader sees {reader.default!r} instead of {_list(missing)}",
+            )  # fmt: skip
+
+
+def default_missing(reader: Node, writer: Node) -> Iterator[Finding]:
+    if isinstance(reader, Record) and isinstance(writer, Record):
+        for member in reader.fields:
+            if not member.has_default and not writer_fields(member, writer):
+                yield Finding(
+                    f"/fields/{member.index}", member.name, "",
+                    f"the field {member.name!r} of {reader.name} is not written and has no default",
+                )  # fmt: skip
+
+
+def alias_ambiguous(reader: Node, writer: Node) -> Iterator[Finding]:
+    if isinstance(reader, Record) and isinstance(writer, Record):
+        for member in reader.fields:
+            if member.aliases and len(found := writer_fields(member, writer)) > 1:
+                names = _list([f.name for f in found])
+                yield Finding(
+                    f"/fields/{member.index}/aliases", member.name, names,
+                    f"the field {member.name!r} and its aliases stand for several written fields: {names}",
+                )  # fmt: skip
+
+
+def decimal_mismatch(reader: Node, writer: Node) -> Iterator[Finding]:
+    mine, theirs = reader.logical, writer.logical
+    if mine is None or theirs is None or not mine.name == theirs.name == "decimal":
+        return
+    if mine.scale != theirs.scale:
+        yield Finding(
+            "/scale", str(mine), str(theirs), f"{theirs} read as {mine} would move the decimal point"
+        )
+    elif mine.precision < theirs.precision:
+        yield Finding(
+            "/precision", str(mine), str(theirs), f"{theirs} has more digits than {mine} holds",
+            decimal_bytes(10**theirs.precision - 1, writer),
+        )  # fmt: skip
+
+
+def unit_changed(reader: Node, writer: Node) -> Iterator[Finding]:
+    mine, theirs = reader.logical, writer.logical
+    if mine != theirs and not (mine and theirs and mine.name == theirs.name == "decimal"):
+        units = [TIMES.get(side.name) if side else None for side in (mine, theirs)]
+        detail = f": {units[1]} are read as {units[0]}" if all(units) and units[0] != units[1] else ""
+        yield Finding(
+            "/logicalType", str(mine or ""), str(theirs or ""),
+            f"the logical type is {mine or 'none'} for the reader and {theirs or 'none'} for the writer{detail}",
+        )  # fmt: skip
+
+
+def bytes_as_text(reader: Node, writer: Node) -> Iterator[Finding]:
+    if reader.kind == "string" and writer.kind == "bytes":
+        yield Finding("", "string", "bytes", "bytes that are not UTF-8 cannot be read as a string", b"\xff")
+
+
+def decimal_bytes(number: int, node: Node) -> bytes:
+    """The two's complement of a number, as long as a fixed wants it, else as short as it goes."""
+    size = node.size if isinstance(node, Fixed) else number.bit_length() // 8 + 1
+    return number.to_bytes(size, "big", signed=True)
+
+
+def _list(names: list[str] | tuple[str, ...]) -> str:
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+
+
+def _never(reader: Node, writer: Node) -> Iterator[Finding]:
+    """Found by pairs.py, which alone knows how the branches fare."""
+    return iter(())
+
+
+BRANCH_MISSING = Rule(
+    "AVRO_UNION_BRANCH_MISSING",
+    "Every type that the writer's union holds is read by a branch of the reader's.",
+    _never,
+)
+
+RULES: tuple[Rule, ...] = (
+    Rule("AVRO_TYPE_MISMATCH", "The reader's type is the writer's or one that it is promoted to.", type_mismatch, stops=True),
+    Rule("AVRO_NAME_MISMATCH", "Named types have the same unqualified name, or the reader's has the writer's as an alias.",
+         name_mismatch, stops=True),
+    Rule("AVRO_FIXED_SIZE_MISMATCH", "A fixed has the same size on both sides.", size_mismatch),
+    Rule("AVRO_ENUM_SYMBOL_MISSING", "The reader's enum has every symbol of the writer's, or a default.", symbol_missing),
+    Rule("AVRO_FIELD_DEFAULT_MISSING", "A field that only the reader has needs a default.", default_missing),
+    Rule("AVRO_FIELD_ALIAS_AMBIGUOUS", "A reader's field stands for one field of the writer.", alias_ambiguous),
+    Rule("AVRO_DECIMAL_MISMATCH", "Decimals have the same scale, and the reader's at least the writer's precision.",
+         decimal_mismatch),
+    Rule("AVRO_BYTES_READ_AS_STRING", "Bytes that are read as a string are UTF-8.", bytes_as_text, Severity.WARNING),
+    Rule("AVRO_LOGICAL_TYPE_CHANGED", "Both sides give a number the same meaning.", unit_changed, Severity.WARNING),
+    Rule("AVRO_ENUM_SYMBOL_DEFAULTED", "The reader's enum knows the symbols that are written.", symbol_defaulted,
+         Severity.INFO),
+)  # fmt: skip
+
+_BY_KIND: Mapping[str, tuple[str, ...]] = {
+    "record": ("AVRO_NAME_MISMATCH", "AVRO_FIELD_DEFAULT_MISSING", "AVRO_FIELD_ALIAS_AMBIGUOUS"),
+    "enum": ("AVRO_NAME_MISMATCH", "AVRO_ENUM_SYMBOL_MISSING", "AVRO_ENUM_SYMBOL_DEFAULTED"),
+    "fixed": (
+        "AVRO_NAME_MISMATCH",
+        "AVRO_FIXED_SIZE_MISMATCH",
+        "AVRO_DECIMAL_MISMATCH",
+        "AVRO_LOGICAL_TYPE_CHANGED",
+    ),
+    "bytes": ("AVRO_DECIMAL_MISMATCH", "AVRO_LOGICAL_TYPE_CHANGED"),
+    **dict.fromkeys(("string", "int", "long"), ("AVRO_LOGICAL_TYPE_CHANGED",)),
+}
+_BY_ID = {rule.id: rule for rule in RULES}
+OTHER_KINDS = tuple(
+    _BY_ID[i] for i in ("AVRO_TYPE_MISMATCH", "AVRO_BYTES_READ_AS_STRING", "AVRO_LOGICAL_TYPE_CHANGED")
+)
+SAME_KIND: Mapping[str, tuple[Rule, ...]] = {
+    kind: tuple(_BY_ID[i] for i in ids) for kind, ids in _BY_KIND.items()
+}
+"""The rules that can break between two types of one kind; those of other kinds have OTHER_KINDS."""
+
+
+def rules_for(reader: Node, writer: Node) -> tuple[Rule, ...]:
+    """The rules that two types, neither a union, can break."""
+    return SAME_KIND.get(reader.kind, ()) if reader.kind == writer.kind else OTHER_KINDS

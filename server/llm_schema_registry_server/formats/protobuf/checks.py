@@ -1,0 +1,72 @@
+"""What a compiled file must satisfy beyond what protoc checks. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.message import Message
+
+from ...errors import SchemaIssue
+from .names import join
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PACKAGE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+
+
+def package_issues(file: FileDescriptorProto) -> Iterator[SchemaIssue]:
+    """Names that would take the place of the well-known types, whose JSON form is special."""
+    if file.package == "google.protobuf" or file.package.startswith("google.protobuf."):
+        yield SchemaIssue(
+            "PACKAGE_RESERVED",
+            f"package {file.package!r} belongs to the well-known types; choose another package",
+            file.package,
+        )
+
+
+def text_issues(file: FileDescriptorProto) -> Iterator[SchemaIssue]:
+    """Strings that are not text: escapes such as "\\377" put bytes where names and options belong."""
+    for path, value in _strings(file, ""):
+        if not isinstance(value, str):
+            yield SchemaIssue("NOT_UTF8", f"{path} holds bytes that are not UTF-8", path)
+
+
+def descriptor_issues(file: FileDescriptorProto) -> Iterator[SchemaIssue]:
+    """Faults of a descriptor that no .proto text could contain and that protoc does not look for."""
+    if file.package and not _PACKAGE.fullmatch(file.package):
+        yield SchemaIssue("SYNTAX", f"package {file.package[:80]!r} is not a name")
+    yield from _named_issues(file, file.package)
+
+
+def _named_issues(element: Message, scope: str) -> Iterator[SchemaIssue]:
+    for descriptor, value in element.ListFields():
+        if descriptor.type != FieldDescriptor.TYPE_MESSAGE or not descriptor.is_repeated:
+            continue
+        for item in value:
+            name = getattr(item, "name", None)
+            if not isinstance(name, str):
+                continue
+            path = join(scope, name[:80])
+            if not _NAME.fullmatch(name):
+                yield SchemaIssue("SYNTAX", f"{path!r} is not a name", path)
+            if isinstance(item, FieldDescriptorProto) and not (
+                item.HasField("type") and item.HasField("label") and item.HasField("number")
+            ):
+                yield SchemaIssue("TYPE_UNDEFINED", f"{path!r} lacks a type, a label or a number", path)
+            yield from _named_issues(item, path)
+
+
+def _strings(
+    element: Message, scope: str
+) -> Iterator[tuple[str, Any]]:  # str, or bytes where it is not UTF-8
+    for descriptor, value in element.ListFields():
+        path = join(scope, descriptor.name)
+        items = value if descriptor.is_repeated else [value]
+        if descriptor.type == FieldDescriptor.TYPE_STRING:
+            yield from ((path, item) for item in items)
+        elif descriptor.type == FieldDescriptor.TYPE_MESSAGE and descriptor.name != "source_code_info":
+            for item in items:
+                yield from _strings(item, path)

@@ -1,0 +1,59 @@
+"""The comments of a compiled file by the element that they stand at. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.protobuf.message import Message
+
+Place = tuple[int | str, ...]
+"""Names an element whatever its order: field numbers of descriptor.proto, each followed by the name chosen there,
+such as (4, "Order", 2, "id") for field `id` of message `Order`."""
+
+
+def extract(file: FileDescriptorProto) -> Mapping[Place, tuple[str, ...]]:
+    """Place -> the lines of the comments before it and behind it, white space squeezed; elements without are absent."""
+    found: dict[Place, tuple[str, ...]] = {}
+    for location in file.source_code_info.location:
+        texts = [*location.leading_detached_comments, location.leading_comments, location.trailing_comments]
+        lines = tuple(_squeeze(line) for text in texts for line in text.splitlines() if line.strip())
+        if lines:
+            place = _place(file, location.path)
+            if place is not None:
+                found[place] = found.get(place, ()) + lines
+    return found
+
+
+def _squeeze(line: str) -> str:
+    return " ".join(line.split())
+
+
+def _place(file: FileDescriptorProto, path: Sequence[int]) -> Place | None:
+    """The place that a source-info path leads to; None for parts of an element (its type, its number ...)."""
+    element: Message = file
+    place: list[int | str] = []
+    steps = list(path)
+    while steps:
+        number = steps.pop(0)
+        field = element.DESCRIPTOR.fields_by_number.get(number)
+        if field is None:
+            return None
+        place.append(number)
+        if not steps:
+            # `syntax` and `package` carry the head comments of a file; other bare values are parts of an element.
+            return tuple(place) if element is file else None
+        index = steps.pop(0)
+        values = getattr(element, field.name) if field.is_repeated else ()
+        if index >= len(values):
+            return None
+        if field.type != FieldDescriptor.TYPE_MESSAGE:
+            place.append(values[index])
+            continue
+        element = values[index]
+        name = getattr(element, "name", None)
+        if not isinstance(name, str):
+            return None
+        place.append(name)
+    return tuple(place)

@@ -1,0 +1,94 @@
+"""May one Protobuf schema read all that another one writes? Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ....model.compatibility import Comparison, Severity, Strictness, Verdict, Violation
+from ..pools import Compiled
+from . import data_rules, field_rules, file_rules, type_rules
+from .rule import Break, Rule
+from .sides import Sides, TooManyPairs
+from .witness import find_witness
+
+RULES: tuple[Rule, ...] = (*data_rules.RULES, *field_rules.RULES, *type_rules.RULES, *file_rules.RULES)
+
+MAX_VIOLATIONS = 200
+MAX_WITNESSES = 50
+
+
+def compare(reader: Compiled, writer: Compiled, strictness: Strictness) -> Comparison:
+    """What of the writer's data, or of what else `strictness` protects, the reader would not take.
+
+    WIRE: errors are facts about binary data, each with a witness; the rest of Buf's category WIRE are warnings.
+    WIRE_JSON and SOURCE add Buf's categories WIRE_JSON, and FILE with PACKAGE, as errors.
+    """
+    if reader is writer:
+        return Comparison(Verdict.YES)
+    sides = Sides(reader.schema, writer.schema)
+    try:
+        found = list(_merged(sides, strictness))
+    except TooManyPairs:
+        return Comparison(Verdict.UNDECIDED, (_too_large(),))
+    found.sort(key=lambda item: item[2])
+    violations = [
+        _violation(rule, broken, severity, sides, reader, writer, witnessed=index < MAX_WITNESSES)
+        for index, (rule, broken, severity) in enumerate(found[:MAX_VIOLATIONS])
+    ]
+    if len(found) > MAX_VIOLATIONS:
+        violations.append(_more(len(found) - MAX_VIOLATIONS))
+    broken = any(severity is Severity.ERROR for _, _, severity in found)
+    return Comparison(Verdict.NO if broken else Verdict.YES, tuple(violations))
+
+
+def _merged(sides: Sides, strictness: Strictness) -> Iterator[tuple[Rule, Break, Severity]]:
+    """Each broken (rule id, path) once: with the evidence of the data rule and the worst severity of all."""
+    found: dict[tuple[str, str], tuple[Rule, Break, Severity]] = {}
+    for rule in RULES:
+        severity = rule.severity(strictness)
+        if severity is None:
+            continue
+        for broken in rule.check(sides):
+            key = (rule.id, broken.path)
+            worst = broken.severity or severity
+            if key in found:
+                first_rule, first, known = found[key]
+                found[key] = (first_rule, first, min(known, worst))
+            else:
+                found[key] = (rule, broken, worst)
+    yield from found.values()
+
+
+def _violation(
+    rule: Rule,
+    broken: Break,
+    severity: Severity,
+    sides: Sides,
+    reader: Compiled,
+    writer: Compiled,
+    *,
+    witnessed: bool,
+) -> Violation:
+    evidence = broken.evidence if witnessed else None
+    return Violation(
+        rule=rule.id,
+        path=broken.path,
+        message=rule.message(broken),
+        severity=severity,
+        old_value=broken.old,
+        new_value=broken.new,
+        witness=find_witness(sides, reader, writer, evidence) if evidence else None,
+    )
+
+
+def _more(count: int) -> Violation:
+    return Violation("MORE_VIOLATIONS", "", f"{count} more violations are not listed", severity=Severity.INFO)
+
+
+def _too_large() -> Violation:
+    return Violation(
+        "COMPARISON_TOO_LARGE",
+        "",
+        "the two schemas pair too many messages with each other to be compared; split them",
+        undecided=True,
+    )

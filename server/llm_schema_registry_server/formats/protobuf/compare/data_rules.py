@@ -1,0 +1,207 @@
+"""Rules that decide whether data survives: what the writer encodes, the reader decodes to the same. Pure.
+
+They hold for real encoders and decoders (tests/formats/protobuf/test_oracle.py), not for tradition: an enum may become
+an int32, an int64 may not become an int32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ....model.compatibility import Severity
+from ..ir import MAP, REQUIRED, Field, MessageType
+from ..names import join
+from .kinds import CARRIES_ANY_BYTES, GROUP, KINDS
+from .rule import DATA, Break, Evidence, Rule
+from .sides import Sides, in_package
+
+
+def _pairs(sides: Sides) -> Iterator[tuple[MessageType, MessageType]]:
+    for reader, writer in sides.reached:
+        yield sides.reader.messages[reader], sides.writer.messages[writer]
+
+
+def _at(reader: MessageType, writer: MessageType, field: Field) -> Evidence:
+    return Evidence(reader.name, writer.name, (field.number,))
+
+
+def wrong_types(sides: Sides) -> Iterator[Break]:
+    for reader, writer, mine, theirs in sides.read_fields:
+        if mine.kind == theirs.kind or survives(sides, mine, theirs):
+            continue
+        yield Break(
+            join(reader.name, mine.name), described(theirs), described(mine), _at(reader, writer, theirs)
+        )
+
+
+def survives(sides: Sides, mine: Field, theirs: Field) -> bool:
+    """Whether every value of the writer's kind comes back as the same value of the reader's."""
+    read, written = KINDS[mine.kind], KINDS[theirs.kind]
+    if mine.kind == "bytes":
+        return theirs.kind == "bytes" or theirs.kind in CARRIES_ANY_BYTES
+    if mine.kind == "string":
+        return theirs.kind == "string" or (theirs.kind == "bytes" and not mine.utf8)
+    if (read.wire, read.encoding) != (written.wire, written.encoding):
+        return False
+    if read.encoding not in ("varint", "zigzag", "fixed"):
+        return True
+    low, high = written.low, written.high
+    if theirs.kind == "enum" and sides.writer.enums[theirs.type_name].closed:
+        values = sides.writer.enums[theirs.type_name].values
+        low, high = min(values), max(values)
+    if mine.kind == "enum" and sides.reader.enums[mine.type_name].closed:
+        known = sides.reader.enums[mine.type_name].values
+        # Any larger range of integers holds a number that the enum does not list.
+        return high - low < len(known) and all(value in known for value in range(low, high + 1))
+    return read.low <= low and high <= read.high
+
+
+def unknown_enum_values(sides: Sides) -> Iterator[Break]:
+    """Closed enums put numbers that they do not list aside, as unknown fields."""
+    for reader, writer, mine, theirs in sides.read_fields:
+        if mine.kind != "enum" or theirs.kind != "enum":
+            continue
+        known, written = sides.reader.enums[mine.type_name], sides.writer.enums[theirs.type_name]
+        if not known.closed:
+            continue
+        missing = sorted(set(written.values) - set(known.values))
+        if not missing and written.closed:
+            continue
+        extra = ", ".join(f"{written.values[n][0]} = {n}" for n in missing[:5]) or "any other number (open)"
+        yield Break(
+            join(reader.name, mine.name),
+            f"{written.name}: {extra}",
+            f"{known.name} (closed)",
+            _at(reader, writer, theirs),
+        )
+
+
+def wrong_cardinality(sides: Sides) -> Iterator[Break]:
+    for reader, writer, mine, theirs in sides.read_fields:
+        collapses = theirs.many and not mine.many
+        merges = mine.cardinality == MAP and theirs.cardinality not in (MAP,) and theirs.many
+        if collapses or merges:
+            yield Break(
+                join(reader.name, mine.name),
+                theirs.cardinality + (" packed" if theirs.packed else ""),
+                mine.cardinality,
+                _at(reader, writer, theirs),
+            )
+
+
+def missing_required(sides: Sides) -> Iterator[Break]:
+    for reader, writer in _pairs(sides):
+        for number in reader.required:
+            mine, theirs = reader.fields[number], writer.fields.get(number)
+            if theirs is None or theirs.cardinality != REQUIRED:
+                yield Break(
+                    join(reader.name, mine.name),
+                    theirs.cardinality if theirs else "absent",
+                    REQUIRED,
+                    Evidence(reader.name, writer.name),
+                )
+
+
+def merged_oneofs(sides: Sides) -> Iterator[Break]:
+    """Fields that the writer may set together, of which the reader keeps only the last."""
+    for reader, writer in _pairs(sides):
+        if reader.fields == writer.fields:
+            continue
+        for oneof in sorted(reader.oneofs):
+            apart: dict[str, int] = {}
+            for number, mine in reader.fields.items():
+                theirs = writer.fields.get(number)
+                if mine.oneof == oneof and theirs is not None:
+                    apart.setdefault(theirs.oneof or f"field {theirs.name}", number)
+            if len(apart) > 1:
+                numbers = tuple(apart.values())
+                yield Break(
+                    join(reader.name, oneof),
+                    ", ".join(apart),
+                    f"oneof {oneof}",
+                    Evidence(reader.name, writer.name, numbers),
+                )
+
+
+def missing_messages(sides: Sides) -> Iterator[Break]:
+    """Top-level messages: what a payload may be. A nested one is reached through its parent."""
+    if sides.reader.package != sides.writer.package:
+        return
+    for name, message in sides.writer.own_messages().items():
+        kept = sides.reader.messages.get(message.name)
+        if message.depth == 0 and (kept is None or not in_package(sides.reader, kept.file)):
+            yield Break(message.name, f"message {name}", "absent", Evidence(None, message.name))
+
+
+def other_package(sides: Sides) -> Iterable[Break]:
+    """Payloads are named by their message's full name, which contains the package."""
+    old, new = sides.writer.package, sides.reader.package
+    if old == new:
+        return []
+    first = next((m for m in sides.writer.own_messages().values() if m.depth == 0), None)
+    return [Break(new, old or "(none)", new or "(none)", Evidence(None, first.name) if first else None)]
+
+
+def stricter_text(sides: Sides) -> Iterator[Break]:
+    for reader, writer, mine, theirs in sides.read_fields:
+        if theirs.kind == "string" and mine.utf8 and not theirs.utf8:
+            yield Break(
+                join(reader.name, mine.name),
+                "any bytes",
+                "UTF-8 only",
+                _at(reader, writer, theirs),
+                Severity.WARNING,  # most encoders write nothing else; data that breaks it is rare
+            )
+
+
+def described(field: Field) -> str:
+    """The type of a field as .proto text names it."""
+    name = field.type_name if field.type_name else field.kind
+    return f"group {name}" if KINDS[field.kind].wire == GROUP else name
+
+
+RULES = (
+    Rule("FILE_SAME_PACKAGE", "the writer's package is {old}, the reader's is {new}", other_package, DATA),
+    Rule(
+        "PACKAGE_MESSAGE_NO_DELETE",
+        "message {path} can be written and the reader lacks it",
+        missing_messages,
+        DATA,
+    ),
+    Rule(
+        "FIELD_WIRE_COMPATIBLE_TYPE",
+        "field {path} is written as {old} and read as {new}, which does not give the same value back",
+        wrong_types,
+        DATA,
+    ),
+    Rule(
+        "FIELD_WIRE_COMPATIBLE_CARDINALITY",
+        "field {path} is written as {old} and read as {new}: values are lost",
+        wrong_cardinality,
+        DATA,
+    ),
+    Rule(
+        "CLOSED_ENUM_VALUE_UNKNOWN",
+        "field {path} may hold {old}, which {new} sets aside as unknown",
+        unknown_enum_values,
+        DATA,
+    ),
+    Rule(
+        "MESSAGE_SAME_REQUIRED_FIELDS",
+        "the reader requires {path}, which is {old} for the writer",
+        missing_required,
+        DATA,
+    ),
+    Rule(
+        "FIELD_SAME_ONEOF",
+        "{old} can be set together by the writer and are one oneof, {path}, for the reader: only the last is kept",
+        merged_oneofs,
+        DATA,
+    ),
+    Rule(
+        "FIELD_SAME_UTF8_VALIDATION",
+        "string {path} may hold {old} for the writer and {new} for the reader",
+        stricter_text,
+        DATA,
+    ),
+)

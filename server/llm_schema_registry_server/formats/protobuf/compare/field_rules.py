@@ -1,0 +1,174 @@
+"""Buf's rules about the fields of one message. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ..ir import EXPLICIT, IMPLICIT, Field
+from ..names import short
+from .data_rules import described
+from .rule import ALL, JSON, JSON_SOURCE, SOURCE, WIRE_JSON, Break, Rule
+from .sides import FieldPair, Sides
+
+JSON_GROUPS = (
+    frozenset({"int32", "uint32"}),
+    frozenset({"int64", "uint64"}),
+    frozenset({"fixed32", "sfixed32"}),
+    frozenset({"fixed64", "sfixed64"}),
+)
+"""Kinds that both the wire and JSON let stand for each other; any other kind stands for itself."""
+
+JSTYPES = ("JS_NORMAL", "JS_STRING", "JS_NUMBER")
+
+
+def _differ(value: Callable[[Field], object]) -> Callable[[Sides], Iterator[Break]]:
+    """A check that one property of a field is the same on both sides."""
+
+    def check(sides: Sides) -> Iterator[Break]:
+        for pair in sides.fields:
+            old, new = value(pair.writer), value(pair.reader)
+            if old != new:
+                yield Break(pair.path, str(old), str(new))
+
+    return check
+
+
+def _cardinality_group(field: Field) -> str:
+    return "singular" if field.cardinality in (IMPLICIT, EXPLICIT) else field.cardinality
+
+
+def json_types(sides: Sides) -> Iterator[Break]:
+    for pair in sides.fields:
+        if not _json_type_allowed(sides, pair):
+            yield Break(pair.path, described(pair.writer), described(pair.reader))
+
+
+def _json_type_allowed(sides: Sides, pair: FieldPair) -> bool:
+    mine, theirs = pair.reader, pair.writer
+    if mine.kind != theirs.kind:
+        return any(mine.kind in group and theirs.kind in group for group in JSON_GROUPS)
+    if not mine.type_name or sides.same_type(mine.type_name, theirs.type_name):
+        return True
+    if mine.kind != "enum" or short(mine.type_name) != short(theirs.type_name):
+        return False
+    kept, old = sides.reader.enums[mine.type_name].values, sides.writer.enums[theirs.type_name].values
+    return all(set(names) <= set(kept.get(number, ())) for number, names in old.items())
+
+
+def same_types(sides: Sides) -> Iterator[Break]:
+    for pair in sides.fields:
+        mine, theirs = pair.reader, pair.writer
+        if mine.kind != theirs.kind or not sides.same_type(mine.type_name, theirs.type_name):
+            yield Break(pair.path, described(theirs), described(mine))
+
+
+def deleted(sides: Sides) -> Iterator[Break]:
+    return _deleted(sides, lambda reader, field: False)
+
+
+def deleted_unless_number_reserved(sides: Sides) -> Iterator[Break]:
+    return _deleted(sides, lambda reader, field: reader.reserved.holds(field.number))
+
+
+def deleted_unless_name_reserved(sides: Sides) -> Iterator[Break]:
+    return _deleted(sides, lambda reader, field: field.name in reader.reserved.names)
+
+
+def _deleted(sides: Sides, excused: Callable[..., bool]) -> Iterator[Break]:
+    """The writer's fields whose number the reader lacks; extensions have rules of their own."""
+    for reader, writer in sides.messages:
+        for number in sorted(writer.fields.keys() - reader.fields.keys()):
+            field = writer.fields[number]
+            if not field.name.startswith("[") and not excused(reader, field):
+                yield Break(
+                    f"{writer.name}.{field.name}", f"{described(field)} {field.name} = {number}", "absent"
+                )
+
+
+RULES = (
+    Rule("FIELD_NO_DELETE", "the writer's field {path} ({old}) is gone for the reader", deleted, SOURCE),
+    Rule(
+        "FIELD_NO_DELETE_UNLESS_NUMBER_RESERVED",
+        "the writer's field {path} ({old}) is gone for the reader, which does not reserve its number",
+        deleted_unless_number_reserved,
+        WIRE_JSON,
+    ),
+    Rule(
+        "FIELD_NO_DELETE_UNLESS_NAME_RESERVED",
+        "the writer's field {path} ({old}) is gone for the reader, which does not reserve its name",
+        deleted_unless_name_reserved,
+        JSON,
+    ),
+    Rule(
+        "FIELD_SAME_NAME",
+        "field {path} is called {old!r} by the writer and {new!r} by the reader",
+        _differ(lambda f: f.name),
+        JSON_SOURCE,
+    ),
+    Rule(
+        "FIELD_SAME_JSON_NAME",
+        "the JSON name of {path} is {old!r} for the writer and {new!r} for the reader",
+        _differ(lambda f: f.json_name),
+        JSON_SOURCE,
+    ),
+    Rule(
+        "FIELD_SAME_TYPE",
+        "the type of {path} is {old} for the writer and {new} for the reader",
+        same_types,
+        SOURCE,
+    ),
+    Rule(
+        "FIELD_WIRE_JSON_COMPATIBLE_TYPE",
+        "the type of {path} is {old} for the writer and {new} for the reader, whose JSON or binary forms differ",
+        json_types,
+        JSON,
+    ),
+    Rule(
+        "FIELD_SAME_CARDINALITY",
+        "the cardinality of {path} is {old} for the writer and {new} for the reader",
+        _differ(lambda f: f.cardinality),
+        SOURCE,
+    ),
+    Rule(
+        "FIELD_WIRE_JSON_COMPATIBLE_CARDINALITY",
+        "{path} is {old} for the writer and {new} for the reader, whose JSON or binary forms differ",
+        _differ(_cardinality_group),
+        JSON,
+    ),
+    Rule(
+        "FIELD_SAME_DEFAULT",
+        "the default of {path} is {old!r} for the writer and {new!r} for the reader",
+        _differ(lambda f: f.default),
+        ALL,
+    ),
+    Rule(
+        "FIELD_SAME_ONEOF",
+        "{path} is in oneof {old!r} for the writer and in {new!r} for the reader",
+        _differ(lambda f: f.oneof),
+        JSON_SOURCE,
+    ),
+    Rule(
+        "FIELD_SAME_UTF8_VALIDATION",
+        "UTF-8 validation of {path} is {old} for the writer and {new} for the reader",
+        _differ(lambda f: f.utf8),
+        SOURCE,
+    ),
+    Rule(
+        "FIELD_SAME_JSTYPE",
+        "the jstype of {path} is {old} for the writer and {new} for the reader",
+        _differ(lambda f: JSTYPES[f.language[0]] if f.language[0] < 3 else f.language[0]),
+        SOURCE,
+    ),
+    Rule(
+        "FIELD_SAME_CPP_STRING_TYPE",
+        "the C++ string type of {path} is {old} for the writer and {new} for the reader",
+        _differ(lambda f: f.language[1]),
+        SOURCE,
+    ),
+    Rule(
+        "FIELD_SAME_JAVA_UTF8_VALIDATION",
+        "Java's UTF-8 validation of {path} is {old} for the writer and {new} for the reader",
+        _differ(lambda f: f.language[2]),
+        SOURCE,
+    ),
+)

@@ -1,0 +1,63 @@
+"""What a rule of comparison is. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ....model.compatibility import Severity, Strictness
+from .sides import Sides
+
+
+class Evidence(NamedTuple):
+    """Where data can show the break: in which pair of messages, through which field numbers.
+
+    No numbers: the least message of that pair shows it. `reader` is None when the reader has no such message.
+    """
+
+    reader: str | None
+    writer: str
+    numbers: tuple[int, ...] = ()
+
+
+class Break(NamedTuple):
+    """One place where a rule does not hold. `old` is what the writer's schema says, `new` what the reader's says."""
+
+    path: str
+    old: str = ""
+    new: str = ""
+    evidence: Evidence | None = None
+    severity: Severity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`sentence` is a template over path, old and new. `severities`: at which strictness the rule counts, and how."""
+
+    id: str
+    sentence: str
+    check: Callable[[Sides], Iterable[Break]]
+    severities: tuple[tuple[Strictness, Severity], ...]
+
+    def severity(self, strictness: Strictness) -> Severity | None:
+        """None where the rule does not apply."""
+        return dict(self.severities).get(strictness)
+
+    def message(self, found: Break) -> str:
+        return self.sentence.format(path=found.path, old=found.old, new=found.new)
+
+
+DATA = tuple((strictness, Severity.ERROR) for strictness in Strictness)
+"""Facts about data: they count at every strictness."""
+
+_WIRE = ((Strictness.WIRE, Severity.WARNING),)
+_JSON = ((Strictness.WIRE_JSON, Severity.ERROR),)
+_SOURCE = ((Strictness.SOURCE, Severity.ERROR),)
+
+# Buf's categories (buf.build/docs/breaking/rules). A rule of WIRE that data does not confirm is advice there.
+SOURCE = _SOURCE
+JSON = _JSON
+JSON_SOURCE = _JSON + _SOURCE
+WIRE_JSON = _WIRE + _JSON
+ALL = _WIRE + _JSON + _SOURCE

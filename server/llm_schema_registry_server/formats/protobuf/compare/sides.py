@@ -1,0 +1,167 @@
+"""The two sides of a comparison and what corresponds to what. Pure.
+
+Types of the schema's own file correspond by name inside the package; types reached through fields correspond by
+position: they are compared for what they are, whatever they are called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import NamedTuple
+
+from ..ir import EnumType, Field, MessageType, Method, Schema
+from ..names import join
+
+MAX_PAIRS = 20_000
+"""Pairs of messages that one comparison looks at: fields can pair each message with each."""
+
+
+class Step(NamedTuple):
+    """How a pair of messages is reached: field `number` of the pair `parent`; a root has no parent."""
+
+    parent: tuple[str, str] | None
+    number: int
+
+
+class TooManyPairs(ValueError):
+    """The comparison would look at more than MAX_PAIRS pairs of messages."""
+
+
+class FieldPair(NamedTuple):
+    """Two fields of the same number that differ, with the messages that declare them."""
+
+    reader_message: MessageType
+    writer_message: MessageType
+    reader: Field
+    writer: Field
+
+    @property
+    def path(self) -> str:
+        return join(self.reader_message.name, self.reader.name)
+
+
+class Sides:
+    """`reader` and `writer`; Buf's rules call them new and old."""
+
+    def __init__(self, reader: Schema, writer: Schema) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    @cached_property
+    def reached(self) -> Mapping[tuple[str, str], Step]:
+        """Every pair (reader's message, writer's message) that data can lead to, roots first."""
+        own = self.reader.own_messages()
+        found = {
+            (own[name].name, message.name): Step(None, 0)
+            for name, message in self.writer.own_messages().items()
+            if name in own
+        }
+        stack = list(found)
+        readers, writers = self.reader.messages, self.writer.messages
+        while stack:
+            pair = stack.pop()
+            fields = writers[pair[1]].fields
+            for number, type_name in readers[pair[0]].uses:
+                field = fields.get(number)
+                if field is None or field.type_name not in writers or type_name not in readers:
+                    continue
+                inner = (type_name, field.type_name)
+                if inner not in found:
+                    if len(found) >= MAX_PAIRS:
+                        raise TooManyPairs
+                    found[inner] = Step(pair, number)
+                    stack.append(inner)
+        return found
+
+    @cached_property
+    def read_fields(self) -> tuple[tuple[MessageType, MessageType, Field, Field], ...]:
+        """The fields that both sides of a reached pair declare under one number and that may be read differently:
+        (reader's message, writer's message, reader's field, writer's field)."""
+        found = []
+        for pair in self.reached:
+            reader, writer = self.reader.messages[pair[0]], self.writer.messages[pair[1]]
+            mine = reader.fields
+            if mine == writer.fields:
+                typed = [number for number, _ in writer.uses]
+                found += [(reader, writer, mine[number], writer.fields[number]) for number in typed]
+                continue
+            for number, theirs in writer.fields.items():
+                field = mine.get(number)
+                if field is not None and (field != theirs or theirs.type_name):
+                    found.append((reader, writer, field, theirs))
+        return tuple(found)
+
+    @cached_property
+    def messages(self) -> tuple[tuple[MessageType, MessageType], ...]:
+        """The messages of both own files that have the same name inside the package: (reader's, writer's)."""
+        own = self.reader.own_messages()
+        return tuple((own[n], m) for n, m in self.writer.own_messages().items() if n in own)
+
+    @cached_property
+    def fields(self) -> tuple[FieldPair, ...]:
+        """The fields that differ in `messages`."""
+        return tuple(
+            FieldPair(reader, writer, mine, theirs)
+            for reader, writer in self.messages
+            if reader.fields != writer.fields
+            for number, theirs in writer.fields.items()
+            if (mine := reader.fields.get(number)) is not None and mine != theirs
+        )
+
+    @cached_property
+    def enums(self) -> tuple[tuple[EnumType, EnumType], ...]:
+        """The enums of both own files that have the same name inside the package: (reader's, writer's)."""
+        own = self.own_enums(self.reader)
+        return tuple((own[n], e) for n, e in self.own_enums(self.writer).items() if n in own)
+
+    @cached_property
+    def methods(self) -> tuple[tuple[str, Method, Method | None], ...]:
+        """The writer's rpcs by path, with the reader's (first) when it has it: (path, writer's, reader's)."""
+        theirs = self.own_services(self.writer)
+        mine = self.own_services(self.reader)
+        return tuple(
+            (f"{join(self.reader.package, service)}.{name}", method, mine[service].get(name))
+            for service, methods in theirs.items()
+            if service in mine
+            for name, method in methods.items()
+        )
+
+    @staticmethod
+    def own_enums(schema: Schema) -> dict[str, EnumType]:
+        return {_inside(schema, e.name): e for e in schema.enums.values() if e.file == schema.root}
+
+    @staticmethod
+    def own_services(schema: Schema) -> dict[str, Mapping[str, Method]]:
+        return {
+            _inside(schema, name): methods
+            for name, (file, methods) in schema.services.items()
+            if file == schema.root
+        }
+
+    @staticmethod
+    def own_extensions(schema: Schema) -> set[str]:
+        return {_inside(schema, n) for n, (file, _, _) in schema.extensions.items() if file == schema.root}
+
+    def same_type(self, reader_type: str, writer_type: str) -> bool:
+        """Whether two type names mean the same place; a renamed package is reported by its own rule."""
+        if reader_type == writer_type:
+            return True
+        return self.reader.package != self.writer.package and _own_name(
+            self.reader, reader_type
+        ) == _own_name(self.writer, writer_type)
+
+
+def _inside(schema: Schema, full_name: str) -> str:
+    return full_name[len(schema.package) + 1 :] if schema.package else full_name
+
+
+def _own_name(schema: Schema, full_name: str) -> tuple[bool, str]:
+    declared = schema.messages.get(full_name) or schema.enums.get(full_name)
+    own = declared is not None and declared.file == schema.root
+    return own, _inside(schema, full_name) if own else full_name
+
+
+def in_package(schema: Schema, file: int) -> bool:
+    """Whether a file of `schema` has the package of the schema itself."""
+    return schema.packages[file] == schema.package

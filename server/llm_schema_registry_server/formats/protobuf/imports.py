@@ -1,0 +1,105 @@
+"""Gathers what a schema may import: the files of its references, then the library. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
+from google.protobuf.message import DecodeError
+
+from ...errors import InvalidSchema, SchemaIssue
+from ..engine import ReferencedSchema, walk_references
+from . import library
+from .lexer import refuse
+from .limits import ProtobufLimits
+
+# The paths become words of protoc's command line, where `=`, `:`, a leading `-` or `@` would mean something else.
+_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,248}\.proto")
+
+
+def check_path(name: str) -> None:
+    """Raises InvalidSchema when a reference cannot be an import path."""
+    if not _PATH.fullmatch(name) or any(part in ("", ".", "..") for part in name.split("/")):
+        raise refuse(
+            "REFERENCE_NAME",
+            f"reference name {name!r} is not an import path such as 'shop/order.proto' "
+            "(letters, digits, '_', '-', '.', '/'; at most 255)",
+        )
+    if name.startswith(library.RESERVED):
+        raise refuse(
+            "REFERENCE_NAME", f"reference name {name!r} is a well-known type; import it without a reference"
+        )
+
+
+def check_references(content: bytes, references: Sequence[ReferencedSchema], limits: ProtobufLimits) -> None:
+    """Raises InvalidSchema when the references are too many, too big, or badly named."""
+    everything = walk_references(references)
+    if len(everything) > limits.references:
+        raise refuse(
+            "TOO_MANY_REFERENCES",
+            f"the schema has {len(everything)} references, direct and transitive; the limit is {limits.references}",
+        )
+    total = len(content) + sum(len(reference.content) for reference in everything)
+    if total > limits.total:
+        raise refuse(
+            "TOTAL_TOO_LARGE",
+            f"the schema with its references is {total} bytes long; the limit is {limits.total}",
+        )
+    for reference in everything:
+        check_path(reference.name)
+
+
+class Imports:
+    """Compiled files by import path, each after what it imports."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, FileDescriptorProto] = {}
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._files
+
+    def add(self, file: FileDescriptorProto) -> None:
+        """Adds one file; raises InvalidSchema when another file already has its import path."""
+        known = self._files.setdefault(file.name, file)
+        if known is not file and _meaning(known) != _meaning(file):
+            raise InvalidSchema(
+                [
+                    SchemaIssue(
+                        "IMPORT_CONFLICT",
+                        f"two different schemas are imported as {file.name!r}; "
+                        "make all references to it name the same version",
+                    )
+                ]
+            )
+
+    def add_references(
+        self, references: Iterable[ReferencedSchema], artifact_of: Callable[[ReferencedSchema], bytes]
+    ) -> None:
+        """Adds the references with all that they import."""
+        for reference in references:
+            try:
+                files = FileDescriptorSet.FromString(artifact_of(reference)).file
+            except DecodeError as error:
+                raise refuse(
+                    "REFERENCE_DAMAGED", f"the compiled form of {reference.name!r} is damaged: {error}"
+                ) from error
+            files[-1].name = reference.name
+            for file in files:
+                self.add(file)
+
+    def add_library(self, imports: Iterable[str]) -> None:
+        """Adds what the library keeps compiled of `imports`, unless a reference has taken the path."""
+        for path, data in library.descriptors([p for p in imports if p not in self]):
+            if path not in self:
+                self.add(FileDescriptorProto.FromString(data))
+
+    def serialized(self) -> bytes:
+        return FileDescriptorSet(file=self._files.values()).SerializeToString()
+
+
+def _meaning(file: FileDescriptorProto) -> bytes:
+    copy = FileDescriptorProto()
+    copy.CopyFrom(file)
+    copy.ClearField("source_code_info")
+    return copy.SerializeToString(deterministic=True)

@@ -1,0 +1,147 @@
+"""Splits .proto text into tokens and refuses text that would harm the compiler, before the compiler sees it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...errors import InvalidSchema, SchemaIssue
+from .limits import ProtobufLimits
+
+# The last alternatives catch an unclosed comment or string at once: rescanning from each of many would be quadratic.
+_TOKEN = re.compile(
+    rb"(?P<space>[ \t\r\n\v\f]+)"
+    rb"|(?P<word>[A-Za-z0-9_.]+)"
+    rb"|(?P<comment>//[^\n]*|/\*.*?\*/)"
+    rb"|(?P<string>\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*')"
+    rb"|(?P<open>[{\[<])|(?P<close>[}\]>])|(?P<part>[;,])"
+    rb"|(?P<unclosed_comment>/\*)|(?P<unclosed_string>[\"'])"
+    rb"|(?P<other>.)",
+    re.DOTALL,
+)
+_SPACES = re.compile(rb"\s+")
+_MODIFIERS = frozenset({b"public", b"weak", b"option"})
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What the tokens of a file tell: the paths that it imports, and its text with white space taken out.
+
+    `compact` keeps the order of everything and the words of comments.
+    """
+
+    imports: tuple[str, ...]
+    compact: bytes
+
+
+def scan(source: bytes, limits: ProtobufLimits) -> Scan:
+    """The tokens of `source`; raises InvalidSchema when it is not UTF-8 or exceeds a limit."""
+    _check_text(source, limits)
+    tokens: list[tuple[str, bytes]] = []
+    meter = _Meter(source, limits)
+    for match in _TOKEN.finditer(source):
+        kind, token = match.lastgroup or "", match.group()
+        if kind == "space":
+            continue
+        meter.count(kind, token, match.start())
+        tokens.append((kind, _SPACES.sub(b" ", token) if kind == "comment" else token))
+    meter.finish()
+    return Scan(tuple(_imports(tokens)), b"\n".join(token for _, token in tokens))
+
+
+def refuse(rule: str, message: str, source: bytes = b"", offset: int | None = None) -> InvalidSchema:
+    """An InvalidSchema with one issue, at `offset` of `source` when that is known."""
+    line = column = 0
+    if offset is not None:
+        line = source.count(b"\n", 0, offset) + 1
+        column = offset - (source.rfind(b"\n", 0, offset) + 1) + 1
+    return InvalidSchema([SchemaIssue(rule, message, line=line, column=column)])
+
+
+def _check_text(source: bytes, limits: ProtobufLimits) -> None:
+    if len(source) > limits.source:
+        raise refuse(
+            "SOURCE_TOO_LARGE", f"the file is {len(source)} bytes long; the limit is {limits.source}"
+        )
+    if not source.strip():
+        raise refuse("SOURCE_EMPTY", "the schema is empty; declare at least one message, enum or service")
+    try:
+        source.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise refuse("NOT_UTF8", "the schema is not UTF-8 text", source, error.start) from None
+    if b"\0" in source:
+        raise refuse("SYNTAX", "the schema contains a NUL byte", source, source.index(b"\0"))
+
+
+class _Meter:
+    """Counts what the limits bound while the tokens of one file pass by."""
+
+    def __init__(self, source: bytes, limits: ProtobufLimits) -> None:
+        self._source = source
+        self._limits = limits
+        self._statements = 0
+        self._names = 0
+        self._word = 0
+        self._scopes: list[int] = []  # lengths of the qualified names of the open brackets
+
+    def count(self, kind: str, token: bytes, offset: int) -> None:
+        limits = self._limits
+        if kind == "word":
+            self._word = len(token)
+            if self._word > limits.identifier and max(map(len, token.split(b"."))) > limits.identifier:
+                raise self._refuse(
+                    "IDENTIFIER_TOO_LONG", f"a name is longer than {limits.identifier} characters", offset
+                )
+        elif kind == "open":
+            self._scopes.append((self._scopes[-1] if self._scopes else 0) + self._word + 1)
+            if len(self._scopes) > limits.brackets:
+                raise self._refuse(
+                    "NESTING_TOO_DEEP",
+                    f"brackets are nested more than {limits.brackets} deep; flatten the schema",
+                    offset,
+                )
+        elif kind == "close":
+            if self._scopes:
+                self._scopes.pop()
+        elif kind == "part":
+            self._statements += 1
+            self._names += (self._scopes[-1] if self._scopes else 0) + self._word
+            if self._statements > limits.statements:
+                raise self._refuse(
+                    "TOO_MANY_STATEMENTS",
+                    f"more than {limits.statements} statements and list items; split the schema",
+                    offset,
+                )
+        elif kind == "unclosed_comment":
+            raise self._refuse("SYNTAX", "a comment is opened with /* and never closed", offset)
+        elif kind == "unclosed_string":
+            raise self._refuse("SYNTAX", "a string is not closed on its line", offset)
+
+    def finish(self) -> None:
+        if self._names > self._limits.names:
+            raise self._refuse(
+                "NAMES_TOO_LONG",
+                f"the qualified names need {self._names} bytes; the limit is {self._limits.names}; "
+                "shorten the names or nest less",
+            )
+
+    def _refuse(self, rule: str, message: str, offset: int | None = None) -> InvalidSchema:
+        return refuse(rule, message, self._source, offset)
+
+
+def _imports(tokens: list[tuple[str, bytes]]) -> Iterator[str]:
+    """The paths of the import statements; a path written with escapes is left to the compiler to refuse."""
+    code = [(kind, token) for kind, token in tokens if kind != "comment"]
+    for index, (kind, token) in enumerate(code):
+        if kind != "word" or token != b"import" or (index and code[index - 1][1] not in (b";", b"}")):
+            continue
+        rest = index + 1
+        if rest < len(code) and code[rest][1] in _MODIFIERS:
+            rest += 1
+        path = b""
+        while rest < len(code) and code[rest][0] == "string":
+            path += code[rest][1][1:-1]
+            rest += 1
+        if path and b"\\" not in path:
+            yield path.decode()

@@ -1,0 +1,96 @@
+"""Compiled schemas in isolated descriptor pools, the least recently used dropped first. Pure."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from cachetools import LRUCache
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from . import artifact as artifacts
+from . import ir
+from .artifact import Files
+from .names import join
+
+T = TypeVar("T")
+
+BASE, FACTOR = 16 * 1024, 4
+"""A pool takes about BASE + FACTOR * (bytes of descriptors) of memory (measured: 19 KB for 0.9 KB, 140 KB for 30 KB)."""
+
+
+def footprint(artifact: bytes) -> int:
+    """About how many bytes a compiled schema keeps in memory."""
+    return BASE + FACTOR * len(artifact)
+
+
+class PoolError(ValueError):
+    """The descriptors contradict each other in a way that the compiler lets pass (such as two equal JSON names)."""
+
+
+def build_pool(files: Files) -> DescriptorPool:
+    """A pool that holds just these files; raises PoolError."""
+    pool = DescriptorPool()
+    try:
+        for file in files:
+            pool.AddSerializedFile(file.SerializeToString())
+    except TypeError as error:
+        raise PoolError(str(error)) from error
+    return pool
+
+
+def missing_required(message: Message) -> list[str]:
+    """The paths of the required fields that are not set, here or deeper, such as `lines[0].price`."""
+    if message.IsInitialized():
+        return []
+    known: Any = message  # the type stubs leave this method out
+    return list(known.FindInitializationErrors())
+
+
+class Compiled:
+    """A schema ready to read and write data, and its compact form. `package`.`first` is the default message."""
+
+    def __init__(self, artifact: bytes) -> None:
+        files = artifacts.read(artifact)
+        root = files[-1]
+        self.pool = build_pool(files)
+        self.schema = ir.build(files)
+        self.first = join(root.package, root.message_type[0].name) if root.message_type else ""
+        self.size = footprint(artifact)
+
+    def message(self, full_name: str) -> type[Message] | None:
+        """The class of a message by full name; None when the schema has none of that name."""
+        try:
+            found: Descriptor = self.pool.FindMessageTypeByName(full_name)
+        except KeyError:
+            return None
+        return GetMessageClass(found)
+
+
+class Lru(Generic[T]):
+    """Values computed from artifacts, bounded by the bytes that they take. Safe to share between threads."""
+
+    def __init__(self, make: Callable[[bytes], T], maximum: int) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._kept: LRUCache[bytes, T] = LRUCache(maximum, getsizeof=lambda value: self._size(value))
+        self._maximum = maximum
+
+    def get(self, artifact: bytes) -> T:
+        with self._lock:
+            found = self._kept.get(artifact)
+        if found is not None:
+            return found
+        made = self._make(artifact)
+        with self._lock:
+            if self._size(made) <= self._maximum:
+                self._kept[artifact] = made
+        return made
+
+    @staticmethod
+    def _size(value: object) -> int:
+        return int(getattr(value, "size", 1))

@@ -1,0 +1,286 @@
+"""Writes a file descriptor as .proto text that compiles to the same descriptor. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from google.protobuf import descriptor_pb2 as d
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from . import literals
+from .comments import Place
+from .names import json_name, short
+
+F = d.FieldDescriptorProto
+
+TYPES: Mapping[int, str] = {
+    number: name.removeprefix("TYPE_").lower()
+    for name, number in F.Type.items()
+    if number not in (F.TYPE_MESSAGE, F.TYPE_ENUM, F.TYPE_GROUP)
+}
+LABELS: Mapping[int, str] = {
+    F.LABEL_OPTIONAL: "optional ",
+    F.LABEL_REQUIRED: "required ",
+    F.LABEL_REPEATED: "repeated ",
+}
+VISIBILITY: Mapping[int, str] = {1: "local ", 2: "export "}  # descriptor.proto, SymbolVisibility
+MAX_FIELD, MAX_ENUM = 2**29 - 1, 2**31 - 1
+
+# Field numbers in descriptor.proto, which make up places (see comments.py).
+FILE_MESSAGE, FILE_ENUM, FILE_SERVICE, FILE_EXTENSION = 4, 5, 6, 7
+MESSAGE_FIELD, MESSAGE_NESTED, MESSAGE_ENUM, MESSAGE_EXTENSION, MESSAGE_ONEOF = 2, 3, 4, 6, 8
+MEMBER = 2  # enum values, methods
+
+
+def print_file(
+    file: d.FileDescriptorProto, pool: DescriptorPool, comments: Mapping[Place, Sequence[str]] | None = None
+) -> str:
+    """The text of `file`. `pool` knows what it imports, so that custom options print by name.
+
+    Comments are written above the element that they belong to.
+    """
+    return "\n".join(_Printer(file, pool, comments or {}).file()) + "\n"
+
+
+class _Printer:
+    def __init__(
+        self, file: d.FileDescriptorProto, pool: DescriptorPool, comments: Mapping[Place, Sequence[str]]
+    ) -> None:
+        self._file = file
+        self._pool = pool
+        self._comments = comments
+        self._options: dict[str, type[Message]] = {}
+        self._bare_names = file.syntax == "editions"  # editions reserve identifiers, older syntax strings
+
+    def file(self) -> Iterator[str]:
+        file = self._file
+        yield from self._above((12,))
+        if file.syntax == "editions":
+            yield from self._above((14,))
+            yield f'edition = "{d.Edition.Name(file.edition).removeprefix("EDITION_")}";'
+        else:
+            yield f'syntax = "{file.syntax or "proto2"}";'
+        if file.package:
+            yield from self._above((2,))
+            yield f"package {file.package};"
+        for index, path in enumerate(file.dependency):
+            yield from self._above((3, path))
+            kind = (
+                "public "
+                if index in file.public_dependency
+                else "weak "
+                if index in file.weak_dependency
+                else ""
+            )
+            yield f"import {kind}{literals.quote(path)};"
+        for path in file.option_dependency:
+            yield f"import option {literals.quote(path)};"
+        yield from self._option_lines(file.options)
+        groups = _groups(file.extension)
+        for message in file.message_type:
+            if message.name not in groups:
+                yield from self._message(message, (FILE_MESSAGE, message.name))
+        for enum in file.enum_type:
+            yield from self._enum(enum, (FILE_ENUM, enum.name))
+        yield from self._extensions(file.extension, file.message_type, (FILE_EXTENSION,))
+        for service in file.service:
+            yield from self._service(service)
+
+    def _message(self, message: d.DescriptorProto, place: Place) -> Iterator[str]:
+        yield from self._above(place)
+        yield f"{VISIBILITY.get(message.visibility, '')}message {message.name} {{"
+        yield from _indent(self._body(message, place))
+        yield "}"
+
+    def _body(self, message: d.DescriptorProto, place: Place) -> Iterator[str]:
+        yield from self._option_lines(message.options)
+        for reserved in message.reserved_range:
+            yield f"reserved {literals.ranges(reserved.start, reserved.end - 1, MAX_FIELD)};"
+        yield from self._reserved_names(message.reserved_name)
+        for extension in message.extension_range:
+            options = self._brackets(self._option_values(extension.options))
+            yield f"extensions {literals.ranges(extension.start, extension.end - 1, MAX_FIELD)}{options};"
+        done: set[int] = set()
+        for field in message.field:
+            if not field.HasField("oneof_index") or field.proto3_optional:
+                yield from self._field(field, message, message.nested_type, (*place, MESSAGE_FIELD))
+            elif field.oneof_index not in done:
+                done.add(field.oneof_index)
+                yield from self._oneof(field.oneof_index, message, place)
+        groups = _groups([*message.field, *message.extension])
+        for nested in message.nested_type:
+            if not nested.options.map_entry and nested.name not in groups:
+                yield from self._message(nested, (*place, MESSAGE_NESTED, nested.name))
+        for enum in message.enum_type:
+            yield from self._enum(enum, (*place, MESSAGE_ENUM, enum.name))
+        yield from self._extensions(message.extension, message.nested_type, (*place, MESSAGE_EXTENSION))
+
+    def _oneof(self, index: int, message: d.DescriptorProto, place: Place) -> Iterator[str]:
+        oneof = message.oneof_decl[index]
+        yield from self._above((*place, MESSAGE_ONEOF, oneof.name))
+        yield f"oneof {oneof.name} {{"
+        yield from _indent(self._option_lines(oneof.options))
+        for field in message.field:
+            if field.HasField("oneof_index") and field.oneof_index == index:
+                lines = self._field(
+                    field, message, message.nested_type, (*place, MESSAGE_FIELD), labelled=False
+                )
+                yield from _indent(lines)
+        yield "}"
+
+    def _field(
+        self,
+        field: F,
+        message: d.DescriptorProto | None,
+        scope: Iterable[d.DescriptorProto],
+        place: Place,
+        *,
+        labelled: bool = True,
+    ) -> Iterator[str]:
+        """A field or extension; `scope` are the messages among which its group stands."""
+        here = (*place, field.name)
+        yield from self._above(here)
+        settings = []
+        if field.HasField("default_value"):
+            settings.append(f"default = {literals.default(field)}")
+        if not field.HasField("extendee") and field.json_name not in ("", json_name(field.name)):
+            settings.append(f"json_name = {literals.quote(field.json_name)}")
+        settings += self._option_values(field.options)
+        options = self._brackets(settings)
+        entry = _map_entry(field, message)
+        if entry is not None:
+            key, value = entry.field
+            yield f"map<{_type(key)}, {_type(value)}> {field.name} = {field.number}{options};"
+            return
+        label = self._label(field) if labelled else ""
+        if field.type != F.TYPE_GROUP:
+            yield f"{label}{_type(field)} {field.name} = {field.number}{options};"
+            return
+        group = next(m for m in scope if m.name == short(field.type_name))
+        inner = (*place[:-1], MESSAGE_NESTED if message is not None else FILE_MESSAGE, group.name)
+        yield f"{label}group {group.name} = {field.number}{options} {{"
+        yield from _indent(self._body(group, inner))
+        yield "}"
+
+    def _label(self, field: F) -> str:
+        if field.label == F.LABEL_REPEATED:
+            return "repeated "
+        if self._file.syntax == "proto3":
+            return "optional " if field.proto3_optional else ""
+        return "" if self._file.syntax == "editions" else LABELS[field.label]
+
+    def _extensions(
+        self, extensions: Sequence[F], scope: Sequence[d.DescriptorProto], place: Place
+    ) -> Iterator[str]:
+        for index, extension in enumerate(extensions):
+            if index == 0 or extensions[index - 1].extendee != extension.extendee:
+                yield f"extend {extension.extendee} {{"
+            in_message = len(place) > 1
+            parent = d.DescriptorProto() if in_message else None
+            yield from _indent(self._field(extension, parent, scope, place))
+            if index + 1 == len(extensions) or extensions[index + 1].extendee != extension.extendee:
+                yield "}"
+
+    def _enum(self, enum: d.EnumDescriptorProto, place: Place) -> Iterator[str]:
+        yield from self._above(place)
+        yield f"{VISIBILITY.get(enum.visibility, '')}enum {enum.name} {{"
+        yield from _indent(self._enum_body(enum, place))
+        yield "}"
+
+    def _enum_body(self, enum: d.EnumDescriptorProto, place: Place) -> Iterator[str]:
+        yield from self._option_lines(enum.options)
+        for value in enum.value:
+            yield from self._above((*place, MEMBER, value.name))
+            yield f"{value.name} = {value.number}{self._brackets(self._option_values(value.options))};"
+        for reserved in enum.reserved_range:
+            yield f"reserved {literals.ranges(reserved.start, reserved.end, MAX_ENUM)};"
+        yield from self._reserved_names(enum.reserved_name)
+
+    def _service(self, service: d.ServiceDescriptorProto) -> Iterator[str]:
+        place = (FILE_SERVICE, service.name)
+        yield from self._above(place)
+        yield f"service {service.name} {{"
+        yield from _indent(self._option_lines(service.options))
+        for method in service.method:
+            yield from _indent(self._method(method, (*place, MEMBER, method.name)))
+        yield "}"
+
+    def _method(self, method: d.MethodDescriptorProto, place: Place) -> Iterator[str]:
+        yield from self._above(place)
+        request = f"{'stream ' if method.client_streaming else ''}{method.input_type}"
+        response = f"{'stream ' if method.server_streaming else ''}{method.output_type}"
+        options = list(self._option_lines(method.options))
+        yield f"rpc {method.name}({request}) returns ({response}){' {' if options else ';'}"
+        if options:
+            yield from _indent(options)
+            yield "}"
+
+    def _above(self, place: Place) -> Iterator[str]:
+        return (f"// {line}" for line in self._comments.get(place, ()))
+
+    def _reserved_names(self, names: Sequence[str]) -> Iterator[str]:
+        if names:
+            yield f"reserved {', '.join(n if self._bare_names else literals.quote(n) for n in names)};"
+
+    def _option_lines(self, options: Message) -> Iterator[str]:
+        return (f"option {setting};" for setting in self._option_values(options))
+
+    def _option_values(self, options: Message) -> Iterator[str]:
+        """Each option as `name = value`, a repeated one once for each value; map_entry is implied by map<>."""
+        if not options.ByteSize():
+            return
+        for field, value in self._resolved(options).ListFields():
+            if field.is_extension:
+                name = f"(.{field.full_name})"
+            elif field.name == "map_entry":
+                continue
+            else:
+                name = field.name
+            for item in value if field.is_repeated else [value]:
+                yield f"{name} = {literals.option(field, item)}"
+
+    def _resolved(self, options: Message) -> Message:
+        """`options` read with the schema's own extensions, when it imports descriptor.proto at all."""
+        name = options.DESCRIPTOR.full_name
+        known = self._options.get(name)
+        if known is None:
+            try:
+                known = GetMessageClass(self._pool.FindMessageTypeByName(name))
+            except KeyError:
+                known = type(options)
+            self._options[name] = known
+        return known.FromString(options.SerializeToString())
+
+    @staticmethod
+    def _brackets(settings: Iterable[str]) -> str:
+        text = ", ".join(settings)
+        return f" [{text}]" if text else ""
+
+
+def _indent(lines: Iterable[str]) -> Iterator[str]:
+    return ("  " + line for line in lines)
+
+
+def _type(field: F) -> str:
+    return TYPES.get(field.type) or field.type_name
+
+
+def _groups(fields: Iterable[Any]) -> set[str]:
+    return {short(f.type_name) for f in fields if f.type == F.TYPE_GROUP}
+
+
+def _map_entry(field: F, message: d.DescriptorProto | None) -> d.DescriptorProto | None:
+    """The entry message that `map<...>` implied for this field."""
+    if message is None or field.type != F.TYPE_MESSAGE or field.label != F.LABEL_REPEATED:
+        return None
+    if not field.type_name.endswith("Entry"):
+        return None
+    wanted = f".{message.name}.{short(field.type_name)}"
+    if not field.type_name.endswith(wanted):
+        return None
+    return next(
+        (m for m in message.nested_type if m.options.map_entry and wanted.endswith("." + m.name)), None
+    )

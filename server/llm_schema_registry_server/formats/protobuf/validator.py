@@ -1,0 +1,223 @@
+"""Validates binary and JSON payloads against one message of a compiled schema. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from google.protobuf import json_format
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.unknown_fields import UnknownFieldSet
+
+from ...errors import InvalidRequest
+from ...model.validation import DataIssue, DataReport, Encoding
+from .limits import ProtobufLimits
+from .pools import Compiled, missing_required
+
+# Messages whose JSON form is not an object (protobuf.dev/programming-guides/json).
+NOT_OBJECTS = frozenset(
+    {
+        "google.protobuf.Timestamp",
+        "google.protobuf.Duration",
+        "google.protobuf.FieldMask",
+        "google.protobuf.Value",
+        "google.protobuf.ListValue",
+        "google.protobuf.DoubleValue",
+        "google.protobuf.FloatValue",
+        "google.protobuf.Int64Value",
+        "google.protobuf.UInt64Value",
+        "google.protobuf.Int32Value",
+        "google.protobuf.UInt32Value",
+        "google.protobuf.BoolValue",
+        "google.protobuf.StringValue",
+        "google.protobuf.BytesValue",
+    }
+)
+_STEP = re.compile(r"Failed to parse (\w+) field: ")
+_PLACE = re.compile(r" at \"?[\w]+((?:\.\w+|\[[^\]]*\])*)\"?\.*\s*(?:\n.*)?$", re.DOTALL)
+_OPEN, _STRING = b"{[", re.compile(rb'"(?:\\.|[^"\\])*"', re.DOTALL)
+
+
+class MessageValidator:
+    """Satisfies formats.engine.DataValidator."""
+
+    def __init__(self, compiled: Compiled, limits: ProtobufLimits) -> None:
+        self._compiled = compiled
+        self._limits = limits
+
+    @property
+    def size(self) -> int:
+        return self._compiled.size
+
+    def validate(
+        self,
+        payload: bytes,
+        *,
+        encoding: Encoding = Encoding.AUTO,
+        strict: bool = False,
+        max_errors: int = 20,
+        message_name: str = "",
+    ) -> DataReport:
+        """Whether `payload` is one message. Required fields must be set; `strict` also refuses undeclared fields.
+
+        AUTO takes a payload for JSON when all of it is JSON of the shape that the message has, or when it starts
+        with `{`, which is no binary message.
+        """
+        if encoding is Encoding.AVRO_JSON:
+            raise InvalidRequest("encoding", "AVRO_JSON is for Avro schemas; use JSON or BINARY")
+        kind = self._kind(message_name)
+        if len(payload) > self._limits.payload:
+            issues = [
+                DataIssue(
+                    "",
+                    f"the payload is {len(payload)} bytes long; the limit is {self._limits.payload}",
+                    "payload_too_large",
+                )
+            ]
+        elif encoding is Encoding.JSON or (
+            encoding is Encoding.AUTO and self._looks_like_json(payload, kind)
+        ):
+            issues = self._json(payload, kind, strict=strict)
+        else:
+            issues = self._binary(payload, kind, strict=strict)
+        shown = tuple(issues[: max(max_errors, 1)])
+        return DataReport(not issues, shown, truncated=len(issues) > len(shown))
+
+    def _kind(self, message_name: str) -> type[Message]:
+        name = message_name or self._compiled.first
+        if not name:
+            raise InvalidRequest("message_name", "the schema declares no message; it cannot validate data")
+        kind = self._compiled.message(name)
+        if kind is None:
+            known = [m.name for m in self._compiled.schema.own_messages().values()]
+            raise InvalidRequest(
+                "message_name",
+                f"the schema has no message {name!r}; it declares {', '.join(known[:10]) or 'none'}"
+                + (", ..." if len(known) > 10 else ""),
+            )
+        return kind
+
+    @staticmethod
+    def _looks_like_json(payload: bytes, kind: type[Message]) -> bool:
+        if payload.startswith(b"{"):
+            return True
+        if not payload.strip():
+            return False
+        try:
+            value = json.loads(payload)
+        except (ValueError, RecursionError):
+            return False
+        return isinstance(value, dict) or kind.DESCRIPTOR.full_name in NOT_OBJECTS
+
+    def _binary(self, payload: bytes, kind: type[Message], *, strict: bool) -> list[DataIssue]:
+        message = kind()
+        try:
+            message.ParseFromString(payload)
+        except DecodeError as error:
+            return [DataIssue("", f"the payload is not a {kind.DESCRIPTOR.full_name}: {error}", "decode")]
+        issues = list(_missing(message))
+        if strict and _has_unknown(message):
+            issues += _unknown(message, "")
+        return issues
+
+    def _json(self, payload: bytes, kind: type[Message], *, strict: bool) -> list[DataIssue]:
+        depth = _nesting(payload)
+        if depth > self._limits.payload_depth:
+            return [
+                DataIssue(
+                    "",
+                    f"the payload is nested {depth} deep; the limit is {self._limits.payload_depth}",
+                    "payload_too_deep",
+                )
+            ]
+        try:
+            text = payload.decode("utf-8")
+        except UnicodeDecodeError as error:
+            return [DataIssue("", f"the payload is not UTF-8 text: byte {error.start}", "json_syntax")]
+        name = kind.DESCRIPTOR.full_name
+        if name not in NOT_OBJECTS and not text.lstrip().startswith("{"):
+            return [DataIssue("", f"the JSON form of {name} is an object", "type", expected="object")]
+        message = kind()
+        try:
+            json_format.Parse(
+                text,
+                message,
+                ignore_unknown_fields=not strict,
+                descriptor_pool=self._compiled.pool,
+                max_recursion_depth=self._limits.payload_depth,
+            )
+        except json_format.ParseError as error:
+            return [_explain(str(error))]
+        return list(_missing(message))
+
+
+def _missing(message: Message) -> Iterator[DataIssue]:
+    """The required fields that are not set, here or deeper."""
+    for path in missing_required(message):
+        pointer = "/" + re.sub(r"\[([^\]]*)\]", r"/\1", path).replace(".", "/")
+        yield DataIssue(pointer, f"required field {path!r} is missing", "required")
+
+
+def _has_unknown(message: Message) -> bool:
+    whole: Any = type(message)()
+    whole.CopyFrom(message)
+    before = whole.ByteSize()
+    whole.DiscardUnknownFields()
+    return bool(whole.ByteSize() != before)
+
+
+def _unknown(message: Message, path: str) -> Iterator[DataIssue]:
+    """The unknown fields of `message` and of the messages in it."""
+    unknown: Any = UnknownFieldSet(message)  # the stubs leave iteration out
+    for field in unknown:
+        yield DataIssue(
+            path,
+            f"{message.DESCRIPTOR.full_name} does not declare field {field.field_number} with wire type "
+            f"{field.wire_type}, or the value is none of a closed enum's",
+            "unknown_field",
+            got=str(field.field_number),
+        )
+    for descriptor, value in message.ListFields():
+        inner = descriptor.message_type
+        if inner is None:
+            continue
+        here = f"{path}/{descriptor.name}"
+        if not descriptor.is_repeated:
+            yield from _unknown(value, here)
+        elif not inner.GetOptions().map_entry:
+            for index, item in enumerate(value):
+                yield from _unknown(item, f"{here}/{index}")
+        elif inner.fields_by_name["value"].message_type is not None:
+            for key, item in value.items():
+                yield from _unknown(item, f"{here}/{key}")
+
+
+def _nesting(payload: bytes) -> int:
+    """The deepest nesting of brackets outside strings."""
+    if payload.count(b"{") + payload.count(b"[") <= 64:
+        return 0
+    depth = deepest = 0
+    for byte in _STRING.sub(b"", payload):
+        if byte in _OPEN:
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"}]":
+            depth -= 1
+    return deepest
+
+
+def _explain(message: str) -> DataIssue:
+    """json_format's message as an issue: its chain of field names becomes a pointer when it states no place."""
+    steps = _STEP.findall(message)
+    place = _PLACE.search(message)
+    if place is not None:
+        pointer = re.sub(r"\[([^\]]*)\]", r"/\1", place[1]).replace(".", "/")
+    else:
+        pointer = "".join(f"/{step}" for step in steps)
+    text = _STEP.sub("", message).split("\n")[0].rstrip(".")
+    kind = "json_syntax" if "Failed to load JSON" in text else "value"
+    if "has no field named" in text:
+        kind = "unknown_field"
+    return DataIssue(pointer, text, kind)

@@ -1,0 +1,132 @@
+"""Canonical forms and fingerprints of a schema. Pure.
+
+Canonical JSON here is RFC 8785 extended with exact numbers: keys in code point order, no white space, an integral
+number without fraction or exponent, any other in the shortest exact decimal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from .dialects import (
+    ANNOTATIONS,
+    SCHEMA_KEYWORDS,
+    SCHEMA_LIST_KEYWORDS,
+    SCHEMA_MAP_KEYWORDS,
+    Dialect,
+)
+
+_SETS = frozenset({"required", "enum", "type"})
+
+
+def number_text(value: int | Decimal) -> str:
+    """The one spelling of a number: 1, 1.0 and 10e-1 are all `1`."""
+    if isinstance(value, int):
+        return str(value)
+    if value == value.to_integral_value() and value.adjusted() < 400:
+        return str(int(value))
+    sign, digits, exponent = value.normalize().as_tuple()
+    assert isinstance(exponent, int), "the reader accepts no NaN and no infinity"
+    text = "".join(map(str, digits))
+    scientific = exponent + len(text) - 1
+    if -7 < scientific < 0:
+        body = "0." + "0" * (-scientific - 1) + text
+    elif 0 <= scientific < 21 and exponent < 0:
+        body = text[: scientific + 1] + "." + text[scientific + 1 :]
+    else:
+        body = text[0] + ("." + text[1:] if len(text) > 1 else "") + f"e{scientific:+d}"
+    return "-" * sign + body
+
+
+def dump(value: Any, *, sort: bool) -> str:
+    """JSON text of a value that the strict reader returned: no white space, numbers in one spelling."""
+    if value is None or isinstance(value, bool | str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, int | Decimal):
+        return number_text(value)
+    if isinstance(value, list):
+        return "[" + ",".join(dump(item, sort=sort) for item in value) + "]"
+    items: Iterable[tuple[str, Any]] = sorted(value.items()) if sort else value.items()
+    return "{" + ",".join(f"{json.dumps(k, ensure_ascii=False)}:{dump(v, sort=sort)}" for k, v in items) + "}"
+
+
+def digest(*parts: str) -> str:
+    """SHA-256 over the parts, in hexadecimal; parts cannot run into each other."""
+    state = hashlib.sha256()
+    for part in parts:
+        data = part.encode("utf-8")
+        state.update(len(data).to_bytes(8, "big"))
+        state.update(data)
+    return state.hexdigest()
+
+
+def strip_annotations(schema: Any, dialect: Dialect, pointed: frozenset[str], pointer: str = "") -> Any:
+    """The schema reduced to what decides validity.
+
+    Annotations go, arrays that are sets are sorted, `true` and `{}` become one, and definitions stay: what is
+    reachable is decided by `drop_unreachable`. Unknown keywords go unless `pointed` says that a reference leads there.
+    """
+    if schema == {} or schema is True:
+        return True
+    if not isinstance(schema, dict):
+        return schema
+    if dialect is Dialect.DRAFT_07 and "$ref" in schema:
+        schema = {k: v for k, v in schema.items() if k in ("$ref", "definitions")}
+    out: dict[str, Any] = {}
+    for keyword, value in schema.items():
+        here = f"{pointer}/{keyword.replace('~', '~0').replace('/', '~1')}"
+        if keyword in ANNOTATIONS and here not in pointed:
+            continue
+        out[keyword] = _stripped(keyword, value, dialect, pointed, here)
+    if not out:
+        return True
+    return out
+
+
+def _stripped(keyword: str, value: Any, dialect: Dialect, pointed: frozenset[str], here: str) -> Any:
+    def below(sub: Any, token: str | int) -> Any:
+        text = str(token).replace("~", "~0").replace("/", "~1")
+        return strip_annotations(sub, dialect, pointed, f"{here}/{text}")
+
+    if keyword in SCHEMA_MAP_KEYWORDS[dialect] and isinstance(value, dict):
+        return {
+            name: below(sub, name) if isinstance(sub, dict | bool) else _sorted_set(sub)
+            for name, sub in value.items()
+        }
+    if keyword in SCHEMA_LIST_KEYWORDS[dialect] and isinstance(value, list):
+        return [below(sub, i) for i, sub in enumerate(value)]
+    if keyword in SCHEMA_KEYWORDS[dialect]:
+        return strip_annotations(value, dialect, pointed, here)
+    if keyword == "dependentRequired" and isinstance(value, dict):
+        return {name: _sorted_set(names) for name, names in value.items()}
+    if keyword in _SETS and isinstance(value, list):
+        if keyword == "type" and len(value) == 1:
+            return value[0]
+        return _sorted_set(value)
+    return value
+
+
+def _sorted_set(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    return [item for _, item in sorted({dump(item, sort=True): item for item in value}.items())]
+
+
+def drop_unreachable(schema: Any, reached: Mapping[str, frozenset[str]]) -> Any:
+    """The root schema without the definitions that no reference of it leads to; `reached` is keyword -> names."""
+    if not isinstance(schema, dict):
+        return schema
+    out = dict(schema)
+    for keyword, names in reached.items():
+        held = out.get(keyword)
+        if isinstance(held, dict):
+            kept = {name: sub for name, sub in held.items() if name in names}
+            if kept:
+                out[keyword] = kept
+            else:
+                del out[keyword]
+    return out or True

@@ -1,0 +1,112 @@
+"""A schema read into its closed world, and compiled by the fast validator without network or disk. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import jsonschema_rs
+
+from ...errors import InvalidSchema, SchemaIssue
+from ..engine import ReferencedSchema, SchemaSource, walk_references
+from .canonical import dump
+from .dialects import DRAFTS, VALIDATORS
+from .limits import JsonSchemaLimits
+from .options import OptionFault, SchemaOptions, choose_dialect, choose_options
+from .reading import BadJson, read
+from .resources import Place, Reading, World, build_world
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSchema:
+    """A document with its options, its world and its place in it."""
+
+    content: Any
+    options: SchemaOptions
+    world: World
+    root: Place
+
+
+def open_schema(source: SchemaSource, limits: JsonSchemaLimits) -> OpenedSchema:
+    """Read a schema and what it references. Raises InvalidSchema when one of them is not JSON or has no dialect."""
+    content = read_schema(source.content, limits)
+    if not isinstance(content, dict | bool):
+        raise InvalidSchema(
+            [SchemaIssue("json/metaschema", f"a schema is an object or a boolean, not {_kind(content)}")]
+        )
+    try:
+        options = choose_options(content, source.options)
+        readings = read_references(source.references, source.options, limits)
+    except OptionFault as fault:
+        raise InvalidSchema([fault.issue]) from fault
+    world, root = build_world(content, options.dialect, source.references, readings)
+    return OpenedSchema(content, options, world, root)
+
+
+def read_schema(content: bytes, limits: JsonSchemaLimits) -> Any:
+    """The JSON value of a schema document; raises InvalidSchema."""
+    try:
+        return read(
+            content,
+            max_bytes=limits.schema_bytes,
+            max_depth=limits.schema_depth,
+            max_digits=limits.number_digits,
+        )
+    except BadJson as error:
+        raise InvalidSchema([error.issue]) from error
+
+
+def read_references(
+    references: tuple[ReferencedSchema, ...], options: Mapping[str, str], limits: JsonSchemaLimits
+) -> Mapping[str, Reading]:
+    """The readings of all references, by identity."""
+    out: dict[str, Reading] = {}
+    for item in walk_references(references):
+        if item.identity not in out:
+            content = read_schema(item.content, limits)
+            out[item.identity] = Reading(content, choose_dialect(content, options))
+    return out
+
+
+def compile_schema(opened: OpenedSchema) -> jsonschema_rs.Validator:
+    """The fast validator; raises InvalidSchema with the compiler's reason."""
+    dialect = opened.options.dialect
+    try:
+        return VALIDATORS[dialect](
+            dump(opened.content, sort=False),
+            registry=_registry(opened),
+            offline=True,
+            pattern_options=jsonschema_rs.RegexOptions(),
+            validate_formats=opened.options.asserts_format,
+        )
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        reason = str(error).partition("\n")[0][:300]
+        raise InvalidSchema([SchemaIssue("json/compile", f"cannot be compiled: {reason}")]) from error
+
+
+def _registry(opened: OpenedSchema) -> jsonschema_rs.Registry | None:
+    pairs: dict[str, Any] = {}
+    for document in opened.world.documents[1:]:
+        if not document.builtin:
+            pairs.setdefault(document.uri, plain(document.content))
+    if not pairs:
+        return None
+    return jsonschema_rs.Registry(list(pairs.items()), draft=DRAFTS[opened.options.dialect])
+
+
+def plain(value: Any) -> Any:
+    """The value with integral decimals as ints, which is how JSON Schema sees them."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() and value.adjusted() < 400 else value
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [plain(v) for v in value]
+    return value
+
+
+def _kind(value: Any) -> str:
+    return json.dumps(value)[:40] if isinstance(value, str | int | None) else type(value).__name__

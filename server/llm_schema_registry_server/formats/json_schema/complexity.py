@@ -1,0 +1,158 @@
+"""The gate before compilation: what a schema costs, counted without compiling it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ...errors import SchemaIssue
+from .dialects import IN_PLACE, Dialect, subschemas
+from .limits import JsonSchemaLimits
+from .pointers import join_pointer
+from .resources import REFERENCE_KEYWORDS, Place, Unresolvable, World
+
+
+def check_size(content: Any, limits: JsonSchemaLimits) -> list[SchemaIssue]:
+    """Issues of the plain document: too many values, or too many members in one object."""
+    nodes = 0
+    stack: list[tuple[str, Any]] = [("", content)]
+    while stack:
+        pointer, value = stack.pop()
+        nodes += 1
+        if nodes > limits.schema_nodes:
+            return [
+                SchemaIssue("json/nodes", f"has more than {limits.schema_nodes} values, which is the limit")
+            ]
+        if isinstance(value, dict):
+            if len(value) > limits.keywords_per_object:
+                return [
+                    SchemaIssue(
+                        "json/keywords",
+                        f"an object has {len(value)} members; the limit is {limits.keywords_per_object}",
+                        pointer,
+                    )
+                ]
+            stack.extend((join_pointer(pointer, k), v) for k, v in value.items())
+        elif isinstance(value, list):
+            stack.extend((join_pointer(pointer, i), v) for i, v in enumerate(value))
+    return []
+
+
+def check_references(world: World, root: Place, limits: JsonSchemaLimits) -> list[SchemaIssue]:
+    """Issues of references: unresolvable, too many, in a loop that consumes no data, or multiplying without end."""
+    issues: list[SchemaIssue] = []
+    count = 0
+    for place in world.walk(root):
+        if not isinstance(place.schema, dict):
+            continue
+        for keyword in REFERENCE_KEYWORDS:
+            reference = place.schema.get(keyword)
+            if not isinstance(reference, str) or not _known(keyword, place.dialect):
+                continue
+            count += 1
+            try:
+                world.resolve(place.base, reference)
+            except Unresolvable as error:
+                issues.append(
+                    SchemaIssue(
+                        "json/reference",
+                        f"{keyword} {reference[:200]!r}: {error}",
+                        join_pointer(place.pointer, keyword),
+                    )
+                )
+    if count > limits.references_in_schema:
+        issues.append(
+            SchemaIssue(
+                "json/references", f"has {count} references; the limit is {limits.references_in_schema}"
+            )
+        )
+    return issues[: limits.issues] or _check_paths(world, root, limits)
+
+
+def _known(keyword: str, dialect: Dialect) -> bool:
+    if keyword == "$recursiveRef":
+        return dialect is Dialect.DRAFT_2019_09
+    return keyword == "$ref" or dialect is Dialect.DRAFT_2020_12
+
+
+def applied_in_place(world: World, place: Place) -> Iterator[Place]:
+    """The subschemas that apply to the same value as `place`, through references too."""
+    schema = place.schema
+    if not isinstance(schema, dict):
+        return
+    for keyword in REFERENCE_KEYWORDS:
+        reference = schema.get(keyword)
+        if isinstance(reference, str) and _known(keyword, place.dialect):
+            yield world.resolve(place.base, reference)
+    if "$ref" in schema and place.dialect is Dialect.DRAFT_07:
+        return
+    for path, sub in subschemas(schema, place.dialect):
+        if path[0] in IN_PLACE:
+            pointer = join_pointer(place.pointer, *path)
+            base, dialect = world.bases.get((place.document.number, pointer), (place.base, place.dialect))
+            yield Place(place.document, pointer, sub, base, dialect)
+
+
+def _check_paths(world: World, root: Place, limits: JsonSchemaLimits) -> list[SchemaIssue]:
+    """Count, for each subschema, the ways in which subschemas apply to one value under it."""
+    paths: dict[tuple[int, str], int] = {}
+    done: set[tuple[int, str]] = set()
+    for start in _reachable(world, root):
+        active: list[tuple[Place, Iterator[Place]]] = []
+        on_stack: set[tuple[int, str]] = set()
+        if start.key in done:
+            continue
+        active.append((start, applied_in_place(world, start)))
+        on_stack.add(start.key)
+        paths[start.key] = 1
+        while active:
+            place, rest = active[-1]
+            try:
+                child = next(rest, None)
+            except Unresolvable:
+                continue  # inside a referenced schema, which answers for itself
+            if child is None:
+                active.pop()
+                on_stack.discard(place.key)
+                done.add(place.key)
+                if paths[place.key] > limits.evaluation_paths:
+                    return [
+                        SchemaIssue(
+                            "json/evaluation-paths",
+                            f"subschemas apply to one value in more than {limits.evaluation_paths} ways, "
+                            "which is the limit; merge the alternatives or references",
+                            place.pointer,
+                        )
+                    ]
+                if active:
+                    paths[active[-1][0].key] += paths[place.key]
+                continue
+            if child.key in on_stack:
+                return [
+                    SchemaIssue(
+                        "json/reference-loop",
+                        "the schema refers to itself without looking into the data, which can never be decided",
+                        place.pointer,
+                    )
+                ]
+            if child.key in done:
+                paths[place.key] += paths[child.key]
+            elif len(active) >= limits.reference_chain:
+                return [
+                    SchemaIssue(
+                        "json/reference-chain",
+                        f"more than {limits.reference_chain} schemas in a chain apply to one value, "
+                        "which is the limit",
+                        start.pointer,
+                    )
+                ]
+            else:
+                paths[child.key] = 1
+                on_stack.add(child.key)
+                active.append((child, applied_in_place(world, child)))
+    return []
+
+
+def _reachable(world: World, root: Place) -> list[Place]:
+    """Every subschema of the root document."""
+    return [place for place in world.walk(root) if isinstance(place.schema, dict)]

@@ -1,0 +1,128 @@
+"""The dialects that the registry accepts, and which keyword holds what in each. Pure."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+import jsonschema_rs
+
+
+class Dialect(enum.IntEnum):
+    """A JSON Schema dialect; later ones are greater."""
+
+    DRAFT_07 = 7
+    DRAFT_2019_09 = 19
+    DRAFT_2020_12 = 20
+
+    @property
+    def uri(self) -> str:
+        return URIS[self]
+
+    @property
+    def asserts_format(self) -> bool:
+        """Whether `format` decides validity when the subject does not say otherwise."""
+        return self is Dialect.DRAFT_07
+
+    @property
+    def definitions(self) -> str:
+        return "definitions" if self is Dialect.DRAFT_07 else "$defs"
+
+
+URIS: Mapping[Dialect, str] = {
+    Dialect.DRAFT_07: "http://json-schema.org/draft-07/schema#",
+    Dialect.DRAFT_2019_09: "https://json-schema.org/draft/2019-09/schema",
+    Dialect.DRAFT_2020_12: "https://json-schema.org/draft/2020-12/schema",
+}
+
+VALIDATORS: Mapping[Dialect, type[jsonschema_rs.Validator]] = {
+    Dialect.DRAFT_07: jsonschema_rs.Draft7Validator,
+    Dialect.DRAFT_2019_09: jsonschema_rs.Draft201909Validator,
+    Dialect.DRAFT_2020_12: jsonschema_rs.Draft202012Validator,
+}
+
+DRAFTS: Mapping[Dialect, int] = {
+    Dialect.DRAFT_07: jsonschema_rs.Draft7,
+    Dialect.DRAFT_2019_09: jsonschema_rs.Draft201909,
+    Dialect.DRAFT_2020_12: jsonschema_rs.Draft202012,
+}
+
+DEFAULT = Dialect.DRAFT_2020_12
+
+_NAMES: Mapping[str, Dialect] = {
+    "draft-07": Dialect.DRAFT_07,
+    "draft7": Dialect.DRAFT_07,
+    "2019-09": Dialect.DRAFT_2019_09,
+    "draft2019-09": Dialect.DRAFT_2019_09,
+    "2020-12": Dialect.DRAFT_2020_12,
+    "draft2020-12": Dialect.DRAFT_2020_12,
+}
+
+_FOLDED: Mapping[str, Dialect] = {
+    uri.removesuffix("#").partition("://")[2]: dialect for dialect, uri in URIS.items()
+}
+
+
+def find_dialect(name: str) -> Dialect | None:
+    """The dialect that a `$schema` URI (http or https, with or without the empty fragment) or a short name means."""
+    folded = name.strip().removesuffix("#")
+    scheme, _, rest = folded.partition("://")
+    if scheme in ("http", "https"):
+        return _FOLDED.get(rest)
+    return _NAMES.get(folded.lower())
+
+
+# Where subschemas stand. A keyword that a dialect does not know is an annotation: nothing below it is a schema.
+_ONE = frozenset({"additionalProperties", "propertyNames", "contains", "not", "if", "then", "else"})
+_MANY = frozenset({"allOf", "anyOf", "oneOf"})
+_NAMED = frozenset({"properties", "patternProperties"})
+
+SCHEMA_KEYWORDS: Mapping[Dialect, frozenset[str]] = {
+    Dialect.DRAFT_07: _ONE | {"items", "additionalItems"},
+    Dialect.DRAFT_2019_09: _ONE
+    | {"items", "additionalItems", "unevaluatedItems", "unevaluatedProperties", "contentSchema"},
+    Dialect.DRAFT_2020_12: _ONE | {"items", "unevaluatedItems", "unevaluatedProperties", "contentSchema"},
+}
+SCHEMA_LIST_KEYWORDS: Mapping[Dialect, frozenset[str]] = {
+    Dialect.DRAFT_07: _MANY | {"items"},
+    Dialect.DRAFT_2019_09: _MANY | {"items"},
+    Dialect.DRAFT_2020_12: _MANY | {"prefixItems"},
+}
+SCHEMA_MAP_KEYWORDS: Mapping[Dialect, frozenset[str]] = {
+    Dialect.DRAFT_07: _NAMED | {"definitions", "dependencies"},
+    Dialect.DRAFT_2019_09: _NAMED | {"$defs", "definitions", "dependentSchemas", "dependencies"},
+    Dialect.DRAFT_2020_12: _NAMED | {"$defs", "definitions", "dependentSchemas", "dependencies"},
+}
+
+IN_PLACE = frozenset(
+    {"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas", "dependencies"}
+)
+"""Keywords whose subschemas apply to the same value as the schema that holds them."""
+
+ANNOTATIONS = frozenset(
+    {"title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment"}
+)
+"""Standard keywords that never decide validity."""
+
+
+def subschemas(schema: Mapping[str, Any], dialect: Dialect) -> list[tuple[tuple[str | int, ...], Any]]:
+    """The direct subschemas of a schema object, each with the path that leads to it, in document order."""
+    if dialect is Dialect.DRAFT_07 and "$ref" in schema:
+        # Draft 7 ignores the siblings of $ref, but definitions under it can still be pointed at.
+        held = {k: v for k, v in schema.items() if k == "definitions"}
+    else:
+        held = dict(schema)
+    out: list[tuple[tuple[str | int, ...], Any]] = []
+    for keyword, value in held.items():
+        if keyword in SCHEMA_MAP_KEYWORDS[dialect]:
+            if isinstance(value, dict):
+                out.extend(
+                    ((keyword, name), sub) for name, sub in value.items() if isinstance(sub, dict | bool)
+                )
+        elif isinstance(value, list):
+            if keyword in SCHEMA_LIST_KEYWORDS[dialect]:
+                out.extend(((keyword, i), sub) for i, sub in enumerate(value))
+        elif keyword in SCHEMA_KEYWORDS[dialect]:
+            out.append(((keyword,), value))
+    return out

@@ -1,0 +1,72 @@
+"""How many ways a schema looks at one value, by how deep that value nests. Pure.
+
+The validator decides quickly, but lists the errors of every alternative of every alternative: nested unions multiply.
+The depth down to which listing stays cheap is computed here, once for each schema and only when an error occurs.
+"""
+
+from __future__ import annotations
+
+from .complexity import applied_in_place
+from .dialects import IN_PLACE, subschemas
+from .pointers import join_pointer
+from .resources import Place, Unresolvable, World
+
+Key = tuple[int, str]
+
+
+def safe_depth(world: World, root: Place, budget: int, deepest: int) -> int:
+    """The greatest nesting, at most `deepest`, at which subschemas look at one value in at most `budget` ways."""
+    order, in_place, below = _graph(world, root)
+    ways = dict.fromkeys(order, 0)
+    for depth in range(deepest + 1):
+        new: dict[Key, int] = {}
+        for key in order:  # subschemas of the same value come before the schema that applies them
+            inside = max((ways[child] for child in below[key]), default=0)
+            new[key] = 1 + inside + sum(new.get(child, 1) for child in in_place[key])
+        if new[root.key] > budget:
+            return depth - 1
+        if new == ways:
+            return deepest
+        ways = new
+    return deepest
+
+
+def _graph(world: World, root: Place) -> tuple[list[Key], dict[Key, list[Key]], dict[Key, list[Key]]]:
+    """All reachable places: an order in which in-place children come first, and both kinds of edges."""
+    order: list[Key] = []
+    in_place: dict[Key, list[Key]] = {}
+    below: dict[Key, list[Key]] = {}
+    starts = [root]
+    while starts:
+        stack: list[tuple[Place, bool]] = [(starts.pop(), False)]
+        while stack:
+            place, expanded = stack.pop()
+            if expanded:
+                order.append(place.key)
+                continue
+            if place.key in in_place:
+                continue
+            try:
+                same = list(applied_in_place(world, place))
+            except Unresolvable:
+                same = []  # a stored schema may hold a dead reference
+            inside = list(_children(world, place))
+            in_place[place.key] = [p.key for p in same]
+            below[place.key] = [p.key for p in inside]
+            starts.extend(inside)
+            stack.append((place, True))
+            stack.extend((p, False) for p in same)
+    return order, in_place, below
+
+
+def _children(world: World, place: Place) -> list[Place]:
+    """The subschemas for parts of the value."""
+    if not isinstance(place.schema, dict):
+        return []
+    out = []
+    for path, sub in subschemas(place.schema, place.dialect):
+        if path[0] not in IN_PLACE and path[0] not in ("$defs", "definitions"):
+            pointer = join_pointer(place.pointer, *path)
+            base, dialect = world.bases.get((place.document.number, pointer), (place.base, place.dialect))
+            out.append(Place(place.document, pointer, sub, base, dialect))
+    return out

@@ -1,0 +1,56 @@
+"""The bounds that keep a hostile schema, payload or comparison cheap. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class JsonSchemaLimits:
+    """Every bound of the JSON Schema engine; a refusal names the bound, its value and what was found."""
+
+    schema_bytes: int = 1024 * 1024
+    """Largest schema document."""
+    schema_depth: int = 100
+    """Deepest nesting of brackets in a schema document."""
+    schema_nodes: int = 50_000
+    """JSON values in one schema document."""
+    keywords_per_object: int = 5_000
+    """Members of one object of a schema document."""
+    references_in_schema: int = 5_000
+    """`$ref`, `$dynamicRef` and `$recursiveRef` in a schema document and in what it references, together."""
+    reference_chain: int = 100
+    """Longest chain of schemas that apply to the same value by `$ref`, `allOf` and the like."""
+    evaluation_paths: int = 100_000
+    """Ways in which subschemas apply to one and the same value, counted through references."""
+    pattern_length: int = 1_000
+    """Characters of one regular expression."""
+    patterns: int = 1_000
+    """Regular expressions in one schema document."""
+    number_digits: int = 400
+    """Digits of one number, and the largest decimal exponent."""
+    issues: int = 100
+    """Most issues reported of one schema."""
+    data_bytes: int = 4 * 1024 * 1024
+    """Largest payload."""
+    data_depth: int = 128
+    """Deepest nesting of brackets in a payload."""
+    detailed_data_bytes: int = 64 * 1024
+    """Largest payload for which every error is listed; above it only the first is."""
+    error_work: int = 64 * 1024 * 1024
+    """Bound for payload bytes times nesting times schema size up to which every error is listed."""
+    error_paths: int = 20_000
+    """Ways of looking at one value up to which every error is listed."""
+    error_text: int = 400
+    """Characters of one error message, and of the value quoted in it."""
+    compare_steps: int = 60_000
+    """Steps of one proof; the same question always takes the same number of steps."""
+    compare_seconds: float = 2.0
+    """Time of one proof, after which it is UNDECIDED."""
+    regex_states: int = 4_000
+    """States of one search over regular expressions."""
+    violations: int = 8
+    """Most violations reported of one comparison."""
+
+
+DEFAULT_LIMITS = JsonSchemaLimits()

@@ -1,0 +1,42 @@
+"""Whether a document is a schema of its dialect: every fault with its pointer. Pure."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jsonschema_rs
+
+from ...errors import SchemaIssue
+from .dialects import URIS, VALIDATORS, Dialect
+from .limits import JsonSchemaLimits
+from .pointers import to_pointer
+
+
+@functools.cache
+def _validator(dialect: Dialect) -> jsonschema_rs.Validator:
+    return VALIDATORS[dialect]({"$ref": URIS[dialect]}, offline=True, validate_formats=False)
+
+
+def check_metaschema(content: Any, dialect: Dialect, limits: JsonSchemaLimits) -> list[SchemaIssue]:
+    """What the dialect's metaschema says against `content`, at most `limits.issues` faults, outermost first."""
+    validator = _validator(dialect)
+    if validator.is_valid(content):
+        return []
+    seen: dict[tuple[str, str], SchemaIssue] = {}
+    for error in validator.iter_errors(content):
+        pointer = to_pointer(error.instance_path)
+        issue = SchemaIssue("json/metaschema", _sentence(error, limits), pointer)
+        seen.setdefault((pointer, error.kind.name), issue)
+        if len(seen) >= limits.issues:
+            break
+    return sorted(seen.values(), key=lambda issue: (issue.pointer.count("/"), issue.pointer))
+
+
+def _sentence(error: jsonschema_rs.ValidationError, limits: JsonSchemaLimits) -> str:
+    place = to_pointer(error.instance_path).rpartition("/")[2]
+    keyword = f"{place!r}: " if place else ""
+    message = error.message
+    if len(message) > limits.error_text:
+        message = message[: limits.error_text - 3] + "..."
+    return f"{keyword}{message}"

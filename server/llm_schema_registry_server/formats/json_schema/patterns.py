@@ -1,0 +1,67 @@
+"""Which regular expressions a schema may use: those that a linear-time engine can run. Pure."""
+
+from __future__ import annotations
+
+import functools
+import re
+
+import jsonschema_rs
+
+from ...errors import SchemaIssue
+from .limits import JsonSchemaLimits
+
+# Spellings that the deployed engine reads otherwise than ECMA-262 says (reference: deviations measured on its tests).
+_DEVIATIONS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(?<!\\)(?:\\\\)*\\[<>]"), r"\< and \> are word boundaries here; ECMA-262 reads < and >"),
+    (re.compile(r"(?<!\\)(?:\\\\)*\\[AzZ]"), r"\A, \z and \Z are anchors here; ECMA-262 reads letters"),
+    (re.compile(r"\(\?[a-zA-Z]+\)"), "an inline flag group is not ECMA-262"),
+)
+
+
+def check_pattern(pattern: str, pointer: str, limits: JsonSchemaLimits) -> SchemaIssue | None:
+    """Why a pattern is refused, or None."""
+    if len(pattern) > limits.pattern_length:
+        return SchemaIssue(
+            "json/pattern-length",
+            f"the regular expression is {len(pattern)} characters long; the limit is {limits.pattern_length}",
+            pointer,
+        )
+    problem = compile_problem(pattern)
+    return None if problem is None else SchemaIssue("json/pattern", problem, pointer)
+
+
+def lint_pattern(pattern: str, pointer: str) -> list[SchemaIssue]:
+    """Warnings: where the deployed engine and ECMA-262 read the pattern differently."""
+    return [
+        SchemaIssue("json/pattern-portability", text, pointer)
+        for found, text in _DEVIATIONS
+        if found.search(pattern)
+    ]
+
+
+@functools.lru_cache(maxsize=4096)
+def compile_problem(pattern: str) -> str | None:
+    """What keeps the linear-time engine from compiling the pattern, or None."""
+    if _compiles(pattern, jsonschema_rs.RegexOptions()):
+        return None
+    if not _compiles(pattern, jsonschema_rs.FancyRegexOptions()):
+        return f"{_short(pattern)} is not a regular expression, or compiles to more than the engine allows"
+    if re.search(r"\(\?(?:[=!]|<[=!])", pattern):
+        what = "look-around"
+    elif re.search(r"\\(?:[1-9]|k<)", pattern):
+        what = "a back-reference"
+    else:
+        what = "a feature without a linear-time algorithm"
+    return f"{_short(pattern)} uses {what}, whose matching time is not bounded; rewrite it without"
+
+
+def _compiles(pattern: str, options: jsonschema_rs.RegexOptions | jsonschema_rs.FancyRegexOptions) -> bool:
+    try:
+        jsonschema_rs.Draft202012Validator({"pattern": pattern}, offline=True, pattern_options=options)
+    except (jsonschema_rs.ValidationError, ValueError):
+        return False
+    return True
+
+
+def _short(pattern: str) -> str:
+    return repr(pattern if len(pattern) <= 80 else pattern[:77] + "...")

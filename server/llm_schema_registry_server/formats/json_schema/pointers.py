@@ -1,0 +1,45 @@
+"""JSON pointers (RFC 6901). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import unquote
+
+
+def escape(token: str | int) -> str:
+    """One reference token as it stands in a pointer."""
+    return str(token).replace("~", "~0").replace("/", "~1")
+
+
+def join_pointer(pointer: str, *tokens: str | int) -> str:
+    """The pointer that goes on from `pointer` by `tokens`."""
+    return pointer + "".join("/" + escape(token) for token in tokens)
+
+
+def to_pointer(tokens: Iterable[str | int]) -> str:
+    """The pointer made of `tokens` from the root."""
+    return join_pointer("", *tokens)
+
+
+def split_pointer(pointer: str) -> list[str]:
+    """The unescaped tokens of a pointer."""
+    return [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]
+
+
+def from_fragment(fragment: str) -> str:
+    """The pointer inside a URI fragment: percent-encoding taken away."""
+    return unquote(fragment)
+
+
+def follow(document: Any, pointer: str) -> Any:
+    """The value at `pointer`; raises LookupError when there is none."""
+    value = document
+    for token in split_pointer(pointer):
+        if isinstance(value, dict):
+            value = value[token]
+        elif isinstance(value, list) and token.isascii() and token.isdigit() and str(int(token)) == token:
+            value = value[int(token)]
+        else:
+            raise LookupError(pointer)
+    return value

@@ -90,7 +90,7 @@ class Checking:
             raise InvalidSchema(error.issues, "new_schema") from error
         return await self._assessor.assess(
             question.subject,
-            schema,
+            schema.settled(parsed),
             parsed,
             versions,
             config,

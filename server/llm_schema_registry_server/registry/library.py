@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..caches.cache import CacheStats
 from ..caches.memory import MemoryCache
@@ -42,6 +42,12 @@ class KnownSchema:
     @property
     def key(self) -> str:
         return f"{self.identity}?{'&'.join(f'{k}={v}' for k, v in sorted(self.source.options.items()))}"
+
+    def settled(self, parsed: ParsedSchema) -> KnownSchema:
+        """The same schema with what parsing found out: the options in force and the engine's artifact."""
+        return replace(
+            self, source=replace(self.source, options=parsed.options, artifact=parsed.artifact)
+        )
 
 
 @dataclass(frozen=True, slots=True)

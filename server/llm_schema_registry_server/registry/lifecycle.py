@@ -138,7 +138,7 @@ class Lifecycle:
         if state is S.COMPATIBILITY_CHECK:
             return None
         assessment = await self._assessor.assess(
-            version.subject, schema, parsed, versions, config, level=config.level
+            version.subject, schema.settled(parsed), parsed, versions, config, level=config.level
         )
         if not assessment.report.compatible:
             raise IncompatibleSchema(

@@ -220,6 +220,7 @@ class Register:
 
     async def _judge(self, wanted: Registration, snapshot: _Snapshot, schema: KnownSchema) -> _Judgement:
         parsed = await self._library.parse(schema)
+        schema = schema.settled(parsed)
         if wanted.as_draft:
             return _Judgement(schema, parsed, ChangeClass.UNCLASSIFIED, None, None)
         level = wanted.level or snapshot.config.level

@@ -1,0 +1,322 @@
+"""The composition root: settings in, a running server out. The only module that names every concrete class."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import uvloop
+
+from . import __version__
+from .calls.guards.authenticate import Authenticate, OpenAuthenticator
+from .calls.guards.authorize import Authorize
+from .calls.guards.deadline import Deadline
+from .calls.guards.limits import Limits
+from .calls.guards.observe import Observe
+from .calls.hot import HotAnswers
+from .calls.pipeline import Pipeline
+from .errors import RegistryError, Unavailable
+from .formats.avro.limits import AvroLimits
+from .formats.catalogue import EngineLimits, engines
+from .formats.json_schema.limits import JsonSchemaLimits
+from .formats.protobuf.limits import ProtobufLimits
+from .model.change import Change
+from .model.compatibility import CompatibilityLevel
+from .model.health import Component, ComponentStatus
+from .model.subject import Subject
+from .registry.assess import Assessor
+from .registry.changes import ChangeFeed
+from .registry.checking import Checking
+from .registry.coherence import Coherence
+from .registry.configuration import Configuration, built_in
+from .registry.deletion import Deletion
+from .registry.graph import Graph
+from .registry.health import Health
+from .registry.library import Library
+from .registry.lifecycle import Lifecycle
+from .registry.limits import RequestLimits
+from .registry.reading import Reading
+from .registry.register import Register
+from .registry.subscribing import Subscribing
+from .registry.validating import Validating
+from .rpc import hot, methods
+from .rpc.config import ConfigService
+from .rpc.convert import Convert
+from .rpc.lifecycle import LifecycleService
+from .rpc.schema_registry import SchemaRegistryService, UseCases
+from .settings import Settings, Storage
+from .storage.memory.store import MemoryStore
+from .storage.sqlite.store import SqliteStore
+from .storage.store import Store
+from .telemetry import logs
+from .telemetry.metrics import Metrics
+from .transports.grpc.listener import GrpcListener
+from .transports.listener import ListenError
+from .transports.servers import Servers
+from .workers.engines import FACTORY
+from .workers.inline import InlineWorkers
+from .workers.placement import PlacedWorkers
+from .workers.processes import ProcessWorkers
+from .workers.task import Workers
+
+CANNOT_START = 1
+
+_LOG = logs.get("app")
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class App:
+    """One server: `start`, then `drain`. Everything is made in the constructor; nothing happens before `start`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._store = make_store(settings.storage)
+        self._metrics = Metrics()
+        self._coherence = Coherence()
+        limits = engine_limits(settings)
+        self._engines = engines(limits)
+        self._workers: Workers = PlacedWorkers(
+            InlineWorkers(self._engines), ProcessWorkers(settings.workers, FACTORY, limits)
+        )
+        self._feed = ChangeFeed(
+            self._store,
+            ring=settings.changes.ring,
+            on_change=self._on_change,
+            on_trouble=self._on_trouble,
+        )
+        self._hot = HotAnswers(hot.HOT, hot.tags, settings.caches.hot_bytes)
+        self._metrics.read_hot(self._hot.stats)
+        self._metrics.build_info.labels(__version__).set(1)
+        self._coherence.listen(self._drop_answers)
+        self._servers: Servers | None = None
+
+    @property
+    def ports(self) -> Mapping[str, int]:
+        """The bound port of each listener by name; known after `start`."""
+        return self._servers.ports if self._servers else {}
+
+    async def start(self) -> None:
+        """Open the store, start the workers, serve. What was started is stopped again when a later step fails.
+
+        Raises RegistryError or ListenError.
+        """
+        await self._store.open()
+        try:
+            await self._workers.start()
+            await self._feed.start()
+            self._servers = self._make_servers()
+            await self._servers.start()
+        except BaseException:
+            await self._stop_parts()
+            raise
+
+    async def drain(self) -> None:
+        """Take no new calls, let those in flight finish, end streams with where to resume, and stop."""
+        if self._servers is not None:
+            await self._servers.drain(self._settings.drain_seconds)
+        await self._stop_parts()
+
+    async def _stop_parts(self) -> None:
+        await self._feed.stop()
+        await self._workers.stop()
+        await self._store.close()
+
+    async def _end_streams(self) -> None:
+        self._feed.close()
+
+    def _on_change(self, change: Change) -> None:
+        """A change that this or another instance made."""
+        self._coherence.changed(change.subject)
+        self._metrics.revision.set(change.sequence)
+
+    def _on_trouble(self, error: Unavailable) -> None:
+        _LOG.warning("change_log_unreadable", error=error.message)
+
+    def _drop_answers(self, subject: Subject | None) -> None:
+        if subject is None:
+            self._hot.clear()
+        else:
+            self._hot.invalidate(str(subject))
+
+    def _make_servers(self) -> Servers:
+        settings, store, coherence = self._settings, self._store, self._coherence
+        defaults = built_in(CompatibilityLevel[settings.compatibility_level])
+        request_limits = RequestLimits(
+            schema_bytes=settings.limits.schema_bytes,
+            data_bytes=settings.limits.data_bytes,
+            references=settings.limits.references,
+            tags=settings.limits.tags,
+            metadata_bytes=settings.limits.metadata_bytes,
+            page=settings.limits.page,
+        )
+        library = Library(
+            self._engines,
+            self._workers,
+            cache_bytes=settings.caches.schema_bytes,
+            most_references=settings.limits.references,
+        )
+        assessor = Assessor(store, library)
+        lifecycle = Lifecycle(
+            store,
+            library,
+            assessor,
+            coherence,
+            defaults=defaults,
+            limits=request_limits,
+            clock=now,
+        )
+        deletion = Deletion(store, library, coherence, defaults=defaults, clock=now)
+        validating = Validating(store, library, self._engines, defaults=defaults, limits=request_limits)
+        coherence.listen(validating.forget)
+        health = Health(
+            {"storage": self._probe_store, "workers": self._probe_workers, "changes": self._probe_feed},
+            vital=frozenset({"storage"}),
+            version=__version__,
+            clock=now,
+        )
+        wire = Convert(store.registry_id)
+        use = UseCases(
+            register=Register(
+                store,
+                library,
+                assessor,
+                self._engines,
+                coherence,
+                defaults=defaults,
+                limits=request_limits,
+                record_failures=settings.changes.record_failures,
+                clock=now,
+            ),
+            reading=Reading(store, library, request_limits),
+            lifecycle=lifecycle,
+            deletion=deletion,
+            checking=Checking(
+                store, library, assessor, self._engines, defaults=defaults, limits=request_limits
+            ),
+            validating=validating,
+            graph=Graph(store),
+            subscribing=Subscribing(store, self._feed, stall_seconds=settings.changes.stall_seconds),
+            health=health,
+        )
+        table = methods.load()
+        permissions = {m.permission for m in table}
+        pipeline = Pipeline(
+            table,
+            {
+                "schema_registry.v1.SchemaRegistry": SchemaRegistryService(use, wire, now),
+                "schema_registry.v1.ConfigService": ConfigService(
+                    Configuration(store, defaults, coherence, now)
+                ),
+                "schema_registry.v1.LifecycleService": LifecycleService(deletion, lifecycle, wire),
+            },
+            (
+                Observe(self._metrics),
+                Deadline(settings.grpc.default_deadline_seconds),
+                Limits(calls=settings.limits.calls, streams=settings.limits.streams),
+                Authenticate(OpenAuthenticator(permissions)),
+                Authorize(),
+            ),
+            self._hot,
+        )
+        return Servers(
+            [
+                GrpcListener(
+                    settings.grpc, pipeline, health, stall_seconds=settings.changes.stall_seconds
+                ),
+            ],
+            self._end_streams,
+        )
+
+    async def _probe_store(self) -> Component:
+        return Component(ComponentStatus.UP, details=await self._store.ping())
+
+    async def _probe_workers(self) -> Component:
+        return Component(ComponentStatus.UP, details=self._workers.facts())
+
+    async def _probe_feed(self) -> Component:
+        if self._feed.trouble:
+            return Component(ComponentStatus.DEGRADED, self._feed.trouble)
+        return Component(
+            ComponentStatus.UP,
+            details={
+                "revision": self._feed.revision(self._feed.position),
+                "subscribers": str(self._feed.subscribers),
+            },
+        )
+
+
+def make_store(settings: Storage) -> Store:
+    """The back end that the settings choose."""
+    if settings.kind == "memory":
+        return MemoryStore()
+    return SqliteStore(settings.path, synchronous=settings.synchronous)
+
+
+def engine_limits(settings: Settings) -> EngineLimits:
+    """The engines' own bounds, with the sizes that the settings decide."""
+    schema, data = settings.limits.schema_bytes, settings.limits.data_bytes
+    return EngineLimits(
+        json_schema=JsonSchemaLimits(schema_bytes=schema, data_bytes=data),
+        avro=AvroLimits(schema_bytes=schema),
+        protobuf=replace(
+            ProtobufLimits(), references=settings.limits.references, payload=data
+        ),
+    )
+
+
+def serve(settings: Settings, ready_file: Path | None = None) -> int:
+    """Run a server until SIGTERM or SIGINT; answers with the exit code."""
+    logs.configure(settings.logs.level, settings.logs.format)
+    return uvloop.run(_serve(settings, ready_file))
+
+
+async def _serve(settings: Settings, ready_file: Path | None) -> int:
+    asked_to_stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked_to_stop.set)
+    app = App(settings)
+    try:
+        await app.start()
+    except (RegistryError, ListenError) as error:
+        print(f"schema-registry-server: cannot start: {error}", file=sys.stderr)
+        return CANNOT_START
+    if ready_file is not None:
+        _write_ready(ready_file, app.ports)
+    _LOG.info("serving", version=__version__, **{f"{name}_port": port for name, port in app.ports.items()})
+    await asked_to_stop.wait()
+    await app.drain()
+    _LOG.info("stopped")
+    return 0
+
+
+def _write_ready(file: Path, ports: Mapping[str, int]) -> None:
+    part = file.with_suffix(file.suffix + ".part")
+    part.write_text(json.dumps(dict(ports)))
+    part.rename(file)  # whoever waits for the file finds it whole
+
+
+def migrate(settings: Settings) -> int:
+    """Bring the storage to today's schema; answers with the exit code."""
+    return uvloop.run(_migrate(make_store(settings.storage)))
+
+
+async def _migrate(store: Store) -> int:
+    try:
+        await store.open()
+        facts = await store.ping()
+        await store.close()
+    except RegistryError as error:
+        print(f"schema-registry-server: cannot migrate: {error}", file=sys.stderr)
+        return CANNOT_START
+    print(json.dumps(dict(facts)))
+    return 0

@@ -1,0 +1,33 @@
+"""Schema type -> engine. The one place that names all three. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..model.schema import SchemaType
+from .avro.engine import AvroEngine
+from .avro.limits import AvroLimits
+from .engine import Engines
+from .json_schema.engine import JsonSchemaEngine
+from .json_schema.limits import JsonSchemaLimits
+from .protobuf.compiler import Compiler, NoCompiler
+from .protobuf.engine import ProtobufEngine
+from .protobuf.limits import ProtobufLimits
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLimits:
+    """The bounds of every engine; picklable, so that workers get the same."""
+
+    json_schema: JsonSchemaLimits = JsonSchemaLimits()
+    avro: AvroLimits = AvroLimits()
+    protobuf: ProtobufLimits = ProtobufLimits()
+
+
+def engines(limits: EngineLimits, compiler: Compiler | None = None) -> Engines:
+    """All engines. Without a compiler they compare and validate, but cannot parse Protobuf."""
+    return {
+        SchemaType.JSON: JsonSchemaEngine(limits.json_schema),
+        SchemaType.AVRO: AvroEngine(limits.avro),
+        SchemaType.PROTOBUF: ProtobufEngine(compiler or NoCompiler(), limits.protobuf),
+    }

@@ -1,0 +1,14 @@
+"""The engines as a worker subprocess holds them: with protoc, which may kill its process."""
+
+from __future__ import annotations
+
+from ..formats.catalogue import EngineLimits, engines
+from ..formats.engine import Engines
+from .protoc import InProcessProtoc
+
+FACTORY = "llm_schema_registry_server.workers.engines:in_worker"
+"""What ProcessWorkers is told to call."""
+
+
+def in_worker(limits: EngineLimits) -> Engines:
+    return engines(limits, InProcessProtoc())

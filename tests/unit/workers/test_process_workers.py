@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import uvloop
 
 from llm_schema_registry_server.errors import (
     InvalidSchema,
@@ -275,3 +276,16 @@ async def test_a_thousand_tasks_of_every_kind_all_get_an_answer(workers: Process
     expected = {"abort": "COMPILER_CRASHED", "invalid": "RULE_A", "hello": "ok"}
 
     assert answers == [expected[c] for c in commands]
+
+
+def test_the_servers_own_loop_sees_deaths_and_overruns_too() -> None:
+    async def story() -> list[str]:
+        async with pool(**HASTY) as workers:
+            rules = []
+            for command in ("abort", "hang", "nonsense"):
+                with pytest.raises(InvalidSchema) as caught:
+                    await parse(workers, command)
+                rules.append(caught.value.issues[0].rule)
+            return [*rules, (await parse(workers, "hello")).canonical.decode()]
+
+    assert uvloop.run(story()) == ["COMPILER_CRASHED", "COMPILER_TIMEOUT", "COMPILER_CRASHED", "hello"]

@@ -1,0 +1,38 @@
+"""Workers that run the engines on the caller's thread: for tests, and for work that is known to be small."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..formats.engine import Engines, ParsedSchema, SchemaSource
+from ..model.compatibility import CompareOptions, Comparison
+from ..model.schema import SchemaType
+
+
+class InlineWorkers:
+    """Nothing bounds the time of a task here: give it engines and sources that bound themselves."""
+
+    def __init__(self, engines: Engines) -> None:
+        self._engines = engines
+        self._tasks = 0
+
+    async def start(self) -> None:
+        """Nothing to prepare."""
+
+    async def stop(self) -> None:
+        """Nothing to give back."""
+
+    async def parse(
+        self, schema_type: SchemaType, source: SchemaSource, *, strict: bool = True
+    ) -> ParsedSchema:
+        self._tasks += 1
+        return self._engines[schema_type].parse(source, strict=strict)
+
+    async def compare(
+        self, schema_type: SchemaType, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
+    ) -> Comparison:
+        self._tasks += 1
+        return self._engines[schema_type].compare(reader, writer, options)
+
+    def facts(self) -> Mapping[str, str]:
+        return {"inline_tasks": str(self._tasks)}

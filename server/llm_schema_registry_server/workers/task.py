@@ -1,0 +1,71 @@
+"""What a worker is asked to do, and who does it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..formats.engine import Engines, ParsedSchema, SchemaSource
+from ..model.compatibility import CompareOptions, Comparison
+from ..model.schema import SchemaType
+
+
+class Workers(Protocol):
+    """Runs engines so that the event loop goes on meanwhile. Results are not kept."""
+
+    async def start(self) -> None:
+        """Be ready for the first task; called once."""
+        ...
+
+    async def stop(self) -> None:
+        """Give every resource back; tasks under way end with Unavailable."""
+        ...
+
+    async def parse(
+        self, schema_type: SchemaType, source: SchemaSource, *, strict: bool = True
+    ) -> ParsedSchema:
+        """FormatEngine.parse. A schema that kills its compiler or takes too long is an InvalidSchema with rule
+        COMPILER_CRASHED or COMPILER_TIMEOUT. Raises LimitExceeded when too many tasks wait and Unavailable when no
+        worker can be had."""
+        ...
+
+    async def compare(
+        self, schema_type: SchemaType, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
+    ) -> Comparison:
+        """FormatEngine.compare. A pair that kills its comparer or takes too long is UNDECIDED with a violation of rule
+        COMPARISON_CRASHED or COMPARISON_TIMEOUT. Raises what `parse` raises otherwise."""
+        ...
+
+    def facts(self) -> Mapping[str, str]:
+        """Counts for the health report."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parse:
+    """FormatEngine.parse of one source."""
+
+    schema_type: SchemaType
+    source: SchemaSource
+    strict: bool
+
+    def run(self, engines: Engines) -> ParsedSchema:
+        return engines[self.schema_type].parse(self.source, strict=self.strict)
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """FormatEngine.compare of one pair."""
+
+    schema_type: SchemaType
+    reader: SchemaSource
+    writer: SchemaSource
+    options: CompareOptions
+
+    def run(self, engines: Engines) -> Comparison:
+        return engines[self.schema_type].compare(self.reader, self.writer, self.options)
+
+
+Task = Parse | Compare
+Answer = ParsedSchema | Comparison

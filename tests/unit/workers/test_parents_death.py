@@ -1,0 +1,46 @@
+"""Children do not outlive their server, however it dies."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+SERVER = """
+import asyncio
+from llm_schema_registry_server.formats.engine import SchemaSource
+from llm_schema_registry_server.model.schema import SchemaType
+from llm_schema_registry_server.settings import Workers
+from llm_schema_registry_server.workers.processes import ProcessWorkers
+
+async def main():
+    bounds = Workers(processes=2, parse_seconds=600, memory_bytes=1 << 29)
+    workers = ProcessWorkers(bounds, "tests.unit.workers.fakes:make", SchemaType.JSON)
+    await workers.start()
+    calls = [asyncio.create_task(workers.parse(SchemaType.JSON, SchemaSource(b"spin"))) for _ in range(1)]
+    while workers.facts()["busy"] == "0":
+        await asyncio.sleep(0.01)
+    print("up", flush=True)
+    await asyncio.gather(*calls)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("signal", [9, 15])
+def test_no_child_is_left_when_the_server_is_killed(signal: int) -> None:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join(os.path.abspath(p) for p in sys.path if p),
+    }
+    with subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, env=environment) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"up\n"
+        children = psutil.Process(server.pid).children()
+        server.send_signal(signal)
+
+    assert len(children) == 3
+    assert psutil.wait_procs(children, timeout=10)[1] == []

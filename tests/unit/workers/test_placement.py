@@ -1,0 +1,54 @@
+"""The table decides where a task runs."""
+
+import os
+
+import pytest
+
+from llm_schema_registry_server.formats.engine import ReferencedSchema, SchemaSource
+from llm_schema_registry_server.model.compatibility import CompareOptions
+from llm_schema_registry_server.model.schema import SchemaType
+from llm_schema_registry_server.workers.inline import InlineWorkers
+from llm_schema_registry_server.workers.placement import PLACEMENT, PlacedWorkers
+
+from .fakes import make
+
+ALL = (SchemaType.JSON, SchemaType.AVRO, SchemaType.PROTOBUF)
+
+
+def places() -> tuple[PlacedWorkers, InlineWorkers, InlineWorkers]:
+    inline, processes = InlineWorkers(make(*ALL)), InlineWorkers(make(*ALL))
+    return PlacedWorkers(inline, processes), inline, processes
+
+
+def test_only_avro_may_run_in_the_server() -> None:
+    assert {t for t in SchemaType if PLACEMENT.get(t)} == {SchemaType.AVRO}
+
+
+@pytest.mark.parametrize(
+    ("schema_type", "content", "referenced", "where"),
+    [
+        (SchemaType.AVRO, 100, 100, "inline"),
+        (SchemaType.AVRO, 17 * 1024, 0, "processes"),
+        (SchemaType.AVRO, 9 * 1024, 9 * 1024, "processes"),
+        (SchemaType.JSON, 1, 0, "processes"),
+        (SchemaType.PROTOBUF, 1, 0, "processes"),
+    ],
+)
+async def test_type_and_size_decide(
+    schema_type: SchemaType, content: int, referenced: int, where: str
+) -> None:
+    placed, inline, processes = places()
+    source = SchemaSource(b"x" * content, (ReferencedSchema("r", "id", b"x" * referenced),))
+    await placed.parse(schema_type, source)
+    await placed.compare(schema_type, SchemaSource(b"x"), source, CompareOptions())
+
+    assert (inline.facts()["inline_tasks"], processes.facts()["inline_tasks"]) == (
+        ("2", "0") if where == "inline" else ("0", "2")
+    )
+
+
+async def test_inline_work_happens_in_this_process() -> None:
+    placed, _, _ = places()
+    parsed = await placed.parse(SchemaType.AVRO, SchemaSource(b"x"))
+
+    assert parsed.options["pid"] == str(os.getpid())

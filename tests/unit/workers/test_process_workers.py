@@ -1,0 +1,291 @@
+"""Whatever a schema does to its compiler, the server answers, goes on and leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+import uvloop
+
+from llm_schema_registry_server.errors import (
+    InvalidSchema,
+    LimitExceeded,
+    ReferenceNotFound,
+    SchemaTooLarge,
+    ShuttingDown,
+    Unavailable,
+)
+from llm_schema_registry_server.formats.engine import ParsedSchema, ReferencedSchema, SchemaSource
+from llm_schema_registry_server.model.compatibility import CompareOptions, Direction, Verdict
+from llm_schema_registry_server.model.schema import SchemaType
+from llm_schema_registry_server.settings import Workers as Bounds
+from llm_schema_registry_server.workers.processes import ProcessWorkers
+
+from .fakes import ISSUES
+
+J = SchemaType.JSON
+HASTY = {"parse_seconds": 0.3, "compare_seconds": 0.3}
+FACTORY = "tests.unit.workers.fakes:make"
+BOUNDS = Bounds(
+    processes=2,
+    parse_seconds=30,
+    compare_seconds=30,
+    memory_bytes=1 << 29,
+    queue=50,
+    patience_seconds=0.1,
+    slow_processes=1,
+)
+
+
+@asynccontextmanager
+async def pool(**bounds: float) -> AsyncIterator[ProcessWorkers]:
+    workers = ProcessWorkers(BOUNDS.model_copy(update=bounds), FACTORY, J)
+    await workers.start()
+    try:
+        yield workers
+    finally:
+        await workers.stop()
+    assert not psutil.Process().children(recursive=True)
+
+
+@pytest.fixture
+async def workers() -> AsyncIterator[ProcessWorkers]:
+    async with pool() as workers:
+        yield workers
+
+
+def src(command: str) -> SchemaSource:
+    return SchemaSource(command.encode())
+
+
+async def parse(workers: ProcessWorkers, command: str) -> ParsedSchema:
+    return await workers.parse(J, src(command))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what another process does; the test's own time-out bounds it."""
+    while not condition():  # noqa: ASYNC110  # another process has no asyncio.Event
+        await asyncio.sleep(0.005)
+
+
+async def test_a_result_comes_back_whole(workers: ProcessWorkers) -> None:
+    source = SchemaSource(
+        b"hello", (ReferencedSchema("dep", "id", b"x", (ReferencedSchema("leaf", "id2", b"y"),)),), {"k": "v"}
+    )
+    parsed = await workers.parse(J, source, strict=False)
+
+    assert parsed.canonical == b"hello"
+    assert (parsed.names, parsed.dependencies, parsed.warnings) == (("a", "b"), ("dep",), ISSUES)
+    assert (parsed.options["k"], parsed.options["strict"]) == ("v", "False")
+    assert parsed.options["pid"] != str(os.getpid())
+
+
+async def test_a_comparison_comes_back_whole(workers: ProcessWorkers) -> None:
+    comparison = await workers.compare(J, src("a"), src("b"), CompareOptions(apply_defaults=True))
+
+    first, second = comparison.violations
+    assert comparison.verdict is Verdict.NO
+    assert (first.message, first.witness and first.witness.data) == ("WIRE/OPEN/defaults", b"\xff")
+    assert (second.direction, second.undecided) == (Direction.FORWARD, True)
+
+
+async def test_errors_of_the_family_cross_intact(workers: ProcessWorkers) -> None:
+    with pytest.raises(InvalidSchema) as invalid:
+        await parse(workers, "invalid")
+    with pytest.raises(ReferenceNotFound) as missing:
+        await parse(workers, "missing")
+    with pytest.raises(SchemaTooLarge) as large:
+        await workers.compare(J, src("large"), src("x"), CompareOptions())
+
+    there = InvalidSchema(ISSUES, "new_schema")
+    assert (invalid.value.issues, invalid.value.message) == (ISSUES, there.message)
+    assert (invalid.value.violations, invalid.value.metadata) == (there.violations, there.metadata)
+    assert (missing.value.metadata["name"], missing.value.metadata["field"]) == ("x", "references[0].name")
+    assert large.value.message == SchemaTooLarge("schema_content", 11, 10).message
+
+
+@pytest.mark.parametrize(
+    ("command", "cause"),
+    [
+        ("abort", "SIGABRT"),
+        ("segfault", "SIGSEGV"),
+        ("eat", "out of memory"),
+        ("exit 3", "status 3"),
+        ("bug", "status 1"),
+        ("recurse", "status 1"),
+        ("nonsense", "nonsense"),
+        ("flood", "said too much"),
+    ],
+)
+async def test_a_schema_that_kills_its_compiler_is_invalid_and_the_next_one_is_served(
+    workers: ProcessWorkers, command: str, cause: str
+) -> None:
+    with pytest.raises(InvalidSchema) as caught:
+        await parse(workers, command)
+
+    assert caught.value.issues[0].rule == "COMPILER_CRASHED"
+    assert cause in caught.value.message
+    assert (await parse(workers, "hello")).canonical == b"hello"
+    assert workers.facts()["crashed"] == "1"
+
+
+@pytest.mark.parametrize("command", ["hang", "spin"])
+async def test_a_schema_that_takes_too_long_is_invalid_and_its_child_is_killed(command: str) -> None:
+    async with pool(**HASTY) as workers:
+        with pytest.raises(InvalidSchema) as caught:
+            await parse(workers, command)
+
+        assert caught.value.issues[0].rule == "COMPILER_TIMEOUT"
+        assert "0.3 s" in caught.value.message
+        assert workers.facts()["timed_out"] == "1"
+
+
+async def test_a_comparison_that_dies_or_hangs_is_undecided_with_the_reason() -> None:
+    async with pool(**HASTY) as workers:
+        crashed = await workers.compare(J, src("abort"), src("x"), CompareOptions())
+        timed_out = await workers.compare(J, src("hang"), src("x"), CompareOptions())
+
+    assert (crashed.verdict, timed_out.verdict) == (Verdict.UNDECIDED, Verdict.UNDECIDED)
+    assert [c.violations[0].rule for c in (crashed, timed_out)] == [
+        "COMPARISON_CRASHED",
+        "COMPARISON_TIMEOUT",
+    ]
+    assert crashed.violations[0].undecided
+
+
+async def test_a_child_killed_from_outside_costs_the_schema_nothing(
+    workers: ProcessWorkers, tmp_path: Path
+) -> None:
+    parsed = await parse(workers, f"suicide {tmp_path}/once")
+
+    assert parsed.canonical.startswith(b"suicide")
+
+
+async def test_idle_children_that_die_are_replaced(workers: ProcessWorkers) -> None:
+    before = psutil.Process().children()
+    for child in before:
+        child.kill()
+    answers = await asyncio.gather(*(parse(workers, f"hello {n}") for n in range(10)))
+
+    assert len(answers) == 10
+    assert not {p.pid for p in before} & {int(a.options["pid"]) for a in answers}
+
+
+async def test_noise_on_the_standard_streams_disturbs_nothing(workers: ProcessWorkers) -> None:
+    for n in range(5):
+        await parse(workers, f"noise {n}")
+
+    assert workers.facts()["started"] == "3"
+
+
+async def test_the_same_parse_wanted_by_many_is_done_once(workers: ProcessWorkers, tmp_path: Path) -> None:
+    begun, gate = tmp_path / "begun", tmp_path / "gate"
+    callers = [asyncio.create_task(parse(workers, f"mark {begun}|{gate}")) for _ in range(20)]
+    await until(begun.exists)
+    gate.touch()
+    await asyncio.gather(*callers)
+
+    assert begun.read_text() == "x"
+
+
+async def test_slow_tasks_leave_their_seats_to_quick_ones(tmp_path: Path) -> None:
+    async with pool(processes=1) as workers:
+        slow = asyncio.create_task(parse(workers, f"wait {tmp_path}/gate"))
+        await asyncio.sleep(0)
+        quick = await parse(workers, "hello")  # the only seat is taken until the pool loses its patience
+
+        assert (quick.canonical, workers.facts()["slow"], slow.done()) == (b"hello", "1", False)
+        (tmp_path / "gate").touch()
+        assert (await slow).canonical.startswith(b"wait")
+
+
+async def test_more_tasks_than_the_queue_holds_are_refused_at_once(tmp_path: Path) -> None:
+    async with pool(slow_processes=0, queue=3) as workers:
+        tasks = [asyncio.create_task(parse(workers, f"wait {tmp_path}/gate {n}")) for n in range(5)]
+        await until(lambda: workers.facts()["waiting"] == "3")
+        with pytest.raises(LimitExceeded, match="3 schemas wait"):
+            await parse(workers, "hello")
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+        assert (await parse(workers, "hello")).canonical == b"hello"
+
+
+async def test_a_cancelled_call_gives_its_seat_back(workers: ProcessWorkers) -> None:
+    calls = [asyncio.create_task(parse(workers, f"hang {n}")) for n in range(2)]
+    await until(lambda: workers.facts()["busy"] == "2")
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+
+    assert (await parse(workers, "hello")).canonical == b"hello"
+    assert workers.facts()["timed_out"] == "0"
+
+
+async def test_a_call_cancelled_in_the_slow_lane_kills_its_child(workers: ProcessWorkers) -> None:
+    call = asyncio.create_task(parse(workers, "hang"))
+    await until(lambda: workers.facts()["slow"] == "1")
+    call.cancel()
+    await asyncio.gather(call, return_exceptions=True)
+    await until(lambda: workers.facts()["slow"] == "0")
+
+    assert workers.facts()["timed_out"] == "0"
+
+
+async def test_stopping_ends_tasks_under_way_and_refuses_new_ones() -> None:
+    workers = ProcessWorkers(BOUNDS, FACTORY, J)
+    await workers.start()
+    call = asyncio.create_task(parse(workers, "hang"))
+    await until(lambda: workers.facts()["busy"] == "1")
+    await workers.stop()
+
+    with pytest.raises(ShuttingDown):
+        await call
+    with pytest.raises(ShuttingDown):
+        await parse(workers, "hello")
+    assert not psutil.Process().children()
+
+
+async def test_engines_that_cannot_be_made_are_reported_at_the_start() -> None:
+    workers = ProcessWorkers(BOUNDS, "tests.unit.workers.fakes:broken")
+
+    with pytest.raises(Unavailable, match="these engines cannot be made"):
+        await workers.start()
+    assert not psutil.Process().children()
+
+
+async def test_a_thousand_tasks_of_every_kind_all_get_an_answer(workers: ProcessWorkers) -> None:
+    commands = ["abort" if n % 100 == 0 else "invalid" if n % 3 == 0 else "hello" for n in range(1000)]
+    gate = asyncio.Semaphore(40)
+
+    async def one(n: int, command: str) -> str:
+        async with gate:
+            try:
+                await parse(workers, f"{command} {n}")
+            except InvalidSchema as error:
+                return error.issues[0].rule
+            return "ok"
+
+    answers = await asyncio.gather(*(one(n, c) for n, c in enumerate(commands)))
+    expected = {"abort": "COMPILER_CRASHED", "invalid": "RULE_A", "hello": "ok"}
+
+    assert answers == [expected[c] for c in commands]
+
+
+def test_the_servers_own_loop_sees_deaths_and_overruns_too() -> None:
+    async def story() -> list[str]:
+        async with pool(**HASTY) as workers:
+            rules = []
+            for command in ("abort", "hang", "nonsense"):
+                with pytest.raises(InvalidSchema) as caught:
+                    await parse(workers, command)
+                rules.append(caught.value.issues[0].rule)
+            return [*rules, (await parse(workers, "hello")).canonical.decode()]
+
+    assert uvloop.run(story()) == ["COMPILER_CRASHED", "COMPILER_TIMEOUT", "COMPILER_CRASHED", "hello"]

@@ -1,0 +1,243 @@
+"""Values of the model as rows of a database and back, for every back end that has rows. Pure.
+
+Times are microseconds since 1970 in UTC. What is only carried, never searched by SQL, travels as JSON. A row that
+does not spell a value raises StorageDamaged: somebody else wrote it.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from ..errors import InvalidVersion, StorageDamaged
+from ..model.change import Change, EventType
+from ..model.compatibility import ChangeClass, CompatibilityLevel, Strictness, WriterModel
+from ..model.config import Config, FormatPolicy, Mode, UndecidedPolicy
+from ..model.lifecycle import SchemaState, Transition
+from ..model.schema import Fingerprints, ResolvedReference, SchemaType, SchemaVersion
+from ..model.subject import DEFAULT_CONTEXT, Subject
+from ..model.version import SemanticVersion
+
+Row = Sequence[Any]  # what a driver hands out: cells of the types that the column has
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+VERSION_COLUMNS = (
+    "schema_id", "global_id", "identity", "subject", "ordinal", "version", "release", "schema_type",
+    "content_digest", "generation_digest", "validation_digest", "size", "level", "state", "change_class",
+    "origin", "about", "created_at", "updated_at", "revision", "deleted_at",
+)  # fmt: skip
+"""The columns of a version, in the order of `version_row`. `release` is `version` without its build metadata, which
+does not count when versions are compared; `origin` is JSON that never changes, `about` JSON that may."""
+
+CHANGE_COLUMNS = ("event_type", "subject", "schema_id", "version", "ordinal", "at", "facts")
+TRANSITION_COLUMNS = ("schema_id", "from_state", "to_state", "at", "facts")
+
+
+def micros(at: datetime) -> int:
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def moment(value: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=value)
+
+
+def dump(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+@lru_cache(maxsize=8192)
+def subject_of(qualified: str) -> Subject:
+    """The subject whose `str` is `qualified`. Unlike Subject.parse it trusts what is stored: rules change, names stay."""
+    if not qualified.startswith(":."):
+        return Subject(DEFAULT_CONTEXT, qualified)
+    context, _, name = qualified[1:].partition(":")
+    return Subject(context, name)
+
+
+def release_of(version: SemanticVersion) -> str:
+    return str(version).partition("+")[0]
+
+
+_semantic = lru_cache(maxsize=8192)(SemanticVersion.parse)
+
+
+def version_row(version: SchemaVersion) -> tuple[Any, ...]:
+    """The cells of VERSION_COLUMNS."""
+    prints = version.fingerprints
+    return (
+        version.schema_id, version.global_id, version.identity, str(version.subject), version.ordinal,
+        str(version.version), release_of(version.version), int(version.schema_type),
+        prints.content, prints.generation, prints.validation, version.size, int(version.level),
+        int(version.state), int(version.change_class), _origin(version), about_cell(version),
+        micros(version.created_at), micros(version.updated_at), version.revision,
+        None if version.deleted_at is None else micros(version.deleted_at),
+    )  # fmt: skip
+
+
+def about_cell(version: SchemaVersion) -> str:
+    return dump(
+        {
+            "description": version.description,
+            "tags": list(version.tags),
+            "metadata": dict(version.metadata),
+        }
+    )
+
+
+def _origin(version: SchemaVersion) -> str:
+    return dump(
+        {
+            "created_by": version.created_by,
+            "options": dict(version.options),
+            "references": [
+                [r.name, str(r.subject), r.ordinal, str(r.version), r.schema_id] for r in version.references
+            ],
+        }
+    )
+
+
+def version_of(row: Row) -> SchemaVersion:
+    """The version in a row of VERSION_COLUMNS."""
+    with _reading("versions", row[0]):
+        origin, about = orjson.loads(row[15]), orjson.loads(row[16])
+        return SchemaVersion(
+            schema_id=row[0],
+            global_id=row[1],
+            identity=row[2],
+            subject=subject_of(row[3]),
+            ordinal=row[4],
+            version=_semantic(row[5]),
+            schema_type=SchemaType(row[7]),
+            fingerprints=Fingerprints(row[8], row[9], row[10]),
+            references=tuple(
+                ResolvedReference(name, subject_of(subject), ordinal, _semantic(version), schema_id)
+                for name, subject, ordinal, version, schema_id in origin["references"]
+            ),
+            size=row[11],
+            level=CompatibilityLevel(row[12]),
+            state=SchemaState(row[13]),
+            change_class=ChangeClass(row[14]),
+            description=about["description"],
+            tags=tuple(about["tags"]),
+            metadata=about["metadata"],
+            options=origin["options"],
+            created_at=moment(row[17]),
+            updated_at=moment(row[18]),
+            created_by=origin["created_by"],
+            revision=row[19],
+            deleted_at=None if row[20] is None else moment(row[20]),
+        )
+
+
+def change_row(change: Change) -> tuple[Any, ...]:
+    """The cells of CHANGE_COLUMNS."""
+    return (
+        int(change.event_type),
+        None if change.subject is None else str(change.subject),
+        change.schema_id,
+        change.version,
+        change.ordinal,
+        micros(change.at),
+        dump(
+            {
+                "actor": change.actor,
+                "correlation_id": change.correlation_id,
+                "metadata": dict(change.metadata),
+            }
+        ),
+    )
+
+
+def change_of(row: Row) -> Change:
+    """The change in a row of (sequence, *CHANGE_COLUMNS)."""
+    with _reading("changes", row[0]):
+        facts = orjson.loads(row[7])
+        return Change(
+            event_type=EventType(row[1]),
+            subject=None if row[2] is None else subject_of(row[2]),
+            schema_id=row[3],
+            version=row[4],
+            ordinal=row[5],
+            at=moment(row[6]),
+            actor=facts["actor"],
+            correlation_id=facts["correlation_id"],
+            metadata=facts["metadata"],
+            sequence=row[0],
+        )
+
+
+def transition_row(step: Transition) -> tuple[Any, ...]:
+    """The cells of TRANSITION_COLUMNS."""
+    return (
+        step.schema_id,
+        None if step.from_state is None else int(step.from_state),
+        int(step.to_state),
+        micros(step.at),
+        dump(
+            {
+                "trigger": step.trigger,
+                "actor": step.actor,
+                "reason": step.reason,
+                "metadata": dict(step.metadata),
+            }
+        ),
+    )
+
+
+def transition_of(row: Row) -> Transition:
+    """The transition in a row of TRANSITION_COLUMNS."""
+    with _reading("transitions", row[0]):
+        facts = orjson.loads(row[4])
+        return Transition(
+            schema_id=row[0],
+            from_state=None if row[1] is None else SchemaState(row[1]),
+            to_state=SchemaState(row[2]),
+            at=moment(row[3]),
+            trigger=facts["trigger"],
+            actor=facts["actor"],
+            reason=facts["reason"],
+            metadata=facts["metadata"],
+        )
+
+
+_CONFIG_FIELDS: Mapping[str, Callable[[Any], Any]] = {
+    "level": CompatibilityLevel,
+    "mode": Mode,
+    "strictness": Strictness,
+    "writer_model": WriterModel,
+    "apply_defaults": bool,
+    "format_policy": FormatPolicy,
+    "undecided": UndecidedPolicy,
+    "default_dialect": str,
+}
+
+
+def config_cell(config: Config) -> str:
+    cells = {f.name: getattr(config, f.name) for f in fields(config)}
+    return dump({k: v.value if isinstance(v, enum.Enum) else v for k, v in cells.items() if v is not None})
+
+
+def config_of(scope: str, cell: str) -> Config:
+    with _reading("configs", scope):
+        return Config(**{key: _CONFIG_FIELDS[key](value) for key, value in orjson.loads(cell).items()})
+
+
+@contextmanager
+def _reading(table: str, key: object) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError, InvalidVersion) as error:
+        raise StorageDamaged(
+            f"the row {key!r} of table {table} is not readable ({error}); it was changed by hand or written by a "
+            "newer server: restore it from a backup or upgrade",
+            table=table,
+        ) from error

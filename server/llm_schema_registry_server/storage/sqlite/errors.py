@@ -1,0 +1,66 @@
+"""SQLite's errors in the registry's words: what happened to which file, and the way out."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ...errors import RegistryError, StorageDamaged, StorageUnavailable
+
+_DAMAGED = {
+    sqlite3.SQLITE_CORRUPT: "is damaged; stop the server and restore it from a backup, or save what can be read with "
+    "`sqlite3 FILE .recover`",
+    sqlite3.SQLITE_NOTADB: "is not a SQLite database; name another file in storage.path or restore it from a backup",
+    sqlite3.SQLITE_FORMAT: "is not a SQLite database; name another file in storage.path or restore it from a backup",
+}
+_UNAVAILABLE = {
+    sqlite3.SQLITE_BUSY: "is locked by another process; find it with `lsof`, or raise storage.lock_seconds",
+    sqlite3.SQLITE_LOCKED: "is locked by another connection; retry",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened; check that its directory exists and that the server may write there",
+    sqlite3.SQLITE_READONLY: "cannot be written; check the permissions of the file and its directory, and that the "
+    "file system is not mounted read-only",
+    sqlite3.SQLITE_PERM: "cannot be accessed; check the permissions of the file and its directory",
+    sqlite3.SQLITE_FULL: "has no room to grow; free space on its disk or raise its quota",
+    sqlite3.SQLITE_IOERR: "cannot be read or written (input/output error); check the disk and its free space",
+    sqlite3.SQLITE_NOMEM: "cannot be used: out of memory",
+    sqlite3.SQLITE_INTERRUPT: "was busy with a query that was interrupted; retry",
+    sqlite3.SQLITE_PROTOCOL: "is locked by too many processes; retry",
+    sqlite3.SQLITE_TOOBIG: "cannot hold a value this large",
+}
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether another connection holds the lock that was wanted."""
+    return _primary(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+@contextmanager
+def translated(file: Path) -> Iterator[None]:
+    """Let SQLite's errors about `file` leave as StorageDamaged or StorageUnavailable; others pass (they are ours)."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        told = _told(error, file)
+        if told is None:
+            raise
+        raise told from error
+
+
+def _told(error: sqlite3.Error, file: Path) -> RegistryError | None:
+    code = _primary(error)
+    name = getattr(error, "sqlite_errorname", "")
+    if code in _DAMAGED:
+        return StorageDamaged(f"the database file {str(file)!r} {_DAMAGED[code]} ({error})", cause=name)
+    if code in _UNAVAILABLE:
+        return StorageUnavailable(
+            f"the database file {str(file)!r} {_UNAVAILABLE[code]} ({error})", cause=name
+        )
+    return None
+
+
+def _primary(error: sqlite3.Error) -> int:
+    # Extended codes (SQLITE_IOERR_FSYNC ...) keep the primary one in their low byte: sqlite.org/rescode.html
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF

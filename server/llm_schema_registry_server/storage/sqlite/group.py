@@ -1,0 +1,143 @@
+"""Write transactions one after another on one session, several of them sharing one COMMIT.
+
+Each transaction is a savepoint. When its block ends and others are waiting, the next one goes on in the same database
+transaction, and one COMMIT (one fsync) makes them all durable: the cost of the disk is shared, and nobody is told
+"done" before it. A transaction that fails takes back its own savepoint and nothing else.
+
+Invariant: whoever leaves a group open without holding the turn has left a committer task behind in the queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from ...errors import RegistryError, StorageUnavailable
+from ..news import News
+from .session import Session, to_the_end
+from .writing import SqliteWriteTx
+
+MOST = 128
+"""Transactions that share one COMMIT at most, which bounds how long the first of them waits."""
+
+
+class Group:
+    """Transactions that become durable together. `done` has a result when they are, an exception when they are not."""
+
+    def __init__(self) -> None:
+        self.members = 0
+        self.newest_change = 0
+        self.committer: asyncio.Task[None] | None = None
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.done.add_done_callback(lambda done: done.exception())  # a member that was cancelled does not ask
+
+
+class Writer:
+    """Hands out write transactions in the order of asking."""
+
+    def __init__(self, session: Session, news: News, lock_seconds: float) -> None:
+        self._session = session
+        self._news = news
+        self._lock_seconds = lock_seconds
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+        self._group: Group | None = None
+        status = os.stat(session.file)
+        self._file_number = (status.st_dev, status.st_ino)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[SqliteWriteTx]:
+        self._waiting += 1
+        try:
+            await self._turn.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            group = await self._join()
+            tx = SqliteWriteTx(self._session)
+            try:
+                yield tx
+                self._session.run("RELEASE member")
+            except BaseException:
+                self._undo(group)
+                raise
+            group.members += 1
+            group.newest_change = max(group.newest_change, tx.appended)
+            if self._waiting == 0 or group.members >= MOST:
+                await to_the_end(self._commit(group))
+            elif group.committer is None:
+                group.committer = asyncio.create_task(self._commit_in_turn(group))
+        finally:
+            self._turn.release()
+        await asyncio.shield(group.done)
+
+    async def idle(self) -> None:
+        """Return when everything that was asked for before is committed or undone."""
+        async with self._turn:
+            if self._group is not None:
+                await self._commit(self._group)
+
+    async def _join(self) -> Group:
+        if self._group is None:
+            await self._session.begin("BEGIN IMMEDIATE", self._lock_seconds)
+            self._group = Group()
+        try:
+            self._session.run("SAVEPOINT member")
+        except RegistryError as error:
+            self._fail(self._group, error)
+            raise
+        return self._group
+
+    def _undo(self, group: Group) -> None:
+        """Take back the current transaction. When the whole group went with it, its members are told."""
+        if (
+            not self._session.raw.in_transaction
+        ):  # SQLite itself undid everything: disk full, input/output error
+            self._fail(
+                group, StorageUnavailable(f"a write to {str(self._session.file)!r} failed and was undone")
+            )
+            return
+        try:
+            self._session.run("ROLLBACK TO member")
+            self._session.run("RELEASE member")
+        except RegistryError as error:
+            self._fail(group, error)
+            raise
+        if group.members == 0:
+            self._group = None
+            self._session.rollback()
+
+    async def _commit_in_turn(self, group: Group) -> None:
+        async with self._turn:
+            if not group.done.done():
+                await to_the_end(self._commit(group))
+
+    async def _commit(self, group: Group) -> None:
+        try:
+            await self._session.apart(self._commit_here)
+        except RegistryError as error:
+            self._fail(group, error)
+            return
+        self._group = None
+        self._news.advance(group.newest_change)
+        group.done.set_result(None)
+
+    def _commit_here(self) -> None:
+        try:
+            status = os.stat(self._session.file)
+        except OSError as error:
+            raise StorageUnavailable(
+                f"the database file {str(self._session.file)!r} is gone: {error}"
+            ) from error
+        if (status.st_dev, status.st_ino) != self._file_number:
+            raise StorageUnavailable(
+                f"the database file {str(self._session.file)!r} was replaced while in use; restart the server"
+            )
+        self._session.raw.execute("COMMIT")
+
+    def _fail(self, group: Group, error: RegistryError) -> None:
+        self._group = None
+        group.done.set_exception(error)
+        self._session.rollback()

@@ -1,0 +1,94 @@
+"""Brings a database file to the schema that this server knows: numbered SQL files, each in one transaction.
+
+The number of the last one applied is `PRAGMA user_version`; `application_id` tells our files from others.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from ...errors import StorageDamaged, StorageUnavailable
+
+APPLICATION_ID = 0x4C535247  # "LSRG"
+_OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step: its number (from 1, dense), its name and its SQL."""
+
+    number: int
+    name: str
+    sql: str
+
+
+def migrations() -> Sequence[Migration]:
+    """The steps that come with the server, in order."""
+    found = []
+    for item in resources.files(__package__).joinpath("migrations").iterdir():
+        match = re.fullmatch(r"(\d{4})_(\w+)\.sql", item.name)
+        if match:
+            found.append(Migration(int(match[1]), match[2], item.read_text(encoding="utf-8")))
+    return sorted(found, key=lambda m: m.number)
+
+
+def migrate(connection: sqlite3.Connection, file: Path, steps: Sequence[Migration]) -> None:
+    """Apply the steps that `file` lacks; several processes may do so at once.
+
+    Raises StorageDamaged when the file belongs to another application and StorageUnavailable when it was written by
+    a newer server.
+    """
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        raise StorageUnavailable(
+            f"SQLite {sqlite3.sqlite_version} is too old; Python must be linked with 3.37 or newer"
+        )
+    while True:
+        connection.execute("BEGIN IMMEDIATE")  # whoever comes second waits here and finds the step applied
+        try:
+            done = _check(connection, file, steps)
+            if done == len(steps):
+                return
+            step = steps[done]
+            for statement in _statements(step.sql):
+                connection.execute(statement)
+            if done == 0:
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute("INSERT INTO meta VALUES ('registry_id', ?)", (secrets.token_hex(4),))
+            connection.execute(f"PRAGMA user_version = {step.number}")
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+
+def _check(connection: sqlite3.Connection, file: Path, steps: Sequence[Migration]) -> int:
+    """How many steps the file has seen."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (done,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if application != APPLICATION_ID and (tables or application):
+        raise StorageDamaged(
+            f"the database file {str(file)!r} belongs to another application; name another file in storage.path"
+        )
+    if done > len(steps):
+        raise StorageUnavailable(
+            f"the database file {str(file)!r} was written by a newer server (schema {done}, this server knows "
+            f"{len(steps)}); upgrade this server or restore a backup made before the upgrade"
+        )
+    return int(done)
+
+
+def _statements(sql: str) -> Iterator[str]:
+    # Not executescript: it commits first, and a step must be applied whole or not at all.
+    statement = ""
+    for line in sql.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

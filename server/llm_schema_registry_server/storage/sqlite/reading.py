@@ -1,0 +1,101 @@
+"""The questions a SQLite store answers, inside one transaction of one session."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+
+from ...errors import StorageDamaged
+from ...model.change import Change
+from ...model.config import Config
+from ...model.lifecycle import Transition
+from ...model.schema import SchemaVersion, StoredContent
+from ...model.subject import Subject
+from .. import rows
+from ..store import Page, SchemaFilter
+from . import queries
+from .session import Session
+
+_FEW_CONTENTS = 4
+
+
+class SqliteReadTx:
+    """See store.ReadTx for the meaning of each method."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def version(self, schema_id: str) -> SchemaVersion | None:
+        row = self._session.row(queries.VERSION, (schema_id,))
+        return None if row is None else rows.version_of(row)
+
+    async def versions(self, subject: Subject, *, include_deleted: bool = False) -> Sequence[SchemaVersion]:
+        sql = queries.VERSIONS if include_deleted else queries.LIVE_VERSIONS
+        return await self._session.ordered(sql, (str(subject),), rows.version_of)
+
+    async def versions_by_global_id(self, global_id: int) -> Sequence[SchemaVersion]:
+        return await self._session.search(queries.VERSIONS_BY_GLOBAL_ID, (global_id,), rows.version_of)
+
+    async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
+        if len(identities) <= _FEW_CONTENTS:
+            return self._contents(identities)
+        return await self._session.apart(lambda: self._contents(identities))
+
+    def _contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
+        found = {}
+        for identity in identities:
+            row = self._session.row(queries.CONTENT, (identity,))
+            if row is not None:
+                found[identity] = content = StoredContent(*row)
+                if hashlib.sha256(content.content).hexdigest() != content.digest:
+                    raise StorageDamaged(
+                        f"the content of {identity} in {str(self._session.file)!r} does not have its digest; restore it "
+                        "from a backup",
+                        identity=identity,
+                    )
+        return found
+
+    async def scan_versions(self, wanted: SchemaFilter, page: Page) -> Sequence[SchemaVersion]:
+        return await self._session.search(*queries.scan(wanted, page), rows.version_of)
+
+    async def count_versions(self, wanted: SchemaFilter) -> int:
+        return (await self._session.search(*queries.count(wanted), _first))[0]
+
+    async def subjects(
+        self, *, prefix: str = "", include_deleted: bool = False, page: Page
+    ) -> tuple[Sequence[Subject], int]:
+        named = await self._session.search(*queries.subjects(prefix, include_deleted, page), _first_text)
+        counted = await self._session.search(*queries.count_subjects(prefix, include_deleted), _first)
+        return [rows.subject_of(name) for name in named], counted[0]
+
+    async def dependents(self, schema_id: str) -> Sequence[SchemaVersion]:
+        return await self._session.search(queries.DEPENDENTS, (schema_id,), rows.version_of)
+
+    async def history(self, schema_id: str) -> Sequence[Transition]:
+        return await self._session.ordered(queries.HISTORY, (schema_id,), rows.transition_of)
+
+    async def config(self, scope: str) -> Config | None:
+        row = self._session.row(queries.CONFIG, (scope,))
+        return None if row is None else rows.config_of(scope, row[0])
+
+    async def changes(self, after: int, limit: int) -> Sequence[Change]:
+        return await self._session.ordered(queries.CHANGES, (after, limit), rows.change_of)
+
+    async def change_bounds(self) -> tuple[int, int]:
+        compacted = self._session.row(queries.COMPACTED)
+        oldest: int = compacted[0] if compacted else 0
+        newest: int = self._session.row(queries.NEWEST_CHANGE)[0] or oldest
+        return oldest, newest
+
+    async def counts(self) -> tuple[int, int, int]:
+        """How many versions and subjects there are, and the bytes of the file."""
+        ((versions, subjects, size),) = await self._session.search(queries.COUNTS, (), tuple)
+        return versions, subjects, size
+
+
+def _first(row: tuple[int, ...]) -> int:
+    return row[0]
+
+
+def _first_text(row: tuple[str, ...]) -> str:
+    return row[0]

@@ -1,0 +1,106 @@
+"""One connection to the file, used from the event loop without stalling it.
+
+Point look-ups and small writes take microseconds and run at once, in the loop: a hop to a thread costs more, and on a
+busy loop it also waits for the interpreter's switch interval. Whatever may take long (COMMIT with its fsync, scans,
+long lists, large values) runs in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from .errors import is_busy, translated
+
+T = TypeVar("T")
+
+FEW = 64
+"""Rows fetched in the loop before the rest is left to a thread."""
+
+
+class Session:
+    """A connection with its thread pool; `interruptible` ones stop a running query when its caller is cancelled."""
+
+    def __init__(
+        self, raw: sqlite3.Connection, file: Path, threads: Executor, *, interruptible: bool
+    ) -> None:
+        self.raw = raw
+        self.file = file
+        self._threads = threads
+        self._interruptible = interruptible
+
+    def run(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
+        """Execute a small statement at once."""
+        with translated(self.file):
+            return self.raw.execute(sql, parameters)
+
+    def row(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """The first row of a point look-up, or None."""
+        with translated(self.file):
+            return self.raw.execute(sql, parameters).fetchone()
+
+    async def ordered(self, sql: str, parameters: Sequence[Any], decode: Callable[[Any], T]) -> list[T]:
+        """All rows of a query that an index answers in order; a long tail is fetched in a thread."""
+        with translated(self.file):
+            cursor = self.raw.execute(sql, parameters)
+            head = [decode(row) for row in cursor.fetchmany(FEW)]
+        if len(head) < FEW:
+            return head
+        return head + await self.apart(lambda: [decode(row) for row in cursor.fetchall()])
+
+    async def search(self, sql: str, parameters: Sequence[Any], decode: Callable[[Any], T]) -> list[T]:
+        """All rows of a query that may take long, in a thread from the start."""
+        return await self.apart(lambda: [decode(row) for row in self.raw.execute(sql, parameters)])
+
+    async def apart(self, work: Callable[[], T]) -> T:
+        """Do `work` in a thread. When the caller is cancelled, wait until the thread has let go of the connection."""
+
+        def translated_work() -> T:
+            with translated(self.file):
+                return work()
+
+        loop = asyncio.get_running_loop()
+        on_cancel = self.raw.interrupt if self._interruptible else None
+        return await to_the_end(loop.run_in_executor(self._threads, translated_work), on_cancel)
+
+    async def begin(self, statement: str, seconds: float) -> None:
+        """Begin a transaction, waiting up to `seconds` for the lock of another process."""
+        loop = asyncio.get_running_loop()
+        end, pause = loop.time() + seconds, 0.001
+        while True:
+            try:
+                self.raw.execute(statement)
+                return
+            except sqlite3.OperationalError as error:
+                if not is_busy(error) or loop.time() >= end:
+                    with translated(self.file):
+                        raise
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 0.02)
+
+    def rollback(self) -> None:
+        """Undo the open transaction; does nothing when SQLite has undone it already."""
+        if self.raw.in_transaction:
+            self.run("ROLLBACK")
+
+
+async def to_the_end(work: Awaitable[T], on_cancel: Callable[[], None] | None = None) -> T:
+    """Await `work` until it is done even when the caller is cancelled; the cancellation goes on afterwards."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if on_cancel is not None:
+            on_cancel()
+        while not task.done():
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError:
+                continue
+        if not task.cancelled():
+            task.exception()  # retrieved: the caller is told of the cancellation instead
+        raise

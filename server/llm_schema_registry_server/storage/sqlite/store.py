@@ -1,0 +1,204 @@
+"""SqliteStore: one writing session, a few reading ones, one file."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ...errors import RegistryError, StorageUnavailable
+from ..news import News
+from . import queries
+from .errors import translated
+from .group import Writer
+from .migrate import migrate, migrations
+from .reading import SqliteReadTx
+from .session import Session
+from .writing import SqliteWriteTx
+
+_POLL_SECONDS = 0.25
+"""How often to look for changes that another process wrote to the same file."""
+
+
+@dataclass(slots=True)
+class _Opened:
+    """What exists only between open and close."""
+
+    registry_id: str
+    threads: ThreadPoolExecutor
+    writer: Writer
+    sessions: tuple[Session, ...]
+    idle_readers: asyncio.LifoQueue[Session]
+
+
+class SqliteStore:
+    """A registry in the file `path`; see store.Store for the meaning of each method.
+
+    synchronous: `full` survives a power failure, `normal` only the death of the process.
+    lock_seconds: how long to wait for another process that holds the file's lock.
+    readers: how many read transactions may be open at once; more wait for their turn.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        synchronous: Literal["full", "normal"] = "full",
+        lock_seconds: float = 5.0,
+        readers: int = 4,
+    ) -> None:
+        self._path = path
+        self._synchronous = synchronous
+        self._lock_seconds = lock_seconds
+        self._readers = readers
+        self._news = News()
+        self._polled_at = 0.0
+        self._opened: _Opened | None = None
+
+    @property
+    def registry_id(self) -> str:
+        return self._now.registry_id
+
+    async def open(self) -> None:
+        threads = ThreadPoolExecutor(self._readers + 1, thread_name_prefix="sqlite")
+        loop = asyncio.get_running_loop()
+        try:
+            raw = await loop.run_in_executor(threads, self._connect_all)
+        except BaseException:
+            threads.shutdown(wait=False)
+            raise
+        writing, *reading = (
+            Session(connection, self._path, threads, interruptible=number > 0)
+            for number, connection in enumerate(raw)
+        )
+        idle: asyncio.LifoQueue[Session] = asyncio.LifoQueue()
+        for session in reading:
+            idle.put_nowait(session)
+        self._opened = _Opened(
+            registry_id=writing.row(queries.REGISTRY_ID)[0],
+            threads=threads,
+            writer=Writer(writing, self._news, self._lock_seconds),
+            sessions=(writing, *reading),
+            idle_readers=idle,
+        )
+        await self._look_for_changes()
+
+    async def close(self) -> None:
+        opened, self._opened = self._opened, None
+        if opened is None:
+            return
+        await opened.writer.idle()
+        for session in opened.sessions:
+            await session.apart(session.raw.close)
+        opened.threads.shutdown(wait=True)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[SqliteReadTx]:
+        idle = self._now.idle_readers
+        session = await idle.get()
+        try:
+            await session.begin("BEGIN", self._lock_seconds)
+            try:
+                session.row(queries.REGISTRY_ID)  # the first SELECT fixes what the transaction sees
+                yield SqliteReadTx(session)
+            finally:
+                session.rollback()
+        finally:
+            idle.put_nowait(session)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[SqliteWriteTx]:
+        async with self._now.writer.transaction() as tx:
+            yield tx
+
+    async def wait_for_change(self, after: int, timeout: float) -> None:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout
+        while not await self._news.wait(after, min(_POLL_SECONDS, end - loop.time())) and loop.time() < end:
+            if loop.time() >= self._polled_at + _POLL_SECONDS:
+                self._polled_at = loop.time()
+                await self._look_for_changes()
+
+    async def _look_for_changes(self) -> None:
+        async with self.read() as tx:
+            self._news.advance((await tx.change_bounds())[1])
+
+    async def ping(self) -> Mapping[str, str]:
+        async with self.read() as tx:
+            versions, subjects, size = await tx.counts()
+        return {
+            "kind": "sqlite",
+            "file": str(self._path),
+            "bytes": str(size),
+            "subjects": str(subjects),
+            "versions": str(versions),
+            "changes": str(self._news.newest),
+            "sqlite": sqlite3.sqlite_version,
+        }
+
+    @property
+    def _now(self) -> _Opened:
+        if self._opened is None:
+            raise StorageUnavailable(f"the store of {str(self._path)!r} is not open")
+        return self._opened
+
+    def _connect_all(self) -> list[sqlite3.Connection]:
+        """The writing connection, then the reading ones; migrates the file on the way."""
+        connections: list[sqlite3.Connection] = []
+        try:
+            with translated(self._path):
+                _make_directory(self._path)
+                writing = self._connect(connections)
+                migrate(writing, self._path, migrations())
+                for _ in range(self._readers):
+                    self._connect(connections).execute("PRAGMA query_only = ON")
+                for connection in connections:
+                    connection.execute(
+                        "PRAGMA busy_timeout = 0"
+                    )  # from here on, Session.begin waits, not SQLite
+        except (sqlite3.Error, RegistryError):
+            for connection in connections:
+                connection.close()
+            raise
+        return connections
+
+    def _connect(self, connections: list[sqlite3.Connection]) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=self._lock_seconds, isolation_level=None, check_same_thread=False
+        )
+        connections.append(connection)
+        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            raise StorageUnavailable(
+                f"the database file {str(self._path)!r} cannot be opened in WAL mode (its file system lacks shared "
+                "memory?); put it on a local disk"
+            )
+        for pragma in (
+            f"synchronous = {self._synchronous}",
+            "foreign_keys = ON",
+            "temp_store = MEMORY",
+            "cache_size = -16384",
+            "journal_size_limit = 67108864",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+
+def _make_directory(path: Path) -> None:
+    directory = path.parent
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageUnavailable(
+            f"the directory {str(directory)!r} of the database cannot be made: {error.strerror}; create it or name "
+            "another file in storage.path"
+        ) from error
+    if path.is_dir() or not os.access(directory, os.W_OK):
+        why = "is a directory" if path.is_dir() else "lies in a directory that the server may not write"
+        raise StorageUnavailable(f"the database file {str(path)!r} {why}; name another file in storage.path")

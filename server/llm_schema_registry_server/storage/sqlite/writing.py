@@ -1,0 +1,143 @@
+"""Changes to a SQLite store, inside one savepoint of the writing session."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from ...errors import ConcurrentUpdate, LimitExceeded
+from ...model.change import Change
+from ...model.config import Config
+from ...model.lifecycle import Transition
+from ...model.schema import SchemaVersion, StoredContent
+from ...model.subject import Subject
+from .. import rows, search
+from . import queries
+from .reading import SqliteReadTx
+from .session import Session
+
+_SMALL = 64 * 1024
+"""Bytes that are written in the loop; more go through a thread."""
+
+
+class SqliteWriteTx(SqliteReadTx):
+    """See store.WriteTx for the meaning of each method. There is one at a time, so subjects need no lock."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.appended = 0
+
+    async def lock_subject(self, subject: Subject) -> None:
+        """Nothing to do: the transaction has the whole store for itself."""
+
+    async def allot_global_id(self, identity: str) -> int:
+        row = self._session.row(queries.GLOBAL_ID, (identity,))
+        if row is not None:
+            return int(row[0])
+        try:
+            return self._session.run(queries.ALLOT_GLOBAL_ID, (identity,)).lastrowid or 0
+        except sqlite3.IntegrityError as error:
+            raise LimitExceeded("all 2147483647 global ids are used") from error
+
+    async def put_content(self, identity: str, content: StoredContent) -> None:
+        cells = (identity, content.content, content.digest, content.canonical, content.artifact)
+        size = len(content.content) + len(content.canonical) + len(content.artifact)
+        await self._sized(size, lambda: self._session.run(queries.PUT_CONTENT, cells))
+
+    async def append_change(self, change: Change) -> int:
+        self.appended = self._session.run(queries.APPEND_CHANGE, rows.change_row(change)).lastrowid or 0
+        return self.appended
+
+    async def compact_changes(self, upto: int) -> None:
+        oldest, newest = await self.change_bounds()
+        floor = max(oldest, min(upto, newest))
+        await self._session.apart(lambda: self._session.run(queries.FORGET_CHANGES, (floor,)))
+        self._session.run(queries.SET_COMPACTED, (str(floor),))
+
+    async def insert_version(self, version: SchemaVersion, names: Sequence[str]) -> None:
+        await self._sized(sum(map(len, names)), lambda: self._insert(version, names))
+
+    def _insert(self, version: SchemaVersion, names: Sequence[str]) -> None:
+        run = self._session.run
+        try:
+            row_id = run(queries.INSERT_VERSION, rows.version_row(version)).lastrowid
+        except sqlite3.IntegrityError as error:
+            raise _taken(version, error) from error
+        run(queries.RAISE_ORDINAL, (str(version.subject), version.ordinal))
+        for target in {reference.schema_id for reference in version.references}:
+            run(queries.INSERT_REFERENCE, (target, row_id))
+        for label in search.labels(version.tags, version.metadata.items()):
+            run(queries.INSERT_LABEL, (label, row_id))
+        about, named = search.about_words(version), search.name_words(names)
+        run(queries.INSERT_WORDS, (row_id, _text(about), _text(named)))
+
+    async def update_version(self, version: SchemaVersion) -> None:
+        row = self._session.row(queries.VERSION_FOR_UPDATE, (version.schema_id,))
+        if row is None:
+            raise ConcurrentUpdate(f"schema {version.schema_id!r} was removed meanwhile; read it again")
+        known, row_id = rows.version_of(row), row[-1]
+        run = self._session.run
+        try:
+            run(
+                queries.UPDATE_VERSION,
+                (
+                    str(version.version), rows.release_of(version.version), version.global_id, int(version.level),
+                    int(version.state), int(version.change_class), rows.about_cell(version),
+                    rows.micros(version.updated_at), version.revision,
+                    None if version.deleted_at is None else rows.micros(version.deleted_at), row_id,
+                ),
+            )  # fmt: skip
+        except sqlite3.IntegrityError as error:
+            raise _taken(version, error) from error
+        labels = search.labels(version.tags, version.metadata.items())
+        if labels != search.labels(known.tags, known.metadata.items()):
+            run(queries.DELETE_LABELS, (row_id,))
+            for label in labels:
+                run(queries.INSERT_LABEL, (label, row_id))
+        words = search.about_words(replace(version, subject=known.subject))
+        if words != search.about_words(known):
+            run(queries.UPDATE_WORDS, (_text(words), row_id))
+
+    async def remove_version(self, schema_id: str) -> None:
+        row = self._session.row(queries.VERSION_FOR_UPDATE, (schema_id,))
+        if row is None:
+            return
+        run = self._session.run
+        run(queries.DELETE_WORDS, (row[-1],))
+        run(queries.DELETE_VERSION, (row[-1],))
+        run(queries.DELETE_HISTORY, (schema_id,))
+        run(queries.DELETE_UNUSED_CONTENT, (rows.version_of(row).identity,))
+
+    async def next_ordinal(self, subject: Subject) -> int:
+        row = self._session.row(queries.LAST_ORDINAL, (str(subject),))
+        return 1 if row is None else int(row[0]) + 1
+
+    async def record_transition(self, transition: Transition) -> None:
+        self._session.run(queries.RECORD_TRANSITION, rows.transition_row(transition))
+
+    async def set_config(self, scope: str, config: Config | None) -> None:
+        if config is None:
+            self._session.run(queries.DELETE_CONFIG, (scope,))
+        else:
+            self._session.run(queries.SET_CONFIG, (scope, rows.config_cell(config)))
+
+    async def _sized(self, size: int, work: Callable[[], object]) -> None:
+        """Do small work at once and large work in a thread."""
+        if size <= _SMALL:
+            work()
+        else:
+            await self._session.apart(work)
+
+
+def _text(words: set[str]) -> str:
+    return " ".join(sorted(words))
+
+
+def _taken(version: SchemaVersion, error: sqlite3.IntegrityError) -> ConcurrentUpdate:
+    return ConcurrentUpdate(
+        f"version {version.ordinal} ({version.version}) of subject {str(version.subject)!r} is taken; "
+        "read the subject again and retry",
+        subject=str(version.subject),
+        cause=str(error),
+    )

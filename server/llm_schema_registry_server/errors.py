@@ -8,6 +8,7 @@ RegistryError
 │   ├── SchemaTooLarge
 │   ├── ReferenceNotFound
 │   ├── ReferenceCycle
+│   ├── MalformedRequest      the bytes are not the request message
 │   ├── RevisionUnknown
 │   └── PageTokenInvalid
 ├── UnsupportedSchemaType     UNIMPLEMENTED
@@ -126,6 +127,15 @@ class InvalidRequest(RegistryError):
             **({"field": field} if field else {}),
             **metadata,
         )
+
+
+class MalformedRequest(InvalidRequest):
+    """The bytes that came are not a message of the type that the method takes."""
+
+    reason = "MALFORMED_REQUEST"
+
+    def __init__(self, message_type: str, why: str) -> None:
+        super().__init__("", f"the request is not a {message_type}: {why}", message_type=message_type)
 
 
 class InvalidSubject(InvalidRequest):

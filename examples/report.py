@@ -129,9 +129,9 @@ def _why(outcome: Outcome) -> Text:
     if isinstance(error, RegistryError) and not isinstance(error, IncompatibleSchema):
         return _short(f"{error.reason}: {error.message}")
     violation = outcome.violation
-    return (
-        "" if violation is None else _short(f"{violation.rule} {violation.path or '/'}: {violation.message}")
-    )
+    if violation is None:
+        return Text()
+    return _short(f"{violation.rule} {violation.path or '/'}: {violation.message}")
 
 
 def _witness(outcome: Outcome) -> Text:

@@ -20,7 +20,8 @@ SCALARS: Mapping[str, Value] = {
 KEY = PRIMITIVES["string"]
 DEEPEST = 128
 """Rank from which on no value is built."""
-UUID = "00000000-0000-4000-8000-000000000000"
+LOGICAL: Mapping[str, Value] = {"uuid": "00000000-0000-4000-8000-000000000000", "decimal": b"\0"}
+"""Where the smallest value of the underlying type would not do."""
 
 
 class TooLarge(Exception):
@@ -63,8 +64,8 @@ class Smallest:
         if isinstance(node, Fixed):
             budget[0] -= node.size // 32
             return bytes(node.size)
-        if node.logical is not None and node.logical.name == "uuid":
-            return UUID
+        if node.logical is not None and node.logical.name in LOGICAL:
+            return LOGICAL[node.logical.name]
         return SCALARS[node.kind]
 
     def branch(self, node: Union) -> int:

@@ -286,12 +286,16 @@ def test_every_rpc_of_the_api_has_a_method() -> None:
 
 
 def test_both_clients_have_the_same_public_methods() -> None:
-    blocking, asynchronous = ({n for n in dir(c) if n[0] != "_"} for c in (SchemaRegistry, AsyncSchemaRegistry))
+    blocking, asynchronous = (
+        {n for n in dir(c) if n[0] != "_"} for c in (SchemaRegistry, AsyncSchemaRegistry)
+    )
     assert blocking == asynchronous
 
 
 @pytest.mark.parametrize("rpc", CALLS)
-async def test_arguments_arrive_whole_and_answers_return_whole(rpc: str, fake: FakeRegistry, client: Face) -> None:
+async def test_arguments_arrive_whole_and_answers_return_whole(
+    rpc: str, fake: FakeRegistry, client: Face
+) -> None:
     method, args, kwargs, expected = CALLS[rpc]
     answer = filled(described(rpc))
     fake.script(rpc, answers(answer))
@@ -335,7 +339,11 @@ def assert_whole(message: Any, value: Any) -> None:
     if isinstance(value, tuple):
         (field,) = message.DESCRIPTOR.fields[-1:]
         value = {"subject": "subject-1", field.name: value}  # the subject is the one that was asked for
-    elif message.DESCRIPTOR.name in ("GetSchemaResponse", "UpdateSchemaMetadataResponse", "UndeleteSchemaResponse"):
+    elif message.DESCRIPTOR.name in (
+        "GetSchemaResponse",
+        "UpdateSchemaMetadataResponse",
+        "UndeleteSchemaResponse",
+    ):
         value = {"schema": value}
     for f, sent in message.ListFields():
         if f.name == "index":

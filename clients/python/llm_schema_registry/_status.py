@@ -9,10 +9,12 @@ from google.protobuf.message import DecodeError
 from google.rpc import status_pb2
 
 from . import _decode
-from .errors import Code, RegistryError
+from .errors import Code, RegistryError, Unavailable
 
 DETAILS = "grpc-status-details-bin"
 REQUEST_ID = "x-request-id"
+BROKEN_WRITE = "Internal error from Core"
+"""What grpc.aio reports, as INTERNAL, when a connection broke under a write before its real status came."""
 
 
 def from_rpc(error: grpc.RpcError, timeout: float | None = None) -> RegistryError:
@@ -26,6 +28,8 @@ def from_rpc(error: grpc.RpcError, timeout: float | None = None) -> RegistryErro
     except DecodeError:
         status.Clear()  # details made by something else on the way; code and message still stand
     code = int(error.code().value[0])
+    if error.details() == BROKEN_WRITE:
+        return Unavailable("the connection broke while a request was being sent", reason="")
     if status.code != code:
         status = status_pb2.Status(code=code, message=error.details() or "")
         if code == Code.DEADLINE_EXCEEDED and timeout is not None:

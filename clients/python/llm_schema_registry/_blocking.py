@@ -1,0 +1,253 @@
+"""Carries calls out for blocking code, over gRPC's own threads. Safe to use from many threads at once."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from typing import Any, Self, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from . import _decode
+from ._call import Batch, Listing, Rpc, Unary
+from ._calls.changes import STREAM_CHANGES, Subscription
+from ._options import Options
+from ._progress import Progress, ended_early, silent
+from ._retry import Attempts
+from ._status import from_rpc
+from .errors import RegistryError
+from .results import ChangeEvent
+
+R = TypeVar("R")
+I = TypeVar("I")  # noqa: E741 - the items of a batch
+
+
+class BlockingTransport:
+    """One channel, opened at the first call and closed by `close`."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self._channel: grpc.Channel | None = None
+        self._closed = False
+        self._methods: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """End every call under way and close the channel."""
+        with self._lock:
+            self._closed = True
+            if self._channel is not None:
+                self._channel.close()
+                self._channel = None
+
+    def attempts(self, timeout: float | None) -> Attempts:
+        return Attempts(self.options.retry, timeout)
+
+    def unary(self, call: Unary[R]) -> R:
+        timeout = self.options.timeout if call.timeout is None else call.timeout
+        attempts = self.attempts(timeout)
+        invoke = self._method("unary_unary", call.rpc)
+        while True:
+            try:
+                answer = invoke(
+                    call.request, timeout=attempts.remaining(), metadata=self.options.call_metadata()
+                )
+            except grpc.RpcError as failure:
+                error = from_rpc(failure, timeout)
+                delay = attempts.after(error, repeatable=call.repeatable)
+                if delay is None:
+                    raise error from failure
+                time.sleep(delay)
+            else:
+                return call.decode(answer)
+
+    def listing(self, call: Listing[R]) -> Iterator[R]:
+        patience = self.options.timeout if call.timeout is None else call.timeout
+        attempts = self.attempts(None)
+        progress = Progress(call.request)
+        while not progress.complete:
+            try:
+                with closing(self.stream(call.rpc, progress.request, patience)) as items:
+                    for item in items:
+                        attempts.succeeded()
+                        progress.received(item)
+                        yield call.decode(item)
+                return
+            except RegistryError as error:
+                delay = attempts.after(error)
+                if delay is None:
+                    raise
+            time.sleep(delay)
+
+    def batch(self, call: Batch[I, R], items: Iterable[I]) -> Iterator[R]:
+        """Drives the batch from the caller's thread: fills the window from `items`, then reads one answer, and again."""
+        patience = self.options.timeout if call.timeout is None else call.timeout
+        attempts = self.attempts(None)
+        source = iter(items)
+        pending: deque[Message] = deque()
+        exhausted, index = False, 0
+        while not (exhausted and not pending):
+            outbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+            for message in (*pending, None) if exhausted else pending:
+                outbox.put(message)
+            try:
+                with closing(self.exchange(call.rpc, iter(outbox.get, None), patience)) as answers:
+                    while True:
+                        while not exhausted and len(pending) < call.window:
+                            for item in source:
+                                pending.append(call.encode(item))
+                                outbox.put(pending[-1])
+                                break
+                            else:
+                                exhausted = True
+                                outbox.put(None)
+                        if not pending:
+                            return
+                        answer = next(answers, None)
+                        if answer is None:
+                            raise ended_early(index)
+                        attempts.succeeded()
+                        pending.popleft()
+                        yield call.decode(answer, index)
+                        index += 1
+            except RegistryError as error:
+                delay = attempts.after(error)
+                if delay is None:
+                    raise
+            finally:
+                outbox.put(None)  # lets gRPC's sending thread go
+            time.sleep(delay)
+
+    def stream(self, rpc: Rpc[Any], request: Message, patience: float) -> Answers:
+        """The answers to one request. Each may take `patience` seconds to come."""
+        return Answers(lambda: self._open("unary_stream", rpc, request), patience)
+
+    def exchange(self, rpc: Rpc[Any], requests: Iterator[Message], patience: float) -> Answers:
+        """The answers to a stream of requests."""
+        return Answers(lambda: self._open("stream_stream", rpc, requests), patience)
+
+    def _open(self, shape: str, rpc: Rpc[Any], request: Message | Iterator[Message]) -> Any:
+        return self._method(shape, rpc)(request, metadata=self.options.call_metadata())
+
+    def _method(self, shape: str, rpc: Rpc[Any]) -> Any:  # the multi-callables of grpc share no base class
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the client is closed")
+            if self._channel is None:
+                self._channel = self._connect()
+            method = self._methods.get(rpc.path)
+            if method is None:
+                method = getattr(self._channel, shape)(
+                    rpc.path, request_serializer=_serialize, response_deserializer=rpc.answer.FromString
+                )
+                self._methods[rpc.path] = method
+            return method
+
+    def _connect(self) -> grpc.Channel:
+        o = self.options
+        if o.credentials is None:
+            return grpc.insecure_channel(o.target, o.channel_options)
+        return grpc.secure_channel(o.target, o.credentials, o.channel_options)
+
+
+class Answers(Iterator[Any]):
+    """The answers of one streaming call. A silence longer than `patience` ends it with DeadlineExceeded.
+
+    gRPC's blocking iterator knows no timeout between messages, hence the watchman: a thread that looks at the clock a
+    few times within `patience` and cancels the call when somebody has been waiting for too long.
+    """
+
+    def __init__(self, opening: Callable[[], Any], patience: float) -> None:
+        self._call = opening()
+        self._patience = patience
+        self._waiting_since: float | None = None
+        self._silent = False
+        self._over = threading.Event()
+        self._watchman = threading.Thread(target=self._watch, name="schema-registry-watchman", daemon=True)
+        self._watchman.start()
+
+    def __next__(self) -> Any:
+        self._waiting_since = time.monotonic()
+        try:
+            return next(self._call)
+        except grpc.RpcError as failure:
+            if self._silent:
+                raise silent(self._patience) from failure
+            raise from_rpc(failure) from failure
+        finally:
+            self._waiting_since = None
+
+    def close(self) -> None:
+        self._over.set()
+        self._call.cancel()
+
+    def _watch(self) -> None:
+        while not self._over.wait(self._patience / 4):
+            since = self._waiting_since
+            if since is not None and time.monotonic() - since > self._patience:
+                self._silent = True
+                self._call.cancel()
+                return
+
+
+class Watch(Iterator[ChangeEvent]):
+    """The changes of a registry, for ever: reconnects and resumes by itself. Close it, or use it in `with`."""
+
+    def __init__(self, transport: BlockingTransport, subscription: Subscription) -> None:
+        self._transport = transport
+        self._subscription = subscription
+        self._answers: Answers | None = None
+        self._closed = threading.Event()
+
+    @property
+    def revision(self) -> str:
+        """Where a later watch resumes after what this one has given out; "" before anything came."""
+        return self._subscription.revision
+
+    def __next__(self) -> ChangeEvent:
+        while not self._closed.is_set():
+            try:
+                if self._answers is None:
+                    self._answers = self._transport.stream(
+                        STREAM_CHANGES, self._subscription.request, self._subscription.patience
+                    )
+                for event in self._answers:
+                    if self._subscription.received(event):
+                        return _decode.change_event(event)
+                delay = self._subscription.ended()
+            except RegistryError as error:
+                if self._closed.is_set():
+                    break
+                pause = self._subscription.failed(error)
+                if pause is None:
+                    self.close()
+                    raise
+                delay = pause
+            self._hang_up()
+            self._closed.wait(delay)
+        raise StopIteration
+
+    def close(self) -> None:
+        """End the watch, from any thread; a waiting iteration stops."""
+        self._closed.set()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        answers, self._answers = self._answers, None
+        if answers is not None:
+            answers.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+
+def _serialize(message: Message) -> bytes:
+    return message.SerializeToString()

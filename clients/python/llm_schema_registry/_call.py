@@ -1,0 +1,91 @@
+"""What a call is, whichever client makes it: the RPC, the message to send and how to read the answer.
+
+The functions in `_calls` return these descriptions; the blocking and the asyncio client carry them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+from google.protobuf.message import Message
+
+R = TypeVar("R")
+I = TypeVar("I")  # noqa: E741 - the items of a batch
+Answer = TypeVar("Answer", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Rpc(Generic[Answer]):
+    """One RPC: its path on the wire and the message it answers with."""
+
+    path: str
+    answer: type[Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Unary(Generic[R]):
+    """A call with one answer.
+
+    `repeatable`: doing it twice is the same as doing it once, so it is retried even when the first try may have
+    arrived. Others are retried only when the server itself said that it did nothing.
+    """
+
+    rpc: Rpc[Any]
+    request: Message
+    decode: Callable[[Any], R]
+    timeout: float | None
+    repeatable: bool = True
+
+    def with_fields(self, **fields: object) -> Unary[R]:
+        """The same call with some fields of its request changed."""
+        return replace(self, request=changed(self.request, **fields))
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[R]):
+    """A call with a stream of items, each of which names the place to go on after it."""
+
+    rpc: Rpc[Any]
+    request: Message
+    decode: Callable[[Any], R]
+    timeout: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch(Generic[I, R]):
+    """A call with a stream of requests and one answer for each, in order. `decode` is given the place of the item."""
+
+    rpc: Rpc[Any]
+    encode: Callable[[I], Message]
+    decode: Callable[[Any, int], R]
+    window: int
+    timeout: float | None
+
+
+REGISTRY = "/schema_registry.v1.SchemaRegistry/"
+CONFIG = "/schema_registry.v1.ConfigService/"
+LIFECYCLE = "/schema_registry.v1.LifecycleService/"
+
+
+def unary(
+    path: str,
+    answer: type[Answer],
+    decode: Callable[[Answer], R],
+    request: Message,
+    timeout: float | None,
+    *,
+    repeatable: bool = True,
+) -> Unary[R]:
+    """A description whose parts are checked against each other before their types are forgotten."""
+    return Unary(Rpc(path, answer), request, decode, timeout, repeatable)
+
+
+def changed(request: Answer, **fields: object) -> Answer:
+    """A copy of a message with some scalar fields changed."""
+    copy = type(request)()
+    copy.CopyFrom(request)
+    for name, value in fields.items():
+        setattr(copy, name, value)
+    return copy

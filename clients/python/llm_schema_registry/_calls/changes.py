@@ -1,0 +1,95 @@
+"""The watch over the change log: what it asks for, and how it goes on after the connection broke."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from google.protobuf.duration_pb2 import Duration
+
+from .._call import REGISTRY, Rpc, changed
+from .._encode import number
+from .._retry import Attempts
+from ..enums import EventType
+from ..errors import Code, RegistryError, SubscriberTooSlow
+from ..v1 import schema_registry_pb2 as pb
+
+log = logging.getLogger("llm_schema_registry")
+
+STREAM_CHANGES = Rpc(REGISTRY + "StreamSchemaChanges", pb.SchemaChangeEvent)
+RESUMABLE = frozenset({Code.UNAVAILABLE, Code.CANCELLED, Code.DEADLINE_EXCEEDED})
+"""Codes of a stream that broke without fault of the request: CANCELLED is a server that stopped at once,
+DEADLINE_EXCEEDED a silence that no living server keeps, or a proxy that limits the age of streams."""
+
+
+class Subscription:
+    """Where a watch stands: the request that continues it, and whether to continue after a failure.
+
+    Not connected yet, a failure is treated as that of any call: tried again as the retry policy says, then raised.
+    Once connected, the watch goes on for ever: an interruption is no reason to lose a subscriber.
+    """
+
+    def __init__(
+        self, request: pb.StreamRequest, attempts: Attempts, *, patience: float, heartbeats: bool
+    ) -> None:
+        self.request = request
+        self.patience = patience
+        self.heartbeats = heartbeats
+        self._attempts = attempts
+        self._connected = False
+
+    @property
+    def revision(self) -> str:
+        """The last place known to be complete; "" before there is one."""
+        return self.request.from_revision
+
+    def received(self, event: pb.SchemaChangeEvent) -> bool:
+        """Note an event; whether the caller is to see it."""
+        self._connected = True
+        self._attempts.succeeded()
+        if event.revision:
+            self.request = changed(self.request, from_revision=event.revision)
+        return self.heartbeats or not event.heartbeat
+
+    def failed(self, error: RegistryError) -> float | None:
+        """Seconds to wait before going on from `revision`; None to raise the error."""
+        if not (error.code in RESUMABLE or isinstance(error, SubscriberTooSlow)):
+            return None
+        if not self._connected:
+            return self._attempts.after(error)
+        return self._interrupted(str(error))
+
+    def ended(self) -> float:
+        """Seconds to wait before going on after a server that ended the stream without a word."""
+        return self._interrupted("the stream ended")
+
+    def _interrupted(self, why: str) -> float:
+        log.warning("watch interrupted (%s); resuming from revision %r", why, self.revision)
+        return self._attempts.pause()
+
+
+def subscription(
+    attempts: Attempts,
+    *,
+    subjects: Iterable[str],
+    event_types: Iterable[EventType | str],
+    from_revision: str,
+    include_schema: bool,
+    heartbeat: float,
+    patience: float | None,
+    heartbeats: bool,
+) -> Subscription:
+    """The subscription of a watch. Raises ValueError for a heartbeat under a second, which the API does not offer."""
+    if heartbeat < 1:
+        raise ValueError(f"heartbeat is {heartbeat} s; the shortest is 1 s")
+    interval = Duration()
+    interval.FromNanoseconds(int(heartbeat * 1e9))
+    request = pb.StreamRequest(
+        subjects=subjects,
+        event_types=[number(EventType, e) for e in event_types],
+        from_revision=from_revision,
+        include_schema=include_schema,
+        heartbeat_interval=interval,
+    )
+    wait = 2 * heartbeat + 1 if patience is None else patience
+    return Subscription(request, attempts, patience=wait, heartbeats=heartbeats)

@@ -1,0 +1,242 @@
+"""Calls that keep and find schemas.
+
+Common to all: `timeout` is in seconds and overrides the client's; enumerations may be given by name; failures raise
+the exceptions of `llm_schema_registry.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from google.protobuf.empty_pb2 import Empty
+
+from .. import _decode
+from .._call import LIFECYCLE, REGISTRY, Listing, Rpc, Unary, unary
+from .._encode import Content, number, octets, reference_messages
+from ..enums import (
+    CompatibilityLevel,
+    SchemaState,
+    SchemaType,
+)
+from ..results import (
+    Dependency,
+    Page,
+    Registration,
+    SchemaInfo,
+    SchemaReference,
+    StateTransition,
+)
+from ..v1 import lifecycle_pb2
+from ..v1 import schema_registry_pb2 as pb
+
+
+def register_schema(
+    subject: str,
+    content: Content,
+    schema_type: SchemaType | str = SchemaType.JSON,
+    *,
+    references: Iterable[SchemaReference] = (),
+    description: str | None = None,
+    tags: Iterable[str] = (),
+    metadata: Mapping[str, str] | None = None,
+    compatibility_level: CompatibilityLevel | str | None = None,
+    version: str = "",
+    auto_activate: bool | None = None,
+    normalize: bool = False,
+    dry_run: bool = False,
+    as_draft: bool = False,
+    timeout: float | None = None,
+) -> Unary[Registration]:
+    """Register a schema as the next version of a subject, or find the version that has this content already.
+
+    `compatibility_level` becomes the level of a new subject and must equal the level of an existing one. `version` is
+    derived from the comparison when "". `auto_activate` False leaves the version REGISTERED. `normalize` also takes a
+    version that differs in white space only as the same. `dry_run` does all but store. `as_draft` stores a DRAFT
+    without checking. Raises IncompatibleSchema (with `report`), InvalidSchema (with `issues`), ReferenceNotFound.
+    """
+    request = pb.RegisterSchemaRequest(
+        subject=subject,
+        schema_content=octets(content),
+        schema_type=number(SchemaType, schema_type),
+        metadata=metadata,
+        description=description,
+        tags=tags,
+        auto_version=not version,
+        references=reference_messages(references),
+        version=version,
+        auto_activate=auto_activate,
+        normalize=normalize,
+        dry_run=dry_run,
+        as_draft=as_draft,
+        compatibility_level=number(CompatibilityLevel, compatibility_level),
+    )
+    return unary(
+        REGISTRY + "RegisterSchema", pb.RegisterSchemaResponse, _decode.registration, request, timeout
+    )
+
+
+def get_schema(schema_id: str, *, timeout: float | None = None) -> Unary[SchemaInfo]:
+    """The version with this id, live or softly deleted. Raises SchemaNotFound."""
+    request = pb.GetSchemaRequest(schema_id=schema_id)
+    return unary(REGISTRY + "GetSchema", pb.GetSchemaResponse, _decode.schema_of, request, timeout)
+
+
+def get_schema_by_version(
+    subject: str, version: str | int = "latest", *, timeout: float | None = None
+) -> Unary[SchemaInfo]:
+    """The version that a selector chooses: `latest`, an ordinal, a semantic version or a range such as `^1.2`.
+
+    Raises SubjectNotFound, VersionNotFound, InvalidVersion.
+    """
+    request = pb.GetSchemaByVersionRequest(subject=subject, version=str(version))
+    return unary(REGISTRY + "GetSchemaByVersion", pb.GetSchemaResponse, _decode.schema_of, request, timeout)
+
+
+def get_latest_version(subject: str, *, timeout: float | None = None) -> Unary[SchemaInfo]:
+    """The newest live version in ACTIVE or DEPRECATED. Raises SubjectNotFound, VersionNotFound."""
+    request = pb.GetLatestVersionRequest(subject=subject)
+    return unary(REGISTRY + "GetLatestVersion", pb.GetSchemaResponse, _decode.schema_of, request, timeout)
+
+
+def list_schemas(
+    *,
+    subject_prefix: str | None = None,
+    schema_type: SchemaType | str | None = None,
+    state: SchemaState | str | None = None,
+    limit: int | None = None,
+    offset: int | None = None,
+    page_token: str = "",
+    include_deleted: bool = False,
+    timeout: float | None = None,
+) -> Listing[SchemaInfo]:
+    """The versions that pass the filters, by subject and ordinal, all of them unless `limit` is given.
+
+    `timeout` is the longest wait for the next item. A stream that breaks goes on after the last item received.
+    """
+    request = pb.ListSchemasRequest(
+        subject_prefix=subject_prefix,
+        schema_type=number(SchemaType, schema_type),
+        state=number(SchemaState, state),
+        limit=limit,
+        offset=offset,
+        page_token=page_token,
+        include_deleted=include_deleted,
+    )
+    return Listing(Rpc(REGISTRY + "ListSchemas", pb.SchemaInfo), request, _decode.schema_info, timeout)
+
+
+def update_schema_metadata(
+    schema_id: str,
+    *,
+    description: str | None = None,
+    tags: Iterable[str] | None = None,
+    metadata: Mapping[str, str] | None = None,
+    state: SchemaState | str | None = None,
+    reason: str = "",
+    timeout: float | None = None,
+) -> Unary[SchemaInfo]:
+    """Change what may change about a version: None leaves a field alone, an empty collection empties it.
+
+    `state` moves the version along a transition, recorded with `reason`. Raises TransitionRefused, SchemaNotFound.
+    """
+    tags = None if tags is None else list(tags)
+    request = pb.UpdateSchemaMetadataRequest(
+        schema_id=schema_id,
+        description=description,
+        tags=tags,
+        metadata=metadata,
+        state=number(SchemaState, state),
+        reason=reason,
+        clear_tags=tags is not None and not tags,
+        clear_metadata=metadata is not None and not metadata,
+    )
+    return unary(
+        REGISTRY + "UpdateSchemaMetadata",
+        pb.UpdateSchemaMetadataResponse,
+        _decode.schema_of,
+        request,
+        timeout,
+        repeatable=state is None,
+    )
+
+
+def delete_schema(schema_id: str, *, permanent: bool = False, timeout: float | None = None) -> Unary[None]:
+    """Hide a version, or remove it for ever: only after it was hidden, and only without dependents.
+
+    Raises SchemaNotFound, NotSoftDeleted, HasDependents.
+    """
+    request = pb.DeleteSchemaRequest(schema_id=schema_id, soft_delete=not permanent)
+    return unary(REGISTRY + "DeleteSchema", Empty, _decode.nothing, request, timeout, repeatable=False)
+
+
+def undelete_schema(schema_id: str, *, timeout: float | None = None) -> Unary[SchemaInfo]:
+    """Bring a softly deleted version back, with the same ids and version. Raises SchemaNotFound."""
+    request = lifecycle_pb2.UndeleteSchemaRequest(schema_id=schema_id)
+    return unary(
+        LIFECYCLE + "UndeleteSchema",
+        lifecycle_pb2.UndeleteSchemaResponse,
+        _decode.schema_of,
+        request,
+        timeout,
+        repeatable=False,
+    )
+
+
+def get_schema_history(schema_id: str, *, timeout: float | None = None) -> Unary[tuple[StateTransition, ...]]:
+    """The recorded transitions of a version, oldest first. Raises SchemaNotFound."""
+    request = lifecycle_pb2.GetSchemaHistoryRequest(schema_id=schema_id)
+    return unary(
+        LIFECYCLE + "GetSchemaHistory",
+        lifecycle_pb2.GetSchemaHistoryResponse,
+        _decode.history,
+        request,
+        timeout,
+    )
+
+
+def search_schemas(
+    query: str | None = None,
+    *,
+    subject_pattern: str | None = None,
+    schema_type: SchemaType | str | None = None,
+    tags: Iterable[str] = (),
+    metadata: Mapping[str, str] | None = None,
+    latest_only: bool = False,
+    limit: int | None = None,
+    offset: int | None = None,
+    page_token: str = "",
+    timeout: float | None = None,
+) -> Unary[Page[SchemaInfo]]:
+    """One page of the versions that match: every word of `query` begins a word of subject, description, tags,
+    metadata or field names; `subject_pattern` knows `*` and `?`; all `tags` and `metadata` pairs are present.
+    """
+    request = pb.SearchSchemasRequest(
+        query=query,
+        subject_pattern=subject_pattern,
+        schema_type=number(SchemaType, schema_type),
+        tags=tags,
+        metadata_filters=metadata,
+        limit=limit,
+        offset=offset,
+        page_token=page_token,
+        latest_only=latest_only,
+    )
+    return unary(REGISTRY + "SearchSchemas", pb.SearchSchemasResponse, _decode.search_page, request, timeout)
+
+
+def get_dependencies(
+    schema_id: str, *, transitive: bool = False, timeout: float | None = None
+) -> Unary[tuple[Dependency, ...]]:
+    """What a version uses, directly or at any depth. Raises SchemaNotFound."""
+    request = pb.GetDependenciesRequest(schema_id=schema_id, transitive=transitive)
+    return unary(
+        REGISTRY + "GetDependencies", pb.DependenciesResponse, _decode.dependencies, request, timeout
+    )
+
+
+def get_dependents(
+    schema_id: str, *, transitive: bool = False, timeout: float | None = None
+) -> Unary[tuple[Dependency, ...]]:
+    """What uses a version, directly or at any depth. Raises SchemaNotFound."""
+    request = pb.GetDependentsRequest(schema_id=schema_id, transitive=transitive)
+    return unary(REGISTRY + "GetDependents", pb.DependenciesResponse, _decode.dependencies, request, timeout)

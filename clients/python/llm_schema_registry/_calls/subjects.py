@@ -1,0 +1,139 @@
+"""Calls about subjects, their settings, and the server itself.
+
+Common to all: `timeout` is in seconds and overrides the client's; enumerations may be given by name; failures raise
+the exceptions of `llm_schema_registry.errors`.
+"""
+
+from __future__ import annotations
+
+from google.protobuf.empty_pb2 import Empty
+
+from .. import _decode
+from .._call import CONFIG, LIFECYCLE, REGISTRY, Unary, unary
+from .._encode import number
+from ..enums import (
+    CompatibilityLevel,
+    FormatPolicy,
+    Mode,
+    Strictness,
+    UndecidedPolicy,
+    WriterModel,
+)
+from ..results import (
+    ConfigView,
+    Health,
+    Page,
+    VersionInfo,
+)
+from ..v1 import config_pb2, lifecycle_pb2
+from ..v1 import schema_registry_pb2 as pb
+
+
+def list_subjects(
+    *,
+    prefix: str | None = None,
+    limit: int | None = None,
+    offset: int | None = None,
+    page_token: str = "",
+    include_deleted: bool = False,
+    timeout: float | None = None,
+) -> Unary[Page[str]]:
+    """One page of the subjects with at least one live version, by name."""
+    request = pb.ListSubjectsRequest(
+        prefix=prefix, limit=limit, offset=offset, page_token=page_token, include_deleted=include_deleted
+    )
+    return unary(REGISTRY + "ListSubjects", pb.ListSubjectsResponse, _decode.subjects_page, request, timeout)
+
+
+def list_versions(
+    subject: str,
+    *,
+    limit: int | None = None,
+    offset: int | None = None,
+    page_token: str = "",
+    include_deleted: bool = False,
+    timeout: float | None = None,
+) -> Unary[Page[str]]:
+    """One page of the semantic versions of a subject, oldest first. Raises SubjectNotFound."""
+    request = pb.ListVersionsRequest(
+        subject=subject, limit=limit, offset=offset, page_token=page_token, include_deleted=include_deleted
+    )
+    return unary(REGISTRY + "ListVersions", pb.ListVersionsResponse, _decode.versions_page, request, timeout)
+
+
+def get_subject_versions(
+    subject: str, *, include_deleted: bool = False, timeout: float | None = None
+) -> Unary[tuple[VersionInfo, ...]]:
+    """The live versions of a subject with their ids and states, oldest first. Raises SubjectNotFound."""
+    request = pb.GetSubjectVersionsRequest(subject=subject, include_deleted=include_deleted)
+    return unary(
+        REGISTRY + "GetSubjectVersions",
+        pb.GetSubjectVersionsResponse,
+        _decode.subject_versions,
+        request,
+        timeout,
+    )
+
+
+def delete_subject(
+    subject: str, *, permanent: bool = False, timeout: float | None = None
+) -> Unary[tuple[str, ...]]:
+    """Delete every version of a subject, all or none: softly the live ones, or for ever the softly deleted ones.
+
+    The versions that were deleted, oldest first. Raises SubjectNotFound, HasDependents.
+    """
+    request = lifecycle_pb2.DeleteSubjectRequest(subject=subject, permanent=permanent)
+    return unary(
+        LIFECYCLE + "DeleteSubject",
+        lifecycle_pb2.DeleteSubjectResponse,
+        _decode.deleted_versions,
+        request,
+        timeout,
+        repeatable=False,
+    )
+
+
+def get_config(subject: str = "", *, context: str = "", timeout: float | None = None) -> Unary[ConfigView]:
+    """The settings of a subject, of a context such as ".staging", or (neither given) of the registry."""
+    request = config_pb2.GetConfigRequest(subject=subject, context=context)
+    return unary(CONFIG + "GetConfig", config_pb2.GetConfigResponse, _decode.config_view, request, timeout)
+
+
+def set_config(
+    subject: str = "",
+    *,
+    context: str = "",
+    compatibility_level: CompatibilityLevel | str | None = None,
+    mode: Mode | str | None = None,
+    strictness: Strictness | str | None = None,
+    writer_model: WriterModel | str | None = None,
+    apply_defaults: bool | None = None,
+    format_policy: FormatPolicy | str | None = None,
+    undecided: UndecidedPolicy | str | None = None,
+    default_dialect: str | None = None,
+    timeout: float | None = None,
+) -> Unary[ConfigView]:
+    """Set the given settings of a scope and leave its others alone."""
+    config = config_pb2.Config(
+        compatibility_level=number(CompatibilityLevel, compatibility_level),
+        mode=number(Mode, mode),
+        strictness=number(Strictness, strictness),
+        writer_model=number(WriterModel, writer_model),
+        apply_defaults=apply_defaults,
+        format_policy=number(FormatPolicy, format_policy),
+        undecided=number(UndecidedPolicy, undecided),
+        default_dialect=default_dialect,
+    )
+    request = config_pb2.SetConfigRequest(subject=subject, context=context, config=config)
+    return unary(CONFIG + "SetConfig", config_pb2.SetConfigResponse, _decode.config_set, request, timeout)
+
+
+def delete_config(subject: str = "", *, context: str = "", timeout: float | None = None) -> Unary[None]:
+    """Remove all settings of a scope: the wider scope counts again."""
+    request = config_pb2.DeleteConfigRequest(subject=subject, context=context)
+    return unary(CONFIG + "DeleteConfig", Empty, _decode.nothing, request, timeout, repeatable=False)
+
+
+def health_check(*, timeout: float | None = None) -> Unary[Health]:
+    """How the server and its parts are."""
+    return unary(REGISTRY + "HealthCheck", pb.HealthCheckResponse, _decode.health, Empty(), timeout)

@@ -1,0 +1,60 @@
+"""What both clients share: their options, their cache, and the documentation of the constructor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import grpc
+
+from ._cache import ContentCache
+from ._options import DEFAULT_CACHE_BYTES, DEFAULT_TARGET, DEFAULT_TIMEOUT, Options, Tls, options
+from ._retry import RetryPolicy
+
+
+class Client:
+    """A registry that is somewhere else. `_open` makes the transport that carries calls out."""
+
+    def __init__(
+        self,
+        target: str = DEFAULT_TARGET,
+        *,
+        token: str | Callable[[], str] | None = None,
+        tls: bool | Tls | grpc.ChannelCredentials | None = None,
+        metadata: Sequence[tuple[str, str]] = (),
+        timeout: float = DEFAULT_TIMEOUT,
+        retry: RetryPolicy | None = None,
+        cache_bytes: int = DEFAULT_CACHE_BYTES,
+        channel_options: Sequence[tuple[str, str | int]] = (),
+    ) -> None:
+        """
+        target: `host:port`, any gRPC target, or a URL whose scheme (`http`, `https`, `grpc`, `grpcs`) says whether
+          TLS is used.
+        token: sent with every call as `authorization: Bearer`; a callable is asked anew for each call. Without TLS
+          it travels in clear text.
+        tls: True for the authorities of the system, `Tls(...)` for your own, or ready-made gRPC credentials.
+        metadata: more headers of every call.
+        timeout: seconds until a call without its own `timeout` fails with DeadlineExceeded, retries and waits
+          included. For streams: the longest wait for the next item.
+        retry: how often and how patiently UNAVAILABLE is tried again.
+        cache_bytes: room for the contents that `get_content` remembers; 0 remembers nothing.
+        channel_options: passed on to gRPC.
+        """
+        self._options: Options = options(
+            target,
+            token=token,
+            tls=tls,
+            metadata=metadata,
+            timeout=timeout,
+            retry=retry or RetryPolicy(),
+            channel_options=channel_options,
+        )
+        self._cache = ContentCache(cache_bytes)
+        self._open(self._options)
+
+    def _open(self, options: Options) -> None:
+        raise NotImplementedError
+
+    @property
+    def target(self) -> str:
+        """Where the registry is."""
+        return self._options.target

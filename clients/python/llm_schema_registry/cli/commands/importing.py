@@ -1,0 +1,192 @@
+"""The command that registers many schemas: a folder of files, or a file of revisions."""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ..._sync_client import SchemaRegistry
+from ...enums import ChangeClass, CompatibilityLevel
+from ...errors import (
+    IncompatibleSchema,
+    InvalidSchema,
+    PermissionDenied,
+    RegistryError,
+    Unauthenticated,
+    Unavailable,
+)
+from .. import options as o
+from ..exits import Exit
+from ..output import table
+from ..session import Session, session
+from ..sources import Naming, Step, folder, revisions
+from ..text import printable
+
+FATAL = (Unavailable, Unauthenticated, PermissionDenied)
+"""Failures that the next schema would meet as well: the import ends."""
+
+
+class Outcome(enum.Enum):
+    """What became of a schema."""
+
+    REGISTERED = "registered"
+    UNCHANGED = "unchanged"
+    INCOMPATIBLE = "incompatible"
+    INVALID = "invalid"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the report of an import."""
+
+    origin: str
+    subject: str
+    outcome: Outcome
+    version: str = ""
+    change_class: ChangeClass = ChangeClass.UNSPECIFIED
+    message: str = ""
+
+
+def import_(
+    context: typer.Context,
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", exists=True, help="A folder, or a .jsonl of {path, old, new}.")
+    ],
+    type_: o.Type = None,
+    level: o.Level = None,
+    prefix: Annotated[str, typer.Option("--prefix", help="Put before each subject.")] = "",
+    separator: Annotated[
+        str, typer.Option("--separator", help="Between the parts of a path in a subject.")
+    ] = ".",
+    tag: o.Tags = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything but store.")] = False,
+    parallel: Annotated[int, typer.Option("--parallel", "-p", min=1, max=64, help="Calls at a time.")] = 4,
+) -> None:
+    """Register many schemas. Exits with 1 if any of them was not accepted.
+
+    A folder: each .json, .avsc and .proto file becomes the next version of the subject that its path names
+    (tools/search.json is tools.search), after the files of the folder that it refers to.
+
+    A JSONL file: each line {"path", "old", "new"} registers two revisions of one subject.
+
+    Examples:
+
+    \b
+      schema-registry import schemas/ --prefix shop.
+      schema-registry import revisions.jsonl --level none -o json
+    """
+    s = session(context)
+    make = folder if path.is_dir() else revisions
+    steps = make(path, Naming(prefix, separator), type_)
+    if not steps:
+        raise typer.BadParameter(f"{path} holds no schemas (.json, .avsc, .proto)", param_hint="PATH")
+    with s.registry() as client:
+
+        def register(step: Step) -> Row:
+            return _register(client, step, level=level, tags=tag or [], dry_run=dry_run)
+
+        rows = list(_with_progress(s, steps, _run(steps, register, parallel)))
+    counts = Counter(row.outcome for row in rows)
+    bad = [row for row in rows if row.outcome in (Outcome.INCOMPATIBLE, Outcome.INVALID, Outcome.FAILED)]
+    found = {"counts": {outcome.value: counts[outcome] for outcome in Outcome}, "rows": rows}
+    s.output.result(found, lambda: _summary(counts))
+    if bad and s.output.format == "table":
+        s.output.show(
+            table(("FILE", "OUTCOME", "WHY"), ((r.origin, r.outcome.value, r.message) for r in bad))
+        )
+    if bad:
+        raise typer.Exit(Exit.NEGATIVE)
+
+
+def _summary(counts: Counter[Outcome]) -> list[str]:
+    total = f"{counts.total()} schemas: "
+    return [total + ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome])]
+
+
+def _register(
+    client: SchemaRegistry, step: Step, *, level: CompatibilityLevel | None, tags: list[str], dry_run: bool
+) -> Row:
+    """Register one schema; what the registry has against it is an outcome, not the end."""
+    try:
+        done = client.register_schema(
+            step.subject,
+            step.content,
+            step.schema_type,
+            references=step.references,
+            compatibility_level=level,
+            tags=tags,
+            dry_run=dry_run,
+        )
+    except FATAL:
+        raise
+    except IncompatibleSchema as error:
+        why = (
+            error.report.violations[0].message if error.report and error.report.violations else error.message
+        )
+        return Row(step.origin, step.subject, Outcome.INCOMPATIBLE, message=why)
+    except InvalidSchema as error:
+        return Row(step.origin, step.subject, Outcome.INVALID, message=error.message)
+    except RegistryError as error:
+        return Row(step.origin, step.subject, Outcome.FAILED, message=error.message)
+    outcome = Outcome.REGISTERED if done.created else Outcome.UNCHANGED
+    return Row(step.origin, step.subject, outcome, done.version, done.change_class)
+
+
+def _run(steps: list[Step], register: Callable[[Step], Row], parallel: int) -> Iterator[Row]:
+    """Do the steps, several at a time, each after those that it needs; rows come as they are done."""
+    order = TopologicalSorter({number: step.after for number, step in enumerate(steps)})
+    try:
+        order.prepare()
+    except CycleError as error:
+        circle = " -> ".join(steps[number].origin for number in error.args[1])
+        raise typer.BadParameter(
+            f"these files refer to each other in a circle: {circle}", param_hint="PATH"
+        ) from error
+    with ThreadPoolExecutor(parallel, "import") as pool:
+        running: dict[Future[Row], int] = {}
+        waiting: deque[int] = deque()
+        try:
+            while order.is_active():
+                waiting.extend(order.get_ready())
+                while waiting and len(running) < parallel:
+                    number = waiting.popleft()
+                    running[pool.submit(register, steps[number])] = number
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+                    order.done(running.pop(future))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _with_progress(s: Session, steps: list[Step], rows: Iterator[Row]) -> Iterator[Row]:
+    """The rows, and a bar on the standard error when somebody looks at it."""
+    columns = (
+        TextColumn("importing"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
+    with Progress(
+        *columns, console=s.output.stderr, transient=True, disable=not s.output.stderr.is_terminal
+    ) as bar:
+        task = bar.add_task("", total=len(steps))
+        for row in rows:
+            bar.update(task, advance=1, description=printable(row.origin)[-40:])
+            yield row
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command("import")(import_)

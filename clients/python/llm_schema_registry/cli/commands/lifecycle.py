@@ -1,0 +1,160 @@
+"""Commands that change what may change about a version, and that take versions away."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ...enums import SchemaState
+from .. import options as o
+from ..inputs import Target, pairs, target
+from ..output import table
+from ..session import Session, resolve_id, session
+from ..text import moment
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def state(
+    context: typer.Context,
+    what: o.Versioned,
+    new: Annotated[
+        SchemaState,
+        typer.Argument(
+            parser=o.member(SchemaState), metavar="STATE", help="active, deprecated, archived ..."
+        ),
+    ],
+    reason: Annotated[str, typer.Option("--reason", help="Recorded with the transition.")] = "",
+) -> None:
+    """Move a version to another state.
+
+    Example:
+
+    \b
+      schema-registry state orders@1.0.0 deprecated --reason "2.x replaces it"
+    """
+    s = session(context)
+    with s.registry() as client:
+        done = client.update_schema_metadata(resolve_id(client, target(what)), state=new, reason=reason)
+    s.output.result(done, lambda: [f"{done.subject} {done.version} is {done.state.name}"])
+
+
+def update(
+    context: typer.Context,
+    what: o.Versioned,
+    description: Annotated[str | None, typer.Option("--description", "-d", help="What it is for.")] = None,
+    tag: o.Tags = None,
+    meta: o.Metadata = None,
+    clear_tags: Annotated[bool, typer.Option("--clear-tags", help="Remove all tags.")] = False,
+    clear_meta: Annotated[bool, typer.Option("--clear-meta", help="Remove all metadata.")] = False,
+) -> None:
+    """Replace the description, the tags or the metadata of a version. Its content never changes.
+
+    Example:
+
+    \b
+      schema-registry update orders --tag llm --tag billing --meta owner=shop
+    """
+    s = session(context)
+    with s.registry() as client:
+        done = client.update_schema_metadata(
+            resolve_id(client, target(what)),
+            description=description,
+            tags=[] if clear_tags else tag,
+            metadata={} if clear_meta else pairs(meta, "--meta") if meta else None,
+        )
+    s.output.result(done, lambda: [f"updated {done.subject} {done.version}"])
+
+
+def history(context: typer.Context, what: o.Versioned) -> None:
+    """Show the recorded transitions of a version, oldest first.
+
+    Example:
+
+    \b
+      schema-registry history orders@1.0.0
+    """
+    s = session(context)
+    with s.registry() as client:
+        found = client.get_schema_history(resolve_id(client, target(what)))
+    s.output.result(
+        found,
+        lambda: table(
+            ("AT", "FROM", "TO", "BY", "WHY"),
+            ((moment(t.at), t.from_state, t.to_state, t.actor, t.reason or t.trigger) for t in found),
+        ),
+    )
+
+
+def delete(
+    context: typer.Context,
+    what: o.Versioned,
+    permanent: Annotated[
+        bool, typer.Option("--permanent", help="For ever; needs a delete without it first.")
+    ] = False,
+    yes: Yes = False,
+) -> None:
+    """Delete a version, or without @VERSION the whole subject. It can be undeleted unless --permanent.
+
+    Examples:
+
+    \b
+      schema-registry delete orders@1.0.0
+      schema-registry delete orders --yes
+      schema-registry delete orders@1.0.0 --permanent --yes
+    """
+    s = session(context)
+    aim = target(what)
+    if permanent or not aim.explicit:
+        _confirm(s, aim, permanent=permanent, yes=yes)
+    with s.registry() as client:
+        if aim.explicit:
+            schema_id = resolve_id(client, aim, deleted=permanent)
+            client.delete_schema(schema_id, permanent=permanent)
+            deleted = {"subject": aim.subject, "schema_id": schema_id, "permanent": permanent}
+            s.output.result(deleted, lambda: [f"deleted {what}{' for ever' if permanent else ''}"])
+        else:
+            versions = client.delete_subject(aim.subject, permanent=permanent)
+            gone = {"subject": aim.subject, "versions": versions, "permanent": permanent}
+            s.output.result(gone, lambda: [f"deleted {aim.subject}: {', '.join(versions) or 'nothing'}"])
+
+
+def _confirm(s: Session, aim: Target, *, permanent: bool, yes: bool) -> None:
+    if yes:
+        return
+    what = aim.schema_id or (
+        f"{aim.subject}@{aim.selector}" if aim.explicit else f"every version of {aim.subject}"
+    )
+    if not s.output.stderr.is_terminal:
+        raise typer.BadParameter(f"deleting {what} needs --yes when nobody can be asked", param_hint="--yes")
+    typer.confirm(f"Delete {what}{' for ever' if permanent else ''}?", abort=True, err=True)
+
+
+def undelete(context: typer.Context, what: o.Versioned) -> None:
+    """Bring a softly deleted version back, with the same id and version.
+
+    Examples:
+
+    \b
+      schema-registry undelete orders@1.0.0
+      schema-registry undelete 0198c0de-0000-7000-8000-000000000001
+    """
+    s = session(context)
+    aim = target(what)
+    if not aim.explicit:
+        raise typer.BadParameter(
+            f"say which version; `versions {aim.subject} --deleted` lists them", param_hint="SUBJECT@VERSION"
+        )
+    with s.registry() as client:
+        done = client.undelete_schema(resolve_id(client, aim, deleted=True))
+    s.output.result(done, lambda: [f"undeleted {done.subject} {done.version} ({done.state.name})"])
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(state)
+    app.command()(update)
+    app.command()(history)
+    app.command()(delete)
+    app.command()(undelete)

@@ -1,0 +1,338 @@
+"""Commands that put schemas in and read them."""
+
+from __future__ import annotations
+
+import sys
+from itertools import islice
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from ...enums import CompatibilityLevel
+from ...results import Registration, SchemaInfo
+from .. import options as o
+from ..inputs import pairs, read, references, schema_type, target
+from ..output import fields, table
+from ..session import resolve, session
+from ..text import difference, laid_out, moment, pretty, report_lines
+
+
+def register(
+    context: typer.Context,
+    subject: o.Subject,
+    file: o.File,
+    type_: o.Type = None,
+    reference: o.References = None,
+    description: Annotated[str | None, typer.Option("--description", "-d", help="What it is for.")] = None,
+    tag: o.Tags = None,
+    meta: o.Metadata = None,
+    level: o.Level = None,
+    version: Annotated[
+        str, typer.Option(help="A semantic version of your own instead of the derived one.")
+    ] = "",
+    activate: Annotated[bool, typer.Option(help="Make the version ACTIVE at once.")] = True,
+    normalize: Annotated[bool, typer.Option("--normalize", help="White space makes no new version.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything but store.")] = False,
+    draft: Annotated[bool, typer.Option("--draft", help="Store as DRAFT, without checking.")] = False,
+) -> None:
+    """Register a schema as the next version of a subject.
+
+    The same content again is no new version. The level becomes that of a new subject.
+
+    Examples:
+
+    \b
+      schema-registry register orders order.json
+      schema-registry register shop.Order order.proto -r money.proto=shop.Money
+      generate-schema | schema-registry register orders - -t json --dry-run
+    """
+    s = session(context)
+    kind = schema_type(type_, file)
+    content = read(file)
+    with s.registry() as client:
+        done = client.register_schema(
+            subject,
+            content,
+            kind,
+            references=references(reference or ()),
+            description=description,
+            tags=tag or (),
+            metadata=pairs(meta or (), "--meta"),
+            compatibility_level=level,
+            version=version,
+            auto_activate=None if activate else False,
+            normalize=normalize,
+            dry_run=dry_run,
+            as_draft=draft,
+        )
+    s.output.result(done, lambda: _registration(done, dry_run=dry_run))
+
+
+def _registration(done: Registration, *, dry_run: bool) -> list[str]:
+    what = "would register" if dry_run else "registered" if done.created else "already registered:"
+    lines = [f"{what} {done.subject} {done.version} (version {done.ordinal}, {done.state.name})"]
+    if done.schema_id:
+        lines.append(f"id {done.schema_id}")
+    if done.report is not None:
+        lines.extend(report_lines(done.report))
+    return lines
+
+
+def get(
+    context: typer.Context,
+    what: o.Versioned,
+    raw: Annotated[bool, typer.Option("--raw", help="Only the content, byte for byte.")] = False,
+) -> None:
+    """Show a version: what is known about it and its content.
+
+    Examples:
+
+    \b
+      schema-registry get orders
+      schema-registry get orders@1.4.0 --raw > order.json
+      schema-registry get 0198c0de-0000-7000-8000-000000000001 -o json
+    """
+    s = session(context)
+    with s.registry() as client:
+        found = resolve(client, target(what))
+    if raw:
+        sys.stdout.buffer.write(found.content)
+        sys.stdout.buffer.flush()
+        return
+    s.output.result(found, lambda: _details(found))
+    if s.output.format == "table":
+        s.output.show(["", *pretty(found).splitlines()])
+
+
+def _details(x: SchemaInfo) -> Table:
+    return fields(
+        [
+            ("subject", x.subject),
+            ("version", f"{x.version} ({x.ordinal})"),
+            ("id", x.id),
+            ("global id", x.global_id),
+            ("type", x.schema_type),
+            ("state", x.state),
+            ("level", x.compatibility_level),
+            ("change", x.change_class),
+            ("description", x.description),
+            ("tags", x.tags),
+            ("metadata", x.metadata),
+            ("references", [f"{r.name}={r.subject}@{r.version}" for r in x.references]),
+            ("created", f"{moment(x.created_at)} {'by ' + x.created_by if x.created_by else ''}".strip()),
+            ("updated", moment(x.updated_at) if x.updated_at != x.created_at else ""),
+            ("deleted", moment(x.deleted_at)),
+            ("checksum", x.checksum),
+        ]
+    )
+
+
+def list_(
+    context: typer.Context,
+    prefix: Annotated[str, typer.Argument(metavar="[PREFIX]", help="Only subjects that begin so.")] = "",
+    versions: Annotated[
+        bool, typer.Option("--versions", "-v", help="Every version instead of subjects.")
+    ] = False,
+    type_: o.TypeFilter = None,
+    state: o.StateFilter = None,
+    deleted: o.Deleted = False,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="At most this many.")] = None,
+) -> None:
+    """List the subjects, or with --versions (or a filter by type or state) every version.
+
+    Examples:
+
+    \b
+      schema-registry list
+      schema-registry list shop. --versions --state deprecated
+      schema-registry list -o json | jq -r '.[]'
+    """
+    s = session(context)
+    with s.registry() as client:
+        if versions or type_ is not None or state is not None:
+            found = list(
+                client.list_schemas(
+                    subject_prefix=prefix or None,
+                    schema_type=type_,
+                    state=state,
+                    limit=limit,
+                    include_deleted=deleted,
+                )
+            )
+            s.output.result(found, lambda: schemas_table(found))
+        else:
+            names = client.iter_subjects(prefix=prefix or None, include_deleted=deleted, limit=1000)
+            subjects = list(islice(names, limit))
+            s.output.result(subjects, lambda: subjects)
+
+
+def schemas_table(found: list[SchemaInfo]) -> Table:
+    """Versions of several subjects."""
+    return table(
+        ("SUBJECT", "VERSION", "TYPE", "STATE", "CREATED"),
+        ((x.subject, x.version, x.schema_type, x.state, moment(x.created_at)) for x in found),
+    )
+
+
+def versions(context: typer.Context, subject: o.Subject, deleted: o.Deleted = False) -> None:
+    """List the versions of a subject, oldest first.
+
+    Example:
+
+    \b
+      schema-registry versions orders --deleted
+    """
+    s = session(context)
+    with s.registry() as client:
+        found = client.get_subject_versions(subject, include_deleted=deleted)
+    s.output.result(
+        found,
+        lambda: table(
+            ("#", "VERSION", "STATE", "CREATED", "ID"),
+            (
+                (
+                    v.ordinal,
+                    v.version,
+                    "DELETED" if v.deleted_at else v.state,
+                    f"{v.created_at:%Y-%m-%d}",
+                    v.schema_id,
+                )
+                for v in found
+            ),
+        ),
+    )
+
+
+def search(
+    context: typer.Context,
+    query: Annotated[
+        str, typer.Argument(metavar="[QUERY]", help="Words, each the beginning of a word.")
+    ] = "",
+    subject: Annotated[str | None, typer.Option("--subject", "-s", help="A name with * and ?.")] = None,
+    type_: o.TypeFilter = None,
+    tag: o.Tags = None,
+    meta: o.Metadata = None,
+    latest: Annotated[
+        bool, typer.Option("--latest", help="Only the latest version of each subject.")
+    ] = False,
+    limit: o.Limit = 50,
+) -> None:
+    """Search subjects, descriptions, tags, metadata and field names.
+
+    Examples:
+
+    \b
+      schema-registry search "customer email" --latest
+      schema-registry search -s 'tools.*' --tag llm --meta owner=search
+    """
+    s = session(context)
+    with s.registry() as client:
+        page = client.search_schemas(
+            query or None,
+            subject_pattern=subject,
+            schema_type=type_,
+            tags=tag or (),
+            metadata=pairs(meta or (), "--meta"),
+            latest_only=latest,
+            limit=limit,
+        )
+    s.output.result(page, lambda: schemas_table(list(page)))
+    if page.total > len(page):
+        s.output.note(f"{len(page)} of {page.total}; --limit shows more")
+
+
+def deps(
+    context: typer.Context,
+    what: o.Versioned,
+    dependents: Annotated[
+        bool, typer.Option("--dependents", help="What uses it, instead of what it uses.")
+    ] = False,
+    transitive: Annotated[bool, typer.Option("--transitive", "-a", help="At any depth.")] = False,
+) -> None:
+    """Show what a version uses, or with --dependents what uses it.
+
+    Example:
+
+    \b
+      schema-registry deps shop.Money --dependents --transitive
+    """
+    s = session(context)
+    with s.registry() as client:
+        schema_id = resolve(client, target(what)).id
+        ask = client.get_dependents if dependents else client.get_dependencies
+        found = ask(schema_id, transitive=transitive)
+    s.output.result(
+        found,
+        lambda: table(
+            ("DEPTH", "SUBJECT", "VERSION", "NAME", "KIND"),
+            ((d.depth, d.subject, d.version, d.name, d.dependency_type) for d in found),
+        ),
+    )
+
+
+def diff(
+    context: typer.Context,
+    subject: o.Subject,
+    old: Annotated[
+        str, typer.Argument(metavar="[OLD]", help="A version; the one before NEW when left out.")
+    ] = "",
+    new: Annotated[str, typer.Argument(metavar="[NEW]", help="A version; the latest when left out.")] = "",
+    file: Annotated[str | None, typer.Option("--file", "-f", help="A file instead of NEW.")] = None,
+    level: o.Level = None,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 when incompatible.")] = False,
+) -> None:
+    """Show what changed between two versions, and whether it is compatible.
+
+    Examples:
+
+    \b
+      schema-registry diff orders
+      schema-registry diff orders 1.0.0 2.0.0 --level full
+      schema-registry diff orders --file order.json --exit-code
+    """
+    s = session(context)
+    with s.registry() as client:
+        if file is not None:
+            before = client.get_schema_by_version(subject, old or "latest")
+            content, after_name = read(file), file
+            used = before.references
+        else:
+            after = client.get_schema_by_version(subject, new or "latest")
+            before = client.get_schema_by_version(subject, old or _before(after))
+            content, used = after.content, after.references
+            after_name = f"{subject} {after.version}"
+        report = client.check_compatibility(
+            subject,
+            content,
+            level=level or CompatibilityLevel.UNSPECIFIED,
+            compare_version=before.ordinal,
+            references=used,
+            schema_type=before.schema_type,
+        )
+    before_name = f"{subject} {before.version}"
+    lines = difference(pretty(before), laid_out(content, before.schema_type), before_name, after_name)
+    found = {"old": before_name, "new": after_name, "diff": lines, "report": report}
+    s.output.result(found, lambda: [*(lines or ["no difference"]), "", *report_lines(report)])
+    if exit_code and not report.compatible:
+        raise typer.Exit(1)
+
+
+def _before(after: SchemaInfo) -> int:
+    if after.ordinal <= 1:
+        raise typer.BadParameter(
+            f"{after.subject} {after.version} is the first version; there is nothing before it",
+            param_hint="OLD",
+        )
+    return after.ordinal - 1
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(register)
+    app.command()(get)
+    app.command("list")(list_)
+    app.command()(versions)
+    app.command()(search)
+    app.command()(deps)
+    app.command()(diff)

@@ -1,0 +1,102 @@
+"""How a command ends: the exit code for each failure, and what is said about it on the standard error."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+
+from ..errors import (
+    Code,
+    IncompatibleSchema,
+    InvalidSchema,
+    PermissionDenied,
+    RegistryError,
+    Unauthenticated,
+    Unavailable,
+)
+from ..results import SchemaIssue
+from .text import report_lines
+
+
+class Exit(enum.IntEnum):
+    """The exit codes of `schema-registry`."""
+
+    OK = 0
+    NEGATIVE = 1
+    USAGE = 2
+    NOT_FOUND = 3
+    UNAVAILABLE = 4
+    REFUSED = 5
+    INTERNAL = 6
+    DENIED = 7
+    INTERRUPTED = 130
+
+
+MEANINGS = {
+    Exit.OK: "done, or the answer is yes",
+    Exit.NEGATIVE: "the answer is no: invalid data, invalid or incompatible schema",
+    Exit.USAGE: "the command or a value in it is wrong",
+    Exit.NOT_FOUND: "no such subject, version, schema or file",
+    Exit.UNAVAILABLE: "the server cannot be reached or did not answer in time",
+    Exit.REFUSED: "the registry is in no state that allows it",
+    Exit.INTERNAL: "a fault of the server or of this program",
+    Exit.DENIED: "not logged in, or not permitted",
+    Exit.INTERRUPTED: "interrupted from the keyboard",
+}
+
+BY_CODE = {
+    Code.CANCELLED: Exit.UNAVAILABLE,
+    Code.UNKNOWN: Exit.INTERNAL,
+    Code.INVALID_ARGUMENT: Exit.USAGE,
+    Code.DEADLINE_EXCEEDED: Exit.UNAVAILABLE,
+    Code.NOT_FOUND: Exit.NOT_FOUND,
+    Code.ALREADY_EXISTS: Exit.REFUSED,
+    Code.PERMISSION_DENIED: Exit.DENIED,
+    Code.RESOURCE_EXHAUSTED: Exit.REFUSED,
+    Code.FAILED_PRECONDITION: Exit.REFUSED,
+    Code.ABORTED: Exit.REFUSED,
+    Code.OUT_OF_RANGE: Exit.REFUSED,
+    Code.UNIMPLEMENTED: Exit.REFUSED,
+    Code.INTERNAL: Exit.INTERNAL,
+    Code.UNAVAILABLE: Exit.UNAVAILABLE,
+    Code.DATA_LOSS: Exit.INTERNAL,
+    Code.UNAUTHENTICATED: Exit.DENIED,
+}
+"""Every code has an exit code; a schema that is refused for what it is says "no" instead (see `exit_code`)."""
+
+
+def exit_code(error: RegistryError) -> Exit:
+    """The exit code for a failed call."""
+    return Exit.NEGATIVE if isinstance(error, InvalidSchema | IncompatibleSchema) else BY_CODE[error.code]
+
+
+def explain(error: RegistryError, server: str) -> Iterator[str]:
+    """Lines for people: what failed, each fact behind it, and the way out."""
+    if isinstance(error, Unavailable) and not error.reason:
+        yield f"error: cannot reach the registry at {server}: {error.message}"
+        yield "hint: is it running? --server or SCHEMA_REGISTRY_SERVER names another one"
+        return
+    yield f"error: {error.message}"
+    if isinstance(error, IncompatibleSchema) and error.report is not None:
+        yield from report_lines(error.report)
+    elif isinstance(error, InvalidSchema):
+        yield from (f"  {issue_line(issue)}" for issue in error.issues)
+    else:
+        yield from (
+            f"  {v.field}: {v.description}" for v in error.violations if v.description not in error.message
+        )
+    if isinstance(error, Unauthenticated):
+        yield "hint: put a token into SCHEMA_REGISTRY_TOKEN"
+    if isinstance(error, PermissionDenied):
+        yield "hint: the token in SCHEMA_REGISTRY_TOKEN decides what is permitted"
+    if error.request_id:
+        yield f"request id: {error.request_id}"
+
+
+def issue_line(issue: SchemaIssue) -> str:
+    """An issue as `line:column: pointer: message [rule]`, of which the message may already say the beginning."""
+    place = f"line {issue.line}, column {issue.column}: " if issue.line else ""
+    pointer = f"{issue.pointer}: " if issue.pointer else ""
+    rule = f" [{issue.rule}]" if issue.rule else ""
+    begun = issue.message.startswith(place or pointer or "\0")
+    return f"{'' if begun else place + pointer}{issue.message}{rule}"

@@ -1,0 +1,345 @@
+"""Every failure of a call, as an exception that knows its code, its reason and its facts.
+
+RegistryError
+├── InvalidRequest            a field of the request is wrong; `violations` name it
+│   ├── InvalidSubject, InvalidVersion, PageTokenInvalid, RevisionUnknown
+│   ├── InvalidSchema         `issues` say what is wrong and where
+│   ├── SchemaTooLarge
+│   └── ReferenceNotFound, ReferenceCycle
+├── NotFound
+│   └── SubjectNotFound, SchemaNotFound, VersionNotFound, ConfigNotFound
+├── Refused                   the registry is in no state that allows this
+│   ├── IncompatibleSchema    `report` says why
+│   ├── TransitionRefused, VersionNotGreater, LevelMismatch, SubjectReadOnly
+│   └── SchemaTypeMismatch, HasDependents, NotSoftDeleted
+├── Aborted
+│   ├── ConcurrentUpdate      safe to try again
+│   └── SubscriberTooSlow     `revision` says where to resume
+├── OutOfRange
+│   └── RevisionCompacted     `oldest` says where to start again
+├── Unimplemented
+│   └── UnsupportedSchemaType
+├── Unavailable               nothing happened; retried by the client as far as the deadline allows
+│   └── ShuttingDown, StorageUnavailable
+├── AlreadyExists, LimitExceeded, DeadlineExceeded, Cancelled
+├── PermissionDenied, Unauthenticated
+└── InternalError, StorageDamaged, UnknownFailure
+
+The server decides the class by the reason it sends; a reason that this release does not know falls back to the class
+of its code.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from .results import CompatibilityReport, SchemaIssue
+
+
+class Code(enum.IntEnum):
+    """google.rpc.Code, by number (google/rpc/code.proto)."""
+
+    CANCELLED = 1
+    UNKNOWN = 2
+    INVALID_ARGUMENT = 3
+    DEADLINE_EXCEEDED = 4
+    NOT_FOUND = 5
+    ALREADY_EXISTS = 6
+    PERMISSION_DENIED = 7
+    RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
+    ABORTED = 10
+    OUT_OF_RANGE = 11
+    UNIMPLEMENTED = 12
+    INTERNAL = 13
+    UNAVAILABLE = 14
+    DATA_LOSS = 15
+    UNAUTHENTICATED = 16
+
+
+@dataclass(frozen=True, slots=True)
+class FieldViolation:
+    """One request field that is wrong: its path in the request message and what is wrong with it."""
+
+    field: str
+    description: str
+
+
+class RegistryError(Exception):
+    """A call that failed.
+
+    `code` is the status, `reason` the machine-readable cause ("" when the server named none), `metadata` its facts,
+    `violations` the request fields at fault, `request_id` what the server's log calls this call ("" when unknown).
+    """
+
+    CODE: ClassVar[Code] = Code.UNKNOWN
+    REASON: ClassVar[str] = ""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: Code | None = None,
+        reason: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        violations: Sequence[FieldViolation] = (),
+        request_id: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = self.CODE if code is None else code
+        self.reason = self.REASON if reason is None else reason
+        self.metadata: Mapping[str, str] = dict(metadata or {})
+        self.violations = tuple(violations)
+        self.request_id = request_id
+
+
+class InvalidRequest(RegistryError):
+    """A field of the request is wrong."""
+
+    CODE = Code.INVALID_ARGUMENT
+    REASON = "INVALID_REQUEST"
+
+
+class InvalidSubject(InvalidRequest):
+    REASON = "INVALID_SUBJECT"
+
+
+class InvalidVersion(InvalidRequest):
+    REASON = "INVALID_VERSION"
+
+
+class PageTokenInvalid(InvalidRequest):
+    REASON = "PAGE_TOKEN_INVALID"
+
+
+class RevisionUnknown(InvalidRequest):
+    """The revision was not issued by this registry."""
+
+    REASON = "REVISION_UNKNOWN"
+
+
+class ReferenceNotFound(InvalidRequest):
+    REASON = "REFERENCE_NOT_FOUND"
+
+
+class ReferenceCycle(InvalidRequest):
+    REASON = "REFERENCE_CYCLE"
+
+
+class SchemaTooLarge(InvalidRequest):
+    REASON = "SCHEMA_TOO_LARGE"
+
+
+class InvalidSchema(InvalidRequest):
+    """The schema breaks the rules of its type."""
+
+    REASON = "INVALID_SCHEMA"
+    issues: tuple[SchemaIssue, ...] = ()
+
+
+class NotFound(RegistryError):
+    """What the request names does not exist."""
+
+    CODE = Code.NOT_FOUND
+
+
+class SubjectNotFound(NotFound):
+    REASON = "SUBJECT_NOT_FOUND"
+
+
+class SchemaNotFound(NotFound):
+    REASON = "SCHEMA_NOT_FOUND"
+
+
+class VersionNotFound(NotFound):
+    REASON = "VERSION_NOT_FOUND"
+
+
+class ConfigNotFound(NotFound):
+    REASON = "CONFIG_NOT_FOUND"
+
+
+class Refused(RegistryError):
+    """The registry is in no state that allows the request."""
+
+    CODE = Code.FAILED_PRECONDITION
+
+
+class IncompatibleSchema(Refused):
+    """Registration refused by the compatibility check. `report` is None only when the server sent none."""
+
+    REASON = "INCOMPATIBLE_SCHEMA"
+    report: CompatibilityReport | None = None
+
+
+class TransitionRefused(Refused):
+    REASON = "TRANSITION_REFUSED"
+
+
+class VersionNotGreater(Refused):
+    REASON = "VERSION_NOT_GREATER"
+
+
+class LevelMismatch(Refused):
+    REASON = "LEVEL_MISMATCH"
+
+
+class SubjectReadOnly(Refused):
+    REASON = "SUBJECT_READ_ONLY"
+
+
+class SchemaTypeMismatch(Refused):
+    REASON = "SCHEMA_TYPE_MISMATCH"
+
+
+class HasDependents(Refused):
+    REASON = "HAS_DEPENDENTS"
+
+
+class NotSoftDeleted(Refused):
+    REASON = "NOT_SOFT_DELETED"
+
+
+class Aborted(RegistryError):
+    """The registry gave the call up."""
+
+    CODE = Code.ABORTED
+
+
+class ConcurrentUpdate(Aborted):
+    """Another write came first; the call is safe to repeat."""
+
+    REASON = "CONCURRENT_UPDATE"
+
+
+class SubscriberTooSlow(Aborted):
+    """A watch was read too slowly; `SchemaRegistry.watch` resumes by itself."""
+
+    REASON = "SUBSCRIBER_TOO_SLOW"
+
+    @property
+    def revision(self) -> str:
+        """Where to resume."""
+        return self.metadata.get("revision", "")
+
+
+class OutOfRange(RegistryError):
+    """A place that no longer exists."""
+
+    CODE = Code.OUT_OF_RANGE
+
+
+class RevisionCompacted(OutOfRange):
+    """Changes after `revision` are no longer kept: read the current state, then watch from `oldest`."""
+
+    REASON = "REVISION_COMPACTED"
+
+    @property
+    def revision(self) -> str:
+        """The revision that was asked for."""
+        return self.metadata.get("revision", "")
+
+    @property
+    def oldest(self) -> str:
+        """The oldest revision from which a watch can start."""
+        return self.metadata.get("oldest", "")
+
+
+class Unimplemented(RegistryError):
+    CODE = Code.UNIMPLEMENTED
+
+
+class UnsupportedSchemaType(Unimplemented):
+    REASON = "UNSUPPORTED_SCHEMA_TYPE"
+
+
+class Unavailable(RegistryError):
+    """The server cannot be reached or cannot answer now."""
+
+    CODE = Code.UNAVAILABLE
+    REASON = "UNAVAILABLE"
+
+
+class ShuttingDown(Unavailable):
+    """The server is going away; `revision` says where a watch resumes."""
+
+    REASON = "SHUTTING_DOWN"
+
+    @property
+    def revision(self) -> str:
+        """Where to resume; "" for a call that is no watch."""
+        return self.metadata.get("revision", "")
+
+
+class StorageUnavailable(Unavailable):
+    REASON = "STORAGE_UNAVAILABLE"
+
+
+class AlreadyExists(RegistryError):
+    CODE = Code.ALREADY_EXISTS
+
+
+class LimitExceeded(RegistryError):
+    CODE = Code.RESOURCE_EXHAUSTED
+    REASON = "LIMIT_EXCEEDED"
+
+
+class DeadlineExceeded(RegistryError):
+    """No answer came in time. The call may have had its effect."""
+
+    CODE = Code.DEADLINE_EXCEEDED
+    REASON = "DEADLINE_EXCEEDED"
+
+
+class Cancelled(RegistryError):
+    CODE = Code.CANCELLED
+
+
+class PermissionDenied(RegistryError):
+    CODE = Code.PERMISSION_DENIED
+    REASON = "PERMISSION_DENIED"
+
+
+class Unauthenticated(RegistryError):
+    CODE = Code.UNAUTHENTICATED
+    REASON = "UNAUTHENTICATED"
+
+
+class InternalError(RegistryError):
+    """A fault of the server; its log tells more under `request_id`."""
+
+    CODE = Code.INTERNAL
+
+
+class StorageDamaged(RegistryError):
+    CODE = Code.DATA_LOSS
+    REASON = "STORAGE_DAMAGED"
+
+
+class UnknownFailure(RegistryError):
+    """A status that says nothing, such as one made by a proxy."""
+
+    CODE = Code.UNKNOWN
+
+
+def _family(root: type[RegistryError]) -> list[type[RegistryError]]:
+    return [root, *(leaf for branch in root.__subclasses__() for leaf in _family(branch))]
+
+
+BY_REASON: Mapping[str, type[RegistryError]] = {
+    cls.__dict__["REASON"]: cls for cls in _family(RegistryError) if cls.__dict__.get("REASON")
+}
+"""Reason -> its class; every reason of the server's table (docs/sdk.md lists them)."""
+
+BY_CODE: Mapping[Code, type[RegistryError]] = {cls.CODE: cls for cls in RegistryError.__subclasses__()}
+"""Code -> the class for a reason that is not known."""
+
+
+def error_class(code: Code, reason: str) -> type[RegistryError]:
+    """The class for a failure with this code and reason."""
+    return BY_REASON.get(reason) or BY_CODE[code]

@@ -1,0 +1,91 @@
+"""Public is a promise: the names, the methods and their types."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import llm_schema_registry
+from llm_schema_registry import SchemaRegistry, enums, errors, results
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+
+METHODS = [
+    "check_compatibility",
+    "check_many",
+    "close",
+    "delete_config",
+    "delete_schema",
+    "delete_subject",
+    "get_config",
+    "get_content",
+    "get_dependencies",
+    "get_dependents",
+    "get_latest_version",
+    "get_schema",
+    "get_schema_by_version",
+    "get_schema_history",
+    "get_subject_versions",
+    "health_check",
+    "iter_search",
+    "iter_subjects",
+    "iter_versions",
+    "list_schemas",
+    "list_subjects",
+    "list_versions",
+    "register_schema",
+    "search_schemas",
+    "set_config",
+    "target",
+    "undelete_schema",
+    "update_schema_metadata",
+    "validate_data",
+    "validate_many",
+    "validate_schema",
+    "watch",
+]
+
+OWN = [
+    "AsyncSchemaRegistry",
+    "AsyncWatch",
+    "CheckItem",
+    "Content",
+    "Data",
+    "RetryPolicy",
+    "SchemaRegistry",
+    "Tls",
+    "ValidationItem",
+    "Watch",
+]
+
+
+def test_the_methods_are_these() -> None:
+    assert sorted(n for n in dir(SchemaRegistry) if n[0] != "_") == METHODS
+
+
+def test_every_error_result_and_enumeration_is_public_at_the_top() -> None:
+    classes = [
+        name
+        for module in (enums, errors, results)
+        for name, value in vars(module).items()
+        if isinstance(value, type) and value.__module__ == module.__name__ and name != "WireEnum"
+    ]
+    assert sorted(llm_schema_registry.__all__) == sorted(classes + OWN)
+
+
+def test_every_method_is_documented_with_its_parameters() -> None:
+    for name in METHODS:
+        assert getattr(SchemaRegistry, name).__doc__, name
+
+
+def test_usage_has_the_types_it_promises() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "mypy", "--config-file", "pyproject.toml", str(HERE / "typed_usage.py")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout

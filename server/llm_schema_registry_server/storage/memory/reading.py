@@ -64,7 +64,7 @@ class MemoryReadTx:
         return self._found(self._tables.dependents.get(schema_id) or ())
 
     async def history(self, schema_id: str) -> Sequence[Transition]:
-        return self._tables.history.get(schema_id) or ()
+        return list(self._tables.history.get(schema_id) or ())
 
     async def config(self, scope: str) -> Config | None:
         return self._tables.configs.get(scope)

@@ -1,0 +1,108 @@
+"""The back ends under test, and short ways to make and store what a store keeps."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from llm_schema_registry_server.model.change import Change, EventType
+from llm_schema_registry_server.model.compatibility import ChangeClass, CompatibilityLevel
+from llm_schema_registry_server.model.lifecycle import SchemaState
+from llm_schema_registry_server.model.schema import (
+    Fingerprints,
+    SchemaType,
+    SchemaVersion,
+    StoredContent,
+)
+from llm_schema_registry_server.model.subject import Subject
+from llm_schema_registry_server.model.version import SemanticVersion
+from llm_schema_registry_server.storage.memory import MemoryStore
+from llm_schema_registry_server.storage.sqlite import SqliteStore
+from llm_schema_registry_server.storage.store import Store, WriteTx
+
+BACK_ENDS: Mapping[str, Callable[[Path], Store]] = {
+    "memory": lambda directory: MemoryStore(),
+    "sqlite": lambda directory: SqliteStore(directory / "registry.db", synchronous="normal"),
+}
+"""What passes the conformance suite: a name, and a store of its own for each test."""
+
+START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+_numbers = itertools.count(1)
+
+
+def content(text: str = "{}", artifact: bytes = b"") -> StoredContent:
+    raw = text.encode()
+    return StoredContent(raw, hashlib.sha256(raw).hexdigest(), raw.replace(b" ", b""), artifact)
+
+
+def version(subject: str = "orders", ordinal: int = 1, **values: Any) -> SchemaVersion:
+    """A version with every cell filled; semantic version and ids follow from subject and ordinal unless given."""
+    digest = hashlib.sha256(f"{subject} {ordinal}".encode()).hexdigest()
+    cells: dict[str, Any] = {
+        "schema_id": f"{next(_numbers):08d}-0000-7000-8000-000000000000",
+        "global_id": 7,
+        "identity": digest,
+        "subject": Subject.parse(subject),
+        "ordinal": ordinal,
+        "version": SemanticVersion(1, ordinal, 0),
+        "schema_type": SchemaType.JSON,
+        "fingerprints": Fingerprints(digest, digest[::-1], digest[1:] + digest[0]),
+        "references": (),
+        "size": 2,
+        "level": CompatibilityLevel.BACKWARD,
+        "state": SchemaState.ACTIVE,
+        "change_class": ChangeClass.COMPATIBLE,
+        "description": None,
+        "tags": (),
+        "metadata": {},
+        "options": {},
+        "created_at": START,
+        "updated_at": START + timedelta(microseconds=1),
+        "created_by": "ada",
+        "revision": 3,
+        "deleted_at": None,
+    }
+    return SchemaVersion(**{**cells, **values})
+
+
+def change(**values: Any) -> Change:
+    cells: dict[str, Any] = {
+        "event_type": EventType.SCHEMA_REGISTERED,
+        "subject": Subject.parse("orders"),
+        "schema_id": "id",
+        "version": "1.0.0",
+        "ordinal": 1,
+        "at": START,
+        "actor": "ada",
+    }
+    return Change(**{**cells, **values})
+
+
+async def insert(store: Store, *versions: SchemaVersion, names: tuple[str, ...] = ()) -> None:
+    async with store.write() as tx:
+        for each in versions:
+            await tx.insert_version(each, names)
+
+
+async def register(tx: WriteTx, subject: str, text: str = "{}") -> SchemaVersion:
+    """What a registration does to a store, in its order."""
+    name = Subject.parse(subject)
+    await tx.lock_subject(name)
+    stored = content(text)
+    identity = hashlib.sha256(f"JSON {text}".encode()).hexdigest()
+    made = version(
+        subject,
+        await tx.next_ordinal(name),
+        identity=identity,
+        global_id=await tx.allot_global_id(identity),
+        size=len(stored.content),
+    )
+    await tx.put_content(identity, stored)
+    sequence = await tx.append_change(change(subject=name, schema_id=made.schema_id, ordinal=made.ordinal))
+    await tx.insert_version(made, ())
+    assert sequence > 0
+    return made

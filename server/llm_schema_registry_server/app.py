@@ -229,9 +229,7 @@ class App:
         )
         return Servers(
             [
-                GrpcListener(
-                    settings.grpc, pipeline, health, stall_seconds=settings.changes.stall_seconds
-                ),
+                GrpcListener(settings.grpc, pipeline, health, stall_seconds=settings.changes.stall_seconds),
             ],
             self._end_streams,
         )
@@ -267,9 +265,7 @@ def engine_limits(settings: Settings) -> EngineLimits:
     return EngineLimits(
         json_schema=JsonSchemaLimits(schema_bytes=schema, data_bytes=data),
         avro=AvroLimits(schema_bytes=schema),
-        protobuf=replace(
-            ProtobufLimits(), references=settings.limits.references, payload=data
-        ),
+        protobuf=replace(ProtobufLimits(), references=settings.limits.references, payload=data),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..model.schema import SchemaType
 from .avro.engine import AvroEngine
@@ -19,9 +19,9 @@ from .protobuf.limits import ProtobufLimits
 class EngineLimits:
     """The bounds of every engine; picklable, so that workers get the same."""
 
-    json_schema: JsonSchemaLimits = JsonSchemaLimits()
-    avro: AvroLimits = AvroLimits()
-    protobuf: ProtobufLimits = ProtobufLimits()
+    json_schema: JsonSchemaLimits = field(default_factory=JsonSchemaLimits)
+    avro: AvroLimits = field(default_factory=AvroLimits)
+    protobuf: ProtobufLimits = field(default_factory=ProtobufLimits)
 
 
 def engines(limits: EngineLimits, compiler: Compiler | None = None) -> Engines:

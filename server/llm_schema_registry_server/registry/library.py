@@ -45,9 +45,7 @@ class KnownSchema:
 
     def settled(self, parsed: ParsedSchema) -> KnownSchema:
         """The same schema with what parsing found out: the options in force and the engine's artifact."""
-        return replace(
-            self, source=replace(self.source, options=parsed.options, artifact=parsed.artifact)
-        )
+        return replace(self, source=replace(self.source, options=parsed.options, artifact=parsed.artifact))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,7 @@ from ..model.subject import Subject
 _SERVICE = "/schema_registry.v1.SchemaRegistry/"
 
 HOT = frozenset(
-    _SERVICE + name
-    for name in ("GetSchema", "GetSchemaByVersion", "GetLatestVersion", "CheckCompatibility")
+    _SERVICE + name for name in ("GetSchema", "GetSchemaByVersion", "GetLatestVersion", "CheckCompatibility")
 )
 """Reads whose answer changes only when a subject does. Answers, not errors: a missing thing is looked for again."""
 

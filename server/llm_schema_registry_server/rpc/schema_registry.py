@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from google.protobuf.empty_pb2 import Empty
 
@@ -67,8 +68,7 @@ class SchemaRegistryService:
         try:
             done = await self._use.register(wanted, actor(call))
         except IncompatibleSchema as error:
-            assert isinstance(error.report, CompatibilityReport)
-            error.details = (convert.report(error.report),)
+            error.details = (convert.report(cast(CompatibilityReport, error.report)),)
             raise
         answer = self._wire.registered(done)
         wrote(call, answer.revision)

@@ -1,0 +1,146 @@
+"""Every series that a server exports, on one page.
+
+Names start with `schema_registry_`; durations are seconds, sizes bytes. A label never holds a subject, an id or
+anything else that callers choose: the number of series is bounded by the number of RPCs, codes and components.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class HotCounts(Protocol):
+    """What calls/hot.py counts."""
+
+    @property
+    def hits(self) -> Mapping[tuple[str, str], int]: ...
+    @property
+    def misses(self) -> int: ...
+    @property
+    def refused(self) -> int: ...
+    @property
+    def entries(self) -> int: ...
+    @property
+    def bytes(self) -> int: ...
+
+
+class Metrics:
+    """The series of one server, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        r = self.registry
+
+        # Calls: written by calls/guards/observe.py and the hot path.
+        self.calls = Counter(
+            "schema_registry_calls_total",
+            "Finished calls that ran their handler; schema_registry_hot_answers_total counts the others.",
+            ("method", "wire", "code"),
+            registry=r,
+        )
+        self.call_seconds = Histogram(
+            "schema_registry_call_seconds",
+            "Duration of unary calls that ran their handler.",
+            ("method", "wire"),
+            buckets=_SECONDS,
+            registry=r,
+        )
+        self.calls_in_flight = Gauge(
+            "schema_registry_calls_in_flight", "Unary calls running now.", ("wire",), registry=r
+        )
+        self.streams_open = Gauge(
+            "schema_registry_streams_open", "Streams open now.", ("method", "wire"), registry=r
+        )
+
+        # Parts below the calls: set by the composition root.
+        self.workers = Gauge("schema_registry_workers", "Worker processes by state.", ("state",), registry=r)
+        self.worker_kills = Counter(
+            "schema_registry_worker_kills_total", "Workers killed, by reason.", ("reason",), registry=r
+        )
+        self.worker_seconds = Histogram(
+            "schema_registry_worker_seconds",
+            "Duration of jobs in worker processes.",
+            ("job",),
+            buckets=_SECONDS,
+            registry=r,
+        )
+        self.store_seconds = Histogram(
+            "schema_registry_store_seconds",
+            "Duration of store transactions.",
+            ("kind", "outcome"),
+            buckets=_SECONDS,
+            registry=r,
+        )
+        self.store_bytes = Gauge("schema_registry_store_bytes", "Size of the store on disk.", registry=r)
+        self.store_versions = Gauge("schema_registry_store_versions", "Versions in the store.", registry=r)
+        self.store_subjects = Gauge("schema_registry_store_subjects", "Subjects in the store.", registry=r)
+        self.revision = Gauge(
+            "schema_registry_revision", "Sequence of the last change that this server has seen.", registry=r
+        )
+        self.subscribers = Gauge("schema_registry_subscribers", "Live subscribers to changes.", registry=r)
+        self.subscribers_ended = Counter(
+            "schema_registry_subscribers_ended_total",
+            "Subscriptions ended by the server, by reason.",
+            ("reason",),
+            registry=r,
+        )
+        self.cache_lookups = Counter(
+            "schema_registry_cache_lookups_total",
+            "Look-ups by cache and outcome.",
+            ("cache", "outcome"),
+            registry=r,
+        )
+        self.component_up = Gauge(
+            "schema_registry_component_up",
+            "1 when the component is UP, 0.5 DEGRADED, 0 DOWN.",
+            ("component",),
+            registry=r,
+        )
+        self.build_info = Gauge(
+            "schema_registry_build_info", "Always 1; the version is the label.", ("version",), registry=r
+        )
+
+    def read_hot(self, read: Callable[[], HotCounts]) -> None:
+        """Exports the counters of the hot answers, read at each scrape."""
+        self.registry.register(_HotCollector(read))
+
+    def page(self) -> bytes:
+        """The exposition text, as /metrics answers it."""
+        return generate_latest(self.registry)
+
+
+class _HotCollector(Collector):
+    """Reads counts that the hot path keeps as plain integers, so that a call pays nothing for them."""
+
+    def __init__(self, read: Callable[[], HotCounts]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterable[Metric]:
+        counts = self._read()
+        hits = CounterMetricFamily(
+            "schema_registry_hot_answers", "Calls answered from kept bytes.", labels=("method", "wire")
+        )
+        for (method, wire), value in counts.hits.items():
+            hits.add_metric((method, wire), value)
+        yield hits
+        yield CounterMetricFamily(
+            "schema_registry_hot_misses", "Look-ups without an answer.", value=counts.misses
+        )
+        yield CounterMetricFamily(
+            "schema_registry_hot_refused",
+            "Answers not kept: stale, too big, dependent on nothing.",
+            value=counts.refused,
+        )
+        yield GaugeMetricFamily("schema_registry_hot_entries", "Answers kept now.", value=counts.entries)
+        yield GaugeMetricFamily("schema_registry_hot_bytes", "Bytes of answers kept now.", value=counts.bytes)
+
+    def describe(self) -> Iterable[Metric]:
+        return ()

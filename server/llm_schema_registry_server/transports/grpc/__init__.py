@@ -1,0 +1,1 @@
+"""gRPC: one way of serving a call, two engines under it, health and reflection."""

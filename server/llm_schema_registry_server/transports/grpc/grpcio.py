@@ -1,0 +1,166 @@
+"""The engine that runs on grpcio: every shape of RPC, TLS, and everything that is not an RPC of ours."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from typing import Any, NoReturn
+
+import grpc
+from grpc import aio
+
+from ...calls.call import Call, Method
+from ...calls.pipeline import Pipeline
+from ..listener import ListenError
+from ..status import failure, grpc_status
+from .incoming import incoming, trailers
+from .stall import ReaderStalled
+
+Context = aio.ServicerContext[bytes, bytes]
+
+# grpc-core reports no deadline as None or, in older versions, as a huge number.
+_NO_DEADLINE = 1e9
+
+
+class GrpcioEngine:
+    """Serves the pipeline on one address (`host:port` or `unix:path`).
+
+    `extras` add what has handlers of its own (health, reflection) to the server before it starts.
+    """
+
+    name = "grpc"
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        address: str,
+        *,
+        max_message_bytes: int,
+        stall_seconds: float,
+        credentials: grpc.ServerCredentials | None = None,
+        extras: Sequence[Callable[[aio.Server], None]] = (),
+    ) -> None:
+        self._pipeline = pipeline
+        self._address = address
+        self._stall_seconds = stall_seconds
+        self._credentials = credentials
+        self._extras = extras
+        self._options = channel_options(max_message_bytes)
+        self._server: aio.Server | None = None
+        self._port = 0
+
+    @property
+    def port(self) -> int:
+        """The bound port; 0 before the start, 1 on a unix socket."""
+        return self._port
+
+    async def start(self) -> None:
+        """Binds and serves. Raises ListenError."""
+        # Made here, not in the constructor: it belongs to the loop that runs.
+        server = aio.server(options=self._options)
+        by_service: dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = {}
+        for method in self._pipeline.methods.values():
+            by_service.setdefault(method.service, {})[method.name] = self._handler(method)
+        server.add_generic_rpc_handlers(
+            tuple(grpc.method_handlers_generic_handler(service, h) for service, h in by_service.items())
+        )
+        for extra in self._extras:
+            extra(server)
+        try:
+            if self._credentials is None:
+                self._port = server.add_insecure_port(self._address)
+            else:
+                self._port = server.add_secure_port(self._address, self._credentials)
+        except RuntimeError as error:
+            raise ListenError(f"gRPC cannot listen on {self._address}: {error}") from error
+        await server.start()
+        self._server = server
+
+    async def drain(self, seconds: float) -> None:
+        """Refuses new calls, waits for those in flight, cuts what is left."""
+        if self._server is not None:
+            await self._server.stop(seconds)
+
+    def _handler(self, method: Method) -> grpc.RpcMethodHandler[Any, Any]:
+        # No (de)serializers: the pipeline takes bytes, so that a hot answer is never parsed.
+        if method.server_streaming:
+            make = (
+                grpc.stream_stream_rpc_method_handler
+                if method.client_streaming
+                else grpc.unary_stream_rpc_method_handler
+            )
+            return make(self._streaming(method))
+        if method.client_streaming:
+            raise TypeError(f"{method.path}: a stream of requests with one answer is not supported")
+        return grpc.unary_unary_rpc_method_handler(self._unary(method))
+
+    def _unary(self, method: Method) -> Callable[[bytes, Context], Any]:
+        pipeline = self._pipeline
+
+        async def unary(request: bytes, context: Context) -> bytes:
+            call = _incoming(method, context)
+            try:
+                answer = await pipeline.raw_unary(call, request)
+            except Exception as error:
+                await _abort(context, error, call)
+            if call.response_metadata:
+                context.set_trailing_metadata(tuple(trailers(call)))
+            return answer
+
+        return unary
+
+    def _streaming(self, method: Method) -> Callable[[Any, Context], Any]:
+        pipeline, stall_seconds = self._pipeline, self._stall_seconds
+
+        async def stream(request: bytes | AsyncIterator[bytes], context: Context) -> None:
+            call = _incoming(method, context)
+            try:
+                async with aclosing(pipeline.raw_stream(call, request)) as answers:
+                    await _send_all(answers, context, stall_seconds)
+            except Exception as error:
+                await _abort(context, error, call)
+            if call.response_metadata:
+                context.set_trailing_metadata(tuple(trailers(call)))
+
+        return stream
+
+
+async def _send_all(answers: AsyncGenerator[bytes, None], context: Context, stall_seconds: float) -> None:
+    async for answer in answers:
+        try:
+            async with asyncio.timeout(stall_seconds):
+                await context.write(answer)
+        except TimeoutError as error:
+            raise ReaderStalled(stall_seconds) from error
+
+
+def channel_options(max_message_bytes: int) -> list[tuple[str, Any]]:
+    """Limits and keep-alive, the same for both engines.
+
+    Clients may ping every 10 s even without calls: a subscriber behind a load balancer must. A connection whose other
+    end is gone is noticed after 60 + 20 s.
+    """
+    return [
+        ("grpc.max_receive_message_length", max_message_bytes),
+        ("grpc.max_send_message_length", max_message_bytes),
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+        ("grpc.max_concurrent_streams", 4096),
+        ("grpc.so_reuseport", 0),
+    ]
+
+
+def _incoming(method: Method, context: Context) -> Call:
+    remaining: float | None = context.time_remaining()
+    if remaining is not None and remaining > _NO_DEADLINE:
+        remaining = None
+    return incoming(method, context.invocation_metadata() or (), context.peer(), remaining)
+
+
+async def _abort(context: Context, error: Exception, call: Call) -> NoReturn:
+    code, message, trailing = grpc_status(failure(error, call.request_id))
+    await context.abort(code, message, trailing)
+    raise AssertionError("abort() returned")

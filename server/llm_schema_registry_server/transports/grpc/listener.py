@@ -1,0 +1,83 @@
+"""The gRPC listener of a server: the engine that its settings choose, with health and reflection."""
+
+from __future__ import annotations
+
+import grpc
+from grpc import aio
+from grpc_reflection.v1alpha import reflection
+
+from ...calls.pipeline import Pipeline
+from ...settings import Grpc
+from .grpcio import GrpcioEngine
+from .health import SERVICE_NAME as HEALTH
+from .health import Health, HealthSource
+from .native import NativeEngine
+
+
+class GrpcListener:
+    """Owns the gRPC port. `credentials` make it TLS, which only the grpcio engine speaks."""
+
+    name = "grpc"
+
+    def __init__(
+        self,
+        settings: Grpc,
+        pipeline: Pipeline,
+        health: HealthSource,
+        *,
+        stall_seconds: float,
+        credentials: grpc.ServerCredentials | None = None,
+    ) -> None:
+        services = tuple(dict.fromkeys(m.service for m in pipeline.methods.values()))
+        self.health = Health(health, services)
+        names = (*services, HEALTH, reflection.SERVICE_NAME)
+
+        def add_reflection(server: aio.Server) -> None:
+            reflection.enable_server_reflection(names, server)
+
+        def grpcio(address: str, credentials: grpc.ServerCredentials | None = None) -> GrpcioEngine:
+            return GrpcioEngine(
+                pipeline,
+                address,
+                max_message_bytes=settings.max_message_bytes,
+                stall_seconds=stall_seconds,
+                credentials=credentials,
+                extras=(self.health.add_to, *((add_reflection,) if settings.reflection else ())),
+            )
+
+        self._engine: GrpcioEngine | NativeEngine
+        if engine_name(settings, secure=credentials is not None) == "native":
+            self._engine = NativeEngine(
+                pipeline,
+                settings.host,
+                settings.port,
+                max_message_bytes=settings.max_message_bytes,
+                stall_seconds=stall_seconds,
+                behind=grpcio,
+            )
+        else:
+            self._engine = grpcio(f"{settings.host}:{settings.port}", credentials)
+
+    @property
+    def port(self) -> int:
+        """The bound port."""
+        return self._engine.port
+
+    async def start(self) -> None:
+        """Binds and serves. Raises ListenError."""
+        await self.health.start()
+        await self._engine.start()
+
+    async def drain(self, seconds: float) -> None:
+        """Finishes what is in flight and closes."""
+        await self.health.leave()
+        await self._engine.drain(seconds)
+
+
+def engine_name(settings: Grpc, *, secure: bool) -> str:
+    """`native` or `grpcio`. Raises ValueError for TLS on the native engine, which has none."""
+    if settings.engine == "native" and secure:
+        raise ValueError("grpc.engine = native has no TLS; use auto or grpcio")
+    if settings.engine == "auto":
+        return "grpcio" if secure else "native"
+    return settings.engine

@@ -1,0 +1,204 @@
+"""The engine that runs on pygrpc-native: HTTP/2 and gRPC framing in Rust, plaintext only.
+
+It takes RPCs with a single request; everything else (streams of requests, health, reflection, unknown names) goes
+through a unix socket to a GrpcioEngine behind it. We drive the low-level front ourselves, for three things that its
+grpcio look-alike cannot do: a hot answer goes out without a task; a stream whose reader is slow waits on the loop and not
+in a thread; and a refused call carries our details.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable
+from contextlib import aclosing
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pygrpc_native import EVENT_CANCEL, STREAM_FULL, STREAM_SENT, NativeGrpcFront
+
+from ...calls.call import Call
+from ...calls.pipeline import Pipeline
+from ...errors import LimitExceeded, ShuttingDown
+from ...telemetry import logs
+from ..listener import ListenError
+from ..status import failure, grpc_status
+from .grpcio import GrpcioEngine
+from .incoming import incoming, trailers
+from .stall import ReaderStalled
+
+if TYPE_CHECKING:  # only the stub file has it
+    from pygrpc_native._native import DetailedEvent
+
+_LOG = logs.get("transports.grpc")
+_BATCH = 64
+# A full stream is tried again after these pauses, doubling: fast readers lose little, idle ones cost nothing.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.1
+
+
+class NativeEngine:
+    """Serves the pipeline on `host:port`; `behind` makes the grpcio engine for a unix socket path."""
+
+    name = "grpc"
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        host: str,
+        port: int,
+        *,
+        max_message_bytes: int,
+        stall_seconds: float,
+        behind: Callable[[str], GrpcioEngine],
+    ) -> None:
+        self._pipeline = pipeline
+        self._address = f"{host}:{port}"
+        self._max_message_bytes = max_message_bytes
+        self._stall_seconds = stall_seconds
+        self._make_behind = behind
+        self._table = tuple(m for m in pipeline.methods.values() if not m.client_streaming)
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._draining = False
+        self._port = 0
+
+    @property
+    def port(self) -> int:
+        """The bound port; 0 before the start."""
+        return self._port
+
+    async def start(self) -> None:
+        """Binds and serves. Raises ListenError."""
+        try:
+            self._front = NativeGrpcFront(
+                self._address,
+                [],
+                io_threads=1,
+                call_details=True,
+                delay_stream_headers=True,
+                keepalive_time_ms=60_000,
+                keepalive_timeout_ms=20_000,
+                max_concurrent_streams=4096,
+            )
+        except OSError as error:
+            raise ListenError(f"gRPC cannot listen on {self._address}: {error}") from error
+        self._port = self._front.bound_port
+        self._loop = asyncio.get_running_loop()
+        self._directory = Path(tempfile.mkdtemp(prefix="schema-registry-"))
+        self._behind = self._make_behind(f"unix:{self._directory / 'grpc.sock'}")
+        await self._behind.start()
+        self._front.set_fallback(str(self._directory / "grpc.sock"))
+        self._front.add_methods([(m.path, m.server_streaming) for m in self._table])
+        self._front.start()
+        threading.Thread(target=self._receive, name="grpc-events", daemon=True).start()
+
+    async def drain(self, seconds: float) -> None:
+        """Refuses new calls, waits for those in flight, cuts what is left."""
+        self._draining = True
+        behind = asyncio.ensure_future(self._behind.drain(seconds))
+        tasks = list(self._tasks.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        await behind
+        # close() joins threads that may want to tell the loop something: not on the loop.
+        await asyncio.to_thread(self._front.close)
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _receive(self) -> None:
+        """The thread that waits for events and hands them to the loop."""
+        while (events := self._front.recv_batch_details(_BATCH)) is not None:
+            try:
+                self._loop.call_soon_threadsafe(self._on_events, events)
+            except RuntimeError:  # the loop was closed without drain()
+                self._front.close()
+                return
+
+    def _on_events(self, events: list[DetailedEvent]) -> None:
+        for kind, call_id, method_id, payload, _, details in events:
+            if kind == EVENT_CANCEL:
+                task = self._tasks.get(call_id)
+                if task is not None:
+                    task.cancel()
+                continue
+            if payload is None or details is None:
+                raise AssertionError("an event of a call has a payload and details")
+            call = incoming(self._table[method_id], *details)
+            if self._draining:
+                self._fail(call_id, ShuttingDown(), call)
+            elif len(payload) > self._max_message_bytes:
+                self._fail(call_id, _too_large(len(payload), self._max_message_bytes), call)
+            elif (kept := self._pipeline.hot_answer(call, payload)) is not None:
+                self._front.respond(call_id, kept.body, None, kept.metadata)
+            else:
+                run = self._stream if call.method.server_streaming else self._unary
+                task = self._loop.create_task(run(call_id, call, payload))
+                self._tasks[call_id] = task
+                task.add_done_callback(partial(self._forget, call_id))
+
+    async def _unary(self, call_id: int, call: Call, request: bytes) -> None:
+        try:
+            answer = await self._pipeline.raw_unary(call, request)
+            if len(answer) > self._max_message_bytes:
+                raise _too_large(len(answer), self._max_message_bytes)
+        except Exception as error:
+            self._fail(call_id, error, call)
+        except asyncio.CancelledError:
+            self._cut(call_id, call)
+            raise
+        else:
+            self._front.respond(call_id, answer, None, trailers(call))
+
+    async def _stream(self, call_id: int, call: Call, request: bytes) -> None:
+        try:
+            async with aclosing(self._pipeline.raw_stream(call, request)) as answers:
+                async for answer in answers:
+                    if not await self._send(call_id, answer):
+                        return
+        except Exception as error:
+            self._fail(call_id, error, call)
+        except asyncio.CancelledError:
+            self._cut(call_id, call)
+            raise
+        else:
+            self._front.stream_end(call_id, trailers(call))
+
+    async def _send(self, call_id: int, answer: bytes) -> bool:
+        """Sends one message of a stream; False when the client has left. Raises ReaderStalled."""
+        if len(answer) > self._max_message_bytes:
+            raise _too_large(len(answer), self._max_message_bytes)
+        sent = self._front.stream_try_send(call_id, answer)
+        if sent != STREAM_FULL:
+            return sent == STREAM_SENT
+        gives_up = self._loop.time() + self._stall_seconds
+        pause = _FIRST_PAUSE
+        while (sent := self._front.stream_try_send(call_id, answer)) == STREAM_FULL:
+            if self._loop.time() >= gives_up:
+                raise ReaderStalled(self._stall_seconds)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        return sent == STREAM_SENT
+
+    def _forget(self, call_id: int, _: asyncio.Task[None]) -> None:
+        del self._tasks[call_id]
+
+    def _fail(self, call_id: int, error: Exception, call: Call) -> None:
+        code, message, trailing = grpc_status(failure(error, call.request_id))
+        self._front.fail(call_id, code.value[0], message, trailing)
+
+    def _cut(self, call_id: int, call: Call) -> None:
+        """Ends a call whose task was cancelled. Harmless when the client has left."""
+        if self._draining:
+            self._fail(call_id, ShuttingDown(), call)
+
+
+def _too_large(size: int, limit: int) -> LimitExceeded:
+    return LimitExceeded(
+        f"the message is {size} bytes long; the limit is {limit} (setting grpc.max_message_bytes)",
+        size=size,
+        limit=limit,
+    )

@@ -1,0 +1,131 @@
+"""Kept answers: never stale, never over their bytes."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llm_schema_registry.v1 import schema_registry_pb2 as pb
+from llm_schema_registry_server.calls.hot import Answer, HotAnswers
+
+PATH = "/s/M"
+ANSWER = Answer(b"body", (("x-registry-revision", "r"),))
+
+
+def tags(request: pb.GetSchemaRequest, response: pb.GetSchemaResponse) -> list[str]:
+    return [f"schema:{request.schema_id}", *(f"subject:{s}" for s in [response.schema.subject] if s)]
+
+
+def keep(
+    hot: HotAnswers, name: str, *, token: int | None = None, subject: str = "", body: bytes = b"body"
+) -> bool:
+    request = pb.GetSchemaRequest(schema_id=name)
+    response = pb.GetSchemaResponse(schema=pb.SchemaInfo(subject=subject))
+    token = hot.begin() if token is None else token
+    return hot.store(token, "grpc", PATH, name.encode(), request, response, Answer(body, ANSWER.metadata))
+
+
+def answers(max_bytes: int = 1 << 20) -> HotAnswers:
+    return HotAnswers((PATH,), tags, max_bytes)  # type: ignore[arg-type]
+
+
+def test_an_answer_comes_back_with_its_metadata_on_its_own_wire_only() -> None:
+    hot = answers()
+    keep(hot, "a")
+
+    assert hot.lookup("grpc", PATH, b"a") == ANSWER
+    assert hot.lookup("http", PATH, b"a") is None
+    assert hot.stats().hits == {(PATH, "grpc"): 1, (PATH, "http"): 0}
+    assert hot.stats().misses == 1
+
+
+def test_invalidating_any_of_its_tags_drops_an_answer_and_no_other() -> None:
+    hot = answers()
+    for name in "ab":
+        keep(hot, name, subject="orders")
+    keep(hot, "c", subject="users")
+    hot.invalidate("subject:orders")
+
+    assert [hot.lookup("grpc", PATH, k) is None for k in (b"a", b"b", b"c")] == [True, True, False]
+
+
+def test_an_answer_begun_before_an_invalidation_is_refused_and_one_begun_after_is_kept() -> None:
+    hot = answers()
+    before = hot.begin()
+    hot.invalidate("schema:a")
+
+    assert not keep(hot, "a", token=before)
+    assert keep(hot, "a")
+    assert keep(hot, "b", token=before)
+
+
+def test_clear_drops_everything_and_what_is_being_computed() -> None:
+    hot = answers()
+    before = hot.begin()
+    keep(hot, "a")
+    hot.clear()
+
+    assert hot.lookup("grpc", PATH, b"a") is None
+    assert not keep(hot, "b", token=before)
+    assert hot.stats().bytes == 0
+
+
+def test_a_token_older_than_what_is_remembered_is_refused() -> None:
+    hot = answers()
+    before = hot.begin()
+    for i in range(5000):
+        hot.invalidate(f"schema:{i}")
+
+    assert not keep(hot, "a", token=before)
+
+
+def test_an_answer_that_depends_on_nothing_or_is_huge_is_not_kept() -> None:
+    hot = HotAnswers((PATH,), lambda _, __: (), 1 << 20)
+    assert not keep(hot, "a")
+    assert not keep(answers(10_000), "a", body=bytes(5_000))
+
+
+def test_the_answer_used_longest_ago_goes_first() -> None:
+    hot = answers(10 * 1000)
+    for name in "abcdefgh":
+        keep(hot, name, body=bytes(290))
+    hot.lookup("grpc", PATH, b"a")
+    for name in "ijk":
+        keep(hot, name, body=bytes(290))
+
+    assert hot.lookup("grpc", PATH, b"a") is not None
+    assert hot.lookup("grpc", PATH, b"b") is None
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["keep", "late", "invalidate", "clear"]),
+            st.sampled_from("abcd"),
+            st.integers(0, 900),
+        )
+    )
+)
+def test_whatever_happens_bytes_are_bounded_and_nothing_invalidated_is_served(
+    steps: list[tuple[str, str, int]],
+) -> None:
+    hot = answers(8000)
+    version = dict.fromkeys("abcd", 0)
+    token, began = hot.begin(), dict(version)
+    for step, name, size in steps:
+        if step == "keep":
+            keep(hot, name, body=b"%d " % version[name] + bytes(size))
+        elif step == "late":
+            keep(hot, name, token=token, body=b"%d " % began[name] + bytes(size))
+            token, began = hot.begin(), dict(version)
+        elif step == "invalidate":
+            version[name] += 1
+            hot.invalidate(f"schema:{name}")
+        else:
+            version = {k: v + 1 for k, v in version.items()}
+            hot.clear()
+        assert 0 <= hot.stats().bytes <= 8000
+        for key, now in version.items():
+            held = hot.lookup("grpc", PATH, key.encode())
+            assert held is None or held.body.split(b" ")[0] == b"%d" % now

@@ -1,0 +1,46 @@
+"""The page of series: named alike, explained, bounded, and apart for every server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from llm_schema_registry_server.telemetry.metrics import Metrics
+
+
+@dataclass
+class Counts:
+    hits: dict[tuple[str, str], int] = field(default_factory=lambda: {("/s/M", "grpc"): 3})
+    misses: int = 2
+    refused: int = 1
+    entries: int = 4
+    bytes: int = 500
+
+
+def test_every_series_is_ours_and_explained() -> None:
+    metrics = Metrics()
+    metrics.read_hot(Counts)
+    families = list(text_string_to_metric_families(metrics.page().decode()))
+
+    assert len(families) > 15
+    assert all(f.name.startswith("schema_registry_") and f.documentation for f in families)
+
+
+def test_hot_counters_are_read_at_each_scrape() -> None:
+    metrics, counts = Metrics(), Counts()
+    metrics.read_hot(lambda: counts)
+    counts.hits["/s/M", "grpc"] = 9
+
+    labels = {"method": "/s/M", "wire": "grpc"}
+    assert metrics.registry.get_sample_value("schema_registry_hot_answers_total", labels) == 9
+    assert metrics.registry.get_sample_value("schema_registry_hot_bytes") == 500
+
+
+def test_two_servers_in_one_process_count_apart() -> None:
+    one, two = Metrics(), Metrics()
+    one.calls.labels("/s/M", "grpc", "OK").inc()
+
+    name, labels = "schema_registry_calls_total", {"method": "/s/M", "wire": "grpc", "code": "OK"}
+    assert one.registry.get_sample_value(name, labels) == 1
+    assert two.registry.get_sample_value(name, labels) is None

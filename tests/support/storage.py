@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
+import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,7 +31,6 @@ BACK_ENDS: Mapping[str, Callable[[Path], Store]] = {
 """What passes the conformance suite: a name, and a store of its own for each test."""
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
-_numbers = itertools.count(1)
 
 
 def content(text: str = "{}", artifact: bytes = b"") -> StoredContent:
@@ -43,7 +42,7 @@ def version(subject: str = "orders", ordinal: int = 1, **values: Any) -> SchemaV
     """A version with every cell filled; semantic version and ids follow from subject and ordinal unless given."""
     digest = hashlib.sha256(f"{subject} {ordinal}".encode()).hexdigest()
     cells: dict[str, Any] = {
-        "schema_id": f"{next(_numbers):08d}-0000-7000-8000-000000000000",
+        "schema_id": str(uuid.uuid4()),
         "global_id": 7,
         "identity": digest,
         "subject": Subject.parse(subject),

@@ -53,6 +53,9 @@ def migrate(connection: sqlite3.Connection, file: Path, steps: Sequence[Migratio
         try:
             done = _check(connection, file, steps)
             if done == len(steps):
+                # SQLite opens a read-only file without a word; this write finds out now instead of later.
+                connection.execute(f"PRAGMA user_version = {done}")
+                connection.execute("COMMIT")
                 return
             step = steps[done]
             for statement in _statements(step.sql):

@@ -67,7 +67,7 @@ UPDATE_VERSION = (
 DELETE_VERSION = "DELETE FROM versions WHERE id = ?"
 DELETE_HISTORY = "DELETE FROM transitions WHERE schema_id = ?"
 DELETE_UNUSED_CONTENT = (
-    "DELETE FROM contents WHERE identity = ?1 AND NOT EXISTS (SELECT 1 FROM versions WHERE identity = ?1)"
+    "DELETE FROM contents WHERE identity = ? AND NOT EXISTS (SELECT 1 FROM versions WHERE identity = ?)"
 )
 RECORD_TRANSITION = f"INSERT INTO transitions ({_TRANSITION}) VALUES ({_places(TRANSITION_COLUMNS)})"
 SET_CONFIG = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ from typing import Literal
 from ...errors import RegistryError, StorageUnavailable
 from ..news import News
 from . import queries
-from .errors import translated
+from .errors import is_busy, translated
 from .group import Writer
 from .migrate import migrate, migrations
 from .reading import SqliteReadTx
@@ -173,8 +174,7 @@ class SqliteStore:
             self._path, timeout=self._lock_seconds, isolation_level=None, check_same_thread=False
         )
         connections.append(connection)
-        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        if mode != "wal":
+        if self._switch_to_wal(connection) != "wal":
             raise StorageUnavailable(
                 f"the database file {str(self._path)!r} cannot be opened in WAL mode (its file system lacks shared "
                 "memory?); put it on a local disk"
@@ -188,6 +188,17 @@ class SqliteStore:
         ):
             connection.execute(f"PRAGMA {pragma}")
         return connection
+
+    def _switch_to_wal(self, connection: sqlite3.Connection) -> str:
+        """The journal mode after asking for WAL. When two processes make one new file, SQLite does not wait here."""
+        end = time.monotonic() + self._lock_seconds
+        while True:
+            try:
+                return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+            except sqlite3.OperationalError as error:
+                if not is_busy(error) or time.monotonic() >= end:
+                    raise
+                time.sleep(0.005)
 
 
 def _make_directory(path: Path) -> None:

@@ -107,7 +107,7 @@ class SqliteWriteTx(SqliteReadTx):
         run(queries.DELETE_WORDS, (row[-1],))
         run(queries.DELETE_VERSION, (row[-1],))
         run(queries.DELETE_HISTORY, (schema_id,))
-        run(queries.DELETE_UNUSED_CONTENT, (rows.version_of(row).identity,))
+        run(queries.DELETE_UNUSED_CONTENT, (rows.version_of(row).identity,) * 2)
 
     async def next_ordinal(self, subject: Subject) -> int:
         row = self._session.row(queries.LAST_ORDINAL, (str(subject),))
@@ -135,6 +135,8 @@ def _text(words: set[str]) -> str:
 
 
 def _taken(version: SchemaVersion, error: sqlite3.IntegrityError) -> ConcurrentUpdate:
+    if "versions.schema_id" in str(error):
+        return ConcurrentUpdate(f"schema id {version.schema_id!r} is taken", schema_id=version.schema_id)
     return ConcurrentUpdate(
         f"version {version.ordinal} ({version.version}) of subject {str(version.subject)!r} is taken; "
         "read the subject again and retry",

@@ -1,0 +1,106 @@
+"""SQLite: no query of the back end walks through a large table; migrations are whole and numbered without gaps."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llm_schema_registry_server.model.schema import SchemaType
+from llm_schema_registry_server.storage.sqlite import queries
+from llm_schema_registry_server.storage.sqlite.migrate import Migration, migrate, migrations
+from llm_schema_registry_server.storage.store import Page, SchemaFilter
+
+PAGE = Page(50, after=("orders", 3))
+STATEMENTS = {
+    name: (text, [1] * text.count("?"))
+    for name, text in vars(queries).items()
+    if name.isupper() and isinstance(text, str) and not name.startswith("_")
+}
+SCANS: dict[str, tuple[str, list[Any]]] = {
+    "scan": queries.scan(SchemaFilter(), PAGE),
+    "scan deleted": queries.scan(SchemaFilter(include_deleted=True), PAGE),
+    "scan latest": queries.scan(SchemaFilter(latest_only=True), PAGE),
+    "scan text": queries.scan(SchemaFilter(text="two words"), PAGE),
+    "scan tag": queries.scan(SchemaFilter(tags=("pii",), metadata={"a": "b"}), PAGE),
+    "scan pattern": queries.scan(SchemaFilter(subject_pattern="or*-value"), PAGE),
+    "scan prefix": queries.scan(SchemaFilter(subject_prefix="or"), PAGE),
+    "count text": queries.count(SchemaFilter(text="word")),
+    "count tag": queries.count(SchemaFilter(tags=("pii",))),
+    "count prefix": queries.count(SchemaFilter(subject_prefix="or", schema_type=SchemaType.AVRO)),
+    "count latest prefix": queries.count(SchemaFilter(subject_prefix="or", latest_only=True)),
+    "subjects": queries.subjects("or", False, PAGE),
+    "subjects deleted": queries.subjects("", True, PAGE),
+    "count subjects": queries.count_subjects("or", False),
+}
+COUNTS_EVERYTHING = {"COUNTS"}
+"""Statements whose answer is the size of a table: they walk its smallest index."""
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    made = sqlite3.connect(tmp_path / "registry.db", isolation_level=None)
+    migrate(made, tmp_path / "registry.db", migrations())
+    yield made
+    made.close()
+
+
+def plan(connection: sqlite3.Connection, sql: str, parameters: list[Any]) -> list[str]:
+    return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
+
+
+@pytest.mark.parametrize("name", sorted((STATEMENTS | SCANS).keys() - COUNTS_EVERYTHING))
+def test_no_statement_walks_through_a_table(connection: sqlite3.Connection, name: str) -> None:
+    steps = plan(connection, *(STATEMENTS | SCANS)[name])
+
+    walks = [
+        s for s in steps if s.startswith("SCAN") and "VIRTUAL TABLE INDEX" not in s and "CONSTANT" not in s
+    ]
+    assert not walks, steps
+
+
+@pytest.mark.parametrize(
+    "name", ["scan", "scan deleted", "scan latest", "scan prefix", "scan pattern", "subjects"]
+)
+def test_a_page_is_read_in_order_without_sorting(connection: sqlite3.Connection, name: str) -> None:
+    steps = plan(connection, *SCANS[name])
+
+    assert not [s for s in steps if "TEMP B-TREE" in s], steps
+
+
+@pytest.mark.parametrize("name", ["VERSIONS", "LIVE_VERSIONS", "HISTORY", "CHANGES"])
+def test_lists_read_in_the_loop_need_no_sorting(connection: sqlite3.Connection, name: str) -> None:
+    assert not [s for s in plan(connection, *STATEMENTS[name]) if "TEMP B-TREE" in s]
+
+
+def test_migrations_are_numbered_without_gaps() -> None:
+    assert [m.number for m in migrations()] == list(range(1, len(migrations()) + 1))
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(connection: sqlite3.Connection, tmp_path: Path) -> None:
+    broken = Migration(
+        len(migrations()) + 1, "broken", "CREATE TABLE half (x);\nINSERT INTO nowhere VALUES (1);\n"
+    )
+
+    with pytest.raises(sqlite3.OperationalError, match="nowhere"):
+        migrate(connection, tmp_path / "registry.db", [*migrations(), broken])
+
+    assert connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'half'").fetchone() == (0,)
+    assert connection.execute("PRAGMA user_version").fetchone() == (len(migrations()),)
+    assert not connection.in_transaction
+
+
+def test_a_later_migration_is_applied_to_what_is_there(
+    connection: sqlite3.Connection, tmp_path: Path
+) -> None:
+    (before,) = connection.execute(queries.REGISTRY_ID).fetchone()
+    later = Migration(len(migrations()) + 1, "later", "CREATE TABLE later (x TEXT DEFAULT 'a;b');\n")
+
+    for _ in range(2):
+        migrate(connection, tmp_path / "registry.db", [*migrations(), later])
+
+    assert connection.execute("SELECT count(*) FROM later").fetchone() == (0,)
+    assert connection.execute(queries.REGISTRY_ID).fetchone() == (before,)

@@ -32,7 +32,7 @@ METHODS: Mapping[str, MethodDescriptor] = {
 SECONDS = 30.0
 
 
-@dataclass
+@dataclass(eq=False)
 class CallFailed(Exception):
     """What a wire says about a failure. `code` is the google.rpc.Code; `http` the HTTP status (0 over gRPC)."""
 
@@ -44,6 +44,9 @@ class CallFailed(Exception):
     details: tuple[any_pb2.Any, ...] = ()
     request_id: str = ""
     http: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.code or self.http} {self.reason}: {self.message} {self.fields}"
 
     def detail(self, kind: type[Message]) -> Any:
         """The first detail of this type."""

@@ -32,6 +32,9 @@ from llm_schema_registry import (
 AT_ONCE = 16
 """Registrations under way at the same time."""
 
+WIDTH = 140
+"""Columns of the output when it goes to a file."""
+
 STREAM_SECONDS = 30.0
 """How long the change stream may lag behind the last write."""
 
@@ -111,9 +114,9 @@ def surprises(
 ) -> list[str]:
     """Everything that differs from what must come out."""
     found = [
-        f"{o.case.subject}: {o.case.expected} expected, but the second revision is {o.change_class or o.reason}"
+        f"{o.case.subject}: {o.case.expected} expected, not {'UNDECIDED' if o.undecided else o.change_class or o.reason}"
         for o in outcomes
-        if o.case.ours and o.change_class != o.case.expected
+        if o.case.ours and (o.change_class != o.case.expected or o.undecided)
     ]
     found += [
         f"{d.case.subject}: document {d.document.name} is {'valid' if d.report.valid else 'invalid'}"
@@ -171,6 +174,8 @@ def main() -> int:
     parser.add_argument("--own", action="store_true", help="only the schemas of this folder")
     options = parser.parse_args()
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH)
     cases = own() if options.own else [*own(), *real()]
     with server() as ports:
         console.print(f"a server on ports {dict(ports)}; {len(cases)} schemas with two revisions each")

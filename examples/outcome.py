@@ -52,6 +52,12 @@ class Outcome:
         return self.report.change_class if self.report else None
 
     @property
+    def undecided(self) -> bool:
+        """Whether the comparison could not be decided, which counts as breaking."""
+        violations = self.report.violations if self.report and not self.report.compatible else ()
+        return any(v.undecided for v in violations)
+
+    @property
     def reason(self) -> str:
         """Why a revision was refused; "" when both were registered."""
         return next((r.reason for r in (self.first, self.second) if isinstance(r, RegistryError)), "")

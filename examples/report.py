@@ -34,10 +34,10 @@ def outcome_table(outcomes: Sequence[Outcome], *, everything: bool) -> Table:
         title="The second revision of each schema, at level BACKWARD", title_justify="left", expand=True
     )
     table.add_column("subject", ratio=5, overflow="fold")
-    table.add_column("class", ratio=3)
-    table.add_column("version", ratio=3)
-    table.add_column("first violation", ratio=8)
-    table.add_column("witness", ratio=5)
+    table.add_column("class", min_width=15)
+    table.add_column("version", ratio=2, overflow="fold")
+    table.add_column("first violation", ratio=8, overflow="fold")
+    table.add_column("witness", ratio=5, overflow="fold")
     for outcome in shown:
         table.add_row(
             outcome.case.subject, _class(outcome), _version(outcome), _why(outcome), _witness(outcome)
@@ -107,13 +107,14 @@ def _kind(outcome: Outcome) -> str:
     if isinstance(outcome.second, Registration):
         return f"registered: {outcome.second.change_class}"
     if outcome.change_class is not None:
-        undecided = outcome.violation is not None and outcome.violation.undecided
-        return f"refused: {'UNDECIDED' if undecided else outcome.change_class}"
+        return f"refused: {'UNDECIDED' if outcome.undecided else outcome.change_class}"
     return f"refused: {outcome.reason}"
 
 
 def _class(outcome: Outcome) -> Text:
     kind = outcome.change_class
+    if outcome.undecided:
+        return Text("UNDECIDED", "yellow")
     return Text("-", "dim") if kind is None else Text(kind.name, COLOURS.get(kind, ""))
 
 

@@ -9,9 +9,8 @@ import pytest
 from llm_schema_registry_server.errors import InvalidSchema
 from llm_schema_registry_server.formats.avro.schema.issues import RULES
 from llm_schema_registry_server.formats.engine import SchemaSource
-
-from .battery import BATTERY, encode
-from .support import ENGINE
+from tests.formats.avro.battery import BATTERY, encode
+from tests.formats.avro.support import ENGINE
 
 
 @pytest.mark.parametrize(("name", "schema", "rule"), BATTERY, ids=[row[0] for row in BATTERY])

@@ -12,8 +12,7 @@ import pytest
 
 from llm_schema_registry_server.formats.avro import AvroEngine, AvroLimits
 from llm_schema_registry_server.model.validation import DataReport, Encoding
-
-from .support import ENGINE, field, record, source
+from tests.formats.avro.support import ENGINE, field, record, source
 
 LIST = record(field("n", ["null", "R"]))
 ENDLESS = record(field("n", "R"))

@@ -15,9 +15,8 @@ from llm_schema_registry_server.formats.avro.schema.document import load
 from llm_schema_registry_server.formats.avro.schema.fingerprints import crc_64_avro
 from llm_schema_registry_server.formats.avro.schema.forms import parsing_canonical_form
 from llm_schema_registry_server.formats.engine import ParsedSchema, SchemaSource
-
-from .battery import BATTERY, TEXTS
-from .support import DATA, ENGINE, field, record, source
+from tests.formats.avro.battery import BATTERY, TEXTS
+from tests.formats.avro.support import DATA, ENGINE, field, record, source
 
 VALID = [row for row in BATTERY if row[2] is None and row not in TEXTS]
 

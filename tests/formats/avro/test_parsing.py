@@ -11,9 +11,8 @@ import pytest
 from llm_schema_registry_server.errors import InvalidSchema, SchemaIssue
 from llm_schema_registry_server.formats.avro import AvroEngine, AvroLimits
 from llm_schema_registry_server.formats.engine import ReferencedSchema, SchemaSource
-
-from .battery import BATTERY, encode
-from .support import ENGINE, field, record, reference, source
+from tests.formats.avro.battery import BATTERY, encode
+from tests.formats.avro.support import ENGINE, field, record, reference, source
 
 ADDRESS = {"type": "record", "name": "shop.Address", "fields": [field("city", "string")]}
 

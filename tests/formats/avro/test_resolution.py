@@ -12,8 +12,7 @@ from llm_schema_registry_server.formats.avro.resolution.rules import BRANCH_MISS
 from llm_schema_registry_server.formats.avro.schema.nodes import PRIMITIVE_NAMES
 from llm_schema_registry_server.model.compatibility import CompareOptions, Comparison, Severity, Verdict
 from llm_schema_registry_server.model.validation import Encoding
-
-from .support import DATA, ENGINE, compare, field, record, source
+from tests.formats.avro.support import DATA, ENGINE, compare, field, record, source
 
 
 def enum(*symbols: str, **more: Any) -> dict[str, Any]:

@@ -9,9 +9,10 @@ import json
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from ....model.compatibility import Comparison, Severity, Verdict, Violation, Witness
-from ..data.binary import Bad, Compiler
+from ..data.binary import Bad, Check, Compiler
 from ..limits import AvroLimits
 from ..schema.nodes import Array, Map, Node, Record, Union, title
 from ..schema.values import Branch, Smallest, TooLarge, Value, encode, to_json
@@ -125,9 +126,15 @@ class _Witnesses:
     def __init__(self, root: Pair, limits: AvroLimits) -> None:
         self._root = root
         self._limits = limits
-        self._smallest = Smallest(root.writer)
-        self._check = Compiler(root.writer, limits).compile(root.writer)
         self._budget = [5 * limits.witness_values]
+
+    @cached_property
+    def _smallest(self) -> Smallest:
+        return Smallest(self._root.writer)
+
+    @cached_property
+    def _check(self) -> Check:
+        return Compiler(self._root.writer, self._limits).compile(self._root.writer)
 
     def build(self, trail: _Trail, rule: Rule, finding: Finding) -> Witness | None:
         """The witness of a finding; None when there is none (warnings about meaning) or none small enough."""

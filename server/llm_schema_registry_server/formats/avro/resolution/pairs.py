@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ....model.compatibility import Severity
-from ..schema.nodes import Array, Enum, Field, Map, Named, Node, Record, Union
+from ..schema.nodes import PRIMITIVES, Array, Enum, Field, Map, Named, Node, Record, Union
 from .rules import Finding, Rule, reads_kind, rules_for, same_name, writer_fields
 
 
@@ -132,8 +132,23 @@ def _inside(pair: Pair) -> Iterator[Inside]:
     elif isinstance(reader, Record) and isinstance(writer, Record):
         for member in reader.fields:
             found = writer_fields(member, writer) if member.aliases else _same_name(member.name, writer)
-            if len(found) == 1:
+            if len(found) == 1 and not _plainly_equal(member.type, found[0].type):
                 yield found[0].name, f"/fields/{member.index}/type", found[0].type, [member.type]
+
+
+def _plainly_equal(reader: Node, writer: Node) -> bool:
+    """Whether both are the same primitive without a logical type, or the same union, array or map of such: most fields
+    are, and nothing about them can break."""
+    if reader.kind != writer.kind or reader.logical is not writer.logical:
+        return False
+    if isinstance(reader, Union) and isinstance(writer, Union):
+        mine, theirs = reader.branches, writer.branches
+        return len(mine) == len(theirs) and all(map(_plainly_equal, mine, theirs))
+    if isinstance(reader, Array) and isinstance(writer, Array):
+        return _plainly_equal(reader.items, writer.items)
+    if isinstance(reader, Map) and isinstance(writer, Map):
+        return _plainly_equal(reader.values, writer.values)
+    return reader.kind in PRIMITIVES and reader.logical is None
 
 
 def _same_name(name: str, writer: Record) -> list[Field]:

@@ -124,7 +124,9 @@ def symbol_defaulted(reader: Node, writer: Node) -> Iterator[Finding]:
 def default_missing(reader: Node, writer: Node) -> Iterator[Finding]:
     if isinstance(reader, Record) and isinstance(writer, Record):
         for member in reader.fields:
-            if not member.has_default and not writer_fields(member, writer):
+            if member.name in writer.by_name or member.has_default:
+                continue
+            if not writer_fields(member, writer):
                 yield Finding(
                     f"/fields/{member.index}", member.name, "",
                     f"the field {member.name!r} of {reader.name} is not written and has no default",

@@ -121,7 +121,7 @@ def _load(
                 None,
                 f"the reference {reference.name!r} does not define a type of that name",
             )
-    for record in without_value(root):
+    for record in without_value(root) if parser.recursive else ():
         found.warn(
             rule.NO_FINITE_VALUE, None, f"{record.name} contains itself, so that no data can be written"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Mapping
 from functools import cache
 from hashlib import md5, sha256
@@ -16,30 +17,28 @@ EMPTY = 0xC15D213AA4D7A795
 
 
 @cache
-def _table() -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """One step of the CRC for one byte, and the same carried one byte further."""
-    one = []
-    for byte in range(256):
-        value = byte
-        for _ in range(8):
-            value = (value >> 1) ^ (EMPTY & -(value & 1))
-        one.append(value)
-    return tuple(one), tuple((value >> 8) ^ one[value & 0xFF] for value in one)
+def _table() -> tuple[int, ...]:
+    """What two bytes at once do to the CRC, by their 16 bits; made at the first use (2.6 MB)."""
+    one = [_single(byte) for byte in range(256)]
+    two = [(value >> 8) ^ one[value & 0xFF] for value in one]
+    return tuple([two[word & 0xFF] ^ one[word >> 8] for word in range(1 << 16)])
 
 
 def crc_64_avro(data: bytes) -> bytes:
     """The 64-bit Rabin fingerprint, in the little-endian order of single-object encoding."""
-    one, two = _table()
-    value = EMPTY
+    table, value = _table(), EMPTY
+    for word in struct.unpack_from(f"<{len(data) // 2}H", data):
+        value = (value >> 16) ^ table[(value ^ word) & 0xFFFF]
     if len(data) & 1:
-        value = (value >> 8) ^ one[(value ^ data[0]) & 0xFF]
-        data = data[1:]
-    pairs = iter(data)
-    for first, second in zip(pairs, pairs, strict=True):
-        # Two bytes a step: the table lookups of both are independent of each other.
-        value ^= first | second << 8
-        value = (value >> 16) ^ two[value & 0xFF] ^ one[(value >> 8) & 0xFF]
+        value = (value >> 8) ^ _single((value ^ data[-1]) & 0xFF)
     return value.to_bytes(8, "little")
+
+
+def _single(byte: int) -> int:
+    """What one byte does to the CRC."""
+    for _ in range(8):
+        byte = (byte >> 1) ^ (EMPTY & -(byte & 1))
+    return byte
 
 
 def interop(canonical_form: bytes) -> Mapping[str, str]:

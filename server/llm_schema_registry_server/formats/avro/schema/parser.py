@@ -38,12 +38,15 @@ ANY = Primitive("null")
 class Parser:
     """Parses one schema text. `known` are the types that its references define, by full name.
 
-    After `parse`: `defined` holds the types that the text defines, `used` the known ones that it names.
+    After `parse`: `defined` holds the types that the text defines, `used` the known ones that it names, and `recursive`
+    says whether a record is named inside itself.
     """
 
     def __init__(self, limits: AvroLimits, found: Issues, known: Mapping[str, Named]) -> None:
         self.defined: dict[str, Named] = {}
         self.used: set[str] = set()
+        self.recursive = False
+        self._open: set[str] = set()
         self._limits = limits
         self._found = found
         self._known = known
@@ -121,6 +124,8 @@ class Parser:
         node = self.defined.get(full)
         if node is None and (node := self._known.get(full)) is not None:
             self.used.add(full)
+        elif full in self._open:
+            self.recursive = True
         return node
 
     def _primitive(self, name: str, source: Mapping[str, Json], at: At) -> Node:
@@ -296,6 +301,7 @@ class Parser:
             )
         fields: list[Field] = []
         by_name: dict[str, Field] = {}
+        self._open.add(node.name)
         for i, item in enumerate(given):
             member = self._field(item, len(fields), inside, ((at, "fields"), i), depth)
             if member is None:
@@ -307,6 +313,7 @@ class Parser:
                 )  # fmt: skip
             by_name.setdefault(member.name, member)
             fields.append(member)
+        self._open.discard(node.name)
         node.fields, node.by_name = tuple(fields), by_name
         self._logical(node, schema, at)
         return node

@@ -1,0 +1,247 @@
+"""The engine beside the `avro` package and fastavro, on random schemas, edits and data.
+
+Documented exceptions, where the others are wrong or the specification leaves room:
+- decimals: we refuse another scale or fewer digits, the others do not look;
+- aliases: the `avro` package neither resolves them in the reader's namespace nor notices ambiguous ones;
+- fastavro reads anything into an empty union;
+- `error` types make the `avro` package raise.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from random import Random
+from typing import Any
+
+import avro.compatibility
+import avro.io
+import avro.schema
+import fastavro
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from llm_schema_registry_server.errors import InvalidSchema
+from llm_schema_registry_server.formats.avro import AvroLimits
+from llm_schema_registry_server.formats.avro.resolution.read import resolve
+from llm_schema_registry_server.formats.avro.schema.document import Document, load
+from llm_schema_registry_server.formats.avro.schema.nodes import children, reachable
+from llm_schema_registry_server.formats.avro.schema.values import Smallest, encode, to_json
+from llm_schema_registry_server.formats.engine import SchemaSource
+from llm_schema_registry_server.model.compatibility import Severity, Verdict
+from llm_schema_registry_server.model.validation import Encoding
+from tests.formats.avro.strategies import Maker, datum, edit
+from tests.formats.avro.support import ENGINE, compare, source
+
+RANDOM = st.randoms(use_true_random=False)
+FEW = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=5000, deadline=None, suppress_health_check=list(HealthCheck))
+OUR_OWN_RULES = {"AVRO_DECIMAL_MISMATCH", "AVRO_FIELD_ALIAS_AMBIGUOUS"}
+
+
+def document(schema: Any) -> Document | None:
+    """None when an edit has made the schema invalid."""
+    try:
+        return load(json.dumps(schema).encode(), (), AvroLimits(), strict=True)
+    except InvalidSchema:
+        return None
+
+
+def pair(random: Random) -> tuple[Any, Any]:
+    writer = Maker(random).schema()
+    return edit(writer, random), writer
+
+
+def bare(schema: Any) -> Any:
+    """The schema without logical types: the others turn those into objects with limits of their own."""
+    if isinstance(schema, dict):
+        return {key: bare(value) for key, value in schema.items() if key != "logicalType"}
+    return [bare(item) for item in schema] if isinstance(schema, list) else schema
+
+
+def check_verdict(random: Random) -> None:
+    reader, writer = pair(random)
+    if document(reader) is None or document(writer) is None:
+        return
+    ours = compare(reader, writer)
+    errors = {v.rule for v in ours.violations if v.severity is Severity.ERROR}
+    if errors & OUR_OWN_RULES:
+        return
+    theirs = avro.compatibility.ReaderWriterCompatibilityChecker().get_compatibility(
+        avro.schema.parse(json.dumps(bare(reader))), avro.schema.parse(json.dumps(bare(writer)))
+    )
+    compatible = theirs.compatibility is avro.compatibility.SchemaCompatibilityType.compatible
+
+    assert (ours.verdict is Verdict.YES) == compatible, (reader, writer, theirs.messages)
+
+
+@FEW
+@given(RANDOM)
+def test_the_verdict_is_that_of_the_avro_package(random: Random) -> None:
+    check_verdict(random)
+
+
+@pytest.mark.deep
+@MANY
+@given(RANDOM)
+def test_the_verdict_is_that_of_the_avro_package_in_many_cases(random: Random) -> None:
+    check_verdict(random)
+
+
+def read_with_fastavro(reader: Any, writer: Any, data: bytes) -> Any:
+    return fastavro.schemaless_reader(
+        io.BytesIO(data), fastavro.parse_schema(bare(writer)), fastavro.parse_schema(bare(reader))
+    )
+
+
+def reads_with_fastavro(reader: Any, writer: Any, data: bytes) -> bool:
+    try:
+        read_with_fastavro(reader, writer, data)
+    except (fastavro.read.SchemaResolutionError, ValueError, IndexError, EOFError):
+        return False
+    return True
+
+
+def as_json(value: Any) -> Any:
+    """A value as fastavro reads it, in plain JSON."""
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    if isinstance(value, dict):
+        return {key: as_json(item) for key, item in value.items()}
+    return [as_json(item) for item in value] if isinstance(value, list) else value
+
+
+def read_with_avro(reader: Any, writer: Any, data: bytes) -> Any:
+    decoder = avro.io.BinaryDecoder(io.BytesIO(data))
+    return avro.io.DatumReader(
+        avro.schema.parse(json.dumps(bare(writer))), avro.schema.parse(json.dumps(bare(reader)))
+    ).read(decoder)
+
+
+def check_promise(random: Random) -> None:
+    reader, writer = pair(random)
+    theirs, mine = document(writer), document(reader)
+    if theirs is None or mine is None or compare(reader, writer).verdict is not Verdict.YES:
+        return
+    if any(v.severity is Severity.WARNING for v in compare(reader, writer).violations):
+        return  # bytes that are read as a string may fail, and the warning says so
+    smallest = Smallest(theirs.root)
+    for _ in range(5 if smallest.exists(theirs.root) else 0):
+        data = encode(theirs.root, datum(theirs.root, random, smallest))
+
+        resolved = resolve(mine.root, theirs.root, data, AvroLimits())
+        assert resolved == as_json(read_with_fastavro(reader, writer, data)), (reader, writer)
+        # What was resolved is a plain JSON value of the reader.
+        report = ENGINE.compile_validator(source(reader)).validate(
+            json.dumps(resolved).encode(), encoding=Encoding.JSON
+        )
+        assert report.valid, (reader, writer, report)
+
+
+@FEW
+@given(RANDOM)
+def test_compatible_means_that_written_data_resolves(random: Random) -> None:
+    check_promise(random)
+
+
+@pytest.mark.deep
+@MANY
+@given(RANDOM)
+def test_compatible_means_that_written_data_resolves_in_many_cases(random: Random) -> None:
+    check_promise(random)
+
+
+def has_empty_union(schema: Any) -> bool:
+    parsed = document(schema)
+    return parsed is not None and any(n.kind == "union" and not children(n) for n in reachable(parsed.root))
+
+
+def check_witnesses(random: Random) -> None:
+    reader, writer = pair(random)
+    if document(reader) is None or document(writer) is None or has_empty_union(reader):
+        return
+    for violation in compare(reader, writer).violations:
+        if (
+            violation.witness is None
+            or violation.severity is not Severity.ERROR
+            or violation.rule in OUR_OWN_RULES
+        ):
+            continue
+        assert not reads_with_fastavro(reader, writer, violation.witness.data), (reader, writer, violation)
+
+
+@FEW
+@given(RANDOM)
+def test_a_witness_fails_in_another_implementation_too(random: Random) -> None:
+    check_witnesses(random)
+
+
+@pytest.mark.deep
+@MANY
+@given(RANDOM)
+def test_a_witness_fails_in_another_implementation_too_in_many_cases(random: Random) -> None:
+    check_witnesses(random)
+
+
+@FEW
+@given(RANDOM)
+def test_random_data_is_valid_in_all_encodings_and_reads_back(random: Random) -> None:
+    schema = Maker(random, namespaces=True).schema()
+    parsed = document(schema)
+    assert parsed is not None
+    smallest = Smallest(parsed.root)
+    if not smallest.exists(parsed.root):
+        return
+    validator = ENGINE.compile_validator(source(schema))
+    value = datum(parsed.root, random, smallest)
+    data = encode(parsed.root, value)
+
+    assert validator.validate(data, encoding=Encoding.BINARY, strict=True).valid
+    assert validator.validate(
+        json.dumps(to_json(parsed.root, value)).encode(), encoding=Encoding.AVRO_JSON, strict=True
+    ).valid
+    plain = resolve(parsed.root, parsed.root, data, AvroLimits())
+    assert validator.validate(json.dumps(plain).encode(), encoding=Encoding.JSON, strict=True).valid
+    assert plain == as_json(read_with_fastavro(schema, schema, data))
+
+
+@FEW
+@given(RANDOM, st.binary(max_size=40))
+def test_any_bytes_get_a_verdict_and_what_is_valid_can_be_read(random: Random, noise: bytes) -> None:
+    schema = Maker(random).schema()
+    parsed = document(schema)
+    assert parsed is not None
+    data = noise
+    smallest = Smallest(parsed.root)
+    if random.random() < 0.7 and smallest.exists(parsed.root):
+        content = bytearray(encode(parsed.root, datum(parsed.root, random, smallest)))
+        for _ in range(min(len(content), random.randint(1, 3))):
+            content[random.randrange(len(content))] = random.randrange(256)
+        data = bytes(content)
+
+    if ENGINE.compile_validator(source(schema)).validate(data, encoding=Encoding.BINARY).valid:
+        read_with_avro(schema, schema, data)
+
+
+@FEW
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5)
+                    | st.sampled_from(["int", "record", "enum", "array", "R"]),
+                    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
+                        st.sampled_from(["type", "name", "fields", "items", "values", "symbols", "size", "default", "aliases",
+                                         "namespace", "logicalType", "precision", "order", "doc"]), inner, max_size=6),
+                    max_leaves=25))  # fmt: skip
+def test_any_json_is_a_schema_or_is_refused_with_issues(value: Any) -> None:
+    given_source = SchemaSource(json.dumps(value).encode())
+    for strict in (True, False):
+        with contextlib.suppress(InvalidSchema):  # which cannot be made without an issue
+            ENGINE.parse(given_source, strict=strict)
+            ENGINE.compile_validator(given_source).validate(b"{}")
+
+
+@FEW
+@given(st.binary(max_size=60))
+def test_any_bytes_are_a_schema_or_are_refused_with_issues(content: bytes) -> None:
+    with pytest.raises(InvalidSchema):
+        ENGINE.parse(SchemaSource(b"{" + content))

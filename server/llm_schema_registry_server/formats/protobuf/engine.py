@@ -133,7 +133,9 @@ class ProtobufEngine:
         compiled = self._compiler.compile(CompileJob(root, sources, imports.serialized()))
         files = tuple(FileDescriptorSet.FromString(compiled.descriptors).file)
         found = [to_issue(m, root) for m in compiled.messages if m.warning == bool(files)]
-        found = [i for i in found if i.line] or found  # a missing import is reported twice, once without its line
+        found = [
+            i for i in found if i.line
+        ] or found  # a missing import is reported twice, once without its line
         if not files:
             raise InvalidSchema(found[: self._limits.issues])
         return _Unit(files, compact, tuple(found[: self._limits.issues]))

@@ -237,7 +237,9 @@ class _Builder:
             kind=kind,
             type_name=type_name,
             cardinality=MAP if is_map else _cardinality(f, kind, oneof, own),
-            packed=kind in PACKABLE and own.repeated_field_encoding == S.PACKED,
+            packed=f.label == F.LABEL_REPEATED
+            and kind in PACKABLE
+            and own.repeated_field_encoding == S.PACKED,
             oneof=oneof,
             default=f.default_value,
             utf8=kind == "string" and own.utf8_validation == S.VERIFY,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.protobuf import descriptor_pb2 as d
 from google.protobuf.descriptor_pool import DescriptorPool
@@ -45,6 +46,20 @@ def print_file(
     return "\n".join(_Printer(file, pool, comments or {}).file()) + "\n"
 
 
+class _Scope(NamedTuple):
+    """Where fields stand: the full name of the message or package, the messages declared there, and the field number
+    of those messages in descriptor.proto."""
+
+    full_name: str
+    messages: Mapping[str, d.DescriptorProto]
+    number: int
+
+    def implied(self, field: F) -> d.DescriptorProto | None:
+        """The map entry or group that `field` declares here by itself."""
+        name = short(field.type_name)
+        return self.messages.get(name) if field.type_name == f"{self.full_name}.{name}" else None
+
+
 class _Printer:
     def __init__(
         self, file: d.FileDescriptorProto, pool: DescriptorPool, comments: Mapping[Place, Sequence[str]]
@@ -79,23 +94,27 @@ class _Printer:
         for path in file.option_dependency:
             yield f"import option {literals.quote(path)};"
         yield from self._option_lines(file.options)
+        package = f".{file.package}" if file.package else ""
+        scope = _Scope(package, {m.name: m for m in file.message_type}, FILE_MESSAGE)
         groups = _groups(file.extension)
         for message in file.message_type:
             if message.name not in groups:
-                yield from self._message(message, (FILE_MESSAGE, message.name))
+                yield from self._message(message, package, (FILE_MESSAGE, message.name))
         for enum in file.enum_type:
             yield from self._enum(enum, (FILE_ENUM, enum.name))
-        yield from self._extensions(file.extension, file.message_type, (FILE_EXTENSION,))
+        yield from self._extensions(file.extension, scope, (FILE_EXTENSION,))
         for service in file.service:
             yield from self._service(service)
 
-    def _message(self, message: d.DescriptorProto, place: Place) -> Iterator[str]:
+    def _message(self, message: d.DescriptorProto, parent: str, place: Place) -> Iterator[str]:
         yield from self._above(place)
         yield f"{VISIBILITY.get(message.visibility, '')}message {message.name} {{"
-        yield from _indent(self._body(message, place))
+        yield from _indent(self._body(message, parent, place))
         yield "}"
 
-    def _body(self, message: d.DescriptorProto, place: Place) -> Iterator[str]:
+    def _body(self, message: d.DescriptorProto, parent: str, place: Place) -> Iterator[str]:
+        full_name = f"{parent}.{message.name}"
+        scope = _Scope(full_name, {m.name: m for m in message.nested_type}, MESSAGE_NESTED)
         yield from self._option_lines(message.options)
         for reserved in message.reserved_range:
             yield f"reserved {literals.ranges(reserved.start, reserved.end - 1, MAX_FIELD)};"
@@ -106,43 +125,31 @@ class _Printer:
         done: set[int] = set()
         for field in message.field:
             if not field.HasField("oneof_index") or field.proto3_optional:
-                yield from self._field(field, message, message.nested_type, (*place, MESSAGE_FIELD))
+                yield from self._field(field, scope, (*place, MESSAGE_FIELD))
             elif field.oneof_index not in done:
                 done.add(field.oneof_index)
-                yield from self._oneof(field.oneof_index, message, place)
+                yield from self._oneof(field.oneof_index, message, scope, place)
         groups = _groups([*message.field, *message.extension])
         for nested in message.nested_type:
             if not nested.options.map_entry and nested.name not in groups:
-                yield from self._message(nested, (*place, MESSAGE_NESTED, nested.name))
+                yield from self._message(nested, full_name, (*place, MESSAGE_NESTED, nested.name))
         for enum in message.enum_type:
             yield from self._enum(enum, (*place, MESSAGE_ENUM, enum.name))
-        yield from self._extensions(message.extension, message.nested_type, (*place, MESSAGE_EXTENSION))
+        yield from self._extensions(message.extension, scope, (*place, MESSAGE_EXTENSION))
 
-    def _oneof(self, index: int, message: d.DescriptorProto, place: Place) -> Iterator[str]:
+    def _oneof(self, index: int, message: d.DescriptorProto, scope: _Scope, place: Place) -> Iterator[str]:
         oneof = message.oneof_decl[index]
         yield from self._above((*place, MESSAGE_ONEOF, oneof.name))
         yield f"oneof {oneof.name} {{"
         yield from _indent(self._option_lines(oneof.options))
         for field in message.field:
             if field.HasField("oneof_index") and field.oneof_index == index:
-                lines = self._field(
-                    field, message, message.nested_type, (*place, MESSAGE_FIELD), labelled=False
-                )
-                yield from _indent(lines)
+                yield from _indent(self._field(field, scope, (*place, MESSAGE_FIELD), labelled=False))
         yield "}"
 
-    def _field(
-        self,
-        field: F,
-        message: d.DescriptorProto | None,
-        scope: Iterable[d.DescriptorProto],
-        place: Place,
-        *,
-        labelled: bool = True,
-    ) -> Iterator[str]:
-        """A field or extension; `scope` are the messages among which its group stands."""
-        here = (*place, field.name)
-        yield from self._above(here)
+    def _field(self, field: F, scope: _Scope, place: Place, *, labelled: bool = True) -> Iterator[str]:
+        """A field or extension."""
+        yield from self._above((*place, field.name))
         settings = []
         if field.HasField("default_value"):
             settings.append(f"default = {literals.default(field)}")
@@ -150,20 +157,19 @@ class _Printer:
             settings.append(f"json_name = {literals.quote(field.json_name)}")
         settings += self._option_values(field.options)
         options = self._brackets(settings)
-        entry = _map_entry(field, message)
-        if entry is not None:
-            key, value = entry.field
-            yield f"map<{_type(key)}, {_type(value)}> {field.name} = {field.number}{options};"
-            return
+        implied = scope.implied(field)
         label = self._label(field) if labelled else ""
-        if field.type != F.TYPE_GROUP:
+        if implied is not None and implied.options.map_entry:
+            key, value = implied.field
+            yield f"map<{_type(key)}, {_type(value)}> {field.name} = {field.number}{options};"
+        elif implied is not None and field.type == F.TYPE_GROUP:
+            yield f"{label}group {implied.name} = {field.number}{options} {{"
+            yield from _indent(
+                self._body(implied, scope.full_name, (*place[:-1], scope.number, implied.name))
+            )
+            yield "}"
+        else:
             yield f"{label}{_type(field)} {field.name} = {field.number}{options};"
-            return
-        group = next(m for m in scope if m.name == short(field.type_name))
-        inner = (*place[:-1], MESSAGE_NESTED if message is not None else FILE_MESSAGE, group.name)
-        yield f"{label}group {group.name} = {field.number}{options} {{"
-        yield from _indent(self._body(group, inner))
-        yield "}"
 
     def _label(self, field: F) -> str:
         if field.label == F.LABEL_REPEATED:
@@ -172,17 +178,12 @@ class _Printer:
             return "optional " if field.proto3_optional else ""
         return "" if self._file.syntax == "editions" else LABELS[field.label]
 
-    def _extensions(
-        self, extensions: Sequence[F], scope: Sequence[d.DescriptorProto], place: Place
-    ) -> Iterator[str]:
-        for index, extension in enumerate(extensions):
-            if index == 0 or extensions[index - 1].extendee != extension.extendee:
-                yield f"extend {extension.extendee} {{"
-            in_message = len(place) > 1
-            parent = d.DescriptorProto() if in_message else None
-            yield from _indent(self._field(extension, parent, scope, place))
-            if index + 1 == len(extensions) or extensions[index + 1].extendee != extension.extendee:
-                yield "}"
+    def _extensions(self, extensions: Sequence[F], scope: _Scope, place: Place) -> Iterator[str]:
+        for extendee, group in itertools.groupby(extensions, key=lambda e: e.extendee):
+            yield f"extend {extendee} {{"
+            for extension in group:
+                yield from _indent(self._field(extension, scope, place))
+            yield "}"
 
     def _enum(self, enum: d.EnumDescriptorProto, place: Place) -> Iterator[str]:
         yield from self._above(place)
@@ -270,17 +271,3 @@ def _type(field: F) -> str:
 
 def _groups(fields: Iterable[Any]) -> set[str]:
     return {short(f.type_name) for f in fields if f.type == F.TYPE_GROUP}
-
-
-def _map_entry(field: F, message: d.DescriptorProto | None) -> d.DescriptorProto | None:
-    """The entry message that `map<...>` implied for this field."""
-    if message is None or field.type != F.TYPE_MESSAGE or field.label != F.LABEL_REPEATED:
-        return None
-    if not field.type_name.endswith("Entry"):
-        return None
-    wanted = f".{message.name}.{short(field.type_name)}"
-    if not field.type_name.endswith(wanted):
-        return None
-    return next(
-        (m for m in message.nested_type if m.options.map_entry and wanted.endswith("." + m.name)), None
-    )

@@ -18,14 +18,13 @@ def difference(written: Message, read: Message, path: str = "") -> str | None:
 
     Fields that the reader does not declare are no difference: it keeps them as unknown fields.
     """
-    known: Any = read.DESCRIPTOR.fields_by_number  # the stubs name two classes of descriptor for one
     for field, value in written.ListFields():
-        mine = known.get(field.number)
+        mine = _declared(read, field.number)
         if mine is None:
             continue
         here = f"{path}.{field.name}" if path else field.name
         theirs, ours = list(_values(field, value)), list(_values(mine, _get(read, mine)))
-        if mine.has_presence and not mine.is_repeated and not read.HasField(mine.name):
+        if mine.has_presence and not mine.is_repeated and not _has(read, mine):
             return here
         if len(theirs) != len(ours):
             return here
@@ -36,8 +35,22 @@ def difference(written: Message, read: Message, path: str = "") -> str | None:
     return None
 
 
-def _get(message: Message, field: FieldDescriptor) -> Any:  # whatever type the field has
-    return getattr(message, field.name)
+def _declared(message: Message, number: int) -> FieldDescriptor | None:
+    """The field or extension of that number."""
+    descriptor: Any = message.DESCRIPTOR  # the stubs name two classes of descriptor for one
+    field = descriptor.fields_by_number.get(number)
+    if field is None:
+        known = (e for e in descriptor.file.pool.FindAllExtensions(descriptor) if e.number == number)
+        field = next(known, None)
+    return field if isinstance(field, FieldDescriptor) else None
+
+
+def _get(message: Message, field: Any) -> Any:  # whatever type the field has
+    return message.Extensions[field] if field.is_extension else getattr(message, field.name)
+
+
+def _has(message: Message, field: Any) -> bool:  # the stubs want a generic class for extensions
+    return bool(message.HasExtension(field) if field.is_extension else message.HasField(field.name))
 
 
 def _is_map(field: FieldDescriptor) -> bool:

@@ -50,15 +50,23 @@ class Sides:
 
     @cached_property
     def reached(self) -> Mapping[tuple[str, str], Step]:
-        """Every pair (reader's message, writer's message) that data can lead to, roots first."""
-        own = self.reader.own_messages()
-        found = {
-            (own[name].name, message.name): Step(None, 0)
-            for name, message in self.writer.own_messages().items()
-            if name in own
-        }
-        stack = list(found)
+        """Every pair (reader's message, writer's message) that data can lead to, and how.
+
+        A pair is reached from the first top-level message that leads to it; nested messages that no top-level one
+        leads to are roots themselves.
+        """
+        found: dict[tuple[str, str], Step] = {}
+        for reader, writer in sorted(self.messages, key=lambda pair: pair[1].depth):
+            root = (reader.name, writer.name)
+            if root not in found:
+                found[root] = Step(None, 0)
+                self._reach(root, found)
+        return found
+
+    def _reach(self, root: tuple[str, str], found: dict[tuple[str, str], Step]) -> None:
+        """Adds what the fields of `root` lead to; raises TooManyPairs."""
         readers, writers = self.reader.messages, self.writer.messages
+        stack = [root]
         while stack:
             pair = stack.pop()
             fields = writers[pair[1]].fields
@@ -72,7 +80,6 @@ class Sides:
                         raise TooManyPairs
                     found[inner] = Step(pair, number)
                     stack.append(inner)
-        return found
 
     @cached_property
     def read_fields(self) -> tuple[tuple[MessageType, MessageType, Field, Field], ...]:

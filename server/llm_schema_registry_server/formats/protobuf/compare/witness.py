@@ -46,7 +46,7 @@ def _unnamed(reader: Compiled, writer: Compiled, name: str) -> Witness | None:
         data = least(writer.schema, name)
     except Impossible:
         return None
-    return Witness(data, f"a {name}, of which the reader's schema has no definition")
+    return Witness(data, f"{name} {{ }} has no message of that name in the reader's schema")
 
 
 def _bodies(sides: Sides, evidence: Evidence) -> Iterator[bytes]:

@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 PREFIX = "SCHEMA_REGISTRY_"
 CONFIG_VARIABLE = "SCHEMA_REGISTRY_CONFIG"
+CLIENT_VARIABLES = frozenset(PREFIX + name for name in ("SERVER", "TOKEN", "OUTPUT", "DEBUG"))
+"""Variables of the command line client (docs/cli.md): they may stand in the environment of a server too."""
 
 
 class SettingsError(Exception):
@@ -157,7 +159,7 @@ def load(file: Path | None = None, environ: Mapping[str, str] | None = None) -> 
         file = Path(environ[CONFIG_VARIABLE])
     tree = _read(file) if file else {}
     for name in sorted(environ):
-        if name.startswith(PREFIX) and name != CONFIG_VARIABLE:
+        if name.startswith(PREFIX) and name not in {CONFIG_VARIABLE, *CLIENT_VARIABLES}:
             _put(tree, name, environ[name])
     try:
         return Settings.model_validate(tree)

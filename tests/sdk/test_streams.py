@@ -158,8 +158,12 @@ async def test_a_batch_that_makes_no_progress_gives_up(fake: FakeRegistry, clien
 
 
 async def test_a_batch_that_the_server_ends_too_early_is_a_failure(fake: FakeRegistry, client: Face) -> None:
-    fake.script("BatchValidate", answers(pb.ValidationReport(valid=True)))
+    async def owes_one(requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
+        for _ in range(2):
+            await anext(requests)
+        yield pb.ValidationReport(valid=True)
 
+    fake.script("BatchValidate", owes_one)
     with pytest.raises(InternalError, match="after 1 answers"):
         await collect(client.validate_many([("a", "b"), ("c", "d")]))
 

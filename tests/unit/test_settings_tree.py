@@ -29,6 +29,10 @@ def test_an_unknown_variable_is_refused_by_name(name: str) -> None:
         load(environ={name: "1"})
 
 
+def test_the_variables_of_the_command_line_client_are_no_settings() -> None:
+    assert load(environ={"SCHEMA_REGISTRY_SERVER": "a:1", "SCHEMA_REGISTRY_TOKEN": "t"}) == load(environ={})
+
+
 def test_an_unknown_name_in_the_file_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "registry.toml"
     file.write_text("[storage]\npaht = 'x'\n")

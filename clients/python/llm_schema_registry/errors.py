@@ -5,6 +5,7 @@ RegistryError
 │   ├── InvalidSubject, InvalidVersion, PageTokenInvalid, RevisionUnknown
 │   ├── InvalidSchema         `issues` say what is wrong and where
 │   ├── SchemaTooLarge
+│   ├── MalformedRequest      the bytes were not the message that the server expects
 │   └── ReferenceNotFound, ReferenceCycle
 ├── NotFound
 │   └── SubjectNotFound, SchemaNotFound, VersionNotFound, ConfigNotFound
@@ -103,6 +104,10 @@ class InvalidRequest(RegistryError):
 
     CODE = Code.INVALID_ARGUMENT
     REASON = "INVALID_REQUEST"
+
+
+class MalformedRequest(InvalidRequest):
+    REASON = "MALFORMED_REQUEST"
 
 
 class InvalidSubject(InvalidRequest):

@@ -18,7 +18,7 @@ from .arguments import hoisted
 from .commands import checks, importing, lifecycle, schemas, server
 from .exits import MEANINGS, Exit, exit_code, explain
 from .output import Format, Output
-from .session import Session, current
+from .session import SERVER_VARIABLE, TOKEN_VARIABLE, Session, current
 
 PROGRAM = "schema-registry"
 COMPLETION_VARIABLE = "_SCHEMA_REGISTRY_COMPLETE"
@@ -67,15 +67,11 @@ def options(
     context: typer.Context,
     where: Annotated[
         str,
-        typer.Option(
-            "--server", "-S", envvar="SCHEMA_REGISTRY_SERVER", help="host:port, or https://host:port."
-        ),
+        typer.Option("--server", "-S", envvar=SERVER_VARIABLE, help="host:port, or https://host:port."),
     ] = DEFAULT_TARGET,
     token: Annotated[
         str | None,
-        typer.Option(
-            "--token", envvar="SCHEMA_REGISTRY_TOKEN", help="Bearer token; safer in the variable than here."
-        ),
+        typer.Option("--token", envvar=TOKEN_VARIABLE, help="Bearer token; safer in the variable than here."),
     ] = None,
     output: Annotated[
         Format,
@@ -107,9 +103,16 @@ def run(arguments: Sequence[str]) -> int:
     given = hoisted(arguments)
     command = get_command(app)
     try:
-        command.main(args=given, prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE)
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else Exit.OK if end.code is None else Exit.USAGE
+        # Not standalone: typer's own ending draws boxes around messages, which scripts and grep cannot read.
+        ended = command.main(
+            args=given, prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE, standalone_mode=False
+        )
+        return ended if isinstance(ended, int) else Exit.OK
+    except typer.TyperException as error:
+        _tell_usage(error)
+        return Exit.USAGE
+    except typer.Abort:
+        return Exit.NEGATIVE
     except RegistryError as error:
         told = current.get()
         told.output.failure(error, explain(error, told.server))
@@ -120,7 +123,17 @@ def run(arguments: Sequence[str]) -> int:
     except ValueError as error:
         sys.stderr.write(f"error: {error}\n")
         return Exit.USAGE
-    return Exit.OK
+
+
+def _tell_usage(error: typer.TyperException) -> None:
+    """What is wrong with the command, and where its help is."""
+    context: typer.Context | None = getattr(error, "ctx", None)
+    message = error.format_message()
+    if not message:  # no arguments at all: typer has shown the help instead
+        return
+    sys.stderr.write(f"error: {message}\n")
+    if context is not None:
+        sys.stderr.write(f"hint: {context.command_path} --help shows what it takes\n")
 
 
 def main() -> NoReturn:

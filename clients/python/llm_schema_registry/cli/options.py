@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
 import typer
 
+from .._options import DEFAULT_TARGET
 from .._sync_client import SchemaRegistry
 from ..enums import CompatibilityLevel, SchemaState, SchemaType, WireEnum
 from ..errors import RegistryError
-from .session import Session
+from .session import SERVER_VARIABLE, TOKEN_VARIABLE
 
 E = TypeVar("E", bound=WireEnum)
 
@@ -33,12 +35,14 @@ def member(kind: type[E]) -> Callable[[str | E], E]:
     return parse
 
 
-def complete_subject(context: typer.Context, incomplete: str) -> list[str]:
-    """Subjects of the registry that begin so. Completion has no place for an error: without a registry, nothing."""
-    found = context.find_object(Session)
-    server = found.server if found else "localhost:9090"
+def complete_subject(incomplete: str) -> list[str]:
+    """Subjects that begin so, of the registry that the variables name: a shell completes before options are read.
+
+    Completion has no place for an error: without a registry there is nothing to offer.
+    """
+    server = os.environ.get(SERVER_VARIABLE, DEFAULT_TARGET)
     try:
-        with SchemaRegistry(server, token=found.token if found else None, timeout=1.0) as client:
+        with SchemaRegistry(server, token=os.environ.get(TOKEN_VARIABLE), timeout=1.0) as client:
             return list(client.list_subjects(prefix=incomplete, limit=50).items)
     except RegistryError:
         return []

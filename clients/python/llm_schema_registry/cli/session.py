@@ -15,6 +15,9 @@ from ..results import SchemaInfo
 from .inputs import Target
 from .output import Output
 
+SERVER_VARIABLE = "SCHEMA_REGISTRY_SERVER"
+TOKEN_VARIABLE = "SCHEMA_REGISTRY_TOKEN"
+
 
 @dataclass(frozen=True, slots=True)
 class Session:

@@ -58,14 +58,14 @@ def validate(
     context: typer.Context,
     what: o.Versioned,
     files: Annotated[
-        list[str] | None, typer.Argument(metavar="[FILE]...", help="Payloads; - is the standard input.")
+        list[str] | None, typer.Argument(metavar="FILE", help="Payloads; - is the standard input.")
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse what the schema does not declare.")
     ] = False,
     lines_: Annotated[bool, typer.Option("--lines", help="Each line of the files is a payload.")] = False,
     encoding: Annotated[
-        DataEncoding,
+        DataEncoding | None,
         typer.Option(
             "--encoding",
             "-e",
@@ -73,7 +73,7 @@ def validate(
             metavar="ENCODING",
             help="json, binary or avro_json; else told from the data.",
         ),
-    ] = DataEncoding.UNSPECIFIED,
+    ] = None,
     message: Annotated[
         str, typer.Option("--message", "-m", help="Protobuf: the full name of the message.")
     ] = "",
@@ -98,7 +98,9 @@ def validate(
             parts = lines(file) if lines_ else [(file, read(file))]
             for place, data in parts:
                 places.append(place)
-                yield ValidationItem(schema_id, data, strict, encoding, message, max_errors)
+                yield ValidationItem(
+                    schema_id, data, strict, encoding or DataEncoding.UNSPECIFIED, message, max_errors
+                )
 
     failed = False
     with s.registry() as client:

@@ -130,7 +130,7 @@ def _details(x: SchemaInfo) -> Table:
 
 def list_(
     context: typer.Context,
-    prefix: Annotated[str, typer.Argument(metavar="[PREFIX]", help="Only subjects that begin so.")] = "",
+    prefix: Annotated[str, typer.Argument(metavar="PREFIX", help="Only subjects that begin so.")] = "",
     versions: Annotated[
         bool, typer.Option("--versions", "-v", help="Every version instead of subjects.")
     ] = False,
@@ -206,9 +206,7 @@ def versions(context: typer.Context, subject: o.Subject, deleted: o.Deleted = Fa
 
 def search(
     context: typer.Context,
-    query: Annotated[
-        str, typer.Argument(metavar="[QUERY]", help="Words, each the beginning of a word.")
-    ] = "",
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="Words, each the beginning of a word.")] = "",
     subject: Annotated[str | None, typer.Option("--subject", "-s", help="A name with * and ?.")] = None,
     type_: o.TypeFilter = None,
     tag: o.Tags = None,
@@ -275,9 +273,9 @@ def diff(
     context: typer.Context,
     subject: o.Subject,
     old: Annotated[
-        str, typer.Argument(metavar="[OLD]", help="A version; the one before NEW when left out.")
+        str, typer.Argument(metavar="OLD", help="A version; the one before NEW when left out.")
     ] = "",
-    new: Annotated[str, typer.Argument(metavar="[NEW]", help="A version; the latest when left out.")] = "",
+    new: Annotated[str, typer.Argument(metavar="NEW", help="A version; the latest when left out.")] = "",
     file: Annotated[str | None, typer.Option("--file", "-f", help="A file instead of NEW.")] = None,
     level: o.Level = None,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 when incompatible.")] = False,

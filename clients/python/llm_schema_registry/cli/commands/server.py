@@ -26,7 +26,7 @@ from ..session import session
 Scope = Annotated[
     str,
     typer.Argument(
-        metavar="[SUBJECT]", help="A subject; the registry when left out.", autocompletion=o.complete_subject
+        metavar="SUBJECT", help="A subject; the registry when left out.", autocompletion=o.complete_subject
     ),
 ]
 Context = Annotated[str, typer.Option("--context", "-c", help="A context such as .staging instead.")]
@@ -35,7 +35,7 @@ Context = Annotated[str, typer.Option("--context", "-c", help="A context such as
 def watch(
     context: typer.Context,
     subjects: Annotated[
-        list[str] | None, typer.Argument(metavar="[SUBJECT]...", help="Names with * and ?.")
+        list[str] | None, typer.Argument(metavar="SUBJECT", help="Names with * and ?.")
     ] = None,
     event: Annotated[
         list[EventType] | None,

@@ -1,0 +1,73 @@
+"""Runs the command in this process against a scripted registry that lives in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO, TextIOWrapper
+from typing import Any
+
+import pytest
+
+from llm_schema_registry import RetryPolicy, _client
+from llm_schema_registry.cli import run
+from tests.sdk.fake_registry import FakeRegistry
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeRegistry]:
+    registry = FakeRegistry()
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(registry.start(), loop).result(10)
+    yield registry
+    asyncio.run_coroutine_threadsafe(registry.stop(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.close()
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command left: its exit code and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Cli:
+    """The command against one server."""
+
+    def __init__(
+        self, target: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.target = target
+        self._capfd = capfd
+        self._monkeypatch = monkeypatch
+
+    def __call__(self, *arguments: str, stdin: bytes = b"") -> Ran:
+        self._capfd.readouterr()
+        self._monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(stdin)))
+        code = run(["--server", self.target, *arguments])
+        sys.stdout.flush()
+        out, err = self._capfd.readouterr()
+        return Ran(code, out, err)
+
+
+@pytest.fixture
+def cli(fake: FakeRegistry, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    for name in ("SERVER", "TOKEN", "OUTPUT"):
+        monkeypatch.delenv(f"SCHEMA_REGISTRY_{name}", raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(_client, "RetryPolicy", lambda: RetryPolicy(attempts=2, first=0.0))
+    return Cli(fake.target, capfd, monkeypatch)

@@ -221,7 +221,7 @@ class App:
             (
                 Observe(self._metrics),
                 Deadline(settings.grpc.default_deadline_seconds),
-                Limits(calls=settings.limits.calls, streams=settings.limits.streams),
+                Limits(calls=settings.limits.calls_in_flight, streams=settings.limits.streams),
                 Authenticate(OpenAuthenticator(permissions)),
                 Authorize(),
             ),

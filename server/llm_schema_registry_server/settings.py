@@ -81,6 +81,10 @@ class Limits(Section):
     """Largest metadata of a version: keys and values together."""
     page: int = Field(1000, ge=1)
     """Largest page of a list."""
+    calls_in_flight: int = Field(10_000, ge=1)
+    """Most unary calls at a time; more are refused at once with RESOURCE_EXHAUSTED."""
+    streams: int = Field(10_000, ge=1)
+    """Most streams open at a time; more are refused at once with RESOURCE_EXHAUSTED."""
 
 
 class Workers(Section):

@@ -102,9 +102,7 @@ def refused(
     return is_refusal(wire, caught.value, code, reason, field)
 
 
-def is_refusal(
-    wire: Wire, error: CallFailed, code: str, reason: str, field: str | None = None
-) -> CallFailed:
+def is_refusal(wire: Wire, error: CallFailed, code: str, reason: str, field: str | None = None) -> CallFailed:
     assert error.reason == reason, error
     if wire.name == "http":
         assert error.http == HTTP_BY_REASON.get(reason, HTTP[code]), error

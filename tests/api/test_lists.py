@@ -10,7 +10,18 @@ import pytest
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
-from .helpers import AVRO, AVRO_V1, V1, V1_DESCRIBED, V2_COMPATIBLE, delete, refused, register, update, versions
+from .helpers import (
+    AVRO,
+    AVRO_V1,
+    V1,
+    V1_DESCRIBED,
+    V2_COMPATIBLE,
+    delete,
+    refused,
+    register,
+    update,
+    versions,
+)
 from .wires import Wire
 
 Name = Callable[[str], str]
@@ -45,9 +56,7 @@ def test_limit_and_offset_cut_a_list(wire: Wire, name: Name, seven: list[str]) -
     assert listed(wire, name(""), offset=7) == []
 
 
-def test_a_list_goes_on_after_the_item_whose_token_is_given(
-    wire: Wire, name: Name, seven: list[str]
-) -> None:
+def test_a_list_goes_on_after_the_item_whose_token_is_given(wire: Wire, name: Name, seven: list[str]) -> None:
     third = listed(wire, name(""), limit=3)[-1]
     register(wire, name("list-aa"))  # before the place where we are: must not shift what follows
 
@@ -118,7 +127,9 @@ def test_subject_versions_tell_ids_states_and_classes(wire: Wire, name: Name) ->
 
 @pytest.mark.parametrize("rpc", ["ListVersions", "GetSubjectVersions"])
 def test_an_unknown_subject_has_no_list(wire: Wire, name: Name, rpc: str) -> None:
-    request = {"ListVersions": pb.ListVersionsRequest, "GetSubjectVersions": pb.GetSubjectVersionsRequest}[rpc]
+    request = {"ListVersions": pb.ListVersionsRequest, "GetSubjectVersions": pb.GetSubjectVersionsRequest}[
+        rpc
+    ]
 
     refused(wire, rpc, request(subject=name("s")), "NOT_FOUND", "SUBJECT_NOT_FOUND")
 

@@ -50,7 +50,11 @@ def test_a_first_version_is_stored_as_it_came(wire: Wire, name: Name, schema_typ
     assert uuid.UUID(answer.schema_id).version == 7
     assert answer.checksum == sha256(content) == stored.checksum == answer.fingerprints.content
     assert (stored.schema_content, stored.schema_type) == (content, schema_type)
-    assert (stored.description, list(stored.tags), dict(stored.metadata)) == ("d", ["x", "y"], {"team": "blue"})
+    assert (stored.description, list(stored.tags), dict(stored.metadata)) == (
+        "d",
+        ["x", "y"],
+        {"team": "blue"},
+    )
     assert stored.state == answer.state == pb.SCHEMA_STATE_ACTIVE
     assert stored.compatibility_level == pb.COMPATIBILITY_LEVEL_BACKWARD
     assert stored.created_at == answer.created_at
@@ -161,7 +165,9 @@ def test_a_version_that_is_too_low_or_none_is_refused(
     wire: Wire, name: Name, version: str, code: str, reason: str
 ) -> None:
     register(wire, name("s"))
-    refused(wire, "RegisterSchema", request(name("s"), V2_COMPATIBLE, version=version), code, reason, "version")
+    refused(
+        wire, "RegisterSchema", request(name("s"), V2_COMPATIBLE, version=version), code, reason, "version"
+    )
 
     assert versions(wire, name("s")) == ["1.0.0"]
 
@@ -181,7 +187,9 @@ def test_white_space_alone_is_the_same_when_normalizing(wire: Wire, name: Name) 
     assert other.schema_id != first.schema_id
 
 
-def test_without_activation_the_version_stays_registered_and_is_not_the_latest(wire: Wire, name: Name) -> None:
+def test_without_activation_the_version_stays_registered_and_is_not_the_latest(
+    wire: Wire, name: Name
+) -> None:
     register(wire, name("s"))
     second = register(wire, name("s"), V2_COMPATIBLE, auto_activate=False)
     latest = wire.call("GetLatestVersion", pb.GetLatestVersionRequest(subject=name("s"))).schema
@@ -204,15 +212,17 @@ def test_a_subject_holds_schemas_of_one_type(wire: Wire, name: Name) -> None:
     register(wire, name("s"))
     wanted = pb.RegisterSchemaRequest(subject=name("s"), schema_content=FIRST[AVRO], schema_type=AVRO)
 
-    refused(
-        wire, "RegisterSchema", wanted, "FAILED_PRECONDITION", "SCHEMA_TYPE_MISMATCH", "schema_type"
-    )
+    refused(wire, "RegisterSchema", wanted, "FAILED_PRECONDITION", "SCHEMA_TYPE_MISMATCH", "schema_type")
 
 
 def test_the_first_level_becomes_the_subjects_level(wire: Wire, name: Name) -> None:
     register(wire, name("s"), compatibility_level=pb.COMPATIBILITY_LEVEL_FULL)
     error = refused(
-        wire, "RegisterSchema", request(name("s"), V2_COMPATIBLE), "FAILED_PRECONDITION", "INCOMPATIBLE_SCHEMA"
+        wire,
+        "RegisterSchema",
+        request(name("s"), V2_COMPATIBLE),
+        "FAILED_PRECONDITION",
+        "INCOMPATIBLE_SCHEMA",
     )
 
     assert error.detail(pb.CompatibilityReport).level == pb.COMPATIBILITY_LEVEL_FULL
@@ -235,7 +245,8 @@ def test_references_are_pinned_at_registration(wire: Wire, name: Name) -> None:
 
 
 @pytest.mark.parametrize(
-    ("context", "bare"), [(":.staging:", "orders"), (":.a.b:", "x/y"), ("", "with space"), ("", "50%"), ("", "a/b")]
+    ("context", "bare"),
+    [(":.staging:", "orders"), (":.a.b:", "x/y"), ("", "with space"), ("", "50%"), ("", "a/b")],
 )
 def test_subjects_of_every_spelling_survive(wire: Wire, name: Name, context: str, bare: str) -> None:
     subject = context + name(bare)

@@ -73,7 +73,8 @@ class GrpcWire:
     def __init__(self, name: str, target: str) -> None:
         self.name = name
         self.channel = grpc.insecure_channel(
-            target, [("grpc.max_receive_message_length", 64 << 20), ("grpc.max_send_message_length", 64 << 20)]
+            target,
+            [("grpc.max_receive_message_length", 64 << 20), ("grpc.max_send_message_length", 64 << 20)],
         )
 
     def call(self, rpc: str, request: Message) -> Any:
@@ -238,5 +239,3 @@ def _query(fields: Mapping[str, Any], skip: str = "") -> list[tuple[str, str]]:
             values = value if isinstance(value, list) else [value]
             out += [(name, json.dumps(v) if isinstance(v, bool) else str(v)) for v in values]
     return out
-
-

@@ -14,7 +14,7 @@ from google.protobuf.empty_pb2 import Empty
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
 from ..calls.call import Call
-from ..calls.status import to_status
+from ..calls.failure import failure
 from ..errors import IncompatibleSchema, InvalidRequest, RegistryError, SchemaNotFound
 from ..model.change import Change, EventType
 from ..model.compatibility import CompatibilityLevel, CompatibilityReport
@@ -211,7 +211,7 @@ class SchemaRegistryService:
                 report = await self.validate_data(request, call)
             except RegistryError as error:
                 report = pb.ValidationReport(
-                    schema_id=request.schema_id, error=to_status(error, call.request_id)
+                    schema_id=request.schema_id, error=failure(error, call.request_id).status()
                 )
                 report.errors.add(message=error.message, error_type=error.reason)
             report.index = index
@@ -234,7 +234,7 @@ class SchemaRegistryService:
                 report = await self.check_compatibility(request, call)
             except RegistryError as error:
                 report = pb.CompatibilityReport(
-                    message=error.message, error=to_status(error, call.request_id)
+                    message=error.message, error=failure(error, call.request_id).status()
                 )
             report.index = index
             return report

@@ -68,12 +68,11 @@ async def test_what_an_answer_raises_ends_the_stream_and_leaves_no_task() -> Non
             raise LookupError("three")
         return n
 
-    got = []
-    with pytest.raises(LookupError):
-        async for a in in_order(numbers(1000), answer):
-            got.append(a)
+    answers = in_order(numbers(1000), answer)
 
-    assert got == [0, 1, 2]
+    assert [await anext(answers) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(LookupError):
+        await anext(answers)
     assert len(asyncio.all_tasks()) == 1
 
 

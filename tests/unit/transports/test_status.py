@@ -10,12 +10,12 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 
 from llm_schema_registry_server import errors
+from llm_schema_registry_server.calls.failure import failure
 from llm_schema_registry_server.errors import Code, InvalidRequest, RegistryError, SchemaNotFound
 from llm_schema_registry_server.transports.status import (
     GRPC,
     HTTP,
     HTTP_BY_REASON,
-    failure,
     grpc_status,
     http_body,
     http_status,

@@ -11,9 +11,10 @@ import grpc
 from grpc import aio
 
 from ...calls.call import Call, Method
+from ...calls.failure import failure
 from ...calls.pipeline import Pipeline
 from ..listener import ListenError
-from ..status import failure, grpc_status
+from ..status import grpc_status
 from .incoming import incoming, trailers
 from .stall import ReaderStalled
 

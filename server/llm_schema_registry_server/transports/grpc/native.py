@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING
 from pygrpc_native import EVENT_CANCEL, STREAM_FULL, STREAM_SENT, NativeGrpcFront
 
 from ...calls.call import Call
+from ...calls.failure import failure
 from ...calls.pipeline import Pipeline
 from ...errors import LimitExceeded, ShuttingDown
 from ...telemetry import logs
 from ..listener import ListenError
-from ..status import failure, grpc_status
+from ..status import grpc_status
 from .grpcio import GrpcioEngine
 from .incoming import incoming, trailers
 from .stall import ReaderStalled

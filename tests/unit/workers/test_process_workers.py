@@ -42,6 +42,20 @@ BOUNDS = Bounds(
 )
 
 
+def children() -> list[psutil.Process]:
+    """The workers of this process, also dead ones that nobody has waited for; not what other tests have started."""
+    return [p for p in psutil.Process().children() if p not in OTHERS]
+
+
+OTHERS: set[psutil.Process] = set()
+
+
+@pytest.fixture(autouse=True)
+def note_what_others_started() -> None:
+    OTHERS.clear()
+    OTHERS.update(psutil.Process().children())
+
+
 @asynccontextmanager
 async def pool(**bounds: float) -> AsyncIterator[ProcessWorkers]:
     workers = ProcessWorkers(BOUNDS.model_copy(update=bounds), FACTORY, J)
@@ -50,7 +64,7 @@ async def pool(**bounds: float) -> AsyncIterator[ProcessWorkers]:
         yield workers
     finally:
         await workers.stop()
-    assert not psutil.Process().children(recursive=True)
+    assert not children()
 
 
 @pytest.fixture
@@ -167,7 +181,7 @@ async def test_a_child_killed_from_outside_costs_the_schema_nothing(
 
 
 async def test_idle_children_that_die_are_replaced(workers: ProcessWorkers) -> None:
-    before = psutil.Process().children()
+    before = children()
     for child in before:
         child.kill()
     answers = await asyncio.gather(*(parse(workers, f"hello {n}") for n in range(10)))
@@ -249,7 +263,7 @@ async def test_stopping_ends_tasks_under_way_and_refuses_new_ones() -> None:
         await call
     with pytest.raises(ShuttingDown):
         await parse(workers, "hello")
-    assert not psutil.Process().children()
+    assert not children()
 
 
 async def test_engines_that_cannot_be_made_are_reported_at_the_start() -> None:
@@ -257,7 +271,7 @@ async def test_engines_that_cannot_be_made_are_reported_at_the_start() -> None:
 
     with pytest.raises(Unavailable, match="these engines cannot be made"):
         await workers.start()
-    assert not psutil.Process().children()
+    assert not children()
 
 
 async def test_a_thousand_tasks_of_every_kind_all_get_an_answer(workers: ProcessWorkers) -> None:

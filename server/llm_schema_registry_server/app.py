@@ -235,7 +235,9 @@ class App:
         )
 
     async def _probe_store(self) -> Component:
-        return Component(ComponentStatus.UP, details=await self._store.ping())
+        facts = await self._store.ping()
+        # Anyone may ask for health; paths of this machine are for its operators.
+        return Component(ComponentStatus.UP, details={k: v for k, v in facts.items() if k != "file"})
 
     async def _probe_workers(self) -> Component:
         return Component(ComponentStatus.UP, details=self._workers.facts())

@@ -139,14 +139,20 @@ class MalformedRequest(InvalidRequest):
 
 
 class InvalidSubject(InvalidRequest):
+    """The subject name is empty, too long or has control characters."""
+
     reason = "INVALID_SUBJECT"
 
 
 class InvalidVersion(InvalidRequest):
+    """The text is no semantic version, ordinal or range."""
+
     reason = "INVALID_VERSION"
 
 
 class PageTokenInvalid(InvalidRequest):
+    """The page token was not made by this list."""
+
     reason = "PAGE_TOKEN_INVALID"
 
 
@@ -157,14 +163,20 @@ class RevisionUnknown(InvalidRequest):
 
 
 class ReferenceNotFound(InvalidRequest):
+    """A reference points to a subject or version that does not exist."""
+
     reason = "REFERENCE_NOT_FOUND"
 
 
 class ReferenceCycle(InvalidRequest):
+    """The references lead back to the subject that is being registered."""
+
     reason = "REFERENCE_CYCLE"
 
 
 class SchemaTooLarge(InvalidRequest):
+    """The schema is longer than `limits.schema_bytes`."""
+
     reason = "SCHEMA_TOO_LARGE"
 
     def __init__(self, field: str, size: int, limit: int) -> None:
@@ -191,6 +203,8 @@ class InvalidSchema(InvalidRequest):
 
 
 class UnsupportedSchemaType(RegistryError):
+    """There is no engine for the schema type (THRIFT)."""
+
     code = Code.UNIMPLEMENTED
     reason = "UNSUPPORTED_SCHEMA_TYPE"
 
@@ -204,6 +218,8 @@ class UnsupportedSchemaType(RegistryError):
 
 
 class SubjectNotFound(RegistryError):
+    """The subject has no live version."""
+
     code = Code.NOT_FOUND
     reason = "SUBJECT_NOT_FOUND"
 
@@ -212,6 +228,8 @@ class SubjectNotFound(RegistryError):
 
 
 class SchemaNotFound(RegistryError):
+    """No version has this schema id, or it was removed for ever."""
+
     code = Code.NOT_FOUND
     reason = "SCHEMA_NOT_FOUND"
 
@@ -220,6 +238,8 @@ class SchemaNotFound(RegistryError):
 
 
 class VersionNotFound(RegistryError):
+    """The selector chooses none of the subject's live versions."""
+
     code = Code.NOT_FOUND
     reason = "VERSION_NOT_FOUND"
 
@@ -232,6 +252,8 @@ class VersionNotFound(RegistryError):
 
 
 class ConfigNotFound(RegistryError):
+    """Nothing is configured for the scope, so there is nothing to remove."""
+
     code = Code.NOT_FOUND
     reason = "CONFIG_NOT_FOUND"
 
@@ -255,6 +277,8 @@ class IncompatibleSchema(RegistryError):
 
 
 class TransitionRefused(RegistryError):
+    """The lifecycle has no step from the version's state to the one asked for."""
+
     code = Code.FAILED_PRECONDITION
     reason = "TRANSITION_REFUSED"
 
@@ -270,6 +294,8 @@ class TransitionRefused(RegistryError):
 
 
 class VersionNotGreater(RegistryError):
+    """An explicit version is not above the last one, or too small a step for the change; `minimum` says what would do."""
+
     code = Code.FAILED_PRECONDITION
     reason = "VERSION_NOT_GREATER"
 
@@ -283,6 +309,8 @@ class VersionNotGreater(RegistryError):
 
 
 class LevelMismatch(RegistryError):
+    """The caller may not change the subject's compatibility level and asked for another one."""
+
     code = Code.FAILED_PRECONDITION
     reason = "LEVEL_MISMATCH"
 
@@ -297,6 +325,8 @@ class LevelMismatch(RegistryError):
 
 
 class SubjectReadOnly(RegistryError):
+    """The subject, its context or the registry is in mode READONLY."""
+
     code = Code.FAILED_PRECONDITION
     reason = "SUBJECT_READ_ONLY"
 
@@ -305,6 +335,8 @@ class SubjectReadOnly(RegistryError):
 
 
 class SchemaTypeMismatch(RegistryError):
+    """The subject holds schemas of another type."""
+
     code = Code.FAILED_PRECONDITION
     reason = "SCHEMA_TYPE_MISMATCH"
 
@@ -319,6 +351,8 @@ class SchemaTypeMismatch(RegistryError):
 
 
 class HasDependents(RegistryError):
+    """Other versions reference this one; remove them first."""
+
     code = Code.FAILED_PRECONDITION
     reason = "HAS_DEPENDENTS"
 
@@ -330,6 +364,8 @@ class HasDependents(RegistryError):
 
 
 class NotSoftDeleted(RegistryError):
+    """A permanent delete needs a soft delete first."""
+
     code = Code.FAILED_PRECONDITION
     reason = "NOT_SOFT_DELETED"
 
@@ -342,6 +378,8 @@ class NotSoftDeleted(RegistryError):
 
 
 class RevisionCompacted(RegistryError):
+    """The changes after the revision are no longer kept; `oldest` says where to start again."""
+
     code = Code.OUT_OF_RANGE
     reason = "REVISION_COMPACTED"
 
@@ -355,11 +393,15 @@ class RevisionCompacted(RegistryError):
 
 
 class ConcurrentUpdate(RegistryError):
+    """Another writer was faster; the same call may be made again."""
+
     code = Code.ABORTED
     reason = "CONCURRENT_UPDATE"
 
 
 class SubscriberTooSlow(RegistryError):
+    """The subscriber took too long; `revision` says where to resume."""
+
     code = Code.ABORTED
     reason = "SUBSCRIBER_TOO_SLOW"
 
@@ -370,31 +412,43 @@ class SubscriberTooSlow(RegistryError):
 
 
 class LimitExceeded(RegistryError):
+    """Too much at the same time; try again with a back-off."""
+
     code = Code.RESOURCE_EXHAUSTED
     reason = "LIMIT_EXCEEDED"
 
 
 class DeadlineExceeded(RegistryError):
+    """The call took longer than its deadline."""
+
     code = Code.DEADLINE_EXCEEDED
     reason = "DEADLINE_EXCEEDED"
 
 
 class PermissionDenied(RegistryError):
+    """The caller lacks the permission that the call needs."""
+
     code = Code.PERMISSION_DENIED
     reason = "PERMISSION_DENIED"
 
 
 class Unauthenticated(RegistryError):
+    """The caller could not be identified."""
+
     code = Code.UNAUTHENTICATED
     reason = "UNAUTHENTICATED"
 
 
 class Unavailable(RegistryError):
+    """Something that the call needs is away; the same call may be made again."""
+
     code = Code.UNAVAILABLE
     reason = "UNAVAILABLE"
 
 
 class ShuttingDown(Unavailable):
+    """The server is going; a stream resumes elsewhere from `revision`."""
+
     reason = "SHUTTING_DOWN"
 
     def __init__(self, revision: str | None = None) -> None:
@@ -405,9 +459,13 @@ class ShuttingDown(Unavailable):
 
 
 class StorageUnavailable(Unavailable):
+    """The storage cannot be reached; the message names it and the way out."""
+
     reason = "STORAGE_UNAVAILABLE"
 
 
 class StorageDamaged(RegistryError):
+    """What is stored is missing or was altered; restore it from a backup."""
+
     code = Code.DATA_LOSS
     reason = "STORAGE_DAMAGED"

@@ -109,7 +109,9 @@ def test_a_breaking_draft_cannot_be_registered(wire: Wire, name: Name) -> None:
     update(wire, draft.schema_id, state=S.SCHEMA_STATE_COMPATIBILITY_CHECK)
     request = wanted(draft.schema_id, state=S.SCHEMA_STATE_REGISTERED)
 
-    refused(wire, "UpdateSchemaMetadata", request, "FAILED_PRECONDITION", "INCOMPATIBLE_SCHEMA")
+    error = refused(wire, "UpdateSchemaMetadata", request, "FAILED_PRECONDITION", "INCOMPATIBLE_SCHEMA")
+
+    assert error.detail(pb.CompatibilityReport).violations
 
 
 def test_history_records_every_step_with_actor_and_reason(wire: Wire, name: Name) -> None:

@@ -65,7 +65,7 @@ def test_a_version_that_is_not_there_is_said_so(wire: Wire, subject: str, select
 
 
 @pytest.mark.parametrize(
-    "selector", ["newest", "0", "-1", "1.2.3.4", "^", ">=1", "1..2", "99999999999999999999"]
+    "selector", ["newest", "0", "-2", "1.2.3.4", "^", ">=1", "1..2", "99999999999999999999"]
 )
 def test_what_is_no_selector_is_said_so(wire: Wire, subject: str, selector: str) -> None:
     request = by_version(subject, selector)

@@ -111,11 +111,11 @@ def _grpc_failures() -> Iterator[None]:
     try:
         yield
     except grpc.RpcError as error:
-        trailers = {key: value for key, value in error.trailing_metadata() or ()}
+        trailers = dict(error.trailing_metadata() or ())
         status = status_pb2.Status.FromString(trailers.get("grpc-status-details-bin", b""))
         code = error.code().value[0]
-        if status.details:
-            assert (status.code, status.message) == (code, error.details())
+        if status.details and (status.code, status.message) != (code, error.details()):
+            raise AssertionError(f"{status} does not agree with {code} {error.details()}") from None
         raise failed(
             code, error.details() or "", list(status.details), str(trailers.get("x-request-id", ""))
         ) from None

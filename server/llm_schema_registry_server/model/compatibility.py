@@ -121,7 +121,10 @@ class CompareOptions:
 
 @dataclass(frozen=True, slots=True)
 class CompatibilityReport:
-    """The outcome of a check of one schema against the versions that its level names."""
+    """The outcome of a check of one schema against the versions that its level names.
+
+    `suggested_version` is the semantic version that the schema would get; "" when nobody asked.
+    """
 
     compatible: bool
     verdict: Verdict
@@ -131,3 +134,4 @@ class CompatibilityReport:
     message: str
     change_class: ChangeClass = ChangeClass.UNCLASSIFIED
     options: CompareOptions = field(default_factory=CompareOptions)
+    suggested_version: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..compatibility.levels import BACKWARD, DEMANDS, counting, versions_to_compare
 from ..compatibility.report import Finding, merge, worst
@@ -113,7 +113,7 @@ class Assessor:
         # Nothing live to compare with, but numbers were given out: nothing is promised about those.
         step = ChangeClass.BREAKING if change is ChangeClass.UNCLASSIFIED else change
         version = check_explicit(wanted, last, step) if wanted is not None else next_version(last, step)
-        return Assessment(report, change, version)
+        return Assessment(replace(report, suggested_version=str(version)), change, version)
 
     async def compare(
         self, new: KnownSchema, old: KnownSchema, direction: Direction, options: CompareOptions

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
-from ..errors import InvalidRequest, SchemaIssue
+from ..errors import IncompatibleSchema, InvalidRequest, SchemaIssue
 from ..model.change import Change, EventType, format_revision
 from ..model.compatibility import ChangeClass, CompatibilityLevel, CompatibilityReport, Violation
 from ..model.health import HealthReport
@@ -19,7 +20,6 @@ from ..model.schema import Fingerprints, Reference, SchemaType, SchemaVersion
 from ..model.subject import Subject
 from ..model.validation import DataIssue, DataReport
 from ..model.version import SemanticVersion
-from ..registry.assess import Assessment
 from ..registry.graph import Dependency
 from ..registry.reading import Found
 from ..registry.register import Registered
@@ -189,7 +189,7 @@ def violation(v: Violation) -> pb.CompatibilityViolation:
     )
 
 
-def report(r: CompatibilityReport, suggested_version: str = "") -> pb.CompatibilityReport:
+def report(r: CompatibilityReport) -> pb.CompatibilityReport:
     return pb.CompatibilityReport(
         compatible=r.compatible,
         level=pb.CompatibilityLevel.ValueType(r.level),
@@ -198,12 +198,18 @@ def report(r: CompatibilityReport, suggested_version: str = "") -> pb.Compatibil
         message=r.message,
         verdict=pb.Verdict.ValueType(r.verdict),
         change_class=change_class(r.change_class),
-        suggested_version=suggested_version,
+        suggested_version=r.suggested_version,
     )
 
 
-def assessment(a: Assessment) -> pb.CompatibilityReport:
-    return report(a.report, str(a.version))
+@contextmanager
+def refusals() -> Iterator[None]:
+    """A refusal for incompatibility carries its report to the caller."""
+    try:
+        yield
+    except IncompatibleSchema as error:
+        error.details = (report(cast(CompatibilityReport, error.report)),)
+        raise
 
 
 def data_report(r: DataReport, schema_id: str, milliseconds: float) -> pb.ValidationReport:

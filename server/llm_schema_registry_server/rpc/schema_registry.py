@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
 
 from google.protobuf.empty_pb2 import Empty
 
@@ -15,9 +14,9 @@ from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
 from ..calls.call import Call
 from ..calls.failure import failure
-from ..errors import IncompatibleSchema, InvalidRequest, RegistryError, SchemaNotFound
+from ..errors import InvalidRequest, RegistryError, SchemaNotFound
 from ..model.change import Change, EventType
-from ..model.compatibility import CompatibilityLevel, CompatibilityReport
+from ..model.compatibility import CompatibilityLevel
 from ..model.lifecycle import SchemaState
 from ..model.schema import SchemaType
 from ..model.subject import Subject
@@ -65,11 +64,8 @@ class SchemaRegistryService:
         self, request: pb.RegisterSchemaRequest, call: Call
     ) -> pb.RegisterSchemaResponse:
         wanted = _registration(request)
-        try:
+        with convert.refusals():
             done = await self._use.register(wanted, actor(call))
-        except IncompatibleSchema as error:
-            error.details = (convert.report(cast(CompatibilityReport, error.report)),)
-            raise
         answer = self._wire.registered(done)
         wrote(call, answer.revision)
         return answer
@@ -112,7 +108,8 @@ class SchemaRegistryService:
     async def update_schema_metadata(
         self, request: pb.UpdateSchemaMetadataRequest, call: Call
     ) -> pb.UpdateSchemaMetadataResponse:
-        found = await self._use.lifecycle.update(request.schema_id, _update(request), actor(call))
+        with convert.refusals():
+            found = await self._use.lifecycle.update(request.schema_id, _update(request), actor(call))
         answer = pb.UpdateSchemaMetadataResponse(schema=self._wire.schema(found))
         wrote(call, answer.schema.revision)
         return answer
@@ -224,7 +221,7 @@ class SchemaRegistryService:
     async def check_compatibility(
         self, request: pb.CompatibilityCheckRequest, call: Call
     ) -> pb.CompatibilityReport:
-        return convert.assessment(await self._use.checking(_question(request)))
+        return convert.report((await self._use.checking(_question(request))).report)
 
     async def batch_check_compatibility(
         self, requests: AsyncIterator[pb.CompatibilityCheckRequest], call: Call

@@ -1,0 +1,180 @@
+"""ValidateData, ValidateSchema, BatchValidate: the answer, where the fault is, one answer per question in order."""
+
+from __future__ import annotations
+
+import io
+import json
+import queue
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import fastavro
+import pytest
+
+from llm_schema_registry.v1 import schema_registry_pb2 as pb
+
+from .helpers import AVRO, AVRO_V1, FIRST, JSON, PROTO_V1, PROTOBUF, closed, refused, register, versions
+from .wires import Wire
+
+Name = Callable[[str], str]
+GOOD = b'{"a": "x"}'
+BAD = b'{"a": 1}'
+TYPES = [JSON, AVRO, PROTOBUF]
+
+
+def data(schema_id: str, content: bytes, **fields: Any) -> pb.ValidateDataRequest:
+    return pb.ValidateDataRequest(schema_id=schema_id, data=content, **fields)
+
+
+@pytest.mark.parametrize("schema_type", TYPES)
+def test_good_data_is_valid_and_bad_data_is_told_where(wire: Wire, name: Name, schema_type: Any) -> None:
+    made = register(wire, name("s"), FIRST[schema_type], schema_type)
+    good = wire.call("ValidateData", data(made.schema_id, GOOD))
+    bad = wire.call("ValidateData", data(made.schema_id, BAD))
+
+    assert (good.valid, list(good.errors), good.schema_id) == (True, [], made.schema_id)
+    assert (bad.valid, bad.errors[0].path) == (False, "/a")
+    assert bad.errors[0].message
+    assert bad.errors[0].error_type
+    assert good.validation_time_ms >= 0
+
+
+def test_avro_binary_is_read(wire: Wire, name: Name) -> None:
+    made = register(wire, name("s"), AVRO_V1, AVRO)
+    binary = io.BytesIO()
+    fastavro.schemaless_writer(binary, json.loads(AVRO_V1), {"a": "hello"})
+    good = wire.call(
+        "ValidateData", data(made.schema_id, binary.getvalue(), encoding=pb.DATA_ENCODING_BINARY)
+    )
+    cut = wire.call(
+        "ValidateData", data(made.schema_id, binary.getvalue()[:-1], encoding=pb.DATA_ENCODING_BINARY)
+    )
+
+    assert (good.valid, cut.valid) == (True, False)
+
+
+def test_protobuf_binary_is_read(wire: Wire, name: Name) -> None:
+    made = register(wire, name("s"), PROTO_V1, PROTOBUF)
+    good = wire.call("ValidateData", data(made.schema_id, b"\x0a\x01x", encoding=pb.DATA_ENCODING_BINARY))
+    cut = wire.call("ValidateData", data(made.schema_id, b"\x0a\x05x", encoding=pb.DATA_ENCODING_BINARY))
+
+    assert (good.valid, cut.valid) == (True, False)
+
+
+def test_strict_refuses_what_the_schema_does_not_declare(wire: Wire, name: Name) -> None:
+    made = register(wire, name("s"), b'{"type": "object", "properties": {"a": {"type": "string"}}}')
+    loose = wire.call("ValidateData", data(made.schema_id, b'{"a": "x", "b": 1}'))
+    strict = wire.call("ValidateData", data(made.schema_id, b'{"a": "x", "b": 1}', strict=True))
+
+    assert (loose.valid, strict.valid) == (True, False)
+
+
+@pytest.mark.parametrize("schema_type", TYPES)
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b'{"a": "x"', b"[" * 100_000, b"nul"])
+def test_what_is_no_document_is_invalid_data_not_a_failure(
+    wire: Wire, name: Name, schema_type: Any, content: bytes
+) -> None:
+    made = register(wire, name("s"), FIRST[schema_type], schema_type)
+    report = wire.call("ValidateData", data(made.schema_id, content, encoding=pb.DATA_ENCODING_JSON))
+
+    assert not report.valid
+    assert report.errors[0].message
+
+
+def test_errors_are_cut_at_the_number_asked_for(wire: Wire, name: Name) -> None:
+    made = register(wire, name("s"), b'{"items": {"type": "string"}}')
+    report = wire.call("ValidateData", data(made.schema_id, json.dumps([1] * 50).encode(), max_errors=3))
+
+    assert (len(report.errors), report.truncated) == (3, True)
+
+
+def test_data_for_an_unknown_schema_is_refused(wire: Wire) -> None:
+    refused(wire, "ValidateData", data("nobody", GOOD), "NOT_FOUND", "SCHEMA_NOT_FOUND")
+
+
+@pytest.mark.parametrize("encoding", [77, -1])
+def test_an_encoding_that_does_not_exist_is_refused(wire: Wire, name: Name, encoding: int) -> None:
+    request = data(register(wire, name("s")).schema_id, GOOD, encoding=encoding)
+
+    refused(wire, "ValidateData", request, "INVALID_ARGUMENT", "INVALID_REQUEST", "encoding")
+
+
+@pytest.mark.parametrize("schema_type", TYPES)
+def test_a_good_schema_is_valid_and_is_not_stored(wire: Wire, name: Name, schema_type: Any) -> None:
+    request = pb.ValidateSchemaRequest(schema_content=FIRST[schema_type], schema_type=schema_type)
+    report = wire.call("ValidateSchema", request)
+
+    assert (report.valid, list(report.errors)) == (True, [])
+    assert len(report.fingerprints.validation) == 64
+
+
+@pytest.mark.parametrize(
+    ("schema_type", "content"),
+    [
+        (JSON, b'{\n  "type": "strin"\n}'),
+        (JSON, b'{"a": 1,\n "a": 2}'),
+        (AVRO, b'{"type": "record", "name": "R", "fields": [{"name": "a"}]}'),
+        (PROTOBUF, b'syntax = "proto3";\nmessage M {\n  strin a = 1;\n}'),
+    ],
+)
+def test_a_bad_schema_is_invalid_with_the_place(wire: Wire, schema_type: Any, content: bytes) -> None:
+    request = pb.ValidateSchemaRequest(schema_content=content, schema_type=schema_type)
+    report = wire.call("ValidateSchema", request)
+
+    assert not report.valid
+    assert report.errors
+    assert report.issues[0].rule
+    assert report.issues[0].line or report.issues[0].pointer
+
+
+def test_a_batch_answers_in_order_and_survives_bad_items(wire: Wire, name: Name) -> None:
+    made = register(wire, name("s"))
+    requests = [
+        data(made.schema_id, GOOD),
+        data("nobody", GOOD),
+        data(made.schema_id, BAD),
+        data(made.schema_id, b"junk"),
+        data(made.schema_id, GOOD),
+    ]
+    reports = list(wire.batch("BatchValidate", requests))
+
+    assert [r.valid for r in reports] == [True, False, False, False, True]
+    assert [r.index for r in reports] == [0, 1, 2, 3, 4]
+    assert [bool(r.error.code) for r in reports] == [False, True, False, False, False]
+
+
+def test_a_long_batch_keeps_order(wire: Wire, name: Name) -> None:
+    made = register(wire, name("s"))
+    requests = (data(made.schema_id, GOOD if n % 7 else BAD) for n in range(500))
+    reports = list(wire.batch("BatchValidate", requests))
+
+    assert [r.valid for r in reports] == [bool(n % 7) for n in range(500)]
+
+
+def test_an_empty_batch_has_no_answers(wire: Wire) -> None:
+    assert list(wire.batch("BatchValidate", [])) == []
+
+
+def test_a_batch_answers_before_the_next_question_comes(engine: Any, name: Name, servers: Any) -> None:
+    wire = servers.wire("native")
+    made = register(wire, name("s"))
+    questions: queue.Queue[pb.ValidateDataRequest | None] = queue.Queue()
+
+    def asked() -> Iterator[pb.ValidateDataRequest]:
+        while (question := questions.get()) is not None:
+            yield question
+
+    answers = wire.batch("BatchValidate", asked())
+    for n in range(20):
+        questions.put(data(made.schema_id, GOOD))
+        assert next(answers).index == n
+    questions.put(None)
+    assert list(answers) == []
+
+
+def test_validation_stores_nothing(wire: Wire, name: Name) -> None:
+    made = register(wire, name("s"), closed(z={}))
+    for content in (GOOD, BAD):
+        wire.call("ValidateData", data(made.schema_id, content))
+
+    assert versions(wire, name("s")) == ["1.0.0"]

@@ -26,13 +26,13 @@ def undeclared(world: World, root: Place, value: Any, limit: int) -> list[DataIs
     todo: list[tuple[str, Any, tuple[Place, ...]]] = [("", value, (root,))]
     while todo and len(issues) < limit:
         pointer, value, places = todo.pop(0)
-        schemas = _applied(world, places)
+        schemas = applied(world, places)
         if isinstance(value, dict):
             free = not any(_declares(place.schema) for place in schemas)
             for name, item in value.items():
-                below, declared = _property(world, schemas, name)
+                below = children_of_property(world, schemas, name)
                 here = join_pointer(pointer, name)
-                if not declared and not free:
+                if not below and not free and not any(_mentions(p.schema, name) for p in schemas):
                     issues.append(
                         DataIssue(
                             here, f"property {name[:100]!r} is not declared", "undeclared", got=name[:100]
@@ -42,13 +42,13 @@ def undeclared(world: World, root: Place, value: Any, limit: int) -> list[DataIs
                     todo.append((here, item, below))
         elif isinstance(value, list):
             for i, item in enumerate(value):
-                below = tuple(_item(world, schemas, i))
+                below = tuple(children_of_item(world, schemas, i))
                 if below and isinstance(item, dict | list):
                     todo.append((join_pointer(pointer, i), item, below))
     return issues[:limit]
 
 
-def _applied(world: World, places: tuple[Place, ...]) -> list[Place]:
+def applied(world: World, places: tuple[Place, ...]) -> list[Place]:
     """The places and everything that may apply to the same value."""
     out: dict[tuple[int, str], Place] = {}
     todo = list(places)
@@ -71,7 +71,14 @@ def _declares(schema: dict[str, Any]) -> bool:
     )
 
 
-def _property(world: World, schemas: list[Place], name: str) -> tuple[tuple[Place, ...], bool]:
+def _mentions(schema: dict[str, Any], name: str) -> bool:
+    """Whether a property is declared without a schema of its own: by being required or part of a listed value."""
+    values = [*schema.get("enum", ()), *([schema["const"]] if "const" in schema else [])]
+    return name in schema.get("required", ()) or any(isinstance(v, dict) and name in v for v in values)
+
+
+def children_of_property(world: World, schemas: list[Place], name: str) -> tuple[Place, ...]:
+    """The subschemas for the value of a property."""
     below: list[Place] = []
     for place in schemas:
         schema = place.schema
@@ -87,10 +94,11 @@ def _property(world: World, schemas: list[Place], name: str) -> tuple[tuple[Plac
             if not here and isinstance(schema.get(keyword), dict) and schema[keyword]:
                 here.append(_child(world, place, keyword))
         below.extend(here)
-    return tuple(below), bool(below)
+    return tuple(below)
 
 
-def _item(world: World, schemas: list[Place], index: int) -> Iterator[Place]:
+def children_of_item(world: World, schemas: list[Place], index: int) -> Iterator[Place]:
+    """The subschemas for an item."""
     for place in schemas:
         schema = place.schema
         prefix = "prefixItems" if place.dialect is Dialect.DRAFT_2020_12 else "items"

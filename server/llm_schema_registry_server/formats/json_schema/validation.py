@@ -16,6 +16,7 @@ from .errors_of_data import to_issue
 from .fanout import safe_depth
 from .limits import JsonSchemaLimits
 from .reading import BadJson, exact_nesting, nesting, read
+from .resources import Place, World
 from .undeclared import undeclared
 
 # orjson turns what does not fit into 64 bits or a double into something else: such numbers take the exact reader.
@@ -64,9 +65,10 @@ class JsonDataValidator:
                 return DataReport(False, tuple(found[:max_errors]), truncated=len(found) > max_errors)
         return DataReport(True)
 
-    def accepts(self, value: Any) -> bool:
-        """Whether a value that the strict reader returned is valid."""
-        return self._validator.is_valid(value)
+    @property
+    def place(self) -> tuple[World, Place]:
+        """The schema's world and its place in it."""
+        return self._opened.world, self._opened.root
 
     def first_errors(self, value: Any, limit: int) -> list[jsonschema_rs.ValidationError]:
         """At most `limit` errors of a small value."""

@@ -2,19 +2,190 @@
 
 from __future__ import annotations
 
-from ....model.compatibility import CompareOptions, Comparison, Verdict, Violation
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ....errors import InvalidSchema
+from ....model.compatibility import (
+    CompareOptions,
+    Comparison,
+    Severity,
+    Verdict,
+    Violation,
+    Witness,
+    WriterModel,
+)
 from ...engine import SchemaSource
+from ..compiled import OpenedSchema, compile_schema, open_schema
 from ..limits import JsonSchemaLimits
-from ..parsing import parse_schema
+from ..resources import Unresolvable
+from ..rules import DEFAULT_WAIVED, UNDECIDED
+from ..validation import JsonDataValidator
+from .answers import IMPOSSIBLE, OutOfBudget
+from .building import Builder
+from .defaults import Waived, supply, waivable
+from .explanation import explain
+from .merging import Classes, merge
+from .nodes import Graph
+from .search import Prover
+from .witnesses import Judge, encode, shrink
+
+_MORE_STEPS = 3000
+"""Steps spent on further violations once one is known."""
+_FRAMES = 30_000
+"""Python frames that a deep proof may need; frames of pure Python calls live on the heap."""
 
 
 def compare_schemas(
     reader: SchemaSource, writer: SchemaSource, options: CompareOptions, limits: JsonSchemaLimits
 ) -> Comparison:
-    """YES when nothing that decides validity differs; UNDECIDED otherwise."""
-    sides = [parse_schema(side, limits, strict=False).fingerprints.validation for side in (reader, writer)]
-    if sides[0] == sides[1]:
-        return Comparison(Verdict.YES)
+    """YES: proved. NO: with witnesses that both validators confirmed. UNDECIDED: with reasons and pointers."""
+    try:
+        sides = _Sides(open_schema(reader, limits), open_schema(writer, limits), options, limits)
+        with _deep_recursion():
+            return sides.compare()
+    except InvalidSchema as error:
+        return _undecided([("", f"a schema cannot be used: {error.issues[0]}")])
+    except Unresolvable as error:
+        return _undecided([("", f"a reference cannot be resolved: {error}")])
+    except RecursionError:
+        return _undecided([("", "the schemas nest too deep for a proof")])
+
+
+@dataclass(slots=True)
+class _Sides:
+    """Both schemas of one comparison."""
+
+    reader: OpenedSchema
+    writer: OpenedSchema
+    options: CompareOptions
+    limits: JsonSchemaLimits
+
+    @property
+    def declared_keys(self) -> bool:
+        return self.options.writer_model is WriterModel.DECLARED_KEYS
+
+    def compare(self) -> Comparison:
+        waived: Waived = waivable(self.reader) if self.options.apply_defaults else {}
+        graph = Graph()
+        accepting = Builder(graph, self.reader, "reader", waived, keep_names=self.declared_keys).build()
+        emitting = Builder(graph, self.writer, "writer", keep_names=self.declared_keys).build()
+        classes = merge(graph)
+        warnings = tuple(_waived_warnings(waived))
+        if classes.class_of[accepting] == classes.class_of[emitting]:
+            return Comparison(Verdict.YES, warnings)
+        findings = _Findings(self, waived)
+        prover = Prover(
+            classes,
+            steps=self.limits.compare_steps,
+            seconds=self.limits.compare_seconds,
+            regex_states=self.limits.regex_states,
+            declared_keys=self.declared_keys,
+        )
+        findings.prover = prover
+        try:
+            answer = prover.refute(classes.class_of[emitting], classes.class_of[accepting], findings.consider)
+        except OutOfBudget:
+            answer = None
+            prover.note("the proof used up its steps or its time")
+        if findings.violations:
+            return Comparison(Verdict.NO, (*findings.violations, *warnings))
+        if answer is IMPOSSIBLE:
+            return Comparison(Verdict.YES, warnings)
+        return _undecided(_reasons(prover, classes) or [("", "no candidate was confirmed")])
+
+
+class _Findings:
+    """Collects violations from candidates until there are enough."""
+
+    prover: Prover
+
+    def __init__(self, sides: _Sides, waived: Waived) -> None:
+        self._sides = sides
+        self._waived = waived
+        self._judge: Judge | None = None
+        self._seen: set[tuple[str, str]] = set()
+        self.violations: list[Violation] = []
+
+    def consider(self, value: Any) -> bool:
+        """Judge a candidate; True ends the search."""
+        judge = self._judge or self._make_judge()
+        if not judge.convicts(value):
+            self.prover.note("a candidate was not confirmed by the validators")
+            return False
+        first = judge.errors(value)
+        keyword = tuple(first[0].schema_path) if first else ()
+
+        def same(smaller: Any) -> bool:
+            return judge.convicts(smaller) and any(
+                tuple(error.schema_path) == keyword for error in judge.errors(smaller)
+            )
+
+        value = shrink(value, same)
+        text = encode(value)
+        witness = Witness(text, text.decode("utf-8"))
+        sides = self._sides
+        for violation in explain(judge.errors(value), witness, sides.reader, sides.writer, sides.limits):
+            if (violation.rule, violation.path) not in self._seen:
+                self._seen.add((violation.rule, violation.path))
+                self.violations.append(violation)
+        self.violations = self.violations[: sides.limits.violations]
+        self.prover.steps_left = min(self.prover.steps_left, _MORE_STEPS)
+        return len(self.violations) >= sides.limits.violations
+
+    def _make_judge(self) -> Judge:
+        sides = self._sides
+        self._judge = Judge(
+            _validator(sides.reader, sides.limits),
+            _validator(sides.writer, sides.limits),
+            declared_keys=sides.declared_keys,
+            supply=partial(supply, sides.reader, self._waived),
+        )
+        return self._judge
+
+
+def _validator(opened: OpenedSchema, limits: JsonSchemaLimits) -> JsonDataValidator:
+    return JsonDataValidator(opened, compile_schema(opened), limits)
+
+
+def _reasons(prover: Prover, classes: Classes) -> list[tuple[str, str]]:
+    out = []
+    for reason, number in prover.reasons:
+        side, pointer = classes.origins[number]
+        out.append((pointer, f"{reason} ({side}'s schema at {pointer or 'the root'})" if side else reason))
+    return out[:5]
+
+
+def _undecided(reasons: list[tuple[str, str]]) -> Comparison:
     return Comparison(
-        Verdict.UNDECIDED, (Violation("JSON_UNDECIDED", "", "the schemas differ", undecided=True),)
+        Verdict.UNDECIDED,
+        tuple(
+            Violation(UNDECIDED.id, pointer, f"{UNDECIDED.sentence}: {reason}", undecided=True)
+            for pointer, reason in reasons
+        ),
     )
+
+
+def _waived_warnings(waived: Waived) -> Iterator[Violation]:
+    for (_, pointer), names in sorted(waived.items()):
+        for name in sorted(names):
+            yield Violation(
+                DEFAULT_WAIVED.id,
+                f"{pointer}/required",
+                f"{DEFAULT_WAIVED.sentence}: {name!r}",
+                severity=Severity.WARNING,
+            )
+
+
+@contextmanager
+def _deep_recursion() -> Iterator[None]:
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _FRAMES))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)

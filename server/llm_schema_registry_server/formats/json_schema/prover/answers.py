@@ -1,0 +1,32 @@
+"""What a search for a value may end with. Pure."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any
+
+
+class Nothing(enum.Enum):
+    """No value came out. IMPOSSIBLE: it is proved that there is none. UNKNOWN: there may be one."""
+
+    IMPOSSIBLE = "impossible"
+    UNKNOWN = "unknown"
+
+
+IMPOSSIBLE = Nothing.IMPOSSIBLE
+UNKNOWN = Nothing.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A candidate value. It satisfies everything the prover models; only the validator can confirm it."""
+
+    value: Any
+
+
+Answer = Found | Nothing
+
+
+class OutOfBudget(Exception):
+    """The steps or the time of a proof are used up."""

@@ -1,0 +1,207 @@
+"""The theory of arrays: prefix and rest, demands at places, counts, equal and distinct items. Pure.
+
+Demands that some item meets are placed first, at every place that makes a difference: each place of a prefix, each
+place already used, and one new place. Then the items are solved one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .answers import IMPOSSIBLE, UNKNOWN, Answer, Found
+from .facts import Except, Facts, Lit
+from .nodes import Contains
+from .values import key_of
+
+if TYPE_CHECKING:
+    from .search import Prover
+
+LONGEST = 300
+"""Longest array that is constructed."""
+_MOST_COPIES = 40
+
+Literals = frozenset[Lit]
+Needs = Mapping[int, Literals]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What the array must have: `everywhere` holds of each item, `demands` are (first place, literal, group); demands
+    of one group need different places. `limits` are counts of matching items that must not be exceeded."""
+
+    everywhere: Literals
+    fixed: Mapping[int, Literals]
+    demands: tuple[tuple[int, Lit, int], ...]
+    limits: tuple[Contains, ...]
+    prefix: int
+    length: int
+
+
+def solve(prover: Prover, facts: Facts) -> Answer:
+    """An array that meets the facts."""
+    plan = _plan(facts)
+    if plan is None or plan.length > LONGEST:
+        prover.note("the array is too long to construct", facts)
+        return UNKNOWN
+    if facts.most is not None and plan.length > facts.most:
+        return IMPOSSIBLE
+    result: Answer = IMPOSSIBLE
+    for needs, length in _placements(prover, facts, plan, plan.demands, plan.fixed, plan.length, ()):
+        answer = _with_needs(prover, facts, plan, needs, length)
+        if isinstance(answer, Found):
+            return answer
+        if answer is UNKNOWN:
+            result = UNKNOWN
+    if result is UNKNOWN:
+        prover.note("the items of an array are not decided", facts)
+    return result
+
+
+def _plan(facts: Facts) -> _Plan | None:
+    everywhere: set[Lit] = set()
+    fixed: dict[int, Literals] = {}
+    demands: list[tuple[int, Lit, int]] = []
+    limits: list[Contains] = []
+    length = facts.least
+    for bad in facts.bad_items:
+        literal = Lit(bad.number, False)
+        if bad.onward:
+            demands.append((bad.place, literal, -1 - len(demands)))
+        else:
+            fixed[bad.place] = fixed.get(bad.place, frozenset()) | {literal}
+            length = max(length, bad.place + 1)
+    for group, contains in enumerate(facts.counted):
+        if contains.least > _MOST_COPIES:
+            return None
+        demands += [(0, Lit(contains.node, True), group)] * contains.least
+        if contains.most == 0:
+            everywhere.add(Lit(contains.node, False))
+        elif contains.most is not None:
+            limits.append(contains)
+    prefix = max((len(items.prefix) for items in facts.items), default=0)
+    return _Plan(frozenset(everywhere), fixed, tuple(demands), tuple(limits), prefix, length)
+
+
+def _at(facts: Facts, plan: _Plan, index: int) -> Literals:
+    """What every array of the goal has at a place."""
+    accepted = (items.prefix[index] if index < len(items.prefix) else items.rest for items in facts.items)
+    return plan.everywhere | {Lit(number, True) for number in accepted}
+
+
+def _placements(
+    prover: Prover,
+    facts: Facts,
+    plan: _Plan,
+    demands: tuple[tuple[int, Lit, int], ...],
+    needs: Needs,
+    length: int,
+    used: tuple[tuple[int, int], ...],
+) -> Iterator[tuple[Needs, int]]:
+    """Every way to place the demands, up to places that are alike. `used` are (group, place) pairs."""
+    prover.tick()
+    if not demands:
+        yield needs, length
+        return
+    start, literal, group = demands[0]
+    last = max(start, plan.prefix, length)
+    lowest = max((place for g, place in used if g == group), default=-1) + 1  # copies are alike: in order
+    for place in range(max(start, lowest), max(last, lowest) + 1):
+        if facts.most is not None and place >= facts.most:
+            break
+        placed = {**needs, place: needs.get(place, frozenset()) | {literal}}
+        yield from _placements(
+            prover, facts, plan, demands[1:], placed, max(length, place + 1), (*used, (group, place))
+        )
+
+
+def _with_needs(prover: Prover, facts: Facts, plan: _Plan, needs: Needs, length: int) -> Answer:
+    if facts.repeated:
+        return _with_equal_items(prover, facts, plan, needs, length)
+    answer = _fill(prover, facts, plan, needs, length)
+    if isinstance(answer, Found) and key_of(answer.value) in facts.excluded:
+        return _longer(prover, facts, plan, needs, length)
+    return answer
+
+
+def _longer(prover: Prover, facts: Facts, plan: _Plan, needs: Needs, length: int) -> Answer:
+    """Another array than the excluded ones: first another value at some place, then one item more."""
+    for place in range(length):
+        answer = _fill(prover, facts, plan, needs, length, avoid_at=place)
+        if isinstance(answer, Found) and key_of(answer.value) not in facts.excluded:
+            return answer
+    for more in range(1, len(facts.excluded) + 2):
+        if facts.most is not None and length + more > facts.most:
+            break
+        answer = _fill(prover, facts, plan, needs, length + more)
+        if isinstance(answer, Found) and key_of(answer.value) not in facts.excluded:
+            return answer
+    prover.note("an array other than the excluded ones was not found", facts)
+    return UNKNOWN
+
+
+def _fill(prover: Prover, facts: Facts, plan: _Plan, needs: Needs, length: int, avoid_at: int = -1) -> Answer:
+    """Solve the items of an array of this length, one after the other."""
+    out: list[Any] = []
+    goals = [_item_goal(facts, plan, needs, i) for i in range(length)]
+    counts = [0] * len(plan.limits)
+    alike = len(set(goals)) <= 1
+    for i, literals in enumerate(goals):
+        goal: set[Lit | Except] = set(literals)
+        if facts.distinct:
+            goal |= {Except(key_of(item)) for item in out}
+        if i == avoid_at:
+            goal |= _excluded_items(facts, i)
+        for j, limit in enumerate(plan.limits):
+            if counts[j] == limit.most:
+                goal.add(Lit(limit.node, False))
+        answer = prover.solve(frozenset(goal))
+        if not isinstance(answer, Found):
+            # A choice made for an earlier item may be to blame, unless all items are interchangeable.
+            free = not plan.limits and i != avoid_at and (not facts.distinct or not out or alike)
+            return answer if free else UNKNOWN
+        out.append(answer.value)
+        for j, limit in enumerate(plan.limits):
+            counts[j] += prover.evaluator.holds(answer.value, limit.node) is not False
+            if limit.most is not None and counts[j] > limit.most:
+                return UNKNOWN
+    return Found(out)
+
+
+def _excluded_items(facts: Facts, index: int) -> set[Except]:
+    found = set()
+    for kind, value in facts.excluded:
+        if kind == "array" and isinstance(value, tuple) and index < len(value):
+            found.add(Except(value[index]))
+    return found
+
+
+def _item_goal(facts: Facts, plan: _Plan, needs: Needs, index: int) -> Literals:
+    return _at(facts, plan, index) | needs.get(index, frozenset())
+
+
+def _with_equal_items(prover: Prover, facts: Facts, plan: _Plan, needs: Needs, length: int) -> Answer:
+    """An array in which two items are equal: one value for two places."""
+    result: Answer = IMPOSSIBLE
+    reach = max(length, plan.prefix) + 2
+    for second in range(1, reach):
+        if facts.most is not None and second >= facts.most:
+            break
+        for first in range(second):
+            prover.tick()
+            both = _item_goal(facts, plan, needs, first) | _item_goal(facts, plan, needs, second)
+            if not isinstance(prover.solve(both), Found):
+                if prover.solve(both) is UNKNOWN:
+                    result = UNKNOWN
+                continue
+            answer = _fill(prover, facts, plan, {**needs, first: both, second: both}, max(length, second + 1))
+            if isinstance(answer, Found):
+                items = [*answer.value]
+                items[second] = items[first]
+                if key_of(items) not in facts.excluded:
+                    return Found(items)
+                result = UNKNOWN
+            elif answer is UNKNOWN:
+                result = UNKNOWN
+    return result

@@ -1,0 +1,278 @@
+"""What it means that a class accepts, or rejects, a value of one kind: elementary facts and clauses. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from .facts import (
+    Absent,
+    Alternative,
+    AtLeast,
+    AtMost,
+    BadAdditional,
+    BadItem,
+    BadMatch,
+    BadProperty,
+    Clause,
+    Counted,
+    Distinct,
+    Dropped,
+    Except,
+    Fact,
+    HasFormat,
+    High,
+    Items,
+    Lit,
+    Low,
+    Matches,
+    Multiple,
+    Names,
+    Props,
+    Required,
+    Within,
+)
+from .merging import Classes
+from .nodes import Contains, Node, Values
+from .statics import Statics
+from .values import kind_of
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """`possible` False: it cannot be. Otherwise all `facts` hold, and one alternative of each clause."""
+
+    possible: bool = True
+    facts: tuple[Fact, ...] = ()
+    clauses: tuple[Clause, ...] = ()
+
+
+IMPOSSIBLE = Expansion(possible=False)
+CERTAIN = Expansion()
+
+
+class Expander:
+    """Expands literals; each (class, kind, polarity) once."""
+
+    def __init__(self, classes: Classes, statics: Statics) -> None:
+        self._classes = classes
+        self._statics = statics
+        self._known: dict[tuple[int, str, bool], Expansion] = {}
+
+    def expand(self, literal: Lit, kind: str) -> Expansion:
+        key = (literal.number, kind, literal.holds)
+        known = self._known.get(key)
+        if known is None:
+            node = self._classes.nodes[literal.number]
+            known = (
+                self._accepted(literal.number, node, kind)
+                if literal.holds
+                else self._rejected(literal.number, node, kind)
+            )
+            self._known[key] = known
+        return known
+
+    def _accepted(self, number: int, node: Node, kind: str) -> Expansion:
+        if node.never or kind not in self._statics.possible[number]:
+            return IMPOSSIBLE
+        facts: list[Fact] = [Lit(part, True) for part in node.all_of]
+        facts += [Lit(part, False) for part in node.none_of]
+        clauses: list[Clause] = [tuple((Lit(part, True),) for part in group) for group in node.any_of]
+        if node.one_of:
+            clauses.append(self._exactly_one(node.one_of, kind))
+        for test, then, otherwise in node.conditions:
+            clauses.append(((Lit(test, True), Lit(then, True)), (Lit(test, False), Lit(otherwise, True))))
+        if node.values is not None:
+            items = tuple(item for item in node.values.items if kind_of(item) == kind)
+            facts.append(Within(Values(items, node.values.keys)))
+        if node.opaque:
+            facts.append(Dropped(f"{node.opaque[0]} is not modelled here"))
+        facts += _OWN.get(kind, _nothing)(node)
+        if kind == "object":
+            clauses += [((Absent(name),), (Required(names | {name}),)) for name, names in node.needs]
+            clauses += [
+                ((Absent(name),), (Required(frozenset((name,))), Lit(target, True)))
+                for name, target in node.implies
+            ]
+        return Expansion(facts=tuple(facts), clauses=tuple(clauses))
+
+    def _exactly_one(self, branches: tuple[int, ...], kind: str) -> Clause:
+        return tuple(
+            (
+                Lit(chosen, True),
+                *(
+                    Lit(other, False)
+                    for j, other in enumerate(branches)
+                    if j != i and not (other != chosen and self._statics.exclusive(chosen, other, kind))
+                ),
+            )
+            for i, chosen in enumerate(branches)
+        )
+
+    def _rejected(self, number: int, node: Node, kind: str) -> Expansion:
+        if node.never or kind not in self._statics.possible[number]:
+            return CERTAIN
+        if kind in self._statics.total[number]:
+            return IMPOSSIBLE
+        alternatives = list(self._violations(node, kind))
+        if not alternatives:
+            return IMPOSSIBLE
+        if len(alternatives) == 1:
+            return Expansion(facts=alternatives[0])
+        return Expansion(clauses=(tuple(alternatives),))
+
+    def _violations(self, node: Node, kind: str) -> Iterator[Alternative]:
+        """The ways of being rejected; one of them applies to every rejected value."""
+        if node.types is not None and kind == "number" and "number" not in node.types:
+            yield (Multiple(Fraction(1), False),)
+        if node.values is not None:
+            yield tuple(Except(key) for key in sorted(node.values.keys, key=repr) if key[0] == kind)
+        for part in node.all_of:
+            yield (Lit(part, False),)
+        for group in node.any_of:
+            yield tuple(Lit(part, False) for part in group)
+        if node.one_of:
+            yield tuple(Lit(part, False) for part in node.one_of)
+            for i, first in enumerate(node.one_of):
+                for second in node.one_of[:i]:
+                    if first == second or not self._statics.exclusive(first, second, kind):
+                        yield (Lit(second, True), Lit(first, True))
+        for part in node.none_of:
+            yield (Lit(part, True),)
+        for test, then, otherwise in node.conditions:
+            yield (Lit(test, True), Lit(then, False))
+            yield (Lit(test, False), Lit(otherwise, False))
+        yield from _OWN_VIOLATIONS.get(kind, _no_violations)(node)
+        if node.opaque:
+            yield (Dropped(f"{node.opaque[0]} is not modelled here"),)
+
+
+def _nothing(_node: Node) -> list[Fact]:
+    return []
+
+
+def _no_violations(_node: Node) -> Iterator[Alternative]:
+    return iter(())
+
+
+def _number(node: Node) -> list[Fact]:
+    facts: list[Fact] = [Multiple(step, True) for step in node.multiples]
+    if node.types is not None and "number" not in node.types:
+        facts.append(Multiple(Fraction(1), True))
+    if node.low is not None:
+        facts.append(Low(node.low))
+    if node.high is not None:
+        facts.append(High(node.high))
+    return facts
+
+
+def _number_violations(node: Node) -> Iterator[Alternative]:
+    if node.low is not None:
+        yield (High((node.low[0], not node.low[1])),)
+    if node.high is not None:
+        yield (Low((node.high[0], not node.high[1])),)
+    for step in node.multiples:
+        yield (Multiple(step, False),)
+
+
+def _counts(least: int, most: int | None) -> list[Fact]:
+    facts: list[Fact] = [AtLeast(least)] if least else []
+    if most is not None:
+        facts.append(AtMost(most))
+    return facts
+
+
+def _count_violations(least: int, most: int | None) -> Iterator[Alternative]:
+    if least:
+        yield (AtMost(least - 1),)
+    if most is not None:
+        yield (AtLeast(most + 1),)
+
+
+def _string(node: Node) -> list[Fact]:
+    facts = _counts(node.min_length, node.max_length)
+    if node.pattern is not None:
+        facts.append(Matches(node.pattern, True))
+    facts += [HasFormat(symbol, True) for symbol in node.formats]
+    return facts
+
+
+def _string_violations(node: Node) -> Iterator[Alternative]:
+    yield from _count_violations(node.min_length, node.max_length)
+    if node.pattern is not None:
+        yield (Matches(node.pattern, False),)
+    for symbol in node.formats:
+        yield (HasFormat(symbol, False),)
+
+
+def _array(node: Node) -> list[Fact]:
+    facts = _counts(node.min_items, node.max_items)
+    if node.unique:
+        facts.append(Distinct(True))
+    if node.items is not None:
+        facts.append(Items(*node.items))
+    if node.contains is not None:
+        contains = node.contains
+        if contains.least:
+            facts.append(Counted(Contains(contains.node, contains.least, None)))
+        if contains.most is not None:
+            facts.append(Counted(Contains(contains.node, 0, contains.most)))
+    return facts
+
+
+def _array_violations(node: Node) -> Iterator[Alternative]:
+    yield from _count_violations(node.min_items, node.max_items)
+    if node.unique:
+        yield (Distinct(False),)
+    if node.items is not None:
+        prefix, rest = node.items
+        for i, number in enumerate(prefix):
+            yield (BadItem(i, False, number),)
+        yield (BadItem(len(prefix), True, rest),)
+    if node.contains is not None:
+        contains = node.contains
+        if contains.least:
+            yield (Counted(Contains(contains.node, 0, contains.least - 1)),)
+        if contains.most is not None:
+            yield (Counted(Contains(contains.node, contains.most + 1, None)),)
+
+
+def _object(node: Node) -> list[Fact]:
+    facts = _counts(node.min_properties, node.max_properties)
+    if node.required:
+        facts.append(Required(node.required))
+    if node.properties is not None:
+        facts.append(Props(node.properties))
+    if node.property_names is not None:
+        facts.append(Names(node.property_names, True))
+    return facts
+
+
+def _object_violations(node: Node) -> Iterator[Alternative]:
+    yield from _count_violations(node.min_properties, node.max_properties)
+    for name in sorted(node.required):
+        yield (Absent(name),)
+    if node.properties is not None:
+        props = node.properties
+        for name, number in props.named.items():
+            yield (BadProperty(name, number),)
+        for pattern, number in props.patterns.items():
+            yield (BadMatch(pattern, number),)
+        yield (BadAdditional(frozenset(props.named), frozenset(props.patterns), props.additional),)
+    if node.property_names is not None:
+        yield (Names(node.property_names, False),)
+    for name, names in node.needs:
+        for missing in sorted(names):
+            yield (Required(frozenset((name,))), Absent(missing))
+    for name, target in node.implies:
+        yield (Required(frozenset((name,))), Lit(target, False))
+
+
+_OWN = {"number": _number, "string": _string, "array": _array, "object": _object}
+_OWN_VIOLATIONS = {
+    "number": _number_violations,
+    "string": _string_violations,
+    "array": _array_violations,
+    "object": _object_violations,
+}

@@ -1,0 +1,77 @@
+"""From a witness to violations: which keyword of the reader refuses it, where, and in which words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema_rs
+
+from ....model.compatibility import Violation, Witness
+from ..canonical import dump
+from ..compiled import OpenedSchema
+from ..errors_of_data import keyword_of, to_issue
+from ..limits import JsonSchemaLimits
+from ..pointers import follow, to_pointer
+from ..rules import rule_of
+
+_TEXT = 200
+
+
+def explain(
+    errors: list[jsonschema_rs.ValidationError],
+    witness: Witness,
+    reader: OpenedSchema,
+    writer: OpenedSchema,
+    limits: JsonSchemaLimits,
+) -> Iterator[Violation]:
+    """One violation for each keyword of the reader that refuses the witness."""
+    for error in errors:
+        for leaf in _leaves(error):
+            keyword = keyword_of(leaf)
+            pointer = to_pointer(leaf.schema_path)
+            rule = rule_of(keyword)
+            where = to_pointer(leaf.instance_path)
+            place = f"at {where}" if where else "at the root"
+            yield Violation(
+                rule=rule.id,
+                path=pointer,
+                message=f"{rule.sentence}: {place}, {to_issue(leaf, limits).message}",
+                old_value=_value(writer, pointer),
+                new_value=_value(reader, pointer),
+                witness=witness,
+            )
+
+
+def _leaves(error: jsonschema_rs.ValidationError, depth: int = 0) -> list[jsonschema_rs.ValidationError]:
+    """The errors inside a failed union that say most: those of the branch that came furthest.
+
+    A branch that fails on the type of the value itself was never meant; one that fails inside the value was.
+    """
+    branches = getattr(error.kind, "context", None)
+    if not branches or depth > 8 or not all(branches):
+        return [error]
+    here = len(error.instance_path)
+
+    def distance(branch: list[jsonschema_rs.ValidationError]) -> tuple[bool, int, int]:
+        wrong_kind = any(
+            e.kind.name in ("type", "const", "enum") and len(e.instance_path) == here for e in branch
+        )
+        deepest = max(len(e.instance_path) for e in branch)
+        return (wrong_kind, len(branch), -deepest)
+
+    ranked = sorted(branches, key=distance)
+    best = ranked[0]
+    if distance(best)[0] or (len(ranked) > 1 and distance(ranked[1]) == distance(best)):
+        return [error]  # no branch stands out: the union as a whole is what refuses
+    return [leaf for inner in best for leaf in _leaves(inner, depth + 1)]
+
+
+def _value(opened: OpenedSchema, pointer: str) -> str:
+    """What a schema says at a pointer; "" when nothing stands there."""
+    try:
+        value: Any = follow(opened.content, pointer)
+    except (LookupError, ValueError):
+        return ""
+    text = dump(value, sort=False)
+    return text if len(text) <= _TEXT else text[: _TEXT - 3] + "..."

@@ -1,0 +1,95 @@
+"""Equal subschemas of both documents become one class, through references and recursion too. Pure.
+
+Partition refinement: two nodes stay in one class as long as nothing tells them apart. What did not change between two
+versions then has one name on both sides, and a question about it is answered by looking at the name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .nodes import FALSE, TRUE, Graph, Node, children, renumber, shape
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """The quotient of a graph: `nodes` by class, the class of each graph node, an origin for each class."""
+
+    nodes: tuple[Node, ...]
+    class_of: tuple[int, ...]
+    origins: tuple[tuple[str, str], ...]
+    anything: int
+    nothing: int
+
+
+def merge(graph: Graph) -> Classes:
+    """The coarsest partition in which the nodes of a class have equal shapes and children of equal classes."""
+    targets = _targets(graph)
+    used = sorted(set(targets))
+    kids = {i: [targets[child] for child in children(graph.nodes[i])] for i in used}
+    parents: dict[int, list[int]] = {i: [] for i in used}
+    for i, below in kids.items():
+        for child in below:
+            parents[child].append(i)
+    colours: dict[object, int] = {}
+    colour = {i: colours.setdefault(shape(graph.nodes[i], i), len(colours)) for i in used}
+    signatures: dict[object, int] = {}
+    dirty = set(used)
+    count = len(colours)
+    while dirty:
+        # Recompute only nodes some child of which has changed its class.
+        signatures.clear()
+        groups: dict[int, list[int]] = {}
+        for i in used:
+            groups.setdefault(colour[i], []).append(i)
+        changed: list[int] = []
+        touched = {colour[i] for i in dirty}
+        for old in touched:
+            members = groups[old]
+            if len(members) == 1:
+                continue
+            parts: dict[tuple[int, ...], list[int]] = {}
+            for i in members:
+                parts.setdefault(tuple([colour[child] for child in kids[i]]), []).append(i)
+            for part in sorted(parts.values(), key=len)[:-1]:
+                changed += part
+                for i in part:
+                    signatures[i] = count
+                count += 1
+        for i in changed:
+            colour[i] = signatures[i]
+        dirty = {parent for i in changed for parent in parents[i]}
+    return _quotient(graph, targets, colour)
+
+
+def _quotient(graph: Graph, targets: list[int], colour: dict[int, int]) -> Classes:
+    numbers: dict[int, int] = {}
+    members: list[int] = []
+    for i in sorted(colour):
+        if colour[i] not in numbers:
+            numbers[colour[i]] = len(members)
+            members.append(i)
+    class_of = tuple(numbers[colour[target]] for target in targets)
+    return Classes(
+        nodes=tuple(renumber(graph.nodes[i], class_of.__getitem__) for i in members),
+        class_of=class_of,
+        origins=tuple(graph.origins[i] for i in members),
+        anything=class_of[TRUE],
+        nothing=class_of[FALSE],
+    )
+
+
+def _targets(graph: Graph) -> list[int]:
+    """For each node the one it stands for: a node that only refers to another is that other."""
+
+    def follow(i: int) -> int:
+        seen = set()
+        while i not in seen:
+            seen.add(i)
+            node = graph.nodes[i]
+            if len(node.all_of) != 1 or node != Node(all_of=node.all_of):
+                break
+            i = node.all_of[0]
+        return i
+
+    return [follow(i) for i in range(len(graph.nodes))]

@@ -1,0 +1,1 @@
+"""A decision procedure for regular expressions: intersection, complement, emptiness, shortest words. Pure."""

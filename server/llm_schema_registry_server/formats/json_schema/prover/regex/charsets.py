@@ -1,0 +1,107 @@
+"""Sets of characters as sorted, disjoint intervals of code points. Pure.
+
+Two symbols beyond Unicode mark where a text begins and ends, so that `^` and `$` are ordinary symbols.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+Charset = tuple[tuple[int, int], ...]
+
+LAST = 0x10FFFF
+BEGIN = LAST + 1
+END = LAST + 2
+
+
+def normalize(intervals: Iterable[tuple[int, int]]) -> Charset:
+    """The same set with intervals sorted and merged."""
+    out: list[tuple[int, int]] = []
+    for low, high in sorted(intervals):
+        if low > high:
+            continue
+        if out and low <= out[-1][1] + 1:
+            out[-1] = (out[-1][0], max(high, out[-1][1]))
+        else:
+            out.append((low, high))
+    return tuple(out)
+
+
+def complement(charset: Charset) -> Charset:
+    """All characters that are not in the set; never the two marks."""
+    out: list[tuple[int, int]] = []
+    start = 0
+    for low, high in charset:
+        if low > start:
+            out.append((start, low - 1))
+        start = high + 1
+    if start <= LAST:
+        out.append((start, LAST))
+    return tuple(out)
+
+
+def contains(charset: Charset, symbol: int) -> bool:
+    return any(low <= symbol <= high for low, high in charset)
+
+
+CHARACTERS: Charset = ((0, 0xD7FF), (0xE000, LAST))
+"""Every character that a JSON text can hold: Unicode without surrogates."""
+SYMBOLS: Charset = ((0, END),)
+"""Every character and both marks."""
+
+DIGIT: Charset = ((48, 57),)
+WORD = normalize([(48, 57), (65, 90), (95, 95), (97, 122)])
+SPACE = normalize(
+    [
+        (9, 13),
+        (32, 32),
+        (160, 160),
+        (0x1680, 0x1680),
+        (0x2000, 0x200A),
+        (0x2028, 0x2029),
+        (0x202F, 0x202F),
+        (0x205F, 0x205F),
+        (0x3000, 0x3000),
+        (0xFEFF, 0xFEFF),
+    ]
+)
+DOT = complement(((10, 10),))
+"""What `.` matches in the deployed validator: all but the line feed (ECMA-262 leaves out three more)."""
+
+_LIKED = [ord(c) for c in "aA0b1-_x.z5 /:@"]
+
+
+def representatives(charsets: Sequence[Charset]) -> list[int]:
+    """One character of each class that the sets tell apart, readable ones first."""
+    cuts = {0, LAST + 1}
+    for charset in charsets:
+        for low, high in charset:
+            if low <= LAST:
+                cuts.add(low)
+                cuts.add(min(high, LAST) + 1)
+    points = sorted(cuts)
+    groups: dict[tuple[bool, ...], list[tuple[int, int]]] = {}
+    for low, after in pairwise(points):
+        signature = tuple(contains(charset, low) for charset in charsets)
+        groups.setdefault(signature, []).append((low, after - 1))
+    chosen = [c for c in map(_representative, groups.values()) if c is not None]
+    return sorted(chosen, key=lambda c: _LIKED.index(c) if c in _LIKED else 99 + c)
+
+
+def _representative(intervals: list[tuple[int, int]]) -> int | None:
+    """A readable character of the intervals; None when they hold only surrogates."""
+    group = tuple(intervals)
+    for liked in _LIKED:
+        if contains(group, liked):
+            return liked
+    fallback = None
+    for low, high in group:
+        for start in (max(low, 33), low):
+            if 0xD800 <= start <= 0xDFFF:
+                start = 0xE000
+            if start <= high:
+                if start >= 33:
+                    return start
+                fallback = start if fallback is None else fallback
+    return fallback

@@ -1,0 +1,281 @@
+"""The search for a value that some classes accept and others reject. Pure.
+
+A tableau: literals are expanded into facts and clauses, clauses are propagated and split, and the theory of the kind
+decides what is left. Whatever the prover does not model only makes the set of candidates larger; so that a search
+without a candidate is a proof, and a candidate is a witness once the validator has confirmed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Any
+
+from . import arrays, numbers, objects, strings
+from .answers import IMPOSSIBLE, UNKNOWN, Answer, Found, OutOfBudget
+from .clauses import Pruning
+from .declared import Declared, declared_by
+from .evaluation import Evaluator
+from .expansion import Expander
+from .facts import Alternative, Dropped, Except, Fact, Facts, Goal, Lit, Matches
+from .merging import Classes
+from .regex.languages import Languages
+from .statics import Statics
+from .values import KINDS, key_of
+
+ORDER = ("string", "number", "object", "array", "boolean", "null")
+assert set(ORDER) == set(KINDS)
+
+DEEPEST = 100
+"""Nesting of goals beyond which the answer is UNKNOWN."""
+_NO_CUT = 1 << 30
+
+
+class Prover:
+    """One question about one graph. `steps` and `seconds` bound the work; OutOfBudget ends it."""
+
+    def __init__(
+        self,
+        classes: Classes,
+        *,
+        steps: int,
+        seconds: float,
+        regex_states: int,
+        declared_keys: bool = False,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self.classes = classes
+        self.languages = Languages(regex_states)
+        self.statics = Statics(classes)
+        self.evaluator = Evaluator(classes, self.languages)
+        self.reasons: dict[tuple[str, int], None] = {}
+        self.steps_left = steps
+        self._clock = clock
+        self._end = clock() + seconds
+        self._expander = Expander(classes, self.statics)
+        self._pruning = Pruning(classes, self.statics, self.evaluator)
+        self._declared_keys = declared_keys
+        self._declarations: dict[tuple[int, ...], Declared] = {}
+        self._known: dict[tuple[Goal, tuple[str, ...]], Answer] = {}
+        self._active: dict[tuple[Goal, tuple[str, ...]], int] = {}
+        self._cut = _NO_CUT
+        self._confirm: Callable[[Any], bool] | None = None
+
+    def tick(self, steps: int = 1) -> None:
+        """Spend steps; raises OutOfBudget when there are none, or no time."""
+        self.steps_left -= steps
+        if self.steps_left < 0 or (self.steps_left & 63 == 0 and self._clock() > self._end):
+            raise OutOfBudget
+
+    def note(self, reason: str, facts: Facts | None = None) -> None:
+        """Remember why an answer is UNKNOWN, and a class that it is about."""
+        about = self.classes.anything
+        if facts is not None:
+            rejected = [number for number, holds in facts.literals.items() if not holds]
+            about = (rejected or list(facts.literals) or [about])[-1]
+        self.reasons.setdefault((reason, about))
+
+    def refute(self, accepted: int, rejected: int, confirm: Callable[[Any], bool]) -> Answer:
+        """Look for a value that one class accepts and the other rejects.
+
+        `confirm` judges each candidate; the search goes on until it says yes.
+        """
+        self._confirm = confirm
+        return self.solve(frozenset((Lit(accepted, True), Lit(rejected, False))))
+
+    def solve(self, goal: Goal, kinds: tuple[str, ...] = ORDER) -> Answer:
+        """A value of one of the kinds for a goal."""
+        nothing, anything = self.classes.nothing, self.classes.anything
+        literals = {item.number: item.holds for item in goal if isinstance(item, Lit)}
+        if any(Lit(number, not holds) in goal for number, holds in literals.items()):
+            return IMPOSSIBLE
+        if literals.get(nothing) is True or literals.get(anything) is False:
+            return IMPOSSIBLE
+        goal -= {Lit(anything, True), Lit(nothing, False)}
+        key = (goal, kinds)
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        if key in self._active:
+            # A smallest value never contains one that meets the same goal: here, there is nothing to find.
+            self._cut = min(self._cut, self._active[key])
+            return IMPOSSIBLE
+        depth = len(self._active)
+        if depth >= DEEPEST:
+            self.note("the schemas nest too deep")
+            return UNKNOWN
+        self._active[key] = depth
+        outer, self._cut = self._cut, _NO_CUT
+        try:
+            answer = self._solve(goal, kinds, root=depth == 0)
+        finally:
+            del self._active[key]
+        if isinstance(answer, Found) or self._cut >= depth:
+            self._known[key] = answer
+            self._cut = outer
+        else:
+            self._cut = min(outer, self._cut)
+        return answer
+
+    def declared(self, facts: Facts) -> Declared | None:
+        """What writers may emit at this place; None when they may emit anything."""
+        if not self._declared_keys or not facts.owners:
+            return None
+        known = self._declarations.get(facts.owners)
+        if known is None:
+            known = self._declarations[facts.owners] = declared_by(self.classes, facts.owners)
+        return None if known.free else known
+
+    def _solve(self, goal: Goal, kinds: Sequence[str], *, root: bool) -> Answer:
+        literals = [item for item in goal if isinstance(item, Lit)]
+        owners = tuple(sorted(item.number for item in literals if item.holds))
+        result: Answer = IMPOSSIBLE
+        for kind in kinds:
+            if any(
+                kind not in self.statics.possible[item.number]
+                if item.holds
+                else kind in self.statics.total[item.number]
+                for item in literals
+            ):
+                continue
+            facts = Facts(kind, owners, root)
+            for item in goal:
+                if isinstance(item, Except):
+                    facts.excluded.add(item.key)
+                elif isinstance(item, Matches):
+                    facts.add(item)
+            if not self._push(facts, sorted(literals)):
+                continue
+            answer = self._decide(facts)
+            if isinstance(answer, Found):
+                return answer
+            if answer is UNKNOWN:
+                result = UNKNOWN
+        return result
+
+    def _push(self, facts: Facts, added: Sequence[Fact]) -> bool:
+        """Take in facts and what follows from them; False when they contradict what is known."""
+        todo = list(added)
+        while todo:
+            fact = todo.pop()
+            self.tick()
+            if not isinstance(fact, Lit):
+                facts.add(fact)
+                if isinstance(fact, Dropped):
+                    self.note(fact.reason, facts)
+                continue
+            if fact.number in facts.literals:
+                if facts.literals[fact.number] != fact.holds:
+                    return False
+                continue
+            if self._pruning.rejects_all(facts, fact.number):
+                if fact.holds:
+                    return False
+                continue
+            facts.literals[fact.number] = fact.holds
+            expansion = self._expander.expand(fact, facts.kind)
+            if not expansion.possible:
+                return False
+            todo += expansion.facts
+            facts.pending += expansion.clauses
+        return facts.consistent
+
+    def _decide(self, facts: Facts) -> Answer:
+        """Propagate clauses, split on one, or hand over to the theory."""
+        if not self._propagate(facts):
+            return IMPOSSIBLE
+        if not facts.pending:
+            return self._leaf(facts)
+        clause = facts.pending.pop(self._choose(facts))
+        result: Answer = IMPOSSIBLE
+        for alternative in clause:
+            branch = facts.copy()
+            if not self._push(branch, alternative):
+                continue
+            answer = self._decide(branch)
+            if isinstance(answer, Found):
+                return answer
+            if answer is UNKNOWN:
+                result = UNKNOWN
+        return result
+
+    def _propagate(self, facts: Facts) -> bool:
+        """Drop what is settled or excluded until every clause leaves a choice; False when one leaves none."""
+        while True:
+            waiting, facts.pending = facts.pending, []
+            forced: Alternative | None = None
+            for position, clause in enumerate(waiting):
+                self.tick(1 + len(clause) // 16)
+                if any(self._pruning.settled(facts, alternative) for alternative in clause):
+                    continue
+                live = tuple(a for a in clause if not self._pruning.excluded(facts, a))
+                if not live:
+                    return False
+                if len(live) == 1:
+                    facts.pending += waiting[position + 1 :]
+                    forced = live[0]
+                    break
+                facts.pending.append(live)
+            if forced is None:
+                return True
+            if not self._push(facts, forced):
+                return False
+
+    def _choose(self, facts: Facts) -> int:
+        """The clause to split on: a branch of an accepted union first, then the shortest clause."""
+
+        def rank(position: int) -> tuple[int, int]:
+            clause = facts.pending[position]
+            first = clause[0][0]
+            return (0 if isinstance(first, Lit) and first.holds else 1, len(clause))
+
+        return min(range(len(facts.pending)), key=rank)
+
+    def _leaf(self, facts: Facts) -> Answer:
+        """Ask the theory of the kind; judge what it proposes."""
+        self.tick()
+        answer = self._finite(facts) if self._is_finite(facts) else _THEORIES[facts.kind](self, facts)
+        if isinstance(answer, Found):
+            if any(
+                self.evaluator.holds(answer.value, number) is (not holds)
+                for number, holds in facts.literals.items()
+            ):
+                self.note(f"no suitable {facts.kind} was constructed", facts)
+                return UNKNOWN
+            if facts.root and self._confirm is not None and not self._confirm(answer.value):
+                return UNKNOWN
+        return answer
+
+    def _is_finite(self, facts: Facts) -> bool:
+        return bool(facts.within) or facts.kind in ("null", "boolean")
+
+    def _finite(self, facts: Facts) -> Answer:
+        """Try every value of the finite set that the facts allow."""
+        if facts.within:
+            candidates: Sequence[Any] = min((w.items for w in facts.within), key=len)
+        else:
+            candidates = (None,) if facts.kind == "null" else (True, False)
+        result: Answer = IMPOSSIBLE
+        for value in candidates:
+            self.tick()
+            key = key_of(value)
+            if key in facts.excluded or any(key not in w.keys for w in facts.within):
+                continue
+            if any(
+                self.evaluator.holds(value, number) is (not holds) for number, holds in facts.literals.items()
+            ):
+                continue
+            if facts.kind == "string" and not strings.admits(self, facts, value):
+                continue
+            if not facts.root or self._confirm is None or self._confirm(value):
+                return Found(value)
+            result = UNKNOWN
+        return result
+
+
+_THEORIES: dict[str, Callable[[Prover, Facts], Answer]] = {
+    "number": numbers.solve,
+    "string": strings.solve,
+    "array": arrays.solve,
+    "object": objects.solve,
+}

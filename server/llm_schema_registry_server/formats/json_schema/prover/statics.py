@@ -1,0 +1,154 @@
+"""Facts about classes that hold without any search: possible types, and pairs that exclude each other. Pure."""
+
+from __future__ import annotations
+
+from .merging import Classes
+from .nodes import Node
+from .values import KINDS, Key, kind_of
+
+Kinds = frozenset[str]
+ALL: Kinds = frozenset(KINDS)
+
+_DEPTH = 4
+"""How far through allOf and references tags are collected."""
+
+
+class Statics:
+    """`possible`: kinds of which a class may accept values. `total`: kinds of which it accepts every value."""
+
+    def __init__(self, classes: Classes) -> None:
+        self._classes = classes
+        count = len(classes.nodes)
+        self.possible: list[Kinds] = [ALL] * count
+        self.total: list[Kinds] = [Kinds()] * count
+        self._tags: dict[int, dict[str, frozenset[Key]]] = {}
+        self._exclusive: dict[tuple[int, int, str], bool] = {}
+        for _ in range(8):  # each round stays sound; more rounds see through more levels of references
+            if not self._round():
+                break
+
+    def _round(self) -> bool:
+        changed = False
+        for number, node in enumerate(self._classes.nodes):
+            possible, total = self._possible(node), self._total(node)
+            if possible != self.possible[number] or total != self.total[number]:
+                self.possible[number], self.total[number] = possible, total
+                changed = True
+        return changed
+
+    def _possible(self, node: Node) -> Kinds:
+        if node.never:
+            return Kinds()
+        kinds = ALL
+        if node.types is not None:
+            kinds &= frozenset("number" if t == "integer" else t for t in node.types)
+        if node.values is not None:
+            kinds &= frozenset(map(kind_of, node.values.items))
+        for part in node.all_of:
+            kinds &= self.possible[part]
+        for group in (*node.any_of, *((node.one_of,) if node.one_of else ())):
+            kinds &= Kinds().union(*(self.possible[part] for part in group))
+        for part in node.none_of:
+            kinds -= self.total[part]
+        return kinds
+
+    def _total(self, node: Node) -> Kinds:
+        if node.never or node.opaque or node.values is not None:
+            return Kinds()
+        kinds = ALL
+        if node.types is not None:
+            kinds &= node.types
+        if node.low is not None or node.high is not None or node.multiples:
+            kinds -= {"number"}
+        if node.min_length or node.max_length is not None or node.pattern is not None or node.formats:
+            kinds -= {"string"}
+        if (
+            node.min_items
+            or node.max_items is not None
+            or node.unique
+            or node.items is not None
+            or node.contains is not None
+        ):
+            kinds -= {"array"}
+        if (
+            node.min_properties
+            or node.max_properties is not None
+            or node.properties is not None
+            or node.required
+            or node.property_names is not None
+            or node.needs
+            or node.implies
+        ):
+            kinds -= {"object"}
+        for part in node.all_of:
+            kinds &= self.total[part]
+        for group in node.any_of:
+            kinds &= Kinds().union(*(self.total[part] for part in group))
+        if node.one_of:
+            kinds &= frozenset(
+                k
+                for k in ALL
+                if sum(k in self.total[part] for part in node.one_of) == 1
+                and sum(k in self.possible[part] for part in node.one_of) == 1
+            )
+        for part in node.none_of:
+            kinds &= ALL - self.possible[part]
+        for _, then, otherwise in node.conditions:
+            kinds &= self.total[then] & self.total[otherwise]
+        return kinds
+
+    def exclusive(self, a: int, b: int, kind: str) -> bool:
+        """Whether no value of this kind is accepted by both; False may only mean that it is not obvious."""
+        key = (a, b, kind) if a < b else (b, a, kind)
+        known = self._exclusive.get(key)
+        if known is None:
+            known = self._exclusive[key] = self._decide(a, b, kind)
+        return known
+
+    def exclusive_everywhere(self, a: int, b: int) -> bool:
+        return all(self.exclusive(a, b, kind) for kind in KINDS)
+
+    def _decide(self, a: int, b: int, kind: str) -> bool:
+        if kind not in self.possible[a] or kind not in self.possible[b]:
+            return True
+        if kind == "object":
+            first, second = self.tags(a), self.tags(b)
+            if any(name in second and not (keys & second[name]) for name, keys in first.items()):
+                return True
+        mine, theirs = self.values(a), self.values(b)
+        return mine is not None and theirs is not None and not (mine & theirs)
+
+    def values(self, number: int, depth: int = 0) -> frozenset[Key] | None:
+        """The finite set that a class is confined to, as far as enums say so; None when they do not."""
+        node = self._classes.nodes[number]
+        if node.never:
+            return frozenset()
+        found = None if node.values is None else node.values.keys
+        if depth < _DEPTH:
+            for part in node.all_of:
+                inner = self.values(part, depth + 1)
+                if inner is not None:
+                    found = inner if found is None else found & inner
+        return found
+
+    def tags(self, number: int) -> dict[str, frozenset[Key]]:
+        """Required properties that are confined to finite sets: what tells the members of a tagged union apart."""
+        known = self._tags.get(number)
+        if known is None:
+            known = self._tags[number] = self._collect(number, 0)
+        return known
+
+    def _collect(self, number: int, depth: int) -> dict[str, frozenset[Key]]:
+        node = self._classes.nodes[number]
+        found: dict[str, frozenset[Key]] = {}
+        if node.properties is not None:
+            for name in sorted(node.required):
+                target = node.properties.named.get(name)
+                keys = None if target is None else self.values(target)
+                if keys is not None:
+                    found[name] = keys
+        if depth < _DEPTH:
+            for part in node.all_of:
+                for name, keys in self._collect(part, depth + 1).items():
+                    found[name] = found[name] & keys if name in found else keys
+        return found

@@ -1,0 +1,97 @@
+"""The theory of strings: patterns, lengths, formats and excluded texts. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import formats
+from .answers import IMPOSSIBLE, UNKNOWN, Answer, Found
+from .facts import Facts
+from .regex.syntax import Unsupported
+
+if TYPE_CHECKING:
+    from .search import Prover
+
+LONGEST = 1500
+"""Longest text that is constructed around a pattern."""
+
+
+def admits(prover: Prover, facts: Facts, text: str) -> bool:
+    """Whether a text meets the facts."""
+    evaluator = prover.evaluator
+    return (
+        len(text) >= facts.least
+        and (facts.most is None or len(text) <= facts.most)
+        and ("string", text) not in facts.excluded
+        and all(evaluator.matches(pattern, text) for pattern in facts.matching)
+        and not any(evaluator.matches(pattern, text) for pattern in facts.avoiding)
+        and all(formats.accepts(symbol, text) for symbol in facts.formats)
+        and not any(formats.accepts(symbol, text) for symbol in facts.non_formats)
+    )
+
+
+def solve(prover: Prover, facts: Facts) -> Answer:
+    """A string that meets the facts; shortest first where no format is involved."""
+    shaped = bool(facts.formats or facts.non_formats)
+    if not shaped and not facts.matching and not facts.avoiding:
+        return _free(facts)
+    if shaped and (text := _sample(prover, facts)) is not None:
+        return Found(text)
+    try:
+        return _construct(prover, facts, shaped=shaped)
+    except Unsupported as error:
+        if not shaped and (text := _sample(prover, facts)) is not None:
+            return Found(text)
+        prover.note(f"a pattern has {error}, which is not modelled", facts)
+        return UNKNOWN
+
+
+def _free(facts: Facts) -> Answer:
+    """Any text of the right length that is not excluded."""
+    for text in ("", "a", "b"):
+        if len(text) == facts.least and ("string", text) not in facts.excluded:
+            return Found(text)
+    if facts.most == 0:
+        return IMPOSSIBLE
+    length = max(facts.least, 1)
+    for number in range(len(facts.excluded) + 1):
+        text = f"{number:x}" if number else ""
+        text = "a" * (length - len(text)) + text
+        if facts.most is not None and len(text) > facts.most:
+            return UNKNOWN
+        if ("string", text) not in facts.excluded:
+            return Found(text)
+    return UNKNOWN
+
+
+def _sample(prover: Prover, facts: Facts) -> str | None:
+    for text in formats.SAMPLES:
+        prover.tick()
+        if admits(prover, facts, text):
+            return text
+    return None
+
+
+def _construct(prover: Prover, facts: Facts, *, shaped: bool) -> Answer:
+    if facts.least > LONGEST:
+        prover.note(f"a string of {facts.least} characters under a pattern is not constructed", facts)
+        return UNKNOWN
+    shapes = [formats.SHAPES[symbol] for symbol in facts.formats if symbol in formats.SHAPES]
+    search = prover.languages.find(
+        matching=[*sorted(facts.matching), *shapes],
+        avoiding=sorted(facts.avoiding),
+        least=facts.least,
+        most=facts.most,
+        excluded=sorted(str(key[1]) for key in facts.excluded if key[0] == "string"),
+    )
+    prover.tick(1 + search.states // 16)
+    if search.word is None:
+        if search.complete:
+            return IMPOSSIBLE
+        prover.note("the patterns combine to too many states", facts)
+        return UNKNOWN
+    if shaped and not admits(prover, facts, search.word):
+        names = ", ".join(sorted(facts.formats | facts.non_formats)).replace("\0", " ")
+        prover.note(f"whether a text of format {names} exists here is not modelled", facts)
+        return UNKNOWN
+    return Found(search.word)

@@ -1,0 +1,89 @@
+"""Candidates become witnesses: confirmed by the production validators of both sides, then made small. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ..canonical import dump
+from ..undeclared import undeclared
+from ..validation import JsonDataValidator
+
+CHECKS = 300
+"""Most validations spent on making one witness smaller."""
+_TEXT = 64 * 1024
+
+
+class Judge:
+    """Decides whether a value shows that the reader cannot read what the writer accepts."""
+
+    def __init__(
+        self,
+        reader: JsonDataValidator,
+        writer: JsonDataValidator,
+        *,
+        declared_keys: bool,
+        supply: Callable[[Any], Any],
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._declared_keys = declared_keys
+        self._supply = supply
+        """Fills in the defaults that the reader applies before it validates."""
+
+    def convicts(self, value: Any) -> bool:
+        """Whether the writer may emit the value and the reader refuses it, judged on the bytes."""
+        text = encode(value)
+        if len(text) > _TEXT or not self._writer.validate(text).valid:
+            return False
+        if self._declared_keys and undeclared(*self._writer.place, value, 1):
+            return False
+        return not self._reader.validate(encode(self._supply(value))).valid
+
+    def errors(self, value: Any) -> list[Any]:
+        """What the reader says against a value."""
+        return self._reader.first_errors(self._supply(value), 50)
+
+
+def encode(value: Any) -> bytes:
+    """A value as compact JSON text."""
+    return dump(value, sort=False).encode("utf-8")
+
+
+def shrink(value: Any, keeps: Callable[[Any], bool]) -> Any:
+    """A smaller value for which `keeps` still holds; greedy, within CHECKS attempts."""
+    checks = 0
+    improved = True
+    while improved:
+        improved = False
+        for smaller in _smaller(value):
+            if checks >= CHECKS:
+                return value
+            checks += 1
+            if keeps(smaller):
+                value, improved = smaller, True
+                break
+    return value
+
+
+def _smaller(value: Any) -> Iterator[Any]:
+    """Values one step smaller: without a member or item, with a simpler text, or smaller inside."""
+    if isinstance(value, dict):
+        for name in value:
+            yield {k: v for k, v in value.items() if k != name}
+        for name, item in value.items():
+            yield from ({**value, name: inner} for inner in _smaller(item))
+    elif isinstance(value, list):
+        for i in range(len(value)):
+            yield value[:i] + value[i + 1 :]
+        for i, item in enumerate(value):
+            yield from ([*value[:i], inner, *value[i + 1 :]] for inner in _smaller(item))
+    elif isinstance(value, str):
+        if value:
+            yield ""
+        if len(value) > 3:
+            yield value[: len(value) // 2]
+            yield value[len(value) // 2 :]
+    elif isinstance(value, int) and not isinstance(value, bool) and abs(value) > 1:
+        yield 0
+        yield 1

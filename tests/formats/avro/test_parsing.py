@@ -255,3 +255,12 @@ def test_what_parsing_tells_crosses_processes() -> None:
     parsed = ENGINE.parse(source(ADDRESS))
 
     assert pickle.loads(pickle.dumps(parsed)) == parsed
+
+
+def test_what_is_shown_of_hostile_names_is_short() -> None:
+    long = "é" * 100_000
+    content = json.dumps({"type": long, long: 1, "items": [long]}).encode().replace(b'"items"', b'"type"')
+
+    for issue in issues(SchemaSource(content)):
+        assert len(issue.message) <= 500
+        assert len(issue.pointer) <= 1000

@@ -12,7 +12,7 @@ from ....model.validation import DataIssue
 from ..limits import AvroLimits
 from ..schema.defaults import SCALARS, is_latin1, show
 from ..schema.nodes import Array, Enum, Fixed, Map, Node, Record, Union, tag, title
-from ..schema.text import Json, pointer
+from ..schema.text import Json, clip, pointer
 from .logical import bytes_check, number_check, text_check
 
 NOT_NUMBERS = frozenset({"NaN", "Infinity", "-Infinity"})
@@ -94,7 +94,9 @@ class JsonCheck:
         if self._strict:
             self._fault("unknown-field", at, message, node, None)
         elif not self._quiet and len(self.warnings) < self._max:
-            self.warnings.append(DataIssue(_pointer(at), message, "unknown-field", expected=title(node)))
+            self.warnings.append(
+                DataIssue(_pointer(at), clip(message), "unknown-field", expected=title(node))
+            )
 
     def _tagged_union(self, node: Union, value: Json, at: Place, depth: int) -> None:
         names = {tag(branch): branch for branch in node.branches}
@@ -148,7 +150,7 @@ class JsonCheck:
             self.errors.append(DataIssue("", "", error_type))
             raise Full
         self.errors.append(
-            DataIssue(_pointer(at), message, error_type, expected=title(node), got=show(value))
+            DataIssue(_pointer(at), clip(message), error_type, expected=title(node), got=show(value))
         )
 
 
@@ -157,7 +159,7 @@ def scalar_fault(node: Node, value: Json, *, tagged: bool) -> str:
     if isinstance(node, Enum):
         return (
             ""
-            if isinstance(value, str) and value in node.symbols
+            if isinstance(value, str) and value in node.symbol_set
             else f"{show(value)} is not a symbol of {node.name}"
         )
     if isinstance(node, Fixed):

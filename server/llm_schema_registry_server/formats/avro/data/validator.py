@@ -97,7 +97,11 @@ def _repeated(content: str, repeated: bool, limit: int) -> list[DataIssue]:
     if not repeated:
         return []
     return [
-        DataIssue(text.pointer(path), f"the key {path[-1]!r} stands in the same object twice", "repeated-key")
+        DataIssue(
+            text.pointer(path),
+            text.clip(f"the key {path[-1]!r} stands in the same object twice"),
+            "repeated-key",
+        )
         for path, _ in text.repeated_keys(content, max(1, limit))
     ]
 

@@ -15,6 +15,7 @@ from ....model.compatibility import Comparison, Severity, Verdict, Violation, Wi
 from ..data.binary import Bad, Check, Compiler
 from ..limits import AvroLimits
 from ..schema.nodes import Array, Map, Node, Record, Union, title
+from ..schema.text import clip
 from ..schema.values import Branch, Smallest, TooLarge, Value, encode, to_json
 from .pairs import Need, Pair, TooManyPairs, decide
 from .read import OutOfSteps, Unreadable, resolve
@@ -61,10 +62,10 @@ def compare(reader: Node, writer: Node, limits: AvroLimits) -> Comparison:
             Violation(
                 rule.id,
                 trail.path + finding.below,
-                finding.message,
+                clip(finding.message),
                 rule.severity,
-                old_value=finding.writer,
-                new_value=finding.reader,
+                old_value=clip(finding.writer),
+                new_value=clip(finding.reader),
                 witness=witnesses.build(trail, rule, finding),
             )
         )

@@ -86,7 +86,7 @@ def _weight(node: Node) -> int:
     """What the rules look at in one type, in units of a pair."""
     if isinstance(node, Record):
         return len(node.fields)
-    return len(node.symbols) // 16 if isinstance(node, Enum) else 0
+    return len(node.symbols) // 4 if isinstance(node, Enum) else 0
 
 
 def _break_rules(pair: Pair) -> bool:

@@ -103,7 +103,7 @@ def size_mismatch(reader: Node, writer: Node) -> Iterator[Finding]:
 
 def symbol_missing(reader: Node, writer: Node) -> Iterator[Finding]:
     if isinstance(reader, Enum) and isinstance(writer, Enum) and reader.default is None:
-        missing = sorted(set(writer.symbols) - set(reader.symbols), key=writer.symbols.index)
+        missing = [symbol for symbol in writer.symbols if symbol not in reader.symbol_set]
         if missing:
             yield Finding(
                 "/symbols", _list(reader.symbols), _list(writer.symbols),
@@ -113,7 +113,7 @@ def symbol_missing(reader: Node, writer: Node) -> Iterator[Finding]:
 
 def symbol_defaulted(reader: Node, writer: Node) -> Iterator[Finding]:
     if isinstance(reader, Enum) and isinstance(writer, Enum) and reader.default is not None:
-        missing = sorted(set(writer.symbols) - set(reader.symbols), key=writer.symbols.index)
+        missing = [symbol for symbol in writer.symbols if symbol not in reader.symbol_set]
         if missing:
             yield Finding(
                 "/symbols", _list(reader.symbols), _list(writer.symbols),

@@ -59,7 +59,7 @@ class Defaults:
                 return f"{show(value)} is not a string of code points up to U+00FF"
             return "" if len(value) == node.size else f"has {len(value)} bytes; {node.name} has {node.size}"
         if isinstance(node, Enum):
-            known = isinstance(value, str) and value in node.symbols
+            known = isinstance(value, str) and value in node.symbol_set
             return "" if known else f"{show(value)} is not a symbol of {node.name}"
         key = (id(node), id(value))
         if key not in self._known:

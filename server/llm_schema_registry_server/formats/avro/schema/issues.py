@@ -98,7 +98,12 @@ class Issues:
             return ()
         places = text.locate(content, {at for _, at, _, place in entries if not place[0]})
         issues = tuple(
-            SchemaIssue(rule.id, message, text.pointer(at), *(place if place[0] else places.get(at, (0, 0))))
+            SchemaIssue(
+                rule.id,
+                text.clip(message),
+                text.pointer(at),
+                *(place if place[0] else places.get(at, (0, 0))),
+            )
             for rule, at, message, place in entries
         )
         if self._errors:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from .nodes import PRIMITIVE_NAMES
 
-is_name = re.compile(r"[A-Za-z_][A-Za-z0-9_]*").fullmatch
-is_dotted_name = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*").fullmatch
+
+def is_name(name: str) -> bool:
+    """[A-Za-z_][A-Za-z0-9_]*, which is what Python takes for an identifier in ASCII."""
+    return name.isidentifier() and name.isascii()
+
+
+def is_dotted_name(name: str) -> bool:
+    return all(map(is_name, name.split(".")))
 
 
 def full_name(name: str, namespace: str) -> str:

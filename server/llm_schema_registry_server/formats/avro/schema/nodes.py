@@ -90,11 +90,12 @@ class Fixed(Named):
 class Enum(Named):
     """`default` is the symbol that stands for symbols unknown to a reader; None when there is none."""
 
-    __slots__ = ("default", "symbols")
+    __slots__ = ("default", "symbol_set", "symbols")
 
     def __init__(self, source: Mapping[str, Json], name: str) -> None:
         super().__init__("enum", source, name)
         self.symbols: tuple[str, ...] = ()
+        self.symbol_set: frozenset[str] = frozenset()
         self.default: str | None = None
 
 

@@ -274,7 +274,7 @@ class Parser:
             if symbol in symbols:
                 self._found.add(rule.SYMBOL_REPEATED, place, f"the symbol {symbol!r} stands there twice")
             symbols[symbol] = None
-        node.symbols = tuple(symbols)
+        node.symbols, node.symbol_set = tuple(symbols), frozenset(symbols)
         self._logical(node, schema, at)
         if "default" in schema:
             default = schema["default"]
@@ -339,7 +339,7 @@ class Parser:
                 (at, "order"),
                 f"{show(schema['order'])} is not one of {', '.join(ORDERS)}",
             )
-        if "doc" in schema:
+        if "doc" in schema and not isinstance(schema["doc"], str):
             self._doc(schema, at)
         has_default = "default" in schema
         member = Field(name, index, node, aliases, has_default, schema.get("default"), schema)

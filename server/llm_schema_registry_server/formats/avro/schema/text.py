@@ -83,9 +83,14 @@ def _constant(name: str) -> float:
     raise BadText(f"{name} is not JSON")
 
 
+def clip(shown: str, longest: int = 500) -> str:
+    """A text for people, cut to a bearable length: names and keys come from whoever sent the schema or the data."""
+    return shown if len(shown) <= longest else shown[: longest - 3] + "..."
+
+
 def pointer(path: Path) -> str:
-    """The JSON pointer (RFC 6901) of a path."""
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+    """The JSON pointer (RFC 6901) of a path; cut where keys make it longer than 1,000 characters."""
+    return clip("".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path), 1000)
 
 
 def locate(text: str, wanted: set[Path]) -> dict[Path, tuple[int, int]]:

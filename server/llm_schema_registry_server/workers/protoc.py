@@ -19,12 +19,16 @@ import grpc_tools
 from grpc_tools import _protoc_compiler
 
 from ..formats.protobuf.compiler import Compiled, CompileJob, CompilerMessage
+from ..formats.protobuf.library import LANGUAGE_FEATURES
 
 MAX_STDERR = 64 * 1024
 """Bytes of protoc's messages that are read; it can write megabytes."""
 
-# The well-known types; every other import must be in the job.
-_INCLUDE = os.fsencode(Path(grpc_tools.__file__).parent / "_proto")
+# What the job need not bring: the features of languages, which exist only as text.
+_INCLUDE = [
+    os.fsencode(f"-I{path}={Path(grpc_tools.__file__).parent / '_proto' / path}")
+    for path in LANGUAGE_FEATURES
+]
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,254}")
 _DESCRIPTOR_PATH = re.compile(r"/proc/self/fd/\d+")
 _LOG = re.compile(r"[IWEF]\d{4} |WARNING: All log messages")  # absl's own log, such as "no syntax specified"
@@ -50,7 +54,7 @@ class InProcessProtoc:
             out = stack.enter_context(_memory(b""))
             arguments = [b"protoc"]
             arguments += [f"-I{path}={_path(fd)}".encode() for path, fd in files.items()]
-            arguments += [b"-I" + _INCLUDE, f"--descriptor_set_in={_path(known)}".encode()]
+            arguments += [*_INCLUDE, f"--descriptor_set_in={_path(known)}".encode()]
             arguments += [f"--descriptor_set_out={_path(out)}".encode()]
             arguments += [b"--include_imports", b"--include_source_info", job.root.encode()]
             status, stderr = _run(arguments)

@@ -60,9 +60,14 @@ class Imports:
         return path in self._files
 
     def add(self, file: FileDescriptorProto) -> None:
-        """Adds one file; raises InvalidSchema when another file already has its import path."""
+        """Adds one file; raises InvalidSchema when another file already has its import path.
+
+        References that were compiled with different releases of the library share the first one's.
+        """
         known = self._files.setdefault(file.name, file)
-        if known is not file and _meaning(known) != _meaning(file):
+        if known is file or library.holds(file.name):
+            return
+        if _meaning(known) != _meaning(file):
             raise InvalidSchema(
                 [
                     SchemaIssue(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -56,7 +57,8 @@ class Reserved(NamedTuple):
     names: frozenset[str]
 
     def holds(self, number: int) -> bool:
-        return any(first <= number <= last for first, last in self.ranges)
+        place = bisect.bisect_right(self.ranges, (number, 2**31))
+        return place > 0 and self.ranges[place - 1][1] >= number
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """The files that every schema may import without a reference: Google's common types and Confluent's. Pure.
 
-The well-known types (google/protobuf/...) come with the compiler. Any other path here may be taken by a reference,
-which then wins.
+Paths below google/protobuf/ are the compiler's own. Any other path here may be taken by a reference, which then wins.
 """
 
 from __future__ import annotations
@@ -14,6 +13,8 @@ RESERVED = "google/protobuf/"
 """Import paths below this are the compiler's own; no schema may take them."""
 
 _GOOGLE: Mapping[str, str] = {
+    "google/protobuf": "any api descriptor duration empty field_mask source_context struct timestamp type wrappers",
+    "google/protobuf/compiler": "plugin",
     "google/api": "annotations auth backend billing client config_change consumer context control distribution "
     "documentation endpoint error_reason field_behavior field_info http httpbody label launch_stage log logging "
     "metric monitored_resource monitoring policy quota resource routing service source_info system_parameter usage "
@@ -22,9 +23,13 @@ _GOOGLE: Mapping[str, str] = {
     "google/type": "calendar_period color date datetime dayofweek decimal expr fraction interval latlng "
     "localized_text money month phone_number postal_address quaternion timeofday",
 }
+_DESCRIPTOR = "google/protobuf/descriptor.proto"
 _DESCRIBED = frozenset(
     f"{folder}/{name}.proto" for folder, names in _GOOGLE.items() for name in names.split()
 )
+
+LANGUAGE_FEATURES = tuple(f"google/protobuf/{name}_features.proto" for name in ("cpp", "java", "go"))
+"""Files that the compiler brings as text; they import descriptor.proto."""
 
 _CONFLUENT: Mapping[str, bytes] = {
     "confluent/meta.proto": b"""syntax = "proto3";
@@ -63,11 +68,16 @@ def sources(imports: Iterable[str]) -> dict[str, bytes]:
 
 
 def descriptors(imports: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    """Those of `imports` that the library keeps compiled, each after what it imports: path and descriptor."""
+    """What of `imports` the library keeps compiled, each after what it imports: path and descriptor.
+
+    Extending options needs descriptor.proto, so that it comes with the files that the compiler reads as text.
+    """
     seen: set[str] = set()
     for path in imports:
         if path in _DESCRIBED:
             yield from _closure(path, seen)
+        elif path in LANGUAGE_FEATURES or path in _CONFLUENT:
+            yield from _closure(_DESCRIPTOR, seen)
 
 
 def _closure(path: str, seen: set[str]) -> Iterator[tuple[str, bytes]]:

@@ -122,13 +122,16 @@ class _Printer:
         for extension in message.extension_range:
             options = self._brackets(self._option_values(extension.options))
             yield f"extensions {literals.ranges(extension.start, extension.end - 1, MAX_FIELD)}{options};"
-        done: set[int] = set()
+        members: dict[int, list[F]] = {}
         for field in message.field:
-            if not field.HasField("oneof_index") or field.proto3_optional:
+            if _in_oneof(field):
+                members.setdefault(field.oneof_index, []).append(field)
+        for field in message.field:
+            if not _in_oneof(field):
                 yield from self._field(field, scope, (*place, MESSAGE_FIELD))
-            elif field.oneof_index not in done:
-                done.add(field.oneof_index)
-                yield from self._oneof(field.oneof_index, message, scope, place)
+            elif field.number == members[field.oneof_index][0].number:
+                oneof = message.oneof_decl[field.oneof_index]
+                yield from self._oneof(oneof, members[field.oneof_index], scope, place)
         groups = _groups([*message.field, *message.extension])
         for nested in message.nested_type:
             if not nested.options.map_entry and nested.name not in groups:
@@ -137,14 +140,14 @@ class _Printer:
             yield from self._enum(enum, (*place, MESSAGE_ENUM, enum.name))
         yield from self._extensions(message.extension, scope, (*place, MESSAGE_EXTENSION))
 
-    def _oneof(self, index: int, message: d.DescriptorProto, scope: _Scope, place: Place) -> Iterator[str]:
-        oneof = message.oneof_decl[index]
+    def _oneof(
+        self, oneof: d.OneofDescriptorProto, fields: Iterable[F], scope: _Scope, place: Place
+    ) -> Iterator[str]:
         yield from self._above((*place, MESSAGE_ONEOF, oneof.name))
         yield f"oneof {oneof.name} {{"
         yield from _indent(self._option_lines(oneof.options))
-        for field in message.field:
-            if field.HasField("oneof_index") and field.oneof_index == index:
-                yield from _indent(self._field(field, scope, (*place, MESSAGE_FIELD), labelled=False))
+        for field in fields:
+            yield from _indent(self._field(field, scope, (*place, MESSAGE_FIELD), labelled=False))
         yield "}"
 
     def _field(self, field: F, scope: _Scope, place: Place, *, labelled: bool = True) -> Iterator[str]:
@@ -267,6 +270,10 @@ def _indent(lines: Iterable[str]) -> Iterator[str]:
 
 def _type(field: F) -> str:
     return TYPES.get(field.type) or field.type_name
+
+
+def _in_oneof(field: F) -> bool:
+    return field.HasField("oneof_index") and not field.proto3_optional
 
 
 def _groups(fields: Iterable[Any]) -> set[str]:

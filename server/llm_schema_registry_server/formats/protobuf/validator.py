@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
-from google.protobuf import json_format
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from ...errors import InvalidRequest
 from ...model.validation import DataIssue, DataReport, Encoding
+from .json_data import BadJson, JsonChecker, load
+from .json_known import NOT_OBJECTS
 from .limits import ProtobufLimits
 from .pools import Compiled, missing_required
 
-# Messages whose JSON form is not an object (protobuf.dev/programming-guides/json).
-NOT_OBJECTS = frozenset(
-    {
-        "google.protobuf.Timestamp",
-        "google.protobuf.Duration",
-        "google.protobuf.FieldMask",
-        "google.protobuf.Value",
-        "google.protobuf.ListValue",
-        "google.protobuf.DoubleValue",
-        "google.protobuf.FloatValue",
-        "google.protobuf.Int64Value",
-        "google.protobuf.UInt64Value",
-        "google.protobuf.Int32Value",
-        "google.protobuf.UInt32Value",
-        "google.protobuf.BoolValue",
-        "google.protobuf.StringValue",
-        "google.protobuf.BytesValue",
-    }
-)
-_STEP = re.compile(r"Failed to parse (\w+) field: ")
-_PLACE = re.compile(r" at \"?[\w]+((?:\.\w+|\[[^\]]*\])*)\"?\.*\s*(?:\n.*)?$", re.DOTALL)
+_LAST = frozenset({b"}", b"]", b'"', b" ", b"\t", b"\r", b"\n", b"e", b"l", *(b"%d" % n for n in range(10))})
+"""How a JSON document can end: most binary payloads do not."""
 _OPEN, _STRING = b"{[", re.compile(rb'"(?:\\.|[^"\\])*"', re.DOTALL)
 
 
@@ -46,6 +27,7 @@ class MessageValidator:
     def __init__(self, compiled: Compiled, limits: ProtobufLimits) -> None:
         self._compiled = compiled
         self._limits = limits
+        self._json_checker = JsonChecker(compiled.schema)
 
     @property
     def size(self) -> int:
@@ -68,6 +50,7 @@ class MessageValidator:
         if encoding is Encoding.AVRO_JSON:
             raise InvalidRequest("encoding", "AVRO_JSON is for Avro schemas; use JSON or BINARY")
         kind = self._kind(message_name)
+        name = kind.DESCRIPTOR.full_name
         if len(payload) > self._limits.payload:
             issues = [
                 DataIssue(
@@ -77,9 +60,9 @@ class MessageValidator:
                 )
             ]
         elif encoding is Encoding.JSON or (
-            encoding is Encoding.AUTO and self._looks_like_json(payload, kind)
+            encoding is Encoding.AUTO and self._looks_like_json(payload, name)
         ):
-            issues = self._json(payload, kind, strict=strict)
+            issues = self._json(payload, name, strict=strict, most=max_errors + 1)
         else:
             issues = self._binary(payload, kind, strict=strict)
         shown = tuple(issues[: max(max_errors, 1)])
@@ -99,17 +82,16 @@ class MessageValidator:
             )
         return kind
 
-    @staticmethod
-    def _looks_like_json(payload: bytes, kind: type[Message]) -> bool:
+    def _looks_like_json(self, payload: bytes, name: str) -> bool:
         if payload.startswith(b"{"):
             return True
-        if not payload.strip():
+        if payload[-1:] not in _LAST or _nesting(payload) > self._limits.payload_depth:
             return False
         try:
-            value = json.loads(payload)
-        except (ValueError, RecursionError):
+            value = load(payload)
+        except BadJson:
             return False
-        return isinstance(value, dict) or kind.DESCRIPTOR.full_name in NOT_OBJECTS
+        return isinstance(value, dict) or name in NOT_OBJECTS
 
     def _binary(self, payload: bytes, kind: type[Message], *, strict: bool) -> list[DataIssue]:
         message = kind()
@@ -118,39 +100,20 @@ class MessageValidator:
         except DecodeError as error:
             return [DataIssue("", f"the payload is not a {kind.DESCRIPTOR.full_name}: {error}", "decode")]
         issues = list(_missing(message))
-        if strict and _has_unknown(message):
-            issues += _unknown(message, "")
+        if strict and (issues or _drops_unknown(message)):
+            issues += _unknown(kind.FromString(payload), "")
         return issues
 
-    def _json(self, payload: bytes, kind: type[Message], *, strict: bool) -> list[DataIssue]:
+    def _json(self, payload: bytes, name: str, *, strict: bool, most: int) -> list[DataIssue]:
         depth = _nesting(payload)
         if depth > self._limits.payload_depth:
-            return [
-                DataIssue(
-                    "",
-                    f"the payload is nested {depth} deep; the limit is {self._limits.payload_depth}",
-                    "payload_too_deep",
-                )
-            ]
+            message = f"the payload is nested {depth} deep; the limit is {self._limits.payload_depth}"
+            return [DataIssue("", message, "payload_too_deep")]
         try:
-            text = payload.decode("utf-8")
-        except UnicodeDecodeError as error:
-            return [DataIssue("", f"the payload is not UTF-8 text: byte {error.start}", "json_syntax")]
-        name = kind.DESCRIPTOR.full_name
-        if name not in NOT_OBJECTS and not text.lstrip().startswith("{"):
-            return [DataIssue("", f"the JSON form of {name} is an object", "type", expected="object")]
-        message = kind()
-        try:
-            json_format.Parse(
-                text,
-                message,
-                ignore_unknown_fields=not strict,
-                descriptor_pool=self._compiled.pool,
-                max_recursion_depth=self._limits.payload_depth,
-            )
-        except json_format.ParseError as error:
-            return [_explain(str(error))]
-        return list(_missing(message))
+            value = load(payload)
+        except BadJson as error:
+            return [DataIssue("", str(error), error.kind)]
+        return self._json_checker.check(value, name, strict=strict, most=most)
 
 
 def _missing(message: Message) -> Iterator[DataIssue]:
@@ -160,12 +123,11 @@ def _missing(message: Message) -> Iterator[DataIssue]:
         yield DataIssue(pointer, f"required field {path!r} is missing", "required")
 
 
-def _has_unknown(message: Message) -> bool:
-    whole: Any = type(message)()
-    whole.CopyFrom(message)
-    before = whole.ByteSize()
-    whole.DiscardUnknownFields()
-    return bool(whole.ByteSize() != before)
+def _drops_unknown(message: Message) -> bool:
+    """Drops the unknown fields of a complete message; whether there were any. Faster than looking for them."""
+    before = message.ByteSize()
+    message.DiscardUnknownFields()
+    return message.ByteSize() != before
 
 
 def _unknown(message: Message, path: str) -> Iterator[DataIssue]:
@@ -206,18 +168,3 @@ def _nesting(payload: bytes) -> int:
         elif byte in b"}]":
             depth -= 1
     return deepest
-
-
-def _explain(message: str) -> DataIssue:
-    """json_format's message as an issue: its chain of field names becomes a pointer when it states no place."""
-    steps = _STEP.findall(message)
-    place = _PLACE.search(message)
-    if place is not None:
-        pointer = re.sub(r"\[([^\]]*)\]", r"/\1", place[1]).replace(".", "/")
-    else:
-        pointer = "".join(f"/{step}" for step in steps)
-    text = _STEP.sub("", message).split("\n")[0].rstrip(".")
-    kind = "json_syntax" if "Failed to load JSON" in text else "value"
-    if "has no field named" in text:
-        kind = "unknown_field"
-    return DataIssue(pointer, text, kind)

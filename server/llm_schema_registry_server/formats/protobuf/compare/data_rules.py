@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 
 from ....model.compatibility import Severity
 from ..ir import MAP, REQUIRED, Field, MessageType
+from ..kinds import CARRIES_ANY_BYTES, GROUP, KINDS
 from ..names import join
-from .kinds import CARRIES_ANY_BYTES, GROUP, KINDS
 from .rule import DATA, Break, Evidence, Rule
 from .sides import Sides, in_package
 
@@ -107,12 +107,12 @@ def merged_oneofs(sides: Sides) -> Iterator[Break]:
     for reader, writer in _pairs(sides):
         if reader.fields == writer.fields:
             continue
-        for oneof in sorted(reader.oneofs):
-            apart: dict[str, int] = {}
-            for number, mine in reader.fields.items():
-                theirs = writer.fields.get(number)
-                if mine.oneof == oneof and theirs is not None:
-                    apart.setdefault(theirs.oneof or f"field {theirs.name}", number)
+        joined: dict[str, dict[str, int]] = {}
+        for number, mine in reader.fields.items():
+            theirs = writer.fields.get(number)
+            if mine.oneof and theirs is not None:
+                joined.setdefault(mine.oneof, {}).setdefault(theirs.oneof or f"field {theirs.name}", number)
+        for oneof, apart in joined.items():
             if len(apart) > 1:
                 numbers = tuple(apart.values())
                 yield Break(

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterable
 
 from ..ir import Field, Schema
-from .kinds import GROUP, I32, KINDS, LEN, VARINT
+from ..kinds import GROUP, I32, KINDS, LEN, VARINT
 
 MAX_DEPTH = 20
 """Required fields inside required fields followed to this depth; a message that needs itself has no instance."""

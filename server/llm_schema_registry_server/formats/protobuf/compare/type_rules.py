@@ -100,17 +100,17 @@ def uncovered(
 ) -> list[tuple[int, int]]:
     """The parts of sorted inclusive ranges `wanted` that `cover` leaves out."""
     left = []
+    place = 0
     for first, last in wanted:
-        for start, end in cover:
-            if end < first:
-                continue
-            if start > last:
-                break
+        while place < len(cover) and cover[place][1] < first:
+            place += 1
+        index = place
+        while first <= last and index < len(cover) and cover[index][0] <= last:
+            start, end = cover[index]
             if start > first:
                 left.append((first, start - 1))
-            first = end + 1
-            if first > last:
-                break
+            first = max(first, end + 1)
+            index += 1
         if first <= last:
             left.append((first, last))
     return left

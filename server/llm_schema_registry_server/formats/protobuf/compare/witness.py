@@ -9,9 +9,9 @@ from google.protobuf.message import DecodeError, Message
 
 from ....model.compatibility import Witness
 from ..ir import Field, Schema
+from ..kinds import KINDS
 from ..pools import Compiled, missing_required
 from .encode import Impossible, element, least, plain, scalar
-from .kinds import KINDS
 from .reading import difference
 from .rule import Evidence
 from .sides import Sides

@@ -191,5 +191,5 @@ def _client(options: settings.Redis) -> Any:  # the two clients share no type th
         }
     given = {name: value for name, value in common.items() if value is not None or name.startswith("socket")}
     if options.cluster:
-        return RedisCluster.from_url(url, cluster_error_retry_attempts=1, **given)
+        return RedisCluster.from_url(url, **given)
     return Redis.from_url(url, **given)

@@ -10,9 +10,9 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 PREFIX = "SCHEMA_REGISTRY_"
 CONFIG_VARIABLE = "SCHEMA_REGISTRY_CONFIG"
@@ -68,6 +68,59 @@ class Storage(Section):
     """`full` survives a power failure, `normal` only the death of the process (and is faster)."""
 
 
+class S3(Section):
+    bucket: str = ""
+    """The bucket; it must exist."""
+    prefix: str = Field("llm-schema-registry/", pattern=r"^[!-~]*$", max_length=200)
+    """First part of every key."""
+    endpoint: str | None = None
+    """URL of a service that speaks S3; Amazon's when not given."""
+    region: str | None = None
+    """Region; the environment's when not given."""
+    access_key: SecretStr | None = None
+    """Access key id; found as the AWS tools do (variables, profile, instance role) when not given."""
+    secret_key: SecretStr | None = None
+    """Secret access key."""
+    session_token: SecretStr | None = None
+    """Token of temporary credentials."""
+    path_style: bool = False
+    """Whether the bucket stands in the path of URLs instead of the host name (MinIO, Ceph and others)."""
+    ca_file: Path | None = None
+    """Certificates of the authorities to trust (PEM)."""
+    encryption: Literal["AES256", "aws:kms", "aws:kms:dsse"] | None = None
+    """Server-side encryption; the bucket's default when not given."""
+    kms_key: str | None = None
+    """Key for `aws:kms`; the account's default when not given."""
+    part_bytes: int = Field(8 * 1024 * 1024, ge=5 * 1024 * 1024)
+    """Larger contents are sent in parts of this size."""
+    timeout_seconds: float = Field(5.0, gt=0)
+    """Longest wait for one request, its repetition included."""
+    connections: int = Field(32, ge=1)
+    """Most requests at the same time."""
+    breaker_failures: int = Field(5, ge=1)
+    """After so many failures in a row the service is left alone ..."""
+    breaker_seconds: float = Field(5.0, gt=0)
+    """... for this long, before one request tries again."""
+
+
+class Blobs(Section):
+    kind: Literal["inline", "s3"] = "inline"
+    """Where large contents are: `inline` in the storage with everything else, `s3` in an object store."""
+    threshold: int = Field(1024 * 1024, ge=0)
+    """Contents, canonical forms and compiled forms longer than this, in bytes, go to the object store."""
+    memory_bytes: int = Field(64 * 1024 * 1024, ge=0)
+    """Memory for contents that were read from the object store."""
+    s3: S3 = S3()
+
+    @model_validator(mode="after")
+    def _names_its_bucket(self) -> Self:
+        if self.kind == "s3" and not self.s3.bucket:
+            raise ValueError("kind s3 needs s3.bucket")
+        if (self.s3.access_key is None) != (self.s3.secret_key is None):
+            raise ValueError("s3.access_key and s3.secret_key go together")
+        return self
+
+
 class Limits(Section):
     schema_bytes: int = Field(1024 * 1024, ge=1)
     """Largest schema content accepted."""
@@ -113,11 +166,55 @@ class Changes(Section):
     """Whether refused registrations are appended to the change log, as VALIDATION_FAILED or COMPATIBILITY_CHECK_FAILED."""
 
 
+class RedisTls(Section):
+    verify: bool = True
+    """Whether the server's certificate and name are checked."""
+    ca_file: Path | None = None
+    """Certificates of the authorities to trust (PEM); the system's when not given."""
+    certificate_file: Path | None = None
+    """Our certificate (PEM), for servers that ask for one."""
+    key_file: Path | None = None
+    """The private key of our certificate (PEM)."""
+
+
+class Redis(Section):
+    """The shared cache. It is off until `url` is set."""
+
+    url: SecretStr | None = None
+    """`redis://host:port/db`, `rediss://...` for TLS or `unix:///path`; of a cluster, any of its nodes."""
+    username: str | None = None
+    """User, unless the URL has one."""
+    password: SecretStr | None = None
+    """Password, unless the URL has one."""
+    cluster: bool = False
+    """Whether the URL names a node of a Redis Cluster."""
+    tls: RedisTls = RedisTls()
+    prefix: str = Field("llm-schema-registry", min_length=1, max_length=100, pattern=r"^[!-~]+$")
+    """First part of every key; registries may share it, since keys name contents."""
+    client_name: str = Field("llm-schema-registry", pattern=r"^[!-~]+$")
+    """How our connections appear in CLIENT LIST."""
+    signing_key: SecretStr | None = Field(None, min_length=16)
+    """Secret, the same in all instances, without which nobody can write what we would read."""
+    ttl_seconds: float = Field(30 * 24 * 3600.0, ge=1)
+    """How long a value is kept; what it depends on never changes, so that this only limits memory."""
+    value_bytes: int = Field(4 * 1024 * 1024, ge=1024)
+    """Larger values are not put."""
+    timeout_seconds: float = Field(0.25, gt=0)
+    """Longest wait for one operation, connecting included; then it counts as a miss."""
+    connections: int = Field(32, ge=1)
+    """Most operations, and so connections, at the same time; of a cluster, for each node."""
+    breaker_failures: int = Field(5, ge=1)
+    """After so many failures in a row Redis is left alone ..."""
+    breaker_seconds: float = Field(2.0, gt=0)
+    """... for this long, before one operation tries again."""
+
+
 class Caches(Section):
     hot_bytes: int = Field(128 * 1024 * 1024, ge=0)
     """Memory for answers that are kept serialized."""
     schema_bytes: int = Field(128 * 1024 * 1024, ge=1 << 20)
     """Memory for schemas with their references, parsed schemas, comparisons and compiled validators."""
+    redis: Redis = Redis()
 
 
 class Logs(Section):
@@ -134,6 +231,7 @@ class Settings(Section):
     http: Http = Http()
     metrics: Metrics = Metrics()
     storage: Storage = Storage()
+    blobs: Blobs = Blobs()
     limits: Limits = Limits()
     workers: Workers = Workers()
     changes: Changes = Changes()

@@ -39,12 +39,19 @@ class TieredCache(Generic[K, V]):
     """Answers from the nearest tier that knows; what it learns it writes to the tiers above.
 
     Errors of the computation go to everyone who waits for it and are not kept. A key that is dropped while its
-    value is being computed is not kept either: the value may be of before the drop.
+    value is being computed is not kept either: the value may be of before the drop. Nor is a value of which `lasting`
+    says no: it is true of this run only (a time-out), so that whoever asks later computes again.
     """
 
-    def __init__(self, memory: Cache[K, V], lower: Lower[K, V] | None = None) -> None:
+    def __init__(
+        self,
+        memory: Cache[K, V],
+        lower: Lower[K, V] | None = None,
+        lasting: Callable[[V], bool] = lambda value: True,
+    ) -> None:
         self._memory = memory
         self._lower = lower
+        self._lasting = lasting
         self._flights: SingleFlight[tuple[K, int], V] = SingleFlight()
         self._epoch = 0
 
@@ -65,7 +72,7 @@ class TieredCache(Generic[K, V]):
         computed = value is None
         if value is None:
             value = await compute()
-        if epoch == self._epoch:
+        if epoch == self._epoch and self._lasting(value):
             self._memory.put(key, value)
             if computed and self._lower:
                 await self._lower.put(key, value)

@@ -98,12 +98,21 @@ class Violation:
     compared_version: str = ""
 
 
+PASSING = ("_TIMEOUT", "_CRASHED")
+"""How the rule ids of undecided questions end whose answer is true of one run only."""
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """The answer to one direction of one pair: may `reader` read everything `writer` writes?"""
 
     verdict: Verdict
     violations: tuple[Violation, ...] = ()
+
+    @property
+    def lasting(self) -> bool:
+        """Whether asking again would give the same answer: no limit of time or death of a process speaks in it."""
+        return not any(v.undecided and v.rule.endswith(PASSING) for v in self.violations)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..caches.cache import CacheStats
+from ..caches.cache import CacheStats, LowerTier
 from ..caches.memory import MemoryCache
 from ..caches.tiered import TieredCache
 from ..errors import InvalidRequest, InvalidVersion, ReferenceCycle, ReferenceNotFound, StorageDamaged
@@ -26,6 +26,7 @@ from ..storage.store import ReadTx
 from ..workers.task import Workers
 from .ids import identity
 from .selecting import choose
+from .sharing import lower
 
 SHARES = 4
 """Caches that divide the budget evenly: closures, parsed schemas, comparisons, validators."""
@@ -57,7 +58,10 @@ class Resolved:
 
 
 class Library:
-    """Loads closures, and runs the engines through the workers; every result is kept by the schema's key."""
+    """Loads closures, and runs the engines through the workers; every result is kept by the schema's key.
+
+    shared: a tier, common to all instances, for what parsing and comparing found out.
+    """
 
     def __init__(
         self,
@@ -66,12 +70,19 @@ class Library:
         *,
         cache_bytes: int,
         most_references: int,
+        shared: LowerTier | None = None,
     ) -> None:
         self._engines, self._workers, self._most_references = engines, workers, most_references
         share = cache_bytes // SHARES
         self._closures: MemoryCache[str, ReferencedSchema] = MemoryCache(share, _closure_size)
-        self._parsed = TieredCache(MemoryCache[str, ParsedSchema](share, _parsed_size))
-        self._comparisons = TieredCache(MemoryCache[str, Comparison](share, _comparison_size))
+        self._parsed = TieredCache(
+            MemoryCache[str, ParsedSchema](share, _parsed_size), lower(shared, "parsed", ParsedSchema)
+        )
+        self._comparisons = TieredCache(
+            MemoryCache[str, Comparison](share, _comparison_size),
+            lower(shared, "comparison", Comparison),
+            lasting=lambda comparison: comparison.lasting,
+        )
         self._validators = TieredCache(MemoryCache[str, DataValidator](share, lambda v: v.size))
 
     def stats(self) -> Mapping[str, CacheStats]:
@@ -215,17 +226,18 @@ class Library:
 
     async def parse(self, schema: KnownSchema) -> ParsedSchema:
         """Strictly; raises InvalidSchema or LimitExceeded."""
-        return await self._parsed.get(
-            schema.key, lambda: self._workers.parse(schema.schema_type, schema.source)
-        )
+        key = f"{self._rules(schema.schema_type)}|{schema.key}"
+        return await self._parsed.get(key, lambda: self._workers.parse(schema.schema_type, schema.source))
 
     async def compare(self, reader: KnownSchema, writer: KnownSchema, options: CompareOptions) -> Comparison:
         """May `reader` read everything that `writer` writes?"""
-        version = self._engines[reader.schema_type].version
-        key = f"{version}|{options.key}|{reader.key}|{writer.key}"
+        key = f"{self._rules(reader.schema_type)}|{options.key}|{reader.key}|{writer.key}"
         return await self._comparisons.get(
             key, lambda: self._workers.compare(reader.schema_type, reader.source, writer.source, options)
         )
+
+    def _rules(self, schema_type: SchemaType) -> str:
+        return f"{schema_type.name}|{self._engines[schema_type].version}"
 
     async def validator(self, schema: KnownSchema) -> DataValidator:
         """The compiled validator of a schema that has been parsed."""

@@ -50,6 +50,10 @@ class Http(Section):
     """Address that the HTTP listener binds."""
     port: int = Field(8080, ge=0, le=65535)
     """Port of the HTTP listener; 0 lets the system choose."""
+    max_body_bytes: int = Field(12 * 1024 * 1024, ge=1024)
+    """Largest request body, and largest line of a batch (base64 makes 3 bytes 4)."""
+    max_batch_bytes: int = Field(64 * 1024 * 1024, ge=1024)
+    """Largest batch of lines (NDJSON) in one request."""
 
 
 class Metrics(Section):

@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 export PYTHONPATH := server:clients/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check demo docs proto lock clean
+.PHONY: help run test test-deep check demo docs proto lock clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ check: $(READY) ## ruff, mypy --strict, import contracts, tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
+
+test-deep: $(READY) ## The long runs over large data, which `make test` samples
+	$(BIN)/python -m pytest -m deep --timeout 3600
 
 docs: $(READY) ## Write the pages of docs/ that come from the code
 	$(BIN)/python docs/generate.py

@@ -6,7 +6,9 @@ generator for a stream of them; where the client streams, `request` is an asynch
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+import itertools
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from typing import Any
@@ -19,6 +21,9 @@ from .guard import GuardFactory, QuickGuard
 from .guards.deadline import Within
 from .hot import Answer, HotAnswers
 from .methods import snake_case
+
+# A stream whose answers are ready and whose reader is fast never waits by itself: after so many it lets others run.
+_FAIR_SHARE = 32
 
 Requests = AsyncIterator[Message]
 # Handlers are typed by their own requests and answers, which the pipeline learns from descriptors at run time.
@@ -70,13 +75,15 @@ class Pipeline:
             answers = await stack.enter_async_context(
                 aclosing(self._handlers[call.method.path](request, call))
             )
-            while True:
+            for count in itertools.count(1):
                 try:
                     async with Within(call):
                         answer = await anext(answers)
                 except StopAsyncIteration:
                     return
                 yield answer
+                if count % _FAIR_SHARE == 0:
+                    await asyncio.sleep(0)
 
     def is_hot(self, path: str) -> bool:
         """Whether answers of this method are kept."""

@@ -51,6 +51,8 @@ class ToyRegistry:
         self.ended = asyncio.Event()
         self.streams_ended: asyncio.Queue[None] = asyncio.Queue()
         self.going = asyncio.Event()
+        self.silent = False
+        self.waits: asyncio.Queue[None] = asyncio.Queue()
 
     async def end_streams(self) -> None:
         self.going.set()
@@ -65,6 +67,7 @@ class ToyRegistry:
                 raise ZeroDivisionError("the password is swordfish")
             case "wait":
                 self.entered.set()
+                self.waits.put_nowait(None)
                 try:
                     await self.released.wait()
                 finally:
@@ -103,7 +106,7 @@ class ToyRegistry:
     ) -> AsyncGenerator[pb.SchemaInfo, None]:
         self.seen.append(request)
         try:
-            for i in range(request.limit or 3):
+            for i in range(request.limit or 3):  # a negative limit yields nothing
                 yield pb.SchemaInfo(id=str(i), schema_content=bytes(request.offset))
             if request.subject_prefix == "missing":
                 raise SchemaNotFound("after-some")
@@ -199,6 +202,8 @@ class ToyRegistry:
         self.calls.append(call)
         try:
             sequence = int(request.from_revision or 0)
+            if self.silent:
+                await self.going.wait()
             while True:
                 sequence += 1
                 flood = "flood" in request.subjects

@@ -14,9 +14,9 @@ from ...calls.call import Call, Method
 from ...calls.failure import failure
 from ...calls.pipeline import Pipeline
 from ..listener import ListenError
+from ..stall import ReaderStalled
 from ..status import grpc_status
 from .incoming import incoming, trailers
-from .stall import ReaderStalled
 
 Context = aio.ServicerContext[bytes, bytes]
 

@@ -26,10 +26,10 @@ from ...calls.pipeline import Pipeline
 from ...errors import LimitExceeded, ShuttingDown
 from ...telemetry import logs
 from ..listener import ListenError
+from ..stall import ReaderStalled
 from ..status import grpc_status
 from .grpcio import GrpcioEngine
 from .incoming import incoming, trailers
-from .stall import ReaderStalled
 
 if TYPE_CHECKING:  # only the stub file has it
     from pygrpc_native._native import DetailedEvent

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...errors import Code, RegistryError
+from ..errors import Code, RegistryError
 
 
 class ReaderStalled(RegistryError):

@@ -1,0 +1,119 @@
+"""The port between us and whatever speaks HTTP: ASGI 3, as little of it as we need.
+
+ASGI and not RSGI, because a path must reach us before it is percent-decoded; both cost the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...errors import InvalidRequest
+from .faults import BodyTooSlow, RequestTooLarge
+
+# What ASGI hands around: dictionaries whose keys depend on their "type".
+Event = dict[str, Any]
+Scope = Event
+Receive = Callable[[], Awaitable[Event]]
+Send = Callable[[Event], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class ClientLeft(Exception):
+    """The client is gone; there is nobody to tell anything."""
+
+
+BODY_SECONDS = 30.0
+"""How long a body may take to arrive."""
+
+_GRPC_UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
+_GRPC_TIMEOUT = re.compile(r"(\d{1,8})([HMSmun])")
+
+SECURITY_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-cache"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer. `headers` come on top of the content type and the security headers."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+    content_type: str = "application/json"
+
+
+def headers(scope: Scope) -> dict[str, str]:
+    """Header names in lower case; a name that comes twice counts with its last value."""
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def deadline(metadata: Mapping[str, str]) -> float | None:
+    """The caller's deadline as a point of time.monotonic(), from x-timeout-ms or grpc-timeout; None without one."""
+    if text := metadata.get("x-timeout-ms"):
+        if not (text.isascii() and text.isdigit() and 0 < len(text) < 10):
+            raise InvalidRequest("x-timeout-ms", "must be a whole number of milliseconds")
+        return time.monotonic() + int(text) / 1000
+    if text := metadata.get("grpc-timeout"):
+        found = _GRPC_TIMEOUT.fullmatch(text)
+        if found is None:
+            raise InvalidRequest("grpc-timeout", "must be digits and one of H, M, S, m, u, n")
+        return time.monotonic() + int(found[1]) * _GRPC_UNITS[found[2]]
+    return None
+
+
+async def read_body(receive: Receive, limit: int, setting: str) -> bytes:
+    """The whole body. Raises RequestTooLarge as soon as it is over `limit`, BodyTooSlow when it does not come, ClientLeft."""
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while True:
+                event = await receive()
+                if event["type"] == "http.disconnect":
+                    raise ClientLeft
+                chunks.append(event.get("body", b""))
+                size += len(chunks[-1])
+                if size > limit:
+                    raise RequestTooLarge("body", limit, setting)
+                if not event.get("more_body"):
+                    return b"".join(chunks)
+    except TimeoutError as error:
+        raise BodyTooSlow(BODY_SECONDS) from error
+
+
+async def until_disconnected(receive: Receive) -> None:
+    """Returns when the client has left."""
+    while (await receive())["type"] not in ("http.disconnect", "websocket.disconnect"):
+        pass
+
+
+async def send_reply(send: Send, reply: Reply, *, head_only: bool = False) -> None:
+    """The whole answer; without its body for HEAD."""
+    await send_head(send, reply.status, reply.content_type, reply.headers, length=len(reply.body))
+    await send({"type": "http.response.body", "body": b"" if head_only else reply.body})
+
+
+async def send_head(
+    send: Send,
+    status: int,
+    content_type: str,
+    extra: tuple[tuple[str, str], ...] = (),
+    *,
+    length: int | None = None,
+) -> None:
+    """Status line and headers; a body of unknown `length` follows in pieces."""
+    lines = [*SECURITY_HEADERS, *((n.encode("latin-1"), v.encode("latin-1", "replace")) for n, v in extra)]
+    if status not in (204, 304):
+        lines.append((b"content-type", content_type.encode()))
+        if length is not None:
+            lines.append((b"content-length", b"%d" % length))
+    await send({"type": "http.response.start", "status": status, "headers": lines})

@@ -1,0 +1,49 @@
+"""What can be wrong with an HTTP request before it is a call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...errors import Code, DeadlineExceeded, RegistryError
+
+
+class RouteNotFound(RegistryError):
+    """404: no RPC has this path."""
+
+    code = Code.NOT_FOUND
+    reason = "ROUTE_NOT_FOUND"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"nothing is served at {path[:200]!r}; paths start with /api/v1", path=path)
+
+
+class VerbNotAllowed(RegistryError):
+    """405: the path exists, with other verbs."""
+
+    code = Code.UNIMPLEMENTED
+    reason = "VERB_NOT_ALLOWED"
+
+    def __init__(self, verb: str, path: str, allowed: Sequence[str]) -> None:
+        self.allowed = ", ".join(allowed)
+        super().__init__(
+            f"{verb[:20]} is not served at {path[:200]!r}; use {self.allowed}", allowed=self.allowed
+        )
+
+
+class RequestTooLarge(RegistryError):
+    """413: the body is longer than we read."""
+
+    code = Code.RESOURCE_EXHAUSTED
+    reason = "REQUEST_TOO_LARGE"
+
+    def __init__(self, what: str, limit: int, setting: str) -> None:
+        super().__init__(f"the {what} is longer than {limit} bytes (setting {setting})", limit=limit)
+
+
+class BodyTooSlow(DeadlineExceeded):
+    """408: the body did not arrive."""
+
+    reason = "BODY_TOO_SLOW"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the body did not arrive within {seconds:g} s")

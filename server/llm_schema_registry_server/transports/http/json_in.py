@@ -1,0 +1,241 @@
+"""From path, query and JSON body to a request message.
+
+The proto JSON mapping, with snake_case or camelCase names, and three courtesies:
+* enums by their short names: `ACTIVE` for `SCHEMA_STATE_ACTIVE`;
+* `schema` instead of the base64 fields `schema_content` and `new_schema`: the text of a schema, or the schema itself as a
+  JSON value (written out compactly, keys in order; send text where every byte matters);
+* `data_json` instead of the base64 field `data`: a JSON value.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, NoReturn, cast
+from urllib.parse import parse_qsl
+
+from google.protobuf import json_format
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.protobuf.message import Message
+
+from ...errors import InvalidRequest
+from .routes import Route
+
+_MOST_PARAMETERS = 100
+_TRUE, _FALSE = frozenset({"true", "1", ""}), frozenset({"false", "0"})
+# Query names that are shorter than the field's.
+_PARAMETERS = {"soft": "soft_delete"}
+_FIELD_OF_ERROR = re.compile(r"Failed to parse (\S+) field: (.*)", re.DOTALL)
+
+# A JSON tree: whatever json.loads makes.
+Tree = dict[str, Any]
+
+
+def request_message(
+    route: Route,
+    captured: Mapping[str, str],
+    query: str,
+    body: bytes,
+    defaults: Mapping[str, str] | None = None,
+) -> Message:
+    """The request. `defaults` fill fields that nothing else has set. Raises InvalidRequest, naming the field."""
+    descriptor = _descriptor(route.method.request_type)
+    tree: Tree = {}
+    if route.body == "*":
+        tree = expand(_object(body), descriptor)
+    elif route.body:
+        tree[route.body] = expand({route.body: _value(body)}, descriptor)[route.body]
+    _put_query(tree, descriptor, query, whole_body=route.body == "*")
+    for name, text in captured.items():
+        if tree.get(name, text) != text:
+            raise InvalidRequest(name, f"is {text!r} in the path and something else in the body")
+        tree[name] = text
+    for name, text in (defaults or {}).items():
+        tree.setdefault(name, text)
+    return to_message(tree, route.method.request_type)
+
+
+def line_message(route: Route, number: int, line: bytes) -> Message:
+    """The request in one line of a batch. Raises InvalidRequest, naming the line."""
+    try:
+        return to_message(
+            expand(_object(line), _descriptor(route.method.request_type)), route.method.request_type
+        )
+    except InvalidRequest as error:
+        raise InvalidRequest(f"line {number}", error.message) from error
+
+
+def to_message(tree: Tree, kind: type[Message]) -> Message:
+    """The message that a tree of full names describes. Raises InvalidRequest, naming the field."""
+    try:
+        return json_format.ParseDict(tree, kind())
+    except (json_format.ParseError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        found = _FIELD_OF_ERROR.fullmatch(str(error))
+        field, why = (found[1], found[2]) if found else ("", str(error))
+        raise InvalidRequest(field, why[:300]) from error
+
+
+def expand(tree: Tree, kind: Descriptor, path: str = "") -> Tree:
+    """The tree with friendly names and values replaced by those of the mapping. Raises InvalidRequest."""
+    expanded: Tree = {}
+    for name, value in tree.items():
+        field = _field(kind, name)
+        encode = None
+        if field is None and name in _ALIASES:
+            targets, encode = _ALIASES[name]
+            field = next((kind.fields_by_name[t] for t in targets if t in kind.fields_by_name), None)
+        if field is None:
+            raise InvalidRequest(path + name[:100], f"{kind.name} has no such field")
+        if field.name in expanded:
+            raise InvalidRequest(path + field.name, f"is given twice, the second time as {name!r}")
+        if encode is not None:
+            expanded[field.name] = encode(path + name, value)
+        else:
+            expanded[field.name] = _expand_value(value, field, path + field.name)
+    return expanded
+
+
+def _expand_value(value: Any, field: FieldDescriptor, path: str) -> Any:
+    if field.enum_type is not None:
+        kind = field.enum_type
+        if isinstance(value, list):
+            return [_enum(item, kind, path) for item in value]
+        return _enum(value, kind, path)
+    inner = field.message_type
+    if inner is None or inner.GetOptions().map_entry or inner.full_name.startswith("google."):
+        return value
+    if isinstance(value, list):
+        return [
+            expand(item, inner, f"{path}[{i}].") if isinstance(item, dict) else item
+            for i, item in enumerate(value)
+        ]
+    return expand(value, inner, f"{path}.") if isinstance(value, dict) else value
+
+
+def _enum(value: Any, kind: EnumDescriptor, path: str) -> Any:
+    if not isinstance(value, str) or value in kind.values_by_name:
+        return value
+    prefix = kind.values_by_number[0].name.removesuffix("UNSPECIFIED")
+    if prefix + value.upper() in kind.values_by_name:
+        return prefix + value.upper()
+    if value.isascii() and value.isdigit():
+        return int(value[:10])
+    names = ", ".join(v.name.removeprefix(prefix) for v in kind.values if v.number)
+    raise InvalidRequest(path, f"{value[:100]!r} is none of {names}")
+
+
+def _schema(path: str, value: Any) -> str:
+    return _base64(path, value if isinstance(value, str) else _written(value))
+
+
+def _data(path: str, value: Any) -> str:
+    return _base64(path, _written(value))
+
+
+_ALIASES = {"schema": (("schema_content", "new_schema"), _schema), "data_json": (("data",), _data)}
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _base64(path: str, text: str) -> str:
+    try:
+        return base64.b64encode(text.encode()).decode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(path, "holds half of a surrogate pair, which is no text") from error
+
+
+def _put_query(tree: Tree, kind: Descriptor, query: str, *, whole_body: bool) -> None:
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
+    except ValueError as error:
+        raise InvalidRequest("", f"the query string cannot be read: {error}") from error
+    for name, text in pairs:
+        if whole_body:
+            raise InvalidRequest(name[:100], "is not a parameter here: everything goes into the body")
+        _put(tree, kind, name, text)
+
+
+def _put(tree: Tree, kind: Descriptor, dotted: str, text: str) -> None:
+    *parents, leaf = dotted.split(".")
+    for parent in parents:
+        field = _field(kind, parent)
+        if field is None or field.message_type is None or field.is_repeated:
+            raise InvalidRequest(dotted[:100], "is not a parameter of this path")
+        tree, kind = tree.setdefault(field.name, {}), field.message_type
+        if not isinstance(tree, dict):
+            raise InvalidRequest(dotted[:100], "is given twice")
+    field = _field(kind, _PARAMETERS.get(leaf, leaf))
+    if field is None or (
+        field.message_type and not field.message_type.full_name.startswith("google.protobuf.")
+    ):
+        raise InvalidRequest(dotted[:100], "is not a parameter of this path")
+    value = _parameter(dotted, field, text)
+    if field.is_repeated:
+        tree.setdefault(field.name, []).append(value)
+    elif field.name in tree:
+        raise InvalidRequest(dotted[:100], "is given twice")
+    else:
+        tree[field.name] = value
+
+
+def _parameter(name: str, field: FieldDescriptor, text: str) -> Any:
+    if field.enum_type is not None:
+        return _enum(text, field.enum_type, name)
+    if field.cpp_type != FieldDescriptor.CPPTYPE_BOOL:
+        return text
+    if text.lower() in _TRUE:
+        return True
+    if text.lower() in _FALSE:
+        return False
+    raise InvalidRequest(name, f"{text[:100]!r} is neither true nor false")
+
+
+def _descriptor(kind: type[Message]) -> Descriptor:
+    return cast(Descriptor, kind.DESCRIPTOR)  # the stubs also know the C class of the same shape
+
+
+def _field(kind: Descriptor, name: str) -> FieldDescriptor | None:
+    found: FieldDescriptor | None = kind.fields_by_name.get(name) or kind.fields_by_camelcase_name.get(name)
+    return found
+
+
+def _object(body: bytes) -> Tree:
+    value = _value(body) if body.strip() else {}
+    if not isinstance(value, dict):
+        raise InvalidRequest("", "the body must be a JSON object")
+    return value
+
+
+def _value(body: bytes) -> Any:
+    try:
+        return json.loads(
+            body.decode("utf-8"), object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_float
+        )
+    except (ValueError, RecursionError) as error:
+        why = "is nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
+        raise InvalidRequest("", f"the body is not JSON: {why}") from error
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> Tree:
+    tree = dict(pairs)
+    if len(tree) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice[:100]!r} comes twice in one object")
+    return tree
+
+
+def _constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"the number {text[:50]} is out of range")
+    return value

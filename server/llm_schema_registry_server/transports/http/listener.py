@@ -1,0 +1,110 @@
+"""The HTTP listener: Granian, embedded in our loop, behind an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable
+from typing import Protocol
+
+from granian.constants import Interfaces
+from granian.http import HTTP1Settings, HTTP2Settings
+from granian.server.embed import Server
+
+from ..listener import ListenError
+from .asgi import Receive, Scope, Send
+
+# Requests and connections that Granian hands us at the same time; our own limits answer long before.
+_MOST_CONCURRENT = 20_000
+_BACKLOG = 1024
+_HEADER_BYTES = 64 * 1024
+_STOP_SECONDS = 5.0
+
+
+class DrainingApp(Protocol):
+    """An ASGI application that can be asked to finish."""
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]: ...
+
+    async def drain(self, seconds: float) -> None: ...
+
+
+class HttpListener:
+    """Owns the HTTP port: HTTP/1.1, HTTP/2 without TLS, WebSocket."""
+
+    name = "http"
+
+    def __init__(self, app: DrainingApp, host: str, port: int) -> None:
+        self._app = app
+        self._host = host
+        self._port = port
+        self._server: Server | None = None
+
+    @property
+    def port(self) -> int:
+        """The bound port; what was asked for before the start."""
+        return self._port
+
+    async def start(self) -> None:
+        """Binds and serves. Raises ListenError."""
+        held = _claim(self._host, self._port)
+        with held:
+            self._port = held.getsockname()[1]
+            self._server = Server(
+                self._app,
+                self._host,
+                self._port,
+                interface=Interfaces.ASGINL,
+                backlog=_BACKLOG,
+                backpressure=_MOST_CONCURRENT,
+                http1_settings=HTTP1Settings(max_buffer_size=_HEADER_BYTES),
+                http2_settings=HTTP2Settings(max_headers_size=_HEADER_BYTES, max_concurrent_streams=4096),
+                log_enabled=False,
+            )
+            self._task = asyncio.create_task(self._server.serve(), name="http")
+            await _until_open(self._host, self._port, self._task)
+
+    async def drain(self, seconds: float) -> None:
+        """Refuses new requests, waits for those in flight, cuts what is left, closes."""
+        await self._app.drain(seconds)
+        if self._server is not None:
+            self._server.stop()  # type: ignore[no-untyped-call]  # granian's own
+            await asyncio.wait({self._task}, timeout=_STOP_SECONDS)
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+
+def _claim(host: str, port: int) -> socket.socket:
+    """A socket that holds the port until Granian has it. Raises ListenError when someone else does.
+
+    Granian binds with SO_REUSEPORT, so that a second server would silently share the port: ask without it first.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as asking:
+            asking.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            asking.bind((host, port))
+            port = asking.getsockname()[1]
+        held = socket.socket(family, socket.SOCK_STREAM)
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind((host, port))
+    except OSError as error:
+        raise ListenError(f"HTTP cannot listen on {host}:{port}: {error}") from error
+    return held
+
+
+async def _until_open(host: str, port: int, serving: asyncio.Task[None]) -> None:
+    """Waits until a connection succeeds. Raises ListenError when the server ends instead."""
+    target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    while True:
+        if serving.done():
+            raise ListenError(f"HTTP cannot listen on {host}:{port}") from serving.exception()
+        try:
+            _, writer = await asyncio.open_connection(target, port)
+        except OSError:
+            await asyncio.sleep(0.01)
+            continue
+        writer.close()
+        await writer.wait_closed()
+        return

@@ -1,0 +1,114 @@
+"""The route table, built from google.api.http bindings. Pure.
+
+Templates are literal segments and captures of one segment, `{field}`, which may end in a custom verb (`{field}:verb`).
+A literal wins over a capture, a capture with a verb over one without. Paths are matched before they are decoded, so that
+`%2F` in a subject is no separator.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from ...calls.call import Method
+from ...errors import InvalidRequest
+from .faults import RouteNotFound, VerbNotAllowed
+
+_CAPTURE = re.compile(r"\{(?P<field>[a-z_][a-z0-9_.]*)\}(?P<verb>:[A-Za-z]+)?")
+_LITERAL = re.compile(r"[^{}*/]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One binding of one method; `fields` are the captured request fields in the order of the path."""
+
+    method: Method
+    verb: str
+    template: str
+    fields: tuple[str, ...]
+    body: str
+
+    @property
+    def creates(self) -> bool:
+        """Whether success is 201: a POST to a collection that changes something."""
+        return self.verb == "POST" and self.method.mutates and ":" not in self.template.rsplit("/", 1)[-1]
+
+
+@dataclass(slots=True)
+class _Node:
+    literals: dict[str, _Node] = field(default_factory=dict)
+    # By custom verb (":undelete"), "" for a plain capture.
+    captures: dict[str, _Node] = field(default_factory=dict)
+    routes: dict[str, Route] = field(default_factory=dict)
+
+
+class Routes:
+    """Every binding of every method. Raises TypeError for a template that we cannot serve, and for two alike."""
+
+    def __init__(self, methods: Iterable[Method]) -> None:
+        self._root = _Node()
+        for method in methods:
+            for binding in method.bindings:
+                self._add(method, binding.verb, binding.path, binding.body)
+
+    def match(self, verb: str, raw_path: str) -> tuple[Route, Mapping[str, str]]:
+        """The route and what its captures hold, decoded.
+
+        Raises RouteNotFound, VerbNotAllowed, and InvalidRequest for a capture that is not UTF-8 or empty.
+        """
+        allowed: dict[str, None] = {}
+        for node, captured in _walk(self._root, raw_path.removeprefix("/").split("/"), ()):
+            route = node.routes.get(verb)
+            if route is not None:
+                return route, {f: _decode(f, text) for f, text in zip(route.fields, captured, strict=True)}
+            allowed |= dict.fromkeys(node.routes)
+        if allowed:
+            raise VerbNotAllowed(verb, raw_path, tuple(allowed))
+        raise RouteNotFound(raw_path)
+
+    def _add(self, method: Method, verb: str, template: str, body: str) -> None:
+        node, fields = self._root, []
+        for segment in template.removeprefix("/").split("/"):
+            if capture := _CAPTURE.fullmatch(segment):
+                fields.append(capture["field"])
+                node = node.captures.setdefault(capture["verb"] or "", _Node())
+            elif _LITERAL.fullmatch(segment):
+                node = node.literals.setdefault(segment, _Node())
+            else:
+                raise TypeError(f"{method.path}: cannot serve {template!r}: segment {segment!r}")
+        if other := node.routes.get(verb):
+            raise TypeError(f"{verb} {template} belongs to {other.method.path} and {method.path}")
+        node.routes[verb] = Route(method, verb, template, tuple(fields), body)
+
+
+def _walk(
+    node: _Node, segments: list[str], captured: tuple[str, ...]
+) -> Iterator[tuple[_Node, tuple[str, ...]]]:
+    """The nodes where a path may end, best first."""
+    if not segments:
+        if node.routes:
+            yield node, captured
+        return
+    head, rest = segments[0], segments[1:]
+    literal = node.literals.get(head)
+    if literal is not None:
+        yield from _walk(literal, rest, captured)
+    for verb, after in node.captures.items():
+        if verb and head.endswith(verb):
+            yield from _walk(after, rest, (*captured, head[: -len(verb)]))
+    plain = node.captures.get("")
+    if plain is not None:
+        yield from _walk(plain, rest, (*captured, head))
+
+
+def _decode(name: str, text: str) -> str:
+    if not text:
+        raise InvalidRequest(name, "is empty in the path")
+    if "%" not in text:
+        return text
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(name, "is not percent-encoded UTF-8 in the path") from error

@@ -1,0 +1,112 @@
+"""WebSocket: the first message is the request as JSON, then each answer is one text message.
+
+An error is a last message {"error": ...} before the socket closes; the close code says whether to come back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import aclosing
+
+import orjson
+from google.protobuf.message import Message
+
+from ...calls.call import Call, Method, request_id
+from ...calls.failure import Failure, failure
+from ...calls.pipeline import Pipeline
+from ...errors import Code, InvalidRequest, ShuttingDown
+from ..stall import ReaderStalled
+from ..status import http_body
+from .asgi import ClientLeft, Event, Receive, Scope, Send, deadline, headers
+from .faults import BodyTooSlow, RouteNotFound
+from .json_in import request_message
+from .json_out import render
+from .routes import Route
+from .streaming import while_present
+
+FIRST_MESSAGE_SECONDS = 10.0
+_FIRST_MESSAGE_BYTES = 64 * 1024
+
+# RFC 6455 7.4.1 and the IANA registry: 1008 policy violation, 1011 internal error, 1012 restart, 1013 try again later.
+_POLICY, _INTERNAL, _RESTART, _LATER, _DONE = 1008, 1011, 1012, 1013, 1000
+_CLOSE: Mapping[Code, int] = {
+    Code.INVALID_ARGUMENT: _POLICY,
+    Code.NOT_FOUND: _POLICY,
+    Code.PERMISSION_DENIED: _POLICY,
+    Code.UNAUTHENTICATED: _POLICY,
+    Code.OUT_OF_RANGE: _POLICY,
+    Code.FAILED_PRECONDITION: _POLICY,
+    Code.UNAVAILABLE: _RESTART,
+    Code.ABORTED: _LATER,
+    Code.RESOURCE_EXHAUSTED: _LATER,
+    Code.DEADLINE_EXCEEDED: _LATER,
+}
+
+
+class Sockets:
+    """The WebSocket endpoints: `paths` maps a URL path to the path of a server-streaming method."""
+
+    def __init__(self, pipeline: Pipeline, paths: Mapping[str, str], stall_seconds: float) -> None:
+        self._pipeline = pipeline
+        self._stall_seconds = stall_seconds
+        self._routes = {url: _route(pipeline.methods[path]) for url, path in paths.items()}
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send, *, draining: bool) -> None:
+        """One connection, from handshake to close."""
+        await receive()  # websocket.connect
+        raw_path = scope["raw_path"].decode("latin-1").partition("?")[0]
+        route = self._routes.get(raw_path)
+        metadata = headers(scope)
+        asked = request_id(metadata)
+        await send({"type": "websocket.accept", "headers": [(b"x-request-id", asked.encode())]})
+        try:
+            if route is None:
+                raise RouteNotFound(raw_path)
+            if draining:
+                raise ShuttingDown
+            first = await _first_message(receive)
+            message = request_message(route, {}, "", first)
+            peer = scope.get("client") or ("", "")
+            call = Call(route.method, metadata, f"{peer[0]}:{peer[1]}", "http", asked, deadline(metadata))
+            await while_present(self._write(call, message, send), receive)
+        except ClientLeft:
+            return
+        except Exception as error:
+            await _fail(send, failure(error, asked))
+
+    async def _write(self, call: Call, message: Message, send: Send) -> None:
+        async with aclosing(self._pipeline.stream(call, message)) as answers:
+            async for answer in answers:
+                try:
+                    async with asyncio.timeout(self._stall_seconds):
+                        await send({"type": "websocket.send", "text": render(answer).decode()})
+                except TimeoutError as error:
+                    raise ReaderStalled(self._stall_seconds) from error
+        await send({"type": "websocket.close", "code": _DONE})
+
+
+async def _first_message(receive: Receive) -> bytes:
+    try:
+        async with asyncio.timeout(FIRST_MESSAGE_SECONDS):
+            event: Event = await receive()
+    except TimeoutError as error:
+        raise BodyTooSlow(FIRST_MESSAGE_SECONDS) from error
+    if event["type"] == "websocket.disconnect":
+        raise ClientLeft
+    text = event.get("text")
+    body = text.encode() if text is not None else event.get("bytes") or b""
+    if len(body) > _FIRST_MESSAGE_BYTES:
+        raise InvalidRequest("", f"the first message is longer than {_FIRST_MESSAGE_BYTES} bytes")
+    return body
+
+
+async def _fail(send: Send, told: Failure) -> None:
+    await send({"type": "websocket.send", "text": orjson.dumps({"error": http_body(told)}).decode()})
+    await send({"type": "websocket.close", "code": _CLOSE.get(told.code, _INTERNAL), "reason": told.reason})
+
+
+def _route(method: Method) -> Route:
+    if method.client_streaming or not method.server_streaming:
+        raise TypeError(f"{method.path} takes no subscription: it must stream its answers to one request")
+    return Route(method, "GET", "", (), body="*")

@@ -1,0 +1,109 @@
+"""How a stream of answers is written into one HTTP body: an array, a line each, or server-sent events."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+import orjson
+from google.protobuf.message import Message
+
+from ...calls.failure import Failure
+from ..status import http_body
+from .json_out import render
+
+# The field of an event that says where to resume, and the one of an event that only says so.
+_REVISION, _HEARTBEAT = "revision", "heartbeat"
+
+
+class Style(ABC):
+    """The pieces of a body. `idle` goes out when nothing else has for a while; None: nothing can."""
+
+    content_type: str
+    idle: bytes | None = None
+
+    def opening(self) -> bytes:
+        """What comes before the first item."""
+        return b""
+
+    @abstractmethod
+    def item(self, answer: Message, *, first: bool) -> bytes:
+        """One answer."""
+
+    @abstractmethod
+    def failed(self, told: Failure) -> bytes | None:
+        """What tells of a failure in the middle; None when only a broken body can."""
+
+    def closing(self) -> bytes:
+        """What comes after the last item."""
+        return b""
+
+
+class JsonArray(Style):
+    """One JSON array. A failure in the middle leaves it open: nobody takes half of a page for a whole one."""
+
+    content_type = "application/json"
+
+    def opening(self) -> bytes:
+        return b"["
+
+    def item(self, answer: Message, *, first: bool) -> bytes:
+        return render(answer) if first else b"," + render(answer)
+
+    def failed(self, told: Failure) -> bytes | None:
+        return None
+
+    def closing(self) -> bytes:
+        return b"]"
+
+
+class Lines(Style):
+    """Newline-delimited JSON. A failure in the middle is the last line: {"error": ...}."""
+
+    content_type = "application/x-ndjson"
+
+    def item(self, answer: Message, *, first: bool) -> bytes:
+        return render(answer) + b"\n"
+
+    def failed(self, told: Failure) -> bytes | None:
+        return orjson.dumps({"error": http_body(told)}) + b"\n"
+
+
+class Events(Style):
+    """Server-sent events: the id of each is its revision, so that a browser resumes by itself (Last-Event-ID).
+
+    A heartbeat is an id without data, which moves the place to resume and reaches no listener (HTML standard 9.2.6).
+    """
+
+    content_type = "text/event-stream"
+    idle = b": alive\n\n"
+
+    def opening(self) -> bytes:
+        return b"retry: 2000\n\n"
+
+    def item(self, answer: Message, *, first: bool) -> bytes:
+        revision = getattr(answer, _REVISION, "")
+        name = b"id: " + revision.encode() + b"\n" if revision else b""
+        if getattr(answer, _HEARTBEAT, False):
+            return name + b"\n"
+        return name + b"data: " + render(answer) + b"\n\n"
+
+    def failed(self, told: Failure) -> bytes | None:
+        return b"event: error\ndata: " + orjson.dumps(http_body(told)) + b"\n\n"
+
+
+_BY_ACCEPT: Mapping[str, type[Style]] = {
+    "text/event-stream": Events,
+    "application/x-ndjson": Lines,
+    "application/jsonl": Lines,
+    "application/json": JsonArray,
+}
+
+
+def choose(accept: str, otherwise: type[Style]) -> Style:
+    """The style that the caller asks for by name, else the one of the route."""
+    for wanted in accept.split(","):
+        style = _BY_ACCEPT.get(wanted.partition(";")[0].strip().lower())
+        if style is not None:
+            return style()
+    return otherwise()

@@ -45,7 +45,7 @@ from .registry.reading import Reading
 from .registry.register import Register
 from .registry.subscribing import Subscribing
 from .registry.validating import Validating
-from .rpc import hot, methods
+from .rpc import hot, http, methods
 from .rpc.config import ConfigService
 from .rpc.convert import Convert
 from .rpc.lifecycle import LifecycleService
@@ -57,7 +57,11 @@ from .storage.store import Store
 from .telemetry import logs
 from .telemetry.metrics import Metrics
 from .transports.grpc.listener import GrpcListener
+from .transports.http.app import HttpApp, HttpOptions
+from .transports.http.listener import HttpListener
+from .transports.http.probes import Probes
 from .transports.listener import ListenError
+from .transports.ops import MetricsListener
 from .transports.servers import Servers
 from .workers.engines import FACTORY
 from .workers.inline import InlineWorkers
@@ -230,6 +234,23 @@ class App:
         return Servers(
             [
                 GrpcListener(settings.grpc, pipeline, health, stall_seconds=settings.changes.stall_seconds),
+                HttpListener(
+                    HttpApp(
+                        pipeline,
+                        Probes(health),
+                        HttpOptions(
+                            max_body_bytes=settings.http.max_body_bytes,
+                            max_batch_bytes=settings.http.max_batch_bytes,
+                            stall_seconds=settings.changes.stall_seconds,
+                            live=http.LIVE,
+                            sockets=http.SOCKETS,
+                            statuses=http.STATUSES,
+                        ),
+                    ),
+                    settings.http.host,
+                    settings.http.port,
+                ),
+                MetricsListener(self._metrics, settings.metrics.host, settings.metrics.port),
             ],
             self._end_streams,
         )

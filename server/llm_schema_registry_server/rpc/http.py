@@ -1,0 +1,26 @@
+"""What of the HTTP twin no binding in the protos can say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from llm_schema_registry.v1 import schema_registry_pb2 as pb
+
+_SERVICE = "/schema_registry.v1.SchemaRegistry/"
+_CHANGES = _SERVICE + "StreamSchemaChanges"
+_OK, _UNAVAILABLE = 200, 503
+
+LIVE = frozenset({_CHANGES})
+"""Streams that never end: server-sent events unless the caller asks otherwise."""
+
+SOCKETS: Mapping[str, str] = {"/api/v1/schemas/subscribe": _CHANGES}
+"""URL paths of WebSockets, and the method that each subscribes to."""
+
+
+def _health(answer: pb.HealthCheckResponse) -> int:
+    return _UNAVAILABLE if answer.status == pb.HealthCheckResponse.STATUS_UNHEALTHY else _OK
+
+
+STATUSES: Mapping[str, Callable[[Any], int]] = {_SERVICE + "HealthCheck": _health}
+"""HTTP status of an answer that is well-formed and yet may be no 200. Any: each function knows its own answer."""

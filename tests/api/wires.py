@@ -78,8 +78,12 @@ class GrpcWire:
         )
 
     def call(self, rpc: str, request: Message) -> Any:
+        return self.calling(self._stub(rpc, "unary_unary"), request)
+
+    def calling(self, method: Any, request: Any) -> Any:
+        """The answer of any unary method of the channel."""
         with _grpc_failures():
-            return self._stub(rpc, "unary_unary")(request, timeout=SECONDS)
+            return method(request, timeout=SECONDS)
 
     def listing(self, rpc: str, request: Message) -> Iterator[Any]:
         yield from self._stream(self._stub(rpc, "unary_stream")(request, timeout=SECONDS))

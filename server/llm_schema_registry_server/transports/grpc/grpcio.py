@@ -22,6 +22,7 @@ Context = aio.ServicerContext[bytes, bytes]
 
 # grpc-core reports no deadline as None or, in older versions, as a huge number.
 _NO_DEADLINE = 1e9
+_NO_LIMIT = 2**31 - 1
 
 
 class GrpcioEngine:
@@ -141,6 +142,9 @@ def channel_options(max_message_bytes: int) -> list[tuple[str, Any]]:
 
     Clients may ping every 10 s even without calls: a subscriber behind a load balancer must. A connection whose other
     end is gone is noticed after 60 + 20 s.
+
+    Left alone, grpc-core drops calls at random, with CANCELLED and no reason, once a thousand wait to be picked up by
+    the loop. Our own guard refuses what is too much, with a reason; so core must not.
     """
     return [
         ("grpc.max_receive_message_length", max_message_bytes),
@@ -150,6 +154,8 @@ def channel_options(max_message_bytes: int) -> list[tuple[str, Any]]:
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
         ("grpc.max_concurrent_streams", 4096),
+        ("grpc.server.max_pending_requests", _NO_LIMIT),
+        ("grpc.server.max_pending_requests_hard_limit", _NO_LIMIT),
         ("grpc.so_reuseport", 0),
     ]
 

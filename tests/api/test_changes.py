@@ -1,0 +1,186 @@
+"""StreamSchemaChanges: everything that was written, in order, once, from any revision on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import islice
+from typing import Any
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+
+from llm_schema_registry.v1 import config_pb2, lifecycle_pb2
+from llm_schema_registry.v1 import schema_registry_pb2 as pb
+
+from .helpers import V1, V1_DESCRIBED, V2_COMPATIBLE, delete, register, update
+from .wires import CallFailed, Wire
+
+Name = Callable[[str], str]
+E = pb.EventType
+
+
+def stream(wire: Wire, **fields: Any) -> closing[Any]:
+    """The events of a subscription, closed at the end of a `with` block."""
+    return closing(wire.listing("StreamSchemaChanges", pb.StreamRequest(**fields)))
+
+
+def kinds(events: list[pb.SchemaChangeEvent]) -> list[str]:
+    return [E.Name(e.event_type).removeprefix("EVENT_TYPE_") for e in events]
+
+
+def test_a_stream_replays_what_came_after_a_revision_and_goes_on_live(wire: Wire, name: Name) -> None:
+    made = [register(wire, name("s"), content) for content in (V1, V1_DESCRIBED)]
+    with stream(wire, from_revision=made[0].revision, subjects=[name("*")]) as events:
+        replayed = next(events)
+        made.append(register(wire, name("s"), V2_COMPATIBLE))
+        live = next(events)
+
+    assert [e.schema_id for e in (replayed, live)] == [m.schema_id for m in made[1:]]
+    assert [e.revision for e in (replayed, live)] == [m.revision for m in made[1:]]
+    assert (live.event_type, live.subject, live.version, live.ordinal) == (
+        E.EVENT_TYPE_SCHEMA_REGISTERED,
+        name("s"),
+        "1.1.0",
+        3,
+    )
+    assert live.timestamp.seconds
+    assert live.changed_by
+    assert live.correlation_id
+
+
+def test_a_stream_from_now_on_tells_only_what_comes(wire: Wire, name: Name) -> None:
+    register(wire, name("s"))
+    with stream(wire, subjects=[name("*")], heartbeat_interval=Duration(seconds=1)) as events:
+        beat = next(events)  # it listens
+        second = register(wire, name("s"), V2_COMPATIBLE)
+        event = next(e for e in events if not e.heartbeat)
+
+    assert beat.heartbeat
+    assert event.schema_id == second.schema_id
+
+
+def test_every_kind_of_change_is_an_event(wire: Wire, name: Name) -> None:
+    first = register(wire, name("s"))
+    update(wire, first.schema_id, description="d")
+    update(wire, first.schema_id, state=pb.SCHEMA_STATE_DEPRECATED)
+    update(wire, first.schema_id, state=pb.SCHEMA_STATE_ARCHIVED)
+    delete(wire, first.schema_id)
+    wire.call("UndeleteSchema", lifecycle_pb2.UndeleteSchemaRequest(schema_id=first.schema_id))
+    config = config_pb2.Config(compatibility_level=pb.COMPATIBILITY_LEVEL_NONE)
+    wire.call("SetConfig", config_pb2.SetConfigRequest(subject=name("s"), config=config))
+    with stream(wire, from_revision="earliest", subjects=[name("s")]) as events:
+        told = list(islice(events, 7))
+
+    assert kinds(told) == [
+        "SCHEMA_REGISTERED",
+        "SCHEMA_UPDATED",
+        "SCHEMA_DEPRECATED",
+        "SCHEMA_ARCHIVED",
+        "SCHEMA_DELETED",
+        "SCHEMA_UNDELETED",
+        "CONFIG_UPDATED",
+    ]
+    assert dict(told[2].metadata)["from_state"].endswith("ACTIVE")
+    assert [e.revision for e in told] == sorted({e.revision for e in told})
+
+
+def test_subjects_and_kinds_filter(wire: Wire, name: Name) -> None:
+    start = register(wire, name("start")).revision
+    for subject in ("orders.a", "orders.b", "invoices.a"):
+        made = register(wire, name(subject))
+        update(wire, made.schema_id, state=pb.SCHEMA_STATE_DEPRECATED)
+    register(wire, name("end"))
+
+    def told(subjects: list[str], event_types: list[Any]) -> list[tuple[str, str]]:
+        with stream(
+            wire,
+            from_revision=start,
+            subjects=[name(s) for s in [*subjects, "end"]],
+            event_types=[*event_types, E.EVENT_TYPE_SCHEMA_REGISTERED],
+        ) as events:
+            out: list[pb.SchemaChangeEvent] = []
+            for event in events:
+                if event.subject == name("end"):
+                    break
+                out.append(event)
+        return [(e.subject.removeprefix(name("")), kind) for e, kind in zip(out, kinds(out), strict=True)]
+
+    assert told(["orders.*"], []) == [
+        ("orders.a", "SCHEMA_REGISTERED"),
+        ("orders.b", "SCHEMA_REGISTERED"),
+    ]
+    assert told(["*.a"], [E.EVENT_TYPE_SCHEMA_DEPRECATED]) == [
+        ("orders.a", "SCHEMA_REGISTERED"),
+        ("orders.a", "SCHEMA_DEPRECATED"),
+        ("invoices.a", "SCHEMA_REGISTERED"),
+        ("invoices.a", "SCHEMA_DEPRECATED"),
+    ]
+    assert told(["orders.?"], []) == told(["orders.*"], [])
+    assert told(["ORDERS.*"], []) == []
+
+
+def test_an_event_carries_the_schema_when_asked_for(wire: Wire, name: Name) -> None:
+    register(wire, name("s"))
+    for wanted in (True, False):
+        with stream(wire, from_revision="earliest", subjects=[name("s")], include_schema=wanted) as events:
+            assert next(events).schema.schema_content == (V1 if wanted else b"")
+
+
+def test_an_idle_stream_shows_that_it_lives(wire: Wire, name: Name) -> None:
+    last = register(wire, name("s")).revision
+    with stream(
+        wire,
+        from_revision=last,
+        subjects=[name("nothing")],
+        heartbeat_interval=Duration(seconds=1),
+    ) as events:
+        beat = next(events)
+
+    assert beat.heartbeat
+    assert beat.revision >= last
+    assert not beat.schema_id
+
+
+def test_a_heartbeat_more_often_than_once_a_second_is_refused(wire: Wire) -> None:
+    with (
+        pytest.raises(CallFailed) as caught,
+        stream(wire, heartbeat_interval=Duration(nanos=1)) as events,
+    ):
+        next(events)
+
+    assert (caught.value.reason, caught.value.fields) == ("INVALID_REQUEST", ("heartbeat_interval",))
+
+
+def test_many_writers_are_told_in_the_order_of_their_revisions_each_once(wire: Wire, name: Name) -> None:
+    start = register(wire, name("start")).revision
+    made: list[pb.RegisterSchemaResponse] = []
+
+    def write(writer: int) -> None:
+        made.extend(register(wire, name(f"w{writer}"), V1 + b" " * n) for n in range(10))
+
+    writers = [threading.Thread(target=write, args=(n,)) for n in range(8)]
+    with stream(wire, from_revision=start, subjects=[name("w*")]) as events:
+        for writer in writers:
+            writer.start()
+        told = list(islice(events, 80))
+    for writer in writers:
+        writer.join()
+
+    expected = sorted(made, key=lambda m: m.revision)
+    assert [(e.revision, e.schema_id) for e in told] == [(m.revision, m.schema_id) for m in expected]
+
+
+def test_a_stream_broken_anywhere_resumes_without_gap_or_duplicate(wire: Wire, name: Name) -> None:
+    made = [register(wire, name("s"), V1 + b" " * n) for n in range(12)]
+
+    def pieces() -> Iterator[str]:
+        revision = "earliest"
+        while revision != made[-1].revision:
+            with stream(wire, from_revision=revision, subjects=[name("s")]) as events:
+                for event in islice(events, 5 if revision == "earliest" else 1):
+                    revision = event.revision
+                    yield event.schema_id
+
+    assert list(pieces()) == [m.schema_id for m in made]

@@ -29,9 +29,11 @@ def number_text(value: int | Decimal) -> str:
         return str(value)
     if value == value.to_integral_value() and value.adjusted() < 400:
         return str(int(value))
-    sign, digits, exponent = value.normalize().as_tuple()
+    sign, digits, exponent = value.as_tuple()  # Decimal.normalize would round to the context's precision
     assert isinstance(exponent, int), "the reader accepts no NaN and no infinity"
-    text = "".join(map(str, digits))
+    spelled = "".join(map(str, digits))
+    text = spelled.rstrip("0")
+    exponent += len(spelled) - len(text)
     scientific = exponent + len(text) - 1
     if -7 < scientific < 0:
         body = "0." + "0" * (-scientific - 1) + text

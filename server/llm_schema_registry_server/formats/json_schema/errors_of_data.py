@@ -33,6 +33,9 @@ def to_issue(error: jsonschema_rs.ValidationError, limits: JsonSchemaLimits) -> 
 
 def keyword_of(error: jsonschema_rs.ValidationError) -> str:
     """The keyword that failed, as it is spelt in schemas; `false` for a schema that accepts nothing."""
+    last = error.schema_path[-1] if error.schema_path else ""
+    if error.kind.name == "required" and last in ("dependentRequired", "dependencies"):
+        return str(last)
     return _RENAMED.get(error.kind.name, error.kind.name)
 
 
@@ -46,6 +49,12 @@ def _plain_message(_kind: Any, _got: str, message: str) -> str:
 _MESSAGES: Mapping[str, Message] = {
     "type": lambda kind, got, _: f"{got} is not of type {' or '.join(kind.types)}",
     "required": lambda kind, _got, _: f"property {kind.property!r} is required and missing",
+    "dependentRequired": lambda kind, _got, _: (
+        f"property {kind.property!r} is missing beside the one that needs it"
+    ),
+    "dependencies": lambda kind, _got, _: (
+        f"property {kind.property!r} is missing beside the one that needs it"
+    ),
     "additionalProperties": lambda kind, _got, _: f"properties not allowed here: {_names(kind.unexpected)}",
     "unevaluatedProperties": lambda kind, _got, _: f"properties not allowed here: {_names(kind.unexpected)}",
     "enum": lambda _kind, got, _: f"{got} is not one of the allowed values",

@@ -43,7 +43,7 @@ class JsonSchemaLimits:
     """Ways of looking at one value up to which every error is listed."""
     error_text: int = 400
     """Characters of one error message, and of the value quoted in it."""
-    compare_steps: int = 60_000
+    compare_steps: int = 40_000
     """Steps of one proof; the same question always takes the same number of steps."""
     compare_seconds: float = 2.0
     """Time of one proof, after which it is UNDECIDED."""

@@ -254,16 +254,25 @@ def _names(sub: Sub, schema: Mapping[str, Any]) -> int | None:
     return None if number == TRUE else number
 
 
+def _dependencies(schema: Mapping[str, Any], keyword: str, dialect: Dialect) -> list[tuple[str, str, Any]]:
+    """Members of `keyword` and of draft 7's `dependencies`, which later dialects still honour, as (keyword, name,
+    value)."""
+    keywords = ("dependencies",) if dialect is Dialect.DRAFT_07 else ("dependencies", keyword)
+    return [(k, name, schema[k][name]) for k in keywords for name in sorted(schema.get(k, ()))]
+
+
 def _needs(schema: Mapping[str, Any], dialect: Dialect) -> tuple[tuple[str, frozenset[str]], ...]:
-    keyword = "dependencies" if dialect is Dialect.DRAFT_07 else "dependentRequired"
-    held = schema.get(keyword, {})
     return tuple(
-        (name, frozenset(names)) for name, names in sorted(held.items()) if isinstance(names, list) and names
+        (name, frozenset(names))
+        for _, name, names in _dependencies(schema, "dependentRequired", dialect)
+        if isinstance(names, list) and names
     )
 
 
 def _implies(sub: Sub, schema: Mapping[str, Any], dialect: Dialect) -> tuple[tuple[str, int], ...]:
-    keyword = "dependencies" if dialect is Dialect.DRAFT_07 else "dependentSchemas"
-    held = schema.get(keyword, {})
-    found = [(name, sub(keyword, name)) for name in sorted(held) if isinstance(held[name], dict | bool)]
+    found = [
+        (name, sub(keyword, name))
+        for keyword, name, value in _dependencies(schema, "dependentSchemas", dialect)
+        if isinstance(value, dict | bool)
+    ]
     return tuple((name, number) for name, number in found if number != TRUE)

@@ -48,6 +48,8 @@ class _Construction:
             self.known.update(props.named)
         for number in facts.names:
             self.known.update(_enumerated(prover, number))
+        if self.declared is not None:
+            self.known |= self.declared.names
 
     def run(self) -> Answer:
         for name in self.needs:
@@ -85,7 +87,7 @@ class _Construction:
         if any(evaluator.holds(name, number) is False for number in self.facts.names):
             return False
         declared = self.declared
-        if declared is None or name in declared.names or name in self.facts.required:
+        if declared is None or name in declared.names:
             return True
         return any(evaluator.matches(pattern, name) for pattern in declared.patterns)
 

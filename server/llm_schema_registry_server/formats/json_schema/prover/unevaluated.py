@@ -24,7 +24,7 @@ LIMIT = 64
 
 
 class TooMany(Exception):
-    """The branches allow more combinations than LIMIT, or refer to themselves."""
+    """The branches allow more combinations than LIMIT, or refer to themselves, or are not fixed by the schema."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class Evaluations:
             return [Outcome()]
         builder = self._builder
         references, dynamic = builder.references(place)
-        if dynamic:
+        if dynamic or any(isinstance(value, dict) for value in schema.get("dependencies", {}).values()):
             raise TooMany
         total = [self._local(place, own)]
         for target in references:

@@ -53,8 +53,4 @@ def from_fraction(number: Fraction) -> int | Decimal:
     while scaled.denominator != 1:
         scaled *= 10
         places += 1
-    return (
-        Decimal(scaled.numerator).scaleb(-places)
-        if abs(scaled.numerator) < 10**27
-        else Decimal(f"{scaled.numerator}e-{places}")
-    )
+    return Decimal(f"{scaled.numerator}e-{places}")

@@ -1,0 +1,32 @@
+"""Short ways to say what the tests of the engine say often."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from llm_schema_registry_server.formats.engine import ReferencedSchema, SchemaSource
+from llm_schema_registry_server.formats.json_schema import JsonSchemaEngine
+from llm_schema_registry_server.model.compatibility import CompareOptions, Comparison
+
+ENGINE = JsonSchemaEngine()
+
+
+def source(schema: Any, *references: ReferencedSchema, **options: str) -> SchemaSource:
+    """A schema given as a value, as text or as bytes."""
+    content = schema if isinstance(schema, bytes) else json.dumps(schema).encode()
+    return SchemaSource(content, references, options)
+
+
+def reference(name: str, schema: Any, *references: ReferencedSchema) -> ReferencedSchema:
+    content = json.dumps(schema).encode()
+    return ReferencedSchema(name, f"identity of {content!r}", content, references)
+
+
+def compare(
+    writer: Any, reader: Any, *, options: CompareOptions | None = None, **schema_options: str
+) -> Comparison:
+    """May `reader` read what `writer` writes?"""
+    return ENGINE.compare(
+        source(reader, **schema_options), source(writer, **schema_options), options or CompareOptions()
+    )

@@ -158,9 +158,9 @@ ROWS = [
     ),
     row(
         "FIELD_SAME_JAVA_UTF8_VALIDATION",
-        'import "google/protobuf/java_features.proto"; ' + STRING % "",
+        'import "google/protobuf/java_features.proto"; ' + STRING % " [features.utf8_validation = NONE]",
         'import "google/protobuf/java_features.proto"; '
-        + STRING % " [features.(pb.java).utf8_validation = VERIFY]",
+        + STRING % " [features.utf8_validation = NONE, features.(pb.java).utf8_validation = VERIFY]",
         SOURCE,
         syntax="2023",
     ),

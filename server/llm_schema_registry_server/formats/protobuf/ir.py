@@ -21,6 +21,9 @@ S = d.FeatureSet
 KINDS: Mapping[int, str] = {number: name.removeprefix("TYPE_").lower() for name, number in F.Type.items()}
 PACKABLE = frozenset(KINDS.values()) - {"string", "bytes", "message", "group"}
 
+JAVA_VERIFY = 2
+"""pb.JavaFeatures.Utf8Validation.VERIFY."""
+
 IMPLICIT, EXPLICIT, REQUIRED, REPEATED, MAP = "implicit", "explicit", "required", "repeated", "map"
 """Cardinalities. Singular ones are the first three."""
 
@@ -125,10 +128,14 @@ class Schema:
     def package(self) -> str:
         return self.packages[-1]
 
-    def own_messages(self) -> Mapping[str, MessageType]:
-        """The messages declared in the schema's own file, by name inside the package."""
+    def own_messages(self, *, entries: bool = False) -> Mapping[str, MessageType]:
+        """The messages declared in the schema's own file, by name inside the package; those of maps on request."""
         cut = len(self.package) + 1 if self.package else 0
-        return {m.name[cut:]: m for m in self.messages.values() if m.file == self.root and not m.map_entry}
+        return {
+            m.name[cut:]: m
+            for m in self.messages.values()
+            if m.file == self.root and (entries or not m.map_entry)
+        }
 
 
 def build(files: Files) -> Schema:
@@ -247,8 +254,8 @@ class _Builder:
             utf8=kind == "string" and own.utf8_validation == S.VERIFY,
             language=(
                 f.options.jstype,
-                own.cpp_string or (-1 - f.options.ctype if kind in ("string", "bytes") else 0),
-                own.java_utf8 or -self._java_checks if kind == "string" else 0,
+                own.cpp_string or -1 - f.options.ctype,
+                int(self._java_checks or own.java_utf8 == JAVA_VERIFY or own.utf8_validation == S.VERIFY),
             ),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ..ir import EXPLICIT, IMPLICIT, Field
+from ..ir import EXPLICIT, IMPLICIT, Field, Schema
 from ..names import short
 from .data_rules import described
 from .rule import ALL, JSON, JSON_SOURCE, SOURCE, WIRE_JSON, Break, Rule
@@ -21,11 +21,19 @@ JSON_GROUPS = (
 JSTYPES = ("JS_NORMAL", "JS_STRING", "JS_NUMBER")
 
 
-def _differ(value: Callable[[Field], object]) -> Callable[[Sides], Iterator[Break]]:
-    """A check that one property of a field is the same on both sides."""
+TEXT = frozenset({"string", "bytes"})
+STRING = frozenset({"string"})
+
+
+def _differ(
+    value: Callable[[Field], object], kinds: frozenset[str] = frozenset()
+) -> Callable[[Sides], Iterator[Break]]:
+    """A check that one property of a field is the same on both sides; of fields of these kinds, if any are given."""
 
     def check(sides: Sides) -> Iterator[Break]:
         for pair in sides.fields:
+            if kinds and not (pair.writer.kind in kinds and pair.reader.kind in kinds):
+                continue
             old, new = value(pair.writer), value(pair.reader)
             if old != new:
                 yield Break(pair.path, str(old), str(new))
@@ -60,6 +68,33 @@ def same_types(sides: Sides) -> Iterator[Break]:
         mine, theirs = pair.reader, pair.writer
         if mine.kind != theirs.kind or not sides.same_type(mine.type_name, theirs.type_name):
             yield Break(pair.path, described(theirs), described(mine))
+
+
+def other_defaults(sides: Sides) -> Iterator[Break]:
+    """What an unset field reads as; where one side has no such value, the type rules speak."""
+    for pair in sides.fields:
+        old, new = _default(sides.writer, pair.writer), _default(sides.reader, pair.reader)
+        if old is None or new is None or (pair.writer.kind in TEXT) != (pair.reader.kind in TEXT):
+            continue
+        if old[0] != new[0]:
+            yield Break(pair.path, old[1], new[1])
+
+
+def _default(schema: Schema, field: Field) -> tuple[float | str, str] | None:
+    """The value that an unset singular field reads as, for comparison and for people; None for lists and messages."""
+    if field.many or field.kind in ("message", "group"):
+        return None
+    if field.kind == "enum":
+        values = schema.enums[field.type_name].values
+        number = next((n for n, names in values.items() if field.default in names), next(iter(values)))
+        return float(number), values[number][0]
+    if field.kind in TEXT:
+        return field.default, field.default
+    if field.kind == "bool":
+        return float(field.default == "true"), field.default or "false"
+    number_text = field.default or "0"
+    value = float(number_text)
+    return ("nan" if value != value else value), number_text
 
 
 def deleted(sides: Sides) -> Iterator[Break]:
@@ -138,7 +173,7 @@ RULES = (
     Rule(
         "FIELD_SAME_DEFAULT",
         "the default of {path} is {old!r} for the writer and {new!r} for the reader",
-        _differ(lambda f: f.default),
+        other_defaults,
         ALL,
     ),
     Rule(
@@ -150,7 +185,7 @@ RULES = (
     Rule(
         "FIELD_SAME_UTF8_VALIDATION",
         "UTF-8 validation of {path} is {old} for the writer and {new} for the reader",
-        _differ(lambda f: f.utf8),
+        _differ(lambda f: f.utf8, STRING),
         SOURCE,
     ),
     Rule(
@@ -162,13 +197,13 @@ RULES = (
     Rule(
         "FIELD_SAME_CPP_STRING_TYPE",
         "the C++ string type of {path} is {old} for the writer and {new} for the reader",
-        _differ(lambda f: f.language[1]),
+        _differ(lambda f: f.language[1], TEXT),
         SOURCE,
     ),
     Rule(
         "FIELD_SAME_JAVA_UTF8_VALIDATION",
         "Java's UTF-8 validation of {path} is {old} for the writer and {new} for the reader",
-        _differ(lambda f: f.language[2]),
+        _differ(lambda f: f.language[2], STRING),
         SOURCE,
     ),
 )

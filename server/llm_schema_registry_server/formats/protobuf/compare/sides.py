@@ -107,11 +107,13 @@ class Sides:
 
     @cached_property
     def fields(self) -> tuple[FieldPair, ...]:
-        """The fields that differ in `messages`."""
+        """The fields that differ in `messages` and in the entries of their maps."""
+        own = self.reader.own_messages(entries=True)
+        written = self.writer.own_messages(entries=True)
         return tuple(
             FieldPair(reader, writer, mine, theirs)
-            for reader, writer in self.messages
-            if reader.fields != writer.fields
+            for name, writer in written.items()
+            if (reader := own.get(name)) is not None and reader.fields != writer.fields
             for number, theirs in writer.fields.items()
             if (mine := reader.fields.get(number)) is not None and mine != theirs
         )

@@ -46,7 +46,7 @@ def test_every_code_has_a_class() -> None:
 @pytest.mark.parametrize("reason", sorted(server_reasons()))
 async def test_a_reason_arrives_as_its_class(reason: str, fake: FakeRegistry, client: Face) -> None:
     code = Code(int(server_reasons()[reason].code))
-    fake.script("HealthCheck", fails(code, "why", reason=reason, metadata={"a": "b"}))
+    fake.script("HealthCheck", fails(code, "why", reason=reason, metadata={"a": "b", "request_id": "req-7"}))
 
     with pytest.raises(errors.BY_REASON[reason]) as caught:
         await client.health_check()
@@ -56,7 +56,7 @@ async def test_a_reason_arrives_as_its_class(reason: str, fake: FakeRegistry, cl
         code,
         reason,
         "why",
-        "req-1",
+        "req-7",
     )
     assert failure.metadata == {"a": "b"}
     assert str(failure) == "why"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -303,6 +304,7 @@ def error(status: status_pb2.Status, *, request_id: str = "") -> RegistryError:
     ours = info is not None and info.domain == DOMAIN
     reason = info.reason if info is not None and ours else ""
     metadata = dict(info.metadata) if info is not None and ours else {}
+    named = metadata.pop("request_id", "")
     request = _first(status.details, error_details_pb2.RequestInfo)
     bad = _first(status.details, error_details_pb2.BadRequest)
     violations = [FieldViolation(v.field, v.description) for v in bad.field_violations] if bad else []
@@ -312,7 +314,7 @@ def error(status: status_pb2.Status, *, request_id: str = "") -> RegistryError:
         reason=reason,
         metadata=metadata,
         violations=violations,
-        request_id=metadata.get("request_id") or (request.request_id if request else "") or request_id,
+        request_id=named or (request.request_id if request else "") or request_id,
     )
     if isinstance(failure, IncompatibleSchema):
         report = _first(status.details, pb.CompatibilityReport)
@@ -322,13 +324,28 @@ def error(status: status_pb2.Status, *, request_id: str = "") -> RegistryError:
     return failure
 
 
+_ISSUE = re.compile(r"(?:line (?P<line>\d+), column (?P<column>\d+): )?(?P<message>.*)", re.DOTALL)
+
+
 def _issues(details: Iterable[AnyMessage], violations: Iterable[FieldViolation]) -> tuple[SchemaIssue, ...]:
-    """The issues that were sent, or what the violations say of them: `field#pointer`."""
+    """The issues that were sent, or what the violations say of them: `field#pointer`, `line 1, column 2: message`."""
     report = _first(details, pb.SchemaValidationReport)
     if report is not None:
         return tuple(map(schema_issue, report.issues))
-    return tuple(
-        SchemaIssue("", v.description, v.field.partition("#")[2], 0, 0, Severity.ERROR) for v in violations
+    return tuple(_issue(v) for v in violations)
+
+
+def _issue(violation: FieldViolation) -> SchemaIssue:
+    pointer = violation.field.partition("#")[2]
+    said = _ISSUE.fullmatch(violation.description)
+    assert said is not None  # every part of the pattern may be missing
+    return SchemaIssue(
+        rule="",
+        message=said["message"].removeprefix(f"{pointer}: "),
+        pointer=pointer,
+        line=int(said["line"] or 0),
+        column=int(said["column"] or 0),
+        severity=Severity.ERROR,
     )
 
 

@@ -76,15 +76,16 @@ def explain(error: RegistryError, server: str) -> Iterator[str]:
         yield f"error: cannot reach the registry at {server}: {error.message}"
         yield "hint: is it running? --server or SCHEMA_REGISTRY_SERVER names another one"
         return
-    yield f"error: {error.message}"
+    if isinstance(error, InvalidSchema) and error.issues:
+        yield "error: the schema is invalid"
+    else:
+        yield f"error: {error.message}"
     if isinstance(error, IncompatibleSchema) and error.report is not None:
         yield from report_lines(error.report)
     elif isinstance(error, InvalidSchema):
         yield from (f"  {issue_line(issue)}" for issue in error.issues)
-    else:
-        yield from (
-            f"  {v.field}: {v.description}" for v in error.violations if v.description not in error.message
-        )
+    elif len(error.violations) > 1:  # the message tells a single one
+        yield from (f"  {v.field}: {v.description}" for v in error.violations)
     if isinstance(error, Unauthenticated):
         yield "hint: put a token into SCHEMA_REGISTRY_TOKEN"
     if isinstance(error, PermissionDenied):
@@ -94,9 +95,8 @@ def explain(error: RegistryError, server: str) -> Iterator[str]:
 
 
 def issue_line(issue: SchemaIssue) -> str:
-    """An issue as `line:column: pointer: message [rule]`, of which the message may already say the beginning."""
+    """An issue as `line 1, column 2: pointer: message [rule]`; what is not known is left out."""
     place = f"line {issue.line}, column {issue.column}: " if issue.line else ""
     pointer = f"{issue.pointer}: " if issue.pointer else ""
     rule = f" [{issue.rule}]" if issue.rule else ""
-    begun = issue.message.startswith(place or pointer or "\0")
-    return f"{'' if begun else place + pointer}{issue.message}{rule}"
+    return f"{place}{pointer}{issue.message}{rule}"

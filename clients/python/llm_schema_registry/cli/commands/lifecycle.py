@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from ...enums import SchemaState
+from ...results import StateTransition
 from .. import options as o
 from ..inputs import Target, pairs, target
-from ..output import table
 from ..session import Session, resolve_id, session
 from ..text import moment
 
@@ -78,13 +78,13 @@ def history(context: typer.Context, what: o.Versioned) -> None:
     s = session(context)
     with s.registry() as client:
         found = client.get_schema_history(resolve_id(client, target(what)))
-    s.output.result(
-        found,
-        lambda: table(
-            ("AT", "FROM", "TO", "BY", "WHY"),
-            ((moment(t.at), t.from_state, t.to_state, t.actor, t.reason or t.trigger) for t in found),
-        ),
-    )
+    s.output.result(found, lambda: [_step(t) for t in found])
+
+
+def _step(t: StateTransition) -> str:
+    change = f"{t.from_state.name} -> {t.to_state.name}" if t.from_state else t.to_state.name
+    reason = f" ({t.reason})" if t.reason else ""
+    return f"{moment(t.at)} {change}: {t.trigger}{f' by {t.actor}' if t.actor else ''}{reason}"
 
 
 def delete(

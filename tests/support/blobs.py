@@ -12,11 +12,11 @@ NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
 
 class MemoryBlobs:
-    """See blobs.Blobs. `now` is what its clock says; `away` makes it unavailable; `gets` and `puts` count requests."""
+    """See blobs.Blobs. `clock` is its time; `away` makes it unavailable; `gets` and `puts` count requests."""
 
     def __init__(self) -> None:
         self.kept: dict[str, tuple[bytes, datetime]] = {}
-        self.now = NOW
+        self.clock = NOW
         self.away = False
         self.gets = self.puts = 0
 
@@ -29,7 +29,7 @@ class MemoryBlobs:
     async def put(self, ref: BlobRef, data: bytes) -> None:
         self._refuse_away()
         self.puts += 1
-        self.kept[ref.key] = data, self.now
+        self.kept[ref.key] = data, self.clock
 
     async def get(self, ref: BlobRef) -> bytes:
         self._refuse_away()
@@ -55,6 +55,9 @@ class MemoryBlobs:
             if key.startswith(f"{namespace}/"):
                 yield StoredBlob(key, len(data), at)
 
+    async def now(self) -> datetime:
+        return self.clock
+
     async def probe(self) -> Mapping[str, str]:
         self._refuse_away()
         return {"kind": "memory"}
@@ -63,7 +66,7 @@ class MemoryBlobs:
         self.kept[key] = data, self.kept[key][1]
 
     def pass_time(self, time: timedelta) -> None:
-        self.now += time
+        self.clock += time
 
     def _refuse_away(self) -> None:
         if self.away:

@@ -68,6 +68,10 @@ class Blobs(Protocol):
         """Every blob of a namespace."""
         ...
 
+    async def now(self) -> datetime:
+        """The time by the clock that `modified_at` is read from."""
+        ...
+
     async def probe(self) -> Mapping[str, str]:
         """Facts for the health report; raises StorageUnavailable with the reason when the object store is of no use."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
 
 from ...errors import StorageUnavailable
 from .blobs import BlobRef, StoredBlob
@@ -33,6 +34,9 @@ class InlineBlobs:
         nothing: tuple[StoredBlob, ...] = ()
         for blob in nothing:
             yield blob
+
+    async def now(self) -> datetime:
+        return datetime.now(UTC)
 
     async def probe(self) -> Mapping[str, str]:
         return {"kind": "inline"}

@@ -12,6 +12,8 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar  # Any: botocore makes its clients at run time, and they have no types
 
 import aiohttp
@@ -161,6 +163,10 @@ class S3Blobs:
             if not page.get("IsTruncated"):
                 return
             more = {"ContinuationToken": page["NextContinuationToken"]}
+
+    async def now(self) -> datetime:
+        answer = await self._ask(self._bucket, lambda: self._client.head_bucket(**self._bucket))
+        return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
 
     async def probe(self) -> Mapping[str, str]:
         facts = {"kind": "s3", "bucket": self._options.bucket}

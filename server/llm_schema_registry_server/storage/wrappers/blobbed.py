@@ -124,7 +124,7 @@ class BlobbedStore:
 
     threshold: parts of a content (as sent, canonical, compiled) with more bytes go to `blobs`; None: nothing goes, but
     what went earlier is still found. A blob is durable before the row that names it is committed: a crash between the
-    two leaves a blob that nobody names, and blobs/garbage.py collects it.
+    two leaves a blob that nobody names, and garbage.py collects it.
     """
 
     def __init__(self, inner: Store, blobs: Blobs, *, threshold: int | None, memory_bytes: int) -> None:

@@ -11,6 +11,7 @@ import re
 import orjson
 
 from ...errors import StorageDamaged
+from ...model.schema import StoredContent
 from ..blobs.blobs import BlobRef
 
 MARK = b"\xff\x00blob 1 "
@@ -36,3 +37,9 @@ def marked(data: bytes) -> BlobRef | None:
     except orjson.JSONDecodeError as error:
         raise StorageDamaged(f"the marker of a blob is not readable: {error}") from error
     raise StorageDamaged("the marker of a blob does not name one; restore the row from a backup")
+
+
+def refs_in(kept: StoredContent) -> list[BlobRef]:
+    """The blobs that a row names."""
+    found = map(marked, (kept.content, kept.canonical, kept.artifact))
+    return [ref for ref in found if ref is not None]

@@ -28,6 +28,8 @@ from .blobs import BlobRef, StoredBlob, missing, not_ours, verified
 
 T = TypeVar("T")
 
+PAGE = 1000
+"""Keys that one request lists (the most that S3 allows)."""
 PROBE_SECONDS = 1.5
 """Longest wait for the probe: shorter than the health report's patience."""
 PROBE_AGAIN_SECONDS = 10.0
@@ -74,10 +76,13 @@ class S3Blobs:
             await self._put_in_parts(ref, data)
             return
         target = self._target(ref.key)
-        checksum = base64.b64encode(bytes.fromhex(ref.digest)).decode()
+        checksum = {
+            "ChecksumAlgorithm": "SHA256",
+            "ChecksumSHA256": base64.b64encode(bytes.fromhex(ref.digest)).decode(),
+        }
         await self._ask(
             target,
-            lambda: self._client.put_object(**target, Body=data, ChecksumSHA256=checksum, **self._encryption),
+            lambda: self._client.put_object(**target, Body=data, **checksum, **self._encryption),
         )
 
     async def _put_in_parts(self, ref: BlobRef, data: bytes) -> None:
@@ -153,7 +158,11 @@ class S3Blobs:
         await self._ask(target, lambda: self._client.delete_object(**target))
 
     async def list(self, namespace: str) -> AsyncIterator[StoredBlob]:
-        wanted = {**self._bucket, "Prefix": f"{self._options.prefix}{namespace}/"}
+        wanted: dict[str, Any] = {
+            **self._bucket,
+            "Prefix": f"{self._options.prefix}{namespace}/",
+            "MaxKeys": PAGE,
+        }
         more: dict[str, str] = {}
         while True:
             page = await self._ask(wanted, lambda: self._client.list_objects_v2(**wanted, **more))  # noqa: B023 # called at once

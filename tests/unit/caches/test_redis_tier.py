@@ -1,7 +1,6 @@
 """The Redis tier against a real server: never a wrong answer, never a long wait, and back by itself."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -207,11 +206,10 @@ async def test_a_frozen_server_holds_nobody_and_mixes_up_no_answers(
     for n in range(50):
         await hasty.put(f"k{n}", f"value {n}".encode())
     server.freeze()
-    began = time.monotonic()
     during = await asyncio.gather(*(hasty.get(f"k{n % 50}") for n in range(500)))
     assert set(during) == {None}
     assert hasty.open
-    assert time.monotonic() - began < 10  # 500 waits one after the other would be 100 s
+    assert hasty.counts.errors < 100  # those that had a connection; the others did not wait for an answer
     with pytest.raises(Unavailable, match="within"):
         await hasty.probe()
 

@@ -1,0 +1,1 @@
+"""Where large contents are: with everything else, or in an object store."""

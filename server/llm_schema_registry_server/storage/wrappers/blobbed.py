@@ -1,0 +1,181 @@
+"""A store that keeps large bytes in an object store, and in the rows of another store only where they are."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Literal
+
+from ...caches.flight import SingleFlight
+from ...caches.memory import MemoryCache
+from ...model.schema import StoredContent
+from ..blobs.blobs import BlobRef, Blobs, digest_of
+from ..store import ReadTx, Store, WriteTx
+from .forwarding import ForwardingReadTx, ForwardingWriteTx
+from .markers import is_marker, marked, marker
+
+PARALLEL = 8
+"""Blobs that one caller fetches at the same time."""
+RECENT_SECONDS = 600.0
+"""How long a blob counts as just put; collecting garbage must spare blobs at least that young."""
+_MOST_RECENT = 10_000
+
+Part = Literal["content", "canonical", "artifact"]
+
+
+class Shelf:
+    """Blobs by reference: put before they are needed, fetched once for all who ask, kept in memory."""
+
+    def __init__(self, blobs: Blobs, *, threshold: int | None, memory_bytes: int) -> None:
+        self._blobs = blobs
+        self._threshold = threshold
+        self._memory: MemoryCache[BlobRef, bytes] = MemoryCache(memory_bytes, len)
+        self._flights: SingleFlight[BlobRef, bytes] = SingleFlight()
+        self._put_at: OrderedDict[BlobRef, float] = OrderedDict()
+        self._turns = asyncio.Semaphore(PARALLEL)
+
+    async def put_away(self, namespace: str, content: StoredContent) -> StoredContent:
+        """What the inner store keeps: `content` with markers for the parts that were moved, durably, by this call."""
+        kept = content
+        for part, data in _parts(content):
+            if not self._moves(data):
+                continue
+            ref = BlobRef(namespace, await digest_of(data), len(data))
+            if part == "content" and ref.digest != content.digest:
+                continue  # whatever this is, the inner store will refuse to give it out
+            await self._put(ref, data)
+            kept = _with(kept, part, marker(ref))
+            if part == "content":
+                kept = replace(kept, digest=await digest_of(kept.content))
+        return kept
+
+    async def take_back(self, kept: StoredContent) -> StoredContent:
+        """What `put_away` was given. Raises StorageDamaged when a blob is missing or damaged."""
+        content = kept
+        for part, data in _parts(kept):
+            ref = marked(data)
+            if ref is not None:
+                content = _with(content, part, await self._get(ref))
+                if part == "content":
+                    content = replace(content, digest=ref.digest)
+        return content
+
+    def _moves(self, data: bytes) -> bool:
+        return is_marker(data) or (self._threshold is not None and len(data) > self._threshold)
+
+    async def _put(self, ref: BlobRef, data: bytes) -> None:
+        put_at = self._put_at.get(ref)
+        if put_at is not None and time.monotonic() - put_at < RECENT_SECONDS:
+            return
+        began = time.monotonic()
+        await self._blobs.put(ref, data)
+        self._put_at[ref] = began
+        self._put_at.move_to_end(ref)
+        while len(self._put_at) > _MOST_RECENT:
+            self._put_at.popitem(last=False)
+        self._memory.put(ref, data)
+
+    async def _get(self, ref: BlobRef) -> bytes:
+        known = self._memory.get(ref)
+        return known if known is not None else await self._flights.run(ref, lambda: self._fetch(ref))
+
+    async def _fetch(self, ref: BlobRef) -> bytes:
+        async with self._turns:
+            data = await self._blobs.get(ref)
+        self._memory.put(ref, data)
+        return data
+
+
+def _parts(content: StoredContent) -> tuple[tuple[Part, bytes], ...]:
+    return ("content", content.content), ("canonical", content.canonical), ("artifact", content.artifact)
+
+
+def _with(content: StoredContent, part: Part, data: bytes) -> StoredContent:
+    return replace(content, **{part: data})  # type: ignore[arg-type]  # mypy takes the key for any field
+
+
+class BlobbedReadTx(ForwardingReadTx):
+    def __init__(self, inner: ReadTx, shelf: Shelf) -> None:
+        super().__init__(inner)
+        self._shelf = shelf
+
+    async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
+        return await _taken_back(self._shelf, await self._inner.contents(identities))
+
+
+class BlobbedWriteTx(ForwardingWriteTx):
+    def __init__(self, inner: WriteTx, shelf: Shelf, namespace: str) -> None:
+        super().__init__(inner)
+        self._shelf, self._namespace = shelf, namespace
+
+    async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
+        return await _taken_back(self._shelf, await self._inner.contents(identities))
+
+    async def put_content(self, identity: str, content: StoredContent) -> None:
+        await self._writing.put_content(identity, await self._shelf.put_away(self._namespace, content))
+
+
+class BlobbedStore:
+    """See store.Store for the meaning of each method.
+
+    threshold: parts of a content (as sent, canonical, compiled) with more bytes go to `blobs`; None: nothing goes, but
+    what went earlier is still found. A blob is durable before the row that names it is committed: a crash between the
+    two leaves a blob that nobody names, and garbage.py collects it.
+    """
+
+    def __init__(self, inner: Store, blobs: Blobs, *, threshold: int | None, memory_bytes: int) -> None:
+        self._inner, self._blobs = inner, blobs
+        self._shelf = Shelf(blobs, threshold=threshold, memory_bytes=memory_bytes)
+
+    @property
+    def registry_id(self) -> str:
+        return self._inner.registry_id
+
+    async def open(self) -> None:
+        await self._blobs.open()
+        try:
+            await self._inner.open()
+        except BaseException:
+            await self._blobs.close()
+            raise
+
+    async def close(self) -> None:
+        await self._inner.close()
+        await self._blobs.close()
+
+    async def stage(self, content: StoredContent) -> None:
+        """Move the large parts of a content that is about to be put, so that no transaction has to wait for it."""
+        await self._shelf.put_away(self.registry_id, content)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[ReadTx]:
+        async with self._inner.read() as tx:
+            yield BlobbedReadTx(tx, self._shelf)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[WriteTx]:
+        async with self._inner.write() as tx:
+            yield BlobbedWriteTx(tx, self._shelf, self.registry_id)
+
+    async def wait_for_change(self, after: int, timeout: float) -> None:
+        await self._inner.wait_for_change(after, timeout)
+
+    async def ping(self) -> Mapping[str, str]:
+        return await self._inner.ping()
+
+
+async def _taken_back(shelf: Shelf, kept: Mapping[str, StoredContent]) -> Mapping[str, StoredContent]:
+    moved = {i: c for i, c in kept.items() if any(is_marker(data) for _, data in _parts(c))}
+    if not moved:
+        return kept
+    fetches = {i: asyncio.ensure_future(shelf.take_back(c)) for i, c in moved.items()}
+    try:
+        return {**kept, **{identity: await fetch for identity, fetch in fetches.items()}}
+    finally:
+        for fetch in fetches.values():
+            fetch.cancel()
+        await asyncio.gather(*fetches.values(), return_exceptions=True)

@@ -1,0 +1,98 @@
+"""A store that hands everything on to another one: the base of wrappers, which override what they change."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from ...model.change import Change
+from ...model.config import Config
+from ...model.lifecycle import Transition
+from ...model.schema import SchemaVersion, StoredContent
+from ...model.subject import Subject
+from ..store import Page, ReadTx, SchemaFilter, WriteTx
+
+
+class ForwardingReadTx:
+    """See store.ReadTx for the meaning of each method."""
+
+    def __init__(self, inner: ReadTx) -> None:
+        self._inner = inner
+
+    async def version(self, schema_id: str) -> SchemaVersion | None:
+        return await self._inner.version(schema_id)
+
+    async def versions(self, subject: Subject, *, include_deleted: bool = False) -> Sequence[SchemaVersion]:
+        return await self._inner.versions(subject, include_deleted=include_deleted)
+
+    async def versions_by_global_id(self, global_id: int) -> Sequence[SchemaVersion]:
+        return await self._inner.versions_by_global_id(global_id)
+
+    async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
+        return await self._inner.contents(identities)
+
+    async def scan_versions(self, wanted: SchemaFilter, page: Page) -> Sequence[SchemaVersion]:
+        return await self._inner.scan_versions(wanted, page)
+
+    async def count_versions(self, wanted: SchemaFilter) -> int:
+        return await self._inner.count_versions(wanted)
+
+    async def subjects(
+        self, *, prefix: str = "", include_deleted: bool = False, page: Page
+    ) -> tuple[Sequence[Subject], int]:
+        return await self._inner.subjects(prefix=prefix, include_deleted=include_deleted, page=page)
+
+    async def dependents(self, schema_id: str) -> Sequence[SchemaVersion]:
+        return await self._inner.dependents(schema_id)
+
+    async def history(self, schema_id: str) -> Sequence[Transition]:
+        return await self._inner.history(schema_id)
+
+    async def config(self, scope: str) -> Config | None:
+        return await self._inner.config(scope)
+
+    async def changes(self, after: int, limit: int) -> Sequence[Change]:
+        return await self._inner.changes(after, limit)
+
+    async def change_bounds(self) -> tuple[int, int]:
+        return await self._inner.change_bounds()
+
+
+class ForwardingWriteTx(ForwardingReadTx):
+    """See store.WriteTx for the meaning of each method."""
+
+    def __init__(self, inner: WriteTx) -> None:
+        super().__init__(inner)
+        self._writing = inner
+
+    async def lock_subject(self, subject: Subject) -> None:
+        await self._writing.lock_subject(subject)
+
+    async def allot_global_id(self, identity: str) -> int:
+        return await self._writing.allot_global_id(identity)
+
+    async def put_content(self, identity: str, content: StoredContent) -> None:
+        await self._writing.put_content(identity, content)
+
+    async def append_change(self, change: Change) -> int:
+        return await self._writing.append_change(change)
+
+    async def compact_changes(self, upto: int) -> None:
+        await self._writing.compact_changes(upto)
+
+    async def insert_version(self, version: SchemaVersion, names: Sequence[str]) -> None:
+        await self._writing.insert_version(version, names)
+
+    async def update_version(self, version: SchemaVersion) -> None:
+        await self._writing.update_version(version)
+
+    async def remove_version(self, schema_id: str) -> None:
+        await self._writing.remove_version(schema_id)
+
+    async def next_ordinal(self, subject: Subject) -> int:
+        return await self._writing.next_ordinal(subject)
+
+    async def record_transition(self, transition: Transition) -> None:
+        await self._writing.record_transition(transition)
+
+    async def set_config(self, scope: str, config: Config | None) -> None:
+        await self._writing.set_config(scope, config)

@@ -143,8 +143,8 @@ def channel_options(max_message_bytes: int) -> list[tuple[str, Any]]:
     Clients may ping every 10 s even without calls: a subscriber behind a load balancer must. A connection whose other
     end is gone is noticed after 60 + 20 s.
 
-    Left alone, grpc-core drops calls at random, with CANCELLED and no reason, once a thousand wait to be picked up by
-    the loop. Our own guard refuses what is too much, with a reason; so core must not.
+    Left alone, grpc-core drops calls at random and without a reason once a thousand wait to be picked up by the loop
+    (CANCELLED) or a connection nears its streams (UNAVAILABLE). Our own guard refuses what is too much, and says so.
     """
     return [
         ("grpc.max_receive_message_length", max_message_bytes),
@@ -154,6 +154,7 @@ def channel_options(max_message_bytes: int) -> list[tuple[str, Any]]:
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
         ("grpc.max_concurrent_streams", 4096),
+        ("grpc.http.overload_protection", 0),
         ("grpc.server.max_pending_requests", _NO_LIMIT),
         ("grpc.server.max_pending_requests_hard_limit", _NO_LIMIT),
         ("grpc.so_reuseport", 0),

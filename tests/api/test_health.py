@@ -50,7 +50,7 @@ def test_metrics_count_the_calls(engine: Any) -> None:
     wire.close()
     text = httpx.get(engine.metrics, trust_env=False).text
 
-    assert 'method="HealthCheck"' in text
+    assert 'method="/schema_registry.v1.SchemaRegistry/HealthCheck"' in text
     assert text.count("# HELP") > 10
 
 

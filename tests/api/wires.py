@@ -148,14 +148,14 @@ class HttpWire:
         verb, path, query, _ = rendered(rpc, request)
         accept = {"accept": "text/event-stream" if events else "application/x-ndjson"}
         with self.client.stream(verb, path, params=query, headers=accept) as answer:
-            yield from _messages(rpc, answer, "data:" if events else "")
+            yield from (_events if events else _lines)(rpc, answer)
 
     def batch(self, rpc: str, requests: Iterable[Message]) -> Iterator[Any]:
         verb, path, _, _ = rendered(rpc, message_factory.GetMessageClass(METHODS[rpc].input_type)())
         lines = ((json.dumps(_json(request)) + "\n").encode() for request in requests)
         ndjson = {"content-type": "application/x-ndjson", "accept": "application/x-ndjson"}
         with self.client.stream(verb, path, content=lines, headers=ndjson) as answer:
-            yield from _messages(rpc, answer, "")
+            yield from _lines(rpc, answer)
 
     def close(self) -> None:
         self.client.close()
@@ -200,24 +200,49 @@ def _raise_for(answer: httpx.Response) -> None:
     if answer.status_code < 400:
         return
     answer.read()
-    body = answer.json()
-    assert set(body) == {"error_code", "message", "details", "request_id"}
+    raise _told(answer.json(), answer.status_code)
+
+
+def _told(body: Mapping[str, Any], status: int = 0) -> CallFailed:
+    """The failure in an HTTP body. HTTP tells the reason, not the code; tests compare status and reason."""
+    if set(body) != {"error_code", "message", "details", "request_id"}:
+        raise AssertionError(f"not the body of an error: {body}")
     details = [json_format.ParseDict(detail, any_pb2.Any()) for detail in body["details"]]
-    error = failed(_code_of(body), body["message"], details, body["request_id"], answer.status_code)
-    assert not error.reason or error.reason == body["error_code"]
-    raise error
+    error = failed(0, body["message"], details, body["request_id"], status)
+    if error.reason and error.reason != body["error_code"]:
+        raise AssertionError(f"{error.reason} is not {body['error_code']}")
+    error.reason = body["error_code"]
+    return error
 
 
-def _code_of(body: Mapping[str, Any]) -> int:
-    """HTTP says the reason, not the code; tests compare reasons."""
-    return 0
-
-
-def _messages(rpc: str, answer: httpx.Response, prefix: str) -> Iterator[Message]:
+def _lines(rpc: str, answer: httpx.Response) -> Iterator[Any]:
+    """Newline-delimited JSON; a failure in the middle is the last line."""
     _raise_for(answer)
     for line in answer.iter_lines():
-        if line.startswith(prefix) and line.removeprefix(prefix).strip():
-            yield json_format.Parse(line.removeprefix(prefix), _output(rpc))
+        content = json.loads(line)
+        if set(content) == {"error"} and "error_code" in content["error"]:
+            raise _told(content["error"])
+        yield json_format.ParseDict(content, _output(rpc))
+
+
+def _events(rpc: str, answer: httpx.Response) -> Iterator[Any]:
+    """Server-sent events (HTML standard 9.2.6). An id without data is a heartbeat."""
+    _raise_for(answer)
+    block: dict[str, str] = {}
+    for line in answer.iter_lines():
+        if line:
+            name, _, value = line.partition(":")
+            block[name] = value.removeprefix(" ")
+        elif block.get("event") == "error":
+            raise _told(json.loads(block["data"]))
+        else:
+            if "data" in block:
+                event = json_format.Parse(block["data"], _output(rpc))
+                assert event.revision == block["id"]  # type: ignore[attr-defined]  # the message is made at run time
+                yield event
+            elif "id" in block:
+                yield schema_registry_pb2.SchemaChangeEvent(heartbeat=True, revision=block["id"])
+            block = {}
 
 
 def _output(rpc: str) -> Message:

@@ -5,12 +5,14 @@ from __future__ import annotations
 HOSTILE: dict[str, str] = {
     "option nested 100 deep": 'import "google/protobuf/descriptor.proto"; message O { optional O a = 1; }'
     " extend google.protobuf.FileOptions { optional O o = 50001; } option (o) = "
-    + "{a" * 100
+    + "{a " * 100
+    + "{}"
     + "}" * 100
     + ";",
     "option nested 6000 deep": 'import "google/protobuf/descriptor.proto"; message O { optional O a = 1; }'
     " extend google.protobuf.FileOptions { optional O o = 50001; } option (o) = "
     + "{a " * 6000
+    + "{}"
     + "}" * 6000
     + ";",
     "option lists nested deep": "option (o) = { a: " + "[" * 6000 + "]" * 6000 + " };",

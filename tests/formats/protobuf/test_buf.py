@@ -74,7 +74,9 @@ def buf(old: str, new: str, use: list[str], folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("strictness", Strictness)
-@pytest.mark.parametrize(("name", "old", "new"), list(pairs()), ids=lambda value: value if len(value) < 50 else "")
+@pytest.mark.parametrize(
+    ("name", "old", "new"), list(pairs()), ids=lambda value: value if len(value) < 50 else ""
+)
 def test_we_differ_from_buf_only_where_we_say_so(
     name: str, old: str, new: str, strictness: Strictness, tmp_path: Path
 ) -> None:

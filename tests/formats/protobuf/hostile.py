@@ -15,6 +15,12 @@ HOSTILE: dict[str, str] = {
     + "{}"
     + "}" * 6000
     + ";",
+    "option nested just within the limit": 'import "google/protobuf/descriptor.proto"; message O { optional O a = 1; }'
+    " extend google.protobuf.FileOptions { optional O o = 50001; } option (o) = "
+    + "{a " * 63
+    + "{}"
+    + "}" * 63
+    + ";",
     "option lists nested deep": "option (o) = { a: " + "[" * 6000 + "]" * 6000 + " };",
     "option in angle brackets": "option (o) = { a " + "<a " * 6000 + ">" * 6000 + " };",
     "long names nested": "".join(f"message {'n' * 20_000}{i} {{" for i in range(10)) + "}" * 10,

@@ -182,8 +182,8 @@ RULES = (
     ),
     Rule(
         "FIELD_SAME_ONEOF",
-        "{path} is in oneof {old!r} for the writer and in {new!r} for the reader",
-        _differ(lambda f: f.oneof),
+        "{path} is in oneof {old} for the writer and in {new} for the reader",
+        _differ(lambda f: f.oneof or "(none)"),
         JSON_SOURCE,
     ),
     Rule(

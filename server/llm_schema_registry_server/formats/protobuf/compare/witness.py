@@ -8,7 +8,7 @@ from google.protobuf import json_format, text_format
 from google.protobuf.message import DecodeError, Message
 
 from ....model.compatibility import Witness
-from ..ir import Field
+from ..ir import MAP, Field
 from ..json_data import JsonChecker, load
 from ..kinds import KINDS
 from ..pools import Compiled, missing_required
@@ -70,7 +70,15 @@ class Witnesses:
         other = self._sides.reader.messages[reader].fields.get(field.number, field)
         chosen = [scalar("enum", evidence.value)] if evidence.value is not None else None
         for value in chosen or self._values(field, other):
-            yield rest + element(field, [value, value] if field.many else [value])
+            yield rest + element(field, [value, self._another(field, value)] if field.many else [value])
+
+    def _another(self, field: Field, value: bytes) -> bytes:
+        """A second value beside `value`: the same, but under another key of a map."""
+        if field.cardinality != MAP:
+            return value
+        key = self._sides.writer.messages[field.type_name].fields[1]
+        other = b"b" if key.kind == "string" else scalar(key.kind, 0)
+        return value + element(key, [other])
 
     def _values(self, field: Field, other: Field) -> Iterator[bytes]:
         """Values of a field, those first that a reader with `other` is likely to read otherwise."""

@@ -5,13 +5,21 @@ from __future__ import annotations
 HOSTILE: dict[str, str] = {
     "option nested 100 deep": 'import "google/protobuf/descriptor.proto"; message O { optional O a = 1; }'
     " extend google.protobuf.FileOptions { optional O o = 50001; } option (o) = "
-    + "{a" * 100
+    + "{a " * 100
+    + "{}"
     + "}" * 100
     + ";",
     "option nested 6000 deep": 'import "google/protobuf/descriptor.proto"; message O { optional O a = 1; }'
     " extend google.protobuf.FileOptions { optional O o = 50001; } option (o) = "
     + "{a " * 6000
+    + "{}"
     + "}" * 6000
+    + ";",
+    "option nested just within the limit": 'import "google/protobuf/descriptor.proto"; message O { optional O a = 1; }'
+    " extend google.protobuf.FileOptions { optional O o = 50001; } option (o) = "
+    + "{a " * 63
+    + "{}"
+    + "}" * 63
     + ";",
     "option lists nested deep": "option (o) = { a: " + "[" * 6000 + "]" * 6000 + " };",
     "option in angle brackets": "option (o) = { a " + "<a " * 6000 + ">" * 6000 + " };",

@@ -6,6 +6,7 @@ PACKAGE_NO_DELETE, which speak of whole modules.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -380,3 +381,9 @@ def test_every_rule_has_a_row() -> None:
 
 def test_all_rules_of_buf_that_concern_a_schema_file_are_there() -> None:
     assert len({r.id for r in RULES}) == 65 - 2 + 1  # less two that speak of modules, and ours
+
+
+def test_the_documentation_names_every_rule() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "protobuf.md").read_text(encoding="utf-8")
+
+    assert [rule.id for rule in RULES if rule.id not in text] == []

@@ -50,8 +50,8 @@ def fill(draw: st.DrawFn, message: Any, depth: int = 0) -> None:
         *message.DESCRIPTOR.file.pool.FindAllExtensions(message.DESCRIPTOR),
     ]:
         required = field.is_required
-        if not required and (depth > 3 or draw(st.booleans())):
-            continue
+        if depth > 10 or (not required and (depth > 3 or draw(st.booleans()))):
+            continue  # a message that requires itself stays incomplete
         if field.is_extension:
             message.Extensions[field] = draw(st.sampled_from(VALUES[field.type]))
         elif field.message_type is not None and field.message_type.GetOptions().map_entry:

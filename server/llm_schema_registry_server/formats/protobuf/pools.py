@@ -61,14 +61,18 @@ class Compiled:
         self.schema = ir.build(files)
         self.first = join(root.package, root.message_type[0].name) if root.message_type else ""
         self.size = footprint(artifact)
+        self._classes: dict[str, type[Message]] = {}
 
     def message(self, full_name: str) -> type[Message] | None:
         """The class of a message by full name; None when the schema has none of that name."""
-        try:
-            found: Descriptor = self.pool.FindMessageTypeByName(full_name)
-        except KeyError:
-            return None
-        return GetMessageClass(found)
+        known = self._classes.get(full_name)
+        if known is None:
+            try:
+                found: Descriptor = self.pool.FindMessageTypeByName(full_name)
+            except KeyError:
+                return None
+            known = self._classes[full_name] = GetMessageClass(found)
+        return known
 
 
 class Lru(Generic[T]):

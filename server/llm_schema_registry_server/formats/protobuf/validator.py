@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -11,14 +12,18 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from ...errors import InvalidRequest
 from ...model.validation import DataIssue, DataReport, Encoding
-from .json_data import BadJson, JsonChecker, load
+from .json_data import BadJson, JsonChecker, escape, load
 from .json_known import NOT_OBJECTS
 from .limits import ProtobufLimits
-from .pools import Compiled, missing_required
+from .pools import Compiled
 
 _LAST = frozenset({b"}", b"]", b'"', b" ", b"\t", b"\r", b"\n", b"e", b"l", *(b"%d" % n for n in range(10))})
 """How a JSON document can end: most binary payloads do not."""
-_OPEN, _STRING = b"{[", re.compile(rb'"(?:\\.|[^"\\])*"', re.DOTALL)
+# An unclosed string ends with the payload, so that no second attempt rescans it.
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_NOT_BRACKETS = bytes(sorted(set(range(256)) - set(b"{}[]")))
+MIN_NESTING = 64
+"""Payloads of no more brackets than this are not looked at closer."""
 
 
 class MessageValidator:
@@ -64,7 +69,7 @@ class MessageValidator:
         ):
             issues = self._json(payload, name, strict=strict, most=max_errors + 1)
         else:
-            issues = self._binary(payload, kind, strict=strict)
+            issues = self._binary(payload, kind, strict=strict, most=max_errors + 1)
         shown = tuple(issues[: max(max_errors, 1)])
         return DataReport(not issues, shown, truncated=len(issues) > len(shown))
 
@@ -93,16 +98,16 @@ class MessageValidator:
             return False
         return isinstance(value, dict) or name in NOT_OBJECTS
 
-    def _binary(self, payload: bytes, kind: type[Message], *, strict: bool) -> list[DataIssue]:
+    def _binary(self, payload: bytes, kind: type[Message], *, strict: bool, most: int) -> list[DataIssue]:
         message = kind()
         try:
             message.ParseFromString(payload)
         except DecodeError as error:
             return [DataIssue("", f"the payload is not a {kind.DESCRIPTOR.full_name}: {error}", "decode")]
-        issues = list(_missing(message))
-        if strict and (issues or _drops_unknown(message)):
-            issues += _unknown(kind.FromString(payload), "")
-        return issues
+        complete = message.IsInitialized()
+        if complete and not (strict and _drops_unknown(message)):
+            return []
+        return list(itertools.islice(_faults(kind.FromString(payload), "", strict), most))
 
     def _json(self, payload: bytes, name: str, *, strict: bool, most: int) -> list[DataIssue]:
         depth = _nesting(payload)
@@ -116,13 +121,6 @@ class MessageValidator:
         return self._json_checker.check(value, name, strict=strict, most=most)
 
 
-def _missing(message: Message) -> Iterator[DataIssue]:
-    """The required fields that are not set, here or deeper."""
-    for path in missing_required(message):
-        pointer = "/" + re.sub(r"\[([^\]]*)\]", r"/\1", path).replace(".", "/")
-        yield DataIssue(pointer, f"required field {path!r} is missing", "required")
-
-
 def _drops_unknown(message: Message) -> bool:
     """Drops the unknown fields of a complete message; whether there were any. Faster than looking for them."""
     before = message.ByteSize()
@@ -130,13 +128,17 @@ def _drops_unknown(message: Message) -> bool:
     return message.ByteSize() != before
 
 
-def _unknown(message: Message, path: str) -> Iterator[DataIssue]:
-    """The unknown fields of `message` and of the messages in it."""
-    unknown: Any = UnknownFieldSet(message)  # the stubs leave iteration out
+def _faults(message: Message, path: str, strict: bool) -> Iterator[DataIssue]:
+    """Required fields that are not set and, when strict, unknown fields: of `message` and of the messages in it."""
+    described: Any = message.DESCRIPTOR  # the stubs lack some of its properties
+    for field in described.fields:
+        if field.is_required and not message.HasField(field.name):
+            yield DataIssue(f"{path}/{field.name}", f"required field {field.name!r} is missing", "required")
+    unknown: Any = UnknownFieldSet(message) if strict else ()
     for field in unknown:
         yield DataIssue(
             path,
-            f"{message.DESCRIPTOR.full_name} does not declare field {field.field_number} with wire type "
+            f"{described.full_name} does not declare field {field.field_number} with wire type "
             f"{field.wire_type}, or the value is none of a closed enum's",
             "unknown_field",
             got=str(field.field_number),
@@ -147,24 +149,21 @@ def _unknown(message: Message, path: str) -> Iterator[DataIssue]:
             continue
         here = f"{path}/{descriptor.name}"
         if not descriptor.is_repeated:
-            yield from _unknown(value, here)
+            yield from _faults(value, here, strict)
         elif not inner.GetOptions().map_entry:
             for index, item in enumerate(value):
-                yield from _unknown(item, f"{here}/{index}")
+                yield from _faults(item, f"{here}/{index}", strict)
         elif inner.fields_by_name["value"].message_type is not None:
             for key, item in value.items():
-                yield from _unknown(item, f"{here}/{key}")
+                yield from _faults(item, f"{here}/{escape(str(key))}", strict)
 
 
 def _nesting(payload: bytes) -> int:
     """The deepest nesting of brackets outside strings."""
-    if payload.count(b"{") + payload.count(b"[") <= 64:
+    if payload.count(b"{") + payload.count(b"[") <= MIN_NESTING:
         return 0
     depth = deepest = 0
-    for byte in _STRING.sub(b"", payload):
-        if byte in _OPEN:
-            depth += 1
-            deepest = max(deepest, depth)
-        elif byte in b"}]":
-            depth -= 1
+    for byte in _STRING.sub(b"", payload).translate(None, _NOT_BRACKETS):
+        depth += 1 if byte in b"{[" else -1
+        deepest = max(deepest, depth)
     return deepest

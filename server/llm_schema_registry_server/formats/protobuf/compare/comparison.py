@@ -8,8 +8,8 @@ from ....model.compatibility import Comparison, Severity, Strictness, Verdict, V
 from ..pools import Compiled
 from . import data_rules, field_rules, file_rules, type_rules
 from .rule import Break, Rule
-from .sides import Sides, TooManyPairs
-from .witness import find_witness
+from .sides import Sides, TooMuch
+from .witness import Witnesses
 
 RULES: tuple[Rule, ...] = (*data_rules.RULES, *field_rules.RULES, *type_rules.RULES, *file_rules.RULES)
 
@@ -28,11 +28,12 @@ def compare(reader: Compiled, writer: Compiled, strictness: Strictness) -> Compa
     sides = Sides(reader.schema, writer.schema)
     try:
         found = list(_merged(sides, strictness))
-    except TooManyPairs:
+    except TooMuch:
         return Comparison(Verdict.UNDECIDED, (_too_large(),))
     found.sort(key=lambda item: item[2])
+    witnesses = Witnesses(sides, reader, writer)
     violations = [
-        _violation(rule, broken, severity, sides, reader, writer, witnessed=index < MAX_WITNESSES)
+        _violation(rule, broken, severity, witnesses if index < MAX_WITNESSES else None)
         for index, (rule, broken, severity) in enumerate(found[:MAX_VIOLATIONS])
     ]
     if len(found) > MAX_VIOLATIONS:
@@ -59,17 +60,7 @@ def _merged(sides: Sides, strictness: Strictness) -> Iterator[tuple[Rule, Break,
     yield from found.values()
 
 
-def _violation(
-    rule: Rule,
-    broken: Break,
-    severity: Severity,
-    sides: Sides,
-    reader: Compiled,
-    writer: Compiled,
-    *,
-    witnessed: bool,
-) -> Violation:
-    evidence = broken.evidence if witnessed else None
+def _violation(rule: Rule, broken: Break, severity: Severity, witnesses: Witnesses | None) -> Violation:
     return Violation(
         rule=rule.id,
         path=broken.path,
@@ -77,7 +68,7 @@ def _violation(
         severity=severity,
         old_value=broken.old,
         new_value=broken.new,
-        witness=find_witness(sides, reader, writer, evidence) if evidence else None,
+        witness=witnesses.find(broken.evidence) if witnesses and broken.evidence else None,
     )
 
 

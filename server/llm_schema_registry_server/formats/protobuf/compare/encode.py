@@ -8,11 +8,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
-from ..ir import Field, Schema
+from ..ir import Field, MessageType, Schema
 from ..kinds import GROUP, I32, KINDS, LEN, VARINT
 
-MAX_DEPTH = 20
-"""Required fields inside required fields followed to this depth; a message that needs itself has no instance."""
+MAX_DEPTH = 90
+"""Required messages inside required messages; decoders stop at 100."""
+
+MAX_BYTES = 64 * 1024
+"""Largest message built; required fields can double it at every level."""
 
 
 class Impossible(ValueError):
@@ -69,28 +72,52 @@ def _one(number: int, wire: int, value: bytes) -> bytes:
     return tag(number, wire) + length + value
 
 
-def least(schema: Schema, message: str, but: frozenset[int] = frozenset(), depth: int = 0) -> bytes:
-    """The least valid message of a type: its required fields and nothing else. `but`: fields left out.
+class Samples:
+    """Small valid messages and values of one schema, each built once."""
 
-    Raises Impossible.
-    """
-    if depth > MAX_DEPTH:
-        raise Impossible(message)
-    described = schema.messages[message]
-    out = b""
-    for number in described.required:
-        if number not in but:
-            field = described.fields[number]
-            out += element(field, [plain(schema, field, depth + 1)])
-    return out
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._least: dict[str, bytes | None] = {}
+        self._depth = 0
 
+    def least(self, message: str, but: frozenset[int] = frozenset()) -> bytes:
+        """The least valid message of a type: its required fields and nothing else. `but`: fields left out.
 
-def plain(schema: Schema, field: Field, depth: int = 0) -> bytes:
-    """An unremarkable value of `field`."""
-    if field.kind in ("message", "group"):
-        return least(schema, field.type_name, depth=depth)
-    if field.kind == "enum":
-        return scalar("enum", next(iter(schema.enums[field.type_name].values)))
-    if field.kind in ("string", "bytes"):
-        return b"a"
-    return scalar(field.kind, 1)
+        Raises Impossible.
+        """
+        described = self._schema.messages[message]
+        if but.intersection(described.required):
+            return self._build(described, but)
+        if message not in self._least:
+            self._least[message] = None  # seen again before it is built: it requires itself
+            self._least[message] = self._build(described, but)
+        built = self._least[message]
+        if built is None:
+            raise Impossible(message)
+        return built
+
+    def plain(self, field: Field) -> bytes:
+        """An unremarkable value of `field`; raises Impossible."""
+        if field.kind in ("message", "group"):
+            return self.least(field.type_name)
+        if field.kind == "enum":
+            return scalar("enum", next(iter(self._schema.enums[field.type_name].values)))
+        if field.kind in ("string", "bytes"):
+            return b"a"
+        return scalar(field.kind, 1)
+
+    def _build(self, message: MessageType, but: frozenset[int]) -> bytes:
+        if self._depth > MAX_DEPTH:
+            raise Impossible(message.name)
+        out = b""
+        self._depth += 1
+        try:
+            for number in message.required:
+                if number not in but:
+                    field = message.fields[number]
+                    out += element(field, [self.plain(field)])
+                    if len(out) > MAX_BYTES:
+                        raise Impossible(message.name)
+        finally:
+            self._depth -= 1
+        return out

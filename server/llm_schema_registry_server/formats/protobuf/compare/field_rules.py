@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from ..ir import EXPLICIT, IMPLICIT, Field, Schema
 from ..names import short
 from .data_rules import described
-from .rule import ALL, JSON, JSON_SOURCE, SOURCE, WIRE_JSON, Break, Rule
+from .rule import ALL, JSON, JSON_SOURCE, SOURCE, WIRE_JSON, Break, Evidence, Rule
 from .sides import FieldPair, Sides
 
 JSON_GROUPS = (
@@ -36,7 +36,7 @@ def _differ(
                 continue
             old, new = value(pair.writer), value(pair.reader)
             if old != new:
-                yield Break(pair.path, str(old), str(new))
+                yield Break(pair.path, str(old), str(new), _in_json(pair))
 
     return check
 
@@ -48,7 +48,11 @@ def _cardinality_group(field: Field) -> str:
 def json_types(sides: Sides) -> Iterator[Break]:
     for pair in sides.fields:
         if not _json_type_allowed(sides, pair):
-            yield Break(pair.path, described(pair.writer), described(pair.reader))
+            yield Break(pair.path, described(pair.writer), described(pair.reader), _in_json(pair))
+
+
+def _in_json(pair: FieldPair) -> Evidence:
+    return Evidence(pair.reader_message.name, pair.writer_message.name, (pair.writer.number,), json=True)
 
 
 def _json_type_allowed(sides: Sides, pair: FieldPair) -> bool:
@@ -106,18 +110,18 @@ def deleted_unless_number_reserved(sides: Sides) -> Iterator[Break]:
 
 
 def deleted_unless_name_reserved(sides: Sides) -> Iterator[Break]:
-    return _deleted(sides, lambda reader, field: field.name in reader.reserved.names)
+    return _deleted(sides, lambda reader, field: field.name in reader.reserved.names, json=True)
 
 
-def _deleted(sides: Sides, excused: Callable[..., bool]) -> Iterator[Break]:
+def _deleted(sides: Sides, excused: Callable[..., bool], *, json: bool = False) -> Iterator[Break]:
     """The writer's fields whose number the reader lacks; extensions have rules of their own."""
     for reader, writer in sides.messages:
         for number in sorted(writer.fields.keys() - reader.fields.keys()):
             field = writer.fields[number]
             if not field.name.startswith("[") and not excused(reader, field):
-                yield Break(
-                    f"{writer.name}.{field.name}", f"{described(field)} {field.name} = {number}", "absent"
-                )
+                evidence = Evidence(reader.name, writer.name, (number,), json=True) if json else None
+                text = f"{described(field)} {field.name} = {number}"
+                yield Break(f"{writer.name}.{field.name}", text, "absent", evidence)
 
 
 RULES = (
@@ -178,8 +182,8 @@ RULES = (
     ),
     Rule(
         "FIELD_SAME_ONEOF",
-        "{path} is in oneof {old!r} for the writer and in {new!r} for the reader",
-        _differ(lambda f: f.oneof),
+        "{path} is in oneof {old} for the writer and in {new} for the reader",
+        _differ(lambda f: f.oneof or "(none)"),
         JSON_SOURCE,
     ),
     Rule(

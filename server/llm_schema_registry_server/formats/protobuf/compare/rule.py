@@ -11,14 +11,17 @@ from .sides import Sides
 
 
 class Evidence(NamedTuple):
-    """Where data can show the break: in which pair of messages, through which field numbers.
+    """Where data can show the break: in which pair of messages, through which field numbers, in which form.
 
     No numbers: the least message of that pair shows it. `reader` is None when the reader has no such message.
+    `value`: the number of an enum to write; None leaves the choice open.
     """
 
     reader: str | None
     writer: str
     numbers: tuple[int, ...] = ()
+    json: bool = False
+    value: int | None = None
 
 
 class Break(NamedTuple):

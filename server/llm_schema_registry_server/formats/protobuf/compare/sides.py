@@ -16,6 +16,9 @@ from ..names import join
 MAX_PAIRS = 20_000
 """Pairs of messages that one comparison looks at: fields can pair each message with each."""
 
+MAX_FIELDS = 500_000
+"""Fields of all these pairs together."""
+
 
 class Step(NamedTuple):
     """How a pair of messages is reached: field `number` of the pair `parent`; a root has no parent."""
@@ -24,8 +27,8 @@ class Step(NamedTuple):
     number: int
 
 
-class TooManyPairs(ValueError):
-    """The comparison would look at more than MAX_PAIRS pairs of messages."""
+class TooMuch(ValueError):
+    """The comparison would look at more than MAX_PAIRS pairs of messages or MAX_FIELDS fields of them."""
 
 
 class FieldPair(NamedTuple):
@@ -47,6 +50,7 @@ class Sides:
     def __init__(self, reader: Schema, writer: Schema) -> None:
         self.reader = reader
         self.writer = writer
+        self._budget = MAX_FIELDS
 
     @cached_property
     def reached(self) -> Mapping[tuple[str, str], Step]:
@@ -64,12 +68,15 @@ class Sides:
         return found
 
     def _reach(self, root: tuple[str, str], found: dict[tuple[str, str], Step]) -> None:
-        """Adds what the fields of `root` lead to; raises TooManyPairs."""
+        """Adds what the fields of `root` lead to; raises TooMuch."""
         readers, writers = self.reader.messages, self.writer.messages
         stack = [root]
         while stack:
             pair = stack.pop()
             fields = writers[pair[1]].fields
+            self._budget -= len(fields)
+            if self._budget < 0:
+                raise TooMuch
             for number, type_name in readers[pair[0]].uses:
                 field = fields.get(number)
                 if field is None or field.type_name not in writers or type_name not in readers:
@@ -77,7 +84,7 @@ class Sides:
                 inner = (type_name, field.type_name)
                 if inner not in found:
                     if len(found) >= MAX_PAIRS:
-                        raise TooManyPairs
+                        raise TooMuch
                     found[inner] = Step(pair, number)
                     stack.append(inner)
 
@@ -123,6 +130,15 @@ class Sides:
         """The enums of both own files that have the same name inside the package: (reader's, writer's)."""
         own = self.own_enums(self.reader)
         return tuple((own[n], e) for n, e in self.own_enums(self.writer).items() if n in own)
+
+    @cached_property
+    def enum_uses(self) -> Mapping[tuple[str, str], tuple[str, str, int]]:
+        """For each pair of enums that data can hold, a field that does: (reader's message, writer's, number)."""
+        return {
+            (mine.type_name, theirs.type_name): (reader.name, writer.name, theirs.number)
+            for reader, writer, mine, theirs in reversed(self.read_fields)
+            if mine.kind == theirs.kind == "enum"
+        }
 
     @cached_property
     def methods(self) -> tuple[tuple[str, Method, Method | None], ...]:

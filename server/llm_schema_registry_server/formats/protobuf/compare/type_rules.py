@@ -9,7 +9,7 @@ from google.protobuf.descriptor_pb2 import FeatureSet
 
 from ..ir import EnumType, MessageType, Reserved, Schema
 from ..names import join
-from .rule import ALL, JSON, JSON_SOURCE, SOURCE, WIRE_JSON, Break, Rule
+from .rule import ALL, JSON, JSON_SOURCE, SOURCE, WIRE_JSON, Break, Evidence, Rule
 from .sides import Sides, in_package
 
 Declared = Callable[[Schema], Mapping[str, Any]]  # by name inside the package
@@ -156,7 +156,13 @@ def other_value_names(sides: Sides) -> Iterator[Break]:
             kept = reader.values.get(number, names)
             lost = [name for name in names if name not in kept]
             if lost:
-                yield Break(f"{reader.name}.{kept[0]}", ", ".join(lost), ", ".join(kept))
+                evidence = _enum_in_json(sides, reader, writer, number)
+                yield Break(f"{reader.name}.{kept[0]}", ", ".join(lost), ", ".join(kept), evidence)
+
+
+def _enum_in_json(sides: Sides, reader: EnumType, writer: EnumType, number: int) -> Evidence | None:
+    use = sides.enum_uses.get((reader.name, writer.name))
+    return Evidence(use[0], use[1], (use[2],), json=True, value=number) if use else None
 
 
 def lost_values(sides: Sides) -> Iterator[Break]:
@@ -168,14 +174,19 @@ def lost_values_unless_number_reserved(sides: Sides) -> Iterator[Break]:
 
 
 def lost_values_unless_name_reserved(sides: Sides) -> Iterator[Break]:
-    return _lost_values(sides, lambda reader, number, names: reader.reserved.names.issuperset(names))
+    return _lost_values(
+        sides, lambda reader, number, names: reader.reserved.names.issuperset(names), json=True
+    )
 
 
-def _lost_values(sides: Sides, excused: Callable[[EnumType, int, tuple[str, ...]], bool]) -> Iterator[Break]:
+def _lost_values(
+    sides: Sides, excused: Callable[[EnumType, int, tuple[str, ...]], bool], *, json: bool = False
+) -> Iterator[Break]:
     for reader, writer in sides.enums:
         for number, names in writer.values.items():
             if number not in reader.values and not excused(reader, number, names):
-                yield Break(f"{writer.name}.{names[0]}", f"{names[0]} = {number}", "absent")
+                evidence = _enum_in_json(sides, reader, writer, number) if json else None
+                yield Break(f"{writer.name}.{names[0]}", f"{names[0]} = {number}", "absent", evidence)
 
 
 _NO_DELETE = "{path} is gone from the reader's file"

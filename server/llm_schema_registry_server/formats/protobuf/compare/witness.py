@@ -1,144 +1,183 @@
-"""Builds data that shows a break, and returns it only when decoding it on both sides does show it. Pure."""
+"""Builds data that shows a break, and returns it only when reading it on both sides does show it. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from google.protobuf import text_format
+from google.protobuf import json_format, text_format
 from google.protobuf.message import DecodeError, Message
 
 from ....model.compatibility import Witness
-from ..ir import Field, Schema
+from ..ir import MAP, Field
+from ..json_data import JsonChecker, load
 from ..kinds import KINDS
 from ..pools import Compiled, missing_required
-from .encode import Impossible, element, least, plain, scalar
+from .encode import Impossible, Samples, element, scalar
 from .reading import difference
 from .rule import Evidence
 from .sides import Sides
 
 MAX_TEXT = 500
-"""Characters of a witness's text."""
+"""Characters of each message in a witness's text."""
 
 EDGES = (-1, 1, 2, 2**31 - 1, -(2**31), 2**32 - 1, 2**63 - 1, -(2**63), 2**64 - 1, 0)
 """Integers at which one kind ends and another goes on."""
 
+Root = tuple[str, str]  # the reader's and the writer's name of the message that a payload is
 
-def find_witness(sides: Sides, reader: Compiled, writer: Compiled, evidence: Evidence) -> Witness | None:
-    """Bytes that the writer can write and the reader reads otherwise or not at all; None when none was found."""
-    if evidence.reader is None:
-        return _unnamed(reader, writer, evidence.writer)
-    pair = (evidence.reader, evidence.writer)
-    try:
-        for body in _bodies(sides, evidence):
-            root, payload = _wrap(sides, pair, body)
-            found = _try(reader, writer, root, payload)
-            if found is not None:
-                return found
-    except Impossible:
+
+class Witnesses:
+    """Finds witnesses for the breaks of one comparison. The text of each begins with the name of its message."""
+
+    def __init__(self, sides: Sides, reader: Compiled, writer: Compiled) -> None:
+        self._sides = sides
+        self._reader = reader
+        self._writer = writer
+        self._samples = Samples(writer.schema)
+
+    def find(self, evidence: Evidence) -> Witness | None:
+        """Data that the writer can write and the reader reads otherwise or not at all; None when none was found."""
+        try:
+            if evidence.reader is None:
+                return self._nameless(evidence.writer)
+            for body in self._bodies(evidence, evidence.reader):
+                root, payload = self._wrap((evidence.reader, evidence.writer), body)
+                found = self._try_json(root, payload) if evidence.json else self._try(root, payload)
+                if found is not None:
+                    return found
+        except Impossible:
+            return None
         return None
-    return None
+
+    def _nameless(self, name: str) -> Witness | None:
+        if self._reader.message(name) is not None or self._writer.message(name) is None:
+            return None
+        data = self._samples.least(name)
+        return Witness(data, f"{name} {{ }} has no message of that name in the reader's schema")
+
+    def _bodies(self, evidence: Evidence, reader: str) -> Iterator[bytes]:
+        """Messages of the writer's type that may show the break."""
+        samples = self._samples
+        rest = samples.least(evidence.writer, but=frozenset(evidence.numbers))
+        if not evidence.numbers:
+            yield rest
+            return
+        fields = [self._sides.writer.messages[evidence.writer].fields[number] for number in evidence.numbers]
+        if len(fields) > 1:
+            yield rest + b"".join(element(field, [samples.plain(field)]) for field in fields)
+            return
+        field = fields[0]
+        other = self._sides.reader.messages[reader].fields.get(field.number, field)
+        chosen = [scalar("enum", evidence.value)] if evidence.value is not None else None
+        for value in chosen or self._values(field, other):
+            yield rest + element(field, [value, self._another(field, value)] if field.many else [value])
+
+    def _another(self, field: Field, value: bytes) -> bytes:
+        """A second value beside `value`: the same, but under another key of a map."""
+        if field.cardinality != MAP:
+            return value
+        key = self._sides.writer.messages[field.type_name].fields[1]
+        other = b"b" if key.kind == "string" else scalar(key.kind, 0)
+        return value + element(key, [other])
+
+    def _values(self, field: Field, other: Field) -> Iterator[bytes]:
+        """Values of a field, those first that a reader with `other` is likely to read otherwise."""
+        kind, read = KINDS[field.kind], KINDS[other.kind]
+        if field.kind in ("message", "group"):
+            message = self._sides.writer.messages[field.type_name]
+            base = self._samples.least(field.type_name)
+            for inner in [f for f in message.fields.values() if not f.type_name][:3]:
+                yield base + element(inner, [self._samples.plain(inner)])
+            yield base
+        elif field.kind == "string":
+            yield from (b"\xff",) if not field.utf8 else ()
+            yield from (b"a", b"\xc3\xa9")
+        elif field.kind == "bytes":
+            yield from (b"\xff\xfe", b"\x08\x01", b"a")
+        elif kind.encoding in ("float", "double"):
+            yield from (scalar(field.kind, number) for number in (1.5, -2.0))
+        else:
+            yield from (scalar(field.kind, n) for n in self._integers(field, read.low, read.high))
+
+    def _integers(self, field: Field, low: int, high: int) -> Iterator[int]:
+        """Integers that `field` can hold, those that a reader's range leaves out first."""
+        kind = KINDS[field.kind]
+        if field.kind == "enum":
+            enum = self._sides.writer.enums[field.type_name]
+            numbers = list(enum.values) if enum.closed else [*enum.values, *EDGES]
+        else:
+            numbers = list(EDGES)
+        possible = [n for n in numbers if kind.low <= n <= kind.high][:MAX_VALUES]
+        yield from (n for n in possible if not low <= n <= high)
+        yield from (n for n in possible if low <= n <= high)
+
+    def _wrap(self, pair: Root, body: bytes) -> tuple[Root, bytes]:
+        """`body` inside the messages that lead to `pair` from a root: the root and its payload."""
+        step = self._sides.reached.get(pair)
+        if step is None:
+            raise Impossible(pair[1])  # entries of maps that no field of the same number leads to
+        while step.parent is not None:
+            pair = step.parent
+            field = self._sides.writer.messages[pair[1]].fields[step.number]
+            rest = self._samples.least(pair[1], but=frozenset({step.number}))
+            body = rest + element(field, [body])
+            step = self._sides.reached[pair]
+        return pair, body
+
+    def _written(self, root: Root, payload: bytes) -> Message | None:
+        """What the writer wrote; None when it could not have."""
+        kind = self._writer.message(root[1])
+        if kind is None:
+            return None
+        try:
+            message = kind.FromString(payload)
+        except DecodeError:
+            return None
+        return message if message.IsInitialized() else None
+
+    def _try(self, root: Root, payload: bytes) -> Witness | None:
+        """The witness that `payload` is, if decoding it on both sides shows a break."""
+        written, reads = self._written(root, payload), self._reader.message(root[0])
+        if written is None or reads is None:
+            return None
+        sent = f"{root[1]} {{ {_text(written)} }}"
+        try:
+            read = reads.FromString(payload)
+        except DecodeError:
+            return Witness(payload, f"{sent} cannot be decoded by the reader")
+        missing = missing_required(read)
+        if missing:
+            return Witness(payload, f"{sent} lacks {', '.join(missing[:3])}, which the reader requires")
+        if difference(written, read) is None:
+            return None
+        return Witness(payload, f"{sent} is read as {{ {_text(read)} }}")
+
+    def _try_json(self, root: Root, payload: bytes) -> Witness | None:
+        """The witness that the JSON form of `payload` is, if a strict reader refuses it."""
+        written = self._written(root, payload)
+        if written is None:
+            return None
+        try:
+            text = json_format.MessageToJson(written, indent=None, descriptor_pool=self._writer.pool)
+        except (json_format.Error, ValueError, TypeError):
+            return None  # an Any of nothing, a time out of range ...: it has no JSON form
+        data = text.encode()
+        issues = JsonChecker(self._sides.reader).check(load(data), root[0], strict=True, most=1)
+        if not issues:
+            return None
+        return Witness(data, f"{root[1]} {_short(text)} is refused by a strict reader: {issues[0].message}")
 
 
-def _unnamed(reader: Compiled, writer: Compiled, name: str) -> Witness | None:
-    if reader.message(name) is not None or writer.message(name) is None:
-        return None
-    try:
-        data = least(writer.schema, name)
-    except Impossible:
-        return None
-    return Witness(data, f"{name} {{ }} has no message of that name in the reader's schema")
-
-
-def _bodies(sides: Sides, evidence: Evidence) -> Iterator[bytes]:
-    """Messages of the writer's type that may show the break."""
-    schema = sides.writer
-    rest = least(schema, evidence.writer, but=frozenset(evidence.numbers))
-    if not evidence.numbers:
-        yield rest
-        return
-    fields = [schema.messages[evidence.writer].fields[number] for number in evidence.numbers]
-    if len(fields) > 1:
-        yield rest + b"".join(element(field, [plain(schema, field)]) for field in fields)
-        return
-    field = fields[0]
-    other = sides.reader.messages[evidence.reader or ""].fields[field.number]
-    for value in _values(schema, field, other):
-        twice = [value, value] if field.many else [value]
-        yield rest + element(field, twice)
-
-
-def _values(schema: Schema, field: Field, other: Field) -> Iterator[bytes]:
-    """Values of a field, those first that a reader with `other` is likely to read otherwise."""
-    kind, read = KINDS[field.kind], KINDS[other.kind]
-    if field.kind in ("message", "group"):
-        message = schema.messages[field.type_name]
-        base = least(schema, field.type_name)
-        for inner in [f for f in message.fields.values() if not f.type_name][:3]:
-            yield base + element(inner, [plain(schema, inner)])
-        yield base
-    elif field.kind == "string":
-        yield from (b"\xff",) if not field.utf8 else ()
-        yield from (b"a", b"\xc3\xa9")
-    elif field.kind == "bytes":
-        yield from (b"\xff\xfe", b"\x08\x01", b"a")
-    elif kind.encoding in ("float", "double"):
-        yield from (scalar(field.kind, number) for number in (1.5, -2.0))
-    else:
-        yield from (scalar(field.kind, n) for n in _integers(schema, field, read.low, read.high))
-
-
-def _integers(schema: Schema, field: Field, low: int, high: int) -> Iterator[int]:
-    """Integers that `field` can hold, those that a reader's range leaves out first."""
-    kind = KINDS[field.kind]
-    if field.kind == "enum":
-        enum = schema.enums[field.type_name]
-        numbers = list(enum.values) if enum.closed else [*enum.values, *EDGES]
-    else:
-        numbers = list(EDGES)
-    possible = [n for n in numbers if kind.low <= n <= kind.high]
-    yield from (n for n in possible if not low <= n <= high)
-    yield from (n for n in possible if low <= n <= high)
-
-
-def _wrap(sides: Sides, pair: tuple[str, str], body: bytes) -> tuple[tuple[str, str], bytes]:
-    """`body` inside the messages that lead to `pair` from a root: the root pair and its payload."""
-    step = sides.reached[pair]
-    while step.parent is not None:
-        pair = step.parent
-        field = sides.writer.messages[pair[1]].fields[step.number]
-        rest = least(sides.writer, pair[1], but=frozenset({step.number}))
-        body = rest + element(field, [body])
-        step = sides.reached[pair]
-    return pair, body
-
-
-def _try(reader: Compiled, writer: Compiled, root: tuple[str, str], payload: bytes) -> Witness | None:
-    """The witness that `payload` is, if decoding it on both sides shows a break."""
-    wrote, reads = writer.message(root[1]), reader.message(root[0])
-    if wrote is None or reads is None:
-        return None
-    try:
-        written = wrote.FromString(payload)
-    except DecodeError:
-        return None
-    if not written.IsInitialized():
-        return None
-    sent = f"{root[1]} {{ {_text(written)} }}"
-    try:
-        read = reads.FromString(payload)
-    except DecodeError:
-        return Witness(payload, f"{sent} cannot be decoded by the reader")
-    missing = missing_required(read)
-    if missing:
-        return Witness(payload, f"{sent} lacks {', '.join(missing[:3])}, which the reader requires")
-    if difference(written, read) is None:
-        return None
-    return Witness(payload, f"{sent} is read as {{ {_text(read)} }}")
+MAX_VALUES = 100
+"""Values of one field that are tried."""
 
 
 def _text(message: Message) -> str:
     try:
-        text = text_format.MessageToString(message, as_one_line=True, print_unknown_fields=True)
+        return _short(text_format.MessageToString(message, as_one_line=True, print_unknown_fields=True))
     except UnicodeDecodeError:
-        text = "(bytes that are not UTF-8)"
+        return "(bytes that are not UTF-8)"
+
+
+def _short(text: str) -> str:
     return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "..."

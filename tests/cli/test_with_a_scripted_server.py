@@ -118,7 +118,7 @@ def test_an_incompatible_registration_says_no_and_why(cli: Cli, fake: FakeRegist
     ran = cli("register", "s", "-", "-t", "json", stdin=b"{}")
     assert ran.code == Exit.NEGATIVE
     assert ran.out == ""
-    assert "error: too bad" in ran.err
+    assert "error: the schema cannot be the next version of the subject" in ran.err
     assert "error: TYPE_NARROWED at /properties/a (backward, against 1.0.0)" in ran.err
     assert 'for example: {"a": ""}' in ran.err
     assert "request id: req-1" in ran.err

@@ -76,15 +76,16 @@ def explain(error: RegistryError, server: str) -> Iterator[str]:
         yield f"error: cannot reach the registry at {server}: {error.message}"
         yield "hint: is it running? --server or SCHEMA_REGISTRY_SERVER names another one"
         return
-    if isinstance(error, InvalidSchema) and error.issues:
+    # Where a report or issues follow, the message is not repeated: it tells the first of them.
+    if isinstance(error, IncompatibleSchema) and error.report is not None:
+        yield "error: the schema cannot be the next version of the subject"
+        yield from report_lines(error.report)
+    elif isinstance(error, InvalidSchema) and error.issues:
         yield "error: the schema is invalid"
+        yield from (f"  {issue_line(issue)}" for issue in error.issues)
     else:
         yield f"error: {error.message}"
-    if isinstance(error, IncompatibleSchema) and error.report is not None:
-        yield from report_lines(error.report)
-    elif isinstance(error, InvalidSchema):
-        yield from (f"  {issue_line(issue)}" for issue in error.issues)
-    elif len(error.violations) > 1:  # the message tells a single one
+    if len(error.violations) > 1 and not isinstance(error, InvalidSchema):  # the message tells a single one
         yield from (f"  {v.field}: {v.description}" for v in error.violations)
     if isinstance(error, Unauthenticated):
         yield "hint: put a token into SCHEMA_REGISTRY_TOKEN"

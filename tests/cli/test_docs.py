@@ -1,0 +1,91 @@
+"""docs/cli.md is true: its console sessions are run, in order, against a real server."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from llm_schema_registry.cli.exits import MEANINGS
+from tests.api.server import ServerProcess
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+SESSION = re.compile(r"^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)
+EXIT = re.compile(r"\[exit code (\d+)\]\n\Z")
+
+FILES = {
+    "order.json": '{"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}\n',
+    "order-2.json": '{"type": "object", "properties": {"id": {"type": "integer"}}, "required": ["id"]}\n',
+    "money.proto": 'syntax = "proto3";\npackage shop;\nmessage Money { int64 cents = 1; }\n',
+    "invoice.proto": 'syntax = "proto3";\npackage shop;\nimport "money.proto";\nmessage Invoice { Money total = 1; }\n',
+    "schemas/common/money.json": '{"type": "number"}',
+    "schemas/llm/answer.json": '{"properties": {"price": {"$ref": "../common/money.json"}}}',
+    "schemas/llm/tool.json": '{"type": "object"}',
+    "revisions.jsonl": '{"path": "answer.json", "old": {"type": "string"}, "new": {"type": "number"}}\n',
+}
+"""What lies in the folder in which the page's commands run."""
+
+
+@pytest.fixture(params=["native", "grpcio"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    server = ServerProcess(tmp_path / "server", GRPC__ENGINE=request.param)
+    work = tmp_path / "work"
+    for name, content in FILES.items():
+        (work / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / name).write_text(content)
+    command = work / "bin" / "schema-registry"
+    command.parent.mkdir()
+    command.write_text(
+        "#!/bin/sh\n"
+        f"export SCHEMA_REGISTRY_SERVER={server.grpc} PYTHONPATH='{ROOT / 'clients' / 'python'}' COLUMNS=80\n"
+        f"exec '{sys.executable}' -c 'from llm_schema_registry.cli import main; main()' \"$@\"\n"
+    )
+    command.chmod(0o755)
+    yield work
+    server.stop()
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    """Each command of the page with the output that it shows."""
+    for session in SESSION.findall(PAGE):
+        for part in re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            yield command, output
+
+
+def matches(shown: str, expected: str) -> bool:
+    """Whether the output is the expected one, in which `...` stands for anything and trailing spaces do not count."""
+    tidy = "\n".join(line.rstrip() for line in shown.splitlines())
+    wanted = "\n".join(line.rstrip() for line in expected.splitlines())
+    pattern = r"[\s\S]*?".join(map(re.escape, wanted.split("...")))
+    return re.fullmatch(re.sub(r"(\\ )+", " +", pattern), tidy) is not None
+
+
+@pytest.mark.slow
+def test_every_console_session_of_the_page_is_true(folder: Path) -> None:
+    environment = os.environ | {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
+    for command, output in commands():
+        ending = EXIT.search(output)
+        ran = subprocess.run(
+            ["sh", "-c", command],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        shown = ran.stdout + ran.stderr
+        assert ran.returncode == (int(ending[1]) if ending else 0), f"$ {command}\n{shown}"
+        assert matches(shown, EXIT.sub("", output)), f"$ {command}\n{shown}\nis not\n{output}"
+
+
+def test_the_page_lists_every_exit_code() -> None:
+    for code, meaning in MEANINGS.items():
+        assert f"| {code.value} | {meaning} |" in PAGE

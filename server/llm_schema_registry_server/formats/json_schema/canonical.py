@@ -7,10 +7,11 @@ number without fraction or exponent, any other in the shortest exact decimal.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
+
+import orjson
 
 from .dialects import (
     ANNOTATIONS,
@@ -46,14 +47,21 @@ def number_text(value: int | Decimal) -> str:
 
 def dump(value: Any, *, sort: bool) -> str:
     """JSON text of a value that the strict reader returned: no white space, numbers in one spelling."""
-    if value is None or isinstance(value, bool | str):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, int | Decimal):
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort else 0).decode()
+    except TypeError:  # a Decimal, or an integer beyond 64 bits
+        return _dump(value, sort)
+
+
+def _dump(value: Any, sort: bool) -> str:
+    if isinstance(value, Decimal) or (isinstance(value, int) and not isinstance(value, bool)):
         return number_text(value)
     if isinstance(value, list):
-        return "[" + ",".join(dump(item, sort=sort) for item in value) + "]"
-    items: Iterable[tuple[str, Any]] = sorted(value.items()) if sort else value.items()
-    return "{" + ",".join(f"{json.dumps(k, ensure_ascii=False)}:{dump(v, sort=sort)}" for k, v in items) + "}"
+        return "[" + ",".join([_dump(item, sort) for item in value]) + "]"
+    if isinstance(value, dict):
+        items: Iterable[tuple[str, Any]] = sorted(value.items()) if sort else value.items()
+        return "{" + ",".join([f"{_dump(k, sort)}:{_dump(v, sort)}" for k, v in items]) + "}"
+    return orjson.dumps(value).decode()
 
 
 def digest(*parts: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,15 +10,15 @@ from decimal import Decimal
 from typing import Any
 
 import jsonschema_rs
+import orjson
 
 from ...errors import InvalidSchema, SchemaIssue
 from ..engine import ReferencedSchema, SchemaSource, walk_references
-from .canonical import dump
 from .dialects import DRAFTS, VALIDATORS
 from .limits import JsonSchemaLimits
 from .options import OptionFault, SchemaOptions, choose_dialect, choose_options
-from .reading import BadJson, read
-from .resources import Place, Reading, World, build_world
+from .reading import BadJson, nesting, read
+from .resources import Place, Reading, World, build_world, closure
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,8 @@ def open_schema(source: SchemaSource, limits: JsonSchemaLimits) -> OpenedSchema:
         readings = read_references(source.references, source.options, limits)
     except OptionFault as fault:
         raise InvalidSchema([fault.issue]) from fault
-    world, root = build_world(content, options.dialect, source.references, readings)
-    return OpenedSchema(content, options, world, root)
+    members = closure(content, options.dialect, source.references, readings)
+    return OpenedSchema(content, options, *build_world(content, options.dialect, members))
 
 
 def read_schema(content: bytes, limits: JsonSchemaLimits) -> Any:
@@ -71,30 +72,39 @@ def read_references(
     return out
 
 
-def compile_schema(opened: OpenedSchema) -> jsonschema_rs.Validator:
-    """The fast validator; raises InvalidSchema with the compiler's reason."""
-    dialect = opened.options.dialect
+def compile_schema(source: SchemaSource, limits: JsonSchemaLimits) -> jsonschema_rs.Validator:
+    """The fast validator, made from the text itself; raises InvalidSchema with the compiler's reason."""
     try:
-        return VALIDATORS[dialect](
-            dump(opened.content, sort=False),
-            registry=_registry(opened),
+        content = _glance(source.content, limits)
+        options = choose_options(content, source.options)
+        readings = read_references(source.references, source.options, limits)
+        pairs = {
+            member.uri: plain(member.reading.content)
+            for member in closure(content, options.dialect, source.references, readings)
+        }
+        registry = (
+            jsonschema_rs.Registry(list(pairs.items()), draft=DRAFTS[options.dialect]) if pairs else None
+        )
+        return VALIDATORS[options.dialect](
+            source.content.decode("utf-8"),
+            registry=registry,
             offline=True,
             pattern_options=jsonschema_rs.RegexOptions(),
-            validate_formats=opened.options.asserts_format,
+            validate_formats=options.asserts_format,
         )
+    except OptionFault as fault:
+        raise InvalidSchema([fault.issue]) from fault
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
         reason = str(error).partition("\n")[0][:300]
         raise InvalidSchema([SchemaIssue("json/compile", f"cannot be compiled: {reason}")]) from error
 
 
-def _registry(opened: OpenedSchema) -> jsonschema_rs.Registry | None:
-    pairs: dict[str, Any] = {}
-    for document in opened.world.documents[1:]:
-        if not document.builtin:
-            pairs.setdefault(document.uri, plain(document.content))
-    if not pairs:
-        return None
-    return jsonschema_rs.Registry(list(pairs.items()), draft=DRAFTS[opened.options.dialect])
+def _glance(content: bytes, limits: JsonSchemaLimits) -> Any:
+    """The document as far as its dialect and address are concerned; numbers may be rounded."""
+    if len(content) <= limits.schema_bytes and nesting(content, limits.schema_depth) <= limits.schema_depth:
+        with contextlib.suppress(orjson.JSONDecodeError):
+            return orjson.loads(content)
+    return read_schema(content, limits)
 
 
 def plain(value: Any) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from ...model.compatibility import CompareOptions, Comparison
 from ...model.schema import SchemaType
 from ..engine import ParsedSchema, SchemaSource
-from .compiled import compile_schema, open_schema
 from .limits import DEFAULT_LIMITS, JsonSchemaLimits
 from .parsing import parse_schema
 from .prover.compare import compare_schemas
@@ -31,5 +30,4 @@ class JsonSchemaEngine:
 
     def compile_validator(self, source: SchemaSource) -> JsonDataValidator:
         """Compiled by the linear-time engine, offline; raises InvalidSchema for what it refuses."""
-        opened = open_schema(source, self._limits)
-        return JsonDataValidator(opened, compile_schema(opened), self._limits)
+        return JsonDataValidator(source, self._limits)

@@ -6,12 +6,65 @@ The depth down to which listing stays cheap is computed here, once for each sche
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
+from .compiled import OpenedSchema
 from .complexity import applied_in_place
 from .dialects import IN_PLACE, subschemas
+from .limits import JsonSchemaLimits
 from .pointers import join_pointer
 from .resources import Place, Unresolvable, World
 
 Key = tuple[int, str]
+
+_UNIONS = ("anyOf", "oneOf", "allOf")
+
+
+class Costs:
+    """What listing the errors of one schema costs. Computed as far as payloads ask for it."""
+
+    def __init__(self, opened: OpenedSchema, limits: JsonSchemaLimits) -> None:
+        self._opened = opened
+        self._limits = limits
+        documents = [d.content for d in opened.world.documents if not d.builtin]
+        counts = [list(_count(content)) for content in documents]
+        self._values = sum(len(found) for found in counts)
+        self._branches = sum(sum(found) for found in counts)
+        self._safe: int | None = None
+
+    def all_are_cheap(self, size: int, depth: int) -> bool:
+        """Whether a payload of this size and nesting may have all its errors listed."""
+        if size * (depth + 1) * self._values > self._limits.error_work:
+            return False
+        return self.first_is_cheap(depth)
+
+    def first_is_cheap(self, depth: int) -> bool:
+        """Whether a payload of this nesting may have its first error made: a union makes those of all branches."""
+        if (1 + self._branches) ** (depth + 1) <= self._limits.error_paths:
+            return True
+        if self._safe is None:
+            opened, limits = self._opened, self._limits
+            self._safe = safe_depth(opened.world, opened.root, limits.error_paths, limits.data_depth)
+        return depth <= self._safe
+
+
+def _count(content: Any) -> Iterator[int]:
+    """For each value of a document, how many subschemas it puts beside each other."""
+    stack = [content]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            stack.extend(item.values())
+            yield (
+                sum(len(item[k]) for k in _UNIONS if isinstance(item.get(k), list))
+                + ("$ref" in item)
+                + 2 * ("if" in item)
+            )
+        else:
+            if isinstance(item, list):
+                stack.extend(item)
+            yield 0
 
 
 def safe_depth(world: World, root: Place, budget: int, deepest: int) -> int:

@@ -32,7 +32,7 @@ def parse_schema(source: SchemaSource, limits: JsonSchemaLimits, *, strict: bool
         issues = _issues(opened, limits)
         if issues:
             raise InvalidSchema([_placed(issue, source.content) for issue in issues[: limits.issues]])
-        compile_schema(opened)
+        compile_schema(source, limits)
         for place in opened.world.walk(opened.root):
             for pattern, pointer in patterns_of(place):
                 warnings.extend(lint_pattern(pattern, pointer))

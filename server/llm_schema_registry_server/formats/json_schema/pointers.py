@@ -9,12 +9,15 @@ from urllib.parse import unquote
 
 def escape(token: str | int) -> str:
     """One reference token as it stands in a pointer."""
-    return str(token).replace("~", "~0").replace("/", "~1")
+    text = str(token)
+    return text.replace("~", "~0").replace("/", "~1") if "~" in text or "/" in text else text
 
 
 def join_pointer(pointer: str, *tokens: str | int) -> str:
     """The pointer that goes on from `pointer` by `tokens`."""
-    return pointer + "".join("/" + escape(token) for token in tokens)
+    for token in tokens:
+        pointer += "/" + escape(token)
+    return pointer
 
 
 def to_pointer(tokens: Iterable[str | int]) -> str:

@@ -65,6 +65,8 @@ class World:
     recursive_roots: list[Place] = field(default_factory=list)
     bases: dict[tuple[int, str], tuple[str, Dialect]] = field(default_factory=dict)
     conflicts: list[str] = field(default_factory=list)
+    places: dict[int, list[Place]] = field(default_factory=dict)
+    """All subschemas of each document, parents first."""
 
     def add(
         self, content: Any, uri: str, dialect: Dialect, name: str = "", *, builtin: bool = False
@@ -76,13 +78,17 @@ class World:
         if uri in self.resources and self.resources[uri].schema != content:
             self.conflicts.append(uri)
         self.resources.setdefault(uri, root)
-        for place in self.walk(root):
+        self.places[document.number] = list(self._walk(root))
+        for place in self.places[document.number]:
             self._index(place)
         base, dialect = self.bases.get((document.number, ""), (uri, dialect))
         return Place(document, "", content, base, dialect)
 
     def walk(self, start: Place) -> Iterator[Place]:
         """The subschema at `start` and all below it, each with the base URI that holds in it, parents first."""
+        return self._walk(start) if start.pointer else iter(self.places[start.document.number])
+
+    def _walk(self, start: Place) -> Iterator[Place]:
         stack = [start]
         while stack:
             place = stack.pop()
@@ -183,28 +189,51 @@ class Reading:
     dialect: Dialect
 
 
-def build_world(
-    content: Any,
-    dialect: Dialect,
-    references: tuple[ReferencedSchema, ...],
-    read: Mapping[str, Reading],
-) -> tuple[World, Place]:
-    """The world of a document and its references; `read` gives the reading of each by identity."""
-    world = World()
-    root = world.add(content, DEFAULT_BASE, dialect)
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A referenced document of the closed world: one address of it, and the reference of the root that leads there."""
+
+    uri: str
+    name: str
+    reading: Reading
+
+
+def closure(
+    content: Any, dialect: Dialect, references: tuple[ReferencedSchema, ...], read: Mapping[str, Reading]
+) -> list[Member]:
+    """Every address of every referenced document; `read` gives the reading of each by identity.
+
+    A relative name is meant at the address of the document that uses it, and at the default one.
+    """
+    out: list[Member] = []
     seen: set[tuple[str, str]] = set()
 
     def visit(items: tuple[ReferencedSchema, ...], base: str, top: str) -> None:
         for item in items:
             reading = read[item.identity]
-            for uri in dict.fromkeys(
-                split_fragment(resolve_uri(b, item.name))[0] for b in (base, DEFAULT_BASE)
-            ):
-                if (uri, item.identity) in seen:
-                    continue
-                seen.add((uri, item.identity))
-                place = world.add(reading.content, uri, reading.dialect, top or item.name)
-                visit(item.references, place.base, top or item.name)
+            for start in dict.fromkeys((base, DEFAULT_BASE)):
+                uri = split_fragment(resolve_uri(start, item.name))[0]
+                if (uri, item.identity) not in seen:
+                    seen.add((uri, item.identity))
+                    out.append(Member(uri, top or item.name, reading))
+                    visit(item.references, _base(reading.content, reading.dialect, uri), top or item.name)
 
-    visit(references, root.base, "")
+    visit(references, _base(content, dialect, DEFAULT_BASE), "")
+    return out
+
+
+def _base(content: Any, dialect: Dialect, uri: str) -> str:
+    """The base URI in a document that is known under `uri`."""
+    identifier = content.get("$id") if isinstance(content, dict) else None
+    if not isinstance(identifier, str) or (dialect is Dialect.DRAFT_07 and "$ref" in content):
+        return uri
+    return split_fragment(resolve_uri(uri, identifier))[0]
+
+
+def build_world(content: Any, dialect: Dialect, members: list[Member]) -> tuple[World, Place]:
+    """The index of a document and of all that it references."""
+    world = World()
+    root = world.add(content, DEFAULT_BASE, dialect)
+    for member in members:
+        world.add(member.reading.content, member.uri, member.reading.dialect, member.name)
     return world, root

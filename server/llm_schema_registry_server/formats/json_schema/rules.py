@@ -14,7 +14,7 @@ class Rule:
     sentence: str
 
 
-_UNKNOWN = Rule("JSON_VALUE_REFUSED", "the reader refuses a value that the writer accepts")
+REFUSED = Rule("JSON_VALUE_REFUSED", "the reader refuses a value that the writer accepts")
 
 RULES: Mapping[str, Rule] = {
     "type": Rule("JSON_TYPE_REFUSED", "the reader does not accept this type"),
@@ -88,4 +88,4 @@ DEFAULT_WAIVED = Rule(
 
 def rule_of(keyword: str) -> Rule:
     """The rule behind a failed keyword."""
-    return RULES.get(keyword, _UNKNOWN)
+    return RULES.get(keyword, REFUSED)

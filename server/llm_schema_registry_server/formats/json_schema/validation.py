@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 from typing import Any
 
@@ -11,12 +12,12 @@ import orjson
 
 from ...errors import InvalidRequest
 from ...model.validation import DataIssue, DataReport, Encoding
-from .compiled import OpenedSchema, plain
+from ..engine import SchemaSource, walk_references
+from .compiled import OpenedSchema, compile_schema, open_schema, plain
 from .errors_of_data import to_issue
-from .fanout import safe_depth
+from .fanout import Costs
 from .limits import JsonSchemaLimits
 from .reading import BadJson, exact_nesting, nesting, read
-from .resources import Place, World
 from .undeclared import undeclared
 
 # orjson turns what does not fit into 64 bits or a double into something else: such numbers take the exact reader.
@@ -24,17 +25,19 @@ _LONG_NUMBER = re.compile(rb"[0-9][0-9.]{15}")
 
 
 class JsonDataValidator:
-    """A schema compiled for validation; see engine.DataValidator. Safe to share between threads."""
+    """A schema compiled for validation; see engine.DataValidator. Safe to share between threads.
 
-    def __init__(
-        self, opened: OpenedSchema, validator: jsonschema_rs.Validator, limits: JsonSchemaLimits
-    ) -> None:
-        self._opened = opened
-        self._validator = validator
+    Compiling raises InvalidSchema for what the linear-time engine refuses.
+    """
+
+    def __init__(self, source: SchemaSource, limits: JsonSchemaLimits) -> None:
+        self._source = source
         self._limits = limits
-        self._safe_depth: int | None = None
-        self._values = sum(_count(d.content) for d in opened.world.documents if not d.builtin)
-        self.size = 8192 + 1024 * self._values  # measured: about 20 times the text of a schema
+        self._validator = compile_schema(source, limits)
+        text = len(source.content) + sum(len(item.content) for item in walk_references(source.references))
+        self.size = 8192 + 24 * text  # measured: about 20 times the text of a schema
+        self._opened: OpenedSchema | None = None
+        self._costs: Costs | None = None
 
     def validate(
         self,
@@ -58,26 +61,31 @@ class JsonDataValidator:
             place = f"line {issue.line}, column {issue.column}: " if issue.line else ""
             return DataReport(False, (DataIssue(issue.pointer, place + issue.message, issue.rule),))
         if not self._validator.is_valid(value):
-            return self._errors(value, payload, max_errors)
+            return self._report(value, payload, max_errors)
         if strict:
-            found = undeclared(self._opened.world, self._opened.root, value, max_errors + 1)
+            found = undeclared(self.opened.world, self.opened.root, value, max_errors + 1)
             if found:
                 return DataReport(False, tuple(found[:max_errors]), truncated=len(found) > max_errors)
         return DataReport(True)
 
-    @property
-    def place(self) -> tuple[World, Place]:
-        """The schema's world and its place in it."""
-        return self._opened.world, self._opened.root
+    def accepts(self, payload: bytes) -> bool:
+        """Only the verdict, without errors."""
+        try:
+            return self._validator.is_valid(self._read(payload, strict=False))
+        except BadJson:
+            return False
 
-    def first_errors(self, value: Any, limit: int) -> list[jsonschema_rs.ValidationError]:
-        """At most `limit` errors of a small value."""
-        out = []
-        for error in self._validator.iter_errors(value):
-            out.append(error)
-            if len(out) >= limit:
-                break
-        return out
+    def errors(self, payload: bytes, limit: int) -> list[jsonschema_rs.ValidationError]:
+        """At most `limit` errors of a payload that is JSON; none when it is valid or listing them costs too much."""
+        value = self._read(payload, strict=False)
+        return self._list(value, limit) if self._may_list(payload) else []
+
+    @property
+    def opened(self) -> OpenedSchema:
+        """The schema read into its world; only strict validation and errors need it."""
+        if self._opened is None:
+            self._opened = open_schema(self._source, self._limits)
+        return self._opened
 
     def _read(self, payload: bytes, strict: bool) -> Any:
         limits = self._limits
@@ -100,42 +108,34 @@ class JsonDataValidator:
             )
         )
 
-    def _errors(self, value: Any, payload: bytes, max_errors: int) -> DataReport:
+    def _report(self, value: Any, payload: bytes, max_errors: int) -> DataReport:
         """The errors of an invalid value, as far as listing them is cheap."""
         limits = self._limits
-        depth = exact_nesting(payload, limits.data_depth)
-        if self._safe_depth is None:
-            self._safe_depth = safe_depth(
-                self._opened.world, self._opened.root, limits.error_paths, limits.data_depth
-            )
-        if depth > self._safe_depth:
+        if not self._may_list(payload):
+            if self._costs is not None and self._costs.first_is_cheap(
+                exact_nesting(payload, limits.data_depth)
+            ):
+                try:
+                    self._validator.validate(value)
+                except jsonschema_rs.ValidationError as error:
+                    return DataReport(False, (to_issue(error, limits),), truncated=True)
             message = "does not match; its alternatives nest too deep to list every error"
             return DataReport(False, (DataIssue("", message, "invalid"),), truncated=True)
-        work = len(payload) * (depth + 1) * self._values
-        if len(payload) > limits.detailed_data_bytes or work > limits.error_work:
-            try:
-                self._validator.validate(value)
-            except jsonschema_rs.ValidationError as error:
-                return DataReport(False, (to_issue(error, limits),), truncated=True)
         issues: dict[tuple[str, str], DataIssue] = {}
-        for each in self._validator.iter_errors(value):
+        for each in self._list(value, max_errors + 1):
             issue = to_issue(each, limits)
             issues.setdefault((issue.path, issue.schema_path + issue.message), issue)
-            if len(issues) > max_errors:
-                break
         found = list(issues.values())
         return DataReport(False, tuple(found[:max_errors]), truncated=len(found) > max_errors)
 
+    def _list(self, value: Any, limit: int) -> list[jsonschema_rs.ValidationError]:
+        return list(itertools.islice(self._validator.iter_errors(value), limit))
 
-def _count(value: Any) -> int:
-    """The number of values in a JSON document."""
-    total = 0
-    stack = [value]
-    while stack:
-        item = stack.pop()
-        total += 1
-        if isinstance(item, dict):
-            stack.extend(item.values())
-        elif isinstance(item, list):
-            stack.extend(item)
-    return total
+    def _may_list(self, payload: bytes) -> bool:
+        """Whether all errors of the payload may be listed: the library makes every one of them, with a copy."""
+        limits = self._limits
+        if self._costs is None:
+            self._costs = Costs(self.opened, limits)
+        return len(payload) <= limits.detailed_data_bytes and self._costs.all_are_cheap(
+            len(payload), exact_nesting(payload, limits.data_depth)
+        )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations
+from math import comb
 from typing import TYPE_CHECKING, Any
 
 from .answers import IMPOSSIBLE, UNKNOWN, Answer, Found
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 LONGEST = 300
 """Longest array that is constructed."""
 _MOST_COPIES = 40
+_MOST_WAYS = 200
 
 Literals = frozenset[Lit]
 Needs = Mapping[int, Literals]
@@ -117,12 +120,40 @@ def _placements(
 
 
 def _with_needs(prover: Prover, facts: Facts, plan: _Plan, needs: Needs, length: int) -> Answer:
-    if facts.repeated:
-        return _with_equal_items(prover, facts, plan, needs, length)
-    answer = _fill(prover, facts, plan, needs, length)
-    if isinstance(answer, Found) and key_of(answer.value) in facts.excluded:
-        return _longer(prover, facts, plan, needs, length)
-    return answer
+    make = _with_equal_items if facts.repeated else _fill
+    result: Answer = IMPOSSIBLE
+    for limited in _limited(plan, needs, length):
+        if limited is None:
+            return UNKNOWN
+        answer = make(prover, facts, plan, limited, length)
+        if isinstance(answer, Found) and key_of(answer.value) in facts.excluded:
+            answer = _longer(prover, facts, plan, limited, length)
+        if isinstance(answer, Found):
+            return answer
+        if answer is UNKNOWN:
+            result = UNKNOWN
+    return result
+
+
+def _limited(plan: _Plan, needs: Needs, length: int) -> Iterator[Needs | None]:
+    """The ways to keep the limits: at most so many places may match, so that all the others do not.
+
+    None when there are too many ways.
+    """
+    ways: list[dict[int, Literals]] = [dict(needs)]
+    for contains in plan.limits:
+        assert contains.most is not None
+        free = min(contains.most, length)
+        if comb(length, free) * len(ways) > _MOST_WAYS:
+            yield None
+            return
+        refused = Lit(contains.node, False)
+        ways = [
+            {i: way.get(i, frozenset()) | (frozenset() if i in chosen else {refused}) for i in range(length)}
+            for way in ways
+            for chosen in combinations(range(length), free)
+        ]
+    yield from ways
 
 
 def _longer(prover: Prover, facts: Facts, plan: _Plan, needs: Needs, length: int) -> Answer:
@@ -131,7 +162,7 @@ def _longer(prover: Prover, facts: Facts, plan: _Plan, needs: Needs, length: int
         answer = _fill(prover, facts, plan, needs, length, avoid_at=place)
         if isinstance(answer, Found) and key_of(answer.value) not in facts.excluded:
             return answer
-    for more in range(1, len(facts.excluded) + 2):
+    for more in range(1, 1 if plan.limits else len(facts.excluded) + 2):
         if facts.most is not None and length + more > facts.most:
             break
         answer = _fill(prover, facts, plan, needs, length + more)
@@ -145,7 +176,6 @@ def _fill(prover: Prover, facts: Facts, plan: _Plan, needs: Needs, length: int, 
     """Solve the items of an array of this length, one after the other."""
     out: list[Any] = []
     goals = [_item_goal(facts, plan, needs, i) for i in range(length)]
-    counts = [0] * len(plan.limits)
     alike = len(set(goals)) <= 1
     for i, literals in enumerate(goals):
         goal: set[Lit | Except] = set(literals)
@@ -153,19 +183,12 @@ def _fill(prover: Prover, facts: Facts, plan: _Plan, needs: Needs, length: int, 
             goal |= {Except(key_of(item)) for item in out}
         if i == avoid_at:
             goal |= _excluded_items(facts, i)
-        for j, limit in enumerate(plan.limits):
-            if counts[j] == limit.most:
-                goal.add(Lit(limit.node, False))
         answer = prover.solve(frozenset(goal))
         if not isinstance(answer, Found):
             # A choice made for an earlier item may be to blame, unless all items are interchangeable.
-            free = not plan.limits and i != avoid_at and (not facts.distinct or not out or alike)
-            return answer if free else UNKNOWN
+            independent = not facts.distinct or not out or alike
+            return answer if independent and i != avoid_at else UNKNOWN
         out.append(answer.value)
-        for j, limit in enumerate(plan.limits):
-            counts[j] += prover.evaluator.holds(answer.value, limit.node) is not False
-            if limit.most is not None and counts[j] > limit.most:
-                return UNKNOWN
     return Found(out)
 
 
@@ -188,6 +211,8 @@ def _with_equal_items(prover: Prover, facts: Facts, plan: _Plan, needs: Needs, l
     for second in range(1, reach):
         if facts.most is not None and second >= facts.most:
             break
+        if plan.limits and second >= length:
+            return UNKNOWN  # the limits were distributed over the first places only
         for first in range(second):
             prover.tick()
             both = _item_goal(facts, plan, needs, first) | _item_goal(facts, plan, needs, second)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -20,10 +20,10 @@ from ....model.compatibility import (
     WriterModel,
 )
 from ...engine import SchemaSource
-from ..compiled import OpenedSchema, compile_schema, open_schema
+from ..compiled import OpenedSchema, open_schema
 from ..limits import JsonSchemaLimits
 from ..resources import Unresolvable
-from ..rules import DEFAULT_WAIVED, UNDECIDED
+from ..rules import DEFAULT_WAIVED, REFUSED, UNDECIDED
 from ..validation import JsonDataValidator
 from .answers import IMPOSSIBLE, OutOfBudget
 from .building import Builder
@@ -45,7 +45,7 @@ def compare_schemas(
 ) -> Comparison:
     """YES: proved. NO: with witnesses that both validators confirmed. UNDECIDED: with reasons and pointers."""
     try:
-        sides = _Sides(open_schema(reader, limits), open_schema(writer, limits), options, limits)
+        sides = _Sides(reader, writer, options, limits)
         with _deep_recursion():
             return sides.compare()
     except InvalidSchema as error:
@@ -60,10 +60,16 @@ def compare_schemas(
 class _Sides:
     """Both schemas of one comparison."""
 
-    reader: OpenedSchema
-    writer: OpenedSchema
+    reader_source: SchemaSource
+    writer_source: SchemaSource
     options: CompareOptions
     limits: JsonSchemaLimits
+    reader: OpenedSchema = field(init=False)
+    writer: OpenedSchema = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reader = open_schema(self.reader_source, self.limits)
+        self.writer = open_schema(self.writer_source, self.limits)
 
     @property
     def declared_keys(self) -> bool:
@@ -117,19 +123,12 @@ class _Findings:
         if not judge.convicts(value):
             self.prover.note("a candidate was not confirmed by the validators")
             return False
-        first = judge.errors(value)
-        keyword = tuple(first[0].schema_path) if first else ()
-
-        def same(smaller: Any) -> bool:
-            return judge.convicts(smaller) and any(
-                tuple(error.schema_path) == keyword for error in judge.errors(smaller)
-            )
-
-        value = shrink(value, same)
+        value = self._shrunk(value, judge)
         text = encode(value)
         witness = Witness(text, text.decode("utf-8"))
         sides = self._sides
-        for violation in explain(judge.errors(value), witness, sides.reader, sides.writer, sides.limits):
+        found = list(explain(judge.errors(value), witness, sides.reader, sides.writer, sides.limits))
+        for violation in found or [Violation(REFUSED.id, "", REFUSED.sentence, witness=witness)]:
             if (violation.rule, violation.path) not in self._seen:
                 self._seen.add((violation.rule, violation.path))
                 self.violations.append(violation)
@@ -137,19 +136,27 @@ class _Findings:
         self.prover.steps_left = min(self.prover.steps_left, _MORE_STEPS)
         return len(self.violations) >= sides.limits.violations
 
+    def _shrunk(self, value: Any, judge: Judge) -> Any:
+        """A smaller value that breaks the same keyword."""
+        first = judge.errors(value)
+        if not first:
+            return shrink(value, judge.convicts)
+        keyword = first[0].schema_path
+
+        def same(smaller: Any) -> bool:
+            return judge.convicts(smaller) and any(e.schema_path == keyword for e in judge.errors(smaller))
+
+        return shrink(value, same)
+
     def _make_judge(self) -> Judge:
         sides = self._sides
         self._judge = Judge(
-            _validator(sides.reader, sides.limits),
-            _validator(sides.writer, sides.limits),
+            JsonDataValidator(sides.reader_source, sides.limits),
+            JsonDataValidator(sides.writer_source, sides.limits),
             declared_keys=sides.declared_keys,
             supply=partial(supply, sides.reader, self._waived),
         )
         return self._judge
-
-
-def _validator(opened: OpenedSchema, limits: JsonSchemaLimits) -> JsonDataValidator:
-    return JsonDataValidator(opened, compile_schema(opened), limits)
 
 
 def _reasons(prover: Prover, classes: Classes) -> list[tuple[str, str]]:

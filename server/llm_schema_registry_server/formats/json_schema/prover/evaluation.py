@@ -51,11 +51,17 @@ class Evaluator:
         self._nodes = classes.nodes
         self._anything = classes.anything
         self._languages = languages
+        self._matches: dict[tuple[str, str], bool] = {}
 
     def matches(self, pattern: str, text: str) -> bool:
         """Whether a pattern matches, decided by our own engine or, outside its syntax, by the deployed one."""
-        known = self._languages.matches(pattern, text)
-        return bool(_compiled(pattern).is_valid(text)) if known is None else known
+        key = (pattern, text)
+        known = self._matches.get(key)
+        if known is None:
+            own = self._languages.matches(pattern, text)
+            known = bool(_compiled(pattern).is_valid(text)) if own is None else own
+            self._matches[key] = known
+        return known
 
     def holds(self, value: Any, number: int, depth: int = 0) -> Truth:
         """Whether the class accepts the value."""

@@ -19,7 +19,6 @@ from .facts import (
     Counted,
     Distinct,
     Dropped,
-    Except,
     Fact,
     HasFormat,
     High,
@@ -29,6 +28,7 @@ from .facts import (
     Matches,
     Multiple,
     Names,
+    Outside,
     Props,
     Required,
     Within,
@@ -127,7 +127,7 @@ class Expander:
         if node.types is not None and kind == "number" and "number" not in node.types:
             yield (Multiple(Fraction(1), False),)
         if node.values is not None:
-            yield tuple(Except(key) for key in sorted(node.values.keys, key=repr) if key[0] == kind)
+            yield (Outside(frozenset(key for key in node.values.keys if key[0] == kind)),)
         for part in node.all_of:
             yield (Lit(part, False),)
         for group in node.any_of:

@@ -32,6 +32,12 @@ class Except(NamedTuple):
     key: Key
 
 
+class Outside(NamedTuple):
+    """The value is none of these."""
+
+    keys: frozenset[Key]
+
+
 class Low(NamedTuple):
     bound: Bound
 
@@ -139,6 +145,7 @@ Fact = (
     Lit
     | Within
     | Except
+    | Outside
     | Low
     | High
     | Multiple
@@ -230,6 +237,8 @@ class Facts:
                 self.within.append(values)
             case Except(key):
                 self.excluded.add(key)
+            case Outside(keys):
+                self.excluded |= keys
             case Low((value, strict)):
                 if self.low is None or (value, strict) > self.low:
                     self.low = (value, strict)

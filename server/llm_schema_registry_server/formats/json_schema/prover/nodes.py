@@ -139,6 +139,8 @@ def shape(node: Node, number: int) -> tuple[object, ...]:
 
 def renumber(node: Node, to: Callable[[int], int]) -> Node:
     """The node with every child replaced by `to(child)`."""
+    if not children(node):
+        return node
     items, contains, props = node.items, node.contains, node.properties
     return replace(
         node,
@@ -192,9 +194,11 @@ def simplified(node: Node) -> Node:
     """Without what every value satisfies; nothing at all when nothing can satisfy it."""
     if FALSE in node.all_of or TRUE in node.none_of or any(set(group) == {FALSE} for group in node.any_of):
         return Node(never=True)
-    return replace(
-        node,
-        all_of=tuple(dict.fromkeys(n for n in node.all_of if n != TRUE)),
-        any_of=tuple(group for group in node.any_of if TRUE not in group),
-        none_of=tuple(n for n in node.none_of if n != FALSE),
-    )
+    if TRUE in node.all_of or FALSE in node.none_of or any(TRUE in group for group in node.any_of):
+        return replace(
+            node,
+            all_of=tuple(n for n in node.all_of if n != TRUE),
+            any_of=tuple(group for group in node.any_of if TRUE not in group),
+            none_of=tuple(n for n in node.none_of if n != FALSE),
+        )
+    return node

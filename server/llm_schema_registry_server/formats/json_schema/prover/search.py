@@ -8,7 +8,7 @@ without a candidate is a proof, and a candidate is a witness once the validator 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from time import monotonic
+from time import thread_time
 from typing import Any
 
 from . import arrays, numbers, objects, strings
@@ -17,7 +17,7 @@ from .clauses import Pruning
 from .declared import Declared, declared_by
 from .evaluation import Evaluator
 from .expansion import Expander
-from .facts import Alternative, Dropped, Except, Fact, Facts, Goal, Lit, Matches
+from .facts import Absent, Alternative, Dropped, Except, Fact, Facts, Goal, Lit, Matches
 from .merging import Classes
 from .regex.languages import Languages
 from .statics import Statics
@@ -32,7 +32,8 @@ _NO_CUT = 1 << 30
 
 
 class Prover:
-    """One question about one graph. `steps` and `seconds` bound the work; OutOfBudget ends it."""
+    """One question about one graph. `steps` and `seconds` (of the thread's own time, so that a busy machine changes no
+    verdict) bound the work; OutOfBudget ends it."""
 
     def __init__(
         self,
@@ -42,7 +43,7 @@ class Prover:
         seconds: float,
         regex_states: int,
         declared_keys: bool = False,
-        clock: Callable[[], float] = monotonic,
+        clock: Callable[[], float] = thread_time,
     ) -> None:
         self.classes = classes
         self.languages = Languages(regex_states)
@@ -52,6 +53,7 @@ class Prover:
         self.steps_left = steps
         self._clock = clock
         self._end = clock() + seconds
+        self._next_look = steps
         self._expander = Expander(classes, self.statics)
         self._pruning = Pruning(classes, self.statics, self.evaluator)
         self._declared_keys = declared_keys
@@ -64,8 +66,12 @@ class Prover:
     def tick(self, steps: int = 1) -> None:
         """Spend steps; raises OutOfBudget when there are none, or no time."""
         self.steps_left -= steps
-        if self.steps_left < 0 or (self.steps_left & 63 == 0 and self._clock() > self._end):
+        if self.steps_left < 0:
             raise OutOfBudget
+        if self.steps_left < self._next_look:
+            self._next_look = self.steps_left - 64
+            if self._clock() > self._end:
+                raise OutOfBudget
 
     def note(self, reason: str, facts: Facts | None = None) -> None:
         """Remember why an answer is UNKNOWN, and a class that it is about."""
@@ -205,7 +211,7 @@ class Prover:
             waiting, facts.pending = facts.pending, []
             forced: Alternative | None = None
             for position, clause in enumerate(waiting):
-                self.tick(1 + len(clause) // 16)
+                self.tick(1 + sum(map(len, clause)) // 16)
                 if any(self._pruning.settled(facts, alternative) for alternative in clause):
                     continue
                 live = tuple(a for a in clause if not self._pruning.excluded(facts, a))
@@ -222,11 +228,14 @@ class Prover:
                 return False
 
     def _choose(self, facts: Facts) -> int:
-        """The clause to split on: a branch of an accepted union first, then the shortest clause."""
+        """The clause to split on: a branch of an accepted union first, then the shortest clause; what follows from
+        the presence of a property last, as most properties stay absent."""
 
         def rank(position: int) -> tuple[int, int]:
             clause = facts.pending[position]
             first = clause[0][0]
+            if isinstance(first, Absent) and len(clause) == 2:
+                return (2, 2)
             return (0 if isinstance(first, Lit) and first.holds else 1, len(clause))
 
         return min(range(len(facts.pending)), key=rank)
@@ -255,12 +264,14 @@ class Prover:
             candidates: Sequence[Any] = min((w.items for w in facts.within), key=len)
         else:
             candidates = (None,) if facts.kind == "null" else (True, False)
+        allowed = frozenset.intersection(*(w.keys for w in facts.within)) if facts.within else None
         result: Answer = IMPOSSIBLE
+        self.tick(len(candidates) // 64)
         for value in candidates:
-            self.tick()
             key = key_of(value)
-            if key in facts.excluded or any(key not in w.keys for w in facts.within):
+            if key in facts.excluded or (allowed is not None and key not in allowed):
                 continue
+            self.tick()
             if any(
                 self.evaluator.holds(value, number) is (not holds) for number, holds in facts.literals.items()
             ):

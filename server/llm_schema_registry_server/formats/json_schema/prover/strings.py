@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 LONGEST = 1500
 """Longest text that is constructed around a pattern."""
+_MOST_WORDS = 500
+"""Most excluded texts that are kept apart from the words of a pattern."""
 
 
 def admits(prover: Prover, facts: Facts, text: str) -> bool:
@@ -76,13 +78,20 @@ def _construct(prover: Prover, facts: Facts, *, shaped: bool) -> Answer:
     if facts.least > LONGEST:
         prover.note(f"a string of {facts.least} characters under a pattern is not constructed", facts)
         return UNKNOWN
+    words = sorted(str(key[1]) for key in facts.excluded if key[0] == "string")
+    if len(words) > _MOST_WORDS:
+        words = [w for w in words if all(prover.evaluator.matches(p, w) for p in facts.matching)]
+        prover.tick(len(words))
+        if len(words) > _MOST_WORDS:
+            prover.note(f"a pattern and {len(words)} excluded texts are not combined", facts)
+            return UNKNOWN
     shapes = [formats.SHAPES[symbol] for symbol in facts.formats if symbol in formats.SHAPES]
     search = prover.languages.find(
         matching=[*sorted(facts.matching), *shapes],
         avoiding=sorted(facts.avoiding),
         least=facts.least,
         most=facts.most,
-        excluded=sorted(str(key[1]) for key in facts.excluded if key[0] == "string"),
+        excluded=words,
     )
     prover.tick(1 + search.states // 16)
     if search.word is None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import jsonschema_rs
+
 from ..canonical import dump
 from ..undeclared import undeclared
 from ..validation import JsonDataValidator
 
-CHECKS = 300
+CHECKS = 120
 """Most validations spent on making one witness smaller."""
 _TEXT = 64 * 1024
 
@@ -34,15 +36,16 @@ class Judge:
     def convicts(self, value: Any) -> bool:
         """Whether the writer may emit the value and the reader refuses it, judged on the bytes."""
         text = encode(value)
-        if len(text) > _TEXT or not self._writer.validate(text).valid:
+        if len(text) > _TEXT or not self._writer.accepts(text):
             return False
-        if self._declared_keys and undeclared(*self._writer.place, value, 1):
+        opened = self._writer.opened
+        if self._declared_keys and undeclared(opened.world, opened.root, value, 1):
             return False
-        return not self._reader.validate(encode(self._supply(value))).valid
+        return not self._reader.accepts(encode(self._supply(value)))
 
-    def errors(self, value: Any) -> list[Any]:
-        """What the reader says against a value."""
-        return self._reader.first_errors(self._supply(value), 50)
+    def errors(self, value: Any) -> list[jsonschema_rs.ValidationError]:
+        """What the reader says against a value; nothing when saying it would cost too much."""
+        return self._reader.errors(encode(self._supply(value)), 50)
 
 
 def encode(value: Any) -> bytes:

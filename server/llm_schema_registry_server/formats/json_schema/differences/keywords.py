@@ -1,0 +1,142 @@
+"""How the values of one keyword compare: which of them accepts more. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any
+
+from ..canonical import dump
+from ..prover.regex.languages import Languages
+from ..prover.regex.syntax import Unsupported
+from .model import Kind
+
+Compared = tuple[Kind, str]
+
+
+def _direction(wider: bool, narrower: bool) -> Kind:
+    """The kind when the new value accepts more, less, both or neither."""
+    if wider and not narrower:
+        return Kind.WIDENED
+    if narrower and not wider:
+        return Kind.NARROWED
+    return Kind.CHANGED
+
+
+def _lower_bound(old: Any, new: Any) -> Compared:
+    return _direction(new < old, new > old), f"went from {_show(old)} to {_show(new)}"
+
+
+def _upper_bound(old: Any, new: Any) -> Compared:
+    return _direction(new > old, new < old), f"went from {_show(old)} to {_show(new)}"
+
+
+def _multiple(old: Any, new: Any) -> Compared:
+    ratio = Fraction(old) / Fraction(new)
+    kind = _direction(ratio.denominator == 1, ratio.numerator == 1)
+    return kind, f"went from {_show(old)} to {_show(new)}"
+
+
+def _demanded(old: Any, new: Any) -> Compared:
+    """A list of names that must be present: fewer names accept more."""
+    added, removed = _changes(old, new)
+    return _direction(bool(removed), bool(added)), _said(added, removed, "demands", "no longer demands")
+
+
+def _allowed(old: Any, new: Any) -> Compared:
+    """A list of what is allowed: more entries accept more."""
+    added, removed = _changes(old, new)
+    if not added and not removed:
+        return Kind.CHANGED, "was reordered"
+    return _direction(bool(added), bool(removed)), _said(added, removed, "also allows", "no longer allows")
+
+
+def _types(old: Any, new: Any) -> Compared:
+    before, after = ({side} if isinstance(side, str) else set(side) for side in (old, new))
+    wider = {t for t in after if not (t in before or (t == "integer" and "number" in before))}
+    narrower = {t for t in before if not (t in after or (t == "integer" and "number" in after))}
+    return (
+        _direction(bool(wider), bool(narrower)),
+        f"went from {_show(old)} to {_show(new)}",
+    )
+
+
+def _flag(old: Any, new: Any) -> Compared:
+    return _direction(old is True and not new, new is True and not old), "was switched " + (
+        "on" if new else "off"
+    )
+
+
+def _pattern(old: Any, new: Any) -> Compared:
+    """Patterns are compared as languages where both are understood."""
+    languages = Languages(2000)
+
+    def only(one: str, other: str) -> bool:
+        search = languages.find(matching=[one], avoiding=[other], least=0, most=None, excluded=())
+        return search.word is not None or not search.complete
+
+    sentence = f"went from {_show(old)} to {_show(new)}"
+    try:
+        lost, gained = only(old, new), only(new, old)
+    except Unsupported:
+        return Kind.CHANGED, sentence
+    if not lost and not gained:
+        return Kind.CHANGED, f"was rewritten and matches the same: {_show(new)}"
+    return _direction(gained, lost), sentence
+
+
+def _replaced(old: Any, new: Any) -> Compared:
+    return Kind.CHANGED, f"went from {_show(old)} to {_show(new)}"
+
+
+def _needs(old: Any, new: Any) -> Compared:
+    """`dependentRequired`: for each name, the names that it demands."""
+    added = [f"{n}: {m}" for n in sorted(new) for m in new[n] if m not in old.get(n, ())]
+    removed = [f"{n}: {m}" for n in sorted(old) for m in old[n] if m not in new.get(n, ())]
+    return _direction(bool(removed), bool(added)), _said(added, removed, "demands", "no longer demands")
+
+
+def _changes(old: Any, new: Any) -> tuple[list[str], list[str]]:
+    before, after = ([dump(item, sort=True) for item in side] for side in (old, new))
+    known_before, known_after = set(before), set(after)
+    return [t for t in after if t not in known_before], [t for t in before if t not in known_after]
+
+
+def _said(added: list[str], removed: list[str], more: str, less: str) -> str:
+    parts = [f"{verb} {_list(items)}" for verb, items in ((more, added), (less, removed)) if items]
+    return " and ".join(parts) or "was reordered"
+
+
+def _list(items: list[str]) -> str:
+    return ", ".join(items[:8]) + (f" and {len(items) - 8} more" if len(items) > 8 else "")
+
+
+def _show(value: Any) -> str:
+    text = dump(value, sort=False)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+COMPARISONS: Mapping[str, Callable[[Any, Any], Compared]] = {
+    **dict.fromkeys(
+        ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties", "minContains"), _lower_bound
+    ),
+    **dict.fromkeys(
+        ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties", "maxContains"), _upper_bound
+    ),
+    "multipleOf": _multiple,
+    "required": _demanded,
+    "enum": _allowed,
+    "type": _types,
+    "uniqueItems": _flag,
+    "pattern": _pattern,
+    "const": _replaced,
+    "format": _replaced,
+    "$ref": _replaced,
+    "dependentRequired": _needs,
+}
+"""Keyword -> what its new value does, compared with the old one."""
+
+ONE_SIDED: Mapping[str, tuple[Kind, Kind]] = dict.fromkeys(
+    (*COMPARISONS, "contentEncoding", "contentMediaType"), (Kind.NARROWED, Kind.WIDENED)
+)
+"""Keyword -> what adding it does, and what removing it does."""

@@ -1,0 +1,148 @@
+"""The prover against three judges that know nothing of it. Small here; `make test-deep` runs them at length."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import pytest
+
+from . import oracles, suite
+from .build import ENGINE
+
+SEEDS: list[Any] = [
+    {
+        "type": "object",
+        "properties": {
+            "id": {"type": "integer", "minimum": 1},
+            "name": {"type": "string", "minLength": 1, "maxLength": 40},
+            "kind": {"enum": ["a", "b", 3, None]},
+            "tags": {"type": "array", "items": {"type": "string", "pattern": "^[a-z]+$"}, "maxItems": 3},
+            "owner": {"$ref": "#/$defs/person"},
+        },
+        "required": ["id", "kind"],
+        "additionalProperties": False,
+        "$defs": {
+            "person": {
+                "type": "object",
+                "properties": {"name": {"type": "string"}, "boss": {"$ref": "#/$defs/person"}},
+                "required": ["name"],
+            }
+        },
+    },
+    {
+        "oneOf": [
+            {
+                "type": "object",
+                "properties": {"t": {"const": "x"}, "v": {"type": "number"}},
+                "required": ["t"],
+            },
+            {
+                "type": "object",
+                "properties": {"t": {"const": "y"}, "w": {"type": "array"}},
+                "required": ["t"],
+            },
+            {"type": "string", "pattern": "^a"},
+        ]
+    },
+    {
+        "type": ["object", "array", "integer"],
+        "patternProperties": {"^x": {"type": "string"}, "y$": {"maxLength": 2}},
+        "propertyNames": {"maxLength": 5},
+        "contains": {"type": "integer"},
+        "uniqueItems": True,
+        "multipleOf": 3,
+    },
+    {
+        "if": {"properties": {"k": {"const": 1}}, "required": ["k"]},
+        "then": {"required": ["a"], "properties": {"a": {"type": "string"}}},
+        "else": {"minProperties": 1},
+        "dependentRequired": {"b": ["c"]},
+        "anyOf": [{"properties": {"p": {"type": "null"}}}, {"required": ["q"]}],
+        "unevaluatedProperties": {"type": ["string", "integer"]},
+    },
+    {
+        "type": "array",
+        "prefixItems": [{"type": "string"}, {"minimum": 0}],
+        "items": {"type": ["integer", "null"]},
+    },
+    {"not": {"anyOf": [{"type": "string", "minLength": 3}, {"enum": [1, 2]}]}},
+]
+
+
+def suite_pairs(dialect: str, count: int, seed: int) -> oracles.Tally:
+    """Random pairs of the suite's schemas against all of the suite's instances."""
+    found = [
+        case
+        for group in ("", "optional")
+        for case in suite.cases(dialect, group)
+        if not case.source.references and oracles.parses(ENGINE, case.source)
+    ]
+    instances = sorted({json.dumps(data).encode() for case in found for _, data, _ in case.tests})
+    judged = [
+        oracles.Judged(case.schema, case.source, oracles.truth_table(ENGINE, case.source, instances))
+        for case in found
+    ]
+    tally = oracles.Tally()
+    r = random.Random(seed)
+    for _ in range(count):
+        oracles.compare_tables(ENGINE, r.choice(judged), r.choice(judged), instances, tally)
+    return tally
+
+
+def real_schemas(dialect: str) -> list[Any]:
+    """Schemas of the suite and small real ones, to be edited."""
+    found = [*SEEDS] if dialect == "2020-12" else []
+    found += [case.schema for case in suite.cases(dialect) if not case.source.references]
+    pairs = suite.ROOT.parent / "schemastore-pairs.jsonl"
+    for line in pairs.read_text(encoding="utf-8").splitlines():
+        schema = json.loads(line)["new"]
+        schema = json.loads(schema) if isinstance(schema, str) else schema
+        declared = schema.get("$schema", "") if isinstance(schema, dict) else ""
+        if ("draft-07" in declared) == (dialect == "draft-07") and len(json.dumps(schema)) < 20_000:
+            found.append(schema)
+    return found
+
+
+def test_edited_schemas_are_judged_right_by_instances_and_by_a_second_engine() -> None:
+    tally = oracles.fuzz(ENGINE, SEEDS, random.Random(1), pairs=250, instances=20, dialect="2020-12")
+
+    print(tally)
+    assert tally.findings == []
+    assert tally.verdicts["YES"] > 25
+    assert tally.verdicts["NO"] > 25
+    assert tally.verdicts["UNDECIDED"] < 25
+
+
+@pytest.mark.skipif(not suite.PRESENT, reason="the official suite is not beside the repository")
+@pytest.mark.parametrize("dialect", suite.DRAFTS)
+def test_pairs_of_the_suite_agree_with_every_instance_of_the_suite(dialect: str) -> None:
+    tally = suite_pairs(dialect, 300, seed=3)
+
+    print(dialect, tally)
+    assert tally.findings == []
+    assert tally.verdicts["UNDECIDED"] < 20
+
+
+@pytest.mark.deep
+@pytest.mark.skipif(not suite.PRESENT, reason="the official suite is not beside the repository")
+@pytest.mark.parametrize("dialect", suite.DRAFTS)
+def test_many_pairs_of_the_suite(dialect: str) -> None:
+    tally = suite_pairs(dialect, 15_000, seed=11)
+
+    print(dialect, tally)
+    assert tally.findings == []
+
+
+@pytest.mark.deep
+@pytest.mark.skipif(not suite.PRESENT, reason="real schemas are not beside the repository")
+@pytest.mark.parametrize("dialect", ["draft-07", "2020-12"])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_many_edits_of_real_schemas(dialect: str, seed: int) -> None:
+    tally = oracles.fuzz(
+        ENGINE, real_schemas(dialect), random.Random(seed), pairs=5_000, instances=30, dialect=dialect
+    )
+
+    print(dialect, tally)
+    assert tally.findings == []

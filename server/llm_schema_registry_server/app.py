@@ -34,6 +34,7 @@ from .registry.assess import Assessor
 from .registry.changes import ChangeFeed
 from .registry.checking import Checking
 from .registry.coherence import Coherence
+from .registry.comparing import Comparing
 from .registry.configuration import Configuration, built_in
 from .registry.deletion import Deletion
 from .registry.graph import Graph
@@ -50,6 +51,7 @@ from .rpc.config import ConfigService
 from .rpc.convert import Convert
 from .rpc.lifecycle import LifecycleService
 from .rpc.schema_registry import SchemaRegistryService, UseCases
+from .rpc.tools import ToolsService
 from .settings import Settings, Storage
 from .storage.memory.store import MemoryStore
 from .storage.sqlite.store import SqliteStore
@@ -221,6 +223,11 @@ class App:
                     Configuration(store, defaults, coherence, now)
                 ),
                 "schema_registry.v1.LifecycleService": LifecycleService(deletion, lifecycle, wire),
+                "schema_registry.v1.ToolsService": ToolsService(
+                    Comparing(
+                        store, library, assessor, self._engines, defaults=defaults, limits=request_limits
+                    )
+                ),
             },
             (
                 Observe(self._metrics),

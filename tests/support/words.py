@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from llm_schema_registry_server.errors import InvalidSchema, SchemaIssue
 from llm_schema_registry_server.formats.engine import ParsedSchema, SchemaSource
+from llm_schema_registry_server.formats.outline import differences
 from llm_schema_registry_server.model.compatibility import (
     CompareOptions,
     Comparison,
@@ -19,6 +20,7 @@ from llm_schema_registry_server.model.compatibility import (
     Violation,
     Witness,
 )
+from llm_schema_registry_server.model.difference import Differences
 from llm_schema_registry_server.model.schema import Fingerprints, SchemaType
 from llm_schema_registry_server.model.validation import DataIssue, DataReport, Encoding
 
@@ -107,6 +109,9 @@ class WordEngine:
                 for w in missing
             ),
         )
+
+    def diff(self, old: SchemaSource, new: SchemaSource) -> Differences:
+        return differences(dict.fromkeys(words(old), "word"), dict.fromkeys(words(new), "word"))
 
     def compile_validator(self, source: SchemaSource) -> WordValidator:
         return WordValidator(frozenset(words(source)))

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from ..errors import SchemaIssue
 from ..model.compatibility import CompareOptions, Comparison
+from ..model.difference import Differences
 from ..model.schema import Fingerprints, SchemaType
 from ..model.validation import DataReport, Encoding
 
@@ -111,6 +112,10 @@ class FormatEngine(Protocol):
 
     def compile_validator(self, source: SchemaSource) -> DataValidator:
         """The validator of a schema that has been parsed before."""
+        ...
+
+    def diff(self, old: SchemaSource, new: SchemaSource) -> Differences:
+        """What differs, for people. Both sources have been parsed before."""
         ...
 
 

@@ -19,6 +19,7 @@ from ..formats.engine import (
     walk_references,
 )
 from ..model.compatibility import CompareOptions, Comparison
+from ..model.difference import Differences
 from ..model.schema import Reference, ResolvedReference, SchemaType, SchemaVersion, StoredContent
 from ..model.subject import Subject
 from ..model.version import parse_selector
@@ -238,6 +239,10 @@ class Library:
 
     def _rules(self, schema_type: SchemaType) -> str:
         return f"{schema_type.name}|{self._engines[schema_type].version}"
+
+    async def diff(self, old: KnownSchema, new: KnownSchema) -> Differences:
+        """What differs, for people; not kept."""
+        return await self._workers.diff(old.schema_type, old.source, new.source)
 
     async def validator(self, schema: KnownSchema) -> DataValidator:
         """The compiled validator of a schema that has been parsed."""

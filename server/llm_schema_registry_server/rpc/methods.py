@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from google.protobuf.descriptor import ServiceDescriptor
 
-from llm_schema_registry.v1 import config_pb2, lifecycle_pb2, policy_pb2, schema_registry_pb2
+from llm_schema_registry.v1 import config_pb2, lifecycle_pb2, policy_pb2, schema_registry_pb2, tools_pb2
 
 from ..calls.call import Method
 from ..calls.methods import methods
@@ -13,6 +13,7 @@ SERVICES: tuple[ServiceDescriptor, ...] = (
     schema_registry_pb2.DESCRIPTOR.services_by_name["SchemaRegistry"],
     config_pb2.DESCRIPTOR.services_by_name["ConfigService"],
     lifecycle_pb2.DESCRIPTOR.services_by_name["LifecycleService"],
+    tools_pb2.DESCRIPTOR.services_by_name["ToolsService"],
 )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ..formats.engine import Engines, ParsedSchema, SchemaSource
 from ..model.compatibility import CompareOptions, Comparison
+from ..model.difference import Differences
 from ..model.schema import SchemaType
 
 
@@ -33,6 +34,10 @@ class InlineWorkers:
     ) -> Comparison:
         self._tasks += 1
         return self._engines[schema_type].compare(reader, writer, options)
+
+    async def diff(self, schema_type: SchemaType, old: SchemaSource, new: SchemaSource) -> Differences:
+        self._tasks += 1
+        return self._engines[schema_type].diff(old, new)
 
     def facts(self) -> Mapping[str, str]:
         return {"inline_tasks": str(self._tasks)}

@@ -15,7 +15,8 @@ from .. import errors
 from ..errors import FieldViolation, InvalidSchema, RegistryError, SchemaIssue
 from ..formats.engine import ParsedSchema
 from ..model.compatibility import Comparison
-from .task import Answer, Compare, Parse, Task
+from ..model.difference import Differences
+from .task import Answer, Compare, Diff, Parse, Task
 from .values import BadAnswer, dump, load
 
 HEADER = struct.Struct("!I")
@@ -24,9 +25,10 @@ MAX_FRAME = 64 * 1024 * 1024
 
 GOOD, BAD = b"+", b"-"
 
-ANSWERS: Mapping[type[Parse] | type[Compare], type[ParsedSchema] | type[Comparison]] = {
+ANSWERS: Mapping[type[Task], type[Answer]] = {
     Parse: ParsedSchema,
     Compare: Comparison,
+    Diff: Differences,
 }
 
 

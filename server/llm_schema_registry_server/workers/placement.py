@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ..formats.engine import ParsedSchema, SchemaSource, walk_references
 from ..model.compatibility import CompareOptions, Comparison
+from ..model.difference import Differences
 from ..model.schema import SchemaType
 from .task import Workers
 
@@ -44,6 +45,9 @@ class PlacedWorkers:
         self, schema_type: SchemaType, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
     ) -> Comparison:
         return await self._place(schema_type, reader, writer).compare(schema_type, reader, writer, options)
+
+    async def diff(self, schema_type: SchemaType, old: SchemaSource, new: SchemaSource) -> Differences:
+        return await self._place(schema_type, old, new).diff(schema_type, old, new)
 
     def facts(self) -> Mapping[str, str]:
         return {**self._inline.facts(), **self._processes.facts()}

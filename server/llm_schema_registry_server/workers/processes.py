@@ -8,14 +8,15 @@ from typing import cast
 
 from .. import settings
 from ..caches.flight import SingleFlight
-from ..errors import InvalidSchema, SchemaIssue
+from ..errors import InvalidSchema, LimitExceeded, SchemaIssue
 from ..formats.engine import ParsedSchema, SchemaSource
 from ..model.compatibility import CompareOptions, Comparison, Verdict, Violation
+from ..model.difference import Differences
 from ..model.schema import SchemaType
 from .messages import Setup
 from .offspring import ChildGone
 from .pool import Overrun, Pool
-from .task import Compare, Parse
+from .task import Compare, Diff, Parse
 
 
 class ProcessWorkers:
@@ -66,6 +67,17 @@ class ProcessWorkers:
             return _undecided("COMPARISON_TIMEOUT", f"comparing takes longer than {limit:g} s")
         except ChildGone as gone:
             return _undecided("COMPARISON_CRASHED", f"the comparison {gone.cause}")
+
+    async def diff(self, schema_type: SchemaType, old: SchemaSource, new: SchemaSource) -> Differences:
+        limit = self._bounds.compare_seconds
+        try:
+            return cast(Differences, await self._pool.run(Diff(schema_type, old, new), limit))
+        except Overrun:
+            raise LimitExceeded(
+                f"finding the differences takes longer than {limit:g} s; {_WAY_OUT}"
+            ) from None
+        except ChildGone as gone:
+            raise LimitExceeded(f"finding the differences {gone.cause}; {_WAY_OUT}") from None
 
     def facts(self) -> Mapping[str, str]:
         return self._pool.facts()

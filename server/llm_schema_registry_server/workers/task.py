@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ..formats.engine import Engines, ParsedSchema, SchemaSource
 from ..model.compatibility import CompareOptions, Comparison
+from ..model.difference import Differences
 from ..model.schema import SchemaType
 
 
@@ -35,6 +36,11 @@ class Workers(Protocol):
     ) -> Comparison:
         """FormatEngine.compare. A pair that kills its comparer or takes too long is UNDECIDED with a violation of rule
         COMPARISON_CRASHED or COMPARISON_TIMEOUT. Raises what `parse` raises otherwise."""
+        ...
+
+    async def diff(self, schema_type: SchemaType, old: SchemaSource, new: SchemaSource) -> Differences:
+        """FormatEngine.diff. Raises LimitExceeded for a pair that kills its worker or takes too long, and what `parse`
+        raises otherwise."""
         ...
 
     def facts(self) -> Mapping[str, str]:
@@ -67,5 +73,17 @@ class Compare:
         return engines[self.schema_type].compare(self.reader, self.writer, self.options)
 
 
-Task = Parse | Compare
-Answer = ParsedSchema | Comparison
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """FormatEngine.diff of one pair."""
+
+    schema_type: SchemaType
+    old: SchemaSource
+    new: SchemaSource
+
+    def run(self, engines: Engines) -> Differences:
+        return engines[self.schema_type].diff(self.old, self.new)
+
+
+Task = Parse | Compare | Diff
+Answer = ParsedSchema | Comparison | Differences

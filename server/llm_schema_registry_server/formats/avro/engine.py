@@ -7,10 +7,13 @@ import threading
 from cachetools import LRUCache
 
 from ...model.compatibility import CompareOptions, Comparison
+from ...model.difference import Differences
 from ...model.schema import SchemaType
 from ..engine import DataValidator, ParsedSchema, SchemaSource
+from ..outline import differences
 from .data.validator import AvroValidator
 from .limits import AvroLimits
+from .outline import outline
 from .resolution.compare import compare
 from .schema.canonical import canonical
 from .schema.document import Document, load
@@ -68,6 +71,10 @@ class AvroEngine:
     def compile_validator(self, source: SchemaSource) -> DataValidator:
         """The validator of a schema that has been parsed before."""
         return AvroValidator(self._document(source).root, self._limits)
+
+    def diff(self, old: SchemaSource, new: SchemaSource) -> Differences:
+        """What differs between the types that the two schemas define."""
+        return differences(outline(self._document(old)), outline(self._document(new)))
 
     def _document(self, source: SchemaSource) -> Document:
         with self._lock:

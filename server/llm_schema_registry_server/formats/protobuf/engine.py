@@ -17,8 +17,10 @@ from google.protobuf.message import DecodeError
 
 from ...errors import InvalidSchema, SchemaIssue
 from ...model.compatibility import CompareOptions, Comparison
+from ...model.difference import Differences
 from ...model.schema import SchemaType
 from ..engine import DataValidator, ParsedSchema, ReferencedSchema, SchemaSource
+from ..outline import differences
 from . import artifact as artifacts
 from . import checks, library
 from .artifact import Files
@@ -31,6 +33,7 @@ from .lexer import refuse, scan
 from .limits import DEFAULT, ProtobufLimits
 from .names import join
 from .normalise import normalise
+from .outline import outline
 from .pools import Compiled, Lru, PoolError, build_pool
 from .printer import print_file
 from .validator import MessageValidator
@@ -102,6 +105,11 @@ class ProtobufEngine:
     def compile_validator(self, source: SchemaSource) -> DataValidator:
         """The validator of binary and JSON payloads."""
         return MessageValidator(self._compiled.get(self._artifact(source)), self._limits)
+
+    def diff(self, old: SchemaSource, new: SchemaSource) -> Differences:
+        """What differs between what the two files declare."""
+        before, after = self._compiled.get(self._artifact(old)), self._compiled.get(self._artifact(new))
+        return differences(outline(before.schema), outline(after.schema))
 
     def _artifact(self, source: SchemaSource) -> bytes:
         return source.artifact or self.parse(source, strict=False).artifact

@@ -1,0 +1,84 @@
+"""The handlers of ToolsService."""
+
+from __future__ import annotations
+
+from llm_schema_registry.v1 import tools_pb2 as pb
+
+from ..calls.call import Call
+from ..errors import InvalidRequest
+from ..model.difference import Difference
+from ..model.schema import SchemaType
+from ..model.subject import Subject
+from ..model.version import parse_selector
+from ..registry.comparing import Comparing, Given, Operand, Registered, SchemaDiff
+from . import convert
+
+
+class ToolsService:
+    """One method per RPC, named as the RPC is."""
+
+    def __init__(self, comparing: Comparing) -> None:
+        self._comparing = comparing
+
+    async def diff_schemas(self, request: pb.DiffSchemasRequest, call: Call) -> pb.DiffSchemasResponse:
+        old = _operand(request.old, "old", "")
+        new = _operand(request.new, "new", request.old.subject)
+        return _diff(await self._comparing(old, new))
+
+
+def _operand(given: pb.SchemaOperand, field: str, subject: str) -> Operand:
+    """`subject`: where a version without a subject belongs."""
+    named = [name for name in ("schema_id", "subject", "schema_content") if getattr(given, name)]
+    if len(named) > 1:
+        raise InvalidRequest(f"{field}.{named[1]}", f"cannot be given together with {named[0]}")
+    if given.schema_id:
+        return Registered(schema_id=given.schema_id)
+    if given.schema_content:
+        return Given(
+            convert.enum(SchemaType, given.schema_type, f"{field}.schema_type"),
+            given.schema_content,
+            convert.references(given.references),
+        )
+    subject = given.subject or subject
+    if not subject:
+        raise InvalidRequest(field, "names no schema; give schema_id, subject or schema_content")
+    return Registered(
+        subject=Subject.parse(subject, f"{field}.subject"),
+        selector=parse_selector(given.version, f"{field}.version"),
+    )
+
+
+def _diff(diff: SchemaDiff) -> pb.DiffSchemasResponse:
+    return pb.DiffSchemasResponse(
+        differences=[_difference(d) for d in diff.differences.items],
+        change_class=convert.change_class(diff.change),
+        backward=convert.report(diff.backward),
+        forward=convert.report(diff.forward),
+        text=_text(diff),
+        old_version=diff.old_name,
+        new_version=diff.new_name,
+        truncated=diff.differences.truncated,
+    )
+
+
+def _difference(d: Difference) -> pb.SchemaDifference:
+    return pb.SchemaDifference(
+        kind=pb.SchemaDifference.Kind.ValueType(d.kind),
+        path=d.path,
+        old_value=d.old_value,
+        new_value=d.new_value,
+        message=d.message,
+    )
+
+
+SIGNS = {"ADDED": "+", "REMOVED": "-", "WIDENED": ">", "NARROWED": "<", "CHANGED": "~"}
+
+
+def _text(diff: SchemaDiff) -> str:
+    """A line for the pair, one for each difference, one for each direction."""
+    lines = [f"{diff.old_name} -> {diff.new_name}: {diff.change.name}"]
+    lines += [f"{SIGNS[d.kind.name]} {d.message}" for d in diff.differences.items]
+    if diff.differences.truncated:
+        lines.append("... and more")
+    lines += [f"backward: {diff.backward.message}", f"forward: {diff.forward.message}"]
+    return "\n".join(lines) + "\n"

@@ -102,23 +102,20 @@ class Pipeline:
         if answer is None:
             return None
         try:
-            return answer if all(guard.quick(call) for guard in self._quick) else None
+            for guard in self._quick:
+                if not guard.quick(call):
+                    return None
         except RegistryError:
             return None
+        return answer
 
     async def raw_unary(self, call: Call, request: bytes) -> bytes:
-        """`unary` on serialized messages: kept answers first. Raises MalformedRequest and RegistryError."""
-        kept = self.hot_answer(call, request)
-        if kept is not None:
-            call.response_metadata.update(kept.metadata)
-            return kept.body
-        hot = self._hot
-        token = hot.begin() if hot else 0
+        """`unary` on serialized messages, after `hot_answer` had none. Raises MalformedRequest and RegistryError."""
+        token = self.begin()
         message = parse(call.method, request)
         answer = await self.unary(call, message)
         body = answer.SerializeToString()
-        if hot is not None and call.method.path in self._hot_paths:
-            self.keep(token, call, request, message, answer, body)
+        self.keep(token, call, request, message, answer, body)
         return body
 
     def begin(self) -> int:

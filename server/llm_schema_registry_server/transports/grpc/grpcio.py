@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any, NoReturn
@@ -101,7 +102,13 @@ class GrpcioEngine:
         pipeline = self._pipeline
 
         async def unary(request: bytes, context: Context) -> bytes:
-            call = _incoming(method, context)
+            call = incoming(method, context.invocation_metadata() or (), "", None)
+            kept = pipeline.hot_answer(call, request)
+            if kept is not None:
+                if kept.metadata:
+                    context.set_trailing_metadata(kept.metadata)
+                return kept.body
+            _complete(call, context)
             try:
                 answer = await pipeline.raw_unary(call, request)
             except Exception as error:
@@ -162,10 +169,17 @@ def channel_options(max_message_bytes: int) -> list[tuple[str, Any]]:
 
 
 def _incoming(method: Method, context: Context) -> Call:
+    call = incoming(method, context.invocation_metadata() or (), "", None)
+    _complete(call, context)
+    return call
+
+
+def _complete(call: Call, context: Context) -> None:
+    """Adds what a hot answer does without: each costs grpcio some microseconds."""
+    call.peer = context.peer()
     remaining: float | None = context.time_remaining()
-    if remaining is not None and remaining > _NO_DEADLINE:
-        remaining = None
-    return incoming(method, context.invocation_metadata() or (), context.peer(), remaining)
+    if remaining is not None and remaining < _NO_DEADLINE:
+        call.deadline = time.monotonic() + remaining
 
 
 async def _abort(context: Context, error: Exception, call: Call) -> NoReturn:

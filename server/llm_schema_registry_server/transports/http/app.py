@@ -60,24 +60,25 @@ class HttpApp:
         self._options = options
         self._routes = Routes(pipeline.methods.values())
         self._sockets = Sockets(pipeline, options.sockets, options.stall_seconds)
-        self._active: set[asyncio.Task[Any]] = set()
+        self._active: set[asyncio.Task[Any] | None] = set()
         self._draining = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request or one WebSocket."""
         task = asyncio.current_task()
-        if task is not None:
-            self._active.add(task)
-            task.add_done_callback(self._active.discard)
-        if scope["type"] == "http":
-            await self._http(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await self._sockets.serve(scope, receive, send, draining=self._draining)
+        self._active.add(task)
+        try:
+            if scope["type"] == "http":
+                await self._http(scope, receive, send)
+            elif scope["type"] == "websocket":
+                await self._sockets.serve(scope, receive, send, draining=self._draining)
+        finally:
+            self._active.discard(task)
 
     async def drain(self, seconds: float) -> None:
         """Refuses new requests, waits for those in flight, cuts what is left."""
         self._draining = self._probes.leaving = True
-        if active := list(self._active):
+        if active := [task for task in self._active if task is not None]:
             await asyncio.wait(active, timeout=seconds)
             for task in active:
                 task.cancel()

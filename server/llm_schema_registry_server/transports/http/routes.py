@@ -8,7 +8,7 @@ A literal wins over a capture, a capture with a verb over one without. Paths are
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
@@ -49,23 +49,25 @@ class Routes:
 
     def __init__(self, methods: Iterable[Method]) -> None:
         self._root = _Node()
+        self._verbs: dict[str, None] = {}
         for method in methods:
             for binding in method.bindings:
                 self._add(method, binding.verb, binding.path, binding.body)
+                self._verbs[binding.verb] = None
 
     def match(self, verb: str, raw_path: str) -> tuple[Route, Mapping[str, str]]:
         """The route and what its captures hold, decoded.
 
         Raises RouteNotFound, VerbNotAllowed, and InvalidRequest for a capture that is not UTF-8 or empty.
         """
-        allowed: dict[str, None] = {}
-        for node, captured in _walk(self._root, raw_path.removeprefix("/").split("/"), ()):
-            route = node.routes.get(verb)
-            if route is not None:
-                return route, {f: _decode(f, text) for f, text in zip(route.fields, captured, strict=True)}
-            allowed |= dict.fromkeys(node.routes)
+        segments = raw_path.removeprefix("/").split("/")
+        found = _find(self._root, segments, 0, verb)
+        if found is not None:
+            route, captured = found
+            return route, {f: _decode(f, text) for f, text in zip(route.fields, captured, strict=True)}
+        allowed = [other for other in self._verbs if _find(self._root, segments, 0, other)]
         if allowed:
-            raise VerbNotAllowed(verb, raw_path, tuple(allowed))
+            raise VerbNotAllowed(verb, raw_path, allowed)
         raise RouteNotFound(raw_path)
 
     def _add(self, method: Method, verb: str, template: str, body: str) -> None:
@@ -73,7 +75,9 @@ class Routes:
         for segment in template.removeprefix("/").split("/"):
             if capture := _CAPTURE.fullmatch(segment):
                 fields.append(capture["field"])
-                node = node.captures.setdefault(capture["verb"] or "", _Node())
+                node.captures.setdefault(capture["verb"] or "", _Node())
+                node.captures = dict(sorted(node.captures.items(), reverse=True))  # the plain one, "", last
+                node = node.captures[capture["verb"] or ""]
             elif _LITERAL.fullmatch(segment):
                 node = node.literals.setdefault(segment, _Node())
             else:
@@ -83,24 +87,19 @@ class Routes:
         node.routes[verb] = Route(method, verb, template, tuple(fields), body)
 
 
-def _walk(
-    node: _Node, segments: list[str], captured: tuple[str, ...]
-) -> Iterator[tuple[_Node, tuple[str, ...]]]:
-    """The nodes where a path may end, best first."""
-    if not segments:
-        if node.routes:
-            yield node, captured
-        return
-    head, rest = segments[0], segments[1:]
-    literal = node.literals.get(head)
-    if literal is not None:
-        yield from _walk(literal, rest, captured)
-    for verb, after in node.captures.items():
-        if verb and head.endswith(verb):
-            yield from _walk(after, rest, (*captured, head[: -len(verb)]))
-    plain = node.captures.get("")
-    if plain is not None:
-        yield from _walk(plain, rest, (*captured, head))
+def _find(node: _Node, segments: list[str], at: int, verb: str) -> tuple[Route, tuple[str, ...]] | None:
+    """The best route for the segments from `at` on, and what its captures hold of them."""
+    if at == len(segments):
+        route = node.routes.get(verb)
+        return None if route is None else (route, ())
+    segment = segments[at]
+    literal = node.literals.get(segment)
+    if literal is not None and (found := _find(literal, segments, at + 1, verb)) is not None:
+        return found
+    for suffix, after in node.captures.items():  # those with a custom verb come first
+        if segment.endswith(suffix) and (found := _find(after, segments, at + 1, verb)) is not None:
+            return found[0], (segment[: len(segment) - len(suffix)], *found[1])
+    return None
 
 
 def _decode(name: str, text: str) -> str:

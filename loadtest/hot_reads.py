@@ -1,0 +1,252 @@
+"""GetSchema of a schema that is in memory, on both gRPC engines and over HTTP, beside the empty handler of each engine.
+
+    python loadtest/hot_reads.py [--runs 5] [--seconds 3] [--markdown loadtest/results/hot-reads.md]
+
+Needs h2load (apt-get install nghttp2-client). Starts all servers itself, each in a process of its own, warms them up, and
+then goes round: in every round each server is loaded once, ours next to its ceiling, so that both see the same machine. A
+figure is the median of the rounds; the share of the ceiling is the median of the rounds' own shares. CPU is what the
+server process used, by the system's account, divided by its answers: it hardly depends on what else the machine does.
+Latency is measured open-loop: requests are offered at a fixed rate, whether earlier ones are answered or not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+import psutil
+
+from llm_schema_registry.v1 import schema_registry_pb2 as pb
+from llm_schema_registry.v1 import schema_registry_pb2_grpc
+
+ROOT = Path(__file__).resolve().parents[1]
+PATH = "/schema_registry.v1.SchemaRegistry/GetSchema"
+SCHEMA = json.dumps(
+    {
+        "type": "object",
+        "properties": {"id": {"type": "string"}, "amount": {"type": "number"}, "note": {"type": "string"}},
+        "required": ["id", "amount"],
+    }
+).encode()
+WARM_UP_SECONDS = 2.0
+NOTE = """\
+The ceiling is an empty handler as one would write it on that engine: for `native` a grpcio servicer on
+pygrpc_native.aio, for HTTP an ASGI application on Granian. On `native` we can be above it, because a kept answer goes out
+without a task of its own. When other work shares the processors, rates say more about the neighbours than about us:
+compare the CPU per answer.
+"""
+OFFERED = 10_000
+
+
+@dataclass
+class Subject:
+    """One server under load, and what was measured of it round by round."""
+
+    name: str
+    wire: str
+    process: psutil.Process
+    load: list[str]
+    rates: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One h2load: answers per second, CPU of the server in microseconds for each, latencies in milliseconds."""
+
+    rate: float
+    cpu_us: float
+    latencies: list[float]
+
+
+def h2load(subject: Subject, seconds: float, *, offered: int = 0) -> Run:
+    """Loads the server; closed loop unless a rate is `offered`. Raises RuntimeError when any request failed."""
+    connections = 16 if offered else 8
+    shape = ["-c", str(connections), "-m", "1" if offered or subject.wire == "http" else "16"]
+    if subject.wire == "http":
+        shape[1] = str(connections * 4)
+    if offered:
+        shape += ["--rps", str(offered / int(shape[1]))]
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        command = ["h2load", "-D", f"{int(seconds * 1000)}ms", "-t", "1", *shape]
+        if offered:
+            command.append(f"--log-file={log}")
+        before = sum(subject.process.cpu_times()[:2])
+        out = subprocess.run([*command, *subject.load], capture_output=True, text=True, check=True).stdout
+        used = sum(subject.process.cpu_times()[:2]) - before
+        lines = log.read_text().splitlines() if offered else []
+        latencies = [int(line.split("\t")[2]) / 1000 for line in lines]
+    done, failed = (int(re.search(p, out)[1]) for p in (r"(\d+) succeeded", r"(\d+) failed"))  # type: ignore[index]
+    good = int(re.search(r"status codes: (\d+) 2xx", out)[1])  # type: ignore[index]
+    if failed or good < done or not done:
+        raise RuntimeError(f"{subject.name}: {out}")
+    return Run(done / seconds, used / done * 1e6, latencies)
+
+
+@contextmanager
+def process(*command: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """A Python process of ours, ended at the end."""
+    path = os.pathsep.join(str(ROOT / part) for part in ("server", "clients/python"))
+    running = subprocess.Popen(
+        [sys.executable, *command],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path, **variables},
+    )
+    try:
+        yield running
+    finally:
+        running.send_signal(signal.SIGTERM)
+        try:
+            running.wait(15)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            running.wait()
+
+
+@contextmanager
+def registry(engine: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, int]]]:
+    """Our server on one engine, with its ports."""
+    ready = folder / f"{engine}.json"
+    settings = {
+        "SCHEMA_REGISTRY_GRPC__ENGINE": engine,
+        "SCHEMA_REGISTRY_STORAGE__KIND": "memory",
+        "SCHEMA_REGISTRY_LOGS__LEVEL": "warning",
+        **{f"SCHEMA_REGISTRY_{part}__HOST": "127.0.0.1" for part in ("GRPC", "HTTP", "METRICS")},
+        **{f"SCHEMA_REGISTRY_{part}__PORT": "0" for part in ("GRPC", "HTTP", "METRICS")},
+    }
+    with process(
+        "-m", "llm_schema_registry_server", "serve", "--ready-file", str(ready), **settings
+    ) as running:
+        while not ready.exists():
+            if running.poll() is not None:
+                raise RuntimeError("the server did not start")
+            time.sleep(0.05)
+        yield running, json.loads(ready.read_text())
+
+
+def register(port: int) -> tuple[str, int]:
+    """Registers the schema; its id and the size of the serialized answer that GetSchema gives."""
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub = schema_registry_pb2_grpc.SchemaRegistryStub(channel)
+        registered = stub.RegisterSchema(
+            pb.RegisterSchemaRequest(
+                subject="loadtest.orders", schema_content=SCHEMA, schema_type=pb.SCHEMA_TYPE_JSON
+            )
+        )
+        answer = stub.GetSchema(pb.GetSchemaRequest(schema_id=registered.schema_id))
+        if answer.schema.schema_content != SCHEMA:
+            raise RuntimeError("GetSchema does not answer with what was registered")
+        return registered.schema_id, answer.ByteSize()
+
+
+def grpc_load(port: int, schema_id: str, folder: Path) -> list[str]:
+    """h2load's arguments for one GetSchema call."""
+    message = pb.GetSchemaRequest(schema_id=schema_id).SerializeToString()
+    data = folder / f"{port}.bin"
+    data.write_bytes(b"\0" + len(message).to_bytes(4, "big") + message)
+    headers = ["-H", "content-type: application/grpc", "-H", "te: trailers"]
+    return ["-d", str(data), *headers, f"http://127.0.0.1:{port}{PATH}"]
+
+
+def subjects(stack: ExitStack, folder: Path) -> list[Subject]:
+    """Our servers and, right behind each, its ceiling."""
+    found: list[Subject] = []
+
+    def empty(engine: str, size: int) -> tuple[psutil.Process, int]:
+        running = stack.enter_context(process(str(ROOT / "loadtest/empty_servers.py"), engine, str(size)))
+        assert running.stdout is not None
+        return psutil.Process(running.pid), int(running.stdout.readline())
+
+    for engine in ("native", "grpcio"):
+        running, ports = stack.enter_context(registry(engine, folder))
+        schema_id, size = register(ports["grpc"])
+        ours = psutil.Process(running.pid)
+        found.append(Subject(f"gRPC {engine}", "grpc", ours, grpc_load(ports["grpc"], schema_id, folder)))
+        ceiling, port = empty(engine, size)
+        found.append(Subject(f"gRPC {engine}, empty", "grpc", ceiling, grpc_load(port, schema_id, folder)))
+        if engine == "native":
+            url = f"http://127.0.0.1:{ports['http']}/api/v1/schemas/{schema_id}"
+            found.append(Subject("HTTP/1.1", "http", ours, ["--h1", url]))
+            ceiling, port = empty("http", size * 2)  # JSON with base64 and all names
+            found.append(
+                Subject(
+                    "HTTP/1.1, empty", "http", ceiling, ["--h1", f"http://127.0.0.1:{port}/api/v1/schemas/x"]
+                )
+            )
+    return found
+
+
+def measure(runs: int, seconds: float) -> str:
+    """Everything, as a table in Markdown."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        tested = subjects(stack, folder)
+        for subject in tested:
+            h2load(subject, WARM_UP_SECONDS)
+        for _ in range(runs):
+            for subject in tested:
+                run = h2load(subject, seconds)
+                subject.rates.append(run.rate)
+                subject.cpu.append(run.cpu_us)
+        lines = [
+            "| what | answers/s, median (lowest to highest) | share of its ceiling | server CPU per answer | "
+            f"latency at {OFFERED:,}/s offered: p50, p95, p99 |",
+            "|---|---|---|---|---|",
+        ]
+        for subject, ceiling in zip(tested[::2], tested[1::2], strict=True):
+            share = statistics.median(a / b for a, b in zip(subject.rates, ceiling.rates, strict=True))
+            offered = h2load(subject, seconds, offered=OFFERED) if "grpcio" not in subject.name else None
+            lines.append(row(subject, f"{share:.0%}", offered))
+            lines.append(row(ceiling, "", None))
+        return "\n".join(lines)
+
+
+def row(subject: Subject, share: str, offered: Run | None) -> str:
+    """One line of the table."""
+    rate = f"{statistics.median(subject.rates):,.0f} ({min(subject.rates):,.0f} to {max(subject.rates):,.0f})"
+    cpu = f"{statistics.median(subject.cpu):.1f} us"
+    latency = ""
+    if offered is not None:
+        cuts = statistics.quantiles(offered.latencies, n=100)
+        latency = (
+            ", ".join(f"{cuts[p - 1]:.2f} ms" for p in (50, 95, 99)) + f" ({offered.rate:,.0f}/s answered)"
+        )
+    return f"| {subject.name} | {rate} | {share} | {cpu} | {latency} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--markdown", type=Path)
+    asked = parser.parse_args()
+    load_before = os.getloadavg()[0]
+    table = measure(asked.runs, asked.seconds)
+    page = (
+        f"# Hot reads\n\n`python loadtest/hot_reads.py --runs {asked.runs} --seconds {asked.seconds:g}`\n\n"
+        f"{os.cpu_count()} processors shared with the load generator, load average before the run {load_before:.1f}; "
+        f"Python {platform.python_version()}, grpcio {grpc.__version__}\n\n{table}\n\n{NOTE}"
+    )
+    print(page)
+    if asked.markdown is not None:
+        asked.markdown.write_text(page)
+
+
+if __name__ == "__main__":
+    main()

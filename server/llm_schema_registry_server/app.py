@@ -1,4 +1,4 @@
-"""The composition root: settings in, a running server out. The only module that names every concrete class."""
+"""The composition root: settings in, a running server out. With parts.py, the only module that names concrete classes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Mapping
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import uvloop
@@ -22,14 +22,12 @@ from .calls.guards.observe import Observe
 from .calls.hot import HotAnswers
 from .calls.pipeline import Pipeline
 from .errors import RegistryError, Unavailable
-from .formats.avro.limits import AvroLimits
-from .formats.catalogue import EngineLimits, engines
-from .formats.json_schema.limits import JsonSchemaLimits
-from .formats.protobuf.limits import ProtobufLimits
+from .formats.catalogue import engines
 from .model.change import Change
 from .model.compatibility import CompatibilityLevel
 from .model.health import Component, ComponentStatus
 from .model.subject import Subject
+from .parts import engine_limits, make_blobs, make_redis, make_store
 from .registry.assess import Assessor
 from .registry.changes import ChangeFeed
 from .registry.checking import Checking
@@ -52,12 +50,13 @@ from .rpc.convert import Convert
 from .rpc.lifecycle import LifecycleService
 from .rpc.schema_registry import SchemaRegistryService, UseCases
 from .rpc.tools import ToolsService
-from .settings import Settings, Storage
-from .storage.memory.store import MemoryStore
-from .storage.sqlite.store import SqliteStore
+from .settings import Settings
 from .storage.store import Store
+from .storage.wrappers.blobbed import BlobbedStore
+from .storage.wrappers.garbage import Tally
+from .storage.wrappers.garbage import collect_garbage as collect
 from .telemetry import logs
-from .telemetry.metrics import Metrics
+from .telemetry.metrics import BREAKER_OPEN, Metrics
 from .transports.grpc.listener import GrpcListener
 from .transports.http.app import HttpApp, HttpOptions
 from .transports.http.listener import HttpListener
@@ -85,7 +84,14 @@ class App:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._store = make_store(settings.storage)
+        self._blobs = make_blobs(settings.blobs)
+        self._store = BlobbedStore(
+            make_store(settings.storage),
+            self._blobs,
+            threshold=settings.blobs.threshold if settings.blobs.kind != "inline" else None,
+            memory_bytes=settings.blobs.memory_bytes,
+        )
+        self._redis = make_redis(settings.caches.redis)
         self._metrics = Metrics()
         self._coherence = Coherence()
         limits = engine_limits(settings)
@@ -135,6 +141,8 @@ class App:
         await self._feed.stop()
         await self._workers.stop()
         await self._store.close()
+        if self._redis is not None:
+            await self._redis.close()
 
     async def _end_streams(self) -> None:
         self._feed.close()
@@ -169,7 +177,9 @@ class App:
             self._workers,
             cache_bytes=settings.caches.schema_bytes,
             most_references=settings.limits.references,
+            shared=self._redis,
         )
+        self._metrics.read_tiers(lambda: self._tier_counts(library))
         assessor = Assessor(store, library)
         lifecycle = Lifecycle(
             store,
@@ -184,7 +194,13 @@ class App:
         validating = Validating(store, library, self._engines, defaults=defaults, limits=request_limits)
         coherence.listen(validating.forget)
         health = Health(
-            {"storage": self._probe_store, "workers": self._probe_workers, "changes": self._probe_feed},
+            {
+                "storage": self._probe_store,
+                "workers": self._probe_workers,
+                "changes": self._probe_feed,
+                **({"blobs": self._probe_blobs} if settings.blobs.kind != "inline" else {}),
+                **({"redis": self._probe_redis} if self._redis is not None else {}),
+            },
             vital=frozenset({"storage"}),
             version=__version__,
             clock=now,
@@ -201,6 +217,7 @@ class App:
                 limits=request_limits,
                 record_failures=settings.changes.record_failures,
                 clock=now,
+                stage=self._store.stage,
             ),
             reading=Reading(store, library, request_limits),
             lifecycle=lifecycle,
@@ -270,6 +287,24 @@ class App:
     async def _probe_workers(self) -> Component:
         return Component(ComponentStatus.UP, details=self._workers.facts())
 
+    async def _probe_blobs(self) -> Component:
+        return await _optional(self._blobs.probe())
+
+    async def _probe_redis(self) -> Component:
+        assert self._redis is not None  # asked only when it is configured
+        return await _optional(self._redis.probe())
+
+    def _tier_counts(self, library: Library) -> Mapping[str, Mapping[str, int]]:
+        memories = {**library.stats(), "blobs": self._store.stats()}
+        counts: dict[str, Mapping[str, int]] = {
+            name: {"hit": s.hits, "miss": s.misses} for name, s in memories.items()
+        }
+        if self._redis is not None:
+            counts["redis"] = self._redis.outcomes()
+        if self._settings.blobs.kind != "inline":
+            counts["s3"] = {BREAKER_OPEN: int(self._blobs.broken)}
+        return counts
+
     async def _probe_feed(self) -> Component:
         if self._feed.trouble:
             return Component(ComponentStatus.DEGRADED, self._feed.trouble)
@@ -282,21 +317,12 @@ class App:
         )
 
 
-def make_store(settings: Storage) -> Store:
-    """The back end that the settings choose."""
-    if settings.kind == "memory":
-        return MemoryStore()
-    return SqliteStore(settings.path, synchronous=settings.synchronous)
-
-
-def engine_limits(settings: Settings) -> EngineLimits:
-    """The engines' own bounds, with the sizes that the settings decide."""
-    schema, data = settings.limits.schema_bytes, settings.limits.data_bytes
-    return EngineLimits(
-        json_schema=JsonSchemaLimits(schema_bytes=schema, data_bytes=data),
-        avro=AvroLimits(schema_bytes=schema),
-        protobuf=replace(ProtobufLimits(), references=settings.limits.references, payload=data),
-    )
+async def _optional(probe: Awaitable[Mapping[str, str]]) -> Component:
+    """A part that the server can do without: never DOWN."""
+    try:
+        return Component(ComponentStatus.UP, details=await probe)
+    except RegistryError as error:
+        return Component(ComponentStatus.DEGRADED, error.message)
 
 
 def serve(settings: Settings, ready_file: Path | None = None) -> int:
@@ -310,8 +336,8 @@ async def _serve(settings: Settings, ready_file: Path | None) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked_to_stop.set)
-    app = App(settings)
     try:
+        app = App(settings)
         await app.start()
     except (RegistryError, ListenError) as error:
         print(f"schema-registry-server: cannot start: {error}", file=sys.stderr)
@@ -334,6 +360,34 @@ def _write_ready(file: Path, ports: Mapping[str, int]) -> None:
 def migrate(settings: Settings) -> int:
     """Bring the storage to today's schema; answers with the exit code."""
     return uvloop.run(_migrate(make_store(settings.storage)))
+
+
+def collect_garbage(settings: Settings, *, grace: timedelta, dry_run: bool) -> int:
+    """Delete the blobs that nothing names and print what was done; answers with the exit code."""
+    return uvloop.run(_collect_garbage(settings, grace, dry_run))
+
+
+async def _collect_garbage(settings: Settings, grace: timedelta, dry_run: bool) -> int:
+    def progress(tally: Tally) -> None:
+        print(
+            f"{tally.blobs} blobs listed, {tally.versions} versions looked at, {tally.garbage} garbage found",
+            file=sys.stderr,
+        )
+
+    try:
+        store, blobs = make_store(settings.storage), make_blobs(settings.blobs)
+        # The wrapper opens and closes both; what rows name is read from the store inside.
+        wrapper = BlobbedStore(store, blobs, threshold=None, memory_bytes=0)
+        await wrapper.open()
+        try:
+            tally = await collect(store, blobs, grace=grace, dry_run=dry_run, progress=progress)
+        finally:
+            await wrapper.close()
+    except RegistryError as error:
+        print(f"schema-registry-server: cannot collect garbage: {error}", file=sys.stderr)
+        return CANNOT_START
+    print(json.dumps({"dry_run": dry_run, **asdict(tally)}))
+    return 0
 
 
 async def _migrate(store: Store) -> int:

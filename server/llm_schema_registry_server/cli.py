@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -21,6 +23,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+LEAST_GRACE = timedelta(minutes=15)
+"""Longer than a registration may take between putting an object and committing what names it."""
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 ConfigFile = Annotated[
     Path | None,
@@ -90,6 +96,36 @@ def migrate(config: ConfigFile = None) -> None:
     code = run(_settings(config))
     if code:
         raise typer.Exit(code)
+
+
+@app.command("collect-garbage")
+def collect_garbage(
+    config: ConfigFile = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count; delete nothing.")] = False,
+    grace: Annotated[
+        str, typer.Option(help="Spare what was put more recently than this: 90m, 24h, 7d. At least 15m.")
+    ] = "24h",
+) -> None:
+    """Delete the objects in the object store (blobs.kind s3) that no schema needs: left by crashes, by registrations
+    that failed late, and by permanent deletes. May run beside servers. Prints the totals as JSON.
+    """
+    spared = _duration(grace)
+    if spared < LEAST_GRACE:
+        _fail(f"--grace {grace}: must be a number with s, m, h or d, and at least 15m", 2)
+    settings = _settings(config)
+    if settings.blobs.kind == "inline":
+        _fail("blobs.kind is `inline`: there is no object store to clean", 2)
+    from .app import collect_garbage as run
+
+    code = run(settings, grace=spared, dry_run=dry_run)
+    if code:
+        raise typer.Exit(code)
+
+
+def _duration(text: str) -> timedelta:
+    """`90m` as a duration; nothing for what is none."""
+    match = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    return timedelta(seconds=int(match[1]) * UNITS[match[2]]) if match else timedelta()
 
 
 @app.command("check-settings")

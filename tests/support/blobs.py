@@ -20,6 +20,10 @@ class MemoryBlobs:
         self.away = False
         self.gets = self.puts = 0
 
+    @property
+    def broken(self) -> bool:
+        return False
+
     async def open(self) -> None:
         """Nothing to do."""
 

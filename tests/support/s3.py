@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import os
+import signal
 import subprocess
 import sys
 import uuid
@@ -44,6 +45,15 @@ class S3Server:
             self._process.wait()
             self._process = None
 
+    def freeze(self) -> None:
+        """It keeps its connections and answers nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def _spawn(self) -> subprocess.Popen[bytes]:
         command = [
             sys.executable,
@@ -68,10 +78,10 @@ class S3Server:
 
 
 class Bucket:
-    """A new bucket and a plain client for it: what somebody else sees and does there."""
+    """A bucket, new unless named, and a plain client for it: what somebody else sees and does there."""
 
-    def __init__(self, endpoint: str) -> None:
-        self.name = f"test-{uuid.uuid4()}"
+    def __init__(self, endpoint: str, name: str = "") -> None:
+        self.name = name or f"test-{uuid.uuid4()}"
         self.endpoint = endpoint
         self._stack = AsyncExitStack()
         self.client: Any = None  # made at run time, without types

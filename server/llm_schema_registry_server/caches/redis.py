@@ -35,9 +35,9 @@ _AWAY = (ConnectionFailed, ClusterDownError, RedisTimeout, RedisClusterException
 
 @dataclass(slots=True)
 class TierCounts:
-    """Since the start: `hits`, `misses` (also what was damaged), `damaged` (bytes under our keys that we did not
-    write), `too_large` (values above the cap, not put), `errors` (Redis failed or was too slow), `skipped` (not asked:
-    the breaker was open, or no connection was free in time)."""
+    """Since the start: `hits`, `misses` (every get that was none, for whatever reason), `damaged` (bytes under our keys
+    that we did not write), `too_large` (values above the cap, not put), `errors` (operations in which Redis failed or
+    was too slow), `skipped` (operations that did not ask: the breaker was open, or no connection free in time)."""
 
     hits: int = 0
     misses: int = 0
@@ -67,6 +67,19 @@ class RedisTier:
     def open(self) -> bool:
         """Whether the circuit breaker is open: Redis is left alone for now."""
         return self._breaker.open
+
+    def outcomes(self) -> Mapping[str, int]:
+        """The counts as metrics name them; `breaker_open` is 0 or 1."""
+        c = self.counts
+        return {
+            "hit": c.hits,
+            "miss": c.misses,
+            "damaged": c.damaged,
+            "too_large": c.too_large,
+            "error": c.errors,
+            "skipped": c.skipped,
+            "breaker_open": int(self.open),
+        }
 
     async def close(self) -> None:
         await self._client.aclose()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -104,6 +104,14 @@ class _Judgement:
     version: SemanticVersion | None  # None for a draft: its placeholder depends on the ordinal
     report: CompatibilityReport | None
 
+    def stored(self, content: bytes) -> StoredContent:
+        parsed = self.parsed
+        return StoredContent(content, parsed.fingerprints.content, parsed.canonical, parsed.artifact)
+
+
+async def _nothing_to_stage(content: StoredContent) -> None:
+    """For stores that keep everything themselves."""
+
 
 class Register:
     """The use case behind RegisterSchema."""
@@ -120,9 +128,13 @@ class Register:
         limits: RequestLimits,
         record_failures: bool,
         clock: Callable[[], datetime],
+        stage: Callable[[StoredContent], Awaitable[None]] = _nothing_to_stage,
     ) -> None:
+        """`stage` is told what is about to be stored, before the transaction that stores it: what takes long (an object
+        store) is done by then."""
         self._store, self._library, self._assessor = store, library, assessor
         self._engines, self._coherence, self._clock = engines, coherence, clock
+        self._stage = stage
         self._defaults, self._limits, self._record_failures = defaults, limits, record_failures
 
     async def __call__(self, wanted: Registration, by: Actor) -> Registered:
@@ -174,6 +186,8 @@ class Register:
                     created=False,
                     report=judgement.report,
                 )
+            if known is None:
+                await self._stage(judgement.stored(wanted.content))
             stored = await self._store_if_unchanged(wanted, snapshot, judgement, by, known)
             if stored is not None:
                 self._coherence.changed(wanted.subject)
@@ -315,12 +329,8 @@ class Register:
                 global_id=await tx.allot_global_id(judgement.schema.identity),
                 ordinal=await tx.next_ordinal(wanted.subject),
             )
-            parsed = judgement.parsed
-            await tx.put_content(
-                version.identity,
-                StoredContent(wanted.content, parsed.fingerprints.content, parsed.canonical, parsed.artifact),
-            )
-            version = await append_version(tx, version, parsed.names, by)
+            await tx.put_content(version.identity, judgement.stored(wanted.content))
+            version = await append_version(tx, version, judgement.parsed.names, by)
         return version
 
     async def _set_level(self, tx: WriteTx, wanted: Registration, by: Actor) -> None:

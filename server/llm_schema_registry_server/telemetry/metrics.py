@@ -17,6 +17,9 @@ from prometheus_client.registry import Collector
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
+BREAKER_OPEN = "breaker_open"
+
+
 class HotCounts(Protocol):
     """What calls/hot.py counts."""
 
@@ -92,12 +95,6 @@ class Metrics:
             ("reason",),
             registry=r,
         )
-        self.cache_lookups = Counter(
-            "schema_registry_cache_lookups_total",
-            "Look-ups by cache and outcome.",
-            ("cache", "outcome"),
-            registry=r,
-        )
         self.component_up = Gauge(
             "schema_registry_component_up",
             "1 when the component is UP, 0.5 DEGRADED, 0 DOWN.",
@@ -111,6 +108,11 @@ class Metrics:
     def read_hot(self, read: Callable[[], HotCounts]) -> None:
         """Exports the counters of the hot answers, read at each scrape."""
         self.registry.register(_HotCollector(read))
+
+    def read_tiers(self, read: Callable[[], Mapping[str, Mapping[str, int]]]) -> None:
+        """Exports look-ups by cache and outcome (`hit`, `miss`, ...), and the state of breakers (outcome `breaker_open`,
+        0 or 1), read at each scrape."""
+        self.registry.register(_TierCollector(read))
 
     def page(self) -> bytes:
         """The exposition text, as /metrics answers it."""
@@ -141,6 +143,34 @@ class _HotCollector(Collector):
         )
         yield GaugeMetricFamily("schema_registry_hot_entries", "Answers kept now.", value=counts.entries)
         yield GaugeMetricFamily("schema_registry_hot_bytes", "Bytes of answers kept now.", value=counts.bytes)
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+
+class _TierCollector(Collector):
+    """Reads what the caches count by themselves."""
+
+    def __init__(self, read: Callable[[], Mapping[str, Mapping[str, int]]]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterable[Metric]:
+        lookups = CounterMetricFamily(
+            "schema_registry_cache_lookups", "Look-ups by cache and outcome.", labels=("cache", "outcome")
+        )
+        breakers = GaugeMetricFamily(
+            "schema_registry_breaker_open",
+            "1 while the service behind a tier is left alone because it failed repeatedly.",
+            labels=("tier",),
+        )
+        for cache, counts in self._read().items():
+            for outcome, count in counts.items():
+                if outcome == BREAKER_OPEN:
+                    breakers.add_metric((cache,), count)
+                else:
+                    lookups.add_metric((cache, outcome), count)
+        yield lookups
+        yield breakers
 
     def describe(self) -> Iterable[Metric]:
         return ()

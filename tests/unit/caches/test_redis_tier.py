@@ -11,7 +11,7 @@ import pytest_asyncio
 from llm_schema_registry_server import settings
 from llm_schema_registry_server.caches.redis import RedisTier
 from llm_schema_registry_server.errors import Unavailable
-from tests.support.redis import RedisServer
+from tests.support.redis import RedisServer, free_port
 from tests.support.waiting import until
 
 FAST: dict[str, Any] = {"timeout_seconds": 0.2, "breaker_failures": 3, "breaker_seconds": 0.1}
@@ -281,7 +281,7 @@ async def test_a_password_is_used_and_a_wrong_one_only_costs_the_tier(start: Sta
 
 
 async def test_a_cluster_serves_as_well(start: Start) -> None:
-    server = await start(cluster_enabled="yes")
+    server = await start(cluster_enabled="yes", cluster_port=str(free_port()))
 
     async def formed() -> bool:
         return bool(redis.cluster("INFO")["cluster_state"] == "ok")

@@ -44,6 +44,11 @@ class StoredBlob:
 class Blobs(Protocol):
     """An object store. `open` before use, `close` after. All methods raise StorageUnavailable when it is away."""
 
+    @property
+    def broken(self) -> bool:
+        """Whether it has failed so often of late that it is left alone for now."""
+        ...
+
     async def open(self) -> None:
         """Make ready; an object store that is away does not matter yet."""
         ...

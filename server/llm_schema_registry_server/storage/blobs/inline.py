@@ -12,6 +12,10 @@ from .blobs import BlobRef, StoredBlob
 class InlineBlobs:
     """Holds nothing, and says so when contents turn out to have been moved away earlier."""
 
+    @property
+    def broken(self) -> bool:
+        return False
+
     async def open(self) -> None:
         """Nothing to do."""
 

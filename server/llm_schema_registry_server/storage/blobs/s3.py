@@ -59,7 +59,6 @@ class S3Blobs:
 
     @property
     def broken(self) -> bool:
-        """Whether the circuit breaker is open: the service is left alone for now."""
         return self._breaker.open
 
     async def open(self) -> None:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Literal
 
+from ...caches.cache import CacheStats
 from ...caches.flight import SingleFlight
 from ...caches.memory import MemoryCache
 from ...model.schema import StoredContent
@@ -63,6 +64,10 @@ class Shelf:
                 if part == "content":
                     content = replace(content, digest=ref.digest)
         return content
+
+    def stats(self) -> CacheStats:
+        """Of the memory: its misses are requests to the object store, or waited for one."""
+        return self._memory.stats()
 
     def _moves(self, data: bytes) -> bool:
         return is_marker(data) or (self._threshold is not None and len(data) > self._threshold)
@@ -150,6 +155,10 @@ class BlobbedStore:
     async def stage(self, content: StoredContent) -> None:
         """Move the large parts of a content that is about to be put, so that no transaction has to wait for it."""
         await self._shelf.put_away(self.registry_id, content)
+
+    def stats(self) -> CacheStats:
+        """How often blobs were found in memory."""
+        return self._shelf.stats()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[ReadTx]:

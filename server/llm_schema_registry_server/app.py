@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from .calls.guards.limits import Limits
 from .calls.guards.observe import Observe
 from .calls.hot import HotAnswers
 from .calls.pipeline import Pipeline
-from .errors import RegistryError, Unavailable
+from .errors import RegistryError, StorageUnavailable, Unavailable
 from .formats.avro.limits import AvroLimits
 from .formats.catalogue import EngineLimits, engines
 from .formats.json_schema.limits import JsonSchemaLimits
@@ -50,7 +50,7 @@ from .rpc.config import ConfigService
 from .rpc.convert import Convert
 from .rpc.lifecycle import LifecycleService
 from .rpc.schema_registry import SchemaRegistryService, UseCases
-from .settings import Settings, Storage
+from .settings import Postgres, Settings, Storage
 from .storage.memory.store import MemoryStore
 from .storage.sqlite.store import SqliteStore
 from .storage.store import Store
@@ -279,7 +279,20 @@ def make_store(settings: Storage) -> Store:
     """The back end that the settings choose."""
     if settings.kind == "memory":
         return MemoryStore()
-    return SqliteStore(settings.path, synchronous=settings.synchronous)
+    if settings.kind == "postgres":
+        return _make_postgres(settings.postgres)
+    return SqliteStore(settings.path, synchronous=settings.synchronous, lock_seconds=settings.lock_seconds)
+
+
+def _make_postgres(settings: Postgres) -> Store:
+    try:
+        from .storage.postgres import PostgresOptions, PostgresStore
+    except ModuleNotFoundError as error:
+        raise StorageUnavailable(
+            f"storage.kind postgres needs the package {error.name}; pip install 'llm-schema-registry[postgres]'"
+        ) from error
+    options = {f.name: getattr(settings, f.name) for f in fields(PostgresOptions)}
+    return PostgresStore(settings.dsn.get_secret_value(), PostgresOptions(**options))
 
 
 def engine_limits(settings: Settings) -> EngineLimits:
@@ -303,8 +316,8 @@ async def _serve(settings: Settings, ready_file: Path | None) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked_to_stop.set)
-    app = App(settings)
     try:
+        app = App(settings)
         await app.start()
     except (RegistryError, ListenError) as error:
         print(f"schema-registry-server: cannot start: {error}", file=sys.stderr)
@@ -326,11 +339,12 @@ def _write_ready(file: Path, ports: Mapping[str, int]) -> None:
 
 def migrate(settings: Settings) -> int:
     """Bring the storage to today's schema; answers with the exit code."""
-    return uvloop.run(_migrate(make_store(settings.storage)))
+    return uvloop.run(_migrate(settings.storage))
 
 
-async def _migrate(store: Store) -> int:
+async def _migrate(settings: Storage) -> int:
     try:
+        store = make_store(settings)
         await store.open()
         facts = await store.ping()
         await store.close()

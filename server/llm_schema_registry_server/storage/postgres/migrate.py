@@ -83,5 +83,5 @@ async def _step(connection: Any, database: str, steps: Sequence[Migration], appl
 def _behind(database: str) -> StorageUnavailable:
     return StorageUnavailable(
         f"the database {database} lacks tables of this version; run `schema-registry-server migrate` or set "
-        "storage.migrate"
+        "storage.postgres.migrate"
     )

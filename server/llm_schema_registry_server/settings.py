@@ -66,10 +66,8 @@ class Metrics(Section):
 class Postgres(Section):
     dsn: SecretStr = SecretStr("")
     """`postgresql://user:password@host:port/database?sslmode=verify-full`; all that libpq's URIs know."""
-    pool_min: int = Field(2, ge=0, le=1000)
-    """Connections kept open."""
     pool_max: int = Field(10, ge=1, le=1000)
-    """Most connections of one server; one more listens for changes."""
+    """Most connections of one server, opened when needed; one more listens for changes."""
     connect_seconds: float = Field(5.0, gt=0)
     """Longest wait for a connection."""
     statement_seconds: float = Field(10.0, gt=0)
@@ -84,12 +82,6 @@ class Postgres(Section):
     """Whether a server that starts may bring the database to its schema; else only `migrate` does."""
     transaction_pooler: bool = False
     """Whether a pooler in transaction mode (PgBouncer) stands before the database."""
-
-    @model_validator(mode="after")
-    def _keeps_no_more_than_it_may(self) -> Self:
-        if self.pool_min > self.pool_max:
-            raise ValueError("pool_min is greater than pool_max")
-        return self
 
 
 class Storage(Section):

@@ -23,7 +23,7 @@ from llm_schema_registry_server.model.schema import (
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.model.version import SemanticVersion
 from llm_schema_registry_server.storage.memory import MemoryStore
-from llm_schema_registry_server.storage.postgres import PostgresOptions, PostgresStore
+from llm_schema_registry_server.storage.postgres import PostgresStore
 from llm_schema_registry_server.storage.sqlite import SqliteStore
 from llm_schema_registry_server.storage.store import Store, WriteTx
 
@@ -43,7 +43,7 @@ async def _sqlite(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
 @asynccontextmanager
 async def _postgres(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
     server: Postgres = request.getfixturevalue("postgres")
-    yield PostgresStore(await server.empty_database(), PostgresOptions(pool_min=1))
+    yield PostgresStore(await server.empty_database())
 
 
 BACK_ENDS: Mapping[str, Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Store]]] = {

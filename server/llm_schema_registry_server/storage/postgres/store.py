@@ -31,7 +31,7 @@ _GRACE_SECONDS = 2.0
 class PostgresOptions:
     """How to use a database.
 
-    pool_min, pool_max: connections kept, and most of them; one more listens for changes.
+    pool_max: most connections, opened when needed and closed when idle for five minutes; one more listens for changes.
     connect_seconds: to open a connection or to get one of the pool.
     statement_seconds, lock_seconds, idle_seconds: the server's limits on one statement, on waiting for a lock, and on
     a transaction in which nothing happens.
@@ -41,7 +41,6 @@ class PostgresOptions:
     transaction mode): then nothing outlives a transaction, and changes are polled.
     """
 
-    pool_min: int = 2
     pool_max: int = 10
     connect_seconds: float = 5.0
     statement_seconds: float = 10.0
@@ -95,7 +94,7 @@ class PostgresStore:
                 await connection.close(timeout=self._options.connect_seconds)
             self._pool = await asyncpg.create_pool(
                 self._dsn,
-                min_size=self._options.pool_min,
+                min_size=0,  # else asyncpg reconnects by itself and logs each failure with its stack
                 max_size=self._options.pool_max,
                 reset=_leave,
                 **self._connecting(),

@@ -50,8 +50,7 @@ from .rpc.convert import Convert
 from .rpc.lifecycle import LifecycleService
 from .rpc.schema_registry import SchemaRegistryService, UseCases
 from .rpc.tools import ToolsService
-from .settings import Settings
-from .storage.store import Store
+from .settings import Settings, Storage
 from .storage.wrappers.blobbed import BlobbedStore
 from .storage.wrappers.garbage import Tally
 from .storage.wrappers.garbage import collect_garbage as collect
@@ -359,7 +358,7 @@ def _write_ready(file: Path, ports: Mapping[str, int]) -> None:
 
 def migrate(settings: Settings) -> int:
     """Bring the storage to today's schema; answers with the exit code."""
-    return uvloop.run(_migrate(make_store(settings.storage)))
+    return uvloop.run(_migrate(settings.storage))
 
 
 def collect_garbage(settings: Settings, *, grace: timedelta, dry_run: bool) -> int:
@@ -390,8 +389,9 @@ async def _collect_garbage(settings: Settings, grace: timedelta, dry_run: bool) 
     return 0
 
 
-async def _migrate(store: Store) -> int:
+async def _migrate(settings: Storage) -> int:
     try:
+        store = make_store(settings)
         await store.open()
         facts = await store.ping()
         await store.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from .errors import Unavailable
@@ -11,7 +11,7 @@ from .formats.avro.limits import AvroLimits
 from .formats.catalogue import EngineLimits
 from .formats.json_schema.limits import JsonSchemaLimits
 from .formats.protobuf.limits import ProtobufLimits
-from .settings import Blobs, Redis, Settings, Storage
+from .settings import Blobs, Postgres, Redis, Settings, Storage
 from .storage.blobs.blobs import Blobs as BlobStore
 from .storage.blobs.inline import InlineBlobs
 from .storage.memory.store import MemoryStore
@@ -29,7 +29,18 @@ def make_store(settings: Storage) -> Store:
     """The back end that the settings choose."""
     if settings.kind == "memory":
         return MemoryStore()
-    return SqliteStore(settings.path, synchronous=settings.synchronous)
+    if settings.kind == "postgres":
+        return _make_postgres(settings.postgres)
+    return SqliteStore(settings.path, synchronous=settings.synchronous, lock_seconds=settings.lock_seconds)
+
+
+def _make_postgres(settings: Postgres) -> Store:
+    try:
+        from .storage.postgres import PostgresOptions, PostgresStore
+    except ModuleNotFoundError as error:
+        raise _extra_missing("storage.kind postgres", "postgres") from error
+    options = {f.name: getattr(settings, f.name) for f in fields(PostgresOptions)}
+    return PostgresStore(settings.dsn.get_secret_value(), PostgresOptions(**options))
 
 
 def make_blobs(settings: Blobs) -> BlobStore:

@@ -63,13 +63,44 @@ class Metrics(Section):
     """Port of /metrics; 0 lets the system choose."""
 
 
+class Postgres(Section):
+    dsn: SecretStr = SecretStr("")
+    """`postgresql://user:password@host:port/database?sslmode=verify-full`; all that libpq's URIs know."""
+    pool_max: int = Field(10, ge=1, le=1000)
+    """Most connections of one server, opened when needed; one more listens for changes."""
+    connect_seconds: float = Field(5.0, gt=0)
+    """Longest wait for a connection."""
+    statement_seconds: float = Field(10.0, gt=0)
+    """A statement that takes longer is ended."""
+    lock_seconds: float = Field(5.0, gt=0)
+    """Longest wait for a lock that another transaction holds."""
+    idle_seconds: float = Field(30.0, gt=0)
+    """A transaction in which nothing happens for this long is ended."""
+    poll_seconds: float = Field(0.25, gt=0)
+    """How often to look for changes of other servers when no notification comes."""
+    migrate: bool = True
+    """Whether a server that starts may bring the database to its schema; else only `migrate` does."""
+    transaction_pooler: bool = False
+    """Whether a pooler in transaction mode (PgBouncer) stands before the database."""
+
+
 class Storage(Section):
-    kind: Literal["sqlite", "memory"] = "sqlite"
-    """Back end: `sqlite` keeps everything in one file, `memory` forgets everything at the end."""
+    kind: Literal["sqlite", "postgres", "memory"] = "sqlite"
+    """Back end: `sqlite` keeps everything in one file, `postgres` in a database that several servers share, `memory`
+    forgets everything at the end."""
     path: Path = Path("data/registry.db")
     """The database file of `sqlite`; its directory is made when missing."""
     synchronous: Literal["full", "normal"] = "full"
     """`full` survives a power failure, `normal` only the death of the process (and is faster)."""
+    lock_seconds: float = Field(5.0, gt=0)
+    """Longest wait for another process that writes to the file of `sqlite`."""
+    postgres: Postgres = Postgres()
+
+    @model_validator(mode="after")
+    def _names_its_database(self) -> Self:
+        if self.kind == "postgres" and not self.postgres.dsn.get_secret_value():
+            raise ValueError("kind postgres needs postgres.dsn")
+        return self
 
 
 class S3(Section):

@@ -1,20 +1,33 @@
 """A store of each back end for every test that asks for `store`."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
 
 from llm_schema_registry_server.storage.store import Store
+from tests.support.postgres import Postgres, bin_directory
 from tests.support.storage import BACK_ENDS
 
 
-@pytest_asyncio.fixture(params=sorted(BACK_ENDS))
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    made = BACK_ENDS[request.param](tmp_path)
-    await made.open()
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One server for the session. `make test` installs PostgreSQL; without it these tests are skipped."""
+    if bin_directory() is None:
+        pytest.skip("PostgreSQL is not installed: run scripts/system-packages postgresql")
+    server = Postgres()
     try:
-        yield made
+        server.start()
+        yield server
     finally:
-        await made.close()
+        server.remove()
+
+
+@pytest_asyncio.fixture(params=sorted(BACK_ENDS))
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    async with BACK_ENDS[request.param](request) as made:
+        await made.open()
+        try:
+            yield made
+        finally:
+            await made.close()

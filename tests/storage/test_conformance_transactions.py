@@ -157,7 +157,6 @@ async def test_a_writer_sees_its_own_writes(store: Store) -> None:
         assert [v.ordinal for v in await tx.versions(ORDERS)] == [1]
         assert await tx.count_versions(SchemaFilter(text="needle")) == 1
         assert await tx.contents([made.identity])
-        assert [c.sequence for c in await tx.changes(0, 10)] == [(await tx.change_bounds())[1]]
 
 
 async def test_a_reader_sees_no_half_transaction_and_no_later_one(store: Store) -> None:
@@ -273,8 +272,10 @@ async def test_a_compacted_log_says_where_it_begins(store: Store) -> None:
     async with store.write() as tx:
         await tx.compact_changes(sequences[0])
         await tx.compact_changes(sequences[4] + 100)
+    async with store.write() as tx:
         following = await tx.append_change(change())
         assert following > sequences[4]
+    async with store.read() as tx:
         assert await tx.change_bounds() == (sequences[4], following)
 
 

@@ -54,3 +54,18 @@ def test_a_wrong_value_is_refused_with_its_variable() -> None:
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValidationError):
         load(environ={}).grpc.port = 1  # type: ignore[misc]
+
+
+def test_postgres_needs_a_dsn_and_never_shows_it() -> None:
+    with pytest.raises(SettingsError, match=r"needs postgres\.dsn"):
+        load(environ={"SCHEMA_REGISTRY_STORAGE__KIND": "postgres"})
+
+    storage = load(
+        environ={
+            "SCHEMA_REGISTRY_STORAGE__KIND": "postgres",
+            "SCHEMA_REGISTRY_STORAGE__POSTGRES__DSN": "postgresql://me:hush@db/registry",
+        }
+    ).storage
+
+    assert storage.postgres.dsn.get_secret_value().endswith("@db/registry")
+    assert "hush" not in f"{storage} {storage.model_dump_json()}"

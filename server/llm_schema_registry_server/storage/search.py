@@ -6,6 +6,7 @@ camelCase parts, so that `address` finds `shippingAddress`.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +20,8 @@ _WORD = re.compile(r"[^\W_]+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\WA-Z_0-9]+|[0-9]+")
 _LONGEST_WORD = 200
 """Characters of a word that count; keeps a hostile name from filling an index page."""
+_MOST_BYTES = 256 * 1024
+"""UTF-8 bytes of distinct words that are indexed of one version's names, and again of the rest; later ones are not."""
 
 
 def words_of(text: str) -> list[str]:
@@ -39,16 +42,31 @@ def name_words(names: Iterable[str]) -> set[str]:
 
 def _index_words(texts: Iterable[str]) -> set[str]:
     found: set[str] = set()
-    for text in texts:
-        found.update(words_of(text))
-        for run in _WORD.findall(text):
-            found.update(part.casefold()[:_LONGEST_WORD] for part in _PART.findall(run))
+    room = _MOST_BYTES
+    for word in _all_words(texts):
+        if word not in found:
+            room -= len(word.encode())
+            if room < 0:
+                break
+            found.add(word)
     return found
 
 
+def _all_words(texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
+        yield from words_of(text)
+        for run in _WORD.findall(text):
+            for part in _PART.findall(run):
+                yield part.casefold()[:_LONGEST_WORD]
+
+
 def labels(tags: Iterable[str], metadata: Iterable[tuple[str, str]]) -> set[str]:
-    """One exact-match key per tag and per metadata pair, as the indexed back ends store them."""
-    return {f"tag\0{tag}" for tag in tags} | {f"meta\0{key}\0{value}" for key, value in metadata}
+    """One exact-match key per tag and per metadata pair, as the indexed back ends store them: 32 digits each."""
+    return {_label("tag", tag) for tag in tags} | {_label("meta", *pair) for pair in metadata}
+
+
+def _label(*parts: str) -> str:
+    return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 
 def matches(version: SchemaVersion, words: Sequence[str], wanted: SchemaFilter) -> bool:

@@ -97,7 +97,8 @@ class ReadTx(Protocol):
 
     async def changes(self, after: int, limit: int) -> Sequence[Change]:
         """Up to `limit` changes with sequence > `after`, in order. What it returns is final: nothing will ever
-        appear before it."""
+        appear before it. A change may appear a moment after its commit, when a transaction that began before it has
+        ended; whether a write transaction sees its own is left open."""
         ...
 
     async def change_bounds(self) -> tuple[int, int]:
@@ -110,7 +111,8 @@ class WriteTx(ReadTx, Protocol):
     """A read view that can also write. Everything becomes visible together, or nothing does."""
 
     async def lock_subject(self, subject: Subject) -> None:
-        """Until the end of the transaction no other write transaction holds this subject's lock. Called first."""
+        """Until the end of the transaction no other write transaction holds this subject's lock. Called first: what
+        is read after it stays true, and the changes of a subject are in the order of its locks."""
         ...
 
     async def allot_global_id(self, identity: str) -> int:
@@ -131,7 +133,8 @@ class WriteTx(ReadTx, Protocol):
 
     async def insert_version(self, version: SchemaVersion, names: Sequence[str]) -> None:
         """Add a version; `names` are the schema's own names, for search. Raises ConcurrentUpdate when the schema id,
-        (subject, ordinal) or (subject, semantic version) is taken."""
+        (subject, ordinal) or (subject, semantic version) is taken. Back ends with several writers also raise it, at the
+        end of the block, when a version that it references was removed meanwhile."""
         ...
 
     async def update_version(self, version: SchemaVersion) -> None:
@@ -152,7 +155,8 @@ class WriteTx(ReadTx, Protocol):
     async def record_transition(self, transition: Transition) -> None: ...
 
     async def set_config(self, scope: str, config: Config | None) -> None:
-        """Store the settings of a scope; None removes them."""
+        """Store the settings of a scope; None removes them. Raises ConcurrentUpdate when another transaction has
+        changed them since this one read them."""
         ...
 
 
@@ -179,7 +183,7 @@ class Store(Protocol):
         ...
 
     async def wait_for_change(self, after: int, timeout: float) -> None:
-        """Return when a change with sequence > `after` has been committed, or after `timeout` seconds."""
+        """Return when `changes(after)` has something to give, or after `timeout` seconds."""
         ...
 
     async def ping(self) -> Mapping[str, str]:

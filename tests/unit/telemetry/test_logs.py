@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import logging
+from typing import Literal
+
+import pytest
 
 from llm_schema_registry_server.telemetry import logs
 from tests.unit.conftest import LogLines
@@ -52,3 +55,17 @@ def test_an_event_below_the_level_is_not_written(log_lines: LogLines) -> None:
     assert "quiet" not in page.getvalue()
     assert "loud" in page.getvalue()
     assert "subject=orders" in page.getvalue()
+
+
+@pytest.mark.parametrize("format", ["json", "text"])
+def test_a_stack_shows_no_local_variables(log_lines: LogLines, format: Literal["json", "text"]) -> None:
+    page = io.StringIO()
+    logs.configure("info", format, page)
+    password = "".join(("hu", "sh"))
+    try:
+        _ = 1 / len(password[9:])
+    except ZeroDivisionError:
+        logs.get("x").exception("failed")
+
+    assert "ZeroDivisionError" in page.getvalue()
+    assert password not in page.getvalue()

@@ -16,7 +16,8 @@ from contextlib import asynccontextmanager
 
 from ...errors import RegistryError, StorageUnavailable
 from ..news import News
-from .session import Session, to_the_end
+from ..waiting import to_the_end
+from .session import Session
 from .writing import SqliteWriteTx
 
 MOST = 128

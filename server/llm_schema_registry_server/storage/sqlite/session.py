@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ..waiting import to_the_end
 from .errors import is_busy, translated
 
 T = TypeVar("T")
@@ -86,21 +87,3 @@ class Session:
         """Undo the open transaction; does nothing when SQLite has undone it already."""
         if self.raw.in_transaction:
             self.run("ROLLBACK")
-
-
-async def to_the_end(work: Awaitable[T], on_cancel: Callable[[], None] | None = None) -> T:
-    """Await `work` until it is done even when the caller is cancelled; the cancellation goes on afterwards."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        if on_cancel is not None:
-            on_cancel()
-        while not task.done():
-            try:
-                await asyncio.wait([task])
-            except asyncio.CancelledError:
-                continue
-        if not task.cancelled():
-            task.exception()  # retrieved: the caller is told of the cancellation instead
-        raise

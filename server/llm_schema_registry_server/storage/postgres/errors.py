@@ -1,0 +1,74 @@
+"""PostgreSQL's errors in the registry's words: which database, what happened, and the way out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from ...errors import ConcurrentUpdate, LimitExceeded, RegistryError, StorageDamaged, StorageUnavailable
+
+_RETRY = "another transaction changed the same data; retry"
+
+_BY_STATE: dict[str, tuple[type[RegistryError], str]] = {
+    # Appendix A of the PostgreSQL manual; the longest prefix of a SQLSTATE that is here decides.
+    "08": (StorageUnavailable, "the connection was lost; retry"),
+    "22003": (LimitExceeded, "a number does not fit its column"),
+    "2200H": (LimitExceeded, "all 2147483647 global ids are used"),
+    "23": (ConcurrentUpdate, _RETRY),
+    "25006": (StorageUnavailable, "it is read-only (a standby?); point storage.postgres.dsn at the primary"),
+    "25P02": (StorageUnavailable, "an earlier statement of the transaction failed; retry"),
+    "25P03": (StorageUnavailable, "the transaction was idle for too long and was ended; retry"),
+    "28": (StorageUnavailable, "it refuses the user or the password; check storage.postgres.dsn"),
+    "3D000": (StorageUnavailable, "the database does not exist; create it or correct storage.postgres.dsn"),
+    "40": (ConcurrentUpdate, _RETRY),
+    "42501": (StorageUnavailable, "the user lacks a privilege; grant it"),
+    "42P01": (StorageUnavailable, "a table is missing; run `schema-registry-server migrate`"),
+    "42883": (StorageUnavailable, "a function is missing; run `schema-registry-server migrate`"),
+    "53": (StorageUnavailable, "it is out of a resource (disk, memory or connections); free some"),
+    "54": (LimitExceeded, "a value is too large for it"),
+    "55P03": (ConcurrentUpdate, "another transaction holds the lock for too long; retry"),
+    "57014": (
+        StorageUnavailable,
+        "the statement took too long; retry or raise storage.postgres.statement_seconds",
+    ),
+    "57": (StorageUnavailable, "it is starting, stopping or was restarted; retry"),
+    "58": (StorageUnavailable, "its disk failed; see its log"),
+    "XX001": (StorageDamaged, "its data are corrupted; restore it from a backup"),
+    "XX002": (StorageDamaged, "an index is corrupted; REINDEX it"),
+}
+AWAY = (OSError, asyncio.TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError)
+"""What the driver raises when something is wrong with the server, the network or a statement."""
+
+
+def shown(dsn: str) -> str:
+    """The database that a DSN names, without the secrets."""
+    parts = urlsplit(dsn)
+    return f"{parts.hostname or 'local socket'}:{parts.port or 5432}{parts.path or '/'}"
+
+
+@contextmanager
+def translated(database: str) -> Iterator[None]:
+    """Let what the driver raises about `database` leave as one of our errors; errors of ours in SQL pass."""
+    try:
+        yield
+    except AWAY as error:
+        raise told(error, database) from error
+
+
+def told(error: BaseException, database: str) -> RegistryError:
+    """The registry's error for one of the driver's."""
+    state = getattr(error, "sqlstate", None) or ""
+    for length in (5, 2):
+        if state[:length] in _BY_STATE:
+            kind, advice = _BY_STATE[state[:length]]
+            return kind(f"PostgreSQL at {database}: {advice} ({error})", sqlstate=state)
+    if isinstance(error, asyncpg.PostgresError):
+        raise error  # a mistake in our SQL: nobody else can act on it
+    what = str(error) or type(error).__name__
+    return StorageUnavailable(
+        f"PostgreSQL at {database} cannot be reached or does not answer: {what}; check that it runs"
+    )

@@ -1,0 +1,87 @@
+"""Brings a database to the schema that this server knows: numbered SQL files, each in one transaction, under a lock."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+from ...errors import StorageUnavailable
+from .errors import translated
+
+_LOCK = 0x4C535247  # "LSRG": one migration at a time in a database
+_TABLE = (
+    "CREATE TABLE IF NOT EXISTS migrations "
+    "(number integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step: its number (from 1, dense), its name and its SQL."""
+
+    number: int
+    name: str
+    sql: str
+
+
+def migrations() -> Sequence[Migration]:
+    """The steps that come with the server, in order."""
+    found = []
+    for item in resources.files(__package__).joinpath("migrations").iterdir():
+        match = re.fullmatch(r"(\d{4})_(\w+)\.sql", item.name)
+        if match:
+            found.append(Migration(int(match[1]), match[2], item.read_text(encoding="utf-8")))
+    return sorted(found, key=lambda m: m.number)
+
+
+async def migrate(connection: Any, database: str, steps: Sequence[Migration], *, apply: bool) -> None:
+    """Apply the steps that the database lacks; several servers may do so at once.
+
+    Raises StorageUnavailable when it was written by a newer server, when it is not encoded in UTF-8, or when steps
+    are missing and `apply` is false.
+    """
+    with translated(database):
+        encoding = await connection.fetchval("SHOW server_encoding")
+        if encoding != "UTF8":
+            raise StorageUnavailable(
+                f"the database {database} is encoded in {encoding}; create one with ENCODING 'UTF8'"
+            )
+        while await _step(connection, database, steps, apply):
+            pass
+
+
+async def _step(connection: Any, database: str, steps: Sequence[Migration], apply: bool) -> bool:
+    """Apply the next step; answers whether there may be another."""
+    async with connection.transaction():
+        await connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        if not await connection.fetchval("SELECT to_regclass('migrations')"):
+            if not apply:
+                raise _behind(database)
+            await connection.execute(_TABLE)
+        done = await connection.fetchval("SELECT coalesce(max(number), 0) FROM migrations")
+        if done > len(steps):
+            raise StorageUnavailable(
+                f"the database {database} was written by a newer server (schema {done}, this server knows "
+                f"{len(steps)}); upgrade this server"
+            )
+        if done == len(steps):
+            await connection.execute("SELECT align_sequences()")
+            return False
+        if not apply:
+            raise _behind(database)
+        step = steps[done]
+        await connection.execute(step.sql)
+        await connection.execute(
+            "INSERT INTO migrations (number, name) VALUES ($1, $2)", step.number, step.name
+        )
+        return True
+
+
+def _behind(database: str) -> StorageUnavailable:
+    return StorageUnavailable(
+        f"the database {database} lacks tables of this version; run `schema-registry-server migrate` or set "
+        "storage.postgres.migrate"
+    )

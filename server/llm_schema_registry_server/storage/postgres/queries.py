@@ -1,0 +1,231 @@
+"""The SQL of the PostgreSQL back end. tests/storage/test_postgres_plans.py explains each of these statements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import search
+from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, VERSION_COLUMNS
+from ..store import Page, SchemaFilter
+
+_VERSION = ", ".join(VERSION_COLUMNS)
+_VERSION_OF_V = ", ".join(f"v.{column}" for column in VERSION_COLUMNS)
+_CHANGE = ", ".join(CHANGE_COLUMNS)
+_TRANSITION = ", ".join(TRANSITION_COLUMNS)
+
+
+def _places(count: int, first: int = 1) -> str:
+    return ", ".join(f"${n}" for n in range(first, first + count))
+
+
+REGISTRY_ID = "SELECT value FROM meta WHERE key = 'registry_id'"
+
+VERSION = f"SELECT {_VERSION} FROM versions WHERE schema_id = $1"
+VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = $1 ORDER BY ordinal"
+LIVE_VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND deleted_at IS NULL ORDER BY ordinal"
+VERSIONS_BY_GLOBAL_ID = f"SELECT {_VERSION} FROM versions WHERE global_id = $1 ORDER BY subject, ordinal"
+DEPENDENTS = (
+    f"SELECT {_VERSION_OF_V} FROM version_references r JOIN versions v ON v.id = r.version "
+    "WHERE r.target = $1 ORDER BY v.subject, v.ordinal"
+)
+CONTENTS = (
+    "SELECT identity, content, digest, canonical, artifact FROM contents WHERE identity = ANY($1::text[])"
+)
+HISTORY = f"SELECT {_TRANSITION} FROM transitions WHERE schema_id = $1 ORDER BY id"
+CONFIG = "SELECT settings FROM configs WHERE scope = $1"
+CHANGES = (
+    f"SELECT sequence, {_CHANGE} FROM changes WHERE sequence > $1 AND sequence < final_before() "
+    "ORDER BY sequence LIMIT $2"
+)
+CHANGE_BOUNDS = (
+    "SELECT (SELECT value::bigint FROM meta WHERE key = 'compacted'), "
+    "(SELECT max(sequence) FROM changes WHERE sequence < final_before())"
+)
+PROGRESS = (
+    "SELECT coalesce((SELECT max(sequence) FROM changes WHERE sequence < final_before()), 0), "
+    "coalesce((SELECT max(sequence) FROM changes), 0)"
+)
+"""The newest change that is final, and the newest that is committed."""
+
+# The transaction gets its id when it holds the lock, so that the changes of one subject come in the order of its
+# versions. The shared locks keep the registry's and the context's configuration as it is until the end.
+LOCK_SUBJECT = (
+    "SELECT first_sequence() FROM (SELECT pg_advisory_xact_lock_shared(hashtextextended($2, 1)), "
+    "pg_advisory_xact_lock_shared(hashtextextended($3, 1)), pg_advisory_xact_lock(hashtextextended($1, 0)) OFFSET 0) l"
+)
+LOCK_SCOPE = "SELECT pg_advisory_xact_lock(hashtextextended($1, 1))"
+LOCK_CONTENT = "SELECT pg_advisory_xact_lock(hashtextextended($1, 2))"
+FIRST_SEQUENCE = "SELECT first_sequence()"
+
+GLOBAL_ID = "SELECT global_id FROM global_ids WHERE identity = $1"
+ALLOT_GLOBAL_ID = (
+    "INSERT INTO global_ids (identity) VALUES ($1) ON CONFLICT (identity) DO NOTHING RETURNING global_id"
+)
+LAST_ORDINAL = "SELECT last_ordinal FROM subjects WHERE subject = $1"
+
+# Everything a transaction had put off, in one round trip. The lock keeps a content that another transaction is about
+# to remove as unused from vanishing under a new version.
+FLUSH = (
+    "WITH put AS (INSERT INTO contents (identity, digest, content, canonical, artifact) "
+    "SELECT c.* FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bytea[], $5::bytea[]) "
+    "AS c (identity, digest, content, canonical, artifact), "
+    "LATERAL (SELECT pg_advisory_xact_lock(hashtextextended(c.identity, 2)) OFFSET 0) l "
+    "ON CONFLICT (identity) DO NOTHING), "
+    f"log AS (INSERT INTO changes (sequence, {_CHANGE}) SELECT * FROM unnest($6::bigint[], $7::smallint[], $8::text[], "
+    "$9::text[], $10::text[], $11::int[], $12::bigint[], $13::json[])) "
+    f"INSERT INTO transitions ({_TRANSITION}) "
+    "SELECT * FROM unnest($14::text[], $15::smallint[], $16::smallint[], $17::bigint[], $18::json[])"
+)
+FORGET_CHANGES = "DELETE FROM changes WHERE sequence <= $1"
+SET_COMPACTED = "UPDATE meta SET value = $1 WHERE key = 'compacted'"
+
+_FIRST_SEARCH_CELL = len(VERSION_COLUMNS) + 1
+INSERT_VERSION = (
+    f"WITH v AS (INSERT INTO versions ({_VERSION}) VALUES ({_places(len(VERSION_COLUMNS))}) "
+    "ON CONFLICT DO NOTHING RETURNING id, subject, ordinal), "
+    "o AS (INSERT INTO subjects SELECT subject, ordinal FROM v ON CONFLICT (subject) "
+    "DO UPDATE SET last_ordinal = greatest(subjects.last_ordinal, excluded.last_ordinal)), "
+    "s AS (INSERT INTO search SELECT id, array_to_tsvector(${0}::text[]) || array_to_tsvector(${1}::text[]), "
+    "array_to_tsvector(${1}::text[]), ${2}::text[] FROM v), "
+    "r AS (INSERT INTO version_references SELECT t.target, v.id FROM v, unnest(${3}::text[]) AS t (target)) "
+    "SELECT id FROM v"
+).format(*range(_FIRST_SEARCH_CELL, _FIRST_SEARCH_CELL + 4))
+SCHEMA_ID_TAKEN = "SELECT 1 FROM versions WHERE schema_id = $1"
+VERSION_FOR_UPDATE = f"SELECT {_VERSION}, id FROM versions WHERE schema_id = $1"
+RELEASE_TAKEN = "SELECT 1 FROM versions WHERE subject = $1 AND release = $2 AND id <> $3"
+UPDATE_VERSION = (
+    "UPDATE versions SET version = $1, release = $2, global_id = $3, level = $4, state = $5, change_class = $6, "
+    "about = $7, updated_at = $8, revision = $9, deleted_at = $10 WHERE id = $11"
+)
+UPDATE_SEARCH = (
+    "UPDATE search SET words = array_to_tsvector($1::text[]) || names, labels = $2 WHERE version = $3"
+)
+DELETE_VERSION = "DELETE FROM versions WHERE id = $1"
+DELETE_HISTORY = "DELETE FROM transitions WHERE schema_id = $1"
+DELETE_UNUSED_CONTENT = (
+    "DELETE FROM contents WHERE identity = $1 AND NOT EXISTS (SELECT 1 FROM versions WHERE identity = $1)"
+)
+SET_CONFIG = (
+    "INSERT INTO configs VALUES ($1, $2) ON CONFLICT (scope) DO UPDATE SET settings = excluded.settings"
+)
+ADD_CONFIG = "INSERT INTO configs VALUES ($1, $2) ON CONFLICT (scope) DO NOTHING"
+REPLACE_CONFIG = "UPDATE configs SET settings = $2 WHERE scope = $1 AND settings = $3"
+DELETE_CONFIG = "DELETE FROM configs WHERE scope = $1"
+
+FACTS = (
+    "SELECT (SELECT reltuples::bigint FROM pg_class WHERE oid = 'versions'::regclass), "
+    "current_setting('server_version'), (SELECT coalesce(extract(epoch FROM max(now() - xact_start)), 0)::bigint "
+    "FROM pg_stat_activity WHERE backend_xid IS NOT NULL)"
+)
+
+_SELECTABLE = "{0}.deleted_at IS NULL AND {0}.state IN (2, 3)"  # as the index versions_selectable has it
+
+
+@dataclass(slots=True)
+class _Where:
+    """Conditions and the parameters they number."""
+
+    terms: list[str] = field(default_factory=list)
+    parameters: list[Any] = field(default_factory=list)
+
+    def bind(self, value: Any) -> str:
+        self.parameters.append(value)
+        return f"${len(self.parameters)}"
+
+    def add(self, term: str, *values: Any) -> None:
+        self.terms.append(term.format(*(self.bind(value) for value in values)))
+
+    @property
+    def sql(self) -> str:
+        return " AND ".join(self.terms) or "TRUE"
+
+
+def scan(wanted: SchemaFilter, page: Page) -> tuple[str, list[Any]]:
+    """One page of the versions that pass the filter, by (subject, ordinal)."""
+    where = _matching(wanted)
+    if page.after is not None:
+        where.add("(v.subject, v.ordinal) > ({}, {})", *page.after)
+    sql = (
+        f"SELECT {_VERSION_OF_V} FROM versions v WHERE {where.sql} ORDER BY v.subject, v.ordinal "
+        f"LIMIT {where.bind(page.limit)} OFFSET {where.bind(page.offset)}"
+    )
+    return sql, where.parameters
+
+
+def count(wanted: SchemaFilter) -> tuple[str, list[Any]]:
+    """How many versions pass the filter."""
+    where = _matching(wanted)
+    return f"SELECT count(*) FROM versions v WHERE {where.sql}", where.parameters
+
+
+def subjects(prefix: str, include_deleted: bool, page: Page) -> tuple[str, list[Any]]:
+    """One page of the subjects that have a (live) version."""
+    where = _having_versions(prefix, include_deleted)
+    if page.after is not None:
+        where.add("s.subject > {}", page.after[0])
+    sql = (
+        f"SELECT s.subject FROM subjects s WHERE {where.sql} ORDER BY s.subject "
+        f"LIMIT {where.bind(page.limit)} OFFSET {where.bind(page.offset)}"
+    )
+    return sql, where.parameters
+
+
+def count_subjects(prefix: str, include_deleted: bool) -> tuple[str, list[Any]]:
+    where = _having_versions(prefix, include_deleted)
+    return f"SELECT count(*) FROM subjects s WHERE {where.sql}", where.parameters
+
+
+def _having_versions(prefix: str, include_deleted: bool) -> _Where:
+    where = _Where()
+    live = "" if include_deleted else " AND v.deleted_at IS NULL"
+    where.add(f"EXISTS (SELECT 1 FROM versions v WHERE v.subject = s.subject{live})")
+    _add_prefix(where, "s.subject", prefix)
+    return where
+
+
+def _matching(wanted: SchemaFilter) -> _Where:
+    where = _Where()
+    if wanted.latest_only:
+        where.add(_SELECTABLE.format("v"))
+        where.add(
+            "NOT EXISTS (SELECT 1 FROM versions w WHERE w.subject = v.subject AND w.ordinal > v.ordinal AND "
+            f"{_SELECTABLE.format('w')})"
+        )
+    elif not wanted.include_deleted:
+        where.add("v.deleted_at IS NULL")
+    words = search.words_of(wanted.text)
+    if words:
+        where.add("v.id IN (SELECT version FROM search WHERE words @@ {}::text::tsquery)", _tsquery(words))
+    labels = sorted(search.labels(wanted.tags, wanted.metadata.items()))
+    if labels:
+        where.add("v.id IN (SELECT version FROM search WHERE labels @> {}::text[])", labels)
+    _add_prefix(where, "v.subject", wanted.subject_prefix)
+    if wanted.subject_pattern:
+        _add_prefix(where, "v.subject", search.literal_prefix(wanted.subject_pattern))
+        where.add(
+            "v.subject IN (SELECT subject FROM subjects WHERE subject LIKE {})", _like(wanted.subject_pattern)
+        )
+    if wanted.schema_type is not None:
+        where.add("v.schema_type = {}", int(wanted.schema_type))
+    if wanted.state is not None:
+        where.add("v.state = {}", int(wanted.state))
+    return where
+
+
+def _tsquery(words: list[str]) -> str:
+    return " & ".join(f"'{word}':*" for word in words)  # words are letters and digits only
+
+
+def _like(pattern: str) -> str:
+    literal = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return literal.replace("*", "%").replace("?", "_")
+
+
+def _add_prefix(where: _Where, column: str, prefix: str) -> None:
+    if not prefix:
+        return
+    where.add(f"{column} >= {{}}", prefix)
+    end = search.prefix_end(prefix)
+    if end is not None:
+        where.add(f"{column} < {{}}", end)

@@ -1,0 +1,98 @@
+"""The questions a PostgreSQL store answers, inside one transaction of one session."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+
+from ...errors import StorageDamaged
+from ...model.change import Change
+from ...model.config import Config
+from ...model.lifecycle import Transition
+from ...model.schema import SchemaVersion, StoredContent
+from ...model.subject import Subject
+from .. import rows
+from ..store import Page, SchemaFilter
+from . import queries
+from .session import Session
+
+_BIGGEST_INT32 = 2**31 - 1
+_BIGGEST_INT64 = 2**63 - 1
+
+
+class PostgresReadTx:
+    """See store.ReadTx for the meaning of each method."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def version(self, schema_id: str) -> SchemaVersion | None:
+        row = await self._session.row(queries.VERSION, schema_id)
+        return None if row is None else rows.version_of(row)
+
+    async def versions(self, subject: Subject, *, include_deleted: bool = False) -> Sequence[SchemaVersion]:
+        sql = queries.VERSIONS if include_deleted else queries.LIVE_VERSIONS
+        return await self._session.rows(sql, [str(subject)], rows.version_of)
+
+    async def versions_by_global_id(self, global_id: int) -> Sequence[SchemaVersion]:
+        if not 0 < global_id <= _BIGGEST_INT32:
+            return []
+        return await self._session.rows(queries.VERSIONS_BY_GLOBAL_ID, [global_id], rows.version_of)
+
+    async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
+        found = dict(await self._session.rows(queries.CONTENTS, [list(identities)], _content_of))
+        for identity, content in found.items():
+            if hashlib.sha256(content.content).hexdigest() != content.digest:
+                raise StorageDamaged(
+                    f"the content of {identity} in {self._session.database} does not have its digest; restore it from "
+                    "a backup",
+                    identity=identity,
+                )
+        return found
+
+    async def scan_versions(self, wanted: SchemaFilter, page: Page) -> Sequence[SchemaVersion]:
+        return await self._session.rows(*queries.scan(wanted, page), rows.version_of)
+
+    async def count_versions(self, wanted: SchemaFilter) -> int:
+        sql, parameters = queries.count(wanted)
+        return int(await self._session.value(sql, *parameters))
+
+    async def subjects(
+        self, *, prefix: str = "", include_deleted: bool = False, page: Page
+    ) -> tuple[Sequence[Subject], int]:
+        named = await self._session.rows(*queries.subjects(prefix, include_deleted, page), _subject_of)
+        sql, parameters = queries.count_subjects(prefix, include_deleted)
+        return named, int(await self._session.value(sql, *parameters))
+
+    async def dependents(self, schema_id: str) -> Sequence[SchemaVersion]:
+        return await self._session.rows(queries.DEPENDENTS, [schema_id], rows.version_of)
+
+    async def history(self, schema_id: str) -> Sequence[Transition]:
+        return await self._session.rows(queries.HISTORY, [schema_id], rows.transition_of)
+
+    async def config(self, scope: str) -> Config | None:
+        cell = await self._session.value(queries.CONFIG, scope)
+        return None if cell is None else rows.config_of(scope, cell)
+
+    async def changes(self, after: int, limit: int) -> Sequence[Change]:
+        if after > _BIGGEST_INT64:
+            return []
+        return await self._session.rows(queries.CHANGES, [after, limit], rows.change_of)
+
+    async def change_bounds(self) -> tuple[int, int]:
+        oldest, newest = await self._session.row(queries.CHANGE_BOUNDS)
+        return oldest, newest or oldest
+
+    async def facts(self) -> tuple[int, str, int]:
+        """About how many versions, the server's version, and the age in seconds of the oldest writing transaction."""
+        versions, server, oldest = await self._session.row(queries.FACTS)
+        return versions, server, oldest
+
+
+def _content_of(row: tuple[str, bytes, str, bytes, bytes]) -> tuple[str, StoredContent]:
+    identity, content, digest, canonical, artifact = row
+    return identity, StoredContent(content, digest, canonical, artifact)
+
+
+def _subject_of(row: tuple[str]) -> Subject:
+    return rows.subject_of(row[0])

@@ -1,0 +1,201 @@
+"""PostgresStore: a pool of connections and a watcher of the change log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from ...errors import StorageUnavailable
+from ..news import News
+from ..waiting import to_the_end
+from . import queries
+from .errors import AWAY, shown, told, translated
+from .migrate import migrate, migrations
+from .reading import PostgresReadTx
+from .session import Session
+from .watch import Watcher
+from .writing import PostgresWriteTx
+
+_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY{limits}; SELECT 1"  # the SELECT fixes what is seen
+_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE{limits}"
+_GRACE_SECONDS = 2.0
+"""How much longer than the server's own time limits the client waits for its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresOptions:
+    """How to use a database.
+
+    pool_max: most connections, opened when needed and closed when idle for five minutes; one more listens for changes.
+    connect_seconds: to open a connection or to get one of the pool.
+    statement_seconds, lock_seconds, idle_seconds: the server's limits on one statement, on waiting for a lock, and on
+    a transaction in which nothing happens.
+    poll_seconds: how often to look for changes when no notification comes.
+    migrate: whether `open` may bring the database to this server's schema.
+    transaction_pooler: whether a pooler hands the connection to another client after each transaction (PgBouncer's
+    transaction mode): then nothing outlives a transaction, and changes are polled.
+    """
+
+    pool_max: int = 10
+    connect_seconds: float = 5.0
+    statement_seconds: float = 10.0
+    lock_seconds: float = 5.0
+    idle_seconds: float = 30.0
+    poll_seconds: float = 0.25
+    migrate: bool = True
+    transaction_pooler: bool = False
+
+
+class PostgresStore:
+    """A registry in the database that `dsn` names; see store.Store for the meaning of each method."""
+
+    def __init__(self, dsn: str, options: PostgresOptions | None = None) -> None:
+        options = options or PostgresOptions()
+        self._dsn = dsn
+        self._options = options
+        self._database = shown(dsn)
+        limits = {
+            "statement_timeout": options.statement_seconds,
+            "lock_timeout": options.lock_seconds,
+            "idle_in_transaction_session_timeout": options.idle_seconds,
+        }
+        self._limits = {name: str(int(seconds * 1000)) for name, seconds in limits.items()} | {"jit": "off"}
+        local = "".join(f"; SET LOCAL {name} = {value}" for name, value in self._limits.items())
+        self._begin = {
+            sql: sql.format(limits=local if options.transaction_pooler else "") for sql in (_READ, _WRITE)
+        }
+        self._news = News()
+        self._watcher = Watcher(
+            self._news,
+            self._connect,
+            listen=not options.transaction_pooler,
+            poll_seconds=options.poll_seconds,
+        )
+        self._pool: Any = None
+        self._registry_id = ""
+
+    @property
+    def registry_id(self) -> str:
+        return self._registry_id
+
+    async def open(self) -> None:
+        with translated(self._database):
+            connection = await self._connect()
+            try:
+                await migrate(connection, self._database, migrations(), apply=self._options.migrate)
+                self._registry_id = await connection.fetchval(queries.REGISTRY_ID)
+                final, _ = await connection.fetchrow(queries.PROGRESS)
+            finally:
+                await connection.close(timeout=self._options.connect_seconds)
+            self._pool = await asyncpg.create_pool(
+                self._dsn,
+                min_size=0,  # else asyncpg reconnects by itself and logs each failure with its stack
+                max_size=self._options.pool_max,
+                reset=_leave,
+                **self._connecting(),
+            )
+        self._news.advance(final)
+        self._watcher.start()
+
+    async def close(self) -> None:
+        await self._watcher.stop()
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            try:
+                async with asyncio.timeout(self._options.connect_seconds):
+                    await pool.close()
+            except TimeoutError:
+                pool.terminate()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[PostgresReadTx]:
+        async with self._session(_READ) as session:
+            yield PostgresReadTx(session)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[PostgresWriteTx]:
+        async with self._session(_WRITE) as session:
+            tx = PostgresWriteTx(session)
+            yield tx
+            await tx.flush()
+            await to_the_end(session.commit())
+        if tx.appended:
+            self._watcher.committed()
+
+    async def wait_for_change(self, after: int, timeout: float) -> None:
+        await self._news.wait(after, timeout)
+
+    async def ping(self) -> Mapping[str, str]:
+        async with self.read() as tx:
+            versions, server, oldest = await tx.facts()
+        pool = self._pool
+        return {
+            "kind": "postgres",
+            "database": self._database,
+            "server": server,
+            "versions": str(max(versions, 0)),
+            "changes": str(self._news.newest),
+            "connections": f"{pool.get_size()} of {pool.get_max_size()}, {pool.get_idle_size()} idle",
+            "oldest_transaction_seconds": str(oldest),
+            **({"watcher": self._watcher.trouble} if self._watcher.trouble else {}),
+        }
+
+    @asynccontextmanager
+    async def _session(self, begin: str) -> AsyncIterator[Session]:
+        """A connection in a transaction, which is undone at the end unless it was committed."""
+        pool = self._pool
+        if pool is None:
+            raise StorageUnavailable(f"the store of {self._database} is not open")
+        connection = await self._begun(pool, self._begin[begin])
+        session = Session(connection, self._database)
+        try:
+            yield session
+        finally:
+            await to_the_end(_give_back(pool, connection, session))
+
+    async def _begun(self, pool: Any, begin: str) -> Any:
+        """A connection of the pool with a transaction begun; one that had died unnoticed is replaced."""
+        for attempts_left in range(self._options.pool_max, -1, -1):
+            with translated(self._database):
+                connection = await pool.acquire(timeout=self._options.connect_seconds)
+            begun = False
+            try:
+                await connection.execute(begin)
+                begun = True
+                return connection
+            except AWAY as error:
+                if not (connection.is_closed() and attempts_left):
+                    raise told(error, self._database) from error
+            finally:
+                if not begun:
+                    await to_the_end(_give_back(pool, connection, Session(connection, self._database)))
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _connect(self) -> Any:
+        return await asyncpg.connect(self._dsn, **self._connecting())
+
+    def _connecting(self) -> dict[str, Any]:
+        pooler = self._options.transaction_pooler
+        return {
+            "timeout": self._options.connect_seconds,
+            "command_timeout": self._options.statement_seconds + _GRACE_SECONDS,
+            "statement_cache_size": 0 if pooler else 200,
+            "server_settings": {} if pooler else {"application_name": "schema-registry", **self._limits},
+        }
+
+
+async def _give_back(pool: Any, connection: Any, session: Session) -> None:
+    try:
+        if not session.committed:
+            await session.rollback()
+    finally:
+        await pool.release(connection)
+
+
+async def _leave(connection: Any) -> None:
+    """Nothing to reset in a connection that goes back to the pool: all we set is local to a transaction."""

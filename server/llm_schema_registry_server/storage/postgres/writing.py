@@ -1,0 +1,172 @@
+"""Changes to a PostgreSQL store. What no later statement of the block depends on is put off and sent in one round trip."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from ...errors import ConcurrentUpdate
+from ...model.change import Change
+from ...model.config import REGISTRY_SCOPE, Config
+from ...model.lifecycle import Transition
+from ...model.schema import SchemaVersion, StoredContent
+from ...model.subject import Subject
+from .. import rows, search
+from . import queries
+from .reading import PostgresReadTx
+from .session import Session
+
+_UNREAD = object()
+
+
+class PostgresWriteTx(PostgresReadTx):
+    """See store.WriteTx for the meaning of each method."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._first_sequence: int | None = None
+        self.appended = 0
+        self._contents: dict[str, StoredContent] = {}
+        self._changes: list[tuple[Any, ...]] = []
+        self._transitions: list[tuple[Any, ...]] = []
+        self._configs_read: dict[str, str | None] = {}
+
+    async def lock_subject(self, subject: Subject) -> None:
+        first: int = await self._session.value(
+            queries.LOCK_SUBJECT, str(subject), REGISTRY_SCOPE, f"context:{subject.context}"
+        )
+        self._first_sequence = self._first_sequence or first
+
+    async def allot_global_id(self, identity: str) -> int:
+        for sql in (queries.GLOBAL_ID, queries.ALLOT_GLOBAL_ID, queries.GLOBAL_ID):
+            found = await self._session.value(
+                sql, identity
+            )  # the second one waits for whoever allots it right now
+            if found is not None:
+                return int(found)
+        raise ConcurrentUpdate(f"the number of {identity} was allotted and undone meanwhile; retry")
+
+    async def put_content(self, identity: str, content: StoredContent) -> None:
+        self._contents.setdefault(identity, content)
+
+    async def append_change(self, change: Change) -> int:
+        if self._first_sequence is None:
+            self._first_sequence = int(await self._session.value(queries.FIRST_SEQUENCE))
+        self.appended = max(self.appended + 1, self._first_sequence)
+        self._changes.append((self.appended, *rows.change_row(change)))
+        return self.appended
+
+    async def compact_changes(self, upto: int) -> None:
+        oldest, newest = await self.change_bounds()
+        floor = max(oldest, min(upto, newest))
+        await self._session.run(queries.FORGET_CHANGES, floor)
+        await self._session.run(queries.SET_COMPACTED, str(floor))
+
+    async def insert_version(self, version: SchemaVersion, names: Sequence[str]) -> None:
+        made = await self._session.value(
+            queries.INSERT_VERSION,
+            *rows.version_row(version),
+            sorted(search.about_words(version)),
+            sorted(search.name_words(names)),
+            sorted(search.labels(version.tags, version.metadata.items())),
+            sorted({reference.schema_id for reference in version.references}),
+        )
+        if made is None:
+            if await self._session.value(queries.SCHEMA_ID_TAKEN, version.schema_id):
+                raise ConcurrentUpdate(
+                    f"schema id {version.schema_id!r} is taken", schema_id=version.schema_id
+                )
+            raise _taken(version)
+
+    async def update_version(self, version: SchemaVersion) -> None:
+        row = await self._session.row(queries.VERSION_FOR_UPDATE, version.schema_id)
+        if row is None:
+            raise ConcurrentUpdate(f"schema {version.schema_id!r} was removed meanwhile; read it again")
+        known, row_id = rows.version_of(row), row[-1]
+        release = rows.release_of(version.version)
+        if release != rows.release_of(known.version) and await self._session.value(
+            queries.RELEASE_TAKEN, str(known.subject), release, row_id
+        ):
+            raise _taken(version)
+        await self._session.run(
+            queries.UPDATE_VERSION,
+            str(version.version), release, version.global_id, int(version.level), int(version.state),
+            int(version.change_class), rows.about_cell(version), rows.micros(version.updated_at), version.revision,
+            None if version.deleted_at is None else rows.micros(version.deleted_at), row_id,
+        )  # fmt: skip
+        if rows.about_cell(version) != rows.about_cell(known):
+            labels = sorted(search.labels(version.tags, version.metadata.items()))
+            words = sorted(search.about_words(version))
+            await self._session.run(queries.UPDATE_SEARCH, words, labels, row_id)
+
+    async def remove_version(self, schema_id: str) -> None:
+        await self.flush()
+        row = await self._session.row(queries.VERSION_FOR_UPDATE, schema_id)
+        if row is None:
+            return
+        identity = rows.version_of(row).identity
+        await self._session.run(queries.DELETE_VERSION, row[-1])
+        await self._session.run(queries.DELETE_HISTORY, schema_id)
+        await self._session.run(queries.LOCK_CONTENT, identity)
+        await self._session.run(queries.DELETE_UNUSED_CONTENT, identity)
+
+    async def next_ordinal(self, subject: Subject) -> int:
+        return (await self._session.value(queries.LAST_ORDINAL, str(subject)) or 0) + 1
+
+    async def record_transition(self, transition: Transition) -> None:
+        self._transitions.append(rows.transition_row(transition))
+
+    async def config(self, scope: str) -> Config | None:
+        cell = await self._session.value(queries.CONFIG, scope)
+        self._configs_read[scope] = cell
+        return None if cell is None else rows.config_of(scope, cell)
+
+    async def set_config(self, scope: str, config: Config | None) -> None:
+        """Raises ConcurrentUpdate when the scope is no longer as this transaction has read it."""
+        await self._session.run(queries.LOCK_SCOPE, scope)
+        known = self._configs_read.get(scope, _UNREAD)
+        cell = None if config is None else rows.config_cell(config)
+        if cell is None:
+            await self._session.run(queries.DELETE_CONFIG, scope)
+        elif known is _UNREAD:
+            await self._session.run(queries.SET_CONFIG, scope, cell)
+        else:
+            sql, read = (queries.ADD_CONFIG, []) if known is None else (queries.REPLACE_CONFIG, [known])
+            if (await self._session.run(sql, scope, cell, *read)).endswith(" 0"):
+                raise ConcurrentUpdate(f"the settings of {scope} were changed meanwhile; retry", scope=scope)
+        self._configs_read[scope] = cell
+
+    # -- reads of what may have been put off
+
+    async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
+        await self.flush()
+        return await super().contents(identities)
+
+    async def history(self, schema_id: str) -> Sequence[Transition]:
+        await self.flush()
+        return await super().history(schema_id)
+
+    async def flush(self) -> None:
+        """Send what was put off."""
+        if not (self._contents or self._changes or self._transitions):
+            return
+        contents = [(i, c.digest, c.content, c.canonical, c.artifact) for i, c in self._contents.items()]
+        columns = (
+            *_columns(contents, 5),
+            *_columns(self._changes, 1 + len(rows.CHANGE_COLUMNS)),
+            *_columns(self._transitions, len(rows.TRANSITION_COLUMNS)),
+        )
+        self._contents, self._changes, self._transitions = {}, [], []
+        await self._session.run(queries.FLUSH, *columns)
+
+
+def _columns(table: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    return [[row[n] for row in table] for n in range(width)]
+
+
+def _taken(version: SchemaVersion) -> ConcurrentUpdate:
+    return ConcurrentUpdate(
+        f"version {version.ordinal} ({version.version}) of subject {str(version.subject)!r} is taken; "
+        "read the subject again and retry",
+        subject=str(version.subject),
+    )

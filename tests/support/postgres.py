@@ -1,0 +1,172 @@
+"""A real PostgreSQL for the tests: a throw-away cluster on a free port, one database per test."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import uuid
+from pathlib import Path
+
+import asyncpg
+
+from llm_schema_registry_server.storage.postgres import PostgresStore
+
+SETTINGS = {
+    "fsync": "off",  # what the tests kill is the process, not the machine
+    "autovacuum": "off",  # its transactions would hold back the change log at random moments
+    "max_connections": "100",
+    "shared_buffers": "64MB",
+    "log_min_messages": "fatal",
+    "listen_addresses": "127.0.0.1",
+    "timezone": "America/St_Johns",  # a store that depends on the zone shows it here
+}
+
+EMPTY = (
+    "TRUNCATE subjects, global_ids, contents, versions, version_references, search, transitions, configs, changes "
+    "RESTART IDENTITY; UPDATE meta SET value = '0' WHERE key <> 'registry_id'"
+)
+
+
+def bin_directory() -> Path | None:
+    """Where initdb and postgres are, or None when PostgreSQL is not installed."""
+    found = shutil.which("initdb")
+    candidates = [Path(found).resolve().parent] if found else []
+    candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
+    return next((p for p in reversed(candidates) if (p / "postgres").exists()), None)
+
+
+class Postgres:
+    """A cluster of its own; `start` it, `stop` it, kill it, start it again."""
+
+    def __init__(self, **settings: str) -> None:
+        binaries = bin_directory()
+        assert binaries is not None, "PostgreSQL is not installed: run scripts/system-packages postgresql"
+        self._binaries = binaries
+        self._settings = {**SETTINGS, **settings}
+        self._home = Path(tempfile.mkdtemp(prefix="registry-pg-"))
+        self._user = _unprivileged()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._shared: str | None = None
+        self.port = _free_port()
+        if self._user is not None:
+            os.chown(self._home, self._user.pw_uid, self._user.pw_gid)
+        self._run(
+            "initdb", "-D", str(self.data), "-U", "registry", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"
+        )
+
+    @property
+    def data(self) -> Path:
+        return self._home / "data"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def dsn(self, database: str = "postgres") -> str:
+        return f"postgresql://registry@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        options = [f"-c{name}={value}" for name, value in self._settings.items()]
+        self._process = subprocess.Popen(
+            [
+                str(self._binaries / "postgres"),
+                "-D",
+                str(self.data),
+                "-p",
+                str(self.port),
+                "-k",
+                str(self._home),
+                *options,
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self._home,
+            start_new_session=True,
+            **self._as_user(),
+        )
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """SIGINT: a fast shutdown. SIGQUIT: at once, without a checkpoint. SIGKILL: all processes, as a crash."""
+        if self._process is None:
+            return
+        if how is signal.SIGKILL:
+            os.killpg(self._process.pid, how)  # the postmaster leads the group that all its children are in
+        else:
+            self._process.send_signal(how)
+        self._process.wait(timeout=60)
+        self._process = None
+
+    def remove(self) -> None:
+        self.stop(signal.SIGQUIT)
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    async def ready(self) -> None:
+        """Return when it accepts connections."""
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    connection = await asyncpg.connect(self.dsn())
+                except (OSError, asyncpg.PostgresError):
+                    await asyncio.sleep(0.02)
+                    continue
+                await connection.close()
+                return
+
+    async def create_database(self) -> str:
+        """A new database; answers with its DSN."""
+        name = f"t{uuid.uuid4().hex}"
+        await self.execute(f"CREATE DATABASE {name}")
+        return self.dsn(name)
+
+    async def empty_database(self) -> str:
+        """The DSN of a database whose tables are there and empty; the same one each time, for it takes long to make."""
+        if self._shared is None:
+            await self.ready()
+            self._shared = await self.create_database()
+            store = PostgresStore(self._shared)
+            await store.open()
+            await store.close()
+        else:
+            await self.execute(EMPTY, self._shared)
+        return self._shared
+
+    async def execute(self, sql: str, dsn: str | None = None) -> None:
+        connection = await asyncpg.connect(dsn or self.dsn())
+        try:
+            await connection.execute(sql)
+        finally:
+            await connection.close()
+
+    def _run(self, command: str, *arguments: str) -> None:
+        subprocess.run(
+            [str(self._binaries / command), *arguments],
+            check=True,
+            capture_output=True,
+            cwd=self._home,
+            timeout=120,
+            **self._as_user(),
+        )
+
+    def _as_user(self) -> dict[str, int]:
+        return {} if self._user is None else {"user": self._user.pw_uid, "group": self._user.pw_gid}
+
+
+def _unprivileged() -> pwd.struct_passwd | None:
+    """Who shall run the server: PostgreSQL refuses root. None: we ourselves."""
+    if os.getuid() != 0:
+        return None
+    names = {entry.pw_name: entry for entry in pwd.getpwall()}
+    return names.get("postgres") or names["nobody"]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,31 @@
+"""The attributes with which an Avro schema that was converted remembers what Avro cannot say. Pure."""
+
+NAME = "x-json-name"
+"""On a field: its name in the documents that it came from, where that is no Avro name."""
+OPTIONAL = "x-optional"
+"""On a field: it may be left out of the documents that it came from; null or the default stands in for that."""
+NUMBER = "x-field-number"
+"""On a field: its number in Protobuf."""
+PROTO_NAME = "x-proto-name"
+"""On a field: its name in Protobuf, where its documents use the JSON name."""
+NUMBERS = "x-enum-numbers"
+"""On an enum: the numbers of its symbols in Protobuf."""
+VALUES = "x-enum-values"
+"""On an enum: symbol -> the value in the documents that it came from, where that is no Avro name."""
+KIND = "x-kind"
+"""On an int or a long: the integer type that it stands for (uint32, uint64)."""
+KEY = "x-key-kind"
+"""On a map: what its keys spell."""
+JSON_TEXT = "x-json-text"
+"""On a string: it holds any JSON value as text."""
+OPEN = "x-open"
+"""On a record: the documents that it came from may have undeclared members."""
+JSON_SCHEMA = "x-json-schema"
+"""Anywhere: keywords of JSON Schema that Avro does not enforce."""
+
+LOGICAL = "x-logical-type"
+"""In JSON Schema: the logical type of an Avro number that has no counterpart there."""
+
+OURS = frozenset(
+    {NAME, OPTIONAL, NUMBER, PROTO_NAME, NUMBERS, VALUES, KIND, KEY, JSON_TEXT, OPEN, JSON_SCHEMA}
+)

@@ -1,0 +1,113 @@
+"""Avro data, as plain JSON, to and from values of the model. Pure."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..avro.schema.defaults import DOUBLE_LIMIT, FLOAT_LIMIT, is_latin1
+from ..avro.schema.text import BadText, read
+from .losses import DataRefused
+from .model import Field, Kind, Model, Nullable, Presence, Scalar, Shape, Value
+from .scalars import Unfit, decimal_from_bytes, decimal_to_bytes
+from .values import ABSENT, At, Decoder, Encoder, Json, Misfit, integer, number, text
+
+LONG = range(-(2**63), 2**63)
+
+
+class AvroDecoder(Decoder):
+    """Plain JSON: unions untagged, bytes as code points up to U+00FF."""
+
+    def scalar(self, shape: Scalar, value: Json) -> Value:
+        kind = shape.kind
+        if kind in (Kind.INT32, Kind.INT64, Kind.UINT32, Kind.UINT64):
+            return integer(kind, value)
+        if kind is Kind.INSTANT:
+            return integer(Kind.INT64, value) * 10 ** (9 - shape.unit)
+        if kind is Kind.DATE:
+            return integer(Kind.INT32, value)
+        if kind in (Kind.FLOAT, Kind.DOUBLE):
+            return number(value, FLOAT_LIMIT if kind is Kind.FLOAT else DOUBLE_LIMIT)
+        if kind in (Kind.BYTES, Kind.FIXED, Kind.DECIMAL):
+            return self._bytes(shape, value)
+        if kind in (Kind.STRING, Kind.UUID):
+            return text(value)
+        if value is not None if kind is Kind.NULL else not isinstance(value, bool):
+            raise Unfit(f"is not {kind}")
+        return value
+
+    def _bytes(self, shape: Scalar, value: Json) -> Value:
+        if not is_latin1(value):
+            raise Unfit("is not a string of code points up to U+00FF")
+        content: bytes = value.encode("latin-1")
+        if shape.size >= 0 and len(content) != shape.size:
+            raise Unfit(f"has {len(content)} bytes, not {shape.size}")
+        return decimal_from_bytes(content, shape.scale) if shape.kind is Kind.DECIMAL else content
+
+    def anything(self, value: Json, at: At) -> Value:
+        if not isinstance(value, str):
+            raise Misfit(at, "the value is not JSON text")
+        try:
+            return read(value.encode())[0]
+        except BadText as error:
+            raise Misfit(at, f"the text is not JSON: {error.message}") from None
+
+
+class AvroEncoder(Encoder):
+    """As AvroDecoder. `names`: (record, field) -> Avro's field name; `symbols`: (enum, value) -> Avro's symbol."""
+
+    def __init__(
+        self, model: Model, names: dict[tuple[str, str], str], symbols: dict[tuple[str, str], str]
+    ) -> None:
+        super().__init__(model)
+        self._names = names
+        self._symbols = symbols
+
+    def scalar(self, shape: Scalar, value: Value) -> Json:
+        if shape.kind is Kind.INSTANT:
+            count = value // 10 ** (9 - shape.unit)
+            if count not in LONG:
+                raise Unfit("is outside the range of a timestamp")
+            return count
+        if shape.kind is Kind.UINT64 and value not in LONG:
+            raise Unfit("is outside the range of a long")
+        if shape.kind is Kind.DECIMAL:
+            return decimal_to_bytes(value, shape.scale, shape.size).decode("latin-1")
+        if shape.kind in (Kind.FLOAT, Kind.DOUBLE) and value - value != 0:
+            raise Unfit("is not a finite number, which plain JSON cannot write")
+        return value.decode("latin-1") if isinstance(value, bytes) else value
+
+    def anything(self, value: Value, at: At) -> Json:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+    def symbol(self, key: str, value: str) -> Json:
+        return self._symbols[key, value]
+
+    def name(self, key: str, member: Field) -> str:
+        return self._names[key, member.name]
+
+    def left_out(self, member: Field, at: At) -> Json:
+        """Avro writes every field: the default where the source has one, else null."""
+        if member.has_default:
+            return self.encode(member.shape, member.default, at)
+        return None
+
+
+def decode_default(model: Model, shape: Shape, default: Json, pointer: str) -> Any:
+    """The default of an Avro field as a value of the model. Raises DataRefused."""
+    try:
+        return AvroDecoder(model).decode(shape, default)
+    except Misfit as misfit:
+        raise DataRefused(pointer, f"the default: {misfit.message}") from None
+
+
+def needs_null(member: Field) -> bool:
+    """Whether an optional field becomes a union with null: it may be left out, and no default stands in."""
+    return (
+        member.presence is Presence.OPTIONAL
+        and not member.has_default
+        and not isinstance(member.shape, Nullable)
+    )
+
+
+__all__ = ["ABSENT", "AvroDecoder", "AvroEncoder", "decode_default", "needs_null"]

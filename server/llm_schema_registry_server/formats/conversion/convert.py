@@ -1,0 +1,108 @@
+"""Converts a schema from one type to another, and documents with it. Pure.
+
+Documents are JSON on both sides: plain JSON for Avro (untagged unions), Protobuf's JSON for Protobuf.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ...errors import UnsupportedSchemaType
+from ...model.schema import SchemaType
+from ..avro.schema.text import BadText, read
+from ..engine import SchemaSource
+from .avro_values import AvroDecoder
+from .from_avro import read_avro
+from .from_json_schema import read_json_schema
+from .from_protobuf import read_protobuf
+from .json_values import JsonDecoder
+from .losses import DataRefused, Loss, Losses
+from .model import Model
+from .protobuf_values import ProtobufDecoder, ProtobufEncoder
+from .to_avro import write_avro
+from .to_json_schema import write_json_schema
+from .to_protobuf import write_protobuf
+from .values import Decoder, Encoder, Misfit
+
+Read = Callable[[SchemaSource, Losses, str], Model]
+Write = Callable[[Model, Losses], tuple[bytes, Encoder]]
+
+READERS: Mapping[SchemaType, tuple[Read, type[Decoder]]] = {
+    SchemaType.JSON: (lambda source, losses, _: read_json_schema(source, losses), JsonDecoder),
+    SchemaType.AVRO: (lambda source, losses, _: read_avro(source, losses), AvroDecoder),
+    SchemaType.PROTOBUF: (read_protobuf, ProtobufDecoder),
+}
+WRITERS: Mapping[SchemaType, Write] = {
+    SchemaType.JSON: write_json_schema,
+    SchemaType.AVRO: write_avro,
+    SchemaType.PROTOBUF: write_protobuf,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertedData:
+    """A document of the target. `dropped`: pointers of members of the source that its schema does not declare."""
+
+    payload: bytes
+    dropped: tuple[str, ...] = ()
+
+
+class DataConverter:
+    """Converts documents of one schema into documents of what it was converted to. Safe to share between threads."""
+
+    def __init__(self, model: Model, decoder: type[Decoder], encoder: Encoder) -> None:
+        self._model = model
+        self._decoder = decoder
+        self._encoder = encoder
+
+    def convert(self, payload: bytes) -> ConvertedData:
+        """The document for the target; valid there when `payload` is valid under the source.
+
+        Raises DataRefused when it is not, or when it is among what a NARROWED loss covers.
+        """
+        try:
+            value, _, repeated = read(payload)
+        except BadText as error:
+            raise DataRefused("", f"the document is not JSON: {error.message}") from None
+        if repeated:
+            raise DataRefused("", "an object of the document has the same key twice")
+        decoder = self._decoder(self._model)
+        try:
+            decoded = decoder.decode(self._model.root, value)
+            encoder = self._encoder
+            written = (
+                encoder.document(decoded)
+                if isinstance(encoder, ProtobufEncoder)
+                else encoder.encode(self._model.root, decoded)
+            )
+        except Misfit as misfit:
+            raise misfit.refused() from None
+        return ConvertedData(json.dumps(written, ensure_ascii=False).encode(), tuple(decoder.dropped))
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """The schema in the target's language, what it could not carry, and the converter of documents."""
+
+    content: bytes
+    losses: tuple[Loss, ...]
+    data: DataConverter
+
+
+def convert(
+    source: SchemaSource, source_type: SchemaType, target_type: SchemaType, *, message_name: str = ""
+) -> Conversion:
+    """Convert a schema that has been parsed before; `message_name` chooses the message of a Protobuf schema.
+
+    Raises ConversionRefused, InvalidSchema, UnsupportedSchemaType.
+    """
+    for wanted in (source_type, target_type):
+        if wanted not in WRITERS:
+            raise UnsupportedSchemaType(wanted.name)
+    losses = Losses()
+    read_model, decoder = READERS[source_type]
+    model = read_model(source, losses, message_name)
+    content, encoder = WRITERS[target_type](model, losses)
+    return Conversion(content, losses.report(), DataConverter(model, decoder, encoder))

@@ -1,0 +1,203 @@
+"""Reads an Avro schema into the model. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ..avro.limits import AvroLimits
+from ..avro.schema.document import load
+from ..avro.schema.nodes import Array, Enum, Field, Fixed, Map, Node, Primitive, Record, Union
+from ..avro.schema.text import Json
+from ..engine import SchemaSource
+from . import avro_attributes as attribute
+from .avro_values import decode_default
+from .losses import Losses
+from .model import (
+    INTEGERS,
+    KEYS,
+    Anything,
+    Enumeration,
+    ListOf,
+    MapOf,
+    Model,
+    Named,
+    Nullable,
+    Presence,
+    Scalar,
+    Shape,
+)
+from .model import Field as ModelField
+from .model import Kind as K
+from .model import Record as ModelRecord
+from .model import Union as ModelUnion
+
+PRIMITIVES: Mapping[str, K] = {
+    "null": K.NULL, "boolean": K.BOOLEAN, "int": K.INT32, "long": K.INT64, "float": K.FLOAT, "double": K.DOUBLE,
+    "bytes": K.BYTES, "string": K.STRING,
+}  # fmt: skip
+UNITS: Mapping[str, int] = {"timestamp-millis": 3, "timestamp-micros": 6, "timestamp-nanos": 9}
+STRUCTURE = frozenset({"type", "name", "namespace", "aliases", "fields", "symbols", "size", "items", "values", "doc",
+                       "default", "logicalType", "precision", "scale"})  # fmt: skip
+
+
+def read_avro(source: SchemaSource, losses: Losses, limits: AvroLimits | None = None) -> Model:
+    """The model of an Avro schema that has been parsed before. Raises InvalidSchema."""
+    document = load(source.content, source.references, limits or AvroLimits(), strict=False)
+    return _Reader(losses).read(document.root)
+
+
+class _Reader:
+    def __init__(self, losses: Losses) -> None:
+        self._losses = losses
+        self._types: dict[str, ModelRecord | Enumeration] = {}
+        self._late: list[tuple[ModelField, Json]] = []
+        self._open: set[str] = set()
+
+    def read(self, root: Node) -> Model:
+        model = Model(self._shape(root, ""), self._types)
+        for key, found in list(self._types.items()):
+            if isinstance(found, ModelRecord):
+                self._types[key] = self._with_defaults(model, found)
+        return model
+
+    def _with_defaults(self, model: Model, record: ModelRecord) -> ModelRecord:
+        """Defaults are values of the model, which can be made only when all types are known."""
+        fields = []
+        for f in record.fields:
+            if f.has_default:
+                f = replace(f, default=decode_default(model, f.shape, f.default, f.pointer))
+            fields.append(f)
+        return replace(record, fields=tuple(fields))
+
+    def _shape(self, node: Node, pointer: str) -> Shape:
+        if isinstance(node, Record):
+            return self._record(node, pointer)
+        if isinstance(node, Enum):
+            return self._enum(node, pointer)
+        if isinstance(node, Union):
+            return self._union(node, pointer)
+        extras = self._extras(node.source, pointer)
+        if isinstance(node, Array):
+            return ListOf(pointer, extras, self._shape(node.items, f"{pointer}/items"))
+        if isinstance(node, Map):
+            key = node.source.get(attribute.KEY)
+            kind = K(key) if isinstance(key, str) and key in KEYS else K.STRING
+            return MapOf(pointer, extras, self._shape(node.values, f"{pointer}/values"), kind)
+        if node.source.get(attribute.JSON_TEXT) is True and node.kind == "string":
+            return Anything(pointer, extras)
+        return self._scalar(node, pointer, extras)
+
+    def _scalar(self, node: Node, pointer: str, extras: Mapping[str, Json]) -> Shape:
+        logical = node.logical
+        size, name = (node.size, node.name) if isinstance(node, Fixed) else (-1, "")
+        if logical is not None and logical.name == "decimal":
+            return Scalar(
+                pointer,
+                extras,
+                K.DECIMAL,
+                precision=logical.precision,
+                scale=logical.scale,
+                size=size,
+                name=name,
+            )
+        if isinstance(node, Fixed):
+            if logical is not None:
+                extras = {**extras, attribute.LOGICAL: logical.name}
+            return Scalar(pointer, extras, K.FIXED, size=size, name=name)
+        if logical is not None and logical.name in UNITS:
+            self._losses.narrowed(pointer, "instants outside the years 1 to 9999 cannot be converted")
+            return Scalar(pointer, extras, K.INSTANT, unit=UNITS[logical.name])
+        if logical is not None and logical.name == "date":
+            self._losses.narrowed(pointer, "dates outside the years 1 to 9999 cannot be converted")
+            return Scalar(pointer, extras, K.DATE)
+        if logical is not None and logical.name == "uuid":
+            return Scalar(pointer, extras, K.UUID)
+        if logical is not None:
+            extras = {**extras, attribute.LOGICAL: logical.name}
+        narrower = node.source.get(attribute.KIND)
+        kind = K(narrower) if isinstance(node, Primitive) and narrower in INTEGERS else PRIMITIVES[node.kind]
+        return Scalar(pointer, extras, kind)
+
+    def _union(self, node: Union, pointer: str) -> Shape:
+        rest = [(i, branch) for i, branch in enumerate(node.branches) if branch.kind != "null"]
+        nulls = [i for i, branch in enumerate(node.branches) if branch.kind == "null"]
+        if not rest:
+            return Scalar(pointer, {}, K.NULL) if nulls else ModelUnion(pointer, {}, ())
+        shapes = tuple(self._shape(branch, f"{pointer}/{i}") for i, branch in rest)
+        inner = shapes[0] if len(shapes) == 1 else ModelUnion(pointer, {}, shapes)
+        if len(shapes) == 1 and not nulls:
+            self._losses.changed(pointer, "a union of one type becomes that type")
+        if not nulls:
+            return inner
+        if 0 < nulls[0] < len(node.branches) - 1:
+            self._losses.changed(pointer, "null moves to the front of the union")
+        return Nullable(pointer, {}, inner, null_last=nulls[0] == len(node.branches) - 1)
+
+    def _enum(self, node: Enum, pointer: str) -> Shape:
+        if node.name not in self._types:
+            values = node.source.get(attribute.VALUES)
+            symbols = node.symbols
+            if isinstance(values, dict):
+                symbols = tuple(str(values.get(symbol, symbol)) for symbol in symbols)
+            self._types[node.name] = Enumeration(
+                node.name, symbols, pointer, _doc(node.source), node.aliases,
+                _numbers(node.source, len(symbols)),
+                dict(zip(node.symbols, symbols, strict=True)).get(node.default or "", ""),
+                self._extras(node.source, pointer),
+            )  # fmt: skip
+        return Named(pointer, {}, node.name)
+
+    def _record(self, node: Record, pointer: str) -> Shape:
+        if node.name not in self._types and node.name not in self._open:
+            self._open.add(node.name)
+            if node.is_error:
+                self._losses.changed(pointer, "an error becomes a record")
+            fields = tuple(self._field(f, f"{pointer}/fields/{f.index}") for f in node.fields)
+            self._types[node.name] = ModelRecord(
+                node.name, fields, pointer, _doc(node.source), node.aliases,
+                node.source.get(attribute.OPEN) is True, self._extras(node.source, pointer),
+            )  # fmt: skip
+        return Named(pointer, {}, node.name)
+
+    def _field(self, member: Field, pointer: str) -> ModelField:
+        shape = self._shape(member.type, f"{pointer}/type")
+        source = member.source
+        name = source.get(attribute.NAME)
+        presence = Presence.DEFAULTED if member.has_default else Presence.REQUIRED
+        has_default = member.has_default
+        if source.get(attribute.OPTIONAL) is True and member.has_default:
+            # Written by us: null or the default stood in for "left out".
+            presence = Presence.OPTIONAL
+            if isinstance(shape, Nullable) and member.default is None:
+                shape, has_default = shape.inner, False
+        if "order" in source and source["order"] != "ascending":
+            self._losses.dropped(f"{pointer}/order", f"the sort order {source['order']!r} has no counterpart")
+        number = source.get(attribute.NUMBER)
+        return ModelField(
+            name if isinstance(name, str) else member.name, shape, presence, pointer, member.default, has_default,
+            _doc(source), number if type(number) is int else 0, member.aliases, _text(source.get(attribute.PROTO_NAME)), extras=self._extras(source, pointer),
+        )  # fmt: skip
+
+    def _extras(self, source: Mapping[str, Json], pointer: str) -> Mapping[str, Json]:
+        """What another schema type left here for itself; other attributes are dropped."""
+        for key in source:
+            if key not in STRUCTURE and key not in attribute.OURS and key != "order":
+                self._losses.dropped(f"{pointer}/{key}", f"the attribute {key!r} has no counterpart")
+        kept = source.get(attribute.JSON_SCHEMA)
+        return dict(kept) if isinstance(kept, dict) else {}
+
+
+def _doc(source: Mapping[str, Json]) -> str:
+    return _text(source.get("doc"))
+
+
+def _text(value: Json) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _numbers(source: Mapping[str, Json], count: int) -> tuple[int, ...]:
+    numbers = source.get(attribute.NUMBERS)
+    if isinstance(numbers, list) and len(numbers) == count and all(type(n) is int for n in numbers):
+        return tuple(numbers)
+    return ()

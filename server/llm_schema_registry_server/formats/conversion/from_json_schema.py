@@ -1,0 +1,360 @@
+"""Reads a JSON Schema into the model. Pure.
+
+The model says which documents there may be, and may say more than the schema allows, never less, except where a loss
+says NARROWED.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..engine import SchemaSource
+from ..json_schema.compiled import open_schema, plain
+from ..json_schema.limits import JsonSchemaLimits
+from ..json_schema.pointers import join_pointer
+from ..json_schema.resources import Place, Unresolvable, World
+from . import avro_attributes as attribute
+from . import names
+from .json_scalars import read_scalar
+from .json_values import JsonDecoder
+from .losses import ConversionRefused, Losses
+from .merge import merge_branches
+from .model import (
+    KEYS,
+    Anything,
+    Enumeration,
+    Field,
+    Kind,
+    ListOf,
+    MapOf,
+    Model,
+    Named,
+    Nullable,
+    Presence,
+    Record,
+    Scalar,
+    Shape,
+)
+from .values import Misfit
+
+DEEPEST = 64
+MOST = 20_000
+"""Subschemas that a conversion reads, those that are used in several places counted each time."""
+SCALARS = ("string", "integer", "number", "boolean")
+ANNOTATIONS = frozenset({"$schema", "$id", "$defs", "definitions", "$comment", "title", "description", "default",
+                         "examples", "$anchor", "readOnly", "writeOnly", "deprecated"})  # fmt: skip
+OBJECT = frozenset({"type", "properties", "required", "additionalProperties"})
+OURS = frozenset({"x-aliases", "x-enum-default", "x-defaulted", "x-unit", "x-precision", "x-scale", "x-size", "x-name",
+                  attribute.NUMBER, attribute.NUMBERS, attribute.KEY})  # fmt: skip
+
+
+def read_json_schema(source: SchemaSource, losses: Losses, limits: JsonSchemaLimits | None = None) -> Model:
+    """The model of a JSON Schema that has been parsed before. Raises InvalidSchema, ConversionRefused."""
+    opened = open_schema(source, limits or JsonSchemaLimits())
+    return _Reader(opened.world, losses).read(opened.root)
+
+
+class _Reader:
+    def __init__(self, world: World, losses: Losses) -> None:
+        self._world = world
+        self._losses = losses
+        self._types: dict[str, Record | Enumeration] = {}
+        self._named: dict[tuple[int, str], str] = {}
+        self._inlined: list[tuple[int, str]] = []
+        self._free = names.Unique()
+        self._left = MOST
+
+    def read(self, root: Place) -> Model:
+        model = Model(self._shape(root, "Root", 0), self._types)
+        for key, found in list(self._types.items()):
+            if isinstance(found, Record):
+                fields = tuple(self._with_default(model, f) for f in found.fields)
+                self._types[key] = replace(found, fields=fields)
+        return model
+
+    def _with_default(self, model: Model, member: Field) -> Field:
+        """JSON Schema does not say what a default means; one that fits its schema is taken for what absence means."""
+        if not member.has_default:
+            return member
+        try:
+            value = JsonDecoder(model).decode(member.shape, member.default)
+        except Misfit:
+            self._losses.dropped(f"{member.pointer}/default", "the default does not fit its own schema")
+            return replace(member, presence=Presence.OPTIONAL, default=None, has_default=False)
+        return replace(member, default=value)
+
+    def _shape(self, place: Place, hint: str, depth: int) -> Shape:
+        self._left -= 1
+        if depth > DEEPEST or self._left < 0:
+            what = (
+                f"is nested more than {DEEPEST} deep"
+                if depth > DEEPEST
+                else f"uses more than {MOST} subschemas"
+            )
+            raise ConversionRefused(place.pointer, f"the schema {what}")
+        schema, pointer = place.schema, place.pointer
+        if schema is True or schema == {}:
+            return Anything(pointer)
+        if schema is False:
+            self._losses.not_enforced(pointer, "nothing is allowed here; anything is accepted instead")
+            return Anything(pointer)
+        if "$ref" in schema:
+            return self._reference(place, hint, depth)
+        for keyword in ("$dynamicRef", "$recursiveRef"):
+            if keyword in schema:
+                self._losses.not_enforced(join_pointer(pointer, keyword), f"{keyword} is not followed")
+                return Anything(pointer)
+        if "const" in schema or "enum" in schema:
+            return self._values(place, hint)
+        kinds = self._kinds(place)
+        if kinds is None:
+            return self._combined(place, hint, depth)
+        self._conditions(place)
+        shapes = [self._of_kind(kind, place, hint, depth) for kind in kinds if kind != "null"]
+        return self._nullable(kinds, merge_branches(shapes, pointer, self._losses), pointer)
+
+    def _nullable(self, kinds: list[str], inner: Shape | None, pointer: str) -> Shape:
+        if inner is None:
+            return Scalar(pointer, {}, Kind.NULL)
+        if "null" not in kinds or isinstance(inner, Anything | Nullable):
+            return inner
+        return Nullable(pointer, {}, inner, null_last=kinds[-1] == "null")
+
+    def _kinds(self, place: Place) -> list[str] | None:
+        """The types that the schema names, or the one that its keywords imply; None when there is no telling."""
+        schema = place.schema
+        kinds = schema.get("type")
+        if kinds is not None:
+            return [kinds] if isinstance(kinds, str) else list(kinds)
+        for kind, keywords in (
+            ("object", ("properties", "additionalProperties", "required", "patternProperties")),
+            ("array", ("items", "prefixItems", "contains")),
+            ("string", ("minLength", "maxLength", "pattern", "format", "contentEncoding")),
+            ("number", ("minimum", "maximum", "multipleOf", "exclusiveMinimum", "exclusiveMaximum")),
+        ):
+            if any(keyword in schema for keyword in keywords):
+                self._losses.narrowed(
+                    place.pointer, f"no type is stated; {kind} is assumed, other values are refused"
+                )
+                return [kind]
+        return None
+
+    def _of_kind(self, kind: str, place: Place, hint: str, depth: int) -> Shape:
+        if kind in SCALARS:
+            return read_scalar(kind, place.schema, place.pointer, self._losses)
+        if kind == "array":
+            return self._array(place, hint, depth)
+        return self._object(place, hint, depth)
+
+    def _below(self, place: Place, *path: str | int) -> Place:
+        found = place.schema
+        for step in path:
+            found = found[step]
+        pointer = join_pointer(place.pointer, *path)
+        base, dialect = self._world.bases.get((place.document.number, pointer), (place.base, place.dialect))
+        return Place(place.document, pointer, found, base, dialect)
+
+    def _array(self, place: Place, hint: str, depth: int) -> Shape:
+        schema, pointer = place.schema, place.pointer
+        extras = {k: plain(v) for k, v in schema.items() if k in ("minItems", "maxItems", "uniqueItems")}
+        tuple_keyword = "prefixItems" if "prefixItems" in schema else "items"
+        if isinstance(schema.get(tuple_keyword), list):
+            self._losses.changed(join_pointer(pointer, tuple_keyword), "positions of a tuple share one type")
+            shapes = [self._shape(self._below(place, tuple_keyword, i), f"{hint}Item", depth + 1)
+                      for i in range(len(schema[tuple_keyword]))]  # fmt: skip
+            rest = "items" if tuple_keyword == "prefixItems" else "additionalItems"
+            shapes.append(
+                self._shape(self._below(place, rest), f"{hint}Item", depth + 1)
+                if rest in schema
+                else Anything(pointer)
+            )
+            return ListOf(pointer, extras, merge_branches(shapes, pointer, self._losses) or Anything(pointer))
+        item = (
+            self._shape(self._below(place, "items"), f"{hint}Item", depth + 1)
+            if "items" in schema
+            else Anything(pointer)
+        )
+        return ListOf(pointer, extras, item)
+
+    def _object(self, place: Place, hint: str, depth: int) -> Shape:
+        schema, pointer = place.schema, place.pointer
+        more = schema.get("additionalProperties", True)
+        if not schema.get("properties"):
+            if more is not False or "patternProperties" in schema:
+                return self._map(place, hint, depth)
+        elif isinstance(more, dict) and more:
+            self._losses.dropped(
+                join_pointer(pointer, "additionalProperties"), "undeclared members are not carried"
+            )
+        key = (place.document.number, pointer)
+        if key in self._named:
+            return Named(pointer, {}, self._named[key])
+        name = self._free.take(self._name_of(place, hint))
+        self._named[key] = name
+        required = set(schema.get("required", ()))
+        fields = [self._field(place, prop, required, name, depth) for prop in schema.get("properties", {})
+                  if schema["properties"][prop] is not False]  # fmt: skip
+        for missing in sorted(required - set(schema.get("properties", {}))):
+            self._losses.dropped(
+                join_pointer(pointer, "required"),
+                f"{missing!r} is required but not described; it is not carried",
+            )
+        extras = {k: plain(v) for k, v in schema.items() if k in ("minProperties", "maxProperties")}
+        self._types[name] = Record(
+            name, tuple(fields), pointer, str(schema.get("description", "")), _strings(schema.get("x-aliases")),
+            more is not False, extras,
+        )  # fmt: skip
+        return Named(pointer, {}, name)
+
+    def _map(self, place: Place, hint: str, depth: int) -> Shape:
+        schema, pointer = place.schema, place.pointer
+        values = [self._shape(self._below(place, "patternProperties", p), f"{hint}Value", depth + 1)
+                  for p in schema.get("patternProperties", {})]  # fmt: skip
+        if "patternProperties" in schema:
+            self._losses.not_enforced(
+                join_pointer(pointer, "patternProperties"), "keys are not checked against patterns"
+            )
+        if schema.get("additionalProperties") is not False:
+            more = "additionalProperties" in schema
+            values.append(self._shape(self._below(place, "additionalProperties"), f"{hint}Value", depth + 1)
+                          if more else Anything(pointer))  # fmt: skip
+        kind = schema.get(attribute.KEY)
+        key = Kind(kind) if kind in KEYS and "propertyNames" in schema else Kind.STRING
+        extras = {k: plain(v) for k, v in schema.items() if k in ("minProperties", "maxProperties")}
+        return MapOf(pointer, extras, merge_branches(values, pointer, self._losses) or Anything(pointer), key)
+
+    def _field(self, place: Place, name: str, required: set[str], owner: str, depth: int) -> Field:
+        child = self._below(place, "properties", name)
+        shape = self._shape(child, f"{owner}.{names.title_case(name)}", depth + 1)
+        schema: Mapping[str, Any] = child.schema if isinstance(child.schema, dict) else {}
+        has_default = "default" in schema and name not in required
+        if name in required:
+            presence = Presence.REQUIRED
+        else:
+            presence = (
+                Presence.DEFAULTED if has_default and schema.get("x-defaulted") is True else Presence.OPTIONAL
+            )
+        number = schema.get(attribute.NUMBER)
+        return Field(
+            name, shape, presence, child.pointer, plain(schema.get("default")), has_default,
+            str(schema.get("description", "")), int(number) if isinstance(number, int) else 0,
+            _strings(schema.get("x-aliases")), str(schema.get(attribute.PROTO_NAME, "")),
+        )  # fmt: skip
+
+    def _name_of(self, place: Place, hint: str) -> str:
+        """A definition is called by its key, a root by its title, anything else by where it stands."""
+        parent, _, last = place.pointer.rpartition("/")
+        if parent in ("/$defs", "/definitions"):
+            return last.replace("~1", "/").replace("~0", "~")
+        title = place.schema.get("title")
+        return names.title_case(title) if isinstance(title, str) and title and not place.pointer else hint
+
+    def _reference(self, place: Place, hint: str, depth: int) -> Shape:
+        reference = place.schema["$ref"]
+        try:
+            target = self._world.resolve(place.base, reference)
+        except Unresolvable as error:
+            raise ConversionRefused(join_pointer(place.pointer, "$ref"), str(error)) from None
+        beside = sorted(set(place.schema) - ANNOTATIONS - OURS - {"$ref"})
+        if beside:
+            self._losses.not_enforced(place.pointer, f"not enforced beside $ref: {', '.join(beside)}")
+        key = (target.document.number, target.pointer)
+        if key in self._named:
+            return Named(place.pointer, {}, self._named[key])
+        if key in self._inlined:
+            self._losses.not_enforced(
+                place.pointer, "it refers to itself without an object in between; anything is accepted"
+            )
+            return Anything(place.pointer)
+        self._inlined.append(key)
+        shape = self._shape(target, hint, depth + 1)
+        self._inlined.pop()
+        return shape
+
+    def _values(self, place: Place, hint: str) -> Shape:
+        """enum and const: strings become an enumeration, anything else the types of its values."""
+        schema, pointer = place.schema, place.pointer
+        values = plain(list(schema["enum"]) if "enum" in schema else [schema["const"]])
+        texts = [v for v in values if isinstance(v, str)]
+        rest = [v for v in values if v is not None]
+        kinds = ["null", "x"] if None in values else ["x"]
+        if texts and len(texts) == len(rest) and len(set(texts)) == len(texts):
+            key = (place.document.number, pointer)
+            if key not in self._named:
+                self._named[key] = name = self._free.take(self._name_of(place, hint))
+                numbers = schema.get(attribute.NUMBERS)
+                self._types[name] = Enumeration(
+                    name, tuple(texts), pointer, str(schema.get("description", "")), _strings(schema.get("x-aliases")),
+                    tuple(int(n) for n in numbers) if isinstance(numbers, list) and len(numbers) == len(texts) else (),
+                    str(schema.get("x-enum-default", "")),
+                )  # fmt: skip
+            return self._nullable(kinds, Named(pointer, {}, self._named[key]), pointer)
+        self._losses.not_enforced(pointer, "only the types of the enumerated values are checked")
+        shapes = [_shape_of(value, pointer) for value in rest]
+        return self._nullable(kinds, merge_branches(shapes, pointer, self._losses), pointer)
+
+    def _combined(self, place: Place, hint: str, depth: int) -> Shape:
+        """anyOf, oneOf and allOf without a type beside them."""
+        schema, pointer = place.schema, place.pointer
+        for keyword in ("anyOf", "oneOf"):
+            if keyword in schema:
+                if keyword == "oneOf":
+                    self._losses.not_enforced(
+                        join_pointer(pointer, keyword), "that only one branch holds is not checked"
+                    )
+                self._conditions(place, skip=keyword)
+                branches = [self._shape(self._below(place, keyword, i), f"{hint}{i + 1}", depth + 1)
+                            for i in range(len(schema[keyword]))]  # fmt: skip
+                return self._union(branches, pointer)
+        if "allOf" in schema:
+            self._conditions(place, skip="allOf")
+            parts = [
+                self._shape(self._below(place, "allOf", i), hint, depth + 1)
+                for i in range(len(schema["allOf"]))
+            ]
+            if len(parts) > 1:
+                self._losses.not_enforced(
+                    join_pointer(pointer, "allOf"), "only the first part with a structure is kept"
+                )
+            return next((part for part in parts if not isinstance(part, Anything)), Anything(pointer))
+        self._conditions(place)
+        return Anything(pointer)
+
+    def _union(self, branches: list[Shape], pointer: str) -> Shape:
+        null = [
+            i
+            for i, b in enumerate(branches)
+            if isinstance(b, Nullable) or (isinstance(b, Scalar) and b.kind is Kind.NULL)
+        ]
+        rest = [b.inner if isinstance(b, Nullable) else b for b in branches
+                if not (isinstance(b, Scalar) and b.kind is Kind.NULL)]  # fmt: skip
+        kinds = (["x", "null"] if null[0] == len(branches) - 1 > 0 else ["null", "x"]) if null else ["x"]
+        return self._nullable(kinds, merge_branches(rest, pointer, self._losses), pointer)
+
+    def _conditions(self, place: Place, skip: str = "") -> None:
+        """Note the keywords that no other schema type has."""
+        schema = place.schema
+        for keyword in ("anyOf", "oneOf", "allOf", "not", "if", "dependentSchemas", "dependentRequired", "dependencies",
+                        "propertyNames", "contains", "unevaluatedProperties", "unevaluatedItems"):  # fmt: skip
+            if (
+                keyword in schema
+                and keyword != skip
+                and not (keyword == "propertyNames" and attribute.KEY in schema)
+            ):
+                self._losses.not_enforced(join_pointer(place.pointer, keyword), f"{keyword} is not enforced")
+
+
+def _shape_of(value: Any, pointer: str) -> Shape:
+    if isinstance(value, bool):
+        return Scalar(pointer, {}, Kind.BOOLEAN)
+    if isinstance(value, int):
+        return Scalar(pointer, {}, Kind.INT64 if -(2**63) <= value < 2**63 else Kind.DOUBLE)
+    if isinstance(value, str):
+        return Scalar(pointer, {}, Kind.STRING)
+    return Anything(pointer) if isinstance(value, dict | list) else Scalar(pointer, {}, Kind.DOUBLE)
+
+
+def _strings(value: Any) -> tuple[str, ...]:
+    return tuple(v for v in value if isinstance(v, str)) if isinstance(value, list) else ()

@@ -1,0 +1,76 @@
+"""What a conversion cannot carry, and the errors of what cannot be converted at all. Pure."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from ...errors import InvalidRequest
+
+MOST_LOSSES = 1000
+
+
+class LossKind(enum.StrEnum):
+    """DROPPED: the information is gone. NOT_ENFORCED: the target accepts more than the source. NARROWED: the source
+    accepts data that the target cannot hold; the data converter refuses it. CHANGED: the same, said in another way
+    that does not lead back."""
+
+    DROPPED = "DROPPED"
+    NOT_ENFORCED = "NOT_ENFORCED"
+    NARROWED = "NARROWED"
+    CHANGED = "CHANGED"
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """One thing that was not carried: where in the source schema (a JSON pointer, or a full name for Protobuf)."""
+
+    kind: LossKind
+    pointer: str
+    message: str
+
+
+class ConversionRefused(InvalidRequest):
+    """The schema cannot be converted; the message says what stands in the way."""
+
+    reason = "CONVERSION_REFUSED"
+
+    def __init__(self, pointer: str, message: str) -> None:
+        super().__init__(
+            "schema_content", f"{pointer}: {message}" if pointer else message, pointer=pointer or None
+        )
+
+
+class DataRefused(InvalidRequest):
+    """The data cannot be converted: it is not valid under the source, or a NARROWED loss covers it."""
+
+    reason = "DATA_REFUSED"
+
+    def __init__(self, pointer: str, message: str) -> None:
+        super().__init__("data", f"{pointer}: {message}" if pointer else message, pointer=pointer or None)
+
+
+@dataclass(slots=True)
+class Losses:
+    """Collects losses, each once."""
+
+    found: dict[Loss, None] = field(default_factory=dict)
+
+    def add(self, kind: LossKind, pointer: str, message: str) -> None:
+        if len(self.found) < MOST_LOSSES:
+            self.found[Loss(kind, pointer, message)] = None
+
+    def dropped(self, pointer: str, message: str) -> None:
+        self.add(LossKind.DROPPED, pointer, message)
+
+    def not_enforced(self, pointer: str, message: str) -> None:
+        self.add(LossKind.NOT_ENFORCED, pointer, message)
+
+    def narrowed(self, pointer: str, message: str) -> None:
+        self.add(LossKind.NARROWED, pointer, message)
+
+    def changed(self, pointer: str, message: str) -> None:
+        self.add(LossKind.CHANGED, pointer, message)
+
+    def report(self) -> tuple[Loss, ...]:
+        return tuple(self.found)

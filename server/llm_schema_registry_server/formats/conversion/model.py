@@ -1,0 +1,196 @@
+"""The common model between the three schema types: what data looks like, without how any of them spells it. Pure.
+
+Values of the model are Python values: None, bool, int, float, str, bytes, list, dict (maps and records, by the names
+of the source), an int of nanoseconds since 1970 for an instant, an int of days for a date, a Decimal for a decimal,
+Chosen for a union, and any JSON value for Anything.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Value = Any  # see the module's docstring
+Extras = Mapping[str, Any]
+
+
+class Kind(enum.StrEnum):
+    """Scalars. INSTANT and DATE are points in time; FIXED is bytes of one length."""
+
+    NULL = "null"
+    BOOLEAN = "boolean"
+    INT32 = "int32"
+    INT64 = "int64"
+    UINT32 = "uint32"
+    UINT64 = "uint64"
+    FLOAT = "float"
+    DOUBLE = "double"
+    STRING = "string"
+    BYTES = "bytes"
+    FIXED = "fixed"
+    UUID = "uuid"
+    DATE = "date"
+    INSTANT = "instant"
+    DECIMAL = "decimal"
+
+
+INTEGERS: Mapping[Kind, range] = {
+    Kind.INT32: range(-(2**31), 2**31),
+    Kind.INT64: range(-(2**63), 2**63),
+    Kind.UINT32: range(2**32),
+    Kind.UINT64: range(2**64),
+}
+
+KEYS = frozenset({Kind.STRING, Kind.BOOLEAN, *INTEGERS})
+"""What keys of maps may spell."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shape:
+    """`pointer`: where the source says it. `extras`: what only the source's type can say, to be carried along."""
+
+    pointer: str = ""
+    extras: Extras = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scalar(Shape):
+    """`unit`: digits of the fraction of a second (3, 6, 9) of an INSTANT. `size`: bytes of a FIXED, or of a DECIMAL that
+    Avro keeps in a fixed; `name` its name there."""
+
+    kind: Kind = Kind.STRING
+    unit: int = 6
+    precision: int = 0
+    scale: int = 0
+    size: int = -1
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Anything(Shape):
+    """Any JSON value."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Nullable(Shape):
+    """`inner` or null. `inner` is not Nullable. `null_last`: the source names null behind the rest."""
+
+    inner: Shape = field(default_factory=Shape)
+    null_last: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ListOf(Shape):
+    item: Shape = field(default_factory=Shape)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MapOf(Shape):
+    """Keys are strings; `key` says what they spell."""
+
+    value: Shape = field(default_factory=Shape)
+    key: Kind = Kind.STRING
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Union(Shape):
+    """One of the branches; none is null, Nullable or a union."""
+
+    branches: tuple[Shape, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Named(Shape):
+    """A use of a record or an enum of the model, by its key there."""
+
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A value of a union: the branch and its value."""
+
+    index: int
+    value: Value
+
+
+class Presence(enum.Enum):
+    """REQUIRED: always there. OPTIONAL: may be left out, which means nothing. DEFAULTED: may be left out, which means
+    the default."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+    DEFAULTED = "defaulted"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Field:
+    """`name`: what the field is called; `keys`: the keys under which the source's documents may have it, where that is
+    not the name. `default` is a value of the model, and there when `has_default`.
+
+    `number` and `proto_name`: those of Protobuf, 0 and "" when there are none. `other_names`: names under which readers
+    also know it.
+    """
+
+    name: str
+    shape: Shape
+    presence: Presence
+    pointer: str = ""
+    default: Value = None
+    has_default: bool = False
+    doc: str = ""
+    number: int = 0
+    other_names: tuple[str, ...] = ()
+    proto_name: str = ""
+    keys: tuple[str, ...] = ()
+    extras: Extras = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """`name` is a full name with dots, or a hint where the source has none. `open`: undeclared members may be there."""
+
+    name: str
+    fields: tuple[Field, ...]
+    pointer: str = ""
+    doc: str = ""
+    aliases: tuple[str, ...] = ()
+    open: bool = False
+    extras: Extras = field(default_factory=dict)
+
+    def by_name(self) -> Mapping[str, Field]:
+        return {f.name: f for f in self.fields}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Enumeration:
+    """`spelled`: how the source's documents write a symbol, where they write it otherwise -> the symbol. `numbers` are those of Protobuf; `default` an Avro enum's."""
+
+    name: str
+    symbols: tuple[str, ...]
+    pointer: str = ""
+    doc: str = ""
+    aliases: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()
+    default: str = ""
+    spelled: Mapping[str, str] = field(default_factory=dict)
+    extras: Extras = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Model:
+    """A root shape and the records and enums that Named shapes lead to."""
+
+    root: Shape
+    types: dict[str, Record | Enumeration]
+
+    def record(self, shape: Shape) -> Record | None:
+        """The record that a shape names; None when it is something else."""
+        found = self.types.get(shape.key) if isinstance(shape, Named) else None
+        return found if isinstance(found, Record) else None
+
+    def enumeration(self, shape: Shape) -> Enumeration | None:
+        found = self.types.get(shape.key) if isinstance(shape, Named) else None
+        return found if isinstance(found, Enumeration) else None

@@ -1,0 +1,48 @@
+"""Names that every schema type accepts, made from names that only one of them does. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+_OTHER = re.compile(r"[^A-Za-z0-9_]+")
+LONGEST = 100
+
+
+def identifier(name: str, otherwise: str = "unnamed") -> str:
+    """[A-Za-z_][A-Za-z0-9_]* that resembles `name`."""
+    out = _OTHER.sub("_", name)[:LONGEST]
+    if not out or (out != name and not out.strip("_")):
+        return otherwise
+    return f"_{out}" if out[0].isdigit() else out
+
+
+def dotted(name: str, otherwise: str = "Unnamed") -> str:
+    """Identifiers joined by dots that resemble `name`, which may have dots itself."""
+    return ".".join(identifier(part, otherwise) for part in name.split(".") if part) or otherwise
+
+
+def title_case(name: str) -> str:
+    """`line_item` -> `LineItem`."""
+    return "".join(part[:1].upper() + part[1:] for part in _OTHER.sub("_", name).split("_"))
+
+
+class Unique:
+    """Gives out each name once, with a number behind it where it is taken."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = set(taken)
+
+    def take(self, name: str) -> str:
+        out, number = name, 2
+        while out in self._taken:
+            out, number = f"{name}_{number}", number + 1
+        self._taken.add(out)
+        return out
+
+
+def assign(wanted: Sequence[str], good: Callable[[str], bool], make: Callable[[str], str]) -> list[str]:
+    """A different name for each wanted one: good names stay as they are, the others are made and numbered."""
+    free = Unique()
+    out = [free.take(name) if good(name) else "" for name in wanted]
+    return [given or free.take(make(name)) for given, name in zip(out, wanted, strict=True)]

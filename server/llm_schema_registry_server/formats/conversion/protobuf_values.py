@@ -1,0 +1,168 @@
+"""Protobuf's JSON documents to and from values of the model (protobuf.dev/programming-guides/json). Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..avro.schema.defaults import DOUBLE_LIMIT, FLOAT_LIMIT
+from . import scalars
+from .model import (
+    INTEGERS,
+    Anything,
+    Chosen,
+    Enumeration,
+    Field,
+    Kind,
+    ListOf,
+    MapOf,
+    Model,
+    Nullable,
+    Record,
+    Scalar,
+    Shape,
+    Union,
+    Value,
+)
+from .scalars import Unfit
+from .values import ABSENT, At, Decoder, Encoder, Json, Misfit, integer, number, text
+
+NOT_NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_NUMBER = re.compile(r"-?(0|[1-9]\d{0,400})(\.\d{1,400})?([eE][+-]?\d{1,4})?", re.ASCII)
+
+
+class ProtobufDecoder(Decoder):
+    """Reads what Protobuf's JSON parsers accept, in the strict forms: no duplicate spellings of one field."""
+
+    def scalar(self, shape: Scalar, value: Json) -> Value:
+        kind = shape.kind
+        if kind in INTEGERS:
+            return integer(kind, _parsed(value))
+        if kind in (Kind.FLOAT, Kind.DOUBLE):
+            if isinstance(value, str) and value in NOT_NUMBERS:
+                return NOT_NUMBERS[value]
+            return number(_parsed(value), FLOAT_LIMIT if kind is Kind.FLOAT else DOUBLE_LIMIT)
+        if kind is Kind.BOOLEAN:
+            if not isinstance(value, bool):
+                raise Unfit("is not true or false")
+            return value
+        if kind is Kind.BYTES:
+            return scalars.bytes_from_base64(text(value))
+        return scalars.instant_from_text(text(value)) if kind is Kind.INSTANT else text(value)
+
+    def symbol(self, enumeration: Enumeration, value: Json, at: At) -> Value:
+        if type(value) is int and value in enumeration.numbers:
+            return enumeration.symbols[enumeration.numbers.index(value)]
+        return super().symbol(enumeration, value, at)
+
+    def keys(self, member: Field) -> tuple[str, ...]:
+        return (
+            (member.name, member.proto_name) if member.proto_name not in ("", member.name) else (member.name,)
+        )
+
+    def record(self, record: Record, value: Json, at: At, depth: int) -> Value:
+        """As usual; null means that a field is left out, unless its type has null."""
+        if isinstance(value, dict) and None in value.values():
+            nulls = {k for f in record.fields for k in self.keys(f) if not isinstance(f.shape, Anything)}
+            value = {key: item for key, item in value.items() if item is not None or key not in nulls}
+        return super().record(record, value, at, depth)
+
+
+def _parsed(value: Json) -> Json:
+    """Numbers may be strings. Raises Unfit."""
+    if not isinstance(value, str):
+        return value
+    if not _NUMBER.fullmatch(value):
+        raise Unfit("is not a number")
+    return int(value) if value.lstrip("-").isdigit() else float(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a model was written: (record, field) -> JSON name; (enum, symbol) -> Protobuf's; by union: the branches' names;
+    `wrapped_root`: the root is the field `value` of a message."""
+
+    names: Mapping[tuple[str, str], str]
+    symbols: Mapping[tuple[str, str], str]
+    branches: Mapping[int, tuple[str, ...]]
+    wrapped_root: bool
+
+
+class ProtobufEncoder(Encoder):
+    """Writes documents for the messages that to_protobuf.py writes."""
+
+    def __init__(self, model: Model, layout: Layout) -> None:
+        super().__init__(model)
+        self._layout = layout
+
+    def document(self, value: Value) -> Json:
+        """The JSON document of a value of the root. Raises Misfit."""
+        if not self._layout.wrapped_root:
+            return self._element(self.model.root, value, None)
+        written = self.encode(self.model.root, value)
+        return {} if written is ABSENT else {"value": written}
+
+    def encode(self, shape: Shape, value: Value, at: At = None) -> Json:
+        """A value as the content of a field: ABSENT for null."""
+        if isinstance(shape, Nullable):
+            return ABSENT if value is None else self.encode(shape.inner, value, at)
+        if isinstance(shape, ListOf):
+            return [self._element(shape.item, item, (at, i)) for i, item in enumerate(value)]
+        if isinstance(shape, MapOf):
+            return {key: self._element(shape.value, item, (at, key)) for key, item in value.items()}
+        return self._element(shape, value, at)
+
+    def _element(self, shape: Shape, value: Value, at: At) -> Json:
+        """A value where Protobuf has room for one singular value."""
+        if isinstance(shape, Nullable | ListOf | MapOf):
+            written = self.encode(shape, value, at)
+            return {} if written is ABSENT else {"value": written}
+        return super().encode(shape, value, at)
+
+    def union(self, shape: Union, value: Chosen, at: At) -> Json:
+        branch = self._layout.branches[id(shape)][value.index]
+        return {branch: self._element(shape.branches[value.index], value.value, at)}
+
+    def scalar(self, shape: Scalar, value: Value) -> Json:
+        kind = shape.kind
+        if kind is Kind.INSTANT:
+            return scalars.instant_to_text(value)
+        if kind is Kind.DATE:
+            return scalars.date_to_text(value)
+        if kind is Kind.DECIMAL:
+            return scalars.decimal_to_text(value, shape.scale)
+        if kind in (Kind.FLOAT, Kind.DOUBLE) and value - value != 0:
+            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        if kind in (Kind.INT64, Kind.UINT64):
+            return str(value)
+        return scalars.bytes_to_base64(value) if isinstance(value, bytes) else value
+
+    def anything(self, value: Value, at: At) -> Json:
+        _check_struct(value, at, 0)
+        return value
+
+    def symbol(self, key: str, value: str) -> Json:
+        return self._layout.symbols[key, value]
+
+    def name(self, key: str, member: Field) -> str:
+        return self._layout.names[key, member.name]
+
+
+DEEPEST_VALUE = 40
+
+
+def _check_struct(value: Any, at: At, depth: int) -> None:
+    """google.protobuf.Value holds doubles, and nests only so deep. Raises Misfit."""
+    if depth > DEEPEST_VALUE:
+        raise Misfit(at, f"the value is nested more than {DEEPEST_VALUE} deep")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check_struct(item, (at, key), depth + 1)
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            _check_struct(item, (at, i), depth + 1)
+    elif type(value) is int and not -(2**53) <= value <= 2**53:
+        raise Misfit(at, "the integer has more digits than a double holds")

@@ -1,0 +1,283 @@
+"""Writes a model as an Avro schema. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from ..avro.schema.names import is_dotted_name, is_name, is_primitive
+from . import avro_attributes as attribute
+from . import names
+from .avro_values import AvroEncoder, needs_null
+from .losses import ConversionRefused, Losses
+from .model import (
+    Anything,
+    Enumeration,
+    Extras,
+    Field,
+    Kind,
+    ListOf,
+    MapOf,
+    Model,
+    Named,
+    Nullable,
+    Presence,
+    Record,
+    Scalar,
+    Shape,
+    Union,
+)
+from .values import Json, Misfit
+
+PRIMITIVES: Mapping[Kind, str] = {
+    Kind.NULL: "null", Kind.BOOLEAN: "boolean", Kind.INT32: "int", Kind.INT64: "long", Kind.UINT32: "long",
+    Kind.UINT64: "long", Kind.FLOAT: "float", Kind.DOUBLE: "double", Kind.STRING: "string", Kind.BYTES: "bytes",
+}  # fmt: skip
+INSTANTS: Mapping[int, str] = {3: "timestamp-millis", 6: "timestamp-micros", 9: "timestamp-nanos"}
+DAY = 86_400_000
+TIMES: Mapping[str, int] = {"time-millis": DAY - 1, "time-micros": DAY * 1000 - 1}
+"""The largest value of a time of day, by logical type."""
+
+
+def write_avro(model: Model, losses: Losses) -> tuple[bytes, AvroEncoder]:
+    """The schema text, and the encoder of data that is valid under it. Raises ConversionRefused."""
+    writer = _Writer(model, losses)
+    root = writer.shape(model.root)
+    content = json.dumps(root, ensure_ascii=False, indent=2).encode()
+    return content, writer.encoder
+
+
+class _Writer:
+    def __init__(self, model: Model, losses: Losses) -> None:
+        self._model = model
+        self._losses = losses
+        self._full = _full_names(model)
+        self._fixed: dict[str, int] = {}
+        self._written: set[str] = set()
+        self._field_names: dict[tuple[str, str], str] = {}
+        self._symbols: dict[tuple[str, str], str] = {}
+        for key, found in model.types.items():
+            self._name_members(key, found)
+        self.encoder = AvroEncoder(model, self._field_names, self._symbols)
+
+    def _name_members(self, key: str, found: Record | Enumeration) -> None:
+        members = [f.name for f in found.fields] if isinstance(found, Record) else list(found.symbols)
+        given = names.assign(members, is_name, names.identifier)
+        target = self._field_names if isinstance(found, Record) else self._symbols
+        target.update({(key, member): name for member, name in zip(members, given, strict=True)})
+
+    def shape(self, shape: Shape) -> Json:
+        if isinstance(shape, Scalar):
+            return self._scalar(shape)
+        if isinstance(shape, Nullable):
+            return self._nullable(shape.inner, null_last=shape.null_last)
+        if isinstance(shape, Anything):
+            self._losses.changed(shape.pointer, "any JSON value is kept as JSON text in a string")
+            return {"type": "string", attribute.JSON_TEXT: True, **self._kept(shape.extras, shape.pointer)}
+        if isinstance(shape, Union):
+            return self._union(shape)
+        if isinstance(shape, ListOf):
+            return {
+                "type": "array",
+                "items": self.shape(shape.item),
+                **self._kept(shape.extras, shape.pointer),
+            }
+        if isinstance(shape, MapOf):
+            key: dict[str, Json] = {} if shape.key is Kind.STRING else {attribute.KEY: shape.key.value}
+            if key:
+                self._losses.not_enforced(shape.pointer, f"keys are strings, not {shape.key}")
+            return {
+                "type": "map",
+                "values": self.shape(shape.value),
+                **key,
+                **self._kept(shape.extras, shape.pointer),
+            }
+        assert isinstance(shape, Named)
+        full = self._full[shape.key]
+        if shape.key in self._written:
+            return full
+        self._written.add(shape.key)
+        found = self._model.types[shape.key]
+        return self._record(shape.key, found) if isinstance(found, Record) else self._enum(shape.key, found)
+
+    def _scalar(self, shape: Scalar) -> Json:
+        kept = self._kept({k: v for k, v in shape.extras.items() if k != attribute.LOGICAL}, shape.pointer)
+        if shape.kind is Kind.INSTANT:
+            return {"type": "long", "logicalType": INSTANTS[shape.unit], **kept}
+        if shape.kind is Kind.DATE:
+            return {"type": "int", "logicalType": "date", **kept}
+        if shape.kind is Kind.UUID:
+            return {"type": "string", "logicalType": "uuid", **kept}
+        if shape.kind is Kind.DECIMAL:
+            logical = {"logicalType": "decimal", "precision": shape.precision, "scale": shape.scale}
+            return (
+                {**self._fixed_type(shape), **logical, **kept}
+                if shape.size >= 0
+                else {"type": "bytes", **logical, **kept}
+            )
+        if shape.kind is Kind.FIXED:
+            out = self._fixed_type(shape)
+            if isinstance(out, dict):
+                out |= kept | _logical(shape)
+            return out
+        name = PRIMITIVES[shape.kind]
+        extra: dict[str, Json] = {}
+        if shape.kind in (Kind.UINT32, Kind.UINT64):
+            extra = {attribute.KIND: shape.kind.value}
+            self._losses.not_enforced(shape.pointer, f"a long takes numbers that {shape.kind} does not")
+            if shape.kind is Kind.UINT64:
+                self._losses.narrowed(shape.pointer, "numbers from 2^63 do not fit into a long")
+        extra |= kept | _logical(shape)
+        return {"type": name, **extra} if extra else name
+
+    def _fixed_type(self, shape: Scalar) -> Json:
+        wanted = shape.name if is_dotted_name(shape.name) else f"Fixed{shape.size}"
+        known = self._fixed.get(wanted)
+        if known == shape.size and shape.kind is Kind.FIXED:
+            return wanted
+        taken = names.Unique([*self._full.values(), *self._fixed])
+        full = taken.take(wanted)
+        self._fixed[full] = shape.size
+        return {"type": "fixed", "name": full, "size": shape.size}
+
+    def _nullable(self, inner: Shape, *, null_last: bool) -> Json:
+        if isinstance(inner, Scalar) and inner.kind is Kind.NULL:
+            return "null"
+        written = self.shape(inner)
+        branches = written if isinstance(written, list) else [written]
+        return [*branches, "null"] if null_last else ["null", *branches]
+
+    def _union(self, shape: Union) -> Json:
+        """Avro tells branches apart by type: those that become the same type are one."""
+        out: dict[str, Json] = {}
+        for branch in shape.branches:
+            written = self.shape(branch)
+            kind = written if isinstance(written, str) else written.get("name", written["type"])
+            if kind in out:
+                if written != out[kind]:
+                    raise ConversionRefused(
+                        branch.pointer or shape.pointer,
+                        f"two branches of a union become {kind!r} with different content; Avro cannot tell them apart",
+                    )
+                self._losses.not_enforced(branch.pointer, f"two branches of a union are one {kind!r}")
+            out[kind] = written
+        return list(out.values())
+
+    def _enum(self, key: str, found: Enumeration) -> Json:
+        out: dict[str, Json] = {"type": "enum", "name": self._full[key]}
+        if found.doc:
+            out["doc"] = found.doc
+        if found.aliases:
+            out["aliases"] = list(found.aliases)
+        symbols = [self._symbols[key, symbol] for symbol in found.symbols]
+        out["symbols"] = symbols
+        if found.default:
+            out["default"] = self._symbols[key, found.default]
+        renamed = {s: v for s, v in zip(symbols, found.symbols, strict=True) if s != v}
+        if renamed:
+            out[attribute.VALUES] = renamed
+            self._losses.changed(
+                found.pointer, f"values that are no names are written as {', '.join(list(renamed)[:5])}"
+            )
+        if found.numbers:
+            out[attribute.NUMBERS] = list(found.numbers)
+        return {**out, **self._kept(found.extras, found.pointer)}
+
+    def _record(self, key: str, found: Record) -> Json:
+        out: dict[str, Json] = {"type": "record", "name": self._full[key]}
+        if found.doc:
+            out["doc"] = found.doc
+        if found.aliases:
+            out["aliases"] = list(found.aliases)
+        if found.open:
+            out[attribute.OPEN] = True
+            self._losses.dropped(found.pointer, "undeclared members of documents are not carried")
+        return {
+            **out,
+            **self._kept(found.extras, found.pointer),
+            "fields": [self._field(key, f) for f in found.fields],
+        }
+
+    def _field(self, key: str, member: Field) -> Json:
+        name = self._field_names[key, member.name]
+        out: dict[str, Json] = {"name": name, "type": self._field_type(member)}
+        if name != member.name:
+            out[attribute.NAME] = member.name
+            self._losses.changed(
+                member.pointer,
+                f"the field {member.name!r} is called {name!r}, since Avro's names are stricter",
+            )
+        if member.doc:
+            out["doc"] = member.doc
+        if member.has_default:
+            out["default"] = self._default(member)
+        elif member.presence is Presence.OPTIONAL:
+            out["default"] = None
+        if member.presence is Presence.OPTIONAL:
+            out[attribute.OPTIONAL] = True
+            self._optional_loss(member)
+        aliases = [alias for alias in member.other_names if is_name(alias)]
+        if aliases:
+            out["aliases"] = aliases
+        if member.number:
+            out[attribute.NUMBER] = member.number
+        if member.proto_name:
+            out[attribute.PROTO_NAME] = member.proto_name
+        return {**out, **self._kept(member.extras, member.pointer)}
+
+    def _field_type(self, member: Field) -> Json:
+        if needs_null(member):
+            if isinstance(member.shape, Scalar) and member.shape.kind is Kind.NULL:
+                return "null"
+            return self._nullable(member.shape, null_last=False)
+        return self.shape(member.shape)
+
+    def _optional_loss(self, member: Field) -> None:
+        if member.has_default:
+            self._losses.changed(member.pointer, f"where {member.name!r} is left out, its default is written")
+        elif isinstance(member.shape, Nullable):
+            self._losses.changed(
+                member.pointer, f"where {member.name!r} is left out, null is written, as for null"
+            )
+
+    def _default(self, member: Field) -> Json:
+        try:
+            return self.encoder.encode(member.shape, member.default)
+        except Misfit as misfit:
+            raise ConversionRefused(
+                member.pointer, f"the default cannot be written: {misfit.message}"
+            ) from None
+
+    def _kept(self, extras: Extras, pointer: str) -> dict[str, Json]:
+        """Keywords of JSON Schema, which Avro keeps but does not enforce."""
+        if not extras:
+            return {}
+        enforced = [
+            key for key in extras if not key.startswith(("x-", "$", "title", "examples", "description"))
+        ]
+        if enforced:
+            self._losses.not_enforced(pointer, f"not enforced by Avro: {', '.join(sorted(enforced))}")
+        return {attribute.JSON_SCHEMA: dict(extras)}
+
+
+def _logical(shape: Scalar) -> dict[str, Json]:
+    """A logical type that came from Avro, if what is known about the numbers still makes it hold."""
+    name = shape.extras.get(attribute.LOGICAL)
+    if not isinstance(name, str):
+        return {}
+    most = TIMES.get(name)
+    if most is not None and (shape.extras.get("minimum"), shape.extras.get("maximum")) != (0, most):
+        return {}
+    return {"logicalType": name}
+
+
+def _full_names(model: Model) -> dict[str, str]:
+    """Key -> Avro's full name, each different from the others."""
+    wanted = [found.name for found in model.types.values()]
+    given = names.assign(wanted, lambda name: is_dotted_name(name) and not is_primitive(name), _full_name)
+    return dict(zip(model.types, given, strict=True))
+
+
+def _full_name(name: str) -> str:
+    name = names.dotted(name)
+    return f"{name}_" if is_primitive(name) else name

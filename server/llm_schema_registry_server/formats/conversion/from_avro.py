@@ -116,7 +116,11 @@ class _Reader:
         if logical is not None:
             extras = {**extras, attribute.LOGICAL: logical.name}
         narrower = node.source.get(attribute.KIND)
-        kind = K(narrower) if isinstance(node, Primitive) and narrower in INTEGERS else PRIMITIVES[node.kind]
+        kind = (
+            K(str(narrower))
+            if isinstance(node, Primitive) and narrower in INTEGERS
+            else PRIMITIVES[node.kind]
+        )
         return Scalar(pointer, extras, kind)
 
     def _union(self, node: Union, pointer: str) -> Shape:

@@ -7,8 +7,10 @@ what the prover says. References are not followed: a changed definition is repor
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
+from ...model.difference import Differences
 from ..engine import SchemaSource
 from .canonical import dump
 from .compiled import open_schema
@@ -37,21 +39,15 @@ _SECTIONS: Mapping[str, str] = {
 }
 
 
-def diff(
-    old: SchemaSource, new: SchemaSource, limits: JsonSchemaLimits = DEFAULT_LIMITS
-) -> tuple[Difference, ...]:
+def diff(old: SchemaSource, new: SchemaSource, limits: JsonSchemaLimits = DEFAULT_LIMITS) -> Differences:
     """The differences in document order of the new version, at most MOST.
 
     Raises InvalidSchema when a side is not a schema document. Pointers lead into the new version, or into the old one
     for what was removed.
     """
     before, after = open_schema(old, limits), open_schema(new, limits)
-    found: list[Difference] = []
-    for difference in _schemas(before.content, after.content, "", after.options.dialect):
-        found.append(difference)
-        if len(found) == MOST:
-            break
-    return tuple(found)
+    found = tuple(islice(_schemas(before.content, after.content, "", after.options.dialect), MOST + 1))
+    return Differences(found[:MOST], truncated=len(found) > MOST)
 
 
 def _schemas(old: Any, new: Any, pointer: str, dialect: Dialect) -> Iterator[Difference]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from ...model.compatibility import CompareOptions, Comparison
+from ...model.difference import Differences
 from ...model.schema import SchemaType
 from ..engine import ParsedSchema, SchemaSource
+from .diff import diff as diff_schemas
 from .limits import DEFAULT_LIMITS, JsonSchemaLimits
 from .parsing import parse_schema
 from .prover.compare import compare_schemas
@@ -27,6 +29,10 @@ class JsonSchemaEngine:
     def compare(self, reader: SchemaSource, writer: SchemaSource, options: CompareOptions) -> Comparison:
         """YES is a proof, NO carries a witness that the validator confirmed, UNDECIDED says why and where."""
         return compare_schemas(reader, writer, options, self._limits)
+
+    def diff(self, old: SchemaSource, new: SchemaSource) -> Differences:
+        """What changed, keyword by keyword, as data and as sentences."""
+        return diff_schemas(old, new, self._limits)
 
     def compile_validator(self, source: SchemaSource) -> JsonDataValidator:
         """Compiled by the linear-time engine, offline; raises InvalidSchema for what it refuses."""

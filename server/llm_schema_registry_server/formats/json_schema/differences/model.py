@@ -1,41 +1,22 @@
-"""One difference between two versions. Pure."""
+"""One difference between two versions, made from their values. Pure."""
 
 from __future__ import annotations
 
-import enum
-from dataclasses import dataclass
 from typing import Any
 
+from ....model.difference import Difference
+from ....model.difference import DifferenceKind as Kind
 from ..canonical import dump
+
+__all__ = ["Difference", "Kind", "made"]
 
 _TEXT = 500
 
 
-class Kind(enum.StrEnum):
-    """What a difference does. WIDENED: more is accepted here. NARROWED: less. CHANGED: neither is plain."""
-
-    ADDED = "added"
-    REMOVED = "removed"
-    WIDENED = "widened"
-    NARROWED = "narrowed"
-    CHANGED = "changed"
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """`old` and `new` are JSON text, cut at 500 characters; "" is absence. `sentence` says it in words."""
-
-    kind: Kind
-    pointer: str
-    old: str
-    new: str
-    sentence: str
-
-
 def made(kind: Kind, pointer: str, old: Any, new: Any, sentence: str) -> Difference:
-    """A difference of two values; None is absence."""
+    """A difference of two values, which become JSON text cut at 500 characters; None is absence."""
     where = f"at {pointer}" if pointer else "at the root"
-    return Difference(kind, pointer, _text(old), _text(new), f"{where}: {sentence}")
+    return Difference(kind, pointer, f"{where}: {sentence}", _text(old), _text(new))
 
 
 def _text(value: Any) -> str:

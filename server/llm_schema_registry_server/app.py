@@ -18,12 +18,13 @@ from .calls.guards.authenticate import Authenticate, OpenAuthenticator
 from .calls.guards.authorize import Authorize
 from .calls.guards.deadline import Deadline
 from .calls.guards.limits import Limits
+from .calls.guards.min_revision import MIN_REVISION, MinRevision
 from .calls.guards.observe import Observe
 from .calls.hot import HotAnswers
 from .calls.pipeline import Pipeline
 from .errors import RegistryError, Unavailable
 from .formats.catalogue import engines
-from .model.change import Change
+from .model.change import Change, parse_revision
 from .model.compatibility import CompatibilityLevel
 from .model.health import Component, ComponentStatus
 from .model.subject import Subject
@@ -151,6 +152,10 @@ class App:
         self._coherence.changed(change.subject)
         self._metrics.revision.set(change.sequence)
 
+    async def _reach(self, revision: str) -> None:
+        """Wait until this instance has seen a revision; raises RevisionUnknown for one of another registry."""
+        await self._feed.reach(parse_revision(self._store.registry_id, revision, MIN_REVISION))
+
     def _on_trouble(self, error: Unavailable) -> None:
         _LOG.warning("change_log_unreadable", error=error.message)
 
@@ -251,6 +256,7 @@ class App:
                 Limits(calls=settings.limits.calls_in_flight, streams=settings.limits.streams),
                 Authenticate(OpenAuthenticator(permissions)),
                 Authorize(),
+                MinRevision(self._reach),
             ),
             self._hot,
         )

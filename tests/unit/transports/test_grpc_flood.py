@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -40,11 +41,18 @@ async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> byt
     return await reader.readline()
 
 
-async def test_over_the_line_the_connection_that_pours_is_cut_and_no_other() -> None:
+@pytest.mark.parametrize(
+    ("line", "allowance"),
+    [(lambda: resident_bytes() * 9 // 10, 1 << 18), (lambda: 1, 1 << 40)],
+    ids=["just over: more than the allowance", "far over: whoever received most"],
+)
+async def test_over_the_line_the_connection_that_pours_is_cut_and_no_other(
+    line: Callable[[], int], allowance: int
+) -> None:
     server = await asyncio.start_server(swallow, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     quiet = await asyncio.open_connection("127.0.0.1", port)
-    guard = FloodGuard(port, line_bytes=1, allowance_bytes=1 << 18, seconds=0.05)
+    guard = FloodGuard(port, line_bytes=line(), allowance_bytes=allowance, seconds=0.05)
     guard.start()
 
     with pytest.raises(ConnectionError):

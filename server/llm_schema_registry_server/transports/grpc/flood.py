@@ -12,7 +12,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from ...telemetry import logs
@@ -27,7 +27,8 @@ _TCP_INFO_BYTES = 192
 
 class FloodGuard:
     """Looks every `seconds`. Above `line_bytes` of resident memory, a connection to `port` that received more than
-    `allowance_bytes` since the last look is cut. Does nothing where there is no /proc."""
+    `allowance_bytes` since the last look is cut; a quarter above, whichever received most, for those who pour slowly.
+    Does nothing where there is no /proc."""
 
     def __init__(self, port: int, *, line_bytes: int, allowance_bytes: int, seconds: float = 0.2) -> None:
         self._port = port
@@ -51,17 +52,25 @@ class FloodGuard:
         before: Mapping[str, int] = {}
         while True:
             await asyncio.sleep(self._seconds)
-            before = self._look(before) if resident_bytes() > self._line else {}
+            resident = resident_bytes()
+            if resident > self._line:
+                before = self._look(before, far_over=resident > self._line * 5 // 4)
+            else:
+                before = {}
 
-    def _look(self, before: Mapping[str, int]) -> Mapping[str, int]:
+    def _look(self, before: Mapping[str, int], *, far_over: bool) -> Mapping[str, int]:
         """Cuts who received too much since `before`; what each connection has received by now."""
         received: dict[str, int] = {}
-        for connection, peer in connections(self._port):
-            with closing(connection):
+        with ExitStack() as stack:
+            growth: dict[str, tuple[int, socket.socket]] = {}
+            for connection, peer in connections(self._port):
+                stack.enter_context(closing(connection))
                 received[peer] = bytes_received(connection)
-                growth = received[peer] - before.get(peer, received[peer])
-                if growth > self._allowance:
-                    _LOG.warning("connection_cut", peer=peer, received=growth, seconds=self._seconds)
+                growth[peer] = received[peer] - before.get(peer, received[peer]), connection
+            most = max((grown for grown, _ in growth.values()), default=0)
+            for peer, (grown, connection) in growth.items():
+                if grown > self._allowance or (far_over and grown == most > 0):
+                    _LOG.warning("connection_cut", peer=peer, received=grown, seconds=self._seconds)
                     connection.shutdown(socket.SHUT_RDWR)
         return received
 

@@ -36,9 +36,14 @@ class Grpc(Section):
     port: int = Field(9090, ge=0, le=65535)
     """Port of the gRPC listener; 0 lets the system choose."""
     engine: Literal["auto", "native", "grpcio"] = "auto"
-    """Which server speaks gRPC: `native` (pygrpc-native, plaintext only), `grpcio`, or `auto`."""
+    """Which server speaks gRPC: `native` (pygrpc-native, plaintext only, several times as fast), `grpcio`, or `auto`:
+    native without TLS, grpcio with it. `native` inflates compressed messages without a limit: choose `grpcio` where
+    clients may be hostile (docs/decisions/0005-the-native-engine-trusts-its-clients.md)."""
     max_message_bytes: int = Field(8 * 1024 * 1024, ge=1024)
     """Largest message accepted or sent."""
+    memory_line_bytes: int = Field(1536 * 1024 * 1024, ge=1 << 20)
+    """Above this resident memory of the process, the native engine cuts connections that pour data in; it has to
+    collect a message before it can refuse it for its size. Set it below the memory that the server may use."""
     default_deadline_seconds: float = Field(30.0, gt=0)
     """Deadline of a unary call whose client set none."""
     reflection: bool = True

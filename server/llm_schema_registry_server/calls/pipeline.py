@@ -77,8 +77,11 @@ class Pipeline:
             )
             for count in itertools.count(1):
                 try:
-                    async with Within(call):
+                    if call.deadline is None:
                         answer = await anext(answers)
+                    else:
+                        async with Within(call):
+                            answer = await anext(answers)
                 except StopAsyncIteration:
                     return
                 yield answer

@@ -52,6 +52,7 @@ class GrpcListener:
                 settings.host,
                 settings.port,
                 max_message_bytes=settings.max_message_bytes,
+                memory_line_bytes=settings.memory_line_bytes,
                 stall_seconds=stall_seconds,
                 behind=grpcio,
             )

@@ -28,6 +28,7 @@ from ...telemetry import logs
 from ..listener import ListenError
 from ..stall import ReaderStalled
 from ..status import grpc_status
+from .flood import FloodGuard
 from .grpcio import GrpcioEngine
 from .incoming import incoming, trailers
 
@@ -52,12 +53,14 @@ class NativeEngine:
         port: int,
         *,
         max_message_bytes: int,
+        memory_line_bytes: int,
         stall_seconds: float,
         behind: Callable[[str], GrpcioEngine],
     ) -> None:
         self._pipeline = pipeline
         self._address = f"{host}:{port}"
         self._max_message_bytes = max_message_bytes
+        self._memory_line_bytes = memory_line_bytes
         self._stall_seconds = stall_seconds
         self._make_behind = behind
         self._table = tuple(m for m in pipeline.methods.values() if not m.client_streaming)
@@ -94,6 +97,10 @@ class NativeEngine:
         self._front.add_methods([(m.path, m.server_streaming) for m in self._table])
         self._front.start()
         threading.Thread(target=self._receive, name="grpc-events", daemon=True).start()
+        self._guard = FloodGuard(
+            self._port, line_bytes=self._memory_line_bytes, allowance_bytes=self._max_message_bytes
+        )
+        self._guard.start()
 
     async def drain(self, seconds: float) -> None:
         """Refuses new calls, waits for those in flight, cuts what is left."""
@@ -106,6 +113,7 @@ class NativeEngine:
                 task.cancel()
             await asyncio.wait(tasks)
         await behind
+        await self._guard.stop()
         # close() joins threads that may want to tell the loop something: not on the loop.
         await asyncio.to_thread(self._front.close)
         shutil.rmtree(self._directory, ignore_errors=True)

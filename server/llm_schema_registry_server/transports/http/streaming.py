@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
 
@@ -29,56 +30,89 @@ class BrokenOff(Exception):
 async def write_stream(
     answers: AsyncGenerator[Message, None], call: Call, style: Style, send: Send, *, stall_seconds: float
 ) -> None:
-    """Writes all answers. What fails before the first one is raised; what fails later is told in the body's own way."""
-    async with aclosing(answers):
-        begun = False
-        try:
-            async for answer in with_idle(answers, IDLE_SECONDS if style.idle is not None else None):
-                if not begun:
-                    await _begin(send, call, style)
-                piece = style.idle if answer is None else style.item(answer, first=not begun)
-                begun = True
-                await _send(send, piece or b"", stall_seconds)
-        except Exception as error:
-            if not begun:
-                raise
-            told = failure(error, call.request_id)
-            last = None if isinstance(error, ReaderStalled) else style.failed(told)
-            if last is None:
-                raise BrokenOff(told.reason) from error
-            await _send(send, last, stall_seconds, more=False)
-            return
-        if not begun:
-            await _begin(send, call, style)
-        await _send(send, style.closing(), stall_seconds, more=False)
-
-
-async def with_idle(
-    answers: AsyncGenerator[Message, None], idle_seconds: float | None
-) -> AsyncGenerator[Message | None, None]:
-    """The answers, and None whenever none came for `idle_seconds`, the first time sooner.
-
-    A subscriber to what happens rarely must see the head of its response at once, and one that is refused the refusal.
-    """
-    following: asyncio.Task[Message] | None = None
-    wait = None if idle_seconds is None else OPENING_SECONDS
+    """Writes all answers. What fails before the body has begun is raised; what fails later is told in the body."""
+    body = _Body(call, style, send, stall_seconds)
+    ticking = asyncio.create_task(body.keep_alive()) if style.idle is not None else None
     try:
-        while True:
-            following = following or asyncio.create_task(_next(answers))
-            done, _ = await asyncio.wait({following}, timeout=wait)
-            if not done:
-                yield None
-                continue
-            try:
-                answer = following.result()
-            except _Exhausted:
-                return
-            following, wait = None, idle_seconds
-            yield answer
+        async with aclosing(answers):
+            async for answer in answers:
+                await body.item(answer)
+        await body.end()
+    except Exception as error:
+        if not body.begun:
+            raise
+        await body.fail(error)
     finally:
-        if following is not None and not following.done():
-            following.cancel()
-            await asyncio.wait({following})
+        if ticking is not None:
+            ticking.cancel()
+            await asyncio.wait({ticking})
+            if not ticking.cancelled():
+                ticking.exception()  # a reader that stalls is noticed at the next answer too
+
+
+class _Body:
+    """A response body on its way: one piece at a time, from the answers or from the clock."""
+
+    def __init__(self, call: Call, style: Style, send: Send, stall_seconds: float) -> None:
+        self._call = call
+        self._style = style
+        self._sender = send
+        self._stall_seconds = stall_seconds
+        self._lock = asyncio.Lock()
+        self._empty = True
+        self._written = 0.0
+        self.begun = False
+
+    async def item(self, answer: Message) -> None:
+        """Writes one answer."""
+        async with self._lock:
+            await self._begin()
+            first, self._empty = self._empty, False
+            await self._send(self._style.item(answer, first=first))
+
+    async def end(self) -> None:
+        """Writes what closes the body."""
+        async with self._lock:
+            await self._begin()
+            await self._send(self._style.closing(), more=False)
+
+    async def fail(self, error: Exception) -> None:
+        """Writes what tells of a failure. Raises BrokenOff when nothing can."""
+        told = failure(error, self._call.request_id)
+        last = None if isinstance(error, ReaderStalled) else self._style.failed(told)
+        if last is None:
+            raise BrokenOff(told.reason) from error
+        async with self._lock:
+            await self._send(last, more=False)
+
+    async def keep_alive(self) -> None:
+        """Begins the body of a stream without answers, and says that it is alive whenever it is silent for long.
+
+        A subscriber to what happens rarely must see the head at once, and one that is refused the refusal.
+        """
+        await asyncio.sleep(OPENING_SECONDS)
+        async with self._lock:
+            await self._begin()
+        while True:
+            await asyncio.sleep(max(0.0, self._written + IDLE_SECONDS - time.monotonic()))
+            async with self._lock:
+                if time.monotonic() >= self._written + IDLE_SECONDS:
+                    await self._send(self._style.idle or b"")
+
+    async def _begin(self) -> None:
+        if not self.begun:
+            extra = (*self._call.response_metadata.items(), (REQUEST_ID, self._call.request_id))
+            await send_head(self._sender, 200, self._style.content_type, extra)
+            self.begun = True
+            await self._send(self._style.opening())
+
+    async def _send(self, piece: bytes, *, more: bool = True) -> None:
+        try:
+            async with asyncio.timeout(self._stall_seconds):
+                await self._sender({"type": "http.response.body", "body": piece, "more_body": more})
+        except TimeoutError as error:
+            raise ReaderStalled(self._stall_seconds) from error
+        self._written = time.monotonic()
 
 
 async def while_present(work: Coroutine[None, None, None], receive: Receive) -> None:
@@ -93,28 +127,3 @@ async def while_present(work: Coroutine[None, None, None], receive: Receive) -> 
         await asyncio.wait({working, leaving})
     if not working.cancelled():
         working.result()
-
-
-class _Exhausted(Exception):
-    """StopAsyncIteration cannot leave a task."""
-
-
-async def _next(answers: AsyncGenerator[Message, None]) -> Message:
-    try:
-        return await anext(answers)
-    except StopAsyncIteration:
-        raise _Exhausted from None
-
-
-async def _begin(send: Send, call: Call, style: Style) -> None:
-    extra = (*call.response_metadata.items(), (REQUEST_ID, call.request_id))
-    await send_head(send, 200, style.content_type, extra)
-    await send({"type": "http.response.body", "body": style.opening(), "more_body": True})
-
-
-async def _send(send: Send, piece: bytes, stall_seconds: float, *, more: bool = True) -> None:
-    try:
-        async with asyncio.timeout(stall_seconds):
-            await send({"type": "http.response.body", "body": piece, "more_body": more})
-    except TimeoutError as error:
-        raise ReaderStalled(stall_seconds) from error

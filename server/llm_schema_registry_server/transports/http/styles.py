@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 
 from ...calls.failure import Failure
 from ..status import http_body
-from .json_out import render
+from .json_out import render, render_shared
 
 # The field of an event that says where to resume, and the one of an event that only says so.
 _REVISION, _HEARTBEAT = "revision", "heartbeat"
@@ -86,7 +86,7 @@ class Events(Style):
         name = b"id: " + revision.encode() + b"\n" if revision else b""
         if getattr(answer, _HEARTBEAT, False):
             return name + b"\n"
-        return name + b"data: " + render(answer) + b"\n\n"
+        return name + b"data: " + render_shared(answer) + b"\n\n"
 
     def failed(self, told: Failure) -> bytes | None:
         return b"event: error\ndata: " + orjson.dumps(http_body(told)) + b"\n\n"

@@ -1,0 +1,76 @@
+"""A client that pours data in is cut when memory runs short; the others are not."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from llm_schema_registry_server.transports.grpc.flood import FloodGuard, resident_bytes
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answers each line; reads everything else for ever."""
+    try:
+        while data := await reader.read(1 << 16):
+            if data.endswith(b"\n"):
+                writer.write(b"ok\n")
+    except ConnectionError:
+        return
+    finally:
+        writer.close()
+
+
+async def pour(port: int) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        while True:
+            writer.write(bytes(1 << 16))
+            await writer.drain()
+            await asyncio.sleep(0)
+    finally:
+        writer.close()
+
+
+async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    writer.write(b"hello\n")
+    return await reader.readline()
+
+
+@pytest.mark.parametrize(
+    ("line", "allowance"),
+    [(lambda: resident_bytes() * 9 // 10, 1 << 18), (lambda: 1, 1 << 40)],
+    ids=["just over: more than the allowance", "far over: whoever received most"],
+)
+async def test_over_the_line_the_connection_that_pours_is_cut_and_no_other(
+    line: Callable[[], int], allowance: int
+) -> None:
+    server = await asyncio.start_server(swallow, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    quiet = await asyncio.open_connection("127.0.0.1", port)
+    guard = FloodGuard(port, line_bytes=line(), allowance_bytes=allowance, seconds=0.05)
+    guard.start()
+
+    with pytest.raises(ConnectionError):
+        await asyncio.wait_for(pour(port), 20)
+
+    assert await ask(*quiet) == b"ok\n"
+    await guard.stop()
+    quiet[1].close()
+    server.close()
+
+
+async def test_under_the_line_nobody_is_cut() -> None:
+    server = await asyncio.start_server(swallow, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    guard = FloodGuard(port, line_bytes=resident_bytes() * 100, allowance_bytes=1, seconds=0.01)
+    guard.start()
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(pour(port), 0.3)
+    await guard.stop()
+    server.close()

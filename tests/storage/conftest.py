@@ -1,10 +1,12 @@
 """A store of each back end for every test that asks for `store`."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from llm_schema_registry_server.storage.postgres import PostgresStore
 from llm_schema_registry_server.storage.store import Store
 from tests.support.postgres import Postgres, bin_directory
 from tests.support.storage import BACK_ENDS
@@ -23,11 +25,15 @@ def postgres() -> Iterator[Postgres]:
         server.remove()
 
 
-@pytest_asyncio.fixture(params=sorted(BACK_ENDS))
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
-    async with BACK_ENDS[request.param](request) as made:
-        await made.open()
-        try:
-            yield made
-        finally:
-            await made.close()
+@pytest_asyncio.fixture(params=[*BACK_ENDS, "postgres"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    if request.param == "postgres":
+        server: Postgres = request.getfixturevalue("postgres")
+        made: Store = PostgresStore(await server.empty_database())
+    else:
+        made = BACK_ENDS[request.param](tmp_path)
+    await made.open()
+    try:
+        yield made
+    finally:
+        await made.close()

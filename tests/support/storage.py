@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
-
-import pytest
 
 from llm_schema_registry_server.model.change import Change, EventType
 from llm_schema_registry_server.model.compatibility import ChangeClass, CompatibilityLevel
@@ -23,35 +21,14 @@ from llm_schema_registry_server.model.schema import (
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.model.version import SemanticVersion
 from llm_schema_registry_server.storage.memory import MemoryStore
-from llm_schema_registry_server.storage.postgres import PostgresStore
 from llm_schema_registry_server.storage.sqlite import SqliteStore
 from llm_schema_registry_server.storage.store import Store, WriteTx
 
-from .postgres import Postgres
-
-
-@asynccontextmanager
-async def _memory(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
-    yield MemoryStore()
-
-
-@asynccontextmanager
-async def _sqlite(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
-    yield SqliteStore(request.getfixturevalue("tmp_path") / "registry.db", synchronous="normal")
-
-
-@asynccontextmanager
-async def _postgres(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
-    server: Postgres = request.getfixturevalue("postgres")
-    yield PostgresStore(await server.empty_database())
-
-
-BACK_ENDS: Mapping[str, Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Store]]] = {
-    "memory": _memory,
-    "postgres": _postgres,
-    "sqlite": _sqlite,
+BACK_ENDS: Mapping[str, Callable[[Path], Store]] = {
+    "memory": lambda directory: MemoryStore(),
+    "sqlite": lambda directory: SqliteStore(directory / "registry.db", synchronous="normal"),
 }
-"""What passes the conformance suite: a name, and a store of its own for each test."""
+"""The back ends without a server: a name, and a store of its own for each test. tests/storage/conftest.py has the rest."""
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 

@@ -102,10 +102,9 @@ def test_a_hundred_streams_and_calls_share_a_connection(stub: Any, name: Name) -
 )
 def test_bytes_that_are_no_grpc_harm_nobody(engine: ServerProcess, junk: bytes) -> None:
     host, _, port = engine.grpc.partition(":")
-    with socket.create_connection((host, int(port)), timeout=10) as raw:
-        with suppress(OSError):  # closed by the server already
-            raw.sendall(junk)
-            raw.shutdown(socket.SHUT_WR)
+    with suppress(OSError), socket.create_connection((host, int(port)), timeout=10) as raw:
+        raw.sendall(junk)
+        raw.shutdown(socket.SHUT_WR)  # fails where the server has closed already
     wire = GrpcWire("after", engine.grpc)
 
     assert wire.call("HealthCheck", Empty()).status == pb.HealthCheckResponse.STATUS_HEALTHY

@@ -248,7 +248,7 @@ def test_a_websocket_subscribes_with_its_first_message(http: httpx.Client, name:
 
 
 @pytest.mark.parametrize(
-    "message", ["", "{", "[]", '{"nobody": 1}', '{"event_types": ["NOTHING"]}', '{"from_revision": "junk"}']
+    "message", ["{", "[]", '{"nobody": 1}', '{"event_types": ["NOTHING"]}', '{"from_revision": "junk"}']
 )
 def test_a_bad_first_message_ends_a_websocket_with_the_reason(http: httpx.Client, message: str) -> None:
     url = str(http.base_url).replace("http", "ws", 1)
@@ -277,9 +277,11 @@ def test_a_bad_first_message_ends_a_websocket_with_the_reason(http: httpx.Client
     ids=lambda b: repr(b[:24]),
 )
 def test_bytes_that_are_no_http_harm_nobody(http: httpx.Client, junk: bytes) -> None:
-    with socket.create_connection((http.base_url.host, http.base_url.port), timeout=10) as raw:
-        with suppress(OSError):  # closed by the server already
-            raw.sendall(junk)
-            raw.shutdown(socket.SHUT_WR)
+    with (
+        suppress(OSError),
+        socket.create_connection((http.base_url.host, http.base_url.port), timeout=10) as raw,
+    ):
+        raw.sendall(junk)
+        raw.shutdown(socket.SHUT_WR)  # fails where the server has closed already
 
     assert http.get("/health").status_code == 200

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ...errors import InvalidSchema
 from ..engine import SchemaSource
 from .canonical import dump
 from .compiled import open_schema
@@ -22,6 +23,7 @@ from .dialects import (
 from .differences.keywords import COMPARISONS, ONE_SIDED
 from .differences.model import Difference, Kind, made
 from .limits import DEFAULT_LIMITS, JsonSchemaLimits
+from .metaschema import check_metaschema
 from .pointers import join_pointer
 
 MOST = 1000
@@ -46,6 +48,9 @@ def diff(
     for what was removed.
     """
     before, after = open_schema(old, limits), open_schema(new, limits)
+    for side in (before, after):
+        if issues := check_metaschema(side.content, side.options.dialect, limits):
+            raise InvalidSchema(issues)
     found: list[Difference] = []
     for difference in _schemas(before.content, after.content, "", after.options.dialect):
         found.append(difference)

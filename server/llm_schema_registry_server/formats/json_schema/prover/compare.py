@@ -22,6 +22,7 @@ from ....model.compatibility import (
 from ...engine import SchemaSource
 from ..compiled import OpenedSchema, open_schema
 from ..limits import JsonSchemaLimits
+from ..metaschema import check_metaschema
 from ..resources import Unresolvable
 from ..rules import DEFAULT_WAIVED, REFUSED, UNDECIDED
 from ..validation import JsonDataValidator
@@ -70,6 +71,10 @@ class _Sides:
     def __post_init__(self) -> None:
         self.reader = open_schema(self.reader_source, self.limits)
         self.writer = open_schema(self.writer_source, self.limits)
+        for side in (self.reader, self.writer):
+            issues = check_metaschema(side.content, side.options.dialect, self.limits)
+            if issues:
+                raise InvalidSchema(issues)
 
     @property
     def declared_keys(self) -> bool:
@@ -151,8 +156,8 @@ class _Findings:
     def _make_judge(self) -> Judge:
         sides = self._sides
         self._judge = Judge(
-            JsonDataValidator(sides.reader_source, sides.limits),
-            JsonDataValidator(sides.writer_source, sides.limits),
+            JsonDataValidator(sides.reader_source, sides.limits, sides.reader),
+            JsonDataValidator(sides.writer_source, sides.limits, sides.writer),
             declared_keys=sides.declared_keys,
             supply=partial(supply, sides.reader, self._waived),
         )

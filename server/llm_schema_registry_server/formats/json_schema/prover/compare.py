@@ -30,7 +30,7 @@ from .answers import IMPOSSIBLE, OutOfBudget
 from .building import Builder
 from .defaults import Waived, supply, waivable
 from .explanation import explain
-from .merging import Classes, merge
+from .merging import Classes, loops, merge
 from .nodes import Graph
 from .search import Prover
 from .witnesses import Judge, encode, shrink
@@ -86,6 +86,8 @@ class _Sides:
         accepting = Builder(graph, self.reader, "reader", waived, keep_names=self.declared_keys).build()
         emitting = Builder(graph, self.writer, "writer", keep_names=self.declared_keys).build()
         classes = merge(graph)
+        if loops(classes):
+            return _undecided([("", "a schema refers to itself without looking into the data")])
         warnings = tuple(_waived_warnings(waived))
         if classes.class_of[accepting] == classes.class_of[emitting]:
             return Comparison(Verdict.YES, warnings)

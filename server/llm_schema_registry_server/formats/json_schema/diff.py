@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from ...errors import InvalidSchema
 from ...model.difference import Differences
 from ..engine import SchemaSource
 from .canonical import dump
@@ -24,6 +25,7 @@ from .dialects import (
 from .differences.keywords import COMPARISONS, ONE_SIDED
 from .differences.model import Difference, Kind, made
 from .limits import DEFAULT_LIMITS, JsonSchemaLimits
+from .metaschema import check_metaschema
 from .pointers import join_pointer
 
 MOST = 1000
@@ -46,6 +48,9 @@ def diff(old: SchemaSource, new: SchemaSource, limits: JsonSchemaLimits = DEFAUL
     for what was removed.
     """
     before, after = open_schema(old, limits), open_schema(new, limits)
+    for side in (before, after):
+        if issues := check_metaschema(side.content, side.options.dialect, limits):
+            raise InvalidSchema(issues)
     found = tuple(islice(_schemas(before.content, after.content, "", after.options.dialect), MOST + 1))
     return Differences(found[:MOST], truncated=len(found) > MOST)
 

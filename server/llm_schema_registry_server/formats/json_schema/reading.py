@@ -13,6 +13,9 @@ from .pointers import join_pointer
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"', re.DOTALL)
 _SPACE = re.compile(r"[ \t\n\r]*")
 _SCALAR = re.compile(r"[^,\]}\s]+")
+_TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_OPENING = frozenset(b"[{")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -46,16 +49,16 @@ def nesting(content: bytes, limit: int) -> int:
 
 def exact_nesting(content: bytes, limit: int) -> int:
     """How deeply brackets nest, counted without the short cut of `nesting`; stops just beyond `limit`."""
+    brackets = _TEXTS.sub(b"", content).translate(None, _NO_BRACKETS)
     depth = deepest = 0
-    for token in re.finditer(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', content, re.DOTALL):
-        head = token.group()[:1]
-        if head in (b"[", b"{"):
+    for byte in brackets:
+        if byte in _OPENING:
             depth += 1
             if depth > deepest:
                 deepest = depth
                 if deepest > limit:
                     return deepest
-        elif head != b'"':
+        else:
             depth -= 1
     return deepest
 

@@ -30,13 +30,15 @@ class JsonDataValidator:
     Compiling raises InvalidSchema for what the linear-time engine refuses.
     """
 
-    def __init__(self, source: SchemaSource, limits: JsonSchemaLimits) -> None:
+    def __init__(
+        self, source: SchemaSource, limits: JsonSchemaLimits, opened: OpenedSchema | None = None
+    ) -> None:
         self._source = source
         self._limits = limits
         self._validator = compile_schema(source, limits)
         text = len(source.content) + sum(len(item.content) for item in walk_references(source.references))
         self.size = 8192 + 24 * text  # measured: about 20 times the text of a schema
-        self._opened: OpenedSchema | None = None
+        self._opened = opened
         self._costs: Costs | None = None
 
     def validate(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from decimal import Decimal
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -34,16 +33,17 @@ class Builder:
         self.graph = graph
         self.world: World = opened.world
         self.side = side
-        self._opened = opened
+        self.asserts_format = opened.options.asserts_format
+        self.keep_names = keep_names
+        self._root = opened.root
         self._waived = waived or {}
-        self._keep_names = keep_names
         self._numbers: dict[tuple[int, str], int] = {}
         self._evaluations = Evaluations(self)
         self._todo: list[tuple[int, Place]] = []
 
     def build(self) -> int:
         """The number of the document's root node. Raises Unresolvable for a dead reference."""
-        root = self.number(self._opened.root)
+        root = self.number(self._root)
         while self._todo:
             number, place = self._todo.pop()
             self.graph.nodes[number] = self._node(place)
@@ -105,65 +105,50 @@ class Builder:
         if dialect is Dialect.DRAFT_07 and references:
             return Node(all_of=numbers)
 
-        def sub(*tokens: str | int) -> int:
-            return self.number(self.child(place, *tokens))
-
-        node = Node(
-            types=_types(schema.get("type")),
-            values=_values(schema),
-            all_of=numbers + tuple(sub("allOf", i) for i in range(len(schema.get("allOf", ())))),
-            any_of=_disjunction(sub, schema),
-            one_of=tuple(sub("oneOf", i) for i in range(len(schema.get("oneOf", ())))),
-            none_of=(sub("not"),) if "not" in schema else (),
-            conditions=_conditions(sub, schema),
-            low=_bound(schema, "minimum", "exclusiveMinimum", max),
-            high=_bound(schema, "maximum", "exclusiveMaximum", min),
-            multiples=(Fraction(schema["multipleOf"]),) if "multipleOf" in schema else (),
-            min_length=int(schema.get("minLength", 0)),
-            max_length=_most(schema, "maxLength"),
-            pattern=schema.get("pattern"),
-            formats=self._formats(schema, dialect),
-            min_items=int(schema.get("minItems", 0)),
-            max_items=_most(schema, "maxItems"),
-            unique=schema.get("uniqueItems") is True,
-            items=_items(sub, schema, dialect),
-            contains=_contains(sub, schema, dialect),
-            min_properties=int(schema.get("minProperties", 0)),
-            max_properties=_most(schema, "maxProperties"),
-            properties=_properties(sub, schema, keep_names=self._keep_names),
-            property_names=_names(sub, schema),
-            required=frozenset(schema.get("required", ())) - self._waived.get(place.key, frozenset()),
-            needs=_needs(schema, dialect),
-            implies=_implies(sub, schema, dialect),
-            opaque=tuple(dynamic),
-        )
+        view = View(self, place)
+        values: dict[str, Any] = {"all_of": numbers} if numbers else {}
+        for keyword in schema:
+            name = _FIELDS.get(keyword)
+            if name is not None and name not in values:
+                values[name] = _READERS[name](view)
+        if "dependencies" in schema:
+            values.setdefault("implies", _implies(view))
+        if "allOf" in schema:
+            values["all_of"] = numbers + view.subs("allOf")
+        if place.key in self._waived and "required" in values:
+            values["required"] -= self._waived[place.key]
+        if dynamic:
+            values["opaque"] = tuple(dynamic)
+        node = Node(**values)
         if dialect is not Dialect.DRAFT_07:
             node = self._evaluations.constrain(node, place)
         return simplified(node)
 
-    def _formats(self, schema: Mapping[str, Any], dialect: Dialect) -> tuple[str, ...]:
-        found = []
-        name = schema.get("format")
-        if isinstance(name, str) and self._opened.options.asserts_format and is_known(name, dialect):
-            found.append(name)
-        if dialect is Dialect.DRAFT_07 and ("contentEncoding" in schema or "contentMediaType" in schema):
-            found.append(content_symbol(schema.get("contentEncoding"), schema.get("contentMediaType")))
-        return tuple(found)
+
+class View:
+    """A schema object as the readers of fields see it."""
+
+    def __init__(self, builder: Builder, place: Place) -> None:
+        self.builder = builder
+        self.place = place
+        self.schema: Mapping[str, Any] = place.schema
+        self.dialect = place.dialect
+
+    def sub(self, *tokens: str | int) -> int:
+        """The number of the subschema at a path."""
+        return self.builder.number(self.builder.child(self.place, *tokens))
+
+    def subs(self, keyword: str) -> tuple[int, ...]:
+        return tuple(self.sub(keyword, i) for i in range(len(self.schema[keyword])))
 
 
-Sub = Any
-"""Callable[..., int] that numbers the subschema at a path; variadic, which Callable cannot say."""
-
-
-def _types(value: Any) -> frozenset[str] | None:
-    if value is None:
-        return None
+def _types(view: View) -> frozenset[str]:
+    value = view.schema["type"]
     return frozenset([value] if isinstance(value, str) else value)
 
 
-def _values(schema: Mapping[str, Any]) -> Values | None:
-    if "const" not in schema and "enum" not in schema:
-        return None
+def _values(view: View) -> Values:
+    schema = view.schema
     items = [schema["const"]] if "const" in schema else list(schema["enum"])
     if "const" in schema and "enum" in schema:
         allowed = {key_of(item) for item in schema["enum"]}
@@ -171,75 +156,80 @@ def _values(schema: Mapping[str, Any]) -> Values | None:
     return Values(tuple(items), frozenset(map(key_of, items)))
 
 
-def _disjunction(sub: Sub, schema: Mapping[str, Any]) -> tuple[tuple[int, ...], ...]:
-    if "anyOf" not in schema:
+def _disjunctions(view: View) -> tuple[tuple[int, ...], ...]:
+    return (tuple(dict.fromkeys(view.subs("anyOf"))),)
+
+
+def _conditions(view: View) -> tuple[tuple[int, int, int], ...]:
+    schema = view.schema
+    if "then" not in schema and "else" not in schema:
         return ()
-    return (tuple(dict.fromkeys(sub("anyOf", i) for i in range(len(schema["anyOf"])))),)
+    then = view.sub("then") if "then" in schema else TRUE
+    return ((view.sub("if"), then, view.sub("else") if "else" in schema else TRUE),)
 
 
-def _conditions(sub: Sub, schema: Mapping[str, Any]) -> tuple[tuple[int, int, int], ...]:
-    if "if" not in schema or ("then" not in schema and "else" not in schema):
-        return ()
-    return (
-        (
-            sub("if"),
-            sub("then") if "then" in schema else TRUE,
-            sub("else") if "else" in schema else TRUE,
-        ),
-    )
+def _low(view: View) -> Bound | None:
+    return max(_bounds(view, "minimum", "exclusiveMinimum"), default=None)
 
 
-def _bound(schema: Mapping[str, Any], inclusive: str, exclusive: str, stronger: Any) -> Bound | None:
-    bounds: list[Bound] = []
-    for keyword, strict in ((inclusive, False), (exclusive, True)):
-        if isinstance(schema.get(keyword), int | Decimal) and not isinstance(schema[keyword], bool):
-            bounds.append((Fraction(schema[keyword]), strict))
-    if not bounds:
-        return None
-    if len(bounds) == 2 and bounds[0][0] == bounds[1][0]:
-        return bounds[1]
-    best: Bound = stronger(bounds, key=lambda bound: bound[0])
-    return best
+def _high(view: View) -> Bound | None:
+    return min(_bounds(view, "maximum", "exclusiveMaximum"), key=lambda b: (b[0], not b[1]), default=None)
 
 
-def _most(schema: Mapping[str, Any], keyword: str) -> int | None:
-    return int(schema[keyword]) if keyword in schema else None
+def _bounds(view: View, inclusive: str, exclusive: str) -> list[Bound]:
+    return [
+        (Fraction(view.schema[keyword]), strict)
+        for keyword, strict in ((inclusive, False), (exclusive, True))
+        if keyword in view.schema
+    ]
 
 
-def _items(sub: Sub, schema: Mapping[str, Any], dialect: Dialect) -> tuple[tuple[int, ...], int] | None:
+def _formats(view: View) -> tuple[str, ...]:
+    schema, found = view.schema, []
+    name = schema.get("format")
+    if isinstance(name, str) and view.builder.asserts_format and is_known(name, view.dialect):
+        found.append(name)
+    if view.dialect is Dialect.DRAFT_07 and ("contentEncoding" in schema or "contentMediaType" in schema):
+        found.append(content_symbol(schema.get("contentEncoding"), schema.get("contentMediaType")))
+    return tuple(found)
+
+
+def _items(view: View) -> tuple[tuple[int, ...], int] | None:
+    schema = view.schema
     prefix: tuple[int, ...] = ()
     rest = TRUE
-    if dialect is Dialect.DRAFT_2020_12:
-        prefix = tuple(sub("prefixItems", i) for i in range(len(schema.get("prefixItems", ()))))
+    if view.dialect is Dialect.DRAFT_2020_12:
+        if "prefixItems" in schema:
+            prefix = view.subs("prefixItems")
         if "items" in schema:
-            rest = sub("items")
+            rest = view.sub("items")
     elif isinstance(schema.get("items"), list):
-        prefix = tuple(sub("items", i) for i in range(len(schema["items"])))
+        prefix = view.subs("items")
         if "additionalItems" in schema:
-            rest = sub("additionalItems")
+            rest = view.sub("additionalItems")
     elif "items" in schema:
-        rest = sub("items")
+        rest = view.sub("items")
     while prefix and prefix[-1] == rest:
         prefix = prefix[:-1]
     return None if not prefix and rest == TRUE else (prefix, rest)
 
 
-def _contains(sub: Sub, schema: Mapping[str, Any], dialect: Dialect) -> Contains | None:
-    if "contains" not in schema:
-        return None
-    counted = dialect is not Dialect.DRAFT_07
+def _contains(view: View) -> Contains | None:
+    schema = view.schema
+    counted = view.dialect is not Dialect.DRAFT_07
     least = int(schema.get("minContains", 1)) if counted else 1
-    most = _most(schema, "maxContains") if counted else None
+    most = int(schema["maxContains"]) if counted and "maxContains" in schema else None
     if least == 0 and most is None:
         return None
-    return Contains(sub("contains"), least, most)
+    return Contains(view.sub("contains"), least, most)
 
 
-def _properties(sub: Sub, schema: Mapping[str, Any], *, keep_names: bool) -> Properties | None:
-    named = {name: sub("properties", name) for name in schema.get("properties", ())}
-    patterns = {p: sub("patternProperties", p) for p in schema.get("patternProperties", ())}
-    additional = sub("additionalProperties") if "additionalProperties" in schema else TRUE
-    if additional == TRUE and not keep_names:
+def _properties(view: View) -> Properties | None:
+    schema = view.schema
+    named = {name: view.sub("properties", name) for name in schema.get("properties", ())}
+    patterns = {p: view.sub("patternProperties", p) for p in schema.get("patternProperties", ())}
+    additional = view.sub("additionalProperties") if "additionalProperties" in schema else TRUE
+    if additional == TRUE and not view.builder.keep_names:
         patterns = {p: target for p, target in patterns.items() if target != TRUE}
         named = {name: target for name, target in named.items() if target != TRUE}
     if not named and not patterns and additional == TRUE:
@@ -247,32 +237,98 @@ def _properties(sub: Sub, schema: Mapping[str, Any], *, keep_names: bool) -> Pro
     return Properties(named, patterns, additional)
 
 
-def _names(sub: Sub, schema: Mapping[str, Any]) -> int | None:
-    if "propertyNames" not in schema:
-        return None
-    number: int = sub("propertyNames")
+def _names(view: View) -> int | None:
+    number = view.sub("propertyNames")
     return None if number == TRUE else number
 
 
-def _dependencies(schema: Mapping[str, Any], keyword: str, dialect: Dialect) -> list[tuple[str, str, Any]]:
-    """Members of `keyword` and of draft 7's `dependencies`, which later dialects still honour, as (keyword, name,
-    value)."""
-    keywords = ("dependencies",) if dialect is Dialect.DRAFT_07 else ("dependencies", keyword)
-    return [(k, name, schema[k][name]) for k in keywords for name in sorted(schema.get(k, ()))]
+def _dependencies(view: View, keyword: str) -> list[tuple[str, str, Any]]:
+    """Members of `keyword` and of draft 7's `dependencies`, which the deployed validator honours in later dialects
+    too, as (keyword, name, value)."""
+    keywords = ("dependencies",) if view.dialect is Dialect.DRAFT_07 else ("dependencies", keyword)
+    return [(k, name, view.schema[k][name]) for k in keywords for name in sorted(view.schema.get(k, ()))]
 
 
-def _needs(schema: Mapping[str, Any], dialect: Dialect) -> tuple[tuple[str, frozenset[str]], ...]:
+def _needs(view: View) -> tuple[tuple[str, frozenset[str]], ...]:
     return tuple(
         (name, frozenset(names))
-        for _, name, names in _dependencies(schema, "dependentRequired", dialect)
+        for _, name, names in _dependencies(view, "dependentRequired")
         if isinstance(names, list) and names
     )
 
 
-def _implies(sub: Sub, schema: Mapping[str, Any], dialect: Dialect) -> tuple[tuple[str, int], ...]:
+def _implies(view: View) -> tuple[tuple[str, int], ...]:
     found = [
-        (name, sub(keyword, name))
-        for keyword, name, value in _dependencies(schema, "dependentSchemas", dialect)
+        (name, view.sub(keyword, name))
+        for keyword, name, value in _dependencies(view, "dependentSchemas")
         if isinstance(value, dict | bool)
     ]
     return tuple((name, number) for name, number in found if number != TRUE)
+
+
+_READERS: Mapping[str, Callable[[View], Any]] = {
+    "types": _types,
+    "values": _values,
+    "any_of": _disjunctions,
+    "one_of": lambda view: view.subs("oneOf"),
+    "none_of": lambda view: (view.sub("not"),),
+    "conditions": _conditions,
+    "low": _low,
+    "high": _high,
+    "multiples": lambda view: (Fraction(view.schema["multipleOf"]),),
+    "min_length": lambda view: int(view.schema["minLength"]),
+    "max_length": lambda view: int(view.schema["maxLength"]),
+    "pattern": lambda view: view.schema["pattern"],
+    "formats": _formats,
+    "min_items": lambda view: int(view.schema["minItems"]),
+    "max_items": lambda view: int(view.schema["maxItems"]),
+    "unique": lambda view: view.schema["uniqueItems"] is True,
+    "items": _items,
+    "contains": _contains,
+    "min_properties": lambda view: int(view.schema["minProperties"]),
+    "max_properties": lambda view: int(view.schema["maxProperties"]),
+    "properties": _properties,
+    "property_names": _names,
+    "required": lambda view: frozenset(view.schema["required"]),
+    "needs": _needs,
+    "implies": _implies,
+}
+"""Field of a node -> how it is read from a schema that has one of its keywords."""
+
+_FIELDS: Mapping[str, str] = {
+    "type": "types",
+    "const": "values",
+    "enum": "values",
+    "anyOf": "any_of",
+    "oneOf": "one_of",
+    "not": "none_of",
+    "if": "conditions",
+    "minimum": "low",
+    "exclusiveMinimum": "low",
+    "maximum": "high",
+    "exclusiveMaximum": "high",
+    "multipleOf": "multiples",
+    "minLength": "min_length",
+    "maxLength": "max_length",
+    "pattern": "pattern",
+    "format": "formats",
+    "contentEncoding": "formats",
+    "contentMediaType": "formats",
+    "minItems": "min_items",
+    "maxItems": "max_items",
+    "uniqueItems": "unique",
+    "items": "items",
+    "prefixItems": "items",
+    "contains": "contains",
+    "minProperties": "min_properties",
+    "maxProperties": "max_properties",
+    "properties": "properties",
+    "patternProperties": "properties",
+    "additionalProperties": "properties",
+    "propertyNames": "property_names",
+    "required": "required",
+    "dependentRequired": "needs",
+    "dependentSchemas": "implies",
+    "dependencies": "needs",
+}
+"""Keyword -> the field that it takes part in. `dependencies` takes part in two."""

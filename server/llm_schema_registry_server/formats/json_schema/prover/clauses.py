@@ -25,6 +25,7 @@ from .facts import (
     Matches,
     Required,
 )
+from .inclusion import Inclusion
 from .merging import Classes
 from .statics import Statics
 
@@ -32,11 +33,14 @@ from .statics import Statics
 class Pruning:
     """Looks at alternatives in the light of what is known."""
 
-    def __init__(self, classes: Classes, statics: Statics, evaluator: Evaluator) -> None:
+    def __init__(
+        self, classes: Classes, statics: Statics, evaluator: Evaluator, inclusion: Inclusion
+    ) -> None:
         self._anything = classes.anything
         self._nothing = classes.nothing
         self._statics = statics
         self._evaluator = evaluator
+        self._inclusion = inclusion
 
     def excluded(self, facts: Facts, alternative: Alternative) -> bool:
         """Whether the alternative contradicts the facts."""
@@ -53,14 +57,26 @@ class Pruning:
             for other, holds in facts.literals.items()
         )
 
+    def refuses(self, facts: Facts, literal: Lit) -> bool:
+        """Whether a literal contradicts the ones that are known, or cannot hold for the kind."""
+        number, holds = literal
+        if facts.literals.get(number, holds) != holds:
+            return True
+        proves = self._inclusion.proves
+        if holds:
+            return (
+                facts.kind not in self._statics.possible[number]
+                or self.rejects_all(facts, number)
+                or any(not held and proves(number, other) for other, held in facts.literals.items())
+            )
+        return facts.kind in self._statics.total[number] or any(
+            held and proves(other, number) for other, held in facts.literals.items()
+        )
+
     def _contradicts(self, facts: Facts, fact: Fact) -> bool:
         match fact:
-            case Lit(number, holds):
-                if facts.literals.get(number, holds) != holds:
-                    return True
-                if holds:
-                    return facts.kind not in self._statics.possible[number] or self.rejects_all(facts, number)
-                return facts.kind in self._statics.total[number]
+            case Lit():
+                return self.refuses(facts, fact)
             case Absent(name):
                 return name in facts.required
             case Required(names):

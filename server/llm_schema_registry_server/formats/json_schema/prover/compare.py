@@ -22,6 +22,7 @@ from ....model.compatibility import (
 from ...engine import SchemaSource
 from ..compiled import OpenedSchema, open_schema
 from ..limits import JsonSchemaLimits
+from ..metaschema import check_metaschema
 from ..resources import Unresolvable
 from ..rules import DEFAULT_WAIVED, REFUSED, UNDECIDED
 from ..validation import JsonDataValidator
@@ -29,7 +30,7 @@ from .answers import IMPOSSIBLE, OutOfBudget
 from .building import Builder
 from .defaults import Waived, supply, waivable
 from .explanation import explain
-from .merging import Classes, merge
+from .merging import Classes, loops, merge
 from .nodes import Graph
 from .search import Prover
 from .witnesses import Judge, encode, shrink
@@ -70,6 +71,10 @@ class _Sides:
     def __post_init__(self) -> None:
         self.reader = open_schema(self.reader_source, self.limits)
         self.writer = open_schema(self.writer_source, self.limits)
+        for side in (self.reader, self.writer):
+            issues = check_metaschema(side.content, side.options.dialect, self.limits)
+            if issues:
+                raise InvalidSchema(issues)
 
     @property
     def declared_keys(self) -> bool:
@@ -81,6 +86,8 @@ class _Sides:
         accepting = Builder(graph, self.reader, "reader", waived, keep_names=self.declared_keys).build()
         emitting = Builder(graph, self.writer, "writer", keep_names=self.declared_keys).build()
         classes = merge(graph)
+        if loops(classes):
+            return _undecided([("", "a schema refers to itself without looking into the data")])
         warnings = tuple(_waived_warnings(waived))
         if classes.class_of[accepting] == classes.class_of[emitting]:
             return Comparison(Verdict.YES, warnings)
@@ -151,8 +158,8 @@ class _Findings:
     def _make_judge(self) -> Judge:
         sides = self._sides
         self._judge = Judge(
-            JsonDataValidator(sides.reader_source, sides.limits),
-            JsonDataValidator(sides.writer_source, sides.limits),
+            JsonDataValidator(sides.reader_source, sides.limits, sides.reader),
+            JsonDataValidator(sides.writer_source, sides.limits, sides.writer),
             declared_keys=sides.declared_keys,
             supply=partial(supply, sides.reader, self._waived),
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .nodes import FALSE, TRUE, Graph, Node, children, renumber, shape
+from .nodes import FALSE, TRUE, Graph, Node, children, in_place, renumber, shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,29 @@ def merge(graph: Graph) -> Classes:
             colour[i] = signatures[i]
         dirty = {parent for i in changed for parent in parents[i]}
     return _quotient(graph, targets, colour)
+
+
+def loops(classes: Classes) -> bool:
+    """Whether a class applies to the same value as itself, through subschemas of one value: a meaning that no dialect
+    defines. Registration refuses it; a stored schema may have it."""
+    done: set[int] = set()
+    for start in range(len(classes.nodes)):
+        path: list[tuple[int, list[int]]] = [] if start in done else [(start, in_place(classes.nodes[start]))]
+        active = {start}
+        while path:
+            number, rest = path[-1]
+            if not rest:
+                path.pop()
+                active.discard(number)
+                done.add(number)
+                continue
+            child = rest.pop()
+            if child in active:
+                return True
+            if child not in done:
+                active.add(child)
+                path.append((child, in_place(classes.nodes[child])))
+    return False
 
 
 def _quotient(graph: Graph, targets: list[int], colour: dict[int, int]) -> Classes:

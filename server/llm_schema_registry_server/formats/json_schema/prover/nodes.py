@@ -83,8 +83,8 @@ ANYTHING = Node()
 NOTHING = Node(never=True)
 
 
-def children(node: Node) -> list[int]:
-    """The nodes that a node refers to, in a fixed order."""
+def in_place(node: Node) -> list[int]:
+    """The nodes that apply to the same value."""
     out = [*node.all_of]
     for group in node.any_of:
         out += group
@@ -92,6 +92,13 @@ def children(node: Node) -> list[int]:
     out += node.none_of
     for condition in node.conditions:
         out += condition
+    out += [target for _, target in node.implies]
+    return out
+
+
+def children(node: Node) -> list[int]:
+    """The nodes that a node refers to, in a fixed order."""
+    out = in_place(node)
     if node.items is not None:
         out += node.items[0]
         out.append(node.items[1])
@@ -104,7 +111,6 @@ def children(node: Node) -> list[int]:
         out.append(props.additional)
     if node.property_names is not None:
         out.append(node.property_names)
-    out += [target for _, target in node.implies]
     return out
 
 

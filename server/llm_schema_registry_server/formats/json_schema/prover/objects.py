@@ -8,6 +8,7 @@ the patterns divide the class.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .answers import IMPOSSIBLE, UNKNOWN, Answer, Found
@@ -43,13 +44,19 @@ class _Construction:
         self.needs: dict[str, Literals] = {name: frozenset() for name in sorted(facts.required)}
         for bad in facts.bad_properties:
             self.needs[bad.name] = self.needs.get(bad.name, frozenset()) | {Lit(bad.number, False)}
-        self.known: set[str] = {*facts.required, *facts.absent, *self.needs}
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The names that some fact mentions; all others are alike but for the patterns that they match."""
+        facts = self.facts
+        known = {*facts.required, *facts.absent, *self.needs}
         for props in facts.props:
-            self.known.update(props.named)
+            known.update(props.named)
         for number in facts.names:
-            self.known.update(_enumerated(prover, number))
+            known.update(_enumerated(self.prover, number))
         if self.declared is not None:
-            self.known |= self.declared.names
+            known |= self.declared.names
+        return frozenset(known)
 
     def run(self) -> Answer:
         for name in self.needs:
@@ -113,7 +120,7 @@ class _Construction:
         complete = True
         names: list[str] = []
         known = [n for n in sorted(self.known) if n not in left_out and self._meets(n, name_facts)]
-        fresh, exhaustive = self._fresh(name_facts, frozenset(self.known) | left_out)
+        fresh, exhaustive = self._fresh(name_facts, self.known | left_out)
         complete &= exhaustive
         for name in [*known, *fresh]:
             if not self._allowed(name):
@@ -199,7 +206,7 @@ class _Construction:
         used = {name for name in needs if name not in self.needs}
         if used:  # a second new name of the same region, when the first serves another demand
             name_facts, left_out, _ = self._demands()[position]
-            fresh, _ = self._fresh(name_facts, frozenset(self.known) | left_out | used)
+            fresh, _ = self._fresh(name_facts, self.known | left_out | used)
             for name in fresh:
                 if self._allowed(name) and isinstance(self._value(name, literals), Found):
                     yield from self._choices(demands, position + 1, {**needs, name: literals})
@@ -252,7 +259,7 @@ class _Construction:
             if self._allowed(name):
                 answer = self._value(name, frozenset())
                 yield Found((name, answer.value)) if isinstance(answer, Found) else answer
-        taken = frozenset(self.known) | present
+        taken = self.known | present
         while True:
             fresh, complete = self._fresh(frozenset(), taken)
             if not complete:

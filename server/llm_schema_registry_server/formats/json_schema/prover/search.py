@@ -18,6 +18,7 @@ from .declared import Declared, declared_by
 from .evaluation import Evaluator
 from .expansion import Expander
 from .facts import Absent, Alternative, Dropped, Except, Fact, Facts, Goal, Lit, Matches
+from .inclusion import Inclusion
 from .merging import Classes
 from .regex.languages import Languages
 from .statics import Statics
@@ -55,7 +56,8 @@ class Prover:
         self._end = clock() + seconds
         self._next_look = steps
         self._expander = Expander(classes, self.statics)
-        self._pruning = Pruning(classes, self.statics, self.evaluator)
+        self._inclusion = Inclusion(classes, self.statics, self.evaluator, self.tick)
+        self._pruning = Pruning(classes, self.statics, self.evaluator, self._inclusion)
         self._declared_keys = declared_keys
         self._declarations: dict[tuple[int, ...], Declared] = {}
         self._known: dict[tuple[Goal, tuple[str, ...]], Answer] = {}
@@ -98,6 +100,10 @@ class Prover:
         if literals.get(nothing) is True or literals.get(anything) is False:
             return IMPOSSIBLE
         goal -= {Lit(anything, True), Lit(nothing, False)}
+        accepted = [number for number, holds in literals.items() if holds]
+        rejected = [number for number, holds in literals.items() if not holds]
+        if any(self._inclusion.proves(narrow, wide) for wide in rejected for narrow in accepted):
+            return IMPOSSIBLE
         key = (goal, kinds)
         known = self._known.get(key)
         if known is not None:
@@ -174,9 +180,9 @@ class Prover:
                 if facts.literals[fact.number] != fact.holds:
                     return False
                 continue
-            if self._pruning.rejects_all(facts, fact.number):
-                if fact.holds:
-                    return False
+            if self._pruning.refuses(facts, fact):
+                return False
+            if not fact.holds and self._pruning.rejects_all(facts, fact.number):
                 continue
             facts.literals[fact.number] = fact.holds
             expansion = self._expander.expand(fact, facts.kind)

@@ -8,6 +8,8 @@ NUMBER = "x-field-number"
 """On a field: its number in Protobuf."""
 PROTO_NAME = "x-proto-name"
 """On a field: its name in Protobuf, where its documents use the JSON name."""
+ONEOF = "x-oneof"
+"""On a field: the oneof that it belongs to in Protobuf; at most one of its fields is set."""
 NUMBERS = "x-enum-numbers"
 """On an enum: the numbers of its symbols in Protobuf."""
 VALUES = "x-enum-values"
@@ -27,5 +29,5 @@ LOGICAL = "x-logical-type"
 """In JSON Schema: the logical type of an Avro number that has no counterpart there."""
 
 OURS = frozenset(
-    {NAME, OPTIONAL, NUMBER, PROTO_NAME, NUMBERS, VALUES, KIND, KEY, JSON_TEXT, OPEN, JSON_SCHEMA}
+    {NAME, OPTIONAL, NUMBER, PROTO_NAME, ONEOF, NUMBERS, VALUES, KIND, KEY, JSON_TEXT, OPEN, JSON_SCHEMA}
 )

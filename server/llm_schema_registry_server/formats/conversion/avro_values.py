@@ -36,6 +36,10 @@ class AvroDecoder(Decoder):
             raise Unfit(f"is not {kind}")
         return value
 
+    def means_absent(self, member: Field, value: Json) -> bool:
+        """Null does where it was put in for that (see avro_attributes.OPTIONAL)."""
+        return value is None and needs_null(member)
+
     def _bytes(self, shape: Scalar, value: Json) -> Value:
         if not is_latin1(value):
             raise Unfit("is not a string of code points up to U+00FF")

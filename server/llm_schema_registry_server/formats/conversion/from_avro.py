@@ -7,14 +7,13 @@ from dataclasses import replace
 
 from ..avro.limits import AvroLimits
 from ..avro.schema.document import load
-from ..avro.schema.nodes import Array, Enum, Field, Fixed, Map, Node, Primitive, Record, Union
+from ..avro.schema.nodes import Array, Enum, Field, Fixed, Map, Node, Record, Union
 from ..avro.schema.text import Json
 from ..engine import SchemaSource
 from . import avro_attributes as attribute
 from .avro_values import decode_default
 from .losses import Losses
 from .model import (
-    INTEGERS,
     KEYS,
     Anything,
     Enumeration,
@@ -36,6 +35,7 @@ PRIMITIVES: Mapping[str, K] = {
     "null": K.NULL, "boolean": K.BOOLEAN, "int": K.INT32, "long": K.INT64, "float": K.FLOAT, "double": K.DOUBLE,
     "bytes": K.BYTES, "string": K.STRING,
 }  # fmt: skip
+UNSIGNED = (K.UINT32, K.UINT64)
 UNITS: Mapping[str, int] = {"timestamp-millis": 3, "timestamp-micros": 6, "timestamp-nanos": 9}
 STRUCTURE = frozenset({"type", "name", "namespace", "aliases", "fields", "symbols", "size", "items", "values", "doc",
                        "default", "logicalType", "precision", "scale"})  # fmt: skip
@@ -82,8 +82,8 @@ class _Reader:
             return ListOf(pointer, extras, self._shape(node.items, f"{pointer}/items"))
         if isinstance(node, Map):
             key = node.source.get(attribute.KEY)
-            kind = K(key) if isinstance(key, str) and key in KEYS else K.STRING
-            return MapOf(pointer, extras, self._shape(node.values, f"{pointer}/values"), kind)
+            spells = next((kind for kind in KEYS if kind.value == key), K.STRING)
+            return MapOf(pointer, extras, self._shape(node.values, f"{pointer}/values"), spells)
         if node.source.get(attribute.JSON_TEXT) is True and node.kind == "string":
             return Anything(pointer, extras)
         return self._scalar(node, pointer, extras)
@@ -115,23 +115,21 @@ class _Reader:
             return Scalar(pointer, extras, K.UUID)
         if logical is not None:
             extras = {**extras, attribute.LOGICAL: logical.name}
-        narrower = node.source.get(attribute.KIND)
-        kind = (
-            K(str(narrower))
-            if isinstance(node, Primitive) and narrower in INTEGERS
-            else PRIMITIVES[node.kind]
-        )
-        return Scalar(pointer, extras, kind)
+        narrower = next((kind for kind in UNSIGNED if kind.value == node.source.get(attribute.KIND)), None)
+        if node.kind == "long" and narrower is not None:
+            self._losses.narrowed(pointer, f"numbers outside {narrower} are refused")
+            return Scalar(pointer, extras, narrower)
+        return Scalar(pointer, extras, PRIMITIVES[node.kind])
 
     def _union(self, node: Union, pointer: str) -> Shape:
         rest = [(i, branch) for i, branch in enumerate(node.branches) if branch.kind != "null"]
         nulls = [i for i, branch in enumerate(node.branches) if branch.kind == "null"]
+        if len(node.branches) == 1:
+            self._losses.changed(pointer, "a union of one type becomes that type")
         if not rest:
             return Scalar(pointer, {}, K.NULL) if nulls else ModelUnion(pointer, {}, ())
         shapes = tuple(self._shape(branch, f"{pointer}/{i}") for i, branch in rest)
         inner = shapes[0] if len(shapes) == 1 else ModelUnion(pointer, {}, shapes)
-        if len(shapes) == 1 and not nulls:
-            self._losses.changed(pointer, "a union of one type becomes that type")
         if not nulls:
             return inner
         if 0 < nulls[0] < len(node.branches) - 1:
@@ -141,13 +139,16 @@ class _Reader:
     def _enum(self, node: Enum, pointer: str) -> Shape:
         if node.name not in self._types:
             values = node.source.get(attribute.VALUES)
-            symbols = node.symbols
-            if isinstance(values, dict):
-                symbols = tuple(str(values.get(symbol, symbol)) for symbol in symbols)
+            spelled = (
+                {s: v for s, v in values.items() if isinstance(v, str)} if isinstance(values, dict) else {}
+            )
+            symbols = tuple(spelled.get(symbol, symbol) for symbol in node.symbols)
+            if len(set(symbols)) < len(symbols):
+                spelled, symbols = {}, node.symbols
             self._types[node.name] = Enumeration(
                 node.name, symbols, pointer, _doc(node.source), node.aliases,
                 _numbers(node.source, len(symbols)),
-                dict(zip(node.symbols, symbols, strict=True)).get(node.default or "", ""),
+                spelled.get(node.default or "", node.default or ""), spelled,
                 self._extras(node.source, pointer),
             )  # fmt: skip
         return Named(pointer, {}, node.name)
@@ -180,7 +181,7 @@ class _Reader:
         number = source.get(attribute.NUMBER)
         return ModelField(
             name if isinstance(name, str) else member.name, shape, presence, pointer, member.default, has_default,
-            _doc(source), number if type(number) is int else 0, member.aliases, _text(source.get(attribute.PROTO_NAME)), extras=self._extras(source, pointer),
+            _doc(source), number if type(number) is int else 0, member.aliases, _text(source.get(attribute.PROTO_NAME)), _text(source.get(attribute.ONEOF)), (member.name,), extras=self._extras(source, pointer),
         )  # fmt: skip
 
     def _extras(self, source: Mapping[str, Json], pointer: str) -> Mapping[str, Json]:

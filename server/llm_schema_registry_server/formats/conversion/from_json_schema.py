@@ -98,13 +98,13 @@ class _Reader:
         if schema is True or schema == {}:
             return Anything(pointer)
         if schema is False:
-            self._losses.not_enforced(pointer, "nothing is allowed here; anything is accepted instead")
+            self._losses.dropped(pointer, "nothing is allowed here; anything is accepted instead")
             return Anything(pointer)
         if "$ref" in schema:
             return self._reference(place, hint, depth)
         for keyword in ("$dynamicRef", "$recursiveRef"):
             if keyword in schema:
-                self._losses.not_enforced(join_pointer(pointer, keyword), f"{keyword} is not followed")
+                self._losses.dropped(join_pointer(pointer, keyword), f"{keyword} is not followed")
                 return Anything(pointer)
         if "const" in schema or "enum" in schema:
             return self._values(place, hint)
@@ -213,7 +213,7 @@ class _Reader:
         values = [self._shape(self._below(place, "patternProperties", p), f"{hint}Value", depth + 1)
                   for p in schema.get("patternProperties", {})]  # fmt: skip
         if "patternProperties" in schema:
-            self._losses.not_enforced(
+            self._losses.dropped(
                 join_pointer(pointer, "patternProperties"), "keys are not checked against patterns"
             )
         if schema.get("additionalProperties") is not False:
@@ -241,6 +241,7 @@ class _Reader:
             name, shape, presence, child.pointer, plain(schema.get("default")), has_default,
             str(schema.get("description", "")), int(number) if isinstance(number, int) else 0,
             _strings(schema.get("x-aliases")), str(schema.get(attribute.PROTO_NAME, "")),
+            str(schema.get(attribute.ONEOF, "")),
         )  # fmt: skip
 
     def _name_of(self, place: Place, hint: str) -> str:
@@ -259,12 +260,12 @@ class _Reader:
             raise ConversionRefused(join_pointer(place.pointer, "$ref"), str(error)) from None
         beside = sorted(set(place.schema) - ANNOTATIONS - OURS - {"$ref"})
         if beside:
-            self._losses.not_enforced(place.pointer, f"not enforced beside $ref: {', '.join(beside)}")
+            self._losses.dropped(place.pointer, f"not enforced beside $ref: {', '.join(beside)}")
         key = (target.document.number, target.pointer)
         if key in self._named:
             return Named(place.pointer, {}, self._named[key])
         if key in self._inlined:
-            self._losses.not_enforced(
+            self._losses.dropped(
                 place.pointer, "it refers to itself without an object in between; anything is accepted"
             )
             return Anything(place.pointer)
@@ -291,7 +292,7 @@ class _Reader:
                     str(schema.get("x-enum-default", "")),
                 )  # fmt: skip
             return self._nullable(kinds, Named(pointer, {}, self._named[key]), pointer)
-        self._losses.not_enforced(pointer, "only the types of the enumerated values are checked")
+        self._losses.dropped(pointer, "only the types of the enumerated values are checked")
         shapes = [_shape_of(value, pointer) for value in rest]
         return self._nullable(kinds, merge_branches(shapes, pointer, self._losses), pointer)
 
@@ -301,7 +302,7 @@ class _Reader:
         for keyword in ("anyOf", "oneOf"):
             if keyword in schema:
                 if keyword == "oneOf":
-                    self._losses.not_enforced(
+                    self._losses.dropped(
                         join_pointer(pointer, keyword), "that only one branch holds is not checked"
                     )
                 self._conditions(place, skip=keyword)
@@ -315,7 +316,7 @@ class _Reader:
                 for i in range(len(schema["allOf"]))
             ]
             if len(parts) > 1:
-                self._losses.not_enforced(
+                self._losses.dropped(
                     join_pointer(pointer, "allOf"), "only the first part with a structure is kept"
                 )
             return next((part for part in parts if not isinstance(part, Anything)), Anything(pointer))
@@ -343,7 +344,7 @@ class _Reader:
                 and keyword != skip
                 and not (keyword == "propertyNames" and attribute.KEY in schema)
             ):
-                self._losses.not_enforced(join_pointer(place.pointer, keyword), f"{keyword} is not enforced")
+                self._losses.dropped(join_pointer(place.pointer, keyword), f"{keyword} is not enforced")
 
 
 def _shape_of(value: Any, pointer: str) -> Shape:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
 
 from ..engine import SchemaSource
+from ..protobuf import artifact as artifacts
 from ..protobuf.pools import Compiled
 from .losses import ConversionRefused, Losses
 from .model import (
@@ -42,6 +44,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "Duration": {"pattern": "^-?[0-9]+(\\.[0-9]{1,9})?s$"},
     "FieldMask": {},
 }
+NOT_FINITE = "NaN and the infinities cannot be written as JSON numbers"
 MOST_MESSAGES = 2_000
 
 
@@ -59,11 +62,33 @@ def read_protobuf(source: SchemaSource, losses: Losses, message_name: str = "") 
         raise ConversionRefused(
             "", f"the schema has no message {name!r}" if name else "the schema has no message"
         )
-    losses.changed(
-        "", "fields are called by their JSON names; services, options and reserved numbers are not carried"
-    )
+    _note_uncarried(artifacts.read(source.artifact)[-1], losses)
     descriptor: Any = found.DESCRIPTOR  # the stubs know two classes for it
     return _Reader(losses).read(descriptor)
+
+
+def _note_uncarried(file: FileDescriptorProto, losses: Losses) -> None:
+    """What a file says beside its messages' fields. Options that every file has for its generated code are left out."""
+    if file.service:
+        losses.dropped("", "services are not carried")
+    if file.extension:
+        losses.dropped("", "extensions are not carried")
+    for message in _messages(file.message_type):
+        if message.reserved_range or message.reserved_name:
+            losses.dropped(message.name, "reserved numbers and names are not carried")
+        if message.extension_range or message.extension:
+            losses.dropped(message.name, "extensions are not carried")
+        for member in message.field:
+            if member.options.ListFields():
+                losses.dropped(f"{message.name}.{member.name}", "options of the field are not carried")
+
+
+def _messages(roots: Iterable[DescriptorProto]) -> Iterator[DescriptorProto]:
+    stack = list(roots)
+    while stack:
+        message = stack.pop()
+        yield message
+        stack.extend(message.nested_type)
 
 
 class _Reader:
@@ -84,10 +109,9 @@ class _Reader:
         return Model(root, self._types)
 
     def _record(self, message: Descriptor) -> None:
-        groups = [o.name for o in message.oneofs if len(o.fields) > 1]
-        for name in groups:
+        for name in sorted({_oneof(f) for f in message.fields} - {""}):
             self._losses.not_enforced(
-                f"{message.full_name}.{name}", "that only one field of the oneof is set is not checked"
+                f"{message.full_name}.{name}", "that at most one field of the oneof is set is not checked"
             )
         fields = tuple(self._field(f) for f in sorted(message.fields, key=lambda f: f.index))
         self._types[message.full_name] = Record(message.full_name, fields, message.full_name)
@@ -107,23 +131,17 @@ class _Reader:
             presence, default = Presence.OPTIONAL, _default(member)
         else:
             presence, has_default = Presence.OPTIONAL, False
-        if member.type not in (F.TYPE_MESSAGE, F.TYPE_ENUM) and member.type in SCALARS:
-            self._note_encoding(member)
         return Field(
-            member.json_name or member.camelcase_name, shape, presence, pointer, default, has_default,
-            number=member.number, proto_name=member.name,
+            member.json_name, shape, presence, pointer, default, has_default,
+            number=member.number, oneof=_oneof(member), keys=tuple(dict.fromkeys((member.json_name, member.name))), proto_name="" if member.name == member.json_name else member.name,
         )  # fmt: skip
 
-    def _note_encoding(self, member: FieldDescriptor) -> None:
+    def _note_encoding(self, member: FieldDescriptor, pointer: str) -> None:
         kind = SCALARS[member.type]
         if kind in (Kind.INT32, Kind.INT64, Kind.UINT32, Kind.UINT64) and member.type not in PLAIN_INTEGERS:
-            self._losses.dropped(
-                member.full_name, "the encoding of the integer (zigzag or fixed) is not carried"
-            )
+            self._losses.dropped(pointer, "the encoding of the integer (zigzag or fixed) is not carried")
         if kind in (Kind.FLOAT, Kind.DOUBLE):
-            self._losses.narrowed(
-                member.full_name, "NaN and the infinities cannot be written as JSON numbers"
-            )
+            self._losses.narrowed(pointer, NOT_FINITE)
 
     def _field_shape(self, member: FieldDescriptor) -> Shape:
         message = member.message_type
@@ -138,6 +156,7 @@ class _Reader:
             return self._message(member.message_type, pointer)
         if member.enum_type is not None:
             return self._enum(member.enum_type, pointer)
+        self._note_encoding(member, pointer)
         return Scalar(pointer, {}, SCALARS[member.type])
 
     def _message(self, message: Descriptor, pointer: str) -> Shape:
@@ -147,6 +166,8 @@ class _Reader:
             if name == "Timestamp":
                 return Scalar(pointer, {}, Kind.INSTANT, unit=9)
             if name in WRAPPERS:
+                if WRAPPERS[name] in (Kind.FLOAT, Kind.DOUBLE):
+                    self._losses.narrowed(pointer, NOT_FINITE)
                 self._losses.changed(pointer, f"{name} becomes an optional {WRAPPERS[name]}")
                 return Scalar(pointer, {}, WRAPPERS[name])
             if name in TEXTS:
@@ -175,6 +196,12 @@ class _Reader:
                 enum.full_name, tuple(names), enum.full_name, numbers=tuple(numbers)
             )
         return Named(pointer, {}, enum.full_name)
+
+
+def _oneof(member: FieldDescriptor) -> str:
+    """The oneof of a field; "" for none and for the hidden one of an `optional` field."""
+    oneof = member.containing_oneof
+    return "" if oneof is None or oneof.name == f"_{member.name}" else str(oneof.name)
 
 
 def _zero(member: FieldDescriptor) -> Any:

@@ -11,9 +11,9 @@ MOST_LOSSES = 1000
 
 
 class LossKind(enum.StrEnum):
-    """DROPPED: the information is gone. NOT_ENFORCED: the target accepts more than the source. NARROWED: the source
-    accepts data that the target cannot hold; the data converter refuses it. CHANGED: the same, said in another way
-    that does not lead back."""
+    """DROPPED: the information is gone. NOT_ENFORCED: it is carried along and found again on the way back, but the target
+    does not check it. CHANGED: the target says it in another way, from which the way back leads elsewhere. NARROWED: the
+    target cannot hold some data of the source, and the data converter refuses it."""
 
     DROPPED = "DROPPED"
     NOT_ENFORCED = "NOT_ENFORCED"

@@ -40,8 +40,12 @@ def _merge(flat: list[Shape], pointer: str, losses: Losses) -> list[Shape]:
             out.append(first)
             continue
         if len(members) > 1:
-            losses.not_enforced(pointer, f"{len(members)} alternatives of one kind are merged into one")
+            losses.dropped(pointer, f"{len(members)} alternatives of one kind are merged into one")
         if group == "text":
+            if any(isinstance(m, Scalar) and m.kind is not Kind.STRING for m in members):
+                losses.changed(
+                    pointer, "among alternatives, strings of every format are carried as they are spelled"
+                )
             out.append(Scalar(pointer, {}, Kind.STRING))
         elif group == "integer":
             kinds = [m.kind for m in members if isinstance(m, Scalar)]

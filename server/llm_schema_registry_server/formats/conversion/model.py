@@ -130,7 +130,8 @@ class Field:
     """`name`: what the field is called; `keys`: the keys under which the source's documents may have it, where that is
     not the name. `default` is a value of the model, and there when `has_default`.
 
-    `number` and `proto_name`: those of Protobuf, 0 and "" when there are none. `other_names`: names under which readers
+    `number`, `proto_name` and `oneof` (of the fields of one oneof at most one is set): those of Protobuf, 0 and "" when there
+    are none. `other_names`: names under which readers
     also know it.
     """
 
@@ -144,6 +145,7 @@ class Field:
     number: int = 0
     other_names: tuple[str, ...] = ()
     proto_name: str = ""
+    oneof: str = ""
     keys: tuple[str, ...] = ()
     extras: Extras = field(default_factory=dict)
 

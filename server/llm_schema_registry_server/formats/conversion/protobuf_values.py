@@ -58,17 +58,9 @@ class ProtobufDecoder(Decoder):
             return enumeration.symbols[enumeration.numbers.index(value)]
         return super().symbol(enumeration, value, at)
 
-    def keys(self, member: Field) -> tuple[str, ...]:
-        return (
-            (member.name, member.proto_name) if member.proto_name not in ("", member.name) else (member.name,)
-        )
-
-    def record(self, record: Record, value: Json, at: At, depth: int) -> Value:
-        """As usual; null means that a field is left out, unless its type has null."""
-        if isinstance(value, dict) and None in value.values():
-            nulls = {k for f in record.fields for k in self.keys(f) if not isinstance(f.shape, Anything)}
-            value = {key: item for key, item in value.items() if item is not None or key not in nulls}
-        return super().record(record, value, at, depth)
+    def means_absent(self, member: Field, value: Json) -> bool:
+        """Null does, unless the type has it."""
+        return value is None and not isinstance(member.shape, Anything)
 
 
 def _parsed(value: Json) -> Json:
@@ -83,11 +75,12 @@ def _parsed(value: Json) -> Json:
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How a model was written: (record, field) -> JSON name; (enum, symbol) -> Protobuf's; by union: the branches' names;
-    `wrapped_root`: the root is the field `value` of a message."""
+    by record: the fields of each oneof; `wrapped_root`: the root is the field `value` of a message."""
 
     names: Mapping[tuple[str, str], str]
     symbols: Mapping[tuple[str, str], str]
     branches: Mapping[int, tuple[str, ...]]
+    oneofs: Mapping[str, tuple[tuple[str, ...], ...]]
     wrapped_root: bool
 
 
@@ -125,6 +118,13 @@ class ProtobufEncoder(Encoder):
     def union(self, shape: Union, value: Chosen, at: At) -> Json:
         branch = self._layout.branches[id(shape)][value.index]
         return {branch: self._element(shape.branches[value.index], value.value, at)}
+
+    def record(self, key: str, record: Record, value: Mapping[str, Value], at: At) -> Json:
+        for group in self._layout.oneofs.get(key, ()):
+            found = [name for name in group if name in value]
+            if len(found) > 1:
+                raise Misfit(at, f"only one of {', '.join(found)} can be set")
+        return super().record(key, record, value, at)
 
     def scalar(self, shape: Scalar, value: Value) -> Json:
         kind = shape.kind

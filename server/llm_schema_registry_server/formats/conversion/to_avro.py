@@ -103,6 +103,8 @@ class _Writer:
     def _scalar(self, shape: Scalar) -> Json:
         kept = self._kept({k: v for k, v in shape.extras.items() if k != attribute.LOGICAL}, shape.pointer)
         if shape.kind is Kind.INSTANT:
+            if shape.unit == 9:
+                self._losses.narrowed(shape.pointer, "nanoseconds in 64 bits reach from 1677 to 2262")
             return {"type": "long", "logicalType": INSTANTS[shape.unit], **kept}
         if shape.kind is Kind.DATE:
             return {"type": "int", "logicalType": "date", **kept}
@@ -159,7 +161,7 @@ class _Writer:
                         branch.pointer or shape.pointer,
                         f"two branches of a union become {kind!r} with different content; Avro cannot tell them apart",
                     )
-                self._losses.not_enforced(branch.pointer, f"two branches of a union are one {kind!r}")
+                self._losses.dropped(branch.pointer, f"two branches of a union are one {kind!r}")
             out[kind] = written
         return list(out.values())
 
@@ -223,6 +225,8 @@ class _Writer:
             out[attribute.NUMBER] = member.number
         if member.proto_name:
             out[attribute.PROTO_NAME] = member.proto_name
+        if member.oneof:
+            out[attribute.ONEOF] = member.oneof
         return {**out, **self._kept(member.extras, member.pointer)}
 
     def _field_type(self, member: Field) -> Json:

@@ -125,6 +125,8 @@ class _Writer:
             out[attribute.NUMBER] = member.number
         if member.proto_name:
             out[attribute.PROTO_NAME] = member.proto_name
+        if member.oneof:
+            out[attribute.ONEOF] = member.oneof
         return {**out, **_without(member.extras, out)}
 
     def _default(self, member: Field) -> Json:

@@ -58,11 +58,12 @@ class _Writer:
         self._unions: dict[int, tuple[str, ...]] = {}
         self._names: dict[tuple[str, str], str] = {}
         self._symbols: dict[tuple[str, str], str] = {}
+        self._oneofs: dict[str, tuple[tuple[str, ...], ...]] = {}
         root = model.record(model.root)
         self._package = _package(root.name) if root else ""
         order = sorted(model.types, key=lambda key: model.types[key] is not root)
         self._types = {key: self._free.take(self._type_name(model.types[key].name)) for key in order}
-        self.layout = Layout(self._names, self._symbols, self._unions, root is None)
+        self.layout = Layout(self._names, self._symbols, self._unions, self._oneofs, root is None)
 
     def _type_name(self, full: str) -> str:
         inside = full.removeprefix(f"{self._package}.") if self._package else full
@@ -98,20 +99,45 @@ class _Writer:
         self._drop(found.extras, found.pointer)
         if found.open:
             self._losses.dropped(found.pointer, "undeclared members of documents are not carried")
+        fields = list(zip(found.fields, _field_names(found.fields), _numbers(found.fields), strict=True))
+        groups = self._groups(key, found, names.Unique(own for _, own, _ in fields))
         yield f"message {name} {{"
-        for member, own, number in zip(
-            found.fields, _field_names(found.fields), _numbers(found.fields), strict=True
-        ):
-            self._note(member)
-            yield from ("  " + line for line in _comment(member.doc))
-            options = ""
-            document_name = member.name if _can_be_json_name(member.name) else own
-            self._names[key, member.name] = document_name
-            if json_name(own) != document_name:
-                options = f" [json_name = {quote(document_name)}]"
-            hint = f"{name}_{names.title_case(own)}"
-            yield f"  {self._declare(member.shape, own, number, hint, options, optional=_wants_presence(member))}"
+        for member, own, number in fields:
+            group = groups.get(member.oneof) if _fits_oneof(member) else None
+            if group is None:
+                yield from self._field(key, name, member, own, number)
+            elif member is group[1][0]:
+                yield f"  oneof {group[0]} {{"
+                for inner, inner_own, inner_number in fields:
+                    if inner in group[1]:
+                        yield from (
+                            "  " + line for line in self._field(key, name, inner, inner_own, inner_number)
+                        )
+                yield "  }"
         yield "}"
+
+    def _groups(self, key: str, found: Record, free: names.Unique) -> dict[str, tuple[str, list[Field]]]:
+        """Oneof -> its name and its fields, those that can be in one."""
+        members: dict[str, list[Field]] = {}
+        for member in found.fields:
+            if member.oneof and _fits_oneof(member):
+                members.setdefault(member.oneof, []).append(member)
+        for name in members:
+            self._losses.narrowed(
+                found.pointer, f"data with more than one field of the oneof {name!r} is refused"
+            )
+        self._oneofs[key] = tuple(tuple(member.name for member in group) for group in members.values())
+        return {name: (free.take(names.identifier(name)), group) for name, group in members.items()}
+
+    def _field(self, key: str, owner: str, member: Field, own: str, number: int) -> Iterator[str]:
+        self._note(member)
+        yield from ("  " + line for line in _comment(member.doc))
+        document_name = member.name if _can_be_json_name(member.name) else own
+        self._names[key, member.name] = document_name
+        options = f" [json_name = {quote(document_name)}]" if json_name(own) != document_name else ""
+        hint = f"{owner}_{names.title_case(own)}"
+        optional = _wants_presence(member) and not (member.oneof and _fits_oneof(member))
+        yield f"  {self._declare(member.shape, own, number, hint, options, optional=optional)}"
 
     def _note(self, member: Field) -> None:
         self._drop(member.extras, member.pointer)
@@ -120,9 +146,7 @@ class _Writer:
         if not _can_be_json_name(member.name):
             self._losses.changed(member.pointer, f"the field {member.name!r} gets another name")
         if member.presence is Presence.REQUIRED:
-            self._losses.not_enforced(
-                member.pointer, f"{member.name!r} can be left out, which reads as its zero"
-            )
+            self._losses.dropped(member.pointer, f"{member.name!r} can be left out, which reads as its zero")
         elif member.has_default and member.default not in (*ZEROS, [], {}):
             self._losses.dropped(member.pointer, f"the default of {member.name!r}; data is written with it")
         if isinstance(member.shape, Nullable) and member.presence is not Presence.OPTIONAL:
@@ -148,14 +172,19 @@ class _Writer:
             key = SCALARS[shape.key]
             return f"map<{key}, {self._element(shape.value, hint)}> {name} = {number}{options};"
         kind = self._element(shape, hint)
-        return f"{'optional ' if optional else ''}{kind} {name} = {number}{options};"
+        is_message = kind.startswith(".") and self._model.enumeration(shape) is None  # those tell it anyway
+        return f"{'optional ' if optional and not is_message else ''}{kind} {name} = {number}{options};"
 
     def _element(self, shape: Shape, hint: str) -> str:
         """The type of one singular value; a message of its own for what Protobuf has no room for there."""
         if isinstance(shape, Scalar):
             self._drop(shape.extras, shape.pointer)
+            if shape.kind is Kind.INSTANT and shape.unit != 9:
+                self._losses.changed(shape.pointer, "a timestamp has nanoseconds")
+            if shape.kind in (Kind.DATE, Kind.DECIMAL):
+                self._losses.changed(shape.pointer, f"the {shape.kind} becomes its text")
             if shape.kind in WEAKER:
-                self._losses.not_enforced(shape.pointer, f"{WEAKER[shape.kind]} is not checked")
+                self._losses.dropped(shape.pointer, f"{WEAKER[shape.kind]} is not carried")
             return self._use(SCALARS[shape.kind])
         if isinstance(shape, Anything):
             self._losses.narrowed(
@@ -219,6 +248,7 @@ class _Writer:
             yield "  option allow_alias = true;"
         for symbol, number in zip(found.symbols, numbers, strict=True):
             plain = names.identifier(symbol, "VALUE")
+            plain = plain if found.numbers else plain.upper()
             own = self._free.take(plain if plain.startswith(prefix) else prefix + plain)
             self._symbols[key, symbol] = own
             yield f"  {own} = {number};"
@@ -251,6 +281,10 @@ def _wants_presence(member: Field) -> bool:
     return member.presence is Presence.OPTIONAL
 
 
+def _fits_oneof(member: Field) -> bool:
+    return member.presence is Presence.OPTIONAL and not isinstance(member.shape, ListOf | MapOf | Nullable)
+
+
 def _package(full: str) -> str:
     package = full.rpartition(".")[0]
     return names.dotted(package) if package else ""
@@ -258,7 +292,13 @@ def _package(full: str) -> str:
 
 def _field_names(fields: Sequence[Field]) -> list[str]:
     wanted = [member.proto_name or member.name for member in fields]
-    return names.assign(wanted, lambda name: names.identifier(name) == name, names.identifier)
+    return names.assign(wanted, lambda name: _identifier(name) == name, _identifier)
+
+
+def _identifier(name: str) -> str:
+    """A field name; protoc makes names of messages out of it, which a digit behind underscores would spoil."""
+    out = names.identifier(name)
+    return f"f{out}" if out.lstrip("_")[:1].isdigit() else out
 
 
 def _numbers(fields: Sequence[Field]) -> list[int]:

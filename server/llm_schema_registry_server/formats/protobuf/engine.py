@@ -36,7 +36,7 @@ from .names import join
 from .normalise import normalise
 from .outline import outline
 from .pools import Compiled, Lru, PoolError, build_pool
-from .printer import print_file
+from .printer import print_file, without_comments
 from .validator import MessageValidator
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/\s]+={0,2}\s*")
@@ -85,15 +85,17 @@ class ProtobufEngine:
                 "TYPES_TOO_DEEP", f"a ring of {ring} messages that need each other; the limit is {MAX_RING}"
             )
         normal = normalise(root)
-        bare = print_file(normal, pool)
+        canonical = print_file(normal, pool, extract(root))
         given = {reference.name for reference in source.references}
         imports = describe_imports(unit.files, pool, given)
-        comments = extract(root)
         return ParsedSchema(
             schema_type=SchemaType.PROTOBUF,
-            canonical=(print_file(normal, pool, comments) if comments else bare).encode(),
+            canonical=canonical.encode(),
             fingerprints=fingerprints(
-                source.content, unit.compact or print_file(root, pool).encode(), bare, imports
+                source.content,
+                unit.compact or print_file(root, pool).encode(),
+                without_comments(canonical),
+                imports,
             ),
             artifact=artifacts.write(unit.files),
             names=tuple(dict.fromkeys(_names(root))),

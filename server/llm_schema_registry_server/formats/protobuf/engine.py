@@ -99,7 +99,7 @@ class ProtobufEngine:
             ),
             artifact=artifacts.write(unit.files),
             names=tuple(dict.fromkeys(_names(root))),
-            dependencies=tuple(path for path in root.dependency if path in given),
+            dependencies=tuple(path for path in _imports(root) if path in given),
             warnings=unit.warnings,
         )
 
@@ -138,7 +138,7 @@ class ProtobufEngine:
             issues = tuple(checks.descriptor_issues(descriptor))
             if issues:
                 raise InvalidSchema(issues[: self._limits.issues])
-            wanted, compact, sources = list(descriptor.dependency), b"", {}
+            wanted, compact, sources = _imports(descriptor), b"", {}
         else:
             scanned = scan(content, self._limits)
             wanted, compact, sources = list(scanned.imports), scanned.compact, {root: content}
@@ -166,6 +166,10 @@ def _descriptor(content: bytes, limits: ProtobufLimits) -> FileDescriptorProto |
         return FileDescriptorProto.FromString(data)
     except (binascii.Error, DecodeError):
         return None
+
+
+def _imports(file: FileDescriptorProto) -> list[str]:
+    return [*file.dependency, *file.option_dependency]
 
 
 def _free_name(imports: Imports) -> str:

@@ -137,6 +137,20 @@ def test_a_reference_without_artifact_is_compiled() -> None:
     assert parsed.dependencies == ("money.proto",)
 
 
+def test_a_file_imported_for_its_options_is_a_dependency() -> None:
+    options = reference(
+        "o.proto",
+        'syntax = "proto2"; import "google/protobuf/descriptor.proto";'
+        " extend google.protobuf.FieldOptions { optional string tag = 50001; }",
+    )
+    text = b'edition = "2024"; package p; import option "o.proto"; message M { int32 a = 1 [(tag) = "x"]; }'
+
+    parsed = ENGINE.parse(SchemaSource(text, (options,)))
+
+    assert parsed.dependencies == ("o.proto",)
+    assert ENGINE.parse(SchemaSource(parsed.canonical, (options,))).canonical == parsed.canonical
+
+
 def test_only_imported_references_are_dependencies() -> None:
     unused = reference("unused.proto", HEAD + "message U {}")
 

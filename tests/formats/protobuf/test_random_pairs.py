@@ -155,7 +155,7 @@ def test_verdicts_follow_data(pair: tuple[str, str], data: st.DataObject) -> Non
 
 
 @pytest.mark.deep
-@settings(max_examples=5000, deadline=None, database=None, suppress_health_check=QUIET)
+@settings(max_examples=2000, deadline=None, database=None, suppress_health_check=QUIET)
 @given(pair=edited(), data=st.data())
 def test_verdicts_follow_data_at_length(pair: tuple[str, str], data: st.DataObject) -> None:
     run(pair, data)

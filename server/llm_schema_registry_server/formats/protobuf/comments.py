@@ -17,6 +17,10 @@ def extract(file: FileDescriptorProto) -> Mapping[Place, tuple[str, ...]]:
     """Place -> the lines of the comments before it and behind it, white space squeezed; elements without are absent."""
     found: dict[Place, tuple[str, ...]] = {}
     for location in file.source_code_info.location:
+        if not (
+            location.leading_comments or location.trailing_comments or location.leading_detached_comments
+        ):
+            continue
         texts = [*location.leading_detached_comments, location.leading_comments, location.trailing_comments]
         lines = tuple(_squeeze(line) for text in texts for line in text.splitlines() if line.strip())
         if lines:

@@ -24,6 +24,7 @@ from ..outline import differences
 from . import artifact as artifacts
 from . import checks, library
 from .artifact import Files
+from .classes import MAX_RING, deepest_ring
 from .comments import extract
 from .compare import compare
 from .compiler import CompileJob, Compiler, to_issue
@@ -35,7 +36,7 @@ from .names import join
 from .normalise import normalise
 from .outline import outline
 from .pools import Compiled, Lru, PoolError, build_pool
-from .printer import print_file
+from .printer import print_file, without_comments
 from .validator import MessageValidator
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/\s]+={0,2}\s*")
@@ -78,20 +79,27 @@ class ProtobufEngine:
             pool = build_pool(unit.files)
         except PoolError as error:
             raise refuse("RULE_BROKEN", str(error)) from error
+        ring = deepest_ring(pool, unit.files)
+        if ring > MAX_RING:
+            raise refuse(
+                "TYPES_TOO_DEEP", f"a ring of {ring} messages that need each other; the limit is {MAX_RING}"
+            )
         normal = normalise(root)
-        bare = print_file(normal, pool)
+        canonical = print_file(normal, pool, extract(root))
         given = {reference.name for reference in source.references}
         imports = describe_imports(unit.files, pool, given)
-        comments = extract(root)
         return ParsedSchema(
             schema_type=SchemaType.PROTOBUF,
-            canonical=(print_file(normal, pool, comments) if comments else bare).encode(),
+            canonical=canonical.encode(),
             fingerprints=fingerprints(
-                source.content, unit.compact or print_file(root, pool).encode(), bare, imports
+                source.content,
+                unit.compact or print_file(root, pool).encode(),
+                without_comments(canonical),
+                imports,
             ),
             artifact=artifacts.write(unit.files),
             names=tuple(dict.fromkeys(_names(root))),
-            dependencies=tuple(path for path in root.dependency if path in given),
+            dependencies=tuple(path for path in _imports(root) if path in given),
             warnings=unit.warnings,
         )
 
@@ -130,7 +138,7 @@ class ProtobufEngine:
             issues = tuple(checks.descriptor_issues(descriptor))
             if issues:
                 raise InvalidSchema(issues[: self._limits.issues])
-            wanted, compact, sources = list(descriptor.dependency), b"", {}
+            wanted, compact, sources = _imports(descriptor), b"", {}
         else:
             scanned = scan(content, self._limits)
             wanted, compact, sources = list(scanned.imports), scanned.compact, {root: content}
@@ -158,6 +166,10 @@ def _descriptor(content: bytes, limits: ProtobufLimits) -> FileDescriptorProto |
         return FileDescriptorProto.FromString(data)
     except (binascii.Error, DecodeError):
         return None
+
+
+def _imports(file: FileDescriptorProto) -> list[str]:
+    return [*file.dependency, *file.option_dependency]
 
 
 def _free_name(imports: Imports) -> str:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 from cachetools import LRUCache
-from google.protobuf.descriptor import Descriptor
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
-from google.protobuf.message_factory import GetMessageClass
 
 from . import artifact as artifacts
 from . import ir
 from .artifact import Files
+from .classes import make_classes
 from .names import join
 
 T = TypeVar("T")
@@ -61,18 +60,14 @@ class Compiled:
         self.schema = ir.build(files)
         self.first = join(root.package, root.message_type[0].name) if root.message_type else ""
         self.size = footprint(artifact)
-        self._classes: dict[str, type[Message]] = {}
+        self._files = files
+        self._classes: Mapping[str, type[Message]] | None = None
 
     def message(self, full_name: str) -> type[Message] | None:
         """The class of a message by full name; None when the schema has none of that name."""
-        known = self._classes.get(full_name)
-        if known is None:
-            try:
-                found: Descriptor = self.pool.FindMessageTypeByName(full_name)
-            except KeyError:
-                return None
-            known = self._classes[full_name] = GetMessageClass(found)
-        return known
+        if self._classes is None:
+            self._classes = make_classes(self.pool, self._files)
+        return self._classes.get(full_name)
 
 
 class Lru(Generic[T]):

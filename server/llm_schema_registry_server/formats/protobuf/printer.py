@@ -46,6 +46,11 @@ def print_file(
     return "\n".join(_Printer(file, pool, comments or {}).file()) + "\n"
 
 
+def without_comments(text: str) -> str:
+    """What `print_file` writes for the same file without comments."""
+    return "\n".join(line for line in text.split("\n") if not line.lstrip().startswith("//"))
+
+
 class _Scope(NamedTuple):
     """Where fields stand: the full name of the message or package, the messages declared there, and the field number
     of those messages in descriptor.proto."""
@@ -156,7 +161,7 @@ class _Printer:
         settings = []
         if field.HasField("default_value"):
             settings.append(f"default = {literals.default(field)}")
-        if not field.HasField("extendee") and field.json_name not in ("", json_name(field.name)):
+        if field.json_name and not field.HasField("extendee") and field.json_name != json_name(field.name):
             settings.append(f"json_name = {literals.quote(field.json_name)}")
         settings += self._option_values(field.options)
         options = self._brackets(settings)

@@ -22,6 +22,9 @@ _LAST = frozenset({b"}", b"]", b'"', b" ", b"\t", b"\r", b"\n", b"e", b"l", *(b"
 # An unclosed string ends with the payload, so that no second attempt rescans it.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _NOT_BRACKETS = bytes(sorted(set(range(256)) - set(b"{}[]")))
+MAX_UNKNOWN = 64 * 1024
+"""Bytes of unknown fields that are listed one by one; the runtime makes an object of each."""
+
 MIN_NESTING = 64
 """Payloads of no more brackets than this are not looked at closer."""
 
@@ -105,9 +108,17 @@ class MessageValidator:
         except DecodeError as error:
             return [DataIssue("", f"the payload is not a {kind.DESCRIPTOR.full_name}: {error}", "decode")]
         complete = message.IsInitialized()
-        if complete and not (strict and _drops_unknown(message)):
+        unknown = _drop_unknown(message) if strict else 0
+        if complete and not unknown:
             return []
-        return list(itertools.islice(_faults(kind.FromString(payload), "", strict), most))
+        issues = []
+        if unknown > MAX_UNKNOWN:  # too many to look for one by one
+            text = (
+                f"{unknown} bytes of the payload are fields that {kind.DESCRIPTOR.full_name} does not declare"
+            )
+            issues.append(DataIssue("", text, "unknown_field"))
+        listed = _faults(kind.FromString(payload), "", 0 < unknown <= MAX_UNKNOWN)
+        return issues + list(itertools.islice(listed, most))
 
     def _json(self, payload: bytes, name: str, *, strict: bool, most: int) -> list[DataIssue]:
         depth = _nesting(payload)
@@ -121,11 +132,11 @@ class MessageValidator:
         return self._json_checker.check(value, name, strict=strict, most=most)
 
 
-def _drops_unknown(message: Message) -> bool:
-    """Drops the unknown fields of a complete message; whether there were any. Faster than looking for them."""
-    before = message.ByteSize()
+def _drop_unknown(message: Any) -> int:  # the stubs lack ByteSize of incomplete messages
+    """Drops the unknown fields of a message; how many bytes they were. Faster than looking for them."""
+    before = len(message.SerializePartialToString())
     message.DiscardUnknownFields()
-    return message.ByteSize() != before
+    return before - len(message.SerializePartialToString())
 
 
 def _faults(message: Message, path: str, strict: bool) -> Iterator[DataIssue]:

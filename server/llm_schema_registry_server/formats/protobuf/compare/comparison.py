@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ....model.compatibility import Comparison, Severity, Strictness, Verdict, Violation
 from ..pools import Compiled
 from . import data_rules, field_rules, file_rules, type_rules
@@ -27,7 +25,7 @@ def compare(reader: Compiled, writer: Compiled, strictness: Strictness) -> Compa
         return Comparison(Verdict.YES)
     sides = Sides(reader.schema, writer.schema)
     try:
-        found = list(_merged(sides, strictness))
+        found = _merged(sides, strictness)
     except TooMuch:
         return Comparison(Verdict.UNDECIDED, (_too_large(),))
     found.sort(key=lambda item: item[2])
@@ -42,22 +40,23 @@ def compare(reader: Compiled, writer: Compiled, strictness: Strictness) -> Compa
     return Comparison(Verdict.NO if broken else Verdict.YES, tuple(violations))
 
 
-def _merged(sides: Sides, strictness: Strictness) -> Iterator[tuple[Rule, Break, Severity]]:
-    """Each broken (rule id, path) once: with the evidence of the data rule and the worst severity of all."""
-    found: dict[tuple[str, str], tuple[Rule, Break, Severity]] = {}
+def _merged(sides: Sides, strictness: Strictness) -> list[tuple[Rule, Break, Severity]]:
+    """Every break; where a data rule and one of Buf's share id and path, once, with the evidence of the data rule and
+    the worse severity of both."""
+    found: dict[tuple[str, str], list[tuple[Rule, Break, Severity]]] = {}
     for rule in RULES:
         severity = rule.severity(strictness)
         if severity is None:
             continue
         for broken in rule.check(sides):
-            key = (rule.id, broken.path)
+            same = found.setdefault((rule.id, broken.path), [])
             worst = broken.severity or severity
-            if key in found:
-                first_rule, first, known = found[key]
-                found[key] = (first_rule, first, min(known, worst))
+            if same and same[0][0] is not rule:
+                first_rule, first, known = same[0]
+                same[0] = (first_rule, first, min(known, worst))
             else:
-                found[key] = (rule, broken, worst)
-    yield from found.values()
+                same.append((rule, broken, worst))
+    return [item for same in found.values() for item in same]
 
 
 def _violation(rule: Rule, broken: Break, severity: Severity, witnesses: Witnesses | None) -> Violation:

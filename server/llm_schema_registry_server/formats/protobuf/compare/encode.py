@@ -86,7 +86,7 @@ class Samples:
         Raises Impossible.
         """
         described = self._schema.messages[message]
-        if but.intersection(described.required):
+        if but.intersection(_needed(described)):
             return self._build(described, but)
         if message not in self._least:
             self._least[message] = None  # seen again before it is built: it requires itself
@@ -112,7 +112,7 @@ class Samples:
         out = b""
         self._depth += 1
         try:
-            for number in message.required:
+            for number in _needed(message):
                 if number not in but:
                     field = message.fields[number]
                     out += element(field, [self.plain(field)])
@@ -121,3 +121,8 @@ class Samples:
         finally:
             self._depth -= 1
         return out
+
+
+def _needed(message: MessageType) -> tuple[int, ...]:
+    """The fields that every instance has; an encoder writes key and value of each entry of a map."""
+    return (1, 2) if message.map_entry else message.required

@@ -3,114 +3,110 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
-from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-_TEXT = (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES)
-_MESSAGES = (FieldDescriptor.TYPE_MESSAGE, FieldDescriptor.TYPE_GROUP)
+
+class Entry(NamedTuple):
+    """An entry of a map seen as the message that it is on the wire. `descriptor` is that message's."""
+
+    descriptor: Any
+    key: Any
+    value: Any
 
 
-def difference(written: Message, read: Message, path: str = "") -> str | None:
+def difference(written: Message | Entry, read: Message | Entry, path: str = "") -> str | None:
     """The path of a value that `read` lacks or holds otherwise; None when all that `written` sets is there.
 
     Fields that the reader does not declare are no difference: it keeps them as unknown fields.
     """
-    for field, value in written.ListFields():
+    for field, value in _set_fields(written):
         mine = _declared(read, field.number)
         if mine is None:
             continue
         here = f"{path}.{field.name}" if path else field.name
-        theirs, ours = list(_values(field, value)), list(_values(mine, _get(read, mine)))
         if mine.has_presence and not mine.is_repeated and not _has(read, mine):
             return here
+        theirs, ours = _values(field, value), _values(mine, _get(read, mine))
         if len(theirs) != len(ours):
             return here
+        if _is_map(field) or _is_map(mine):  # the entries of a map have no order
+            theirs, ours = sorted(theirs, key=_first), sorted(ours, key=_first)
         for old, new in zip(theirs, ours, strict=True):
-            found = _differs(field, old, mine, new, here)
+            found = _differs(old, new, here)
             if found is not None:
                 return found
     return None
 
 
-def _declared(message: Message, number: int) -> FieldDescriptor | None:
-    """The field or extension of that number."""
-    descriptor: Any = message.DESCRIPTOR  # the stubs name two classes of descriptor for one
+def _set_fields(message: Message | Entry) -> list[tuple[Any, Any]]:
+    if isinstance(message, Entry):
+        return list(zip(message.descriptor.fields, (message.key, message.value), strict=True))
+    return list(message.ListFields())
+
+
+def _declared(message: Message | Entry, number: int) -> Any:
+    """The descriptor of the field or extension of that number, or None."""
+    descriptor: Any = message.descriptor if isinstance(message, Entry) else message.DESCRIPTOR
     field = descriptor.fields_by_number.get(number)
-    if field is None:
-        known = (e for e in descriptor.file.pool.FindAllExtensions(descriptor) if e.number == number)
-        field = next(known, None)
-    return field if isinstance(field, FieldDescriptor) else None
+    if field is not None:
+        return field
+    extensions = descriptor.file.pool.FindAllExtensions(descriptor)
+    return next((extension for extension in extensions if extension.number == number), None)
 
 
-def _get(message: Message, field: Any) -> Any:  # whatever type the field has
+def _get(message: Message | Entry, field: Any) -> Any:
+    if isinstance(message, Entry):
+        return message.key if field.number == 1 else message.value
     return message.Extensions[field] if field.is_extension else getattr(message, field.name)
 
 
-def _has(message: Message, field: Any) -> bool:  # the stubs want a generic class for extensions
+def _has(message: Message | Entry, field: Any) -> bool:
+    if isinstance(message, Entry):
+        return True
     return bool(message.HasExtension(field) if field.is_extension else message.HasField(field.name))
 
 
-def _is_map(field: FieldDescriptor) -> bool:
+def _is_map(field: Any) -> bool:
     return bool(field.message_type and field.is_repeated and field.message_type.GetOptions().map_entry)
 
 
-def _values(field: FieldDescriptor, value: Any) -> Iterator[Any]:
-    """The values of a field: the elements, the entries of a map as (key, value), or the one value."""
+def _values(field: Any, value: Any) -> list[Any]:
+    """The values of a field: the elements, the entries of a map, or the one value."""
     if _is_map(field):
-        yield from sorted(((key, value[key]) for key in value), key=lambda entry: str(entry[0]))
-    elif field.is_repeated:
-        yield from value
-    else:
-        yield value
+        return [Entry(field.message_type, key, value[key]) for key in value]
+    return list(value) if field.is_repeated else [value]
 
 
-def _differs(field: FieldDescriptor, old: Any, mine: FieldDescriptor, new: Any, path: str) -> str | None:
-    if _is_map(field) or _is_map(mine):
-        return _entries_differ(field, old, mine, new, path)
-    old_is_message, new_is_message = field.type in _MESSAGES, mine.type in _MESSAGES
-    if old_is_message and new_is_message:
+def _first(entry: Any) -> str:
+    """What an entry, or a message in its place, holds in field 1."""
+    if not isinstance(entry, (Message, Entry)):
+        return ""
+    field = _declared(entry, 1)
+    return "" if field is None else str(_get(entry, field))
+
+
+def _differs(old: Any, new: Any, path: str) -> str | None:
+    """`path`, or that of a value inside, when the reader's value `new` is not the writer's `old`."""
+    if isinstance(old, (Message, Entry)) and isinstance(new, (Message, Entry)):
         return difference(old, new, path)
-    if old_is_message:
-        same = isinstance(new, bytes) and old.SerializeToString() == new
-        return None if same or (isinstance(new, bytes) and type(old).FromString(new) == old) else path
-    if new_is_message:
+    if isinstance(old, Message) and isinstance(new, bytes):
+        return None if type(old).FromString(new) == old else path
+    if isinstance(old, Entry) and isinstance(new, bytes):
+        return None  # the bytes of the entry
+    if isinstance(old, (Message, Entry)) or isinstance(new, (Message, Entry)):
         return path
-    return None if _same_scalar(field, old, mine, new) else path
+    return None if _same_scalar(old, new) else path
 
 
-def _entries_differ(
-    field: FieldDescriptor, old: Any, mine: FieldDescriptor, new: Any, path: str
-) -> str | None:
-    """Map entries against map entries, or against messages that look like them."""
-    if field.message_type is None or mine.message_type is None:
-        return path
-    for number in (1, 2):
-        theirs = field.message_type.fields_by_number.get(number)
-        ours = mine.message_type.fields_by_number.get(number)
-        if theirs is None or ours is None:
-            continue
-        found = _differs(theirs, _part(field, old, theirs), ours, _part(mine, new, ours), path)
-        if found is not None:
-            return found
-    return None
-
-
-def _part(field: FieldDescriptor, entry: Any, part: FieldDescriptor) -> Any:
-    return entry[part.number - 1] if _is_map(field) else getattr(entry, part.name)
-
-
-def _same_scalar(field: FieldDescriptor, old: Any, mine: FieldDescriptor, new: Any) -> bool:
-    if (field.type in _TEXT) != (mine.type in _TEXT):
+def _same_scalar(old: Any, new: Any) -> bool:
+    if isinstance(old, (str, bytes)) or isinstance(new, (str, bytes)):
+        return bool(_as_bytes(old) == _as_bytes(new))
+    if isinstance(old, float) != isinstance(new, float):
         return False
-    if field.type in _TEXT:
-        return _as_bytes(old) == _as_bytes(new)
-    if isinstance(old, float) and math.isnan(old):
-        return isinstance(new, float) and math.isnan(new)
-    return bool(old == new)
+    return bool(old == new or (math.isnan(old) and math.isnan(new)))
 
 
-def _as_bytes(value: str | bytes) -> bytes:
+def _as_bytes(value: Any) -> Any:
     return value.encode() if isinstance(value, str) else value

@@ -1,0 +1,89 @@
+"""Makes the classes of a pool's messages in an order that keeps the runtime's recursion shallow. Pure.
+
+The runtime makes the classes of a message's fields while it makes that of the message, one inside the other: a thousand
+types in a row would exhaust the stack. Made from the leaves upward, only rings of types that need each other nest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from .artifact import Files
+
+MAX_RING = 150
+"""Types inside each other that the runtime may be asked to make: two frames of the interpreter's thousand each."""
+
+
+def make_classes(pool: DescriptorPool, files: Files) -> Mapping[str, type[Message]]:
+    """The classes of all messages by full name."""
+    return {d.full_name: GetMessageClass(d) for d in _leaves_first(_messages(pool, files))}
+
+
+def deepest_ring(pool: DescriptorPool, files: Files) -> int:
+    """How deep `make_classes` would make the runtime recurse."""
+    made: set[str] = set()
+    deepest = 0
+    for descriptor in _leaves_first(_messages(pool, files)):
+        if descriptor.full_name in made:
+            continue
+        made.add(descriptor.full_name)
+        stack = [_needs(descriptor)]
+        while stack:
+            deepest = max(deepest, len(stack))
+            needed = next((d for d in stack[-1] if d.full_name not in made), None)
+            if needed is None:
+                stack.pop()
+            else:
+                made.add(needed.full_name)
+                stack.append(_needs(needed))
+    return deepest
+
+
+def _messages(pool: DescriptorPool, files: Files) -> list[Descriptor]:
+    """All messages of the files, nested ones too."""
+    found: list[Descriptor] = []
+    for file in files:
+        found += pool.FindFileByName(file.name).message_types_by_name.values()
+    place = 0
+    while place < len(found):
+        found += found[place].nested_types
+        place += 1
+    return found
+
+
+def _needs(descriptor: Any) -> Iterator[Any]:
+    """The messages whose classes the runtime makes with that of `descriptor`."""
+    for field in descriptor.fields:
+        if field.message_type is not None:
+            yield field.message_type
+    for extension in descriptor.extensions:
+        yield extension.containing_type
+        if extension.message_type is not None:
+            yield extension.message_type
+
+
+def _leaves_first(messages: Sequence[Descriptor]) -> list[Descriptor]:
+    """Each message after those that it needs, as far as they do not need it too."""
+    seen: set[str] = set()
+    ordered: list[Descriptor] = []
+    for root in messages:
+        if root.full_name in seen:
+            continue
+        seen.add(root.full_name)
+        stack = [(root, _needs(root))]
+        while stack:
+            descriptor, needs = stack[-1]
+            needed = next((d for d in needs if d.full_name not in seen), None)
+            if needed is None:
+                stack.pop()
+                ordered.append(descriptor)
+            else:
+                seen.add(needed.full_name)
+                stack.append((needed, _needs(needed)))
+    return ordered

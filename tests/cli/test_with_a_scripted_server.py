@@ -17,7 +17,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from llm_schema_registry import Code, FieldViolation
 from llm_schema_registry.cli import options
 from llm_schema_registry.cli.exits import BY_CODE, MEANINGS, Exit
-from llm_schema_registry.v1 import config_pb2, lifecycle_pb2
+from llm_schema_registry.v1 import config_pb2, lifecycle_pb2, tools_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from tests.cli.conftest import Cli
 from tests.sdk.fake_registry import FakeRegistry, Script, answers, described, fails, filled
@@ -30,6 +30,12 @@ COMPATIBLE = pb.CompatibilityReport(
     compared_versions=["1.0.0"],
     change_class=pb.CHANGE_CLASS_COMPATIBLE,
     suggested_version="1.1.0",
+)
+
+CHANGED = tools_pb2.DiffSchemasResponse(
+    differences=[
+        tools_pb2.SchemaDifference(kind=tools_pb2.SchemaDifference.KIND_NARROWED, message="a is narrower")
+    ]
 )
 
 
@@ -287,12 +293,14 @@ def test_diff_shows_the_difference_and_the_verdict(cli: Cli, fake: FakeRegistry)
         "GetSchemaByVersion", found(), found(version="1.0.0", ordinal=1, schema_content=b'{"type":"string"}')
     )
     fake.script("CheckCompatibility", answers(incompatible()))
+    fake.script("DiffSchemas", answers(CHANGED))
 
     ran = cli("diff", "orders")
     assert ran.code == 0
     assert ran.out.splitlines()[:2] == ["--- orders 1.0.0", "+++ orders 1.1.0"]
     assert '-  "type": "string"' in ran.out
     assert '+  "type": "object"' in ran.out
+    assert "< a is narrower" in ran.out
     assert "incompatible at level FULL" in ran.out
     assert [c.request.version for c in fake.calls["GetSchemaByVersion"]] == ["latest", "1"]
     check = fake.calls["CheckCompatibility"][0].request
@@ -304,11 +312,13 @@ def test_diff_with_a_file_can_gate_a_pipeline(cli: Cli, fake: FakeRegistry, tmp_
     file.write_text("true")
     fake.script("GetSchemaByVersion", found())
     fake.script("CheckCompatibility", answers(incompatible()))
+    fake.script("DiffSchemas", answers(CHANGED))
 
     ran = cli("diff", "orders", "--file", str(file), "--exit-code", "-o", "json")
     assert ran.code == Exit.NEGATIVE
     assert ran.json["new"] == str(file)
-    assert "+true" in ran.json["diff"]
+    assert "+true" in ran.json["lines"]
+    assert ran.json["diff"]["differences"][0]["kind"] == "NARROWED"
 
 
 def test_diff_of_a_first_version_explains(cli: Cli, fake: FakeRegistry) -> None:

@@ -26,6 +26,7 @@ from llm_schema_registry import (
     RetryPolicy,
     RevisionUnknown,
     SchemaNotFound,
+    SchemaOperand,
     SchemaReference,
     SchemaState,
     SchemaTooLarge,
@@ -149,6 +150,18 @@ async def test_what_is_incompatible_is_refused_with_the_report(registry: Face, n
     checked = await registry.check_compatibility(subject, NARROWER)
     assert checked.violations == report.violations
     assert [v.version for v in await registry.get_subject_versions(subject)] == ["1.0.0"]
+
+
+async def test_what_changed_is_told(registry: Face, name: Names) -> None:
+    subject = name()
+    done = await registry.register_schema(subject, OBJECT)
+    old = await registry.get_schema(done.schema_id)
+
+    diff = await registry.diff_schemas(old, SchemaOperand(content=NARROWER))
+    assert diff.differences
+    assert (diff.backward.compatible, diff.change_class) == (False, ChangeClass.BREAKING)
+    same = await registry.diff_schemas(SchemaOperand(subject), SchemaOperand(schema_id=done.schema_id))
+    assert same.differences == ()
 
 
 async def test_a_report_too_large_for_trailers_still_says_why(registry: Face, name: Names) -> None:

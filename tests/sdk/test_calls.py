@@ -12,6 +12,7 @@ from llm_schema_registry import (
     AsyncSchemaRegistry,
     CheckItem,
     DataEncoding,
+    SchemaOperand,
     SchemaReference,
     SchemaRegistry,
     SchemaState,
@@ -165,6 +166,15 @@ CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = 
             "compare_version": "1.0.0",
             "references": SENT_REFERENCE,
             "schema_type": 2,
+        },
+    ),
+    "DiffSchemas": (
+        "diff_schemas",
+        (SchemaOperand("s", 2), SchemaOperand(content=True, schema_type="json", references=(REFERENCE,))),
+        {},
+        {
+            "old": {"subject": "s", "version": "2"},
+            "new": {"schema_content": b"true", "schema_type": 1, "references": SENT_REFERENCE},
         },
     ),
     "SearchSchemas": (

@@ -7,7 +7,7 @@ values of `results` and `enums`, failures the exceptions of `errors`. The genera
 from ._async_client import AsyncSchemaRegistry
 from ._asynchronous import AsyncWatch
 from ._blocking import Watch
-from ._calls.checks import CheckItem, ValidationItem
+from ._calls.checks import CheckItem, SchemaOperand, ValidationItem
 from ._encode import Content, Data
 from ._options import Tls
 from ._retry import RetryPolicy
@@ -17,6 +17,7 @@ from .enums import (
     CompatibilityLevel,
     ComponentStatus,
     DataEncoding,
+    DifferenceKind,
     EventType,
     FormatPolicy,
     HealthStatus,
@@ -89,6 +90,8 @@ from .results import (
     Page,
     Registration,
     SchemaContent,
+    SchemaDiff,
+    SchemaDifference,
     SchemaInfo,
     SchemaIssue,
     SchemaReference,
@@ -124,6 +127,7 @@ __all__ = [
     "DataEncoding",
     "DeadlineExceeded",
     "Dependency",
+    "DifferenceKind",
     "EventType",
     "FieldViolation",
     "Fingerprints",
@@ -156,9 +160,12 @@ __all__ = [
     "RevisionCompacted",
     "RevisionUnknown",
     "SchemaContent",
+    "SchemaDiff",
+    "SchemaDifference",
     "SchemaInfo",
     "SchemaIssue",
     "SchemaNotFound",
+    "SchemaOperand",
     "SchemaReference",
     "SchemaRegistry",
     "SchemaState",

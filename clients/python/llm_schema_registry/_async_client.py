@@ -46,6 +46,7 @@ class AsyncSchemaRegistry(Client):
     validate_data = awaited(checks.validate_data)
     validate_schema = awaited(checks.validate_schema)
     check_compatibility = awaited(checks.check_compatibility)
+    diff_schemas = awaited(checks.diff_schemas)
     list_schemas = aiterated(schemas.list_schemas)
     iter_subjects = apaged(subjects.list_subjects)
     iter_versions = apaged(subjects.list_versions)

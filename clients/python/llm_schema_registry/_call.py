@@ -67,6 +67,7 @@ class Batch(Generic[I, R]):
 REGISTRY = "/schema_registry.v1.SchemaRegistry/"
 CONFIG = "/schema_registry.v1.ConfigService/"
 LIFECYCLE = "/schema_registry.v1.LifecycleService/"
+TOOLS = "/schema_registry.v1.ToolsService/"
 
 
 def unary(

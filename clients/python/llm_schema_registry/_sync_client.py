@@ -43,6 +43,7 @@ class SchemaRegistry(Client):
     validate_data = called(checks.validate_data)
     validate_schema = called(checks.validate_schema)
     check_compatibility = called(checks.check_compatibility)
+    diff_schemas = called(checks.diff_schemas)
     list_schemas = iterated(schemas.list_schemas)
     iter_subjects = paged(subjects.list_subjects)
     iter_versions = paged(subjects.list_versions)

@@ -119,6 +119,17 @@ class ChangeClass(WireEnum):
     BREAKING = 5
 
 
+class DifferenceKind(WireEnum):
+    """What one difference does: WIDENED lets more data be valid, NARROWED less, CHANGED neither."""
+
+    UNSPECIFIED = 0
+    ADDED = 1
+    REMOVED = 2
+    WIDENED = 3
+    NARROWED = 4
+    CHANGED = 5
+
+
 class DataEncoding(WireEnum):
     """How a payload is written; UNSPECIFIED lets the server tell."""
 

@@ -12,6 +12,7 @@ from .enums import (
     ChangeClass,
     CompatibilityLevel,
     ComponentStatus,
+    DifferenceKind,
     EventType,
     FormatPolicy,
     HealthStatus,
@@ -144,6 +145,33 @@ class CompatibilityReport:
     suggested_version: str
     index: int = 0
     error: RegistryError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaDifference:
+    """One difference of two schemas. `path` is a JSON pointer (JSON Schema, Avro) or a dotted name (Protobuf)."""
+
+    kind: DifferenceKind
+    path: str
+    old_value: str
+    new_value: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaDiff:
+    """What changed between two schemas and what it means: `backward` asks whether a reader with the new schema may
+    read the old one's data, `forward` the reverse. `text` is the whole, a line each. `truncated`: there is more.
+    """
+
+    differences: tuple[SchemaDifference, ...]
+    change_class: ChangeClass
+    backward: CompatibilityReport
+    forward: CompatibilityReport
+    text: str
+    old_version: str
+    new_version: str
+    truncated: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,17 +102,28 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command with these arguments and return its exit code. Failures are told on the standard error."""
     given = hoisted(arguments)
     command = get_command(app)
+    if os.environ.get(COMPLETION_VARIABLE):
+        command.main(args=given, prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE)
     try:
-        # Not standalone: typer's own ending draws boxes around messages, which scripts and grep cannot read.
-        ended = command.main(
-            args=given, prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE, standalone_mode=False
-        )
-        return ended if isinstance(ended, int) else Exit.OK
+        # Not command.main(): it draws boxes around messages, which scripts and grep cannot read, and ends with 1 when
+        # the reader of the output is gone, which here would mean a negative answer.
+        with command.make_context(PROGRAM, given) as context:
+            command.invoke(context)
+        sys.stdout.flush()
+    except typer.Exit as end:
+        return end.exit_code
     except typer.TyperException as error:
         _tell_usage(error)
         return Exit.USAGE
-    except typer.Abort:
+    except (typer.Abort, EOFError):
         return Exit.NEGATIVE
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # so that the last flush finds a reader
+        return Exit.READER_GONE
     except RegistryError as error:
         told = current.get()
         told.output.failure(error, explain(error, told.server))
@@ -123,6 +134,7 @@ def run(arguments: Sequence[str]) -> int:
     except ValueError as error:
         sys.stderr.write(f"error: {error}\n")
         return Exit.USAGE
+    return Exit.OK
 
 
 def _tell_usage(error: typer.TyperException) -> None:

@@ -30,6 +30,7 @@ class Exit(enum.IntEnum):
     INTERNAL = 6
     DENIED = 7
     INTERRUPTED = 130
+    READER_GONE = 141
 
 
 MEANINGS = {
@@ -42,6 +43,7 @@ MEANINGS = {
     Exit.INTERNAL: "a fault of the server or of this program",
     Exit.DENIED: "not logged in, or not permitted",
     Exit.INTERRUPTED: "interrupted from the keyboard",
+    Exit.READER_GONE: "whoever read the output went away",
 }
 
 BY_CODE = {

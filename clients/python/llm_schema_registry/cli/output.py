@@ -28,6 +28,13 @@ class Format(enum.StrEnum):
     YAML = "yaml"
 
 
+class _Console(Console):
+    """A console that leaves it to the command how to end when the reader is gone."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 class Output:
     """The standard output of a command in the chosen format."""
 
@@ -35,8 +42,8 @@ class Output:
         self.format = form
         options: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False}
         options |= {} if color else {"no_color": True}
-        self.console = Console(**options)
-        self.stderr = Console(stderr=True, **options)
+        self.console = _Console(**options)
+        self.stderr = _Console(stderr=True, **options)
 
     def result(self, value: object, table: Callable[[], RenderableType | Iterable[str]]) -> None:
         """Write one result: `table` makes the rendering for people."""

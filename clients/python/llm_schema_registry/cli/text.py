@@ -8,8 +8,8 @@ import unicodedata
 from collections.abc import Iterator
 from datetime import datetime
 
-from ..enums import SchemaType, Verdict
-from ..results import CompatibilityReport, SchemaContent
+from ..enums import DifferenceKind, SchemaType, Verdict
+from ..results import CompatibilityReport, SchemaContent, SchemaDiff
 
 
 def printable(text: str) -> str:
@@ -42,6 +42,23 @@ def laid_out(content: bytes, schema_type: SchemaType) -> str:
 def difference(old: str, new: str, old_name: str, new_name: str) -> list[str]:
     """The unified difference of two texts, line by line; empty when they are equal."""
     return list(difflib.unified_diff(old.splitlines(), new.splitlines(), old_name, new_name, lineterm=""))
+
+
+SIGNS = {
+    DifferenceKind.ADDED: "+",
+    DifferenceKind.REMOVED: "-",
+    DifferenceKind.WIDENED: ">",
+    DifferenceKind.NARROWED: "<",
+    DifferenceKind.CHANGED: "~",
+}
+
+
+def difference_lines(diff: SchemaDiff) -> Iterator[str]:
+    """What changed, a sentence each: added, removed, widened (>), narrowed (<), changed (~)."""
+    for d in diff.differences:
+        yield f"{SIGNS.get(d.kind, '?')} {d.message}"
+    if diff.truncated:
+        yield "... and more"
 
 
 def verdict(report: CompatibilityReport) -> str:

@@ -25,8 +25,7 @@ from ...errors import (
     Unavailable,
 )
 from .. import options as o
-from ..exits import Exit
-from ..output import table
+from ..exits import Exit, issue_line
 from ..session import Session, session
 from ..sources import Naming, Step, folder, revisions
 from ..text import printable
@@ -95,22 +94,23 @@ def import_(
         def register(step: Step) -> Row:
             return _register(client, step, level=level, tags=tag or [], dry_run=dry_run)
 
-        rows = list(_with_progress(s, steps, _run(steps, register, parallel)))
+        done = dict(_with_progress(s, steps, _run(steps, register, parallel)))
+    rows = [done[number] for number in range(len(steps))]
     counts = Counter(row.outcome for row in rows)
     bad = [row for row in rows if row.outcome in (Outcome.INCOMPATIBLE, Outcome.INVALID, Outcome.FAILED)]
     found = {"counts": {outcome.value: counts[outcome] for outcome in Outcome}, "rows": rows}
-    s.output.result(found, lambda: _summary(counts))
-    if bad and s.output.format == "table":
-        s.output.show(
-            table(("FILE", "OUTCOME", "WHY"), ((r.origin, r.outcome.value, r.message) for r in bad))
-        )
+    s.output.result(found, lambda: [_summary(counts), *(line for row in bad for line in _complaint(row))])
     if bad:
         raise typer.Exit(Exit.NEGATIVE)
 
 
-def _summary(counts: Counter[Outcome]) -> list[str]:
+def _summary(counts: Counter[Outcome]) -> str:
     total = f"{counts.total()} schemas: "
-    return [total + ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome])]
+    return total + ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome])
+
+
+def _complaint(row: Row) -> tuple[str, str]:
+    return f"{row.outcome.value}: {row.origin}", f"  {row.message}"
 
 
 def _register(
@@ -135,15 +135,16 @@ def _register(
         )
         return Row(step.origin, step.subject, Outcome.INCOMPATIBLE, message=why)
     except InvalidSchema as error:
-        return Row(step.origin, step.subject, Outcome.INVALID, message=error.message)
+        why = issue_line(error.issues[0]) if error.issues else error.message
+        return Row(step.origin, step.subject, Outcome.INVALID, message=why)
     except RegistryError as error:
         return Row(step.origin, step.subject, Outcome.FAILED, message=error.message)
     outcome = Outcome.REGISTERED if done.created else Outcome.UNCHANGED
     return Row(step.origin, step.subject, outcome, done.version, done.change_class)
 
 
-def _run(steps: list[Step], register: Callable[[Step], Row], parallel: int) -> Iterator[Row]:
-    """Do the steps, several at a time, each after those that it needs; rows come as they are done."""
+def _run(steps: list[Step], register: Callable[[Step], Row], parallel: int) -> Iterator[tuple[int, Row]]:
+    """Do the steps, several at a time, each after those that it needs. Numbered rows come as they are done."""
     order = TopologicalSorter({number: step.after for number, step in enumerate(steps)})
     try:
         order.prepare()
@@ -163,13 +164,16 @@ def _run(steps: list[Step], register: Callable[[Step], Row], parallel: int) -> I
                     running[pool.submit(register, steps[number])] = number
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
-                    yield future.result()
-                    order.done(running.pop(future))
+                    number = running.pop(future)
+                    order.done(number)
+                    yield number, future.result()
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _with_progress(s: Session, steps: list[Step], rows: Iterator[Row]) -> Iterator[Row]:
+def _with_progress(
+    s: Session, steps: list[Step], rows: Iterator[tuple[int, Row]]
+) -> Iterator[tuple[int, Row]]:
     """The rows, and a bar on the standard error when somebody looks at it."""
     columns = (
         TextColumn("importing"),
@@ -182,9 +186,9 @@ def _with_progress(s: Session, steps: list[Step], rows: Iterator[Row]) -> Iterat
         *columns, console=s.output.stderr, transient=True, disable=not s.output.stderr.is_terminal
     ) as bar:
         task = bar.add_task("", total=len(steps))
-        for row in rows:
+        for number, row in rows:
             bar.update(task, advance=1, description=printable(row.origin)[-40:])
-            yield row
+            yield number, row
 
 
 def add_to(app: typer.Typer) -> None:

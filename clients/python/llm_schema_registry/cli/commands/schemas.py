@@ -9,13 +9,15 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from ..._calls.checks import SchemaOperand
 from ...enums import CompatibilityLevel
 from ...results import Registration, SchemaInfo
 from .. import options as o
+from ..exits import Exit
 from ..inputs import pairs, read, references, schema_type, target
 from ..output import fields, table
 from ..session import resolve, session
-from ..text import difference, laid_out, moment, pretty, report_lines
+from ..text import difference, difference_lines, laid_out, moment, pretty, report_lines
 
 
 def register(
@@ -291,29 +293,35 @@ def diff(
     """
     s = session(context)
     with s.registry() as client:
+        after: SchemaInfo | SchemaOperand
         if file is not None:
             before = client.get_schema_by_version(subject, old or "latest")
-            content, after_name = read(file), file
-            used = before.references
+            content, name = read(file), file
+            after = SchemaOperand(
+                content=content, schema_type=before.schema_type, references=before.references
+            )
         else:
             after = client.get_schema_by_version(subject, new or "latest")
             before = client.get_schema_by_version(subject, old or _before(after))
-            content, used = after.content, after.references
-            after_name = f"{subject} {after.version}"
+            content, name = after.content, f"{subject} {after.version}"
+        found = client.diff_schemas(before, after)
         report = client.check_compatibility(
             subject,
             content,
             level=level or CompatibilityLevel.UNSPECIFIED,
             compare_version=before.ordinal,
-            references=used,
+            references=after.references,
             schema_type=before.schema_type,
         )
-    before_name = f"{subject} {before.version}"
-    lines = difference(pretty(before), laid_out(content, before.schema_type), before_name, after_name)
-    found = {"old": before_name, "new": after_name, "diff": lines, "report": report}
-    s.output.result(found, lambda: [*(lines or ["no difference"]), "", *report_lines(report)])
+    lines = difference(
+        pretty(before), laid_out(content, before.schema_type), f"{subject} {before.version}", name
+    )
+    s.output.result(
+        {"old": f"{subject} {before.version}", "new": name, "lines": lines, "diff": found, "report": report},
+        lambda: [*(lines or ["no difference"]), "", *difference_lines(found), *report_lines(report)],
+    )
     if exit_code and not report.compatible:
-        raise typer.Exit(1)
+        raise typer.Exit(Exit.NEGATIVE)
 
 
 def _before(after: SchemaInfo) -> int:

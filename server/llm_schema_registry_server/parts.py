@@ -55,14 +55,20 @@ def make_blobs(settings: Blobs) -> BlobStore:
 
 
 def make_redis(settings: Redis) -> RedisTier | None:
-    """The shared cache, when there is one. Raises Unavailable when its package is not installed."""
+    """The shared cache, when there is one. Raises Unavailable when its package is not installed, or
+    its URL is none."""
     if settings.url is None:
         return None
     try:
         from .caches.redis import RedisTier
     except ModuleNotFoundError as error:
         raise _extra_missing("caches.redis", "redis") from error
-    return RedisTier(settings, _breaker_log("redis"))
+    try:
+        return RedisTier(settings, _breaker_log("redis"))
+    except ValueError:  # its text may hold a piece of the password
+        raise Unavailable(
+            "caches.redis.url is not a URL; in user and password percent-encode what has a meaning in URLs"
+        ) from None
 
 
 def _extra_missing(setting: str, extra: str) -> Unavailable:

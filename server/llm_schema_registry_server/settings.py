@@ -12,7 +12,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 PREFIX = "SCHEMA_REGISTRY_"
 CONFIG_VARIABLE = "SCHEMA_REGISTRY_CONFIG"
@@ -133,14 +141,14 @@ class S3(Section):
     """Key for `aws:kms`; the account's default when not given."""
     part_bytes: int = Field(8 * 1024 * 1024, ge=5 * 1024 * 1024)
     """Larger contents are sent in parts of this size."""
-    timeout_seconds: float = Field(5.0, gt=0)
-    """Longest wait for one request, its repetition included."""
+    timeout_seconds: float = Field(3.0, gt=0)
+    """Longest wait for one request, its repetition included; a transaction may have to wait as long."""
     connections: int = Field(32, ge=1)
     """Most requests at the same time."""
-    breaker_failures: int = Field(5, ge=1)
-    """After so many failures in a row the service is left alone ..."""
+    breaker_failures: int = Field(3, ge=1)
+    """After so many failures in a row the service is left alone for a while."""
     breaker_seconds: float = Field(5.0, gt=0)
-    """... for this long, before one request tries again."""
+    """How long it is left alone before one request tries again."""
 
 
 class Blobs(Section):
@@ -244,9 +252,16 @@ class Redis(Section):
     connections: int = Field(32, ge=1)
     """Most operations, and so connections, at the same time; of a cluster, for each node."""
     breaker_failures: int = Field(5, ge=1)
-    """After so many failures in a row Redis is left alone ..."""
+    """After so many failures in a row Redis is left alone for a while."""
     breaker_seconds: float = Field(2.0, gt=0)
-    """... for this long, before one operation tries again."""
+    """How long it is left alone before one operation tries again."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_one_of_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        return url
 
 
 class Caches(Section):

@@ -44,8 +44,7 @@ class RedisServer:
         self._directory = directory
         self._options = {
             "bind": "127.0.0.1",
-            "port": "0" if tls else str(self.port),
-            **({"tls-port": str(self.port)} if tls else {}),
+            "port": str(self.port),
             "dir": str(directory),
             "save": "",
             "appendonly": "no",

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import hashlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -104,6 +104,27 @@ async def test_a_large_blob_goes_in_parts(bucket: Bucket, service: S3Server) -> 
     assert await blobs.get(made) == data
     head = await bucket.head(f"llm-schema-registry/{made.key}")
     assert head["ETag"].strip('"').endswith("-3")
+    await blobs.close()
+
+
+async def test_parts_that_are_never_completed_are_taken_back(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = S3Blobs(options(bucket, part_bytes=5 * MIB))
+    await blobs.open()
+    whole = blobs._put_part
+
+    async def second_fails(upload: Mapping[str, str], number: int, data: bytes) -> Mapping[str, Any]:
+        if number == 2:
+            raise StorageUnavailable("gone in the middle")
+        return await whole(upload, number, data)
+
+    monkeypatch.setattr(blobs, "_put_part", second_fails)
+    with pytest.raises(StorageUnavailable, match="in the middle"):
+        await put(blobs, b"x" * 6 * MIB)
+
+    assert await bucket.keys() == []
+    assert not (await bucket.client.list_multipart_uploads(Bucket=bucket.name)).get("Uploads")
     await blobs.close()
 
 

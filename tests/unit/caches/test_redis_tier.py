@@ -11,6 +11,7 @@ import pytest_asyncio
 from llm_schema_registry_server import settings
 from llm_schema_registry_server.caches.redis import RedisTier
 from llm_schema_registry_server.errors import Unavailable
+from tests.support.certificates import issue
 from tests.support.redis import RedisServer, free_port
 from tests.support.waiting import until
 
@@ -301,3 +302,38 @@ async def test_a_cluster_serves_as_well(start: Start) -> None:
     server.kill()
     assert await tier.get("a") is None
     await tier.close()
+
+
+async def test_tls_checks_the_server_and_shows_our_certificate(start: Start, tmp_path: Path) -> None:
+    files = issue(tmp_path)
+    port = free_port()
+    await start(
+        tls_port=str(port),
+        tls_ca_cert_file=str(files.authority),
+        tls_cert_file=str(files.certificate),
+        tls_key_file=str(files.key),
+        tls_auth_clients="yes",
+    )
+    url = f"rediss://127.0.0.1:{port}/0"
+    tls = {
+        "ca_file": files.authority,
+        "certificate_file": files.certificate,
+        "key_file": files.key,
+    }
+
+    def connecting(**changes: Any) -> RedisTier:
+        values = {"url": url, "tls": {**tls, **changes}, **GENEROUS}
+        return RedisTier(settings.Redis.model_validate(values))
+
+    right, nameless = connecting(), connecting(certificate_file=None, key_file=None)
+    distrustful, trusting = connecting(ca_file=None), connecting(ca_file=None, verify=False)
+    await right.put("a", b"value")
+
+    assert await right.get("a") == b"value"
+    assert await trusting.get("a") == b"value"
+    assert await distrustful.get("a") is None
+    assert await nameless.get("a") is None
+    with pytest.raises(Unavailable, match=r"(?i)certificate"):
+        await distrustful.probe()
+    for each in (right, nameless, distrustful, trusting):
+        await each.close()

@@ -37,6 +37,22 @@ def test_hot_counters_are_read_at_each_scrape() -> None:
     assert metrics.registry.get_sample_value("schema_registry_hot_bytes") == 500
 
 
+def test_tiers_are_read_at_each_scrape() -> None:
+    metrics = Metrics()
+    redis = {"hit": 1, "breaker_open": 0}
+    metrics.read_tiers(lambda: {"parsed": {"hit": 7, "miss": 2}, "redis": redis})
+    redis.update(hit=5, breaker_open=1)
+
+    def sample(cache: str, outcome: str) -> float | None:
+        return metrics.registry.get_sample_value(
+            "schema_registry_cache_lookups_total", {"cache": cache, "outcome": outcome}
+        )
+
+    assert (sample("parsed", "hit"), sample("parsed", "miss"), sample("redis", "hit")) == (7, 2, 5)
+    assert sample("redis", "breaker_open") is None
+    assert metrics.registry.get_sample_value("schema_registry_breaker_open", {"tier": "redis"}) == 1
+
+
 def test_two_servers_in_one_process_count_apart() -> None:
     one, two = Metrics(), Metrics()
     one.calls.labels("/s/M", "grpc", "OK").inc()

@@ -149,8 +149,10 @@ class BlobbedStore:
             raise
 
     async def close(self) -> None:
-        await self._inner.close()
-        await self._blobs.close()
+        try:
+            await self._inner.close()
+        finally:
+            await self._blobs.close()
 
     async def stage(self, content: StoredContent) -> None:
         """Move the large parts of a content that is about to be put, so that no transaction has to wait for it."""

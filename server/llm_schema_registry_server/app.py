@@ -35,6 +35,7 @@ from .registry.checking import Checking
 from .registry.coherence import Coherence
 from .registry.comparing import Comparing
 from .registry.configuration import Configuration, built_in
+from .registry.converting import Converting
 from .registry.deletion import Deletion
 from .registry.graph import Graph
 from .registry.health import Health
@@ -234,6 +235,9 @@ class App:
             subscribing=Subscribing(store, self._feed, stall_seconds=settings.changes.stall_seconds),
             health=health,
         )
+        comparing = Comparing(
+            store, library, assessor, self._engines, defaults=defaults, limits=request_limits
+        )
         table = methods.load()
         permissions = {m.permission for m in table}
         pipeline = Pipeline(
@@ -245,9 +249,7 @@ class App:
                 ),
                 "schema_registry.v1.LifecycleService": LifecycleService(deletion, lifecycle, wire),
                 "schema_registry.v1.ToolsService": ToolsService(
-                    Comparing(
-                        store, library, assessor, self._engines, defaults=defaults, limits=request_limits
-                    )
+                    comparing, Converting(comparing, library, self._engines, request_limits)
                 ),
             },
             (

@@ -10,6 +10,8 @@ RegistryError
 │   ├── ReferenceCycle
 │   ├── MalformedRequest      the bytes are not the request message
 │   ├── RevisionUnknown
+│   ├── ConversionRefused
+│   ├── DataRefused
 │   └── PageTokenInvalid
 ├── UnsupportedSchemaType     UNIMPLEMENTED
 ├── SubjectNotFound           NOT_FOUND
@@ -200,6 +202,24 @@ class InvalidSchema(InvalidRequest):
     def __reduce__(self) -> tuple[Any, ...]:
         # Issues cross a process boundary (workers); the default reduce would call __init__ with the message.
         return (InvalidSchema, (self.issues, self.metadata.get("field", "schema_content")))
+
+
+class ConversionRefused(InvalidRequest):
+    """The schema cannot be said in the other language; the message says what stands in the way."""
+
+    reason = "CONVERSION_REFUSED"
+
+    def __init__(self, pointer: str, message: str) -> None:
+        super().__init__("source", f"{pointer}: {message}" if pointer else message, pointer=pointer or None)
+
+
+class DataRefused(InvalidRequest):
+    """The data cannot be converted: it is not valid under the source, or a NARROWED loss covers it."""
+
+    reason = "DATA_REFUSED"
+
+    def __init__(self, pointer: str, message: str) -> None:
+        super().__init__("data", f"{pointer}: {message}" if pointer else message, pointer=pointer or None)
 
 
 class UnsupportedSchemaType(RegistryError):

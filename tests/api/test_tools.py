@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry.v1 import tools_pb2
 
-from .helpers import FIRST, JSON, PROTOBUF, SECOND, V1, V2_BREAKING, refused, register
+from .helpers import AVRO, FIRST, JSON, PROTOBUF, SECOND, V1, V2_BREAKING, refused, register
 from .wires import Wire
 
 Name = Callable[[str], str]
@@ -77,3 +78,81 @@ def test_what_names_no_schema_is_refused(
 ) -> None:
     code = "NOT_FOUND" if reason.endswith("NOT_FOUND") else "INVALID_ARGUMENT"
     refused(wire, "DiffSchemas", tools_pb2.DiffSchemasRequest(old=old, new=new), code, reason, field)
+
+
+@pytest.mark.parametrize("target", [JSON, AVRO, PROTOBUF])
+@pytest.mark.parametrize("source", [JSON, AVRO, PROTOBUF])
+def test_a_converted_schema_is_a_schema_of_its_type_and_takes_the_document(
+    wire: Wire, source: int, target: int
+) -> None:
+    answer = wire.call(
+        "ConvertSchema",
+        tools_pb2.ConvertSchemaRequest(
+            source=Operand(schema_content=SECOND[source], schema_type=source),
+            target_type=target,
+            data=b'{"a": "x", "b": 1}',
+        ),
+    )
+    judged = wire.call(
+        "ValidateSchema",
+        pb.ValidateSchemaRequest(schema_content=answer.schema_content, schema_type=target),
+    )
+
+    assert judged.valid, judged.errors
+    assert json.loads(answer.data)["a"] == "x"
+
+
+def test_what_cannot_be_carried_is_listed(wire: Wire) -> None:
+    bounded = b'{"type": "object", "properties": {"n": {"type": "integer", "minimum": 3}}}'
+
+    answer = wire.call(
+        "ConvertSchema",
+        tools_pb2.ConvertSchemaRequest(
+            source=Operand(schema_content=bounded, schema_type=JSON), target_type=PROTOBUF
+        ),
+    )
+
+    assert any(loss.path.startswith("/properties/n") for loss in answer.losses)
+
+
+@pytest.mark.parametrize(
+    ("request_", "code", "reason", "field"),
+    [
+        (
+            tools_pb2.ConvertSchemaRequest(source=Operand(schema_content=V1, schema_type=JSON)),
+            "INVALID_ARGUMENT",
+            "INVALID_REQUEST",
+            "target_type",
+        ),
+        (
+            tools_pb2.ConvertSchemaRequest(
+                source=Operand(schema_content=V1, schema_type=JSON), target_type=pb.SCHEMA_TYPE_THRIFT
+            ),
+            "UNIMPLEMENTED",
+            "UNSUPPORTED_SCHEMA_TYPE",
+            None,
+        ),
+        (
+            tools_pb2.ConvertSchemaRequest(
+                source=Operand(schema_content=V1, schema_type=JSON), target_type=AVRO, data=b'{"a": 1}'
+            ),
+            "INVALID_ARGUMENT",
+            "DATA_REFUSED",
+            "data",
+        ),
+        (
+            tools_pb2.ConvertSchemaRequest(
+                source=Operand(schema_content=FIRST[PROTOBUF], schema_type=PROTOBUF),
+                target_type=AVRO,
+                message_name="t.Nobody",
+            ),
+            "INVALID_ARGUMENT",
+            "CONVERSION_REFUSED",
+            "source",
+        ),
+    ],
+)
+def test_what_cannot_be_converted_is_refused(
+    wire: Wire, request_: tools_pb2.ConvertSchemaRequest, code: str, reason: str, field: str | None
+) -> None:
+    refused(wire, "ConvertSchema", request_, code, reason, field)

@@ -24,7 +24,7 @@ from ..model.schema import Reference, ResolvedReference, SchemaType, SchemaVersi
 from ..model.subject import Subject
 from ..model.version import parse_selector
 from ..storage.store import ReadTx
-from ..workers.task import Workers
+from ..workers.task import Convert, Converted, Workers
 from .ids import identity
 from .selecting import choose
 from .sharing import lower
@@ -243,6 +243,14 @@ class Library:
     async def diff(self, old: KnownSchema, new: KnownSchema) -> Differences:
         """What differs, for people; not kept."""
         return await self._workers.diff(old.schema_type, old.source, new.source)
+
+    async def convert(
+        self, schema: KnownSchema, target_type: SchemaType, message_name: str, document: bytes
+    ) -> Converted:
+        """The schema, and a document when there is one, in another language; not kept."""
+        return await self._workers.convert(
+            Convert(schema.schema_type, schema.source, target_type, message_name, document)
+        )
 
     async def validator(self, schema: KnownSchema) -> DataValidator:
         """The compiled validator of a schema that has been parsed."""

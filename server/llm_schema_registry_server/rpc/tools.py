@@ -11,19 +11,38 @@ from ..model.schema import SchemaType
 from ..model.subject import Subject
 from ..model.version import parse_selector
 from ..registry.comparing import Comparing, Given, Operand, Registered, SchemaDiff
+from ..registry.converting import Converting, Wish
 from . import convert
 
 
 class ToolsService:
     """One method per RPC, named as the RPC is."""
 
-    def __init__(self, comparing: Comparing) -> None:
-        self._comparing = comparing
+    def __init__(self, comparing: Comparing, converting: Converting) -> None:
+        self._comparing, self._converting = comparing, converting
 
     async def diff_schemas(self, request: pb.DiffSchemasRequest, call: Call) -> pb.DiffSchemasResponse:
         old = _operand(request.old, "old", "")
         new = _operand(request.new, "new", request.old.subject)
         return _diff(await self._comparing(old, new))
+
+    async def convert_schema(self, request: pb.ConvertSchemaRequest, call: Call) -> pb.ConvertSchemaResponse:
+        target = convert.enum(SchemaType, request.target_type, "target_type")
+        done = await self._converting(
+            Wish(_operand(request.source, "source", ""), target, request.message_name, request.data)
+        )
+        return pb.ConvertSchemaResponse(
+            schema_content=done.content,
+            schema_type=request.target_type,
+            losses=[
+                pb.ConversionLoss(
+                    kind=pb.ConversionLoss.Kind.Value(f"KIND_{x.kind}"), path=x.pointer, message=x.message
+                )
+                for x in done.losses
+            ],
+            data=done.document,
+            dropped=done.dropped,
+        )
 
 
 def _operand(given: pb.SchemaOperand, field: str, subject: str) -> Operand:

@@ -8,6 +8,7 @@ from ..formats.engine import Engines, ParsedSchema, SchemaSource
 from ..model.compatibility import CompareOptions, Comparison
 from ..model.difference import Differences
 from ..model.schema import SchemaType
+from .task import Convert, Converted
 
 
 class InlineWorkers:
@@ -38,6 +39,10 @@ class InlineWorkers:
     async def diff(self, schema_type: SchemaType, old: SchemaSource, new: SchemaSource) -> Differences:
         self._tasks += 1
         return self._engines[schema_type].diff(old, new)
+
+    async def convert(self, task: Convert) -> Converted:
+        self._tasks += 1
+        return task.run(self._engines)
 
     def facts(self) -> Mapping[str, str]:
         return {"inline_tasks": str(self._tasks)}

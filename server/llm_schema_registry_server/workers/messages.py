@@ -16,7 +16,7 @@ from ..errors import FieldViolation, InvalidSchema, RegistryError, SchemaIssue
 from ..formats.engine import ParsedSchema
 from ..model.compatibility import Comparison
 from ..model.difference import Differences
-from .task import Answer, Compare, Diff, Parse, Task
+from .task import Answer, Compare, Convert, Converted, Diff, Parse, Task
 from .values import BadAnswer, dump, load
 
 HEADER = struct.Struct("!I")
@@ -29,6 +29,7 @@ ANSWERS: Mapping[type[Task], type[Answer]] = {
     Parse: ParsedSchema,
     Compare: Comparison,
     Diff: Differences,
+    Convert: Converted,
 }
 
 

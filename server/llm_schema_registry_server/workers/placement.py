@@ -8,7 +8,7 @@ from ..formats.engine import ParsedSchema, SchemaSource, walk_references
 from ..model.compatibility import CompareOptions, Comparison
 from ..model.difference import Differences
 from ..model.schema import SchemaType
-from .task import Workers
+from .task import Convert, Converted, Workers
 
 Placement = Mapping[SchemaType, int]
 """The largest source, in bytes with all its references, that runs inline; a missing type never does."""
@@ -48,6 +48,9 @@ class PlacedWorkers:
 
     async def diff(self, schema_type: SchemaType, old: SchemaSource, new: SchemaSource) -> Differences:
         return await self._place(schema_type, old, new).diff(schema_type, old, new)
+
+    async def convert(self, task: Convert) -> Converted:
+        return await self._processes.convert(task)
 
     def facts(self) -> Mapping[str, str]:
         return {**self._inline.facts(), **self._processes.facts()}

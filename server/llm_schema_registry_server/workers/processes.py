@@ -16,7 +16,7 @@ from ..model.schema import SchemaType
 from .messages import Setup
 from .offspring import ChildGone
 from .pool import Overrun, Pool
-from .task import Compare, Diff, Parse
+from .task import Answer, Compare, Convert, Converted, Diff, Parse
 
 
 class ProcessWorkers:
@@ -69,15 +69,19 @@ class ProcessWorkers:
             return _undecided("COMPARISON_CRASHED", f"the comparison {gone.cause}")
 
     async def diff(self, schema_type: SchemaType, old: SchemaSource, new: SchemaSource) -> Differences:
+        return cast(Differences, await self._tool(Diff(schema_type, old, new), "finding the differences"))
+
+    async def convert(self, task: Convert) -> Converted:
+        return cast(Converted, await self._tool(task, "converting the schema"))
+
+    async def _tool(self, task: Diff | Convert, what: str) -> Answer:
         limit = self._bounds.compare_seconds
         try:
-            return cast(Differences, await self._pool.run(Diff(schema_type, old, new), limit))
+            return await self._pool.run(task, limit)
         except Overrun:
-            raise LimitExceeded(
-                f"finding the differences takes longer than {limit:g} s; {_WAY_OUT}"
-            ) from None
+            raise LimitExceeded(f"{what} takes longer than {limit:g} s; {_WAY_OUT}") from None
         except ChildGone as gone:
-            raise LimitExceeded(f"finding the differences {gone.cause}; {_WAY_OUT}") from None
+            raise LimitExceeded(f"{what} {gone.cause}; {_WAY_OUT}") from None
 
     def facts(self) -> Mapping[str, str]:
         return self._pool.facts()

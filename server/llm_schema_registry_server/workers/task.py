@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from ..formats.conversion import Loss, convert
 from ..formats.engine import Engines, ParsedSchema, SchemaSource
 from ..model.compatibility import CompareOptions, Comparison
 from ..model.difference import Differences
@@ -41,6 +42,10 @@ class Workers(Protocol):
     async def diff(self, schema_type: SchemaType, old: SchemaSource, new: SchemaSource) -> Differences:
         """FormatEngine.diff. Raises LimitExceeded for a pair that kills its worker or takes too long, and what `parse`
         raises otherwise."""
+        ...
+
+    async def convert(self, task: Convert) -> Converted:
+        """Raises ConversionRefused and DataRefused, and what `diff` raises."""
         ...
 
     def facts(self) -> Mapping[str, str]:
@@ -85,5 +90,36 @@ class Diff:
         return engines[self.schema_type].diff(self.old, self.new)
 
 
-Task = Parse | Compare | Diff
-Answer = ParsedSchema | Comparison | Differences
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A schema in another language, what it could not carry, and a document with it (empty when none was given).
+
+    `dropped`: pointers of members of the document that the source does not declare.
+    """
+
+    content: bytes
+    losses: tuple[Loss, ...]
+    document: bytes = b""
+    dropped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Convert:
+    """The conversion of one schema, and of a document when there is one."""
+
+    schema_type: SchemaType
+    source: SchemaSource
+    target_type: SchemaType
+    message_name: str = ""
+    document: bytes = b""
+
+    def run(self, engines: Engines) -> Converted:
+        done = convert(self.source, self.schema_type, self.target_type, message_name=self.message_name)
+        if not self.document:
+            return Converted(done.content, done.losses)
+        data = done.data.convert(self.document)
+        return Converted(done.content, done.losses, data.payload, data.dropped)
+
+
+Task = Parse | Compare | Diff | Convert
+Answer = ParsedSchema | Comparison | Differences | Converted

@@ -39,6 +39,11 @@ class ToolsServiceStub:
                 request_serializer=schema__registry_dot_v1_dot_tools__pb2.DiffSchemasRequest.SerializeToString,
                 response_deserializer=schema__registry_dot_v1_dot_tools__pb2.DiffSchemasResponse.FromString,
                 _registered_method=True)
+        self.ConvertSchema = channel.unary_unary(
+                '/schema_registry.v1.ToolsService/ConvertSchema',
+                request_serializer=schema__registry_dot_v1_dot_tools__pb2.ConvertSchemaRequest.SerializeToString,
+                response_deserializer=schema__registry_dot_v1_dot_tools__pb2.ConvertSchemaResponse.FromString,
+                _registered_method=True)
 
 
 class ToolsServiceServicer:
@@ -51,6 +56,13 @@ class ToolsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ConvertSchema(self, request, context):
+        """The same schema in another language, with a list of what it could not carry; a document can come along.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ToolsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -58,6 +70,11 @@ def add_ToolsServiceServicer_to_server(servicer, server):
                     servicer.DiffSchemas,
                     request_deserializer=schema__registry_dot_v1_dot_tools__pb2.DiffSchemasRequest.FromString,
                     response_serializer=schema__registry_dot_v1_dot_tools__pb2.DiffSchemasResponse.SerializeToString,
+            ),
+            'ConvertSchema': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConvertSchema,
+                    request_deserializer=schema__registry_dot_v1_dot_tools__pb2.ConvertSchemaRequest.FromString,
+                    response_serializer=schema__registry_dot_v1_dot_tools__pb2.ConvertSchemaResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -87,6 +104,33 @@ class ToolsService:
             '/schema_registry.v1.ToolsService/DiffSchemas',
             schema__registry_dot_v1_dot_tools__pb2.DiffSchemasRequest.SerializeToString,
             schema__registry_dot_v1_dot_tools__pb2.DiffSchemasResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConvertSchema(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/schema_registry.v1.ToolsService/ConvertSchema',
+            schema__registry_dot_v1_dot_tools__pb2.ConvertSchemaRequest.SerializeToString,
+            schema__registry_dot_v1_dot_tools__pb2.ConvertSchemaResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ...errors import DataRefused
 from ..avro.schema.defaults import DOUBLE_LIMIT, FLOAT_LIMIT, is_latin1
 from ..avro.schema.text import BadText, read
-from .losses import DataRefused
 from .model import Field, Kind, Model, Nullable, Presence, Scalar, Shape, Value
 from .scalars import Unfit, decimal_from_bytes, decimal_to_bytes
 from .values import ABSENT, At, Decoder, Encoder, Json, Misfit, integer, number, text

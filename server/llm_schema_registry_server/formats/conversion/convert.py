@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ...errors import UnsupportedSchemaType
+from ...errors import DataRefused, UnsupportedSchemaType
 from ...model.schema import SchemaType
 from ..avro.schema.text import BadText, read
 from ..engine import SchemaSource
@@ -18,7 +18,7 @@ from .from_avro import read_avro
 from .from_json_schema import read_json_schema
 from .from_protobuf import read_protobuf
 from .json_values import JsonDecoder
-from .losses import DataRefused, Loss, Losses
+from .losses import Loss, Losses
 from .model import Model
 from .protobuf_values import ProtobufDecoder, ProtobufEncoder
 from .to_avro import write_avro

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ...errors import ConversionRefused
 from ..engine import SchemaSource
 from ..json_schema.compiled import open_schema, plain
 from ..json_schema.limits import JsonSchemaLimits
@@ -19,7 +20,7 @@ from . import avro_attributes as attribute
 from . import names
 from .json_scalars import read_scalar
 from .json_values import JsonDecoder
-from .losses import ConversionRefused, Losses
+from .losses import Losses
 from .merge import merge_branches
 from .model import (
     KEYS,

@@ -8,10 +8,11 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
 
+from ...errors import ConversionRefused
 from ..engine import SchemaSource
 from ..protobuf import artifact as artifacts
 from ..protobuf.pools import Compiled
-from .losses import ConversionRefused, Losses
+from .losses import Losses
 from .model import (
     Anything,
     Enumeration,

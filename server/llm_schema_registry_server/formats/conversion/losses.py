@@ -5,8 +5,6 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
-from ...errors import InvalidRequest
-
 MOST_LOSSES = 1000
 
 
@@ -28,26 +26,6 @@ class Loss:
     kind: LossKind
     pointer: str
     message: str
-
-
-class ConversionRefused(InvalidRequest):
-    """The schema cannot be converted; the message says what stands in the way."""
-
-    reason = "CONVERSION_REFUSED"
-
-    def __init__(self, pointer: str, message: str) -> None:
-        super().__init__(
-            "schema_content", f"{pointer}: {message}" if pointer else message, pointer=pointer or None
-        )
-
-
-class DataRefused(InvalidRequest):
-    """The data cannot be converted: it is not valid under the source, or a NARROWED loss covers it."""
-
-    reason = "DATA_REFUSED"
-
-    def __init__(self, pointer: str, message: str) -> None:
-        super().__init__("data", f"{pointer}: {message}" if pointer else message, pointer=pointer or None)
 
 
 @dataclass(slots=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from ...errors import ConversionRefused
 from ..avro.schema.names import is_dotted_name, is_name, is_primitive
 from . import avro_attributes as attribute
 from . import names
 from .avro_values import AvroEncoder, needs_null
-from .losses import ConversionRefused, Losses
+from .losses import Losses
 from .model import (
     Anything,
     Enumeration,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
+from ...errors import ConversionRefused
 from . import avro_attributes as attribute
 from .json_values import JsonEncoder
-from .losses import ConversionRefused, Losses
+from .losses import Losses
 from .model import (
     INTEGERS,
     Anything,

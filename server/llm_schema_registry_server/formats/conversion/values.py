@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .losses import DataRefused
+from ...errors import DataRefused
 from .model import (
     INTEGERS,
     Anything,

@@ -1,0 +1,46 @@
+"""ConvertSchema: a schema in another language, with what it could not carry. Nothing is stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import InvalidRequest, UnsupportedSchemaType
+from ..formats.engine import Engines
+from ..model.schema import SchemaType
+from ..workers.task import Converted
+from .comparing import Comparing, Operand
+from .library import Library
+from .limits import RequestLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What to convert into what. `message_name`: the message of a Protobuf source, "" its first one.
+
+    `document`: JSON that is valid under the source, converted too; empty for none.
+    """
+
+    source: Operand
+    target_type: SchemaType
+    message_name: str = ""
+    document: bytes = b""
+
+
+class Converting:
+    """The use case behind ConvertSchema."""
+
+    def __init__(
+        self, comparing: Comparing, library: Library, engines: Engines, limits: RequestLimits
+    ) -> None:
+        self._comparing, self._library, self._engines, self._limits = comparing, library, engines, limits
+
+    async def __call__(self, wish: Wish) -> Converted:
+        """Raises ConversionRefused, DataRefused, UnsupportedSchemaType, and what reading the source raises."""
+        if wish.target_type not in self._engines:
+            raise UnsupportedSchemaType(wish.target_type.name)
+        if len(wish.document) > self._limits.data_bytes:
+            raise InvalidRequest(
+                "data", f"is {len(wish.document)} bytes long; the limit is {self._limits.data_bytes}"
+            )
+        schema = await self._comparing.known(wish.source, "source")
+        return await self._library.convert(schema, wish.target_type, wish.message_name, wish.document)

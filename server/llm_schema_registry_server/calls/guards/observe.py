@@ -10,11 +10,15 @@ from prometheus_client import Gauge
 
 from ...errors import Code, RegistryError, ShuttingDown
 from ...telemetry import logs
+from ...telemetry.budget import LogBudget
 from ...telemetry.metrics import Metrics
 from ..call import Call
 from ..guard import Guard
 
 OK = "OK"
+LINES_PER_SECOND = 20
+"""Of failed calls, for each method and reason; the counters count all of them."""
+
 _LOG = logs.get("calls")
 # Faults of the server, as opposed to those of the caller.
 _SERIOUS = frozenset({Code.UNKNOWN, Code.INTERNAL, Code.DATA_LOSS, Code.UNAVAILABLE})
@@ -36,17 +40,19 @@ class Observe:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
+        self._budget = LogBudget(LINES_PER_SECOND)
 
     def __call__(self, call: Call) -> Guard:
-        return _Observed(call, self._metrics)
+        return _Observed(call, self._metrics, self._budget)
 
 
 class _Observed(Guard):
-    __slots__ = ("_began", "_metrics")
+    __slots__ = ("_began", "_budget", "_metrics")
 
-    def __init__(self, call: Call, metrics: Metrics) -> None:
+    def __init__(self, call: Call, metrics: Metrics, budget: LogBudget) -> None:
         super().__init__(call)
         self._metrics = metrics
+        self._budget = budget
 
     async def __aenter__(self) -> None:
         self._began = time.perf_counter()
@@ -62,8 +68,11 @@ class _Observed(Guard):
         metrics.calls.labels(call.method.path, call.wire, code_of(error)).inc()
         if not call.method.streams:
             metrics.call_seconds.labels(call.method.path, call.wire).observe(seconds)
-        # An unexpected error is logged with its stack where it becomes a status (transports/status.py).
-        if isinstance(error, RegistryError):
+        # An unexpected error is logged with its stack where it becomes an answer (calls/failure.py).
+        if not isinstance(error, RegistryError):
+            return
+        left_out = self._budget.take((call.method.path, error.reason))
+        if left_out is not None:
             expected = error.code not in _SERIOUS or isinstance(error, ShuttingDown)
             log = _LOG.info if expected else _LOG.error
             log(
@@ -77,6 +86,7 @@ class _Observed(Guard):
                 peer=call.peer,
                 seconds=round(seconds, 6),
                 request_id=call.request_id,
+                **({"left_out_before": left_out} if left_out else {}),
             )
 
     def _running(self) -> Gauge:

@@ -1,0 +1,29 @@
+"""A log takes so many lines of a kind in a second, and says how many it left out."""
+
+from __future__ import annotations
+
+from llm_schema_registry_server.telemetry.budget import LogBudget
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_lines_over_the_budget_are_left_out_and_told_with_the_next() -> None:
+    clock = Clock()
+    budget = LogBudget(2, clock)
+    first = [budget.take("a") for _ in range(5)]
+    clock.now += 1
+    second = [budget.take("a") for _ in range(3)]
+
+    assert first == [0, 0, None, None, None]
+    assert second == [3, 0, None]
+
+
+def test_each_kind_has_a_budget_of_its_own() -> None:
+    budget = LogBudget(1, Clock())
+
+    assert [budget.take(kind) for kind in "aab"] == [0, None, 0]

@@ -37,9 +37,8 @@ class Health:
         """Registers the health service."""
         health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
 
-    async def start(self) -> None:
-        """Answers with the present health at once, and follows it from now on."""
-        await self.refresh()
+    def follow(self) -> None:
+        """Keeps asking from now on."""
         self._task = asyncio.create_task(self._follow(), name="grpc-health")
 
     async def refresh(self) -> None:

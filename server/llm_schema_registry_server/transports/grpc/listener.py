@@ -66,8 +66,9 @@ class GrpcListener:
 
     async def start(self) -> None:
         """Binds and serves. Raises ListenError."""
-        await self.health.start()
+        await self.health.refresh()  # the first check is answered with the truth
         await self._engine.start()
+        self.health.follow()
 
     async def drain(self, seconds: float) -> None:
         """Finishes what is in flight and closes."""

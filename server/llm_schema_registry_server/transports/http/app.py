@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +21,8 @@ from ...calls.failure import Failure, failure
 from ...calls.pipeline import Pipeline
 from ...errors import ShuttingDown
 from ..status import http_body, http_status
-from .asgi import ClientLeft, Receive, Reply, Scope, Send, deadline, headers, read_body, send_reply
+from .asgi import ClientLeft, Receive, Reply, Scope, Send, deadline, headers, send_reply
+from .bodies import Bodies, lines
 from .faults import RequestTooLarge, VerbNotAllowed
 from .json_in import line_message, request_message
 from .json_out import render
@@ -62,6 +64,7 @@ class HttpApp:
         self._sockets = Sockets(pipeline, options.sockets, options.stall_seconds)
         self._active: set[asyncio.Task[Any] | None] = set()
         self._draining = False
+        self._bodies = Bodies()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request or one WebSocket."""
@@ -83,6 +86,7 @@ class HttpApp:
             for task in active:
                 task.cancel()
             await asyncio.wait(active)
+        self._bodies.close()
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         metadata = headers(scope)
@@ -120,21 +124,29 @@ class HttpApp:
         if method.streams:
             await self._stream(route, captured, call, scope, receive, send)
             return None
-        body = b""
-        if route.body:
-            body = await read_body(receive, self._options.max_body_bytes, "http.max_body_bytes")
-        key = b"%b?%b\n%b" % (scope["raw_path"], scope["query_string"], body)
+        if not route.body:
+            return await self._unary(route, captured, call, scope, b"")
+        async with self._read_body(receive) as body:
+            return await self._unary(route, captured, call, scope, body)
+
+    async def _unary(
+        self, route: Route, captured: Mapping[str, str], call: Call, scope: Scope, body: bytes
+    ) -> Reply:
+        key = b""
+        if self._pipeline.is_hot(call.method.path):
+            key = b"%b?%b\n%b" % (scope["raw_path"], scope["query_string"], body)
         kept = self._pipeline.hot_answer(call, key)
         if kept is not None:
             return _fresh_or_not_modified(200, kept.body, dict(kept.metadata), call)
         token = self._pipeline.begin()
-        message = request_message(route, captured, scope["query_string"].decode("latin-1"), body)
+        query = scope["query_string"].decode("latin-1")
+        message = await self._bodies.message(len(body), request_message, route, captured, query, body)
         answer = await self._pipeline.unary(call, message)
         status = self._status(route, answer)
         if status == 204:
-            return Reply(204, headers=(*call.response_metadata.items(), (REQUEST_ID, asked)))
+            return Reply(204, headers=(*call.response_metadata.items(), (REQUEST_ID, call.request_id)))
         rendered = render(answer)
-        if verb in ("GET", "HEAD"):
+        if route.verb == "GET":
             call.response_metadata["etag"] = f'"{hashlib.blake2b(rendered, digest_size=12).hexdigest()}"'
         if status == 200:
             self._pipeline.keep(token, call, key, message, answer, rendered)
@@ -164,38 +176,52 @@ class HttpApp:
         receive: Receive,
         send: Send,
     ) -> None:
-        method = route.method
-        request: Message | AsyncIterator[Message]
-        default: type[Style]
-        if method.client_streaming:
+        query = scope["query_string"].decode("latin-1")
+        if route.method.client_streaming:
             # All of it before the first answer: most HTTP clients read nothing before they have sent everything.
-            body = await read_body(receive, self._options.max_batch_bytes, "http.max_batch_bytes")
-            request, default = self._lines(route, body), Lines
-        else:
-            resume = call.metadata.get(_RESUME_HEADER)
-            knows = resume and _RESUME_FIELD in method.request_type.DESCRIPTOR.fields_by_name
-            defaults = {_RESUME_FIELD: resume} if resume and knows else None
-            body = (
-                await read_body(receive, self._options.max_body_bytes, "http.max_body_bytes")
-                if route.body
-                else b""
-            )
-            request = request_message(
-                route, captured, scope["query_string"].decode("latin-1"), body, defaults
-            )
-            default = Events if method.path in self._options.live else JsonArray
+            limit, setting = self._options.max_batch_bytes, "http.max_batch_bytes"
+            async with self._bodies.read(receive, limit, setting) as body:
+                await self._write(self._line_messages(route, body), Lines, call, receive, send)
+            return
+        default: type[Style] = Events if route.method.path in self._options.live else JsonArray
+        if not route.body:
+            request = request_message(route, captured, query, b"", _resumed(route, call))
+            await self._write(request, default, call, receive, send)
+            return
+        async with self._read_body(receive) as body:
+            request = await self._bodies.message(len(body), request_message, route, captured, query, body)
+            await self._write(request, default, call, receive, send)
+
+    async def _write(
+        self,
+        request: Message | AsyncIterator[Message],
+        default: type[Style],
+        call: Call,
+        receive: Receive,
+        send: Send,
+    ) -> None:
         style = choose(call.metadata.get("accept", ""), default)
         answers = self._pipeline.stream(call, request)
         writing = write_stream(answers, call, style, send, stall_seconds=self._options.stall_seconds)
         await while_present(writing, receive)
 
-    async def _lines(self, route: Route, body: bytes) -> AsyncIterator[Message]:
+    async def _line_messages(self, route: Route, body: bytes) -> AsyncIterator[Message]:
         limit = self._options.max_body_bytes
-        for number, line in enumerate(body.split(b"\n"), start=1):
+        async for number, line in lines(body):
             if len(line) > limit:
                 raise RequestTooLarge(f"line {number}", limit, "http.max_body_bytes")
-            if line.strip():
-                yield line_message(route, number, line)
+            yield await self._bodies.message(len(line), line_message, route, number, line)
+
+    def _read_body(self, receive: Receive) -> AbstractAsyncContextManager[bytes]:
+        return self._bodies.read(receive, self._options.max_body_bytes, "http.max_body_bytes")
+
+
+def _resumed(route: Route, call: Call) -> Mapping[str, str]:
+    """Where a browser's event source wants to go on, as a field of the request."""
+    resume = call.metadata.get(_RESUME_HEADER)
+    if resume is None or _RESUME_FIELD not in route.method.request_type.DESCRIPTOR.fields_by_name:
+        return {}
+    return {_RESUME_FIELD: resume}
 
 
 def failed(told: Failure, error: Exception) -> Reply:

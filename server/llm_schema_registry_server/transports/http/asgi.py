@@ -5,7 +5,6 @@ ASGI and not RSGI, because a path must reach us before it is percent-decoded; bo
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import InvalidRequest
-from .faults import BodyTooSlow, RequestTooLarge
 
 # What ASGI hands around: dictionaries whose keys depend on their "type".
 Event = dict[str, Any]
@@ -22,13 +20,6 @@ Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-
-class ClientLeft(Exception):
-    """The client is gone; there is nobody to tell anything."""
-
-
-BODY_SECONDS = 30.0
-"""How long a body may take to arrive."""
 
 _GRPC_UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 _GRPC_TIMEOUT = re.compile(r"(\d{1,8})([HMSmun])")
@@ -39,6 +30,10 @@ SECURITY_HEADERS = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cache-control", b"no-cache"),
 )
+
+
+class ClientLeft(Exception):
+    """The client is gone; there is nobody to tell anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +63,6 @@ def deadline(metadata: Mapping[str, str]) -> float | None:
             raise InvalidRequest("grpc-timeout", "must be digits and one of H, M, S, m, u, n")
         return time.monotonic() + int(found[1]) * _GRPC_UNITS[found[2]]
     return None
-
-
-async def read_body(receive: Receive, limit: int, setting: str) -> bytes:
-    """The whole body. Raises RequestTooLarge as soon as it is over `limit`, BodyTooSlow when it does not come, ClientLeft."""
-    chunks: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            while True:
-                event = await receive()
-                if event["type"] == "http.disconnect":
-                    raise ClientLeft
-                chunks.append(event.get("body", b""))
-                size += len(chunks[-1])
-                if size > limit:
-                    raise RequestTooLarge("body", limit, setting)
-                if not event.get("more_body"):
-                    return b"".join(chunks)
-    except TimeoutError as error:
-        raise BodyTooSlow(BODY_SECONDS) from error
 
 
 async def until_disconnected(receive: Receive) -> None:

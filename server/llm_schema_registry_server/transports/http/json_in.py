@@ -25,6 +25,8 @@ from ...errors import InvalidRequest
 from .routes import Route
 
 _MOST_PARAMETERS = 100
+# Far above what any list or map of a request may hold; three million tags would take seconds to refuse one by one.
+_MOST_ITEMS = 10_000
 _TRUE, _FALSE = frozenset({"true", "1", ""}), frozenset({"false", "0"})
 # Query names that are shorter than the field's.
 _PARAMETERS = {"soft": "soft_delete"}
@@ -99,6 +101,8 @@ def expand(tree: Tree, kind: Descriptor, path: str = "") -> Tree:
 
 
 def _expand_value(value: Any, field: FieldDescriptor, path: str) -> Any:
+    if isinstance(value, (list, dict)) and len(value) > _MOST_ITEMS:
+        raise InvalidRequest(path, f"has {len(value)} items; the limit is {_MOST_ITEMS}")
     if field.enum_type is not None:
         kind = field.enum_type
         if isinstance(value, list):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import pwd
 import shutil
@@ -14,6 +15,7 @@ import uuid
 from pathlib import Path
 
 import asyncpg
+import psutil
 
 from llm_schema_registry_server.storage.postgres import PostgresStore
 
@@ -64,11 +66,6 @@ class Postgres:
     def data(self) -> Path:
         return self._home / "data"
 
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
-
     def dsn(self, database: str = "postgres") -> str:
         return f"postgresql://registry@127.0.0.1:{self.port}/{database}"
 
@@ -88,7 +85,6 @@ class Postgres:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd=self._home,
-            start_new_session=True,
             **self._as_user(),
         )
 
@@ -97,11 +93,19 @@ class Postgres:
         if self._process is None:
             return
         if how is signal.SIGKILL:
-            os.killpg(self._process.pid, how)  # the postmaster leads the group that all its children are in
+            self.signal_all(how)
         else:
             self._process.send_signal(how)
         self._process.wait(timeout=60)
         self._process = None
+
+    def signal_all(self, number: signal.Signals) -> None:
+        """Send a signal to the server and each of its children (they are not in its process group)."""
+        assert self._process is not None
+        server = psutil.Process(self._process.pid)
+        for process in (server, *server.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
 
     def remove(self) -> None:
         self.stop(signal.SIGQUIT)
@@ -136,6 +140,9 @@ class Postgres:
         else:
             await self.execute(EMPTY, self._shared)
         return self._shared
+
+    async def drop_database(self, dsn: str) -> None:
+        await self.execute(f"DROP DATABASE {dsn.rpartition('/')[2]} WITH (FORCE)")
 
     async def execute(self, sql: str, dsn: str | None = None) -> None:
         connection = await asyncpg.connect(dsn or self.dsn())

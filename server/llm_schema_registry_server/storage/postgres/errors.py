@@ -40,7 +40,9 @@ _BY_STATE: dict[str, tuple[type[RegistryError], str]] = {
     "XX001": (StorageDamaged, "its data are corrupted; restore it from a backup"),
     "XX002": (StorageDamaged, "an index is corrupted; REINDEX it"),
 }
-AWAY = (OSError, asyncio.TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError)
+CONFUSED = asyncpg.InternalClientError
+"""What the driver raises on a connection that the server has just ended; the connection is of no more use."""
+AWAY = (OSError, asyncio.TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError, CONFUSED)
 """What the driver raises when something is wrong with the server, the network or a statement."""
 
 

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import asyncpg
+
 from ...errors import StorageUnavailable
-from .errors import AWAY, translated
+from .errors import AWAY, CONFUSED, translated
 
 T = TypeVar("T")
 Connection = Any
@@ -18,29 +20,29 @@ class Session:
     """A connection of the pool while a transaction has it. `database` names it in messages."""
 
     def __init__(self, connection: Connection, database: str) -> None:
-        self._connection = connection
+        self.connection = connection
         self.database = database
         self.committed = False
 
     async def row(self, sql: str, *parameters: Any) -> Any:
         """The first row, or None."""
         with self._answering():
-            return await self._connection.fetchrow(sql, *parameters)
+            return await self.connection.fetchrow(sql, *parameters)
 
     async def value(self, sql: str, *parameters: Any) -> Any:
         """The first cell of the first row, or None."""
         with self._answering():
-            return await self._connection.fetchval(sql, *parameters)
+            return await self.connection.fetchval(sql, *parameters)
 
     async def rows(self, sql: str, parameters: list[Any], decode: Callable[[Any], T]) -> list[T]:
         with self._answering():
-            found = await self._connection.fetch(sql, *parameters)
+            found = await self.connection.fetch(sql, *parameters)
         return [decode(row) for row in found]
 
     async def run(self, sql: str, *parameters: Any) -> str:
         """Execute one statement, or several without parameters; answers with the last one's tag."""
         with self._answering():
-            return str(await self._connection.execute(sql, *parameters))
+            return str(await self.connection.execute(sql, *parameters))
 
     async def commit(self) -> None:
         """Raises StorageUnavailable when it did not commit, or when that cannot be known."""
@@ -51,17 +53,31 @@ class Session:
 
     async def rollback(self) -> None:
         """Undo the transaction; a connection that is gone has nothing to undo."""
-        if not self._connection.is_closed():
-            try:
-                await self._connection.execute("ROLLBACK")
-            except AWAY:
-                self._connection.terminate()  # the server undoes what a lost connection left
+        if self.lost:
+            return
+        try:
+            await self.connection.execute("ROLLBACK")
+        except AWAY:
+            self.give_up()
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection is closed; asyncpg takes such a one out of our hands."""
+        try:
+            return bool(self.connection.is_closed())
+        except asyncpg.InterfaceError:
+            return True
+
+    def give_up(self) -> None:
+        """Close the connection at once; the server undoes what it left."""
+        if not self.lost:
+            self.connection.terminate()
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
         with translated(self.database):
             try:
                 yield
-            except TimeoutError:
-                self._connection.terminate()  # a server that does not answer will not answer a ROLLBACK either
+            except (TimeoutError, CONFUSED):
+                self.give_up()  # a server that does not answer will not answer a ROLLBACK either
                 raise

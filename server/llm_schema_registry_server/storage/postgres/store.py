@@ -14,7 +14,7 @@ from ...errors import StorageUnavailable
 from ..news import News
 from ..waiting import to_the_end
 from . import queries
-from .errors import AWAY, shown, told, translated
+from .errors import AWAY, CONFUSED, shown, told, translated
 from .migrate import migrate, migrations
 from .reading import PostgresReadTx
 from .session import Session
@@ -151,29 +151,31 @@ class PostgresStore:
         pool = self._pool
         if pool is None:
             raise StorageUnavailable(f"the store of {self._database} is not open")
-        connection = await self._begun(pool, self._begin[begin])
-        session = Session(connection, self._database)
+        session = await self._begun(pool, self._begin[begin])
         try:
             yield session
         finally:
-            await to_the_end(_give_back(pool, connection, session))
+            await to_the_end(_give_back(pool, session))
 
-    async def _begun(self, pool: Any, begin: str) -> Any:
+    async def _begun(self, pool: Any, begin: str) -> Session:
         """A connection of the pool with a transaction begun; one that had died unnoticed is replaced."""
         for attempts_left in range(self._options.pool_max, -1, -1):
             with translated(self._database):
                 connection = await pool.acquire(timeout=self._options.connect_seconds)
+            session = Session(connection, self._database)
             begun = False
             try:
                 await connection.execute(begin)
                 begun = True
-                return connection
+                return session
             except AWAY as error:
-                if not (connection.is_closed() and attempts_left):
+                if isinstance(error, CONFUSED):
+                    session.give_up()
+                if not (session.lost and attempts_left):
                     raise told(error, self._database) from error
             finally:
                 if not begun:
-                    await to_the_end(_give_back(pool, connection, Session(connection, self._database)))
+                    await to_the_end(_give_back(pool, session))
         raise AssertionError("the last attempt returns or raises")
 
     async def _connect(self) -> Any:
@@ -189,12 +191,12 @@ class PostgresStore:
         }
 
 
-async def _give_back(pool: Any, connection: Any, session: Session) -> None:
+async def _give_back(pool: Any, session: Session) -> None:
     try:
         if not session.committed:
             await session.rollback()
     finally:
-        await pool.release(connection)
+        await pool.release(session.connection)
 
 
 async def _leave(connection: Any) -> None:

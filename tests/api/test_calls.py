@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -43,9 +44,16 @@ def test_a_deadline_ends_a_stream_that_has_no_end(stub: Any) -> None:
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED  # type: ignore[attr-defined]
 
 
-def test_a_call_whose_deadline_has_passed_is_not_answered(stub: Any) -> None:
+def test_a_deadline_ends_a_batch_that_nobody_goes_on_with(stub: Any) -> None:
+    never = threading.Event()
+
+    def silence() -> Iterator[pb.ValidateDataRequest]:
+        never.wait()
+        yield from ()
+
     with pytest.raises(grpc.RpcError) as caught:
-        stub.HealthCheck(Empty(), timeout=0)
+        list(stub.BatchValidate(silence(), timeout=0.3))
+    never.set()
 
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED  # type: ignore[attr-defined]
 

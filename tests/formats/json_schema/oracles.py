@@ -99,6 +99,8 @@ def disbelieve(writer: SchemaSource, reader: SchemaSource, witness: str | None) 
         return ""
     if any(b'"dependencies"' in side.content and not _is_draft_07(side) for side in (writer, reader)):
         return ""  # an optional keyword in later dialects, which only the deployed validator honours
+    if any(b"unevaluated" in side.content and b"2019-09" in side.content for side in (writer, reader)):
+        return ""  # jsonschema 4.26 fails a required test of the official suite here
     value = json.loads(witness, parse_float=Decimal)
     if _reference_accepts(writer, value) is False:
         return f"{witness} is not accepted by the writer"

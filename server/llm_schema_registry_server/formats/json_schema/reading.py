@@ -14,8 +14,10 @@ _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"', re.DOTALL)
 _SPACE = re.compile(r"[ \t\n\r]*")
 _SCALAR = re.compile(r"[^,\]}\s]+")
 _TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_OPENING = frozenset(b"[{")
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_PLAIN_TEXTS = re.compile(rb'"[^"]*"')
+_OPENING = ord("[")
+_SQUARE = bytes.maketrans(b"{}", b"[]")
+_NO_MARKS = bytes(set(range(256)) - set(b'[]{}"\\'))
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -49,17 +51,37 @@ def nesting(content: bytes, limit: int) -> int:
 
 def exact_nesting(content: bytes, limit: int) -> int:
     """How deeply brackets nest, counted without the short cut of `nesting`; stops just beyond `limit`."""
-    brackets = _TEXTS.sub(b"", content).translate(None, _NO_BRACKETS)
+    rest = _brackets(content)
+    for depth in range(limit + 1):
+        if not rest:
+            return depth
+        smaller = rest.replace(b"[]", b"")  # takes one level off everywhere at once
+        if len(smaller) == len(rest):
+            return depth + _deepest(rest, limit)  # unbalanced: not JSON, but still to be bounded
+        rest = smaller
+    return limit + 1
+
+
+def _brackets(content: bytes) -> bytes:
+    """The brackets outside of strings, all written as square ones."""
+    marks = content.translate(_SQUARE, _NO_MARKS)
+    if b"\\" in marks:
+        marks = _TEXTS.sub(b"", content).translate(_SQUARE, _NO_MARKS)
+    # Two quotes side by side are an empty string, or the gap between two: without them, the rest means the same.
+    marks = marks.replace(b'""', b"")
+    if b'"' in marks:
+        marks = _PLAIN_TEXTS.sub(b"", marks)
+    return marks.translate(None, b'"\\')
+
+
+def _deepest(brackets: bytes, limit: int) -> int:
     depth = deepest = 0
     for byte in brackets:
-        if byte in _OPENING:
-            depth += 1
-            if depth > deepest:
-                deepest = depth
-                if deepest > limit:
-                    return deepest
-        else:
-            depth -= 1
+        depth += 1 if byte == _OPENING else -1
+        if depth > deepest:
+            deepest = depth
+            if deepest > limit:
+                break
     return deepest
 
 

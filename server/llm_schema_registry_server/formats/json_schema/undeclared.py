@@ -8,6 +8,7 @@ place where no schema declares anything is free-form.
 from __future__ import annotations
 
 import functools
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,32 +21,86 @@ from .pointers import join_pointer
 from .resources import Place, Unresolvable, World
 
 
-def undeclared(world: World, root: Place, value: Any, limit: int) -> list[DataIssue]:
-    """At most `limit` issues, one for each undeclared property, outermost first."""
-    issues: list[DataIssue] = []
-    todo: list[tuple[str, Any, tuple[Place, ...]]] = [("", value, (root,))]
-    while todo and len(issues) < limit:
-        pointer, value, places = todo.pop(0)
-        schemas = applied(world, places)
-        if isinstance(value, dict):
-            free = not any(_declares(place.schema) for place in schemas)
-            for name, item in value.items():
-                below = children_of_property(world, schemas, name)
-                here = join_pointer(pointer, name)
-                if not below and not free and not any(_mentions(p.schema, name) for p in schemas):
-                    issues.append(
-                        DataIssue(
-                            here, f"property {name[:100]!r} is not declared", "undeclared", got=name[:100]
+class Declarations:
+    """What one schema declares, place by place. What was looked up once is remembered: documents of one schema visit
+    the same places again and again."""
+
+    def __init__(self, world: World, root: Place) -> None:
+        self._world = world
+        self._states: dict[tuple[tuple[int, str], ...], _State] = {}
+        self._root = self._state((root,))
+
+    def undeclared(self, value: Any, limit: int) -> list[DataIssue]:
+        """At most `limit` issues, one for each undeclared property, outermost first."""
+        issues: list[DataIssue] = []
+        todo: deque[tuple[str, Any, _State]] = deque([("", value, self._root)])
+        while todo and len(issues) < limit:
+            pointer, value, state = todo.popleft()
+            if isinstance(value, dict):
+                for name, item in value.items():
+                    below = self._member(state, name)
+                    if below is None:
+                        here = join_pointer(pointer, name)
+                        issues.append(
+                            DataIssue(
+                                here, f"property {name[:100]!r} is not declared", "undeclared", got=name[:100]
+                            )
                         )
-                    )
-                elif below:
-                    todo.append((here, item, below))
-        elif isinstance(value, list):
-            for i, item in enumerate(value):
-                below = tuple(children_of_item(world, schemas, i))
-                if below and isinstance(item, dict | list):
-                    todo.append((join_pointer(pointer, i), item, below))
-    return issues[:limit]
+                    elif below.schemas and isinstance(item, dict | list):
+                        todo.append((join_pointer(pointer, name), item, below))
+            else:
+                for i, item in enumerate(value if isinstance(value, list) else ()):
+                    if isinstance(item, dict | list):
+                        below = self._item(state, i)
+                        if below.schemas:
+                            todo.append((join_pointer(pointer, i), item, below))
+        return issues[:limit]
+
+    def _state(self, places: tuple[Place, ...]) -> _State:
+        key = tuple(place.key for place in places)
+        known = self._states.get(key)
+        if known is None:
+            schemas = applied(self._world, places)
+            free = not any(_declares(place.schema) for place in schemas)
+            known = self._states[key] = _State(schemas, free)
+        return known
+
+    def _member(self, state: _State, name: str) -> _State | None:
+        """Where a property leads; None when it is not declared."""
+        if name in state.members:
+            return state.members[name]
+        places = children_of_property(self._world, state.schemas, name)
+        declared = places or state.free or any(_mentions(p.schema, name) for p in state.schemas)
+        found = self._state(places) if declared else None
+        if len(state.members) < _REMEMBERED:
+            state.members[name] = found
+        return found
+
+    def _item(self, state: _State, index: int) -> _State:
+        index = min(index, state.prefix)
+        known = state.items.get(index)
+        if known is None:
+            places = tuple(children_of_item(self._world, state.schemas, index))
+            known = state.items[index] = self._state(places)
+        return known
+
+
+_REMEMBERED = 10_000
+"""Most property names remembered at one place."""
+
+
+class _State:
+    """The schemas that may apply at a place, and where its parts lead."""
+
+    __slots__ = ("free", "items", "members", "prefix", "schemas")
+
+    def __init__(self, schemas: list[Place], free: bool) -> None:
+        self.schemas = schemas
+        self.free = free
+        self.members: dict[str, _State | None] = {}
+        self.items: dict[int, _State] = {}
+        lists = (p.schema.get(k) for p in schemas for k in ("prefixItems", "items"))
+        self.prefix = max((len(held) for held in lists if isinstance(held, list)), default=0)
 
 
 def applied(world: World, places: tuple[Place, ...]) -> list[Place]:

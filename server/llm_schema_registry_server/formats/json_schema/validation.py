@@ -18,10 +18,11 @@ from .errors_of_data import to_issue
 from .fanout import Costs
 from .limits import JsonSchemaLimits
 from .reading import BadJson, exact_nesting, nesting, read
-from .undeclared import undeclared
+from .undeclared import Declarations
 
-# orjson turns what does not fit into 64 bits or a double into something else: such numbers take the exact reader.
-_LONG_NUMBER = re.compile(rb"[0-9][0-9.]{15}")
+# orjson turns what does not fit into 64 bits or a double into something else: integers of 19 digits or more, and
+# decimals of 16 or more, take the exact reader.
+_LONG_NUMBER = re.compile(rb"[0-9]{19}|(?=[0-9.]{17})[0-9]*\.")
 
 
 class JsonDataValidator:
@@ -40,6 +41,7 @@ class JsonDataValidator:
         self.size = 8192 + 24 * text  # measured: about 20 times the text of a schema
         self._opened = opened
         self._costs: Costs | None = None
+        self._declarations: Declarations | None = None
 
     def validate(
         self,
@@ -65,7 +67,7 @@ class JsonDataValidator:
         if not self._validator.is_valid(value):
             return self._report(value, payload, max_errors)
         if strict:
-            found = undeclared(self.opened.world, self.opened.root, value, max_errors + 1)
+            found = self.declarations.undeclared(value, max_errors + 1)
             if found:
                 return DataReport(False, tuple(found[:max_errors]), truncated=len(found) > max_errors)
         return DataReport(True)
@@ -109,6 +111,13 @@ class JsonDataValidator:
                 max_digits=limits.number_digits,
             )
         )
+
+    @property
+    def declarations(self) -> Declarations:
+        """What the schema declares; only strict validation needs it."""
+        if self._declarations is None:
+            self._declarations = Declarations(self.opened.world, self.opened.root)
+        return self._declarations
 
     def _report(self, value: Any, payload: bytes, max_errors: int) -> DataReport:
         """The errors of an invalid value, as far as listing them is cheap."""

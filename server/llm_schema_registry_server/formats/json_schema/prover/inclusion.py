@@ -10,7 +10,7 @@ same value form no cycle (registration refuses that), so that the argument is an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from .evaluation import Evaluator
 from .merging import Classes
@@ -37,6 +37,7 @@ class Inclusion:
         self._proved: set[Pair] = set()
         self._failed: set[Pair] = set()
         self._assumed: dict[Pair, None] = {}
+        self._conjuncts: dict[int, list[Node]] = {}
         self._depth = 0
 
     def proves(self, narrow: int, wide: int) -> bool:
@@ -79,26 +80,41 @@ class Inclusion:
         source, target = self._nodes[narrow], self._nodes[wide]
         if target.never or not self._statics.possible[narrow] <= self._statics.possible[wide]:
             return False
-        if self._all_constraints(narrow, source, target):
+        if self._all_constraints(narrow, target):
             return True
         if any(self._within(part, wide) for part in source.all_of):
             return True
         groups = (*source.any_of, *((source.one_of,) if source.one_of else ()))
         return any(all(self._within(part, wide) for part in group) for group in groups)
 
-    def _all_constraints(self, narrow: int, source: Node, target: Node) -> bool:
-        """Whether each constraint of `target` follows from the node of the narrower class."""
+    def _sources(self, narrow: int) -> list[Node]:
+        """The node of a class and those that it always applies: all of them hold."""
+        known = self._conjuncts.get(narrow)
+        if known is None:
+            seen: dict[int, None] = {}
+            todo = [narrow]
+            while todo:
+                number = todo.pop()
+                if number not in seen:
+                    seen[number] = None
+                    todo += self._nodes[number].all_of
+            known = self._conjuncts[narrow] = [self._nodes[number] for number in seen]
+        return known
+
+    def _all_constraints(self, narrow: int, target: Node) -> bool:
+        """Whether each constraint of `target` follows from what the narrower class always applies."""
         if target.opaque:
             return False
         kinds = self._statics.possible[narrow]
+        sources = self._sources(narrow)
         return (
-            _types(source, target)
+            _types(kinds, sources, target)
             and (target.values is None or self._values(narrow, target))
-            and ("number" not in kinds or _numbers(source, target))
-            and ("string" not in kinds or _strings(source, target))
-            and ("array" not in kinds or self._arrays(source, target))
-            and ("object" not in kinds or self._objects(source, target))
-            and self._applied(narrow, source, target)
+            and ("number" not in kinds or _numbers(sources, target))
+            and ("string" not in kinds or _strings(sources, target))
+            and ("array" not in kinds or self._arrays(sources, target))
+            and ("object" not in kinds or self._objects(sources, target))
+            and self._applied(narrow, sources, target)
         )
 
     def _values(self, narrow: int, target: Node) -> bool:
@@ -106,98 +122,109 @@ class Inclusion:
         mine = self._statics.values(narrow)
         return mine is not None and mine <= target.values.keys
 
-    def _applied(self, narrow: int, source: Node, target: Node) -> bool:
+    def _applied(self, narrow: int, sources: list[Node], target: Node) -> bool:
         """The subschemas of `target` that apply to the value itself."""
         exclusive = self._statics.exclusive_everywhere
         if not all(self._within(narrow, part) for part in target.all_of):
             return False
-        if not all(part in source.none_of or exclusive(narrow, part) for part in target.none_of):
+        if not all(
+            any(part in source.none_of for source in sources) or exclusive(narrow, part)
+            for part in target.none_of
+        ):
             return False
         if not all(
-            group in source.any_of or any(self._within(narrow, part) for part in group)
+            any(group in source.any_of for source in sources)
+            or any(self._within(narrow, part) for part in group)
             for group in target.any_of
         ):
             return False
-        if target.one_of and target.one_of != source.one_of:
+        if target.one_of and not any(target.one_of == source.one_of for source in sources):
             chosen = next((part for part in target.one_of if self._within(narrow, part)), None)
             if chosen is None or target.one_of.count(chosen) > 1:
                 return False
             if not all(part == chosen or exclusive(narrow, part) for part in target.one_of):
                 return False
         return all(
-            condition in source.conditions
+            any(condition in source.conditions for source in sources)
             or (self._within(narrow, condition[1]) and self._within(narrow, condition[2]))
             for condition in target.conditions
         )
 
-    def _arrays(self, source: Node, target: Node) -> bool:
-        if source.min_items < target.min_items or not _below(source.max_items, target.max_items):
+    def _arrays(self, sources: list[Node], target: Node) -> bool:
+        most = min((s.max_items for s in sources if s.max_items is not None), default=None)
+        if max(s.min_items for s in sources) < target.min_items or not _below(most, target.max_items):
             return False
-        if target.unique and not source.unique and (source.max_items is None or source.max_items > 1):
+        if target.unique and not any(s.unique for s in sources) and (most is None or most > 1):
             return False
-        if target.items is not None:
-            mine, rest = source.items or ((), self._anything)
-            theirs, other_rest = target.items
-            length = max(len(mine), len(theirs)) + 1
-            if source.max_items is not None:
-                length = min(length, source.max_items)
-            for i in range(length):
-                item = mine[i] if i < len(mine) else rest
-                wanted = theirs[i] if i < len(theirs) else other_rest
-                if not self._within(item, wanted):
-                    return False
-        wanted_contains = target.contains
-        if wanted_contains is None or wanted_contains == source.contains:
+        if target.items is not None and not self._items(sources, target.items, most):
+            return False
+        wanted = target.contains
+        if wanted is None or any(wanted == s.contains for s in sources):
             return True
-        own = source.contains
-        return (
-            own is not None
-            and wanted_contains.most is None
-            and own.least >= wanted_contains.least
-            and self._within(own.node, wanted_contains.node)
+        return wanted.most is None and any(
+            s.contains is not None
+            and s.contains.least >= wanted.least
+            and self._within(s.contains.node, wanted.node)
+            for s in sources
         )
 
-    def _objects(self, source: Node, target: Node) -> bool:
-        if source.min_properties < target.min_properties and len(source.required) < target.min_properties:
+    def _items(self, sources: list[Node], target: tuple[tuple[int, ...], int], most: int | None) -> bool:
+        lists = [s.items for s in sources if s.items is not None] or [((), self._anything)]
+        length = (
+            max(len(prefix) for prefix, _ in (*lists, target)) + 1
+        )  # the last place stands for all later ones
+        prefix, rest = target
+        for i in range(length if most is None else min(length, most)):
+            wanted = prefix[i] if i < len(prefix) else rest
+            given = [mine[i] if i < len(mine) else other for mine, other in lists]
+            if not any(self._within(item, wanted) for item in given):
+                return False
+        return True
+
+    def _objects(self, sources: list[Node], target: Node) -> bool:
+        required = frozenset[str]().union(*(s.required for s in sources))
+        least = max(len(required), *(s.min_properties for s in sources))
+        most = min((s.max_properties for s in sources if s.max_properties is not None), default=None)
+        if least < target.min_properties or not _below(most, target.max_properties):
             return False
-        if not _below(source.max_properties, target.max_properties):
+        if not target.required <= required:
             return False
-        if not target.required <= source.required:
-            return False
-        own_needs = dict(source.needs)
+        needs = [need for s in sources for need in s.needs]
         if not all(
-            needed <= source.required or needed <= own_needs.get(name, frozenset())
+            needed <= required or any(name == own and needed <= others for own, others in needs)
             for name, needed in target.needs
         ):
             return False
-        if not all(pair in source.implies for pair in target.implies):
+        if not all(any(pair in s.implies for s in sources) for pair in target.implies):
             return False
-        if target.property_names is not None and (
-            source.property_names is None or not self._within(source.property_names, target.property_names)
+        names = target.property_names
+        if names is not None and not any(
+            s.property_names is not None and self._within(s.property_names, names) for s in sources
         ):
             return False
-        return target.properties is None or self._properties(source.properties, target.properties)
+        own = [s.properties for s in sources if s.properties is not None]
+        return target.properties is None or self._properties(own, target.properties)
 
-    def _properties(self, source: Properties | None, target: Properties) -> bool:
+    def _properties(self, sources: list[Properties], target: Properties) -> bool:
         """Every name that the narrower class allows, against every class that the wider one puts on it."""
-        own = source or Properties({}, {}, self._anything)
-        matches = self._evaluator.matches
-
-        def demanded(name: str) -> Iterable[int]:
-            found = [target.named[name]] if name in target.named else []
-            found += [number for pattern, number in target.patterns.items() if matches(pattern, name)]
-            return found or [target.additional]
-
-        def given(name: str) -> list[int]:
-            found = [own.named[name]] if name in own.named else []
-            found += [number for pattern, number in own.patterns.items() if matches(pattern, name)]
-            return found or [own.additional]
-
-        for name in {**own.named, **target.named}:
-            classes = given(name)
-            if not all(any(self._within(one, wanted) for one in classes) for wanted in demanded(name)):
+        sources = sources or [Properties({}, {}, self._anything)]
+        listed = dict.fromkeys(name for props in (*sources, target) for name in props.named)
+        for name in listed:
+            given = [number for props in sources for number in self._classes_of(props, name)]
+            if not all(
+                any(self._within(one, wanted) for one in given) for wanted in self._classes_of(target, name)
+            ):
                 return False
-        # Names that neither side lists match some patterns of each, or are additional.
+        return any(self._unlisted(own, target) for own in sources)
+
+    def _classes_of(self, props: Properties, name: str) -> list[int]:
+        matches = self._evaluator.matches
+        found = [props.named[name]] if name in props.named else []
+        found += [number for pattern, number in props.patterns.items() if matches(pattern, name)]
+        return found or [props.additional]
+
+    def _unlisted(self, own: Properties, target: Properties) -> bool:
+        """Names that no side lists: they match some patterns of each, or are additional."""
         fresh = [number for pattern, number in target.patterns.items() if pattern not in own.patterns]
         for pattern, number in own.patterns.items():
             if not self._within(number, target.patterns.get(pattern, target.additional)):
@@ -207,30 +234,33 @@ class Inclusion:
         return all(self._within(own.additional, wanted) for wanted in (*fresh, target.additional))
 
 
-def _types(source: Node, target: Node) -> bool:
-    if target.types is None:
+def _types(kinds: frozenset[str], sources: list[Node], target: Node) -> bool:
+    if target.types is None or kinds <= target.types:
         return True
-    if source.types is None:
+    integral = any(s.types is not None and "number" not in s.types for s in sources)
+    return kinds - {"number"} <= target.types and integral and "integer" in target.types
+
+
+def _numbers(sources: list[Node], target: Node) -> bool:
+    if target.low is not None and not any(s.low is not None and s.low >= target.low for s in sources):
         return False
-    return all(t in target.types or (t == "integer" and "number" in target.types) for t in source.types)
+    if target.high is not None:
+        value, strict = target.high
+        if not any(s.high is not None and (s.high[0], not s.high[1]) <= (value, not strict) for s in sources):
+            return False
+    return all(
+        any((own / step).denominator == 1 for s in sources for own in s.multiples)
+        for step in target.multiples
+    )
 
 
-def _numbers(source: Node, target: Node) -> bool:
-    if target.low is not None and (source.low is None or source.low < target.low):
-        return False
-    if target.high is not None and (
-        source.high is None or (source.high[0], not source.high[1]) > (target.high[0], not target.high[1])
-    ):
-        return False
-    return all(any((own / step).denominator == 1 for own in source.multiples) for step in target.multiples)
-
-
-def _strings(source: Node, target: Node) -> bool:
+def _strings(sources: list[Node], target: Node) -> bool:
+    most = min((s.max_length for s in sources if s.max_length is not None), default=None)
     return (
-        source.min_length >= target.min_length
-        and _below(source.max_length, target.max_length)
-        and target.pattern in (None, source.pattern)
-        and set(target.formats) <= set(source.formats)
+        max(s.min_length for s in sources) >= target.min_length
+        and _below(most, target.max_length)
+        and (target.pattern is None or any(s.pattern == target.pattern for s in sources))
+        and set(target.formats) <= {symbol for s in sources for symbol in s.formats}
     )
 
 

@@ -100,8 +100,8 @@ class Prover:
         if literals.get(nothing) is True or literals.get(anything) is False:
             return IMPOSSIBLE
         goal -= {Lit(anything, True), Lit(nothing, False)}
-        accepted = [number for number, holds in literals.items() if holds]
-        rejected = [number for number, holds in literals.items() if not holds]
+        accepted = sorted(number for number, holds in literals.items() if holds)
+        rejected = sorted(number for number, holds in literals.items() if not holds)
         if any(self._inclusion.proves(narrow, wide) for wide in rejected for narrow in accepted):
             return IMPOSSIBLE
         key = (goal, kinds)

@@ -8,7 +8,6 @@ from typing import Any
 import jsonschema_rs
 
 from ..canonical import dump
-from ..undeclared import undeclared
 from ..validation import JsonDataValidator
 
 CHECKS = 120
@@ -38,8 +37,7 @@ class Judge:
         text = encode(value)
         if len(text) > _TEXT or not self._writer.accepts(text):
             return False
-        opened = self._writer.opened
-        if self._declared_keys and undeclared(opened.world, opened.root, value, 1):
+        if self._declared_keys and self._writer.declarations.undeclared(value, 1):
             return False
         return not self._reader.accepts(encode(self._supply(value)))
 

@@ -45,9 +45,6 @@ MOST = 20_000
 SCALARS = ("string", "integer", "number", "boolean")
 ANNOTATIONS = frozenset({"$schema", "$id", "$defs", "definitions", "$comment", "title", "description", "default",
                          "examples", "$anchor", "readOnly", "writeOnly", "deprecated"})  # fmt: skip
-OBJECT = frozenset({"type", "properties", "required", "additionalProperties"})
-OURS = frozenset({"x-aliases", "x-enum-default", "x-defaulted", "x-unit", "x-precision", "x-scale", "x-size", "x-name",
-                  attribute.NUMBER, attribute.NUMBERS, attribute.KEY})  # fmt: skip
 
 
 def read_json_schema(source: SchemaSource, losses: Losses, limits: JsonSchemaLimits | None = None) -> Model:
@@ -194,8 +191,10 @@ class _Reader:
         name = self._free.take(self._name_of(place, hint))
         self._named[key] = name
         required = set(schema.get("required", ()))
+        around, self._inlined = self._inlined, []  # what refers to itself through an object can be written
         fields = [self._field(place, prop, required, name, depth) for prop in schema.get("properties", {})
                   if schema["properties"][prop] is not False]  # fmt: skip
+        self._inlined = around
         for missing in sorted(required - set(schema.get("properties", {}))):
             self._losses.dropped(
                 join_pointer(pointer, "required"),
@@ -258,7 +257,7 @@ class _Reader:
             target = self._world.resolve(place.base, reference)
         except Unresolvable as error:
             raise ConversionRefused(join_pointer(place.pointer, "$ref"), str(error)) from None
-        beside = sorted(set(place.schema) - ANNOTATIONS - OURS - {"$ref"})
+        beside = sorted(k for k in set(place.schema) - ANNOTATIONS - {"$ref"} if not k.startswith("x-"))
         if beside:
             self._losses.dropped(place.pointer, f"not enforced beside $ref: {', '.join(beside)}")
         key = (target.document.number, target.pointer)

@@ -34,6 +34,8 @@ PRIMITIVES: Mapping[Kind, str] = {
     Kind.UINT64: "long", Kind.FLOAT: "float", Kind.DOUBLE: "double", Kind.STRING: "string", Kind.BYTES: "bytes",
 }  # fmt: skip
 INSTANTS: Mapping[int, str] = {3: "timestamp-millis", 6: "timestamp-micros", 9: "timestamp-nanos"}
+DEEPEST = 60
+"""Nesting of types in what is written; the Avro engine parses a little more."""
 DAY = 86_400_000
 TIMES: Mapping[str, int] = {"time-millis": DAY - 1, "time-micros": DAY * 1000 - 1}
 """The largest value of a time of day, by logical type."""
@@ -54,6 +56,7 @@ class _Writer:
         self._full = _full_names(model)
         self._fixed: dict[str, int] = {}
         self._written: set[str] = set()
+        self._depth = 0
         self._field_names: dict[tuple[str, str], str] = {}
         self._symbols: dict[tuple[str, str], str] = {}
         for key, found in model.types.items():
@@ -67,12 +70,24 @@ class _Writer:
         target.update({(key, member): name for member, name in zip(members, given, strict=True)})
 
     def shape(self, shape: Shape) -> Json:
+        """The type of a shape; definitions stand where they are used first, so that they nest."""
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise ConversionRefused(
+                shape.pointer, f"types are nested more than {DEEPEST} deep, which Avro writes out"
+            )
+        try:
+            return self._type(shape)
+        finally:
+            self._depth -= 1
+
+    def _type(self, shape: Shape) -> Json:
         if isinstance(shape, Scalar):
             return self._scalar(shape)
         if isinstance(shape, Nullable):
             return self._nullable(shape.inner, null_last=shape.null_last)
         if isinstance(shape, Anything):
-            self._losses.changed(shape.pointer, "any JSON value is kept as JSON text in a string")
+            self._losses.restated(shape.pointer, "any JSON value is kept as JSON text in a string")
             return {"type": "string", attribute.JSON_TEXT: True, **self._kept(shape.extras, shape.pointer)}
         if isinstance(shape, Union):
             return self._union(shape)
@@ -178,7 +193,7 @@ class _Writer:
         renamed = {s: v for s, v in zip(symbols, found.symbols, strict=True) if s != v}
         if renamed:
             out[attribute.VALUES] = renamed
-            self._losses.changed(
+            self._losses.restated(
                 found.pointer, f"values that are no names are written as {', '.join(list(renamed)[:5])}"
             )
         if found.numbers:
@@ -205,7 +220,7 @@ class _Writer:
         out: dict[str, Json] = {"name": name, "type": self._field_type(member)}
         if name != member.name:
             out[attribute.NAME] = member.name
-            self._losses.changed(
+            self._losses.restated(
                 member.pointer,
                 f"the field {member.name!r} is called {name!r}, since Avro's names are stricter",
             )

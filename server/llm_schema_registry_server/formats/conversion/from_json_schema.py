@@ -226,7 +226,7 @@ class _Reader:
 
     def _field(self, place: Place, name: str, required: set[str], owner: str, depth: int) -> Field:
         child = self._below(place, "properties", name)
-        shape = self._shape(child, f"{owner}.{names.title_case(name)}", depth + 1)
+        shape = self._shape(child, f"{owner}_{names.title_case(name)}", depth + 1)
         schema: Mapping[str, Any] = child.schema if isinstance(child.schema, dict) else {}
         has_default = "default" in schema and name not in required
         if name in required:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from ..avro.schema.names import is_dotted_name, is_name, is_primitive
+from ..avro.schema.names import is_dotted_name, is_name, is_primitive, namespace_of
 from . import avro_attributes as attribute
 from . import names
 from .avro_values import AvroEncoder, needs_null
@@ -26,6 +26,7 @@ from .model import (
     Scalar,
     Shape,
     Union,
+    inner_shapes,
 )
 from .values import Json, Misfit
 
@@ -53,10 +54,11 @@ class _Writer:
     def __init__(self, model: Model, losses: Losses) -> None:
         self._model = model
         self._losses = losses
-        self._full = _full_names(model)
+        self._full = _full_names(model, losses)
         self._fixed: dict[str, int] = {}
         self._written: set[str] = set()
         self._depth = 0
+        self._namespace = ""  # the one that holds where we write
         self._field_names: dict[tuple[str, str], str] = {}
         self._symbols: dict[tuple[str, str], str] = {}
         for key, found in model.types.items():
@@ -149,13 +151,16 @@ class _Writer:
 
     def _fixed_type(self, shape: Scalar) -> Json:
         wanted = shape.name if is_dotted_name(shape.name) else f"Fixed{shape.size}"
-        known = self._fixed.get(wanted)
-        if known == shape.size and shape.kind is Kind.FIXED:
+        reachable = "." in wanted or not self._namespace
+        if self._fixed.get(wanted) == shape.size and shape.kind is Kind.FIXED and reachable:
             return wanted
-        taken = names.Unique([*self._full.values(), *self._fixed])
-        full = taken.take(wanted)
+        full = names.Unique([*self._full.values(), *self._fixed]).take(wanted)
         self._fixed[full] = shape.size
-        return {"type": "fixed", "name": full, "size": shape.size}
+        return {"type": "fixed", **self._name(full), "size": shape.size}
+
+    def _name(self, full: str) -> dict[str, Json]:
+        """A name for a definition: one without dots would take on the namespace around it."""
+        return {"name": full, "namespace": ""} if self._namespace and "." not in full else {"name": full}
 
     def _nullable(self, inner: Shape, *, null_last: bool) -> Json:
         if isinstance(inner, Scalar) and inner.kind is Kind.NULL:
@@ -181,7 +186,7 @@ class _Writer:
         return list(out.values())
 
     def _enum(self, key: str, found: Enumeration) -> Json:
-        out: dict[str, Json] = {"type": "enum", "name": self._full[key]}
+        out: dict[str, Json] = {"type": "enum", **self._name(self._full[key])}
         if found.doc:
             out["doc"] = found.doc
         if found.aliases:
@@ -201,7 +206,7 @@ class _Writer:
         return {**out, **self._kept(found.extras, found.pointer)}
 
     def _record(self, key: str, found: Record) -> Json:
-        out: dict[str, Json] = {"type": "record", "name": self._full[key]}
+        out: dict[str, Json] = {"type": "record", **self._name(self._full[key])}
         if found.doc:
             out["doc"] = found.doc
         if found.aliases:
@@ -209,11 +214,10 @@ class _Writer:
         if found.open:
             out[attribute.OPEN] = True
             self._losses.dropped(found.pointer, "undeclared members of documents are not carried")
-        return {
-            **out,
-            **self._kept(found.extras, found.pointer),
-            "fields": [self._field(key, f) for f in found.fields],
-        }
+        around, self._namespace = self._namespace, namespace_of(self._full[key])
+        fields = [self._field(key, member) for member in found.fields]
+        self._namespace = around
+        return {**out, **self._kept(found.extras, found.pointer), "fields": fields}
 
     def _field(self, key: str, member: Field) -> Json:
         name = self._field_names[key, member.name]
@@ -290,11 +294,40 @@ def _logical(shape: Scalar) -> dict[str, Json]:
     return {"logicalType": name}
 
 
-def _full_names(model: Model) -> dict[str, str]:
+def _full_names(model: Model, losses: Losses) -> dict[str, str]:
     """Key -> Avro's full name, each different from the others."""
     wanted = [found.name for found in model.types.values()]
     given = names.assign(wanted, lambda name: is_dotted_name(name) and not is_primitive(name), _full_name)
-    return dict(zip(model.types, given, strict=True))
+    full = dict(zip(model.types, given, strict=True))
+    if _unreachable(model, full):
+        namespace = next(name.rpartition(".")[0] for name in given if "." in name)
+        losses.changed(
+            "", f"types without a namespace move to {namespace!r}: they could not be named from inside one"
+        )
+        taken = names.Unique(name for name in given if "." in name)
+        full = {k: name if "." in name else taken.take(f"{namespace}.{name}") for k, name in full.items()}
+    return full
+
+
+def _unreachable(model: Model, full: Mapping[str, str]) -> bool:
+    """Whether a type without a namespace is used by name inside one, where that name would mean another type."""
+    written: set[str] = set()
+    todo: list[tuple[Shape, str]] = [(model.root, "")]
+    while todo:  # in the order in which types are written
+        shape, namespace = todo.pop()
+        if not isinstance(shape, Named):
+            todo.extend((inner, namespace) for inner in reversed(inner_shapes(shape)))
+            continue
+        name = full[shape.key]
+        if shape.key in written:
+            if namespace and "." not in name:
+                return True
+            continue
+        written.add(shape.key)
+        record = model.record(shape)
+        if record is not None:
+            todo.extend((member.shape, namespace_of(name)) for member in reversed(record.fields))
+    return False
 
 
 def _full_name(name: str) -> str:

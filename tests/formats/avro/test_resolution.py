@@ -213,7 +213,7 @@ def test_a_comparison_that_costs_too_much_is_undecided_and_says_why() -> None:
 
     assert comparison.verdict is Verdict.UNDECIDED
     assert comparison.violations[0].undecided
-    assert "50000 pairs" in comparison.violations[0].message
+    assert "20000 pairs" in comparison.violations[0].message
 
 
 def test_at_most_a_hundred_violations_are_reported() -> None:

@@ -31,7 +31,7 @@ class AvroLimits:
     """Deepest nesting of records, arrays and maps in a payload."""
     empty_items: int = 100_000
     """Most items of one array whose items occupy no bytes (nulls, empty records)."""
-    pairs: int = 50_000
+    pairs: int = 20_000
     """Most (reader type, writer type) pairs that one comparison looks at before it answers UNDECIDED."""
     violations: int = 100
     """Most violations that one comparison reports."""

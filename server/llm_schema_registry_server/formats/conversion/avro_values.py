@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ...errors import DataRefused
+from ...errors import ConversionRefused
 from ..avro.schema.defaults import DOUBLE_LIMIT, FLOAT_LIMIT, is_latin1
 from ..avro.schema.text import BadText, read
 from .model import Field, Kind, Model, Nullable, Presence, Scalar, Shape, Value
 from .scalars import Unfit, decimal_from_bytes, decimal_to_bytes
-from .values import ABSENT, At, Decoder, Encoder, Json, Misfit, integer, number, text
+from .values import At, Decoder, Encoder, Json, Misfit, integer, number, text
 
 LONG = range(-(2**63), 2**63)
 
@@ -52,7 +52,7 @@ class AvroDecoder(Decoder):
         if not isinstance(value, str):
             raise Misfit(at, "the value is not JSON text")
         try:
-            return read(value.encode())[0]
+            return super().anything(read(value.encode())[0], at)
         except BadText as error:
             raise Misfit(at, f"the text is not JSON: {error.message}") from None
 
@@ -98,11 +98,11 @@ class AvroEncoder(Encoder):
 
 
 def decode_default(model: Model, shape: Shape, default: Json, pointer: str) -> Any:
-    """The default of an Avro field as a value of the model. Raises DataRefused."""
+    """The default of an Avro field as a value of the model. Raises ConversionRefused."""
     try:
         return AvroDecoder(model).decode(shape, default)
     except Misfit as misfit:
-        raise DataRefused(pointer, f"the default: {misfit.message}") from None
+        raise ConversionRefused(pointer, f"the default cannot be read: {misfit.message}") from None
 
 
 def needs_null(member: Field) -> bool:
@@ -112,6 +112,3 @@ def needs_null(member: Field) -> bool:
         and not member.has_default
         and not isinstance(member.shape, Nullable)
     )
-
-
-__all__ = ["ABSENT", "AvroDecoder", "AvroEncoder", "decode_default", "needs_null"]

@@ -46,9 +46,6 @@ MOST = 20_000
 SCALARS = ("string", "integer", "number", "boolean")
 ANNOTATIONS = frozenset({"$schema", "$id", "$defs", "definitions", "$comment", "title", "description", "default",
                          "examples", "$anchor", "readOnly", "writeOnly", "deprecated"})  # fmt: skip
-OBJECT = frozenset({"type", "properties", "required", "additionalProperties"})
-OURS = frozenset({"x-aliases", "x-enum-default", "x-defaulted", "x-unit", "x-precision", "x-scale", "x-size", "x-name",
-                  attribute.NUMBER, attribute.NUMBERS, attribute.KEY})  # fmt: skip
 
 
 def read_json_schema(source: SchemaSource, losses: Losses, limits: JsonSchemaLimits | None = None) -> Model:
@@ -195,8 +192,10 @@ class _Reader:
         name = self._free.take(self._name_of(place, hint))
         self._named[key] = name
         required = set(schema.get("required", ()))
+        around, self._inlined = self._inlined, []  # what refers to itself through an object can be written
         fields = [self._field(place, prop, required, name, depth) for prop in schema.get("properties", {})
                   if schema["properties"][prop] is not False]  # fmt: skip
+        self._inlined = around
         for missing in sorted(required - set(schema.get("properties", {}))):
             self._losses.dropped(
                 join_pointer(pointer, "required"),
@@ -228,7 +227,7 @@ class _Reader:
 
     def _field(self, place: Place, name: str, required: set[str], owner: str, depth: int) -> Field:
         child = self._below(place, "properties", name)
-        shape = self._shape(child, f"{owner}.{names.title_case(name)}", depth + 1)
+        shape = self._shape(child, f"{owner}_{names.title_case(name)}", depth + 1)
         schema: Mapping[str, Any] = child.schema if isinstance(child.schema, dict) else {}
         has_default = "default" in schema and name not in required
         if name in required:
@@ -259,7 +258,7 @@ class _Reader:
             target = self._world.resolve(place.base, reference)
         except Unresolvable as error:
             raise ConversionRefused(join_pointer(place.pointer, "$ref"), str(error)) from None
-        beside = sorted(set(place.schema) - ANNOTATIONS - OURS - {"$ref"})
+        beside = sorted(k for k in set(place.schema) - ANNOTATIONS - {"$ref"} if not k.startswith("x-"))
         if beside:
             self._losses.dropped(place.pointer, f"not enforced beside $ref: {', '.join(beside)}")
         key = (target.document.number, target.pointer)

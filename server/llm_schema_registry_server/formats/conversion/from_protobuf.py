@@ -11,6 +11,7 @@ from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
 from ...errors import ConversionRefused
 from ..engine import SchemaSource
 from ..protobuf import artifact as artifacts
+from ..protobuf.names import join
 from ..protobuf.pools import Compiled
 from .losses import Losses
 from .model import (
@@ -115,7 +116,7 @@ class _Reader:
                 f"{message.full_name}.{name}", "that at most one field of the oneof is set is not checked"
             )
         fields = tuple(self._field(f) for f in sorted(message.fields, key=lambda f: f.index))
-        self._types[message.full_name] = Record(message.full_name, fields, message.full_name)
+        self._types[message.full_name] = Record(_flat_name(message), fields, message.full_name)
 
     def _field(self, member: FieldDescriptor) -> Field:
         shape = self._field_shape(member)
@@ -194,9 +195,16 @@ class _Reader:
             names, numbers = [v.name for v in enum.values], [v.number for v in enum.values]
             self._losses.narrowed(enum.full_name, "numbers that the enum does not name are refused")
             self._types[enum.full_name] = Enumeration(
-                enum.full_name, tuple(names), enum.full_name, numbers=tuple(numbers)
+                _flat_name(enum), tuple(names), enum.full_name, numbers=tuple(numbers)
             )
         return Named(pointer, {}, enum.full_name)
+
+
+def _flat_name(found: Descriptor | EnumDescriptor) -> str:
+    """The full name, types inside types joined by underscores: elsewhere a dot ends a namespace, not a type."""
+    package = found.file.package
+    inside = found.full_name.removeprefix(f"{package}.") if package else found.full_name
+    return join(package, inside.replace(".", "_"))
 
 
 def _oneof(member: FieldDescriptor) -> str:

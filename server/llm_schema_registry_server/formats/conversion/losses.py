@@ -10,12 +10,13 @@ MOST_LOSSES = 1000
 
 class LossKind(enum.StrEnum):
     """DROPPED: the information is gone. NOT_ENFORCED: it is carried along and found again on the way back, but the target
-    does not check it. CHANGED: the target says it in another way, from which the way back leads elsewhere. NARROWED: the
+    does not check it. RESTATED: the target says it in another way that leads back. CHANGED: the target says it in another way, from which the way back leads elsewhere. NARROWED: the
     target cannot hold some data of the source, and the data converter refuses it."""
 
     DROPPED = "DROPPED"
     NOT_ENFORCED = "NOT_ENFORCED"
     NARROWED = "NARROWED"
+    RESTATED = "RESTATED"
     CHANGED = "CHANGED"
 
 
@@ -49,6 +50,9 @@ class Losses:
 
     def changed(self, pointer: str, message: str) -> None:
         self.add(LossKind.CHANGED, pointer, message)
+
+    def restated(self, pointer: str, message: str) -> None:
+        self.add(LossKind.RESTATED, pointer, message)
 
     def report(self) -> tuple[Loss, ...]:
         return tuple(self.found)

@@ -116,6 +116,17 @@ class Chosen:
     value: Value
 
 
+def inner_shapes(shape: Shape) -> tuple[Shape, ...]:
+    """The shapes directly inside one that is not Named."""
+    if isinstance(shape, Union):
+        return shape.branches
+    if isinstance(shape, Nullable):
+        return (shape.inner,)
+    if isinstance(shape, ListOf):
+        return (shape.item,)
+    return (shape.value,) if isinstance(shape, MapOf) else ()
+
+
 class Presence(enum.Enum):
     """REQUIRED: always there. OPTIONAL: may be left out, which means nothing. DEFAULTED: may be left out, which means
     the default."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from ...errors import ConversionRefused
-from ..avro.schema.names import is_dotted_name, is_name, is_primitive
+from ..avro.schema.names import is_dotted_name, is_name, is_primitive, namespace_of
 from . import avro_attributes as attribute
 from . import names
 from .avro_values import AvroEncoder, needs_null
@@ -27,6 +27,7 @@ from .model import (
     Scalar,
     Shape,
     Union,
+    inner_shapes,
 )
 from .values import Json, Misfit
 
@@ -35,6 +36,8 @@ PRIMITIVES: Mapping[Kind, str] = {
     Kind.UINT64: "long", Kind.FLOAT: "float", Kind.DOUBLE: "double", Kind.STRING: "string", Kind.BYTES: "bytes",
 }  # fmt: skip
 INSTANTS: Mapping[int, str] = {3: "timestamp-millis", 6: "timestamp-micros", 9: "timestamp-nanos"}
+DEEPEST = 60
+"""Nesting of types in what is written; the Avro engine parses a little more."""
 DAY = 86_400_000
 TIMES: Mapping[str, int] = {"time-millis": DAY - 1, "time-micros": DAY * 1000 - 1}
 """The largest value of a time of day, by logical type."""
@@ -52,9 +55,11 @@ class _Writer:
     def __init__(self, model: Model, losses: Losses) -> None:
         self._model = model
         self._losses = losses
-        self._full = _full_names(model)
+        self._full = _full_names(model, losses)
         self._fixed: dict[str, int] = {}
         self._written: set[str] = set()
+        self._depth = 0
+        self._namespace = ""  # the one that holds where we write
         self._field_names: dict[tuple[str, str], str] = {}
         self._symbols: dict[tuple[str, str], str] = {}
         for key, found in model.types.items():
@@ -68,12 +73,24 @@ class _Writer:
         target.update({(key, member): name for member, name in zip(members, given, strict=True)})
 
     def shape(self, shape: Shape) -> Json:
+        """The type of a shape; definitions stand where they are used first, so that they nest."""
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise ConversionRefused(
+                shape.pointer, f"types are nested more than {DEEPEST} deep, which Avro writes out"
+            )
+        try:
+            return self._type(shape)
+        finally:
+            self._depth -= 1
+
+    def _type(self, shape: Shape) -> Json:
         if isinstance(shape, Scalar):
             return self._scalar(shape)
         if isinstance(shape, Nullable):
             return self._nullable(shape.inner, null_last=shape.null_last)
         if isinstance(shape, Anything):
-            self._losses.changed(shape.pointer, "any JSON value is kept as JSON text in a string")
+            self._losses.restated(shape.pointer, "any JSON value is kept as JSON text in a string")
             return {"type": "string", attribute.JSON_TEXT: True, **self._kept(shape.extras, shape.pointer)}
         if isinstance(shape, Union):
             return self._union(shape)
@@ -135,13 +152,16 @@ class _Writer:
 
     def _fixed_type(self, shape: Scalar) -> Json:
         wanted = shape.name if is_dotted_name(shape.name) else f"Fixed{shape.size}"
-        known = self._fixed.get(wanted)
-        if known == shape.size and shape.kind is Kind.FIXED:
+        reachable = "." in wanted or not self._namespace
+        if self._fixed.get(wanted) == shape.size and shape.kind is Kind.FIXED and reachable:
             return wanted
-        taken = names.Unique([*self._full.values(), *self._fixed])
-        full = taken.take(wanted)
+        full = names.Unique([*self._full.values(), *self._fixed]).take(wanted)
         self._fixed[full] = shape.size
-        return {"type": "fixed", "name": full, "size": shape.size}
+        return {"type": "fixed", **self._name(full), "size": shape.size}
+
+    def _name(self, full: str) -> dict[str, Json]:
+        """A name for a definition: one without dots would take on the namespace around it."""
+        return {"name": full, "namespace": ""} if self._namespace and "." not in full else {"name": full}
 
     def _nullable(self, inner: Shape, *, null_last: bool) -> Json:
         if isinstance(inner, Scalar) and inner.kind is Kind.NULL:
@@ -167,7 +187,7 @@ class _Writer:
         return list(out.values())
 
     def _enum(self, key: str, found: Enumeration) -> Json:
-        out: dict[str, Json] = {"type": "enum", "name": self._full[key]}
+        out: dict[str, Json] = {"type": "enum", **self._name(self._full[key])}
         if found.doc:
             out["doc"] = found.doc
         if found.aliases:
@@ -179,7 +199,7 @@ class _Writer:
         renamed = {s: v for s, v in zip(symbols, found.symbols, strict=True) if s != v}
         if renamed:
             out[attribute.VALUES] = renamed
-            self._losses.changed(
+            self._losses.restated(
                 found.pointer, f"values that are no names are written as {', '.join(list(renamed)[:5])}"
             )
         if found.numbers:
@@ -187,7 +207,7 @@ class _Writer:
         return {**out, **self._kept(found.extras, found.pointer)}
 
     def _record(self, key: str, found: Record) -> Json:
-        out: dict[str, Json] = {"type": "record", "name": self._full[key]}
+        out: dict[str, Json] = {"type": "record", **self._name(self._full[key])}
         if found.doc:
             out["doc"] = found.doc
         if found.aliases:
@@ -195,18 +215,17 @@ class _Writer:
         if found.open:
             out[attribute.OPEN] = True
             self._losses.dropped(found.pointer, "undeclared members of documents are not carried")
-        return {
-            **out,
-            **self._kept(found.extras, found.pointer),
-            "fields": [self._field(key, f) for f in found.fields],
-        }
+        around, self._namespace = self._namespace, namespace_of(self._full[key])
+        fields = [self._field(key, member) for member in found.fields]
+        self._namespace = around
+        return {**out, **self._kept(found.extras, found.pointer), "fields": fields}
 
     def _field(self, key: str, member: Field) -> Json:
         name = self._field_names[key, member.name]
         out: dict[str, Json] = {"name": name, "type": self._field_type(member)}
         if name != member.name:
             out[attribute.NAME] = member.name
-            self._losses.changed(
+            self._losses.restated(
                 member.pointer,
                 f"the field {member.name!r} is called {name!r}, since Avro's names are stricter",
             )
@@ -276,11 +295,40 @@ def _logical(shape: Scalar) -> dict[str, Json]:
     return {"logicalType": name}
 
 
-def _full_names(model: Model) -> dict[str, str]:
+def _full_names(model: Model, losses: Losses) -> dict[str, str]:
     """Key -> Avro's full name, each different from the others."""
     wanted = [found.name for found in model.types.values()]
     given = names.assign(wanted, lambda name: is_dotted_name(name) and not is_primitive(name), _full_name)
-    return dict(zip(model.types, given, strict=True))
+    full = dict(zip(model.types, given, strict=True))
+    if _unreachable(model, full):
+        namespace = next(name.rpartition(".")[0] for name in given if "." in name)
+        losses.changed(
+            "", f"types without a namespace move to {namespace!r}: they could not be named from inside one"
+        )
+        taken = names.Unique(name for name in given if "." in name)
+        full = {k: name if "." in name else taken.take(f"{namespace}.{name}") for k, name in full.items()}
+    return full
+
+
+def _unreachable(model: Model, full: Mapping[str, str]) -> bool:
+    """Whether a type without a namespace is used by name inside one, where that name would mean another type."""
+    written: set[str] = set()
+    todo: list[tuple[Shape, str]] = [(model.root, "")]
+    while todo:  # in the order in which types are written
+        shape, namespace = todo.pop()
+        if not isinstance(shape, Named):
+            todo.extend((inner, namespace) for inner in reversed(inner_shapes(shape)))
+            continue
+        name = full[shape.key]
+        if shape.key in written:
+            if namespace and "." not in name:
+                return True
+            continue
+        written.add(shape.key)
+        record = model.record(shape)
+        if record is not None:
+            todo.extend((member.shape, namespace_of(name)) for member in reversed(record.fields))
+    return False
 
 
 def _full_name(name: str) -> str:

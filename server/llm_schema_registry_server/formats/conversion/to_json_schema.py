@@ -30,6 +30,8 @@ from .values import Json, Misfit
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FLOAT_LARGEST = 3.4028234663852886e38
+LONGEST_PATTERN = 100
+"""Digits of a decimal that a pattern still counts."""
 KEY_PATTERNS = {
     Kind.BOOLEAN: "^(true|false)$",
     **{kind: "^-?(0|[1-9][0-9]{0,19})$" if span.start < 0 else "^(0|[1-9][0-9]{0,19})$" for kind, span in INTEGERS.items()},
@@ -161,12 +163,22 @@ def _scalar(shape: Scalar) -> dict[str, Json]:
     if kind is Kind.INSTANT:
         return {"type": "string", "format": "date-time"} | ({} if shape.unit == 6 else {"x-unit": shape.unit})
     if kind is Kind.DECIMAL:
-        fraction = f"(\\.[0-9]{{1,{shape.scale}}})?" if shape.scale else ""
-        out = {"type": "string", "format": "decimal", "pattern": f"^-?[0-9]{{1,{max(1, shape.precision - shape.scale)}}}{fraction}$",
-               "x-precision": shape.precision, "x-scale": shape.scale}  # fmt: skip
-        return out | ({"x-size": shape.size, "x-name": shape.name} if shape.size >= 0 else {})
-    out = {"type": "string", "contentEncoding": "base64"}
+        return _decimal(shape)
+    out: dict[str, Json] = {"type": "string", "contentEncoding": "base64"}
     if kind is Kind.FIXED:
         length = (shape.size + 2) // 3 * 4
         out |= {"minLength": length, "maxLength": length, "x-size": shape.size, "x-name": shape.name}
     return out
+
+
+def _decimal(shape: Scalar) -> dict[str, Json]:
+    out: dict[str, Json] = {
+        "type": "string",
+        "format": "decimal",
+        "x-precision": shape.precision,
+        "x-scale": shape.scale,
+    }
+    if shape.precision <= LONGEST_PATTERN:
+        fraction = f"(\\.[0-9]{{1,{shape.scale}}})?" if shape.scale else ""
+        out["pattern"] = f"^-?[0-9]{{1,{max(1, shape.precision - shape.scale)}}}{fraction}$"
+    return out | ({"x-size": shape.size, "x-name": shape.name} if shape.size >= 0 else {})

@@ -136,8 +136,25 @@ class _Writer:
         self._names[key, member.name] = document_name
         options = f" [json_name = {quote(document_name)}]" if json_name(own) != document_name else ""
         hint = f"{owner}_{names.title_case(own)}"
-        optional = _wants_presence(member) and not (member.oneof and _fits_oneof(member))
+        optional = self._wants_presence(member) and not (member.oneof and _fits_oneof(member))
         yield f"  {self._declare(member.shape, own, number, hint, options, optional=optional)}"
+
+    def _wants_presence(self, member: Field) -> bool:
+        """Whether the field must tell "left out" from its zero."""
+        if member.presence is Presence.DEFAULTED:
+            return not self._is_zero(member)
+        return member.presence is Presence.OPTIONAL
+
+    def _is_zero(self, member: Field) -> bool:
+        """Whether the default is what Protobuf reads where nothing is written."""
+        found = self._model.enumeration(member.shape)
+        if found is not None:
+            return bool(found.numbers) and (found.numbers[0], found.symbols[0]) == (0, member.default)
+        return (
+            member.default in ([], {})
+            if isinstance(member.shape, ListOf | MapOf)
+            else member.default in ZEROS
+        )
 
     def _note(self, member: Field) -> None:
         self._drop(member.extras, member.pointer)
@@ -147,7 +164,7 @@ class _Writer:
             self._losses.changed(member.pointer, f"the field {member.name!r} gets another name")
         if member.presence is Presence.REQUIRED:
             self._losses.dropped(member.pointer, f"{member.name!r} can be left out, which reads as its zero")
-        elif member.has_default and member.default not in (*ZEROS, [], {}):
+        elif member.has_default and not self._is_zero(member):
             self._losses.dropped(member.pointer, f"the default of {member.name!r}; data is written with it")
         if isinstance(member.shape, Nullable) and member.presence is not Presence.OPTIONAL:
             self._losses.changed(member.pointer, f"where {member.name!r} is null, it is left out")
@@ -266,19 +283,6 @@ class _Writer:
     def _drop(self, extras: Mapping[str, object], pointer: str) -> None:
         if extras:
             self._losses.dropped(pointer, f"no counterpart: {', '.join(sorted(extras))}")
-
-
-def _wants_presence(member: Field) -> bool:
-    """Whether the field must tell "left out" from its zero."""
-    if isinstance(member.shape, Named | Anything) and member.presence is Presence.REQUIRED:
-        return False
-    if member.presence is Presence.DEFAULTED:
-        return (
-            not isinstance(member.shape, ListOf | MapOf)
-            and member.default not in ZEROS
-            and not isinstance(member.default, str)
-        )
-    return member.presence is Presence.OPTIONAL
 
 
 def _fits_oneof(member: Field) -> bool:

@@ -98,6 +98,7 @@ class Decoder:
         raise NotImplementedError
 
     def anything(self, value: Json, at: At) -> Value:
+        check_nesting(value, at, DEEPEST)
         return value
 
     def symbol(self, enumeration: Enumeration, value: Json, at: At) -> Value:
@@ -245,6 +246,15 @@ class Encoder:
     def name(self, key: str, member: Field) -> str:
         """The key of a field of the record `key` in documents of the target."""
         return member.name
+
+
+def check_nesting(value: Json, at: At, levels: int) -> None:
+    """Raises Misfit when a JSON value nests more than so many levels deep."""
+    if isinstance(value, dict | list):
+        if levels <= 0:
+            raise Misfit(at, f"is nested more than {DEEPEST} deep")
+        for item in value.values() if isinstance(value, dict) else value:
+            check_nesting(item, at, levels - 1)
 
 
 def integer(kind: Kind, value: Json) -> int:

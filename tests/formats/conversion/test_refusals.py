@@ -1,0 +1,178 @@
+"""What cannot be converted is refused with its place, and hostile schemas and documents cost little."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from llm_schema_registry_server.errors import UnsupportedSchemaType
+from llm_schema_registry_server.formats.conversion import ConversionRefused, DataRefused, LossKind, convert
+from llm_schema_registry_server.formats.engine import SchemaSource
+from llm_schema_registry_server.model.schema import SchemaType
+from tests.formats.conversion.kit import AVRO, JSON, PROTOBUF, losses, source, there
+
+
+def obj(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def test_thrift_is_not_implemented() -> None:
+    with pytest.raises(UnsupportedSchemaType):
+        convert(SchemaSource(b"{}"), JSON, SchemaType.THRIFT)
+
+
+@pytest.mark.parametrize(
+    ("schema", "kind", "pointer"),
+    [
+        (obj(a={"type": "string", "maxLength": 3}), LossKind.NOT_ENFORCED, "/properties/a"),
+        (obj(a={"type": "string", "format": "date-time"}), LossKind.NARROWED, "/properties/a"),
+        (obj(**{"a-b": {"type": "string"}}), LossKind.RESTATED, "/properties/a-b"),
+        ({**obj(a={"type": "string"}), "additionalProperties": True}, LossKind.DROPPED, ""),
+        ({**obj(a={"type": "string"}), "if": {}, "then": {}}, LossKind.DROPPED, "/if"),
+        ({**obj(a={"type": "string"}), "not": {"required": ["b"]}}, LossKind.DROPPED, "/not"),
+        (obj(a={"properties": {"b": {"type": "string"}}}), LossKind.NARROWED, "/properties/a"),
+        (
+            obj(a={"oneOf": [{"type": "string"}, {"type": "boolean"}]}),
+            LossKind.DROPPED,
+            "/properties/a/oneOf",
+        ),
+        ({**obj(a={"type": "string"}), "required": ["b"]}, LossKind.DROPPED, "/required"),
+    ],
+)
+def test_what_avro_cannot_say_of_a_json_schema_is_reported(schema: Any, kind: LossKind, pointer: str) -> None:
+    assert (kind, pointer) in losses(there(JSON, schema, AVRO))
+
+
+def test_what_json_schema_and_protobuf_cannot_say_of_an_avro_schema_is_reported() -> None:
+    schema = {"type": "record", "name": "R", "fields": [
+        {"name": "a", "type": "int", "order": "descending", "aliases": ["b"], "custom": 1}]}  # fmt: skip
+
+    assert losses(there(AVRO, schema, JSON)) == {
+        (LossKind.DROPPED, "/fields/0/order"),
+        (LossKind.DROPPED, "/fields/0/custom"),
+    }
+    assert (LossKind.DROPPED, "/fields/0") in losses(there(AVRO, schema, PROTOBUF))
+
+
+def test_what_the_others_cannot_say_of_a_protobuf_schema_is_reported() -> None:
+    text = 'syntax = "proto3"; message R { sint32 a = 1; reserved 2; oneof c { string d = 3; int32 e = 4; } } service S {}'
+
+    assert losses(there(PROTOBUF, text, JSON)) == {
+        (LossKind.DROPPED, ""), (LossKind.DROPPED, "R"), (LossKind.DROPPED, "R.a"), (LossKind.NOT_ENFORCED, "R.c"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("schema", "document", "pointer"),
+    [
+        (obj(a={"type": "integer"}), {"a": 2**63}, "/a"),
+        (obj(a={"type": "string", "format": "date-time"}), {"a": "tomorrow"}, "/a"),
+        (obj(a={"type": "array", "items": {"type": "string"}}), {"a": ["x", 5]}, "/a/1"),
+        (obj(a={"type": "string"}), [], ""),
+    ],
+)
+def test_data_that_cannot_be_carried_is_refused_with_its_place(
+    schema: Any, document: Any, pointer: str
+) -> None:
+    with pytest.raises(DataRefused) as raised:
+        there(JSON, schema, AVRO).data.convert(json.dumps(document).encode())
+    assert raised.value.metadata.get("pointer", "") == pointer
+
+
+def test_a_oneof_with_two_fields_set_is_refused() -> None:
+    text = 'syntax = "proto3"; message R { oneof c { string d = 3; int32 e = 4; } }'
+    back = there(JSON, there(PROTOBUF, text, JSON).content, PROTOBUF)
+
+    with pytest.raises(DataRefused, match="only one of d, e"):
+        back.data.convert(b'{"d": "x", "e": 1}')
+
+
+@pytest.mark.parametrize("payload", [b"", b"{", b"[" * 100_000, b'{"a": 1, "a": 2}', b"\xff", b"NaN"])
+def test_a_document_that_is_not_json_is_refused(payload: bytes) -> None:
+    with pytest.raises(DataRefused):
+        there(JSON, {}, AVRO).data.convert(payload)
+
+
+def test_members_that_are_not_declared_are_left_out_and_named() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}}
+    converted = there(JSON, schema, AVRO).data.convert(b'{"a": "x", "b": 1, "c/d": 2}')
+
+    assert converted.dropped == ("/b", "/c~1d")
+
+
+def test_deep_documents_are_refused() -> None:
+    value: Any = None
+    for _ in range(200):
+        value = [value]
+
+    for schema in (
+        {},
+        {"$ref": "#/$defs/A", "$defs": {"A": {"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}}}},
+    ):
+        nested = value
+        if schema:
+            nested = {}
+            for _ in range(200):
+                nested = {"a": nested}
+        with pytest.raises(DataRefused, match="nested"):
+            there(JSON, schema, AVRO).data.convert(json.dumps(nested).encode())
+
+
+def test_nested_alternatives_are_told_apart_once_each() -> None:
+    """Every level fits both branches until the innermost value; trying both everywhere would take 2^60 steps."""
+    node = {
+        "type": "object",
+        "required": ["x"],
+        "properties": {"x": {"$ref": "#/$defs/U"}},
+        "additionalProperties": False,
+    }
+    schema = {
+        "$ref": "#/$defs/U",
+        "$defs": {"U": {"anyOf": [{"$ref": "#/$defs/A"}, {"$ref": "#/$defs/B"}]}, "A": node, "B": node},
+    }
+    value: Any = {"y": 1}
+    for _ in range(50):
+        value = {"x": value}
+
+    with pytest.raises(DataRefused):
+        there(JSON, schema, AVRO).data.convert(json.dumps(value).encode())
+
+
+def test_definitions_that_double_when_they_are_written_out_are_refused() -> None:
+    definitions: dict[str, Any] = {"D0": {"type": "string"}}
+    for i in range(1, 25):
+        definitions[f"D{i}"] = {
+            "type": "array",
+            "prefixItems": [{"$ref": f"#/$defs/D{i - 1}"}] * 2,
+            "items": False,
+        }
+    schema = {"$ref": "#/$defs/D24", "$defs": definitions}
+
+    with pytest.raises(ConversionRefused, match="20000 subschemas"):
+        there(JSON, schema, AVRO)
+
+
+def test_messages_that_nest_deeper_than_avro_writes_are_refused() -> None:
+    messages = "".join(f"message M{i} {{ M{i + 1} next = 1; }}\n" for i in range(300))
+    text = f'syntax = "proto3";\n{messages}message M300 {{}}'
+
+    with pytest.raises(ConversionRefused, match="nested more than 60 deep"):
+        there(PROTOBUF, text, AVRO)
+    source(JSON, there(PROTOBUF, text, JSON).content)
+
+
+def test_a_schema_that_refers_only_to_itself_accepts_anything() -> None:
+    schema = {"$ref": "#/$defs/A", "$defs": {"A": {"type": "array", "items": {"$ref": "#/$defs/A"}}}}
+
+    source(AVRO, there(JSON, schema, AVRO).content)
+
+
+def test_a_protobuf_schema_without_messages_or_without_the_wanted_one_is_refused() -> None:
+    empty = source(PROTOBUF, 'syntax = "proto3";')
+
+    with pytest.raises(ConversionRefused, match="no message"):
+        convert(empty, PROTOBUF, JSON)
+    with pytest.raises(ConversionRefused, match="'Other'"):
+        convert(empty, PROTOBUF, JSON, message_name="Other")

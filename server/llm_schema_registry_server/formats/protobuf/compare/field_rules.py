@@ -125,16 +125,16 @@ def _deleted(sides: Sides, excused: Callable[..., bool], *, json: bool = False) 
 
 
 RULES = (
-    Rule("FIELD_NO_DELETE", "the writer's field {path} ({old}) is gone for the reader", deleted, SOURCE),
+    Rule("FIELD_NO_DELETE", "the reader lacks the writer's field {path} ({old})", deleted, SOURCE),
     Rule(
         "FIELD_NO_DELETE_UNLESS_NUMBER_RESERVED",
-        "the writer's field {path} ({old}) is gone for the reader, which does not reserve its number",
+        "the reader lacks the writer's field {path} ({old}) and does not reserve its number",
         deleted_unless_number_reserved,
         WIRE_JSON,
     ),
     Rule(
         "FIELD_NO_DELETE_UNLESS_NAME_RESERVED",
-        "the writer's field {path} ({old}) is gone for the reader, which does not reserve its name",
+        "the reader lacks the writer's field {path} ({old}) and does not reserve its name",
         deleted_unless_name_reserved,
         JSON,
     ),

@@ -76,7 +76,7 @@ def same_types(sides: Sides) -> Iterator[Break]:
 
 def other_defaults(sides: Sides) -> Iterator[Break]:
     """What an unset field reads as; where one side has no such value, the type rules speak."""
-    for pair in sides.fields:
+    for pair in (*sides.fields, *sides.unchanged_enum_fields):
         old, new = _default(sides.writer, pair.writer), _default(sides.reader, pair.reader)
         if old is None or new is None or (pair.writer.kind in TEXT) != (pair.reader.kind in TEXT):
             continue

@@ -11,13 +11,17 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import assume, given, settings
 
+from llm_schema_registry_server.errors import InvalidSchema
 from llm_schema_registry_server.model.compatibility import Strictness
 from tests.formats.protobuf.cases import CASES
 from tests.formats.protobuf.kit import compare, parse
 from tests.formats.protobuf.test_buf_rules import ROWS
+from tests.formats.protobuf.test_random_pairs import QUIET, edited
 
 BUF = shutil.which("buf")
 pytestmark = [pytest.mark.deep, pytest.mark.skipif(BUF is None, reason="buf is not installed")]
@@ -30,6 +34,7 @@ DATA = {
     "CLOSED_ENUM_VALUE_UNKNOWN",  # no rule of Buf's
     "PACKAGE_MESSAGE_NO_DELETE",  # WIRE does not look at messages for Buf
     "FIELD_SAME_UTF8_VALIDATION",  # a source rule for Buf
+    "MESSAGE_SAME_REQUIRED_FIELDS",  # Buf overlooks features.field_presence = LEGACY_REQUIRED
 }
 """What we find beyond Buf because data shows it."""
 
@@ -86,3 +91,20 @@ def test_we_differ_from_buf_only_where_we_say_so(
 
         assert ours - theirs <= OURS[strictness]
         assert theirs - ours <= BUFS[strictness]
+
+
+@settings(max_examples=150, deadline=None, database=None, suppress_health_check=QUIET)
+@given(pair=edited())
+def test_we_differ_from_buf_on_random_schemas_only_where_we_say_so(pair: tuple[str, str]) -> None:
+    old, new = pair
+    try:
+        parse(old), parse(new)
+    except InvalidSchema:
+        assume(False)
+    with TemporaryDirectory() as folder:
+        for strictness in Strictness:
+            ours = {v.rule for v in compare(new, old, strictness).violations}
+            theirs = buf(old, new, USE[strictness], Path(folder))
+
+            assert ours - theirs <= OURS[strictness]
+            assert theirs - ours <= BUFS[strictness]

@@ -258,6 +258,15 @@ ROWS = [
         syntax="proto2",
     ),
     row(
+        "FIELD_SAME_DEFAULT",
+        "message M { optional E e = 1; } enum E { A = 1; B = 2; }",
+        "message M { optional E e = 1; } enum E { B = 2; A = 1; }",
+        WIRE_JSON,
+        SOURCE,
+        warns=True,
+        syntax="proto2",
+    ),
+    row(
         "FIELD_SAME_ONEOF",
         "message M { int32 a = 1; }",
         "message M { oneof o { int32 a = 1; } }",

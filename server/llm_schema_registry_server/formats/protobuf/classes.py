@@ -14,22 +14,20 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from .artifact import Files
-
 MAX_RING = 150
 """Types inside each other that the runtime may be asked to make: two frames of the interpreter's thousand each."""
 
 
-def make_classes(pool: DescriptorPool, files: Files) -> Mapping[str, type[Message]]:
-    """The classes of all messages by full name."""
-    return {d.full_name: GetMessageClass(d) for d in _leaves_first(_messages(pool, files))}
+def make_classes(roots: Sequence[Descriptor]) -> Mapping[str, type[Message]]:
+    """The classes of `roots` and of all messages that they need, by full name."""
+    return {d.full_name: GetMessageClass(d) for d in _leaves_first(roots)}
 
 
-def deepest_ring(pool: DescriptorPool, files: Files) -> int:
+def deepest_ring(roots: Sequence[Descriptor]) -> int:
     """How deep `make_classes` would make the runtime recurse."""
     made: set[str] = set()
     deepest = 0
-    for descriptor in _leaves_first(_messages(pool, files)):
+    for descriptor in _leaves_first(roots):
         if descriptor.full_name in made:
             continue
         made.add(descriptor.full_name)
@@ -45,11 +43,9 @@ def deepest_ring(pool: DescriptorPool, files: Files) -> int:
     return deepest
 
 
-def _messages(pool: DescriptorPool, files: Files) -> list[Descriptor]:
-    """All messages of the files, nested ones too."""
-    found: list[Descriptor] = []
-    for file in files:
-        found += pool.FindFileByName(file.name).message_types_by_name.values()
+def declared(pool: DescriptorPool, file: str) -> list[Descriptor]:
+    """All messages that a file declares, nested ones too."""
+    found: list[Descriptor] = [*pool.FindFileByName(file).message_types_by_name.values()]
     place = 0
     while place < len(found):
         found += found[place].nested_types

@@ -24,7 +24,7 @@ from ..outline import differences
 from . import artifact as artifacts
 from . import checks, library
 from .artifact import Files
-from .classes import MAX_RING, deepest_ring
+from .classes import MAX_RING, declared, deepest_ring
 from .comments import extract
 from .compare import compare
 from .compiler import CompileJob, Compiler, to_issue
@@ -79,7 +79,7 @@ class ProtobufEngine:
             pool = build_pool(unit.files)
         except PoolError as error:
             raise refuse("RULE_BROKEN", str(error)) from error
-        ring = deepest_ring(pool, unit.files)
+        ring = deepest_ring(declared(pool, root.name))
         if ring > MAX_RING:
             raise refuse(
                 "TYPES_TOO_DEEP", f"a ring of {ring} messages that need each other; the limit is {MAX_RING}"

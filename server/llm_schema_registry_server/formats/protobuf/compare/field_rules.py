@@ -76,7 +76,7 @@ def same_types(sides: Sides) -> Iterator[Break]:
 
 def other_defaults(sides: Sides) -> Iterator[Break]:
     """What an unset field reads as; where one side has no such value, the type rules speak."""
-    for pair in sides.fields:
+    for pair in (*sides.fields, *sides.unchanged_enum_fields):
         old, new = _default(sides.writer, pair.writer), _default(sides.reader, pair.reader)
         if old is None or new is None or (pair.writer.kind in TEXT) != (pair.reader.kind in TEXT):
             continue
@@ -125,16 +125,16 @@ def _deleted(sides: Sides, excused: Callable[..., bool], *, json: bool = False) 
 
 
 RULES = (
-    Rule("FIELD_NO_DELETE", "the writer's field {path} ({old}) is gone for the reader", deleted, SOURCE),
+    Rule("FIELD_NO_DELETE", "the reader lacks the writer's field {path} ({old})", deleted, SOURCE),
     Rule(
         "FIELD_NO_DELETE_UNLESS_NUMBER_RESERVED",
-        "the writer's field {path} ({old}) is gone for the reader, which does not reserve its number",
+        "the reader lacks the writer's field {path} ({old}) and does not reserve its number",
         deleted_unless_number_reserved,
         WIRE_JSON,
     ),
     Rule(
         "FIELD_NO_DELETE_UNLESS_NAME_RESERVED",
-        "the writer's field {path} ({old}) is gone for the reader, which does not reserve its name",
+        "the reader lacks the writer's field {path} ({old}) and does not reserve its name",
         deleted_unless_name_reserved,
         JSON,
     ),

@@ -86,7 +86,7 @@ RULES = (
         for option in FILE_OPTIONS
     ),
     Rule("FILE_SAME_SYNTAX", "the syntax is " + _SAYS, other_syntax, SOURCE),
-    Rule("RPC_NO_DELETE", "rpc {path} is gone for the reader", lost_methods, SOURCE),
+    Rule("RPC_NO_DELETE", "the reader lacks the writer's rpc {path}", lost_methods, SOURCE),
     Rule(
         "RPC_SAME_REQUEST_TYPE", "the request of {path} is " + _SAYS, _type_differs(lambda m: m.request), ALL
     ),

@@ -126,6 +126,16 @@ class Sides:
         )
 
     @cached_property
+    def unchanged_enum_fields(self) -> tuple[FieldPair, ...]:
+        """The fields of `messages` that are the same on both sides and hold an enum, which may differ."""
+        return tuple(
+            FieldPair(reader, writer, reader.fields[number], theirs)
+            for reader, writer in self.messages
+            for number, _ in writer.uses
+            if (theirs := writer.fields[number]).kind == "enum" and reader.fields.get(number) == theirs
+        )
+
+    @cached_property
     def enums(self) -> tuple[tuple[EnumType, EnumType], ...]:
         """The enums of both own files that have the same name inside the package: (reader's, writer's)."""
         own = self.own_enums(self.reader)

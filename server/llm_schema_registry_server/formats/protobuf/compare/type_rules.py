@@ -189,9 +189,9 @@ def _lost_values(
                 yield Break(f"{writer.name}.{names[0]}", f"{names[0]} = {number}", "absent", evidence)
 
 
-_NO_DELETE = "{path} is gone from the reader's file"
-_PACKAGE_NO_DELETE = "{path} is gone from the reader's package"
-_VALUE_GONE = "the writer's enum value {path} ({old}) is gone for the reader"
+_NO_DELETE = "{path} is not in the reader's file"
+_PACKAGE_NO_DELETE = "{path} is not in the reader's package"
+_VALUE_GONE = "the reader lacks the writer's enum value {path} ({old})"
 
 RULES = (
     Rule("MESSAGE_NO_DELETE", "message " + _NO_DELETE, _gone(_own_messages, _own_messages), SOURCE),
@@ -219,10 +219,20 @@ RULES = (
         _gone(_own_extensions, _package_extensions),
         SOURCE,
     ),
-    Rule("ONEOF_NO_DELETE", "oneof {path} is gone for the reader", lost_oneofs, SOURCE),
+    Rule("ONEOF_NO_DELETE", "the reader lacks the writer's oneof {path}", lost_oneofs, SOURCE),
     Rule("EXTENSION_MESSAGE_NO_DELETE", "the reader's {path} lacks {old}", lost_extension_ranges, SOURCE),
-    Rule("RESERVED_MESSAGE_NO_DELETE", "{path} no longer reserves {old}", lost_reservations, ALL),
-    Rule("RESERVED_ENUM_NO_DELETE", "{path} no longer reserves {old}", lost_enum_reservations, ALL),
+    Rule(
+        "RESERVED_MESSAGE_NO_DELETE",
+        "the reader's {path} does not reserve {old}, as the writer's does",
+        lost_reservations,
+        ALL,
+    ),
+    Rule(
+        "RESERVED_ENUM_NO_DELETE",
+        "the reader's {path} does not reserve {old}, as the writer's does",
+        lost_enum_reservations,
+        ALL,
+    ),
     Rule(
         "MESSAGE_SAME_REQUIRED_FIELDS",
         "{path} requires fields {old} for the writer and {new} for the reader",
@@ -262,13 +272,13 @@ RULES = (
     Rule("ENUM_VALUE_NO_DELETE", _VALUE_GONE, lost_values, SOURCE),
     Rule(
         "ENUM_VALUE_NO_DELETE_UNLESS_NUMBER_RESERVED",
-        _VALUE_GONE + ", which does not reserve its number",
+        _VALUE_GONE + " and does not reserve its number",
         lost_values_unless_number_reserved,
         WIRE_JSON,
     ),
     Rule(
         "ENUM_VALUE_NO_DELETE_UNLESS_NAME_RESERVED",
-        _VALUE_GONE + ", which does not reserve its name",
+        _VALUE_GONE + " and does not reserve its name",
         lost_values_unless_name_reserved,
         JSON,
     ),

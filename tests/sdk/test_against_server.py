@@ -309,6 +309,15 @@ async def test_a_version_that_is_not_there(registry: Face, name: Names) -> None:
         await registry.get_schema_by_version(name(), 9)
 
 
+async def test_a_read_sees_the_write_before_it(server: ServerProcess, kind: str, name: Names) -> None:
+    async with connect(kind, server.grpc, read_your_writes=True) as registry:
+        for tag in "abcdef":
+            done = await registry.register_schema(name(), OBJECT)
+            await registry.update_schema_metadata(done.schema_id, tags=[tag])
+            assert (await registry.get_schema(done.schema_id)).tags == (tag,)
+        assert registry.client._transport._last_write.revision
+
+
 async def test_health(registry: Face) -> None:
     health = await registry.health_check()
     assert health.status is HealthStatus.HEALTHY

@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import pytest
 import uvloop
+from google.protobuf.empty_pb2 import Empty
 
 from llm_schema_registry import (
     AsyncSchemaRegistry,
@@ -162,6 +163,38 @@ async def test_tls_with_our_own_authority_and_key(kind: str) -> None:
         assert (await client.health_check()).status.name == "HEALTHY"
     await fake.stop()
     assert key.decode() not in repr(tls)
+
+
+def wrote(revision: str) -> Any:
+    async def script(requests: Any, context: Any) -> Any:
+        context.set_trailing_metadata((("x-registry-revision", revision),))
+        yield Empty()
+
+    return script
+
+
+async def test_reads_name_the_last_write_of_who_asks_for_it(fake: FakeRegistry, kind: str) -> None:
+    fake.script("DeleteSchema", wrote("r.0a"), wrote("r.02"), wrote("other.01"))
+    fake.script("GetSchema", schema("a"))
+    fake.script("HealthCheck", HEALTHY)
+    async with connect(kind, fake.target, read_your_writes=True) as client:
+        await client.get_schema("a")
+        for _ in range(3):
+            await client.delete_schema("a")
+            await client.get_schema("a")
+        await client.health_check()
+    named = [call.headers.get("x-registry-min-revision") for call in fake.calls["GetSchema"]]
+    assert named == [None, "r.0a", "r.0a", "other.01"]
+    assert "x-registry-min-revision" not in fake.calls["DeleteSchema"][1].headers
+    assert "x-registry-min-revision" not in fake.calls["HealthCheck"][0].headers
+
+
+async def test_reads_name_nothing_otherwise(fake: FakeRegistry, client: Face) -> None:
+    fake.script("DeleteSchema", wrote("r.0a"))
+    fake.script("GetSchema", schema("a"))
+    await client.delete_schema("a")
+    await client.get_schema("a")
+    assert "x-registry-min-revision" not in fake.calls["GetSchema"][0].headers
 
 
 async def test_a_blocking_client_is_shared_by_threads(fake: FakeRegistry) -> None:

@@ -188,6 +188,25 @@ async def test_the_error_of_a_source_is_the_caller_s(fake: FakeRegistry, client:
         await collect(client.validate_many(source()))
 
 
+async def test_who_leaves_a_batch_ends_its_call(fake: FakeRegistry, client: Face) -> None:
+    ended = asyncio.Event()
+
+    async def endless(requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
+        try:
+            async for _ in requests:
+                yield pb.ValidationReport(valid=True)
+        finally:
+            ended.set()
+
+    fake.script("BatchValidate", endless)
+    reports = client.validate_many((("id", "x") for _ in range(1000)), window=4)
+    assert len(await collect(reports, 10)) == 10
+    await reports.aclose()
+    async with asyncio.timeout(10):
+        await ended.wait()
+    assert len(fake.calls["BatchValidate"][0].requests) <= 14
+
+
 async def test_an_empty_batch_is_empty(fake: FakeRegistry, client: Face) -> None:
     fake.script("BatchValidate", echo)
     assert await collect(client.validate_many([])) == []

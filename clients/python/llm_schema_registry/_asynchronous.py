@@ -14,6 +14,7 @@ from . import _decode
 from ._async_batch import AsyncBatch
 from ._call import Batch, Listing, Rpc, Unary
 from ._calls.changes import STREAM_CHANGES, Subscription
+from ._consistency import LastWrite
 from ._options import Options
 from ._progress import Progress, silent
 from ._retry import Attempts
@@ -33,6 +34,7 @@ class AsyncTransport:
         self._channel: grpc.aio.Channel | None = None
         self._closed = False
         self._methods: dict[str, Any] = {}
+        self._last_write = LastWrite(options.read_your_writes)
 
     async def close(self) -> None:
         """End every call under way and close the channel."""
@@ -50,9 +52,10 @@ class AsyncTransport:
         invoke = self._method("unary_unary", call.rpc)
         while True:
             try:
-                answer = await invoke(
-                    call.request, timeout=attempts.remaining(), metadata=self.options.call_metadata()
-                )
+                made = invoke(call.request, timeout=attempts.remaining(), metadata=self._headers(call.rpc))
+                answer = await made
+                if self._last_write.concerns(call.rpc.path):
+                    self._last_write.note(await made.trailing_metadata())
             except grpc.RpcError as failure:
                 error = from_rpc(failure, timeout)
                 delay = attempts.after(error, repeatable=call.repeatable)
@@ -85,7 +88,7 @@ class AsyncTransport:
 
     async def stream(self, rpc: Rpc[Any], request: Message, patience: float) -> AsyncGenerator[Any, None]:
         """The answers to one request. A silence longer than `patience` raises DeadlineExceeded."""
-        call = self._method("unary_stream", rpc)(request, metadata=self.options.call_metadata())
+        call = self._method("unary_stream", rpc)(request, metadata=self._headers(rpc))
         try:
             while True:
                 async with asyncio.timeout(patience):
@@ -102,7 +105,10 @@ class AsyncTransport:
 
     def exchange(self, rpc: Rpc[Any]) -> Any:
         """A call with a stream in both directions, to be written and read."""
-        return self._method("stream_stream", rpc)(metadata=self.options.call_metadata())
+        return self._method("stream_stream", rpc)(metadata=self._headers(rpc))
+
+    def _headers(self, rpc: Rpc[Any]) -> tuple[tuple[str, str], ...]:
+        return self.options.call_metadata() + self._last_write.headers(rpc.path)
 
     def _method(self, shape: str, rpc: Rpc[Any]) -> Any:  # the multi-callables of grpc share no base class
         if self._closed:

@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from . import _decode
 from ._call import Batch, Listing, Rpc, Unary
 from ._calls.changes import STREAM_CHANGES, Subscription
+from ._consistency import LastWrite
 from ._options import Options
 from ._progress import Progress, ended_early, silent
 from ._retry import Attempts
@@ -35,6 +36,7 @@ class BlockingTransport:
         self._channel: grpc.Channel | None = None
         self._closed = False
         self._methods: dict[str, Any] = {}
+        self._last_write = LastWrite(options.read_your_writes)
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -54,9 +56,11 @@ class BlockingTransport:
         invoke = self._method("unary_unary", call.rpc)
         while True:
             try:
-                answer = invoke(
-                    call.request, timeout=attempts.remaining(), metadata=self.options.call_metadata()
+                answer, made = invoke.with_call(
+                    call.request, timeout=attempts.remaining(), metadata=self._headers(call.rpc)
                 )
+                if self._last_write.concerns(call.rpc.path):
+                    self._last_write.note(made.trailing_metadata())
             except grpc.RpcError as failure:
                 error = from_rpc(failure, timeout)
                 delay = attempts.after(error, repeatable=call.repeatable)
@@ -132,7 +136,10 @@ class BlockingTransport:
         return Answers(lambda: self._open("stream_stream", rpc, requests), patience)
 
     def _open(self, shape: str, rpc: Rpc[Any], request: Message | Iterator[Message]) -> Any:
-        return self._method(shape, rpc)(request, metadata=self.options.call_metadata())
+        return self._method(shape, rpc)(request, metadata=self._headers(rpc))
+
+    def _headers(self, rpc: Rpc[Any]) -> tuple[tuple[str, str], ...]:
+        return self.options.call_metadata() + self._last_write.headers(rpc.path)
 
     def _method(self, shape: str, rpc: Rpc[Any]) -> Any:  # the multi-callables of grpc share no base class
         with self._lock:

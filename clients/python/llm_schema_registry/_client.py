@@ -24,6 +24,7 @@ class Client:
         timeout: float = DEFAULT_TIMEOUT,
         retry: RetryPolicy | None = None,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
+        read_your_writes: bool = False,
         channel_options: Sequence[tuple[str, str | int]] = (),
     ) -> None:
         """
@@ -37,6 +38,8 @@ class Client:
           included. For streams: the longest wait for the next item.
         retry: how often and how patiently UNAVAILABLE is tried again.
         cache_bytes: room for the contents that `get_content` remembers; 0 remembers nothing.
+        read_your_writes: with several replicas, let each read wait until the replica that answers knows this client's
+          last write. Such reads are not answered from the fastest caches.
         channel_options: passed on to gRPC.
         """
         self._options: Options = options(
@@ -46,6 +49,7 @@ class Client:
             metadata=metadata,
             timeout=timeout,
             retry=retry or RetryPolicy(),
+            read_your_writes=read_your_writes,
             channel_options=channel_options,
         )
         self._cache = ContentCache(cache_bytes)

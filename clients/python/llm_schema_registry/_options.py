@@ -39,6 +39,7 @@ class Options:
     metadata: tuple[tuple[str, str], ...] = field(repr=False)
     timeout: float
     retry: RetryPolicy
+    read_your_writes: bool
     channel_options: tuple[tuple[str, str | int], ...]
 
     def call_metadata(self) -> tuple[tuple[str, str], ...]:
@@ -57,6 +58,7 @@ def options(
     metadata: Sequence[tuple[str, str]],
     timeout: float,
     retry: RetryPolicy,
+    read_your_writes: bool,
     channel_options: Sequence[tuple[str, str | int]],
 ) -> Options:
     """The options of a client. Raises ValueError for a target or a timeout that cannot be meant."""
@@ -87,6 +89,7 @@ def options(
         metadata=tuple((key.lower(), value) for key, value in metadata),
         timeout=timeout,
         retry=retry,
+        read_your_writes=read_your_writes,
         channel_options=(*_DEFAULTS, *extra, *channel_options),
     )
 

@@ -1,7 +1,6 @@
 """Stores of each back end, wrapped so that every content is in an object store."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -17,9 +16,10 @@ def blobs() -> MemoryBlobs:
     return MemoryBlobs()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def inner(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    return BACK_ENDS[request.param](tmp_path)
+@pytest_asyncio.fixture(params=sorted(BACK_ENDS))
+async def inner(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    async with BACK_ENDS[request.param](request) as made:
+        yield made
 
 
 @pytest_asyncio.fixture

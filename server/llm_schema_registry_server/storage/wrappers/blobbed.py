@@ -36,7 +36,7 @@ class Shelf:
         self._threshold = threshold
         self._memory: MemoryCache[BlobRef, bytes] = MemoryCache(memory_bytes, len)
         self._flights: SingleFlight[BlobRef, bytes] = SingleFlight()
-        self._put_at: OrderedDict[BlobRef, float] = OrderedDict()
+        self._put_at: OrderedDict[BlobRef, tuple[float, float]] = OrderedDict()
         self._turns = asyncio.Semaphore(PARALLEL)
 
     async def put_away(self, namespace: str, content: StoredContent) -> StoredContent:
@@ -73,10 +73,11 @@ class Shelf:
         return is_marker(data) or (self._threshold is not None and len(data) > self._threshold)
 
     async def _put(self, ref: BlobRef, data: bytes) -> None:
-        put_at = self._put_at.get(ref)
-        if put_at is not None and time.monotonic() - put_at < RECENT_SECONDS:
+        began = _clocks()
+        if ref in self._put_at and all(
+            0 <= now - then < RECENT_SECONDS for now, then in zip(began, self._put_at[ref], strict=True)
+        ):
             return
-        began = time.monotonic()
         await self._blobs.put(ref, data)
         self._put_at[ref] = began
         self._put_at.move_to_end(ref)
@@ -93,6 +94,11 @@ class Shelf:
             data = await self._blobs.get(ref)
         self._memory.put(ref, data)
         return data
+
+
+def _clocks() -> tuple[float, float]:
+    """Seconds by two clocks: one does not count the sleep of the machine, the other may be set."""
+    return time.monotonic(), time.time()
 
 
 def _parts(content: StoredContent) -> tuple[tuple[Part, bytes], ...]:

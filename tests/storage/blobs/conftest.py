@@ -1,13 +1,16 @@
 """Stores of each back end, wrapped so that every content is in an object store."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from llm_schema_registry_server.storage.postgres import PostgresStore
 from llm_schema_registry_server.storage.store import Store
 from llm_schema_registry_server.storage.wrappers.blobbed import BlobbedStore
 from tests.support.blobs import MemoryBlobs
+from tests.support.postgres import Postgres
 from tests.support.storage import BACK_ENDS
 
 
@@ -16,10 +19,13 @@ def blobs() -> MemoryBlobs:
     return MemoryBlobs()
 
 
-@pytest_asyncio.fixture(params=sorted(BACK_ENDS))
-async def inner(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
-    async with BACK_ENDS[request.param](request) as made:
-        yield made
+@pytest_asyncio.fixture(params=[*BACK_ENDS, "postgres"])
+async def inner(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """Not opened yet: the wrapper opens it."""
+    if request.param == "postgres":
+        server: Postgres = request.getfixturevalue("postgres")
+        return PostgresStore(await server.empty_database())
+    return BACK_ENDS[request.param](tmp_path)
 
 
 @pytest_asyncio.fixture

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Literal
 
@@ -16,7 +16,7 @@ from ...caches.memory import MemoryCache
 from ...model.schema import StoredContent
 from ..blobs.blobs import BlobRef, Blobs, digest_of
 from ..store import ReadTx, Store, WriteTx
-from .forwarding import ForwardingReadTx, ForwardingWriteTx
+from .forwarding import ForwardingReadTx, ForwardingWriteTx, Mapped
 from .markers import is_marker, marked, marker
 
 PARALLEL = 8
@@ -168,15 +168,11 @@ class BlobbedStore:
         """How often blobs were found in memory."""
         return self._shelf.stats()
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[ReadTx]:
-        async with self._inner.read() as tx:
-            yield BlobbedReadTx(tx, self._shelf)
+    def read(self) -> AbstractAsyncContextManager[ReadTx]:
+        return Mapped(self._inner.read(), lambda tx: BlobbedReadTx(tx, self._shelf))
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[WriteTx]:
-        async with self._inner.write() as tx:
-            yield BlobbedWriteTx(tx, self._shelf, self.registry_id)
+    def write(self) -> AbstractAsyncContextManager[WriteTx]:
+        return Mapped(self._inner.write(), lambda tx: BlobbedWriteTx(tx, self._shelf, self.registry_id))
 
     async def wait_for_change(self, after: int, timeout: float) -> None:
         await self._inner.wait_for_change(after, timeout)

@@ -7,8 +7,7 @@ import json
 import signal
 import sys
 from collections.abc import Awaitable, Mapping
-from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import uvloop
@@ -52,10 +51,8 @@ from .rpc.convert import Convert
 from .rpc.lifecycle import LifecycleService
 from .rpc.schema_registry import SchemaRegistryService, UseCases
 from .rpc.tools import ToolsService
-from .settings import Settings, Storage
+from .settings import Settings
 from .storage.wrappers.blobbed import BlobbedStore
-from .storage.wrappers.garbage import Tally
-from .storage.wrappers.garbage import collect_garbage as collect
 from .telemetry import logs
 from .telemetry.metrics import BREAKER_OPEN, Metrics
 from .transports.grpc.listener import GrpcListener
@@ -362,49 +359,3 @@ def _write_ready(file: Path, ports: Mapping[str, int]) -> None:
     part = file.with_suffix(file.suffix + ".part")
     part.write_text(json.dumps(dict(ports)))
     part.rename(file)  # whoever waits for the file finds it whole
-
-
-def migrate(settings: Settings) -> int:
-    """Bring the storage to today's schema; answers with the exit code."""
-    return uvloop.run(_migrate(settings.storage))
-
-
-def collect_garbage(settings: Settings, *, grace: timedelta, dry_run: bool) -> int:
-    """Delete the blobs that nothing names and print what was done; answers with the exit code."""
-    return uvloop.run(_collect_garbage(settings, grace, dry_run))
-
-
-async def _collect_garbage(settings: Settings, grace: timedelta, dry_run: bool) -> int:
-    def progress(tally: Tally) -> None:
-        print(
-            f"{tally.blobs} blobs listed, {tally.versions} versions looked at, {tally.garbage} garbage found",
-            file=sys.stderr,
-        )
-
-    try:
-        store, blobs = make_store(settings.storage), make_blobs(settings.blobs)
-        # The wrapper opens and closes both; what rows name is read from the store inside.
-        wrapper = BlobbedStore(store, blobs, threshold=None, memory_bytes=0)
-        await wrapper.open()
-        try:
-            tally = await collect(store, blobs, grace=grace, dry_run=dry_run, progress=progress)
-        finally:
-            await wrapper.close()
-    except RegistryError as error:
-        print(f"schema-registry-server: cannot collect garbage: {error}", file=sys.stderr)
-        return CANNOT_START
-    print(json.dumps({"dry_run": dry_run, **asdict(tally)}))
-    return 0
-
-
-async def _migrate(settings: Storage) -> int:
-    try:
-        store = make_store(settings)
-        await store.open()
-        facts = await store.ping()
-        await store.close()
-    except RegistryError as error:
-        print(f"schema-registry-server: cannot migrate: {error}", file=sys.stderr)
-        return CANNOT_START
-    print(json.dumps(dict(facts)))
-    return 0

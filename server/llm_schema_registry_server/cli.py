@@ -91,7 +91,7 @@ def serve(
 @app.command()
 def migrate(config: ConfigFile = None) -> None:
     """Bring the storage to the schema that this version needs, and stop. `serve` does it too for embedded storage."""
-    from .app import migrate as run
+    from .upkeep import migrate as run
 
     code = run(_settings(config))
     if code:
@@ -115,7 +115,7 @@ def collect_garbage(
     settings = _settings(config)
     if settings.blobs.kind == "inline":
         _fail("blobs.kind is `inline`: there is no object store to clean", 2)
-    from .app import collect_garbage as run
+    from .upkeep import collect_garbage as run
 
     code = run(settings, grace=spared, dry_run=dry_run)
     if code:

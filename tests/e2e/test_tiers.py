@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -33,8 +36,7 @@ class Registry:
 
     def __init__(self, home: Path, **settings: str) -> None:
         self.home, self._settings = home, settings
-        self.server = ServerProcess(home, **settings)
-        self.wire = GrpcWire("native", self.server.grpc)
+        self.begin()
 
     def register(self, subject: str, content: bytes) -> Any:
         return self.wire.call(
@@ -54,6 +56,9 @@ class Registry:
 
     def restart(self) -> None:
         self.stop()
+        self.begin()
+
+    def begin(self) -> None:
         self.server = ServerProcess(self.home, **self._settings)
         self.wire = GrpcWire("native", self.server.grpc)
 
@@ -260,6 +265,34 @@ def test_a_missing_or_wrong_object_is_data_loss_that_names_it(start: Start, buck
             registry.content(large.schema_id)
         assert (refused.value.code, refused.value.reason) == (DATA_LOSS, "STORAGE_DAMAGED")
         assert any(key in refused.value.message for key in keys)
+
+
+def test_every_acknowledged_large_content_survives_a_kill(start: Start, bucket: Bucket) -> None:
+    settings = {**away(bucket), "BLOBS__THRESHOLD": "0"}
+    registry = start("one", **settings)
+    acknowledged: dict[str, bytes] = {}
+    enough = threading.Event()
+
+    def write(writer: int) -> None:
+        for n in itertools.count():
+            content = json.dumps({"const": f"{writer} {n}"}).encode()
+            try:
+                made = registry.register(f"s{writer}-{n}", content)
+            except CallFailed:
+                return
+            acknowledged[made.schema_id] = content
+            if len(acknowledged) >= 40:
+                enough.set()
+
+    with ThreadPoolExecutor(4) as pool:
+        writers = [pool.submit(write, n) for n in range(4)]
+        assert enough.wait(60)
+        registry.server.kill()
+        for each in writers:
+            each.result()
+
+    registry.begin()
+    assert {i: registry.content(i) for i in acknowledged} == acknowledged
 
 
 def test_collect_garbage_counts_and_spares_what_is_young(start: Start, bucket: Bucket) -> None:

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from llm_schema_registry_server.storage.postgres import PostgresStore
 from llm_schema_registry_server.storage.store import Store
 from llm_schema_registry_server.storage.wrappers.blobbed import BlobbedStore
 from tests.support.blobs import MemoryBlobs
+from tests.support.postgres import Postgres
 from tests.support.storage import BACK_ENDS
 
 
@@ -17,8 +19,12 @@ def blobs() -> MemoryBlobs:
     return MemoryBlobs()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def inner(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+@pytest_asyncio.fixture(params=[*BACK_ENDS, "postgres"])
+async def inner(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """Not opened yet: the wrapper opens it."""
+    if request.param == "postgres":
+        server: Postgres = request.getfixturevalue("postgres")
+        return PostgresStore(await server.empty_database())
     return BACK_ENDS[request.param](tmp_path)
 
 

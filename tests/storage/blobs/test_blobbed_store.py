@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from llm_schema_registry_server.storage.blobs.inline import InlineBlobs
 from llm_schema_registry_server.storage.memory import MemoryStore
 from llm_schema_registry_server.storage.sqlite import SqliteStore
 from llm_schema_registry_server.storage.store import Store
-from llm_schema_registry_server.storage.wrappers.blobbed import BlobbedStore
+from llm_schema_registry_server.storage.wrappers.blobbed import RECENT_SECONDS, BlobbedStore
 from llm_schema_registry_server.storage.wrappers.markers import MARK, marked, marker
 from tests.support.blobs import MemoryBlobs
 from tests.support.storage import content
@@ -177,6 +178,22 @@ async def test_what_is_staged_is_not_put_again_by_the_transaction(inner: Store, 
     await put(store, "i", LARGE)
     blobs.away = False
     assert await get(store, "i") == LARGE
+    await store.close()
+
+
+@pytest.mark.parametrize("clock", ["monotonic", "time"])
+@pytest.mark.parametrize("later", [RECENT_SECONDS + 1, -RECENT_SECONDS])
+async def test_what_was_staged_too_long_ago_by_any_clock_is_put_again(
+    blobs: MemoryBlobs, monkeypatch: pytest.MonkeyPatch, clock: str, later: float
+) -> None:
+    store = await opened(MemoryStore(), blobs)
+    await store.stage(LARGE)
+    now = getattr(time, clock)()
+    monkeypatch.setattr(time, clock, lambda: now + later)
+
+    await put(store, "i", LARGE)
+    monkeypatch.undo()
+    assert blobs.puts == 6  # three parts, twice
     await store.close()
 
 

@@ -101,3 +101,14 @@ async def test_a_value_computed_before_a_drop_is_not_kept_after_it() -> None:
     assert await early == "value 1"
     assert (cache.peek(1), shelf.kept) == (None, {})
     assert await cache.get(1, source) == "value 2"
+
+
+async def test_a_value_that_does_not_last_is_kept_in_no_tier() -> None:
+    shelf, source = Shelf(), Source()
+    lower = Lower(shelf, Codec(key=str, encode=str.encode, decode=read))
+    cache = TieredCache(MemoryCache[int, str](10_000, len), lower, lasting=lambda value: value != "value 1")
+
+    assert await cache.get(1, source) == "value 1"
+    assert (cache.peek(1), shelf.kept) == (None, {})
+    assert [await cache.get(1, source) for _ in range(2)] == ["value 2"] * 2
+    assert shelf.kept == {"1": b"value 2"}

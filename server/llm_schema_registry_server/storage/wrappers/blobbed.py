@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Literal
 
@@ -16,7 +16,7 @@ from ...caches.memory import MemoryCache
 from ...model.schema import StoredContent
 from ..blobs.blobs import BlobRef, Blobs, digest_of
 from ..store import ReadTx, Store, WriteTx
-from .forwarding import ForwardingReadTx, ForwardingWriteTx
+from .forwarding import ForwardingReadTx, ForwardingWriteTx, Mapped
 from .markers import is_marker, marked, marker
 
 PARALLEL = 8
@@ -36,7 +36,7 @@ class Shelf:
         self._threshold = threshold
         self._memory: MemoryCache[BlobRef, bytes] = MemoryCache(memory_bytes, len)
         self._flights: SingleFlight[BlobRef, bytes] = SingleFlight()
-        self._put_at: OrderedDict[BlobRef, float] = OrderedDict()
+        self._put_at: OrderedDict[BlobRef, tuple[float, float]] = OrderedDict()
         self._turns = asyncio.Semaphore(PARALLEL)
 
     async def put_away(self, namespace: str, content: StoredContent) -> StoredContent:
@@ -73,10 +73,11 @@ class Shelf:
         return is_marker(data) or (self._threshold is not None and len(data) > self._threshold)
 
     async def _put(self, ref: BlobRef, data: bytes) -> None:
-        put_at = self._put_at.get(ref)
-        if put_at is not None and time.monotonic() - put_at < RECENT_SECONDS:
+        began = _clocks()
+        if ref in self._put_at and all(
+            0 <= now - then < RECENT_SECONDS for now, then in zip(began, self._put_at[ref], strict=True)
+        ):
             return
-        began = time.monotonic()
         await self._blobs.put(ref, data)
         self._put_at[ref] = began
         self._put_at.move_to_end(ref)
@@ -93,6 +94,11 @@ class Shelf:
             data = await self._blobs.get(ref)
         self._memory.put(ref, data)
         return data
+
+
+def _clocks() -> tuple[float, float]:
+    """Seconds by two clocks: one does not count the sleep of the machine, the other may be set."""
+    return time.monotonic(), time.time()
 
 
 def _parts(content: StoredContent) -> tuple[tuple[Part, bytes], ...]:
@@ -162,15 +168,11 @@ class BlobbedStore:
         """How often blobs were found in memory."""
         return self._shelf.stats()
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[ReadTx]:
-        async with self._inner.read() as tx:
-            yield BlobbedReadTx(tx, self._shelf)
+    def read(self) -> AbstractAsyncContextManager[ReadTx]:
+        return Mapped(self._inner.read(), lambda tx: BlobbedReadTx(tx, self._shelf))
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[WriteTx]:
-        async with self._inner.write() as tx:
-            yield BlobbedWriteTx(tx, self._shelf, self.registry_id)
+    def write(self) -> AbstractAsyncContextManager[WriteTx]:
+        return Mapped(self._inner.write(), lambda tx: BlobbedWriteTx(tx, self._shelf, self.registry_id))
 
     async def wait_for_change(self, after: int, timeout: float) -> None:
         await self._inner.wait_for_change(after, timeout)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Generic, TypeVar
 
 from ...model.change import Change
 from ...model.config import Config
@@ -10,6 +13,30 @@ from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import Subject
 from ..store import Page, ReadTx, SchemaFilter, WriteTx
+
+Inner = TypeVar("Inner")
+Outer = TypeVar("Outer")
+
+
+class Mapped(AbstractAsyncContextManager[Outer], Generic[Inner, Outer]):
+    """The block of another context manager with `wrap` of its value as value. Leaner than a generator: every transaction
+    passes here."""
+
+    __slots__ = ("_inner", "_wrap")
+
+    def __init__(self, inner: AbstractAsyncContextManager[Inner], wrap: Callable[[Inner], Outer]) -> None:
+        self._inner, self._wrap = inner, wrap
+
+    async def __aenter__(self) -> Outer:
+        return self._wrap(await self._inner.__aenter__())
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        return await self._inner.__aexit__(kind, error, trace)
 
 
 class ForwardingReadTx:

@@ -6,13 +6,13 @@ import asyncio
 import time
 from types import TracebackType
 
-from prometheus_client import Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
 from ...errors import Code, RegistryError, ShuttingDown
 from ...telemetry import logs
 from ...telemetry.budget import LogBudget
 from ...telemetry.metrics import Metrics
-from ..call import Call
+from ..call import Call, Wire
 from ..guard import Guard
 
 OK = "OK"
@@ -41,56 +41,83 @@ class Observe:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._budget = LogBudget(LINES_PER_SECOND)
+        self._series: dict[tuple[str, Wire], _Series] = {}
 
     def __call__(self, call: Call) -> Guard:
-        return _Observed(call, self._metrics, self._budget)
+        key = (call.method.path, call.wire)
+        series = self._series.get(key)
+        if series is None:
+            series = self._series[key] = _Series(self._metrics, call)
+        return _Observed(call, series, self._budget)
+
+
+class _Series:
+    """The series of one method on one wire, looked up once: labels cost more than counting."""
+
+    def __init__(self, metrics: Metrics, call: Call) -> None:
+        labels = (call.method.path, call.wire)
+        self._calls = metrics.calls
+        self._labels = labels
+        self._by_code: dict[str, Counter] = {}
+        self.running: Gauge
+        self.seconds: Histogram | None
+        if call.method.streams:
+            self.running, self.seconds = metrics.streams_open.labels(*labels), None
+        else:
+            self.running = metrics.calls_in_flight.labels(call.wire)
+            self.seconds = metrics.call_seconds.labels(*labels)
+
+    def finished(self, code: str) -> Counter:
+        """Counts calls that ended with this code."""
+        counter = self._by_code.get(code)
+        if counter is None:
+            counter = self._by_code[code] = self._calls.labels(*self._labels, code)
+        return counter
 
 
 class _Observed(Guard):
-    __slots__ = ("_began", "_budget", "_metrics")
+    __slots__ = ("_began", "_budget", "_series")
 
-    def __init__(self, call: Call, metrics: Metrics, budget: LogBudget) -> None:
+    def __init__(self, call: Call, series: _Series, budget: LogBudget) -> None:
         super().__init__(call)
-        self._metrics = metrics
+        self._series = series
         self._budget = budget
 
     async def __aenter__(self) -> None:
         self._began = time.perf_counter()
-        self._running().inc()
+        self._series.running.inc()
         logs.bind_request(self.call.request_id)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        call, metrics = self.call, self._metrics
+        series = self._series
         seconds = time.perf_counter() - self._began
-        self._running().dec()
-        metrics.calls.labels(call.method.path, call.wire, code_of(error)).inc()
-        if not call.method.streams:
-            metrics.call_seconds.labels(call.method.path, call.wire).observe(seconds)
+        series.running.dec()
+        series.finished(code_of(error)).inc()
+        if series.seconds is not None:
+            series.seconds.observe(seconds)
         # An unexpected error is logged with its stack where it becomes an answer (calls/failure.py).
-        if not isinstance(error, RegistryError):
-            return
-        left_out = self._budget.take((call.method.path, error.reason))
-        if left_out is not None:
-            expected = error.code not in _SERIOUS or isinstance(error, ShuttingDown)
-            log = _LOG.info if expected else _LOG.error
-            log(
-                "call_failed",
-                method=call.method.name,
-                wire=call.wire,
-                code=error.code.name,
-                reason=error.reason,
-                error=error.message,
-                principal=call.principal.name,
-                peer=call.peer,
-                seconds=round(seconds, 6),
-                request_id=call.request_id,
-                **({"left_out_before": left_out} if left_out else {}),
-            )
+        if isinstance(error, RegistryError):
+            self._log(error, seconds)
 
-    def _running(self) -> Gauge:
+    def _log(self, error: RegistryError, seconds: float) -> None:
         call = self.call
-        if call.method.streams:
-            return self._metrics.streams_open.labels(call.method.path, call.wire)
-        return self._metrics.calls_in_flight.labels(call.wire)
+        left_out = self._budget.take((call.method.path, error.reason))
+        if left_out is None:
+            return
+        expected = error.code not in _SERIOUS or isinstance(error, ShuttingDown)
+        log = _LOG.info if expected else _LOG.error
+        log(
+            "call_failed",
+            method=call.method.name,
+            wire=call.wire,
+            code=error.code.name,
+            reason=error.reason,
+            error=error.message,
+            principal=call.principal.name,
+            peer=call.peer,
+            seconds=round(seconds, 6),
+            request_id=call.request_id,
+            **({"left_out_before": left_out} if left_out else {}),
+        )

@@ -105,3 +105,23 @@ async def register(tx: WriteTx, subject: str, text: str = "{}") -> SchemaVersion
     await tx.insert_version(made, ())
     assert sequence > 0
     return made
+
+
+async def seen(store: Store, sequence: int) -> None:
+    """Return when the change with this sequence is visible, which may be a moment after its commit."""
+    while True:
+        async with store.read() as tx:
+            newest = (await tx.change_bounds())[1]
+        if newest >= sequence:
+            return
+        await store.wait_for_change(newest, 10)
+
+
+async def changes_so_far(store: Store) -> list[Change]:
+    """The changes of all transactions that have ended."""
+    async with store.write() as tx:
+        mark = await tx.append_change(change(schema_id="mark"))
+    await seen(store, mark)
+    async with store.read() as reading:
+        logged = await reading.changes(0, 1_000_000)
+    return [c for c in logged if c.sequence < mark and c.schema_id != "mark"]

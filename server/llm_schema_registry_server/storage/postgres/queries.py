@@ -54,13 +54,22 @@ LOCK_SUBJECT = (
     "SELECT first_sequence() FROM (SELECT pg_advisory_xact_lock_shared(hashtextextended($2, 1)), "
     "pg_advisory_xact_lock_shared(hashtextextended($3, 1)), pg_advisory_xact_lock(hashtextextended($1, 0)) OFFSET 0) l"
 )
+# What a registration asks next, in one round trip; the locks keep it true until the end.
+SUBJECT_FACTS = (
+    "SELECT (SELECT last_ordinal FROM subjects WHERE subject = $1), "
+    "(SELECT json_object_agg(scope, settings) FROM configs WHERE scope = ANY($2::text[]))"
+)
 LOCK_SCOPE = "SELECT pg_advisory_xact_lock(hashtextextended($1, 1))"
 LOCK_CONTENT = "SELECT pg_advisory_xact_lock(hashtextextended($1, 2))"
 FIRST_SEQUENCE = "SELECT first_sequence()"
 
 GLOBAL_ID = "SELECT global_id FROM global_ids WHERE identity = $1"
+# Nothing comes out when another transaction allots it at this moment; then GLOBAL_ID, which sees it committed.
 ALLOT_GLOBAL_ID = (
-    "INSERT INTO global_ids (identity) VALUES ($1) ON CONFLICT (identity) DO NOTHING RETURNING global_id"
+    "WITH known AS (SELECT global_id FROM global_ids WHERE identity = $1), "
+    "made AS (INSERT INTO global_ids (identity) SELECT $1 WHERE NOT EXISTS (SELECT 1 FROM known) "
+    "ON CONFLICT (identity) DO NOTHING RETURNING global_id) "
+    "SELECT global_id FROM known UNION ALL SELECT global_id FROM made"
 )
 LAST_ORDINAL = "SELECT last_ordinal FROM subjects WHERE subject = $1"
 

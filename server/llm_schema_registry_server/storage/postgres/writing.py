@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from ...errors import ConcurrentUpdate
 from ...model.change import Change
 from ...model.config import REGISTRY_SCOPE, Config
@@ -29,19 +31,23 @@ class PostgresWriteTx(PostgresReadTx):
         self._contents: dict[str, StoredContent] = {}
         self._changes: list[tuple[Any, ...]] = []
         self._transitions: list[tuple[Any, ...]] = []
-        self._configs_read: dict[str, str | None] = {}
+        self._configs: dict[str, str | None] = {}  # as read in this transaction
+        self._ordinals: dict[Subject, int] = {}  # the last ones of locked subjects
 
     async def lock_subject(self, subject: Subject) -> None:
-        first: int = await self._session.value(
-            queries.LOCK_SUBJECT, str(subject), REGISTRY_SCOPE, f"context:{subject.context}"
-        )
+        context = f"context:{subject.context}"
+        first: int = await self._session.value(queries.LOCK_SUBJECT, str(subject), REGISTRY_SCOPE, context)
         self._first_sequence = self._first_sequence or first
+        scopes = [f"subject:{subject}", context, REGISTRY_SCOPE]
+        ordinal, cells = await self._session.row(queries.SUBJECT_FACTS, str(subject), scopes)
+        self._ordinals.setdefault(subject, ordinal or 0)
+        known = orjson.loads(cells or "{}")
+        for scope in scopes:
+            self._configs.setdefault(scope, known.get(scope))
 
     async def allot_global_id(self, identity: str) -> int:
-        for sql in (queries.GLOBAL_ID, queries.ALLOT_GLOBAL_ID, queries.GLOBAL_ID):
-            found = await self._session.value(
-                sql, identity
-            )  # the second one waits for whoever allots it right now
+        for sql in (queries.ALLOT_GLOBAL_ID, queries.GLOBAL_ID):
+            found = await self._session.value(sql, identity)
             if found is not None:
                 return int(found)
         raise ConcurrentUpdate(f"the number of {identity} was allotted and undone meanwhile; retry")
@@ -77,6 +83,8 @@ class PostgresWriteTx(PostgresReadTx):
                     f"schema id {version.schema_id!r} is taken", schema_id=version.schema_id
                 )
             raise _taken(version)
+        if version.subject in self._ordinals:
+            self._ordinals[version.subject] = max(version.ordinal, self._ordinals[version.subject])
 
     async def update_version(self, version: SchemaVersion) -> None:
         row = await self._session.row(queries.VERSION_FOR_UPDATE, version.schema_id)
@@ -111,20 +119,24 @@ class PostgresWriteTx(PostgresReadTx):
         await self._session.run(queries.DELETE_UNUSED_CONTENT, identity)
 
     async def next_ordinal(self, subject: Subject) -> int:
-        return (await self._session.value(queries.LAST_ORDINAL, str(subject)) or 0) + 1
+        known = self._ordinals.get(subject)
+        if known is None:
+            known = await self._session.value(queries.LAST_ORDINAL, str(subject)) or 0
+        return known + 1
 
     async def record_transition(self, transition: Transition) -> None:
         self._transitions.append(rows.transition_row(transition))
 
     async def config(self, scope: str) -> Config | None:
-        cell = await self._session.value(queries.CONFIG, scope)
-        self._configs_read[scope] = cell
+        if scope not in self._configs:
+            self._configs[scope] = await self._session.value(queries.CONFIG, scope)
+        cell = self._configs[scope]
         return None if cell is None else rows.config_of(scope, cell)
 
     async def set_config(self, scope: str, config: Config | None) -> None:
         """Raises ConcurrentUpdate when the scope is no longer as this transaction has read it."""
         await self._session.run(queries.LOCK_SCOPE, scope)
-        known = self._configs_read.get(scope, _UNREAD)
+        known = self._configs.get(scope, _UNREAD)
         cell = None if config is None else rows.config_cell(config)
         if cell is None:
             await self._session.run(queries.DELETE_CONFIG, scope)
@@ -134,7 +146,7 @@ class PostgresWriteTx(PostgresReadTx):
             sql, read = (queries.ADD_CONFIG, []) if known is None else (queries.REPLACE_CONFIG, [known])
             if (await self._session.run(sql, scope, cell, *read)).endswith(" 0"):
                 raise ConcurrentUpdate(f"the settings of {scope} were changed meanwhile; retry", scope=scope)
-        self._configs_read[scope] = cell
+        self._configs[scope] = cell
 
     # -- reads of what may have been put off
 

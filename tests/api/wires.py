@@ -215,10 +215,19 @@ def _told(body: Mapping[str, Any], status: int = 0) -> CallFailed:
     return error
 
 
+def _split(answer: httpx.Response) -> Iterator[str]:
+    """Lines as JSON and events have them, ended by LF: `iter_lines` also breaks at U+0085 and U+2028."""
+    rest = b""
+    for piece in answer.iter_raw():
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            yield line.decode()
+
+
 def _lines(rpc: str, answer: httpx.Response) -> Iterator[Any]:
     """Newline-delimited JSON; a failure in the middle is the last line."""
     _raise_for(answer)
-    for line in answer.iter_lines():
+    for line in _split(answer):
         content = json.loads(line)
         if set(content) == {"error"} and "error_code" in content["error"]:
             raise _told(content["error"])
@@ -229,7 +238,7 @@ def _events(rpc: str, answer: httpx.Response) -> Iterator[Any]:
     """Server-sent events (HTML standard 9.2.6). An id without data is a heartbeat."""
     _raise_for(answer)
     block: dict[str, str] = {}
-    for line in answer.iter_lines():
+    for line in _split(answer):
         if line:
             name, _, value = line.partition(":")
             block[name] = value.removeprefix(" ")

@@ -207,6 +207,8 @@ class JsonSchema(Section):
     """Characters of one regular expression."""
     patterns: int = Field(1_000, ge=1)
     """Regular expressions in one schema document."""
+    pattern_weight: int = Field(200_000, ge=1)
+    """States that all regular expressions of one schema document may compile to, estimated."""
     number_digits: int = Field(400, ge=1)
     """Digits of one number, and the largest decimal exponent."""
     issues: int = Field(100, ge=1)

@@ -91,7 +91,9 @@ def engine_limits(settings: Settings) -> EngineLimits:
     """The engines' own bounds, with the sizes that the settings decide."""
     schema, data = settings.limits.schema_bytes, settings.limits.data_bytes
     return EngineLimits(
-        json_schema=JsonSchemaLimits(schema_bytes=schema, data_bytes=data),
+        json_schema=JsonSchemaLimits(
+            schema_bytes=schema, data_bytes=data, **settings.json_schema.model_dump()
+        ),
         avro=AvroLimits(schema_bytes=schema),
         protobuf=replace(ProtobufLimits(), references=settings.limits.references, payload=data),
     )

@@ -188,6 +188,51 @@ class Limits(Section):
     """Most streams open at a time; more are refused at once with RESOURCE_EXHAUSTED."""
 
 
+class JsonSchema(Section):
+    """Bounds of the JSON Schema engine; sizes are in `limits`."""
+
+    schema_depth: int = Field(100, ge=1)
+    """Deepest nesting of brackets in a schema document."""
+    schema_nodes: int = Field(50_000, ge=1)
+    """JSON values in one schema document."""
+    keywords_per_object: int = Field(5_000, ge=1)
+    """Members of one object of a schema document."""
+    references_in_schema: int = Field(5_000, ge=1)
+    """`$ref`, `$dynamicRef` and `$recursiveRef` in a schema document and in what it references, together."""
+    reference_chain: int = Field(100, ge=1)
+    """Longest chain of schemas that apply to the same value by `$ref`, `allOf` and the like."""
+    evaluation_paths: int = Field(100_000, ge=1)
+    """Ways in which subschemas apply to one and the same value, counted through references."""
+    pattern_length: int = Field(1_000, ge=1)
+    """Characters of one regular expression."""
+    patterns: int = Field(1_000, ge=1)
+    """Regular expressions in one schema document."""
+    pattern_weight: int = Field(200_000, ge=1)
+    """States that all regular expressions of one schema document may compile to, estimated."""
+    number_digits: int = Field(400, ge=1)
+    """Digits of one number, and the largest decimal exponent."""
+    issues: int = Field(100, ge=1)
+    """Most issues reported of one schema."""
+    data_depth: int = Field(128, ge=1)
+    """Deepest nesting of brackets in a payload."""
+    detailed_data_bytes: int = Field(64 * 1024, ge=1)
+    """Largest payload for which every error is listed; above it only the first is."""
+    error_work: int = Field(64 * 1024 * 1024, ge=1)
+    """Bound for payload bytes times nesting times schema size up to which every error is listed."""
+    error_paths: int = Field(20_000, ge=1)
+    """Ways of looking at one value up to which every error is listed."""
+    error_text: int = Field(400, ge=1)
+    """Characters of one error message, and of the value quoted in it."""
+    compare_steps: int = Field(40_000, ge=1)
+    """Steps of one proof; the same question always takes the same number of steps."""
+    compare_seconds: float = Field(2.0, gt=0)
+    """Time of one proof, after which it is UNDECIDED."""
+    regex_states: int = Field(4_000, ge=1)
+    """States of one search over regular expressions."""
+    violations: int = Field(8, ge=1)
+    """Most violations reported of one comparison."""
+
+
 class Workers(Section):
     processes: int = Field(2, ge=1, le=64)
     """Subprocesses that compile and compare schemas."""
@@ -288,6 +333,7 @@ class Settings(Section):
     storage: Storage = Storage()
     blobs: Blobs = Blobs()
     limits: Limits = Limits()
+    json_schema: JsonSchema = JsonSchema()
     workers: Workers = Workers()
     changes: Changes = Changes()
     caches: Caches = Caches()

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from llm_schema_registry_server.formats.engine import SchemaSource
+from llm_schema_registry_server.model.compatibility import CompareOptions, Verdict
+
 from . import oracles, suite
 from .build import ENGINE
 
@@ -146,3 +149,49 @@ def test_many_edits_of_real_schemas(dialect: str, seed: int) -> None:
 
     print(dialect, tally)
     assert tally.findings == []
+
+
+def real_pairs(step: int) -> list[tuple[SchemaSource, SchemaSource]]:
+    """Every `step`-th pair of consecutive real revisions, where both may be registered."""
+    out = []
+    for line in (
+        (suite.ROOT.parent / "schemastore-pairs.jsonl").read_text(encoding="utf-8").splitlines()[::step]
+    ):
+        pair = json.loads(line)
+        sides = [
+            SchemaSource((side if isinstance(side, str) else json.dumps(side)).encode())
+            for side in (pair["old"], pair["new"])
+        ]
+        if all(oracles.parses(ENGINE, side) for side in sides):
+            out.append((sides[0], sides[1]))
+    return out
+
+
+@pytest.mark.skipif(not suite.PRESENT, reason="real schemas are not beside the repository")
+@pytest.mark.parametrize(
+    "step", [pytest.param(5, id="sample"), pytest.param(1, id="all", marks=pytest.mark.deep)]
+)
+def test_real_revisions_are_decided_and_their_witnesses_believed(step: int) -> None:
+    pairs = real_pairs(step)
+    undecided, faults = 0, []
+    for old, new in pairs:
+        for writer, reader in ((old, new), (new, old)):
+            comparison = ENGINE.compare(reader, writer, CompareOptions())
+            undecided += comparison.verdict is Verdict.UNDECIDED
+            contradiction = {comparison.verdict, oracles.second_opinion(writer, reader)} == {
+                Verdict.YES,
+                Verdict.NO,
+            }
+            if contradiction:
+                faults.append(f"contradiction: {comparison.verdict.name}")
+            if comparison.verdict is Verdict.NO:
+                faults += [
+                    fault
+                    for violation in comparison.violations
+                    if violation.witness
+                    and (fault := oracles.disbelieve(writer, reader, violation.witness.text))
+                ]
+
+    assert faults == []
+    print(f"{len(pairs)} pairs, {undecided} of {2 * len(pairs)} questions undecided")
+    assert undecided <= max(1, 0.05 * 2 * len(pairs))

@@ -12,6 +12,7 @@ from llm_schema_registry_server.formats.json_schema import JsonSchemaEngine, Jso
 from llm_schema_registry_server.model.compatibility import CompareOptions, Severity, Verdict, WriterModel
 
 from .build import ENGINE, compare, reference, source
+from .oracles import disbelieve
 
 T = "#/$defs/t"
 
@@ -256,6 +257,7 @@ def test_broken_with_a_witness_at_the_keyword(writer: Any, reader: Any, rule: st
         )
         assert accepted.valid
         assert not refused.valid
+        assert disbelieve(source(writer), source(reader), violation.witness.text) == ""
 
 
 def test_draft_7_and_2020_12_are_compared_by_meaning() -> None:

@@ -185,7 +185,7 @@ def test_a_long_chain_of_references_is_refused() -> None:
         ("(", "not a regular expression"),
         (r"(a)\1", "back-reference"),
         ("(?<=a)b", "look-around"),
-        (r"((a{100}){100}){100}", "more than the engine allows"),
+        (r"((a{100}){100}){100}", "more than 200000 states"),
         ("a" * 2000, "limit is 1000"),
     ],
 )
@@ -195,6 +195,15 @@ def test_a_pattern_without_a_linear_time_bound_is_refused_where_it_stands(patter
     assert len(found) == 1
     assert word in found[0].message
     assert found[0].pointer.startswith("/properties/a/patternProperties/")
+
+
+def test_many_patterns_that_compile_to_much_are_refused_before_they_are_compiled() -> None:
+    schema = {"anyOf": [{"pattern": f"^.{{1,{1500 + i}}}$"} for i in range(200)]}
+
+    (issue,) = issues(schema)
+
+    assert issue.rule == "json/pattern-weight"
+    assert issue.pointer.startswith("/anyOf/1")
 
 
 def test_a_pattern_that_engines_read_differently_is_a_warning() -> None:

@@ -27,6 +27,8 @@ class JsonSchemaLimits:
     """Characters of one regular expression."""
     patterns: int = 1_000
     """Regular expressions in one schema document."""
+    pattern_weight: int = 200_000
+    """States that all regular expressions of one schema document may compile to, estimated."""
     number_digits: int = 400
     """Digits of one number, and the largest decimal exponent."""
     issues: int = 100

@@ -15,7 +15,7 @@ from .complexity import check_references, check_size
 from .dialects import Dialect, find_dialect
 from .limits import JsonSchemaLimits
 from .metaschema import check_metaschema
-from .patterns import check_pattern, lint_pattern
+from .patterns import check_pattern, lint_pattern, weight
 from .pointers import join_pointer, split_pointer
 from .reading import locate
 from .resources import REFERENCE_KEYWORDS, Place, Unresolvable, World
@@ -78,10 +78,21 @@ def _embedded_dialects(opened: OpenedSchema) -> list[SchemaIssue]:
 
 def _pattern_issues(opened: OpenedSchema, limits: JsonSchemaLimits) -> list[SchemaIssue]:
     issues: list[SchemaIssue] = []
-    count = 0
+    count = total = 0
     for place in opened.world.walk(opened.root):
         for pattern, pointer in patterns_of(place):
             count += 1
+            total += weight(pattern)
+            if total > limits.pattern_weight:
+                return [
+                    *issues,
+                    SchemaIssue(
+                        "json/pattern-weight",
+                        f"the regular expressions up to here compile to more than {limits.pattern_weight} states, "
+                        "which is the limit; repeat less, or use maxLength",
+                        pointer,
+                    ),
+                ]
             issue = check_pattern(pattern, pointer, limits)
             if issue is not None:
                 issues.append(issue)

@@ -21,7 +21,8 @@ from .reading import BadJson, exact_nesting, nesting, read
 from .undeclared import Declarations
 
 # orjson turns what does not fit into 64 bits or a double into something else: integers of 19 digits or more, and
-# decimals of 16 or more, take the exact reader.
+# decimals of 16 or more, take the exact reader. The first expression is the quick one.
+_PERHAPS_LONG = re.compile(rb"[0-9][0-9.]{15}")
 _LONG_NUMBER = re.compile(rb"[0-9]{19}|(?=[0-9.]{17})[0-9]*\.")
 
 
@@ -97,7 +98,7 @@ class JsonDataValidator:
             not strict
             and len(payload) <= limits.data_bytes
             and nesting(payload, limits.data_depth) <= limits.data_depth
-            and not _LONG_NUMBER.search(payload)
+            and not (_PERHAPS_LONG.search(payload) and _LONG_NUMBER.search(payload))
         )
         if fast:
             # Where orjson refuses, the strict reader says what is wrong, or accepts what orjson cannot hold.

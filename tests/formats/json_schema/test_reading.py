@@ -1,0 +1,94 @@
+"""The strict reader: nesting and places, against the standard parser."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llm_schema_registry_server.formats.json_schema.pointers import follow, to_pointer
+from llm_schema_registry_server.formats.json_schema.reading import exact_nesting, locate, read
+from llm_schema_registry_server.formats.json_schema.uris import resolve_uri
+
+TEXT = st.text(alphabet='ab[]{}"\\ ,:é\n', max_size=4)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+def depth(value: Any) -> int:
+    if isinstance(value, dict):
+        return 1 + max(map(depth, value.values()), default=0)
+    return 1 + max(map(depth, value), default=0) if isinstance(value, list) else 0
+
+
+@settings(max_examples=300, deadline=None)
+@given(VALUES, st.booleans())
+def test_nesting_is_counted_without_parsing(value: Any, ascii_only: bool) -> None:
+    content = json.dumps(value, ensure_ascii=ascii_only).encode()
+
+    assert exact_nesting(content, 50) == depth(value)
+
+
+def test_unbalanced_brackets_are_bounded_too() -> None:
+    assert exact_nesting(b"[" * 100_000, 128) == 129
+    assert exact_nesting(b"]" * 100_000, 128) == 0
+    assert exact_nesting(b'"[[[[[[', 3) <= 6
+
+
+@settings(max_examples=200, deadline=None)
+@given(VALUES)
+def test_reading_agrees_with_the_standard_parser(value: Any) -> None:
+    content = json.dumps(value, ensure_ascii=False).encode()
+
+    assert read(content, max_bytes=10**6, max_depth=100, max_digits=100) == value
+
+
+def paths(value: Any, prefix: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    out = [prefix]
+    if isinstance(value, dict):
+        for name, item in value.items():
+            out += paths(item, (*prefix, name))
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            out += paths(item, (*prefix, i))
+    return out
+
+
+@settings(max_examples=150, deadline=None)
+@given(VALUES)
+def test_every_value_is_located_where_it_starts(value: Any) -> None:
+    text = json.dumps(value, ensure_ascii=False, indent=1)
+    lines = text.split("\n")
+
+    for path in paths(value):
+        line, column = locate(text.encode(), to_pointer(path))
+        rest = "\n".join([lines[line - 1][column - 1 :], *lines[line:]])
+        assert json.JSONDecoder().raw_decode(rest)[0] == follow(value, to_pointer(path))
+
+
+def test_references_resolve_as_rfc_3986_says() -> None:
+    base = "http://a/b/c/d;p?q"
+    examples = {
+        "g:h": "g:h",
+        "g": "http://a/b/c/g",
+        "./g": "http://a/b/c/g",
+        "g/": "http://a/b/c/g/",
+        "/g": "http://a/g",
+        "//g": "http://g",
+        "?y": "http://a/b/c/d;p?y",
+        "g?y": "http://a/b/c/g?y",
+        "#s": "http://a/b/c/d;p?q#s",
+        "": "http://a/b/c/d;p?q",
+        "..": "http://a/b/",
+        "../g": "http://a/b/g",
+        "../../../g": "http://a/g",
+        "g#s": "http://a/b/c/g#s",
+    }
+
+    assert {ref: resolve_uri(base, ref) for ref in examples} == examples
+    assert resolve_uri("urn:x:y", "#a") == "urn:x:y#a"

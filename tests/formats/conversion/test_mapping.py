@@ -210,6 +210,37 @@ def test_constraints_survive_the_way_through_avro() -> None:
     assert field_of(there_and_back, JSON) == constraints
 
 
+def test_the_parts_of_all_of_become_one_record() -> None:
+    schema = {
+        "title": "R", "allOf": [{"$ref": "#/$defs/Base"}, {"properties": {"b": {"type": "integer"}}, "required": ["b"]},
+                  {"if": {"required": ["a"]}, "then": {"required": ["b"]}}],
+        "$defs": {"Base": {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}},
+    }  # fmt: skip
+    conversion = there(JSON, schema, AVRO)
+
+    assert [(f["name"], f["type"]) for f in json.loads(conversion.content)["fields"]] == [
+        ("a", "string"),
+        ("b", "long"),
+    ]
+    assert check_data(conversion, AVRO, {"a": "x", "b": 1}) == {"a": "x", "b": 1}
+    assert ("DROPPED", "/allOf/2/if") in {(loss.kind, loss.pointer) for loss in conversion.losses}
+
+
+def test_an_object_that_is_one_of_several_becomes_a_union() -> None:
+    def event(kind: str) -> Any:
+        return {
+            "type": "object",
+            "properties": {"kind": {"const": kind}},
+            "required": ["kind"],
+            "title": kind,
+        }
+
+    conversion = there(JSON, {"type": "object", "oneOf": [event("start"), event("stop")]}, AVRO)
+
+    assert [branch["name"] for branch in json.loads(conversion.content)] == ["Root1", "Root2"]
+    assert check_data(conversion, AVRO, {"kind": "stop"}) == {"kind": "stop"}
+
+
 def test_a_reference_to_another_document_is_followed() -> None:
     from llm_schema_registry_server.formats.conversion import convert
     from llm_schema_registry_server.formats.engine import ReferencedSchema, SchemaSource

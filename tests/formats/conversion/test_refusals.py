@@ -176,3 +176,33 @@ def test_a_protobuf_schema_without_messages_or_without_the_wanted_one_is_refused
         convert(empty, PROTOBUF, JSON)
     with pytest.raises(ConversionRefused, match="'Other'"):
         convert(empty, PROTOBUF, JSON, message_name="Other")
+
+
+def test_the_alternative_that_needs_the_least_guessing_is_chosen() -> None:
+    """Both records take {}: one by its defaults, one as it is; and {"b": 1} is dropped by neither only in one."""
+    union = [
+        {"type": "record", "name": "A", "fields": [{"name": "a", "type": "int", "default": 5}]},
+        {"type": "record", "name": "B", "fields": [{"name": "b", "type": ["null", "int"], "default": None}]},
+        {"type": "record", "name": "C", "fields": []},
+    ]
+    conversion = there(
+        AVRO, {"type": "record", "name": "R", "fields": [{"name": "f", "type": union}]}, PROTOBUF
+    )
+
+    for document, written in (({}, {"c": {}}), ({"b": 1}, {"b": {"b": 1}}), ({"a": 1}, {"a": {"a": 1}})):
+        converted = conversion.data.convert(json.dumps({"f": document}).encode())
+        assert json.loads(converted.payload) == {"f": written}
+
+
+def test_alternatives_that_all_fit_are_tried_once_each() -> None:
+    """Every level fits both branches, each dropping a member: without memory that would be 2^40 ways."""
+    node = {"type": "object", "properties": {"x": {"$ref": "#/$defs/U"}}}
+    schema = {
+        "$ref": "#/$defs/U",
+        "$defs": {"U": {"anyOf": [{"$ref": "#/$defs/A"}, {"$ref": "#/$defs/B"}]}, "A": node, "B": node},
+    }
+    value: Any = {}
+    for _ in range(40):
+        value = {"x": value, "more": 1}
+
+    assert len(there(JSON, schema, AVRO).data.convert(json.dumps(value).encode()).dropped) == 40

@@ -15,9 +15,10 @@ from ..engine import SchemaSource
 from ..json_schema.compiled import open_schema, plain
 from ..json_schema.limits import JsonSchemaLimits
 from ..json_schema.pointers import join_pointer
-from ..json_schema.resources import Place, Unresolvable, World
+from ..json_schema.resources import Place, World
 from . import avro_attributes as attribute
 from . import names
+from .json_places import Places, is_only_alternatives
 from .json_scalars import read_scalar
 from .json_values import JsonDecoder
 from .losses import Losses
@@ -56,7 +57,7 @@ def read_json_schema(source: SchemaSource, losses: Losses, limits: JsonSchemaLim
 
 class _Reader:
     def __init__(self, world: World, losses: Losses) -> None:
-        self._world = world
+        self._places = Places(world, losses)
         self._losses = losses
         self._types: dict[str, Record | Enumeration] = {}
         self._named: dict[tuple[int, str], str] = {}
@@ -107,9 +108,11 @@ class _Reader:
         if "const" in schema or "enum" in schema:
             return self._values(place, hint)
         kinds = self._kinds(place)
-        if kinds is None:
+        if kinds is None or (kinds == ["object"] and is_only_alternatives(schema)):
             return self._combined(place, hint, depth)
-        self._conditions(place)
+        self._places.note_conditions(
+            place, skip="allOf" if "object" in kinds and self._places.has_parts(place) else ""
+        )
         shapes = [self._of_kind(kind, place, hint, depth) for kind in kinds if kind != "null"]
         return self._nullable(kinds, merge_branches(shapes, pointer, self._losses), pointer)
 
@@ -126,6 +129,12 @@ class _Reader:
         kinds = schema.get("type")
         if kinds is not None:
             return [kinds] if isinstance(kinds, str) else list(kinds)
+        if self._places.has_parts(place):
+            if not any(part.schema.get("type") == "object" for part in self._places.parts(place)):
+                self._losses.narrowed(
+                    place.pointer, "no type is stated; object is assumed, other values are refused"
+                )
+            return ["object"]
         for kind, keywords in (
             ("object", ("properties", "additionalProperties", "required", "patternProperties")),
             ("array", ("items", "prefixItems", "contains")),
@@ -146,71 +155,80 @@ class _Reader:
             return self._array(place, hint, depth)
         return self._object(place, hint, depth)
 
-    def _below(self, place: Place, *path: str | int) -> Place:
-        found = place.schema
-        for step in path:
-            found = found[step]
-        pointer = join_pointer(place.pointer, *path)
-        base, dialect = self._world.bases.get((place.document.number, pointer), (place.base, place.dialect))
-        return Place(place.document, pointer, found, base, dialect)
-
     def _array(self, place: Place, hint: str, depth: int) -> Shape:
         schema, pointer = place.schema, place.pointer
         extras = {k: plain(v) for k, v in schema.items() if k in ("minItems", "maxItems", "uniqueItems")}
         tuple_keyword = "prefixItems" if "prefixItems" in schema else "items"
         if isinstance(schema.get(tuple_keyword), list):
             self._losses.changed(join_pointer(pointer, tuple_keyword), "positions of a tuple share one type")
-            shapes = [self._shape(self._below(place, tuple_keyword, i), f"{hint}Item", depth + 1)
+            shapes = [self._shape(self._places.below(place, tuple_keyword, i), f"{hint}Item", depth + 1)
                       for i in range(len(schema[tuple_keyword]))]  # fmt: skip
             rest = "items" if tuple_keyword == "prefixItems" else "additionalItems"
             shapes.append(
-                self._shape(self._below(place, rest), f"{hint}Item", depth + 1)
+                self._shape(self._places.below(place, rest), f"{hint}Item", depth + 1)
                 if rest in schema
                 else Anything(pointer)
             )
             return ListOf(pointer, extras, merge_branches(shapes, pointer, self._losses) or Anything(pointer))
         item = (
-            self._shape(self._below(place, "items"), f"{hint}Item", depth + 1)
+            self._shape(self._places.below(place, "items"), f"{hint}Item", depth + 1)
             if "items" in schema
             else Anything(pointer)
         )
         return ListOf(pointer, extras, item)
 
     def _object(self, place: Place, hint: str, depth: int) -> Shape:
+        parts = self._places.parts(place) if self._places.has_parts(place) else [place]
         schema, pointer = place.schema, place.pointer
-        more = schema.get("additionalProperties", True)
-        if not schema.get("properties"):
-            if more is not False or "patternProperties" in schema:
-                return self._map(place, hint, depth)
-        elif isinstance(more, dict) and more:
-            self._losses.dropped(
-                join_pointer(pointer, "additionalProperties"), "undeclared members are not carried"
-            )
+        is_open = all(part.schema.get("additionalProperties", True) is not False for part in parts)
+        if not any(part.schema.get("properties") for part in parts) and (
+            is_open or "patternProperties" in schema
+        ):
+            return self._map(place, hint, depth)
         key = (place.document.number, pointer)
         if key in self._named:
             return Named(pointer, {}, self._named[key])
         name = self._free.take(self._name_of(place, hint))
         self._named[key] = name
-        required = set(schema.get("required", ()))
+        for part in parts:
+            self._note_part(part, place)
+        required = {wanted for part in parts for wanted in part.schema.get("required", ())}
         around, self._inlined = self._inlined, []  # what refers to itself through an object can be written
-        fields = [self._field(place, prop, required, name, depth) for prop in schema.get("properties", {})
-                  if schema["properties"][prop] is not False]  # fmt: skip
+        fields: dict[str, Field] = {}
+        for part in parts:
+            for prop, described in part.schema.get("properties", {}).items():
+                if prop in fields:
+                    self._losses.dropped(
+                        join_pointer(part.pointer, "properties", prop), "it is described twice"
+                    )
+                elif described is not False:
+                    fields[prop] = self._field(part, prop, required, name, depth)
         self._inlined = around
-        for missing in sorted(required - set(schema.get("properties", {}))):
+        for missing in sorted(required - set(fields)):
             self._losses.dropped(
                 join_pointer(pointer, "required"),
                 f"{missing!r} is required but not described; it is not carried",
             )
         extras = {k: plain(v) for k, v in schema.items() if k in ("minProperties", "maxProperties")}
         self._types[name] = Record(
-            name, tuple(fields), pointer, str(schema.get("description", "")), _strings(schema.get("x-aliases")),
-            more is not False, extras,
+            name, tuple(fields.values()), pointer, str(schema.get("description", "")),
+            _strings(schema.get("x-aliases")), is_open, extras,
         )  # fmt: skip
         return Named(pointer, {}, name)
 
+    def _note_part(self, part: Place, place: Place) -> None:
+        more = part.schema.get("additionalProperties")
+        if isinstance(more, dict) and more:
+            self._losses.dropped(
+                join_pointer(part.pointer, "additionalProperties"), "undeclared members are not carried"
+            )
+        if part is not place:
+            self._losses.restated(part.pointer, "it is written as part of one record")
+            self._places.note_conditions(part, skip="allOf")
+
     def _map(self, place: Place, hint: str, depth: int) -> Shape:
         schema, pointer = place.schema, place.pointer
-        values = [self._shape(self._below(place, "patternProperties", p), f"{hint}Value", depth + 1)
+        values = [self._shape(self._places.below(place, "patternProperties", p), f"{hint}Value", depth + 1)
                   for p in schema.get("patternProperties", {})]  # fmt: skip
         if "patternProperties" in schema:
             self._losses.dropped(
@@ -218,7 +236,7 @@ class _Reader:
             )
         if schema.get("additionalProperties") is not False:
             more = "additionalProperties" in schema
-            values.append(self._shape(self._below(place, "additionalProperties"), f"{hint}Value", depth + 1)
+            values.append(self._shape(self._places.below(place, "additionalProperties"), f"{hint}Value", depth + 1)
                           if more else Anything(pointer))  # fmt: skip
         kind = schema.get(attribute.KEY)
         key = Kind(kind) if kind in KEYS and "propertyNames" in schema else Kind.STRING
@@ -226,7 +244,7 @@ class _Reader:
         return MapOf(pointer, extras, merge_branches(values, pointer, self._losses) or Anything(pointer), key)
 
     def _field(self, place: Place, name: str, required: set[str], owner: str, depth: int) -> Field:
-        child = self._below(place, "properties", name)
+        child = self._places.below(place, "properties", name)
         shape = self._shape(child, f"{owner}_{names.title_case(name)}", depth + 1)
         schema: Mapping[str, Any] = child.schema if isinstance(child.schema, dict) else {}
         has_default = "default" in schema and name not in required
@@ -253,11 +271,7 @@ class _Reader:
         return names.title_case(title) if isinstance(title, str) and title and not place.pointer else hint
 
     def _reference(self, place: Place, hint: str, depth: int) -> Shape:
-        reference = place.schema["$ref"]
-        try:
-            target = self._world.resolve(place.base, reference)
-        except Unresolvable as error:
-            raise ConversionRefused(join_pointer(place.pointer, "$ref"), str(error)) from None
+        target = self._places.resolve(place)
         beside = sorted(k for k in set(place.schema) - ANNOTATIONS - {"$ref"} if not k.startswith("x-"))
         if beside:
             self._losses.dropped(place.pointer, f"not enforced beside $ref: {', '.join(beside)}")
@@ -305,14 +319,14 @@ class _Reader:
                     self._losses.dropped(
                         join_pointer(pointer, keyword), "that only one branch holds is not checked"
                     )
-                self._conditions(place, skip=keyword)
-                branches = [self._shape(self._below(place, keyword, i), f"{hint}{i + 1}", depth + 1)
+                self._places.note_conditions(place, skip=keyword)
+                branches = [self._shape(self._places.below(place, keyword, i), f"{hint}{i + 1}", depth + 1)
                             for i in range(len(schema[keyword]))]  # fmt: skip
                 return self._union(branches, pointer)
         if "allOf" in schema:
-            self._conditions(place, skip="allOf")
+            self._places.note_conditions(place, skip="allOf")
             parts = [
-                self._shape(self._below(place, "allOf", i), hint, depth + 1)
+                self._shape(self._places.below(place, "allOf", i), hint, depth + 1)
                 for i in range(len(schema["allOf"]))
             ]
             if len(parts) > 1:
@@ -320,7 +334,7 @@ class _Reader:
                     join_pointer(pointer, "allOf"), "only the first part with a structure is kept"
                 )
             return next((part for part in parts if not isinstance(part, Anything)), Anything(pointer))
-        self._conditions(place)
+        self._places.note_conditions(place)
         return Anything(pointer)
 
     def _union(self, branches: list[Shape], pointer: str) -> Shape:
@@ -333,18 +347,6 @@ class _Reader:
                 if not (isinstance(b, Scalar) and b.kind is Kind.NULL)]  # fmt: skip
         kinds = (["x", "null"] if null[0] == len(branches) - 1 > 0 else ["null", "x"]) if null else ["x"]
         return self._nullable(kinds, merge_branches(rest, pointer, self._losses), pointer)
-
-    def _conditions(self, place: Place, skip: str = "") -> None:
-        """Note the keywords that no other schema type has."""
-        schema = place.schema
-        for keyword in ("anyOf", "oneOf", "allOf", "not", "if", "dependentSchemas", "dependentRequired", "dependencies",
-                        "propertyNames", "contains", "unevaluatedProperties", "unevaluatedItems"):  # fmt: skip
-            if (
-                keyword in schema
-                and keyword != skip
-                and not (keyword == "propertyNames" and attribute.KEY in schema)
-            ):
-                self._losses.dropped(join_pointer(place.pointer, keyword), f"{keyword} is not enforced")
 
 
 def _shape_of(value: Any, pointer: str) -> Shape:

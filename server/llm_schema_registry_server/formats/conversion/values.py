@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ...errors import DataRefused
@@ -57,14 +58,15 @@ class Misfit(Exception):
 class Decoder:
     """Reads JSON documents of one schema into values of the model. For one document; not to be shared.
 
-    `dropped`: the pointers of members that the schema does not declare. Subclasses say how scalars are spelled.
+    `dropped`: the pointers of members that the schema does not declare; `filled`: how many defaults stand in for fields that
+    are left out. Subclasses say how scalars are spelled.
     """
 
     def __init__(self, model: Model) -> None:
         self.model = model
         self.dropped: list[str] = []
-        self._failed: dict[tuple[int, int], Misfit] = {}
-        self._trials = 0
+        self.filled = 0
+        self._trials: dict[tuple[int, int], _Trial] = {}
 
     def decode(self, shape: Shape, value: Json, at: At = None, depth: int = 0) -> Value:
         """The value of the model. Raises Misfit."""
@@ -133,6 +135,7 @@ class Decoder:
             except Unfit as error:
                 raise Misfit(at, f"the value {error}") from None
             if default is not ABSENT:
+                self.filled += 1
                 out[member.name] = default
         if known < len(value):
             keys = {key for member in record.fields for key in member.keys or (member.name,)}
@@ -148,41 +151,52 @@ class Decoder:
         }
 
     def _union(self, shape: Union, value: Json, at: At, depth: int) -> Value:
-        """The first branch that takes the value without dropping anything, else the first that takes it."""
-        best: tuple[Chosen, list[str]] | None = None
-        first: Misfit | None = None
+        """The branch that takes the value with the least guessing: nothing dropped, then no defaults put in."""
+        best: _Trial | None = None
+        chosen = -1
         for i, branch in enumerate(shape.branches):
-            before, self.dropped = self.dropped, []
-            try:
-                chosen = Chosen(i, self._try(branch, value, at, depth))
-            except Misfit as misfit:
-                first = first or misfit
-                continue
-            finally:
-                dropped, self.dropped = self.dropped, before
-            if not dropped:
-                return chosen
-            best = best or (chosen, dropped)
+            trial = self._try(branch, value, at, depth)
+            if trial.misfit is None and (best is None or trial.guesses < best.guesses):
+                best, chosen = trial, i
+                if trial.guesses == (0, 0):
+                    break
         if best is None:
-            raise Misfit(at, "the value fits none of the types that are possible here") from first
-        self.dropped.extend(best[1])
-        return best[0]
+            raise Misfit(at, "the value fits none of the types that are possible here")
+        self.dropped.extend(best.dropped)
+        self.filled += best.filled
+        return Chosen(chosen, best.value)
 
-    def _try(self, branch: Shape, value: Json, at: At, depth: int) -> Value:
-        """Decode, remembering containers that do not fit: unions inside unions are then tried once each."""
-        if not isinstance(value, dict | list):
-            return self.decode(branch, value, at, depth)
-        key = (id(branch), id(value))
-        if key in self._failed:
-            raise self._failed[key]
-        self._trials += 1
-        if self._trials > 20_000:
-            raise DataRefused(render(at), "unions are nested too deeply to be told apart")
+    def _try(self, branch: Shape, value: Json, at: At, depth: int) -> _Trial:
+        """How a branch takes a value. Containers are remembered, so that unions inside unions are tried once each."""
+        key = (id(branch), id(value)) if isinstance(value, dict | list) else None
+        if key is not None and key in self._trials:
+            return self._trials[key]
+        around = self.dropped, self.filled
+        self.dropped, self.filled = [], 0
         try:
-            return self.decode(branch, value, at, depth)
+            decoded = self.decode(branch, value, at, depth)
+            trial = _Trial(decoded, tuple(self.dropped), self.filled)
         except Misfit as misfit:
-            self._failed[key] = misfit
-            raise
+            trial = _Trial(None, misfit=misfit)
+        finally:
+            self.dropped, self.filled = around
+        if key is not None:
+            self._trials[key] = trial
+        return trial
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """What came of reading a value as one branch of a union."""
+
+    value: Value
+    dropped: tuple[str, ...] = ()
+    filled: int = 0
+    misfit: Misfit | None = None
+
+    @property
+    def guesses(self) -> tuple[int, int]:
+        return len(self.dropped), self.filled
 
 
 class Encoder:

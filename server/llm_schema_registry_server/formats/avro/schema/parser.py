@@ -302,13 +302,14 @@ class Parser:
         fields: list[Field] = []
         by_name: dict[str, Field] = {}
         self._open.add(node.name)
+        place = (at, "fields")
         for i, item in enumerate(given):
-            member = self._field(item, len(fields), inside, ((at, "fields"), i), depth)
+            member = self._field(item, len(fields), inside, (place, i), depth)
             if member is None:
                 continue
             if member.name in by_name:
                 self._found.add(
-                    rule.FIELD_REPEATED, (((at, "fields"), i), "name"),
+                    rule.FIELD_REPEATED, ((place, i), "name"),
                     f"{node.name} has two fields named {member.name!r}",
                 )  # fmt: skip
             by_name.setdefault(member.name, member)
@@ -331,7 +332,12 @@ class Parser:
         if "type" not in schema:
             self._found.add(rule.FIELD_INVALID, at, f"the field {show(name)} has no type")
             return None
-        node = self._type(schema["type"], namespace, (at, "type"), depth + 1)
+        kind = schema["type"]
+        node: Node | None = (
+            PRIMITIVES.get(kind) if type(kind) is str else None
+        )  # as _type would, for most fields
+        if node is None:
+            node = self._type(kind, namespace, (at, "type"), depth + 1)
         aliases = self._aliases(schema, at, dotted=False) if "aliases" in schema else ()
         if "order" in schema and schema["order"] not in ORDERS:
             self._found.add(

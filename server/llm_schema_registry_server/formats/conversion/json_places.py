@@ -1,0 +1,79 @@
+"""Finds the way in a JSON Schema: below a keyword, behind a reference, the parts of an allOf. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..json_schema.pointers import join_pointer
+from ..json_schema.resources import Place, Unresolvable, World
+from . import avro_attributes as attribute
+from .losses import ConversionRefused, Losses
+
+MOST_PARTS = 200
+"""Schemas that one object must fulfil by allOf."""
+
+
+class Places:
+    """The places of one schema and what it references; what cannot be carried there goes to the losses."""
+
+    def __init__(self, world: World, losses: Losses) -> None:
+        self._world = world
+        self._losses = losses
+
+    def below(self, place: Place, *path: str | int) -> Place:
+        """The subschema at a path of keywords and numbers."""
+        found = place.schema
+        for step in path:
+            found = found[step]
+        pointer = join_pointer(place.pointer, *path)
+        base, dialect = self._world.bases.get((place.document.number, pointer), (place.base, place.dialect))
+        return Place(place.document, pointer, found, base, dialect)
+
+    def parts(self, place: Place) -> list[Place]:
+        """The schema and those that it must fulfil too: its allOf, through references, each once."""
+        found: dict[tuple[int, str], Place] = {}
+        todo = [place]
+        while todo:
+            part = todo.pop()
+            key = (part.document.number, part.pointer)
+            if key in found or not isinstance(part.schema, dict) or len(found) > MOST_PARTS:
+                continue
+            found[key] = part
+            todo.extend(
+                self.below(part, "allOf", i) for i in reversed(range(len(part.schema.get("allOf", ()))))
+            )
+            if "$ref" in part.schema and part is not place:
+                todo.append(self.resolve(part))
+        return list(found.values())
+
+    def has_parts(self, place: Place) -> bool:
+        """Whether an allOf describes members of an object."""
+        return "allOf" in place.schema and any("properties" in part.schema for part in self.parts(place))
+
+    def resolve(self, place: Place) -> Place:
+        """What the $ref of a place leads to."""
+        try:
+            return self._world.resolve(place.base, place.schema["$ref"])
+        except Unresolvable as error:
+            raise ConversionRefused(join_pointer(place.pointer, "$ref"), str(error)) from None
+
+    def note_conditions(self, place: Place, skip: str = "") -> None:
+        """Note the keywords that no other schema type has."""
+        schema = place.schema
+        for keyword in ("anyOf", "oneOf", "allOf", "not", "if", "dependentSchemas", "dependentRequired", "dependencies",
+                        "propertyNames", "contains", "unevaluatedProperties", "unevaluatedItems"):  # fmt: skip
+            if (
+                keyword in schema
+                and keyword != skip
+                and not (keyword == "propertyNames" and attribute.KEY in schema)
+            ):
+                self._losses.dropped(join_pointer(place.pointer, keyword), f"{keyword} is not enforced")
+
+
+def is_only_alternatives(schema: Mapping[str, Any]) -> bool:
+    """Whether an object is described by its anyOf or oneOf alone."""
+    return ("anyOf" in schema or "oneOf" in schema) and not any(
+        keyword in schema
+        for keyword in ("properties", "additionalProperties", "patternProperties", "allOf", "required")
+    )

@@ -247,6 +247,34 @@ def test_a_descriptor_that_no_text_could_make_is_refused(file: FileDescriptorPro
     assert issues(encoded(file))
 
 
+def nested(depth: int) -> FileDescriptorProto:
+    file = FileDescriptorProto(name="x.proto", syntax="proto3")
+    message = file.message_type.add(name="M")
+    for _ in range(depth):
+        message = message.nested_type.add(name="M")
+    return file
+
+
+def test_a_descriptor_nests_no_deeper_than_text_can() -> None:
+    assert ENGINE.parse(SchemaSource(encoded(nested(30)))).canonical.count(b"message M") == 31
+    assert rules(encoded(nested(40))) == {"NESTING_TOO_DEEP"}
+
+
+def test_options_of_a_descriptor_that_cannot_be_read_never_reach_the_compiler() -> None:
+    text = (
+        HEAD
+        + 'import "google/protobuf/descriptor.proto"; import "confluent/meta.proto"; message O { string s = 1; }'
+        " extend google.protobuf.FieldOptions { O o = 50001; }"
+        ' message M { int32 a = 1 [(o) = { s: "x" }, (confluent.field_meta).doc = "d"]; }'
+    )
+    file = FileDescriptorSet.FromString(parse(text).artifact).file[-1]
+    assert ENGINE.parse(SchemaSource(encoded(file))).canonical == parse(text).canonical
+    options = file.message_type[1].field[0].options
+    options.MergeFromString(b"\x8a\xb5\x18\x03\x0a\xff\x01")  # the inner string claims 255 bytes and has none
+
+    assert rules(encoded(file)) == {"OPTION_INVALID"}
+
+
 def test_a_descriptor_without_a_field_type_is_refused() -> None:
     file = descriptor()
     file.message_type[0].field[0].ClearField("type")

@@ -7,11 +7,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
-from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
-from google.protobuf.message import Message
+from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
 
 from ...errors import SchemaIssue
 from .names import join
+
+MAX_DEPTH = 31
+"""Messages inside messages that protoc reads as text."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PACKAGE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
@@ -41,7 +46,36 @@ def descriptor_issues(file: FileDescriptorProto) -> Iterator[SchemaIssue]:
     yield from _named_issues(file, file.package)
 
 
-def _named_issues(element: Message, scope: str) -> Iterator[SchemaIssue]:
+def option_issues(element: Message, pool: DescriptorPool, scope: str = "") -> Iterator[SchemaIssue]:
+    """Options of a descriptor that cannot be read as the messages that `pool` says they are: protoc aborts on them."""
+    for descriptor, value in element.ListFields():
+        if descriptor.message_type is None:
+            continue
+        for item in value if descriptor.is_repeated else [value]:
+            path = join(scope, str(getattr(item, "name", descriptor.name))[:80])
+            if descriptor.name != "options":
+                yield from option_issues(item, pool, path)
+            elif not _readable(item, pool):
+                yield SchemaIssue(
+                    "OPTION_INVALID", f"the options of {scope or 'the file'!r} cannot be read", scope
+                )
+
+
+def _readable(options: Message, pool: DescriptorPool) -> bool:
+    try:
+        kind = GetMessageClass(pool.FindMessageTypeByName(options.DESCRIPTOR.full_name))
+    except KeyError:
+        return True  # without descriptor.proto there are no options but the compiler's own
+    try:
+        return kind.FromString(options.SerializeToString()).IsInitialized()
+    except DecodeError:
+        return False
+
+
+def _named_issues(element: Message, scope: str, depth: int = 0) -> Iterator[SchemaIssue]:
+    if depth > MAX_DEPTH:
+        yield SchemaIssue("NESTING_TOO_DEEP", f"messages are nested more than {MAX_DEPTH} deep", scope)
+        return
     for descriptor, value in element.ListFields():
         if descriptor.type != FieldDescriptor.TYPE_MESSAGE or not descriptor.is_repeated:
             continue
@@ -56,7 +90,7 @@ def _named_issues(element: Message, scope: str) -> Iterator[SchemaIssue]:
                 item.HasField("type") and item.HasField("label") and item.HasField("number")
             ):
                 yield SchemaIssue("TYPE_UNDEFINED", f"{path!r} lacks a type, a label or a number", path)
-            yield from _named_issues(item, path)
+            yield from _named_issues(item, path, depth + isinstance(item, DescriptorProto))
 
 
 def _strings(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
@@ -127,6 +127,25 @@ class ProtobufEngine:
             return reference.artifact
         return artifacts.write(self._compile(reference.content, reference.references).files)
 
+    def _add_described(self, descriptor: FileDescriptorProto, imports: Imports) -> None:
+        """Adds a descriptor with the library's files that it needs; raises InvalidSchema for what would make protoc
+        abort, or what no text could say."""
+        wanted = _imports(descriptor)
+        imports.add_library(wanted)
+        for path, text in _library_text(wanted, imports).items():
+            compiled = self._compiler.compile(CompileJob(path, {path: text}, imports.serialized()))
+            for file in FileDescriptorSet.FromString(compiled.descriptors).file:
+                imports.add(file)
+        imports.add(descriptor)
+        issues = [*checks.text_issues(descriptor)] or [*checks.descriptor_issues(descriptor)]
+        if not issues:
+            try:
+                issues = [*checks.option_issues(descriptor, build_pool(imports.files))]
+            except PoolError as error:
+                raise refuse("RULE_BROKEN", str(error)) from error
+        if issues:
+            raise InvalidSchema(issues[: self._limits.issues])
+
     def _compile(self, content: bytes, references: Sequence[ReferencedSchema]) -> _Unit:
         """Guards, then compiles one file with what it imports."""
         imports = Imports()
@@ -135,17 +154,12 @@ class ProtobufEngine:
         descriptor = _descriptor(content, self._limits)
         if descriptor is not None:
             descriptor.name = root
-            issues = tuple(checks.descriptor_issues(descriptor))
-            if issues:
-                raise InvalidSchema(issues[: self._limits.issues])
-            wanted, compact, sources = _imports(descriptor), b"", {}
+            compact, sources = b"", {}
+            self._add_described(descriptor, imports)
         else:
             scanned = scan(content, self._limits)
-            wanted, compact, sources = list(scanned.imports), scanned.compact, {root: content}
-        imports.add_library(wanted)
-        sources |= {p: text for p, text in library.sources(wanted).items() if p not in imports}
-        if descriptor is not None:
-            imports.add(descriptor)
+            imports.add_library(scanned.imports)
+            compact, sources = scanned.compact, {root: content, **_library_text(scanned.imports, imports)}
         compiled = self._compiler.compile(CompileJob(root, sources, imports.serialized()))
         files = tuple(FileDescriptorSet.FromString(compiled.descriptors).file)
         found = [to_issue(m, root) for m in compiled.messages if m.warning == bool(files)]
@@ -155,6 +169,10 @@ class ProtobufEngine:
         if not files:
             raise InvalidSchema(found[: self._limits.issues])
         return _Unit(files, compact, tuple(found[: self._limits.issues]))
+
+
+def _library_text(wanted: Iterable[str], imports: Imports) -> dict[str, bytes]:
+    return {path: text for path, text in library.sources(wanted).items() if path not in imports}
 
 
 def _descriptor(content: bytes, limits: ProtobufLimits) -> FileDescriptorProto | None:

@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 from ...errors import InvalidSchema, SchemaIssue
 from ..engine import ReferencedSchema, walk_references
 from . import library
+from .artifact import Files
 from .lexer import refuse
 from .limits import ProtobufLimits
 
@@ -99,8 +100,12 @@ class Imports:
             if path not in self:
                 self.add(FileDescriptorProto.FromString(data))
 
+    @property
+    def files(self) -> Files:
+        return tuple(self._files.values())
+
     def serialized(self) -> bytes:
-        return FileDescriptorSet(file=self._files.values()).SerializeToString()
+        return FileDescriptorSet(file=self.files).SerializeToString()
 
 
 def _meaning(file: FileDescriptorProto) -> bytes:

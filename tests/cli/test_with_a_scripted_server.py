@@ -329,6 +329,17 @@ def test_diff_of_a_first_version_explains(cli: Cli, fake: FakeRegistry) -> None:
     assert "nothing before it" in ran.err
 
 
+def test_convert(cli: Cli, fake: FakeRegistry) -> None:
+    converted = tools_pb2.ConvertSchemaResponse(schema_content=b'"int"', schema_type=pb.SCHEMA_TYPE_AVRO)
+    converted.losses.add(kind=tools_pb2.ConversionLoss.KIND_DROPPED, path="/title", message="no place for it")
+    fake.script("GetSchemaByVersion", found())
+    fake.script("ConvertSchema", answers(converted))
+
+    assert cli("convert", "orders", "avro").out == '"int"\nlost: dropped /title: no place for it\n'
+    assert cli("convert", "orders", "avro", "--raw").out == '"int"'
+    assert fake.calls["ConvertSchema"][0].request.source.schema_id == ID
+
+
 def test_state_update_and_history(cli: Cli, fake: FakeRegistry) -> None:
     fake.script("GetSchemaByVersion", found())
     fake.script("UpdateSchemaMetadata", answers(pb.UpdateSchemaMetadataResponse(schema=info(state=3))))
@@ -525,7 +536,7 @@ def test_the_help_lists_every_exit_code(cli: Cli) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        ["register"], ["get"], ["list"], ["versions"], ["search"], ["deps"], ["diff"], ["check"], ["validate"],
+        ["register"], ["get"], ["list"], ["versions"], ["search"], ["deps"], ["diff"], ["convert"], ["check"], ["validate"],
         ["validate-schema"], ["state"], ["update"], ["history"], ["delete"], ["undelete"], ["import"], ["watch"],
         ["config", "get"], ["config", "set"], ["config", "unset"], ["health"],
     ],

@@ -14,6 +14,7 @@ import pytest
 from llm_schema_registry import (
     ChangeClass,
     CompatibilityLevel,
+    DataRefused,
     EventType,
     HasDependents,
     HealthStatus,
@@ -162,6 +163,19 @@ async def test_what_changed_is_told(registry: Face, name: Names) -> None:
     assert (diff.backward.compatible, diff.change_class) == (False, ChangeClass.BREAKING)
     same = await registry.diff_schemas(SchemaOperand(subject), SchemaOperand(schema_id=done.schema_id))
     assert same.differences == ()
+
+
+async def test_a_schema_in_another_language(registry: Face, name: Names) -> None:
+    done = await registry.register_schema(name(), OBJECT)
+
+    converted = await registry.convert_schema(
+        SchemaOperand(schema_id=done.schema_id), "avro", data={"id": "x"}
+    )
+    assert converted.schema_type is SchemaType.AVRO
+    assert (await registry.validate_schema(converted.content, "avro")).valid
+    assert converted.data
+    with pytest.raises(DataRefused):
+        await registry.convert_schema(SchemaOperand(schema_id=done.schema_id), "avro", data={"id": 7})
 
 
 async def test_a_report_too_large_for_trailers_still_says_why(registry: Face, name: Names) -> None:

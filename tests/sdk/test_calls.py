@@ -177,6 +177,12 @@ CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = 
             "new": {"schema_content": b"true", "schema_type": 1, "references": SENT_REFERENCE},
         },
     ),
+    "ConvertSchema": (
+        "convert_schema",
+        (SchemaOperand(schema_id="id"), "avro"),
+        {"message_name": "m", "data": {"a": 1}},
+        {"source": {"schema_id": "id"}, "target_type": 2, "message_name": "m", "data": b'{"a":1}'},
+    ),
     "SearchSchemas": (
         "search_schemas",
         ("q",),

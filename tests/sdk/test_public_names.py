@@ -16,6 +16,7 @@ METHODS = [
     "check_compatibility",
     "check_many",
     "close",
+    "convert_schema",
     "delete_config",
     "delete_schema",
     "delete_subject",

@@ -178,14 +178,18 @@ async def test_a_batch_that_falls_silent_is_ended(fake: FakeRegistry, client: Fa
         await collect(client.validate_many([("a", "b")], timeout=0.2))
 
 
-async def test_the_error_of_a_source_is_the_caller_s(fake: FakeRegistry, client: Face) -> None:
+@pytest.mark.parametrize("error", [LookupError("mine"), TimeoutError("mine"), Unavailable("mine")])
+async def test_the_error_of_a_source_is_the_caller_s(
+    error: Exception, fake: FakeRegistry, client: Face
+) -> None:
     def source() -> Iterator[ValidationItem]:
         yield ValidationItem("a", "yes")
-        raise LookupError("mine")
+        raise error
 
     fake.script("BatchValidate", echo)
-    with pytest.raises(LookupError, match="mine"):
+    with pytest.raises(type(error), match="mine"):
         await collect(client.validate_many(source()))
+    assert len(fake.calls["BatchValidate"]) <= 1
 
 
 async def test_who_leaves_a_batch_ends_its_call(fake: FakeRegistry, client: Face) -> None:

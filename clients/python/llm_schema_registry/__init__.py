@@ -7,7 +7,8 @@ values of `results` and `enums`, failures the exceptions of `errors`. The genera
 from ._async_client import AsyncSchemaRegistry
 from ._asynchronous import AsyncWatch
 from ._blocking import Watch
-from ._calls.checks import CheckItem, SchemaOperand, ValidationItem
+from ._calls.checks import CheckItem, ValidationItem
+from ._calls.tools import SchemaOperand
 from ._encode import Content, Data
 from ._options import Tls
 from ._retry import RetryPolicy
@@ -21,6 +22,7 @@ from .enums import (
     EventType,
     FormatPolicy,
     HealthStatus,
+    LossKind,
     Mode,
     SchemaState,
     SchemaType,
@@ -37,6 +39,8 @@ from .errors import (
     Code,
     ConcurrentUpdate,
     ConfigNotFound,
+    ConversionRefused,
+    DataRefused,
     DeadlineExceeded,
     FieldViolation,
     HasDependents,
@@ -84,6 +88,8 @@ from .results import (
     ComponentHealth,
     Config,
     ConfigView,
+    Conversion,
+    ConversionLoss,
     Dependency,
     Fingerprints,
     Health,
@@ -123,8 +129,12 @@ __all__ = [
     "ConfigNotFound",
     "ConfigView",
     "Content",
+    "Conversion",
+    "ConversionLoss",
+    "ConversionRefused",
     "Data",
     "DataEncoding",
+    "DataRefused",
     "DeadlineExceeded",
     "Dependency",
     "DifferenceKind",
@@ -143,6 +153,7 @@ __all__ = [
     "InvalidVersion",
     "LevelMismatch",
     "LimitExceeded",
+    "LossKind",
     "MalformedRequest",
     "Mode",
     "NotFound",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Iterable
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import grpc
@@ -43,25 +44,22 @@ class AsyncBatch(Generic[I, R]):
         self._exhausted = False
         self._pending: deque[Message] = deque()
         self._answered = 0
+        self._failure: RegistryError | None = None
 
     async def answers(self) -> AsyncGenerator[R, None]:
         attempts = self._transport.attempts(None)
         try:
             while not self._complete:
-                connection = self._connection()
-                try:
+                async with aclosing(self._connection()) as connection:
                     async for answer in connection:
                         attempts.succeeded()
                         self._answered += 1
                         yield self._call.decode(answer, self._answered - 1)
-                    continue
-                except RegistryError as error:
-                    delay = attempts.after(error)
+                if self._failure is not None:
+                    delay = attempts.after(self._failure)
                     if delay is None:
-                        raise
-                finally:
-                    await connection.aclose()
-                await asyncio.sleep(delay)
+                        raise self._failure
+                    await asyncio.sleep(delay)
         finally:
             await _abandon(self._pull)
 
@@ -70,48 +68,59 @@ class AsyncBatch(Generic[I, R]):
         return self._exhausted and not self._pending
 
     async def _connection(self) -> AsyncGenerator[Any, None]:
-        """The answers that one connection gives, until all are there."""
-        rpc, window = self._call.rpc, self._call.window
+        """The answers that one connection gives, until all are there or it failed, which `_failure` then tells.
+
+        What it raises comes from the source: that is the caller's own, and no reason to connect again.
+        """
+        self._failure = None
         options = self._transport.options
         patience = options.timeout if self._call.timeout is None else self._call.timeout
-        call = self._transport.exchange(rpc)
+        call = self._transport.exchange(self._call.rpc)
         write: asyncio.Task[bool] | None = None
         read: asyncio.Task[Any] | None = None
         writable, sent, since = True, 0, time.monotonic()
         try:
             while not self._complete:
-                if self._pull is None and not self._exhausted and len(self._pending) < window:
+                if self._pull is None and not self._exhausted and len(self._pending) < self._call.window:
                     self._pull = asyncio.ensure_future(anext(self._source, _END))
                 if write is None and writable and sent < len(self._pending):
-                    write = asyncio.create_task(_write(call, self._pending[sent]))
+                    write = asyncio.create_task(_sent(call.write(self._pending[sent])))
                 if read is None and self._pending:
                     read, since = asyncio.create_task(call.read()), time.monotonic()
                 tasks = {task for task in (self._pull, write, read) if task is not None}
                 wait = None if read is None else max(0.0, since + patience - time.monotonic())
                 done, _ = await asyncio.wait(tasks, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
                 if not done:
-                    raise silent(patience)
+                    self._failure = silent(patience)
+                    return
                 if self._pull in done:
                     self._take(self._pull)
                 if write in done:
                     writable, write, sent = write.result(), None, sent + 1
                 if read in done:
-                    answer, read = read.result(), None
+                    answer, read = self._read(read), None
                     if answer is grpc.aio.EOF:
-                        raise ended_early(self._answered)
+                        return
                     self._pending.popleft()
                     sent -= 1
                     yield answer
-            await call.done_writing()
-            async with asyncio.timeout(patience):
-                await call.read()  # the end: lets the server finish the call in peace
-        except grpc.RpcError as failure:
-            raise from_rpc(failure) from failure
-        except TimeoutError:
-            raise silent(patience) from None
+            await _sent(call.done_writing())
+            read = asyncio.create_task(call.read())  # the end: lets the server finish the call in peace
+            await asyncio.wait({read}, timeout=patience)
         finally:
             call.cancel()
             await _abandon(write, read)
+
+    def _read(self, read: asyncio.Task[Any]) -> Any:
+        """The answer that was read; EOF, with the reason in `_failure`, when there is none."""
+        try:
+            answer = read.result()
+        except grpc.RpcError as failure:
+            self._failure = from_rpc(failure)
+            return grpc.aio.EOF
+        if answer is grpc.aio.EOF:
+            self._failure = ended_early(self._answered)
+        return answer
 
     def _take(self, pull: asyncio.Future[I | object]) -> None:
         self._pull = None
@@ -122,11 +131,11 @@ class AsyncBatch(Generic[I, R]):
             self._pending.append(self._call.encode(item))
 
 
-async def _write(call: Any, message: Message) -> bool:
-    """Whether the message went out. If not the call is over, and reading from it tells why."""
+async def _sent(sending: Awaitable[None]) -> bool:
+    """Whether something went out. If not the call is over, and reading from it tells why."""
     try:
-        await call.write(message)
-    except (grpc.RpcError, asyncio.InvalidStateError):
+        await sending
+    except (grpc.RpcError, grpc.aio.InternalError, asyncio.InvalidStateError):
         return False
     return True
 

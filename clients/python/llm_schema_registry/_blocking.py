@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any, Self, TypeVar
 
 import grpc
@@ -95,36 +95,35 @@ class BlockingTransport:
         source = iter(items)
         pending: deque[Message] = deque()
         exhausted, index = False, 0
-        while not (exhausted and not pending):
-            outbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
-            for message in (*pending, None) if exhausted else pending:
-                outbox.put(message)
-            try:
-                with closing(self.exchange(call.rpc, iter(outbox.get, None), patience)) as answers:
-                    while True:
-                        while not exhausted and len(pending) < call.window:
-                            for item in source:
-                                pending.append(call.encode(item))
-                                outbox.put(pending[-1])
-                                break
-                            else:
-                                exhausted = True
-                                outbox.put(None)
-                        if not pending:
-                            return
+        while True:
+            outbox = Outbox(pending, closed=exhausted)
+            with closing(outbox), closing(self.exchange(call.rpc, outbox, patience)) as answers:
+                while True:
+                    while not exhausted and len(pending) < call.window:
+                        for item in source:  # what it raises is the caller's own, and ends the batch
+                            pending.append(call.encode(item))
+                            outbox.put(pending[-1])
+                            break
+                        else:
+                            exhausted = True
+                            outbox.close()
+                    if not pending:
+                        answers.finish()
+                        return
+                    try:
                         answer = next(answers, None)
-                        if answer is None:
-                            raise ended_early(index)
-                        attempts.succeeded()
-                        pending.popleft()
-                        yield call.decode(answer, index)
-                        index += 1
-            except RegistryError as error:
-                delay = attempts.after(error)
-                if delay is None:
-                    raise
-            finally:
-                outbox.put(None)  # lets gRPC's sending thread go
+                    except RegistryError as failure:
+                        error = failure
+                        break
+                    if answer is None:
+                        raise ended_early(index)
+                    attempts.succeeded()
+                    pending.popleft()
+                    yield call.decode(answer, index)
+                    index += 1
+            delay = attempts.after(error)
+            if delay is None:
+                raise error
             time.sleep(delay)
 
     def stream(self, rpc: Rpc[Any], request: Message, patience: float) -> Answers:
@@ -162,6 +161,30 @@ class BlockingTransport:
         return grpc.secure_channel(o.target, o.credentials, o.channel_options)
 
 
+class Outbox(Iterator[Message]):
+    """The requests of one call in both directions, taken by gRPC's sending thread, which waits for them here."""
+
+    def __init__(self, messages: Iterable[Message], *, closed: bool) -> None:
+        self._queue: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        for message in messages:
+            self.put(message)
+        if closed:
+            self.close()
+
+    def put(self, message: Message) -> None:
+        self._queue.put(message)
+
+    def close(self) -> None:
+        """Nothing more will come; lets the sending thread go. Closing again does no harm."""
+        self._queue.put(None)
+
+    def __next__(self) -> Message:
+        message = self._queue.get()
+        if message is None:
+            raise StopIteration
+        return message
+
+
 class Answers(Iterator[Any]):
     """The answers of one streaming call. A silence longer than `patience` ends it with DeadlineExceeded.
 
@@ -188,6 +211,11 @@ class Answers(Iterator[Any]):
             raise from_rpc(failure) from failure
         finally:
             self._waiting_since = None
+
+    def finish(self) -> None:
+        """Wait for the end of a call that owes nothing more, so that the server finishes it in peace."""
+        with suppress(RegistryError):  # the answers are all there; how the call ends changes nothing
+            next(self, None)
 
     def close(self) -> None:
         self._over.set()

@@ -16,7 +16,6 @@ from .enums import (
     ChangeClass,
     CompatibilityLevel,
     ComponentStatus,
-    DifferenceKind,
     EventType,
     FormatPolicy,
     HealthStatus,
@@ -41,8 +40,6 @@ from .results import (
     Health,
     Page,
     Registration,
-    SchemaDiff,
-    SchemaDifference,
     SchemaInfo,
     SchemaIssue,
     SchemaReference,
@@ -54,7 +51,7 @@ from .results import (
     VersionInfo,
     Violation,
 )
-from .v1 import config_pb2, lifecycle_pb2, tools_pb2
+from .v1 import config_pb2, lifecycle_pb2
 from .v1 import schema_registry_pb2 as pb
 
 DOMAIN = "schema-registry"
@@ -165,22 +162,6 @@ def compatibility_report(m: pb.CompatibilityReport) -> CompatibilityReport:
         suggested_version=m.suggested_version,
         index=m.index,
         error=_item_error(m),
-    )
-
-
-def schema_diff(m: tools_pb2.DiffSchemasResponse) -> SchemaDiff:
-    return SchemaDiff(
-        differences=tuple(
-            SchemaDifference(DifferenceKind(d.kind), d.path, d.old_value, d.new_value, d.message)
-            for d in m.differences
-        ),
-        change_class=ChangeClass(m.change_class),
-        backward=compatibility_report(m.backward),
-        forward=compatibility_report(m.forward),
-        text=m.text,
-        old_version=m.old_version,
-        new_version=m.new_version,
-        truncated=m.truncated,
     )
 
 

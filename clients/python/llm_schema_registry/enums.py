@@ -130,6 +130,18 @@ class DifferenceKind(WireEnum):
     CHANGED = 5
 
 
+class LossKind(WireEnum):
+    """What a conversion could not carry: DROPPED is gone, NOT_ENFORCED is carried but not checked, NARROWED refuses
+    some data, CHANGED says it in a way that does not lead back.
+    """
+
+    UNSPECIFIED = 0
+    DROPPED = 1
+    NOT_ENFORCED = 2
+    NARROWED = 3
+    CHANGED = 4
+
+
 class DataEncoding(WireEnum):
     """How a payload is written; UNSPECIFIED lets the server tell."""
 

@@ -6,7 +6,8 @@ RegistryError
 │   ├── InvalidSchema         `issues` say what is wrong and where
 │   ├── SchemaTooLarge
 │   ├── MalformedRequest      the bytes were not the message that the server expects
-│   └── ReferenceNotFound, ReferenceCycle
+│   ├── ReferenceNotFound, ReferenceCycle
+│   └── ConversionRefused, DataRefused
 ├── NotFound
 │   └── SubjectNotFound, SchemaNotFound, VersionNotFound, ConfigNotFound
 ├── Refused                   the registry is in no state that allows this
@@ -138,6 +139,18 @@ class ReferenceCycle(InvalidRequest):
 
 class SchemaTooLarge(InvalidRequest):
     REASON = "SCHEMA_TOO_LARGE"
+
+
+class ConversionRefused(InvalidRequest):
+    """The schema cannot be said in the other language."""
+
+    REASON = "CONVERSION_REFUSED"
+
+
+class DataRefused(InvalidRequest):
+    """The data cannot be converted along with its schema."""
+
+    REASON = "DATA_REFUSED"
 
 
 class InvalidSchema(InvalidRequest):

@@ -16,6 +16,7 @@ from .enums import (
     EventType,
     FormatPolicy,
     HealthStatus,
+    LossKind,
     Mode,
     SchemaState,
     SchemaType,
@@ -172,6 +173,29 @@ class SchemaDiff:
     old_version: str
     new_version: str
     truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConversionLoss:
+    """Something that the target language cannot say; `path` is a place in the source."""
+
+    kind: LossKind
+    path: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A schema in another language, what got lost on the way, and the document that came along, as JSON.
+
+    `dropped` are JSON pointers of members of the document that the source does not declare.
+    """
+
+    content: bytes
+    schema_type: SchemaType
+    losses: tuple[ConversionLoss, ...]
+    data: bytes
+    dropped: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

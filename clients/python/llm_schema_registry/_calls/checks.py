@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from google.protobuf.message import Message
 
 from .. import _decode
-from .._call import REGISTRY, TOOLS, Batch, Rpc, Unary, unary
+from .._call import REGISTRY, Batch, Rpc, Unary, unary
 from .._encode import Content, Data, number, octets, reference_messages
 from ..enums import (
     CompatibilityLevel,
@@ -21,14 +21,11 @@ from ..enums import (
 )
 from ..results import (
     CompatibilityReport,
-    SchemaContent,
-    SchemaDiff,
     SchemaReference,
     SchemaValidationReport,
     ValidationReport,
 )
 from ..v1 import schema_registry_pb2 as pb
-from ..v1 import tools_pb2
 
 
 def validate_data(
@@ -107,46 +104,6 @@ def check_compatibility(
         _decode.compatibility_report,
         request,
         timeout,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class SchemaOperand:
-    """A schema to compare: a registered one (by id, or by subject and version selector), or `content` of your own with
-    its type and references.
-    """
-
-    subject: str = ""
-    version: str | int = ""
-    schema_id: str = ""
-    content: Content | None = None
-    schema_type: SchemaType | str = SchemaType.JSON
-    references: tuple[SchemaReference, ...] = ()
-
-
-def diff_schemas(
-    old: SchemaOperand | SchemaContent, new: SchemaOperand | SchemaContent, *, timeout: float | None = None
-) -> Unary[SchemaDiff]:
-    """What changed between two schemas, and what that means for readers. Nothing is stored.
-
-    Each is a `SchemaOperand` or a version that the registry answered with. Raises SchemaNotFound, SubjectNotFound,
-    InvalidSchema.
-    """
-    request = tools_pb2.DiffSchemasRequest(old=_operand(old), new=_operand(new))
-    return unary(TOOLS + "DiffSchemas", tools_pb2.DiffSchemasResponse, _decode.schema_diff, request, timeout)
-
-
-def _operand(schema: SchemaOperand | SchemaContent) -> tools_pb2.SchemaOperand:
-    if isinstance(schema, SchemaContent):
-        return tools_pb2.SchemaOperand(schema_id=schema.id)
-    if schema.content is None:
-        return tools_pb2.SchemaOperand(
-            schema_id=schema.schema_id, subject=schema.subject, version=str(schema.version)
-        )
-    return tools_pb2.SchemaOperand(
-        schema_content=octets(schema.content),
-        schema_type=number(SchemaType, schema.schema_type),
-        references=reference_messages(schema.references),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ..errors import (
     Code,
+    DeadlineExceeded,
     IncompatibleSchema,
     InvalidSchema,
     PermissionDenied,
@@ -89,6 +90,8 @@ def explain(error: RegistryError, server: str) -> Iterator[str]:
         yield f"error: {error.message}"
     if len(error.violations) > 1 and not isinstance(error, InvalidSchema):  # the message tells a single one
         yield from (f"  {v.field}: {v.description}" for v in error.violations)
+    if isinstance(error, DeadlineExceeded):
+        yield f"hint: the server is {server}; --timeout gives it longer"
     if isinstance(error, Unauthenticated):
         yield "hint: put a token into SCHEMA_REGISTRY_TOKEN"
     if isinstance(error, PermissionDenied):

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from ..._calls.checks import SchemaOperand
-from ...enums import CompatibilityLevel
+from ..._calls.tools import SchemaOperand
+from ...enums import CompatibilityLevel, SchemaType
 from ...results import Registration, SchemaInfo
 from .. import options as o
 from ..exits import Exit
@@ -99,8 +99,7 @@ def get(
     with s.registry() as client:
         found = resolve(client, target(what))
     if raw:
-        sys.stdout.buffer.write(found.content)
-        sys.stdout.buffer.flush()
+        _write_raw(found.content)
         return
     s.output.result(found, lambda: _details(found))
     if s.output.format == "table":
@@ -324,6 +323,41 @@ def diff(
         raise typer.Exit(Exit.NEGATIVE)
 
 
+def convert(
+    context: typer.Context,
+    what: o.Versioned,
+    to: Annotated[
+        SchemaType,
+        typer.Argument(parser=o.member(SchemaType), metavar="TYPE", help="json, avro or protobuf."),
+    ],
+    raw: Annotated[bool, typer.Option("--raw", help="Only the converted schema, byte for byte.")] = False,
+    message: Annotated[
+        str, typer.Option("--message", "-m", help="Protobuf: the full name of the message.")
+    ] = "",
+) -> None:
+    """Say a schema in another language, and tell what that language cannot say.
+
+    Examples:
+
+    \b
+      schema-registry convert orders avro
+      schema-registry convert orders@1.4.0 protobuf --raw > order.proto
+    """
+    s = session(context)
+    with s.registry() as client:
+        found = client.convert_schema(resolve(client, target(what)), to, message_name=message)
+    if raw:
+        _write_raw(found.content)
+        return
+    losses = [f"lost: {x.kind.name.lower()} {x.path or '(root)'}: {x.message}" for x in found.losses]
+    s.output.result(found, lambda: [*laid_out(found.content, found.schema_type).splitlines(), *losses])
+
+
+def _write_raw(content: bytes) -> None:
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
 def _before(after: SchemaInfo) -> int:
     if after.ordinal <= 1:
         raise typer.BadParameter(
@@ -342,3 +376,4 @@ def add_to(app: typer.Typer) -> None:
     app.command()(search)
     app.command()(deps)
     app.command()(diff)
+    app.command()(convert)

@@ -1,0 +1,86 @@
+"""Calls that compare and convert schemas. Nothing is stored.
+
+Common to all: `timeout` is in seconds and overrides the client's; enumerations may be given by name; failures raise
+the exceptions of `llm_schema_registry.errors`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .. import _decode_tools
+from .._call import TOOLS, Unary, unary
+from .._encode import Content, Data, number, octets, reference_messages
+from ..enums import SchemaType
+from ..results import Conversion, SchemaContent, SchemaDiff, SchemaReference
+from ..v1 import tools_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaOperand:
+    """A schema to compare: a registered one (by id, or by subject and version selector), or `content` of your own with
+    its type and references.
+    """
+
+    subject: str = ""
+    version: str | int = ""
+    schema_id: str = ""
+    content: Content | None = None
+    schema_type: SchemaType | str = SchemaType.JSON
+    references: tuple[SchemaReference, ...] = ()
+
+
+def diff_schemas(
+    old: SchemaOperand | SchemaContent, new: SchemaOperand | SchemaContent, *, timeout: float | None = None
+) -> Unary[SchemaDiff]:
+    """What changed between two schemas, and what that means for readers. Nothing is stored.
+
+    Each is a `SchemaOperand` or a version that the registry answered with. Raises SchemaNotFound, SubjectNotFound,
+    InvalidSchema.
+    """
+    request = tools_pb2.DiffSchemasRequest(old=_operand(old), new=_operand(new))
+    return unary(
+        TOOLS + "DiffSchemas", tools_pb2.DiffSchemasResponse, _decode_tools.schema_diff, request, timeout
+    )
+
+
+def convert_schema(
+    source: SchemaOperand | SchemaContent,
+    target_type: SchemaType | str,
+    *,
+    message_name: str = "",
+    data: Data | None = None,
+    timeout: float | None = None,
+) -> Unary[Conversion]:
+    """The same schema in another language, with a list of what it could not carry. Nothing is stored.
+
+    `message_name` chooses the message of a Protobuf source. `data`, a JSON document that is valid under the source, is
+    converted too. Raises ConversionRefused, DataRefused, SchemaNotFound, InvalidSchema.
+    """
+    request = tools_pb2.ConvertSchemaRequest(
+        source=_operand(source),
+        target_type=number(SchemaType, target_type),
+        message_name=message_name,
+        data=b"" if data is None else octets(data),
+    )
+    return unary(
+        TOOLS + "ConvertSchema",
+        tools_pb2.ConvertSchemaResponse,
+        _decode_tools.conversion,
+        request,
+        timeout,
+    )
+
+
+def _operand(schema: SchemaOperand | SchemaContent) -> tools_pb2.SchemaOperand:
+    if isinstance(schema, SchemaContent):
+        return tools_pb2.SchemaOperand(schema_id=schema.id)
+    if schema.content is None:
+        return tools_pb2.SchemaOperand(
+            schema_id=schema.schema_id, subject=schema.subject, version=str(schema.version)
+        )
+    return tools_pb2.SchemaOperand(
+        schema_content=octets(schema.content),
+        schema_type=number(SchemaType, schema.schema_type),
+        references=reference_messages(schema.references),
+    )

@@ -1,0 +1,34 @@
+"""From the messages of ToolsService to frozen values."""
+
+from __future__ import annotations
+
+from ._decode import compatibility_report
+from .enums import ChangeClass, DifferenceKind, LossKind, SchemaType
+from .results import Conversion, ConversionLoss, SchemaDiff, SchemaDifference
+from .v1 import tools_pb2
+
+
+def schema_diff(m: tools_pb2.DiffSchemasResponse) -> SchemaDiff:
+    return SchemaDiff(
+        differences=tuple(
+            SchemaDifference(DifferenceKind(d.kind), d.path, d.old_value, d.new_value, d.message)
+            for d in m.differences
+        ),
+        change_class=ChangeClass(m.change_class),
+        backward=compatibility_report(m.backward),
+        forward=compatibility_report(m.forward),
+        text=m.text,
+        old_version=m.old_version,
+        new_version=m.new_version,
+        truncated=m.truncated,
+    )
+
+
+def conversion(m: tools_pb2.ConvertSchemaResponse) -> Conversion:
+    return Conversion(
+        content=m.schema_content,
+        schema_type=SchemaType(m.schema_type),
+        losses=tuple(ConversionLoss(LossKind(x.kind), x.path, x.message) for x in m.losses),
+        data=m.data,
+        dropped=tuple(m.dropped),
+    )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...errors import ConversionRefused
 from ..json_schema.pointers import join_pointer
 from ..json_schema.resources import Place, Unresolvable, World
 from . import avro_attributes as attribute
-from .losses import ConversionRefused, Losses
+from .losses import Losses
 
 MOST_PARTS = 200
 """Schemas that one object must fulfil by allOf."""

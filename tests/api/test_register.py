@@ -255,3 +255,16 @@ def test_subjects_of_every_spelling_survive(wire: Wire, name: Name, context: str
 
     assert answer.subject == latest.subject == subject
     assert latest.id == answer.schema_id
+
+
+def test_an_invalid_schema_is_refused_with_its_issues(wire: Wire, name: Name) -> None:
+    request = pb.RegisterSchemaRequest(
+        subject=name("s"), schema_content=b'{"type": "strin"}', schema_type=JSON
+    )
+
+    error = refused(wire, "RegisterSchema", request, "INVALID_ARGUMENT", "INVALID_SCHEMA", "schema_content")
+
+    (issue,) = error.detail(pb.SchemaValidationReport).issues
+    assert issue.pointer == "/type"
+    assert issue.rule
+    assert (issue.line, issue.severity) == (1, pb.SEVERITY_ERROR)

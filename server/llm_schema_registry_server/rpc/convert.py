@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
-from ..errors import IncompatibleSchema, InvalidRequest, SchemaIssue
+from ..errors import IncompatibleSchema, InvalidRequest, InvalidSchema, SchemaIssue
 from ..model.change import Change, EventType, format_revision
 from ..model.compatibility import ChangeClass, CompatibilityLevel, CompatibilityReport, Violation
 from ..model.health import HealthReport
@@ -204,11 +204,15 @@ def report(r: CompatibilityReport) -> pb.CompatibilityReport:
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """A refusal for incompatibility carries its report to the caller."""
+    """A refusal carries to the caller what it rests on: the compatibility report, or the schema's issues."""
     try:
         yield
     except IncompatibleSchema as error:
         error.details = (report(cast(CompatibilityReport, error.report)),)
+        raise
+    except InvalidSchema as error:
+        issues = [_schema_issue(i, pb.SEVERITY_ERROR) for i in error.issues]
+        error.details = (pb.SchemaValidationReport(issues=issues),)
         raise
 
 

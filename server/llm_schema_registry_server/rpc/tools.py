@@ -24,13 +24,14 @@ class ToolsService:
     async def diff_schemas(self, request: pb.DiffSchemasRequest, call: Call) -> pb.DiffSchemasResponse:
         old = _operand(request.old, "old", "")
         new = _operand(request.new, "new", request.old.subject)
-        return _diff(await self._comparing(old, new))
+        with convert.refusals():
+            return _diff(await self._comparing(old, new))
 
     async def convert_schema(self, request: pb.ConvertSchemaRequest, call: Call) -> pb.ConvertSchemaResponse:
         target = convert.enum(SchemaType, request.target_type, "target_type")
-        done = await self._converting(
-            Wish(_operand(request.source, "source", ""), target, request.message_name, request.data)
-        )
+        wish = Wish(_operand(request.source, "source", ""), target, request.message_name, request.data)
+        with convert.refusals():
+            done = await self._converting(wish)
         return pb.ConvertSchemaResponse(
             schema_content=done.content,
             schema_type=request.target_type,

@@ -26,7 +26,7 @@ _TRAILER_BYTES = 4096
 _MESSAGE_BYTES = 700
 
 # What a detail that is too large loses from its end.
-_CUT = frozenset({"field_violations", "violations"})
+_CUT = frozenset({"field_violations", "violations", "issues"})
 
 GRPC: Mapping[Code, grpc.StatusCode] = {
     Code(s.value[0]): s for s in grpc.StatusCode if s is not grpc.StatusCode.OK
@@ -68,8 +68,8 @@ def grpc_status(told: Failure) -> tuple[grpc.StatusCode, str, tuple[tuple[str, s
     """Code, message and trailers. Details that do not fit into trailers are left out, ErrorInfo never."""
     message = told.message.encode()[:_MESSAGE_BYTES].decode(errors="ignore")
     status = status_pb2.Status(code=told.code, message=message)
-    for detail in told.details:
-        room = _TRAILER_BYTES - status.ByteSize()
+    for left, detail in zip(range(len(told.details), 0, -1), told.details, strict=True):
+        room = (_TRAILER_BYTES - status.ByteSize()) // left  # what is left is shared by those that are left
         packed = pack(_shortened(detail, room))
         if not status.details or packed.ByteSize() <= room:
             status.details.append(packed)
@@ -96,7 +96,7 @@ def http_body(told: Failure) -> dict[str, Any]:
 
 
 def _shortened(detail: Message, room: int) -> Message:
-    """A detail with only as many of its violations as there is room for (BadRequest, CompatibilityReport)."""
+    """A detail with only as many of its violations as there is room for (BadRequest, CompatibilityReport, SchemaValidationReport)."""
     field = next((f for f in detail.DESCRIPTOR.fields if f.name in _CUT and f.is_repeated), None)
     if field is None or pack(detail).ByteSize() <= room:
         return detail

@@ -9,6 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from llm_schema_registry.v1 import config_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
 from .helpers import (
@@ -153,3 +154,19 @@ def test_a_batch_answers_in_order_and_survives_bad_items(wire: Wire, name: Name)
     assert [r.compatible for r in reports] == [True, False, False, False, True]
     assert [r.index for r in reports] == [0, 1, 2, 3, 4]
     assert [bool(r.error.code) for r in reports] == [False, True, False, True, False]
+
+
+def test_a_verdict_says_what_it_assumes(wire: Wire, name: Name) -> None:
+    register(wire, name("s"))
+    config = config_pb2.Config(writer_model=config_pb2.WRITER_MODEL_DECLARED_KEYS)
+    wire.call("SetConfig", config_pb2.SetConfigRequest(subject=name("s"), config=config))
+
+    report = wire.call(
+        "CheckCompatibility", pb.CompatibilityCheckRequest(subject=name("s"), new_schema=V2_COMPATIBLE)
+    )
+
+    assert report.assumptions == {
+        "writer_model": "DECLARED_KEYS",
+        "apply_defaults": "false",
+        "strictness": "WIRE",
+    }

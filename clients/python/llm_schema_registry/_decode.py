@@ -160,6 +160,7 @@ def compatibility_report(m: pb.CompatibilityReport) -> CompatibilityReport:
         message=m.message,
         change_class=ChangeClass(m.change_class),
         suggested_version=m.suggested_version,
+        assumptions=dict(m.assumptions),
         index=m.index,
         error=_item_error(m),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -134,7 +134,11 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class CompatibilityReport:
-    """The outcome of a check. `error` is set on an item of a batch whose request itself failed; `index` is its place."""
+    """The outcome of a check. `error` is set on an item of a batch whose request itself failed; `index` is its place.
+
+    `assumptions`: what the verdict assumes, by the names of the configuration (`writer_model`, `apply_defaults`,
+    `strictness`).
+    """
 
     compatible: bool
     verdict: Verdict
@@ -144,6 +148,7 @@ class CompatibilityReport:
     message: str
     change_class: ChangeClass
     suggested_version: str
+    assumptions: Mapping[str, str] = field(default_factory=dict)
     index: int = 0
     error: RegistryError | None = None
 

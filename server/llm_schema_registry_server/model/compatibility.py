@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -126,6 +127,15 @@ class CompareOptions:
     @property
     def key(self) -> str:
         return f"{self.strictness}/{self.writer_model}/{'defaults' if self.apply_defaults else 'bare'}"
+
+    @property
+    def assumptions(self) -> Mapping[str, str]:
+        """The same for people, by the names of the configuration."""
+        return {
+            "strictness": str(self.strictness),
+            "writer_model": str(self.writer_model),
+            "apply_defaults": str(self.apply_defaults).lower(),
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,6 +199,7 @@ def report(r: CompatibilityReport) -> pb.CompatibilityReport:
         verdict=pb.Verdict.ValueType(r.verdict),
         change_class=change_class(r.change_class),
         suggested_version=r.suggested_version,
+        assumptions=r.options.assumptions,
     )
 
 

@@ -1249,6 +1249,26 @@ Global___CompatibilityCheckRequest: _TypeAlias = CompatibilityCheckRequest  # no
 class CompatibilityReport(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class AssumptionsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     COMPATIBLE_FIELD_NUMBER: _builtins.int
     LEVEL_FIELD_NUMBER: _builtins.int
     VIOLATIONS_FIELD_NUMBER: _builtins.int
@@ -1259,6 +1279,7 @@ class CompatibilityReport(_message.Message):
     SUGGESTED_VERSION_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     INDEX_FIELD_NUMBER: _builtins.int
+    ASSUMPTIONS_FIELD_NUMBER: _builtins.int
     compatible: _builtins.bool
     level: Global___CompatibilityLevel.ValueType
     message: _builtins.str
@@ -1276,6 +1297,12 @@ class CompatibilityReport(_message.Message):
     def error(self) -> _status_pb2.Status:
         """Batch only: the request itself failed with this; `compatible` is false."""
 
+    @_builtins.property
+    def assumptions(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What the verdict assumes of writers and readers: `writer_model` and `apply_defaults` (JSON Schema), `strictness`
+        (Protobuf), as the subject is configured.
+        """
+
     def __init__(
         self,
         *,
@@ -1289,10 +1316,11 @@ class CompatibilityReport(_message.Message):
         suggested_version: _builtins.str = ...,
         error: _status_pb2.Status | None = ...,
         index: _builtins.int = ...,
+        assumptions: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_class", b"change_class", "compared_versions", b"compared_versions", "compatible", b"compatible", "error", b"error", "index", b"index", "level", b"level", "message", b"message", "suggested_version", b"suggested_version", "verdict", b"verdict", "violations", b"violations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assumptions", b"assumptions", "change_class", b"change_class", "compared_versions", b"compared_versions", "compatible", b"compatible", "error", b"error", "index", b"index", "level", b"level", "message", b"message", "suggested_version", b"suggested_version", "verdict", b"verdict", "violations", b"violations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,7 +25,7 @@ from .errors import RegistryError, Unavailable
 from .formats.catalogue import engines
 from .model.change import Change, parse_revision
 from .model.compatibility import CompatibilityLevel
-from .model.health import Component, ComponentStatus
+from .model.health import Component, ComponentStatus, HealthReport
 from .model.subject import Subject
 from .parts import engine_limits, make_blobs, make_redis, make_store
 from .registry.assess import Assessor
@@ -54,7 +54,7 @@ from .rpc.tools import ToolsService
 from .settings import Settings
 from .storage.wrappers.blobbed import BlobbedStore
 from .telemetry import logs
-from .telemetry.metrics import BREAKER_OPEN, Metrics
+from .telemetry.metrics import BREAKER_OPEN, Metrics, Part
 from .transports.grpc.listener import GrpcListener
 from .transports.http.app import HttpApp, HttpOptions
 from .transports.http.listener import HttpListener
@@ -207,6 +207,8 @@ class App:
             version=__version__,
             clock=now,
         )
+        # The gRPC listener asks for a report every few seconds, so that the newest one is fresh.
+        self._metrics.read_parts(lambda: _metric_parts(health.newest))
         wire = Convert(store.registry_id)
         use = UseCases(
             register=Register(
@@ -319,6 +321,18 @@ class App:
                 "subscribers": str(self._feed.subscribers),
             },
         )
+
+
+_UP = {ComponentStatus.UP: 1.0, ComponentStatus.DEGRADED: 0.5, ComponentStatus.DOWN: 0.0}
+
+
+def _metric_parts(report: HealthReport | None) -> Mapping[str, Part]:
+    """The components of a report as metrics take them."""
+    components = report.components if report else {}
+    return {
+        name: Part(_UP[c.status], {fact: float(v) for fact, v in c.details.items() if v.isdecimal()})
+        for name, c in components.items()
+    }
 
 
 async def _optional(probe: Awaitable[Mapping[str, str]]) -> Component:

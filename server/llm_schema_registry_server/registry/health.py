@@ -26,6 +26,8 @@ class Health:
         clock: Callable[[], datetime],
     ) -> None:
         self._probes, self._vital, self._version, self._clock = probes, vital, version, clock
+        self.newest: HealthReport | None = None
+        """The last report that was made."""
 
     async def __call__(self) -> HealthReport:
         components = dict(
@@ -35,7 +37,8 @@ class Health:
                 strict=True,
             )
         )
-        return HealthReport(self._sum(components), components, self._version, self._clock())
+        self.newest = HealthReport(self._sum(components), components, self._version, self._clock())
+        return self.newest
 
     def _sum(self, components: Mapping[str, Component]) -> HealthStatus:
         down = {n for n, c in components.items() if c.status is ComponentStatus.DOWN}

@@ -7,6 +7,7 @@ anything else that callers choose: the number of series is bounded by the number
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -33,6 +34,14 @@ class HotCounts(Protocol):
     def entries(self) -> int: ...
     @property
     def bytes(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A component of the health report: 1 for UP, 0.5 for DEGRADED, 0 for DOWN; and its facts that are numbers."""
+
+    up: float
+    facts: Mapping[str, float]
 
 
 class Metrics:
@@ -64,42 +73,8 @@ class Metrics:
         )
 
         # Parts below the calls: set by the composition root.
-        self.workers = Gauge("schema_registry_workers", "Worker processes by state.", ("state",), registry=r)
-        self.worker_kills = Counter(
-            "schema_registry_worker_kills_total", "Workers killed, by reason.", ("reason",), registry=r
-        )
-        self.worker_seconds = Histogram(
-            "schema_registry_worker_seconds",
-            "Duration of jobs in worker processes.",
-            ("job",),
-            buckets=_SECONDS,
-            registry=r,
-        )
-        self.store_seconds = Histogram(
-            "schema_registry_store_seconds",
-            "Duration of store transactions.",
-            ("kind", "outcome"),
-            buckets=_SECONDS,
-            registry=r,
-        )
-        self.store_bytes = Gauge("schema_registry_store_bytes", "Size of the store on disk.", registry=r)
-        self.store_versions = Gauge("schema_registry_store_versions", "Versions in the store.", registry=r)
-        self.store_subjects = Gauge("schema_registry_store_subjects", "Subjects in the store.", registry=r)
         self.revision = Gauge(
             "schema_registry_revision", "Sequence of the last change that this server has seen.", registry=r
-        )
-        self.subscribers = Gauge("schema_registry_subscribers", "Live subscribers to changes.", registry=r)
-        self.subscribers_ended = Counter(
-            "schema_registry_subscribers_ended_total",
-            "Subscriptions ended by the server, by reason.",
-            ("reason",),
-            registry=r,
-        )
-        self.component_up = Gauge(
-            "schema_registry_component_up",
-            "1 when the component is UP, 0.5 DEGRADED, 0 DOWN.",
-            ("component",),
-            registry=r,
         )
         self.build_info = Gauge(
             "schema_registry_build_info", "Always 1; the version is the label.", ("version",), registry=r
@@ -113,6 +88,10 @@ class Metrics:
         """Exports look-ups by cache and outcome (`hit`, `miss`, ...), and the state of breakers (outcome `breaker_open`,
         0 or 1), read at each scrape."""
         self.registry.register(_TierCollector(read))
+
+    def read_parts(self, read: Callable[[], Mapping[str, Part]]) -> None:
+        """Exports how the parts of the server are, as the newest health report has it, read at each scrape."""
+        self.registry.register(_PartCollector(read))
 
     def page(self) -> bytes:
         """The exposition text, as /metrics answers it."""
@@ -171,6 +150,34 @@ class _TierCollector(Collector):
                     lookups.add_metric((cache, outcome), count)
         yield lookups
         yield breakers
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+
+class _PartCollector(Collector):
+    """The newest health report as series: which parts are up, and every fact of theirs that is a number."""
+
+    def __init__(self, read: Callable[[], Mapping[str, Part]]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterable[Metric]:
+        up = GaugeMetricFamily(
+            "schema_registry_component_up",
+            "1 when the component is UP, 0.5 DEGRADED, 0 DOWN.",
+            labels=("component",),
+        )
+        facts = GaugeMetricFamily(
+            "schema_registry_component_fact",
+            "A number that a component tells of itself: versions, bytes, busy workers, subscribers ...",
+            labels=("component", "fact"),
+        )
+        for component, part in self._read().items():
+            up.add_metric((component,), part.up)
+            for fact, value in part.facts.items():
+                facts.add_metric((component, fact), value)
+        yield up
+        yield facts
 
     def describe(self) -> Iterable[Metric]:
         return ()

@@ -26,7 +26,6 @@ RegistryError
 ├── SchemaTypeMismatch        FAILED_PRECONDITION
 ├── HasDependents             FAILED_PRECONDITION
 ├── NotSoftDeleted            FAILED_PRECONDITION
-├── StoreNotEmpty             FAILED_PRECONDITION
 ├── RevisionCompacted         OUT_OF_RANGE         says where to start again
 ├── ConcurrentUpdate          ABORTED              safe to retry
 ├── SubscriberTooSlow         ABORTED              says where to resume
@@ -396,16 +395,6 @@ class NotSoftDeleted(RegistryError):
             violations=(FieldViolation("soft_delete", "a permanent delete needs a soft delete first"),),
             schema_id=schema_id,
         )
-
-
-class StoreNotEmpty(RegistryError):
-    """An archive can only be imported into an empty storage."""
-
-    code = Code.FAILED_PRECONDITION
-    reason = "STORE_NOT_EMPTY"
-
-    def __init__(self) -> None:
-        super().__init__("the storage holds a registry already; import into an empty one")
 
 
 class RevisionCompacted(RegistryError):

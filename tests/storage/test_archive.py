@@ -5,6 +5,9 @@ from __future__ import annotations
 import gzip
 import io
 import itertools
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -15,16 +18,19 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from llm_schema_registry_server.errors import StorageDamaged, StoreNotEmpty
+from llm_schema_registry_server.errors import StorageDamaged
 from llm_schema_registry_server.model.compatibility import CompatibilityLevel
 from llm_schema_registry_server.model.config import Config
 from llm_schema_registry_server.model.lifecycle import SchemaState, Transition
 from llm_schema_registry_server.model.schema import ResolvedReference
 from llm_schema_registry_server.model.subject import Subject
-from llm_schema_registry_server.storage.archive import export_archive, import_archive
+from llm_schema_registry_server.storage.archive import StoreNotEmpty, export_archive, import_archive
 from llm_schema_registry_server.storage.portable import PortableStore
 from llm_schema_registry_server.storage.postgres import PostgresStore
+from llm_schema_registry_server.storage.sqlite import SqliteStore
 from llm_schema_registry_server.storage.store import Page, SchemaFilter
+from llm_schema_registry_server.storage.wrappers.moving import PortableBlobbedStore
+from tests.support.blobs import MemoryBlobs
 from tests.support.postgres import Postgres
 from tests.support.storage import BACK_ENDS, START, change, content, register, seen, version
 
@@ -132,6 +138,9 @@ async def test_everything_arrives_and_goes_on_as_before(make: Make, source: str,
     assert imported == exported
     before = await everything(old)
     assert await everything(new) == before
+    again = io.BytesIO()
+    await export_archive(new, again, quiet)
+    assert again.getvalue() == file.getvalue()
     async with new.write() as tx:
         assert await tx.next_ordinal(Subject.parse("gone")) == 2
         assert await tx.allot_global_id("new") > max(number for number, _ in before["global ids"])
@@ -259,3 +268,63 @@ async def test_progress_is_told(make: Make) -> None:
     await export_archive(store, io.BytesIO(), lambda kind, done: told.append((kind, done)))
 
     assert told == [("change", 1000), ("change", 2000)]
+
+
+async def test_contents_in_an_object_store_travel_in_the_archive(make: Make) -> None:
+    old_blobs, new_blobs = MemoryBlobs(), MemoryBlobs()
+    old = PortableBlobbedStore(await make("sqlite"), old_blobs, threshold=4, memory_bytes=0)
+    plain = await make("memory")
+    new = PortableBlobbedStore(await make("postgres"), new_blobs, threshold=4, memory_bytes=0)
+    await fill(old)
+    first, second, third = io.BytesIO(), io.BytesIO(), io.BytesIO()
+
+    await export_archive(old, first, quiet)
+    first.seek(0)
+    await import_archive(plain, first, quiet)
+    await export_archive(plain, second, quiet)
+    second.seek(0)
+    await import_archive(new, second, quiet)
+    await export_archive(new, third, quiet)
+
+    assert first.getvalue() == second.getvalue() == third.getvalue()
+    assert set() < set(new_blobs.kept) <= set(old_blobs.kept)  # a removed version's blob did not travel
+
+
+def run(*arguments: str, **settings: str) -> str:
+    variables = {f"SCHEMA_REGISTRY_STORAGE__{name.upper()}": value for name, value in settings.items()}
+    done = subprocess.run(
+        [sys.executable, "-m", "llm_schema_registry_server", *arguments],
+        env={**os.environ, **variables, "PYTHONPATH": os.pathsep.join(["server", "clients/python"])},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    return done.stdout + done.stderr
+
+
+async def test_the_commands_move_a_registry_from_sqlite_to_postgresql(
+    make: Make, tmp_path: Path, postgres: Postgres
+) -> None:
+    file = tmp_path / "registry.db"
+    old = SqliteStore(file)
+    await old.open()
+    await fill(old)
+    name = old.registry_id
+    await old.close()
+    new = await make("postgres")
+    archive, again = tmp_path / "one.archive", tmp_path / "two.archive"
+    target = {"kind": "postgres", "postgres__dsn": new._dsn}
+
+    assert '"version": 7' in run("export", str(archive), path=str(file))
+    assert name in run("import", str(archive), **target)
+    assert "into an empty one" in run("import", str(archive), **target)
+    assert '"version": 7' in run("export", str(again), **target)
+
+    assert archive.read_bytes() == again.read_bytes()
+    assert "No such file" in run("import", str(tmp_path / "absent"), path=str(tmp_path / "new.db"))
+    assert sorted(name for name in os.listdir(tmp_path) if "archive" in name) == [
+        "one.archive",
+        "two.archive",
+    ]

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, TypeVar
 
 import orjson
 
-from ..errors import ConcurrentUpdate, StorageDamaged, StoreNotEmpty
+from ..errors import Code, ConcurrentUpdate, RegistryError, StorageDamaged
 from ..model.schema import StoredContent
 from . import rows
 from .portable import DumpTx, PortableStore, RestoreTx
@@ -31,6 +31,16 @@ Progress = Callable[[str, int], None]
 
 Key = TypeVar("Key", int, str)
 Item = TypeVar("Item")
+
+
+class StoreNotEmpty(RegistryError):
+    """An archive goes into an empty storage only. Not in errors.py: no caller of the API ever sees it."""
+
+    code = Code.FAILED_PRECONDITION
+    reason = "STORE_NOT_EMPTY"
+
+    def __init__(self) -> None:
+        super().__init__("the storage holds a registry already; import into an empty one")
 
 
 class _Writer:

@@ -15,7 +15,7 @@ class DumpTx(ReadTx, Protocol):
     """A read view that also tells what no use case asks. Lists are sorted by key and paged: keys > `after`."""
 
     async def names(self, schema_id: str) -> Sequence[str]:
-        """Names, or the words of names, that lead to the same search results when the version is inserted with them."""
+        """The words of the version's names (search.name_words), which stand for the names when it is inserted again."""
         ...
 
     async def configs(self, after: str, limit: int) -> Sequence[tuple[str, Config]]:

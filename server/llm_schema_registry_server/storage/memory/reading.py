@@ -85,7 +85,7 @@ class MemoryReadTx:
     # -- see portable.DumpTx
 
     async def names(self, schema_id: str) -> Sequence[str]:
-        return self._tables.names.get(schema_id) or ()
+        return sorted(search.name_words(self._tables.names.get(schema_id) or ()))
 
     async def configs(self, after: str, limit: int) -> Sequence[tuple[str, Config]]:
         found = (item for item in self._tables.configs.items() if item[0] > after)

@@ -122,6 +122,38 @@ def collect_garbage(
         raise typer.Exit(code)
 
 
+@app.command("export")
+def export_archive(
+    archive: Annotated[Path, typer.Argument(help="The file to make; an existing one is replaced.")],
+    config: ConfigFile = None,
+) -> None:
+    """Write everything (versions, contents, ids, configuration, history, changes) into one file, as it is at this moment.
+
+    May run beside servers. `import` reads it into any other storage. Prints the number of lines of each kind as JSON.
+    """
+    from .upkeep import export_to as run
+
+    code = run(_settings(config), archive)
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command("import")
+def import_archive(
+    archive: Annotated[Path, typer.Argument(help="A file that `export` has made.")],
+    config: ConfigFile = None,
+) -> None:
+    """Fill an empty storage from an archive, all of it or nothing; ids and revisions stay as they were.
+
+    Before any server runs on that storage.
+    """
+    from .upkeep import import_from as run
+
+    code = run(_settings(config), archive)
+    if code:
+        raise typer.Exit(code)
+
+
 def _duration(text: str) -> timedelta:
     """`90m` as a duration; nothing for what is none."""
     match = re.fullmatch(r"(\d{1,6})([smhd])", text)

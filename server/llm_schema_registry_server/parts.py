@@ -15,8 +15,8 @@ from .settings import Blobs, Postgres, Redis, Settings, Storage
 from .storage.blobs.blobs import Blobs as BlobStore
 from .storage.blobs.inline import InlineBlobs
 from .storage.memory.store import MemoryStore
+from .storage.portable import PortableStore
 from .storage.sqlite.store import SqliteStore
-from .storage.store import Store
 from .telemetry import logs
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _LOG = logs.get("parts")
 
 
-def make_store(settings: Storage) -> Store:
+def make_store(settings: Storage) -> PortableStore:
     """The back end that the settings choose."""
     if settings.kind == "memory":
         return MemoryStore()
@@ -34,7 +34,7 @@ def make_store(settings: Storage) -> Store:
     return SqliteStore(settings.path, synchronous=settings.synchronous, lock_seconds=settings.lock_seconds)
 
 
-def _make_postgres(settings: Postgres) -> Store:
+def _make_postgres(settings: Postgres) -> PortableStore:
     try:
         from .storage.postgres import PostgresOptions, PostgresStore
     except ModuleNotFoundError as error:

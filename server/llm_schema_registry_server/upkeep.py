@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import timedelta
+from pathlib import Path
 
 import uvloop
 
 from .errors import RegistryError
 from .parts import make_blobs, make_store
 from .settings import Settings
+from .storage.archive import export_archive, import_archive
 from .storage.wrappers.blobbed import BlobbedStore
 from .storage.wrappers.garbage import Tally
 from .storage.wrappers.garbage import collect_garbage as collect
+from .storage.wrappers.moving import PortableBlobbedStore
 
 FAILED = 1
 
@@ -30,10 +35,20 @@ def collect_garbage(settings: Settings, *, grace: timedelta, dry_run: bool) -> i
     return _run("collect garbage", _collect_garbage(settings, grace, dry_run))
 
 
+def export_to(settings: Settings, path: Path) -> int:
+    """Write the whole registry into a new file, which appears under its name when it is complete."""
+    return _run("export", _export(settings, path))
+
+
+def import_from(settings: Settings, path: Path) -> int:
+    """Fill an empty storage from an archive."""
+    return _run("import", _import(settings, path))
+
+
 def _run(what: str, work: Coroutine[None, None, dict[str, object]]) -> int:
     try:
         result = uvloop.run(work)
-    except RegistryError as error:
+    except (RegistryError, OSError) as error:
         print(f"schema-registry-server: cannot {what}: {error}", file=sys.stderr)
         return FAILED
     print(json.dumps(result))
@@ -59,6 +74,47 @@ async def _collect_garbage(settings: Settings, grace: timedelta, dry_run: bool) 
     finally:
         await wrapper.close()
     return {"dry_run": dry_run, **asdict(tally)}
+
+
+async def _export(settings: Settings, path: Path) -> dict[str, object]:
+    unfinished = path.with_name(path.name + ".part")
+    async with _movable(settings) as store:
+        with unfinished.open("xb") as file:
+            try:
+                counts = await export_archive(store, file, _tell_lines)
+                file.flush()
+                os.fsync(file.fileno())
+            except BaseException:
+                unfinished.unlink()
+                raise
+    unfinished.replace(path)
+    return dict(counts)
+
+
+async def _import(settings: Settings, path: Path) -> dict[str, object]:
+    with path.open("rb") as file:
+        async with _movable(settings) as store:
+            counts = await import_archive(store, file, _tell_lines)
+            return {"registry_id": store.registry_id, **counts}
+
+
+@asynccontextmanager
+async def _movable(settings: Settings) -> AsyncIterator[PortableBlobbedStore]:
+    store = PortableBlobbedStore(
+        make_store(settings.storage),
+        make_blobs(settings.blobs),
+        threshold=settings.blobs.threshold if settings.blobs.kind != "inline" else None,
+        memory_bytes=0,
+    )
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def _tell_lines(kind: str, done: int) -> None:
+    print(f"{kind}: {done}", file=sys.stderr)
 
 
 def _tell(tally: Tally) -> None:

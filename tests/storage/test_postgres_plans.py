@@ -65,7 +65,9 @@ STATEMENTS: dict[str, tuple[Any, ...]] = {
     "UPDATE_VERSION": ("1", "1", 7, 1, 1, 1, "{}", 1, 1, None, 7), "UPDATE_SEARCH": (["a"], ["b"], 7),
     "DELETE_VERSION": (7,), "DELETE_HISTORY": ("id 7",), "DELETE_UNUSED_CONTENT": ("identity 7",),
     "SET_CONFIG": ("a", "{}"), "ADD_CONFIG": ("a", "{}"), "REPLACE_CONFIG": ("a", "{}", "{}"), "DELETE_CONFIG": ("a",),
-    "FACTS": (),
+    "FACTS": (), "NAMES": ("id 7",), "ALL_CONFIGS": ("a", 10), "ALL_GLOBAL_IDS": (10000, 10),
+    "ALL_ORDINALS": (SUBJECT, 10), "RESTORE_REGISTRY_ID": ("x",), "RESTORE_GLOBAL_IDS": ([1], ["i"]),
+    "RESTORE_ORDINAL": ("a", 1), "FOLLOW_GLOBAL_IDS": (), "ALIGN_SEQUENCES": (),
 }  # fmt: skip
 SCANS: dict[str, tuple[str, list[Any]]] = {
     "scan": queries.scan(SchemaFilter(), PAGE),

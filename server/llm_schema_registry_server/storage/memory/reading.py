@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ...errors import StorageDamaged
@@ -15,8 +16,11 @@ from .. import search
 from ..store import Page, SchemaFilter
 from .tables import Tables
 
+REGISTRY_ID = "registry id"
 NEWEST_CHANGE = "newest change"
 COMPACTED = "changes up to this one are gone"
+ALL_CHANGES = "how many changes there ever were"
+GONE_CHANGES = "how many of them are gone"
 
 
 class MemoryReadTx:
@@ -70,13 +74,40 @@ class MemoryReadTx:
         return self._tables.configs.get(scope)
 
     async def changes(self, after: int, limit: int) -> Sequence[Change]:
-        oldest, newest = await self.change_bounds()
-        wanted = range(max(after, oldest) + 1, min(max(after, oldest) + limit, newest) + 1)
-        return [c for sequence in wanted if (c := self._tables.changes.get(sequence)) is not None]
+        places = self._places()
+        first = bisect_right(places, after, key=lambda place: self._change(place).sequence)
+        return [self._change(place) for place in places[first : first + limit]]
 
     async def change_bounds(self) -> tuple[int, int]:
         numbers = self._tables.numbers
         return numbers.get(COMPACTED) or 0, numbers.get(NEWEST_CHANGE) or 0
+
+    # -- see portable.DumpTx
+
+    async def names(self, schema_id: str) -> Sequence[str]:
+        return sorted(search.name_words(self._tables.names.get(schema_id) or ()))
+
+    async def configs(self, after: str, limit: int) -> Sequence[tuple[str, Config]]:
+        found = (item for item in self._tables.configs.items() if item[0] > after)
+        return sorted(found, key=lambda item: item[0])[:limit]
+
+    async def global_ids(self, after: int, limit: int) -> Sequence[tuple[int, str]]:
+        numbered = ((number, identity) for identity, number in self._tables.global_ids.items())
+        return sorted(item for item in numbered if item[0] > after)[:limit]
+
+    async def ordinals(self, after: str, limit: int) -> Sequence[tuple[str, int]]:
+        named = ((str(subject), last) for subject, last in self._tables.ordinals.items())
+        return sorted(item for item in named if item[0] > after)[:limit]
+
+    def _places(self) -> range:
+        """Where the changes are that are kept: their places in the log, which are dense as sequences need not be."""
+        numbers = self._tables.numbers
+        return range((numbers.get(GONE_CHANGES) or 0) + 1, (numbers.get(ALL_CHANGES) or 0) + 1)
+
+    def _change(self, place: int) -> Change:
+        found = self._tables.changes.get(place)
+        assert found is not None, f"the log has no place {place}"
+        return found
 
     def _found(self, ids: Iterable[str]) -> list[SchemaVersion]:
         found = (self._tables.versions.get(schema_id) for schema_id in ids)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from ...errors import StorageUnavailable
 from ..news import News
-from .reading import MemoryReadTx
+from .reading import REGISTRY_ID, MemoryReadTx
 from .tables import Tables
 from .writing import MemoryWriteTx
 
@@ -18,18 +18,17 @@ class MemoryStore:
     """A registry that lives as long as its process; see store.Store for the meaning of each method."""
 
     def __init__(self) -> None:
-        self._registry_id = secrets.token_hex(4)
         self._tables = Tables()
-        self._readers = (
-            0  # blocks that look at self._tables; while there are any, a commit replaces it by a copy
-        )
+        self._tables.texts[REGISTRY_ID] = secrets.token_hex(4)
+        # Blocks that look at self._tables; while there are any, a commit replaces it by a copy.
+        self._readers = 0
         self._turn = asyncio.Lock()
         self._news = News()
         self._open = False
 
     @property
     def registry_id(self) -> str:
-        return self._registry_id
+        return self._tables.texts.get(REGISTRY_ID) or ""
 
     async def open(self) -> None:
         self._open = True
@@ -59,6 +58,12 @@ class MemoryStore:
                 self._tables, self._readers = self._tables.copy(), 0
             self._tables.merge(draft)
             self._news.advance(tx.appended)
+
+    def dump(self) -> AbstractAsyncContextManager[MemoryReadTx]:
+        return self.read()
+
+    def restore(self) -> AbstractAsyncContextManager[MemoryWriteTx]:
+        return self.write()
 
     async def wait_for_change(self, after: int, timeout: float) -> None:
         await self._news.wait(after, timeout)

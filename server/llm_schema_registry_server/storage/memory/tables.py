@@ -92,6 +92,7 @@ class Tables:
     configs: Table[str, Config] = field(default_factory=Table)
     changes: Table[int, Change] = field(default_factory=Table)
     numbers: Table[str, int] = field(default_factory=Table)
+    texts: Table[str, str] = field(default_factory=Table)
 
     def draft(self) -> Tables:
         return Tables(*(table.draft() for table in self._all()))

@@ -13,7 +13,8 @@ from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import Subject
 from .. import search
-from .reading import COMPACTED, NEWEST_CHANGE, MemoryReadTx
+from ..rows import subject_of
+from .reading import ALL_CHANGES, COMPACTED, GONE_CHANGES, NEWEST_CHANGE, REGISTRY_ID, MemoryReadTx
 from .tables import Table, Tables
 
 K = TypeVar("K")
@@ -45,15 +46,18 @@ class MemoryWriteTx(MemoryReadTx):
 
     async def append_change(self, change: Change) -> int:
         sequence = (await self.change_bounds())[1] + 1
-        self._tables.changes[sequence] = replace(change, sequence=sequence)
-        self._tables.numbers[NEWEST_CHANGE] = self.appended = sequence
+        await self.restore_change(replace(change, sequence=sequence))
         return sequence
 
     async def compact_changes(self, upto: int) -> None:
         oldest, newest = await self.change_bounds()
-        for sequence in range(oldest + 1, min(upto, newest) + 1):
-            self._tables.changes.remove(sequence)
-        self._tables.numbers[COMPACTED] = max(oldest, min(upto, newest))
+        floor = max(oldest, min(upto, newest))
+        for place in self._places():
+            if self._change(place).sequence > floor:
+                break
+            self._tables.changes.remove(place)
+            self._tables.numbers[GONE_CHANGES] = place
+        self._tables.numbers[COMPACTED] = floor
 
     async def insert_version(self, version: SchemaVersion, names: Sequence[str]) -> None:
         tables = self._tables
@@ -127,6 +131,29 @@ class MemoryWriteTx(MemoryReadTx):
             self._tables.configs.remove(scope)
         else:
             self._tables.configs[scope] = config
+
+    # -- see portable.RestoreTx
+
+    async def restore_registry_id(self, registry_id: str) -> None:
+        self._tables.texts[REGISTRY_ID] = registry_id
+
+    async def restore_global_id(self, global_id: int, identity: str) -> None:
+        self._tables.global_ids[identity] = global_id
+        newest = self._tables.numbers.get(NEWEST_GLOBAL_ID) or 0
+        self._tables.numbers[NEWEST_GLOBAL_ID] = max(newest, global_id)
+
+    async def restore_ordinal(self, subject: str, last: int) -> None:
+        self._tables.ordinals[subject_of(subject)] = last
+
+    async def restore_change(self, change: Change) -> None:
+        place = (self._tables.numbers.get(ALL_CHANGES) or 0) + 1
+        self._tables.changes[place] = change
+        self._tables.numbers[ALL_CHANGES] = place
+        self._tables.numbers[NEWEST_CHANGE] = self.appended = change.sequence
+
+    async def finish_restore(self, oldest: int) -> None:
+        self._tables.numbers[COMPACTED] = oldest
+        self._tables.numbers[NEWEST_CHANGE] = max(oldest, self.appended)
 
     def _refuse_taken(self, version: SchemaVersion) -> None:
         """Raise ConcurrentUpdate when another version of the subject has the ordinal or the semantic version."""

@@ -68,7 +68,7 @@ def told(error: BaseException, database: str) -> RegistryError:
         if state[:length] in _BY_STATE:
             kind, advice = _BY_STATE[state[:length]]
             return kind(f"PostgreSQL at {database}: {advice} ({error})", sqlstate=state)
-    if isinstance(error, asyncpg.PostgresError):
+    if isinstance(error, asyncpg.PostgresError | asyncpg.DataError):
         raise error  # a mistake in our SQL: nobody else can act on it
     what = str(error) or type(error).__name__
     return StorageUnavailable(

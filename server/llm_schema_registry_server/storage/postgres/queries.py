@@ -122,6 +122,24 @@ ADD_CONFIG = "INSERT INTO configs VALUES ($1, $2) ON CONFLICT (scope) DO NOTHING
 REPLACE_CONFIG = "UPDATE configs SET settings = $2 WHERE scope = $1 AND settings = $3"
 DELETE_CONFIG = "DELETE FROM configs WHERE scope = $1"
 
+NAMES = "SELECT tsvector_to_array(s.names) FROM versions v JOIN search s ON s.version = v.id WHERE v.schema_id = $1"
+ALL_CONFIGS = "SELECT scope, settings FROM configs WHERE scope > $1 ORDER BY scope LIMIT $2"
+ALL_GLOBAL_IDS = "SELECT global_id, identity FROM global_ids WHERE global_id > $1 ORDER BY global_id LIMIT $2"
+ALL_ORDINALS = "SELECT subject, last_ordinal FROM subjects WHERE subject > $1 ORDER BY subject LIMIT $2"
+RESTORE_REGISTRY_ID = "UPDATE meta SET value = $1 WHERE key = 'registry_id'"
+RESTORE_GLOBAL_IDS = (
+    "INSERT INTO global_ids (global_id, identity) SELECT * FROM unnest($1::int[], $2::text[])"
+)
+RESTORE_ORDINAL = (
+    "INSERT INTO subjects VALUES ($1, $2) "
+    "ON CONFLICT (subject) DO UPDATE SET last_ordinal = greatest(subjects.last_ordinal, excluded.last_ordinal)"
+)
+FOLLOW_GLOBAL_IDS = (
+    "SELECT setval(pg_get_serial_sequence('global_ids', 'global_id'), max(global_id)) FROM global_ids "
+    "HAVING max(global_id) IS NOT NULL"
+)
+ALIGN_SEQUENCES = "SELECT align_sequences()"
+
 FACTS = (
     "SELECT (SELECT reltuples::bigint FROM pg_class WHERE oid = 'versions'::regclass), "
     "current_setting('server_version'), (SELECT coalesce(extract(epoch FROM max(now() - xact_start)), 0)::bigint "

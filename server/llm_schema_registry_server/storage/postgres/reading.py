@@ -83,6 +83,27 @@ class PostgresReadTx:
         oldest, newest = await self._session.row(queries.CHANGE_BOUNDS)
         return oldest, newest or oldest
 
+    # -- see portable.DumpTx
+
+    async def names(self, schema_id: str) -> Sequence[str]:
+        return await self._session.value(queries.NAMES, schema_id) or ()
+
+    async def configs(self, after: str, limit: int) -> Sequence[tuple[str, Config]]:
+        return await self._session.rows(
+            queries.ALL_CONFIGS, [after, limit], lambda row: (row[0], rows.config_of(*row))
+        )
+
+    async def global_ids(self, after: int, limit: int) -> Sequence[tuple[int, str]]:
+        return await self._session.rows(queries.ALL_GLOBAL_IDS, [after, limit], tuple)
+
+    async def ordinals(self, after: str, limit: int) -> Sequence[tuple[str, int]]:
+        return await self._session.rows(queries.ALL_ORDINALS, [after, limit], tuple)
+
+    # -- for PostgresStore
+
+    async def registry_id(self) -> str:
+        return str(await self._session.value(queries.REGISTRY_ID))
+
     async def facts(self) -> tuple[int, str, int]:
         """About how many versions, the server's version, and the age in seconds of the oldest writing transaction."""
         versions, server, oldest = await self._session.row(queries.FACTS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,6 +126,16 @@ class PostgresStore:
             await to_the_end(session.commit())
         if tx.appended:
             self._watcher.committed()
+
+    def dump(self) -> AbstractAsyncContextManager[PostgresReadTx]:
+        return self.read()
+
+    @asynccontextmanager
+    async def restore(self) -> AsyncIterator[PostgresWriteTx]:
+        async with self.write() as tx:
+            yield tx
+        async with self.read() as reading:
+            self._registry_id = await reading.registry_id()
 
     async def wait_for_change(self, after: int, timeout: float) -> None:
         await self._news.wait(after, timeout)

@@ -19,6 +19,9 @@ from .reading import PostgresReadTx
 from .session import Session
 
 _UNREAD = object()
+_MOST_BYTES = 4 * 1024 * 1024
+_MOST_ROWS = 1000
+"""More than this is not put off."""
 
 
 class PostgresWriteTx(PostgresReadTx):
@@ -29,7 +32,9 @@ class PostgresWriteTx(PostgresReadTx):
         self._first_sequence: int | None = None
         self.appended = 0
         self._contents: dict[str, StoredContent] = {}
+        self._bytes = 0
         self._changes: list[tuple[Any, ...]] = []
+        self._global_ids: list[tuple[Any, ...]] = []
         self._transitions: list[tuple[Any, ...]] = []
         self._configs: dict[str, str | None] = {}  # as read in this transaction
         self._ordinals: dict[Subject, int] = {}  # the last ones of locked subjects
@@ -53,7 +58,10 @@ class PostgresWriteTx(PostgresReadTx):
         raise ConcurrentUpdate(f"the number of {identity} was allotted and undone meanwhile; retry")
 
     async def put_content(self, identity: str, content: StoredContent) -> None:
-        self._contents.setdefault(identity, content)
+        if identity not in self._contents:
+            self._contents[identity] = content
+            self._bytes += len(content.content) + len(content.canonical) + len(content.artifact)
+        await self._flush_when_large()
 
     async def append_change(self, change: Change) -> int:
         if self._first_sequence is None:
@@ -148,6 +156,29 @@ class PostgresWriteTx(PostgresReadTx):
                 raise ConcurrentUpdate(f"the settings of {scope} were changed meanwhile; retry", scope=scope)
         self._configs[scope] = cell
 
+    # -- see portable.RestoreTx
+
+    async def restore_registry_id(self, registry_id: str) -> None:
+        await self._session.run(queries.RESTORE_REGISTRY_ID, registry_id)
+
+    async def restore_global_id(self, global_id: int, identity: str) -> None:
+        self._global_ids.append((global_id, identity))
+        await self._flush_when_large()
+
+    async def restore_ordinal(self, subject: str, last: int) -> None:
+        await self._session.run(queries.RESTORE_ORDINAL, subject, last)
+
+    async def restore_change(self, change: Change) -> None:
+        self._changes.append((change.sequence, *rows.change_row(change)))
+        self.appended = change.sequence
+        await self._flush_when_large()
+
+    async def finish_restore(self, oldest: int) -> None:
+        await self.flush()
+        await self._session.run(queries.SET_COMPACTED, str(oldest))
+        await self._session.run(queries.FOLLOW_GLOBAL_IDS)
+        await self._session.run(queries.ALIGN_SEQUENCES)
+
     # -- reads of what may have been put off
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
@@ -158,8 +189,16 @@ class PostgresWriteTx(PostgresReadTx):
         await self.flush()
         return await super().history(schema_id)
 
+    async def _flush_when_large(self) -> None:
+        if self._bytes > _MOST_BYTES or len(self._changes) + len(self._global_ids) > _MOST_ROWS:
+            await self.flush()
+
     async def flush(self) -> None:
         """Send what was put off."""
+        if self._global_ids:
+            numbers = _columns(self._global_ids, 2)
+            self._global_ids = []
+            await self._session.run(queries.RESTORE_GLOBAL_IDS, *numbers)
         if not (self._contents or self._changes or self._transitions):
             return
         contents = [(i, c.digest, c.content, c.canonical, c.artifact) for i, c in self._contents.items()]
@@ -168,7 +207,7 @@ class PostgresWriteTx(PostgresReadTx):
             *_columns(self._changes, 1 + len(rows.CHANGE_COLUMNS)),
             *_columns(self._transitions, len(rows.TRANSITION_COLUMNS)),
         )
-        self._contents, self._changes, self._transitions = {}, [], []
+        self._contents, self._changes, self._transitions, self._bytes = {}, [], [], 0
         await self._session.run(queries.FLUSH, *columns)
 
 

@@ -75,6 +75,17 @@ SET_CONFIG = (
 )
 DELETE_CONFIG = "DELETE FROM configs WHERE scope = ?"
 
+NAMES = "SELECT w.names FROM versions v JOIN words w ON w.rowid = v.id WHERE v.schema_id = ?"
+ALL_CONFIGS = "SELECT scope, settings FROM configs WHERE scope > ? ORDER BY scope LIMIT ?"
+ALL_GLOBAL_IDS = "SELECT global_id, identity FROM global_ids WHERE global_id > ? ORDER BY global_id LIMIT ?"
+ALL_ORDINALS = "SELECT subject, last_ordinal FROM subjects WHERE subject > ? ORDER BY subject LIMIT ?"
+RESTORE_REGISTRY_ID = "UPDATE meta SET value = ? WHERE key = 'registry_id'"
+RESTORE_GLOBAL_ID = "INSERT INTO global_ids (global_id, identity) VALUES (?, ?)"
+RESTORE_CHANGE = f"INSERT INTO changes (sequence, {_CHANGE}) VALUES (?, {_places(CHANGE_COLUMNS)})"
+# AUTOINCREMENT goes on after the greatest number it has ever seen.
+TOUCH_SEQUENCE = "INSERT INTO changes (sequence, event_type, schema_id, version, ordinal, at, facts) VALUES (?, 0, '', '', 0, 0, '')"
+UNTOUCH_SEQUENCE = "DELETE FROM changes WHERE sequence = ?"
+
 COUNTS = (
     "SELECT (SELECT count(*) FROM versions), (SELECT count(*) FROM subjects), (SELECT page_count FROM "
     "pragma_page_count) * (SELECT page_size FROM pragma_page_size)"

@@ -87,6 +87,28 @@ class SqliteReadTx:
         newest: int = self._session.row(queries.NEWEST_CHANGE)[0] or oldest
         return oldest, newest
 
+    # -- see portable.DumpTx
+
+    async def names(self, schema_id: str) -> Sequence[str]:
+        row = self._session.row(queries.NAMES, (schema_id,))
+        return row[0].split() if row else ()
+
+    async def configs(self, after: str, limit: int) -> Sequence[tuple[str, Config]]:
+        return await self._session.ordered(
+            queries.ALL_CONFIGS, (after, limit), lambda row: (row[0], rows.config_of(*row))
+        )
+
+    async def global_ids(self, after: int, limit: int) -> Sequence[tuple[int, str]]:
+        return await self._session.ordered(queries.ALL_GLOBAL_IDS, (after, limit), tuple)
+
+    async def ordinals(self, after: str, limit: int) -> Sequence[tuple[str, int]]:
+        return await self._session.ordered(queries.ALL_ORDINALS, (after, limit), tuple)
+
+    # -- for SqliteStore
+
+    async def registry_id(self) -> str:
+        return str(self._session.row(queries.REGISTRY_ID)[0])
+
     async def counts(self) -> tuple[int, int, int]:
         """How many versions and subjects there are, and the bytes of the file."""
         ((versions, subjects, size),) = await self._session.search(queries.COUNTS, (), tuple)

@@ -8,7 +8,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -117,6 +117,16 @@ class SqliteStore:
     async def write(self) -> AsyncIterator[SqliteWriteTx]:
         async with self._now.writer.transaction() as tx:
             yield tx
+
+    def dump(self) -> AbstractAsyncContextManager[SqliteReadTx]:
+        return self.read()
+
+    @asynccontextmanager
+    async def restore(self) -> AsyncIterator[SqliteWriteTx]:
+        async with self.write() as tx:
+            yield tx
+        async with self.read() as reading:
+            self._now.registry_id = await reading.registry_id()
 
     async def wait_for_change(self, after: int, timeout: float) -> None:
         loop = asyncio.get_running_loop()

@@ -122,6 +122,27 @@ class SqliteWriteTx(SqliteReadTx):
         else:
             self._session.run(queries.SET_CONFIG, (scope, rows.config_cell(config)))
 
+    # -- see portable.RestoreTx
+
+    async def restore_registry_id(self, registry_id: str) -> None:
+        self._session.run(queries.RESTORE_REGISTRY_ID, (registry_id,))
+
+    async def restore_global_id(self, global_id: int, identity: str) -> None:
+        self._session.run(queries.RESTORE_GLOBAL_ID, (global_id, identity))
+
+    async def restore_ordinal(self, subject: str, last: int) -> None:
+        self._session.run(queries.RAISE_ORDINAL, (subject, last))
+
+    async def restore_change(self, change: Change) -> None:
+        self._session.run(queries.RESTORE_CHANGE, (change.sequence, *rows.change_row(change)))
+        self.appended = change.sequence
+
+    async def finish_restore(self, oldest: int) -> None:
+        self._session.run(queries.SET_COMPACTED, (str(oldest),))
+        if oldest > self.appended:
+            self._session.run(queries.TOUCH_SEQUENCE, (oldest,))
+            self._session.run(queries.UNTOUCH_SEQUENCE, (oldest,))
+
     async def _sized(self, size: int, work: Callable[[], object]) -> None:
         """Do small work at once and large work in a thread."""
         if size <= _SMALL:

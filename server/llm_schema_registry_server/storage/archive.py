@@ -1,0 +1,258 @@
+"""A registry as one file: everything of any back end, to be imported into any other, ids and revisions kept.
+
+A gzip stream of JSON lines. The first tells the format and the registry, the last counts the lines before it and has
+their SHA-256: a cut or altered archive is refused as a whole. See docs/storage.md for the lines.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import zlib
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, BinaryIO, TypeVar
+
+import orjson
+
+from ..errors import Code, ConcurrentUpdate, RegistryError, StorageDamaged
+from ..model.schema import StoredContent
+from . import rows
+from .portable import DumpTx, PortableStore, RestoreTx
+from .store import Page, SchemaFilter
+
+FORMAT = 1
+_BATCH = 500
+_LONGEST_LINE = 256 * 1024 * 1024
+_EVERY = 1000
+Progress = Callable[[str, int], None]
+"""Called now and then with a kind of line and how many of it are done."""
+
+Key = TypeVar("Key", int, str)
+Item = TypeVar("Item")
+
+
+class StoreNotEmpty(RegistryError):
+    """An archive goes into an empty storage only. Not in errors.py: no caller of the API ever sees it."""
+
+    code = Code.FAILED_PRECONDITION
+    reason = "STORE_NOT_EMPTY"
+
+    def __init__(self) -> None:
+        super().__init__("the storage holds a registry already; import into an empty one")
+
+
+class _Writer:
+    def __init__(self, file: BinaryIO, progress: Progress) -> None:
+        # A fixed time in the header: the same registry gives the same bytes.
+        self._file = gzip.GzipFile(fileobj=file, mode="wb", mtime=0, filename="")
+        self._digest = hashlib.sha256()
+        self._progress = progress
+        self.counts: Counter[str] = Counter()
+
+    def put(self, kind: str, **cells: Any) -> None:
+        line = orjson.dumps({"kind": kind, **cells}) + b"\n"
+        self._file.write(line)
+        self._digest.update(line)
+        self.counts[kind] += 1
+        if self.counts[kind] % _EVERY == 0:
+            self._progress(kind, self.counts[kind])
+
+    def end(self) -> None:
+        last = {"kind": "end", "counts": dict(self.counts), "sha256": self._digest.hexdigest()}
+        self._file.write(orjson.dumps(last) + b"\n")
+        self._file.close()
+
+
+async def export_archive(store: PortableStore, file: BinaryIO, progress: Progress) -> Mapping[str, int]:
+    """Write everything that `store` holds at this moment; answers with the number of lines of each kind."""
+    out = _Writer(file, progress)
+    async with store.dump() as tx:
+        oldest, newest = await tx.change_bounds()
+        out.put("archive", format=FORMAT, registry_id=store.registry_id, oldest=oldest, newest=newest)
+        async for scope, config in _pages(tx.configs, "", _first):
+            out.put("config", scope=scope, settings=orjson.loads(rows.config_cell(config)))
+        async for number, identity in _pages(tx.global_ids, 0, _first):
+            out.put("global_id", global_id=number, identity=identity)
+        async for subject, last in _pages(tx.ordinals, "", _first):
+            out.put("ordinal", subject=subject, last=last)
+        await _export_versions(tx, out)
+        async for change in _pages(tx.changes, 0, lambda change: change.sequence):
+            cells = dict(zip(rows.CHANGE_COLUMNS, rows.change_row(change), strict=True))
+            out.put("change", sequence=change.sequence, **{**cells, "facts": orjson.loads(cells["facts"])})
+    out.end()
+    return dict(out.counts)
+
+
+async def _export_versions(tx: DumpTx, out: _Writer) -> None:
+    written: set[str] = set()
+    after: tuple[str, int] | None = None
+    everything = SchemaFilter(include_deleted=True)
+    while batch := await tx.scan_versions(everything, Page(_BATCH, after=after)):
+        for version in batch:
+            if version.identity not in written:
+                written.add(version.identity)
+                for identity, content in (await tx.contents([version.identity])).items():
+                    out.put("content", identity=identity, digest=content.digest, **_encoded(content))
+            cells = dict(zip(rows.VERSION_COLUMNS, rows.version_row(version), strict=True))
+            out.put(
+                "version",
+                **{**cells, "origin": orjson.loads(cells["origin"]), "about": orjson.loads(cells["about"])},
+                names=sorted(await tx.names(version.schema_id)),
+                history=[
+                    {"from": row[1], "to": row[2], "at": row[3], **orjson.loads(row[4])}
+                    for row in map(rows.transition_row, await tx.history(version.schema_id))
+                ],
+            )
+        after = (str(batch[-1].subject), batch[-1].ordinal)
+
+
+async def import_archive(store: PortableStore, file: BinaryIO, progress: Progress) -> Mapping[str, int]:
+    """Fill an empty store from an archive, all of it or nothing; answers with the number of lines of each kind.
+
+    Raises StoreNotEmpty, and StorageDamaged for what is not a whole archive.
+    """
+    lines = _Lines(file)
+    header = lines.take()
+    if header.get("kind") != "archive" or header.get("format") != FORMAT:
+        raise lines.fault(f"it is not an archive of format {FORMAT}")
+    async with store.restore() as tx:
+        await _refuse_filled(tx)
+        await tx.restore_registry_id(lines.cell(header, "registry_id", str))
+        while (line := lines.take())["kind"] != "end":
+            try:
+                await _RESTORE[line["kind"]](tx, line)
+            except (KeyError, TypeError, ValueError, ConcurrentUpdate, StorageDamaged) as error:
+                raise lines.fault(f"it cannot be restored ({error!r})") from error
+            if lines.counts[line["kind"]] % _EVERY == 0:
+                progress(line["kind"], lines.counts[line["kind"]])
+        lines.check(line)
+        await tx.finish_restore(lines.cell(header, "oldest", int))
+    return dict(lines.counts)
+
+
+async def _refuse_filled(tx: RestoreTx) -> None:
+    if await tx.count_versions(SchemaFilter(include_deleted=True)) or (await tx.change_bounds()) != (0, 0):
+        raise StoreNotEmpty()
+
+
+class _Lines:
+    """The lines of an archive, counted and summed up."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = gzip.GzipFile(fileobj=file, mode="rb")
+        self._digest = hashlib.sha256()
+        self._before = self._digest
+        self.counts: Counter[str] = Counter()
+
+    def take(self) -> dict[str, Any]:
+        raw = self._line()
+        self._before = self._digest.copy()
+        self._digest.update(raw)
+        if not raw.endswith(b"\n"):
+            raise self.fault("the archive ends in the middle")
+        try:
+            line = orjson.loads(raw)
+        except orjson.JSONDecodeError as error:
+            raise self.fault(f"it is not JSON ({error})") from error
+        if not isinstance(line, dict) or line.get("kind") not in ("archive", "end", *_RESTORE):
+            raise self.fault("it is of no known kind")
+        if line["kind"] != "end":
+            self.counts[line["kind"]] += 1
+        return line
+
+    def _line(self) -> bytes:
+        try:
+            return self._file.readline(_LONGEST_LINE)
+        except (OSError, EOFError, zlib.error) as error:
+            raise self.fault(f"it cannot be unpacked ({error})") from error
+
+    def check(self, last: Mapping[str, Any]) -> None:
+        """Whether `last`, the line just taken, agrees with all before it."""
+        if last.get("counts") != dict(self.counts) or last.get("sha256") != self._before.hexdigest():
+            raise self.fault("the lines before it are not those that were written")
+        if self._line():
+            raise self.fault("something follows the end")
+
+    def cell(self, line: Mapping[str, Any], name: str, kind: type[Item]) -> Item:
+        value = line.get(name)
+        if not isinstance(value, kind):
+            raise self.fault(f"{name} is missing or of the wrong type")
+        return value
+
+    def fault(self, what: str) -> StorageDamaged:
+        return StorageDamaged(
+            f"the archive cannot be imported: line {self.counts.total()}: {what}; make a new export"
+        )
+
+
+async def _restore_config(tx: RestoreTx, line: Mapping[str, Any]) -> None:
+    scope = line["scope"]
+    await tx.set_config(scope, rows.config_of(scope, rows.dump(line["settings"])))
+
+
+async def _restore_global_id(tx: RestoreTx, line: Mapping[str, Any]) -> None:
+    await tx.restore_global_id(line["global_id"], line["identity"])
+
+
+async def _restore_ordinal(tx: RestoreTx, line: Mapping[str, Any]) -> None:
+    await tx.restore_ordinal(line["subject"], line["last"])
+
+
+async def _restore_content(tx: RestoreTx, line: Mapping[str, Any]) -> None:
+    content = _decoded(line)
+    if hashlib.sha256(content.content).hexdigest() != content.digest:
+        raise ValueError(f"the content of {line['identity']} does not have its digest")
+    await tx.put_content(line["identity"], content)
+
+
+async def _restore_version(tx: RestoreTx, line: Mapping[str, Any]) -> None:
+    cells = {**line, "origin": rows.dump(line["origin"]), "about": rows.dump(line["about"])}
+    version = rows.version_of([cells[column] for column in rows.VERSION_COLUMNS])
+    await tx.insert_version(version, line["names"])
+    for step in line["history"]:
+        facts = {k: step[k] for k in ("trigger", "actor", "reason", "metadata")}
+        await tx.record_transition(
+            rows.transition_of([version.schema_id, step["from"], step["to"], step["at"], rows.dump(facts)])
+        )
+
+
+async def _restore_change(tx: RestoreTx, line: Mapping[str, Any]) -> None:
+    cells = {**line, "facts": rows.dump(line["facts"])}
+    await tx.restore_change(rows.change_of([cells[c] for c in ("sequence", *rows.CHANGE_COLUMNS)]))
+
+
+_RESTORE: Mapping[str, Callable[[RestoreTx, Mapping[str, Any]], Awaitable[None]]] = {
+    "config": _restore_config,
+    "global_id": _restore_global_id,
+    "ordinal": _restore_ordinal,
+    "content": _restore_content,
+    "version": _restore_version,
+    "change": _restore_change,
+}
+
+
+def _encoded(content: StoredContent) -> dict[str, str]:
+    parts = {"content": content.content, "canonical": content.canonical, "artifact": content.artifact}
+    return {name: base64.b64encode(data).decode() for name, data in parts.items()}
+
+
+def _decoded(line: Mapping[str, Any]) -> StoredContent:
+    content, canonical, artifact = (
+        base64.b64decode(line[name], validate=True) for name in ("content", "canonical", "artifact")
+    )
+    return StoredContent(content, line["digest"], canonical, artifact)
+
+
+async def _pages(
+    ask: Callable[[Key, int], Awaitable[Any]], after: Key, key_of: Callable[[Any], Key]
+) -> AsyncIterator[Any]:
+    while batch := await ask(after, _BATCH):
+        for item in batch:
+            yield item
+        after = key_of(batch[-1])
+
+
+def _first(item: tuple[Any, ...]) -> Any:
+    return item[0]

@@ -165,6 +165,7 @@ class Pool:
     async def _attend(self, errand: _Errand, task: Task, seconds: float) -> Answer:
         child, patience = errand.child, min(self._bounds.patience_seconds, seconds)
         reply = child.ask(encode_request(Request(task, seconds)))
+        reply.add_done_callback(_seen)  # after an overrun nobody looks at it any more
         answer: Answer | RegistryError | None = None
         try:
             if not await _within(reply, patience):
@@ -268,7 +269,7 @@ async def _reap(child: Child) -> None:
     await child.end()
 
 
-def _seen(work: asyncio.Future[Answer]) -> None:
-    """Nobody waits for this errand any more: its error, if any, needs no reader."""
+def _seen(work: asyncio.Future[Any]) -> None:
+    """Its error, if any, needs no reader."""
     if not work.cancelled():
         work.exception()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from random import Random
 
 import psutil
 import pytest
@@ -303,3 +304,29 @@ def test_the_servers_own_loop_sees_deaths_and_overruns_too() -> None:
             return [*rules, (await parse(workers, "hello")).canonical.decode()]
 
     assert uvloop.run(story()) == ["COMPILER_CRASHED", "COMPILER_TIMEOUT", "COMPILER_CRASHED", "hello"]
+
+
+async def test_whatever_happens_no_seat_and_no_child_is_lost() -> None:
+    """Good, bad, slow, deadly and cancelled tasks, and children killed from outside, all at once."""
+    random = Random(7)
+    commands = ["hello", "hello", "invalid", "abort", "exit 3", "noise", "wait /dev/null", "hang"]
+
+    async def one(workers: ProcessWorkers, n: int) -> None:
+        await asyncio.sleep(random.random())
+        try:
+            async with asyncio.timeout(random.choice([0.01, 0.05, 60])):
+                await parse(workers, f"{random.choice(commands)} {n}")
+        except (InvalidSchema, TimeoutError):
+            pass  # both are answers
+        if n % 20 == 0:
+            for child in psutil.Process().children():
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
+
+    async with pool(parse_seconds=0.15, patience_seconds=0.05, queue=1000) as workers:
+        await asyncio.gather(*(one(workers, n) for n in range(120)))
+        answers = await asyncio.gather(*(parse(workers, f"hello again {n}") for n in range(20)))
+        await until(lambda: workers.facts()["busy"] == workers.facts()["waiting"] == "0")
+        await until(lambda: workers.facts()["processes"] == "3")
+
+        assert len(answers) == 20

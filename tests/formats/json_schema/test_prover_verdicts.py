@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from llm_schema_registry_server.formats.json_schema import JsonSchemaEngine, JsonSchemaLimits
+from llm_schema_registry_server.formats.json_schema.prover.answers import IMPOSSIBLE
+from llm_schema_registry_server.formats.json_schema.prover.search import Prover
 from llm_schema_registry_server.model.compatibility import CompareOptions, Severity, Verdict, WriterModel
 
 from .build import ENGINE, compare, reference, source
@@ -446,3 +448,12 @@ def test_depth_sixty_and_two_thousand_properties_are_decided() -> None:
     assert compare(deep({"maximum": 2}), deep({"maximum": 1})).verdict is Verdict.NO
     assert compare(wide(9), wide(8)).verdict is Verdict.NO
     assert compare(wide(8), wide(9)).verdict is Verdict.YES
+
+
+def test_a_wrong_proof_is_caught_by_values_tried_on_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Prover, "refute", lambda *_: IMPOSSIBLE)
+
+    comparison = compare({"type": ["string", "null"]}, {"type": "string"})
+
+    assert comparison.verdict is Verdict.NO
+    assert comparison.violations[0].witness is not None

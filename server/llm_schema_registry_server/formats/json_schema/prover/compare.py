@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from time import thread_time
 from typing import Any
 
 from ....errors import InvalidSchema
@@ -32,11 +33,15 @@ from .defaults import Waived, supply, waivable
 from .explanation import explain
 from .merging import Classes, loops, merge
 from .nodes import Graph
+from .sampling import samples
 from .search import Prover
 from .witnesses import Judge, encode, shrink
 
 _MORE_STEPS = 3000
 """Steps spent on further violations once one is known."""
+_SAMPLES = 30
+"""Values tried before an answer other than NO is given."""
+_SAMPLE_SECONDS = 0.01
 _FRAMES = 30_000
 """Python frames that a deep proof may need; frames of pure Python calls live on the heap."""
 
@@ -105,6 +110,8 @@ class _Sides:
         except OutOfBudget:
             answer = None
             prover.note("the proof used up its steps or its time")
+        if answer is not None and not findings.violations:
+            findings.sample(classes, classes.class_of[emitting])
         if findings.violations:
             return Comparison(Verdict.NO, (*findings.violations, *warnings))
         if answer is IMPOSSIBLE:
@@ -142,6 +149,17 @@ class _Findings:
         self.violations = self.violations[: sides.limits.violations]
         self.prover.steps_left = min(self.prover.steps_left, _MORE_STEPS)
         return len(self.violations) >= sides.limits.violations
+
+    def sample(self, classes: Classes, number: int) -> None:
+        """Try some values of the writer's on both validators, whatever the proof says."""
+        judge = self._judge or self._make_judge()
+        end = thread_time() + _SAMPLE_SECONDS
+        for value in samples(classes, number, self.prover.languages, _SAMPLES):
+            if judge.convicts(value):
+                self.consider(value)
+                return
+            if thread_time() > end:
+                return
 
     def _shrunk(self, value: Any, judge: Judge) -> Any:
         """A smaller value that breaks the same keyword."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MOST = 300
 """Most properties of an object that is constructed."""
 _REGIONS = 64
+_READABLE = "extra"
+"""The name of a new property, where any will do."""
 
 Literals = frozenset[Lit]
 NameFacts = frozenset[Lit | Except | Matches]
@@ -137,6 +139,8 @@ class _Construction:
         for fact in name_facts:
             if isinstance(fact, Matches) and evaluator.matches(fact.pattern, name) != fact.holds:
                 return False
+            if isinstance(fact, Except) and fact.key == ("string", name):
+                return False
             if isinstance(fact, Lit) and evaluator.holds(name, fact.number) is (not fact.holds):
                 return False
         return True
@@ -170,7 +174,8 @@ class _Construction:
         self.prover.tick()
         answer = self.prover.solve(region, ("string",))
         if answer is IMPOSSIBLE or not patterns:
-            yield answer
+            readable = isinstance(answer, Found) and self._meets(_READABLE, region)
+            yield Found(_READABLE) if readable else answer
             return
         for holds in (False, True):
             yield from self._regions(region | {Matches(patterns[0], holds)}, patterns[1:])

@@ -92,7 +92,7 @@ def obey(content: bytes) -> None:
         case "segfault":
             ctypes.string_at(0)
         case "exit":
-            os._exit(int(argument))
+            os._exit(int(argument.split()[0]))
         case "bug":
             raise KeyError("a bug of the engine")
         case "recurse":

@@ -6,8 +6,10 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -157,7 +159,7 @@ async def test_every_acknowledged_write_outlives_a_crash_of_postgresql(crashable
     told: set[tuple[str, int]] = set()
     enough = asyncio.Event()
     await crashable.ready()
-    async with opened(await crashable.create_database()) as store:
+    async with opened(await crashable.create_database(), PostgresOptions(pool_max=4)) as store:
 
         async def writes(worker: int) -> None:
             for number in range(1000):
@@ -204,6 +206,52 @@ async def test_a_server_that_hangs_is_left_alone_after_the_time_limit(crashable:
         await until_it_writes(store, "when it goes on")
         async with store.read() as tx:
             assert await tx.count_versions(SchemaFilter()) in (2, 3)  # what hung may have been done
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 96 MB; only root may make one."""
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", str(tmp_path)], capture_output=True, check=False
+    )
+    if made.returncode:
+        pytest.skip("a small file system can only be mounted by root")
+    try:
+        yield tmp_path
+    finally:
+        subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+
+
+async def test_a_full_disk_fails_writes_and_is_over_when_there_is_room(small_disk: Path) -> None:
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"x" * 30_000_000)
+    (home := small_disk / "home").mkdir()
+    for directory in (small_disk, *small_disk.parents[:2]):
+        directory.chmod(0o755)
+    server = Postgres(home, max_wal_size="8MB", min_wal_size="2MB")
+    server.start()
+    told: set[tuple[str, int]] = set()
+    try:
+        await server.ready()
+        async with opened(await server.create_database()) as store:
+
+            async def fills() -> None:
+                while True:
+                    async with store.write() as tx:
+                        made = await register(tx, "large", random.randbytes(150_000).hex())
+                    told.add((str(made.subject), made.ordinal))
+
+            with pytest.raises(StorageUnavailable):
+                await fills()
+            ballast.unlink()
+            if not server.runs:  # out of room for its log it gives up; an operator starts it again
+                server.stop()
+                server.start()
+            await until_it_writes(store, "when there is room")
+            assert told <= {(subject, ordinal) for subject, ordinal, _ in await assert_whole(store)}
+            assert len(told) > 5
+    finally:
+        server.remove()
 
 
 async def test_connections_killed_one_by_one_are_replaced(postgres: Postgres) -> None:

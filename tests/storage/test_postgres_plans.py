@@ -53,7 +53,7 @@ STATEMENTS: dict[str, tuple[Any, ...]] = {
     "REGISTRY_ID": (), "VERSION": ("id 1",), "VERSIONS": (SUBJECT,), "LIVE_VERSIONS": (SUBJECT,),
     "VERSIONS_BY_GLOBAL_ID": (7,), "DEPENDENTS": ("id 7",), "CONTENTS": (["identity 7", "identity 8"],),
     "HISTORY": ("id 7",), "CONFIG": ("subject:7",), "CHANGES": (19000, 100), "CHANGE_BOUNDS": (), "PROGRESS": (),
-    "LOCK_SUBJECT": ("a", "b", "c"), "LOCK_SCOPE": ("a",), "SUBJECT_FACTS": (SUBJECT, ["subject:7", "registry"]), "LOCK_CONTENT": ("a",), "FIRST_SEQUENCE": (),
+    "LOCK_SUBJECT": ("a", ["b", "c"]), "LOCK_SCOPE": ("a",), "LOCK_CONTENT": ("a",), "FIRST_SEQUENCE": (),
     "GLOBAL_ID": ("identity 7",), "ALLOT_GLOBAL_ID": ("new",), "LAST_ORDINAL": (SUBJECT,),
     "FLUSH": (
         ["i"], ["d"], [content().content], [b""], [b""],

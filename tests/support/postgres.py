@@ -46,12 +46,12 @@ def bin_directory() -> Path | None:
 class Postgres:
     """A cluster of its own; `start` it, `stop` it, kill it, start it again."""
 
-    def __init__(self, **settings: str) -> None:
+    def __init__(self, home: Path | None = None, **settings: str) -> None:
         binaries = bin_directory()
         assert binaries is not None, "PostgreSQL is not installed: run scripts/system-packages postgresql"
         self._binaries = binaries
         self._settings = {**SETTINGS, **settings}
-        self._home = Path(tempfile.mkdtemp(prefix="registry-pg-"))
+        self._home = home or Path(tempfile.mkdtemp(prefix="registry-pg-"))
         self._user = _unprivileged()
         self._process: subprocess.Popen[bytes] | None = None
         self._shared: str | None = None
@@ -59,7 +59,18 @@ class Postgres:
         if self._user is not None:
             os.chown(self._home, self._user.pw_uid, self._user.pw_gid)
         self._run(
-            "initdb", "-D", str(self.data), "-U", "registry", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"
+            "initdb",
+            "-D",
+            str(self.data),
+            "-U",
+            "registry",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "-N",
+            "--wal-segsize=1",
         )
 
     @property
@@ -98,6 +109,10 @@ class Postgres:
             self._process.send_signal(how)
         self._process.wait(timeout=60)
         self._process = None
+
+    @property
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def signal_all(self, number: signal.Signals) -> None:
         """Send a signal to the server and each of its children (they are not in its process group)."""

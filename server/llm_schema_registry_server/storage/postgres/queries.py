@@ -48,17 +48,7 @@ PROGRESS = (
 )
 """The newest change that is final, and the newest that is committed."""
 
-# The transaction gets its id when it holds the lock, so that the changes of one subject come in the order of its
-# versions. The shared locks keep the registry's and the context's configuration as it is until the end.
-LOCK_SUBJECT = (
-    "SELECT first_sequence() FROM (SELECT pg_advisory_xact_lock_shared(hashtextextended($2, 1)), "
-    "pg_advisory_xact_lock_shared(hashtextextended($3, 1)), pg_advisory_xact_lock(hashtextextended($1, 0)) OFFSET 0) l"
-)
-# What a registration asks next, in one round trip; the locks keep it true until the end.
-SUBJECT_FACTS = (
-    "SELECT (SELECT last_ordinal FROM subjects WHERE subject = $1), "
-    "(SELECT json_object_agg(scope, settings) FROM configs WHERE scope = ANY($2::text[]))"
-)
+LOCK_SUBJECT = "SELECT first, ordinal, settings FROM lock_subject($1, $2)"
 LOCK_SCOPE = "SELECT pg_advisory_xact_lock(hashtextextended($1, 1))"
 LOCK_CONTENT = "SELECT pg_advisory_xact_lock(hashtextextended($1, 2))"
 FIRST_SEQUENCE = "SELECT first_sequence()"

@@ -206,7 +206,10 @@ async def _give_back(pool: Any, session: Session) -> None:
         if not session.committed:
             await session.rollback()
     finally:
-        await pool.release(session.connection)
+        try:
+            await pool.release(session.connection)
+        except AWAY:
+            session.give_up()  # it died on the way back; how its transaction ended is known already
 
 
 async def _leave(connection: Any) -> None:

@@ -40,11 +40,9 @@ class PostgresWriteTx(PostgresReadTx):
         self._ordinals: dict[Subject, int] = {}  # the last ones of locked subjects
 
     async def lock_subject(self, subject: Subject) -> None:
-        context = f"context:{subject.context}"
-        first: int = await self._session.value(queries.LOCK_SUBJECT, str(subject), REGISTRY_SCOPE, context)
+        scopes = [f"subject:{subject}", f"context:{subject.context}", REGISTRY_SCOPE]
+        first, ordinal, cells = await self._session.row(queries.LOCK_SUBJECT, str(subject), scopes)
         self._first_sequence = self._first_sequence or first
-        scopes = [f"subject:{subject}", context, REGISTRY_SCOPE]
-        ordinal, cells = await self._session.row(queries.SUBJECT_FACTS, str(subject), scopes)
         self._ordinals.setdefault(subject, ordinal or 0)
         known = orjson.loads(cells or "{}")
         for scope in scopes:

@@ -116,6 +116,19 @@ CREATE FUNCTION sequence_offset() RETURNS bigint LANGUAGE sql STABLE AS
 CREATE FUNCTION first_sequence() RETURNS bigint LANGUAGE sql VOLATILE AS
     $$ SELECT (pg_current_xact_id()::text::bigint + sequence_offset()) << 20 $$;
 
+-- Takes the locks of a write to a subject; then, with a snapshot that sees what the last holder of the lock committed,
+-- answers what comes next in a registration: where the transaction's changes begin, the subject's last ordinal, the
+-- configurations of `scopes`. The transaction gets its id when it holds the lock, so that the changes of one subject
+-- come in the order of its versions; the shared locks keep the wider scopes as they are until the end.
+CREATE FUNCTION lock_subject(wanted text, scopes text[]) RETURNS TABLE (first bigint, ordinal integer, settings json)
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(hashtextextended(scope, 1)) FROM unnest(scopes[2:]) AS scope;
+    PERFORM pg_advisory_xact_lock(hashtextextended(wanted, 0));
+    RETURN QUERY SELECT first_sequence(), (SELECT s.last_ordinal FROM subjects s WHERE s.subject = wanted),
+        (SELECT json_object_agg(c.scope, c.settings) FROM configs c WHERE c.scope = ANY (scopes));
+END $$;
+
 -- Every change before this is final: all transactions with smaller ids have ended.
 CREATE FUNCTION final_before() RETURNS bigint LANGUAGE sql STABLE AS
     $$ SELECT (pg_snapshot_xmin(pg_current_snapshot())::text::bigint + sequence_offset()) << 20 $$;

@@ -8,13 +8,15 @@ from contextlib import closing
 from itertools import islice
 from typing import Any
 
+import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from llm_schema_registry.v1 import config_pb2, lifecycle_pb2
+from llm_schema_registry.v1 import config_pb2, lifecycle_pb2, schema_registry_pb2_grpc
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
-from .helpers import V1, V1_DESCRIBED, V2_COMPATIBLE, delete, register, update
+from .helpers import JSON, V1, V1_DESCRIBED, V2_COMPATIBLE, delete, register, update
+from .server import ServerProcess
 from .wires import CallFailed, Wire
 
 Name = Callable[[str], str]
@@ -184,3 +186,16 @@ def test_a_stream_broken_anywhere_resumes_without_gap_or_duplicate(wire: Wire, n
                     yield event.schema_id
 
     assert list(pieces()) == [m.schema_id for m in made]
+
+
+async def test_a_stream_tells_that_it_stands_before_anything_happens(engine: ServerProcess) -> None:
+    async with grpc.aio.insecure_channel(engine.grpc) as channel:
+        stub = schema_registry_pb2_grpc.SchemaRegistryStub(channel)
+        changes = stub.StreamSchemaChanges(pb.StreamRequest(subjects=["stands.*"]), timeout=30)
+        await changes.initial_metadata()
+        # Whoever has the initial metadata misses nothing that happens from now on.
+        request = pb.RegisterSchemaRequest(subject="stands.now", schema_content=V1, schema_type=JSON)
+        done = await stub.RegisterSchema(request)
+
+        assert (await changes.read()).schema_id == done.schema_id
+        changes.cancel()

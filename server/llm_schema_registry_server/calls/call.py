@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -62,12 +62,17 @@ class Method:
         return self.client_streaming or self.server_streaming
 
 
+async def _nothing() -> None:
+    """What `ready` does on a wire that tells its caller anyway."""
+
+
 @dataclass(slots=True)
 class Call:
     """One RPC in flight: what the guards read and what they learn.
 
     Names in `metadata` are lower case. `deadline` is a point of time.monotonic(), None when the caller may wait for
-    ever. What handlers put into `response_metadata` goes out as trailers (gRPC) or headers (HTTP).
+    ever. What handlers put into `response_metadata` goes out as trailers (gRPC) or headers (HTTP). A handler of a stream
+    awaits `ready` when the stream stands but has nothing to send yet: the caller then gets the initial metadata.
     """
 
     method: Method
@@ -78,6 +83,7 @@ class Call:
     deadline: float | None = None
     principal: Principal = NOBODY
     response_metadata: dict[str, str] = field(default_factory=dict)
+    ready: Callable[[], Awaitable[None]] = _nothing
 
 
 def request_id(metadata: Mapping[str, str]) -> str:

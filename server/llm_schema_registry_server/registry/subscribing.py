@@ -38,7 +38,8 @@ class Subscribing:
     async def __call__(
         self, interest: Interest, from_revision: str, heartbeat: float | None
     ) -> AsyncGenerator[Change | Beat, None]:
-        """Yield changes for ever. With `heartbeat` (seconds): a Beat at once, and whenever nothing was sent that long.
+        """Yield a Beat when the place is taken, then changes for ever. With `heartbeat` (seconds): also a Beat whenever
+        nothing was sent for that long.
 
         Raises RevisionUnknown or RevisionCompacted at the start, ShuttingDown or SubscriberTooSlow at the end; both
         say where to resume.
@@ -48,8 +49,7 @@ class Subscribing:
         position = await self._start(from_revision)
         with self._feed.subscribe(interest) as subscriber:
             sent = time.monotonic()
-            if heartbeat is not None:
-                yield Beat(position)
+            yield Beat(position)
             while True:
                 for change in await self._next(subscriber, position):
                     if self._feed.closing:

@@ -268,10 +268,15 @@ class SchemaRegistryService:
             else None
         )
         changes = self._use.subscribing(interest, request.from_revision, heartbeat)
+        stands = False
         async with aclosing(changes):
             async for change in changes:
                 if isinstance(change, Beat):
-                    yield self._wire.beat(change.sequence, self._clock())
+                    if not stands:
+                        stands = True
+                        await call.ready()
+                    if heartbeat is not None:
+                        yield self._wire.beat(change.sequence, self._clock())
                 else:
                     schema = await self._schema_of(change) if request.include_schema else None
                     yield self._wire.change(change, schema)

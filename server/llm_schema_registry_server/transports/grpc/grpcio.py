@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any, NoReturn
 
 import grpc
@@ -124,6 +125,7 @@ class GrpcioEngine:
 
         async def stream(request: bytes | AsyncIterator[bytes], context: Context) -> None:
             call = _incoming(method, context)
+            call.ready = partial(context.send_initial_metadata, ())
             try:
                 async with aclosing(pipeline.raw_stream(call, request)) as answers:
                     await _send_all(answers, context, stall_seconds)

@@ -163,6 +163,10 @@ class NativeEngine:
             self._front.respond(call_id, answer, None, trailers(call))
 
     async def _stream(self, call_id: int, call: Call, request: bytes) -> None:
+        async def ready() -> None:
+            self._front.stream_send_initial_metadata(call_id, [])
+
+        call.ready = ready
         try:
             async with aclosing(self._pipeline.raw_stream(call, request)) as answers:
                 async for answer in answers:

@@ -218,6 +218,19 @@ async def test_a_content_that_is_removed_while_it_is_used_anew_stays(postgres: P
             assert set(await reading.contents(["shared"])) == {"shared"}
 
 
+async def test_a_transaction_over_very_many_contents_needs_few_locks(postgres: Postgres) -> None:
+    async with stores(postgres, 1) as (store,):
+        async with store.write() as tx:
+            for number in range(8000):  # more than the server's table of locks holds
+                await tx.put_content(f"content {number}", content())
+        async with store.write() as tx:
+            for number in range(100):
+                await tx.insert_version(version("many", number + 1, identity=f"content {number}"), ())
+        async with store.write() as tx:
+            for each in await tx.versions(Subject.parse("many")):
+                await tx.remove_version(each.schema_id)
+
+
 async def test_a_version_whose_reference_vanished_is_refused(postgres: Postgres) -> None:
     target = version("lib")
     use = ResolvedReference("lib", target.subject, 1, target.version, target.schema_id)

@@ -50,7 +50,9 @@ PROGRESS = (
 
 LOCK_SUBJECT = "SELECT first, ordinal, settings FROM lock_subject($1, $2)"
 LOCK_SCOPE = "SELECT pg_advisory_xact_lock(hashtextextended($1, 1))"
-LOCK_CONTENT = "SELECT pg_advisory_xact_lock(hashtextextended($1, 2))"
+# One of 64 locks stands for a content: a lock for each would fill the server's table of locks when there are many.
+_CONTENT_LOCK = "pg_advisory_xact_lock{0}(1280528967, hashtext({1}) & 63)"
+LOCK_CONTENT = f"SELECT {_CONTENT_LOCK.format('', '$1')}"
 FIRST_SEQUENCE = "SELECT first_sequence()"
 
 GLOBAL_ID = "SELECT global_id FROM global_ids WHERE identity = $1"
@@ -69,7 +71,7 @@ FLUSH = (
     "WITH put AS (INSERT INTO contents (identity, digest, content, canonical, artifact) "
     "SELECT c.* FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bytea[], $5::bytea[]) "
     "AS c (identity, digest, content, canonical, artifact), "
-    "LATERAL (SELECT pg_advisory_xact_lock(hashtextextended(c.identity, 2)) OFFSET 0) l "
+    f"LATERAL (SELECT {_CONTENT_LOCK.format('_shared', 'c.identity')} OFFSET 0) l "
     "ON CONFLICT (identity) DO NOTHING), "
     f"log AS (INSERT INTO changes (sequence, {_CHANGE}) SELECT * FROM unnest($6::bigint[], $7::smallint[], $8::text[], "
     "$9::text[], $10::text[], $11::int[], $12::bigint[], $13::json[])) "

@@ -275,6 +275,19 @@ def test_options_of_a_descriptor_that_cannot_be_read_never_reach_the_compiler() 
     assert rules(encoded(file)) == {"OPTION_INVALID"}
 
 
+def test_a_descriptor_that_text_cannot_express_is_refused() -> None:
+    stray = descriptor()
+    stray.message_type[0].field[0].options.MergeFromString(
+        b"\x8a\xb5\x18\x01x"
+    )  # option 50001, which nobody declares
+    alias = descriptor()
+    alias.enum_type.add(name="E").value.add(name="Z", number=0)
+    alias.enum_type[0].options.allow_alias = True
+
+    assert rules(encoded(stray)) == {"DESCRIPTOR_INEXACT"}
+    assert [(i.rule, i.line) for i in issues(encoded(alias))] == [("OPTION_INVALID", 0)]
+
+
 def test_a_descriptor_without_a_field_type_is_refused() -> None:
     file = descriptor()
     file.message_type[0].field[0].ClearField("type")

@@ -43,7 +43,7 @@ def descriptor_issues(file: FileDescriptorProto) -> Iterator[SchemaIssue]:
     """Faults of a descriptor that no .proto text could contain and that protoc does not look for."""
     if file.package and not _PACKAGE.fullmatch(file.package):
         yield SchemaIssue("SYNTAX", f"package {file.package[:80]!r} is not a name")
-    yield from _named_issues(file, file.package)
+    yield from _named_issues(file, file.package, 0)
 
 
 def option_issues(element: Message, pool: DescriptorPool, scope: str = "") -> Iterator[SchemaIssue]:
@@ -72,7 +72,7 @@ def _readable(options: Message, pool: DescriptorPool) -> bool:
         return False
 
 
-def _named_issues(element: Message, scope: str, depth: int = 0) -> Iterator[SchemaIssue]:
+def _named_issues(element: Message, scope: str, depth: int) -> Iterator[SchemaIssue]:
     if depth > MAX_DEPTH:
         yield SchemaIssue("NESTING_TOO_DEEP", f"messages are nested more than {MAX_DEPTH} deep", scope)
         return

@@ -10,7 +10,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from google.protobuf.message import DecodeError
@@ -86,6 +86,8 @@ class ProtobufEngine:
             )
         normal = normalise(root)
         canonical = print_file(normal, pool, extract(root))
+        if not unit.compact:
+            self._check_text(canonical, normal, source.references)
         given = {reference.name for reference in source.references}
         imports = describe_imports(unit.files, pool, given)
         return ParsedSchema(
@@ -126,6 +128,21 @@ class ProtobufEngine:
         if reference.artifact:
             return reference.artifact
         return artifacts.write(self._compile(reference.content, reference.references).files)
+
+    def _check_text(
+        self, text: str, described: FileDescriptorProto, references: Sequence[ReferencedSchema]
+    ) -> None:
+        """Raises InvalidSchema unless `text`, printed from a descriptor, means just what the descriptor says."""
+        try:
+            compiled = self._compile(text.encode(), references)
+        except InvalidSchema as error:
+            # Lines of a text that the caller never saw would only mislead.
+            raise InvalidSchema([replace(issue, line=0, column=0) for issue in error.issues]) from error
+        if normalise(compiled.files[-1]) != described:
+            raise refuse(
+                "DESCRIPTOR_INEXACT",
+                "the descriptor says what no .proto text can say, such as options that none of its imports declares",
+            )
 
     def _add_described(self, descriptor: FileDescriptorProto, imports: Imports) -> None:
         """Adds a descriptor with the library's files that it needs; raises InvalidSchema for what would make protoc

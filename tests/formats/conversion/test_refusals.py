@@ -206,3 +206,13 @@ def test_alternatives_that_all_fit_are_tried_once_each() -> None:
         value = {"x": value, "more": 1}
 
     assert len(there(JSON, schema, AVRO).data.convert(json.dumps(value).encode()).dropped) == 40
+
+
+def test_long_names_and_large_enumerations_stay_within_the_limits_of_the_target() -> None:
+    long = "n" * 300
+    schema = obj(**{long: {"enum": ["s" * 300, "t"]}, f"{long}2": obj(a=obj(b={"type": "string"}))})
+    for target in (AVRO, PROTOBUF):
+        source(target, there(JSON, schema, target).content)
+        many = there(JSON, obj(a={"enum": [f"v{i}" for i in range(3000)]}), target)
+        source(target, many.content)
+        assert (LossKind.DROPPED, "/properties/a") in losses(many)

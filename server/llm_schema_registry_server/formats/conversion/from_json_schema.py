@@ -301,11 +301,11 @@ class _Reader:
             key = (place.document.number, pointer)
             if key not in self._named:
                 self._named[key] = name = self._free.take(self._name_of(place, hint))
-                numbers = schema.get(attribute.NUMBERS)
+                default = schema.get("x-enum-default")
                 self._types[name] = Enumeration(
                     name, tuple(texts), pointer, str(schema.get("description", "")), _strings(schema.get("x-aliases")),
-                    tuple(int(n) for n in numbers) if isinstance(numbers, list) and len(numbers) == len(texts) else (),
-                    str(schema.get("x-enum-default", "")),
+                    attribute.enum_numbers(schema.get(attribute.NUMBERS), len(texts)),
+                    default if default in texts else "",
                 )  # fmt: skip
             return self._nullable(kinds, Named(pointer, {}, self._named[key]), pointer)
         self._losses.dropped(pointer, "only the types of the enumerated values are checked")

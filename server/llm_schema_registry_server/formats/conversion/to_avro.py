@@ -153,7 +153,7 @@ class _Writer:
         return {"type": name, **extra} if extra else name
 
     def _fixed_type(self, shape: Scalar) -> Json:
-        wanted = shape.name if is_dotted_name(shape.name) else f"Fixed{shape.size}"
+        wanted = shape.name if _is_good_full_name(shape.name) else f"Fixed{shape.size}"
         reachable = "." in wanted or not self._namespace
         if self._fixed.get(wanted) == shape.size and shape.kind is Kind.FIXED and reachable:
             return wanted
@@ -192,8 +192,9 @@ class _Writer:
         out: dict[str, Json] = {"type": "enum", **self._name(self._full[key])}
         if found.doc:
             out["doc"] = found.doc
-        if found.aliases:
-            out["aliases"] = list(found.aliases)
+        aliases = [alias for alias in found.aliases if is_dotted_name(alias)]
+        if aliases:
+            out["aliases"] = aliases
         symbols = [self._symbols[key, symbol] for symbol in found.symbols]
         out["symbols"] = symbols
         if found.default:
@@ -212,8 +213,9 @@ class _Writer:
         out: dict[str, Json] = {"type": "record", **self._name(self._full[key])}
         if found.doc:
             out["doc"] = found.doc
-        if found.aliases:
-            out["aliases"] = list(found.aliases)
+        aliases = [alias for alias in found.aliases if is_dotted_name(alias)]
+        if aliases:
+            out["aliases"] = aliases
         if found.open:
             out[attribute.OPEN] = True
             self._losses.dropped(found.pointer, "undeclared members of documents are not carried")

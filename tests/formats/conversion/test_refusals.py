@@ -266,3 +266,15 @@ def test_a_schema_that_the_target_would_refuse_is_refused_here() -> None:
             obj(**{name: obj(**{f"f{i}": {"type": "string"} for i in range(3000)}) for name in "ab"}),
             AVRO,
         )
+
+
+def test_integers_that_no_type_spans_are_narrowed() -> None:
+    ranges = [
+        {"type": "integer", "minimum": 0, "maximum": 2**64 - 1},
+        {"type": "integer", "minimum": -5, "maximum": 5},
+    ]
+    conversion = there(JSON, obj(a={"anyOf": ranges}), PROTOBUF)
+
+    assert (LossKind.NARROWED, "/properties/a") in losses(conversion)
+    with pytest.raises(DataRefused):
+        conversion.data.convert(json.dumps({"a": 2**64 - 1}).encode())

@@ -16,6 +16,7 @@ from random import Random
 from typing import Any
 
 import avro.compatibility
+import avro.errors
 import avro.io
 import avro.schema
 import fastavro
@@ -32,6 +33,8 @@ from llm_schema_registry_server.formats.avro.schema.values import Smallest, enco
 from llm_schema_registry_server.formats.engine import SchemaSource
 from llm_schema_registry_server.model.compatibility import Severity, Verdict
 from llm_schema_registry_server.model.validation import Encoding
+from tests.formats.avro.battery import BATTERY
+from tests.formats.avro.battery import encode as encode_row
 from tests.formats.avro.strategies import Maker, datum, edit
 from tests.formats.avro.support import ENGINE, compare, source
 
@@ -245,3 +248,34 @@ def test_any_json_is_a_schema_or_is_refused_with_issues(value: Any) -> None:
 def test_any_bytes_are_a_schema_or_are_refused_with_issues(content: bytes) -> None:
     with pytest.raises(InvalidSchema):
         ENGINE.parse(SchemaSource(b"{" + content))
+
+
+AVRO_PACKAGE_REFUSES = {
+    "bad namespace beside a dotted name is ignored": "the package checks a namespace that does not count",
+}
+"""Rows of the battery that the specification allows and the `avro` package refuses."""
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("name", "schema"),
+    [(n, s) for n, s, rule in BATTERY if rule is None],
+    ids=lambda v: v if isinstance(v, str) else "",
+)
+def test_what_we_accept_the_avro_package_accepts(name: str, schema: Any) -> None:
+    if name in AVRO_PACKAGE_REFUSES:
+        with pytest.raises(avro.errors.AvroException):
+            avro.schema.parse(encode_row(name, schema).decode())
+        return
+
+    avro.schema.parse(encode_row(name, schema).decode())
+
+
+@FEW
+@given(RANDOM)
+@pytest.mark.filterwarnings("ignore")
+def test_an_edited_schema_that_we_accept_the_others_accept_too(random: Random) -> None:
+    schema, _ = pair(random)
+    if document(schema) is not None:
+        avro.schema.parse(json.dumps(schema))
+        fastavro.parse_schema(bare(schema))

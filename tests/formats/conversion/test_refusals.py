@@ -206,3 +206,75 @@ def test_alternatives_that_all_fit_are_tried_once_each() -> None:
         value = {"x": value, "more": 1}
 
     assert len(there(JSON, schema, AVRO).data.convert(json.dumps(value).encode()).dropped) == 40
+
+
+def test_long_names_and_large_enumerations_stay_within_the_limits_of_the_target() -> None:
+    long = "n" * 300
+    schema = obj(**{long: {"enum": ["s" * 300, "t"]}, f"{long}2": obj(a=obj(b={"type": "string"}))})
+    for target in (AVRO, PROTOBUF):
+        source(target, there(JSON, schema, target).content)
+        many = there(JSON, obj(a={"enum": [f"v{i}" for i in range(3000)]}), target)
+        source(target, many.content)
+        assert (LossKind.DROPPED, "/properties/a") in losses(many)
+
+
+def test_what_avro_only_carried_along_is_enforced_again() -> None:
+    carried = {
+        "type": "string",
+        "x-json-schema": {"minLength": 3, "type": "integer", "$ref": "http://example.org"},
+    }
+    conversion = there(
+        AVRO, {"type": "record", "name": "R", "fields": [{"name": "f", "type": carried}]}, JSON
+    )
+
+    assert json.loads(conversion.content)["$defs"]["R"]["properties"]["f"] == {
+        "type": "string",
+        "minLength": 3,
+    }
+    assert (LossKind.NARROWED, "/fields/0/type") in losses(conversion)
+    with pytest.raises(DataRefused, match="not valid under the target"):
+        conversion.data.convert(b'{"f": "ab"}')
+
+
+def test_attributes_that_make_no_sense_are_left_alone() -> None:
+    odd = {
+        "type": "record", "name": "R", "x-open": 5, "fields": [
+            {"name": "a", "type": {"type": "enum", "name": "E", "symbols": ["A", "B"], "x-enum-values": {"A": "B"},
+                                   "x-enum-numbers": [1, "2"]}, "x-json-name": "same", "x-field-number": -1},
+            {"name": "b", "type": {"type": "map", "values": "int", "x-key-kind": "banana"}, "x-json-name": "same"},
+            {"name": "c", "type": {"type": "long", "x-kind": 7}, "x-oneof": [], "x-optional": True},
+        ],
+    }  # fmt: skip
+    for target in (JSON, PROTOBUF):
+        source(target, there(AVRO, odd, target).content)
+    odd_json = {"enum": ["a", "b"], "x-enum-default": "z", "x-enum-numbers": [1, 1], "x-aliases": ["a-b", 5]}
+    source(
+        AVRO,
+        there(
+            JSON,
+            obj(a=odd_json, b={"contentEncoding": "base64", "type": "string", "x-size": 3, "x-name": "int"}),
+            AVRO,
+        ).content,
+    )
+    source(PROTOBUF, there(JSON, obj(a=odd_json), PROTOBUF).content)
+
+
+def test_a_schema_that_the_target_would_refuse_is_refused_here() -> None:
+    with pytest.raises(ConversionRefused, match="not a valid schema"):
+        there(
+            JSON,
+            obj(**{name: obj(**{f"f{i}": {"type": "string"} for i in range(3000)}) for name in "ab"}),
+            AVRO,
+        )
+
+
+def test_integers_that_no_type_spans_are_narrowed() -> None:
+    ranges = [
+        {"type": "integer", "minimum": 0, "maximum": 2**64 - 1},
+        {"type": "integer", "minimum": -5, "maximum": 5},
+    ]
+    conversion = there(JSON, obj(a={"anyOf": ranges}), PROTOBUF)
+
+    assert (LossKind.NARROWED, "/properties/a") in losses(conversion)
+    with pytest.raises(DataRefused):
+        conversion.data.convert(json.dumps({"a": 2**64 - 1}).encode())

@@ -1,4 +1,11 @@
-"""The attributes with which an Avro schema that was converted remembers what Avro cannot say. Pure."""
+"""The attributes with which an Avro schema that was converted remembers what Avro cannot say. Pure.
+
+Anyone can write them: readers take only what makes sense.
+"""
+
+from __future__ import annotations
+
+from typing import Any
 
 NAME = "x-json-name"
 """On a field: its name in the documents that it came from, where that is no Avro name."""
@@ -31,3 +38,20 @@ LOGICAL = "x-logical-type"
 OURS = frozenset(
     {NAME, OPTIONAL, NUMBER, PROTO_NAME, ONEOF, NUMBERS, VALUES, KIND, KEY, JSON_TEXT, OPEN, JSON_SCHEMA}
 )
+
+KEYWORDS = frozenset(
+    {
+        "minLength", "maxLength", "pattern", "format", "contentMediaType", "contentEncoding", "examples", "minimum",
+        "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minItems", "maxItems", "uniqueItems",
+        "minProperties", "maxProperties", LOGICAL,
+    }
+)  # fmt: skip
+"""What JSON_SCHEMA may hold."""
+
+
+def enum_numbers(value: Any, count: int) -> tuple[int, ...]:
+    """The numbers of an enum's symbols, when there is one of 32 bits for each."""
+    if not isinstance(value, list) or len(value) != count:
+        return ()
+    good = all(type(number) is int and -(2**31) <= number < 2**31 for number in value)
+    return tuple(value) if good else ()

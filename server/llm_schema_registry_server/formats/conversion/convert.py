@@ -9,10 +9,13 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ...errors import DataRefused, UnsupportedSchemaType
+from ...errors import ConversionRefused, DataRefused, InvalidSchema, UnsupportedSchemaType
 from ...model.schema import SchemaType
+from ...model.validation import Encoding
+from ..avro.engine import AvroEngine
 from ..avro.schema.text import BadText, read
-from ..engine import SchemaSource
+from ..engine import DataValidator, FormatEngine, SchemaSource
+from ..json_schema.engine import JsonSchemaEngine
 from .avro_values import AvroDecoder
 from .from_avro import read_avro
 from .from_json_schema import read_json_schema
@@ -39,6 +42,10 @@ WRITERS: Mapping[SchemaType, Write] = {
     SchemaType.AVRO: write_avro,
     SchemaType.PROTOBUF: write_protobuf,
 }
+CHECKERS: Mapping[SchemaType, FormatEngine] = {
+    SchemaType.JSON: JsonSchemaEngine(),
+    SchemaType.AVRO: AvroEngine(),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +59,11 @@ class ConvertedData:
 class DataConverter:
     """Converts documents of one schema into documents of what it was converted to. Safe to share between threads."""
 
-    def __init__(self, model: Model, decoder: type[Decoder], encoder: Encoder) -> None:
+    def __init__(
+        self, model: Model, decoder: type[Decoder], encoder: Encoder, validator: DataValidator | None
+    ) -> None:
         self._model = model
+        self._validator = validator
         self._decoder = decoder
         self._encoder = encoder
 
@@ -79,7 +89,20 @@ class DataConverter:
             )
         except Misfit as misfit:
             raise misfit.refused() from None
-        return ConvertedData(json.dumps(written, ensure_ascii=False).encode(), tuple(decoder.dropped))
+        converted = json.dumps(written, ensure_ascii=False).encode()
+        self._check(converted)
+        return ConvertedData(converted, tuple(decoder.dropped))
+
+    def _check(self, converted: bytes) -> None:
+        """The target may enforce what the source only carried along, such as the pattern of a string."""
+        if self._validator is None:
+            return
+        report = self._validator.validate(converted, encoding=Encoding.JSON, max_errors=1)
+        if not report.valid:
+            error = report.errors[0]
+            raise DataRefused(
+                error.path, f"the converted document is not valid under the target: {error.message}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,4 +128,23 @@ def convert(
     read_model, decoder = READERS[source_type]
     model = read_model(source, losses, message_name)
     content, encoder = WRITERS[target_type](model, losses)
-    return Conversion(content, losses.report(), DataConverter(model, decoder, encoder))
+    validator = _validator(target_type, content)
+    return Conversion(content, losses.report(), DataConverter(model, decoder, encoder, validator))
+
+
+def _validator(target_type: SchemaType, content: bytes) -> DataValidator | None:
+    """The validator of what was written; None for Protobuf, which has to be compiled first (in a worker).
+
+    Raises ConversionRefused when the target's own rules or limits refuse what was written.
+    """
+    engine = CHECKERS.get(target_type)
+    if engine is None:
+        return None
+    source = SchemaSource(content)
+    try:
+        engine.parse(source)
+        return engine.compile_validator(source)
+    except InvalidSchema as error:
+        raise ConversionRefused(
+            "", f"what would be written is not a valid schema: {error.issues[0]}"
+        ) from None

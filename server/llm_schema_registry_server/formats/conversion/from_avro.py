@@ -147,7 +147,7 @@ class _Reader:
                 spelled, symbols = {}, node.symbols
             self._types[node.name] = Enumeration(
                 node.name, symbols, pointer, _doc(node.source), node.aliases,
-                _numbers(node.source, len(symbols)),
+                attribute.enum_numbers(node.source.get(attribute.NUMBERS), len(symbols)),
                 spelled.get(node.default or "", node.default or ""), spelled,
                 self._extras(node.source, pointer),
             )  # fmt: skip
@@ -159,6 +159,8 @@ class _Reader:
             if node.is_error:
                 self._losses.changed(pointer, "an error becomes a record")
             fields = tuple(self._field(f, f"{pointer}/fields/{f.index}") for f in node.fields)
+            if len({f.name for f in fields}) < len(fields):
+                fields = tuple(replace(f, name=f.keys[0]) for f in fields)
             self._types[node.name] = ModelRecord(
                 node.name, fields, pointer, _doc(node.source), node.aliases,
                 node.source.get(attribute.OPEN) is True, self._extras(node.source, pointer),
@@ -190,7 +192,9 @@ class _Reader:
             if key not in STRUCTURE and key not in attribute.OURS and key != "order":
                 self._losses.dropped(f"{pointer}/{key}", f"the attribute {key!r} has no counterpart")
         kept = source.get(attribute.JSON_SCHEMA)
-        return dict(kept) if isinstance(kept, dict) else {}
+        if not isinstance(kept, dict):
+            return {}
+        return {key: value for key, value in kept.items() if key in attribute.KEYWORDS}
 
 
 def _doc(source: Mapping[str, Json]) -> str:
@@ -199,10 +203,3 @@ def _doc(source: Mapping[str, Json]) -> str:
 
 def _text(value: Json) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _numbers(source: Mapping[str, Json], count: int) -> tuple[int, ...]:
-    numbers = source.get(attribute.NUMBERS)
-    if isinstance(numbers, list) and len(numbers) == count and all(type(n) is int for n in numbers):
-        return tuple(numbers)
-    return ()

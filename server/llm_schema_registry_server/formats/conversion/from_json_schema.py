@@ -44,6 +44,8 @@ from .values import Misfit
 DEEPEST = 64
 MOST = 20_000
 """Subschemas that a conversion reads, those that are used in several places counted each time."""
+MOST_SYMBOLS = 1_000
+"""Values of an enumeration; more of them become a plain string."""
 SCALARS = ("string", "integer", "number", "boolean")
 ANNOTATIONS = frozenset({"$schema", "$id", "$defs", "definitions", "$comment", "title", "description", "default",
                          "examples", "$anchor", "readOnly", "writeOnly", "deprecated"})  # fmt: skip
@@ -295,15 +297,15 @@ class _Reader:
         texts = [v for v in values if isinstance(v, str)]
         rest = [v for v in values if v is not None]
         kinds = ["null", "x"] if None in values else ["x"]
-        if texts and len(texts) == len(rest) and len(set(texts)) == len(texts):
+        if texts and len(texts) == len(rest) == len(set(texts)) and len(texts) <= MOST_SYMBOLS:
             key = (place.document.number, pointer)
             if key not in self._named:
                 self._named[key] = name = self._free.take(self._name_of(place, hint))
-                numbers = schema.get(attribute.NUMBERS)
+                default = schema.get("x-enum-default")
                 self._types[name] = Enumeration(
                     name, tuple(texts), pointer, str(schema.get("description", "")), _strings(schema.get("x-aliases")),
-                    tuple(int(n) for n in numbers) if isinstance(numbers, list) and len(numbers) == len(texts) else (),
-                    str(schema.get("x-enum-default", "")),
+                    attribute.enum_numbers(schema.get(attribute.NUMBERS), len(texts)),
+                    default if default in texts else "",
                 )  # fmt: skip
             return self._nullable(kinds, Named(pointer, {}, self._named[key]), pointer)
         self._losses.dropped(pointer, "only the types of the enumerated values are checked")

@@ -49,7 +49,10 @@ def _merge(flat: list[Shape], pointer: str, losses: Losses) -> list[Shape]:
             out.append(Scalar(pointer, {}, Kind.STRING))
         elif group == "integer":
             kinds = [m.kind for m in members if isinstance(m, Scalar)]
-            out.append(Scalar(pointer, {}, _widest(kinds)))
+            widest = _widest(kinds)
+            if widest is None:
+                losses.narrowed(pointer, "integers beyond 64 bits are refused")
+            out.append(Scalar(pointer, {}, widest or Kind.INT64))
         elif group == "number":
             out.append(Scalar(pointer, {}, Kind.DOUBLE))
         elif isinstance(first, ListOf):
@@ -79,6 +82,7 @@ def _group(branch: Shape) -> object:
     return type(branch)
 
 
-def _widest(kinds: list[Kind]) -> Kind:
+def _widest(kinds: list[Kind]) -> Kind | None:
+    """The kind that holds all of them; None when there is none."""
     low, high = min(INTEGERS[k].start for k in kinds), max(INTEGERS[k].stop for k in kinds)
-    return next((k for k, span in INTEGERS.items() if span.start <= low and high <= span.stop), Kind.INT64)
+    return next((k for k, span in INTEGERS.items() if span.start <= low and high <= span.stop), None)

@@ -36,6 +36,8 @@ PRIMITIVES: Mapping[Kind, str] = {
     Kind.UINT64: "long", Kind.FLOAT: "float", Kind.DOUBLE: "double", Kind.STRING: "string", Kind.BYTES: "bytes",
 }  # fmt: skip
 INSTANTS: Mapping[int, str] = {3: "timestamp-millis", 6: "timestamp-micros", 9: "timestamp-nanos"}
+LONGEST = 200
+"""Characters of a name that is kept as it is."""
 DEEPEST = 60
 """Nesting of types in what is written; the Avro engine parses a little more."""
 DAY = 86_400_000
@@ -68,7 +70,7 @@ class _Writer:
 
     def _name_members(self, key: str, found: Record | Enumeration) -> None:
         members = [f.name for f in found.fields] if isinstance(found, Record) else list(found.symbols)
-        given = names.assign(members, is_name, names.identifier)
+        given = names.assign(members, _is_good_name, names.identifier)
         target = self._field_names if isinstance(found, Record) else self._symbols
         target.update({(key, member): name for member, name in zip(members, given, strict=True)})
 
@@ -151,7 +153,7 @@ class _Writer:
         return {"type": name, **extra} if extra else name
 
     def _fixed_type(self, shape: Scalar) -> Json:
-        wanted = shape.name if is_dotted_name(shape.name) else f"Fixed{shape.size}"
+        wanted = shape.name if _is_good_full_name(shape.name) else f"Fixed{shape.size}"
         reachable = "." in wanted or not self._namespace
         if self._fixed.get(wanted) == shape.size and shape.kind is Kind.FIXED and reachable:
             return wanted
@@ -190,8 +192,9 @@ class _Writer:
         out: dict[str, Json] = {"type": "enum", **self._name(self._full[key])}
         if found.doc:
             out["doc"] = found.doc
-        if found.aliases:
-            out["aliases"] = list(found.aliases)
+        aliases = [alias for alias in found.aliases if is_dotted_name(alias)]
+        if aliases:
+            out["aliases"] = aliases
         symbols = [self._symbols[key, symbol] for symbol in found.symbols]
         out["symbols"] = symbols
         if found.default:
@@ -210,8 +213,9 @@ class _Writer:
         out: dict[str, Json] = {"type": "record", **self._name(self._full[key])}
         if found.doc:
             out["doc"] = found.doc
-        if found.aliases:
-            out["aliases"] = list(found.aliases)
+        aliases = [alias for alias in found.aliases if is_dotted_name(alias)]
+        if aliases:
+            out["aliases"] = aliases
         if found.open:
             out[attribute.OPEN] = True
             self._losses.dropped(found.pointer, "undeclared members of documents are not carried")
@@ -298,7 +302,7 @@ def _logical(shape: Scalar) -> dict[str, Json]:
 def _full_names(model: Model, losses: Losses) -> dict[str, str]:
     """Key -> Avro's full name, each different from the others."""
     wanted = [found.name for found in model.types.values()]
-    given = names.assign(wanted, lambda name: is_dotted_name(name) and not is_primitive(name), _full_name)
+    given = names.assign(wanted, _is_good_full_name, _full_name)
     full = dict(zip(model.types, given, strict=True))
     if _unreachable(model, full):
         namespace = next(name.rpartition(".")[0] for name in given if "." in name)
@@ -329,6 +333,14 @@ def _unreachable(model: Model, full: Mapping[str, str]) -> bool:
         if record is not None:
             todo.extend((member.shape, namespace_of(name)) for member in reversed(record.fields))
     return False
+
+
+def _is_good_name(name: str) -> bool:
+    return is_name(name) and len(name) <= LONGEST
+
+
+def _is_good_full_name(name: str) -> bool:
+    return is_dotted_name(name) and len(name) <= LONGEST and not is_primitive(name)
 
 
 def _full_name(name: str) -> str:

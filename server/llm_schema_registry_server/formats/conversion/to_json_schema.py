@@ -55,6 +55,10 @@ class _Writer:
         self.encoder = JsonEncoder(model)
 
     def shape(self, shape: Shape) -> dict[str, Json]:
+        """The schema of a shape, with the keywords that were carried along for it."""
+        enforced = sorted(key for key in shape.extras if key not in ("examples", attribute.LOGICAL))
+        if enforced:
+            self._losses.narrowed(shape.pointer, f"enforced again: {', '.join(enforced)}")
         return {**self._structure(shape), **shape.extras}
 
     def _structure(self, shape: Shape) -> dict[str, Json]:

@@ -258,10 +258,11 @@ class _Writer:
         if not numbers or numbers[0] != 0:
             yield f"  {self._free.take(prefix + 'UNSPECIFIED')} = 0;"
             self._losses.changed(
-                found.pointer, f"{name} gets a first value {prefix}UNSPECIFIED, and its symbols that prefix"
+                found.pointer,
+                f"{name} gets a first value {prefix}UNSPECIFIED, and its symbols that prefix",
             )
             numbers = numbers if numbers and 0 not in numbers else tuple(range(1, len(found.symbols) + 1))
-        elif len(set(numbers)) < len(numbers):
+        if len(set(numbers)) < len(numbers):
             yield "  option allow_alias = true;"
         for symbol, number in zip(found.symbols, numbers, strict=True):
             plain = names.identifier(symbol, "VALUE")

@@ -195,3 +195,33 @@ def test_real_revisions_are_decided_and_their_witnesses_believed(step: int) -> N
     assert faults == []
     print(f"{len(pairs)} pairs, {undecided} of {2 * len(pairs)} questions undecided")
     assert undecided <= max(1, 0.05 * 2 * len(pairs))
+
+
+def membership(dialect: str, step: int) -> tuple[int, int, list[str]]:
+    """Each instance of the suite as a schema of its own: it is included exactly when the suite calls it valid."""
+    asked, undecided, wrong = 0, 0, []
+    cases = [case for group in ("", "optional") for case in suite.cases(dialect, group)]
+    for case in cases[::step]:
+        if not oracles.parses(ENGINE, case.source):
+            continue
+        for description, data, valid in case.tests:
+            one = SchemaSource(json.dumps({"const": data}).encode(), (), {"dialect": dialect})
+            verdict = ENGINE.compare(case.source, one, CompareOptions()).verdict
+            asked += 1
+            undecided += verdict is Verdict.UNDECIDED
+            if verdict is (Verdict.NO if valid else Verdict.YES):
+                wrong.append(f"{case.name}: {description}: {verdict.name}")
+    return asked, undecided, wrong
+
+
+@pytest.mark.skipif(not suite.PRESENT, reason="the official suite is not beside the repository")
+@pytest.mark.parametrize("dialect", suite.DRAFTS)
+@pytest.mark.parametrize(
+    "step", [pytest.param(9, id="sample"), pytest.param(1, id="all", marks=pytest.mark.deep)]
+)
+def test_the_prover_knows_of_every_instance_of_the_suite_whether_it_belongs(dialect: str, step: int) -> None:
+    asked, undecided, wrong = membership(dialect, step)
+
+    print(f"{dialect}: {asked} instances, {undecided} undecided")
+    assert wrong == []
+    assert undecided <= 0.01 * asked

@@ -28,7 +28,7 @@ from ..resources import Unresolvable
 from ..rules import DEFAULT_WAIVED, REFUSED, UNDECIDED
 from ..validation import JsonDataValidator
 from .answers import IMPOSSIBLE, OutOfBudget
-from .building import Builder
+from .building import LARGEST, Builder, TooLarge
 from .defaults import Waived, supply, waivable
 from .explanation import explain
 from .merging import Classes, loops, merge
@@ -58,6 +58,8 @@ def compare_schemas(
         return _undecided([("", f"a schema cannot be used: {error.issues[0]}")])
     except Unresolvable as error:
         return _undecided([("", f"a reference cannot be resolved: {error}")])
+    except TooLarge:
+        return _undecided([("", f"a schema has more than {LARGEST} nodes")])
     except RecursionError:
         return _undecided([("", "the schemas nest too deep for a proof")])
 

@@ -156,11 +156,11 @@ class _Findings:
         """Try some values of the writer's on both validators, whatever the proof says."""
         judge = self._judge or self._make_judge()
         end = thread_time() + _SAMPLE_SECONDS
-        for value in samples(classes, number, self.prover.languages, _SAMPLES):
+        for i, value in enumerate(samples(classes, number, self.prover.languages, _SAMPLES), start=1):
             if judge.convicts(value):
                 self.consider(value)
                 return
-            if thread_time() > end:
+            if i % 10 == 0 and thread_time() > end:
                 return
 
     def _shrunk(self, value: Any, judge: Judge) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from llm_schema_registry_server.formats.json_schema import JsonSchemaEngine, JsonSchemaLimits
+from llm_schema_registry_server.formats.json_schema.compiled import RecentSchemas
 from llm_schema_registry_server.formats.json_schema.prover.answers import IMPOSSIBLE
 from llm_schema_registry_server.formats.json_schema.prover.search import Prover
 from llm_schema_registry_server.model.compatibility import CompareOptions, Severity, Verdict, WriterModel
@@ -469,3 +470,19 @@ def test_a_wrong_proof_is_caught_by_values_tried_on_both_sides(monkeypatch: pyte
 
     assert comparison.verdict is Verdict.NO
     assert comparison.violations[0].witness is not None
+
+
+def test_schemas_are_remembered_by_all_that_decides_them() -> None:
+    recent = RecentSchemas(JsonSchemaLimits(), most=2)
+    text = {"$ref": "a.json"}
+    sources = [
+        source(text, reference("a.json", {"type": kind}), dialect=dialect)
+        for kind in ("string", "number")
+        for dialect in ("draft-07", "2020-12")
+    ]
+
+    opened = [recent.open(one) for one in sources]
+
+    assert len({id(one) for one in opened}) == 4
+    assert recent.open(sources[3]) is opened[3]
+    assert recent.open(sources[0]) is not opened[0]

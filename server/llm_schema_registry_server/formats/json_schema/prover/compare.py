@@ -21,7 +21,7 @@ from ....model.compatibility import (
     WriterModel,
 )
 from ...engine import SchemaSource
-from ..compiled import OpenedSchema, open_schema
+from ..compiled import OpenedSchema, RecentSchemas
 from ..limits import JsonSchemaLimits
 from ..metaschema import check_metaschema
 from ..resources import Unresolvable
@@ -47,11 +47,15 @@ _FRAMES = 30_000
 
 
 def compare_schemas(
-    reader: SchemaSource, writer: SchemaSource, options: CompareOptions, limits: JsonSchemaLimits
+    reader: SchemaSource,
+    writer: SchemaSource,
+    options: CompareOptions,
+    limits: JsonSchemaLimits,
+    recent: RecentSchemas,
 ) -> Comparison:
     """YES: proved. NO: with witnesses that both validators confirmed. UNDECIDED: with reasons and pointers."""
     try:
-        sides = _Sides(reader, writer, options, limits)
+        sides = _Sides(reader, writer, options, limits, recent)
         with _deep_recursion():
             return sides.compare()
     except InvalidSchema as error:
@@ -72,12 +76,13 @@ class _Sides:
     writer_source: SchemaSource
     options: CompareOptions
     limits: JsonSchemaLimits
+    recent: RecentSchemas
     reader: OpenedSchema = field(init=False)
     writer: OpenedSchema = field(init=False)
 
     def __post_init__(self) -> None:
-        self.reader = open_schema(self.reader_source, self.limits)
-        self.writer = open_schema(self.writer_source, self.limits)
+        self.reader = self.recent.open(self.reader_source)
+        self.writer = self.recent.open(self.writer_source)
         for side in (self.reader, self.writer):
             issues = check_metaschema(side.content, side.options.dialect, self.limits)
             if issues:

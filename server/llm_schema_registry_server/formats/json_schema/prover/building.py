@@ -191,7 +191,7 @@ def _formats(view: View) -> tuple[str, ...]:
         found.append(name)
     if view.dialect is Dialect.DRAFT_07 and ("contentEncoding" in schema or "contentMediaType" in schema):
         found.append(content_symbol(schema.get("contentEncoding"), schema.get("contentMediaType")))
-    return tuple(found)
+    return tuple(filter(None, found))
 
 
 def _items(view: View) -> tuple[tuple[int, ...], int] | None:

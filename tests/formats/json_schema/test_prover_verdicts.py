@@ -486,3 +486,38 @@ def test_schemas_are_remembered_by_all_that_decides_them() -> None:
     assert len({id(one) for one in opened}) == 4
     assert recent.open(sources[3]) is opened[3]
     assert recent.open(sources[0]) is not opened[0]
+
+
+def recursive_union(
+    keyword: str, branches: int, *, changed: int = -1, tagged: bool = False
+) -> dict[str, Any]:
+    """Branches that all refer back to the union; without tags, every branch overlaps every other."""
+    defs: dict[str, Any] = {"node": {keyword: [{"$ref": f"#/$defs/n{i}"} for i in range(branches)]}}
+    for i in range(branches):
+        properties: dict[str, Any] = {
+            "id": {"type": "string" if i == changed else "integer"},
+            "ref": {"$ref": "#/$defs/node"},
+        }
+        if tagged:
+            properties["kind"] = {"const": i}
+        defs[f"n{i}"] = {"type": "object", "properties": properties, "required": ["kind"] if tagged else []}
+    return {"type": "object", "properties": {"root": {"$ref": "#/$defs/node"}}, "$defs": defs}
+
+
+@pytest.mark.parametrize("keyword", ["oneOf", "anyOf"])
+def test_twelve_untagged_recursive_branches_are_decided(keyword: str) -> None:
+    same = recursive_union(keyword, 12)
+    other = recursive_union(keyword, 12, changed=5)
+
+    assert compare(same, other).verdict is Verdict.YES
+    assert compare(other, same).verdict is Verdict.NO
+
+
+def test_forty_tagged_recursive_branches_are_decided() -> None:
+    forty = recursive_union("oneOf", 40, tagged=True)
+    more = recursive_union("oneOf", 41, tagged=True)
+    narrower = recursive_union("oneOf", 40, changed=7, tagged=True)
+
+    assert compare(forty, more).verdict is Verdict.YES
+    assert compare(more, forty).verdict is Verdict.NO
+    assert compare(forty, narrower).verdict is Verdict.NO

@@ -195,3 +195,84 @@ def test_real_revisions_are_decided_and_their_witnesses_believed(step: int) -> N
     assert faults == []
     print(f"{len(pairs)} pairs, {undecided} of {2 * len(pairs)} questions undecided")
     assert undecided <= max(1, 0.05 * 2 * len(pairs))
+
+
+def membership(dialect: str, step: int) -> tuple[int, int, list[str]]:
+    """Each instance of the suite as a schema of its own: it is included exactly when the suite calls it valid."""
+    asked, undecided, wrong = 0, 0, []
+    cases = [case for group in ("", "optional") for case in suite.cases(dialect, group)]
+    for case in cases[::step]:
+        if not oracles.parses(ENGINE, case.source):
+            continue
+        for description, data, valid in case.tests:
+            one = SchemaSource(json.dumps({"const": data}).encode(), (), {"dialect": dialect})
+            verdict = ENGINE.compare(case.source, one, CompareOptions()).verdict
+            asked += 1
+            undecided += verdict is Verdict.UNDECIDED
+            if verdict is (Verdict.NO if valid else Verdict.YES):
+                wrong.append(f"{case.name}: {description}: {verdict.name}")
+    return asked, undecided, wrong
+
+
+@pytest.mark.skipif(not suite.PRESENT, reason="the official suite is not beside the repository")
+@pytest.mark.parametrize("dialect", suite.DRAFTS)
+@pytest.mark.parametrize(
+    "step", [pytest.param(9, id="sample"), pytest.param(1, id="all", marks=pytest.mark.deep)]
+)
+def test_the_prover_knows_of_every_instance_of_the_suite_whether_it_belongs(dialect: str, step: int) -> None:
+    asked, undecided, wrong = membership(dialect, step)
+
+    print(f"{dialect}: {asked} instances, {undecided} undecided")
+    assert wrong == []
+    assert undecided <= 0.01 * asked
+
+
+APICURIO = suite.ROOT.parent / "apicurio" / "json-schema-compatibility.json"
+
+BY_MEANING = {
+    "String: pattern 1": "both",  # [a-z]* matches every text
+    "String: pattern 2": "both",
+    "Const": "both",  # a string that equals an array: neither side accepts anything
+    "String: contentEncoding 3": "backward",  # an unknown encoding asserts nothing
+    "String: contentMediaType 2": "both",  # nor does an unknown media type
+    "String: contentMediaType 3": "both",
+    "Complex: anyOf 1": "both",  # the other branch accepts every text already
+    "Complex: oneOf 1": "forward",  # "aaaaaa" now matches two branches
+    "Complex: oneOf 3": "none",  # "" now matches two branches
+    "Conditional: if": "both",
+    "Conditional: then": "both",
+    "Conditional: else": "both",
+}
+"""Where Apicurio's verdict goes by the text, ours by the data that is accepted."""
+
+
+@pytest.mark.skipif(not APICURIO.exists(), reason="Apicurio's pairs are not beside the repository")
+def test_another_registrys_pairs_are_decided_and_the_differences_are_known() -> None:
+    different, faults = {}, []
+    for case in json.loads(APICURIO.read_text(encoding="utf-8"))["tests"]:
+        old, new = (
+            SchemaSource(json.dumps(case[side]).encode(), (), {"dialect": "draft-07"})
+            for side in ("original", "updated")
+        )
+        if not oracles.parses(ENGINE, old) or not oracles.parses(ENGINE, new):
+            continue  # draft-04
+        verdicts = []
+        for writer, reader in ((old, new), (new, old)):
+            comparison = ENGINE.compare(reader, writer, CompareOptions())
+            verdicts.append(comparison.verdict)
+            if comparison.verdict is Verdict.NO:
+                witness = comparison.violations[0].witness
+                faults += filter(
+                    None, [oracles.disbelieve(writer, reader, witness.text if witness else None)]
+                )
+        name = {
+            (Verdict.YES, Verdict.YES): "both",
+            (Verdict.YES, Verdict.NO): "backward",
+            (Verdict.NO, Verdict.YES): "forward",
+            (Verdict.NO, Verdict.NO): "none",
+        }.get((verdicts[0], verdicts[1]), "undecided")
+        if name != case["compatibility"]:
+            different[case["id"]] = name
+
+    assert faults == []
+    assert different == BY_MEANING

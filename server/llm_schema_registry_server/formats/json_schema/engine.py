@@ -6,6 +6,7 @@ from ...model.compatibility import CompareOptions, Comparison
 from ...model.difference import Differences
 from ...model.schema import SchemaType
 from ..engine import ParsedSchema, SchemaSource
+from .compiled import RecentSchemas
 from .diff import diff as diff_schemas
 from .limits import DEFAULT_LIMITS, JsonSchemaLimits
 from .parsing import parse_schema
@@ -21,6 +22,7 @@ class JsonSchemaEngine:
 
     def __init__(self, limits: JsonSchemaLimits = DEFAULT_LIMITS) -> None:
         self._limits = limits
+        self._recent = RecentSchemas(limits)
 
     def parse(self, source: SchemaSource, *, strict: bool = True) -> ParsedSchema:
         """See FormatEngine.parse; options: `dialect` (the default one) and `format_policy`."""
@@ -28,7 +30,7 @@ class JsonSchemaEngine:
 
     def compare(self, reader: SchemaSource, writer: SchemaSource, options: CompareOptions) -> Comparison:
         """YES is a proof, NO carries a witness that the validator confirmed, UNDECIDED says why and where."""
-        return compare_schemas(reader, writer, options, self._limits)
+        return compare_schemas(reader, writer, options, self._limits, self._recent)
 
     def diff(self, old: SchemaSource, new: SchemaSource) -> Differences:
         """What changed, keyword by keyword, as data and as sentences."""

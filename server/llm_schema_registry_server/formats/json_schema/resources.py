@@ -24,6 +24,9 @@ class Unresolvable(LookupError):
     """A reference that leads nowhere in the closed world."""
 
 
+Scope = tuple[tuple[str, tuple[int, str]], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One schema document. `name` is the reference under which the root uses it ("" for the root itself).
@@ -41,13 +44,18 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A subschema: where it stands, what it says, and the base URI and dialect that hold there."""
+    """A subschema: where it stands, what it says, and the base URI and dialect that hold there.
+
+    `scope` is how dynamic references resolve on the way that led here: by anchor name, the key of the outermost
+    subschema that has the anchor. Only the prover follows ways; elsewhere it is empty.
+    """
 
     document: Document
     pointer: str
     schema: Any
     base: str
     dialect: Dialect
+    scope: Scope = ()
 
     @property
     def key(self) -> tuple[int, str]:

@@ -9,11 +9,19 @@ from typing import Any
 from ..compiled import OpenedSchema
 from ..dialects import Dialect
 from ..pointers import join_pointer
-from ..resources import Place, World
+from ..resources import Place, Scope, World
+from .dynamics import Scopes
 from .formats import content_symbol, is_known
 from .nodes import FALSE, TRUE, Bound, Contains, Graph, Node, Properties, Values, simplified
 from .unevaluated import Evaluations
 from .values import key_of
+
+LARGEST = 100_000
+"""Most nodes of one document."""
+
+
+class TooLarge(Exception):
+    """The document has more than LARGEST nodes; dynamic references can multiply them."""
 
 
 class Builder:
@@ -35,14 +43,15 @@ class Builder:
         self.side = side
         self.asserts_format = opened.options.asserts_format
         self.keep_names = keep_names
-        self._root = opened.root
+        self._scopes = Scopes(opened.world)
+        self._root = self._scopes.enter(opened.root, ())
         self._waived = waived or {}
-        self._numbers: dict[tuple[int, str], int] = {}
+        self._numbers: dict[tuple[tuple[int, str], Scope], int] = {}
         self._evaluations = Evaluations(self)
         self._todo: list[tuple[int, Place]] = []
 
     def build(self) -> int:
-        """The number of the document's root node. Raises Unresolvable for a dead reference."""
+        """The number of the document's root node. Raises Unresolvable for a dead reference, TooLarge."""
         root = self.number(self._root)
         while self._todo:
             number, place = self._todo.pop()
@@ -56,9 +65,12 @@ class Builder:
             return TRUE
         if schema is False:
             return FALSE
-        known = self._numbers.get(place.key)
+        key = (place.key, place.scope)
+        known = self._numbers.get(key)
         if known is None:
-            known = self._numbers[place.key] = self.graph.reserve(self.origin(place))
+            if len(self._numbers) >= LARGEST:
+                raise TooLarge
+            known = self._numbers[key] = self.graph.reserve(self.origin(place))
             self._todo.append((known, place))
         return known
 
@@ -74,33 +86,23 @@ class Builder:
         for token in tokens:
             schema = schema[token]
         base, dialect = self.world.bases.get((place.document.number, pointer), (place.base, place.dialect))
-        return Place(place.document, pointer, schema, base, dialect)
+        child = Place(place.document, pointer, schema, base, dialect, place.scope)
+        return child if base == place.base else self._scopes.enter(child, place.scope)
 
-    def references(self, place: Place) -> tuple[list[Place], list[str]]:
-        """The schemas that a schema refers to, and the dynamic reference keywords that have no single target."""
-        schema, found, dynamic = place.schema, [], []
+    def references(self, place: Place) -> list[Place]:
+        """The schemas that a schema refers to, dynamic references resolved on the way that led to it."""
+        schema, found = place.schema, []
         if isinstance(schema.get("$ref"), str):
             found.append(self.world.resolve(place.base, schema["$ref"]))
         if place.dialect is Dialect.DRAFT_2020_12 and isinstance(schema.get("$dynamicRef"), str):
-            target = self.world.resolve(place.base, schema["$dynamicRef"])
-            name = target.schema.get("$dynamicAnchor") if isinstance(target.schema, dict) else None
-            fragment = schema["$dynamicRef"].partition("#")[2]
-            if name is None or fragment != name or len(self.world.dynamic_anchors.get(name, ())) == 1:
-                found.append(target)
-            else:
-                dynamic.append("$dynamicRef")
-        if place.dialect is Dialect.DRAFT_2019_09 and "$recursiveRef" in schema:
-            target = self.world.resolve(place.base, schema["$recursiveRef"])
-            is_dynamic = isinstance(target.schema, dict) and target.schema.get("$recursiveAnchor") is True
-            if not is_dynamic or len(self.world.recursive_roots) == 1:
-                found.append(target)
-            else:
-                dynamic.append("$recursiveRef")
-        return found, dynamic
+            found.append(self._scopes.dynamic(place, schema["$dynamicRef"]))
+        if place.dialect is Dialect.DRAFT_2019_09 and isinstance(schema.get("$recursiveRef"), str):
+            found.append(self._scopes.recursive(place, schema["$recursiveRef"]))
+        return [self._scopes.enter(target, place.scope) for target in found]
 
     def _node(self, place: Place) -> Node:
         schema, dialect = place.schema, place.dialect
-        references, dynamic = self.references(place)
+        references = self.references(place)
         numbers = tuple(self.number(target) for target in references)
         if dialect is Dialect.DRAFT_07 and references:
             return Node(all_of=numbers)
@@ -117,8 +119,6 @@ class Builder:
             values["all_of"] = numbers + view.subs("allOf")
         if place.key in self._waived and "required" in values:
             values["required"] -= self._waived[place.key]
-        if dynamic:
-            values["opaque"] = tuple(dynamic)
         node = Node(**values)
         if dialect is not Dialect.DRAFT_07:
             node = self._evaluations.constrain(node, place)
@@ -191,7 +191,7 @@ def _formats(view: View) -> tuple[str, ...]:
         found.append(name)
     if view.dialect is Dialect.DRAFT_07 and ("contentEncoding" in schema or "contentMediaType" in schema):
         found.append(content_symbol(schema.get("contentEncoding"), schema.get("contentMediaType")))
-    return tuple(found)
+    return tuple(filter(None, found))
 
 
 def _items(view: View) -> tuple[tuple[int, ...], int] | None:

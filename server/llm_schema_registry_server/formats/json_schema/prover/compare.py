@@ -21,14 +21,14 @@ from ....model.compatibility import (
     WriterModel,
 )
 from ...engine import SchemaSource
-from ..compiled import OpenedSchema, open_schema
+from ..compiled import OpenedSchema, RecentSchemas
 from ..limits import JsonSchemaLimits
 from ..metaschema import check_metaschema
 from ..resources import Unresolvable
 from ..rules import DEFAULT_WAIVED, REFUSED, UNDECIDED
 from ..validation import JsonDataValidator
 from .answers import IMPOSSIBLE, OutOfBudget
-from .building import Builder
+from .building import LARGEST, Builder, TooLarge
 from .defaults import Waived, supply, waivable
 from .explanation import explain
 from .merging import Classes, loops, merge
@@ -47,17 +47,23 @@ _FRAMES = 30_000
 
 
 def compare_schemas(
-    reader: SchemaSource, writer: SchemaSource, options: CompareOptions, limits: JsonSchemaLimits
+    reader: SchemaSource,
+    writer: SchemaSource,
+    options: CompareOptions,
+    limits: JsonSchemaLimits,
+    recent: RecentSchemas,
 ) -> Comparison:
     """YES: proved. NO: with witnesses that both validators confirmed. UNDECIDED: with reasons and pointers."""
     try:
-        sides = _Sides(reader, writer, options, limits)
+        sides = _Sides(reader, writer, options, limits, recent)
         with _deep_recursion():
             return sides.compare()
     except InvalidSchema as error:
         return _undecided([("", f"a schema cannot be used: {error.issues[0]}")])
     except Unresolvable as error:
         return _undecided([("", f"a reference cannot be resolved: {error}")])
+    except TooLarge:
+        return _undecided([("", f"a schema has more than {LARGEST} nodes")])
     except RecursionError:
         return _undecided([("", "the schemas nest too deep for a proof")])
 
@@ -70,12 +76,13 @@ class _Sides:
     writer_source: SchemaSource
     options: CompareOptions
     limits: JsonSchemaLimits
+    recent: RecentSchemas
     reader: OpenedSchema = field(init=False)
     writer: OpenedSchema = field(init=False)
 
     def __post_init__(self) -> None:
-        self.reader = open_schema(self.reader_source, self.limits)
-        self.writer = open_schema(self.writer_source, self.limits)
+        self.reader = self.recent.open(self.reader_source)
+        self.writer = self.recent.open(self.writer_source)
         for side in (self.reader, self.writer):
             issues = check_metaschema(side.content, side.options.dialect, self.limits)
             if issues:
@@ -154,11 +161,11 @@ class _Findings:
         """Try some values of the writer's on both validators, whatever the proof says."""
         judge = self._judge or self._make_judge()
         end = thread_time() + _SAMPLE_SECONDS
-        for value in samples(classes, number, self.prover.languages, _SAMPLES):
+        for i, value in enumerate(samples(classes, number, self.prover.languages, _SAMPLES), start=1):
             if judge.convicts(value):
                 self.consider(value)
                 return
-            if thread_time() > end:
+            if i % 10 == 0 and thread_time() > end:
                 return
 
     def _shrunk(self, value: Any, judge: Judge) -> Any:

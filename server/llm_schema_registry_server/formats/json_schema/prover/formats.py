@@ -74,8 +74,16 @@ def is_known(name: str, dialect: Dialect) -> bool:
 
 
 def content_symbol(encoding: object, media_type: object) -> str:
-    """The symbol under which draft 7's joint content keywords appear among formats."""
-    return f"content\0{encoding if isinstance(encoding, str) else ''}\0{media_type if isinstance(media_type, str) else ''}"
+    """The symbol under which draft 7's joint content keywords appear among formats; "" when the validator checks
+    neither: it passes over encodings and media types that it does not know."""
+
+    def known(name: object, symbol: str, counterexample: str) -> str:
+        if not isinstance(name, str) or "\0" in name:
+            return ""
+        return "" if accepts(symbol.format(name), counterexample) else name
+
+    checked = known(encoding, "content\0{}\0", "%"), known(media_type, "content\0\0{}", "{")
+    return f"content\0{checked[0]}\0{checked[1]}" if any(checked) else ""
 
 
 @functools.lru_cache(maxsize=512)

@@ -30,6 +30,8 @@ assert set(ORDER) == set(KINDS)
 DEEPEST = 100
 """Nesting of goals beyond which the answer is UNKNOWN."""
 _NO_CUT = 1 << 30
+_BETWEEN_LOOKS = 512
+"""Steps between two looks at the clock, which costs more than a step on some machines."""
 
 
 class Prover:
@@ -54,7 +56,7 @@ class Prover:
         self.steps_left = steps
         self._clock = clock
         self._end = clock() + seconds
-        self._next_look = steps
+        self._next_look = steps - _BETWEEN_LOOKS
         self._expander = Expander(classes, self.statics)
         self._inclusion = Inclusion(classes, self.statics, self.evaluator, self.tick)
         self._pruning = Pruning(classes, self.statics, self.evaluator, self._inclusion)
@@ -71,7 +73,7 @@ class Prover:
         if self.steps_left < 0:
             raise OutOfBudget
         if self.steps_left < self._next_look:
-            self._next_look = self.steps_left - 64
+            self._next_look = self.steps_left - _BETWEEN_LOOKS
             if self._clock() > self._end:
                 raise OutOfBudget
 

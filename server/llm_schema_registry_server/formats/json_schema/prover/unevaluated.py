@@ -130,8 +130,8 @@ class Evaluations:
         if not isinstance(schema, dict):
             return [Outcome()]
         builder = self._builder
-        references, dynamic = builder.references(place)
-        if dynamic or any(isinstance(value, dict) for value in schema.get("dependencies", {}).values()):
+        references = builder.references(place)
+        if any(isinstance(value, dict) for value in schema.get("dependencies", {}).values()):
             raise TooMany
         total = [self._local(place, own)]
         for target in references:

@@ -12,7 +12,7 @@ from llm_schema_registry_server.transports.ops import MetricsListener
 
 async def test_metrics_are_served_until_the_listener_is_drained() -> None:
     metrics = Metrics()
-    metrics.subscribers.set(7)
+    metrics.revision.set(7)
     listener = MetricsListener(metrics, "127.0.0.1", 0)
     await listener.start()
     url = f"http://127.0.0.1:{listener.port}/metrics"
@@ -20,7 +20,7 @@ async def test_metrics_are_served_until_the_listener_is_drained() -> None:
         page = await client.get(url)
     await listener.drain(0)
 
-    assert "schema_registry_subscribers 7.0" in page.text
+    assert "schema_registry_revision 7.0" in page.text
     async with httpx.AsyncClient() as client:
         with pytest.raises(httpx.ConnectError):
             await client.get(url)

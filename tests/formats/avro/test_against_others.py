@@ -123,8 +123,21 @@ def read_with_avro(reader: Any, writer: Any, data: bytes) -> Any:
     ).read(decoder)
 
 
+def text_or_bytes(schema: Any) -> bool:
+    """Whether a union has both string and bytes: fastavro then takes the first that a promotion leads to, we (as the
+    Java reference does) the one that needs none."""
+    if isinstance(schema, dict):
+        return any(map(text_or_bytes, schema.values()))
+    if not isinstance(schema, list):
+        return False
+    kinds = [b.get("type") if isinstance(b, dict) else b for b in schema]
+    return ("string" in kinds and "bytes" in kinds) or any(map(text_or_bytes, schema))
+
+
 def check_promise(random: Random) -> None:
     reader, writer = pair(random)
+    if text_or_bytes(reader):
+        return
     theirs, mine = document(writer), document(reader)
     if theirs is None or mine is None or compare(reader, writer).verdict is not Verdict.YES:
         return

@@ -16,6 +16,7 @@ import pytest
 
 from llm_schema_registry_server.errors import ConcurrentUpdate, StorageUnavailable
 from llm_schema_registry_server.model.subject import Subject
+from llm_schema_registry_server.storage.migrations import Migration
 from llm_schema_registry_server.storage.postgres import PostgresOptions, PostgresStore, migrate
 from llm_schema_registry_server.storage.store import Page, SchemaFilter
 from tests.support.postgres import Postgres, bin_directory
@@ -118,7 +119,7 @@ async def test_servers_that_start_at_once_migrate_once(postgres: Postgres) -> No
 async def test_a_migration_that_fails_leaves_nothing_behind(postgres: Postgres) -> None:
     dsn = await postgres.empty_database()
     steps = migrate.migrations()
-    broken = migrate.Migration(len(steps) + 1, "broken", "CREATE TABLE half (x int); SELECT 1 / 0")
+    broken = Migration(len(steps) + 1, "broken", "CREATE TABLE half (x int); SELECT 1 / 0")
     connection = await asyncpg.connect(dsn)
     with pytest.raises(asyncpg.DivisionByZeroError):
         await migrate.migrate(connection, "x", [*steps, broken], apply=True)

@@ -70,23 +70,23 @@ STATEMENTS: dict[str, tuple[Any, ...]] = {
     "RESTORE_ORDINAL": ("a", 1), "FOLLOW_GLOBAL_IDS": (), "ALIGN_SEQUENCES": (),
 }  # fmt: skip
 SCANS: dict[str, tuple[str, list[Any]]] = {
-    "scan": queries.scan(SchemaFilter(), PAGE),
-    "scan deleted": queries.scan(SchemaFilter(include_deleted=True), PAGE),
-    "scan latest": queries.scan(SchemaFilter(latest_only=True), PAGE),
-    "scan text": queries.scan(SchemaFilter(text="word77"), PAGE),
-    "scan tag": queries.scan(SchemaFilter(tags=("rare",)), PAGE),
-    "scan prefix": queries.scan(SchemaFilter(subject_prefix="team-7/"), PAGE),
-    "scan pattern": queries.scan(SchemaFilter(subject_pattern="team-7/*77"), PAGE),
-    "scan inner pattern": queries.scan(SchemaFilter(subject_pattern="*topic-4321*"), PAGE),
-    "scan type and state": queries.scan(
+    "scan": queries.LISTS.scan(SchemaFilter(), PAGE),
+    "scan deleted": queries.LISTS.scan(SchemaFilter(include_deleted=True), PAGE),
+    "scan latest": queries.LISTS.scan(SchemaFilter(latest_only=True), PAGE),
+    "scan text": queries.LISTS.scan(SchemaFilter(text="word77"), PAGE),
+    "scan tag": queries.LISTS.scan(SchemaFilter(tags=("rare",)), PAGE),
+    "scan prefix": queries.LISTS.scan(SchemaFilter(subject_prefix="team-7/"), PAGE),
+    "scan pattern": queries.LISTS.scan(SchemaFilter(subject_pattern="team-7/*77"), PAGE),
+    "scan inner pattern": queries.LISTS.scan(SchemaFilter(subject_pattern="*topic-4321*"), PAGE),
+    "scan type and state": queries.LISTS.scan(
         SchemaFilter(schema_type=SchemaType.AVRO, state=SchemaState.ACTIVE), PAGE
     ),
-    "count text": queries.count(SchemaFilter(text="word77")),
-    "count tag": queries.count(SchemaFilter(tags=("rare",))),
-    "count prefix": queries.count(SchemaFilter(subject_prefix="team-7/topic-7")),
-    "subjects": queries.subjects("team-7/", False, PAGE),
-    "subjects deleted": queries.subjects("", True, PAGE),
-    "count subjects": queries.count_subjects("team-7/topic-7", False),
+    "count text": queries.LISTS.count(SchemaFilter(text="word77")),
+    "count tag": queries.LISTS.count(SchemaFilter(tags=("rare",))),
+    "count prefix": queries.LISTS.count(SchemaFilter(subject_prefix="team-7/topic-7")),
+    "subjects": queries.LISTS.subjects("team-7/", False, PAGE),
+    "subjects deleted": queries.LISTS.subjects("", True, PAGE),
+    "count subjects": queries.LISTS.count_subjects("team-7/topic-7", False),
 }
 
 CHEAP_TO_WALK = {"scan text", "count text", "scan inner pattern"}

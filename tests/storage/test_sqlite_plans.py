@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from llm_schema_registry_server.model.schema import SchemaType
+from llm_schema_registry_server.storage.migrations import Migration
 from llm_schema_registry_server.storage.sqlite import queries
-from llm_schema_registry_server.storage.sqlite.migrate import Migration, migrate, migrations
+from llm_schema_registry_server.storage.sqlite.migrate import migrate, migrations
 from llm_schema_registry_server.storage.store import Page, SchemaFilter
 
 PAGE = Page(50, after=("orders", 3))
@@ -21,20 +22,20 @@ STATEMENTS = {
     if name.isupper() and isinstance(text, str) and not name.startswith("_")
 }
 SCANS: dict[str, tuple[str, list[Any]]] = {
-    "scan": queries.scan(SchemaFilter(), PAGE),
-    "scan deleted": queries.scan(SchemaFilter(include_deleted=True), PAGE),
-    "scan latest": queries.scan(SchemaFilter(latest_only=True), PAGE),
-    "scan text": queries.scan(SchemaFilter(text="two words"), PAGE),
-    "scan tag": queries.scan(SchemaFilter(tags=("pii",), metadata={"a": "b"}), PAGE),
-    "scan pattern": queries.scan(SchemaFilter(subject_pattern="or*-value"), PAGE),
-    "scan prefix": queries.scan(SchemaFilter(subject_prefix="or"), PAGE),
-    "count text": queries.count(SchemaFilter(text="word")),
-    "count tag": queries.count(SchemaFilter(tags=("pii",))),
-    "count prefix": queries.count(SchemaFilter(subject_prefix="or", schema_type=SchemaType.AVRO)),
-    "count latest prefix": queries.count(SchemaFilter(subject_prefix="or", latest_only=True)),
-    "subjects": queries.subjects("or", False, PAGE),
-    "subjects deleted": queries.subjects("", True, PAGE),
-    "count subjects": queries.count_subjects("or", False),
+    "scan": queries.LISTS.scan(SchemaFilter(), PAGE),
+    "scan deleted": queries.LISTS.scan(SchemaFilter(include_deleted=True), PAGE),
+    "scan latest": queries.LISTS.scan(SchemaFilter(latest_only=True), PAGE),
+    "scan text": queries.LISTS.scan(SchemaFilter(text="two words"), PAGE),
+    "scan tag": queries.LISTS.scan(SchemaFilter(tags=("pii",), metadata={"a": "b"}), PAGE),
+    "scan pattern": queries.LISTS.scan(SchemaFilter(subject_pattern="or*-value"), PAGE),
+    "scan prefix": queries.LISTS.scan(SchemaFilter(subject_prefix="or"), PAGE),
+    "count text": queries.LISTS.count(SchemaFilter(text="word")),
+    "count tag": queries.LISTS.count(SchemaFilter(tags=("pii",))),
+    "count prefix": queries.LISTS.count(SchemaFilter(subject_prefix="or", schema_type=SchemaType.AVRO)),
+    "count latest prefix": queries.LISTS.count(SchemaFilter(subject_prefix="or", latest_only=True)),
+    "subjects": queries.LISTS.subjects("or", False, PAGE),
+    "subjects deleted": queries.LISTS.subjects("", True, PAGE),
+    "count subjects": queries.LISTS.count_subjects("or", False),
 }
 COUNTS_EVERYTHING = {"COUNTS"}
 """Statements whose answer is the size of a table: they walk its smallest index."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
 from ...errors import StorageUnavailable
+from ..migrations import Migration, migrations_of
 from .errors import translated
 
 _LOCK = 0x4C535247  # "LSRG": one migration at a time in a database
@@ -18,23 +16,9 @@ _TABLE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """One step: its number (from 1, dense), its name and its SQL."""
-
-    number: int
-    name: str
-    sql: str
-
-
 def migrations() -> Sequence[Migration]:
     """The steps that come with the server, in order."""
-    found = []
-    for item in resources.files(__package__).joinpath("migrations").iterdir():
-        match = re.fullmatch(r"(\d{4})_(\w+)\.sql", item.name)
-        if match:
-            found.append(Migration(int(match[1]), match[2], item.read_text(encoding="utf-8")))
-    return sorted(found, key=lambda m: m.number)
+    return migrations_of(__package__)
 
 
 async def migrate(connection: Any, database: str, steps: Sequence[Migration], *, apply: bool) -> None:

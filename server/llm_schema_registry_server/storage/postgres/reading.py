@@ -51,17 +51,17 @@ class PostgresReadTx:
         return found
 
     async def scan_versions(self, wanted: SchemaFilter, page: Page) -> Sequence[SchemaVersion]:
-        return await self._session.rows(*queries.scan(wanted, page), rows.version_of)
+        return await self._session.rows(*queries.LISTS.scan(wanted, page), rows.version_of)
 
     async def count_versions(self, wanted: SchemaFilter) -> int:
-        sql, parameters = queries.count(wanted)
+        sql, parameters = queries.LISTS.count(wanted)
         return int(await self._session.value(sql, *parameters))
 
     async def subjects(
         self, *, prefix: str = "", include_deleted: bool = False, page: Page
     ) -> tuple[Sequence[Subject], int]:
-        named = await self._session.rows(*queries.subjects(prefix, include_deleted, page), _subject_of)
-        sql, parameters = queries.count_subjects(prefix, include_deleted)
+        named = await self._session.rows(*queries.LISTS.subjects(prefix, include_deleted, page), _subject_of)
+        sql, parameters = queries.LISTS.count_subjects(prefix, include_deleted)
         return named, int(await self._session.value(sql, *parameters))
 
     async def dependents(self, schema_id: str) -> Sequence[SchemaVersion]:

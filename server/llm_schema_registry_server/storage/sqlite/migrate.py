@@ -5,37 +5,21 @@ The number of the last one applied is `PRAGMA user_version`; `application_id` te
 
 from __future__ import annotations
 
-import re
 import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 from ...errors import StorageDamaged, StorageUnavailable
+from ..migrations import Migration, migrations_of
 
 APPLICATION_ID = 0x4C535247  # "LSRG"
 _OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """One step: its number (from 1, dense), its name and its SQL."""
-
-    number: int
-    name: str
-    sql: str
-
-
 def migrations() -> Sequence[Migration]:
     """The steps that come with the server, in order."""
-    found = []
-    for item in resources.files(__package__).joinpath("migrations").iterdir():
-        match = re.fullmatch(r"(\d{4})_(\w+)\.sql", item.name)
-        if match:
-            found.append(Migration(int(match[1]), match[2], item.read_text(encoding="utf-8")))
-    return sorted(found, key=lambda m: m.number)
+    return migrations_of(__package__)
 
 
 def migrate(connection: sqlite3.Connection, file: Path, steps: Sequence[Migration]) -> None:

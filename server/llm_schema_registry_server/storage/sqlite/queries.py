@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-from .. import search
 from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, VERSION_COLUMNS
-from ..store import Page, SchemaFilter
+from ..selection import COLUMNS_OF_V as _COLUMNS_OF_V
+from ..selection import Dialect, Term
 
 _VERSION = ", ".join(VERSION_COLUMNS)
-_VERSION_OF_V = ", ".join(f"v.{column}" for column in VERSION_COLUMNS)
 _CHANGE = ", ".join(CHANGE_COLUMNS)
 _TRANSITION = ", ".join(TRANSITION_COLUMNS)
 
@@ -26,7 +24,7 @@ VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = ? ORDER BY ordinal"
 LIVE_VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND deleted_at IS NULL ORDER BY ordinal"
 VERSIONS_BY_GLOBAL_ID = f"SELECT {_VERSION} FROM versions WHERE global_id = ? ORDER BY subject, ordinal"
 DEPENDENTS = (
-    f"SELECT {_VERSION_OF_V} FROM version_references r JOIN versions v ON v.id = r.version "
+    f"SELECT {_COLUMNS_OF_V} FROM version_references r JOIN versions v ON v.id = r.version "
     "WHERE r.target = ? ORDER BY v.subject, v.ordinal"
 )
 CONTENT = "SELECT content, digest, canonical, artifact FROM contents WHERE identity = ?"
@@ -91,98 +89,18 @@ COUNTS = (
     "pragma_page_count) * (SELECT page_size FROM pragma_page_size)"
 )
 
-_SELECTABLE = "{0}.deleted_at IS NULL AND {0}.state IN (2, 3)"  # as the index versions_selectable has it
+
+def _words(words: Sequence[str]) -> Term:
+    term = "v.id IN (SELECT rowid FROM words WHERE words MATCH {})"
+    return term, " ".join(f'"{word}"*' for word in words)  # words are letters and digits only
 
 
-@dataclass(slots=True)
-class _Where:
-    """Conditions and the parameters of their question marks, in step."""
-
-    terms: list[str] = field(default_factory=list)
-    parameters: list[Any] = field(default_factory=list)
-
-    def add(self, term: str, *parameters: Any) -> None:
-        self.terms.append(term)
-        self.parameters.extend(parameters)
-
-    @property
-    def sql(self) -> str:
-        return " AND ".join(self.terms) or "TRUE"
+def _labels(labels: Sequence[str]) -> Iterable[Term]:
+    return (("v.id IN (SELECT version FROM labels WHERE label = {})", label) for label in labels)
 
 
-def scan(wanted: SchemaFilter, page: Page) -> tuple[str, list[Any]]:
-    """One page of the versions that pass the filter, by (subject, ordinal)."""
-    where = _matching(wanted)
-    if page.after is not None:
-        where.add("(v.subject, v.ordinal) > (?, ?)", *page.after)
-    return (
-        f"SELECT {_VERSION_OF_V} FROM versions v WHERE {where.sql} ORDER BY v.subject, v.ordinal LIMIT ? OFFSET ?",
-        [*where.parameters, page.limit, page.offset],
-    )
+def _pattern(pattern: str) -> Term:
+    return "v.subject GLOB {}", pattern.replace("[", "[[]")
 
 
-def count(wanted: SchemaFilter) -> tuple[str, list[Any]]:
-    """How many versions pass the filter."""
-    where = _matching(wanted)
-    return f"SELECT count(*) FROM versions v WHERE {where.sql}", where.parameters
-
-
-def subjects(prefix: str, include_deleted: bool, page: Page) -> tuple[str, list[Any]]:
-    """One page of the subjects that have a (live) version."""
-    where = _having_versions(prefix, include_deleted)
-    if page.after is not None:
-        where.add("s.subject > ?", page.after[0])
-    return (
-        f"SELECT s.subject FROM subjects s WHERE {where.sql} ORDER BY s.subject LIMIT ? OFFSET ?",
-        [*where.parameters, page.limit, page.offset],
-    )
-
-
-def count_subjects(prefix: str, include_deleted: bool) -> tuple[str, list[Any]]:
-    where = _having_versions(prefix, include_deleted)
-    return f"SELECT count(*) FROM subjects s WHERE {where.sql}", where.parameters
-
-
-def _having_versions(prefix: str, include_deleted: bool) -> _Where:
-    where = _Where()
-    live = "" if include_deleted else " AND v.deleted_at IS NULL"
-    where.add(f"EXISTS (SELECT 1 FROM versions v WHERE v.subject = s.subject{live})")
-    _add_prefix(where, "s.subject", prefix)
-    return where
-
-
-def _matching(wanted: SchemaFilter) -> _Where:
-    where = _Where()
-    if wanted.latest_only:
-        where.add(_SELECTABLE.format("v"))
-        where.add(
-            "NOT EXISTS (SELECT 1 FROM versions w WHERE w.subject = v.subject AND w.ordinal > v.ordinal AND "
-            f"{_SELECTABLE.format('w')})"
-        )
-    elif not wanted.include_deleted:
-        where.add("v.deleted_at IS NULL")
-    words = search.words_of(wanted.text)
-    if words:
-        where.add(
-            "v.id IN (SELECT rowid FROM words WHERE words MATCH ?)", " ".join(f'"{word}"*' for word in words)
-        )
-    for label in sorted(search.labels(wanted.tags, wanted.metadata.items())):
-        where.add("v.id IN (SELECT version FROM labels WHERE label = ?)", label)
-    _add_prefix(where, "v.subject", wanted.subject_prefix)
-    if wanted.subject_pattern:
-        _add_prefix(where, "v.subject", search.literal_prefix(wanted.subject_pattern))
-        where.add("v.subject GLOB ?", wanted.subject_pattern.replace("[", "[[]"))
-    if wanted.schema_type is not None:
-        where.add("v.schema_type = ?", int(wanted.schema_type))
-    if wanted.state is not None:
-        where.add("v.state = ?", int(wanted.state))
-    return where
-
-
-def _add_prefix(where: _Where, column: str, prefix: str) -> None:
-    if not prefix:
-        return
-    where.add(f"{column} >= ?", prefix)
-    end = search.prefix_end(prefix)
-    if end is not None:
-        where.add(f"{column} < ?", end)
+LISTS = Dialect(lambda number: "?", _words, _labels, _pattern)

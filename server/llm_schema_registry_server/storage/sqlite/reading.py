@@ -56,16 +56,18 @@ class SqliteReadTx:
         return found
 
     async def scan_versions(self, wanted: SchemaFilter, page: Page) -> Sequence[SchemaVersion]:
-        return await self._session.search(*queries.scan(wanted, page), rows.version_of)
+        return await self._session.search(*queries.LISTS.scan(wanted, page), rows.version_of)
 
     async def count_versions(self, wanted: SchemaFilter) -> int:
-        return (await self._session.search(*queries.count(wanted), _first))[0]
+        return (await self._session.search(*queries.LISTS.count(wanted), _first))[0]
 
     async def subjects(
         self, *, prefix: str = "", include_deleted: bool = False, page: Page
     ) -> tuple[Sequence[Subject], int]:
-        named = await self._session.search(*queries.subjects(prefix, include_deleted, page), _first_text)
-        counted = await self._session.search(*queries.count_subjects(prefix, include_deleted), _first)
+        named = await self._session.search(
+            *queries.LISTS.subjects(prefix, include_deleted, page), _first_text
+        )
+        counted = await self._session.search(*queries.LISTS.count_subjects(prefix, include_deleted), _first)
         return [rows.subject_of(name) for name in named], counted[0]
 
     async def dependents(self, schema_id: str) -> Sequence[SchemaVersion]:

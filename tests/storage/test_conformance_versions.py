@@ -69,6 +69,29 @@ async def test_versions_of_a_subject_are_live_and_by_ordinal(store: Store) -> No
         assert await tx.versions(Subject.parse("order")) == []
 
 
+async def test_a_stamp_stands_for_just_these_versions_of_a_subject(store: Store) -> None:
+    orders = Subject.parse("orders")
+    first = version(ordinal=1, revision=5)
+    await insert(store, first, version(ordinal=2, revision=7), version("other", revision=99))
+
+    async def stamp() -> tuple[int, int]:
+        async with store.read() as tx:
+            return await tx.subject_stamp(orders)
+
+    async with store.read() as tx:
+        assert await tx.subject_stamp(Subject.parse("nobody")) == (0, 0)
+    assert await stamp() == (2, 7)
+    async with store.write() as tx:
+        await tx.lock_subject(orders)
+        await tx.update_version(replace(first, deleted_at=START, revision=9))
+        assert await tx.subject_stamp(orders) == (2, 9)
+    assert await stamp() == (2, 9)
+    async with store.write() as tx:
+        await tx.lock_subject(orders)
+        await tx.remove_version(first.schema_id)
+    assert await stamp() == (1, 7)
+
+
 async def test_more_versions_than_one_batch_come_in_order(store: Store) -> None:
     await insert(store, *(version(ordinal=n) for n in range(1, 201)))
 

@@ -60,7 +60,7 @@ class Checking:
         """
         self._limits.check_content(question.content, "new_schema")
         async with self._store.read() as tx:
-            versions = await tx.versions(question.subject, include_deleted=True)
+            versions = (await self._library.versions(tx, question.subject)).versions
             config = await effective(tx, Scope(question.subject), self._defaults)
             resolved = await self._library.resolve(tx, question.subject, question.references)
         live = [v for v in versions if v.live]

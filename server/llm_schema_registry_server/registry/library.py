@@ -29,8 +29,16 @@ from .ids import identity
 from .selecting import choose
 from .sharing import lower
 
-SHARES = 4
-"""Caches that divide the budget evenly: closures, parsed schemas, comparisons, validators."""
+SHARES = 5
+"""Caches that divide the budget evenly: subjects, closures, parsed schemas, comparisons, validators."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectVersions:
+    """All versions of a subject by ordinal, softly deleted ones too, and the stamp that stands for just these."""
+
+    stamp: tuple[int, int]
+    versions: Sequence[SchemaVersion]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +83,7 @@ class Library:
     ) -> None:
         self._engines, self._workers, self._most_references = engines, workers, most_references
         share = cache_bytes // SHARES
+        self._subjects: MemoryCache[Subject, SubjectVersions] = MemoryCache(share, _subject_size)
         self._closures: MemoryCache[str, ReferencedSchema] = MemoryCache(share, _closure_size)
         self._parsed = TieredCache(
             MemoryCache[str, ParsedSchema](share, _parsed_size), lower(shared, "parsed", ParsedSchema)
@@ -89,6 +98,7 @@ class Library:
     def stats(self) -> Mapping[str, CacheStats]:
         """What each cache holds and how often it was of use."""
         return {
+            "subjects": self._subjects.stats(),
             "closures": self._closures.stats(),
             "parsed": self._parsed.stats(),
             "comparisons": self._comparisons.stats(),
@@ -96,6 +106,19 @@ class Library:
         }
 
     # -- what is stored
+
+    async def versions(self, tx: ReadTx, subject: Subject) -> SubjectVersions:
+        """The versions of a subject; read again only when its stamp has changed.
+
+        Not for write transactions: what they see may yet be undone, and must not be kept.
+        """
+        stamp = await tx.subject_stamp(subject)
+        known = self._subjects.get(subject)
+        if known is None or known.stamp != stamp:
+            known = SubjectVersions(stamp, tuple(await tx.versions(subject, include_deleted=True)))
+            if known.versions:
+                self._subjects.put(subject, known)
+        return known
 
     async def content(self, tx: ReadTx, version: SchemaVersion) -> StoredContent:
         """The bytes of a version; raises StorageDamaged when they are missing."""
@@ -280,3 +303,7 @@ def _comparison_size(comparison: Comparison) -> int:
         + (2 * len(v.witness.data) if v.witness else 0)
         for v in comparison.violations
     )
+
+
+def _subject_size(subject: SubjectVersions) -> int:
+    return 1500 * len(subject.versions)

@@ -131,14 +131,14 @@ class Lifecycle:
             return None
         async with self._store.read() as tx:
             schema = await self._library.known(tx, version)
-            grounds = await self._grounds(tx, version.subject)
-            versions = await tx.versions(version.subject, include_deleted=True)
+            known = await self._library.versions(tx, version.subject)
             config = await effective(tx, Scope(version.subject), self._defaults)
+        grounds = (known.stamp, config)
         parsed = await self._library.parse(schema)
         if state is S.COMPATIBILITY_CHECK:
             return None
         assessment = await self._assessor.assess(
-            version.subject, schema.settled(parsed), parsed, versions, config, level=config.level
+            version.subject, schema.settled(parsed), parsed, known.versions, config, level=config.level
         )
         if not assessment.report.compatible:
             raise IncompatibleSchema(
@@ -147,9 +147,8 @@ class Lifecycle:
         return _Numbered(assessment.version, assessment.change, grounds)
 
     async def _grounds(self, tx: ReadTx, subject: Subject) -> tuple[object, ...]:
-        versions = await tx.versions(subject, include_deleted=True)
-        config = await effective(tx, Scope(subject), self._defaults)
-        return (tuple((v.schema_id, v.state, v.deleted_at, v.version) for v in versions), config)
+        """What a check rests on: equal grounds mean that it still holds."""
+        return await tx.subject_stamp(subject), await effective(tx, Scope(subject), self._defaults)
 
     async def _apply(
         self,

@@ -79,7 +79,7 @@ class Reading:
 
     async def by_version(self, subject: Subject, selector: Selector) -> Found:
         async with self._store.read() as tx:
-            versions = await tx.versions(subject)
+            versions = (await self._library.versions(tx, subject)).versions
             return await self._found(tx, chosen(subject, versions, selector))
 
     async def latest(self, subject: Subject) -> Found:

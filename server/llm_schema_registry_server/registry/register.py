@@ -83,17 +83,14 @@ class Registered:
 class _Snapshot:
     """What a judgement rests on. Confirmed inside the transaction: equal snapshots mean that it still holds."""
 
+    stamp: tuple[int, int]  # of the versions
     versions: Sequence[SchemaVersion]
     config: EffectiveConfig
     resolved: Resolved
 
     @property
     def grounds(self) -> tuple[object, ...]:
-        return (
-            tuple((v.schema_id, v.state, v.deleted_at, v.version) for v in self.versions),
-            self.config,
-            self.resolved.pinned,
-        )
+        return self.stamp, self.config, self.resolved.pinned
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +192,7 @@ class Register:
 
     async def _snapshot(self, wanted: Registration, by: Actor) -> _Snapshot:
         async with self._store.read() as tx:
-            versions = await tx.versions(wanted.subject, include_deleted=True)
+            known = await self._library.versions(tx, wanted.subject)
             config = await effective(tx, Scope(wanted.subject), self._defaults)
             resolved = await self._library.resolve(tx, wanted.subject, wanted.references)
         if config.mode is Mode.READONLY:
@@ -203,11 +200,11 @@ class Register:
         if (
             wanted.level is not None
             and wanted.level is not config.level
-            and versions
+            and known.versions
             and not by.may(CONFIGURE)
         ):
             raise LevelMismatch(str(wanted.subject), wanted.level.name, config.level.name)
-        return _Snapshot(versions, config, resolved)
+        return _Snapshot(known.stamp, known.versions, config, resolved)
 
     def _registered_already(
         self, wanted: Registration, snapshot: _Snapshot, schema: KnownSchema, parsed: ParsedSchema | None
@@ -310,7 +307,8 @@ class Register:
         async with self._store.write() as tx:
             await tx.lock_subject(wanted.subject)
             now = _Snapshot(
-                await tx.versions(wanted.subject, include_deleted=True),
+                await tx.subject_stamp(wanted.subject),
+                snapshot.versions,
                 await effective(tx, Scope(wanted.subject), self._defaults),
                 await self._library.resolve(tx, wanted.subject, wanted.references),
             )

@@ -60,6 +60,12 @@ class ReadTx(Protocol):
         """The subject's versions by ordinal; empty for an unknown subject."""
         ...
 
+    async def subject_stamp(self, subject: Subject) -> tuple[int, int]:
+        """How many versions the subject has, softly deleted ones too, and the greatest revision among them; (0, 0) for an
+        unknown subject. Equal stamps mean equal versions: every change of one raises its revision, every removal
+        lowers the number. Much cheaper than `versions`."""
+        ...
+
     async def versions_by_global_id(self, global_id: int) -> Sequence[SchemaVersion]:
         """Every version, live or softly deleted, of one distinct content."""
         ...

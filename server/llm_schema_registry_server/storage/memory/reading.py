@@ -36,6 +36,10 @@ class MemoryReadTx:
         found = self._found(self._tables.by_subject.get(subject) or ())
         return [v for v in found if include_deleted or v.live]
 
+    async def subject_stamp(self, subject: Subject) -> tuple[int, int]:
+        found = self._found(self._tables.by_subject.get(subject) or ())
+        return len(found), max((v.revision for v in found), default=0)
+
     async def versions_by_global_id(self, global_id: int) -> Sequence[SchemaVersion]:
         return self._found(self._tables.by_global_id.get(global_id) or ())
 

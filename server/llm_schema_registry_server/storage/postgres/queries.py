@@ -21,6 +21,7 @@ REGISTRY_ID = "SELECT value FROM meta WHERE key = 'registry_id'"
 
 VERSION = f"SELECT {_VERSION} FROM versions WHERE schema_id = $1"
 VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = $1 ORDER BY ordinal"
+SUBJECT_STAMP = "SELECT count(*), coalesce(max(revision), 0) FROM versions WHERE subject = $1"
 LIVE_VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND deleted_at IS NULL ORDER BY ordinal"
 VERSIONS_BY_GLOBAL_ID = f"SELECT {_VERSION} FROM versions WHERE global_id = $1 ORDER BY subject, ordinal"
 DEPENDENTS = (

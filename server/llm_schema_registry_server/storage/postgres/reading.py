@@ -34,6 +34,10 @@ class PostgresReadTx:
         sql = queries.VERSIONS if include_deleted else queries.LIVE_VERSIONS
         return await self._session.rows(sql, [str(subject)], rows.version_of)
 
+    async def subject_stamp(self, subject: Subject) -> tuple[int, int]:
+        count, revision = await self._session.row(queries.SUBJECT_STAMP, str(subject))
+        return int(count), int(revision)
+
     async def versions_by_global_id(self, global_id: int) -> Sequence[SchemaVersion]:
         if not 0 < global_id <= _BIGGEST_INT32:
             return []

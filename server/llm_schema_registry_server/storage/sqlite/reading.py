@@ -33,6 +33,10 @@ class SqliteReadTx:
         sql = queries.VERSIONS if include_deleted else queries.LIVE_VERSIONS
         return await self._session.ordered(sql, (str(subject),), rows.version_of)
 
+    async def subject_stamp(self, subject: Subject) -> tuple[int, int]:
+        count, revision = self._session.row(queries.SUBJECT_STAMP, (str(subject),))
+        return count, revision
+
     async def versions_by_global_id(self, global_id: int) -> Sequence[SchemaVersion]:
         return await self._session.search(queries.VERSIONS_BY_GLOBAL_ID, (global_id,), rows.version_of)
 

@@ -51,6 +51,9 @@ class ForwardingReadTx:
     async def versions(self, subject: Subject, *, include_deleted: bool = False) -> Sequence[SchemaVersion]:
         return await self._inner.versions(subject, include_deleted=include_deleted)
 
+    async def subject_stamp(self, subject: Subject) -> tuple[int, int]:
+        return await self._inner.subject_stamp(subject)
+
     async def versions_by_global_id(self, global_id: int) -> Sequence[SchemaVersion]:
         return await self._inner.versions_by_global_id(global_id)
 

@@ -393,7 +393,7 @@ def fuzz(
 ) -> Tally:
     """Compare schemas with edited versions of themselves, against instances made for them and a second engine."""
     tally = Tally()
-    while sum(tally.verdicts.values()) < pairs:
+    while sum(tally.verdicts[verdict.name] for verdict in Verdict) < pairs:
         old = r.choice(seeds)
         new = edited(r, old, r.randint(1, 3))
         if r.random() < 0.5:

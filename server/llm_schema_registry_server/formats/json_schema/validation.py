@@ -25,6 +25,8 @@ from .undeclared import Declarations
 _PERHAPS_LONG = re.compile(rb"[0-9][0-9.]{15}")
 _LONG_NUMBER = re.compile(rb"[0-9]{19}|(?=[0-9.]{17})[0-9]*\.")
 
+_VALID = DataReport(True)
+
 
 class JsonDataValidator:
     """A schema compiled for validation; see engine.DataValidator. Safe to share between threads.
@@ -71,7 +73,7 @@ class JsonDataValidator:
             found = self.declarations.undeclared(value, max_errors + 1)
             if found:
                 return DataReport(False, tuple(found[:max_errors]), truncated=len(found) > max_errors)
-        return DataReport(True)
+        return _VALID
 
     def accepts(self, payload: bytes) -> bool:
         """Only the verdict, without errors."""

@@ -3,7 +3,8 @@
 Documented exceptions, where the others are wrong or the specification leaves room:
 - decimals: we refuse another scale or fewer digits, the others do not look;
 - aliases: the `avro` package neither resolves them in the reader's namespace nor notices ambiguous ones;
-- fastavro reads anything into an empty union;
+- fastavro reads anything into an empty union, and of a reader's union takes the first branch that a promotion leads to,
+  where Java and we prefer the branch of the same type;
 - `error` types make the `avro` package raise.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import math
 from random import Random
 from typing import Any
 
@@ -116,6 +118,19 @@ def as_json(value: Any) -> Any:
     return [as_json(item) for item in value] if isinstance(value, list) else value
 
 
+def alike(ours: Any, theirs: Any) -> bool:
+    """Equal but for a promotion that fastavro makes and we do not: numbers as floats, text as bytes."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return ours.keys() == theirs.keys() and all(alike(ours[key], theirs[key]) for key in ours)
+    if isinstance(ours, list) and isinstance(theirs, list):
+        return len(ours) == len(theirs) and all(map(alike, ours, theirs))
+    if isinstance(ours, int | float) and isinstance(theirs, float):
+        return math.isclose(ours, theirs, rel_tol=1e-6)
+    if isinstance(ours, str) and isinstance(theirs, str):
+        return ours == theirs or ours.encode() == theirs.encode("latin-1", "replace")
+    return bool(ours == theirs)
+
+
 def read_with_avro(reader: Any, writer: Any, data: bytes) -> Any:
     decoder = avro.io.BinaryDecoder(io.BytesIO(data))
     return avro.io.DatumReader(
@@ -148,7 +163,7 @@ def check_promise(random: Random) -> None:
         data = encode(theirs.root, datum(theirs.root, random, smallest))
 
         resolved = resolve(mine.root, theirs.root, data, AvroLimits())
-        assert resolved == as_json(read_with_fastavro(reader, writer, data)), (reader, writer)
+        assert alike(resolved, as_json(read_with_fastavro(reader, writer, data))), (reader, writer, resolved)
         # What was resolved is a plain JSON value of the reader.
         report = ENGINE.compile_validator(source(reader)).validate(
             json.dumps(resolved).encode(), encoding=Encoding.JSON

@@ -51,19 +51,23 @@ class SemanticVersion:
     def release(self) -> tuple[int, int, int]:
         return (self.major, self.minor, self.patch)
 
-    def _key(self) -> tuple[object, ...]:
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What versions are ordered by; cheaper to compare than versions are."""
         # A release sorts after its pre-releases; numeric identifiers sort by value and before alphanumeric ones.
+        if not self.prerelease:
+            return (self.major, self.minor, self.patch, True)
         identifiers = tuple((0, int(p), "") if p.isdigit() else (1, 0, p) for p in self.prerelease)
-        return (self.major, self.minor, self.patch, not self.prerelease, identifiers)
+        return (self.major, self.minor, self.patch, False, identifiers)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, SemanticVersion) and self._key() == other._key()
+        return isinstance(other, SemanticVersion) and self.key == other.key
 
     def __lt__(self, other: SemanticVersion) -> bool:
-        return self._key() < other._key()
+        return self.key < other.key
 
     def __hash__(self) -> int:
-        return hash(self._key())
+        return hash(self.key)
 
     def __str__(self) -> str:
         text = f"{self.major}.{self.minor}.{self.patch}"

@@ -43,11 +43,13 @@ def draft_version(ordinal: int) -> SemanticVersion:
 
 def last_version(versions: Sequence[SchemaVersion]) -> SemanticVersion | None:
     """The greatest semantic version that the subject ever gave out, live or softly deleted."""
-    return max((v.version for v in versions if not _is_placeholder(v)), default=None)
+    numbered = (v.version for v in versions if not _is_placeholder(v.version))
+    return max(numbered, key=lambda version: version.key, default=None)
 
 
-def _is_placeholder(version: SchemaVersion) -> bool:
-    return version.version == draft_version(version.ordinal)
+def _is_placeholder(version: SemanticVersion) -> bool:
+    # Nobody else can have one: registrations with an explicit version below 0.0.1 are refused.
+    return version.release == (0, 0, 0) and version.prerelease[:1] == ("draft",)
 
 
 def compare_options(config: EffectiveConfig) -> CompareOptions:

@@ -107,6 +107,12 @@ class Library:
 
     # -- what is stored
 
+    def added(self, subject: Subject, before: SubjectVersions, version: SchemaVersion) -> None:
+        """A version was committed while `before` was known to hold: the next reader need not read them all again."""
+        count, _ = before.stamp
+        after = SubjectVersions((count + 1, version.revision), (*before.versions, version))
+        self._subjects.put(subject, after)
+
     async def versions(self, tx: ReadTx, subject: Subject) -> SubjectVersions:
         """The versions of a subject; read again only when its stamp has changed.
 

@@ -29,7 +29,7 @@ from .assess import Assessor, draft_version
 from .coherence import Coherence
 from .configuration import Scope, effective, merge, record_change
 from .ids import new_schema_id
-from .library import KnownSchema, Library, Resolved
+from .library import KnownSchema, Library, Resolved, SubjectVersions
 from .limits import RequestLimits
 
 CONFIGURE = "compatibility:config:write"
@@ -83,14 +83,13 @@ class Registered:
 class _Snapshot:
     """What a judgement rests on. Confirmed inside the transaction: equal snapshots mean that it still holds."""
 
-    stamp: tuple[int, int]  # of the versions
-    versions: Sequence[SchemaVersion]
+    known: SubjectVersions
     config: EffectiveConfig
     resolved: Resolved
 
     @property
     def grounds(self) -> tuple[object, ...]:
-        return self.stamp, self.config, self.resolved.pinned
+        return self.known.stamp, self.config, self.resolved.pinned
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,13 +203,13 @@ class Register:
             and not by.may(CONFIGURE)
         ):
             raise LevelMismatch(str(wanted.subject), wanted.level.name, config.level.name)
-        return _Snapshot(known.stamp, known.versions, config, resolved)
+        return _Snapshot(known, config, resolved)
 
     def _registered_already(
         self, wanted: Registration, snapshot: _Snapshot, schema: KnownSchema, parsed: ParsedSchema | None
     ) -> SchemaVersion | None:
         """The newest live version with the same identity (or, when asked for, the same generation fingerprint)."""
-        for version in reversed(snapshot.versions):
+        for version in reversed(snapshot.known.versions):
             if not version.live or version.state in (
                 SchemaState.ABANDONED,
                 SchemaState.VALIDATION_FAILED,
@@ -239,7 +238,7 @@ class Register:
             wanted.subject,
             schema,
             parsed,
-            snapshot.versions,
+            snapshot.known.versions,
             snapshot.config,
             level=level,
             wanted=wanted.version,
@@ -307,8 +306,7 @@ class Register:
         async with self._store.write() as tx:
             await tx.lock_subject(wanted.subject)
             now = _Snapshot(
-                await tx.subject_stamp(wanted.subject),
-                snapshot.versions,
+                SubjectVersions(await tx.subject_stamp(wanted.subject), ()),
                 await effective(tx, Scope(wanted.subject), self._defaults),
                 await self._library.resolve(tx, wanted.subject, wanted.references),
             )

@@ -327,6 +327,7 @@ class Register:
             )
             await tx.put_content(version.identity, judgement.stored(wanted.content))
             version = await append_version(tx, version, judgement.parsed.names, by)
+        self._library.added(wanted.subject, snapshot.known, version)
         return version
 
     async def _set_level(self, tx: WriteTx, wanted: Registration, by: Actor) -> None:

@@ -326,3 +326,14 @@ def _payload(schema_id: str, data: bytes):  # type: ignore[no-untyped-def]
     from llm_schema_registry_server.registry.validating import Payload
 
     return Payload(schema_id, data)
+
+
+async def test_versions_are_not_read_again_for_each_registration(registry: World) -> None:
+    subject = Subject.parse("s")
+    for text in ("a", "a b", "a b c"):
+        await registry.register("s", text)
+
+        async with registry.store.read() as tx:
+            known = await registry.library.versions(tx, subject)
+            assert known.versions == tuple(await tx.versions(subject, include_deleted=True))
+    assert registry.library.stats()["subjects"].misses == 1

@@ -55,6 +55,7 @@ CREATE TABLE versions (
     UNIQUE (subject, ordinal),
     UNIQUE (subject, release)
 );
+CREATE INDEX versions_stamp ON versions (subject, revision);
 CREATE INDEX versions_global_id ON versions (global_id);
 CREATE INDEX versions_identity ON versions (identity);
 CREATE INDEX versions_live ON versions (subject, ordinal) WHERE deleted_at IS NULL;

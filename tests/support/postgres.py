@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -84,7 +85,7 @@ class Postgres:
         options = [f"-c{name}={value}" for name, value in self._settings.items()]
         self._process = subprocess.Popen(
             [
-                str(self._binaries / "postgres"),
+                *self._command("postgres"),
                 "-D",
                 str(self.data),
                 "-p",
@@ -96,18 +97,19 @@ class Postgres:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd=self._home,
-            **self._as_user(),
         )
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """SIGINT: a fast shutdown. SIGQUIT: at once, without a checkpoint. SIGKILL: all processes, as a crash."""
         if self._process is None:
             return
+        children = psutil.Process(self._process.pid).children(recursive=True) if self.runs else []
         if how is signal.SIGKILL:
             self.signal_all(how)
         else:
             self._process.send_signal(how)
         self._process.wait(timeout=60)
+        psutil.wait_procs(children, timeout=60)  # while one lives, the server cannot be started again
         self._process = None
 
     @property
@@ -168,16 +170,21 @@ class Postgres:
 
     def _run(self, command: str, *arguments: str) -> None:
         subprocess.run(
-            [str(self._binaries / command), *arguments],
+            [*self._command(command), *arguments],
             check=True,
             capture_output=True,
             cwd=self._home,
             timeout=120,
-            **self._as_user(),
         )
 
-    def _as_user(self) -> dict[str, int]:
-        return {} if self._user is None else {"user": self._user.pw_uid, "group": self._user.pw_gid}
+    def _command(self, name: str) -> list[str]:
+        """A command of PostgreSQL, as the user who shall run it."""
+        command = [str(self._binaries / name)]
+        if self._user is None:
+            return command
+        # Not Popen's `user`: that forks, and a fork may hang in a process where gRPC is at work.
+        ids = [f"--reuid={self._user.pw_uid}", f"--regid={self._user.pw_gid}", "--clear-groups"]
+        return ["setpriv", *ids, "--", *command]
 
 
 def _unprivileged() -> pwd.struct_passwd | None:
@@ -189,6 +196,9 @@ def _unprivileged() -> pwd.struct_passwd | None:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that no outgoing connection can take while the server is down: below the system's range for those."""
+    while True:
+        port = random.randint(15_000, 30_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

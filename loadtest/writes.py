@@ -2,7 +2,8 @@
 
     python loadtest/writes.py [--rounds 5] [--seconds 4] [--markdown loadtest/results/writes.md]
 
-Starts a server with an empty SQLite file (durable commits) for each part. In every round the same load is measured without
+Starts a server with an empty SQLite file and durable commits; variables such as SCHEMA_REGISTRY_STORAGE__KIND and
+SCHEMA_REGISTRY_STORAGE__POSTGRES__DSN choose another storage. In every round the same load is measured without
 subscribers, with a thousand that wait for other subjects, and with a hundred that want everything, one after the other on
 one server, so that all see the same machine; figures are medians of the rounds. Writers register a new JSON Schema each
 time, as a new version of one of 50 subjects, with parsing and the compatibility check. Subscribers and writers share a
@@ -174,7 +175,8 @@ def report(parts: list[Part], delays: list[float], rounds: int, seconds: float, 
         f"`python loadtest/writes.py --rounds {rounds} --seconds {seconds:g}`",
         "",
         f"{os.cpu_count()} processors shared with the load generator, load average before the run {load:.1f}; "
-        f"Python {platform.python_version()}, grpcio {grpc.__version__}; SQLite, every commit on disk before its answer.",
+        f"Python {platform.python_version()}, grpcio {grpc.__version__}; storage "
+        f"{os.environ.get('SCHEMA_REGISTRY_STORAGE__KIND', 'sqlite')}, every commit on disk before its answer.",
         "",
         "| while the server has | registrations/s, median (lowest to highest) | beside no subscriber | p50, p95 |",
         "|---|---|---|---|",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from ..model.compatibility import CompatibilityLevel, Direction
 from ..model.lifecycle import EVER_REGISTERED
@@ -32,11 +33,12 @@ DEMANDS: Mapping[CompatibilityLevel, Demand] = {
 }
 
 
-def counting(versions: Sequence[SchemaVersion]) -> list[SchemaVersion]:
-    """The versions that checks run against, newest first: live, and registered at some time."""
-    return sorted(
-        (v for v in versions if v.live and v.state in EVER_REGISTERED), key=lambda v: v.ordinal, reverse=True
-    )
+def counting(versions: Sequence[SchemaVersion]) -> Iterator[SchemaVersion]:
+    """The versions that checks run against, newest first: live, and registered at some time.
+
+    versions: by ordinal, as every store lists them.
+    """
+    return (v for v in reversed(versions) if v.deleted_at is None and v.state in EVER_REGISTERED)
 
 
 def versions_to_compare(level: CompatibilityLevel, versions: Sequence[SchemaVersion]) -> list[SchemaVersion]:
@@ -44,5 +46,4 @@ def versions_to_compare(level: CompatibilityLevel, versions: Sequence[SchemaVers
     demand = DEMANDS[level]
     if not demand.directions:
         return []
-    candidates = counting(versions)
-    return candidates if demand.transitive else candidates[:1]
+    return list(counting(versions) if demand.transitive else islice(counting(versions), 1))

@@ -43,8 +43,11 @@ def draft_version(ordinal: int) -> SemanticVersion:
 
 def last_version(versions: Sequence[SchemaVersion]) -> SemanticVersion | None:
     """The greatest semantic version that the subject ever gave out, live or softly deleted."""
-    numbered = (v.version for v in versions if not _is_placeholder(v.version))
-    return max(numbered, key=lambda version: version.key, default=None)
+    last: SemanticVersion | None = None
+    for version in reversed(versions):  # mostly rising: the newest one is usually the greatest
+        if (last is None or version.version.release >= last.release) and not _is_placeholder(version.version):
+            last = version.version if last is None else max(last, version.version)
+    return last
 
 
 def _is_placeholder(version: SemanticVersion) -> bool:
@@ -81,7 +84,7 @@ class Assessor:
         Raises SchemaTypeMismatch, and VersionNotGreater for a wanted version that is too low.
         """
         candidates = [only] if only is not None else versions_to_compare(level, versions)
-        newest = only or next(iter(counting(versions)), None)
+        newest = only or next(counting(versions), None)
         comparable = [v for v in candidates if v.schema_type is schema.schema_type]
         if len(comparable) < len(candidates):
             other = next(v for v in candidates if v.schema_type is not schema.schema_type)

@@ -44,6 +44,12 @@ PATH_TO_ACTIVE = (
 )
 
 
+GIVEN_UP = frozenset(
+    {SchemaState.ABANDONED, SchemaState.VALIDATION_FAILED, SchemaState.INCOMPATIBLE_REJECTED}
+)
+"""States of versions that do not count as "registered already"."""
+
+
 @dataclass(frozen=True, slots=True)
 class Registration:
     """What a caller wants registered. `level`: None leaves the level as it is. `version`: None derives it.
@@ -210,21 +216,14 @@ class Register:
     ) -> SchemaVersion | None:
         """The newest live version with the same identity (or, when asked for, the same generation fingerprint)."""
         for version in reversed(snapshot.known.versions):
-            if not version.live or version.state in (
-                SchemaState.ABANDONED,
-                SchemaState.VALIDATION_FAILED,
-                SchemaState.INCOMPATIBLE_REJECTED,
-            ):
-                continue
-            if version.identity == schema.identity:
-                return version
-            if (
+            same = version.identity == schema.identity or (
                 wanted.normalize
                 and parsed is not None
                 and version.schema_type is schema.schema_type
                 and version.fingerprints.generation == parsed.fingerprints.generation
                 and version.references == snapshot.resolved.pinned
-            ):
+            )
+            if same and version.live and version.state not in GIVEN_UP:
                 return version
         return None
 

@@ -6,7 +6,7 @@ Starts a server with an empty SQLite file and durable commits; variables such as
 SCHEMA_REGISTRY_STORAGE__POSTGRES__DSN choose another storage. In every round the same load is measured without
 subscribers, with a thousand that wait for other subjects, and with a hundred that want everything, one after the other on
 one server, so that all see the same machine; figures are medians of the rounds. Writers register a new JSON Schema each
-time, as a new version of one of 50 subjects, with parsing and the compatibility check. Subscribers and writers share a
+time, as a new version of one of 500 subjects, with parsing and the compatibility check. Subscribers and writers share a
 process of their own beside the server.
 """
 
@@ -35,7 +35,7 @@ from llm_schema_registry.v1 import schema_registry_pb2_grpc
 
 ROOT = Path(__file__).resolve().parents[1]
 WRITERS = 32
-SUBJECTS = 50
+SUBJECTS = 500
 CHANNELS = 20
 Stub = schema_registry_pb2_grpc.SchemaRegistryStub
 

@@ -178,3 +178,13 @@ def test_validation_stores_nothing(wire: Wire, name: Name) -> None:
         wire.call("ValidateData", data(made.schema_id, content))
 
     assert versions(wire, name("s")) == ["1.0.0"]
+
+
+def test_errors_come_as_text_for_asking_a_model_again(wire: Wire, name: Name) -> None:
+    done = register(wire, name("s"))
+
+    bad = wire.call("ValidateData", pb.ValidateDataRequest(schema_id=done.schema_id, data=b'{"a": 1}'))
+    good = wire.call("ValidateData", pb.ValidateDataRequest(schema_id=done.schema_id, data=b'{"a": "x"}'))
+
+    assert bad.text == f"/a: type: {bad.errors[0].message}"
+    assert good.text == ""

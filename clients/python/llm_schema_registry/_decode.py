@@ -177,6 +177,7 @@ def validation_report(m: pb.ValidationReport) -> ValidationReport:
         warnings=tuple(ValidationWarning(w.path, w.message, w.warning_type) for w in m.warnings),
         truncated=m.truncated,
         validation_time_ms=m.validation_time_ms,
+        text=m.text,
         index=m.index,
         error=_item_error(m),
     )

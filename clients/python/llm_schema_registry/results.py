@@ -245,7 +245,10 @@ class ValidationWarning:
 
 @dataclass(frozen=True, slots=True)
 class ValidationReport:
-    """Whether data is valid, and if not, why. `error` and `index` as in CompatibilityReport; time in milliseconds."""
+    """Whether data is valid, and if not, why. `error` and `index` as in CompatibilityReport; time in milliseconds.
+
+    `text`: the errors for a model that is to correct its answer, a line each.
+    """
 
     valid: bool
     schema_id: str
@@ -253,6 +256,7 @@ class ValidationReport:
     warnings: tuple[ValidationWarning, ...]
     truncated: bool
     validation_time_ms: float
+    text: str = ""
     index: int = 0
     error: RegistryError | None = None
 

@@ -12,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
 from ..errors import IncompatibleSchema, InvalidRequest, InvalidSchema, SchemaIssue
+from ..formats.reasking import reask_text
 from ..model.change import Change, EventType, format_revision
 from ..model.compatibility import ChangeClass, CompatibilityLevel, CompatibilityReport, Violation
 from ..model.health import HealthReport
@@ -228,6 +229,7 @@ def data_report(r: DataReport, schema_id: str, milliseconds: float) -> pb.Valida
         validation_time_ms=milliseconds,
         schema_id=schema_id,
         truncated=r.truncated,
+        text=reask_text(r),
     )
 
 

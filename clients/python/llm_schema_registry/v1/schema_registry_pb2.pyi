@@ -1004,6 +1004,7 @@ class ValidationReport(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     INDEX_FIELD_NUMBER: _builtins.int
     TRUNCATED_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
     valid: _builtins.bool
     validation_time_ms: _builtins.float
     schema_id: _builtins.str
@@ -1011,6 +1012,8 @@ class ValidationReport(_message.Message):
     """Batch only: the place of the request in the stream, from 0."""
     truncated: _builtins.bool
     """There are more errors than `errors` holds."""
+    text: _builtins.str
+    """The errors for a model that is to correct its answer: a line each, `pointer: keyword: message`, outer places first."""
     @_builtins.property
     def errors(self) -> _containers.RepeatedCompositeFieldContainer[Global___ValidationError]: ...
     @_builtins.property
@@ -1030,10 +1033,11 @@ class ValidationReport(_message.Message):
         error: _status_pb2.Status | None = ...,
         index: _builtins.int = ...,
         truncated: _builtins.bool = ...,
+        text: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "errors", b"errors", "index", b"index", "schema_id", b"schema_id", "truncated", b"truncated", "valid", b"valid", "validation_time_ms", b"validation_time_ms", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "errors", b"errors", "index", b"index", "schema_id", b"schema_id", "text", b"text", "truncated", b"truncated", "valid", b"valid", "validation_time_ms", b"validation_time_ms", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...model.validation import DataReport
+from ..model.validation import DataReport
 
 MOST_LINES = 20
 _LINE = 200

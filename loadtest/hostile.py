@@ -1,0 +1,234 @@
+"""What well-behaved callers notice while others send hostile schemas and payloads.
+
+    python loadtest/hostile.py [--seconds 15] [--markdown loadtest/results/hostile.md]
+
+Starts a server and asks it, one call after the other, for a kept answer, an answer that is computed, and a validation;
+first alone, then while hostile clients keep sending what was made to be expensive. Latencies are the caller's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import grpc
+import uvloop
+
+from llm_schema_registry.v1 import schema_registry_pb2 as pb
+from llm_schema_registry.v1 import schema_registry_pb2_grpc
+
+ROOT = Path(__file__).resolve().parents[1]
+Latencies = dict[str, list[float]]
+
+
+def clauses(seed: int, variables: int = 16, count: int = 66) -> bytes:
+    """A random 3-SAT question as a JSON Schema: as hard to compare as they come."""
+    import random
+
+    chance = random.Random(seed)
+    parts = [
+        {
+            "anyOf": [
+                {"properties": {f"v{v}": {"const": chance.random() < 0.5}}}
+                for v in chance.sample(range(variables), 3)
+            ]
+        }
+        for _ in range(count)
+    ]
+    names = [f"v{v}" for v in range(variables)]
+    return json.dumps(
+        {
+            "type": "object",
+            "properties": {n: {"type": "boolean"} for n in names},
+            "required": names,
+            "allOf": parts,
+        }
+    ).encode()
+
+
+def wide(seed: int) -> bytes:
+    """A schema of about a megabyte."""
+    return json.dumps(
+        {
+            "type": "object",
+            "properties": {f"p{seed}_{i}": {"type": "string", "minLength": i % 7} for i in range(18_000)},
+        }
+    ).encode()
+
+
+def bomb(seed: int) -> bytes:
+    """Definitions that refer to each other twice, thirty deep."""
+    levels = {f"d{i}": {"allOf": [{"$ref": f"#/$defs/d{i + 1}"}] * 2} for i in range(30)}
+    return json.dumps({"$ref": "#/$defs/d0", "title": str(seed), "$defs": {**levels, "d30": {}}}).encode()
+
+
+def nested(seed: int) -> bytes:
+    """A Protobuf schema whose types go ninety deep."""
+    return f'syntax = "proto3"; package p{seed};'.encode() + b"message A { " * 90 + b"}" * 90
+
+
+PAYLOADS: Mapping[str, bytes] = {
+    "100,000 deep": b"[" * 100_000 + b"]" * 100_000,
+    "2 MB of wrong items": b"[" + b",".join([b"1"] * 1_000_000) + b"]",
+    "a key a million times": b"{" + b",".join([b'"a":1'] * 300_000) + b"}",
+}
+
+
+async def timed(latencies: Latencies, name: str, call: Awaitable[Any]) -> None:
+    """Await a call and note how long it took; a refusal is an answer."""
+    began = time.perf_counter()
+    try:
+        await call
+    except grpc.aio.AioRpcError as error:
+        if error.code() in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN):
+            raise
+    latencies.setdefault(name, []).append(time.perf_counter() - began)
+
+
+async def behave(stub: Any, schema_id: str, seconds: float) -> Latencies:
+    """The well-behaved caller."""
+    latencies: Latencies = {}
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        request = pb.GetSchemaRequest(schema_id=schema_id)
+        await timed(latencies, "GetSchema, kept", stub.GetSchema(request))
+        fresh = stub.GetSchema(request, metadata=(("cache-control", "no-cache"),))
+        await timed(latencies, "GetSchema, computed", fresh)
+        valid = pb.ValidateDataRequest(schema_id=schema_id, data=b'["a", "b"]')
+        await timed(latencies, "ValidateData", stub.ValidateData(valid))
+        await asyncio.sleep(0.002)
+    return latencies
+
+
+def attacks(stub: Any, schema_id: str) -> Mapping[str, Callable[[int], Awaitable[Any]]]:
+    """One hostile client each: what it sends the n-th time."""
+
+    def register(
+        make: Callable[[int], bytes], kind: pb.SchemaType.ValueType
+    ) -> Callable[[int], Awaitable[Any]]:
+        name = getattr(make, "__name__", "schema")
+        return lambda n: stub.RegisterSchema(
+            pb.RegisterSchemaRequest(subject=f"hostile.{name}.{n}", schema_content=make(n), schema_type=kind)
+        )
+
+    def validate(payload: bytes) -> Callable[[int], Awaitable[Any]]:
+        return lambda n: stub.ValidateData(
+            pb.ValidateDataRequest(schema_id=schema_id, data=payload, max_errors=100)
+        )
+
+    return {
+        "compare 3-SAT": lambda n: stub.CheckCompatibility(
+            pb.CompatibilityCheckRequest(subject="hostile.sat", new_schema=clauses(n + 1))
+        ),
+        "register 1 MB": register(wide, pb.SCHEMA_TYPE_JSON),
+        "register a $ref bomb": register(bomb, pb.SCHEMA_TYPE_JSON),
+        "register nested Protobuf": register(nested, pb.SCHEMA_TYPE_PROTOBUF),
+        **{f"validate {name}": validate(payload) for name, payload in PAYLOADS.items()},
+    }
+
+
+async def measure(target: str, seconds: float) -> tuple[Latencies, Latencies, Latencies]:
+    async with (
+        grpc.aio.insecure_channel(target) as channel,
+        grpc.aio.insecure_channel(
+            target,
+            options=(("grpc.use_local_subchannel_pool", 1), ("grpc.max_send_message_length", 16 << 20)),
+        ) as other,
+    ):
+        stub = schema_registry_pb2_grpc.SchemaRegistryStub(channel)
+        theirs = schema_registry_pb2_grpc.SchemaRegistryStub(other)
+        strings = b'{"type": "array", "items": {"type": "string"}}'
+        done = await stub.RegisterSchema(
+            pb.RegisterSchemaRequest(subject="good", schema_content=strings, schema_type=pb.SCHEMA_TYPE_JSON)
+        )
+        await stub.RegisterSchema(
+            pb.RegisterSchemaRequest(
+                subject="hostile.sat", schema_content=clauses(0), schema_type=pb.SCHEMA_TYPE_JSON
+            )
+        )
+        await behave(stub, done.schema_id, 1.0)
+        alone = await behave(stub, done.schema_id, seconds)
+        hostile: Latencies = {}
+
+        async def attack(name: str, send: Callable[[int], Awaitable[Any]]) -> None:
+            number = 0
+            while True:
+                number += 1
+                await timed(hostile, name, send(number))
+
+        tasks = [asyncio.create_task(attack(n, s)) for n, s in attacks(theirs, done.schema_id).items()]
+        meanwhile = await behave(stub, done.schema_id, seconds)
+        for task in tasks:
+            task.cancel()
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
+    return alone, meanwhile, hostile
+
+
+def row(values: list[float]) -> str:
+    ordered = sorted(values)
+    p50, p99 = ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.99)]
+    return f"{p50 * 1000:.1f} ms | {p99 * 1000:.1f} ms | {ordered[-1] * 1000:.1f} ms | {len(ordered):,}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seconds", type=float, default=15.0)
+    parser.add_argument("--markdown", type=Path, help="write the page here too")
+    options = parser.parse_args()
+    load = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory() as home:
+        ready = Path(home) / "ready.json"
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join(str(ROOT / p) for p in ("server", "clients/python")),
+            "SCHEMA_REGISTRY_STORAGE__PATH": f"{home}/registry.db",
+            **{f"SCHEMA_REGISTRY_{part}__PORT": "0" for part in ("GRPC", "HTTP", "METRICS")},
+            "SCHEMA_REGISTRY_LOGS__LEVEL": "error",
+        }
+        command = [sys.executable, "-m", "llm_schema_registry_server", "serve", "--ready-file", str(ready)]
+        server = subprocess.Popen(command, env=environment)
+        try:
+            while not ready.exists():
+                if server.poll() is not None:
+                    raise SystemExit("the server did not start")
+                time.sleep(0.05)
+            target = f"127.0.0.1:{json.loads(ready.read_text())['grpc']}"
+            alone, meanwhile, hostile = uvloop.run(measure(target, options.seconds))
+        finally:
+            server.terminate()
+            server.wait(30)
+    lines = [
+        "# Hostile neighbours",
+        "",
+        f"`python loadtest/hostile.py --seconds {options.seconds:g}`",
+        "",
+        f"{os.cpu_count()} processors for server, callers and {len(hostile)} hostile clients together; load average before the run "
+        f"{load:.1f}, Python {platform.python_version()}. Every hostile call was answered.",
+        "",
+        "| call | p50 | p99 | most | calls |",
+        "|---|---|---|---|---|",
+        *(f"| {name}, alone | {row(values)} |" for name, values in alone.items()),
+        *(f"| {name}, meanwhile | {row(values)} |" for name, values in meanwhile.items()),
+        *(f"| hostile: {name} | {row(values)} |" for name, values in hostile.items()),
+    ]
+    page = "\n".join(lines) + "\n"
+    print(page)
+    if options.markdown:
+        options.markdown.write_text(page)
+
+
+if __name__ == "__main__":
+    main()

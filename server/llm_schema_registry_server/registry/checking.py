@@ -82,7 +82,7 @@ class Checking:
             schema_type,
             question.content,
             resolved,
-            {"dialect": config.default_dialect, "format_policy": str(config.format_policy)},
+            config,
         )
         try:
             parsed = await self._library.parse(schema)

@@ -143,7 +143,7 @@ class Comparing:
             operand.schema_type,
             operand.content,
             resolved,
-            {"dialect": config.default_dialect, "format_policy": str(config.format_policy)},
+            config,
         )
         return schema, f"the given {field} schema"
 

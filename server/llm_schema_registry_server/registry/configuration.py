@@ -78,10 +78,6 @@ class Scope:
     def key(self) -> str:
         return self.chain[0]
 
-    @property
-    def tag(self) -> Subject | None:
-        return self.subject
-
 
 def subject_key(subject: Subject) -> str:
     return f"subject:{subject}"
@@ -145,7 +141,7 @@ class Configuration:
             await tx.set_config(scope.key, merge(await tx.config(scope.key), config))
             sequence = await record_change(tx, scope, by, self._clock())
             view = await self._view(tx, scope, format_revision(self._store.registry_id, sequence))
-        self._coherence.changed(scope.tag)
+        self._coherence.changed(scope.subject)
         return view
 
     async def delete(self, scope: Scope, by: Actor) -> str:
@@ -157,7 +153,7 @@ class Configuration:
                 raise ConfigNotFound(scope.key)
             await tx.set_config(scope.key, None)
             sequence = await record_change(tx, scope, by, self._clock())
-        self._coherence.changed(scope.tag)
+        self._coherence.changed(scope.subject)
         return format_revision(self._store.registry_id, sequence)
 
     async def _view(self, tx: ReadTx, scope: Scope, revision: str = "") -> ConfigView:

@@ -19,6 +19,7 @@ from ..formats.engine import (
     walk_references,
 )
 from ..model.compatibility import CompareOptions, Comparison
+from ..model.config import EffectiveConfig
 from ..model.difference import Differences
 from ..model.schema import Reference, ResolvedReference, SchemaType, SchemaVersion, StoredContent
 from ..model.subject import Subject
@@ -246,10 +247,11 @@ class Library:
             raise ReferenceCycle(place, f"{reference.name!r} closes a circle: {circle}")
 
     def candidate(
-        self, schema_type: SchemaType, content: bytes, resolved: Resolved, options: Mapping[str, str]
+        self, schema_type: SchemaType, content: bytes, resolved: Resolved, config: EffectiveConfig
     ) -> KnownSchema:
-        """A schema that is not stored (yet)."""
+        """A schema that is not stored (yet); `config` decides how it is read where it does not say so itself."""
         name = identity(schema_type, content, [(r.name, r.identity) for r in resolved.schemas])
+        options = {"dialect": config.default_dialect, "format_policy": str(config.format_policy)}
         return KnownSchema(schema_type, name, SchemaSource(content, resolved.schemas, options))
 
     # -- the engines

@@ -30,6 +30,7 @@ from .coherence import Coherence
 from .configuration import Scope, effective, merge, record_change
 from .ids import new_schema_id
 from .library import KnownSchema, Library, Resolved, SubjectVersions
+from .lifecycle import change_of
 from .limits import RequestLimits
 
 CONFIGURE = "compatibility:config:write"
@@ -170,10 +171,7 @@ class Register:
                 wanted.schema_type,
                 wanted.content,
                 snapshot.resolved,
-                {
-                    "dialect": snapshot.config.default_dialect,
-                    "format_policy": str(snapshot.config.format_policy),
-                },
+                snapshot.config,
             )
             known = self._registered_already(wanted, snapshot, schema, None)
             if known is not None and wanted.level in (None, snapshot.config.level):
@@ -362,27 +360,14 @@ async def append_version(
     tx: WriteTx, version: SchemaVersion, names: Sequence[str], by: Actor
 ) -> SchemaVersion:
     """Append a new version, the steps that led to its state, and its change; answers with its revision set."""
-    sequence = await tx.append_change(
-        Change(
-            event_type=(
-                EventType.SCHEMA_CREATED
-                if version.state is SchemaState.DRAFT
-                else EventType.SCHEMA_REGISTERED
-            ),
-            subject=version.subject,
-            schema_id=version.schema_id,
-            version=str(version.version),
-            ordinal=version.ordinal,
-            at=version.created_at,
-            actor=by.name,
-            correlation_id=by.correlation_id,
-            metadata={
-                "state": version.state.name,
-                "schema_type": version.schema_type.name,
-                "change_class": version.change_class.name,
-            },
-        )
-    )
+    created = version.state is SchemaState.DRAFT
+    facts = {
+        "state": version.state.name,
+        "schema_type": version.schema_type.name,
+        "change_class": version.change_class.name,
+    }
+    kind = EventType.SCHEMA_CREATED if created else EventType.SCHEMA_REGISTERED
+    sequence = await tx.append_change(change_of(version, kind, by, version.created_at, facts))
     version = replace(version, revision=sequence)
     await tx.insert_version(version, names)
     before: SchemaState | None = None

@@ -143,7 +143,7 @@ class Validating:
             schema_type,
             content,
             resolved,
-            {"dialect": config.default_dialect, "format_policy": str(config.format_policy)},
+            config,
         )
         return await self._judge(candidate)
 

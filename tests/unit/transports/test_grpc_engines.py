@@ -41,14 +41,14 @@ class World:
 
 
 @pytest.fixture(params=["native", "grpcio"])
-async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
+async def world(request: pytest.FixtureRequest, stall_seconds: float) -> AsyncIterator[World]:
     registry, health, metrics = ToyRegistry(), ToyHealth(), Metrics()
     limits = Limits(calls=50, streams=20)
     listener = GrpcListener(
         Grpc(host="127.0.0.1", port=0, engine=request.param, max_message_bytes=1 << 20),
         pipeline(registry, metrics=metrics, limits=limits),
         health,
-        stall_seconds=0.5,
+        stall_seconds=stall_seconds,
     )
     servers = Servers([listener], registry.end_streams)
     await servers.start()
@@ -269,6 +269,7 @@ async def outcome(call: object) -> str:
     return "OK"
 
 
+@pytest.mark.parametrize("stall_seconds", [0.5])
 async def test_a_reader_that_never_reads_is_ended_and_others_do_not_notice(world: World) -> None:
     lazy = [world.stub.StreamSchemaChanges(pb.StreamRequest(subjects=["flood"])) for _ in range(10)]
     for call in lazy:

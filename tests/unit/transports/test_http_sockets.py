@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from websockets.asyncio.client import connect
@@ -28,9 +28,9 @@ class World:
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
+async def world(stall_seconds: float) -> AsyncIterator[World]:
     registry = ToyRegistry()
-    app = HttpApp(pipeline(registry), Probes(ToyHealth()), OPTIONS)
+    app = HttpApp(pipeline(registry), Probes(ToyHealth()), replace(OPTIONS, stall_seconds=stall_seconds))
     servers = Servers([HttpListener(app, "127.0.0.1", 0)], registry.end_streams)
     await servers.start()
     yield World(registry, servers, f"ws://127.0.0.1:{servers.ports['http']}/api/v1/schemas/subscribe")
@@ -96,6 +96,7 @@ async def test_a_client_that_leaves_ends_its_handler(world: World) -> None:
     await asyncio.wait_for(world.registry.streams_ended.get(), 10)
 
 
+@pytest.mark.parametrize("stall_seconds", [0.5])
 async def test_a_client_that_never_reads_is_ended(world: World) -> None:
     async with connect(world.url, max_queue=1) as socket:
         await socket.send('{"subjects": ["flood"]}')

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -25,7 +25,7 @@ from tests.unit.transports.toy import REGISTRY, ToyHealth, ToyRegistry, pipeline
 OPTIONS = HttpOptions(
     max_body_bytes=100_000,
     max_batch_bytes=200_000,
-    stall_seconds=0.5,
+    stall_seconds=30,
     live=frozenset({f"/{REGISTRY}/StreamSchemaChanges"}),
     sockets={"/api/v1/schemas/subscribe": f"/{REGISTRY}/StreamSchemaChanges"},
     statuses={f"/{REGISTRY}/HealthCheck": lambda answer: 503 if answer.status == 3 else 200},
@@ -43,9 +43,11 @@ class World:
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
+async def world(stall_seconds: float) -> AsyncIterator[World]:
     registry, health, limits = ToyRegistry(), ToyHealth(), Limits(calls=50, streams=50)
-    app = HttpApp(pipeline(registry, limits=limits), Probes(health), OPTIONS)
+    app = HttpApp(
+        pipeline(registry, limits=limits), Probes(health), replace(OPTIONS, stall_seconds=stall_seconds)
+    )
     servers = Servers([HttpListener(app, "127.0.0.1", 0)], registry.end_streams)
     await servers.start()
     port = servers.ports["http"]
@@ -395,6 +397,7 @@ async def test_a_stream_that_fails_says_so_as_an_event(world: World) -> None:
     assert (error["error_code"], error["details"][0]["metadata"]["revision"]) == ("SHUTTING_DOWN", "3")
 
 
+@pytest.mark.parametrize("stall_seconds", [0.5])
 async def test_a_reader_that_never_reads_is_ended(world: World) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
     writer.write(b"GET /api/v1/changes?subjects=flood HTTP/1.1\r\nhost: x\r\n\r\n")

@@ -1,0 +1,134 @@
+"""Every failure a caller can see, as an exception that knows its code, its reason and its facts. Pure.
+
+RegistryError
+├── InvalidRequest            INVALID_ARGUMENT     a field of the request is wrong
+│   ├── InvalidSubject
+│   ├── InvalidVersion
+│   ├── InvalidSchema         carries SchemaIssue values with positions
+│   ├── SchemaTooLarge
+│   ├── ReferenceNotFound
+│   ├── ReferenceCycle
+│   ├── MalformedRequest      the bytes are not the request message
+│   ├── RevisionUnknown
+│   ├── ConversionRefused
+│   ├── DataRefused
+│   └── PageTokenInvalid
+├── UnsupportedSchemaType     UNIMPLEMENTED
+├── SubjectNotFound           NOT_FOUND
+├── SchemaNotFound            NOT_FOUND
+├── VersionNotFound           NOT_FOUND
+├── ConfigNotFound            NOT_FOUND
+├── IncompatibleSchema        FAILED_PRECONDITION  carries the CompatibilityReport
+├── TransitionRefused         FAILED_PRECONDITION
+├── VersionNotGreater         FAILED_PRECONDITION
+├── LevelMismatch             FAILED_PRECONDITION
+├── SubjectReadOnly           FAILED_PRECONDITION
+├── SchemaTypeMismatch        FAILED_PRECONDITION
+├── HasDependents             FAILED_PRECONDITION
+├── NotSoftDeleted            FAILED_PRECONDITION
+├── RevisionCompacted         OUT_OF_RANGE         says where to start again
+├── ConcurrentUpdate          ABORTED              safe to retry
+├── SubscriberTooSlow         ABORTED              says where to resume
+├── LimitExceeded             RESOURCE_EXHAUSTED
+├── DeadlineExceeded          DEADLINE_EXCEEDED
+├── PermissionDenied          PERMISSION_DENIED
+├── Unauthenticated           UNAUTHENTICATED
+├── Unavailable               UNAVAILABLE
+│   ├── ShuttingDown          says where a stream resumes
+│   └── StorageUnavailable
+└── StorageDamaged            DATA_LOSS
+"""
+
+from .base import (
+    Code,
+    FieldViolation,
+    RegistryError,
+    SchemaIssue,
+)
+from .missing import (
+    ConfigNotFound,
+    SchemaNotFound,
+    SubjectNotFound,
+    VersionNotFound,
+)
+from .refusals import (
+    ConcurrentUpdate,
+    HasDependents,
+    IncompatibleSchema,
+    LevelMismatch,
+    NotSoftDeleted,
+    RevisionCompacted,
+    SchemaTypeMismatch,
+    SubjectReadOnly,
+    SubscriberTooSlow,
+    TransitionRefused,
+    VersionNotGreater,
+)
+from .requests import (
+    ConversionRefused,
+    DataRefused,
+    InvalidRequest,
+    InvalidSchema,
+    InvalidSubject,
+    InvalidVersion,
+    MalformedRequest,
+    PageTokenInvalid,
+    ReferenceCycle,
+    ReferenceNotFound,
+    RevisionUnknown,
+    SchemaTooLarge,
+    UnsupportedSchemaType,
+)
+from .service import (
+    DeadlineExceeded,
+    LimitExceeded,
+    PermissionDenied,
+    ShuttingDown,
+    StorageDamaged,
+    StorageUnavailable,
+    Unauthenticated,
+    Unavailable,
+)
+
+__all__ = [
+    "Code",
+    "ConcurrentUpdate",
+    "ConfigNotFound",
+    "ConversionRefused",
+    "DataRefused",
+    "DeadlineExceeded",
+    "FieldViolation",
+    "HasDependents",
+    "IncompatibleSchema",
+    "InvalidRequest",
+    "InvalidSchema",
+    "InvalidSubject",
+    "InvalidVersion",
+    "LevelMismatch",
+    "LimitExceeded",
+    "MalformedRequest",
+    "NotSoftDeleted",
+    "PageTokenInvalid",
+    "PermissionDenied",
+    "ReferenceCycle",
+    "ReferenceNotFound",
+    "RegistryError",
+    "RevisionCompacted",
+    "RevisionUnknown",
+    "SchemaIssue",
+    "SchemaNotFound",
+    "SchemaTooLarge",
+    "SchemaTypeMismatch",
+    "ShuttingDown",
+    "StorageDamaged",
+    "StorageUnavailable",
+    "SubjectNotFound",
+    "SubjectReadOnly",
+    "SubscriberTooSlow",
+    "TransitionRefused",
+    "Unauthenticated",
+    "Unavailable",
+    "UnsupportedSchemaType",
+    "VersionNotFound",
+    "VersionNotGreater",
+]

@@ -1,0 +1,157 @@
+"""Failures because of the state that things are in: the call may succeed when it has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .base import Code, FieldViolation, RegistryError
+
+
+class IncompatibleSchema(RegistryError):
+    """Registration refused by the compatibility check; `report` is the CompatibilityReport that says why."""
+
+    code = Code.FAILED_PRECONDITION
+    reason = "INCOMPATIBLE_SCHEMA"
+
+    def __init__(self, subject: str, level: str, summary: str, report: object) -> None:
+        super().__init__(
+            f"schema is not {level} compatible with subject {subject!r}: {summary}",
+            subject=subject,
+            level=level,
+        )
+        self.report = report
+
+
+class TransitionRefused(RegistryError):
+    """The lifecycle has no step from the version's state to the one asked for."""
+
+    code = Code.FAILED_PRECONDITION
+    reason = "TRANSITION_REFUSED"
+
+    def __init__(self, schema_id: str, current: str, wanted: str, allowed: Sequence[str]) -> None:
+        way_out = ", ".join(allowed) if allowed else "nothing: it is a final state"
+        super().__init__(
+            f"schema {schema_id!r} is {current} and cannot become {wanted}; allowed: {way_out}",
+            violations=(FieldViolation("state", f"{current} cannot become {wanted}"),),
+            schema_id=schema_id,
+            from_state=current,
+            to_state=wanted,
+        )
+
+
+class VersionNotGreater(RegistryError):
+    """An explicit version is not above the last one, or too small a step for the change; `minimum` says what would do."""
+
+    code = Code.FAILED_PRECONDITION
+    reason = "VERSION_NOT_GREATER"
+
+    def __init__(self, wanted: str, minimum: str, why: str) -> None:
+        super().__init__(
+            f"version {wanted} is too low: {why}; use at least {minimum}",
+            violations=(FieldViolation("version", why),),
+            version=wanted,
+            minimum=minimum,
+        )
+
+
+class LevelMismatch(RegistryError):
+    """The caller may not change the subject's compatibility level and asked for another one."""
+
+    code = Code.FAILED_PRECONDITION
+    reason = "LEVEL_MISMATCH"
+
+    def __init__(self, subject: str, wanted: str, current: str) -> None:
+        super().__init__(
+            f"subject {subject!r} has compatibility level {current}, not {wanted}; "
+            "leave compatibility_level out or change it through ConfigService",
+            violations=(FieldViolation("compatibility_level", f"the subject's level is {current}"),),
+            subject=subject,
+            current=current,
+        )
+
+
+class SubjectReadOnly(RegistryError):
+    """The subject, its context or the registry is in mode READONLY."""
+
+    code = Code.FAILED_PRECONDITION
+    reason = "SUBJECT_READ_ONLY"
+
+    def __init__(self, subject: str) -> None:
+        super().__init__(f"subject {subject!r} is in mode READONLY and accepts no writes", subject=subject)
+
+
+class SchemaTypeMismatch(RegistryError):
+    """The subject holds schemas of another type."""
+
+    code = Code.FAILED_PRECONDITION
+    reason = "SCHEMA_TYPE_MISMATCH"
+
+    def __init__(self, subject: str, wanted: str, current: str) -> None:
+        super().__init__(
+            f"subject {subject!r} holds {current} schemas; a {wanted} schema needs a subject of its own "
+            "or compatibility level NONE",
+            violations=(FieldViolation("schema_type", f"the subject holds {current} schemas"),),
+            subject=subject,
+            current=current,
+        )
+
+
+class HasDependents(RegistryError):
+    """Other versions reference this one; remove them first."""
+
+    code = Code.FAILED_PRECONDITION
+    reason = "HAS_DEPENDENTS"
+
+    def __init__(self, schema_id: str, dependents: Sequence[str]) -> None:
+        shown = ", ".join(dependents[:5]) + (", ..." if len(dependents) > 5 else "")
+        super().__init__(
+            f"schema {schema_id!r} is referenced by {shown}", schema_id=schema_id, dependents=len(dependents)
+        )
+
+
+class NotSoftDeleted(RegistryError):
+    """A permanent delete needs a soft delete first."""
+
+    code = Code.FAILED_PRECONDITION
+    reason = "NOT_SOFT_DELETED"
+
+    def __init__(self, schema_id: str) -> None:
+        super().__init__(
+            f"schema {schema_id!r} is live; delete it softly first (soft_delete = true), then permanently",
+            violations=(FieldViolation("soft_delete", "a permanent delete needs a soft delete first"),),
+            schema_id=schema_id,
+        )
+
+
+class RevisionCompacted(RegistryError):
+    """The changes after the revision are no longer kept; `oldest` says where to start again."""
+
+    code = Code.OUT_OF_RANGE
+    reason = "REVISION_COMPACTED"
+
+    def __init__(self, revision: str, oldest: str) -> None:
+        super().__init__(
+            f"changes after revision {revision!r} are no longer kept; "
+            f"read the current state and resume from {oldest!r}",
+            revision=revision,
+            oldest=oldest,
+        )
+
+
+class ConcurrentUpdate(RegistryError):
+    """Another writer was faster; the same call may be made again."""
+
+    code = Code.ABORTED
+    reason = "CONCURRENT_UPDATE"
+
+
+class SubscriberTooSlow(RegistryError):
+    """The subscriber took too long; `revision` says where to resume."""
+
+    code = Code.ABORTED
+    reason = "SUBSCRIBER_TOO_SLOW"
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(
+            f"the subscriber reads too slowly; resume from revision {revision!r}", revision=revision
+        )

@@ -1,0 +1,65 @@
+"""Failures of the service: too busy, away, or closed to the caller."""
+
+from __future__ import annotations
+
+from .base import Code, RegistryError
+
+
+class LimitExceeded(RegistryError):
+    """Too much at the same time; try again with a back-off."""
+
+    code = Code.RESOURCE_EXHAUSTED
+    reason = "LIMIT_EXCEEDED"
+
+
+class DeadlineExceeded(RegistryError):
+    """The call took longer than its deadline."""
+
+    code = Code.DEADLINE_EXCEEDED
+    reason = "DEADLINE_EXCEEDED"
+
+
+class PermissionDenied(RegistryError):
+    """The caller lacks the permission that the call needs."""
+
+    code = Code.PERMISSION_DENIED
+    reason = "PERMISSION_DENIED"
+
+
+class Unauthenticated(RegistryError):
+    """The caller could not be identified."""
+
+    code = Code.UNAUTHENTICATED
+    reason = "UNAUTHENTICATED"
+
+
+class Unavailable(RegistryError):
+    """Something that the call needs is away; the same call may be made again."""
+
+    code = Code.UNAVAILABLE
+    reason = "UNAVAILABLE"
+
+
+class ShuttingDown(Unavailable):
+    """The server is going; a stream resumes elsewhere from `revision`."""
+
+    reason = "SHUTTING_DOWN"
+
+    def __init__(self, revision: str | None = None) -> None:
+        super().__init__(
+            "the server is shutting down" + (f"; resume from revision {revision!r}" if revision else ""),
+            revision=revision,
+        )
+
+
+class StorageUnavailable(Unavailable):
+    """The storage cannot be reached; the message names it and the way out."""
+
+    reason = "STORAGE_UNAVAILABLE"
+
+
+class StorageDamaged(RegistryError):
+    """What is stored is missing or was altered; restore it from a backup."""
+
+    code = Code.DATA_LOSS
+    reason = "STORAGE_DAMAGED"

@@ -34,7 +34,7 @@ Item = TypeVar("Item")
 
 
 class StoreNotEmpty(RegistryError):
-    """An archive goes into an empty storage only. Not in errors.py: no caller of the API ever sees it."""
+    """An archive goes into an empty storage only. Not in errors: no caller of the API ever sees it."""
 
     code = Code.FAILED_PRECONDITION
     reason = "STORE_NOT_EMPTY"

@@ -53,7 +53,7 @@ async def register(store: Store, number: int) -> None:
         ordinal = await tx.next_ordinal(subject)
         version = SchemaVersion(
             schema_id=new_schema_id(),
-            global_id=await tx.allot_global_id(digest),
+            global_id=await tx.allot_global_id(".", digest),
             identity=digest,
             subject=subject,
             ordinal=ordinal,

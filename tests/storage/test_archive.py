@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import itertools
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -24,7 +26,7 @@ from llm_schema_registry_server.model.config import Config
 from llm_schema_registry_server.model.lifecycle import SchemaState, Transition
 from llm_schema_registry_server.model.schema import ResolvedReference
 from llm_schema_registry_server.model.subject import Subject
-from llm_schema_registry_server.storage.archive import StoreNotEmpty, export_archive, import_archive
+from llm_schema_registry_server.storage.archive import FORMAT, StoreNotEmpty, export_archive, import_archive
 from llm_schema_registry_server.storage.portable import PortableStore
 from llm_schema_registry_server.storage.postgres import PostgresStore
 from llm_schema_registry_server.storage.sqlite import SqliteStore
@@ -73,6 +75,8 @@ async def fill(store: PortableStore) -> None:
         for number in range(5):
             await register(tx, "orders", f'{{"n": {number}}}')
         gone = await register(tx, "gone", "never mind")
+        for text in ("true", "false", '{"n": 1}'):
+            await register(tx, ":.ctx:orders", text)
     async with store.write() as tx:
         await tx.remove_version(gone.schema_id)
         await tx.put_content(lib.identity, content('{"lib": true}', b"\0compiled"))
@@ -110,7 +114,7 @@ async def everything(store: PortableStore) -> dict[str, Any]:
             "history": [list(await tx.history(v.schema_id)) for v in versions],
             "dependents": [list(await tx.dependents(v.schema_id)) for v in versions],
             "configs": list(await tx.configs("", 100)),
-            "global ids": list(await tx.global_ids(0, 100)),
+            "global ids": list(await tx.global_ids(("", 0), 100)),
             "ordinals": list(await tx.ordinals("", 100)),
             "changes": list(await tx.changes(0, 100)),
             "bounds": await tx.change_bounds(),
@@ -143,7 +147,8 @@ async def test_everything_arrives_and_goes_on_as_before(make: Make, source: str,
     assert again.getvalue() == file.getvalue()
     async with new.write() as tx:
         assert await tx.next_ordinal(Subject.parse("gone")) == 2
-        assert await tx.allot_global_id("new") > max(number for number, _ in before["global ids"])
+        assert await tx.allot_global_id(".ctx", "new") == 4
+        assert await tx.allot_global_id(".", "new") > max(number for _, number, _ in before["global ids"])
         assert await tx.append_change(change()) > before["bounds"][1]
         assert (await register(tx, "orders", "true")).ordinal == 6
 
@@ -156,6 +161,52 @@ async def test_an_archive_of_the_same_registry_is_the_same_bytes(make: Make) -> 
         await export_archive(store, file, quiet)
 
     assert files[0].getvalue() == files[1].getvalue()
+
+
+def as_format_1(lines: list[bytes]) -> bytes:
+    """The archive as servers wrote it that gave a content one number in all contexts."""
+    told = [orjson.loads(line) for line in lines[:-1]]
+    told[0]["format"] = 1
+    kept, counts, digest = [], Counter[str](), hashlib.sha256()
+    for line in told:
+        if line["kind"] == "global_id" and line.pop("context") != ".":
+            continue
+        if line["kind"] == "version" and line["subject"].startswith(":."):
+            line["global_id"] += 100
+            kept.append(
+                orjson.dumps(
+                    {"kind": "global_id", "global_id": line["global_id"], "identity": line["identity"]}
+                )
+            )
+        kept.append(orjson.dumps(line))
+    kept.sort(
+        key=lambda line: (
+            b'"kind":"version"' in line or b'"kind":"change"' in line or b'"kind":"content"' in line
+        )
+    )
+    for raw in kept:
+        counts[orjson.loads(raw)["kind"]] += 1
+        digest.update(raw + b"\n")
+    kept.append(orjson.dumps({"kind": "end", "counts": counts, "sha256": digest.hexdigest()}))
+    return gzip.compress(b"\n".join(kept) + b"\n")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_versions_of_an_older_archive_keep_their_global_ids(make: Make, kind: str) -> None:
+    old, new = await make("memory"), await make(kind)
+    async with old.write() as tx:
+        plain = [await register(tx, "orders", text) for text in ("1", "2")]
+        others = [await register(tx, ":.ctx:orders", text) for text in ("3", "4")]
+    file = io.BytesIO()
+    await export_archive(old, file, quiet)
+
+    await import_archive(new, io.BytesIO(as_format_1(lines_of(file.getvalue()))), quiet)
+
+    async with new.write() as tx:
+        assert [await tx.allot_global_id(".", v.identity) for v in plain] == [1, 2]
+        assert [await tx.allot_global_id(".ctx", v.identity) for v in others] == [101, 102]
+        assert await tx.allot_global_id(".ctx", plain[0].identity) == 103
+        assert [str(v.subject) for v in await tx.versions_by_global_id(".ctx", 102)] == [":.ctx:orders"]
 
 
 async def test_an_empty_registry_moves_too(make: Make) -> None:
@@ -210,7 +261,7 @@ DAMAGE: dict[str, Callable[[list[bytes]], list[bytes]]] = {
     "half a line": lambda lines: [*lines[:-1], lines[-1][:10]],
     "nothing": lambda lines: [],
     "no header": lambda lines: lines[1:],
-    "a later format": changed("archive", format=2),
+    "a later format": changed("archive", format=FORMAT + 1),
     "a change is missing": without("change"),
     "a content is missing": without("content"),
     "two lines swapped": lambda lines: [lines[0], lines[2], lines[1], *lines[3:]],
@@ -245,7 +296,7 @@ async def test_a_damaged_archive_is_refused_and_leaves_nothing(make: Make, damag
     assert new.registry_id == name
     async with new.dump() as tx:
         assert await tx.count_versions(SchemaFilter(include_deleted=True)) == 0
-        assert list(await tx.global_ids(0, 10)) == list(await tx.configs("", 10)) == []
+        assert list(await tx.global_ids(("", 0), 10)) == list(await tx.configs("", 10)) == []
 
 
 @pytest.mark.parametrize("cut", [0, 5, 100, -1, -9])
@@ -317,10 +368,10 @@ async def test_the_commands_move_a_registry_from_sqlite_to_postgresql(
     archive, again = tmp_path / "one.archive", tmp_path / "two.archive"
     target = {"kind": "postgres", "postgres__dsn": new._dsn}
 
-    assert '"version": 7' in run("export", str(archive), path=str(file))
+    assert '"version": 10' in run("export", str(archive), path=str(file))
     assert name in run("import", str(archive), **target)
     assert "into an empty one" in run("import", str(archive), **target)
-    assert '"version": 7' in run("export", str(again), **target)
+    assert '"version": 10' in run("export", str(again), **target)
 
     assert archive.read_bytes() == again.read_bytes()
     assert "No such file" in run("import", str(tmp_path / "absent"), path=str(tmp_path / "new.db"))

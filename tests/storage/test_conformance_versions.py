@@ -18,7 +18,7 @@ from llm_schema_registry_server.model.schema import ResolvedReference, SchemaTyp
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.model.version import SemanticVersion
 from llm_schema_registry_server.storage.store import Store
-from tests.support.storage import BACK_ENDS, START, content, insert, version
+from tests.support.storage import BACK_ENDS, START, content, insert, register, version
 
 FULL = {
     "schema_type": SchemaType.PROTOBUF,
@@ -104,8 +104,20 @@ async def test_one_content_is_found_under_all_its_subjects(store: Store) -> None
     await insert(store, b, a, version("c", global_id=6))
 
     async with store.read() as tx:
-        assert await tx.versions_by_global_id(5) == [a, b]
-        assert await tx.versions_by_global_id(99) == []
+        assert await tx.versions_by_global_id(".", 5) == [a, b]
+        assert await tx.versions_by_global_id(".", 99) == []
+
+
+async def test_a_global_id_is_looked_up_in_one_context_only(store: Store) -> None:
+    names = (":.a:x", ":.a:w", ":.a.b:x", ":.b:x", "orders", ":x", "zebra", "ö", "\U0001f600")
+    kept = [version(name, global_id=5) for name in names]
+    await insert(store, *kept, version(":.a:v", global_id=6))
+
+    async with store.read() as tx:
+        for context in (".", ".a", ".a.b", ".b", ".c", ".", ".%"):
+            wanted = [v for v in kept if v.subject.context == context]
+            assert await tx.versions_by_global_id(context, 5) == sorted(wanted, key=lambda v: str(v.subject))
+        assert [str(v.subject) for v in await tx.versions_by_global_id(".a", 6)] == [":.a:v"]
 
 
 async def test_a_taken_id_ordinal_or_release_is_refused(store: Store) -> None:
@@ -159,8 +171,8 @@ async def test_an_update_replaces_what_may_change_and_nothing_else(store: Store)
 
     async with store.read() as tx:
         assert await tx.version(before.schema_id) == changed
-        assert await tx.versions_by_global_id(before.global_id) == []
-        assert await tx.versions_by_global_id(8) == [changed]
+        assert await tx.versions_by_global_id(before.subject.context, before.global_id) == []
+        assert await tx.versions_by_global_id(before.subject.context, 8) == [changed]
 
 
 async def test_an_update_to_a_taken_release_or_of_a_removed_version_is_refused(store: Store) -> None:
@@ -220,12 +232,47 @@ async def test_the_first_ordinal_is_one_and_gaps_are_not_filled(store: Store) ->
 
 async def test_a_global_id_stays_with_its_identity(store: Store) -> None:
     async with store.write() as tx:
-        first, second = await tx.allot_global_id("a"), await tx.allot_global_id("b")
-        assert await tx.allot_global_id("a") == first
+        first, second = await tx.allot_global_id(".", "a"), await tx.allot_global_id(".", "b")
+        assert await tx.allot_global_id(".", "a") == first
     async with store.write() as tx:
-        assert await tx.allot_global_id("b") == second
-        assert await tx.allot_global_id("c") not in (first, second)
+        assert await tx.allot_global_id(".", "b") == second
+        assert await tx.allot_global_id(".", "c") not in (first, second)
     assert min(first, second) >= 1
+
+
+async def test_each_context_counts_its_contents_from_one(store: Store) -> None:
+    async with store.write() as tx:
+        for number, identity in enumerate(("a", "b", "c", "d"), 1):
+            assert await tx.allot_global_id(".", identity) == number
+    async with store.write() as tx:
+        assert [await tx.allot_global_id(".one", i) for i in ("d", "c", "d", "new")] == [1, 2, 1, 3]
+        assert [await tx.allot_global_id(".two", i) for i in ("x", "a")] == [1, 2]
+    async with store.write() as tx:
+        assert [await tx.allot_global_id(".one", i) for i in ("new", "c", "a")] == [3, 2, 4]
+        assert await tx.allot_global_id(".", "a") == 1
+
+
+async def test_a_global_id_is_not_given_again_when_its_version_is_gone(store: Store) -> None:
+    async with store.write() as tx:
+        gone = await register(tx, ":.ctx:orders", "1")
+    async with store.write() as tx:
+        await tx.remove_version(gone.schema_id)
+    async with store.write() as tx:
+        assert (await register(tx, ":.ctx:orders", "2")).global_id == gone.global_id + 1
+        assert (await register(tx, ":.ctx:orders", "1")).global_id == gone.global_id
+
+
+async def test_a_global_id_that_was_never_committed_costs_nobody_anything(store: Store) -> None:
+    async def undone() -> None:
+        async with store.write() as tx:
+            assert await tx.allot_global_id(".ctx", "a") == 1
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await undone()
+    async with store.write() as tx:
+        assert await tx.allot_global_id(".ctx", "b") == 1
+        assert await tx.allot_global_id(".ctx", "a") == 2
 
 
 async def test_contents_come_back_byte_for_byte(store: Store) -> None:

@@ -21,6 +21,7 @@ from tests.support.storage import change, content, version
 LARGE = {
     "subjects",
     "global_ids",
+    "context_ids",
     "contents",
     "versions",
     "version_references",
@@ -32,6 +33,7 @@ RARE_TAG = next(iter(search.labels(["rare"], [])))
 FILL = f"""
 INSERT INTO subjects SELECT format('team-%s/topic-%s', n % 50, n), 4 FROM generate_series(1, 5000) n;
 INSERT INTO global_ids (identity) SELECT 'identity ' || n FROM generate_series(1, 20000) n;
+INSERT INTO context_ids SELECT '.ctx-' || n % 100, 1 + n / 100, 'identity ' || n FROM generate_series(1, 20000) n;
 INSERT INTO contents SELECT 'identity ' || n, 'd', 'c', 'c', '' FROM generate_series(1, 20000) n;
 INSERT INTO versions (schema_id, global_id, identity, subject, ordinal, version, release, schema_type, content_digest,
   generation_digest, validation_digest, size, level, state, change_class, origin, about, created_at, updated_at, revision)
@@ -51,10 +53,10 @@ PAGE = Page(50, after=(SUBJECT, 3))
 NEW = version("new")
 STATEMENTS: dict[str, tuple[Any, ...]] = {
     "REGISTRY_ID": (), "VERSION": ("id 1",), "VERSIONS": (SUBJECT,), "LIVE_VERSIONS": (SUBJECT,), "SUBJECT_STAMP": (SUBJECT,),
-    "VERSIONS_BY_GLOBAL_ID": (7,), "DEPENDENTS": ("id 7",), "CONTENTS": (["identity 7", "identity 8"],),
+    "VERSIONS_BY_GLOBAL_ID": (7,), "VERSIONS_BY_CONTEXT_ID": (7, ":.ctx:", ":.ctx;"), "DEPENDENTS": ("id 7",), "CONTENTS": (["identity 7", "identity 8"],),
     "HISTORY": ("id 7",), "CONFIG": ("subject:7",), "CHANGES": (19000, 100), "CHANGE_BOUNDS": (), "PROGRESS": (),
     "LOCK_SUBJECT": ("a", ["b", "c"]), "LOCK_SCOPE": ("a",), "LOCK_CONTENT": ("a",), "FIRST_SEQUENCE": (),
-    "GLOBAL_ID": ("identity 7",), "ALLOT_GLOBAL_ID": ("new",), "LAST_ORDINAL": (SUBJECT,),
+    "ALLOT_GLOBAL_ID": (".", "new"), "LAST_ORDINAL": (SUBJECT,),
     "FLUSH": (
         ["i"], ["d"], [content().content], [b""], [b""],
         *[[cell] for cell in (9, *rows.change_row(change()))], ["id 7"], [1], [2], [3], ["{}"],
@@ -65,8 +67,8 @@ STATEMENTS: dict[str, tuple[Any, ...]] = {
     "UPDATE_VERSION": ("1", "1", 7, 1, 1, 1, "{}", 1, 1, None, 7), "UPDATE_SEARCH": (["a"], ["b"], 7),
     "DELETE_VERSION": (7,), "DELETE_HISTORY": ("id 7",), "DELETE_UNUSED_CONTENT": ("identity 7",),
     "SET_CONFIG": ("a", "{}"), "ADD_CONFIG": ("a", "{}"), "REPLACE_CONFIG": ("a", "{}", "{}"), "DELETE_CONFIG": ("a",),
-    "FACTS": (), "NAMES": ("id 7",), "ALL_CONFIGS": ("a", 10), "ALL_GLOBAL_IDS": (10000, 10),
-    "ALL_ORDINALS": (SUBJECT, 10), "RESTORE_REGISTRY_ID": ("x",), "RESTORE_GLOBAL_IDS": ([1], ["i"]),
+    "FACTS": (), "NAMES": ("id 7",), "ALL_CONFIGS": ("a", 10), "ALL_GLOBAL_IDS": (10000, 10), "ALL_CONTEXT_IDS": (".ctx-7", 50, 10),
+    "ALL_ORDINALS": (SUBJECT, 10), "RESTORE_REGISTRY_ID": ("x",), "RESTORE_GLOBAL_IDS": (["."], [1], ["i"]),
     "RESTORE_ORDINAL": ("a", 1), "FOLLOW_GLOBAL_IDS": (), "ALIGN_SEQUENCES": (),
 }  # fmt: skip
 SCANS: dict[str, tuple[str, list[Any]]] = {

@@ -97,7 +97,7 @@ async def register(tx: WriteTx, subject: str, text: str = "{}") -> SchemaVersion
         subject,
         await tx.next_ordinal(name),
         identity=identity,
-        global_id=await tx.allot_global_id(identity),
+        global_id=await tx.allot_global_id(name.context, identity),
         size=len(stored.content),
     )
     await tx.put_content(identity, stored)

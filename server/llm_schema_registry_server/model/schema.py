@@ -70,7 +70,7 @@ class StoredContent:
 class SchemaVersion:
     """One version of a subject, without its bytes (those are found by `identity`).
 
-    `identity` names distinct type + content + references (hex SHA-256) and `global_id` is its int32 number.
+    `identity` names distinct type + content + references (hex SHA-256) and `global_id` is its int32 number in the context.
     `revision` is the place in the change log of the last change to this version.
     `options` are the validation options fixed at registration (dialect, format policy ...).
     `deleted_at` is None while the version is live.

@@ -319,7 +319,7 @@ class Register:
                 judgement,
                 by,
                 schema_id=new_schema_id(),
-                global_id=await tx.allot_global_id(judgement.schema.identity),
+                global_id=await tx.allot_global_id(wanted.subject.context, judgement.schema.identity),
                 ordinal=await tx.next_ordinal(wanted.subject),
             )
             await tx.put_content(version.identity, judgement.stored(wanted.content))

@@ -18,18 +18,20 @@ import orjson
 
 from ..errors import Code, ConcurrentUpdate, RegistryError, StorageDamaged
 from ..model.schema import StoredContent
+from ..model.subject import DEFAULT_CONTEXT
 from . import rows
 from .portable import DumpTx, PortableStore, RestoreTx
 from .store import Page, SchemaFilter
 
-FORMAT = 1
+FORMAT = 2
+"""What is written. Format 1, which is read too, had one number for a content in all contexts."""
 _BATCH = 500
 _LONGEST_LINE = 256 * 1024 * 1024
 _EVERY = 1000
 Progress = Callable[[str, int], None]
 """Called now and then with a kind of line and how many of it are done."""
 
-Key = TypeVar("Key", int, str)
+Key = TypeVar("Key", int, str, tuple[str, int])
 Item = TypeVar("Item")
 
 
@@ -73,8 +75,8 @@ async def export_archive(store: PortableStore, file: BinaryIO, progress: Progres
         out.put("archive", format=FORMAT, registry_id=store.registry_id, oldest=oldest, newest=newest)
         async for scope, config in _pages(tx.configs, "", _first):
             out.put("config", scope=scope, settings=orjson.loads(rows.config_cell(config)))
-        async for number, identity in _pages(tx.global_ids, 0, _first):
-            out.put("global_id", global_id=number, identity=identity)
+        async for context, number, identity in _pages(tx.global_ids, ("", 0), lambda item: item[:2]):
+            out.put("global_id", context=context, global_id=number, identity=identity)
         async for subject, last in _pages(tx.ordinals, "", _first):
             out.put("ordinal", subject=subject, last=last)
         await _export_versions(tx, out)
@@ -115,14 +117,15 @@ async def import_archive(store: PortableStore, file: BinaryIO, progress: Progres
     """
     lines = _Lines(file)
     header = lines.take()
-    if header.get("kind") != "archive" or header.get("format") != FORMAT:
-        raise lines.fault(f"it is not an archive of format {FORMAT}")
+    if header.get("kind") != "archive" or header.get("format") not in _RESTORE:
+        raise lines.fault(f"it is not an archive of format {' or '.join(map(str, sorted(_RESTORE)))}")
+    restore = _RESTORE[header["format"]]()
     async with store.restore() as tx:
         await _refuse_filled(tx)
         await tx.restore_registry_id(lines.cell(header, "registry_id", str))
         while (line := lines.take())["kind"] != "end":
             try:
-                await _RESTORE[line["kind"]](tx, line)
+                await restore[line["kind"]](tx, line)
             except (KeyError, TypeError, ValueError, ConcurrentUpdate, StorageDamaged) as error:
                 raise lines.fault(f"it cannot be restored ({error!r})") from error
             if lines.counts[line["kind"]] % _EVERY == 0:
@@ -156,7 +159,7 @@ class _Lines:
             line = orjson.loads(raw)
         except orjson.JSONDecodeError as error:
             raise self.fault(f"it is not JSON ({error})") from error
-        if not isinstance(line, dict) or line.get("kind") not in ("archive", "end", *_RESTORE):
+        if not isinstance(line, dict) or line.get("kind") not in ("archive", "end", *_KINDS):
             raise self.fault("it is of no known kind")
         if line["kind"] != "end":
             self.counts[line["kind"]] += 1
@@ -193,7 +196,7 @@ async def _restore_config(tx: RestoreTx, line: Mapping[str, Any]) -> None:
 
 
 async def _restore_global_id(tx: RestoreTx, line: Mapping[str, Any]) -> None:
-    await tx.restore_global_id(line["global_id"], line["identity"])
+    await tx.restore_global_id(line["context"], line["global_id"], line["identity"])
 
 
 async def _restore_ordinal(tx: RestoreTx, line: Mapping[str, Any]) -> None:
@@ -223,7 +226,8 @@ async def _restore_change(tx: RestoreTx, line: Mapping[str, Any]) -> None:
     await tx.restore_change(rows.change_of([cells[c] for c in ("sequence", *rows.CHANGE_COLUMNS)]))
 
 
-_RESTORE: Mapping[str, Callable[[RestoreTx, Mapping[str, Any]], Awaitable[None]]] = {
+_Restore = Callable[[RestoreTx, Mapping[str, Any]], Awaitable[None]]
+_KINDS: Mapping[str, _Restore] = {
     "config": _restore_config,
     "global_id": _restore_global_id,
     "ordinal": _restore_ordinal,
@@ -231,6 +235,27 @@ _RESTORE: Mapping[str, Callable[[RestoreTx, Mapping[str, Any]], Awaitable[None]]
     "version": _restore_version,
     "change": _restore_change,
 }
+
+
+def _format_1() -> Mapping[str, _Restore]:
+    """Numbers were given without regard to contexts; the versions of a context keep theirs, and it counts on from them."""
+    given: set[tuple[str, str]] = set()
+
+    async def global_id(tx: RestoreTx, line: Mapping[str, Any]) -> None:
+        await tx.restore_global_id(DEFAULT_CONTEXT, line["global_id"], line["identity"])
+
+    async def version(tx: RestoreTx, line: Mapping[str, Any]) -> None:
+        context = rows.subject_of(line["subject"]).context
+        if context != DEFAULT_CONTEXT and (context, line["identity"]) not in given:
+            given.add((context, line["identity"]))
+            await tx.restore_global_id(context, line["global_id"], line["identity"])
+        await _restore_version(tx, line)
+
+    return {**_KINDS, "global_id": global_id, "version": version}
+
+
+_RESTORE: Mapping[int, Callable[[], Mapping[str, _Restore]]] = {1: _format_1, FORMAT: lambda: _KINDS}
+"""By format: what is done with each kind of line."""
 
 
 def _encoded(content: StoredContent) -> dict[str, str]:

@@ -22,8 +22,8 @@ class DumpTx(ReadTx, Protocol):
         """(scope, settings)."""
         ...
 
-    async def global_ids(self, after: int, limit: int) -> Sequence[tuple[int, str]]:
-        """(global id, identity), also of contents that are gone."""
+    async def global_ids(self, after: tuple[str, int], limit: int) -> Sequence[tuple[str, int, str]]:
+        """(context, global id, identity), also of contents that are gone. The key is (context, global id)."""
         ...
 
     async def ordinals(self, after: str, limit: int) -> Sequence[tuple[str, int]]:
@@ -38,7 +38,7 @@ class RestoreTx(WriteTx, Protocol):
         """Called first."""
         ...
 
-    async def restore_global_id(self, global_id: int, identity: str) -> None: ...
+    async def restore_global_id(self, context: str, global_id: int, identity: str) -> None: ...
 
     async def restore_ordinal(self, subject: str, last: int) -> None:
         """`subject`: its qualified name."""

@@ -63,6 +63,11 @@ def subject_of(qualified: str) -> Subject:
     return Subject(context, name)
 
 
+def subjects_of(context: str) -> tuple[str, str]:
+    """The bounds of the qualified subjects of a context other than the default one: from the first, before the second."""
+    return f":{context}:", f":{context};"
+
+
 def release_of(version: SemanticVersion) -> str:
     return str(version).partition("+")[0]
 

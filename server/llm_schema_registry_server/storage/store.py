@@ -66,8 +66,8 @@ class ReadTx(Protocol):
         lowers the number. Much cheaper than `versions`."""
         ...
 
-    async def versions_by_global_id(self, global_id: int) -> Sequence[SchemaVersion]:
-        """Every version, live or softly deleted, of one distinct content."""
+    async def versions_by_global_id(self, context: str, global_id: int) -> Sequence[SchemaVersion]:
+        """Every version of the context, live or softly deleted, of one distinct content."""
         ...
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
@@ -121,8 +121,10 @@ class WriteTx(ReadTx, Protocol):
         is read after it stays true, and the changes of a subject are in the order of its locks."""
         ...
 
-    async def allot_global_id(self, identity: str) -> int:
-        """The number of this identity, the same for ever once it is committed; 1 to 2**31 - 1."""
+    async def allot_global_id(self, context: str, identity: str) -> int:
+        """The number of this identity in this context (`Subject.context`), the same for ever once it is committed; from 1
+        to 2**31 - 1. Each context counts by itself: two contexts have the same numbers for other contents. Raises
+        LimitExceeded when there are no more."""
         ...
 
     async def put_content(self, identity: str, content: StoredContent) -> None:

@@ -40,8 +40,8 @@ class MemoryReadTx:
         found = self._found(self._tables.by_subject.get(subject) or ())
         return len(found), max((v.revision for v in found), default=0)
 
-    async def versions_by_global_id(self, global_id: int) -> Sequence[SchemaVersion]:
-        return self._found(self._tables.by_global_id.get(global_id) or ())
+    async def versions_by_global_id(self, context: str, global_id: int) -> Sequence[SchemaVersion]:
+        return self._found(self._tables.by_global_id.get((context, global_id)) or ())
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
         found = {i: c for i in identities if (c := self._tables.contents.get(i)) is not None}
@@ -95,9 +95,9 @@ class MemoryReadTx:
         found = (item for item in self._tables.configs.items() if item[0] > after)
         return sorted(found, key=lambda item: item[0])[:limit]
 
-    async def global_ids(self, after: int, limit: int) -> Sequence[tuple[int, str]]:
-        numbered = ((number, identity) for identity, number in self._tables.global_ids.items())
-        return sorted(item for item in numbered if item[0] > after)[:limit]
+    async def global_ids(self, after: tuple[str, int], limit: int) -> Sequence[tuple[str, int, str]]:
+        numbered = ((context, number, key) for (context, key), number in self._tables.global_ids.items())
+        return sorted(item for item in numbered if item[:2] > after)[:limit]
 
     async def ordinals(self, after: str, limit: int) -> Sequence[tuple[str, int]]:
         named = ((str(subject), last) for subject, last in self._tables.ordinals.items())

@@ -18,7 +18,7 @@ from .reading import ALL_CHANGES, COMPACTED, GONE_CHANGES, NEWEST_CHANGE, REGIST
 from .tables import Table, Tables
 
 K = TypeVar("K")
-NEWEST_GLOBAL_ID = "newest global id"
+NEWEST_GLOBAL_ID = "newest global id in "  # and the context
 
 
 class MemoryWriteTx(MemoryReadTx):
@@ -31,13 +31,12 @@ class MemoryWriteTx(MemoryReadTx):
     async def lock_subject(self, subject: Subject) -> None:
         """Nothing to do: the transaction has the whole store for itself."""
 
-    async def allot_global_id(self, identity: str) -> int:
-        known = self._tables.global_ids.get(identity)
+    async def allot_global_id(self, context: str, identity: str) -> int:
+        known = self._tables.global_ids.get((context, identity))
         if known is not None:
             return known
-        number = (self._tables.numbers.get(NEWEST_GLOBAL_ID) or 0) + 1
-        self._tables.numbers[NEWEST_GLOBAL_ID] = number
-        self._tables.global_ids[identity] = number
+        number = (self._tables.numbers.get(NEWEST_GLOBAL_ID + context) or 0) + 1
+        await self.restore_global_id(context, number, identity)
         return number
 
     async def put_content(self, identity: str, content: StoredContent) -> None:
@@ -72,7 +71,7 @@ class MemoryWriteTx(MemoryReadTx):
         tables.by_subject[version.subject] = (*known, version.schema_id)
         tables.ordinals[version.subject] = max(version.ordinal, tables.ordinals.get(version.subject) or 0)
         _link(tables.by_content, version.identity, version.schema_id)
-        _link(tables.by_global_id, version.global_id, version.schema_id)
+        _link(tables.by_global_id, (version.subject.context, version.global_id), version.schema_id)
         for reference in version.references:
             _link(tables.dependents, reference.schema_id, version.schema_id)
 
@@ -97,8 +96,8 @@ class MemoryWriteTx(MemoryReadTx):
             deleted_at=version.deleted_at,
         )
         tables.versions[version.schema_id] = changed
-        _unlink(tables.by_global_id, known.global_id, known.schema_id)
-        _link(tables.by_global_id, changed.global_id, changed.schema_id)
+        _unlink(tables.by_global_id, (known.subject.context, known.global_id), known.schema_id)
+        _link(tables.by_global_id, (known.subject.context, changed.global_id), changed.schema_id)
         names = tables.names.get(version.schema_id) or ()
         tables.words[version.schema_id] = tuple(
             sorted(search.about_words(changed) | search.name_words(names))
@@ -115,7 +114,7 @@ class MemoryWriteTx(MemoryReadTx):
         tables.by_subject[version.subject] = left
         for reference in version.references:
             _unlink(tables.dependents, reference.schema_id, schema_id)
-        _unlink(tables.by_global_id, version.global_id, schema_id)
+        _unlink(tables.by_global_id, (version.subject.context, version.global_id), schema_id)
         if not _unlink(tables.by_content, version.identity, schema_id):
             tables.contents.remove(version.identity)
 
@@ -137,10 +136,10 @@ class MemoryWriteTx(MemoryReadTx):
     async def restore_registry_id(self, registry_id: str) -> None:
         self._tables.texts[REGISTRY_ID] = registry_id
 
-    async def restore_global_id(self, global_id: int, identity: str) -> None:
-        self._tables.global_ids[identity] = global_id
-        newest = self._tables.numbers.get(NEWEST_GLOBAL_ID) or 0
-        self._tables.numbers[NEWEST_GLOBAL_ID] = max(newest, global_id)
+    async def restore_global_id(self, context: str, global_id: int, identity: str) -> None:
+        self._tables.global_ids[context, identity] = global_id
+        newest = self._tables.numbers.get(NEWEST_GLOBAL_ID + context) or 0
+        self._tables.numbers[NEWEST_GLOBAL_ID + context] = max(newest, global_id)
 
     async def restore_ordinal(self, subject: str, last: int) -> None:
         self._tables.ordinals[subject_of(subject)] = last

@@ -23,7 +23,15 @@ VERSION = f"SELECT {_VERSION} FROM versions WHERE schema_id = $1"
 VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = $1 ORDER BY ordinal"
 SUBJECT_STAMP = "SELECT count(*), coalesce(max(revision), 0) FROM versions WHERE subject = $1"
 LIVE_VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND deleted_at IS NULL ORDER BY ordinal"
-VERSIONS_BY_GLOBAL_ID = f"SELECT {_VERSION} FROM versions WHERE global_id = $1 ORDER BY subject, ordinal"
+VERSIONS_BY_GLOBAL_ID = (
+    f"SELECT {_VERSION} FROM versions WHERE global_id = $1 AND (subject < ':.' OR subject >= ':/') "
+    "ORDER BY subject, ordinal"
+)
+"""In the default context: the others' subjects begin with `:.`."""
+VERSIONS_BY_CONTEXT_ID = (
+    f"SELECT {_VERSION} FROM versions WHERE global_id = $1 AND subject >= $2 AND subject < $3 "
+    "ORDER BY subject, ordinal"
+)
 DEPENDENTS = (
     f"SELECT {_COLUMNS_OF_V} FROM version_references r JOIN versions v ON v.id = r.version "
     "WHERE r.target = $1 ORDER BY v.subject, v.ordinal"
@@ -54,14 +62,7 @@ _CONTENT_LOCK = "pg_advisory_xact_lock{0}(1280528967, hashtext({1}) & 63)"
 LOCK_CONTENT = f"SELECT {_CONTENT_LOCK.format('', '$1')}"
 FIRST_SEQUENCE = "SELECT first_sequence()"
 
-GLOBAL_ID = "SELECT global_id FROM global_ids WHERE identity = $1"
-# Nothing comes out when another transaction allots it at this moment; then GLOBAL_ID, which sees it committed.
-ALLOT_GLOBAL_ID = (
-    "WITH known AS (SELECT global_id FROM global_ids WHERE identity = $1), "
-    "made AS (INSERT INTO global_ids (identity) SELECT $1 WHERE NOT EXISTS (SELECT 1 FROM known) "
-    "ON CONFLICT (identity) DO NOTHING RETURNING global_id) "
-    "SELECT global_id FROM known UNION ALL SELECT global_id FROM made"
-)
+ALLOT_GLOBAL_ID = "SELECT allot_global_id($1, $2)"
 LAST_ORDINAL = "SELECT last_ordinal FROM subjects WHERE subject = $1"
 
 # Everything a transaction had put off, in one round trip. The lock keeps a content that another transaction is about
@@ -115,11 +116,19 @@ DELETE_CONFIG = "DELETE FROM configs WHERE scope = $1"
 
 NAMES = "SELECT tsvector_to_array(s.names) FROM versions v JOIN search s ON s.version = v.id WHERE v.schema_id = $1"
 ALL_CONFIGS = "SELECT scope, settings FROM configs WHERE scope > $1 ORDER BY scope LIMIT $2"
-ALL_GLOBAL_IDS = "SELECT global_id, identity FROM global_ids WHERE global_id > $1 ORDER BY global_id LIMIT $2"
+ALL_GLOBAL_IDS = (
+    "SELECT '.', global_id, identity FROM global_ids WHERE global_id > $1 ORDER BY global_id LIMIT $2"
+)
+ALL_CONTEXT_IDS = (
+    "SELECT context, global_id, identity FROM context_ids WHERE (context, global_id) > ($1, $2) "
+    "ORDER BY context, global_id LIMIT $3"
+)
 ALL_ORDINALS = "SELECT subject, last_ordinal FROM subjects WHERE subject > $1 ORDER BY subject LIMIT $2"
 RESTORE_REGISTRY_ID = "UPDATE meta SET value = $1 WHERE key = 'registry_id'"
 RESTORE_GLOBAL_IDS = (
-    "INSERT INTO global_ids (global_id, identity) SELECT * FROM unnest($1::int[], $2::text[])"
+    "WITH given AS (SELECT * FROM unnest($1::text[], $2::int[], $3::text[]) AS g (context, global_id, identity)), "
+    "others AS (INSERT INTO context_ids SELECT * FROM given WHERE context <> '.') "
+    "INSERT INTO global_ids (global_id, identity) SELECT global_id, identity FROM given WHERE context = '.'"
 )
 RESTORE_ORDINAL = (
     "INSERT INTO subjects VALUES ($1, $2) "

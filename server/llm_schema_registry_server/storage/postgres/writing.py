@@ -48,12 +48,8 @@ class PostgresWriteTx(PostgresReadTx):
         for scope in scopes:
             self._configs.setdefault(scope, known.get(scope))
 
-    async def allot_global_id(self, identity: str) -> int:
-        for sql in (queries.ALLOT_GLOBAL_ID, queries.GLOBAL_ID):
-            found = await self._session.value(sql, identity)
-            if found is not None:
-                return int(found)
-        raise ConcurrentUpdate(f"the number of {identity} was allotted and undone meanwhile; retry")
+    async def allot_global_id(self, context: str, identity: str) -> int:
+        return int(await self._session.value(queries.ALLOT_GLOBAL_ID, context, identity))
 
     async def put_content(self, identity: str, content: StoredContent) -> None:
         if identity not in self._contents:
@@ -159,8 +155,8 @@ class PostgresWriteTx(PostgresReadTx):
     async def restore_registry_id(self, registry_id: str) -> None:
         await self._session.run(queries.RESTORE_REGISTRY_ID, registry_id)
 
-    async def restore_global_id(self, global_id: int, identity: str) -> None:
-        self._global_ids.append((global_id, identity))
+    async def restore_global_id(self, context: str, global_id: int, identity: str) -> None:
+        self._global_ids.append((context, global_id, identity))
         await self._flush_when_large()
 
     async def restore_ordinal(self, subject: str, last: int) -> None:
@@ -194,7 +190,7 @@ class PostgresWriteTx(PostgresReadTx):
     async def flush(self) -> None:
         """Send what was put off."""
         if self._global_ids:
-            numbers = _columns(self._global_ids, 2)
+            numbers = _columns(self._global_ids, 3)
             self._global_ids = []
             await self._session.run(queries.RESTORE_GLOBAL_IDS, *numbers)
         if not (self._contents or self._changes or self._transitions):

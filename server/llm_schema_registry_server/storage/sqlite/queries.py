@@ -23,7 +23,12 @@ VERSION = f"SELECT {_VERSION} FROM versions WHERE schema_id = ?"
 VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = ? ORDER BY ordinal"
 SUBJECT_STAMP = "SELECT count(*), coalesce(max(revision), 0) FROM versions WHERE subject = ?"
 LIVE_VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND deleted_at IS NULL ORDER BY ordinal"
-VERSIONS_BY_GLOBAL_ID = f"SELECT {_VERSION} FROM versions WHERE global_id = ? ORDER BY subject, ordinal"
+VERSIONS_BY_GLOBAL_ID = (
+    f"SELECT {_VERSION} FROM versions WHERE global_id = ? AND (subject < ':.' OR subject >= ':/') "
+    "ORDER BY subject, ordinal"
+)
+"""In the default context: the others' subjects begin with `:.`."""
+VERSIONS_BY_CONTEXT_ID = f"SELECT {_VERSION} FROM versions WHERE global_id = ? AND subject >= ? AND subject < ? ORDER BY subject, ordinal"
 DEPENDENTS = (
     f"SELECT {_COLUMNS_OF_V} FROM version_references r JOIN versions v ON v.id = r.version "
     "WHERE r.target = ? ORDER BY v.subject, v.ordinal"
@@ -37,6 +42,8 @@ NEWEST_CHANGE = "SELECT max(sequence) FROM changes"
 
 GLOBAL_ID = "SELECT global_id FROM global_ids WHERE identity = ?"
 ALLOT_GLOBAL_ID = "INSERT INTO global_ids (identity) VALUES (?)"
+CONTEXT_ID = "SELECT global_id FROM context_ids WHERE context = ? AND identity = ?"
+LAST_CONTEXT_ID = "SELECT max(global_id) FROM context_ids WHERE context = ?"
 PUT_CONTENT = (
     "INSERT INTO contents (identity, content, digest, canonical, artifact) VALUES (?, ?, ?, ?, ?) "
     "ON CONFLICT (identity) DO NOTHING"
@@ -76,10 +83,17 @@ DELETE_CONFIG = "DELETE FROM configs WHERE scope = ?"
 
 NAMES = "SELECT w.names FROM versions v JOIN words w ON w.rowid = v.id WHERE v.schema_id = ?"
 ALL_CONFIGS = "SELECT scope, settings FROM configs WHERE scope > ? ORDER BY scope LIMIT ?"
-ALL_GLOBAL_IDS = "SELECT global_id, identity FROM global_ids WHERE global_id > ? ORDER BY global_id LIMIT ?"
+ALL_GLOBAL_IDS = (
+    "SELECT '.', global_id, identity FROM global_ids WHERE global_id > ? ORDER BY global_id LIMIT ?"
+)
+ALL_CONTEXT_IDS = (
+    "SELECT context, global_id, identity FROM context_ids WHERE (context, global_id) > (?, ?) "
+    "ORDER BY context, global_id LIMIT ?"
+)
 ALL_ORDINALS = "SELECT subject, last_ordinal FROM subjects WHERE subject > ? ORDER BY subject LIMIT ?"
 RESTORE_REGISTRY_ID = "UPDATE meta SET value = ? WHERE key = 'registry_id'"
 RESTORE_GLOBAL_ID = "INSERT INTO global_ids (global_id, identity) VALUES (?, ?)"
+RESTORE_CONTEXT_ID = "INSERT INTO context_ids VALUES (?, ?, ?)"
 RESTORE_CHANGE = f"INSERT INTO changes (sequence, {_CHANGE}) VALUES (?, {_places(CHANGE_COLUMNS)})"
 # AUTOINCREMENT goes on after the greatest number it has ever seen.
 TOUCH_SEQUENCE = "INSERT INTO changes (sequence, event_type, schema_id, version, ordinal, at, facts) VALUES (?, 0, '', '', 0, 0, '')"

@@ -10,7 +10,7 @@ from ...model.change import Change
 from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
-from ...model.subject import Subject
+from ...model.subject import DEFAULT_CONTEXT, Subject
 from .. import rows
 from ..store import Page, SchemaFilter
 from . import queries
@@ -37,8 +37,11 @@ class SqliteReadTx:
         count, revision = self._session.row(queries.SUBJECT_STAMP, (str(subject),))
         return count, revision
 
-    async def versions_by_global_id(self, global_id: int) -> Sequence[SchemaVersion]:
-        return await self._session.search(queries.VERSIONS_BY_GLOBAL_ID, (global_id,), rows.version_of)
+    async def versions_by_global_id(self, context: str, global_id: int) -> Sequence[SchemaVersion]:
+        if context == DEFAULT_CONTEXT:
+            return await self._session.search(queries.VERSIONS_BY_GLOBAL_ID, (global_id,), rows.version_of)
+        parameters = (global_id, *rows.subjects_of(context))
+        return await self._session.search(queries.VERSIONS_BY_CONTEXT_ID, parameters, rows.version_of)
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
         if len(identities) <= _FEW_CONTENTS:
@@ -104,8 +107,13 @@ class SqliteReadTx:
             queries.ALL_CONFIGS, (after, limit), lambda row: (row[0], rows.config_of(*row))
         )
 
-    async def global_ids(self, after: int, limit: int) -> Sequence[tuple[int, str]]:
-        return await self._session.ordered(queries.ALL_GLOBAL_IDS, (after, limit), tuple)
+    async def global_ids(self, after: tuple[str, int], limit: int) -> Sequence[tuple[str, int, str]]:
+        context, number = after
+        found: list[tuple[str, int, str]] = []
+        if context <= DEFAULT_CONTEXT:
+            found = await self._session.ordered(queries.ALL_GLOBAL_IDS, (number, limit), tuple)
+        left = (context, number, limit - len(found))
+        return found + await self._session.ordered(queries.ALL_CONTEXT_IDS, left, tuple)
 
     async def ordinals(self, after: str, limit: int) -> Sequence[tuple[str, int]]:
         return await self._session.ordered(queries.ALL_ORDINALS, (after, limit), tuple)

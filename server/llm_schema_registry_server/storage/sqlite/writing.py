@@ -11,7 +11,7 @@ from ...model.change import Change
 from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
-from ...model.subject import Subject
+from ...model.subject import DEFAULT_CONTEXT, Subject
 from .. import rows, search
 from . import queries
 from .reading import SqliteReadTx
@@ -31,7 +31,9 @@ class SqliteWriteTx(SqliteReadTx):
     async def lock_subject(self, subject: Subject) -> None:
         """Nothing to do: the transaction has the whole store for itself."""
 
-    async def allot_global_id(self, identity: str) -> int:
+    async def allot_global_id(self, context: str, identity: str) -> int:
+        if context != DEFAULT_CONTEXT:
+            return self._allot_in(context, identity)
         row = self._session.row(queries.GLOBAL_ID, (identity,))
         if row is not None:
             return int(row[0])
@@ -39,6 +41,17 @@ class SqliteWriteTx(SqliteReadTx):
             return self._session.run(queries.ALLOT_GLOBAL_ID, (identity,)).lastrowid or 0
         except sqlite3.IntegrityError as error:
             raise LimitExceeded("all 2147483647 global ids are used") from error
+
+    def _allot_in(self, context: str, identity: str) -> int:
+        row = self._session.row(queries.CONTEXT_ID, (context, identity))
+        if row is not None:
+            return int(row[0])
+        number = (self._session.row(queries.LAST_CONTEXT_ID, (context,))[0] or 0) + 1
+        try:
+            self._session.run(queries.RESTORE_CONTEXT_ID, (context, number, identity))
+        except sqlite3.IntegrityError as error:
+            raise LimitExceeded(f"all 2147483647 global ids of context {context!r} are used") from error
+        return int(number)
 
     async def put_content(self, identity: str, content: StoredContent) -> None:
         cells = (identity, content.content, content.digest, content.canonical, content.artifact)
@@ -127,8 +140,11 @@ class SqliteWriteTx(SqliteReadTx):
     async def restore_registry_id(self, registry_id: str) -> None:
         self._session.run(queries.RESTORE_REGISTRY_ID, (registry_id,))
 
-    async def restore_global_id(self, global_id: int, identity: str) -> None:
-        self._session.run(queries.RESTORE_GLOBAL_ID, (global_id, identity))
+    async def restore_global_id(self, context: str, global_id: int, identity: str) -> None:
+        if context == DEFAULT_CONTEXT:
+            self._session.run(queries.RESTORE_GLOBAL_ID, (global_id, identity))
+        else:
+            self._session.run(queries.RESTORE_CONTEXT_ID, (context, global_id, identity))
 
     async def restore_ordinal(self, subject: str, last: int) -> None:
         self._session.run(queries.RAISE_ORDINAL, (subject, last))

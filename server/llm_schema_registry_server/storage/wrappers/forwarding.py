@@ -54,8 +54,8 @@ class ForwardingReadTx:
     async def subject_stamp(self, subject: Subject) -> tuple[int, int]:
         return await self._inner.subject_stamp(subject)
 
-    async def versions_by_global_id(self, global_id: int) -> Sequence[SchemaVersion]:
-        return await self._inner.versions_by_global_id(global_id)
+    async def versions_by_global_id(self, context: str, global_id: int) -> Sequence[SchemaVersion]:
+        return await self._inner.versions_by_global_id(context, global_id)
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
         return await self._inner.contents(identities)
@@ -97,8 +97,8 @@ class ForwardingWriteTx(ForwardingReadTx):
     async def lock_subject(self, subject: Subject) -> None:
         await self._writing.lock_subject(subject)
 
-    async def allot_global_id(self, identity: str) -> int:
-        return await self._writing.allot_global_id(identity)
+    async def allot_global_id(self, context: str, identity: str) -> int:
+        return await self._writing.allot_global_id(context, identity)
 
     async def put_content(self, identity: str, content: StoredContent) -> None:
         await self._writing.put_content(identity, content)

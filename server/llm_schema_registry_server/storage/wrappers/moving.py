@@ -26,7 +26,7 @@ class BlobbedDumpTx(BlobbedReadTx):
     async def configs(self, after: str, limit: int) -> Sequence[tuple[str, Config]]:
         return await self._dumping.configs(after, limit)
 
-    async def global_ids(self, after: int, limit: int) -> Sequence[tuple[int, str]]:
+    async def global_ids(self, after: tuple[str, int], limit: int) -> Sequence[tuple[str, int, str]]:
         return await self._dumping.global_ids(after, limit)
 
     async def ordinals(self, after: str, limit: int) -> Sequence[tuple[str, int]]:
@@ -44,8 +44,8 @@ class BlobbedRestoreTx(BlobbedWriteTx):
         self._namespace = registry_id
         await self._restoring.restore_registry_id(registry_id)
 
-    async def restore_global_id(self, global_id: int, identity: str) -> None:
-        await self._restoring.restore_global_id(global_id, identity)
+    async def restore_global_id(self, context: str, global_id: int, identity: str) -> None:
+        await self._restoring.restore_global_id(context, global_id, identity)
 
     async def restore_ordinal(self, subject: str, last: int) -> None:
         await self._restoring.restore_ordinal(subject, last)

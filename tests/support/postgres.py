@@ -53,10 +53,10 @@ class Postgres:
         self._binaries = binaries
         self._settings = {**SETTINGS, **settings}
         self._home = home or Path(tempfile.mkdtemp(prefix="registry-pg-"))
-        self._user = _unprivileged()
+        self._user = unprivileged()
         self._process: subprocess.Popen[bytes] | None = None
         self._shared: str | None = None
-        self.port = _free_port()
+        self.port = free_port()
         if self._user is not None:
             os.chown(self._home, self._user.pw_uid, self._user.pw_gid)
         self._run(
@@ -187,7 +187,7 @@ class Postgres:
         return ["setpriv", *ids, "--", *command]
 
 
-def _unprivileged() -> pwd.struct_passwd | None:
+def unprivileged() -> pwd.struct_passwd | None:
     """Who shall run the server: PostgreSQL refuses root. None: we ourselves."""
     if os.getuid() != 0:
         return None
@@ -195,7 +195,7 @@ def _unprivileged() -> pwd.struct_passwd | None:
     return names.get("postgres") or names["nobody"]
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """A port that no outgoing connection can take while the server is down: below the system's range for those."""
     while True:
         port = random.randint(15_000, 30_000)

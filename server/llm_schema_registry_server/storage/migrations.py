@@ -7,14 +7,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 
+_OLDEST = re.compile(r"^-- Servers that know step (\d+) go on working\.$", re.MULTILINE)
+
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One step: its number (from 1, dense), its name and its SQL."""
+    """One step: its number (from 1, dense), its name and its SQL.
+
+    oldest: servers that know all steps up to this one go on working when the step is done. The number of the step
+    itself when it says nothing; else what a line `-- Servers that know step N go on working.` says.
+    """
 
     number: int
     name: str
     sql: str
+
+    @property
+    def oldest(self) -> int:
+        said = _OLDEST.search(self.sql)
+        return int(said[1]) if said else self.number
 
 
 def migrations_of(package: str) -> Sequence[Migration]:

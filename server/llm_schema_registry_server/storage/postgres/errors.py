@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -13,8 +14,11 @@ from ...errors import ConcurrentUpdate, LimitExceeded, RegistryError, StorageDam
 
 _RETRY = "another transaction changed the same data; retry"
 
+POOLER = "if a pooler (PgBouncer) stands before it, set storage.postgres.transaction_pooler"
+
 _BY_STATE: dict[str, tuple[type[RegistryError], str]] = {
     # Appendix A of the PostgreSQL manual; the longest prefix of a SQLSTATE that is here decides.
+    "08P01": (StorageUnavailable, f"it refuses how we speak to it; {POOLER}"),
     "08": (StorageUnavailable, "the connection was lost; retry"),
     "22003": (LimitExceeded, "a number does not fit its column"),
     "2200H": (LimitExceeded, "all 2147483647 global ids are used"),
@@ -71,6 +75,10 @@ def told(error: BaseException, database: str) -> RegistryError:
     if isinstance(error, asyncpg.PostgresError | asyncpg.DataError):
         raise error  # a mistake in our SQL: nobody else can act on it
     what = str(error) or type(error).__name__
+    if isinstance(error, ssl.SSLError):
+        return StorageUnavailable(
+            f"PostgreSQL at {database} is not trusted: {what}; check sslrootcert and the host in storage.postgres.dsn"
+        )
     return StorageUnavailable(
         f"PostgreSQL at {database} cannot be reached or does not answer: {what}; check that it runs"
     )

@@ -14,6 +14,8 @@ _TABLE = (
     "CREATE TABLE IF NOT EXISTS migrations "
     "(number integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
 )
+# Databases of the first version lack the column; their steps are known to every server.
+_COMPATIBLE = "ALTER TABLE migrations ADD COLUMN IF NOT EXISTS oldest integer"
 
 
 def migrations() -> Sequence[Migration]:
@@ -28,7 +30,8 @@ async def migrate(connection: Any, database: str, steps: Sequence[Migration], *,
     are missing and `apply` is false.
     """
     with translated(database):
-        encoding = await connection.fetchval("SHOW server_encoding")
+        async with connection.transaction():  # a pooler may change servers between two of them
+            encoding = await connection.fetchval("SHOW server_encoding")
         if encoding != "UTF8":
             raise StorageUnavailable(
                 f"the database {database} is encoded in {encoding}; create one with ENCODING 'UTF8'"
@@ -47,21 +50,34 @@ async def _step(connection: Any, database: str, steps: Sequence[Migration], appl
             await connection.execute(_TABLE)
         done = await connection.fetchval("SELECT coalesce(max(number), 0) FROM migrations")
         if done > len(steps):
-            raise StorageUnavailable(
-                f"the database {database} was written by a newer server (schema {done}, this server knows "
-                f"{len(steps)}); upgrade this server"
-            )
-        if done == len(steps):
+            await _refuse_foreign(connection, database, done, len(steps))
+        if done >= len(steps):
             await connection.execute("SELECT align_sequences()")
             return False
         if not apply:
             raise _behind(database)
         step = steps[done]
         await connection.execute(step.sql)
+        await connection.execute(_COMPATIBLE)
         await connection.execute(
-            "INSERT INTO migrations (number, name) VALUES ($1, $2)", step.number, step.name
+            "INSERT INTO migrations (number, name, oldest) VALUES ($1, $2, $3)",
+            step.number,
+            step.name,
+            step.oldest,
         )
         return True
+
+
+async def _refuse_foreign(connection: Any, database: str, done: int, known: int) -> None:
+    """Raise unless every step that this server does not know says that a server like this one goes on working."""
+    oldest = await connection.fetchval(
+        "SELECT max(coalesce(oldest, number)) FROM migrations WHERE number > $1", known
+    )
+    if oldest > known:
+        raise StorageUnavailable(
+            f"the database {database} was written by a newer server (schema {done}, which servers that know {oldest} "
+            f"go on working with; this server knows {known}); upgrade this server"
+        )
 
 
 def _behind(database: str) -> StorageUnavailable:

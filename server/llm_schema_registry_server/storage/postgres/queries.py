@@ -17,6 +17,7 @@ def _places(count: int, first: int = 1) -> str:
     return ", ".join(f"${n}" for n in range(first, first + count))
 
 
+STATEMENT_LIMIT = "SELECT setting FROM pg_settings WHERE name = 'statement_timeout'"
 REGISTRY_ID = "SELECT value FROM meta WHERE key = 'registry_id'"
 
 VERSION = f"SELECT {_VERSION} FROM versions WHERE schema_id = $1"

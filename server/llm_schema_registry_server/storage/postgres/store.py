@@ -14,7 +14,7 @@ from ...errors import StorageUnavailable
 from ..news import News
 from ..waiting import to_the_end
 from . import queries
-from .errors import AWAY, CONFUSED, shown, told, translated
+from .errors import AWAY, CONFUSED, POOLER, shown, told, translated
 from .migrate import migrate, migrations
 from .reading import PostgresReadTx
 from .session import Session
@@ -87,9 +87,11 @@ class PostgresStore:
         with translated(self._database):
             connection = await self._connect()
             try:
+                await self._refuse_hidden_pooler(connection)
                 await migrate(connection, self._database, migrations(), apply=self._options.migrate)
-                self._registry_id = await connection.fetchval(queries.REGISTRY_ID)
-                final, _ = await connection.fetchrow(queries.PROGRESS)
+                async with connection.transaction():
+                    self._registry_id = await connection.fetchval(queries.REGISTRY_ID)
+                    final, _ = await connection.fetchrow(queries.PROGRESS)
             finally:
                 await connection.close(timeout=self._options.connect_seconds)
             self._pool = await asyncpg.create_pool(
@@ -187,6 +189,17 @@ class PostgresStore:
                 if not begun:
                     await to_the_end(_give_back(pool, session))
         raise AssertionError("the last attempt returns or raises")
+
+    async def _refuse_hidden_pooler(self, connection: Any) -> None:
+        """A connection that does not have the limits that we asked for is not ours: somebody hands it around."""
+        if self._options.transaction_pooler:
+            return
+        limit = await connection.fetchval(queries.STATEMENT_LIMIT)
+        if limit != self._limits["statement_timeout"]:
+            raise StorageUnavailable(
+                f"PostgreSQL at {self._database} does not apply the limits of our connections "
+                f"(statement_timeout is {limit} ms); {POOLER}"
+            )
 
     async def _connect(self) -> Any:
         return await asyncpg.connect(self._dsn, **self._connecting())

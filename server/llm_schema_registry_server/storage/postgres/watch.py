@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from typing import Any
 
 from ..news import News
@@ -83,7 +84,9 @@ class Watcher:
             if self._tell:
                 self._tell = False
                 await connection.execute(f"NOTIFY {CHANNEL}")
-            final, newest = await connection.fetchrow(queries.PROGRESS)
+            # A pooler may change servers between preparing and asking, but not in a transaction.
+            async with nullcontext() if self._listen else connection.transaction():
+                final, newest = await connection.fetchrow(queries.PROGRESS)
             self.trouble = ""
             self._news.advance(final)
             # Committed behind a transaction that still runs: nobody tells us when that one ends.

@@ -1,4 +1,5 @@
 -- Each context numbers its contents from 1. The default context goes on in global_ids; what the others were given they keep.
+-- Servers that know step 1 go on working.
 
 CREATE TABLE context_ids (
     context   text COLLATE "C" NOT NULL,

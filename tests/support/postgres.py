@@ -20,6 +20,8 @@ import psutil
 
 from llm_schema_registry_server.storage.postgres import PostgresStore
 
+from .waiting import until
+
 SETTINGS = {
     "fsync": "off",  # what the tests kill is the process, not the machine
     "autovacuum": "off",  # its transactions would hold back the change log at random moments
@@ -45,9 +47,12 @@ def bin_directory() -> Path | None:
 
 
 class Postgres:
-    """A cluster of its own; `start` it, `stop` it, kill it, start it again."""
+    """A cluster of its own; `start` it, `stop` it, kill it, start it again.
 
-    def __init__(self, home: Path | None = None, **settings: str) -> None:
+    home: where its files are; with `made`, there is a data directory in it already.
+    """
+
+    def __init__(self, home: Path | None = None, *, made: bool = False, **settings: str) -> None:
         binaries = bin_directory()
         assert binaries is not None, "PostgreSQL is not installed: run scripts/system-packages postgresql"
         self._binaries = binaries
@@ -59,7 +64,9 @@ class Postgres:
         self.port = free_port()
         if self._user is not None:
             os.chown(self._home, self._user.pw_uid, self._user.pw_gid)
-        self._run(
+        if made:
+            return
+        self.run(
             "initdb",
             "-D",
             str(self.data),
@@ -73,6 +80,11 @@ class Postgres:
             "-N",
             "--wal-segsize=1",
         )
+
+    @property
+    def home(self) -> Path:
+        """A directory in which the server may write."""
+        return self._home
 
     @property
     def data(self) -> Path:
@@ -140,6 +152,17 @@ class Postgres:
                 await connection.close()
                 return
 
+    async def writable(self) -> None:
+        """Return when a recovery has ended."""
+        await self.ready()
+        connection = await asyncpg.connect(self.dsn())
+
+        async def recovered() -> bool:
+            return not await connection.fetchval("SELECT pg_is_in_recovery()")
+
+        await until(recovered)
+        await connection.close()
+
     async def create_database(self) -> str:
         """A new database; answers with its DSN."""
         name = f"t{uuid.uuid4().hex}"
@@ -168,18 +191,21 @@ class Postgres:
         finally:
             await connection.close()
 
-    def _run(self, command: str, *arguments: str) -> None:
+    def run(self, command: str, *arguments: str) -> None:
+        """Run a command to its end, as the user who runs the server and with PostgreSQL's own commands at hand."""
         subprocess.run(
             [*self._command(command), *arguments],
             check=True,
             capture_output=True,
             cwd=self._home,
+            env={**os.environ, "PATH": f"{self._binaries}:{os.environ['PATH']}"},
             timeout=120,
         )
 
     def _command(self, name: str) -> list[str]:
-        """A command of PostgreSQL, as the user who shall run it."""
-        command = [str(self._binaries / name)]
+        """A command of PostgreSQL, or another one, as the user who shall run it."""
+        program = self._binaries / name
+        command = [str(program)] if program.exists() else [name]
         if self._user is None:
             return command
         # Not Popen's `user`: that forks, and a fork may hang in a process where gRPC is at work.

@@ -40,7 +40,9 @@ def _make_postgres(settings: Postgres) -> PortableStore:
     except ModuleNotFoundError as error:
         raise _extra_missing("storage.kind postgres", "postgres") from error
     options = {f.name: getattr(settings, f.name) for f in fields(PostgresOptions)}
-    return PostgresStore(settings.dsn.get_secret_value(), PostgresOptions(**options))
+    return PostgresStore(
+        settings.dsn.get_secret_value(), PostgresOptions(**options), settings.replica_dsn.get_secret_value()
+    )
 
 
 def make_blobs(settings: Blobs) -> BlobStore:

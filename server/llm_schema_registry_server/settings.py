@@ -79,6 +79,9 @@ class Metrics(Section):
 class Postgres(Section):
     dsn: SecretStr = SecretStr("")
     """`postgresql://user:password@host:port/database?sslmode=verify-full`; all that libpq's URIs know."""
+    replica_dsn: SecretStr = SecretStr("")
+    """A streaming replica of the database that answers lists, searches and dependents while it has all that this server
+    knows of; the database itself otherwise."""
     pool_max: int = Field(10, ge=1, le=1000)
     """Most connections of one server, opened when needed; one more listens for changes."""
     connect_seconds: float = Field(5.0, gt=0)

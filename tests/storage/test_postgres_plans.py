@@ -54,7 +54,7 @@ NEW = version("new")
 STATEMENTS: dict[str, tuple[Any, ...]] = {
     "STATEMENT_LIMIT": (), "REGISTRY_ID": (), "VERSION": ("id 1",), "VERSIONS": (SUBJECT,), "LIVE_VERSIONS": (SUBJECT,), "SUBJECT_STAMP": (SUBJECT,),
     "VERSIONS_BY_GLOBAL_ID": (7,), "VERSIONS_BY_CONTEXT_ID": (7, ":.ctx:", ":.ctx;"), "DEPENDENTS": ("id 7",), "CONTENTS": (["identity 7", "identity 8"],),
-    "HISTORY": ("id 7",), "CONFIG": ("subject:7",), "CHANGES": (19000, 100), "CHANGE_BOUNDS": (), "PROGRESS": (),
+    "HISTORY": ("id 7",), "CONFIG": ("subject:7",), "CHANGES": (19000, 100), "CHANGE_BOUNDS": (), "PROGRESS": (), "REPLAYED": (7, "x"),
     "LOCK_SUBJECT": ("a", ["b", "c"]), "LOCK_SCOPE": ("a",), "LOCK_CONTENT": ("a",), "FIRST_SEQUENCE": (),
     "ALLOT_GLOBAL_ID": (".", "new"), "LAST_ORDINAL": (SUBJECT,),
     "FLUSH": (

@@ -49,7 +49,7 @@ class Graph:
 
     async def dependents(self, schema_id: str, *, transitive: bool) -> Sequence[Dependency]:
         """What uses a version: each version once, at its least depth, nearest first."""
-        async with self._store.read() as tx:
+        async with self._store.read_elsewhere() as tx:
 
             async def users(version: SchemaVersion) -> Sequence[tuple[SchemaVersion, str, str]]:
                 return [

@@ -96,7 +96,7 @@ class Reading:
         left, skip, after = wanted_page.limit, wanted_page.offset, wanted_page.after
         while left:
             count = min(SCAN, left)
-            async with self._store.read() as tx:
+            async with self._store.read_elsewhere() as tx:
                 batch = await tx.scan_versions(wanted, Page(count, skip, after))
                 found = [await self._found(tx, v) for v in batch]
             for item in found:
@@ -113,7 +113,7 @@ class Reading:
             if len(text) > MAX_QUERY:
                 raise InvalidRequest(field, f"is {len(text)} characters long; the limit is {MAX_QUERY}")
         slice_ = page(limit, offset, page_token, most=self._limits.page)
-        async with self._store.read() as tx:
+        async with self._store.read_elsewhere() as tx:
             rows = await tx.scan_versions(wanted, replace(slice_, limit=slice_.limit + 1))
             total = await tx.count_versions(wanted)
             shown = rows[: slice_.limit]
@@ -156,7 +156,7 @@ class Reading:
     ) -> SubjectPage:
         """A page of the subjects whose qualified name begins with `prefix`, by name."""
         slice_ = page(limit, offset, page_token, most=self._limits.page)
-        async with self._store.read() as tx:
+        async with self._store.read_elsewhere() as tx:
             subjects, total = await tx.subjects(
                 prefix=prefix,
                 include_deleted=include_deleted,

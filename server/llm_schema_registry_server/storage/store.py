@@ -182,6 +182,11 @@ class Store(Protocol):
 
     def read(self) -> AbstractAsyncContextManager[ReadTx]: ...
 
+    def read_elsewhere(self) -> AbstractAsyncContextManager[ReadTx]:
+        """Like `read`, for long lists and searches, perhaps answered by a replica; it has everything that this store has
+        committed and everything up to what `wait_for_change` has told."""
+        ...
+
     def write(self) -> AbstractAsyncContextManager[WriteTx]:
         """A transaction: committed durably when the block ends, undone when it raises or is cancelled.
 

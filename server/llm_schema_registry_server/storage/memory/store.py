@@ -47,6 +47,9 @@ class MemoryStore:
             if tables is self._tables:
                 self._readers -= 1
 
+    def read_elsewhere(self) -> AbstractAsyncContextManager[MemoryReadTx]:
+        return self.read()
+
     @asynccontextmanager
     async def write(self) -> AsyncIterator[MemoryWriteTx]:
         async with self._turn:

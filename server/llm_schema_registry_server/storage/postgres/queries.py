@@ -56,6 +56,9 @@ PROGRESS = (
 )
 """The newest change that is final, and the newest that is committed."""
 
+REPLAYED = "SELECT final_before() > $1 AND value = $2 FROM meta WHERE key = 'registry_id'"
+"""Whether this is that registry and all transactions up to that of a sequence have ended here; asked of a replica."""
+
 LOCK_SUBJECT = "SELECT first, ordinal, settings FROM lock_subject($1, $2)"
 LOCK_SCOPE = "SELECT pg_advisory_xact_lock(hashtextextended($1, 1))"
 # One of 64 locks stands for a content: a lock for each would fill the server's table of locks when there are many.

@@ -17,6 +17,7 @@ from . import queries
 from .errors import AWAY, CONFUSED, POOLER, shown, told, translated
 from .migrate import migrate, migrations
 from .reading import PostgresReadTx
+from .replica import Replica
 from .session import Session
 from .watch import Watcher
 from .writing import PostgresWriteTx
@@ -54,7 +55,7 @@ class PostgresOptions:
 class PostgresStore:
     """A registry in the database that `dsn` names; see store.Store for the meaning of each method."""
 
-    def __init__(self, dsn: str, options: PostgresOptions | None = None) -> None:
+    def __init__(self, dsn: str, options: PostgresOptions | None = None, replica_dsn: str = "") -> None:
         options = options or PostgresOptions()
         self._dsn = dsn
         self._options = options
@@ -76,6 +77,8 @@ class PostgresStore:
             listen=not options.transaction_pooler,
             poll_seconds=options.poll_seconds,
         )
+        self._replica = Replica(replica_dsn) if replica_dsn else None
+        self._appended = 0  # the newest change of our own
         self._pool: Any = None
         self._registry_id = ""
 
@@ -97,17 +100,18 @@ class PostgresStore:
             self._pool = await asyncpg.create_pool(
                 self._dsn,
                 min_size=0,  # else asyncpg reconnects by itself and logs each failure with its stack
-                max_size=self._options.pool_max,
-                reset=_leave,
-                **self._connecting(),
+                **self._pooling(),
             )
+            if self._replica is not None:
+                await self._replica.open(**self._pooling())
         self._news.advance(final)
         self._watcher.start()
 
     async def close(self) -> None:
         await self._watcher.stop()
-        pool, self._pool = self._pool, None
-        if pool is not None:
+        pools = [self._pool, self._replica.pool if self._replica else None]
+        self._pool = None
+        for pool in filter(None, pools):
             try:
                 async with asyncio.timeout(self._options.connect_seconds):
                     await pool.close()
@@ -120,6 +124,19 @@ class PostgresStore:
             yield PostgresReadTx(session)
 
     @asynccontextmanager
+    async def read_elsewhere(self) -> AsyncIterator[PostgresReadTx]:
+        replica = self._replica
+        session = None if replica is None else await self._caught_up(replica)
+        if replica is None or session is None:
+            async with self.read() as tx:
+                yield tx
+            return
+        try:
+            yield PostgresReadTx(session)
+        finally:
+            await to_the_end(_give_back(replica.pool, session))
+
+    @asynccontextmanager
     async def write(self) -> AsyncIterator[PostgresWriteTx]:
         async with self._session(_WRITE) as session:
             tx = PostgresWriteTx(session)
@@ -127,6 +144,7 @@ class PostgresStore:
             await tx.flush()
             await to_the_end(session.commit())
         if tx.appended:
+            self._appended = max(self._appended, tx.appended)
             self._watcher.committed()
 
     def dump(self) -> AbstractAsyncContextManager[PostgresReadTx]:
@@ -154,6 +172,7 @@ class PostgresStore:
             "changes": str(self._news.newest),
             "connections": f"{pool.get_size()} of {pool.get_max_size()}, {pool.get_idle_size()} idle",
             "oldest_transaction_seconds": str(oldest),
+            **({"replica": self._replica.trouble or "follows"} if self._replica else {}),
             **({"watcher": self._watcher.trouble} if self._watcher.trouble else {}),
         }
 
@@ -169,12 +188,35 @@ class PostgresStore:
         finally:
             await to_the_end(_give_back(pool, session))
 
-    async def _begun(self, pool: Any, begin: str) -> Session:
+    async def _caught_up(self, replica: Replica) -> Session | None:
+        """A transaction on the replica, when it can be had and has all that this server knows of; else None."""
+        if replica.rests:
+            return None
+        needed = max(self._news.newest, self._appended)
+        try:
+            session = await self._begun(replica.pool, self._begin[_READ], replica.database)
+        except StorageUnavailable as error:
+            replica.failed(error.message)
+            return None
+        behind = True
+        try:
+            behind = not await session.value(queries.REPLAYED, needed, self._registry_id)
+        except StorageUnavailable as error:
+            replica.failed(error.message)
+        else:
+            replica.answered()
+        finally:
+            if behind:
+                await to_the_end(_give_back(replica.pool, session))
+        return None if behind else session
+
+    async def _begun(self, pool: Any, begin: str, database: str = "") -> Session:
         """A connection of the pool with a transaction begun; one that had died unnoticed is replaced."""
+        database = database or self._database
         for attempts_left in range(self._options.pool_max, -1, -1):
-            with translated(self._database):
+            with translated(database):
                 connection = await pool.acquire(timeout=self._options.connect_seconds)
-            session = Session(connection, self._database)
+            session = Session(connection, database)
             begun = False
             try:
                 await connection.execute(begin)
@@ -184,7 +226,7 @@ class PostgresStore:
                 if isinstance(error, CONFUSED):
                     session.give_up()
                 if not (session.lost and attempts_left):
-                    raise told(error, self._database) from error
+                    raise told(error, database) from error
             finally:
                 if not begun:
                     await to_the_end(_give_back(pool, session))
@@ -203,6 +245,9 @@ class PostgresStore:
 
     async def _connect(self) -> Any:
         return await asyncpg.connect(self._dsn, **self._connecting())
+
+    def _pooling(self) -> dict[str, Any]:
+        return {"max_size": self._options.pool_max, "reset": _leave, **self._connecting()}
 
     def _connecting(self) -> dict[str, Any]:
         pooler = self._options.transaction_pooler

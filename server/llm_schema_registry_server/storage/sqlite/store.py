@@ -99,6 +99,9 @@ class SqliteStore:
             await session.apart(session.raw.close)
         opened.threads.shutdown(wait=True)
 
+    def read_elsewhere(self) -> AbstractAsyncContextManager[SqliteReadTx]:
+        return self.read()
+
     @asynccontextmanager
     async def read(self) -> AsyncIterator[SqliteReadTx]:
         idle = self._now.idle_readers

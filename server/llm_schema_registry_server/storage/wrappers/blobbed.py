@@ -171,6 +171,9 @@ class BlobbedStore:
     def read(self) -> AbstractAsyncContextManager[ReadTx]:
         return Mapped(self._inner.read(), lambda tx: BlobbedReadTx(tx, self._shelf))
 
+    def read_elsewhere(self) -> AbstractAsyncContextManager[ReadTx]:
+        return Mapped(self._inner.read_elsewhere(), lambda tx: BlobbedReadTx(tx, self._shelf))
+
     def write(self) -> AbstractAsyncContextManager[WriteTx]:
         return Mapped(self._inner.write(), lambda tx: BlobbedWriteTx(tx, self._shelf, self.registry_id))
 

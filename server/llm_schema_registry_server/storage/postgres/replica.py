@@ -1,0 +1,39 @@
+"""A read replica: a second database that follows the first. It may be away or behind; then the first one answers."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import asyncpg
+
+from .errors import shown
+
+_REST_SECONDS = 1.0
+"""How long a replica that failed is left alone, so that not every read waits for it."""
+
+
+class Replica:
+    """The pool of a replica, opened when needed. `failed` leaves it alone for a moment."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._rests_until = 0.0
+        self.database = f"{shown(dsn)} (replica)"
+        self.pool: Any = None
+        self.trouble = ""
+
+    async def open(self, **connecting: Any) -> None:
+        """Make the pool, without connecting: a replica that is away keeps nobody from starting."""
+        self.pool = await asyncpg.create_pool(self._dsn, min_size=0, **connecting)
+
+    @property
+    def rests(self) -> bool:
+        return time.monotonic() < self._rests_until
+
+    def failed(self, why: str) -> None:
+        self.trouble = why
+        self._rests_until = time.monotonic() + _REST_SECONDS
+
+    def answered(self) -> None:
+        self.trouble = ""

@@ -35,7 +35,7 @@ check: $(READY) ## ruff, mypy --strict, import contracts, tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	@scripts/system-packages postgresql pgbouncer redis-server
+	@scripts/system-packages postgresql pgbouncer faketime redis-server
 	$(BIN)/python -m pytest
 
 test-deep: $(READY) ## The long runs over large data, which `make test` samples

@@ -19,10 +19,17 @@ ROOT = Path(__file__).resolve().parents[2]
 class ServerProcess:
     """Made running; `home` holds its database, so that another one made with the same home goes on where it ended.
 
-    `settings` are SCHEMA_REGISTRY_* variables without the prefix.
+    `settings` are SCHEMA_REGISTRY_* variables without the prefix; `environment` has others. `root`: the checkout whose
+    server it is.
     """
 
-    def __init__(self, home: Path, **settings: str) -> None:
+    def __init__(
+        self,
+        home: Path,
+        environment: Mapping[str, str] | None = None,
+        root: Path = ROOT,
+        **settings: str,
+    ) -> None:
         home.mkdir(parents=True, exist_ok=True)
         ready = home / "ready.json"
         ready.unlink(missing_ok=True)
@@ -34,14 +41,19 @@ class ServerProcess:
             "SCHEMA_REGISTRY_DRAIN_SECONDS": "5",
             **{f"SCHEMA_REGISTRY_{name}": value for name, value in settings.items()},
         }
-        path = os.pathsep.join(str(ROOT / part) for part in ("server", "clients/python"))
+        path = os.pathsep.join(str(root / part) for part in ("server", "clients/python"))
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "llm_schema_registry_server", "serve", "--ready-file", str(ready)],
                 stdout=log,
                 stderr=log,
                 cwd=home,
-                env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": path, **variables},
+                env={
+                    "PATH": os.environ.get("PATH", ""),
+                    "PYTHONPATH": path,
+                    **(environment or {}),
+                    **variables,
+                },
                 start_new_session=True,
             )
         self._await_ready(ready)

@@ -18,7 +18,7 @@ from ..storage.store import Store
 BATCH = 500
 """Changes forgotten in one transaction. While it runs, followers of PostgreSQL's log wait: some milliseconds."""
 PAUSE_SECONDS = 0.05
-SWEEP_SECONDS = 60.0
+SWEEP_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from ..storage.store import Store
 
 BATCH = 500
 """Changes forgotten in one transaction. While it runs, followers of PostgreSQL's log wait: some milliseconds."""
-PAUSE_SECONDS = 0.05
+PAUSE_SECONDS = 0.1
 SWEEP_SECONDS = 300.0
 
 

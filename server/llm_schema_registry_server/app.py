@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 from collections.abc import Awaitable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import uvloop
@@ -23,7 +23,7 @@ from .calls.hot import HotAnswers
 from .calls.pipeline import Pipeline
 from .errors import RegistryError, Unavailable
 from .formats.catalogue import engines
-from .model.change import Change, parse_revision
+from .model.change import Change, format_revision, parse_revision
 from .model.compatibility import CompatibilityLevel
 from .model.health import Component, ComponentStatus, HealthReport
 from .model.subject import Subject
@@ -43,6 +43,7 @@ from .registry.lifecycle import Lifecycle
 from .registry.limits import RequestLimits
 from .registry.reading import Reading
 from .registry.register import Register
+from .registry.retention import Keep, Retention, Step, Sweeper
 from .registry.subscribing import Subscribing
 from .registry.validating import Validating
 from .rpc import hot, http, methods
@@ -51,7 +52,8 @@ from .rpc.convert import Convert
 from .rpc.lifecycle import LifecycleService
 from .rpc.schema_registry import SchemaRegistryService, UseCases
 from .rpc.tools import ToolsService
-from .settings import Settings
+from .settings import Changes, Settings
+from .storage.store import Store
 from .storage.wrappers.blobbed import BlobbedStore
 from .telemetry import logs
 from .telemetry.metrics import BREAKER_OPEN, Metrics, Part
@@ -101,8 +103,10 @@ class App:
             self._store,
             ring=settings.changes.ring,
             on_change=self._on_change,
+            on_gap=self._on_gap,
             on_trouble=self._on_trouble,
         )
+        self._sweeper = make_sweeper(settings.changes, self._store)
         self._hot = HotAnswers(hot.HOT, hot.tags, settings.caches.hot_bytes)
         self._metrics.read_hot(self._hot.stats)
         self._metrics.build_info.labels(__version__).set(1)
@@ -123,6 +127,8 @@ class App:
         try:
             await self._workers.start()
             await self._feed.start()
+            if self._sweeper is not None:
+                self._sweeper.start()
             self._servers = self._make_servers()
             await self._servers.start()
         except BaseException:
@@ -136,6 +142,8 @@ class App:
         await self._stop_parts()
 
     async def _stop_parts(self) -> None:
+        if self._sweeper is not None:
+            await self._sweeper.stop()
         await self._feed.stop()
         await self._workers.stop()
         await self._store.close()
@@ -149,6 +157,11 @@ class App:
         """A change that this or another instance made."""
         self._coherence.changed(change.subject)
         self._metrics.revision.set(change.sequence)
+
+    def _on_gap(self) -> None:
+        """Changes that this instance has not seen are forgotten."""
+        _LOG.warning("change_log_gap", why="cut off for longer than changes are kept; all caches are dropped")
+        self._coherence.changed(None)
 
     async def _reach(self, revision: str) -> None:
         """Wait until this instance has seen a revision; raises RevisionUnknown for one of another registry."""
@@ -341,6 +354,24 @@ async def _optional(probe: Awaitable[Mapping[str, str]]) -> Component:
         return Component(ComponentStatus.UP, details=await probe)
     except RegistryError as error:
         return Component(ComponentStatus.DEGRADED, error.message)
+
+
+def make_sweeper(settings: Changes, store: Store) -> Sweeper | None:
+    """Forgets old changes in the background, if any are to be forgotten."""
+    age = settings.retention_seconds
+    keep = Keep(None if age is None else timedelta(seconds=age), settings.retention_changes)
+    if keep.everything:
+        return None
+
+    def swept(step: Step) -> None:
+        _LOG.info(
+            "changes_forgotten", changes=step.changes, upto=format_revision(store.registry_id, step.upto)
+        )
+
+    def trouble(error: RegistryError) -> None:
+        _LOG.warning("changes_not_forgotten", error=error.message)
+
+    return Sweeper(Retention(store, keep, now), on_swept=swept, on_trouble=trouble)
 
 
 def serve(settings: Settings, ready_file: Path | None = None) -> int:

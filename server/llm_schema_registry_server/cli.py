@@ -122,6 +122,35 @@ def collect_garbage(
         raise typer.Exit(code)
 
 
+@app.command("compact-changes")
+def compact_changes(
+    config: ConfigFile = None,
+    older_than: Annotated[
+        str | None, typer.Option(help="Forget changes older than this: 90m, 24h, 30d.", show_default=False)
+    ] = None,
+    keep: Annotated[
+        int | None,
+        typer.Option(min=0, help="Forget all but so many of the newest changes.", show_default=False),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count; forget nothing.")] = False,
+) -> None:
+    """Forget old changes of the log: what either option lets go, oldest first, in small steps. Schemas and their history
+    stay. Whoever resumes from before it is told the revision to start again from. May run beside servers. Prints the
+    number of changes and the bounds of the log as JSON.
+    """
+    age = None if older_than is None else _duration(older_than)
+    if age is None and keep is None:
+        _fail("say what to forget: --older-than 30d, --keep 100000, or both", 2)
+    if age is not None and not age:
+        _fail(f"--older-than {older_than}: must be a number above 0 with s, m, h or d", 2)
+    from .registry.retention import Keep
+    from .upkeep import compact_changes as run
+
+    code = run(_settings(config), Keep(age, keep), dry_run=dry_run)
+    if code:
+        raise typer.Exit(code)
+
+
 @app.command("export")
 def export_archive(
     archive: Annotated[Path, typer.Argument(help="The file to make; an existing one is replaced.")],

@@ -259,7 +259,13 @@ class Changes(Section):
     stall_seconds: float = Field(30.0, gt=0)
     """A subscriber that takes nothing for this long is ended with the revision to resume from."""
     record_failures: bool = False
-    """Whether refused registrations are appended to the change log, as VALIDATION_FAILED or COMPATIBILITY_CHECK_FAILED."""
+    """Whether refused registrations are appended to the change log, as VALIDATION_FAILED or COMPATIBILITY_CHECK_FAILED.
+    Anyone who may register can then make the log grow: set `retention_changes` too."""
+    retention_seconds: float | None = Field(None, ge=60)
+    """Changes older than this are forgotten; resuming from before them answers REVISION_COMPACTED. Not given: none is, the
+    log grows with the registry, by less than the versions that it tells of."""
+    retention_changes: int | None = Field(None, ge=1)
+    """Most changes that are kept, however young; all when not given."""
 
 
 class RedisTls(Section):

@@ -8,13 +8,15 @@ import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import uvloop
 
 from .errors import RegistryError
+from .model.change import format_revision
 from .parts import make_blobs, make_store
+from .registry.retention import Keep, Retention
 from .settings import Settings
 from .storage.archive import export_archive, import_archive
 from .storage.wrappers.blobbed import BlobbedStore
@@ -33,6 +35,11 @@ def migrate(settings: Settings) -> int:
 def collect_garbage(settings: Settings, *, grace: timedelta, dry_run: bool) -> int:
     """Delete the blobs that nothing names and print what was done."""
     return _run("collect garbage", _collect_garbage(settings, grace, dry_run))
+
+
+def compact_changes(settings: Settings, keep: Keep, *, dry_run: bool) -> int:
+    """Forget the changes that `keep` does not keep and print what was done."""
+    return _run("compact changes", _compact_changes(settings, keep, dry_run))
 
 
 def export_to(settings: Settings, path: Path) -> int:
@@ -74,6 +81,25 @@ async def _collect_garbage(settings: Settings, grace: timedelta, dry_run: bool) 
     finally:
         await wrapper.close()
     return {"dry_run": dry_run, **asdict(tally)}
+
+
+async def _compact_changes(settings: Settings, keep: Keep, dry_run: bool) -> dict[str, object]:
+    store = make_store(settings.storage)
+    await store.open()
+    try:
+        changes = 0
+        async for step in Retention(store, keep, lambda: datetime.now(UTC)).sweep(dry_run=dry_run):
+            changes = step.changes
+            print(f"{changes} changes {'to forget' if dry_run else 'forgotten'}", file=sys.stderr)
+        async with store.read() as tx:
+            oldest, newest = await tx.change_bounds()
+        revisions = {
+            name: format_revision(store.registry_id, sequence)
+            for name, sequence in (("oldest", oldest), ("newest", newest))
+        }
+        return {"dry_run": dry_run, "changes": changes, **revisions}
+    finally:
+        await store.close()
 
 
 async def _export(settings: Settings, path: Path) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """Every back end: what is written together is seen together, in order, or not at all."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -9,7 +10,7 @@ from llm_schema_registry_server.model.change import Change, EventType
 from llm_schema_registry_server.model.config import Config
 from llm_schema_registry_server.model.lifecycle import SchemaState, Transition
 from llm_schema_registry_server.model.subject import Subject
-from llm_schema_registry_server.storage.store import Page, SchemaFilter, Store, WriteTx
+from llm_schema_registry_server.storage.store import LogPage, Page, SchemaFilter, Store, WriteTx
 from tests.support.storage import START, change, changes_so_far, content, insert, register, seen, version
 
 ORDERS = Subject.parse("orders")
@@ -268,7 +269,7 @@ async def test_a_compacted_log_says_where_it_begins(store: Store) -> None:
         sequences = [await tx.append_change(change(ordinal=n)) for n in range(5)]
     await seen(store, sequences[4])
     async with store.write() as tx:
-        await tx.compact_changes(sequences[2])
+        assert await tx.compact_changes(sequences[2])
 
     async with store.read() as tx:
         assert await tx.change_bounds() == (sequences[2], sequences[4])
@@ -282,6 +283,42 @@ async def test_a_compacted_log_says_where_it_begins(store: Store) -> None:
     await seen(store, following)
     async with store.read() as tx:
         assert await tx.change_bounds() == (sequences[4], following)
+
+
+async def test_a_page_of_the_log_tells_what_is_forgotten_before_it(store: Store) -> None:
+    async with store.read() as tx:
+        assert await tx.log_page(0, 10) == LogPage(0, [])
+    async with store.write() as tx:
+        sequences = [await tx.append_change(change(ordinal=n)) for n in range(5)]
+    await seen(store, sequences[4])
+    async with store.write() as tx:
+        assert await tx.compact_changes(sequences[1])
+
+    async with store.read() as tx:
+        page = await tx.log_page(0, 2)
+        assert (page.oldest, list(page.changes)) == (sequences[1], list(await tx.changes(0, 2)))
+        assert [c.sequence for c in page.changes] == sequences[2:4]
+        assert [c.sequence for c in (await tx.log_page(sequences[3], 9)).changes] == sequences[4:]
+        assert await tx.log_page(sequences[4], 9) == LogPage(sequences[1], [])
+        assert await tx.log_page(2**64 - 1, 9) == LogPage(sequences[1], [])
+
+
+async def test_the_log_tells_its_times_and_where_its_newest_part_begins(store: Store) -> None:
+    times = [START + timedelta(seconds=n) for n in (5, 3, 4)]
+    async with store.write() as tx:
+        sequences = [await tx.append_change(change(at=at)) for at in times]
+    await seen(store, sequences[2])
+
+    async with store.read() as tx:
+        pairs = list(zip(sequences, times, strict=True))
+        assert list(await tx.change_times(0, 10)) == pairs
+        assert list(await tx.change_times(sequences[0], 1)) == pairs[1:2]
+        assert [await tx.newest_but(n) for n in (0, 1, 2)] == sequences[::-1]
+        assert [await tx.newest_but(n) for n in (3, 4, 10**30)] == [0, 0, 0]
+    async with store.write() as tx:
+        await tx.compact_changes(sequences[0])
+    async with store.read() as tx:
+        assert [await tx.newest_but(n) for n in (1, 2, 3)] == [sequences[1], sequences[0], sequences[0]]
 
 
 async def test_a_store_that_is_not_open_says_so(store: Store) -> None:

@@ -248,3 +248,29 @@ async def test_a_version_whose_reference_vanished_is_refused(postgres: Postgres)
             await registers()
         async with one.read() as reading:
             assert list(await reading.versions(Subject.parse("user"))) == []
+
+
+async def test_one_compacts_at_a_time_and_nothing_that_is_not_final_goes(postgres: Postgres) -> None:
+    async with stores(postgres, 2) as (one, two):
+        async with one.write() as tx:
+            final = await tx.append_change(change(ordinal=1))
+        await seen(two, final)
+        async with one.write() as early:
+            held = await early.append_change(change(ordinal=2))
+            async with two.write() as late:
+                newest = await late.append_change(change(ordinal=3))
+            async with two.write() as compacting:
+                assert await compacting.compact_changes(newest)
+                async with one.write() as other:
+                    assert not await other.compact_changes(newest)
+            async with two.read() as tx:
+                assert await tx.change_bounds() == (final, final)
+        await seen(two, newest)
+        async with two.read() as tx:
+            assert [c.sequence for c in await tx.changes(final, 10)] == [held, newest]
+        async with one.write() as other:
+            assert await other.compact_changes(held)
+        async with two.write() as compacting:
+            assert await compacting.compact_changes(final)
+        async with two.read() as tx:
+            assert await tx.change_bounds() == (held, newest)

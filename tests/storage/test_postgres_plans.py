@@ -54,14 +54,15 @@ NEW = version("new")
 STATEMENTS: dict[str, tuple[Any, ...]] = {
     "STATEMENT_LIMIT": (), "REGISTRY_ID": (), "VERSION": ("id 1",), "VERSIONS": (SUBJECT,), "LIVE_VERSIONS": (SUBJECT,), "SUBJECT_STAMP": (SUBJECT,),
     "VERSIONS_BY_GLOBAL_ID": (7,), "VERSIONS_BY_CONTEXT_ID": (7, ":.ctx:", ":.ctx;"), "DEPENDENTS": ("id 7",), "CONTENTS": (["identity 7", "identity 8"],),
-    "HISTORY": ("id 7",), "CONFIG": ("subject:7",), "CHANGES": (19000, 100), "CHANGE_BOUNDS": (), "PROGRESS": (), "REPLAYED": (7, "x"),
+    "HISTORY": ("id 7",), "CONFIG": ("subject:7",), "CHANGES": (19000, 100), "LOG_PAGE": (19000, 100),
+    "CHANGE_TIMES": (100, 100), "NEWEST_BUT": (100,), "CHANGE_BOUNDS": (), "PROGRESS": (), "REPLAYED": (7, "x"),
     "LOCK_SUBJECT": ("a", ["b", "c"]), "LOCK_SCOPE": ("a",), "LOCK_CONTENT": ("a",), "FIRST_SEQUENCE": (),
     "ALLOT_GLOBAL_ID": (".", "new"), "LAST_ORDINAL": (SUBJECT,),
     "FLUSH": (
         ["i"], ["d"], [content().content], [b""], [b""],
         *[[cell] for cell in (9, *rows.change_row(change()))], ["id 7"], [1], [2], [3], ["{}"],
     ),
-    "FORGET_CHANGES": (5,), "SET_COMPACTED": ("5",),
+    "FORGET_CHANGES": (3, 5), "ONLY_COMPACTOR": (), "SET_COMPACTED": ("5",),
     "INSERT_VERSION": (*rows.version_row(NEW), ["a"], ["b"], ["c"], ["id 7"]),
     "SCHEMA_ID_TAKEN": ("id 7",), "VERSION_FOR_UPDATE": ("id 7",), "RELEASE_TAKEN": (SUBJECT, "1.0.1", 7),
     "UPDATE_VERSION": ("1", "1", 7, 1, 1, 1, "{}", 1, 1, None, 7), "UPDATE_SEARCH": (["a"], ["b"], 7),

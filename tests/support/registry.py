@@ -87,8 +87,14 @@ class World:
         self.configuration = Configuration(store, defaults, self.coherence, self.clock)
         self.graph = Graph(store)
         self.seen: list[Change] = []
-        self.feed = ChangeFeed(store, ring=8, on_change=self.seen.append, on_trouble=lambda error: None)
+        self.gaps = 0
+        self.feed = ChangeFeed(
+            store, ring=8, on_change=self.seen.append, on_gap=self._gap, on_trouble=lambda error: None
+        )
         self.subscribing = Subscribing(store, self.feed, stall_seconds=30)
+
+    def _gap(self) -> None:
+        self.gaps += 1
 
     async def register(
         self,

@@ -55,22 +55,33 @@ class Interest:
 
 class Subscriber:
     """One reader of the feed. Invariant: while it is `live`, `pending` holds every wanted change after the last one
-    that it took; otherwise it reads the log from its own place until it has caught up."""
+    that it took; otherwise it reads the log from its own place until it has caught up.
+
+    `place`: between what it took last and this sequence there is nothing that it wants.
+    """
 
     def __init__(self, interest: Interest) -> None:
         self.interest = interest
         self.pending: deque[Change] = deque()
         self.live = False
+        self.place = 0
         self._waiter: asyncio.Future[None] | None = None
 
     def offer(self, change: Change) -> None:
         if not self.live:
             return
+        if not self.pending:
+            self.place = change.sequence - 1
         if len(self.pending) >= MOST_PENDING:
-            self.live = False
-            self.pending.clear()
+            self.lag()
         else:
             self.pending.append(change)
+            self.wake()
+
+    def lag(self) -> None:
+        """Read the log from now on."""
+        self.live = False
+        self.pending.clear()
         self.wake()
 
     def wake(self) -> None:

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from ..errors import ShuttingDown, Unavailable
+from ..errors import RevisionCompacted, ShuttingDown, Unavailable
 from ..model.change import Change, format_revision
 from ..storage.store import Store
 from .audience import Audience, Interest, Subscriber
@@ -18,7 +18,11 @@ RETRY_SECONDS = 0.5
 
 
 class ChangeFeed:
-    """Reads the log in order, once, and hands each change to `on_change` before any subscriber sees it."""
+    """Reads the log in order, once, and hands each change to `on_change` before any subscriber sees it.
+
+    on_gap: called instead when changes were forgotten before this instance had read them, as may happen to one that
+    was cut off for long: anything may have changed.
+    """
 
     def __init__(
         self,
@@ -26,11 +30,15 @@ class ChangeFeed:
         *,
         ring: int,
         on_change: Callable[[Change], None],
+        on_gap: Callable[[], None],
         on_trouble: Callable[[Unavailable], None],
     ) -> None:
         self._store, self._ring_size = store, ring
-        self._on_change, self._on_trouble = on_change, on_trouble
-        self._ring: list[Change] = []  # the newest changes, at most twice the ring's size
+        self._on_change, self._on_gap, self._on_trouble = on_change, on_gap, on_trouble
+        self._ring: list[
+            Change
+        ] = []  # all changes from `_floor` to `_position`, at most twice the ring's size
+        self._floor = 0
         self._position = 0
         self._closing = False
         self._trouble = ""
@@ -61,7 +69,7 @@ class ChangeFeed:
     async def start(self) -> None:
         """Begin to follow the log from its end."""
         async with self._store.read() as tx:
-            self._position = (await tx.change_bounds())[1]
+            self._floor = self._position = (await tx.change_bounds())[1]
         self._task = asyncio.create_task(self._follow(), name="change feed")
 
     def close(self) -> None:
@@ -87,24 +95,34 @@ class ChangeFeed:
         finally:
             self._audience.remove(subscriber)
 
+    def remembers(self, sequence: int) -> bool:
+        """Whether what follows `sequence` is in memory, whatever the store has forgotten."""
+        return sequence >= self._floor
+
     async def after(self, sequence: int) -> Sequence[Change]:
-        """The next changes after `sequence` that this instance has seen, in order; empty when there is none yet."""
+        """The next changes after `sequence` that this instance has seen, in order; empty when there is none yet.
+
+        Raises RevisionCompacted when some of them are forgotten.
+        """
         if sequence >= self._position:
             return ()
-        if self._ring and self._ring[0].sequence <= sequence + 1:
+        if self.remembers(sequence):
             start = bisect_right(self._ring, sequence, key=lambda c: c.sequence)
             return self._ring[start : start + BATCH]
         seen = self._position
         async with self._store.read() as tx:
-            return [c for c in await tx.changes(sequence, BATCH) if c.sequence <= seen]
+            page = await tx.log_page(sequence, BATCH)
+        if page.oldest > sequence:
+            raise RevisionCompacted(self.revision(sequence), self.revision(page.oldest))
+        return [c for c in page.changes if c.sequence <= seen]
 
     async def reach(self, sequence: int) -> None:
         """Wait until this instance has seen the change `sequence`; the caller's deadline bounds it."""
         with self.subscribe(Interest(frozenset(), frozenset(), frozenset())) as subscriber:
-            subscriber.live = True
             while self._position < sequence:
                 if self._closing:
                     raise ShuttingDown()
+                subscriber.live = True  # it wants no changes, only to be woken by them
                 subscriber.pending.clear()
                 await subscriber.wait(None)
 
@@ -112,10 +130,12 @@ class ChangeFeed:
         while True:
             try:
                 async with self._store.read() as tx:
-                    changes = await tx.changes(self._position, BATCH)
+                    page = await tx.log_page(self._position, BATCH)
                 self._trouble = ""
-                if changes:
-                    self._deliver(changes)
+                if page.oldest > self._position:
+                    self._skip(page.oldest)
+                if page.changes:
+                    self._deliver(page.changes)
                     await asyncio.sleep(0)  # others' turn
                 else:
                     await self._store.wait_for_change(self._position, POLL_SECONDS)
@@ -125,12 +145,24 @@ class ChangeFeed:
                 self._trouble = error.message
                 await asyncio.sleep(RETRY_SECONDS)
 
+    def _skip(self, sequence: int) -> None:
+        """Go on after changes that nobody can read any more. Each subscriber reads the log from its own place, and so
+        learns by itself whether it misses any."""
+        for subscriber in self._audience:
+            if subscriber.live and not subscriber.pending:
+                subscriber.place = self._position
+            subscriber.lag()
+        self._ring.clear()
+        self._floor = self._position = sequence
+        self._on_gap()
+
     def _deliver(self, changes: Sequence[Change]) -> None:
         # No await in here: a subscriber sees the ring, the position and its pending changes move as one.
         for change in changes:
             self._on_change(change)
         self._ring.extend(changes)
         if len(self._ring) > 2 * self._ring_size:
+            self._floor = self._ring[-self._ring_size - 1].sequence
             del self._ring[: -self._ring_size]
         self._position = changes[-1].sequence
         for change in changes:

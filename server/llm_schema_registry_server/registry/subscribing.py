@@ -41,8 +41,8 @@ class Subscribing:
         """Yield a Beat when the place is taken, then changes for ever. With `heartbeat` (seconds): also a Beat whenever
         nothing was sent for that long.
 
-        Raises RevisionUnknown or RevisionCompacted at the start, ShuttingDown or SubscriberTooSlow at the end; both
-        say where to resume.
+        Raises RevisionUnknown or RevisionCompacted at the start; RevisionCompacted also when a subscriber that lags is
+        overtaken by what is forgotten; ShuttingDown or SubscriberTooSlow at the end, which say where to resume.
         """
         if heartbeat is not None and heartbeat < LEAST_HEARTBEAT:
             raise InvalidRequest("heartbeat_interval", f"must be at least {LEAST_HEARTBEAT:g} s")
@@ -51,6 +51,7 @@ class Subscribing:
             sent = time.monotonic()
             yield Beat(position)
             while True:
+                position = max(position, subscriber.place)
                 for change in await self._next(subscriber, position):
                     if self._feed.closing:
                         raise ShuttingDown(self._feed.revision(position))
@@ -99,6 +100,6 @@ class Subscribing:
                 f"{from_revision!r} lies after the newest change, {self._feed.revision(newest)!r}; "
                 "was the registry restored from an older backup?",
             )
-        if sequence < oldest:
+        if sequence < oldest and not self._feed.remembers(sequence):
             raise RevisionCompacted(from_revision, self._feed.revision(oldest))
         return sequence

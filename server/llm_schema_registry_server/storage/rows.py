@@ -180,6 +180,12 @@ def change_of(row: Row) -> Change:
         )
 
 
+def change_time_of(row: Row) -> tuple[int, datetime]:
+    """Sequence and time of a change, of a row of both."""
+    with _reading("changes", row[0]):
+        return row[0], moment(row[1])
+
+
 def transition_row(step: Transition) -> tuple[Any, ...]:
     """The cells of TRANSITION_COLUMNS."""
     return (

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from ..model.change import Change
@@ -47,6 +48,14 @@ class Page:
     limit: int
     offset: int = 0
     after: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Some changes in order, and `oldest`: up to that sequence changes are forgotten."""
+
+    oldest: int
+    changes: Sequence[Change]
 
 
 class ReadTx(Protocol):
@@ -112,6 +121,20 @@ class ReadTx(Protocol):
         (0, 0) for an empty log; `oldest` grows when the log is compacted."""
         ...
 
+    async def log_page(self, after: int, limit: int) -> LogPage:
+        """What `changes` answers, with the bound that tells a follower whether there is a gap before it: when `oldest`
+        is greater than `after`, some of the changes between them are gone."""
+        ...
+
+    async def change_times(self, after: int, limit: int) -> Sequence[tuple[int, datetime]]:
+        """Sequence and time of what `changes` answers. Sequences rise; times need not: each is of the clock of the
+        server that wrote the change."""
+        ...
+
+    async def newest_but(self, count: int) -> int:
+        """The sequence after which exactly the newest `count` changes come; `oldest` when there are no more."""
+        ...
+
 
 class WriteTx(ReadTx, Protocol):
     """A read view that can also write. Everything becomes visible together, or nothing does."""
@@ -135,8 +158,9 @@ class WriteTx(ReadTx, Protocol):
         """Append to the change log; returns the sequence allotted, greater than every earlier one."""
         ...
 
-    async def compact_changes(self, upto: int) -> None:
-        """Forget the changes with sequence <= `upto`; `change_bounds` then begins there."""
+    async def compact_changes(self, upto: int) -> bool:
+        """Forget the changes with sequence <= `upto`, as far as they are final; `change_bounds` then begins there.
+        False: another transaction compacts at this moment, and nothing was done."""
         ...
 
     async def insert_version(self, version: SchemaVersion, names: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 
 from ...errors import StorageDamaged
 from ...model.change import Change
@@ -13,7 +14,7 @@ from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import Subject
 from .. import search
-from ..store import Page, SchemaFilter
+from ..store import LogPage, Page, SchemaFilter
 from .tables import Tables
 
 REGISTRY_ID = "registry id"
@@ -85,6 +86,18 @@ class MemoryReadTx:
     async def change_bounds(self) -> tuple[int, int]:
         numbers = self._tables.numbers
         return numbers.get(COMPACTED) or 0, numbers.get(NEWEST_CHANGE) or 0
+
+    async def log_page(self, after: int, limit: int) -> LogPage:
+        return LogPage((await self.change_bounds())[0], await self.changes(after, limit))
+
+    async def change_times(self, after: int, limit: int) -> Sequence[tuple[int, datetime]]:
+        return [(change.sequence, change.at) for change in await self.changes(after, limit)]
+
+    async def newest_but(self, count: int) -> int:
+        places = self._places()
+        if count >= len(places):
+            return (await self.change_bounds())[0]
+        return self._change(places[len(places) - count - 1]).sequence
 
     # -- see portable.DumpTx
 

@@ -48,7 +48,7 @@ class MemoryWriteTx(MemoryReadTx):
         await self.restore_change(replace(change, sequence=sequence))
         return sequence
 
-    async def compact_changes(self, upto: int) -> None:
+    async def compact_changes(self, upto: int) -> bool:
         oldest, newest = await self.change_bounds()
         floor = max(oldest, min(upto, newest))
         for place in self._places():
@@ -57,6 +57,7 @@ class MemoryWriteTx(MemoryReadTx):
             self._tables.changes.remove(place)
             self._tables.numbers[GONE_CHANGES] = place
         self._tables.numbers[COMPACTED] = floor
+        return True
 
     async def insert_version(self, version: SchemaVersion, names: Sequence[str]) -> None:
         tables = self._tables

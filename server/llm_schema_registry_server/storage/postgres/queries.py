@@ -46,6 +46,18 @@ CHANGES = (
     f"SELECT sequence, {_CHANGE} FROM changes WHERE sequence > $1 AND sequence < final_before() "
     "ORDER BY sequence LIMIT $2"
 )
+# One row at least, so that the bound comes with it.
+LOG_PAGE = (
+    f"SELECT c.*, m.oldest FROM (SELECT value::bigint AS oldest FROM meta WHERE key = 'compacted') m "
+    f"LEFT JOIN LATERAL ({CHANGES}) c ON true ORDER BY c.sequence"
+)
+CHANGE_TIMES = (
+    "SELECT sequence, at FROM changes WHERE sequence > $1 AND sequence < final_before() "
+    "ORDER BY sequence LIMIT $2"
+)
+NEWEST_BUT = (
+    "SELECT sequence FROM changes WHERE sequence < final_before() ORDER BY sequence DESC LIMIT 1 OFFSET $1"
+)
 CHANGE_BOUNDS = (
     "SELECT (SELECT value::bigint FROM meta WHERE key = 'compacted'), "
     "(SELECT max(sequence) FROM changes WHERE sequence < final_before())"
@@ -82,7 +94,9 @@ FLUSH = (
     f"INSERT INTO transitions ({_TRANSITION}) "
     "SELECT * FROM unnest($14::text[], $15::smallint[], $16::smallint[], $17::bigint[], $18::json[])"
 )
-FORGET_CHANGES = "DELETE FROM changes WHERE sequence <= $1"
+ONLY_COMPACTOR = "SELECT pg_try_advisory_xact_lock(1280528967, 64)"
+# From the old bound on: what was deleted before may still lie dead at the beginning of the index.
+FORGET_CHANGES = "DELETE FROM changes WHERE sequence > $1 AND sequence <= $2"
 SET_COMPACTED = "UPDATE meta SET value = $1 WHERE key = 'compacted'"
 
 _FIRST_SEARCH_CELL = len(VERSION_COLUMNS) + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 
 from ...errors import StorageDamaged
 from ...model.change import Change
@@ -12,7 +13,7 @@ from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import DEFAULT_CONTEXT, Subject
 from .. import rows
-from ..store import Page, SchemaFilter
+from ..store import LogPage, Page, SchemaFilter
 from . import queries
 from .session import Session
 
@@ -89,6 +90,19 @@ class PostgresReadTx:
     async def change_bounds(self) -> tuple[int, int]:
         oldest, newest = await self._session.row(queries.CHANGE_BOUNDS)
         return oldest, newest or oldest
+
+    async def log_page(self, after: int, limit: int) -> LogPage:
+        found = await self._session.rows(queries.LOG_PAGE, [min(after, _BIGGEST_INT64), limit], tuple)
+        return LogPage(found[0][-1], [rows.change_of(row) for row in found if row[0] is not None])
+
+    async def change_times(self, after: int, limit: int) -> Sequence[tuple[int, datetime]]:
+        return await self._session.rows(
+            queries.CHANGE_TIMES, [min(after, _BIGGEST_INT64), limit], rows.change_time_of
+        )
+
+    async def newest_but(self, count: int) -> int:
+        found = await self._session.value(queries.NEWEST_BUT, min(count, _BIGGEST_INT64))
+        return (await self.change_bounds())[0] if found is None else int(found)
 
     # -- see portable.DumpTx
 

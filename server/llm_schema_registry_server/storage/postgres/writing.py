@@ -64,11 +64,14 @@ class PostgresWriteTx(PostgresReadTx):
         self._changes.append((self.appended, *rows.change_row(change)))
         return self.appended
 
-    async def compact_changes(self, upto: int) -> None:
+    async def compact_changes(self, upto: int) -> bool:
+        if not await self._session.value(queries.ONLY_COMPACTOR):
+            return False
         oldest, newest = await self.change_bounds()
         floor = max(oldest, min(upto, newest))
-        await self._session.run(queries.FORGET_CHANGES, floor)
+        await self._session.run(queries.FORGET_CHANGES, oldest, floor)
         await self._session.run(queries.SET_COMPACTED, str(floor))
+        return True
 
     async def insert_version(self, version: SchemaVersion, names: Sequence[str]) -> None:
         made = await self._session.value(

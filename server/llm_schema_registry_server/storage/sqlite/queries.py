@@ -39,6 +39,8 @@ CONFIG = "SELECT settings FROM configs WHERE scope = ?"
 CHANGES = f"SELECT sequence, {_CHANGE} FROM changes WHERE sequence > ? ORDER BY sequence LIMIT ?"
 COMPACTED = "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'compacted'"
 NEWEST_CHANGE = "SELECT max(sequence) FROM changes"
+CHANGE_TIMES = "SELECT sequence, at FROM changes WHERE sequence > ? ORDER BY sequence LIMIT ?"
+NEWEST_BUT = "SELECT sequence FROM changes WHERE sequence > 0 ORDER BY sequence DESC LIMIT 1 OFFSET ?"
 
 GLOBAL_ID = "SELECT global_id FROM global_ids WHERE identity = ?"
 ALLOT_GLOBAL_ID = "INSERT INTO global_ids (identity) VALUES (?)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 
 from ...errors import StorageDamaged
 from ...model.change import Change
@@ -12,9 +13,11 @@ from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import DEFAULT_CONTEXT, Subject
 from .. import rows
-from ..store import Page, SchemaFilter
+from ..store import LogPage, Page, SchemaFilter
 from . import queries
 from .session import Session
+
+_BIGGEST_INT64 = 2**63 - 1
 
 _FEW_CONTENTS = 4
 
@@ -88,13 +91,27 @@ class SqliteReadTx:
         return None if row is None else rows.config_of(scope, row[0])
 
     async def changes(self, after: int, limit: int) -> Sequence[Change]:
-        return await self._session.ordered(queries.CHANGES, (after, limit), rows.change_of)
+        return await self._session.ordered(
+            queries.CHANGES, (min(after, _BIGGEST_INT64), limit), rows.change_of
+        )
 
     async def change_bounds(self) -> tuple[int, int]:
         compacted = self._session.row(queries.COMPACTED)
         oldest: int = compacted[0] if compacted else 0
         newest: int = self._session.row(queries.NEWEST_CHANGE)[0] or oldest
         return oldest, newest
+
+    async def log_page(self, after: int, limit: int) -> LogPage:
+        return LogPage((await self.change_bounds())[0], await self.changes(after, limit))
+
+    async def change_times(self, after: int, limit: int) -> Sequence[tuple[int, datetime]]:
+        return await self._session.ordered(
+            queries.CHANGE_TIMES, (min(after, _BIGGEST_INT64), limit), rows.change_time_of
+        )
+
+    async def newest_but(self, count: int) -> int:
+        found = await self._session.search(queries.NEWEST_BUT, (min(count, _BIGGEST_INT64),), _first)
+        return found[0] if found else (await self.change_bounds())[0]
 
     # -- see portable.DumpTx
 

@@ -62,11 +62,12 @@ class SqliteWriteTx(SqliteReadTx):
         self.appended = self._session.run(queries.APPEND_CHANGE, rows.change_row(change)).lastrowid or 0
         return self.appended
 
-    async def compact_changes(self, upto: int) -> None:
+    async def compact_changes(self, upto: int) -> bool:
         oldest, newest = await self.change_bounds()
         floor = max(oldest, min(upto, newest))
         await self._session.apart(lambda: self._session.run(queries.FORGET_CHANGES, (floor,)))
         self._session.run(queries.SET_COMPACTED, (str(floor),))
+        return True
 
     async def insert_version(self, version: SchemaVersion, names: Sequence[str]) -> None:
         await self._sized(sum(map(len, names)), lambda: self._insert(version, names))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -12,7 +13,7 @@ from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import Subject
-from ..store import Page, ReadTx, SchemaFilter, WriteTx
+from ..store import LogPage, Page, ReadTx, SchemaFilter, WriteTx
 
 Inner = TypeVar("Inner")
 Outer = TypeVar("Outer")
@@ -86,6 +87,15 @@ class ForwardingReadTx:
     async def change_bounds(self) -> tuple[int, int]:
         return await self._inner.change_bounds()
 
+    async def log_page(self, after: int, limit: int) -> LogPage:
+        return await self._inner.log_page(after, limit)
+
+    async def change_times(self, after: int, limit: int) -> Sequence[tuple[int, datetime]]:
+        return await self._inner.change_times(after, limit)
+
+    async def newest_but(self, count: int) -> int:
+        return await self._inner.newest_but(count)
+
 
 class ForwardingWriteTx(ForwardingReadTx):
     """See store.WriteTx for the meaning of each method."""
@@ -106,8 +116,8 @@ class ForwardingWriteTx(ForwardingReadTx):
     async def append_change(self, change: Change) -> int:
         return await self._writing.append_change(change)
 
-    async def compact_changes(self, upto: int) -> None:
-        await self._writing.compact_changes(upto)
+    async def compact_changes(self, upto: int) -> bool:
+        return await self._writing.compact_changes(upto)
 
     async def insert_version(self, version: SchemaVersion, names: Sequence[str]) -> None:
         await self._writing.insert_version(version, names)

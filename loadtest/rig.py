@@ -1,0 +1,149 @@
+"""What benchmarks of a whole installation share: databases, servers, schemas, figures. The database is that of the tests, with
+durable commits."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import psutil
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "server"), str(ROOT / "clients/python")]
+
+from llm_schema_registry.v1 import schema_registry_pb2_grpc  # noqa: E402
+from tests.support.postgres import Postgres  # noqa: E402
+
+Stub = schema_registry_pb2_grpc.SchemaRegistryStub
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server. started: seconds from exec until it took calls."""
+
+    process: psutil.Process
+    port: int
+    started: float
+
+    @property
+    def resident(self) -> float:
+        """Resident memory of the server's own process in MiB, without its workers."""
+        return float(self.process.memory_info().rss) / 2**20
+
+
+@contextmanager
+def server(**settings: str) -> Iterator[Server]:
+    """A server with these settings (SCHEMA_REGISTRY_* without the prefix), ended at the end."""
+    with tempfile.TemporaryDirectory() as home:
+        ready = Path(home) / "ready.json"
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("server", "clients/python")),
+            "SCHEMA_REGISTRY_LOGS__LEVEL": "error",
+            "SCHEMA_REGISTRY_STORAGE__PATH": f"{home}/registry.db",
+            **{f"SCHEMA_REGISTRY_{part}__HOST": "127.0.0.1" for part in ("GRPC", "HTTP", "METRICS")},
+            **{f"SCHEMA_REGISTRY_{part}__PORT": "0" for part in ("GRPC", "HTTP", "METRICS")},
+            **{f"SCHEMA_REGISTRY_{name}": value for name, value in settings.items()},
+        }
+        command = [
+            sys.executable,
+            "-m",
+            "llm_schema_registry_server",
+            "serve",
+            "--ready-file",
+            str(ready),
+        ]
+        began = time.perf_counter()
+        running = subprocess.Popen(command, env=environment)
+        try:
+            while not ready.exists():
+                if running.poll() is not None:
+                    raise SystemExit("the server did not start")
+                time.sleep(0.002)
+            started = time.perf_counter() - began
+            yield Server(psutil.Process(running.pid), json.loads(ready.read_text())["grpc"], started)
+        finally:
+            running.terminate()
+            try:
+                running.wait(30)
+            except subprocess.TimeoutExpired:
+                running.kill()
+                running.wait()
+
+
+@contextmanager
+def postgres() -> Iterator[Callable[[], dict[str, str]]]:
+    """A cluster with durable commits; each call makes an empty database and gives the settings that use it."""
+    cluster = Postgres(fsync="on", shared_buffers="256MB", autovacuum="on")
+    cluster.start()
+    try:
+        asyncio.run(cluster.ready())
+        yield lambda: on(asyncio.run(cluster.create_database()))
+    finally:
+        cluster.remove()
+
+
+def on(dsn: str) -> dict[str, str]:
+    return {"STORAGE__KIND": "postgres", "STORAGE__POSTGRES__DSN": dsn}
+
+
+def schema(number: int, fields: int = 14) -> bytes:
+    """A JSON Schema of about a kilobyte, each of its own; with more fields, a later one."""
+    properties = {
+        f"field_{n}": {"type": "string", "description": f"Field {n} of {number}."} for n in range(fields)
+    }
+    order = {"type": "object", "title": f"t{number}", "properties": properties, "required": ["field_0"]}
+    return json.dumps(order).encode()
+
+
+async def calls(
+    act: Callable[[int], Awaitable[Any]], count: int, at_a_time: int = 16
+) -> tuple[float, list[float]]:
+    """`act(0)` to `act(count - 1)`, so many at a time: calls per second, and the seconds of each."""
+    numbers = iter(range(count))
+    latencies: list[float] = []
+
+    async def caller() -> None:
+        for number in numbers:
+            began = time.perf_counter()
+            await act(number)
+            latencies.append(time.perf_counter() - began)
+
+    began = time.perf_counter()
+    await asyncio.gather(*(caller() for _ in range(at_a_time)))
+    return count / (time.perf_counter() - began), latencies
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+def channel(port: int) -> grpc.aio.Channel:
+    """A connection of its own."""
+    return grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=(("grpc.use_local_subchannel_pool", 1),))
+
+
+def head(title: str, load: float) -> list[str]:
+    """The first lines of a page: what was run, and where."""
+    command = " ".join(["python", str(Path(sys.argv[0]).resolve().relative_to(ROOT)), *sys.argv[1:]])
+    return [
+        f"# {title}",
+        "",
+        f"`{command}`",
+        "",
+        f"{os.cpu_count()} processors shared with clients and databases, load average before the run {load:.1f}; "
+        f"Python {platform.python_version()}.",
+        "",
+    ]

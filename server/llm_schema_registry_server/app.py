@@ -175,6 +175,7 @@ class App:
             page=settings.limits.page,
         )
         library = Library(
+            store,
             self._engines,
             self._workers,
             cache_bytes=settings.caches.schema_bytes,
@@ -182,7 +183,7 @@ class App:
             shared=self._redis,
         )
         self._metrics.read_tiers(lambda: self._tier_counts(library))
-        assessor = Assessor(store, library)
+        assessor = Assessor(library)
         lifecycle = Lifecycle(
             store,
             library,

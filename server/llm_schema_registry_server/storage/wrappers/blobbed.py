@@ -174,6 +174,9 @@ class BlobbedStore:
     def write(self) -> AbstractAsyncContextManager[WriteTx]:
         return Mapped(self._inner.write(), lambda tx: BlobbedWriteTx(tx, self._shelf, self.registry_id))
 
+    async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
+        return await _taken_back(self._shelf, await self._inner.contents(identities))
+
     async def wait_for_change(self, after: int, timeout: float) -> None:
         await self._inner.wait_for_change(after, timeout)
 

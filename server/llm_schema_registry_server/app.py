@@ -306,10 +306,11 @@ class App:
         counts: dict[str, Mapping[str, int]] = {
             name: {"hit": s.hits, "miss": s.misses} for name, s in memories.items()
         }
+        counts["storage"] = library.contents.read()
         if self._redis is not None:
             counts["redis"] = self._redis.outcomes()
         if self._settings.blobs.kind != "inline":
-            counts["s3"] = {BREAKER_OPEN: int(self._blobs.broken)}
+            counts["s3"] = {**self._store.fetched(), BREAKER_OPEN: int(self._blobs.broken)}
         return counts
 
     async def _probe_feed(self) -> Component:

@@ -7,7 +7,7 @@ store may take seconds, and a connection of the database that waited for it woul
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..caches.cache import CacheStats, LowerTier
@@ -42,6 +42,7 @@ class Contents:
 
     def __init__(self, store: Store, *, cache_bytes: int, shared: LowerTier | None = None) -> None:
         self._store = store
+        self._read = {"hit": 0, "miss": 0}
         self._kept = TieredCache(
             MemoryCache[_Key, StoredContent](cache_bytes, size_of),
             lower(shared, "content", StoredContent, accept=_belongs),
@@ -50,6 +51,10 @@ class Contents:
     def stats(self) -> CacheStats:
         """Of the memory."""
         return self._kept.stats()
+
+    def read(self) -> Mapping[str, int]:
+        """How many contents the store was asked for since the start: those it had, those it had not."""
+        return dict(self._read)
 
     async def of(self, version: SchemaVersion) -> StoredContent:
         """Raises SchemaNotFound when the version was removed since it was read, StorageDamaged when it is there and its
@@ -67,7 +72,7 @@ class Contents:
             known = self._kept.peek(_key(version))
             if known is not None:
                 found[version.identity] = known
-        found |= await self._store.contents({v.identity for v in versions} - found.keys())
+        found |= await self._ask({v.identity for v in versions} - found.keys())
         for version in versions:
             if version.identity not in found:
                 why = await self._explained(version)
@@ -84,10 +89,16 @@ class Contents:
         await self._kept.discard(_key(version))
 
     async def _load(self, identity: str) -> StoredContent:
-        found = await self._store.contents([identity])
+        found = await self._ask([identity])
         if identity not in found:
             raise _Missing
         return found[identity]
+
+    async def _ask(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
+        found = await self._store.contents(identities) if identities else {}
+        self._read["hit"] += len(found)
+        self._read["miss"] += len(identities) - len(found)
+        return found
 
     async def _explained(self, version: SchemaVersion) -> SchemaNotFound | StorageDamaged:
         async with self._store.read() as tx:

@@ -90,6 +90,7 @@ async def test_a_content_is_read_once_for_all_who_ask() -> None:
     assert found == [content("{}")] * 10
     assert await contents.of(made) == content("{}")
     assert store.asked == 1
+    assert contents.read() == {"hit": 1, "miss": 0}
 
 
 async def test_what_was_just_committed_is_not_read_at_all() -> None:

@@ -188,6 +188,7 @@ class App:
             page=settings.limits.page,
         )
         library = Library(
+            store,
             self._engines,
             self._workers,
             cache_bytes=settings.caches.schema_bytes,
@@ -195,7 +196,7 @@ class App:
             shared=self._redis,
         )
         self._metrics.read_tiers(lambda: self._tier_counts(library))
-        assessor = Assessor(store, library)
+        assessor = Assessor(library)
         lifecycle = Lifecycle(
             store,
             library,
@@ -318,10 +319,11 @@ class App:
         counts: dict[str, Mapping[str, int]] = {
             name: {"hit": s.hits, "miss": s.misses} for name, s in memories.items()
         }
+        counts["storage"] = library.contents.read()
         if self._redis is not None:
             counts["redis"] = self._redis.outcomes()
         if self._settings.blobs.kind != "inline":
-            counts["s3"] = {BREAKER_OPEN: int(self._blobs.broken)}
+            counts["s3"] = {**self._store.fetched(), BREAKER_OPEN: int(self._blobs.broken)}
         return counts
 
     async def _probe_feed(self) -> Component:

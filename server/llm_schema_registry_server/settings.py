@@ -145,7 +145,7 @@ class S3(Section):
     part_bytes: int = Field(8 * 1024 * 1024, ge=5 * 1024 * 1024)
     """Larger contents are sent in parts of this size."""
     timeout_seconds: float = Field(3.0, gt=0)
-    """Longest wait for one request, its repetition included; a transaction may have to wait as long."""
+    """Longest wait for one request, its repetition included."""
     connections: int = Field(32, ge=1)
     """Most requests at the same time."""
     breaker_failures: int = Field(3, ge=1)

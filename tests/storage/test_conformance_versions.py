@@ -290,6 +290,8 @@ async def test_contents_come_back_byte_for_byte(store: Store) -> None:
         assert await tx.contents([*kept, "unknown"]) == kept
         assert await tx.contents(["small", "small"]) == {"small": kept["small"]}
         assert await tx.contents([]) == {}
+    assert await store.contents([*kept, "unknown"]) == kept
+    assert await store.contents([]) == {}
 
 
 async def test_a_content_is_never_overwritten(store: Store) -> None:

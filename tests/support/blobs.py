@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -12,12 +13,15 @@ NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
 
 class MemoryBlobs:
-    """See blobs.Blobs. `clock` is its time; `away` makes it unavailable; `gets` and `puts` count requests."""
+    """See blobs.Blobs. `clock` is its time; `away` makes it unavailable; reads wait until `answers` is set; `gets` and `puts`
+    count requests."""
 
     def __init__(self) -> None:
         self.kept: dict[str, tuple[bytes, datetime]] = {}
         self.clock = NOW
         self.away = False
+        self.answers = asyncio.Event()
+        self.answers.set()
         self.gets = self.puts = 0
 
     @property
@@ -38,6 +42,7 @@ class MemoryBlobs:
     async def get(self, ref: BlobRef) -> bytes:
         self._refuse_away()
         self.gets += 1
+        await self.answers.wait()
         if ref.key not in self.kept:
             raise missing(ref.key)
         return await verified(ref.key, ref, self.kept[ref.key][0])

@@ -54,6 +54,11 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def bus_port(self) -> str:
+        """Where the nodes of a cluster talk to each other."""
+        return self._options["cluster-port"]
+
+    @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 

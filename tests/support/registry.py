@@ -56,9 +56,9 @@ class World:
         self.coherence = Coherence()
         defaults = built_in(CompatibilityLevel.BACKWARD)
         self.library = Library(
-            engines, InlineWorkers(engines), cache_bytes=1 << 20, most_references=LIMITS.references
+            store, engines, InlineWorkers(engines), cache_bytes=1 << 20, most_references=LIMITS.references
         )
-        assessor = Assessor(store, self.library)
+        assessor = Assessor(self.library)
         self.register_ = Register(
             store,
             self.library,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic
 
 from .cache import Cache, CacheStats, K, LowerTier, V
 from .flight import SingleFlight
+
+_LONG = 256 * 1024
+"""Bytes from which reading a value is left to a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +26,24 @@ class Codec(Generic[K, V]):
 
 @dataclass(frozen=True, slots=True)
 class Lower(Generic[K, V]):
-    """A shared tier and the codec to use it with."""
+    """A shared tier and the codec to use it with. `accept` may refuse a value that cannot be the one of its key; it then
+    counts as missing."""
 
     tier: LowerTier
     codec: Codec[K, V]
+    accept: Callable[[K, V], bool] = lambda key, value: True
 
     async def get(self, key: K) -> V | None:
         data = await self.tier.get(self.codec.key(key))
-        return None if data is None else self.codec.decode(data)
+        if data is None:
+            return None
+        if len(data) < _LONG:
+            return self._read(key, data)
+        return await asyncio.to_thread(self._read, key, data)
+
+    def _read(self, key: K, data: bytes) -> V | None:
+        value = self.codec.decode(data)
+        return value if value is not None and self.accept(key, value) else None
 
     async def put(self, key: K, value: V) -> None:
         await self.tier.put(self.codec.key(key), self.codec.encode(value))
@@ -58,6 +72,10 @@ class TieredCache(Generic[K, V]):
     def peek(self, key: K) -> V | None:
         """What the memory holds, without waiting."""
         return self._memory.get(key)
+
+    def put(self, key: K, value: V) -> None:
+        """Keep in memory what is known without computing it."""
+        self._memory.put(key, value)
 
     async def get(self, key: K, compute: Callable[[], Awaitable[V]]) -> V:
         """The value of `key`; `compute` runs when no tier has it, once for all who ask meanwhile."""

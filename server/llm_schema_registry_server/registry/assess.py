@@ -23,7 +23,6 @@ from ..model.config import EffectiveConfig, UndecidedPolicy
 from ..model.schema import SchemaVersion
 from ..model.subject import Subject
 from ..model.version import SemanticVersion
-from ..storage.store import Store
 from .library import KnownSchema, Library
 
 
@@ -62,8 +61,8 @@ def compare_options(config: EffectiveConfig) -> CompareOptions:
 class Assessor:
     """Runs the comparisons that a level asks for. No transaction is held while a schema is compared."""
 
-    def __init__(self, store: Store, library: Library) -> None:
-        self._store, self._library = store, library
+    def __init__(self, library: Library) -> None:
+        self._library = library
 
     async def assess(
         self,
@@ -92,10 +91,9 @@ class Assessor:
 
         options = compare_options(config)
         demanded = DEMANDS[level].directions
-        async with self._store.read() as tx:
-            known = {v.schema_id: await self._library.known(tx, v) for v in candidates}
-            if newest is not None and newest.schema_id not in known:
-                known[newest.schema_id] = await self._library.known(tx, newest)
+        known = {v.schema_id: await self._library.known(v) for v in candidates}
+        if newest is not None and newest.schema_id not in known:
+            known[newest.schema_id] = await self._library.known(newest)
         findings = [
             Finding(
                 str(version.version),
@@ -143,8 +141,7 @@ class Assessor:
             return ChangeClass.BREAKING
         old = known[newest.schema_id]
         verdicts = [(await self.compare(schema, old, d, options)).verdict for d in directions]
-        async with self._store.read() as tx:
-            canonical = (await self._library.content(tx, newest)).canonical
+        canonical = (await self._library.content(newest)).canonical
         return change_class(
             newest.fingerprints,
             parsed.fingerprints,

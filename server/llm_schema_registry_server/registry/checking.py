@@ -62,7 +62,8 @@ class Checking:
         async with self._store.read() as tx:
             versions = (await self._library.versions(tx, question.subject)).versions
             config = await effective(tx, Scope(question.subject), self._defaults)
-            resolved = await self._library.resolve(tx, question.subject, question.references)
+            pins = await self._library.pin(tx, question.subject, question.references)
+        resolved = await self._library.resolve(pins)
         live = [v for v in versions if v.live]
         only = (
             chosen(question.subject, versions, question.compare_version)

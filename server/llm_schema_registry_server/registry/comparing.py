@@ -18,7 +18,7 @@ from ..model.compatibility import (
 )
 from ..model.config import EffectiveConfig
 from ..model.difference import Differences
-from ..model.schema import Reference, SchemaType
+from ..model.schema import Reference, SchemaType, SchemaVersion
 from ..model.subject import Subject
 from ..model.version import Selector
 from ..storage.store import ReadTx, Store
@@ -120,31 +120,24 @@ class Comparing:
         return (await self._side(operand, field)).schema
 
     async def _side(self, operand: Operand, field: str) -> _Side:
-        async with self._store.read() as tx:
-            schema, name = await self._find(tx, operand, field)
+        schema, name = await self._find(operand, field)
         parsed = await self._library.parse(schema)
         return _Side(schema.settled(parsed), parsed, name)
 
-    async def _find(self, tx: ReadTx, operand: Operand, field: str) -> tuple[KnownSchema, str]:
+    async def _find(self, operand: Operand, field: str) -> tuple[KnownSchema, str]:
         if isinstance(operand, Registered):
-            if operand.schema_id:
-                version = await version_by_id(tx, operand.schema_id)
-            elif operand.subject is not None and operand.selector is not None:
-                version = chosen(operand.subject, await tx.versions(operand.subject), operand.selector)
-            else:
-                raise InvalidRequest(field, "names no schema; give schema_id, subject or schema_content")
-            return await self._library.known(tx, version), f"{version.subject} {version.version}"
+            async with self._store.read() as tx:
+                version = await _version_of(tx, operand, field)
+            return await self._library.known(version), f"{version.subject} {version.version}"
         if operand.schema_type not in self._engines:
             raise UnsupportedSchemaType(operand.schema_type.name)
         self._limits.check_content(operand.content, f"{field}.{operand.field}")
-        config = await effective(tx, Scope(), self._defaults)
-        resolved = await self._library.resolve(tx, None, operand.references, f"{field}.references")
-        schema = self._library.candidate(
-            operand.schema_type,
-            operand.content,
-            resolved,
-            config,
-        )
+        place = f"{field}.references"
+        async with self._store.read() as tx:
+            config = await effective(tx, Scope(), self._defaults)
+            pins = await self._library.pin(tx, None, operand.references, place)
+        resolved = await self._library.resolve(pins, place)
+        schema = self._library.candidate(operand.schema_type, operand.content, resolved, config)
         return schema, f"the given {field} schema"
 
     async def _report(
@@ -160,3 +153,11 @@ class Comparing:
             options=options,
             change_class=ChangeClass.UNCLASSIFIED,
         )
+
+
+async def _version_of(tx: ReadTx, operand: Registered, field: str) -> SchemaVersion:
+    if operand.schema_id:
+        return await version_by_id(tx, operand.schema_id)
+    if operand.subject is not None and operand.selector is not None:
+        return chosen(operand.subject, await tx.versions(operand.subject), operand.selector)
+    raise InvalidRequest(field, "names no schema; give schema_id, subject or schema_content")

@@ -47,7 +47,7 @@ class Deletion:
         Soft: hidden from lists and `latest`, still readable by id; a second time raises SchemaNotFound.
         Permanent: raises NotSoftDeleted for a live version and HasDependents while others reference it.
         """
-        subject = await self._subject_of(schema_id)
+        subject = (await self._version(schema_id)).subject
         async with self._store.write() as tx:
             await self._lock(tx, subject)
             version = await version_by_id(tx, schema_id)
@@ -58,6 +58,8 @@ class Deletion:
             else:
                 sequence = await self._remove(tx, version, by, leaving=())
         self._coherence.changed(subject)
+        if not soft:
+            await self._library.contents.forget(version)
         return format_revision(self._store.registry_id, sequence)
 
     async def delete_subject(
@@ -81,11 +83,15 @@ class Deletion:
                 else:
                     sequence = await self._hide(tx, version, by)
         self._coherence.changed(subject)
+        if permanent:
+            for version in versions:
+                await self._library.contents.forget(version)
         return versions, format_revision(self._store.registry_id, sequence)
 
     async def undelete(self, schema_id: str, by: Actor) -> Found:
         """Bring a softly deleted version back as it was; a live one is answered as it is."""
-        subject = await self._subject_of(schema_id)
+        hidden = await self._version(schema_id)
+        subject, content = hidden.subject, await self._library.content(hidden)
         async with self._store.write() as tx:
             await self._lock(tx, subject)
             version = await version_by_id(tx, schema_id)
@@ -96,13 +102,12 @@ class Deletion:
                 )
                 version = replace(version, deleted_at=None, updated_at=now, revision=sequence)
                 await tx.update_version(version)
-            content = await self._library.content(tx, version)
         self._coherence.changed(subject)
         return Found(version, content.content)
 
-    async def _subject_of(self, schema_id: str) -> Subject:
+    async def _version(self, schema_id: str) -> SchemaVersion:
         async with self._store.read() as tx:
-            return (await version_by_id(tx, schema_id)).subject
+            return await version_by_id(tx, schema_id)
 
     async def _lock(self, tx: WriteTx, subject: Subject) -> None:
         await tx.lock_subject(subject)

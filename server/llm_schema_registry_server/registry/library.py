@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from ..caches.cache import CacheStats, LowerTier
 from ..caches.memory import MemoryCache
 from ..caches.tiered import TieredCache
-from ..errors import InvalidRequest, InvalidVersion, ReferenceCycle, ReferenceNotFound, StorageDamaged
+from ..errors import InvalidRequest, SchemaNotFound, StorageDamaged
 from ..formats.engine import (
     DataValidator,
     Engines,
@@ -23,15 +23,15 @@ from ..model.config import EffectiveConfig
 from ..model.difference import Differences
 from ..model.schema import Reference, ResolvedReference, SchemaType, SchemaVersion, StoredContent
 from ..model.subject import Subject
-from ..model.version import parse_selector
-from ..storage.store import ReadTx
+from ..storage.store import ReadTx, Store
 from ..workers.task import Convert, Converted, Workers
+from .contents import Contents
 from .ids import identity
-from .selecting import choose
+from .pinning import Pin, pin, references_of
 from .sharing import lower
 
-SHARES = 5
-"""Caches that divide the budget evenly: subjects, closures, parsed schemas, comparisons, validators."""
+SHARES = 6
+"""Caches that divide the budget evenly: contents, subjects, closures, parsed schemas, comparisons, validators."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +70,12 @@ class Resolved:
 class Library:
     """Loads closures, and runs the engines through the workers; every result is kept by the schema's key.
 
-    shared: a tier, common to all instances, for what parsing and comparing found out.
+    shared: a tier, common to all instances, for contents and for what parsing and comparing found out.
     """
 
     def __init__(
         self,
+        store: Store,
         engines: Engines,
         workers: Workers,
         *,
@@ -82,14 +83,16 @@ class Library:
         most_references: int,
         shared: LowerTier | None = None,
     ) -> None:
-        self._engines, self._workers, self._most_references = engines, workers, most_references
+        self._store, self._most_references = store, most_references
+        self._engines, self._workers = engines, workers
         share = cache_bytes // SHARES
+        self.contents = Contents(store, cache_bytes=share, shared=shared)
         self._subjects: MemoryCache[Subject, SubjectVersions] = MemoryCache(share, _subject_size)
         self._closures: MemoryCache[str, ReferencedSchema] = MemoryCache(share, _closure_size)
-        self._parsed = TieredCache(
+        self._parsed: TieredCache[str, ParsedSchema] = TieredCache(
             MemoryCache[str, ParsedSchema](share, _parsed_size), lower(shared, "parsed", ParsedSchema)
         )
-        self._comparisons = TieredCache(
+        self._comparisons: TieredCache[str, Comparison] = TieredCache(
             MemoryCache[str, Comparison](share, _comparison_size),
             lower(shared, "comparison", Comparison),
             lasting=lambda comparison: comparison.lasting,
@@ -99,6 +102,7 @@ class Library:
     def stats(self) -> Mapping[str, CacheStats]:
         """What each cache holds and how often it was of use."""
         return {
+            "contents": self.contents.stats(),
             "subjects": self._subjects.stats(),
             "closures": self._closures.stats(),
             "parsed": self._parsed.stats(),
@@ -127,124 +131,76 @@ class Library:
                 self._subjects.put(subject, known)
         return known
 
-    async def content(self, tx: ReadTx, version: SchemaVersion) -> StoredContent:
-        """The bytes of a version; raises StorageDamaged when they are missing."""
-        found = await tx.contents([version.identity])
-        if version.identity not in found:
-            raise StorageDamaged(
-                f"the content of schema {version.schema_id!r} is missing; restore it from a backup",
-                schema_id=version.schema_id,
-            )
-        return found[version.identity]
+    async def content(self, version: SchemaVersion) -> StoredContent:
+        """What is kept of a version; not for inside a transaction. Raises SchemaNotFound when it was removed since it was
+        read, StorageDamaged when its content is missing."""
+        return await self.contents.of(version)
 
-    async def known(self, tx: ReadTx, version: SchemaVersion) -> KnownSchema:
-        """A stored version with its closure."""
-        closure = await self._closure(tx, version, "")
+    async def known(self, version: SchemaVersion) -> KnownSchema:
+        """A stored version with its closure; not for inside a transaction. Raises as `content` does."""
+        closure = await self._closure(version)
         source = SchemaSource(closure.content, closure.references, version.options, closure.artifact)
         return KnownSchema(version.schema_type, version.identity, source)
 
-    async def _closure(self, tx: ReadTx, version: SchemaVersion, name: str) -> ReferencedSchema:
+    async def _closure(self, version: SchemaVersion) -> ReferencedSchema:
+        known = self._closures.get(version.identity)
+        return known or await self._assembled(version, await self._targets(version))
+
+    async def _assembled(
+        self, version: SchemaVersion, targets: Mapping[str, SchemaVersion]
+    ) -> ReferencedSchema:
         known = self._closures.get(version.identity)
         if known is None:
-            content = await self.content(tx, version)
-            references = []
-            for reference in version.references:
-                target = await tx.version(reference.schema_id)
-                if target is None:
-                    raise StorageDamaged(
-                        f"schema {version.schema_id!r} references {reference.schema_id!r}, which is gone",
-                        schema_id=version.schema_id,
-                    )
-                references.append(await self._closure(tx, target, reference.name))
+            content = await self.contents.of(version)
+            references = [
+                replace(await self._assembled(targets[used.schema_id], targets), name=used.name)
+                for used in version.references
+            ]
             known = ReferencedSchema(
                 "", version.identity, content.content, tuple(references), content.artifact
             )
             self._closures.put(version.identity, known)
-        return (
-            ReferencedSchema(name, known.identity, known.content, known.references, known.artifact)
-            if name
-            else known
-        )
+        return known
+
+    async def _targets(self, version: SchemaVersion) -> Mapping[str, SchemaVersion]:
+        """Every version that this one references, directly or through others, by id."""
+        targets: dict[str, SchemaVersion] = {}
+        if not version.references:
+            return targets
+        left = [version]
+        async with self._store.read() as tx:
+            while left:
+                using = left.pop()
+                for used in using.references:
+                    if used.schema_id in targets:
+                        continue
+                    target = await tx.version(used.schema_id)
+                    if target is None:
+                        raise await _broken(tx, version, using, used.schema_id)
+                    targets[used.schema_id] = target
+                    left.append(target)
+        return targets
 
     # -- what arrives
 
-    async def resolve(
+    async def pin(
         self, tx: ReadTx, subject: Subject | None, references: Sequence[Reference], field: str = "references"
-    ) -> Resolved:
-        """Pin references to versions.
+    ) -> tuple[Pin, ...]:
+        """See pinning.pin."""
+        return await pin(tx, subject, references, field=field, most=self._most_references)
 
-        subject: whose schema it is going to be; None when it has none.
-        Raises ReferenceNotFound, ReferenceCycle or InvalidRequest, each naming the place in `field`.
+    async def resolve(self, pins: Sequence[Pin], field: str = "references") -> Resolved:
+        """What stands behind pinned references; not for inside a transaction.
+
+        Raises InvalidRequest naming `field` when they reach too many schemas.
         """
-        if len(references) > self._most_references:
-            raise InvalidRequest(field, f"has {len(references)} items; the limit is {self._most_references}")
-        pinned: list[ResolvedReference] = []
-        schemas: list[ReferencedSchema] = []
-        for i, reference in enumerate(references):
-            place = f"{field}[{i}]"
-            if not reference.name:
-                raise InvalidRequest(f"{place}.name", "must not be empty")
-            if any(reference.name == p.name for p in pinned):
-                raise InvalidRequest(f"{place}.name", f"{reference.name!r} is given twice")
-            target = await self._target(tx, reference, place)
-            if subject is not None:
-                await self._refuse_circle(tx, subject, reference, target, place)
-            pinned.append(
-                ResolvedReference(
-                    reference.name, target.subject, target.ordinal, target.version, target.schema_id
-                )
-            )
-            schemas.append(await self._closure(tx, target, reference.name))
+        schemas = tuple([replace(await self._closure(p.target), name=p.reference.name) for p in pins])
         if len(walk_references(schemas)) > self._most_references:
             raise InvalidRequest(
                 field,
                 f"reach more than {self._most_references} schemas; the limit is {self._most_references}",
             )
-        return Resolved(tuple(pinned), tuple(schemas))
-
-    async def _target(self, tx: ReadTx, reference: Reference, place: str) -> SchemaVersion:
-        try:
-            selector = parse_selector(reference.version)
-        except InvalidVersion as error:
-            raise InvalidVersion(f"{place}.version", error.violations[0].description) from error
-        versions = await tx.versions(reference.subject)
-        target = choose(versions, selector)
-        if target is None:
-            missing = (
-                f"no subject {str(reference.subject)!r}"
-                if not versions
-                else f"no version {reference.version or 'latest'!r} of subject {str(reference.subject)!r}"
-            )
-            raise ReferenceNotFound(
-                place, f"{reference.name!r} points to nothing: {missing}", subject=str(reference.subject)
-            )
-        return target
-
-    async def _refuse_circle(
-        self, tx: ReadTx, subject: Subject, reference: Reference, target: SchemaVersion, place: str
-    ) -> None:
-        """A subject must not use itself, directly or through others: its readers could never be ordered."""
-        path = [target]
-        seen: set[str] = set()
-
-        async def visit(version: SchemaVersion) -> bool:
-            if version.subject == subject:
-                return True
-            if version.schema_id in seen:
-                return False
-            seen.add(version.schema_id)
-            for used in version.references:
-                found = await tx.version(used.schema_id)
-                if found is not None:
-                    path.append(found)
-                    if await visit(found):
-                        return True
-                    path.pop()
-            return False
-
-        if await visit(target):
-            circle = " -> ".join([str(subject), *(str(v.subject) for v in path)])
-            raise ReferenceCycle(place, f"{reference.name!r} closes a circle: {circle}")
+        return Resolved(references_of(pins), schemas)
 
     def candidate(
         self, schema_type: SchemaType, content: bytes, resolved: Resolved, config: EffectiveConfig
@@ -291,6 +247,17 @@ class Library:
             return await asyncio.to_thread(compile_validator, schema.source)
 
         return await self._validators.get(schema.key, compile_)
+
+
+async def _broken(
+    tx: ReadTx, start: SchemaVersion, using: SchemaVersion, gone: str
+) -> SchemaNotFound | StorageDamaged:
+    """Why a reference points to nothing. A version may go once nothing uses it: then the whole chain has gone."""
+    if await tx.version(start.schema_id) is None:
+        return SchemaNotFound(start.schema_id)
+    return StorageDamaged(
+        f"schema {using.schema_id!r} references {gone!r}, which is gone", schema_id=using.schema_id
+    )
 
 
 def _closure_size(schema: ReferencedSchema) -> int:

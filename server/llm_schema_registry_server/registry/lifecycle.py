@@ -92,13 +92,13 @@ class Lifecycle:
                 current = await self._writable(tx, schema_id)
             self._refuse_step(current, update.state)
             numbered = await self._requirements(current, update.state)
+            content = await self._library.content(current)
             async with self._store.write() as tx:
                 await tx.lock_subject(current.subject)
                 now = await self._writable(tx, schema_id)
                 if now != current or (numbered and numbered.grounds != await self._grounds(tx, now.subject)):
                     continue
                 changed = await self._apply(tx, now, update, numbered, by)
-                content = await self._library.content(tx, changed)
             self._coherence.changed(changed.subject)
             return Found(changed, content.content)
 
@@ -129,8 +129,8 @@ class Lifecycle:
         """What must hold before a version enters `state`: a parse for COMPATIBILITY_CHECK, a check for REGISTERED."""
         if state is version.state or state not in (S.COMPATIBILITY_CHECK, S.REGISTERED):
             return None
+        schema = await self._library.known(version)
         async with self._store.read() as tx:
-            schema = await self._library.known(tx, version)
             known = await self._library.versions(tx, version.subject)
             config = await effective(tx, Scope(version.subject), self._defaults)
         grounds = (known.stamp, config)

@@ -75,12 +75,13 @@ class Reading:
 
     async def by_id(self, schema_id: str) -> Found:
         async with self._store.read() as tx:
-            return await self._found(tx, await version_by_id(tx, schema_id))
+            version = await version_by_id(tx, schema_id)
+        return await self._found(version)
 
     async def by_version(self, subject: Subject, selector: Selector) -> Found:
         async with self._store.read() as tx:
             versions = (await self._library.versions(tx, subject)).versions
-            return await self._found(tx, chosen(subject, versions, selector))
+        return await self._found(chosen(subject, versions, selector))
 
     async def latest(self, subject: Subject) -> Found:
         return await self.by_version(subject, Latest())
@@ -98,8 +99,7 @@ class Reading:
             count = min(SCAN, left)
             async with self._store.read_elsewhere() as tx:
                 batch = await tx.scan_versions(wanted, Page(count, skip, after))
-                found = [await self._found(tx, v) for v in batch]
-            for item in found:
+            for item in await self._found_all(batch):
                 yield item
             if len(batch) < count:
                 return
@@ -116,8 +116,8 @@ class Reading:
         async with self._store.read_elsewhere() as tx:
             rows = await tx.scan_versions(wanted, replace(slice_, limit=slice_.limit + 1))
             total = await tx.count_versions(wanted)
-            shown = rows[: slice_.limit]
-            items = [await self._found(tx, v) for v in shown]
+        shown = rows[: slice_.limit]
+        items = await self._found_all(shown)
         more = len(rows) > slice_.limit
         return FoundPage(items, total, token(version_key(shown[-1])) if more else "")
 
@@ -166,5 +166,10 @@ class Reading:
         more = len(subjects) > slice_.limit
         return SubjectPage(shown, total, token((str(shown[-1]), 0)) if more else "")
 
-    async def _found(self, tx: ReadTx, version: SchemaVersion) -> Found:
-        return Found(version, (await self._library.content(tx, version)).content)
+    async def _found(self, version: SchemaVersion) -> Found:
+        return Found(version, (await self._library.content(version)).content)
+
+    async def _found_all(self, versions: Sequence[SchemaVersion]) -> Sequence[Found]:
+        """A version that was removed since it was listed is left out."""
+        contents = await self._library.contents.of_all(versions)
+        return [Found(v, contents[v.identity].content) for v in versions if v.identity in contents]

@@ -32,6 +32,7 @@ from .ids import new_schema_id
 from .library import KnownSchema, Library, Resolved, SubjectVersions
 from .lifecycle import change_of
 from .limits import RequestLimits
+from .pinning import references_of
 
 CONFIGURE = "compatibility:config:write"
 """The permission that lets a registration change the level of an existing subject."""
@@ -197,7 +198,8 @@ class Register:
         async with self._store.read() as tx:
             known = await self._library.versions(tx, wanted.subject)
             config = await effective(tx, Scope(wanted.subject), self._defaults)
-            resolved = await self._library.resolve(tx, wanted.subject, wanted.references)
+            pins = await self._library.pin(tx, wanted.subject, wanted.references)
+        resolved = await self._library.resolve(pins)
         if config.mode is Mode.READONLY:
             raise SubjectReadOnly(str(wanted.subject))
         if (
@@ -305,7 +307,7 @@ class Register:
             now = _Snapshot(
                 SubjectVersions(await tx.subject_stamp(wanted.subject), ()),
                 await effective(tx, Scope(wanted.subject), self._defaults),
-                await self._library.resolve(tx, wanted.subject, wanted.references),
+                Resolved(references_of(await self._library.pin(tx, wanted.subject, wanted.references))),
             )
             if now.grounds != snapshot.grounds:
                 return None
@@ -322,9 +324,11 @@ class Register:
                 global_id=await tx.allot_global_id(wanted.subject.context, judgement.schema.identity),
                 ordinal=await tx.next_ordinal(wanted.subject),
             )
-            await tx.put_content(version.identity, judgement.stored(wanted.content))
+            content = judgement.stored(wanted.content)
+            await tx.put_content(version.identity, content)
             version = await append_version(tx, version, judgement.parsed.names, by)
         self._library.added(wanted.subject, snapshot.known, version)
+        self._library.contents.put(version, content)
         return version
 
     async def _set_level(self, tx: WriteTx, wanted: Registration, by: Actor) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import typing
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar  # Any: a type is taken apart by looking at it
 
@@ -18,20 +18,27 @@ from ..caches.cache import LowerTier
 from ..caches.tiered import Codec, Lower
 from ..workers import values
 
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T", bound=Hashable)
 
 
-def lower(tier: LowerTier | None, name: str, kind: type[T]) -> Lower[str, T] | None:
-    """How values of `kind` are kept in `tier`; None when there is no tier. `name` keeps kinds apart.
+def lower(
+    tier: LowerTier | None,
+    name: str,
+    kind: type[T],
+    accept: Callable[[K, T], bool] = lambda key, value: True,
+) -> Lower[K, T] | None:
+    """How values of `kind` are kept in `tier`; None when there is no tier. `name` keeps kinds apart. `accept`: whether
+    a value can be that of its key.
 
-    Keys are hashed: they may be long, and hold what clients wrote.
+    Keys are hashed as text: they may be long, and hold what clients wrote.
     """
     if tier is None:
         return None
     place = f"{name}:{hashlib.sha256(layout(kind).encode()).hexdigest()[:16]}"
 
-    def key(text: str) -> str:
-        return f"{place}:{hashlib.sha256(text.encode()).hexdigest()}"
+    def text_of(key: K) -> str:
+        return f"{place}:{hashlib.sha256(str(key).encode()).hexdigest()}"
 
     def decode(data: bytes) -> T | None:
         try:
@@ -39,7 +46,7 @@ def lower(tier: LowerTier | None, name: str, kind: type[T]) -> Lower[str, T] | N
         except values.BadAnswer:
             return None
 
-    return Lower(tier, Codec(key=key, encode=values.dump, decode=decode))
+    return Lower(tier, Codec(key=text_of, encode=values.dump, decode=decode), accept)
 
 
 def layout(kind: Any) -> str:

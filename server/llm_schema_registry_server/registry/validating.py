@@ -123,7 +123,7 @@ class Validating:
         epoch = self._remembered.epoch
         async with self._store.read() as tx:
             version = await version_by_id(tx, schema_id)
-            schema = await self._library.known(tx, version)
+        schema = await self._library.known(version)
         validator = await self._library.validator(schema)
         if epoch == self._remembered.epoch:
             self._remembered[schema_id] = (version.subject, validator)
@@ -138,11 +138,11 @@ class Validating:
         self._limits.check_content(content, "schema_content")
         async with self._store.read() as tx:
             config = await effective(tx, Scope(), self._defaults)
-            resolved = await self._library.resolve(tx, None, references)
+            pins = await self._library.pin(tx, None, references)
         candidate = self._library.candidate(
             schema_type,
             content,
-            resolved,
+            await self._library.resolve(pins),
             config,
         )
         return await self._judge(candidate)

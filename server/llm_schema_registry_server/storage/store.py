@@ -219,6 +219,11 @@ class Store(Protocol):
         """
         ...
 
+    async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
+        """What `ReadTx.contents` answers, in a moment of its own. Contents never change, so that no transaction needs to
+        stay open while they come from wherever they are."""
+        ...
+
     async def wait_for_change(self, after: int, timeout: float) -> None:
         """Return when `changes(after)` has something to give, or after `timeout` seconds."""
         ...

@@ -21,6 +21,7 @@ from llm_schema_registry_server.storage.wrappers.blobbed import RECENT_SECONDS, 
 from llm_schema_registry_server.storage.wrappers.markers import MARK, marked, marker
 from tests.support.blobs import MemoryBlobs
 from tests.support.storage import content
+from tests.support.waiting import until
 
 LARGE = content('{"title": "' + "x" * 2000 + '"}', b"\x00compiled" * 300)
 SMALL = content()
@@ -48,6 +49,33 @@ async def opened(inner: Store, blobs: MemoryBlobs, *, memory_bytes: int = 0) -> 
     store = wrapped(inner, blobs, memory_bytes=memory_bytes)
     await store.open()
     return store
+
+
+async def test_readers_that_wait_for_the_object_store_hold_no_transaction(
+    inner: Store, blobs: MemoryBlobs
+) -> None:
+    store = await opened(inner, blobs)
+    more_than_connections = 40
+    larges = {f"large {n}": content(f"{n} " + "x" * 2000) for n in range(more_than_connections)}
+    for identity, large in larges.items():
+        await put(store, identity, large)
+    blobs.answers.clear()
+    readers = [asyncio.create_task(store.contents([identity])) for identity in larges]
+
+    async def asked() -> bool:
+        return blobs.gets > 0
+
+    await until(asked)
+
+    await put(store, "small", SMALL)
+    assert await get(store, "small") == SMALL
+    assert await store.contents(["small"]) == {"small": SMALL}
+    assert not any(reader.done() for reader in readers)
+
+    blobs.answers.set()
+    answers = await asyncio.gather(*readers)
+    assert {identity: found for answer in answers for identity, found in answer.items()} == larges
+    await store.close()
 
 
 async def test_a_large_content_leaves_only_a_marker_behind(inner: Store, blobs: MemoryBlobs) -> None:

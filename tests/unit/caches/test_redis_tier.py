@@ -304,6 +304,66 @@ async def test_a_cluster_serves_as_well(start: Start) -> None:
     await tier.close()
 
 
+async def test_a_node_of_a_cluster_that_dies_costs_only_its_keys(tmp_path: Path) -> None:
+    nodes = []
+    for number in range(3):
+        home = tmp_path / str(number)
+        home.mkdir()
+        nodes.append(
+            RedisServer(
+                home,
+                {
+                    "cluster-enabled": "yes",
+                    "cluster-port": str(free_port()),
+                    "cluster-require-full-coverage": "no",
+                    "cluster-node-timeout": "60000",
+                },
+            )
+        )
+    try:
+        for number, node in enumerate(nodes):
+            await node.start()
+            with node.client() as redis:
+                slots = 16384 * number // 3, 16384 * (number + 1) // 3 - 1
+                redis.execute_command(f"CLUSTER ADDSLOTSRANGE {slots[0]} {slots[1]}")
+                for other in nodes[:number]:
+                    redis.execute_command(f"CLUSTER MEET 127.0.0.1 {other.port} {other.bus_port}")
+
+        async def formed() -> bool:
+            known = []
+            for node in nodes:
+                with node.client() as redis:
+                    known.append(redis.cluster("INFO"))
+            return all(
+                (info["cluster_state"], info["cluster_known_nodes"], info["cluster_slots_assigned"])
+                == ("ok", "3", "16384")
+                for info in known
+            )
+
+        await until(formed)
+        tier = RedisTier(options(nodes[0], cluster=True, breaker_failures=1000))
+        names = [f"key {n}" for n in range(60)]
+        for name in names:
+            await tier.put(name, name.encode())
+        sizes = []
+        for node in nodes:
+            with node.client() as redis:
+                sizes.append(redis.dbsize())
+        assert sum(sizes) == 60
+        assert all(sizes)
+        assert [await tier.get(name) for name in names] == [name.encode() for name in names]
+
+        nodes[2].kill()
+        found = [await tier.get(name) for name in names]
+
+        assert sum(each is not None for each in found) == sizes[0] + sizes[1]
+        assert all(each in (None, name.encode()) for name, each in zip(names, found, strict=True))
+        await tier.close()
+    finally:
+        for node in nodes:
+            node.kill()
+
+
 async def test_tls_checks_the_server_and_shows_our_certificate(start: Start, tmp_path: Path) -> None:
     files = issue(tmp_path)
     port = free_port()

@@ -27,6 +27,7 @@ from llm_schema_registry_server.model.compatibility import (
 from llm_schema_registry_server.model.schema import Fingerprints, SchemaType
 from llm_schema_registry_server.registry.library import KnownSchema, Library
 from llm_schema_registry_server.registry.sharing import layout, lower
+from llm_schema_registry_server.storage.memory import MemoryStore
 from llm_schema_registry_server.workers.inline import InlineWorkers
 from tests.support.redis import RedisServer
 from tests.support.words import WordEngine
@@ -102,7 +103,14 @@ def instance(shared: Shelf | RedisTier | None, gives_up: str = "") -> tuple[Libr
     engine.gives_up = gives_up
     engines = {SchemaType.JSON: engine}
     return (
-        Library(engines, InlineWorkers(engines), cache_bytes=1 << 20, most_references=5, shared=shared),
+        Library(
+            MemoryStore(),
+            engines,
+            InlineWorkers(engines),
+            cache_bytes=1 << 20,
+            most_references=5,
+            shared=shared,
+        ),
         engine,
     )
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from ...errors import StorageUnavailable
+from ...model.schema import StoredContent
 from ..news import News
 from .reading import REGISTRY_ID, MemoryReadTx
 from .tables import Tables
@@ -67,6 +68,10 @@ class MemoryStore:
 
     def restore(self) -> AbstractAsyncContextManager[MemoryWriteTx]:
         return self.write()
+
+    async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
+        async with self.read() as tx:
+            return await tx.contents(identities)
 
     async def wait_for_change(self, after: int, timeout: float) -> None:
         await self._news.wait(after, timeout)

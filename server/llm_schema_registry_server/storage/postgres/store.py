@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 
 from ...errors import StorageUnavailable
+from ...model.schema import StoredContent
 from ..news import News
 from ..waiting import to_the_end
 from . import queries
@@ -156,6 +157,10 @@ class PostgresStore:
             yield tx
         async with self.read() as reading:
             self._registry_id = await reading.registry_id()
+
+    async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
+        async with self.read() as tx:
+            return await tx.contents(identities)
 
     async def wait_for_change(self, after: int, timeout: float) -> None:
         await self._news.wait(after, timeout)

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from ...errors import RegistryError, StorageUnavailable
+from ...model.schema import StoredContent
 from ..news import News
 from . import queries
 from .errors import is_busy, translated
@@ -130,6 +131,10 @@ class SqliteStore:
             yield tx
         async with self.read() as reading:
             self._now.registry_id = await reading.registry_id()
+
+    async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
+        async with self.read() as tx:
+            return await tx.contents(identities)
 
     async def wait_for_change(self, after: int, timeout: float) -> None:
         loop = asyncio.get_running_loop()

@@ -13,6 +13,7 @@ from typing import Literal
 from ...caches.cache import CacheStats
 from ...caches.flight import SingleFlight
 from ...caches.memory import MemoryCache
+from ...errors import StorageDamaged, StorageUnavailable
 from ...model.schema import StoredContent
 from ..blobs.blobs import BlobRef, Blobs, digest_of
 from ..store import ReadTx, Store, WriteTx
@@ -38,6 +39,9 @@ class Shelf:
         self._flights: SingleFlight[BlobRef, bytes] = SingleFlight()
         self._put_at: OrderedDict[BlobRef, tuple[float, float]] = OrderedDict()
         self._turns = asyncio.Semaphore(PARALLEL)
+        self.fetched = {"hit": 0, "damaged": 0, "error": 0}
+        """Reads of the object store since the start by outcome; `damaged` ones were missing or wrong, `error` is that it
+        did not answer."""
 
     async def put_away(self, namespace: str, content: StoredContent) -> StoredContent:
         """What the inner store keeps: `content` with markers for the parts that were moved, durably, by this call."""
@@ -91,7 +95,15 @@ class Shelf:
 
     async def _fetch(self, ref: BlobRef) -> bytes:
         async with self._turns:
-            data = await self._blobs.get(ref)
+            try:
+                data = await self._blobs.get(ref)
+            except StorageDamaged:
+                self.fetched["damaged"] += 1
+                raise
+            except StorageUnavailable:
+                self.fetched["error"] += 1
+                raise
+        self.fetched["hit"] += 1
         self._memory.put(ref, data)
         return data
 
@@ -168,6 +180,10 @@ class BlobbedStore:
         """How often blobs were found in memory."""
         return self._shelf.stats()
 
+    def fetched(self) -> Mapping[str, int]:
+        """How reads of the object store ended: see Shelf.fetched."""
+        return dict(self._shelf.fetched)
+
     def read(self) -> AbstractAsyncContextManager[ReadTx]:
         return Mapped(self._inner.read(), lambda tx: BlobbedReadTx(tx, self._shelf))
 
@@ -176,6 +192,9 @@ class BlobbedStore:
 
     def write(self) -> AbstractAsyncContextManager[WriteTx]:
         return Mapped(self._inner.write(), lambda tx: BlobbedWriteTx(tx, self._shelf, self.registry_id))
+
+    async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
+        return await _taken_back(self._shelf, await self._inner.contents(identities))
 
     async def wait_for_change(self, after: int, timeout: float) -> None:
         await self._inner.wait_for_change(after, timeout)

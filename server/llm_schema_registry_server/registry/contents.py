@@ -1,0 +1,123 @@
+"""The contents of versions: from memory, from the tier that instances share, or from the store.
+
+A content never changes, so no transaction is needed to read one, and none is held meanwhile: what lies in an object
+store may take seconds, and a connection of the database that waited for it would be missing to everybody else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..caches.cache import CacheStats, LowerTier
+from ..caches.memory import MemoryCache
+from ..caches.tiered import TieredCache
+from ..errors import SchemaNotFound, StorageDamaged
+from ..model.schema import SchemaVersion, StoredContent
+from ..storage.store import Store
+from .sharing import lower
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """`digest` is that of the bytes: whatever calls itself the content must have it."""
+
+    identity: str
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.identity} {self.digest}"
+
+
+class _Missing(Exception):
+    """The store has no content of that identity."""
+
+
+class Contents:
+    """Reads contents, each once for all who ask meanwhile.
+
+    cache_bytes: memory for them. shared: a tier common to all instances, asked before the store.
+    """
+
+    def __init__(self, store: Store, *, cache_bytes: int, shared: LowerTier | None = None) -> None:
+        self._store = store
+        self._read = {"hit": 0, "miss": 0}
+        self._kept = TieredCache(
+            MemoryCache[_Key, StoredContent](cache_bytes, size_of),
+            lower(shared, "content", StoredContent, accept=_belongs),
+        )
+
+    def stats(self) -> CacheStats:
+        """Of the memory."""
+        return self._kept.stats()
+
+    def read(self) -> Mapping[str, int]:
+        """How many contents the store was asked for since the start: those it had, those it had not."""
+        return dict(self._read)
+
+    async def of(self, version: SchemaVersion) -> StoredContent:
+        """Raises SchemaNotFound when the version was removed since it was read, StorageDamaged when it is there and its
+        content is not."""
+        try:
+            return await self._kept.get(_key(version), lambda: self._load(version.identity))
+        except _Missing:
+            raise await self._explained(version) from None
+
+    async def of_all(self, versions: Sequence[SchemaVersion]) -> Mapping[str, StoredContent]:
+        """By identity, for pages of any length: what is not in memory is read together and not kept there. Versions that
+        were removed since they were read are missing from the answer; raises as `of` does otherwise."""
+        found: dict[str, StoredContent] = {}
+        for version in versions:
+            known = self._kept.peek(_key(version))
+            if known is not None:
+                found[version.identity] = known
+        found |= await self._ask({v.identity for v in versions} - found.keys())
+        for version in versions:
+            if version.identity not in found:
+                why = await self._explained(version)
+                if isinstance(why, StorageDamaged):
+                    raise why
+        return found
+
+    def put(self, version: SchemaVersion, content: StoredContent) -> None:
+        """Keep in memory what was just committed: whoever comes next need not read it."""
+        self._kept.put(_key(version), content)
+
+    async def forget(self, version: SchemaVersion) -> None:
+        """A version was removed for ever: its bytes leave the tiers too."""
+        await self._kept.discard(_key(version))
+
+    async def _load(self, identity: str) -> StoredContent:
+        found = await self._ask([identity])
+        if identity not in found:
+            raise _Missing
+        return found[identity]
+
+    async def _ask(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
+        found = await self._store.contents(identities) if identities else {}
+        self._read["hit"] += len(found)
+        self._read["miss"] += len(identities) - len(found)
+        return found
+
+    async def _explained(self, version: SchemaVersion) -> SchemaNotFound | StorageDamaged:
+        async with self._store.read() as tx:
+            there = await tx.version(version.schema_id) is not None
+        if not there:
+            return SchemaNotFound(version.schema_id)
+        return StorageDamaged(
+            f"the content of schema {version.schema_id!r} is missing; restore it from a backup",
+            schema_id=version.schema_id,
+        )
+
+
+def size_of(content: StoredContent) -> int:
+    return len(content.content) + len(content.canonical) + len(content.artifact)
+
+
+def _key(version: SchemaVersion) -> _Key:
+    return _Key(version.identity, version.fingerprints.content)
+
+
+def _belongs(key: _Key, found: StoredContent) -> bool:
+    return found.digest == key.digest == hashlib.sha256(found.content).hexdigest()

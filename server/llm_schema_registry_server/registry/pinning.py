@@ -1,0 +1,98 @@
+"""References pinned to versions: what a name, a subject and a selector meant at the moment of a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..errors import InvalidRequest, InvalidVersion, ReferenceCycle, ReferenceNotFound
+from ..model.schema import Reference, ResolvedReference, SchemaVersion
+from ..model.subject import Subject
+from ..model.version import parse_selector
+from ..storage.store import ReadTx
+from .selecting import choose
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A reference and the version that it points to for ever."""
+
+    reference: ResolvedReference
+    target: SchemaVersion
+
+
+async def pin(
+    tx: ReadTx, subject: Subject | None, references: Sequence[Reference], *, field: str, most: int
+) -> tuple[Pin, ...]:
+    """The versions that `references` point to now. Only rows are read, no contents.
+
+    subject: whose schema it is going to be; None when it has none. most: references allowed.
+    Raises ReferenceNotFound, ReferenceCycle or InvalidRequest, each naming the place in `field`.
+    """
+    if len(references) > most:
+        raise InvalidRequest(field, f"has {len(references)} items; the limit is {most}")
+    pins: list[Pin] = []
+    for i, reference in enumerate(references):
+        place = f"{field}[{i}]"
+        if not reference.name:
+            raise InvalidRequest(f"{place}.name", "must not be empty")
+        if any(reference.name == p.reference.name for p in pins):
+            raise InvalidRequest(f"{place}.name", f"{reference.name!r} is given twice")
+        target = await _target(tx, reference, place)
+        if subject is not None:
+            await _refuse_circle(tx, subject, reference, target, place)
+        pinned = ResolvedReference(
+            reference.name, target.subject, target.ordinal, target.version, target.schema_id
+        )
+        pins.append(Pin(pinned, target))
+    return tuple(pins)
+
+
+def references_of(pins: Sequence[Pin]) -> tuple[ResolvedReference, ...]:
+    return tuple(p.reference for p in pins)
+
+
+async def _target(tx: ReadTx, reference: Reference, place: str) -> SchemaVersion:
+    try:
+        selector = parse_selector(reference.version)
+    except InvalidVersion as error:
+        raise InvalidVersion(f"{place}.version", error.violations[0].description) from error
+    versions = await tx.versions(reference.subject)
+    target = choose(versions, selector)
+    if target is None:
+        missing = (
+            f"no subject {str(reference.subject)!r}"
+            if not versions
+            else f"no version {reference.version or 'latest'!r} of subject {str(reference.subject)!r}"
+        )
+        raise ReferenceNotFound(
+            place, f"{reference.name!r} points to nothing: {missing}", subject=str(reference.subject)
+        )
+    return target
+
+
+async def _refuse_circle(
+    tx: ReadTx, subject: Subject, reference: Reference, target: SchemaVersion, place: str
+) -> None:
+    """A subject must not use itself, directly or through others: its readers could never be ordered."""
+    path = [target]
+    seen: set[str] = set()
+
+    async def visit(version: SchemaVersion) -> bool:
+        if version.subject == subject:
+            return True
+        if version.schema_id in seen:
+            return False
+        seen.add(version.schema_id)
+        for used in version.references:
+            found = await tx.version(used.schema_id)
+            if found is not None:
+                path.append(found)
+                if await visit(found):
+                    return True
+                path.pop()
+        return False
+
+    if await visit(target):
+        circle = " -> ".join([str(subject), *(str(v.subject) for v in path)])
+        raise ReferenceCycle(place, f"{reference.name!r} closes a circle: {circle}")

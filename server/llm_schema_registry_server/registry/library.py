@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ..caches.cache import CacheStats, LowerTier
 from ..caches.memory import MemoryCache
@@ -29,17 +29,10 @@ from ..workers.task import Convert, Converted, Workers
 from .ids import identity
 from .selecting import choose
 from .sharing import lower
+from .subjects import NO_VERSIONS, SubjectVersions
 
-SHARES = 5
-"""Caches that divide the budget evenly: subjects, closures, parsed schemas, comparisons, validators."""
-
-
-@dataclass(frozen=True, slots=True)
-class SubjectVersions:
-    """All versions of a subject by ordinal, softly deleted ones too, and the stamp that stands for just these."""
-
-    stamp: tuple[int, int]
-    versions: Sequence[SchemaVersion]
+SHARES = 6
+"""Caches that divide the budget evenly: subjects, their digests, closures, parsed schemas, comparisons, validators."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +54,12 @@ class KnownSchema:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """References pinned to versions, and what stands behind each of them."""
+    """References pinned to versions, and what stands behind each of them. targets: the revisions of those versions when
+    they were chosen, by schema id."""
 
     pinned: tuple[ResolvedReference, ...] = ()
     schemas: tuple[ReferencedSchema, ...] = ()
+    targets: Mapping[str, int] = field(default_factory=dict)
 
 
 class Library:
@@ -85,6 +80,7 @@ class Library:
         self._engines, self._workers, self._most_references = engines, workers, most_references
         share = cache_bytes // SHARES
         self._subjects: MemoryCache[Subject, SubjectVersions] = MemoryCache(share, _subject_size)
+        self._digests: MemoryCache[Subject, SubjectVersions] = MemoryCache(share, _subject_size)
         self._closures: MemoryCache[str, ReferencedSchema] = MemoryCache(share, _closure_size)
         self._parsed = TieredCache(
             MemoryCache[str, ParsedSchema](share, _parsed_size), lower(shared, "parsed", ParsedSchema)
@@ -100,6 +96,7 @@ class Library:
         """What each cache holds and how often it was of use."""
         return {
             "subjects": self._subjects.stats(),
+            "digests": self._digests.stats(),
             "closures": self._closures.stats(),
             "parsed": self._parsed.stats(),
             "comparisons": self._comparisons.stats(),
@@ -110,12 +107,13 @@ class Library:
 
     def added(self, subject: Subject, before: SubjectVersions, version: SchemaVersion) -> None:
         """A version was committed while `before` was known to hold: the next reader need not read them all again."""
-        count, _ = before.stamp
-        after = SubjectVersions((count + 1, version.revision), (*before.versions, version))
-        self._subjects.put(subject, after)
+        all_before = before if before.whole else self._subjects.peek(subject)
+        if all_before is not None and all_before.stamp == before.stamp:
+            self._subjects.put(subject, all_before.followed_by(version))
+        self._digests.put(subject, before.followed_by(version).digest)
 
     async def versions(self, tx: ReadTx, subject: Subject) -> SubjectVersions:
-        """The versions of a subject; read again only when its stamp has changed.
+        """All versions of a subject; read again only when its stamp has changed.
 
         Not for write transactions: what they see may yet be undone, and must not be kept.
         """
@@ -125,7 +123,15 @@ class Library:
             known = SubjectVersions(stamp, tuple(await tx.versions(subject, include_deleted=True)))
             if known.versions:
                 self._subjects.put(subject, known)
+                self._digests.put(subject, known.digest)
         return known
+
+    def remembered(self, subject: Subject, stamp: tuple[int, int], *, whole: bool) -> SubjectVersions | None:
+        """All versions that a stamp stands for, or their digest, as far as memory has them."""
+        if stamp == NO_VERSIONS:
+            return SubjectVersions(stamp, ())
+        known = (self._subjects if whole else self._digests).get(subject)
+        return known if known is not None and known.stamp == stamp else None
 
     async def content(self, tx: ReadTx, version: SchemaVersion) -> StoredContent:
         """The bytes of a version; raises StorageDamaged when they are missing."""
@@ -180,6 +186,7 @@ class Library:
             raise InvalidRequest(field, f"has {len(references)} items; the limit is {self._most_references}")
         pinned: list[ResolvedReference] = []
         schemas: list[ReferencedSchema] = []
+        targets: dict[str, int] = {}
         for i, reference in enumerate(references):
             place = f"{field}[{i}]"
             if not reference.name:
@@ -195,12 +202,13 @@ class Library:
                 )
             )
             schemas.append(await self._closure(tx, target, reference.name))
+            targets[target.schema_id] = target.revision
         if len(walk_references(schemas)) > self._most_references:
             raise InvalidRequest(
                 field,
                 f"reach more than {self._most_references} schemas; the limit is {self._most_references}",
             )
-        return Resolved(tuple(pinned), tuple(schemas))
+        return Resolved(tuple(pinned), tuple(schemas), targets)
 
     async def _target(self, tx: ReadTx, reference: Reference, place: str) -> SchemaVersion:
         try:
@@ -246,13 +254,26 @@ class Library:
             circle = " -> ".join([str(subject), *(str(v.subject) for v in path)])
             raise ReferenceCycle(place, f"{reference.name!r} closes a circle: {circle}")
 
+    def identity(self, schema_type: SchemaType, content: bytes, resolved: Resolved) -> str:
+        """What names this type + content + references."""
+        return identity(schema_type, content, [(r.name, r.identity) for r in resolved.schemas])
+
     def candidate(
-        self, schema_type: SchemaType, content: bytes, resolved: Resolved, config: EffectiveConfig
+        self,
+        schema_type: SchemaType,
+        content: bytes,
+        resolved: Resolved,
+        config: EffectiveConfig,
+        name: str = "",
     ) -> KnownSchema:
-        """A schema that is not stored (yet); `config` decides how it is read where it does not say so itself."""
-        name = identity(schema_type, content, [(r.name, r.identity) for r in resolved.schemas])
+        """A schema that is not stored (yet); `config` decides how it is read where it does not say so itself. `name`: its
+        identity, when that is known already."""
         options = {"dialect": config.default_dialect, "format_policy": str(config.format_policy)}
-        return KnownSchema(schema_type, name, SchemaSource(content, resolved.schemas, options))
+        return KnownSchema(
+            schema_type,
+            name or self.identity(schema_type, content, resolved),
+            SchemaSource(content, resolved.schemas, options),
+        )
 
     # -- the engines
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Literal
@@ -13,9 +13,10 @@ from typing import Literal
 from ...caches.cache import CacheStats
 from ...caches.flight import SingleFlight
 from ...caches.memory import MemoryCache
-from ...model.schema import StoredContent
+from ...model.schema import SchemaVersion, StoredContent
+from ...model.subject import Subject
 from ..blobs.blobs import BlobRef, Blobs, digest_of
-from ..store import ReadTx, Store, WriteTx
+from ..store import Entry, Grounds, ReadTx, Standing, Store, WriteTx
 from .forwarding import ForwardingReadTx, ForwardingWriteTx, Mapped
 from .markers import is_marker, marked, marker
 
@@ -176,6 +177,13 @@ class BlobbedStore:
 
     def write(self) -> AbstractAsyncContextManager[WriteTx]:
         return Mapped(self._inner.write(), lambda tx: BlobbedWriteTx(tx, self._shelf, self.registry_id))
+
+    async def standing(self, subject: Subject, scopes: Sequence[str], identity: str) -> Standing:
+        return await self._inner.standing(subject, scopes, identity)
+
+    async def append(self, grounds: Grounds, entry: Entry) -> SchemaVersion | None:
+        content = await self._shelf.put_away(self.registry_id, entry.content)
+        return await self._inner.append(grounds, replace(entry, content=content))
 
     async def wait_for_change(self, after: int, timeout: float) -> None:
         await self._inner.wait_for_change(after, timeout)

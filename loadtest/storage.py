@@ -2,8 +2,8 @@
 
     python loadtest/storage.py [--seconds 2] [--dsn postgresql://...] [--markdown loadtest/results/storage.md]
 
-Each transaction locks a subject, reads its stamp and configuration, allots ids, and appends content, version, change and
-four transitions, as registry/register.py does. SQLite is measured with both settings of `storage.synchronous`; PostgreSQL
+Each registration asks how the subject stands and appends content, version, change and five transitions, as
+registry/register.py does. SQLite is measured with both settings of `storage.synchronous`; PostgreSQL
 when a DSN names an empty database. Every figure is the median of five runs on a fresh store.
 """
 
@@ -30,9 +30,9 @@ from llm_schema_registry_server.model.schema import Fingerprints, SchemaType, Sc
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.model.version import SemanticVersion
 from llm_schema_registry_server.registry.ids import new_schema_id
-from llm_schema_registry_server.registry.register import append_version
+from llm_schema_registry_server.registry.register import creation, steps_to
 from llm_schema_registry_server.storage.sqlite.store import SqliteStore
-from llm_schema_registry_server.storage.store import Store
+from llm_schema_registry_server.storage.store import Entry, Store
 
 RUNS = 5
 WRITERS = (1, 8, 32)
@@ -44,38 +44,45 @@ async def register(store: Store, number: int) -> None:
     subject = Subject.parse(f"load.s{number % 200}")
     content = f'{{"type":"object","title":"t{number}-{time.time_ns()}"}}'.encode()
     digest = hashlib.sha256(content).hexdigest()
-    async with store.write() as tx:
-        await tx.lock_subject(subject)
-        await tx.subject_stamp(subject)
-        for scope in (f"subject:{subject}", "context:.", "registry"):
-            await tx.config(scope)
-        now = datetime.now(UTC)
-        ordinal = await tx.next_ordinal(subject)
-        version = SchemaVersion(
-            schema_id=new_schema_id(),
-            global_id=await tx.allot_global_id(".", digest),
-            identity=digest,
-            subject=subject,
-            ordinal=ordinal,
-            version=SemanticVersion(1, ordinal, 0),
-            schema_type=SchemaType.JSON,
-            fingerprints=Fingerprints(digest, digest, digest),
-            references=(),
-            size=len(content),
-            level=CompatibilityLevel.BACKWARD,
-            state=SchemaState.ACTIVE,
-            change_class=ChangeClass.COMPATIBLE,
-            description=None,
-            tags=("load",),
-            metadata={"team": "load"},
-            options={},
-            created_at=now,
-            updated_at=now,
-            created_by="load",
-            revision=0,
+    while True:  # until no other writer of the subject slips in
+        standing = await store.standing(subject, (f"subject:{subject}", "context:.", "registry"), digest)
+        version = new_version(subject, standing.grounds.next_ordinal, digest, len(content))
+        entry = Entry(
+            version,
+            StoredContent(content, digest, content),
+            ("title",),
+            creation(version, BY),
+            steps_to(version, BY),
         )
-        await tx.put_content(digest, StoredContent(content, digest, content))
-        await append_version(tx, version, ("title",), BY)
+        if await store.append(standing.grounds, entry) is not None:
+            return
+
+
+def new_version(subject: Subject, ordinal: int, digest: str, size: int) -> SchemaVersion:
+    now = datetime.now(UTC)
+    return SchemaVersion(
+        schema_id=new_schema_id(),
+        global_id=0,
+        identity=digest,
+        subject=subject,
+        ordinal=ordinal,
+        version=SemanticVersion(1, ordinal, 0),
+        schema_type=SchemaType.JSON,
+        fingerprints=Fingerprints(digest, digest, digest),
+        references=(),
+        size=size,
+        level=CompatibilityLevel.BACKWARD,
+        state=SchemaState.ACTIVE,
+        change_class=ChangeClass.COMPATIBLE,
+        description=None,
+        tags=("load",),
+        metadata={"team": "load"},
+        options={},
+        created_at=now,
+        updated_at=now,
+        created_by="load",
+        revision=0,
+    )
 
 
 async def rate(store: Store, writers: int, seconds: float, start: int) -> float:

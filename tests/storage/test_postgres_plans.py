@@ -10,13 +10,13 @@ from typing import Any
 import asyncpg
 import pytest_asyncio
 
-from llm_schema_registry_server.model.lifecycle import SchemaState
+from llm_schema_registry_server.model.lifecycle import SchemaState, Transition
 from llm_schema_registry_server.model.schema import SchemaType
 from llm_schema_registry_server.storage import rows, search
-from llm_schema_registry_server.storage.postgres import queries
-from llm_schema_registry_server.storage.store import Page, SchemaFilter
+from llm_schema_registry_server.storage.postgres import appending, queries
+from llm_schema_registry_server.storage.store import Entry, Grounds, Page, SchemaFilter
 from tests.support.postgres import Postgres
-from tests.support.storage import change, content, version
+from tests.support.storage import START, change, content, version
 
 LARGE = {
     "subjects",
@@ -51,11 +51,16 @@ ANALYZE;
 SUBJECT = "team-7/topic-7"
 PAGE = Page(50, after=(SUBJECT, 3))
 NEW = version("new")
+GROUNDS = Grounds((0, 0), 1, {"subject:new": None, "context:.": None, "registry": None})
+STEP = Transition(NEW.schema_id, None, SchemaState.DRAFT, "create", "ada", START)
+ENTRY = Entry(NEW, content(), ("a",), change(), [STEP], {"id 7": 7})
 STATEMENTS: dict[str, tuple[Any, ...]] = {
     "STATEMENT_LIMIT": (), "REGISTRY_ID": (), "VERSION": ("id 1",), "VERSIONS": (SUBJECT,), "LIVE_VERSIONS": (SUBJECT,), "SUBJECT_STAMP": (SUBJECT,),
     "VERSIONS_BY_GLOBAL_ID": (7,), "VERSIONS_BY_CONTEXT_ID": (7, ":.ctx:", ":.ctx;"), "DEPENDENTS": ("id 7",), "CONTENTS": (["identity 7", "identity 8"],),
     "HISTORY": ("id 7",), "CONFIG": ("subject:7",), "CHANGES": (19000, 100), "LOG_PAGE": (19000, 100),
     "CHANGE_TIMES": (100, 100), "NEWEST_BUT": (100,), "CHANGE_BOUNDS": (), "PROGRESS": (), "REPLAYED": (7, "x"),
+    "VERSIONS_WITH": (SUBJECT, "identity 7"), "STANDING": (SUBJECT, ["a", "b", "c"], "identity 7"),
+    "APPEND": tuple(appending.parameters(GROUNDS, ENTRY)),
     "LOCK_SUBJECT": ("a", ["b", "c"]), "LOCK_SCOPE": ("a",), "LOCK_CONTENT": ("a",), "FIRST_SEQUENCE": (),
     "ALLOT_GLOBAL_ID": (".", "new"), "LAST_ORDINAL": (SUBJECT,),
     "FLUSH": (

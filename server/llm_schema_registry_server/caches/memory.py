@@ -32,6 +32,10 @@ class MemoryCache(Generic[K, V]):
             self._hits += 1
         return value
 
+    def peek(self, key: K) -> V | None:
+        """As `get`, without counting as a use."""
+        return self._values.get(key)
+
     def put(self, key: K, value: V) -> None:
         self._values.pop(key, None)
         if OVERHEAD + self._size(value) <= self._values.maxsize:

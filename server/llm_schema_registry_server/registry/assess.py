@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ..compatibility.levels import BACKWARD, DEMANDS, counting, versions_to_compare
 from ..compatibility.report import Finding, merge, worst
-from ..compatibility.semver import change_class, check_explicit, next_version
+from ..compatibility.semver import change_class, check_explicit, greatest, next_version
 from ..errors import SchemaTypeMismatch
 from ..formats.engine import ParsedSchema
 from ..model.compatibility import (
@@ -35,25 +35,6 @@ class Assessment:
     version: SemanticVersion
 
 
-def draft_version(ordinal: int) -> SemanticVersion:
-    """The placeholder of a version that was never registered; it sorts before every real one."""
-    return SemanticVersion(0, 0, 0, ("draft", str(ordinal)))
-
-
-def last_version(versions: Sequence[SchemaVersion]) -> SemanticVersion | None:
-    """The greatest semantic version that the subject ever gave out, live or softly deleted."""
-    last: SemanticVersion | None = None
-    for version in reversed(versions):  # mostly rising: the newest one is usually the greatest
-        if (last is None or version.version.release >= last.release) and not _is_placeholder(version.version):
-            last = version.version if last is None else max(last, version.version)
-    return last
-
-
-def _is_placeholder(version: SemanticVersion) -> bool:
-    # Nobody else can have one: registrations with an explicit version below 0.0.1 are refused.
-    return version.release == (0, 0, 0) and version.prerelease[:1] == ("draft",)
-
-
 def compare_options(config: EffectiveConfig) -> CompareOptions:
     return CompareOptions(config.strictness, config.writer_model, config.apply_defaults)
 
@@ -78,7 +59,8 @@ class Assessor:
     ) -> Assessment:
         """Judge `schema` against the versions of `subject` that count.
 
-        versions: all of the subject's, live and softly deleted. wanted: an explicit semantic version.
+        versions: all of the subject's, live and softly deleted, or for a level that is not transitive what is as good.
+        wanted: an explicit semantic version.
         only: compare with this version and no other.
         Raises SchemaTypeMismatch, and VersionNotGreater for a wanted version that is too low.
         """
@@ -112,7 +94,7 @@ class Assessor:
             options=options,
             change_class=change,
         )
-        last = last_version(versions)
+        last = found.version if (found := greatest(versions)) else None
         # Nothing live to compare with, but numbers were given out: nothing is promised about those.
         step = ChangeClass.BREAKING if change is ChangeClass.UNCLASSIFIED else change
         version = check_explicit(wanted, last, step) if wanted is not None else next_version(last, step)

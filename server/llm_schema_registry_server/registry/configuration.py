@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -94,10 +94,17 @@ class ConfigView:
 
 async def effective(tx: ReadTx, scope: Scope, defaults: EffectiveConfig) -> EffectiveConfig:
     """The settings in force in `scope`: the narrower scope wins, field by field."""
+    return in_force({key: await tx.config(key) for key in scope.chain}, scope, defaults)
+
+
+def in_force(
+    configs: Mapping[str, Config | None], scope: Scope, defaults: EffectiveConfig
+) -> EffectiveConfig:
+    """The settings in force in `scope`, given what is set in each scope of its chain."""
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for key in scope.chain:
-        config = await tx.config(key)
+        config = configs[key]
         for name in FIELDS if config else ():
             value = getattr(config, name)
             if value is not None and name not in values:

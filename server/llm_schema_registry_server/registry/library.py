@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ..caches.cache import CacheStats, LowerTier
 from ..caches.memory import MemoryCache
@@ -29,17 +29,11 @@ from .contents import Contents
 from .ids import identity
 from .pinning import Pin, pin, references_of
 from .sharing import lower
+from .subjects import NO_VERSIONS, SubjectVersions
 
-SHARES = 6
-"""Caches that divide the budget evenly: contents, subjects, closures, parsed schemas, comparisons, validators."""
-
-
-@dataclass(frozen=True, slots=True)
-class SubjectVersions:
-    """All versions of a subject by ordinal, softly deleted ones too, and the stamp that stands for just these."""
-
-    stamp: tuple[int, int]
-    versions: Sequence[SchemaVersion]
+SHARES = 7
+"""Caches that divide the budget evenly: contents, subjects, their digests, closures, parsed schemas, comparisons,
+validators."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +55,12 @@ class KnownSchema:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """References pinned to versions, and what stands behind each of them."""
+    """References pinned to versions, and what stands behind each of them. targets: the revisions of those versions when
+    they were chosen, by schema id."""
 
     pinned: tuple[ResolvedReference, ...] = ()
     schemas: tuple[ReferencedSchema, ...] = ()
+    targets: Mapping[str, int] = field(default_factory=dict)
 
 
 class Library:
@@ -88,6 +84,7 @@ class Library:
         share = cache_bytes // SHARES
         self.contents = Contents(store, cache_bytes=share, shared=shared)
         self._subjects: MemoryCache[Subject, SubjectVersions] = MemoryCache(share, _subject_size)
+        self._digests: MemoryCache[Subject, SubjectVersions] = MemoryCache(share, _subject_size)
         self._closures: MemoryCache[str, ReferencedSchema] = MemoryCache(share, _closure_size)
         self._parsed: TieredCache[str, ParsedSchema] = TieredCache(
             MemoryCache[str, ParsedSchema](share, _parsed_size), lower(shared, "parsed", ParsedSchema)
@@ -104,6 +101,7 @@ class Library:
         return {
             "contents": self.contents.stats(),
             "subjects": self._subjects.stats(),
+            "digests": self._digests.stats(),
             "closures": self._closures.stats(),
             "parsed": self._parsed.stats(),
             "comparisons": self._comparisons.stats(),
@@ -114,12 +112,13 @@ class Library:
 
     def added(self, subject: Subject, before: SubjectVersions, version: SchemaVersion) -> None:
         """A version was committed while `before` was known to hold: the next reader need not read them all again."""
-        count, _ = before.stamp
-        after = SubjectVersions((count + 1, version.revision), (*before.versions, version))
-        self._subjects.put(subject, after)
+        all_before = before if before.whole else self._subjects.peek(subject)
+        if all_before is not None and all_before.stamp == before.stamp:
+            self._subjects.put(subject, all_before.followed_by(version))
+        self._digests.put(subject, before.followed_by(version).digest)
 
     async def versions(self, tx: ReadTx, subject: Subject) -> SubjectVersions:
-        """The versions of a subject; read again only when its stamp has changed.
+        """All versions of a subject; read again only when its stamp has changed.
 
         Not for write transactions: what they see may yet be undone, and must not be kept.
         """
@@ -129,12 +128,20 @@ class Library:
             known = SubjectVersions(stamp, tuple(await tx.versions(subject, include_deleted=True)))
             if known.versions:
                 self._subjects.put(subject, known)
+                self._digests.put(subject, known.digest)
         return known
 
     async def content(self, version: SchemaVersion) -> StoredContent:
         """What is kept of a version; not for inside a transaction. Raises SchemaNotFound when it was removed since it was
         read, StorageDamaged when its content is missing."""
         return await self.contents.of(version)
+
+    def remembered(self, subject: Subject, stamp: tuple[int, int], *, whole: bool) -> SubjectVersions | None:
+        """All versions that a stamp stands for, or their digest, as far as memory has them."""
+        if stamp == NO_VERSIONS:
+            return SubjectVersions(stamp, ())
+        known = (self._subjects if whole else self._digests).get(subject)
+        return known if known is not None and known.stamp == stamp else None
 
     async def known(self, version: SchemaVersion) -> KnownSchema:
         """A stored version with its closure; not for inside a transaction. Raises as `content` does."""
@@ -200,15 +207,28 @@ class Library:
                 field,
                 f"reach more than {self._most_references} schemas; the limit is {self._most_references}",
             )
-        return Resolved(references_of(pins), schemas)
+        return Resolved(references_of(pins), schemas, {p.target.schema_id: p.target.revision for p in pins})
+
+    def identity(self, schema_type: SchemaType, content: bytes, resolved: Resolved) -> str:
+        """What names this type + content + references."""
+        return identity(schema_type, content, [(r.name, r.identity) for r in resolved.schemas])
 
     def candidate(
-        self, schema_type: SchemaType, content: bytes, resolved: Resolved, config: EffectiveConfig
+        self,
+        schema_type: SchemaType,
+        content: bytes,
+        resolved: Resolved,
+        config: EffectiveConfig,
+        name: str = "",
     ) -> KnownSchema:
-        """A schema that is not stored (yet); `config` decides how it is read where it does not say so itself."""
-        name = identity(schema_type, content, [(r.name, r.identity) for r in resolved.schemas])
+        """A schema that is not stored (yet); `config` decides how it is read where it does not say so itself. `name`: its
+        identity, when that is known already."""
         options = {"dialect": config.default_dialect, "format_policy": str(config.format_policy)}
-        return KnownSchema(schema_type, name, SchemaSource(content, resolved.schemas, options))
+        return KnownSchema(
+            schema_type,
+            name or self.identity(schema_type, content, resolved),
+            SchemaSource(content, resolved.schemas, options),
+        )
 
     # -- the engines
 

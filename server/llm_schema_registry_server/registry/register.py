@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 
+from ..compatibility.levels import DEMANDS
+from ..compatibility.semver import draft_version
 from ..errors import (
     IncompatibleSchema,
     InvalidRequest,
@@ -24,15 +27,16 @@ from ..model.principal import Actor
 from ..model.schema import Reference, SchemaType, SchemaVersion, StoredContent
 from ..model.subject import Subject
 from ..model.version import SemanticVersion
-from ..storage.store import Store, WriteTx
-from .assess import Assessor, draft_version
+from ..storage import appending
+from ..storage.store import Entry, Standing, Store, WriteTx
+from .assess import Assessor
 from .coherence import Coherence
-from .configuration import Scope, effective, merge, record_change
+from .configuration import Scope, in_force, merge, record_change
 from .ids import new_schema_id
-from .library import KnownSchema, Library, Resolved, SubjectVersions
+from .library import KnownSchema, Library, Resolved
 from .lifecycle import change_of
 from .limits import RequestLimits
-from .pinning import references_of
+from .subjects import NO_VERSIONS, SubjectVersions
 
 CONFIGURE = "compatibility:config:write"
 """The permission that lets a registration change the level of an existing subject."""
@@ -88,16 +92,13 @@ class Registered:
 
 
 @dataclass(frozen=True, slots=True)
-class _Snapshot:
-    """What a judgement rests on. Confirmed inside the transaction: equal snapshots mean that it still holds."""
+class _Situation:
+    """What a registration finds: the settings, what its references stand for, and the subject as the store knows it."""
 
-    known: SubjectVersions
     config: EffectiveConfig
     resolved: Resolved
-
-    @property
-    def grounds(self) -> tuple[object, ...]:
-        return self.known.stamp, self.config, self.resolved.pinned
+    schema: KnownSchema
+    subject: Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,78 +168,101 @@ class Register:
 
     async def _register(self, wanted: Registration, by: Actor) -> Registered:
         while True:  # until no other writer slips in; the call's deadline bounds it
-            snapshot = await self._snapshot(wanted, by)
-            schema = self._library.candidate(
-                wanted.schema_type,
-                wanted.content,
-                snapshot.resolved,
-                snapshot.config,
-            )
-            known = self._registered_already(wanted, snapshot, schema, None)
-            if known is not None and wanted.level in (None, snapshot.config.level):
+            found = await self._look(wanted, by)
+            keeps_level = wanted.level in (None, found.config.level)
+            known = next((v for v in reversed(found.subject.same) if v.state not in GIVEN_UP), None)
+            if known is not None and keeps_level:
                 return Registered(known, created=False)
-            judgement = await self._judge(wanted, snapshot, schema)
-            known = self._registered_already(wanted, snapshot, schema, judgement.parsed)
-            if known is not None and wanted.level in (None, snapshot.config.level):
+            before = await self._versions(wanted, found)
+            if before.stamp != found.subject.grounds.stamp:
+                continue
+            judgement = await self._judge(wanted, found, before)
+            known = known or self._equivalent(wanted, found, before, judgement)
+            if known is not None and keeps_level:
                 return Registered(known, created=False)
             if wanted.dry_run:
-                return Registered(
-                    self._version(wanted, snapshot, judgement, by, schema_id="", global_id=0, ordinal=0),
-                    created=False,
-                    report=judgement.report,
-                )
+                version = self._version(wanted, found, judgement, by, schema_id="", ordinal=0)
+                return Registered(version, created=False, report=judgement.report)
+            what = known or await self._entry(wanted, found, judgement, by)
+            stored = await self._store_if_unchanged(wanted, found, what, by, keeps_level)
+            if stored is None:
+                continue
             if known is None:
-                await self._stage(judgement.stored(wanted.content))
-            stored = await self._store_if_unchanged(wanted, snapshot, judgement, by, known)
-            if stored is not None:
-                self._coherence.changed(wanted.subject)
-                return Registered(stored, created=known is None, report=judgement.report)
+                self._library.added(wanted.subject, before, stored)
+                self._library.contents.put(stored, judgement.stored(wanted.content))
+            self._coherence.changed(wanted.subject)
+            return Registered(stored, created=known is None, report=judgement.report)
 
-    async def _snapshot(self, wanted: Registration, by: Actor) -> _Snapshot:
-        async with self._store.read() as tx:
-            known = await self._library.versions(tx, wanted.subject)
-            config = await effective(tx, Scope(wanted.subject), self._defaults)
-            pins = await self._library.pin(tx, wanted.subject, wanted.references)
-        resolved = await self._library.resolve(pins)
+    async def _look(self, wanted: Registration, by: Actor) -> _Situation:
+        scope = Scope(wanted.subject)
+        resolved = await self._resolve(wanted)
+        identity = self._library.identity(wanted.schema_type, wanted.content, resolved)
+        subject = await self._store.standing(wanted.subject, scope.chain, identity)
+        config = in_force(subject.grounds.configs, scope, self._defaults)
         if config.mode is Mode.READONLY:
             raise SubjectReadOnly(str(wanted.subject))
         if (
             wanted.level is not None
             and wanted.level is not config.level
-            and known.versions
+            and subject.grounds.stamp != NO_VERSIONS
             and not by.may(CONFIGURE)
         ):
             raise LevelMismatch(str(wanted.subject), wanted.level.name, config.level.name)
-        return _Snapshot(known, config, resolved)
+        schema = self._library.candidate(wanted.schema_type, wanted.content, resolved, config, identity)
+        return _Situation(config, resolved, schema, subject)
 
-    def _registered_already(
-        self, wanted: Registration, snapshot: _Snapshot, schema: KnownSchema, parsed: ParsedSchema | None
+    async def _resolve(self, wanted: Registration) -> Resolved:
+        if not wanted.references:
+            return Resolved()
+        async with self._store.read() as tx:
+            pins = await self._library.pin(tx, wanted.subject, wanted.references)
+        return await self._library.resolve(pins)
+
+    async def _versions(self, wanted: Registration, found: _Situation) -> SubjectVersions:
+        """The versions to judge against: all only where all are asked about, for there may be thousands."""
+        level = wanted.level or found.config.level
+        known = self._library.remembered(
+            wanted.subject,
+            found.subject.grounds.stamp,
+            whole=wanted.normalize or DEMANDS[level].transitive,
+        )
+        if known is not None:
+            return known
+        async with self._store.read() as tx:
+            return await self._library.versions(tx, wanted.subject)
+
+    def _equivalent(
+        self, wanted: Registration, found: _Situation, before: SubjectVersions, judgement: _Judgement
     ) -> SchemaVersion | None:
-        """The newest live version with the same identity (or, when asked for, the same generation fingerprint)."""
-        for version in reversed(snapshot.known.versions):
-            same = version.identity == schema.identity or (
-                wanted.normalize
-                and parsed is not None
-                and version.schema_type is schema.schema_type
-                and version.fingerprints.generation == parsed.fingerprints.generation
-                and version.references == snapshot.resolved.pinned
-            )
-            if same and version.live and version.state not in GIVEN_UP:
-                return version
-        return None
+        """When asked for: the newest live version that differs in nothing that can change what a model produces."""
+        if not wanted.normalize:
+            return None
+        generation = judgement.parsed.fingerprints.generation
+        return next(
+            (
+                v
+                for v in reversed(before.versions)
+                if v.live
+                and v.state not in GIVEN_UP
+                and v.schema_type is wanted.schema_type
+                and v.fingerprints.generation == generation
+                and v.references == found.resolved.pinned
+            ),
+            None,
+        )
 
-    async def _judge(self, wanted: Registration, snapshot: _Snapshot, schema: KnownSchema) -> _Judgement:
-        parsed = await self._library.parse(schema)
-        schema = schema.settled(parsed)
+    async def _judge(self, wanted: Registration, found: _Situation, before: SubjectVersions) -> _Judgement:
+        parsed = await self._library.parse(found.schema)
+        schema = found.schema.settled(parsed)
         if wanted.as_draft:
             return _Judgement(schema, parsed, ChangeClass.UNCLASSIFIED, None, None)
-        level = wanted.level or snapshot.config.level
+        level = wanted.level or found.config.level
         assessment = await self._assessor.assess(
             wanted.subject,
             schema,
             parsed,
-            snapshot.known.versions,
-            snapshot.config,
+            before.versions,
+            found.config,
             level=level,
             wanted=wanted.version,
         )
@@ -256,28 +280,28 @@ class Register:
     def _version(
         self,
         wanted: Registration,
-        snapshot: _Snapshot,
+        found: _Situation,
         judgement: _Judgement,
         by: Actor,
         *,
         schema_id: str,
-        global_id: int,
         ordinal: int,
     ) -> SchemaVersion:
+        """The version as far as it is known before the store gives it its global id and its revision."""
         now = self._clock()
         state = SchemaState.ACTIVE if wanted.activate else SchemaState.REGISTERED
         return SchemaVersion(
             schema_id=schema_id,
-            global_id=global_id,
+            global_id=0,
             identity=judgement.schema.identity,
             subject=wanted.subject,
             ordinal=ordinal,
             version=judgement.version or draft_version(ordinal),
             schema_type=wanted.schema_type,
             fingerprints=judgement.parsed.fingerprints,
-            references=snapshot.resolved.pinned,
+            references=found.resolved.pinned,
             size=len(wanted.content),
-            level=wanted.level or snapshot.config.level,
+            level=wanted.level or found.config.level,
             state=SchemaState.DRAFT if wanted.as_draft else state,
             change_class=judgement.change,
             description=wanted.description,
@@ -290,46 +314,50 @@ class Register:
             revision=0,
         )
 
+    async def _entry(
+        self, wanted: Registration, found: _Situation, judgement: _Judgement, by: Actor
+    ) -> Entry:
+        """What is to be stored, its large parts staged already."""
+        content = judgement.stored(wanted.content)
+        await self._stage(content)
+        version = self._version(
+            wanted,
+            found,
+            judgement,
+            by,
+            schema_id=new_schema_id(),
+            ordinal=found.subject.grounds.next_ordinal,
+        )
+        return Entry(
+            version,
+            content,
+            judgement.parsed.names,
+            creation(version, by),
+            steps_to(version, by),
+            found.resolved.targets,
+        )
+
     async def _store_if_unchanged(
         self,
         wanted: Registration,
-        snapshot: _Snapshot,
-        judgement: _Judgement,
+        found: _Situation,
+        what: Entry | SchemaVersion,
         by: Actor,
-        known: SchemaVersion | None,
+        keeps_level: bool,
     ) -> SchemaVersion | None:
-        """Store the version and its change, unless what the judgement rests on has changed: then None.
+        """Store an entry and, unless it stays, the subject's level; None when what was found is no longer so.
 
-        known: the content is registered already and only the subject's level is to be set.
+        what: a version when the content is registered already and only the level is to be set.
         """
+        grounds, targets = found.subject.grounds, found.resolved.targets
+        if keeps_level and isinstance(what, Entry):
+            return await self._store.append(grounds, what)
         async with self._store.write() as tx:
             await tx.lock_subject(wanted.subject)
-            now = _Snapshot(
-                SubjectVersions(await tx.subject_stamp(wanted.subject), ()),
-                await effective(tx, Scope(wanted.subject), self._defaults),
-                Resolved(references_of(await self._library.pin(tx, wanted.subject, wanted.references))),
-            )
-            if now.grounds != snapshot.grounds:
+            if not await appending.holds(tx, wanted.subject, grounds, targets):
                 return None
-            if wanted.level is not None and wanted.level is not snapshot.config.level:
-                await self._set_level(tx, wanted, by)
-            if known is not None:
-                return known
-            version = self._version(
-                wanted,
-                snapshot,
-                judgement,
-                by,
-                schema_id=new_schema_id(),
-                global_id=await tx.allot_global_id(wanted.subject.context, judgement.schema.identity),
-                ordinal=await tx.next_ordinal(wanted.subject),
-            )
-            content = judgement.stored(wanted.content)
-            await tx.put_content(version.identity, content)
-            version = await append_version(tx, version, judgement.parsed.names, by)
-        self._library.added(wanted.subject, snapshot.known, version)
-        self._library.contents.put(version, content)
-        return version
+            await self._set_level(tx, wanted, by)
+            return await appending.enter(tx, what) if isinstance(what, Entry) else what
 
     async def _set_level(self, tx: WriteTx, wanted: Registration, by: Actor) -> None:
         scope = Scope(wanted.subject)
@@ -360,25 +388,30 @@ class Register:
             )
 
 
-async def append_version(
-    tx: WriteTx, version: SchemaVersion, names: Sequence[str], by: Actor
-) -> SchemaVersion:
-    """Append a new version, the steps that led to its state, and its change; answers with its revision set."""
+def creation(version: SchemaVersion, by: Actor) -> Change:
+    """The change that tells of a new version."""
     created = version.state is SchemaState.DRAFT
+    kind = EventType.SCHEMA_CREATED if created else EventType.SCHEMA_REGISTERED
     facts = {
         "state": version.state.name,
         "schema_type": version.schema_type.name,
         "change_class": version.change_class.name,
     }
-    kind = EventType.SCHEMA_CREATED if created else EventType.SCHEMA_REGISTERED
-    sequence = await tx.append_change(change_of(version, kind, by, version.created_at, facts))
-    version = replace(version, revision=sequence)
-    await tx.insert_version(version, names)
-    before: SchemaState | None = None
-    for state in PATH_TO_ACTIVE[: PATH_TO_ACTIVE.index(version.state) + 1]:
-        trigger = "create" if before is None else TRANSITIONS[before, state]
-        await tx.record_transition(
-            Transition(version.schema_id, before, state, trigger, by.name, version.created_at)
+    return change_of(version, kind, by, version.created_at, facts)
+
+
+def steps_to(version: SchemaVersion, by: Actor) -> Sequence[Transition]:
+    """The steps that led a new version to its state."""
+    taken = PATH_TO_ACTIVE[: PATH_TO_ACTIVE.index(version.state) + 1]
+    return [
+        Transition(
+            version.schema_id,
+            before,
+            state,
+            "create" if before is None else TRANSITIONS[before, state],
+            by.name,
+            version.created_at,
         )
-        before = state
-    return version
+        for before, state in pairwise((None, *taken))
+        if state is not None
+    ]

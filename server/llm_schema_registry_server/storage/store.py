@@ -58,6 +58,45 @@ class LogPage:
     changes: Sequence[Change]
 
 
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What the decision to append a version to a subject rests on: while the store answers with equal grounds, it holds.
+
+    stamp, next_ordinal: of the subject, see ReadTx. configs: what is set in each scope that was asked about.
+    mark: how the back end itself recognises them; nobody else's business.
+    """
+
+    stamp: tuple[int, int]
+    next_ordinal: int
+    configs: Mapping[str, Config | None]
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a subject stands: the grounds of a decision, and its live versions with one identity, by ordinal."""
+
+    grounds: Grounds
+    same: Sequence[SchemaVersion]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A version to append, with all that belongs to it.
+
+    version: its ordinal is the `next_ordinal` of the grounds; its global id and revision are allotted.
+    names: the schema's own names, for search. steps: how it came to its state.
+    targets: the versions that it references, by schema id, with the revisions they had when they were chosen.
+    """
+
+    version: SchemaVersion
+    content: StoredContent
+    names: Sequence[str]
+    change: Change
+    steps: Sequence[Transition]
+    targets: Mapping[str, int] = field(default_factory=dict)
+
+
 class ReadTx(Protocol):
     """A consistent view of the store. Versions are sorted by (qualified subject, ordinal) wherever they are listed."""
 
@@ -73,6 +112,14 @@ class ReadTx(Protocol):
         """How many versions the subject has, softly deleted ones too, and the greatest revision among them; (0, 0) for an
         unknown subject. Equal stamps mean equal versions: every change of one raises its revision, every removal
         lowers the number. Much cheaper than `versions`."""
+        ...
+
+    async def versions_with(self, subject: Subject, identity: str) -> Sequence[SchemaVersion]:
+        """The subject's live versions with this identity, by ordinal."""
+        ...
+
+    async def next_ordinal(self, subject: Subject) -> int:
+        """One more than the highest ordinal the subject ever had."""
         ...
 
     async def versions_by_global_id(self, context: str, global_id: int) -> Sequence[SchemaVersion]:
@@ -180,10 +227,6 @@ class WriteTx(ReadTx, Protocol):
         uses any more go too; their numbers (allot_global_id) stay. Does nothing for an unknown id."""
         ...
 
-    async def next_ordinal(self, subject: Subject) -> int:
-        """One more than the highest ordinal the subject ever had."""
-        ...
-
     async def record_transition(self, transition: Transition) -> None: ...
 
     async def set_config(self, scope: str, config: Config | None) -> None:
@@ -222,6 +265,19 @@ class Store(Protocol):
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
         """What `ReadTx.contents` answers, in a moment of its own. Contents never change, so that no transaction needs to
         stay open while they come from wherever they are."""
+        ...
+
+    async def standing(self, subject: Subject, scopes: Sequence[str], identity: str) -> Standing:
+        """What a registration has to know, in a moment of its own: one round trip instead of a transaction."""
+        ...
+
+    async def append(self, grounds: Grounds, entry: Entry) -> SchemaVersion | None:
+        """Append a version if the subject still stands on these grounds and the targets are as they were: a write
+        transaction of its own, under the subject's lock, committed durably when it returns the version as stored.
+
+        None: something has changed, and nothing was stored. Raises ConcurrentUpdate as `insert_version` does. A caller that
+        is cancelled learns of it when the transaction has ended, one way or the other.
+        """
         ...
 
     async def wait_for_change(self, after: int, timeout: float) -> None:

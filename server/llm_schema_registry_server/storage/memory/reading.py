@@ -41,6 +41,13 @@ class MemoryReadTx:
         found = self._found(self._tables.by_subject.get(subject) or ())
         return len(found), max((v.revision for v in found), default=0)
 
+    async def versions_with(self, subject: Subject, identity: str) -> Sequence[SchemaVersion]:
+        found = self._found(self._tables.by_content.get(identity) or ())
+        return [v for v in found if v.subject == subject and v.live]
+
+    async def next_ordinal(self, subject: Subject) -> int:
+        return (self._tables.ordinals.get(subject) or 0) + 1
+
     async def versions_by_global_id(self, context: str, global_id: int) -> Sequence[SchemaVersion]:
         return self._found(self._tables.by_global_id.get((context, global_id)) or ())
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from ...errors import StorageUnavailable
-from ...model.schema import StoredContent
+from ...model.schema import SchemaVersion, StoredContent
+from ...model.subject import Subject
+from .. import appending
 from ..news import News
+from ..store import Entry, Grounds, Standing
 from .reading import REGISTRY_ID, MemoryReadTx
 from .tables import Tables
 from .writing import MemoryWriteTx
@@ -72,6 +75,14 @@ class MemoryStore:
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
         async with self.read() as tx:
             return await tx.contents(identities)
+
+    async def standing(self, subject: Subject, scopes: Sequence[str], identity: str) -> Standing:
+        async with self.read() as tx:
+            return await appending.standing(tx, subject, scopes, identity)
+
+    async def append(self, grounds: Grounds, entry: Entry) -> SchemaVersion | None:
+        async with self.write() as tx:
+            return await appending.append(tx, grounds, entry)
 
     async def wait_for_change(self, after: int, timeout: float) -> None:
         await self._news.wait(after, timeout)

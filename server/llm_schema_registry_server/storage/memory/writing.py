@@ -119,9 +119,6 @@ class MemoryWriteTx(MemoryReadTx):
         if not _unlink(tables.by_content, version.identity, schema_id):
             tables.contents.remove(version.identity)
 
-    async def next_ordinal(self, subject: Subject) -> int:
-        return (self._tables.ordinals.get(subject) or 0) + 1
-
     async def record_transition(self, transition: Transition) -> None:
         known = self._tables.history.get(transition.schema_id) or ()
         self._tables.history[transition.schema_id] = (*known, transition)

@@ -39,6 +39,12 @@ class PostgresReadTx:
         count, revision = await self._session.row(queries.SUBJECT_STAMP, str(subject))
         return int(count), int(revision)
 
+    async def versions_with(self, subject: Subject, identity: str) -> Sequence[SchemaVersion]:
+        return await self._session.rows(queries.VERSIONS_WITH, [str(subject), identity], rows.version_of)
+
+    async def next_ordinal(self, subject: Subject) -> int:
+        return int(await self._session.value(queries.LAST_ORDINAL, str(subject)) or 0) + 1
+
     async def versions_by_global_id(self, context: str, global_id: int) -> Sequence[SchemaVersion]:
         if not 0 < global_id <= _BIGGEST_INT32:
             return []

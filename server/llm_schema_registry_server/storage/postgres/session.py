@@ -23,6 +23,7 @@ class Session:
         self.connection = connection
         self.database = database
         self.committed = False
+        self._hung = False
 
     async def row(self, sql: str, *parameters: Any) -> Any:
         """The first row, or None."""
@@ -68,6 +69,11 @@ class Session:
         except asyncpg.InterfaceError:
             return True
 
+    @property
+    def died(self) -> bool:
+        """Whether the connection is closed, and not because we did not want to wait any longer."""
+        return self.lost and not self._hung
+
     def give_up(self) -> None:
         """Close the connection at once; the server undoes what it left."""
         if not self.lost:
@@ -78,6 +84,7 @@ class Session:
         with translated(self.database):
             try:
                 yield
-            except (TimeoutError, CONFUSED):
+            except (TimeoutError, CONFUSED) as error:
+                self._hung = isinstance(error, TimeoutError)
                 self.give_up()  # a server that does not answer will not answer a ROLLBACK either
                 raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +11,13 @@ from typing import Any
 import asyncpg
 
 from ...errors import StorageUnavailable
-from ...model.schema import StoredContent
+from ...model.schema import SchemaVersion, StoredContent
+from ...model.subject import Subject
 from ..news import News
+from ..store import Entry, Grounds, Standing
 from ..waiting import to_the_end
 from . import queries
+from .appending import outcome, parameters, standing_of
 from .errors import AWAY, CONFUSED, POOLER, shown, told, translated
 from .migrate import migrate, migrations
 from .reading import PostgresReadTx
@@ -25,6 +28,8 @@ from .writing import PostgresWriteTx
 
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY{limits}; SELECT 1"  # the SELECT fixes what is seen
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE{limits}"
+_MODE = {"default_transaction_isolation": "read committed", "default_transaction_read_only": "off"}
+"""Of statements outside a transaction, whatever the database or the user has as default."""
 _GRACE_SECONDS = 2.0
 """How much longer than the server's own time limits the client waits for its answer."""
 
@@ -145,8 +150,7 @@ class PostgresStore:
             await tx.flush()
             await to_the_end(session.commit())
         if tx.appended:
-            self._appended = max(self._appended, tx.appended)
-            self._watcher.committed()
+            self._told(tx.appended)
 
     def dump(self) -> AbstractAsyncContextManager[PostgresReadTx]:
         return self.read()
@@ -161,6 +165,18 @@ class PostgresStore:
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
         async with self.read() as tx:
             return await tx.contents(identities)
+
+    async def standing(self, subject: Subject, scopes: Sequence[str], identity: str) -> Standing:
+        found = await self._alone(_READ, queries.STANDING, str(subject), scopes, identity)
+        return standing_of(scopes, found)
+
+    async def append(self, grounds: Grounds, entry: Entry) -> SchemaVersion | None:
+        # Done twice, it is done once: the second time its grounds have changed.
+        asked = self._alone(_WRITE, queries.APPEND, *parameters(grounds, entry))
+        made = outcome(entry, await to_the_end(asked))
+        if made is not None:
+            self._told(made.revision)
+        return made
 
     async def wait_for_change(self, after: int, timeout: float) -> None:
         await self._news.wait(after, timeout)
@@ -181,17 +197,50 @@ class PostgresStore:
             **({"watcher": self._watcher.trouble} if self._watcher.trouble else {}),
         }
 
+    def _told(self, sequence: int) -> None:
+        """A change of our own was committed."""
+        self._appended = max(self._appended, sequence)
+        self._watcher.committed()
+
+    async def _alone(self, begin: str, sql: str, *parameters: Any) -> list[Any]:
+        """The rows of one statement that is a transaction of its own, as `begin` would begin it.
+
+        It is asked again when its connection proves dead, and so must be one that may be asked twice.
+        """
+        if self._options.transaction_pooler:  # our limits hold in what we begin only
+            async with self._session(begin) as session:
+                found = await session.rows(sql, list(parameters), tuple)
+                await to_the_end(session.commit())
+            return found
+        pool = self._opened()
+        for attempts_left in range(self._options.pool_max, -1, -1):
+            with translated(self._database):
+                connection = await pool.acquire(timeout=self._options.connect_seconds)
+            session = Session(connection, self._database)
+            try:
+                return await session.rows(sql, list(parameters), tuple)
+            except StorageUnavailable:
+                if not (session.died and attempts_left):
+                    raise
+            finally:
+                session.committed = True  # or undone: there is nothing to roll back
+                await to_the_end(_give_back(pool, session))
+        raise AssertionError("the last attempt returns or raises")
+
     @asynccontextmanager
     async def _session(self, begin: str) -> AsyncIterator[Session]:
         """A connection in a transaction, which is undone at the end unless it was committed."""
-        pool = self._pool
-        if pool is None:
-            raise StorageUnavailable(f"the store of {self._database} is not open")
+        pool = self._opened()
         session = await self._begun(pool, self._begin[begin])
         try:
             yield session
         finally:
             await to_the_end(_give_back(pool, session))
+
+    def _opened(self) -> Any:
+        if self._pool is None:
+            raise StorageUnavailable(f"the store of {self._database} is not open")
+        return self._pool
 
     async def _caught_up(self, replica: Replica) -> Session | None:
         """A transaction on the replica, when it can be had and has all that this server knows of; else None."""
@@ -260,7 +309,9 @@ class PostgresStore:
             "timeout": self._options.connect_seconds,
             "command_timeout": self._options.statement_seconds + _GRACE_SECONDS,
             "statement_cache_size": 0 if pooler else 200,
-            "server_settings": {} if pooler else {"application_name": "schema-registry", **self._limits},
+            "server_settings": {}
+            if pooler
+            else {"application_name": "schema-registry", **_MODE, **self._limits},
         }
 
 

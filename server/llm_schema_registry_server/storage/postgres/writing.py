@@ -15,6 +15,7 @@ from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import Subject
 from .. import rows, search
 from . import queries
+from .appending import taken
 from .reading import PostgresReadTx
 from .session import Session
 
@@ -87,7 +88,7 @@ class PostgresWriteTx(PostgresReadTx):
                 raise ConcurrentUpdate(
                     f"schema id {version.schema_id!r} is taken", schema_id=version.schema_id
                 )
-            raise _taken(version)
+            raise taken(version)
         if version.subject in self._ordinals:
             self._ordinals[version.subject] = max(version.ordinal, self._ordinals[version.subject])
 
@@ -100,7 +101,7 @@ class PostgresWriteTx(PostgresReadTx):
         if release != rows.release_of(known.version) and await self._session.value(
             queries.RELEASE_TAKEN, str(known.subject), release, row_id
         ):
-            raise _taken(version)
+            raise taken(version)
         await self._session.run(
             queries.UPDATE_VERSION,
             str(version.version), release, version.global_id, int(version.level), int(version.state),
@@ -126,7 +127,7 @@ class PostgresWriteTx(PostgresReadTx):
     async def next_ordinal(self, subject: Subject) -> int:
         known = self._ordinals.get(subject)
         if known is None:
-            known = await self._session.value(queries.LAST_ORDINAL, str(subject)) or 0
+            return await super().next_ordinal(subject)
         return known + 1
 
     async def record_transition(self, transition: Transition) -> None:
@@ -210,11 +211,3 @@ class PostgresWriteTx(PostgresReadTx):
 
 def _columns(table: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
     return [[row[n] for row in table] for n in range(width)]
-
-
-def _taken(version: SchemaVersion) -> ConcurrentUpdate:
-    return ConcurrentUpdate(
-        f"version {version.ordinal} ({version.version}) of subject {str(version.subject)!r} is taken; "
-        "read the subject again and retry",
-        subject=str(version.subject),
-    )

@@ -22,6 +22,7 @@ REGISTRY_ID = "SELECT value FROM meta WHERE key = 'registry_id'"
 VERSION = f"SELECT {_VERSION} FROM versions WHERE schema_id = ?"
 VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = ? ORDER BY ordinal"
 SUBJECT_STAMP = "SELECT count(*), coalesce(max(revision), 0) FROM versions WHERE subject = ?"
+VERSIONS_WITH = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND identity = ? AND deleted_at IS NULL ORDER BY ordinal"
 LIVE_VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND deleted_at IS NULL ORDER BY ordinal"
 VERSIONS_BY_GLOBAL_ID = (
     f"SELECT {_VERSION} FROM versions WHERE global_id = ? AND (subject < ':.' OR subject >= ':/') "

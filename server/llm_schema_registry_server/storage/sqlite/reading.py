@@ -40,6 +40,13 @@ class SqliteReadTx:
         count, revision = self._session.row(queries.SUBJECT_STAMP, (str(subject),))
         return count, revision
 
+    async def versions_with(self, subject: Subject, identity: str) -> Sequence[SchemaVersion]:
+        return await self._session.ordered(queries.VERSIONS_WITH, (str(subject), identity), rows.version_of)
+
+    async def next_ordinal(self, subject: Subject) -> int:
+        row = self._session.row(queries.LAST_ORDINAL, (str(subject),))
+        return 1 if row is None else int(row[0]) + 1
+
     async def versions_by_global_id(self, context: str, global_id: int) -> Sequence[SchemaVersion]:
         if context == DEFAULT_CONTEXT:
             return await self._session.search(queries.VERSIONS_BY_GLOBAL_ID, (global_id,), rows.version_of)

@@ -123,10 +123,6 @@ class SqliteWriteTx(SqliteReadTx):
         run(queries.DELETE_HISTORY, (schema_id,))
         run(queries.DELETE_UNUSED_CONTENT, (rows.version_of(row).identity,) * 2)
 
-    async def next_ordinal(self, subject: Subject) -> int:
-        row = self._session.row(queries.LAST_ORDINAL, (str(subject),))
-        return 1 if row is None else int(row[0]) + 1
-
     async def record_transition(self, transition: Transition) -> None:
         self._session.run(queries.RECORD_TRANSITION, rows.transition_row(transition))
 

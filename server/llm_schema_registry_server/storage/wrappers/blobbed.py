@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Literal
@@ -14,9 +14,10 @@ from ...caches.cache import CacheStats
 from ...caches.flight import SingleFlight
 from ...caches.memory import MemoryCache
 from ...errors import StorageDamaged, StorageUnavailable
-from ...model.schema import StoredContent
+from ...model.schema import SchemaVersion, StoredContent
+from ...model.subject import Subject
 from ..blobs.blobs import BlobRef, Blobs, digest_of
-from ..store import ReadTx, Store, WriteTx
+from ..store import Entry, Grounds, ReadTx, Standing, Store, WriteTx
 from .forwarding import ForwardingReadTx, ForwardingWriteTx, Mapped
 from .markers import is_marker, marked, marker
 
@@ -195,6 +196,13 @@ class BlobbedStore:
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
         return await _taken_back(self._shelf, await self._inner.contents(identities))
+
+    async def standing(self, subject: Subject, scopes: Sequence[str], identity: str) -> Standing:
+        return await self._inner.standing(subject, scopes, identity)
+
+    async def append(self, grounds: Grounds, entry: Entry) -> SchemaVersion | None:
+        content = await self._shelf.put_away(self.registry_id, entry.content)
+        return await self._inner.append(grounds, replace(entry, content=content))
 
     async def wait_for_change(self, after: int, timeout: float) -> None:
         await self._inner.wait_for_change(after, timeout)

@@ -55,6 +55,12 @@ class ForwardingReadTx:
     async def subject_stamp(self, subject: Subject) -> tuple[int, int]:
         return await self._inner.subject_stamp(subject)
 
+    async def versions_with(self, subject: Subject, identity: str) -> Sequence[SchemaVersion]:
+        return await self._inner.versions_with(subject, identity)
+
+    async def next_ordinal(self, subject: Subject) -> int:
+        return await self._inner.next_ordinal(subject)
+
     async def versions_by_global_id(self, context: str, global_id: int) -> Sequence[SchemaVersion]:
         return await self._inner.versions_by_global_id(context, global_id)
 
@@ -127,9 +133,6 @@ class ForwardingWriteTx(ForwardingReadTx):
 
     async def remove_version(self, schema_id: str) -> None:
         await self._writing.remove_version(schema_id)
-
-    async def next_ordinal(self, subject: Subject) -> int:
-        return await self._writing.next_ordinal(subject)
 
     async def record_transition(self, transition: Transition) -> None:
         await self._writing.record_transition(transition)

@@ -1,0 +1,37 @@
+-- A registration in two statements: what it rests on, and the version if that still holds.
+-- Servers that know step 2 go on working.
+
+-- Serves what versions_identity did, and finds a content in a subject however many others have it.
+CREATE INDEX versions_content ON versions (identity, subject);
+DROP INDEX versions_identity;
+
+-- What the decision to append a version rests on: equal answers mean that it still holds.
+CREATE FUNCTION subject_grounds(wanted text, scopes text[])
+RETURNS TABLE (count bigint, revision bigint, last_ordinal integer, settings text) LANGUAGE sql STABLE AS $$
+    SELECT (SELECT count(*) FROM versions v WHERE v.subject = wanted),
+        (SELECT coalesce(max(v.revision), 0) FROM versions v WHERE v.subject = wanted),
+        coalesce((SELECT s.last_ordinal FROM subjects s WHERE s.subject = wanted), 0),
+        coalesce((SELECT json_object_agg(c.scope, c.settings ORDER BY c.scope)::text
+                  FROM configs c WHERE c.scope = ANY (scopes)), '')
+$$;
+
+-- Takes the locks of a write to a subject and, with a snapshot that sees what their last holder committed, looks whether
+-- its grounds are as they were and the targets of its references have these revisions. Then it answers where the
+-- transaction's changes begin (see lock_subject), else NULL.
+CREATE FUNCTION hold_grounds(wanted text, scopes text[], old_count bigint, old_revision bigint, old_ordinal integer,
+                             old_settings text, targets text[], revisions bigint[])
+RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(hashtextextended(scope, 1)) FROM unnest(scopes[2:]) AS scope;
+    PERFORM pg_advisory_xact_lock(hashtextextended(wanted, 0));
+    IF EXISTS (SELECT FROM subject_grounds(wanted, scopes) g
+               WHERE (g.count, g.revision, g.last_ordinal, g.settings)
+                   = (old_count, old_revision, old_ordinal, old_settings))
+       AND NOT EXISTS (SELECT FROM unnest(targets, revisions) AS t (target, revision)
+                       WHERE NOT EXISTS (SELECT FROM versions v
+                                         WHERE v.schema_id = t.target AND v.revision = t.revision))
+    THEN
+        RETURN first_sequence();
+    END IF;
+    RETURN NULL;
+END $$;

@@ -27,23 +27,23 @@ import uvloop
 
 sys.path[:0] = [str(Path(__file__).parents[1])]
 
-from llm_schema_registry_server import settings
-from llm_schema_registry_server.caches.cache import LowerTier
-from llm_schema_registry_server.caches.redis import RedisTier
-from llm_schema_registry_server.formats.catalogue import EngineLimits, engines
-from llm_schema_registry_server.model.schema import SchemaVersion, StoredContent
-from llm_schema_registry_server.registry.library import Library
-from llm_schema_registry_server.registry.limits import RequestLimits
-from llm_schema_registry_server.registry.reading import Reading
-from llm_schema_registry_server.storage.blobs.s3 import S3Blobs
-from llm_schema_registry_server.storage.postgres import PostgresStore
-from llm_schema_registry_server.storage.store import Store
-from llm_schema_registry_server.storage.wrappers.blobbed import BlobbedStore
-from llm_schema_registry_server.workers.inline import InlineWorkers
-from tests.support.postgres import Postgres
-from tests.support.redis import RedisServer
-from tests.support.s3 import Bucket, S3Server
-from tests.support.storage import version
+from llm_schema_registry_server import settings  # noqa: E402
+from llm_schema_registry_server.caches.cache import LowerTier  # noqa: E402
+from llm_schema_registry_server.caches.redis import RedisTier  # noqa: E402
+from llm_schema_registry_server.formats.catalogue import EngineLimits, engines  # noqa: E402
+from llm_schema_registry_server.model.schema import SchemaVersion, StoredContent  # noqa: E402
+from llm_schema_registry_server.registry.library import Library  # noqa: E402
+from llm_schema_registry_server.registry.limits import RequestLimits  # noqa: E402
+from llm_schema_registry_server.registry.reading import Reading  # noqa: E402
+from llm_schema_registry_server.storage.blobs.s3 import S3Blobs  # noqa: E402
+from llm_schema_registry_server.storage.postgres import PostgresStore  # noqa: E402
+from llm_schema_registry_server.storage.store import Store  # noqa: E402
+from llm_schema_registry_server.storage.wrappers.blobbed import BlobbedStore  # noqa: E402
+from llm_schema_registry_server.workers.inline import InlineWorkers  # noqa: E402
+from tests.support.postgres import Postgres  # noqa: E402
+from tests.support.redis import RedisServer  # noqa: E402
+from tests.support.s3 import Bucket, S3Server  # noqa: E402
+from tests.support.storage import version  # noqa: E402
 
 ROUNDS = 3
 THRESHOLD = 100_000

@@ -119,13 +119,19 @@ class Bucket:
 
 
 class Fault(enum.Enum):
-    """What the proxy does with a connection: nothing; close it; take it and never answer; answer 500; cut the answer."""
+    """What the proxy does with a connection: nothing; close it; take it and never answer; answer 500; cut the answer; answer late;
+    change a byte of what is read."""
 
     NONE = enum.auto()
     AWAY = enum.auto()
     SILENT = enum.auto()
     ERROR = enum.auto()
     CUT = enum.auto()
+    SLOW = enum.auto()
+    WRONG = enum.auto()
+
+
+SLOW_SECONDS = 0.3
 
 
 class FaultyProxy:
@@ -190,7 +196,11 @@ class FaultyProxy:
             )
             await writer.drain()
             return
+        if self.fault is Fault.SLOW:
+            await asyncio.sleep(SLOW_SECONDS)
         answer = await self._passed_on(head, body)
+        if self.fault is Fault.WRONG and head.startswith(b"GET") and answer.startswith(b"HTTP/1.1 200"):
+            answer = answer[:-1] + bytes([answer[-1] ^ 1])
         writer.write(answer[: len(answer) - 10] if self.fault is Fault.CUT else answer)
         await writer.drain()
 

@@ -1,0 +1,81 @@
+"""Everything together, PostgreSQL, Redis and S3 under several real servers, in a storm of writes: each fault in turn loses
+nothing, doubles nothing, shows nothing wrong, and is over by itself."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.drill import HEADER, Drill, line
+from tests.support.faults import FAULTS, Fault, disk_full
+from tests.support.postgres import bin_directory
+from tests.support.production import Production
+
+QUICK = (
+    "PostgreSQL killed and restarted",
+    "Redis full of garbage under our keys",
+    "S3 answers wrong bytes",
+    "instance killed (kill -9)",
+)
+"""One of each tier, for every run; the others are deep."""
+
+
+@pytest.fixture(autouse=True)
+def _installed() -> None:
+    if bin_directory() is None:
+        pytest.skip("PostgreSQL is not installed: run scripts/system-packages postgresql")
+
+
+async def drilled(all_: Production, faults: dict[str, Fault], seconds: float) -> None:
+    """Let each fault happen once, and check everything at the end."""
+    print(HEADER)
+    async with Drill(all_) as drill:
+        for name, fault in faults.items():
+            figures = await drill.during(name, fault, seconds)
+            print(line(figures))
+            assert figures.hot_refused == 0, name
+    assert await drill.audit() > len(faults)
+
+
+@pytest.mark.timeout(300)
+async def test_a_fault_of_each_tier_loses_doubles_and_shows_nothing_wrong(tmp_path: Path) -> None:
+    async with Production(tmp_path) as all_:
+        await drilled(all_, {name: FAULTS[name] for name in QUICK}, seconds=0.5)
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(1200)
+async def test_every_fault_for_long_on_three_instances(tmp_path: Path) -> None:
+    async with Production(tmp_path, instances=3) as all_:
+        await drilled(all_, dict(FAULTS), seconds=20)
+
+
+@pytest.fixture
+def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A file system of 128 MB; only root may make one."""
+    place = tmp_path_factory.mktemp("disk")
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=128m", "tmpfs", str(place)], capture_output=True, check=False
+    )
+    if made.returncode:
+        pytest.skip("a small file system can only be mounted by root")
+    for directory in (place, *place.parents[:2]):
+        directory.chmod(0o755)
+    (place / "home").mkdir()
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(600)
+async def test_a_full_disk_of_the_database_is_over_when_there_is_room(
+    tmp_path: Path, small_disk: Path
+) -> None:
+    full = Fault(disk_full(small_disk / "ballast"))
+    async with Production(tmp_path, database_home=small_disk / "home") as all_:
+        await drilled(all_, {"disk of PostgreSQL full": full}, seconds=10)

@@ -1,0 +1,55 @@
+"""A proxy for any protocol over TCP that makes answers late."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+
+class SlowProxy:
+    """Passes bytes on to a port; each piece of an answer waits for `delay` seconds first."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.Task[None]] = set()
+        self.port = 0
+        self.delay = 0.0
+
+    async def __aenter__(self) -> SlowProxy:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in self._open:
+            task.cancel()
+        await asyncio.gather(*self._open, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._open.add(task)
+        with suppress(OSError, asyncio.CancelledError):
+            inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            asking = asyncio.create_task(_pump(reader, inner_writer))
+            try:
+                while data := await inner_reader.read(65536):
+                    await asyncio.sleep(self.delay)
+                    writer.write(data)
+                    await writer.drain()
+            finally:
+                asking.cancel()
+                inner_writer.close()
+        self._open.discard(task)
+        writer.close()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+        writer.close()

@@ -153,7 +153,14 @@ class Drill:
 
             async def agree(instance: Instance = instance, left: list[Any] = left) -> bool:
                 """What is cached may be behind for a moment, until the change log was followed."""
-                left[:] = [row for row in left if not await self._agrees(instance, row)]
+                seats = asyncio.Semaphore(16)
+
+                async def one(row: Any) -> bool:
+                    async with seats:
+                        return await self._agrees(instance, row)
+
+                agreed = await asyncio.gather(*map(one, left))
+                left[:] = [row for row, same in zip(left, agreed, strict=True) if not same]
                 return not left
 
             await until(agree)

@@ -79,9 +79,11 @@ class Drill:
             content = _content(f"hot {number}", 1000 if number % 2 else 50)
             made = await self._register(self.all.instances[0], f"hot-{number}", content)
             self._hot[made.schema_id] = content
+            asked = pb.GetSchemaRequest(schema_id=made.schema_id)
             for instance in self.all.instances:
-                for _ in range(2):
-                    await self._read(instance, made.schema_id)
+                # What is kept before an instance has heard of the registration is dropped when it does.
+                await instance.call("GetSchema", asked, revision=made.revision)
+                await self._read(instance, made.schema_id)
         self._tasks = [
             *(asyncio.create_task(self._writes(n)) for n in range(WRITERS)),
             *(asyncio.create_task(self._reads_hot()) for _ in range(2)),

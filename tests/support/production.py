@@ -42,9 +42,10 @@ class Instance:
         self._channels.append(channel)
         self._stub = pb_grpc.SchemaRegistryStub(channel)  # type: ignore[no-untyped-call]
 
-    async def call(self, rpc: str, request: Message, seconds: float = 30) -> Any:
-        """The answer; raises REFUSED."""
-        return await getattr(self._stub, rpc)(request, timeout=seconds)
+    async def call(self, rpc: str, request: Message, seconds: float = 30, *, revision: str = "") -> Any:
+        """The answer, of at least that revision when one is given; raises REFUSED."""
+        metadata = (("x-registry-min-revision", revision),) if revision else ()
+        return await getattr(self._stub, rpc)(request, timeout=seconds, metadata=metadata)
 
     async def healthy(self) -> bool:
         try:

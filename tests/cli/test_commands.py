@@ -17,7 +17,14 @@ import pytest
 from llm_schema_registry.cli.exits import Exit
 from tests.api.server import ROOT, ServerProcess
 
-COMMAND = [sys.executable, "-c", "from llm_schema_registry.cli import main; main()"]
+# As in a terminal: what runs the tests may have been started in the background, where Ctrl-C is ignored. The command sets
+# this itself; a preexec_fn would fork this process with the threads of gRPC, which then abort the child now and then.
+COMMAND = [
+    sys.executable,
+    "-c",
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from llm_schema_registry.cli import main; main()",
+]
 DATA = ROOT.parent / "shared" / "data"
 
 
@@ -49,8 +56,6 @@ class Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            # As in a terminal: what runs the tests may have been started in the background, where Ctrl-C is ignored.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             **options,
         )
 

@@ -35,9 +35,7 @@ class ChangeFeed:
     ) -> None:
         self._store, self._ring_size = store, ring
         self._on_change, self._on_gap, self._on_trouble = on_change, on_gap, on_trouble
-        self._ring: list[
-            Change
-        ] = []  # all changes from `_floor` to `_position`, at most twice the ring's size
+        self._ring: list[Change] = []  # all from `_floor` to `_position`, at most twice the ring's size
         self._floor = 0
         self._position = 0
         self._closing = False

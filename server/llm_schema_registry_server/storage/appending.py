@@ -1,26 +1,39 @@
-"""Appending a version on condition, step by step inside transactions: for back ends in which a step costs little."""
+"""What a store answers outside transactions, step by step inside one: for back ends in which a step costs little."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
-from ..model.schema import SchemaVersion
+from ..model.schema import SchemaVersion, StoredContent
 from ..model.subject import Subject
 from .store import Entry, Grounds, ReadTx, Standing, WriteTx
 
 
-async def standing(tx: ReadTx, subject: Subject, scopes: Sequence[str], identity: str) -> Standing:
-    """See store.Store.standing."""
-    return Standing(await _grounds(tx, subject, scopes), await tx.versions_with(subject, identity))
+class Stepwise(ABC):
+    """Base of such back ends; see store.Store for the meaning of each method."""
 
+    @abstractmethod
+    def read(self) -> AbstractAsyncContextManager[ReadTx]: ...
 
-async def append(tx: WriteTx, grounds: Grounds, entry: Entry) -> SchemaVersion | None:
-    """See store.Store.append; the caller commits."""
-    await tx.lock_subject(entry.version.subject)
-    if not await holds(tx, entry.version.subject, grounds, entry.targets):
-        return None
-    return await enter(tx, entry)
+    @abstractmethod
+    def write(self) -> AbstractAsyncContextManager[WriteTx]: ...
+
+    async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
+        async with self.read() as tx:
+            return await tx.contents(identities)
+
+    async def standing(self, subject: Subject, scopes: Sequence[str], identity: str) -> Standing:
+        async with self.read() as tx:
+            return Standing(await _grounds(tx, subject, scopes), await tx.versions_with(subject, identity))
+
+    async def append(self, grounds: Grounds, entry: Entry) -> SchemaVersion | None:
+        subject = entry.version.subject
+        async with self.write() as tx:
+            await tx.lock_subject(subject)
+            return await enter(tx, entry) if await holds(tx, subject, grounds, entry.targets) else None
 
 
 async def holds(tx: WriteTx, subject: Subject, grounds: Grounds, targets: Mapping[str, int]) -> bool:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from ...errors import StorageUnavailable
-from ...model.schema import SchemaVersion, StoredContent
-from ...model.subject import Subject
-from .. import appending
+from ..appending import Stepwise
 from ..news import News
-from ..store import Entry, Grounds, Standing
 from .reading import REGISTRY_ID, MemoryReadTx
 from .tables import Tables
 from .writing import MemoryWriteTx
 
 
-class MemoryStore:
+class MemoryStore(Stepwise):
     """A registry that lives as long as its process; see store.Store for the meaning of each method."""
 
     def __init__(self) -> None:
@@ -71,18 +68,6 @@ class MemoryStore:
 
     def restore(self) -> AbstractAsyncContextManager[MemoryWriteTx]:
         return self.write()
-
-    async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
-        async with self.read() as tx:
-            return await tx.contents(identities)
-
-    async def standing(self, subject: Subject, scopes: Sequence[str], identity: str) -> Standing:
-        async with self.read() as tx:
-            return await appending.standing(tx, subject, scopes, identity)
-
-    async def append(self, grounds: Grounds, entry: Entry) -> SchemaVersion | None:
-        async with self.write() as tx:
-            return await appending.append(tx, grounds, entry)
 
     async def wait_for_change(self, after: int, timeout: float) -> None:
         await self._news.wait(after, timeout)

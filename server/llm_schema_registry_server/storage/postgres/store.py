@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 
@@ -18,13 +18,15 @@ from ..store import Entry, Grounds, Standing
 from ..waiting import to_the_end
 from . import queries
 from .appending import outcome, parameters, standing_of
-from .errors import AWAY, CONFUSED, POOLER, shown, told, translated
+from .errors import AWAY, POOLER, shown, translated
 from .migrate import migrate, migrations
 from .reading import PostgresReadTx
 from .replica import Replica
 from .session import Session
 from .watch import Watcher
 from .writing import PostgresWriteTx
+
+T = TypeVar("T")
 
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY{limits}; SELECT 1"  # the SELECT fixes what is seen
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE{limits}"
@@ -212,20 +214,15 @@ class PostgresStore:
                 found = await session.rows(sql, list(parameters), tuple)
                 await to_the_end(session.commit())
             return found
+
+        async def ask(session: Session) -> list[Any]:
+            session.committed = True  # or undone, when it answers: there is nothing to roll back
+            return await session.rows(sql, list(parameters), tuple)
+
         pool = self._opened()
-        for attempts_left in range(self._options.pool_max, -1, -1):
-            with translated(self._database):
-                connection = await pool.acquire(timeout=self._options.connect_seconds)
-            session = Session(connection, self._database)
-            try:
-                return await session.rows(sql, list(parameters), tuple)
-            except StorageUnavailable:
-                if not (session.died and attempts_left):
-                    raise
-            finally:
-                session.committed = True  # or undone: there is nothing to roll back
-                await to_the_end(_give_back(pool, session))
-        raise AssertionError("the last attempt returns or raises")
+        session, found = await self._first(pool, self._database, ask)
+        await to_the_end(_give_back(pool, session))
+        return found
 
     @asynccontextmanager
     async def _session(self, begin: str) -> AsyncIterator[Session]:
@@ -265,24 +262,29 @@ class PostgresStore:
         return None if behind else session
 
     async def _begun(self, pool: Any, begin: str, database: str = "") -> Session:
-        """A connection of the pool with a transaction begun; one that had died unnoticed is replaced."""
-        database = database or self._database
+        """A connection of the pool with a transaction begun."""
+        session, _ = await self._first(pool, database or self._database, lambda session: session.run(begin))
+        return session
+
+    async def _first(
+        self, pool: Any, database: str, ask: Callable[[Session], Awaitable[T]]
+    ) -> tuple[Session, T]:
+        """A connection of the pool, and what it answered to the first that it was asked; one that had died unnoticed is
+        replaced."""
         for attempts_left in range(self._options.pool_max, -1, -1):
             with translated(database):
                 connection = await pool.acquire(timeout=self._options.connect_seconds)
             session = Session(connection, database)
-            begun = False
+            answered = False
             try:
-                await connection.execute(begin)
-                begun = True
-                return session
-            except AWAY as error:
-                if isinstance(error, CONFUSED):
-                    session.give_up()
-                if not (session.lost and attempts_left):
-                    raise told(error, database) from error
+                found = await ask(session)
+                answered = True
+                return session, found
+            except StorageUnavailable:
+                if not (session.died and attempts_left):
+                    raise
             finally:
-                if not begun:
+                if not answered:
                     await to_the_end(_give_back(pool, session))
         raise AssertionError("the last attempt returns or raises")
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -14,11 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 from ...errors import RegistryError, StorageUnavailable
-from ...model.schema import SchemaVersion, StoredContent
-from ...model.subject import Subject
-from .. import appending
+from ..appending import Stepwise
 from ..news import News
-from ..store import Entry, Grounds, Standing
 from . import queries
 from .errors import is_busy, translated
 from .group import Writer
@@ -42,7 +39,7 @@ class _Opened:
     idle_readers: asyncio.LifoQueue[Session]
 
 
-class SqliteStore:
+class SqliteStore(Stepwise):
     """A registry in the file `path`; see store.Store for the meaning of each method.
 
     synchronous: `full` survives a power failure, `normal` only the death of the process.
@@ -134,18 +131,6 @@ class SqliteStore:
             yield tx
         async with self.read() as reading:
             self._now.registry_id = await reading.registry_id()
-
-    async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
-        async with self.read() as tx:
-            return await tx.contents(identities)
-
-    async def standing(self, subject: Subject, scopes: Sequence[str], identity: str) -> Standing:
-        async with self.read() as tx:
-            return await appending.standing(tx, subject, scopes, identity)
-
-    async def append(self, grounds: Grounds, entry: Entry) -> SchemaVersion | None:
-        async with self.write() as tx:
-            return await appending.append(tx, grounds, entry)
 
     async def wait_for_change(self, after: int, timeout: float) -> None:
         loop = asyncio.get_running_loop()

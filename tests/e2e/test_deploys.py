@@ -16,7 +16,7 @@ import pytest
 from llm_schema_registry import AsyncSchemaRegistry
 from tests.api.helpers import V1
 from tests.api.server import ROOT, ServerProcess
-from tests.support.postgres import Postgres, bin_directory
+from tests.support.postgres import own_server
 
 BEFORE = "d00071d"
 """A commit of this repository whose servers know the first migration only."""
@@ -27,16 +27,12 @@ HOUR = datetime.timedelta(hours=1)
 @pytest.fixture
 def settings() -> Iterator[dict[str, str]]:
     """What servers of one empty database are started with."""
-    if bin_directory() is None:
-        pytest.skip("PostgreSQL is not installed: run scripts/system-packages postgresql")
-    server = Postgres()
-    server.start()
-    asyncio.run(server.ready())
-    yield {
-        "STORAGE__KIND": "postgres",
-        "STORAGE__POSTGRES__DSN": asyncio.run(server.create_database()),
-    }
-    server.remove()
+    with own_server() as server:
+        asyncio.run(server.ready())
+        yield {
+            "STORAGE__KIND": "postgres",
+            "STORAGE__POSTGRES__DSN": asyncio.run(server.create_database()),
+        }
 
 
 @pytest.fixture

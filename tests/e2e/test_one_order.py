@@ -29,7 +29,7 @@ from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry_server.model.change import format_revision
 from tests.api.helpers import V1
 from tests.api.server import ServerProcess
-from tests.support.postgres import Postgres, bin_directory
+from tests.support.postgres import Postgres, own_server
 from tests.support.waiting import until
 
 WRITERS, SUBSCRIBERS, SUBJECTS = 20, 12, 4
@@ -189,14 +189,8 @@ async def cut_off_listeners(storm: Storm, database: Postgres, dsn: str) -> None:
 
 @pytest.fixture
 def database() -> Iterator[Postgres]:
-    if bin_directory() is None:
-        pytest.skip("PostgreSQL is not installed: run scripts/system-packages postgresql")
-    server = Postgres()
-    server.start()
-    try:
+    with own_server() as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.mark.timeout(900)

@@ -3,15 +3,15 @@ nothing, doubles nothing, shows nothing wrong, and is over by itself."""
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.disks import small_disk
 from tests.support.drill import HEADER, Drill, line
 from tests.support.faults import FAULTS, Fault, disk_full
-from tests.support.postgres import bin_directory
+from tests.support.postgres import skip_where_missing
 from tests.support.production import Production
 
 QUICK = (
@@ -25,8 +25,7 @@ QUICK = (
 
 @pytest.fixture(autouse=True)
 def _installed() -> None:
-    if bin_directory() is None:
-        pytest.skip("PostgreSQL is not installed: run scripts/system-packages postgresql")
+    skip_where_missing()
 
 
 async def drilled(all_: Production, faults: dict[str, Fault], seconds: float) -> None:
@@ -54,28 +53,20 @@ async def test_every_fault_for_long_on_three_instances(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def full_disk() -> Iterator[Path]:
     """A file system of 128 MB; only root may make one."""
-    place = tmp_path_factory.mktemp("disk")
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=128m", "tmpfs", str(place)], capture_output=True, check=False
-    )
-    if made.returncode:
-        pytest.skip("a small file system can only be mounted by root")
-    for directory in (place, *place.parents[:2]):
-        directory.chmod(0o755)
-    (place / "home").mkdir()
-    try:
+    with small_disk(128) as place:
+        if place is None:
+            pytest.skip("a small file system can only be mounted by root")
+        (place / "home").mkdir()
         yield place
-    finally:
-        subprocess.run(["umount", "-l", str(place)], check=True)
 
 
 @pytest.mark.deep
 @pytest.mark.timeout(600)
 async def test_a_full_disk_of_the_database_is_over_when_there_is_room(
-    tmp_path: Path, small_disk: Path
+    tmp_path: Path, full_disk: Path
 ) -> None:
-    full = Fault(disk_full(small_disk / "ballast"))
-    async with Production(tmp_path, database_home=small_disk / "home") as all_:
+    full = Fault(disk_full(full_disk / "ballast"))
+    async with Production(tmp_path, database_home=full_disk / "home") as all_:
         await drilled(all_, {"disk of PostgreSQL full": full}, seconds=10)

@@ -15,7 +15,7 @@ import pytest
 from llm_schema_registry import AsyncSchemaRegistry, RegistryError
 from tests.api.helpers import V1
 from tests.api.server import ServerProcess
-from tests.support.postgres import Postgres, bin_directory
+from tests.support.postgres import Postgres, own_server
 from tests.support.waiting import until
 
 WRITERS = 20
@@ -24,14 +24,8 @@ SUBJECTS = 4
 
 @pytest.fixture
 def database() -> Iterator[Postgres]:
-    if bin_directory() is None:
-        pytest.skip("PostgreSQL is not installed: run scripts/system-packages postgresql")
-    server = Postgres()
-    server.start()
-    try:
+    with own_server() as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture

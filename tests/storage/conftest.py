@@ -8,21 +8,15 @@ import pytest_asyncio
 
 from llm_schema_registry_server.storage.postgres import PostgresStore
 from llm_schema_registry_server.storage.store import Store
-from tests.support.postgres import Postgres, bin_directory
+from tests.support.postgres import Postgres, own_server
 from tests.support.storage import BACK_ENDS
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """One server for the session. `make test` installs PostgreSQL; without it these tests are skipped."""
-    if bin_directory() is None:
-        pytest.skip("PostgreSQL is not installed: run scripts/system-packages postgresql")
-    server = Postgres()
-    try:
-        server.start()
+    with own_server() as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest_asyncio.fixture(params=[*BACK_ENDS, "postgres"])

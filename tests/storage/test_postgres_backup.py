@@ -14,7 +14,7 @@ import pytest
 from llm_schema_registry_server.model.schema import SchemaVersion
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.storage.postgres import PostgresStore
-from tests.support.postgres import Postgres, bin_directory, unprivileged
+from tests.support.postgres import Postgres, skip_where_missing, unprivileged
 from tests.support.storage import change, register
 from tests.support.waiting import until
 
@@ -24,8 +24,7 @@ SCRIPTS = Path(__file__).parents[2] / "scripts" / "backup"
 @pytest.fixture
 def archived() -> Iterator[Postgres]:
     """A server that archives its log, with the scripts in its own directory (it may not be allowed to read ours)."""
-    if bin_directory() is None:
-        pytest.skip("PostgreSQL is not installed: run scripts/system-packages postgresql")
+    skip_where_missing()
     home = Path(tempfile.mkdtemp(prefix="registry-backup-"))
     server = Postgres(
         home, archive_mode="on", archive_command=f"sh {home}/scripts/archive-wal %p {home}/wal/%f"

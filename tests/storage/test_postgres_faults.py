@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,7 +18,8 @@ from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.storage.migrations import Migration
 from llm_schema_registry_server.storage.postgres import PostgresOptions, PostgresStore, migrate
 from llm_schema_registry_server.storage.store import Page, SchemaFilter
-from tests.support.postgres import Postgres, bin_directory
+from tests.support.disks import small_disk
+from tests.support.postgres import Postgres, own_server
 from tests.support.storage import change, insert, register, version
 from tests.support.storm import acknowledged, assert_whole, start
 
@@ -29,14 +29,8 @@ IMPATIENT = PostgresOptions(pool_max=4, connect_seconds=2, statement_seconds=1, 
 @pytest.fixture
 def crashable() -> Iterator[Postgres]:
     """A server for one test, which may do to it what it likes."""
-    if bin_directory() is None:
-        pytest.skip("PostgreSQL is not installed: run scripts/system-packages postgresql")
-    server = Postgres()
-    server.start()
-    try:
+    with own_server() as server:
         yield server
-    finally:
-        server.remove()
 
 
 @asynccontextmanager
@@ -210,25 +204,18 @@ async def test_a_server_that_hangs_is_left_alone_after_the_time_limit(crashable:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def full_disk() -> Iterator[Path]:
     """A file system of 96 MB; only root may make one."""
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", str(tmp_path)], capture_output=True, check=False
-    )
-    if made.returncode:
-        pytest.skip("a small file system can only be mounted by root")
-    try:
-        yield tmp_path
-    finally:
-        subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+    with small_disk(96) as place:
+        if place is None:
+            pytest.skip("a small file system can only be mounted by root")
+        yield place
 
 
-async def test_a_full_disk_fails_writes_and_is_over_when_there_is_room(small_disk: Path) -> None:
-    ballast = small_disk / "ballast"
+async def test_a_full_disk_fails_writes_and_is_over_when_there_is_room(full_disk: Path) -> None:
+    ballast = full_disk / "ballast"
     ballast.write_bytes(b"x" * 30_000_000)
-    (home := small_disk / "home").mkdir()
-    for directory in (small_disk, *small_disk.parents[:2]):
-        directory.chmod(0o755)
+    (home := full_disk / "home").mkdir()
     server = Postgres(home, max_wal_size="8MB", min_wal_size="2MB")
     server.start()
     told: set[tuple[str, int]] = set()

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.storage.postgres import PostgresOptions, PostgresStore
-from tests.support.postgres import Postgres, bin_directory
+from tests.support.postgres import Postgres, own_server
 from tests.support.storage import register
 from tests.support.waiting import until
 
@@ -23,12 +23,8 @@ ORDERS = Subject.parse("orders")
 
 @pytest.fixture
 def primary() -> Iterator[Postgres]:
-    if bin_directory() is None:
-        pytest.skip("PostgreSQL is not installed: run scripts/system-packages postgresql")
-    server = Postgres()
-    server.start()
-    yield server
-    server.remove()
+    with own_server() as server:
+        yield server
 
 
 @pytest_asyncio.fixture

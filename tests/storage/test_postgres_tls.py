@@ -13,7 +13,7 @@ import pytest
 from llm_schema_registry_server.errors import StorageUnavailable
 from llm_schema_registry_server.storage.postgres import PostgresStore
 from tests.support.certificates import Certificates, issue
-from tests.support.postgres import Postgres, bin_directory, unprivileged
+from tests.support.postgres import Postgres, skip_where_missing, unprivileged
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +24,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 @pytest.fixture(scope="module")
 def secured(certificates: Certificates) -> Iterator[Postgres]:
     """A server that takes connections over TLS only."""
-    if bin_directory() is None:
-        pytest.skip("PostgreSQL is not installed: run scripts/system-packages postgresql")
+    skip_where_missing()
     server = Postgres(
         listen_addresses="127.0.0.1,127.0.0.2",
         ssl="on",

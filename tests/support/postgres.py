@@ -13,10 +13,12 @@ import socket
 import subprocess
 import tempfile
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
 import psutil
+import pytest
 
 from llm_schema_registry_server.storage.postgres import PostgresStore
 
@@ -228,3 +230,21 @@ def free_port() -> int:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+
+
+def skip_where_missing() -> None:
+    """Skip the test where PostgreSQL is not installed; `make test` installs it."""
+    if bin_directory() is None:
+        pytest.skip("PostgreSQL is not installed: run scripts/system-packages postgresql")
+
+
+@contextlib.contextmanager
+def own_server() -> Iterator[Postgres]:
+    """A server that has been started, for whoever may do to it what he likes."""
+    skip_where_missing()
+    server = Postgres()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()

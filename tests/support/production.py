@@ -30,17 +30,17 @@ REFUSED = grpc.aio.AioRpcError
 class Instance:
     """One server process and a channel to it; `begin` again after `kill`."""
 
-    def __init__(self, home: Path, settings: dict[str, str]) -> None:
+    def __init__(self, home: Path, settings: dict[str, Any]) -> None:
         self._home, self._settings = home, settings
         self.server: ServerProcess | None = None
         self._channels: list[grpc.aio.Channel] = []  # calls may still be made on an old one
-        self._stub: Any = None  # the generated stubs have no types
+        self._stub: Any = None
 
     async def begin(self) -> None:
-        self.server = await asyncio.to_thread(lambda: ServerProcess(self._home, **self._settings))
-        channel = grpc.aio.insecure_channel(self.server.grpc, [("grpc.initial_reconnect_backoff_ms", 100)])
+        self.server = server = await asyncio.to_thread(lambda: ServerProcess(self._home, **self._settings))
+        channel = grpc.aio.insecure_channel(server.grpc, [("grpc.initial_reconnect_backoff_ms", 100)])
         self._channels.append(channel)
-        self._stub = pb_grpc.SchemaRegistryStub(channel)  # type: ignore[no-untyped-call]
+        self._stub = pb_grpc.SchemaRegistryStub(channel)
 
     async def call(self, rpc: str, request: Message, seconds: float = 30, *, revision: str = "") -> Any:
         """The answer, of at least that revision when one is given; raises REFUSED."""
@@ -82,7 +82,7 @@ class Production:
 
     def __init__(self, home: Path, *, instances: int = 2, database_home: Path | None = None) -> None:
         self._home, self._count = home, instances
-        options = {"max_wal_size": "8MB", "min_wal_size": "2MB"} if database_home else {}
+        options: dict[str, Any] = {"max_wal_size": "8MB", "min_wal_size": "2MB"} if database_home else {}
         self.database = Postgres(database_home, max_connections="30", **options)
         self.redis, self.s3 = RedisServer(home), S3Server(home)
         self.slow_redis = SlowProxy(self.redis.port)

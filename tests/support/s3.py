@@ -9,12 +9,13 @@ import signal
 import subprocess
 import sys
 import uuid
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 from aiobotocore.session import get_session
 
+from .proxies import Proxy
 from .redis import free_port
 from .waiting import listening, until
 
@@ -134,14 +135,11 @@ class Fault(enum.Enum):
 SLOW_SECONDS = 0.3
 
 
-class FaultyProxy:
+class FaultyProxy(Proxy):
     """Passes bytes on to a port, or does what `fault` says. Counts the connections in `seen`."""
 
     def __init__(self, port: int) -> None:
-        self._target = port
-        self._server: asyncio.Server | None = None
-        self._open: set[asyncio.Task[None]] = set()
-        self.port = 0
+        super().__init__(port)
         self.fault = Fault.NONE
         self.seen = 0
 
@@ -149,31 +147,9 @@ class FaultyProxy:
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    async def __aenter__(self) -> FaultyProxy:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in self._open:
-            task.cancel()
-        await asyncio.gather(*self._open, return_exceptions=True)
-        await self._server.wait_closed()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._open.add(task)
-        self.seen += 1
-        with suppress(OSError, asyncio.CancelledError, asyncio.IncompleteReadError):
-            await self._answer(reader, writer)
-        self._open.discard(task)
-        writer.close()
-
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request for each connection: a fault that begins or ends is felt by the next request."""
+        self.seen += 1
         if self.fault is Fault.AWAY:
             return
         head = await reader.readuntil(b"\r\n\r\n")
@@ -207,7 +183,7 @@ class FaultyProxy:
     async def _passed_on(self, head: bytes, body: bytes) -> bytes:
         request, *lines = head.rstrip(b"\r\n").split(b"\r\n")
         kept = [line for line in lines if not line.lower().startswith((b"connection:", b"expect:"))]
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._target)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.target)
         try:
             writer.write(b"\r\n".join([request, *kept, b"Connection: close", b"", b""]) + body)
             return await reader.read(-1)

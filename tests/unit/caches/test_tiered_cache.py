@@ -6,22 +6,7 @@ import pytest
 
 from llm_schema_registry_server.caches.memory import MemoryCache
 from llm_schema_registry_server.caches.tiered import Codec, Lower, TieredCache
-
-
-class Shelf:
-    """A shared tier in a dictionary."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
-
-    async def get(self, key: str) -> bytes | None:
-        return self.kept.get(key)
-
-    async def put(self, key: str, value: bytes) -> None:
-        self.kept[key] = value
-
-    async def discard(self, key: str) -> None:
-        self.kept.pop(key, None)
+from tests.support.shelf import Shelf
 
 
 class Source:

@@ -14,23 +14,8 @@ from llm_schema_registry_server.model.schema import SchemaVersion, StoredContent
 from llm_schema_registry_server.registry.contents import Contents
 from llm_schema_registry_server.storage.memory import MemoryStore
 from llm_schema_registry_server.storage.store import ReadTx
+from tests.support.shelf import Shelf
 from tests.support.storage import content, version
-
-
-class Shelf:
-    """A shared tier in a dictionary."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
-
-    async def get(self, key: str) -> bytes | None:
-        return self.kept.get(key)
-
-    async def put(self, key: str, value: bytes) -> None:
-        self.kept[key] = value
-
-    async def discard(self, key: str) -> None:
-        self.kept.pop(key, None)
 
 
 class CountingStore(MemoryStore):

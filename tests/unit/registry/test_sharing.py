@@ -30,6 +30,7 @@ from llm_schema_registry_server.registry.sharing import layout, lower
 from llm_schema_registry_server.storage.memory import MemoryStore
 from llm_schema_registry_server.workers.inline import InlineWorkers
 from tests.support.redis import RedisServer
+from tests.support.shelf import Shelf
 from tests.support.words import WordEngine
 
 TEXT = st.text(max_size=20)
@@ -68,22 +69,6 @@ PARSED = st.builds(
     options=st.dictionaries(TEXT, TEXT, max_size=3),
     interop=st.dictionaries(TEXT, TEXT, max_size=3),
 )
-
-
-class Shelf:
-    """A shared tier in a dictionary."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
-
-    async def get(self, key: str) -> bytes | None:
-        return self.kept.get(key)
-
-    async def put(self, key: str, value: bytes) -> None:
-        self.kept[key] = value
-
-    async def discard(self, key: str) -> None:
-        self.kept.pop(key, None)
 
 
 class HastyEngine(WordEngine):

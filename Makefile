@@ -34,6 +34,7 @@ check: $(READY) ## ruff, mypy --strict, import contracts, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	MYPYPATH=server:clients/python:loadtest $(BIN)/mypy loadtest/*.py loadtest/engines/*.py
 	$(BIN)/lint-imports
 	@scripts/system-packages postgresql pgbouncer faketime redis-server
 	$(BIN)/python -m pytest

@@ -9,13 +9,10 @@ turns, so that noise of the machine falls on all of them.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import hashlib
 import os
-import platform
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -23,27 +20,26 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import rig
 import uvloop
 
-sys.path[:0] = [str(Path(__file__).parents[1])]
-
-from llm_schema_registry_server import settings  # noqa: E402
-from llm_schema_registry_server.caches.cache import LowerTier  # noqa: E402
-from llm_schema_registry_server.caches.redis import RedisTier  # noqa: E402
-from llm_schema_registry_server.formats.catalogue import EngineLimits, engines  # noqa: E402
-from llm_schema_registry_server.model.schema import SchemaVersion, StoredContent  # noqa: E402
-from llm_schema_registry_server.registry.library import Library  # noqa: E402
-from llm_schema_registry_server.registry.limits import RequestLimits  # noqa: E402
-from llm_schema_registry_server.registry.reading import Reading  # noqa: E402
-from llm_schema_registry_server.storage.blobs.s3 import S3Blobs  # noqa: E402
-from llm_schema_registry_server.storage.postgres import PostgresStore  # noqa: E402
-from llm_schema_registry_server.storage.store import Store  # noqa: E402
-from llm_schema_registry_server.storage.wrappers.blobbed import BlobbedStore  # noqa: E402
-from llm_schema_registry_server.workers.inline import InlineWorkers  # noqa: E402
-from tests.support.postgres import Postgres  # noqa: E402
-from tests.support.redis import RedisServer  # noqa: E402
-from tests.support.s3 import Bucket, S3Server  # noqa: E402
-from tests.support.storage import version  # noqa: E402
+from llm_schema_registry_server import settings
+from llm_schema_registry_server.caches.cache import LowerTier
+from llm_schema_registry_server.caches.redis import RedisTier
+from llm_schema_registry_server.formats.catalogue import EngineLimits, engines
+from llm_schema_registry_server.model.schema import SchemaVersion, StoredContent
+from llm_schema_registry_server.registry.library import Library
+from llm_schema_registry_server.registry.limits import RequestLimits
+from llm_schema_registry_server.registry.reading import Reading
+from llm_schema_registry_server.storage.blobs.s3 import S3Blobs
+from llm_schema_registry_server.storage.postgres import PostgresStore
+from llm_schema_registry_server.storage.store import Store
+from llm_schema_registry_server.storage.wrappers.blobbed import BlobbedStore
+from llm_schema_registry_server.workers.inline import InlineWorkers
+from tests.support.postgres import Postgres
+from tests.support.redis import RedisServer
+from tests.support.s3 import Bucket, S3Server
+from tests.support.storage import version
 
 ROUNDS = 3
 THRESHOLD = 100_000
@@ -140,34 +136,22 @@ def _cells(sample: Sequence[float]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = rig.parser(__doc__)
     parser.add_argument("--reads", type=int, default=300)
-    parser.add_argument("--markdown", type=Path, help="write the page here too")
     options = parser.parse_args()
-    load = os.getloadavg()[0]
+    head = rig.head("Cold reads of contents", os.getloadavg()[0])
     with tempfile.TemporaryDirectory() as home:
-        lines = uvloop.run(measure(options.reads, Path(home)))
-    page = "\n".join(
-        [
-            "# Cold reads",
-            "",
-            f"`python loadtest/cold_contents.py --reads {options.reads}`",
-            "",
-            f"{os.cpu_count()} processors, load average before the run {load:.1f}, Python {platform.python_version()}; "
-            f"milliseconds of one read at a time, {ROUNDS} rounds; everything on one machine, so that a round trip costs "
-            "far less than between machines.",
-            "",
-            "| content | shared tier | p50 ms | p99 ms |",
-            "|---|---|---|---|",
-            *lines,
-            "",
-        ]
-    )
-    print(page)
-    if options.markdown:
-        options.markdown.write_text(page)
+        rows = uvloop.run(measure(options.reads, Path(home)))
+    lines = [
+        *head,
+        f"Milliseconds of one read at a time, {ROUNDS} rounds; everything on one machine, so that a round trip costs far less than "
+        "between machines.",
+        "",
+        "| content | shared tier | p50 ms | p99 ms |",
+        "|---|---|---|---|",
+        *rows,
+    ]
+    rig.publish(lines, options.markdown)
 
 
 if __name__ == "__main__":

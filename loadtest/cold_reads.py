@@ -10,7 +10,6 @@ say how many steps there are, not how fast an object store is) run on the same m
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import tempfile
@@ -52,7 +51,7 @@ def requests(stub: Any, rpc: str, schema_ids: list[str]) -> Callable[[int], Awai
 
 async def register(port: int, count: int) -> list[str]:
     async with rig.channel(port) as channel:
-        stub: Any = rig.Stub(channel)
+        stub: Any = rig.stub(channel)
         made: dict[int, str] = {}
 
         async def one(number: int) -> None:
@@ -70,7 +69,7 @@ async def register(port: int, count: int) -> list[str]:
 async def read(port: int, wanted: Pass, schema_ids: list[str]) -> tuple[float, list[float]]:
     """The figures of the last pass."""
     async with rig.channel(port) as channel:
-        stub: Any = rig.Stub(channel)
+        stub: Any = rig.stub(channel)
         await stub.GetSchema(pb.GetSchemaRequest(schema_id=schema_ids[-1]))  # the connection is there
         act = requests(stub, wanted.rpc, schema_ids[:-1])
         for _ in range(wanted.passes - 1):
@@ -141,11 +140,8 @@ async def new_bucket(endpoint: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = rig.parser(__doc__)
     parser.add_argument("--schemas", type=int, default=1000)
-    parser.add_argument("--markdown", type=Path, help="write the page here too")
     options = parser.parse_args()
     lines = [
         *rig.head("Reads by tier", os.getloadavg()[0]),
@@ -178,10 +174,7 @@ def main() -> None:
         f"{options.schemas:,} JSON Schemas of about a kilobyte, one client process with one connection, which takes its share of the "
         "machine: `hot_reads.md` says what kept answers can do.",
     ]
-    page = "\n".join(lines) + "\n"
-    print(page)
-    if options.markdown:
-        options.markdown.write_text(page)
+    rig.publish(lines, options.markdown)
 
 
 if __name__ == "__main__":

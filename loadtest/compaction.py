@@ -8,14 +8,12 @@ same round, beside a sweep over a hundred thousand old changes. A step is the tr
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import statistics
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import asyncpg
 import rig
@@ -71,12 +69,9 @@ async def measure(dsn: str, changes: int, rounds: int) -> list[Round]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = rig.parser(__doc__)
     parser.add_argument("--changes", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--markdown", type=Path, help="write the page here too")
     options = parser.parse_args()
     lines = rig.head("Forgetting old changes", os.getloadavg()[0])
     with rig.postgres() as database:
@@ -96,10 +91,7 @@ def main() -> None:
         "",
         f"Medians of {options.rounds} rounds.",
     ]
-    page = "\n".join(lines) + "\n"
-    print(page)
-    if options.markdown:
-        options.markdown.write_text(page)
+    rig.publish(lines, options.markdown)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ async def grpc_server(make: Any, answer: bytes) -> None:
         return answer
 
     server = make()
-    handlers = {METHOD: grpc.unary_unary_rpc_method_handler(empty)}
+    handlers: dict[str, Any] = {METHOD: grpc.unary_unary_rpc_method_handler(empty)}
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
     server.add_registered_method_handlers(SERVICE, handlers)
     port = server.add_insecure_port("127.0.0.1:0")

@@ -21,7 +21,6 @@ import uuid
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import rig
@@ -47,7 +46,7 @@ async def subscribe(port: int) -> None:
     had: dict[str, list[float]] = {}
 
     async def follow(number: int) -> None:
-        stub: Any = rig.Stub(channels[number % CHANNELS])
+        stub: Any = rig.stub(channels[number % CHANNELS])
         async for event in stub.StreamSchemaChanges(
             pb.StreamRequest(heartbeat_interval=Duration(seconds=600))
         ):
@@ -78,7 +77,7 @@ async def write(port: int, subscribers: asyncio.StreamReader, writes: int) -> De
     each: list[float] = []
     last: list[float] = []
     async with rig.channel(port) as channel:
-        stub: Any = rig.Stub(channel)
+        stub: Any = rig.stub(channel)
         await told(subscribers)
         name = uuid.uuid4().hex  # a schema that is there already would change nothing
         for number in range(writes + 5):
@@ -122,11 +121,8 @@ def cells(delays: Delays) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = rig.parser(__doc__)
     parser.add_argument("--writes", type=int, default=100)
-    parser.add_argument("--markdown", type=Path, help="write the page here too")
     parser.add_argument("--subscribe", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.subscribe:
@@ -151,10 +147,7 @@ def main() -> None:
         f"{options.writes} writes one after the other, each {SUBSCRIBERS:,} deliveries over {CHANNELS} connections. Polling: every "
         "`storage.postgres.poll_seconds` (0.25 s).",
     ]
-    page = "\n".join(lines) + "\n"
-    print(page)
-    if options.markdown:
-        options.markdown.write_text(page)
+    rig.publish(lines, options.markdown)
 
 
 if __name__ == "__main__":

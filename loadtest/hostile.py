@@ -12,20 +12,17 @@ import argparse
 import asyncio
 import json
 import os
-import platform
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import grpc
+import rig
 import uvloop
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
-from llm_schema_registry.v1 import schema_registry_pb2_grpc
 
 ROOT = Path(__file__).resolve().parents[1]
 Latencies = dict[str, list[float]]
@@ -142,7 +139,7 @@ async def attack(target: str, schema_id: str, seconds: float, only: str) -> Late
     options = (("grpc.max_send_message_length", 16 << 20),)
     hostile: Latencies = {}
     async with grpc.aio.insecure_channel(target, options=options) as channel:
-        stub = schema_registry_pb2_grpc.SchemaRegistryStub(channel)
+        stub = rig.stub(channel)
         end = time.perf_counter() + seconds
 
         async def client(name: str, send: Callable[[int], Awaitable[Any]]) -> None:
@@ -159,7 +156,7 @@ async def attack(target: str, schema_id: str, seconds: float, only: str) -> Late
 async def measure(target: str, seconds: float) -> tuple[Latencies, Mapping[str, tuple[Latencies, Latencies]]]:
     """The well-behaved caller alone, and beside each hostile client; what that one waited."""
     async with grpc.aio.insecure_channel(target) as channel:
-        stub = schema_registry_pb2_grpc.SchemaRegistryStub(channel)
+        stub = rig.stub(channel)
         strings = b'{"type": "array", "items": {"type": "string"}}'
         done = await stub.RegisterSchema(
             pb.RegisterSchemaRequest(subject="good", schema_content=strings, schema_type=pb.SCHEMA_TYPE_JSON)
@@ -209,11 +206,8 @@ def row(name: str, latencies: Latencies, hostile: Latencies) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = rig.parser(__doc__)
     parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--markdown", type=Path, help="write the page here too")
     parser.add_argument("--attack", metavar="TARGET", help=argparse.SUPPRESS)
     parser.add_argument("--schema", help=argparse.SUPPRESS)
     parser.add_argument("--only", help=argparse.SUPPRESS)
@@ -221,34 +215,12 @@ def main() -> None:
     if options.attack:
         print(json.dumps(uvloop.run(attack(options.attack, options.schema, options.seconds, options.only))))
         return
-    load = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory() as home:
-        ready = Path(home) / "ready.json"
-        environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join(str(ROOT / p) for p in ("server", "clients/python")),
-            "SCHEMA_REGISTRY_STORAGE__PATH": f"{home}/registry.db",
-            **{f"SCHEMA_REGISTRY_{part}__PORT": "0" for part in ("GRPC", "HTTP", "METRICS")},
-            "SCHEMA_REGISTRY_LOGS__LEVEL": "error",
-        }
-        command = [sys.executable, "-m", "llm_schema_registry_server", "serve", "--ready-file", str(ready)]
-        server = subprocess.Popen(command, env=environment)
-        try:
-            while not ready.exists():
-                if server.poll() is not None:
-                    raise SystemExit("the server did not start")
-                time.sleep(0.05)
-            target = f"127.0.0.1:{json.loads(ready.read_text())['grpc']}"
-            alone, found = uvloop.run(measure(target, options.seconds))
-        finally:
-            server.terminate()
-            server.wait(30)
+    head = rig.head("Hostile neighbours", os.getloadavg()[0])
+    with rig.server() as server:
+        alone, found = uvloop.run(measure(f"127.0.0.1:{server.port}", options.seconds))
     lines = [
-        "# Hostile neighbours",
-        "",
-        f"`python loadtest/hostile.py --seconds {options.seconds:g}`",
-        "",
-        f"{os.cpu_count()} processors for server, caller and hostile client together; load average before the run {load:.1f}, "
-        f"Python {platform.python_version()}. Every hostile call was answered or refused.",
+        *head,
+        "Every hostile call was answered or refused.",
         "",
         "| beside | "
         + " | ".join(f"{name}: p50, p99" for name in alone)
@@ -257,10 +229,7 @@ def main() -> None:
         row("nobody", alone, {}),
         *(row(name, meanwhile, hostile) for name, (meanwhile, hostile) in found.items()),
     ]
-    page = "\n".join(lines) + "\n"
-    print(page)
-    if options.markdown:
-        options.markdown.write_text(page)
+    rig.publish(lines, options.markdown)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@ durable commits."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -14,6 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +26,21 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "server"), str(ROOT / "clients/python")]
 
 from llm_schema_registry.v1 import schema_registry_pb2_grpc  # noqa: E402
+from llm_schema_registry_server.model.compatibility import ChangeClass, CompatibilityLevel  # noqa: E402
+from llm_schema_registry_server.model.lifecycle import SchemaState  # noqa: E402
+from llm_schema_registry_server.model.principal import Actor, Principal  # noqa: E402
+from llm_schema_registry_server.model.schema import (  # noqa: E402
+    Fingerprints,
+    SchemaType,
+    SchemaVersion,
+    StoredContent,
+)
+from llm_schema_registry_server.model.subject import Subject  # noqa: E402
+from llm_schema_registry_server.model.version import SemanticVersion  # noqa: E402
+from llm_schema_registry_server.registry.ids import new_schema_id  # noqa: E402
+from llm_schema_registry_server.registry.register import creation, steps_to  # noqa: E402
+from llm_schema_registry_server.storage.store import Entry  # noqa: E402
 from tests.support.postgres import Postgres  # noqa: E402
-
-Stub = schema_registry_pb2_grpc.SchemaRegistryStub
 
 
 @dataclass(frozen=True)
@@ -108,6 +122,37 @@ def schema(number: int, fields: int = 14) -> bytes:
     return json.dumps(order).encode()
 
 
+def entry(subject: Subject, ordinal: int, content: bytes, digest: str) -> Entry:
+    """What a registration would store of a content, as if it had been judged compatible."""
+    now = datetime.now(UTC)
+    version = SchemaVersion(
+        schema_id=new_schema_id(),
+        global_id=0,
+        identity=digest,
+        subject=subject,
+        ordinal=ordinal,
+        version=SemanticVersion(1, ordinal, 0),
+        schema_type=SchemaType.JSON,
+        fingerprints=Fingerprints(digest, digest, digest),
+        references=(),
+        size=len(content),
+        level=CompatibilityLevel.BACKWARD,
+        state=SchemaState.ACTIVE,
+        change_class=ChangeClass.COMPATIBLE,
+        description=None,
+        tags=("load",),
+        metadata={"team": "load"},
+        options={},
+        created_at=now,
+        updated_at=now,
+        created_by="load",
+        revision=0,
+    )
+    by = Actor(Principal("load"))
+    kept = StoredContent(content, digest, content)
+    return Entry(version, kept, ("title",), creation(version, by), steps_to(version, by))
+
+
 async def calls(
     act: Callable[[int], Awaitable[Any]], count: int, at_a_time: int = 16
 ) -> tuple[float, list[float]]:
@@ -135,6 +180,18 @@ def channel(port: int) -> grpc.aio.Channel:
     return grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=(("grpc.use_local_subchannel_pool", 1),))
 
 
+def stub(at: grpc.aio.Channel) -> schema_registry_pb2_grpc.SchemaRegistryAsyncStub:
+    """The calls over a connection; the generated class serves both kinds of channel."""
+    return schema_registry_pb2_grpc.SchemaRegistryStub(at)
+
+
+def parser(about: str | None) -> argparse.ArgumentParser:
+    """Of the options of a benchmark whose module says this of itself."""
+    made = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--markdown", type=Path, help="write the page here too")
+    return made
+
+
 def head(title: str, load: float) -> list[str]:
     """The first lines of a page: what was run, and where."""
     command = " ".join(["python", str(Path(sys.argv[0]).resolve().relative_to(ROOT)), *sys.argv[1:]])
@@ -147,3 +204,11 @@ def head(title: str, load: float) -> list[str]:
         f"Python {platform.python_version()}.",
         "",
     ]
+
+
+def publish(lines: Sequence[str], file: Path | None) -> None:
+    """Print a page, and write it into the file that `--markdown` names."""
+    page = "\n".join(lines) + "\n"
+    print(page)
+    if file is not None:
+        file.write_text(page)

@@ -9,7 +9,6 @@ GetSchema of 5,000 versions spread over all.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import hashlib
 import os
@@ -18,7 +17,6 @@ import statistics
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +24,12 @@ import asyncpg
 import rig
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
-from llm_schema_registry_server.model.compatibility import ChangeClass, CompatibilityLevel
-from llm_schema_registry_server.model.lifecycle import SchemaState
-from llm_schema_registry_server.model.principal import Actor, Principal
-from llm_schema_registry_server.model.schema import Fingerprints, SchemaType, SchemaVersion, StoredContent
 from llm_schema_registry_server.model.subject import Subject
-from llm_schema_registry_server.model.version import SemanticVersion
-from llm_schema_registry_server.registry.ids import new_schema_id
-from llm_schema_registry_server.registry.register import append_version
+from llm_schema_registry_server.storage.appending import enter
 from llm_schema_registry_server.storage.postgres import PostgresStore
 from llm_schema_registry_server.storage.sqlite.store import SqliteStore
 from llm_schema_registry_server.storage.store import WriteTx
 
-BY = Actor(Principal("load"))
 BATCH = 1000
 READS = 5000
 TABLES = ("subjects", "global_ids", "contents", "versions", "transitions", "changes")
@@ -57,33 +48,7 @@ async def fill(path: Path, versions: int) -> None:
 
 async def put(tx: WriteTx, number: int) -> None:
     subject, content = Subject.parse(f"load.s{number // 4}"), rig.schema(number)
-    digest, now = hashlib.sha256(content).hexdigest(), datetime.now(UTC)
-    ordinal = number % 4 + 1
-    version = SchemaVersion(
-        schema_id=new_schema_id(),
-        global_id=await tx.allot_global_id(digest),
-        identity=digest,
-        subject=subject,
-        ordinal=ordinal,
-        version=SemanticVersion(1, ordinal, 0),
-        schema_type=SchemaType.JSON,
-        fingerprints=Fingerprints(digest, digest, digest),
-        references=(),
-        size=len(content),
-        level=CompatibilityLevel.BACKWARD,
-        state=SchemaState.ACTIVE,
-        change_class=ChangeClass.COMPATIBLE,
-        description=None,
-        tags=("load",),
-        metadata={"team": "load"},
-        options={},
-        created_at=now,
-        updated_at=now,
-        created_by="load",
-        revision=0,
-    )
-    await tx.put_content(digest, StoredContent(content, digest, content))
-    await append_version(tx, version, ("title",), BY)
+    await enter(tx, rig.entry(subject, number % 4 + 1, content, hashlib.sha256(content).hexdigest()))
 
 
 async def copy(path: Path, dsn: str) -> None:
@@ -115,7 +80,7 @@ def ids(path: Path) -> list[str]:
 
 async def read(port: int, schema_ids: list[str]) -> None:
     async with rig.channel(port) as channel:
-        stub: Any = rig.Stub(channel)
+        stub: Any = rig.stub(channel)
         await rig.calls(
             lambda n: stub.GetSchema(pb.GetSchemaRequest(schema_id=schema_ids[n])), len(schema_ids)
         )
@@ -143,12 +108,9 @@ def filled(versions: int) -> Iterator[Path]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = rig.parser(__doc__)
     parser.add_argument("--versions", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--starts", type=int, default=3)
-    parser.add_argument("--markdown", type=Path, help="write the page here too")
     options = parser.parse_args()
     lines = [
         *rig.head("Start-up", os.getloadavg()[0]),
@@ -173,10 +135,7 @@ def main() -> None:
         f"Reads: GetSchema of up to {READS:,} versions spread over all, 16 at a time; their answers (about a kilobyte each) stay "
         "in memory up to `caches.hot_bytes`. The two worker processes are not counted.",
     ]
-    page = "\n".join(lines) + "\n"
-    print(page)
-    if options.markdown:
-        options.markdown.write_text(page)
+    rig.publish(lines, options.markdown)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
 """Registrations per second, what a thousand subscribers cost them, and how long a change takes to reach everyone.
 
-    python loadtest/writes.py [--rounds 5] [--seconds 4] [--markdown loadtest/results/writes.md]
+    python loadtest/writes.py [--postgres] [--rounds 5] [--seconds 4] [--markdown loadtest/results/writes.md]
 
-Starts a server with an empty SQLite file and durable commits; variables such as SCHEMA_REGISTRY_STORAGE__KIND and
-SCHEMA_REGISTRY_STORAGE__POSTGRES__DSN choose another storage. In every round the same load is measured without
+Starts a server with an empty SQLite file, or with a PostgreSQL of its own, and durable commits. In every round the same load is measured without
 subscribers, with a thousand that wait for other subjects, and with a hundred that want everything, one after the other on
 one server, so that all see the same machine; figures are medians of the rounds. Writers register a new JSON Schema each
 time, as a new version of one of 500 subjects, with parsing and the compatibility check. Subscribers and writers share a
@@ -12,32 +11,28 @@ process of their own beside the server.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
-import platform
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc
+import rig
 import uvloop
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
-from llm_schema_registry.v1 import schema_registry_pb2_grpc
 
-ROOT = Path(__file__).resolve().parents[1]
+if TYPE_CHECKING:
+    from llm_schema_registry.v1.schema_registry_pb2_grpc import SchemaRegistryAsyncStub as Stub
+
 WRITERS = 32
 SUBJECTS = 500
 CHANNELS = 20
-Stub = schema_registry_pb2_grpc.SchemaRegistryStub
 
 
 @dataclass
@@ -137,12 +132,9 @@ async def fan_out(stub: Stub, stubs: list[Stub], schemas: Schemas, changes: int)
     return delays
 
 
-async def measure(target: str, rounds: int, seconds: float) -> tuple[list[Part], list[float]]:
-    channels = [
-        grpc.aio.insecure_channel(target, options=(("grpc.use_local_subchannel_pool", 1),))
-        for _ in range(CHANNELS)
-    ]
-    stubs: list[Stub] = [schema_registry_pb2_grpc.SchemaRegistryStub(c) for c in channels]
+async def measure(port: int, rounds: int, seconds: float) -> tuple[list[Part], list[float]]:
+    channels = [rig.channel(port) for _ in range(CHANNELS)]
+    stubs = [rig.stub(channel) for channel in channels]
     schemas = Schemas()
     alone, others, everything = (
         Part("no subscriber"),
@@ -162,22 +154,10 @@ async def measure(target: str, rounds: int, seconds: float) -> tuple[list[Part],
     return [alone, others, everything], delays
 
 
-def percentile(values: list[float], share: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
-
-
-def report(parts: list[Part], delays: list[float], rounds: int, seconds: float, load: float) -> str:
-    """The page, in Markdown."""
+def report(parts: list[Part], delays: list[float]) -> list[str]:
+    """The lines of the page, in Markdown."""
     base = statistics.median(parts[0].rates)
     lines = [
-        "# Writes",
-        "",
-        f"`python loadtest/writes.py --rounds {rounds} --seconds {seconds:g}`",
-        "",
-        f"{os.cpu_count()} processors shared with the load generator, load average before the run {load:.1f}; "
-        f"Python {platform.python_version()}, grpcio {grpc.__version__}; storage "
-        f"{os.environ.get('SCHEMA_REGISTRY_STORAGE__KIND', 'sqlite')}, every commit on disk before its answer.",
-        "",
         "| while the server has | registrations/s, median (lowest to highest) | beside no subscriber | p50, p95 |",
         "|---|---|---|---|",
     ]
@@ -185,57 +165,32 @@ def report(parts: list[Part], delays: list[float], rounds: int, seconds: float, 
         ratio = statistics.median(a / b for a, b in zip(part.rates, parts[0].rates, strict=True))
         lines.append(
             f"| {part.name} | {statistics.median(part.rates):,.0f} ({min(part.rates):,.0f} to {max(part.rates):,.0f}) "
-            f"| {ratio:.0%} | {percentile(part.latencies, 0.5) * 1000:.1f} ms, "
-            f"{percentile(part.latencies, 0.95) * 1000:.1f} ms |"
+            f"| {ratio:.0%} | {rig.percentile(part.latencies, 0.5) * 1000:.1f} ms, "
+            f"{rig.percentile(part.latencies, 0.95) * 1000:.1f} ms |"
         )
     lines += [
         "",
         f"{WRITERS} writers at a time; each call parses a new schema, compares it and stores it ({base:,.0f}/s alone).",
         "",
         "From the call of a write until a subscriber has its change, with 1,000 subscribers of everything: "
-        f"p50 {percentile(delays, 0.5) * 1000:.1f} ms, p99 {percentile(delays, 0.99) * 1000:.1f} ms "
+        f"p50 {rig.percentile(delays, 0.5) * 1000:.1f} ms, p99 {rig.percentile(delays, 0.99) * 1000:.1f} ms "
         f"({len(delays):,} deliveries; the subscribers' own process takes its share of both).",
     ]
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = rig.parser(__doc__)
+    parser.add_argument("--postgres", action="store_true", help="store in PostgreSQL instead of SQLite")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0)
-    parser.add_argument("--markdown", type=Path, help="write the page here too")
     options = parser.parse_args()
-    load = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory() as home:
-        ready = Path(home) / "ready.json"
-        environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join(str(ROOT / p) for p in ("server", "clients/python")),
-            "SCHEMA_REGISTRY_STORAGE__PATH": f"{home}/registry.db",
-            "SCHEMA_REGISTRY_GRPC__PORT": "0",
-            "SCHEMA_REGISTRY_HTTP__PORT": "0",
-            "SCHEMA_REGISTRY_METRICS__PORT": "0",
-            "SCHEMA_REGISTRY_LOGS__LEVEL": "error",
-        }
-        server = subprocess.Popen(
-            [sys.executable, "-m", "llm_schema_registry_server", "serve", "--ready-file", str(ready)],
-            env=environment,
-        )
-        try:
-            while not ready.exists():
-                if server.poll() is not None:
-                    raise SystemExit("the server did not start")
-                time.sleep(0.05)
-            target = f"127.0.0.1:{json.loads(ready.read_text())['grpc']}"
-            parts, delays = uvloop.run(measure(target, options.rounds, options.seconds))
-        finally:
-            server.terminate()
-            server.wait(30)
-    page = report(parts, delays, options.rounds, options.seconds, load)
-    print(page)
-    if options.markdown:
-        options.markdown.write_text(page)
+    lines = rig.head("Writes", os.getloadavg()[0])
+    with ExitStack() as stack:
+        storage = stack.enter_context(rig.postgres())() if options.postgres else {}
+        server = stack.enter_context(rig.server(**storage))
+        lines += report(*uvloop.run(measure(server.port, options.rounds, options.seconds)))
+    rig.publish(lines, options.markdown)
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ CALL = {"name": "get_weather", "arguments": {"city": "Oslo", "unit": "celsius", 
 
 def extraction(items: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """An answer with many extracted entities: a tagged union in a list."""
-    kinds = {
+    kinds: dict[str, dict[str, Any]] = {
         "person": {"name": {"type": "string"}, "age": {"type": ["integer", "null"]}},
         "place": {"name": {"type": "string"}, "lat": {"type": "number"}, "lon": {"type": "number"}},
         "event": {"title": {"type": "string"}, "tags": {"type": "array", "items": {"type": "string"}}},

@@ -185,7 +185,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0)
     options = parser.parse_args()
-    lines = rig.head("Writes", os.getloadavg()[0])
+    kind = "PostgreSQL" if options.postgres else "SQLite"
+    lines = [
+        *rig.head("Writes", os.getloadavg()[0]),
+        f"Stored in {kind}, every commit on disk before its answer.",
+        "",
+    ]
     with ExitStack() as stack:
         storage = stack.enter_context(rig.postgres())() if options.postgres else {}
         server = stack.enter_context(rig.server(**storage))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import pairwise
 
 from ..compatibility.levels import DEMANDS
 from ..compatibility.semver import draft_version
@@ -22,7 +21,7 @@ from ..formats.engine import Engines, ParsedSchema
 from ..model.change import Change, EventType
 from ..model.compatibility import ChangeClass, CompatibilityLevel, CompatibilityReport
 from ..model.config import Config, EffectiveConfig, Mode
-from ..model.lifecycle import TRANSITIONS, SchemaState, Transition
+from ..model.lifecycle import SchemaState
 from ..model.principal import Actor
 from ..model.schema import Reference, SchemaType, SchemaVersion, StoredContent
 from ..model.subject import Subject
@@ -30,25 +29,16 @@ from ..model.version import SemanticVersion
 from ..storage import appending
 from ..storage.store import Entry, Standing, Store, WriteTx
 from .assess import Assessor
+from .beginning import creation, steps_to
 from .coherence import Coherence
 from .configuration import Scope, in_force, merge, record_change
 from .ids import new_schema_id
 from .library import KnownSchema, Library, Resolved
-from .lifecycle import change_of
 from .limits import RequestLimits
 from .subjects import NO_VERSIONS, SubjectVersions
 
 CONFIGURE = "compatibility:config:write"
 """The permission that lets a registration change the level of an existing subject."""
-
-PATH_TO_ACTIVE = (
-    SchemaState.DRAFT,
-    SchemaState.VALIDATING,
-    SchemaState.COMPATIBILITY_CHECK,
-    SchemaState.REGISTERED,
-    SchemaState.ACTIVE,
-)
-
 
 GIVEN_UP = frozenset(
     {SchemaState.ABANDONED, SchemaState.VALIDATION_FAILED, SchemaState.INCOMPATIBLE_REJECTED}
@@ -386,32 +376,3 @@ class Register:
                     metadata={"reason": error.reason, "message": error.message[:500]},
                 )
             )
-
-
-def creation(version: SchemaVersion, by: Actor) -> Change:
-    """The change that tells of a new version."""
-    created = version.state is SchemaState.DRAFT
-    kind = EventType.SCHEMA_CREATED if created else EventType.SCHEMA_REGISTERED
-    facts = {
-        "state": version.state.name,
-        "schema_type": version.schema_type.name,
-        "change_class": version.change_class.name,
-    }
-    return change_of(version, kind, by, version.created_at, facts)
-
-
-def steps_to(version: SchemaVersion, by: Actor) -> Sequence[Transition]:
-    """The steps that led a new version to its state."""
-    taken = PATH_TO_ACTIVE[: PATH_TO_ACTIVE.index(version.state) + 1]
-    return [
-        Transition(
-            version.schema_id,
-            before,
-            state,
-            "create" if before is None else TRANSITIONS[before, state],
-            by.name,
-            version.created_at,
-        )
-        for before, state in pairwise((None, *taken))
-        if state is not None
-    ]

@@ -45,7 +45,7 @@ class Part:
 
 
 class Schemas:
-    """Ever new schemas, each compatible with the one before it on its subject: it allows a longer text."""
+    """Ever new schemas, no two of them alike, each compatible with the one before it on its subject: it allows a longer text."""
 
     def __init__(self) -> None:
         self._made = 0
@@ -55,7 +55,8 @@ class Schemas:
         self._made += 1
         version = number // SUBJECTS
         text = {"type": "string", "maxLength": 100 + version}
-        content = {"type": "object", "properties": {"id": text, "n": {"type": "integer"}}, "required": ["id"]}
+        own = f"n{number % SUBJECTS}"
+        content = {"type": "object", "properties": {"id": text, own: {"type": "integer"}}, "required": ["id"]}
         return pb.RegisterSchemaRequest(
             subject=f"load.s{number % SUBJECTS}",
             schema_content=json.dumps(content).encode(),

@@ -301,6 +301,8 @@ async def test_a_page_of_the_log_tells_what_is_forgotten_before_it(store: Store)
         assert [c.sequence for c in (await tx.log_page(sequences[3], 9)).changes] == sequences[4:]
         assert await tx.log_page(sequences[4], 9) == LogPage(sequences[1], [])
         assert await tx.log_page(2**64 - 1, 9) == LogPage(sequences[1], [])
+    assert await store.log_page(0, 2) == page
+    assert await store.log_page(2**64 - 1, 9) == LogPage(sequences[1], [])
 
 
 async def test_the_log_tells_its_times_and_where_its_newest_part_begins(store: Store) -> None:

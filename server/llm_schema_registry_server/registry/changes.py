@@ -108,8 +108,7 @@ class ChangeFeed:
             start = bisect_right(self._ring, sequence, key=lambda c: c.sequence)
             return self._ring[start : start + BATCH]
         seen = self._position
-        async with self._store.read() as tx:
-            page = await tx.log_page(sequence, BATCH)
+        page = await self._store.log_page(sequence, BATCH)
         if page.oldest > sequence:
             raise RevisionCompacted(self.revision(sequence), self.revision(page.oldest))
         return [c for c in page.changes if c.sequence <= seen]
@@ -127,8 +126,7 @@ class ChangeFeed:
     async def _follow(self) -> None:
         while True:
             try:
-                async with self._store.read() as tx:
-                    page = await tx.log_page(self._position, BATCH)
+                page = await self._store.log_page(self._position, BATCH)
                 self._trouble = ""
                 if page.oldest > self._position:
                     self._skip(page.oldest)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ..model.schema import SchemaVersion, StoredContent
 from ..model.subject import Subject
-from .store import Entry, Grounds, ReadTx, Standing, WriteTx
+from .store import Entry, Grounds, LogPage, ReadTx, Standing, WriteTx
 
 
 class Stepwise(ABC):
@@ -24,6 +24,10 @@ class Stepwise(ABC):
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
         async with self.read() as tx:
             return await tx.contents(identities)
+
+    async def log_page(self, after: int, limit: int) -> LogPage:
+        async with self.read() as tx:
+            return await tx.log_page(after, limit)
 
     async def standing(self, subject: Subject, scopes: Sequence[str], identity: str) -> Standing:
         async with self.read() as tx:

@@ -267,6 +267,10 @@ class Store(Protocol):
         stay open while they come from wherever they are."""
         ...
 
+    async def log_page(self, after: int, limit: int) -> LogPage:
+        """What `ReadTx.log_page` answers, in a moment of its own."""
+        ...
+
     async def standing(self, subject: Subject, scopes: Sequence[str], identity: str) -> Standing:
         """What a registration has to know, in a moment of its own: one round trip instead of a transaction."""
         ...

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from ..formats.engine import ParsedSchema, SchemaSource, walk_references
 from ..model.compatibility import CompareOptions, Comparison
@@ -10,13 +11,26 @@ from ..model.difference import Differences
 from ..model.schema import SchemaType
 from .task import Convert, Converted, Workers
 
-Placement = Mapping[SchemaType, int]
-"""The largest source, in bytes with all its references, that runs inline; a missing type never does."""
+
+@dataclass(frozen=True, slots=True)
+class Harmless:
+    """What of a type runs inline: the largest source in bytes, with all its references, that is parsed there, and the
+    largest two that are compared there; never one whose text holds any of `unless`."""
+
+    parse: int = 0
+    compare: int = 0
+    unless: Sequence[bytes] = ()
+
+
+Placement = Mapping[SchemaType, Harmless]
 
 PLACEMENT: Placement = {
-    SchemaType.AVRO: 16 * 1024,  # our own parser, linear and bounded: cheaper than a trip to a subprocess
-    SchemaType.JSON: 0,  # the prover may search for seconds
-    SchemaType.PROTOBUF: 0,  # protoc can be made to abort its process
+    # Our own parser, linear and bounded: cheaper than a trip to a subprocess.
+    SchemaType.AVRO: Harmless(parse=16 * 1024, compare=16 * 1024),
+    # A small schema is parsed in less time than the trip takes, a hostile one of this size in a few milliseconds. Regular
+    # expressions may cost more, however their keyword is spelled. The prover may search for seconds.
+    SchemaType.JSON: Harmless(parse=2 * 1024, unless=(b"attern", b"\\u")),
+    SchemaType.PROTOBUF: Harmless(),  # protoc can be made to abort its process
 }
 
 
@@ -39,15 +53,20 @@ class PlacedWorkers:
     async def parse(
         self, schema_type: SchemaType, source: SchemaSource, *, strict: bool = True
     ) -> ParsedSchema:
-        return await self._place(schema_type, source).parse(schema_type, source, strict=strict)
+        limit = self._placement[schema_type].parse
+        return await self._place(schema_type, limit, source).parse(schema_type, source, strict=strict)
 
     async def compare(
         self, schema_type: SchemaType, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
     ) -> Comparison:
-        return await self._place(schema_type, reader, writer).compare(schema_type, reader, writer, options)
+        limit = self._placement[schema_type].compare
+        return await self._place(schema_type, limit, reader, writer).compare(
+            schema_type, reader, writer, options
+        )
 
     async def diff(self, schema_type: SchemaType, old: SchemaSource, new: SchemaSource) -> Differences:
-        return await self._place(schema_type, old, new).diff(schema_type, old, new)
+        limit = self._placement[schema_type].compare
+        return await self._place(schema_type, limit, old, new).diff(schema_type, old, new)
 
     async def convert(self, task: Convert) -> Converted:
         return await self._processes.convert(task)
@@ -55,11 +74,16 @@ class PlacedWorkers:
     def facts(self) -> Mapping[str, str]:
         return {**self._inline.facts(), **self._processes.facts()}
 
-    def _place(self, schema_type: SchemaType, *sources: SchemaSource) -> Workers:
-        limit = self._placement.get(schema_type, 0)
-        small = limit > 0 and all(_size(source) <= limit for source in sources)
-        return self._inline if small else self._processes
+    def _place(self, schema_type: SchemaType, limit: int, *sources: SchemaSource) -> Workers:
+        unless = self._placement[schema_type].unless
+        inline = limit > 0 and all(_small(source, limit) and not _holds(source, unless) for source in sources)
+        return self._inline if inline else self._processes
 
 
-def _size(source: SchemaSource) -> int:
-    return len(source.content) + sum(len(r.content) for r in walk_references(source.references))
+def _small(source: SchemaSource, limit: int) -> bool:
+    return len(source.content) + sum(len(r.content) for r in walk_references(source.references)) <= limit
+
+
+def _holds(source: SchemaSource, any_of: Sequence[bytes]) -> bool:
+    contents = (source.content, *(r.content for r in walk_references(source.references)))
+    return any(text in content for text in any_of for content in contents)

@@ -20,8 +20,43 @@ def places() -> tuple[PlacedWorkers, InlineWorkers, InlineWorkers]:
     return PlacedWorkers(inline, processes), inline, processes
 
 
-def test_only_avro_may_run_in_the_server() -> None:
-    assert {t for t in SchemaType if PLACEMENT.get(t)} == {SchemaType.AVRO}
+def test_only_avro_is_compared_in_the_server_and_protobuf_never_enters_it() -> None:
+    assert {t for t in SchemaType if t in PLACEMENT and PLACEMENT[t].compare} == {SchemaType.AVRO}
+    assert {t for t in SchemaType if t in PLACEMENT and PLACEMENT[t].parse} == {
+        SchemaType.AVRO,
+        SchemaType.JSON,
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "referenced", "where"),
+    [
+        (b'{"type": "string"}', b'{"type": "object"}', "inline"),
+        (b'{"title": "' + b"x" * 2048 + b'"}', b"", "processes"),
+        (b'{"title": "' + b"x" * 1100 + b'"}', b'{"title": "' + b"x" * 1100 + b'"}', "processes"),
+        (b'{"pattern": "a{1000}"}', b"", "processes"),
+        (b'{"patternProperties": {"a{1000}": true}}', b"", "processes"),
+        (b'{"p\\u0061ttern": "a{1000}"}', b"", "processes"),
+        (b"{}", b'{"pattern": "a{1000}"}', "processes"),
+    ],
+)
+async def test_small_json_schemas_without_patterns_are_parsed_in_the_server(
+    content: bytes, referenced: bytes, where: str
+) -> None:
+    placed, inline, processes = places()
+    references = (ReferencedSchema("r", "id", referenced),) if referenced else ()
+    await placed.parse(SchemaType.JSON, SchemaSource(content, references))
+
+    assert (inline.facts()["inline_tasks"], processes.facts()["inline_tasks"]) == (
+        ("1", "0") if where == "inline" else ("0", "1")
+    )
+
+
+async def test_the_prover_never_runs_in_the_server() -> None:
+    placed, inline, processes = places()
+    await placed.compare(SchemaType.JSON, SchemaSource(b"{}"), SchemaSource(b"{}"), CompareOptions())
+
+    assert (inline.facts()["inline_tasks"], processes.facts()["inline_tasks"]) == ("0", "1")
 
 
 @pytest.mark.parametrize(
@@ -30,7 +65,6 @@ def test_only_avro_may_run_in_the_server() -> None:
         (SchemaType.AVRO, 100, 100, "inline"),
         (SchemaType.AVRO, 17 * 1024, 0, "processes"),
         (SchemaType.AVRO, 9 * 1024, 9 * 1024, "processes"),
-        (SchemaType.JSON, 1, 0, "processes"),
         (SchemaType.PROTOBUF, 1, 0, "processes"),
     ],
 )

@@ -18,7 +18,7 @@ from . import queries
 from .session import Session
 
 _BIGGEST_INT32 = 2**31 - 1
-_BIGGEST_INT64 = 2**63 - 1
+BIGGEST_INT64 = 2**63 - 1
 
 
 class PostgresReadTx:
@@ -89,7 +89,7 @@ class PostgresReadTx:
         return None if cell is None else rows.config_of(scope, cell)
 
     async def changes(self, after: int, limit: int) -> Sequence[Change]:
-        if after > _BIGGEST_INT64:
+        if after > BIGGEST_INT64:
             return []
         return await self._session.rows(queries.CHANGES, [after, limit], rows.change_of)
 
@@ -98,16 +98,17 @@ class PostgresReadTx:
         return oldest, newest or oldest
 
     async def log_page(self, after: int, limit: int) -> LogPage:
-        found = await self._session.rows(queries.LOG_PAGE, [min(after, _BIGGEST_INT64), limit], tuple)
-        return LogPage(found[0][-1], [rows.change_of(row) for row in found if row[0] is not None])
+        return log_page_of(
+            await self._session.rows(queries.LOG_PAGE, [min(after, BIGGEST_INT64), limit], tuple)
+        )
 
     async def change_times(self, after: int, limit: int) -> Sequence[tuple[int, datetime]]:
         return await self._session.rows(
-            queries.CHANGE_TIMES, [min(after, _BIGGEST_INT64), limit], rows.change_time_of
+            queries.CHANGE_TIMES, [min(after, BIGGEST_INT64), limit], rows.change_time_of
         )
 
     async def newest_but(self, count: int) -> int:
-        found = await self._session.value(queries.NEWEST_BUT, min(count, _BIGGEST_INT64))
+        found = await self._session.value(queries.NEWEST_BUT, min(count, BIGGEST_INT64))
         return (await self.change_bounds())[0] if found is None else int(found)
 
     # -- see portable.DumpTx
@@ -140,6 +141,11 @@ class PostgresReadTx:
         """About how many versions, the server's version, and the age in seconds of the oldest writing transaction."""
         versions, server, oldest = await self._session.row(queries.FACTS)
         return versions, server, oldest
+
+
+def log_page_of(found: Sequence[rows.Row]) -> LogPage:
+    """What the rows of queries.LOG_PAGE say."""
+    return LogPage(found[0][-1], [rows.change_of(row) for row in found if row[0] is not None])
 
 
 def _content_of(row: tuple[str, bytes, str, bytes, bytes]) -> tuple[str, StoredContent]:

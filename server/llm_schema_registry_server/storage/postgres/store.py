@@ -14,13 +14,13 @@ from ...errors import StorageUnavailable
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import Subject
 from ..news import News
-from ..store import Entry, Grounds, Standing
+from ..store import Entry, Grounds, LogPage, Standing
 from ..waiting import to_the_end
 from . import queries
 from .appending import outcome, parameters, standing_of
 from .errors import AWAY, POOLER, shown, translated
 from .migrate import migrate, migrations
-from .reading import PostgresReadTx
+from .reading import BIGGEST_INT64, PostgresReadTx, log_page_of
 from .replica import Replica
 from .session import Session
 from .watch import Watcher
@@ -167,6 +167,9 @@ class PostgresStore:
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
         async with self.read() as tx:
             return await tx.contents(identities)
+
+    async def log_page(self, after: int, limit: int) -> LogPage:
+        return log_page_of(await self._alone(_READ, queries.LOG_PAGE, min(after, BIGGEST_INT64), limit))
 
     async def standing(self, subject: Subject, scopes: Sequence[str], identity: str) -> Standing:
         found = await self._alone(_READ, queries.STANDING, str(subject), scopes, identity)

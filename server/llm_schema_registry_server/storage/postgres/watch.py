@@ -18,6 +18,8 @@ from .errors import AWAY
 CHANNEL = "schema_registry_changes"
 _RETRY_SECONDS = 0.5
 _FIRST_PAUSE = 0.005
+_GATHER_SECONDS = 0.005
+"""Least time between two looks: what is committed in between costs one look, not one each."""
 
 
 class Watcher:
@@ -79,7 +81,11 @@ class Watcher:
             await connection.add_listener(CHANNEL, on_notify)
             connection.add_termination_listener(lambda _: self._kick.set())
         pause = _FIRST_PAUSE
+        clock = asyncio.get_running_loop().time
+        looked = clock() - _GATHER_SECONDS
         while True:
+            await asyncio.sleep(max(0.0, looked + _GATHER_SECONDS - clock()))
+            looked = clock()
             self._kick.clear()
             if self._tell:
                 self._tell = False

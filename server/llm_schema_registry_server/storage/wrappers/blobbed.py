@@ -17,7 +17,7 @@ from ...errors import StorageDamaged, StorageUnavailable
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import Subject
 from ..blobs.blobs import BlobRef, Blobs, digest_of
-from ..store import Entry, Grounds, ReadTx, Standing, Store, WriteTx
+from ..store import Entry, Grounds, LogPage, ReadTx, Standing, Store, WriteTx
 from .forwarding import ForwardingReadTx, ForwardingWriteTx, Mapped
 from .markers import is_marker, marked, marker
 
@@ -196,6 +196,9 @@ class BlobbedStore:
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
         return await _taken_back(self._shelf, await self._inner.contents(identities))
+
+    async def log_page(self, after: int, limit: int) -> LogPage:
+        return await self._inner.log_page(after, limit)
 
     async def standing(self, subject: Subject, scopes: Sequence[str], identity: str) -> Standing:
         return await self._inner.standing(subject, scopes, identity)

@@ -39,8 +39,8 @@ from .witnesses import Judge, encode, shrink
 
 _MORE_STEPS = 3000
 """Steps spent on further violations once one is known."""
-_SAMPLES = 30
-"""Values tried before an answer other than NO is given."""
+_SAMPLES_OF_DOUBT, _SAMPLES_OF_PROOF = 30, 10
+"""Values tried before a comparison is UNDECIDED, and before a proof is believed."""
 _SAMPLE_SECONDS = 0.01
 _FRAMES = 30_000
 """Python frames that a deep proof may need; frames of pure Python calls live on the heap."""
@@ -118,7 +118,8 @@ class _Sides:
             answer = None
             prover.note("the proof used up its steps or its time")
         if answer is not None and not findings.violations:
-            findings.sample(classes, classes.class_of[emitting])
+            count = _SAMPLES_OF_PROOF if answer is IMPOSSIBLE else _SAMPLES_OF_DOUBT
+            findings.sample(samples(classes, classes.class_of[emitting], prover.languages, count))
         if findings.violations:
             return Comparison(Verdict.NO, (*findings.violations, *warnings))
         if answer is IMPOSSIBLE:
@@ -157,11 +158,11 @@ class _Findings:
         self.prover.steps_left = min(self.prover.steps_left, _MORE_STEPS)
         return len(self.violations) >= sides.limits.violations
 
-    def sample(self, classes: Classes, number: int) -> None:
+    def sample(self, values: Iterator[Any]) -> None:
         """Try some values of the writer's on both validators, whatever the proof says."""
         judge = self._judge or self._make_judge()
         end = thread_time() + _SAMPLE_SECONDS
-        for i, value in enumerate(samples(classes, number, self.prover.languages, _SAMPLES), start=1):
+        for i, value in enumerate(values, start=1):
             if judge.convicts(value):
                 self.consider(value)
                 return

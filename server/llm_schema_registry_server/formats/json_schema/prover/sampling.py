@@ -7,9 +7,9 @@ of the prover; it is then reported as the NO that it is. The choice is the same 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 from . import formats
 from .merging import Classes
@@ -18,9 +18,14 @@ from .regex.languages import Languages
 from .regex.syntax import Unsupported
 from .values import KINDS, from_fraction, is_decimal
 
+T = TypeVar("T")
+
 _DEEPEST = 6
+_LARGEST = 1000
+"""Values in one sample, those inside it too; what comes after them is left out."""
 _TEXTS = ("", "a", "xy", "A1", "0", "a-b_c", "a@b.co", "https://example.com/a", "x" * 40)
-_NUMBERS = (0, 1, -1, 2, 7, 100, 10**6)
+_NUMBERS = tuple(Fraction(n) for n in (0, 1, -1, 2, 7, 100, 10**6))
+_HALF = Fraction(1, 2)
 _NAMES = ("a", "id", "zz", "x-y", "A1")
 
 
@@ -28,7 +33,7 @@ def samples(classes: Classes, number: int, languages: Languages, count: int) -> 
     """Values that try to be accepted by a class; many of them are."""
     sampler = _Sampler(classes, languages)
     for _ in range(count):
-        yield sampler.value(number, 0)
+        yield sampler.sample(number)
 
 
 class _Sampler:
@@ -36,15 +41,23 @@ class _Sampler:
         self._nodes = classes.nodes
         self._nothing = classes.nothing
         self._languages = languages
-        self._random = random.Random(20201212)
+        self._chance = random.Random(20201212).random
         self._words: dict[tuple[str, int], str] = {}
+        self._plain: dict[int, tuple[list[Node], Sequence[str]]] = {}
+        """Of classes without branches: their one node, and the kinds of their values."""
+        self._left = 0
+
+    def sample(self, number: int) -> Any:
+        self._left = _LARGEST
+        return self.value(number, 0)
 
     def value(self, number: int, depth: int) -> Any:
-        nodes = self._together([number])
-        finite = [node.values for node in nodes if node.values is not None and node.values.items]
+        self._left -= 1
+        nodes, kinds = self._plain.get(number) or self._chosen(number)
+        finite = [node.values.items for node in nodes if node.values is not None and node.values.items]
         if finite:
-            return self._random.choice(min((v.items for v in finite), key=len))
-        kind = self._kind(nodes)
+            return self._one(min(finite, key=len))
+        kind = self._one(kinds)
         if kind == "object":
             return self._object(nodes, depth)
         if kind == "array":
@@ -53,48 +66,48 @@ class _Sampler:
             return self._string(nodes)
         if kind == "number":
             return self._number(nodes)
-        return None if kind == "null" else self._random.random() < 0.5
+        return None if kind == "null" else self._chance() < 0.5
 
-    def _together(self, numbers: list[int]) -> list[Node]:
+    def _one(self, of: Sequence[T]) -> T:
+        return of[int(self._chance() * len(of))]
+
+    def _chosen(self, number: int) -> tuple[list[Node], Sequence[str]]:
+        only = self._nodes[number]
+        if only.all_of or only.any_of or only.one_of or only.conditions:
+            nodes = self._together(number)
+            return nodes, _kinds(nodes)
+        plain = self._plain[number] = ([only], _kinds([only]))
+        return plain
+
+    def _together(self, number: int) -> list[Node]:
         """The nodes that apply together when one branch of each union is chosen."""
         out: dict[int, Node] = {}
-        todo = list(numbers)
+        todo = [number]
         while todo and len(out) < 200:
             number = todo.pop()
             if number in out:
                 continue
             node = out[number] = self._nodes[number]
             todo += node.all_of
-            todo += [self._random.choice(group) for group in node.any_of]
+            todo += [self._one(group) for group in node.any_of]
             if node.one_of:
-                todo.append(self._random.choice(node.one_of))
+                todo.append(self._one(node.one_of))
             for test, then, otherwise in node.conditions:
-                todo += [test, then] if self._random.random() < 0.5 else [otherwise]
+                todo += [test, then] if self._chance() < 0.5 else [otherwise]
         return list(out.values())
 
-    def _kind(self, nodes: list[Node]) -> str:
-        kinds = list(KINDS)
-        for node in nodes:
-            if node.types is not None:
-                allowed = {"number" if t == "integer" else t for t in node.types}
-                kinds = [kind for kind in kinds if kind in allowed] or kinds
-        if len(kinds) == len(KINDS):  # nothing says which: what the keywords are about
-            if any(node.properties or node.required for node in nodes):
-                return "object"
-            if any(node.items for node in nodes):
-                return "array"
-        return self._random.choice(kinds)
-
     def _number(self, nodes: list[Node]) -> Any:
-        pool = [Fraction(n) for n in _NUMBERS]
+        pool = list(_NUMBERS)
         for node in nodes:
             for bound in (node.low, node.high):
                 if bound is not None:
                     pool += [bound[0], bound[0] + 1, bound[0] - 1]
-            pool += [step * self._random.randint(0, 5) for step in node.multiples]
+            pool += [step * int(6 * self._chance()) for step in node.multiples]
         if not any(node.types and "number" not in node.types for node in nodes):
-            pool.append(Fraction(1, 2))
-        chosen = self._random.choice(pool)
+            pool.append(_HALF)
+        chosen = self._one(pool)
+        if chosen.denominator == 1:
+            return chosen.numerator
         return from_fraction(chosen) if is_decimal(chosen) else 0
 
     def _string(self, nodes: list[Node]) -> str:
@@ -104,8 +117,8 @@ class _Sampler:
             if node.formats:
                 fitting = [text for text in formats.SAMPLES if formats.accepts(node.formats[0], text)]
                 if fitting:
-                    return self._random.choice(fitting)
-        text = self._random.choice(_TEXTS)
+                    return self._one(fitting)
+        text = self._one(_TEXTS)
         least = max(node.min_length for node in nodes)
         most = min((node.max_length for node in nodes if node.max_length is not None), default=None)
         text += "b" * min(max(least - len(text), 0), 1000)
@@ -125,7 +138,7 @@ class _Sampler:
 
     def _array(self, nodes: list[Node], depth: int) -> list[Any]:
         least = max(node.min_items for node in nodes)
-        size = max(least, self._random.choice((0, 1, 2, 3))) if depth < _DEEPEST else least
+        size = max(least, self._one((0, 1, 2, 3))) if depth < _DEEPEST else least
         most = min((node.max_items for node in nodes if node.max_items is not None), default=size)
         out = []
         for i in range(min(size, most, 20)):
@@ -134,26 +147,26 @@ class _Sampler:
                 for node in nodes
                 if node.items is not None
             ]
-            if self._nothing in accepted:
+            if self._nothing in accepted or self._left <= 0:
                 break
-            out.append(self.value(self._random.choice(accepted), depth + 1) if accepted else self._any())
+            out.append(self.value(self._one(accepted), depth + 1) if accepted else self._any())
         return out
 
     def _object(self, nodes: list[Node], depth: int) -> dict[str, Any]:
         required = {name for node in nodes for name in node.required}
         named = {name for node in nodes if node.properties for name in node.properties.named}
         few = 4 / max(len(named), 4) if depth < _DEEPEST else 0.0
-        chosen = sorted(required | {name for name in sorted(named) if self._random.random() < few})
-        if self._random.random() < 0.2:
-            chosen.append(self._random.choice(_NAMES))
+        chosen = sorted(required | {name for name in sorted(named) if self._chance() < few})
+        if self._chance() < 0.2:
+            chosen.append(self._one(_NAMES))
         for node in nodes:
-            if node.properties and node.properties.patterns and self._random.random() < 0.5:
-                chosen.append(self._word(self._random.choice(sorted(node.properties.patterns)), 0))
+            if node.properties and node.properties.patterns and self._chance() < 0.5:
+                chosen.append(self._word(self._one(sorted(node.properties.patterns)), 0))
         out: dict[str, Any] = {}
         for name in dict.fromkeys(chosen):
             accepted = [number for node in nodes if (number := self._member(node, name)) is not None]
-            if self._nothing not in accepted:
-                out[name] = self.value(self._random.choice(accepted), depth + 1) if accepted else self._any()
+            if self._nothing not in accepted and self._left > 0:
+                out[name] = self.value(self._one(accepted), depth + 1) if accepted else self._any()
         return out
 
     def _member(self, node: Node, name: str) -> int | None:
@@ -169,4 +182,19 @@ class _Sampler:
         return props.additional
 
     def _any(self) -> Any:
-        return self._random.choice((None, True, 0, -3, "", "a", [], {}, {"a": 1}, [0]))
+        return self._one((None, True, 0, -3, "", "a", [], {}, {"a": 1}, [0]))
+
+
+def _kinds(nodes: Sequence[Node]) -> Sequence[str]:
+    """Of which kinds a value for these nodes may be."""
+    kinds = list(KINDS)
+    for node in nodes:
+        if node.types is not None:
+            allowed = {"number" if t == "integer" else t for t in node.types}
+            kinds = [kind for kind in kinds if kind in allowed] or kinds
+    if len(kinds) == len(KINDS):  # nothing says which: what the keywords are about
+        if any(node.properties or node.required for node in nodes):
+            return ["object"]
+        if any(node.items for node in nodes):
+            return ["array"]
+    return kinds

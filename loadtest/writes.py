@@ -1,8 +1,8 @@
 """Registrations per second, what a thousand subscribers cost them, and how long a change takes to reach everyone.
 
-    python loadtest/writes.py [--postgres] [--rounds 5] [--seconds 4] [--markdown loadtest/results/writes.md]
+    python loadtest/writes.py [--postgres] [--instances 2] [--rounds 5] [--seconds 4] [--markdown loadtest/results/writes.md]
 
-Starts a server with an empty SQLite file, or with a PostgreSQL of its own, and durable commits. In every round the same load is measured without
+Starts a server with an empty SQLite file, or one or more with a PostgreSQL of their own, and durable commits. With several, every other writer uses the next one, so that all of them write to all subjects. In every round the same load is measured without
 subscribers, with a thousand that wait for other subjects, and with a hundred that want everything, one after the other on
 one server, so that all see the same machine; figures are medians of the rounds. Writers register a new JSON Schema each
 time, as a new version of one of 500 subjects, with parsing and the compatibility check. Subscribers and writers share a
@@ -64,12 +64,12 @@ class Schemas:
         )
 
 
-async def write(stub: Stub, schemas: Schemas, seconds: float, part: Part) -> None:
-    """Register as fast as WRITERS callers can, for `seconds`."""
+async def write(stubs: list[Stub], schemas: Schemas, seconds: float, part: Part) -> None:
+    """Register as fast as WRITERS callers can, for `seconds`; each keeps to one of the stubs."""
     end = time.perf_counter() + seconds
     done = 0
 
-    async def writer() -> None:
+    async def writer(stub: Stub) -> None:
         nonlocal done
         while time.perf_counter() < end:
             began = time.perf_counter()
@@ -83,7 +83,7 @@ async def write(stub: Stub, schemas: Schemas, seconds: float, part: Part) -> Non
             done += 1
 
     began = time.perf_counter()
-    await asyncio.gather(*(writer() for _ in range(WRITERS)))
+    await asyncio.gather(*(writer(stubs[n % len(stubs)]) for n in range(WRITERS)))
     part.rates.append(done / (time.perf_counter() - began))
 
 
@@ -133,22 +133,23 @@ async def fan_out(stub: Stub, stubs: list[Stub], schemas: Schemas, changes: int)
     return delays
 
 
-async def measure(port: int, rounds: int, seconds: float) -> tuple[list[Part], list[float]]:
-    channels = [rig.channel(port) for _ in range(CHANNELS)]
+async def measure(ports: list[int], rounds: int, seconds: float) -> tuple[list[Part], list[float]]:
+    channels = [rig.channel(ports[n % len(ports)]) for n in range(CHANNELS)]
     stubs = [rig.stub(channel) for channel in channels]
+    writing = stubs[: len(ports)]
     schemas = Schemas()
     alone, others, everything = (
         Part("no subscriber"),
         Part("1,000 subscribers of other subjects"),
         Part("100 subscribers of everything"),
     )
-    await write(stubs[0], schemas, 2.0, Part("warm-up"))
+    await write(writing, schemas, 2.0, Part("warm-up"))
     for _ in range(rounds):
-        await write(stubs[0], schemas, seconds, alone)
+        await write(writing, schemas, seconds, alone)
         async with subscribed(stubs, 1000, "team{}.*"):
-            await write(stubs[0], schemas, seconds, others)
+            await write(writing, schemas, seconds, others)
         async with subscribed(stubs, 100, ""):
-            await write(stubs[0], schemas, seconds, everything)
+            await write(writing, schemas, seconds, everything)
     delays = await fan_out(stubs[0], stubs, schemas, 30)
     for channel in channels:
         await channel.close()
@@ -183,19 +184,24 @@ def report(parts: list[Part], delays: list[float]) -> list[str]:
 def main() -> None:
     parser = rig.parser(__doc__)
     parser.add_argument("--postgres", action="store_true", help="store in PostgreSQL instead of SQLite")
+    parser.add_argument("--instances", type=int, default=1, help="servers on one PostgreSQL (default 1)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0)
     options = parser.parse_args()
+    if options.instances > 1 and not options.postgres:
+        parser.error("several instances need --postgres")
     kind = "PostgreSQL" if options.postgres else "SQLite"
+    served = f" {options.instances} servers share it." if options.instances > 1 else ""
     lines = [
         *rig.head("Writes", os.getloadavg()[0]),
-        f"Stored in {kind}, every commit on disk before its answer.",
+        f"Stored in {kind}, every commit on disk before its answer.{served}",
         "",
     ]
     with ExitStack() as stack:
         storage = stack.enter_context(rig.postgres())() if options.postgres else {}
-        server = stack.enter_context(rig.server(**storage))
-        lines += report(*uvloop.run(measure(server.port, options.rounds, options.seconds)))
+        servers = [stack.enter_context(rig.server(**storage)) for _ in range(options.instances)]
+        ports = [server.port for server in servers]
+        lines += report(*uvloop.run(measure(ports, options.rounds, options.seconds)))
     rig.publish(lines, options.markdown)
 
 

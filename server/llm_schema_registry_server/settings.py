@@ -248,7 +248,7 @@ class Workers(Section):
     queue: int = Field(1000, ge=0)
     """Tasks that may wait for a subprocess; more are refused at once."""
     patience_seconds: float = Field(0.2, gt=0)
-    """A task that takes longer gets the lowest priority and gives its seat to the next one."""
+    """A task that uses the processor for longer gets the lowest priority and gives its seat to the next one."""
     slow_processes: int = Field(2, ge=0, le=64)
     """Most tasks, besides those in `processes`, that may go on slowly at the same time."""
 

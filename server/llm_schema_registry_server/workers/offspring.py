@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import math
 import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
-from typing import Self
+from typing import Any, Self
 
 from .child import OUT_OF_MEMORY
 from .messages import HEADER, MAX_FRAME, Setup, encode_request, frame
@@ -25,6 +27,10 @@ GRACE_SECONDS = 1.0
 
 LOWEST_PRIORITY = 19
 """nice(2)."""
+
+
+_CPU_OF_PROCESS = 2
+"""The kernel numbers the clocks of processes (~pid << 3 | 2): see clock_getcpuclockid(3)."""
 
 
 class ChildGone(Exception):
@@ -63,7 +69,7 @@ class Child:
         stderr = _memory_file()
         try:
             with theirs:
-                process = await asyncio.create_subprocess_exec(
+                process = await _started(
                     sys.executable, "-P", "-B", "-m", "llm_schema_registry_server.workers.child",
                     stdin=theirs.fileno(), stdout=asyncio.subprocess.DEVNULL, stderr=stderr,
                     cwd="/", env=_environment(), start_new_session=True,
@@ -74,7 +80,13 @@ class Child:
             raise
         ours.setblocking(False)
         pipe = _Pipe()
-        transport, _ = await asyncio.get_running_loop().create_connection(lambda: pipe, sock=ours)
+        try:
+            transport, _ = await asyncio.get_running_loop().create_connection(lambda: pipe, sock=ours)
+        except BaseException:
+            await _ended(process)
+            ours.close()
+            os.close(stderr)
+            raise
         child = cls(process, pipe, transport, stderr)
         try:
             async with asyncio.timeout(START_SECONDS):
@@ -99,6 +111,16 @@ class Child:
     @property
     def alive(self) -> bool:
         return not self._pipe.lost and self._process.returncode is None
+
+    def cpu_seconds(self) -> float:
+        """Processor time that it has used so far. Where the system does not tell, all time counts; one that is gone has used
+        it up."""
+        if sys.platform != "linux":
+            return time.monotonic()
+        try:
+            return time.clock_gettime(((~self._process.pid) << 3) | _CPU_OF_PROCESS)
+        except OSError:
+            return math.inf
 
     def ask(self, payload: bytes) -> asyncio.Future[bytes]:
         """Send one request; the future is the answer's payload, or raises ChildGone (`end` then knows why)."""
@@ -189,6 +211,22 @@ class _Pipe(asyncio.Protocol):
             self._answer.set_exception(ChildGone("it closed the pipe"))
         if self.on_gone is not None:
             self.on_gone()
+
+
+async def _started(*command: str, **how: Any) -> asyncio.subprocess.Process:
+    """A process; none when the caller is cancelled, however far its start had got."""
+    starting = asyncio.ensure_future(asyncio.create_subprocess_exec(*command, **how))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await _ended(await starting)
+        raise
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.kill()
+    await process.wait()
 
 
 def _cause(status: int) -> str:

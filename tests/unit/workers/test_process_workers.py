@@ -25,6 +25,7 @@ from llm_schema_registry_server.formats.engine import ParsedSchema, ReferencedSc
 from llm_schema_registry_server.model.compatibility import CompareOptions, Direction, Verdict
 from llm_schema_registry_server.model.schema import SchemaType
 from llm_schema_registry_server.settings import Workers as Bounds
+from llm_schema_registry_server.workers.offspring import Child
 from llm_schema_registry_server.workers.processes import ProcessWorkers
 
 from .fakes import ISSUES
@@ -330,3 +331,33 @@ async def test_whatever_happens_no_seat_and_no_child_is_lost() -> None:
         await until(lambda: workers.facts()["processes"] == "3")
 
         assert len(answers) == 20
+
+
+async def test_a_task_that_uses_the_processor_loses_its_seat(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seconds = iter(range(100))
+    monkeypatch.setattr(Child, "cpu_seconds", lambda _: float(next(seconds)))
+    async with pool() as workers:
+        task = asyncio.create_task(parse(workers, f"wait {tmp_path}/gate"))
+        await until(lambda: workers.facts()["slow"] == "1")
+        (tmp_path / "gate").touch()
+        await task
+
+
+async def test_a_task_that_does_not_get_the_processor_keeps_its_seat(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    looks: list[Child] = []
+
+    def cpu_seconds(child: Child) -> float:
+        looks.append(child)
+        if len(looks) == 2:  # once before the task, once when the patience was at its end
+            (tmp_path / "gate").touch()
+        return 0.0
+
+    monkeypatch.setattr(Child, "cpu_seconds", cpu_seconds)
+    async with pool(patience_seconds=1) as workers:
+        await parse(workers, f"wait {tmp_path}/gate")
+
+        assert (len(looks), workers.facts()["slow"], workers.facts()["started"]) == (2, "0", "3")

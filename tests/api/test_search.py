@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -48,7 +49,7 @@ def found(wire: Wire, **fields: Any) -> list[str]:
 
 
 def test_words_are_found_in_descriptions_and_field_names(wire: Wire, word: str) -> None:
-    assert found(wire, query=word) == ["answers", "rows", "tickets"]
+    assert sorted(found(wire, query=word)) == ["answers", "rows", "tickets"]
     assert found(wire, query=f"{word} customer_name") == ["rows", "tickets"]
     assert found(wire, query=f"{word} support") == ["tickets"]
     assert found(wire, query=f"{word} SUPP") == ["tickets"]
@@ -77,6 +78,48 @@ def test_pages_follow_each_other(wire: Wire, word: str) -> None:
     assert (len(first.schemas), len(rest.schemas), rest.next_page_token) == (2, 1, "")
     assert first.total_count == rest.total_count == 3
     assert found(wire, query=word, offset=1, limit=1) == ["rows"]
+
+
+def test_the_best_answers_come_first_unless_told_otherwise(wire: Wire, name: Name) -> None:
+    word = f"w{uuid4().hex}"
+    for subject, about in (
+        ("a", {"description": word}),
+        ("b", {"tags": [word]}),
+        (word, {}),
+        (f"c.{word}-x", {}),
+    ):
+        register(wire, name(subject), closed(), **about)
+
+    assert found(wire, query=word) == [word, f"{word}-x", "b", "a"]
+    assert found(wire, query=word, order_by=pb.SEARCH_ORDER_RELEVANCE) == found(wire, query=word)
+    assert found(wire, query=word, order_by=pb.SEARCH_ORDER_NAME)[:2] == ["a", "b"]
+
+
+def test_a_page_token_goes_on_in_the_order_of_its_page(wire: Wire, word: str) -> None:
+    by_name = pb.SearchSchemasRequest(query=word, limit=1, order_by=pb.SEARCH_ORDER_NAME)
+    orders = {}
+    for first in (by_name, pb.SearchSchemasRequest(query=word, limit=1)):
+        got = []
+        answer = wire.call("SearchSchemas", first)
+        while True:
+            got += [s.subject.rpartition(".")[2] for s in answer.schemas]
+            if not answer.next_page_token:
+                break
+            next_page = pb.SearchSchemasRequest(query=word, limit=1, page_token=answer.next_page_token)
+            answer = wire.call("SearchSchemas", next_page)
+        orders[first.order_by] = got
+
+    assert orders[pb.SEARCH_ORDER_NAME] == ["answers", "rows", "tickets"]
+    assert orders[pb.SEARCH_ORDER_UNSPECIFIED] == found(wire, query=word)
+
+
+def test_a_token_of_a_ranked_page_is_for_a_search_with_words(wire: Wire, word: str) -> None:
+    first = wire.call("SearchSchemas", pb.SearchSchemasRequest(query=word, limit=1))
+    wordless = pb.SearchSchemasRequest(tags=[word], page_token=first.next_page_token)
+
+    refused(wire, "SearchSchemas", wordless, "INVALID_ARGUMENT", "PAGE_TOKEN_INVALID", "page_token")
+    listed = pb.ListSubjectsRequest(page_token=first.next_page_token)
+    refused(wire, "ListSubjects", listed, "INVALID_ARGUMENT", "PAGE_TOKEN_INVALID", "page_token")
 
 
 def test_only_the_latest_version_when_asked_for(wire: Wire, name: Name) -> None:

@@ -268,7 +268,8 @@ def test_long_names_are_folded_never_cut(cli: Cli, fake: FakeRegistry) -> None:
         "SearchSchemas", answers(pb.SearchSchemasResponse(schemas=[info(subject=name)], total_count=9))
     )
 
-    ran = cli("search", "x", "--latest", "--meta", "k=v")
+    ran = cli("search", "x", "--latest", "--meta", "k=v", "--order", "name")
+    assert fake.calls["SearchSchemas"][0].request.order_by == pb.SEARCH_ORDER_NAME
     assert "".join(line.split()[0] for line in ran.out.splitlines()[1:]).count("a") == 200
     assert max(len(line.rstrip()) for line in ran.out.splitlines()) <= 80
     assert "1 of 9; --limit shows more" in ran.err

@@ -14,7 +14,7 @@ from llm_schema_registry_server.model.lifecycle import SchemaState, Transition
 from llm_schema_registry_server.model.schema import SchemaType
 from llm_schema_registry_server.storage import rows, search
 from llm_schema_registry_server.storage.postgres import appending, queries
-from llm_schema_registry_server.storage.store import Entry, Grounds, Page, SchemaFilter
+from llm_schema_registry_server.storage.store import Entry, Grounds, Page, RankedPage, SchemaFilter
 from tests.support.postgres import Postgres
 from tests.support.storage import START, change, content, version
 
@@ -42,7 +42,7 @@ SELECT 'id ' || n, n, 'identity ' || n, format('team-%s/topic-%s', s % 50, s), o
 FROM generate_series(1, 5000) s, generate_series(1, 4) o, LATERAL (SELECT (s - 1) * 4 + o AS n) x;
 INSERT INTO version_references SELECT 'id ' || (id % 9999 + 1), id FROM versions WHERE id > 10000;
 INSERT INTO search SELECT id, array_to_tsvector(ARRAY['word' || id, 'common']), '',
-  CASE WHEN id % 5000 = 0 THEN ARRAY['{RARE_TAG}'] ELSE ARRAY['x' || id % 100] END FROM versions;
+  CASE WHEN id % 5000 = 0 THEN ARRAY['{RARE_TAG}'] ELSE ARRAY['x' || id % 100] END, ' 5word' || id || ' ', 1 FROM versions;
 INSERT INTO transitions (schema_id, to_state, at, facts) SELECT schema_id, 2, 1, '{{}}' FROM versions;
 INSERT INTO changes SELECT n, 1, 's', 'i', 'v', 1, 1, '{{}}' FROM generate_series(1, 20000) n;
 INSERT INTO configs SELECT 'subject:' || n, '{{}}' FROM generate_series(1, 5000) n;
@@ -50,6 +50,7 @@ ANALYZE;
 """
 SUBJECT = "team-7/topic-7"
 PAGE = Page(50, after=(SUBJECT, 3))
+RANKED = RankedPage(50, after=(7, SUBJECT, 3))
 NEW = version("new")
 GROUNDS = Grounds((0, 0), 1, {"subject:new": None, "context:.": None, "registry": None})
 STEP = Transition(NEW.schema_id, None, SchemaState.DRAFT, "create", "ada", START)
@@ -68,9 +69,9 @@ STATEMENTS: dict[str, tuple[Any, ...]] = {
         *[[cell] for cell in (9, *rows.change_row(change()))], ["id 7"], [1], [2], [3], ["{}"],
     ),
     "FORGET_CHANGES": (3, 5), "ONLY_COMPACTOR": (), "SET_COMPACTED": ("5",),
-    "INSERT_VERSION": (*rows.version_row(NEW), ["a"], ["b"], ["c"], ["id 7"]),
+    "INSERT_VERSION": (*rows.version_row(NEW), ["a"], ["b"], ["c"], " 5a ", ["id 7"]),
     "SCHEMA_ID_TAKEN": ("id 7",), "VERSION_FOR_UPDATE": ("id 7",), "RELEASE_TAKEN": (SUBJECT, "1.0.1", 7),
-    "UPDATE_VERSION": ("1", "1", 7, 1, 1, 1, "{}", 1, 1, None, 7), "UPDATE_SEARCH": (["a"], ["b"], 7),
+    "UPDATE_VERSION": ("1", "1", 7, 1, 1, 1, "{}", 1, 1, None, 7), "UPDATE_SEARCH": (["a"], ["b"], " 5a ", 7),
     "DELETE_VERSION": (7,), "DELETE_HISTORY": ("id 7",), "DELETE_UNUSED_CONTENT": ("identity 7",),
     "SET_CONFIG": ("a", "{}"), "ADD_CONFIG": ("a", "{}"), "REPLACE_CONFIG": ("a", "{}", "{}"), "DELETE_CONFIG": ("a",),
     "FACTS": (), "NAMES": ("id 7",), "ALL_CONFIGS": ("a", 10), "ALL_GLOBAL_IDS": (10000, 10), "ALL_CONTEXT_IDS": (".ctx-7", 50, 10),
@@ -92,12 +93,15 @@ SCANS: dict[str, tuple[str, list[Any]]] = {
     "count text": queries.LISTS.count(SchemaFilter(text="word77")),
     "count tag": queries.LISTS.count(SchemaFilter(tags=("rare",))),
     "count prefix": queries.LISTS.count(SchemaFilter(subject_prefix="team-7/topic-7")),
+    "rank": queries.LISTS.rank(SchemaFilter(text="word77"), RANKED),
+    "rank tag": queries.LISTS.rank(SchemaFilter(text="common", tags=("rare",)), RANKED),
+    "rank latest": queries.LISTS.rank(SchemaFilter(text="word77 common", latest_only=True), RANKED),
     "subjects": queries.LISTS.subjects("team-7/", False, PAGE),
     "subjects deleted": queries.LISTS.subjects("", True, PAGE),
     "count subjects": queries.LISTS.count_subjects("team-7/topic-7", False),
 }
 
-CHEAP_TO_WALK = {"scan text", "count text", "scan inner pattern"}
+CHEAP_TO_WALK = {"scan text", "count text", "rank", "rank latest", "scan inner pattern"}
 """The planner may walk through 20,000 rows for these and be right (at 100,000 it takes the index by itself): here it is
 only asked whether there is one."""
 

@@ -151,6 +151,14 @@ class DataEncoding(WireEnum):
     AVRO_JSON = 3
 
 
+class SearchOrder(WireEnum):
+    """How what a search has found is ordered."""
+
+    UNSPECIFIED = 0
+    RELEVANCE = 1
+    NAME = 2
+
+
 class Mode(WireEnum):
     """Whether a scope accepts writes."""
 

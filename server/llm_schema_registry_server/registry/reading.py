@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 
-from ..errors import InvalidRequest, SchemaNotFound, SubjectNotFound
+from ..errors import InvalidRequest, PageTokenInvalid, SchemaNotFound, SubjectNotFound
 from ..model.schema import SchemaVersion
+from ..model.search import SearchOrder
 from ..model.subject import Subject
 from ..model.version import Latest, Selector
-from ..storage.store import Page, ReadTx, SchemaFilter, Store
+from ..storage.search import words_of
+from ..storage.store import Page, RankedPage, ReadTx, SchemaFilter, Store
 from .ids import is_schema_id
 from .library import Library
 from .limits import RequestLimits
-from .paging import page, token
+from .paging import Key, RankedKey, page, search_page, token
 from .selecting import chosen
 
 SCAN = 200
@@ -106,20 +108,35 @@ class Reading:
             left, skip, after = left - count, 0, version_key(batch[-1])
 
     async def search(
-        self, wanted: SchemaFilter, *, limit: int | None, offset: int | None, page_token: str
+        self,
+        wanted: SchemaFilter,
+        *,
+        limit: int | None,
+        offset: int | None,
+        page_token: str,
+        order: SearchOrder = SearchOrder.RELEVANCE,
     ) -> FoundPage:
-        """One page of the versions that pass the filter, and how many pass it in all."""
+        """One page of the versions that pass the filter, and how many pass it in all. Without words in the query, there is
+        nothing to rank by: they come by name."""
         for field, text in (("query", wanted.text), ("subject_pattern", wanted.subject_pattern)):
             if len(text) > MAX_QUERY:
                 raise InvalidRequest(field, f"is {len(text)} characters long; the limit is {MAX_QUERY}")
-        slice_ = page(limit, offset, page_token, most=self._limits.page)
+        ranks = bool(words_of(wanted.text))
+        slice_ = search_page(
+            limit,
+            offset,
+            page_token,
+            ranked=ranks and order is SearchOrder.RELEVANCE,
+            most=self._limits.page,
+        )
+        if isinstance(slice_, RankedPage) and not ranks:
+            raise PageTokenInvalid("page_token", "is of a search with words, and this one has none")
         async with self._store.read_elsewhere() as tx:
-            rows = await tx.scan_versions(wanted, replace(slice_, limit=slice_.limit + 1))
-            total = await tx.count_versions(wanted)
+            rows, total = await _searched(tx, wanted, slice_)
         shown = rows[: slice_.limit]
-        items = await self._found_all(shown)
+        items = await self._found_all([version for version, _ in shown])
         more = len(rows) > slice_.limit
-        return FoundPage(items, total, token(version_key(shown[-1])) if more else "")
+        return FoundPage(items, total, token(shown[-1][1]) if more else "")
 
     async def versions(
         self,
@@ -173,3 +190,15 @@ class Reading:
         """A version that was removed since it was listed is left out."""
         contents = await self._library.contents.of_all(versions)
         return [Found(v, contents[v.identity].content) for v in versions if v.identity in contents]
+
+
+async def _searched(
+    tx: ReadTx, wanted: SchemaFilter, slice_: Page | RankedPage
+) -> tuple[Sequence[tuple[SchemaVersion, Key | RankedKey]], int]:
+    """The versions of a page, and one more when there is one, each with its key; and how many there are in all."""
+    one_more = slice_.limit + 1
+    if isinstance(slice_, RankedPage):
+        ranked = await tx.ranked_versions(wanted, replace(slice_, limit=one_more))
+        return [(hit.version, (hit.score, *version_key(hit.version))) for hit in ranked.hits], ranked.total
+    rows = await tx.scan_versions(wanted, replace(slice_, limit=one_more))
+    return [(version, version_key(version)) for version in rows], await tx.count_versions(wanted)

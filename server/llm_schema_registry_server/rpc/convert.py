@@ -18,6 +18,7 @@ from ..model.compatibility import ChangeClass, CompatibilityLevel, Compatibility
 from ..model.health import HealthReport
 from ..model.lifecycle import SchemaState
 from ..model.schema import Fingerprints, Reference, SchemaType, SchemaVersion
+from ..model.search import SearchOrder
 from ..model.subject import Subject
 from ..model.validation import DataIssue, DataReport
 from ..model.version import SemanticVersion
@@ -26,7 +27,7 @@ from ..registry.reading import Found
 from ..registry.register import Registered
 from ..registry.validating import SchemaReport
 
-E = TypeVar("E", CompatibilityLevel, SchemaState, SchemaType, EventType)
+E = TypeVar("E", CompatibilityLevel, SchemaState, SchemaType, EventType, SearchOrder)
 
 
 # -- from the wire

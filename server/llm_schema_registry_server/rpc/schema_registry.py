@@ -19,6 +19,7 @@ from ..model.change import Change, EventType
 from ..model.compatibility import CompatibilityLevel
 from ..model.lifecycle import SchemaState
 from ..model.schema import SchemaType
+from ..model.search import SearchOrder
 from ..model.subject import Subject
 from ..model.validation import Encoding
 from ..model.version import parse_selector
@@ -168,7 +169,11 @@ class SchemaRegistryService:
             latest_only=request.latest_only,
         )
         page = await self._use.reading.search(
-            wanted, limit=request.limit, offset=request.offset, page_token=request.page_token
+            wanted,
+            limit=request.limit,
+            offset=request.offset,
+            page_token=request.page_token,
+            order=convert.optional_enum(SearchOrder, request.order_by, "order_by") or SearchOrder.RELEVANCE,
         )
         return pb.SearchSchemasResponse(
             schemas=[self._wire.schema(f) for f in page.items],

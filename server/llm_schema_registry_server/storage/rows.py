@@ -24,6 +24,7 @@ from ..model.lifecycle import SchemaState, Transition
 from ..model.schema import Fingerprints, ResolvedReference, SchemaType, SchemaVersion
 from ..model.subject import DEFAULT_CONTEXT, Subject
 from ..model.version import SemanticVersion
+from .store import Hit, Ranked
 
 Row = Sequence[Any]  # what a driver hands out: cells of the types that the column has
 
@@ -141,6 +142,12 @@ def version_of(row: Row) -> SchemaVersion:
             revision=row[19],
             deleted_at=None if row[20] is None else moment(row[20]),
         )
+
+
+def ranked_of(found: Sequence[Row]) -> Ranked:
+    """What the rows of selection.Dialect.rank say."""
+    hits = [Hit(version_of(row), row[-2]) for row in found if row[-2] is not None]
+    return Ranked(hits, found[0][-1])
 
 
 def change_row(change: Change) -> tuple[Any, ...]:

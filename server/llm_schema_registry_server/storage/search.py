@@ -32,15 +32,16 @@ def words_of(text: str) -> list[str]:
 def about_words(version: SchemaVersion) -> set[str]:
     """The words of what may change: subject, description, tags and metadata values."""
     texts = (str(version.subject), version.description or "", *version.tags, *version.metadata.values())
-    return _index_words(texts)
+    return index_words(texts)
 
 
 def name_words(names: Iterable[str]) -> set[str]:
     """The words of the schema's own names (types, fields)."""
-    return _index_words(names)
+    return index_words(names)
 
 
-def _index_words(texts: Iterable[str]) -> set[str]:
+def index_words(texts: Iterable[str]) -> set[str]:
+    """The words of these texts and their camelCase parts, as far as there is room for them."""
     found: set[str] = set()
     room = _MOST_BYTES
     for word in _all_words(texts):

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import search
+from . import ranking, search
 from .rows import VERSION_COLUMNS
-from .store import Page, SchemaFilter
+from .store import Page, RankedPage, SchemaFilter
 
 Statement = tuple[str, list[Any]]
 """SQL and the values of its parameters."""
@@ -16,6 +16,7 @@ Term = tuple[str, Any]
 """A condition with `{}` in the place of its value, and the value."""
 
 COLUMNS_OF_V = ", ".join(f"v.{column}" for column in VERSION_COLUMNS)
+_RANKED_AFTER = "(score < {} OR score = {} AND (subject > {} OR subject = {} AND ordinal < {}))"
 _SELECTABLE = "{0}.deleted_at IS NULL AND {0}.state IN (2, 3)"  # as the indexes versions_selectable have it
 
 
@@ -31,8 +32,11 @@ class _Where:
         self.parameters.append(value)
         return self.place(len(self.parameters))
 
+    def term(self, term: str, *values: Any) -> str:
+        return term.format(*(self.bind(value) for value in values))
+
     def add(self, term: str, *values: Any) -> None:
-        self.terms.append(term.format(*(self.bind(value) for value in values)))
+        self.terms.append(self.term(term, *values))
 
     @property
     def sql(self) -> str:
@@ -45,12 +49,18 @@ class Dialect:
 
     words: the version has, for each word, a word that begins with it. labels: it has all these labels.
     pattern: its subject fits the pattern (see model/pattern.py).
+    ranked: the tables of a ranked search, in which `hits` is what `words` is of versions alone; in_title: the version's
+    title contains a text; step: what ranking.Step asks.
     """
 
     place: Callable[[int], str]
     words: Callable[[Sequence[str]], Term]
     labels: Callable[[Sequence[str]], Iterable[Term]]
     pattern: Callable[[str], Term]
+    ranked: str
+    hits: Callable[[Sequence[str]], Term]
+    in_title: Callable[[str], Term]
+    step: Callable[[ranking.Step], Term]
 
     def scan(self, wanted: SchemaFilter, page: Page) -> Statement:
         """One page of the versions that pass the filter, by (subject, ordinal)."""
@@ -67,6 +77,36 @@ class Dialect:
         """How many versions pass the filter."""
         where = self._matching(wanted)
         return f"SELECT count(*) FROM versions v WHERE {where.sql}", where.parameters
+
+    def rank(self, wanted: SchemaFilter, page: RankedPage) -> Statement:
+        """One page of the versions that pass a filter with words, the best first: their columns, their score and how many
+        there are in all. One row at least, without a version, tells the number."""
+        where = _Where(self.place)
+        score = self._score(where, wanted.text)
+        self._add_matching(where, wanted, self.hits)
+        scored = f"SELECT v.id, v.subject, v.ordinal, {score} AS score FROM {self.ranked} WHERE {where.sql}"
+        where.terms.clear()
+        if page.after is not None:
+            score_of, subject, ordinal = page.after
+            where.add(_RANKED_AFTER, score_of, score_of, subject, subject, ordinal)
+        sql = (
+            f"WITH scored AS MATERIALIZED ({scored}), page AS (SELECT id, score FROM scored WHERE {where.sql} "
+            f"ORDER BY score DESC, subject, ordinal DESC LIMIT {where.bind(page.limit)} OFFSET {where.bind(page.offset)}) "
+            f"SELECT {COLUMNS_OF_V}, page.score, counted.total FROM (SELECT count(*) AS total FROM scored) AS counted "
+            "LEFT JOIN page ON TRUE LEFT JOIN versions v ON v.id = page.id "
+            "ORDER BY page.score DESC, v.subject, v.ordinal DESC"
+        )
+        return sql, where.parameters
+
+    def _score(self, where: _Where, text: str) -> str:
+        """The points of a version, see ranking.score."""
+        points = [
+            f"CASE WHEN {where.term(*self.in_title(ranking.exact_needle(text)))} THEN {ranking.EXACT} ELSE 0 END"
+        ]
+        for word in ranking.counted(text):
+            cases = (f"WHEN {where.term(*self.step(s))} THEN {s.points}" for s in ranking.steps(word))
+            points.append(f"CASE {' '.join(cases)} ELSE 1 END")
+        return " + ".join(points)
 
     def subjects(self, prefix: str, include_deleted: bool, page: Page) -> Statement:
         """One page of the subjects that have a (live) version."""
@@ -92,6 +132,12 @@ class Dialect:
 
     def _matching(self, wanted: SchemaFilter) -> _Where:
         where = _Where(self.place)
+        self._add_matching(where, wanted, self.words)
+        return where
+
+    def _add_matching(
+        self, where: _Where, wanted: SchemaFilter, having: Callable[[Sequence[str]], Term]
+    ) -> None:
         if wanted.latest_only:
             where.add(_SELECTABLE.format("v"))
             where.add(
@@ -102,7 +148,7 @@ class Dialect:
             where.add("v.deleted_at IS NULL")
         words = search.words_of(wanted.text)
         if words:
-            where.add(*self.words(words))
+            where.add(*having(words))
         labels = sorted(search.labels(wanted.tags, wanted.metadata.items()))
         for term in self.labels(labels) if labels else ():
             where.add(*term)
@@ -114,7 +160,6 @@ class Dialect:
             where.add("v.schema_type = {}", int(wanted.schema_type))
         if wanted.state is not None:
             where.add("v.state = {}", int(wanted.state))
-        return where
 
 
 def _add_prefix(where: _Where, column: str, prefix: str) -> None:

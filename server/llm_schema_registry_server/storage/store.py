@@ -51,6 +51,31 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class RankedPage:
+    """A slice of a ranked list: skip `offset` hits after the one with (score, subject, ordinal) `after`."""
+
+    limit: int
+    offset: int = 0
+    after: tuple[int, str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A version that a search has found, and how well it answers (ranking.py)."""
+
+    version: SchemaVersion
+    score: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Some hits, the best first, and how many there are in all."""
+
+    hits: Sequence[Hit]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class LogPage:
     """Some changes in order, and `oldest`: up to that sequence changes are forgotten."""
 
@@ -134,11 +159,15 @@ class ReadTx(Protocol):
         ...
 
     async def scan_versions(self, wanted: SchemaFilter, page: Page) -> Sequence[SchemaVersion]:
-        """One page of the versions that pass the filter. With `text`, best match first is NOT promised: order is
-        by (subject, ordinal) so that pages are stable."""
+        """One page of the versions that pass the filter, by (subject, ordinal) also with `text`."""
         ...
 
     async def count_versions(self, wanted: SchemaFilter) -> int: ...
+
+    async def ranked_versions(self, wanted: SchemaFilter, page: RankedPage) -> Ranked:
+        """One page of the versions that pass a filter with words in its `text`, the highest score first; equal ones by
+        subject, and of one subject the newer version first. The score of a version changes only with the version."""
+        ...
 
     async def subjects(
         self, *, prefix: str = "", include_deleted: bool = False, page: Page

@@ -1,5 +1,6 @@
 """Every promise of a store holds when all contents are in an object store (fixture `store` of this folder)."""
 
+from tests.storage.test_conformance_ranking import *  # noqa: F403
 from tests.storage.test_conformance_search import *  # noqa: F403
 from tests.storage.test_conformance_transactions import *  # noqa: F403
 from tests.storage.test_conformance_versions import *  # noqa: F403

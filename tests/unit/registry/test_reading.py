@@ -105,7 +105,9 @@ async def test_versions_are_paged_by_offset_and_token(registry: World) -> None:
     assert [str(v.version) for v in skipped.versions] == ["1.1.0"]
 
 
-@pytest.mark.parametrize("token", ["x", "W10", "WyJzIiwtMV0", "=", "é", "W" * 1000])
+@pytest.mark.parametrize(
+    "token", ["x", "W10", "WyJzIiwtMV0", "=", "é", "W" * 1000, "WzEsInMiLDJd", "W3RydWUsInMiLDJd"]
+)
 async def test_a_foreign_page_token_is_refused(registry: World, token: str) -> None:
     with pytest.raises(PageTokenInvalid):
         await registry.reading.subjects("", limit=None, offset=None, page_token=token)

@@ -17,6 +17,7 @@ from ..enums import (
     CompatibilityLevel,
     SchemaState,
     SchemaType,
+    SearchOrder,
 )
 from ..results import (
     Dependency,
@@ -202,6 +203,7 @@ def search_schemas(
     tags: Iterable[str] = (),
     metadata: Mapping[str, str] | None = None,
     latest_only: bool = False,
+    order_by: SearchOrder | str | None = None,
     limit: int | None = None,
     offset: int | None = None,
     page_token: str = "",
@@ -209,6 +211,7 @@ def search_schemas(
 ) -> Unary[Page[SchemaInfo]]:
     """One page of the versions that match: every word of `query` begins a word of subject, description, tags,
     metadata or field names; `subject_pattern` knows `*` and `?`; all `tags` and `metadata` pairs are present.
+    The best answers come first, or all by subject and ordinal with `order_by="name"` or without a query.
     """
     request = pb.SearchSchemasRequest(
         query=query,
@@ -220,6 +223,7 @@ def search_schemas(
         offset=offset,
         page_token=page_token,
         latest_only=latest_only,
+        order_by=number(SearchOrder, order_by),
     )
     return unary(REGISTRY + "SearchSchemas", pb.SearchSchemasResponse, _decode.search_page, request, timeout)
 

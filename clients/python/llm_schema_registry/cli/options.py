@@ -10,7 +10,7 @@ import typer
 
 from .._options import DEFAULT_TARGET
 from .._sync_client import SchemaRegistry
-from ..enums import CompatibilityLevel, SchemaState, SchemaType, WireEnum
+from ..enums import CompatibilityLevel, SchemaState, SchemaType, SearchOrder, WireEnum
 from ..errors import RegistryError
 from .session import SERVER_VARIABLE, TOKEN_VARIABLE
 
@@ -102,6 +102,16 @@ References = Annotated[
 Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="A tag; repeatable.")]
 Metadata = Annotated[
     list[str] | None, typer.Option("--meta", metavar="KEY=VALUE", help="Metadata; repeatable.")
+]
+Order = Annotated[
+    SearchOrder | None,
+    typer.Option(
+        "--order",
+        parser=member(SearchOrder),
+        metavar="ORDER",
+        help="relevance, where words are searched for, else name.",
+        show_default=False,
+    ),
 ]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most this many.")]
 Deleted = Annotated[bool, typer.Option("--deleted", help="Softly deleted versions too.")]

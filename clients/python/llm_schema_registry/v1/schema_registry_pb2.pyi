@@ -245,6 +245,32 @@ CHANGE_CLASS_COMPATIBLE: ChangeClass.ValueType  # 4
 CHANGE_CLASS_BREAKING: ChangeClass.ValueType  # 5
 Global___ChangeClass: _TypeAlias = ChangeClass  # noqa: Y015
 
+class _SearchOrder:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SearchOrderEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SearchOrder.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SEARCH_ORDER_UNSPECIFIED: _SearchOrder.ValueType  # 0
+    SEARCH_ORDER_RELEVANCE: _SearchOrder.ValueType  # 1
+    """The best answers first: what the query names, then words of the subject, tags, type and field names, description and
+    metadata; whole words before beginnings; of one subject, newer versions first. By name without a query.
+    """
+    SEARCH_ORDER_NAME: _SearchOrder.ValueType  # 2
+    """By subject and ordinal."""
+
+class SearchOrder(_SearchOrder, metaclass=_SearchOrderEnumTypeWrapper):
+    """How what a search has found is ordered."""
+
+SEARCH_ORDER_UNSPECIFIED: SearchOrder.ValueType  # 0
+SEARCH_ORDER_RELEVANCE: SearchOrder.ValueType  # 1
+"""The best answers first: what the query names, then words of the subject, tags, type and field names, description and
+metadata; whole words before beginnings; of one subject, newer versions first. By name without a query.
+"""
+SEARCH_ORDER_NAME: SearchOrder.ValueType  # 2
+"""By subject and ordinal."""
+Global___SearchOrder: _TypeAlias = SearchOrder  # noqa: Y015
+
 class _DataEncoding:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -1417,6 +1443,7 @@ class SearchSchemasRequest(_message.Message):
     OFFSET_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     LATEST_ONLY_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
     query: _builtins.str
     """Every word must occur; a word matches the beginning of a word."""
     subject_pattern: _builtins.str
@@ -1428,6 +1455,8 @@ class SearchSchemasRequest(_message.Message):
     page_token: _builtins.str
     latest_only: _builtins.bool
     """Only the latest version of each subject."""
+    order_by: Global___SearchOrder.ValueType
+    """RELEVANCE when left out. A page token goes on in the order of the page that gave it."""
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """All must be present."""
@@ -1448,10 +1477,11 @@ class SearchSchemasRequest(_message.Message):
         offset: _builtins.int | None = ...,
         page_token: _builtins.str = ...,
         latest_only: _builtins.bool = ...,
+        order_by: Global___SearchOrder.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "_offset", b"_offset", "_query", b"_query", "_schema_type", b"_schema_type", "_subject_pattern", b"_subject_pattern", "limit", b"limit", "offset", b"offset", "query", b"query", "schema_type", b"schema_type", "subject_pattern", b"subject_pattern"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "_offset", b"_offset", "_query", b"_query", "_schema_type", b"_schema_type", "_subject_pattern", b"_subject_pattern", "latest_only", b"latest_only", "limit", b"limit", "metadata_filters", b"metadata_filters", "offset", b"offset", "page_token", b"page_token", "query", b"query", "schema_type", b"schema_type", "subject_pattern", b"subject_pattern", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "_offset", b"_offset", "_query", b"_query", "_schema_type", b"_schema_type", "_subject_pattern", b"_subject_pattern", "latest_only", b"latest_only", "limit", b"limit", "metadata_filters", b"metadata_filters", "offset", b"offset", "order_by", b"order_by", "page_token", b"page_token", "query", b"query", "schema_type", b"schema_type", "subject_pattern", b"subject_pattern", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
     _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015

@@ -13,8 +13,8 @@ from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import Subject
-from .. import search
-from ..store import LogPage, Page, SchemaFilter
+from .. import ranking, search
+from ..store import Hit, LogPage, Page, Ranked, RankedPage, SchemaFilter
 from .tables import Tables
 
 REGISTRY_ID = "registry id"
@@ -64,6 +64,12 @@ class MemoryReadTx:
 
     async def count_versions(self, wanted: SchemaFilter) -> int:
         return len(self._matching(wanted))
+
+    async def ranked_versions(self, wanted: SchemaFilter, page: RankedPage) -> Ranked:
+        hits = [Hit(v, ranking.score(wanted.text, self._words(v))) for v in self._matching(wanted)]
+        hits.sort(key=_rank)
+        left = [hit for hit in hits if page.after is None or _rank(hit) > _rank_of(*page.after)]
+        return Ranked(left[page.offset : page.offset + page.limit], len(hits))
 
     async def subjects(
         self, *, prefix: str = "", include_deleted: bool = False, page: Page
@@ -147,9 +153,23 @@ class MemoryReadTx:
                 if known is None or known.ordinal < version.ordinal:
                     newest[version.subject] = version
             candidates = newest.values()
-        passed = (v for v in candidates if search.matches(v, tables.words.get(v.schema_id) or (), wanted))
+        passed = (v for v in candidates if search.matches(v, self._words(v).words, wanted))
         return sorted(passed, key=_place)
+
+    def _words(self, version: SchemaVersion) -> ranking.Found:
+        found = self._tables.words.get(version.schema_id)
+        assert found is not None, f"the words of {version.schema_id} are missing"
+        return found
 
 
 def _place(version: SchemaVersion) -> tuple[str, int]:
     return str(version.subject), version.ordinal
+
+
+def _rank(hit: Hit) -> tuple[int, str, int]:
+    return _rank_of(hit.score, *_place(hit.version))
+
+
+def _rank_of(score: int, subject: str, ordinal: int) -> tuple[int, str, int]:
+    """Sorts as hits are sorted."""
+    return -score, subject, -ordinal

@@ -11,6 +11,7 @@ from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import Subject
+from ..ranking import Found
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -80,7 +81,7 @@ class Tables:
 
     versions: Table[str, SchemaVersion] = field(default_factory=Table)
     names: Table[str, tuple[str, ...]] = field(default_factory=Table)
-    words: Table[str, tuple[str, ...]] = field(default_factory=Table)
+    words: Table[str, Found] = field(default_factory=Table)
     by_subject: Table[Subject, tuple[str, ...]] = field(default_factory=Table)
     by_content: Table[str, frozenset[str]] = field(default_factory=Table)
     by_global_id: Table[tuple[str, int], frozenset[str]] = field(default_factory=Table)

@@ -12,7 +12,7 @@ from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import Subject
-from .. import search
+from .. import ranking
 from ..rows import subject_of
 from .reading import ALL_CHANGES, COMPACTED, GONE_CHANGES, NEWEST_CHANGE, REGISTRY_ID, MemoryReadTx
 from .tables import Table, Tables
@@ -65,8 +65,7 @@ class MemoryWriteTx(MemoryReadTx):
             raise ConcurrentUpdate(f"schema id {version.schema_id!r} is taken", schema_id=version.schema_id)
         self._refuse_taken(version)
         tables.versions[version.schema_id] = version
-        words = search.about_words(version) | search.name_words(names)
-        tables.words[version.schema_id] = tuple(sorted(words))
+        tables.words[version.schema_id] = ranking.found(version, names)
         tables.names[version.schema_id] = tuple(names)
         known = tables.by_subject.get(version.subject) or ()
         tables.by_subject[version.subject] = (*known, version.schema_id)
@@ -100,9 +99,7 @@ class MemoryWriteTx(MemoryReadTx):
         _unlink(tables.by_global_id, (known.subject.context, known.global_id), known.schema_id)
         _link(tables.by_global_id, (known.subject.context, changed.global_id), changed.schema_id)
         names = tables.names.get(version.schema_id) or ()
-        tables.words[version.schema_id] = tuple(
-            sorted(search.about_words(changed) | search.name_words(names))
-        )
+        tables.words[version.schema_id] = ranking.found(changed, names)
 
     async def remove_version(self, schema_id: str) -> None:
         tables = self._tables

@@ -11,7 +11,7 @@ import orjson
 from ...errors import ConcurrentUpdate
 from ...model.config import Config
 from ...model.schema import SchemaVersion
-from .. import rows, search
+from .. import ranking, rows, search
 from ..store import Entry, Grounds, Standing
 from . import queries
 
@@ -40,7 +40,7 @@ def parameters(grounds: Grounds, entry: Entry) -> list[Any]:
         version.subject.context,
         *(cells[column] for column in queries.APPENDED_COLUMNS),
         sorted(search.about_words(version)), sorted(search.name_words(entry.names)),
-        sorted(search.labels(version.tags, version.metadata.items())),
+        sorted(search.labels(version.tags, version.metadata.items())), ranking.title(version),
         content.digest, content.content, content.canonical, content.artifact,
         *rows.change_row(entry.change),
         *(list(column) for column in zip(*(rows.transition_row(step)[1:] for step in entry.steps), strict=True)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ..ranking import Place, Step
 from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, VERSION_COLUMNS
 from ..selection import COLUMNS_OF_V as _COLUMNS_OF_V
 from ..selection import Dialect, Term
@@ -103,15 +104,16 @@ FORGET_CHANGES = "DELETE FROM changes WHERE sequence > $1 AND sequence <= $2"
 SET_COMPACTED = "UPDATE meta SET value = $1 WHERE key = 'compacted'"
 
 
-def _with_version(cells: str, about: str, names: str, labels: str, targets: str) -> str:
+def _with_version(cells: str, about: str, names: str, labels: str, title: str, targets: str) -> str:
     """The parts of a WITH that add a version (`v`, empty when a key is taken), its ordinal, words and references."""
     return (
         f"v AS (INSERT INTO versions ({_VERSION}) {cells} ON CONFLICT DO NOTHING "
         "RETURNING id, subject, ordinal, identity, global_id), "
         "o AS (INSERT INTO subjects SELECT subject, ordinal FROM v ON CONFLICT (subject) "
         "DO UPDATE SET last_ordinal = greatest(subjects.last_ordinal, excluded.last_ordinal)), "
-        f"s AS (INSERT INTO search SELECT id, array_to_tsvector({about}::text[]) || array_to_tsvector({names}::text[]), "
-        f"array_to_tsvector({names}::text[]), {labels}::text[] FROM v), "
+        "s AS (INSERT INTO search (version, words, names, labels, title, titled) "
+        f"SELECT id, array_to_tsvector({about}::text[]) || array_to_tsvector({names}::text[]), "
+        f"array_to_tsvector({names}::text[]), {labels}::text[], {title}, 1 FROM v), "
         "r AS (INSERT INTO version_references "
         f"SELECT t.target, v.id FROM v, unnest({targets}::text[]) AS t (target))"
     )
@@ -120,7 +122,7 @@ def _with_version(cells: str, about: str, names: str, labels: str, targets: str)
 _VERSION_WIDTH = len(VERSION_COLUMNS)
 INSERT_VERSION = (
     "WITH "
-    + _with_version(f"VALUES ({_places(_VERSION_WIDTH)})", *(f"${n + _VERSION_WIDTH}" for n in range(1, 5)))
+    + _with_version(f"VALUES ({_places(_VERSION_WIDTH)})", *(f"${n + _VERSION_WIDTH}" for n in range(1, 6)))
     + " SELECT id FROM v"
 )
 
@@ -153,12 +155,12 @@ def _append() -> str:
         "revision": "held.first",
     }
     version = f"SELECT {', '.join(cells[c] for c in VERSION_COLUMNS)} FROM held WHERE held.first IS NOT NULL"
-    about, names, labels = places("", "", "")
+    about, names, labels, title = places("", "", "", "::text")
     content = f"(SELECT v.identity, {', '.join(places('::text', '::bytea', '::bytea', '::bytea'))} FROM v)"
     change = places(*[""] * len(CHANGE_COLUMNS))
     steps = places("::smallint[]", "::smallint[]", "::bigint[]", "::json[]")
     return (
-        f"WITH held AS ({held}), {_with_version(version, about, names, labels, targets)}, "
+        f"WITH held AS ({held}), {_with_version(version, about, names, labels, title, targets)}, "
         f"put AS ({_PUT_CONTENTS.format(content)}), "
         f"log AS (INSERT INTO changes (sequence, {_CHANGE}) SELECT held.first, {', '.join(change)} FROM held, v), "
         f"steps AS (INSERT INTO transitions ({_TRANSITION}) "
@@ -176,7 +178,8 @@ UPDATE_VERSION = (
     "about = $7, updated_at = $8, revision = $9, deleted_at = $10 WHERE id = $11"
 )
 UPDATE_SEARCH = (
-    "UPDATE search SET words = array_to_tsvector($1::text[]) || names, labels = $2 WHERE version = $3"
+    "UPDATE search SET words = array_to_tsvector($1::text[]) || names, labels = $2, title = $3, titled = titled + 1 "
+    "WHERE version = $4"
 )
 DELETE_VERSION = "DELETE FROM versions WHERE id = $1"
 DELETE_HISTORY = "DELETE FROM transitions WHERE schema_id = $1"
@@ -223,9 +226,29 @@ FACTS = (
 )
 
 
+def _hits(words: Sequence[str]) -> Term:
+    return "words @@ {}::text::tsquery", " & ".join(_lexeme(word) for word in words)
+
+
+def _lexeme(word: str, whole: bool = False) -> str:
+    return f"'{word}'" if whole else f"'{word}':*"  # words are letters and digits only
+
+
 def _words(words: Sequence[str]) -> Term:
-    term = "v.id IN (SELECT version FROM search WHERE words @@ {}::text::tsquery)"
-    return term, " & ".join(f"'{word}':*" for word in words)  # words are letters and digits only
+    term, query = _hits(words)
+    return f"v.id IN (SELECT version FROM search WHERE {term})", query
+
+
+def _in_title(text: str) -> Term:
+    return "strpos(s.title, {}) > 0", text
+
+
+def _step(step: Step) -> Term:
+    if step.place > Place.NAME:
+        return _in_title(step.needle)
+    column = "names" if step.place is Place.NAME else "words"
+    # The SELECT: read the query once, not for every version.
+    return f"s.{column} @@ (SELECT {{}}::text::tsquery)", _lexeme(step.word, step.whole)
 
 
 def _labels(labels: Sequence[str]) -> Iterable[Term]:
@@ -238,4 +261,13 @@ def _pattern(pattern: str) -> Term:
     return "v.subject IN (SELECT subject FROM subjects WHERE subject LIKE {})", like
 
 
-LISTS = Dialect(lambda number: f"${number}", _words, _labels, _pattern)
+LISTS = Dialect(
+    lambda number: f"${number}",
+    words=_words,
+    labels=_labels,
+    pattern=_pattern,
+    ranked="versions v JOIN search s ON s.version = v.id",
+    hits=_hits,
+    in_title=_in_title,
+    step=_step,
+)

@@ -13,7 +13,7 @@ from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import DEFAULT_CONTEXT, Subject
 from .. import rows
-from ..store import LogPage, Page, SchemaFilter
+from ..store import LogPage, Page, Ranked, RankedPage, SchemaFilter
 from . import queries
 from .session import Session
 
@@ -70,6 +70,9 @@ class PostgresReadTx:
     async def count_versions(self, wanted: SchemaFilter) -> int:
         sql, parameters = queries.LISTS.count(wanted)
         return int(await self._session.value(sql, *parameters))
+
+    async def ranked_versions(self, wanted: SchemaFilter, page: RankedPage) -> Ranked:
+        return rows.ranked_of(await self._session.rows(*queries.LISTS.rank(wanted, page), tuple))
 
     async def subjects(
         self, *, prefix: str = "", include_deleted: bool = False, page: Page

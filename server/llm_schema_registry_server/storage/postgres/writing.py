@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -13,7 +14,7 @@ from ...model.config import REGISTRY_SCOPE, Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import Subject
-from .. import rows, search
+from .. import ranking, rows, search
 from . import queries
 from .appending import taken
 from .reading import PostgresReadTx
@@ -81,6 +82,7 @@ class PostgresWriteTx(PostgresReadTx):
             sorted(search.about_words(version)),
             sorted(search.name_words(names)),
             sorted(search.labels(version.tags, version.metadata.items())),
+            ranking.title(version),
             sorted({reference.schema_id for reference in version.references}),
         )
         if made is None:
@@ -111,7 +113,8 @@ class PostgresWriteTx(PostgresReadTx):
         if rows.about_cell(version) != rows.about_cell(known):
             labels = sorted(search.labels(version.tags, version.metadata.items()))
             words = sorted(search.about_words(version))
-            await self._session.run(queries.UPDATE_SEARCH, words, labels, row_id)
+            title = ranking.title(replace(version, subject=known.subject))
+            await self._session.run(queries.UPDATE_SEARCH, words, labels, title, row_id)
 
     async def remove_version(self, schema_id: str) -> None:
         await self.flush()

@@ -5,6 +5,7 @@ The number of the last one applied is `PRAGMA user_version`; `application_id` te
 
 from __future__ import annotations
 
+import json
 import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,8 @@ from pathlib import Path
 
 from ...errors import StorageDamaged, StorageUnavailable
 from ..migrations import Migration, migrations_of
+from ..ranking import title_of
+from ..rows import subject_of
 
 APPLICATION_ID = 0x4C535247  # "LSRG"
 _OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
@@ -32,6 +35,7 @@ def migrate(connection: sqlite3.Connection, file: Path, steps: Sequence[Migratio
         raise StorageUnavailable(
             f"SQLite {sqlite3.sqlite_version} is too old; Python must be linked with 3.37 or newer"
         )
+    connection.create_function("title_of", 2, _title_of)  # for step 3
     while True:
         connection.execute("BEGIN IMMEDIATE")  # whoever comes second waits here and finds the step applied
         try:
@@ -52,6 +56,10 @@ def migrate(connection: sqlite3.Connection, file: Path, steps: Sequence[Migratio
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+
+
+def _title_of(subject: str, about: str) -> str:
+    return title_of(subject_of(subject), json.loads(about)["tags"])
 
 
 def _check(connection: sqlite3.Connection, file: Path, steps: Sequence[Migration]) -> int:

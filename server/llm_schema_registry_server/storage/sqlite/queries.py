@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ..ranking import Place, Step
 from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, VERSION_COLUMNS
 from ..selection import COLUMNS_OF_V as _COLUMNS_OF_V
 from ..selection import Dialect, Term
@@ -65,6 +66,7 @@ LAST_ORDINAL = "SELECT last_ordinal FROM subjects WHERE subject = ?"
 INSERT_REFERENCE = "INSERT INTO version_references VALUES (?, ?) ON CONFLICT DO NOTHING"
 INSERT_LABEL = "INSERT INTO labels VALUES (?, ?)"
 DELETE_LABELS = "DELETE FROM labels WHERE version = ?"
+PUT_TITLE = "INSERT INTO titles VALUES (?, ?) ON CONFLICT (version) DO UPDATE SET title = excluded.title"
 INSERT_WORDS = "INSERT INTO words (rowid, about, names) VALUES (?, ?, ?)"
 UPDATE_WORDS = "UPDATE words SET about = ? WHERE rowid = ?"
 DELETE_WORDS = "DELETE FROM words WHERE rowid = ?"
@@ -108,9 +110,24 @@ COUNTS = (
 )
 
 
+def _hits(words: Sequence[str]) -> Term:
+    return "words MATCH {}", " ".join(f'"{word}"*' for word in words)  # words are letters and digits only
+
+
 def _words(words: Sequence[str]) -> Term:
-    term = "v.id IN (SELECT rowid FROM words WHERE words MATCH {})"
-    return term, " ".join(f'"{word}"*' for word in words)  # words are letters and digits only
+    term, query = _hits(words)
+    return f"v.id IN (SELECT rowid FROM words WHERE {term})", query
+
+
+def _in_title(text: str) -> Term:
+    return "instr(t.title, {})", text
+
+
+def _step(step: Step) -> Term:
+    if step.place > Place.NAME:
+        return _in_title(step.needle)
+    column = "names" if step.place is Place.NAME else "about"
+    return f"instr(' ' || w.{column} || ' ', {{}})", f" {step.word}" + (" " if step.whole else "")
 
 
 def _labels(labels: Sequence[str]) -> Iterable[Term]:
@@ -121,4 +138,13 @@ def _pattern(pattern: str) -> Term:
     return "v.subject GLOB {}", pattern.replace("[", "[[]")
 
 
-LISTS = Dialect(lambda number: "?", _words, _labels, _pattern)
+LISTS = Dialect(
+    lambda number: "?",
+    words=_words,
+    labels=_labels,
+    pattern=_pattern,
+    ranked="words w CROSS JOIN versions v ON v.id = w.rowid CROSS JOIN titles t ON t.version = v.id",
+    hits=_hits,
+    in_title=_in_title,
+    step=_step,
+)

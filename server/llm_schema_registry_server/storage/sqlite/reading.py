@@ -13,7 +13,7 @@ from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import DEFAULT_CONTEXT, Subject
 from .. import rows
-from ..store import LogPage, Page, SchemaFilter
+from ..store import LogPage, Page, Ranked, RankedPage, SchemaFilter
 from . import queries
 from .session import Session
 
@@ -77,6 +77,9 @@ class SqliteReadTx:
 
     async def count_versions(self, wanted: SchemaFilter) -> int:
         return (await self._session.search(*queries.LISTS.count(wanted), _first))[0]
+
+    async def ranked_versions(self, wanted: SchemaFilter, page: RankedPage) -> Ranked:
+        return rows.ranked_of(await self._session.search(*queries.LISTS.rank(wanted, page), tuple))
 
     async def subjects(
         self, *, prefix: str = "", include_deleted: bool = False, page: Page

@@ -12,7 +12,7 @@ from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import DEFAULT_CONTEXT, Subject
-from .. import rows, search
+from .. import ranking, rows, search
 from . import queries
 from .reading import SqliteReadTx
 from .session import Session
@@ -85,6 +85,7 @@ class SqliteWriteTx(SqliteReadTx):
             run(queries.INSERT_LABEL, (label, row_id))
         about, named = search.about_words(version), search.name_words(names)
         run(queries.INSERT_WORDS, (row_id, _text(about), _text(named)))
+        run(queries.PUT_TITLE, (row_id, ranking.title(version)))
 
     async def update_version(self, version: SchemaVersion) -> None:
         row = self._session.row(queries.VERSION_FOR_UPDATE, (version.schema_id,))
@@ -109,6 +110,7 @@ class SqliteWriteTx(SqliteReadTx):
             run(queries.DELETE_LABELS, (row_id,))
             for label in labels:
                 run(queries.INSERT_LABEL, (label, row_id))
+            run(queries.PUT_TITLE, (row_id, ranking.title(replace(version, subject=known.subject))))
         words = search.about_words(replace(version, subject=known.subject))
         if words != search.about_words(known):
             run(queries.UPDATE_WORDS, (_text(words), row_id))

@@ -13,7 +13,7 @@ from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import Subject
-from ..store import LogPage, Page, ReadTx, SchemaFilter, WriteTx
+from ..store import LogPage, Page, Ranked, RankedPage, ReadTx, SchemaFilter, WriteTx
 
 Inner = TypeVar("Inner")
 Outer = TypeVar("Outer")
@@ -72,6 +72,9 @@ class ForwardingReadTx:
 
     async def count_versions(self, wanted: SchemaFilter) -> int:
         return await self._inner.count_versions(wanted)
+
+    async def ranked_versions(self, wanted: SchemaFilter, page: RankedPage) -> Ranked:
+        return await self._inner.ranked_versions(wanted, page)
 
     async def subjects(
         self, *, prefix: str = "", include_deleted: bool = False, page: Page

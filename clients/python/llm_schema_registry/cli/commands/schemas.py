@@ -215,6 +215,7 @@ def search(
     latest: Annotated[
         bool, typer.Option("--latest", help="Only the latest version of each subject.")
     ] = False,
+    order: o.Order = None,
     limit: o.Limit = 50,
 ) -> None:
     """Search subjects, descriptions, tags, metadata and field names.
@@ -234,6 +235,7 @@ def search(
             tags=tag or (),
             metadata=pairs(meta or (), "--meta"),
             latest_only=latest,
+            order_by=order,
             limit=limit,
         )
     s.output.result(page, lambda: schemas_table(list(page)))

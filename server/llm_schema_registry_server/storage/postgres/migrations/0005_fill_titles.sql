@@ -1,0 +1,5 @@
+-- Titles of what was there before. A step of its own: reads and registrations go on meanwhile.
+-- Servers that know step 3 go on working.
+
+UPDATE search SET title = title_of(v.subject, v.about->'tags') FROM versions v
+WHERE v.id = search.version AND search.title = '';

@@ -1,0 +1,136 @@
+"""How well a version answers the words of a query: a whole number, the same in every back end. Pure.
+
+Each word of the query counts by the best place where it is found; a whole word counts more than the beginning of one. The
+points of the words are added up. A query that names the subject, or the last segment of its name, comes before all others.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from ..model.schema import SchemaVersion
+from ..model.subject import Subject
+from . import search
+
+EXACT = 100
+"""Points of a query whose words are those of the subject or of its last segment, in order: more than all other points."""
+MOST_WORDS = 8
+"""Words of a query that are counted. All must be found, but what the others would tell is not worth looking up."""
+_LONGEST_TITLE = 2000
+"""Characters of a title up to which tags are added; words of later tags count as the rest does."""
+_SEPARATORS = re.compile(r"[./:]")
+
+
+class Place(IntEnum):
+    """Where a word is found, from the least telling on."""
+
+    REST = 1
+    """Description and metadata."""
+    NAME = 2
+    """A type or a field."""
+    TAG = 3
+    SUBJECT = 4
+    SEGMENT = 5
+    """What follows the last `.`, `/` or `:` of the subject."""
+
+
+_IN_TITLE = (Place.SEGMENT, Place.SUBJECT, Place.TAG)
+
+
+def title(version: SchemaVersion) -> str:
+    return title_of(version.subject, version.tags)
+
+
+def title_of(subject: Subject, tags: Iterable[str]) -> str:
+    """The short text in which words of subject and tags are looked up: ` 5orders 4shop 3pii =orders =shop,orders `.
+
+    Every word stands once, after the number of its best place; `=` precedes what the whole query is compared with.
+    """
+    segment = _last_segment(subject)
+    exact = (",".join(search.words_of(text)) for text in (segment, subject.name, str(subject)))
+    parts = [f"={text}" for text in sorted(set(exact)) if text]
+    seen: set[str] = set()
+    for place, texts in ((Place.SEGMENT, (segment,)), (Place.SUBJECT, (str(subject),)), (Place.TAG, tags)):
+        room = sum(map(len, parts)) + len(parts)
+        for word in sorted(search.index_words(texts) - seen):
+            room += len(word) + 2
+            if place is Place.TAG and room > _LONGEST_TITLE:
+                break
+            seen.add(word)
+            parts.append(f"{place}{word}")
+    return f" {' '.join(parts)} "
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is known of the words of a version: its title, the words of its names, and all its words, both sorted."""
+
+    title: str
+    names: Sequence[str]
+    words: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A question about a word of the query, and the points when the answer is yes."""
+
+    points: int
+    place: Place
+    word: str
+    whole: bool
+
+    @property
+    def needle(self) -> str:
+        """What the title contains then; for the places that are in it."""
+        return f" {self.place}{self.word}" + (" " if self.whole else "")
+
+    def holds(self, found: Found) -> bool:
+        if self.place in _IN_TITLE:
+            return self.needle in found.title
+        return _has(found.names if self.place is Place.NAME else found.words, self.word, self.whole)
+
+
+def steps(word: str) -> Iterator[Step]:
+    """The questions about a word, from the best on: the first yes decides. When none holds the word counts one point."""
+    for place in sorted(Place, reverse=True):
+        yield Step(2 * place, place, word, True)
+        if place is not Place.REST:
+            yield Step(2 * place - 1, place, word, False)
+
+
+def counted(text: str) -> Sequence[str]:
+    """The distinct words of a query that are counted."""
+    return list(dict.fromkeys(search.words_of(text)))[:MOST_WORDS]
+
+
+def exact_needle(text: str) -> str:
+    """What the title contains when the query is as good as the subject's name."""
+    return f" ={','.join(search.words_of(text))} "
+
+
+def score(text: str, found: Found) -> int:
+    """The points of a version that has all words of the query."""
+    points = EXACT if exact_needle(text) in found.title else 0
+    return points + sum(_points(word, found) for word in counted(text))
+
+
+def _points(word: str, found: Found) -> int:
+    return next((step.points for step in steps(word) if step.holds(found)), 1)
+
+
+def _last_segment(subject: Subject) -> str:
+    return next(filter(search.words_of, reversed(_SEPARATORS.split(subject.name))), "")
+
+
+def _has(words: Sequence[str], wanted: str, whole: bool) -> bool:
+    place = bisect_left(words, wanted)
+    return place < len(words) and (words[place] == wanted if whole else words[place].startswith(wanted))
+
+
+def found(version: SchemaVersion, names: Iterable[str]) -> Found:
+    named = search.name_words(names)
+    return Found(title(version), sorted(named), sorted(search.about_words(version) | named))

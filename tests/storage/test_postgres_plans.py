@@ -28,6 +28,7 @@ LARGE = {
     "search",
     "transitions",
     "changes",
+    "usage",
 }
 RARE_TAG = next(iter(search.labels(["rare"], [])))
 FILL = f"""
@@ -45,6 +46,8 @@ INSERT INTO search SELECT id, array_to_tsvector(ARRAY['word' || id, 'common']), 
   CASE WHEN id % 5000 = 0 THEN ARRAY['{RARE_TAG}'] ELSE ARRAY['x' || id % 100] END, ' 5word' || id || ' ', 1 FROM versions;
 INSERT INTO transitions (schema_id, to_state, at, facts) SELECT schema_id, 2, 1, '{{}}' FROM versions;
 INSERT INTO changes SELECT n, 1, 's', 'i', 'v', 1, 1, '{{}}' FROM generate_series(1, 20000) n;
+INSERT INTO usage (schema_id, reads, validations, score, used_at)
+SELECT schema_id, id, 0, 20000 + id * 0.00071, 1 FROM versions ORDER BY random();
 INSERT INTO configs SELECT 'subject:' || n, '{{}}' FROM generate_series(1, 5000) n;
 ANALYZE;
 """
@@ -56,7 +59,7 @@ GROUNDS = Grounds((0, 0), 1, {"subject:new": None, "context:.": None, "registry"
 STEP = Transition(NEW.schema_id, None, SchemaState.DRAFT, "create", "ada", START)
 ENTRY = Entry(NEW, content(), ("a",), change(), [STEP], {"id 7": 7})
 STATEMENTS: dict[str, tuple[Any, ...]] = {
-    "STATEMENT_LIMIT": (), "REGISTRY_ID": (), "VERSION": ("id 1",), "VERSIONS": (SUBJECT,), "LIVE_VERSIONS": (SUBJECT,), "SUBJECT_STAMP": (SUBJECT,),
+    "STATEMENT_LIMIT": (), "REGISTRY_ID": (), "VERSION": ("id 1",), "VERSIONS_BY_ID": (["id 1", "id 2"],), "VERSIONS": (SUBJECT,), "LIVE_VERSIONS": (SUBJECT,), "SUBJECT_STAMP": (SUBJECT,),
     "VERSIONS_BY_GLOBAL_ID": (7,), "VERSIONS_BY_CONTEXT_ID": (7, ":.ctx:", ":.ctx;"), "DEPENDENTS": ("id 7",), "CONTENTS": (["identity 7", "identity 8"],),
     "HISTORY": ("id 7",), "CONFIG": ("subject:7",), "CHANGES": (19000, 100), "LOG_PAGE": (19000, 100),
     "CHANGE_TIMES": (100, 100), "NEWEST_BUT": (100,), "CHANGE_BOUNDS": (), "PROGRESS": (), "REPLAYED": (7, "x"),
@@ -74,6 +77,7 @@ STATEMENTS: dict[str, tuple[Any, ...]] = {
     "UPDATE_VERSION": ("1", "1", 7, 1, 1, 1, "{}", 1, 1, None, 7), "UPDATE_SEARCH": (["a"], ["b"], " 5a ", 7),
     "DELETE_VERSION": (7,), "DELETE_HISTORY": ("id 7",), "DELETE_UNUSED_CONTENT": ("identity 7",),
     "SET_CONFIG": ("a", "{}"), "ADD_CONFIG": ("a", "{}"), "REPLACE_CONFIG": ("a", "{}", "{}"), "DELETE_CONFIG": ("a",),
+    "MOST_USED": (100,), "RECORD_USAGE": ([f"id {n}" for n in range(500)], [1] * 500, [0] * 500, [1.5] * 500, [1] * 500),
     "FACTS": (), "NAMES": ("id 7",), "ALL_CONFIGS": ("a", 10), "ALL_GLOBAL_IDS": (10000, 10), "ALL_CONTEXT_IDS": (".ctx-7", 50, 10),
     "ALL_ORDINALS": (SUBJECT, 10), "RESTORE_REGISTRY_ID": ("x",), "RESTORE_GLOBAL_IDS": (["."], [1], ["i"]),
     "RESTORE_ORDINAL": ("a", 1), "FOLLOW_GLOBAL_IDS": (), "ALIGN_SEQUENCES": (),

@@ -35,8 +35,8 @@ SETTINGS = {
 }
 
 EMPTY = (
-    "TRUNCATE subjects, global_ids, context_ids, contents, versions, version_references, search, transitions, configs, changes "
-    "RESTART IDENTITY; UPDATE meta SET value = '0' WHERE key <> 'registry_id'"
+    "TRUNCATE subjects, global_ids, context_ids, contents, versions, version_references, search, transitions, configs, changes, "
+    "usage RESTART IDENTITY; UPDATE meta SET value = '0' WHERE key <> 'registry_id'"
 )
 
 

@@ -23,6 +23,7 @@ from ..model.config import Config, FormatPolicy, Mode, UndecidedPolicy
 from ..model.lifecycle import SchemaState, Transition
 from ..model.schema import Fingerprints, ResolvedReference, SchemaType, SchemaVersion
 from ..model.subject import DEFAULT_CONTEXT, Subject
+from ..model.usage import Usage, Uses
 from ..model.version import SemanticVersion
 from .store import Hit, Ranked
 
@@ -41,6 +42,7 @@ does not count when versions are compared; `origin` is JSON that never changes, 
 
 CHANGE_COLUMNS = ("event_type", "subject", "schema_id", "version", "ordinal", "at", "facts")
 TRANSITION_COLUMNS = ("schema_id", "from_state", "to_state", "at", "facts")
+USAGE_COLUMNS = ("schema_id", "reads", "validations", "score", "used_at")
 
 
 def micros(at: datetime) -> int:
@@ -225,6 +227,18 @@ def transition_of(row: Row) -> Transition:
             reason=facts["reason"],
             metadata=facts["metadata"],
         )
+
+
+def usage_row(usage: Usage) -> tuple[Any, ...]:
+    """The cells of USAGE_COLUMNS."""
+    uses = usage.uses
+    return usage.schema_id, uses.reads, uses.validations, usage.score, micros(usage.used_at)
+
+
+def usage_of(row: Row) -> Usage:
+    """The usage in a row of USAGE_COLUMNS."""
+    with _reading("usage", row[0]):
+        return Usage(row[0], Uses(row[1], row[2]), row[3], moment(row[4]))
 
 
 _CONFIG_FIELDS: Mapping[str, Callable[[Any], Any]] = {

@@ -17,6 +17,7 @@ from ..model.config import Config
 from ..model.lifecycle import SchemaState, Transition
 from ..model.schema import SchemaType, SchemaVersion, StoredContent
 from ..model.subject import Subject
+from ..model.usage import Usage, Uses
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,10 @@ class ReadTx(Protocol):
         """The version with this id, live or softly deleted."""
         ...
 
+    async def versions_by_id(self, schema_ids: Collection[str]) -> Mapping[str, SchemaVersion]:
+        """The versions with these ids, live or softly deleted; unknown ones are missing from the answer."""
+        ...
+
     async def versions(self, subject: Subject, *, include_deleted: bool = False) -> Sequence[SchemaVersion]:
         """The subject's versions by ordinal; empty for an unknown subject."""
         ...
@@ -211,6 +216,10 @@ class ReadTx(Protocol):
         """The sequence after which exactly the newest `count` changes come; `oldest` when there are no more."""
         ...
 
+    async def most_used(self, limit: int) -> Sequence[Usage]:
+        """The versions with the greatest scores, greatest first; those that were never used are not among them."""
+        ...
+
 
 class WriteTx(ReadTx, Protocol):
     """A read view that can also write. Everything becomes visible together, or nothing does."""
@@ -261,6 +270,12 @@ class WriteTx(ReadTx, Protocol):
     async def set_config(self, scope: str, config: Config | None) -> None:
         """Store the settings of a scope; None removes them. Raises ConcurrentUpdate when another transaction has
         changed them since this one read them."""
+        ...
+
+    async def record_usage(self, uses: Mapping[str, Uses], at: datetime) -> None:
+        """Add to how often versions were used, by schema id; counts of versions that are gone are dropped. No change of a
+        version: neither its revision nor the change log tells of it. Raises ConcurrentUpdate when one of the versions is
+        removed at this moment."""
         ...
 
 

@@ -13,6 +13,7 @@ from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import Subject
+from ...model.usage import Usage
 from .. import ranking, search
 from ..store import Hit, LogPage, Page, Ranked, RankedPage, SchemaFilter
 from .tables import Tables
@@ -32,6 +33,9 @@ class MemoryReadTx:
 
     async def version(self, schema_id: str) -> SchemaVersion | None:
         return self._tables.versions.get(schema_id)
+
+    async def versions_by_id(self, schema_ids: Collection[str]) -> Mapping[str, SchemaVersion]:
+        return {v.schema_id: v for v in self._found(set(schema_ids))}
 
     async def versions(self, subject: Subject, *, include_deleted: bool = False) -> Sequence[SchemaVersion]:
         found = self._found(self._tables.by_subject.get(subject) or ())
@@ -111,6 +115,9 @@ class MemoryReadTx:
         if count >= len(places):
             return (await self.change_bounds())[0]
         return self._change(places[len(places) - count - 1]).sequence
+
+    async def most_used(self, limit: int) -> Sequence[Usage]:
+        return sorted(self._tables.usage.values(), key=lambda u: (-u.score, u.schema_id))[:limit]
 
     # -- see portable.DumpTx
 

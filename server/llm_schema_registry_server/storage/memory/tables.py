@@ -11,6 +11,7 @@ from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import Subject
+from ...model.usage import Usage
 from ..ranking import Found
 
 K = TypeVar("K")
@@ -94,6 +95,7 @@ class Tables:
     changes: Table[int, Change] = field(default_factory=Table)
     numbers: Table[str, int] = field(default_factory=Table)
     texts: Table[str, str] = field(default_factory=Table)
+    usage: Table[str, Usage] = field(default_factory=Table)
 
     def draft(self) -> Tables:
         return Tables(*(table.draft() for table in self._all()))

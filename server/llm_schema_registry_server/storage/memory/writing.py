@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import TypeVar
 
 from ...errors import ConcurrentUpdate
@@ -12,6 +13,7 @@ from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import Subject
+from ...model.usage import Usage, Uses
 from .. import ranking
 from ..rows import subject_of
 from .reading import ALL_CHANGES, COMPACTED, GONE_CHANGES, NEWEST_CHANGE, REGISTRY_ID, MemoryReadTx
@@ -106,7 +108,7 @@ class MemoryWriteTx(MemoryReadTx):
         version = tables.versions.get(schema_id)
         if version is None:
             return
-        for table in (tables.versions, tables.words, tables.names, tables.history):
+        for table in (tables.versions, tables.words, tables.names, tables.history, tables.usage):
             table.remove(schema_id)
         left = tuple(i for i in tables.by_subject.get(version.subject) or () if i != schema_id)
         tables.by_subject[version.subject] = left
@@ -125,6 +127,13 @@ class MemoryWriteTx(MemoryReadTx):
             self._tables.configs.remove(scope)
         else:
             self._tables.configs[scope] = config
+
+    async def record_usage(self, uses: Mapping[str, Uses], at: datetime) -> None:
+        for schema_id, added in uses.items():
+            if schema_id in self._tables.versions:
+                made = Usage.of(schema_id, added, at)
+                known = self._tables.usage.get(schema_id)
+                self._tables.usage[schema_id] = made if known is None else known + made
 
     # -- see portable.RestoreTx
 

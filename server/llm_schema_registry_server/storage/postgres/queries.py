@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..ranking import Place, Step
-from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, VERSION_COLUMNS
+from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, USAGE_COLUMNS, VERSION_COLUMNS
 from ..selection import COLUMNS_OF_V as _COLUMNS_OF_V
 from ..selection import Dialect, Term
 
 _VERSION = ", ".join(VERSION_COLUMNS)
 _CHANGE = ", ".join(CHANGE_COLUMNS)
 _TRANSITION = ", ".join(TRANSITION_COLUMNS)
+_USAGE = ", ".join(USAGE_COLUMNS)
 
 
 def _places(count: int, first: int = 1) -> str:
@@ -22,6 +23,7 @@ STATEMENT_LIMIT = "SELECT setting FROM pg_settings WHERE name = 'statement_timeo
 REGISTRY_ID = "SELECT value FROM meta WHERE key = 'registry_id'"
 
 VERSION = f"SELECT {_VERSION} FROM versions WHERE schema_id = $1"
+VERSIONS_BY_ID = f"SELECT {_VERSION} FROM versions WHERE schema_id = ANY($1::text[])"
 VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = $1 ORDER BY ordinal"
 SUBJECT_STAMP = "SELECT count(*), coalesce(max(revision), 0) FROM versions WHERE subject = $1"
 VERSIONS_WITH = f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND identity = $2 AND deleted_at IS NULL ORDER BY ordinal"
@@ -60,6 +62,8 @@ CHANGE_TIMES = (
 NEWEST_BUT = (
     "SELECT sequence FROM changes WHERE sequence < final_before() ORDER BY sequence DESC LIMIT 1 OFFSET $1"
 )
+# The magnitude is the score rounded down: the order is that of the scores.
+MOST_USED = f"SELECT {_USAGE} FROM usage ORDER BY magnitude DESC, score DESC, schema_id LIMIT $1"
 CHANGE_BOUNDS = (
     "SELECT (SELECT value::bigint FROM meta WHERE key = 'compacted'), "
     "(SELECT max(sequence) FROM changes WHERE sequence < final_before())"
@@ -192,6 +196,19 @@ SET_CONFIG = (
 ADD_CONFIG = "INSERT INTO configs VALUES ($1, $2) ON CONFLICT (scope) DO NOTHING"
 REPLACE_CONFIG = "UPDATE configs SET settings = $2 WHERE scope = $1 AND settings = $3"
 DELETE_CONFIG = "DELETE FROM configs WHERE scope = $1"
+
+# In the order of ids, so that two servers that count the same versions wait for each other and never in a circle.
+# Each version is looked up by itself: a join would read all of them. The last lines are model/usage.together; a power that
+# no double can hold would be an error.
+RECORD_USAGE = (
+    f"INSERT INTO usage ({_USAGE}) SELECT u.* FROM "
+    "unnest($1::text[], $2::bigint[], $3::bigint[], $4::float8[], $5::bigint[]) AS u (schema_id) "
+    "WHERE (SELECT true FROM versions v WHERE v.schema_id = u.schema_id) ORDER BY u.schema_id "
+    "ON CONFLICT (schema_id) DO UPDATE SET reads = usage.reads + excluded.reads, "
+    "validations = usage.validations + excluded.validations, used_at = greatest(usage.used_at, excluded.used_at), "
+    "score = greatest(usage.score, excluded.score) "
+    "+ ln(1 + power(2::float8, -least(abs(usage.score - excluded.score), 1000))) / ln(2::float8)"
+)
 
 NAMES = "SELECT tsvector_to_array(s.names) FROM versions v JOIN search s ON s.version = v.id WHERE v.schema_id = $1"
 ALL_CONFIGS = "SELECT scope, settings FROM configs WHERE scope > $1 ORDER BY scope LIMIT $2"

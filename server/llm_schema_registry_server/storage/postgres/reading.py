@@ -12,6 +12,7 @@ from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import DEFAULT_CONTEXT, Subject
+from ...model.usage import Usage
 from .. import rows
 from ..store import LogPage, Page, Ranked, RankedPage, SchemaFilter
 from . import queries
@@ -30,6 +31,10 @@ class PostgresReadTx:
     async def version(self, schema_id: str) -> SchemaVersion | None:
         row = await self._session.row(queries.VERSION, schema_id)
         return None if row is None else rows.version_of(row)
+
+    async def versions_by_id(self, schema_ids: Collection[str]) -> Mapping[str, SchemaVersion]:
+        found = await self._session.rows(queries.VERSIONS_BY_ID, [list(schema_ids)], rows.version_of)
+        return {version.schema_id: version for version in found}
 
     async def versions(self, subject: Subject, *, include_deleted: bool = False) -> Sequence[SchemaVersion]:
         sql = queries.VERSIONS if include_deleted else queries.LIVE_VERSIONS
@@ -113,6 +118,9 @@ class PostgresReadTx:
     async def newest_but(self, count: int) -> int:
         found = await self._session.value(queries.NEWEST_BUT, min(count, BIGGEST_INT64))
         return (await self.change_bounds())[0] if found is None else int(found)
+
+    async def most_used(self, limit: int) -> Sequence[Usage]:
+        return await self._session.rows(queries.MOST_USED, [limit], rows.usage_of)
 
     # -- see portable.DumpTx
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ from ...model.config import REGISTRY_SCOPE, Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import Subject
+from ...model.usage import Usage, Uses
 from .. import ranking, rows, search
 from . import queries
 from .appending import taken
@@ -156,6 +158,11 @@ class PostgresWriteTx(PostgresReadTx):
             if (await self._session.run(sql, scope, cell, *read)).endswith(" 0"):
                 raise ConcurrentUpdate(f"the settings of {scope} were changed meanwhile; retry", scope=scope)
         self._configs[scope] = cell
+
+    async def record_usage(self, uses: Mapping[str, Uses], at: datetime) -> None:
+        made = (Usage.of(schema_id, added, at) for schema_id, added in uses.items())
+        columns = _columns([rows.usage_row(each) for each in made], len(rows.USAGE_COLUMNS))
+        await self._session.run(queries.RECORD_USAGE, *columns)
 
     # -- see portable.RestoreTx
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..ranking import Place, Step
-from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, VERSION_COLUMNS
+from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, USAGE_COLUMNS, VERSION_COLUMNS
 from ..selection import COLUMNS_OF_V as _COLUMNS_OF_V
 from ..selection import Dialect, Term
 
 _VERSION = ", ".join(VERSION_COLUMNS)
 _CHANGE = ", ".join(CHANGE_COLUMNS)
 _TRANSITION = ", ".join(TRANSITION_COLUMNS)
+_USAGE = ", ".join(USAGE_COLUMNS)
 
 
 def _places(columns: tuple[str, ...]) -> str:
@@ -43,6 +44,7 @@ COMPACTED = "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'compacted'"
 NEWEST_CHANGE = "SELECT max(sequence) FROM changes"
 CHANGE_TIMES = "SELECT sequence, at FROM changes WHERE sequence > ? ORDER BY sequence LIMIT ?"
 NEWEST_BUT = "SELECT sequence FROM changes WHERE sequence > 0 ORDER BY sequence DESC LIMIT 1 OFFSET ?"
+MOST_USED = f"SELECT {_USAGE} FROM usage WHERE score > 0 ORDER BY score DESC, schema_id LIMIT ?"
 
 GLOBAL_ID = "SELECT global_id FROM global_ids WHERE identity = ?"
 ALLOT_GLOBAL_ID = "INSERT INTO global_ids (identity) VALUES (?)"
@@ -85,6 +87,13 @@ SET_CONFIG = (
     "INSERT INTO configs VALUES (?, ?) ON CONFLICT (scope) DO UPDATE SET settings = excluded.settings"
 )
 DELETE_CONFIG = "DELETE FROM configs WHERE scope = ?"
+USAGE = f"SELECT {_USAGE} FROM usage WHERE schema_id = ?"
+SET_USAGE = (
+    f"INSERT INTO usage ({_USAGE}) SELECT {_places(USAGE_COLUMNS)} "
+    "WHERE EXISTS (SELECT 1 FROM versions WHERE schema_id = ?) "
+    "ON CONFLICT (schema_id) DO UPDATE SET "
+    + ", ".join(f"{column} = excluded.{column}" for column in USAGE_COLUMNS[1:])
+)
 
 NAMES = "SELECT w.names FROM versions v JOIN words w ON w.rowid = v.id WHERE v.schema_id = ?"
 ALL_CONFIGS = "SELECT scope, settings FROM configs WHERE scope > ? ORDER BY scope LIMIT ?"

@@ -12,10 +12,11 @@ from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import DEFAULT_CONTEXT, Subject
+from ...model.usage import Usage
 from .. import rows
 from ..store import LogPage, Page, Ranked, RankedPage, SchemaFilter
 from . import queries
-from .session import Session
+from .session import FEW, Session
 
 _BIGGEST_INT64 = 2**63 - 1
 
@@ -31,6 +32,13 @@ class SqliteReadTx:
     async def version(self, schema_id: str) -> SchemaVersion | None:
         row = self._session.row(queries.VERSION, (schema_id,))
         return None if row is None else rows.version_of(row)
+
+    async def versions_by_id(self, schema_ids: Collection[str]) -> Mapping[str, SchemaVersion]:
+        def look_up() -> Mapping[str, SchemaVersion]:
+            found = (self._session.row(queries.VERSION, (schema_id,)) for schema_id in schema_ids)
+            return {row[0]: rows.version_of(row) for row in found if row is not None}
+
+        return look_up() if len(schema_ids) <= FEW else await self._session.apart(look_up)
 
     async def versions(self, subject: Subject, *, include_deleted: bool = False) -> Sequence[SchemaVersion]:
         sql = queries.VERSIONS if include_deleted else queries.LIVE_VERSIONS
@@ -122,6 +130,9 @@ class SqliteReadTx:
     async def newest_but(self, count: int) -> int:
         found = await self._session.search(queries.NEWEST_BUT, (min(count, _BIGGEST_INT64),), _first)
         return found[0] if found else (await self.change_bounds())[0]
+
+    async def most_used(self, limit: int) -> Sequence[Usage]:
+        return await self._session.search(queries.MOST_USED, (limit,), rows.usage_of)
 
     # -- see portable.DumpTx
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from ...errors import ConcurrentUpdate, LimitExceeded
 from ...model.change import Change
@@ -12,6 +13,7 @@ from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import DEFAULT_CONTEXT, Subject
+from ...model.usage import Usage, Uses
 from .. import ranking, rows, search
 from . import queries
 from .reading import SqliteReadTx
@@ -133,6 +135,16 @@ class SqliteWriteTx(SqliteReadTx):
             self._session.run(queries.DELETE_CONFIG, (scope,))
         else:
             self._session.run(queries.SET_CONFIG, (scope, rows.config_cell(config)))
+
+    async def record_usage(self, uses: Mapping[str, Uses], at: datetime) -> None:
+        def add_each() -> None:
+            for schema_id, added in uses.items():
+                made = Usage.of(schema_id, added, at)
+                row = self._session.row(queries.USAGE, (schema_id,))
+                now = made if row is None else rows.usage_of(row) + made
+                self._session.run(queries.SET_USAGE, (*rows.usage_row(now), schema_id))
+
+        await self._session.apart(add_each)
 
     # -- see portable.RestoreTx
 

@@ -13,6 +13,7 @@ from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import Subject
+from ...model.usage import Usage, Uses
 from ..store import LogPage, Page, Ranked, RankedPage, ReadTx, SchemaFilter, WriteTx
 
 Inner = TypeVar("Inner")
@@ -48,6 +49,9 @@ class ForwardingReadTx:
 
     async def version(self, schema_id: str) -> SchemaVersion | None:
         return await self._inner.version(schema_id)
+
+    async def versions_by_id(self, schema_ids: Collection[str]) -> Mapping[str, SchemaVersion]:
+        return await self._inner.versions_by_id(schema_ids)
 
     async def versions(self, subject: Subject, *, include_deleted: bool = False) -> Sequence[SchemaVersion]:
         return await self._inner.versions(subject, include_deleted=include_deleted)
@@ -105,6 +109,9 @@ class ForwardingReadTx:
     async def newest_but(self, count: int) -> int:
         return await self._inner.newest_but(count)
 
+    async def most_used(self, limit: int) -> Sequence[Usage]:
+        return await self._inner.most_used(limit)
+
 
 class ForwardingWriteTx(ForwardingReadTx):
     """See store.WriteTx for the meaning of each method."""
@@ -142,3 +149,6 @@ class ForwardingWriteTx(ForwardingReadTx):
 
     async def set_config(self, scope: str, config: Config | None) -> None:
         await self._writing.set_config(scope, config)
+
+    async def record_usage(self, uses: Mapping[str, Uses], at: datetime) -> None:
+        await self._writing.record_usage(uses, at)

@@ -1,0 +1,14 @@
+-- How often versions are read; see model/usage.py for what a score is.
+-- Servers that know step 3 go on working.
+
+-- Counted up by every server every half minute. Only `magnitude` is indexed, which a version that is read evenly changes
+-- once a day: the other updates stay within their page, without a word to an index, and need room there.
+CREATE TABLE usage (
+    schema_id   text COLLATE "C" PRIMARY KEY REFERENCES versions (schema_id) ON DELETE CASCADE,
+    reads       bigint NOT NULL,
+    validations bigint NOT NULL,
+    score       double precision NOT NULL,
+    magnitude   integer GENERATED ALWAYS AS (floor(score)::integer) STORED,
+    used_at     bigint NOT NULL
+) WITH (fillfactor = 50);
+CREATE INDEX usage_magnitude ON usage (magnitude);

@@ -10,11 +10,13 @@ import pytest
 
 from llm_schema_registry import (
     Code,
+    ConcurrentUpdate,
     DeadlineExceeded,
     InternalError,
     RetryPolicy,
     ShuttingDown,
     StorageUnavailable,
+    SubscriberTooSlow,
     Unavailable,
 )
 from llm_schema_registry._retry import Attempts
@@ -74,6 +76,8 @@ def test_no_wait_goes_past_the_deadline() -> None:
         (Unavailable("connection lost", reason=""), False, False),
         (StorageUnavailable("refused by the server"), False, True),
         (ShuttingDown("refused by the server"), False, True),
+        (ConcurrentUpdate("another writer was faster"), True, True),
+        (SubscriberTooSlow("resume"), True, False),
         (InternalError("bug"), True, False),
         (DeadlineExceeded("late"), True, False),
     ],

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .errors import RegistryError, Unavailable
+from .errors import ConcurrentUpdate, RegistryError, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How a client retries what was UNAVAILABLE. Times in seconds.
+    """How a client retries what was UNAVAILABLE, or came second to another writer. Times in seconds.
 
     The wait before try n+1 is drawn evenly between 0 and `first * multiplier**(n-1)`, never above `longest`: full
     jitter, so that clients which failed together do not come back together.
@@ -57,10 +57,10 @@ class Attempts:
     def after(self, error: RegistryError, *, repeatable: bool = True) -> float | None:
         """Seconds to wait before the next try; None when there is to be none.
 
-        Only UNAVAILABLE is tried again, only within the deadline, and a call that must not happen twice only when the
-        server itself answered (it then named a reason), not when the connection broke on the way.
+        Only UNAVAILABLE and CONCURRENT_UPDATE are tried again, only within the deadline, and a call that must not happen
+        twice only when the server itself answered (it then named a reason), not when the connection broke on the way.
         """
-        if not isinstance(error, Unavailable) or not (repeatable or error.reason):
+        if not isinstance(error, Unavailable | ConcurrentUpdate) or not (repeatable or error.reason):
             return None
         if self._failures + 1 >= self._policy.attempts:
             return None

@@ -3,8 +3,8 @@
     python loadtest/search.py [--subjects 10000] [--seconds 4] [--callers 4] [--markdown loadtest/results/search.md]
 
 Every subject has a description, tags, metadata and ten to twenty fields; every fifth has three versions. The store is filled
-directly, then a server is started on it and asked through gRPC by a few callers, each of whom waits for its answer. No question
-is asked twice in a row: the callers go through all words of a kind. A page has the default length, 50 schemas with their contents.
+directly, then a server is started on it and asked through gRPC: by one caller, then by several at once, each of whom waits for its
+answer. No question is asked twice in a row: the callers go through all words of a kind. A page has the default length, 50 schemas with their contents.
 """
 
 from __future__ import annotations
@@ -204,9 +204,10 @@ def rows(name: str, settings: dict[str, str], options: argparse.Namespace) -> It
     with rig.server(**settings) as server:
         for kind in kinds(options.subjects):
             found = asyncio.run(hits(server.port, kind))
-            rate, latencies = asyncio.run(measure(server.port, kind, options.callers, options.seconds))
-            p50, p95 = (rig.percentile(latencies, share) * 1000 for share in (0.5, 0.95))
-            yield f"| {name} | {kind.name} | {found} | {rate:,.0f} | {p50:.1f} ms | {p95:.1f} ms |"
+            _, alone = asyncio.run(measure(server.port, kind, 1, options.seconds))
+            rate, beside = asyncio.run(measure(server.port, kind, options.callers, options.seconds))
+            cells = [f"{rig.percentile(t, p) * 1000:.1f} ms" for t in (alone, beside) for p in (0.5, 0.95)]
+            yield f"| {name} | {kind.name} | {found} | {' | '.join(cells)} | {rate:,.0f} |"
 
 
 async def analyze(dsn: str) -> None:
@@ -218,13 +219,13 @@ async def analyze(dsn: str) -> None:
 def main() -> None:
     parser = rig.parser(__doc__)
     parser.add_argument("--subjects", type=int, default=10_000)
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each row")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
     parser.add_argument("--callers", type=int, default=4)
     options = parser.parse_args()
     lines = [
         *rig.head("Searches", os.getloadavg()[0]),
-        "| storage | asked | hits | calls/s | p50 | p95 |",
-        "|---|---|---|---|---|---|",
+        f"| storage | asked | hits | alone, p50 | p95 | {options.callers} callers, p50 | p95 | calls/s |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     with tempfile.TemporaryDirectory() as home, rig.postgres() as database:
         postgres = database()

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from llm_schema_registry_server.model.schema import SchemaType
+from llm_schema_registry_server.storage import ranking, rows
 from llm_schema_registry_server.storage.migrations import Migration
 from llm_schema_registry_server.storage.sqlite import queries
 from llm_schema_registry_server.storage.sqlite.migrate import migrate, migrations
 from llm_schema_registry_server.storage.store import Page, RankedPage, SchemaFilter
+from tests.support.storage import version
 
 PAGE = Page(50, after=("orders", 3))
 RANKED = RankedPage(50, after=(7, "orders", 3))
@@ -90,6 +92,21 @@ def test_lists_read_in_the_loop_need_no_sorting(connection: sqlite3.Connection, 
 
 def test_migrations_are_numbered_without_gaps() -> None:
     assert [m.number for m in migrations()] == list(range(1, len(migrations()) + 1))
+
+
+def test_what_was_there_before_titles_ranks_and_is_found(tmp_path: Path) -> None:
+    made = version("shop.OrderPlacedÖ", tags=("pii", "gold-tier"))
+    connection = sqlite3.connect(tmp_path / "registry.db", isolation_level=None)
+    migrate(connection, tmp_path / "registry.db", migrations()[:2])
+    row_id = connection.execute(queries.INSERT_VERSION, rows.version_row(made)).lastrowid
+    connection.execute(queries.INSERT_WORDS, (row_id, "order placed", "total"))
+
+    migrate(connection, tmp_path / "registry.db", migrations())
+
+    assert connection.execute("SELECT * FROM titles").fetchall() == [(row_id, ranking.title(made))]
+    sql, parameters = queries.LISTS.rank(SchemaFilter(text="order tot"), RankedPage(9))
+    assert [row[-2:] for row in connection.execute(sql, parameters)] == [(10 + 3, 1)]
+    connection.close()
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(connection: sqlite3.Connection, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -36,9 +36,6 @@ class Place(IntEnum):
     SUBJECT = 4
     SEGMENT = 5
     """What follows the last `.`, `/` or `:` of the subject."""
-
-
-_IN_TITLE = (Place.SEGMENT, Place.SUBJECT, Place.TAG)
 
 
 def title(version: SchemaVersion) -> str:
@@ -75,31 +72,26 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """A question about a word of the query, and the points when the answer is yes."""
+class Question:
+    """Whether a word of that place begins with `word`, or is it."""
 
-    points: int
     place: Place
     word: str
     whole: bool
 
     @property
     def needle(self) -> str:
-        """What the title contains then; for the places that are in it."""
+        """What the title contains then, for a place that is in it."""
         return f" {self.place}{self.word}" + (" " if self.whole else "")
 
     def holds(self, found: Found) -> bool:
-        if self.place in _IN_TITLE:
+        if self.place > Place.NAME:
             return self.needle in found.title
         return _has(found.names if self.place is Place.NAME else found.words, self.word, self.whole)
 
 
-def steps(word: str) -> Iterator[Step]:
-    """The questions about a word, from the best on: the first yes decides. When none holds the word counts one point."""
-    for place in sorted(Place, reverse=True):
-        yield Step(2 * place, place, word, True)
-        if place is not Place.REST:
-            yield Step(2 * place - 1, place, word, False)
+def points(place: Place, *, whole: bool) -> int:
+    return 2 * place - (0 if whole else 1)
 
 
 def counted(text: str) -> Sequence[str]:
@@ -114,12 +106,14 @@ def exact_needle(text: str) -> str:
 
 def score(text: str, found: Found) -> int:
     """The points of a version that has all words of the query."""
-    points = EXACT if exact_needle(text) in found.title else 0
-    return points + sum(_points(word, found) for word in counted(text))
+    exact = EXACT if exact_needle(text) in found.title else 0
+    return exact + sum(_points(word, found) for word in counted(text))
 
 
 def _points(word: str, found: Found) -> int:
-    return next((step.points for step in steps(word) if step.holds(found)), 1)
+    """A version that is found begins a word with it somewhere."""
+    best = next(p for p in sorted(Place, reverse=True) if Question(p, word, False).holds(found))
+    return points(best, whole=Question(best, word, True).holds(found))
 
 
 def _last_segment(subject: Subject) -> str:

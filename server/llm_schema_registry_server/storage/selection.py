@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import ranking, search
+from .ranking import Place, Question, points
 from .rows import VERSION_COLUMNS
 from .store import Page, RankedPage, SchemaFilter
 
@@ -50,7 +51,7 @@ class Dialect:
     words: the version has, for each word, a word that begins with it. labels: it has all these labels.
     pattern: its subject fits the pattern (see model/pattern.py).
     ranked: the tables of a ranked search, in which `hits` is what `words` is of versions alone; in_title: the version's
-    title contains a text; step: what ranking.Step asks.
+    title contains a text; question: what ranking.Question asks.
     """
 
     place: Callable[[int], str]
@@ -60,7 +61,7 @@ class Dialect:
     ranked: str
     hits: Callable[[Sequence[str]], Term]
     in_title: Callable[[str], Term]
-    step: Callable[[ranking.Step], Term]
+    question: Callable[[Question], Term]
 
     def scan(self, wanted: SchemaFilter, page: Page) -> Statement:
         """One page of the versions that pass the filter, by (subject, ordinal)."""
@@ -100,13 +101,29 @@ class Dialect:
 
     def _score(self, where: _Where, text: str) -> str:
         """The points of a version, see ranking.score."""
-        points = [
-            f"CASE WHEN {where.term(*self.in_title(ranking.exact_needle(text)))} THEN {ranking.EXACT} ELSE 0 END"
-        ]
-        for word in ranking.counted(text):
-            cases = (f"WHEN {where.term(*self.step(s))} THEN {s.points}" for s in ranking.steps(word))
-            points.append(f"CASE {' '.join(cases)} ELSE 1 END")
-        return " + ".join(points)
+        exact = where.term(*self.in_title(ranking.exact_needle(text)))
+        words = (self._points(where, word) for word in ranking.counted(text))
+        return " + ".join([f"CASE WHEN {exact} THEN {ranking.EXACT} ELSE 0 END", *words])
+
+    def _points(self, where: _Where, word: str) -> str:
+        """Of one word. Most versions do not have it in their title, which is found out first."""
+        absent = where.term(*self.in_title(word))
+        elsewhere = self._best(where, word, Place.NAME)
+        title = self._best(where, word, Place.SEGMENT, Place.SUBJECT, Place.TAG, Place.NAME)
+        return f"CASE WHEN NOT {absent} THEN {elsewhere} ELSE {title} END"
+
+    def _best(self, where: _Where, word: str, *places: Place) -> str:
+        """The points for the best of these places; for the rest when it is in none."""
+        cases = []
+        for place in places:
+            begins = where.term(*self.question(Question(place, word, False)))
+            cases.append(f"WHEN {begins} THEN {self._whole(where, word, place)}")
+        return f"CASE {' '.join(cases)} ELSE {self._whole(where, word, Place.REST)} END"
+
+    def _whole(self, where: _Where, word: str, place: Place) -> str:
+        whole = where.term(*self.question(Question(place, word, True)))
+        whole_points, begun_points = (points(place, whole=known) for known in (True, False))
+        return f"CASE WHEN {whole} THEN {whole_points} ELSE {begun_points} END"
 
     def subjects(self, prefix: str, include_deleted: bool, page: Page) -> Statement:
         """One page of the subjects that have a (live) version."""

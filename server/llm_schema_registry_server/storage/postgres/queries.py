@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..ranking import Place, Step
+from ..ranking import Place, Question
 from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, USAGE_COLUMNS, VERSION_COLUMNS
 from ..selection import COLUMNS_OF_V as _COLUMNS_OF_V
 from ..selection import Dialect, Term
@@ -257,15 +257,15 @@ def _words(words: Sequence[str]) -> Term:
 
 
 def _in_title(text: str) -> Term:
-    return "strpos(s.title, {}) > 0", text
+    return "(strpos(s.title, {}) > 0)", text
 
 
-def _step(step: Step) -> Term:
-    if step.place > Place.NAME:
-        return _in_title(step.needle)
-    column = "names" if step.place is Place.NAME else "words"
+def _question(asked: Question) -> Term:
+    if asked.place > Place.NAME:
+        return _in_title(asked.needle)
+    column = "names" if asked.place is Place.NAME else "words"
     # The SELECT: read the query once, not for every version.
-    return f"s.{column} @@ (SELECT {{}}::text::tsquery)", _lexeme(step.word, step.whole)
+    return f"s.{column} @@ (SELECT {{}}::text::tsquery)", _lexeme(asked.word, asked.whole)
 
 
 def _labels(labels: Sequence[str]) -> Iterable[Term]:
@@ -286,5 +286,5 @@ LISTS = Dialect(
     ranked="versions v JOIN search s ON s.version = v.id",
     hits=_hits,
     in_title=_in_title,
-    step=_step,
+    question=_question,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..ranking import Place, Step
+from ..ranking import Place, Question
 from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, USAGE_COLUMNS, VERSION_COLUMNS
 from ..selection import COLUMNS_OF_V as _COLUMNS_OF_V
 from ..selection import Dialect, Term
@@ -129,14 +129,16 @@ def _words(words: Sequence[str]) -> Term:
 
 
 def _in_title(text: str) -> Term:
-    return "instr(t.title, {})", text
+    return "(instr(t.title, {}) > 0)", text
 
 
-def _step(step: Step) -> Term:
-    if step.place > Place.NAME:
-        return _in_title(step.needle)
-    column = "names" if step.place is Place.NAME else "about"
-    return f"instr(' ' || w.{column} || ' ', {{}})", f" {step.word}" + (" " if step.whole else "")
+def _question(asked: Question) -> Term:
+    if asked.place > Place.NAME:
+        return _in_title(asked.needle)
+    column = "names : " if asked.place is Place.NAME else ""
+    # The list of a word's versions is made once; looking into the words of each version takes several times as long.
+    term = "v.id IN (SELECT rowid FROM words WHERE words MATCH {})"
+    return term, f'{column}"{asked.word}"' + ("" if asked.whole else "*")
 
 
 def _labels(labels: Sequence[str]) -> Iterable[Term]:
@@ -155,5 +157,5 @@ LISTS = Dialect(
     ranked="words w CROSS JOIN versions v ON v.id = w.rowid CROSS JOIN titles t ON t.version = v.id",
     hits=_hits,
     in_title=_in_title,
-    step=_step,
+    question=_question,
 )

@@ -56,6 +56,12 @@ class Server:
         """Resident memory of the server's own process in MiB, without its workers."""
         return float(self.process.memory_info().rss) / 2**20
 
+    def cpu(self) -> tuple[float, float]:
+        """Processor seconds of the server's own process and of its workers so far; those of workers that have ended too."""
+        own = self.process.cpu_times()
+        living = sum(sum(worker.cpu_times()[:2]) for worker in self.process.children())
+        return own.user + own.system, own.children_user + own.children_system + living
+
 
 @contextmanager
 def server(**settings: str) -> Iterator[Server]:
@@ -98,15 +104,22 @@ def server(**settings: str) -> Iterator[Server]:
 
 
 @contextmanager
-def postgres() -> Iterator[Callable[[], dict[str, str]]]:
-    """A cluster with durable commits; each call makes an empty database and gives the settings that use it."""
+def postgres_cluster() -> Iterator[Postgres]:
+    """PostgreSQL with durable commits."""
     cluster = Postgres(fsync="on", shared_buffers="256MB", autovacuum="on")
     cluster.start()
     try:
         asyncio.run(cluster.ready())
-        yield lambda: on(asyncio.run(cluster.create_database()))
+        yield cluster
     finally:
         cluster.remove()
+
+
+@contextmanager
+def postgres() -> Iterator[Callable[[], dict[str, str]]]:
+    """A cluster with durable commits; each call makes an empty database and gives the settings that use it."""
+    with postgres_cluster() as cluster:
+        yield lambda: on(asyncio.run(cluster.create_database()))
 
 
 def on(dsn: str) -> dict[str, str]:

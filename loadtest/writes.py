@@ -16,8 +16,8 @@ import json
 import os
 import statistics
 import time
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
 if TYPE_CHECKING:
     from llm_schema_registry.v1.schema_registry_pb2_grpc import SchemaRegistryAsyncStub as Stub
+    from tests.support.postgres import Postgres
 
 WRITERS = 32
 SUBJECTS = 500
@@ -42,6 +43,28 @@ class Part:
     name: str
     rates: list[float] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
+
+
+class Account:
+    """Who used how much of the processors; hardly depends on what else the machine does, as rates do."""
+
+    def __init__(self, servers: list[rig.Server], database: Postgres | None) -> None:
+        self._servers, self._database = servers, database
+        self.used: dict[str, list[float]] = {}
+
+    @contextmanager
+    def of(self, part: Part) -> Iterator[None]:
+        """Notes milliseconds for each registration that is made in the block."""
+        before, made = self._now(), len(part.latencies)
+        yield
+        for name, seconds in self._now().items():
+            each = (seconds - before[name]) * 1000 / (len(part.latencies) - made)
+            self.used.setdefault(name, []).append(each)
+
+    def _now(self) -> dict[str, float]:
+        own, workers = zip(*(server.cpu() for server in self._servers), strict=True)
+        database = {"database": self._database.cpu_seconds()} if self._database else {}
+        return {"server": sum(own), "its workers": sum(workers), **database, "writers": time.process_time()}
 
 
 class Schemas:
@@ -133,7 +156,9 @@ async def fan_out(stub: Stub, stubs: list[Stub], schemas: Schemas, changes: int)
     return delays
 
 
-async def measure(ports: list[int], rounds: int, seconds: float) -> tuple[list[Part], list[float]]:
+async def measure(
+    ports: list[int], account: Account, rounds: int, seconds: float
+) -> tuple[list[Part], list[float]]:
     channels = [rig.channel(ports[n % len(ports)]) for n in range(CHANNELS)]
     stubs = [rig.stub(channel) for channel in channels]
     writing = stubs[: len(ports)]
@@ -145,7 +170,8 @@ async def measure(ports: list[int], rounds: int, seconds: float) -> tuple[list[P
     )
     await write(writing, schemas, 2.0, Part("warm-up"))
     for _ in range(rounds):
-        await write(writing, schemas, seconds, alone)
+        with account.of(alone):
+            await write(writing, schemas, seconds, alone)
         async with subscribed(stubs, 1000, "team{}.*"):
             await write(writing, schemas, seconds, others)
         async with subscribed(stubs, 100, ""):
@@ -156,7 +182,7 @@ async def measure(ports: list[int], rounds: int, seconds: float) -> tuple[list[P
     return [alone, others, everything], delays
 
 
-def report(parts: list[Part], delays: list[float]) -> list[str]:
+def report(parts: list[Part], delays: list[float], account: Account) -> list[str]:
     """The lines of the page, in Markdown."""
     base = statistics.median(parts[0].rates)
     lines = [
@@ -170,7 +196,12 @@ def report(parts: list[Part], delays: list[float]) -> list[str]:
             f"| {ratio:.0%} | {rig.percentile(part.latencies, 0.5) * 1000:.1f} ms, "
             f"{rig.percentile(part.latencies, 0.95) * 1000:.1f} ms |"
         )
+    shares = {name: statistics.median(each) for name, each in account.used.items()}
     lines += [
+        "",
+        "Processor time for each registration without subscribers: "
+        + ", ".join(f"{name} {each:.2f} ms" for name, each in shares.items())
+        + f"; together {sum(shares.values()):.2f} ms.",
         "",
         f"{WRITERS} writers at a time; each call parses a new schema, compares it and stores it ({base:,.0f}/s alone).",
         "",
@@ -198,10 +229,12 @@ def main() -> None:
         "",
     ]
     with ExitStack() as stack:
-        storage = stack.enter_context(rig.postgres())() if options.postgres else {}
+        database = stack.enter_context(rig.postgres_cluster()) if options.postgres else None
+        storage = rig.on(asyncio.run(database.create_database())) if database else {}
         servers = [stack.enter_context(rig.server(**storage)) for _ in range(options.instances)]
         ports = [server.port for server in servers]
-        lines += report(*uvloop.run(measure(ports, options.rounds, options.seconds)))
+        account = Account(servers, database)
+        lines += report(*uvloop.run(measure(ports, account, options.rounds, options.seconds)), account)
     rig.publish(lines, options.markdown)
 
 

@@ -130,6 +130,12 @@ class Postgres:
     def runs(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    def cpu_seconds(self) -> float:
+        """Processor time that the server and its processes have used, those that have ended too."""
+        assert self._process is not None, "start it first"
+        server = psutil.Process(self._process.pid)
+        return sum(sum(process.cpu_times()[:4]) for process in (server, *server.children(recursive=True)))
+
     def signal_all(self, number: signal.Signals) -> None:
         """Send a signal to the server and each of its children (they are not in its process group)."""
         assert self._process is not None

@@ -64,6 +64,37 @@ class SlowProxy(Proxy):
             inner_writer.close()
 
 
+class CountingProxy(Proxy):
+    """Passes bytes on to a port and counts how often the other side had to wait for an answer: the round trips."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(port)
+        self.trips = 0
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", self.target)
+        waiting = False
+
+        async def ask() -> None:
+            nonlocal waiting
+            while data := await reader.read(65536):
+                self.trips += not waiting
+                waiting = True
+                inner_writer.write(data)
+                await inner_writer.drain()
+            inner_writer.close()
+
+        asking = asyncio.create_task(ask())
+        try:
+            while data := await inner_reader.read(65536):
+                waiting = False
+                writer.write(data)
+                await writer.drain()
+        finally:
+            asking.cancel()
+            inner_writer.close()
+
+
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with suppress(OSError):
         while data := await reader.read(65536):

@@ -73,9 +73,15 @@ class TieredCache(Generic[K, V]):
         """What the memory holds, without waiting."""
         return self._memory.get(key)
 
-    def put(self, key: K, value: V) -> None:
-        """Keep in memory what is known without computing it."""
-        self._memory.put(key, value)
+    @property
+    def epoch(self) -> int:
+        """Counts what was dropped: a value that was read in an earlier epoch may be of before that."""
+        return self._epoch
+
+    def put(self, key: K, value: V, epoch: int | None = None) -> None:
+        """Keep in memory what is known without computing it. epoch: when it was read; it is not kept if that has passed."""
+        if epoch in (None, self._epoch):
+            self._memory.put(key, value)
 
     async def get(self, key: K, compute: Callable[[], Awaitable[V]]) -> V:
         """The value of `key`; `compute` runs when no tier has it, once for all who ask meanwhile."""

@@ -122,7 +122,9 @@ class Range:
         return self.text
 
 
-Selector = Latest | Ordinal | Exact | Range
+Single = Latest | Ordinal | Exact
+"""Selectors that an index answers; a range has to be looked for among all versions."""
+Selector = Single | Range
 
 
 def parse_selector(text: str, field: str = "version") -> Selector:

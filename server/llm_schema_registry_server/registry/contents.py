@@ -7,7 +7,7 @@ store may take seconds, and a connection of the database that waited for it woul
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..caches.cache import CacheStats, LowerTier
@@ -15,7 +15,7 @@ from ..caches.memory import MemoryCache
 from ..caches.tiered import TieredCache
 from ..errors import SchemaNotFound, StorageDamaged
 from ..model.schema import SchemaVersion, StoredContent
-from ..storage.store import Store
+from ..storage.store import Kept, Store
 from .sharing import lower
 
 
@@ -63,6 +63,20 @@ class Contents:
             return await self._kept.get(_key(version), lambda: self._load(version.identity))
         except _Missing:
             raise await self._explained(version) from None
+
+    async def arriving(self, ask: Callable[[], Awaitable[Kept | None]]) -> Kept | None:
+        """What the store answers to `ask`, with a content that is in memory or came along; then it is in memory too."""
+        epoch = self._kept.epoch
+        kept = await ask()
+        if kept is None:
+            return None
+        key = _key(kept.version)
+        known = self._kept.peek(key)
+        if known is None and kept.content is not None and kept.content.digest == key.digest:
+            self._read["hit"] += 1
+            self._kept.put(key, kept.content, epoch)
+            known = kept.content
+        return Kept(kept.version, known)
 
     async def of_all(self, versions: Sequence[SchemaVersion]) -> Mapping[str, StoredContent]:
         """By identity, for pages of any length: what is not in memory is read together and not kept there. Versions that

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from ..errors import InvalidRequest, InvalidVersion, ReferenceCycle, ReferenceNotFound
 from ..model.schema import Reference, ResolvedReference, SchemaVersion
+from ..model.selecting import choose
 from ..model.subject import Subject
-from ..model.version import parse_selector
+from ..model.version import Range, parse_selector
 from ..storage.store import ReadTx
-from .selecting import choose
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +57,14 @@ async def _target(tx: ReadTx, reference: Reference, place: str) -> SchemaVersion
         selector = parse_selector(reference.version)
     except InvalidVersion as error:
         raise InvalidVersion(f"{place}.version", error.violations[0].description) from error
-    versions = await tx.versions(reference.subject)
-    target = choose(versions, selector)
+    if isinstance(selector, Range):
+        target = choose(await tx.versions(reference.subject), selector)
+    else:
+        target = await tx.selected(reference.subject, selector)
     if target is None:
         missing = (
             f"no subject {str(reference.subject)!r}"
-            if not versions
+            if not await tx.versions(reference.subject)
             else f"no version {reference.version or 'latest'!r} of subject {str(reference.subject)!r}"
         )
         raise ReferenceNotFound(

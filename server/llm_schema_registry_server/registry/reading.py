@@ -9,9 +9,9 @@ from ..errors import InvalidRequest, PageTokenInvalid, SchemaNotFound, SubjectNo
 from ..model.schema import SchemaVersion
 from ..model.search import SearchOrder
 from ..model.subject import Subject
-from ..model.version import Latest, Selector
+from ..model.version import Latest, Range, Selector
 from ..storage.search import words_of
-from ..storage.store import Page, RankedPage, ReadTx, SchemaFilter, Store
+from ..storage.store import Kept, Page, RankedPage, ReadTx, SchemaFilter, Store
 from .ids import is_schema_id
 from .library import Library
 from .limits import RequestLimits
@@ -56,12 +56,25 @@ class SubjectPage:
 
 async def version_by_id(tx: ReadTx, schema_id: str) -> SchemaVersion:
     """The version, live or softly deleted; raises SchemaNotFound."""
-    if not schema_id:
-        raise InvalidRequest("schema_id", "must not be empty")
-    version = await tx.version(schema_id) if is_schema_id(schema_id) else None
+    version = await tx.version(schema_id) if _possible(schema_id) else None
     if version is None:
         raise SchemaNotFound(schema_id[:80])
     return version
+
+
+async def kept_by_id(store: Store, library: Library, schema_id: str) -> Kept:
+    """As `version_by_id`, in a moment of its own, and its content as far as it came along."""
+    kept = await library.contents.arriving(lambda: store.version(schema_id)) if _possible(schema_id) else None
+    if kept is None:
+        raise SchemaNotFound(schema_id[:80])
+    return kept
+
+
+def _possible(schema_id: str) -> bool:
+    """Whether a version may have this id; raises InvalidRequest when there is none."""
+    if not schema_id:
+        raise InvalidRequest("schema_id", "must not be empty")
+    return is_schema_id(schema_id)
 
 
 def version_key(version: SchemaVersion) -> tuple[str, int]:
@@ -76,14 +89,16 @@ class Reading:
         self._store, self._library, self._limits = store, library, limits
 
     async def by_id(self, schema_id: str) -> Found:
-        async with self._store.read() as tx:
-            version = await version_by_id(tx, schema_id)
-        return await self._found(version)
+        return await self._found(await kept_by_id(self._store, self._library, schema_id))
 
     async def by_version(self, subject: Subject, selector: Selector) -> Found:
+        if not isinstance(selector, Range):
+            kept = await self._library.contents.arriving(lambda: self._store.selected(subject, selector))
+            if kept is not None:
+                return await self._found(kept)
         async with self._store.read() as tx:
             versions = (await self._library.versions(tx, subject)).versions
-        return await self._found(chosen(subject, versions, selector))
+        return await self._found(Kept(chosen(subject, versions, selector)))
 
     async def latest(self, subject: Subject) -> Found:
         return await self.by_version(subject, Latest())
@@ -183,8 +198,9 @@ class Reading:
         more = len(subjects) > slice_.limit
         return SubjectPage(shown, total, token((str(shown[-1]), 0)) if more else "")
 
-    async def _found(self, version: SchemaVersion) -> Found:
-        return Found(version, (await self._library.content(version)).content)
+    async def _found(self, kept: Kept) -> Found:
+        content = kept.content or await self._library.content(kept.version)
+        return Found(kept.version, content.content)
 
     async def _found_all(self, versions: Sequence[SchemaVersion]) -> Sequence[Found]:
         """A version that was removed since it was listed is left out."""

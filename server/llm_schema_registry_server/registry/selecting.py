@@ -1,29 +1,14 @@
-"""Which of a subject's versions a selector chooses. Pure."""
+"""The version that a selector chooses, or what there is instead. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from ..errors import SubjectNotFound, VersionNotFound
-from ..model.lifecycle import SELECTABLE
 from ..model.schema import SchemaVersion
+from ..model.selecting import choose
 from ..model.subject import Subject
-from ..model.version import Exact, Latest, Ordinal, Selector
-
-
-def choose(versions: Sequence[SchemaVersion], selector: Selector) -> SchemaVersion | None:
-    """The live version that `selector` names, or None. `latest` and ranges choose among ACTIVE and DEPRECATED."""
-    live = [v for v in versions if v.live]
-    match selector:
-        case Ordinal(number):
-            return next((v for v in live if v.ordinal == number), None)
-        case Exact(version):
-            return next((v for v in live if v.version == version), None)
-        case Latest():
-            return max((v for v in live if v.state in SELECTABLE), key=lambda v: v.ordinal, default=None)
-        case _:
-            fitting = (v for v in live if v.state in SELECTABLE and selector.holds(v.version))
-            return max(fitting, key=lambda v: v.version, default=None)
+from ..model.version import Latest, Selector
 
 
 def chosen(subject: Subject, versions: Sequence[SchemaVersion], selector: Selector) -> SchemaVersion:

@@ -18,7 +18,7 @@ from ..storage.store import Store
 from .configuration import Scope, effective
 from .library import KnownSchema, Library
 from .limits import RequestLimits
-from .reading import version_by_id
+from .reading import kept_by_id
 
 DEFAULT_ERRORS, MOST_ERRORS = 20, 100
 INLINE_BYTES = 16 * 1024
@@ -121,8 +121,7 @@ class Validating:
         if known is not None:
             return known[1]
         epoch = self._remembered.epoch
-        async with self._store.read() as tx:
-            version = await version_by_id(tx, schema_id)
+        version = (await kept_by_id(self._store, self._library, schema_id)).version
         schema = await self._library.known(version)
         validator = await self._library.validator(schema)
         if epoch == self._remembered.epoch:

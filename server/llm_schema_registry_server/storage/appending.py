@@ -7,9 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
+from ..errors import StorageDamaged
 from ..model.schema import SchemaVersion, StoredContent
 from ..model.subject import Subject
-from .store import Entry, Grounds, LogPage, ReadTx, Standing, WriteTx
+from ..model.version import Single
+from .store import AT_HAND, Entry, Grounds, Kept, LogPage, ReadTx, Standing, WriteTx
 
 
 class Stepwise(ABC):
@@ -20,6 +22,14 @@ class Stepwise(ABC):
 
     @abstractmethod
     def write(self) -> AbstractAsyncContextManager[WriteTx]: ...
+
+    async def version(self, schema_id: str) -> Kept | None:
+        async with self.read() as tx:
+            return await _kept(tx, await tx.version(schema_id))
+
+    async def selected(self, subject: Subject, selector: Single) -> Kept | None:
+        async with self.read() as tx:
+            return await _kept(tx, await tx.selected(subject, selector))
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
         async with self.read() as tx:
@@ -38,6 +48,17 @@ class Stepwise(ABC):
         async with self.write() as tx:
             await tx.lock_subject(subject)
             return await enter(tx, entry) if await holds(tx, subject, grounds, entry.targets) else None
+
+
+async def _kept(tx: ReadTx, version: SchemaVersion | None) -> Kept | None:
+    if version is None:
+        return None
+    if version.size > AT_HAND:
+        return Kept(version)
+    try:
+        return Kept(version, (await tx.contents([version.identity])).get(version.identity))
+    except StorageDamaged:
+        return Kept(version)  # a nearer tier may have it; Store.contents says what is wrong
 
 
 async def holds(tx: WriteTx, subject: Subject, grounds: Grounds, targets: Mapping[str, int]) -> bool:

@@ -24,7 +24,7 @@ from ..model.lifecycle import SchemaState, Transition
 from ..model.schema import Fingerprints, ResolvedReference, SchemaType, SchemaVersion
 from ..model.subject import DEFAULT_CONTEXT, Subject
 from ..model.usage import Usage, Uses
-from ..model.version import SemanticVersion
+from ..model.version import Exact, Latest, Ordinal, SemanticVersion, Single
 from .store import Hit, Ranked
 
 Row = Sequence[Any]  # what a driver hands out: cells of the types that the column has
@@ -73,6 +73,17 @@ def subjects_of(context: str) -> tuple[str, str]:
 
 def release_of(version: SemanticVersion) -> str:
     return str(version).partition("+")[0]
+
+
+def selected_by(selector: Single) -> tuple[str, list[Any]]:
+    """The queries' name of a selector, and what it says beside the subject."""
+    match selector:
+        case Ordinal(number):
+            return "ORDINAL", [number]
+        case Exact(version):
+            return "RELEASE", [release_of(version)]
+        case Latest():
+            return "LATEST", []
 
 
 _semantic = lru_cache(maxsize=8192)(SemanticVersion.parse)

@@ -18,6 +18,7 @@ from ..model.lifecycle import SchemaState, Transition
 from ..model.schema import SchemaType, SchemaVersion, StoredContent
 from ..model.subject import Subject
 from ..model.usage import Usage, Uses
+from ..model.version import Single
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,19 @@ class Entry:
     targets: Mapping[str, int] = field(default_factory=dict)
 
 
+AT_HAND = 64 * 1024
+"""The content of a version comes along with it up to this size in bytes (SchemaVersion.size): a longer one is asked for when
+nobody has it in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A version and what is kept of its content. content: None when it did not come along; Store.contents has it then."""
+
+    version: SchemaVersion
+    content: StoredContent | None = None
+
+
 class ReadTx(Protocol):
     """A consistent view of the store. Versions are sorted by (qualified subject, ordinal) wherever they are listed."""
 
@@ -132,6 +146,9 @@ class ReadTx(Protocol):
 
     async def versions_by_id(self, schema_ids: Collection[str]) -> Mapping[str, SchemaVersion]:
         """The versions with these ids, live or softly deleted; unknown ones are missing from the answer."""
+
+    async def selected(self, subject: Subject, selector: Single) -> SchemaVersion | None:
+        """The version that model.selecting.choose chooses among all of the subject's, without reading them."""
         ...
 
     async def versions(self, subject: Subject, *, include_deleted: bool = False) -> Sequence[SchemaVersion]:
@@ -304,6 +321,15 @@ class Store(Protocol):
         A cancellation that arrives when the block has ended does not undo. Transactions do not nest: a task opens
         its next one after the end of the last.
         """
+        ...
+
+    async def version(self, schema_id: str) -> Kept | None:
+        """What `ReadTx.version` answers, with its content when that is AT_HAND, in a moment of its own: one round trip
+        instead of a transaction. A damaged content does not come along: `contents` says what is wrong with it."""
+        ...
+
+    async def selected(self, subject: Subject, selector: Single) -> Kept | None:
+        """What `ReadTx.selected` answers, in the same way."""
         ...
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:

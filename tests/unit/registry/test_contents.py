@@ -13,7 +13,7 @@ from llm_schema_registry_server.errors import SchemaNotFound, StorageDamaged
 from llm_schema_registry_server.model.schema import SchemaVersion, StoredContent
 from llm_schema_registry_server.registry.contents import Contents
 from llm_schema_registry_server.storage.memory import MemoryStore
-from llm_schema_registry_server.storage.store import ReadTx
+from llm_schema_registry_server.storage.store import Kept, ReadTx
 from tests.support.shelf import Shelf
 from tests.support.storage import content, version
 
@@ -116,6 +116,51 @@ async def test_a_content_that_does_not_have_the_digest_counts_as_missing(forged:
 
     assert await of(store, shelf).of(made) == content("{}")
     assert store.asked == 2
+
+
+async def test_what_came_along_is_not_asked_for_again() -> None:
+    store = await opened()
+    made, contents = await stored(store, 1, "{}"), of(store)
+
+    kept = await contents.arriving(lambda: store.version(made.schema_id))
+
+    assert kept == Kept(made, content("{}"))
+    assert await contents.of(made) == content("{}")
+    assert (store.asked, contents.read()) == (0, {"hit": 1, "miss": 0})
+
+
+async def test_memory_has_what_does_not_come_along() -> None:
+    store = await opened()
+    made, contents = await stored(store, 1, "{}"), of(store)
+    contents.put(made, content("{}"))
+
+    async def alone() -> Kept:
+        return Kept(made)
+
+    assert await contents.arriving(alone) == Kept(made, content("{}"))
+
+
+async def test_what_comes_along_under_another_digest_is_left_out() -> None:
+    store = await opened()
+    made, contents = await stored(store, 1, "{}"), of(store)
+
+    async def wrong() -> Kept:
+        return Kept(made, content("other"))
+
+    assert await contents.arriving(wrong) == Kept(made)
+    assert contents.stats().entries == 0
+
+
+async def test_what_was_forgotten_on_its_way_is_not_kept() -> None:
+    store = await opened()
+    made, contents = await stored(store, 1, "{}"), of(store)
+
+    async def slow() -> Kept:
+        await contents.forget(made)
+        return Kept(made, content("{}"))
+
+    assert await contents.arriving(slow) == Kept(made, content("{}"))
+    assert contents.stats().entries == 0
 
 
 async def test_a_version_that_was_removed_meanwhile_is_not_found() -> None:

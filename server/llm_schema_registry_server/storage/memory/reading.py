@@ -12,8 +12,10 @@ from ...model.change import Change
 from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
+from ...model.selecting import choose
 from ...model.subject import Subject
 from ...model.usage import Usage
+from ...model.version import Single
 from .. import ranking, search
 from ..store import Hit, LogPage, Page, Ranked, RankedPage, SchemaFilter
 from .tables import Tables
@@ -36,6 +38,9 @@ class MemoryReadTx:
 
     async def versions_by_id(self, schema_ids: Collection[str]) -> Mapping[str, SchemaVersion]:
         return {v.schema_id: v for v in self._found(set(schema_ids))}
+
+    async def selected(self, subject: Subject, selector: Single) -> SchemaVersion | None:
+        return choose(await self.versions(subject), selector)
 
     async def versions(self, subject: Subject, *, include_deleted: bool = False) -> Sequence[SchemaVersion]:
         found = self._found(self._tables.by_subject.get(subject) or ())

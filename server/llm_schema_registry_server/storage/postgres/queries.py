@@ -8,6 +8,7 @@ from ..ranking import Place, Question
 from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, USAGE_COLUMNS, VERSION_COLUMNS
 from ..selection import COLUMNS_OF_V as _COLUMNS_OF_V
 from ..selection import Dialect, Term
+from ..store import AT_HAND
 
 _VERSION = ", ".join(VERSION_COLUMNS)
 _CHANGE = ", ".join(CHANGE_COLUMNS)
@@ -25,6 +26,27 @@ REGISTRY_ID = "SELECT value FROM meta WHERE key = 'registry_id'"
 VERSION = f"SELECT {_VERSION} FROM versions WHERE schema_id = $1"
 VERSIONS_BY_ID = f"SELECT {_VERSION} FROM versions WHERE schema_id = ANY($1::text[])"
 VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = $1 ORDER BY ordinal"
+LATEST = (
+    f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND deleted_at IS NULL AND state IN (2, 3) "
+    "ORDER BY ordinal DESC LIMIT 1"
+)
+ORDINAL = f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND ordinal = $2 AND deleted_at IS NULL"
+RELEASE = f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND release = $2 AND deleted_at IS NULL"
+SELECTED = {"LATEST": LATEST, "ORDINAL": ORDINAL, "RELEASE": RELEASE}
+"""By rows.selected_by."""
+
+
+def _kept(one: str) -> str:
+    """A version with the cells of its content, which are NULL when it does not come along."""
+    return (
+        f"SELECT v.*, c.digest, c.content, c.canonical, c.artifact FROM ({one}) v "
+        f"LEFT JOIN contents c ON c.identity = v.identity AND v.size <= {AT_HAND}"
+    )
+
+
+KEPT_VERSION = _kept(VERSION)
+KEPT_LATEST, KEPT_ORDINAL, KEPT_RELEASE = _kept(LATEST), _kept(ORDINAL), _kept(RELEASE)
+KEPT = {"LATEST": KEPT_LATEST, "ORDINAL": KEPT_ORDINAL, "RELEASE": KEPT_RELEASE}
 SUBJECT_STAMP = "SELECT count(*), coalesce(max(revision), 0) FROM versions WHERE subject = $1"
 VERSIONS_WITH = f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND identity = $2 AND deleted_at IS NULL ORDER BY ordinal"
 LIVE_VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND deleted_at IS NULL ORDER BY ordinal"
@@ -42,7 +64,7 @@ DEPENDENTS = (
     "WHERE r.target = $1 ORDER BY v.subject, v.ordinal"
 )
 CONTENTS = (
-    "SELECT identity, content, digest, canonical, artifact FROM contents WHERE identity = ANY($1::text[])"
+    "SELECT identity, digest, content, canonical, artifact FROM contents WHERE identity = ANY($1::text[])"
 )
 HISTORY = f"SELECT {_TRANSITION} FROM transitions WHERE schema_id = $1 ORDER BY id"
 CONFIG = "SELECT settings FROM configs WHERE scope = $1"

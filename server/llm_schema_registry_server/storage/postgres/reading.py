@@ -13,8 +13,9 @@ from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import DEFAULT_CONTEXT, Subject
 from ...model.usage import Usage
+from ...model.version import Single
 from .. import rows
-from ..store import LogPage, Page, Ranked, RankedPage, SchemaFilter
+from ..store import Kept, LogPage, Page, Ranked, RankedPage, SchemaFilter
 from . import queries
 from .session import Session
 
@@ -35,6 +36,11 @@ class PostgresReadTx:
     async def versions_by_id(self, schema_ids: Collection[str]) -> Mapping[str, SchemaVersion]:
         found = await self._session.rows(queries.VERSIONS_BY_ID, [list(schema_ids)], rows.version_of)
         return {version.schema_id: version for version in found}
+
+    async def selected(self, subject: Subject, selector: Single) -> SchemaVersion | None:
+        name, parameters = rows.selected_by(selector)
+        row = await self._session.row(queries.SELECTED[name], str(subject), *parameters)
+        return None if row is None else rows.version_of(row)
 
     async def versions(self, subject: Subject, *, include_deleted: bool = False) -> Sequence[SchemaVersion]:
         sql = queries.VERSIONS if include_deleted else queries.LIVE_VERSIONS
@@ -59,15 +65,8 @@ class PostgresReadTx:
         return await self._session.rows(queries.VERSIONS_BY_CONTEXT_ID, parameters, rows.version_of)
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
-        found = dict(await self._session.rows(queries.CONTENTS, [list(identities)], _content_of))
-        for identity, content in found.items():
-            if hashlib.sha256(content.content).hexdigest() != content.digest:
-                raise StorageDamaged(
-                    f"the content of {identity} in {self._session.database} does not have its digest; restore it from "
-                    "a backup",
-                    identity=identity,
-                )
-        return found
+        found = await self._session.rows(queries.CONTENTS, [list(identities)], tuple)
+        return contents_of(found, self._session.database)
 
     async def scan_versions(self, wanted: SchemaFilter, page: Page) -> Sequence[SchemaVersion]:
         return await self._session.rows(*queries.LISTS.scan(wanted, page), rows.version_of)
@@ -159,9 +158,35 @@ def log_page_of(found: Sequence[rows.Row]) -> LogPage:
     return LogPage(found[0][-1], [rows.change_of(row) for row in found if row[0] is not None])
 
 
-def _content_of(row: tuple[str, bytes, str, bytes, bytes]) -> tuple[str, StoredContent]:
-    identity, content, digest, canonical, artifact = row
-    return identity, StoredContent(content, digest, canonical, artifact)
+def contents_of(found: Sequence[rows.Row], database: str) -> Mapping[str, StoredContent]:
+    """What the rows of queries.CONTENTS say; raises StorageDamaged."""
+    contents = {identity: _content_of(cells) for identity, *cells in found}
+    for identity, content in contents.items():
+        if not _intact(content):
+            raise StorageDamaged(
+                f"the content of {identity} in {database} does not have its digest; restore it from a backup",
+                identity=identity,
+            )
+    return contents
+
+
+def kept_of(found: Sequence[rows.Row]) -> Kept | None:
+    """What the row of one of queries.KEPT says, if there is one."""
+    if not found:
+        return None
+    (row,) = found
+    cells = row[len(rows.VERSION_COLUMNS) :]
+    content = None if cells[0] is None else _content_of(cells)
+    return Kept(rows.version_of(row), content if content and _intact(content) else None)
+
+
+def _content_of(cells: rows.Row) -> StoredContent:
+    digest, content, canonical, artifact = cells
+    return StoredContent(content, digest, canonical, artifact)
+
+
+def _intact(content: StoredContent) -> bool:
+    return hashlib.sha256(content.content).hexdigest() == content.digest
 
 
 def _subject_of(row: tuple[str]) -> Subject:

@@ -13,14 +13,16 @@ import asyncpg
 from ...errors import StorageUnavailable
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import Subject
+from ...model.version import Single
+from .. import rows
 from ..news import News
-from ..store import Entry, Grounds, LogPage, Standing
+from ..store import Entry, Grounds, Kept, LogPage, Standing
 from ..waiting import to_the_end
 from . import queries
 from .appending import outcome, parameters, standing_of
 from .errors import AWAY, POOLER, shown, translated
 from .migrate import migrate, migrations
-from .reading import BIGGEST_INT64, PostgresReadTx, log_page_of
+from .reading import BIGGEST_INT64, PostgresReadTx, contents_of, kept_of, log_page_of
 from .replica import Replica
 from .session import Session
 from .watch import Watcher
@@ -164,9 +166,16 @@ class PostgresStore:
         async with self.read() as reading:
             self._registry_id = await reading.registry_id()
 
+    async def version(self, schema_id: str) -> Kept | None:
+        return kept_of(await self._alone(_READ, queries.KEPT_VERSION, schema_id))
+
+    async def selected(self, subject: Subject, selector: Single) -> Kept | None:
+        name, parameters = rows.selected_by(selector)
+        return kept_of(await self._alone(_READ, queries.KEPT[name], str(subject), *parameters))
+
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
-        async with self.read() as tx:
-            return await tx.contents(identities)
+        found = await self._alone(_READ, queries.CONTENTS, list(identities))
+        return contents_of(found, self._database)
 
     async def log_page(self, after: int, limit: int) -> LogPage:
         return log_page_of(await self._alone(_READ, queries.LOG_PAGE, min(after, BIGGEST_INT64), limit))

@@ -23,6 +23,14 @@ REGISTRY_ID = "SELECT value FROM meta WHERE key = 'registry_id'"
 
 VERSION = f"SELECT {_VERSION} FROM versions WHERE schema_id = ?"
 VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = ? ORDER BY ordinal"
+LATEST = (
+    f"SELECT {_VERSION} FROM versions WHERE subject = ? AND deleted_at IS NULL AND state IN (2, 3) "
+    "ORDER BY ordinal DESC LIMIT 1"
+)
+ORDINAL = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND ordinal = ? AND deleted_at IS NULL"
+RELEASE = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND release = ? AND deleted_at IS NULL"
+SELECTED = {"LATEST": LATEST, "ORDINAL": ORDINAL, "RELEASE": RELEASE}
+"""By rows.selected_by."""
 SUBJECT_STAMP = "SELECT count(*), coalesce(max(revision), 0) FROM versions WHERE subject = ?"
 VERSIONS_WITH = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND identity = ? AND deleted_at IS NULL ORDER BY ordinal"
 LIVE_VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND deleted_at IS NULL ORDER BY ordinal"

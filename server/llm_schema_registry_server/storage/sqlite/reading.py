@@ -13,6 +13,7 @@ from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import DEFAULT_CONTEXT, Subject
 from ...model.usage import Usage
+from ...model.version import Single
 from .. import rows
 from ..store import LogPage, Page, Ranked, RankedPage, SchemaFilter
 from . import queries
@@ -39,6 +40,11 @@ class SqliteReadTx:
             return {row[0]: rows.version_of(row) for row in found if row is not None}
 
         return look_up() if len(schema_ids) <= FEW else await self._session.apart(look_up)
+
+    async def selected(self, subject: Subject, selector: Single) -> SchemaVersion | None:
+        name, parameters = rows.selected_by(selector)
+        row = self._session.row(queries.SELECTED[name], (str(subject), *parameters))
+        return None if row is None else rows.version_of(row)
 
     async def versions(self, subject: Subject, *, include_deleted: bool = False) -> Sequence[SchemaVersion]:
         sql = queries.VERSIONS if include_deleted else queries.LIVE_VERSIONS

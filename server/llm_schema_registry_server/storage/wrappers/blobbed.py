@@ -16,8 +16,9 @@ from ...caches.memory import MemoryCache
 from ...errors import StorageDamaged, StorageUnavailable
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import Subject
+from ...model.version import Single
 from ..blobs.blobs import BlobRef, Blobs, digest_of
-from ..store import Entry, Grounds, LogPage, ReadTx, Standing, Store, WriteTx
+from ..store import Entry, Grounds, Kept, LogPage, ReadTx, Standing, Store, WriteTx
 from .forwarding import ForwardingReadTx, ForwardingWriteTx, Mapped
 from .markers import is_marker, marked, marker
 
@@ -194,6 +195,12 @@ class BlobbedStore:
     def write(self) -> AbstractAsyncContextManager[WriteTx]:
         return Mapped(self._inner.write(), lambda tx: BlobbedWriteTx(tx, self._shelf, self.registry_id))
 
+    async def version(self, schema_id: str) -> Kept | None:
+        return _whole(await self._inner.version(schema_id))
+
+    async def selected(self, subject: Subject, selector: Single) -> Kept | None:
+        return _whole(await self._inner.selected(subject, selector))
+
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
         return await _taken_back(self._shelf, await self._inner.contents(identities))
 
@@ -214,8 +221,20 @@ class BlobbedStore:
         return await self._inner.ping()
 
 
+def _has_moved(content: StoredContent) -> bool:
+    """Whether a part of it is in the object store."""
+    return any(is_marker(data) for _, data in _parts(content))
+
+
+def _whole(kept: Kept | None) -> Kept | None:
+    """What is in the object store does not come along: a nearer tier may have it."""
+    if kept is None or kept.content is None or not _has_moved(kept.content):
+        return kept
+    return Kept(kept.version)
+
+
 async def _taken_back(shelf: Shelf, kept: Mapping[str, StoredContent]) -> Mapping[str, StoredContent]:
-    moved = {i: c for i, c in kept.items() if any(is_marker(data) for _, data in _parts(c))}
+    moved = {i: c for i, c in kept.items() if _has_moved(c)}
     if not moved:
         return kept
     fetches = {i: asyncio.ensure_future(shelf.take_back(c)) for i, c in moved.items()}

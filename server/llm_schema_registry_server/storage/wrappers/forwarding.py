@@ -14,6 +14,7 @@ from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import Subject
 from ...model.usage import Usage, Uses
+from ...model.version import Single
 from ..store import LogPage, Page, Ranked, RankedPage, ReadTx, SchemaFilter, WriteTx
 
 Inner = TypeVar("Inner")
@@ -52,6 +53,9 @@ class ForwardingReadTx:
 
     async def versions_by_id(self, schema_ids: Collection[str]) -> Mapping[str, SchemaVersion]:
         return await self._inner.versions_by_id(schema_ids)
+
+    async def selected(self, subject: Subject, selector: Single) -> SchemaVersion | None:
+        return await self._inner.selected(subject, selector)
 
     async def versions(self, subject: Subject, *, include_deleted: bool = False) -> Sequence[SchemaVersion]:
         return await self._inner.versions(subject, include_deleted=include_deleted)

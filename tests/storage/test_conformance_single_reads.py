@@ -1,0 +1,121 @@
+"""Every back end: one version in a moment of its own, by id or as a selector says, with its content when that is short."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import replace
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from llm_schema_registry_server.model.lifecycle import SchemaState
+from llm_schema_registry_server.model.schema import SchemaVersion, StoredContent
+from llm_schema_registry_server.model.selecting import choose
+from llm_schema_registry_server.model.subject import Subject
+from llm_schema_registry_server.model.version import Exact, Latest, Ordinal, SemanticVersion, Single
+from llm_schema_registry_server.storage.store import AT_HAND, Kept, Store
+from tests.support.storage import START, content, insert, version
+
+ORDERS = Subject.parse("orders")
+NUMBERS = (
+    "1.0.0",
+    "1.0.0-rc.1",
+    "1.0.0-rc.2",
+    "1.2.0+build.7",
+    "0.0.0-draft.4",
+    "10.0.0",
+    "2.0.0",
+    "2.0.0-a.0",
+)
+
+
+async def kept(store: Store, text: str, subject: str = "orders", damaged: bool = False) -> SchemaVersion:
+    """A version whose bytes are `text`."""
+    stored = content(text)
+    made = version(
+        subject, identity=f"identity of {hashlib.sha256(text.encode()).hexdigest()}", size=len(stored.content)
+    )
+    if damaged:
+        stored = replace(stored, digest=content("other").digest)
+    async with store.write() as tx:
+        await tx.put_content(made.identity, stored)
+        await tx.insert_version(made, ())
+    return made
+
+
+async def test_a_version_comes_with_its_content(store: Store) -> None:
+    made = await kept(store, "{}")
+    gone = replace(made, deleted_at=START, revision=9)
+    wanted = Kept(made, StoredContent(b"{}", content("{}").digest, b"{}", b""))
+
+    assert await store.version(made.schema_id) == wanted
+    for selector in (Latest(), Ordinal(1), Exact(made.version)):
+        assert await store.selected(ORDERS, selector) == wanted
+    async with store.write() as tx:
+        await tx.lock_subject(ORDERS)
+        await tx.update_version(gone)
+    assert await store.version(made.schema_id) == Kept(gone, wanted.content)
+    assert await store.selected(ORDERS, Latest()) is None
+    assert await store.version("nothing") is None
+
+
+async def test_a_long_content_does_not_come_along(store: Store) -> None:
+    short, long = await kept(store, "x" * AT_HAND, "short"), await kept(store, "x" * (AT_HAND + 1), "long")
+
+    found = await store.version(short.schema_id)
+    assert found == Kept(short, content("x" * AT_HAND))
+    assert await store.version(long.schema_id) == Kept(long)
+    assert await store.selected(long.subject, Latest()) == Kept(long)
+
+
+async def test_what_is_missing_or_damaged_does_not_come_along(store: Store) -> None:
+    damaged, bare = await kept(store, "{}", damaged=True), version("bare")
+    await insert(store, bare)
+
+    assert await store.version(damaged.schema_id) == Kept(damaged)
+    assert await store.version(bare.schema_id) == Kept(bare)
+
+
+async def test_a_selector_does_not_see_other_subjects(store: Store) -> None:
+    await insert(store, version("orders2"), version(":.ctx:orders"), version("order"))
+
+    for selector in (Latest(), Ordinal(1), Exact(SemanticVersion(1, 1, 0))):
+        assert await store.selected(ORDERS, selector) is None
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    made=st.lists(
+        st.tuples(st.sampled_from(NUMBERS), st.sampled_from(SchemaState), st.booleans()),
+        max_size=6,
+        unique_by=lambda cells: cells[0],
+    ),
+    ordinals=st.permutations(range(1, 7)),
+)
+async def test_a_selector_means_what_the_reference_says(
+    store: Store, made: list[tuple[str, SchemaState, bool]], ordinals: list[int]
+) -> None:
+    subject = Subject.parse(f"s-{uuid.uuid4()}")
+    versions = [
+        version(
+            str(subject),
+            ordinal,
+            version=SemanticVersion.parse(number),
+            state=state,
+            deleted_at=START if deleted else None,
+        )
+        for ordinal, (number, state, deleted) in zip(ordinals, made, strict=False)
+    ]
+    await insert(store, *versions)
+    asked: list[Single] = [Latest(), *(Ordinal(n) for n in range(1, 8))]
+    asked += [
+        Exact(SemanticVersion.parse(number)) for number in (*NUMBERS, "1.2.0", "2.0.0+other", "2.0.0-a.1")
+    ]
+
+    async with store.read() as tx:
+        for selector in asked:
+            assert await tx.selected(subject, selector) == choose(versions, selector)
+    for selector in asked:
+        found = await store.selected(subject, selector)
+        assert (found and found.version) == choose(versions, selector)

@@ -16,7 +16,7 @@ import json
 import os
 import statistics
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -71,11 +71,18 @@ class Schemas:
     """Ever new schemas, no two of them alike, each compatible with the one before it on its subject: it allows a longer text."""
 
     def __init__(self) -> None:
-        self._made = 0
+        self._made = self._asked = 0
 
     def next(self) -> pb.RegisterSchemaRequest:
-        number = self._made
         self._made += 1
+        return self._request(self._made - 1)
+
+    def again(self) -> pb.RegisterSchemaRequest:
+        """One of those that were made in the beginning."""
+        self._asked += 1
+        return self._request(self._asked % min(self._made, SUBJECTS))
+
+    def _request(self, number: int) -> pb.RegisterSchemaRequest:
         version = number // SUBJECTS
         text = {"type": "string", "maxLength": 100 + version}
         own = f"n{number % SUBJECTS}"
@@ -87,8 +94,10 @@ class Schemas:
         )
 
 
-async def write(stubs: list[Stub], schemas: Schemas, seconds: float, part: Part) -> None:
-    """Register as fast as WRITERS callers can, for `seconds`; each keeps to one of the stubs."""
+async def write(
+    stubs: list[Stub], make: Callable[[], pb.RegisterSchemaRequest], seconds: float, part: Part
+) -> None:
+    """Register what is made, as fast as WRITERS callers can, for `seconds`; each keeps to one of the stubs."""
     end = time.perf_counter() + seconds
     done = 0
 
@@ -97,7 +106,7 @@ async def write(stubs: list[Stub], schemas: Schemas, seconds: float, part: Part)
         while time.perf_counter() < end:
             began = time.perf_counter()
             try:
-                await stub.RegisterSchema(schemas.next())
+                await stub.RegisterSchema(make())
             except grpc.aio.AioRpcError as error:
                 # Two writers of one subject may meet: the shorter text then comes after the longer one.
                 if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
@@ -163,23 +172,25 @@ async def measure(
     stubs = [rig.stub(channel) for channel in channels]
     writing = stubs[: len(ports)]
     schemas = Schemas()
-    alone, others, everything = (
+    again, alone, others, everything = (
+        Part("no subscriber, and every schema is there already"),
         Part("no subscriber"),
         Part("1,000 subscribers of other subjects"),
         Part("100 subscribers of everything"),
     )
-    await write(writing, schemas, 2.0, Part("warm-up"))
+    await write(writing, schemas.next, 2.0, Part("warm-up"))
     for _ in range(rounds):
         with account.of(alone):
-            await write(writing, schemas, seconds, alone)
+            await write(writing, schemas.next, seconds, alone)
+        await write(writing, schemas.again, seconds, again)
         async with subscribed(stubs, 1000, "team{}.*"):
-            await write(writing, schemas, seconds, others)
+            await write(writing, schemas.next, seconds, others)
         async with subscribed(stubs, 100, ""):
-            await write(writing, schemas, seconds, everything)
+            await write(writing, schemas.next, seconds, everything)
     delays = await fan_out(stubs[0], stubs, schemas, 30)
     for channel in channels:
         await channel.close()
-    return [alone, others, everything], delays
+    return [alone, others, everything, again], delays
 
 
 def report(parts: list[Part], delays: list[float], account: Account) -> list[str]:

@@ -146,6 +146,7 @@ class ReadTx(Protocol):
 
     async def versions_by_id(self, schema_ids: Collection[str]) -> Mapping[str, SchemaVersion]:
         """The versions with these ids, live or softly deleted; unknown ones are missing from the answer."""
+        ...
 
     async def selected(self, subject: Subject, selector: Single) -> SchemaVersion | None:
         """The version that model.selecting.choose chooses among all of the subject's, without reading them."""

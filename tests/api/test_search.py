@@ -122,6 +122,18 @@ def test_a_token_of_a_ranked_page_is_for_a_search_with_words(wire: Wire, word: s
     refused(wire, "ListSubjects", listed, "INVALID_ARGUMENT", "PAGE_TOKEN_INVALID", "page_token")
 
 
+def test_a_typo_finds_nothing_and_is_told_what_may_be_meant(wire: Wire, name: Name) -> None:
+    register(wire, name("s"), closed(hippopotamus={}), description="of the zoo")
+    near = pb.SearchSchemasRequest(query="hipopotamus Zoo")
+    elsewhere = pb.SearchSchemasRequest(query="hipopotamus", schema_type=AVRO)
+
+    answer = wire.call("SearchSchemas", near)
+    assert (answer.total_count, answer.did_you_mean) == (0, "hippopotamus zoo")
+    assert found(wire, query=answer.did_you_mean, subject_pattern=name("*")) == ["s"]
+    assert wire.call("SearchSchemas", elsewhere).did_you_mean == ""
+    assert wire.call("SearchSchemas", pb.SearchSchemasRequest(query="hippopotamus")).did_you_mean == ""
+
+
 def test_only_the_latest_version_when_asked_for(wire: Wire, name: Name) -> None:
     register(wire, name("s"), V1, tags=[name("t")])
     register(wire, name("s"), V2_COMPATIBLE, tags=[name("t")])

@@ -275,6 +275,12 @@ def test_long_names_are_folded_never_cut(cli: Cli, fake: FakeRegistry) -> None:
     assert "1 of 9; --limit shows more" in ran.err
 
 
+def test_a_search_that_finds_nothing_says_what_may_be_meant(cli: Cli, fake: FakeRegistry) -> None:
+    fake.script("SearchSchemas", answers(pb.SearchSchemasResponse(did_you_mean="customer order")))
+
+    assert "did you mean 'customer order'?" in cli("search", "custmer order").err
+
+
 def test_deps(cli: Cli, fake: FakeRegistry) -> None:
     dependency = pb.DependenciesResponse()
     dependency.dependencies.add(

@@ -14,6 +14,7 @@ from llm_schema_registry_server.model.lifecycle import SchemaState, Transition
 from llm_schema_registry_server.model.schema import SchemaType
 from llm_schema_registry_server.storage import rows, search
 from llm_schema_registry_server.storage.postgres import appending, queries
+from llm_schema_registry_server.storage.postgres.vocabulary import Vocabulary
 from llm_schema_registry_server.storage.store import Entry, Grounds, Page, RankedPage, SchemaFilter
 from tests.support.postgres import Postgres
 from tests.support.storage import START, change, content, version
@@ -26,6 +27,7 @@ LARGE = {
     "versions",
     "version_references",
     "search",
+    "vocabulary",
     "transitions",
     "changes",
     "usage",
@@ -49,6 +51,7 @@ INSERT INTO changes SELECT n, 1, 's', 'i', 'v', 1, 1, '{{}}' FROM generate_serie
 INSERT INTO usage (schema_id, reads, validations, score, used_at)
 SELECT schema_id, id, 0, 20000 + id * 0.00071, 1 FROM versions ORDER BY random();
 INSERT INTO configs SELECT 'subject:' || n, '{{}}' FROM generate_series(1, 5000) n;
+INSERT INTO vocabulary SELECT translate(n::text, '0123456789', 'abcdefghij') || 'word' FROM generate_series(1, 20000) n;
 ANALYZE;
 """
 SUBJECT = "team-7/topic-7"
@@ -66,13 +69,14 @@ STATEMENTS: dict[str, tuple[Any, ...]] = {
     "LATEST": (SUBJECT,), "ORDINAL": (SUBJECT, 2), "RELEASE": (SUBJECT, "1.0.2"), "KEPT_VERSION": ("id 1",),
     "KEPT_LATEST": (SUBJECT,), "KEPT_ORDINAL": (SUBJECT, 2), "KEPT_RELEASE": (SUBJECT, "1.0.2"),
     "VERSIONS_WITH": (SUBJECT, "identity 7"), "STANDING": (SUBJECT, ["a", "b", "c"], "identity 7"),
-    "APPEND": tuple(appending.parameters(GROUNDS, ENTRY)),
+    "APPEND": tuple(appending.parameters(GROUNDS, ENTRY, Vocabulary())),
     "LOCK_SUBJECT": ("a", ["b", "c"]), "LOCK_SCOPE": ("a",), "LOCK_CONTENT": ("a",), "FIRST_SEQUENCE": (),
     "ALLOT_GLOBAL_ID": (".", "new"), "LAST_ORDINAL": (SUBJECT,),
     "FLUSH": (
         ["i"], ["d"], [content().content], [b""], [b""],
         *[[cell] for cell in (9, *rows.change_row(change()))], ["id 7"], [1], [2], [3], ["{}"],
     ),
+    "ADD_WORDS": (["a", "b"],), "BEGUN": ("'word77':*",), "NEAR": ("wort", 0.3, 10),
     "FORGET_CHANGES": (3, 5), "ONLY_COMPACTOR": (), "SET_COMPACTED": ("5",),
     "INSERT_VERSION": (*rows.version_row(NEW), ["a"], ["b"], ["c"], " 5a ", ["id 7"]),
     "SCHEMA_ID_TAKEN": ("id 7",), "VERSION_FOR_UPDATE": ("id 7",), "RELEASE_TAKEN": (SUBJECT, "1.0.1", 7),
@@ -107,7 +111,7 @@ SCANS: dict[str, tuple[str, list[Any]]] = {
     "count subjects": queries.LISTS.count_subjects("team-7/topic-7", False),
 }
 
-CHEAP_TO_WALK = {"scan text", "count text", "rank", "rank latest", "scan inner pattern"}
+CHEAP_TO_WALK = {"BEGUN", "NEAR", "scan text", "count text", "rank", "rank latest", "scan inner pattern"}
 """The planner may walk through 20,000 rows for these and be right (at 100,000 it takes the index by itself): here it is
 only asked whether there is one."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import string
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from llm_schema_registry_server.model.schema import SchemaVersion
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.storage import ranking
 from llm_schema_registry_server.storage.postgres import PostgresStore
@@ -21,7 +23,7 @@ from llm_schema_registry_server.storage.postgres import migrate as steps
 from llm_schema_registry_server.storage.postgres import store as module
 from llm_schema_registry_server.storage.store import RankedPage, SchemaFilter
 from tests.support.postgres import Postgres
-from tests.support.storage import insert, version
+from tests.support.storage import insert, register, version
 
 BEFORE = 3
 """The last step before titles."""
@@ -95,6 +97,40 @@ async def test_a_row_of_an_older_server_ranks_beside_those_of_a_newer_one(
     assert [(str(h.version.subject), h.score) for h in answer.hits] == [
         ("a.orders", 110), ("b.orders", 110), ("orders.c", 8),
     ]  # fmt: skip
+
+
+async def test_words_of_an_older_server_are_suggested(
+    dsn: str, store: PostgresStore, connection: Any
+) -> None:
+    await write_as_before(connection, "of an older server", "b.orders", ("old",))
+
+    async with store.read() as tx:
+        assert await tx.corrections(["ordrs"]) == {"ordrs": "orders"}
+
+
+async def update_then(store: PostgresStore, version: SchemaVersion, end: str) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with store.write() as tx:
+            await tx.update_version(version)
+            if end == "ROLLBACK":
+                raise TimeoutError
+
+
+async def test_words_are_sent_to_the_vocabulary_once(store: PostgresStore, connection: Any) -> None:
+    async def rows() -> dict[str, int]:
+        found = await connection.fetch("SELECT word, xmin::text::bigint FROM vocabulary")
+        return {row[0]: row[1] for row in found}
+
+    async with store.write() as tx:
+        first = await register(tx, "a.orders", "one")
+    await connection.execute("DELETE FROM vocabulary")  # nobody does; it shows what is sent
+    async with store.write() as tx:
+        await register(tx, "a.invoices", "two")
+    assert set(await rows()) == {"invoices"}
+
+    await update_then(store, replace(first, description="receipts"), "ROLLBACK")
+    await update_then(store, replace(first, description="receipts"), "COMMIT")
+    assert set(await rows()) == {"invoices", "receipts"}
 
 
 async def test_an_older_server_changes_tags(store: PostgresStore, connection: Any) -> None:

@@ -38,6 +38,7 @@ SCANS: dict[str, tuple[str, list[Any]]] = {
     "count latest prefix": queries.LISTS.count(SchemaFilter(subject_prefix="or", latest_only=True)),
     "rank": queries.LISTS.rank(SchemaFilter(text="two words"), RANKED),
     "rank tag": queries.LISTS.rank(SchemaFilter(text="word", tags=("pii",), latest_only=True), RANKED),
+    "near": queries.near("customer"),
     "subjects": queries.LISTS.subjects("or", False, PAGE),
     "subjects deleted": queries.LISTS.subjects("", True, PAGE),
     "count subjects": queries.LISTS.count_subjects("or", False),
@@ -45,8 +46,8 @@ SCANS: dict[str, tuple[str, list[Any]]] = {
 COUNTS_EVERYTHING = {"COUNTS"}
 """Statements whose answer is the size of a table: they walk its smallest index."""
 
-FOUND = {"scored", "counted", "page"}
-"""What a ranked search has found so far, which is no table."""
+FOUND = {"scored", "counted", "page", "listed"}
+"""What a search has found so far, which is no table."""
 
 
 @pytest.fixture

@@ -206,7 +206,7 @@ def subjects_page(m: pb.ListSubjectsResponse) -> Page[str]:
 
 
 def search_page(m: pb.SearchSchemasResponse) -> Page[SchemaInfo]:
-    return Page(tuple(map(schema_info, m.schemas)), m.total_count, m.next_page_token)
+    return Page(tuple(map(schema_info, m.schemas)), m.total_count, m.next_page_token, m.did_you_mean)
 
 
 def dependencies(m: pb.DependenciesResponse) -> tuple[Dependency, ...]:

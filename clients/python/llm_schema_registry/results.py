@@ -286,11 +286,14 @@ class SchemaValidationReport:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page of a list: its items, how many there are in all, and the token of the next page ("" on the last)."""
+    """One page of a list: its items, how many there are in all, and the token of the next page ("" on the last).
+    `did_you_mean`: a query that finds something, when a search found nothing because of a typo.
+    """
 
     items: tuple[T, ...]
     total: int
     next_page_token: str
+    did_you_mean: str = ""
 
     def __iter__(self) -> Iterator[T]:
         return iter(self.items)

@@ -10,6 +10,7 @@ from ..model.schema import SchemaVersion
 from ..model.search import SearchOrder
 from ..model.subject import Subject
 from ..model.version import Latest, Range, Selector
+from ..storage.ranking import counted
 from ..storage.search import words_of
 from ..storage.store import Kept, Page, RankedPage, ReadTx, SchemaFilter, Store
 from .ids import is_schema_id
@@ -33,11 +34,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class FoundPage:
-    """A page of versions; `next_token` is "" on the last one."""
+    """A page of versions; `next_token` is "" on the last one. `did_you_mean`: words that find something instead of those
+    that found nothing, or ""."""
 
     items: Sequence[Found]
     total: int
     next_token: str
+    did_you_mean: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +151,11 @@ class Reading:
             raise PageTokenInvalid("page_token", "is of a search with words, and this one has none")
         async with self._store.read_elsewhere() as tx:
             rows, total = await _searched(tx, wanted, slice_)
+            meant = "" if total else await _meant(tx, wanted)
         shown = rows[: slice_.limit]
         items = await self._found_all([version for version, _ in shown])
         more = len(rows) > slice_.limit
-        return FoundPage(items, total, token(shown[-1][1]) if more else "")
+        return FoundPage(items, total, token(shown[-1][1]) if more else "", meant)
 
     async def versions(
         self,
@@ -218,3 +222,14 @@ async def _searched(
         return [(hit.version, (hit.score, *version_key(hit.version))) for hit in ranked.hits], ranked.total
     rows = await tx.scan_versions(wanted, replace(slice_, limit=one_more))
     return [(version, version_key(version)) for version in rows], await tx.count_versions(wanted)
+
+
+async def _meant(tx: ReadTx, wanted: SchemaFilter) -> str:
+    """The words of a query that found nothing, with the nearest known ones for those that nothing begins with; "" when that
+    finds nothing either."""
+    words = counted(wanted.text)
+    corrections = await tx.corrections(words) if words else {}
+    text = " ".join(corrections.get(word, word) or "" for word in words)
+    if not corrections or None in corrections.values():
+        return ""
+    return text if await tx.count_versions(replace(wanted, text=text)) else ""

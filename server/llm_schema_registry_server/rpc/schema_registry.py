@@ -179,6 +179,7 @@ class SchemaRegistryService:
             schemas=[self._wire.schema(f) for f in page.items],
             total_count=page.total,
             next_page_token=page.next_token,
+            did_you_mean=page.did_you_mean,
         )
 
     async def validate_data(self, request: pb.ValidateDataRequest, call: Call) -> pb.ValidationReport:

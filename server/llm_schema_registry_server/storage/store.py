@@ -192,6 +192,11 @@ class ReadTx(Protocol):
         subject, and of one subject the newer version first. The score of a version changes only with the version."""
         ...
 
+    async def corrections(self, words: Sequence[str]) -> Mapping[str, str | None]:
+        """For each of these words that begins no word of any version: the nearest one that is a word of a version, None
+        when there is none near (spelling.py)."""
+        ...
+
     async def subjects(
         self, *, prefix: str = "", include_deleted: bool = False, page: Page
     ) -> tuple[Sequence[Subject], int]:

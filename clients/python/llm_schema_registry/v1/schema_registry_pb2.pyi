@@ -1513,8 +1513,13 @@ class SearchSchemasResponse(_message.Message):
     SCHEMAS_FIELD_NUMBER: _builtins.int
     TOTAL_COUNT_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    DID_YOU_MEAN_FIELD_NUMBER: _builtins.int
     total_count: _builtins.int
     next_page_token: _builtins.str
+    did_you_mean: _builtins.str
+    """When nothing was found because no word begins like one of the query: the query with the nearest words that are known,
+    if it finds something.
+    """
     @_builtins.property
     def schemas(self) -> _containers.RepeatedCompositeFieldContainer[Global___SchemaInfo]: ...
     def __init__(
@@ -1523,10 +1528,11 @@ class SearchSchemasResponse(_message.Message):
         schemas: _abc.Iterable[Global___SchemaInfo] | None = ...,
         total_count: _builtins.int = ...,
         next_page_token: _builtins.str = ...,
+        did_you_mean: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "schemas", b"schemas", "total_count", b"total_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["did_you_mean", b"did_you_mean", "next_page_token", b"next_page_token", "schemas", b"schemas", "total_count", b"total_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -16,7 +16,7 @@ from ...model.selecting import choose
 from ...model.subject import Subject
 from ...model.usage import Usage
 from ...model.version import Single
-from .. import ranking, search
+from .. import ranking, search, spelling
 from ..store import Hit, LogPage, Page, Ranked, RankedPage, SchemaFilter
 from .tables import Tables
 
@@ -79,6 +79,11 @@ class MemoryReadTx:
         hits.sort(key=_rank)
         left = [hit for hit in hits if page.after is None or _rank(hit) > _rank_of(*page.after)]
         return Ranked(left[page.offset : page.offset + page.limit], len(hits))
+
+    async def corrections(self, words: Sequence[str]) -> Mapping[str, str | None]:
+        known = {word for found in self._tables.words.values() for word in found.words}
+        unknown = [word for word in words if not any(other.startswith(word) for other in known)]
+        return {word: next(iter(spelling.nearest(word, known)), None) for word in unknown}
 
     async def subjects(
         self, *, prefix: str = "", include_deleted: bool = False, page: Page

@@ -14,6 +14,7 @@ from ...model.schema import SchemaVersion
 from .. import ranking, rows, search
 from ..store import Entry, Grounds, Standing
 from . import queries
+from .vocabulary import Vocabulary
 
 _GROUNDS = 4  # columns of subject_grounds()
 
@@ -29,21 +30,23 @@ def standing_of(scopes: Sequence[str], found: Sequence[rows.Row]) -> Standing:
     return Standing(Grounds((count, revision), last_ordinal + 1, configs, mark=settings), same)
 
 
-def parameters(grounds: Grounds, entry: Entry) -> list[Any]:
-    """What queries.APPEND takes, in its order."""
+def parameters(grounds: Grounds, entry: Entry, vocabulary: Vocabulary) -> list[Any]:
+    """What queries.APPEND takes, in its order; the words for the vocabulary come last."""
     version, content = entry.version, entry.content
     count, revision = grounds.stamp
+    about, names = search.about_words(version), search.name_words(entry.names)
     cells = dict(zip(rows.VERSION_COLUMNS, rows.version_row(version), strict=True))
     return [
         str(version.subject), list(grounds.configs), count, revision, grounds.next_ordinal - 1, grounds.mark,
         sorted(entry.targets), [entry.targets[target] for target in sorted(entry.targets)],
         version.subject.context,
         *(cells[column] for column in queries.APPENDED_COLUMNS),
-        sorted(search.about_words(version)), sorted(search.name_words(entry.names)),
+        sorted(about), sorted(names),
         sorted(search.labels(version.tags, version.metadata.items())), ranking.title(version),
         content.digest, content.content, content.canonical, content.artifact,
         *rows.change_row(entry.change),
         *(list(column) for column in zip(*(rows.transition_row(step)[1:] for step in entry.steps), strict=True)),
+        vocabulary.new_of(about | names),
     ]  # fmt: skip
 
 

@@ -124,6 +124,14 @@ FLUSH = (
     f"INSERT INTO transitions ({_TRANSITION}) "
     "SELECT * FROM unnest($14::text[], $15::smallint[], $16::smallint[], $17::bigint[], $18::json[])"
 )
+ADD_WORDS = (
+    "INSERT INTO vocabulary SELECT word FROM unnest($1::text[]) AS word ORDER BY word ON CONFLICT DO NOTHING"
+)
+BEGUN = "SELECT EXISTS (SELECT FROM search WHERE words @@ $1::text::tsquery)"
+NEAR = (
+    "SELECT word FROM vocabulary WHERE word % $1 AND similarity(word, $1) >= $2 "
+    "ORDER BY similarity(word, $1) DESC, word LIMIT $3"
+)
 ONLY_COMPACTOR = "SELECT pg_try_advisory_xact_lock(1280528967, 64)"
 # From the old bound on: what was deleted before may still lie dead at the beginning of the index.
 FORGET_CHANGES = "DELETE FROM changes WHERE sequence > $1 AND sequence <= $2"
@@ -185,12 +193,16 @@ def _append() -> str:
     content = f"(SELECT v.identity, {', '.join(places('::text', '::bytea', '::bytea', '::bytea'))} FROM v)"
     change = places(*[""] * len(CHANGE_COLUMNS))
     steps = places("::smallint[]", "::smallint[]", "::bigint[]", "::json[]")
+    (new_words,) = places("::text[]")
     return (
         f"WITH held AS ({held}), {_with_version(version, about, names, labels, title, targets)}, "
         f"put AS ({_PUT_CONTENTS.format(content)}), "
         f"log AS (INSERT INTO changes (sequence, {_CHANGE}) SELECT held.first, {', '.join(change)} FROM held, v), "
         f"steps AS (INSERT INTO transitions ({_TRANSITION}) "
-        f"SELECT {cells['schema_id']}, t.* FROM v, unnest({', '.join(steps)}) AS t) "
+        f"SELECT {cells['schema_id']}, t.* FROM v, unnest({', '.join(steps)}) AS t), "
+        # Last: whoever waits for a word that another transaction adds holds nothing that this one still wants.
+        f"spelled AS (INSERT INTO vocabulary SELECT word FROM v, unnest({new_words}) AS word ORDER BY word "
+        "ON CONFLICT DO NOTHING) "
         "SELECT held.first, v.global_id FROM held LEFT JOIN v ON true"
     )
 
@@ -266,10 +278,11 @@ FACTS = (
 
 
 def _hits(words: Sequence[str]) -> Term:
-    return "words @@ {}::text::tsquery", " & ".join(_lexeme(word) for word in words)
+    return "words @@ {}::text::tsquery", " & ".join(lexeme(word) for word in words)
 
 
-def _lexeme(word: str, whole: bool = False) -> str:
+def lexeme(word: str, whole: bool = False) -> str:
+    """What BEGUN takes to look for a word that begins so, or for this one."""
     return f"'{word}'" if whole else f"'{word}':*"  # words are letters and digits only
 
 
@@ -287,7 +300,7 @@ def _question(asked: Question) -> Term:
         return _in_title(asked.needle)
     column = "names" if asked.place is Place.NAME else "words"
     # The SELECT: read the query once, not for every version.
-    return f"s.{column} @@ (SELECT {{}}::text::tsquery)", _lexeme(asked.word, asked.whole)
+    return f"s.{column} @@ (SELECT {{}}::text::tsquery)", lexeme(asked.word, asked.whole)
 
 
 def _labels(labels: Sequence[str]) -> Iterable[Term]:

@@ -14,7 +14,7 @@ from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import DEFAULT_CONTEXT, Subject
 from ...model.usage import Usage
 from ...model.version import Single
-from .. import rows
+from .. import rows, spelling
 from ..store import Kept, LogPage, Page, Ranked, RankedPage, SchemaFilter
 from . import queries
 from .session import Session
@@ -77,6 +77,23 @@ class PostgresReadTx:
 
     async def ranked_versions(self, wanted: SchemaFilter, page: RankedPage) -> Ranked:
         return rows.ranked_of(await self._session.rows(*queries.LISTS.rank(wanted, page), tuple))
+
+    async def corrections(self, words: Sequence[str]) -> Mapping[str, str | None]:
+        return {
+            word: await self._nearest(word) for word in words if not await self._begun(queries.lexeme(word))
+        }
+
+    async def _nearest(self, word: str) -> str | None:
+        if not spelling.is_spelled(word):
+            return None
+        asked = [word, spelling.NEAR, spelling.TRIED]
+        for near in await self._session.rows(queries.NEAR, asked, lambda row: str(row[0])):
+            if await self._begun(queries.lexeme(near, whole=True)):
+                return near
+        return None
+
+    async def _begun(self, query: str) -> bool:
+        return bool(await self._session.value(queries.BEGUN, query))
 
     async def subjects(
         self, *, prefix: str = "", include_deleted: bool = False, page: Page

@@ -25,6 +25,7 @@ from .migrate import migrate, migrations
 from .reading import BIGGEST_INT64, PostgresReadTx, contents_of, kept_of, log_page_of
 from .replica import Replica
 from .session import Session
+from .vocabulary import Vocabulary
 from .watch import Watcher
 from .writing import PostgresWriteTx
 
@@ -88,6 +89,7 @@ class PostgresStore:
             poll_seconds=options.poll_seconds,
         )
         self._replica = Replica(replica_dsn) if replica_dsn else None
+        self._vocabulary = Vocabulary()
         self._appended = 0  # the newest change of our own
         self._pool: Any = None
         self._registry_id = ""
@@ -149,10 +151,11 @@ class PostgresStore:
     @asynccontextmanager
     async def write(self) -> AsyncIterator[PostgresWriteTx]:
         async with self._session(_WRITE) as session:
-            tx = PostgresWriteTx(session)
+            tx = PostgresWriteTx(session, self._vocabulary)
             yield tx
-            await tx.flush()
+            words = await tx.finish()
             await to_the_end(session.commit())
+        self._vocabulary.committed(words)
         if tx.appended:
             self._told(tx.appended)
 
@@ -186,9 +189,10 @@ class PostgresStore:
 
     async def append(self, grounds: Grounds, entry: Entry) -> SchemaVersion | None:
         # Done twice, it is done once: the second time its grounds have changed.
-        asked = self._alone(_WRITE, queries.APPEND, *parameters(grounds, entry))
-        made = outcome(entry, await to_the_end(asked))
+        given = parameters(grounds, entry, self._vocabulary)
+        made = outcome(entry, await to_the_end(self._alone(_WRITE, queries.APPEND, *given)))
         if made is not None:
+            self._vocabulary.committed(given[-1])
             self._told(made.revision)
         return made
 

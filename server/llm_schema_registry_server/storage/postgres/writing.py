@@ -21,6 +21,7 @@ from . import queries
 from .appending import taken
 from .reading import PostgresReadTx
 from .session import Session
+from .vocabulary import Vocabulary
 
 _UNREAD = object()
 _MOST_BYTES = 4 * 1024 * 1024
@@ -31,8 +32,10 @@ _MOST_ROWS = 1000
 class PostgresWriteTx(PostgresReadTx):
     """See store.WriteTx for the meaning of each method."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, vocabulary: Vocabulary) -> None:
         super().__init__(session)
+        self._vocabulary = vocabulary
+        self._new_words: set[str] = set()
         self._first_sequence: int | None = None
         self.appended = 0
         self._contents: dict[str, StoredContent] = {}
@@ -78,11 +81,12 @@ class PostgresWriteTx(PostgresReadTx):
         return True
 
     async def insert_version(self, version: SchemaVersion, names: Sequence[str]) -> None:
+        about, named = search.about_words(version), search.name_words(names)
         made = await self._session.value(
             queries.INSERT_VERSION,
             *rows.version_row(version),
-            sorted(search.about_words(version)),
-            sorted(search.name_words(names)),
+            sorted(about),
+            sorted(named),
             sorted(search.labels(version.tags, version.metadata.items())),
             ranking.title(version),
             sorted({reference.schema_id for reference in version.references}),
@@ -93,6 +97,7 @@ class PostgresWriteTx(PostgresReadTx):
                     f"schema id {version.schema_id!r} is taken", schema_id=version.schema_id
                 )
             raise taken(version)
+        self._new_words.update(self._vocabulary.new_of(about | named))
         if version.subject in self._ordinals:
             self._ordinals[version.subject] = max(version.ordinal, self._ordinals[version.subject])
 
@@ -115,6 +120,7 @@ class PostgresWriteTx(PostgresReadTx):
         if rows.about_cell(version) != rows.about_cell(known):
             labels = sorted(search.labels(version.tags, version.metadata.items()))
             words = sorted(search.about_words(version))
+            self._new_words.update(self._vocabulary.new_of(words))
             title = ranking.title(replace(version, subject=known.subject))
             await self._session.run(queries.UPDATE_SEARCH, words, labels, title, row_id)
 
@@ -196,6 +202,15 @@ class PostgresWriteTx(PostgresReadTx):
     async def history(self, schema_id: str) -> Sequence[Transition]:
         await self.flush()
         return await super().history(schema_id)
+
+    async def finish(self) -> Collection[str]:
+        """Send all that is left; answers with the words that are in the vocabulary when the transaction is committed."""
+        await self.flush()
+        if (
+            self._new_words
+        ):  # last, and in order, so that two transactions with the same words never wait for each other
+            await self._session.run(queries.ADD_WORDS, sorted(self._new_words))
+        return self._new_words
 
     async def _flush_when_large(self) -> None:
         if self._bytes > _MOST_BYTES or len(self._changes) + len(self._global_ids) > _MOST_ROWS:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
+from .. import spelling
 from ..ranking import Place, Question
 from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, USAGE_COLUMNS, VERSION_COLUMNS
 from ..selection import COLUMNS_OF_V as _COLUMNS_OF_V
@@ -103,6 +106,8 @@ SET_USAGE = (
     + ", ".join(f"{column} = excluded.{column}" for column in USAGE_COLUMNS[1:])
 )
 
+BEGUN = "SELECT 1 FROM words WHERE words MATCH ? LIMIT 1"
+
 NAMES = "SELECT w.names FROM versions v JOIN words w ON w.rowid = v.id WHERE v.schema_id = ?"
 ALL_CONFIGS = "SELECT scope, settings FROM configs WHERE scope > ? ORDER BY scope LIMIT ?"
 ALL_GLOBAL_IDS = (
@@ -129,6 +134,22 @@ COUNTS = (
 
 def _hits(words: Sequence[str]) -> Term:
     return "words MATCH {}", " ".join(f'"{word}"*' for word in words)  # words are letters and digits only
+
+
+def begun(word: str) -> tuple[str]:
+    """What BEGUN takes to look for a word that begins so."""
+    return (_hits([word])[1],)
+
+
+def near(word: str) -> tuple[str, list[Any]]:
+    """The words that have so many trigrams of this one that they may be near; spelling.nearest knows which of them are."""
+    grams = sorted(spelling.trigrams(word))
+    common = " + ".join("(instr(padded, ?) > 0)" for _ in grams)
+    sql = (
+        "WITH listed AS MATERIALIZED (SELECT term, '  ' || term || ' ' AS padded FROM word_list "
+        f"WHERE term >= 'a' AND term < '{{' AND length(term) <= ?) SELECT term FROM listed WHERE {common} >= ?"
+    )
+    return sql, [spelling.LONGEST, *grams, math.ceil(spelling.NEAR * len(grams))]
 
 
 def _words(words: Sequence[str]) -> Term:

@@ -14,7 +14,7 @@ from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import DEFAULT_CONTEXT, Subject
 from ...model.usage import Usage
 from ...model.version import Single
-from .. import rows
+from .. import rows, spelling
 from ..store import LogPage, Page, Ranked, RankedPage, SchemaFilter
 from . import queries
 from .session import FEW, Session
@@ -94,6 +94,18 @@ class SqliteReadTx:
 
     async def ranked_versions(self, wanted: SchemaFilter, page: RankedPage) -> Ranked:
         return rows.ranked_of(await self._session.search(*queries.LISTS.rank(wanted, page), tuple))
+
+    async def corrections(self, words: Sequence[str]) -> Mapping[str, str | None]:
+        found: dict[str, str | None] = {}
+        for word in words:
+            if not await self._session.search(queries.BEGUN, queries.begun(word), _first):
+                near = (
+                    await self._session.search(*queries.near(word), _first_text)
+                    if spelling.is_spelled(word)
+                    else ()
+                )
+                found[word] = next(iter(spelling.nearest(word, near)), None)
+        return found
 
     async def subjects(
         self, *, prefix: str = "", include_deleted: bool = False, page: Page

@@ -84,6 +84,9 @@ class ForwardingReadTx:
     async def ranked_versions(self, wanted: SchemaFilter, page: RankedPage) -> Ranked:
         return await self._inner.ranked_versions(wanted, page)
 
+    async def corrections(self, words: Sequence[str]) -> Mapping[str, str | None]:
+        return await self._inner.corrections(words)
+
     async def subjects(
         self, *, prefix: str = "", include_deleted: bool = False, page: Page
     ) -> tuple[Sequence[Subject], int]:

@@ -241,6 +241,8 @@ def search(
     s.output.result(page, lambda: schemas_table(list(page)))
     if page.total > len(page):
         s.output.note(f"{len(page)} of {page.total}; --limit shows more")
+    if page.did_you_mean:
+        s.output.note(f"nothing found; did you mean {page.did_you_mean!r}?")
 
 
 def deps(

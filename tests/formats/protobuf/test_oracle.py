@@ -147,7 +147,7 @@ def same(old: Any, new: Any) -> bool:
         return (
             isinstance(old, dict)
             and isinstance(new, dict)
-            and all(len(old[n]) == len(new.get(n, [])) and all(map(same, old[n], new[n])) for n in old)
+            and all(same_values(old[n], new.get(n, [])) for n in old)
         )
     if isinstance(old, Message) and isinstance(new, Message):
         return agree(old, new)
@@ -158,6 +158,13 @@ def same(old: Any, new: Any) -> bool:
     if isinstance(old, bytes) != isinstance(new, bytes) or isinstance(old, tuple) != isinstance(new, tuple):
         return False
     return bool(old == new)
+
+
+def same_values(old: list[Any], new: list[Any]) -> bool:
+    """Whether the values of a part of an entry are the same; for what was never written a reader may show a default."""
+    if not old:
+        return all(not value or (isinstance(value, Message) and not value.ListFields()) for value in new)
+    return len(old) == len(new) and all(map(same, old, new))
 
 
 def reads(writer: Compiled, reader: Compiled, draw: st.DrawFn) -> bool:

@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 from collections.abc import Awaitable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import uvloop
@@ -21,9 +21,10 @@ from .calls.guards.min_revision import MIN_REVISION, MinRevision
 from .calls.guards.observe import Observe
 from .calls.hot import HotAnswers
 from .calls.pipeline import Pipeline
+from .chores import make_recorder, make_sweeper
 from .errors import RegistryError, Unavailable
 from .formats.catalogue import engines
-from .model.change import Change, format_revision, parse_revision
+from .model.change import Change, parse_revision
 from .model.compatibility import CompatibilityLevel
 from .model.health import Component, ComponentStatus, HealthReport
 from .model.subject import Subject
@@ -43,7 +44,6 @@ from .registry.lifecycle import Lifecycle
 from .registry.limits import RequestLimits
 from .registry.reading import Reading
 from .registry.register import Register
-from .registry.retention import Keep, Retention, Step, Sweeper
 from .registry.subscribing import Subscribing
 from .registry.validating import Validating
 from .rpc import hot, http, methods
@@ -52,8 +52,7 @@ from .rpc.convert import Convert
 from .rpc.lifecycle import LifecycleService
 from .rpc.schema_registry import SchemaRegistryService, UseCases
 from .rpc.tools import ToolsService
-from .settings import Changes, Settings
-from .storage.store import Store
+from .settings import Settings
 from .storage.wrappers.blobbed import BlobbedStore
 from .telemetry import logs
 from .telemetry.metrics import BREAKER_OPEN, Metrics, Part
@@ -106,9 +105,17 @@ class App:
             on_gap=self._on_gap,
             on_trouble=self._on_trouble,
         )
-        self._sweeper = make_sweeper(settings.changes, self._store)
-        self._hot = HotAnswers(hot.HOT, hot.tags, settings.caches.hot_bytes)
+        counted = hot.schema_id if settings.usage.flush_seconds else None
+        self._hot = HotAnswers(hot.HOT, hot.tags, settings.caches.hot_bytes, counted)
+        self._recorder = make_recorder(settings.usage, self._store, self._hot.readings, now)
+        self._chores = [
+            chore
+            for chore in (make_sweeper(settings.changes, self._store, now), self._recorder)
+            if chore is not None
+        ]
         self._metrics.read_hot(self._hot.stats)
+        if self._recorder is not None:
+            self._metrics.read_usage(self._recorder.stats)
         self._metrics.build_info.labels(__version__).set(1)
         self._coherence.listen(self._drop_answers)
         self._servers: Servers | None = None
@@ -127,8 +134,8 @@ class App:
         try:
             await self._workers.start()
             await self._feed.start()
-            if self._sweeper is not None:
-                self._sweeper.start()
+            for chore in self._chores:
+                chore.start()
             self._servers = self._make_servers()
             await self._servers.start()
         except BaseException:
@@ -142,8 +149,8 @@ class App:
         await self._stop_parts()
 
     async def _stop_parts(self) -> None:
-        if self._sweeper is not None:
-            await self._sweeper.stop()
+        for chore in self._chores:
+            await chore.stop()
         await self._feed.stop()
         await self._workers.stop()
         await self._store.close()
@@ -207,7 +214,14 @@ class App:
             clock=now,
         )
         deletion = Deletion(store, library, coherence, defaults=defaults, clock=now)
-        validating = Validating(store, library, self._engines, defaults=defaults, limits=request_limits)
+        validating = Validating(
+            store,
+            library,
+            self._engines,
+            defaults=defaults,
+            limits=request_limits,
+            **({"validated": self._recorder.validated} if self._recorder is not None else {}),
+        )
         coherence.listen(validating.forget)
         health = Health(
             {
@@ -216,6 +230,7 @@ class App:
                 "changes": self._probe_feed,
                 **({"blobs": self._probe_blobs} if settings.blobs.kind != "inline" else {}),
                 **({"redis": self._probe_redis} if self._redis is not None else {}),
+                **({"usage": self._recorder.probe} if self._recorder is not None else {}),
             },
             vital=frozenset({"storage"}),
             version=__version__,
@@ -356,24 +371,6 @@ async def _optional(probe: Awaitable[Mapping[str, str]]) -> Component:
         return Component(ComponentStatus.UP, details=await probe)
     except RegistryError as error:
         return Component(ComponentStatus.DEGRADED, error.message)
-
-
-def make_sweeper(settings: Changes, store: Store) -> Sweeper | None:
-    """Forgets old changes in the background, if any are to be forgotten."""
-    age = settings.retention_seconds
-    keep = Keep(None if age is None else timedelta(seconds=age), settings.retention_changes)
-    if keep.everything:
-        return None
-
-    def swept(step: Step) -> None:
-        _LOG.info(
-            "changes_forgotten", changes=step.changes, upto=format_revision(store.registry_id, step.upto)
-        )
-
-    def trouble(error: RegistryError) -> None:
-        _LOG.warning("changes_not_forgotten", error=error.message)
-
-    return Sweeper(Retention(store, keep, now), on_swept=swept, on_trouble=trouble)
 
 
 def serve(settings: Settings, ready_file: Path | None = None) -> int:

@@ -8,7 +8,7 @@ is refused.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from google.protobuf.message import Message
@@ -43,18 +43,23 @@ class HotStats:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Entry:
+    """`reads`: how often the answer went out since that was collected; `schema_id`: the schema that it hands out."""
+
     answer: Answer
     tags: tuple[str, ...]
     size: int
+    schema_id: str
+    reads: int = 0
 
 
 class HotAnswers:
     """Serialized answers by (wire, path, request bytes), least recently used out first when over `max_bytes`.
 
     `paths` are the methods whose answers may be kept. `tags` names what an answer depends on (a subject, a schema id);
-    an answer without tags is not kept.
+    an answer without tags is not kept. `schema_of` names the schema that an answer hands out, whose reads are counted here
+    where they pass, for whoever collects them with `readings`; "" is none.
     """
 
     def __init__(
@@ -62,8 +67,11 @@ class HotAnswers:
         paths: Collection[str],
         tags: Callable[[Message, Message], Sequence[str]],
         max_bytes: int,
+        schema_of: Callable[[Message], str] | None = None,
     ) -> None:
         self.paths = frozenset(paths)
+        self._schema_of = schema_of or _no_schema
+        self._read_before: dict[str, int] = {}  # of answers that were never kept, or were dropped since
         self._tags = tags
         self._max_bytes = max_bytes
         self._entries: OrderedDict[Key, _Entry] = OrderedDict()
@@ -79,12 +87,14 @@ class HotAnswers:
 
     def lookup(self, wire: Wire, path: str, key: bytes) -> Answer | None:
         """The answer to this request, None when it is not held."""
-        entry = self._entries.get((wire, path, key))
+        full_key = (wire, path, key)
+        entry = self._entries.get(full_key)
         if entry is None:
             self._misses += 1
             return None
-        self._entries.move_to_end((wire, path, key))
+        self._entries.move_to_end(full_key)
         self._hits[path, wire] += 1
+        entry.reads += 1
         return entry.answer
 
     def begin(self) -> int:
@@ -101,7 +111,10 @@ class HotAnswers:
         response: Message,
         answer: Answer,
     ) -> bool:
-        """Keeps the answer; False when it may be stale already, depends on nothing, or is too big to be worth it."""
+        """Keeps an answer that went out; False when it may be stale already, depends on nothing, or is too big to be worth
+        it."""
+        schema_id = self._schema_of(response)
+        self._count(schema_id, 1)
         size = len(key) + len(answer.body) + _ENTRY_BYTES
         tags = tuple(dict.fromkeys(self._tags(request, response)))
         if not tags or size * 8 > self._max_bytes or not self._fresh(token, tags):
@@ -109,7 +122,7 @@ class HotAnswers:
             return False
         full_key = (wire, path, key)
         self._drop(full_key)
-        self._entries[full_key] = _Entry(answer, tags, size)
+        self._entries[full_key] = _Entry(answer, tags, size, schema_id)
         self._bytes += size
         for tag in tags:
             self._by_tag.setdefault(tag, set()).add(full_key)
@@ -132,9 +145,22 @@ class HotAnswers:
         self._epoch += 1
         self._floor = self._epoch
         self._invalidated.clear()
+        for entry in self._entries.values():
+            self._count(entry.schema_id, entry.reads)
+            entry.reads = 0
         self._entries.clear()
         self._by_tag.clear()
         self._bytes = 0
+
+    def readings(self) -> Iterator[tuple[str, int]]:
+        """How often each schema was read since it was told last: by id, perhaps in several parts. Calls may go on between
+        one part and the next."""
+        before, self._read_before = self._read_before, {}
+        yield from before.items()
+        for entry in tuple(self._entries.values()):
+            reads, entry.reads = entry.reads, 0
+            if reads and entry.schema_id:
+                yield entry.schema_id, reads
 
     def stats(self) -> HotStats:
         """The counters now."""
@@ -143,13 +169,23 @@ class HotAnswers:
     def _fresh(self, token: int, tags: Sequence[str]) -> bool:
         return token >= self._floor and all(self._invalidated.get(tag, 0) <= token for tag in tags)
 
+    def _count(self, schema_id: str, reads: int) -> None:
+        if reads and schema_id:
+            self._read_before[schema_id] = self._read_before.get(schema_id, 0) + reads
+
     def _drop(self, key: Key) -> None:
         entry = self._entries.pop(key, None)
         if entry is None:
             return
         self._bytes -= entry.size
+        self._count(entry.schema_id, entry.reads)
+        entry.reads = 0
         for tag in entry.tags:
             keys = self._by_tag[tag]
             keys.discard(key)
             if not keys:
                 del self._by_tag[tag]
+
+
+def _no_schema(response: Message) -> str:
+    return ""

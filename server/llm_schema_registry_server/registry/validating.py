@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cachetools import LRUCache
@@ -83,7 +83,8 @@ class _Remembered(LRUCache[str, tuple[Subject, DataValidator]]):
 
 
 class Validating:
-    """The use cases behind ValidateData, ValidateSchema and BatchValidate."""
+    """The use cases behind ValidateData, ValidateSchema and BatchValidate. `validated` is told the schema id of each
+    validation that was done."""
 
     def __init__(
         self,
@@ -93,8 +94,10 @@ class Validating:
         *,
         defaults: EffectiveConfig,
         limits: RequestLimits,
+        validated: Callable[[str], None] = lambda schema_id: None,
     ) -> None:
         self._store, self._library, self._engines = store, library, engines
+        self._validated = validated
         self._defaults, self._limits = defaults, limits
         self._remembered = _Remembered(REMEMBERED)
 
@@ -112,6 +115,7 @@ class Validating:
         if not 0 <= payload.max_errors <= MOST_ERRORS:
             raise InvalidRequest("max_errors", f"is {payload.max_errors}; it must be 0 to {MOST_ERRORS}")
         validator = await self._validator(payload.schema_id)
+        self._validated(payload.schema_id)
         if len(payload.data) <= INLINE_BYTES:
             return _run(validator, payload)
         return await asyncio.to_thread(_run, validator, payload)

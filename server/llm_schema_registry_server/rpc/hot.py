@@ -18,6 +18,11 @@ HOT = frozenset(
 """Reads whose answer changes only when a subject does. Answers, not errors: a missing thing is looked for again."""
 
 
+def schema_id(response: Message) -> str:
+    """The schema that an answer hands out; "" when it hands out none."""
+    return response.schema.id if isinstance(response, pb.GetSchemaResponse) else ""
+
+
 def tags(request: Message, response: Message) -> Sequence[str]:
     """The subjects that an answer hangs on, by qualified name; a change of any of them drops it."""
     if isinstance(response, pb.GetSchemaResponse):

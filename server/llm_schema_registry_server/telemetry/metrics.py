@@ -36,6 +36,17 @@ class HotCounts(Protocol):
     def bytes(self) -> int: ...
 
 
+class UsageCounts(Protocol):
+    """What registry/usage.py counts."""
+
+    @property
+    def recorded(self) -> int: ...
+    @property
+    def dropped(self) -> int: ...
+    @property
+    def waiting(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A component of the health report: 1 for UP, 0.5 for DEGRADED, 0 for DOWN; and its facts that are numbers."""
@@ -88,6 +99,10 @@ class Metrics:
         """Exports look-ups by cache and outcome (`hit`, `miss`, ...), and the state of breakers (outcome `breaker_open`,
         0 or 1), read at each scrape."""
         self.registry.register(_TierCollector(read))
+
+    def read_usage(self, read: Callable[[], UsageCounts]) -> None:
+        """Exports what became of the counts of reads, read at each scrape."""
+        self.registry.register(_UsageCollector(read))
 
     def read_parts(self, read: Callable[[], Mapping[str, Part]]) -> None:
         """Exports how the parts of the server are, as the newest health report has it, read at each scrape."""
@@ -150,6 +165,32 @@ class _TierCollector(Collector):
                     lookups.add_metric((cache, outcome), count)
         yield lookups
         yield breakers
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+
+class _UsageCollector(Collector):
+    """Reads what the recorder of usage counts by itself."""
+
+    def __init__(self, read: Callable[[], UsageCounts]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterable[Metric]:
+        counts = self._read()
+        uses = CounterMetricFamily(
+            "schema_registry_usage",
+            "Reads and validations of schemas that were counted in the storage, or given up.",
+            labels=("outcome",),
+        )
+        uses.add_metric(("recorded",), counts.recorded)
+        uses.add_metric(("dropped",), counts.dropped)
+        yield uses
+        yield GaugeMetricFamily(
+            "schema_registry_usage_waiting",
+            "Schemas whose counts wait for the storage.",
+            value=counts.waiting,
+        )
 
     def describe(self) -> Iterable[Metric]:
         return ()

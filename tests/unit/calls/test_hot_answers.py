@@ -129,3 +129,76 @@ def test_whatever_happens_bytes_are_bounded_and_nothing_invalidated_is_served(
         for key, now in version.items():
             held = hot.lookup("grpc", PATH, key.encode())
             assert held is None or held.body.split(b" ")[0] == b"%d" % now
+
+
+def counting(max_bytes: int = 1 << 20) -> HotAnswers:
+    """Answers whose schema is called as their subject."""
+    return HotAnswers((PATH,), tags, max_bytes, lambda response: response.schema.subject)  # type: ignore[arg-type,attr-defined]
+
+
+def read(hot: HotAnswers) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for name, reads in hot.readings():
+        found[name] = found.get(name, 0) + reads
+    return found
+
+
+def test_each_answer_that_goes_out_is_a_read_of_its_schema() -> None:
+    hot = counting()
+    keep(hot, "a", subject="orders")
+    keep(hot, "b", subject="orders")
+    keep(hot, "c", subject="users")
+    keep(hot, "d")
+    for name in (b"a", b"a", b"b", b"c", b"d", b"e"):
+        hot.lookup("grpc", PATH, name)
+
+    assert read(hot) == {"orders": 5, "users": 2}
+    assert read(hot) == {}
+    hot.lookup("grpc", PATH, b"c")
+    assert read(hot) == {"users": 1}
+
+
+def test_reads_are_told_of_answers_that_are_not_kept_any_more() -> None:
+    hot = counting(max_bytes=10_000)
+    stale = hot.begin()
+    hot.invalidate("subject:never kept")
+    keep(hot, "a", subject="never kept", token=stale)
+    keep(hot, "b", subject="dropped")
+    hot.lookup("grpc", PATH, b"b")
+    hot.invalidate("subject:dropped")
+    keep(hot, "c", subject="cleared")
+    hot.lookup("grpc", PATH, b"c")
+    hot.clear()
+    for number in range(30):
+        keep(hot, f"pushed out {number}", subject="pushed out")
+
+    assert read(hot) == {"never kept": 1, "dropped": 2, "cleared": 2, "pushed out": 30}
+
+
+def test_reads_between_one_part_of_the_readings_and_the_next_are_told_once() -> None:
+    hot = counting()
+    for name in "abcd":
+        keep(hot, name, subject=name)
+    assert read(hot) == dict.fromkeys("abcd", 1)
+    for name in "abcd":
+        hot.lookup("grpc", PATH, name.encode())
+    told: dict[str, int] = {}
+    for name, reads in hot.readings():
+        told[name] = told.get(name, 0) + reads
+        if name == "b":
+            hot.lookup("grpc", PATH, b"a")
+            hot.lookup("grpc", PATH, b"d")
+            hot.invalidate("subject:c")
+            hot.clear()
+
+    for name, reads in read(hot).items():
+        told[name] = told.get(name, 0) + reads
+    assert told == {"a": 2, "b": 1, "c": 1, "d": 2}
+
+
+def test_nothing_is_counted_for_nobody() -> None:
+    hot = answers()
+    keep(hot, "a", subject="orders")
+    hot.lookup("grpc", PATH, b"a")
+
+    assert read(hot) == {}

@@ -1,0 +1,46 @@
+"""What a server does beside its calls, as the settings choose: each is started with it and stopped with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from .errors import RegistryError
+from .model.change import format_revision
+from .registry.retention import Keep, Retention, Step, Sweeper
+from .registry.usage import Readings, UsageRecorder
+from .settings import Changes, Usage
+from .storage.store import Store
+from .telemetry import logs
+
+_LOG = logs.get("app")
+Clock = Callable[[], datetime]
+
+
+def make_sweeper(settings: Changes, store: Store, clock: Clock) -> Sweeper | None:
+    """Forgets old changes, if any are to be forgotten."""
+    age = settings.retention_seconds
+    keep = Keep(None if age is None else timedelta(seconds=age), settings.retention_changes)
+    if keep.everything:
+        return None
+
+    def swept(step: Step) -> None:
+        _LOG.info(
+            "changes_forgotten", changes=step.changes, upto=format_revision(store.registry_id, step.upto)
+        )
+
+    def trouble(error: RegistryError) -> None:
+        _LOG.warning("changes_not_forgotten", error=error.message)
+
+    return Sweeper(Retention(store, keep, clock), on_swept=swept, on_trouble=trouble)
+
+
+def make_recorder(settings: Usage, store: Store, readings: Readings, clock: Clock) -> UsageRecorder | None:
+    """Adds up how often schemas are used, if that is to be counted."""
+    if not settings.flush_seconds:
+        return None
+
+    def trouble(error: RegistryError) -> None:
+        _LOG.warning("usage_not_recorded", error=error.message)
+
+    return UsageRecorder(store, readings, clock, every_seconds=settings.flush_seconds, on_trouble=trouble)

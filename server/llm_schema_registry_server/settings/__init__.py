@@ -1,0 +1,50 @@
+"""The settings of a server process; see tree.py."""
+
+from .section import Section
+from .storage import S3, Blobs, Postgres, Storage
+from .tree import (
+    CLIENT_VARIABLES,
+    CONFIG_VARIABLE,
+    PREFIX,
+    Caches,
+    Changes,
+    Grpc,
+    Http,
+    JsonSchema,
+    Limits,
+    Logs,
+    Metrics,
+    Redis,
+    RedisTls,
+    Settings,
+    SettingsError,
+    Usage,
+    Workers,
+    load,
+)
+
+__all__ = [
+    "CLIENT_VARIABLES",
+    "CONFIG_VARIABLE",
+    "PREFIX",
+    "S3",
+    "Blobs",
+    "Caches",
+    "Changes",
+    "Grpc",
+    "Http",
+    "JsonSchema",
+    "Limits",
+    "Logs",
+    "Metrics",
+    "Postgres",
+    "Redis",
+    "RedisTls",
+    "Section",
+    "Settings",
+    "SettingsError",
+    "Storage",
+    "Usage",
+    "Workers",
+    "load",
+]

@@ -80,7 +80,7 @@ def wrong_cardinality(sides: Sides) -> Iterator[Break]:
     for reader, writer, mine, theirs in sides.read_fields:
         collapses = theirs.many and not mine.many
         merges = mine.cardinality == MAP and theirs.cardinality not in (MAP,) and theirs.many
-        if collapses or merges:
+        if collapses or merges or _is_no_entry(sides, mine, theirs):
             yield Break(
                 join(reader.name, mine.name),
                 theirs.cardinality + (" packed" if theirs.packed else ""),
@@ -89,10 +89,27 @@ def wrong_cardinality(sides: Sides) -> Iterator[Break]:
             )
 
 
+def _is_no_entry(sides: Sides, mine: Field, theirs: Field) -> bool:
+    """Whether the writer's message may be something else than an entry of the reader's map: one with other fields, which
+    runtimes put aside as unknown; or one without a value, whose default lacks what its type requires."""
+    if mine.cardinality != MAP or theirs.cardinality == MAP or theirs.type_name not in sides.writer.messages:
+        return False
+    written = sides.writer.messages[theirs.type_name].fields
+    if written.keys() - {1, 2}:
+        return True
+    value = sides.reader.messages[mine.type_name].fields[2]
+    needs = (
+        sides.reader.messages[value.type_name].required if value.type_name in sides.reader.messages else ()
+    )
+    return bool(needs) and (2 not in written or written[2].cardinality != REQUIRED)
+
+
 def missing_required(sides: Sides) -> Iterator[Break]:
     for reader, writer in _pairs(sides):
         for number in reader.required:
             mine, theirs = reader.fields[number], writer.fields.get(number)
+            if theirs is not None and writer.map_entry:
+                continue  # every writer writes both the key and the value
             if theirs is None or theirs.cardinality != REQUIRED:
                 yield Break(
                     join(reader.name, mine.name),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from google.protobuf import json_format, text_format
 from google.protobuf.message import DecodeError, Message
@@ -84,10 +85,10 @@ class Witnesses:
         """Values of a field, those first that a reader with `other` is likely to read otherwise."""
         kind, read = KINDS[field.kind], KINDS[other.kind]
         if field.kind in ("message", "group"):
-            message = self._sides.writer.messages[field.type_name]
             base = self._samples.least(field.type_name)
-            for inner in [f for f in message.fields.values() if not f.type_name][:3]:
-                yield base + element(inner, [self._samples.plain(inner)])
+            for inner in self._telling(field, other)[:3]:
+                with suppress(Impossible):
+                    yield base + element(inner, [self._samples.plain(inner)])
             yield base
         elif field.kind == "string":
             yield from (b"\xff",) if not field.utf8 else ()
@@ -98,6 +99,13 @@ class Witnesses:
             yield from (scalar(field.kind, number) for number in (1.5, -2.0))
         else:
             yield from (scalar(field.kind, n) for n in self._integers(field, read.low, read.high))
+
+    def _telling(self, field: Field, other: Field) -> Sequence[Field]:
+        """What the writer's message may hold: first what the reader's does not know, and plain values before messages."""
+        fields = self._sides.writer.messages[field.type_name].fields.values()
+        read = self._sides.reader.messages.get(other.type_name)
+        known = read.fields if read is not None else {}
+        return sorted(fields, key=lambda f: (f.number in known, bool(f.type_name)))
 
     def _integers(self, field: Field, low: int, high: int) -> Iterator[int]:
         """Integers that `field` can hold, those that a reader's range leaves out first."""

@@ -13,7 +13,7 @@ import pytest_asyncio
 from llm_schema_registry_server.model.lifecycle import SchemaState, Transition
 from llm_schema_registry_server.model.schema import SchemaType
 from llm_schema_registry_server.storage import rows, search
-from llm_schema_registry_server.storage.postgres import appending, queries
+from llm_schema_registry_server.storage.postgres import appending, counting, queries
 from llm_schema_registry_server.storage.postgres.vocabulary import Vocabulary
 from llm_schema_registry_server.storage.store import Entry, Grounds, Page, RankedPage, SchemaFilter
 from tests.support.postgres import Postgres
@@ -87,6 +87,7 @@ STATEMENTS: dict[str, tuple[Any, ...]] = {
     "FACTS": (), "NAMES": ("id 7",), "ALL_CONFIGS": ("a", 10), "ALL_GLOBAL_IDS": (10000, 10), "ALL_CONTEXT_IDS": (".ctx-7", 50, 10),
     "ALL_ORDINALS": (SUBJECT, 10), "RESTORE_REGISTRY_ID": ("x",), "RESTORE_GLOBAL_IDS": (["."], [1], ["i"]),
     "RESTORE_ORDINAL": ("a", 1), "FOLLOW_GLOBAL_IDS": (), "ALIGN_SEQUENCES": (),
+    "STATISTICS": (), "BEGIN_STATISTICS": (300.0,), "KEEP_STATISTICS": ("{}",),
 }  # fmt: skip
 SCANS: dict[str, tuple[str, list[Any]]] = {
     "scan": queries.LISTS.scan(SchemaFilter(), PAGE),
@@ -151,6 +152,28 @@ async def test_every_statement_of_the_back_end_is_explained() -> None:
     written = {name for name, text in vars(queries).items() if name.isupper() and isinstance(text, str)}
 
     assert {name for name in written if not name.startswith("_")} <= set(STATEMENTS)
+
+
+async def test_what_counts_everything_reads_each_table_once(filled: Any) -> None:
+    """Whoever counts everything reads everything; not twice, though, nor row by row from an index."""
+    asked = {"VERSIONS": [0], "SUBJECTS": [], "CONTENTS": [], "LOG": []}
+    read: dict[str, list[str]] = {}
+    for name, parameters in asked.items():
+        (answer,) = await filled.fetchrow(
+            f"EXPLAIN (ANALYZE, FORMAT JSON) {getattr(counting, name)}", *parameters
+        )
+        read[name] = [
+            node["Relation Name"]
+            for node in nodes(json.loads(answer)[0]["Plan"])
+            if "Relation Name" in node and node["Actual Rows"] * node["Actual Loops"] > 1
+        ]
+
+    assert read == {
+        "VERSIONS": ["versions"],
+        "SUBJECTS": ["versions"],
+        "CONTENTS": ["contents"],
+        "LOG": ["changes"],
+    }
 
 
 def test_digests_of_labels_are_short_and_different() -> None:

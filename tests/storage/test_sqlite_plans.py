@@ -12,7 +12,7 @@ import pytest
 from llm_schema_registry_server.model.schema import SchemaType
 from llm_schema_registry_server.storage import ranking, rows
 from llm_schema_registry_server.storage.migrations import Migration
-from llm_schema_registry_server.storage.sqlite import queries
+from llm_schema_registry_server.storage.sqlite import counting, queries
 from llm_schema_registry_server.storage.sqlite.migrate import migrate, migrations
 from llm_schema_registry_server.storage.store import Page, RankedPage, SchemaFilter
 from tests.support.storage import version
@@ -89,6 +89,18 @@ def test_a_page_is_read_in_order_without_sorting(connection: sqlite3.Connection,
 @pytest.mark.parametrize("name", ["VERSIONS", "LIVE_VERSIONS", "HISTORY", "CHANGES"])
 def test_lists_read_in_the_loop_need_no_sorting(connection: sqlite3.Connection, name: str) -> None:
     assert not [s for s in plan(connection, *STATEMENTS[name]) if "TEMP B-TREE" in s]
+
+
+@pytest.mark.parametrize("name", ["VERSIONS", "SUBJECTS", "CONTENTS", "LOG"])
+def test_what_counts_everything_reads_a_table_once(connection: sqlite3.Connection, name: str) -> None:
+    """Whoever counts everything reads everything, but not twice."""
+    sql = getattr(counting, name)
+    steps = plan(connection, sql, [1] * sql.count("?"))
+
+    tables = {"versions", "contents", "c", "changes"}
+    # The ends of the log are found by its key: SQLite says SCAN, and stops at the first row.
+    whole = [s for s in steps if s.split()[0] == "SCAN" and s.split()[1] in tables]
+    assert len(whole) == (3 if name == "LOG" else 1), steps
 
 
 def test_migrations_are_numbered_without_gaps() -> None:

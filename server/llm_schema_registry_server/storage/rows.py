@@ -126,7 +126,7 @@ def _origin(version: SchemaVersion) -> str:
 
 def version_of(row: Row) -> SchemaVersion:
     """The version in a row of VERSION_COLUMNS."""
-    with _reading("versions", row[0]):
+    with reading("versions", row[0]):
         origin, about = orjson.loads(row[15]), orjson.loads(row[16])
         return SchemaVersion(
             schema_id=row[0],
@@ -184,7 +184,7 @@ def change_row(change: Change) -> tuple[Any, ...]:
 
 def change_of(row: Row) -> Change:
     """The change in a row of (sequence, *CHANGE_COLUMNS)."""
-    with _reading("changes", row[0]):
+    with reading("changes", row[0]):
         facts = orjson.loads(row[7])
         return Change(
             event_type=EventType(row[1]),
@@ -202,7 +202,7 @@ def change_of(row: Row) -> Change:
 
 def change_time_of(row: Row) -> tuple[int, datetime]:
     """Sequence and time of a change, of a row of both."""
-    with _reading("changes", row[0]):
+    with reading("changes", row[0]):
         return row[0], moment(row[1])
 
 
@@ -226,7 +226,7 @@ def transition_row(step: Transition) -> tuple[Any, ...]:
 
 def transition_of(row: Row) -> Transition:
     """The transition in a row of TRANSITION_COLUMNS."""
-    with _reading("transitions", row[0]):
+    with reading("transitions", row[0]):
         facts = orjson.loads(row[4])
         return Transition(
             schema_id=row[0],
@@ -248,7 +248,7 @@ def usage_row(usage: Usage) -> tuple[Any, ...]:
 
 def usage_of(row: Row) -> Usage:
     """The usage in a row of USAGE_COLUMNS."""
-    with _reading("usage", row[0]):
+    with reading("usage", row[0]):
         return Usage(row[0], Uses(row[1], row[2]), row[3], moment(row[4]))
 
 
@@ -270,12 +270,13 @@ def config_cell(config: Config) -> str:
 
 
 def config_of(scope: str, cell: str) -> Config:
-    with _reading("configs", scope):
+    with reading("configs", scope):
         return Config(**{key: _CONFIG_FIELDS[key](value) for key, value in orjson.loads(cell).items()})
 
 
 @contextmanager
-def _reading(table: str, key: object) -> Iterator[None]:
+def reading(table: str, key: object) -> Iterator[None]:
+    """Let what a row that does not spell a value raises leave as StorageDamaged."""
     try:
         yield
     except (ValueError, KeyError, TypeError, IndexError, OverflowError, InvalidVersion) as error:

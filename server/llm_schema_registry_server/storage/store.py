@@ -16,6 +16,7 @@ from ..model.change import Change
 from ..model.config import Config
 from ..model.lifecycle import SchemaState, Transition
 from ..model.schema import SchemaType, SchemaVersion, StoredContent
+from ..model.statistics import Statistics
 from ..model.subject import Subject
 from ..model.usage import Usage, Uses
 from ..model.version import Single
@@ -243,6 +244,16 @@ class ReadTx(Protocol):
         """The versions with the greatest scores, greatest first; those that were never used are not among them."""
         ...
 
+    async def count_everything(self, at: datetime, seconds: float) -> Statistics:
+        """The statistics of what this view sees, told as of `at` (UTC). Reads every version, content and change once, and
+        neither waits for writers nor makes them or the followers of the change log wait. Raises StorageUnavailable
+        when one of its questions takes longer than `seconds`, where the back end can tell."""
+        ...
+
+    async def statistics(self) -> Statistics | None:
+        """Those that `keep_statistics` kept last."""
+        ...
+
 
 class WriteTx(ReadTx, Protocol):
     """A read view that can also write. Everything becomes visible together, or nothing does."""
@@ -299,6 +310,15 @@ class WriteTx(ReadTx, Protocol):
         """Add to how often versions were used, by schema id; counts of versions that are gone are dropped. No change of a
         version: neither its revision nor the change log tells of it. Raises ConcurrentUpdate when one of the versions is
         removed at this moment."""
+        ...
+
+    async def begin_statistics(self, every: float) -> bool:
+        """Note that somebody begins to count now, by the clock of the store; False when somebody else has begun within
+        the last `every` seconds: of all servers of a store, one counts."""
+        ...
+
+    async def keep_statistics(self, statistics: Statistics) -> None:
+        """Keep these instead of the ones before, for all servers of the store."""
         ...
 
 

@@ -13,11 +13,13 @@ from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.selecting import choose
+from ...model.statistics import Statistics
 from ...model.subject import Subject
 from ...model.usage import Usage
 from ...model.version import Single
 from .. import ranking, search, spelling
 from ..store import Hit, LogPage, Page, Ranked, RankedPage, SchemaFilter
+from .counting import counted
 from .tables import Tables
 
 REGISTRY_ID = "registry id"
@@ -128,6 +130,12 @@ class MemoryReadTx:
 
     async def most_used(self, limit: int) -> Sequence[Usage]:
         return sorted(self._tables.usage.values(), key=lambda u: (-u.score, u.schema_id))[:limit]
+
+    async def count_everything(self, at: datetime, seconds: float) -> Statistics:
+        return counted(self._tables, [self._change(place) for place in self._places()], at)
+
+    async def statistics(self) -> Statistics | None:
+        return self._tables.statistics.get(0)
 
     # -- see portable.DumpTx
 

@@ -10,6 +10,7 @@ from ...model.change import Change
 from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
+from ...model.statistics import Statistics
 from ...model.subject import Subject
 from ...model.usage import Usage
 from ..ranking import Found
@@ -96,6 +97,7 @@ class Tables:
     numbers: Table[str, int] = field(default_factory=Table)
     texts: Table[str, str] = field(default_factory=Table)
     usage: Table[str, Usage] = field(default_factory=Table)
+    statistics: Table[int, Statistics] = field(default_factory=Table)
 
     def draft(self) -> Tables:
         return Tables(*(table.draft() for table in self._all()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -12,6 +13,7 @@ from ...model.change import Change
 from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
+from ...model.statistics import Statistics
 from ...model.subject import Subject
 from ...model.usage import Usage, Uses
 from .. import ranking
@@ -21,6 +23,7 @@ from .tables import Table, Tables
 
 K = TypeVar("K")
 NEWEST_GLOBAL_ID = "newest global id in "  # and the context
+STATISTICS_BEGUN = "when somebody last began to count, in milliseconds since 1970"
 
 
 class MemoryWriteTx(MemoryReadTx):
@@ -134,6 +137,16 @@ class MemoryWriteTx(MemoryReadTx):
                 made = Usage.of(schema_id, added, at)
                 known = self._tables.usage.get(schema_id)
                 self._tables.usage[schema_id] = made if known is None else known + made
+
+    async def begin_statistics(self, every: float) -> bool:
+        now, begun = int(time.time() * 1000), self._tables.numbers.get(STATISTICS_BEGUN)
+        if begun is not None and now - every * 1000 < begun <= now:
+            return False
+        self._tables.numbers[STATISTICS_BEGUN] = now
+        return True
+
+    async def keep_statistics(self, statistics: Statistics) -> None:
+        self._tables.statistics[0] = statistics
 
     # -- see portable.RestoreTx
 

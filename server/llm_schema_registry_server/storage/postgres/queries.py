@@ -244,6 +244,15 @@ RECORD_USAGE = (
     "+ ln(1 + power(2::float8, -least(abs(usage.score - excluded.score), 1000))) / ln(2::float8)"
 )
 
+STATISTICS = "SELECT counts::text FROM statistics WHERE id = 1"
+# clock_timestamp(), not now(): somebody else may have begun while this waited for the row.
+BEGIN_STATISTICS = (
+    "INSERT INTO statistics AS s (id, begun_at) VALUES (1, clock_timestamp()) ON CONFLICT (id) "
+    "DO UPDATE SET begun_at = clock_timestamp() "
+    "WHERE s.begun_at NOT BETWEEN clock_timestamp() - make_interval(secs => $1) AND clock_timestamp() RETURNING true"
+)
+KEEP_STATISTICS = "INSERT INTO statistics (id, counts) VALUES (1, $1::json) ON CONFLICT (id) DO UPDATE SET counts = excluded.counts"
+
 NAMES = "SELECT tsvector_to_array(s.names) FROM versions v JOIN search s ON s.version = v.id WHERE v.schema_id = $1"
 ALL_CONFIGS = "SELECT scope, settings FROM configs WHERE scope > $1 ORDER BY scope LIMIT $2"
 ALL_GLOBAL_IDS = (

@@ -5,22 +5,27 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from ...errors import StorageDamaged
 from ...model.change import Change
 from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
+from ...model.statistics import Statistics
 from ...model.subject import DEFAULT_CONTEXT, Subject
 from ...model.usage import Usage
 from ...model.version import Single
 from .. import rows, spelling
+from ..counting import since, statistics_of, told
 from ..store import Kept, LogPage, Page, Ranked, RankedPage, SchemaFilter
-from . import queries
+from . import counting, queries
 from .session import Session
 
 _BIGGEST_INT32 = 2**31 - 1
 BIGGEST_INT64 = 2**63 - 1
+_GRACE_SECONDS = 2.0
+"""How much longer than its limit we wait for a statement: the server shall say that it took too long."""
 
 
 class PostgresReadTx:
@@ -137,6 +142,23 @@ class PostgresReadTx:
 
     async def most_used(self, limit: int) -> Sequence[Usage]:
         return await self._session.rows(queries.MOST_USED, [limit], rows.usage_of)
+
+    async def count_everything(self, at: datetime, seconds: float) -> Statistics:
+        await self._session.run(counting.LIMIT.format(int(seconds * 1000)))
+        versions = await self._counted(counting.VERSIONS, seconds, since(at))
+        others = [
+            (await self._counted(sql, seconds))[0]
+            for sql in (counting.SUBJECTS, counting.CONTENTS, counting.LOG)
+        ]
+        return told(at, versions, *others)
+
+    async def _counted(self, sql: str, seconds: float, *parameters: Any) -> list[rows.Row]:
+        patience = seconds + _GRACE_SECONDS
+        return await self._session.rows(sql, list(parameters), tuple, patience=patience)
+
+    async def statistics(self) -> Statistics | None:
+        kept = await self._session.value(queries.STATISTICS)
+        return None if kept is None else statistics_of(kept)
 
     # -- see portable.DumpTx
 

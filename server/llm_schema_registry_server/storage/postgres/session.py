@@ -35,9 +35,12 @@ class Session:
         with self._answering():
             return await self.connection.fetchval(sql, *parameters)
 
-    async def rows(self, sql: str, parameters: list[Any], decode: Callable[[Any], T]) -> list[T]:
+    async def rows(
+        self, sql: str, parameters: list[Any], decode: Callable[[Any], T], *, patience: float | None = None
+    ) -> list[T]:
+        """All rows. patience: seconds to wait for them, if other than what the connection was opened with."""
         with self._answering():
-            found = await self.connection.fetch(sql, *parameters)
+            found = await self.connection.fetch(sql, *parameters, timeout=patience)
         return [decode(row) for row in found]
 
     async def run(self, sql: str, *parameters: Any) -> str:

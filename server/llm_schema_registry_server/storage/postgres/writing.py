@@ -14,9 +14,11 @@ from ...model.change import Change
 from ...model.config import REGISTRY_SCOPE, Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
+from ...model.statistics import Statistics
 from ...model.subject import Subject
 from ...model.usage import Usage, Uses
 from .. import ranking, rows, search
+from ..counting import cell
 from . import queries
 from .appending import taken
 from .reading import PostgresReadTx
@@ -169,6 +171,12 @@ class PostgresWriteTx(PostgresReadTx):
         made = (Usage.of(schema_id, added, at) for schema_id, added in uses.items())
         columns = _columns([rows.usage_row(each) for each in made], len(rows.USAGE_COLUMNS))
         await self._session.run(queries.RECORD_USAGE, *columns)
+
+    async def begin_statistics(self, every: float) -> bool:
+        return bool(await self._session.value(queries.BEGIN_STATISTICS, every))
+
+    async def keep_statistics(self, statistics: Statistics) -> None:
+        await self._session.run(queries.KEEP_STATISTICS, cell(statistics))
 
     # -- see portable.RestoreTx
 

@@ -11,12 +11,14 @@ from ...model.change import Change
 from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
+from ...model.statistics import Statistics
 from ...model.subject import DEFAULT_CONTEXT, Subject
 from ...model.usage import Usage
 from ...model.version import Single
 from .. import rows, spelling
+from ..counting import since, statistics_of, told
 from ..store import LogPage, Page, Ranked, RankedPage, SchemaFilter
-from . import queries
+from . import counting, queries
 from .session import FEW, Session
 
 _BIGGEST_INT64 = 2**63 - 1
@@ -151,6 +153,18 @@ class SqliteReadTx:
 
     async def most_used(self, limit: int) -> Sequence[Usage]:
         return await self._session.search(queries.MOST_USED, (limit,), rows.usage_of)
+
+    async def count_everything(self, at: datetime, seconds: float) -> Statistics:
+        versions = await self._session.search(counting.VERSIONS, (since(at),), tuple)
+        others = [
+            (await self._session.search(sql, (), tuple))[0]
+            for sql in (counting.SUBJECTS, counting.CONTENTS, counting.LOG)
+        ]
+        return told(at, versions, *others)
+
+    async def statistics(self) -> Statistics | None:
+        row = self._session.row(queries.STATISTICS)
+        return None if row is None or row[0] is None else statistics_of(row[0])
 
     # -- see portable.DumpTx
 

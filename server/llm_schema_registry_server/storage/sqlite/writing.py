@@ -5,16 +5,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from ...errors import ConcurrentUpdate, LimitExceeded
 from ...model.change import Change
 from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
+from ...model.statistics import Statistics
 from ...model.subject import DEFAULT_CONTEXT, Subject
 from ...model.usage import Usage, Uses
 from .. import ranking, rows, search
+from ..counting import cell
 from . import queries
 from .reading import SqliteReadTx
 from .session import Session
@@ -145,6 +147,16 @@ class SqliteWriteTx(SqliteReadTx):
                 self._session.run(queries.SET_USAGE, (*rows.usage_row(now), schema_id))
 
         await self._session.apart(add_each)
+
+    async def begin_statistics(self, every: float) -> bool:
+        now, row = rows.micros(datetime.now(UTC)), self._session.row(queries.STATISTICS_BEGUN)
+        if row is not None and now - int(every * 1_000_000) < row[0] <= now:
+            return False
+        self._session.run(queries.BEGIN_STATISTICS, (now,))
+        return True
+
+    async def keep_statistics(self, statistics: Statistics) -> None:
+        self._session.run(queries.KEEP_STATISTICS, (cell(statistics),))
 
     # -- see portable.RestoreTx
 

@@ -12,6 +12,7 @@ from ...model.change import Change
 from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
+from ...model.statistics import Statistics
 from ...model.subject import Subject
 from ...model.usage import Usage, Uses
 from ...model.version import Single
@@ -119,6 +120,12 @@ class ForwardingReadTx:
     async def most_used(self, limit: int) -> Sequence[Usage]:
         return await self._inner.most_used(limit)
 
+    async def count_everything(self, at: datetime, seconds: float) -> Statistics:
+        return await self._inner.count_everything(at, seconds)
+
+    async def statistics(self) -> Statistics | None:
+        return await self._inner.statistics()
+
 
 class ForwardingWriteTx(ForwardingReadTx):
     """See store.WriteTx for the meaning of each method."""
@@ -159,3 +166,9 @@ class ForwardingWriteTx(ForwardingReadTx):
 
     async def record_usage(self, uses: Mapping[str, Uses], at: datetime) -> None:
         await self._writing.record_usage(uses, at)
+
+    async def begin_statistics(self, every: float) -> bool:
+        return await self._writing.begin_statistics(every)
+
+    async def keep_statistics(self, statistics: Statistics) -> None:
+        await self._writing.keep_statistics(statistics)

@@ -13,8 +13,9 @@ import orjson
 from ...errors import StorageDamaged
 from ...model.schema import StoredContent
 from ..blobs.blobs import BlobRef
+from ..counting import ELSEWHERE
 
-MARK = b"\xff\x00blob 1 "
+MARK = ELSEWHERE + b"\x00blob 1 "
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 

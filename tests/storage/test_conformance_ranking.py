@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +20,12 @@ ALL = RankedPage(limit=1000)
 
 
 async def ranked(store: Store, text: str, page: RankedPage = ALL, **wanted: object) -> Ranked:
+    answer = await ranked_or_not(store, text, page, **wanted)
+    assert answer is not None
+    return answer
+
+
+async def ranked_or_not(store: Store, text: str, page: RankedPage = ALL, **wanted: object) -> Ranked | None:
     async with store.read() as tx:
         return await tx.ranked_versions(SchemaFilter(text=text, **wanted), page)  # type: ignore[arg-type]
 
@@ -166,6 +173,17 @@ async def test_pages_by_key_and_by_offset_cover_every_hit_once(store: Store) -> 
     assert by_offset == by_key == everything
     past_the_end = await ranked(store, "orders", RankedPage(5, offset=100))
     assert (past_the_end.hits, past_the_end.total) == ([], 24)
+
+
+async def test_more_hits_than_are_ranked_are_not(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranking, "MOST_HITS", 3)
+    await insert(store, *(version(f"{n}.orders") for n in "abc"))
+    assert await found(store, "orders") == ["a.orders@1", "b.orders@1", "c.orders@1"]
+
+    await insert(store, version("d.orders", tags=("gold",)))
+    assert await ranked_or_not(store, "orders") is None
+    assert await ranked_or_not(store, "orders", RankedPage(5, after=(110, "a.orders", 1))) is None
+    assert await found(store, "orders", tags=("gold",)) == ["d.orders@1"]
 
 
 async def test_tags_without_end_leave_the_title_short(store: Store) -> None:

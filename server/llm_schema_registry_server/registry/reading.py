@@ -134,8 +134,8 @@ class Reading:
         page_token: str,
         order: SearchOrder = SearchOrder.RELEVANCE,
     ) -> FoundPage:
-        """One page of the versions that pass the filter, and how many pass it in all. Without words in the query, there is
-        nothing to rank by: they come by name."""
+        """One page of the versions that pass the filter, and how many pass it in all. They come by name when there is
+        nothing to rank by, because the query has no words, or too much to be ranked."""
         for field, text in (("query", wanted.text), ("subject_pattern", wanted.subject_pattern)):
             if len(text) > MAX_QUERY:
                 raise InvalidRequest(field, f"is {len(text)} characters long; the limit is {MAX_QUERY}")
@@ -219,7 +219,15 @@ async def _searched(
     one_more = slice_.limit + 1
     if isinstance(slice_, RankedPage):
         ranked = await tx.ranked_versions(wanted, replace(slice_, limit=one_more))
-        return [(hit.version, (hit.score, *version_key(hit.version))) for hit in ranked.hits], ranked.total
+        if ranked is not None:
+            return [
+                (hit.version, (hit.score, *version_key(hit.version))) for hit in ranked.hits
+            ], ranked.total
+        if slice_.after is not None:
+            raise PageTokenInvalid(
+                "page_token", "is of a list that has grown too long to be ranked; begin anew"
+            )
+        slice_ = Page(slice_.limit, slice_.offset)
     rows = await tx.scan_versions(wanted, replace(slice_, limit=one_more))
     return [(version, version_key(version)) for version in rows], await tx.count_versions(wanted)
 

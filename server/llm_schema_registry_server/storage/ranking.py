@@ -20,6 +20,8 @@ EXACT = 100
 """Points of a query whose words are those of the subject or of its last segment, in order: more than all other points."""
 MOST_WORDS = 8
 """Words of a query that are counted. All must be found, but what the others would tell is not worth looking up."""
+MOST_HITS = 20_000
+"""Versions that are ranked; what more of them have in common tells nobody what he looks for, and costs in proportion."""
 _LONGEST_TITLE = 2000
 """Characters of a title up to which tags are added; words of later tags count as the rest does."""
 _SEPARATORS = re.compile(r"[./:]")

@@ -25,6 +25,7 @@ from ..model.schema import Fingerprints, ResolvedReference, SchemaType, SchemaVe
 from ..model.subject import DEFAULT_CONTEXT, Subject
 from ..model.usage import Usage, Uses
 from ..model.version import Exact, Latest, Ordinal, SemanticVersion, Single
+from . import ranking
 from .store import Hit, Ranked
 
 Row = Sequence[Any]  # what a driver hands out: cells of the types that the column has
@@ -157,8 +158,10 @@ def version_of(row: Row) -> SchemaVersion:
         )
 
 
-def ranked_of(found: Sequence[Row]) -> Ranked:
-    """What the rows of selection.Dialect.rank say."""
+def ranked_of(found: Sequence[Row]) -> Ranked | None:
+    """What the rows of selection.Dialect.rank say; see ReadTx.ranked_versions."""
+    if found[0][-1] > ranking.MOST_HITS:
+        return None
     hits = [Hit(version_of(row), row[-2]) for row in found if row[-2] is not None]
     return Ranked(hits, found[0][-1])
 

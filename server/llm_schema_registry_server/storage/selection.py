@@ -81,11 +81,12 @@ class Dialect:
 
     def rank(self, wanted: SchemaFilter, page: RankedPage) -> Statement:
         """One page of the versions that pass a filter with words, the best first: their columns, their score and how many
-        there are in all. One row at least, without a version, tells the number."""
+        there are in all, or that there are more than MOST_HITS. One row at least, without a version, tells the number."""
         where = _Where(self.place)
         score = self._score(where, wanted.text)
         self._add_matching(where, wanted, self.hits)
-        scored = f"SELECT v.id, v.subject, v.ordinal, {score} AS score FROM {self.ranked} WHERE {where.sql}"
+        scored = f"SELECT v.id, v.subject, v.ordinal, {score} AS score FROM {self.ranked} WHERE {where.sql} "
+        scored += f"LIMIT {ranking.MOST_HITS + 1}"
         where.terms.clear()
         if page.after is not None:
             score_of, subject, ordinal = page.after

@@ -188,9 +188,11 @@ class ReadTx(Protocol):
 
     async def count_versions(self, wanted: SchemaFilter) -> int: ...
 
-    async def ranked_versions(self, wanted: SchemaFilter, page: RankedPage) -> Ranked:
+    async def ranked_versions(self, wanted: SchemaFilter, page: RankedPage) -> Ranked | None:
         """One page of the versions that pass a filter with words in its `text`, the highest score first; equal ones by
-        subject, and of one subject the newer version first. The score of a version changes only with the version."""
+        subject, and of one subject the newer version first. The score of a version changes only with the version.
+
+        None when more than ranking.MOST_HITS versions pass it: then they are not ranked."""
         ...
 
     async def corrections(self, words: Sequence[str]) -> Mapping[str, str | None]:

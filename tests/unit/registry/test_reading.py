@@ -20,6 +20,7 @@ from llm_schema_registry_server.registry.checking import Question
 from llm_schema_registry_server.registry.configuration import Scope
 from llm_schema_registry_server.registry.lifecycle import Update
 from llm_schema_registry_server.registry.validating import Payload
+from llm_schema_registry_server.storage import ranking
 from llm_schema_registry_server.storage.store import SchemaFilter
 from tests.support.registry import ADMIN, World
 
@@ -147,6 +148,29 @@ async def test_search_finds_words_of_subject_description_tags_metadata_and_names
         assert await hits(text) == ["billing.invoice"]
     assert await hits("assistants") == ["chat.prompt"]
     assert await hits("charge role") == []
+
+
+async def test_what_is_too_much_to_rank_comes_by_name_on_all_pages(
+    registry: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await registry.register("a", "a", description="orders")
+    for name in ("b.orders", "c.orders"):
+        await registry.register(name, "a")
+
+    async def page(token: str = "") -> tuple[list[str], str]:
+        wanted = SchemaFilter(text="orders")
+        found = await registry.reading.search(wanted, limit=2, offset=None, page_token=token)
+        assert found.total == 3
+        return [str(f.version.subject) for f in found.items], found.next_token
+
+    names, ranked = await page()
+    assert names == ["b.orders", "c.orders"]
+    monkeypatch.setattr(ranking, "MOST_HITS", 2)
+    names, by_name = await page()
+    assert names == ["a", "b.orders"]
+    assert await page(by_name) == (["c.orders"], "")
+    with pytest.raises(PageTokenInvalid, match="begin anew"):
+        await page(ranked)
 
 
 async def test_the_graph_is_walked_with_depth_and_each_version_once(registry: World) -> None:

@@ -254,7 +254,8 @@ class _SearchOrderEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SearchOrd
     SEARCH_ORDER_UNSPECIFIED: _SearchOrder.ValueType  # 0
     SEARCH_ORDER_RELEVANCE: _SearchOrder.ValueType  # 1
     """The best answers first: what the query names, then words of the subject, tags, type and field names, description and
-    metadata; whole words before beginnings; of one subject, newer versions first. By name without a query.
+    metadata; whole words before beginnings; of one subject, newer versions first. By name without a query, and when more
+    than 20,000 versions are found.
     """
     SEARCH_ORDER_NAME: _SearchOrder.ValueType  # 2
     """By subject and ordinal."""
@@ -265,7 +266,8 @@ class SearchOrder(_SearchOrder, metaclass=_SearchOrderEnumTypeWrapper):
 SEARCH_ORDER_UNSPECIFIED: SearchOrder.ValueType  # 0
 SEARCH_ORDER_RELEVANCE: SearchOrder.ValueType  # 1
 """The best answers first: what the query names, then words of the subject, tags, type and field names, description and
-metadata; whole words before beginnings; of one subject, newer versions first. By name without a query.
+metadata; whole words before beginnings; of one subject, newer versions first. By name without a query, and when more
+than 20,000 versions are found.
 """
 SEARCH_ORDER_NAME: SearchOrder.ValueType  # 2
 """By subject and ordinal."""

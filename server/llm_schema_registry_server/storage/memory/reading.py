@@ -76,8 +76,11 @@ class MemoryReadTx:
     async def count_versions(self, wanted: SchemaFilter) -> int:
         return len(self._matching(wanted))
 
-    async def ranked_versions(self, wanted: SchemaFilter, page: RankedPage) -> Ranked:
-        hits = [Hit(v, ranking.score(wanted.text, self._words(v))) for v in self._matching(wanted)]
+    async def ranked_versions(self, wanted: SchemaFilter, page: RankedPage) -> Ranked | None:
+        found = self._matching(wanted)
+        if len(found) > ranking.MOST_HITS:
+            return None
+        hits = [Hit(v, ranking.score(wanted.text, self._words(v))) for v in found]
         hits.sort(key=_rank)
         left = [hit for hit in hits if page.after is None or _rank(hit) > _rank_of(*page.after)]
         return Ranked(left[page.offset : page.offset + page.limit], len(hits))

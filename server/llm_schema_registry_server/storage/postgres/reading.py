@@ -80,7 +80,7 @@ class PostgresReadTx:
         sql, parameters = queries.LISTS.count(wanted)
         return int(await self._session.value(sql, *parameters))
 
-    async def ranked_versions(self, wanted: SchemaFilter, page: RankedPage) -> Ranked:
+    async def ranked_versions(self, wanted: SchemaFilter, page: RankedPage) -> Ranked | None:
         return rows.ranked_of(await self._session.rows(*queries.LISTS.rank(wanted, page), tuple))
 
     async def corrections(self, words: Sequence[str]) -> Mapping[str, str | None]:

@@ -94,7 +94,7 @@ class SqliteReadTx:
     async def count_versions(self, wanted: SchemaFilter) -> int:
         return (await self._session.search(*queries.LISTS.count(wanted), _first))[0]
 
-    async def ranked_versions(self, wanted: SchemaFilter, page: RankedPage) -> Ranked:
+    async def ranked_versions(self, wanted: SchemaFilter, page: RankedPage) -> Ranked | None:
         return rows.ranked_of(await self._session.search(*queries.LISTS.rank(wanted, page), tuple))
 
     async def corrections(self, words: Sequence[str]) -> Mapping[str, str | None]:

@@ -82,7 +82,7 @@ class ForwardingReadTx:
     async def count_versions(self, wanted: SchemaFilter) -> int:
         return await self._inner.count_versions(wanted)
 
-    async def ranked_versions(self, wanted: SchemaFilter, page: RankedPage) -> Ranked:
+    async def ranked_versions(self, wanted: SchemaFilter, page: RankedPage) -> Ranked | None:
         return await self._inner.ranked_versions(wanted, page)
 
     async def corrections(self, words: Sequence[str]) -> Mapping[str, str | None]:

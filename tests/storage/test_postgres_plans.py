@@ -14,8 +14,8 @@ from llm_schema_registry_server.model.lifecycle import SchemaState, Transition
 from llm_schema_registry_server.model.schema import SchemaType
 from llm_schema_registry_server.storage import rows, search
 from llm_schema_registry_server.storage.postgres import appending, counting, queries
-from llm_schema_registry_server.storage.postgres.vocabulary import Vocabulary
 from llm_schema_registry_server.storage.store import Entry, Grounds, Page, RankedPage, SchemaFilter
+from llm_schema_registry_server.storage.vocabulary import Vocabulary
 from tests.support.postgres import Postgres
 from tests.support.storage import START, change, content, version
 

@@ -46,6 +46,8 @@ SCANS: dict[str, tuple[str, list[Any]]] = {
 COUNTS_EVERYTHING = {"COUNTS"}
 """Statements whose answer is the size of a table: they walk its smallest index."""
 
+READS_ALL_WORDS = {"near"}
+"""SQLite has no index of trigrams: one of our own would cost every registration more than this costs a query that found nothing."""
 FOUND = {"scored", "counted", "page", "listed"}
 """What a search has found so far, which is no table."""
 
@@ -62,7 +64,7 @@ def plan(connection: sqlite3.Connection, sql: str, parameters: list[Any]) -> lis
     return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
 
 
-@pytest.mark.parametrize("name", sorted((STATEMENTS | SCANS).keys() - COUNTS_EVERYTHING))
+@pytest.mark.parametrize("name", sorted((STATEMENTS | SCANS).keys() - COUNTS_EVERYTHING - READS_ALL_WORDS))
 def test_no_statement_walks_through_a_table(connection: sqlite3.Connection, name: str) -> None:
     steps = plan(connection, *(STATEMENTS | SCANS)[name])
 
@@ -112,11 +114,13 @@ def test_what_was_there_before_titles_ranks_and_is_found(tmp_path: Path) -> None
     connection = sqlite3.connect(tmp_path / "registry.db", isolation_level=None)
     migrate(connection, tmp_path / "registry.db", migrations()[:2])
     row_id = connection.execute(queries.INSERT_VERSION, rows.version_row(made)).lastrowid
-    connection.execute(queries.INSERT_WORDS, (row_id, "order placed", "total"))
+    connection.execute(queries.INSERT_WORDS, (row_id, "order placed v2 öl", "total"))
 
     migrate(connection, tmp_path / "registry.db", migrations())
 
     assert connection.execute("SELECT * FROM titles").fetchall() == [(row_id, ranking.title(made))]
+    words = connection.execute("SELECT word FROM vocabulary ORDER BY word").fetchall()
+    assert words == [("order",), ("placed",), ("total",)]
     sql, parameters = queries.LISTS.rank(SchemaFilter(text="order tot"), RankedPage(9))
     assert [row[-2:] for row in connection.execute(sql, parameters)] == [(10 + 3, 1)]
     connection.close()

@@ -13,8 +13,8 @@ from ...model.config import Config
 from ...model.schema import SchemaVersion
 from .. import ranking, rows, search
 from ..store import Entry, Grounds, Standing
+from ..vocabulary import Vocabulary
 from . import queries
-from .vocabulary import Vocabulary
 
 _GROUNDS = 4  # columns of subject_grounds()
 

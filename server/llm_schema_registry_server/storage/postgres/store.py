@@ -17,6 +17,7 @@ from ...model.version import Single
 from .. import rows
 from ..news import News
 from ..store import Entry, Grounds, Kept, LogPage, Standing
+from ..vocabulary import Vocabulary
 from ..waiting import to_the_end
 from . import queries
 from .appending import outcome, parameters, standing_of
@@ -25,7 +26,6 @@ from .migrate import migrate, migrations
 from .reading import BIGGEST_INT64, PostgresReadTx, contents_of, kept_of, log_page_of
 from .replica import Replica
 from .session import Session
-from .vocabulary import Vocabulary
 from .watch import Watcher
 from .writing import PostgresWriteTx
 

@@ -19,11 +19,11 @@ from ...model.subject import Subject
 from ...model.usage import Usage, Uses
 from .. import ranking, rows, search
 from ..counting import cell
+from ..vocabulary import Vocabulary
 from . import queries
 from .appending import taken
 from .reading import PostgresReadTx
 from .session import Session
-from .vocabulary import Vocabulary
 
 _UNREAD = object()
 _MOST_BYTES = 4 * 1024 * 1024

@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 
 from ...errors import RegistryError, StorageUnavailable
 from ..news import News
+from ..vocabulary import Vocabulary
 from ..waiting import to_the_end
 from .session import Session
 from .writing import SqliteWriteTx
@@ -42,6 +43,7 @@ class Writer:
         self._session = session
         self._news = news
         self._lock_seconds = lock_seconds
+        self._vocabulary = Vocabulary()
         self._turn = asyncio.Lock()
         self._waiting = 0
         self._group: Group | None = None
@@ -57,7 +59,7 @@ class Writer:
             self._waiting -= 1
         try:
             group = await self._join()
-            tx = SqliteWriteTx(self._session)
+            tx = SqliteWriteTx(self._session, self._vocabulary)
             try:
                 yield tx
                 self._session.run("RELEASE member")
@@ -73,6 +75,7 @@ class Writer:
         finally:
             self._turn.release()
         await asyncio.shield(group.done)
+        self._vocabulary.committed(tx.new_words)
 
     async def idle(self) -> None:
         """Return when everything that was asked for before is committed or undone."""

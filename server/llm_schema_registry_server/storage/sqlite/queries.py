@@ -80,6 +80,7 @@ INSERT_REFERENCE = "INSERT INTO version_references VALUES (?, ?) ON CONFLICT DO 
 INSERT_LABEL = "INSERT INTO labels VALUES (?, ?)"
 DELETE_LABELS = "DELETE FROM labels WHERE version = ?"
 PUT_TITLE = "INSERT INTO titles VALUES (?, ?) ON CONFLICT (version) DO UPDATE SET title = excluded.title"
+ADD_WORD = "INSERT INTO vocabulary VALUES (?) ON CONFLICT DO NOTHING"
 INSERT_WORDS = "INSERT INTO words (rowid, about, names) VALUES (?, ?, ?)"
 UPDATE_WORDS = "UPDATE words SET about = ? WHERE rowid = ?"
 DELETE_WORDS = "DELETE FROM words WHERE rowid = ?"
@@ -143,7 +144,12 @@ def _hits(words: Sequence[str]) -> Term:
 
 def begun(word: str) -> tuple[str]:
     """What BEGUN takes to look for a word that begins so."""
-    return (_hits([word])[1],)
+    return (f'"{word}"*',)
+
+
+def known(word: str) -> tuple[str]:
+    """What BEGUN takes to look for this word."""
+    return (f'"{word}"',)
 
 
 def near(word: str) -> tuple[str, list[Any]]:
@@ -151,10 +157,10 @@ def near(word: str) -> tuple[str, list[Any]]:
     grams = sorted(spelling.trigrams(word))
     common = " + ".join("(instr(padded, ?) > 0)" for _ in grams)
     sql = (
-        "WITH listed AS MATERIALIZED (SELECT term, '  ' || term || ' ' AS padded FROM word_list "
-        f"WHERE term >= 'a' AND term < '{{' AND length(term) <= ?) SELECT term FROM listed WHERE {common} >= ?"
+        "WITH listed AS MATERIALIZED (SELECT word, '  ' || word || ' ' AS padded FROM vocabulary) "
+        f"SELECT word FROM listed WHERE {common} >= ?"
     )
-    return sql, [spelling.LONGEST, *grams, math.ceil(spelling.NEAR * len(grams))]
+    return sql, [*grams, math.ceil(spelling.NEAR * len(grams))]
 
 
 def _words(words: Sequence[str]) -> Term:

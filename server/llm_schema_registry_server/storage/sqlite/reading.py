@@ -98,16 +98,18 @@ class SqliteReadTx:
         return rows.ranked_of(await self._session.search(*queries.LISTS.rank(wanted, page), tuple))
 
     async def corrections(self, words: Sequence[str]) -> Mapping[str, str | None]:
-        found: dict[str, str | None] = {}
-        for word in words:
-            if not await self._session.search(queries.BEGUN, queries.begun(word), _first):
-                near = (
-                    await self._session.search(*queries.near(word), _first_text)
-                    if spelling.is_spelled(word)
-                    else ()
-                )
-                found[word] = next(iter(spelling.nearest(word, near)), None)
-        return found
+        unknown = [word for word in words if not await self._indexed(queries.begun(word))]
+        return {word: await self._nearest(word) for word in unknown}
+
+    async def _nearest(self, word: str) -> str | None:
+        listed = await self._session.search(*queries.near(word), _first_text)
+        for near in spelling.nearest(word, listed):
+            if await self._indexed(queries.known(near)):
+                return near
+        return None
+
+    async def _indexed(self, parameters: tuple[str]) -> bool:
+        return bool(await self._session.search(queries.BEGUN, parameters, _first))
 
     async def subjects(
         self, *, prefix: str = "", include_deleted: bool = False, page: Page

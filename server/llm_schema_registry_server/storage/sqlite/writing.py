@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -17,6 +17,7 @@ from ...model.subject import DEFAULT_CONTEXT, Subject
 from ...model.usage import Usage, Uses
 from .. import ranking, rows, search
 from ..counting import cell
+from ..vocabulary import Vocabulary
 from . import queries
 from .reading import SqliteReadTx
 from .session import Session
@@ -28,9 +29,11 @@ _SMALL = 64 * 1024
 class SqliteWriteTx(SqliteReadTx):
     """See store.WriteTx for the meaning of each method. There is one at a time, so subjects need no lock."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, vocabulary: Vocabulary) -> None:
         super().__init__(session)
         self.appended = 0
+        self.new_words: set[str] = set()
+        self._vocabulary = vocabulary
 
     async def lock_subject(self, subject: Subject) -> None:
         """Nothing to do: the transaction has the whole store for itself."""
@@ -90,6 +93,7 @@ class SqliteWriteTx(SqliteReadTx):
         about, named = search.about_words(version), search.name_words(names)
         run(queries.INSERT_WORDS, (row_id, _text(about), _text(named)))
         run(queries.PUT_TITLE, (row_id, ranking.title(version)))
+        self._add_words(about | named)
 
     async def update_version(self, version: SchemaVersion) -> None:
         row = self._session.row(queries.VERSION_FOR_UPDATE, (version.schema_id,))
@@ -118,6 +122,12 @@ class SqliteWriteTx(SqliteReadTx):
         words = search.about_words(replace(version, subject=known.subject))
         if words != search.about_words(known):
             run(queries.UPDATE_WORDS, (_text(words), row_id))
+            self._add_words(words)
+
+    def _add_words(self, words: Iterable[str]) -> None:
+        for word in self._vocabulary.new_of(words):
+            self._session.run(queries.ADD_WORD, (word,))
+            self.new_words.add(word)
 
     async def remove_version(self, schema_id: str) -> None:
         row = self._session.row(queries.VERSION_FOR_UPDATE, (schema_id,))

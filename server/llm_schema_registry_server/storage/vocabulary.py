@@ -1,13 +1,13 @@
-"""Which words are in the database's vocabulary: a registration sends only those that may not be."""
+"""Which words are in the vocabulary of a database: a registration writes only those that may not be."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from .. import spelling
+from . import spelling
 
 _MOST = 100_000
-"""Words remembered; with more, all are forgotten and sent once again."""
+"""Words remembered; with more, all are forgotten and written once again."""
 
 
 class Vocabulary:

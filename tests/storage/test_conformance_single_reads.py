@@ -14,7 +14,7 @@ from llm_schema_registry_server.model.schema import SchemaVersion, StoredContent
 from llm_schema_registry_server.model.selecting import choose
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.model.version import Exact, Latest, Ordinal, SemanticVersion, Single
-from llm_schema_registry_server.storage.store import AT_HAND, Kept, Store
+from llm_schema_registry_server.storage.store import AT_HAND, Kept, Stamped, Store
 from tests.support.storage import START, content, insert, version
 
 ORDERS = Subject.parse("orders")
@@ -119,3 +119,15 @@ async def test_a_selector_means_what_the_reference_says(
     for selector in asked:
         found = await store.selected(subject, selector)
         assert (found and found.version) == choose(versions, selector)
+
+
+async def test_what_has_changed_since_a_revision_comes_with_the_stamp(store: Store) -> None:
+    first, second = version(ordinal=1, revision=5), version(ordinal=2, revision=7)
+    third = version(ordinal=3, revision=6, deleted_at=START)
+    await insert(store, second, first, third, version("other", revision=9))
+
+    for revision, found in ((0, [first, second, third]), (5, [second, third]), (6, [second]), (7, [])):
+        assert await store.versions_since(ORDERS, revision) == Stamped((3, 7), found)
+        async with store.read() as tx:
+            assert await tx.versions_since(ORDERS, revision) == found
+    assert await store.versions_since(Subject.parse("nobody"), 0) == Stamped((0, 0), [])

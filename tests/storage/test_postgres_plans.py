@@ -68,6 +68,7 @@ STATEMENTS: dict[str, tuple[Any, ...]] = {
     "CHANGE_TIMES": (100, 100), "NEWEST_BUT": (100,), "CHANGE_BOUNDS": (), "PROGRESS": (), "REPLAYED": (7, "x"),
     "LATEST": (SUBJECT,), "ORDINAL": (SUBJECT, 2), "RELEASE": (SUBJECT, "1.0.2"), "KEPT_VERSION": ("id 1",),
     "KEPT_LATEST": (SUBJECT,), "KEPT_ORDINAL": (SUBJECT, 2), "KEPT_RELEASE": (SUBJECT, "1.0.2"),
+    "VERSIONS_SINCE": (SUBJECT, 7), "STAMPED_SINCE": (SUBJECT, 7),
     "VERSIONS_WITH": (SUBJECT, "identity 7"), "STANDING": (SUBJECT, ["a", "b", "c"], "identity 7"),
     "APPEND": tuple(appending.parameters(GROUNDS, ENTRY, Vocabulary())),
     "LOCK_SUBJECT": ("a", ["b", "c"]), "LOCK_SCOPE": ("a",), "LOCK_CONTENT": ("a",), "FIRST_SEQUENCE": (),

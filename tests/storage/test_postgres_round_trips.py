@@ -43,5 +43,6 @@ async def test_one_version_and_its_content_cost_one(watched: tuple[PostgresStore
 
     assert await trips(proxy, lambda: store.version(made.schema_id)) == 1
     assert await trips(proxy, lambda: store.contents([made.identity])) == 1
+    assert await trips(proxy, lambda: store.versions_since(ORDERS, 0)) == 1
     for selector in (Latest(), Ordinal(1), Exact(made.version)):
         assert await trips(proxy, lambda s=selector: store.selected(ORDERS, s)) == 1  # type: ignore[misc]

@@ -9,14 +9,15 @@ from ..errors import InvalidSchema, SubjectNotFound, UnsupportedSchemaType
 from ..formats.engine import Engines
 from ..model.compatibility import CompatibilityLevel
 from ..model.config import EffectiveConfig
-from ..model.schema import Reference, SchemaType
+from ..model.schema import Reference, SchemaType, SchemaVersion
 from ..model.subject import Subject
 from ..model.version import Selector
 from ..storage.store import Store
 from .assess import Assessment, Assessor
-from .configuration import Scope, effective
+from .configuration import Scope, in_force
 from .library import Library
 from .limits import RequestLimits
+from .pinning import Pin
 from .selecting import chosen
 
 
@@ -59,11 +60,8 @@ class Checking:
         type was given, and what resolving references raises.
         """
         self._limits.check_content(question.content, "new_schema")
-        async with self._store.read() as tx:
-            versions = (await self._library.versions(tx, question.subject)).versions
-            config = await effective(tx, Scope(question.subject), self._defaults)
-            pins = await self._library.pin(tx, question.subject, question.references)
-        resolved = await self._library.resolve(pins)
+        resolved = await self._library.resolve(await self._pins(question))
+        config, versions = await self._look(question.subject)
         live = [v for v in versions if v.live]
         only = (
             chosen(question.subject, versions, question.compare_version)
@@ -98,3 +96,19 @@ class Checking:
             level=question.level or config.level,
             only=only,
         )
+
+    async def _pins(self, question: Question) -> Sequence[Pin]:
+        if not question.references:
+            return ()
+        async with self._store.read() as tx:
+            return await self._library.pin(tx, question.subject, question.references)
+
+    async def _look(self, subject: Subject) -> tuple[EffectiveConfig, Sequence[SchemaVersion]]:
+        """The settings in force for a subject and all of its versions, both of one moment."""
+        scope = Scope(subject)
+        while True:  # until no writer slips in between; the call's deadline bounds it
+            grounds = (await self._store.standing(subject, scope.chain, "")).grounds
+            known = self._library.remembered(subject, grounds.stamp, whole=True)
+            known = known or await self._library.versions(subject)
+            if known.stamp == grounds.stamp:
+                return in_force(grounds.configs, scope, self._defaults), known.versions

@@ -117,19 +117,30 @@ class Library:
             self._subjects.put(subject, all_before.followed_by(version))
         self._digests.put(subject, before.followed_by(version).digest)
 
-    async def versions(self, tx: ReadTx, subject: Subject) -> SubjectVersions:
-        """All versions of a subject; read again only when its stamp has changed.
+    async def versions(self, subject: Subject, *, whole: bool = True) -> SubjectVersions:
+        """All versions of a subject (not `whole`: perhaps their digest) as they are now; not for inside a transaction. Only
+        those are read that have changed since the subject was read last, unless one was removed."""
+        known = self._subjects.get(subject) if whole else self._digest(subject)
+        if known is not None:
+            news = await self._store.versions_since(subject, known.stamp[1])
+            now = known.brought_to(news.stamp, news.versions)
+            if now is not None:
+                self._keep(subject, now)
+                return now
+        every = await self._store.versions_since(subject, 0)
+        now = SubjectVersions(every.stamp, tuple(every.versions))
+        self._keep(subject, now)
+        return now
 
-        Not for write transactions: what they see may yet be undone, and must not be kept.
-        """
-        stamp = await tx.subject_stamp(subject)
-        known = self._subjects.get(subject)
-        if known is None or known.stamp != stamp:
-            known = SubjectVersions(stamp, tuple(await tx.versions(subject, include_deleted=True)))
-            if known.versions:
-                self._subjects.put(subject, known)
-                self._digests.put(subject, known.digest)
-        return known
+    def _digest(self, subject: Subject) -> SubjectVersions | None:
+        return self._digests.get(subject) or self._subjects.peek(subject)
+
+    def _keep(self, subject: Subject, now: SubjectVersions) -> None:
+        if now.stamp == NO_VERSIONS:
+            return
+        if now.whole:
+            self._subjects.put(subject, now)
+        self._digests.put(subject, now.digest)
 
     async def content(self, version: SchemaVersion) -> StoredContent:
         """What is kept of a version; not for inside a transaction. Raises SchemaNotFound when it was removed since it was

@@ -130,8 +130,8 @@ class Lifecycle:
         if state is version.state or state not in (S.COMPATIBILITY_CHECK, S.REGISTERED):
             return None
         schema = await self._library.known(version)
+        known = await self._library.versions(version.subject)
         async with self._store.read() as tx:
-            known = await self._library.versions(tx, version.subject)
             config = await effective(tx, Scope(version.subject), self._defaults)
         grounds = (known.stamp, config)
         parsed = await self._library.parse(schema)

@@ -99,8 +99,7 @@ class Reading:
             kept = await self._library.contents.arriving(lambda: self._store.selected(subject, selector))
             if kept is not None:
                 return await self._found(kept)
-        async with self._store.read() as tx:
-            versions = (await self._library.versions(tx, subject)).versions
+        versions = (await self._library.versions(subject)).versions
         return await self._found(Kept(chosen(subject, versions, selector)))
 
     async def latest(self, subject: Subject) -> Found:

@@ -211,15 +211,9 @@ class Register:
     async def _versions(self, wanted: Registration, found: _Situation) -> SubjectVersions:
         """The versions to judge against: all only where all are asked about, for there may be thousands."""
         level = wanted.level or found.config.level
-        known = self._library.remembered(
-            wanted.subject,
-            found.subject.grounds.stamp,
-            whole=wanted.normalize or DEMANDS[level].transitive,
-        )
-        if known is not None:
-            return known
-        async with self._store.read() as tx:
-            return await self._library.versions(tx, wanted.subject)
+        whole = wanted.normalize or DEMANDS[level].transitive
+        known = self._library.remembered(wanted.subject, found.subject.grounds.stamp, whole=whole)
+        return known or await self._library.versions(wanted.subject, whole=whole)
 
     def _equivalent(
         self, wanted: Registration, found: _Situation, before: SubjectVersions, judgement: _Judgement

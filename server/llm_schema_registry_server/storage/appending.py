@@ -11,7 +11,7 @@ from ..errors import StorageDamaged
 from ..model.schema import SchemaVersion, StoredContent
 from ..model.subject import Subject
 from ..model.version import Single
-from .store import AT_HAND, Entry, Grounds, Kept, LogPage, ReadTx, Standing, WriteTx
+from .store import AT_HAND, Entry, Grounds, Kept, LogPage, ReadTx, Stamped, Standing, WriteTx
 
 
 class Stepwise(ABC):
@@ -30,6 +30,10 @@ class Stepwise(ABC):
     async def selected(self, subject: Subject, selector: Single) -> Kept | None:
         async with self.read() as tx:
             return await _kept(tx, await tx.selected(subject, selector))
+
+    async def versions_since(self, subject: Subject, revision: int) -> Stamped:
+        async with self.read() as tx:
+            return Stamped(await tx.subject_stamp(subject), await tx.versions_since(subject, revision))
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
         async with self.read() as tx:

@@ -138,6 +138,14 @@ class Kept:
     content: StoredContent | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """Versions of a subject and its stamp at the moment when they were read."""
+
+    stamp: tuple[int, int]
+    versions: Sequence[SchemaVersion]
+
+
 class ReadTx(Protocol):
     """A consistent view of the store. Versions are sorted by (qualified subject, ordinal) wherever they are listed."""
 
@@ -155,6 +163,10 @@ class ReadTx(Protocol):
 
     async def versions(self, subject: Subject, *, include_deleted: bool = False) -> Sequence[SchemaVersion]:
         """The subject's versions by ordinal; empty for an unknown subject."""
+        ...
+
+    async def versions_since(self, subject: Subject, revision: int) -> Sequence[SchemaVersion]:
+        """The subject's versions, softly deleted ones too, with a greater revision than this one, by ordinal."""
         ...
 
     async def subject_stamp(self, subject: Subject) -> tuple[int, int]:
@@ -358,6 +370,10 @@ class Store(Protocol):
 
     async def selected(self, subject: Subject, selector: Single) -> Kept | None:
         """What `ReadTx.selected` answers, in the same way."""
+        ...
+
+    async def versions_since(self, subject: Subject, revision: int) -> Stamped:
+        """What `ReadTx.versions_since` answers, with the subject's stamp at that moment."""
         ...
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:

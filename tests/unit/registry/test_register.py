@@ -333,7 +333,7 @@ async def test_versions_are_not_read_again_for_each_registration(registry: World
     for text in ("a", "a b", "a b c"):
         await registry.register("s", text)
 
+        known = await registry.library.versions(subject)
         async with registry.store.read() as tx:
-            known = await registry.library.versions(tx, subject)
             assert known.versions == tuple(await tx.versions(subject, include_deleted=True))
     assert registry.library.stats()["subjects"].misses == 0

@@ -48,6 +48,10 @@ class MemoryReadTx:
         found = self._found(self._tables.by_subject.get(subject) or ())
         return [v for v in found if include_deleted or v.live]
 
+    async def versions_since(self, subject: Subject, revision: int) -> Sequence[SchemaVersion]:
+        found = self._found(self._tables.by_subject.get(subject) or ())
+        return [v for v in found if v.revision > revision]
+
     async def subject_stamp(self, subject: Subject) -> tuple[int, int]:
         found = self._found(self._tables.by_subject.get(subject) or ())
         return len(found), max((v.revision for v in found), default=0)

@@ -48,6 +48,12 @@ KEPT_VERSION = _kept(VERSION)
 KEPT_LATEST, KEPT_ORDINAL, KEPT_RELEASE = _kept(LATEST), _kept(ORDINAL), _kept(RELEASE)
 KEPT = {"LATEST": KEPT_LATEST, "ORDINAL": KEPT_ORDINAL, "RELEASE": KEPT_RELEASE}
 SUBJECT_STAMP = "SELECT count(*), coalesce(max(revision), 0) FROM versions WHERE subject = $1"
+VERSIONS_SINCE = f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND revision > $2 ORDER BY ordinal"
+# One row at least, so that the stamp comes with it.
+STAMPED_SINCE = (
+    f"SELECT s.*, {_COLUMNS_OF_V} FROM ({SUBJECT_STAMP}) s "
+    "LEFT JOIN versions v ON v.subject = $1 AND v.revision > $2 ORDER BY v.ordinal"
+)
 VERSIONS_WITH = f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND identity = $2 AND deleted_at IS NULL ORDER BY ordinal"
 LIVE_VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND deleted_at IS NULL ORDER BY ordinal"
 VERSIONS_BY_GLOBAL_ID = (

@@ -18,7 +18,7 @@ from ...model.usage import Usage
 from ...model.version import Single
 from .. import rows, spelling
 from ..counting import since, statistics_of, told
-from ..store import Kept, LogPage, Page, Ranked, RankedPage, SchemaFilter
+from ..store import Kept, LogPage, Page, Ranked, RankedPage, SchemaFilter, Stamped
 from . import counting, queries
 from .session import Session
 
@@ -50,6 +50,9 @@ class PostgresReadTx:
     async def versions(self, subject: Subject, *, include_deleted: bool = False) -> Sequence[SchemaVersion]:
         sql = queries.VERSIONS if include_deleted else queries.LIVE_VERSIONS
         return await self._session.rows(sql, [str(subject)], rows.version_of)
+
+    async def versions_since(self, subject: Subject, revision: int) -> Sequence[SchemaVersion]:
+        return await self._session.rows(queries.VERSIONS_SINCE, [str(subject), revision], rows.version_of)
 
     async def subject_stamp(self, subject: Subject) -> tuple[int, int]:
         count, revision = await self._session.row(queries.SUBJECT_STAMP, str(subject))
@@ -195,6 +198,12 @@ class PostgresReadTx:
 def log_page_of(found: Sequence[rows.Row]) -> LogPage:
     """What the rows of queries.LOG_PAGE say."""
     return LogPage(found[0][-1], [rows.change_of(row) for row in found if row[0] is not None])
+
+
+def stamped_of(found: Sequence[rows.Row]) -> Stamped:
+    """What the rows of queries.STAMPED_SINCE say."""
+    count, revision = found[0][:2]
+    return Stamped((count, revision), [rows.version_of(row[2:]) for row in found if row[2] is not None])
 
 
 def contents_of(found: Sequence[rows.Row], database: str) -> Mapping[str, StoredContent]:

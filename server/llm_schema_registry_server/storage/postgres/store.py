@@ -16,14 +16,14 @@ from ...model.subject import Subject
 from ...model.version import Single
 from .. import rows
 from ..news import News
-from ..store import Entry, Grounds, Kept, LogPage, Standing
+from ..store import Entry, Grounds, Kept, LogPage, Stamped, Standing
 from ..vocabulary import Vocabulary
 from ..waiting import to_the_end
 from . import queries
 from .appending import outcome, parameters, standing_of
 from .errors import AWAY, POOLER, shown, translated
 from .migrate import migrate, migrations
-from .reading import BIGGEST_INT64, PostgresReadTx, contents_of, kept_of, log_page_of
+from .reading import BIGGEST_INT64, PostgresReadTx, contents_of, kept_of, log_page_of, stamped_of
 from .replica import Replica
 from .session import Session
 from .watch import Watcher
@@ -175,6 +175,9 @@ class PostgresStore:
     async def selected(self, subject: Subject, selector: Single) -> Kept | None:
         name, parameters = rows.selected_by(selector)
         return kept_of(await self._alone(_READ, queries.KEPT[name], str(subject), *parameters))
+
+    async def versions_since(self, subject: Subject, revision: int) -> Stamped:
+        return stamped_of(await self._alone(_READ, queries.STAMPED_SINCE, str(subject), revision))
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
         found = await self._alone(_READ, queries.CONTENTS, list(identities))

@@ -35,6 +35,7 @@ RELEASE = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND release = ? AN
 SELECTED = {"LATEST": LATEST, "ORDINAL": ORDINAL, "RELEASE": RELEASE}
 """By rows.selected_by."""
 SUBJECT_STAMP = "SELECT count(*), coalesce(max(revision), 0) FROM versions WHERE subject = ?"
+VERSIONS_SINCE = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND revision > ? ORDER BY ordinal"
 VERSIONS_WITH = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND identity = ? AND deleted_at IS NULL ORDER BY ordinal"
 LIVE_VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND deleted_at IS NULL ORDER BY ordinal"
 VERSIONS_BY_GLOBAL_ID = (

@@ -52,6 +52,9 @@ class SqliteReadTx:
         sql = queries.VERSIONS if include_deleted else queries.LIVE_VERSIONS
         return await self._session.ordered(sql, (str(subject),), rows.version_of)
 
+    async def versions_since(self, subject: Subject, revision: int) -> Sequence[SchemaVersion]:
+        return await self._session.search(queries.VERSIONS_SINCE, (str(subject), revision), rows.version_of)
+
     async def subject_stamp(self, subject: Subject) -> tuple[int, int]:
         count, revision = self._session.row(queries.SUBJECT_STAMP, (str(subject),))
         return count, revision

@@ -18,7 +18,7 @@ from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import Subject
 from ...model.version import Single
 from ..blobs.blobs import BlobRef, Blobs, digest_of
-from ..store import Entry, Grounds, Kept, LogPage, ReadTx, Standing, Store, WriteTx
+from ..store import Entry, Grounds, Kept, LogPage, ReadTx, Stamped, Standing, Store, WriteTx
 from .forwarding import ForwardingReadTx, ForwardingWriteTx, Mapped
 from .markers import is_marker, marked, marker
 
@@ -206,6 +206,9 @@ class BlobbedStore:
 
     async def log_page(self, after: int, limit: int) -> LogPage:
         return await self._inner.log_page(after, limit)
+
+    async def versions_since(self, subject: Subject, revision: int) -> Stamped:
+        return await self._inner.versions_since(subject, revision)
 
     async def standing(self, subject: Subject, scopes: Sequence[str], identity: str) -> Standing:
         return await self._inner.standing(subject, scopes, identity)

@@ -61,6 +61,9 @@ class ForwardingReadTx:
     async def versions(self, subject: Subject, *, include_deleted: bool = False) -> Sequence[SchemaVersion]:
         return await self._inner.versions(subject, include_deleted=include_deleted)
 
+    async def versions_since(self, subject: Subject, revision: int) -> Sequence[SchemaVersion]:
+        return await self._inner.versions_since(subject, revision)
+
     async def subject_stamp(self, subject: Subject) -> tuple[int, int]:
         return await self._inner.subject_stamp(subject)
 

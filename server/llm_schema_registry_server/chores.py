@@ -10,9 +10,11 @@ from .model.change import format_revision
 from .registry.retention import Keep, Retention, Step, Sweeper
 from .registry.statistics import Counting
 from .registry.usage import Readings, UsageRecorder
+from .registry.warming import Warmed
 from .settings import Changes, Statistics, Usage
 from .storage.store import Store
 from .telemetry import logs
+from .telemetry.metrics import Metrics
 
 _LOG = logs.get("app")
 Clock = Callable[[], datetime]
@@ -64,3 +66,14 @@ def make_counting(settings: Statistics, store: Store, clock: Clock) -> Counting:
         on_counted=counted,
         on_trouble=trouble,
     )
+
+
+def warmed(metrics: Metrics, end: Warmed) -> None:
+    """Tells operators how a warming ended."""
+    metrics.warming_seconds.set(end.seconds)
+    metrics.warmed_schemas.set(end.schemas)
+    facts = {"schemas": end.schemas, "wanted": end.wanted, "seconds": round(end.seconds, 2)}
+    if end.trouble:
+        _LOG.warning("warming_incomplete", **facts, why=end.trouble)
+    elif end.wanted:
+        _LOG.info("warmed", **facts)

@@ -107,6 +107,13 @@ class Metrics:
             "schema_registry_build_info", "Always 1; the version is the label.", ("version",), registry=r
         )
 
+        self.warming_seconds = Gauge(
+            "schema_registry_warming_seconds", "How long warming took when the server started.", registry=r
+        )
+        self.warmed_schemas = Gauge(
+            "schema_registry_warmed_schemas", "Versions that were loaded by then.", registry=r
+        )
+
     def read_hot(self, read: Callable[[], HotCounts]) -> None:
         """Exports the counters of the hot answers, read at each scrape."""
         self.registry.register(_HotCollector(read))

@@ -147,7 +147,7 @@ def same(old: Any, new: Any) -> bool:
         return (
             isinstance(old, dict)
             and isinstance(new, dict)
-            and all(same_values(old[n], new.get(n, [])) for n in old)
+            and all(same_values(old[n], new[n]) for n in old if n in new)  # what the reader declares
         )
     if isinstance(old, Message) and isinstance(new, Message):
         return agree(old, new)

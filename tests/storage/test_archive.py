@@ -30,7 +30,7 @@ from llm_schema_registry_server.storage.archive import FORMAT, StoreNotEmpty, ex
 from llm_schema_registry_server.storage.portable import PortableStore
 from llm_schema_registry_server.storage.postgres import PostgresStore
 from llm_schema_registry_server.storage.sqlite import SqliteStore
-from llm_schema_registry_server.storage.store import Page, SchemaFilter
+from llm_schema_registry_server.storage.store import Page, RankedPage, SchemaFilter
 from llm_schema_registry_server.storage.wrappers.moving import PortableBlobbedStore
 from tests.support.blobs import MemoryBlobs
 from tests.support.postgres import Postgres
@@ -102,6 +102,9 @@ async def fill(store: PortableStore) -> None:
         await tx.compact_changes(third)
 
 
+WORDS = ("address", "strasse", "order_id2", "zoë", "core", "orders")
+
+
 async def everything(store: PortableStore) -> dict[str, Any]:
     """All that a store answers, in values that can be compared."""
     async with store.dump() as tx:
@@ -123,8 +126,13 @@ async def everything(store: PortableStore) -> dict[str, Any]:
                     v.schema_id
                     for v in await tx.scan_versions(SchemaFilter(text=text, include_deleted=True), ALL)
                 ]
-                for text in ("address", "strasse", "order_id2", "zoë", "core", "orders")
+                for text in WORDS
             ],
+            "ranked": [
+                await tx.ranked_versions(SchemaFilter(text=text, include_deleted=True), RankedPage(1000))
+                for text in WORDS
+            ],
+            "corrections": await tx.corrections(["adress", "ordrs", "xyzzy"]),
         }
 
 

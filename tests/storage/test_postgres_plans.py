@@ -13,7 +13,7 @@ import pytest_asyncio
 from llm_schema_registry_server.model.lifecycle import SchemaState, Transition
 from llm_schema_registry_server.model.schema import SchemaType
 from llm_schema_registry_server.storage import rows, search
-from llm_schema_registry_server.storage.postgres import appending, counting, queries
+from llm_schema_registry_server.storage.postgres import appending, counting, lists, queries
 from llm_schema_registry_server.storage.store import Entry, Grounds, Page, RankedPage, SchemaFilter
 from llm_schema_registry_server.storage.vocabulary import Vocabulary
 from tests.support.postgres import Postgres
@@ -91,26 +91,26 @@ STATEMENTS: dict[str, tuple[Any, ...]] = {
     "STATISTICS": (), "BEGIN_STATISTICS": (300.0,), "KEEP_STATISTICS": ("{}",),
 }  # fmt: skip
 SCANS: dict[str, tuple[str, list[Any]]] = {
-    "scan": queries.LISTS.scan(SchemaFilter(), PAGE),
-    "scan deleted": queries.LISTS.scan(SchemaFilter(include_deleted=True), PAGE),
-    "scan latest": queries.LISTS.scan(SchemaFilter(latest_only=True), PAGE),
-    "scan text": queries.LISTS.scan(SchemaFilter(text="word77"), PAGE),
-    "scan tag": queries.LISTS.scan(SchemaFilter(tags=("rare",)), PAGE),
-    "scan prefix": queries.LISTS.scan(SchemaFilter(subject_prefix="team-7/"), PAGE),
-    "scan pattern": queries.LISTS.scan(SchemaFilter(subject_pattern="team-7/*77"), PAGE),
-    "scan inner pattern": queries.LISTS.scan(SchemaFilter(subject_pattern="*topic-4321*"), PAGE),
-    "scan type and state": queries.LISTS.scan(
+    "scan": lists.LISTS.scan(SchemaFilter(), PAGE),
+    "scan deleted": lists.LISTS.scan(SchemaFilter(include_deleted=True), PAGE),
+    "scan latest": lists.LISTS.scan(SchemaFilter(latest_only=True), PAGE),
+    "scan text": lists.LISTS.scan(SchemaFilter(text="word77"), PAGE),
+    "scan tag": lists.LISTS.scan(SchemaFilter(tags=("rare",)), PAGE),
+    "scan prefix": lists.LISTS.scan(SchemaFilter(subject_prefix="team-7/"), PAGE),
+    "scan pattern": lists.LISTS.scan(SchemaFilter(subject_pattern="team-7/*77"), PAGE),
+    "scan inner pattern": lists.LISTS.scan(SchemaFilter(subject_pattern="*topic-4321*"), PAGE),
+    "scan type and state": lists.LISTS.scan(
         SchemaFilter(schema_type=SchemaType.AVRO, state=SchemaState.ACTIVE), PAGE
     ),
-    "count text": queries.LISTS.count(SchemaFilter(text="word77")),
-    "count tag": queries.LISTS.count(SchemaFilter(tags=("rare",))),
-    "count prefix": queries.LISTS.count(SchemaFilter(subject_prefix="team-7/topic-7")),
-    "rank": queries.LISTS.rank(SchemaFilter(text="word77"), RANKED),
-    "rank tag": queries.LISTS.rank(SchemaFilter(text="common", tags=("rare",)), RANKED),
-    "rank latest": queries.LISTS.rank(SchemaFilter(text="word77 common", latest_only=True), RANKED),
-    "subjects": queries.LISTS.subjects("team-7/", False, PAGE),
-    "subjects deleted": queries.LISTS.subjects("", True, PAGE),
-    "count subjects": queries.LISTS.count_subjects("team-7/topic-7", False),
+    "count text": lists.LISTS.count(SchemaFilter(text="word77")),
+    "count tag": lists.LISTS.count(SchemaFilter(tags=("rare",))),
+    "count prefix": lists.LISTS.count(SchemaFilter(subject_prefix="team-7/topic-7")),
+    "rank": lists.LISTS.rank(SchemaFilter(text="word77"), RANKED),
+    "rank tag": lists.LISTS.rank(SchemaFilter(text="common", tags=("rare",)), RANKED),
+    "rank latest": lists.LISTS.rank(SchemaFilter(text="word77 common", latest_only=True), RANKED),
+    "subjects": lists.LISTS.subjects("team-7/", False, PAGE),
+    "subjects deleted": lists.LISTS.subjects("", True, PAGE),
+    "count subjects": lists.LISTS.count_subjects("team-7/topic-7", False),
 }
 
 CHEAP_TO_WALK = {"BEGUN", "NEAR", "scan text", "count text", "rank", "rank latest", "scan inner pattern"}

@@ -12,7 +12,7 @@ import pytest
 from llm_schema_registry_server.model.schema import SchemaType
 from llm_schema_registry_server.storage import ranking, rows
 from llm_schema_registry_server.storage.migrations import Migration
-from llm_schema_registry_server.storage.sqlite import counting, queries
+from llm_schema_registry_server.storage.sqlite import counting, lists, queries
 from llm_schema_registry_server.storage.sqlite.migrate import migrate, migrations
 from llm_schema_registry_server.storage.store import Page, RankedPage, SchemaFilter
 from tests.support.storage import version
@@ -25,23 +25,23 @@ STATEMENTS = {
     if name.isupper() and isinstance(text, str) and not name.startswith("_")
 }
 SCANS: dict[str, tuple[str, list[Any]]] = {
-    "scan": queries.LISTS.scan(SchemaFilter(), PAGE),
-    "scan deleted": queries.LISTS.scan(SchemaFilter(include_deleted=True), PAGE),
-    "scan latest": queries.LISTS.scan(SchemaFilter(latest_only=True), PAGE),
-    "scan text": queries.LISTS.scan(SchemaFilter(text="two words"), PAGE),
-    "scan tag": queries.LISTS.scan(SchemaFilter(tags=("pii",), metadata={"a": "b"}), PAGE),
-    "scan pattern": queries.LISTS.scan(SchemaFilter(subject_pattern="or*-value"), PAGE),
-    "scan prefix": queries.LISTS.scan(SchemaFilter(subject_prefix="or"), PAGE),
-    "count text": queries.LISTS.count(SchemaFilter(text="word")),
-    "count tag": queries.LISTS.count(SchemaFilter(tags=("pii",))),
-    "count prefix": queries.LISTS.count(SchemaFilter(subject_prefix="or", schema_type=SchemaType.AVRO)),
-    "count latest prefix": queries.LISTS.count(SchemaFilter(subject_prefix="or", latest_only=True)),
-    "rank": queries.LISTS.rank(SchemaFilter(text="two words"), RANKED),
-    "rank tag": queries.LISTS.rank(SchemaFilter(text="word", tags=("pii",), latest_only=True), RANKED),
-    "near": queries.near("customer"),
-    "subjects": queries.LISTS.subjects("or", False, PAGE),
-    "subjects deleted": queries.LISTS.subjects("", True, PAGE),
-    "count subjects": queries.LISTS.count_subjects("or", False),
+    "scan": lists.LISTS.scan(SchemaFilter(), PAGE),
+    "scan deleted": lists.LISTS.scan(SchemaFilter(include_deleted=True), PAGE),
+    "scan latest": lists.LISTS.scan(SchemaFilter(latest_only=True), PAGE),
+    "scan text": lists.LISTS.scan(SchemaFilter(text="two words"), PAGE),
+    "scan tag": lists.LISTS.scan(SchemaFilter(tags=("pii",), metadata={"a": "b"}), PAGE),
+    "scan pattern": lists.LISTS.scan(SchemaFilter(subject_pattern="or*-value"), PAGE),
+    "scan prefix": lists.LISTS.scan(SchemaFilter(subject_prefix="or"), PAGE),
+    "count text": lists.LISTS.count(SchemaFilter(text="word")),
+    "count tag": lists.LISTS.count(SchemaFilter(tags=("pii",))),
+    "count prefix": lists.LISTS.count(SchemaFilter(subject_prefix="or", schema_type=SchemaType.AVRO)),
+    "count latest prefix": lists.LISTS.count(SchemaFilter(subject_prefix="or", latest_only=True)),
+    "rank": lists.LISTS.rank(SchemaFilter(text="two words"), RANKED),
+    "rank tag": lists.LISTS.rank(SchemaFilter(text="word", tags=("pii",), latest_only=True), RANKED),
+    "near": lists.near("customer"),
+    "subjects": lists.LISTS.subjects("or", False, PAGE),
+    "subjects deleted": lists.LISTS.subjects("", True, PAGE),
+    "count subjects": lists.LISTS.count_subjects("or", False),
 }
 COUNTS_EVERYTHING = {"COUNTS"}
 """Statements whose answer is the size of a table: they walk its smallest index."""
@@ -121,7 +121,7 @@ def test_what_was_there_before_titles_ranks_and_is_found(tmp_path: Path) -> None
     assert connection.execute("SELECT * FROM titles").fetchall() == [(row_id, ranking.title(made))]
     words = connection.execute("SELECT word FROM vocabulary ORDER BY word").fetchall()
     assert words == [("order",), ("placed",), ("total",)]
-    sql, parameters = queries.LISTS.rank(SchemaFilter(text="order tot"), RankedPage(9))
+    sql, parameters = lists.LISTS.rank(SchemaFilter(text="order tot"), RankedPage(9))
     assert [row[-2:] for row in connection.execute(sql, parameters)] == [(10 + 3, 1)]
     connection.close()
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
-from ..ranking import Place, Question
 from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, USAGE_COLUMNS, VERSION_COLUMNS
 from ..selection import COLUMNS_OF_V as _COLUMNS_OF_V
-from ..selection import Dialect, Term
 from ..store import AT_HAND
 
 _VERSION = ", ".join(VERSION_COLUMNS)
@@ -293,52 +289,4 @@ FACTS = (
     "SELECT (SELECT reltuples::bigint FROM pg_class WHERE oid = 'versions'::regclass), "
     "current_setting('server_version'), (SELECT coalesce(extract(epoch FROM max(now() - xact_start)), 0)::bigint "
     "FROM pg_stat_activity WHERE backend_xid IS NOT NULL)"
-)
-
-
-def _hits(words: Sequence[str]) -> Term:
-    return "words @@ {}::text::tsquery", " & ".join(lexeme(word) for word in words)
-
-
-def lexeme(word: str, whole: bool = False) -> str:
-    """What BEGUN takes to look for a word that begins so, or for this one."""
-    return f"'{word}'" if whole else f"'{word}':*"  # words are letters and digits only
-
-
-def _words(words: Sequence[str]) -> Term:
-    term, query = _hits(words)
-    return f"v.id IN (SELECT version FROM search WHERE {term})", query
-
-
-def _in_title(text: str) -> Term:
-    return "(strpos(s.title, {}) > 0)", text
-
-
-def _question(asked: Question) -> Term:
-    if asked.place > Place.NAME:
-        return _in_title(asked.needle)
-    column = "names" if asked.place is Place.NAME else "words"
-    # The SELECT: read the query once, not for every version.
-    return f"s.{column} @@ (SELECT {{}}::text::tsquery)", lexeme(asked.word, asked.whole)
-
-
-def _labels(labels: Sequence[str]) -> Iterable[Term]:
-    return [("v.id IN (SELECT version FROM search WHERE labels @> {}::text[])", labels)]
-
-
-def _pattern(pattern: str) -> Term:
-    literal = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    like = literal.replace("*", "%").replace("?", "_")
-    return "v.subject IN (SELECT subject FROM subjects WHERE subject LIKE {})", like
-
-
-LISTS = Dialect(
-    lambda number: f"${number}",
-    words=_words,
-    labels=_labels,
-    pattern=_pattern,
-    ranked="versions v JOIN search s ON s.version = v.id",
-    hits=_hits,
-    in_title=_in_title,
-    question=_question,
 )

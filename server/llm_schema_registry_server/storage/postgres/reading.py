@@ -19,7 +19,7 @@ from ...model.version import Single
 from .. import rows, spelling
 from ..counting import since, statistics_of, told
 from ..store import Kept, LogPage, Page, Ranked, RankedPage, SchemaFilter, Stamped
-from . import counting, queries
+from . import counting, lists, queries
 from .session import Session
 
 _BIGGEST_INT32 = 2**31 - 1
@@ -77,18 +77,18 @@ class PostgresReadTx:
         return contents_of(found, self._session.database)
 
     async def scan_versions(self, wanted: SchemaFilter, page: Page) -> Sequence[SchemaVersion]:
-        return await self._session.rows(*queries.LISTS.scan(wanted, page), rows.version_of)
+        return await self._session.rows(*lists.LISTS.scan(wanted, page), rows.version_of)
 
     async def count_versions(self, wanted: SchemaFilter) -> int:
-        sql, parameters = queries.LISTS.count(wanted)
+        sql, parameters = lists.LISTS.count(wanted)
         return int(await self._session.value(sql, *parameters))
 
     async def ranked_versions(self, wanted: SchemaFilter, page: RankedPage) -> Ranked | None:
-        return rows.ranked_of(await self._session.rows(*queries.LISTS.rank(wanted, page), tuple))
+        return rows.ranked_of(await self._session.rows(*lists.LISTS.rank(wanted, page), tuple))
 
     async def corrections(self, words: Sequence[str]) -> Mapping[str, str | None]:
         return {
-            word: await self._nearest(word) for word in words if not await self._begun(queries.lexeme(word))
+            word: await self._nearest(word) for word in words if not await self._begun(lists.lexeme(word))
         }
 
     async def _nearest(self, word: str) -> str | None:
@@ -96,7 +96,7 @@ class PostgresReadTx:
             return None
         asked = [word, spelling.NEAR, spelling.TRIED]
         for near in await self._session.rows(queries.NEAR, asked, lambda row: str(row[0])):
-            if await self._begun(queries.lexeme(near, whole=True)):
+            if await self._begun(lists.lexeme(near, whole=True)):
                 return near
         return None
 
@@ -106,8 +106,8 @@ class PostgresReadTx:
     async def subjects(
         self, *, prefix: str = "", include_deleted: bool = False, page: Page
     ) -> tuple[Sequence[Subject], int]:
-        named = await self._session.rows(*queries.LISTS.subjects(prefix, include_deleted, page), _subject_of)
-        sql, parameters = queries.LISTS.count_subjects(prefix, include_deleted)
+        named = await self._session.rows(*lists.LISTS.subjects(prefix, include_deleted, page), _subject_of)
+        sql, parameters = lists.LISTS.count_subjects(prefix, include_deleted)
         return named, int(await self._session.value(sql, *parameters))
 
     async def dependents(self, schema_id: str) -> Sequence[SchemaVersion]:

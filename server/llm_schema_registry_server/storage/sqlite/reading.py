@@ -18,7 +18,7 @@ from ...model.version import Single
 from .. import rows, spelling
 from ..counting import since, statistics_of, told
 from ..store import LogPage, Page, Ranked, RankedPage, SchemaFilter
-from . import counting, queries
+from . import counting, lists, queries
 from .session import FEW, Session
 
 _BIGGEST_INT64 = 2**63 - 1
@@ -92,22 +92,22 @@ class SqliteReadTx:
         return found
 
     async def scan_versions(self, wanted: SchemaFilter, page: Page) -> Sequence[SchemaVersion]:
-        return await self._session.search(*queries.LISTS.scan(wanted, page), rows.version_of)
+        return await self._session.search(*lists.LISTS.scan(wanted, page), rows.version_of)
 
     async def count_versions(self, wanted: SchemaFilter) -> int:
-        return (await self._session.search(*queries.LISTS.count(wanted), _first))[0]
+        return (await self._session.search(*lists.LISTS.count(wanted), _first))[0]
 
     async def ranked_versions(self, wanted: SchemaFilter, page: RankedPage) -> Ranked | None:
-        return rows.ranked_of(await self._session.search(*queries.LISTS.rank(wanted, page), tuple))
+        return rows.ranked_of(await self._session.search(*lists.LISTS.rank(wanted, page), tuple))
 
     async def corrections(self, words: Sequence[str]) -> Mapping[str, str | None]:
-        unknown = [word for word in words if not await self._indexed(queries.begun(word))]
+        unknown = [word for word in words if not await self._indexed(lists.begun(word))]
         return {word: await self._nearest(word) for word in unknown}
 
     async def _nearest(self, word: str) -> str | None:
-        listed = await self._session.search(*queries.near(word), _first_text)
+        listed = await self._session.search(*lists.near(word), _first_text)
         for near in spelling.nearest(word, listed):
-            if await self._indexed(queries.known(near)):
+            if await self._indexed(lists.known(near)):
                 return near
         return None
 
@@ -117,10 +117,8 @@ class SqliteReadTx:
     async def subjects(
         self, *, prefix: str = "", include_deleted: bool = False, page: Page
     ) -> tuple[Sequence[Subject], int]:
-        named = await self._session.search(
-            *queries.LISTS.subjects(prefix, include_deleted, page), _first_text
-        )
-        counted = await self._session.search(*queries.LISTS.count_subjects(prefix, include_deleted), _first)
+        named = await self._session.search(*lists.LISTS.subjects(prefix, include_deleted, page), _first_text)
+        counted = await self._session.search(*lists.LISTS.count_subjects(prefix, include_deleted), _first)
         return [rows.subject_of(name) for name in named], counted[0]
 
     async def dependents(self, schema_id: str) -> Sequence[SchemaVersion]:

@@ -1,0 +1,74 @@
+"""What is SQLite's own in the SQL of lists and searches. tests/storage/test_sqlite_plans.py explains what comes of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from .. import spelling
+from ..ranking import Place, Question
+from ..selection import Dialect, Term
+
+
+def _hits(words: Sequence[str]) -> Term:
+    return "words MATCH {}", " ".join(f'"{word}"*' for word in words)  # words are letters and digits only
+
+
+def begun(word: str) -> tuple[str]:
+    """What BEGUN takes to look for a word that begins so."""
+    return (f'"{word}"*',)
+
+
+def known(word: str) -> tuple[str]:
+    """What BEGUN takes to look for this word."""
+    return (f'"{word}"',)
+
+
+def near(word: str) -> tuple[str, list[Any]]:
+    """The words that have so many trigrams of this one that they may be near; spelling.nearest knows which of them are."""
+    grams = sorted(spelling.trigrams(word))
+    common = " + ".join("(instr(padded, ?) > 0)" for _ in grams)
+    sql = (
+        "WITH listed AS MATERIALIZED (SELECT word, '  ' || word || ' ' AS padded FROM vocabulary) "
+        f"SELECT word FROM listed WHERE {common} >= ?"
+    )
+    return sql, [*grams, math.ceil(spelling.NEAR * len(grams))]
+
+
+def _words(words: Sequence[str]) -> Term:
+    term, query = _hits(words)
+    return f"v.id IN (SELECT rowid FROM words WHERE {term})", query
+
+
+def _in_title(text: str) -> Term:
+    return "(instr(t.title, {}) > 0)", text
+
+
+def _question(asked: Question) -> Term:
+    if asked.place > Place.NAME:
+        return _in_title(asked.needle)
+    column = "names : " if asked.place is Place.NAME else ""
+    # The list of a word's versions is made once; looking into the words of each version takes several times as long.
+    term = "v.id IN (SELECT rowid FROM words WHERE words MATCH {})"
+    return term, f'{column}"{asked.word}"' + ("" if asked.whole else "*")
+
+
+def _labels(labels: Sequence[str]) -> Iterable[Term]:
+    return (("v.id IN (SELECT version FROM labels WHERE label = {})", label) for label in labels)
+
+
+def _pattern(pattern: str) -> Term:
+    return "v.subject GLOB {}", pattern.replace("[", "[[]")
+
+
+LISTS = Dialect(
+    lambda number: "?",
+    words=_words,
+    labels=_labels,
+    pattern=_pattern,
+    ranked="words w CROSS JOIN versions v ON v.id = w.rowid CROSS JOIN titles t ON t.version = v.id",
+    hits=_hits,
+    in_title=_in_title,
+    question=_question,
+)

@@ -78,10 +78,9 @@ class UsageRecorder:
         return UsageCounts(self._recorded, self._dropped, len(self._waiting))
 
     async def probe(self) -> Component:
-        """A part that the server can do without: never DOWN."""
-        if self.trouble:
-            return Component(ComponentStatus.DEGRADED, self.trouble)
-        return Component(ComponentStatus.UP, details={"waiting": str(len(self._waiting))})
+        """Always UP: no caller is served worse while counts wait."""
+        why = {"trouble": self.trouble} if self.trouble else {}
+        return Component(ComponentStatus.UP, details={"waiting": str(len(self._waiting)), **why})
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="usage")

@@ -6,8 +6,9 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -21,12 +22,12 @@ from .calls.guards.min_revision import MIN_REVISION, MinRevision
 from .calls.guards.observe import Observe
 from .calls.hot import HotAnswers
 from .calls.pipeline import Pipeline
-from .chores import make_recorder, make_sweeper
+from .chores import make_recorder, make_sweeper, warmed
 from .errors import RegistryError, Unavailable
 from .formats.catalogue import engines
 from .model.change import Change, parse_revision
 from .model.compatibility import CompatibilityLevel
-from .model.health import Component, ComponentStatus, HealthReport
+from .model.health import Component, ComponentStatus
 from .model.subject import Subject
 from .parts import engine_limits, make_blobs, make_redis, make_store
 from .registry.assess import Assessor
@@ -38,7 +39,7 @@ from .registry.configuration import Configuration, built_in
 from .registry.converting import Converting
 from .registry.deletion import Deletion
 from .registry.graph import Graph
-from .registry.health import Health
+from .registry.health import Health, optional
 from .registry.library import Library
 from .registry.lifecycle import Lifecycle
 from .registry.limits import RequestLimits
@@ -46,6 +47,7 @@ from .registry.reading import Reading
 from .registry.register import Register
 from .registry.subscribing import Subscribing
 from .registry.validating import Validating
+from .registry.warming import Warming
 from .rpc import hot, http, methods
 from .rpc.config import ConfigService
 from .rpc.convert import Convert
@@ -55,7 +57,7 @@ from .rpc.tools import ToolsService
 from .settings import Settings
 from .storage.wrappers.blobbed import BlobbedStore
 from .telemetry import logs
-from .telemetry.metrics import BREAKER_OPEN, Metrics, Part
+from .telemetry.metrics import BREAKER_OPEN, Metrics, parts_of
 from .transports.grpc.listener import GrpcListener
 from .transports.http.app import HttpApp, HttpOptions
 from .transports.http.listener import HttpListener
@@ -119,6 +121,7 @@ class App:
         self._metrics.build_info.labels(__version__).set(1)
         self._coherence.listen(self._drop_answers)
         self._servers: Servers | None = None
+        self._warming: Warming | None = None
 
     @property
     def ports(self) -> Mapping[str, int]:
@@ -137,6 +140,8 @@ class App:
             for chore in self._chores:
                 chore.start()
             self._servers = self._make_servers()
+            if self._warming is not None:
+                await self._warming.start()
             await self._servers.start()
         except BaseException:
             await self._stop_parts()
@@ -144,11 +149,15 @@ class App:
 
     async def drain(self) -> None:
         """Take no new calls, let those in flight finish, end streams with where to resume, and stop."""
+        if self._warming is not None:
+            await self._warming.stop()
         if self._servers is not None:
             await self._servers.drain(self._settings.drain_seconds)
         await self._stop_parts()
 
     async def _stop_parts(self) -> None:
+        if self._warming is not None:
+            await self._warming.stop()
         for chore in self._chores:
             await chore.stop()
         await self._feed.stop()
@@ -223,6 +232,17 @@ class App:
             **({"validated": self._recorder.validated} if self._recorder is not None else {}),
         )
         coherence.listen(validating.forget)
+        wire = Convert(store.registry_id)
+        if settings.caches.warm_schemas and settings.caches.warm_seconds:
+            self._warming = Warming(
+                store,
+                library,
+                validating,
+                hot.PreparedAnswers(self._hot, wire),
+                schemas=settings.caches.warm_schemas,
+                seconds=settings.caches.warm_seconds,
+                on_end=partial(warmed, self._metrics),
+            )
         health = Health(
             {
                 "storage": self._probe_store,
@@ -231,14 +251,14 @@ class App:
                 **({"blobs": self._probe_blobs} if settings.blobs.kind != "inline" else {}),
                 **({"redis": self._probe_redis} if self._redis is not None else {}),
                 **({"usage": self._recorder.probe} if self._recorder is not None else {}),
+                **({"warming": self._warming.probe} if self._warming is not None else {}),
             },
-            vital=frozenset({"storage"}),
+            vital=frozenset({"storage", "warming"}),
             version=__version__,
             clock=now,
         )
         # The gRPC listener asks for a report every few seconds, so that the newest one is fresh.
-        self._metrics.read_parts(lambda: _metric_parts(health.newest))
-        wire = Convert(store.registry_id)
+        self._metrics.read_parts(lambda: parts_of(health.newest))
         use = UseCases(
             register=Register(
                 store,
@@ -323,11 +343,11 @@ class App:
         return Component(ComponentStatus.UP, details=self._workers.facts())
 
     async def _probe_blobs(self) -> Component:
-        return await _optional(self._blobs.probe())
+        return await optional(self._blobs.probe())
 
     async def _probe_redis(self) -> Component:
         assert self._redis is not None  # asked only when it is configured
-        return await _optional(self._redis.probe())
+        return await optional(self._redis.probe())
 
     def _tier_counts(self, library: Library) -> Mapping[str, Mapping[str, int]]:
         memories = {**library.stats(), "blobs": self._store.stats()}
@@ -351,26 +371,6 @@ class App:
                 "subscribers": str(self._feed.subscribers),
             },
         )
-
-
-_UP = {ComponentStatus.UP: 1.0, ComponentStatus.DEGRADED: 0.5, ComponentStatus.DOWN: 0.0}
-
-
-def _metric_parts(report: HealthReport | None) -> Mapping[str, Part]:
-    """The components of a report as metrics take them."""
-    components = report.components if report else {}
-    return {
-        name: Part(_UP[c.status], {fact: float(v) for fact, v in c.details.items() if v.isdecimal()})
-        for name, c in components.items()
-    }
-
-
-async def _optional(probe: Awaitable[Mapping[str, str]]) -> Component:
-    """A part that the server can do without: never DOWN."""
-    try:
-        return Component(ComponentStatus.UP, details=await probe)
-    except RegistryError as error:
-        return Component(ComponentStatus.DEGRADED, error.message)
 
 
 def serve(settings: Settings, ready_file: Path | None = None) -> int:

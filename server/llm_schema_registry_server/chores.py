@@ -9,9 +9,11 @@ from .errors import RegistryError
 from .model.change import format_revision
 from .registry.retention import Keep, Retention, Step, Sweeper
 from .registry.usage import Readings, UsageRecorder
+from .registry.warming import Warmed
 from .settings import Changes, Usage
 from .storage.store import Store
 from .telemetry import logs
+from .telemetry.metrics import Metrics
 
 _LOG = logs.get("app")
 Clock = Callable[[], datetime]
@@ -44,3 +46,14 @@ def make_recorder(settings: Usage, store: Store, readings: Readings, clock: Cloc
         _LOG.warning("usage_not_recorded", error=error.message)
 
     return UsageRecorder(store, readings, clock, every_seconds=settings.flush_seconds, on_trouble=trouble)
+
+
+def warmed(metrics: Metrics, end: Warmed) -> None:
+    """Tells operators how a warming ended."""
+    metrics.warming_seconds.set(end.seconds)
+    metrics.warmed_schemas.set(end.schemas)
+    facts = {"schemas": end.schemas, "wanted": end.wanted, "seconds": round(end.seconds, 2)}
+    if end.trouble:
+        _LOG.warning("warming_incomplete", **facts, why=end.trouble)
+    elif end.wanted:
+        _LOG.info("warmed", **facts)

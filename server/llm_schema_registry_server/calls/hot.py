@@ -110,11 +110,13 @@ class HotAnswers:
         request: Message,
         response: Message,
         answer: Answer,
+        *,
+        asked: bool = True,
     ) -> bool:
-        """Keeps an answer that went out; False when it may be stale already, depends on nothing, or is too big to be worth
+        """Keeps an answer that went out, or of which nobody `asked` yet; False when it may be stale already, depends on nothing, or is too big to be worth
         it."""
         schema_id = self._schema_of(response)
-        self._count(schema_id, 1)
+        self._count(schema_id, int(asked))
         size = len(key) + len(answer.body) + _ENTRY_BYTES
         tags = tuple(dict.fromkeys(self._tags(request, response)))
         if not tags or size * 8 > self._max_bytes or not self._fresh(token, tags):
@@ -129,6 +131,11 @@ class HotAnswers:
         while self._bytes > self._max_bytes:
             self._drop(next(iter(self._entries)))
         return True
+
+    @property
+    def room(self) -> bool:
+        """Whether more answers can be kept without dropping others, and some are left for what comes."""
+        return self._bytes < self._max_bytes * 0.9
 
     def invalidate(self, tag: str) -> None:
         """Drops every answer that depends on `tag`, and refuses those being computed now."""

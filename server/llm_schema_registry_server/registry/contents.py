@@ -94,6 +94,17 @@ class Contents:
                     raise why
         return found
 
+    async def warm(self, versions: Sequence[SchemaVersion]) -> Mapping[str, StoredContent]:
+        """As `of_all`, and kept in memory as long as there is room for more: nothing that is in use makes way."""
+        epoch = self._kept.epoch
+        found = await self.of_all(versions)
+        for version in versions:
+            content = found.get(version.identity)
+            stats = self._kept.stats()
+            if content is not None and stats.size + 2 * size_of(content) < stats.limit:
+                self._kept.put(_key(version), content, epoch)
+        return found
+
     def put(self, version: SchemaVersion, content: StoredContent) -> None:
         """Keep in memory what was just committed: whoever comes next need not read it."""
         self._kept.put(_key(version), content)

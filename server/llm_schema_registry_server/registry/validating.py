@@ -120,6 +120,11 @@ class Validating:
             return _run(validator, payload)
         return await asyncio.to_thread(_run, validator, payload)
 
+    async def prepare(self, schema_id: str) -> None:
+        """Compile what validating against this schema needs. Raises as `data` does."""
+        if len(self._remembered) < REMEMBERED:
+            await self._validator(schema_id)
+
     async def _validator(self, schema_id: str) -> DataValidator:
         known = self._remembered.get(schema_id)
         if known is not None:

@@ -8,7 +8,10 @@ from google.protobuf.message import Message
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
+from ..calls.hot import Answer, HotAnswers
 from ..model.subject import Subject
+from ..registry.reading import Found
+from .convert import Convert
 
 _SERVICE = "/schema_registry.v1.SchemaRegistry/"
 
@@ -30,3 +33,36 @@ def tags(request: Message, response: Message) -> Sequence[str]:
     assert isinstance(request, pb.CompatibilityCheckRequest)
     # References are selectors: another version of what they name may be chosen tomorrow.
     return tuple(str(Subject.parse(s)) for s in (request.subject, *(r.subject for r in request.references)))
+
+
+class PreparedAnswers:
+    """Answers over gRPC that are kept before anybody asks; see registry/warming.Answers. Those over HTTP are made when
+    the first one asks."""
+
+    def __init__(self, hot: HotAnswers, wire: Convert) -> None:
+        self._hot, self._wire = hot, wire
+
+    @property
+    def room(self) -> bool:
+        return self._hot.room
+
+    def begin(self) -> int:
+        return self._hot.begin()
+
+    def keep(self, token: int, found: Found, *, latest: bool) -> None:
+        request: pb.GetSchemaRequest | pb.GetLatestVersionRequest
+        if latest:
+            path, request = "GetLatestVersion", pb.GetLatestVersionRequest(subject=str(found.version.subject))
+        else:
+            path, request = "GetSchema", pb.GetSchemaRequest(schema_id=found.version.schema_id)
+        response = pb.GetSchemaResponse(schema=self._wire.schema(found))
+        self._hot.store(
+            token,
+            "grpc",
+            _SERVICE + path,
+            request.SerializeToString(),
+            request,
+            response,
+            Answer(response.SerializeToString()),
+            asked=False,
+        )

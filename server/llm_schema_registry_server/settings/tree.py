@@ -221,6 +221,10 @@ class Caches(Section):
     """Memory for answers that are kept serialized."""
     schema_bytes: int = Field(128 * 1024 * 1024, ge=1 << 20)
     """Memory for schemas with their references, parsed schemas, comparisons and compiled validators."""
+    warm_schemas: int = Field(10_000, ge=0)
+    """A server that starts loads so many of the schemas that are read most before it reports itself ready; 0 loads none."""
+    warm_seconds: float = Field(30.0, ge=0)
+    """After so long it is ready all the same; 0 loads none."""
     redis: Redis = Redis()
 
 

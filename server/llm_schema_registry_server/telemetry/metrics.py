@@ -15,6 +15,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
+from ..model.health import ComponentStatus, HealthReport
+
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
@@ -89,6 +91,13 @@ class Metrics:
         )
         self.build_info = Gauge(
             "schema_registry_build_info", "Always 1; the version is the label.", ("version",), registry=r
+        )
+
+        self.warming_seconds = Gauge(
+            "schema_registry_warming_seconds", "How long warming took when the server started.", registry=r
+        )
+        self.warmed_schemas = Gauge(
+            "schema_registry_warmed_schemas", "Versions that were loaded by then.", registry=r
         )
 
     def read_hot(self, read: Callable[[], HotCounts]) -> None:
@@ -222,3 +231,15 @@ class _PartCollector(Collector):
 
     def describe(self) -> Iterable[Metric]:
         return ()
+
+
+_UP = {ComponentStatus.UP: 1.0, ComponentStatus.DEGRADED: 0.5, ComponentStatus.DOWN: 0.0}
+
+
+def parts_of(report: HealthReport | None) -> Mapping[str, Part]:
+    """The components of a report as metrics take them."""
+    components = report.components if report else {}
+    return {
+        name: Part(_UP[c.status], {fact: float(v) for fact, v in c.details.items() if v.isdecimal()})
+        for name, c in components.items()
+    }

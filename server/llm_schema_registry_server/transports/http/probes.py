@@ -49,9 +49,12 @@ class Probes:
         ready = report.status is not HealthStatus.UNHEALTHY
         self._was_ready |= ready
         parts = {name: part.status.name for name, part in report.components.items()}
-        return _reply(200 if ready else 503, report.status.name, parts)
+        why = {name: part.message for name, part in report.components.items() if part.message}
+        return _reply(200 if ready else 503, report.status.name, parts, {} if ready else why)
 
 
-def _reply(status: int, name: str, components: dict[str, str] | None = None) -> Reply:
-    body = {"status": name} if components is None else {"status": name, "components": components}
-    return Reply(status, orjson.dumps(body))
+def _reply(
+    status: int, name: str, components: dict[str, str] | None = None, why: dict[str, str] | None = None
+) -> Reply:
+    parts = {"components": components, "why": why}
+    return Reply(status, orjson.dumps({"status": name, **{k: v for k, v in parts.items() if v}}))

@@ -181,7 +181,7 @@ async def test_a_server_that_is_told_to_go_while_it_warms_goes(
     assert server.process.events("warming_incomplete") == []
 
 
-async def test_a_kill_in_the_middle_of_a_flush_leaves_whole_counts(
+async def test_a_kill_in_the_middle_of_a_flush_loses_it_and_nothing_else(
     tmp_path: Path, dsn: str, beside: asyncpg.Connection
 ) -> None:
     ids = await with_usage(tmp_path, dsn)
@@ -191,7 +191,7 @@ async def test_a_kill_in_the_middle_of_a_flush_leaves_whole_counts(
         return bool(await beside.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
 
     async with beside.transaction():
-        await beside.execute("SELECT FROM usage WHERE schema_id = $1 FOR UPDATE", max(ids))
+        await beside.execute("SELECT FROM usage WHERE schema_id = $1 FOR UPDATE", ids[0])
         for schema_id in ids:
             server.read(schema_id)
         await until(flushing)
@@ -204,7 +204,7 @@ async def test_a_kill_in_the_middle_of_a_flush_leaves_whole_counts(
 
     await until(alone)
     reads = {r["schema_id"]: r["reads"] for r in await beside.fetch("SELECT schema_id, reads FROM usage")}
-    assert reads in ({ids[0]: 1, ids[1]: 3, ids[2]: 9}, {ids[0]: 2, ids[1]: 4, ids[2]: 10})
+    assert reads == {ids[0]: 1, ids[1]: 3, ids[2]: 9}
     again = await asyncio.to_thread(Server, tmp_path, dsn)
     await until(again.is_ready)
     await asyncio.to_thread(again.end)

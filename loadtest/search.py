@@ -240,7 +240,8 @@ def main() -> None:
     versions = sum(1 for _ in entries(options.subjects))
     lines += [
         "",
-        f"{options.subjects:,} subjects, {versions:,} versions, {options.callers} callers, one connection.",
+        f"{options.subjects:,} subjects, {versions:,} versions, {options.callers} callers, one connection. "
+        "With a load above the number of processors others were at work too, and the figures are upper bounds.",
     ]
     rig.publish(lines, options.markdown)
 

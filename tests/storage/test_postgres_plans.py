@@ -34,6 +34,7 @@ LARGE = {
 }
 RARE_TAG = next(iter(search.labels(["rare"], [])))
 FILL = f"""
+SET registry.restores = on;  -- no order of subjects here
 INSERT INTO subjects SELECT format('team-%s/topic-%s', n % 50, n), 4 FROM generate_series(1, 5000) n;
 INSERT INTO global_ids (identity) SELECT 'identity ' || n FROM generate_series(1, 20000) n;
 INSERT INTO context_ids SELECT '.ctx-' || n % 100, 1 + n / 100, 'identity ' || n FROM generate_series(1, 20000) n;
@@ -68,7 +69,7 @@ STATEMENTS: dict[str, tuple[Any, ...]] = {
     "CHANGE_TIMES": (100, 100), "NEWEST_BUT": (100,), "CHANGE_BOUNDS": (), "PROGRESS": (), "REPLAYED": (7, "x"),
     "LATEST": (SUBJECT,), "ORDINAL": (SUBJECT, 2), "RELEASE": (SUBJECT, "1.0.2"), "KEPT_VERSION": ("id 1",),
     "KEPT_LATEST": (SUBJECT,), "KEPT_ORDINAL": (SUBJECT, 2), "KEPT_RELEASE": (SUBJECT, "1.0.2"),
-    "VERSIONS_SINCE": (SUBJECT, 7), "STAMPED_SINCE": (SUBJECT, 7),
+    "USES": ([SUBJECT],), "RESTORES": (), "VERSIONS_SINCE": (SUBJECT, 7), "STAMPED_SINCE": (SUBJECT, 7),
     "VERSIONS_WITH": (SUBJECT, "identity 7"), "STANDING": (SUBJECT, ["a", "b", "c"], "identity 7"),
     "APPEND": tuple(appending.parameters(GROUNDS, ENTRY, Vocabulary())),
     "LOCK_SUBJECT": ("a", ["b", "c"]), "LOCK_SCOPE": ("a",), "LOCK_CONTENT": ("a",), "FIRST_SEQUENCE": (),

@@ -10,6 +10,7 @@ from ..model.schema import Reference, ResolvedReference, SchemaVersion
 from ..model.selecting import choose
 from ..model.subject import Subject
 from ..model.version import Range, parse_selector
+from ..storage.circles import circle
 from ..storage.store import ReadTx
 
 
@@ -45,6 +46,8 @@ async def pin(
             reference.name, target.subject, target.ordinal, target.version, target.schema_id
         )
         pins.append(Pin(pinned, target))
+    if subject is not None:
+        await _refuse_circle_of_subjects(tx, subject, pins, field)
     return tuple(pins)
 
 
@@ -98,3 +101,15 @@ async def _refuse_circle(
     if await visit(target):
         circle = " -> ".join([str(subject), *(str(v.subject) for v in path)])
         raise ReferenceCycle(place, f"{reference.name!r} closes a circle: {circle}")
+
+
+async def _refuse_circle_of_subjects(tx: ReadTx, subject: Subject, pins: Sequence[Pin], field: str) -> None:
+    """Nor by other versions than those that are pinned: subjects must have an order."""
+    way = await circle(tx, subject, [p.target.subject for p in pins])
+    if way is None:
+        return
+    place = next(i for i, p in enumerate(pins) if p.target.subject == way[0])
+    shown = " -> ".join(map(str, (subject, *way)))
+    raise ReferenceCycle(
+        f"{field}[{place}]", f"{pins[place].reference.name!r} closes a circle of subjects: {shown}"
+    )

@@ -11,6 +11,7 @@ from ..errors import StorageDamaged
 from ..model.schema import SchemaVersion, StoredContent
 from ..model.subject import Subject
 from ..model.version import Single
+from .circles import circle
 from .store import AT_HAND, Entry, Grounds, Kept, LogPage, ReadTx, Stamped, Standing, WriteTx
 
 
@@ -66,14 +67,17 @@ async def _kept(tx: ReadTx, version: SchemaVersion | None) -> Kept | None:
 
 
 async def holds(tx: WriteTx, subject: Subject, grounds: Grounds, targets: Mapping[str, int]) -> bool:
-    """Whether a subject, whose lock the transaction has, still stands on these grounds, and the targets are as they were."""
+    """Whether a subject, whose lock the transaction has, still stands on these grounds, and the targets are as they were
+    and close no circle of subjects."""
     if await _grounds(tx, subject, list(grounds.configs)) != replace(grounds, mark=""):
         return False
+    used = []
     for schema_id, revision in targets.items():
         target = await tx.version(schema_id)
         if target is None or target.revision != revision:
             return False
-    return True
+        used.append(target.subject)
+    return await circle(tx, subject, used) is None
 
 
 async def enter(tx: WriteTx, entry: Entry) -> SchemaVersion:

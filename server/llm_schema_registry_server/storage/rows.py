@@ -7,7 +7,7 @@ does not spell a value raises StorageDamaged: somebody else wrote it.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
@@ -65,6 +65,14 @@ def subject_of(qualified: str) -> Subject:
         return Subject(DEFAULT_CONTEXT, qualified)
     context, _, name = qualified[1:].partition(":")
     return Subject(context, name)
+
+
+def uses_of(pairs: Iterable[Row]) -> Mapping[Subject, frozenset[Subject]]:
+    """What each subject uses, from rows of (user, used)."""
+    found: dict[Subject, set[Subject]] = {}
+    for user, used in pairs:
+        found.setdefault(subject_of(user), set()).add(subject_of(used))
+    return {user: frozenset(used) for user, used in found.items()}
 
 
 def subjects_of(context: str) -> tuple[str, str]:

@@ -223,6 +223,10 @@ class ReadTx(Protocol):
         """The versions, live or softly deleted, that reference this one directly."""
         ...
 
+    async def uses(self, subjects: Collection[Subject]) -> Mapping[Subject, frozenset[Subject]]:
+        """For each of these subjects that uses others: those that any of its versions, softly deleted ones too, references."""
+        ...
+
     async def history(self, schema_id: str) -> Sequence[Transition]:
         """The recorded transitions of a version, oldest first."""
         ...
@@ -299,7 +303,8 @@ class WriteTx(ReadTx, Protocol):
     async def insert_version(self, version: SchemaVersion, names: Sequence[str]) -> None:
         """Add a version; `names` are the schema's own names, for search. Raises ConcurrentUpdate when the schema id,
         (subject, ordinal) or (subject, semantic version) is taken. Back ends with several writers also raise it, at the
-        end of the block, when a version that it references was removed meanwhile."""
+        end of the block, when a version that it references was removed meanwhile or when its references close a circle of
+        subjects (see circles.py) with what was committed meanwhile."""
         ...
 
     async def update_version(self, version: SchemaVersion) -> None:

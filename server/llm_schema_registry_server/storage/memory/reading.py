@@ -49,7 +49,7 @@ class MemoryReadTx:
         return [v for v in found if include_deleted or v.live]
 
     async def versions_since(self, subject: Subject, revision: int) -> Sequence[SchemaVersion]:
-        found = self._found(self._tables.by_subject.get(subject) or ())
+        found = self._all(subject)
         return [v for v in found if v.revision > revision]
 
     async def subject_stamp(self, subject: Subject) -> tuple[int, int]:
@@ -107,6 +107,10 @@ class MemoryReadTx:
 
     async def dependents(self, schema_id: str) -> Sequence[SchemaVersion]:
         return self._found(self._tables.dependents.get(schema_id) or ())
+
+    async def uses(self, subjects: Collection[Subject]) -> Mapping[Subject, frozenset[Subject]]:
+        found = {s: frozenset(r.subject for v in self._all(s) for r in v.references) for s in subjects}
+        return {subject: used for subject, used in found.items() if used}
 
     async def history(self, schema_id: str) -> Sequence[Transition]:
         return list(self._tables.history.get(schema_id) or ())
@@ -170,6 +174,9 @@ class MemoryReadTx:
         found = self._tables.changes.get(place)
         assert found is not None, f"the log has no place {place}"
         return found
+
+    def _all(self, subject: Subject) -> list[SchemaVersion]:
+        return self._found(self._tables.by_subject.get(subject) or ())
 
     def _found(self, ids: Iterable[str]) -> list[SchemaVersion]:
         found = (self._tables.versions.get(schema_id) for schema_id in ids)

@@ -44,6 +44,9 @@ _BY_STATE: dict[str, tuple[type[RegistryError], str]] = {
     "XX001": (StorageDamaged, "its data are corrupted; restore it from a backup"),
     "XX002": (StorageDamaged, "an index is corrupted; REINDEX it"),
 }
+CIRCLE = "40001"
+"""The SQLSTATE of refuse_circle(): somebody else's references have just closed the circle. Nothing else has it, for all that
+writes is READ COMMITTED."""
 CONFUSED = asyncpg.InternalClientError
 """What the driver raises on a connection that the server has just ended; the connection is of no more use."""
 AWAY = (OSError, asyncio.TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError, CONFUSED)

@@ -68,6 +68,10 @@ DEPENDENTS = (
 CONTENTS = (
     "SELECT identity, digest, content, canonical, artifact FROM contents WHERE identity = ANY($1::text[])"
 )
+USES = (
+    "SELECT DISTINCT v.subject, t.subject FROM versions v JOIN version_references r ON r.version = v.id "
+    "JOIN versions t ON t.schema_id = r.target WHERE v.subject = ANY($1::text[])"
+)
 HISTORY = f"SELECT {_TRANSITION} FROM transitions WHERE schema_id = $1 ORDER BY id"
 CONFIG = "SELECT settings FROM configs WHERE scope = $1"
 CHANGES = (
@@ -269,6 +273,7 @@ ALL_CONTEXT_IDS = (
     "ORDER BY context, global_id LIMIT $3"
 )
 ALL_ORDINALS = "SELECT subject, last_ordinal FROM subjects WHERE subject > $1 ORDER BY subject LIMIT $2"
+RESTORES = "SELECT set_config('registry.restores', 'on', true)"
 RESTORE_REGISTRY_ID = "UPDATE meta SET value = $1 WHERE key = 'registry_id'"
 RESTORE_GLOBAL_IDS = (
     "WITH given AS (SELECT * FROM unnest($1::text[], $2::int[], $3::text[]) AS g (context, global_id, identity)), "

@@ -113,6 +113,9 @@ class PostgresReadTx:
     async def dependents(self, schema_id: str) -> Sequence[SchemaVersion]:
         return await self._session.rows(queries.DEPENDENTS, [schema_id], rows.version_of)
 
+    async def uses(self, subjects: Collection[Subject]) -> Mapping[Subject, frozenset[Subject]]:
+        return rows.uses_of(await self._session.rows(queries.USES, [[str(s) for s in subjects]], tuple))
+
     async def history(self, schema_id: str) -> Sequence[Transition]:
         return await self._session.rows(queries.HISTORY, [schema_id], rows.transition_of)
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from ...errors import StorageUnavailable
+from ...errors import ConcurrentUpdate, StorageUnavailable
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import Subject
 from ...model.version import Single
@@ -21,7 +21,7 @@ from ..vocabulary import Vocabulary
 from ..waiting import to_the_end
 from . import queries
 from .appending import outcome, parameters, standing_of
-from .errors import AWAY, POOLER, shown, translated
+from .errors import AWAY, CIRCLE, POOLER, shown, translated
 from .migrate import migrate, migrations
 from .reading import BIGGEST_INT64, PostgresReadTx, contents_of, kept_of, log_page_of, stamped_of
 from .replica import Replica
@@ -165,6 +165,7 @@ class PostgresStore:
     @asynccontextmanager
     async def restore(self) -> AsyncIterator[PostgresWriteTx]:
         async with self.write() as tx:
+            await tx.begin_restore()
             yield tx
         async with self.read() as reading:
             self._registry_id = await reading.registry_id()
@@ -193,7 +194,12 @@ class PostgresStore:
     async def append(self, grounds: Grounds, entry: Entry) -> SchemaVersion | None:
         # Done twice, it is done once: the second time its grounds have changed.
         given = parameters(grounds, entry, self._vocabulary)
-        made = outcome(entry, await to_the_end(self._alone(_WRITE, queries.APPEND, *given)))
+        try:
+            made = outcome(entry, await to_the_end(self._alone(_WRITE, queries.APPEND, *given)))
+        except ConcurrentUpdate as error:
+            if error.metadata.get("sqlstate") == CIRCLE:
+                return None
+            raise
         if made is not None:
             self._vocabulary.committed(given[-1])
             self._told(made.revision)

@@ -180,6 +180,10 @@ class PostgresWriteTx(PostgresReadTx):
 
     # -- see portable.RestoreTx
 
+    async def begin_restore(self) -> None:
+        """What is restored was good where it comes from."""
+        await self._session.run(queries.RESTORES)
+
     async def restore_registry_id(self, registry_id: str) -> None:
         await self._session.run(queries.RESTORE_REGISTRY_ID, registry_id)
 

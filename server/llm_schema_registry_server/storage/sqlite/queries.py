@@ -42,6 +42,10 @@ DEPENDENTS = (
     "WHERE r.target = ? ORDER BY v.subject, v.ordinal"
 )
 CONTENT = "SELECT content, digest, canonical, artifact FROM contents WHERE identity = ?"
+USES = (
+    "SELECT DISTINCT v.subject, t.subject FROM versions v JOIN version_references r ON r.version = v.id "
+    "JOIN versions t ON t.schema_id = r.target WHERE v.subject = ?"
+)
 HISTORY = f"SELECT {_TRANSITION} FROM transitions WHERE schema_id = ? ORDER BY id"
 CONFIG = "SELECT settings FROM configs WHERE scope = ?"
 CHANGES = f"SELECT sequence, {_CHANGE} FROM changes WHERE sequence > ? ORDER BY sequence LIMIT ?"

@@ -124,6 +124,12 @@ class SqliteReadTx:
     async def dependents(self, schema_id: str) -> Sequence[SchemaVersion]:
         return await self._session.search(queries.DEPENDENTS, (schema_id,), rows.version_of)
 
+    async def uses(self, subjects: Collection[Subject]) -> Mapping[Subject, frozenset[Subject]]:
+        found: list[tuple[str, str]] = []
+        for subject in subjects:
+            found += await self._session.search(queries.USES, (str(subject),), tuple)
+        return rows.uses_of(found)
+
     async def history(self, schema_id: str) -> Sequence[Transition]:
         return await self._session.ordered(queries.HISTORY, (schema_id,), rows.transition_of)
 

@@ -99,6 +99,9 @@ class ForwardingReadTx:
     async def dependents(self, schema_id: str) -> Sequence[SchemaVersion]:
         return await self._inner.dependents(schema_id)
 
+    async def uses(self, subjects: Collection[Subject]) -> Mapping[Subject, frozenset[Subject]]:
+        return await self._inner.uses(subjects)
+
     async def history(self, schema_id: str) -> Sequence[Transition]:
         return await self._inner.history(schema_id)
 

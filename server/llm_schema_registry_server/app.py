@@ -21,12 +21,12 @@ from .calls.guards.min_revision import MIN_REVISION, MinRevision
 from .calls.guards.observe import Observe
 from .calls.hot import HotAnswers
 from .calls.pipeline import Pipeline
-from .chores import make_recorder, make_sweeper
+from .chores import make_counting, make_recorder, make_sweeper
 from .errors import RegistryError, Unavailable
 from .formats.catalogue import engines
 from .model.change import Change, parse_revision
 from .model.compatibility import CompatibilityLevel
-from .model.health import Component, ComponentStatus, HealthReport
+from .model.health import Component, ComponentStatus
 from .model.subject import Subject
 from .parts import engine_limits, make_blobs, make_redis, make_store
 from .registry.assess import Assessor
@@ -47,6 +47,7 @@ from .registry.register import Register
 from .registry.subscribing import Subscribing
 from .registry.validating import Validating
 from .rpc import hot, http, methods
+from .rpc.admin import AdminService
 from .rpc.config import ConfigService
 from .rpc.convert import Convert
 from .rpc.lifecycle import LifecycleService
@@ -55,7 +56,7 @@ from .rpc.tools import ToolsService
 from .settings import Settings
 from .storage.wrappers.blobbed import BlobbedStore
 from .telemetry import logs
-from .telemetry.metrics import BREAKER_OPEN, Metrics, Part
+from .telemetry.metrics import BREAKER_OPEN, Metrics, parts_of
 from .transports.grpc.listener import GrpcListener
 from .transports.http.app import HttpApp, HttpOptions
 from .transports.http.listener import HttpListener
@@ -108,12 +109,14 @@ class App:
         counted = hot.schema_id if settings.usage.flush_seconds else None
         self._hot = HotAnswers(hot.HOT, hot.tags, settings.caches.hot_bytes, counted)
         self._recorder = make_recorder(settings.usage, self._store, self._hot.readings, now)
+        self._counting = make_counting(settings.statistics, self._store, now)
         self._chores = [
             chore
-            for chore in (make_sweeper(settings.changes, self._store, now), self._recorder)
+            for chore in (make_sweeper(settings.changes, self._store, now), self._recorder, self._counting)
             if chore is not None
         ]
         self._metrics.read_hot(self._hot.stats)
+        self._metrics.read_statistics(lambda: self._counting.newest)
         if self._recorder is not None:
             self._metrics.read_usage(self._recorder.stats)
         self._metrics.build_info.labels(__version__).set(1)
@@ -237,7 +240,7 @@ class App:
             clock=now,
         )
         # The gRPC listener asks for a report every few seconds, so that the newest one is fresh.
-        self._metrics.read_parts(lambda: _metric_parts(health.newest))
+        self._metrics.read_parts(lambda: parts_of(health.newest))
         wire = Convert(store.registry_id)
         use = UseCases(
             register=Register(
@@ -276,6 +279,7 @@ class App:
                     Configuration(store, defaults, coherence, now)
                 ),
                 "schema_registry.v1.LifecycleService": LifecycleService(deletion, lifecycle, wire),
+                "schema_registry.v1.AdminService": AdminService(self._counting),
                 "schema_registry.v1.ToolsService": ToolsService(
                     comparing, Converting(comparing, library, self._engines, request_limits)
                 ),
@@ -351,18 +355,6 @@ class App:
                 "subscribers": str(self._feed.subscribers),
             },
         )
-
-
-_UP = {ComponentStatus.UP: 1.0, ComponentStatus.DEGRADED: 0.5, ComponentStatus.DOWN: 0.0}
-
-
-def _metric_parts(report: HealthReport | None) -> Mapping[str, Part]:
-    """The components of a report as metrics take them."""
-    components = report.components if report else {}
-    return {
-        name: Part(_UP[c.status], {fact: float(v) for fact, v in c.details.items() if v.isdecimal()})
-        for name, c in components.items()
-    }
 
 
 async def _optional(probe: Awaitable[Mapping[str, str]]) -> Component:

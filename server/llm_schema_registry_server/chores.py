@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from .errors import RegistryError
 from .model.change import format_revision
 from .registry.retention import Keep, Retention, Step, Sweeper
+from .registry.statistics import Counting
 from .registry.usage import Readings, UsageRecorder
-from .settings import Changes, Usage
+from .settings import Changes, Statistics, Usage
 from .storage.store import Store
 from .telemetry import logs
 
@@ -44,3 +45,22 @@ def make_recorder(settings: Usage, store: Store, readings: Readings, clock: Cloc
         _LOG.warning("usage_not_recorded", error=error.message)
 
     return UsageRecorder(store, readings, clock, every_seconds=settings.flush_seconds, on_trouble=trouble)
+
+
+def make_counting(settings: Statistics, store: Store, clock: Clock) -> Counting:
+    """Counts what the registry holds, now and then."""
+
+    def counted(seconds: float) -> None:
+        _LOG.info("statistics_counted", seconds=round(seconds, 3))
+
+    def trouble(error: RegistryError) -> None:
+        _LOG.warning("statistics_not_counted", error=error.message)
+
+    return Counting(
+        store,
+        clock,
+        every_seconds=settings.refresh_seconds,
+        timeout_seconds=settings.timeout_seconds,
+        on_counted=counted,
+        on_trouble=trouble,
+    )

@@ -7,13 +7,21 @@ import pytest
 from google.api import annotations_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, MethodDescriptor
 
-from llm_schema_registry.v1 import config_pb2, lifecycle_pb2, policy_pb2, schema_registry_pb2, tools_pb2
+from llm_schema_registry.v1 import (
+    admin_pb2,
+    config_pb2,
+    lifecycle_pb2,
+    policy_pb2,
+    schema_registry_pb2,
+    tools_pb2,
+)
 
 FILES = [
     schema_registry_pb2.DESCRIPTOR,
     config_pb2.DESCRIPTOR,
     lifecycle_pb2.DESCRIPTOR,
     tools_pb2.DESCRIPTOR,
+    admin_pb2.DESCRIPTOR,
 ]
 METHODS: list[MethodDescriptor] = [m for f in FILES for s in f.services_by_name.values() for m in s.methods]
 

@@ -183,6 +183,7 @@ CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = 
         {"message_name": "m", "data": {"a": 1}},
         {"source": {"schema_id": "id"}, "target_type": 2, "message_name": "m", "data": b'{"a":1}'},
     ),
+    "GetStatistics": ("get_statistics", (), {"fresh": True}, {"fresh": True}),
     "SearchSchemas": (
         "search_schemas",
         ("q",),

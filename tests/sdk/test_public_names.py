@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import llm_schema_registry
-from llm_schema_registry import SchemaRegistry, enums, errors, results
+from llm_schema_registry import SchemaRegistry, enums, errors, results, statistics
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -29,6 +29,7 @@ METHODS = [
     "get_schema",
     "get_schema_by_version",
     "get_schema_history",
+    "get_statistics",
     "get_subject_versions",
     "health_check",
     "iter_search",
@@ -71,7 +72,7 @@ def test_the_methods_are_these() -> None:
 def test_every_error_result_and_enumeration_is_public_at_the_top() -> None:
     classes = [
         name
-        for module in (enums, errors, results)
+        for module in (enums, errors, results, statistics)
         for name, value in vars(module).items()
         if isinstance(value, type) and value.__module__ == module.__name__ and name != "WireEnum"
     ]

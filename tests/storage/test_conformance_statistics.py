@@ -177,15 +177,21 @@ async def test_what_is_kept_is_read_again(store: Store) -> None:
 
 
 async def test_one_of_many_begins_to_count(store: Store) -> None:
-    async def begin(every: float) -> bool:
+    async def begin(lease: float) -> bool:
         async with store.write() as tx:
-            return await tx.begin_statistics(every)
+            return await tx.begin_statistics(lease)
 
     assert sorted(await asyncio.gather(*(begin(3600) for _ in range(8)))) == [False] * 7 + [True]
     assert not await begin(3600)
     assert await begin(0)
+    assert not await begin(3600)
+    found = await count(store)
+    async with store.write() as tx:
+        await tx.keep_statistics(found)
+    assert await begin(3600)
+    assert not await begin(3600)
     async with store.read() as reading:
-        assert await reading.statistics() is None
+        assert await reading.statistics() == found
 
 
 async def test_who_gave_up_has_not_begun(store: Store) -> None:

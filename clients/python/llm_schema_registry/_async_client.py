@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Self
 
 from ._asynchronous import AsyncTransport, AsyncWatch
-from ._calls import checks, schemas, subjects, tools
+from ._calls import admin, checks, schemas, subjects, tools
 from ._calls.changes import subscription
 from ._client import Client
 from ._options import Options
@@ -48,6 +48,7 @@ class AsyncSchemaRegistry(Client):
     check_compatibility = awaited(checks.check_compatibility)
     diff_schemas = awaited(tools.diff_schemas)
     convert_schema = awaited(tools.convert_schema)
+    get_statistics = awaited(admin.get_statistics)
     list_schemas = aiterated(schemas.list_schemas)
     iter_subjects = apaged(subjects.list_subjects)
     iter_versions = apaged(subjects.list_versions)

@@ -68,6 +68,7 @@ REGISTRY = "/schema_registry.v1.SchemaRegistry/"
 CONFIG = "/schema_registry.v1.ConfigService/"
 LIFECYCLE = "/schema_registry.v1.LifecycleService/"
 TOOLS = "/schema_registry.v1.ToolsService/"
+ADMIN = "/schema_registry.v1.AdminService/"
 
 
 def unary(

@@ -59,7 +59,8 @@ DOMAIN = "schema-registry"
 M = TypeVar("M", bound=Message)
 
 
-def _time(message: Message, field: str) -> datetime | None:
+def time(message: Message, field: str) -> datetime | None:
+    """The time in a field, None when it is absent."""
     if not message.HasField(field):
         return None
     stamp: Timestamp = getattr(message, field)
@@ -99,9 +100,9 @@ def schema_info(m: pb.SchemaInfo) -> SchemaInfo:
         description=m.description if m.HasField("description") else None,
         tags=tuple(m.tags),
         metadata=dict(m.metadata),
-        created_at=_time(m, "created_at"),
-        updated_at=_time(m, "updated_at"),
-        deleted_at=_time(m, "deleted_at"),
+        created_at=time(m, "created_at"),
+        updated_at=time(m, "updated_at"),
+        deleted_at=time(m, "deleted_at"),
         created_by=m.created_by,
         change_class=ChangeClass(m.change_class),
         revision=m.revision,
@@ -128,7 +129,7 @@ def registration(m: pb.RegisterSchemaResponse) -> Registration:
         change_class=ChangeClass(m.change_class),
         checksum=m.checksum,
         fingerprints=fingerprints(m.fingerprints),
-        created_at=_time(m, "created_at"),
+        created_at=time(m, "created_at"),
         revision=m.revision,
         report=compatibility_report(m.report) if m.HasField("report") else None,
     )
@@ -225,8 +226,8 @@ def subject_versions(m: pb.GetSubjectVersionsResponse) -> tuple[VersionInfo, ...
             global_id=v.global_id,
             state=SchemaState(v.state),
             change_class=ChangeClass(v.change_class),
-            created_at=_time(v, "created_at"),
-            deleted_at=_time(v, "deleted_at"),
+            created_at=time(v, "created_at"),
+            deleted_at=time(v, "deleted_at"),
         )
         for v in m.versions
     )
@@ -239,7 +240,7 @@ def change_event(m: pb.SchemaChangeEvent) -> ChangeEvent:
         version=m.version,
         ordinal=m.ordinal,
         schema_id=m.schema_id,
-        timestamp=_time(m, "timestamp"),
+        timestamp=time(m, "timestamp"),
         changed_by=m.changed_by if m.HasField("changed_by") else None,
         metadata=dict(m.metadata),
         revision=m.revision,
@@ -259,7 +260,7 @@ def health(m: pb.HealthCheckResponse) -> Health:
             for name, c in sorted(m.components.items())
         },
         version=m.version,
-        timestamp=_time(m, "timestamp"),
+        timestamp=time(m, "timestamp"),
     )
 
 
@@ -293,7 +294,7 @@ def deleted_versions(m: lifecycle_pb2.DeleteSubjectResponse) -> tuple[str, ...]:
 def history(m: lifecycle_pb2.GetSchemaHistoryResponse) -> tuple[StateTransition, ...]:
     return tuple(
         StateTransition(
-            SchemaState(t.from_state), SchemaState(t.to_state), t.trigger, t.actor, _time(t, "at"), t.reason
+            SchemaState(t.from_state), SchemaState(t.to_state), t.trigger, t.actor, time(t, "at"), t.reason
         )
         for t in m.transitions
     )

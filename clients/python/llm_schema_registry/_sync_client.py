@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Self
 
 from ._blocking import BlockingTransport, Watch
-from ._calls import checks, schemas, subjects, tools
+from ._calls import admin, checks, schemas, subjects, tools
 from ._calls.changes import subscription
 from ._client import Client
 from ._options import Options
@@ -45,6 +45,7 @@ class SchemaRegistry(Client):
     check_compatibility = called(checks.check_compatibility)
     diff_schemas = called(tools.diff_schemas)
     convert_schema = called(tools.convert_schema)
+    get_statistics = called(admin.get_statistics)
     list_schemas = iterated(schemas.list_schemas)
     iter_subjects = paged(subjects.list_subjects)
     iter_versions = paged(subjects.list_versions)

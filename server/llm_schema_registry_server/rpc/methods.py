@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from google.protobuf.descriptor import ServiceDescriptor
 
-from llm_schema_registry.v1 import config_pb2, lifecycle_pb2, policy_pb2, schema_registry_pb2, tools_pb2
+from llm_schema_registry.v1 import (
+    admin_pb2,
+    config_pb2,
+    lifecycle_pb2,
+    policy_pb2,
+    schema_registry_pb2,
+    tools_pb2,
+)
 
 from ..calls.call import Method
 from ..calls.methods import methods
@@ -14,6 +21,7 @@ SERVICES: tuple[ServiceDescriptor, ...] = (
     config_pb2.DESCRIPTOR.services_by_name["ConfigService"],
     lifecycle_pb2.DESCRIPTOR.services_by_name["LifecycleService"],
     tools_pb2.DESCRIPTOR.services_by_name["ToolsService"],
+    admin_pb2.DESCRIPTOR.services_by_name["AdminService"],
 )
 
 

@@ -216,6 +216,13 @@ class Redis(Section):
         return url
 
 
+class Statistics(Section):
+    refresh_seconds: float = Field(300.0, ge=0)
+    """How often one of the servers counts what the registry holds; 0: only when somebody asks."""
+    timeout_seconds: float = Field(60.0, gt=0)
+    """Longest time of a count. It is a read: whatever it takes, it holds up neither writers nor subscribers."""
+
+
 class Caches(Section):
     hot_bytes: int = Field(128 * 1024 * 1024, ge=0)
     """Memory for answers that are kept serialized."""
@@ -244,6 +251,7 @@ class Settings(Section):
     workers: Workers = Workers()
     changes: Changes = Changes()
     usage: Usage = Usage()
+    statistics: Statistics = Statistics()
     caches: Caches = Caches()
     logs: Logs = Logs()
     drain_seconds: float = Field(30.0, ge=0)

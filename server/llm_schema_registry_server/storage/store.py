@@ -314,9 +314,9 @@ class WriteTx(ReadTx, Protocol):
         removed at this moment."""
         ...
 
-    async def begin_statistics(self, every: float) -> bool:
-        """Note that somebody begins to count now, by the clock of the store; False when somebody else has begun within
-        the last `every` seconds: of all servers of a store, one counts."""
+    async def begin_statistics(self, lease: float) -> bool:
+        """Note that somebody begins to count now, by the clock of the store; False when somebody has begun within the last
+        `lease` seconds and has kept nothing since: of all servers of a store, one counts."""
         ...
 
     async def keep_statistics(self, statistics: Statistics) -> None:

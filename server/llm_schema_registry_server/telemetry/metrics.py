@@ -15,6 +15,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
+from ..model.health import ComponentStatus, HealthReport
+from ..model.statistics import Statistics
+from .statistics import StatisticsCollector
+
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
@@ -53,6 +57,18 @@ class Part:
 
     up: float
     facts: Mapping[str, float]
+
+
+_UP = {ComponentStatus.UP: 1.0, ComponentStatus.DEGRADED: 0.5, ComponentStatus.DOWN: 0.0}
+
+
+def parts_of(report: HealthReport | None) -> Mapping[str, Part]:
+    """The components of a report."""
+    components = report.components if report else {}
+    return {
+        name: Part(_UP[c.status], {fact: float(v) for fact, v in c.details.items() if v.isdecimal()})
+        for name, c in components.items()
+    }
 
 
 class Metrics:
@@ -103,6 +119,10 @@ class Metrics:
     def read_usage(self, read: Callable[[], UsageCounts]) -> None:
         """Exports what became of the counts of reads, read at each scrape."""
         self.registry.register(_UsageCollector(read))
+
+    def read_statistics(self, read: Callable[[], Statistics | None]) -> None:
+        """Exports the newest statistics of the registry that this server knows, read at each scrape."""
+        self.registry.register(StatisticsCollector(read))
 
     def read_parts(self, read: Callable[[], Mapping[str, Part]]) -> None:
         """Exports how the parts of the server are, as the newest health report has it, read at each scrape."""

@@ -15,7 +15,7 @@ from typer.main import get_command
 from .._options import DEFAULT_TARGET, DEFAULT_TIMEOUT
 from ..errors import RegistryError
 from .arguments import hoisted
-from .commands import checks, importing, lifecycle, schemas, server
+from .commands import checks, importing, lifecycle, schemas, server, statistics
 from .exits import MEANINGS, Exit, exit_code, explain
 from .output import Format, Output
 from .session import SERVER_VARIABLE, TOKEN_VARIABLE, Session, current
@@ -49,7 +49,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for _module in (schemas, checks, lifecycle, importing, server):
+for _module in (schemas, checks, lifecycle, importing, server, statistics):
     _module.add_to(app)
 
 

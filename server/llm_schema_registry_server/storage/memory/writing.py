@@ -138,15 +138,16 @@ class MemoryWriteTx(MemoryReadTx):
                 known = self._tables.usage.get(schema_id)
                 self._tables.usage[schema_id] = made if known is None else known + made
 
-    async def begin_statistics(self, every: float) -> bool:
+    async def begin_statistics(self, lease: float) -> bool:
         now, begun = int(time.time() * 1000), self._tables.numbers.get(STATISTICS_BEGUN)
-        if begun is not None and now - every * 1000 < begun <= now:
+        if begun is not None and now - lease * 1000 < begun <= now:
             return False
         self._tables.numbers[STATISTICS_BEGUN] = now
         return True
 
     async def keep_statistics(self, statistics: Statistics) -> None:
         self._tables.statistics[0] = statistics
+        self._tables.numbers.remove(STATISTICS_BEGUN)
 
     # -- see portable.RestoreTx
 

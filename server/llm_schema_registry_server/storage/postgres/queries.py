@@ -251,7 +251,11 @@ BEGIN_STATISTICS = (
     "DO UPDATE SET begun_at = clock_timestamp() "
     "WHERE s.begun_at NOT BETWEEN clock_timestamp() - make_interval(secs => $1) AND clock_timestamp() RETURNING true"
 )
-KEEP_STATISTICS = "INSERT INTO statistics (id, counts) VALUES (1, $1::json) ON CONFLICT (id) DO UPDATE SET counts = excluded.counts"
+# Who keeps has ended: begun_at is what it is when nobody counts.
+KEEP_STATISTICS = (
+    "INSERT INTO statistics (id, counts) VALUES (1, $1::json) ON CONFLICT (id) "
+    "DO UPDATE SET counts = excluded.counts, begun_at = excluded.begun_at"
+)
 
 NAMES = "SELECT tsvector_to_array(s.names) FROM versions v JOIN search s ON s.version = v.id WHERE v.schema_id = $1"
 ALL_CONFIGS = "SELECT scope, settings FROM configs WHERE scope > $1 ORDER BY scope LIMIT $2"

@@ -172,8 +172,8 @@ class PostgresWriteTx(PostgresReadTx):
         columns = _columns([rows.usage_row(each) for each in made], len(rows.USAGE_COLUMNS))
         await self._session.run(queries.RECORD_USAGE, *columns)
 
-    async def begin_statistics(self, every: float) -> bool:
-        return bool(await self._session.value(queries.BEGIN_STATISTICS, every))
+    async def begin_statistics(self, lease: float) -> bool:
+        return bool(await self._session.value(queries.BEGIN_STATISTICS, lease))
 
     async def keep_statistics(self, statistics: Statistics) -> None:
         await self._session.run(queries.KEEP_STATISTICS, cell(statistics))

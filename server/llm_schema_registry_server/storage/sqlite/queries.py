@@ -112,7 +112,11 @@ BEGUN = "SELECT 1 FROM words WHERE words MATCH ? LIMIT 1"
 STATISTICS = "SELECT counts FROM statistics WHERE id = 1"
 STATISTICS_BEGUN = "SELECT begun_at FROM statistics WHERE id = 1"
 BEGIN_STATISTICS = "INSERT INTO statistics (id, begun_at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET begun_at = excluded.begun_at"
-KEEP_STATISTICS = "INSERT INTO statistics (id, counts) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET counts = excluded.counts"
+# Who keeps has ended: begun_at is what it is when nobody counts.
+KEEP_STATISTICS = (
+    "INSERT INTO statistics (id, counts) VALUES (1, ?) ON CONFLICT (id) "
+    "DO UPDATE SET counts = excluded.counts, begun_at = excluded.begun_at"
+)
 
 NAMES = "SELECT w.names FROM versions v JOIN words w ON w.rowid = v.id WHERE v.schema_id = ?"
 ALL_CONFIGS = "SELECT scope, settings FROM configs WHERE scope > ? ORDER BY scope LIMIT ?"

@@ -158,9 +158,9 @@ class SqliteWriteTx(SqliteReadTx):
 
         await self._session.apart(add_each)
 
-    async def begin_statistics(self, every: float) -> bool:
+    async def begin_statistics(self, lease: float) -> bool:
         now, row = rows.micros(datetime.now(UTC)), self._session.row(queries.STATISTICS_BEGUN)
-        if row is not None and now - int(every * 1_000_000) < row[0] <= now:
+        if row is not None and now - int(lease * 1_000_000) < row[0] <= now:
             return False
         self._session.run(queries.BEGIN_STATISTICS, (now,))
         return True

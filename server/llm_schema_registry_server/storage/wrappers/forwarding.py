@@ -167,8 +167,8 @@ class ForwardingWriteTx(ForwardingReadTx):
     async def record_usage(self, uses: Mapping[str, Uses], at: datetime) -> None:
         await self._writing.record_usage(uses, at)
 
-    async def begin_statistics(self, every: float) -> bool:
-        return await self._writing.begin_statistics(every)
+    async def begin_statistics(self, lease: float) -> bool:
+        return await self._writing.begin_statistics(lease)
 
     async def keep_statistics(self, statistics: Statistics) -> None:
         await self._writing.keep_statistics(statistics)

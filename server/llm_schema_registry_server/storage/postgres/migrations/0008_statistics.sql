@@ -12,7 +12,8 @@ FROM (
     FROM versions GROUP BY subject
 ) s;
 
--- One row: written by whichever server counts, read by all. begun_at: when somebody last began.
+-- One row: written by whichever server counts, read by all. begun_at: when
+-- somebody began who has not ended.
 CREATE TABLE statistics (
     id       integer PRIMARY KEY CHECK (id = 1),
     begun_at timestamptz NOT NULL DEFAULT '-infinity',

@@ -1,0 +1,19 @@
+"""Calls about the registry as a whole."""
+
+from __future__ import annotations
+
+from .. import _decode_admin
+from .._call import ADMIN, Unary, unary
+from ..statistics import Statistics
+from ..v1 import admin_pb2
+
+
+def get_statistics(*, fresh: bool = False, timeout: float | None = None) -> Unary[Statistics]:
+    """How much the registry holds, as it was counted last (`as_of`), and which versions are used most.
+
+    The registry counts by itself every few minutes; `fresh` has it count now, unless it did within ten seconds.
+    """
+    request = admin_pb2.GetStatisticsRequest(fresh=fresh)
+    return unary(
+        ADMIN + "GetStatistics", admin_pb2.GetStatisticsResponse, _decode_admin.statistics, request, timeout
+    )

@@ -1,0 +1,176 @@
+"""Counting: what is kept is told, one server counts, and trouble ends nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+import pytest_asyncio
+
+from llm_schema_registry_server.errors import RegistryError, StorageUnavailable
+from llm_schema_registry_server.model.usage import Uses
+from llm_schema_registry_server.registry.statistics import LEAST_SECONDS, Counting
+from llm_schema_registry_server.storage.memory import MemoryStore
+from llm_schema_registry_server.storage.memory.reading import MemoryReadTx
+from tests.support.storage import START, insert, version
+from tests.support.waiting import until as awaited
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async def holds() -> bool:
+        return bool(condition())
+
+    await awaited(holds)
+
+
+class SlowStore(MemoryStore):
+    """Long reads begin when `go` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = asyncio.Event()
+        self.go.set()
+        self.long_reads = 0
+
+    @asynccontextmanager
+    async def read_elsewhere(self) -> AsyncIterator[MemoryReadTx]:  # type: ignore[override]
+        self.long_reads += 1
+        await self.go.wait()
+        async with self.read() as tx:
+            yield tx
+
+
+@pytest_asyncio.fixture
+async def store() -> AsyncIterator[SlowStore]:
+    made = SlowStore()
+    await made.open()
+    yield made
+    await made.close()
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = START + timedelta(days=1)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+def counting(
+    store: MemoryStore,
+    clock: Clock,
+    *,
+    every: float = 0,
+    timeout: float = 60,
+    trouble: Callable[[RegistryError], None] = lambda error: None,
+) -> Counting:
+    return Counting(
+        store,
+        clock,
+        every_seconds=every,
+        timeout_seconds=timeout,
+        on_counted=lambda seconds: None,
+        on_trouble=trouble,
+    )
+
+
+async def test_what_is_kept_is_told_until_somebody_wants_it_fresh(store: SlowStore) -> None:
+    clock = Clock()
+    ask = counting(store, clock)
+    assert (await ask()).statistics.versions == 0
+    await insert(store, version("a", 1))
+
+    clock.advance(LEAST_SECONDS - 1)
+    assert (await ask(fresh=True)).statistics.versions == 0
+    clock.advance(1)
+    assert (await ask()).statistics.versions == 0
+    fresh = (await ask(fresh=True)).statistics
+
+    assert (fresh.versions, fresh.at) == (1, clock.now)
+    assert ask.newest == fresh
+    assert store.long_reads == 2
+
+
+async def test_statistics_of_the_future_are_not_fresh(store: SlowStore) -> None:
+    clock = Clock()
+    ask = counting(store, clock)
+    await ask()
+    clock.advance(-3600)
+
+    assert (await ask(fresh=True)).statistics.at == clock.now
+
+
+async def test_of_those_who_ask_together_one_counts(store: SlowStore) -> None:
+    clock = Clock()
+    servers = [counting(store, clock) for _ in range(3)]
+    store.go.clear()
+    asked = [asyncio.create_task(server()) for server in servers for _ in range(3)]
+    await until(lambda: store.long_reads)
+    await insert(store, version("a", 1))  # a writer does not wait for it
+
+    store.go.set()
+    told = await asyncio.gather(*asked)
+
+    assert store.long_reads == 1
+    assert {each.statistics.versions for each in told} == {1}
+
+
+async def test_it_counts_by_itself_and_others_take_over_what_it_counted(store: SlowStore) -> None:
+    clock = Clock()
+    one, two = (counting(store, clock, every=0.05) for _ in range(2))
+    one.start()
+    two.start()
+    try:
+        await until(lambda: one.newest and two.newest)
+        assert store.long_reads == 1
+        await insert(store, version("a", 1))
+        clock.advance(1)
+        await until(lambda: all(s.newest and s.newest.versions == 1 for s in (one, two)))
+    finally:
+        await one.stop()
+        await two.stop()
+
+
+async def test_trouble_is_told_and_it_goes_on(store: SlowStore) -> None:
+    troubles: list[RegistryError] = []
+    ask = counting(store, Clock(), every=0.02, timeout=0.02, trouble=troubles.append)
+    store.go.clear()
+    ask.start()
+    try:
+        await until(lambda: troubles)
+        store.go.set()
+        await until(lambda: ask.newest)
+    finally:
+        await ask.stop()
+    assert "statistics.timeout_seconds" in troubles[0].message
+
+
+async def test_a_count_that_takes_too_long_is_unavailable(store: SlowStore) -> None:
+    store.go.clear()
+
+    with pytest.raises(StorageUnavailable, match=r"longer than 0\.01 s"):
+        await counting(store, Clock(), timeout=0.01)()
+
+
+async def test_live_versions_that_are_used_most(store: SlowStore) -> None:
+    clock = Clock()
+    made = [version("a", n) for n in (1, 2, 3)]
+    await insert(store, *made)
+    async with store.write() as tx:
+        used = {v.schema_id: Uses(reads=n, validations=1) for n, v in enumerate(made, 1)}
+        await tx.record_usage(used, clock.now)
+        await tx.update_version(replace(made[1], deleted_at=START))
+
+    popular = (await counting(store, clock)()).popular
+
+    assert [(p.version.ordinal, p.usage.uses.reads, round(p.recent)) for p in popular] == [
+        (3, 3, 4),
+        (1, 1, 2),
+    ]

@@ -14,7 +14,7 @@ import pytest_asyncio
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.storage.postgres import PostgresOptions, PostgresStore
 from tests.support.postgres import Postgres, own_server
-from tests.support.storage import register
+from tests.support.storage import START, register
 from tests.support.waiting import until
 
 OPTIONS = PostgresOptions(pool_max=4, connect_seconds=2)
@@ -129,3 +129,15 @@ async def test_a_server_starts_without_its_replica(primary: Postgres) -> None:
     await write(store, "one")
     assert not await elsewhere(store, 1)
     await store.close()
+
+
+async def test_a_replica_counts_for_the_primary(store: PostgresStore) -> None:
+    await write(store, "a")
+
+    async def counted() -> bool:
+        async with store.read_elsewhere() as tx:
+            statistics = await tx.count_everything(START, 30)
+            assert statistics.versions == 1
+            return bool(await tx._session.value("SELECT pg_is_in_recovery()"))  # type: ignore[attr-defined]
+
+    await until(counted)

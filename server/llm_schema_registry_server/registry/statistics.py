@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -63,6 +62,7 @@ class Counting:
         self._every, self._timeout = every_seconds, timeout_seconds
         self._on_counted, self._on_trouble = on_counted, on_trouble
         self._task: asyncio.Task[None] | None = None
+        self._asked: asyncio.Task[Statistics | None] | None = None
         self.newest: Statistics | None = None
         """The newest that this server has seen, its own or another server's."""
 
@@ -105,10 +105,10 @@ class Counting:
             self._task = asyncio.create_task(self._run(), name="statistics")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        running = [task for task in (self._task, self._asked) if task is not None]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
     async def _count(self) -> Statistics:
         at = self._clock()
@@ -122,13 +122,19 @@ class Counting:
     async def _renewed(self, old: Statistics | None) -> Statistics:
         """Counted by this server, or by another one that is at it."""
         while True:
-            counted = await self.refresh(self._timeout)
+            counted = await self._refresh_once()
             if counted is not None:
                 return counted
             await asyncio.sleep(_LOOK_SECONDS)
             kept = await self.look()
             if kept is not None and kept != old:
                 return kept
+
+    async def _refresh_once(self) -> Statistics | None:
+        """A refresh that all callers of this server share, and that goes on when they leave."""
+        if self._asked is None or self._asked.done():
+            self._asked = asyncio.create_task(self.refresh(self._timeout), name="statistics asked for")
+        return await asyncio.shield(self._asked)
 
     async def _popular(self) -> Sequence[Popular]:
         now = self._clock()

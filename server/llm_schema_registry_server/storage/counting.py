@@ -22,6 +22,8 @@ E = TypeVar("E", bound=IntEnum)
 
 ELSEWHERE = b"\xff"
 """First byte of what stands in a row instead of a content that is elsewhere: no text has it."""
+MARK_BYTES = 1000
+"""More than what stands there is long: longer contents need not be looked into."""
 DAY = 24 * 3600 * 1_000_000
 """Microseconds of a day."""
 _FIRST_PART = re.compile(r"[^./:]*[./:]")

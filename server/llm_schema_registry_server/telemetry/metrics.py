@@ -249,15 +249,3 @@ class _PartCollector(Collector):
 
     def describe(self) -> Iterable[Metric]:
         return ()
-
-
-_UP = {ComponentStatus.UP: 1.0, ComponentStatus.DEGRADED: 0.5, ComponentStatus.DOWN: 0.0}
-
-
-def parts_of(report: HealthReport | None) -> Mapping[str, Part]:
-    """The components of a report as metrics take them."""
-    components = report.components if report else {}
-    return {
-        name: Part(_UP[c.status], {fact: float(v) for fact, v in c.details.items() if v.isdecimal()})
-        for name, c in components.items()
-    }

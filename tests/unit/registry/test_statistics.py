@@ -122,6 +122,34 @@ async def test_of_those_who_ask_together_one_counts(store: SlowStore) -> None:
     assert {each.statistics.versions for each in told} == {1}
 
 
+async def test_a_count_goes_on_when_who_asked_for_it_leaves(store: SlowStore) -> None:
+    ask = counting(store, Clock())
+    store.go.clear()
+    first, second = (asyncio.create_task(ask()) for _ in range(2))
+    await until(lambda: store.long_reads)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+
+    store.go.set()
+
+    assert (await second).statistics.versions == 0
+    assert store.long_reads == 1
+
+
+async def test_a_count_that_somebody_asked_for_ends_with_the_server(store: SlowStore) -> None:
+    ask = counting(store, Clock())
+    store.go.clear()
+    asked = asyncio.create_task(ask())
+    await until(lambda: store.long_reads)
+
+    await ask.stop()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert ask.newest is None
+
+
 async def test_it_counts_by_itself_and_others_take_over_what_it_counted(store: SlowStore) -> None:
     clock = Clock()
     one, two = (counting(store, clock, every=0.05) for _ in range(2))

@@ -4,7 +4,7 @@ a transaction that has one holds back the change log (docs/decisions/0013-statis
 from __future__ import annotations
 
 from ...model.statistics import TOP
-from ..counting import DAY, ELSEWHERE
+from ..counting import DAY, ELSEWHERE, MARK_BYTES
 
 LIMIT = "SET LOCAL statement_timeout = {}"
 """In milliseconds, of each statement of the transaction."""
@@ -30,15 +30,13 @@ SUBJECTS = (
     "(SELECT coalesce(json_agg(json_build_array(subject, versions, deleted, size)), '[]') "
     f"FROM (SELECT * FROM per ORDER BY versions DESC, subject LIMIT {TOP}) l) FROM per"
 )
-# Whatever is elsewhere has left less than this in its row; longer contents need not be looked into.
-_MARK_BYTES = 1000
 CONTENTS = (
     "SELECT count(*), coalesce(sum(CASE WHEN moved THEN sent ELSE here END), 0), "
     "coalesce(sum(sent) FILTER (WHERE moved), 0), coalesce(sum(here + more), 0) FROM ("
     "SELECT octet_length(c.content) AS here, octet_length(c.canonical) + octet_length(c.artifact) AS more, m.moved, "
     "CASE WHEN m.moved THEN coalesce((SELECT v.size FROM versions v WHERE v.identity = c.identity LIMIT 1), 0) END AS sent "
     "FROM contents c, LATERAL (SELECT CASE WHEN octet_length(c.content) < "
-    f"{_MARK_BYTES} THEN substring(c.content FOR 1) = '\\x{ELSEWHERE.hex()}'::bytea ELSE false END AS moved) m) s"
+    f"{MARK_BYTES} THEN substring(c.content FOR 1) = '\\x{ELSEWHERE.hex()}'::bytea ELSE false END AS moved) m) s"
 )
 LOG = (
     "SELECT count(*), (SELECT at FROM changes WHERE sequence < final_before() ORDER BY sequence LIMIT 1), "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...model.statistics import TOP
-from ..counting import DAY, ELSEWHERE
+from ..counting import DAY, ELSEWHERE, MARK_BYTES
 
 VERSIONS = (
     "SELECT schema_type, state, level, deleted_at IS NOT NULL, "
@@ -37,12 +37,13 @@ SUBJECTS = (
     "(SELECT json_group_array(json_array(subject, versions, deleted, size)) "
     f"FROM (SELECT * FROM named ORDER BY versions DESC, subject LIMIT {TOP})) FROM named"
 )
+# length() looks at the head of a value only, substr() reads all of it.
+_MOVED = f"CASE WHEN length(content) < {MARK_BYTES} THEN substr(content, 1, 1) = x'{ELSEWHERE.hex()}' ELSE false END"
 CONTENTS = (
     "SELECT count(*), coalesce(sum(CASE WHEN moved THEN sent ELSE here END), 0), "
     "coalesce(sum(sent) FILTER (WHERE moved), 0), coalesce(sum(here + more), 0) FROM ("
-    "SELECT length(content) AS here, length(canonical) + length(artifact) AS more, "
-    f"substr(content, 1, 1) = x'{ELSEWHERE.hex()}' AS moved, "
-    f"CASE WHEN substr(content, 1, 1) = x'{ELSEWHERE.hex()}' THEN coalesce("
+    f"SELECT length(content) AS here, length(canonical) + length(artifact) AS more, {_MOVED} AS moved, "
+    f"CASE WHEN {_MOVED} THEN coalesce("
     "(SELECT v.size FROM versions v WHERE v.identity = c.identity LIMIT 1), 0) END AS sent FROM contents c)"
 )
 LOG = (

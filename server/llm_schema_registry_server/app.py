@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -22,7 +21,7 @@ from .calls.guards.min_revision import MIN_REVISION, MinRevision
 from .calls.guards.observe import Observe
 from .calls.hot import HotAnswers
 from .calls.pipeline import Pipeline
-from .chores import make_counting, make_recorder, make_sweeper, warmed
+from .chores import make_counting, make_recorder, make_sweeper, make_warming
 from .errors import RegistryError, Unavailable
 from .formats.catalogue import engines
 from .model.change import Change, parse_revision
@@ -236,16 +235,8 @@ class App:
         )
         coherence.listen(validating.forget)
         wire = Convert(store.registry_id)
-        if settings.caches.warm_schemas and settings.caches.warm_seconds:
-            self._warming = Warming(
-                store,
-                library,
-                validating,
-                hot.PreparedAnswers(self._hot, wire),
-                schemas=settings.caches.warm_schemas,
-                seconds=settings.caches.warm_seconds,
-                on_end=partial(warmed, self._metrics),
-            )
+        answers = hot.PreparedAnswers(self._hot, wire)
+        self._warming = make_warming(settings.caches, store, library, validating, answers, self._metrics)
         health = Health(
             {
                 "storage": self._probe_store,

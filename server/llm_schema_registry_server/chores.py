@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 
 from .errors import RegistryError
 from .model.change import format_revision
+from .registry.library import Library
 from .registry.retention import Keep, Retention, Step, Sweeper
 from .registry.statistics import Counting
 from .registry.usage import Readings, UsageRecorder
-from .registry.warming import Warmed
-from .settings import Changes, Statistics, Usage
+from .registry.validating import Validating
+from .registry.warming import Answers, Warmed, Warming
+from .settings import Caches, Changes, Statistics, Usage
 from .storage.store import Store
 from .telemetry import logs
 from .telemetry.metrics import Metrics
@@ -68,12 +70,33 @@ def make_counting(settings: Statistics, store: Store, clock: Clock) -> Counting:
     )
 
 
-def warmed(metrics: Metrics, end: Warmed) -> None:
-    """Tells operators how a warming ended."""
-    metrics.warming_seconds.set(end.seconds)
-    metrics.warmed_schemas.set(end.schemas)
-    facts = {"schemas": end.schemas, "wanted": end.wanted, "seconds": round(end.seconds, 2)}
-    if end.trouble:
-        _LOG.warning("warming_incomplete", **facts, why=end.trouble)
-    elif end.wanted:
-        _LOG.info("warmed", **facts)
+def make_warming(
+    settings: Caches,
+    store: Store,
+    library: Library,
+    validating: Validating,
+    answers: Answers,
+    metrics: Metrics,
+) -> Warming | None:
+    """Loads what is read most when the server starts, if anything is to be loaded."""
+    if not (settings.warm_schemas and settings.warm_seconds):
+        return None
+
+    def ended(end: Warmed) -> None:
+        metrics.warming_seconds.set(end.seconds)
+        metrics.warmed_schemas.set(end.schemas)
+        facts = {"schemas": end.schemas, "wanted": end.wanted, "seconds": round(end.seconds, 2)}
+        if end.trouble:
+            _LOG.warning("warming_incomplete", **facts, why=end.trouble)
+        elif end.wanted:
+            _LOG.info("warmed", **facts)
+
+    return Warming(
+        store,
+        library,
+        validating,
+        answers,
+        schemas=settings.warm_schemas,
+        seconds=settings.warm_seconds,
+        on_end=ended,
+    )

@@ -1,5 +1,5 @@
 -- What the registry holds: each subject for people with psql (always as it is now), and the last statistics of everything.
--- Servers that know step 7 go on working.
+-- Servers that know step 3 go on working.
 
 CREATE VIEW subject_versions AS
 SELECT s.*, CASE WHEN s.subject >= ':.' AND s.subject < ':/' THEN context_of(s.subject) ELSE '.' END AS context,

@@ -1,5 +1,5 @@
 -- No two registrations close a circle of subjects between them (docs/decisions/0003-no-circle-of-subjects.md).
--- Servers that know step 8 go on working.
+-- Servers that know step 3 go on working.
 
 -- At COMMIT, for each reference: when its subject has not used that of its target before, one transaction at a time looks
 -- whether the target's subject reaches back. The lock is the last one that a transaction takes, so that nobody who holds it

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +19,9 @@ from ..model.usage import Usage
 from ..storage.store import Store
 
 LEAST_SECONDS = 10.0
-"""Younger statistics are fresh: nobody can make the store count more often than this."""
+_SHARE = 10
+"""Statistics younger than LEAST_SECONDS, or than so many times what the last count of this server took when that is less, are
+fresh: whoever asks cannot make the store do nothing but count."""
 _LOOK_SECONDS = 0.25
 """How often a caller looks whether another server has counted."""
 _MOST_TICK_SECONDS = 30.0
@@ -57,7 +60,9 @@ class Counting:
         timeout_seconds: float,
         on_counted: Callable[[float], None],
         on_trouble: Callable[[RegistryError], None],
+        timer: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._timer, self._took = timer, LEAST_SECONDS
         self._store, self._clock = store, clock
         self._every, self._timeout = every_seconds, timeout_seconds
         self._on_counted, self._on_trouble = on_counted, on_trouble
@@ -67,9 +72,9 @@ class Counting:
         """The newest that this server has seen, its own or another server's."""
 
     async def __call__(self, *, fresh: bool = False) -> Told:
-        """What is kept; counted anew when nothing is, or when `fresh` and it is older than LEAST_SECONDS."""
+        """What is kept; counted anew when nothing is, or when `fresh` is wanted and it is not."""
         kept = await self.look()
-        if kept is None or (fresh and not self._younger(kept, LEAST_SECONDS)):
+        if kept is None or (fresh and not self._younger(kept, min(LEAST_SECONDS, _SHARE * self._took))):
             kept = await self._renewed(kept)
         return Told(kept, await self._popular())
 
@@ -85,8 +90,7 @@ class Counting:
         async with self._store.write() as tx:
             if not await tx.begin_statistics(lease):
                 return None
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
+        begun = self._timer()
         try:
             async with asyncio.timeout(self._timeout):
                 statistics = await self._count()
@@ -97,7 +101,8 @@ class Counting:
         async with self._store.write() as tx:
             await tx.keep_statistics(statistics)
         self.newest = statistics
-        self._on_counted(loop.time() - begun)
+        self._took = self._timer() - begun
+        self._on_counted(self._took)
         return statistics
 
     def start(self) -> None:

@@ -78,16 +78,22 @@ def counting(
         timeout_seconds=timeout,
         on_counted=lambda seconds: None,
         on_trouble=trouble,
+        timer=lambda: clock.now.timestamp(),
     )
 
 
 async def test_what_is_kept_is_told_until_somebody_wants_it_fresh(store: SlowStore) -> None:
     clock = Clock()
     ask = counting(store, clock)
-    assert (await ask()).statistics.versions == 0
+    store.go.clear()
+    asked = asyncio.create_task(ask())
+    await until(lambda: store.long_reads)
+    clock.advance(2)  # so long does it take
+    store.go.set()
+    assert (await asked).statistics.versions == 0
     await insert(store, version("a", 1))
 
-    clock.advance(LEAST_SECONDS - 1)
+    clock.advance(LEAST_SECONDS - 3)
     assert (await ask(fresh=True)).statistics.versions == 0
     clock.advance(1)
     assert (await ask()).statistics.versions == 0
@@ -96,6 +102,15 @@ async def test_what_is_kept_is_told_until_somebody_wants_it_fresh(store: SlowSto
     assert (fresh.versions, fresh.at) == (1, clock.now)
     assert ask.newest == fresh
     assert store.long_reads == 2
+
+
+async def test_what_costs_little_is_counted_whenever_somebody_wants_it_fresh(store: SlowStore) -> None:
+    ask = counting(store, Clock())
+    await ask()
+    await insert(store, version("a", 1))
+
+    assert (await ask()).statistics.versions == 0
+    assert (await ask(fresh=True)).statistics.versions == 1
 
 
 async def test_statistics_of_the_future_are_not_fresh(store: SlowStore) -> None:

@@ -11,7 +11,8 @@ from ..v1 import admin_pb2
 def get_statistics(*, fresh: bool = False, timeout: float | None = None) -> Unary[Statistics]:
     """How much the registry holds, as it was counted last (`as_of`), and which versions are used most.
 
-    The registry counts by itself every few minutes; `fresh` has it count now, unless it did within ten seconds.
+    The registry counts by itself every few minutes; `fresh` has it count now, unless its last count is younger than ten times
+    what it took, or than ten seconds if that is less.
     """
     request = admin_pb2.GetStatisticsRequest(fresh=fresh)
     return unary(

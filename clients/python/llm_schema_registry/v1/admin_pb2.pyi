@@ -26,7 +26,7 @@ class GetStatisticsRequest(_message.Message):
 
     FRESH_FIELD_NUMBER: _builtins.int
     fresh: _builtins.bool
-    """Count anew, unless that was done within the last ten seconds."""
+    """Count anew, unless the last count is younger than ten times what it took, or than ten seconds if that is less."""
     def __init__(
         self,
         *,

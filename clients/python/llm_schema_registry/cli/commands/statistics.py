@@ -19,7 +19,7 @@ _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 def stats(
     context: typer.Context,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Count now, unless that was done within ten seconds.")
+        bool, typer.Option("--fresh", help="Count now, unless that was done a moment ago.")
     ] = False,
 ) -> None:
     """Show how much the registry holds: subjects, versions, bytes, what grows and what is used most.

@@ -165,15 +165,15 @@ class Pool:
             ) from None
 
     async def _attend(self, errand: _Errand, task: Task, seconds: float) -> Answer:
-        child, began = errand.child, asyncio.get_running_loop().time()
-        used = child.cpu_seconds()
+        child, used = errand.child, errand.child.cpu_seconds()
+        end = asyncio.get_running_loop().time() + seconds
         reply = child.ask(encode_request(Request(task, seconds)))
         reply.add_done_callback(_seen)  # after an overrun nobody looks at it any more
         answer: Answer | RegistryError | None = None
         try:
             if not await self._patiently(reply, child, used, seconds):
                 self._lose_patience(errand)
-                if not await _within(reply, began + seconds - asyncio.get_running_loop().time()):
+                if not await _within(reply, end - asyncio.get_running_loop().time()):
                     self._counts["timed_out"] += 1
                     raise Overrun
             answer = decode_answer(task, reply.result())
@@ -197,10 +197,10 @@ class Pool:
         On a crowded machine a task does not lose its seat for the time that others had the processor: to replace a child
         would make the crowd larger.
         """
-        patience = self._bounds.patience_seconds
-        end = asyncio.get_running_loop().time() + min(CROWDED * patience, seconds)
-        while not await _within(reply, min(patience, end - asyncio.get_running_loop().time())):
-            if child.cpu_seconds() - used >= patience or asyncio.get_running_loop().time() >= end:
+        patience, clock = self._bounds.patience_seconds, asyncio.get_running_loop().time
+        end = clock() + min(CROWDED * patience, seconds)
+        while not await _within(reply, min(patience, end - clock())):
+            if child.cpu_seconds() - used >= patience or clock() >= end:
                 return False
         return True
 

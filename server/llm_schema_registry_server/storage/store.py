@@ -124,6 +124,11 @@ class Entry:
     steps: Sequence[Transition]
     targets: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def size(self) -> int:
+        """Bytes of what is kept of the content."""
+        return len(self.content.content) + len(self.content.canonical) + len(self.content.artifact)
+
 
 AT_HAND = 64 * 1024
 """The content of a version comes along with it up to this size in bytes (SchemaVersion.size): a longer one is asked for when

@@ -1,9 +1,13 @@
-"""A registration on PostgreSQL: what it has to know in one statement, and what it writes in another."""
+"""Registrations on PostgreSQL: what they have to know in one statement, and what they write in another; for one or for many
+at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -11,17 +15,132 @@ import orjson
 from ...errors import ConcurrentUpdate
 from ...model.config import Config
 from ...model.schema import SchemaVersion
+from ...model.subject import Subject
 from .. import ranking, rows, search
+from ..selection import COLUMNS_OF_V as _COLUMNS_OF_V
 from ..store import Entry, Grounds, Standing
 from ..vocabulary import Vocabulary
 from . import queries
 
-_GROUNDS = 4  # columns of subject_grounds()
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What Store.standing is asked."""
+
+    subject: Subject
+    scopes: Sequence[str]
+    identity: str
 
 
-def standing_of(scopes: Sequence[str], found: Sequence[rows.Row]) -> Standing:
-    """What the rows of queries.STANDING say."""
-    count, revision, last_ordinal, settings = found[0][:_GROUNDS]
+@dataclass(frozen=True, slots=True)
+class Append:
+    """What Store.append is asked."""
+
+    grounds: Grounds
+    entry: Entry
+
+
+class Alone(Enum):
+    """The answer to one of many that has to be asked alone: somebody else has the lock of its subject, or a key of it is
+    taken. Nothing was written."""
+
+    ALONE = auto()
+
+
+# OFFSET 0: each subject is looked up by itself; a join might read all versions.
+STANDINGS = (
+    f"SELECT e.place, g.*, {_COLUMNS_OF_V} "
+    "FROM unnest($1::text[], $2::json[], $3::text[]) WITH ORDINALITY AS e (subject, scopes, identity, place) "
+    "CROSS JOIN LATERAL subject_grounds(e.subject, ARRAY(SELECT json_array_elements_text(e.scopes))) g "
+    "LEFT JOIN LATERAL (SELECT * FROM versions v WHERE v.subject = e.subject AND v.identity = e.identity "
+    "AND v.deleted_at IS NULL OFFSET 0) v ON true ORDER BY e.place, v.ordinal"
+)
+_GROUNDS = 5  # columns before those of a version
+_VERSION_TYPES = {
+    "ordinal": "int", "schema_type": "smallint", "size": "bigint", "level": "smallint", "state": "smallint",
+    "change_class": "smallint", "origin": "json", "about": "json", "created_at": "bigint", "updated_at": "bigint",
+    "deleted_at": "bigint",
+}  # fmt: skip
+_ALLOTTED = {"global_id": "h.global_id", "revision": "h.sequence"}
+_OWN = [
+    (n, column) for n, column in enumerate(rows.VERSION_COLUMNS) if column not in _ALLOTTED
+]  # of version_row
+_CHANGE_TYPES = ("smallint", "text", "text", "text", "int", "bigint", "json")  # of CHANGE_COLUMNS
+_GIVEN = (
+    [(column, _VERSION_TYPES.get(column, "text")) for _, column in _OWN]
+    + [(name, "text") for name in ("words", "names", "labels", "title", "digest")]
+    + [(name, "bytea") for name in ("content", "canonical", "artifact")]
+    + [(f"change_{column}", kind) for column, kind in zip(rows.CHANGE_COLUMNS, _CHANGE_TYPES, strict=True)]
+)
+"""What is given of each entry; words and labels, which hold no spaces, as one text."""
+
+
+def _append() -> str:
+    """Everything that registrations write, in one statement: nothing of those whose grounds no longer hold."""
+    number = iter(range(1, 100))
+
+    def arrays(*types: str) -> list[str]:
+        return [f"${next(number)}::{kind}[]" for kind in types]
+
+    columns = arrays(*(kind for _, kind in _GIVEN))
+    place_of = dict(zip((name for name, _ in _GIVEN), columns, strict=True))
+    grounds = arrays("json", "bigint", "bigint", "int", "text")
+    users, targets, revisions = arrays("int", "text", "bigint")
+    (contexts,) = arrays("text")
+    step_users, *steps = arrays("int", "smallint", "smallint", "bigint", "json")
+    (new_words,) = arrays("text")
+    asked = [place_of["subject"], *grounds, users, targets, revisions, contexts, place_of["identity"]]
+    version = ", ".join(_ALLOTTED.get(column, f"g.{column}") for column in rows.VERSION_COLUMNS)
+    change = ", ".join(f"change_{column}" for column in rows.CHANGE_COLUMNS)
+    step = ", ".join(column for column in rows.TRANSITION_COLUMNS if column != "schema_id")
+    content = "(SELECT DISTINCT ON (identity) identity, digest, content, canonical, artifact FROM a ORDER BY identity)"
+    return (
+        f"WITH given AS (SELECT * FROM unnest({', '.join(columns)}) "
+        f"WITH ORDINALITY AS g ({', '.join(name for name, _ in _GIVEN)}, place)), "
+        f"h AS MATERIALIZED (SELECT * FROM admit_appends({', '.join(asked)}, ${next(number)}::bool)), "
+        f"v AS (INSERT INTO versions ({', '.join(rows.VERSION_COLUMNS)}) "
+        f"SELECT {version} FROM h JOIN given g USING (place) WHERE h.sequence IS NOT NULL "
+        "ON CONFLICT DO NOTHING RETURNING id, schema_id), "
+        "a AS (SELECT v.id, h.sequence, h.global_id, g.* FROM v JOIN given g USING (schema_id) JOIN h USING (place)), "
+        f"o AS ({queries.add_subjects('a')}), "
+        "s AS (INSERT INTO search (version, words, names, labels, title, titled) "
+        "SELECT a.id, array_to_tsvector(string_to_array(words, ' ')) || n.names, n.names, "
+        "string_to_array(labels, ' '), title, 1 "
+        "FROM a, LATERAL (SELECT array_to_tsvector(string_to_array(a.names, ' ')) AS names) n), "
+        "r AS (INSERT INTO version_references "
+        f"SELECT t.target, a.id FROM unnest({users}, {targets}) AS t (place, target) JOIN a USING (place)), "
+        f"put AS ({queries.put_contents(content)}), "
+        f"log AS (INSERT INTO changes (sequence, {', '.join(rows.CHANGE_COLUMNS)}) SELECT sequence, {change} FROM a), "
+        f"steps AS (INSERT INTO transitions (schema_id, {step}) SELECT a.schema_id, {step} "
+        f"FROM unnest({', '.join([step_users, *steps])}) WITH ORDINALITY AS t (place, {step}, nth) JOIN a USING (place) "
+        "ORDER BY t.nth), "
+        # Last, and in order: whoever waits for a word that another transaction adds holds nothing that this one still wants.
+        f"spelled AS (INSERT INTO vocabulary SELECT word FROM unnest({new_words}) AS word "
+        "WHERE EXISTS (SELECT FROM a) ORDER BY word ON CONFLICT DO NOTHING) "
+        "SELECT h.busy, h.sequence, a.global_id FROM h LEFT JOIN a USING (place) ORDER BY h.place"
+    )
+
+
+APPEND = _append()
+
+
+def looked(looks: Sequence[Look]) -> list[Any]:
+    """What STANDINGS takes."""
+    return [
+        [str(look.subject) for look in looks],
+        [_list(look.scopes) for look in looks],
+        [look.identity for look in looks],
+    ]
+
+
+def standings(looks: Sequence[Look], found: Sequence[rows.Row]) -> list[Standing]:
+    """What the rows of STANDINGS say."""
+    by_place = groupby(found, itemgetter(0))
+    return [_standing(look.scopes, list(of)) for look, (_, of) in zip(looks, by_place, strict=True)]
+
+
+def _standing(scopes: Sequence[str], found: Sequence[rows.Row]) -> Standing:
+    _, count, revision, last_ordinal, settings = found[0][:_GROUNDS]
     cells = orjson.loads(settings) if settings else {}
     configs: dict[str, Config | None] = {
         scope: rows.config_of(scope, cells[scope]) if scope in cells else None for scope in scopes
@@ -30,34 +149,58 @@ def standing_of(scopes: Sequence[str], found: Sequence[rows.Row]) -> Standing:
     return Standing(Grounds((count, revision), last_ordinal + 1, configs, mark=settings), same)
 
 
-def parameters(grounds: Grounds, entry: Entry, vocabulary: Vocabulary) -> list[Any]:
-    """What queries.APPEND takes, in its order; the words for the vocabulary come last."""
-    version, content = entry.version, entry.content
-    count, revision = grounds.stamp
-    about, names = search.about_words(version), search.name_words(entry.names)
-    cells = dict(zip(rows.VERSION_COLUMNS, rows.version_row(version), strict=True))
+def appended(appends: Sequence[Append], vocabulary: Vocabulary, *, wait: bool) -> tuple[list[Any], list[str]]:
+    """What APPEND takes, and the words that are in the vocabulary when it is done. wait: for subjects that are locked."""
+    entries = [append.entry for append in appends]
+    words: set[str] = set()
+    given = []
+    for entry in entries:
+        about, names = search.about_words(entry.version), search.name_words(entry.names)
+        words |= about | names
+        given.append((*_version_cells(entry), " ".join(about), " ".join(names), *_other_cells(entry)))
+    grounds = [
+        (_list(list(g.configs)), *g.stamp, g.next_ordinal - 1, g.mark) for g in (a.grounds for a in appends)
+    ]
+    targets = [(place, *target) for place, e in enumerate(entries, 1) for target in sorted(e.targets.items())]
+    steps = [
+        (place, *rows.transition_row(step)[1:]) for place, e in enumerate(entries, 1) for step in e.steps
+    ]
+    new_words = vocabulary.new_of(words)
     return [
-        str(version.subject), list(grounds.configs), count, revision, grounds.next_ordinal - 1, grounds.mark,
-        sorted(entry.targets), [entry.targets[target] for target in sorted(entry.targets)],
-        version.subject.context,
-        *(cells[column] for column in queries.APPENDED_COLUMNS),
-        sorted(about), sorted(names),
-        sorted(search.labels(version.tags, version.metadata.items())), ranking.title(version),
-        content.digest, content.content, content.canonical, content.artifact,
-        *rows.change_row(entry.change),
-        *(list(column) for column in zip(*(rows.transition_row(step)[1:] for step in entry.steps), strict=True)),
-        vocabulary.new_of(about | names),
-    ]  # fmt: skip
+        *_columns(given, len(_GIVEN)),
+        *_columns(grounds, 5),
+        *_columns(targets, 3),
+        [entry.version.subject.context for entry in entries],
+        *_columns(steps, len(rows.TRANSITION_COLUMNS)),
+        new_words,
+        wait,
+    ], new_words
 
 
-def outcome(entry: Entry, found: Sequence[rows.Row]) -> SchemaVersion | None:
-    """What the row of queries.APPEND says."""
-    ((revision, global_id),) = found
-    if revision is None:
+def outcomes(appends: Sequence[Append], found: Sequence[rows.Row]) -> list[SchemaVersion | Alone | None]:
+    """What the rows of APPEND say of each: the version as stored, None when its grounds did not hold."""
+    return [
+        Alone.ALONE if busy or _is_taken(*given) else _stored(append, *given)
+        for append, (busy, *given) in zip(appends, found, strict=True)
+    ]
+
+
+def outcome(append: Append, found: Sequence[rows.Row]) -> SchemaVersion | None:
+    """What the row of APPEND says of one that was asked alone. Raises ConcurrentUpdate when a key of it is taken."""
+    ((_, *given),) = found
+    if _is_taken(*given):
+        raise taken(append.entry.version)
+    return _stored(append, *given)
+
+
+def _is_taken(revision: int | None, global_id: int | None) -> bool:
+    return revision is not None and global_id is None
+
+
+def _stored(append: Append, revision: int | None, global_id: int | None) -> SchemaVersion | None:
+    if revision is None or global_id is None:
         return None
-    if global_id is None:
-        raise taken(entry.version)
-    return replace(entry.version, global_id=global_id, revision=revision)
+    return replace(append.entry.version, global_id=global_id, revision=revision)
 
 
 def taken(version: SchemaVersion) -> ConcurrentUpdate:
@@ -67,3 +210,25 @@ def taken(version: SchemaVersion) -> ConcurrentUpdate:
         "read the subject again and retry",
         subject=str(version.subject),
     )
+
+
+def _version_cells(entry: Entry) -> list[Any]:
+    row = rows.version_row(entry.version)
+    return [row[n] for n, _ in _OWN]
+
+
+def _other_cells(entry: Entry) -> tuple[Any, ...]:
+    version, content = entry.version, entry.content
+    labels = search.labels(version.tags, version.metadata.items())
+    return (
+        " ".join(sorted(labels)), ranking.title(version),
+        content.digest, content.content, content.canonical, content.artifact, *rows.change_row(entry.change),
+    )  # fmt: skip
+
+
+def _list(texts: Sequence[str]) -> str:
+    return orjson.dumps(texts).decode()
+
+
+def _columns(table: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*table, strict=True)] if table else [[] for _ in range(width)]

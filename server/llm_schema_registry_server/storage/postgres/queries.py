@@ -115,16 +115,29 @@ FIRST_SEQUENCE = "SELECT first_sequence()"
 ALLOT_GLOBAL_ID = "SELECT allot_global_id($1, $2)"
 LAST_ORDINAL = "SELECT last_ordinal FROM subjects WHERE subject = $1"
 
-# The lock keeps a content that another transaction is about to remove as unused from vanishing under a new version.
-_PUT_CONTENTS = (
-    "INSERT INTO contents (identity, digest, content, canonical, artifact) "
-    "SELECT c.* FROM {} AS c (identity, digest, content, canonical, artifact), "
-    f"LATERAL (SELECT {_CONTENT_LOCK.format('_shared', 'c.identity')} OFFSET 0) l "
-    "ON CONFLICT (identity) DO NOTHING"
-)
+
+def put_contents(source: str) -> str:
+    """Adds the contents in the rows of `source`. The lock keeps one that another transaction is about to remove as unused
+    from vanishing under a new version."""
+    return (
+        "INSERT INTO contents (identity, digest, content, canonical, artifact) "
+        f"SELECT c.* FROM {source} AS c (identity, digest, content, canonical, artifact), "
+        f"LATERAL (SELECT {_CONTENT_LOCK.format('_shared', 'c.identity')} OFFSET 0) l "
+        "ON CONFLICT (identity) DO NOTHING"
+    )
+
+
+def add_subjects(source: str) -> str:
+    """Notes the ordinals in the rows of `source`."""
+    return (
+        f"INSERT INTO subjects SELECT subject, ordinal FROM {source} ON CONFLICT (subject) "
+        "DO UPDATE SET last_ordinal = greatest(subjects.last_ordinal, excluded.last_ordinal)"
+    )
+
+
 # Everything a transaction had put off, in one round trip.
 FLUSH = (
-    f"WITH put AS ({_PUT_CONTENTS.format('unnest($1::text[], $2::text[], $3::bytea[], $4::bytea[], $5::bytea[])')}), "
+    f"WITH put AS ({put_contents('unnest($1::text[], $2::text[], $3::bytea[], $4::bytea[], $5::bytea[])')}), "
     f"log AS (INSERT INTO changes (sequence, {_CHANGE}) SELECT * FROM unnest($6::bigint[], $7::smallint[], $8::text[], "
     "$9::text[], $10::text[], $11::int[], $12::bigint[], $13::json[])) "
     f"INSERT INTO transitions ({_TRANSITION}) "
@@ -144,76 +157,18 @@ FORGET_CHANGES = "DELETE FROM changes WHERE sequence > $1 AND sequence <= $2"
 SET_COMPACTED = "UPDATE meta SET value = $1 WHERE key = 'compacted'"
 
 
-def _with_version(cells: str, about: str, names: str, labels: str, title: str, targets: str) -> str:
-    """The parts of a WITH that add a version (`v`, empty when a key is taken), its ordinal, words and references."""
-    return (
-        f"v AS (INSERT INTO versions ({_VERSION}) {cells} ON CONFLICT DO NOTHING "
-        "RETURNING id, subject, ordinal, identity, global_id), "
-        "o AS (INSERT INTO subjects SELECT subject, ordinal FROM v ON CONFLICT (subject) "
-        "DO UPDATE SET last_ordinal = greatest(subjects.last_ordinal, excluded.last_ordinal)), "
-        "s AS (INSERT INTO search (version, words, names, labels, title, titled) "
-        f"SELECT id, array_to_tsvector({about}::text[]) || array_to_tsvector({names}::text[]), "
-        f"array_to_tsvector({names}::text[]), {labels}::text[], {title}, 1 FROM v), "
-        "r AS (INSERT INTO version_references "
-        f"SELECT t.target, v.id FROM v, unnest({targets}::text[]) AS t (target))"
-    )
-
-
 _VERSION_WIDTH = len(VERSION_COLUMNS)
+_ABOUT, _NAMES, _LABELS, _TITLE, _TARGETS = (f"${_VERSION_WIDTH + n}" for n in range(1, 6))
+# `v` is empty when a key is taken. See appending.APPEND for the same of many.
 INSERT_VERSION = (
-    "WITH "
-    + _with_version(f"VALUES ({_places(_VERSION_WIDTH)})", *(f"${n + _VERSION_WIDTH}" for n in range(1, 6)))
-    + " SELECT id FROM v"
+    f"WITH v AS (INSERT INTO versions ({_VERSION}) VALUES ({_places(_VERSION_WIDTH)}) ON CONFLICT DO NOTHING "
+    f"RETURNING id, subject, ordinal), o AS ({add_subjects('v')}), "
+    "s AS (INSERT INTO search (version, words, names, labels, title, titled) "
+    f"SELECT id, array_to_tsvector({_ABOUT}::text[]) || array_to_tsvector({_NAMES}::text[]), "
+    f"array_to_tsvector({_NAMES}::text[]), {_LABELS}::text[], {_TITLE}, 1 FROM v), "
+    f"r AS (INSERT INTO version_references SELECT t.target, v.id FROM v, unnest({_TARGETS}::text[]) AS t (target)) "
+    "SELECT id FROM v"
 )
-
-STANDING = (
-    f"SELECT g.*, {_COLUMNS_OF_V} FROM subject_grounds($1, $2) g LEFT JOIN versions v "
-    "ON v.subject = $1 AND v.identity = $3 AND v.deleted_at IS NULL ORDER BY v.ordinal"
-)
-
-
-APPENDED_COLUMNS = tuple(c for c in VERSION_COLUMNS if c not in ("subject", "global_id", "revision"))
-"""The columns of a version whose cells APPEND is given; see appending.py for all of its parameters."""
-
-
-def _append() -> str:
-    """Everything a registration writes, in one statement: nothing when its grounds no longer hold."""
-    number = iter(range(1, 100))
-
-    def places(*types: str) -> list[str]:
-        return [f"${next(number)}{kind}" for kind in types]
-
-    subject, scopes, *old, targets, revisions = places(
-        "::text", "::text[]", *[""] * 4, "::text[]", "::bigint[]"
-    )
-    held = f"SELECT hold_grounds({', '.join([subject, scopes, *old, targets, revisions])}) AS first"
-    (context,) = places("::text")
-    cells = dict(zip(APPENDED_COLUMNS, places(*[""] * len(APPENDED_COLUMNS)), strict=True))
-    cells |= {
-        "subject": subject,
-        "global_id": f"allot_global_id({context}, {cells['identity']})",
-        "revision": "held.first",
-    }
-    version = f"SELECT {', '.join(cells[c] for c in VERSION_COLUMNS)} FROM held WHERE held.first IS NOT NULL"
-    about, names, labels, title = places("", "", "", "::text")
-    content = f"(SELECT v.identity, {', '.join(places('::text', '::bytea', '::bytea', '::bytea'))} FROM v)"
-    change = places(*[""] * len(CHANGE_COLUMNS))
-    steps = places("::smallint[]", "::smallint[]", "::bigint[]", "::json[]")
-    (new_words,) = places("::text[]")
-    return (
-        f"WITH held AS ({held}), {_with_version(version, about, names, labels, title, targets)}, "
-        f"put AS ({_PUT_CONTENTS.format(content)}), "
-        f"log AS (INSERT INTO changes (sequence, {_CHANGE}) SELECT held.first, {', '.join(change)} FROM held, v), "
-        f"steps AS (INSERT INTO transitions ({_TRANSITION}) "
-        f"SELECT {cells['schema_id']}, t.* FROM v, unnest({', '.join(steps)}) AS t), "
-        # Last: whoever waits for a word that another transaction adds holds nothing that this one still wants.
-        f"spelled AS (INSERT INTO vocabulary SELECT word FROM v, unnest({new_words}) AS word ORDER BY word "
-        "ON CONFLICT DO NOTHING) "
-        "SELECT held.first, v.global_id FROM held LEFT JOIN v ON true"
-    )
-
-
-APPEND = _append()
 SCHEMA_ID_TAKEN = "SELECT 1 FROM versions WHERE schema_id = $1"
 VERSION_FOR_UPDATE = f"SELECT {_VERSION}, id FROM versions WHERE schema_id = $1"
 RELEASE_TAKEN = "SELECT 1 FROM versions WHERE subject = $1 AND release = $2 AND id <> $3"

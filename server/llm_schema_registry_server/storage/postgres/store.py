@@ -19,9 +19,10 @@ from ..news import News
 from ..store import Entry, Grounds, Kept, LogPage, Stamped, Standing
 from ..vocabulary import Vocabulary
 from ..waiting import to_the_end
-from . import queries
-from .appending import outcome, parameters, standing_of
+from . import appending, queries
+from .appending import Alone, Append, Look, appended, looked, outcome, outcomes, standings
 from .errors import AWAY, CIRCLE, POOLER, shown, translated
+from .gathering import Gathering
 from .migrate import migrate, migrations
 from .reading import BIGGEST_INT64, PostgresReadTx, contents_of, kept_of, log_page_of, stamped_of
 from .replica import Replica
@@ -35,6 +36,10 @@ _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY{limits}; SELECT 1"  # t
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE{limits}"
 _MODE = {"default_transaction_isolation": "read committed", "default_transaction_read_only": "off"}
 """Of statements outside a transaction, whatever the database or the user has as default."""
+_LANES, _TOGETHER = 2, 64
+"""Statements for registrations that are under way at a time, and registrations in each."""
+_LARGE = 64 * 1024
+"""A registration with more bytes goes alone."""
 _GRACE_SECONDS = 2.0
 """How much longer than the server's own time limits the client waits for its answer."""
 
@@ -91,6 +96,9 @@ class PostgresStore:
         self._replica = Replica(replica_dsn) if replica_dsn else None
         self._vocabulary = Vocabulary()
         self._appended = 0  # the newest change of our own
+        shared: dict[str, Any] = {"lanes": _LANES, "most": _TOGETHER, "common": StorageUnavailable}
+        self._standings = Gathering(self._look, **shared)
+        self._appends = Gathering(self._append, **shared, apart=lambda asked: asked.entry.version.subject)
         self._pool: Any = None
         self._registry_id = ""
 
@@ -188,22 +196,14 @@ class PostgresStore:
         return log_page_of(await self._alone(_READ, queries.LOG_PAGE, min(after, BIGGEST_INT64), limit))
 
     async def standing(self, subject: Subject, scopes: Sequence[str], identity: str) -> Standing:
-        found = await self._alone(_READ, queries.STANDING, str(subject), scopes, identity)
-        return standing_of(scopes, found)
+        return await self._standings(Look(subject, scopes, identity))
 
     async def append(self, grounds: Grounds, entry: Entry) -> SchemaVersion | None:
-        # Done twice, it is done once: the second time its grounds have changed.
-        given = parameters(grounds, entry, self._vocabulary)
-        try:
-            made = outcome(entry, await to_the_end(self._alone(_WRITE, queries.APPEND, *given)))
-        except ConcurrentUpdate as error:
-            if error.metadata.get("sqlstate") == CIRCLE:
-                return None
-            raise
-        if made is not None:
-            self._vocabulary.committed(given[-1])
-            self._told(made.revision)
-        return made
+        asked = Append(grounds, entry)
+        if entry.targets or entry.size > _LARGE:  # may be undone at COMMIT, or take its time
+            return await self._append_alone(asked)
+        made = await self._appends(asked)
+        return await self._append_alone(asked) if made is Alone.ALONE else made
 
     async def wait_for_change(self, after: int, timeout: float) -> None:
         await self._news.wait(after, timeout)
@@ -223,6 +223,33 @@ class PostgresStore:
             **({"replica": self._replica.trouble or "follows"} if self._replica else {}),
             **({"watcher": self._watcher.trouble} if self._watcher.trouble else {}),
         }
+
+    async def _look(self, looks: Sequence[Look]) -> Sequence[Standing]:
+        return standings(looks, await self._alone(_READ, appending.STANDINGS, *looked(looks)))
+
+    async def _append(self, appends: Sequence[Append]) -> Sequence[SchemaVersion | Alone | None]:
+        # Done twice, it is done once: the second time its grounds have changed.
+        given, words = appended(appends, self._vocabulary, wait=False)
+        made = outcomes(appends, await self._alone(_WRITE, appending.APPEND, *given))
+        self._have_appended(made, words)
+        return made
+
+    async def _append_alone(self, asked: Append) -> SchemaVersion | None:
+        given, words = appended([asked], self._vocabulary, wait=True)
+        try:
+            made = outcome(asked, await to_the_end(self._alone(_WRITE, appending.APPEND, *given)))
+        except ConcurrentUpdate as error:
+            if error.metadata.get("sqlstate") == CIRCLE:
+                return None
+            raise
+        self._have_appended([made], words)
+        return made
+
+    def _have_appended(self, made: Sequence[SchemaVersion | Alone | None], words: Sequence[str]) -> None:
+        revisions = [version.revision for version in made if isinstance(version, SchemaVersion)]
+        if revisions:
+            self._vocabulary.committed(words)
+            self._told(max(revisions))
 
     def _told(self, sequence: int) -> None:
         """A change of our own was committed."""

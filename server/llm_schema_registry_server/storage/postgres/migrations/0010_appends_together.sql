@@ -1,0 +1,69 @@
+-- Registrations that come at the same time are written by one statement.
+-- Servers that know step 3 go on working.
+
+-- The global ids of these places of the arrays. Numbers of the default context are made in the order of identities, so that
+-- two transactions that want the same ones never wait for each other.
+CREATE FUNCTION allot_global_ids(contexts text[], identities text[], places bigint[])
+RETURNS TABLE (place bigint, global_id integer) LANGUAGE plpgsql VOLATILE AS $$
+#variable_conflict use_column
+BEGIN
+    INSERT INTO global_ids (identity)
+        SELECT DISTINCT identities[p.place] COLLATE "C" FROM unnest(places) AS p (place)
+        WHERE contexts[p.place] = '.'
+            AND NOT EXISTS (SELECT FROM global_ids g WHERE g.identity = identities[p.place])
+        ORDER BY 1 ON CONFLICT DO NOTHING;
+    -- With a snapshot that sees what others had inserted of these.
+    RETURN QUERY
+        SELECT p.place, CASE contexts[p.place]
+            WHEN '.' THEN (SELECT g.global_id FROM global_ids g WHERE g.identity = identities[p.place])
+            ELSE allot_global_id(contexts[p.place], identities[p.place]) END
+        FROM unnest(places) AS p (place);
+END $$;
+
+-- Decides about appends that go together; an answer for each, by its place. The locks are those of lock_subject, and the
+-- shared one that keeps a content from being removed as unused. Whoever does not `wait` takes only those that are free, for
+-- one that is busy must not hold up the others: for the rest it answers `busy`. Then, with a snapshot that sees what the last holders of the locks committed, it looks whether the grounds
+-- of each are as they were and the targets of its references have these revisions, and allots a global id to those that
+-- hold. `sequence`: that of the change, NULL when the grounds do not hold.
+--
+-- subjects are all different; scopes: a list of text for each. users, targets, revisions: one row for each reference;
+-- `users` are places.
+CREATE FUNCTION admit_appends(
+    subjects text[], scopes json[], counts bigint[], marks bigint[], ordinals integer[], settings text[],
+    users integer[], targets text[], revisions bigint[], contexts text[], identities text[], wait boolean)
+RETURNS TABLE (place bigint, busy boolean, sequence bigint, global_id integer) LANGUAGE plpgsql VOLATILE AS $$
+#variable_conflict use_column
+DECLARE
+    wider text[] := ARRAY(SELECT DISTINCT e.scope FROM unnest(scopes) AS s (list),
+                          json_array_elements_text(s.list) WITH ORDINALITY AS e (scope, n) WHERE e.n > 1 ORDER BY 1);
+    mine bigint[] := ARRAY[]::bigint[];
+    held bigint[];
+    start bigint;
+BEGIN
+    IF wait THEN
+        PERFORM pg_advisory_xact_lock_shared(hashtextextended(w.scope, 1)) FROM unnest(wider) AS w (scope);
+        PERFORM pg_advisory_xact_lock(hashtextextended(s.subject, 0)) FROM unnest(subjects) AS s (subject);
+        mine := ARRAY(SELECT generate_series(1, cardinality(subjects)));
+    ELSIF (SELECT bool_and(pg_try_advisory_xact_lock_shared(hashtextextended(w.scope, 1))) FROM unnest(wider) AS w (scope)) THEN
+        mine := ARRAY(SELECT s.place FROM unnest(subjects) WITH ORDINALITY AS s (subject, place)
+                      WHERE pg_try_advisory_xact_lock(hashtextextended(s.subject, 0))
+                          AND pg_try_advisory_xact_lock_shared(1280528967, hashtext(identities[s.place]) & 63));
+    END IF;
+    held := ARRAY(
+        SELECT e.place
+        FROM unnest(subjects, scopes, counts, marks, ordinals, settings) WITH ORDINALITY
+             AS e (subject, scopes, count, mark, ordinal, settings, place),
+            subject_grounds(e.subject, ARRAY(SELECT json_array_elements_text(e.scopes))) g
+        WHERE e.place = ANY (mine)
+            AND (g.count, g.revision, g.last_ordinal, g.settings) = (e.count, e.mark, e.ordinal, e.settings)
+            AND NOT EXISTS (SELECT FROM unnest(users, targets, revisions) AS t (place, target, revision)
+                            WHERE t.place = e.place AND NOT EXISTS (
+                                SELECT FROM versions v WHERE v.schema_id = t.target AND v.revision = t.revision)));
+    IF cardinality(held) > 0 THEN
+        start := first_sequence();
+    END IF;
+    RETURN QUERY
+        SELECT e.place, e.place <> ALL (mine), start + n.place - 1, n.global_id
+        FROM generate_series(1, cardinality(subjects)::bigint) AS e (place)
+        LEFT JOIN allot_global_ids(contexts, identities, held) n ON n.place = e.place;
+END $$;

@@ -110,6 +110,7 @@ BLIND: list[tuple[str, Any, Any]] = [
     ("values are not checked against other keywords", {"enum": ["abc"]}, {"enum": ["abc"], "maxLength": 3}),
     ("all booleans are not two values", {"type": "boolean"}, {"enum": [True, False]}),
     ("both const and enum decide", {"const": 1}, {"const": 1, "enum": [2]}),
+    ("a constant that is not the writer's, among values that are", {"const": 1}, {"const": 2, "enum": [1, 2]}),
     ("higher minimum", {"minimum": 1}, {"minimum": 2}),
     ("an excluded bound", {"minimum": 1}, {"exclusiveMinimum": 1}),
     ("an excluded upper bound", {"maximum": 1}, {"exclusiveMaximum": 1}),
@@ -147,12 +148,13 @@ BLIND: list[tuple[str, Any, Any]] = [
     ("a union loses a branch", {"anyOf": [TEXT, NULL]}, {"anyOf": [TEXT, NUMBER]}),
     ("keywords unknown to the reader's dialect", {}, {"frobnicate": True}),
     ("a reference", {"$ref": "#/$defs/a", "$defs": {"a": TEXT}}, {"$ref": "#/$defs/a", "$defs": {"a": NUMBER}}),
-    ("a reference in disguise", b'{"$r\\u0065f": "#/x", "x": {"type": "string"}}', b'{"$r\\u0065f": "#/x", "x": {"type": "null"}}'),
+    ("a reference in disguise", b'{"$r\\u0065f": "#/$defs/x", "$defs": {"x": {"type": "string"}}}',
+     b'{"$r\\u0065f": "#/$defs/x", "$defs": {"x": {"type": "null"}}}'),
     ("an anchor", {"$defs": {"a": {"$anchor": "a"}}}, {"title": "x"}),
     ("an address inside", {"properties": {"a": {"$id": "https://a.co/"}}}, {"title": "x"}),
     ("a dialect inside", {"properties": {"a": {"$schema": "http://json-schema.org/draft-07/schema#"}}}, {"title": "x"}),
-    ("two dialects", {"$schema": "http://json-schema.org/draft-07/schema#"},
-     {"$schema": "https://json-schema.org/draft/2019-09/schema", "title": "x"}),
+    ("two dialects", {"$schema": "https://json-schema.org/draft/2019-09/schema"},
+     {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "x"}),
     ("an unknown dialect", {"$schema": "https://example.com/"}, {"title": "x"}),
     ("not a schema", 3, {"title": "x"}),
     ("not JSON", b"{", {"title": "x"}),
@@ -191,6 +193,8 @@ def test_lists_of_items_have_other_names_in_each_dialect() -> None:
 
     assert ask(old, new, dialect="draft-07") == ask(old, new, dialect="2019-09") == YES
     assert ask(fixed, fixed_wider, dialect="2020-12") == YES
+    assert ask(old, {**new, "additionalItems": NULL, "items": [TEXT]}, dialect="draft-07") is None
+    assert ask({**old, "additionalItems": TEXT}, {**new, "additionalItems": NULL}, dialect="draft-07") is None
     assert ask({"items": TEXT}, {"items": [TEXT]}, dialect="draft-07") is None
     assert ask({"items": [TEXT], "additionalItems": NULL}, {"items": TEXT}, dialect="draft-07") is None
     assert ask({"prefixItems": [NULL], "items": TEXT}, {"items": TEXT}, dialect="2020-12") is None
@@ -259,6 +263,13 @@ def test_deep_nesting_has_no_answer(depth: int, answer: Comparison | None) -> No
     old, new = nested("items", depth, {"maxLength": 1}), nested("items", depth, {"maxLength": 2})
 
     assert ask(old, new) == answer
+
+
+def test_deep_values_have_no_answer() -> None:
+    deep = b'{"const": ' + b"[" * 900 + b"]" * 900 + b"%s}"
+    old, new = SchemaSource(deep % b""), SchemaSource(deep % b', "title": "x"')
+
+    assert ENGINE.evident(new, old, CompareOptions()) is None
 
 
 def test_unions_in_unions_use_up_the_steps() -> None:

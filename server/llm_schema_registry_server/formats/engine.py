@@ -110,6 +110,13 @@ class FormatEngine(Protocol):
         """May `reader` read everything that `writer` writes? Both sources have been parsed before."""
         ...
 
+    def evident(
+        self, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
+    ) -> Comparison | None:
+        """What `compare` answers, for pairs where that is plain to see; None is no answer. The work is bounded by the
+        size of the sources, so that the server asks this of small ones on its own thread."""
+        ...
+
     def compile_validator(self, source: SchemaSource) -> DataValidator:
         """The validator of a schema that has been parsed before."""
         ...

@@ -17,6 +17,7 @@ class InlineWorkers:
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
         self._tasks = 0
+        self._evident = 0
 
     async def start(self) -> None:
         """Nothing to prepare."""
@@ -36,6 +37,14 @@ class InlineWorkers:
         self._tasks += 1
         return self._engines[schema_type].compare(reader, writer, options)
 
+    def evident(
+        self, schema_type: SchemaType, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
+    ) -> Comparison | None:
+        """FormatEngine.evident."""
+        answer = self._engines[schema_type].evident(reader, writer, options)
+        self._evident += answer is not None
+        return answer
+
     async def diff(self, schema_type: SchemaType, old: SchemaSource, new: SchemaSource) -> Differences:
         self._tasks += 1
         return self._engines[schema_type].diff(old, new)
@@ -45,4 +54,4 @@ class InlineWorkers:
         return task.run(self._engines)
 
     def facts(self) -> Mapping[str, str]:
-        return {"inline_tasks": str(self._tasks)}
+        return {"inline_tasks": str(self._tasks), "evident_comparisons": str(self._evident)}

@@ -9,16 +9,19 @@ from ..formats.engine import ParsedSchema, SchemaSource, walk_references
 from ..model.compatibility import CompareOptions, Comparison
 from ..model.difference import Differences
 from ..model.schema import SchemaType
+from .inline import InlineWorkers
 from .task import Convert, Converted, Workers
 
 
 @dataclass(frozen=True, slots=True)
 class Harmless:
     """What of a type runs inline: the largest source in bytes, with all its references, that is parsed there, and the
-    largest two that are compared there; never one whose text holds any of `unless`."""
+    largest two that are compared there; never one whose text holds any of `unless`. `evident`: the largest two of which
+    the engine is asked, before they go elsewhere, whether their compatibility is plain to see."""
 
     parse: int = 0
     compare: int = 0
+    evident: int = 0
     unless: Sequence[bytes] = ()
 
 
@@ -28,8 +31,10 @@ PLACEMENT: Placement = {
     # Our own parser, linear and bounded: cheaper than a trip to a subprocess.
     SchemaType.AVRO: Harmless(parse=16 * 1024, compare=16 * 1024),
     # A small schema is parsed in less time than the trip takes, a hostile one of this size in a few milliseconds. Regular
-    # expressions may cost more, however their keyword is spelled. The prover may search for seconds.
-    SchemaType.JSON: Harmless(parse=2 * 1024, unless=(b"attern", b"\\u")),
+    # expressions may cost more, however their keyword is spelled. The prover may search for seconds; what is plain to see
+    # takes some 50 us, and less than 10 ms in the worst pair of this size that we could make
+    # (loadtest/engines/json_schema_evident.py).
+    SchemaType.JSON: Harmless(parse=2 * 1024, evident=4 * 1024, unless=(b"attern", b"\\u")),
     SchemaType.PROTOBUF: Harmless(),  # protoc can be made to abort its process
 }
 
@@ -37,7 +42,7 @@ PLACEMENT: Placement = {
 class PlacedWorkers:
     """Sends each task to `inline` or to `processes`, as the table says."""
 
-    def __init__(self, inline: Workers, processes: Workers, placement: Placement = PLACEMENT) -> None:
+    def __init__(self, inline: InlineWorkers, processes: Workers, placement: Placement = PLACEMENT) -> None:
         self._inline = inline
         self._processes = processes
         self._placement = placement
@@ -59,8 +64,12 @@ class PlacedWorkers:
     async def compare(
         self, schema_type: SchemaType, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
     ) -> Comparison:
-        limit = self._placement[schema_type].compare
-        return await self._place(schema_type, limit, reader, writer).compare(
+        harmless = self._placement[schema_type]
+        if _small(reader, harmless.evident) and _small(writer, harmless.evident):
+            answer = self._inline.evident(schema_type, reader, writer, options)
+            if answer is not None:
+                return answer
+        return await self._place(schema_type, harmless.compare, reader, writer).compare(
             schema_type, reader, writer, options
         )
 
@@ -76,12 +85,15 @@ class PlacedWorkers:
 
     def _place(self, schema_type: SchemaType, limit: int, *sources: SchemaSource) -> Workers:
         unless = self._placement[schema_type].unless
-        inline = limit > 0 and all(_small(source, limit) and not _holds(source, unless) for source in sources)
+        inline = all(_small(source, limit) and not _holds(source, unless) for source in sources)
         return self._inline if inline else self._processes
 
 
 def _small(source: SchemaSource, limit: int) -> bool:
-    return len(source.content) + sum(len(r.content) for r in walk_references(source.references)) <= limit
+    return (
+        limit > 0
+        and len(source.content) + sum(len(r.content) for r in walk_references(source.references)) <= limit
+    )
 
 
 def _holds(source: SchemaSource, any_of: Sequence[bytes]) -> bool:

@@ -5,7 +5,8 @@ import os
 import pytest
 
 from llm_schema_registry_server.formats.engine import ReferencedSchema, SchemaSource
-from llm_schema_registry_server.model.compatibility import CompareOptions
+from llm_schema_registry_server.formats.json_schema import JsonSchemaEngine
+from llm_schema_registry_server.model.compatibility import CompareOptions, Verdict
 from llm_schema_registry_server.model.schema import SchemaType
 from llm_schema_registry_server.workers.inline import InlineWorkers
 from llm_schema_registry_server.workers.placement import PLACEMENT, PlacedWorkers
@@ -57,6 +58,48 @@ async def test_the_prover_never_runs_in_the_server() -> None:
     await placed.compare(SchemaType.JSON, SchemaSource(b"{}"), SchemaSource(b"{}"), CompareOptions())
 
     assert (inline.facts()["inline_tasks"], processes.facts()["inline_tasks"]) == ("0", "1")
+
+
+@pytest.mark.parametrize(
+    ("schema_type", "reader", "writer", "referenced", "where"),
+    [
+        (SchemaType.JSON, b"plain", b"x", 0, "at once"),
+        (SchemaType.JSON, b"plain" + b"x" * 4091, b"x" * 4096, 0, "at once"),
+        (SchemaType.JSON, b"plain" + b"x" * 4092, b"x", 0, "processes"),
+        (SchemaType.JSON, b"plain", b"x" * 4097, 0, "processes"),
+        (SchemaType.JSON, b"plain", b"x", 4096, "processes"),
+        (SchemaType.JSON, b"x", b"plain", 0, "processes"),
+        (SchemaType.AVRO, b"plain", b"x", 0, "inline"),
+        (SchemaType.PROTOBUF, b"plain", b"x", 0, "processes"),
+    ],
+)
+async def test_what_is_plain_to_see_in_a_small_pair_is_answered_at_once(
+    schema_type: SchemaType, reader: bytes, writer: bytes, referenced: int, where: str
+) -> None:
+    placed, inline, processes = places()
+    references = (ReferencedSchema("r", "id", b"x" * referenced),)
+    comparison = await placed.compare(
+        schema_type, SchemaSource(reader), SchemaSource(writer, references), CompareOptions()
+    )
+
+    assert comparison.verdict is (Verdict.YES if where == "at once" else Verdict.NO)
+    assert inline.facts() == {
+        "inline_tasks": str(int(where == "inline")),
+        "evident_comparisons": str(int(where == "at once")),
+    }
+    assert processes.facts()["inline_tasks"] == str(int(where == "processes"))
+
+
+async def test_a_schema_that_plainly_allows_more_does_not_go_to_the_prover() -> None:
+    inline, processes = (InlineWorkers({SchemaType.JSON: JsonSchemaEngine()}) for _ in range(2))
+    placed = PlacedWorkers(inline, processes)
+    old, new = SchemaSource(b'{"maxLength": 3}'), SchemaSource(b'{"maxLength": 4}')
+    there = await placed.compare(SchemaType.JSON, new, old, CompareOptions())
+    back = await placed.compare(SchemaType.JSON, old, new, CompareOptions())
+
+    assert (there.verdict, back.verdict) == (Verdict.YES, Verdict.NO)
+    assert inline.facts() == {"inline_tasks": "0", "evident_comparisons": "1"}
+    assert processes.facts()["inline_tasks"] == "1"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from ...model.schema import SchemaType
 from ..engine import ParsedSchema, SchemaSource
 from .compiled import RecentSchemas
 from .diff import diff as diff_schemas
+from .evident.walk import evident
 from .limits import DEFAULT_LIMITS, JsonSchemaLimits
 from .parsing import parse_schema
 from .prover.compare import compare_schemas
@@ -31,6 +32,12 @@ class JsonSchemaEngine:
     def compare(self, reader: SchemaSource, writer: SchemaSource, options: CompareOptions) -> Comparison:
         """YES is a proof, NO carries a witness that the validator confirmed, UNDECIDED says why and where."""
         return compare_schemas(reader, writer, options, self._limits, self._recent)
+
+    def evident(
+        self, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
+    ) -> Comparison | None:
+        """YES for pairs that one bounded walk proves: those of which the new one plainly allows more."""
+        return evident(reader, writer, options, self._limits)
 
     def diff(self, old: SchemaSource, new: SchemaSource) -> Differences:
         """What changed, keyword by keyword, as data and as sentences."""

@@ -18,13 +18,17 @@ def _validator(dialect: Dialect) -> jsonschema_rs.Validator:
     return VALIDATORS[dialect]({"$ref": URIS[dialect]}, offline=True, validate_formats=False)
 
 
+def fits_metaschema(content: Any, dialect: Dialect) -> bool:
+    """Whether `content` is well formed, without saying why not."""
+    return bool(_validator(dialect).is_valid(content))
+
+
 def check_metaschema(content: Any, dialect: Dialect, limits: JsonSchemaLimits) -> list[SchemaIssue]:
     """What the dialect's metaschema says against `content`, at most `limits.issues` faults, outermost first."""
-    validator = _validator(dialect)
-    if validator.is_valid(content):
+    if fits_metaschema(content, dialect):
         return []
     seen: dict[tuple[str, str], SchemaIssue] = {}
-    for error in validator.iter_errors(content):
+    for error in _validator(dialect).iter_errors(content):
         pointer = to_pointer(error.instance_path)
         issue = SchemaIssue("json/metaschema", _sentence(error, limits), pointer)
         seen.setdefault((pointer, error.kind.name), issue)

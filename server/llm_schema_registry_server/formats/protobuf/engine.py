@@ -112,6 +112,12 @@ class ProtobufEngine:
             self._compiled.get(reader_artifact), self._compiled.get(writer_artifact), options.strictness
         )
 
+    def evident(
+        self, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
+    ) -> Comparison | None:
+        """No answer: a comparison has violations to tell of pairs that are compatible too."""
+        return None
+
     def compile_validator(self, source: SchemaSource) -> DataValidator:
         """The validator of binary and JSON payloads."""
         return MessageValidator(self._compiled.get(self._artifact(source)), self._limits)

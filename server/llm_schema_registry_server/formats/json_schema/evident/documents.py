@@ -1,0 +1,50 @@
+"""Documents whose every subschema means what it says where it stands: no references, one dialect, well formed. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from ....errors import InvalidSchema
+from ...engine import SchemaSource
+from ..compiled import read_schema
+from ..limits import JsonSchemaLimits
+from ..metaschema import fits_metaschema
+from ..options import OptionFault, SchemaOptions, choose_options
+from ..reading import nesting
+
+_DEEPEST = 100
+"""Deepest nesting of brackets: everything here recurses on the caller's stack."""
+_ELSEWHERE = re.compile(rb"\$(?:ref|anchor|dynamic|recursive|vocabulary)|unevaluated|\\u00[0-7]")
+"""Keywords that make the meaning of a subschema depend on what stands elsewhere, and escapes that may spell them."""
+_AT_THE_ROOT = ("$schema", "$id")
+"""Keywords that change nothing as long as they stand nowhere else."""
+_INEXACT = re.compile(rb"[0-9][.eE]|[0-9]{19}")
+"""Numbers that the fast reader would round (also within texts, where it costs nothing but time)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A schema as a value: ints and Decimals are exact, every keyword has the shape that its dialect wants."""
+
+    content: Any
+    options: SchemaOptions
+
+
+def open_document(source: SchemaSource, limits: JsonSchemaLimits) -> Document | None:
+    """None for a document of which a subschema depends on its place, that nests deep, or that is malformed."""
+    text = source.content
+    if source.references or _ELSEWHERE.search(text) or nesting(text, _DEEPEST) > _DEEPEST:
+        return None
+    try:
+        content = read_schema(text, limits) if _INEXACT.search(text) else orjson.loads(text)
+        options = choose_options(content, source.options)
+    except (InvalidSchema, OptionFault, orjson.JSONDecodeError):
+        return None
+    at_the_root = content if isinstance(content, dict) else {}
+    if any(text.count(keyword.encode()) != (keyword in at_the_root) for keyword in _AT_THE_ROOT):
+        return None
+    return Document(content, options) if fits_metaschema(content, options.dialect) else None

@@ -21,7 +21,7 @@ from .calls.guards.min_revision import MIN_REVISION, MinRevision
 from .calls.guards.observe import Observe
 from .calls.hot import HotAnswers
 from .calls.pipeline import Pipeline
-from .chores import make_counting, make_recorder, make_sweeper, make_warming
+from .chores import make_counting, make_recorder, make_sweeper, make_warming, settle_memory
 from .errors import RegistryError, Unavailable
 from .formats.catalogue import engines
 from .model.change import Change, parse_revision
@@ -385,6 +385,7 @@ async def _serve(settings: Settings, ready_file: Path | None) -> int:
     except (RegistryError, ListenError) as error:
         print(f"schema-registry-server: cannot start: {error}", file=sys.stderr)
         return CANNOT_START
+    settle_memory()
     if ready_file is not None:
         _write_ready(ready_file, app.ports)
     _LOG.info("serving", version=__version__, **{f"{name}_port": port for name, port in app.ports.items()})

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic
-
-from cachetools import LRUCache
 
 from .cache import CacheStats, K, V
 
@@ -20,53 +19,52 @@ class MemoryCache(Generic[K, V]):
     """
 
     def __init__(self, limit: int, size: Callable[[V], int]) -> None:
-        self._size = size
-        self._values: _Counting[K, V] = _Counting(limit, lambda value: OVERHEAD + size(value))
-        self._hits = self._misses = 0
+        self._limit, self._size = limit, size
+        self._entries: OrderedDict[K, tuple[V, int]] = OrderedDict()  # the least recently used first
+        self._held = 0
+        self._hits = self._misses = self._evictions = 0
 
     def get(self, key: K) -> V | None:
-        value = self._values.get(key)
-        if value is None:
+        entry = self._entries.get(key)
+        if entry is None:
             self._misses += 1
-        else:
-            self._hits += 1
-        return value
+            return None
+        self._hits += 1
+        self._entries.move_to_end(key)
+        return entry[0]
 
     def peek(self, key: K) -> V | None:
         """As `get`, without counting as a use."""
-        return self._values.get(key)
+        entry = self._entries.get(key)
+        return None if entry is None else entry[0]
 
     def put(self, key: K, value: V) -> None:
-        self._values.pop(key, None)
-        if OVERHEAD + self._size(value) <= self._values.maxsize:
-            self._values[key] = value
+        self.discard(key)
+        size = OVERHEAD + self._size(value)
+        if size > self._limit:
+            return
+        self._entries[key] = value, size
+        self._held += size
+        while self._held > self._limit:
+            _, (_, freed) = self._entries.popitem(last=False)
+            self._held -= freed
+            self._evictions += 1
 
     def discard(self, key: K) -> None:
-        self._values.pop(key, None)
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._held -= entry[1]
 
     def clear(self) -> None:
-        self._values.clear()
+        self._entries.clear()
+        self._held = 0
 
     def stats(self) -> CacheStats:
         return CacheStats(
             hits=self._hits,
             misses=self._misses,
-            evictions=self._values.evictions,
-            entries=len(self._values),
-            size=int(self._values.currsize),
-            limit=int(self._values.maxsize),
+            evictions=self._evictions,
+            entries=len(self._entries),
+            size=self._held,
+            limit=self._limit,
         )
-
-
-class _Counting(LRUCache[K, V]):
-    """An LRUCache that counts what it pushed out; clear() and pop() do not count."""
-
-    evictions = 0
-
-    def popitem(self) -> tuple[K, V]:
-        self.evictions += 1
-        return super().popitem()
-
-    def clear(self) -> None:
-        for key in list(self):
-            del self[key]

@@ -12,12 +12,12 @@ from .call import Call
 class GuardFactory(Protocol):
     """Makes the guard of one call; holds what all its guards share."""
 
-    def __call__(self, call: Call) -> AbstractAsyncContextManager[object]: ...
+    def __call__(self, call: Call) -> AbstractAsyncContextManager[object, None]: ...
 
 
 @runtime_checkable
 class QuickGuard(Protocol):
-    """A guard factory that can decide without waiting, for a call that is answered from memory.
+    """A guard factory that can decide without waiting, when nothing is to be done at the end of the call.
 
     `quick` may fill in the call (its principal) and raises what the guard would raise. False means that only the
     guard itself can tell.
@@ -26,7 +26,7 @@ class QuickGuard(Protocol):
     def quick(self, call: Call) -> bool: ...
 
 
-class Guard(AbstractAsyncContextManager[None]):
+class Guard(AbstractAsyncContextManager[None, None]):
     """A guard that does nothing yet: the concerns override what they need."""
 
     __slots__ = ("call",)

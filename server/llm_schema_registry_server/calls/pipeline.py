@@ -51,6 +51,7 @@ class Pipeline:
         self._handlers: dict[str, Handler] = {m.path: _handler(services, m) for m in methods}
         self._guards = tuple(guards)
         self._quick = tuple(g for g in guards if isinstance(g, QuickGuard))
+        self._at_once = tuple(g.quick if isinstance(g, QuickGuard) else None for g in guards)
         self._hot = hot
         self._hot_paths = hot.paths if hot else frozenset[str]()
         if unknown := self._hot_paths - self.methods.keys():
@@ -58,11 +59,17 @@ class Pipeline:
 
     async def unary(self, call: Call, request: Message | Requests) -> Message:
         """The single answer to a request (or to a stream of them). Raises RegistryError."""
-        async with AsyncExitStack() as stack:
-            for guard in self._guards:
-                await stack.enter_async_context(guard(call))
-            answer: Message = await self._handlers[call.method.path](request, call)
-            return answer
+        return await self._behind(0, call, request)
+
+    async def _behind(self, first: int, call: Call, request: Message | Requests) -> Message:
+        """The answer, behind the guards from `first` on. A quick guard that can decide at once needs no block."""
+        for place in range(first, len(self._guards)):
+            at_once = self._at_once[place]
+            if at_once is None or not at_once(call):
+                async with self._guards[place](call):
+                    return await self._behind(place + 1, call, request)
+        answer: Message = await self._handlers[call.method.path](request, call)
+        return answer
 
     async def stream(self, call: Call, request: Message | Requests) -> AsyncGenerator[Message, None]:
         """The answers to a request (or to a stream of them). Raises RegistryError.

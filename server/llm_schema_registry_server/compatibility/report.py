@@ -42,6 +42,7 @@ def merge(
     allow_undecided: bool,
     options: CompareOptions,
     change_class: ChangeClass,
+    suggested_version: str = "",
 ) -> CompatibilityReport:
     """One report; its violations keep the order of the findings and say which version and direction they are of.
 
@@ -63,6 +64,7 @@ def merge(
         message=_message(level, verdict, compatible, violations, compared),
         change_class=change_class,
         options=options,
+        suggested_version=suggested_version,
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ..errors import InvalidSubject
 
 MAX_SUBJECT = 255
 DEFAULT_CONTEXT = "."
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -34,7 +36,7 @@ class Subject:
             raise InvalidSubject(field, "must not be empty")
         if len(text) > MAX_SUBJECT:
             raise InvalidSubject(field, f"is {len(text)} characters long; the limit is {MAX_SUBJECT}")
-        if any(ord(c) < 32 or 0x7F <= ord(c) <= 0x9F or 0xD800 <= ord(c) <= 0xDFFF for c in text):
+        if _CONTROL.search(text):
             raise InvalidSubject(field, "must not contain control characters")
         if name != name.strip():
             raise InvalidSubject(field, "must not begin or end with white space")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..compatibility.levels import BACKWARD, DEMANDS, counting, versions_to_compare
 from ..compatibility.report import Finding, merge, worst
@@ -86,6 +86,10 @@ class Assessor:
             for direction in demanded
         ]
         change = await self._change(schema, parsed, newest, known, demanded or BACKWARD, options)
+        last = found.version if (found := greatest(versions)) else None
+        # Nothing live to compare with, but numbers were given out: nothing is promised about those.
+        step = ChangeClass.BREAKING if change is ChangeClass.UNCLASSIFIED else change
+        version = check_explicit(wanted, last, step) if wanted is not None else next_version(last, step)
         report = merge(
             level,
             findings,
@@ -93,12 +97,9 @@ class Assessor:
             allow_undecided=config.undecided is UndecidedPolicy.ALLOW,
             options=options,
             change_class=change,
+            suggested_version=str(version),
         )
-        last = found.version if (found := greatest(versions)) else None
-        # Nothing live to compare with, but numbers were given out: nothing is promised about those.
-        step = ChangeClass.BREAKING if change is ChangeClass.UNCLASSIFIED else change
-        version = check_explicit(wanted, last, step) if wanted is not None else next_version(last, step)
-        return Assessment(replace(report, suggested_version=str(version)), change, version)
+        return Assessment(report, change, version)
 
     async def compare(
         self, new: KnownSchema, old: KnownSchema, direction: Direction, options: CompareOptions

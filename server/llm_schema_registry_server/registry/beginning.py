@@ -19,6 +19,11 @@ PATH_TO_ACTIVE = (
     SchemaState.ACTIVE,
 )
 
+_STEPS = [
+    (None, PATH_TO_ACTIVE[0], "create"),
+    *((before, state, TRANSITIONS[before, state]) for before, state in pairwise(PATH_TO_ACTIVE)),
+]
+
 
 def creation(version: SchemaVersion, by: Actor) -> Change:
     """The change that tells of a new version."""
@@ -34,16 +39,7 @@ def creation(version: SchemaVersion, by: Actor) -> Change:
 
 def steps_to(version: SchemaVersion, by: Actor) -> Sequence[Transition]:
     """The steps that led a new version to its state."""
-    taken = PATH_TO_ACTIVE[: PATH_TO_ACTIVE.index(version.state) + 1]
     return [
-        Transition(
-            version.schema_id,
-            before,
-            state,
-            "create" if before is None else TRANSITIONS[before, state],
-            by.name,
-            version.created_at,
-        )
-        for before, state in pairwise((None, *taken))
-        if state is not None
+        Transition(version.schema_id, before, state, trigger, by.name, version.created_at)
+        for before, state, trigger in _STEPS[: PATH_TO_ACTIVE.index(version.state) + 1]
     ]

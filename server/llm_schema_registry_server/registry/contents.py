@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..caches.cache import CacheStats, LowerTier
 from ..caches.memory import MemoryCache
@@ -19,8 +19,7 @@ from ..storage.store import Kept, Store
 from .sharing import lower
 
 
-@dataclass(frozen=True, slots=True)
-class _Key:
+class _Key(NamedTuple):
     """`digest` is that of the bytes: whatever calls itself the content must have it."""
 
     identity: str

@@ -29,7 +29,8 @@ def new_schema_id() -> str:
                 _last_ms, _counter = _last_ms + 1, secrets.randbits(11)
         milliseconds, counter = _last_ms, _counter
     value = (milliseconds & (1 << 48) - 1) << 80 | 0x7 << 76 | counter << 64 | 0b10 << 62
-    return str(uuid.UUID(int=value | secrets.randbits(62)))
+    digits = f"{value | secrets.randbits(62):032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def is_schema_id(text: str) -> bool:

@@ -43,14 +43,16 @@ class KnownSchema:
     schema_type: SchemaType
     identity: str
     source: SchemaSource
+    key: str = field(init=False, compare=False)
 
-    @property
-    def key(self) -> str:
-        return f"{self.identity}?{'&'.join(f'{k}={v}' for k, v in sorted(self.source.options.items()))}"
+    def __post_init__(self) -> None:
+        options = "&".join([f"{name}={value}" for name, value in sorted(self.source.options.items())])
+        object.__setattr__(self, "key", f"{self.identity}?{options}")
 
     def settled(self, parsed: ParsedSchema) -> KnownSchema:
         """The same schema with what parsing found out: the options in force and the engine's artifact."""
-        return replace(self, source=replace(self.source, options=parsed.options, artifact=parsed.artifact))
+        source = SchemaSource(self.source.content, self.source.references, parsed.options, parsed.artifact)
+        return KnownSchema(self.schema_type, self.identity, source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +115,10 @@ class Library:
     def added(self, subject: Subject, before: SubjectVersions, version: SchemaVersion) -> None:
         """A version was committed while `before` was known to hold: the next reader need not read them all again."""
         all_before = before if before.whole else self._subjects.peek(subject)
+        after = before.followed_by(version)
         if all_before is not None and all_before.stamp == before.stamp:
-            self._subjects.put(subject, all_before.followed_by(version))
-        self._digests.put(subject, before.followed_by(version).digest)
+            self._subjects.put(subject, after if all_before is before else all_before.followed_by(version))
+        self._digests.put(subject, after.digest)
 
     async def versions(self, subject: Subject, *, whole: bool = True) -> SubjectVersions:
         """All versions of a subject (not `whole`: perhaps their digest) as they are now; not for inside a transaction. Only

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar, cast
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -26,6 +26,9 @@ from ..registry.graph import Dependency
 from ..registry.reading import Found
 from ..registry.register import Registered
 from ..registry.validating import SchemaReport
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 E = TypeVar("E", CompatibilityLevel, SchemaState, SchemaType, EventType, SearchOrder)
 
@@ -149,9 +152,8 @@ class Convert:
 
 
 def timestamp(at: datetime) -> Timestamp:
-    value = Timestamp()
-    value.FromDatetime(at)
-    return value
+    micros = (at - _EPOCH) // _MICROSECOND
+    return Timestamp(seconds=micros // 1_000_000, nanos=micros % 1_000_000 * 1000)
 
 
 def fingerprints(f: Fingerprints) -> pb.Fingerprints:

@@ -50,8 +50,8 @@ def title_of(subject: Subject, tags: Iterable[str]) -> str:
     Every word stands once, after the number of its best place; `=` precedes what the whole query is compared with.
     """
     segment = _last_segment(subject)
-    exact = (",".join(search.words_of(text)) for text in (segment, subject.name, str(subject)))
-    parts = [f"={text}" for text in sorted(set(exact)) if text]
+    exact = {",".join(search.words_of(text)) for text in {segment, subject.name, str(subject)}}
+    parts = [f"={text}" for text in sorted(exact) if text]
     seen: set[str] = set()
     for place, texts in ((Place.SEGMENT, (segment,)), (Place.SUBJECT, (str(subject),)), (Place.TAG, tags)):
         room = sum(map(len, parts)) + len(parts)

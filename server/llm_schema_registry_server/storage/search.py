@@ -18,10 +18,14 @@ from .store import SchemaFilter
 
 _WORD = re.compile(r"[^\W_]+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\WA-Z_0-9]+|[0-9]+")
+_PARTED = re.compile(r"[A-Z0-9]|[^\x00-\x7f]")
+"""Without any of these, no run has more than one part."""
 _LONGEST_WORD = 200
 """Characters of a word that count; keeps a hostile name from filling an index page."""
 _MOST_BYTES = 256 * 1024
 """UTF-8 bytes of distinct words that are indexed of one version's names, and again of the rest; later ones are not."""
+_GROWTH = 24
+"""Most bytes that the words of a character can take: three characters of four bytes, as word and as part."""
 
 
 def words_of(text: str) -> list[str]:
@@ -42,6 +46,9 @@ def name_words(names: Iterable[str]) -> set[str]:
 
 def index_words(texts: Iterable[str]) -> set[str]:
     """The words of these texts and their camelCase parts, as far as there is room for them."""
+    texts = tuple(texts)
+    if _GROWTH * sum(map(len, texts)) <= _MOST_BYTES:
+        return set(_all_words(texts))
     found: set[str] = set()
     room = _MOST_BYTES
     for word in _all_words(texts):
@@ -56,6 +63,8 @@ def index_words(texts: Iterable[str]) -> set[str]:
 def _all_words(texts: Iterable[str]) -> Iterator[str]:
     for text in texts:
         yield from words_of(text)
+        if _PARTED.search(text) is None:
+            continue  # the parts are the words
         for run in _WORD.findall(text):
             for part in _PART.findall(run):
                 yield part.casefold()[:_LONGEST_WORD]

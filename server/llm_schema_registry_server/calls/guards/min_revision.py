@@ -20,6 +20,10 @@ class MinRevision:
     def __call__(self, call: Call) -> Guard:
         return _AtLeast(call, self._reach) if MIN_REVISION in call.metadata else Guard(call)
 
+    def quick(self, call: Call) -> bool:
+        """Decides for calls that ask for no revision."""
+        return MIN_REVISION not in call.metadata
+
 
 class _AtLeast(Guard):
     __slots__ = ("_reach",)

@@ -20,6 +20,7 @@ from .dialects import (
     SCHEMA_MAP_KEYWORDS,
     Dialect,
 )
+from .pointers import join_pointer
 
 _SETS = frozenset({"required", "enum", "type"})
 
@@ -88,19 +89,16 @@ def strip_annotations(schema: Any, dialect: Dialect, pointed: frozenset[str], po
         schema = {k: v for k, v in schema.items() if k in ("$ref", "definitions")}
     out: dict[str, Any] = {}
     for keyword, value in schema.items():
-        here = f"{pointer}/{keyword.replace('~', '~0').replace('/', '~1')}"
+        here = join_pointer(pointer, keyword) if pointed else ""
         if keyword in ANNOTATIONS and here not in pointed:
             continue
         out[keyword] = _stripped(keyword, value, dialect, pointed, here)
-    if not out:
-        return True
-    return out
+    return out or True
 
 
 def _stripped(keyword: str, value: Any, dialect: Dialect, pointed: frozenset[str], here: str) -> Any:
     def below(sub: Any, token: str | int) -> Any:
-        text = str(token).replace("~", "~0").replace("/", "~1")
-        return strip_annotations(sub, dialect, pointed, f"{here}/{text}")
+        return strip_annotations(sub, dialect, pointed, join_pointer(here, token) if pointed else "")
 
     if keyword in SCHEMA_MAP_KEYWORDS[dialect] and isinstance(value, dict):
         return {

@@ -20,7 +20,9 @@ from .dialects import DRAFTS, VALIDATORS
 from .limits import JsonSchemaLimits
 from .options import OptionFault, SchemaOptions, choose_dialect, choose_options
 from .reading import BadJson, nesting, read
-from .resources import Place, Reading, World, build_world, closure
+from .resources import Member, Place, Reading, World, build_world, closure
+
+_LINEAR = jsonschema_rs.RegexOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class OpenedSchema:
     options: SchemaOptions
     world: World
     root: Place
+    members: list[Member]
+    """What it references; see closure."""
 
 
 def open_schema(source: SchemaSource, limits: JsonSchemaLimits) -> OpenedSchema:
@@ -46,7 +50,7 @@ def open_schema(source: SchemaSource, limits: JsonSchemaLimits) -> OpenedSchema:
     except OptionFault as fault:
         raise InvalidSchema([fault.issue]) from fault
     members = closure(content, options.dialect, source.references, readings)
-    return OpenedSchema(content, options, *build_world(content, options.dialect, members))
+    return OpenedSchema(content, options, *build_world(content, options.dialect, members), members)
 
 
 class RecentSchemas(threading.local):
@@ -101,16 +105,16 @@ def read_references(
     return out
 
 
-def compile_schema(source: SchemaSource, limits: JsonSchemaLimits) -> jsonschema_rs.Validator:
-    """The fast validator, made from the text itself; raises InvalidSchema with the compiler's reason."""
+def compile_schema(
+    source: SchemaSource, limits: JsonSchemaLimits, opened: OpenedSchema | None = None
+) -> jsonschema_rs.Validator:
+    """The fast validator, made from the text itself; raises InvalidSchema with the compiler's reason.
+
+    opened: the same schema, when it has been opened already.
+    """
     try:
-        content = _glance(source.content, limits)
-        options = choose_options(content, source.options)
-        readings = read_references(source.references, source.options, limits)
-        pairs = {
-            member.uri: plain(member.reading.content)
-            for member in closure(content, options.dialect, source.references, readings)
-        }
+        options, members = (opened.options, opened.members) if opened else _outline(source, limits)
+        pairs = {member.uri: plain(member.reading.content) for member in members}
         registry = (
             jsonschema_rs.Registry(list(pairs.items()), draft=DRAFTS[options.dialect]) if pairs else None
         )
@@ -118,7 +122,7 @@ def compile_schema(source: SchemaSource, limits: JsonSchemaLimits) -> jsonschema
             source.content.decode("utf-8"),
             registry=registry,
             offline=True,
-            pattern_options=jsonschema_rs.RegexOptions(),
+            pattern_options=_LINEAR,
             validate_formats=options.asserts_format,
         )
     except OptionFault as fault:
@@ -126,6 +130,14 @@ def compile_schema(source: SchemaSource, limits: JsonSchemaLimits) -> jsonschema
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
         reason = str(error).partition("\n")[0][:300]
         raise InvalidSchema([SchemaIssue("json/compile", f"cannot be compiled: {reason}")]) from error
+
+
+def _outline(source: SchemaSource, limits: JsonSchemaLimits) -> tuple[SchemaOptions, list[Member]]:
+    """What compiling has to know beside the text."""
+    content = _glance(source.content, limits)
+    options = choose_options(content, source.options)
+    readings = read_references(source.references, source.options, limits)
+    return options, closure(content, options.dialect, source.references, readings)
 
 
 def _glance(content: bytes, limits: JsonSchemaLimits) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ...errors import SchemaIssue
@@ -11,9 +11,13 @@ from .limits import JsonSchemaLimits
 from .pointers import join_pointer
 from .resources import REFERENCE_KEYWORDS, Place, Unresolvable, World
 
+_COMBINATORS = IN_PLACE.union(REFERENCE_KEYWORDS)
 
-def check_size(content: Any, limits: JsonSchemaLimits) -> list[SchemaIssue]:
-    """Issues of the plain document: too many values, or too many members in one object."""
+
+def check_size(content: Any, size: int, limits: JsonSchemaLimits) -> list[SchemaIssue]:
+    """Issues of the plain document: too many values, or too many members in one object. size: its bytes."""
+    if size <= min(limits.schema_nodes, limits.keywords_per_object):
+        return []  # each value and each member takes a byte at least
     nodes = 0
     stack: list[tuple[str, Any]] = [("", content)]
     while stack:
@@ -38,13 +42,16 @@ def check_size(content: Any, limits: JsonSchemaLimits) -> list[SchemaIssue]:
     return []
 
 
-def check_references(world: World, root: Place, limits: JsonSchemaLimits) -> list[SchemaIssue]:
-    """Issues of references: unresolvable, too many, in a loop that consumes no data, or multiplying without end."""
+def check_references(
+    world: World, root: Place, referring: Sequence[Place], limits: JsonSchemaLimits
+) -> list[SchemaIssue]:
+    """Issues of references: unresolvable, too many, in a loop that consumes no data, or multiplying without end.
+
+    referring: the subschemas of the root document that have any.
+    """
     issues: list[SchemaIssue] = []
     count = 0
-    for place in world.walk(root):
-        if not isinstance(place.schema, dict):
-            continue
+    for place in referring:
         for keyword in REFERENCE_KEYWORDS:
             reference = place.schema.get(keyword)
             if not isinstance(reference, str) or not _known(keyword, place.dialect):
@@ -97,7 +104,7 @@ def _check_paths(world: World, root: Place, limits: JsonSchemaLimits) -> list[Sc
     """Count, for each subschema, the ways in which subschemas apply to one value under it."""
     paths: dict[tuple[int, str], int] = {}
     done: set[tuple[int, str]] = set()
-    for start in _reachable(world, root):
+    for start in _combining(world, root):
         active: list[tuple[Place, Iterator[Place]]] = []
         on_stack: set[tuple[int, str]] = set()
         if start.key in done:
@@ -153,6 +160,10 @@ def _check_paths(world: World, root: Place, limits: JsonSchemaLimits) -> list[Sc
     return []
 
 
-def _reachable(world: World, root: Place) -> list[Place]:
-    """Every subschema of the root document."""
-    return [place for place in world.walk(root) if isinstance(place.schema, dict)]
+def _combining(world: World, root: Place) -> list[Place]:
+    """Every subschema of the root document that applies others to the value that it applies to."""
+    return [
+        place
+        for place in world.walk(root)
+        if isinstance(place.schema, dict) and not _COMBINATORS.isdisjoint(place.schema)
+    ]

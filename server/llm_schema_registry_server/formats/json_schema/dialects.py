@@ -110,19 +110,20 @@ def subschemas(schema: Mapping[str, Any], dialect: Dialect) -> list[tuple[tuple[
     """The direct subschemas of a schema object, each with the path that leads to it, in document order."""
     if dialect is Dialect.DRAFT_07 and "$ref" in schema:
         # Draft 7 ignores the siblings of $ref, but definitions under it can still be pointed at.
-        held = {k: v for k, v in schema.items() if k == "definitions"}
+        held: Mapping[str, Any] = {k: v for k, v in schema.items() if k == "definitions"}
     else:
-        held = dict(schema)
+        held = schema
     out: list[tuple[tuple[str | int, ...], Any]] = []
+    maps, lists, ones = SCHEMA_MAP_KEYWORDS[dialect], SCHEMA_LIST_KEYWORDS[dialect], SCHEMA_KEYWORDS[dialect]
     for keyword, value in held.items():
-        if keyword in SCHEMA_MAP_KEYWORDS[dialect]:
+        if keyword in maps:
             if isinstance(value, dict):
                 out.extend(
                     ((keyword, name), sub) for name, sub in value.items() if isinstance(sub, dict | bool)
                 )
         elif isinstance(value, list):
-            if keyword in SCHEMA_LIST_KEYWORDS[dialect]:
+            if keyword in lists:
                 out.extend(((keyword, i), sub) for i, sub in enumerate(value))
-        elif keyword in SCHEMA_KEYWORDS[dialect]:
+        elif keyword in ones:
             out.append(((keyword,), value))
     return out

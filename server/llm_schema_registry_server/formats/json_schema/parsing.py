@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,13 +13,16 @@ from ..engine import ParsedSchema, SchemaSource
 from .canonical import digest, drop_unreachable, dump, strip_annotations
 from .compiled import OpenedSchema, compile_schema, open_schema
 from .complexity import check_references, check_size
-from .dialects import Dialect, find_dialect
+from .dialects import find_dialect
 from .limits import JsonSchemaLimits
 from .metaschema import check_metaschema
 from .patterns import check_pattern, lint_pattern, weight
 from .pointers import join_pointer, split_pointer
 from .reading import locate
 from .resources import REFERENCE_KEYWORDS, Place, Unresolvable, World
+from .survey import Survey, refers, survey
+
+_DYNAMIC = frozenset({"$dynamicRef", "$recursiveRef"})
 
 
 def parse_schema(source: SchemaSource, limits: JsonSchemaLimits, *, strict: bool) -> ParsedSchema:
@@ -27,95 +31,78 @@ def parse_schema(source: SchemaSource, limits: JsonSchemaLimits, *, strict: bool
     Not strict: a stored schema only has to be readable.
     """
     opened = open_schema(source, limits)
+    seen = survey(opened.world.walk(opened.root))
     warnings: list[SchemaIssue] = []
     if strict:
-        issues = _issues(opened, limits)
+        issues = _issues(source, opened, seen, limits)
         if issues:
             raise InvalidSchema([_placed(issue, source.content) for issue in issues[: limits.issues]])
-        compile_schema(source, limits)
-        for place in opened.world.walk(opened.root):
-            for pattern, pointer in patterns_of(place):
-                warnings.extend(lint_pattern(pattern, pointer))
+        compile_schema(source, limits, opened)
+        for pattern, pointer in seen.patterns:
+            warnings.extend(lint_pattern(pattern, pointer))
     return ParsedSchema(
         schema_type=SchemaType.JSON,
         canonical=dump(opened.content, sort=True).encode("utf-8"),
-        fingerprints=_fingerprints(source, opened),
-        names=_names(opened),
-        dependencies=_dependencies(opened),
+        fingerprints=_fingerprints(source, opened, seen),
+        names=seen.names,
+        dependencies=_dependencies(opened.world, seen),
         warnings=tuple(_placed(issue, source.content) for issue in warnings[: limits.issues]),
         options=opened.options.as_mapping(),
     )
 
 
-def _issues(opened: OpenedSchema, limits: JsonSchemaLimits) -> list[SchemaIssue]:
+def _issues(
+    source: SchemaSource, opened: OpenedSchema, seen: Survey, limits: JsonSchemaLimits
+) -> list[SchemaIssue]:
     """The first group of faults that there is: each group takes the earlier ones for granted."""
     return (
-        check_size(opened.content, limits)
+        check_size(opened.content, len(source.content), limits)
         or check_metaschema(opened.content, opened.options.dialect, limits)
         or [
             SchemaIssue("json/reference", f"two references mean different schemas at {uri!r}")
             for uri in opened.world.conflicts
         ]
-        or _embedded_dialects(opened)
-        or _pattern_issues(opened, limits)
-        or check_references(opened.world, opened.root, limits)
+        or _embedded_dialects(seen)
+        or _pattern_issues(seen, limits)
+        or check_references(opened.world, opened.root, seen.referring, limits)
     )
 
 
-def _embedded_dialects(opened: OpenedSchema) -> list[SchemaIssue]:
+def _embedded_dialects(seen: Survey) -> list[SchemaIssue]:
     return [
         SchemaIssue(
             "json/dialect",
             f"dialect {str(declared)[:200]!r} is not accepted",
             join_pointer(place.pointer, "$schema"),
         )
-        for place in opened.world.walk(opened.root)
-        if isinstance(place.schema, dict)
-        and (declared := place.schema.get("$schema")) is not None
-        and (not isinstance(declared, str) or find_dialect(declared) is None)
+        for place in seen.declaring
+        if not isinstance(declared := place.schema["$schema"], str) or find_dialect(declared) is None
     ]
 
 
-def _pattern_issues(opened: OpenedSchema, limits: JsonSchemaLimits) -> list[SchemaIssue]:
+def _pattern_issues(seen: Survey, limits: JsonSchemaLimits) -> list[SchemaIssue]:
     issues: list[SchemaIssue] = []
-    count = total = 0
-    for place in opened.world.walk(opened.root):
-        for pattern, pointer in patterns_of(place):
-            count += 1
-            total += weight(pattern)
-            if total > limits.pattern_weight:
-                return [
-                    *issues,
-                    SchemaIssue(
-                        "json/pattern-weight",
-                        f"the regular expressions up to here compile to more than {limits.pattern_weight} states, "
-                        "which is the limit; repeat less, or use maxLength",
-                        pointer,
-                    ),
-                ]
-            issue = check_pattern(pattern, pointer, limits)
-            if issue is not None:
-                issues.append(issue)
+    count, total = len(seen.patterns), 0
+    for pattern, pointer in seen.patterns:
+        total += weight(pattern)
+        if total > limits.pattern_weight:
+            return [
+                *issues,
+                SchemaIssue(
+                    "json/pattern-weight",
+                    f"the regular expressions up to here compile to more than {limits.pattern_weight} states, "
+                    "which is the limit; repeat less, or use maxLength",
+                    pointer,
+                ),
+            ]
+        issue = check_pattern(pattern, pointer, limits)
+        if issue is not None:
+            issues.append(issue)
     if count > limits.patterns:
         issues.append(
             SchemaIssue("json/patterns", f"has {count} regular expressions; the limit is {limits.patterns}")
         )
     return issues
-
-
-def patterns_of(place: Place) -> list[tuple[str, str]]:
-    """The regular expressions of a subschema itself, each with its pointer."""
-    schema = place.schema
-    if not isinstance(schema, dict) or (place.dialect is Dialect.DRAFT_07 and "$ref" in schema):
-        return []
-    out: list[tuple[str, str]] = []
-    if isinstance(schema.get("pattern"), str):
-        out.append((schema["pattern"], join_pointer(place.pointer, "pattern")))
-    if isinstance(schema.get("patternProperties"), dict):
-        out.extend(
-            (p, join_pointer(place.pointer, "patternProperties", p)) for p in schema["patternProperties"]
-        )
-    return out
 
 
 def _placed(issue: SchemaIssue, content: bytes) -> SchemaIssue:
@@ -125,7 +112,7 @@ def _placed(issue: SchemaIssue, content: bytes) -> SchemaIssue:
     return replace(issue, line=line, column=column)
 
 
-def _fingerprints(source: SchemaSource, opened: OpenedSchema) -> Fingerprints:
+def _fingerprints(source: SchemaSource, opened: OpenedSchema, seen: Survey) -> Fingerprints:
     identities = sorted({f"{item.name}\0{item.identity}" for item in source.references})
     options = opened.options
     return Fingerprints(
@@ -135,22 +122,26 @@ def _fingerprints(source: SchemaSource, opened: OpenedSchema) -> Fingerprints:
             "json/validation",
             options.dialect.uri,
             "format" if options.asserts_format else "",
-            dump(_reduced(opened), sort=True),
+            dump(_reduced(opened, seen), sort=True),
             *identities,
         ),
     )
 
 
-def _reduced(opened: OpenedSchema) -> Any:
+def _reduced(opened: OpenedSchema, seen: Survey) -> Any:
     """The root schema with only what decides validity."""
-    pointed, reached = _reach(opened.world, opened.root)
+    pointed, reached = _reach(opened.world, opened.root) if seen.referring else _NOWHERE
     schema = opened.content
     if isinstance(schema, dict):
         schema = drop_unreachable({k: v for k, v in schema.items() if k != "$schema"}, reached)
     return strip_annotations(schema, opened.options.dialect, pointed)
 
 
-def _reach(world: World, root: Place) -> tuple[frozenset[str], dict[str, frozenset[str]]]:
+_Reach = tuple[frozenset[str], Mapping[str, frozenset[str]]]
+_NOWHERE: _Reach = (frozenset(), {"$defs": frozenset(), "definitions": frozenset()})
+
+
+def _reach(world: World, root: Place) -> _Reach:
     """Where references lead in the root document: all pointers on the way, and the names of definitions per keyword.
 
     Dynamic references may lead to any definition, so that they keep them all.
@@ -164,7 +155,7 @@ def _reach(world: World, root: Place) -> tuple[frozenset[str], dict[str, frozens
         if start.key in seen:
             continue
         seen.add(start.key)
-        for place in world.walk(start):
+        for place in filter(refers, world.walk(start)):
             in_definitions = _definition_of(place) if place.document.number == 0 else None
             if start is root and in_definitions is not None:
                 continue
@@ -176,9 +167,7 @@ def _reach(world: World, root: Place) -> tuple[frozenset[str], dict[str, frozens
                     if found is not None:
                         names[found[0]].add(found[1])
                 todo.append(target)
-            if isinstance(place.schema, dict) and not {"$dynamicRef", "$recursiveRef"}.isdisjoint(
-                place.schema
-            ):
+            if not _DYNAMIC.isdisjoint(place.schema):
                 held = root.schema if isinstance(root.schema, dict) else {}
                 for keyword in names:
                     names[keyword].update(held[keyword] if isinstance(held.get(keyword), dict) else ())
@@ -191,8 +180,6 @@ def _definition_of(place: Place) -> tuple[str, str] | None:
 
 
 def _targets(world: World, place: Place) -> list[Place]:
-    if not isinstance(place.schema, dict):
-        return []
     out = []
     for keyword in REFERENCE_KEYWORDS:
         reference = place.schema.get(keyword)
@@ -204,24 +191,10 @@ def _targets(world: World, place: Place) -> list[Place]:
     return out
 
 
-def _names(opened: OpenedSchema) -> tuple[str, ...]:
+def _dependencies(world: World, seen: Survey) -> tuple[str, ...]:
     found: dict[str, None] = {}
-    for place in opened.world.walk(opened.root):
-        if not isinstance(place.schema, dict):
-            continue
-        for keyword in ("properties", "$defs", "definitions"):
-            held = place.schema.get(keyword)
-            if isinstance(held, dict):
-                found.update(dict.fromkeys(held))
-        if isinstance(place.schema.get("title"), str):
-            found[place.schema["title"]] = None
-    return tuple(found)
-
-
-def _dependencies(opened: OpenedSchema) -> tuple[str, ...]:
-    found: dict[str, None] = {}
-    for place in opened.world.walk(opened.root):
-        for target in _targets(opened.world, place):
+    for place in seen.referring:
+        for target in _targets(world, place):
             document = target.document
             if document.number and not document.builtin:
                 found[document.name] = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from decimal import Decimal
@@ -104,21 +105,8 @@ def read(content: bytes, *, max_bytes: int, max_depth: int, max_digits: int) -> 
         _refuse("json/utf-8", f"is not UTF-8: byte {error.start} is invalid", line=line, column=column)
     if (depth := nesting(content, max_depth)) > max_depth:
         _refuse("json/depth", f"nests brackets {depth} deep or more; the limit is {max_depth}")
-
-    def number(token: str) -> int | Decimal:
-        if len(token) > max_digits:
-            raise _BadNumber(f"a number has {len(token)} characters; the limit is {max_digits}")
-        if "." not in token and "e" not in token and "E" not in token:
-            return int(token)
-        value = Decimal(token)
-        if value and abs(value.adjusted()) > max_digits:
-            raise _BadNumber(f"the number {token} is out of range; the limit is 1e{max_digits}")
-        return value
-
     try:
-        value = json.loads(
-            text, parse_float=number, parse_int=number, parse_constant=_constant, object_pairs_hook=_unique
-        )
+        value = _decoder(max_digits).decode(text)
     except json.JSONDecodeError as error:
         _refuse("json/syntax", error.msg, line=error.lineno, column=error.colno)
     except _DuplicateKey as error:
@@ -130,6 +118,25 @@ def read(content: bytes, *, max_bytes: int, max_depth: int, max_digits: int) -> 
     if "\\u" in text and _has_lone_surrogate(value):
         _refuse("json/surrogate", "a string holds half of a surrogate pair, which is not a character")
     return value
+
+
+@functools.lru_cache(maxsize=8)
+def _decoder(max_digits: int) -> json.JSONDecoder:
+    """The parser of the standard library, told what else to refuse."""
+
+    def number(token: str) -> int | Decimal:
+        if len(token) > max_digits:
+            raise _BadNumber(f"a number has {len(token)} characters; the limit is {max_digits}")
+        if "." not in token and "e" not in token and "E" not in token:
+            return int(token)
+        value = Decimal(token)
+        if value and abs(value.adjusted()) > max_digits:
+            raise _BadNumber(f"the number {token} is out of range; the limit is 1e{max_digits}")
+        return value
+
+    return json.JSONDecoder(
+        parse_float=number, parse_int=number, parse_constant=_constant, object_pairs_hook=_unique
+    )
 
 
 def locate(content: bytes, pointer: str) -> tuple[int, int]:

@@ -18,6 +18,8 @@ from .pointers import follow, from_fragment, join_pointer, split_pointer
 from .uris import DEFAULT_BASE, resolve_uri, split_fragment
 
 REFERENCE_KEYWORDS = ("$ref", "$dynamicRef", "$recursiveRef")
+_ADDRESSES = frozenset({"$id", "$anchor", "$dynamicAnchor", "$recursiveAnchor"})
+"""What gives a subschema an address."""
 
 
 class Unresolvable(LookupError):
@@ -89,7 +91,7 @@ class World:
         self.places[document.number] = list(self._walk(root))
         for place in self.places[document.number]:
             self._index(place)
-        base, dialect = self.bases.get((document.number, ""), (uri, dialect))
+        base, dialect = self.bases.get(root.key, (uri, dialect))
         return Place(document, "", content, base, dialect)
 
     def walk(self, start: Place) -> Iterator[Place]:
@@ -140,7 +142,9 @@ class World:
     def _rebase(self, place: Place) -> Place:
         """The place with the base URI and dialect that its own `$id` and `$schema` set."""
         schema, base, dialect = place.schema, place.base, place.dialect
-        identifier = schema.get("$id")
+        if "$id" not in schema:
+            return place
+        identifier = schema["$id"]
         ignored = dialect is Dialect.DRAFT_07 and "$ref" in schema
         if not isinstance(identifier, str) or ignored or (identifier.startswith("#") and len(identifier) > 1):
             return place
@@ -151,7 +155,9 @@ class World:
 
     def _index(self, place: Place) -> None:
         schema = place.schema
-        if not isinstance(schema, dict) or (place.dialect is Dialect.DRAFT_07 and "$ref" in schema):
+        if not isinstance(schema, dict) or _ADDRESSES.isdisjoint(schema):
+            return
+        if place.dialect is Dialect.DRAFT_07 and "$ref" in schema:
             return
         identifier = schema.get("$id")
         if isinstance(identifier, str):

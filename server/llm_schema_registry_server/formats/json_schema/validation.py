@@ -39,7 +39,7 @@ class JsonDataValidator:
     ) -> None:
         self._source = source
         self._limits = limits
-        self._validator = compile_schema(source, limits)
+        self._validator = compile_schema(source, limits, opened)
         text = len(source.content) + sum(len(item.content) for item in walk_references(source.references))
         self.size = 8192 + 24 * text  # measured: about 20 times the text of a schema
         self._opened = opened

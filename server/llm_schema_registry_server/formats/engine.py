@@ -13,10 +13,12 @@ from typing import Protocol
 from ..errors import SchemaIssue
 from ..model.compatibility import CompareOptions, Comparison
 from ..model.difference import Differences
+from ..model.making import quickly_made
 from ..model.schema import Fingerprints, SchemaType
 from ..model.validation import DataReport, Encoding
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class ReferencedSchema:
     """A registered schema that another one uses under `name`, with what it uses itself.
@@ -32,6 +34,7 @@ class ReferencedSchema:
     artifact: bytes = b""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class SchemaSource:
     """Everything that decides the meaning of a schema: bytes, references, options (dialect, format policy ...)."""
@@ -43,6 +46,7 @@ class SchemaSource:
     """What `parse` returned as artifact when this source was registered; empty when it has not been parsed yet."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class ParsedSchema:
     """What parsing tells about a schema. Small, immutable, picklable.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ..errors import RevisionUnknown
+from .making import quickly_made
 from .subject import Subject
 
 
@@ -33,6 +34,7 @@ class EventType(enum.IntEnum):
     CONFIG_UPDATED = 16
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Change:
     """One entry of the change log. `sequence` is 0 until the store has allotted it.

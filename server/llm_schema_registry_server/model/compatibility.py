@@ -6,6 +6,8 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .making import quickly_made
+
 
 class CompatibilityLevel(enum.IntEnum):
     """Who must be able to read whose data; numbers are those of the wire."""
@@ -138,6 +140,7 @@ class CompareOptions:
         }
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class CompatibilityReport:
     """The outcome of a check of one schema against the versions that its level names.

@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass, fields
 
 from .compatibility import CompatibilityLevel, Strictness, WriterModel
+from .making import quickly_made
 
 
 class Mode(enum.StrEnum):
@@ -49,6 +50,7 @@ class Config:
         return all(getattr(self, f.name) is None for f in fields(self))
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class EffectiveConfig:
     """The settings in force for a subject. `sources` names, field by field, the scope that decided."""

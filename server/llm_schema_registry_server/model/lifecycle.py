@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from .making import quickly_made
+
 
 class SchemaState(enum.IntEnum):
     """Where a version stands; numbers are those of the wire (SchemaState in schema_registry.proto)."""
@@ -60,6 +62,7 @@ def allowed_from(state: SchemaState) -> tuple[SchemaState, ...]:
     return tuple(to for (start, to) in TRANSITIONS if start is state)
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Transition:
     """One recorded step of a version's life. `from_state` is None for its creation."""

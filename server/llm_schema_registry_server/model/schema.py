@@ -9,6 +9,7 @@ from datetime import datetime
 
 from .compatibility import ChangeClass, CompatibilityLevel
 from .lifecycle import SchemaState
+from .making import quickly_made
 from .subject import Subject
 from .version import SemanticVersion
 
@@ -22,6 +23,7 @@ class SchemaType(enum.IntEnum):
     THRIFT = 4
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Fingerprints:
     """Three SHA-256 digests, 64 lower-case hexadecimal digits each.
@@ -55,6 +57,7 @@ class ResolvedReference:
     schema_id: str
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class StoredContent:
     """What is kept of one identity (type + content + references): the bytes as sent, their SHA-256 (hexadecimal), the
@@ -66,6 +69,7 @@ class StoredContent:
     artifact: bytes = b""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class SchemaVersion:
     """One version of a subject, without its bytes (those are found by `identity`).

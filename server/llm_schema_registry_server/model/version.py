@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from ..errors import InvalidVersion
+from .making import quickly_made
 
 # https://semver.org/spec/v2.0.0.html, clause 2 (no leading zeros), 9 (pre-release), 10 (build)
 _SEMVER = re.compile(
@@ -19,6 +20,7 @@ MAX_VERSION = 100
 
 
 @functools.total_ordering
+@quickly_made
 @dataclass(frozen=True, slots=True, eq=False)
 class SemanticVersion:
     """A version of Semantic Versioning 2.0.0. Order follows its clause 11; build metadata does not count."""

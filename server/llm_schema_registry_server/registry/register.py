@@ -22,6 +22,7 @@ from ..model.change import Change, EventType
 from ..model.compatibility import ChangeClass, CompatibilityLevel, CompatibilityReport
 from ..model.config import Config, EffectiveConfig, Mode
 from ..model.lifecycle import SchemaState
+from ..model.making import quickly_made
 from ..model.principal import Actor
 from ..model.schema import Reference, SchemaType, SchemaVersion, StoredContent
 from ..model.subject import Subject
@@ -46,6 +47,7 @@ GIVEN_UP = frozenset(
 """States of versions that do not count as "registered already"."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Registration:
     """What a caller wants registered. `level`: None leaves the level as it is. `version`: None derives it.

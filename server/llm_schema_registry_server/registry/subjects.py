@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from ..compatibility.levels import counting
 from ..compatibility.semver import greatest
+from ..model.making import quickly_made
 from ..model.schema import SchemaVersion
 
 NO_VERSIONS = (0, 0)
 """The stamp of a subject that has none."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class SubjectVersions:
     """Versions of a subject by ordinal, softly deleted ones too, and the stamp of the subject when these were read.

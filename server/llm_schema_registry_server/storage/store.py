@@ -15,6 +15,7 @@ from typing import Protocol
 from ..model.change import Change
 from ..model.config import Config
 from ..model.lifecycle import SchemaState, Transition
+from ..model.making import quickly_made
 from ..model.schema import SchemaType, SchemaVersion, StoredContent
 from ..model.statistics import Statistics
 from ..model.subject import Subject
@@ -86,6 +87,7 @@ class LogPage:
     changes: Sequence[Change]
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Grounds:
     """What the decision to append a version to a subject rests on: while the store answers with equal grounds, it holds.
@@ -100,6 +102,7 @@ class Grounds:
     mark: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How a subject stands: the grounds of a decision, and its live versions with one identity, by ordinal."""
@@ -108,6 +111,7 @@ class Standing:
     same: Sequence[SchemaVersion]
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A version to append, with all that belongs to it.

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from llm_schema_registry_server.formats.engine import SchemaSource
+from llm_schema_registry_server.formats.json_schema.dialects import Dialect
+from llm_schema_registry_server.formats.json_schema.evident.inlining import NotInlined, inlined
 from llm_schema_registry_server.model.compatibility import CompareOptions, Comparison, Verdict, WriterModel
 
 from .build import ENGINE, reference, source
@@ -17,6 +19,7 @@ DIALECTS = ("draft-07", "2019-09", "2020-12")
 
 NUMBER, TEXT, NULL = {"type": "number"}, {"type": "string"}, {"type": "null"}
 TALLER = {"properties": {"a": {"maxLength": 2}}, "required": ["a"], "type": "object"}
+A, B = "#/definitions/a", "#/definitions/b"
 TALL = {"properties": {"a": {"maxLength": 1}}, "required": ["a", "b"], "type": "object"}
 
 PLAIN: list[tuple[str, Any, Any]] = [
@@ -91,6 +94,17 @@ PLAIN: list[tuple[str, Any, Any]] = [
     ("annotations", {"title": "a", "default": 1.5, "type": "string"}, {"description": "b", "examples": [True], "x-order": 3, "type": "string"}),
     ("definitions that nobody uses", {"$defs": {"a": TEXT}, "type": "string"}, {"$defs": {"a": NULL}, "type": "string"}),
     ("an address of its own", {"$id": "https://a.co/1", "minimum": 3}, {"$id": "https://a.co/2", "minimum": 2}),
+    ("wider names under a pattern", {"patternProperties": {"^x": {"maxLength": 1}}, "properties": {"xa": {"maxLength": 2}}},
+     {"patternProperties": {"^x": {"maxLength": 2}}, "properties": {"xa": {"maxLength": 3}}}),
+    ("more patterns of the writer's", {"patternProperties": {"^x": TEXT, "^y": NULL}}, {"patternProperties": {"^x": TEXT}}),
+    ("a wider definition", {"properties": {"p": {"$ref": A}}, "definitions": {"a": {"maxLength": 1}}},
+     {"properties": {"p": {"$ref": A}}, "definitions": {"a": {"maxLength": 2}}}),
+    ("a definition written out", {"$ref": A, "title": "x", "definitions": {"a": {"items": {"$ref": B}}, "b": TEXT}}, {"items": TEXT}),
+    ("a part becomes a definition", {"items": {"maxLength": 1}}, {"items": {"$ref": A}, "definitions": {"a": {"maxLength": 1}}}),
+    ("beside a reference", {"items": {"$ref": A, "minimum": 3}, "definitions": {"a": TEXT}}, {"items": TEXT}),
+    ("a definition renamed", {"items": {"$ref": A}, "definitions": {"a": TEXT}}, {"items": {"$ref": B}, "definitions": {"b": TEXT}}),
+    ("a reference as data", {"const": {"$ref": A}}, {"enum": [{"$ref": A}, 1]}),
+    ("a part that always applies", {"allOf": [{"maxLength": 1}, {"type": "string"}]}, {"maxLength": 2}),
     ("a property named like a keyword", {"properties": {"type": TEXT, "enum": NULL}}, {"properties": {"type": TEXT}}),
 ]  # fmt: skip
 
@@ -147,6 +161,20 @@ BLIND: list[tuple[str, Any, Any]] = [
     ("equal numbers in two alternatives", b'{"const": 1}', b'{"oneOf": [{"const": 1}, {"const": 1.0}]}'),
     ("a union loses a branch", {"anyOf": [TEXT, NULL]}, {"anyOf": [TEXT, NUMBER]}),
     ("keywords unknown to the reader's dialect", {}, {"frobnicate": True}),
+    ("a pattern that lets more in", {"patternProperties": {"^x": TEXT}, "additionalProperties": False},
+     {"patternProperties": {"^y": TEXT}, "additionalProperties": False}),
+    ("a narrower pattern", {"patternProperties": {"^x": TEXT}}, {"patternProperties": {"^x": NULL}}),
+    ("a pattern less, closed", {"patternProperties": {"^x": TEXT, "^y": NULL}, "additionalProperties": False},
+     {"patternProperties": {"^x": TEXT}, "additionalProperties": False}),
+    ("recursion", {"items": {"$ref": A}, "definitions": {"a": {"items": {"$ref": A}}}}, {"items": True, "title": "x", "uniqueItems": True}),
+    ("the root itself", {"items": {"$ref": "#"}}, {"items": {"$ref": "#"}, "title": "x"}),
+    ("a reference elsewhere", {"items": {"$ref": "https://a.co/b"}}, {"items": {"$ref": "https://a.co/b"}, "title": "x"}),
+    ("a pointer with escapes", {"items": {"$ref": "#/definitions/a~1b"}, "definitions": {"a/b": TEXT}}, {"title": "x"}),
+    ("a pointer into a definition", {"items": {"$ref": "#/definitions/a/items"}, "definitions": {"a/items": TEXT, "a": {"items": NULL}}},
+     {"items": TEXT}),
+    ("the same reference to other things", {"items": {"$ref": A}, "definitions": {"a": TEXT}}, {"items": {"$ref": A}, "definitions": {"a": NULL}}),
+    ("a narrower definition inside another", {"items": {"$ref": B}, "definitions": {"a": {}, "b": {"items": {"$ref": A}}}},
+     {"items": {"$ref": B}, "definitions": {"a": TEXT, "b": {"items": {"$ref": A}}}}),
     ("a reference", {"$ref": "#/$defs/a", "$defs": {"a": TEXT}}, {"$ref": "#/$defs/a", "$defs": {"a": NUMBER}}),
     ("a reference in disguise", b'{"$r\\u0065f": "#/$defs/x", "$defs": {"x": {"type": "string"}}}',
      b'{"$r\\u0065f": "#/$defs/x", "$defs": {"x": {"type": "null"}}}'),
@@ -263,6 +291,40 @@ def test_deep_nesting_has_no_answer(depth: int, answer: Comparison | None) -> No
     old, new = nested("items", depth, {"maxLength": 1}), nested("items", depth, {"maxLength": 2})
 
     assert ask(old, new) == answer
+
+
+def test_what_stands_beside_a_reference_counts_but_in_draft_7() -> None:
+    definitions = {"definitions": {"a": {"minLength": 1}}}
+    plain, beside = ({"items": {"$ref": A, **more}, **definitions} for more in ({}, {"maxLength": 3}))
+
+    assert ask(plain, beside, dialect="draft-07") == ask(beside, plain, dialect="draft-07") == YES
+    for dialect in ("2019-09", "2020-12"):
+        assert ask(plain, beside, dialect=dialect) is None
+        assert ask(beside, plain, dialect=dialect) == YES
+
+
+def test_definitions_that_multiply_have_no_answer() -> None:
+    def doubling(n: int, last: Any) -> Any:
+        twice = {
+            f"d{i}": {"properties": {name: {"$ref": f"#/definitions/d{i + 1}"} for name in "ab"}}
+            for i in range(n)
+        }
+        return {"$ref": "#/definitions/d0", "definitions": {**twice, f"d{n}": last}}
+
+    assert ask(doubling(3, {"maxLength": 1}), doubling(3, {"maxLength": 2})) == YES
+    assert ask(doubling(40, {"maxLength": 1}), doubling(40, {"maxLength": 2})) is None
+
+
+def test_definitions_that_nest_deep_are_not_written_out() -> None:
+    """Each is within bounds by itself, and the one before it is known already when it is read."""
+    chain = {
+        f"d{i}": nested("items", 25, {"$ref": f"#/definitions/d{i - 1}"} if i else TEXT) for i in range(3)
+    }
+    two, three = ({"allOf": [{"$ref": f"#/definitions/d{i}"} for i in range(n)], "definitions": chain} for n in (2, 3))  # fmt: skip
+
+    assert inlined(two, Dialect.DRAFT_2020_12)["allOf"][1] == nested("items", 50, TEXT)
+    with pytest.raises(NotInlined):
+        inlined(three, Dialect.DRAFT_2020_12)
 
 
 def test_deep_values_have_no_answer() -> None:

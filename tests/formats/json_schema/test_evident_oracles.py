@@ -76,9 +76,18 @@ DEEP: dict[str, Any] = {
     "anyOf": lambda r, d: [schema(r, d) for _ in range(r.randint(1, 3))],
     "oneOf": lambda r, d: [schema(r, d) for _ in range(r.randint(1, 3))],
     "unevaluatedProperties": schema,
+    "$ref": lambda r, d: f"#/definitions/{r.choice('de')}",
     "dependentSchemas": lambda r, d: {"a": schema(r, d)},
     "dependencies": lambda r, d: {"a": r.choice([["b"], schema(r, d)])},
 }
+
+
+def document(r: random.Random) -> Any:
+    """A random schema with the definitions that it may refer to."""
+    made = schema(r)
+    if '"$ref"' in json.dumps(made):
+        made["definitions"] = {"d": schema(r, 0), "e": schema(r, 1)}
+    return made
 
 
 def redrawn(r: random.Random, old: Any) -> Any:
@@ -97,7 +106,7 @@ def redrawn(r: random.Random, old: Any) -> Any:
 
 def pair(r: random.Random, seeds: list[Any]) -> tuple[Any, Any]:
     """Two schemas: unrelated ones, or one and an edited version, in any order."""
-    old = schema(r) if r.random() < 0.7 or not seeds else r.choice(seeds)
+    old = document(r) if r.random() < 0.7 or not seeds else r.choice(seeds)
     kind = r.random()
     if kind < 0.2:
         new = schema(r, 1)
@@ -136,14 +145,14 @@ def check(dialect: str, count: int, seed: int, seeds: list[Any]) -> tuple[int, i
     r = random.Random(seed)
     found = accepted = 0
     faults = []
-    for writer, reader, document in evident_pairs(dialect, count, seed, seeds):
+    for writer, reader, written_as in evident_pairs(dialect, count, seed, seeds):
         found += 1
         says = f"{writer.content!r} -> {reader.content!r}"
         for model in WriterModel:
             comparison = ENGINE.compare(reader, writer, CompareOptions(writer_model=model))
             if comparison.verdict is not Verdict.YES or comparison.violations:
                 faults.append(f"the prover says {comparison.verdict.name}: {says}")
-        made = [json.dumps(oracles.instance(r, document, document)).encode() for _ in range(10)]
+        made = [json.dumps(oracles.instance(r, written_as, written_as)).encode() for _ in range(10)]
         written = oracles.truth_table(ENGINE, writer, made)
         accepted += written.bit_count()
         if written & ~oracles.truth_table(ENGINE, reader, made):

@@ -1,4 +1,4 @@
-"""Documents whose every subschema means what it says where it stands: no references, one dialect, well formed. Pure."""
+"""Documents whose every subschema means what it says where it stands: one dialect, well formed, references replaced. Pure."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from ..limits import JsonSchemaLimits
 from ..metaschema import fits_metaschema
 from ..options import OptionFault, SchemaOptions, choose_options
 from ..reading import nesting
+from .inlining import NotInlined, inlined
 
 _DEEPEST = 100
 """Deepest nesting of brackets: everything here recurses on the caller's stack."""
-_ELSEWHERE = re.compile(rb"\$(?:ref|anchor|dynamic|recursive|vocabulary)|unevaluated|\\u00[0-7]")
+_ELSEWHERE = re.compile(rb"\$(?:anchor|dynamic|recursive|vocabulary)|unevaluated|\\u00[0-7]")
 """Keywords that make the meaning of a subschema depend on what stands elsewhere, and escapes that may spell them."""
 _AT_THE_ROOT = ("$schema", "$id")
 """Keywords that change nothing as long as they stand nowhere else."""
@@ -47,4 +48,9 @@ def open_document(source: SchemaSource, limits: JsonSchemaLimits) -> Document | 
     at_the_root = content if isinstance(content, dict) else {}
     if any(text.count(keyword.encode()) != (keyword in at_the_root) for keyword in _AT_THE_ROOT):
         return None
-    return Document(content, options) if fits_metaschema(content, options.dialect) else None
+    if not fits_metaschema(content, options.dialect):
+        return None
+    try:
+        return Document(inlined(content, options.dialect) if b"$ref" in text else content, options)
+    except NotInlined:
+        return None

@@ -126,17 +126,19 @@ def _min_properties(writer: Schema, reader: Schema, _walk: Walk) -> bool:
 
 
 def _properties(writer: Schema, reader: Schema, walk: Walk) -> bool:
-    patterns = writer.get("patternProperties") or {}
-    wanted_patterns = reader.get("patternProperties") or {}
-    if wanted_patterns and not same(patterns, wanted_patterns):
+    patterns, wanted_patterns = writer.get("patternProperties", {}), reader.get("patternProperties", {})
+    if not all(
+        pattern in patterns and walk.within(patterns[pattern], schema)
+        for pattern, schema in wanted_patterns.items()
+    ):
         return False
     named, wanted = writer.get("properties", {}), reader.get("properties", {})
     rest, wanted_rest = writer.get("additionalProperties", True), reader.get("additionalProperties", True)
     unlisted = True if patterns else rest
     """What the writer may send under a name that it does not list: a pattern may have let it in."""
-    # Names that neither side lists: with the same patterns on both, only those count that no pattern matches.
+    # Of the names that neither side lists, with the same patterns on both, only those are left that no pattern matches.
     return (
-        walk.within(rest if wanted_patterns else unlisted, wanted_rest)
+        walk.within(rest if patterns.keys() == wanted_patterns.keys() else unlisted, wanted_rest)
         and all(walk.within(named.get(name, unlisted), schema) for name, schema in wanted.items())
         and all(walk.within(schema, wanted_rest) for name, schema in named.items() if name not in wanted)
     )

@@ -79,11 +79,16 @@ class Walker:
             self._depth -= 1
 
     def _follows(self, writer: Schema, reader: Schema) -> bool:
-        """Each keyword of the reader follows from the writer's schema, or from each of its branches."""
-        return self._all_keywords(writer, reader) or any(
-            all(self.within(branch, reader) for branch in writer[union])
-            for union in ("anyOf", "oneOf")
-            if union in writer
+        """Each keyword of the reader follows from the writer's schema; or all follow from a part of it that always applies,
+        or from each of its branches."""
+        return (
+            self._all_keywords(writer, reader)
+            or any(self.within(part, reader) for part in writer.get("allOf", ()))
+            or any(
+                all(self.within(branch, reader) for branch in writer[union])
+                for union in ("anyOf", "oneOf")
+                if union in writer
+            )
         )
 
     def _all_keywords(self, writer: Schema, reader: Schema) -> bool:

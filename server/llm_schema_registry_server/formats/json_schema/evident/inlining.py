@@ -1,0 +1,122 @@
+"""References to definitions of the same document, replaced by what they refer to. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..dialects import ANNOTATIONS, SCHEMA_KEYWORDS, SCHEMA_LIST_KEYWORDS, SCHEMA_MAP_KEYWORDS, Dialect
+
+LONGEST = 16 * 1024
+"""Characters of a document, as Python writes it, with every reference replaced: definitions that use each other several
+times multiply."""
+_DEEPEST = 60
+"""Subschemas inside subschemas: this recurses on the caller's stack."""
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+"""A name that a JSON pointer in a URI spells as it is."""
+
+
+class NotInlined(Exception):
+    """A reference leads elsewhere or to itself, or the document grows too long or too deep."""
+
+
+def inlined(content: Any, dialect: Dialect) -> Any:
+    """The same schema without references. `content` fits the metaschema, and no part of it has an address of its own.
+
+    Raises NotInlined.
+    """
+    return _Inliner(content, dialect).schema(content, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Definition:
+    """A definition without references, its length with all that was replaced in it, and how deep its subschemas nest."""
+
+    schema: Any
+    length: int
+    height: int
+
+
+class _Inliner:
+    def __init__(self, content: Any, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._definitions = _definitions(content, dialect) if isinstance(content, dict) else {}
+        self._done: dict[str, _Definition] = {}
+        self._under_way: set[str] = set()
+        self._length = len(repr(content))
+        self._reached = 0
+
+    def schema(self, schema: Any, depth: int) -> Any:
+        if not isinstance(schema, dict):
+            return schema
+        self._reach(depth)
+        if "$ref" not in schema:
+            return self._members(schema, depth)
+        target = self._target(schema["$ref"], depth + 1)
+        beside = {keyword: value for keyword, value in schema.items() if keyword not in _IDLE}
+        if self._dialect is Dialect.DRAFT_07 or not beside:
+            return target  # draft 7 ignores what stands beside a reference
+        members = self._members(beside, depth)
+        return {**members, "allOf": [*members.get("allOf", ()), target]}
+
+    def _members(self, schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
+        return {
+            keyword: self._member(keyword, value, depth + 1)
+            for keyword, value in schema.items()
+            if keyword not in _DEFINITIONS
+        }
+
+    def _member(self, keyword: str, value: Any, depth: int) -> Any:
+        if isinstance(value, dict) and keyword in SCHEMA_MAP_KEYWORDS[self._dialect]:
+            return {name: self.schema(sub, depth) for name, sub in value.items()}
+        if isinstance(value, list) and keyword in SCHEMA_LIST_KEYWORDS[self._dialect]:
+            return [self.schema(sub, depth) for sub in value]
+        return self.schema(value, depth) if keyword in SCHEMA_KEYWORDS[self._dialect] else value
+
+    def _target(self, reference: str, depth: int) -> Any:
+        if reference not in self._definitions or reference in self._under_way:
+            raise NotInlined
+        done = self._done.get(reference)
+        if done is None:
+            done = self._done[reference] = self._definition(reference, depth)
+        else:
+            self._spend(done.length)
+            self._reach(depth + done.height)
+        return done.schema
+
+    def _definition(self, reference: str, depth: int) -> _Definition:
+        definition, length, reached = self._definitions[reference], self._length, self._reached
+        self._spend(len(repr(definition)))
+        self._under_way.add(reference)
+        self._reached = depth
+        schema = self.schema(definition, depth)
+        height, self._reached = self._reached - depth, max(self._reached, reached)
+        self._under_way.remove(reference)
+        return _Definition(schema, self._length - length, height)
+
+    def _spend(self, length: int) -> None:
+        self._length += length
+        if self._length > LONGEST:
+            raise NotInlined
+
+    def _reach(self, depth: int) -> None:
+        self._reached = max(self._reached, depth)
+        if depth > _DEEPEST:
+            raise NotInlined
+
+
+_DEFINITIONS = ("$defs", "definitions")
+_IDLE = ANNOTATIONS | {"$ref", "$schema", "$id", *_DEFINITIONS}
+
+
+def _definitions(content: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
+    """Reference -> definition, for those that a plain name leads to."""
+    return {
+        f"#/{keyword}/{name}": definition
+        for keyword in _DEFINITIONS
+        if keyword in SCHEMA_MAP_KEYWORDS[dialect]
+        for name, definition in content.get(keyword, {}).items()
+        if _PLAIN_NAME.fullmatch(name)
+    }

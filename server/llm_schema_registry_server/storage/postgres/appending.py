@@ -47,11 +47,13 @@ class Alone(Enum):
     ALONE = auto()
 
 
-# OFFSET 0: each subject is looked up by itself; a join might read all versions.
+# OFFSET 0: each subject is looked up by itself, where a join might read all versions; and subject_grounds becomes part of the
+# plan only when no subquery is among its arguments.
 STANDINGS = (
-    f"SELECT e.place, g.*, {_COLUMNS_OF_V} "
-    "FROM unnest($1::text[], $2::json[], $3::text[]) WITH ORDINALITY AS e (subject, scopes, identity, place) "
-    "CROSS JOIN LATERAL subject_grounds(e.subject, ARRAY(SELECT json_array_elements_text(e.scopes))) g "
+    f"SELECT e.place, g.*, {_COLUMNS_OF_V} FROM (SELECT place, subject, identity, "
+    "ARRAY(SELECT json_array_elements_text(scopes)) AS scopes FROM unnest($1::text[], $2::json[], $3::text[]) "
+    "WITH ORDINALITY AS given (subject, scopes, identity, place) OFFSET 0) e "
+    "CROSS JOIN LATERAL subject_grounds(e.subject, e.scopes) g "
     "LEFT JOIN LATERAL (SELECT * FROM versions v WHERE v.subject = e.subject AND v.identity = e.identity "
     "AND v.deleted_at IS NULL OFFSET 0) v ON true ORDER BY e.place, v.ordinal"
 )

@@ -51,11 +51,13 @@ BEGIN
     END IF;
     held := ARRAY(
         SELECT e.place
-        FROM unnest(subjects, scopes, counts, marks, ordinals, settings) WITH ORDINALITY
-             AS e (subject, scopes, count, mark, ordinal, settings, place),
-            subject_grounds(e.subject, ARRAY(SELECT json_array_elements_text(e.scopes))) g
-        WHERE e.place = ANY (mine)
-            AND (g.count, g.revision, g.last_ordinal, g.settings) = (e.count, e.mark, e.ordinal, e.settings)
+        -- OFFSET 0: subject_grounds becomes part of the plan only when no subquery is among its arguments.
+        FROM (SELECT e.*, ARRAY(SELECT json_array_elements_text(e.list)) AS scopes
+              FROM unnest(subjects, scopes, counts, marks, ordinals, settings) WITH ORDINALITY
+                   AS e (subject, list, count, mark, ordinal, settings, place)
+              WHERE e.place = ANY (mine) OFFSET 0) e,
+            subject_grounds(e.subject, e.scopes) g
+        WHERE (g.count, g.revision, g.last_ordinal, g.settings) = (e.count, e.mark, e.ordinal, e.settings)
             AND NOT EXISTS (SELECT FROM unnest(users, targets, revisions) AS t (place, target, revision)
                             WHERE t.place = e.place AND NOT EXISTS (
                                 SELECT FROM versions v WHERE v.schema_id = t.target AND v.revision = t.revision)));
@@ -67,3 +69,6 @@ BEGIN
         FROM generate_series(1, cardinality(subjects)::bigint) AS e (place)
         LEFT JOIN allot_global_ids(contexts, identities, held) n ON n.place = e.place;
 END $$;
+
+-- versions_context_id begins with the same column.
+DROP INDEX versions_global_id;

@@ -23,7 +23,7 @@ _ELSEWHERE = re.compile(rb"\$(?:anchor|dynamic|recursive|vocabulary)|unevaluated
 """Keywords that make the meaning of a subschema depend on what stands elsewhere, and escapes that may spell them."""
 _AT_THE_ROOT = ("$schema", "$id")
 """Keywords that change nothing as long as they stand nowhere else."""
-_INEXACT = re.compile(rb"[0-9][.eE]|[0-9]{19}")
+_INEXACT = re.compile(rb"[0-9](?:[.eE]|[0-9]{18})")
 """Numbers that the fast reader would round (also within texts, where it costs nothing but time)."""
 
 

@@ -39,7 +39,8 @@ class Judge:
             return False
         if self._declared_keys and self._writer.declarations.undeclared(value, 1):
             return False
-        return not self._reader.accepts(encode(self._supply(value)))
+        supplied = self._supply(value)
+        return not self._reader.accepts(text if supplied is value else encode(supplied))
 
     def errors(self, value: Any) -> list[jsonschema_rs.ValidationError]:
         """What the reader says against a value; nothing when saying it would cost too much."""

@@ -102,6 +102,7 @@ PLAIN: list[tuple[str, Any, Any]] = [
     ("a definition written out", {"$ref": A, "title": "x", "definitions": {"a": {"items": {"$ref": B}}, "b": TEXT}}, {"items": TEXT}),
     ("a part becomes a definition", {"items": {"maxLength": 1}}, {"items": {"$ref": A}, "definitions": {"a": {"maxLength": 1}}}),
     ("beside a reference", {"items": {"$ref": A, "minimum": 3}, "definitions": {"a": TEXT}}, {"items": TEXT}),
+    ("beside a reference, with parts of its own", {"items": {"$ref": A, "allOf": [{"minimum": 3}]}, "definitions": {"a": TEXT}}, {"items": TEXT}),
     ("a definition renamed", {"items": {"$ref": A}, "definitions": {"a": TEXT}}, {"items": {"$ref": B}, "definitions": {"b": TEXT}}),
     ("a reference as data", {"const": {"$ref": A}}, {"enum": [{"$ref": A}, 1]}),
     ("a part that always applies", {"allOf": [{"maxLength": 1}, {"type": "string"}]}, {"maxLength": 2}),
@@ -293,14 +294,21 @@ def test_deep_nesting_has_no_answer(depth: int, answer: Comparison | None) -> No
     assert ask(old, new) == answer
 
 
-def test_what_stands_beside_a_reference_counts_but_in_draft_7() -> None:
+@pytest.mark.parametrize("more", [{"maxLength": 3}, {"allOf": [{"maxLength": 3}]}], ids=json.dumps)
+def test_what_stands_beside_a_reference_counts_but_in_draft_7(more: dict[str, Any]) -> None:
     definitions = {"definitions": {"a": {"minLength": 1}}}
-    plain, beside = ({"items": {"$ref": A, **more}, **definitions} for more in ({}, {"maxLength": 3}))
+    plain, beside = ({"items": {"$ref": A, **own}, **definitions} for own in ({}, more))
 
     assert ask(plain, beside, dialect="draft-07") == ask(beside, plain, dialect="draft-07") == YES
     for dialect in ("2019-09", "2020-12"):
         assert ask(plain, beside, dialect=dialect) is None
         assert ask(beside, plain, dialect=dialect) == YES
+
+
+def test_definitions_that_the_metaschema_has_not_seen_are_not_used() -> None:
+    using = {"items": {"$ref": "#/$defs/a"}, "$defs": {"a": {"maxLength": "3"}}}
+
+    assert ask({"items": {"maxLength": 2}}, using, dialect="draft-07") is None
 
 
 def test_definitions_that_multiply_have_no_answer() -> None:
@@ -312,7 +320,9 @@ def test_definitions_that_multiply_have_no_answer() -> None:
         return {"$ref": "#/definitions/d0", "definitions": {**twice, f"d{n}": last}}
 
     assert ask(doubling(3, {"maxLength": 1}), doubling(3, {"maxLength": 2})) == YES
-    assert ask(doubling(40, {"maxLength": 1}), doubling(40, {"maxLength": 2})) is None
+    assert ask(doubling(20, {"maxLength": 1}), doubling(20, {"maxLength": 2})) is None
+    with pytest.raises(NotInlined):
+        inlined(doubling(20, TEXT), Dialect.DRAFT_2020_12)
 
 
 def test_definitions_that_nest_deep_are_not_written_out() -> None:

@@ -13,13 +13,13 @@ LONGEST = 16 * 1024
 """Characters of a document, as Python writes it, with every reference replaced: definitions that use each other several
 times multiply."""
 _DEEPEST = 60
-"""Subschemas inside subschemas: this recurses on the caller's stack."""
+"""Subschemas inside subschemas: this recurses on the caller's stack. It is also where a reference to itself ends."""
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 """A name that a JSON pointer in a URI spells as it is."""
 
 
 class NotInlined(Exception):
-    """A reference leads elsewhere or to itself, or the document grows too long or too deep."""
+    """A reference leads elsewhere, or the document grows too long or too deep."""
 
 
 def inlined(content: Any, dialect: Dialect) -> Any:
@@ -44,7 +44,6 @@ class _Inliner:
         self._dialect = dialect
         self._definitions = _definitions(content, dialect) if isinstance(content, dict) else {}
         self._done: dict[str, _Definition] = {}
-        self._under_way: set[str] = set()
         self._length = len(repr(content))
         self._reached = 0
 
@@ -76,7 +75,7 @@ class _Inliner:
         return self.schema(value, depth) if keyword in SCHEMA_KEYWORDS[self._dialect] else value
 
     def _target(self, reference: str, depth: int) -> Any:
-        if reference not in self._definitions or reference in self._under_way:
+        if reference not in self._definitions:
             raise NotInlined
         done = self._done.get(reference)
         if done is None:
@@ -89,11 +88,9 @@ class _Inliner:
     def _definition(self, reference: str, depth: int) -> _Definition:
         definition, length, reached = self._definitions[reference], self._length, self._reached
         self._spend(len(repr(definition)))
-        self._under_way.add(reference)
         self._reached = depth
         schema = self.schema(definition, depth)
         height, self._reached = self._reached - depth, max(self._reached, reached)
-        self._under_way.remove(reference)
         return _Definition(schema, self._length - length, height)
 
     def _spend(self, length: int) -> None:
@@ -116,7 +113,7 @@ def _definitions(content: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]
     return {
         f"#/{keyword}/{name}": definition
         for keyword in _DEFINITIONS
-        if keyword in SCHEMA_MAP_KEYWORDS[dialect]
+        if keyword in SCHEMA_MAP_KEYWORDS[dialect]  # of others, the metaschema has not seen the definitions
         for name, definition in content.get(keyword, {}).items()
         if _PLAIN_NAME.fullmatch(name)
     }

@@ -83,10 +83,17 @@ class TieredCache(Generic[K, V]):
         if epoch in (None, self._epoch):
             self._memory.put(key, value)
 
-    async def get(self, key: K, compute: Callable[[], Awaitable[V]]) -> V:
-        """The value of `key`; `compute` runs when no tier has it, once for all who ask meanwhile."""
+    async def get(
+        self, key: K, compute: Callable[[], Awaitable[V]], at_once: Callable[[], V | None] | None = None
+    ) -> V:
+        """The value of `key`; `compute` runs when no tier has it, once for all who ask meanwhile. at_once: may know the value
+        without waiting, and cheaper than the shared tier does, which is then neither asked nor told."""
         value = self._memory.get(key)
         if value is not None:
+            return value
+        if at_once is not None and (value := at_once()) is not None:
+            if self._lasting(value):
+                self._memory.put(key, value)
             return value
         epoch = self._epoch
         return await self._flights.run((key, epoch), lambda: self._fetch(key, epoch, compute))

@@ -249,13 +249,19 @@ class Library:
     async def parse(self, schema: KnownSchema) -> ParsedSchema:
         """Strictly; raises InvalidSchema or LimitExceeded."""
         key = f"{self._rules(schema.schema_type)}|{schema.key}"
-        return await self._parsed.get(key, lambda: self._workers.parse(schema.schema_type, schema.source))
+        asked = schema.schema_type, schema.source
+        workers = self._workers
+        return await self._parsed.get(
+            key, lambda: workers.parse(*asked), lambda: workers.parsed_at_once(*asked)
+        )
 
     async def compare(self, reader: KnownSchema, writer: KnownSchema, options: CompareOptions) -> Comparison:
         """May `reader` read everything that `writer` writes?"""
         key = f"{self._rules(reader.schema_type)}|{options.key}|{reader.key}|{writer.key}"
+        asked = reader.schema_type, reader.source, writer.source, options
+        workers = self._workers
         return await self._comparisons.get(
-            key, lambda: self._workers.compare(reader.schema_type, reader.source, writer.source, options)
+            key, lambda: workers.compare(*asked), lambda: workers.compared_at_once(*asked)
         )
 
     def _rules(self, schema_type: SchemaType) -> str:

@@ -25,6 +25,16 @@ class InlineWorkers:
     async def stop(self) -> None:
         """Nothing to give back."""
 
+    def parsed_at_once(self, schema_type: SchemaType, source: SchemaSource) -> ParsedSchema:
+        self._tasks += 1
+        return self._engines[schema_type].parse(source)
+
+    def compared_at_once(
+        self, schema_type: SchemaType, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
+    ) -> Comparison:
+        self._tasks += 1
+        return self._engines[schema_type].compare(reader, writer, options)
+
     async def parse(
         self, schema_type: SchemaType, source: SchemaSource, *, strict: bool = True
     ) -> ParsedSchema:
@@ -34,8 +44,7 @@ class InlineWorkers:
     async def compare(
         self, schema_type: SchemaType, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
     ) -> Comparison:
-        self._tasks += 1
-        return self._engines[schema_type].compare(reader, writer, options)
+        return self.compared_at_once(schema_type, reader, writer, options)
 
     def evident(
         self, schema_type: SchemaType, reader: SchemaSource, writer: SchemaSource, options: CompareOptions

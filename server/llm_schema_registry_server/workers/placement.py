@@ -55,6 +55,21 @@ class PlacedWorkers:
         await self._processes.stop()
         await self._inline.stop()
 
+    def parsed_at_once(self, schema_type: SchemaType, source: SchemaSource) -> ParsedSchema | None:
+        limit = self._placement[schema_type].parse
+        return self._place(schema_type, limit, source).parsed_at_once(schema_type, source)
+
+    def compared_at_once(
+        self, schema_type: SchemaType, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
+    ) -> Comparison | None:
+        harmless = self._placement[schema_type]
+        asked = schema_type, reader, writer, options
+        if _small(reader, harmless.evident) and _small(writer, harmless.evident):
+            answer = self._inline.evident(*asked)
+            if answer is not None:
+                return answer
+        return self._place(schema_type, harmless.compare, reader, writer).compared_at_once(*asked)
+
     async def parse(
         self, schema_type: SchemaType, source: SchemaSource, *, strict: bool = True
     ) -> ParsedSchema:
@@ -64,12 +79,8 @@ class PlacedWorkers:
     async def compare(
         self, schema_type: SchemaType, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
     ) -> Comparison:
-        harmless = self._placement[schema_type]
-        if _small(reader, harmless.evident) and _small(writer, harmless.evident):
-            answer = self._inline.evident(schema_type, reader, writer, options)
-            if answer is not None:
-                return answer
-        return await self._place(schema_type, harmless.compare, reader, writer).compare(
+        limit = self._placement[schema_type].compare
+        return await self._place(schema_type, limit, reader, writer).compare(
             schema_type, reader, writer, options
         )
 

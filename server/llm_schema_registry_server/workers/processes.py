@@ -37,6 +37,14 @@ class ProcessWorkers:
     async def stop(self) -> None:
         await self._pool.stop()
 
+    def parsed_at_once(self, schema_type: SchemaType, source: SchemaSource) -> None:
+        """Nothing is done here."""
+
+    def compared_at_once(
+        self, schema_type: SchemaType, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
+    ) -> None:
+        """Nothing is done here."""
+
     async def parse(
         self, schema_type: SchemaType, source: SchemaSource, *, strict: bool = True
     ) -> ParsedSchema:

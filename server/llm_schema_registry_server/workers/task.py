@@ -24,6 +24,16 @@ class Workers(Protocol):
         """Give every resource back; tasks under way end with Unavailable."""
         ...
 
+    def parsed_at_once(self, schema_type: SchemaType, source: SchemaSource) -> ParsedSchema | None:
+        """FormatEngine.parse, strictly, when that is so little work that nobody has to wait; None: ask `parse`."""
+        ...
+
+    def compared_at_once(
+        self, schema_type: SchemaType, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
+    ) -> Comparison | None:
+        """FormatEngine.compare, when that is so little work that nobody has to wait; None: ask `compare`."""
+        ...
+
     async def parse(
         self, schema_type: SchemaType, source: SchemaSource, *, strict: bool = True
     ) -> ParsedSchema:

@@ -32,6 +32,7 @@ from llm_schema_registry_server.workers.inline import InlineWorkers
 from tests.support.redis import RedisServer
 from tests.support.shelf import Shelf
 from tests.support.words import WordEngine
+from tests.support.workers import Afar
 
 TEXT = st.text(max_size=20)
 VIOLATIONS = st.builds(
@@ -83,7 +84,9 @@ class HastyEngine(WordEngine):
         return found
 
 
-def instance(shared: Shelf | RedisTier | None, gives_up: str = "") -> tuple[Library, HastyEngine]:
+def instance(
+    shared: Shelf | RedisTier | None, gives_up: str = "", workers: type[InlineWorkers] = Afar
+) -> tuple[Library, HastyEngine]:
     engine = HastyEngine()
     engine.gives_up = gives_up
     engines = {SchemaType.JSON: engine}
@@ -91,7 +94,7 @@ def instance(shared: Shelf | RedisTier | None, gives_up: str = "") -> tuple[Libr
         Library(
             MemoryStore(),
             engines,
-            InlineWorkers(engines),
+            workers(engines),
             cache_bytes=1 << 20,
             most_references=5,
             shared=shared,
@@ -182,6 +185,25 @@ async def test_what_one_instance_found_out_another_need_not(redis: RedisTier) ->
         await second.compare(b, a, options),
     )
     assert (one.parsed, one.compared, two.parsed, two.compared) == (1, 2, 0, 0)
+
+
+async def test_what_is_found_out_at_once_is_not_shared() -> None:
+    shelf = Shelf()
+    library, engine = instance(shelf, workers=InlineWorkers)
+    for _ in range(2):
+        await library.parse(schema("a"))
+        await library.compare(schema("a"), schema("b"), CompareOptions())
+
+    assert (engine.parsed, engine.compared) == (1, 1)
+    assert not shelf.kept
+
+
+async def test_an_answer_at_once_that_is_true_of_one_run_only_is_not_kept() -> None:
+    library, engine = instance(None, gives_up="COMPARISON_TIMEOUT", workers=InlineWorkers)
+    for _ in range(2):
+        await library.compare(schema("a"), schema("b"), CompareOptions())
+
+    assert engine.compared == 2
 
 
 @pytest.mark.parametrize("change", ["strictness", "engine", "identity", "options"])

@@ -6,18 +6,19 @@ import pytest
 
 from llm_schema_registry_server.formats.engine import ReferencedSchema, SchemaSource
 from llm_schema_registry_server.formats.json_schema import JsonSchemaEngine
-from llm_schema_registry_server.model.compatibility import CompareOptions, Verdict
+from llm_schema_registry_server.model.compatibility import Verdict
 from llm_schema_registry_server.model.schema import SchemaType
 from llm_schema_registry_server.workers.inline import InlineWorkers
 from llm_schema_registry_server.workers.placement import PLACEMENT, PlacedWorkers
+from tests.support.workers import Afar, compare, parse
 
 from .fakes import make
 
 ALL = (SchemaType.JSON, SchemaType.AVRO, SchemaType.PROTOBUF)
 
 
-def places() -> tuple[PlacedWorkers, InlineWorkers, InlineWorkers]:
-    inline, processes = InlineWorkers(make(*ALL)), InlineWorkers(make(*ALL))
+def places() -> tuple[PlacedWorkers, InlineWorkers, Afar]:
+    inline, processes = InlineWorkers(make(*ALL)), Afar(make(*ALL))
     return PlacedWorkers(inline, processes), inline, processes
 
 
@@ -46,7 +47,7 @@ async def test_small_json_schemas_without_patterns_are_parsed_in_the_server(
 ) -> None:
     placed, inline, processes = places()
     references = (ReferencedSchema("r", "id", referenced),) if referenced else ()
-    await placed.parse(SchemaType.JSON, SchemaSource(content, references))
+    await parse(placed, SchemaType.JSON, SchemaSource(content, references))
 
     assert (inline.facts()["inline_tasks"], processes.facts()["inline_tasks"]) == (
         ("1", "0") if where == "inline" else ("0", "1")
@@ -55,7 +56,7 @@ async def test_small_json_schemas_without_patterns_are_parsed_in_the_server(
 
 async def test_the_prover_never_runs_in_the_server() -> None:
     placed, inline, processes = places()
-    await placed.compare(SchemaType.JSON, SchemaSource(b"{}"), SchemaSource(b"{}"), CompareOptions())
+    await compare(placed, SchemaType.JSON, SchemaSource(b"{}"), SchemaSource(b"{}"))
 
     assert (inline.facts()["inline_tasks"], processes.facts()["inline_tasks"]) == ("0", "1")
 
@@ -78,9 +79,7 @@ async def test_what_is_plain_to_see_in_a_small_pair_is_answered_at_once(
 ) -> None:
     placed, inline, processes = places()
     references = (ReferencedSchema("r", "id", b"x" * referenced),)
-    comparison = await placed.compare(
-        schema_type, SchemaSource(reader), SchemaSource(writer, references), CompareOptions()
-    )
+    comparison = await compare(placed, schema_type, SchemaSource(reader), SchemaSource(writer, references))
 
     assert comparison.verdict is (Verdict.YES if where == "at once" else Verdict.NO)
     assert inline.facts() == {
@@ -91,11 +90,12 @@ async def test_what_is_plain_to_see_in_a_small_pair_is_answered_at_once(
 
 
 async def test_a_schema_that_plainly_allows_more_does_not_go_to_the_prover() -> None:
-    inline, processes = (InlineWorkers({SchemaType.JSON: JsonSchemaEngine()}) for _ in range(2))
+    engines = {SchemaType.JSON: JsonSchemaEngine()}
+    inline, processes = InlineWorkers(engines), Afar(engines)
     placed = PlacedWorkers(inline, processes)
     old, new = SchemaSource(b'{"maxLength": 3}'), SchemaSource(b'{"maxLength": 4}')
-    there = await placed.compare(SchemaType.JSON, new, old, CompareOptions())
-    back = await placed.compare(SchemaType.JSON, old, new, CompareOptions())
+    there = await compare(placed, SchemaType.JSON, new, old)
+    back = await compare(placed, SchemaType.JSON, old, new)
 
     assert (there.verdict, back.verdict) == (Verdict.YES, Verdict.NO)
     assert inline.facts() == {"inline_tasks": "0", "evident_comparisons": "1"}
@@ -116,8 +116,8 @@ async def test_type_and_size_decide(
 ) -> None:
     placed, inline, processes = places()
     source = SchemaSource(b"x" * content, (ReferencedSchema("r", "id", b"x" * referenced),))
-    await placed.parse(schema_type, source)
-    await placed.compare(schema_type, SchemaSource(b"x"), source, CompareOptions())
+    await parse(placed, schema_type, source)
+    await compare(placed, schema_type, SchemaSource(b"x"), source)
 
     assert (inline.facts()["inline_tasks"], processes.facts()["inline_tasks"]) == (
         ("2", "0") if where == "inline" else ("0", "2")
@@ -126,6 +126,6 @@ async def test_type_and_size_decide(
 
 async def test_inline_work_happens_in_this_process() -> None:
     placed, _, _ = places()
-    parsed = await placed.parse(SchemaType.AVRO, SchemaSource(b"x"))
+    parsed = await parse(placed, SchemaType.AVRO, SchemaSource(b"x"))
 
     assert parsed.options["pid"] == str(os.getpid())

@@ -85,7 +85,11 @@ class Assessor:
             for version in candidates
             for direction in demanded
         ]
-        change = await self._change(schema, parsed, newest, known, demanded or BACKWARD, options)
+        change = ChangeClass.UNCLASSIFIED
+        if newest is not None:
+            # The newest candidate comes first, with its findings; without any, the change has a direction of its own.
+            verdicts = [f.comparison.verdict for f in findings[: len(demanded)]]
+            change = await self._change(schema, parsed, newest, known[newest.schema_id], verdicts, options)
         last = found.version if (found := greatest(versions)) else None
         # Nothing live to compare with, but numbers were given out: nothing is promised about those.
         step = ChangeClass.BREAKING if change is ChangeClass.UNCLASSIFIED else change
@@ -113,17 +117,16 @@ class Assessor:
         self,
         schema: KnownSchema,
         parsed: ParsedSchema,
-        newest: SchemaVersion | None,
-        known: dict[str, KnownSchema],
-        directions: Sequence[Direction],
+        newest: SchemaVersion,
+        old: KnownSchema,
+        verdicts: Sequence[Verdict],
         options: CompareOptions,
     ) -> ChangeClass:
-        if newest is None:
-            return ChangeClass.UNCLASSIFIED
+        """What changes after `newest`, which is `old`. verdicts: those that the level asked for."""
         if newest.schema_type is not schema.schema_type:
             return ChangeClass.BREAKING
-        old = known[newest.schema_id]
-        verdicts = [(await self.compare(schema, old, d, options)).verdict for d in directions]
+        if not verdicts:
+            verdicts = [(await self.compare(schema, old, d, options)).verdict for d in BACKWARD]
         canonical = (await self._library.content(newest)).canonical
         return change_class(
             newest.fingerprints,

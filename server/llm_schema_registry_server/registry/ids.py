@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 import threading
 import time
@@ -29,7 +30,7 @@ def new_schema_id() -> str:
                 _last_ms, _counter = _last_ms + 1, secrets.randbits(11)
         milliseconds, counter = _last_ms, _counter
     value = (milliseconds & (1 << 48) - 1) << 80 | 0x7 << 76 | counter << 64 | 0b10 << 62
-    digits = f"{value | secrets.randbits(62):032x}"
+    digits = f"{value | int.from_bytes(os.urandom(8)) >> 2:032x}"
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 

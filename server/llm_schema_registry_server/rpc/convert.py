@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from types import TracebackType
 from typing import TypeVar, cast
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -194,7 +195,7 @@ def violation(v: Violation) -> pb.CompatibilityViolation:
 
 
 def report(r: CompatibilityReport) -> pb.CompatibilityReport:
-    return pb.CompatibilityReport(
+    answer = pb.CompatibilityReport(
         compatible=r.compatible,
         level=pb.CompatibilityLevel.ValueType(r.level),
         violations=[violation(v) for v in r.violations],
@@ -203,22 +204,23 @@ def report(r: CompatibilityReport) -> pb.CompatibilityReport:
         verdict=pb.Verdict.ValueType(r.verdict),
         change_class=change_class(r.change_class),
         suggested_version=r.suggested_version,
-        assumptions=r.options.assumptions,
     )
+    for name, value in r.options.assumptions.items():
+        answer.assumptions[name] = value  # one by one: a whole mapping takes several times as long
+    return answer
 
 
-@contextmanager
-def refusals() -> Iterator[None]:
+class Refusals(AbstractContextManager[None, None]):
     """A refusal carries to the caller what it rests on: the compatibility report, or the schema's issues."""
-    try:
-        yield
-    except IncompatibleSchema as error:
-        error.details = (report(cast(CompatibilityReport, error.report)),)
-        raise
-    except InvalidSchema as error:
-        issues = [_schema_issue(i, pb.SEVERITY_ERROR) for i in error.issues]
-        error.details = (pb.SchemaValidationReport(issues=issues),)
-        raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, IncompatibleSchema):
+            error.details = (report(cast(CompatibilityReport, error.report)),)
+        elif isinstance(error, InvalidSchema):
+            issues = [_schema_issue(i, pb.SEVERITY_ERROR) for i in error.issues]
+            error.details = (pb.SchemaValidationReport(issues=issues),)
 
 
 def data_report(r: DataReport, schema_id: str, milliseconds: float) -> pb.ValidationReport:

@@ -65,7 +65,7 @@ class SchemaRegistryService:
         self, request: pb.RegisterSchemaRequest, call: Call
     ) -> pb.RegisterSchemaResponse:
         wanted = _registration(request)
-        with convert.refusals():
+        with convert.Refusals():
             done = await self._use.register(wanted, actor(call))
         answer = self._wire.registered(done)
         wrote(call, answer.revision)
@@ -109,7 +109,7 @@ class SchemaRegistryService:
     async def update_schema_metadata(
         self, request: pb.UpdateSchemaMetadataRequest, call: Call
     ) -> pb.UpdateSchemaMetadataResponse:
-        with convert.refusals():
+        with convert.Refusals():
             found = await self._use.lifecycle.update(request.schema_id, _update(request), actor(call))
         answer = pb.UpdateSchemaMetadataResponse(schema=self._wire.schema(found))
         wrote(call, answer.schema.revision)

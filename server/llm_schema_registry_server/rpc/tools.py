@@ -24,13 +24,13 @@ class ToolsService:
     async def diff_schemas(self, request: pb.DiffSchemasRequest, call: Call) -> pb.DiffSchemasResponse:
         old = _operand(request.old, "old", "")
         new = _operand(request.new, "new", request.old.subject)
-        with convert.refusals():
+        with convert.Refusals():
             return _diff(await self._comparing(old, new))
 
     async def convert_schema(self, request: pb.ConvertSchemaRequest, call: Call) -> pb.ConvertSchemaResponse:
         target = convert.enum(SchemaType, request.target_type, "target_type")
         wish = Wish(_operand(request.source, "source", ""), target, request.message_name, request.data)
-        with convert.refusals():
+        with convert.Refusals():
             done = await self._converting(wish)
         return pb.ConvertSchemaResponse(
             schema_content=done.content,

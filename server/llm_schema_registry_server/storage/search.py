@@ -10,6 +10,7 @@ import hashlib
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from ..model.lifecycle import SELECTABLE
 from ..model.pattern import matches as fits
@@ -30,7 +31,9 @@ _GROWTH = 24
 
 def words_of(text: str) -> list[str]:
     """The words of a query or of prose, in order, case folded."""
-    return [w[:_LONGEST_WORD] for w in _WORD.findall(text.casefold())]
+    folded = text.casefold()
+    found: list[str] = _WORD.findall(folded)
+    return found if len(folded) <= _LONGEST_WORD else [word[:_LONGEST_WORD] for word in found]
 
 
 def about_words(version: SchemaVersion) -> set[str]:
@@ -47,11 +50,11 @@ def name_words(names: Iterable[str]) -> set[str]:
 def index_words(texts: Iterable[str]) -> set[str]:
     """The words of these texts and their camelCase parts, as far as there is room for them."""
     texts = tuple(texts)
-    if _GROWTH * sum(map(len, texts)) <= _MOST_BYTES:
-        return set(_all_words(texts))
     found: set[str] = set()
+    if _GROWTH * sum(map(len, texts)) <= _MOST_BYTES:
+        return found.union(*map(_words_and_parts, texts))
     room = _MOST_BYTES
-    for word in _all_words(texts):
+    for word in chain.from_iterable(map(_words_and_parts, texts)):
         if word not in found:
             room -= len(word.encode())
             if room < 0:
@@ -60,14 +63,12 @@ def index_words(texts: Iterable[str]) -> set[str]:
     return found
 
 
-def _all_words(texts: Iterable[str]) -> Iterator[str]:
-    for text in texts:
-        yield from words_of(text)
-        if _PARTED.search(text) is None:
-            continue  # the parts are the words
+def _words_and_parts(text: str) -> list[str]:
+    found = words_of(text)
+    if _PARTED.search(text) is not None:  # else the parts are the words
         for run in _WORD.findall(text):
-            for part in _PART.findall(run):
-                yield part.casefold()[:_LONGEST_WORD]
+            found += [part.casefold()[:_LONGEST_WORD] for part in _PART.findall(run)]
+    return found
 
 
 def labels(tags: Iterable[str], metadata: Iterable[tuple[str, str]]) -> set[str]:

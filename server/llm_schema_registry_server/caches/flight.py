@@ -34,7 +34,7 @@ class SingleFlight(Generic[K, V]):
         """The result of the computation under way for `key`, or of `compute` when there is none."""
         flight = self._flights.get(key)
         if flight is None:
-            flight = self._flights[key] = _Flight(asyncio.ensure_future(_awaited(compute)))
+            flight = self._flights[key] = _Flight(asyncio.create_task(_awaited(compute)))
             flight.task.add_done_callback(lambda _: self._land(key, flight))
         flight.waiting += 1
         try:

@@ -44,7 +44,7 @@ async def standing(store: PostgresStore, subject: str) -> Standing:
 
 
 def entry(subject: str, ordinal: int = 1, text: str = "", **values: Any) -> Entry:
-    made = version(subject, ordinal, description=f"About {subject}", **values)
+    made = version(subject, ordinal, **{"description": f"About {subject}", **values})
     if text:
         made = replace(made, identity=f"identity of {text[:99]}")
     at = made.schema_id
@@ -244,3 +244,26 @@ async def test_writers_of_two_servers_lose_and_double_nothing(
             }
     numbers = {(each.identity, each.global_id) for each in made}
     assert len(numbers) == len({identity for identity, _ in numbers})
+
+
+async def test_texts_with_any_character_come_through(store: PostgresStore) -> None:
+    odd = 'a\0b\\u0000 "quoted" \\ {} , \x1f é 𝄞 \ufffe'
+    made = await asyncio.gather(
+        *(
+            append(
+                store,
+                f"s{n}",
+                description=odd * n,
+                tags=(odd, ""),
+                metadata={odd: odd},
+                created_by=odd,
+                options={"o": odd},
+            )
+            for n in range(3)
+        )
+    )
+
+    async with store.read() as tx:
+        for each in made:
+            assert each is not None
+            assert await tx.version(each.schema_id) == each

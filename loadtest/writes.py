@@ -1,6 +1,6 @@
 """Registrations per second, what a thousand subscribers cost them, and how long a change takes to reach everyone.
 
-    python loadtest/writes.py [--postgres] [--instances 2] [--rounds 5] [--seconds 4] [--markdown loadtest/results/writes.md]
+    python loadtest/writes.py [--postgres] [--instances 2] [--writers 64] [--rounds 5] [--seconds 4] [--markdown loadtest/results/writes.md]
 
 Starts a server with an empty SQLite file, or one or more with a PostgreSQL of their own, and durable commits. With several, every other writer uses the next one, so that all of them write to all subjects. In every round the same load is measured without
 subscribers, with a thousand that wait for other subjects, and with a hundred that want everything, one after the other on
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from llm_schema_registry.v1.schema_registry_pb2_grpc import SchemaRegistryAsyncStub as Stub
     from tests.support.postgres import Postgres
 
-WRITERS = 32
 SUBJECTS = 500
 CHANNELS = 20
 
@@ -95,9 +94,9 @@ class Schemas:
 
 
 async def write(
-    stubs: list[Stub], make: Callable[[], pb.RegisterSchemaRequest], seconds: float, part: Part
+    stubs: list[Stub], make: Callable[[], pb.RegisterSchemaRequest], seconds: float, part: Part, writers: int
 ) -> None:
-    """Register what is made, as fast as WRITERS callers can, for `seconds`; each keeps to one of the stubs."""
+    """Register what is made, as fast as so many callers can, for `seconds`; each keeps to one of the stubs."""
     end = time.perf_counter() + seconds
     done = 0
 
@@ -115,7 +114,7 @@ async def write(
             done += 1
 
     began = time.perf_counter()
-    await asyncio.gather(*(writer(stubs[n % len(stubs)]) for n in range(WRITERS)))
+    await asyncio.gather(*(writer(stubs[n % len(stubs)]) for n in range(writers)))
     part.rates.append(done / (time.perf_counter() - began))
 
 
@@ -166,7 +165,7 @@ async def fan_out(stub: Stub, stubs: list[Stub], schemas: Schemas, changes: int)
 
 
 async def measure(
-    ports: list[int], account: Account, rounds: int, seconds: float
+    ports: list[int], account: Account, writers: int, rounds: int, seconds: float
 ) -> tuple[list[Part], list[float]]:
     channels = [rig.channel(ports[n % len(ports)]) for n in range(CHANNELS)]
     stubs = [rig.stub(channel) for channel in channels]
@@ -178,22 +177,22 @@ async def measure(
         Part("1,000 subscribers of other subjects"),
         Part("100 subscribers of everything"),
     )
-    await write(writing, schemas.next, 2.0, Part("warm-up"))
+    await write(writing, schemas.next, 2.0, Part("warm-up"), writers)
     for _ in range(rounds):
         with account.of(alone):
-            await write(writing, schemas.next, seconds, alone)
-        await write(writing, schemas.again, seconds, again)
+            await write(writing, schemas.next, seconds, alone, writers)
+        await write(writing, schemas.again, seconds, again, writers)
         async with subscribed(stubs, 1000, "team{}.*"):
-            await write(writing, schemas.next, seconds, others)
+            await write(writing, schemas.next, seconds, others, writers)
         async with subscribed(stubs, 100, ""):
-            await write(writing, schemas.next, seconds, everything)
+            await write(writing, schemas.next, seconds, everything, writers)
     delays = await fan_out(stubs[0], stubs, schemas, 30)
     for channel in channels:
         await channel.close()
     return [alone, others, everything, again], delays
 
 
-def report(parts: list[Part], delays: list[float], account: Account) -> list[str]:
+def report(parts: list[Part], delays: list[float], account: Account, writers: int) -> list[str]:
     """The lines of the page, in Markdown."""
     base = statistics.median(parts[0].rates)
     lines = [
@@ -214,7 +213,7 @@ def report(parts: list[Part], delays: list[float], account: Account) -> list[str
         + ", ".join(f"{name} {each:.2f} ms" for name, each in shares.items())
         + f"; together {sum(shares.values()):.2f} ms.",
         "",
-        f"{WRITERS} writers at a time; each call parses a new schema, compares it and stores it ({base:,.0f}/s alone).",
+        f"{writers} writers at a time; each call parses a new schema, compares it and stores it ({base:,.0f}/s alone).",
         "",
         "From the call of a write until a subscriber has its change, with 1,000 subscribers of everything: "
         f"p50 {rig.percentile(delays, 0.5) * 1000:.1f} ms, p99 {rig.percentile(delays, 0.99) * 1000:.1f} ms "
@@ -227,6 +226,7 @@ def main() -> None:
     parser = rig.parser(__doc__)
     parser.add_argument("--postgres", action="store_true", help="store in PostgreSQL instead of SQLite")
     parser.add_argument("--instances", type=int, default=1, help="servers on one PostgreSQL (default 1)")
+    parser.add_argument("--writers", type=int, default=64, help="callers at a time (default 64)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0)
     options = parser.parse_args()
@@ -245,7 +245,8 @@ def main() -> None:
         servers = [stack.enter_context(rig.server(**storage)) for _ in range(options.instances)]
         ports = [server.port for server in servers]
         account = Account(servers, database)
-        lines += report(*uvloop.run(measure(ports, account, options.rounds, options.seconds)), account)
+        measured = measure(ports, account, options.writers, options.rounds, options.seconds)
+        lines += report(*uvloop.run(measured), account, options.writers)
     rig.publish(lines, options.markdown)
 
 

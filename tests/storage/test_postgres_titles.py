@@ -167,5 +167,5 @@ async def test_the_database_cuts_ascii_as_we_do(
 
     cut = await connection.fetchval("SELECT title_of($1, $2)", str(subject), json.dumps(tags))
 
-    assert sorted(cut.split()) == sorted(ranking.title_of(subject, tags).split())
+    assert sorted(cut.split()) == sorted(ranking.title_of(subject, tuple(tags)).split())
     assert cut == f" {cut.strip()} " or not cut.strip()

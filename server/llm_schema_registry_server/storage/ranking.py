@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 from ..model.schema import SchemaVersion
 from ..model.subject import Subject
@@ -41,14 +42,18 @@ class Place(IntEnum):
 
 
 def title(version: SchemaVersion) -> str:
-    return title_of(version.subject, version.tags)
+    return title_of(version.subject, tuple(version.tags))
 
 
-def title_of(subject: Subject, tags: Iterable[str]) -> str:
+def title_of(subject: Subject, tags: tuple[str, ...]) -> str:
     """The short text in which words of subject and tags are looked up: ` 5orders 4shop 3pii =orders =shop,orders `.
 
     Every word stands once, after the number of its best place; `=` precedes what the whole query is compared with.
     """
+    return _title(subject, tags) if tags else _untagged(subject)
+
+
+def _title(subject: Subject, tags: tuple[str, ...]) -> str:
     segment = _last_segment(subject)
     exact = {",".join(search.words_of(text)) for text in {segment, subject.name, str(subject)}}
     parts = [f"={text}" for text in sorted(exact) if text]
@@ -62,6 +67,11 @@ def title_of(subject: Subject, tags: Iterable[str]) -> str:
             seen.add(word)
             parts.append(f"{place}{word}")
     return f" {' '.join(parts)} "
+
+
+@lru_cache(maxsize=4096)
+def _untagged(subject: Subject) -> str:
+    return _title(subject, ())
 
 
 @dataclass(frozen=True, slots=True)

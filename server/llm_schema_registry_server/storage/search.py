@@ -10,6 +10,7 @@ import hashlib
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import chain
 
 from ..model.lifecycle import SELECTABLE
@@ -25,6 +26,8 @@ _LONGEST_WORD = 200
 """Characters of a word that count; keeps a hostile name from filling an index page."""
 _MOST_BYTES = 256 * 1024
 """UTF-8 bytes of distinct words that are indexed of one version's names, and again of the rest; later ones are not."""
+_SHORT = 100
+"""Characters of a text whose words are remembered: names of subjects and of fields come again with every version."""
 _GROWTH = 24
 """Most bytes that the words of a character can take: three characters of four bytes, as word and as part."""
 
@@ -63,12 +66,19 @@ def index_words(texts: Iterable[str]) -> set[str]:
     return found
 
 
-def _words_and_parts(text: str) -> list[str]:
+def _words_and_parts(text: str) -> Sequence[str]:
+    return _short_texts_words(text) if len(text) <= _SHORT else _cut(text)
+
+
+def _cut(text: str) -> tuple[str, ...]:
     found = words_of(text)
     if _PARTED.search(text) is not None:  # else the parts are the words
         for run in _WORD.findall(text):
             found += [part.casefold()[:_LONGEST_WORD] for part in _PART.findall(run)]
-    return found
+    return tuple(found)
+
+
+_short_texts_words = lru_cache(maxsize=4096)(_cut)
 
 
 def labels(tags: Iterable[str], metadata: Iterable[tuple[str, str]]) -> set[str]:

@@ -18,7 +18,7 @@ from .errors import AWAY
 CHANNEL = "schema_registry_changes"
 _RETRY_SECONDS = 0.5
 _FIRST_PAUSE = 0.005
-_GATHER_SECONDS = 0.005
+_GATHER_SECONDS = 0.01
 """Least time between two looks: what is committed in between costs one look, not one each."""
 
 

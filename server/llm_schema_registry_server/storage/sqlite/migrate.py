@@ -59,7 +59,7 @@ def migrate(connection: sqlite3.Connection, file: Path, steps: Sequence[Migratio
 
 
 def _title_of(subject: str, about: str) -> str:
-    return title_of(subject_of(subject), json.loads(about)["tags"])
+    return title_of(subject_of(subject), tuple(json.loads(about)["tags"]))
 
 
 def _check(connection: sqlite3.Connection, file: Path, steps: Sequence[Migration]) -> int:

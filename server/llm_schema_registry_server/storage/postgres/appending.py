@@ -130,7 +130,7 @@ def looked(looks: Sequence[Look]) -> list[Any]:
     """What STANDINGS takes."""
     return [
         [str(look.subject) for look in looks],
-        [_list(look.scopes) for look in looks],
+        [rows.dump(look.scopes) for look in looks],
         [look.identity for look in looks],
     ]
 
@@ -161,7 +161,8 @@ def appended(appends: Sequence[Append], vocabulary: Vocabulary, *, wait: bool) -
         words |= about | names
         given.append((*_version_cells(entry), " ".join(about), " ".join(names), *_other_cells(entry)))
     grounds = [
-        (_list(list(g.configs)), *g.stamp, g.next_ordinal - 1, g.mark) for g in (a.grounds for a in appends)
+        (rows.dump(list(g.configs)), *g.stamp, g.next_ordinal - 1, g.mark)
+        for g in (a.grounds for a in appends)
     ]
     targets = [(place, *target) for place, e in enumerate(entries, 1) for target in sorted(e.targets.items())]
     steps = [
@@ -169,11 +170,11 @@ def appended(appends: Sequence[Append], vocabulary: Vocabulary, *, wait: bool) -
     ]
     new_words = vocabulary.new_of(words)
     return [
-        *_columns(given, len(_GIVEN)),
-        *_columns(grounds, 5),
-        *_columns(targets, 3),
+        *columns_of(given, len(_GIVEN)),
+        *columns_of(grounds, 5),
+        *columns_of(targets, 3),
         [entry.version.subject.context for entry in entries],
-        *_columns(steps, len(rows.TRANSITION_COLUMNS)),
+        *columns_of(steps, len(rows.TRANSITION_COLUMNS)),
         new_words,
         wait,
     ], new_words
@@ -228,9 +229,6 @@ def _other_cells(entry: Entry) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _list(texts: Sequence[str]) -> str:
-    return orjson.dumps(texts).decode()
-
-
-def _columns(table: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
+def columns_of(table: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
+    """A table as the arrays that `unnest` makes it from; `width`, for one without rows."""
     return [list(column) for column in zip(*table, strict=True)] if table else [[] for _ in range(width)]

@@ -21,7 +21,7 @@ from .. import ranking, rows, search
 from ..counting import cell
 from ..vocabulary import Vocabulary
 from . import queries
-from .appending import taken
+from .appending import columns_of, taken
 from .reading import PostgresReadTx
 from .session import Session
 
@@ -169,7 +169,7 @@ class PostgresWriteTx(PostgresReadTx):
 
     async def record_usage(self, uses: Mapping[str, Uses], at: datetime) -> None:
         made = (Usage.of(schema_id, added, at) for schema_id, added in uses.items())
-        columns = _columns([rows.usage_row(each) for each in made], len(rows.USAGE_COLUMNS))
+        columns = columns_of([rows.usage_row(each) for each in made], len(rows.USAGE_COLUMNS))
         await self._session.run(queries.RECORD_USAGE, *columns)
 
     async def begin_statistics(self, lease: float) -> bool:
@@ -231,20 +231,16 @@ class PostgresWriteTx(PostgresReadTx):
     async def flush(self) -> None:
         """Send what was put off."""
         if self._global_ids:
-            numbers = _columns(self._global_ids, 3)
+            numbers = columns_of(self._global_ids, 3)
             self._global_ids = []
             await self._session.run(queries.RESTORE_GLOBAL_IDS, *numbers)
         if not (self._contents or self._changes or self._transitions):
             return
         contents = [(i, c.digest, c.content, c.canonical, c.artifact) for i, c in self._contents.items()]
         columns = (
-            *_columns(contents, 5),
-            *_columns(self._changes, 1 + len(rows.CHANGE_COLUMNS)),
-            *_columns(self._transitions, len(rows.TRANSITION_COLUMNS)),
+            *columns_of(contents, 5),
+            *columns_of(self._changes, 1 + len(rows.CHANGE_COLUMNS)),
+            *columns_of(self._transitions, len(rows.TRANSITION_COLUMNS)),
         )
         self._contents, self._changes, self._transitions, self._bytes = {}, [], [], 0
         await self._session.run(queries.FLUSH, *columns)
-
-
-def _columns(table: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    return [[row[n] for row in table] for n in range(width)]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+
+from .instants import EPOCH
 
 HALF_LIFE = timedelta(days=1)
 """After so long a use counts half in what is called recent."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FAR = 1000.0
 """Half-lives between two scores above which the smaller one adds nothing that a float could hold."""
 
@@ -70,4 +71,4 @@ def together(one: float, other: float) -> float:
 
 
 def _half_lives(at: datetime) -> float:
-    return (at - _EPOCH) / HALF_LIFE
+    return (at - EPOCH) / HALF_LIFE

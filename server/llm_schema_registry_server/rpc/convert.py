@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from types import TracebackType
 from typing import TypeVar, cast
 
@@ -17,6 +17,7 @@ from ..formats.reasking import reask_text
 from ..model.change import Change, EventType, format_revision
 from ..model.compatibility import ChangeClass, CompatibilityLevel, CompatibilityReport, Violation
 from ..model.health import HealthReport
+from ..model.instants import micros
 from ..model.lifecycle import SchemaState
 from ..model.schema import Fingerprints, Reference, SchemaType, SchemaVersion
 from ..model.search import SearchOrder
@@ -27,9 +28,6 @@ from ..registry.graph import Dependency
 from ..registry.reading import Found
 from ..registry.register import Registered
 from ..registry.validating import SchemaReport
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 E = TypeVar("E", CompatibilityLevel, SchemaState, SchemaType, EventType, SearchOrder)
 
@@ -153,8 +151,8 @@ class Convert:
 
 
 def timestamp(at: datetime) -> Timestamp:
-    micros = (at - _EPOCH) // _MICROSECOND
-    return Timestamp(seconds=micros // 1_000_000, nanos=micros % 1_000_000 * 1000)
+    seconds, left = divmod(micros(at), 1_000_000)
+    return Timestamp(seconds=seconds, nanos=left * 1000)
 
 
 def fingerprints(f: Fingerprints) -> pb.Fingerprints:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import orjson
 
 from ..model.compatibility import CompatibilityLevel
+from ..model.instants import micros, moment
 from ..model.lifecycle import SchemaState
 from ..model.schema import SchemaType
 from ..model.statistics import ContentSizes, Group, LogSize, Statistics, SubjectSize, by_day, first_day
@@ -32,7 +33,7 @@ _EPOCH = date(1970, 1, 1)
 
 def since(at: datetime) -> int:
     """Versions made from this moment on (microseconds) are counted by day."""
-    return rows.micros(first_day(at))
+    return micros(first_day(at))
 
 
 def prefix_of(subject: Subject) -> str | None:
@@ -45,7 +46,7 @@ def prefix_of(subject: Subject) -> str | None:
 
 
 def day_of(at: datetime) -> date:
-    return _EPOCH + timedelta(days=rows.micros(at) // DAY)
+    return _EPOCH + timedelta(days=micros(at) // DAY)
 
 
 def told(
@@ -101,7 +102,7 @@ def _along(
 
 
 def _moment(value: int | None) -> datetime | None:
-    return None if value is None else rows.moment(value)
+    return None if value is None else moment(value)
 
 
 def cell(statistics: Statistics) -> str:
@@ -109,7 +110,7 @@ def cell(statistics: Statistics) -> str:
     s = statistics
     return rows.dump(
         {
-            "at": rows.micros(s.at),
+            "at": micros(s.at),
             "subjects": [s.subjects, s.deleted_subjects],
             "versions": [s.versions, s.deleted_versions],
             "by_type": _pairs(s.by_type),
@@ -120,7 +121,7 @@ def cell(statistics: Statistics) -> str:
             "largest": [[x.subject, x.versions, x.deleted, x.size] for x in s.largest],
             "registered": [count for _, count in s.registered],
             "contents": [s.contents.count, s.contents.size, s.contents.elsewhere, s.contents.rows],
-            "log": [s.log.changes, *(None if t is None else rows.micros(t) for t in (s.log.oldest, s.log.newest))],
+            "log": [s.log.changes, *(None if t is None else micros(t) for t in (s.log.oldest, s.log.newest))],
         }
     )  # fmt: skip
 
@@ -133,7 +134,7 @@ def statistics_of(stored: str) -> Statistics:
     """The statistics that `cell` wrote."""
     with rows.reading("statistics", 1):
         tree = orjson.loads(stored)
-        at = rows.moment(tree["at"])
+        at = moment(tree["at"])
         days = [day for day, _ in by_day(at, {})]
         changes, oldest, newest = tree["log"]
         return Statistics(

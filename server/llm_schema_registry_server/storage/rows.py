@@ -10,7 +10,7 @@ import enum
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +20,7 @@ from ..errors import InvalidVersion, StorageDamaged
 from ..model.change import Change, EventType
 from ..model.compatibility import ChangeClass, CompatibilityLevel, Strictness, WriterModel
 from ..model.config import Config, FormatPolicy, Mode, UndecidedPolicy
+from ..model.instants import micros, moment
 from ..model.lifecycle import SchemaState, Transition
 from ..model.schema import Fingerprints, ResolvedReference, SchemaType, SchemaVersion
 from ..model.subject import DEFAULT_CONTEXT, Subject
@@ -29,9 +30,6 @@ from . import ranking
 from .store import Hit, Ranked
 
 Row = Sequence[Any]  # what a driver hands out: cells of the types that the column has
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 VERSION_COLUMNS = (
     "schema_id", "global_id", "identity", "subject", "ordinal", "version", "release", "schema_type",
@@ -44,14 +42,6 @@ does not count when versions are compared; `origin` is JSON that never changes, 
 CHANGE_COLUMNS = ("event_type", "subject", "schema_id", "version", "ordinal", "at", "facts")
 TRANSITION_COLUMNS = ("schema_id", "from_state", "to_state", "at", "facts")
 USAGE_COLUMNS = ("schema_id", "reads", "validations", "score", "used_at")
-
-
-def micros(at: datetime) -> int:
-    return (at - _EPOCH) // _MICROSECOND
-
-
-def moment(value: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=value)
 
 
 def dump(value: object) -> str:

@@ -12,6 +12,7 @@ import orjson
 from ...errors import ConcurrentUpdate
 from ...model.change import Change
 from ...model.config import REGISTRY_SCOPE, Config
+from ...model.instants import micros
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.statistics import Statistics
@@ -116,8 +117,8 @@ class PostgresWriteTx(PostgresReadTx):
         await self._session.run(
             queries.UPDATE_VERSION,
             str(version.version), release, version.global_id, int(version.level), int(version.state),
-            int(version.change_class), rows.about_cell(version), rows.micros(version.updated_at), version.revision,
-            None if version.deleted_at is None else rows.micros(version.deleted_at), row_id,
+            int(version.change_class), rows.about_cell(version), micros(version.updated_at), version.revision,
+            None if version.deleted_at is None else micros(version.deleted_at), row_id,
         )  # fmt: skip
         if rows.about_cell(version) != rows.about_cell(known):
             labels = sorted(search.labels(version.tags, version.metadata.items()))

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from ...errors import ConcurrentUpdate, LimitExceeded
 from ...model.change import Change
 from ...model.config import Config
+from ...model.instants import micros
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.statistics import Statistics
@@ -107,8 +108,8 @@ class SqliteWriteTx(SqliteReadTx):
                 (
                     str(version.version), rows.release_of(version.version), version.global_id, int(version.level),
                     int(version.state), int(version.change_class), rows.about_cell(version),
-                    rows.micros(version.updated_at), version.revision,
-                    None if version.deleted_at is None else rows.micros(version.deleted_at), row_id,
+                    micros(version.updated_at), version.revision,
+                    None if version.deleted_at is None else micros(version.deleted_at), row_id,
                 ),
             )  # fmt: skip
         except sqlite3.IntegrityError as error:
@@ -159,7 +160,7 @@ class SqliteWriteTx(SqliteReadTx):
         await self._session.apart(add_each)
 
     async def begin_statistics(self, lease: float) -> bool:
-        now, row = rows.micros(datetime.now(UTC)), self._session.row(queries.STATISTICS_BEGUN)
+        now, row = micros(datetime.now(UTC)), self._session.row(queries.STATISTICS_BEGUN)
         if row is not None and now - int(lease * 1_000_000) < row[0] <= now:
             return False
         self._session.run(queries.BEGIN_STATISTICS, (now,))

@@ -39,7 +39,7 @@ from llm_schema_registry_server.model.subject import Subject  # noqa: E402
 from llm_schema_registry_server.model.version import SemanticVersion  # noqa: E402
 from llm_schema_registry_server.registry.beginning import creation, steps_to  # noqa: E402
 from llm_schema_registry_server.registry.ids import new_schema_id  # noqa: E402
-from llm_schema_registry_server.storage.store import Entry  # noqa: E402
+from llm_schema_registry_server.storage.values import Entry  # noqa: E402
 from tests.support.postgres import Postgres  # noqa: E402
 
 

@@ -31,7 +31,8 @@ from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.storage.appending import enter
 from llm_schema_registry_server.storage.postgres import PostgresStore
 from llm_schema_registry_server.storage.sqlite import SqliteStore
-from llm_schema_registry_server.storage.store import Entry, Store
+from llm_schema_registry_server.storage.store import Store
+from llm_schema_registry_server.storage.values import Entry
 
 
 def _words(text: str) -> list[str]:

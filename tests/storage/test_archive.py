@@ -30,7 +30,7 @@ from llm_schema_registry_server.storage.archive import FORMAT, StoreNotEmpty, ex
 from llm_schema_registry_server.storage.portable import PortableStore
 from llm_schema_registry_server.storage.postgres import PostgresStore
 from llm_schema_registry_server.storage.sqlite import SqliteStore
-from llm_schema_registry_server.storage.store import Page, RankedPage, SchemaFilter
+from llm_schema_registry_server.storage.values import Page, RankedPage, SchemaFilter
 from llm_schema_registry_server.storage.wrappers.moving import PortableBlobbedStore
 from tests.support.blobs import MemoryBlobs
 from tests.support.postgres import Postgres

@@ -12,7 +12,8 @@ from llm_schema_registry_server.model.compatibility import CompatibilityLevel
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.storage.circles import circle
 from llm_schema_registry_server.storage.postgres import PostgresStore
-from llm_schema_registry_server.storage.store import Page, SchemaFilter, Store
+from llm_schema_registry_server.storage.store import Store
+from llm_schema_registry_server.storage.values import Page, SchemaFilter
 from tests.support.postgres import Postgres
 from tests.support.registry import World
 

@@ -13,7 +13,8 @@ from llm_schema_registry_server.model.lifecycle import SchemaState
 from llm_schema_registry_server.model.schema import SchemaVersion
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.storage import ranking, search
-from llm_schema_registry_server.storage.store import Ranked, RankedPage, SchemaFilter, Store
+from llm_schema_registry_server.storage.store import Store
+from llm_schema_registry_server.storage.values import Ranked, RankedPage, SchemaFilter
 from tests.support.storage import START, insert, version
 
 ALL = RankedPage(limit=1000)

@@ -10,7 +10,8 @@ from llm_schema_registry_server.model.pattern import matches
 from llm_schema_registry_server.model.schema import SchemaType
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.storage import search
-from llm_schema_registry_server.storage.store import Page, SchemaFilter, Store
+from llm_schema_registry_server.storage.store import Store
+from llm_schema_registry_server.storage.values import Page, SchemaFilter
 from tests.support.storage import START, insert, version
 
 ALL = Page(limit=1000)

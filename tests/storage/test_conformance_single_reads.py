@@ -14,7 +14,8 @@ from llm_schema_registry_server.model.schema import SchemaVersion, StoredContent
 from llm_schema_registry_server.model.selecting import choose
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.model.version import Exact, Latest, Ordinal, SemanticVersion, Single
-from llm_schema_registry_server.storage.store import AT_HAND, Kept, Stamped, Store
+from llm_schema_registry_server.storage.store import Store
+from llm_schema_registry_server.storage.values import AT_HAND, Kept, Stamped
 from tests.support.storage import START, content, insert, version
 
 ORDERS = Subject.parse("orders")

@@ -10,7 +10,8 @@ from llm_schema_registry_server.model.change import Change, EventType
 from llm_schema_registry_server.model.config import Config
 from llm_schema_registry_server.model.lifecycle import SchemaState, Transition
 from llm_schema_registry_server.model.subject import Subject
-from llm_schema_registry_server.storage.store import LogPage, Page, SchemaFilter, Store, WriteTx
+from llm_schema_registry_server.storage.store import Store, WriteTx
+from llm_schema_registry_server.storage.values import LogPage, Page, SchemaFilter
 from tests.support.storage import START, change, changes_so_far, content, insert, register, seen, version
 
 ORDERS = Subject.parse("orders")

@@ -17,7 +17,7 @@ from llm_schema_registry_server.errors import ConcurrentUpdate, StorageUnavailab
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.storage.migrations import Migration
 from llm_schema_registry_server.storage.postgres import PostgresOptions, PostgresStore, migrate
-from llm_schema_registry_server.storage.store import Page, SchemaFilter
+from llm_schema_registry_server.storage.values import Page, SchemaFilter
 from tests.support.disks import small_disk
 from tests.support.postgres import Postgres, own_server
 from tests.support.storage import change, insert, register, version

@@ -17,7 +17,7 @@ from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.storage import rows, search
 from llm_schema_registry_server.storage.postgres import appending, counting, lists, queries
 from llm_schema_registry_server.storage.postgres.appending import Append, Look
-from llm_schema_registry_server.storage.store import Entry, Grounds, Page, RankedPage, SchemaFilter
+from llm_schema_registry_server.storage.values import Entry, Grounds, Page, RankedPage, SchemaFilter
 from llm_schema_registry_server.storage.vocabulary import Vocabulary
 from tests.support.postgres import Postgres
 from tests.support.storage import START, change, content, version

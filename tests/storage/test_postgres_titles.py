@@ -21,7 +21,7 @@ from llm_schema_registry_server.storage import ranking
 from llm_schema_registry_server.storage.postgres import PostgresStore
 from llm_schema_registry_server.storage.postgres import migrate as steps
 from llm_schema_registry_server.storage.postgres import store as module
-from llm_schema_registry_server.storage.store import RankedPage, SchemaFilter
+from llm_schema_registry_server.storage.values import RankedPage, SchemaFilter
 from tests.support.postgres import Postgres
 from tests.support.storage import insert, register, version
 

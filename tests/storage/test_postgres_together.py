@@ -17,7 +17,7 @@ from llm_schema_registry_server.model.lifecycle import SchemaState, Transition
 from llm_schema_registry_server.model.schema import SchemaVersion
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.storage.postgres import PostgresOptions, PostgresStore
-from llm_schema_registry_server.storage.store import Entry, Standing
+from llm_schema_registry_server.storage.values import Entry, Standing
 from tests.support.postgres import Postgres
 from tests.support.storage import START, change, changes_so_far, content, register, version
 

@@ -17,7 +17,7 @@ import pytest
 from llm_schema_registry_server.errors import StorageDamaged, StorageUnavailable
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.storage.sqlite import SqliteStore
-from llm_schema_registry_server.storage.store import Page, SchemaFilter
+from llm_schema_registry_server.storage.values import Page, SchemaFilter
 from tests.support.storage import change, content, insert, register, version
 
 ROOT = Path(__file__).parents[2]

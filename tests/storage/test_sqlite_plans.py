@@ -14,7 +14,7 @@ from llm_schema_registry_server.storage import ranking, rows
 from llm_schema_registry_server.storage.migrations import Migration
 from llm_schema_registry_server.storage.sqlite import counting, lists, queries
 from llm_schema_registry_server.storage.sqlite.migrate import migrate, migrations
-from llm_schema_registry_server.storage.store import Page, RankedPage, SchemaFilter
+from llm_schema_registry_server.storage.values import Page, RankedPage, SchemaFilter
 from tests.support.storage import version
 
 PAGE = Page(50, after=("orders", 3))

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from llm_schema_registry_server.storage.postgres import PostgresStore
 from llm_schema_registry_server.storage.sqlite import SqliteStore
-from llm_schema_registry_server.storage.store import Page, SchemaFilter, Store
+from llm_schema_registry_server.storage.store import Store
+from llm_schema_registry_server.storage.values import Page, SchemaFilter
 from tests.support.storage import changes_so_far, register
 
 ROOT = Path(__file__).parents[2]

@@ -15,7 +15,8 @@ from ..caches.memory import MemoryCache
 from ..caches.tiered import TieredCache
 from ..errors import SchemaNotFound, StorageDamaged
 from ..model.schema import SchemaVersion, StoredContent
-from ..storage.store import Kept, Store
+from ..storage.store import Store
+from ..storage.values import Kept
 from .sharing import lower
 
 

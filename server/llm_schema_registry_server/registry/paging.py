@@ -7,7 +7,7 @@ import binascii
 import json
 
 from ..errors import InvalidRequest, PageTokenInvalid
-from ..storage.store import Page, RankedPage
+from ..storage.values import Page, RankedPage
 
 DEFAULT_LIMIT = 50
 Key = tuple[str, int]

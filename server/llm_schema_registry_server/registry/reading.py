@@ -12,7 +12,8 @@ from ..model.subject import Subject
 from ..model.version import Latest, Range, Selector
 from ..storage.ranking import counted
 from ..storage.search import words_of
-from ..storage.store import Kept, Page, RankedPage, ReadTx, SchemaFilter, Store
+from ..storage.store import ReadTx, Store
+from ..storage.values import Kept, Page, RankedPage, SchemaFilter
 from .ids import is_schema_id
 from .library import Library
 from .limits import RequestLimits

@@ -28,7 +28,8 @@ from ..model.schema import Reference, SchemaType, SchemaVersion, StoredContent
 from ..model.subject import Subject
 from ..model.version import SemanticVersion
 from ..storage import appending
-from ..storage.store import Entry, Standing, Store, WriteTx
+from ..storage.store import Store, WriteTx
+from ..storage.values import Entry, Standing
 from .assess import Assessor
 from .beginning import creation, steps_to
 from .coherence import Coherence

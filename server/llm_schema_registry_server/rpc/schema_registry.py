@@ -34,7 +34,7 @@ from ..registry.reading import Reading, version_key
 from ..registry.register import Register, Registration
 from ..registry.subscribing import Beat, Subscribing
 from ..registry.validating import Payload, Validating
-from ..storage.store import SchemaFilter
+from ..storage.values import SchemaFilter
 from . import convert
 from .actors import actor, wrote
 from .batch import in_order

@@ -12,7 +12,8 @@ from ..model.schema import SchemaVersion, StoredContent
 from ..model.subject import Subject
 from ..model.version import Single
 from .circles import circle
-from .store import AT_HAND, Entry, Grounds, Kept, LogPage, ReadTx, Stamped, Standing, WriteTx
+from .store import ReadTx, WriteTx
+from .values import AT_HAND, Entry, Grounds, Kept, LogPage, Stamped, Standing
 
 
 class Stepwise(ABC):

@@ -21,7 +21,7 @@ from ..model.schema import StoredContent
 from ..model.subject import DEFAULT_CONTEXT
 from . import rows
 from .portable import DumpTx, PortableStore, RestoreTx
-from .store import Page, SchemaFilter
+from .values import Page, SchemaFilter
 
 FORMAT = 2
 """What is written. Format 1, which is read too, had one number for a content in all contexts."""

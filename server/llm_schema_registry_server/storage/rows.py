@@ -27,7 +27,7 @@ from ..model.subject import DEFAULT_CONTEXT, Subject
 from ..model.usage import Usage, Uses
 from ..model.version import Exact, Latest, Ordinal, SemanticVersion, Single
 from . import ranking
-from .store import Hit, Ranked
+from .values import Hit, Ranked
 
 Row = Sequence[Any]  # what a driver hands out: cells of the types that the column has
 

@@ -16,7 +16,7 @@ from itertools import chain
 from ..model.lifecycle import SELECTABLE
 from ..model.pattern import matches as fits
 from ..model.schema import SchemaVersion
-from .store import SchemaFilter
+from .values import SchemaFilter
 
 _WORD = re.compile(r"[^\W_]+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\WA-Z_0-9]+|[0-9]+")

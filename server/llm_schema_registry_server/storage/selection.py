@@ -9,7 +9,7 @@ from typing import Any
 from . import ranking, search
 from .ranking import Place, Question, points
 from .rows import VERSION_COLUMNS
-from .store import Page, RankedPage, SchemaFilter
+from .values import Page, RankedPage, SchemaFilter
 
 Statement = tuple[str, list[Any]]
 """SQL and the values of its parameters."""

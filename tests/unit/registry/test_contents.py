@@ -13,7 +13,8 @@ from llm_schema_registry_server.errors import SchemaNotFound, StorageDamaged
 from llm_schema_registry_server.model.schema import SchemaVersion, StoredContent
 from llm_schema_registry_server.registry.contents import Contents
 from llm_schema_registry_server.storage.memory import MemoryStore
-from llm_schema_registry_server.storage.store import Kept, ReadTx
+from llm_schema_registry_server.storage.store import ReadTx
+from llm_schema_registry_server.storage.values import Kept
 from tests.support.shelf import Shelf
 from tests.support.storage import content, version
 

@@ -21,7 +21,7 @@ from llm_schema_registry_server.registry.configuration import Scope
 from llm_schema_registry_server.registry.lifecycle import Update
 from llm_schema_registry_server.registry.validating import Payload
 from llm_schema_registry_server.storage import ranking
-from llm_schema_registry_server.storage.store import SchemaFilter
+from llm_schema_registry_server.storage.values import SchemaFilter
 from tests.support.registry import ADMIN, World
 
 SUBJECT = Subject.parse("s")

@@ -16,7 +16,7 @@ from llm_schema_registry_server.model.version import SemanticVersion
 from llm_schema_registry_server.registry.library import Library
 from llm_schema_registry_server.registry.subjects import SubjectVersions
 from llm_schema_registry_server.storage.memory import MemoryStore
-from llm_schema_registry_server.storage.store import Stamped
+from llm_schema_registry_server.storage.values import Stamped
 from llm_schema_registry_server.workers.inline import InlineWorkers
 from tests.support.storage import START, version
 

@@ -18,7 +18,7 @@ from ...model.subject import Subject
 from ...model.usage import Usage
 from ...model.version import Single
 from .. import ranking, search, spelling
-from ..store import Hit, LogPage, Page, Ranked, RankedPage, SchemaFilter
+from ..values import Hit, LogPage, Page, Ranked, RankedPage, SchemaFilter
 from .counting import counted
 from .tables import Tables
 

@@ -18,7 +18,7 @@ from ...model.schema import SchemaVersion
 from ...model.subject import Subject
 from .. import ranking, rows, search
 from ..selection import COLUMNS_OF_V as _COLUMNS_OF_V
-from ..store import Entry, Grounds, Standing
+from ..values import Entry, Grounds, Standing
 from ..vocabulary import Vocabulary
 from . import queries
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, USAGE_COLUMNS, VERSION_COLUMNS
 from ..selection import COLUMNS_OF_V as _COLUMNS_OF_V
-from ..store import AT_HAND
+from ..values import AT_HAND
 
 _VERSION = ", ".join(VERSION_COLUMNS)
 _CHANGE = ", ".join(CHANGE_COLUMNS)

@@ -18,7 +18,7 @@ from ...model.usage import Usage
 from ...model.version import Single
 from .. import rows, spelling
 from ..counting import since, statistics_of, told
-from ..store import Kept, LogPage, Page, Ranked, RankedPage, SchemaFilter, Stamped
+from ..values import Kept, LogPage, Page, Ranked, RankedPage, SchemaFilter, Stamped
 from . import counting, lists, queries
 from .session import Session
 

@@ -16,7 +16,7 @@ from ...model.subject import Subject
 from ...model.version import Single
 from .. import rows
 from ..news import News
-from ..store import Entry, Grounds, Kept, LogPage, Stamped, Standing
+from ..values import Entry, Grounds, Kept, LogPage, Stamped, Standing
 from ..vocabulary import Vocabulary
 from ..waiting import to_the_end
 from . import appending, queries

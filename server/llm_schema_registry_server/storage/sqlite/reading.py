@@ -17,7 +17,7 @@ from ...model.usage import Usage
 from ...model.version import Single
 from .. import rows, spelling
 from ..counting import since, statistics_of, told
-from ..store import LogPage, Page, Ranked, RankedPage, SchemaFilter
+from ..values import LogPage, Page, Ranked, RankedPage, SchemaFilter
 from . import counting, lists, queries
 from .session import FEW, Session
 

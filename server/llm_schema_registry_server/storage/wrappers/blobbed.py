@@ -18,7 +18,8 @@ from ...model.schema import SchemaVersion, StoredContent
 from ...model.subject import Subject
 from ...model.version import Single
 from ..blobs.blobs import BlobRef, Blobs, digest_of
-from ..store import Entry, Grounds, Kept, LogPage, ReadTx, Stamped, Standing, Store, WriteTx
+from ..store import ReadTx, Store, WriteTx
+from ..values import Entry, Grounds, Kept, LogPage, Stamped, Standing
 from .forwarding import ForwardingReadTx, ForwardingWriteTx, Mapped
 from .markers import is_marker, marked, marker
 

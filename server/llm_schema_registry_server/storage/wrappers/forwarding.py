@@ -16,7 +16,8 @@ from ...model.statistics import Statistics
 from ...model.subject import Subject
 from ...model.usage import Usage, Uses
 from ...model.version import Single
-from ..store import LogPage, Page, Ranked, RankedPage, ReadTx, SchemaFilter, WriteTx
+from ..store import ReadTx, WriteTx
+from ..values import LogPage, Page, Ranked, RankedPage, SchemaFilter
 
 Inner = TypeVar("Inner")
 Outer = TypeVar("Outer")

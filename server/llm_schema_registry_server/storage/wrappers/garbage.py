@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from ..blobs.blobs import Blobs
-from ..store import Page, SchemaFilter, Store
+from ..store import Store
+from ..values import Page, SchemaFilter
 from .markers import refs_in
 
 PAGE = 64

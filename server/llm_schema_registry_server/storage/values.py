@@ -1,0 +1,144 @@
+"""What a store is asked for, given and answers with, beside the values of the model. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..model.change import Change
+from ..model.config import Config
+from ..model.lifecycle import SchemaState, Transition
+from ..model.making import quickly_made
+from ..model.schema import SchemaType, SchemaVersion, StoredContent
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaFilter:
+    """Which versions `scan_versions` yields; None and empty mean "any".
+
+    `text`: full text over subject, description, tags, metadata values and names (type and field names) of the schema;
+    every word must occur, a word matches the beginning of an indexed word, letter case does not count.
+    `subject_pattern`: `*` stands for any characters, `?` for one; anything else for itself; the whole qualified
+    subject must match. `tags`: all must be present. `metadata`: all pairs must be present. `latest_only`: only the
+    newest live version in ACTIVE or DEPRECATED of each subject.
+    """
+
+    text: str = ""
+    subject_prefix: str = ""
+    subject_pattern: str = ""
+    schema_type: SchemaType | None = None
+    state: SchemaState | None = None
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    include_deleted: bool = False
+    latest_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A slice of a sorted list: skip `offset` rows after the row with key `after` (None: from the start)."""
+
+    limit: int
+    offset: int = 0
+    after: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RankedPage:
+    """A slice of a ranked list: skip `offset` hits after the one with (score, subject, ordinal) `after`."""
+
+    limit: int
+    offset: int = 0
+    after: tuple[int, str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A version that a search has found, and how well it answers (ranking.py)."""
+
+    version: SchemaVersion
+    score: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Some hits, the best first, and how many there are in all."""
+
+    hits: Sequence[Hit]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Some changes in order, and `oldest`: up to that sequence changes are forgotten."""
+
+    oldest: int
+    changes: Sequence[Change]
+
+
+@quickly_made
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What the decision to append a version to a subject rests on: while the store answers with equal grounds, it holds.
+
+    stamp, next_ordinal: of the subject, see ReadTx. configs: what is set in each scope that was asked about.
+    mark: how the back end itself recognises them; nobody else's business.
+    """
+
+    stamp: tuple[int, int]
+    next_ordinal: int
+    configs: Mapping[str, Config | None]
+    mark: str = ""
+
+
+@quickly_made
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a subject stands: the grounds of a decision, and its live versions with one identity, by ordinal."""
+
+    grounds: Grounds
+    same: Sequence[SchemaVersion]
+
+
+@quickly_made
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A version to append, with all that belongs to it.
+
+    version: its ordinal is the `next_ordinal` of the grounds; its global id and revision are allotted.
+    names: the schema's own names, for search. steps: how it came to its state.
+    targets: the versions that it references, by schema id, with the revisions they had when they were chosen.
+    """
+
+    version: SchemaVersion
+    content: StoredContent
+    names: Sequence[str]
+    change: Change
+    steps: Sequence[Transition]
+    targets: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Bytes of what is kept of the content."""
+        return len(self.content.content) + len(self.content.canonical) + len(self.content.artifact)
+
+
+AT_HAND = 64 * 1024
+"""The content of a version comes along with it up to this size in bytes (SchemaVersion.size): a longer one is asked for when
+nobody has it in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A version and what is kept of its content. content: None when it did not come along; Store.contents has it then."""
+
+    version: SchemaVersion
+    content: StoredContent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """Versions of a subject and its stamp at the moment when they were read."""
+
+    stamp: tuple[int, int]
+    versions: Sequence[SchemaVersion]

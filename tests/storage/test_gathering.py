@@ -52,6 +52,16 @@ async def test_what_comes_meanwhile_goes_together_and_no_more_than_allowed() -> 
     assert bakery.batches == [[1], [2], [3, 4, 5], [6, 7]]
 
 
+async def test_who_asks_while_a_lane_ends_gets_another() -> None:
+    bakery = Bakery()
+    bakery.open.set()
+    ask = bakery.gathering()
+
+    # An answer wakes its asker before the lane that gave it counts as done.
+    async with asyncio.timeout(10):
+        assert [await ask(n) for n in range(3)] == [0, 2, 4]
+
+
 async def test_those_who_ask_in_one_breath_go_together() -> None:
     bakery = Bakery()
     bakery.open.set()

@@ -41,7 +41,7 @@ class Gathering(Generic[Ask, Answer]):
         self._run, self._common, self._apart = run, common, apart
         self._lanes, self._most = lanes, most
         self._waiting: list[_Asked[Ask, Answer]] = []
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[None] | None] = set()
 
     async def __call__(self, ask: Ask) -> Answer:
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -53,9 +53,12 @@ class Gathering(Generic[Ask, Answer]):
         return await future
 
     async def _work(self) -> None:
-        await asyncio.sleep(0)  # those who are about to ask, too
-        while batch := self._take():
-            await self._answer(batch)
+        try:
+            await asyncio.sleep(0)  # those who are about to ask, too
+            while batch := self._take():
+                await self._answer(batch)
+        finally:  # not when the task is told to be done: who asks before that would wait for a lane that has ended
+            self._running.discard(asyncio.current_task())
 
     def _take(self) -> list[_Asked[Ask, Answer]]:
         batch: list[_Asked[Ask, Answer]] = []

@@ -86,11 +86,21 @@ async def fill(store: PortableStore) -> None:
                     identity=lib.identity, deleted_at=START, state=SchemaState.DEPRECATED),
             (),
         )  # fmt: skip
-        await tx.record_transition(Transition(lib.schema_id, None, SchemaState.DRAFT, "create", "ada", START))
-        await tx.record_transition(
-            Transition(
-                lib.schema_id, SchemaState.DRAFT, SchemaState.VALIDATING, "t", "bob", START, "why", {"a": "b"}
-            )
+        await tx.record_transitions(
+            [
+                Transition(lib.schema_id, None, SchemaState.DRAFT, "create", "ada", START),
+                Transition(lib.schema_id, SchemaState.DRAFT, SchemaState.VALIDATING, "t", "ada", START),
+                Transition(
+                    lib.schema_id,
+                    SchemaState.VALIDATING,
+                    SchemaState.DRAFT,
+                    "t",
+                    "bob",
+                    START,
+                    "why",
+                    {"a": "b"},
+                ),
+            ]
         )
         await tx.set_config("registry", Config(level=CompatibilityLevel.FULL))
         await tx.set_config("subject:orders", Config(apply_defaults=False))

@@ -23,7 +23,7 @@ class Deliberate(Exception):
 
 async def write_everything(tx: WriteTx) -> None:
     await register(tx, "orders", "{}")
-    await tx.record_transition(Transition("id", None, SchemaState.DRAFT, "create", "ada", START))
+    await tx.record_transitions([Transition("id", None, SchemaState.DRAFT, "create", "ada", START)])
     await tx.set_config("registry", Config(apply_defaults=True))
 
 

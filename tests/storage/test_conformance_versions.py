@@ -201,8 +201,8 @@ async def test_removal_takes_the_history_and_unused_contents_and_keeps_the_ordin
         for each in (*shared, alone):
             await tx.put_content(each.identity, content(each.identity))
             await tx.insert_version(each, ())
-            await tx.record_transition(
-                Transition(each.schema_id, None, SchemaState.DRAFT, "create", "ada", START)
+            await tx.record_transitions(
+                [Transition(each.schema_id, None, SchemaState.DRAFT, "create", "ada", START)]
             )
 
     async with store.write() as tx:
@@ -336,11 +336,34 @@ async def test_history_is_in_the_order_of_recording(store: Store) -> None:
     ]
     async with store.write() as tx:
         for step in steps:
-            await tx.record_transition(step)
+            await tx.record_transitions([step])
 
     async with store.read() as tx:
         assert list(await tx.history("id")) == steps
         assert list(await tx.history("other")) == []
+
+
+async def test_steps_that_were_recorded_together_stay_apart(store: Store) -> None:
+    draft, validating, active = SchemaState.DRAFT, SchemaState.VALIDATING, SchemaState.ACTIVE
+    steps = [
+        Transition("id", None, draft, "create", "ada", START),
+        Transition("id", draft, validating, "submit", "ada", START),
+        Transition("id", validating, active, "jump", "ada", START),
+        Transition("id", validating, draft, "not from where the last one led", "ada", START),
+        Transition("id", draft, draft, "stays", "ada", START),
+        Transition("id", draft, validating, "another actor", "bob", START),
+        Transition("id", validating, draft, "another time", "bob", START + timedelta(microseconds=1)),
+        Transition("other", draft, active, "another version", "bob", START + timedelta(microseconds=1)),
+        Transition("id", draft, active, "a reason", "bob", START, "why"),
+        Transition("id", active, draft, "metadata", "bob", START, "why", {"a": "b"}),
+    ]
+    async with store.write() as tx:
+        await tx.record_transitions(steps)
+        await tx.record_transitions([])
+
+    async with store.read() as tx:
+        assert list(await tx.history("id")) == [step for step in steps if step.schema_id == "id"]
+        assert list(await tx.history("other")) == [step for step in steps if step.schema_id == "other"]
 
 
 @pytest.mark.parametrize(

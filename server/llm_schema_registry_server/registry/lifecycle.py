@@ -183,17 +183,10 @@ class Lifecycle:
         await tx.update_version(changed)
         if recorded:
             trigger = TRANSITIONS.get((version.state, changed.state), "")
-            await tx.record_transition(
-                Transition(
-                    version.schema_id,
-                    version.state,
-                    changed.state,
-                    trigger,
-                    by.name,
-                    now,
-                    update.reason[:500],
-                )
+            step = Transition(
+                version.schema_id, version.state, changed.state, trigger, by.name, now, update.reason[:500]
             )
+            await tx.record_transitions([step])
         return changed
 
 

@@ -91,8 +91,7 @@ async def enter(tx: WriteTx, entry: Entry) -> SchemaVersion:
     )
     await tx.put_content(version.identity, entry.content)
     await tx.insert_version(version, entry.names)
-    for step in entry.steps:
-        await tx.record_transition(step)
+    await tx.record_transitions(entry.steps)
     return version
 
 

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, TypeVar
 import orjson
 
 from ..errors import Code, ConcurrentUpdate, RegistryError, StorageDamaged
+from ..model.lifecycle import Transition
 from ..model.schema import StoredContent
 from ..model.subject import DEFAULT_CONTEXT
 from . import rows
@@ -104,7 +105,8 @@ async def _export_versions(tx: DumpTx, out: _Writer) -> None:
                 names=sorted(await tx.names(version.schema_id)),
                 history=[
                     {"from": row[1], "to": row[2], "at": row[3], **orjson.loads(row[4])}
-                    for row in map(rows.transition_row, await tx.history(version.schema_id))
+                    for step in await tx.history(version.schema_id)
+                    for row in rows.transition_rows([step])
                 ],
             )
         after = (str(batch[-1].subject), batch[-1].ordinal)
@@ -214,11 +216,13 @@ async def _restore_version(tx: RestoreTx, line: Mapping[str, Any]) -> None:
     cells = {**line, "origin": rows.dump(line["origin"]), "about": rows.dump(line["about"])}
     version = rows.version_of([cells[column] for column in rows.VERSION_COLUMNS])
     await tx.insert_version(version, line["names"])
+    steps: list[Transition] = []
     for step in line["history"]:
         facts = {k: step[k] for k in ("trigger", "actor", "reason", "metadata")}
-        await tx.record_transition(
-            rows.transition_of([version.schema_id, step["from"], step["to"], step["at"], rows.dump(facts)])
+        steps += rows.transitions_of(
+            [version.schema_id, step["from"], step["to"], step["at"], rows.dump(facts)]
         )
+    await tx.record_transitions(steps)
 
 
 async def _restore_change(tx: RestoreTx, line: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import fields
 from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -207,38 +208,64 @@ def change_time_of(row: Row) -> tuple[int, datetime]:
         return row[0], moment(row[1])
 
 
-def transition_row(step: Transition) -> tuple[Any, ...]:
-    """The cells of TRANSITION_COLUMNS."""
+def transition_rows(steps: Iterable[Transition]) -> list[tuple[Any, ...]]:
+    """The cells of TRANSITION_COLUMNS: one row for steps that were made as one, one upon the other."""
+    runs: list[list[Transition]] = []
+    for step in steps:
+        if runs and _continues(runs[-1][-1], step):
+            runs[-1].append(step)
+        else:
+            runs.append([step])
+    return [_run_row(run) for run in runs]
+
+
+_occasion = attrgetter("schema_id", "at", "actor", "reason", "metadata")
+
+
+def _continues(before: Transition, step: Transition) -> bool:
+    return step.from_state is before.to_state and _occasion(step) == _occasion(before)
+
+
+def _run_row(run: Sequence[Transition]) -> tuple[Any, ...]:
+    first, last = run[0], run[-1]
+    facts: dict[str, Any] = {
+        "trigger": last.trigger,
+        "actor": last.actor,
+        "reason": last.reason,
+        "metadata": dict(last.metadata),
+    }
+    if first is not last:
+        facts["through"] = [[int(step.to_state), step.trigger] for step in run[:-1]]
     return (
-        step.schema_id,
-        None if step.from_state is None else int(step.from_state),
-        int(step.to_state),
-        micros(step.at),
-        dump(
-            {
-                "trigger": step.trigger,
-                "actor": step.actor,
-                "reason": step.reason,
-                "metadata": dict(step.metadata),
-            }
-        ),
+        last.schema_id,
+        None if first.from_state is None else int(first.from_state),
+        int(last.to_state),
+        micros(last.at),
+        dump(facts),
     )
 
 
-def transition_of(row: Row) -> Transition:
-    """The transition in a row of TRANSITION_COLUMNS."""
+def transitions_of(row: Row) -> list[Transition]:
+    """The steps in a row of TRANSITION_COLUMNS."""
     with reading("transitions", row[0]):
         facts = orjson.loads(row[4])
-        return Transition(
-            schema_id=row[0],
-            from_state=None if row[1] is None else SchemaState(row[1]),
-            to_state=SchemaState(row[2]),
-            at=moment(row[3]),
-            trigger=facts["trigger"],
-            actor=facts["actor"],
-            reason=facts["reason"],
-            metadata=facts["metadata"],
-        )
+        steps: list[Transition] = []
+        state = None if row[1] is None else SchemaState(row[1])
+        for number, trigger in [*facts.get("through", ()), (row[2], facts["trigger"])]:
+            before, state = state, SchemaState(number)
+            steps.append(
+                Transition(
+                    row[0],
+                    before,
+                    state,
+                    trigger,
+                    facts["actor"],
+                    moment(row[3]),
+                    facts["reason"],
+                    facts["metadata"],
+                )
+            )
+        return steps
 
 
 def usage_row(usage: Usage) -> tuple[Any, ...]:

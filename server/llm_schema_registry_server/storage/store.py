@@ -205,7 +205,9 @@ class WriteTx(ReadTx, Protocol):
         uses any more go too; their numbers (allot_global_id) stay. Does nothing for an unknown id."""
         ...
 
-    async def record_transition(self, transition: Transition) -> None: ...
+    async def record_transitions(self, steps: Sequence[Transition]) -> None:
+        """Add to the histories of versions, in this order."""
+        ...
 
     async def set_config(self, scope: str, config: Config | None) -> None:
         """Store the settings of a scope; None removes them. Raises ConcurrentUpdate when another transaction has

@@ -106,7 +106,7 @@ class Entry:
     """A version to append, with all that belongs to it.
 
     version: its ordinal is the `next_ordinal` of the grounds; its global id and revision are allotted.
-    names: the schema's own names, for search. steps: how it came to its state.
+    names: the schema's own names, for search. change: tells of this version. steps: how it came to its state.
     targets: the versions that it references, by schema id, with the revisions they had when they were chosen.
     """
 

@@ -121,9 +121,10 @@ class MemoryWriteTx(MemoryReadTx):
         if not _unlink(tables.by_content, version.identity, schema_id):
             tables.contents.remove(version.identity)
 
-    async def record_transition(self, transition: Transition) -> None:
-        known = self._tables.history.get(transition.schema_id) or ()
-        self._tables.history[transition.schema_id] = (*known, transition)
+    async def record_transitions(self, steps: Sequence[Transition]) -> None:
+        for step in steps:
+            known = self._tables.history.get(step.schema_id) or ()
+            self._tables.history[step.schema_id] = (*known, step)
 
     async def set_config(self, scope: str, config: Config | None) -> None:
         if config is None:

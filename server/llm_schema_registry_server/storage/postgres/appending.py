@@ -67,12 +67,17 @@ _ALLOTTED = {"global_id": "h.global_id", "revision": "h.sequence"}
 _OWN = [
     (n, column) for n, column in enumerate(rows.VERSION_COLUMNS) if column not in _ALLOTTED
 ]  # of version_row
-_CHANGE_TYPES = ("smallint", "text", "text", "text", "int", "bigint", "json")  # of CHANGE_COLUMNS
+_CHANGE_TYPES = {
+    "event_type": "smallint",
+    "at": "bigint",
+    "facts": "json",
+}  # the rest of CHANGE_COLUMNS is the version's
+_CHANGE_CELLS = itemgetter(*map(rows.CHANGE_COLUMNS.index, _CHANGE_TYPES))
 _GIVEN = (
     [(column, _VERSION_TYPES.get(column, "text")) for _, column in _OWN]
     + [(name, "text") for name in ("words", "names", "labels", "title", "digest")]
     + [(name, "bytea") for name in ("content", "canonical", "artifact")]
-    + [(f"change_{column}", kind) for column, kind in zip(rows.CHANGE_COLUMNS, _CHANGE_TYPES, strict=True)]
+    + [(f"change_{column}", kind) for column, kind in _CHANGE_TYPES.items()]
 )
 """What is given of each entry; words and labels, which hold no spaces, as one text."""
 
@@ -93,7 +98,7 @@ def _append() -> str:
     (new_words,) = arrays("text")
     asked = [place_of["subject"], *grounds, users, targets, revisions, contexts, place_of["identity"]]
     version = ", ".join(_ALLOTTED.get(column, f"g.{column}") for column in rows.VERSION_COLUMNS)
-    change = ", ".join(f"change_{column}" for column in rows.CHANGE_COLUMNS)
+    change = ", ".join(f"change_{c}" if c in _CHANGE_TYPES else c for c in rows.CHANGE_COLUMNS)
     step = ", ".join(column for column in rows.TRANSITION_COLUMNS if column != "schema_id")
     content = "(SELECT DISTINCT ON (identity) identity, digest, content, canonical, artifact FROM a ORDER BY identity)"
     return (
@@ -165,9 +170,7 @@ def appended(appends: Sequence[Append], vocabulary: Vocabulary, *, wait: bool) -
         for g in (a.grounds for a in appends)
     ]
     targets = [(place, *target) for place, e in enumerate(entries, 1) for target in sorted(e.targets.items())]
-    steps = [
-        (place, *rows.transition_row(step)[1:]) for place, e in enumerate(entries, 1) for step in e.steps
-    ]
+    steps = [(place, *row[1:]) for place, e in enumerate(entries, 1) for row in rows.transition_rows(e.steps)]
     new_words = vocabulary.new_of(words)
     return [
         *columns_of(given, len(_GIVEN)),
@@ -225,7 +228,8 @@ def _other_cells(entry: Entry) -> tuple[Any, ...]:
     labels = search.labels(version.tags, version.metadata.items())
     return (
         " ".join(sorted(labels)), ranking.title(version),
-        content.digest, content.content, content.canonical, content.artifact, *rows.change_row(entry.change),
+        content.digest, content.content, content.canonical, content.artifact,
+        *_CHANGE_CELLS(rows.change_row(entry.change)),
     )  # fmt: skip
 
 

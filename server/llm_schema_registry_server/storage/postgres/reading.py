@@ -117,7 +117,8 @@ class PostgresReadTx:
         return rows.uses_of(await self._session.rows(queries.USES, [[str(s) for s in subjects]], tuple))
 
     async def history(self, schema_id: str) -> Sequence[Transition]:
-        return await self._session.rows(queries.HISTORY, [schema_id], rows.transition_of)
+        found = await self._session.rows(queries.HISTORY, [schema_id], rows.transitions_of)
+        return [step for steps in found for step in steps]
 
     async def config(self, scope: str) -> Config | None:
         cell = await self._session.value(queries.CONFIG, scope)

@@ -144,8 +144,8 @@ class PostgresWriteTx(PostgresReadTx):
             return await super().next_ordinal(subject)
         return known + 1
 
-    async def record_transition(self, transition: Transition) -> None:
-        self._transitions.append(rows.transition_row(transition))
+    async def record_transitions(self, steps: Sequence[Transition]) -> None:
+        self._transitions += rows.transition_rows(steps)
 
     async def config(self, scope: str) -> Config | None:
         if scope not in self._configs:

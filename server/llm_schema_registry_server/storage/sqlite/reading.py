@@ -131,7 +131,8 @@ class SqliteReadTx:
         return rows.uses_of(found)
 
     async def history(self, schema_id: str) -> Sequence[Transition]:
-        return await self._session.ordered(queries.HISTORY, (schema_id,), rows.transition_of)
+        found = await self._session.ordered(queries.HISTORY, (schema_id,), rows.transitions_of)
+        return [step for steps in found for step in steps]
 
     async def config(self, scope: str) -> Config | None:
         row = self._session.row(queries.CONFIG, (scope,))

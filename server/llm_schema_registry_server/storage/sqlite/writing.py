@@ -140,8 +140,9 @@ class SqliteWriteTx(SqliteReadTx):
         run(queries.DELETE_HISTORY, (schema_id,))
         run(queries.DELETE_UNUSED_CONTENT, (rows.version_of(row).identity,) * 2)
 
-    async def record_transition(self, transition: Transition) -> None:
-        self._session.run(queries.RECORD_TRANSITION, rows.transition_row(transition))
+    async def record_transitions(self, steps: Sequence[Transition]) -> None:
+        for row in rows.transition_rows(steps):
+            self._session.run(queries.RECORD_TRANSITION, row)
 
     async def set_config(self, scope: str, config: Config | None) -> None:
         if config is None:

@@ -216,7 +216,8 @@ class BlobbedStore:
 
     async def append(self, grounds: Grounds, entry: Entry) -> SchemaVersion | None:
         content = await self._shelf.put_away(self.registry_id, entry.content)
-        return await self._inner.append(grounds, replace(entry, content=content))
+        kept = entry if content is entry.content else replace(entry, content=content)
+        return await self._inner.append(grounds, kept)
 
     async def wait_for_change(self, after: int, timeout: float) -> None:
         await self._inner.wait_for_change(after, timeout)

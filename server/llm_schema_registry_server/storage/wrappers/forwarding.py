@@ -165,8 +165,8 @@ class ForwardingWriteTx(ForwardingReadTx):
     async def remove_version(self, schema_id: str) -> None:
         await self._writing.remove_version(schema_id)
 
-    async def record_transition(self, transition: Transition) -> None:
-        await self._writing.record_transition(transition)
+    async def record_transitions(self, steps: Sequence[Transition]) -> None:
+        await self._writing.record_transitions(steps)
 
     async def set_config(self, scope: str, config: Config | None) -> None:
         await self._writing.set_config(scope, config)

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from llm_schema_registry_server.formats.json_schema import JsonSchemaEngine, JsonSchemaLimits
-from llm_schema_registry_server.formats.json_schema.compiled import RecentSchemas
+from llm_schema_registry_server.formats.json_schema.compiled import OpenedSchema, open_schema
 from llm_schema_registry_server.formats.json_schema.prover.answers import IMPOSSIBLE
 from llm_schema_registry_server.formats.json_schema.prover.search import Prover
+from llm_schema_registry_server.formats.json_schema.recent import Recent
 from llm_schema_registry_server.model.compatibility import CompareOptions, Severity, Verdict, WriterModel
 
 from .build import ENGINE, compare, reference, source
@@ -473,7 +474,9 @@ def test_a_wrong_proof_is_caught_by_values_tried_on_both_sides(monkeypatch: pyte
 
 
 def test_schemas_are_remembered_by_all_that_decides_them() -> None:
-    recent = RecentSchemas(JsonSchemaLimits(), most=2)
+    recent: Recent[OpenedSchema] = Recent(
+        lambda one: open_schema(one, JsonSchemaLimits()), most=2, most_bytes=1000
+    )
     text = {"$ref": "a.json"}
     sources = [
         source(text, reference("a.json", {"type": kind}), dialect=dialect)
@@ -481,11 +484,11 @@ def test_schemas_are_remembered_by_all_that_decides_them() -> None:
         for dialect in ("draft-07", "2020-12")
     ]
 
-    opened = [recent.open(one) for one in sources]
+    opened = [recent(one) for one in sources]
 
     assert len({id(one) for one in opened}) == 4
-    assert recent.open(sources[3]) is opened[3]
-    assert recent.open(sources[0]) is not opened[0]
+    assert recent(sources[3]) is opened[3]
+    assert recent(sources[0]) is not opened[0]
 
 
 def recursive_union(

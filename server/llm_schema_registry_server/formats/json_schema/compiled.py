@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
-from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -51,33 +49,6 @@ def open_schema(source: SchemaSource, limits: JsonSchemaLimits) -> OpenedSchema:
         raise InvalidSchema([fault.issue]) from fault
     members = closure(content, options.dialect, source.references, readings)
     return OpenedSchema(content, options, *build_world(content, options.dialect, members), members)
-
-
-class RecentSchemas(threading.local):
-    """Opened schemas, remembered by what decides them: both directions of a check, and a check against many versions,
-    open each schema once. Bounded by number and by bytes of content; each thread has its own."""
-
-    def __init__(self, limits: JsonSchemaLimits, *, most: int = 32, most_bytes: int = 1024 * 1024) -> None:
-        self._limits = limits
-        self._most = most
-        self._most_bytes = most_bytes
-        self._bytes = 0
-        self._known: OrderedDict[Hashable, tuple[int, OpenedSchema]] = OrderedDict()
-
-    def open(self, source: SchemaSource) -> OpenedSchema:
-        """See open_schema."""
-        references = tuple((item.name, item.identity) for item in walk_references(source.references))
-        key = (source.content, references, tuple(sorted(source.options.items())))
-        if key in self._known:
-            self._known.move_to_end(key)
-            return self._known[key][1]
-        opened = open_schema(source, self._limits)
-        size = len(source.content) + sum(len(item.content) for item in walk_references(source.references))
-        self._known[key] = (size, opened)
-        self._bytes += size
-        while self._known and (len(self._known) > self._most or self._bytes > self._most_bytes):
-            self._bytes -= self._known.popitem(last=False)[1][0]
-        return opened
 
 
 def read_schema(content: bytes, limits: JsonSchemaLimits) -> Any:

@@ -11,7 +11,7 @@ from ...errors import InvalidSchema, SchemaIssue
 from ...model.schema import Fingerprints, SchemaType
 from ..engine import ParsedSchema, SchemaSource
 from .canonical import digest, drop_unreachable, dump, strip_annotations
-from .compiled import OpenedSchema, compile_schema, open_schema
+from .compiled import OpenedSchema, compile_schema
 from .complexity import check_references, check_size
 from .dialects import find_dialect
 from .limits import JsonSchemaLimits
@@ -25,12 +25,13 @@ from .survey import Survey, refers, survey
 _DYNAMIC = frozenset({"$dynamicRef", "$recursiveRef"})
 
 
-def parse_schema(source: SchemaSource, limits: JsonSchemaLimits, *, strict: bool) -> ParsedSchema:
-    """Check a schema and derive what is stored of it; raises InvalidSchema with positions.
+def parse_opened(
+    source: SchemaSource, opened: OpenedSchema, limits: JsonSchemaLimits, *, strict: bool
+) -> ParsedSchema:
+    """Check a schema and derive what is stored of it; raises InvalidSchema with positions. opened: the source, opened.
 
     Not strict: a stored schema only has to be readable.
     """
-    opened = open_schema(source, limits)
     seen = survey(opened.world.walk(opened.root))
     warnings: list[SchemaIssue] = []
     if strict:

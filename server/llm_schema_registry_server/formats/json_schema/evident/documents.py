@@ -21,7 +21,7 @@ _DEEPEST = 100
 """Deepest nesting of brackets: everything here recurses on the caller's stack."""
 _ELSEWHERE = re.compile(rb"\$(?:anchor|dynamic|recursive|vocabulary)|unevaluated|\\u00[0-7]")
 """Keywords that make the meaning of a subschema depend on what stands elsewhere, and escapes that may spell them."""
-_AT_THE_ROOT = ("$schema", "$id")
+_AT_THE_ROOT = (("$schema", b"$schema"), ("$id", b"$id"))
 """Keywords that change nothing as long as they stand nowhere else."""
 _INEXACT = re.compile(rb"[0-9](?:[.eE]|[0-9]{18})")
 """Numbers that the fast reader would round (also within texts, where it costs nothing but time)."""
@@ -38,17 +38,30 @@ class Document:
 def open_document(source: SchemaSource, limits: JsonSchemaLimits) -> Document | None:
     """None for a document of which a subschema depends on its place, that nests deep, or that is malformed."""
     text = source.content
-    if source.references or _ELSEWHERE.search(text) or nesting(text, _DEEPEST) > _DEEPEST:
+    if _depends(source):
         return None
     try:
         content = read_schema(text, limits) if _INEXACT.search(text) else orjson.loads(text)
         options = choose_options(content, source.options)
     except (InvalidSchema, OptionFault, orjson.JSONDecodeError):
         return None
+    return _document(text, content, options) if fits_metaschema(content, options.dialect) else None
+
+
+def document_of(source: SchemaSource, content: Any, options: SchemaOptions) -> Document | None:
+    """What `open_document` answers for a source that has been read and found well formed."""
+    return None if _depends(source) else _document(source.content, content, options)
+
+
+def _depends(source: SchemaSource) -> bool:
+    """Whether it uses others, nests deep, or may hold keywords that make one place depend on another."""
+    text = source.content
+    return bool(source.references or _ELSEWHERE.search(text)) or nesting(text, _DEEPEST) > _DEEPEST
+
+
+def _document(text: bytes, content: Any, options: SchemaOptions) -> Document | None:
     at_the_root = content if isinstance(content, dict) else {}
-    if any(text.count(keyword.encode()) != (keyword in at_the_root) for keyword in _AT_THE_ROOT):
-        return None
-    if not fits_metaschema(content, options.dialect):
+    if any(text.count(keyword) != (name in at_the_root) for name, keyword in _AT_THE_ROOT):
         return None
     try:
         return Document(inlined(content, options.dialect) if b"$ref" in text else content, options)

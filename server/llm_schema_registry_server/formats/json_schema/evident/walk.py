@@ -9,10 +9,10 @@ from typing import Any
 from ....model.compatibility import CompareOptions, Comparison, Verdict
 from ...engine import SchemaSource
 from ..dialects import ANNOTATIONS, Dialect
-from ..limits import JsonSchemaLimits
 from ..options import SchemaOptions
 from ..prover.values import Key, key_of
-from .documents import open_document
+from ..recent import Recent
+from .documents import Document
 from .rules import EVERY, RULES, Rule, Schema, accepted, equal, same
 
 STEPS = 500
@@ -33,12 +33,13 @@ class _GaveUp(Exception):
 
 
 def evident(
-    reader: SchemaSource, writer: SchemaSource, options: CompareOptions, limits: JsonSchemaLimits
+    reader: SchemaSource, writer: SchemaSource, options: CompareOptions, opened: Recent[Document | None]
 ) -> Comparison | None:
-    """YES when one walk proves it; None is no answer. Both sources have been parsed before."""
+    """YES when one walk proves it; None is no answer. Both sources have been parsed before. opened: answers as
+    open_document does."""
     if options.apply_defaults:
         return None  # defaults that waive something are told as warnings
-    wide, narrow = open_document(reader, limits), open_document(writer, limits)
+    wide, narrow = opened(reader), opened(writer)
     if wide is None or narrow is None or not _read_alike(wide.options, narrow.options):
         return None
     try:

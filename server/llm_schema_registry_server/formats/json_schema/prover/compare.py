@@ -21,9 +21,10 @@ from ....model.compatibility import (
     WriterModel,
 )
 from ...engine import SchemaSource
-from ..compiled import OpenedSchema, RecentSchemas
+from ..compiled import OpenedSchema
 from ..limits import JsonSchemaLimits
 from ..metaschema import check_metaschema
+from ..recent import Recent
 from ..resources import Unresolvable
 from ..rules import DEFAULT_WAIVED, REFUSED, UNDECIDED
 from ..validation import JsonDataValidator
@@ -51,7 +52,7 @@ def compare_schemas(
     writer: SchemaSource,
     options: CompareOptions,
     limits: JsonSchemaLimits,
-    recent: RecentSchemas,
+    recent: Recent[OpenedSchema],
 ) -> Comparison:
     """YES: proved. NO: with witnesses that both validators confirmed. UNDECIDED: with reasons and pointers."""
     try:
@@ -76,13 +77,13 @@ class _Sides:
     writer_source: SchemaSource
     options: CompareOptions
     limits: JsonSchemaLimits
-    recent: RecentSchemas
+    recent: Recent[OpenedSchema]
     reader: OpenedSchema = field(init=False)
     writer: OpenedSchema = field(init=False)
 
     def __post_init__(self) -> None:
-        self.reader = self.recent.open(self.reader_source)
-        self.writer = self.recent.open(self.writer_source)
+        self.reader = self.recent(self.reader_source)
+        self.writer = self.recent(self.writer_source)
         for side in (self.reader, self.writer):
             issues = check_metaschema(side.content, side.options.dialect, self.limits)
             if issues:

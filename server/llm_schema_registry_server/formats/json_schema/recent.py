@@ -1,0 +1,52 @@
+"""What was made of schemas lately. Pure."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+from ..engine import SchemaSource, walk_references
+
+T = TypeVar("T")
+
+
+class Recent(threading.local, Generic[T]):
+    """Answers of `make`, remembered by all that decides the meaning of a schema: both directions of a check, and a check
+    against many versions, make each once. Bounded by number and by bytes of content; each thread has its own."""
+
+    def __init__(self, make: Callable[[SchemaSource], T], *, most: int, most_bytes: int) -> None:
+        self._make = make
+        self._most = most
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._known: OrderedDict[Hashable, tuple[int, T]] = OrderedDict()
+
+    def __call__(self, source: SchemaSource) -> T:
+        key = _key(source)
+        known = self._known.get(key)
+        if known is None:
+            made = self._make(source)
+            self._keep(key, source, made)
+            return made
+        self._known.move_to_end(key)
+        return known[1]
+
+    def put(self, source: SchemaSource, made: T) -> None:
+        """Remember what `make` would answer."""
+        key = _key(source)
+        if key not in self._known:
+            self._keep(key, source, made)
+
+    def _keep(self, key: Hashable, source: SchemaSource, made: T) -> None:
+        size = len(source.content) + sum(len(item.content) for item in walk_references(source.references))
+        self._known[key] = (size, made)
+        self._bytes += size
+        while self._known and (len(self._known) > self._most or self._bytes > self._most_bytes):
+            self._bytes -= self._known.popitem(last=False)[1][0]
+
+
+def _key(source: SchemaSource) -> Hashable:
+    references = [(item.name, item.identity) for item in walk_references(source.references)]
+    return source.content, tuple(references), tuple(sorted(source.options.items()))

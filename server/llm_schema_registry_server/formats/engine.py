@@ -45,6 +45,15 @@ class SchemaSource:
     artifact: bytes = b""
     """What `parse` returned as artifact when this source was registered; empty when it has not been parsed yet."""
 
+    def texts(self) -> list[bytes]:
+        """The content, and that of everything it references."""
+        return [self.content, *(item.content for item in walk_references(self.references))]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all `texts`."""
+        return sum(map(len, self.texts())) if self.references else len(self.content)
+
 
 @quickly_made
 @dataclass(frozen=True, slots=True)
@@ -135,15 +144,17 @@ Engines = Mapping[SchemaType, FormatEngine]
 
 def walk_references(references: Sequence[ReferencedSchema]) -> list[ReferencedSchema]:
     """All references, direct and transitive, each (name, identity) once, dependencies before dependents."""
-    out: list[ReferencedSchema] = []
-    seen: set[tuple[str, str]] = set()
+    found: list[ReferencedSchema] = []
+    if references:
+        _walk(references, found, set())
+    return found
 
-    def visit(items: Sequence[ReferencedSchema]) -> None:
-        for item in items:
-            if (item.name, item.identity) not in seen:
-                seen.add((item.name, item.identity))
-                visit(item.references)
-                out.append(item)
 
-    visit(references)
-    return out
+def _walk(
+    references: Sequence[ReferencedSchema], found: list[ReferencedSchema], seen: set[tuple[str, str]]
+) -> None:
+    for item in references:
+        if (item.name, item.identity) not in seen:
+            seen.add((item.name, item.identity))
+            _walk(item.references, found, seen)
+            found.append(item)

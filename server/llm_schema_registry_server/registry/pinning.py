@@ -80,27 +80,27 @@ async def _refuse_circle(
     tx: ReadTx, subject: Subject, reference: Reference, target: SchemaVersion, place: str
 ) -> None:
     """A subject must not use itself, directly or through others: its readers could never be ordered."""
-    path = [target]
-    seen: set[str] = set()
+    path: list[SchemaVersion] = []
+    if await _leads_to(tx, subject, target, path, set()):
+        circle = " -> ".join([str(subject), *(str(v.subject) for v in path)])
+        raise ReferenceCycle(place, f"{reference.name!r} closes a circle: {circle}")
 
-    async def visit(version: SchemaVersion) -> bool:
-        if version.subject == subject:
-            return True
-        if version.schema_id in seen:
-            return False
+
+async def _leads_to(
+    tx: ReadTx, subject: Subject, version: SchemaVersion, path: list[SchemaVersion], seen: set[str]
+) -> bool:
+    """Whether a version is of `subject` or uses one that is, by versions that are not in `seen`; they are the `path` then."""
+    path.append(version)
+    if version.subject == subject:
+        return True
+    if version.schema_id not in seen:
         seen.add(version.schema_id)
         for used in version.references:
             found = await tx.version(used.schema_id)
-            if found is not None:
-                path.append(found)
-                if await visit(found):
-                    return True
-                path.pop()
-        return False
-
-    if await visit(target):
-        circle = " -> ".join([str(subject), *(str(v.subject) for v in path)])
-        raise ReferenceCycle(place, f"{reference.name!r} closes a circle: {circle}")
+            if found is not None and await _leads_to(tx, subject, found, path, seen):
+                return True
+    path.pop()
+    return False
 
 
 async def _refuse_circle_of_subjects(tx: ReadTx, subject: Subject, pins: Sequence[Pin], field: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..formats.engine import ParsedSchema, SchemaSource, walk_references
+from ..formats.engine import ParsedSchema, SchemaSource
 from ..model.compatibility import CompareOptions, Comparison
 from ..model.difference import Differences
 from ..model.schema import SchemaType
@@ -101,12 +101,8 @@ class PlacedWorkers:
 
 
 def _small(source: SchemaSource, limit: int) -> bool:
-    return (
-        limit > 0
-        and len(source.content) + sum(len(r.content) for r in walk_references(source.references)) <= limit
-    )
+    return 0 < limit >= source.size
 
 
 def _holds(source: SchemaSource, any_of: Sequence[bytes]) -> bool:
-    contents = (source.content, *(r.content for r in walk_references(source.references)))
-    return any(text in content for text in any_of for content in contents)
+    return any(mark in text for text in source.texts() for mark in any_of)

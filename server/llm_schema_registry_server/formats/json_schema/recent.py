@@ -40,9 +40,8 @@ class Recent(threading.local, Generic[T]):
             self._keep(key, source, made)
 
     def _keep(self, key: Hashable, source: SchemaSource, made: T) -> None:
-        size = len(source.content) + sum(len(item.content) for item in walk_references(source.references))
-        self._known[key] = (size, made)
-        self._bytes += size
+        self._known[key] = (source.size, made)
+        self._bytes += source.size
         while self._known and (len(self._known) > self._most or self._bytes > self._most_bytes):
             self._bytes -= self._known.popitem(last=False)[1][0]
 

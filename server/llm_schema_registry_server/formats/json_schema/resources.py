@@ -222,21 +222,27 @@ def closure(
 
     A relative name is meant at the address of the document that uses it, and at the default one.
     """
-    out: list[Member] = []
-    seen: set[tuple[str, str]] = set()
+    found: dict[tuple[str, str], Member] = {}
+    if references:
+        _enclose(references, _base(content, dialect, DEFAULT_BASE), "", read, found)
+    return list(found.values())
 
-    def visit(items: tuple[ReferencedSchema, ...], base: str, top: str) -> None:
-        for item in items:
-            reading = read[item.identity]
-            for start in dict.fromkeys((base, DEFAULT_BASE)):
-                uri = split_fragment(resolve_uri(start, item.name))[0]
-                if (uri, item.identity) not in seen:
-                    seen.add((uri, item.identity))
-                    out.append(Member(uri, top or item.name, reading))
-                    visit(item.references, _base(reading.content, reading.dialect, uri), top or item.name)
 
-    visit(references, _base(content, dialect, DEFAULT_BASE), "")
-    return out
+def _enclose(
+    references: tuple[ReferencedSchema, ...],
+    base: str,
+    top: str,
+    read: Mapping[str, Reading],
+    found: dict[tuple[str, str], Member],
+) -> None:
+    """Adds what a document at `base` references; `top`: the reference of the root that leads to the document."""
+    for item in references:
+        reading, way = read[item.identity], top or item.name
+        for start in dict.fromkeys((base, DEFAULT_BASE)):
+            uri = split_fragment(resolve_uri(start, item.name))[0]
+            if (uri, item.identity) not in found:
+                found[uri, item.identity] = Member(uri, way, reading)
+                _enclose(item.references, _base(reading.content, reading.dialect, uri), way, read, found)
 
 
 def _base(content: Any, dialect: Dialect, uri: str) -> str:

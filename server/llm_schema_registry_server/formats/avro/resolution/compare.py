@@ -99,7 +99,7 @@ def _choose(need: Need) -> Pair | None:
     for alternative in need.alternatives:
         if alternative.readable:
             return alternative
-    if not isinstance(need.owner.reader, Union):
+    if not isinstance(need.reader, Union):
         return need.alternatives[0]
     close = [a for a in need.alternatives if a.reader.kind == a.writer.kind and matches(a.reader, a.writer)]
     return close[0] if len(close) == 1 else None
@@ -107,7 +107,7 @@ def _choose(need: Need) -> Pair | None:
 
 def _at_branch(trail: _Trail, need: Need, chosen: Pair) -> _Trail:
     """The trail with the number of the reader's union branch, when the reader is a union."""
-    union = need.owner.reader
+    union = need.reader
     if not isinstance(union, Union):
         return trail
     index = next(i for i, branch in enumerate(union.branches) if branch is chosen.reader)
@@ -115,7 +115,7 @@ def _at_branch(trail: _Trail, need: Need, chosen: Pair) -> _Trail:
 
 
 def _branch_missing(need: Need) -> Finding:
-    reader = need.owner.reader
+    reader = need.reader
     return Finding(
         "", title(reader), title(need.wanted), f"no branch of {title(reader)} reads {title(need.wanted)}"
     )
@@ -167,7 +167,7 @@ class _Witnesses:
             self._budget[0] -= before - budget[0]
 
     def _wrap(self, need: Need, value: Value, budget: list[int]) -> Value:
-        writer = need.owner.writer
+        writer = need.writer
         if need.wanted is writer:
             return value
         if isinstance(writer, Union):

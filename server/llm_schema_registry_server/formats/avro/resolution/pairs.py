@@ -20,13 +20,14 @@ class TooManyPairs(Exception):
 
 @dataclass(slots=True, eq=False)
 class Need:
-    """What a pair needs: one of `alternatives` must be readable.
+    """What a pair of `reader` and `writer` needs: one of `alternatives` must be readable.
 
     `step` leads the writer's datum there (a field name, a branch number, or None into items and values);
     `below` is the place in the reader's type.
     """
 
-    owner: Pair
+    reader: Node
+    writer: Node
     step: str | int | None
     below: str
     wanted: Node
@@ -40,7 +41,8 @@ class Pair:
     writer: Node
     findings: list[tuple[Rule, Finding]] = field(default_factory=list)
     needs: list[Need] = field(default_factory=list)
-    needed_by: list[Need] = field(default_factory=list)
+    needed_by: list[tuple[Pair, Need]] = field(default_factory=list)
+    """Only until all pairs are decided."""
     readable: bool = True
 
 
@@ -66,11 +68,12 @@ def decide(reader: Node, writer: Node, limit: int) -> Pair:
         pair = todo.pop()
         if not _break_rules(pair):
             for step, below, wanted, candidates in _inside(pair):
-                need = Need(pair, step, below, wanted, [meet(c, wanted) for c in candidates], len(candidates))
+                alternatives = [meet(c, wanted) for c in candidates]
+                need = Need(pair.reader, pair.writer, step, below, wanted, alternatives, len(alternatives))
                 work += 1 + (len(pair.reader.branches) if isinstance(pair.reader, Union) else 0)
                 pair.needs.append(need)
-                for alternative in need.alternatives:
-                    alternative.needed_by.append(need)
+                for alternative in alternatives:
+                    alternative.needed_by.append((pair, need))
                 if not candidates:
                     pair.readable = False
         work += 1 + _weight(pair.reader) + _weight(pair.writer)
@@ -79,6 +82,8 @@ def decide(reader: Node, writer: Node, limit: int) -> Pair:
         if not pair.readable:
             fallen.append(pair)
     _let_fall(fallen)
+    for pair in pairs.values():
+        pair.needed_by.clear()  # circles would wait for the collector of garbage
     return root
 
 
@@ -106,11 +111,11 @@ def _break_rules(pair: Pair) -> bool:
 
 def _let_fall(fallen: list[Pair]) -> None:
     while fallen:
-        for need in fallen.pop().needed_by:
+        for pair, need in fallen.pop().needed_by:
             need.standing -= 1
-            if need.standing == 0 and need.owner.readable:
-                need.owner.readable = False
-                fallen.append(need.owner)
+            if need.standing == 0 and pair.readable:
+                pair.readable = False
+                fallen.append(pair)
 
 
 Inside = tuple[str | int | None, str, Node, list[Node]]

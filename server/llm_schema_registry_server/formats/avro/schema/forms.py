@@ -12,70 +12,71 @@ from .text import Json
 
 def parsing_canonical_form(root: Node) -> bytes:
     """The Parsing Canonical Form (Avro 1.12, "Transforming into Parsing Canonical Form"), in UTF-8."""
-    written: set[str] = set()
+    return _canonical(root, set()).encode()
 
-    def write(node: Node) -> str:
-        if isinstance(node, Union):
-            return f"[{','.join([write(branch) for branch in node.branches])}]"
-        if isinstance(node, Array):
-            return f'{{"type":"array","items":{write(node.items)}}}'
-        if isinstance(node, Map):
-            return f'{{"type":"map","values":{write(node.values)}}}'
-        if not isinstance(node, Named):
-            return f'"{node.kind}"'
-        name = quote(node.name)
-        if node.name in written:
-            return name
-        written.add(node.name)
-        head = f'{{"name":{name},"type":"{node.kind}",'
-        if isinstance(node, Record):
-            fields = [f'{{"name":{quote(f.name)},"type":{write(f.type)}}}' for f in node.fields]
-            return f'{head}"fields":[{",".join(fields)}]}}'
-        if isinstance(node, Enum):
-            return f'{head}"symbols":[{",".join([quote(symbol) for symbol in node.symbols])}]}}'
-        assert isinstance(node, Fixed)
-        return f'{head}"size":{node.size}}}'
 
-    return write(root).encode()
+def _canonical(node: Node, written: set[str]) -> str:
+    """written: the names of types that are defined already."""
+    if isinstance(node, Union):
+        return f"[{','.join([_canonical(branch, written) for branch in node.branches])}]"
+    if isinstance(node, Array):
+        return f'{{"type":"array","items":{_canonical(node.items, written)}}}'
+    if isinstance(node, Map):
+        return f'{{"type":"map","values":{_canonical(node.values, written)}}}'
+    if not isinstance(node, Named):
+        return f'"{node.kind}"'
+    name = quote(node.name)
+    if node.name in written:
+        return name
+    written.add(node.name)
+    head = f'{{"name":{name},"type":"{node.kind}",'
+    if isinstance(node, Record):
+        fields = [f'{{"name":{quote(f.name)},"type":{_canonical(f.type, written)}}}' for f in node.fields]
+        return f'{head}"fields":[{",".join(fields)}]}}'
+    if isinstance(node, Enum):
+        return f'{head}"symbols":[{",".join([quote(symbol) for symbol in node.symbols])}]}}'
+    assert isinstance(node, Fixed)
+    return f'{head}"size":{node.size}}}'
 
 
 def validation_form(root: Node) -> bytes:
     """All that decides whether data is valid and how it resolves: the Parsing Canonical Form with defaults, aliases,
     enum defaults and logical types that hold. `doc`, `order` and custom attributes are out."""
-    written: set[str] = set()
+    return dump(_deciding(root, set()))
 
-    def write(node: Node) -> Json:
-        if isinstance(node, Union):
-            return [write(branch) for branch in node.branches]
-        if isinstance(node, Named):
-            if node.name in written:
-                return node.name
-            written.add(node.name)
-        elif node.logical is None and not isinstance(node, Array | Map):
-            return node.kind
-        out: dict[str, Json] = {"type": node.kind}
-        if node.logical is not None:
-            out["logicalType"] = str(node.logical)
-        if isinstance(node, Array):
-            out["items"] = write(node.items)
-        elif isinstance(node, Map):
-            out["values"] = write(node.values)
-        elif isinstance(node, Named):
-            out["name"], out["aliases"] = node.name, sorted(node.aliases)
-            if isinstance(node, Record):
-                out["fields"] = [member(f) for f in node.fields]
-            elif isinstance(node, Enum):
-                out["symbols"], out["default"] = node.symbols, node.default
-            elif isinstance(node, Fixed):
-                out["size"] = node.size
-        return out
 
-    def member(f: Field) -> Json:
-        out: dict[str, Json] = {"name": f.name, "type": write(f.type)}
-        if f.aliases:
-            out["aliases"] = sorted(set(f.aliases))
-        if f.has_default:
-            out["default"] = f.default
-        return out
+def _deciding(node: Node, written: set[str]) -> Json:
+    """written: the names of types that are defined already."""
+    if isinstance(node, Union):
+        return [_deciding(branch, written) for branch in node.branches]
+    if isinstance(node, Named):
+        if node.name in written:
+            return node.name
+        written.add(node.name)
+    elif node.logical is None and not isinstance(node, Array | Map):
+        return node.kind
+    out: dict[str, Json] = {"type": node.kind}
+    if node.logical is not None:
+        out["logicalType"] = str(node.logical)
+    if isinstance(node, Array):
+        out["items"] = _deciding(node.items, written)
+    elif isinstance(node, Map):
+        out["values"] = _deciding(node.values, written)
+    elif isinstance(node, Named):
+        out["name"], out["aliases"] = node.name, sorted(node.aliases)
+        if isinstance(node, Record):
+            out["fields"] = [_deciding_of(field, written) for field in node.fields]
+        elif isinstance(node, Enum):
+            out["symbols"], out["default"] = node.symbols, node.default
+        elif isinstance(node, Fixed):
+            out["size"] = node.size
+    return out
 
-    return dump(write(root))
+
+def _deciding_of(field: Field, written: set[str]) -> Json:
+    out: dict[str, Json] = {"name": field.name, "type": _deciding(field.type, written)}
+    if field.aliases:
+        out["aliases"] = sorted(set(field.aliases))
+    if field.has_default:
+        out["default"] = field.default
+    return out

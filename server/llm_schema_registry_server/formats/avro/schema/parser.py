@@ -53,14 +53,6 @@ class Parser:
         self._types = 0
         self._fields = 0
         self._late: list[tuple[Field, At]] = []
-        self._complex: Mapping[str, Callable[[Mapping[str, Json], str, At, int], Node]] = {
-            "record": self._record,
-            "error": self._record,
-            "enum": self._enum,
-            "fixed": self._fixed,
-            "array": self._array,
-            "map": self._map,
-        }
 
     def parse(self, schema: Json) -> Node:
         """The root node. Raises issues.Stop when there are too many issues."""
@@ -86,9 +78,9 @@ class Parser:
             return self._odd_object(schema, name, namespace, at, depth)
         if name in PRIMITIVES:
             return PRIMITIVES[name] if len(schema) == 1 else self._primitive(name, schema, at)
-        make = self._complex.get(name)
+        make = _COMPLEX.get(name)
         if make is not None:
-            return make(schema, namespace, at, depth)
+            return make(self, schema, namespace, at, depth)
         return self._named(name, namespace, (at, "type"))
 
     def _odd_object(
@@ -378,3 +370,13 @@ class Parser:
         """A limit is passed: nothing after it is looked at."""
         self._found.add(rule.LIMIT, at, message)
         raise rule.Stop
+
+
+_COMPLEX: Mapping[str, Callable[[Parser, Mapping[str, Json], str, At, int], Node]] = {
+    "record": Parser._record,
+    "error": Parser._record,
+    "enum": Parser._enum,
+    "fixed": Parser._fixed,
+    "array": Parser._array,
+    "map": Parser._map,
+}

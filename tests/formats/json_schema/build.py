@@ -5,13 +5,20 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from llm_schema_registry_server.formats.engine import ReferencedSchema, SchemaSource
+from llm_schema_registry_server.formats.engine import ParsedSchema, ReferencedSchema, SchemaSource
 from llm_schema_registry_server.formats.json_schema import JsonSchemaEngine
 from llm_schema_registry_server.model.compatibility import CompareOptions, Comparison
 
 
 class HonestEngine(JsonSchemaEngine):
-    """Whatever a test compares is also asked of the smaller prover, which must have no answer or the same."""
+    """Whatever a test has parsed is also compiled, which must be possible; whatever it compares is also asked of the smaller
+    prover, which must have no answer or the same."""
+
+    def parse(self, source: SchemaSource, *, strict: bool = True) -> ParsedSchema:
+        parsed = super().parse(source, strict=strict)
+        if strict:
+            self.compile_validator(source)
+        return parsed
 
     def compare(self, reader: SchemaSource, writer: SchemaSource, options: CompareOptions) -> Comparison:
         comparison = super().compare(reader, writer, options)

@@ -18,7 +18,7 @@ from .limits import JsonSchemaLimits
 from .metaschema import check_metaschema
 from .patterns import check_pattern, lint_pattern, weight
 from .pointers import join_pointer, split_pointer
-from .reading import locate
+from .reading import INEXACT, locate
 from .resources import REFERENCE_KEYWORDS, Place, Unresolvable, World
 from .survey import Survey, refers, survey
 
@@ -38,7 +38,8 @@ def parse_opened(
         issues = _issues(source, opened, seen, limits)
         if issues:
             raise InvalidSchema([_placed(issue, source.content) for issue in issues[: limits.issues]])
-        compile_schema(source, limits, opened)
+        if not _surely_compiles(source, opened, seen):
+            compile_schema(source, limits, opened)
         for pattern, pointer in seen.patterns:
             warnings.extend(lint_pattern(pattern, pointer))
     return ParsedSchema(
@@ -49,6 +50,21 @@ def parse_opened(
         dependencies=_dependencies(opened.world, seen),
         warnings=tuple(_placed(issue, source.content) for issue in warnings[: limits.issues]),
         options=opened.options.as_mapping(),
+    )
+
+
+def _surely_compiles(source: SchemaSource, opened: OpenedSchema, seen: Survey) -> bool:
+    """Whether there is nothing in a well-formed schema that the compiler could refuse: no address but that of its dialect,
+    no regular expression, no number that is not a plain int. The compiler looks for faults of form once again, which costs
+    more than the rest of parsing."""
+    text, content = source.content, opened.content
+    declared = isinstance(content, dict) and content.get("$schema") == opened.options.dialect.uri
+    return not (
+        seen.patterns
+        or source.references
+        or text.count(b"$") != declared
+        or b"\\u" in text
+        or INEXACT.search(text)
     )
 
 

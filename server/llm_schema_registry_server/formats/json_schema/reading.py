@@ -19,6 +19,8 @@ _PLAIN_TEXTS = re.compile(rb'"[^"]*"')
 _OPENING = ord("[")
 _SQUARE = bytes.maketrans(b"{}", b"[]")
 _NO_MARKS = bytes(set(range(256)) - set(b'[]{}"\\'))
+INEXACT = re.compile(rb"[0-9](?:[.eE]|[0-9]{18})")
+"""Numbers that a fast reader would round (also within texts, where it costs nothing but time)."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 

@@ -14,7 +14,7 @@ from ..compiled import read_schema
 from ..limits import JsonSchemaLimits
 from ..metaschema import fits_metaschema
 from ..options import OptionFault, SchemaOptions, choose_options
-from ..reading import nesting
+from ..reading import INEXACT, nesting
 from .inlining import NotInlined, inlined
 
 _DEEPEST = 100
@@ -23,8 +23,6 @@ _ELSEWHERE = re.compile(rb"\$(?:anchor|dynamic|recursive|vocabulary)|unevaluated
 """Keywords that make the meaning of a subschema depend on what stands elsewhere, and escapes that may spell them."""
 _AT_THE_ROOT = (("$schema", b"$schema"), ("$id", b"$id"))
 """Keywords that change nothing as long as they stand nowhere else."""
-_INEXACT = re.compile(rb"[0-9](?:[.eE]|[0-9]{18})")
-"""Numbers that the fast reader would round (also within texts, where it costs nothing but time)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ def open_document(source: SchemaSource, limits: JsonSchemaLimits) -> Document | 
     if _depends(source):
         return None
     try:
-        content = read_schema(text, limits) if _INEXACT.search(text) else orjson.loads(text)
+        content = read_schema(text, limits) if INEXACT.search(text) else orjson.loads(text)
         options = choose_options(content, source.options)
     except (InvalidSchema, OptionFault, orjson.JSONDecodeError):
         return None

@@ -50,16 +50,14 @@ class Method:
     permission: str
     mutates: bool
     bindings: tuple[Binding, ...] = ()
+    path: str = field(init=False)
+    """The name on the gRPC wire: `/schema_registry.v1.SchemaRegistry/GetSchema`."""
+    streams: bool = field(init=False)
+    """Whether either side sends more than one message."""
 
-    @property
-    def path(self) -> str:
-        """The name on the gRPC wire: `/schema_registry.v1.SchemaRegistry/GetSchema`."""
-        return f"/{self.service}/{self.name}"
-
-    @property
-    def streams(self) -> bool:
-        """Whether either side sends more than one message."""
-        return self.client_streaming or self.server_streaming
+    def __post_init__(self) -> None:  # once, where every call asks several times
+        object.__setattr__(self, "path", f"/{self.service}/{self.name}")
+        object.__setattr__(self, "streams", self.client_streaming or self.server_streaming)
 
 
 async def _nothing() -> None:

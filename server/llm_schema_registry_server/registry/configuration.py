@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from ..errors import ConfigNotFound, InvalidRequest
@@ -97,10 +98,17 @@ async def effective(tx: ReadTx, scope: Scope, defaults: EffectiveConfig) -> Effe
     return in_force({key: await tx.config(key) for key in scope.chain}, scope, defaults)
 
 
+@lru_cache(maxsize=8)
+def _defaults_alone(defaults: EffectiveConfig) -> EffectiveConfig:
+    return replace(defaults, sources=tuple((name, "default") for name in FIELDS))
+
+
 def in_force(
     configs: Mapping[str, Config | None], scope: Scope, defaults: EffectiveConfig
 ) -> EffectiveConfig:
     """The settings in force in `scope`, given what is set in each scope of its chain."""
+    if not any(configs.values()):
+        return _defaults_alone(defaults)
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for key in scope.chain:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from functools import lru_cache
 from types import TracebackType
 from typing import TypeVar, cast
 
@@ -15,7 +16,13 @@ from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from ..errors import IncompatibleSchema, InvalidRequest, InvalidSchema, SchemaIssue
 from ..formats.reasking import reask_text
 from ..model.change import Change, EventType, format_revision
-from ..model.compatibility import ChangeClass, CompatibilityLevel, CompatibilityReport, Violation
+from ..model.compatibility import (
+    ChangeClass,
+    CompareOptions,
+    CompatibilityLevel,
+    CompatibilityReport,
+    Violation,
+)
 from ..model.health import HealthReport
 from ..model.instants import micros
 from ..model.lifecycle import SchemaState
@@ -203,9 +210,14 @@ def report(r: CompatibilityReport) -> pb.CompatibilityReport:
         change_class=change_class(r.change_class),
         suggested_version=r.suggested_version,
     )
-    for name, value in r.options.assumptions.items():
-        answer.assumptions[name] = value  # one by one: a whole mapping takes several times as long
+    answer.MergeFrom(_assuming(r.options))
     return answer
+
+
+@lru_cache(maxsize=64)
+def _assuming(options: CompareOptions) -> pb.CompatibilityReport:
+    """A report with nothing but its assumptions: to copy them costs less than to write them."""
+    return pb.CompatibilityReport(assumptions=options.assumptions)
 
 
 class Refusals(AbstractContextManager[None, None]):

@@ -214,9 +214,15 @@ def head(title: str, load: float) -> list[str]:
         f"`{command}`",
         "",
         f"{os.cpu_count()} processors shared with clients and databases, load average before the run {load:.1f}; "
-        f"Python {platform.python_version()}.",
+        f"{python()}.",
         "",
     ]
+
+
+def python() -> str:
+    """Which Python runs: one that was compiled without profile-guided optimization, as by hand, is slower than a system's."""
+    whose = " of the system" if sys.base_prefix == "/usr" else ""
+    return f"Python {platform.python_version()}{whose}"
 
 
 def publish(lines: Sequence[str], file: Path | None) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from llm_schema_registry_server.formats.engine import SchemaSource
 from llm_schema_registry_server.formats.json_schema import JsonSchemaEngine, JsonSchemaLimits
 from llm_schema_registry_server.formats.json_schema.compiled import OpenedSchema, open_schema
 from llm_schema_registry_server.formats.json_schema.prover.answers import IMPOSSIBLE
@@ -489,6 +490,22 @@ def test_schemas_are_remembered_by_all_that_decides_them() -> None:
     assert len({id(one) for one in opened}) == 4
     assert recent(sources[3]) is opened[3]
     assert recent(sources[0]) is not opened[0]
+
+
+def test_what_is_too_large_to_be_remembered_drives_nothing_out() -> None:
+    made: list[bytes] = []
+
+    def make(one: SchemaSource) -> int:
+        made.append(one.content)
+        return len(made)
+
+    recent: Recent[int] = Recent(make, most=10, most_bytes=100)
+    small, large, other = (SchemaSource(text) for text in (b"small", b"x" * 101, b"other"))
+
+    recent.put(other, lambda: 7)
+    recent.put(large, lambda: pytest.fail("is not kept, and need not be made"))
+    assert [recent(small), recent(large), recent(small), recent(large), recent(other)] == [1, 2, 1, 3, 7]
+    assert made == [b"small", large.content, large.content]
 
 
 def recursive_union(

@@ -38,7 +38,7 @@ class JsonSchemaEngine:
         parsed = parse_opened(source, opened, self._limits, strict=strict)
         if strict:  # the next question is how it compares
             stored = SchemaSource(source.content, source.references, parsed.options)
-            self._documents.put(stored, document_of(stored, opened.content, opened.options))
+            self._documents.put(stored, lambda: document_of(stored, opened.content, opened.options))
         return parsed
 
     def compare(self, reader: SchemaSource, writer: SchemaSource, options: CompareOptions) -> Comparison:

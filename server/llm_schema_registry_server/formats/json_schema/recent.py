@@ -33,16 +33,19 @@ class Recent(threading.local, Generic[T]):
         self._known.move_to_end(key)
         return known[1]
 
-    def put(self, source: SchemaSource, made: T) -> None:
-        """Remember what `make` would answer."""
+    def put(self, source: SchemaSource, make: Callable[[], T]) -> None:
+        """Remember what this `make` answers, which is what the other would."""
         key = _key(source)
-        if key not in self._known:
-            self._keep(key, source, made)
+        if key not in self._known and source.size <= self._most_bytes:
+            self._keep(key, source, make())
 
     def _keep(self, key: Hashable, source: SchemaSource, made: T) -> None:
-        self._known[key] = (source.size, made)
-        self._bytes += source.size
-        while self._known and (len(self._known) > self._most or self._bytes > self._most_bytes):
+        size = source.size
+        if size > self._most_bytes:
+            return
+        self._known[key] = (size, made)
+        self._bytes += size
+        while len(self._known) > self._most or self._bytes > self._most_bytes:
             self._bytes -= self._known.popitem(last=False)[1][0]
 
 

@@ -33,6 +33,8 @@ from .writing import PostgresWriteTx
 T = TypeVar("T")
 
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY{limits}; SELECT 1"  # the SELECT fixes what is seen
+_LISTS = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL plan_cache_mode = force_custom_plan{limits}; SELECT 1"
+"""Lists and searches: the best way to a page depends on how many rows a word or a prefix has."""
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE{limits}"
 _MODE = {"default_transaction_isolation": "read committed", "default_transaction_read_only": "off"}
 """Of statements outside a transaction, whatever the database or the user has as default."""
@@ -84,7 +86,8 @@ class PostgresStore:
         self._limits = {name: str(int(seconds * 1000)) for name, seconds in limits.items()} | {"jit": "off"}
         local = "".join(f"; SET LOCAL {name} = {value}" for name, value in self._limits.items())
         self._begin = {
-            sql: sql.format(limits=local if options.transaction_pooler else "") for sql in (_READ, _WRITE)
+            sql: sql.format(limits=local if options.transaction_pooler else "")
+            for sql in (_READ, _LISTS, _WRITE)
         }
         self._news = News()
         self._watcher = Watcher(
@@ -148,8 +151,8 @@ class PostgresStore:
         replica = self._replica
         session = None if replica is None else await self._caught_up(replica)
         if replica is None or session is None:
-            async with self.read() as tx:
-                yield tx
+            async with self._session(_LISTS) as session:
+                yield PostgresReadTx(session)
             return
         try:
             yield PostgresReadTx(session)
@@ -297,7 +300,7 @@ class PostgresStore:
             return None
         needed = max(self._news.newest, self._appended)
         try:
-            session = await self._begun(replica.pool, self._begin[_READ], replica.database)
+            session = await self._begun(replica.pool, self._begin[_LISTS], replica.database)
         except StorageUnavailable as error:
             replica.failed(error.message)
             return None

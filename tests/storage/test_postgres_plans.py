@@ -70,7 +70,7 @@ STATEMENTS: dict[str, tuple[Any, ...]] = {
     "VERSIONS_BY_GLOBAL_ID": (7,), "VERSIONS_BY_CONTEXT_ID": (7, ":.ctx:", ":.ctx;"), "DEPENDENTS": ("id 7",), "CONTENTS": (["identity 7", "identity 8"],),
     "HISTORY": ("id 7",), "CONFIG": ("subject:7",), "CHANGES": (19000, 100), "LOG_PAGE": (19000, 100),
     "CHANGE_TIMES": (100, 100), "NEWEST_BUT": (100,), "CHANGE_BOUNDS": (), "PROGRESS": (), "REPLAYED": (7, "x"),
-    "LATEST": (SUBJECT,), "ORDINAL": (SUBJECT, 2), "RELEASE": (SUBJECT, "1.0.2"), "KEPT_VERSION": ("id 1",),
+    "LATEST": (SUBJECT,), "ORDINAL": (SUBJECT, 2), "RELEASE": (SUBJECT, "1.0.2"), "KEPT_VERSIONS": ([f"id {n}" for n in range(64)],),
     "KEPT_LATEST": (SUBJECT,), "KEPT_ORDINAL": (SUBJECT, 2), "KEPT_RELEASE": (SUBJECT, "1.0.2"),
     "USES": ([SUBJECT],), "RESTORES": (), "VERSIONS_SINCE": (SUBJECT, 7), "STAMPED_SINCE": (SUBJECT, 7),
     "VERSIONS_WITH": (SUBJECT, "identity 7"),

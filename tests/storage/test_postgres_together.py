@@ -11,13 +11,13 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from llm_schema_registry_server.errors import ConcurrentUpdate
+from llm_schema_registry_server.errors import ConcurrentUpdate, StorageDamaged
 from llm_schema_registry_server.model.config import Config
 from llm_schema_registry_server.model.lifecycle import SchemaState, Transition
 from llm_schema_registry_server.model.schema import SchemaVersion
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.storage.postgres import PostgresOptions, PostgresStore
-from llm_schema_registry_server.storage.values import Entry, Standing
+from llm_schema_registry_server.storage.values import Entry, Kept, Standing
 from tests.support.postgres import Postgres
 from tests.support.storage import START, change, changes_so_far, content, register, version
 
@@ -267,3 +267,34 @@ async def test_texts_with_any_character_come_through(store: PostgresStore) -> No
         for each in made:
             assert each is not None
             assert await tx.version(each.schema_id) == each
+
+
+async def test_versions_that_are_read_at_the_same_time_are_each_what_was_asked(
+    store: PostgresStore, dsn: str
+) -> None:
+    made = [await append(store, f"s{n}") for n in range(MANY)]
+    known = [one for one in made if one is not None]
+    assert len(known) == MANY
+    asked = [schema_id for one in known for schema_id in (one.schema_id, "unknown", one.schema_id)]
+
+    found = await asyncio.gather(*map(store.version, asked))
+
+    assert [kept.version if kept else None for kept in found] == [
+        v for one in known for v in (one, None, one)
+    ]
+    for kept, one in zip(found[::3], known, strict=True):
+        assert kept is not None
+        assert kept.content is not None
+        assert kept.content.content == f'"{one.subject} 1"'.encode()
+
+
+async def test_a_damaged_version_spoils_no_other_that_is_read_with_it(store: PostgresStore, dsn: str) -> None:
+    made = [one for n in range(20) if (one := await append(store, f"s{n}")) is not None]
+    connection = await asyncpg.connect(dsn)
+    await connection.execute("UPDATE versions SET origin = '{}' WHERE schema_id = $1", made[7].schema_id)
+    await connection.close()
+
+    found = await asyncio.gather(*(store.version(one.schema_id) for one in made), return_exceptions=True)
+
+    assert isinstance(found[7], StorageDamaged)
+    assert [isinstance(kept, Kept) for kept in found] == [n != 7 for n in range(20)]

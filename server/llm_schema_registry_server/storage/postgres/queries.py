@@ -32,15 +32,16 @@ SELECTED = {"LATEST": LATEST, "ORDINAL": ORDINAL, "RELEASE": RELEASE}
 """By rows.selected_by."""
 
 
-def _kept(one: str) -> str:
-    """A version with the cells of its content, which are NULL when it does not come along."""
+def _kept(some: str) -> str:
+    """Versions with the cells of their contents, which are NULL when they do not come along. OFFSET 0: each content is looked
+    up by itself, where a join of many might read them all."""
     return (
-        f"SELECT v.*, c.digest, c.content, c.canonical, c.artifact FROM ({one}) v "
-        f"LEFT JOIN contents c ON c.identity = v.identity AND v.size <= {AT_HAND}"
+        f"SELECT v.*, c.* FROM ({some}) v LEFT JOIN LATERAL (SELECT digest, content, canonical, artifact FROM contents c "
+        f"WHERE c.identity = v.identity AND v.size <= {AT_HAND} OFFSET 0) c ON TRUE"
     )
 
 
-KEPT_VERSION = _kept(VERSION)
+KEPT_VERSIONS = _kept(VERSIONS_BY_ID)
 KEPT_LATEST, KEPT_ORDINAL, KEPT_RELEASE = _kept(LATEST), _kept(ORDINAL), _kept(RELEASE)
 KEPT = {"LATEST": KEPT_LATEST, "ORDINAL": KEPT_ORDINAL, "RELEASE": KEPT_RELEASE}
 SUBJECT_STAMP = "SELECT count(*), coalesce(max(revision), 0) FROM versions WHERE subject = $1"

@@ -39,7 +39,7 @@ _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE{limits}"
 _MODE = {"default_transaction_isolation": "read committed", "default_transaction_read_only": "off"}
 """Of statements outside a transaction, whatever the database or the user has as default."""
 _LANES, _TOGETHER = 2, 64
-"""Statements for registrations that are under way at a time, and registrations in each."""
+"""Statements of a kind that are under way at a time, and what is asked together in each: registrations, versions by id."""
 _LARGE = 64 * 1024
 """A registration with more bytes goes alone."""
 _GRACE_SECONDS = 2.0
@@ -100,6 +100,7 @@ class PostgresStore:
         self._vocabulary = Vocabulary()
         self._appended = 0  # the newest change of our own
         shared: dict[str, Any] = {"lanes": _LANES, "most": _TOGETHER, "common": StorageUnavailable}
+        self._kept = Gathering(self._read_kept, **shared)
         self._standings = Gathering(self._look, **shared)
         self._appends = Gathering(self._append, **shared, apart=lambda asked: asked.entry.version.subject)
         self._pool: Any = None
@@ -182,7 +183,7 @@ class PostgresStore:
             self._registry_id = await reading.registry_id()
 
     async def version(self, schema_id: str) -> Kept | None:
-        return kept_of(await self._alone(_READ, queries.KEPT_VERSION, schema_id))
+        return await self._kept(schema_id)
 
     async def selected(self, subject: Subject, selector: Single) -> Kept | None:
         name, parameters = rows.selected_by(selector)
@@ -226,6 +227,11 @@ class PostgresStore:
             **({"replica": self._replica.trouble or "follows"} if self._replica else {}),
             **({"watcher": self._watcher.trouble} if self._watcher.trouble else {}),
         }
+
+    async def _read_kept(self, schema_ids: Sequence[str]) -> Sequence[Kept | None]:
+        found = await self._alone(_READ, queries.KEPT_VERSIONS, list(schema_ids))
+        by_id = {row[0]: row for row in found}
+        return [kept_of([by_id[i]] if i in by_id else []) for i in schema_ids]
 
     async def _look(self, looks: Sequence[Look]) -> Sequence[Standing]:
         return standings(looks, await self._alone(_READ, appending.STANDINGS, *looked(looks)))

@@ -102,16 +102,19 @@ class Dialect:
 
     def _score(self, where: _Where, text: str) -> str:
         """The points of a version, see ranking.score."""
-        exact = where.term(*self.in_title(ranking.exact_needle(text)))
-        words = (self._points(where, word) for word in ranking.counted(text))
-        return " + ".join([f"CASE WHEN {exact} THEN {ranking.EXACT} ELSE 0 END", *words])
+        first, *others = ranking.counted(text)
+        # A title that lacks the first word does not have them all.
+        points = self._points(where, first, exact=ranking.exact_needle(text))
+        return " + ".join([points, *(self._points(where, word) for word in others)])
 
-    def _points(self, where: _Where, word: str) -> str:
-        """Of one word. Most versions do not have it in their title, which is found out first."""
-        absent = where.term(*self.in_title(word))
-        elsewhere = self._best(where, word, Place.NAME)
+    def _points(self, where: _Where, word: str, *, exact: str = "") -> str:
+        """Of one word. Most versions do not have it in their title, which is found out first; only then is it asked whether the
+        title holds `exact`, too. Values are bound in the order in which the SQL has them: SQLite does not number them."""
+        present = where.term(*self.in_title(word))
         title = self._best(where, word, Place.SEGMENT, Place.SUBJECT, Place.TAG, Place.NAME)
-        return f"CASE WHEN NOT {absent} THEN {elsewhere} ELSE {title} END"
+        if exact:
+            title += f" + CASE WHEN {where.term(*self.in_title(exact))} THEN {ranking.EXACT} ELSE 0 END"
+        return f"CASE WHEN {present} THEN {title} ELSE {self._best(where, word, Place.NAME)} END"
 
     def _best(self, where: _Where, word: str, *places: Place) -> str:
         """The points for the best of these places; for the rest when it is in none."""

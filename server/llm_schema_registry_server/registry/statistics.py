@@ -44,6 +44,10 @@ class Told:
     popular: Sequence[Popular]
 
 
+class _CountedAlready(Exception):
+    """Another server was faster."""
+
+
 class Counting:
     """Counts a store. `start` it to count every `every_seconds` (0: only when somebody asks and nothing is kept).
 
@@ -90,6 +94,21 @@ class Counting:
         async with self._store.write() as tx:
             if not await tx.begin_statistics(lease):
                 return None
+        return await self._counted()
+
+    async def _refresh_instead_of(self, old: Statistics | None) -> Statistics | None:
+        """As `refresh`; None, too, when another server has kept a count since `old` was read."""
+        try:
+            async with self._store.write() as tx:
+                if not await tx.begin_statistics(self._timeout):
+                    return None
+                if await tx.statistics() != old:
+                    raise _CountedAlready  # so that the count is not begun
+        except _CountedAlready:
+            return None
+        return await self._counted()
+
+    async def _counted(self) -> Statistics:
         begun = self._timer()
         try:
             async with asyncio.timeout(self._timeout):
@@ -127,7 +146,7 @@ class Counting:
     async def _renewed(self, old: Statistics | None) -> Statistics:
         """Counted by this server, or by another one that is at it."""
         while True:
-            counted = await self._refresh_once()
+            counted = await self._refresh_once(old)
             if counted is not None:
                 return counted
             await asyncio.sleep(_LOOK_SECONDS)
@@ -135,10 +154,10 @@ class Counting:
             if kept is not None and kept != old:
                 return kept
 
-    async def _refresh_once(self) -> Statistics | None:
+    async def _refresh_once(self, old: Statistics | None) -> Statistics | None:
         """A refresh that all callers of this server share, and that goes on when they leave."""
         if self._asked is None or self._asked.done():
-            self._asked = asyncio.create_task(self.refresh(self._timeout), name="statistics asked for")
+            self._asked = asyncio.create_task(self._refresh_instead_of(old), name="statistics asked for")
         return await asyncio.shield(self._asked)
 
     async def _popular(self) -> Sequence[Popular]:

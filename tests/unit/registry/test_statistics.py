@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from llm_schema_registry_server.errors import RegistryError, StorageUnavailable
+from llm_schema_registry_server.model.statistics import Statistics
 from llm_schema_registry_server.model.usage import Uses
 from llm_schema_registry_server.registry.statistics import LEAST_SECONDS, Counting
 from llm_schema_registry_server.storage.memory import MemoryStore
@@ -135,6 +136,26 @@ async def test_of_those_who_ask_together_one_counts(store: SlowStore) -> None:
 
     assert store.long_reads == 1
     assert {each.statistics.versions for each in told} == {1}
+
+
+async def test_who_is_overtaken_between_look_and_count_does_not_count_again(
+    store: SlowStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    one, other = counting(store, clock), counting(store, clock)
+    look = one.look
+
+    async def overtaken() -> Statistics | None:
+        kept = await look()
+        if other.newest is None:
+            await other.refresh(60)
+            clock.advance(1)
+        return kept
+
+    monkeypatch.setattr(one, "look", overtaken)
+
+    assert (await one()).statistics == other.newest
+    assert store.long_reads == 1
 
 
 async def test_a_count_goes_on_when_who_asked_for_it_leaves(store: SlowStore) -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import re
 import signal
 import statistics
@@ -29,6 +28,7 @@ from pathlib import Path
 
 import grpc
 import psutil
+import rig
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry.v1 import schema_registry_pb2_grpc
@@ -241,7 +241,7 @@ def main() -> None:
     page = (
         f"# Hot reads\n\n`python loadtest/hot_reads.py --runs {asked.runs} --seconds {asked.seconds:g}`\n\n"
         f"{os.cpu_count()} processors shared with the load generator, load average before the run {load_before:.1f}; "
-        f"Python {platform.python_version()}, grpcio {grpc.__version__}\n\n{table}\n\n{NOTE}"
+        f"{rig.python()}, grpcio {grpc.__version__}\n\n{table}\n\n{NOTE}"
     )
     print(page)
     if asked.markdown is not None:

@@ -67,11 +67,8 @@ _ALLOTTED = {"global_id": "h.global_id", "revision": "h.sequence"}
 _OWN = [
     (n, column) for n, column in enumerate(rows.VERSION_COLUMNS) if column not in _ALLOTTED
 ]  # of version_row
-_CHANGE_TYPES = {
-    "event_type": "smallint",
-    "at": "bigint",
-    "facts": "json",
-}  # the rest of CHANGE_COLUMNS is the version's
+_CHANGE_TYPES = {"event_type": "smallint", "at": "bigint", "facts": "json"}
+"""Of CHANGE_COLUMNS; what the others hold is the version's, and given once."""
 _CHANGE_CELLS = itemgetter(*map(rows.CHANGE_COLUMNS.index, _CHANGE_TYPES))
 _GIVEN = (
     [(column, _VERSION_TYPES.get(column, "text")) for _, column in _OWN]

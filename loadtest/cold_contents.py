@@ -23,10 +23,10 @@ from pathlib import Path
 import rig
 import uvloop
 
+from llm_schema_engines.formats.catalogue import EngineLimits, engines
 from llm_schema_registry_server import settings
 from llm_schema_registry_server.caches.cache import LowerTier
 from llm_schema_registry_server.caches.redis import RedisTier
-from llm_schema_registry_server.formats.catalogue import EngineLimits, engines
 from llm_schema_registry_server.model.schema import SchemaVersion, StoredContent
 from llm_schema_registry_server.registry.library import Library
 from llm_schema_registry_server.registry.limits import RequestLimits

@@ -18,11 +18,11 @@ from pathlib import Path
 from time import thread_time
 from typing import Any
 
+from llm_schema_engines.formats.engine import SchemaSource
+from llm_schema_engines.formats.json_schema import JsonSchemaEngine
+from llm_schema_engines.model.compatibility import CompareOptions, Verdict
+from llm_schema_engines.model.schema import SchemaType
 from llm_schema_registry_server.errors import InvalidSchema
-from llm_schema_registry_server.formats.engine import SchemaSource
-from llm_schema_registry_server.formats.json_schema import JsonSchemaEngine
-from llm_schema_registry_server.model.compatibility import CompareOptions, Verdict
-from llm_schema_registry_server.model.schema import SchemaType
 from llm_schema_registry_server.workers.placement import PLACEMENT
 
 ENGINE = JsonSchemaEngine()

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import uvloop
 
+from llm_schema_engines.formats.catalogue import engines
+from llm_schema_engines.model.compatibility import CompatibilityLevel
+
 from . import __version__
 from .calls.guards.authenticate import Authenticate, OpenAuthenticator
 from .calls.guards.authorize import Authorize
@@ -23,9 +26,7 @@ from .calls.hot import HotAnswers
 from .calls.pipeline import Pipeline
 from .chores import make_counting, make_recorder, make_sweeper, make_warming, settle_memory
 from .errors import RegistryError, Unavailable
-from .formats.catalogue import engines
 from .model.change import Change, parse_revision
-from .model.compatibility import CompatibilityLevel
 from .model.health import Component, ComponentStatus
 from .model.subject import Subject
 from .parts import engine_limits, make_blobs, make_redis, make_store

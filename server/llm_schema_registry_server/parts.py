@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
+from llm_schema_engines.formats.avro.limits import AvroLimits
+from llm_schema_engines.formats.catalogue import EngineLimits
+from llm_schema_engines.formats.json_schema.limits import JsonSchemaLimits
+from llm_schema_engines.formats.protobuf.limits import ProtobufLimits
+
 from .errors import Unavailable
-from .formats.avro.limits import AvroLimits
-from .formats.catalogue import EngineLimits
-from .formats.json_schema.limits import JsonSchemaLimits
-from .formats.protobuf.limits import ProtobufLimits
 from .settings import Blobs, Postgres, Redis, Settings, Storage
 from .storage.blobs.blobs import Blobs as BlobStore
 from .storage.blobs.inline import InlineBlobs

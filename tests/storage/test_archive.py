@@ -20,8 +20,8 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from llm_schema_engines.model.compatibility import CompatibilityLevel
 from llm_schema_registry_server.errors import StorageDamaged
-from llm_schema_registry_server.model.compatibility import CompatibilityLevel
 from llm_schema_registry_server.model.config import Config
 from llm_schema_registry_server.model.lifecycle import SchemaState, Transition
 from llm_schema_registry_server.model.schema import ResolvedReference
@@ -363,7 +363,7 @@ def run(*arguments: str, **settings: str) -> str:
     variables = {f"SCHEMA_REGISTRY_STORAGE__{name.upper()}": value for name, value in settings.items()}
     done = subprocess.run(
         [sys.executable, "-m", "llm_schema_registry_server", *arguments],
-        env={**os.environ, **variables, "PYTHONPATH": os.pathsep.join(["server", "clients/python"])},
+        env={**os.environ, **variables, "PYTHONPATH": os.pathsep.join(["engines", "server", "clients/python"])},
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,

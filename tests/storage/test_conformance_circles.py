@@ -7,8 +7,8 @@ import random
 
 import pytest
 
+from llm_schema_engines.model.compatibility import CompatibilityLevel
 from llm_schema_registry_server.errors import ReferenceCycle
-from llm_schema_registry_server.model.compatibility import CompatibilityLevel
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.storage.circles import circle
 from llm_schema_registry_server.storage.postgres import PostgresStore

@@ -9,11 +9,17 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from llm_schema_engines.model.version import SemanticVersion
 from llm_schema_registry_server.model.lifecycle import SchemaState
 from llm_schema_registry_server.model.schema import SchemaVersion, StoredContent
 from llm_schema_registry_server.model.selecting import choose
+from llm_schema_registry_server.model.selector import (
+    Exact,
+    Latest,
+    Ordinal,
+    Single,
+)
 from llm_schema_registry_server.model.subject import Subject
-from llm_schema_registry_server.model.version import Exact, Latest, Ordinal, SemanticVersion, Single
 from llm_schema_registry_server.storage.store import Store
 from llm_schema_registry_server.storage.values import AT_HAND, Kept, Stamped
 from tests.support.storage import START, content, insert, version

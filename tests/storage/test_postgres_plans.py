@@ -11,8 +11,8 @@ from typing import Any
 import asyncpg
 import pytest_asyncio
 
+from llm_schema_engines.model.schema import SchemaType
 from llm_schema_registry_server.model.lifecycle import SchemaState, Transition
-from llm_schema_registry_server.model.schema import SchemaType
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.storage import rows, search
 from llm_schema_registry_server.storage.postgres import appending, counting, lists, queries

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
+from llm_schema_engines.model.compatibility import CompatibilityLevel
+from llm_schema_engines.model.schema import SchemaType
 from llm_schema_registry_server.model.change import Change
-from llm_schema_registry_server.model.compatibility import CompatibilityLevel
 from llm_schema_registry_server.model.principal import Actor, Principal
-from llm_schema_registry_server.model.schema import Reference, SchemaType, SchemaVersion
+from llm_schema_registry_server.model.schema import Reference, SchemaVersion
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.registry.assess import Assessor
 from llm_schema_registry_server.registry.changes import ChangeFeed

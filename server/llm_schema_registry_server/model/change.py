@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from llm_schema_engines.model.making import quickly_made
+
 from ..errors import RevisionUnknown
-from .making import quickly_made
 from .subject import Subject
 
 

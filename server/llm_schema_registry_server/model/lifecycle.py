@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from .making import quickly_made
+from llm_schema_engines.model.making import quickly_made
 
 
 class SchemaState(enum.IntEnum):

@@ -6,7 +6,12 @@ from collections.abc import Sequence
 
 from .lifecycle import SELECTABLE
 from .schema import SchemaVersion
-from .version import Exact, Latest, Ordinal, Selector
+from .selector import (
+    Exact,
+    Latest,
+    Ordinal,
+    Selector,
+)
 
 
 def choose(versions: Sequence[SchemaVersion], selector: Selector) -> SchemaVersion | None:

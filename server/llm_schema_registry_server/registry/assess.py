@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..compatibility.levels import BACKWARD, DEMANDS, counting, versions_to_compare
-from ..compatibility.report import Finding, merge, worst
-from ..compatibility.semver import change_class, check_explicit, greatest, next_version
-from ..errors import SchemaTypeMismatch
-from ..formats.engine import ParsedSchema
-from ..model.compatibility import (
+from llm_schema_engines.compatibility.levels import BACKWARD, DEMANDS
+from llm_schema_engines.compatibility.report import Finding, merge, worst
+from llm_schema_engines.compatibility.semver import change_class, check_explicit, next_version
+from llm_schema_engines.formats.engine import ParsedSchema
+from llm_schema_engines.model.compatibility import (
     ChangeClass,
     CompareOptions,
     Comparison,
@@ -19,11 +18,15 @@ from ..model.compatibility import (
     Direction,
     Verdict,
 )
+from llm_schema_engines.model.version import SemanticVersion
+
+from ..errors import SchemaTypeMismatch
 from ..model.config import EffectiveConfig, UndecidedPolicy
 from ..model.schema import SchemaVersion
 from ..model.subject import Subject
-from ..model.version import SemanticVersion
+from .comparable import counting, versions_to_compare
 from .library import KnownSchema, Library
+from .numbering import greatest
 
 
 @dataclass(frozen=True, slots=True)

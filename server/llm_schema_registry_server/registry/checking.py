@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from llm_schema_engines.formats.engine import Engines
+from llm_schema_engines.model.compatibility import CompatibilityLevel
+from llm_schema_engines.model.schema import SchemaType
+
 from ..errors import InvalidSchema, SubjectNotFound, UnsupportedSchemaType
-from ..formats.engine import Engines
-from ..model.compatibility import CompatibilityLevel
 from ..model.config import EffectiveConfig
-from ..model.schema import Reference, SchemaType, SchemaVersion
+from ..model.schema import Reference, SchemaVersion
+from ..model.selector import Selector
 from ..model.subject import Subject
-from ..model.version import Selector
 from ..storage.store import Store
 from .assess import Assessment, Assessor
 from .configuration import Scope, in_force

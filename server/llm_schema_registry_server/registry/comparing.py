@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..compatibility.report import Finding, merge, worst
-from ..compatibility.semver import change_class
-from ..errors import InvalidRequest, SchemaTypeMismatch, UnsupportedSchemaType
-from ..formats.engine import Engines, ParsedSchema
-from ..model.compatibility import (
+from llm_schema_engines.compatibility.report import Finding, merge, worst
+from llm_schema_engines.compatibility.semver import change_class
+from llm_schema_engines.formats.engine import Engines, ParsedSchema
+from llm_schema_engines.model.compatibility import (
     ChangeClass,
     CompareOptions,
     CompatibilityLevel,
     CompatibilityReport,
     Direction,
 )
+from llm_schema_engines.model.difference import Differences
+from llm_schema_engines.model.schema import SchemaType
+
+from ..errors import InvalidRequest, SchemaTypeMismatch, UnsupportedSchemaType
 from ..model.config import EffectiveConfig
-from ..model.difference import Differences
-from ..model.schema import Reference, SchemaType, SchemaVersion
+from ..model.schema import Reference, SchemaVersion
+from ..model.selector import Selector
 from ..model.subject import Subject
-from ..model.version import Selector
 from ..storage.store import ReadTx, Store
 from .assess import Assessor, compare_options
 from .configuration import Scope, effective

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from llm_schema_engines.formats.engine import Engines
+from llm_schema_engines.model.schema import SchemaType
+
 from ..errors import InvalidRequest, UnsupportedSchemaType
-from ..formats.engine import Engines
-from ..model.schema import SchemaType
 from ..workers.task import Converted
 from .comparing import Comparing, Operand
 from .library import Library

@@ -6,11 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..caches.cache import CacheStats, LowerTier
-from ..caches.memory import MemoryCache
-from ..caches.tiered import TieredCache
-from ..errors import InvalidRequest, SchemaNotFound, StorageDamaged
-from ..formats.engine import (
+from llm_schema_engines.formats.engine import (
     DataValidator,
     Engines,
     ParsedSchema,
@@ -18,10 +14,21 @@ from ..formats.engine import (
     SchemaSource,
     walk_references,
 )
-from ..model.compatibility import CompareOptions, Comparison
+from llm_schema_engines.model.compatibility import CompareOptions, Comparison
+from llm_schema_engines.model.difference import Differences
+from llm_schema_engines.model.schema import SchemaType
+
+from ..caches.cache import CacheStats, LowerTier
+from ..caches.memory import MemoryCache
+from ..caches.tiered import TieredCache
+from ..errors import InvalidRequest, SchemaNotFound, StorageDamaged
 from ..model.config import EffectiveConfig
-from ..model.difference import Differences
-from ..model.schema import Reference, ResolvedReference, SchemaType, SchemaVersion, StoredContent
+from ..model.schema import (
+    Reference,
+    ResolvedReference,
+    SchemaVersion,
+    StoredContent,
+)
 from ..model.subject import Subject
 from ..storage.store import ReadTx, Store
 from ..workers.task import Convert, Converted, Workers

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from llm_schema_engines.model.compatibility import ChangeClass
+from llm_schema_engines.model.version import SemanticVersion
+
 from ..errors import (
     IncompatibleSchema,
     SchemaNotFound,
@@ -13,13 +16,11 @@ from ..errors import (
     TransitionRefused,
 )
 from ..model.change import Change, EventType
-from ..model.compatibility import ChangeClass
 from ..model.config import EffectiveConfig, Mode
 from ..model.lifecycle import TRANSITIONS, SchemaState, Transition, allowed_from
 from ..model.principal import Actor
 from ..model.schema import SchemaVersion
 from ..model.subject import Subject
-from ..model.version import SemanticVersion
 from ..storage.store import ReadTx, Store, WriteTx
 from .assess import Assessor
 from .coherence import Coherence

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ..errors import InvalidRequest, InvalidVersion, ReferenceCycle, ReferenceNotFound
 from ..model.schema import Reference, ResolvedReference, SchemaVersion
 from ..model.selecting import choose
+from ..model.selector import Range, parse_selector
 from ..model.subject import Subject
-from ..model.version import Range, parse_selector
 from ..storage.circles import circle
 from ..storage.store import ReadTx
 

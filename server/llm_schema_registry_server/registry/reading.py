@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from ..errors import InvalidRequest, PageTokenInvalid, SchemaNotFound, SubjectNotFound
 from ..model.schema import SchemaVersion
 from ..model.search import SearchOrder
+from ..model.selector import Latest, Range, Selector
 from ..model.subject import Subject
-from ..model.version import Latest, Range, Selector
 from ..storage.ranking import counted
 from ..storage.search import words_of
 from ..storage.store import ReadTx, Store

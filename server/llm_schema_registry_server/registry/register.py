@@ -6,8 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ..compatibility.levels import DEMANDS
-from ..compatibility.semver import draft_version
+from llm_schema_engines.compatibility.levels import DEMANDS
+from llm_schema_engines.formats.engine import Engines, ParsedSchema
+from llm_schema_engines.model.compatibility import ChangeClass, CompatibilityLevel, CompatibilityReport
+from llm_schema_engines.model.making import quickly_made
+from llm_schema_engines.model.schema import SchemaType
+from llm_schema_engines.model.version import SemanticVersion
+
 from ..errors import (
     IncompatibleSchema,
     InvalidRequest,
@@ -17,16 +22,12 @@ from ..errors import (
     SubjectReadOnly,
     UnsupportedSchemaType,
 )
-from ..formats.engine import Engines, ParsedSchema
 from ..model.change import Change, EventType
-from ..model.compatibility import ChangeClass, CompatibilityLevel, CompatibilityReport
 from ..model.config import Config, EffectiveConfig, Mode
 from ..model.lifecycle import SchemaState
-from ..model.making import quickly_made
 from ..model.principal import Actor
-from ..model.schema import Reference, SchemaType, SchemaVersion, StoredContent
+from ..model.schema import Reference, SchemaVersion, StoredContent
 from ..model.subject import Subject
-from ..model.version import SemanticVersion
 from ..storage import appending
 from ..storage.store import Store, WriteTx
 from ..storage.values import Entry, Standing
@@ -37,6 +38,7 @@ from .configuration import Scope, in_force, merge, record_change
 from .ids import new_schema_id
 from .library import KnownSchema, Library, Resolved
 from .limits import RequestLimits
+from .numbering import draft_version
 from .subjects import NO_VERSIONS, SubjectVersions
 
 CONFIGURE = "compatibility:config:write"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from ..errors import SubjectNotFound, VersionNotFound
 from ..model.schema import SchemaVersion
 from ..model.selecting import choose
+from ..model.selector import Latest, Selector
 from ..model.subject import Subject
-from ..model.version import Latest, Selector
 
 
 def chosen(subject: Subject, versions: Sequence[SchemaVersion], selector: Selector) -> SchemaVersion:

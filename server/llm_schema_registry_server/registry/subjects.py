@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..compatibility.levels import counting
-from ..compatibility.semver import greatest
-from ..model.making import quickly_made
+from llm_schema_engines.model.making import quickly_made
+
 from ..model.schema import SchemaVersion
+from .comparable import counting
+from .numbering import greatest
 
 NO_VERSIONS = (0, 0)
 """The stamp of a subject that has none."""

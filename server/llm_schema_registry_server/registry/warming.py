@@ -16,9 +16,9 @@ from typing import Protocol, TypeVar
 from ..errors import ConcurrentUpdate, RegistryError, StorageUnavailable
 from ..model.health import Component, ComponentStatus
 from ..model.schema import SchemaVersion
+from ..model.selector import Latest
 from ..model.subject import Subject
 from ..model.usage import Usage
-from ..model.version import Latest
 from ..storage.store import Store
 from .library import Library
 from .reading import Found

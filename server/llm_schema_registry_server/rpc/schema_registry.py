@@ -10,19 +10,19 @@ from datetime import datetime
 
 from google.protobuf.empty_pb2 import Empty
 
+from llm_schema_engines.model.compatibility import CompatibilityLevel
+from llm_schema_engines.model.schema import SchemaType
+from llm_schema_engines.model.validation import Encoding
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
 from ..calls.call import Call
 from ..calls.failure import failure
 from ..errors import InvalidRequest, RegistryError, SchemaNotFound
 from ..model.change import Change, EventType
-from ..model.compatibility import CompatibilityLevel
 from ..model.lifecycle import SchemaState
-from ..model.schema import SchemaType
 from ..model.search import SearchOrder
+from ..model.selector import parse_selector
 from ..model.subject import Subject
-from ..model.validation import Encoding
-from ..model.version import parse_selector
 from ..registry.audience import Interest
 from ..registry.checking import Checking, Question
 from ..registry.deletion import Deletion

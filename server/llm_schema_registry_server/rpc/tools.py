@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from llm_schema_engines.model.difference import Difference
+from llm_schema_engines.model.schema import SchemaType
 from llm_schema_registry.v1 import tools_pb2 as pb
 
 from ..calls.call import Call
 from ..errors import InvalidRequest
-from ..model.difference import Difference
-from ..model.schema import SchemaType
+from ..model.selector import parse_selector
 from ..model.subject import Subject
-from ..model.version import parse_selector
 from ..registry.comparing import Comparing, Given, Operand, Registered, SchemaDiff
 from ..registry.converting import Converting, Wish
 from . import convert

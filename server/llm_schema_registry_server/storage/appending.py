@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from ..errors import StorageDamaged
 from ..model.schema import SchemaVersion, StoredContent
+from ..model.selector import Single
 from ..model.subject import Subject
-from ..model.version import Single
 from .circles import circle
 from .store import ReadTx, WriteTx
 from .values import AT_HAND, Entry, Grounds, Kept, LogPage, Stamped, Standing

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from llm_schema_engines.model.making import quickly_made
+from llm_schema_engines.model.schema import SchemaType
+
 from ..model.change import Change
 from ..model.config import Config
 from ..model.lifecycle import SchemaState, Transition
-from ..model.making import quickly_made
-from ..model.schema import SchemaType, SchemaVersion, StoredContent
+from ..model.schema import SchemaVersion, StoredContent
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ import socket
 import sys
 from typing import Any
 
+from llm_schema_engines.formats.engine import Engines
+
 from ..errors import RegistryError
-from ..formats.engine import Engines
 from .confinement import confine, die_with, limit_cpu
 from .messages import HEADER, Request, Setup, decode_request, encode_answer, frame
 

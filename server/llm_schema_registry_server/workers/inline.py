@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..formats.engine import Engines, ParsedSchema, SchemaSource
-from ..model.compatibility import CompareOptions, Comparison
-from ..model.difference import Differences
-from ..model.schema import SchemaType
+from llm_schema_engines.formats.engine import Engines, ParsedSchema, SchemaSource
+from llm_schema_engines.model.compatibility import CompareOptions, Comparison
+from llm_schema_engines.model.difference import Differences
+from llm_schema_engines.model.schema import SchemaType
+
 from .task import Convert, Converted
 
 

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from llm_schema_engines.formats.engine import ParsedSchema
+from llm_schema_engines.model.compatibility import Comparison
+from llm_schema_engines.model.difference import Differences
+
 from .. import errors
 from ..errors import FieldViolation, InvalidSchema, RegistryError, SchemaIssue
-from ..formats.engine import ParsedSchema
-from ..model.compatibility import Comparison
-from ..model.difference import Differences
 from .task import Answer, Compare, Convert, Converted, Diff, Parse, Task
 from .values import BadAnswer, dump, load
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..formats.engine import ParsedSchema, SchemaSource
-from ..model.compatibility import CompareOptions, Comparison
-from ..model.difference import Differences
-from ..model.schema import SchemaType
+from llm_schema_engines.formats.engine import ParsedSchema, SchemaSource
+from llm_schema_engines.model.compatibility import CompareOptions, Comparison
+from llm_schema_engines.model.difference import Differences
+from llm_schema_engines.model.schema import SchemaType
+
 from .inline import InlineWorkers
 from .task import Convert, Converted, Workers
 

@@ -6,13 +6,19 @@ import os
 from collections.abc import Mapping
 from typing import cast
 
+from llm_schema_engines.formats.engine import ParsedSchema, SchemaSource
+from llm_schema_engines.model.compatibility import (
+    CompareOptions,
+    Comparison,
+    Verdict,
+    Violation,
+)
+from llm_schema_engines.model.difference import Differences
+from llm_schema_engines.model.schema import SchemaType
+
 from .. import settings
 from ..caches.flight import SingleFlight
 from ..errors import InvalidSchema, LimitExceeded, SchemaIssue
-from ..formats.engine import ParsedSchema, SchemaSource
-from ..model.compatibility import CompareOptions, Comparison, Verdict, Violation
-from ..model.difference import Differences
-from ..model.schema import SchemaType
 from .messages import Setup
 from .offspring import ChildGone
 from .pool import Overrun, Pool

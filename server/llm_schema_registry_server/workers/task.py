@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..formats.conversion import Loss, convert
-from ..formats.engine import Engines, ParsedSchema, SchemaSource
-from ..model.compatibility import CompareOptions, Comparison
-from ..model.difference import Differences
-from ..model.schema import SchemaType
+from llm_schema_engines.formats.conversion import Loss, convert
+from llm_schema_engines.formats.engine import Engines, ParsedSchema, SchemaSource
+from llm_schema_engines.model.compatibility import CompareOptions, Comparison
+from llm_schema_engines.model.difference import Differences
+from llm_schema_engines.model.schema import SchemaType
 
 
 class Workers(Protocol):

@@ -7,8 +7,13 @@ from typing import Any
 
 import pytest
 
-from llm_schema_registry_server.formats.engine import SchemaSource
-from llm_schema_registry_server.model.compatibility import CompareOptions, Comparison, Verdict, WriterModel
+from llm_schema_engines.formats.engine import SchemaSource
+from llm_schema_engines.model.compatibility import (
+    CompareOptions,
+    Comparison,
+    Verdict,
+    WriterModel,
+)
 
 from .build import ENGINE, reference, source
 

@@ -37,7 +37,7 @@ for name, text in HOSTILE.items():
 def outcomes() -> dict[str, list[str]]:
     """What each hostile source came to, in one child whose memory is bounded."""
     child = subprocess.run(
-        [sys.executable, "-c", CHILD, str(SERVER), str(SERVER.parent)],
+        [sys.executable, "-c", CHILD, str(SERVER), str(SERVER.parent / "engines"), str(SERVER.parent)],
         capture_output=True,
         text=True,
         timeout=100,

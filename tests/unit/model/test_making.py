@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError, dataclass, field, replace
 
 import pytest
 
-from llm_schema_registry_server.model.making import quickly_made
+from llm_schema_engines.model.making import quickly_made
 from llm_schema_registry_server.model.schema import SchemaVersion
 
 

@@ -6,9 +6,9 @@ from contextlib import aclosing
 
 import pytest
 
+from llm_schema_engines.model.compatibility import CompatibilityLevel
 from llm_schema_registry_server.errors import InvalidRequest, RevisionUnknown, ShuttingDown
 from llm_schema_registry_server.model.change import Change, EventType, format_revision
-from llm_schema_registry_server.model.compatibility import CompatibilityLevel
 from llm_schema_registry_server.registry.audience import MOST_PENDING, Interest
 from llm_schema_registry_server.registry.subscribing import Beat
 from tests.support.registry import ADMIN, World

@@ -10,11 +10,11 @@ from itertools import pairwise
 
 import pytest
 
+from llm_schema_engines.formats.avro import AvroEngine
+from llm_schema_engines.formats.engine import ReferencedSchema, SchemaSource
+from llm_schema_engines.formats.json_schema import JsonSchemaEngine
+from llm_schema_engines.model.compatibility import CompareOptions
 from llm_schema_registry_server.errors import ReferenceCycle
-from llm_schema_registry_server.formats.avro import AvroEngine
-from llm_schema_registry_server.formats.engine import ReferencedSchema, SchemaSource
-from llm_schema_registry_server.formats.json_schema import JsonSchemaEngine
-from llm_schema_registry_server.model.compatibility import CompareOptions
 from llm_schema_registry_server.registry.register import Registered
 from tests.support.registry import World
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from llm_schema_engines.model.compatibility import CompatibilityLevel, Verdict
+from llm_schema_engines.model.schema import SchemaType
 from llm_schema_registry_server.errors import (
     ConfigNotFound,
     InvalidRequest,
@@ -10,12 +12,10 @@ from llm_schema_registry_server.errors import (
     SubjectNotFound,
     VersionNotFound,
 )
-from llm_schema_registry_server.model.compatibility import CompatibilityLevel, Verdict
 from llm_schema_registry_server.model.config import Config, Mode
 from llm_schema_registry_server.model.lifecycle import SchemaState
-from llm_schema_registry_server.model.schema import SchemaType
+from llm_schema_registry_server.model.selector import parse_selector
 from llm_schema_registry_server.model.subject import Subject
-from llm_schema_registry_server.model.version import parse_selector
 from llm_schema_registry_server.registry.checking import Question
 from llm_schema_registry_server.registry.configuration import Scope
 from llm_schema_registry_server.registry.lifecycle import Update

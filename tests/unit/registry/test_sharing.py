@@ -11,11 +11,8 @@ import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_schema_registry_server import settings
-from llm_schema_registry_server.caches.redis import RedisTier
-from llm_schema_registry_server.errors import SchemaIssue
-from llm_schema_registry_server.formats.engine import ParsedSchema, SchemaSource
-from llm_schema_registry_server.model.compatibility import (
+from llm_schema_engines.formats.engine import ParsedSchema, SchemaSource
+from llm_schema_engines.model.compatibility import (
     CompareOptions,
     Comparison,
     Direction,
@@ -24,7 +21,10 @@ from llm_schema_registry_server.model.compatibility import (
     Violation,
     Witness,
 )
-from llm_schema_registry_server.model.schema import Fingerprints, SchemaType
+from llm_schema_engines.model.schema import Fingerprints, SchemaType
+from llm_schema_registry_server import settings
+from llm_schema_registry_server.caches.redis import RedisTier
+from llm_schema_registry_server.errors import SchemaIssue
 from llm_schema_registry_server.registry.library import KnownSchema, Library
 from llm_schema_registry_server.registry.sharing import layout, lower
 from llm_schema_registry_server.storage.memory import MemoryStore

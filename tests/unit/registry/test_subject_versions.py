@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llm_schema_engines.model.version import SemanticVersion
 from llm_schema_registry_server.model.lifecycle import SchemaState
 from llm_schema_registry_server.model.schema import SchemaVersion
 from llm_schema_registry_server.model.subject import Subject
-from llm_schema_registry_server.model.version import SemanticVersion
 from llm_schema_registry_server.registry.library import Library
 from llm_schema_registry_server.registry.subjects import SubjectVersions
 from llm_schema_registry_server.storage.memory import MemoryStore

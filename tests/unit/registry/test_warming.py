@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from llm_schema_engines.model.schema import SchemaType
 from llm_schema_registry_server.errors import StorageUnavailable
 from llm_schema_registry_server.model.health import Component, ComponentStatus
-from llm_schema_registry_server.model.schema import SchemaType
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.model.usage import Uses
 from llm_schema_registry_server.registry import warming

@@ -4,10 +4,10 @@ import os
 
 import pytest
 
-from llm_schema_registry_server.formats.engine import ReferencedSchema, SchemaSource
-from llm_schema_registry_server.formats.json_schema import JsonSchemaEngine
-from llm_schema_registry_server.model.compatibility import Verdict
-from llm_schema_registry_server.model.schema import SchemaType
+from llm_schema_engines.formats.engine import ReferencedSchema, SchemaSource
+from llm_schema_engines.formats.json_schema import JsonSchemaEngine
+from llm_schema_engines.model.compatibility import Verdict
+from llm_schema_engines.model.schema import SchemaType
 from llm_schema_registry_server.workers.inline import InlineWorkers
 from llm_schema_registry_server.workers.placement import PLACEMENT, PlacedWorkers
 from tests.support.workers import Afar, compare, parse

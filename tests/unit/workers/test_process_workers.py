@@ -13,6 +13,9 @@ import psutil
 import pytest
 import uvloop
 
+from llm_schema_engines.formats.engine import ParsedSchema, ReferencedSchema, SchemaSource
+from llm_schema_engines.model.compatibility import CompareOptions, Direction, Verdict
+from llm_schema_engines.model.schema import SchemaType
 from llm_schema_registry_server.errors import (
     InvalidSchema,
     LimitExceeded,
@@ -21,9 +24,6 @@ from llm_schema_registry_server.errors import (
     ShuttingDown,
     Unavailable,
 )
-from llm_schema_registry_server.formats.engine import ParsedSchema, ReferencedSchema, SchemaSource
-from llm_schema_registry_server.model.compatibility import CompareOptions, Direction, Verdict
-from llm_schema_registry_server.model.schema import SchemaType
 from llm_schema_registry_server.settings import Workers as Bounds
 from llm_schema_registry_server.workers.offspring import Child
 from llm_schema_registry_server.workers.processes import ProcessWorkers

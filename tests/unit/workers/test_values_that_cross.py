@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_schema_registry_server import errors
-from llm_schema_registry_server.errors import RegistryError
-from llm_schema_registry_server.formats.engine import ParsedSchema, SchemaSource
-from llm_schema_registry_server.model.compatibility import (
+from llm_schema_engines.formats.engine import ParsedSchema, SchemaSource
+from llm_schema_engines.model.compatibility import (
     CompareOptions,
     Comparison,
     Verdict,
     Violation,
     Witness,
 )
-from llm_schema_registry_server.model.schema import SchemaType
+from llm_schema_engines.model.schema import SchemaType
+from llm_schema_registry_server import errors
+from llm_schema_registry_server.errors import RegistryError
 from llm_schema_registry_server.workers.messages import decode_answer, encode_answer
 from llm_schema_registry_server.workers.task import Compare, Parse
 from llm_schema_registry_server.workers.values import LENGTH, BadAnswer, dump, load

@@ -13,10 +13,10 @@ from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.selecting import choose
+from ...model.selector import Single
 from ...model.statistics import Statistics
 from ...model.subject import Subject
 from ...model.usage import Usage
-from ...model.version import Single
 from .. import ranking, search, spelling
 from ..values import Hit, LogPage, Page, Ranked, RankedPage, SchemaFilter
 from .counting import counted

@@ -12,8 +12,8 @@ import asyncpg
 
 from ...errors import ConcurrentUpdate, StorageUnavailable
 from ...model.schema import SchemaVersion, StoredContent
+from ...model.selector import Single
 from ...model.subject import Subject
-from ...model.version import Single
 from .. import rows
 from ..news import News
 from ..values import Entry, Grounds, Kept, LogPage, Stamped, Standing

@@ -15,8 +15,8 @@ from ...caches.flight import SingleFlight
 from ...caches.memory import MemoryCache
 from ...errors import StorageDamaged, StorageUnavailable
 from ...model.schema import SchemaVersion, StoredContent
+from ...model.selector import Single
 from ...model.subject import Subject
-from ...model.version import Single
 from ..blobs.blobs import BlobRef, Blobs, digest_of
 from ..store import ReadTx, Store, WriteTx
 from ..values import Entry, Grounds, Kept, LogPage, Stamped, Standing

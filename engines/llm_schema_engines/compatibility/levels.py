@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
 
 from ..model.compatibility import CompatibilityLevel, Direction
-from ..model.lifecycle import EVER_REGISTERED
-from ..model.schema import SchemaVersion
 
 L = CompatibilityLevel
 BACKWARD, FORWARD = (Direction.BACKWARD,), (Direction.FORWARD,)
@@ -31,19 +28,3 @@ DEMANDS: Mapping[CompatibilityLevel, Demand] = {
     L.FULL_TRANSITIVE: Demand(BACKWARD + FORWARD, transitive=True),
     L.NONE: Demand((), transitive=False),
 }
-
-
-def counting(versions: Sequence[SchemaVersion]) -> Iterator[SchemaVersion]:
-    """The versions that checks run against, newest first: live, and registered at some time.
-
-    versions: by ordinal, as every store lists them.
-    """
-    return (v for v in reversed(versions) if v.deleted_at is None and v.state in EVER_REGISTERED)
-
-
-def versions_to_compare(level: CompatibilityLevel, versions: Sequence[SchemaVersion]) -> list[SchemaVersion]:
-    """The versions of a subject that `level` compares a new schema with, newest first."""
-    demand = DEMANDS[level]
-    if not demand.directions:
-        return []
-    return list(counting(versions) if demand.transitive else islice(counting(versions), 1))

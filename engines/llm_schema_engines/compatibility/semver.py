@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ..errors import VersionNotGreater
 from ..model.compatibility import ChangeClass, Verdict
-from ..model.schema import Fingerprints, SchemaVersion
+from ..model.schema import Fingerprints
 from ..model.version import FIRST, SemanticVersion
 
 
@@ -27,29 +25,6 @@ def change_class(
     if old.validation == new.validation:
         return ChangeClass.ANNOTATION_ONLY
     return ChangeClass.COMPATIBLE if verdict is Verdict.YES else ChangeClass.BREAKING
-
-
-def draft_version(ordinal: int) -> SemanticVersion:
-    """The placeholder of a version that was never registered; it sorts before every real one."""
-    return SemanticVersion(0, 0, 0, ("draft", str(ordinal)))
-
-
-def greatest(versions: Sequence[SchemaVersion]) -> SchemaVersion | None:
-    """The version with the greatest number that its subject ever gave out; placeholders do not count.
-
-    versions: by ordinal, live and softly deleted.
-    """
-    found: SchemaVersion | None = None
-    for version in reversed(versions):  # mostly rising: the newest one is usually the greatest
-        number = version.version
-        if (found is None or number.release >= found.version.release) and not _is_placeholder(number):
-            found = version if found is None or found.version < number else found
-    return found
-
-
-def _is_placeholder(number: SemanticVersion) -> bool:
-    # Nobody else can have one: registrations with an explicit version below 0.0.1 are refused.
-    return number.release == (0, 0, 0) and number.prerelease[:1] == ("draft",)
 
 
 def next_version(last: SemanticVersion | None, change: ChangeClass) -> SemanticVersion:

@@ -44,3 +44,11 @@ class DataReport:
     errors: tuple[DataIssue, ...] = ()
     warnings: tuple[DataIssue, ...] = ()
     truncated: bool = False
+
+
+class FormatPolicy(enum.StrEnum):
+    """Whether JSON Schema `format` decides validity: as the dialect says, always, or never."""
+
+    DIALECT = "DIALECT"
+    ASSERT = "ASSERT"
+    IGNORE = "IGNORE"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import SchemaIssue
-from ...model.config import FormatPolicy
+from ...model.validation import FormatPolicy
 from .dialects import DEFAULT, URIS, Dialect, find_dialect
 
 

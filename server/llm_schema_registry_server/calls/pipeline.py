@@ -40,7 +40,7 @@ NO_CACHE = "cache-control"
 
 
 class Pipeline:
-    """All operations of a server, by id, and the ways to call them.
+    """All operations of a server, by id, and the ways to call them. `answers` is the cache of serialized ones.
 
     Raises TypeError for an operation with a handler of the wrong shape, for two operations with the same id, and for guards
     that contradict each other (`guard.check`): a server that cannot answer everything does not start.
@@ -61,7 +61,7 @@ class Pipeline:
         checked = check(guards)
         self._guards, self._quick = checked.factories, checked.quick
         self._passing, self._answered, self._in_full = checked.passing, checked.answered, checked.in_full
-        self._answers = answers or AnswerCache(0)
+        self.answers = answers or AnswerCache(0)
 
     async def unary(self, call: Call, request: Any) -> Any:
         """The single answer to a request (or to a stream of them). Raises RegistryError."""
@@ -100,7 +100,7 @@ class Pipeline:
         if self._in_full or not call.operation.cached or not self._may_be_cached(call):
             return None
         full_key = (call.face, call.operation.id, key)
-        answer = self._answers.lookup(full_key)
+        answer = self.answers.lookup(full_key)
         if answer is None:
             return None
         call.resources = answer.resources
@@ -113,7 +113,7 @@ class Pipeline:
         call.outcome = OK
         for answered in self._answered:
             answered(call)
-        self._answers.gave(full_key)
+        self.answers.gave(full_key)
         return answer
 
     async def answer(
@@ -126,23 +126,23 @@ class Pipeline:
         """
         if call.operation.cached and self._may_be_cached(call):
             full_key = (call.face, call.operation.id, key)
-            held = self._answers.lookup(full_key)
+            held = self.answers.lookup(full_key)
             if held is not None:
                 call.resources = held.resources
                 return await self._surrounded(0, call, partial(self._still_held, call, full_key, held, make))
-            self._answers.missed()
+            self.answers.missed()
         return await make(partial(self.unary, call))
 
     def begin(self) -> int:
         """A token for `cache`; take it before the handler runs."""
-        return self._answers.begin()
+        return self.answers.begin()
 
     def cache(self, token: int, call: Call, key: bytes, body: bytes) -> CachedAnswer:
         """The answer of a call as the bytes that go out, cached for the next call with the same key where that may be."""
         answer = CachedAnswer(body, tuple(call.response_metadata.items()), call.resources, call.schema_id)
         # At the most, not all that the call touched may be known, and so not all that the answer depends on.
         if call.operation.cached and len(call.resources) < MOST_RESOURCES:
-            self._answers.store(token, (call.face, call.operation.id, key), answer)
+            self.answers.store(token, (call.face, call.operation.id, key), answer)
         return answer
 
     async def _surrounded(self, first: int, call: Call, innermost: Callable[[], Awaitable[T]]) -> T:
@@ -170,11 +170,11 @@ class Pipeline:
         self, call: Call, key: Key, held: CachedAnswer, make: Callable[[Invoke], Awaitable[CachedAnswer]]
     ) -> CachedAnswer:
         """The answer that was found before the guards waited, unless it was dropped meanwhile."""
-        if self._answers.lookup(key) is held:
-            self._answers.gave(key)
+        if self.answers.lookup(key) is held:
+            self.answers.gave(key)
             call.schema_id = held.schema_id
             return held
-        self._answers.missed()
+        self.answers.missed()
 
         async def invoke(request: Any) -> Any:
             return await self._handler(call, request)()

@@ -13,7 +13,7 @@ from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry_server.calls.answer_cache import AnswerCache
 from llm_schema_registry_server.calls.call import Call
 from llm_schema_registry_server.calls.guard import GuardFactory
-from llm_schema_registry_server.calls.guards.authenticate import OpenAuthenticator
+from llm_schema_registry_server.calls.guards.authenticate import Authenticator, OpenAuthenticator
 from llm_schema_registry_server.calls.guards.limits import Limits
 from llm_schema_registry_server.calls.guards.standard import standard_guards
 from llm_schema_registry_server.calls.operation import Operation
@@ -264,7 +264,11 @@ async def reach(revision: str) -> None:
 
 
 def guards(
-    metrics: Metrics, *, limits: Limits | None = None, default_deadline: float = 30.0
+    metrics: Metrics,
+    *,
+    limits: Limits | None = None,
+    default_deadline: float = 30.0,
+    authenticator: Authenticator | None = None,
 ) -> tuple[GuardFactory, ...]:
     """The guards as a server has them."""
     return standard_guards(
@@ -272,7 +276,7 @@ def guards(
         answered=[(GET_SCHEMA, "grpc"), (GET_SCHEMA, "http")],
         default_deadline_seconds=default_deadline,
         limits=limits or Limits(calls=1000, streams=1000),
-        authenticator=OpenAuthenticator({m.operation.permission for m in METHODS}),
+        authenticator=authenticator or OpenAuthenticator({m.operation.permission for m in METHODS}),
         reach=reach,
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .operation import ResourceKind, Resources
 
@@ -22,15 +22,16 @@ _ENTRY_BYTES = 700
 _REMEMBERED = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CachedAnswer:
     """What goes out: the serialized body and the metadata beside it; what the call touched whose answer it was, and the
-    schema that it hands out ("" when none)."""
+    schema that it hands out ("" when none). `reads`: how often it went out since that was collected."""
 
     body: bytes
     metadata: tuple[tuple[str, str], ...] = ()
     resources: Resources = ()
     schema_id: str = ""
+    reads: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +44,11 @@ class AnswerCacheStats:
     bytes: int
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Entry:
-    """`reads`: how often the answer went out since that was collected."""
-
     answer: CachedAnswer
     tags: tuple[str, ...]
     size: int
-    reads: int = 0
 
 
 class AnswerCache:
@@ -82,10 +80,10 @@ class AnswerCache:
         """Counts that a `lookup` found nothing, and the answer is computed."""
         self._misses += 1
 
-    def gave(self, key: Key) -> None:
+    def gave(self, key: Key, answer: CachedAnswer) -> None:
         """Counts that the answer of a `lookup` just now went out."""
         self._entries.move_to_end(key)
-        self._entries[key].reads += 1
+        answer.reads += 1
 
     def begin(self) -> int:
         """A token for an answer about to be computed; take it before anything is read."""
@@ -130,8 +128,7 @@ class AnswerCache:
         self._floor = self._epoch
         self._invalidated.clear()
         for entry in self._entries.values():
-            self._count(entry.answer.schema_id, entry.reads)
-            entry.reads = 0
+            self._collect(entry.answer)
         self._entries.clear()
         self._by_tag.clear()
         self._bytes = 0
@@ -142,9 +139,10 @@ class AnswerCache:
         before, self._read_before = self._read_before, {}
         yield from before.items()
         for entry in tuple(self._entries.values()):
-            reads, entry.reads = entry.reads, 0
-            if reads and entry.answer.schema_id and self._count_reads:
-                yield entry.answer.schema_id, reads
+            answer = entry.answer
+            reads, answer.reads = answer.reads, 0
+            if reads and answer.schema_id and self._count_reads:
+                yield answer.schema_id, reads
 
     def stats(self) -> AnswerCacheStats:
         """The counters now."""
@@ -152,6 +150,10 @@ class AnswerCache:
 
     def _fresh(self, token: int, tags: Sequence[str]) -> bool:
         return token >= self._floor and all(self._invalidated.get(tag, 0) <= token for tag in tags)
+
+    def _collect(self, answer: CachedAnswer) -> None:
+        reads, answer.reads = answer.reads, 0
+        self._count(answer.schema_id, reads)
 
     def _count(self, schema_id: str, reads: int) -> None:
         if reads and schema_id and self._count_reads:
@@ -162,8 +164,7 @@ class AnswerCache:
         if entry is None:
             return
         self._bytes -= entry.size
-        self._count(entry.answer.schema_id, entry.reads)
-        entry.reads = 0
+        self._collect(entry.answer)
         for tag in entry.tags:
             keys = self._by_tag[tag]
             keys.discard(key)

@@ -97,7 +97,8 @@ class Pipeline:
 
         A call that a guard refuses goes there too: there the refusal is observed.
         """
-        if self._in_full or not call.operation.cached or not self._may_be_cached(call):
+        metadata = call.metadata
+        if self._in_full or not call.operation.cached or NO_CACHE in metadata or MIN_REVISION in metadata:
             return None
         full_key = (call.face, call.operation.id, key)
         answer = self.answers.lookup(full_key)
@@ -113,7 +114,7 @@ class Pipeline:
         call.outcome = OK
         for answered in self._answered:
             answered(call)
-        self.answers.gave(full_key)
+        self.answers.gave(full_key, answer)
         return answer
 
     async def answer(
@@ -124,7 +125,8 @@ class Pipeline:
         `make` reads the request, awaits `invoke(request)`, which runs the handler, and may `cache` what it returns.
         Raises what guards, `make` and handlers raise.
         """
-        if call.operation.cached and self._may_be_cached(call):
+        metadata = call.metadata
+        if call.operation.cached and NO_CACHE not in metadata and MIN_REVISION not in metadata:
             full_key = (call.face, call.operation.id, key)
             held = self.answers.lookup(full_key)
             if held is not None:
@@ -171,7 +173,7 @@ class Pipeline:
     ) -> CachedAnswer:
         """The answer that was found before the guards waited, unless it was dropped meanwhile."""
         if self.answers.lookup(key) is held:
-            self.answers.gave(key)
+            self.answers.gave(key, held)
             call.schema_id = held.schema_id
             return held
         self.answers.missed()
@@ -180,9 +182,6 @@ class Pipeline:
             return await self._handler(call, request)()
 
         return await make(invoke)
-
-    def _may_be_cached(self, call: Call) -> bool:
-        return NO_CACHE not in call.metadata and MIN_REVISION not in call.metadata
 
 
 def _noted(

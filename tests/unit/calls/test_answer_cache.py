@@ -92,7 +92,7 @@ def test_the_answer_used_longest_ago_goes_first() -> None:
     hot = answers(10 * 1000)
     for name in "abcdefgh":
         keep(hot, name, body=bytes(290))
-    hot.gave(key("a"))
+    ask(hot, "a")
     for name in "ijk":
         keep(hot, name, body=bytes(290))
 
@@ -147,10 +147,11 @@ def keep_schema(cache: AnswerCache, name: str, *, schema: str = "", token: int |
 
 def ask(cache: AnswerCache, name: str) -> None:
     """As the pipeline does for a call."""
-    if cache.lookup(key(name)) is None:
+    answer = cache.lookup(key(name))
+    if answer is None:
         cache.missed()
     else:
-        cache.gave(key(name))
+        cache.gave(key(name), answer)
 
 
 def read(hot: AnswerCache) -> dict[str, int]:

@@ -95,6 +95,11 @@ class Reading:
     async def by_id(self, schema_id: str) -> FoundSchema:
         return await self._found(await kept_by_id(self._store, self._library, schema_id))
 
+    async def subject_of(self, schema_id: str) -> Subject:
+        """The subject of a version, live or softly deleted; raises SchemaNotFound."""
+        async with self._store.read() as tx:
+            return (await version_by_id(tx, schema_id)).subject
+
     async def by_version(self, subject: Subject, selector: Selector) -> FoundSchema:
         if not isinstance(selector, Range):
             kept = await self._library.contents.arriving(lambda: self._store.selected(subject, selector))

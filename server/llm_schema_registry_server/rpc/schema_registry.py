@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import datetime
 
 from google.protobuf.empty_pb2 import Empty
@@ -23,36 +22,21 @@ from ..model.lifecycle import SchemaState
 from ..model.search import SearchOrder
 from ..model.selector import parse_selector
 from ..model.subject import Subject
-from ..registry.checking import Checking, CompatibilityQuestion
-from ..registry.deletion import Deletion
-from ..registry.graph import Graph
-from ..registry.health import Health
-from ..registry.lifecycle import Lifecycle, Update
+from ..registry.checking import CompatibilityQuestion
+from ..registry.lifecycle import Update
 from ..registry.paging import token
-from ..registry.reading import Reading, version_key
-from ..registry.register import Register, Registration
+from ..registry.reading import FoundSchema, version_key
+from ..registry.register import Registration
 from ..registry.subscribers import ChangeFilter
-from ..registry.subscribing import Heartbeat, Subscribing
-from ..registry.validating import Payload, Validating
+from ..registry.subscribing import Heartbeat
+from ..registry.use_cases import UseCases
+from ..registry.validating import Payload
 from ..storage.values import SchemaFilter
 from . import convert
 from .actors import actor, wrote
 from .batch import in_order
-
-
-@dataclass(frozen=True, slots=True)
-class UseCases:
-    """What the handlers call."""
-
-    register: Register
-    reading: Reading
-    lifecycle: Lifecycle
-    deletion: Deletion
-    checking: Checking
-    validating: Validating
-    graph: Graph
-    subscribing: Subscribing
-    health: Health
+from .protobuf.resources import schema, subject
+from .protobuf.status import status
 
 
 class SchemaRegistryService:
@@ -72,9 +56,7 @@ class SchemaRegistryService:
         return answer
 
     async def get_schema(self, request: pb.GetSchemaRequest, call: Call) -> pb.GetSchemaResponse:
-        return pb.GetSchemaResponse(
-            schema=self._wire.schema(await self._use.reading.by_id(request.schema_id))
-        )
+        return self._handed_out(await self._use.reading.by_id(request.schema_id), call)
 
     async def get_schema_by_version(
         self, request: pb.GetSchemaByVersionRequest, call: Call
@@ -82,13 +64,12 @@ class SchemaRegistryService:
         found = await self._use.reading.by_version(
             Subject.parse(request.subject), parse_selector(request.version)
         )
-        return pb.GetSchemaResponse(schema=self._wire.schema(found))
+        return self._handed_out(found, call)
 
     async def get_latest_version(
         self, request: pb.GetLatestVersionRequest, call: Call
     ) -> pb.GetSchemaResponse:
-        found = await self._use.reading.latest(Subject.parse(request.subject))
-        return pb.GetSchemaResponse(schema=self._wire.schema(found))
+        return self._handed_out(await self._use.reading.latest(Subject.parse(request.subject)), call)
 
     async def list_schemas(
         self, request: pb.ListSchemasRequest, call: Call
@@ -109,13 +90,16 @@ class SchemaRegistryService:
     async def update_schema_metadata(
         self, request: pb.UpdateSchemaMetadataRequest, call: Call
     ) -> pb.UpdateSchemaMetadataResponse:
+        update = _update(request)
+        call.touch(subject(await self._use.reading.subject_of(request.schema_id)))
         with convert.Refusals():
-            found = await self._use.lifecycle.update(request.schema_id, _update(request), actor(call))
+            found = await self._use.lifecycle.update(request.schema_id, update, actor(call))
         answer = pb.UpdateSchemaMetadataResponse(schema=self._wire.schema(found))
         wrote(call, answer.schema.revision)
         return answer
 
     async def delete_schema(self, request: pb.DeleteSchemaRequest, call: Call) -> Empty:
+        call.touch(subject(await self._use.reading.subject_of(request.schema_id)))
         wrote(
             call,
             await self._use.deletion.delete(request.schema_id, soft=request.soft_delete, by=actor(call)),
@@ -139,10 +123,10 @@ class SchemaRegistryService:
     async def get_subject_versions(
         self, request: pb.GetSubjectVersionsRequest, call: Call
     ) -> pb.GetSubjectVersionsResponse:
-        subject = Subject.parse(request.subject)
-        page = await self._use.reading.versions(subject, include_deleted=request.include_deleted, whole=True)
+        name = Subject.parse(request.subject)
+        page = await self._use.reading.versions(name, include_deleted=request.include_deleted, whole=True)
         return pb.GetSubjectVersionsResponse(
-            subject=str(subject), versions=[convert.version_info(v) for v in page.versions]
+            subject=str(name), versions=[convert.version_info(v) for v in page.versions]
         )
 
     async def list_subjects(self, request: pb.ListSubjectsRequest, call: Call) -> pb.ListSubjectsResponse:
@@ -211,10 +195,11 @@ class SchemaRegistryService:
     ) -> AsyncGenerator[pb.ValidationReport, None]:
         async def answer(request: pb.ValidateDataRequest, index: int) -> pb.ValidationReport:
             try:
+                call.touches(request)
                 report = await self.validate_data(request, call)
             except RegistryError as error:
                 report = pb.ValidationReport(
-                    valid=False, schema_id=request.schema_id, error=failure(error, call.request_id).status()
+                    valid=False, schema_id=request.schema_id, error=status(failure(error, call.request_id))
                 )
                 report.errors.add(message=error.message, error_type=error.reason)
             report.index = index
@@ -234,10 +219,11 @@ class SchemaRegistryService:
     ) -> AsyncGenerator[pb.CompatibilityReport, None]:
         async def answer(request: pb.CompatibilityCheckRequest, index: int) -> pb.CompatibilityReport:
             try:
+                call.touches(request)
                 report = await self.check_compatibility(request, call)
             except RegistryError as error:
                 report = pb.CompatibilityReport(
-                    compatible=False, message=error.message, error=failure(error, call.request_id).status()
+                    compatible=False, message=error.message, error=status(failure(error, call.request_id))
                 )
             report.index = index
             return report
@@ -284,11 +270,19 @@ class SchemaRegistryService:
                     if heartbeat is not None:
                         yield self._wire.beat(change.sequence, self._clock())
                 else:
-                    schema = await self._schema_of(change) if request.include_schema else None
-                    yield self._wire.change(change, schema)
+                    current = await self._schema_of(change) if request.include_schema else None
+                    yield self._wire.change(change, current)
 
     async def health_check(self, request: Empty, call: Call) -> pb.HealthCheckResponse:
         return convert.health(await self._use.health())
+
+    def _handed_out(self, found: FoundSchema, call: Call) -> pb.GetSchemaResponse:
+        """The answer with one version, which counts as a read of it."""
+        version = found.version
+        call.touch(schema(version.schema_id))
+        call.touch(subject(version.subject))
+        call.schema_id = version.schema_id
+        return pb.GetSchemaResponse(schema=self._wire.schema(found))
 
     async def _schema_of(self, change: Change) -> pb.SchemaInfo | None:
         """The version as it is now; None for changes of configuration and for versions removed since."""

@@ -17,13 +17,14 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from llm_schema_registry.v1 import config_pb2, config_pb2_grpc, schema_registry_pb2_grpc
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry_server.calls.guards.limits import Limits
+from llm_schema_registry_server.calls.peer import NO_PROXIES
 from llm_schema_registry_server.model.health import ComponentStatus, HealthStatus
 from llm_schema_registry_server.settings import GrpcSettings
 from llm_schema_registry_server.telemetry.metrics import Metrics
 from llm_schema_registry_server.transports.grpc.listener import GrpcListener, engine_name
 from llm_schema_registry_server.transports.listener import ListenError
 from llm_schema_registry_server.transports.servers import Servers
-from tests.unit.transports.toy import CONFIG, REGISTRY, ToyHealth, ToyRegistry, pipeline
+from tests.unit.transports.toy import CONFIG, REGISTRY, ToyHealth, ToyRegistry, rpcs
 
 
 @dataclass
@@ -47,9 +48,10 @@ async def world(request: pytest.FixtureRequest, stall_seconds: float) -> AsyncIt
     limits = Limits(calls=50, streams=20)
     listener = GrpcListener(
         GrpcSettings(host="127.0.0.1", port=0, engine=request.param, max_message_bytes=1 << 20),
-        pipeline(registry, metrics=metrics, limits=limits),
+        rpcs(registry, metrics=metrics, limits=limits),
         health,
         stall_seconds=stall_seconds,
+        proxies=NO_PROXIES,
     )
     servers = Servers([listener], registry.end_streams)
     await servers.start()
@@ -392,7 +394,11 @@ async def test_calls_are_counted_by_method_wire_and_code(world: World) -> None:
 async def test_a_port_that_is_taken_is_named(world: World) -> None:
     port = world.servers.ports["grpc"]
     other = GrpcListener(
-        GrpcSettings(host="127.0.0.1", port=port), pipeline(ToyRegistry()), ToyHealth(), stall_seconds=1
+        GrpcSettings(host="127.0.0.1", port=port),
+        rpcs(ToyRegistry()),
+        ToyHealth(),
+        stall_seconds=1,
+        proxies=NO_PROXIES,
     )
 
     with pytest.raises(ListenError, match=str(port)):

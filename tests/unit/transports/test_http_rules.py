@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from llm_schema_registry.v1 import lifecycle_pb2, policy_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
-from llm_schema_registry_server.calls.call import Binding, Method
-from llm_schema_registry_server.calls.methods import methods
 from llm_schema_registry_server.errors import InvalidRequest
+from llm_schema_registry_server.rpc.protobuf.method import Binding, Method, methods
 from llm_schema_registry_server.transports.http.errors import RouteNotFound, VerbNotAllowed
 from llm_schema_registry_server.transports.http.json_in import request_message
 from llm_schema_registry_server.transports.http.routes import Route, Routes

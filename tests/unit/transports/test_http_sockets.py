@@ -12,12 +12,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
-from llm_schema_registry_server.transports.http.app import HttpApp
 from llm_schema_registry_server.transports.http.listener import HttpListener
-from llm_schema_registry_server.transports.http.probes import Probes
 from llm_schema_registry_server.transports.servers import Servers
-from tests.unit.transports.test_http_twin import OPTIONS
-from tests.unit.transports.toy import ToyHealth, ToyRegistry, pipeline
+from tests.unit.transports.test_http_twin import OPTIONS, dispatcher
+from tests.unit.transports.toy import ToyHealth, ToyRegistry, rpcs
 
 
 @dataclass
@@ -30,7 +28,7 @@ class World:
 @pytest.fixture
 async def world(stall_seconds: float) -> AsyncIterator[World]:
     registry = ToyRegistry()
-    app = HttpApp(pipeline(registry), Probes(ToyHealth()), replace(OPTIONS, stall_seconds=stall_seconds))
+    app = dispatcher(rpcs(registry), ToyHealth(), replace(OPTIONS, stall_seconds=stall_seconds))
     servers = Servers([HttpListener(app, "127.0.0.1", 0)], registry.end_streams)
     await servers.start()
     yield World(registry, servers, f"ws://127.0.0.1:{servers.ports['http']}/api/v1/schemas/subscribe")

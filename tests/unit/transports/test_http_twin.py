@@ -14,13 +14,16 @@ import pytest
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry_server.calls.guards.limits import Limits
+from llm_schema_registry_server.faces import mounts
 from llm_schema_registry_server.model.health import HealthStatus
-from llm_schema_registry_server.transports.http.app import HttpApp, HttpOptions
+from llm_schema_registry_server.rpc.protobuf.rpcs import Rpcs
+from llm_schema_registry_server.transports.http.dispatcher import Dispatcher
 from llm_schema_registry_server.transports.http.listener import HttpListener
 from llm_schema_registry_server.transports.http.probes import Probes
+from llm_schema_registry_server.transports.http.twin import HttpOptions, HttpTwin
 from llm_schema_registry_server.transports.listener import ListenError
 from llm_schema_registry_server.transports.servers import Servers
-from tests.unit.transports.toy import REGISTRY, ToyHealth, ToyRegistry, pipeline
+from tests.unit.transports.toy import REGISTRY, ToyHealth, ToyRegistry, rpcs
 
 OPTIONS = HttpOptions(
     max_body_bytes=100_000,
@@ -30,6 +33,11 @@ OPTIONS = HttpOptions(
     sockets={"/api/v1/schemas/subscribe": f"/{REGISTRY}/StreamSchemaChanges"},
     statuses={f"/{REGISTRY}/HealthCheck": lambda answer: 503 if answer.status == 3 else 200},
 )
+
+
+def dispatcher(rpcs: Rpcs, health: ToyHealth, options: HttpOptions = OPTIONS) -> Dispatcher:
+    """What a server has on its HTTP port."""
+    return Dispatcher(mounts(HttpTwin(rpcs, options), Probes(health)))
 
 
 @dataclass
@@ -45,9 +53,7 @@ class World:
 @pytest.fixture
 async def world(stall_seconds: float) -> AsyncIterator[World]:
     registry, health, limits = ToyRegistry(), ToyHealth(), Limits(calls=50, streams=50)
-    app = HttpApp(
-        pipeline(registry, limits=limits), Probes(health), replace(OPTIONS, stall_seconds=stall_seconds)
-    )
+    app = dispatcher(rpcs(registry, limits=limits), health, replace(OPTIONS, stall_seconds=stall_seconds))
     servers = Servers([HttpListener(app, "127.0.0.1", 0)], registry.end_streams)
     await servers.start()
     port = servers.ports["http"]
@@ -200,7 +206,6 @@ async def test_a_body_may_be_one_field_with_the_rest_in_path_and_query(world: Wo
     ("verb", "path", "body", "status", "code", "field"),
     [
         ("GET", "/api/v1/nothing", None, 404, "ROUTE_NOT_FOUND", None),
-        ("GET", "/", None, 404, "ROUTE_NOT_FOUND", None),
         ("GET", "/api/v1/schemas/a/b/c", None, 404, "ROUTE_NOT_FOUND", None),
         ("PATCH", "/api/v1/schemas/a", None, 405, "VERB_NOT_ALLOWED", None),
         ("GET", "/api/v1/schemas?limit=zebra", None, 400, "INVALID_REQUEST", "limit"),
@@ -464,7 +469,7 @@ async def test_drain_cuts_what_does_not_finish(world: World) -> None:
 
 
 async def test_a_port_that_is_taken_is_named(world: World) -> None:
-    app = HttpApp(pipeline(ToyRegistry()), Probes(ToyHealth()), OPTIONS)
+    app = dispatcher(rpcs(ToyRegistry()), ToyHealth())
 
     with pytest.raises(ListenError, match=str(world.port)):
         await HttpListener(app, "127.0.0.1", world.port).start()

@@ -31,7 +31,7 @@ class Style(ABC):
         """One answer."""
 
     @abstractmethod
-    def failed(self, told: Failure) -> bytes | None:
+    def failed(self, failure: Failure) -> bytes | None:
         """What tells of a failure in the middle; None when only a broken body can."""
 
     def closing(self) -> bytes:
@@ -50,7 +50,7 @@ class JsonArray(Style):
     def item(self, answer: Message, *, first: bool) -> bytes:
         return render(answer) if first else b"," + render(answer)
 
-    def failed(self, told: Failure) -> bytes | None:
+    def failed(self, failure: Failure) -> bytes | None:
         return None
 
     def closing(self) -> bytes:
@@ -65,8 +65,8 @@ class Lines(Style):
     def item(self, answer: Message, *, first: bool) -> bytes:
         return render(answer) + b"\n"
 
-    def failed(self, told: Failure) -> bytes | None:
-        return orjson.dumps({"error": http_body(told)}) + b"\n"
+    def failed(self, failure: Failure) -> bytes | None:
+        return orjson.dumps({"error": http_body(failure)}) + b"\n"
 
 
 class Events(Style):
@@ -88,8 +88,8 @@ class Events(Style):
             return name + b"\n"
         return name + b"data: " + render_shared(answer) + b"\n\n"
 
-    def failed(self, told: Failure) -> bytes | None:
-        return b"event: error\ndata: " + orjson.dumps(http_body(told)) + b"\n\n"
+    def failed(self, failure: Failure) -> bytes | None:
+        return b"event: error\ndata: " + orjson.dumps(http_body(failure)) + b"\n\n"
 
 
 _BY_ACCEPT: Mapping[str, type[Style]] = {

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-export PYTHONPATH := server:clients/python
+export PYTHONPATH := engines:server:clients/python
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-deep check demo docs proto lock clean
@@ -34,7 +34,7 @@ check: $(READY) ## ruff, mypy --strict, import contracts, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	MYPYPATH=server:clients/python:loadtest $(BIN)/mypy loadtest/*.py loadtest/engines/*.py
+	MYPYPATH=engines:server:clients/python:loadtest $(BIN)/mypy loadtest/*.py loadtest/engines/*.py
 	$(BIN)/lint-imports
 	@scripts/system-packages postgresql pgbouncer faketime redis-server
 	$(BIN)/python -m pytest

@@ -23,10 +23,10 @@ from pathlib import Path
 import rig
 import uvloop
 
+from llm_schema_engines.formats.catalogue import EngineLimits, engines
 from llm_schema_registry_server import settings
 from llm_schema_registry_server.caches.cache import LowerTier
 from llm_schema_registry_server.caches.redis import RedisTier
-from llm_schema_registry_server.formats.catalogue import EngineLimits, engines
 from llm_schema_registry_server.model.schema import SchemaVersion, StoredContent
 from llm_schema_registry_server.registry.library import Library
 from llm_schema_registry_server.registry.limits import RequestLimits
@@ -92,7 +92,7 @@ async def measure(reads: int, home: Path) -> list[str]:
         database.start()
         await asyncio.gather(database.ready(), redis.start(), s3.start())
         bucket = await stack.enter_async_context(Bucket(s3.endpoint))
-        s3_options = settings.S3.model_validate(
+        s3_options = settings.S3Settings.model_validate(
             {
                 "bucket": bucket.name,
                 "endpoint": s3.endpoint,
@@ -110,7 +110,7 @@ async def measure(reads: int, home: Path) -> list[str]:
         )
         await store.open()
         stack.push_async_callback(store.close)
-        tier = RedisTier(settings.Redis.model_validate({"url": redis.url}))
+        tier = RedisTier(settings.RedisSettings.model_validate({"url": redis.url}))
         stack.push_async_callback(tier.close)
         lines = []
         for name, size in SIZES.items():

@@ -101,7 +101,7 @@ def h2load(subject: Subject, seconds: float, *, offered: int = 0) -> Run:
 @contextmanager
 def process(*command: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
     """A Python process of ours, ended at the end."""
-    path = os.pathsep.join(str(ROOT / part) for part in ("server", "clients/python"))
+    path = os.pathsep.join(str(ROOT / part) for part in ("engines", "server", "clients/python"))
     running = subprocess.Popen(
         [sys.executable, *command],
         stdout=subprocess.PIPE,

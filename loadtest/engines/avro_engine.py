@@ -25,12 +25,12 @@ import avro.io
 import avro.schema
 import fastavro
 
-from llm_schema_registry_server.formats.avro import AvroEngine, AvroLimits
-from llm_schema_registry_server.formats.avro.data.validator import AvroValidator
-from llm_schema_registry_server.formats.avro.resolution.compare import compare
-from llm_schema_registry_server.formats.avro.schema.document import load
-from llm_schema_registry_server.formats.engine import SchemaSource
-from llm_schema_registry_server.model.validation import Encoding
+from llm_schema_engines.formats.avro import AvroEngine, AvroLimits
+from llm_schema_engines.formats.avro.data.validator import AvroValidator
+from llm_schema_engines.formats.avro.resolution.compare import compare
+from llm_schema_engines.formats.avro.schema.document import load
+from llm_schema_engines.formats.engine import SchemaSource
+from llm_schema_engines.model.validation import Encoding
 
 LIMITS = AvroLimits()
 TYPES: tuple[tuple[Any, Any], ...] = (

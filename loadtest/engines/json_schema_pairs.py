@@ -22,12 +22,12 @@ from typing import Any
 
 import jsonschema_rs
 
+from llm_schema_engines.formats.engine import SchemaSource
+from llm_schema_engines.formats.json_schema import JsonSchemaEngine
+from llm_schema_engines.formats.json_schema.dialects import DRAFTS
+from llm_schema_engines.formats.json_schema.options import choose_dialect
+from llm_schema_engines.model.compatibility import CompareOptions, Comparison, Verdict
 from llm_schema_registry_server.errors import InvalidSchema
-from llm_schema_registry_server.formats.engine import SchemaSource
-from llm_schema_registry_server.formats.json_schema import JsonSchemaEngine
-from llm_schema_registry_server.formats.json_schema.dialects import DRAFTS
-from llm_schema_registry_server.formats.json_schema.options import choose_dialect
-from llm_schema_registry_server.model.compatibility import CompareOptions, Comparison, Verdict
 
 ENGINE = JsonSchemaEngine()
 DIRECTIONS = ("backward", "forward")

@@ -25,9 +25,9 @@ import fastjsonschema
 import jsonschema
 import orjson
 
-from llm_schema_registry_server.formats.engine import SchemaSource
-from llm_schema_registry_server.formats.json_schema import JsonSchemaEngine
-from llm_schema_registry_server.model.compatibility import CompareOptions
+from llm_schema_engines.formats.engine import SchemaSource
+from llm_schema_engines.formats.json_schema import JsonSchemaEngine
+from llm_schema_engines.model.compatibility import CompareOptions
 
 ENGINE = JsonSchemaEngine()
 DRAFT_07 = "http://json-schema.org/draft-07/schema#"

@@ -23,15 +23,15 @@ from pathlib import Path
 
 from google.protobuf import json_format
 
+from llm_schema_engines.formats.catalogue import EngineLimits
+from llm_schema_engines.formats.engine import ReferencedSchema, SchemaSource
+from llm_schema_engines.formats.protobuf import ProtobufEngine, ProtobufLimits
+from llm_schema_engines.formats.protobuf.pools import Compiled
+from llm_schema_engines.model.compatibility import CompareOptions, Strictness
+from llm_schema_engines.model.schema import SchemaType
+from llm_schema_engines.model.validation import Encoding
 from llm_schema_registry_server.errors import InvalidSchema
-from llm_schema_registry_server.formats.catalogue import EngineLimits
-from llm_schema_registry_server.formats.engine import ReferencedSchema, SchemaSource
-from llm_schema_registry_server.formats.protobuf import ProtobufEngine, ProtobufLimits
-from llm_schema_registry_server.formats.protobuf.pools import Compiled
-from llm_schema_registry_server.model.compatibility import CompareOptions, Strictness
-from llm_schema_registry_server.model.schema import SchemaType
-from llm_schema_registry_server.model.validation import Encoding
-from llm_schema_registry_server.settings import Workers as Bounds
+from llm_schema_registry_server.settings import WorkersSettings as Bounds
 from llm_schema_registry_server.workers.engines import FACTORY
 from llm_schema_registry_server.workers.processes import ProcessWorkers
 from llm_schema_registry_server.workers.protoc import InProcessProtoc

@@ -41,7 +41,7 @@ class ServerProcess:
             "SCHEMA_REGISTRY_DRAIN_SECONDS": "5",
             **{f"SCHEMA_REGISTRY_{name}": value for name, value in settings.items()},
         }
-        path = os.pathsep.join(str(root / part) for part in ("server", "clients/python"))
+        path = os.pathsep.join(str(root / part) for part in ("engines", "server", "clients/python"))
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "llm_schema_registry_server", "serve", "--ready-file", str(ready)],

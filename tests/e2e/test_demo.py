@@ -10,7 +10,7 @@ from tests.api.server import ROOT
 
 
 def test_the_demonstration_comes_out_as_its_catalogue_says() -> None:
-    path = os.pathsep.join(str(ROOT / part) for part in ("server", "clients/python"))
+    path = os.pathsep.join(str(ROOT / part) for part in ("engines", "server", "clients/python"))
     done = subprocess.run(
         [sys.executable, str(ROOT / "examples" / "demo.py"), "--own"],
         env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": path},

@@ -32,7 +32,7 @@ FORGETFUL = {"CHANGES__RING": "1"}
 
 def compact(home: Path, *arguments: str) -> dict[str, Any]:
     """What the command says that it did to the log of the server in `home`."""
-    path = os.pathsep.join(str(ROOT / part) for part in ("server", "clients/python"))
+    path = os.pathsep.join(str(ROOT / part) for part in ("engines", "server", "clients/python"))
     done = subprocess.run(
         [sys.executable, "-m", "llm_schema_registry_server", "compact-changes", *arguments],
         env={

@@ -16,7 +16,7 @@ from tests.api.server import ROOT, ServerProcess
 
 def command(home: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run `schema-registry-server` with these arguments and SCHEMA_REGISTRY_* variables."""
-    path = os.pathsep.join(str(ROOT / part) for part in ("server", "clients/python"))
+    path = os.pathsep.join(str(ROOT / part) for part in ("engines", "server", "clients/python"))
     variables = {
         **{f"{part}__PORT": "0" for part in ("GRPC", "HTTP", "METRICS")},
         "STORAGE__PATH": str(home / "registry.db"),

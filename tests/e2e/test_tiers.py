@@ -301,7 +301,7 @@ def test_collect_garbage_counts_and_spares_what_is_young(start: Start, bucket: B
     keys = inside(bucket, Bucket.keys)
 
     def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        path = os.pathsep.join(str(ROOT / part) for part in ("server", "clients/python"))
+        path = os.pathsep.join(str(ROOT / part) for part in ("engines", "server", "clients/python"))
         variables = {
             "STORAGE__PATH": str(registry.home / "registry.db"),
             **away(bucket),

@@ -20,8 +20,8 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from llm_schema_engines.model.compatibility import CompatibilityLevel
 from llm_schema_registry_server.errors import StorageDamaged
-from llm_schema_registry_server.model.compatibility import CompatibilityLevel
 from llm_schema_registry_server.model.config import Config
 from llm_schema_registry_server.model.lifecycle import SchemaState, Transition
 from llm_schema_registry_server.model.schema import ResolvedReference
@@ -31,7 +31,7 @@ from llm_schema_registry_server.storage.portable import PortableStore
 from llm_schema_registry_server.storage.postgres import PostgresStore
 from llm_schema_registry_server.storage.sqlite import SqliteStore
 from llm_schema_registry_server.storage.values import Page, RankedPage, SchemaFilter
-from llm_schema_registry_server.storage.wrappers.moving import PortableBlobbedStore
+from llm_schema_registry_server.storage.wrappers.portable import PortableBlobbedStore
 from tests.support.blobs import MemoryBlobs
 from tests.support.postgres import Postgres
 from tests.support.storage import BACK_ENDS, START, change, content, register, seen, version
@@ -363,7 +363,11 @@ def run(*arguments: str, **settings: str) -> str:
     variables = {f"SCHEMA_REGISTRY_STORAGE__{name.upper()}": value for name, value in settings.items()}
     done = subprocess.run(
         [sys.executable, "-m", "llm_schema_registry_server", *arguments],
-        env={**os.environ, **variables, "PYTHONPATH": os.pathsep.join(["server", "clients/python"])},
+        env={
+            **os.environ,
+            **variables,
+            "PYTHONPATH": os.pathsep.join(["engines", "server", "clients/python"]),
+        },
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,

@@ -5,9 +5,9 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from llm_schema_engines.model.schema import SchemaType
 from llm_schema_registry_server.model.lifecycle import SchemaState
 from llm_schema_registry_server.model.pattern import matches
-from llm_schema_registry_server.model.schema import SchemaType
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.storage import search
 from llm_schema_registry_server.storage.store import Store

@@ -6,9 +6,9 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from llm_schema_registry_server.model.compatibility import CompatibilityLevel
+from llm_schema_engines.model.compatibility import CompatibilityLevel
+from llm_schema_engines.model.schema import SchemaType
 from llm_schema_registry_server.model.lifecycle import SchemaState
-from llm_schema_registry_server.model.schema import SchemaType
 from llm_schema_registry_server.model.statistics import (
     DAYS,
     TOP,

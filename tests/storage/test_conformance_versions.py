@@ -5,18 +5,20 @@ from datetime import timedelta
 
 import pytest
 
-from llm_schema_registry_server.errors import ConcurrentUpdate, StorageDamaged
-from llm_schema_registry_server.model.compatibility import (
+from llm_schema_engines.model.compatibility import (
     ChangeClass,
     CompatibilityLevel,
     Strictness,
     WriterModel,
 )
-from llm_schema_registry_server.model.config import Config, FormatPolicy, Mode, UndecidedPolicy
+from llm_schema_engines.model.schema import SchemaType
+from llm_schema_engines.model.validation import FormatPolicy
+from llm_schema_engines.model.version import SemanticVersion
+from llm_schema_registry_server.errors import ConcurrentUpdate, StorageDamaged
+from llm_schema_registry_server.model.config import Config, Mode, UndecidedPolicy
 from llm_schema_registry_server.model.lifecycle import SchemaState, Transition
-from llm_schema_registry_server.model.schema import ResolvedReference, SchemaType, SchemaVersion
+from llm_schema_registry_server.model.schema import ResolvedReference, SchemaVersion
 from llm_schema_registry_server.model.subject import Subject
-from llm_schema_registry_server.model.version import SemanticVersion
 from llm_schema_registry_server.storage.store import Store
 from tests.support.storage import BACK_ENDS, START, content, insert, register, version
 

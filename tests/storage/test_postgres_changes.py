@@ -10,8 +10,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import asyncpg
 import pytest
 
+from llm_schema_engines.model.compatibility import CompatibilityLevel
 from llm_schema_registry_server.errors import ConcurrentUpdate
-from llm_schema_registry_server.model.compatibility import CompatibilityLevel
 from llm_schema_registry_server.model.config import Config, Mode
 from llm_schema_registry_server.model.schema import ResolvedReference
 from llm_schema_registry_server.model.subject import Subject

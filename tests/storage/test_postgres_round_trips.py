@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest_asyncio
 
 from llm_schema_registry_server.model.schema import SchemaVersion
+from llm_schema_registry_server.model.selector import Exact, Latest, Ordinal
 from llm_schema_registry_server.model.subject import Subject
-from llm_schema_registry_server.model.version import Exact, Latest, Ordinal
 from llm_schema_registry_server.storage.postgres import PostgresOptions, PostgresStore
 from tests.support.postgres import Postgres
 from tests.support.proxies import CountingProxy

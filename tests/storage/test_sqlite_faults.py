@@ -247,7 +247,7 @@ def open_as_nobody(file: Path) -> str:
     done = subprocess.run(
         [sys.executable, "-c", source],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(["server", "clients/python"])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(["engines", "server", "clients/python"])},
         capture_output=True,
         text=True,
         timeout=60,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from llm_schema_registry_server.model.schema import SchemaType
+from llm_schema_engines.model.schema import SchemaType
 from llm_schema_registry_server.storage import ranking, rows
 from llm_schema_registry_server.storage.migrations import Migration
 from llm_schema_registry_server.storage.sqlite import counting, lists, queries

@@ -9,17 +9,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from llm_schema_engines.model.compatibility import ChangeClass, CompatibilityLevel
+from llm_schema_engines.model.schema import Fingerprints, SchemaType
+from llm_schema_engines.model.version import SemanticVersion
 from llm_schema_registry_server.model.change import Change, EventType
-from llm_schema_registry_server.model.compatibility import ChangeClass, CompatibilityLevel
 from llm_schema_registry_server.model.lifecycle import SchemaState
-from llm_schema_registry_server.model.schema import (
-    Fingerprints,
-    SchemaType,
-    SchemaVersion,
-    StoredContent,
-)
+from llm_schema_registry_server.model.schema import SchemaVersion, StoredContent
 from llm_schema_registry_server.model.subject import Subject
-from llm_schema_registry_server.model.version import SemanticVersion
 from llm_schema_registry_server.storage.memory import MemoryStore
 from llm_schema_registry_server.storage.sqlite import SqliteStore
 from llm_schema_registry_server.storage.store import Store, WriteTx

@@ -46,7 +46,7 @@ def start(place: str, worker: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "tests.support.storm", place, worker],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(["server", "clients/python", "."])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(["engines", "server", "clients/python", "."])},
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -10,19 +10,19 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from llm_schema_registry_server.errors import InvalidSchema, SchemaIssue
-from llm_schema_registry_server.formats.engine import ParsedSchema, SchemaSource
-from llm_schema_registry_server.formats.outline import differences
-from llm_schema_registry_server.model.compatibility import (
+from llm_schema_engines.formats.engine import ParsedSchema, SchemaSource
+from llm_schema_engines.formats.outline import differences
+from llm_schema_engines.model.compatibility import (
     CompareOptions,
     Comparison,
     Verdict,
     Violation,
     Witness,
 )
-from llm_schema_registry_server.model.difference import Differences
-from llm_schema_registry_server.model.schema import Fingerprints, SchemaType
-from llm_schema_registry_server.model.validation import DataIssue, DataReport, Encoding
+from llm_schema_engines.model.difference import Differences
+from llm_schema_engines.model.schema import Fingerprints, SchemaType
+from llm_schema_engines.model.validation import DataIssue, DataReport, Encoding
+from llm_schema_registry_server.errors import InvalidSchema, SchemaIssue
 
 
 def sha(data: bytes) -> str:

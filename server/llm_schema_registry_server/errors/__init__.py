@@ -39,12 +39,20 @@ RegistryError
 └── StorageDamaged            DATA_LOSS
 """
 
-from .base import (
+from llm_schema_engines.errors import (
     Code,
+    ConversionRefused,
+    DataRefused,
     FieldViolation,
+    InvalidRequest,
+    InvalidSchema,
+    InvalidVersion,
     RegistryError,
     SchemaIssue,
+    UnsupportedSchemaType,
+    VersionNotGreater,
 )
+
 from .missing import (
     ConfigNotFound,
     SchemaNotFound,
@@ -62,22 +70,15 @@ from .refusals import (
     SubjectReadOnly,
     SubscriberTooSlow,
     TransitionRefused,
-    VersionNotGreater,
 )
 from .requests import (
-    ConversionRefused,
-    DataRefused,
-    InvalidRequest,
-    InvalidSchema,
     InvalidSubject,
-    InvalidVersion,
     MalformedRequest,
     PageTokenInvalid,
     ReferenceCycle,
     ReferenceNotFound,
     RevisionUnknown,
     SchemaTooLarge,
-    UnsupportedSchemaType,
 )
 from .service import (
     DeadlineExceeded,

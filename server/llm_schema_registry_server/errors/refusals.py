@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .base import Code, FieldViolation, RegistryError
+from llm_schema_engines.errors import Code, FieldViolation, RegistryError
 
 
 class IncompatibleSchema(RegistryError):
@@ -36,21 +36,6 @@ class TransitionRefused(RegistryError):
             schema_id=schema_id,
             from_state=current,
             to_state=wanted,
-        )
-
-
-class VersionNotGreater(RegistryError):
-    """An explicit version is not above the last one, or too small a step for the change; `minimum` says what would do."""
-
-    code = Code.FAILED_PRECONDITION
-    reason = "VERSION_NOT_GREATER"
-
-    def __init__(self, wanted: str, minimum: str, why: str) -> None:
-        super().__init__(
-            f"version {wanted} is too low: {why}; use at least {minimum}",
-            violations=(FieldViolation("version", why),),
-            version=wanted,
-            minimum=minimum,
         )
 
 

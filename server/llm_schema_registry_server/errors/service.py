@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .base import Code, RegistryError
+from llm_schema_engines.errors import Code, RegistryError
 
 
 class LimitExceeded(RegistryError):

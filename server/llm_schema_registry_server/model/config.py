@@ -5,8 +5,9 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, fields
 
-from .compatibility import CompatibilityLevel, Strictness, WriterModel
-from .making import quickly_made
+from llm_schema_engines.model.compatibility import CompatibilityLevel, Strictness, WriterModel
+from llm_schema_engines.model.fast_init import fast_init
+from llm_schema_engines.model.validation import FormatPolicy
 
 
 class Mode(enum.StrEnum):
@@ -15,14 +16,6 @@ class Mode(enum.StrEnum):
     READWRITE = "READWRITE"
     READONLY = "READONLY"
     IMPORT = "IMPORT"
-
-
-class FormatPolicy(enum.StrEnum):
-    """Whether JSON Schema `format` decides validity: as the dialect says, always, or never."""
-
-    DIALECT = "DIALECT"
-    ASSERT = "ASSERT"
-    IGNORE = "IGNORE"
 
 
 class UndecidedPolicy(enum.StrEnum):
@@ -50,7 +43,7 @@ class Config:
         return all(getattr(self, f.name) is None for f in fields(self))
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class EffectiveConfig:
     """The settings in force for a subject. `sources` names, field by field, the scope that decided."""

@@ -1,40 +1,18 @@
-"""A schema as the registry keeps it: types, fingerprints, references, the stored version."""
+"""A schema as the registry keeps it: references, content, the stored version."""
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from .compatibility import ChangeClass, CompatibilityLevel
+from llm_schema_engines.model.compatibility import ChangeClass, CompatibilityLevel
+from llm_schema_engines.model.fast_init import fast_init
+from llm_schema_engines.model.schema import Fingerprints, SchemaType
+from llm_schema_engines.model.version import SemanticVersion
+
 from .lifecycle import SchemaState
-from .making import quickly_made
 from .subject import Subject
-from .version import SemanticVersion
-
-
-class SchemaType(enum.IntEnum):
-    """The language of a schema; numbers are those of the wire."""
-
-    JSON = 1
-    AVRO = 2
-    PROTOBUF = 3
-    THRIFT = 4
-
-
-@quickly_made
-@dataclass(frozen=True, slots=True)
-class Fingerprints:
-    """Three SHA-256 digests, 64 lower-case hexadecimal digits each.
-
-    content: the exact bytes. generation: order and annotations kept, white space gone (what can change what a
-    model produces). validation: only what decides validity.
-    """
-
-    content: str
-    generation: str
-    validation: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +35,7 @@ class ResolvedReference:
     schema_id: str
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class StoredContent:
     """What is kept of one identity (type + content + references): the bytes as sent, their SHA-256 (hexadecimal), the
@@ -69,7 +47,7 @@ class StoredContent:
     artifact: bytes = b""
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class SchemaVersion:
     """One version of a subject, without its bytes (those are found by `identity`).

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from .compatibility import CompatibilityLevel
+from llm_schema_engines.model.compatibility import CompatibilityLevel
+from llm_schema_engines.model.schema import SchemaType
+
 from .lifecycle import SchemaState
-from .schema import SchemaType
 
 DAYS = 30
 """Of so many days it is told how many versions were registered on each."""

@@ -8,14 +8,15 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from llm_schema_engines.model.compatibility import CompatibilityLevel, Strictness, WriterModel
+from llm_schema_engines.model.validation import FormatPolicy
+
 from ..errors import ConfigNotFound, InvalidRequest
 from ..model.change import Change, EventType, format_revision
-from ..model.compatibility import CompatibilityLevel, Strictness, WriterModel
 from ..model.config import (
     REGISTRY_SCOPE,
     Config,
     EffectiveConfig,
-    FormatPolicy,
     Mode,
     UndecidedPolicy,
 )

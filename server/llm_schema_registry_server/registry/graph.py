@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from llm_schema_engines.model.schema import SchemaType
+
 from ..errors import LimitExceeded
-from ..model.schema import SchemaType, SchemaVersion
+from ..model.schema import SchemaVersion
 from ..storage.store import Store
 from .reading import version_by_id
 

@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 
-from ..model.schema import SchemaType
+from llm_schema_engines.model.schema import SchemaType
 
 _lock = threading.Lock()
 _last_ms = 0

@@ -6,11 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..caches.cache import CacheStats, LowerTier
-from ..caches.memory import MemoryCache
-from ..caches.tiered import TieredCache
-from ..errors import InvalidRequest, SchemaNotFound, StorageDamaged
-from ..formats.engine import (
+from llm_schema_engines.formats.engine import (
     DataValidator,
     Engines,
     ParsedSchema,
@@ -18,18 +14,29 @@ from ..formats.engine import (
     SchemaSource,
     walk_references,
 )
-from ..model.compatibility import CompareOptions, Comparison
+from llm_schema_engines.model.compatibility import CompareOptions, Comparison
+from llm_schema_engines.model.difference import Differences
+from llm_schema_engines.model.schema import SchemaType
+
+from ..caches.cache import CacheStats, LowerTier
+from ..caches.memory import MemoryCache
+from ..caches.tiered import TieredCache
+from ..errors import InvalidRequest, SchemaNotFound, StorageDamaged
 from ..model.config import EffectiveConfig
-from ..model.difference import Differences
-from ..model.schema import Reference, ResolvedReference, SchemaType, SchemaVersion, StoredContent
+from ..model.schema import (
+    Reference,
+    ResolvedReference,
+    SchemaVersion,
+    StoredContent,
+)
 from ..model.subject import Subject
 from ..storage.store import ReadTx, Store
-from ..workers.task import Convert, Converted, Workers
+from ..workers.tasks import Convert, Converted, Workers
 from .contents import Contents
 from .ids import identity
-from .pinning import Pin, pin, references_of
-from .sharing import lower
-from .subjects import NO_VERSIONS, SubjectVersions
+from .references import PinnedReference, pin_references, references_of
+from .shared_results import lower
+from .subject_versions import NO_VERSIONS, SubjectVersions
 
 SHARES = 7
 """Caches that divide the budget evenly: contents, subjects, their digests, closures, parsed schemas, comparisons,
@@ -204,13 +211,13 @@ class Library:
 
     # -- what arrives
 
-    async def pin(
+    async def pin_references(
         self, tx: ReadTx, subject: Subject | None, references: Sequence[Reference], field: str = "references"
-    ) -> tuple[Pin, ...]:
+    ) -> tuple[PinnedReference, ...]:
         """See pinning.pin."""
-        return await pin(tx, subject, references, field=field, most=self._most_references)
+        return await pin_references(tx, subject, references, field=field, most=self._most_references)
 
-    async def resolve(self, pins: Sequence[Pin], field: str = "references") -> Resolved:
+    async def resolve(self, pins: Sequence[PinnedReference], field: str = "references") -> Resolved:
         """What stands behind pinned references; not for inside a transaction.
 
         Raises InvalidRequest naming `field` when they reach too many schemas.

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 from cachetools import LRUCache
 
+from llm_schema_engines.formats.engine import DataValidator, Engines, ParsedSchema
+from llm_schema_engines.model.schema import Fingerprints, SchemaType
+from llm_schema_engines.model.validation import DataReport, Encoding
+
 from ..errors import InvalidRequest, InvalidSchema, SchemaIssue, UnsupportedSchemaType
-from ..formats.engine import DataValidator, Engines, ParsedSchema
 from ..model.config import EffectiveConfig
-from ..model.schema import Fingerprints, Reference, SchemaType
+from ..model.schema import Reference
 from ..model.subject import Subject
-from ..model.validation import DataReport, Encoding
 from ..storage.store import Store
 from .configuration import Scope, effective
 from .library import KnownSchema, Library
@@ -146,7 +148,7 @@ class Validating:
         self._limits.check_content(content, "schema_content")
         async with self._store.read() as tx:
             config = await effective(tx, Scope(), self._defaults)
-            pins = await self._library.pin(tx, None, references)
+            pins = await self._library.pin_references(tx, None, references)
         candidate = self._library.candidate(
             schema_type,
             content,

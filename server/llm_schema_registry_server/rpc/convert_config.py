@@ -5,12 +5,18 @@ from __future__ import annotations
 import enum
 from typing import Any, TypeVar
 
+from llm_schema_engines.model.compatibility import CompatibilityLevel, Strictness, WriterModel
+from llm_schema_engines.model.validation import FormatPolicy
 from llm_schema_registry.v1 import config_pb2 as pb
 from llm_schema_registry.v1 import schema_registry_pb2 as registry_pb
 
 from ..errors import InvalidRequest
-from ..model.compatibility import CompatibilityLevel, Strictness, WriterModel
-from ..model.config import Config, EffectiveConfig, FormatPolicy, Mode, UndecidedPolicy
+from ..model.config import (
+    Config,
+    EffectiveConfig,
+    Mode,
+    UndecidedPolicy,
+)
 from ..registry.configuration import ConfigView
 from .convert import enum as number_enum
 

@@ -17,16 +17,30 @@ from typing import Any
 
 import orjson
 
+from llm_schema_engines.model.compatibility import (
+    ChangeClass,
+    CompatibilityLevel,
+    Strictness,
+    WriterModel,
+)
+from llm_schema_engines.model.schema import Fingerprints, SchemaType
+from llm_schema_engines.model.validation import FormatPolicy
+from llm_schema_engines.model.version import SemanticVersion
+
 from ..errors import InvalidVersion, StorageDamaged
 from ..model.change import Change, EventType
-from ..model.compatibility import ChangeClass, CompatibilityLevel, Strictness, WriterModel
-from ..model.config import Config, FormatPolicy, Mode, UndecidedPolicy
-from ..model.instants import micros, moment
+from ..model.config import Config, Mode, UndecidedPolicy
 from ..model.lifecycle import SchemaState, Transition
-from ..model.schema import Fingerprints, ResolvedReference, SchemaType, SchemaVersion
+from ..model.schema import ResolvedReference, SchemaVersion
+from ..model.selector import (
+    Exact,
+    Latest,
+    Ordinal,
+    Single,
+)
 from ..model.subject import DEFAULT_CONTEXT, Subject
+from ..model.timestamps import micros, moment
 from ..model.usage import Usage, Uses
-from ..model.version import Exact, Latest, Ordinal, SemanticVersion, Single
 from . import ranking
 from .values import Hit, Ranked
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..formats.catalogue import EngineLimits, engines
-from ..formats.engine import Engines
+from llm_schema_engines.formats.catalogue import EngineLimits, engines
+from llm_schema_engines.formats.engine import Engines
+
 from .protoc import InProcessProtoc
 
 FACTORY = "llm_schema_registry_server.workers.engines:in_worker"

@@ -18,8 +18,8 @@ os.environ.setdefault("GRPC_PYTHON_DISABLE_DYNAMIC_STUBS", "1")  # else the impo
 import grpc_tools
 from grpc_tools import _protoc_compiler
 
-from ..formats.protobuf.compiler import Compiled, CompileJob, CompilerMessage
-from ..formats.protobuf.library import LANGUAGE_FEATURES
+from llm_schema_engines.formats.protobuf.compiler import Compiled, CompileJob, CompilerMessage
+from llm_schema_engines.formats.protobuf.library import LANGUAGE_FEATURES
 
 MAX_STDERR = 64 * 1024
 """Bytes of protoc's messages that are read; it can write megabytes."""

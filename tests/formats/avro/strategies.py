@@ -6,8 +6,16 @@ import copy
 from random import Random
 from typing import Any
 
-from llm_schema_registry_server.formats.avro.schema.nodes import Array, Enum, Fixed, Map, Node, Record, Union
-from llm_schema_registry_server.formats.avro.schema.values import Branch, Smallest, Value
+from llm_schema_engines.formats.avro.schema.nodes import (
+    Array,
+    Enum,
+    Fixed,
+    Map,
+    Node,
+    Record,
+    Union,
+)
+from llm_schema_engines.formats.avro.schema.values import Branch, Smallest, Value
 
 PRIMITIVES = ("null", "boolean", "int", "long", "float", "double", "bytes", "string")
 SIMPLE_DEFAULTS: dict[str, list[Any]] = {

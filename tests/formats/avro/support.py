@@ -7,9 +7,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from llm_schema_registry_server.formats.avro import AvroEngine
-from llm_schema_registry_server.formats.engine import ReferencedSchema, SchemaSource
-from llm_schema_registry_server.model.compatibility import CompareOptions, Comparison
+from llm_schema_engines.formats.avro import AvroEngine
+from llm_schema_engines.formats.engine import ReferencedSchema, SchemaSource
+from llm_schema_engines.model.compatibility import CompareOptions, Comparison
 
 ENGINE = AvroEngine()
 DATA = Path(__file__).parents[3].parent / "shared" / "data" / "avro"

@@ -26,15 +26,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from llm_schema_engines.formats.avro import AvroLimits
+from llm_schema_engines.formats.avro.resolution.read import resolve
+from llm_schema_engines.formats.avro.schema.document import Document, load
+from llm_schema_engines.formats.avro.schema.nodes import children, reachable
+from llm_schema_engines.formats.avro.schema.values import Smallest, encode, to_json
+from llm_schema_engines.formats.engine import SchemaSource
+from llm_schema_engines.model.compatibility import Severity, Verdict
+from llm_schema_engines.model.validation import Encoding
 from llm_schema_registry_server.errors import InvalidSchema
-from llm_schema_registry_server.formats.avro import AvroLimits
-from llm_schema_registry_server.formats.avro.resolution.read import resolve
-from llm_schema_registry_server.formats.avro.schema.document import Document, load
-from llm_schema_registry_server.formats.avro.schema.nodes import children, reachable
-from llm_schema_registry_server.formats.avro.schema.values import Smallest, encode, to_json
-from llm_schema_registry_server.formats.engine import SchemaSource
-from llm_schema_registry_server.model.compatibility import Severity, Verdict
-from llm_schema_registry_server.model.validation import Encoding
 from tests.formats.avro.battery import BATTERY
 from tests.formats.avro.battery import encode as encode_row
 from tests.formats.avro.strategies import Maker, datum, edit

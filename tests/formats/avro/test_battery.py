@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from llm_schema_engines.formats.avro.schema.issues import RULES
+from llm_schema_engines.formats.engine import SchemaSource
 from llm_schema_registry_server.errors import InvalidSchema
-from llm_schema_registry_server.formats.avro.schema.issues import RULES
-from llm_schema_registry_server.formats.engine import SchemaSource
 from tests.formats.avro.battery import BATTERY, encode
 from tests.formats.avro.support import ENGINE
 

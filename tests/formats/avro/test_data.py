@@ -10,8 +10,8 @@ from typing import Any
 import fastavro
 import pytest
 
-from llm_schema_registry_server.formats.avro import AvroEngine, AvroLimits
-from llm_schema_registry_server.model.validation import DataReport, Encoding
+from llm_schema_engines.formats.avro import AvroEngine, AvroLimits
+from llm_schema_engines.model.validation import DataReport, Encoding
 from tests.formats.avro.support import ENGINE, field, record, source
 
 LIST = record(field("n", ["null", "R"]))

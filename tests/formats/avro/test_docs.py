@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from llm_schema_registry_server.formats.avro.resolution.rules import BRANCH_MISSING
-from llm_schema_registry_server.formats.avro.resolution.rules import RULES as RESOLUTION
-from llm_schema_registry_server.formats.avro.schema.issues import RULES
+from llm_schema_engines.formats.avro.resolution.rules import BRANCH_MISSING
+from llm_schema_engines.formats.avro.resolution.rules import RULES as RESOLUTION
+from llm_schema_engines.formats.avro.schema.issues import RULES
 
 PAGE = Path(__file__).parents[3] / "docs" / "avro.md"
 

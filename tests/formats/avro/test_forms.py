@@ -10,11 +10,11 @@ from typing import Any
 import fastavro
 import pytest
 
-from llm_schema_registry_server.formats.avro import AvroLimits
-from llm_schema_registry_server.formats.avro.schema.document import load
-from llm_schema_registry_server.formats.avro.schema.fingerprints import crc_64_avro
-from llm_schema_registry_server.formats.avro.schema.forms import parsing_canonical_form
-from llm_schema_registry_server.formats.engine import ParsedSchema, SchemaSource
+from llm_schema_engines.formats.avro import AvroLimits
+from llm_schema_engines.formats.avro.schema.document import load
+from llm_schema_engines.formats.avro.schema.fingerprints import crc_64_avro
+from llm_schema_engines.formats.avro.schema.forms import parsing_canonical_form
+from llm_schema_engines.formats.engine import ParsedSchema, SchemaSource
 from tests.formats.avro.battery import BATTERY, TEXTS
 from tests.formats.avro.support import DATA, ENGINE, field, record, source
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from llm_schema_engines.formats.avro import AvroEngine, AvroLimits
+from llm_schema_engines.formats.engine import ReferencedSchema, SchemaSource
 from llm_schema_registry_server.errors import InvalidSchema, SchemaIssue
-from llm_schema_registry_server.formats.avro import AvroEngine, AvroLimits
-from llm_schema_registry_server.formats.engine import ReferencedSchema, SchemaSource
 from tests.formats.avro.battery import BATTERY, encode
 from tests.formats.avro.support import ENGINE, field, record, reference, source
 

@@ -7,11 +7,16 @@ from typing import Any
 
 import pytest
 
-from llm_schema_registry_server.formats.avro import AvroEngine, AvroLimits
-from llm_schema_registry_server.formats.avro.resolution.rules import BRANCH_MISSING, PROMOTIONS, RULES
-from llm_schema_registry_server.formats.avro.schema.nodes import PRIMITIVE_NAMES
-from llm_schema_registry_server.model.compatibility import CompareOptions, Comparison, Severity, Verdict
-from llm_schema_registry_server.model.validation import Encoding
+from llm_schema_engines.formats.avro import AvroEngine, AvroLimits
+from llm_schema_engines.formats.avro.resolution.rules import BRANCH_MISSING, PROMOTIONS, RULES
+from llm_schema_engines.formats.avro.schema.nodes import PRIMITIVE_NAMES
+from llm_schema_engines.model.compatibility import (
+    CompareOptions,
+    Comparison,
+    Severity,
+    Verdict,
+)
+from llm_schema_engines.model.validation import Encoding
 from tests.formats.avro.support import DATA, ENGINE, compare, field, record, source
 
 

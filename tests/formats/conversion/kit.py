@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from llm_schema_registry_server.formats.avro import AvroEngine
-from llm_schema_registry_server.formats.conversion import Conversion, DataRefused, LossKind, convert
-from llm_schema_registry_server.formats.engine import FormatEngine, SchemaSource
-from llm_schema_registry_server.formats.json_schema.engine import JsonSchemaEngine
-from llm_schema_registry_server.formats.protobuf import ProtobufEngine
-from llm_schema_registry_server.model.schema import SchemaType
-from llm_schema_registry_server.model.validation import Encoding
+from llm_schema_engines.formats.avro import AvroEngine
+from llm_schema_engines.formats.conversion import (
+    Conversion,
+    DataRefused,
+    LossKind,
+    convert,
+)
+from llm_schema_engines.formats.engine import FormatEngine, SchemaSource
+from llm_schema_engines.formats.json_schema.engine import JsonSchemaEngine
+from llm_schema_engines.formats.protobuf import ProtobufEngine
+from llm_schema_engines.model.schema import SchemaType
+from llm_schema_engines.model.validation import Encoding
 from llm_schema_registry_server.workers.protoc import InProcessProtoc
 
 JSON, AVRO, PROTOBUF = SchemaType.JSON, SchemaType.AVRO, SchemaType.PROTOBUF

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from llm_schema_engines.formats.conversion import convert
 from llm_schema_registry_server.errors import InvalidSchema
-from llm_schema_registry_server.formats.conversion import convert
 from tests.formats.conversion.kit import AVRO, JSON, PROTOBUF, source, there
 
 DATA = Path(__file__).parents[3].parent / "shared" / "data"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from llm_schema_registry_server.formats.conversion import Conversion
-from llm_schema_registry_server.model.schema import SchemaType
+from llm_schema_engines.formats.conversion import Conversion
+from llm_schema_engines.model.schema import SchemaType
 from tests.formats.conversion.kit import AVRO, JSON, PROTOBUF, check_data, source, there
 
 INT32 = {"type": "integer", "format": "int32", "minimum": -(2**31), "maximum": 2**31 - 1}
@@ -242,8 +242,8 @@ def test_an_object_that_is_one_of_several_becomes_a_union() -> None:
 
 
 def test_a_reference_to_another_document_is_followed() -> None:
-    from llm_schema_registry_server.formats.conversion import convert
-    from llm_schema_registry_server.formats.engine import ReferencedSchema, SchemaSource
+    from llm_schema_engines.formats.conversion import convert
+    from llm_schema_engines.formats.engine import ReferencedSchema, SchemaSource
 
     other = ReferencedSchema("https://example.org/point.json", "0" * 64, json.dumps(
         {"type": "object", "properties": {"x": {"type": "number"}}, "additionalProperties": False}).encode())  # fmt: skip

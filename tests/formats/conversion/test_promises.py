@@ -11,15 +11,15 @@ from google.protobuf import json_format
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from llm_schema_registry_server.formats.avro import AvroLimits
-from llm_schema_registry_server.formats.avro.resolution.read import resolve
-from llm_schema_registry_server.formats.avro.schema.document import load
-from llm_schema_registry_server.formats.avro.schema.values import Smallest, encode
-from llm_schema_registry_server.formats.conversion import DataRefused, LossKind
-from llm_schema_registry_server.formats.engine import SchemaSource
-from llm_schema_registry_server.formats.protobuf.pools import Compiled
-from llm_schema_registry_server.model.compatibility import CompareOptions, Verdict
-from llm_schema_registry_server.model.schema import SchemaType
+from llm_schema_engines.formats.avro import AvroLimits
+from llm_schema_engines.formats.avro.resolution.read import resolve
+from llm_schema_engines.formats.avro.schema.document import load
+from llm_schema_engines.formats.avro.schema.values import Smallest, encode
+from llm_schema_engines.formats.conversion import DataRefused, LossKind
+from llm_schema_engines.formats.engine import SchemaSource
+from llm_schema_engines.formats.protobuf.pools import Compiled
+from llm_schema_engines.model.compatibility import CompareOptions, Verdict
+from llm_schema_engines.model.schema import SchemaType
 from tests.formats.avro.strategies import Maker, datum
 from tests.formats.conversion.generators import JsonSchemas, ProtoTexts
 from tests.formats.conversion.kit import AVRO, ENGINES, JSON, PROTOBUF, accepts, check_data, source, there

@@ -7,10 +7,15 @@ from typing import Any
 
 import pytest
 
+from llm_schema_engines.formats.conversion import (
+    ConversionRefused,
+    DataRefused,
+    LossKind,
+    convert,
+)
+from llm_schema_engines.formats.engine import SchemaSource
+from llm_schema_engines.model.schema import SchemaType
 from llm_schema_registry_server.errors import UnsupportedSchemaType
-from llm_schema_registry_server.formats.conversion import ConversionRefused, DataRefused, LossKind, convert
-from llm_schema_registry_server.formats.engine import SchemaSource
-from llm_schema_registry_server.model.schema import SchemaType
 from tests.formats.conversion.kit import AVRO, JSON, PROTOBUF, losses, source, there
 
 

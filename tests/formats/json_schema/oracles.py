@@ -17,11 +17,11 @@ from typing import Any
 import jsonschema
 import jsonschema_rs
 
+from llm_schema_engines.formats.engine import SchemaSource
+from llm_schema_engines.formats.json_schema import JsonSchemaEngine
+from llm_schema_engines.formats.json_schema.dialects import DRAFTS, Dialect, find_dialect
+from llm_schema_engines.model.compatibility import CompareOptions, Verdict
 from llm_schema_registry_server.errors import InvalidSchema
-from llm_schema_registry_server.formats.engine import SchemaSource
-from llm_schema_registry_server.formats.json_schema import JsonSchemaEngine
-from llm_schema_registry_server.formats.json_schema.dialects import DRAFTS, Dialect, find_dialect
-from llm_schema_registry_server.model.compatibility import CompareOptions, Verdict
 
 REFERENCE_VALIDATORS = {
     Dialect.DRAFT_07: jsonschema.Draft7Validator,

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from llm_schema_registry_server.formats.engine import ReferencedSchema, SchemaSource
+from llm_schema_engines.formats.engine import ReferencedSchema, SchemaSource
 
 ROOT = Path(__file__).parents[3].parent / "shared" / "data" / "json-schema-test-suite"
 PRESENT = ROOT.is_dir()

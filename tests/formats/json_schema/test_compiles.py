@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llm_schema_engines.formats.engine import SchemaSource
+from llm_schema_engines.formats.json_schema import JsonSchemaEngine
+from llm_schema_engines.formats.json_schema.compiled import compile_schema
+from llm_schema_engines.formats.json_schema.dialects import Dialect
+from llm_schema_engines.formats.json_schema.limits import DEFAULT_LIMITS
 from llm_schema_registry_server.errors import InvalidSchema
-from llm_schema_registry_server.formats.engine import SchemaSource
-from llm_schema_registry_server.formats.json_schema import JsonSchemaEngine
-from llm_schema_registry_server.formats.json_schema.compiled import compile_schema
-from llm_schema_registry_server.formats.json_schema.dialects import Dialect
-from llm_schema_registry_server.formats.json_schema.limits import DEFAULT_LIMITS
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 NUMBERS = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_schema_registry_server.formats.json_schema.canonical import dump, number_text
+from llm_schema_engines.formats.json_schema.canonical import dump, number_text
 
 from .build import ENGINE, reference, source
 

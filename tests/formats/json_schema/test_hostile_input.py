@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from llm_schema_engines.formats.json_schema import JsonSchemaEngine, JsonSchemaLimits
+from llm_schema_engines.model.compatibility import CompareOptions, Verdict
 from llm_schema_registry_server.errors import InvalidSchema
-from llm_schema_registry_server.formats.json_schema import JsonSchemaEngine, JsonSchemaLimits
-from llm_schema_registry_server.model.compatibility import CompareOptions, Verdict
 
 from .build import ENGINE, compare, reference, source
 

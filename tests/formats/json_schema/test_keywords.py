@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from llm_schema_registry_server.model.compatibility import CompareOptions, Verdict
+from llm_schema_engines.model.compatibility import CompareOptions, Verdict
 
 from .build import ENGINE, source
 

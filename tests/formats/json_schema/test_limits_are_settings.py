@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from llm_schema_registry_server.formats.json_schema import JsonSchemaLimits
+from llm_schema_engines.formats.json_schema import JsonSchemaLimits
 from llm_schema_registry_server.settings import Settings
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from llm_schema_registry_server.formats.engine import SchemaSource
-from llm_schema_registry_server.model.compatibility import CompareOptions, Verdict
+from llm_schema_engines.formats.engine import SchemaSource
+from llm_schema_engines.model.compatibility import CompareOptions, Verdict
 
 from . import oracles, suite
 from .build import ENGINE

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from llm_schema_registry_server.formats.json_schema.rules import DEFAULT_WAIVED, REFUSED, RULES, UNDECIDED
+from llm_schema_engines.formats.json_schema.rules import (
+    DEFAULT_WAIVED,
+    REFUSED,
+    RULES,
+    UNDECIDED,
+)
 
 PAGE = Path(__file__).parents[3] / "docs" / "json-schema.md"
 

@@ -8,13 +8,18 @@ from typing import Any
 
 import pytest
 
-from llm_schema_registry_server.formats.engine import SchemaSource
-from llm_schema_registry_server.formats.json_schema import JsonSchemaEngine, JsonSchemaLimits
-from llm_schema_registry_server.formats.json_schema.compiled import OpenedSchema, open_schema
-from llm_schema_registry_server.formats.json_schema.prover.answers import IMPOSSIBLE
-from llm_schema_registry_server.formats.json_schema.prover.search import Prover
-from llm_schema_registry_server.formats.json_schema.recent import Recent
-from llm_schema_registry_server.model.compatibility import CompareOptions, Severity, Verdict, WriterModel
+from llm_schema_engines.formats.engine import SchemaSource
+from llm_schema_engines.formats.json_schema import JsonSchemaEngine, JsonSchemaLimits
+from llm_schema_engines.formats.json_schema.compiled import OpenedSchema, open_schema
+from llm_schema_engines.formats.json_schema.prover.answers import IMPOSSIBLE
+from llm_schema_engines.formats.json_schema.prover.search import Prover
+from llm_schema_engines.formats.json_schema.recent import Recent
+from llm_schema_engines.model.compatibility import (
+    CompareOptions,
+    Severity,
+    Verdict,
+    WriterModel,
+)
 
 from .build import ENGINE, compare, reference, source
 from .oracles import disbelieve

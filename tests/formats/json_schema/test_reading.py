@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_schema_registry_server.formats.json_schema.pointers import follow, to_pointer
-from llm_schema_registry_server.formats.json_schema.reading import exact_nesting, locate, read
-from llm_schema_registry_server.formats.json_schema.uris import resolve_uri
+from llm_schema_engines.formats.json_schema.pointers import follow, to_pointer
+from llm_schema_engines.formats.json_schema.reading import exact_nesting, locate, read
+from llm_schema_engines.formats.json_schema.uris import resolve_uri
 
 TEXT = st.text(alphabet='ab[]{}"\\ ,:é\n', max_size=4)
 VALUES = st.recursive(

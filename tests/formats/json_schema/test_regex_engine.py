@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_schema_registry_server.formats.json_schema.prover.regex.languages import Languages
-from llm_schema_registry_server.formats.json_schema.prover.regex.syntax import Unsupported, parse_pattern
+from llm_schema_engines.formats.json_schema.prover.regex.languages import Languages
+from llm_schema_engines.formats.json_schema.prover.regex.syntax import Unsupported, parse_pattern
 
 PATTERNS = (
     "a",

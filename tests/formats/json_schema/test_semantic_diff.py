@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from llm_schema_registry_server.formats.json_schema.diff import MOST, diff
-from llm_schema_registry_server.formats.reasking import reask_text
-from llm_schema_registry_server.model.validation import DataIssue, DataReport
+from llm_schema_engines.formats.json_schema.diff import MOST, diff
+from llm_schema_engines.formats.reasking import reask_text
+from llm_schema_engines.model.validation import DataIssue, DataReport
 
 from .build import source
 

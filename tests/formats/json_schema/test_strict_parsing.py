@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from llm_schema_engines.formats.json_schema import JsonSchemaEngine, JsonSchemaLimits
 from llm_schema_registry_server.errors import InvalidSchema, SchemaIssue
-from llm_schema_registry_server.formats.json_schema import JsonSchemaEngine, JsonSchemaLimits
 
 from .build import ENGINE, reference, source
 

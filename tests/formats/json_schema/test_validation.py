@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from llm_schema_engines.formats.json_schema import JsonSchemaEngine, JsonSchemaLimits
+from llm_schema_engines.model.validation import DataReport, Encoding
 from llm_schema_registry_server.errors import InvalidRequest
-from llm_schema_registry_server.formats.json_schema import JsonSchemaEngine, JsonSchemaLimits
-from llm_schema_registry_server.model.validation import DataReport, Encoding
 
 from .build import ENGINE, source
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 
 from functools import cache
 
-from llm_schema_registry_server.formats.engine import ParsedSchema, ReferencedSchema, SchemaSource
-from llm_schema_registry_server.formats.protobuf import ProtobufEngine
-from llm_schema_registry_server.model.compatibility import CompareOptions, Comparison, Severity, Strictness
+from llm_schema_engines.formats.engine import ParsedSchema, ReferencedSchema, SchemaSource
+from llm_schema_engines.formats.protobuf import ProtobufEngine
+from llm_schema_engines.model.compatibility import (
+    CompareOptions,
+    Comparison,
+    Severity,
+    Strictness,
+)
 from llm_schema_registry_server.workers.protoc import InProcessProtoc
 
 ENGINE = ProtobufEngine(InProcessProtoc())

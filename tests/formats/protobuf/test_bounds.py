@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from llm_schema_engines.formats.engine import SchemaSource
+from llm_schema_engines.model.compatibility import Verdict
+from llm_schema_engines.model.validation import Encoding
 from llm_schema_registry_server.errors import InvalidSchema
-from llm_schema_registry_server.formats.engine import SchemaSource
-from llm_schema_registry_server.model.compatibility import Verdict
-from llm_schema_registry_server.model.validation import Encoding
 from tests.formats.protobuf.kit import ENGINE, compare, errors, source
 
 P2, P3 = 'syntax = "proto2"; ', 'syntax = "proto3"; '

@@ -16,8 +16,8 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import assume, given, settings
 
+from llm_schema_engines.model.compatibility import Strictness
 from llm_schema_registry_server.errors import InvalidSchema
-from llm_schema_registry_server.model.compatibility import Strictness
 from tests.formats.protobuf.cases import CASES
 from tests.formats.protobuf.kit import compare, parse
 from tests.formats.protobuf.test_buf_rules import ROWS

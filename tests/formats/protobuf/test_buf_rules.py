@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import pytest
 
-from llm_schema_registry_server.formats.protobuf.compare import RULES
-from llm_schema_registry_server.formats.protobuf.compare.file_rules import FILE_OPTIONS
-from llm_schema_registry_server.model.compatibility import Strictness
+from llm_schema_engines.formats.protobuf.compare import RULES
+from llm_schema_engines.formats.protobuf.compare.file_rules import FILE_OPTIONS
+from llm_schema_engines.model.compatibility import Strictness
 from tests.formats.protobuf.kit import compare, errors, warnings
 
 WIRE, WIRE_JSON, SOURCE = Strictness

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from llm_schema_registry_server.formats.engine import SchemaSource
-from llm_schema_registry_server.formats.protobuf.normalise import normalise
+from llm_schema_engines.formats.engine import SchemaSource
+from llm_schema_engines.formats.protobuf.normalise import normalise
 from tests.formats.protobuf.kit import ENGINE, parse, reference
 
 P3 = 'syntax = "proto3"; package p; '

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
+from llm_schema_engines.formats.engine import ParsedSchema, SchemaSource
+from llm_schema_engines.formats.protobuf.normalise import normalise
+from llm_schema_engines.model.compatibility import CompareOptions, Severity, Strictness
 from llm_schema_registry_server.errors import InvalidSchema
-from llm_schema_registry_server.formats.engine import ParsedSchema, SchemaSource
-from llm_schema_registry_server.formats.protobuf.normalise import normalise
-from llm_schema_registry_server.model.compatibility import CompareOptions, Severity, Strictness
 from tests.formats.protobuf.kit import ENGINE
 
 DATA = Path(__file__).parents[3].parent / "shared" / "data" / "googleapis-pairs.jsonl"

@@ -14,12 +14,12 @@ from tests.formats.protobuf.hostile import HOSTILE
 SERVER = Path(__file__).parents[3] / "server"
 CHILD = """
 import json, resource, sys
-sys.path[:0] = sys.argv[1:3]
+sys.path[:0] = sys.argv[1:4]
 resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 from llm_schema_registry_server.errors import InvalidSchema
-from llm_schema_registry_server.formats.engine import SchemaSource
-from llm_schema_registry_server.formats.protobuf import ProtobufEngine
+from llm_schema_engines.formats.engine import SchemaSource
+from llm_schema_engines.formats.protobuf import ProtobufEngine
 from llm_schema_registry_server.workers.protoc import InProcessProtoc
 from tests.formats.protobuf.hostile import HOSTILE
 engine = ProtobufEngine(InProcessProtoc())
@@ -37,7 +37,7 @@ for name, text in HOSTILE.items():
 def outcomes() -> dict[str, list[str]]:
     """What each hostile source came to, in one child whose memory is bounded."""
     child = subprocess.run(
-        [sys.executable, "-c", CHILD, str(SERVER), str(SERVER.parent)],
+        [sys.executable, "-c", CHILD, str(SERVER), str(SERVER.parent / "engines"), str(SERVER.parent)],
         capture_output=True,
         text=True,
         timeout=100,

@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError, Message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from llm_schema_registry_server.formats.protobuf.pools import Compiled, missing_required
+from llm_schema_engines.formats.protobuf.pools import Compiled, missing_required
 from tests.formats.protobuf.cases import CASES
 from tests.formats.protobuf.kit import parse
 

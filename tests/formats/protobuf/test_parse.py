@@ -7,9 +7,9 @@ import base64
 import pytest
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet
 
+from llm_schema_engines.formats.engine import ReferencedSchema, SchemaSource
+from llm_schema_engines.formats.protobuf import ProtobufEngine, ProtobufLimits
 from llm_schema_registry_server.errors import InvalidSchema, SchemaIssue
-from llm_schema_registry_server.formats.engine import ReferencedSchema, SchemaSource
-from llm_schema_registry_server.formats.protobuf import ProtobufEngine, ProtobufLimits
 from llm_schema_registry_server.workers.protoc import InProcessProtoc
 from tests.formats.protobuf.kit import ENGINE, parse, reference
 

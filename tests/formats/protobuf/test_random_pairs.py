@@ -9,10 +9,10 @@ from google.protobuf.message import DecodeError
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from llm_schema_engines.formats.engine import SchemaSource
+from llm_schema_engines.formats.protobuf.pools import Compiled, missing_required
+from llm_schema_engines.model.compatibility import CompareOptions, Severity, Verdict
 from llm_schema_registry_server.errors import InvalidSchema
-from llm_schema_registry_server.formats.engine import SchemaSource
-from llm_schema_registry_server.formats.protobuf.pools import Compiled, missing_required
-from llm_schema_registry_server.model.compatibility import CompareOptions, Severity, Verdict
 from tests.formats.protobuf.kit import ENGINE
 from tests.formats.protobuf.test_oracle import agree, fill
 

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import pytest
 from google.protobuf.message import DecodeError
 
-from llm_schema_registry_server.formats.engine import SchemaSource
-from llm_schema_registry_server.formats.protobuf.pools import Compiled
-from llm_schema_registry_server.model.compatibility import CompareOptions, Severity
+from llm_schema_engines.formats.engine import SchemaSource
+from llm_schema_engines.formats.protobuf.pools import Compiled
+from llm_schema_engines.model.compatibility import CompareOptions, Severity
 from tests.formats.protobuf.kit import ENGINE, parse
 from tests.formats.protobuf.test_oracle import VALUES, agree
 

@@ -10,11 +10,11 @@ from google.protobuf import json_format
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from llm_schema_engines.formats.engine import DataValidator
+from llm_schema_engines.formats.protobuf import ProtobufEngine, ProtobufLimits
+from llm_schema_engines.formats.protobuf.pools import Compiled, missing_required
+from llm_schema_engines.model.validation import DataReport, Encoding
 from llm_schema_registry_server.errors import InvalidRequest
-from llm_schema_registry_server.formats.engine import DataValidator
-from llm_schema_registry_server.formats.protobuf import ProtobufEngine, ProtobufLimits
-from llm_schema_registry_server.formats.protobuf.pools import Compiled, missing_required
-from llm_schema_registry_server.model.validation import DataReport, Encoding
 from llm_schema_registry_server.workers.protoc import InProcessProtoc
 from tests.formats.protobuf.kit import ENGINE, parse, source
 from tests.formats.protobuf.test_oracle import fill

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from llm_schema_registry_server.formats.protobuf.pools import Compiled, missing_required
-from llm_schema_registry_server.model.compatibility import Severity, Verdict
+from llm_schema_engines.formats.protobuf.pools import Compiled, missing_required
+from llm_schema_engines.model.compatibility import Severity, Verdict
 from tests.formats.protobuf.cases import CASES, Case
 from tests.formats.protobuf.kit import compare, parse
 

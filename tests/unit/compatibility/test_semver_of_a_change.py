@@ -2,12 +2,12 @@
 
 import pytest
 
-from llm_schema_registry_server.compatibility.levels import DEMANDS
-from llm_schema_registry_server.compatibility.semver import change_class, check_explicit, next_version
+from llm_schema_engines.compatibility.levels import DEMANDS
+from llm_schema_engines.compatibility.semver import change_class, check_explicit, next_version
+from llm_schema_engines.model.compatibility import ChangeClass, CompatibilityLevel, Verdict
+from llm_schema_engines.model.schema import Fingerprints
+from llm_schema_engines.model.version import SemanticVersion
 from llm_schema_registry_server.errors import VersionNotGreater
-from llm_schema_registry_server.model.compatibility import ChangeClass, CompatibilityLevel, Verdict
-from llm_schema_registry_server.model.schema import Fingerprints
-from llm_schema_registry_server.model.version import SemanticVersion
 
 V = SemanticVersion.parse
 OLD = Fingerprints(content="c1", generation="g1", validation="v1")

@@ -4,13 +4,13 @@ import itertools
 
 import pytest
 
+from llm_schema_engines.model.version import SemanticVersion
 from llm_schema_registry_server.errors import InvalidVersion
-from llm_schema_registry_server.model.version import (
+from llm_schema_registry_server.model.selector import (
     Exact,
     Latest,
     Ordinal,
     Range,
-    SemanticVersion,
     parse_selector,
 )
 

@@ -12,8 +12,8 @@ from llm_schema_registry_server.errors import (
 )
 from llm_schema_registry_server.model.change import EventType
 from llm_schema_registry_server.model.lifecycle import TRANSITIONS, SchemaState
+from llm_schema_registry_server.model.selector import parse_selector
 from llm_schema_registry_server.model.subject import Subject
-from llm_schema_registry_server.model.version import parse_selector
 from llm_schema_registry_server.registry.lifecycle import Update
 from llm_schema_registry_server.registry.validating import Payload
 from tests.support.registry import ADMIN, World

@@ -4,6 +4,9 @@ import asyncio
 
 import pytest
 
+from llm_schema_engines.model.compatibility import ChangeClass, CompatibilityLevel, Verdict
+from llm_schema_engines.model.schema import SchemaType
+from llm_schema_engines.model.version import SemanticVersion
 from llm_schema_registry_server.errors import (
     IncompatibleSchema,
     InvalidRequest,
@@ -19,12 +22,9 @@ from llm_schema_registry_server.errors import (
     VersionNotGreater,
 )
 from llm_schema_registry_server.model.change import EventType
-from llm_schema_registry_server.model.compatibility import ChangeClass, CompatibilityLevel, Verdict
 from llm_schema_registry_server.model.config import Config, Mode, UndecidedPolicy
 from llm_schema_registry_server.model.lifecycle import SchemaState
-from llm_schema_registry_server.model.schema import SchemaType
 from llm_schema_registry_server.model.subject import Subject
-from llm_schema_registry_server.model.version import SemanticVersion
 from llm_schema_registry_server.registry.configuration import Scope
 from tests.support.registry import ADMIN, WRITER, World, world
 

@@ -10,15 +10,14 @@ import sys
 import time
 from pathlib import Path
 
-from llm_schema_registry_server.errors import InvalidSchema, ReferenceNotFound, SchemaIssue, SchemaTooLarge
-from llm_schema_registry_server.formats.engine import (
+from llm_schema_engines.formats.engine import (
     DataValidator,
     Engines,
     FormatEngine,
     ParsedSchema,
     SchemaSource,
 )
-from llm_schema_registry_server.model.compatibility import (
+from llm_schema_engines.model.compatibility import (
     CompareOptions,
     Comparison,
     Direction,
@@ -26,7 +25,8 @@ from llm_schema_registry_server.model.compatibility import (
     Violation,
     Witness,
 )
-from llm_schema_registry_server.model.schema import Fingerprints, SchemaType
+from llm_schema_engines.model.schema import Fingerprints, SchemaType
+from llm_schema_registry_server.errors import InvalidSchema, ReferenceNotFound, SchemaIssue, SchemaTooLarge
 
 ISSUES = (SchemaIssue("RULE_A", "first", "/a", 1, 2), SchemaIssue("RULE_B", "second"))
 
@@ -63,7 +63,7 @@ class ObedientEngine:
             ),
         )
 
-    def evident(
+    def quick_proof(
         self, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
     ) -> Comparison | None:
         return Comparison(Verdict.YES) if reader.content.startswith(b"plain") else None

@@ -11,7 +11,7 @@ import pytest
 
 SERVER = """
 import asyncio
-from llm_schema_registry_server.formats.engine import SchemaSource
+from llm_schema_engines.formats.engine import SchemaSource
 from llm_schema_registry_server.model.schema import SchemaType
 from llm_schema_registry_server.settings import Workers
 from llm_schema_registry_server.workers.processes import ProcessWorkers

@@ -11,10 +11,10 @@ from ...model.change import Change
 from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
+from ...model.selector import Single
 from ...model.statistics import Statistics
 from ...model.subject import DEFAULT_CONTEXT, Subject
 from ...model.usage import Usage
-from ...model.version import Single
 from .. import rows, spelling
 from ..counting import since, statistics_of, told
 from ..values import LogPage, Page, Ranked, RankedPage, SchemaFilter

@@ -12,10 +12,10 @@ from ...model.change import Change
 from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
+from ...model.selector import Single
 from ...model.statistics import Statistics
 from ...model.subject import Subject
 from ...model.usage import Usage, Uses
-from ...model.version import Single
 from ..store import ReadTx, WriteTx
 from ..values import LogPage, Page, Ranked, RankedPage, SchemaFilter
 

@@ -1,0 +1,160 @@
+"""What every format engine offers. Pure.
+
+An engine parses, compares and validates; it never opens a file, a socket or a process. What must run in a process of
+its own (protoc, the JSON Schema prover) is run there by `workers`, through the same methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..errors import SchemaIssue
+from ..model.compatibility import CompareOptions, Comparison
+from ..model.difference import Differences
+from ..model.fast_init import fast_init
+from ..model.schema import Fingerprints, SchemaType
+from ..model.validation import DataReport, Encoding
+
+
+@fast_init
+@dataclass(frozen=True, slots=True)
+class ReferencedSchema:
+    """A registered schema that another one uses under `name`, with what it uses itself.
+
+    `identity` names content + references (hex SHA-256): equal identities mean equal meaning, so that engines may
+    cache by it. `artifact` is what the engine compiled when this schema was parsed (may be empty).
+    """
+
+    name: str
+    identity: str
+    content: bytes
+    references: tuple[ReferencedSchema, ...] = ()
+    artifact: bytes = b""
+
+
+@fast_init
+@dataclass(frozen=True, slots=True)
+class SchemaSource:
+    """Everything that decides the meaning of a schema: bytes, references, options (dialect, format policy ...)."""
+
+    content: bytes
+    references: tuple[ReferencedSchema, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    artifact: bytes = b""
+    """What `parse` returned as artifact when this source was registered; empty when it has not been parsed yet."""
+
+    def texts(self) -> list[bytes]:
+        """The content, and that of everything it references."""
+        return [self.content, *(item.content for item in walk_references(self.references))]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all `texts`."""
+        return sum(map(len, self.texts())) if self.references else len(self.content)
+
+
+@fast_init
+@dataclass(frozen=True, slots=True)
+class ParsedSchema:
+    """What parsing tells about a schema. Small, immutable, picklable.
+
+    canonical: the canonical form, as UTF-8 text: order of keys taken out, annotations kept.
+    artifact: compiled data that the engine wants back in SchemaSource (Protobuf: a FileDescriptorSet); may be empty.
+    names: type and field names, for search, without duplicates.
+    dependencies: the reference names that the schema really uses.
+    options: the options in force (given or defaulted), to be stored with the version.
+    interop: further identifiers that other tools use (e.g. `crc-64-avro` -> hex).
+    """
+
+    schema_type: SchemaType
+    canonical: bytes
+    fingerprints: Fingerprints
+    artifact: bytes = b""
+    names: tuple[str, ...] = ()
+    dependencies: tuple[str, ...] = ()
+    warnings: tuple[SchemaIssue, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    interop: Mapping[str, str] = field(default_factory=dict)
+
+
+class DataValidator(Protocol):
+    """A schema compiled for validation. Safe to share between threads. `size` is an estimate in bytes."""
+
+    @property
+    def size(self) -> int: ...
+
+    def validate(
+        self,
+        payload: bytes,
+        *,
+        encoding: Encoding = Encoding.AUTO,
+        strict: bool = False,
+        max_errors: int = 20,
+        message_name: str = "",
+    ) -> DataReport:
+        """Whether `payload` is valid. `strict` also refuses what the schema does not declare.
+
+        Never raises for bad data: a payload that cannot even be read is an invalid payload.
+        `message_name` chooses the message of a Protobuf schema (full name); "" is the first one.
+        Raises InvalidRequest when `encoding` or `message_name` does not fit the schema.
+        """
+        ...
+
+
+class FormatEngine(Protocol):
+    """One schema type. `version` changes when a verdict or a fingerprint may change: it is part of cache keys."""
+
+    @property
+    def schema_type(self) -> SchemaType: ...
+
+    @property
+    def version(self) -> str: ...
+
+    def parse(self, source: SchemaSource, *, strict: bool = True) -> ParsedSchema:
+        """Parse and check a schema; raises InvalidSchema with every issue found (at least one, at most 100).
+
+        strict: the rules for what arrives. Not strict: what is already stored is accepted as far as it can be read.
+        """
+        ...
+
+    def compare(self, reader: SchemaSource, writer: SchemaSource, options: CompareOptions) -> Comparison:
+        """May `reader` read everything that `writer` writes? Both sources have been parsed before."""
+        ...
+
+    def quick_proof(
+        self, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
+    ) -> Comparison | None:
+        """What `compare` answers, for pairs where that is plain to see; None is no answer. The work is bounded by the
+        size of the sources, so that the server asks this of small ones on its own thread."""
+        ...
+
+    def compile_validator(self, source: SchemaSource) -> DataValidator:
+        """The validator of a schema that has been parsed before."""
+        ...
+
+    def diff(self, old: SchemaSource, new: SchemaSource) -> Differences:
+        """What differs, for people. Both sources have been parsed before."""
+        ...
+
+
+Engines = Mapping[SchemaType, FormatEngine]
+
+
+def walk_references(references: Sequence[ReferencedSchema]) -> list[ReferencedSchema]:
+    """All references, direct and transitive, each (name, identity) once, dependencies before dependents."""
+    found: list[ReferencedSchema] = []
+    if references:
+        _walk(references, found, set())
+    return found
+
+
+def _walk(
+    references: Sequence[ReferencedSchema], found: list[ReferencedSchema], seen: set[tuple[str, str]]
+) -> None:
+    for item in references:
+        if (item.name, item.identity) not in seen:
+            seen.add((item.name, item.identity))
+            _walk(item.references, found, seen)
+            found.append(item)

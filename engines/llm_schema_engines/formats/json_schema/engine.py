@@ -1,0 +1,60 @@
+"""The JSON Schema engine: drafts 7, 2019-09 and 2020-12. Pure."""
+
+from __future__ import annotations
+
+from ...model.compatibility import CompareOptions, Comparison
+from ...model.difference import Differences
+from ...model.schema import SchemaType
+from ..engine import ParsedSchema, SchemaSource
+from .compiled import OpenedSchema, open_schema
+from .diff import diff as diff_schemas
+from .limits import DEFAULT_LIMITS, JsonSchemaLimits
+from .parsing import parse_opened
+from .prover.compare import compare_schemas
+from .quick_proof.documents import Document, document_of, open_document
+from .quick_proof.walk import quick_proof
+from .recent import Recent
+from .validation import JsonDataValidator
+
+
+class JsonSchemaEngine:
+    """engine.FormatEngine for JSON Schema."""
+
+    schema_type = SchemaType.JSON
+    version = "1"
+
+    def __init__(self, limits: JsonSchemaLimits = DEFAULT_LIMITS) -> None:
+        self._limits = limits
+        self._opened: Recent[OpenedSchema] = Recent(
+            lambda source: open_schema(source, limits), most=32, most_bytes=1024 * 1024
+        )
+        self._documents: Recent[Document | None] = Recent(
+            lambda source: open_document(source, limits), most=2048, most_bytes=256 * 1024
+        )
+
+    def parse(self, source: SchemaSource, *, strict: bool = True) -> ParsedSchema:
+        """See FormatEngine.parse; options: `dialect` (the default one) and `format_policy`."""
+        opened = open_schema(source, self._limits)
+        parsed = parse_opened(source, opened, self._limits, strict=strict)
+        if strict:  # the next question is how it compares
+            stored = SchemaSource(source.content, source.references, parsed.options)
+            self._documents.put(stored, lambda: document_of(stored, opened.content, opened.options))
+        return parsed
+
+    def compare(self, reader: SchemaSource, writer: SchemaSource, options: CompareOptions) -> Comparison:
+        """YES is a proof, NO carries a witness that the validator confirmed, UNDECIDED says why and where."""
+        return compare_schemas(reader, writer, options, self._limits, self._opened)
+
+    def quick_proof(
+        self, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
+    ) -> Comparison | None:
+        """YES for pairs that one bounded walk proves: those of which the new one plainly allows more."""
+        return quick_proof(reader, writer, options, self._documents)
+
+    def diff(self, old: SchemaSource, new: SchemaSource) -> Differences:
+        """What changed, keyword by keyword, as data and as sentences."""
+        return diff_schemas(old, new, self._limits)
+
+    def compile_validator(self, source: SchemaSource) -> JsonDataValidator:
+        """Compiled by the linear-time engine, offline; raises InvalidSchema for what it refuses."""
+        return JsonDataValidator(source, self._limits)

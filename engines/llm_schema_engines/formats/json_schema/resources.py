@@ -1,0 +1,262 @@
+"""The closed world of a schema: its document and what it references, each subschema with its base URI. Pure.
+
+Nothing here opens an address or a file: a reference that does not lead into this world cannot be resolved.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jsonschema_specifications  # type: ignore[import-untyped]  # data only; it ships no types
+
+from ...model.fast_init import fast_init
+from ..engine import ReferencedSchema
+from .dialects import Dialect, find_dialect, subschemas
+from .pointers import follow, from_fragment, join_pointer, split_pointer
+from .uris import DEFAULT_BASE, resolve_uri, split_fragment
+
+REFERENCE_KEYWORDS = ("$ref", "$dynamicRef", "$recursiveRef")
+_ADDRESSES = frozenset({"$id", "$anchor", "$dynamicAnchor", "$recursiveAnchor"})
+"""What gives a subschema an address."""
+
+
+class Unresolvable(LookupError):
+    """A reference that leads nowhere in the closed world."""
+
+
+Scope = tuple[tuple[str, tuple[int, str]], ...]
+
+
+@fast_init
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One schema document. `name` is the reference under which the root uses it ("" for the root itself).
+
+    builtin: it is a metaschema, which every validator knows by itself.
+    """
+
+    number: int
+    name: str
+    content: Any
+    uri: str
+    dialect: Dialect
+    builtin: bool = False
+
+
+@fast_init
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A subschema: where it stands, what it says, and the base URI and dialect that hold there.
+
+    `scope` is how dynamic references resolve on the way that led here: by anchor name, the key of the outermost
+    subschema that has the anchor. Only the prover follows ways; elsewhere it is empty.
+    """
+
+    document: Document
+    pointer: str
+    schema: Any
+    base: str
+    dialect: Dialect
+    scope: Scope = ()
+
+    @property
+    def key(self) -> tuple[int, str]:
+        return (self.document.number, self.pointer)
+
+
+@dataclass(slots=True)
+class World:
+    """The index of all documents. Fill it with `add`, then `resolve`."""
+
+    documents: list[Document] = field(default_factory=list)
+    resources: dict[str, Place] = field(default_factory=dict)
+    anchors: dict[tuple[str, str], Place] = field(default_factory=dict)
+    dynamic_anchors: dict[str, list[Place]] = field(default_factory=dict)
+    recursive_roots: list[Place] = field(default_factory=list)
+    bases: dict[tuple[int, str], tuple[str, Dialect]] = field(default_factory=dict)
+    conflicts: list[str] = field(default_factory=list)
+    places: dict[int, list[Place]] = field(default_factory=dict)
+    """All subschemas of each document, parents first."""
+
+    def add(
+        self, content: Any, uri: str, dialect: Dialect, name: str = "", *, builtin: bool = False
+    ) -> Place:
+        """Index a document that is known under `uri`; returns its root."""
+        document = Document(len(self.documents), name, content, uri, dialect, builtin)
+        self.documents.append(document)
+        root = Place(document, "", content, uri, dialect)
+        if uri in self.resources and self.resources[uri].schema != content:
+            self.conflicts.append(uri)
+        self.resources.setdefault(uri, root)
+        self.places[document.number] = list(self._walk(root))
+        for place in self.places[document.number]:
+            self._index(place)
+        base, dialect = self.bases.get(root.key, (uri, dialect))
+        return Place(document, "", content, base, dialect)
+
+    def walk(self, start: Place) -> Iterator[Place]:
+        """The subschema at `start` and all below it, each with the base URI that holds in it, parents first."""
+        return self._walk(start) if start.pointer else iter(self.places[start.document.number])
+
+    def _walk(self, start: Place) -> Iterator[Place]:
+        stack = [start]
+        while stack:
+            place = stack.pop()
+            if isinstance(place.schema, dict):
+                place = self._rebase(place)
+                stack.extend(
+                    Place(place.document, join_pointer(place.pointer, *path), sub, place.base, place.dialect)
+                    for path, sub in reversed(subschemas(place.schema, place.dialect))
+                )
+            yield place
+
+    def resolve(self, base: str, reference: str) -> Place:
+        """The subschema that `reference` means at `base`; raises Unresolvable."""
+        uri, fragment = split_fragment(resolve_uri(base, reference))
+        root = self.resources.get(uri) or self._metaschema(uri)
+        if root is None:
+            raise Unresolvable(f"{uri!r} is not among the references of this schema")
+        fragment = from_fragment(fragment)
+        if not fragment:
+            return root
+        if not fragment.startswith("/"):
+            anchor = self.anchors.get((uri, fragment))
+            if anchor is None:
+                raise Unresolvable(f"no subschema of {uri!r} has the anchor {fragment!r}")
+            return anchor
+        return self._descend(root, fragment)
+
+    def _descend(self, root: Place, fragment: str) -> Place:
+        base, dialect, pointer = root.base, root.dialect, root.pointer
+        for token in split_pointer(fragment):
+            pointer = join_pointer(pointer, token)
+            base, dialect = self.bases.get((root.document.number, pointer), (base, dialect))
+        try:
+            target = follow(root.schema, fragment)
+        except (LookupError, ValueError):
+            raise Unresolvable(f"nothing stands at {fragment!r}") from None
+        if not isinstance(target, dict | bool):
+            raise Unresolvable(f"what stands at {fragment!r} is not a schema")
+        return Place(root.document, pointer, target, base, dialect)
+
+    def _rebase(self, place: Place) -> Place:
+        """The place with the base URI and dialect that its own `$id` and `$schema` set."""
+        schema, base, dialect = place.schema, place.base, place.dialect
+        if "$id" not in schema:
+            return place
+        identifier = schema["$id"]
+        ignored = dialect is Dialect.DRAFT_07 and "$ref" in schema
+        if not isinstance(identifier, str) or ignored or (identifier.startswith("#") and len(identifier) > 1):
+            return place
+        base = split_fragment(resolve_uri(base, identifier))[0]
+        if isinstance(schema.get("$schema"), str):
+            dialect = find_dialect(schema["$schema"]) or dialect
+        return Place(place.document, place.pointer, schema, base, dialect)
+
+    def _index(self, place: Place) -> None:
+        schema = place.schema
+        if not isinstance(schema, dict) or _ADDRESSES.isdisjoint(schema):
+            return
+        if place.dialect is Dialect.DRAFT_07 and "$ref" in schema:
+            return
+        identifier = schema.get("$id")
+        if isinstance(identifier, str):
+            if identifier.startswith("#") and len(identifier) > 1:
+                if place.dialect is Dialect.DRAFT_07:  # draft 7 writes anchors as $id
+                    self.anchors.setdefault((place.base, identifier[1:]), place)
+            else:
+                self.bases[place.key] = (place.base, place.dialect)
+                self.resources.setdefault(place.base, place)
+        if place.dialect is Dialect.DRAFT_07:
+            return
+        for keyword in ("$anchor", "$dynamicAnchor"):
+            name = schema.get(keyword)
+            if isinstance(name, str):
+                self.anchors.setdefault((place.base, name), place)
+                if keyword == "$dynamicAnchor" and place.dialect is Dialect.DRAFT_2020_12:
+                    self.dynamic_anchors.setdefault(name, []).append(place)
+        if schema.get("$recursiveAnchor") is True:
+            self.recursive_roots.append(place)
+
+    def _metaschema(self, uri: str) -> Place | None:
+        content = _metaschemas().get(uri)
+        if content is None:
+            return None
+        dialect = find_dialect(content["$schema"])
+        if dialect is None:
+            return None
+        self.add(content, uri, dialect, name=uri, builtin=True)
+        return self.resources[uri]
+
+
+@functools.cache
+def _metaschemas() -> Mapping[str, Any]:
+    registry = jsonschema_specifications.REGISTRY
+    return {split_fragment(uri)[0]: registry.contents(uri) for uri in registry}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a referenced document is read: bytes to JSON, and its dialect."""
+
+    content: Any
+    dialect: Dialect
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A referenced document of the closed world: one address of it, and the reference of the root that leads there."""
+
+    uri: str
+    name: str
+    reading: Reading
+
+
+def closure(
+    content: Any, dialect: Dialect, references: tuple[ReferencedSchema, ...], read: Mapping[str, Reading]
+) -> list[Member]:
+    """Every address of every referenced document; `read` gives the reading of each by identity.
+
+    A relative name is meant at the address of the document that uses it, and at the default one.
+    """
+    found: dict[tuple[str, str], Member] = {}
+    if references:
+        _enclose(references, _base(content, dialect, DEFAULT_BASE), "", read, found)
+    return list(found.values())
+
+
+def _enclose(
+    references: tuple[ReferencedSchema, ...],
+    base: str,
+    top: str,
+    read: Mapping[str, Reading],
+    found: dict[tuple[str, str], Member],
+) -> None:
+    """Adds what a document at `base` references; `top`: the reference of the root that leads to the document."""
+    for item in references:
+        reading, way = read[item.identity], top or item.name
+        for start in dict.fromkeys((base, DEFAULT_BASE)):
+            uri = split_fragment(resolve_uri(start, item.name))[0]
+            if (uri, item.identity) not in found:
+                found[uri, item.identity] = Member(uri, way, reading)
+                _enclose(item.references, _base(reading.content, reading.dialect, uri), way, read, found)
+
+
+def _base(content: Any, dialect: Dialect, uri: str) -> str:
+    """The base URI in a document that is known under `uri`."""
+    identifier = content.get("$id") if isinstance(content, dict) else None
+    if not isinstance(identifier, str) or (dialect is Dialect.DRAFT_07 and "$ref" in content):
+        return uri
+    return split_fragment(resolve_uri(uri, identifier))[0]
+
+
+def build_world(content: Any, dialect: Dialect, members: list[Member]) -> tuple[World, Place]:
+    """The index of a document and of all that it references."""
+    world = World()
+    root = world.add(content, DEFAULT_BASE, dialect)
+    for member in members:
+        world.add(member.reading.content, member.uri, member.reading.dialect, member.name)
+    return world, root

@@ -1,0 +1,1 @@
+"""The values that engines take and give: frozen dataclasses and enums."""

@@ -1,0 +1,46 @@
+"""Frozen values at a lower price. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from typing import Any, TypeVar
+
+C = TypeVar("C", bound=type[Any])
+
+
+def fast_init(cls: C) -> C:
+    """For classes under `@dataclass(frozen=True, slots=True)` that a call makes many of: an `__init__` that means the same.
+
+    That of dataclasses sets each field through object.__setattr__, which looks for the field by its name; here the
+    field's own slot is at hand, which takes half the time. Raises TypeError for what only dataclasses can do.
+    """
+    if any(not field.init or field.kw_only for field in fields(cls)) or hasattr(cls, "__post_init__"):
+        raise TypeError(f"{cls.__qualname__} needs the __init__ of dataclasses")
+    init = _init_of(cls)
+    init.__qualname__, init.__annotations__ = cls.__init__.__qualname__, cls.__init__.__annotations__
+    cls.__init__ = init
+    return cls
+
+
+def _init_of(cls: type[Any]) -> Callable[..., None]:
+    scope: dict[str, Any] = {"_missing": MISSING}
+    parameters, lines = ["self"], []
+    for field in fields(cls):
+        name = value = field.name
+        scope[f"_set_{name}"] = getattr(cls, name).__set__
+        if field.default_factory is not MISSING:
+            scope[f"_new_{name}"] = field.default_factory
+            value = f"_new_{name}() if {name} is _missing else {name}"
+            parameters.append(f"{name}=_missing")
+        elif field.default is not MISSING:
+            scope[f"_default_{name}"] = field.default
+            parameters.append(f"{name}=_default_{name}")
+        else:
+            parameters.append(name)
+        lines.append(f"    _set_{name}(self, {value})\n")
+    exec(
+        f"def __init__({', '.join(parameters)}):\n{''.join(lines)}", scope
+    )  # as dataclasses do: names of fields only
+    init: Callable[..., None] = scope["__init__"]
+    return init

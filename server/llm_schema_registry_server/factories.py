@@ -1,0 +1,102 @@
+"""The parts that settings choose: which store, which object store, which shared cache, with which bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING
+
+from llm_schema_engines.formats.avro.limits import AvroLimits
+from llm_schema_engines.formats.catalogue import EngineLimits
+from llm_schema_engines.formats.json_schema.limits import JsonSchemaLimits
+from llm_schema_engines.formats.protobuf.limits import ProtobufLimits
+
+from .errors import Unavailable
+from .settings import BlobsSettings, PostgresSettings, RedisSettings, Settings, StorageSettings
+from .storage.blobs.blobs import Blobs as BlobStore
+from .storage.blobs.inline import InlineBlobs
+from .storage.memory.store import MemoryStore
+from .storage.portable import PortableStore
+from .storage.sqlite.store import SqliteStore
+from .telemetry import logs
+
+if TYPE_CHECKING:
+    from .caches.redis import RedisTier  # at run time only when it is configured: it belongs to an extra
+
+_LOG = logs.get("parts")
+
+
+def make_store(settings: StorageSettings) -> PortableStore:
+    """The back end that the settings choose."""
+    if settings.kind == "memory":
+        return MemoryStore()
+    if settings.kind == "postgres":
+        return _make_postgres(settings.postgres)
+    return SqliteStore(settings.path, synchronous=settings.synchronous, lock_seconds=settings.lock_seconds)
+
+
+def _make_postgres(settings: PostgresSettings) -> PortableStore:
+    try:
+        from .storage.postgres import PostgresOptions, PostgresStore
+    except ModuleNotFoundError as error:
+        raise _extra_missing("storage.kind postgres", "postgres") from error
+    options = {f.name: getattr(settings, f.name) for f in fields(PostgresOptions)}
+    return PostgresStore(
+        settings.dsn.get_secret_value(), PostgresOptions(**options), settings.replica_dsn.get_secret_value()
+    )
+
+
+def make_blobs(settings: BlobsSettings) -> BlobStore:
+    """The object store that the settings choose. Raises Unavailable when its package is not installed."""
+    if settings.kind == "inline":
+        return InlineBlobs()
+    try:
+        from .storage.blobs.s3 import S3Blobs  # takes a while to import, and belongs to an extra
+    except ModuleNotFoundError as error:
+        raise _extra_missing("blobs.kind s3", "s3") from error
+    return S3Blobs(settings.s3, _breaker_log("s3"))
+
+
+def make_redis(settings: RedisSettings) -> RedisTier | None:
+    """The shared cache, when there is one. Raises Unavailable when its package is not installed, or
+    its URL is none."""
+    if settings.url is None:
+        return None
+    try:
+        from .caches.redis import RedisTier
+    except ModuleNotFoundError as error:
+        raise _extra_missing("caches.redis", "redis") from error
+    try:
+        return RedisTier(settings, _breaker_log("redis"))
+    except ValueError:  # its text may hold a piece of the password
+        raise Unavailable(
+            "caches.redis.url is not a URL; in user and password percent-encode what has a meaning in URLs"
+        ) from None
+
+
+def _extra_missing(setting: str, extra: str) -> Unavailable:
+    return Unavailable(f"{setting} needs more packages; install llm-schema-registry[{extra}]")
+
+
+def _breaker_log(tier: str) -> Callable[[bool], None]:
+    def log(opened: bool) -> None:
+        if opened:
+            _LOG.warning(
+                "tier_left_alone", tier=tier, why="it failed repeatedly; tried again every few seconds"
+            )
+        else:
+            _LOG.info("tier_back", tier=tier)
+
+    return log
+
+
+def engine_limits(settings: Settings) -> EngineLimits:
+    """The engines' own bounds, with the sizes that the settings decide."""
+    schema, data = settings.limits.schema_bytes, settings.limits.data_bytes
+    return EngineLimits(
+        json_schema=JsonSchemaLimits(
+            schema_bytes=schema, data_bytes=data, **settings.json_schema.model_dump()
+        ),
+        avro=AvroLimits(schema_bytes=schema),
+        protobuf=replace(ProtobufLimits(), references=settings.limits.references, payload=data),
+    )

@@ -1,0 +1,150 @@
+"""Work on what a registry keeps, beside or before a running server. Each command answers with its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import uvloop
+
+from .errors import RegistryError
+from .factories import make_blobs, make_store
+from .model.change import format_revision
+from .registry.retention import Retention, RetentionPolicy
+from .settings import Settings
+from .storage.archive import export_archive, import_archive
+from .storage.wrappers.blobbed import BlobbedStore
+from .storage.wrappers.garbage import Tally
+from .storage.wrappers.garbage import collect_garbage as collect
+from .storage.wrappers.portable import PortableBlobbedStore
+
+FAILED = 1
+
+
+def migrate(settings: Settings) -> int:
+    """Bring the storage to today's schema and print what it says of itself."""
+    return _run("migrate", _migrate(settings))
+
+
+def collect_garbage(settings: Settings, *, grace: timedelta, dry_run: bool) -> int:
+    """Delete the blobs that nothing names and print what was done."""
+    return _run("collect garbage", _collect_garbage(settings, grace, dry_run))
+
+
+def compact_changes(settings: Settings, keep: RetentionPolicy, *, dry_run: bool) -> int:
+    """Forget the changes that `keep` does not keep and print what was done."""
+    return _run("compact changes", _compact_changes(settings, keep, dry_run))
+
+
+def export_to(settings: Settings, path: Path) -> int:
+    """Write the whole registry into a new file, which appears under its name when it is complete."""
+    return _run("export", _export(settings, path))
+
+
+def import_from(settings: Settings, path: Path) -> int:
+    """Fill an empty storage from an archive."""
+    return _run("import", _import(settings, path))
+
+
+def _run(what: str, work: Coroutine[None, None, dict[str, object]]) -> int:
+    try:
+        result = uvloop.run(work)
+    except (RegistryError, OSError) as error:
+        print(f"schema-registry-server: cannot {what}: {error}", file=sys.stderr)
+        return FAILED
+    print(json.dumps(result))
+    return 0
+
+
+async def _migrate(settings: Settings) -> dict[str, object]:
+    store = make_store(settings.storage)
+    await store.open()
+    try:
+        return dict(await store.ping())
+    finally:
+        await store.close()
+
+
+async def _collect_garbage(settings: Settings, grace: timedelta, dry_run: bool) -> dict[str, object]:
+    store, blobs = make_store(settings.storage), make_blobs(settings.blobs)
+    # The wrapper opens and closes both; what rows name is read from the store inside.
+    wrapper = BlobbedStore(store, blobs, threshold=None, memory_bytes=0)
+    await wrapper.open()
+    try:
+        tally = await collect(store, blobs, grace=grace, dry_run=dry_run, progress=_tell)
+    finally:
+        await wrapper.close()
+    return {"dry_run": dry_run, **asdict(tally)}
+
+
+async def _compact_changes(settings: Settings, keep: RetentionPolicy, dry_run: bool) -> dict[str, object]:
+    store = make_store(settings.storage)
+    await store.open()
+    try:
+        changes = 0
+        async for step in Retention(store, keep, lambda: datetime.now(UTC)).sweep(dry_run=dry_run):
+            changes = step.changes
+            print(f"{changes} changes {'to forget' if dry_run else 'forgotten'}", file=sys.stderr)
+        async with store.read() as tx:
+            oldest, newest = await tx.change_bounds()
+        revisions = {
+            name: format_revision(store.registry_id, sequence)
+            for name, sequence in (("oldest", oldest), ("newest", newest))
+        }
+        return {"dry_run": dry_run, "changes": changes, **revisions}
+    finally:
+        await store.close()
+
+
+async def _export(settings: Settings, path: Path) -> dict[str, object]:
+    unfinished = path.with_name(path.name + ".part")
+    async with _movable(settings) as store:
+        with unfinished.open("xb") as file:
+            try:
+                counts = await export_archive(store, file, _tell_lines)
+                file.flush()
+                os.fsync(file.fileno())
+            except BaseException:
+                unfinished.unlink()
+                raise
+    unfinished.replace(path)
+    return dict(counts)
+
+
+async def _import(settings: Settings, path: Path) -> dict[str, object]:
+    with path.open("rb") as file:
+        async with _movable(settings) as store:
+            counts = await import_archive(store, file, _tell_lines)
+            return {"registry_id": store.registry_id, **counts}
+
+
+@asynccontextmanager
+async def _movable(settings: Settings) -> AsyncIterator[PortableBlobbedStore]:
+    store = PortableBlobbedStore(
+        make_store(settings.storage),
+        make_blobs(settings.blobs),
+        threshold=settings.blobs.threshold if settings.blobs.kind != "inline" else None,
+        memory_bytes=0,
+    )
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def _tell_lines(kind: str, done: int) -> None:
+    print(f"{kind}: {done}", file=sys.stderr)
+
+
+def _tell(tally: Tally) -> None:
+    print(
+        f"{tally.blobs} blobs listed, {tally.versions} versions looked at, {tally.garbage} garbage found",
+        file=sys.stderr,
+    )

@@ -1,0 +1,29 @@
+"""Which of a subject's versions a selector chooses. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .lifecycle import SELECTABLE
+from .schema import SchemaVersion
+from .selector import (
+    Exact,
+    Latest,
+    Ordinal,
+    Selector,
+)
+
+
+def choose(versions: Sequence[SchemaVersion], selector: Selector) -> SchemaVersion | None:
+    """The live version that `selector` names, or None. `latest` and ranges choose among ACTIVE and DEPRECATED."""
+    live = [v for v in versions if v.live]
+    match selector:
+        case Ordinal(number):
+            return next((v for v in live if v.ordinal == number), None)
+        case Exact(version):
+            return next((v for v in live if v.version == version), None)
+        case Latest():
+            return max((v for v in live if v.state in SELECTABLE), key=lambda v: v.ordinal, default=None)
+        case _:
+            fitting = (v for v in live if v.state in SELECTABLE and selector.holds(v.version))
+            return max(fitting, key=lambda v: v.version, default=None)

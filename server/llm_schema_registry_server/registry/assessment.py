@@ -1,0 +1,139 @@
+"""Judges a schema as the next version of a subject: the level's question, the change class, the semantic version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llm_schema_engines.compatibility.levels import BACKWARD, DEMANDS
+from llm_schema_engines.compatibility.report import Finding, merge, worst
+from llm_schema_engines.compatibility.semver import change_class, check_explicit, next_version
+from llm_schema_engines.formats.engine import ParsedSchema
+from llm_schema_engines.model.compatibility import (
+    ChangeClass,
+    CompareOptions,
+    Comparison,
+    CompatibilityLevel,
+    CompatibilityReport,
+    Direction,
+    Verdict,
+)
+from llm_schema_engines.model.version import SemanticVersion
+
+from ..errors import SchemaTypeMismatch
+from ..model.config import EffectiveConfig, UndecidedPolicy
+from ..model.schema import SchemaVersion
+from ..model.subject import Subject
+from .comparable import comparable_versions, versions_to_compare
+from .library import KnownSchema, Library
+from .numbering import greatest
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The report, what kind of change it is, and the semantic version that would follow."""
+
+    report: CompatibilityReport
+    change: ChangeClass
+    version: SemanticVersion
+
+
+def compare_options(config: EffectiveConfig) -> CompareOptions:
+    return CompareOptions(config.strictness, config.writer_model, config.apply_defaults)
+
+
+class Assessor:
+    """Runs the comparisons that a level asks for. No transaction is held while a schema is compared."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+
+    async def assess(
+        self,
+        subject: Subject,
+        schema: KnownSchema,
+        parsed: ParsedSchema,
+        versions: Sequence[SchemaVersion],
+        config: EffectiveConfig,
+        *,
+        level: CompatibilityLevel,
+        wanted: SemanticVersion | None = None,
+        only: SchemaVersion | None = None,
+    ) -> Assessment:
+        """Judge `schema` against the versions of `subject` that count.
+
+        versions: all of the subject's, live and softly deleted, or for a level that is not transitive what is as good.
+        wanted: an explicit semantic version.
+        only: compare with this version and no other.
+        Raises SchemaTypeMismatch, and VersionNotGreater for a wanted version that is too low.
+        """
+        candidates = [only] if only is not None else versions_to_compare(level, versions)
+        newest = only or next(comparable_versions(versions), None)
+        comparable = [v for v in candidates if v.schema_type is schema.schema_type]
+        if len(comparable) < len(candidates):
+            other = next(v for v in candidates if v.schema_type is not schema.schema_type)
+            raise SchemaTypeMismatch(str(subject), schema.schema_type.name, other.schema_type.name)
+
+        options = compare_options(config)
+        demanded = DEMANDS[level].directions
+        known = {v.schema_id: await self._library.known(v) for v in candidates}
+        if newest is not None and newest.schema_id not in known:
+            known[newest.schema_id] = await self._library.known(newest)
+        findings = [
+            Finding(
+                str(version.version),
+                direction,
+                await self.compare(schema, known[version.schema_id], direction, options),
+            )
+            for version in candidates
+            for direction in demanded
+        ]
+        change = ChangeClass.UNCLASSIFIED
+        if newest is not None:
+            # The newest candidate comes first, with its findings; without any, the change has a direction of its own.
+            verdicts = [f.comparison.verdict for f in findings[: len(demanded)]]
+            change = await self._change(schema, parsed, newest, known[newest.schema_id], verdicts, options)
+        last = found.version if (found := greatest(versions)) else None
+        # Nothing live to compare with, but numbers were given out: nothing is promised about those.
+        step = ChangeClass.BREAKING if change is ChangeClass.UNCLASSIFIED else change
+        version = check_explicit(wanted, last, step) if wanted is not None else next_version(last, step)
+        report = merge(
+            level,
+            findings,
+            [str(v.version) for v in candidates],
+            allow_undecided=config.undecided is UndecidedPolicy.ALLOW,
+            options=options,
+            change_class=change,
+            suggested_version=str(version),
+        )
+        return Assessment(report, change, version)
+
+    async def compare(
+        self, new: KnownSchema, old: KnownSchema, direction: Direction, options: CompareOptions
+    ) -> Comparison:
+        if new.key == old.key:
+            return Comparison(Verdict.YES)
+        reader, writer = (new, old) if direction is Direction.BACKWARD else (old, new)
+        return await self._library.compare(reader, writer, options)
+
+    async def _change(
+        self,
+        schema: KnownSchema,
+        parsed: ParsedSchema,
+        newest: SchemaVersion,
+        old: KnownSchema,
+        verdicts: Sequence[Verdict],
+        options: CompareOptions,
+    ) -> ChangeClass:
+        """What changes after `newest`, which is `old`. verdicts: those that the level asked for."""
+        if newest.schema_type is not schema.schema_type:
+            return ChangeClass.BREAKING
+        if not verdicts:
+            verdicts = [(await self.compare(schema, old, d, options)).verdict for d in BACKWARD]
+        canonical = (await self._library.content(newest)).canonical
+        return change_class(
+            newest.fingerprints,
+            parsed.fingerprints,
+            worst(verdicts),
+            same_canonical=canonical == parsed.canonical,
+        )

@@ -1,0 +1,117 @@
+"""References pinned to versions: what a name, a subject and a selector meant at the moment of a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..errors import InvalidRequest, InvalidVersion, ReferenceCycle, ReferenceNotFound
+from ..model.schema import Reference, ResolvedReference, SchemaVersion
+from ..model.selection import choose
+from ..model.selector import Range, parse_selector
+from ..model.subject import Subject
+from ..storage.cycles import find_cycle
+from ..storage.store import ReadTx
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedReference:
+    """A reference and the version that it points to for ever."""
+
+    reference: ResolvedReference
+    target: SchemaVersion
+
+
+async def pin_references(
+    tx: ReadTx, subject: Subject | None, references: Sequence[Reference], *, field: str, most: int
+) -> tuple[PinnedReference, ...]:
+    """The versions that `references` point to now. Only rows are read, no contents.
+
+    subject: whose schema it is going to be; None when it has none. most: references allowed.
+    Raises ReferenceNotFound, ReferenceCycle or InvalidRequest, each naming the place in `field`.
+    """
+    if len(references) > most:
+        raise InvalidRequest(field, f"has {len(references)} items; the limit is {most}")
+    pins: list[PinnedReference] = []
+    for i, reference in enumerate(references):
+        place = f"{field}[{i}]"
+        if not reference.name:
+            raise InvalidRequest(f"{place}.name", "must not be empty")
+        if any(reference.name == p.reference.name for p in pins):
+            raise InvalidRequest(f"{place}.name", f"{reference.name!r} is given twice")
+        target = await _target(tx, reference, place)
+        if subject is not None:
+            await _refuse_circle(tx, subject, reference, target, place)
+        pinned = ResolvedReference(
+            reference.name, target.subject, target.ordinal, target.version, target.schema_id
+        )
+        pins.append(PinnedReference(pinned, target))
+    if subject is not None:
+        await _refuse_circle_of_subjects(tx, subject, pins, field)
+    return tuple(pins)
+
+
+def references_of(pins: Sequence[PinnedReference]) -> tuple[ResolvedReference, ...]:
+    return tuple(p.reference for p in pins)
+
+
+async def _target(tx: ReadTx, reference: Reference, place: str) -> SchemaVersion:
+    try:
+        selector = parse_selector(reference.version)
+    except InvalidVersion as error:
+        raise InvalidVersion(f"{place}.version", error.violations[0].description) from error
+    if isinstance(selector, Range):
+        target = choose(await tx.versions(reference.subject), selector)
+    else:
+        target = await tx.selected(reference.subject, selector)
+    if target is None:
+        missing = (
+            f"no subject {str(reference.subject)!r}"
+            if not await tx.versions(reference.subject)
+            else f"no version {reference.version or 'latest'!r} of subject {str(reference.subject)!r}"
+        )
+        raise ReferenceNotFound(
+            place, f"{reference.name!r} points to nothing: {missing}", subject=str(reference.subject)
+        )
+    return target
+
+
+async def _refuse_circle(
+    tx: ReadTx, subject: Subject, reference: Reference, target: SchemaVersion, place: str
+) -> None:
+    """A subject must not use itself, directly or through others: its readers could never be ordered."""
+    path: list[SchemaVersion] = []
+    if await _leads_to(tx, subject, target, path, set()):
+        cycle = " -> ".join([str(subject), *(str(v.subject) for v in path)])
+        raise ReferenceCycle(place, f"{reference.name!r} closes a cycle: {cycle}")
+
+
+async def _leads_to(
+    tx: ReadTx, subject: Subject, version: SchemaVersion, path: list[SchemaVersion], seen: set[str]
+) -> bool:
+    """Whether a version is of `subject` or uses one that is, by versions that are not in `seen`; they are the `path` then."""
+    path.append(version)
+    if version.subject == subject:
+        return True
+    if version.schema_id not in seen:
+        seen.add(version.schema_id)
+        for used in version.references:
+            found = await tx.version(used.schema_id)
+            if found is not None and await _leads_to(tx, subject, found, path, seen):
+                return True
+    path.pop()
+    return False
+
+
+async def _refuse_circle_of_subjects(
+    tx: ReadTx, subject: Subject, pins: Sequence[PinnedReference], field: str
+) -> None:
+    """Nor by other versions than those that are pinned: subjects must have an order."""
+    way = await find_cycle(tx, subject, [p.target.subject for p in pins])
+    if way is None:
+        return
+    place = next(i for i, p in enumerate(pins) if p.target.subject == way[0])
+    shown = " -> ".join(map(str, (subject, *way)))
+    raise ReferenceCycle(
+        f"{field}[{place}]", f"{pins[place].reference.name!r} closes a circle of subjects: {shown}"
+    )

@@ -1,0 +1,99 @@
+"""The subprocess: makes the engines, confines itself, then answers one request after the other until its parent leaves.
+
+Run by `processes` as `python -m llm_schema_registry_server.workers.worker_main`, with one end of a socket pair as standard
+input. What is not a RegistryError is a fault that the process does not survive: the parent sees it go, reads its last
+words from standard error and starts another one.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import socket
+import sys
+from typing import Any
+
+from llm_schema_engines.formats.engine import Engines
+
+from ..errors import RegistryError
+from .confinement import confine, die_with, limit_cpu
+from .messages import HEADER, Request, Setup, decode_request, encode_answer, frame
+
+OUT_OF_MEMORY = 77
+"""Exit status of a child whose task asked for more memory than it may have."""
+
+READY = b"ready"
+
+
+def main() -> None:
+    channel = _take_channel()
+    setup: Setup = decode_request(_must(_read(channel)))
+    die_with(setup.parent)
+    engines = make_engines(setup.engines, setup.arguments)
+    gc.collect()
+    gc.freeze()
+    confine(setup.memory_bytes)
+    channel.sendall(frame(READY))
+    try:
+        _serve(channel, engines)
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)
+
+
+def make_engines(name: str, arguments: tuple[object, ...]) -> Engines:
+    """Call the factory called `package.module:function`."""
+    module, _, function = name.partition(":")
+    engines: Engines = getattr(importlib.import_module(module), function)(*arguments)
+    return engines
+
+
+def _serve(channel: socket.socket, engines: Engines) -> None:
+    while (data := _read(channel)) is not None:
+        request: Request = decode_request(data)
+        limit_cpu(request.seconds)
+        channel.sendall(frame(_answer(request, engines)))
+
+
+def _answer(request: Request, engines: Engines) -> bytes:
+    try:
+        return encode_answer(request.task.run(engines))
+    except RegistryError as error:
+        return encode_answer(error)
+
+
+def _take_channel() -> socket.socket:
+    """The socket that came as standard input, moved away so that nobody else reads from it."""
+    channel = socket.socket(fileno=os.dup(0))
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.close(null)
+    channel.setblocking(True)
+    return channel
+
+
+def _read(channel: socket.socket) -> bytes | None:
+    """The payload of the next frame; None when the parent has left."""
+    header = _exactly(channel, HEADER.size)
+    return None if header is None else _exactly(channel, HEADER.unpack(header)[0])
+
+
+def _exactly(channel: socket.socket, size: int) -> bytes | None:
+    data = bytearray(size)
+    view, have = memoryview(data), 0
+    while have < size:
+        got = channel.recv_into(view[have:])
+        if not got:
+            return None
+        have += got
+    return bytes(data)
+
+
+def _must(data: bytes | None) -> Any:
+    if data is None:
+        sys.exit(0)
+    return data
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,250 @@
+"""One subprocess as its parent sees it: started, asked, killed, reaped."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import math
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Self
+
+from .messages import HEADER, MAX_FRAME, Setup, encode_request, frame
+from .worker_main import OUT_OF_MEMORY
+
+START_SECONDS = 20.0
+"""A child that is not ready after this is given up."""
+
+LAST_WORDS = 4000
+"""Bytes of a dead child's standard error that are worth logging."""
+
+GRACE_SECONDS = 1.0
+"""How long a child that has closed its pipe may take to die."""
+
+LOWEST_PRIORITY = 19
+"""nice(2)."""
+
+
+_CPU_OF_PROCESS = 2
+"""The kernel numbers the clocks of processes (~pid << 3 | 2): see clock_getcpuclockid(3)."""
+
+
+class WorkerProcessEnded(Exception):
+    """The child ended before it answered. `killed`: somebody else sent it SIGKILL or SIGTERM, its task may be innocent.
+
+    `last_words` are for the log only: they may hold paths and content.
+    """
+
+    def __init__(self, cause: str, *, killed: bool = False, last_words: str = "") -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.killed = killed
+        self.last_words = last_words
+
+
+class WorkerProcess:
+    """A running subprocess that has made its engines and confined itself. Does one task at a time."""
+
+    def __init__(
+        self, process: asyncio.subprocess.Process, pipe: _Pipe, transport: asyncio.Transport, stderr: int
+    ) -> None:
+        self._process = process
+        self._pipe = pipe
+        self._transport = transport
+        self._stderr = stderr
+        self._killed = False
+        self._ending: asyncio.Future[WorkerProcessEnded] | None = None
+
+    @classmethod
+    async def start(cls, setup: Setup, on_gone: Callable[[WorkerProcess], None]) -> Self:
+        """A new child, ready for its first task; raises ChildGone when it ends, or is not ready, before that.
+
+        `on_gone` is called once, when the child's end of the pipe closes after it had been ready.
+        """
+        ours, theirs = socket.socketpair()
+        stderr = _memory_file()
+        try:
+            with theirs:
+                process = await _started(
+                    sys.executable, "-P", "-B", "-m", "llm_schema_registry_server.workers.worker_main",
+                    stdin=theirs.fileno(), stdout=asyncio.subprocess.DEVNULL, stderr=stderr,
+                    cwd="/", env=_environment(), start_new_session=True,
+                )  # fmt: skip
+        except BaseException:
+            ours.close()
+            os.close(stderr)
+            raise
+        ours.setblocking(False)
+        pipe = _Pipe()
+        try:
+            transport, _ = await asyncio.get_running_loop().create_connection(lambda: pipe, sock=ours)
+        except BaseException:
+            await _ended(process)
+            ours.close()
+            os.close(stderr)
+            raise
+        child = cls(process, pipe, transport, stderr)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await child.ask(encode_request(setup))
+        except WorkerProcessEnded:
+            raise await child.end() from None
+        except TimeoutError:
+            child.kill()
+            await child.end()
+            raise WorkerProcessEnded(f"was not ready after {START_SECONDS:g} s") from None
+        except asyncio.CancelledError:
+            child.kill()
+            await child.end()
+            raise
+        pipe.on_gone = lambda: on_gone(child)
+        return child
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return not self._pipe.lost and self._process.returncode is None
+
+    def cpu_seconds(self) -> float:
+        """Processor time that it has used so far. Where the system does not tell, all time counts; one that is gone has used
+        it up."""
+        if sys.platform != "linux":
+            return time.monotonic()
+        try:
+            return time.clock_gettime(((~self._process.pid) << 3) | _CPU_OF_PROCESS)
+        except OSError:
+            return math.inf
+
+    def ask(self, payload: bytes) -> asyncio.Future[bytes]:
+        """Send one request; the future is the answer's payload, or raises ChildGone (`end` then knows why)."""
+        answer = self._pipe.expect()
+        self._transport.write(frame(payload))
+        return answer
+
+    def kill(self) -> None:
+        """End it at once; `end` must still be awaited."""
+        self._killed = True
+        if self._process.returncode is None:
+            self._process.kill()
+        self._transport.abort()
+
+    def slow_down(self) -> None:
+        """Leave the processor to everybody else from now on."""
+        if self._process.returncode is None:
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, LOWEST_PRIORITY)
+
+    def rest(self) -> None:
+        """Called between tasks: forget what it said on standard error."""
+        os.ftruncate(self._stderr, 0)
+
+    async def end(self) -> WorkerProcessEnded:
+        """Reap it and close everything, once it has gone by itself or after a moment of grace; says what it died of.
+
+        May be awaited by several.
+        """
+        if self._ending is None:
+            self._ending = asyncio.ensure_future(self._reap())
+        return await asyncio.shield(self._ending)
+
+    async def _reap(self) -> WorkerProcessEnded:
+        if self._pipe.fault:
+            self.kill()
+        try:
+            async with asyncio.timeout(GRACE_SECONDS):
+                status = await self._process.wait()
+        except TimeoutError:
+            self.kill()
+            status = await self._process.wait()
+        self._transport.abort()
+        words = os.pread(self._stderr, LAST_WORDS, max(0, os.fstat(self._stderr).st_size - LAST_WORDS))
+        os.close(self._stderr)
+        return WorkerProcessEnded(
+            self._pipe.fault or _cause(status),
+            killed=not self._killed and status in (-signal.SIGKILL, -signal.SIGTERM),
+            last_words=words.decode("utf-8", "replace").strip(),
+        )
+
+
+class _Pipe(asyncio.Protocol):
+    """Collects one frame at a time for the future that waits for it."""
+
+    def __init__(self) -> None:
+        self.lost = False
+        self.fault = ""
+        self.on_gone: Callable[[], None] | None = None
+        self._data = bytearray()
+        self._answer: asyncio.Future[bytes] | None = None
+        self._transport: asyncio.BaseTransport | None = None
+
+    def expect(self) -> asyncio.Future[bytes]:
+        self._answer = asyncio.get_running_loop().create_future()
+        if self.lost:
+            self._answer.set_exception(WorkerProcessEnded("it had ended already"))
+        return self._answer
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._data += data
+        if len(self._data) < HEADER.size:
+            return
+        (size,) = HEADER.unpack_from(self._data)
+        if size > MAX_FRAME or self._answer is None or self._answer.done():
+            self.fault = "said too much" if size > MAX_FRAME else "spoke without being asked"
+            assert isinstance(self._transport, asyncio.Transport)
+            self._transport.abort()
+        elif len(self._data) >= HEADER.size + size:
+            self._answer.set_result(bytes(self._data[HEADER.size : HEADER.size + size]))
+            self._data.clear()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = True
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(WorkerProcessEnded("it closed the pipe"))
+        if self.on_gone is not None:
+            self.on_gone()
+
+
+async def _started(*command: str, **how: Any) -> asyncio.subprocess.Process:
+    """A process; none when the caller is cancelled, however far its start had got."""
+    starting = asyncio.ensure_future(asyncio.create_subprocess_exec(*command, **how))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await _ended(await starting)
+        raise
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.kill()
+    await process.wait()
+
+
+def _cause(status: int) -> str:
+    if status == OUT_OF_MEMORY:
+        return "ran out of memory"
+    if status == -signal.SIGXCPU:
+        return "took too much processor time"
+    return f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+
+
+def _memory_file() -> int:
+    """A file in memory to which writers append."""
+    file = os.memfd_create("worker-stderr")
+    fcntl.fcntl(file, fcntl.F_SETFL, fcntl.fcntl(file, fcntl.F_GETFL) | os.O_APPEND)
+    return file
+
+
+def _environment() -> dict[str, str]:
+    """All that a child may know of ours: where its modules are."""
+    path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)
+    return {"PYTHONPATH": path, "LC_ALL": "C.UTF-8", "GRPC_PYTHON_DISABLE_DYNAMIC_STUBS": "1"}

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .errors import ConcurrentUpdate, RegistryError, Unavailable
+from .errors import ConcurrentUpdate, RegistryError, SubscriberTooSlow, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +54,19 @@ class Attempts:
         """Something came: the next failure is the first again."""
         self._failures = 0
 
-    def after(self, error: RegistryError, *, repeatable: bool = True) -> float | None:
+    def after(
+        self, error: RegistryError, *, repeatable: bool = True, resumable: bool = False
+    ) -> float | None:
         """Seconds to wait before the next try; None when there is to be none.
 
         Only UNAVAILABLE and CONCURRENT_UPDATE are tried again, only within the deadline, and a call that must not happen
         twice only when the server itself answered (it then named a reason), not when the connection broke on the way.
+        A stream that is `resumable` also goes on after SUBSCRIBER_TOO_SLOW.
         """
-        if not isinstance(error, Unavailable | ConcurrentUpdate) or not (repeatable or error.reason):
+        passing = isinstance(error, Unavailable | ConcurrentUpdate)
+        if not (passing and (repeatable or error.reason)) and not (
+            resumable and isinstance(error, SubscriberTooSlow)
+        ):
             return None
         if self._failures + 1 >= self._policy.attempts:
             return None

@@ -63,6 +63,7 @@ class Call:
     a read of it. A handler of a stream awaits `ready` when the stream stands but has nothing to send yet: the caller then
     gets the initial metadata.
 
+    `resume_revision` is where a subscription goes on when it breaks here: everything before it was handed to the wire.
     `outcome` is None until the call has ended; a guard finds it when it is left.
     """
 
@@ -80,6 +81,7 @@ class Call:
     """What the call touches, as far as it is known."""
     schema_id: str = ""
     outcome: Outcome | None = None
+    resume_revision: str | None = None
     watchers: tuple[Callable[[Resource], None], ...] = ()
     """Guards that want to see each resource when a handler names it, and may refuse it by raising a RegistryError."""
     _peer: Peer | None = None

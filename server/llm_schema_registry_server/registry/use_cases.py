@@ -106,7 +106,7 @@ def build(
         checking=Checking(store, library, assessor, engines, defaults=defaults, limits=limits),
         validating=validating,
         graph=Graph(store),
-        subscribing=Subscribing(store, feed, stall_seconds=rules.stall_seconds),
+        subscribing=Subscribing(store, feed),
         health=health,
         diffing=diffing,
         converting=Converting(diffing, library, engines, limits),

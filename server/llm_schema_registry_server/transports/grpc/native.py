@@ -23,12 +23,11 @@ from pygrpc_native import EVENT_CANCEL, STREAM_FULL, STREAM_SENT, NativeGrpcFron
 from ...calls.call import Call
 from ...calls.failure import failure
 from ...calls.peer import TrustedProxies
-from ...errors import LimitExceeded, ShuttingDown
+from ...errors import LimitExceeded, ShuttingDown, SubscriberTooSlow
 from ...rpc.protobuf.method import Method
 from ...rpc.protobuf.rpcs import Rpcs
 from ...telemetry import logs
 from ..listener import ListenError
-from ..stall import ReaderStalled
 from ..status import grpc_status
 from .flood import FloodGuard
 from .grpcio import GrpcioEngine
@@ -174,7 +173,7 @@ class NativeEngine:
         try:
             async with aclosing(self._rpcs.stream(method, call, request)) as answers:
                 async for answer in answers:
-                    if not await self._send(call_id, answer):
+                    if not await self._send(call_id, call, answer):
                         return
         except Exception as error:
             self._fail(call_id, error, call)
@@ -184,8 +183,8 @@ class NativeEngine:
         else:
             self._front.stream_end(call_id, list(call.response_metadata.items()))
 
-    async def _send(self, call_id: int, answer: bytes) -> bool:
-        """Sends one message of a stream; False when the client has left. Raises ReaderStalled."""
+    async def _send(self, call_id: int, call: Call, answer: bytes) -> bool:
+        """Sends one message of a stream; False when the client has left. Raises SubscriberTooSlow."""
         if len(answer) > self._max_message_bytes:
             raise _too_large(len(answer), self._max_message_bytes)
         sent = self._front.stream_try_send(call_id, answer)
@@ -195,7 +194,7 @@ class NativeEngine:
         pause = _FIRST_PAUSE
         while (sent := self._front.stream_try_send(call_id, answer)) == STREAM_FULL:
             if self._loop.time() >= gives_up:
-                raise ReaderStalled(self._stall_seconds)
+                raise SubscriberTooSlow(self._stall_seconds, call.resume_revision)
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
         return sent == STREAM_SENT

@@ -15,10 +15,9 @@ from google.protobuf.message import Message
 from ...calls.call import Call, request_id
 from ...calls.failure import Failure, failure
 from ...calls.peer import TrustedProxies
-from ...errors import Code, InvalidRequest, ShuttingDown
+from ...errors import Code, InvalidRequest, ShuttingDown, SubscriberTooSlow
 from ...rpc.protobuf.method import Method
 from ...rpc.protobuf.rpcs import Rpcs
-from ..stall import ReaderStalled
 from ..status import http_body
 from .asgi import ClientLeft, Event, Receive, Scope, Send, connection, deadline, headers
 from .errors import BodyTooSlow, RouteNotFound
@@ -93,7 +92,7 @@ class Sockets:
                     async with asyncio.timeout(self._stall_seconds):
                         await send({"type": "websocket.send", "text": render_shared(answer).decode()})
                 except TimeoutError as error:
-                    raise ReaderStalled(self._stall_seconds) from error
+                    raise SubscriberTooSlow(self._stall_seconds, call.resume_revision) from error
         await send({"type": "websocket.close", "code": _DONE})
 
 

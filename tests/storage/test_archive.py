@@ -363,7 +363,11 @@ def run(*arguments: str, **settings: str) -> str:
     variables = {f"SCHEMA_REGISTRY_STORAGE__{name.upper()}": value for name, value in settings.items()}
     done = subprocess.run(
         [sys.executable, "-m", "llm_schema_registry_server", *arguments],
-        env={**os.environ, **variables, "PYTHONPATH": os.pathsep.join(["engines", "server", "clients/python"])},
+        env={
+            **os.environ,
+            **variables,
+            "PYTHONPATH": os.pathsep.join(["engines", "server", "clients/python"]),
+        },
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,

@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Compiled tests are kept: to compile them takes longer than to collect them, in each worker anew.
+export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPATH := engines:server:clients/python
 
 .DEFAULT_GOAL := help

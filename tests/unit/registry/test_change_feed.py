@@ -18,11 +18,10 @@ ALL = Interest.of([], [])
 
 async def take(stream: AsyncGenerator[Change | Beat, None], count: int) -> list[Change]:
     found: list[Change] = []
-    async with asyncio.timeout(10):
-        while len(found) < count:
-            item = await anext(stream)
-            if isinstance(item, Change):
-                found.append(item)
+    while len(found) < count:
+        item = await anext(stream)
+        if isinstance(item, Change):
+            found.append(item)
     return found
 
 

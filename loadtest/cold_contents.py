@@ -92,7 +92,7 @@ async def measure(reads: int, home: Path) -> list[str]:
         database.start()
         await asyncio.gather(database.ready(), redis.start(), s3.start())
         bucket = await stack.enter_async_context(Bucket(s3.endpoint))
-        s3_options = settings.S3.model_validate(
+        s3_options = settings.S3Settings.model_validate(
             {
                 "bucket": bucket.name,
                 "endpoint": s3.endpoint,
@@ -110,7 +110,7 @@ async def measure(reads: int, home: Path) -> list[str]:
         )
         await store.open()
         stack.push_async_callback(store.close)
-        tier = RedisTier(settings.Redis.model_validate({"url": redis.url}))
+        tier = RedisTier(settings.RedisSettings.model_validate({"url": redis.url}))
         stack.push_async_callback(tier.close)
         lines = []
         for name, size in SIZES.items():

@@ -20,7 +20,7 @@ import rig
 import storage
 import uvloop
 
-from llm_schema_registry_server.registry.retention import PAUSE_SECONDS, Keep, Retention
+from llm_schema_registry_server.registry.retention import PAUSE_SECONDS, Retention, RetentionPolicy
 from llm_schema_registry_server.storage.postgres import PostgresStore
 
 SECONDS = 3.0
@@ -45,7 +45,9 @@ async def sweep(store: PostgresStore) -> tuple[float, list[float]]:
     """Forget all that is older than a day: the seconds in all, and of each step without the pause after it."""
     steps: list[float] = []
     began = last = time.perf_counter()
-    async for _ in Retention(store, Keep(age=timedelta(days=1)), lambda: datetime.now(UTC)).sweep():
+    async for _ in Retention(
+        store, RetentionPolicy(age=timedelta(days=1)), lambda: datetime.now(UTC)
+    ).sweep():
         steps.append(time.perf_counter() - last - (PAUSE_SECONDS if steps else 0))
         last = time.perf_counter()
     return time.perf_counter() - began, steps

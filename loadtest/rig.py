@@ -33,9 +33,9 @@ from llm_schema_registry_server.model.lifecycle import SchemaState  # noqa: E402
 from llm_schema_registry_server.model.principal import Actor, Principal  # noqa: E402
 from llm_schema_registry_server.model.schema import SchemaVersion, StoredContent  # noqa: E402
 from llm_schema_registry_server.model.subject import Subject  # noqa: E402
-from llm_schema_registry_server.registry.beginning import creation, steps_to  # noqa: E402
+from llm_schema_registry_server.registry.creation import change_of_creation, steps_to  # noqa: E402
 from llm_schema_registry_server.registry.ids import new_schema_id  # noqa: E402
-from llm_schema_registry_server.storage.values import Entry  # noqa: E402
+from llm_schema_registry_server.storage.values import NewVersion  # noqa: E402
 from tests.support.postgres import Postgres  # noqa: E402
 
 
@@ -66,7 +66,9 @@ def server(**settings: str) -> Iterator[Server]:
         ready = Path(home) / "ready.json"
         environment = {
             **os.environ,
-            "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("engines", "server", "clients/python")),
+            "PYTHONPATH": os.pathsep.join(
+                str(ROOT / part) for part in ("engines", "server", "clients/python")
+            ),
             "SCHEMA_REGISTRY_LOGS__LEVEL": "error",
             "SCHEMA_REGISTRY_STORAGE__PATH": f"{home}/registry.db",
             **{f"SCHEMA_REGISTRY_{part}__HOST": "127.0.0.1" for part in ("GRPC", "HTTP", "METRICS")},
@@ -131,7 +133,7 @@ def schema(number: int, fields: int = 14) -> bytes:
     return json.dumps(order).encode()
 
 
-def entry(subject: Subject, ordinal: int, content: bytes, digest: str) -> Entry:
+def entry(subject: Subject, ordinal: int, content: bytes, digest: str) -> NewVersion:
     """What a registration would store of a content, as if it had been judged compatible."""
     now = datetime.now(UTC)
     version = SchemaVersion(
@@ -159,7 +161,7 @@ def entry(subject: Subject, ordinal: int, content: bytes, digest: str) -> Entry:
     )
     by = Actor(Principal("load"))
     kept = StoredContent(content, digest, content)
-    return Entry(version, kept, ("title",), creation(version, by), steps_to(version, by))
+    return NewVersion(version, kept, ("title",), change_of_creation(version, by), steps_to(version, by))
 
 
 async def calls(

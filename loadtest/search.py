@@ -28,11 +28,11 @@ import rig
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry.v1 import schema_registry_pb2_grpc
 from llm_schema_registry_server.model.subject import Subject
-from llm_schema_registry_server.storage.appending import enter
+from llm_schema_registry_server.storage.appending import append_version
 from llm_schema_registry_server.storage.postgres import PostgresStore
 from llm_schema_registry_server.storage.sqlite import SqliteStore
 from llm_schema_registry_server.storage.store import Store
-from llm_schema_registry_server.storage.values import Entry
+from llm_schema_registry_server.storage.values import NewVersion
 
 
 def _words(text: str) -> list[str]:
@@ -72,7 +72,7 @@ SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 BATCH = 200
 
 
-def entries(subjects: int) -> Iterator[Entry]:
+def entries(subjects: int) -> Iterator[NewVersion]:
     """Every version of a registry, the same in each run."""
     chance = random.Random(7)
     for number in range(subjects):
@@ -82,7 +82,7 @@ def entries(subjects: int) -> Iterator[Entry]:
             yield _entry(subject, ordinal, thing, chance)
 
 
-def _entry(subject: Subject, ordinal: int, thing: str, chance: random.Random) -> Entry:
+def _entry(subject: Subject, ordinal: int, thing: str, chance: random.Random) -> NewVersion:
     fields = chance.sample(FIELDS, chance.randint(10, 20))
     prose = " ".join(chance.choices(PROSE, k=20))
     properties = {
@@ -106,7 +106,7 @@ async def fill(store: Store, subjects: int) -> None:
     while batch := [entry for entry, _ in zip(waiting, range(BATCH), strict=False)]:
         async with store.write() as tx:
             for entry in batch:
-                await enter(tx, entry)
+                await append_version(tx, entry)
     await store.close()
 
 

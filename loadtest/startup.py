@@ -25,7 +25,7 @@ import rig
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry_server.model.subject import Subject
-from llm_schema_registry_server.storage.appending import enter
+from llm_schema_registry_server.storage.appending import append_version
 from llm_schema_registry_server.storage.postgres import PostgresStore
 from llm_schema_registry_server.storage.sqlite.store import SqliteStore
 from llm_schema_registry_server.storage.store import WriteTx
@@ -48,7 +48,7 @@ async def fill(path: Path, versions: int) -> None:
 
 async def put(tx: WriteTx, number: int) -> None:
     subject, content = Subject.parse(f"load.s{number // 4}"), rig.schema(number)
-    await enter(tx, rig.entry(subject, number % 4 + 1, content, hashlib.sha256(content).hexdigest()))
+    await append_version(tx, rig.entry(subject, number % 4 + 1, content, hashlib.sha256(content).hexdigest()))
 
 
 async def copy(path: Path, dsn: str) -> None:

@@ -36,9 +36,11 @@ async def register(store: Store, number: int) -> None:
     content = f'{{"type":"object","title":"t{number}-{time.time_ns()}"}}'.encode()
     digest = hashlib.sha256(content).hexdigest()
     while True:  # until no other writer of the subject slips in
-        standing = await store.standing(subject, (f"subject:{subject}", "context:.", "registry"), digest)
-        entry = rig.entry(subject, standing.grounds.next_ordinal, content, digest)
-        if await store.append(standing.grounds, entry) is not None:
+        subject_snapshot = await store.subject_snapshot(
+            subject, (f"subject:{subject}", "context:.", "registry"), digest
+        )
+        entry = rig.entry(subject, subject_snapshot.precondition.next_ordinal, content, digest)
+        if await store.append(subject_snapshot.precondition, entry) is not None:
             return
 
 

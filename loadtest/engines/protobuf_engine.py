@@ -31,7 +31,7 @@ from llm_schema_engines.model.compatibility import CompareOptions, Strictness
 from llm_schema_engines.model.schema import SchemaType
 from llm_schema_engines.model.validation import Encoding
 from llm_schema_registry_server.errors import InvalidSchema
-from llm_schema_registry_server.settings import Workers as Bounds
+from llm_schema_registry_server.settings import WorkersSettings as Bounds
 from llm_schema_registry_server.workers.engines import FACTORY
 from llm_schema_registry_server.workers.processes import ProcessWorkers
 from llm_schema_registry_server.workers.protoc import InProcessProtoc

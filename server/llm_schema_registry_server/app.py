@@ -16,28 +16,39 @@ from llm_schema_engines.formats.catalogue import engines
 from llm_schema_engines.model.compatibility import CompatibilityLevel
 
 from . import __version__
+from .background import (
+    make_counting,
+    make_recorder,
+    make_sweeper,
+    make_warming,
+    settle_memory,
+)
+from .calls.answer_cache import AnswerCache
 from .calls.guards.authenticate import Authenticate, OpenAuthenticator
 from .calls.guards.authorize import Authorize
 from .calls.guards.deadline import Deadline
 from .calls.guards.limits import Limits
 from .calls.guards.min_revision import MIN_REVISION, MinRevision
 from .calls.guards.observe import Observe
-from .calls.hot import HotAnswers
 from .calls.pipeline import Pipeline
-from .chores import make_counting, make_recorder, make_sweeper, make_warming, settle_memory
 from .errors import RegistryError, Unavailable
+from .factories import (
+    engine_limits,
+    make_blobs,
+    make_redis,
+    make_store,
+)
 from .model.change import Change, parse_revision
 from .model.health import Component, ComponentStatus
 from .model.subject import Subject
-from .parts import engine_limits, make_blobs, make_redis, make_store
-from .registry.assess import Assessor
+from .registry.assessment import Assessor
 from .registry.changes import ChangeFeed
 from .registry.checking import Checking
 from .registry.coherence import Coherence
-from .registry.comparing import Comparing
 from .registry.configuration import Configuration, built_in
 from .registry.converting import Converting
 from .registry.deletion import Deletion
+from .registry.diffing import Diffing
 from .registry.graph import Graph
 from .registry.health import Health, optional
 from .registry.library import Library
@@ -70,7 +81,7 @@ from .workers.engines import FACTORY
 from .workers.inline import InlineWorkers
 from .workers.placement import PlacedWorkers
 from .workers.processes import ProcessWorkers
-from .workers.task import Workers
+from .workers.tasks import Workers
 
 CANNOT_START = 1
 
@@ -109,13 +120,13 @@ class App:
             on_trouble=self._on_trouble,
         )
         counted = hot.schema_id if settings.usage.flush_seconds else None
-        self._hot = HotAnswers(hot.HOT, hot.tags, settings.caches.hot_bytes, counted)
+        self._hot = AnswerCache(hot.CACHED_METHODS, hot.tags, settings.caches.hot_bytes, counted)
         self._recorder = make_recorder(settings.usage, self._store, self._hot.readings, now)
         self._counting = make_counting(settings.statistics, self._store, now)
-        self._chores = [
-            chore
-            for chore in (make_sweeper(settings.changes, self._store, now), self._recorder, self._counting)
-            if chore is not None
+        self._background = [
+            task
+            for task in (make_sweeper(settings.changes, self._store, now), self._recorder, self._counting)
+            if task is not None
         ]
         self._metrics.read_hot(self._hot.stats)
         self._metrics.read_statistics(lambda: self._counting.newest)
@@ -140,8 +151,8 @@ class App:
         try:
             await self._workers.start()
             await self._feed.start()
-            for chore in self._chores:
-                chore.start()
+            for task in self._background:
+                task.start()
             self._servers = self._make_servers()
             if self._warming is not None:
                 await self._warming.start()
@@ -161,8 +172,8 @@ class App:
     async def _stop_parts(self) -> None:
         if self._warming is not None:
             await self._warming.stop()
-        for chore in self._chores:
-            await chore.stop()
+        for task in self._background:
+            await task.stop()
         await self._feed.stop()
         await self._workers.stop()
         await self._store.close()
@@ -278,9 +289,7 @@ class App:
             subscribing=Subscribing(store, self._feed, stall_seconds=settings.changes.stall_seconds),
             health=health,
         )
-        comparing = Comparing(
-            store, library, assessor, self._engines, defaults=defaults, limits=request_limits
-        )
+        comparing = Diffing(store, library, assessor, self._engines, defaults=defaults, limits=request_limits)
         table = methods.load()
         permissions = {m.permission for m in table}
         pipeline = Pipeline(

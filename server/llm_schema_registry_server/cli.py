@@ -91,7 +91,7 @@ def serve(
 @app.command()
 def migrate(config: ConfigFile = None) -> None:
     """Bring the storage to the schema that this version needs, and stop. `serve` does it too for embedded storage."""
-    from .upkeep import migrate as run
+    from .maintenance import migrate as run
 
     code = run(_settings(config))
     if code:
@@ -115,7 +115,7 @@ def collect_garbage(
     settings = _settings(config)
     if settings.blobs.kind == "inline":
         _fail("blobs.kind is `inline`: there is no object store to clean", 2)
-    from .upkeep import collect_garbage as run
+    from .maintenance import collect_garbage as run
 
     code = run(settings, grace=spared, dry_run=dry_run)
     if code:
@@ -143,10 +143,10 @@ def compact_changes(
         _fail("say what to forget: --older-than 30d, --keep 100000, or both", 2)
     if age is not None and not age:
         _fail(f"--older-than {older_than}: must be a number above 0 with s, m, h or d", 2)
-    from .registry.retention import Keep
-    from .upkeep import compact_changes as run
+    from .maintenance import compact_changes as run
+    from .registry.retention import RetentionPolicy
 
-    code = run(_settings(config), Keep(age, keep), dry_run=dry_run)
+    code = run(_settings(config), RetentionPolicy(age, keep), dry_run=dry_run)
     if code:
         raise typer.Exit(code)
 
@@ -160,7 +160,7 @@ def export_archive(
 
     May run beside servers. `import` reads it into any other storage. Prints the number of lines of each kind as JSON.
     """
-    from .upkeep import export_to as run
+    from .maintenance import export_to as run
 
     code = run(_settings(config), archive)
     if code:
@@ -176,7 +176,7 @@ def import_archive(
 
     Before any server runs on that storage.
     """
-    from .upkeep import import_from as run
+    from .maintenance import import_from as run
 
     code = run(_settings(config), archive)
     if code:

@@ -31,7 +31,7 @@ from llm_schema_registry_server.storage.portable import PortableStore
 from llm_schema_registry_server.storage.postgres import PostgresStore
 from llm_schema_registry_server.storage.sqlite import SqliteStore
 from llm_schema_registry_server.storage.values import Page, RankedPage, SchemaFilter
-from llm_schema_registry_server.storage.wrappers.moving import PortableBlobbedStore
+from llm_schema_registry_server.storage.wrappers.portable import PortableBlobbedStore
 from tests.support.blobs import MemoryBlobs
 from tests.support.postgres import Postgres
 from tests.support.storage import BACK_ENDS, START, change, content, register, seen, version

@@ -10,7 +10,7 @@ import pytest
 from llm_schema_engines.model.compatibility import CompatibilityLevel
 from llm_schema_registry_server.errors import ReferenceCycle
 from llm_schema_registry_server.model.subject import Subject
-from llm_schema_registry_server.storage.circles import circle
+from llm_schema_registry_server.storage.cycles import find_cycle
 from llm_schema_registry_server.storage.postgres import PostgresStore
 from llm_schema_registry_server.storage.store import Store
 from llm_schema_registry_server.storage.values import Page, SchemaFilter
@@ -97,7 +97,7 @@ async def test_a_circle_of_subjects_is_refused_though_no_version_reaches_itself(
     async with store.read() as tx:
         a, b, c = (Subject.parse(name) for name in ("a", "b", "c"))
         assert await tx.uses([a, b, c]) == {a: {b}, b: {c}}
-        assert await circle(tx, c, [a]) == (a, b, c)
-        assert await circle(tx, a, [b]) is None
-        assert await circle(tx, a, [c]) is None
-        assert await circle(tx, a, [a]) == [a]
+        assert await find_cycle(tx, c, [a]) == (a, b, c)
+        assert await find_cycle(tx, a, [b]) is None
+        assert await find_cycle(tx, a, [c]) is None
+        assert await find_cycle(tx, a, [a]) == [a]

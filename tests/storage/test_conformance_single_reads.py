@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from llm_schema_engines.model.version import SemanticVersion
 from llm_schema_registry_server.model.lifecycle import SchemaState
 from llm_schema_registry_server.model.schema import SchemaVersion, StoredContent
-from llm_schema_registry_server.model.selecting import choose
+from llm_schema_registry_server.model.selection import choose
 from llm_schema_registry_server.model.selector import (
     Exact,
     Latest,
@@ -21,7 +21,11 @@ from llm_schema_registry_server.model.selector import (
 )
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.storage.store import Store
-from llm_schema_registry_server.storage.values import AT_HAND, Kept, Stamped
+from llm_schema_registry_server.storage.values import (
+    INLINE_CONTENT_BYTES,
+    StampedVersions,
+    VersionWithContent,
+)
 from tests.support.storage import START, content, insert, version
 
 ORDERS = Subject.parse("orders")
@@ -54,7 +58,7 @@ async def kept(store: Store, text: str, subject: str = "orders", damaged: bool =
 async def test_a_version_comes_with_its_content(store: Store) -> None:
     made = await kept(store, "{}")
     gone = replace(made, deleted_at=START, revision=9)
-    wanted = Kept(made, StoredContent(b"{}", content("{}").digest, b"{}", b""))
+    wanted = VersionWithContent(made, StoredContent(b"{}", content("{}").digest, b"{}", b""))
 
     assert await store.version(made.schema_id) == wanted
     for selector in (Latest(), Ordinal(1), Exact(made.version)):
@@ -62,26 +66,29 @@ async def test_a_version_comes_with_its_content(store: Store) -> None:
     async with store.write() as tx:
         await tx.lock_subject(ORDERS)
         await tx.update_version(gone)
-    assert await store.version(made.schema_id) == Kept(gone, wanted.content)
+    assert await store.version(made.schema_id) == VersionWithContent(gone, wanted.content)
     assert await store.selected(ORDERS, Latest()) is None
     assert await store.version("nothing") is None
 
 
 async def test_a_long_content_does_not_come_along(store: Store) -> None:
-    short, long = await kept(store, "x" * AT_HAND, "short"), await kept(store, "x" * (AT_HAND + 1), "long")
+    short, long = (
+        await kept(store, "x" * INLINE_CONTENT_BYTES, "short"),
+        await kept(store, "x" * (INLINE_CONTENT_BYTES + 1), "long"),
+    )
 
     found = await store.version(short.schema_id)
-    assert found == Kept(short, content("x" * AT_HAND))
-    assert await store.version(long.schema_id) == Kept(long)
-    assert await store.selected(long.subject, Latest()) == Kept(long)
+    assert found == VersionWithContent(short, content("x" * INLINE_CONTENT_BYTES))
+    assert await store.version(long.schema_id) == VersionWithContent(long)
+    assert await store.selected(long.subject, Latest()) == VersionWithContent(long)
 
 
 async def test_what_is_missing_or_damaged_does_not_come_along(store: Store) -> None:
     damaged, bare = await kept(store, "{}", damaged=True), version("bare")
     await insert(store, bare)
 
-    assert await store.version(damaged.schema_id) == Kept(damaged)
-    assert await store.version(bare.schema_id) == Kept(bare)
+    assert await store.version(damaged.schema_id) == VersionWithContent(damaged)
+    assert await store.version(bare.schema_id) == VersionWithContent(bare)
 
 
 async def test_a_selector_does_not_see_other_subjects(store: Store) -> None:
@@ -134,7 +141,7 @@ async def test_what_has_changed_since_a_revision_comes_with_the_stamp(store: Sto
     await insert(store, second, first, third, version("other", revision=9))
 
     for revision, found in ((0, [first, second, third]), (5, [second, third]), (6, [second]), (7, [])):
-        assert await store.versions_since(ORDERS, revision) == Stamped((3, 7), found)
+        assert await store.versions_since(ORDERS, revision) == StampedVersions((3, 7), found)
         async with store.read() as tx:
             assert await tx.versions_since(ORDERS, revision) == found
-    assert await store.versions_since(Subject.parse("nobody"), 0) == Stamped((0, 0), [])
+    assert await store.versions_since(Subject.parse("nobody"), 0) == StampedVersions((0, 0), [])

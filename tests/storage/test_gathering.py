@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from llm_schema_registry_server.storage.postgres.gathering import Gathering
+from llm_schema_registry_server.storage.postgres.batching import Batcher
 
 
 class Bakery:
@@ -26,8 +26,8 @@ class Bakery:
             raise ValueError("no such number")
         return [2 * number for number in numbers]
 
-    def gathering(self, lanes: int = 1, most: int = 10) -> Gathering[int, int]:
-        return Gathering(self.run, lanes=lanes, most=most, common=ConnectionError, apart=lambda n: n % 100)
+    def gathering(self, lanes: int = 1, most: int = 10) -> Batcher[int, int]:
+        return Batcher(self.run, lanes=lanes, most=most, common=ConnectionError, apart=lambda n: n % 100)
 
 
 async def settle() -> None:
@@ -126,7 +126,7 @@ async def test_the_fault_of_one_is_nobody_elses() -> None:
 async def test_a_key_that_cannot_be_told_is_the_callers_error_alone() -> None:
     bakery = Bakery()
     bakery.open.set()
-    ask = Gathering(bakery.run, lanes=1, most=9, common=ConnectionError, apart=lambda n: 1 // n)
+    ask = Batcher(bakery.run, lanes=1, most=9, common=ConnectionError, apart=lambda n: 1 // n)
 
     one, none = await asyncio.gather(ask(1), ask(0), return_exceptions=True)
 

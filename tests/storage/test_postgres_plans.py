@@ -16,8 +16,8 @@ from llm_schema_registry_server.model.lifecycle import SchemaState, Transition
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.storage import rows, search
 from llm_schema_registry_server.storage.postgres import appending, counting, lists, queries
-from llm_schema_registry_server.storage.postgres.appending import Append, Look
-from llm_schema_registry_server.storage.values import Entry, Grounds, Page, RankedPage, SchemaFilter
+from llm_schema_registry_server.storage.postgres.appending import AppendRequest, SnapshotRequest
+from llm_schema_registry_server.storage.values import NewVersion, Page, Precondition, RankedPage, SchemaFilter
 from llm_schema_registry_server.storage.vocabulary import Vocabulary
 from tests.support.postgres import Postgres
 from tests.support.storage import START, change, content, version
@@ -62,9 +62,9 @@ SUBJECT = "team-7/topic-7"
 PAGE = Page(50, after=(SUBJECT, 3))
 RANKED = RankedPage(50, after=(7, SUBJECT, 3))
 NEW = version("new")
-GROUNDS = Grounds((0, 0), 1, {"subject:new": None, "context:.": None, "registry": None})
+GROUNDS = Precondition((0, 0), 1, {"subject:new": None, "context:.": None, "registry": None})
 STEP = Transition(NEW.schema_id, None, SchemaState.DRAFT, "create", "ada", START)
-ENTRY = Entry(NEW, content(), ("a",), change(), [STEP], {"id 7": 7})
+ENTRY = NewVersion(NEW, content(), ("a",), change(), [STEP], {"id 7": 7})
 STATEMENTS: dict[str, tuple[Any, ...]] = {
     "STATEMENT_LIMIT": (), "REGISTRY_ID": (), "VERSION": ("id 1",), "VERSIONS_BY_ID": (["id 1", "id 2"],), "VERSIONS": (SUBJECT,), "LIVE_VERSIONS": (SUBJECT,), "SUBJECT_STAMP": (SUBJECT,),
     "VERSIONS_BY_GLOBAL_ID": (7,), "VERSIONS_BY_CONTEXT_ID": (7, ":.ctx:", ":.ctx;"), "DEPENDENTS": ("id 7",), "CONTENTS": (["identity 7", "identity 8"],),
@@ -93,8 +93,10 @@ STATEMENTS: dict[str, tuple[Any, ...]] = {
     "RESTORE_ORDINAL": ("a", 1), "FOLLOW_GLOBAL_IDS": (), "ALIGN_SEQUENCES": (),
     "STATISTICS": (), "BEGIN_STATISTICS": (300.0,), "KEEP_STATISTICS": ("{}",),
 }  # fmt: skip
-APPENDS = [Append(GROUNDS, ENTRY), Append(GROUNDS, replace(ENTRY, version=version("other")))]
-LOOKS = [Look(Subject.parse(f"team-{n}/topic-{n}"), ["a", "b", "c"], f"identity {n}") for n in range(32)]
+APPENDS = [AppendRequest(GROUNDS, ENTRY), AppendRequest(GROUNDS, replace(ENTRY, version=version("other")))]
+LOOKS = [
+    SnapshotRequest(Subject.parse(f"team-{n}/topic-{n}"), ["a", "b", "c"], f"identity {n}") for n in range(32)
+]
 TOGETHER: dict[str, tuple[Any, ...]] = {
     "APPEND": tuple(appending.appended(APPENDS, Vocabulary(), wait=False)[0]),
     "STANDINGS": tuple(appending.looked(LOOKS)),
@@ -168,11 +170,11 @@ async def test_registrations_read_no_large_table_from_end_to_end(filled: Any) ->
             replace(ENTRY, version=version(f"new-{n}-{m}"), targets=targets)
             for m, targets in enumerate(references)
         ]
-        given, _ = appending.appended([Append(GROUNDS, e) for e in entries], Vocabulary(), wait=False)
+        given, _ = appending.appended([AppendRequest(GROUNDS, e) for e in entries], Vocabulary(), wait=False)
         transaction = filled.transaction()
         await transaction.start()
         made = await filled.fetch(appending.APPEND, *given)
-        await filled.fetch(appending.STANDINGS, *TOGETHER["STANDINGS"])
+        await filled.fetch(appending.SNAPSHOTS, *TOGETHER["STANDINGS"])
         assert all(row["global_id"] for row in made)
         assert await filled.fetchval(read, list(LARGE)) == 0
         await transaction.rollback()

@@ -17,7 +17,7 @@ from llm_schema_registry_server.model.lifecycle import SchemaState, Transition
 from llm_schema_registry_server.model.schema import SchemaVersion
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.storage.postgres import PostgresOptions, PostgresStore
-from llm_schema_registry_server.storage.values import Entry, Kept, Standing
+from llm_schema_registry_server.storage.values import NewVersion, SubjectSnapshot, VersionWithContent
 from tests.support.postgres import Postgres
 from tests.support.storage import START, change, changes_so_far, content, register, version
 
@@ -38,12 +38,14 @@ async def store(dsn: str) -> AsyncIterator[PostgresStore]:
     await store.close()
 
 
-async def standing(store: PostgresStore, subject: str) -> Standing:
+async def subject_snapshot(store: PostgresStore, subject: str) -> SubjectSnapshot:
     name = Subject.parse(subject)
-    return await store.standing(name, [f"subject:{name}", f"context:{name.context}", "registry"], "none")
+    return await store.subject_snapshot(
+        name, [f"subject:{name}", f"context:{name.context}", "registry"], "none"
+    )
 
 
-def entry(subject: str, ordinal: int = 1, text: str = "", **values: Any) -> Entry:
+def entry(subject: str, ordinal: int = 1, text: str = "", **values: Any) -> NewVersion:
     made = version(subject, ordinal, **{"description": f"About {subject}", **values})
     if text:
         made = replace(made, identity=f"identity of {text[:99]}")
@@ -53,22 +55,27 @@ def entry(subject: str, ordinal: int = 1, text: str = "", **values: Any) -> Entr
         for before, after in ((None, SchemaState.DRAFT), (SchemaState.DRAFT, SchemaState.ACTIVE))
     ]
     told = change(subject=made.subject, schema_id=at, ordinal=ordinal)
-    return Entry(made, content(text or f'"{subject} {ordinal}"'), (f"Name{ordinal}", "fieldOf"), told, steps)
+    return NewVersion(
+        made, content(text or f'"{subject} {ordinal}"'), (f"Name{ordinal}", "fieldOf"), told, steps
+    )
 
 
 async def append(store: PostgresStore, subject: str, ordinal: int = 1, **values: Any) -> SchemaVersion | None:
-    found = await standing(store, subject)
-    return await store.append(found.grounds, entry(subject, ordinal, **values))
+    found = await subject_snapshot(store, subject)
+    return await store.append(found.precondition, entry(subject, ordinal, **values))
 
 
 async def test_each_of_many_is_stored_once_and_whole(store: PostgresStore) -> None:
     subjects = [f":.ctx{n}:s{n}" if n % 5 == 0 else f"s{n}" for n in range(MANY)]
     entries = {subject: entry(subject) for subject in subjects}
-    found = await asyncio.gather(*(standing(store, subject) for subject in subjects))
-    assert {each.grounds.next_ordinal for each in found} == {1}
+    found = await asyncio.gather(*(subject_snapshot(store, subject) for subject in subjects))
+    assert {each.precondition.next_ordinal for each in found} == {1}
 
     made = await asyncio.gather(
-        *(store.append(each.grounds, entries[subject]) for subject, each in zip(subjects, found, strict=True))
+        *(
+            store.append(each.precondition, entries[subject])
+            for subject, each in zip(subjects, found, strict=True)
+        )
     )
 
     stored = {str(each.subject): each for each in made if each is not None}
@@ -125,10 +132,10 @@ async def test_a_content_that_is_being_removed_holds_up_nobody_else(store: Postg
 
 
 async def test_of_two_on_the_same_grounds_one_is_stored(store: PostgresStore) -> None:
-    found = await standing(store, "orders")
+    found = await subject_snapshot(store, "orders")
 
     made = await asyncio.gather(
-        *(store.append(found.grounds, entry("orders", text=f"x{n}")) for n in range(5))
+        *(store.append(found.precondition, entry("orders", text=f"x{n}")) for n in range(5))
     )
 
     (stored,) = [each for each in made if each is not None]
@@ -180,10 +187,10 @@ async def test_what_the_database_refuses_fails_its_own_registration_only(store: 
 
 
 async def test_settings_that_change_meanwhile_take_away_the_grounds(store: PostgresStore) -> None:
-    found = {s: await standing(store, s) for s in ("a", "b", ":.ctx:c")}
+    found = {s: await subject_snapshot(store, s) for s in ("a", "b", ":.ctx:c")}
     async with store.write() as tx:
         await tx.set_config("context:.", Config(default_dialect="x"))
-        writes = [asyncio.create_task(store.append(f.grounds, entry(s))) for s, f in found.items()]
+        writes = [asyncio.create_task(store.append(f.precondition, entry(s))) for s, f in found.items()]
         await asyncio.sleep(0.2)
         assert not any(write.done() and write.result() for write in writes[:2])
 
@@ -195,13 +202,13 @@ async def test_settings_that_change_meanwhile_take_away_the_grounds(store: Postg
 async def test_large_ones_and_references_go_alone(store: PostgresStore) -> None:
     target = await append(store, "target")
     assert target is not None
-    found = await standing(store, "user")
+    found = await subject_snapshot(store, "user")
     using = replace(entry("user"), targets={target.schema_id: target.revision})
     stale = replace(entry("stale"), targets={target.schema_id: target.revision - 1})
 
-    assert await store.append((await standing(store, "stale")).grounds, stale) is None
+    assert await store.append((await subject_snapshot(store, "stale")).precondition, stale) is None
     made, large = await asyncio.gather(
-        store.append(found.grounds, using), append(store, "large", text="x" * 1_000_000)
+        store.append(found.precondition, using), append(store, "large", text="x" * 1_000_000)
     )
 
     assert made is not None
@@ -224,9 +231,9 @@ async def test_writers_of_two_servers_lose_and_double_nothing(
         for n in range(12):
             subject = f"s{(number * 7 + n * (seed + 1)) % 5}"
             while True:
-                grounds = (await standing(of, subject)).grounds
-                new = entry(subject, grounds.next_ordinal, text=f"{number} {n % 3}")
-                stored = await of.append(grounds, new)
+                precondition = (await subject_snapshot(of, subject)).precondition
+                new = entry(subject, precondition.next_ordinal, text=f"{number} {n % 3}")
+                stored = await of.append(precondition, new)
                 if stored is not None:
                     made.append(stored)
                     break
@@ -297,4 +304,4 @@ async def test_a_damaged_version_spoils_no_other_that_is_read_with_it(store: Pos
     found = await asyncio.gather(*(store.version(one.schema_id) for one in made), return_exceptions=True)
 
     assert isinstance(found[7], StorageDamaged)
-    assert [isinstance(kept, Kept) for kept in found] == [n != 7 for n in range(20)]
+    assert [isinstance(kept, VersionWithContent) for kept in found] == [n != 7 for n in range(20)]

@@ -12,7 +12,7 @@ from llm_schema_registry_server.model.change import Change
 from llm_schema_registry_server.model.principal import Actor, Principal
 from llm_schema_registry_server.model.schema import Reference, SchemaVersion
 from llm_schema_registry_server.model.subject import Subject
-from llm_schema_registry_server.registry.assess import Assessor
+from llm_schema_registry_server.registry.assessment import Assessor
 from llm_schema_registry_server.registry.changes import ChangeFeed
 from llm_schema_registry_server.registry.checking import Checking
 from llm_schema_registry_server.registry.coherence import Coherence
@@ -23,7 +23,7 @@ from llm_schema_registry_server.registry.library import Library
 from llm_schema_registry_server.registry.lifecycle import Lifecycle
 from llm_schema_registry_server.registry.limits import RequestLimits
 from llm_schema_registry_server.registry.reading import Reading
-from llm_schema_registry_server.registry.register import CONFIGURE, Register, Registered, Registration
+from llm_schema_registry_server.registry.register import CONFIGURE, Register, Registration, RegistrationResult
 from llm_schema_registry_server.registry.subscribing import Subscribing
 from llm_schema_registry_server.registry.validating import Validating
 from llm_schema_registry_server.storage.memory import MemoryStore
@@ -106,7 +106,7 @@ class World:
         schema_type: SchemaType = SchemaType.JSON,
         references: tuple[tuple[str, str, str], ...] = (),
         **options: object,
-    ) -> Registered:
+    ) -> RegistrationResult:
         """Register `text`; references are (name, subject, version)."""
         return await self.register_(
             Registration(

@@ -6,7 +6,7 @@ from llm_schema_engines.formats.engine import ParsedSchema, SchemaSource
 from llm_schema_engines.model.compatibility import CompareOptions, Comparison
 from llm_schema_engines.model.schema import SchemaType
 from llm_schema_registry_server.workers.inline import InlineWorkers
-from llm_schema_registry_server.workers.task import Workers
+from llm_schema_registry_server.workers.tasks import Workers
 
 
 class Afar(InlineWorkers):

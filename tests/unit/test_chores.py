@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from llm_schema_registry_server.chores import settle_memory
+from llm_schema_registry_server.background import settle_memory
 
 
 @pytest.fixture

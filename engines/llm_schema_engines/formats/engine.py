@@ -13,12 +13,12 @@ from typing import Protocol
 from ..errors import SchemaIssue
 from ..model.compatibility import CompareOptions, Comparison
 from ..model.difference import Differences
-from ..model.making import quickly_made
+from ..model.fast_init import fast_init
 from ..model.schema import Fingerprints, SchemaType
 from ..model.validation import DataReport, Encoding
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class ReferencedSchema:
     """A registered schema that another one uses under `name`, with what it uses itself.
@@ -34,7 +34,7 @@ class ReferencedSchema:
     artifact: bytes = b""
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class SchemaSource:
     """Everything that decides the meaning of a schema: bytes, references, options (dialect, format policy ...)."""
@@ -55,7 +55,7 @@ class SchemaSource:
         return sum(map(len, self.texts())) if self.references else len(self.content)
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class ParsedSchema:
     """What parsing tells about a schema. Small, immutable, picklable.
@@ -123,7 +123,7 @@ class FormatEngine(Protocol):
         """May `reader` read everything that `writer` writes? Both sources have been parsed before."""
         ...
 
-    def evident(
+    def quick_proof(
         self, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
     ) -> Comparison | None:
         """What `compare` answers, for pairs where that is plain to see; None is no answer. The work is bounded by the

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .making import quickly_made
+from .fast_init import fast_init
 
 
 class CompatibilityLevel(enum.IntEnum):
@@ -140,7 +140,7 @@ class CompareOptions:
         }
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class CompatibilityReport:
     """The outcome of a check of one schema against the versions that its level names.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from .making import quickly_made
+from .fast_init import fast_init
 
 
 class SchemaType(enum.IntEnum):
@@ -17,7 +17,7 @@ class SchemaType(enum.IntEnum):
     THRIFT = 4
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Fingerprints:
     """Three SHA-256 digests, 64 lower-case hexadecimal digits each.

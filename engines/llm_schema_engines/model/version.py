@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from ..errors import InvalidVersion
-from .making import quickly_made
+from .fast_init import fast_init
 
 # https://semver.org/spec/v2.0.0.html, clause 2 (no leading zeros), 9 (pre-release), 10 (build)
 _SEMVER = re.compile(
@@ -25,7 +25,7 @@ def is_semantic_version(text: str) -> bool:
 
 
 @functools.total_ordering
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True, eq=False)
 class SemanticVersion:
     """A version of Semantic Versioning 2.0.0. Order follows its clause 11; build metadata does not count."""

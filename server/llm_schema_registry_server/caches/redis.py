@@ -54,7 +54,7 @@ class RedisTier:
     """
 
     def __init__(
-        self, options: settings.Redis, on_breaker: Callable[[bool], None] = lambda open: None
+        self, options: settings.RedisSettings, on_breaker: Callable[[bool], None] = lambda open: None
     ) -> None:
         self._options = options
         self._client = _client(options)
@@ -181,7 +181,7 @@ async def _done(awaitable: Awaitable[object]) -> None:
     await awaitable
 
 
-def _client(options: settings.Redis) -> Any:  # the two clients share no type that has their commands
+def _client(options: settings.RedisSettings) -> Any:  # the two clients share no type that has their commands
     common: dict[str, Any] = {
         "username": options.username,
         "password": options.password.get_secret_value() if options.password else None,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Generic
 
 from .cache import Cache, CacheStats, K, LowerTier, V
-from .flight import SingleFlight
+from .single_flight import SingleFlight
 
 _LONG = 256 * 1024
 """Bytes from which reading a value is left to a thread."""

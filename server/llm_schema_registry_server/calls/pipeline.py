@@ -16,10 +16,10 @@ from typing import Any
 from google.protobuf.message import DecodeError, Message
 
 from ..errors import MalformedRequest, RegistryError
+from .answer_cache import AnswerCache, CachedAnswer
 from .call import Call, Method
 from .guard import GuardFactory, QuickGuard
 from .guards.deadline import Within
-from .hot import Answer, HotAnswers
 from .methods import snake_case
 
 # A stream whose answers are ready and whose reader is fast never waits by itself: after so many it lets others run.
@@ -45,7 +45,7 @@ class Pipeline:
         methods: Sequence[Method],
         services: Mapping[str, object],
         guards: Sequence[GuardFactory],
-        hot: HotAnswers | None = None,
+        hot: AnswerCache | None = None,
     ) -> None:
         self.methods: Mapping[str, Method] = {m.path: m for m in methods}
         self._handlers: dict[str, Handler] = {m.path: _handler(services, m) for m in methods}
@@ -99,7 +99,7 @@ class Pipeline:
         """Whether answers of this method are kept."""
         return path in self._hot_paths
 
-    def hot_answer(self, call: Call, key: bytes) -> Answer | None:
+    def hot_answer(self, call: Call, key: bytes) -> CachedAnswer | None:
         """The kept answer to a request, without waiting; None when the call must take the long way.
 
         A call that a guard refuses takes the long way too: there the refusal is counted and logged.
@@ -138,7 +138,9 @@ class Pipeline:
         """Keeps an answer, as the bytes that went out, for the next call with the same key."""
         if self._hot is not None and call.method.path in self._hot_paths:
             metadata = tuple(call.response_metadata.items())
-            self._hot.store(token, call.wire, call.method.path, key, request, answer, Answer(body, metadata))
+            self._hot.store(
+                token, call.wire, call.method.path, key, request, answer, CachedAnswer(body, metadata)
+            )
 
     async def raw_stream(
         self, call: Call, request: bytes | AsyncIterator[bytes]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from llm_schema_engines.model.making import quickly_made
+from llm_schema_engines.model.fast_init import fast_init
 
 from ..errors import RevisionUnknown
 from .subject import Subject
@@ -35,7 +35,7 @@ class EventType(enum.IntEnum):
     CONFIG_UPDATED = 16
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Change:
     """One entry of the change log. `sequence` is 0 until the store has allotted it.

@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass, fields
 
 from llm_schema_engines.model.compatibility import CompatibilityLevel, Strictness, WriterModel
-from llm_schema_engines.model.making import quickly_made
+from llm_schema_engines.model.fast_init import fast_init
 from llm_schema_engines.model.validation import FormatPolicy
 
 
@@ -43,7 +43,7 @@ class Config:
         return all(getattr(self, f.name) is None for f in fields(self))
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class EffectiveConfig:
     """The settings in force for a subject. `sources` names, field by field, the scope that decided."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from llm_schema_engines.model.making import quickly_made
+from llm_schema_engines.model.fast_init import fast_init
 
 
 class SchemaState(enum.IntEnum):
@@ -62,7 +62,7 @@ def allowed_from(state: SchemaState) -> tuple[SchemaState, ...]:
     return tuple(to for (start, to) in TRANSITIONS if start is state)
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Transition:
     """One recorded step of a version's life. `from_state` is None for its creation."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from llm_schema_engines.model.compatibility import ChangeClass, CompatibilityLevel
-from llm_schema_engines.model.making import quickly_made
+from llm_schema_engines.model.fast_init import fast_init
 from llm_schema_engines.model.schema import Fingerprints, SchemaType
 from llm_schema_engines.model.version import SemanticVersion
 
@@ -35,7 +35,7 @@ class ResolvedReference:
     schema_id: str
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class StoredContent:
     """What is kept of one identity (type + content + references): the bytes as sent, their SHA-256 (hexadecimal), the
@@ -47,7 +47,7 @@ class StoredContent:
     artifact: bytes = b""
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class SchemaVersion:
     """One version of a subject, without its bytes (those are found by `identity`).

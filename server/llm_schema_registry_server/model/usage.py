@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from .instants import EPOCH
+from .timestamps import EPOCH
 
 HALF_LIFE = timedelta(days=1)
 """After so long a use counts half in what is called recent."""

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from ..errors import RevisionCompacted, ShuttingDown, Unavailable
 from ..model.change import Change, format_revision
 from ..storage.store import Store
-from .audience import Audience, Interest, Subscriber
+from .subscribers import ChangeFilter, Subscriber, SubscriberIndex
 
 BATCH = 1000
 POLL_SECONDS = 1.0
@@ -41,7 +41,7 @@ class ChangeFeed:
         self._closing = False
         self._trouble = ""
         self._task: asyncio.Task[None] | None = None
-        self._audience = Audience()
+        self._audience = SubscriberIndex()
 
     @property
     def position(self) -> int:
@@ -84,7 +84,7 @@ class ChangeFeed:
                 await self._task
 
     @contextmanager
-    def subscribe(self, interest: Interest) -> Iterator[Subscriber]:
+    def subscribe(self, interest: ChangeFilter) -> Iterator[Subscriber]:
         """A place among the audience for the time of the block."""
         subscriber = Subscriber(interest)
         self._audience.add(subscriber)
@@ -115,7 +115,7 @@ class ChangeFeed:
 
     async def reach(self, sequence: int) -> None:
         """Wait until this instance has seen the change `sequence`; the caller's deadline bounds it."""
-        with self.subscribe(Interest(frozenset(), frozenset(), frozenset())) as subscriber:
+        with self.subscribe(ChangeFilter(frozenset(), frozenset(), frozenset())) as subscriber:
             while self._position < sequence:
                 if self._closing:
                     raise ShuttingDown()

@@ -15,16 +15,16 @@ from ..model.schema import Reference, SchemaVersion
 from ..model.selector import Selector
 from ..model.subject import Subject
 from ..storage.store import Store
-from .assess import Assessment, Assessor
+from .assessment import Assessment, Assessor
 from .configuration import Scope, in_force
 from .library import Library
 from .limits import RequestLimits
-from .pinning import Pin
-from .selecting import chosen
+from .references import PinnedReference
+from .selection import choose_or_raise
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class CompatibilityQuestion:
     """A schema and what to compare it with.
 
     level: None asks the subject's own. compare_version: None compares with what the level names.
@@ -55,7 +55,7 @@ class Checking:
         self._store, self._library, self._assessor, self._engines = store, library, assessor, engines
         self._defaults, self._limits = defaults, limits
 
-    async def __call__(self, question: Question) -> Assessment:
+    async def __call__(self, question: CompatibilityQuestion) -> Assessment:
         """An incompatible schema is an answer, not an error.
 
         Raises InvalidSchema for one that cannot be parsed, SubjectNotFound where the subject has no version and no
@@ -66,7 +66,7 @@ class Checking:
         config, versions = await self._look(question.subject)
         live = [v for v in versions if v.live]
         only = (
-            chosen(question.subject, versions, question.compare_version)
+            choose_or_raise(question.subject, versions, question.compare_version)
             if question.compare_version is not None
             else None
         )
@@ -99,18 +99,18 @@ class Checking:
             only=only,
         )
 
-    async def _pins(self, question: Question) -> Sequence[Pin]:
+    async def _pins(self, question: CompatibilityQuestion) -> Sequence[PinnedReference]:
         if not question.references:
             return ()
         async with self._store.read() as tx:
-            return await self._library.pin(tx, question.subject, question.references)
+            return await self._library.pin_references(tx, question.subject, question.references)
 
     async def _look(self, subject: Subject) -> tuple[EffectiveConfig, Sequence[SchemaVersion]]:
         """The settings in force for a subject and all of its versions, both of one moment."""
         scope = Scope(subject)
         while True:  # until no writer slips in between; the call's deadline bounds it
-            grounds = (await self._store.standing(subject, scope.chain, "")).grounds
-            known = self._library.remembered(subject, grounds.stamp, whole=True)
+            precondition = (await self._store.subject_snapshot(subject, scope.chain, "")).precondition
+            known = self._library.remembered(subject, precondition.stamp, whole=True)
             known = known or await self._library.versions(subject)
-            if known.stamp == grounds.stamp:
-                return in_force(grounds.configs, scope, self._defaults), known.versions
+            if known.stamp == precondition.stamp:
+                return in_force(precondition.configs, scope, self._defaults), known.versions

@@ -12,7 +12,7 @@ from ..model.lifecycle import EVER_REGISTERED
 from ..model.schema import SchemaVersion
 
 
-def counting(versions: Sequence[SchemaVersion]) -> Iterator[SchemaVersion]:
+def comparable_versions(versions: Sequence[SchemaVersion]) -> Iterator[SchemaVersion]:
     """The versions that checks run against, newest first: live, and registered at some time.
 
     versions: by ordinal, as every store lists them.
@@ -25,4 +25,6 @@ def versions_to_compare(level: CompatibilityLevel, versions: Sequence[SchemaVers
     demand = DEMANDS[level]
     if not demand.directions:
         return []
-    return list(counting(versions) if demand.transitive else islice(counting(versions), 1))
+    return list(
+        comparable_versions(versions) if demand.transitive else islice(comparable_versions(versions), 1)
+    )

@@ -16,8 +16,8 @@ from ..caches.tiered import TieredCache
 from ..errors import SchemaNotFound, StorageDamaged
 from ..model.schema import SchemaVersion, StoredContent
 from ..storage.store import Store
-from ..storage.values import Kept
-from .sharing import lower
+from ..storage.values import VersionWithContent
+from .shared_results import lower
 
 
 class _Key(NamedTuple):
@@ -64,7 +64,9 @@ class Contents:
         except _Missing:
             raise await self._explained(version) from None
 
-    async def arriving(self, ask: Callable[[], Awaitable[Kept | None]]) -> Kept | None:
+    async def arriving(
+        self, ask: Callable[[], Awaitable[VersionWithContent | None]]
+    ) -> VersionWithContent | None:
         """What the store answers to `ask`, with a content that is in memory or came along; then it is in memory too."""
         epoch = self._kept.epoch
         kept = await ask()
@@ -76,7 +78,7 @@ class Contents:
             self._read["hit"] += 1
             self._kept.put(key, kept.content, epoch)
             known = kept.content
-        return Kept(kept.version, known)
+        return VersionWithContent(kept.version, known)
 
     async def of_all(self, versions: Sequence[SchemaVersion]) -> Mapping[str, StoredContent]:
         """By identity, for pages of any length: what is not in memory is read together and not kept there. Versions that

@@ -8,14 +8,14 @@ from llm_schema_engines.formats.engine import Engines
 from llm_schema_engines.model.schema import SchemaType
 
 from ..errors import InvalidRequest, UnsupportedSchemaType
-from ..workers.task import Converted
-from .comparing import Comparing, Operand
+from ..workers.tasks import Converted
+from .diffing import Diffing, Operand
 from .library import Library
 from .limits import RequestLimits
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ConversionRequest:
     """What to convert into what. `message_name`: the message of a Protobuf source, "" its first one.
 
     `document`: JSON that is valid under the source, converted too; empty for none.
@@ -30,12 +30,10 @@ class Wish:
 class Converting:
     """The use case behind ConvertSchema."""
 
-    def __init__(
-        self, comparing: Comparing, library: Library, engines: Engines, limits: RequestLimits
-    ) -> None:
+    def __init__(self, comparing: Diffing, library: Library, engines: Engines, limits: RequestLimits) -> None:
         self._comparing, self._library, self._engines, self._limits = comparing, library, engines, limits
 
-    async def __call__(self, wish: Wish) -> Converted:
+    async def __call__(self, wish: ConversionRequest) -> Converted:
         """Raises ConversionRefused, DataRefused, UnsupportedSchemaType, and what reading the source raises."""
         if wish.target_type not in self._engines:
             raise UnsupportedSchemaType(wish.target_type.name)

@@ -23,7 +23,7 @@ from .coherence import Coherence
 from .configuration import Scope, effective
 from .library import Library
 from .lifecycle import change_of
-from .reading import Found, version_by_id
+from .reading import FoundSchema, version_by_id
 
 
 class Deletion:
@@ -88,7 +88,7 @@ class Deletion:
                 await self._library.contents.forget(version)
         return versions, format_revision(self._store.registry_id, sequence)
 
-    async def undelete(self, schema_id: str, by: Actor) -> Found:
+    async def undelete(self, schema_id: str, by: Actor) -> FoundSchema:
         """Bring a softly deleted version back as it was; a live one is answered as it is."""
         hidden = await self._version(schema_id)
         subject, content = hidden.subject, await self._library.content(hidden)
@@ -103,7 +103,7 @@ class Deletion:
                 version = replace(version, deleted_at=None, updated_at=now, revision=sequence)
                 await tx.update_version(version)
         self._coherence.changed(subject)
-        return Found(version, content.content)
+        return FoundSchema(version, content.content)
 
     async def _version(self, schema_id: str) -> SchemaVersion:
         async with self._store.read() as tx:

@@ -31,12 +31,12 @@ from ..model.schema import (
 )
 from ..model.subject import Subject
 from ..storage.store import ReadTx, Store
-from ..workers.task import Convert, Converted, Workers
+from ..workers.tasks import Convert, Converted, Workers
 from .contents import Contents
 from .ids import identity
-from .pinning import Pin, pin, references_of
-from .sharing import lower
-from .subjects import NO_VERSIONS, SubjectVersions
+from .references import PinnedReference, pin_references, references_of
+from .shared_results import lower
+from .subject_versions import NO_VERSIONS, SubjectVersions
 
 SHARES = 7
 """Caches that divide the budget evenly: contents, subjects, their digests, closures, parsed schemas, comparisons,
@@ -211,13 +211,13 @@ class Library:
 
     # -- what arrives
 
-    async def pin(
+    async def pin_references(
         self, tx: ReadTx, subject: Subject | None, references: Sequence[Reference], field: str = "references"
-    ) -> tuple[Pin, ...]:
+    ) -> tuple[PinnedReference, ...]:
         """See pinning.pin."""
-        return await pin(tx, subject, references, field=field, most=self._most_references)
+        return await pin_references(tx, subject, references, field=field, most=self._most_references)
 
-    async def resolve(self, pins: Sequence[Pin], field: str = "references") -> Resolved:
+    async def resolve(self, pins: Sequence[PinnedReference], field: str = "references") -> Resolved:
         """What stands behind pinned references; not for inside a transaction.
 
         Raises InvalidRequest naming `field` when they reach too many schemas.

@@ -22,12 +22,12 @@ from ..model.principal import Actor
 from ..model.schema import SchemaVersion
 from ..model.subject import Subject
 from ..storage.store import ReadTx, Store, WriteTx
-from .assess import Assessor
+from .assessment import Assessor
 from .coherence import Coherence
 from .configuration import Scope, effective
 from .library import Library
 from .limits import RequestLimits
-from .reading import Found, version_by_id
+from .reading import FoundSchema, version_by_id
 
 S = SchemaState
 
@@ -61,7 +61,7 @@ class _Numbered:
 
     version: SemanticVersion
     change: ChangeClass
-    grounds: tuple[object, ...]
+    precondition: tuple[object, ...]
 
 
 class Lifecycle:
@@ -81,7 +81,7 @@ class Lifecycle:
         self._store, self._library, self._assessor, self._coherence = store, library, assessor, coherence
         self._defaults, self._limits, self._clock = defaults, limits, clock
 
-    async def update(self, schema_id: str, update: Update, by: Actor) -> Found:
+    async def update(self, schema_id: str, update: Update, by: Actor) -> FoundSchema:
         """Apply an update and record the transition, if any.
 
         Raises TransitionRefused for a step that the table does not have, InvalidSchema or IncompatibleSchema where
@@ -97,11 +97,13 @@ class Lifecycle:
             async with self._store.write() as tx:
                 await tx.lock_subject(current.subject)
                 now = await self._writable(tx, schema_id)
-                if now != current or (numbered and numbered.grounds != await self._grounds(tx, now.subject)):
+                if now != current or (
+                    numbered and numbered.precondition != await self._precondition(tx, now.subject)
+                ):
                     continue
                 changed = await self._apply(tx, now, update, numbered, by)
             self._coherence.changed(changed.subject)
-            return Found(changed, content.content)
+            return FoundSchema(changed, content.content)
 
     async def history(self, schema_id: str) -> Sequence[Transition]:
         """The recorded transitions of a version, oldest first; raises SchemaNotFound."""
@@ -134,7 +136,7 @@ class Lifecycle:
         known = await self._library.versions(version.subject)
         async with self._store.read() as tx:
             config = await effective(tx, Scope(version.subject), self._defaults)
-        grounds = (known.stamp, config)
+        precondition = (known.stamp, config)
         parsed = await self._library.parse(schema)
         if state is S.COMPATIBILITY_CHECK:
             return None
@@ -145,9 +147,9 @@ class Lifecycle:
             raise IncompatibleSchema(
                 str(version.subject), config.level.name, assessment.report.message, assessment.report
             )
-        return _Numbered(assessment.version, assessment.change, grounds)
+        return _Numbered(assessment.version, assessment.change, precondition)
 
-    async def _grounds(self, tx: ReadTx, subject: Subject) -> tuple[object, ...]:
+    async def _precondition(self, tx: ReadTx, subject: Subject) -> tuple[object, ...]:
         """What a check rests on: equal grounds mean that it still holds."""
         return await tx.subject_stamp(subject), await effective(tx, Scope(subject), self._defaults)
 

@@ -13,12 +13,12 @@ from ..model.subject import Subject
 from ..storage.ranking import counted
 from ..storage.search import words_of
 from ..storage.store import ReadTx, Store
-from ..storage.values import Kept, Page, RankedPage, SchemaFilter
+from ..storage.values import Page, RankedPage, SchemaFilter, VersionWithContent
 from .ids import is_schema_id
 from .library import Library
 from .limits import RequestLimits
 from .paging import Key, RankedKey, page, search_page, token
-from .selecting import chosen
+from .selection import choose_or_raise
 
 SCAN = 200
 """Versions read at a time for a stream of any length."""
@@ -26,7 +26,7 @@ MAX_QUERY = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundSchema:
     """A version with its bytes."""
 
     version: SchemaVersion
@@ -38,7 +38,7 @@ class FoundPage:
     """A page of versions; `next_token` is "" on the last one. `did_you_mean`: words that find something instead of those
     that found nothing, or ""."""
 
-    items: Sequence[Found]
+    items: Sequence[FoundSchema]
     total: int
     next_token: str
     did_you_mean: str = ""
@@ -66,7 +66,7 @@ async def version_by_id(tx: ReadTx, schema_id: str) -> SchemaVersion:
     return version
 
 
-async def kept_by_id(store: Store, library: Library, schema_id: str) -> Kept:
+async def kept_by_id(store: Store, library: Library, schema_id: str) -> VersionWithContent:
     """As `version_by_id`, in a moment of its own, and its content as far as it came along."""
     kept = await library.contents.arriving(lambda: store.version(schema_id)) if _possible(schema_id) else None
     if kept is None:
@@ -92,23 +92,23 @@ class Reading:
     def __init__(self, store: Store, library: Library, limits: RequestLimits) -> None:
         self._store, self._library, self._limits = store, library, limits
 
-    async def by_id(self, schema_id: str) -> Found:
+    async def by_id(self, schema_id: str) -> FoundSchema:
         return await self._found(await kept_by_id(self._store, self._library, schema_id))
 
-    async def by_version(self, subject: Subject, selector: Selector) -> Found:
+    async def by_version(self, subject: Subject, selector: Selector) -> FoundSchema:
         if not isinstance(selector, Range):
             kept = await self._library.contents.arriving(lambda: self._store.selected(subject, selector))
             if kept is not None:
                 return await self._found(kept)
         versions = (await self._library.versions(subject)).versions
-        return await self._found(Kept(chosen(subject, versions, selector)))
+        return await self._found(VersionWithContent(choose_or_raise(subject, versions, selector)))
 
-    async def latest(self, subject: Subject) -> Found:
+    async def latest(self, subject: Subject) -> FoundSchema:
         return await self.by_version(subject, Latest())
 
     async def scan(
         self, wanted: SchemaFilter, *, limit: int | None, offset: int | None, page_token: str
-    ) -> AsyncGenerator[Found, None]:
+    ) -> AsyncGenerator[FoundSchema, None]:
         """The versions that pass the filter, by subject and ordinal; all of them when `limit` is None or 0.
 
         Each batch is read in a transaction of its own, so that a slow reader holds none.
@@ -202,14 +202,14 @@ class Reading:
         more = len(subjects) > slice_.limit
         return SubjectPage(shown, total, token((str(shown[-1]), 0)) if more else "")
 
-    async def _found(self, kept: Kept) -> Found:
+    async def _found(self, kept: VersionWithContent) -> FoundSchema:
         content = kept.content or await self._library.content(kept.version)
-        return Found(kept.version, content.content)
+        return FoundSchema(kept.version, content.content)
 
-    async def _found_all(self, versions: Sequence[SchemaVersion]) -> Sequence[Found]:
+    async def _found_all(self, versions: Sequence[SchemaVersion]) -> Sequence[FoundSchema]:
         """A version that was removed since it was listed is left out."""
         contents = await self._library.contents.of_all(versions)
-        return [Found(v, contents[v.identity].content) for v in versions if v.identity in contents]
+        return [FoundSchema(v, contents[v.identity].content) for v in versions if v.identity in contents]
 
 
 async def _searched(

@@ -9,7 +9,7 @@ from datetime import datetime
 from llm_schema_engines.compatibility.levels import DEMANDS
 from llm_schema_engines.formats.engine import Engines, ParsedSchema
 from llm_schema_engines.model.compatibility import ChangeClass, CompatibilityLevel, CompatibilityReport
-from llm_schema_engines.model.making import quickly_made
+from llm_schema_engines.model.fast_init import fast_init
 from llm_schema_engines.model.schema import SchemaType
 from llm_schema_engines.model.version import SemanticVersion
 
@@ -30,16 +30,16 @@ from ..model.schema import Reference, SchemaVersion, StoredContent
 from ..model.subject import Subject
 from ..storage import appending
 from ..storage.store import Store, WriteTx
-from ..storage.values import Entry, Standing
-from .assess import Assessor
-from .beginning import creation, steps_to
+from ..storage.values import NewVersion, SubjectSnapshot
+from .assessment import Assessor
 from .coherence import Coherence
 from .configuration import Scope, in_force, merge, record_change
+from .creation import change_of_creation, steps_to
 from .ids import new_schema_id
 from .library import KnownSchema, Library, Resolved
 from .limits import RequestLimits
 from .numbering import draft_version
-from .subjects import NO_VERSIONS, SubjectVersions
+from .subject_versions import NO_VERSIONS, SubjectVersions
 
 CONFIGURE = "compatibility:config:write"
 """The permission that lets a registration change the level of an existing subject."""
@@ -50,7 +50,7 @@ GIVEN_UP = frozenset(
 """States of versions that do not count as "registered already"."""
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Registration:
     """What a caller wants registered. `level`: None leaves the level as it is. `version`: None derives it.
@@ -75,7 +75,7 @@ class Registration:
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
+class RegistrationResult:
     """The version that holds the content now. `created`: whether this call stored it.
 
     `report` is None when nothing was compared. In a dry run `version.schema_id` is "" and its global id 0.
@@ -87,17 +87,17 @@ class Registered:
 
 
 @dataclass(frozen=True, slots=True)
-class _Situation:
+class _Inputs:
     """What a registration finds: the settings, what its references stand for, and the subject as the store knows it."""
 
     config: EffectiveConfig
     resolved: Resolved
     schema: KnownSchema
-    subject: Standing
+    subject: SubjectSnapshot
 
 
 @dataclass(frozen=True, slots=True)
-class _Judgement:
+class _Decision:
     schema: KnownSchema
     parsed: ParsedSchema
     change: ChangeClass
@@ -137,7 +137,7 @@ class Register:
         self._stage = stage
         self._defaults, self._limits, self._record_failures = defaults, limits, record_failures
 
-    async def __call__(self, wanted: Registration, by: Actor) -> Registered:
+    async def __call__(self, wanted: Registration, by: Actor) -> RegistrationResult:
         """Register, or answer with the live version that has the same content and references already.
 
         Raises InvalidRequest and its children for a bad request, InvalidSchema, IncompatibleSchema,
@@ -161,23 +161,23 @@ class Register:
         if wanted.version is not None and wanted.version.release == (0, 0, 0):
             raise InvalidVersion("version", f"{str(wanted.version)!r} is below 0.0.1, the lowest version")
 
-    async def _register(self, wanted: Registration, by: Actor) -> Registered:
+    async def _register(self, wanted: Registration, by: Actor) -> RegistrationResult:
         while True:  # until no other writer slips in; the call's deadline bounds it
             found = await self._look(wanted, by)
             keeps_level = wanted.level in (None, found.config.level)
             known = next((v for v in reversed(found.subject.same) if v.state not in GIVEN_UP), None)
             if known is not None and keeps_level:
-                return Registered(known, created=False)
+                return RegistrationResult(known, created=False)
             before = await self._versions(wanted, found)
-            if before.stamp != found.subject.grounds.stamp:
+            if before.stamp != found.subject.precondition.stamp:
                 continue
             judgement = await self._judge(wanted, found, before)
             known = known or self._equivalent(wanted, found, before, judgement)
             if known is not None and keeps_level:
-                return Registered(known, created=False)
+                return RegistrationResult(known, created=False)
             if wanted.dry_run:
                 version = self._version(wanted, found, judgement, by, schema_id="", ordinal=0)
-                return Registered(version, created=False, report=judgement.report)
+                return RegistrationResult(version, created=False, report=judgement.report)
             what = known or await self._entry(wanted, found, judgement, by)
             stored = await self._store_if_unchanged(wanted, found, what, by, keeps_level)
             if stored is None:
@@ -186,42 +186,42 @@ class Register:
                 self._library.added(wanted.subject, before, stored)
                 self._library.contents.put(stored, judgement.stored(wanted.content))
             self._coherence.changed(wanted.subject)
-            return Registered(stored, created=known is None, report=judgement.report)
+            return RegistrationResult(stored, created=known is None, report=judgement.report)
 
-    async def _look(self, wanted: Registration, by: Actor) -> _Situation:
+    async def _look(self, wanted: Registration, by: Actor) -> _Inputs:
         scope = Scope(wanted.subject)
         resolved = await self._resolve(wanted)
         identity = self._library.identity(wanted.schema_type, wanted.content, resolved)
-        subject = await self._store.standing(wanted.subject, scope.chain, identity)
-        config = in_force(subject.grounds.configs, scope, self._defaults)
+        subject = await self._store.subject_snapshot(wanted.subject, scope.chain, identity)
+        config = in_force(subject.precondition.configs, scope, self._defaults)
         if config.mode is Mode.READONLY:
             raise SubjectReadOnly(str(wanted.subject))
         if (
             wanted.level is not None
             and wanted.level is not config.level
-            and subject.grounds.stamp != NO_VERSIONS
+            and subject.precondition.stamp != NO_VERSIONS
             and not by.may(CONFIGURE)
         ):
             raise LevelMismatch(str(wanted.subject), wanted.level.name, config.level.name)
         schema = self._library.candidate(wanted.schema_type, wanted.content, resolved, config, identity)
-        return _Situation(config, resolved, schema, subject)
+        return _Inputs(config, resolved, schema, subject)
 
     async def _resolve(self, wanted: Registration) -> Resolved:
         if not wanted.references:
             return Resolved()
         async with self._store.read() as tx:
-            pins = await self._library.pin(tx, wanted.subject, wanted.references)
+            pins = await self._library.pin_references(tx, wanted.subject, wanted.references)
         return await self._library.resolve(pins)
 
-    async def _versions(self, wanted: Registration, found: _Situation) -> SubjectVersions:
+    async def _versions(self, wanted: Registration, found: _Inputs) -> SubjectVersions:
         """The versions to judge against: all only where all are asked about, for there may be thousands."""
         level = wanted.level or found.config.level
         whole = wanted.normalize or DEMANDS[level].transitive
-        known = self._library.remembered(wanted.subject, found.subject.grounds.stamp, whole=whole)
+        known = self._library.remembered(wanted.subject, found.subject.precondition.stamp, whole=whole)
         return known or await self._library.versions(wanted.subject, whole=whole)
 
     def _equivalent(
-        self, wanted: Registration, found: _Situation, before: SubjectVersions, judgement: _Judgement
+        self, wanted: Registration, found: _Inputs, before: SubjectVersions, judgement: _Decision
     ) -> SchemaVersion | None:
         """When asked for: the newest live version that differs in nothing that can change what a model produces."""
         if not wanted.normalize:
@@ -240,11 +240,11 @@ class Register:
             None,
         )
 
-    async def _judge(self, wanted: Registration, found: _Situation, before: SubjectVersions) -> _Judgement:
+    async def _judge(self, wanted: Registration, found: _Inputs, before: SubjectVersions) -> _Decision:
         parsed = await self._library.parse(found.schema)
         schema = found.schema.settled(parsed)
         if wanted.as_draft:
-            return _Judgement(schema, parsed, ChangeClass.UNCLASSIFIED, None, None)
+            return _Decision(schema, parsed, ChangeClass.UNCLASSIFIED, None, None)
         level = wanted.level or found.config.level
         assessment = await self._assessor.assess(
             wanted.subject,
@@ -258,7 +258,7 @@ class Register:
         report = assessment.report
         if not report.compatible:
             raise IncompatibleSchema(str(wanted.subject), level.name, report.message, report)
-        return _Judgement(
+        return _Decision(
             schema,
             parsed,
             assessment.change,
@@ -269,8 +269,8 @@ class Register:
     def _version(
         self,
         wanted: Registration,
-        found: _Situation,
-        judgement: _Judgement,
+        found: _Inputs,
+        judgement: _Decision,
         by: Actor,
         *,
         schema_id: str,
@@ -304,8 +304,8 @@ class Register:
         )
 
     async def _entry(
-        self, wanted: Registration, found: _Situation, judgement: _Judgement, by: Actor
-    ) -> Entry:
+        self, wanted: Registration, found: _Inputs, judgement: _Decision, by: Actor
+    ) -> NewVersion:
         """What is to be stored, its large parts staged already."""
         content = judgement.stored(wanted.content)
         await self._stage(content)
@@ -315,13 +315,13 @@ class Register:
             judgement,
             by,
             schema_id=new_schema_id(),
-            ordinal=found.subject.grounds.next_ordinal,
+            ordinal=found.subject.precondition.next_ordinal,
         )
-        return Entry(
+        return NewVersion(
             version,
             content,
             judgement.parsed.names,
-            creation(version, by),
+            change_of_creation(version, by),
             steps_to(version, by),
             found.resolved.targets,
         )
@@ -329,8 +329,8 @@ class Register:
     async def _store_if_unchanged(
         self,
         wanted: Registration,
-        found: _Situation,
-        what: Entry | SchemaVersion,
+        found: _Inputs,
+        what: NewVersion | SchemaVersion,
         by: Actor,
         keeps_level: bool,
     ) -> SchemaVersion | None:
@@ -338,15 +338,15 @@ class Register:
 
         what: a version when the content is registered already and only the level is to be set.
         """
-        grounds, targets = found.subject.grounds, found.resolved.targets
-        if keeps_level and isinstance(what, Entry):
-            return await self._store.append(grounds, what)
+        precondition, targets = found.subject.precondition, found.resolved.targets
+        if keeps_level and isinstance(what, NewVersion):
+            return await self._store.append(precondition, what)
         async with self._store.write() as tx:
             await tx.lock_subject(wanted.subject)
-            if not await appending.holds(tx, wanted.subject, grounds, targets):
+            if not await appending.precondition_holds(tx, wanted.subject, precondition, targets):
                 return None
             await self._set_level(tx, wanted, by)
-            return await appending.enter(tx, what) if isinstance(what, Entry) else what
+            return await appending.append_version(tx, what) if isinstance(what, NewVersion) else what
 
     async def _set_level(self, tx: WriteTx, wanted: Registration, by: Actor) -> None:
         scope = Scope(wanted.subject)

@@ -22,7 +22,7 @@ SWEEP_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
+class RetentionPolicy:
     """What stays: a change that is younger than `age` and among the `newest` ones. None: however old, however many."""
 
     age: timedelta | None = None
@@ -50,7 +50,7 @@ def old(times: Sequence[tuple[int, datetime]], *, before: datetime, now: datetim
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class SweepProgress:
     """Forgotten so far (or, in a dry run, to be forgotten): how many changes, and the sequence of the last."""
 
     changes: int
@@ -60,10 +60,12 @@ class Step:
 class Retention:
     """Applies one rule to the log of one store."""
 
-    def __init__(self, store: Store, keep: Keep, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, keep: RetentionPolicy, clock: Callable[[], datetime]) -> None:
         self._store, self._keep, self._clock = store, keep, clock
 
-    async def sweep(self, *, dry_run: bool = False, pause: float = PAUSE_SECONDS) -> AsyncIterator[Step]:
+    async def sweep(
+        self, *, dry_run: bool = False, pause: float = PAUSE_SECONDS
+    ) -> AsyncIterator[SweepProgress]:
         """Forget what need not stay, yielding after each step; `pause` seconds between steps leave room for writers.
         Ends early when another server does the same at this moment."""
         now = self._clock()
@@ -81,7 +83,7 @@ class Retention:
                 upto = times[going - 1][0]
                 if not dry_run and not await self._forget(upto):
                     return
-                yield Step(changes, upto)
+                yield SweepProgress(changes, upto)
                 await asyncio.sleep(0 if dry_run else pause)
             more = more and bool(times)
             position = times[-1][0] if times else position
@@ -110,7 +112,7 @@ class Sweeper:
         self,
         retention: Retention,
         *,
-        on_swept: Callable[[Step], None],
+        on_swept: Callable[[SweepProgress], None],
         on_trouble: Callable[[RegistryError], None],
         every_seconds: float = SWEEP_SECONDS,
     ) -> None:
@@ -130,7 +132,7 @@ class Sweeper:
 
     async def _run(self) -> None:
         while True:
-            last: Step | None = None
+            last: SweepProgress | None = None
             try:
                 async for step in self._retention.sweep():
                     last = step

@@ -28,7 +28,7 @@ _MOST_TICK_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Popular:
+class PopularVersion:
     """A live version that was used lately, and how much: `recent` uses, of which older ones count less."""
 
     version: SchemaVersion
@@ -37,18 +37,18 @@ class Popular:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StatisticsReport:
     """The statistics, and the versions that are used most, as it is now."""
 
     statistics: Statistics
-    popular: Sequence[Popular]
+    popular: Sequence[PopularVersion]
 
 
 class _CountedAlready(Exception):
     """Another server was faster."""
 
 
-class Counting:
+class StatisticsCounter:
     """Counts a store. `start` it to count every `every_seconds` (0: only when somebody asks and nothing is kept).
 
     timeout_seconds: the longest that a count may take. on_counted: called with the seconds that a count of this server
@@ -75,12 +75,12 @@ class Counting:
         self.newest: Statistics | None = None
         """The newest that this server has seen, its own or another server's."""
 
-    async def __call__(self, *, fresh: bool = False) -> Told:
+    async def __call__(self, *, fresh: bool = False) -> StatisticsReport:
         """What is kept; counted anew when nothing is, or when `fresh` is wanted and it is not."""
         kept = await self.look()
         if kept is None or (fresh and not self._younger(kept, min(LEAST_SECONDS, _SHARE * self._took))):
             kept = await self._renewed(kept)
-        return Told(kept, await self._popular())
+        return StatisticsReport(kept, await self._popular())
 
     async def look(self) -> Statistics | None:
         """Read what is kept."""
@@ -160,13 +160,13 @@ class Counting:
             self._asked = asyncio.create_task(self._refresh_instead_of(old), name="statistics asked for")
         return await asyncio.shield(self._asked)
 
-    async def _popular(self) -> Sequence[Popular]:
+    async def _popular(self) -> Sequence[PopularVersion]:
         now = self._clock()
         async with self._store.read() as tx:
             used = await tx.most_used(TOP)
             versions = await tx.versions_by_id([u.schema_id for u in used])
         found = [(versions.get(u.schema_id), u) for u in used]
-        return [Popular(v, u, u.recent(now)) for v, u in found if v is not None and v.live]
+        return [PopularVersion(v, u, u.recent(now)) for v, u in found if v is not None and v.live]
 
     def _younger(self, statistics: Statistics, seconds: float) -> bool:
         """Not so those of the future, which a wrong clock made."""

@@ -15,15 +15,15 @@ from ..errors import (
 )
 from ..model.change import Change, parse_revision
 from ..storage.store import Store
-from .audience import Interest, Subscriber
 from .changes import ChangeFeed
+from .subscribers import ChangeFilter, Subscriber
 
 EARLIEST = "earliest"
 LEAST_HEARTBEAT = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class Heartbeat:
     """Everything that the subscriber wants up to `sequence` has been sent."""
 
     sequence: int
@@ -36,8 +36,8 @@ class Subscribing:
         self._store, self._feed, self._stall_seconds = store, feed, stall_seconds
 
     async def __call__(
-        self, interest: Interest, from_revision: str, heartbeat: float | None
-    ) -> AsyncGenerator[Change | Beat, None]:
+        self, interest: ChangeFilter, from_revision: str, heartbeat: float | None
+    ) -> AsyncGenerator[Change | Heartbeat, None]:
         """Yield a Beat when the place is taken, then changes for ever. With `heartbeat` (seconds): also a Beat whenever
         nothing was sent for that long.
 
@@ -49,7 +49,7 @@ class Subscribing:
         position = await self._start(from_revision)
         with self._feed.subscribe(interest) as subscriber:
             sent = time.monotonic()
-            yield Beat(position)
+            yield Heartbeat(position)
             while True:
                 position = max(position, subscriber.place)
                 for change in await self._next(subscriber, position):
@@ -70,7 +70,7 @@ class Subscribing:
                     raise ShuttingDown(self._feed.revision(position))
                 left = None if heartbeat is None else max(0.0, sent + heartbeat - time.monotonic())
                 if not await subscriber.wait(left):
-                    yield Beat(position)
+                    yield Heartbeat(position)
                     sent = time.monotonic()
 
     async def _next(self, subscriber: Subscriber, position: int) -> Sequence[Change]:

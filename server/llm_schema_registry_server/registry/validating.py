@@ -148,7 +148,7 @@ class Validating:
         self._limits.check_content(content, "schema_content")
         async with self._store.read() as tx:
             config = await effective(tx, Scope(), self._defaults)
-            pins = await self._library.pin(tx, None, references)
+            pins = await self._library.pin_references(tx, None, references)
         candidate = self._library.candidate(
             schema_type,
             content,

@@ -21,7 +21,7 @@ from ..model.subject import Subject
 from ..model.usage import Usage
 from ..storage.store import Store
 from .library import Library
-from .reading import Found
+from .reading import FoundSchema
 from .validating import Validating
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ class Answers(Protocol):
         """A token for answers about to be made; taken before anything is read."""
         ...
 
-    def keep(self, token: int, found: Found, *, latest: bool) -> None:
+    def keep(self, token: int, found: FoundSchema, *, latest: bool) -> None:
         """The answer to who asks for this version by its id or, `latest`, for the latest of its subject."""
         ...
 
@@ -159,12 +159,16 @@ class Warming:
         for used in batch:
             version = versions.get(used.schema_id)
             if version is not None and version.identity in contents:
-                self._answers.keep(token, Found(version, contents[version.identity].content), latest=False)
+                self._answers.keep(
+                    token, FoundSchema(version, contents[version.identity].content), latest=False
+                )
                 if used.uses.validations:
                     await self._prepare(version)
         for version in latest:
             if version.identity in contents:
-                self._answers.keep(token, Found(version, contents[version.identity].content), latest=True)
+                self._answers.keep(
+                    token, FoundSchema(version, contents[version.identity].content), latest=True
+                )
         return len(batch)
 
     async def _read(

@@ -11,21 +11,21 @@ from llm_schema_registry.v1 import schema_registry_pb2 as registry_pb
 
 from ..calls.call import Call
 from ..model.statistics import Group
-from ..registry.statistics import Counting, Popular, Told
+from ..registry.statistics import PopularVersion, StatisticsCounter, StatisticsReport
 from .convert import timestamp
 
 
 class AdminService:
     """One method per RPC, named as the RPC is."""
 
-    def __init__(self, counting: Counting) -> None:
+    def __init__(self, counting: StatisticsCounter) -> None:
         self._counting = counting
 
     async def get_statistics(self, request: pb.GetStatisticsRequest, call: Call) -> pb.GetStatisticsResponse:
         return _statistics(await self._counting(fresh=request.fresh))
 
 
-def _statistics(told: Told) -> pb.GetStatisticsResponse:
+def _statistics(told: StatisticsReport) -> pb.GetStatisticsResponse:
     s = told.statistics
     return pb.GetStatisticsResponse(
         as_of=timestamp(s.at),
@@ -72,7 +72,7 @@ def _group(group: Group) -> pb.GroupCount:
     return pb.GroupCount(name=group.name, subjects=group.subjects, versions=group.versions)
 
 
-def _popular(p: Popular) -> pb.PopularVersion:
+def _popular(p: PopularVersion) -> pb.PopularVersion:
     return pb.PopularVersion(
         schema_id=p.version.schema_id,
         subject=str(p.version.subject),

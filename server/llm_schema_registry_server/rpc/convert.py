@@ -27,14 +27,14 @@ from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from ..errors import IncompatibleSchema, InvalidRequest, InvalidSchema, SchemaIssue
 from ..model.change import Change, EventType, format_revision
 from ..model.health import HealthReport
-from ..model.instants import micros
 from ..model.lifecycle import SchemaState
 from ..model.schema import Reference, SchemaVersion
 from ..model.search import SearchOrder
 from ..model.subject import Subject
+from ..model.timestamps import micros
 from ..registry.graph import Dependency
-from ..registry.reading import Found
-from ..registry.register import Registered
+from ..registry.reading import FoundSchema
+from ..registry.register import RegistrationResult
 from ..registry.validating import SchemaReport
 
 E = TypeVar("E", CompatibilityLevel, SchemaState, SchemaType, EventType, SearchOrder)
@@ -81,7 +81,7 @@ class Convert:
     def revision(self, sequence: int) -> str:
         return format_revision(self._registry_id, sequence) if sequence else ""
 
-    def schema(self, found: Found, page_token: str = "") -> pb.SchemaInfo:
+    def schema(self, found: FoundSchema, page_token: str = "") -> pb.SchemaInfo:
         v = found.version
         return pb.SchemaInfo(
             id=v.schema_id,
@@ -117,7 +117,7 @@ class Convert:
             page_token=page_token,
         )
 
-    def registered(self, done: Registered) -> pb.RegisterSchemaResponse:
+    def registered(self, done: RegistrationResult) -> pb.RegisterSchemaResponse:
         v = done.version
         return pb.RegisterSchemaResponse(
             schema_id=v.schema_id,

@@ -8,14 +8,14 @@ from google.protobuf.message import Message
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
-from ..calls.hot import Answer, HotAnswers
+from ..calls.answer_cache import AnswerCache, CachedAnswer
 from ..model.subject import Subject
-from ..registry.reading import Found
+from ..registry.reading import FoundSchema
 from .convert import Convert
 
 _SERVICE = "/schema_registry.v1.SchemaRegistry/"
 
-HOT = frozenset(
+CACHED_METHODS = frozenset(
     _SERVICE + name for name in ("GetSchema", "GetSchemaByVersion", "GetLatestVersion", "CheckCompatibility")
 )
 """Reads whose answer changes only when a subject does. Answers, not errors: a missing thing is looked for again."""
@@ -39,7 +39,7 @@ class PreparedAnswers:
     """Answers over gRPC that are kept before anybody asks; see registry/warming.Answers. Those over HTTP are made when
     the first one asks."""
 
-    def __init__(self, hot: HotAnswers, wire: Convert) -> None:
+    def __init__(self, hot: AnswerCache, wire: Convert) -> None:
         self._hot, self._wire = hot, wire
 
     @property
@@ -49,7 +49,7 @@ class PreparedAnswers:
     def begin(self) -> int:
         return self._hot.begin()
 
-    def keep(self, token: int, found: Found, *, latest: bool) -> None:
+    def keep(self, token: int, found: FoundSchema, *, latest: bool) -> None:
         request: pb.GetSchemaRequest | pb.GetLatestVersionRequest
         if latest:
             path, request = "GetLatestVersion", pb.GetLatestVersionRequest(subject=str(found.version.subject))
@@ -63,6 +63,6 @@ class PreparedAnswers:
             request.SerializeToString(),
             request,
             response,
-            Answer(response.SerializeToString()),
+            CachedAnswer(response.SerializeToString()),
             asked=False,
         )

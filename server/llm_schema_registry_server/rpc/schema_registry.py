@@ -23,8 +23,7 @@ from ..model.lifecycle import SchemaState
 from ..model.search import SearchOrder
 from ..model.selector import parse_selector
 from ..model.subject import Subject
-from ..registry.audience import Interest
-from ..registry.checking import Checking, Question
+from ..registry.checking import Checking, CompatibilityQuestion
 from ..registry.deletion import Deletion
 from ..registry.graph import Graph
 from ..registry.health import Health
@@ -32,7 +31,8 @@ from ..registry.lifecycle import Lifecycle, Update
 from ..registry.paging import token
 from ..registry.reading import Reading, version_key
 from ..registry.register import Register, Registration
-from ..registry.subscribing import Beat, Subscribing
+from ..registry.subscribers import ChangeFilter
+from ..registry.subscribing import Heartbeat, Subscribing
 from ..registry.validating import Payload, Validating
 from ..storage.values import SchemaFilter
 from . import convert
@@ -261,7 +261,7 @@ class SchemaRegistryService:
     async def stream_schema_changes(
         self, request: pb.StreamRequest, call: Call
     ) -> AsyncGenerator[pb.SchemaChangeEvent, None]:
-        interest = Interest.of(
+        interest = ChangeFilter.of(
             request.subjects,
             [
                 convert.enum(EventType, number, f"event_types[{i}]")
@@ -277,7 +277,7 @@ class SchemaRegistryService:
         stands = False
         async with aclosing(changes):
             async for change in changes:
-                if isinstance(change, Beat):
+                if isinstance(change, Heartbeat):
                     if not stands:
                         stands = True
                         await call.ready()
@@ -333,8 +333,8 @@ def _update(request: pb.UpdateSchemaMetadataRequest) -> Update:
     )
 
 
-def _question(request: pb.CompatibilityCheckRequest) -> Question:
-    return Question(
+def _question(request: pb.CompatibilityCheckRequest) -> CompatibilityQuestion:
+    return CompatibilityQuestion(
         subject=Subject.parse(request.subject),
         content=request.new_schema,
         level=convert.optional_enum(CompatibilityLevel, request.level, "level"),

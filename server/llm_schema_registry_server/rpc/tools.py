@@ -10,15 +10,21 @@ from ..calls.call import Call
 from ..errors import InvalidRequest
 from ..model.selector import parse_selector
 from ..model.subject import Subject
-from ..registry.comparing import Comparing, Given, Operand, Registered, SchemaDiff
-from ..registry.converting import Converting, Wish
+from ..registry.converting import ConversionRequest, Converting
+from ..registry.diffing import (
+    Diffing,
+    GivenSchema,
+    Operand,
+    RegisteredSchema,
+    SchemaDiff,
+)
 from . import convert
 
 
 class ToolsService:
     """One method per RPC, named as the RPC is."""
 
-    def __init__(self, comparing: Comparing, converting: Converting) -> None:
+    def __init__(self, comparing: Diffing, converting: Converting) -> None:
         self._comparing, self._converting = comparing, converting
 
     async def diff_schemas(self, request: pb.DiffSchemasRequest, call: Call) -> pb.DiffSchemasResponse:
@@ -29,7 +35,9 @@ class ToolsService:
 
     async def convert_schema(self, request: pb.ConvertSchemaRequest, call: Call) -> pb.ConvertSchemaResponse:
         target = convert.enum(SchemaType, request.target_type, "target_type")
-        wish = Wish(_operand(request.source, "source", ""), target, request.message_name, request.data)
+        wish = ConversionRequest(
+            _operand(request.source, "source", ""), target, request.message_name, request.data
+        )
         with convert.Refusals():
             done = await self._converting(wish)
         return pb.ConvertSchemaResponse(
@@ -52,9 +60,9 @@ def _operand(given: pb.SchemaOperand, field: str, subject: str) -> Operand:
     if len(named) > 1:
         raise InvalidRequest(f"{field}.{named[1]}", f"cannot be given together with {named[0]}")
     if given.schema_id:
-        return Registered(schema_id=given.schema_id)
+        return RegisteredSchema(schema_id=given.schema_id)
     if given.schema_content:
-        return Given(
+        return GivenSchema(
             convert.enum(SchemaType, given.schema_type, f"{field}.schema_type"),
             given.schema_content,
             convert.references(given.references),
@@ -62,7 +70,7 @@ def _operand(given: pb.SchemaOperand, field: str, subject: str) -> Operand:
     subject = given.subject or subject
     if not subject:
         raise InvalidRequest(field, "names no schema; give schema_id, subject or schema_content")
-    return Registered(
+    return RegisteredSchema(
         subject=Subject.parse(subject, f"{field}.subject"),
         selector=parse_selector(given.version, f"{field}.version"),
     )

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, model_validator
 from .section import Section
 
 
-class Postgres(Section):
+class PostgresSettings(Section):
     dsn: SecretStr = SecretStr("")
     """`postgresql://user:password@host:port/database?sslmode=verify-full`; all that libpq's URIs know."""
     replica_dsn: SecretStr = SecretStr("")
@@ -34,7 +34,7 @@ class Postgres(Section):
     """Whether a pooler in transaction mode (PgBouncer) stands before the database."""
 
 
-class Storage(Section):
+class StorageSettings(Section):
     kind: Literal["sqlite", "postgres", "memory"] = "sqlite"
     """Back end: `sqlite` keeps everything in one file, `postgres` in a database that several servers share, `memory`
     forgets everything at the end."""
@@ -44,7 +44,7 @@ class Storage(Section):
     """`full` survives a power failure, `normal` only the death of the process (and is faster)."""
     lock_seconds: float = Field(5.0, gt=0)
     """Longest wait for another process that writes to the file of `sqlite`."""
-    postgres: Postgres = Postgres()
+    postgres: PostgresSettings = PostgresSettings()
 
     @model_validator(mode="after")
     def _names_its_database(self) -> Self:
@@ -53,7 +53,7 @@ class Storage(Section):
         return self
 
 
-class S3(Section):
+class S3Settings(Section):
     bucket: str = ""
     """The bucket; it must exist."""
     prefix: str = Field("llm-schema-registry/", pattern=r"^[!-~]*$", max_length=200)
@@ -88,14 +88,14 @@ class S3(Section):
     """How long it is left alone before one request tries again."""
 
 
-class Blobs(Section):
+class BlobsSettings(Section):
     kind: Literal["inline", "s3"] = "inline"
     """Where large contents are: `inline` in the storage with everything else, `s3` in an object store."""
     threshold: int = Field(1024 * 1024, ge=0)
     """Contents, canonical forms and compiled forms longer than this, in bytes, go to the object store."""
     memory_bytes: int = Field(64 * 1024 * 1024, ge=0)
     """Memory for contents that were read from the object store."""
-    s3: S3 = S3()
+    s3: S3Settings = S3Settings()
 
     @model_validator(mode="after")
     def _names_its_bucket(self) -> Self:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 
 from .section import Section
-from .storage import Blobs, Storage
+from .storage import BlobsSettings, StorageSettings
 
 PREFIX = "SCHEMA_REGISTRY_"
 CONFIG_VARIABLE = "SCHEMA_REGISTRY_CONFIG"
@@ -27,7 +27,7 @@ class SettingsError(Exception):
     """The settings cannot be used; the message names each wrong one and says what is wrong with it."""
 
 
-class Grpc(Section):
+class GrpcSettings(Section):
     host: str = "0.0.0.0"
     """Address that the gRPC listener binds."""
     port: int = Field(9090, ge=0, le=65535)
@@ -47,7 +47,7 @@ class Grpc(Section):
     """Whether clients may ask the server for its descriptors."""
 
 
-class Http(Section):
+class HttpSettings(Section):
     host: str = "0.0.0.0"
     """Address that the HTTP listener binds."""
     port: int = Field(8080, ge=0, le=65535)
@@ -58,14 +58,14 @@ class Http(Section):
     """Largest batch of lines (NDJSON) in one request."""
 
 
-class Metrics(Section):
+class MetricsSettings(Section):
     host: str = "0.0.0.0"
     """Address of the metrics listener."""
     port: int = Field(9091, ge=0, le=65535)
     """Port of /metrics; 0 lets the system choose."""
 
 
-class Limits(Section):
+class LimitsSettings(Section):
     schema_bytes: int = Field(1024 * 1024, ge=1)
     """Largest schema content accepted."""
     data_bytes: int = Field(4 * 1024 * 1024, ge=1)
@@ -84,7 +84,7 @@ class Limits(Section):
     """Most streams open at a time; more are refused at once with RESOURCE_EXHAUSTED."""
 
 
-class JsonSchema(Section):
+class JsonSchemaSettings(Section):
     """Bounds of the JSON Schema engine; sizes are in `limits`."""
 
     schema_depth: int = Field(100, ge=1)
@@ -129,7 +129,7 @@ class JsonSchema(Section):
     """Most violations reported of one comparison."""
 
 
-class Workers(Section):
+class WorkersSettings(Section):
     processes: int = Field(2, ge=1, le=64)
     """Subprocesses that compile and compare schemas."""
     parse_seconds: float = Field(2.0, gt=0)
@@ -146,7 +146,7 @@ class Workers(Section):
     """Most tasks, besides those in `processes`, that may go on slowly at the same time."""
 
 
-class Changes(Section):
+class ChangesSettings(Section):
     ring: int = Field(10_000, ge=1)
     """Changes kept in memory for live subscribers; older ones are read from the store."""
     stall_seconds: float = Field(30.0, gt=0)
@@ -161,12 +161,12 @@ class Changes(Section):
     """Most changes that are kept, however young; all when not given."""
 
 
-class Usage(Section):
+class UsageSettings(Section):
     flush_seconds: float = Field(30.0, ge=0)
     """How often the counts of reads and validations go from memory to the storage; 0 counts nothing."""
 
 
-class RedisTls(Section):
+class RedisTlsSettings(Section):
     verify: bool = True
     """Whether the server's certificate and name are checked."""
     ca_file: Path | None = None
@@ -177,7 +177,7 @@ class RedisTls(Section):
     """The private key of our certificate (PEM)."""
 
 
-class Redis(Section):
+class RedisSettings(Section):
     """The shared cache. It is off until `url` is set."""
 
     url: SecretStr | None = None
@@ -188,7 +188,7 @@ class Redis(Section):
     """Password, unless the URL has one."""
     cluster: bool = False
     """Whether the URL names a node of a Redis Cluster."""
-    tls: RedisTls = RedisTls()
+    tls: RedisTlsSettings = RedisTlsSettings()
     prefix: str = Field("llm-schema-registry", min_length=1, max_length=100, pattern=r"^[!-~]+$")
     """First part of every key; registries may share it, since keys name contents."""
     client_name: str = Field("llm-schema-registry", pattern=r"^[!-~]+$")
@@ -216,14 +216,14 @@ class Redis(Section):
         return url
 
 
-class Statistics(Section):
+class StatisticsSettings(Section):
     refresh_seconds: float = Field(300.0, ge=0)
     """How often one of the servers counts what the registry holds; 0: only when somebody asks."""
     timeout_seconds: float = Field(60.0, gt=0)
     """Longest time of a count. It is a read: whatever it takes, it holds up neither writers nor subscribers."""
 
 
-class Caches(Section):
+class CachesSettings(Section):
     hot_bytes: int = Field(128 * 1024 * 1024, ge=0)
     """Memory for answers that are kept serialized."""
     schema_bytes: int = Field(128 * 1024 * 1024, ge=1 << 20)
@@ -232,10 +232,10 @@ class Caches(Section):
     """A server that starts loads so many of the schemas that are read most before it reports itself ready; 0 loads none."""
     warm_seconds: float = Field(30.0, ge=0)
     """After so long it is ready all the same; 0 loads none."""
-    redis: Redis = Redis()
+    redis: RedisSettings = RedisSettings()
 
 
-class Logs(Section):
+class LogsSettings(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe level that is written."""
     format: Literal["json", "text"] = "json"
@@ -245,19 +245,19 @@ class Logs(Section):
 class Settings(Section):
     """The whole tree; each part of the server gets its section."""
 
-    grpc: Grpc = Grpc()
-    http: Http = Http()
-    metrics: Metrics = Metrics()
-    storage: Storage = Storage()
-    blobs: Blobs = Blobs()
-    limits: Limits = Limits()
-    json_schema: JsonSchema = JsonSchema()
-    workers: Workers = Workers()
-    changes: Changes = Changes()
-    usage: Usage = Usage()
-    statistics: Statistics = Statistics()
-    caches: Caches = Caches()
-    logs: Logs = Logs()
+    grpc: GrpcSettings = GrpcSettings()
+    http: HttpSettings = HttpSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    storage: StorageSettings = StorageSettings()
+    blobs: BlobsSettings = BlobsSettings()
+    limits: LimitsSettings = LimitsSettings()
+    json_schema: JsonSchemaSettings = JsonSchemaSettings()
+    workers: WorkersSettings = WorkersSettings()
+    changes: ChangesSettings = ChangesSettings()
+    usage: UsageSettings = UsageSettings()
+    statistics: StatisticsSettings = StatisticsSettings()
+    caches: CachesSettings = CachesSettings()
+    logs: LogsSettings = LogsSettings()
     drain_seconds: float = Field(30.0, ge=0)
     """How long calls in flight may finish after SIGTERM."""
     compatibility_level: Literal[

@@ -11,12 +11,20 @@ from ..errors import StorageDamaged
 from ..model.schema import SchemaVersion, StoredContent
 from ..model.selector import Single
 from ..model.subject import Subject
-from .circles import circle
+from .cycles import find_cycle
 from .store import ReadTx, WriteTx
-from .values import AT_HAND, Entry, Grounds, Kept, LogPage, Stamped, Standing
+from .values import (
+    INLINE_CONTENT_BYTES,
+    LogPage,
+    NewVersion,
+    Precondition,
+    StampedVersions,
+    SubjectSnapshot,
+    VersionWithContent,
+)
 
 
-class Stepwise(ABC):
+class TransactionBackedStore(ABC):
     """Base of such back ends; see store.Store for the meaning of each method."""
 
     @abstractmethod
@@ -25,17 +33,19 @@ class Stepwise(ABC):
     @abstractmethod
     def write(self) -> AbstractAsyncContextManager[WriteTx]: ...
 
-    async def version(self, schema_id: str) -> Kept | None:
+    async def version(self, schema_id: str) -> VersionWithContent | None:
         async with self.read() as tx:
             return await _kept(tx, await tx.version(schema_id))
 
-    async def selected(self, subject: Subject, selector: Single) -> Kept | None:
+    async def selected(self, subject: Subject, selector: Single) -> VersionWithContent | None:
         async with self.read() as tx:
             return await _kept(tx, await tx.selected(subject, selector))
 
-    async def versions_since(self, subject: Subject, revision: int) -> Stamped:
+    async def versions_since(self, subject: Subject, revision: int) -> StampedVersions:
         async with self.read() as tx:
-            return Stamped(await tx.subject_stamp(subject), await tx.versions_since(subject, revision))
+            return StampedVersions(
+                await tx.subject_stamp(subject), await tx.versions_since(subject, revision)
+            )
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
         async with self.read() as tx:
@@ -45,32 +55,42 @@ class Stepwise(ABC):
         async with self.read() as tx:
             return await tx.log_page(after, limit)
 
-    async def standing(self, subject: Subject, scopes: Sequence[str], identity: str) -> Standing:
+    async def subject_snapshot(
+        self, subject: Subject, scopes: Sequence[str], identity: str
+    ) -> SubjectSnapshot:
         async with self.read() as tx:
-            return Standing(await _grounds(tx, subject, scopes), await tx.versions_with(subject, identity))
+            return SubjectSnapshot(
+                await _precondition(tx, subject, scopes), await tx.versions_with(subject, identity)
+            )
 
-    async def append(self, grounds: Grounds, entry: Entry) -> SchemaVersion | None:
+    async def append(self, precondition: Precondition, entry: NewVersion) -> SchemaVersion | None:
         subject = entry.version.subject
         async with self.write() as tx:
             await tx.lock_subject(subject)
-            return await enter(tx, entry) if await holds(tx, subject, grounds, entry.targets) else None
+            return (
+                await append_version(tx, entry)
+                if await precondition_holds(tx, subject, precondition, entry.targets)
+                else None
+            )
 
 
-async def _kept(tx: ReadTx, version: SchemaVersion | None) -> Kept | None:
+async def _kept(tx: ReadTx, version: SchemaVersion | None) -> VersionWithContent | None:
     if version is None:
         return None
-    if version.size > AT_HAND:
-        return Kept(version)
+    if version.size > INLINE_CONTENT_BYTES:
+        return VersionWithContent(version)
     try:
-        return Kept(version, (await tx.contents([version.identity])).get(version.identity))
+        return VersionWithContent(version, (await tx.contents([version.identity])).get(version.identity))
     except StorageDamaged:
-        return Kept(version)  # a nearer tier may have it; Store.contents says what is wrong
+        return VersionWithContent(version)  # a nearer tier may have it; Store.contents says what is wrong
 
 
-async def holds(tx: WriteTx, subject: Subject, grounds: Grounds, targets: Mapping[str, int]) -> bool:
+async def precondition_holds(
+    tx: WriteTx, subject: Subject, precondition: Precondition, targets: Mapping[str, int]
+) -> bool:
     """Whether a subject, whose lock the transaction has, still stands on these grounds, and the targets are as they were
     and close no circle of subjects."""
-    if await _grounds(tx, subject, list(grounds.configs)) != replace(grounds, mark=""):
+    if await _precondition(tx, subject, list(precondition.configs)) != replace(precondition, mark=""):
         return False
     used = []
     for schema_id, revision in targets.items():
@@ -78,10 +98,10 @@ async def holds(tx: WriteTx, subject: Subject, grounds: Grounds, targets: Mappin
         if target is None or target.revision != revision:
             return False
         used.append(target.subject)
-    return await circle(tx, subject, used) is None
+    return await find_cycle(tx, subject, used) is None
 
 
-async def enter(tx: WriteTx, entry: Entry) -> SchemaVersion:
+async def append_version(tx: WriteTx, entry: NewVersion) -> SchemaVersion:
     """Write an entry whose grounds hold; answers with the version as stored."""
     version = entry.version
     version = replace(
@@ -95,8 +115,8 @@ async def enter(tx: WriteTx, entry: Entry) -> SchemaVersion:
     return version
 
 
-async def _grounds(tx: ReadTx, subject: Subject, scopes: Sequence[str]) -> Grounds:
-    return Grounds(
+async def _precondition(tx: ReadTx, subject: Subject, scopes: Sequence[str]) -> Precondition:
+    return Precondition(
         stamp=await tx.subject_stamp(subject),
         next_ordinal=await tx.next_ordinal(subject),
         configs={scope: await tx.config(scope) for scope in scopes},

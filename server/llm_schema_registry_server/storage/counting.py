@@ -14,10 +14,10 @@ import orjson
 from llm_schema_engines.model.compatibility import CompatibilityLevel
 from llm_schema_engines.model.schema import SchemaType
 
-from ..model.instants import micros, moment
 from ..model.lifecycle import SchemaState
 from ..model.statistics import ContentSizes, Group, LogSize, Statistics, SubjectSize, by_day, first_day
 from ..model.subject import DEFAULT_CONTEXT, Subject
+from ..model.timestamps import micros, moment
 from . import rows
 
 E = TypeVar("E", bound=IntEnum)

@@ -75,7 +75,7 @@ def _untagged(subject: Subject) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RankedMatch:
     """What is known of the words of a version: its title, the words of its names, and all its words, both sorted."""
 
     title: str
@@ -84,7 +84,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class RankQuery:
     """Whether a word of that place begins with `word`, or is it."""
 
     place: Place
@@ -96,7 +96,7 @@ class Question:
         """What the title contains then, for a place that is in it."""
         return f" {self.place}{self.word}" + (" " if self.whole else "")
 
-    def holds(self, found: Found) -> bool:
+    def holds(self, found: RankedMatch) -> bool:
         if self.place > Place.NAME:
             return self.needle in found.title
         return _has(found.names if self.place is Place.NAME else found.words, self.word, self.whole)
@@ -116,16 +116,16 @@ def exact_needle(text: str) -> str:
     return f" ={','.join(search.words_of(text))} "
 
 
-def score(text: str, found: Found) -> int:
+def score(text: str, found: RankedMatch) -> int:
     """The points of a version that has all words of the query."""
     exact = EXACT if exact_needle(text) in found.title else 0
     return exact + sum(_points(word, found) for word in counted(text))
 
 
-def _points(word: str, found: Found) -> int:
+def _points(word: str, found: RankedMatch) -> int:
     """A version that is found begins a word with it somewhere."""
-    best = next(p for p in sorted(Place, reverse=True) if Question(p, word, False).holds(found))
-    return points(best, whole=Question(best, word, True).holds(found))
+    best = next(p for p in sorted(Place, reverse=True) if RankQuery(p, word, False).holds(found))
+    return points(best, whole=RankQuery(best, word, True).holds(found))
 
 
 def _last_segment(subject: Subject) -> str:
@@ -137,6 +137,6 @@ def _has(words: Sequence[str], wanted: str, whole: bool) -> bool:
     return place < len(words) and (words[place] == wanted if whole else words[place].startswith(wanted))
 
 
-def found(version: SchemaVersion, names: Iterable[str]) -> Found:
+def found(version: SchemaVersion, names: Iterable[str]) -> RankedMatch:
     named = search.name_words(names)
-    return Found(title(version), sorted(named), sorted(search.about_words(version) | named))
+    return RankedMatch(title(version), sorted(named), sorted(search.about_words(version) | named))

@@ -30,7 +30,6 @@ from llm_schema_engines.model.version import SemanticVersion
 from ..errors import InvalidVersion, StorageDamaged
 from ..model.change import Change, EventType
 from ..model.config import Config, Mode, UndecidedPolicy
-from ..model.instants import micros, moment
 from ..model.lifecycle import SchemaState, Transition
 from ..model.schema import ResolvedReference, SchemaVersion
 from ..model.selector import (
@@ -40,6 +39,7 @@ from ..model.selector import (
     Single,
 )
 from ..model.subject import DEFAULT_CONTEXT, Subject
+from ..model.timestamps import micros, moment
 from ..model.usage import Usage, Uses
 from . import ranking
 from .values import Hit, Ranked

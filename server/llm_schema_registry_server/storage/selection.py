@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import ranking, search
-from .ranking import Place, Question, points
+from .ranking import Place, RankQuery, points
 from .rows import VERSION_COLUMNS
 from .values import Page, RankedPage, SchemaFilter
 
@@ -61,7 +61,7 @@ class Dialect:
     ranked: str
     hits: Callable[[Sequence[str]], Term]
     in_title: Callable[[str], Term]
-    question: Callable[[Question], Term]
+    question: Callable[[RankQuery], Term]
 
     def scan(self, wanted: SchemaFilter, page: Page) -> Statement:
         """One page of the versions that pass the filter, by (subject, ordinal)."""
@@ -120,12 +120,12 @@ class Dialect:
         """The points for the best of these places; for the rest when it is in none."""
         cases = []
         for place in places:
-            begins = where.term(*self.question(Question(place, word, False)))
+            begins = where.term(*self.question(RankQuery(place, word, False)))
             cases.append(f"WHEN {begins} THEN {self._whole(where, word, place)}")
         return f"CASE {' '.join(cases)} ELSE {self._whole(where, word, Place.REST)} END"
 
     def _whole(self, where: _Where, word: str, place: Place) -> str:
-        whole = where.term(*self.question(Question(place, word, True)))
+        whole = where.term(*self.question(RankQuery(place, word, True)))
         whole_points, begun_points = (points(place, whole=known) for known in (True, False))
         return f"CASE WHEN {whole} THEN {whole_points} ELSE {begun_points} END"
 

@@ -20,16 +20,16 @@ from ..model.statistics import Statistics
 from ..model.subject import Subject
 from ..model.usage import Usage, Uses
 from .values import (
-    Entry,
-    Grounds,
-    Kept,
     LogPage,
+    NewVersion,
     Page,
+    Precondition,
     Ranked,
     RankedPage,
     SchemaFilter,
-    Stamped,
-    Standing,
+    StampedVersions,
+    SubjectSnapshot,
+    VersionWithContent,
 )
 
 
@@ -257,16 +257,16 @@ class Store(Protocol):
         """
         ...
 
-    async def version(self, schema_id: str) -> Kept | None:
-        """What `ReadTx.version` answers, with its content when that is AT_HAND, in a moment of its own: one round trip
+    async def version(self, schema_id: str) -> VersionWithContent | None:
+        """What `ReadTx.version` answers, with its content when that has at most INLINE_CONTENT_BYTES, in a moment of its own: one round trip
         instead of a transaction. A damaged content does not come along: `contents` says what is wrong with it."""
         ...
 
-    async def selected(self, subject: Subject, selector: Single) -> Kept | None:
+    async def selected(self, subject: Subject, selector: Single) -> VersionWithContent | None:
         """What `ReadTx.selected` answers, in the same way."""
         ...
 
-    async def versions_since(self, subject: Subject, revision: int) -> Stamped:
+    async def versions_since(self, subject: Subject, revision: int) -> StampedVersions:
         """What `ReadTx.versions_since` answers, with the subject's stamp at that moment."""
         ...
 
@@ -279,11 +279,13 @@ class Store(Protocol):
         """What `ReadTx.log_page` answers, in a moment of its own."""
         ...
 
-    async def standing(self, subject: Subject, scopes: Sequence[str], identity: str) -> Standing:
+    async def subject_snapshot(
+        self, subject: Subject, scopes: Sequence[str], identity: str
+    ) -> SubjectSnapshot:
         """What a registration has to know, in a moment of its own: one round trip instead of a transaction."""
         ...
 
-    async def append(self, grounds: Grounds, entry: Entry) -> SchemaVersion | None:
+    async def append(self, precondition: Precondition, entry: NewVersion) -> SchemaVersion | None:
         """Append a version if the subject still stands on these grounds and the targets are as they were: a write
         transaction of its own, under the subject's lock, committed durably when it returns the version as stored.
 

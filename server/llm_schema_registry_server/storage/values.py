@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from llm_schema_engines.model.making import quickly_made
+from llm_schema_engines.model.fast_init import fast_init
 from llm_schema_engines.model.schema import SchemaType
 
 from ..model.change import Change
@@ -78,9 +78,9 @@ class LogPage:
     changes: Sequence[Change]
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
-class Grounds:
+class Precondition:
     """What the decision to append a version to a subject rests on: while the store answers with equal grounds, it holds.
 
     stamp, next_ordinal: of the subject, see ReadTx. configs: what is set in each scope that was asked about.
@@ -93,18 +93,18 @@ class Grounds:
     mark: str = ""
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SubjectSnapshot:
     """How a subject stands: the grounds of a decision, and its live versions with one identity, by ordinal."""
 
-    grounds: Grounds
+    precondition: Precondition
     same: Sequence[SchemaVersion]
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
-class Entry:
+class NewVersion:
     """A version to append, with all that belongs to it.
 
     version: its ordinal is the `next_ordinal` of the grounds; its global id and revision are allotted.
@@ -125,13 +125,13 @@ class Entry:
         return len(self.content.content) + len(self.content.canonical) + len(self.content.artifact)
 
 
-AT_HAND = 64 * 1024
+INLINE_CONTENT_BYTES = 64 * 1024
 """The content of a version comes along with it up to this size in bytes (SchemaVersion.size): a longer one is asked for when
 nobody has it in memory."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class VersionWithContent:
     """A version and what is kept of its content. content: None when it did not come along; Store.contents has it then."""
 
     version: SchemaVersion
@@ -139,7 +139,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Stamped:
+class StampedVersions:
     """Versions of a subject and its stamp at the moment when they were read."""
 
     stamp: tuple[int, int]

@@ -9,7 +9,7 @@ from llm_schema_engines.model.compatibility import CompareOptions, Comparison
 from llm_schema_engines.model.difference import Differences
 from llm_schema_engines.model.schema import SchemaType
 
-from .task import Convert, Converted
+from .tasks import Convert, Converted
 
 
 class InlineWorkers:
@@ -18,7 +18,7 @@ class InlineWorkers:
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
         self._tasks = 0
-        self._evident = 0
+        self._quick_proofs = 0
 
     async def start(self) -> None:
         """Nothing to prepare."""
@@ -47,12 +47,12 @@ class InlineWorkers:
     ) -> Comparison:
         return self.compared_at_once(schema_type, reader, writer, options)
 
-    def evident(
+    def quick_proof(
         self, schema_type: SchemaType, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
     ) -> Comparison | None:
-        """FormatEngine.evident."""
-        answer = self._engines[schema_type].evident(reader, writer, options)
-        self._evident += answer is not None
+        """FormatEngine.quick_proof."""
+        answer = self._engines[schema_type].quick_proof(reader, writer, options)
+        self._quick_proofs += answer is not None
         return answer
 
     async def diff(self, schema_type: SchemaType, old: SchemaSource, new: SchemaSource) -> Differences:
@@ -64,4 +64,4 @@ class InlineWorkers:
         return task.run(self._engines)
 
     def facts(self) -> Mapping[str, str]:
-        return {"inline_tasks": str(self._tasks), "evident_comparisons": str(self._evident)}
+        return {"inline_tasks": str(self._tasks), "quick_proofs": str(self._quick_proofs)}

@@ -17,8 +17,16 @@ from llm_schema_engines.model.difference import Differences
 
 from .. import errors
 from ..errors import FieldViolation, InvalidSchema, RegistryError, SchemaIssue
-from .task import Answer, Compare, Convert, Converted, Diff, Parse, Task
-from .values import BadAnswer, dump, load
+from .codec import MalformedValue, dump, load
+from .tasks import (
+    Compare,
+    Convert,
+    Converted,
+    Diff,
+    Parse,
+    Task,
+    TaskResult,
+)
 
 HEADER = struct.Struct("!I")
 MAX_FRAME = 64 * 1024 * 1024
@@ -26,7 +34,7 @@ MAX_FRAME = 64 * 1024 * 1024
 
 GOOD, BAD = b"+", b"-"
 
-ANSWERS: Mapping[type[Task], type[Answer]] = {
+ANSWERS: Mapping[type[Task], type[TaskResult]] = {
     Parse: ParsedSchema,
     Compare: Comparison,
     Diff: Differences,
@@ -78,7 +86,7 @@ def decode_request(data: bytes) -> Any:  # Setup or Request; the child knows whi
     return pickle.loads(data)
 
 
-def encode_answer(answer: Answer | RegistryError) -> bytes:
+def encode_answer(answer: TaskResult | RegistryError) -> bytes:
     if isinstance(answer, RegistryError):
         issues = answer.issues if isinstance(answer, InvalidSchema) else ()
         failure = _Failure(
@@ -88,19 +96,19 @@ def encode_answer(answer: Answer | RegistryError) -> bytes:
     return GOOD + dump(answer)
 
 
-def decode_answer(task: Task, data: bytes) -> Answer | RegistryError:
+def decode_answer(task: Task, data: bytes) -> TaskResult | RegistryError:
     """The answer to `task`; raises BadAnswer when the bytes are none."""
     if data[:1] == GOOD:
         return load(ANSWERS[type(task)], data[1:])
     if data[:1] == BAD:
         return _error(load(_Failure, data[1:]))
-    raise BadAnswer("neither a result nor an error")
+    raise MalformedValue("neither a result nor an error")
 
 
 def _error(failure: _Failure) -> RegistryError:
     kind = vars(errors).get(failure.name)
     if not (isinstance(kind, type) and issubclass(kind, RegistryError)):
-        raise BadAnswer(f"no error is called {failure.name!r}")
+        raise MalformedValue(f"no error is called {failure.name!r}")
     # Classes of the family take facts of their own to make a message of; here the message is made already.
     error = kind.__new__(kind)
     RegistryError.__init__(error, failure.message, violations=failure.violations, **failure.metadata)

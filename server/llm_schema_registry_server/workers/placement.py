@@ -11,32 +11,32 @@ from llm_schema_engines.model.difference import Differences
 from llm_schema_engines.model.schema import SchemaType
 
 from .inline import InlineWorkers
-from .task import Convert, Converted, Workers
+from .tasks import Convert, Converted, Workers
 
 
 @dataclass(frozen=True, slots=True)
-class Harmless:
+class InlineLimits:
     """What of a type runs inline: the largest source in bytes, with all its references, that is parsed there, and the
     largest two that are compared there; never one whose text holds any of `unless`. `evident`: the largest two of which
     the engine is asked, before they go elsewhere, whether their compatibility is plain to see."""
 
     parse: int = 0
     compare: int = 0
-    evident: int = 0
+    quick_proof: int = 0
     unless: Sequence[bytes] = ()
 
 
-Placement = Mapping[SchemaType, Harmless]
+Placement = Mapping[SchemaType, InlineLimits]
 
 PLACEMENT: Placement = {
     # Our own parser, linear and bounded: cheaper than a trip to a subprocess.
-    SchemaType.AVRO: Harmless(parse=16 * 1024, compare=16 * 1024),
+    SchemaType.AVRO: InlineLimits(parse=16 * 1024, compare=16 * 1024),
     # A small schema is parsed in less time than the trip takes, a hostile one of this size in a few milliseconds. Regular
     # expressions may cost more, however their keyword is spelled. The prover may search for seconds; what is plain to see
     # takes some 50 us, and less than 10 ms in the worst pair of this size that we could make
-    # (loadtest/engines/json_schema_evident.py).
-    SchemaType.JSON: Harmless(parse=2 * 1024, evident=4 * 1024, unless=(b"attern", b"\\u")),
-    SchemaType.PROTOBUF: Harmless(),  # protoc can be made to abort its process
+    # (loadtest/engines/json_schema_quick_proof.py).
+    SchemaType.JSON: InlineLimits(parse=2 * 1024, quick_proof=4 * 1024, unless=(b"attern", b"\\u")),
+    SchemaType.PROTOBUF: InlineLimits(),  # protoc can be made to abort its process
 }
 
 
@@ -65,8 +65,8 @@ class PlacedWorkers:
     ) -> Comparison | None:
         harmless = self._placement[schema_type]
         asked = schema_type, reader, writer, options
-        if _small(reader, harmless.evident) and _small(writer, harmless.evident):
-            answer = self._inline.evident(*asked)
+        if _small(reader, harmless.quick_proof) and _small(writer, harmless.quick_proof):
+            answer = self._inline.quick_proof(*asked)
             if answer is not None:
                 return answer
         return self._place(schema_type, harmless.compare, reader, writer).compared_at_once(*asked)

@@ -16,10 +16,10 @@ import structlog
 
 from .. import settings
 from ..errors import LimitExceeded, RegistryError, ShuttingDown, Unavailable
+from .codec import MalformedValue
 from .messages import Request, Setup, decode_answer, encode_request
-from .offspring import START_SECONDS, Child, ChildGone
-from .task import Answer, Task
-from .values import BadAnswer
+from .tasks import Task, TaskResult
+from .worker_process import START_SECONDS, WorkerProcess, WorkerProcessEnded
 
 log = structlog.get_logger(__name__)
 
@@ -34,10 +34,10 @@ class Overrun(Exception):
 
 
 @dataclass(eq=False, slots=True)
-class _Errand:
+class _RunningTask:
     """A task in the hands of a child. `abandoned`: nobody waits for it any more."""
 
-    child: Child
+    child: WorkerProcess
     abandoned: bool = False
     slow: bool = False
 
@@ -45,16 +45,16 @@ class _Errand:
 class Pool:
     """Runs tasks in children made by `setup`. Belongs to one event loop; made inside it."""
 
-    def __init__(self, bounds: settings.Workers, setup: Setup) -> None:
+    def __init__(self, bounds: settings.WorkersSettings, setup: Setup) -> None:
         self._bounds = bounds
         self._setup = setup
         self._seats = asyncio.Semaphore(bounds.processes)
         self._waiting = 0
-        self._idle: asyncio.LifoQueue[Child] = asyncio.LifoQueue()
-        self._children: set[Child] = set()  # alive and not in the slow lane
+        self._idle: asyncio.LifoQueue[WorkerProcess] = asyncio.LifoQueue()
+        self._children: set[WorkerProcess] = set()  # alive and not in the slow lane
         self._starting = 0
-        self._errands: set[_Errand] = set()
-        self._chores: set[asyncio.Task[None]] = set()  # starts and reapings under way
+        self._errands: set[_RunningTask] = set()
+        self._background: set[asyncio.Task[None]] = set()  # starts and reapings under way
         self._starts: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._trouble = ""
@@ -68,7 +68,7 @@ class Pool:
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 await self.stop()
-                if isinstance(outcome, ChildGone):
+                if isinstance(outcome, WorkerProcessEnded):
                     raise Unavailable(f"a worker {outcome.cause}: {outcome.last_words}") from outcome
                 raise outcome
 
@@ -79,10 +79,10 @@ class Pool:
             start.cancel()
         for child in {*self._children, *(e.child for e in self._errands)}:
             self._retire(child)
-        while self._chores:
-            await asyncio.gather(*self._chores, return_exceptions=True)
+        while self._background:
+            await asyncio.gather(*self._background, return_exceptions=True)
 
-    async def run(self, task: Task, seconds: float) -> Answer:
+    async def run(self, task: Task, seconds: float) -> TaskResult:
         """The task's result, or its RegistryError. Raises Overrun after `seconds`, ChildGone when the child died of it,
         LimitExceeded when too many wait, Unavailable when no child can be had.
 
@@ -90,7 +90,7 @@ class Pool:
         """
         try:
             return await self._attempt(task, seconds)
-        except ChildGone as gone:
+        except WorkerProcessEnded as gone:
             if not gone.killed or self._stopping:
                 raise
         # Somebody else killed the child (an operator, the system short of memory): the task gets a second chance.
@@ -116,10 +116,10 @@ class Pool:
     def _slow(self) -> int:
         return sum(errand.slow for errand in self._errands)
 
-    async def _attempt(self, task: Task, seconds: float) -> Answer:
+    async def _attempt(self, task: Task, seconds: float) -> TaskResult:
         await self._take_seat()
         try:
-            errand = _Errand(await self._take_child())
+            errand = _RunningTask(await self._take_child())
         except BaseException:
             self._seats.release()
             raise
@@ -149,7 +149,7 @@ class Pool:
         finally:
             self._waiting -= 1
 
-    async def _take_child(self) -> Child:
+    async def _take_child(self) -> WorkerProcess:
         """An idle child; normally there is one for whoever has a seat."""
         try:
             async with asyncio.timeout(START_SECONDS):
@@ -164,12 +164,12 @@ class Pool:
                 f"no worker could be started: {self._trouble or 'the machine is too busy'}"
             ) from None
 
-    async def _attend(self, errand: _Errand, task: Task, seconds: float) -> Answer:
+    async def _attend(self, errand: _RunningTask, task: Task, seconds: float) -> TaskResult:
         child, used = errand.child, errand.child.cpu_seconds()
         end = asyncio.get_running_loop().time() + seconds
         reply = child.ask(encode_request(Request(task, seconds)))
         reply.add_done_callback(_seen)  # after an overrun nobody looks at it any more
-        answer: Answer | RegistryError | None = None
+        answer: TaskResult | RegistryError | None = None
         try:
             if not await self._patiently(reply, child, used, seconds):
                 self._lose_patience(errand)
@@ -177,11 +177,11 @@ class Pool:
                     self._counts["timed_out"] += 1
                     raise Overrun
             answer = decode_answer(task, reply.result())
-        except BadAnswer as error:
+        except MalformedValue as error:
             child.kill()
             await child.end()
-            raise self._crash(ChildGone(f"answered nonsense ({error})")) from None
-        except ChildGone:
+            raise self._crash(WorkerProcessEnded(f"answered nonsense ({error})")) from None
+        except WorkerProcessEnded:
             raise self._crash(await child.end()) from None
         finally:
             self._conclude(errand, usable=answer is not None)
@@ -190,7 +190,7 @@ class Pool:
         return answer
 
     async def _patiently(
-        self, reply: asyncio.Future[bytes], child: Child, used: float, seconds: float
+        self, reply: asyncio.Future[bytes], child: WorkerProcess, used: float, seconds: float
     ) -> bool:
         """Whether `reply` is there before the task has used up the patience of the pool; `used`: the child's CPU before it.
 
@@ -204,7 +204,7 @@ class Pool:
                 return False
         return True
 
-    def _lose_patience(self, errand: _Errand) -> None:
+    def _lose_patience(self, errand: _RunningTask) -> None:
         if errand.abandoned:
             errand.child.kill()
         elif self._slow < self._bounds.slow_processes:
@@ -214,7 +214,7 @@ class Pool:
             self._seats.release()
             self._balance()
 
-    def _conclude(self, errand: _Errand, *, usable: bool) -> None:
+    def _conclude(self, errand: _RunningTask, *, usable: bool) -> None:
         self._errands.discard(errand)
         if errand.slow or not usable or self._stopping:
             self._retire(errand.child)
@@ -224,14 +224,14 @@ class Pool:
         if not errand.slow:
             self._seats.release()
 
-    def _crash(self, gone: ChildGone) -> RegistryError | ChildGone:
+    def _crash(self, gone: WorkerProcessEnded) -> RegistryError | WorkerProcessEnded:
         if self._stopping:
             return ShuttingDown()
         self._counts["crashed"] += 1
         log.warning("worker_crashed", cause=gone.cause, last_words=gone.last_words)
         return gone
 
-    def _retire(self, child: Child) -> None:
+    def _retire(self, child: WorkerProcess) -> None:
         self._children.discard(child)
         child.kill()
         self._chore(_reap(child))
@@ -250,7 +250,7 @@ class Pool:
             while True:
                 try:
                     return await self._start_one()
-                except ChildGone as gone:
+                except WorkerProcessEnded as gone:
                     self._trouble = f"a worker {gone.cause}"
                     log.error("worker_not_started", cause=gone.cause, last_words=gone.last_words)
                 await asyncio.sleep(RETRY_SECONDS)
@@ -258,22 +258,22 @@ class Pool:
             self._starting -= 1
 
     async def _start_one(self) -> None:
-        child = await Child.start(self._setup, self._gone)
+        child = await WorkerProcess.start(self._setup, self._gone)
         self._counts["started"] += 1
         self._trouble = ""
         self._children.add(child)
         self._idle.put_nowait(child)
 
-    def _gone(self, child: Child) -> None:
+    def _gone(self, child: WorkerProcess) -> None:
         """A child's pipe closed: nobody may be asking it, so the pool itself must notice."""
         if child in self._children and not any(e.child is child for e in self._errands):
             self._retire(child)
 
     def _chore(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        chore = asyncio.ensure_future(work)
-        self._chores.add(chore)
-        chore.add_done_callback(self._chores.discard)
-        return chore
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return task
 
 
 async def _within(reply: asyncio.Future[bytes], seconds: float) -> bool:
@@ -283,7 +283,7 @@ async def _within(reply: asyncio.Future[bytes], seconds: float) -> bool:
     return reply.done()
 
 
-async def _reap(child: Child) -> None:
+async def _reap(child: WorkerProcess) -> None:
     await child.end()
 
 

@@ -17,12 +17,19 @@ from llm_schema_engines.model.difference import Differences
 from llm_schema_engines.model.schema import SchemaType
 
 from .. import settings
-from ..caches.flight import SingleFlight
+from ..caches.single_flight import SingleFlight
 from ..errors import InvalidSchema, LimitExceeded, SchemaIssue
 from .messages import Setup
-from .offspring import ChildGone
 from .pool import Overrun, Pool
-from .task import Answer, Compare, Convert, Converted, Diff, Parse
+from .tasks import (
+    Compare,
+    Convert,
+    Converted,
+    Diff,
+    Parse,
+    TaskResult,
+)
+from .worker_process import WorkerProcessEnded
 
 
 class ProcessWorkers:
@@ -31,7 +38,7 @@ class ProcessWorkers:
     The same parse wanted by several at the same time is done once.
     """
 
-    def __init__(self, bounds: settings.Workers, engines: str, *arguments: object) -> None:
+    def __init__(self, bounds: settings.WorkersSettings, engines: str, *arguments: object) -> None:
         self._bounds = bounds
         self._pool = Pool(bounds, Setup(os.getpid(), engines, arguments, bounds.memory_bytes))
         self._flights: SingleFlight[object, ParsedSchema] = SingleFlight()
@@ -65,7 +72,7 @@ class ProcessWorkers:
             return cast(ParsedSchema, await self._pool.run(task, limit))
         except Overrun:
             issue = SchemaIssue("COMPILER_TIMEOUT", f"compiling takes longer than {limit:g} s; {_WAY_OUT}")
-        except ChildGone as gone:
+        except WorkerProcessEnded as gone:
             issue = SchemaIssue("COMPILER_CRASHED", f"the compiler {gone.cause}; {_WAY_OUT}")
         raise InvalidSchema([issue])
 
@@ -79,7 +86,7 @@ class ProcessWorkers:
             )
         except Overrun:
             return _undecided("COMPARISON_TIMEOUT", f"comparing takes longer than {limit:g} s")
-        except ChildGone as gone:
+        except WorkerProcessEnded as gone:
             return _undecided("COMPARISON_CRASHED", f"the comparison {gone.cause}")
 
     async def diff(self, schema_type: SchemaType, old: SchemaSource, new: SchemaSource) -> Differences:
@@ -88,13 +95,13 @@ class ProcessWorkers:
     async def convert(self, task: Convert) -> Converted:
         return cast(Converted, await self._tool(task, "converting the schema"))
 
-    async def _tool(self, task: Diff | Convert, what: str) -> Answer:
+    async def _tool(self, task: Diff | Convert, what: str) -> TaskResult:
         limit = self._bounds.compare_seconds
         try:
             return await self._pool.run(task, limit)
         except Overrun:
             raise LimitExceeded(f"{what} takes longer than {limit:g} s; {_WAY_OUT}") from None
-        except ChildGone as gone:
+        except WorkerProcessEnded as gone:
             raise LimitExceeded(f"{what} {gone.cause}; {_WAY_OUT}") from None
 
     def facts(self) -> Mapping[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from llm_schema_engines.formats.json_schema.dialects import Dialect
-from llm_schema_engines.formats.json_schema.evident.inlining import NotInlined, inlined
+from llm_schema_engines.formats.json_schema.quick_proof.inlining import NotInlined, inlined
 
 from .test_evident import TEXT, YES, A, ask, nested
 

@@ -16,7 +16,7 @@ from llm_schema_engines.formats.protobuf import ProtobufLimits
 from llm_schema_engines.model.compatibility import CompareOptions, Verdict
 from llm_schema_engines.model.schema import SchemaType
 from llm_schema_registry_server.errors import InvalidSchema
-from llm_schema_registry_server.settings import Workers as Bounds
+from llm_schema_registry_server.settings import WorkersSettings as Bounds
 from llm_schema_registry_server.workers.engines import FACTORY
 from llm_schema_registry_server.workers.processes import ProcessWorkers
 from tests.formats.protobuf.hostile import HOSTILE

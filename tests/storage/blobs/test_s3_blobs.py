@@ -41,8 +41,8 @@ async def proxy(service: S3Server) -> AsyncIterator[FaultyProxy]:
         yield made
 
 
-def options(bucket: Bucket, **values: Any) -> settings.S3:
-    return settings.S3.model_validate(
+def options(bucket: Bucket, **values: Any) -> settings.S3Settings:
+    return settings.S3Settings.model_validate(
         {
             "bucket": bucket.name,
             "endpoint": bucket.endpoint,

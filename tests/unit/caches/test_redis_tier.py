@@ -44,8 +44,8 @@ async def server(start: Start) -> RedisServer:
     return await start()
 
 
-def options(server: RedisServer, **values: Any) -> settings.Redis:
-    return settings.Redis.model_validate({"url": server.url, **GENEROUS, **values})
+def options(server: RedisServer, **values: Any) -> settings.RedisSettings:
+    return settings.RedisSettings.model_validate({"url": server.url, **GENEROUS, **values})
 
 
 @pytest_asyncio.fixture
@@ -384,7 +384,7 @@ async def test_tls_checks_the_server_and_shows_our_certificate(start: Start, tmp
 
     def connecting(**changes: Any) -> RedisTier:
         values = {"url": url, "tls": {**tls, **changes}, **GENEROUS}
-        return RedisTier(settings.Redis.model_validate(values))
+        return RedisTier(settings.RedisSettings.model_validate(values))
 
     right, nameless = connecting(), connecting(certificate_file=None, key_file=None)
     distrustful, trusting = connecting(ca_file=None), connecting(ca_file=None, verify=False)

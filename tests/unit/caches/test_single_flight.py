@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from llm_schema_registry_server.caches.flight import SingleFlight
+from llm_schema_registry_server.caches.single_flight import SingleFlight
 
 
 class Gate:

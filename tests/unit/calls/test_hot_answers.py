@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
-from llm_schema_registry_server.calls.hot import Answer, HotAnswers
+from llm_schema_registry_server.calls.answer_cache import AnswerCache, CachedAnswer
 
 PATH = "/s/M"
-ANSWER = Answer(b"body", (("x-registry-revision", "r"),))
+ANSWER = CachedAnswer(b"body", (("x-registry-revision", "r"),))
 
 
 def tags(request: pb.GetSchemaRequest, response: pb.GetSchemaResponse) -> list[str]:
@@ -17,16 +17,18 @@ def tags(request: pb.GetSchemaRequest, response: pb.GetSchemaResponse) -> list[s
 
 
 def keep(
-    hot: HotAnswers, name: str, *, token: int | None = None, subject: str = "", body: bytes = b"body"
+    hot: AnswerCache, name: str, *, token: int | None = None, subject: str = "", body: bytes = b"body"
 ) -> bool:
     request = pb.GetSchemaRequest(schema_id=name)
     response = pb.GetSchemaResponse(schema=pb.SchemaInfo(subject=subject))
     token = hot.begin() if token is None else token
-    return hot.store(token, "grpc", PATH, name.encode(), request, response, Answer(body, ANSWER.metadata))
+    return hot.store(
+        token, "grpc", PATH, name.encode(), request, response, CachedAnswer(body, ANSWER.metadata)
+    )
 
 
-def answers(max_bytes: int = 1 << 20) -> HotAnswers:
-    return HotAnswers((PATH,), tags, max_bytes)  # type: ignore[arg-type]
+def answers(max_bytes: int = 1 << 20) -> AnswerCache:
+    return AnswerCache((PATH,), tags, max_bytes)  # type: ignore[arg-type]
 
 
 def test_an_answer_comes_back_with_its_metadata_on_its_own_wire_only() -> None:
@@ -80,7 +82,7 @@ def test_a_token_older_than_what_is_remembered_is_refused() -> None:
 
 
 def test_an_answer_that_depends_on_nothing_or_is_huge_is_not_kept() -> None:
-    hot = HotAnswers((PATH,), lambda _, __: (), 1 << 20)
+    hot = AnswerCache((PATH,), lambda _, __: (), 1 << 20)
     assert not keep(hot, "a")
     assert not keep(answers(10_000), "a", body=bytes(5_000))
 
@@ -131,12 +133,12 @@ def test_whatever_happens_bytes_are_bounded_and_nothing_invalidated_is_served(
             assert held is None or held.body.split(b" ")[0] == b"%d" % now
 
 
-def counting(max_bytes: int = 1 << 20) -> HotAnswers:
+def counting(max_bytes: int = 1 << 20) -> AnswerCache:
     """Answers whose schema is called as their subject."""
-    return HotAnswers((PATH,), tags, max_bytes, lambda response: response.schema.subject)  # type: ignore[arg-type,attr-defined]
+    return AnswerCache((PATH,), tags, max_bytes, lambda response: response.schema.subject)  # type: ignore[arg-type,attr-defined]
 
 
-def read(hot: HotAnswers) -> dict[str, int]:
+def read(hot: AnswerCache) -> dict[str, int]:
     found: dict[str, int] = {}
     for name, reads in hot.readings():
         found[name] = found.get(name, 0) + reads

@@ -10,11 +10,11 @@ from types import TracebackType
 import pytest
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
+from llm_schema_registry_server.calls.answer_cache import AnswerCache
 from llm_schema_registry_server.calls.call import Call, request_id
 from llm_schema_registry_server.calls.guard import Guard
 from llm_schema_registry_server.calls.guards.authenticate import Authenticate
 from llm_schema_registry_server.calls.guards.authorize import Authorize
-from llm_schema_registry_server.calls.hot import HotAnswers
 from llm_schema_registry_server.calls.pipeline import Pipeline
 from llm_schema_registry_server.errors import (
     DeadlineExceeded,
@@ -92,7 +92,7 @@ async def test_a_missing_or_misshapen_handler_stops_the_start(
 async def test_a_hot_path_that_is_no_method_stops_the_start() -> None:
     with pytest.raises(TypeError, match="/x/Y"):
         Pipeline(
-            METHODS, {REGISTRY: ToyRegistry(), CONFIG: ToyConfig()}, (), HotAnswers(("/x/Y",), tags, 1000)
+            METHODS, {REGISTRY: ToyRegistry(), CONFIG: ToyConfig()}, (), AnswerCache(("/x/Y",), tags, 1000)
         )
 
 
@@ -170,7 +170,7 @@ async def test_without_the_permission_nothing_is_answered_not_even_from_memory()
         async def authenticate(self, metadata: dict[str, str]) -> Principal:
             return self.known(metadata)
 
-    hot = HotAnswers((GET_SCHEMA,), tags, 1 << 20)
+    hot = AnswerCache((GET_SCHEMA,), tags, 1 << 20)
     pipeline = Pipeline(
         METHODS,
         {REGISTRY: ToyRegistry(), CONFIG: ToyConfig()},
@@ -189,7 +189,7 @@ async def test_without_the_permission_nothing_is_answered_not_even_from_memory()
 
 async def test_an_answer_made_stale_while_it_was_computed_is_not_kept() -> None:
     registry = ToyRegistry()
-    hot = HotAnswers((GET_SCHEMA,), tags, 1 << 20)
+    hot = AnswerCache((GET_SCHEMA,), tags, 1 << 20)
     pipeline = Pipeline(METHODS, {REGISTRY: registry, CONFIG: ToyConfig()}, (), hot)
     request = pb.GetSchemaRequest(schema_id="wait").SerializeToString()
     task = asyncio.create_task(pipeline.raw_unary(call("GetSchema"), request))

@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError, dataclass, field, replace
 
 import pytest
 
-from llm_schema_engines.model.making import quickly_made
+from llm_schema_engines.model.fast_init import fast_init
 from llm_schema_registry_server.model.schema import SchemaVersion
 
 
@@ -17,7 +17,7 @@ class Slow:
     parts: Sequence[str] = field(default_factory=list)
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Quick:
     name: str
@@ -66,7 +66,7 @@ def test_a_class_that_does_more_when_it_is_made_is_refused() -> None:
 
     for cls in (Telling, Named):
         with pytest.raises(TypeError, match="needs the __init__ of dataclasses"):
-            quickly_made(cls)
+            fast_init(cls)
 
 
 def test_names_in_the_signature_are_those_of_the_fields() -> None:

@@ -9,14 +9,14 @@ import pytest
 from llm_schema_engines.model.compatibility import CompatibilityLevel
 from llm_schema_registry_server.errors import InvalidRequest, RevisionUnknown, ShuttingDown
 from llm_schema_registry_server.model.change import Change, EventType, format_revision
-from llm_schema_registry_server.registry.audience import MOST_PENDING, Interest
-from llm_schema_registry_server.registry.subscribing import Beat
+from llm_schema_registry_server.registry.subscribers import MOST_PENDING, ChangeFilter
+from llm_schema_registry_server.registry.subscribing import Heartbeat
 from tests.support.registry import ADMIN, World
 
-ALL = Interest.of([], [])
+ALL = ChangeFilter.of([], [])
 
 
-async def take(stream: AsyncGenerator[Change | Beat, None], count: int) -> list[Change]:
+async def take(stream: AsyncGenerator[Change | Heartbeat, None], count: int) -> list[Change]:
     found: list[Change] = []
     while len(found) < count:
         item = await anext(stream)
@@ -57,7 +57,7 @@ async def test_without_a_revision_only_what_comes_is_sent(registry: World) -> No
     await many(registry, 3)
     stream = registry.subscribing(ALL, "", 60.0)
     async with aclosing(stream):
-        assert isinstance(await anext(stream), Beat)
+        assert isinstance(await anext(stream), Heartbeat)
         done = await registry.register("other", "x")
 
         assert (await take(stream, 1))[0].schema_id == done.version.schema_id
@@ -70,7 +70,9 @@ async def test_filters_by_name_pattern_and_kind(registry: World) -> None:
     await registry.deletion.delete(done.version.schema_id, soft=True, by=ADMIN)
 
     async def seen(subjects: list[str], kinds: list[EventType], count: int) -> list[str]:
-        async with aclosing(registry.subscribing(Interest.of(subjects, kinds), "earliest", None)) as stream:
+        async with aclosing(
+            registry.subscribing(ChangeFilter.of(subjects, kinds), "earliest", None)
+        ) as stream:
             return [str(c.subject) for c in await take(stream, count)]
 
     assert await seen(["com.a.*"], [], 4) == ["com.a.x", "com.a.y", "com.a.x", "com.a.x"]
@@ -79,7 +81,7 @@ async def test_filters_by_name_pattern_and_kind(registry: World) -> None:
 
 
 async def test_a_live_filter_lets_through_only_what_is_wanted(registry: World) -> None:
-    stream = registry.subscribing(Interest.of(["a.*", "b"], [EventType.SCHEMA_REGISTERED]), "", 60.0)
+    stream = registry.subscribing(ChangeFilter.of(["a.*", "b"], [EventType.SCHEMA_REGISTERED]), "", 60.0)
     async with aclosing(stream):
         await anext(stream)
         for subject in ("x", "a.1", "b", "bb", "a.2"):
@@ -110,7 +112,7 @@ async def test_heartbeats_come_when_asked_for_and_carry_a_revision(registry: Wor
     async with aclosing(stream):
         first, second = await anext(stream), await anext(stream)
 
-    assert first == second == Beat((await registry.changes())[-1].sequence)
+    assert first == second == Heartbeat((await registry.changes())[-1].sequence)
 
 
 async def test_closing_ends_subscribers_with_the_place_to_resume(registry: World) -> None:
@@ -140,7 +142,7 @@ async def test_a_revision_from_the_future_is_refused(registry: World) -> None:
 
 async def test_a_thousand_subscribers_get_what_they_want_and_nothing_else(registry: World) -> None:
     streams = [
-        registry.subscribing(Interest.of([f"team{i}.*"], [EventType.SCHEMA_REGISTERED]), "", 600.0)
+        registry.subscribing(ChangeFilter.of([f"team{i}.*"], [EventType.SCHEMA_REGISTERED]), "", 600.0)
         for i in range(1000)
     ]
     for stream in streams:

@@ -15,7 +15,7 @@ from llm_schema_engines.formats.engine import ReferencedSchema, SchemaSource
 from llm_schema_engines.formats.json_schema import JsonSchemaEngine
 from llm_schema_engines.model.compatibility import CompareOptions
 from llm_schema_registry_server.errors import ReferenceCycle
-from llm_schema_registry_server.registry.register import Registered
+from llm_schema_registry_server.registry.register import RegistrationResult
 from tests.support.registry import World
 
 JSON, AVRO = JsonSchemaEngine(), AvroEngine()
@@ -60,8 +60,8 @@ def avro_source(number: int) -> SchemaSource:
 @pytest.mark.parametrize(
     ("ask", "parse", "source"),
     [
-        (JSON.evident, JSON.parse, json_source),
-        (JSON.evident, JSON.parse, plain_json_source),
+        (JSON.quick_proof, JSON.parse, json_source),
+        (JSON.quick_proof, JSON.parse, plain_json_source),
         (AVRO.compare, AVRO.parse, avro_source),
     ],
     ids=["json with references", "plain json", "avro with references"],
@@ -86,7 +86,7 @@ def test_what_engines_do_in_the_server_leaves_nothing(
 async def test_registering_leaves_nothing(registry: World) -> None:
     found: list[int] = []
 
-    async def register(number: int) -> Registered:
+    async def register(number: int) -> RegistrationResult:
         text = " ".join(f"w{n}" for n in range(number + 1))
         return await registry.register("s", text, references=(("lib", "lib", ""),))
 

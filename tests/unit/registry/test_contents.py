@@ -14,7 +14,7 @@ from llm_schema_registry_server.model.schema import SchemaVersion, StoredContent
 from llm_schema_registry_server.registry.contents import Contents
 from llm_schema_registry_server.storage.memory import MemoryStore
 from llm_schema_registry_server.storage.store import ReadTx
-from llm_schema_registry_server.storage.values import Kept
+from llm_schema_registry_server.storage.values import VersionWithContent
 from tests.support.shelf import Shelf
 from tests.support.storage import content, version
 
@@ -125,7 +125,7 @@ async def test_what_came_along_is_not_asked_for_again() -> None:
 
     kept = await contents.arriving(lambda: store.version(made.schema_id))
 
-    assert kept == Kept(made, content("{}"))
+    assert kept == VersionWithContent(made, content("{}"))
     assert await contents.of(made) == content("{}")
     assert (store.asked, contents.read()) == (0, {"hit": 1, "miss": 0})
 
@@ -135,20 +135,20 @@ async def test_memory_has_what_does_not_come_along() -> None:
     made, contents = await stored(store, 1, "{}"), of(store)
     contents.put(made, content("{}"))
 
-    async def alone() -> Kept:
-        return Kept(made)
+    async def alone() -> VersionWithContent:
+        return VersionWithContent(made)
 
-    assert await contents.arriving(alone) == Kept(made, content("{}"))
+    assert await contents.arriving(alone) == VersionWithContent(made, content("{}"))
 
 
 async def test_what_comes_along_under_another_digest_is_left_out() -> None:
     store = await opened()
     made, contents = await stored(store, 1, "{}"), of(store)
 
-    async def wrong() -> Kept:
-        return Kept(made, content("other"))
+    async def wrong() -> VersionWithContent:
+        return VersionWithContent(made, content("other"))
 
-    assert await contents.arriving(wrong) == Kept(made)
+    assert await contents.arriving(wrong) == VersionWithContent(made)
     assert contents.stats().entries == 0
 
 
@@ -156,11 +156,11 @@ async def test_what_was_forgotten_on_its_way_is_not_kept() -> None:
     store = await opened()
     made, contents = await stored(store, 1, "{}"), of(store)
 
-    async def slow() -> Kept:
+    async def slow() -> VersionWithContent:
         await contents.forget(made)
-        return Kept(made, content("{}"))
+        return VersionWithContent(made, content("{}"))
 
-    assert await contents.arriving(slow) == Kept(made, content("{}"))
+    assert await contents.arriving(slow) == VersionWithContent(made, content("{}"))
     assert contents.stats().entries == 0
 
 

@@ -16,7 +16,7 @@ from llm_schema_registry_server.model.config import Config, Mode
 from llm_schema_registry_server.model.lifecycle import SchemaState
 from llm_schema_registry_server.model.selector import parse_selector
 from llm_schema_registry_server.model.subject import Subject
-from llm_schema_registry_server.registry.checking import Question
+from llm_schema_registry_server.registry.checking import CompatibilityQuestion
 from llm_schema_registry_server.registry.configuration import Scope
 from llm_schema_registry_server.registry.lifecycle import Update
 from llm_schema_registry_server.registry.validating import Payload
@@ -211,9 +211,9 @@ async def test_the_narrower_scope_wins_and_says_so(registry: World) -> None:
 async def test_a_check_answers_and_stores_nothing(registry: World) -> None:
     await registry.register("s", "a b")
 
-    yes = await registry.checking(Question(SUBJECT, b"a b c"))
-    no = await registry.checking(Question(SUBJECT, b"a"))
-    other_way = await registry.checking(Question(SUBJECT, b"a", CompatibilityLevel.FORWARD))
+    yes = await registry.checking(CompatibilityQuestion(SUBJECT, b"a b c"))
+    no = await registry.checking(CompatibilityQuestion(SUBJECT, b"a"))
+    other_way = await registry.checking(CompatibilityQuestion(SUBJECT, b"a", CompatibilityLevel.FORWARD))
 
     assert (yes.report.compatible, str(yes.version)) == (True, "1.1.0")
     assert (no.report.verdict, str(no.version)) == (Verdict.NO, "2.0.0")
@@ -225,17 +225,17 @@ async def test_a_check_against_one_version(registry: World) -> None:
     await registry.register("s", "a b", level=CompatibilityLevel.NONE)
     await registry.register("s", "c")
 
-    asked = Question(SUBJECT, b"c d", CompatibilityLevel.BACKWARD, parse_selector("1"))
+    asked = CompatibilityQuestion(SUBJECT, b"c d", CompatibilityLevel.BACKWARD, parse_selector("1"))
 
     assert (await registry.checking(asked)).report.compared_versions == ("1.0.0",)
 
 
 async def test_comparisons_are_made_once(registry: World) -> None:
     await registry.register("s", "a b")
-    await registry.checking(Question(SUBJECT, b"a b c"))
+    await registry.checking(CompatibilityQuestion(SUBJECT, b"a b c"))
     made = registry.engine.compared
 
-    await registry.checking(Question(SUBJECT, b"a b c"))
+    await registry.checking(CompatibilityQuestion(SUBJECT, b"a b c"))
     await registry.register("s", "a b c")
 
     assert registry.engine.compared == made

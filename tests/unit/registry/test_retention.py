@@ -9,9 +9,16 @@ import pytest
 from llm_schema_registry_server.errors import RevisionCompacted
 from llm_schema_registry_server.model.change import format_revision
 from llm_schema_registry_server.model.subject import Subject
-from llm_schema_registry_server.registry.audience import MOST_PENDING, Interest
-from llm_schema_registry_server.registry.retention import BATCH, Keep, Retention, Step, Sweeper, old
-from llm_schema_registry_server.registry.subscribing import Beat
+from llm_schema_registry_server.registry.retention import (
+    BATCH,
+    Retention,
+    RetentionPolicy,
+    Sweeper,
+    SweepProgress,
+    old,
+)
+from llm_schema_registry_server.registry.subscribers import MOST_PENDING, ChangeFilter
+from llm_schema_registry_server.registry.subscribing import Heartbeat
 from llm_schema_registry_server.storage.memory import MemoryStore
 from llm_schema_registry_server.storage.store import Store
 from tests.support.registry import World
@@ -19,7 +26,7 @@ from tests.support.storage import change
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
-ALL = Interest.of([], [])
+ALL = ChangeFilter.of([], [])
 
 
 async def store_with(*ages: timedelta) -> MemoryStore:
@@ -31,7 +38,7 @@ async def store_with(*ages: timedelta) -> MemoryStore:
     return store
 
 
-async def sweep(store: Store, keep: Keep, *, dry_run: bool = False) -> list[Step]:
+async def sweep(store: Store, keep: RetentionPolicy, *, dry_run: bool = False) -> list[SweepProgress]:
     return [s async for s in Retention(store, keep, lambda: NOW).sweep(dry_run=dry_run, pause=0)]
 
 
@@ -63,16 +70,18 @@ def test_the_old_part_is_a_beginning_whatever_the_clocks_said(
 @pytest.mark.parametrize(
     ("keep", "oldest"),
     [
-        (Keep(), 0),
-        (Keep(age=DAY), 3),
-        (Keep(newest=4), 1),
-        (Keep(newest=0), 5),
-        (Keep(newest=9), 0),
-        (Keep(age=DAY, newest=4), 3),
-        (Keep(age=DAY, newest=1), 4),
+        (RetentionPolicy(), 0),
+        (RetentionPolicy(age=DAY), 3),
+        (RetentionPolicy(newest=4), 1),
+        (RetentionPolicy(newest=0), 5),
+        (RetentionPolicy(newest=9), 0),
+        (RetentionPolicy(age=DAY, newest=4), 3),
+        (RetentionPolicy(age=DAY, newest=1), 4),
     ],
 )
-async def test_a_change_stays_while_it_is_young_enough_and_new_enough(keep: Keep, oldest: int) -> None:
+async def test_a_change_stays_while_it_is_young_enough_and_new_enough(
+    keep: RetentionPolicy, oldest: int
+) -> None:
     store = await store_with(4 * DAY, 3 * DAY, 2 * DAY, DAY / 2, DAY / 3)
 
     foreseen = await sweep(store, keep, dry_run=True)
@@ -85,28 +94,31 @@ async def test_a_change_stays_while_it_is_young_enough_and_new_enough(keep: Keep
 async def test_a_long_log_goes_in_small_steps() -> None:
     store = await store_with(*[2 * DAY] * (2 * BATCH + 1), timedelta())
 
-    assert await sweep(store, Keep(age=DAY)) == [
-        Step(count, count) for count in (BATCH, 2 * BATCH, 2 * BATCH + 1)
+    assert await sweep(store, RetentionPolicy(age=DAY)) == [
+        SweepProgress(count, count) for count in (BATCH, 2 * BATCH, 2 * BATCH + 1)
     ]
 
 
 async def test_a_clock_that_ran_ahead_for_long_does_not_keep_the_log() -> None:
     store = await store_with(*[-300 * DAY] * (BATCH + 1), 2 * DAY, timedelta())
 
-    assert await sweep(store, Keep(age=DAY)) == [Step(BATCH + 2, BATCH + 2)]
+    assert await sweep(store, RetentionPolicy(age=DAY)) == [SweepProgress(BATCH + 2, BATCH + 2)]
 
 
 async def test_sweeping_goes_on_beside_the_server() -> None:
     store = await store_with(2 * DAY)
-    swept: list[Step] = []
+    swept: list[SweepProgress] = []
     told = asyncio.Event()
 
-    def tell(step: Step) -> None:
+    def tell(step: SweepProgress) -> None:
         swept.append(step)
         told.set()
 
     sweeper = Sweeper(
-        Retention(store, Keep(age=DAY), lambda: NOW), on_swept=tell, on_trouble=print, every_seconds=0.01
+        Retention(store, RetentionPolicy(age=DAY), lambda: NOW),
+        on_swept=tell,
+        on_trouble=print,
+        every_seconds=0.01,
     )
     sweeper.start()
     await told.wait()
@@ -116,7 +128,7 @@ async def test_sweeping_goes_on_beside_the_server() -> None:
     await told.wait()
     await sweeper.stop()
 
-    assert swept == [Step(1, 1), Step(1, 2)]
+    assert swept == [SweepProgress(1, 1), SweepProgress(1, 2)]
 
 
 async def many(registry: World, count: int, subject: str = "orders") -> None:
@@ -143,9 +155,9 @@ async def test_resuming_from_before_the_bound_says_where_to_start_again(registry
         await anext(registry.subscribing(ALL, token(registry, 9), None))
     assert caught.value.metadata["oldest"] == token(registry, 10)
     async with aclosing(registry.subscribing(ALL, token(registry, 10), None)) as stream:
-        assert await anext(stream) == Beat(10)
+        assert await anext(stream) == Heartbeat(10)
     async with aclosing(registry.subscribing(ALL, "earliest", None)) as stream:
-        assert await anext(stream) == Beat(10)
+        assert await anext(stream) == Heartbeat(10)
 
 
 async def test_what_is_still_in_memory_is_served_though_the_store_has_forgotten_it(registry: World) -> None:
@@ -153,7 +165,7 @@ async def test_what_is_still_in_memory_is_served_though_the_store_has_forgotten_
     await compact(registry, 30)
 
     async with aclosing(registry.subscribing(ALL, token(registry, 25), None)) as stream:
-        assert await anext(stream) == Beat(25)
+        assert await anext(stream) == Heartbeat(25)
         assert [(await anext(stream)).sequence for _ in range(5)] == [26, 27, 28, 29, 30]
 
 
@@ -172,7 +184,7 @@ async def test_a_subscriber_that_lags_behind_the_bound_is_told_and_never_skips(r
 
 
 async def test_a_subscriber_that_waits_for_others_things_is_not_overtaken(registry: World) -> None:
-    async with aclosing(registry.subscribing(Interest.of(["wanted"], []), "", 60.0)) as stream:
+    async with aclosing(registry.subscribing(ChangeFilter.of(["wanted"], []), "", 60.0)) as stream:
         await anext(stream)
         following = asyncio.ensure_future(anext(stream))
         await many(registry, 30)

@@ -26,7 +26,7 @@ from llm_schema_registry_server import settings
 from llm_schema_registry_server.caches.redis import RedisTier
 from llm_schema_registry_server.errors import SchemaIssue
 from llm_schema_registry_server.registry.library import KnownSchema, Library
-from llm_schema_registry_server.registry.sharing import layout, lower
+from llm_schema_registry_server.registry.shared_results import layout, lower
 from llm_schema_registry_server.storage.memory import MemoryStore
 from llm_schema_registry_server.workers.inline import InlineWorkers
 from tests.support.redis import RedisServer
@@ -111,7 +111,7 @@ def schema(text: str) -> KnownSchema:
 async def redis(tmp_path: Path) -> AsyncIterator[RedisTier]:
     server = RedisServer(tmp_path)
     await server.start()
-    tier = RedisTier(settings.Redis.model_validate({"url": server.url, "timeout_seconds": 20}))
+    tier = RedisTier(settings.RedisSettings.model_validate({"url": server.url, "timeout_seconds": 20}))
     yield tier
     await tier.close()
     server.kill()

@@ -14,7 +14,7 @@ import pytest_asyncio
 from llm_schema_registry_server.errors import RegistryError, StorageUnavailable
 from llm_schema_registry_server.model.statistics import Statistics
 from llm_schema_registry_server.model.usage import Uses
-from llm_schema_registry_server.registry.statistics import LEAST_SECONDS, Counting
+from llm_schema_registry_server.registry.statistics import LEAST_SECONDS, StatisticsCounter
 from llm_schema_registry_server.storage.memory import MemoryStore
 from llm_schema_registry_server.storage.memory.reading import MemoryReadTx
 from tests.support.storage import START, insert, version
@@ -71,8 +71,8 @@ def counting(
     every: float = 0,
     timeout: float = 60,
     trouble: Callable[[RegistryError], None] = lambda error: None,
-) -> Counting:
-    return Counting(
+) -> StatisticsCounter:
+    return StatisticsCounter(
         store,
         clock,
         every_seconds=every,

@@ -14,9 +14,9 @@ from llm_schema_registry_server.model.lifecycle import SchemaState
 from llm_schema_registry_server.model.schema import SchemaVersion
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.registry.library import Library
-from llm_schema_registry_server.registry.subjects import SubjectVersions
+from llm_schema_registry_server.registry.subject_versions import SubjectVersions
 from llm_schema_registry_server.storage.memory import MemoryStore
-from llm_schema_registry_server.storage.values import Stamped
+from llm_schema_registry_server.storage.values import StampedVersions
 from llm_schema_registry_server.workers.inline import InlineWorkers
 from tests.support.storage import START, version
 
@@ -62,10 +62,10 @@ class Story:
         }
         self.versions[old.ordinal] = replace(changed[what], revision=self.revision)
 
-    def since(self, revision: int) -> Stamped:
+    def since(self, revision: int) -> StampedVersions:
         all_ = [self.versions[n] for n in sorted(self.versions)]
         stamp = len(all_), max((v.revision for v in all_), default=0)
-        return Stamped(stamp, [v for v in all_ if v.revision > revision])
+        return StampedVersions(stamp, [v for v in all_ if v.revision > revision])
 
     @property
     def whole(self) -> SubjectVersions:
@@ -112,7 +112,7 @@ class Watched(MemoryStore):
         super().__init__()
         self.read_versions: list[int] = []
 
-    async def versions_since(self, subject: Subject, revision: int) -> Stamped:
+    async def versions_since(self, subject: Subject, revision: int) -> StampedVersions:
         found = await super().versions_since(subject, revision)
         self.read_versions.append(len(found.versions))
         return found

@@ -14,7 +14,7 @@ from llm_schema_registry_server.model.health import Component, ComponentStatus
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.model.usage import Uses
 from llm_schema_registry_server.registry import warming
-from llm_schema_registry_server.registry.reading import Found
+from llm_schema_registry_server.registry.reading import FoundSchema
 from llm_schema_registry_server.registry.register import Registration
 from llm_schema_registry_server.registry.warming import Warmed, Warming
 from llm_schema_registry_server.storage.memory import MemoryStore
@@ -56,7 +56,7 @@ class Answers:
     def begin(self) -> int:
         return 7
 
-    def keep(self, token: int, found: Found, *, latest: bool) -> None:
+    def keep(self, token: int, found: FoundSchema, *, latest: bool) -> None:
         assert token == 7
         assert found.content
         self.kept.append((found.version.schema_id, latest))

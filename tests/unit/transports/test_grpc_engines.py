@@ -17,7 +17,7 @@ from llm_schema_registry.v1 import config_pb2, config_pb2_grpc, schema_registry_
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry_server.calls.guards.limits import Limits
 from llm_schema_registry_server.model.health import ComponentStatus, HealthStatus
-from llm_schema_registry_server.settings import Grpc
+from llm_schema_registry_server.settings import GrpcSettings
 from llm_schema_registry_server.telemetry.metrics import Metrics
 from llm_schema_registry_server.transports.grpc.listener import GrpcListener, engine_name
 from llm_schema_registry_server.transports.listener import ListenError
@@ -45,7 +45,7 @@ async def world(request: pytest.FixtureRequest, stall_seconds: float) -> AsyncIt
     registry, health, metrics = ToyRegistry(), ToyHealth(), Metrics()
     limits = Limits(calls=50, streams=20)
     listener = GrpcListener(
-        Grpc(host="127.0.0.1", port=0, engine=request.param, max_message_bytes=1 << 20),
+        GrpcSettings(host="127.0.0.1", port=0, engine=request.param, max_message_bytes=1 << 20),
         pipeline(registry, metrics=metrics, limits=limits),
         health,
         stall_seconds=stall_seconds,
@@ -365,7 +365,7 @@ async def test_calls_are_counted_by_method_wire_and_code(world: World) -> None:
 async def test_a_port_that_is_taken_is_named(world: World) -> None:
     port = world.servers.ports["grpc"]
     other = GrpcListener(
-        Grpc(host="127.0.0.1", port=port), pipeline(ToyRegistry()), ToyHealth(), stall_seconds=1
+        GrpcSettings(host="127.0.0.1", port=port), pipeline(ToyRegistry()), ToyHealth(), stall_seconds=1
     )
 
     with pytest.raises(ListenError, match=str(port)):
@@ -373,7 +373,7 @@ async def test_a_port_that_is_taken_is_named(world: World) -> None:
 
 
 def test_tls_chooses_the_engine_that_speaks_it() -> None:
-    assert engine_name(Grpc(), secure=False) == "native"
-    assert engine_name(Grpc(), secure=True) == "grpcio"
+    assert engine_name(GrpcSettings(), secure=False) == "native"
+    assert engine_name(GrpcSettings(), secure=True) == "grpcio"
     with pytest.raises(ValueError, match="TLS"):
-        engine_name(Grpc(engine="native"), secure=True)
+        engine_name(GrpcSettings(engine="native"), secure=True)

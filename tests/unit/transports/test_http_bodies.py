@@ -12,7 +12,7 @@ from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry_server.errors import InvalidRequest, LimitExceeded
 from llm_schema_registry_server.transports.http.asgi import ClientLeft, Receive
 from llm_schema_registry_server.transports.http.bodies import Bodies, lines
-from llm_schema_registry_server.transports.http.faults import RequestTooLarge
+from llm_schema_registry_server.transports.http.errors import RequestTooLarge
 from llm_schema_registry_server.transports.http.json_in import request_message
 from llm_schema_registry_server.transports.http.routes import Routes
 from tests.unit.transports.toy import METHODS

@@ -15,10 +15,15 @@ from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry_server.calls.call import Binding, Method
 from llm_schema_registry_server.calls.methods import methods
 from llm_schema_registry_server.errors import InvalidRequest
-from llm_schema_registry_server.transports.http.faults import RouteNotFound, VerbNotAllowed
+from llm_schema_registry_server.transports.http.errors import RouteNotFound, VerbNotAllowed
 from llm_schema_registry_server.transports.http.json_in import request_message
 from llm_schema_registry_server.transports.http.routes import Route, Routes
-from llm_schema_registry_server.transports.http.styles import Events, JsonArray, Lines, choose
+from llm_schema_registry_server.transports.http.stream_formats import (
+    Events,
+    JsonArray,
+    Lines,
+    choose,
+)
 from tests.unit.transports.toy import METHODS
 
 LIFECYCLE = methods((lifecycle_pb2.DESCRIPTOR.services_by_name["LifecycleService"],), policy_pb2.policy)

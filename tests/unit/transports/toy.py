@@ -10,6 +10,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from llm_schema_registry.v1 import config_pb2, policy_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
+from llm_schema_registry_server.calls.answer_cache import AnswerCache
 from llm_schema_registry_server.calls.call import Call
 from llm_schema_registry_server.calls.guard import GuardFactory
 from llm_schema_registry_server.calls.guards.authenticate import Authenticate, OpenAuthenticator
@@ -17,7 +18,6 @@ from llm_schema_registry_server.calls.guards.authorize import Authorize
 from llm_schema_registry_server.calls.guards.deadline import Deadline
 from llm_schema_registry_server.calls.guards.limits import Limits
 from llm_schema_registry_server.calls.guards.observe import Observe
-from llm_schema_registry_server.calls.hot import HotAnswers
 from llm_schema_registry_server.calls.methods import methods
 from llm_schema_registry_server.calls.pipeline import Pipeline
 from llm_schema_registry_server.errors import (
@@ -279,6 +279,6 @@ def pipeline(
     registry: ToyRegistry, *, metrics: Metrics | None = None, hot: bool = True, **kwargs: object
 ) -> Pipeline:
     """A pipeline over the toy; GetSchema is hot unless told otherwise."""
-    answers = HotAnswers((GET_SCHEMA,), tags, 1 << 20) if hot else None
+    answers = AnswerCache((GET_SCHEMA,), tags, 1 << 20) if hot else None
     services = {REGISTRY: registry, CONFIG: ToyConfig()}
     return Pipeline(METHODS, services, guards(metrics or Metrics(), **kwargs), answers)  # type: ignore[arg-type]

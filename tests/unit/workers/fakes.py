@@ -63,7 +63,7 @@ class ObedientEngine:
             ),
         )
 
-    def evident(
+    def quick_proof(
         self, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
     ) -> Comparison | None:
         return Comparison(Verdict.YES) if reader.content.startswith(b"plain") else None

@@ -13,11 +13,11 @@ SERVER = """
 import asyncio
 from llm_schema_engines.formats.engine import SchemaSource
 from llm_schema_registry_server.model.schema import SchemaType
-from llm_schema_registry_server.settings import Workers
+from llm_schema_registry_server.settings import WorkersSettings
 from llm_schema_registry_server.workers.processes import ProcessWorkers
 
 async def main():
-    bounds = Workers(processes=2, parse_seconds=600, memory_bytes=1 << 29)
+    bounds = WorkersSettings(processes=2, parse_seconds=600, memory_bytes=1 << 29)
     workers = ProcessWorkers(bounds, "tests.unit.workers.fakes:make", SchemaType.JSON)
     await workers.start()
     calls = [asyncio.create_task(workers.parse(SchemaType.JSON, SchemaSource(b"spin"))) for _ in range(1)]

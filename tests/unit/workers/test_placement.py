@@ -84,7 +84,7 @@ async def test_what_is_plain_to_see_in_a_small_pair_is_answered_at_once(
     assert comparison.verdict is (Verdict.YES if where == "at once" else Verdict.NO)
     assert inline.facts() == {
         "inline_tasks": str(int(where == "inline")),
-        "evident_comparisons": str(int(where == "at once")),
+        "quick_proofs": str(int(where == "at once")),
     }
     assert processes.facts()["inline_tasks"] == str(int(where == "processes"))
 
@@ -98,7 +98,7 @@ async def test_a_schema_that_plainly_allows_more_does_not_go_to_the_prover() -> 
     back = await compare(placed, SchemaType.JSON, old, new)
 
     assert (there.verdict, back.verdict) == (Verdict.YES, Verdict.NO)
-    assert inline.facts() == {"inline_tasks": "0", "evident_comparisons": "1"}
+    assert inline.facts() == {"inline_tasks": "0", "quick_proofs": "1"}
     assert processes.facts()["inline_tasks"] == "1"
 
 

@@ -24,9 +24,9 @@ from llm_schema_registry_server.errors import (
     ShuttingDown,
     Unavailable,
 )
-from llm_schema_registry_server.settings import Workers as Bounds
-from llm_schema_registry_server.workers.offspring import Child
+from llm_schema_registry_server.settings import WorkersSettings as Bounds
 from llm_schema_registry_server.workers.processes import ProcessWorkers
+from llm_schema_registry_server.workers.worker_process import WorkerProcess
 
 from .fakes import ISSUES
 
@@ -337,7 +337,7 @@ async def test_a_task_that_uses_the_processor_loses_its_seat(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     seconds = iter(range(100))
-    monkeypatch.setattr(Child, "cpu_seconds", lambda _: float(next(seconds)))
+    monkeypatch.setattr(WorkerProcess, "cpu_seconds", lambda _: float(next(seconds)))
     async with pool() as workers:
         task = asyncio.create_task(parse(workers, f"wait {tmp_path}/gate"))
         await until(lambda: workers.facts()["slow"] == "1")
@@ -348,15 +348,15 @@ async def test_a_task_that_uses_the_processor_loses_its_seat(
 async def test_a_task_that_does_not_get_the_processor_keeps_its_seat(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    looks: list[Child] = []
+    looks: list[WorkerProcess] = []
 
-    def cpu_seconds(child: Child) -> float:
+    def cpu_seconds(child: WorkerProcess) -> float:
         looks.append(child)
         if len(looks) == 2:  # once before the task, once when the patience was at its end
             (tmp_path / "gate").touch()
         return 0.0
 
-    monkeypatch.setattr(Child, "cpu_seconds", cpu_seconds)
+    monkeypatch.setattr(WorkerProcess, "cpu_seconds", cpu_seconds)
     async with pool(patience_seconds=1) as workers:
         await parse(workers, f"wait {tmp_path}/gate")
 

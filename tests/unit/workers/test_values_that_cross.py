@@ -20,9 +20,14 @@ from llm_schema_engines.model.compatibility import (
 from llm_schema_engines.model.schema import SchemaType
 from llm_schema_registry_server import errors
 from llm_schema_registry_server.errors import RegistryError
+from llm_schema_registry_server.workers.codec import (
+    LENGTH,
+    MalformedValue,
+    dump,
+    load,
+)
 from llm_schema_registry_server.workers.messages import decode_answer, encode_answer
-from llm_schema_registry_server.workers.task import Compare, Parse
-from llm_schema_registry_server.workers.values import LENGTH, BadAnswer, dump, load
+from llm_schema_registry_server.workers.tasks import Compare, Parse
 
 SOURCE = SchemaSource(b"{}")
 PARSE = Parse(SchemaType.JSON, SOURCE, True)
@@ -67,7 +72,7 @@ def said(text: str, blobs: bytes = b"", verdict: bytes = b"+") -> bytes:
     ids=repr,
 )
 def test_bytes_that_are_no_answer_are_refused(payload: bytes) -> None:
-    with pytest.raises(BadAnswer):
+    with pytest.raises(MalformedValue):
         decode_answer(COMPARE, payload)
 
 
@@ -75,7 +80,7 @@ def test_bytes_that_are_no_answer_are_refused(payload: bytes) -> None:
 @given(st.binary(max_size=60))
 def test_arbitrary_bytes_are_refused(payload: bytes) -> None:
     for verdict in (b"+", b"-"):
-        with pytest.raises(BadAnswer):
+        with pytest.raises(MalformedValue):
             decode_answer(COMPARE, verdict + payload)
 
 
@@ -109,7 +114,7 @@ def violation(index: int, value: object) -> object:
     ],
 )
 def test_a_tree_of_another_shape_is_refused(verdict: bytes, tree: object) -> None:
-    with pytest.raises(BadAnswer):
+    with pytest.raises(MalformedValue):
         decode_answer(COMPARE, said(json.dumps([[], tree]), verdict=verdict))
 
 
@@ -128,7 +133,7 @@ def test_text_that_is_no_unicode_survives() -> None:
 
 
 def test_an_answer_to_another_question_is_refused() -> None:
-    with pytest.raises(BadAnswer):
+    with pytest.raises(MalformedValue):
         decode_answer(PARSE, encode_answer(Comparison(Verdict.YES)))
 
 

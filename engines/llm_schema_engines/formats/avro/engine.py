@@ -68,7 +68,7 @@ class AvroEngine:
         """May `reader` read everything that `writer` writes?"""
         return compare(self._document(reader).root, self._document(writer).root, self._limits)
 
-    def evident(
+    def quick_proof(
         self, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
     ) -> Comparison | None:
         """No answer: small schemas are compared in the server anyway."""

@@ -8,11 +8,11 @@ from ...model.schema import SchemaType
 from ..engine import ParsedSchema, SchemaSource
 from .compiled import OpenedSchema, open_schema
 from .diff import diff as diff_schemas
-from .evident.documents import Document, document_of, open_document
-from .evident.walk import evident
 from .limits import DEFAULT_LIMITS, JsonSchemaLimits
 from .parsing import parse_opened
 from .prover.compare import compare_schemas
+from .quick_proof.documents import Document, document_of, open_document
+from .quick_proof.walk import quick_proof
 from .recent import Recent
 from .validation import JsonDataValidator
 
@@ -45,11 +45,11 @@ class JsonSchemaEngine:
         """YES is a proof, NO carries a witness that the validator confirmed, UNDECIDED says why and where."""
         return compare_schemas(reader, writer, options, self._limits, self._opened)
 
-    def evident(
+    def quick_proof(
         self, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
     ) -> Comparison | None:
         """YES for pairs that one bounded walk proves: those of which the new one plainly allows more."""
-        return evident(reader, writer, options, self._documents)
+        return quick_proof(reader, writer, options, self._documents)
 
     def diff(self, old: SchemaSource, new: SchemaSource) -> Differences:
         """What changed, keyword by keyword, as data and as sentences."""

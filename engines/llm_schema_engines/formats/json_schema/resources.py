@@ -12,7 +12,7 @@ from typing import Any
 
 import jsonschema_specifications  # type: ignore[import-untyped]  # data only; it ships no types
 
-from ...model.making import quickly_made
+from ...model.fast_init import fast_init
 from ..engine import ReferencedSchema
 from .dialects import Dialect, find_dialect, subschemas
 from .pointers import follow, from_fragment, join_pointer, split_pointer
@@ -30,7 +30,7 @@ class Unresolvable(LookupError):
 Scope = tuple[tuple[str, tuple[int, str]], ...]
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Document:
     """One schema document. `name` is the reference under which the root uses it ("" for the root itself).
@@ -46,7 +46,7 @@ class Document:
     builtin: bool = False
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Place:
     """A subschema: where it stands, what it says, and the base URI and dialect that hold there.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ...model.making import quickly_made
+from ...model.fast_init import fast_init
 from .dialects import Dialect
 from .pointers import join_pointer
 from .resources import REFERENCE_KEYWORDS, Place
@@ -16,7 +16,7 @@ _NAMING = ("properties", "$defs", "definitions")
 _NAMES = frozenset({*_NAMING, "title"})
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Survey:
     """Subschemas in document order. `patterns`: regular expressions, each with its pointer. `referring`: those with a

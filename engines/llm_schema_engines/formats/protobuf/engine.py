@@ -112,7 +112,7 @@ class ProtobufEngine:
             self._compiled.get(reader_artifact), self._compiled.get(writer_artifact), options.strictness
         )
 
-    def evident(
+    def quick_proof(
         self, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
     ) -> Comparison | None:
         """No answer: a comparison has violations to tell of pairs that are compatible too."""

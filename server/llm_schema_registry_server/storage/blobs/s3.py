@@ -48,7 +48,9 @@ _HINTS = {
 class S3Blobs:
     """See blobs.Blobs for the meaning of each method. A key in the bucket is `prefix` + the blob's key."""
 
-    def __init__(self, options: settings.S3, on_breaker: Callable[[bool], None] = lambda open: None) -> None:
+    def __init__(
+        self, options: settings.S3Settings, on_breaker: Callable[[bool], None] = lambda open: None
+    ) -> None:
         self._options = options
         self._breaker = Breaker(options.breaker_failures, options.breaker_seconds, on_change=on_breaker)
         self._bucket = {"Bucket": options.bucket}
@@ -224,7 +226,7 @@ class S3Blobs:
         )
 
 
-def _client(options: settings.S3) -> Any:
+def _client(options: settings.S3Settings) -> Any:
     def secret(value: Any) -> str | None:
         return value.get_secret_value() if value is not None else None
 

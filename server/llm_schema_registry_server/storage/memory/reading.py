@@ -12,7 +12,7 @@ from ...model.change import Change
 from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
-from ...model.selecting import choose
+from ...model.selection import choose
 from ...model.selector import Single
 from ...model.statistics import Statistics
 from ...model.subject import Subject
@@ -195,7 +195,7 @@ class MemoryReadTx:
         passed = (v for v in candidates if search.matches(v, self._words(v).words, wanted))
         return sorted(passed, key=_place)
 
-    def _words(self, version: SchemaVersion) -> ranking.Found:
+    def _words(self, version: SchemaVersion) -> ranking.RankedMatch:
         found = self._tables.words.get(version.schema_id)
         assert found is not None, f"the words of {version.schema_id} are missing"
         return found

@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from ...errors import StorageUnavailable
-from ..appending import Stepwise
-from ..news import News
+from ..appending import TransactionBackedStore
+from ..change_signal import ChangeSignal
 from .reading import REGISTRY_ID, MemoryReadTx
 from .tables import Tables
 from .writing import MemoryWriteTx
 
 
-class MemoryStore(Stepwise):
+class MemoryStore(TransactionBackedStore):
     """A registry that lives as long as its process; see store.Store for the meaning of each method."""
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class MemoryStore(Stepwise):
         # Blocks that look at self._tables; while there are any, a commit replaces it by a copy.
         self._readers = 0
         self._turn = asyncio.Lock()
-        self._news = News()
+        self._news = ChangeSignal()
         self._open = False
 
     @property

@@ -13,7 +13,7 @@ from ...model.schema import SchemaVersion, StoredContent
 from ...model.statistics import Statistics
 from ...model.subject import Subject
 from ...model.usage import Usage
-from ..ranking import Found
+from ..ranking import RankedMatch
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -83,7 +83,7 @@ class Tables:
 
     versions: Table[str, SchemaVersion] = field(default_factory=Table)
     names: Table[str, tuple[str, ...]] = field(default_factory=Table)
-    words: Table[str, Found] = field(default_factory=Table)
+    words: Table[str, RankedMatch] = field(default_factory=Table)
     by_subject: Table[Subject, tuple[str, ...]] = field(default_factory=Table)
     by_content: Table[str, frozenset[str]] = field(default_factory=Table)
     by_global_id: Table[tuple[str, int], frozenset[str]] = field(default_factory=Table)

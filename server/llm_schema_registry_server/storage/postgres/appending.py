@@ -18,13 +18,13 @@ from ...model.schema import SchemaVersion
 from ...model.subject import Subject
 from .. import ranking, rows, search
 from ..selection import COLUMNS_OF_V as _COLUMNS_OF_V
-from ..values import Entry, Grounds, Standing
+from ..values import NewVersion, Precondition, SubjectSnapshot
 from ..vocabulary import Vocabulary
 from . import queries
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class SnapshotRequest:
     """What Store.standing is asked."""
 
     subject: Subject
@@ -33,14 +33,14 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Append:
+class AppendRequest:
     """What Store.append is asked."""
 
-    grounds: Grounds
-    entry: Entry
+    precondition: Precondition
+    entry: NewVersion
 
 
-class Alone(Enum):
+class AskAlone(Enum):
     """The answer to one of many that has to be asked alone: somebody else has the lock of its subject, or a key of it is
     taken. Nothing was written."""
 
@@ -49,7 +49,7 @@ class Alone(Enum):
 
 # OFFSET 0: each subject is looked up by itself, where a join might read all versions; and subject_grounds becomes part of the
 # plan only when no subquery is among its arguments.
-STANDINGS = (
+SNAPSHOTS = (
     f"SELECT e.place, g.*, {_COLUMNS_OF_V} FROM (SELECT place, subject, identity, "
     "ARRAY(SELECT json_array_elements_text(scopes)) AS scopes FROM unnest($1::text[], $2::json[], $3::text[]) "
     "WITH ORDINALITY AS given (subject, scopes, identity, place) OFFSET 0) e "
@@ -88,12 +88,12 @@ def _append() -> str:
 
     columns = arrays(*(kind for _, kind in _GIVEN))
     place_of = dict(zip((name for name, _ in _GIVEN), columns, strict=True))
-    grounds = arrays("json", "bigint", "bigint", "int", "text")
+    precondition = arrays("json", "bigint", "bigint", "int", "text")
     users, targets, revisions = arrays("int", "text", "bigint")
     (contexts,) = arrays("text")
     step_users, *steps = arrays("int", "smallint", "smallint", "bigint", "json")
     (new_words,) = arrays("text")
-    asked = [place_of["subject"], *grounds, users, targets, revisions, contexts, place_of["identity"]]
+    asked = [place_of["subject"], *precondition, users, targets, revisions, contexts, place_of["identity"]]
     version = ", ".join(_ALLOTTED.get(column, f"g.{column}") for column in rows.VERSION_COLUMNS)
     change = ", ".join(f"change_{c}" if c in _CHANGE_TYPES else c for c in rows.CHANGE_COLUMNS)
     step = ", ".join(column for column in rows.TRANSITION_COLUMNS if column != "schema_id")
@@ -128,7 +128,7 @@ def _append() -> str:
 APPEND = _append()
 
 
-def looked(looks: Sequence[Look]) -> list[Any]:
+def looked(looks: Sequence[SnapshotRequest]) -> list[Any]:
     """What STANDINGS takes."""
     return [
         [str(look.subject) for look in looks],
@@ -137,23 +137,25 @@ def looked(looks: Sequence[Look]) -> list[Any]:
     ]
 
 
-def standings(looks: Sequence[Look], found: Sequence[rows.Row]) -> list[Standing]:
+def snapshots(looks: Sequence[SnapshotRequest], found: Sequence[rows.Row]) -> list[SubjectSnapshot]:
     """What the rows of STANDINGS say."""
     by_place = groupby(found, itemgetter(0))
     return [_standing(look.scopes, list(of)) for look, (_, of) in zip(looks, by_place, strict=True)]
 
 
-def _standing(scopes: Sequence[str], found: Sequence[rows.Row]) -> Standing:
+def _standing(scopes: Sequence[str], found: Sequence[rows.Row]) -> SubjectSnapshot:
     _, count, revision, last_ordinal, settings = found[0][:_GROUNDS]
     cells = orjson.loads(settings) if settings else {}
     configs: dict[str, Config | None] = {
         scope: rows.config_of(scope, cells[scope]) if scope in cells else None for scope in scopes
     }
     same = [rows.version_of(row[_GROUNDS:]) for row in found if row[_GROUNDS] is not None]
-    return Standing(Grounds((count, revision), last_ordinal + 1, configs, mark=settings), same)
+    return SubjectSnapshot(Precondition((count, revision), last_ordinal + 1, configs, mark=settings), same)
 
 
-def appended(appends: Sequence[Append], vocabulary: Vocabulary, *, wait: bool) -> tuple[list[Any], list[str]]:
+def appended(
+    appends: Sequence[AppendRequest], vocabulary: Vocabulary, *, wait: bool
+) -> tuple[list[Any], list[str]]:
     """What APPEND takes, and the words that are in the vocabulary when it is done. wait: for subjects that are locked."""
     entries = [append.entry for append in appends]
     words: set[str] = set()
@@ -162,16 +164,16 @@ def appended(appends: Sequence[Append], vocabulary: Vocabulary, *, wait: bool) -
         about, names = search.about_words(entry.version), search.name_words(entry.names)
         words |= about | names
         given.append((*_version_cells(entry), " ".join(about), " ".join(names), *_other_cells(entry)))
-    grounds = [
+    precondition = [
         (rows.dump(list(g.configs)), *g.stamp, g.next_ordinal - 1, g.mark)
-        for g in (a.grounds for a in appends)
+        for g in (a.precondition for a in appends)
     ]
     targets = [(place, *target) for place, e in enumerate(entries, 1) for target in sorted(e.targets.items())]
     steps = [(place, *row[1:]) for place, e in enumerate(entries, 1) for row in rows.transition_rows(e.steps)]
     new_words = vocabulary.new_of(words)
     return [
         *columns_of(given, len(_GIVEN)),
-        *columns_of(grounds, 5),
+        *columns_of(precondition, 5),
         *columns_of(targets, 3),
         [entry.version.subject.context for entry in entries],
         *columns_of(steps, len(rows.TRANSITION_COLUMNS)),
@@ -180,15 +182,17 @@ def appended(appends: Sequence[Append], vocabulary: Vocabulary, *, wait: bool) -
     ], new_words
 
 
-def outcomes(appends: Sequence[Append], found: Sequence[rows.Row]) -> list[SchemaVersion | Alone | None]:
+def outcomes(
+    appends: Sequence[AppendRequest], found: Sequence[rows.Row]
+) -> list[SchemaVersion | AskAlone | None]:
     """What the rows of APPEND say of each: the version as stored, None when its grounds did not hold."""
     return [
-        Alone.ALONE if busy or _is_taken(*given) else _stored(append, *given)
+        AskAlone.ALONE if busy or _is_taken(*given) else _stored(append, *given)
         for append, (busy, *given) in zip(appends, found, strict=True)
     ]
 
 
-def outcome(append: Append, found: Sequence[rows.Row]) -> SchemaVersion | None:
+def outcome(append: AppendRequest, found: Sequence[rows.Row]) -> SchemaVersion | None:
     """What the row of APPEND says of one that was asked alone. Raises ConcurrentUpdate when a key of it is taken."""
     ((_, *given),) = found
     if _is_taken(*given):
@@ -200,7 +204,7 @@ def _is_taken(revision: int | None, global_id: int | None) -> bool:
     return revision is not None and global_id is None
 
 
-def _stored(append: Append, revision: int | None, global_id: int | None) -> SchemaVersion | None:
+def _stored(append: AppendRequest, revision: int | None, global_id: int | None) -> SchemaVersion | None:
     if revision is None or global_id is None:
         return None
     return replace(append.entry.version, global_id=global_id, revision=revision)
@@ -215,12 +219,12 @@ def taken(version: SchemaVersion) -> ConcurrentUpdate:
     )
 
 
-def _version_cells(entry: Entry) -> list[Any]:
+def _version_cells(entry: NewVersion) -> list[Any]:
     row = rows.version_row(entry.version)
     return [row[n] for n, _ in _OWN]
 
 
-def _other_cells(entry: Entry) -> tuple[Any, ...]:
+def _other_cells(entry: NewVersion) -> tuple[Any, ...]:
     version, content = entry.version, entry.content
     labels = search.labels(version.tags, version.metadata.items())
     return (

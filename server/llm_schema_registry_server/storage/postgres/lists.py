@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..ranking import Place, Question
+from ..ranking import Place, RankQuery
 from ..selection import Dialect, Term
 
 
@@ -26,7 +26,7 @@ def _in_title(text: str) -> Term:
     return "(strpos(s.title, {}) > 0)", text
 
 
-def _question(asked: Question) -> Term:
+def _question(asked: RankQuery) -> Term:
     if asked.place > Place.NAME:
         return _in_title(asked.needle)
     column = "names" if asked.place is Place.NAME else "words"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, USAGE_COLUMNS, VERSION_COLUMNS
 from ..selection import COLUMNS_OF_V as _COLUMNS_OF_V
-from ..values import AT_HAND
+from ..values import INLINE_CONTENT_BYTES
 
 _VERSION = ", ".join(VERSION_COLUMNS)
 _CHANGE = ", ".join(CHANGE_COLUMNS)
@@ -37,7 +37,7 @@ def _kept(some: str) -> str:
     up by itself, where a join of many might read them all."""
     return (
         f"SELECT v.*, c.* FROM ({some}) v LEFT JOIN LATERAL (SELECT digest, content, canonical, artifact FROM contents c "
-        f"WHERE c.identity = v.identity AND v.size <= {AT_HAND} OFFSET 0) c ON TRUE"
+        f"WHERE c.identity = v.identity AND v.size <= {INLINE_CONTENT_BYTES} OFFSET 0) c ON TRUE"
     )
 
 

@@ -18,7 +18,7 @@ from ...model.subject import DEFAULT_CONTEXT, Subject
 from ...model.usage import Usage
 from .. import rows, spelling
 from ..counting import since, statistics_of, told
-from ..values import Kept, LogPage, Page, Ranked, RankedPage, SchemaFilter, Stamped
+from ..values import LogPage, Page, Ranked, RankedPage, SchemaFilter, StampedVersions, VersionWithContent
 from . import counting, lists, queries
 from .session import Session
 
@@ -204,10 +204,12 @@ def log_page_of(found: Sequence[rows.Row]) -> LogPage:
     return LogPage(found[0][-1], [rows.change_of(row) for row in found if row[0] is not None])
 
 
-def stamped_of(found: Sequence[rows.Row]) -> Stamped:
+def stamped_of(found: Sequence[rows.Row]) -> StampedVersions:
     """What the rows of queries.STAMPED_SINCE say."""
     count, revision = found[0][:2]
-    return Stamped((count, revision), [rows.version_of(row[2:]) for row in found if row[2] is not None])
+    return StampedVersions(
+        (count, revision), [rows.version_of(row[2:]) for row in found if row[2] is not None]
+    )
 
 
 def contents_of(found: Sequence[rows.Row], database: str) -> Mapping[str, StoredContent]:
@@ -222,14 +224,14 @@ def contents_of(found: Sequence[rows.Row], database: str) -> Mapping[str, Stored
     return contents
 
 
-def kept_of(found: Sequence[rows.Row]) -> Kept | None:
+def kept_of(found: Sequence[rows.Row]) -> VersionWithContent | None:
     """What the row of one of queries.KEPT says, if there is one."""
     if not found:
         return None
     (row,) = found
     cells = row[len(rows.VERSION_COLUMNS) :]
     content = None if cells[0] is None else _content_of(cells)
-    return Kept(rows.version_of(row), content if content and _intact(content) else None)
+    return VersionWithContent(rows.version_of(row), content if content and _intact(content) else None)
 
 
 def _content_of(cells: rows.Row) -> StoredContent:

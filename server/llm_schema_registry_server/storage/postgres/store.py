@@ -15,14 +15,23 @@ from ...model.schema import SchemaVersion, StoredContent
 from ...model.selector import Single
 from ...model.subject import Subject
 from .. import rows
-from ..news import News
-from ..values import Entry, Grounds, Kept, LogPage, Stamped, Standing
+from ..change_signal import ChangeSignal
+from ..values import LogPage, NewVersion, Precondition, StampedVersions, SubjectSnapshot, VersionWithContent
 from ..vocabulary import Vocabulary
 from ..waiting import to_the_end
 from . import appending, queries
-from .appending import Alone, Append, Look, appended, looked, outcome, outcomes, standings
+from .appending import (
+    AppendRequest,
+    AskAlone,
+    SnapshotRequest,
+    appended,
+    looked,
+    outcome,
+    outcomes,
+    snapshots,
+)
+from .batching import Batcher
 from .errors import AWAY, CIRCLE, POOLER, shown, translated
-from .gathering import Gathering
 from .migrate import migrate, migrations
 from .reading import BIGGEST_INT64, PostgresReadTx, contents_of, kept_of, log_page_of, stamped_of
 from .replica import Replica
@@ -89,7 +98,7 @@ class PostgresStore:
             sql: sql.format(limits=local if options.transaction_pooler else "")
             for sql in (_READ, _LISTS, _WRITE)
         }
-        self._news = News()
+        self._news = ChangeSignal()
         self._watcher = Watcher(
             self._news,
             self._connect,
@@ -100,9 +109,9 @@ class PostgresStore:
         self._vocabulary = Vocabulary()
         self._appended = 0  # the newest change of our own
         shared: dict[str, Any] = {"lanes": _LANES, "most": _TOGETHER, "common": StorageUnavailable}
-        self._kept = Gathering(self._read_kept, **shared)
-        self._standings = Gathering(self._look, **shared)
-        self._appends = Gathering(self._append, **shared, apart=lambda asked: asked.entry.version.subject)
+        self._kept = Batcher(self._read_kept, **shared)
+        self._standings = Batcher(self._look, **shared)
+        self._appends = Batcher(self._append, **shared, apart=lambda asked: asked.entry.version.subject)
         self._pool: Any = None
         self._registry_id = ""
 
@@ -182,14 +191,14 @@ class PostgresStore:
         async with self.read() as reading:
             self._registry_id = await reading.registry_id()
 
-    async def version(self, schema_id: str) -> Kept | None:
+    async def version(self, schema_id: str) -> VersionWithContent | None:
         return await self._kept(schema_id)
 
-    async def selected(self, subject: Subject, selector: Single) -> Kept | None:
+    async def selected(self, subject: Subject, selector: Single) -> VersionWithContent | None:
         name, parameters = rows.selected_by(selector)
         return kept_of(await self._alone(_READ, queries.KEPT[name], str(subject), *parameters))
 
-    async def versions_since(self, subject: Subject, revision: int) -> Stamped:
+    async def versions_since(self, subject: Subject, revision: int) -> StampedVersions:
         return stamped_of(await self._alone(_READ, queries.STAMPED_SINCE, str(subject), revision))
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
@@ -199,15 +208,17 @@ class PostgresStore:
     async def log_page(self, after: int, limit: int) -> LogPage:
         return log_page_of(await self._alone(_READ, queries.LOG_PAGE, min(after, BIGGEST_INT64), limit))
 
-    async def standing(self, subject: Subject, scopes: Sequence[str], identity: str) -> Standing:
-        return await self._standings(Look(subject, scopes, identity))
+    async def subject_snapshot(
+        self, subject: Subject, scopes: Sequence[str], identity: str
+    ) -> SubjectSnapshot:
+        return await self._standings(SnapshotRequest(subject, scopes, identity))
 
-    async def append(self, grounds: Grounds, entry: Entry) -> SchemaVersion | None:
-        asked = Append(grounds, entry)
+    async def append(self, precondition: Precondition, entry: NewVersion) -> SchemaVersion | None:
+        asked = AppendRequest(precondition, entry)
         if entry.targets or entry.size > _LARGE:  # may be undone at COMMIT, or take its time
             return await self._append_alone(asked)
         made = await self._appends(asked)
-        return await self._append_alone(asked) if made is Alone.ALONE else made
+        return await self._append_alone(asked) if made is AskAlone.ALONE else made
 
     async def wait_for_change(self, after: int, timeout: float) -> None:
         await self._news.wait(after, timeout)
@@ -228,22 +239,22 @@ class PostgresStore:
             **({"watcher": self._watcher.trouble} if self._watcher.trouble else {}),
         }
 
-    async def _read_kept(self, schema_ids: Sequence[str]) -> Sequence[Kept | None]:
+    async def _read_kept(self, schema_ids: Sequence[str]) -> Sequence[VersionWithContent | None]:
         found = await self._alone(_READ, queries.KEPT_VERSIONS, list(schema_ids))
         by_id = {row[0]: row for row in found}
         return [kept_of([by_id[i]] if i in by_id else []) for i in schema_ids]
 
-    async def _look(self, looks: Sequence[Look]) -> Sequence[Standing]:
-        return standings(looks, await self._alone(_READ, appending.STANDINGS, *looked(looks)))
+    async def _look(self, looks: Sequence[SnapshotRequest]) -> Sequence[SubjectSnapshot]:
+        return snapshots(looks, await self._alone(_READ, appending.SNAPSHOTS, *looked(looks)))
 
-    async def _append(self, appends: Sequence[Append]) -> Sequence[SchemaVersion | Alone | None]:
+    async def _append(self, appends: Sequence[AppendRequest]) -> Sequence[SchemaVersion | AskAlone | None]:
         # Done twice, it is done once: the second time its grounds have changed.
         given, words = appended(appends, self._vocabulary, wait=False)
         made = outcomes(appends, await self._alone(_WRITE, appending.APPEND, *given))
         self._have_appended(made, words)
         return made
 
-    async def _append_alone(self, asked: Append) -> SchemaVersion | None:
+    async def _append_alone(self, asked: AppendRequest) -> SchemaVersion | None:
         given, words = appended([asked], self._vocabulary, wait=True)
         try:
             made = outcome(asked, await to_the_end(self._alone(_WRITE, appending.APPEND, *given)))
@@ -254,7 +265,7 @@ class PostgresStore:
         self._have_appended([made], words)
         return made
 
-    def _have_appended(self, made: Sequence[SchemaVersion | Alone | None], words: Sequence[str]) -> None:
+    def _have_appended(self, made: Sequence[SchemaVersion | AskAlone | None], words: Sequence[str]) -> None:
         revisions = [version.revision for version in made if isinstance(version, SchemaVersion)]
         if revisions:
             self._vocabulary.committed(words)

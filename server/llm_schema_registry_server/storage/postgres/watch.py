@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from typing import Any
 
-from ..news import News
+from ..change_signal import ChangeSignal
 from . import queries
 from .errors import AWAY
 
@@ -30,7 +30,7 @@ class Watcher:
     """
 
     def __init__(
-        self, news: News, connect: Callable[[], Awaitable[Any]], *, listen: bool, poll_seconds: float
+        self, news: ChangeSignal, connect: Callable[[], Awaitable[Any]], *, listen: bool, poll_seconds: float
     ) -> None:
         self._news = news
         self._connect = connect

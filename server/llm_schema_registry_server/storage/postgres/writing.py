@@ -12,11 +12,11 @@ import orjson
 from ...errors import ConcurrentUpdate
 from ...model.change import Change
 from ...model.config import REGISTRY_SCOPE, Config
-from ...model.instants import micros
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.statistics import Statistics
 from ...model.subject import Subject
+from ...model.timestamps import micros
 from ...model.usage import Usage, Uses
 from .. import ranking, rows, search
 from ..counting import cell

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from ...errors import RegistryError, StorageUnavailable
-from ..news import News
+from ..change_signal import ChangeSignal
 from ..vocabulary import Vocabulary
 from ..waiting import to_the_end
 from .session import Session
@@ -25,7 +25,7 @@ MOST = 128
 """Transactions that share one COMMIT at most, which bounds how long the first of them waits."""
 
 
-class Group:
+class WriteGroup:
     """Transactions that become durable together. `done` has a result when they are, an exception when they are not."""
 
     def __init__(self) -> None:
@@ -39,14 +39,14 @@ class Group:
 class Writer:
     """Hands out write transactions in the order of asking."""
 
-    def __init__(self, session: Session, news: News, lock_seconds: float) -> None:
+    def __init__(self, session: Session, news: ChangeSignal, lock_seconds: float) -> None:
         self._session = session
         self._news = news
         self._lock_seconds = lock_seconds
         self._vocabulary = Vocabulary()
         self._turn = asyncio.Lock()
         self._waiting = 0
-        self._group: Group | None = None
+        self._group: WriteGroup | None = None
         status = os.stat(session.file)
         self._file_number = (status.st_dev, status.st_ino)
 
@@ -83,10 +83,10 @@ class Writer:
             if self._group is not None:
                 await self._commit(self._group)
 
-    async def _join(self) -> Group:
+    async def _join(self) -> WriteGroup:
         if self._group is None:
             await self._session.begin("BEGIN IMMEDIATE", self._lock_seconds)
-            self._group = Group()
+            self._group = WriteGroup()
         try:
             self._session.run("SAVEPOINT member")
         except RegistryError as error:
@@ -94,7 +94,7 @@ class Writer:
             raise
         return self._group
 
-    def _undo(self, group: Group) -> None:
+    def _undo(self, group: WriteGroup) -> None:
         """Take back the current transaction. When the whole group went with it, its members are told."""
         if (
             not self._session.raw.in_transaction
@@ -113,12 +113,12 @@ class Writer:
             self._group = None
             self._session.rollback()
 
-    async def _commit_in_turn(self, group: Group) -> None:
+    async def _commit_in_turn(self, group: WriteGroup) -> None:
         async with self._turn:
             if not group.done.done():
                 await to_the_end(self._commit(group))
 
-    async def _commit(self, group: Group) -> None:
+    async def _commit(self, group: WriteGroup) -> None:
         try:
             await self._session.apart(self._commit_here)
         except RegistryError as error:
@@ -141,7 +141,7 @@ class Writer:
             )
         self._session.raw.execute("COMMIT")
 
-    def _fail(self, group: Group, error: RegistryError) -> None:
+    def _fail(self, group: WriteGroup, error: RegistryError) -> None:
         self._group = None
         group.done.set_exception(error)
         self._session.rollback()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .. import spelling
-from ..ranking import Place, Question
+from ..ranking import Place, RankQuery
 from ..selection import Dialect, Term
 
 
@@ -45,7 +45,7 @@ def _in_title(text: str) -> Term:
     return "(instr(t.title, {}) > 0)", text
 
 
-def _question(asked: Question) -> Term:
+def _question(asked: RankQuery) -> Term:
     if asked.place > Place.NAME:
         return _in_title(asked.needle)
     column = "names : " if asked.place is Place.NAME else ""

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 from ...errors import RegistryError, StorageUnavailable
-from ..appending import Stepwise
-from ..news import News
+from ..appending import TransactionBackedStore
+from ..change_signal import ChangeSignal
 from . import queries
 from .errors import is_busy, translated
 from .group import Writer
@@ -39,7 +39,7 @@ class _Opened:
     idle_readers: asyncio.LifoQueue[Session]
 
 
-class SqliteStore(Stepwise):
+class SqliteStore(TransactionBackedStore):
     """A registry in the file `path`; see store.Store for the meaning of each method.
 
     synchronous: `full` survives a power failure, `normal` only the death of the process.
@@ -59,7 +59,7 @@ class SqliteStore(Stepwise):
         self._synchronous = synchronous
         self._lock_seconds = lock_seconds
         self._readers = readers
-        self._news = News()
+        self._news = ChangeSignal()
         self._polled_at = 0.0
         self._opened: _Opened | None = None
 

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from ...errors import ConcurrentUpdate, LimitExceeded
 from ...model.change import Change
 from ...model.config import Config
-from ...model.instants import micros
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.statistics import Statistics
 from ...model.subject import DEFAULT_CONTEXT, Subject
+from ...model.timestamps import micros
 from ...model.usage import Usage, Uses
 from .. import ranking, rows, search
 from ..counting import cell

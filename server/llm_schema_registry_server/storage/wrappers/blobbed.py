@@ -11,15 +11,15 @@ from dataclasses import replace
 from typing import Literal
 
 from ...caches.cache import CacheStats
-from ...caches.flight import SingleFlight
 from ...caches.memory import MemoryCache
+from ...caches.single_flight import SingleFlight
 from ...errors import StorageDamaged, StorageUnavailable
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.selector import Single
 from ...model.subject import Subject
 from ..blobs.blobs import BlobRef, Blobs, digest_of
 from ..store import ReadTx, Store, WriteTx
-from ..values import Entry, Grounds, Kept, LogPage, Stamped, Standing
+from ..values import LogPage, NewVersion, Precondition, StampedVersions, SubjectSnapshot, VersionWithContent
 from .forwarding import ForwardingReadTx, ForwardingWriteTx, Mapped
 from .markers import is_marker, marked, marker
 
@@ -32,7 +32,7 @@ _MOST_RECENT = 10_000
 Part = Literal["content", "canonical", "artifact"]
 
 
-class Shelf:
+class BlobMemory:
     """Blobs by reference: put before they are needed, fetched once for all who ask, kept in memory."""
 
     def __init__(self, blobs: Blobs, *, threshold: int | None, memory_bytes: int) -> None:
@@ -46,7 +46,7 @@ class Shelf:
         """Reads of the object store since the start by outcome; `damaged` ones were missing or wrong, `error` is that it
         did not answer."""
 
-    async def put_away(self, namespace: str, content: StoredContent) -> StoredContent:
+    async def offload(self, namespace: str, content: StoredContent) -> StoredContent:
         """What the inner store keeps: `content` with markers for the parts that were moved, durably, by this call."""
         kept = content
         for part, data in _parts(content):
@@ -125,7 +125,7 @@ def _with(content: StoredContent, part: Part, data: bytes) -> StoredContent:
 
 
 class BlobbedReadTx(ForwardingReadTx):
-    def __init__(self, inner: ReadTx, shelf: Shelf) -> None:
+    def __init__(self, inner: ReadTx, shelf: BlobMemory) -> None:
         super().__init__(inner)
         self._shelf = shelf
 
@@ -134,7 +134,7 @@ class BlobbedReadTx(ForwardingReadTx):
 
 
 class BlobbedWriteTx(ForwardingWriteTx):
-    def __init__(self, inner: WriteTx, shelf: Shelf, namespace: str) -> None:
+    def __init__(self, inner: WriteTx, shelf: BlobMemory, namespace: str) -> None:
         super().__init__(inner)
         self._shelf, self._namespace = shelf, namespace
 
@@ -142,7 +142,7 @@ class BlobbedWriteTx(ForwardingWriteTx):
         return await _taken_back(self._shelf, await self._inner.contents(identities))
 
     async def put_content(self, identity: str, content: StoredContent) -> None:
-        await self._writing.put_content(identity, await self._shelf.put_away(self._namespace, content))
+        await self._writing.put_content(identity, await self._shelf.offload(self._namespace, content))
 
 
 class BlobbedStore:
@@ -155,7 +155,7 @@ class BlobbedStore:
 
     def __init__(self, inner: Store, blobs: Blobs, *, threshold: int | None, memory_bytes: int) -> None:
         self._inner, self._blobs = inner, blobs
-        self._shelf = Shelf(blobs, threshold=threshold, memory_bytes=memory_bytes)
+        self._shelf = BlobMemory(blobs, threshold=threshold, memory_bytes=memory_bytes)
 
     @property
     def registry_id(self) -> str:
@@ -177,7 +177,7 @@ class BlobbedStore:
 
     async def stage(self, content: StoredContent) -> None:
         """Move the large parts of a content that is about to be put, so that no transaction has to wait for it."""
-        await self._shelf.put_away(self.registry_id, content)
+        await self._shelf.offload(self.registry_id, content)
 
     def stats(self) -> CacheStats:
         """How often blobs were found in memory."""
@@ -196,10 +196,10 @@ class BlobbedStore:
     def write(self) -> AbstractAsyncContextManager[WriteTx]:
         return Mapped(self._inner.write(), lambda tx: BlobbedWriteTx(tx, self._shelf, self.registry_id))
 
-    async def version(self, schema_id: str) -> Kept | None:
+    async def version(self, schema_id: str) -> VersionWithContent | None:
         return _whole(await self._inner.version(schema_id))
 
-    async def selected(self, subject: Subject, selector: Single) -> Kept | None:
+    async def selected(self, subject: Subject, selector: Single) -> VersionWithContent | None:
         return _whole(await self._inner.selected(subject, selector))
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
@@ -208,16 +208,18 @@ class BlobbedStore:
     async def log_page(self, after: int, limit: int) -> LogPage:
         return await self._inner.log_page(after, limit)
 
-    async def versions_since(self, subject: Subject, revision: int) -> Stamped:
+    async def versions_since(self, subject: Subject, revision: int) -> StampedVersions:
         return await self._inner.versions_since(subject, revision)
 
-    async def standing(self, subject: Subject, scopes: Sequence[str], identity: str) -> Standing:
-        return await self._inner.standing(subject, scopes, identity)
+    async def subject_snapshot(
+        self, subject: Subject, scopes: Sequence[str], identity: str
+    ) -> SubjectSnapshot:
+        return await self._inner.subject_snapshot(subject, scopes, identity)
 
-    async def append(self, grounds: Grounds, entry: Entry) -> SchemaVersion | None:
-        content = await self._shelf.put_away(self.registry_id, entry.content)
+    async def append(self, precondition: Precondition, entry: NewVersion) -> SchemaVersion | None:
+        content = await self._shelf.offload(self.registry_id, entry.content)
         kept = entry if content is entry.content else replace(entry, content=content)
-        return await self._inner.append(grounds, kept)
+        return await self._inner.append(precondition, kept)
 
     async def wait_for_change(self, after: int, timeout: float) -> None:
         await self._inner.wait_for_change(after, timeout)
@@ -231,14 +233,14 @@ def _has_moved(content: StoredContent) -> bool:
     return any(is_marker(data) for _, data in _parts(content))
 
 
-def _whole(kept: Kept | None) -> Kept | None:
+def _whole(kept: VersionWithContent | None) -> VersionWithContent | None:
     """What is in the object store does not come along: a nearer tier may have it."""
     if kept is None or kept.content is None or not _has_moved(kept.content):
         return kept
-    return Kept(kept.version)
+    return VersionWithContent(kept.version)
 
 
-async def _taken_back(shelf: Shelf, kept: Mapping[str, StoredContent]) -> Mapping[str, StoredContent]:
+async def _taken_back(shelf: BlobMemory, kept: Mapping[str, StoredContent]) -> Mapping[str, StoredContent]:
     moved = {i: c for i, c in kept.items() if _has_moved(c)}
     if not moved:
         return kept

@@ -7,7 +7,7 @@ from grpc import aio
 from grpc_reflection.v1alpha import reflection
 
 from ...calls.pipeline import Pipeline
-from ...settings import Grpc
+from ...settings import GrpcSettings
 from .grpcio import GrpcioEngine
 from .health import SERVICE_NAME as HEALTH
 from .health import Health, HealthSource
@@ -21,7 +21,7 @@ class GrpcListener:
 
     def __init__(
         self,
-        settings: Grpc,
+        settings: GrpcSettings,
         pipeline: Pipeline,
         health: HealthSource,
         *,
@@ -76,7 +76,7 @@ class GrpcListener:
         await self._engine.drain(seconds)
 
 
-def engine_name(settings: Grpc, *, secure: bool) -> str:
+def engine_name(settings: GrpcSettings, *, secure: bool) -> str:
     """`native` or `grpcio`. Raises ValueError for TLS on the native engine, which has none."""
     if settings.engine == "native" and secure:
         raise ValueError("grpc.engine = native has no TLS; use auto or grpcio")

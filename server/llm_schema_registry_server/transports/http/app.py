@@ -23,14 +23,20 @@ from ...errors import ShuttingDown
 from ..status import http_body, http_status
 from .asgi import ClientLeft, Receive, Reply, Scope, Send, deadline, headers, send_reply
 from .bodies import Bodies, lines
-from .faults import RequestTooLarge, VerbNotAllowed
+from .errors import RequestTooLarge, VerbNotAllowed
 from .json_in import line_message, request_message
 from .json_out import render
 from .probes import Probes
 from .routes import Route, Routes
 from .sockets import Sockets
+from .stream_formats import (
+    Events,
+    JsonArray,
+    Lines,
+    Style,
+    choose,
+)
 from .streaming import BrokenOff, while_present, write_stream
-from .styles import Events, JsonArray, Lines, Style, choose
 
 # The field of a request that resumes a stream, and the header in which a browser says where it was.
 _RESUME_FIELD, _RESUME_HEADER = "from_revision", "last-event-id"

@@ -17,7 +17,7 @@ from google.protobuf.message import Message
 
 from ...errors import LimitExceeded
 from .asgi import ClientLeft, Receive
-from .faults import BodyTooSlow, RequestTooLarge
+from .errors import BodyTooSlow, RequestTooLarge
 
 P = ParamSpec("P")
 

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from ...calls.call import Method
 from ...errors import InvalidRequest
-from .faults import RouteNotFound, VerbNotAllowed
+from .errors import RouteNotFound, VerbNotAllowed
 
 _CAPTURE = re.compile(r"\{(?P<field>[a-z_][a-z0-9_.]*)\}(?P<verb>:[A-Za-z]+)?")
 _LITERAL = re.compile(r"[^{}*/]+")

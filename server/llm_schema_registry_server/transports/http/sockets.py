@@ -19,7 +19,7 @@ from ...errors import Code, InvalidRequest, ShuttingDown
 from ..stall import ReaderStalled
 from ..status import http_body
 from .asgi import ClientLeft, Event, Receive, Scope, Send, deadline, headers
-from .faults import BodyTooSlow, RouteNotFound
+from .errors import BodyTooSlow, RouteNotFound
 from .json_in import request_message
 from .json_out import render_shared
 from .routes import Route

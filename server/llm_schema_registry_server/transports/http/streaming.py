@@ -13,7 +13,7 @@ from ...calls.call import REQUEST_ID, Call
 from ...calls.failure import failure
 from ..stall import ReaderStalled
 from .asgi import Receive, Send, send_head, until_disconnected
-from .styles import Style
+from .stream_formats import Style
 
 IDLE_SECONDS = 15.0
 """After this long without an answer a stream that can says that it is alive; proxies cut silent ones at 30 s or more."""

@@ -32,7 +32,7 @@ class Need:
     below: str
     wanted: Node
     alternatives: list[Pair]
-    standing: int
+    subject_snapshot: int
 
 
 @dataclass(slots=True, eq=False)
@@ -112,8 +112,8 @@ def _break_rules(pair: Pair) -> bool:
 def _let_fall(fallen: list[Pair]) -> None:
     while fallen:
         for pair, need in fallen.pop().needed_by:
-            need.standing -= 1
-            if need.standing == 0 and pair.readable:
+            need.subject_snapshot -= 1
+            if need.subject_snapshot == 0 and pair.readable:
                 pair.readable = False
                 fallen.append(pair)
 

@@ -7,24 +7,24 @@ from dataclasses import dataclass
 
 from ..errors import InvalidRequest, InvalidVersion, ReferenceCycle, ReferenceNotFound
 from ..model.schema import Reference, ResolvedReference, SchemaVersion
-from ..model.selecting import choose
+from ..model.selection import choose
 from ..model.selector import Range, parse_selector
 from ..model.subject import Subject
-from ..storage.circles import circle
+from ..storage.cycles import find_cycle
 from ..storage.store import ReadTx
 
 
 @dataclass(frozen=True, slots=True)
-class Pin:
+class PinnedReference:
     """A reference and the version that it points to for ever."""
 
     reference: ResolvedReference
     target: SchemaVersion
 
 
-async def pin(
+async def pin_references(
     tx: ReadTx, subject: Subject | None, references: Sequence[Reference], *, field: str, most: int
-) -> tuple[Pin, ...]:
+) -> tuple[PinnedReference, ...]:
     """The versions that `references` point to now. Only rows are read, no contents.
 
     subject: whose schema it is going to be; None when it has none. most: references allowed.
@@ -32,7 +32,7 @@ async def pin(
     """
     if len(references) > most:
         raise InvalidRequest(field, f"has {len(references)} items; the limit is {most}")
-    pins: list[Pin] = []
+    pins: list[PinnedReference] = []
     for i, reference in enumerate(references):
         place = f"{field}[{i}]"
         if not reference.name:
@@ -45,13 +45,13 @@ async def pin(
         pinned = ResolvedReference(
             reference.name, target.subject, target.ordinal, target.version, target.schema_id
         )
-        pins.append(Pin(pinned, target))
+        pins.append(PinnedReference(pinned, target))
     if subject is not None:
         await _refuse_circle_of_subjects(tx, subject, pins, field)
     return tuple(pins)
 
 
-def references_of(pins: Sequence[Pin]) -> tuple[ResolvedReference, ...]:
+def references_of(pins: Sequence[PinnedReference]) -> tuple[ResolvedReference, ...]:
     return tuple(p.reference for p in pins)
 
 
@@ -82,8 +82,8 @@ async def _refuse_circle(
     """A subject must not use itself, directly or through others: its readers could never be ordered."""
     path: list[SchemaVersion] = []
     if await _leads_to(tx, subject, target, path, set()):
-        circle = " -> ".join([str(subject), *(str(v.subject) for v in path)])
-        raise ReferenceCycle(place, f"{reference.name!r} closes a circle: {circle}")
+        cycle = " -> ".join([str(subject), *(str(v.subject) for v in path)])
+        raise ReferenceCycle(place, f"{reference.name!r} closes a cycle: {cycle}")
 
 
 async def _leads_to(
@@ -103,9 +103,11 @@ async def _leads_to(
     return False
 
 
-async def _refuse_circle_of_subjects(tx: ReadTx, subject: Subject, pins: Sequence[Pin], field: str) -> None:
+async def _refuse_circle_of_subjects(
+    tx: ReadTx, subject: Subject, pins: Sequence[PinnedReference], field: str
+) -> None:
     """Nor by other versions than those that are pinned: subjects must have an order."""
-    way = await circle(tx, subject, [p.target.subject for p in pins])
+    way = await find_cycle(tx, subject, [p.target.subject for p in pins])
     if way is None:
         return
     place = next(i for i, p in enumerate(pins) if p.target.subject == way[0])

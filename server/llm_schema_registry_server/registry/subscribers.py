@@ -17,7 +17,7 @@ MOST_PENDING = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Interest:
+class ChangeFilter:
     """Which changes a subscriber wants: subjects by name or pattern, kinds of event; nothing given is everything."""
 
     names: frozenset[str]
@@ -25,7 +25,7 @@ class Interest:
     kinds: frozenset[EventType]
 
     @classmethod
-    def of(cls, subjects: Sequence[str], kinds: Sequence[EventType]) -> Interest:
+    def of(cls, subjects: Sequence[str], kinds: Sequence[EventType]) -> ChangeFilter:
         """Raises InvalidRequest for too many or impossible subjects."""
         if len(subjects) > MOST_SUBJECTS:
             raise InvalidRequest("subjects", f"has {len(subjects)} items; the limit is {MOST_SUBJECTS}")
@@ -60,7 +60,7 @@ class Subscriber:
     `place`: between what it took last and this sequence there is nothing that it wants.
     """
 
-    def __init__(self, interest: Interest) -> None:
+    def __init__(self, interest: ChangeFilter) -> None:
         self.interest = interest
         self.pending: deque[Change] = deque()
         self.live = False
@@ -101,7 +101,7 @@ class Subscriber:
         return True
 
 
-class Audience:
+class SubscriberIndex:
     """The subscribers, found by what they want: by exact name, or by the literal beginning of a pattern."""
 
     def __init__(self) -> None:

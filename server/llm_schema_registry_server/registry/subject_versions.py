@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llm_schema_engines.model.making import quickly_made
+from llm_schema_engines.model.fast_init import fast_init
 
 from ..model.schema import SchemaVersion
-from .comparable import counting
+from .comparable import comparable_versions
 from .numbering import greatest
 
 NO_VERSIONS = (0, 0)
 """The stamp of a subject that has none."""
 
 
-@quickly_made
+@fast_init
 @dataclass(frozen=True, slots=True)
 class SubjectVersions:
     """Versions of a subject by ordinal, softly deleted ones too, and the stamp of the subject when these were read.
@@ -33,7 +33,11 @@ class SubjectVersions:
     def digest(self) -> SubjectVersions:
         """The newest version that counts in checks and the one with the greatest number: as good as all of them to a check
         against the newest one, and small however many there are."""
-        telling = {v.ordinal: v for v in (next(counting(self.versions), None), greatest(self.versions)) if v}
+        telling = {
+            v.ordinal: v
+            for v in (next(comparable_versions(self.versions), None), greatest(self.versions))
+            if v
+        }
         return SubjectVersions(
             self.stamp, tuple(telling[n] for n in sorted(telling)), whole=False, last=self.highest
         )
@@ -67,4 +71,6 @@ class SubjectVersions:
 
 def _stands(old: SchemaVersion, new: SchemaVersion) -> bool:
     """Whether a version, as it is now, still serves as what a digest took it for."""
-    return old is new or (old.version == new.version and any(counting([new])) >= any(counting([old])))
+    return old is new or (
+        old.version == new.version and any(comparable_versions([new])) >= any(comparable_versions([old]))
+    )

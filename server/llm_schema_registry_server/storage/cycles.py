@@ -8,7 +8,7 @@ from ..model.subject import Subject
 from .store import ReadTx
 
 
-async def circle(tx: ReadTx, subject: Subject, targets: Collection[Subject]) -> Sequence[Subject] | None:
+async def find_cycle(tx: ReadTx, subject: Subject, targets: Collection[Subject]) -> Sequence[Subject] | None:
     """The way from the first of `targets` that leads back to `subject`, both included; None when there is none.
 
     A subject that `subject` uses already closes nothing: the circle, if any, is there.

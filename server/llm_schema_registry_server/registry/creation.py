@@ -25,7 +25,7 @@ _STEPS = [
 ]
 
 
-def creation(version: SchemaVersion, by: Actor) -> Change:
+def change_of_creation(version: SchemaVersion, by: Actor) -> Change:
     """The change that tells of a new version."""
     created = version.state is SchemaState.DRAFT
     kind = EventType.SCHEMA_CREATED if created else EventType.SCHEMA_REGISTERED

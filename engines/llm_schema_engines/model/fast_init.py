@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 C = TypeVar("C", bound=type[Any])
 
 
-def quickly_made(cls: C) -> C:
+def fast_init(cls: C) -> C:
     """For classes under `@dataclass(frozen=True, slots=True)` that a call makes many of: an `__init__` that means the same.
 
     That of dataclasses sets each field through object.__setattr__, which looks for the field by its name; here the

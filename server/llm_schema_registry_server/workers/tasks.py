@@ -132,4 +132,4 @@ class Convert:
 
 
 Task = Parse | Compare | Diff | Convert
-Answer = ParsedSchema | Comparison | Differences | Converted
+TaskResult = ParsedSchema | Comparison | Differences | Converted

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from .errors import RegistryError
 from .model.change import format_revision
 from .registry.library import Library
-from .registry.retention import Keep, Retention, Step, Sweeper
-from .registry.statistics import Counting
+from .registry.retention import Retention, RetentionPolicy, Sweeper, SweepProgress
+from .registry.statistics import StatisticsCounter
 from .registry.usage import Readings, UsageRecorder
 from .registry.validating import Validating
 from .registry.warming import Answers, Warmed, Warming
-from .settings import Caches, Changes, Statistics, Usage
+from .settings import CachesSettings, ChangesSettings, StatisticsSettings, UsageSettings
 from .storage.store import Store
 from .telemetry import logs
 from .telemetry.metrics import Metrics
@@ -36,14 +36,14 @@ def settle_memory() -> None:
     gc.set_threshold(*COLLECT_AFTER)
 
 
-def make_sweeper(settings: Changes, store: Store, clock: Clock) -> Sweeper | None:
+def make_sweeper(settings: ChangesSettings, store: Store, clock: Clock) -> Sweeper | None:
     """Forgets old changes, if any are to be forgotten."""
     age = settings.retention_seconds
-    keep = Keep(None if age is None else timedelta(seconds=age), settings.retention_changes)
+    keep = RetentionPolicy(None if age is None else timedelta(seconds=age), settings.retention_changes)
     if keep.everything:
         return None
 
-    def swept(step: Step) -> None:
+    def swept(step: SweepProgress) -> None:
         _LOG.info(
             "changes_forgotten", changes=step.changes, upto=format_revision(store.registry_id, step.upto)
         )
@@ -54,7 +54,9 @@ def make_sweeper(settings: Changes, store: Store, clock: Clock) -> Sweeper | Non
     return Sweeper(Retention(store, keep, clock), on_swept=swept, on_trouble=trouble)
 
 
-def make_recorder(settings: Usage, store: Store, readings: Readings, clock: Clock) -> UsageRecorder | None:
+def make_recorder(
+    settings: UsageSettings, store: Store, readings: Readings, clock: Clock
+) -> UsageRecorder | None:
     """Adds up how often schemas are used, if that is to be counted."""
     if not settings.flush_seconds:
         return None
@@ -65,7 +67,7 @@ def make_recorder(settings: Usage, store: Store, readings: Readings, clock: Cloc
     return UsageRecorder(store, readings, clock, every_seconds=settings.flush_seconds, on_trouble=trouble)
 
 
-def make_counting(settings: Statistics, store: Store, clock: Clock) -> Counting:
+def make_counting(settings: StatisticsSettings, store: Store, clock: Clock) -> StatisticsCounter:
     """Counts what the registry holds, now and then."""
 
     def counted(seconds: float) -> None:
@@ -74,7 +76,7 @@ def make_counting(settings: Statistics, store: Store, clock: Clock) -> Counting:
     def trouble(error: RegistryError) -> None:
         _LOG.warning("statistics_not_counted", error=error.message)
 
-    return Counting(
+    return StatisticsCounter(
         store,
         clock,
         every_seconds=settings.refresh_seconds,
@@ -85,7 +87,7 @@ def make_counting(settings: Statistics, store: Store, clock: Clock) -> Counting:
 
 
 def make_warming(
-    settings: Caches,
+    settings: CachesSettings,
     store: Store,
     library: Library,
     validating: Validating,

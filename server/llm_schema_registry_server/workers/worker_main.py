@@ -1,6 +1,6 @@
 """The subprocess: makes the engines, confines itself, then answers one request after the other until its parent leaves.
 
-Run by `processes` as `python -m llm_schema_registry_server.workers.child`, with one end of a socket pair as standard
+Run by `processes` as `python -m llm_schema_registry_server.workers.worker_main`, with one end of a socket pair as standard
 input. What is not a RegistryError is a fault that the process does not survive: the parent sees it go, reads its last
 words from standard error and starts another one.
 """

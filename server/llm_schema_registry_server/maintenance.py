@@ -14,15 +14,15 @@ from pathlib import Path
 import uvloop
 
 from .errors import RegistryError
+from .factories import make_blobs, make_store
 from .model.change import format_revision
-from .parts import make_blobs, make_store
-from .registry.retention import Keep, Retention
+from .registry.retention import Retention, RetentionPolicy
 from .settings import Settings
 from .storage.archive import export_archive, import_archive
 from .storage.wrappers.blobbed import BlobbedStore
 from .storage.wrappers.garbage import Tally
 from .storage.wrappers.garbage import collect_garbage as collect
-from .storage.wrappers.moving import PortableBlobbedStore
+from .storage.wrappers.portable import PortableBlobbedStore
 
 FAILED = 1
 
@@ -37,7 +37,7 @@ def collect_garbage(settings: Settings, *, grace: timedelta, dry_run: bool) -> i
     return _run("collect garbage", _collect_garbage(settings, grace, dry_run))
 
 
-def compact_changes(settings: Settings, keep: Keep, *, dry_run: bool) -> int:
+def compact_changes(settings: Settings, keep: RetentionPolicy, *, dry_run: bool) -> int:
     """Forget the changes that `keep` does not keep and print what was done."""
     return _run("compact changes", _compact_changes(settings, keep, dry_run))
 
@@ -83,7 +83,7 @@ async def _collect_garbage(settings: Settings, grace: timedelta, dry_run: bool) 
     return {"dry_run": dry_run, **asdict(tally)}
 
 
-async def _compact_changes(settings: Settings, keep: Keep, dry_run: bool) -> dict[str, object]:
+async def _compact_changes(settings: Settings, keep: RetentionPolicy, dry_run: bool) -> dict[str, object]:
     store = make_store(settings.storage)
     await store.open()
     try:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from llm_schema_registry_server import parts
+from llm_schema_registry_server import factories
 from llm_schema_registry_server.errors import Unavailable
-from llm_schema_registry_server.settings import Blobs, Redis, SettingsError, load
+from llm_schema_registry_server.settings import BlobsSettings, RedisSettings, SettingsError, load
 from llm_schema_registry_server.storage.blobs.inline import InlineBlobs
 from llm_schema_registry_server.storage.blobs.s3 import S3Blobs
 
@@ -16,22 +16,22 @@ S3 = {"SCHEMA_REGISTRY_BLOBS__KIND": "s3", "SCHEMA_REGISTRY_BLOBS__S3__BUCKET": 
 
 
 def test_there_are_no_tiers_unless_they_are_set() -> None:
-    assert parts.make_redis(Redis()) is None
-    assert isinstance(parts.make_blobs(Blobs()), InlineBlobs)
+    assert factories.make_redis(RedisSettings()) is None
+    assert isinstance(factories.make_blobs(BlobsSettings()), InlineBlobs)
 
 
 def test_settings_turn_them_on() -> None:
     settings = load(environ={**S3, "SCHEMA_REGISTRY_CACHES__REDIS__URL": "redis://localhost"})
 
-    assert parts.make_redis(settings.caches.redis) is not None
-    assert isinstance(parts.make_blobs(settings.blobs), S3Blobs)
+    assert factories.make_redis(settings.caches.redis) is not None
+    assert isinstance(factories.make_blobs(settings.blobs), S3Blobs)
 
 
 @pytest.mark.parametrize(
     ("module", "make", "extra"),
     [
-        ("caches.redis", lambda s: parts.make_redis(s.caches.redis), "redis"),
-        ("storage.blobs.s3", lambda s: parts.make_blobs(s.blobs), "s3"),
+        ("caches.redis", lambda s: factories.make_redis(s.caches.redis), "redis"),
+        ("storage.blobs.s3", lambda s: factories.make_blobs(s.blobs), "s3"),
     ],
 )
 def test_a_tier_whose_package_is_missing_names_the_extra(
@@ -46,7 +46,7 @@ def test_a_tier_whose_package_is_missing_names_the_extra(
 
 def test_a_url_that_is_none_is_refused_without_a_word_of_its_password() -> None:
     with pytest.raises(Unavailable, match=r"caches\.redis\.url") as refused:
-        parts.make_redis(Redis.model_validate({"url": "redis://user:hun/ter2@host"}))
+        factories.make_redis(RedisSettings.model_validate({"url": "redis://user:hun/ter2@host"}))
 
     assert "hun" not in refused.value.message
 

@@ -24,16 +24,16 @@ from ..model.schema import Reference, SchemaVersion
 from ..model.selector import Selector
 from ..model.subject import Subject
 from ..storage.store import ReadTx, Store
-from .assess import Assessor, compare_options
+from .assessment import Assessor, compare_options
 from .configuration import Scope, effective
 from .library import KnownSchema, Library
 from .limits import RequestLimits
 from .reading import version_by_id
-from .selecting import chosen
+from .selection import choose_or_raise
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
+class RegisteredSchema:
     """A registered schema: by id, or by subject and selector."""
 
     schema_id: str = ""
@@ -42,7 +42,7 @@ class Registered:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class GivenSchema:
     """A schema that comes with the request."""
 
     schema_type: SchemaType
@@ -51,7 +51,7 @@ class Given:
     field: str = "schema_content"
 
 
-Operand = Registered | Given
+Operand = RegisteredSchema | GivenSchema
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class _Side:
     name: str
 
 
-class Comparing:
+class Diffing:
     """The use case behind DiffSchemas."""
 
     def __init__(
@@ -91,7 +91,7 @@ class Comparing:
 
     async def __call__(self, old: Operand, new: Operand) -> SchemaDiff:
         """Raises what reading or parsing either schema raises, and SchemaTypeMismatch for two types."""
-        subject = old.subject if isinstance(old, Registered) else None
+        subject = old.subject if isinstance(old, RegisteredSchema) else None
         before = await self._side(old, "old")
         after = await self._side(new, "new")
         if before.schema.schema_type is not after.schema.schema_type:
@@ -127,7 +127,7 @@ class Comparing:
         return _Side(schema.settled(parsed), parsed, name)
 
     async def _find(self, operand: Operand, field: str) -> tuple[KnownSchema, str]:
-        if isinstance(operand, Registered):
+        if isinstance(operand, RegisteredSchema):
             async with self._store.read() as tx:
                 version = await _version_of(tx, operand, field)
             return await self._library.known(version), f"{version.subject} {version.version}"
@@ -137,7 +137,7 @@ class Comparing:
         place = f"{field}.references"
         async with self._store.read() as tx:
             config = await effective(tx, Scope(), self._defaults)
-            pins = await self._library.pin(tx, None, operand.references, place)
+            pins = await self._library.pin_references(tx, None, operand.references, place)
         resolved = await self._library.resolve(pins, place)
         schema = self._library.candidate(operand.schema_type, operand.content, resolved, config)
         return schema, f"the given {field} schema"
@@ -157,9 +157,9 @@ class Comparing:
         )
 
 
-async def _version_of(tx: ReadTx, operand: Registered, field: str) -> SchemaVersion:
+async def _version_of(tx: ReadTx, operand: RegisteredSchema, field: str) -> SchemaVersion:
     if operand.schema_id:
         return await version_by_id(tx, operand.schema_id)
     if operand.subject is not None and operand.selector is not None:
-        return chosen(operand.subject, await tx.versions(operand.subject), operand.selector)
+        return choose_or_raise(operand.subject, await tx.versions(operand.subject), operand.selector)
     raise InvalidRequest(field, "names no schema; give schema_id, subject or schema_content")

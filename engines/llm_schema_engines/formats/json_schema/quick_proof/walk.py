@@ -32,7 +32,7 @@ class _GaveUp(Exception):
     """The walk has used up its steps."""
 
 
-def evident(
+def quick_proof(
     reader: SchemaSource, writer: SchemaSource, options: CompareOptions, opened: Recent[Document | None]
 ) -> Comparison | None:
     """YES when one walk proves it; None is no answer. Both sources have been parsed before. opened: answers as

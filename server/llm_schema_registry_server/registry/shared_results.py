@@ -16,7 +16,7 @@ from typing import Any, TypeVar  # Any: a type is taken apart by looking at it
 
 from ..caches.cache import LowerTier
 from ..caches.tiered import Codec, Lower
-from ..workers import values
+from ..workers import codec
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T", bound=Hashable)
@@ -42,11 +42,11 @@ def lower(
 
     def decode(data: bytes) -> T | None:
         try:
-            return values.load(kind, data)
-        except values.BadAnswer:
+            return codec.load(kind, data)
+        except codec.MalformedValue:
             return None
 
-    return Lower(tier, Codec(key=text_of, encode=values.dump, decode=decode), accept)
+    return Lower(tier, Codec(key=text_of, encode=codec.dump, decode=decode), accept)
 
 
 def layout(kind: Any) -> str:

@@ -24,7 +24,7 @@ _REMEMBERED = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CachedAnswer:
     """What goes out: the serialized body and the metadata beside it."""
 
     body: bytes
@@ -32,7 +32,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class HotStats:
+class AnswerCacheStats:
     """Counts since the start, and what is held now."""
 
     hits: Mapping[tuple[str, str], int]
@@ -47,14 +47,14 @@ class HotStats:
 class _Entry:
     """`reads`: how often the answer went out since that was collected; `schema_id`: the schema that it hands out."""
 
-    answer: Answer
+    answer: CachedAnswer
     tags: tuple[str, ...]
     size: int
     schema_id: str
     reads: int = 0
 
 
-class HotAnswers:
+class AnswerCache:
     """Serialized answers by (wire, path, request bytes), least recently used out first when over `max_bytes`.
 
     `paths` are the methods whose answers may be kept. `tags` names what an answer depends on (a subject, a schema id);
@@ -85,7 +85,7 @@ class HotAnswers:
         )
         self._misses = self._refused = 0
 
-    def lookup(self, wire: Wire, path: str, key: bytes) -> Answer | None:
+    def lookup(self, wire: Wire, path: str, key: bytes) -> CachedAnswer | None:
         """The answer to this request, None when it is not held."""
         full_key = (wire, path, key)
         entry = self._entries.get(full_key)
@@ -109,7 +109,7 @@ class HotAnswers:
         key: bytes,
         request: Message,
         response: Message,
-        answer: Answer,
+        answer: CachedAnswer,
         *,
         asked: bool = True,
     ) -> bool:
@@ -169,9 +169,11 @@ class HotAnswers:
             if reads and entry.schema_id:
                 yield entry.schema_id, reads
 
-    def stats(self) -> HotStats:
+    def stats(self) -> AnswerCacheStats:
         """The counters now."""
-        return HotStats(dict(self._hits), self._misses, self._refused, len(self._entries), self._bytes)
+        return AnswerCacheStats(
+            dict(self._hits), self._misses, self._refused, len(self._entries), self._bytes
+        )
 
     def _fresh(self, token: int, tags: Sequence[str]) -> bool:
         return token >= self._floor and all(self._invalidated.get(tag, 0) <= token for tag in tags)

@@ -26,7 +26,7 @@ Decode = Callable[[Any, Blobs], Any]
 LENGTH = struct.Struct("!I")
 
 
-class BadAnswer(Exception):
+class MalformedValue(Exception):
     """The bytes are not the value that was expected."""
 
 
@@ -63,20 +63,20 @@ def _tree(value: Any, blobs: list[bytes]) -> Any:
 
 def _split(data: bytes) -> tuple[Any, Blobs]:
     if len(data) < LENGTH.size:
-        raise BadAnswer("too short")
+        raise MalformedValue("too short")
     (length,) = LENGTH.unpack_from(data)
     place = LENGTH.size + length
     try:
         content = json.loads(data[LENGTH.size : place])
     except (ValueError, RecursionError) as error:
-        raise BadAnswer(f"not JSON: {error}") from error
+        raise MalformedValue(f"not JSON: {error}") from error
     match content:
         case [list(sizes), tree] if all(type(size) is int and size >= 0 for size in sizes):
             if place + sum(sizes) != len(data):
-                raise BadAnswer("the blobs are not as long as announced")
+                raise MalformedValue("the blobs are not as long as announced")
             ends = [place := place + size for size in sizes]
             return tree, [data[end - size : end] for end, size in zip(ends, sizes, strict=True)]
-    raise BadAnswer("not sizes and a tree")
+    raise MalformedValue("not sizes and a tree")
 
 
 @functools.cache
@@ -109,13 +109,13 @@ def _is_mapping(origin: object) -> bool:
 
 def _exactly(kind: type, tree: Any, blobs: Blobs = ()) -> Any:
     if type(tree) is not kind:
-        raise BadAnswer(f"{type(tree).__name__} where {kind.__name__} was expected")
+        raise MalformedValue(f"{type(tree).__name__} where {kind.__name__} was expected")
     return tree
 
 
 def _blob(tree: Any, blobs: Blobs) -> Any:
     if type(tree) is not int or not 0 <= tree < len(blobs):
-        raise BadAnswer("not the number of a blob")
+        raise MalformedValue("not the number of a blob")
     return blobs[tree]
 
 
@@ -135,10 +135,10 @@ def _member(kind: type[enum.Enum], tree: Any, blobs: Blobs) -> Any:
     try:
         return kind(tree)
     except (ValueError, TypeError) as error:
-        raise BadAnswer(f"no member of {kind.__name__}") from error
+        raise MalformedValue(f"no member of {kind.__name__}") from error
 
 
 def _record(kind: type, decoders: list[Decode], tree: Any, blobs: Blobs) -> Any:
     if len(_exactly(list, tree)) != len(decoders):
-        raise BadAnswer(f"{len(tree)} fields where {kind.__name__} has {len(decoders)}")
+        raise MalformedValue(f"{len(tree)} fields where {kind.__name__} has {len(decoders)}")
     return kind(*(decode(branch, blobs) for decode, branch in zip(decoders, tree, strict=True)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 
-class News:
+class ChangeSignal:
     """The newest committed sequence, and a way to sleep until it passes a number.
 
     Must be used from one event loop. `advance` never moves backwards.

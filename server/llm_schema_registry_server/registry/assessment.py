@@ -24,7 +24,7 @@ from ..errors import SchemaTypeMismatch
 from ..model.config import EffectiveConfig, UndecidedPolicy
 from ..model.schema import SchemaVersion
 from ..model.subject import Subject
-from .comparable import counting, versions_to_compare
+from .comparable import comparable_versions, versions_to_compare
 from .library import KnownSchema, Library
 from .numbering import greatest
 
@@ -68,7 +68,7 @@ class Assessor:
         Raises SchemaTypeMismatch, and VersionNotGreater for a wanted version that is too low.
         """
         candidates = [only] if only is not None else versions_to_compare(level, versions)
-        newest = only or next(counting(versions), None)
+        newest = only or next(comparable_versions(versions), None)
         comparable = [v for v in candidates if v.schema_type is schema.schema_type]
         if len(comparable) < len(candidates):
             other = next(v for v in candidates if v.schema_type is not schema.schema_type)

@@ -1,6 +1,6 @@
-"""What the smaller prover (formats/json_schema/evident) costs and how much it answers.
+"""What the smaller prover (formats/json_schema/quick_proof) costs and how much it answers.
 
-    PYTHONPATH=server python loadtest/engines/json_schema_evident.py [PAIRS.jsonl]
+    PYTHONPATH=server python loadtest/engines/json_schema_quick_proof.py [PAIRS.jsonl]
 
 Prints, as processor time of one thread: a plain pair and the same pair for the prover; the worst of the hostile pairs
 below, filled up to several sizes (best of five, so that what else runs does not count); and of the pairs of PAIRS.jsonl
@@ -99,7 +99,7 @@ def filled(make: Callable[[int], Pair], size: int) -> tuple[SchemaSource, Schema
 
 def fresh(reader: SchemaSource, writer: SchemaSource) -> Callable[[], object]:
     """Asks an engine that remembers neither side, the first time."""
-    return partial(JsonSchemaEngine().evident, reader, writer, OPTIONS)
+    return partial(JsonSchemaEngine().quick_proof, reader, writer, OPTIONS)
 
 
 def each(asks: Sequence[Callable[[], object]]) -> float:
@@ -134,8 +134,8 @@ def hostile_pairs() -> None:
 
 
 def real_pairs(path: Path) -> None:
-    limit = PLACEMENT[SchemaType.JSON].evident
-    small = proved = evident = 0
+    limit = PLACEMENT[SchemaType.JSON].quick_proof
+    small = proved = quick_proof = 0
     for line in path.read_text(encoding="utf-8").splitlines():
         pair = json.loads(line)
         texts = (side if isinstance(side, str) else json.dumps(side) for side in (pair["old"], pair["new"]))
@@ -149,9 +149,9 @@ def real_pairs(path: Path) -> None:
         for reader, writer in ((new, old), (old, new)):
             small += 1
             proved += ENGINE.compare(reader, writer, OPTIONS).verdict is Verdict.YES
-            evident += ENGINE.evident(reader, writer, OPTIONS) is not None
+            quick_proof += ENGINE.quick_proof(reader, writer, OPTIONS) is not None
     print(
-        f"{small} questions about pairs of at most {limit} bytes: {proved} proved, {evident} of them evident"
+        f"{small} questions about pairs of at most {limit} bytes: {proved} proved, {quick_proof} of them by the quick proof"
     )
 
 

@@ -12,7 +12,7 @@ from llm_schema_engines.formats.json_schema.limits import JsonSchemaLimits
 from llm_schema_engines.formats.protobuf.limits import ProtobufLimits
 
 from .errors import Unavailable
-from .settings import Blobs, Postgres, Redis, Settings, Storage
+from .settings import BlobsSettings, PostgresSettings, RedisSettings, Settings, StorageSettings
 from .storage.blobs.blobs import Blobs as BlobStore
 from .storage.blobs.inline import InlineBlobs
 from .storage.memory.store import MemoryStore
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _LOG = logs.get("parts")
 
 
-def make_store(settings: Storage) -> PortableStore:
+def make_store(settings: StorageSettings) -> PortableStore:
     """The back end that the settings choose."""
     if settings.kind == "memory":
         return MemoryStore()
@@ -35,7 +35,7 @@ def make_store(settings: Storage) -> PortableStore:
     return SqliteStore(settings.path, synchronous=settings.synchronous, lock_seconds=settings.lock_seconds)
 
 
-def _make_postgres(settings: Postgres) -> PortableStore:
+def _make_postgres(settings: PostgresSettings) -> PortableStore:
     try:
         from .storage.postgres import PostgresOptions, PostgresStore
     except ModuleNotFoundError as error:
@@ -46,7 +46,7 @@ def _make_postgres(settings: Postgres) -> PortableStore:
     )
 
 
-def make_blobs(settings: Blobs) -> BlobStore:
+def make_blobs(settings: BlobsSettings) -> BlobStore:
     """The object store that the settings choose. Raises Unavailable when its package is not installed."""
     if settings.kind == "inline":
         return InlineBlobs()
@@ -57,7 +57,7 @@ def make_blobs(settings: Blobs) -> BlobStore:
     return S3Blobs(settings.s3, _breaker_log("s3"))
 
 
-def make_redis(settings: Redis) -> RedisTier | None:
+def make_redis(settings: RedisSettings) -> RedisTier | None:
     """The shared cache, when there is one. Raises Unavailable when its package is not installed, or
     its URL is none."""
     if settings.url is None:

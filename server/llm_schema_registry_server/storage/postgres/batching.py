@@ -18,7 +18,7 @@ class _Asked(Generic[Ask, Answer]):
     key: Hashable
 
 
-class Gathering(Generic[Ask, Answer]):
+class Batcher(Generic[Ask, Answer]):
     """Runs what it is asked in batches, `lanes` of them at a time, each of `most` at most.
 
     run: the answers to a batch, in its order.

@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Self
 
-from .child import OUT_OF_MEMORY
 from .messages import HEADER, MAX_FRAME, Setup, encode_request, frame
+from .worker_main import OUT_OF_MEMORY
 
 START_SECONDS = 20.0
 """A child that is not ready after this is given up."""
@@ -33,7 +33,7 @@ _CPU_OF_PROCESS = 2
 """The kernel numbers the clocks of processes (~pid << 3 | 2): see clock_getcpuclockid(3)."""
 
 
-class ChildGone(Exception):
+class WorkerProcessEnded(Exception):
     """The child ended before it answered. `killed`: somebody else sent it SIGKILL or SIGTERM, its task may be innocent.
 
     `last_words` are for the log only: they may hold paths and content.
@@ -46,7 +46,7 @@ class ChildGone(Exception):
         self.last_words = last_words
 
 
-class Child:
+class WorkerProcess:
     """A running subprocess that has made its engines and confined itself. Does one task at a time."""
 
     def __init__(
@@ -57,10 +57,10 @@ class Child:
         self._transport = transport
         self._stderr = stderr
         self._killed = False
-        self._ending: asyncio.Future[ChildGone] | None = None
+        self._ending: asyncio.Future[WorkerProcessEnded] | None = None
 
     @classmethod
-    async def start(cls, setup: Setup, on_gone: Callable[[Child], None]) -> Self:
+    async def start(cls, setup: Setup, on_gone: Callable[[WorkerProcess], None]) -> Self:
         """A new child, ready for its first task; raises ChildGone when it ends, or is not ready, before that.
 
         `on_gone` is called once, when the child's end of the pipe closes after it had been ready.
@@ -70,7 +70,7 @@ class Child:
         try:
             with theirs:
                 process = await _started(
-                    sys.executable, "-P", "-B", "-m", "llm_schema_registry_server.workers.child",
+                    sys.executable, "-P", "-B", "-m", "llm_schema_registry_server.workers.worker_main",
                     stdin=theirs.fileno(), stdout=asyncio.subprocess.DEVNULL, stderr=stderr,
                     cwd="/", env=_environment(), start_new_session=True,
                 )  # fmt: skip
@@ -91,12 +91,12 @@ class Child:
         try:
             async with asyncio.timeout(START_SECONDS):
                 await child.ask(encode_request(setup))
-        except ChildGone:
+        except WorkerProcessEnded:
             raise await child.end() from None
         except TimeoutError:
             child.kill()
             await child.end()
-            raise ChildGone(f"was not ready after {START_SECONDS:g} s") from None
+            raise WorkerProcessEnded(f"was not ready after {START_SECONDS:g} s") from None
         except asyncio.CancelledError:
             child.kill()
             await child.end()
@@ -144,7 +144,7 @@ class Child:
         """Called between tasks: forget what it said on standard error."""
         os.ftruncate(self._stderr, 0)
 
-    async def end(self) -> ChildGone:
+    async def end(self) -> WorkerProcessEnded:
         """Reap it and close everything, once it has gone by itself or after a moment of grace; says what it died of.
 
         May be awaited by several.
@@ -153,7 +153,7 @@ class Child:
             self._ending = asyncio.ensure_future(self._reap())
         return await asyncio.shield(self._ending)
 
-    async def _reap(self) -> ChildGone:
+    async def _reap(self) -> WorkerProcessEnded:
         if self._pipe.fault:
             self.kill()
         try:
@@ -165,7 +165,7 @@ class Child:
         self._transport.abort()
         words = os.pread(self._stderr, LAST_WORDS, max(0, os.fstat(self._stderr).st_size - LAST_WORDS))
         os.close(self._stderr)
-        return ChildGone(
+        return WorkerProcessEnded(
             self._pipe.fault or _cause(status),
             killed=not self._killed and status in (-signal.SIGKILL, -signal.SIGTERM),
             last_words=words.decode("utf-8", "replace").strip(),
@@ -186,7 +186,7 @@ class _Pipe(asyncio.Protocol):
     def expect(self) -> asyncio.Future[bytes]:
         self._answer = asyncio.get_running_loop().create_future()
         if self.lost:
-            self._answer.set_exception(ChildGone("it had ended already"))
+            self._answer.set_exception(WorkerProcessEnded("it had ended already"))
         return self._answer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -208,7 +208,7 @@ class _Pipe(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
         if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(ChildGone("it closed the pipe"))
+            self._answer.set_exception(WorkerProcessEnded("it closed the pipe"))
         if self.on_gone is not None:
             self.on_gone()
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from ..errors import SubjectNotFound, VersionNotFound
 from ..model.schema import SchemaVersion
-from ..model.selecting import choose
+from ..model.selection import choose
 from ..model.selector import Latest, Selector
 from ..model.subject import Subject
 
 
-def chosen(subject: Subject, versions: Sequence[SchemaVersion], selector: Selector) -> SchemaVersion:
+def choose_or_raise(subject: Subject, versions: Sequence[SchemaVersion], selector: Selector) -> SchemaVersion:
     """As `choose`; raises SubjectNotFound or VersionNotFound that says what there is instead."""
     found = choose(versions, selector)
     if found is not None:

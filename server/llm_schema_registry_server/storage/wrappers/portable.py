@@ -9,14 +9,14 @@ from ...model.change import Change
 from ...model.config import Config
 from ..blobs.blobs import Blobs
 from ..portable import DumpTx, PortableStore, RestoreTx
-from .blobbed import BlobbedReadTx, BlobbedStore, BlobbedWriteTx, Shelf
+from .blobbed import BlobbedReadTx, BlobbedStore, BlobbedWriteTx, BlobMemory
 from .forwarding import Mapped
 
 
 class BlobbedDumpTx(BlobbedReadTx):
     """See portable.DumpTx for the meaning of each method."""
 
-    def __init__(self, inner: DumpTx, shelf: Shelf) -> None:
+    def __init__(self, inner: DumpTx, shelf: BlobMemory) -> None:
         super().__init__(inner, shelf)
         self._dumping = inner
 
@@ -36,7 +36,7 @@ class BlobbedDumpTx(BlobbedReadTx):
 class BlobbedRestoreTx(BlobbedWriteTx):
     """See portable.RestoreTx for the meaning of each method. Blobs belong to the registry that is restored."""
 
-    def __init__(self, inner: RestoreTx, shelf: Shelf, namespace: str) -> None:
+    def __init__(self, inner: RestoreTx, shelf: BlobMemory, namespace: str) -> None:
         super().__init__(inner, shelf, namespace)
         self._restoring = inner
 

@@ -53,6 +53,7 @@ class ServerProcess:
                 env={
                     "PATH": os.environ.get("PATH", ""),
                     "PYTHONPATH": path,
+                    **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
                     **(environment or {}),
                     **variables,
                 },

@@ -282,6 +282,7 @@ async def test_a_password_is_used_and_a_wrong_one_only_costs_the_tier(start: Sta
     await wrong.close()
 
 
+@pytest.mark.slow
 async def test_a_cluster_serves_as_well(start: Start) -> None:
     server = await start(cluster_enabled="yes", cluster_port=HeldPort())
 
@@ -305,6 +306,7 @@ async def test_a_cluster_serves_as_well(start: Start) -> None:
     await tier.close()
 
 
+@pytest.mark.slow
 async def test_a_node_of_a_cluster_that_dies_costs_only_its_keys(tmp_path: Path) -> None:
     nodes = []
     for number in range(3):

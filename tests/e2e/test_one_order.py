@@ -188,7 +188,7 @@ async def cut_off_listeners(storm: Storm, database: Postgres, dsn: str) -> None:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("wanted", [400, pytest.param(5000, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("wanted", [200, pytest.param(5000, marks=pytest.mark.deep)])
 async def test_every_subscriber_sees_every_change_once_in_one_order(
     postgres: Postgres, tmp_path: Path, wanted: int
 ) -> None:

@@ -55,9 +55,10 @@ check: lint ## ruff, mypy --strict, import contracts, tests
 
 coverage: $(READY) ## Lines and branches that the tests reach; fails below the thresholds in scripts/coverage_thresholds.py
 	@scripts/system-packages $(SYSTEM_PACKAGES)
-	$(PYTEST) $(IN_PARALLEL) --cov --cov-report= $(COVERED_BY)
-	$(BIN)/coverage json --quiet -o .coverage.json
-	$(BIN)/python scripts/coverage_thresholds.py .coverage.json
+	$(PYTEST) $(IN_PARALLEL) --cov --cov-report= --timeout 600 $(COVERED_BY)
+	@mkdir -p build
+	$(BIN)/coverage json --quiet -o build/coverage.json
+	$(BIN)/python scripts/coverage_thresholds.py build/coverage.json
 
 test-deep: $(READY) ## The long runs over large data, which `make test` samples
 	@scripts/system-packages $(SYSTEM_PACKAGES)

@@ -21,14 +21,17 @@ def package_of(file: str) -> str:
 
 
 def percentages(report: Mapping[str, Mapping[str, Mapping[str, Mapping[str, int]]]]) -> dict[str, float]:
-    """Percent of statements and branches reached, by package."""
+    """Percent of statements and branches reached, by package; 100 for one that has none yet."""
     reached: dict[str, int] = defaultdict(int)
     there: dict[str, int] = defaultdict(int)
     for file, measured in report["files"].items():
         totals, package = measured["summary"], package_of(file)
         reached[package] += totals["covered_lines"] + totals["covered_branches"]
         there[package] += totals["num_statements"] + totals["num_branches"]
-    return {package: 100 * reached[package] / there[package] for package in sorted(there) if there[package]}
+    return {
+        package: 100 * reached[package] / there[package] if there[package] else 100.0
+        for package in sorted(there)
+    }
 
 
 def main(path: str) -> int:

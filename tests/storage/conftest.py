@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from llm_schema_registry_server.storage.postgres import PostgresStore
 from llm_schema_registry_server.storage.store import Store
-from tests.support.postgres import Postgres
+from tests.support.postgres import PATIENT, Postgres
 from tests.support.storage import BACK_ENDS
 
 
@@ -16,7 +16,7 @@ from tests.support.storage import BACK_ENDS
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     if request.param == "postgres":
         server: Postgres = request.getfixturevalue("postgres")
-        made: Store = PostgresStore(await server.empty_database())
+        made: Store = PostgresStore(await server.empty_database(), PATIENT)
     else:
         made = BACK_ENDS[request.param](tmp_path)
     await made.open()

@@ -20,7 +20,7 @@ import asyncpg
 import psutil
 import pytest
 
-from llm_schema_registry_server.storage.postgres import PostgresStore
+from llm_schema_registry_server.storage.postgres import PostgresOptions, PostgresStore
 
 from .ports import HeldPort
 from .processes import Shared, run
@@ -38,6 +38,8 @@ SETTINGS = {
     "timezone": "America/St_Johns",  # a store that depends on the zone shows it here
 }
 
+PATIENT = PostgresOptions(connect_seconds=60, lock_seconds=60)
+"""For tests that are not about these limits: a busy machine fails none of them."""
 MIGRATED = "registry_migrated"
 """The database with all tables and no rows that the databases of tests are copies of."""
 WAITERS = (

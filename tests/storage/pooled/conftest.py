@@ -1,15 +1,16 @@
 """PostgreSQL behind PgBouncer in transaction mode."""
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
 
-from llm_schema_registry_server.storage.postgres import PostgresOptions, PostgresStore
+from llm_schema_registry_server.storage.postgres import PostgresStore
 from tests.support.pgbouncer import PgBouncer, binary
-from tests.support.postgres import Postgres, shared_server
+from tests.support.postgres import PATIENT, Postgres, shared_server
 
-POOLED = PostgresOptions(transaction_pooler=True, poll_seconds=0.02)
+POOLED = replace(PATIENT, transaction_pooler=True, poll_seconds=0.02)
 
 
 @pytest.fixture(scope="session")

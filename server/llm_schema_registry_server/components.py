@@ -151,7 +151,6 @@ class Components:
                 defaults=built_in(CompatibilityLevel[settings.compatibility_level]),
                 limits=request_limits(settings.limits),
                 record_failures=settings.changes.record_failures,
-                stall_seconds=settings.changes.stall_seconds,
             ),
             clock,
             stage=self.store.stage,

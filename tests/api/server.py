@@ -11,6 +11,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.support.processes import run
+
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,7 +45,7 @@ class ServerProcess:
         }
         path = os.pathsep.join(str(root / part) for part in ("engines", "server", "clients/python"))
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
+            self.process = run().spawn(
                 [sys.executable, "-m", "llm_schema_registry_server", "serve", "--ready-file", str(ready)],
                 stdout=log,
                 stderr=log,
@@ -51,10 +53,10 @@ class ServerProcess:
                 env={
                     "PATH": os.environ.get("PATH", ""),
                     "PYTHONPATH": path,
+                    **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
                     **(environment or {}),
                     **variables,
                 },
-                start_new_session=True,
             )
         self._await_ready(ready)
         self.ports: Mapping[str, int] = json.loads(ready.read_text())

@@ -55,13 +55,12 @@ class Rules:
     """What the settings decide about the use cases.
 
     `defaults` hold where nothing else is configured. `record_failures`: whether refused registrations are appended to the
-    change log. `stall_seconds`: after which a subscriber that takes nothing is ended.
+    change log.
     """
 
     defaults: EffectiveConfig
     limits: RequestLimits
     record_failures: bool
-    stall_seconds: float
 
 
 def build(

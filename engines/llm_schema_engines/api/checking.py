@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ..compatibility.levels import BACKWARD, DEMANDS
-from ..compatibility.report import Finding, merge, worst
+from ..compatibility.report import Finding, merge, with_remedies, worst
+from ..compatibility.search import Refused, find_remedies
 from ..compatibility.semver import change_class, next_version
 from ..model.compatibility import (
     ChangeClass,
@@ -14,14 +15,15 @@ from ..model.compatibility import (
     CompatibilityLevel,
     CompatibilityReport,
     Direction,
+    Remedy,
 )
 from ..model.version import SemanticVersion
 from .schema import Schema
 
 SchemaLike = bytes | str | Schema
 """A schema as callers may give it."""
-Compare = Callable[[Schema, Schema], Comparison]
-"""reader, writer -> may the reader read everything that the writer writes?"""
+Compare = Callable[[Schema, Schema, CompareOptions], Comparison]
+"""reader, writer, options -> may the reader read everything that the writer writes?"""
 
 
 def named_versions(
@@ -52,7 +54,7 @@ def assess(
     newest_first = versions[::-1]
     candidates = (newest_first if demand.transitive else newest_first[:1]) if demand.directions else []
     findings = [
-        Finding(version, direction, _ask(new, old, direction, compare))
+        Finding(version, direction, _ask(new, old, direction, options, compare))
         for version, old in candidates
         for direction in demand.directions
     ]
@@ -60,7 +62,7 @@ def assess(
     if versions:
         newest = versions[-1][1]
         verdicts = [f.comparison.verdict for f in findings[: len(demand.directions)]] or [
-            _ask(new, newest, direction, compare).verdict for direction in BACKWARD
+            _ask(new, newest, direction, options, compare).verdict for direction in BACKWARD
         ]
         change = change_class(
             newest.fingerprints,
@@ -68,7 +70,7 @@ def assess(
             worst(verdicts),
             same_canonical=newest.canonical == new.canonical,
         )
-    return merge(
+    report = merge(
         level,
         findings,
         [version for version, _ in candidates],
@@ -77,10 +79,32 @@ def assess(
         change_class=change,
         suggested_version=_suggested([version for version, _ in versions], change) if numbered else "",
     )
+    if report.compatible or not all(f.comparison.lasting for f in findings):
+        return report
+    verdicts_by_place = {
+        (number // len(demand.directions), f.direction): f.comparison.verdict
+        for number, f in enumerate(findings)
+    }
+    refused = Refused(new, [old for _, old in candidates], level, options, verdicts_by_place)
+    return with_remedies(report, _remedies(refused, compare))
 
 
-def _ask(new: Schema, old: Schema, direction: Direction, compare: Compare) -> Comparison:
-    return compare(new, old) if direction is Direction.BACKWARD else compare(old, new)
+def _remedies(refused: Refused[Schema], compare: Compare) -> tuple[Remedy, ...]:
+    search = find_remedies(refused, Schema.with_content)
+    try:
+        question = next(search)
+        while True:
+            question = search.send(compare(question.reader, question.writer, question.options).verdict)
+    except StopIteration as end:
+        found: tuple[Remedy, ...] = end.value
+        return found
+
+
+def _ask(
+    new: Schema, old: Schema, direction: Direction, options: CompareOptions, compare: Compare
+) -> Comparison:
+    reader, writer = (new, old) if direction is Direction.BACKWARD else (old, new)
+    return compare(reader, writer, options)
 
 
 def _suggested(versions: Sequence[str], change: ChangeClass) -> str:

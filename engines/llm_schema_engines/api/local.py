@@ -144,7 +144,7 @@ class LocalEngines:
             candidate,
             versions,
             member(CompatibilityLevel, level),
-            lambda reader, writer: self._compare(reader, writer, options),
+            self._compare,
             options=options,
             allow_undecided=allow_undecided,
             numbered=isinstance(old, Mapping),

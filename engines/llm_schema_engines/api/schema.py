@@ -65,3 +65,8 @@ class Schema:
         """This schema as another one uses it under `name`."""
         source = self.source
         return ReferencedSchema(name, self.identity, source.content, source.references, source.artifact)
+
+    def with_content(self, content: bytes) -> Schema:
+        """Another text in place of this one, not parsed: what it means may be asked, not whether it is well-formed."""
+        source = self.source
+        return Schema(self.schema_type, SchemaSource(content, source.references, source.options), self.parsed)

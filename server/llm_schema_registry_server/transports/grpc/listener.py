@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import grpc
 from grpc import aio
 from grpc_reflection.v1alpha import reflection
@@ -11,7 +13,9 @@ from ...settings import GrpcSettings
 from .grpcio import GrpcioEngine
 from .health import SERVICE_NAME as HEALTH
 from .health import Health, HealthSource
-from .native import NativeEngine
+
+if TYPE_CHECKING:
+    from .native import NativeEngine
 
 
 class GrpcListener:
@@ -47,6 +51,10 @@ class GrpcListener:
 
         self._engine: GrpcioEngine | NativeEngine
         if engine_name(settings, secure=credentials is not None) == "native":
+            from .native import (
+                NativeEngine,  # at run time only where it is used: not every system has its package
+            )
+
             self._engine = NativeEngine(
                 pipeline,
                 settings.host,

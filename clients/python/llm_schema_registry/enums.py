@@ -132,7 +132,7 @@ class DifferenceKind(WireEnum):
 
 class LossKind(WireEnum):
     """What a conversion could not carry: DROPPED is gone, NOT_ENFORCED is carried but not checked, NARROWED refuses
-    some data, CHANGED says it in a way that does not lead back.
+    some data, CHANGED says it in a way that does not lead back, RESTATED in one that does.
     """
 
     UNSPECIFIED = 0
@@ -140,6 +140,7 @@ class LossKind(WireEnum):
     NOT_ENFORCED = 2
     NARROWED = 3
     CHANGED = 4
+    RESTATED = 5
 
 
 class DataEncoding(WireEnum):

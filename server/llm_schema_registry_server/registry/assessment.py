@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from llm_schema_engines.compatibility.levels import BACKWARD, DEMANDS
 from llm_schema_engines.compatibility.report import Finding, merge, with_remedies, worst
+from llm_schema_engines.compatibility.search import Refused
 from llm_schema_engines.compatibility.semver import change_class, check_explicit, next_version
 from llm_schema_engines.formats.engine import ParsedSchema
 from llm_schema_engines.model.compatibility import (
@@ -27,7 +28,7 @@ from ..model.subject import Subject
 from .comparable import comparable_versions, versions_to_compare
 from .library import KnownSchema, Library
 from .numbering import greatest
-from .remedies import Refused, Remedies
+from .remedies import Remedies
 
 
 @dataclass(frozen=True, slots=True)

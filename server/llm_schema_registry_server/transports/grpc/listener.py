@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import grpc
 
@@ -12,8 +13,10 @@ from ...settings import GrpcSettings
 from .grpcio import GrpcioEngine
 from .health import SERVICE_NAME as HEALTH
 from .health import Health, HealthSource
-from .native import NativeEngine
 from .reflection import add_reflection
+
+if TYPE_CHECKING:
+    from .native import NativeEngine
 
 
 class GrpcListener:
@@ -51,6 +54,10 @@ class GrpcListener:
 
         self._engine: GrpcioEngine | NativeEngine
         if engine_name(settings, secure=credentials is not None) == "native":
+            from .native import (
+                NativeEngine,  # at run time only where it is used: not every system has its package
+            )
+
             self._engine = NativeEngine(
                 rpcs,
                 settings.host,

@@ -36,7 +36,7 @@ SETTINGS = {
 
 EMPTY = (
     "TRUNCATE subjects, global_ids, context_ids, contents, versions, version_references, search, vocabulary, transitions, configs, changes, "
-    "usage, statistics RESTART IDENTITY; UPDATE meta SET value = '0' WHERE key <> 'registry_id'"
+    "usage, statistics, leases, cursors RESTART IDENTITY; UPDATE meta SET value = '0' WHERE key <> 'registry_id'"
 )
 
 

@@ -219,7 +219,7 @@ class RedisSettings(Section):
 class StatisticsSettings(Section):
     refresh_seconds: float = Field(300.0, ge=0)
     """How often one of the servers counts what the registry holds; 0: only when somebody asks."""
-    timeout_seconds: float = Field(60.0, gt=0)
+    timeout_seconds: float = Field(60.0, gt=0, le=86_400)
     """Longest time of a count. It is a read: whatever it takes, it holds up neither writers nor subscribers."""
 
 

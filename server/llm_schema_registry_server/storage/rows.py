@@ -42,6 +42,7 @@ from ..model.subject import DEFAULT_CONTEXT, Subject
 from ..model.timestamps import micros, moment
 from ..model.usage import Usage, Uses
 from . import ranking
+from .leases import Cursor
 from .values import Hit, Ranked
 
 Row = Sequence[Any]  # what a driver hands out: cells of the types that the column has
@@ -220,6 +221,12 @@ def change_time_of(row: Row) -> tuple[int, datetime]:
     """Sequence and time of a change, of a row of both."""
     with reading("changes", row[0]):
         return row[0], moment(row[1])
+
+
+def cursor_of(row: Row) -> Cursor:
+    """The cursor of a row of name, sequence and time."""
+    with reading("cursors", row[0]):
+        return Cursor(row[0], row[1], moment(row[2]))
 
 
 def transition_rows(steps: Iterable[Transition]) -> list[tuple[Any, ...]]:

@@ -19,6 +19,7 @@ from ..model.selector import Single
 from ..model.statistics import Statistics
 from ..model.subject import Subject
 from ..model.usage import Usage, Uses
+from .leases import Cursor, Lease
 from .values import (
     LogPage,
     NewVersion,
@@ -145,6 +146,10 @@ class ReadTx(Protocol):
         """The sequence after which exactly the newest `count` changes come; `oldest` when there are no more."""
         ...
 
+    async def cursors(self) -> Sequence[Cursor]:
+        """The durable cursors on the change log, by name."""
+        ...
+
     async def most_used(self, limit: int) -> Sequence[Usage]:
         """The versions with the greatest scores, greatest first; those that were never used are not among them."""
         ...
@@ -187,6 +192,34 @@ class WriteTx(ReadTx, Protocol):
         False: another transaction compacts at this moment, and nothing was done."""
         ...
 
+    async def set_cursor(self, name: str, sequence: int) -> None:
+        """Make or move the cursor `name`; `sequence` may be smaller than before. Retention spares what comes after it, within
+        the bounds of registry/retention.py. Under a lease: `confirm_lease` first, in the same transaction."""
+        ...
+
+    async def remove_cursor(self, name: str) -> None:
+        """Does nothing when there is none of this name."""
+        ...
+
+    async def acquire_lease(self, name: str, holder: str, seconds: float) -> Lease | None:
+        """Take the lease for so many seconds (0 to 86400) from now; None while somebody holds it, `holder` itself included.
+        `holder` tells operators who it is. Waits for transactions that acquire, confirm or renew the same lease."""
+        ...
+
+    async def renew_lease(self, lease: Lease, seconds: float) -> Lease:
+        """Hold the lease for so many seconds from now, also one that has expired, if nobody has acquired it since. Raises
+        LeaseLost otherwise."""
+        ...
+
+    async def confirm_lease(self, lease: Lease) -> None:
+        """Raise LeaseLost unless nobody else has acquired the lease and it was not released. Nobody acquires it until the
+        transaction ends: what is written in it is the work of the only holder."""
+        ...
+
+    async def release_lease(self, lease: Lease) -> None:
+        """Let others acquire it at once; does nothing when it is lost."""
+        ...
+
     async def insert_version(self, version: SchemaVersion, names: Sequence[str]) -> None:
         """Add a version; `names` are the schema's own names, for search. Raises ConcurrentUpdate when the schema id,
         (subject, ordinal) or (subject, semantic version) is taken. Back ends with several writers also raise it, at the
@@ -218,11 +251,6 @@ class WriteTx(ReadTx, Protocol):
         """Add to how often versions were used, by schema id; counts of versions that are gone are dropped. No change of a
         version: neither its revision nor the change log tells of it. Raises ConcurrentUpdate when one of the versions is
         removed at this moment."""
-        ...
-
-    async def begin_statistics(self, lease: float) -> bool:
-        """Note that somebody begins to count now, by the clock of the store; False when somebody has begun within the last
-        `lease` seconds and has kept nothing since: of all servers of a store, one counts."""
         ...
 
     async def keep_statistics(self, statistics: Statistics) -> None:

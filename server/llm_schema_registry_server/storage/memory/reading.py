@@ -18,6 +18,7 @@ from ...model.statistics import Statistics
 from ...model.subject import Subject
 from ...model.usage import Usage
 from .. import ranking, search, spelling
+from ..leases import Cursor
 from ..values import Hit, LogPage, Page, Ranked, RankedPage, SchemaFilter
 from .counting import counted
 from .tables import Tables
@@ -138,6 +139,9 @@ class MemoryReadTx:
         if count >= len(places):
             return (await self.change_bounds())[0]
         return self._change(places[len(places) - count - 1]).sequence
+
+    async def cursors(self) -> Sequence[Cursor]:
+        return sorted(self._tables.cursors.values(), key=lambda cursor: cursor.name)
 
     async def most_used(self, limit: int) -> Sequence[Usage]:
         return sorted(self._tables.usage.values(), key=lambda u: (-u.score, u.schema_id))[:limit]

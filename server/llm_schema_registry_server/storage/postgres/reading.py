@@ -18,6 +18,7 @@ from ...model.subject import DEFAULT_CONTEXT, Subject
 from ...model.usage import Usage
 from .. import rows, spelling
 from ..counting import since, statistics_of, told
+from ..leases import Cursor
 from ..values import LogPage, Page, Ranked, RankedPage, SchemaFilter, StampedVersions, VersionWithContent
 from . import counting, lists, queries
 from .session import Session
@@ -146,6 +147,9 @@ class PostgresReadTx:
     async def newest_but(self, count: int) -> int:
         found = await self._session.value(queries.NEWEST_BUT, min(count, BIGGEST_INT64))
         return (await self.change_bounds())[0] if found is None else int(found)
+
+    async def cursors(self) -> Sequence[Cursor]:
+        return await self._session.rows(queries.CURSORS, [], lambda row: Cursor(*row))
 
     async def most_used(self, limit: int) -> Sequence[Usage]:
         return await self._session.rows(queries.MOST_USED, [limit], rows.usage_of)

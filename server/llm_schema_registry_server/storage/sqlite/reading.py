@@ -17,6 +17,7 @@ from ...model.subject import DEFAULT_CONTEXT, Subject
 from ...model.usage import Usage
 from .. import rows, spelling
 from ..counting import since, statistics_of, told
+from ..leases import Cursor
 from ..values import LogPage, Page, Ranked, RankedPage, SchemaFilter
 from . import counting, lists, queries
 from .session import FEW, Session
@@ -160,6 +161,9 @@ class SqliteReadTx:
     async def newest_but(self, count: int) -> int:
         found = await self._session.search(queries.NEWEST_BUT, (min(count, _BIGGEST_INT64),), _first)
         return found[0] if found else (await self.change_bounds())[0]
+
+    async def cursors(self) -> Sequence[Cursor]:
+        return await self._session.ordered(queries.CURSORS, (), rows.cursor_of)
 
     async def most_used(self, limit: int) -> Sequence[Usage]:
         return await self._session.search(queries.MOST_USED, (limit,), rows.usage_of)

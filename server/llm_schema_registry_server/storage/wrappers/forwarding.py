@@ -16,6 +16,7 @@ from ...model.selector import Single
 from ...model.statistics import Statistics
 from ...model.subject import Subject
 from ...model.usage import Usage, Uses
+from ..leases import Cursor, Lease
 from ..store import ReadTx, WriteTx
 from ..values import LogPage, Page, Ranked, RankedPage, SchemaFilter
 
@@ -124,6 +125,9 @@ class ForwardingReadTx:
     async def newest_but(self, count: int) -> int:
         return await self._inner.newest_but(count)
 
+    async def cursors(self) -> Sequence[Cursor]:
+        return await self._inner.cursors()
+
     async def most_used(self, limit: int) -> Sequence[Usage]:
         return await self._inner.most_used(limit)
 
@@ -174,8 +178,23 @@ class ForwardingWriteTx(ForwardingReadTx):
     async def record_usage(self, uses: Mapping[str, Uses], at: datetime) -> None:
         await self._writing.record_usage(uses, at)
 
-    async def begin_statistics(self, lease: float) -> bool:
-        return await self._writing.begin_statistics(lease)
+    async def set_cursor(self, name: str, sequence: int) -> None:
+        await self._writing.set_cursor(name, sequence)
+
+    async def remove_cursor(self, name: str) -> None:
+        await self._writing.remove_cursor(name)
+
+    async def acquire_lease(self, name: str, holder: str, seconds: float) -> Lease | None:
+        return await self._writing.acquire_lease(name, holder, seconds)
+
+    async def renew_lease(self, lease: Lease, seconds: float) -> Lease:
+        return await self._writing.renew_lease(lease, seconds)
+
+    async def confirm_lease(self, lease: Lease) -> None:
+        await self._writing.confirm_lease(lease)
+
+    async def release_lease(self, lease: Lease) -> None:
+        await self._writing.release_lease(lease)
 
     async def keep_statistics(self, statistics: Statistics) -> None:
         await self._writing.keep_statistics(statistics)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import uvloop
 
+from .background import held_by_cursors
 from .errors import RegistryError
 from .factories import make_blobs, make_store
 from .model.change import format_revision
@@ -37,9 +38,12 @@ def collect_garbage(settings: Settings, *, grace: timedelta, dry_run: bool) -> i
     return _run("collect garbage", _collect_garbage(settings, grace, dry_run))
 
 
-def compact_changes(settings: Settings, keep: RetentionPolicy, *, dry_run: bool) -> int:
-    """Forget the changes that `keep` does not keep and print what was done."""
-    return _run("compact changes", _compact_changes(settings, keep, dry_run))
+def compact_changes(
+    settings: Settings, keep: RetentionPolicy, *, dry_run: bool, ignore_cursors: bool = False
+) -> int:
+    """Forget the changes that neither `keep` nor a durable cursor keeps, and print what was done."""
+    hold = RetentionPolicy(newest=0) if ignore_cursors else held_by_cursors(settings.changes)
+    return _run("compact changes", _compact_changes(settings, keep, hold, dry_run))
 
 
 def export_to(settings: Settings, path: Path) -> int:
@@ -83,21 +87,25 @@ async def _collect_garbage(settings: Settings, grace: timedelta, dry_run: bool) 
     return {"dry_run": dry_run, **asdict(tally)}
 
 
-async def _compact_changes(settings: Settings, keep: RetentionPolicy, dry_run: bool) -> dict[str, object]:
+async def _compact_changes(
+    settings: Settings, keep: RetentionPolicy, hold: RetentionPolicy, dry_run: bool
+) -> dict[str, object]:
     store = make_store(settings.storage)
     await store.open()
     try:
         changes = 0
-        async for step in Retention(store, keep, lambda: datetime.now(UTC)).sweep(dry_run=dry_run):
+        async for step in Retention(store, keep, lambda: datetime.now(UTC), hold).sweep(dry_run=dry_run):
             changes = step.changes
             print(f"{changes} changes {'to forget' if dry_run else 'forgotten'}", file=sys.stderr)
         async with store.read() as tx:
             oldest, newest = await tx.change_bounds()
+            cursors = await tx.cursors()
         revisions = {
             name: format_revision(store.registry_id, sequence)
             for name, sequence in (("oldest", oldest), ("newest", newest))
         }
-        return {"dry_run": dry_run, "changes": changes, **revisions}
+        positions = {c.name: format_revision(store.registry_id, c.sequence) for c in cursors}
+        return {"dry_run": dry_run, "changes": changes, **revisions, "cursors": positions}
     finally:
         await store.close()
 

@@ -159,6 +159,11 @@ class ChangesSettings(Section):
     log grows with the registry, by less than the versions that it tells of."""
     retention_changes: int | None = Field(None, ge=1)
     """Most changes that are kept, however young; all when not given."""
+    cursor_hold_seconds: float = Field(604_800.0, ge=0)
+    """How old a change may become that is kept only because a durable cursor (of a delivery, an audit sink ...) has not passed
+    it. A reader that stays away for longer misses what is forgotten, and finds the gap when it comes back."""
+    cursor_hold_changes: int = Field(1_000_000, ge=0)
+    """Most changes that are kept for the sake of a durable cursor, counted from the newest; 0: cursors hold back nothing."""
 
 
 class UsageSettings(Section):

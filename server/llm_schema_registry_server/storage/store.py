@@ -327,5 +327,7 @@ class Store(Protocol):
         ...
 
     async def ping(self) -> Mapping[str, str]:
-        """Facts for the health report (sizes, versions); raises when the store cannot answer."""
+        """Facts for the health report, as they are at this moment: a number that would cost too much to count is left out, not
+        estimated. `kind` of back end; `newest_sequence` of the change log (not how many changes there are); where counting
+        is cheap, `subjects` and `versions` that are live and `deleted_versions`. Raises when the store cannot answer."""
         ...

@@ -261,7 +261,7 @@ FOLLOW_GLOBAL_IDS = (
 ALIGN_SEQUENCES = "SELECT align_sequences()"
 
 FACTS = (
-    "SELECT (SELECT reltuples::bigint FROM pg_class WHERE oid = 'versions'::regclass), "
-    "current_setting('server_version'), (SELECT coalesce(extract(epoch FROM max(now() - xact_start)), 0)::bigint "
-    "FROM pg_stat_activity WHERE backend_xid IS NOT NULL)"
+    "SELECT current_setting('server_version'), count(*) FILTER (WHERE query = '<insufficient privilege>'), "
+    "coalesce(extract(epoch FROM max(now() - xact_start) FILTER (WHERE backend_xid IS NOT NULL)), 0)::bigint "
+    "FROM pg_stat_activity"
 )

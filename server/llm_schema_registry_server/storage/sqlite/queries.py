@@ -142,6 +142,8 @@ TOUCH_SEQUENCE = "INSERT INTO changes (sequence, event_type, schema_id, version,
 UNTOUCH_SEQUENCE = "DELETE FROM changes WHERE sequence = ?"
 
 COUNTS = (
-    "SELECT (SELECT count(*) FROM versions), (SELECT count(*) FROM subjects), (SELECT page_count FROM "
-    "pragma_page_count) * (SELECT page_size FROM pragma_page_size)"
+    "SELECT (SELECT count(DISTINCT subject) FROM versions WHERE deleted_at IS NULL), "
+    "(SELECT count(*) FROM versions WHERE deleted_at IS NULL), "
+    "(SELECT count(*) FROM versions) - (SELECT count(*) FROM versions WHERE deleted_at IS NULL), "
+    "(SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size)"
 )

@@ -20,10 +20,11 @@ from .model.change import format_revision
 from .registry.retention import Retention, RetentionPolicy
 from .settings import Settings
 from .storage.archive import export_archive, import_archive
-from .storage.wrappers.blobbed import BlobbedStore
+from .storage.portable import PortableStore
+from .storage.wrappers.blobbed import blobbed_store
 from .storage.wrappers.garbage import Tally
 from .storage.wrappers.garbage import collect_garbage as collect
-from .storage.wrappers.portable import PortableBlobbedStore
+from .storage.wrappers.portable import portable_blobbed_store
 
 FAILED = 1
 
@@ -78,7 +79,7 @@ async def _migrate(settings: Settings) -> dict[str, object]:
 async def _collect_garbage(settings: Settings, grace: timedelta, dry_run: bool) -> dict[str, object]:
     store, blobs = make_store(settings.storage), make_blobs(settings.blobs)
     # The wrapper opens and closes both; what rows name is read from the store inside.
-    wrapper = BlobbedStore(store, blobs, threshold=None, memory_bytes=0)
+    wrapper = blobbed_store(store, blobs, threshold=None, memory_bytes=0)
     await wrapper.open()
     try:
         tally = await collect(store, blobs, grace=grace, dry_run=dry_run, progress=_tell)
@@ -133,8 +134,8 @@ async def _import(settings: Settings, path: Path) -> dict[str, object]:
 
 
 @asynccontextmanager
-async def _movable(settings: Settings) -> AsyncIterator[PortableBlobbedStore]:
-    store = PortableBlobbedStore(
+async def _movable(settings: Settings) -> AsyncIterator[PortableStore]:
+    store = portable_blobbed_store(
         make_store(settings.storage),
         make_blobs(settings.blobs),
         threshold=settings.blobs.threshold if settings.blobs.kind != "inline" else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, USAGE_COLUMNS, VERSION_COLUMNS
+from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, USAGE_COLUMNS, VERSION_COLUMNS, selectable_sql
 from ..selection import COLUMNS_OF_V as _COLUMNS_OF_V
 from ..values import INLINE_CONTENT_BYTES
 
@@ -23,7 +23,7 @@ VERSION = f"SELECT {_VERSION} FROM versions WHERE schema_id = $1"
 VERSIONS_BY_ID = f"SELECT {_VERSION} FROM versions WHERE schema_id = ANY($1::text[])"
 VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = $1 ORDER BY ordinal"
 LATEST = (
-    f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND deleted_at IS NULL AND state IN (2, 3) "
+    f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND {selectable_sql('versions')} "
     "ORDER BY ordinal DESC LIMIT 1"
 )
 ORDINAL = f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND ordinal = $2 AND deleted_at IS NULL"

@@ -88,8 +88,8 @@ class VersionsWrite(VersionsRead, Protocol):
     async def insert_version(self, version: SchemaVersion, names: Sequence[str]) -> None:
         """Add a version; `names` are the schema's own names, for search. Raises ConcurrentUpdate when the schema id,
         (subject, ordinal) or (subject, semantic version) is taken. Back ends with several writers also raise it, at the
-        end of the block, when a version that it references was removed meanwhile or when its references close a circle of
-        subjects (see circles.py) with what was committed meanwhile."""
+        end of the block, when a version that it references was removed meanwhile or when its references close a cycle of
+        subjects (see cycles.py) with what was committed meanwhile."""
         ...
 
     async def update_version(self, version: SchemaVersion) -> None:

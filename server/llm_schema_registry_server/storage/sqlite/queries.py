@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, USAGE_COLUMNS, VERSION_COLUMNS
+from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, USAGE_COLUMNS, VERSION_COLUMNS, selectable_sql
 from ..selection import COLUMNS_OF_V as _COLUMNS_OF_V
 
 _VERSION = ", ".join(VERSION_COLUMNS)
@@ -20,7 +20,7 @@ REGISTRY_ID = "SELECT value FROM meta WHERE key = 'registry_id'"
 VERSION = f"SELECT {_VERSION} FROM versions WHERE schema_id = ?"
 VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = ? ORDER BY ordinal"
 LATEST = (
-    f"SELECT {_VERSION} FROM versions WHERE subject = ? AND deleted_at IS NULL AND state IN (2, 3) "
+    f"SELECT {_VERSION} FROM versions WHERE subject = ? AND {selectable_sql('versions')} "
     "ORDER BY ordinal DESC LIMIT 1"
 )
 ORDINAL = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND ordinal = ? AND deleted_at IS NULL"

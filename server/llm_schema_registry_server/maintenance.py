@@ -25,18 +25,19 @@ from .storage.wrappers.blobbed import blobbed_store
 from .storage.wrappers.garbage import Tally
 from .storage.wrappers.garbage import collect_garbage as collect
 from .storage.wrappers.portable import portable_blobbed_store
+from .telemetry import logs
 
 FAILED = 1
 
 
 def migrate(settings: Settings) -> int:
     """Bring the storage to today's schema and print what it says of itself."""
-    return _run("migrate", _migrate(settings))
+    return _run(settings, "migrate", _migrate(settings))
 
 
 def collect_garbage(settings: Settings, *, grace: timedelta, dry_run: bool) -> int:
     """Delete the blobs that nothing names and print what was done."""
-    return _run("collect garbage", _collect_garbage(settings, grace, dry_run))
+    return _run(settings, "collect garbage", _collect_garbage(settings, grace, dry_run))
 
 
 def compact_changes(
@@ -44,20 +45,21 @@ def compact_changes(
 ) -> int:
     """Forget the changes that neither `keep` nor a durable cursor keeps, and print what was done."""
     hold = RetentionPolicy(newest=0) if ignore_cursors else held_by_cursors(settings.changes)
-    return _run("compact changes", _compact_changes(settings, keep, hold, dry_run))
+    return _run(settings, "compact changes", _compact_changes(settings, keep, hold, dry_run))
 
 
 def export_to(settings: Settings, path: Path) -> int:
     """Write the whole registry into a new file, which appears under its name when it is complete."""
-    return _run("export", _export(settings, path))
+    return _run(settings, "export", _export(settings, path))
 
 
 def import_from(settings: Settings, path: Path) -> int:
     """Fill an empty storage from an archive."""
-    return _run("import", _import(settings, path))
+    return _run(settings, "import", _import(settings, path))
 
 
-def _run(what: str, work: Coroutine[None, None, dict[str, object]]) -> int:
+def _run(settings: Settings, what: str, work: Coroutine[None, None, dict[str, object]]) -> int:
+    logs.configure(settings.logs.level, settings.logs.format)
     try:
         result = uvloop.run(work)
     except (RegistryError, OSError) as error:

@@ -27,7 +27,7 @@ from .registry.use_cases import Rules, UseCases, build
 from .registry.warming import Answers, Warming
 from .settings import Settings
 from .storage.blobs.blobs import Blobs
-from .storage.wrappers.blobbed import BlobbedStore
+from .storage.wrappers.blobbed import blobbed_store
 from .telemetry import logs
 from .telemetry.metrics import Metrics, parts_of
 from .workers.engines import FACTORY
@@ -49,7 +49,7 @@ class Components:
         self._settings, self.clock = settings, clock
         self._blobs = make_blobs(settings.blobs)
         self._redis = make_redis(settings.caches.redis)
-        self.store = BlobbedStore(
+        self.store = blobbed_store(
             make_store(settings.storage),
             self._blobs,
             threshold=settings.blobs.threshold if settings.blobs.kind != "inline" else None,

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -91,7 +92,10 @@ STATEMENTS: dict[str, tuple[Any, ...]] = {
     "FACTS": (), "NAMES": ("id 7",), "ALL_CONFIGS": ("a", 10), "ALL_GLOBAL_IDS": (10000, 10), "ALL_CONTEXT_IDS": (".ctx-7", 50, 10),
     "ALL_ORDINALS": (SUBJECT, 10), "RESTORE_REGISTRY_ID": ("x",), "RESTORE_GLOBAL_IDS": (["."], [1], ["i"]),
     "RESTORE_ORDINAL": ("a", 1), "FOLLOW_GLOBAL_IDS": (), "ALIGN_SEQUENCES": (),
-    "STATISTICS": (), "BEGIN_STATISTICS": (300.0,), "KEEP_STATISTICS": ("{}",),
+    "STATISTICS": (), "KEEP_STATISTICS": ("{}",),
+    "CURSORS": (), "SET_CURSOR": ("a", 7), "REMOVE_CURSOR": ("a",),
+    "LOCK_LEASE": ("a",), "ACQUIRE_LEASE": ("a", "b", timedelta(seconds=60)), "RENEW_LEASE": ("a", 7, timedelta(seconds=60)),
+    "CONFIRM_LEASE": ("a", 7), "RELEASE_LEASE": ("a", 7),
 }  # fmt: skip
 APPENDS = [AppendRequest(GROUNDS, ENTRY), AppendRequest(GROUNDS, replace(ENTRY, version=version("other")))]
 LOOKS = [
@@ -99,7 +103,7 @@ LOOKS = [
 ]
 TOGETHER: dict[str, tuple[Any, ...]] = {
     "APPEND": tuple(appending.appended(APPENDS, Vocabulary(), wait=False)[0]),
-    "STANDINGS": tuple(appending.looked(LOOKS)),
+    "SNAPSHOTS": tuple(appending.looked(LOOKS)),
 }
 SCANS: dict[str, tuple[str, list[Any]]] = {
     "scan": lists.LISTS.scan(SchemaFilter(), PAGE),
@@ -174,7 +178,7 @@ async def test_registrations_read_no_large_table_from_end_to_end(filled: Any) ->
         transaction = filled.transaction()
         await transaction.start()
         made = await filled.fetch(appending.APPEND, *given)
-        await filled.fetch(appending.SNAPSHOTS, *TOGETHER["STANDINGS"])
+        await filled.fetch(appending.SNAPSHOTS, *TOGETHER["SNAPSHOTS"])
         assert all(row["global_id"] for row in made)
         assert await filled.fetchval(read, list(LARGE)) == 0
         await transaction.rollback()

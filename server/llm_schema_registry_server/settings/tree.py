@@ -173,6 +173,11 @@ class ChangesSettings(Section):
     log grows with the registry, by less than the versions that it tells of."""
     retention_changes: int | None = Field(None, ge=1)
     """Most changes that are kept, however young; all when not given."""
+    cursor_hold_seconds: float = Field(604_800.0, ge=0)
+    """How old a change may become that is kept only because a durable cursor (of a delivery, an audit sink ...) has not passed
+    it. A reader that stays away for longer misses what is forgotten, and finds the gap when it comes back."""
+    cursor_hold_changes: int = Field(1_000_000, ge=0)
+    """Most changes that are kept for the sake of a durable cursor, counted from the newest; 0: cursors hold back nothing."""
 
 
 class UsageSettings(Section):
@@ -233,7 +238,7 @@ class RedisSettings(Section):
 class StatisticsSettings(Section):
     refresh_seconds: float = Field(300.0, ge=0)
     """How often one of the servers counts what the registry holds; 0: only when somebody asks."""
-    timeout_seconds: float = Field(60.0, gt=0)
+    timeout_seconds: float = Field(60.0, gt=0, le=86_400)
     """Longest time of a count. It is a read: whatever it takes, it holds up neither writers nor subscribers."""
 
 

@@ -24,8 +24,9 @@ from . import rows
 from .portable import DumpTx, PortableStore, RestoreTx
 from .values import Page, SchemaFilter
 
-FORMAT = 2
-"""What is written. Format 1, which is read too, had one number for a content in all contexts."""
+FORMAT = 3
+"""What is written. Read, too: format 1, which had one number for a content in all contexts, and format 2, which had no
+cursors."""
 _BATCH = 500
 _LONGEST_LINE = 256 * 1024 * 1024
 _EVERY = 1000
@@ -81,6 +82,8 @@ async def export_archive(store: PortableStore, file: BinaryIO, progress: Progres
         async for subject, last in _pages(tx.ordinals, "", _first):
             out.put("ordinal", subject=subject, last=last)
         await _export_versions(tx, out)
+        for cursor in await tx.cursors():
+            out.put("cursor", name=cursor.name, sequence=cursor.sequence)
         async for change in _pages(tx.changes, 0, lambda change: change.sequence):
             cells = dict(zip(rows.CHANGE_COLUMNS, rows.change_row(change), strict=True))
             out.put("change", sequence=change.sequence, **{**cells, "facts": orjson.loads(cells["facts"])})
@@ -230,6 +233,12 @@ async def _restore_change(tx: RestoreTx, line: Mapping[str, Any]) -> None:
     await tx.restore_change(rows.change_of([cells[c] for c in ("sequence", *rows.CHANGE_COLUMNS)]))
 
 
+async def _restore_cursor(tx: RestoreTx, line: Mapping[str, Any]) -> None:
+    if not isinstance(line["sequence"], int):
+        raise TypeError("sequence is not a number")
+    await tx.set_cursor(line["name"], line["sequence"])
+
+
 _Restore = Callable[[RestoreTx, Mapping[str, Any]], Awaitable[None]]
 _KINDS: Mapping[str, _Restore] = {
     "config": _restore_config,
@@ -238,6 +247,7 @@ _KINDS: Mapping[str, _Restore] = {
     "content": _restore_content,
     "version": _restore_version,
     "change": _restore_change,
+    "cursor": _restore_cursor,
 }
 
 
@@ -258,7 +268,11 @@ def _format_1() -> Mapping[str, _Restore]:
     return {**_KINDS, "global_id": global_id, "version": version}
 
 
-_RESTORE: Mapping[int, Callable[[], Mapping[str, _Restore]]] = {1: _format_1, FORMAT: lambda: _KINDS}
+_RESTORE: Mapping[int, Callable[[], Mapping[str, _Restore]]] = {
+    1: _format_1,
+    2: lambda: _KINDS,
+    FORMAT: lambda: _KINDS,
+}
 """By format: what is done with each kind of line."""
 
 

@@ -148,7 +148,7 @@ async def test_who_is_overtaken_between_look_and_count_does_not_count_again(
     async def overtaken() -> Statistics | None:
         kept = await look()
         if other.newest is None:
-            await other.refresh(60)
+            await other.refresh()
             clock.advance(1)
         return kept
 

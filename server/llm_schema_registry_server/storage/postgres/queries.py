@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, USAGE_COLUMNS, VERSION_COLUMNS
+from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, USAGE_COLUMNS, VERSION_COLUMNS, selectable_sql
 from ..selection import COLUMNS_OF_V as _COLUMNS_OF_V
 from ..values import INLINE_CONTENT_BYTES
 
@@ -23,7 +23,7 @@ VERSION = f"SELECT {_VERSION} FROM versions WHERE schema_id = $1"
 VERSIONS_BY_ID = f"SELECT {_VERSION} FROM versions WHERE schema_id = ANY($1::text[])"
 VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = $1 ORDER BY ordinal"
 LATEST = (
-    f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND deleted_at IS NULL AND state IN (2, 3) "
+    f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND {selectable_sql('versions')} "
     "ORDER BY ordinal DESC LIMIT 1"
 )
 ORDINAL = f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND ordinal = $2 AND deleted_at IS NULL"
@@ -207,17 +207,31 @@ RECORD_USAGE = (
 )
 
 STATISTICS = "SELECT counts::text FROM statistics WHERE id = 1"
-# clock_timestamp(), not now(): somebody else may have begun while this waited for the row.
-BEGIN_STATISTICS = (
-    "INSERT INTO statistics AS s (id, begun_at) VALUES (1, clock_timestamp()) ON CONFLICT (id) "
-    "DO UPDATE SET begun_at = clock_timestamp() "
-    "WHERE s.begun_at NOT BETWEEN clock_timestamp() - make_interval(secs => $1) AND clock_timestamp() RETURNING true"
+KEEP_STATISTICS = "INSERT INTO statistics (id, counts) VALUES (1, $1::json) ON CONFLICT (id) DO UPDATE SET counts = excluded.counts"
+
+CURSORS = "SELECT name, sequence, updated_at FROM cursors ORDER BY name"
+SET_CURSOR = (
+    "INSERT INTO cursors (name, sequence, updated_at) VALUES ($1, $2, clock_timestamp()) ON CONFLICT (name) "
+    "DO UPDATE SET sequence = excluded.sequence, updated_at = excluded.updated_at"
 )
-# Who keeps has ended: begun_at is what it is when nobody counts.
-KEEP_STATISTICS = (
-    "INSERT INTO statistics (id, counts) VALUES (1, $1::json) ON CONFLICT (id) "
-    "DO UPDATE SET counts = excluded.counts, begun_at = excluded.begun_at"
+REMOVE_CURSOR = "DELETE FROM cursors WHERE name = $1"
+# Before ACQUIRE_LEASE, in a statement of its own: a token is drawn before the row is locked, and must be greater than that of
+# whoever had the lease meanwhile.
+LOCK_LEASE = "SELECT pg_advisory_xact_lock(hashtextextended($1, 2))"
+# clock_timestamp(), not now(): the transaction may have waited.
+ACQUIRE_LEASE = (
+    "INSERT INTO leases AS l (name, holder, renewed_at, expires_at) "
+    "SELECT $1, $2, t.now, t.now + $3::interval FROM (SELECT clock_timestamp() AS now OFFSET 0) t ON CONFLICT (name) "
+    "DO UPDATE SET holder = excluded.holder, token = excluded.token, renewed_at = excluded.renewed_at, "
+    "expires_at = excluded.expires_at WHERE NOT (l.renewed_at <= clock_timestamp() AND clock_timestamp() < l.expires_at) "
+    "RETURNING token, expires_at"
 )
+RENEW_LEASE = (
+    "UPDATE leases SET renewed_at = t.now, expires_at = t.now + $3::interval "
+    "FROM (SELECT clock_timestamp() AS now OFFSET 0) t WHERE name = $1 AND token = $2 RETURNING expires_at"
+)
+CONFIRM_LEASE = "SELECT 1 FROM leases WHERE name = $1 AND token = $2 FOR UPDATE"
+RELEASE_LEASE = "DELETE FROM leases WHERE name = $1 AND token = $2"
 
 NAMES = "SELECT tsvector_to_array(s.names) FROM versions v JOIN search s ON s.version = v.id WHERE v.schema_id = $1"
 ALL_CONFIGS = "SELECT scope, settings FROM configs WHERE scope > $1 ORDER BY scope LIMIT $2"
@@ -247,7 +261,7 @@ FOLLOW_GLOBAL_IDS = (
 ALIGN_SEQUENCES = "SELECT align_sequences()"
 
 FACTS = (
-    "SELECT (SELECT reltuples::bigint FROM pg_class WHERE oid = 'versions'::regclass), "
-    "current_setting('server_version'), (SELECT coalesce(extract(epoch FROM max(now() - xact_start)), 0)::bigint "
-    "FROM pg_stat_activity WHERE backend_xid IS NOT NULL)"
+    "SELECT current_setting('server_version'), count(*) FILTER (WHERE query = '<insufficient privilege>'), "
+    "coalesce(extract(epoch FROM max(now() - xact_start) FILTER (WHERE backend_xid IS NOT NULL)), 0)::bigint "
+    "FROM pg_stat_activity"
 )

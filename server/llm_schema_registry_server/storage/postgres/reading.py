@@ -18,6 +18,7 @@ from ...model.subject import DEFAULT_CONTEXT, Subject
 from ...model.usage import Usage
 from .. import rows, spelling
 from ..counting import since, statistics_of, told
+from ..leases import Cursor
 from ..values import LogPage, Page, Ranked, RankedPage, SchemaFilter, StampedVersions, VersionWithContent
 from . import counting, lists, queries
 from .session import Session
@@ -147,6 +148,9 @@ class PostgresReadTx:
         found = await self._session.value(queries.NEWEST_BUT, min(count, BIGGEST_INT64))
         return (await self.change_bounds())[0] if found is None else int(found)
 
+    async def cursors(self) -> Sequence[Cursor]:
+        return await self._session.rows(queries.CURSORS, [], lambda row: Cursor(*row))
+
     async def most_used(self, limit: int) -> Sequence[Usage]:
         return await self._session.rows(queries.MOST_USED, [limit], rows.usage_of)
 
@@ -193,10 +197,11 @@ class PostgresReadTx:
     async def registry_id(self) -> str:
         return str(await self._session.value(queries.REGISTRY_ID))
 
-    async def facts(self) -> tuple[int, str, int]:
-        """About how many versions, the server's version, and the age in seconds of the oldest writing transaction."""
-        versions, server, oldest = await self._session.row(queries.FACTS)
-        return versions, server, oldest
+    async def facts(self) -> tuple[str, int, int]:
+        """The server's version, how many sessions this user may not look into, and the age in seconds of the oldest writing
+        transaction of the others."""
+        server, hidden, oldest = await self._session.row(queries.FACTS)
+        return server, hidden, oldest
 
 
 def log_page_of(found: Sequence[rows.Row]) -> LogPage:

@@ -20,6 +20,7 @@ from ...model.timestamps import micros
 from ...model.usage import Usage, Uses
 from .. import ranking, rows, search
 from ..counting import cell
+from ..leases import Lease, LeaseLost, checked_duration, checked_name
 from ..vocabulary import Vocabulary
 from . import queries
 from .appending import columns_of, taken
@@ -82,6 +83,32 @@ class PostgresWriteTx(PostgresReadTx):
         await self._session.run(queries.FORGET_CHANGES, oldest, floor)
         await self._session.run(queries.SET_COMPACTED, str(floor))
         return True
+
+    async def set_cursor(self, name: str, sequence: int) -> None:
+        await self._session.run(queries.SET_CURSOR, checked_name(name), sequence)
+
+    async def remove_cursor(self, name: str) -> None:
+        await self._session.run(queries.REMOVE_CURSOR, name)
+
+    async def acquire_lease(self, name: str, holder: str, seconds: float) -> Lease | None:
+        cells = (checked_name(name), checked_name(holder), checked_duration(seconds))
+        await self._session.run(queries.LOCK_LEASE, name)
+        row = await self._session.row(queries.ACQUIRE_LEASE, *cells)
+        return None if row is None else Lease(name, holder, *row)
+
+    async def renew_lease(self, lease: Lease, seconds: float) -> Lease:
+        cells = (lease.name, lease.token, checked_duration(seconds))
+        expires_at = await self._session.value(queries.RENEW_LEASE, *cells)
+        if expires_at is None:
+            raise LeaseLost(lease)
+        return replace(lease, expires_at=expires_at)
+
+    async def confirm_lease(self, lease: Lease) -> None:
+        if await self._session.value(queries.CONFIRM_LEASE, lease.name, lease.token) is None:
+            raise LeaseLost(lease)
+
+    async def release_lease(self, lease: Lease) -> None:
+        await self._session.run(queries.RELEASE_LEASE, lease.name, lease.token)
 
     async def insert_version(self, version: SchemaVersion, names: Sequence[str]) -> None:
         about, named = search.about_words(version), search.name_words(names)
@@ -172,9 +199,6 @@ class PostgresWriteTx(PostgresReadTx):
         made = (Usage.of(schema_id, added, at) for schema_id, added in uses.items())
         columns = columns_of([rows.usage_row(each) for each in made], len(rows.USAGE_COLUMNS))
         await self._session.run(queries.RECORD_USAGE, *columns)
-
-    async def begin_statistics(self, lease: float) -> bool:
-        return bool(await self._session.value(queries.BEGIN_STATISTICS, lease))
 
     async def keep_statistics(self, statistics: Statistics) -> None:
         await self._session.run(queries.KEEP_STATISTICS, cell(statistics))

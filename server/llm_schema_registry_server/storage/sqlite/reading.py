@@ -17,6 +17,7 @@ from ...model.subject import DEFAULT_CONTEXT, Subject
 from ...model.usage import Usage
 from .. import rows, spelling
 from ..counting import since, statistics_of, told
+from ..leases import Cursor
 from ..values import LogPage, Page, Ranked, RankedPage, SchemaFilter
 from . import counting, lists, queries
 from .session import FEW, Session
@@ -161,6 +162,9 @@ class SqliteReadTx:
         found = await self._session.search(queries.NEWEST_BUT, (min(count, _BIGGEST_INT64),), _first)
         return found[0] if found else (await self.change_bounds())[0]
 
+    async def cursors(self) -> Sequence[Cursor]:
+        return await self._session.ordered(queries.CURSORS, (), rows.cursor_of)
+
     async def most_used(self, limit: int) -> Sequence[Usage]:
         return await self._session.search(queries.MOST_USED, (limit,), rows.usage_of)
 
@@ -203,10 +207,10 @@ class SqliteReadTx:
     async def registry_id(self) -> str:
         return str(self._session.row(queries.REGISTRY_ID)[0])
 
-    async def counts(self) -> tuple[int, int, int]:
-        """How many versions and subjects there are, and the bytes of the file."""
-        ((versions, subjects, size),) = await self._session.search(queries.COUNTS, (), tuple)
-        return versions, subjects, size
+    async def counts(self) -> tuple[int, int, int, int]:
+        """Live subjects, live versions, softly deleted versions, and the bytes of the file."""
+        ((subjects, versions, deleted, size),) = await self._session.search(queries.COUNTS, (), tuple)
+        return subjects, versions, deleted, size
 
 
 def _first(row: tuple[int, ...]) -> int:

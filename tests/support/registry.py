@@ -23,7 +23,8 @@ from llm_schema_registry_server.registry.library import Library
 from llm_schema_registry_server.registry.lifecycle import Lifecycle
 from llm_schema_registry_server.registry.limits import RequestLimits
 from llm_schema_registry_server.registry.reading import Reading
-from llm_schema_registry_server.registry.register import CONFIGURE, Register, Registration, RegistrationResult
+from llm_schema_registry_server.registry.register import CONFIGURE, Register
+from llm_schema_registry_server.registry.registration import Registration, RegistrationResult
 from llm_schema_registry_server.registry.subscribing import Subscribing
 from llm_schema_registry_server.registry.validating import Validating
 from llm_schema_registry_server.storage.memory import MemoryStore

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llm_schema_engines.compatibility.levels import BACKWARD, DEMANDS
 from llm_schema_engines.compatibility.report import Finding, merge, with_remedies, worst
@@ -20,7 +20,7 @@ from llm_schema_engines.model.compatibility import (
 )
 from llm_schema_engines.model.version import SemanticVersion
 
-from ..errors import SchemaTypeMismatch
+from ..errors import IncompatibleSchema, SchemaTypeMismatch
 from ..model.config import EffectiveConfig, UndecidedPolicy
 from ..model.schema import SchemaVersion
 from ..model.subject import Subject
@@ -37,6 +37,16 @@ class Assessment:
     report: CompatibilityReport
     change: ChangeClass
     version: SemanticVersion
+
+    @property
+    def evidence(self) -> CompatibilityReport | None:
+        """The report, or None when nothing was compared."""
+        return self.report if self.report.compared_versions else None
+
+
+def admitted(version: SchemaVersion, assessment: Assessment, level: CompatibilityLevel) -> SchemaVersion:
+    """The version with what the check at `level` has found out: its number and the class of its change."""
+    return replace(version, version=assessment.version, change_class=assessment.change, level=level)
 
 
 def compare_options(config: EffectiveConfig) -> CompareOptions:
@@ -115,6 +125,41 @@ class Assessor:
             refused = Refused(schema, earlier, level, options, found_verdicts)
             report = with_remedies(report, await self._remedies.find(refused))
         return Assessment(report, change, version)
+
+    async def admit(
+        self,
+        subject: Subject,
+        schema: KnownSchema,
+        parsed: ParsedSchema,
+        versions: Sequence[SchemaVersion],
+        config: EffectiveConfig,
+        *,
+        level: CompatibilityLevel,
+        wanted: SemanticVersion | None = None,
+    ) -> Assessment:
+        """What a schema has to pass to become REGISTERED, whether it arrives or is stored already: as `assess`, and raises
+        IncompatibleSchema for a report that is not compatible."""
+        assessment = await self.assess(subject, schema, parsed, versions, config, level=level, wanted=wanted)
+        report = assessment.report
+        if not report.compatible:
+            raise IncompatibleSchema(str(subject), level.name, report.message, report)
+        return assessment
+
+    async def admit_stored(
+        self,
+        version: SchemaVersion,
+        versions: Sequence[SchemaVersion],
+        config: EffectiveConfig,
+        *,
+        level: CompatibilityLevel,
+        wanted: SemanticVersion | None = None,
+    ) -> Assessment:
+        """As `admit`, for a version that is stored; also raises InvalidSchema when it no longer parses."""
+        schema = await self._library.known(version)
+        parsed = await self._library.parse(schema)
+        return await self.admit(
+            version.subject, schema.settled(parsed), parsed, versions, config, level=level, wanted=wanted
+        )
 
     async def compare(
         self, new: KnownSchema, old: KnownSchema, direction: Direction, options: CompareOptions

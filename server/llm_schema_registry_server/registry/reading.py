@@ -165,21 +165,30 @@ class Reading:
         offset: int | None = None,
         page_token: str = "",
         include_deleted: bool = False,
-        whole: bool = False,
     ) -> VersionPage:
-        """A page of the subject's versions by ordinal (`whole`: all of them); raises SubjectNotFound."""
+        """A page of the subject's versions by ordinal; raises SubjectNotFound."""
         slice_ = page(limit, offset, page_token, most=self._limits.page)
+        name = str(subject)
+        after = (name, slice_.after[1] if slice_.after else 0)
+        wanted = SchemaFilter(subject=name, include_deleted=include_deleted)
+        async with self._store.read() as tx:
+            rows = await tx.scan_versions(wanted, Page(slice_.limit + 1, slice_.offset, after))
+            total = await tx.count_versions(wanted)
+            if not total:
+                raise await _no_versions(tx, subject)
+        shown = rows[: slice_.limit]
+        more = len(rows) > len(shown)
+        return VersionPage(shown, total, token(version_key(shown[-1])) if more else "")
+
+    async def all_versions(
+        self, subject: Subject, *, include_deleted: bool = False
+    ) -> Sequence[SchemaVersion]:
+        """All versions of a subject by ordinal; raises SubjectNotFound."""
         async with self._store.read() as tx:
             versions = await tx.versions(subject, include_deleted=include_deleted)
-        if not versions:
-            raise SubjectNotFound(str(subject))
-        if whole:
-            return VersionPage(versions, len(versions), "")
-        start = slice_.after[1] if slice_.after else 0
-        rest = [v for v in versions if v.ordinal > start][slice_.offset :]
-        shown = rest[: slice_.limit]
-        more = len(rest) > len(shown)
-        return VersionPage(shown, len(versions), token(version_key(shown[-1])) if more else "")
+            if not versions:
+                raise await _no_versions(tx, subject)
+        return versions
 
     async def subjects(
         self,
@@ -210,6 +219,11 @@ class Reading:
         """A version that was removed since it was listed is left out."""
         contents = await self._library.contents.of_all(versions)
         return [FoundSchema(v, contents[v.identity].content) for v in versions if v.identity in contents]
+
+
+async def _no_versions(tx: ReadTx, subject: Subject) -> SubjectNotFound:
+    """Of a subject that has no (live) version."""
+    return SubjectNotFound(str(subject), deleted=(await tx.subject_stamp(subject))[0])
 
 
 async def _searched(

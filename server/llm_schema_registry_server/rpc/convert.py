@@ -34,7 +34,7 @@ from ..model.subject import Subject
 from ..model.timestamps import micros
 from ..registry.graph import Dependency
 from ..registry.reading import FoundSchema
-from ..registry.register import RegistrationResult
+from ..registry.registration import RegistrationResult
 from ..registry.validating import SchemaReport
 
 E = TypeVar("E", CompatibilityLevel, SchemaState, SchemaType, EventType, SearchOrder)

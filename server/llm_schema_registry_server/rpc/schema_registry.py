@@ -30,7 +30,8 @@ from ..registry.health import Health
 from ..registry.lifecycle import Lifecycle, Update
 from ..registry.paging import token
 from ..registry.reading import Reading, version_key
-from ..registry.register import Register, Registration
+from ..registry.register import Register
+from ..registry.registration import Registration
 from ..registry.subscribers import ChangeFilter
 from ..registry.subscribing import Heartbeat, Subscribing
 from ..registry.validating import Payload, Validating
@@ -116,10 +117,8 @@ class SchemaRegistryService:
         return answer
 
     async def delete_schema(self, request: pb.DeleteSchemaRequest, call: Call) -> Empty:
-        wrote(
-            call,
-            await self._use.deletion.delete(request.schema_id, soft=request.soft_delete, by=actor(call)),
-        )
+        permanent = _permanent(request)
+        wrote(call, await self._use.deletion.delete(request.schema_id, permanent=permanent, by=actor(call)))
         return Empty()
 
     async def list_versions(self, request: pb.ListVersionsRequest, call: Call) -> pb.ListVersionsResponse:
@@ -140,9 +139,9 @@ class SchemaRegistryService:
         self, request: pb.GetSubjectVersionsRequest, call: Call
     ) -> pb.GetSubjectVersionsResponse:
         subject = Subject.parse(request.subject)
-        page = await self._use.reading.versions(subject, include_deleted=request.include_deleted, whole=True)
+        versions = await self._use.reading.all_versions(subject, include_deleted=request.include_deleted)
         return pb.GetSubjectVersionsResponse(
-            subject=str(subject), versions=[convert.version_info(v) for v in page.versions]
+            subject=str(subject), versions=[convert.version_info(v) for v in versions]
         )
 
     async def list_subjects(self, request: pb.ListSubjectsRequest, call: Call) -> pb.ListSubjectsResponse:
@@ -318,6 +317,15 @@ def _registration(request: pb.RegisterSchemaRequest) -> Registration:
         dry_run=request.dry_run,
         as_draft=request.as_draft,
     )
+
+
+def _permanent(request: pb.DeleteSchemaRequest) -> bool:
+    """Soft unless `permanent` is asked for, or its older name: an explicit `soft_delete = false`."""
+    if not request.HasField("soft_delete"):
+        return request.permanent
+    if request.permanent and request.soft_delete:
+        raise InvalidRequest("soft_delete", "cannot be true together with permanent")
+    return not request.soft_delete
 
 
 def _update(request: pb.UpdateSchemaMetadataRequest) -> Update:

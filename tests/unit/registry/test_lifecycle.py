@@ -140,18 +140,18 @@ async def test_a_softly_deleted_version_reads_by_id_only(registry: World) -> Non
     one = await registry.register("s", "a")
     two = await registry.register("s", "a b")
 
-    await registry.deletion.delete(two.version.schema_id, soft=True, by=ADMIN)
+    await registry.deletion.delete(two.version.schema_id, by=ADMIN)
 
     assert (await registry.reading.by_id(two.version.schema_id)).content == b"a b"
     assert (await registry.reading.latest(SUBJECT)).version.schema_id == one.version.schema_id
     assert (await registry.validating.data(Payload(two.version.schema_id, b"b"))).valid
     with pytest.raises(SchemaNotFound):
-        await registry.deletion.delete(two.version.schema_id, soft=True, by=ADMIN)
+        await registry.deletion.delete(two.version.schema_id, by=ADMIN)
 
 
 async def test_undelete_restores_ids_and_version(registry: World) -> None:
     done = await registry.register("s", "a")
-    await registry.deletion.delete(done.version.schema_id, soft=True, by=ADMIN)
+    await registry.deletion.delete(done.version.schema_id, by=ADMIN)
 
     found = await registry.deletion.undelete(done.version.schema_id, ADMIN)
 
@@ -165,14 +165,14 @@ async def test_a_permanent_delete_needs_a_soft_one_and_no_dependents(registry: W
     user = await registry.register("s", "@b", references=(("b", "base", "1"),))
 
     with pytest.raises(NotSoftDeleted):
-        await registry.deletion.delete(base.version.schema_id, soft=False, by=ADMIN)
-    await registry.deletion.delete(base.version.schema_id, soft=True, by=ADMIN)
+        await registry.deletion.delete(base.version.schema_id, permanent=True, by=ADMIN)
+    await registry.deletion.delete(base.version.schema_id, by=ADMIN)
     with pytest.raises(HasDependents):
-        await registry.deletion.delete(base.version.schema_id, soft=False, by=ADMIN)
+        await registry.deletion.delete(base.version.schema_id, permanent=True, by=ADMIN)
 
-    await registry.deletion.delete(user.version.schema_id, soft=True, by=ADMIN)
-    await registry.deletion.delete(user.version.schema_id, soft=False, by=ADMIN)
-    await registry.deletion.delete(base.version.schema_id, soft=False, by=ADMIN)
+    await registry.deletion.delete(user.version.schema_id, by=ADMIN)
+    await registry.deletion.delete(user.version.schema_id, permanent=True, by=ADMIN)
+    await registry.deletion.delete(base.version.schema_id, permanent=True, by=ADMIN)
     with pytest.raises(SchemaNotFound):
         await registry.reading.by_id(base.version.schema_id)
 
@@ -181,8 +181,8 @@ async def test_a_removed_version_validates_no_more(registry: World) -> None:
     done = await registry.register("s", "a")
     await registry.validating.data(Payload(done.version.schema_id, b"a"))
 
-    await registry.deletion.delete(done.version.schema_id, soft=True, by=ADMIN)
-    await registry.deletion.delete(done.version.schema_id, soft=False, by=ADMIN)
+    await registry.deletion.delete(done.version.schema_id, by=ADMIN)
+    await registry.deletion.delete(done.version.schema_id, permanent=True, by=ADMIN)
 
     with pytest.raises(SchemaNotFound):
         await registry.validating.data(Payload(done.version.schema_id, b"a"))
@@ -191,7 +191,7 @@ async def test_a_removed_version_validates_no_more(registry: World) -> None:
 async def test_ordinals_and_versions_are_not_given_out_twice(registry: World) -> None:
     await registry.register("s", "a")
     two = await registry.register("s", "a b")
-    await registry.deletion.delete(two.version.schema_id, soft=True, by=ADMIN)
+    await registry.deletion.delete(two.version.schema_id, by=ADMIN)
     three = await registry.register("s", "a c")
 
     assert (three.version.ordinal, str(three.version.version)) == (3, "1.2.0")

@@ -162,11 +162,14 @@ def update_schema_metadata(
 
 
 def delete_schema(schema_id: str, *, permanent: bool = False, timeout: float | None = None) -> Unary[None]:
-    """Hide a version, or remove it for ever: only after it was hidden, and only without dependents.
+    """Delete a version softly (`undelete_schema` undoes it), or with `permanent` for ever: only after a soft delete, and only
+    without dependents.
 
     Raises SchemaNotFound, NotSoftDeleted, HasDependents.
     """
-    request = pb.DeleteSchemaRequest(schema_id=schema_id, soft_delete=not permanent)
+    # A server that does not know `permanent` yet deletes for ever unless it is told `soft_delete`.
+    how = {"permanent": True} if permanent else {"soft_delete": True}
+    request = pb.DeleteSchemaRequest(schema_id=schema_id, **how)
     return unary(REGISTRY + "DeleteSchema", Empty, _decode.nothing, request, timeout, repeatable=False)
 
 

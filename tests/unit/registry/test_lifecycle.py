@@ -16,37 +16,17 @@ from llm_schema_registry_server.model.selector import parse_selector
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.registry.lifecycle import Update
 from llm_schema_registry_server.registry.validating import Payload
-from tests.support.registry import ADMIN, World
+from tests.support.registry import ADMIN, STEPS_TO, World
 
 S = SchemaState
 SUBJECT = Subject.parse("s")
-PATHS = {
-    S.DRAFT: (),
-    S.VALIDATING: (S.VALIDATING,),
-    S.VALIDATION_FAILED: (S.VALIDATING, S.VALIDATION_FAILED),
-    S.COMPATIBILITY_CHECK: (S.VALIDATING, S.COMPATIBILITY_CHECK),
-    S.INCOMPATIBLE_REJECTED: (S.VALIDATING, S.COMPATIBILITY_CHECK, S.INCOMPATIBLE_REJECTED),
-    S.REGISTERED: (S.VALIDATING, S.COMPATIBILITY_CHECK, S.REGISTERED),
-    S.ACTIVE: (S.VALIDATING, S.COMPATIBILITY_CHECK, S.REGISTERED, S.ACTIVE),
-    S.DEPRECATED: (S.VALIDATING, S.COMPATIBILITY_CHECK, S.REGISTERED, S.ACTIVE, S.DEPRECATED),
-    S.ARCHIVED: (S.VALIDATING, S.COMPATIBILITY_CHECK, S.REGISTERED, S.ACTIVE, S.DEPRECATED, S.ARCHIVED),
-    S.ABANDONED: (S.VALIDATING, S.COMPATIBILITY_CHECK, S.REGISTERED, S.ABANDONED),
-    S.ROLLING_BACK: (S.VALIDATING, S.COMPATIBILITY_CHECK, S.REGISTERED, S.ACTIVE, S.ROLLING_BACK),
-}
-
-
-async def in_state(registry: World, state: SchemaState) -> str:
-    done = await registry.register("s", "a", as_draft=True)
-    for step in PATHS[state]:
-        await registry.lifecycle.update(done.version.schema_id, Update(state=step), ADMIN)
-    return done.version.schema_id
 
 
 @pytest.mark.parametrize(("start", "end"), [(a, b) for a in S for b in S if a is not b])
 async def test_exactly_the_transitions_of_the_table_are_possible(
     registry: World, start: SchemaState, end: SchemaState
 ) -> None:
-    schema_id = await in_state(registry, start)
+    schema_id = await registry.in_state(start)
     update = Update(state=end, reason="because")
 
     if (start, end) in TRANSITIONS:
@@ -79,7 +59,7 @@ async def test_a_draft_gets_its_version_when_it_is_registered(registry: World) -
     assert str(draft.version.version) == "0.0.0-draft.1"
     await registry.register("s", "a")
 
-    for step in PATHS[S.REGISTERED]:
+    for step in STEPS_TO[S.REGISTERED]:
         found = await registry.lifecycle.update(draft.version.schema_id, Update(state=step), ADMIN)
 
     assert str(found.version.version) == "1.1.0"
@@ -88,7 +68,7 @@ async def test_a_draft_gets_its_version_when_it_is_registered(registry: World) -
 async def test_an_incompatible_draft_cannot_be_registered(registry: World) -> None:
     draft = await registry.register("s", "b", as_draft=True)
     await registry.register("s", "a")
-    for step in PATHS[S.COMPATIBILITY_CHECK]:
+    for step in STEPS_TO[S.COMPATIBILITY_CHECK]:
         await registry.lifecycle.update(draft.version.schema_id, Update(state=step), ADMIN)
 
     with pytest.raises(IncompatibleSchema):

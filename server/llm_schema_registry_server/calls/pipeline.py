@@ -21,6 +21,7 @@ from .call import Call, Method
 from .guard import GuardFactory, QuickGuard
 from .guards.deadline import Within
 from .methods import snake_case
+from .shared_answer import Answer, serialized
 
 # A stream whose answers are ready and whose reader is fast never waits by itself: after so many it lets others run.
 _FAIR_SHARE = 32
@@ -71,7 +72,7 @@ class Pipeline:
         answer: Message = await self._handlers[call.method.path](request, call)
         return answer
 
-    async def stream(self, call: Call, request: Message | Requests) -> AsyncGenerator[Message, None]:
+    async def stream(self, call: Call, request: Message | Requests) -> AsyncGenerator[Answer, None]:
         """The answers to a request (or to a stream of them). Raises RegistryError.
 
         Iterate it under `contextlib.aclosing`: a caller that leaves then ends its guards and its handler at once.
@@ -153,7 +154,7 @@ class Pipeline:
             message = _parsed(call.method, request)
         async with aclosing(self.stream(call, message)) as answers:
             async for answer in answers:
-                yield answer.SerializeToString()
+                yield serialized(answer)
 
 
 def parse(method: Method, request: bytes) -> Message:

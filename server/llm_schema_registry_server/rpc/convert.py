@@ -150,7 +150,7 @@ class Convert:
             ordinal=change.ordinal,
         )
 
-    def beat(self, sequence: int, now: datetime) -> pb.SchemaChangeEvent:
+    def heartbeat(self, sequence: int, now: datetime) -> pb.SchemaChangeEvent:
         return pb.SchemaChangeEvent(
             heartbeat=True,
             revision=format_revision(self._registry_id, sequence),

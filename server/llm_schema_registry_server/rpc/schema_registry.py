@@ -17,8 +17,9 @@ from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
 from ..calls.call import Call
 from ..calls.failure import failure
-from ..errors import InvalidRequest, RegistryError, SchemaNotFound
-from ..model.change import Change, EventType
+from ..calls.shared_answer import SharedAnswer
+from ..errors import InvalidRequest, RegistryError
+from ..model.change import EventType
 from ..model.lifecycle import SchemaState
 from ..model.search import SearchOrder
 from ..model.selector import parse_selector
@@ -39,6 +40,7 @@ from ..storage.values import SchemaFilter
 from . import convert
 from .actors import actor, wrote
 from .batch import in_order
+from .change_events import ChangeEvents
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class SchemaRegistryService:
 
     def __init__(self, use: UseCases, wire: convert.Convert, clock: Callable[[], datetime]) -> None:
         self._use, self._wire, self._clock = use, wire, clock
+        self._events = ChangeEvents(wire, use.reading)
 
     async def register_schema(
         self, request: pb.RegisterSchemaRequest, call: Call
@@ -259,7 +262,7 @@ class SchemaRegistryService:
 
     async def stream_schema_changes(
         self, request: pb.StreamRequest, call: Call
-    ) -> AsyncGenerator[pb.SchemaChangeEvent, None]:
+    ) -> AsyncGenerator[pb.SchemaChangeEvent | SharedAnswer, None]:
         interest = ChangeFilter.of(
             request.subjects,
             [
@@ -273,30 +276,21 @@ class SchemaRegistryService:
             else None
         )
         changes = self._use.subscribing(interest, request.from_revision, heartbeat)
-        stands = False
+        with_schema, listening = request.include_schema, False
         async with aclosing(changes):
             async for change in changes:
                 if isinstance(change, Heartbeat):
-                    if not stands:
-                        stands = True
+                    if not listening:
+                        listening = True
                         await call.ready()
                     if heartbeat is not None:
-                        yield self._wire.beat(change.sequence, self._clock())
+                        yield self._wire.heartbeat(change.sequence, self._clock())
                 else:
-                    schema = await self._schema_of(change) if request.include_schema else None
-                    yield self._wire.change(change, schema)
+                    events = self._events
+                    yield await events.event_with_schema(change) if with_schema else events.event(change)
 
     async def health_check(self, request: Empty, call: Call) -> pb.HealthCheckResponse:
         return convert.health(await self._use.health())
-
-    async def _schema_of(self, change: Change) -> pb.SchemaInfo | None:
-        """The version as it is now; None for changes of configuration and for versions removed since."""
-        if not change.schema_id:
-            return None
-        try:
-            return self._wire.schema(await self._use.reading.by_id(change.schema_id))
-        except SchemaNotFound:
-            return None
 
 
 def _registration(request: pb.RegisterSchemaRequest) -> Registration:

@@ -21,7 +21,7 @@ from ..status import http_body
 from .asgi import ClientLeft, Event, Receive, Scope, Send, deadline, headers
 from .errors import BodyTooSlow, RouteNotFound
 from .json_in import request_message
-from .json_out import render_shared
+from .json_out import render
 from .routes import Route
 from .streaming import while_present
 
@@ -80,7 +80,7 @@ class Sockets:
             async for answer in answers:
                 try:
                     async with asyncio.timeout(self._stall_seconds):
-                        await send({"type": "websocket.send", "text": render_shared(answer).decode()})
+                        await send({"type": "websocket.send", "text": render(answer).decode()})
                 except TimeoutError as error:
                     raise ReaderStalled(self._stall_seconds) from error
         await send({"type": "websocket.close", "code": _DONE})

@@ -7,10 +7,9 @@ import time
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
 
-from google.protobuf.message import Message
-
 from ...calls.call import REQUEST_ID, Call
 from ...calls.failure import failure
+from ...calls.shared_answer import Answer
 from ..stall import ReaderStalled
 from .asgi import Receive, Send, send_head, until_disconnected
 from .stream_formats import Style
@@ -28,7 +27,7 @@ class BrokenOff(Exception):
 
 
 async def write_stream(
-    answers: AsyncGenerator[Message, None], call: Call, style: Style, send: Send, *, stall_seconds: float
+    answers: AsyncGenerator[Answer, None], call: Call, style: Style, send: Send, *, stall_seconds: float
 ) -> None:
     """Writes all answers. What fails before the body has begun is raised; what fails later is told in the body."""
     body = _Body(call, style, send, stall_seconds)
@@ -63,7 +62,7 @@ class _Body:
         self._written = 0.0
         self.begun = False
 
-    async def item(self, answer: Message) -> None:
+    async def item(self, answer: Answer) -> None:
         """Writes one answer."""
         async with self._lock:
             await self._begin()

@@ -20,7 +20,8 @@ from llm_schema_engines.model.compatibility import (
 )
 from llm_schema_engines.model.version import SemanticVersion
 
-from ..errors import IncompatibleSchema, SchemaTypeMismatch
+from ..errors import IncompatibleSchema, SchemaTypeMismatch, VersionNotGreater
+from ..errors.missing import way_to_undelete
 from ..model.config import EffectiveConfig, UndecidedPolicy
 from ..model.schema import SchemaVersion
 from ..model.subject import Subject
@@ -51,6 +52,20 @@ def admitted(version: SchemaVersion, assessment: Assessment, level: Compatibilit
 
 def compare_options(config: EffectiveConfig) -> CompareOptions:
     return CompareOptions(config.strictness, config.writer_model, config.apply_defaults)
+
+
+def _number(last: SchemaVersion | None, step: ChangeClass, wanted: SemanticVersion | None) -> SemanticVersion:
+    """The semantic version after `last`: the wanted one when it is great enough. Raises VersionNotGreater."""
+    number = last.version if last is not None else None
+    if wanted is None:
+        return next_version(number, step)
+    try:
+        return check_explicit(wanted, number, step)
+    except VersionNotGreater as error:
+        if last is None or last.live:
+            raise
+        why = f"the last version, {number}, is softly deleted: {way_to_undelete(last.schema_id)}"
+        raise VersionNotGreater(str(wanted), error.metadata["minimum"], why) from error
 
 
 class Assessor:
@@ -104,10 +119,10 @@ class Assessor:
             # The newest candidate comes first, with its findings; without any, the change has a direction of its own.
             verdicts = [f.comparison.verdict for f in findings[: len(demanded)]]
             change = await self._change(schema, parsed, newest, known[newest.schema_id], verdicts, options)
-        last = found.version if (found := greatest(versions)) else None
+        last = greatest(versions)
         # Nothing live to compare with, but numbers were given out: nothing is promised about those.
         step = ChangeClass.BREAKING if change is ChangeClass.UNCLASSIFIED else change
-        version = check_explicit(wanted, last, step) if wanted is not None else next_version(last, step)
+        version = _number(last, step, wanted)
         report = merge(
             level,
             findings,

@@ -129,9 +129,13 @@ class Deletion:
         # Softly deleted dependents count: they can still be read, and may come back.
         dependents = [v for v in await tx.dependents(version.schema_id) if v.schema_id not in leaving]
         if dependents:
-            raise HasDependents(version.schema_id, [f"{v.subject} {v.version}" for v in dependents])
+            raise HasDependents(version.schema_id, [_named(v) for v in dependents])
         sequence = await tx.append_change(
             change_of(version, EventType.SCHEMA_DELETED, by, self._clock(), {"permanent": "true"})
         )
         await tx.remove_version(version.schema_id)
         return sequence
+
+
+def _named(version: SchemaVersion) -> str:
+    return f"{version.subject} {version.version}{'' if version.live else ' (softly deleted)'}"

@@ -9,6 +9,7 @@ from llm_schema_registry_server.errors import (
     SchemaNotFound,
     SubjectNotFound,
     TransitionRefused,
+    VersionNotGreater,
 )
 from llm_schema_registry_server.model.change import EventType
 from llm_schema_registry_server.model.lifecycle import TRANSITIONS, SchemaState
@@ -155,6 +156,26 @@ async def test_a_permanent_delete_needs_a_soft_one_and_no_dependents(registry: W
     await registry.deletion.delete(base.version.schema_id, permanent=True, by=ADMIN)
     with pytest.raises(SchemaNotFound):
         await registry.reading.by_id(base.version.schema_id)
+
+
+async def test_who_depends_and_is_softly_deleted_is_named_as_such(registry: World) -> None:
+    base = await registry.register("base", "x")
+    user = await registry.register("s", "@b", references=(("b", "base", "1"),))
+    for made in (user, base):
+        await registry.deletion.delete(made.version.schema_id, by=ADMIN)
+
+    with pytest.raises(HasDependents, match=r"s 1\.0\.0 \(softly deleted\)"):
+        await registry.deletion.delete(base.version.schema_id, permanent=True, by=ADMIN)
+
+
+async def test_the_number_of_a_softly_deleted_version_is_taken_and_the_refusal_says_so(
+    registry: World,
+) -> None:
+    done = await registry.register("s", "a")
+    await registry.deletion.delete(done.version.schema_id, by=ADMIN)
+
+    with pytest.raises(VersionNotGreater, match=f"softly deleted: undelete it .* {done.version.schema_id}"):
+        await registry.register("s", "a b", version=done.version.version)
 
 
 async def test_a_removed_version_validates_no_more(registry: World) -> None:

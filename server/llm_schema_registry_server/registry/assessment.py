@@ -1,4 +1,4 @@
-"""Judges a schema as the next version of a subject: the level's question, the change class, the semantic version."""
+"""Checks a schema as the next version of a subject: compatibility at a level, change class, semantic version."""
 
 from __future__ import annotations
 
@@ -86,9 +86,9 @@ class Assessor:
         wanted: SemanticVersion | None = None,
         only: SchemaVersion | None = None,
     ) -> Assessment:
-        """Judge `schema` against the versions of `subject` that count.
+        """Check `schema` against the versions of `subject` that count.
 
-        versions: all of the subject's, live and softly deleted, or for a level that is not transitive what is as good.
+        versions: all of the subject's, live and softly deleted, or for a level that is not transitive their digest.
         wanted: an explicit semantic version.
         only: compare with this version and no other.
         Raises SchemaTypeMismatch, and VersionNotGreater for a wanted version that is too low.

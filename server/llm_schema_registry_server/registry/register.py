@@ -47,7 +47,7 @@ CONFIGURE = "compatibility:config:write"
 
 @dataclass(frozen=True, slots=True)
 class _Inputs:
-    """What a registration starts from: the settings, what its references stand for, and the subject as the store has it."""
+    """What a registration starts from: the settings, its resolved references, and the subject as the store has it."""
 
     config: EffectiveConfig
     level: CompatibilityLevel
@@ -71,7 +71,7 @@ class _Draft:
 
 
 async def _nothing_to_stage(content: StoredContent) -> None:
-    """For stores that keep everything themselves."""
+    """For stores without an object store."""
 
 
 class Register:
@@ -91,8 +91,7 @@ class Register:
         clock: Callable[[], datetime],
         stage: Callable[[StoredContent], Awaitable[None]] = _nothing_to_stage,
     ) -> None:
-        """`stage` is told what is about to be stored, before the transaction that stores it: what takes long (an object
-        store) is done by then."""
+        """stage: called with the content before the transaction that stores it, to upload a large one to the object store."""
         self._store, self._library, self._assessor = store, library, assessor
         self._engines, self._coherence, self._clock = engines, coherence, clock
         self._stage = stage
@@ -189,7 +188,7 @@ class Register:
     async def _versions(self, wanted: Registration, inputs: _Inputs) -> SubjectVersions:
         """The versions to check against: all only where all are asked about, for there may be thousands."""
         whole = wanted.normalize or DEMANDS[inputs.level].transitive
-        known = self._library.remembered(wanted.subject, inputs.subject.precondition.stamp, whole=whole)
+        known = self._library.cached_versions(wanted.subject, inputs.subject.precondition.stamp, whole=whole)
         return known or await self._library.versions(wanted.subject, whole=whole)
 
     # -- content that is there already

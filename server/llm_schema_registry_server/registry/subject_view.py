@@ -40,7 +40,7 @@ async def subject_view(
         precondition = (await store.subject_snapshot(subject, scope.chain, "")).precondition
         config = in_force(precondition.configs, scope, defaults)
         every = whole or DEMANDS[level or config.level].transitive
-        versions = library.remembered(subject, precondition.stamp, whole=every)
+        versions = library.cached_versions(subject, precondition.stamp, whole=every)
         versions = versions or await library.versions(subject, whole=every)
         if versions.stamp == precondition.stamp:
             return SubjectView(precondition, config, versions)

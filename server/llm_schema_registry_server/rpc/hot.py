@@ -1,4 +1,4 @@
-"""Which answers are kept serialized, and what each of them hangs on."""
+"""Which answers are cached, serialized, and the subjects whose change drops each of them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ CACHED_METHODS = frozenset(
 
 
 def schema_id(response: Message) -> str:
-    """The schema that an answer hands out; "" when it hands out none."""
+    """The id of the schema in an answer; "" when there is none."""
     return response.schema.id if isinstance(response, pb.GetSchemaResponse) else ""
 
 
 def tags(request: Message, response: Message) -> Sequence[str]:
-    """The subjects that an answer hangs on, by qualified name; a change of any of them drops it."""
+    """The subjects that an answer depends on, by qualified name; a change of any of them drops it."""
     if isinstance(response, pb.GetSchemaResponse):
         return (response.schema.subject,)
     assert isinstance(request, pb.CompatibilityCheckRequest)
@@ -36,7 +36,7 @@ def tags(request: Message, response: Message) -> Sequence[str]:
 
 
 class PreparedAnswers:
-    """Answers over gRPC that are kept before anybody asks; see registry/warming.Answers. Those over HTTP are made when
+    """Answers over gRPC that are cached before the first request; see registry/warming.Answers. Those over HTTP are made when
     the first one asks."""
 
     def __init__(self, hot: AnswerCache, wire: Convert) -> None:

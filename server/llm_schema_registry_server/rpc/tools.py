@@ -35,11 +35,11 @@ class ToolsService:
 
     async def convert_schema(self, request: pb.ConvertSchemaRequest, call: Call) -> pb.ConvertSchemaResponse:
         target = convert.enum(SchemaType, request.target_type, "target_type")
-        wish = ConversionRequest(
+        wanted = ConversionRequest(
             _operand(request.source, "source", ""), target, request.message_name, request.data
         )
         with convert.Refusals():
-            done = await self._converting(wish)
+            done = await self._converting(wanted)
         return pb.ConvertSchemaResponse(
             schema_content=done.content,
             schema_type=request.target_type,

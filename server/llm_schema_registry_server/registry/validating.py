@@ -20,7 +20,7 @@ from ..storage.store import Store
 from .configuration import Scope, effective
 from .library import KnownSchema, Library
 from .limits import RequestLimits
-from .reading import kept_by_id
+from .reading import version_with_content
 
 DEFAULT_ERRORS, MOST_ERRORS = 20, 100
 INLINE_BYTES = 16 * 1024
@@ -85,8 +85,8 @@ class _Remembered(LRUCache[str, tuple[Subject, DataValidator]]):
 
 
 class Validating:
-    """The use cases behind ValidateData, ValidateSchema and BatchValidate. `validated` is told the schema id of each
-    validation that was done."""
+    """The use cases behind ValidateData, ValidateSchema and BatchValidate. `validated` is called with the schema id of each
+    validation."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class Validating:
         self._remembered = _Remembered(REMEMBERED)
 
     def forget(self, subject: Subject | None) -> None:
-        """A subject changed: a version of it may have been removed for ever."""
+        """A subject changed: a version of it may have been removed permanently."""
         self._remembered.forget(subject)
 
     async def data(self, payload: Payload) -> DataReport:
@@ -132,7 +132,7 @@ class Validating:
         if known is not None:
             return known[1]
         epoch = self._remembered.epoch
-        version = (await kept_by_id(self._store, self._library, schema_id)).version
+        version = (await version_with_content(self._store, self._library, schema_id)).version
         schema = await self._library.known(version)
         validator = await self._library.validator(schema)
         if epoch == self._remembered.epoch:

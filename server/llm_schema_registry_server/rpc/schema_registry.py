@@ -16,8 +16,8 @@ from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
 from ..calls.call import Call
 from ..calls.failure import failure
-from ..errors import InvalidRequest, RegistryError, SchemaNotFound
-from ..model.change import Change, EventType
+from ..errors import InvalidRequest, RegistryError
+from ..model.change import EventType
 from ..model.lifecycle import SchemaState
 from ..model.search import SearchOrder
 from ..model.selector import parse_selector
@@ -26,7 +26,7 @@ from ..registry.checking import CompatibilityQuestion
 from ..registry.lifecycle import Update
 from ..registry.paging import token
 from ..registry.reading import FoundSchema, version_key
-from ..registry.register import Registration
+from ..registry.registration import Registration
 from ..registry.subscribers import ChangeFilter
 from ..registry.subscribing import Heartbeat
 from ..registry.use_cases import UseCases
@@ -35,7 +35,9 @@ from ..storage.values import SchemaFilter
 from . import convert
 from .actors import actor, wrote
 from .batch import in_order
+from .change_events import ChangeEvents
 from .protobuf.resources import schema, subject
+from .protobuf.shared_answer import SharedAnswer
 from .protobuf.status import status
 
 
@@ -44,6 +46,7 @@ class SchemaRegistryService:
 
     def __init__(self, use: UseCases, wire: convert.Convert, clock: Callable[[], datetime]) -> None:
         self._use, self._wire, self._clock = use, wire, clock
+        self._events = ChangeEvents(wire, use.reading)
 
     async def register_schema(
         self, request: pb.RegisterSchemaRequest, call: Call
@@ -100,10 +103,8 @@ class SchemaRegistryService:
 
     async def delete_schema(self, request: pb.DeleteSchemaRequest, call: Call) -> Empty:
         call.touch(subject(await self._use.reading.subject_of(request.schema_id)))
-        wrote(
-            call,
-            await self._use.deletion.delete(request.schema_id, soft=request.soft_delete, by=actor(call)),
-        )
+        permanent = _permanent(request)
+        wrote(call, await self._use.deletion.delete(request.schema_id, permanent=permanent, by=actor(call)))
         return Empty()
 
     async def list_versions(self, request: pb.ListVersionsRequest, call: Call) -> pb.ListVersionsResponse:
@@ -124,9 +125,9 @@ class SchemaRegistryService:
         self, request: pb.GetSubjectVersionsRequest, call: Call
     ) -> pb.GetSubjectVersionsResponse:
         name = Subject.parse(request.subject)
-        page = await self._use.reading.versions(name, include_deleted=request.include_deleted, whole=True)
+        versions = await self._use.reading.all_versions(name, include_deleted=request.include_deleted)
         return pb.GetSubjectVersionsResponse(
-            subject=str(name), versions=[convert.version_info(v) for v in page.versions]
+            subject=str(name), versions=[convert.version_info(v) for v in versions]
         )
 
     async def list_subjects(self, request: pb.ListSubjectsRequest, call: Call) -> pb.ListSubjectsResponse:
@@ -246,7 +247,7 @@ class SchemaRegistryService:
 
     async def stream_schema_changes(
         self, request: pb.StreamRequest, call: Call
-    ) -> AsyncGenerator[pb.SchemaChangeEvent, None]:
+    ) -> AsyncGenerator[pb.SchemaChangeEvent | SharedAnswer, None]:
         interest = ChangeFilter.of(
             request.subjects,
             [
@@ -260,22 +261,24 @@ class SchemaRegistryService:
             else None
         )
         changes = self._use.subscribing(interest, request.from_revision, heartbeat)
-        stands = False
+        with_schema, listening = request.include_schema, False
         async with aclosing(changes):
             async for change in changes:
                 if isinstance(change, Heartbeat):
-                    event = self._wire.beat(change.sequence, self._clock())
-                    if not stands:
-                        stands = True
-                        call.resume_revision = event.revision
+                    beat = self._wire.heartbeat(change.sequence, self._clock())
+                    if not listening:
+                        listening = True
+                        call.resume_revision = beat.revision
                         await call.ready()
                     if heartbeat is None:
                         continue
+                    yield beat
+                    call.resume_revision = beat.revision
                 else:
-                    current = await self._schema_of(change) if request.include_schema else None
-                    event = self._wire.change(change, current)
-                yield event
-                call.resume_revision = event.revision  # the wire has taken it
+                    events = self._events
+                    event = await events.event_with_schema(change) if with_schema else events.event(change)
+                    yield event
+                    call.resume_revision = self._wire.revision(change.sequence)  # the wire has taken it
 
     async def health_check(self, request: Empty, call: Call) -> pb.HealthCheckResponse:
         return convert.health(await self._use.health())
@@ -287,15 +290,6 @@ class SchemaRegistryService:
         call.touch(subject(version.subject))
         call.schema_id = version.schema_id
         return pb.GetSchemaResponse(schema=self._wire.schema(found))
-
-    async def _schema_of(self, change: Change) -> pb.SchemaInfo | None:
-        """The version as it is now; None for changes of configuration and for versions removed since."""
-        if not change.schema_id:
-            return None
-        try:
-            return self._wire.schema(await self._use.reading.by_id(change.schema_id))
-        except SchemaNotFound:
-            return None
 
 
 def _registration(request: pb.RegisterSchemaRequest) -> Registration:
@@ -316,6 +310,15 @@ def _registration(request: pb.RegisterSchemaRequest) -> Registration:
         dry_run=request.dry_run,
         as_draft=request.as_draft,
     )
+
+
+def _permanent(request: pb.DeleteSchemaRequest) -> bool:
+    """Soft unless `permanent` is asked for, or its older name: an explicit `soft_delete = false`."""
+    if not request.HasField("soft_delete"):
+        return request.permanent
+    if request.permanent and request.soft_delete:
+        raise InvalidRequest("soft_delete", "cannot be true together with permanent")
+    return not request.soft_delete
 
 
 def _update(request: pb.UpdateSchemaMetadataRequest) -> Update:

@@ -67,7 +67,7 @@ async def test_filters_by_name_pattern_and_kind(registry: World) -> None:
     for subject in ("com.a.x", "com.a.y", "com.b.x", "org"):
         await registry.register(subject, "w")
     done = await registry.register("com.a.x", "w v")
-    await registry.deletion.delete(done.version.schema_id, soft=True, by=ADMIN)
+    await registry.deletion.delete(done.version.schema_id, by=ADMIN)
 
     async def seen(subjects: list[str], kinds: list[EventType], count: int) -> list[str]:
         async with aclosing(

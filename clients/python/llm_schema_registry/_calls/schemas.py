@@ -48,12 +48,14 @@ def register_schema(
     as_draft: bool = False,
     timeout: float | None = None,
 ) -> Unary[Registration]:
-    """Register a schema as the next version of a subject, or find the version that has this content already.
+    """Register a schema as the next version of a subject, or find the version that has this content already; a draft or a
+    version that is only REGISTERED becomes ACTIVE then, after the check.
 
     `compatibility_level` becomes the level of a new subject and must equal the level of an existing one. `version` is
-    derived from the comparison when "". `auto_activate` False leaves the version REGISTERED. `normalize` also takes a
+    derived from the comparison when "". `auto_activate` False asks for REGISTERED instead of ACTIVE. `normalize` also takes a
     version that differs in white space only as the same. `dry_run` does all but store. `as_draft` stores a DRAFT
-    without checking. Raises IncompatibleSchema (with `report`), InvalidSchema (with `issues`), ReferenceNotFound.
+    without checking. Raises IncompatibleSchema (with `report`), InvalidSchema (with `issues`), ReferenceNotFound, and
+    TransitionRefused for the content of a version that is being rolled back.
     """
     request = pb.RegisterSchemaRequest(
         subject=subject,
@@ -162,11 +164,14 @@ def update_schema_metadata(
 
 
 def delete_schema(schema_id: str, *, permanent: bool = False, timeout: float | None = None) -> Unary[None]:
-    """Hide a version, or remove it for ever: only after it was hidden, and only without dependents.
+    """Delete a version softly (`undelete_schema` undoes it), or with `permanent` for ever: only after a soft delete, and only
+    without dependents.
 
     Raises SchemaNotFound, NotSoftDeleted, HasDependents.
     """
-    request = pb.DeleteSchemaRequest(schema_id=schema_id, soft_delete=not permanent)
+    # A server that does not know `permanent` yet deletes for ever unless it is told `soft_delete`.
+    how = {"permanent": True} if permanent else {"soft_delete": True}
+    request = pb.DeleteSchemaRequest(schema_id=schema_id, **how)
     return unary(REGISTRY + "DeleteSchema", Empty, _decode.nothing, request, timeout)
 
 

@@ -24,6 +24,11 @@ if sys.version_info >= (3, 11):
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
+if sys.version_info >= (3, 13):
+    from warnings import deprecated as _deprecated
+else:
+    from typing_extensions import deprecated as _deprecated
+
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class _SchemaType:
@@ -545,13 +550,15 @@ class RegisterSchemaRequest(_message.Message):
     version: _builtins.str
     """A semantic version greater than the last and at least as big a step as the change demands; "" derives it."""
     auto_activate: _builtins.bool
-    """Whether the version becomes ACTIVE at once; true when left out. Otherwise it stays REGISTERED."""
+    """Whether the version becomes ACTIVE at once; true when left out. Otherwise it becomes REGISTERED."""
     normalize: _builtins.bool
     """Also accept as "the same content" a version whose generation fingerprint is equal."""
     dry_run: _builtins.bool
     """Do everything but store."""
     as_draft: _builtins.bool
-    """Store as DRAFT without checking compatibility."""
+    """Store as DRAFT without checking compatibility. A later registration of the same content without as_draft checks and
+    promotes the draft.
+    """
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
@@ -621,8 +628,11 @@ class RegisterSchemaResponse(_message.Message):
     revision: _builtins.str
     """The place of this write in the change log."""
     created: _builtins.bool
-    """False when the content was registered already."""
+    """False when the content was there already; then `state` is the one that this call has left it in."""
     state: Global___SchemaState.ValueType
+    """ACTIVE, or REGISTERED with `auto_activate = false`, or DRAFT with `as_draft`, unless the content was there already in a
+    later state: ACTIVE, DEPRECATED, or for a draft also REGISTERED.
+    """
     change_class: Global___ChangeClass.ValueType
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
@@ -881,20 +891,38 @@ class DeleteSchemaRequest(_message.Message):
 
     SCHEMA_ID_FIELD_NUMBER: _builtins.int
     SOFT_DELETE_FIELD_NUMBER: _builtins.int
+    PERMANENT_FIELD_NUMBER: _builtins.int
     schema_id: _builtins.str
-    soft_delete: _builtins.bool
-    """False deletes for ever, which needs a soft delete first."""
+    @_builtins.property
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
+    def soft_delete(self) -> _builtins.bool:
+        """Leave it out and set `permanent` where a version shall be removed for ever. An explicit false means permanent = true;
+        true together with `permanent` is refused.
+        """
+
+    @soft_delete.setter
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
+    def soft_delete(self, value: _builtins.bool) -> None:
+        """Leave it out and set `permanent` where a version shall be removed for ever. An explicit false means permanent = true;
+        true together with `permanent` is refused.
+        """
+
+    permanent: _builtins.bool
+    """Remove the version for ever, which needs a soft delete first. Otherwise the delete is soft: UndeleteSchema undoes it."""
     def __init__(
         self,
         *,
         schema_id: _builtins.str = ...,
-        soft_delete: _builtins.bool = ...,
+        soft_delete: _builtins.bool | None = ...,
+        permanent: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_soft_delete", b"_soft_delete", "soft_delete", b"soft_delete"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["schema_id", b"schema_id", "soft_delete", b"soft_delete"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_soft_delete", b"_soft_delete", "permanent", b"permanent", "schema_id", b"schema_id", "soft_delete", b"soft_delete"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__soft_delete: _TypeAlias = _typing.Literal["soft_delete"]  # noqa: Y015
+    _WhichOneofArgType__soft_delete: _TypeAlias = _typing.Literal["_soft_delete", b"_soft_delete"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__soft_delete) -> _WhichOneofReturnType__soft_delete | None: ...
 
 Global___DeleteSchemaRequest: _TypeAlias = DeleteSchemaRequest  # noqa: Y015
 

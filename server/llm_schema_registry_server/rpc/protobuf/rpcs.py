@@ -13,6 +13,7 @@ from ...calls.call import Call
 from ...calls.operation import Operation
 from ...calls.pipeline import Handler, Invoke, Pipeline
 from .method import Method, snake_case
+from .shared_answer import serialized
 
 
 def bind(methods: Sequence[Method], services: Mapping[str, object]) -> Iterator[tuple[Operation, Handler]]:
@@ -55,7 +56,7 @@ class Rpcs:
             message = _parsed(method, request)
         async with aclosing(self.pipeline.stream(call, message)) as answers:
             async for answer in answers:
-                yield answer.SerializeToString()
+                yield serialized(answer)
 
     async def _make(self, method: Method, call: Call, request: bytes, invoke: Invoke) -> CachedAnswer:
         token = self.pipeline.begin()

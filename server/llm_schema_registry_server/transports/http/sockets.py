@@ -22,7 +22,7 @@ from ..status import http_body
 from .asgi import ClientLeft, Event, Receive, Scope, Send, connection, deadline, headers
 from .errors import BodyTooSlow, RouteNotFound
 from .json_in import request_message
-from .json_out import render_shared
+from .json_out import render
 from .routes import Route
 from .streaming import while_present
 
@@ -90,7 +90,7 @@ class Sockets:
             async for answer in answers:
                 try:
                     async with asyncio.timeout(self._stall_seconds):
-                        await send({"type": "websocket.send", "text": render_shared(answer).decode()})
+                        await send({"type": "websocket.send", "text": render(answer).decode()})
                 except TimeoutError as error:
                     raise SubscriberTooSlow(self._stall_seconds, call.resume_revision) from error
         await send({"type": "websocket.close", "code": _DONE})

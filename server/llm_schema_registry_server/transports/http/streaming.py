@@ -7,11 +7,10 @@ import time
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
 
-from google.protobuf.message import Message
-
 from ...calls.call import REQUEST_ID, Call
 from ...calls.failure import failure
 from ...errors import SubscriberTooSlow
+from ...rpc.protobuf.shared_answer import Answer
 from .asgi import Headers, Receive, Send, send_head, until_disconnected
 from .stream_formats import Style
 
@@ -28,7 +27,7 @@ class BrokenOff(Exception):
 
 
 async def write_stream(
-    answers: AsyncGenerator[Message, None],
+    answers: AsyncGenerator[Answer, None],
     call: Call,
     style: Style,
     send: Send,
@@ -69,7 +68,7 @@ class _Body:
         self._written = 0.0
         self.begun = False
 
-    async def item(self, answer: Message) -> None:
+    async def item(self, answer: Answer) -> None:
         """Writes one answer."""
         async with self._lock:
             await self._begin()

@@ -137,6 +137,23 @@ async def test_what_must_not_happen_twice_is_repeated_only_when_the_server_refus
     assert len(fake.calls[rpc]) == 3
 
 
+@pytest.mark.parametrize(
+    ("rpc", "call"),
+    [
+        ("RegisterSchema", lambda c: c.register_schema("s", "{}")),
+        ("SetConfig", lambda c: c.set_config("s", compatibility_level="FULL")),
+        ("UpdateSchemaMetadata", lambda c: c.update_schema_metadata("id", description="d")),
+    ],
+)
+async def test_a_write_that_may_happen_twice_is_repeated_when_the_connection_breaks(
+    rpc: str, call: Any, fake: FakeRegistry, client: Face
+) -> None:
+    fake.script(rpc, DOWN, answers(filled(described(rpc))))
+
+    await call(client)
+    assert len(fake.calls[rpc]) == 2
+
+
 async def never(requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
     await asyncio.Event().wait()
     yield None

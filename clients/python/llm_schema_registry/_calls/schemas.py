@@ -157,7 +157,7 @@ def update_schema_metadata(
         _decode.schema_of,
         request,
         timeout,
-        repeatable=state is None,
+        repeatable=state is None,  # only a transition cannot be made twice
     )
 
 
@@ -167,7 +167,7 @@ def delete_schema(schema_id: str, *, permanent: bool = False, timeout: float | N
     Raises SchemaNotFound, NotSoftDeleted, HasDependents.
     """
     request = pb.DeleteSchemaRequest(schema_id=schema_id, soft_delete=not permanent)
-    return unary(REGISTRY + "DeleteSchema", Empty, _decode.nothing, request, timeout, repeatable=False)
+    return unary(REGISTRY + "DeleteSchema", Empty, _decode.nothing, request, timeout)
 
 
 def undelete_schema(schema_id: str, *, timeout: float | None = None) -> Unary[SchemaInfo]:
@@ -179,7 +179,6 @@ def undelete_schema(schema_id: str, *, timeout: float | None = None) -> Unary[Sc
         _decode.schema_of,
         request,
         timeout,
-        repeatable=False,
     )
 
 

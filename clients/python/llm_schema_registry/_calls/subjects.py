@@ -89,7 +89,6 @@ def delete_subject(
         _decode.deleted_versions,
         request,
         timeout,
-        repeatable=False,
     )
 
 
@@ -131,7 +130,7 @@ def set_config(
 def delete_config(subject: str = "", *, context: str = "", timeout: float | None = None) -> Unary[None]:
     """Remove all settings of a scope: the wider scope counts again."""
     request = config_pb2.DeleteConfigRequest(subject=subject, context=context)
-    return unary(CONFIG + "DeleteConfig", Empty, _decode.nothing, request, timeout, repeatable=False)
+    return unary(CONFIG + "DeleteConfig", Empty, _decode.nothing, request, timeout)
 
 
 def health_check(*, timeout: float | None = None) -> Unary[Health]:

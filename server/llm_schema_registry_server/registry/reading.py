@@ -74,6 +74,19 @@ async def kept_by_id(store: Store, library: Library, schema_id: str) -> VersionW
     return kept
 
 
+async def selected(
+    store: Store, library: Library, subject: Subject, selector: Selector
+) -> VersionWithContent:
+    """The version that a selector chooses, and its content as far as it came along; raises SubjectNotFound,
+    VersionNotFound."""
+    if not isinstance(selector, Range):
+        found = await library.contents.arriving(lambda: store.selected(subject, selector))
+        if found is not None:
+            return found
+    versions = (await library.versions(subject)).versions
+    return VersionWithContent(choose_or_raise(subject, versions, selector))
+
+
 def _possible(schema_id: str) -> bool:
     """Whether a version may have this id; raises InvalidRequest when there is none."""
     if not schema_id:
@@ -96,12 +109,7 @@ class Reading:
         return await self._found(await kept_by_id(self._store, self._library, schema_id))
 
     async def by_version(self, subject: Subject, selector: Selector) -> FoundSchema:
-        if not isinstance(selector, Range):
-            kept = await self._library.contents.arriving(lambda: self._store.selected(subject, selector))
-            if kept is not None:
-                return await self._found(kept)
-        versions = (await self._library.versions(subject)).versions
-        return await self._found(VersionWithContent(choose_or_raise(subject, versions, selector)))
+        return await self._found(await selected(self._store, self._library, subject, selector))
 
     async def latest(self, subject: Subject) -> FoundSchema:
         return await self.by_version(subject, Latest())

@@ -184,9 +184,11 @@ class SchemaRegistryService:
 
     async def validate_data(self, request: pb.ValidateDataRequest, call: Call) -> pb.ValidationReport:
         began = time.perf_counter()
-        report = await self._use.validating.data(
+        verdict = await self._use.validating.data(
             Payload(
                 schema_id=request.schema_id,
+                subject=request.subject,
+                version=request.version,
                 data=request.data,
                 strict=request.strict,
                 encoding=_encoding(request.encoding),
@@ -194,7 +196,7 @@ class SchemaRegistryService:
                 max_errors=request.max_errors,
             )
         )
-        return convert.data_report(report, request.schema_id, (time.perf_counter() - began) * 1000)
+        return convert.data_report(verdict, (time.perf_counter() - began) * 1000)
 
     async def validate_schema(
         self, request: pb.ValidateSchemaRequest, call: Call
@@ -214,7 +216,10 @@ class SchemaRegistryService:
                 report = await self.validate_data(request, call)
             except RegistryError as error:
                 report = pb.ValidationReport(
-                    schema_id=request.schema_id, error=failure(error, call.request_id).status()
+                    schema_id=request.schema_id,
+                    subject=request.subject,
+                    version=request.version,
+                    error=failure(error, call.request_id).status(),
                 )
                 report.errors.add(message=error.message, error_type=error.reason)
             report.index = index

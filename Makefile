@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 export PYTHONPATH := engines:server:clients/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-deep check demo docs proto lock clean
+.PHONY: help run test test-deep check demo docs proto sdk lock clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ docs: $(READY) ## Write the pages of docs/ that come from the code
 
 proto: $(READY) ## Generate the SDK's stubs from protos/
 	$(BIN)/python protos/generate.py
+
+sdk: $(READY) ## Generate the methods of the SDK's clients from its _calls
+	$(BIN)/python clients/python/generate.py
 
 lock: | $(BIN)/pip ## Resolve the dependencies anew into requirements.lock
 	$(BIN)/python -m pip install --quiet uv

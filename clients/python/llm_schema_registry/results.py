@@ -57,7 +57,10 @@ class Fingerprints:
 
 @dataclass(frozen=True, slots=True)
 class SchemaContent:
-    """The part of a version that never changes; what the cache of a client holds."""
+    """The part of a version that never changes; what the cache of a client holds.
+
+    `options`: how the content is read where it does not say so itself (`dialect`, `format_policy`).
+    """
 
     id: str
     subject: str
@@ -68,6 +71,7 @@ class SchemaContent:
     content: bytes
     references: tuple[SchemaReference, ...]
     fingerprints: Fingerprints
+    options: Mapping[str, str]
 
     @property
     def text(self) -> str:
@@ -109,6 +113,7 @@ class SchemaInfo(SchemaContent):
             content=self.content,
             references=self.references,
             fingerprints=self.fingerprints,
+            options=self.options,
         )
 
 
@@ -152,6 +157,10 @@ class CompatibilityReport:
     index: int = 0
     error: RegistryError | None = None
 
+    def __bool__(self) -> bool:
+        """Whether the schema is compatible: `compatible`, which is also what the policy for UNDECIDED makes of it."""
+        return self.compatible
+
 
 @dataclass(frozen=True, slots=True)
 class SchemaDifference:
@@ -178,6 +187,10 @@ class SchemaDiff:
     old_version: str
     new_version: str
     truncated: bool
+
+    def __bool__(self) -> bool:
+        """Whether anything differs."""
+        return bool(self.differences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +260,8 @@ class ValidationWarning:
 class ValidationReport:
     """Whether data is valid, and if not, why. `error` and `index` as in CompatibilityReport; time in milliseconds.
 
-    `text`: the errors for a model that is to correct its answer, a line each.
+    `text`: the errors for a model that is to correct its answer, a line each. `schema_id`, `subject` and `version` name
+    the version that the data was validated under.
     """
 
     valid: bool
@@ -259,6 +273,12 @@ class ValidationReport:
     text: str = ""
     index: int = 0
     error: RegistryError | None = None
+    subject: str = ""
+    version: str = ""
+
+    def __bool__(self) -> bool:
+        """Whether the data is valid."""
+        return self.valid
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +302,10 @@ class SchemaValidationReport:
     warnings: tuple[str, ...]
     issues: tuple[SchemaIssue, ...]
     fingerprints: Fingerprints | None
+
+    def __bool__(self) -> bool:
+        """Whether the schema follows the rules."""
+        return self.valid
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,6 +387,10 @@ class Health:
     components: Mapping[str, ComponentHealth]
     version: str
     timestamp: datetime | None
+
+    def __bool__(self) -> bool:
+        """Whether the server does its work: HEALTHY or DEGRADED."""
+        return self.status in (HealthStatus.HEALTHY, HealthStatus.DEGRADED)
 
 
 @dataclass(frozen=True, slots=True)

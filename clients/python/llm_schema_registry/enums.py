@@ -202,7 +202,7 @@ class DifferenceKind(WireEnum):
 @found_by_number
 class LossKind(WireEnum):
     """What a conversion could not carry: DROPPED is gone, NOT_ENFORCED is carried but not checked, NARROWED refuses
-    some data, CHANGED says it in a way that does not lead back.
+    some data, CHANGED says it in a way that does not lead back, RESTATED in one that does.
     """
 
     UNSPECIFIED = "UNSPECIFIED", 0
@@ -210,6 +210,7 @@ class LossKind(WireEnum):
     NOT_ENFORCED = "NOT_ENFORCED", 2
     NARROWED = "NARROWED", 3
     CHANGED = "CHANGED", 4
+    RESTATED = "RESTATED", 5
 
 
 @found_by_number

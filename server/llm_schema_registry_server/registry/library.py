@@ -16,6 +16,7 @@ from llm_schema_engines.formats.engine import (
 )
 from llm_schema_engines.model.compatibility import CompareOptions, Comparison
 from llm_schema_engines.model.difference import Differences
+from llm_schema_engines.model.identity import identity
 from llm_schema_engines.model.schema import SchemaType
 
 from ..caches.cache import CacheStats, LowerTier
@@ -33,7 +34,6 @@ from ..model.subject import Subject
 from ..storage.store import ReadTx, Store
 from ..workers.tasks import Convert, Converted, Workers
 from .contents import Contents
-from .ids import identity
 from .references import PinnedReference, pin_references, references_of
 from .shared_results import lower
 from .subject_versions import NO_VERSIONS, SubjectVersions

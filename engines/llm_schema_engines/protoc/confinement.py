@@ -29,13 +29,13 @@ def die_with(parent: int) -> None:
         sys.exit(0)  # it died before the kernel was told
 
 
-def confine(memory_bytes: int) -> None:
+def confine(memory_bytes: int, file_bytes: int = MAX_FILE_BYTES) -> None:
     """Bound address space and files for ever; leave no core behind."""
     for what, limit in (
         (resource.RLIMIT_AS, memory_bytes),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, MAX_FILES),
-        (resource.RLIMIT_FSIZE, MAX_FILE_BYTES),
+        (resource.RLIMIT_FSIZE, file_bytes),
     ):
         hard = resource.getrlimit(what)[1]
         value = limit if hard == resource.RLIM_INFINITY else min(limit, hard)

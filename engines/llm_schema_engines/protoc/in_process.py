@@ -1,6 +1,6 @@
 """protoc, called inside this process on files that exist only in memory.
 
-Load this module only in a supervised worker: a hostile schema can abort or exhaust the process, and nothing here can
+Load this module only in a process that is supervised: a hostile schema can abort or exhaust the process, and nothing here can
 prevent that. It uses file descriptor 2 of the process while it compiles.
 """
 
@@ -18,8 +18,8 @@ os.environ.setdefault("GRPC_PYTHON_DISABLE_DYNAMIC_STUBS", "1")  # else the impo
 import grpc_tools
 from grpc_tools import _protoc_compiler
 
-from llm_schema_engines.formats.protobuf.compiler import Compiled, CompileJob, CompilerMessage
-from llm_schema_engines.formats.protobuf.library import LANGUAGE_FEATURES
+from ..model.compilation import LANGUAGE_FEATURES, Compiled, CompileJob, CompilerMessage
+from .messages import check_paths
 
 MAX_STDERR = 64 * 1024
 """Bytes of protoc's messages that are read; it can write megabytes."""
@@ -29,7 +29,6 @@ _INCLUDE = [
     os.fsencode(f"-I{path}={Path(grpc_tools.__file__).parent / '_proto' / path}")
     for path in LANGUAGE_FEATURES
 ]
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,254}")
 _DESCRIPTOR_PATH = re.compile(r"/proc/self/fd/\d+")
 _LOG = re.compile(r"[IWEF]\d{4} |WARNING: All log messages")  # absl's own log, such as "no syntax specified"
 _LINE = re.compile(
@@ -45,9 +44,7 @@ class InProcessProtoc:
 
     def compile(self, job: CompileJob) -> Compiled:
         """Compiles `job`; raises ValueError for an import path that protoc's command line would misread."""
-        for path in (job.root, *job.sources):
-            if not _NAME.fullmatch(path):
-                raise ValueError(f"{path!r} cannot be an import path")
+        check_paths(job)
         with self._lock, ExitStack() as stack:
             files = {path: stack.enter_context(_memory(text)) for path, text in job.sources.items()}
             known = stack.enter_context(_memory(job.descriptors))

@@ -1,0 +1,35 @@
+"""Ways out of an incompatible verdict, tried with the server's workers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from llm_schema_engines.compatibility.search import Refused, find_remedies
+from llm_schema_engines.model.compatibility import Remedy
+
+from .library import KnownSchema, Library
+
+
+class Remedies:
+    """Finds remedies; the comparisons that it makes are cached like all others."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+
+    async def find(self, refused: Refused[KnownSchema]) -> tuple[Remedy, ...]:
+        """The remedies that work (see find_remedies)."""
+        search = find_remedies(refused, _with_content)
+        try:
+            question = next(search)
+            while True:
+                asked = question.reader, question.writer, question.options
+                question = search.send((await self._library.compare(*asked)).verdict)
+        except StopIteration as end:
+            found: tuple[Remedy, ...] = end.value
+            return found
+
+
+def _with_content(old: KnownSchema, content: bytes) -> KnownSchema:
+    return KnownSchema(
+        old.schema_type, f"closed:{old.identity}", replace(old.source, content=content, artifact=b"")
+    )

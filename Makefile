@@ -36,7 +36,7 @@ check: $(READY) ## ruff, mypy --strict, import contracts, tests
 	$(BIN)/mypy
 	MYPYPATH=engines:server:clients/python:loadtest $(BIN)/mypy loadtest/*.py loadtest/engines/*.py
 	$(BIN)/lint-imports
-	@scripts/system-packages postgresql pgbouncer faketime redis-server
+	@scripts/system-packages postgresql pgbouncer faketime redis-server protobuf-compiler
 	$(BIN)/python -m pytest
 
 test-deep: $(READY) ## The long runs over large data, which `make test` samples

@@ -287,7 +287,7 @@ class App:
             ),
             validating=validating,
             graph=Graph(store),
-            subscribing=Subscribing(store, self._feed, stall_seconds=settings.changes.stall_seconds),
+            subscribing=Subscribing(store, self._feed),
             health=health,
         )
         comparing = Diffing(store, library, assessor, self._engines, defaults=defaults, limits=request_limits)

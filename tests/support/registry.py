@@ -92,7 +92,7 @@ class World:
         self.feed = ChangeFeed(
             store, ring=8, on_change=self.seen.append, on_gap=self._gap, on_trouble=lambda error: None
         )
-        self.subscribing = Subscribing(store, self.feed, stall_seconds=30)
+        self.subscribing = Subscribing(store, self.feed)
 
     def _gap(self) -> None:
         self.gaps += 1

@@ -100,7 +100,7 @@ class AsyncTransport:
                         yield call.decode(item)
                 return
             except RegistryError as error:
-                delay = attempts.after(error)
+                delay = attempts.after(error, resumable=True)
                 if delay is None:
                     raise
             await asyncio.sleep(delay)

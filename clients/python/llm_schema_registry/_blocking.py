@@ -104,7 +104,7 @@ class BlockingTransport:
                         yield call.decode(item)
                 return
             except RegistryError as error:
-                delay = attempts.after(error)
+                delay = attempts.after(error, resumable=True)
                 if delay is None:
                     raise
             time.sleep(delay)

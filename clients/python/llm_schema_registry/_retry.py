@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .errors import ConcurrentUpdate, ProtocolMismatch, RegistryError, Unavailable
+from .errors import ConcurrentUpdate, ProtocolMismatch, RegistryError, SubscriberTooSlow, Unavailable
 
 SHORTEST_REST = 0.02
 """Seconds of a deadline that are not worth another try."""
@@ -74,25 +74,31 @@ class Attempts:
             self._end = self._clock() + self._timeout
 
     def after(
-        self, error: RegistryError, *, repeatable: bool = True, elsewhere: bool = False
+        self,
+        error: RegistryError,
+        *,
+        repeatable: bool = True,
+        resumable: bool = False,
+        elsewhere: bool = False,
     ) -> float | None:
         """Seconds to wait before the next try; None when there is to be none.
 
         Only UNAVAILABLE and CONCURRENT_UPDATE are tried again, only within the deadline, and a call that must not happen
         twice only when it did not happen: the server itself said so (it then named a reason), or the request never left.
-        `elsewhere`: another address may answer at once.
+        A stream that is `resumable` also goes on after SUBSCRIBER_TOO_SLOW. `elsewhere`: another address may answer at once.
         """
-        if not isinstance(error, Unavailable | ConcurrentUpdate) or isinstance(error, ProtocolMismatch):
-            return None
-        if not (repeatable or error.reason or error.never_sent):
-            return None
+        if not (resumable and isinstance(error, SubscriberTooSlow)):
+            if not isinstance(error, Unavailable | ConcurrentUpdate) or isinstance(error, ProtocolMismatch):
+                return None
+            if not (repeatable or error.reason or error.never_sent):
+                return None
         most = self._policy.attempts
         if most is not None and self._failures + 1 >= most:
             return None
         delay = self.pause()
-        if elsewhere:
-            return 0.0
         remaining = self.remaining()
+        if elsewhere and (remaining is None or remaining > SHORTEST_REST):
+            return 0.0
         if remaining is None or delay < remaining:
             return delay
         return remaining / 2 if remaining > SHORTEST_REST else None  # what is left of the time is used, too

@@ -9,25 +9,30 @@ RegistryError
 │   ├── ReferenceNotFound, ReferenceCycle
 │   └── ConversionRefused, DataRefused
 ├── NotFound
-│   └── SubjectNotFound, SchemaNotFound, VersionNotFound, ConfigNotFound
+│   └── SubjectNotFound, SchemaNotFound, VersionNotFound, ConfigNotFound, RouteNotFound
 ├── Refused                   the registry is in no state that allows this
 │   ├── IncompatibleSchema    `report` says why
 │   ├── TransitionRefused, VersionNotGreater, LevelMismatch, SubjectReadOnly
 │   └── SchemaTypeMismatch, HasDependents, NotSoftDeleted
 ├── Aborted
 │   ├── ConcurrentUpdate      safe to try again
-│   └── SubscriberTooSlow     `revision` says where to resume
+│   └── SubscriberTooSlow     a stream was read too slowly; `watch` and `list_schemas` go on by themselves
 ├── OutOfRange
 │   └── RevisionCompacted     `oldest` says where to start again
 ├── Unimplemented
-│   └── UnsupportedSchemaType
+│   └── UnsupportedSchemaType, VerbNotAllowed
 ├── Unavailable               nothing happened; retried by the client as far as the deadline allows
 │   ├── ShuttingDown, StorageUnavailable
 │   └── ProtocolMismatch      the address speaks no gRPC, or no TLS; not retried
-├── AlreadyExists, LimitExceeded, DeadlineExceeded, Cancelled
+├── LimitExceeded
+│   └── RequestTooLarge
+├── DeadlineExceeded
+│   └── BodyTooSlow
+├── AlreadyExists, Cancelled
 ├── PermissionDenied, Unauthenticated
 └── InternalError, StorageDamaged, UnknownFailure
 
+RouteNotFound, VerbNotAllowed, RequestTooLarge and BodyTooSlow are answered over HTTP only.
 The server decides the class by the reason it sends; a reason that this release does not know falls back to the class
 of its code.
 """
@@ -188,6 +193,12 @@ class ConfigNotFound(NotFound):
     REASON = "CONFIG_NOT_FOUND"
 
 
+class RouteNotFound(NotFound):
+    """HTTP only: nothing is served at the path."""
+
+    REASON = "ROUTE_NOT_FOUND"
+
+
 class Refused(RegistryError):
     """The registry is in no state that allows the request."""
 
@@ -242,13 +253,13 @@ class ConcurrentUpdate(Aborted):
 
 
 class SubscriberTooSlow(Aborted):
-    """A watch was read too slowly; `SchemaRegistry.watch` resumes by itself."""
+    """A stream was read too slowly; `watch` and `list_schemas` go on by themselves."""
 
     REASON = "SUBSCRIBER_TOO_SLOW"
 
     @property
     def revision(self) -> str:
-        """Where to resume."""
+        """Where a watch resumes; "" for a stream that is no watch."""
         return self.metadata.get("revision", "")
 
 
@@ -280,6 +291,12 @@ class Unimplemented(RegistryError):
 
 class UnsupportedSchemaType(Unimplemented):
     REASON = "UNSUPPORTED_SCHEMA_TYPE"
+
+
+class VerbNotAllowed(Unimplemented):
+    """HTTP only: the path exists, with other verbs."""
+
+    REASON = "VERB_NOT_ALLOWED"
 
 
 class Unavailable(RegistryError):
@@ -319,11 +336,23 @@ class LimitExceeded(RegistryError):
     REASON = "LIMIT_EXCEEDED"
 
 
+class RequestTooLarge(LimitExceeded):
+    """HTTP only: the body is longer than the server reads."""
+
+    REASON = "REQUEST_TOO_LARGE"
+
+
 class DeadlineExceeded(RegistryError):
     """No answer came in time. The call may have had its effect."""
 
     CODE = Code.DEADLINE_EXCEEDED
     REASON = "DEADLINE_EXCEEDED"
+
+
+class BodyTooSlow(DeadlineExceeded):
+    """HTTP only: the body did not arrive in time."""
+
+    REASON = "BODY_TOO_SLOW"
 
 
 class Cancelled(RegistryError):
@@ -344,6 +373,7 @@ class InternalError(RegistryError):
     """A fault of the server; its log tells more under `request_id`."""
 
     CODE = Code.INTERNAL
+    REASON = "INTERNAL"
 
 
 class StorageDamaged(RegistryError):

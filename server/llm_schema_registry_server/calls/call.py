@@ -71,6 +71,7 @@ class Call:
     Names in `metadata` are lower case. `deadline` is a point of time.monotonic(), None when the caller may wait for
     ever. What handlers put into `response_metadata` goes out as trailers (gRPC) or headers (HTTP). A handler of a stream
     awaits `ready` when the stream stands but has nothing to send yet: the caller then gets the initial metadata.
+    `resume_revision` is where a subscription goes on when it breaks here: everything before it was handed to the wire.
     """
 
     method: Method
@@ -82,6 +83,7 @@ class Call:
     principal: Principal = NOBODY
     response_metadata: dict[str, str] = field(default_factory=dict)
     ready: Callable[[], Awaitable[None]] = _nothing
+    resume_revision: str | None = None
 
 
 def request_id(metadata: Mapping[str, str]) -> str:

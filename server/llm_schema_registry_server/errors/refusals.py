@@ -131,12 +131,14 @@ class ConcurrentUpdate(RegistryError):
 
 
 class SubscriberTooSlow(RegistryError):
-    """The subscriber took too long; `revision` says where to resume."""
+    """The client took nothing from a stream for too long; `revision` says where a subscription resumes, None elsewhere."""
 
     code = Code.ABORTED
     reason = "SUBSCRIBER_TOO_SLOW"
 
-    def __init__(self, revision: str) -> None:
+    def __init__(self, seconds: float, revision: str | None) -> None:
+        place = f"from revision {revision!r}" if revision else "after the last message that arrived"
         super().__init__(
-            f"the subscriber reads too slowly; resume from revision {revision!r}", revision=revision
+            f"the client took nothing from the stream for {seconds:g} s; read faster, and resume {place}",
+            revision=revision,
         )

@@ -283,14 +283,18 @@ class SchemaRegistryService:
         async with aclosing(changes):
             async for change in changes:
                 if isinstance(change, Heartbeat):
+                    event = self._wire.beat(change.sequence, self._clock())
                     if not stands:
                         stands = True
+                        call.resume_revision = event.revision
                         await call.ready()
-                    if heartbeat is not None:
-                        yield self._wire.beat(change.sequence, self._clock())
+                    if heartbeat is None:
+                        continue
                 else:
                     schema = await self._schema_of(change) if request.include_schema else None
-                    yield self._wire.change(change, schema)
+                    event = self._wire.change(change, schema)
+                yield event
+                call.resume_revision = event.revision  # the wire has taken it
 
     async def health_check(self, request: Empty, call: Call) -> pb.HealthCheckResponse:
         return convert.health(await self._use.health())

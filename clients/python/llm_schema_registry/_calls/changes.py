@@ -12,15 +12,15 @@ from .._call import REGISTRY, Rpc, changed
 from .._encode import number
 from .._retry import Attempts
 from ..enums import EventType
-from ..errors import Code, RegistryError, SubscriberTooSlow
+from ..errors import Code, RegistryError
 from ..v1 import schema_registry_pb2 as pb
 
 log = logging.getLogger("llm_schema_registry")
 
 STREAM_CHANGES = Rpc(REGISTRY + "StreamSchemaChanges", pb.SchemaChangeEvent)
-RESUMABLE = frozenset({Code.UNAVAILABLE, Code.CANCELLED, Code.DEADLINE_EXCEEDED})
-"""Codes of a stream that broke without fault of the request: CANCELLED is a server that stopped at once,
-DEADLINE_EXCEEDED a silence that no living server keeps, or a proxy that limits the age of streams."""
+RESUMABLE = frozenset({Code.UNAVAILABLE, Code.ABORTED, Code.CANCELLED, Code.DEADLINE_EXCEEDED})
+"""Codes of a stream that broke without fault of the request: ABORTED is a server that no longer waited
+for this reader, CANCELLED one that stopped at once, DEADLINE_EXCEEDED a silence that no living server keeps, or a proxy that limits the age of streams."""
 
 
 class Subscription:
@@ -55,7 +55,7 @@ class Subscription:
 
     def failed(self, error: RegistryError) -> float | None:
         """Seconds to wait before going on from `revision`; None to raise the error."""
-        if not (error.code in RESUMABLE or isinstance(error, SubscriberTooSlow)):
+        if error.code not in RESUMABLE:
             return None
         if not self._connected:
             if (

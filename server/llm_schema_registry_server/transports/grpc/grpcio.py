@@ -15,8 +15,8 @@ from grpc import aio
 from ...calls.call import Call, Method
 from ...calls.failure import failure
 from ...calls.pipeline import Pipeline
+from ...errors import SubscriberTooSlow
 from ..listener import ListenError
-from ..stall import ReaderStalled
 from ..status import grpc_status
 from .incoming import incoming, trailers
 
@@ -128,7 +128,7 @@ class GrpcioEngine:
             call.ready = partial(context.send_initial_metadata, ())
             try:
                 async with aclosing(pipeline.raw_stream(call, request)) as answers:
-                    await _send_all(answers, context, stall_seconds)
+                    await _send_all(answers, context, call, stall_seconds)
             except Exception as error:
                 await _abort(context, error, call)
             if call.response_metadata:
@@ -137,13 +137,15 @@ class GrpcioEngine:
         return stream
 
 
-async def _send_all(answers: AsyncGenerator[bytes, None], context: Context, stall_seconds: float) -> None:
+async def _send_all(
+    answers: AsyncGenerator[bytes, None], context: Context, call: Call, stall_seconds: float
+) -> None:
     async for answer in answers:
         try:
             async with asyncio.timeout(stall_seconds):
                 await context.write(answer)
         except TimeoutError as error:
-            raise ReaderStalled(stall_seconds) from error
+            raise SubscriberTooSlow(stall_seconds, call.resume_revision) from error
 
 
 def channel_options(max_message_bytes: int) -> list[tuple[str, Any]]:

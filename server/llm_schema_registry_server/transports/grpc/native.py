@@ -23,10 +23,9 @@ from pygrpc_native import EVENT_CANCEL, STREAM_FULL, STREAM_SENT, NativeGrpcFron
 from ...calls.call import Call
 from ...calls.failure import failure
 from ...calls.pipeline import Pipeline
-from ...errors import LimitExceeded, ShuttingDown
+from ...errors import LimitExceeded, ShuttingDown, SubscriberTooSlow
 from ...telemetry import logs
 from ..listener import ListenError
-from ..stall import ReaderStalled
 from ..status import grpc_status
 from .flood import FloodGuard
 from .grpcio import GrpcioEngine
@@ -170,7 +169,7 @@ class NativeEngine:
         try:
             async with aclosing(self._pipeline.raw_stream(call, request)) as answers:
                 async for answer in answers:
-                    if not await self._send(call_id, answer):
+                    if not await self._send(call_id, call, answer):
                         return
         except Exception as error:
             self._fail(call_id, error, call)
@@ -180,8 +179,8 @@ class NativeEngine:
         else:
             self._front.stream_end(call_id, trailers(call))
 
-    async def _send(self, call_id: int, answer: bytes) -> bool:
-        """Sends one message of a stream; False when the client has left. Raises ReaderStalled."""
+    async def _send(self, call_id: int, call: Call, answer: bytes) -> bool:
+        """Sends one message of a stream; False when the client has left. Raises SubscriberTooSlow."""
         if len(answer) > self._max_message_bytes:
             raise _too_large(len(answer), self._max_message_bytes)
         sent = self._front.stream_try_send(call_id, answer)
@@ -191,7 +190,7 @@ class NativeEngine:
         pause = _FIRST_PAUSE
         while (sent := self._front.stream_try_send(call_id, answer)) == STREAM_FULL:
             if self._loop.time() >= gives_up:
-                raise ReaderStalled(self._stall_seconds)
+                raise SubscriberTooSlow(self._stall_seconds, call.resume_revision)
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
         return sent == STREAM_SENT

@@ -15,8 +15,7 @@ from google.protobuf.message import Message
 from ...calls.call import Call, Method, request_id
 from ...calls.failure import Failure, failure
 from ...calls.pipeline import Pipeline
-from ...errors import Code, InvalidRequest, ShuttingDown
-from ..stall import ReaderStalled
+from ...errors import Code, InvalidRequest, ShuttingDown, SubscriberTooSlow
 from ..status import http_body
 from .asgi import ClientLeft, Event, Receive, Scope, Send, deadline, headers
 from .errors import BodyTooSlow, RouteNotFound
@@ -82,7 +81,7 @@ class Sockets:
                     async with asyncio.timeout(self._stall_seconds):
                         await send({"type": "websocket.send", "text": render_shared(answer).decode()})
                 except TimeoutError as error:
-                    raise ReaderStalled(self._stall_seconds) from error
+                    raise SubscriberTooSlow(self._stall_seconds, call.resume_revision) from error
         await send({"type": "websocket.close", "code": _DONE})
 
 

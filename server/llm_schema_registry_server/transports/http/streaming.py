@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 
 from ...calls.call import REQUEST_ID, Call
 from ...calls.failure import failure
-from ..stall import ReaderStalled
+from ...errors import SubscriberTooSlow
 from .asgi import Receive, Send, send_head, until_disconnected
 from .stream_formats import Style
 
@@ -79,7 +79,7 @@ class _Body:
     async def fail(self, error: Exception) -> None:
         """Writes what tells of a failure. Raises BrokenOff when nothing can."""
         told = failure(error, self._call.request_id)
-        last = None if isinstance(error, ReaderStalled) else self._style.failed(told)
+        last = None if isinstance(error, SubscriberTooSlow) else self._style.failed(told)
         if last is None:
             raise BrokenOff(told.reason) from error
         async with self._lock:
@@ -111,7 +111,7 @@ class _Body:
             async with asyncio.timeout(self._stall_seconds):
                 await self._sender({"type": "http.response.body", "body": piece, "more_body": more})
         except TimeoutError as error:
-            raise ReaderStalled(self._stall_seconds) from error
+            raise SubscriberTooSlow(self._stall_seconds, self._call.resume_revision) from error
         self._written = time.monotonic()
 
 

@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPATH := engines:server:clients/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-deep check lint quick coverage demo docs proto lock clean
+.PHONY: help run test test-deep check lint quick coverage demo docs proto sdk lock clean
 
 # Tests wait more than they compute: twice as many workers as cores. `make test WORKERS=0` runs them in one process.
 WORKERS ?= $(shell echo $$((2 * $$(nproc))))
@@ -69,6 +69,9 @@ docs: $(READY) ## Write the pages of docs/ that come from the code
 
 proto: $(READY) ## Generate the SDK's stubs from protos/
 	$(BIN)/python protos/generate.py
+
+sdk: $(READY) ## Generate the methods of the SDK's clients from its _calls
+	$(BIN)/python clients/python/generate.py
 
 lock: | $(BIN)/pip ## Resolve the dependencies anew into requirements.lock
 	$(BIN)/python -m pip install --quiet uv

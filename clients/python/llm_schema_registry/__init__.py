@@ -9,7 +9,7 @@ from ._asynchronous import AsyncWatch
 from ._blocking import Watch
 from ._calls.checks import CheckItem, ValidationItem
 from ._calls.tools import SchemaOperand
-from ._encode import Content, Data
+from ._encode import Content, Data, Reference, SchemaId
 from ._options import Tls
 from ._retry import RetryPolicy
 from ._sync_client import SchemaRegistry
@@ -60,6 +60,7 @@ from .errors import (
     OutOfRange,
     PageTokenInvalid,
     PermissionDenied,
+    ProtocolMismatch,
     ReferenceCycle,
     ReferenceNotFound,
     Refused,
@@ -183,6 +184,8 @@ __all__ = [
     "PageTokenInvalid",
     "PermissionDenied",
     "PopularVersion",
+    "ProtocolMismatch",
+    "Reference",
     "ReferenceCycle",
     "ReferenceNotFound",
     "Refused",
@@ -197,6 +200,7 @@ __all__ = [
     "SchemaContent",
     "SchemaDiff",
     "SchemaDifference",
+    "SchemaId",
     "SchemaInfo",
     "SchemaIssue",
     "SchemaNotFound",

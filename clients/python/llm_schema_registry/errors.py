@@ -22,7 +22,8 @@ RegistryError
 ├── Unimplemented
 │   └── UnsupportedSchemaType, VerbNotAllowed
 ├── Unavailable               nothing happened; retried by the client as far as the deadline allows
-│   └── ShuttingDown, StorageUnavailable
+│   ├── ShuttingDown, StorageUnavailable
+│   └── ProtocolMismatch      the address speaks no gRPC, or no TLS; not retried
 ├── LimitExceeded
 │   └── RequestTooLarge
 ├── DeadlineExceeded
@@ -38,34 +39,36 @@ of its code.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
+
+from .enums import WireEnum, found_by_number
 
 if TYPE_CHECKING:
     from .results import CompatibilityReport, SchemaIssue
 
 
-class Code(enum.IntEnum):
-    """google.rpc.Code, by number (google/rpc/code.proto)."""
+@found_by_number
+class Code(WireEnum):
+    """google.rpc.Code (google/rpc/code.proto)."""
 
-    CANCELLED = 1
-    UNKNOWN = 2
-    INVALID_ARGUMENT = 3
-    DEADLINE_EXCEEDED = 4
-    NOT_FOUND = 5
-    ALREADY_EXISTS = 6
-    PERMISSION_DENIED = 7
-    RESOURCE_EXHAUSTED = 8
-    FAILED_PRECONDITION = 9
-    ABORTED = 10
-    OUT_OF_RANGE = 11
-    UNIMPLEMENTED = 12
-    INTERNAL = 13
-    UNAVAILABLE = 14
-    DATA_LOSS = 15
-    UNAUTHENTICATED = 16
+    CANCELLED = "CANCELLED", 1
+    UNKNOWN = "UNKNOWN", 2
+    INVALID_ARGUMENT = "INVALID_ARGUMENT", 3
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED", 4
+    NOT_FOUND = "NOT_FOUND", 5
+    ALREADY_EXISTS = "ALREADY_EXISTS", 6
+    PERMISSION_DENIED = "PERMISSION_DENIED", 7
+    RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED", 8
+    FAILED_PRECONDITION = "FAILED_PRECONDITION", 9
+    ABORTED = "ABORTED", 10
+    OUT_OF_RANGE = "OUT_OF_RANGE", 11
+    UNIMPLEMENTED = "UNIMPLEMENTED", 12
+    INTERNAL = "INTERNAL", 13
+    UNAVAILABLE = "UNAVAILABLE", 14
+    DATA_LOSS = "DATA_LOSS", 15
+    UNAUTHENTICATED = "UNAUTHENTICATED", 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,9 @@ class RegistryError(Exception):
 
     CODE: ClassVar[Code] = Code.UNKNOWN
     REASON: ClassVar[str] = ""
+
+    never_sent: bool = False
+    """Whether the request is known not to have left this client, because there was no connection."""
 
     def __init__(
         self,
@@ -309,6 +315,12 @@ class ShuttingDown(Unavailable):
     def revision(self) -> str:
         """Where to resume; "" for a call that is no watch."""
         return self.metadata.get("revision", "")
+
+
+class ProtocolMismatch(Unavailable):
+    """Somebody answers at the address, but not in gRPC, or not in TLS. Never retried."""
+
+    REASON = ""
 
 
 class StorageUnavailable(Unavailable):

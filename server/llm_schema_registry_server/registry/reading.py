@@ -74,6 +74,19 @@ async def version_with_content(store: Store, library: Library, schema_id: str) -
     return found
 
 
+async def selected(
+    store: Store, library: Library, subject: Subject, selector: Selector
+) -> VersionWithContent:
+    """The version that a selector chooses, and its content as far as it came along; raises SubjectNotFound,
+    VersionNotFound."""
+    if not isinstance(selector, Range):
+        found = await library.contents.loading(lambda: store.selected(subject, selector))
+        if found is not None:
+            return found
+    versions = (await library.versions(subject)).versions
+    return VersionWithContent(choose_or_raise(subject, versions, selector))
+
+
 def _possible(schema_id: str) -> bool:
     """Whether a version may have this id; raises InvalidRequest when there is none."""
     if not schema_id:
@@ -101,12 +114,7 @@ class Reading:
             return (await version_by_id(tx, schema_id)).subject
 
     async def by_version(self, subject: Subject, selector: Selector) -> FoundSchema:
-        if not isinstance(selector, Range):
-            found = await self._library.contents.loading(lambda: self._store.selected(subject, selector))
-            if found is not None:
-                return await self._with_content(found)
-        versions = (await self._library.versions(subject)).versions
-        return await self._with_content(VersionWithContent(choose_or_raise(subject, versions, selector)))
+        return await self._with_content(await selected(self._store, self._library, subject, selector))
 
     async def latest(self, subject: Subject) -> FoundSchema:
         return await self.by_version(subject, Latest())

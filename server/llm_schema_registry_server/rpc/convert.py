@@ -20,7 +20,7 @@ from llm_schema_engines.model.compatibility import (
     Violation,
 )
 from llm_schema_engines.model.schema import Fingerprints, SchemaType
-from llm_schema_engines.model.validation import DataIssue, DataReport
+from llm_schema_engines.model.validation import DataIssue
 from llm_schema_engines.model.version import SemanticVersion
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
@@ -35,7 +35,7 @@ from ..model.timestamps import micros
 from ..registry.graph import Dependency
 from ..registry.reading import FoundSchema
 from ..registry.registration import RegistrationResult
-from ..registry.validating import SchemaReport
+from ..registry.validating import DataVerdict, SchemaReport
 
 E = TypeVar("E", CompatibilityLevel, SchemaState, SchemaType, EventType, SearchOrder)
 
@@ -115,6 +115,7 @@ class Convert:
             deleted_at=timestamp(v.deleted_at) if v.deleted_at else None,
             change_class=change_class(v.change_class),
             page_token=page_token,
+            options=v.options,
         )
 
     def registered(self, done: RegistrationResult) -> pb.RegisterSchemaResponse:
@@ -238,7 +239,8 @@ class Refusals(AbstractContextManager[None, None]):
             error.details = (pb.SchemaValidationReport(valid=False, issues=issues),)
 
 
-def data_report(r: DataReport, schema_id: str, milliseconds: float) -> pb.ValidationReport:
+def data_report(verdict: DataVerdict, milliseconds: float) -> pb.ValidationReport:
+    r, version = verdict.report, verdict.version
     return pb.ValidationReport(
         valid=r.valid,
         errors=[_data_error(i) for i in r.errors],
@@ -247,7 +249,9 @@ def data_report(r: DataReport, schema_id: str, milliseconds: float) -> pb.Valida
             for i in r.warnings
         ],
         validation_time_ms=milliseconds,
-        schema_id=schema_id,
+        schema_id=version.schema_id,
+        subject=str(version.subject),
+        version=str(version.version),
         truncated=r.truncated,
         text=reask_text(r),
     )

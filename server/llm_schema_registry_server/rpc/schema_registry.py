@@ -169,9 +169,11 @@ class SchemaRegistryService:
 
     async def validate_data(self, request: pb.ValidateDataRequest, call: Call) -> pb.ValidationReport:
         began = time.perf_counter()
-        report = await self._use.validating.data(
+        verdict = await self._use.validating.data(
             Payload(
                 schema_id=request.schema_id,
+                subject=request.subject,
+                version=request.version,
                 data=request.data,
                 strict=request.strict,
                 encoding=_encoding(request.encoding),
@@ -179,7 +181,7 @@ class SchemaRegistryService:
                 max_errors=request.max_errors,
             )
         )
-        return convert.data_report(report, request.schema_id, (time.perf_counter() - began) * 1000)
+        return convert.data_report(verdict, (time.perf_counter() - began) * 1000)
 
     async def validate_schema(
         self, request: pb.ValidateSchemaRequest, call: Call
@@ -200,7 +202,11 @@ class SchemaRegistryService:
                 report = await self.validate_data(request, call)
             except RegistryError as error:
                 report = pb.ValidationReport(
-                    valid=False, schema_id=request.schema_id, error=status(failure(error, call.request_id))
+                    valid=False,
+                    schema_id=request.schema_id,
+                    subject=request.subject,
+                    version=request.version,
+                    error=status(failure(error, call.request_id)),
                 )
                 report.errors.add(message=error.message, error_type=error.reason)
             report.index = index

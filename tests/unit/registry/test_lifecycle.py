@@ -125,7 +125,7 @@ async def test_a_softly_deleted_version_reads_by_id_only(registry: World) -> Non
 
     assert (await registry.reading.by_id(two.version.schema_id)).content == b"a b"
     assert (await registry.reading.latest(SUBJECT)).version.schema_id == one.version.schema_id
-    assert (await registry.validating.data(Payload(two.version.schema_id, b"b"))).valid
+    assert (await registry.validating.data(Payload(two.version.schema_id, b"b"))).report.valid
     with pytest.raises(SchemaNotFound):
         await registry.deletion.delete(two.version.schema_id, by=ADMIN)
 

@@ -245,8 +245,8 @@ async def test_comparisons_are_made_once(registry: World) -> None:
 async def test_data_is_judged_by_the_version_asked_for(registry: World) -> None:
     done = await registry.register("s", "a b")
 
-    assert (await registry.validating.data(Payload(done.version.schema_id, b"a"))).valid
-    report = await registry.validating.data(Payload(done.version.schema_id, b"z"))
+    assert (await registry.validating.data(Payload(done.version.schema_id, b"a"))).report.valid
+    report = (await registry.validating.data(Payload(done.version.schema_id, b"z"))).report
     assert (report.valid, report.errors[0].error_type) == (False, "word")
     with pytest.raises(InvalidRequest, match="max_errors"):
         await registry.validating.data(Payload(done.version.schema_id, b"a", max_errors=101))

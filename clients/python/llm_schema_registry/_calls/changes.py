@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from google.protobuf.duration_pb2 import Duration
 
+from .._arguments import many, text, texts
 from .._call import REGISTRY, Rpc, changed
 from .._encode import number
 from .._retry import Attempts
@@ -37,6 +38,7 @@ class Subscription:
         self.heartbeats = heartbeats
         self._attempts = attempts
         self._connected = False
+        self._failed = False
 
     @property
     def revision(self) -> str:
@@ -56,6 +58,11 @@ class Subscription:
         if error.code not in RESUMABLE:
             return None
         if not self._connected:
+            if (
+                not self._failed
+            ):  # the time to connect counts from the first failure, not from when the watch was made
+                self._attempts.succeeded()
+                self._failed = True
             return self._attempts.after(error)
         return self._interrupted(str(error))
 
@@ -85,9 +92,9 @@ def subscription(
     interval = Duration()
     interval.FromNanoseconds(int(heartbeat * 1e9))
     request = pb.StreamRequest(
-        subjects=subjects,
-        event_types=[number(EventType, e) for e in event_types],
-        from_revision=from_revision,
+        subjects=texts(subjects, "subjects"),
+        event_types=[number(EventType, e) for e in many(event_types, "event_types", "event types")],
+        from_revision=text(from_revision, "from_revision"),
         include_schema=include_schema,
         heartbeat_interval=interval,
     )

@@ -209,10 +209,9 @@ def _is_parameter(field: FieldDescriptor) -> bool:
 def _no_parameter(dotted: str, kind: Descriptor) -> InvalidRequest:
     names = [field.name for field in kind.fields if _is_parameter(field)]
     for field in kind.fields:
-        if not _is_parameter(field) and not field.is_repeated:
-            names += [
-                f"{field.name}.{inner.name}" for inner in field.message_type.fields if _is_parameter(inner)
-            ]
+        inner = field.message_type
+        if inner is not None and not field.is_repeated and not _is_parameter(field):
+            names += [f"{field.name}.{below.name}" for below in inner.fields if _is_parameter(below)]
     known = f"there are {', '.join(names)}" if names else "there are none"
     return InvalidRequest(dotted[:100], f"is not a parameter of this path; {known}")
 

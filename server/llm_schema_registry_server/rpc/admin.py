@@ -26,8 +26,8 @@ class AdminService:
         return _statistics(await self._counting(fresh=request.fresh))
 
 
-def _statistics(told: StatisticsReport) -> pb.GetStatisticsResponse:
-    s = told.statistics
+def _statistics(report: StatisticsReport) -> pb.GetStatisticsResponse:
+    s = report.statistics
     return pb.GetStatisticsResponse(
         as_of=timestamp(s.at),
         subjects=s.subjects,
@@ -65,7 +65,7 @@ def _statistics(told: StatisticsReport) -> pb.GetStatisticsResponse:
         changes=s.log.changes,
         oldest_change=_optional(s.log.oldest),
         newest_change=_optional(s.log.newest),
-        popular=map(_popular, told.popular),
+        popular=map(_popular, report.popular),
     )
 
 

@@ -17,6 +17,7 @@ from .background import settle_memory
 from .components import Components
 from .errors import RegistryError
 from .faces import make_servers
+from .ready_message import ready_message
 from .rpc.cached_answers import PreparedAnswers
 from .rpc.convert import Convert
 from .settings import Settings
@@ -91,6 +92,8 @@ async def _serve(settings: Settings, ready_file: Path | None) -> int:
     if ready_file is not None:
         _write_ready(ready_file, app.ports)
     _LOG.info("serving", version=__version__, **{f"{name}_port": port for name, port in app.ports.items()})
+    if sys.stdout.isatty():
+        print(ready_message(settings, app.ports), flush=True)
     await asked_to_stop.wait()
     await app.drain()
     _LOG.info("stopped")

@@ -45,12 +45,17 @@ def failure(error: Exception, request_id: str) -> Failure:
     return Failure(
         error.code,
         error.reason,
-        error.message,
-        {name: value[:_FACT_CHARACTERS] for name, value in error.metadata.items()},
+        _text(error.message),
+        {name: _text(value)[:_FACT_CHARACTERS] for name, value in error.metadata.items()},
         tuple(
-            FieldViolation(v.field[:_FACT_CHARACTERS], v.description[:_FACT_CHARACTERS])
+            FieldViolation(_text(v.field)[:_FACT_CHARACTERS], _text(v.description)[:_FACT_CHARACTERS])
             for v in error.violations
         ),
         tuple(error.details),
         request_id,
     )
+
+
+def _text(text: str) -> str:
+    """`text` as every wire can carry it: errors quote what callers sent, also halves of surrogate pairs."""
+    return text.encode("utf-8", "backslashreplace").decode()

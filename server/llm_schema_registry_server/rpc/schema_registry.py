@@ -199,7 +199,7 @@ class SchemaRegistryService:
                 report = await self.validate_data(request, call)
             except RegistryError as error:
                 report = pb.ValidationReport(
-                    schema_id=request.schema_id, error=status(failure(error, call.request_id))
+                    valid=False, schema_id=request.schema_id, error=status(failure(error, call.request_id))
                 )
                 report.errors.add(message=error.message, error_type=error.reason)
             report.index = index
@@ -223,7 +223,7 @@ class SchemaRegistryService:
                 report = await self.check_compatibility(request, call)
             except RegistryError as error:
                 report = pb.CompatibilityReport(
-                    message=error.message, error=status(failure(error, call.request_id))
+                    compatible=False, message=error.message, error=status(failure(error, call.request_id))
                 )
             report.index = index
             return report

@@ -125,13 +125,13 @@ async def test_a_caller_that_leaves_is_a_cancellation() -> None:
 async def test_what_a_handler_learns_it_touches_a_watcher_may_refuse() -> None:
     touched: list[Resource] = []
 
-    def watch(resource: Resource) -> None:
+    def watcher(resource: Resource) -> None:
         touched.append(resource)
         if resource == SUBJECT:
             raise PermissionDenied("not orders")
 
     made = call("GetSchema")
-    made.watchers = (watch,)
+    made.watch(watcher)
     with pytest.raises(PermissionDenied):
         await rpcs(ToyRegistry()).pipeline.unary(made, pb.GetSchemaRequest(schema_id="a"))
 
@@ -142,7 +142,7 @@ async def test_what_a_handler_learns_it_touches_a_watcher_may_refuse() -> None:
 def test_each_resource_is_told_once_and_a_long_stream_of_them_takes_no_memory() -> None:
     told: list[Resource] = []
     made = call("BatchValidate")
-    made.watchers = (told.append,)
+    made.watch(told.append)
     for number in range(1000):
         made.touches(pb.ValidateDataRequest(schema_id=str(number)))
     made.touches(pb.ValidateDataRequest(schema_id="0"))

@@ -109,10 +109,11 @@ async def test_a_write_by_id_names_the_subject_before_it_acts(
     before = await registry.changes()
 
     def refuse(resource: Resource) -> None:
-        raise PermissionDenied(f"not {resource.name}")
+        if resource.kind is ResourceKind.SUBJECT:
+            raise PermissionDenied(f"not {resource.name}")
 
     made = call(name)
-    made.watchers = (refuse,)
+    made.watch(refuse)
     with pytest.raises(PermissionDenied, match="not orders"):
         await rpcs.unary(TABLE[name], made, request_.SerializeToString())
     assert await registry.changes() == before

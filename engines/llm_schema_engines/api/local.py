@@ -173,8 +173,10 @@ class LocalEngines:
         The compiled schema is kept, so that validating again costs only the validation. Raises what `parse` raises, and
         InvalidRequest when `encoding`, `message_name` or `max_errors` (1 to 100) does not fit.
         """
-        if not 1 <= max_errors <= MOST_ERRORS:
-            raise InvalidRequest("max_errors", f"is {max_errors}; it must be 1 to {MOST_ERRORS}")
+        if not isinstance(max_errors, int) or not 1 <= max_errors <= MOST_ERRORS:
+            raise InvalidRequest(
+                "max_errors", f"is {max_errors!r}; it must be a number from 1 to {MOST_ERRORS}"
+            )
         validator = self.validator(self.parse(schema, schema_type, references=references))
         return validator.validate(
             data_bytes(data),

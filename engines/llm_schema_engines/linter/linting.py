@@ -43,7 +43,7 @@ def choose_rules(enable: Iterable[str], disable: Iterable[str]) -> frozenset[str
     for name, given in (("enable", enable), ("disable", disable)):
         if isinstance(given, str | bytes):
             raise TypeError(f"{name}: several rule ids are expected, such as [{given!r}]")
-    enable, disable = frozenset(enable), frozenset(disable)
+    enable, disable = frozenset(map(str, enable)), frozenset(map(str, disable))
     for unknown in sorted((enable | disable) - known):
         close = difflib.get_close_matches(unknown, known, 1)
         raise ValueError(f"{unknown!r} is no lint rule" + (f"; {close[0]!r} is one" if close else ""))

@@ -216,7 +216,7 @@ class SchemaRegistryService:
                 report = await self.validate_data(request, call)
             except RegistryError as error:
                 report = pb.ValidationReport(
-                    schema_id=request.schema_id, error=failure(error, call.request_id).status()
+                    valid=False, schema_id=request.schema_id, error=failure(error, call.request_id).status()
                 )
                 report.errors.add(message=error.message, error_type=error.reason)
             report.index = index
@@ -239,7 +239,7 @@ class SchemaRegistryService:
                 report = await self.check_compatibility(request, call)
             except RegistryError as error:
                 report = pb.CompatibilityReport(
-                    message=error.message, error=failure(error, call.request_id).status()
+                    compatible=False, message=error.message, error=failure(error, call.request_id).status()
                 )
             report.index = index
             return report
@@ -314,12 +314,10 @@ def _registration(request: pb.RegisterSchemaRequest) -> Registration:
 
 
 def _permanent(request: pb.DeleteSchemaRequest) -> bool:
-    """Soft unless `permanent` is asked for, or its older name: an explicit `soft_delete = false`."""
-    if not request.HasField("soft_delete"):
-        return request.permanent
+    """Soft unless `permanent` is asked for. `soft_delete` cannot ask for it: its false cannot be told from absent."""
     if request.permanent and request.soft_delete:
         raise InvalidRequest("soft_delete", "cannot be true together with permanent")
-    return not request.soft_delete
+    return request.permanent
 
 
 def _update(request: pb.UpdateSchemaMetadataRequest) -> Update:

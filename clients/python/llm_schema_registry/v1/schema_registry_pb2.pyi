@@ -896,15 +896,15 @@ class DeleteSchemaRequest(_message.Message):
     @_builtins.property
     @_deprecated("""This field has been marked as deprecated using proto field options.""")
     def soft_delete(self) -> _builtins.bool:
-        """Leave it out and set `permanent` where a version shall be removed for ever. An explicit false means permanent = true;
-        true together with `permanent` is refused.
+        """Says nothing: a delete is soft unless `permanent` is set, and false cannot be told from absent. True together with
+        `permanent` is refused. In a query string, where it can be told, `soft=false` means `permanent=true`.
         """
 
     @soft_delete.setter
     @_deprecated("""This field has been marked as deprecated using proto field options.""")
     def soft_delete(self, value: _builtins.bool) -> None:
-        """Leave it out and set `permanent` where a version shall be removed for ever. An explicit false means permanent = true;
-        true together with `permanent` is refused.
+        """Says nothing: a delete is soft unless `permanent` is set, and false cannot be told from absent. True together with
+        `permanent` is refused. In a query string, where it can be told, `soft=false` means `permanent=true`.
         """
 
     permanent: _builtins.bool
@@ -913,16 +913,14 @@ class DeleteSchemaRequest(_message.Message):
         self,
         *,
         schema_id: _builtins.str = ...,
-        soft_delete: _builtins.bool | None = ...,
+        soft_delete: _builtins.bool = ...,
         permanent: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_soft_delete", b"_soft_delete", "soft_delete", b"soft_delete"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_soft_delete", b"_soft_delete", "permanent", b"permanent", "schema_id", b"schema_id", "soft_delete", b"soft_delete"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["permanent", b"permanent", "schema_id", b"schema_id", "soft_delete", b"soft_delete"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__soft_delete: _TypeAlias = _typing.Literal["soft_delete"]  # noqa: Y015
-    _WhichOneofArgType__soft_delete: _TypeAlias = _typing.Literal["_soft_delete", b"_soft_delete"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__soft_delete) -> _WhichOneofReturnType__soft_delete | None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteSchemaRequest: _TypeAlias = DeleteSchemaRequest  # noqa: Y015
 
@@ -1062,6 +1060,7 @@ class ValidationReport(_message.Message):
     TRUNCATED_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     valid: _builtins.bool
+    """With presence, so that JSON forms which leave out defaults show a false too."""
     validation_time_ms: _builtins.float
     schema_id: _builtins.str
     index: _builtins.int
@@ -1081,7 +1080,7 @@ class ValidationReport(_message.Message):
     def __init__(
         self,
         *,
-        valid: _builtins.bool = ...,
+        valid: _builtins.bool | None = ...,
         errors: _abc.Iterable[Global___ValidationError] | None = ...,
         warnings: _abc.Iterable[Global___ValidationWarning] | None = ...,
         validation_time_ms: _builtins.float = ...,
@@ -1091,11 +1090,13 @@ class ValidationReport(_message.Message):
         truncated: _builtins.bool = ...,
         text: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_valid", b"_valid", "error", b"error", "valid", b"valid"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "errors", b"errors", "index", b"index", "schema_id", b"schema_id", "text", b"text", "truncated", b"truncated", "valid", b"valid", "validation_time_ms", b"validation_time_ms", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_valid", b"_valid", "error", b"error", "errors", b"errors", "index", b"index", "schema_id", b"schema_id", "text", b"text", "truncated", b"truncated", "valid", b"valid", "validation_time_ms", b"validation_time_ms", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__valid: _TypeAlias = _typing.Literal["valid"]  # noqa: Y015
+    _WhichOneofArgType__valid: _TypeAlias = _typing.Literal["_valid", b"_valid"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__valid) -> _WhichOneofReturnType__valid | None: ...
 
 Global___ValidationReport: _TypeAlias = ValidationReport  # noqa: Y015
 
@@ -1197,6 +1198,7 @@ class SchemaValidationReport(_message.Message):
     ISSUES_FIELD_NUMBER: _builtins.int
     FINGERPRINTS_FIELD_NUMBER: _builtins.int
     valid: _builtins.bool
+    """With presence, so that JSON forms which leave out defaults show a false too."""
     @_builtins.property
     def errors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -1212,17 +1214,19 @@ class SchemaValidationReport(_message.Message):
     def __init__(
         self,
         *,
-        valid: _builtins.bool = ...,
+        valid: _builtins.bool | None = ...,
         errors: _abc.Iterable[_builtins.str] | None = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
         issues: _abc.Iterable[Global___SchemaIssue] | None = ...,
         fingerprints: Global___Fingerprints | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["fingerprints", b"fingerprints"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_valid", b"_valid", "fingerprints", b"fingerprints", "valid", b"valid"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["errors", b"errors", "fingerprints", b"fingerprints", "issues", b"issues", "valid", b"valid", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_valid", b"_valid", "errors", b"errors", "fingerprints", b"fingerprints", "issues", b"issues", "valid", b"valid", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__valid: _TypeAlias = _typing.Literal["valid"]  # noqa: Y015
+    _WhichOneofArgType__valid: _TypeAlias = _typing.Literal["_valid", b"_valid"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__valid) -> _WhichOneofReturnType__valid | None: ...
 
 Global___SchemaValidationReport: _TypeAlias = SchemaValidationReport  # noqa: Y015
 
@@ -1342,6 +1346,7 @@ class CompatibilityReport(_message.Message):
     ASSUMPTIONS_FIELD_NUMBER: _builtins.int
     REMEDIES_FIELD_NUMBER: _builtins.int
     compatible: _builtins.bool
+    """With presence, as `valid` of ValidationReport."""
     level: Global___CompatibilityLevel.ValueType
     message: _builtins.str
     verdict: Global___Verdict.ValueType
@@ -1371,7 +1376,7 @@ class CompatibilityReport(_message.Message):
     def __init__(
         self,
         *,
-        compatible: _builtins.bool = ...,
+        compatible: _builtins.bool | None = ...,
         level: Global___CompatibilityLevel.ValueType = ...,
         violations: _abc.Iterable[Global___CompatibilityViolation] | None = ...,
         compared_versions: _abc.Iterable[_builtins.str] | None = ...,
@@ -1384,11 +1389,13 @@ class CompatibilityReport(_message.Message):
         assumptions: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         remedies: _abc.Iterable[Global___CompatibilityRemedy] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_compatible", b"_compatible", "compatible", b"compatible", "error", b"error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assumptions", b"assumptions", "change_class", b"change_class", "compared_versions", b"compared_versions", "compatible", b"compatible", "error", b"error", "index", b"index", "level", b"level", "message", b"message", "remedies", b"remedies", "suggested_version", b"suggested_version", "verdict", b"verdict", "violations", b"violations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_compatible", b"_compatible", "assumptions", b"assumptions", "change_class", b"change_class", "compared_versions", b"compared_versions", "compatible", b"compatible", "error", b"error", "index", b"index", "level", b"level", "message", b"message", "remedies", b"remedies", "suggested_version", b"suggested_version", "verdict", b"verdict", "violations", b"violations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__compatible: _TypeAlias = _typing.Literal["compatible"]  # noqa: Y015
+    _WhichOneofArgType__compatible: _TypeAlias = _typing.Literal["_compatible", b"_compatible"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__compatible) -> _WhichOneofReturnType__compatible | None: ...
 
 Global___CompatibilityReport: _TypeAlias = CompatibilityReport  # noqa: Y015
 

@@ -1,4 +1,4 @@
-"""The SQL of the SQLite back end. tests/storage/test_sqlite_plans.py explains each of these statements."""
+"""The SQL of the SQLite back end. tests/storage/test_sqlite_plans.py checks the plan of each of these statements."""
 
 from __future__ import annotations
 

@@ -210,6 +210,10 @@ def report(r: CompatibilityReport) -> pb.CompatibilityReport:
         verdict=pb.Verdict.ValueType(r.verdict),
         change_class=change_class(r.change_class),
         suggested_version=r.suggested_version,
+        remedies=[
+            pb.CompatibilityRemedy(kind=x.kind.value, message=x.message, settings=x.settings)
+            for x in r.remedies
+        ],
     )
     answer.MergeFrom(_assuming(r.options))
     return answer
@@ -231,7 +235,7 @@ class Refusals(AbstractContextManager[None, None]):
             error.details = (report(cast(CompatibilityReport, error.report)),)
         elif isinstance(error, InvalidSchema):
             issues = [_schema_issue(i, pb.SEVERITY_ERROR) for i in error.issues]
-            error.details = (pb.SchemaValidationReport(issues=issues),)
+            error.details = (pb.SchemaValidationReport(valid=False, issues=issues),)
 
 
 def data_report(r: DataReport, schema_id: str, milliseconds: float) -> pb.ValidationReport:

@@ -27,7 +27,9 @@ class Bakery:
         return [2 * number for number in numbers]
 
     def gathering(self, lanes: int = 1, most: int = 10) -> Batcher[int, int]:
-        return Batcher(self.run, lanes=lanes, most=most, common=ConnectionError, conflict_key=lambda n: n % 100)
+        return Batcher(
+            self.run, lanes=lanes, most=most, common=ConnectionError, conflict_key=lambda n: n % 100
+        )
 
 
 async def settle() -> None:

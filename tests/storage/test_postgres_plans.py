@@ -92,7 +92,7 @@ STATEMENTS: dict[str, tuple[Any, ...]] = {
     "FACTS": (), "NAMES": ("id 7",), "ALL_CONFIGS": ("a", 10), "ALL_GLOBAL_IDS": (10000, 10), "ALL_CONTEXT_IDS": (".ctx-7", 50, 10),
     "ALL_ORDINALS": (SUBJECT, 10), "RESTORE_REGISTRY_ID": ("x",), "RESTORE_GLOBAL_IDS": (["."], [1], ["i"]),
     "RESTORE_ORDINAL": ("a", 1), "FOLLOW_GLOBAL_IDS": (), "ALIGN_SEQUENCES": (),
-    "STATISTICS": (), "KEEP_STATISTICS": ("{}",),
+    "STATISTICS": (), "SAVE_STATISTICS": ("{}",),
     "CURSORS": (), "SET_CURSOR": ("a", 7), "REMOVE_CURSOR": ("a",),
     "LOCK_LEASE": ("a",), "ACQUIRE_LEASE": ("a", "b", timedelta(seconds=60)), "RENEW_LEASE": ("a", 7, timedelta(seconds=60)),
     "CONFIRM_LEASE": ("a", 7), "RELEASE_LEASE": ("a", 7),

@@ -1,4 +1,4 @@
-"""A registry as one file: everything of any back end, to be imported into any other, ids and revisions kept.
+"""A registry as one file: everything of any back end, to be imported into any other with the same ids and revisions.
 
 A gzip stream of JSON lines. The first tells the format and the registry, the last counts the lines before it and has
 their SHA-256: a truncated or altered archive is refused as a whole. See docs/storage.md for the lines.

@@ -173,7 +173,7 @@ class MemoryWriteTx(MemoryReadTx):
                 known = self._tables.usage.get(schema_id)
                 self._tables.usage[schema_id] = made if known is None else known + made
 
-    async def keep_statistics(self, statistics: Statistics) -> None:
+    async def save_statistics(self, statistics: Statistics) -> None:
         self._tables.statistics[0] = statistics
 
     # -- see portable.RestoreTx

@@ -215,7 +215,7 @@ RECORD_USAGE = (
 )
 
 STATISTICS = "SELECT counts::text FROM statistics WHERE id = 1"
-KEEP_STATISTICS = "INSERT INTO statistics (id, counts) VALUES (1, $1::json) ON CONFLICT (id) DO UPDATE SET counts = excluded.counts"
+SAVE_STATISTICS = "INSERT INTO statistics (id, counts) VALUES (1, $1::json) ON CONFLICT (id) DO UPDATE SET counts = excluded.counts"
 
 CURSORS = "SELECT name, sequence, updated_at FROM cursors ORDER BY name"
 SET_CURSOR = (

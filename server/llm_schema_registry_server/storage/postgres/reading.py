@@ -168,8 +168,8 @@ class PostgresReadTx:
         return await self._session.rows(sql, list(parameters), tuple, timeout=timeout)
 
     async def statistics(self) -> Statistics | None:
-        kept = await self._session.value(queries.STATISTICS)
-        return None if kept is None else statistics_of(kept)
+        stored = await self._session.value(queries.STATISTICS)
+        return None if stored is None else statistics_of(stored)
 
     # -- see portable.DumpTx
 

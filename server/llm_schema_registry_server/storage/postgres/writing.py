@@ -200,8 +200,8 @@ class PostgresWriteTx(PostgresReadTx):
         columns = columns_of([rows.usage_row(each) for each in made], len(rows.USAGE_COLUMNS))
         await self._session.run(queries.RECORD_USAGE, *columns)
 
-    async def keep_statistics(self, statistics: Statistics) -> None:
-        await self._session.run(queries.KEEP_STATISTICS, cell(statistics))
+    async def save_statistics(self, statistics: Statistics) -> None:
+        await self._session.run(queries.SAVE_STATISTICS, cell(statistics))
 
     # -- see portable.RestoreTx
 

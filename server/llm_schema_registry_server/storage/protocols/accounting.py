@@ -24,7 +24,7 @@ class AccountingRead(Protocol):
         ...
 
     async def statistics(self) -> Statistics | None:
-        """Those that `keep_statistics` stored last."""
+        """Those that `save_statistics` stored last."""
         ...
 
 
@@ -37,6 +37,6 @@ class AccountingWrite(AccountingRead, Protocol):
         removed at this moment."""
         ...
 
-    async def keep_statistics(self, statistics: Statistics) -> None:
+    async def save_statistics(self, statistics: Statistics) -> None:
         """Store these instead of the ones before, for all servers of the store."""
         ...

@@ -108,7 +108,7 @@ SET_USAGE = (
 BEGUN = "SELECT 1 FROM words WHERE words MATCH ? LIMIT 1"
 
 STATISTICS = "SELECT counts FROM statistics WHERE id = 1"
-KEEP_STATISTICS = "INSERT INTO statistics (id, counts) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET counts = excluded.counts"
+SAVE_STATISTICS = "INSERT INTO statistics (id, counts) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET counts = excluded.counts"
 
 CURSORS = "SELECT name, sequence, updated_at FROM cursors ORDER BY name"
 SET_CURSOR = (

@@ -192,8 +192,8 @@ class SqliteWriteTx(SqliteReadTx):
 
         await self._session.in_thread(add_each)
 
-    async def keep_statistics(self, statistics: Statistics) -> None:
-        self._session.run(queries.KEEP_STATISTICS, (cell(statistics),))
+    async def save_statistics(self, statistics: Statistics) -> None:
+        self._session.run(queries.SAVE_STATISTICS, (cell(statistics),))
 
     # -- see portable.RestoreTx
 

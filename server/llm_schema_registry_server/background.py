@@ -101,7 +101,7 @@ def make_warming(
     metrics: Metrics,
 ) -> Warming | None:
     """Loads what is read most when the server starts, if anything is to be loaded."""
-    if not (settings.warm_schemas and settings.warm_seconds):
+    if not settings.warms:
         return None
 
     def ended(end: Warmed) -> None:

@@ -15,9 +15,9 @@ import sys
 from typing import Any
 
 from llm_schema_engines.formats.engine import Engines
+from llm_schema_engines.protoc.confinement import confine, die_with, limit_cpu
 
 from ..errors import RegistryError
-from .confinement import confine, die_with, limit_cpu
 from .messages import HEADER, Request, Setup, decode_request, encode_answer, frame
 
 OUT_OF_MEMORY = 77

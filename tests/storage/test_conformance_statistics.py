@@ -170,6 +170,6 @@ async def test_what_is_kept_is_read_again(store: Store) -> None:
 
     for kept in (found, replace(found, at=NOW - timedelta(microseconds=1), subjects=17)):
         async with store.write() as tx:
-            await tx.keep_statistics(kept)
+            await tx.save_statistics(kept)
         async with store.read() as reading:
             assert await reading.statistics() == kept

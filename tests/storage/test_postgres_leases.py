@@ -118,3 +118,20 @@ async def test_a_clock_that_was_set_back_makes_nobody_wait(stores: list[Postgres
         await connection.close()
 
     assert await acquire(stores[1], "two", 60) is not None
+
+
+async def test_a_token_is_drawn_when_nobody_else_can_acquire_the_lease(stores: list[PostgresStore]) -> None:
+    """Else a server that waits could get the lease with a smaller token than the one before."""
+    observer = await asyncpg.connect(stores[0]._dsn)
+    try:
+        async with stores[0].write() as tx:
+            first = await tx.acquire_lease("job", "first", 0)
+            assert first is not None
+            waiting = asyncio.create_task(acquire(stores[1], "second", 60))
+            await until(lambda: observer.fetchval(WAITING))
+            assert await observer.fetchval("SELECT last_value FROM leases_token_seq") == first.token
+        second = await waiting
+        assert second is not None
+        assert second.token > first.token
+    finally:
+        await observer.close()

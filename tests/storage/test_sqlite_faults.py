@@ -166,7 +166,7 @@ async def test_a_full_disk_undoes_the_write_and_later_ones_go_on(tmp_path: Path)
     file = tmp_path / "registry.db"
     async with opened(file) as store:
         await insert(store, version())
-        writing = store._now.sessions[0]  # the test's own way to a small disk
+        writing = store._resources.sessions[0]  # the test's own way to a small disk
         (pages,) = writing.row("PRAGMA page_count")
         writing.run(f"PRAGMA max_page_count = {pages + 8}")
 
@@ -184,7 +184,7 @@ async def test_a_full_disk_undoes_the_write_and_later_ones_go_on(tmp_path: Path)
 
 async def test_a_full_disk_fails_the_whole_group_and_nobody_is_told_otherwise(tmp_path: Path) -> None:
     async with opened(tmp_path / "registry.db") as store:
-        writing = store._now.sessions[0]
+        writing = store._resources.sessions[0]
         (pages,) = writing.row("PRAGMA page_count")
         writing.run(f"PRAGMA max_page_count = {pages + 30}")
 

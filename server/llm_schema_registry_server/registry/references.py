@@ -1,4 +1,4 @@
-"""References pinned to versions: what a name, a subject and a selector meant at the moment of a transaction."""
+"""References pinned to versions: the versions that subjects and selectors select at the moment of a transaction."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .selection import deleted_hint
 
 @dataclass(frozen=True, slots=True)
 class PinnedReference:
-    """A reference and the version that it points to for ever."""
+    """A reference, and the version that it is pinned to."""
 
     reference: ResolvedReference
     target: SchemaVersion
@@ -27,9 +27,9 @@ class PinnedReference:
 async def pin_references(
     tx: ReadTx, subject: Subject | None, references: Sequence[Reference], *, field: str, most: int
 ) -> tuple[PinnedReference, ...]:
-    """The versions that `references` point to now. Only rows are read, no contents.
+    """The versions that `references` select now. Only rows are read, no contents.
 
-    subject: whose schema it is going to be; None when it has none. most: references allowed.
+    subject: the subject of the schema with these references; None when it has none. most: references allowed.
     Raises ReferenceNotFound, ReferenceCycle or InvalidRequest, each naming the place in `field`.
     """
     if len(references) > most:

@@ -1,4 +1,4 @@
-"""Which changes the log may forget, and forgetting them: oldest first, in small steps beside the writers.
+"""Which changes the log may forget, and deleting them: oldest first, in small transactions, while servers write.
 
 What is forgotten is always a beginning of the log; whoever resumes from before it is answered RevisionCompacted. Durable
 cursors (storage/leases.py) hold back what they have not passed, within bounds: a reader that never comes back does not keep
@@ -21,7 +21,7 @@ from ..errors import RegistryError
 from ..storage.store import ReadTx, Store
 
 BATCH = 500
-"""Changes forgotten in one transaction. While it runs, followers of PostgreSQL's log wait: some milliseconds."""
+"""Changes deleted in one transaction. While it runs, readers of PostgreSQL's change log wait: some milliseconds."""
 PAUSE_SECONDS = 0.1
 SWEEP_SECONDS = 300.0
 
@@ -43,11 +43,11 @@ HOLD = RetentionPolicy(timedelta(days=7), 1_000_000)
 
 
 def old(times: Sequence[tuple[int, datetime]], *, before: datetime, now: datetime) -> tuple[int, bool]:
-    """How many of the changes at the beginning of `times` (sequence, time) are from `before`, and whether that may go on
-    after the last of them. Pure.
+    """How many of the changes at the beginning of `times` (sequence, time) are older than `before`, and whether changes after the
+    last of them may be, too. Pure.
 
-    A time that lies in the future is that of a wrong clock: it neither ends the old part nor belongs to it, unless an
-    old change follows. So a clock that ran ahead does not keep the log for ever.
+    A time in the future is that of a wrong clock: it neither ends the old part nor belongs to it, unless an old change
+    follows. So a clock that was fast does not keep the log for ever.
     """
     count = 0
     for place, (_, at) in enumerate(times, 1):
@@ -60,7 +60,7 @@ def old(times: Sequence[tuple[int, datetime]], *, before: datetime, now: datetim
 
 @dataclass(frozen=True, slots=True)
 class SweepProgress:
-    """Forgotten so far (or, in a dry run, to be forgotten): how many changes, and the sequence of the last."""
+    """What was deleted so far (or would be, in a dry run): how many changes, and the sequence of the last one."""
 
     changes: int
     upto: int
@@ -105,7 +105,7 @@ class Retention:
     async def sweep(
         self, *, dry_run: bool = False, pause: float = PAUSE_SECONDS
     ) -> AsyncIterator[SweepProgress]:
-        """Forget what need not stay, yielding after each step; `pause` seconds between steps leave room for writers.
+        """Delete what may be forgotten, yielding after each transaction; `pause` seconds between them leave room for writers.
         Ends early when another server does the same at this moment."""
         now = self._clock()
         async with self._store.read() as tx:
@@ -149,7 +149,7 @@ def _up_to(times: Sequence[tuple[int, datetime]], sequence: int) -> int:
 
 
 class Sweeper:
-    """Applies a Retention now and then, as long as the server runs. Several servers may do so on one store.
+    """Applies a Retention periodically, as long as the server runs. Several servers may do so on one store.
 
     on_swept: called with the sum of a sweep that forgot something. on_trouble: called when a sweep failed; the next
     one is tried all the same.
@@ -187,5 +187,5 @@ class Sweeper:
                 self._on_trouble(error)
             if last is not None:
                 self._on_swept(last)
-            # Servers that were started together shall not stay in step.
+            # Randomly, so that servers that were started together do not sweep at the same time.
             await asyncio.sleep(self._every_seconds * random.uniform(0.5, 1.5))

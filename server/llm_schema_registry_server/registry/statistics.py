@@ -122,7 +122,7 @@ class StatisticsCounter:
         try:
             async with self._store.write() as tx:
                 await tx.confirm_lease(lease)
-                await tx.keep_statistics(statistics)
+                await tx.save_statistics(statistics)
                 await tx.release_lease(lease)
         except LeaseLost:
             return None

@@ -1,7 +1,7 @@
-"""A registry as one file: everything of any back end, to be imported into any other, ids and revisions kept.
+"""A registry as one file: everything of any back end, to be imported into any other with the same ids and revisions.
 
 A gzip stream of JSON lines. The first tells the format and the registry, the last counts the lines before it and has
-their SHA-256: a cut or altered archive is refused as a whole. See docs/storage.md for the lines.
+their SHA-256: a truncated or altered archive is refused as a whole. See docs/storage.md for the lines.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _BATCH = 500
 _LONGEST_LINE = 256 * 1024 * 1024
 _EVERY = 1000
 Progress = Callable[[str, int], None]
-"""Called now and then with a kind of line and how many of it are done."""
+"""Called after every so many lines of a kind, with the kind and their number."""
 
 Key = TypeVar("Key", int, str, tuple[str, int])
 Item = TypeVar("Item")
@@ -70,7 +70,7 @@ class _Writer:
 
 
 async def export_archive(store: PortableStore, file: BinaryIO, progress: Progress) -> Mapping[str, int]:
-    """Write everything that `store` holds at this moment; answers with the number of lines of each kind."""
+    """Write everything that `store` holds at this moment; returns the number of lines of each kind."""
     out = _Writer(file, progress)
     async with store.dump() as tx:
         oldest, newest = await tx.change_bounds()
@@ -116,7 +116,7 @@ async def _export_versions(tx: DumpTx, out: _Writer) -> None:
 
 
 async def import_archive(store: PortableStore, file: BinaryIO, progress: Progress) -> Mapping[str, int]:
-    """Fill an empty store from an archive, all of it or nothing; answers with the number of lines of each kind.
+    """Fill an empty store from an archive, all of it or nothing; returns the number of lines of each kind.
 
     Raises StoreNotEmpty, and StorageDamaged for what is not a whole archive.
     """
@@ -146,7 +146,7 @@ async def _refuse_filled(tx: RestoreTx) -> None:
 
 
 class _Lines:
-    """The lines of an archive, counted and summed up."""
+    """The lines of an archive, with their counts and digest."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = gzip.GzipFile(fileobj=file, mode="rb")
@@ -252,7 +252,7 @@ _KINDS: Mapping[str, _Restore] = {
 
 
 def _format_1() -> Mapping[str, _Restore]:
-    """Numbers were given without regard to contexts; the versions of a context keep theirs, and it counts on from them."""
+    """Global ids were assigned without regard to contexts; the versions of a context keep theirs, and it continues after them."""
     given: set[tuple[str, str]] = set()
 
     async def global_id(tx: RestoreTx, line: Mapping[str, Any]) -> None:

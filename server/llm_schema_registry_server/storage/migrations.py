@@ -16,8 +16,8 @@ _OLDEST = re.compile(r"^-- Servers that know step (\d+) go on working\.$", re.MU
 class Migration:
     """One step: its number (from 1, dense), its name and its SQL.
 
-    oldest: servers that know all steps up to this one go on working when the step is done. The number of the step
-    itself when it says nothing; else what a line `-- Servers that know step N go on working.` says.
+    oldest: servers that know all steps up to this one go on working when the step is done. By default the number of the
+    step itself; else what a line `-- Servers that know step N go on working.` says.
     """
 
     number: int

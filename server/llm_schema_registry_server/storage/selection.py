@@ -1,4 +1,4 @@
-"""The SQL of lists and counts, which all back ends with rows share; a dialect fills in what differs. Pure."""
+"""The SQL of lists and counts that all SQL back ends share; a SqlDialect fills in what differs. Pure."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class _Where:
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
+class SqlDialect:
     """What differs: the n-th place holder, and the conditions on versions `v` that use the back end's own indexes.
 
     words: the version has, for each word, a word that begins with it. labels: it has all these labels.
@@ -82,7 +82,7 @@ class Dialect:
 
     def rank(self, wanted: SchemaFilter, page: RankedPage) -> Statement:
         """One page of the versions that pass a filter with words, the best first: their columns, their score and how many
-        there are in all, or that there are more than MOST_HITS. One row at least, without a version, tells the number."""
+        there are in all, or that there are more than MOST_HITS. At least one row, for the number: without a version when there is none."""
         where = _Where(self.place)
         score = self._score(where, wanted.text)
         self._add_matching(where, wanted, self.hits)
@@ -104,13 +104,13 @@ class Dialect:
     def _score(self, where: _Where, text: str) -> str:
         """The points of a version, see ranking.score."""
         first, *others = ranking.counted(text)
-        # A title that lacks the first word does not have them all.
+        # `exact` is checked with the first word only: a title without that word cannot contain it.
         points = self._points(where, first, exact=ranking.exact_needle(text))
         return " + ".join([points, *(self._points(where, word) for word in others)])
 
     def _points(self, where: _Where, word: str, *, exact: str = "") -> str:
-        """Of one word. Most versions do not have it in their title, which is found out first; only then is it asked whether the
-        title holds `exact`, too. Values are bound in the order in which the SQL has them: SQLite does not number them."""
+        """The points of one word. Most versions do not have it in their title, which is checked first; only then is the title checked
+        for `exact`. Values are bound in the order in which they occur in the SQL: SQLite does not number them."""
         present = where.term(*self.in_title(word))
         title = self._best(where, word, Place.SEGMENT, Place.SUBJECT, Place.TAG, Place.NAME)
         if exact:

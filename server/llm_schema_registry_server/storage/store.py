@@ -45,50 +45,49 @@ class Store(Protocol):
 
     def read_elsewhere(self) -> AbstractAsyncContextManager[ReadTx]:
         """Like `read`, for long lists and searches, perhaps answered by a replica; it has everything that this store has
-        committed and everything up to what `wait_for_change` has told."""
+        committed, and everything up to the last change that `wait_for_change` returned for."""
         ...
 
     def write(self) -> AbstractAsyncContextManager[WriteTx]:
-        """A transaction: committed durably when the block ends, undone when it raises or is cancelled.
+        """A transaction: committed durably when the block ends, rolled back when it raises or is cancelled.
 
-        A cancellation that arrives when the block has ended does not undo. Transactions do not nest: a task opens
+        A cancellation that arrives when the block has ended does not roll back. Transactions do not nest: a task opens
         its next one after the end of the last.
         """
         ...
 
     async def version(self, schema_id: str) -> VersionWithContent | None:
-        """What `ReadTx.version` answers, with its content when that has at most INLINE_CONTENT_BYTES, in a moment of its own: one round trip
-        instead of a transaction. A damaged content does not come along: `contents` says what is wrong with it."""
+        """As `ReadTx.version`, with its content when that has at most INLINE_CONTENT_BYTES, in a transaction of its own of one
+        round trip. A damaged content is left out: `contents` raises the error."""
         ...
 
     async def selected(self, subject: Subject, selector: Single) -> VersionWithContent | None:
-        """What `ReadTx.selected` answers, in the same way."""
+        """As `ReadTx.selected`, in the same way."""
         ...
 
     async def versions_since(self, subject: Subject, revision: int) -> StampedVersions:
-        """What `ReadTx.versions_since` answers, with the subject's stamp at that moment."""
+        """As `ReadTx.versions_since`, with the subject's stamp at that moment."""
         ...
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
-        """What `ReadTx.contents` answers, in a moment of its own. Contents never change, so that no transaction needs to
-        stay open while they come from wherever they are."""
+        """As `ReadTx.contents`. Contents never change, so that no transaction needs to stay open while they are fetched."""
         ...
 
     async def log_page(self, after: int, limit: int) -> LogPage:
-        """What `ReadTx.log_page` answers, in a moment of its own."""
+        """As `ReadTx.log_page`, in a transaction of its own."""
         ...
 
     async def subject_snapshot(
         self, subject: Subject, scopes: Sequence[str], identity: str
     ) -> SubjectSnapshot:
-        """What a registration has to know, in a moment of its own: one round trip instead of a transaction."""
+        """What a registration depends on, read in one round trip."""
         ...
 
     async def append(self, precondition: Precondition, entry: NewVersion) -> SchemaVersion | None:
-        """Append a version if the subject still stands on these grounds and the targets are as they were: a write
-        transaction of its own, under the subject's lock, committed durably when it returns the version as stored.
+        """Append a version if its precondition still holds and its targets are unchanged: a write transaction of its own, under
+        the subject's lock, committed durably when it returns the version as stored.
 
-        None: something has changed, and nothing was stored. Raises ConcurrentUpdate as `insert_version` does. A caller that
+        None when something has changed: nothing was stored. Raises ConcurrentUpdate as `insert_version` does. A caller that
         is cancelled learns of it when the transaction has ended, one way or the other.
         """
         ...

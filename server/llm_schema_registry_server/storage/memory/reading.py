@@ -1,4 +1,4 @@
-"""The questions a memory store answers, over one snapshot of its tables."""
+"""What a memory store reads, from one snapshot of its tables."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ class MemoryReadTx:
         return sorted(item for item in named if item[0] > after)[:limit]
 
     def _places(self) -> range:
-        """Where the changes are that are kept: their places in the log, which are dense as sequences need not be."""
+        """The places of the stored changes in the log; they are dense, which sequences need not be."""
         numbers = self._tables.numbers
         return range((numbers.get(GONE_CHANGES) or 0) + 1, (numbers.get(ALL_CHANGES) or 0) + 1)
 
@@ -214,5 +214,5 @@ def _rank(hit: Hit) -> tuple[int, str, int]:
 
 
 def _rank_of(score: int, subject: str, ordinal: int) -> tuple[int, str, int]:
-    """Sorts as hits are sorted."""
+    """The sort key of hits."""
     return -score, subject, -ordinal

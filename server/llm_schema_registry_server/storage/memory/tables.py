@@ -1,4 +1,4 @@
-"""Dictionaries with transactions: a draft lies over a base and becomes part of it, or is thrown away. Pure."""
+"""Dictionaries with transactions: a draft overlays a base, and is merged into it or thrown away. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ V = TypeVar("V")
 
 
 class Table(Generic[K, V]):
-    """A mapping with values that are never changed in place. `draft` is a table whose writes stay apart until `merge`."""
+    """A mapping with values that are never changed in place. `draft` makes a table that reads this one and collects writes until
+    `merge`."""
 
     def __init__(self, rows: dict[K, V] | None = None, base: Table[K, V] | None = None) -> None:
         self._rows: dict[K, V] = {} if rows is None else rows

@@ -1,4 +1,4 @@
-"""Changes to a memory store, on a draft that its owner merges or drops."""
+"""What a memory store writes, to a draft that the store merges or drops."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class MemoryWriteTx(MemoryReadTx):
         self.appended = 0
 
     async def lock_subject(self, subject: Subject) -> None:
-        """Nothing to do: the transaction has the whole store for itself."""
+        """Nothing to do: there is one write transaction at a time."""
 
     async def allot_global_id(self, context: str, identity: str) -> int:
         known = self._tables.global_ids.get((context, identity))
@@ -173,7 +173,7 @@ class MemoryWriteTx(MemoryReadTx):
                 known = self._tables.usage.get(schema_id)
                 self._tables.usage[schema_id] = made if known is None else known + made
 
-    async def keep_statistics(self, statistics: Statistics) -> None:
+    async def save_statistics(self, statistics: Statistics) -> None:
         self._tables.statistics[0] = statistics
 
     # -- see portable.RestoreTx

@@ -1,4 +1,4 @@
-"""Changes to a PostgreSQL store. What no later statement of the block depends on is put off and sent in one round trip."""
+"""What a PostgreSQL store writes. Writes that no later statement of the block depends on are buffered and sent in one round trip."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .session import Session
 _UNREAD = object()
 _MOST_BYTES = 4 * 1024 * 1024
 _MOST_ROWS = 1000
-"""More than this is not put off."""
+"""More than this is not buffered."""
 
 
 class PostgresWriteTx(PostgresReadTx):
@@ -200,13 +200,13 @@ class PostgresWriteTx(PostgresReadTx):
         columns = columns_of([rows.usage_row(each) for each in made], len(rows.USAGE_COLUMNS))
         await self._session.run(queries.RECORD_USAGE, *columns)
 
-    async def keep_statistics(self, statistics: Statistics) -> None:
-        await self._session.run(queries.KEEP_STATISTICS, cell(statistics))
+    async def save_statistics(self, statistics: Statistics) -> None:
+        await self._session.run(queries.SAVE_STATISTICS, cell(statistics))
 
     # -- see portable.RestoreTx
 
     async def begin_restore(self) -> None:
-        """What is restored was good where it comes from."""
+        """Tell the triggers that this transaction restores: they do not check what was valid where it comes from."""
         await self._session.run(queries.RESTORES)
 
     async def restore_registry_id(self, registry_id: str) -> None:
@@ -230,7 +230,7 @@ class PostgresWriteTx(PostgresReadTx):
         await self._session.run(queries.FOLLOW_GLOBAL_IDS)
         await self._session.run(queries.ALIGN_SEQUENCES)
 
-    # -- reads of what may have been put off
+    # -- reads of what may be buffered
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
         await self.flush()
@@ -241,11 +241,11 @@ class PostgresWriteTx(PostgresReadTx):
         return await super().history(schema_id)
 
     async def finish(self) -> Collection[str]:
-        """Send all that is left; answers with the words that are in the vocabulary when the transaction is committed."""
+        """Send all that is buffered. Returns the words that are in the vocabulary once the transaction is committed."""
         await self.flush()
         if (
             self._new_words
-        ):  # last, and in order, so that two transactions with the same words never wait for each other
+        ):  # last, and sorted, so that two transactions with the same words never wait for each other
             await self._session.run(queries.ADD_WORDS, sorted(self._new_words))
         return self._new_words
 
@@ -254,7 +254,7 @@ class PostgresWriteTx(PostgresReadTx):
             await self.flush()
 
     async def flush(self) -> None:
-        """Send what was put off."""
+        """Send what is buffered."""
         if self._global_ids:
             numbers = columns_of(self._global_ids, 3)
             self._global_ids = []

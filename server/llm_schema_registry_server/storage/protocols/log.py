@@ -12,12 +12,12 @@ from ..values import LogPage
 
 
 class LogRead(Protocol):
-    """The changes that are kept, in order."""
+    """Reads of the stored changes, which are ordered, and of cursors."""
 
     async def changes(self, after: int, limit: int) -> Sequence[Change]:
-        """Up to `limit` changes with sequence > `after`, in order. What it returns is final: nothing will ever
-        appear before it. A change may appear a moment after its commit, when a transaction that began before it has
-        ended; whether a write transaction sees its own is left open."""
+        """Up to `limit` changes with sequence > `after`, in order. What it returns is final: no change is added before it later. A change may
+        become visible a moment after its commit, when the transactions that began before it have ended; it is unspecified
+        whether a write transaction sees its own."""
         ...
 
     async def change_bounds(self) -> tuple[int, int]:
@@ -26,12 +26,12 @@ class LogRead(Protocol):
         ...
 
     async def log_page(self, after: int, limit: int) -> LogPage:
-        """What `changes` answers, with the bound that tells a follower whether there is a gap before it: when `oldest`
-        is greater than `after`, some of the changes between them are gone."""
+        """As `changes`, with the bound of the log: when `oldest` is greater than `after`, some changes between them were
+        forgotten."""
         ...
 
     async def change_times(self, after: int, limit: int) -> Sequence[tuple[int, datetime]]:
-        """Sequence and time of what `changes` answers. Sequences rise; times need not: each is of the clock of the
+        """Sequence and time of what `changes` returns. Sequences rise; times need not: each is of the clock of the
         server that wrote the change."""
         ...
 
@@ -48,12 +48,12 @@ class LogWrite(LogRead, Protocol):
     """Appends to the log, forgets its beginning, and moves cursors and leases."""
 
     async def append_change(self, change: Change) -> int:
-        """Append to the change log; returns the sequence allotted, greater than every earlier one."""
+        """Append to the change log; returns its sequence, greater than every earlier one."""
         ...
 
     async def compact_changes(self, upto: int) -> bool:
-        """Forget the changes with sequence <= `upto`, as far as they are final; `change_bounds` then begins there.
-        False: another transaction compacts at this moment, and nothing was done."""
+        """Delete the changes with sequence <= `upto`, as far as they are final; `change_bounds` then begins there. False when
+        another transaction compacts at this moment: then nothing was done."""
         ...
 
     async def set_cursor(self, name: str, sequence: int) -> None:

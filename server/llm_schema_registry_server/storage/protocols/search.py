@@ -1,4 +1,4 @@
-"""Questions about many subjects: lists, searches, and who uses whom."""
+"""Lists, searches, and which subjects use which."""
 
 from __future__ import annotations
 

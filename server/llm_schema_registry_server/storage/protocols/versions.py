@@ -1,4 +1,4 @@
-"""Versions, their contents and history, the identities and ordinals that they are given, and the settings of scopes."""
+"""Versions, their contents and history, the ordinals and global ids that they get, and the settings of scopes."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from ...model.subject import Subject
 
 
 class VersionsRead(Protocol):
-    """What is known of versions."""
+    """Reads of versions and of what belongs to them."""
 
     async def version(self, schema_id: str) -> SchemaVersion | None:
         """The version with this id, live or softly deleted."""
         ...
 
     async def versions_by_id(self, schema_ids: Collection[str]) -> Mapping[str, SchemaVersion]:
-        """The versions with these ids, live or softly deleted; unknown ones are missing from the answer."""
+        """The versions with these ids, live or softly deleted; unknown ones are missing."""
         ...
 
     async def selected(self, subject: Subject, selector: Single) -> SchemaVersion | None:
-        """The version that model.selecting.choose chooses among all of the subject's, without reading them."""
+        """The version that model.selection.choose chooses among all of the subject's, without reading them."""
         ...
 
     async def versions(self, subject: Subject, *, include_deleted: bool = False) -> Sequence[SchemaVersion]:
@@ -54,7 +54,7 @@ class VersionsRead(Protocol):
         ...
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
-        """What is kept of these identities; unknown ones are missing from the answer.
+        """The stored contents of these identities; unknown ones are missing.
 
         Raises StorageDamaged when the stored bytes do not have their digest.
         """
@@ -68,21 +68,21 @@ class VersionsRead(Protocol):
 
 
 class VersionsWrite(VersionsRead, Protocol):
-    """What a write does to versions."""
+    """Writes of versions and of what belongs to them."""
 
     async def lock_subject(self, subject: Subject) -> None:
-        """Until the end of the transaction no other write transaction holds this subject's lock. Called first: what
-        is read after it stays true, and the changes of a subject are in the order of its locks."""
+        """Hold the lock of this subject until the end of the transaction. Call it first: what is read after it stays true, and
+        the changes of a subject are in the order of its locks."""
         ...
 
     async def allot_global_id(self, context: str, identity: str) -> int:
-        """The number of this identity in this context (`Subject.context`), the same for ever once it is committed; from 1
-        to 2**31 - 1. Each context counts by itself: two contexts have the same numbers for other contents. Raises
+        """The number of this identity in this context (`Subject.context`), which never changes once it is committed; from 1 to
+        2**31 - 1. Each context counts by itself: two contexts use the same numbers for different contents. Raises
         LimitExceeded when there are no more."""
         ...
 
     async def put_content(self, identity: str, content: StoredContent) -> None:
-        """Keep what belongs to an identity; does nothing when it is there already."""
+        """Store the content of an identity; does nothing when it is stored already."""
         ...
 
     async def insert_version(self, version: SchemaVersion, names: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""The SQL of the SQLite back end. tests/storage/test_sqlite_plans.py explains each of these statements."""
+"""The SQL of the SQLite back end. tests/storage/test_sqlite_plans.py checks the plan of each of these statements."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ SET_USAGE = (
 BEGUN = "SELECT 1 FROM words WHERE words MATCH ? LIMIT 1"
 
 STATISTICS = "SELECT counts FROM statistics WHERE id = 1"
-KEEP_STATISTICS = "INSERT INTO statistics (id, counts) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET counts = excluded.counts"
+SAVE_STATISTICS = "INSERT INTO statistics (id, counts) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET counts = excluded.counts"
 
 CURSORS = "SELECT name, sequence, updated_at FROM cursors ORDER BY name"
 SET_CURSOR = (

@@ -1,4 +1,4 @@
-"""The questions a SQLite store answers, inside one transaction of one session."""
+"""What a SQLite store reads, inside one transaction of one session."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...model.statistics import Statistics
 from ...model.subject import DEFAULT_CONTEXT, Subject
 from ...model.usage import Usage
 from .. import rows, spelling
-from ..counting import since, statistics_of, told
+from ..counting import since, statistics_from_rows, statistics_of
 from ..leases import Cursor
 from ..values import LogPage, Page, Ranked, RankedPage, SchemaFilter
 from . import counting, lists, queries
@@ -42,7 +42,7 @@ class SqliteReadTx:
             found = (self._session.row(queries.VERSION, (schema_id,)) for schema_id in schema_ids)
             return {row[0]: rows.version_of(row) for row in found if row is not None}
 
-        return look_up() if len(schema_ids) <= FEW else await self._session.apart(look_up)
+        return look_up() if len(schema_ids) <= FEW else await self._session.in_thread(look_up)
 
     async def selected(self, subject: Subject, selector: Single) -> SchemaVersion | None:
         name, parameters = rows.selected_by(selector)
@@ -76,7 +76,7 @@ class SqliteReadTx:
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
         if len(identities) <= _FEW_CONTENTS:
             return self._contents(identities)
-        return await self._session.apart(lambda: self._contents(identities))
+        return await self._session.in_thread(lambda: self._contents(identities))
 
     def _contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
         found = {}
@@ -174,7 +174,7 @@ class SqliteReadTx:
             (await self._session.search(sql, (), tuple))[0]
             for sql in (counting.SUBJECTS, counting.CONTENTS, counting.LOG)
         ]
-        return told(at, versions, *others)
+        return statistics_from_rows(at, versions, *others)
 
     async def statistics(self) -> Statistics | None:
         row = self._session.row(queries.STATISTICS)

@@ -1,4 +1,4 @@
-"""Changes to a SQLite store, inside one savepoint of the writing session."""
+"""What a SQLite store writes, inside one savepoint of the writing session."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class SqliteWriteTx(SqliteReadTx):
         self._vocabulary = vocabulary
 
     async def lock_subject(self, subject: Subject) -> None:
-        """Nothing to do: the transaction has the whole store for itself."""
+        """Nothing to do: there is one write transaction at a time."""
 
     async def allot_global_id(self, context: str, identity: str) -> int:
         if context != DEFAULT_CONTEXT:
@@ -74,7 +74,7 @@ class SqliteWriteTx(SqliteReadTx):
     async def compact_changes(self, upto: int) -> bool:
         oldest, newest = await self.change_bounds()
         floor = max(oldest, min(upto, newest))
-        await self._session.apart(lambda: self._session.run(queries.FORGET_CHANGES, (floor,)))
+        await self._session.in_thread(lambda: self._session.run(queries.FORGET_CHANGES, (floor,)))
         self._session.run(queries.SET_COMPACTED, (str(floor),))
         return True
 
@@ -190,10 +190,10 @@ class SqliteWriteTx(SqliteReadTx):
                 now = made if row is None else rows.usage_of(row) + made
                 self._session.run(queries.SET_USAGE, (*rows.usage_row(now), schema_id))
 
-        await self._session.apart(add_each)
+        await self._session.in_thread(add_each)
 
-    async def keep_statistics(self, statistics: Statistics) -> None:
-        self._session.run(queries.KEEP_STATISTICS, (cell(statistics),))
+    async def save_statistics(self, statistics: Statistics) -> None:
+        self._session.run(queries.SAVE_STATISTICS, (cell(statistics),))
 
     # -- see portable.RestoreTx
 
@@ -220,11 +220,11 @@ class SqliteWriteTx(SqliteReadTx):
             self._session.run(queries.UNTOUCH_SEQUENCE, (oldest,))
 
     async def _sized(self, size: int, work: Callable[[], object]) -> None:
-        """Do small work at once and large work in a thread."""
+        """Do small work in the loop and large work in a thread."""
         if size <= _SMALL:
             work()
         else:
-            await self._session.apart(work)
+            await self._session.in_thread(work)
 
 
 def _text(words: set[str]) -> str:

@@ -15,10 +15,34 @@ from typer.main import get_command
 from .._options import DEFAULT_TARGET, DEFAULT_TIMEOUT
 from ..errors import RegistryError
 from .arguments import hoisted
-from .commands import checks, importing, lifecycle, schemas, server, statistics
-from .exits import MEANINGS, Exit, exit_code, explain
+from .commands import (
+    checks,
+    comparing,
+    importing,
+    lifecycle,
+    linting,
+    profiles,
+    pulling,
+    schemas,
+    server,
+    statistics,
+)
+from .exits import Exit, exit_code, explain
+from .help import Program
 from .output import Format, Output
-from .session import SERVER_VARIABLE, TOKEN_VARIABLE, Session, current
+from .profiles import Profile, exposed
+from .session import (
+    CONTEXT_VARIABLE,
+    OUTPUT_VARIABLE,
+    PROFILE_VARIABLE,
+    SERVER_VARIABLE,
+    TIMEOUT_VARIABLE,
+    TOKEN_VARIABLE,
+    Session,
+    chosen_profile,
+    current,
+)
+from .text import doubtful
 
 PROGRAM = "schema-registry"
 COMPLETION_VARIABLE = "_SCHEMA_REGISTRY_COMPLETE"
@@ -31,25 +55,35 @@ Examples:
 \b
   schema-registry health
   schema-registry register orders order.json
-  schema-registry check orders order.json && echo compatible
-  schema-registry validate orders data.json -o json
-  schema-registry --server registry.example:9090 list
+  schema-registry check orders order.json && echo fine
+  schema-registry check order.json --git main
+  schema-registry -S registry.example:9090 list
 
-The global options may stand before or after the command.
-
-Exit codes:
-
-\b
-""" + "\n".join(f"  {code.value:<3}  {meaning}" for code, meaning in MEANINGS.items())
+check, diff, validate, convert and lint work on files without a server too.
+The options below may stand before or after the command.
+"""
 
 app = typer.Typer(
     name=PROGRAM,
+    cls=Program,
     help=_HELP,
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _module in (schemas, checks, lifecycle, importing, server, statistics):
+for _module in (
+    schemas,
+    checks,
+    comparing,
+    linting,
+    lifecycle,
+    importing,
+    pulling,
+    server,
+    statistics,
+    profiles,
+):
     _module.add_to(app)
 
 
@@ -66,36 +100,76 @@ def _version(wanted: bool) -> None:
 def options(
     context: typer.Context,
     where: Annotated[
-        str,
-        typer.Option("--server", "-S", envvar=SERVER_VARIABLE, help="host:port, or https://host:port."),
-    ] = DEFAULT_TARGET,
+        str | None,
+        typer.Option(
+            "--server",
+            "-S",
+            envvar=SERVER_VARIABLE,
+            metavar="HOST:PORT",
+            help=f"Or https://HOST:PORT; {DEFAULT_TARGET} when nothing says another.",
+        ),
+    ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            "--profile",
+            envvar=PROFILE_VARIABLE,
+            metavar="NAME",
+            help="A profile of the configuration file.",
+            autocompletion=profiles.complete_profile,
+        ),
+    ] = None,
     token: Annotated[
         str | None,
-        typer.Option("--token", envvar=TOKEN_VARIABLE, help="Bearer token; safer in the variable than here."),
+        typer.Option(
+            "--token",
+            envvar=TOKEN_VARIABLE,
+            metavar="TOKEN",
+            help="Bearer token; safer in the variable than here.",
+        ),
     ] = None,
     output: Annotated[
-        Format,
-        typer.Option("--output", "-o", envvar="SCHEMA_REGISTRY_OUTPUT", help="How results are written."),
-    ] = Format.TABLE,
+        Format | None,
+        typer.Option("--output", "-o", envvar=OUTPUT_VARIABLE, help="How results are written."),
+    ] = None,
     timeout: Annotated[
-        float,
+        float | None,
         typer.Option(
-            "--timeout", min=0.001, metavar="SECONDS", help="Deadline of each call, retries included."
+            "--timeout",
+            envvar=TIMEOUT_VARIABLE,
+            min=0.001,
+            metavar="SECONDS",
+            help=f"Deadline of each call, retries included; {DEFAULT_TIMEOUT:g}.",
         ),
-    ] = DEFAULT_TIMEOUT,
-    no_color: Annotated[
-        bool, typer.Option("--no-color", help="No colours; NO_COLOR in the environment does the same.")
-    ] = False,
+    ] = None,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours, as NO_COLOR does.")] = False,
     show_version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Take the global options. Its documentation is `_HELP`, put together with the table of exit codes."""
+    """Take the global options: an option counts before its variable, that before the profile, that before the default."""
     color = not no_color and not os.environ.get("NO_COLOR")
-    context.obj = found = Session(where, token, timeout, Output(output, color=color))
-    current.set(found)
     if not color:
         context.color = False
+    # What comes next may fail, and that is told in the form that is known so far.
+    current.set(Session("", None, 0.0, Output(output or Format.TABLE, color=color)))
+    chosen = Profile()
+    if context.invoked_subcommand != "profile":
+        source = context.get_parameter_source("profile")
+        given = source is not None and source.name == "COMMANDLINE"
+        chosen, file = chosen_profile(profile, "--profile" if given else PROFILE_VARIABLE)
+        if exposed(file):
+            current.get().output.note(
+                doubtful(f"warning: others can read the tokens in {file.path}; chmod 600 it")
+            )
+    context.obj = found = Session(
+        server=where or chosen.server or DEFAULT_TARGET,
+        token=token or chosen.token,
+        timeout=timeout or chosen.timeout or DEFAULT_TIMEOUT,
+        output=Output(output or chosen.output or Format.TABLE, color=color),
+        context=os.environ.get(CONTEXT_VARIABLE) or chosen.context or "",
+    )
+    current.set(found)
 
 
 def run(arguments: Sequence[str]) -> int:

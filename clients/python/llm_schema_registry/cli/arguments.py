@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-WITH_VALUE = ("--server", "-S", "--token", "--output", "-o", "--timeout")
+WITH_VALUE = ("--server", "-S", "--token", "--output", "-o", "--timeout", "--profile")
 FLAGS = ("--no-color",)
 
 
 def hoisted(arguments: Sequence[str]) -> list[str]:
-    """The arguments with the global options moved to the front. Nothing behind `--` is touched.
+    """The arguments with the global options moved to the front. Nothing behind `--` is touched, and nothing behind
+    `profile set`, whose options have the same names and mean the profile.
 
     The one-letter options take their value as the next argument or glued on (`-ojson`), the long ones as the next
     argument or after `=`.
@@ -19,7 +20,7 @@ def hoisted(arguments: Sequence[str]) -> list[str]:
     queue = list(arguments)
     while queue:
         argument = queue.pop(0)
-        if argument == "--":
+        if argument == "--" or (argument == "set" and rest == ["profile"]):
             rest += [argument, *queue]
             break
         if argument in WITH_VALUE and queue:

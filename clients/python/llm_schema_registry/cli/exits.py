@@ -5,18 +5,21 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 
+from rich.text import Text
+
 from ..errors import (
     Code,
     DeadlineExceeded,
     IncompatibleSchema,
     InvalidSchema,
     PermissionDenied,
+    ProtocolMismatch,
     RegistryError,
     Unauthenticated,
     Unavailable,
 )
 from ..results import SchemaIssue
-from .text import report_lines
+from .text import bad, report_lines, settings_command
 
 
 class Exit(enum.IntEnum):
@@ -73,21 +76,27 @@ def exit_code(error: RegistryError) -> Exit:
     return Exit.NEGATIVE if isinstance(error, InvalidSchema | IncompatibleSchema) else BY_CODE[error.code]
 
 
-def explain(error: RegistryError, server: str) -> Iterator[str]:
+def explain(error: RegistryError, server: str) -> Iterator[str | Text]:
     """Lines for people: what failed, each fact behind it, and the way out."""
+    if isinstance(error, ProtocolMismatch):
+        yield bad(f"error: {error.message}")
+        yield "hint: --server, SCHEMA_REGISTRY_SERVER or a profile names the address of gRPC"
+        return
     if isinstance(error, Unavailable) and not error.reason:
-        yield f"error: cannot reach the registry at {server}: {error.message}"
-        yield "hint: is it running? --server or SCHEMA_REGISTRY_SERVER names another one"
+        yield bad(f"error: cannot reach the registry at {server}: {error.message}")
+        yield "hint: is it running? --server, SCHEMA_REGISTRY_SERVER or --profile names another one"
         return
     # Where a report or issues follow, the message is not repeated: it tells the first of them.
     if isinstance(error, IncompatibleSchema) and error.report is not None:
-        yield "error: the schema cannot be the next version of the subject"
-        yield from report_lines(error.report)
+        yield bad("error: the schema cannot be the next version of the subject")
+        subject = error.metadata.get("subject", "")
+        yield from report_lines(error.report, settings_command(subject) if subject else None)
     elif isinstance(error, InvalidSchema) and error.issues:
-        yield "error: the schema is invalid"
+        file = error.metadata.get("file", "")
+        yield bad(f"error: {file}: the schema is invalid" if file else "error: the schema is invalid")
         yield from (f"  {issue_line(issue)}" for issue in error.issues)
     else:
-        yield f"error: {error.message}"
+        yield bad(f"error: {error.message}")
     if len(error.violations) > 1 and not isinstance(error, InvalidSchema):  # the message tells a single one
         yield from (f"  {v.field}: {v.description}" for v in error.violations)
     if isinstance(error, DeadlineExceeded):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -67,10 +67,10 @@ def schema_type(given: SchemaType | None, file: str) -> SchemaType:
     return guessed
 
 
-def references(values: Iterable[str]) -> list[SchemaReference]:
-    """References written as NAME=SUBJECT or NAME=SUBJECT@SELECTOR."""
+def references(values: Iterable[str] | None, subject: Callable[[str], str]) -> list[SchemaReference]:
+    """References written as NAME=SUBJECT or NAME=SUBJECT@SELECTOR. `subject`: from a name as it is written to the subject."""
     found = []
-    for value in values:
+    for value in values or ():
         name, separator, rest = value.rpartition("=")
         if not (name and separator and rest):
             raise typer.BadParameter(
@@ -81,7 +81,7 @@ def references(values: Iterable[str]) -> list[SchemaReference]:
             raise typer.BadParameter(
                 f"{rest!r} is an id; a reference names a subject", param_hint="--reference"
             )
-        found.append(SchemaReference(name, aim.subject, aim.selector))
+        found.append(SchemaReference(name, subject(aim.subject), aim.selector))
     return found
 
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 
-from .._options import DEFAULT_TARGET
+from .._retry import RetryPolicy
 from .._sync_client import SchemaRegistry
-from ..enums import CompatibilityLevel, SchemaState, SchemaType, SearchOrder, WireEnum
+from ..enums import (
+    CompatibilityLevel,
+    SchemaState,
+    SchemaType,
+    SearchOrder,
+    Strictness,
+    WireEnum,
+    WriterModel,
+)
 from ..errors import RegistryError
-from .session import SERVER_VARIABLE, TOKEN_VARIABLE
+from .session import chosen_session
 
 E = TypeVar("E", bound=WireEnum)
 
@@ -35,17 +43,52 @@ def member(kind: type[E]) -> Callable[[str | E], E]:
     return parse
 
 
-def complete_subject(incomplete: str) -> list[str]:
-    """Subjects that begin so, of the registry that the variables name: a shell completes before options are read.
+COMPLETION_SECONDS = 0.3
+"""How long a shell waits for names of subjects."""
 
-    Completion has no place for an error: without a registry there is nothing to offer.
+
+def complete_names(kind: type[WireEnum], *without: WireEnum) -> Callable[[str], list[str]]:
+    """A completion by the names of an enumeration."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [name for name in names(kind, *without) if name.startswith(incomplete.lower())]
+
+    return complete
+
+
+def complete_subject(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Subjects that begin so, of the registry that the options, the variables or the profile name.
+
+    Completion has no place for an error: without a registry that answers in time there is nothing to offer.
     """
-    server = os.environ.get(SERVER_VARIABLE, DEFAULT_TARGET)
+    given = ctx.find_root().params
     try:
-        with SchemaRegistry(server, token=os.environ.get(TOKEN_VARIABLE), timeout=1.0) as client:
-            return list(client.list_subjects(prefix=incomplete, limit=50).items)
-    except RegistryError:
+        s = chosen_session(given.get("where"), given.get("token"), given.get("profile"), COMPLETION_SECONDS)
+        # No second try: a shell waits.
+        with SchemaRegistry(
+            s.server, token=s.token, timeout=s.timeout, retry=RetryPolicy(attempts=1)
+        ) as client:
+            found = client.list_subjects(prefix=s.subject(incomplete) or None, limit=50).items
+    except (RegistryError, ValueError):
         return []
+    own = s.subject("")
+    return [name.removeprefix(own) if not incomplete.startswith(":") else name for name in found]
+
+
+def complete_file(incomplete: str) -> list[str]:
+    """Files and folders that begin so."""
+    head, _, tail = incomplete.rpartition("/")
+    try:
+        found = sorted(Path(head or ("/" if incomplete.startswith("/") else ".")).iterdir())
+    except OSError:
+        return []
+    lead = incomplete[: len(incomplete) - len(tail)]
+    return [f"{lead}{p.name}{'/' if p.is_dir() else ''}" for p in found if p.name.startswith(tail)]
+
+
+def complete_subject_or_file(ctx: typer.Context, incomplete: str) -> list[str]:
+    """What commands complete that take either."""
+    return [*complete_subject(ctx, incomplete), *complete_file(incomplete)]
 
 
 Subject = Annotated[
@@ -66,6 +109,7 @@ Type = Annotated[
         "--type",
         "-t",
         parser=member(SchemaType),
+        autocompletion=complete_names(SchemaType, SchemaType.THRIFT),
         metavar="TYPE",
         help="json, avro or protobuf; else told from the file.",
     ),
@@ -73,7 +117,12 @@ Type = Annotated[
 TypeFilter = Annotated[
     SchemaType | None,
     typer.Option(
-        "--type", "-t", parser=member(SchemaType), metavar="TYPE", help="Only json, avro or protobuf."
+        "--type",
+        "-t",
+        parser=member(SchemaType),
+        autocompletion=complete_names(SchemaType, SchemaType.THRIFT),
+        metavar="TYPE",
+        help="Only json, avro or protobuf.",
     ),
 ]
 Level = Annotated[
@@ -82,13 +131,20 @@ Level = Annotated[
         "--level",
         "-l",
         parser=member(CompatibilityLevel),
+        autocompletion=complete_names(CompatibilityLevel),
         metavar="LEVEL",
         help="none, backward, forward, full, or one of the last three with _transitive.",
     ),
 ]
 StateFilter = Annotated[
     SchemaState | None,
-    typer.Option("--state", parser=member(SchemaState), metavar="STATE", help="Only versions in this state."),
+    typer.Option(
+        "--state",
+        parser=member(SchemaState),
+        autocompletion=complete_names(SchemaState),
+        metavar="STATE",
+        help="Only versions in this state.",
+    ),
 ]
 References = Annotated[
     list[str] | None,
@@ -108,6 +164,7 @@ Order = Annotated[
     typer.Option(
         "--order",
         parser=member(SearchOrder),
+        autocompletion=complete_names(SearchOrder),
         metavar="ORDER",
         help="relevance, where words are searched for, else name.",
         show_default=False,
@@ -115,3 +172,65 @@ Order = Annotated[
 ]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most this many.")]
 Deleted = Annotated[bool, typer.Option("--deleted", help="Softly deleted versions too.")]
+
+Strict = Annotated[
+    Strictness | None,
+    typer.Option(
+        "--strictness",
+        parser=member(Strictness),
+        autocompletion=complete_names(Strictness),
+        metavar="STRICTNESS",
+        help="Protobuf: wire, wire_json or source.",
+    ),
+]
+Writers = Annotated[
+    WriterModel | None,
+    typer.Option(
+        "--writer-model",
+        parser=member(WriterModel),
+        autocompletion=complete_names(WriterModel),
+        metavar="MODEL",
+        help="JSON: open or declared_keys.",
+    ),
+]
+ApplyDefaults = Annotated[
+    bool | None, typer.Option(help="A required property with a default counts as optional.")
+]
+AllowUndecided = Annotated[
+    bool, typer.Option("--allow-undecided", help="Without a server: what cannot be proved passes.")
+]
+Old = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--old",
+        metavar="FILE",
+        help="Compare FILE with this one, without a server; repeatable, the oldest first.",
+        autocompletion=complete_file,
+    ),
+]
+Git = Annotated[
+    str | None,
+    typer.Option(
+        "--git",
+        metavar="COMMIT[:PATH]",
+        help="Compare FILE or FOLDER with what it was in a commit of git, without a server.",
+    ),
+]
+SchemaFile = Annotated[
+    str | None,
+    typer.Option(
+        "--schema",
+        metavar="FILE",
+        help="A file instead of SUBJECT, without a server.",
+        autocompletion=complete_file,
+    ),
+]
+FileReferences = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reference",
+        "-r",
+        metavar="NAME=SUBJECT|FILE",
+        help="What a name in the schema refers to: a subject, or without a server a file; repeatable.",
+    ),
+]

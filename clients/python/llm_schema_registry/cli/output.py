@@ -45,7 +45,7 @@ class Output:
         self.console = _Console(**options)
         self.stderr = _Console(stderr=True, **options)
 
-    def result(self, value: object, table: Callable[[], RenderableType | Iterable[str]]) -> None:
+    def result(self, value: object, table: Callable[[], RenderableType | Iterable[str | Text]]) -> None:
         """Write one result: `table` makes the rendering for people."""
         match self.format:
             case Format.JSON:
@@ -55,7 +55,7 @@ class Output:
             case Format.TABLE:
                 self.show(table())
 
-    def item(self, value: object, line: Callable[[], RenderableType | Iterable[str]]) -> None:
+    def item(self, value: object, line: Callable[[], RenderableType | Iterable[str | Text]]) -> None:
         """Write one of an endless row of results at once: a line, a line of JSON, or a YAML document."""
         match self.format:
             case Format.JSON:
@@ -66,20 +66,20 @@ class Output:
                 self.show(line())
         sys.stdout.flush()
 
-    def show(self, content: RenderableType | Iterable[str]) -> None:
+    def show(self, content: RenderableType | Iterable[str | Text]) -> None:
         """Write something for people; lines of text are wrapped by the terminal, not by us."""
         if isinstance(content, str) or not isinstance(content, Iterable) or isinstance(content, Text):
             self.console.print(content)
         else:
             for line in content:
-                self.console.print(Text(printable(line)), soft_wrap=True)
+                self.console.print(_safe(line), soft_wrap=True)
 
-    def note(self, line: str) -> None:
+    def note(self, line: str | Text) -> None:
         """Say something that is no result, on the standard error; programs that read JSON or YAML are spared it."""
         if self.format is Format.TABLE:
-            self.stderr.print(Text(printable(line)), soft_wrap=True)
+            self.stderr.print(_safe(line), soft_wrap=True)
 
-    def failure(self, error: RegistryError, lines: Iterable[str]) -> None:
+    def failure(self, error: RegistryError, lines: Iterable[str | Text]) -> None:
         """Tell a failure on the standard error, in the chosen format."""
         match self.format:
             case Format.JSON:
@@ -88,7 +88,12 @@ class Output:
                 sys.stderr.write(_yaml({"error": plain(error)}))
             case Format.TABLE:
                 for line in lines:
-                    self.stderr.print(Text(printable(line)), soft_wrap=True)
+                    self.stderr.print(_safe(line), soft_wrap=True)
+
+
+def _safe(line: str | Text) -> Text:
+    """A line for a terminal; a Text has been made safe by `text.styled`."""
+    return line if isinstance(line, Text) else Text(printable(line))
 
 
 def _yaml(value: object) -> str:

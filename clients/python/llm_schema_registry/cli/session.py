@@ -2,37 +2,86 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import typer
 
+from .._options import DEFAULT_TARGET
 from .._sync_client import SchemaRegistry
 from ..errors import VersionNotFound
 from ..results import SchemaInfo
-from .inputs import Target
-from .output import Output
+from .inputs import Target, target
+from .output import Format, Output
+from .profiles import ConfigFile, Profile, load
 
 SERVER_VARIABLE = "SCHEMA_REGISTRY_SERVER"
 TOKEN_VARIABLE = "SCHEMA_REGISTRY_TOKEN"
+PROFILE_VARIABLE = "SCHEMA_REGISTRY_PROFILE"
+OUTPUT_VARIABLE = "SCHEMA_REGISTRY_OUTPUT"
+TIMEOUT_VARIABLE = "SCHEMA_REGISTRY_TIMEOUT"
+CONTEXT_VARIABLE = "SCHEMA_REGISTRY_CONTEXT"
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One run of the command."""
+    """One run of the command. `context`: of the subjects that name none; "" is the registry's default context."""
 
     server: str
-    token: str | None
+    token: str | None = field(repr=False)
     timeout: float
     output: Output
+    context: str = ""
 
     @contextmanager
     def registry(self) -> Iterator[SchemaRegistry]:
         """A client, closed at the end."""
         with SchemaRegistry(self.server, token=self.token, timeout=self.timeout) as client:
             yield client
+
+    def subject(self, name: str) -> str:
+        """The subject that a name means: `:.context:name` stands for itself, others lie in the context of the session.
+        The same for the beginning of a name and for a pattern."""
+        return f":{self.context}:{name}" if self.context and not name.startswith(":") else name
+
+    def scope(self, subject: str, context: str) -> dict[str, str]:
+        """Whose settings are meant: of a subject, else of a context, else of the registry."""
+        if subject:
+            return {"subject": self.subject(subject), "context": context}
+        return {"subject": "", "context": context or self.context}
+
+    def target(self, text: str) -> Target:
+        """The version that a text names; see `inputs.target`."""
+        aim = target(text)
+        return replace(aim, subject=self.subject(aim.subject)) if aim.subject else aim
+
+
+def chosen_profile(name: str | None, source: str = PROFILE_VARIABLE) -> tuple[Profile, ConfigFile]:
+    """The profile of this name, which came from `source`, else the one in use, else an empty one; and the file.
+
+    Raises ConfigFileError.
+    """
+    config = load()
+    if name is not None:
+        return config.profile(name, source), config
+    if config.default:
+        return config.profile(config.default, "its key `profile`"), config
+    return Profile(), config
+
+
+def chosen_session(server: str | None, token: str | None, profile: str | None, timeout: float) -> Session:
+    """The session of a completion, for which the shell's words have been read but no command runs."""
+    found, _ = chosen_profile(profile)
+    return Session(
+        server or found.server or DEFAULT_TARGET,
+        token or found.token,
+        timeout,
+        Output(Format.TABLE, color=False),
+        os.environ.get(CONTEXT_VARIABLE) or found.context or "",
+    )
 
 
 current: ContextVar[Session] = ContextVar("current")

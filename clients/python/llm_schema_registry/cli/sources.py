@@ -1,7 +1,7 @@
-"""What an import registers, and in which order: steps made from a folder or from a file of revisions.
+"""The schemas of a folder or of a file of revisions, as steps in an order in which they can be registered.
 
 A folder gives one step a file, after the files that it refers to: by an `import` (Protobuf), a `$ref` (JSON Schema)
-or a full name (Avro). A JSONL file gives two steps a line, the old revision before the new one.
+or a full name (Avro). Files that a manifest names have the references that it says. A JSONL file gives two steps a line, the old revision before the new one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,7 +18,9 @@ import typer
 
 from ..enums import SchemaType
 from ..results import SchemaReference
+from . import manifest
 from .inputs import TYPE_OF_SUFFIX
+from .manifest import Entry
 
 _IMPORT = re.compile(r'^\s*import\s+(?:public\s+|weak\s+)?"([^"]+)"\s*;', re.MULTILINE)
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -44,14 +46,21 @@ _PRIMITIVES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One schema to register: `origin` is where it came from, `after` the steps that must be done before it."""
+    """One schema to register: `origin` is where it came from, `after` the steps that must be done before it. `version` is ""
+    where the registry decides it."""
 
     origin: str
     subject: str
     content: bytes
     schema_type: SchemaType
     references: tuple[SchemaReference, ...] = ()
-    after: tuple[int, ...] = field(default=())
+    after: tuple[int, ...] = ()
+    version: str = ""
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    uses: Mapping[str, int] = field(default_factory=dict)
+    """The steps of the same folder that this one uses, by the names in its content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +74,81 @@ class Naming:
         stem = path.name.removesuffix(path.suffix).removesuffix(".schema")
         return self.prefix + self.separator.join((*path.parent.parts, stem))
 
+    def of_manifest(self, subject: str) -> str:
+        """The subject of a file whose manifest names it; one with a context of its own keeps it."""
+        return subject if subject.startswith(":") else self.prefix + subject
 
-def folder(root: Path, naming: Naming, kind: SchemaType | None) -> list[Step]:
-    """A step for each schema file under a folder."""
+
+def read_folder(root: Path) -> dict[PurePosixPath, bytes]:
+    """The schema files and the manifest under a folder, by their paths in it."""
     files = sorted(p for p in root.rglob("*") if p.suffix.lower() in TYPE_OF_SUFFIX and p.is_file())
-    paths = [PurePosixPath(p.relative_to(root).as_posix()) for p in files]
+    listed = root / manifest.NAME
+    found = {PurePosixPath(p.relative_to(root).as_posix()): p.read_bytes() for p in files}
+    return found | ({PurePosixPath(manifest.NAME): listed.read_bytes()} if listed.is_file() else {})
+
+
+def folder(files: Mapping[PurePosixPath, bytes], naming: Naming, kind: SchemaType | None) -> list[Step]:
+    """A step for each schema file of a folder."""
+    listed = files.get(PurePosixPath(manifest.NAME), b"")
+    paths = [path for path in files if path.suffix.lower() in TYPE_OF_SUFFIX]
     steps = [
         Step(
             origin=str(path),
             subject=naming.subject(path),
-            content=file.read_bytes(),
+            content=files[path],
             schema_type=kind or TYPE_OF_SUFFIX[path.suffix.lower()],
         )
-        for file, path in zip(files, paths, strict=True)
+        for path in paths
     ]
+    known = [e for e in manifest.read(listed, manifest.NAME) if e.path in files]
+    listed_steps = _listed(steps, paths, known, naming)
     names = _names(steps, paths)
     return [
-        _referring(number, step, path, steps, names)
+        listed_steps.get(path) or _referring(number, step, path, steps, names)
         for number, (step, path) in enumerate(zip(steps, paths, strict=True))
     ]
+
+
+def _listed(
+    steps: list[Step], paths: list[PurePosixPath], entries: Sequence[Entry], naming: Naming
+) -> dict[PurePosixPath, Step]:
+    """The steps of the files that a manifest names; their subjects are put right in `steps` as well."""
+    number_of = {path: number for number, path in enumerate(paths)}
+    numbers = {(entry.subject, entry.version): number_of[entry.path] for entry in entries}
+    last: dict[str, int] = {}
+    found = {}
+    for entry in entries:
+        number = number_of[entry.path]
+        step = steps[number]
+        unchanged = entry.describes(step.content)
+        uses = {
+            r.name: numbers[r.subject, r.version]
+            for r in entry.references
+            if (r.subject, r.version) in numbers
+        }
+        after = {*uses.values(), *([last[entry.subject]] if entry.subject in last else [])}
+        last[entry.subject] = number
+        steps[number] = found[entry.path] = replace(
+            step,
+            subject=naming.of_manifest(entry.subject),
+            schema_type=entry.schema_type,
+            references=tuple(
+                SchemaReference(
+                    r.name,
+                    naming.of_manifest(r.subject) if r.name in uses else r.subject,
+                    # The version of a file that was edited is not known before it is registered.
+                    "latest" if r.name in uses and not steps[uses[r.name]].version else r.version,
+                )
+                for r in entry.references
+            ),
+            after=tuple(sorted(after)),
+            version=entry.version if unchanged else "",
+            description=entry.description,
+            tags=entry.tags,
+            metadata=entry.metadata,
+            uses=uses,
+        )
+    return found
 
 
 def revisions(file: Path, naming: Naming, kind: SchemaType | None) -> list[Step]:
@@ -153,6 +218,7 @@ def _referring(
     return replace(
         step,
         references=tuple(SchemaReference(name, steps[aim].subject) for name, aim in sorted(found.items())),
+        uses=found,
         after=tuple(sorted(set(found.values()))),
     )
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import difflib
 import json
+import shlex
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
-from ..enums import DifferenceKind, SchemaType, Verdict
+from rich.text import Text
+
+from ..enums import DifferenceKind, SchemaType, Severity, Verdict
 from ..results import CompatibilityReport, SchemaContent, SchemaDiff
 
 
@@ -17,6 +20,26 @@ def printable(text: str) -> str:
     return "".join(
         c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf") else "\ufffd" for c in text
     )
+
+
+def styled(text: str, style: str) -> Text:
+    """A line in a colour, where the terminal shows colours."""
+    return Text(printable(text), style)
+
+
+def good(text: str) -> Text:
+    """A line that says yes."""
+    return styled(text, "green")
+
+
+def bad(text: str) -> Text:
+    """A line that says no."""
+    return styled(text, "red")
+
+
+def doubtful(text: str) -> Text:
+    """A line that says neither, or warns."""
+    return styled(text, "yellow")
 
 
 def moment(time: datetime | None) -> str:
@@ -44,6 +67,17 @@ def difference(old: str, new: str, old_name: str, new_name: str) -> list[str]:
     return list(difflib.unified_diff(old.splitlines(), new.splitlines(), old_name, new_name, lineterm=""))
 
 
+_DIFF_STYLES = (("---", "bold"), ("+++", "bold"), ("@@", "cyan"), ("+", "green"), ("-", "red"))
+
+
+def colored_difference(lines: list[str]) -> Iterator[Text]:
+    """A unified difference in the usual colours."""
+    for number, line in enumerate(lines):
+        # Beyond the two lines of the head, `---` is a removed line that begins with `--`.
+        styles = _DIFF_STYLES if number < 2 else _DIFF_STYLES[2:]
+        yield styled(line, next((style for begin, style in styles if line.startswith(begin)), ""))
+
+
 SIGNS = {
     DifferenceKind.ADDED: "+",
     DifferenceKind.REMOVED: "-",
@@ -68,18 +102,45 @@ def verdict(report: CompatibilityReport) -> str:
     return "compatible" if report.compatible else "incompatible"
 
 
-def report_lines(report: CompatibilityReport) -> Iterator[str]:
-    """The outcome of a check: the verdict, then each violation with its witness."""
+VERDICT_STYLES = {"compatible": good, "undecided": doubtful, "incompatible": bad}
+
+Command = Callable[[str], str]
+"""From options such as `--level none` to what to type so that they count."""
+
+
+def settings_command(subject: str) -> Command:
+    """How settings of a subject are changed."""
+    return lambda options: f"schema-registry config set {shlex.quote(subject)} {options}"
+
+
+def option_command(options: str) -> str:
+    """How a check without a server is told the same."""
+    return f"the same command with {options}"
+
+
+def options_of(settings: Mapping[str, str]) -> str:
+    """Settings as the options that `check` and `config set` share."""
+    words = []
+    for name, value in settings.items():
+        option = "--" + name.replace("_", "-")
+        words.append(option if value == "true" else f"{option} {shlex.quote(value.lower())}")
+    return " ".join(words)
+
+
+def report_lines(report: CompatibilityReport, command: Command | None = None) -> Iterator[str | Text]:
+    """The outcome of a check: the verdict, each violation with its witness, and the ways out with what to type."""
     compared = ", ".join(report.compared_versions) or "nothing"
-    yield f"{verdict(report)} at level {report.level.name}, compared with {compared}"
+    word = verdict(report)
+    yield VERDICT_STYLES[word](f"{word} at level {report.level.name}, compared with {compared}")
     if report.change_class:
         suggested = f"; next version {report.suggested_version}" if report.suggested_version else ""
         yield f"change: {report.change_class.name}{suggested}"
     for v in report.violations:
         facts = [f for f in (v.direction, v.compared_version and f"against {v.compared_version}") if f]
-        yield f"  {v.severity.name.lower()}: {v.rule} at {v.path or '(root)'}" + (
+        line = f"  {v.severity.name.lower()}: {v.rule} at {v.path or '(root)'}" + (
             f" ({', '.join(facts)})" if facts else ""
         )
+        yield (bad if v.severity is Severity.ERROR and not v.undecided else doubtful)(line)
         yield f"    {v.message}"
         if v.old_value or v.new_value:
             yield f"    {v.old_value or '(nothing)'} -> {v.new_value or '(nothing)'}"
@@ -87,5 +148,6 @@ def report_lines(report: CompatibilityReport) -> Iterator[str]:
         if witness:
             yield f"    for example: {witness}"
     for remedy in report.remedies:
-        settings = ", ".join(f"{name}={value}" for name, value in remedy.settings.items())
-        yield f"  way out{f' ({settings})' if settings else ''}: {remedy.message}"
+        yield styled(f"  way out: {remedy.message}", "cyan")
+        if remedy.settings and command is not None:
+            yield styled(f"    {command(options_of(remedy.settings))}", "cyan")

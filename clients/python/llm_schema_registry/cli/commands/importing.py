@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..._sync_client import SchemaRegistry
 from ...enums import ChangeClass, CompatibilityLevel
@@ -26,9 +25,9 @@ from ...errors import (
 )
 from .. import options as o
 from ..exits import Exit, issue_line
-from ..session import Session, session
-from ..sources import Naming, Step, folder, revisions
-from ..text import printable
+from ..progress import shown
+from ..session import session
+from ..sources import Naming, Step, folder, read_folder, revisions
 
 FATAL = (Unavailable, Unauthenticated, PermissionDenied)
 """Failures that the next schema would meet as well: the import ends."""
@@ -76,6 +75,9 @@ def import_(
     A folder: each .json, .avsc and .proto file becomes the next version of the subject that its path names
     (tools/search.json is tools.search), after the files of the folder that it refers to.
 
+    A folder that `pull` wrote has a manifest.jsonl: its files keep their subjects, versions and references. A file
+    that was edited since becomes the next version.
+
     A JSONL file: each line {"path", "old", "new"} registers two revisions of one subject.
 
     Examples:
@@ -85,8 +87,8 @@ def import_(
       schema-registry import revisions.jsonl --level none -o json
     """
     s = session(context)
-    make = folder if path.is_dir() else revisions
-    steps = make(path, Naming(prefix, separator), type_)
+    naming = Naming(s.subject(prefix), separator)
+    steps = folder(read_folder(path), naming, type_) if path.is_dir() else revisions(path, naming, type_)
     if not steps:
         raise typer.BadParameter(f"{path} holds no schemas (.json, .avsc, .proto)", param_hint="PATH")
     with s.registry() as client:
@@ -94,7 +96,8 @@ def import_(
         def register(step: Step) -> Row:
             return _register(client, step, level=level, tags=tag or [], dry_run=dry_run)
 
-        done = dict(_with_progress(s, steps, _run(steps, register, parallel)))
+        rows_done = _run(steps, register, parallel)
+        done = dict(shown(s, "importing", len(steps), rows_done, lambda numbered: numbered[1].origin))
     rows = [done[number] for number in range(len(steps))]
     counts = Counter(row.outcome for row in rows)
     bad = [row for row in rows if row.outcome in (Outcome.INCOMPATIBLE, Outcome.INVALID, Outcome.FAILED)]
@@ -124,7 +127,10 @@ def _register(
             step.schema_type,
             references=step.references,
             compatibility_level=level,
-            tags=tags,
+            description=step.description,
+            tags=[*step.tags, *(tag for tag in tags if tag not in step.tags)],
+            metadata=step.metadata,
+            version=step.version,
             dry_run=dry_run,
         )
     except FATAL:
@@ -169,26 +175,6 @@ def _run(steps: list[Step], register: Callable[[Step], Row], parallel: int) -> I
                     yield number, future.result()
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _with_progress(
-    s: Session, steps: list[Step], rows: Iterator[tuple[int, Row]]
-) -> Iterator[tuple[int, Row]]:
-    """The rows, and a bar on the standard error when somebody looks at it."""
-    columns = (
-        TextColumn("importing"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}", markup=False),
-    )
-    with Progress(
-        *columns, console=s.output.stderr, transient=True, disable=not s.output.stderr.is_terminal
-    ) as bar:
-        task = bar.add_task("", total=len(steps))
-        for number, row in rows:
-            bar.update(task, advance=1, description=printable(row.origin)[-40:])
-            yield number, row
 
 
 def add_to(app: typer.Typer) -> None:

@@ -9,7 +9,7 @@ import typer
 from ...enums import SchemaState
 from ...results import StateTransition
 from .. import options as o
-from ..inputs import Target, pairs, target
+from ..inputs import Target, pairs
 from ..session import Session, resolve_id, session
 from ..text import moment
 
@@ -22,7 +22,10 @@ def state(
     new: Annotated[
         SchemaState,
         typer.Argument(
-            parser=o.member(SchemaState), metavar="STATE", help="active, deprecated, archived ..."
+            parser=o.member(SchemaState),
+            autocompletion=o.complete_names(SchemaState),
+            metavar="STATE",
+            help="active, deprecated, archived ...",
         ),
     ],
     reason: Annotated[str, typer.Option("--reason", help="Recorded with the transition.")] = "",
@@ -36,7 +39,7 @@ def state(
     """
     s = session(context)
     with s.registry() as client:
-        done = client.update_schema_metadata(resolve_id(client, target(what)), state=new, reason=reason)
+        done = client.update_schema_metadata(resolve_id(client, s.target(what)), state=new, reason=reason)
     s.output.result(done, lambda: [f"{done.subject} {done.version} is {done.state.name}"])
 
 
@@ -59,7 +62,7 @@ def update(
     s = session(context)
     with s.registry() as client:
         done = client.update_schema_metadata(
-            resolve_id(client, target(what)),
+            resolve_id(client, s.target(what)),
             description=description,
             tags=[] if clear_tags else tag,
             metadata={} if clear_meta else pairs(meta, "--meta") if meta else None,
@@ -77,7 +80,7 @@ def history(context: typer.Context, what: o.Versioned) -> None:
     """
     s = session(context)
     with s.registry() as client:
-        found = client.get_schema_history(resolve_id(client, target(what)))
+        found = client.get_schema_history(resolve_id(client, s.target(what)))
     s.output.result(found, lambda: [_step(t) for t in found])
 
 
@@ -105,7 +108,7 @@ def delete(
       schema-registry delete orders@1.0.0 --permanent --yes
     """
     s = session(context)
-    aim = target(what)
+    aim = s.target(what)
     if permanent or not aim.explicit:
         _confirm(s, aim, permanent=permanent, yes=yes)
     with s.registry() as client:
@@ -141,7 +144,7 @@ def undelete(context: typer.Context, what: o.Versioned) -> None:
       schema-registry undelete 0198c0de-0000-7000-8000-000000000001
     """
     s = session(context)
-    aim = target(what)
+    aim = s.target(what)
     if not aim.explicit:
         raise typer.BadParameter(
             f"say which version; `versions {aim.subject} --deleted` lists them", param_hint="SUBJECT@VERSION"

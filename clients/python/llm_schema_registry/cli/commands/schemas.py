@@ -8,16 +8,17 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
-from ..._calls.tools import SchemaOperand
-from ...enums import CompatibilityLevel, SchemaType
+from ...enums import SchemaType
 from ...results import Registration, SchemaInfo
+from .. import local
 from .. import options as o
-from ..exits import Exit
-from ..inputs import pairs, read, references, schema_type, target
+from ..files import parsed
+from ..inputs import pairs, read, references, schema_type
 from ..output import fields, table
 from ..session import resolve, session
-from ..text import difference, difference_lines, laid_out, moment, pretty, report_lines
+from ..text import doubtful, good, laid_out, moment, pretty, report_lines, settings_command
 
 
 def register(
@@ -54,10 +55,10 @@ def register(
     content = read(file)
     with s.registry() as client:
         done = client.register_schema(
-            subject,
+            s.subject(subject),
             content,
             kind,
-            references=references(reference or ()),
+            references=references(reference, s.subject),
             description=description,
             tags=tag or (),
             metadata=pairs(meta or (), "--meta"),
@@ -71,13 +72,15 @@ def register(
     s.output.result(done, lambda: _registration(done, dry_run=dry_run))
 
 
-def _registration(done: Registration, *, dry_run: bool) -> list[str]:
+def _registration(done: Registration, *, dry_run: bool) -> list[str | Text]:
     what = "would register" if dry_run else "registered" if done.created else "already registered:"
-    lines = [f"{what} {done.subject} {done.version} (version {done.ordinal}, {done.state.name})"]
+    lines: list[str | Text] = [
+        good(f"{what} {done.subject} {done.version} (version {done.ordinal}, {done.state.name})")
+    ]
     if done.schema_id:
         lines.append(f"id {done.schema_id}")
     if done.report is not None:
-        lines.extend(report_lines(done.report))
+        lines.extend(report_lines(done.report, settings_command(done.subject)))
     return lines
 
 
@@ -97,7 +100,7 @@ def get(
     """
     s = session(context)
     with s.registry() as client:
-        found = resolve(client, target(what))
+        found = resolve(client, s.target(what))
     if raw:
         _write_raw(found.content)
         return
@@ -154,7 +157,7 @@ def list_(
         if versions or type_ is not None or state is not None:
             found = list(
                 client.list_schemas(
-                    subject_prefix=prefix or None,
+                    subject_prefix=s.subject(prefix) or None,
                     schema_type=type_,
                     state=state,
                     limit=limit,
@@ -163,7 +166,9 @@ def list_(
             )
             s.output.result(found, lambda: schemas_table(found))
         else:
-            names = client.iter_subjects(prefix=prefix or None, include_deleted=deleted, limit=1000)
+            names = client.iter_subjects(
+                prefix=s.subject(prefix) or None, include_deleted=deleted, limit=1000
+            )
             subjects = list(islice(names, limit))
             s.output.result(subjects, lambda: subjects)
 
@@ -186,7 +191,7 @@ def versions(context: typer.Context, subject: o.Subject, deleted: o.Deleted = Fa
     """
     s = session(context)
     with s.registry() as client:
-        found = client.get_subject_versions(subject, include_deleted=deleted)
+        found = client.get_subject_versions(s.subject(subject), include_deleted=deleted)
     s.output.result(
         found,
         lambda: table(
@@ -230,7 +235,7 @@ def search(
     with s.registry() as client:
         page = client.search_schemas(
             query or None,
-            subject_pattern=subject,
+            subject_pattern=s.subject(subject or "*") if subject or s.context else None,
             schema_type=type_,
             tags=tag or (),
             metadata=pairs(meta or (), "--meta"),
@@ -262,7 +267,7 @@ def deps(
     """
     s = session(context)
     with s.registry() as client:
-        schema_id = resolve(client, target(what)).id
+        schema_id = resolve(client, s.target(what)).id
         ask = client.get_dependents if dependents else client.get_dependencies
         found = ask(schema_id, transitive=transitive)
     s.output.result(
@@ -274,101 +279,66 @@ def deps(
     )
 
 
-def diff(
-    context: typer.Context,
-    subject: o.Subject,
-    old: Annotated[
-        str, typer.Argument(metavar="OLD", help="A version; the one before NEW when left out.")
-    ] = "",
-    new: Annotated[str, typer.Argument(metavar="NEW", help="A version; the latest when left out.")] = "",
-    file: Annotated[str | None, typer.Option("--file", "-f", help="A file instead of NEW.")] = None,
-    level: o.Level = None,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 when incompatible.")] = False,
-) -> None:
-    """Show what changed between two versions, and whether it is compatible.
-
-    Examples:
-
-    \b
-      schema-registry diff orders
-      schema-registry diff orders 1.0.0 2.0.0 --level full
-      schema-registry diff orders --file order.json --exit-code
-    """
-    s = session(context)
-    with s.registry() as client:
-        after: SchemaInfo | SchemaOperand
-        if file is not None:
-            before = client.get_schema_by_version(subject, old or "latest")
-            content, name = read(file), file
-            after = SchemaOperand(
-                content=content, schema_type=before.schema_type, references=before.references
-            )
-        else:
-            after = client.get_schema_by_version(subject, new or "latest")
-            before = client.get_schema_by_version(subject, old or _before(after))
-            content, name = after.content, f"{subject} {after.version}"
-        found = client.diff_schemas(before, after)
-        report = client.check_compatibility(
-            subject,
-            content,
-            level=level or CompatibilityLevel.UNSPECIFIED,
-            compare_version=before.ordinal,
-            references=after.references,
-            schema_type=before.schema_type,
-        )
-    lines = difference(
-        pretty(before), laid_out(content, before.schema_type), f"{subject} {before.version}", name
-    )
-    s.output.result(
-        {"old": f"{subject} {before.version}", "new": name, "lines": lines, "diff": found, "report": report},
-        lambda: [*(lines or ["no difference"]), "", *difference_lines(found), *report_lines(report)],
-    )
-    if exit_code and not report.compatible:
-        raise typer.Exit(Exit.NEGATIVE)
+def _complete_conversion(ctx: typer.Context, incomplete: str) -> list[str]:
+    return [
+        *o.complete_names(SchemaType, SchemaType.THRIFT)(incomplete),
+        *o.complete_subject(ctx, incomplete),
+    ]
 
 
 def convert(
     context: typer.Context,
-    what: o.Versioned,
-    to: Annotated[
-        SchemaType,
-        typer.Argument(parser=o.member(SchemaType), metavar="TYPE", help="json, avro or protobuf."),
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[SUBJECT[@VERSION]] TYPE",
+            help="The schema, unless --schema gives it, and json, avro or protobuf.",
+            autocompletion=_complete_conversion,
+        ),
     ],
+    schema: o.SchemaFile = None,
+    type_: o.Type = None,
+    reference: o.FileReferences = None,
     raw: Annotated[bool, typer.Option("--raw", help="Only the converted schema, byte for byte.")] = False,
     message: Annotated[
-        str, typer.Option("--message", "-m", help="Protobuf: the full name of the message.")
+        str, typer.Option("--message", "-m", metavar="NAME", help="Protobuf: the full name of the message.")
     ] = "",
 ) -> None:
-    """Say a schema in another language, and tell what that language cannot say.
+    """Convert a schema to another language, and tell what that language cannot say.
+
+    With --schema the engines in this program convert, and no server is asked.
 
     Examples:
 
     \b
       schema-registry convert orders avro
-      schema-registry convert orders@1.4.0 protobuf --raw > order.proto
+      schema-registry convert --schema order.json avro
+      schema-registry convert orders@1.4.0 protobuf --raw
     """
     s = session(context)
-    with s.registry() as client:
-        found = client.convert_schema(resolve(client, target(what)), to, message_name=message)
+    if len(words) != (2 if schema is None else 1):
+        wanted = "SUBJECT and TYPE" if schema is None else "only TYPE besides --schema"
+        raise typer.BadParameter(f"give {wanted}, such as avro", param_hint="TYPE")
+    to = o.member(SchemaType)(words[-1])
+    if schema is not None:
+        found = local.convert(parsed(schema, type_, reference), to, message)
+    else:
+        if type_ is not None or reference:
+            raise typer.BadParameter("--type and --reference belong to --schema; a subject has its own")
+        with s.registry() as client:
+            found = client.convert_schema(resolve(client, s.target(words[0])), to, message_name=message)
     if raw:
         _write_raw(found.content)
         return
-    losses = [f"lost: {x.kind.name.lower()} {x.path or '(root)'}: {x.message}" for x in found.losses]
+    losses = [
+        doubtful(f"lost: {x.kind.name.lower()} {x.path or '(root)'}: {x.message}") for x in found.losses
+    ]
     s.output.result(found, lambda: [*laid_out(found.content, found.schema_type).splitlines(), *losses])
 
 
 def _write_raw(content: bytes) -> None:
     sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()
-
-
-def _before(after: SchemaInfo) -> int:
-    if after.ordinal <= 1:
-        raise typer.BadParameter(
-            f"{after.subject} {after.version} is the first version; there is nothing before it",
-            param_hint="OLD",
-        )
-    return after.ordinal - 1
 
 
 def add_to(app: typer.Typer) -> None:
@@ -379,5 +349,4 @@ def add_to(app: typer.Typer) -> None:
     app.command()(versions)
     app.command()(search)
     app.command()(deps)
-    app.command()(diff)
     app.command()(convert)

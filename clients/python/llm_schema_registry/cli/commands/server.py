@@ -20,6 +20,7 @@ from ...enums import (
 from ...results import ChangeEvent, ConfigView, Health
 from .. import options as o
 from ..exits import Exit
+from ..help import sub_group
 from ..output import fields, plain, table
 from ..session import session
 
@@ -43,6 +44,7 @@ def watch(
             "--event",
             "-e",
             parser=o.member(EventType),
+            autocompletion=o.complete_names(EventType),
             metavar="EVENT",
             help="schema_registered, schema_deleted ...; repeatable.",
         ),
@@ -65,10 +67,11 @@ def watch(
       schema-registry watch --from earliest --count 10
     """
     s = session(context)
+    patterns = [s.subject(name) for name in subjects or (["*"] if s.context else [])]
     with (
         s.registry() as client,
         client.watch(
-            subjects=subjects or (), event_types=event or (), from_revision=from_, include_schema=schema
+            subjects=patterns, event_types=event or (), from_revision=from_, include_schema=schema
         ) as changes,
     ):
         for number, change in enumerate(changes, 1):
@@ -84,9 +87,7 @@ def _change(e: ChangeEvent) -> list[str]:
     return [f"{when} {e.event_type.name.lower()} {what or '(registry)'}{by} [{e.revision}]"]
 
 
-config = typer.Typer(
-    no_args_is_help=True, help="Show and change settings of the registry, a context or a subject."
-)
+config = sub_group("Show and change settings of the registry, a context or a subject.")
 
 
 @config.command("get")
@@ -101,7 +102,7 @@ def config_get(context: typer.Context, subject: Scope = "", scope: Context = "")
     """
     s = session(context)
     with s.registry() as client:
-        view = client.get_config(subject, context=scope)
+        view = client.get_config(**s.scope(subject, scope))
     s.output.result(view, lambda: _settings(view))
 
 
@@ -113,17 +114,30 @@ def config_set(
     level: o.Level = None,
     mode: Annotated[
         Mode | None,
-        typer.Option(parser=o.member(Mode), metavar="MODE", help="readwrite, readonly or import."),
+        typer.Option(
+            parser=o.member(Mode),
+            autocompletion=o.complete_names(Mode),
+            metavar="MODE",
+            help="readwrite, readonly or import.",
+        ),
     ] = None,
     strictness: Annotated[
         Strictness | None,
         typer.Option(
-            parser=o.member(Strictness), metavar="STRICTNESS", help="Protobuf: wire, wire_json or source."
+            parser=o.member(Strictness),
+            autocompletion=o.complete_names(Strictness),
+            metavar="STRICTNESS",
+            help="Protobuf: wire, wire_json or source.",
         ),
     ] = None,
     writer_model: Annotated[
         WriterModel | None,
-        typer.Option(parser=o.member(WriterModel), metavar="MODEL", help="JSON: open or declared_keys."),
+        typer.Option(
+            parser=o.member(WriterModel),
+            autocompletion=o.complete_names(WriterModel),
+            metavar="MODEL",
+            help="JSON: open or declared_keys.",
+        ),
     ] = None,
     apply_defaults: Annotated[
         bool | None, typer.Option(help="A required property with a default counts as optional.")
@@ -131,13 +145,19 @@ def config_set(
     format_policy: Annotated[
         FormatPolicy | None,
         typer.Option(
-            parser=o.member(FormatPolicy), metavar="POLICY", help="JSON `format`: dialect, assert or ignore."
+            parser=o.member(FormatPolicy),
+            autocompletion=o.complete_names(FormatPolicy),
+            metavar="POLICY",
+            help="JSON `format`: dialect, assert or ignore.",
         ),
     ] = None,
     undecided: Annotated[
         UndecidedPolicy | None,
         typer.Option(
-            parser=o.member(UndecidedPolicy), metavar="POLICY", help="Unproved verdicts: refuse or allow."
+            parser=o.member(UndecidedPolicy),
+            autocompletion=o.complete_names(UndecidedPolicy),
+            metavar="POLICY",
+            help="Unproved verdicts: refuse or allow.",
         ),
     ] = None,
     default_dialect: Annotated[
@@ -158,8 +178,7 @@ def config_set(
     s = session(context)
     with s.registry() as client:
         view = client.set_config(
-            subject,
-            context=scope,
+            **s.scope(subject, scope),
             compatibility_level=level,
             mode=mode,
             strictness=strictness,
@@ -182,10 +201,17 @@ def config_unset(context: typer.Context, subject: Scope = "", scope: Context = "
       schema-registry config unset orders
     """
     s = session(context)
+    found = s.scope(subject, scope)
     with s.registry() as client:
-        client.delete_config(subject, context=scope)
-    where = f"subject {subject}" if subject else f"context {scope}" if scope else "the registry"
-    s.output.result({"subject": subject, "context": scope}, lambda: [f"removed the settings of {where}"])
+        client.delete_config(**found)
+    where = (
+        f"subject {found['subject']}"
+        if found["subject"]
+        else f"context {found['context']}"
+        if found["context"]
+        else "the registry"
+    )
+    s.output.result(found, lambda: [f"removed the settings of {where}"])
 
 
 def _settings(view: ConfigView) -> Table:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO, TextIOWrapper
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,19 +56,24 @@ class Cli:
         self._capfd = capfd
         self._monkeypatch = monkeypatch
 
-    def __call__(self, *arguments: str, stdin: bytes = b"") -> Ran:
+    def __call__(self, *arguments: str, stdin: bytes = b"", server: bool = True) -> Ran:
+        """Run the command; with `server`, --server names the scripted one."""
         self._capfd.readouterr()
         self._monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(stdin)))
-        code = run(["--server", self.target, *arguments])
+        code = run([*(["--server", self.target] if server else []), *arguments])
         sys.stdout.flush()
         out, err = self._capfd.readouterr()
         return Ran(code, out, err)
 
 
 @pytest.fixture
-def cli(fake: FakeRegistry, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    for name in ("SERVER", "TOKEN", "OUTPUT"):
+def cli(
+    fake: FakeRegistry, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Cli:
+    for name in ("SERVER", "TOKEN", "OUTPUT", "PROFILE", "TIMEOUT", "CONTEXT"):
         monkeypatch.delenv(f"SCHEMA_REGISTRY_{name}", raising=False)
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(_client, "RetryPolicy", lambda: RetryPolicy(attempts=2, first=0.0))
     return Cli(fake.target, capfd, monkeypatch)

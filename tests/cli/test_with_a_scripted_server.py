@@ -15,7 +15,7 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from llm_schema_registry import Code, FieldViolation
-from llm_schema_registry.cli import options
+from llm_schema_registry.cli import run
 from llm_schema_registry.cli.exits import BY_CODE, MEANINGS, Exit
 from llm_schema_registry.v1 import config_pb2, lifecycle_pb2, tools_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
@@ -535,9 +535,9 @@ def test_usage(arguments: list[str], code: Exit, cli: Cli) -> None:
 
 
 def test_the_help_lists_every_exit_code(cli: Cli) -> None:
-    shown = cli("--help").out
+    shown = " ".join(cli("--help").out.split())
     for code, meaning in MEANINGS.items():
-        assert f"{code.value:<3}  {meaning}" in shown
+        assert f"{code.value} {meaning}" in shown
 
 
 @pytest.mark.parametrize(
@@ -545,7 +545,8 @@ def test_the_help_lists_every_exit_code(cli: Cli) -> None:
     [
         ["register"], ["get"], ["list"], ["versions"], ["search"], ["deps"], ["diff"], ["convert"], ["check"], ["validate"],
         ["validate-schema"], ["state"], ["update"], ["history"], ["delete"], ["undelete"], ["import"], ["watch"],
-        ["config", "get"], ["config", "set"], ["config", "unset"], ["health"],
+        ["config", "get"], ["config", "set"], ["config", "unset"], ["health"], ["lint"], ["pull"],
+        ["profile", "list"], ["profile", "set"], ["profile", "use"], ["profile", "show"], ["profile", "remove"],
     ],
 )  # fmt: skip
 def test_every_command_teaches_with_an_example(command: list[str], cli: Cli) -> None:
@@ -565,16 +566,48 @@ def test_a_fault_of_the_program_is_one_line_and_exit_code_six() -> None:
     assert "Traceback" not in ran.stderr
 
 
+def completed(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], words: str) -> list[str]:
+    """What bash is offered for the last of the words."""
+    monkeypatch.setenv("_SCHEMA_REGISTRY_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - (not words.endswith(" "))))
+    capfd.readouterr()
+    with pytest.raises(SystemExit):
+        run(words.split()[1:])
+    return capfd.readouterr().out.split()
+
+
 def test_subjects_are_completed_from_the_registry(
-    cli: Cli, fake: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, fake: FakeRegistry, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     fake.script("ListSubjects", answers(pb.ListSubjectsResponse(subjects=["orders", "orders.v2"])))
 
     monkeypatch.setenv("SCHEMA_REGISTRY_SERVER", fake.target)
-    assert options.complete_subject("ord") == ["orders", "orders.v2"]
+    assert completed(monkeypatch, capfd, "schema-registry get ord") == ["orders", "orders.v2"]
     assert fake.calls["ListSubjects"][0].request.prefix == "ord"
     monkeypatch.setenv("SCHEMA_REGISTRY_SERVER", "localhost:1")
-    assert options.complete_subject("ord") == []
+    assert completed(monkeypatch, capfd, "schema-registry get ord") == []
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("check --level backward", ["backward", "backward_transitive"]),
+        ("register --type ", ["json", "avro", "protobuf"]),
+        ("config set --writer-model d", ["declared_keys"]),
+        ("state orders dep", ["deprecated"]),
+        ("watch --event schema_r", ["schema_registered", "schema_rolled_back"]),
+        ("lint --disable avro/al", ["avro/alias-of-itself"]),
+    ],
+)
+def test_names_are_completed(
+    words: str,
+    offered: list[str],
+    cli: Cli,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert completed(monkeypatch, capfd, f"schema-registry {words}") == offered
 
 
 def test_the_shell_completes_commands(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

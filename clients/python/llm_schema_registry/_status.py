@@ -22,6 +22,8 @@ SPEAKS_HTTP = ("http2 header with status", "Failed parsing HTTP/2", "Trying to c
 """What gRPC's message holds when the peer answers in plain HTTP."""
 UNKNOWN_METHOD = ("method not found", "unknown service", "unknown method")
 """What servers say, in lower case, to a call that none of their services has."""
+HTTP_PORT = "this is the HTTP port; gRPC is served on port"
+"""What the HTTP port of a registry answers to gRPC."""
 SPEAKS_NO_TLS = "WRONG_VERSION_NUMBER"
 """What gRPC's message holds when a TLS handshake is answered in plain text."""
 
@@ -63,6 +65,8 @@ def _of_the_connection(code: int, message: str, path: str, address: str) -> Regi
             f"{where} answers, but does not speak gRPC: it may be the server's HTTP or metrics port. gRPC is served on "
             f"port {DEFAULT_PORT} unless grpc.port was set ({message})"
         )
+    if HTTP_PORT in message:
+        return ProtocolMismatch(f"{where} speaks no gRPC: {message}")
     if SPEAKS_NO_TLS in message:
         return ProtocolMismatch(
             f"{where} answers, but not in TLS: connect without it (http:// or no scheme, no tls=...), or enable TLS on "

@@ -28,7 +28,7 @@ from .commands import (
     statistics,
 )
 from .exits import Exit, exit_code, explain
-from .help import Program
+from .help import Commands, Program
 from .output import Format, Output
 from .profiles import Profile, exposed
 from .session import (
@@ -63,7 +63,7 @@ check, diff, validate, convert and lint work on files without a server too.
 The options below may stand before or after the command.
 """
 
-app = typer.Typer(
+app = Commands(
     name=PROGRAM,
     cls=Program,
     help=_HELP,
@@ -223,6 +223,9 @@ def _tell_usage(error: typer.TyperException) -> None:
 
 def main() -> NoReturn:
     """The entry point of `schema-registry`."""
+    os.environ.setdefault(
+        "GRPC_VERBOSITY", "NONE"
+    )  # its log would stand among what we say of the same failure
     sys.excepthook = _fault
     sys.exit(run(sys.argv[1:]))
 

@@ -84,7 +84,8 @@ def explain(error: RegistryError, server: str) -> Iterator[str | Text]:
         return
     if isinstance(error, Unavailable) and not error.reason:
         yield bad(f"error: cannot reach the registry at {server}: {error.message}")
-        yield "hint: is it running? --server, SCHEMA_REGISTRY_SERVER or --profile names another one"
+        yield "hint: is it running, and with TLS? then write https://HOST:PORT"
+        yield "hint: --server, SCHEMA_REGISTRY_SERVER or --profile names another one"
         return
     # Where a report or issues follow, the message is not repeated: it tells the first of them.
     if isinstance(error, IncompatibleSchema) and error.report is not None:

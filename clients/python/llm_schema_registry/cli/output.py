@@ -6,13 +6,15 @@ import base64
 import dataclasses
 import enum
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import yaml
-from rich.console import Console, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -28,6 +30,10 @@ class Format(enum.StrEnum):
     YAML = "yaml"
 
 
+WIDEST = 100_000
+"""Columns where nobody looks."""
+
+
 class _Console(Console):
     """A console that leaves it to the command how to end when the reader is gone."""
 
@@ -41,7 +47,9 @@ class Output:
     def __init__(self, form: Format, *, color: bool) -> None:
         self.format = form
         options: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False}
-        options |= {} if color else {"no_color": True}
+        options |= {} if color else {"no_color": True, "color_system": None}
+        if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+            options["width"] = WIDEST  # programs read lines, not folds
         self.console = _Console(**options)
         self.stderr = _Console(stderr=True, **options)
 
@@ -68,7 +76,7 @@ class Output:
 
     def show(self, content: RenderableType | Iterable[str | Text]) -> None:
         """Write something for people; lines of text are wrapped by the terminal, not by us."""
-        if isinstance(content, str) or not isinstance(content, Iterable) or isinstance(content, Text):
+        if isinstance(content, str | Text | Rows) or not isinstance(content, Iterable):
             self.console.print(content)
         else:
             for line in content:
@@ -130,14 +138,54 @@ def plain(value: object) -> Any:  # whatever JSON can hold
     return value
 
 
-def table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
-    """A table without rules. Long cells are folded, never cut: what is shown can be copied."""
-    result = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for column in columns:
-        result.add_column(column, overflow="fold", no_wrap=column in ("ID", "VERSION", "STATE"))
-    for row in rows:
-        result.add_row(*(Text(printable(_cell(cell))) for cell in row))
-    return result
+NARROW = ("#", "ID", "VERSION", "STATE", "TYPE", "CREATED", "DEPTH", "KIND")
+"""Columns that are never folded."""
+LEAST = 16
+"""Columns of the terminal that a folded cell needs to be read."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """Rows as a table without rules, or where the terminal is too narrow for it, each row as lines of name and value.
+
+    Nothing is ever cut: what is shown can be copied.
+    """
+
+    columns: tuple[str, ...]
+    cells: tuple[tuple[Text, ...], ...]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if self._least() <= options.max_width:
+            yield self._table()
+            return
+        for number, row in enumerate(self.cells):
+            if number:
+                yield Text()
+            yield fields(
+                (name.lower(), cell.plain) for name, cell in zip(self.columns, row, strict=True) if cell
+            )
+
+    def _least(self) -> int:
+        """The width without which the table cannot be read."""
+        widths = 0
+        for index, name in enumerate(self.columns):
+            widest = max([cell_len(name), *(row[index].cell_len for row in self.cells)])
+            widths += 2 + (widest if name in NARROW else min(widest, LEAST))
+        return widths - 2
+
+    def _table(self) -> Table:
+        result = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        for column in self.columns:
+            result.add_column(column, overflow="fold", no_wrap=column in NARROW)
+        for row in self.cells:
+            result.add_row(*row)
+        return result
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Rows:
+    """A table for people."""
+    cells = tuple(tuple(Text(printable(_cell(cell))) for cell in row) for row in rows)
+    return Rows(tuple(columns), cells)
 
 
 def fields(pairs: Iterable[tuple[str, object]]) -> Table:

@@ -75,7 +75,7 @@ def config_path() -> Path:
     """Where the file is, whether it exists or not."""
     home = os.environ.get("XDG_CONFIG_HOME", "")
     base = (
-        Path(home) if os.path.isabs(home) else Path.home() / ".config"
+        Path(home) if os.path.isabs(home) else Path(os.path.expanduser("~")) / ".config"
     )  # the XDG specification ignores others
     return base / "schema-registry" / "config.toml"
 

@@ -47,11 +47,11 @@ class Session:
         The same for the beginning of a name and for a pattern."""
         return f":{self.context}:{name}" if self.context and not name.startswith(":") else name
 
-    def scope(self, subject: str, context: str) -> dict[str, str]:
-        """Whose settings are meant: of a subject, else of a context, else of the registry."""
+    def scope(self, subject: str, context: str) -> tuple[str, str]:
+        """Whose settings are meant, as subject and context: a subject, else a context, else, both "", the registry."""
         if subject:
-            return {"subject": self.subject(subject), "context": context}
-        return {"subject": "", "context": context or self.context}
+            return self.subject(subject), context
+        return "", context or self.context
 
     def target(self, text: str) -> Target:
         """The version that a text names; see `inputs.target`."""

@@ -35,7 +35,7 @@ def state(
     Example:
 
     \b
-      schema-registry state orders@1.0.0 deprecated --reason "2.x replaces it"
+      schema-registry state orders@1.0.0 deprecated
     """
     s = session(context)
     with s.registry() as client:
@@ -57,7 +57,7 @@ def update(
     Example:
 
     \b
-      schema-registry update orders --tag llm --tag billing --meta owner=shop
+      schema-registry update orders --tag llm --meta owner=shop
     """
     s = session(context)
     with s.registry() as client:

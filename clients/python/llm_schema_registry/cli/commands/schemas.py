@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.console import RenderableType
 from rich.text import Text
 
 from ...enums import SchemaType
@@ -109,7 +109,7 @@ def get(
         s.output.show(["", *pretty(found).splitlines()])
 
 
-def _details(x: SchemaInfo) -> Table:
+def _details(x: SchemaInfo) -> RenderableType:
     return fields(
         [
             ("subject", x.subject),
@@ -173,7 +173,7 @@ def list_(
             s.output.result(subjects, lambda: subjects)
 
 
-def schemas_table(found: list[SchemaInfo]) -> Table:
+def schemas_table(found: list[SchemaInfo]) -> RenderableType:
     """Versions of several subjects."""
     return table(
         ("SUBJECT", "VERSION", "TYPE", "STATE", "CREATED"),
@@ -229,7 +229,7 @@ def search(
 
     \b
       schema-registry search "customer email" --latest
-      schema-registry search -s 'tools.*' --tag llm --meta owner=search
+      schema-registry search -s 'tools.*' --meta owner=me
     """
     s = session(context)
     with s.registry() as client:
@@ -263,7 +263,7 @@ def deps(
     Example:
 
     \b
-      schema-registry deps shop.Money --dependents --transitive
+      schema-registry deps shop.Money --dependents -a
     """
     s = session(context)
     with s.registry() as client:

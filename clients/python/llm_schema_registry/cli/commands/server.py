@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.console import RenderableType
 
 from ...enums import (
     EventType,
@@ -101,8 +101,9 @@ def config_get(context: typer.Context, subject: Scope = "", scope: Context = "")
       schema-registry config get orders
     """
     s = session(context)
+    where, within = s.scope(subject, scope)
     with s.registry() as client:
-        view = client.get_config(**s.scope(subject, scope))
+        view = client.get_config(where, context=within)
     s.output.result(view, lambda: _settings(view))
 
 
@@ -170,15 +171,17 @@ def config_set(
 
     \b
       schema-registry config set --level full
-      schema-registry config set orders --level backward_transitive --mode readonly
+      schema-registry config set orders -l full_transitive
     """
     given = (level, mode, strictness, writer_model, apply_defaults, format_policy, undecided, default_dialect)
     if all(value is None for value in given):
         raise typer.BadParameter("nothing to set; give at least one setting such as --level")
     s = session(context)
+    where, within = s.scope(subject, scope)
     with s.registry() as client:
         view = client.set_config(
-            **s.scope(subject, scope),
+            where,
+            context=within,
             compatibility_level=level,
             mode=mode,
             strictness=strictness,
@@ -201,20 +204,14 @@ def config_unset(context: typer.Context, subject: Scope = "", scope: Context = "
       schema-registry config unset orders
     """
     s = session(context)
-    found = s.scope(subject, scope)
+    where, within = s.scope(subject, scope)
     with s.registry() as client:
-        client.delete_config(**found)
-    where = (
-        f"subject {found['subject']}"
-        if found["subject"]
-        else f"context {found['context']}"
-        if found["context"]
-        else "the registry"
-    )
-    s.output.result(found, lambda: [f"removed the settings of {where}"])
+        client.delete_config(where, context=within)
+    what = f"subject {where}" if where else f"context {within}" if within else "the registry"
+    s.output.result({"subject": where, "context": within}, lambda: [f"removed the settings of {what}"])
 
 
-def _settings(view: ConfigView) -> Table:
+def _settings(view: ConfigView) -> RenderableType:
     return table(
         ("SETTING", "IN FORCE", "DECIDED BY"),
         ((name, value, view.sources.get(name, "")) for name, value in plain(view.effective).items()),
@@ -237,7 +234,7 @@ def health(context: typer.Context) -> None:
         raise typer.Exit(Exit.UNAVAILABLE)
 
 
-def _health(found: Health) -> Table:
+def _health(found: Health) -> RenderableType:
     rows = [("server", f"{found.status.name} (version {found.version})")]
     for name, part in found.components.items():
         details = [part.message or "", *(f"{k}={v}" for k, v in sorted(part.details.items()))]

@@ -46,6 +46,7 @@ class Process:
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT / "clients" / "python"),
             "SCHEMA_REGISTRY_SERVER": server.grpc,
+            "XDG_CONFIG_HOME": str(folder),
         }
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:

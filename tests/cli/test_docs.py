@@ -24,6 +24,7 @@ EXIT = re.compile(r"\[exit code (\d+)\]\n\Z")
 FILES = {
     "order.json": '{"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}\n',
     "order-2.json": '{"type": "object", "properties": {"id": {"type": "integer"}}, "required": ["id"]}\n',
+    "order-3.json": '{"type": "object", "properties": {"id": {"type": "string"}, "note": {"type": "string"}}, "required": ["id"]}\n',
     "money.proto": 'syntax = "proto3";\npackage shop;\nmessage Money { int64 cents = 1; }\n',
     "invoice.proto": 'syntax = "proto3";\npackage shop;\nimport "money.proto";\nmessage Invoice { Money total = 1; }\n',
     "schemas/common/money.json": '{"type": "number"}',
@@ -45,7 +46,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     command.parent.mkdir()
     command.write_text(
         "#!/bin/sh\n"
-        f"export PYTHONPATH='{ROOT / 'clients' / 'python'}'\n"
+        f"export PYTHONPATH='{ROOT / 'clients' / 'python'}:{ROOT / 'engines'}'\n"
         f"exec '{sys.executable}' -c 'from llm_schema_registry.cli import main; main()' \"$@\"\n"
     )
     command.chmod(0o755)
@@ -53,6 +54,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("PATH", str(command.parent), prepend=os.pathsep)
     monkeypatch.setenv("SCHEMA_REGISTRY_SERVER", server.grpc)
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(work / ".config"))
     yield work
     server.stop()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -15,7 +16,7 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from llm_schema_registry import Code, FieldViolation
-from llm_schema_registry.cli import run
+from llm_schema_registry.cli import options, run
 from llm_schema_registry.cli.exits import BY_CODE, MEANINGS, Exit
 from llm_schema_registry.v1 import config_pb2, lifecycle_pb2, tools_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
@@ -617,3 +618,12 @@ def test_the_shell_completes_commands(cli: Cli, monkeypatch: pytest.MonkeyPatch)
     code = "from llm_schema_registry.cli import main; main()"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert ran.stdout.split() == ["validate", "validate-schema"]
+
+
+def test_completion_does_not_wait_for_a_server_that_says_nothing(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("SCHEMA_REGISTRY_SERVER", f"127.0.0.1:{silent.getsockname()[1]}")
+        assert completed(monkeypatch, capfd, "schema-registry get ord") == []
+    assert options.COMPLETION_SECONDS == 0.3

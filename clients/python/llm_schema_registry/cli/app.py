@@ -173,7 +173,7 @@ def options(
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command with these arguments and return its exit code. Failures are told on the standard error."""
+    """Run the command with these arguments and return its exit code. Failures are printed on the standard error."""
     given = hoisted(arguments)
     command = get_command(app)
     if os.environ.get(COMPLETION_VARIABLE):
@@ -187,7 +187,7 @@ def run(arguments: Sequence[str]) -> int:
     except typer.Exit as end:
         return end.exit_code
     except typer.TyperException as error:
-        _tell_usage(error)
+        _print_usage_error(error)
         return Exit.USAGE
     except (typer.Abort, EOFError):
         return Exit.NEGATIVE
@@ -198,8 +198,8 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.READER_GONE
     except RegistryError as error:
-        told = current.get()
-        told.output.failure(error, explain(error, told.server))
+        session = current.get()
+        session.output.failure(error, explain(error, session.server))
         return exit_code(error)
     except (FileNotFoundError, IsADirectoryError, PermissionError, NotADirectoryError) as error:
         sys.stderr.write(f"error: {error.filename}: {error.strerror}\n")
@@ -210,7 +210,7 @@ def run(arguments: Sequence[str]) -> int:
     return Exit.OK
 
 
-def _tell_usage(error: typer.TyperException) -> None:
+def _print_usage_error(error: typer.TyperException) -> None:
     """What is wrong with the command, and where its help is."""
     context: typer.Context | None = getattr(error, "ctx", None)
     message = error.format_message()
@@ -231,7 +231,7 @@ def main() -> NoReturn:
 
 
 def _fault(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """What is said of a fault of this program itself: one line, and the whole story to who asks for it."""
+    """What is printed for a fault of this program itself: one line, or the traceback when the variable asks for it."""
     if os.environ.get(DEBUG_VARIABLE):
         sys.__excepthook__(kind, error, trace)
     else:

@@ -234,3 +234,12 @@ FileReferences = Annotated[
         help="What a name in the schema refers to: a subject, or without a server a file; repeatable.",
     ),
 ]
+LocalReferences = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reference",
+        "-r",
+        metavar="NAME=FILE",
+        help="Without a server: what a name in the schema refers to; repeatable.",
+    ),
+]

@@ -83,12 +83,12 @@ class Output:
                 self.console.print(_safe(line), soft_wrap=True)
 
     def note(self, line: str | Text) -> None:
-        """Say something that is no result, on the standard error; programs that read JSON or YAML are spared it."""
+        """Write something that is no result, on the standard error; not with JSON or YAML."""
         if self.format is Format.TABLE:
             self.stderr.print(_safe(line), soft_wrap=True)
 
     def failure(self, error: RegistryError, lines: Iterable[str | Text]) -> None:
-        """Tell a failure on the standard error, in the chosen format."""
+        """Write a failure to the standard error, in the chosen format."""
         match self.format:
             case Format.JSON:
                 sys.stderr.write(json.dumps({"error": plain(error)}, ensure_ascii=False) + "\n")

@@ -37,7 +37,7 @@ def validate(
     ] = None,
     schema: o.SchemaFile = None,
     type_: o.Type = None,
-    reference: o.FileReferences = None,
+    reference: o.LocalReferences = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse what the schema does not declare.")
     ] = False,

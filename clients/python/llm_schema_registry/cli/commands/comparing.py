@@ -256,15 +256,7 @@ def diff(
     commit: o.Git = None,
     type_: o.Type = None,
     level: o.Level = None,
-    reference: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--reference",
-            "-r",
-            metavar="NAME=FILE",
-            help="Without a server: what a name in the schemas refers to; repeatable.",
-        ),
-    ] = None,
+    reference: o.LocalReferences = None,
     writer_model: o.Writers = None,
     strictness: o.Strict = None,
     apply_defaults: o.ApplyDefaults = None,

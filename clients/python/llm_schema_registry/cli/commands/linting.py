@@ -52,12 +52,7 @@ def lint(
             "--disable", metavar="RULE", help="Not this rule; repeatable.", autocompletion=complete_rule
         ),
     ] = None,
-    reference: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--reference", "-r", metavar="NAME=FILE", help="What a name in the schemas refers to; repeatable."
-        ),
-    ] = None,
+    reference: o.LocalReferences = None,
 ) -> None:
     """Find what is unwise in schemas. Exits with 1 if there is an error or a warning.
 

@@ -298,7 +298,7 @@ def convert(
     ],
     schema: o.SchemaFile = None,
     type_: o.Type = None,
-    reference: o.FileReferences = None,
+    reference: o.LocalReferences = None,
     raw: Annotated[bool, typer.Option("--raw", help="Only the converted schema, byte for byte.")] = False,
     message: Annotated[
         str, typer.Option("--message", "-m", metavar="NAME", help="Protobuf: the full name of the message.")

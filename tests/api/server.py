@@ -11,6 +11,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.support.processes import run
+
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +47,7 @@ class ServerProcess:
         sources = [str(root / part) for part in ("engines", "server", "clients/python")]
         path = {} if python else {"PYTHONPATH": os.pathsep.join(sources)}
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
+            self.process = run().spawn(
                 [
                     python or sys.executable,
                     "-m",
@@ -60,10 +62,10 @@ class ServerProcess:
                 env={
                     "PATH": os.environ.get("PATH", ""),
                     **path,
+                    **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
                     **(environment or {}),
                     **variables,
                 },
-                start_new_session=True,
             )
         self._await_ready(ready)
         self.ports: Mapping[str, int] = json.loads(ready.read_text())

@@ -5,14 +5,16 @@ values of `results` and `enums`, failures the exceptions of `errors`. The genera
 """
 
 from ._async_client import AsyncSchemaRegistry
+from ._async_live import AsyncLiveCache
 from ._asynchronous import AsyncWatch
 from ._blocking import Watch
 from ._calls.checks import CheckItem, ValidationItem
 from ._calls.tools import SchemaOperand
-from ._encode import Content, Data
+from ._encode import Content, Data, Reference, SchemaId
 from ._options import Tls
 from ._retry import RetryPolicy
 from ._sync_client import SchemaRegistry
+from ._sync_live import LiveCache
 from .enums import (
     ChangeClass,
     CompatibilityLevel,
@@ -36,6 +38,7 @@ from .enums import (
 from .errors import (
     Aborted,
     AlreadyExists,
+    BodyTooSlow,
     Cancelled,
     Code,
     ConcurrentUpdate,
@@ -59,12 +62,15 @@ from .errors import (
     OutOfRange,
     PageTokenInvalid,
     PermissionDenied,
+    ProtocolMismatch,
     ReferenceCycle,
     ReferenceNotFound,
     Refused,
     RegistryError,
+    RequestTooLarge,
     RevisionCompacted,
     RevisionUnknown,
+    RouteNotFound,
     SchemaNotFound,
     SchemaTooLarge,
     SchemaTypeMismatch,
@@ -80,6 +86,7 @@ from .errors import (
     Unimplemented,
     UnknownFailure,
     UnsupportedSchemaType,
+    VerbNotAllowed,
     VersionNotFound,
     VersionNotGreater,
 )
@@ -125,8 +132,10 @@ from .statistics import (
 __all__ = [
     "Aborted",
     "AlreadyExists",
+    "AsyncLiveCache",
     "AsyncSchemaRegistry",
     "AsyncWatch",
+    "BodyTooSlow",
     "Cancelled",
     "ChangeClass",
     "ChangeEvent",
@@ -168,6 +177,7 @@ __all__ = [
     "LevelCount",
     "LevelMismatch",
     "LimitExceeded",
+    "LiveCache",
     "LossKind",
     "MalformedRequest",
     "Mode",
@@ -178,18 +188,23 @@ __all__ = [
     "PageTokenInvalid",
     "PermissionDenied",
     "PopularVersion",
+    "ProtocolMismatch",
+    "Reference",
     "ReferenceCycle",
     "ReferenceNotFound",
     "Refused",
     "Registration",
     "RegistryError",
     "Remedy",
+    "RequestTooLarge",
     "RetryPolicy",
     "RevisionCompacted",
     "RevisionUnknown",
+    "RouteNotFound",
     "SchemaContent",
     "SchemaDiff",
     "SchemaDifference",
+    "SchemaId",
     "SchemaInfo",
     "SchemaIssue",
     "SchemaNotFound",
@@ -227,6 +242,7 @@ __all__ = [
     "ValidationItem",
     "ValidationReport",
     "ValidationWarning",
+    "VerbNotAllowed",
     "Verdict",
     "VersionInfo",
     "VersionNotFound",

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Iterable
 from typing import Self
+from weakref import WeakSet
 
+from ._arguments import identifier, texts
+from ._async_calls import AsyncCalls
+from ._async_live import AsyncLiveCache
 from ._asynchronous import AsyncTransport, AsyncWatch
-from ._calls import admin, checks, schemas, subjects, tools
 from ._calls.changes import subscription
+from ._calls.checks import MISSING, schema_fields
 from ._client import Client
-from ._options import Options
-from ._surface import abatched, aiterated, apaged, awaited
-from .enums import EventType
-from .results import SchemaContent
+from ._encode import Data, SchemaId
+from ._local import CompiledSchema, missing
+from ._options import DEFAULT_CACHE_BYTES, Options
+from .enums import DataEncoding, EventType
+from .results import ChangeEvent, SchemaContent, ValidationReport
 
 
-class AsyncSchemaRegistry(Client):
+class AsyncSchemaRegistry(AsyncCalls, Client):
     """A registry, for asyncio code (uvloop too). It belongs to one event loop. Close it, or use it in `async with`.
 
     Leave its generators by exhausting them or with `contextlib.aclosing`, so that their calls end at once.
@@ -23,47 +29,85 @@ class AsyncSchemaRegistry(Client):
 
     def _open(self, options: Options) -> None:
         self._transport = AsyncTransport(options)
+        self._live: WeakSet[AsyncLiveCache] = WeakSet()
 
-    register_schema = awaited(schemas.register_schema)
-    get_schema = awaited(schemas.get_schema)
-    get_schema_by_version = awaited(schemas.get_schema_by_version)
-    get_latest_version = awaited(schemas.get_latest_version)
-    update_schema_metadata = awaited(schemas.update_schema_metadata)
-    delete_schema = awaited(schemas.delete_schema)
-    undelete_schema = awaited(schemas.undelete_schema)
-    get_schema_history = awaited(schemas.get_schema_history)
-    search_schemas = awaited(schemas.search_schemas)
-    get_dependencies = awaited(schemas.get_dependencies)
-    get_dependents = awaited(schemas.get_dependents)
-    list_subjects = awaited(subjects.list_subjects)
-    list_versions = awaited(subjects.list_versions)
-    get_subject_versions = awaited(subjects.get_subject_versions)
-    delete_subject = awaited(subjects.delete_subject)
-    get_config = awaited(subjects.get_config)
-    set_config = awaited(subjects.set_config)
-    delete_config = awaited(subjects.delete_config)
-    health_check = awaited(subjects.health_check)
-    validate_data = awaited(checks.validate_data)
-    validate_schema = awaited(checks.validate_schema)
-    check_compatibility = awaited(checks.check_compatibility)
-    diff_schemas = awaited(tools.diff_schemas)
-    convert_schema = awaited(tools.convert_schema)
-    get_statistics = awaited(admin.get_statistics)
-    list_schemas = aiterated(schemas.list_schemas)
-    iter_subjects = apaged(subjects.list_subjects)
-    iter_versions = apaged(subjects.list_versions)
-    iter_search = apaged(schemas.search_schemas)
-    validate_many = abatched(checks.validate_many)
-    check_many = abatched(checks.check_many)
-
-    async def get_content(self, schema_id: str, *, timeout: float | None = None) -> SchemaContent:
+    async def get_content(self, schema_id: SchemaId, *, timeout: float | None = None) -> SchemaContent:
         """The part of a version that never changes, from the cache when it was seen before.
 
         What decoders of data need: one call per id in the life of the client. State, tags and metadata do change and
         are not part of it; `get_schema` asks for them. Raises SchemaNotFound.
         """
-        known = self._cache.get(schema_id)
+        known = self._cache.get(identifier(schema_id))
         return known or self._cache.keep(await self.get_schema(schema_id, timeout=timeout))
+
+    def cached(
+        self,
+        subjects: Iterable[str] = (),
+        *,
+        ttl: float = 60.0,
+        on_change: Callable[[ChangeEvent], object] | None = None,
+        cache_bytes: int = DEFAULT_CACHE_BYTES,
+        heartbeat: float = 5.0,
+    ) -> AsyncLiveCache:
+        """Versions at memory speed, kept fresh by the watch stream, and validation in this process.
+
+        subjects: names with `*` and `?` that may be asked for; none given is all.
+        ttl: seconds for which a version is given out while the watch is away (`stale` tells); while it stands, every
+          version is given out until a change of its subject arrives.
+        on_change: called (and awaited, when it is a coroutine function) with each change of these subjects, after the cache knows of it. What it raises is logged.
+        cache_bytes: room for the versions, least recently used first out.
+        heartbeat: as in `watch`: the connection is given up after 2 * heartbeat + 1 seconds of silence.
+        """
+        cache = AsyncLiveCache(
+            self,
+            subjects=texts(subjects, "subjects"),
+            ttl=ttl,
+            on_change=on_change,
+            cache_bytes=cache_bytes,
+            heartbeat=heartbeat,
+        )
+        self._live.add(cache)
+        return cache
+
+    async def validate_locally(
+        self,
+        schema_id: SchemaId | None = None,
+        data: Data = MISSING,
+        *,
+        subject: str = "",
+        version: str | int = "latest",
+        strict: bool = False,
+        encoding: DataEncoding | str = DataEncoding.UNSPECIFIED,
+        message_name: str = "",
+        max_errors: int = 0,
+        timeout: float | None = None,
+    ) -> ValidationReport:
+        """`validate_data` in this process, by the server's own engines: the same report without a call.
+
+        The schema and what it references are fetched and compiled at the first use of its id. With `subject` the registry is
+        asked each time which version is meant; `cached` avoids that. Raises ModuleNotFoundError without the engines
+        (`pip install 'llm-schema-registry[engines]'`), and what `validate_data` raises.
+        """
+        named = schema_fields(schema_id, data, subject, version)
+        found = named.get("schema_id")
+        if found is None:
+            schema = await self.get_schema_by_version(named["subject"], named["version"], timeout=timeout)
+            found = self._cache.keep(schema).id
+        compiled = await self._compiled(found, timeout)
+        return await compiled.validate_async(
+            data, strict=strict, encoding=encoding, message_name=message_name, max_errors=max_errors
+        )
+
+    async def _compiled(self, schema_id: str, timeout: float | None) -> CompiledSchema:
+        """The validator of a version; fetched and compiled when it is not known."""
+        known = self._validators.get(schema_id)
+        if known is not None:
+            return known
+        contents = {schema_id: await self.get_content(schema_id, timeout=timeout)}
+        while wanted := missing(contents):
+            for reference in wanted:
+                contents[reference] = await self.get_content(reference, timeout=timeout)
+        return await asyncio.to_thread(self._validators.compile, schema_id, contents)
 
     def watch(
         self,
@@ -92,7 +136,7 @@ class AsyncSchemaRegistry(Client):
         return AsyncWatch(
             self._transport,
             subscription(
-                self._transport.attempts(None),
+                self._transport.attempts(self._options.timeout),
                 subjects=subjects,
                 event_types=event_types,
                 from_revision=from_revision,
@@ -104,7 +148,9 @@ class AsyncSchemaRegistry(Client):
         )
 
     async def close(self) -> None:
-        """End every call under way and close the connection. Calls after it raise RuntimeError."""
+        """End every call under way, every cache, and close the connection. Calls after it raise RuntimeError."""
+        for cache in list(self._live):
+            await cache.close()
         await self._transport.close()
 
     async def __aenter__(self) -> Self:

@@ -2,65 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Self
+from weakref import WeakSet
 
+from ._arguments import identifier, texts
 from ._blocking import BlockingTransport, Watch
-from ._calls import admin, checks, schemas, subjects, tools
 from ._calls.changes import subscription
+from ._calls.checks import MISSING, schema_fields
 from ._client import Client
-from ._options import Options
-from ._surface import batched, called, iterated, paged
-from .enums import EventType
-from .results import SchemaContent
+from ._encode import Data, SchemaId
+from ._local import CompiledSchema, missing
+from ._options import DEFAULT_CACHE_BYTES, Options
+from ._sync_calls import SyncCalls
+from ._sync_live import LiveCache
+from .enums import DataEncoding, EventType
+from .results import ChangeEvent, SchemaContent, ValidationReport
 
 
-class SchemaRegistry(Client):
+class SchemaRegistry(SyncCalls, Client):
     """A registry, for blocking code. Threads may share it. Close it, or use it in `with`."""
 
     def _open(self, options: Options) -> None:
         self._transport = BlockingTransport(options)
+        self._live: WeakSet[LiveCache] = WeakSet()
 
-    register_schema = called(schemas.register_schema)
-    get_schema = called(schemas.get_schema)
-    get_schema_by_version = called(schemas.get_schema_by_version)
-    get_latest_version = called(schemas.get_latest_version)
-    update_schema_metadata = called(schemas.update_schema_metadata)
-    delete_schema = called(schemas.delete_schema)
-    undelete_schema = called(schemas.undelete_schema)
-    get_schema_history = called(schemas.get_schema_history)
-    search_schemas = called(schemas.search_schemas)
-    get_dependencies = called(schemas.get_dependencies)
-    get_dependents = called(schemas.get_dependents)
-    list_subjects = called(subjects.list_subjects)
-    list_versions = called(subjects.list_versions)
-    get_subject_versions = called(subjects.get_subject_versions)
-    delete_subject = called(subjects.delete_subject)
-    get_config = called(subjects.get_config)
-    set_config = called(subjects.set_config)
-    delete_config = called(subjects.delete_config)
-    health_check = called(subjects.health_check)
-    validate_data = called(checks.validate_data)
-    validate_schema = called(checks.validate_schema)
-    check_compatibility = called(checks.check_compatibility)
-    diff_schemas = called(tools.diff_schemas)
-    convert_schema = called(tools.convert_schema)
-    get_statistics = called(admin.get_statistics)
-    list_schemas = iterated(schemas.list_schemas)
-    iter_subjects = paged(subjects.list_subjects)
-    iter_versions = paged(subjects.list_versions)
-    iter_search = paged(schemas.search_schemas)
-    validate_many = batched(checks.validate_many)
-    check_many = batched(checks.check_many)
-
-    def get_content(self, schema_id: str, *, timeout: float | None = None) -> SchemaContent:
+    def get_content(self, schema_id: SchemaId, *, timeout: float | None = None) -> SchemaContent:
         """The part of a version that never changes, from the cache when it was seen before.
 
         What decoders of data need: one call per id in the life of the client. State, tags and metadata do change and
         are not part of it; `get_schema` asks for them. Raises SchemaNotFound.
         """
-        known = self._cache.get(schema_id)
+        known = self._cache.get(identifier(schema_id))
         return known or self._cache.keep(self.get_schema(schema_id, timeout=timeout))
+
+    def cached(
+        self,
+        subjects: Iterable[str] = (),
+        *,
+        ttl: float = 60.0,
+        on_change: Callable[[ChangeEvent], object] | None = None,
+        cache_bytes: int = DEFAULT_CACHE_BYTES,
+        heartbeat: float = 5.0,
+    ) -> LiveCache:
+        """Versions at memory speed, kept fresh by the watch stream, and validation in this process.
+
+        subjects: names with `*` and `?` that may be asked for; none given is all.
+        ttl: seconds for which a version is given out while the watch is away (`stale` tells); while it stands, every
+          version is given out until a change of its subject arrives.
+        on_change: called with each change of these subjects, after the cache knows of it. What it raises is logged.
+        cache_bytes: room for the versions, least recently used first out.
+        heartbeat: as in `watch`: the connection is given up after 2 * heartbeat + 1 seconds of silence.
+        """
+        cache = LiveCache(
+            self,
+            subjects=texts(subjects, "subjects"),
+            ttl=ttl,
+            on_change=on_change,
+            cache_bytes=cache_bytes,
+            heartbeat=heartbeat,
+        )
+        self._live.add(cache)
+        return cache
+
+    def validate_locally(
+        self,
+        schema_id: SchemaId | None = None,
+        data: Data = MISSING,
+        *,
+        subject: str = "",
+        version: str | int = "latest",
+        strict: bool = False,
+        encoding: DataEncoding | str = DataEncoding.UNSPECIFIED,
+        message_name: str = "",
+        max_errors: int = 0,
+        timeout: float | None = None,
+    ) -> ValidationReport:
+        """`validate_data` in this process, by the server's own engines: the same report without a call.
+
+        The schema and what it references are fetched and compiled at the first use of its id. With `subject` the registry is
+        asked each time which version is meant; `cached` avoids that. Raises ModuleNotFoundError without the engines
+        (`pip install 'llm-schema-registry[engines]'`), and what `validate_data` raises.
+        """
+        named = schema_fields(schema_id, data, subject, version)
+        found = named.get("schema_id")
+        if found is None:
+            schema = self.get_schema_by_version(named["subject"], named["version"], timeout=timeout)
+            found = self._cache.keep(schema).id
+        compiled = self._compiled(found, timeout)
+        return compiled.validate(
+            data, strict=strict, encoding=encoding, message_name=message_name, max_errors=max_errors
+        )
+
+    def _compiled(self, schema_id: str, timeout: float | None) -> CompiledSchema:
+        """The validator of a version; fetched and compiled when it is not known."""
+        known = self._validators.get(schema_id)
+        if known is not None:
+            return known
+        contents = {schema_id: self.get_content(schema_id, timeout=timeout)}
+        while wanted := missing(contents):
+            for reference in wanted:
+                contents[reference] = self.get_content(reference, timeout=timeout)
+        return self._validators.compile(schema_id, contents)
 
     def watch(
         self,
@@ -89,7 +132,7 @@ class SchemaRegistry(Client):
         return Watch(
             self._transport,
             subscription(
-                self._transport.attempts(None),
+                self._transport.attempts(self._options.timeout),
                 subjects=subjects,
                 event_types=event_types,
                 from_revision=from_revision,
@@ -101,7 +144,9 @@ class SchemaRegistry(Client):
         )
 
     def close(self) -> None:
-        """End every call under way and close the connection. Calls after it raise RuntimeError."""
+        """End every call under way, every cache, and close the connection. Calls after it raise RuntimeError."""
+        for cache in list(self._live):
+            cache.close()
         self._transport.close()
 
     def __enter__(self) -> Self:

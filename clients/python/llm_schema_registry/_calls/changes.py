@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from google.protobuf.duration_pb2 import Duration
 
+from .._arguments import many, text, texts
 from .._call import REGISTRY, Rpc, changed
 from .._encode import number
 from .._retry import Attempts
 from ..enums import EventType
-from ..errors import Code, RegistryError, SubscriberTooSlow
+from ..errors import Code, RegistryError
 from ..v1 import schema_registry_pb2 as pb
 
 log = logging.getLogger("llm_schema_registry")
 
 STREAM_CHANGES = Rpc(REGISTRY + "StreamSchemaChanges", pb.SchemaChangeEvent)
-RESUMABLE = frozenset({Code.UNAVAILABLE, Code.CANCELLED, Code.DEADLINE_EXCEEDED})
-"""Codes of a stream that broke without fault of the request: CANCELLED is a server that stopped at once,
-DEADLINE_EXCEEDED a silence that no living server keeps, or a proxy that limits the age of streams."""
+RESUMABLE = frozenset({Code.UNAVAILABLE, Code.ABORTED, Code.CANCELLED, Code.DEADLINE_EXCEEDED})
+"""Codes of a stream that broke without fault of the request: ABORTED is a server that no longer waited
+for this reader, CANCELLED one that stopped at once, DEADLINE_EXCEEDED a silence that no living server keeps, or a proxy that limits the age of streams."""
 
 
 class Subscription:
@@ -37,6 +38,10 @@ class Subscription:
         self.heartbeats = heartbeats
         self._attempts = attempts
         self._connected = False
+        self._failed = False
+        self._standing = False
+        self.on_standing: Callable[[bool], None] = lambda standing: None
+        """Told when the connection stands (something came over it) and when it broke."""
 
     @property
     def revision(self) -> str:
@@ -47,21 +52,32 @@ class Subscription:
         """Note an event; whether the caller is to see it."""
         self._connected = True
         self._attempts.succeeded()
+        self._stands(True)
         if event.revision:
             self.request = changed(self.request, from_revision=event.revision)
         return self.heartbeats or not event.heartbeat
 
     def failed(self, error: RegistryError) -> float | None:
         """Seconds to wait before going on from `revision`; None to raise the error."""
-        if not (error.code in RESUMABLE or isinstance(error, SubscriberTooSlow)):
+        self._stands(False)
+        if error.code not in RESUMABLE:
             return None
         if not self._connected:
+            if not self._failed:  # the time to connect counts from here, not from when the watch was made
+                self._attempts.succeeded()
+                self._failed = True
             return self._attempts.after(error)
         return self._interrupted(str(error))
 
     def ended(self) -> float:
         """Seconds to wait before going on after a server that ended the stream without a word."""
+        self._stands(False)
         return self._interrupted("the stream ended")
+
+    def _stands(self, standing: bool) -> None:
+        if standing is not self._standing:
+            self._standing = standing
+            self.on_standing(standing)
 
     def _interrupted(self, why: str) -> float:
         log.warning("watch interrupted (%s); resuming from revision %r", why, self.revision)
@@ -85,9 +101,9 @@ def subscription(
     interval = Duration()
     interval.FromNanoseconds(int(heartbeat * 1e9))
     request = pb.StreamRequest(
-        subjects=subjects,
-        event_types=[number(EventType, e) for e in event_types],
-        from_revision=from_revision,
+        subjects=texts(subjects, "subjects"),
+        event_types=[number(EventType, e) for e in many(event_types, "event_types", "event types")],
+        from_revision=text(from_revision, "from_revision"),
         include_schema=include_schema,
         heartbeat_interval=interval,
     )

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import grpc
 
-from ...calls.pipeline import Pipeline
+from ...calls.peer import TrustedProxies
+from ...rpc.protobuf.rpcs import Rpcs
 from ...settings import GrpcSettings
 from .grpcio import GrpcioEngine
 from .health import SERVICE_NAME as HEALTH
 from .health import Health, HealthSource
+from .reflection import SERVICES as REFLECTION
 from .reflection import add_reflection
 
 if TYPE_CHECKING:
@@ -26,22 +28,26 @@ class GrpcListener:
     def __init__(
         self,
         settings: GrpcSettings,
-        pipeline: Pipeline,
+        rpcs: Rpcs,
         health: HealthSource,
         *,
         stall_seconds: float,
+        proxies: TrustedProxies,
         credentials: grpc.ServerCredentials | None = None,
     ) -> None:
-        services = tuple(dict.fromkeys(m.service for m in pipeline.methods.values()))
+        services = tuple(dict.fromkeys(m.service for m in rpcs.methods.values()))
         self.health = Health(health, services)
         described = (*services, HEALTH)
+        self.services = (*described, *REFLECTION)
+        """Full names of all services on the port."""
 
         def grpcio(address: str, credentials: grpc.ServerCredentials | None = None) -> GrpcioEngine:
             return GrpcioEngine(
-                pipeline,
+                rpcs,
                 address,
                 max_message_bytes=settings.max_message_bytes,
                 stall_seconds=stall_seconds,
+                proxies=proxies,
                 credentials=credentials,
                 extras=(
                     self.health.add_to,
@@ -56,13 +62,14 @@ class GrpcListener:
             )
 
             self._engine = NativeEngine(
-                pipeline,
+                rpcs,
                 settings.host,
                 settings.port,
                 max_message_bytes=settings.max_message_bytes,
                 memory_line_bytes=settings.memory_line_bytes,
                 stall_seconds=stall_seconds,
                 behind=grpcio,
+                proxies=proxies,
             )
         else:
             self._engine = grpcio(f"{settings.host}:{settings.port}", credentials)

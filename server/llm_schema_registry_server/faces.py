@@ -25,6 +25,7 @@ from .settings import Settings
 from .transports.grpc.incoming import FACE as GRPC
 from .transports.grpc.listener import GrpcListener
 from .transports.http.dispatcher import Dispatcher, Mount
+from .transports.http.grpc_hint import GrpcHint
 from .transports.http.listener import HttpListener
 from .transports.http.probes import Probes
 from .transports.http.twin import FACE as HTTP
@@ -37,17 +38,20 @@ def make_servers(settings: Settings, components: Components, wire: Convert) -> S
     """All listeners. Raises TypeError when what is served contradicts itself."""
     rpcs = make_rpcs(settings, components, wire)
     health = components.use.health
+    grpc = GrpcListener(
+        settings.grpc,
+        rpcs,
+        health,
+        stall_seconds=settings.changes.stall_seconds,
+        proxies=trusted_proxies(settings.proxies),
+    )
+    hint = GrpcHint(lambda: grpc.port)
+    hints = [Mount(f"/{service}", hint.http, hint) for service in grpc.services]
     return Servers(
         [
-            GrpcListener(
-                settings.grpc,
-                rpcs,
-                health,
-                stall_seconds=settings.changes.stall_seconds,
-                proxies=trusted_proxies(settings.proxies),
-            ),
+            grpc,
             HttpListener(
-                Dispatcher(mounts(make_twin(settings, rpcs), Probes(health))),
+                Dispatcher([*mounts(make_twin(settings, rpcs), Probes(health)), *hints]),
                 settings.http.host,
                 settings.http.port,
             ),

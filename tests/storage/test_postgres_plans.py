@@ -112,6 +112,10 @@ SCANS: dict[str, tuple[str, list[Any]]] = {
     "scan text": lists.LISTS.scan(SchemaFilter(text="word77"), PAGE),
     "scan tag": lists.LISTS.scan(SchemaFilter(tags=("rare",)), PAGE),
     "scan prefix": lists.LISTS.scan(SchemaFilter(subject_prefix="team-7/"), PAGE),
+    "scan subject": lists.LISTS.scan(
+        SchemaFilter(subject="team-7/topic-7"), Page(50, after=("team-7/topic-7", 1))
+    ),
+    "count subject": lists.LISTS.count(SchemaFilter(subject="team-7/topic-7")),
     "scan pattern": lists.LISTS.scan(SchemaFilter(subject_pattern="team-7/*77"), PAGE),
     "scan inner pattern": lists.LISTS.scan(SchemaFilter(subject_pattern="*topic-4321*"), PAGE),
     "scan type and state": lists.LISTS.scan(

@@ -5,6 +5,7 @@ values of `results` and `enums`, failures the exceptions of `errors`. The genera
 """
 
 from ._async_client import AsyncSchemaRegistry
+from ._async_live import AsyncLiveCache
 from ._asynchronous import AsyncWatch
 from ._blocking import Watch
 from ._calls.checks import CheckItem, ValidationItem
@@ -13,6 +14,7 @@ from ._encode import Content, Data, Reference, SchemaId
 from ._options import Tls
 from ._retry import RetryPolicy
 from ._sync_client import SchemaRegistry
+from ._sync_live import LiveCache
 from .enums import (
     ChangeClass,
     CompatibilityLevel,
@@ -130,6 +132,7 @@ from .statistics import (
 __all__ = [
     "Aborted",
     "AlreadyExists",
+    "AsyncLiveCache",
     "AsyncSchemaRegistry",
     "AsyncWatch",
     "BodyTooSlow",
@@ -174,6 +177,7 @@ __all__ = [
     "LevelCount",
     "LevelMismatch",
     "LimitExceeded",
+    "LiveCache",
     "LossKind",
     "MalformedRequest",
     "Mode",

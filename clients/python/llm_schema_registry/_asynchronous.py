@@ -46,6 +46,10 @@ class AsyncTransport:
         for channel in channels.values():
             await channel.close()
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
     def attempts(self, timeout: float | None) -> Attempts:
         return Attempts(self.options.retry, timeout)
 
@@ -56,7 +60,11 @@ class AsyncTransport:
             address = self._rotation.take()
             invoke = self._method("unary_unary", call.rpc, address)
             try:
-                made = invoke(call.request, timeout=attempts.remaining(), metadata=self._headers(call.rpc))
+                made = invoke(
+                    call.request,
+                    timeout=attempts.remaining(),
+                    metadata=self._headers(call.rpc, call.least_revision),
+                )
                 answer = await made
                 if self._last_write.concerns(call.rpc.path):
                     self._last_write.note(await made.trailing_metadata())
@@ -133,8 +141,8 @@ class AsyncTransport:
         address = self._rotation.take()
         return self._method("stream_stream", rpc, address)(metadata=self._headers(rpc)), address
 
-    def _headers(self, rpc: Rpc[Any]) -> tuple[tuple[str, str], ...]:
-        return self.options.call_metadata() + self._last_write.headers(rpc.path)
+    def _headers(self, rpc: Rpc[Any], least_revision: str = "") -> tuple[tuple[str, str], ...]:
+        return self.options.call_metadata() + self._last_write.headers(rpc.path, least_revision)
 
     def _method(self, shape: str, rpc: Rpc[Any], address: int) -> Any:  # multi-callables share no base class
         if self._closed:

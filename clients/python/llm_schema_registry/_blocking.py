@@ -50,6 +50,10 @@ class BlockingTransport:
                 channel.close()
             self._channels.clear()
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
     def attempts(self, timeout: float | None) -> Attempts:
         return Attempts(self.options.retry, timeout)
 
@@ -61,7 +65,9 @@ class BlockingTransport:
             invoke = self._method("unary_unary", call.rpc, address)
             try:
                 answer, made = invoke.with_call(
-                    call.request, timeout=attempts.remaining(), metadata=self._headers(call.rpc)
+                    call.request,
+                    timeout=attempts.remaining(),
+                    metadata=self._headers(call.rpc, call.least_revision),
                 )
                 if self._last_write.concerns(call.rpc.path):
                     self._last_write.note(made.trailing_metadata())
@@ -170,8 +176,8 @@ class BlockingTransport:
             lambda: self._rotation.worked(address),
         )
 
-    def _headers(self, rpc: Rpc[Any]) -> tuple[tuple[str, str], ...]:
-        return self.options.call_metadata() + self._last_write.headers(rpc.path)
+    def _headers(self, rpc: Rpc[Any], least_revision: str = "") -> tuple[tuple[str, str], ...]:
+        return self.options.call_metadata() + self._last_write.headers(rpc.path, least_revision)
 
     def _method(self, shape: str, rpc: Rpc[Any], address: int) -> Any:  # multi-callables share no base class
         method = self._methods.get((address, rpc.path))

@@ -31,7 +31,8 @@ class Unary(Generic[R]):
     """A call with one answer.
 
     `repeatable`: doing it twice is the same as doing it once, so it is retried even when the first try may have
-    arrived. Others are retried only when the server itself said that it did nothing.
+    arrived. Others are retried only when the server itself said that it did nothing. `least_revision`: the change that
+    the answer must know; "" when any will do.
     """
 
     rpc: Rpc[Any]
@@ -39,6 +40,7 @@ class Unary(Generic[R]):
     decode: Callable[[Any], R]
     timeout: float | None
     repeatable: bool
+    least_revision: str = ""
 
     def with_fields(self, **fields: object) -> Unary[R]:
         """The same call with some fields of its request changed."""

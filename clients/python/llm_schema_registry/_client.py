@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import grpc
 
 from ._cache import ContentCache
+from ._local import LocalValidators
 from ._options import DEFAULT_CACHE_BYTES, DEFAULT_TARGET, DEFAULT_TIMEOUT, Options, Tls, options
 from ._retry import RetryPolicy
 
@@ -38,7 +39,8 @@ class Client:
         timeout: seconds until a call without its own `timeout` fails with DeadlineExceeded, retries and waits
           included. For streams: the longest wait for the next item.
         retry: how patiently UNAVAILABLE is tried again, until the deadline at most.
-        cache_bytes: room for the contents that `get_content` remembers; 0 remembers nothing.
+        cache_bytes: room for the contents that `get_content` remembers, and as much for compiled local validators;
+          0 remembers nothing.
         read_your_writes: with several replicas, let each read wait until the replica that answers knows this client's
           last write. Such reads are not answered from the fastest caches.
         channel_options: passed on to gRPC.
@@ -54,6 +56,7 @@ class Client:
             channel_options=channel_options,
         )
         self._cache = ContentCache(cache_bytes)
+        self._validators = LocalValidators(cache_bytes)
         self._open(self._options)
 
     def _open(self, options: Options) -> None:

@@ -35,6 +35,11 @@ class LastWrite:
                 same = value.partition(".")[0] == self.revision.partition(".")[0]
                 self.revision = max(self.revision, value) if same else value
 
-    def headers(self, path: str) -> tuple[tuple[str, str], ...]:
-        """What a call to this path sends along."""
-        return ((LEAST_REVISION, self.revision),) if self.revision and path not in UNBOUND else ()
+    def headers(self, path: str, least: str = "") -> tuple[tuple[str, str], ...]:
+        """What a call to this path sends along; `least` is a revision that its answer must know in any case."""
+        revision = least or self.revision
+        if not revision or path in UNBOUND:
+            return ()
+        if least and self.revision.partition(".")[0] == least.partition(".")[0]:
+            revision = max(least, self.revision)
+        return ((LEAST_REVISION, revision),)

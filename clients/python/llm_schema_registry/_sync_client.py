@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Self
+from weakref import WeakSet
 
-from ._arguments import identifier
+from ._arguments import identifier, texts
 from ._blocking import BlockingTransport, Watch
 from ._calls.changes import subscription
+from ._calls.checks import MISSING, schema_fields
 from ._client import Client
-from ._encode import SchemaId
-from ._options import Options
+from ._encode import Data, SchemaId
+from ._local import CompiledSchema, missing
+from ._options import DEFAULT_CACHE_BYTES, Options
 from ._sync_calls import SyncCalls
-from .enums import EventType
-from .results import SchemaContent
+from ._sync_live import LiveCache
+from .enums import DataEncoding, EventType
+from .results import ChangeEvent, SchemaContent, ValidationReport
 
 
 class SchemaRegistry(SyncCalls, Client):
@@ -21,6 +25,7 @@ class SchemaRegistry(SyncCalls, Client):
 
     def _open(self, options: Options) -> None:
         self._transport = BlockingTransport(options)
+        self._live: WeakSet[LiveCache] = WeakSet()
 
     def get_content(self, schema_id: SchemaId, *, timeout: float | None = None) -> SchemaContent:
         """The part of a version that never changes, from the cache when it was seen before.
@@ -30,6 +35,75 @@ class SchemaRegistry(SyncCalls, Client):
         """
         known = self._cache.get(identifier(schema_id))
         return known or self._cache.keep(self.get_schema(schema_id, timeout=timeout))
+
+    def cached(
+        self,
+        subjects: Iterable[str] = (),
+        *,
+        ttl: float = 60.0,
+        on_change: Callable[[ChangeEvent], object] | None = None,
+        cache_bytes: int = DEFAULT_CACHE_BYTES,
+        heartbeat: float = 5.0,
+    ) -> LiveCache:
+        """Versions at memory speed, kept fresh by the watch stream, and validation in this process.
+
+        subjects: names with `*` and `?` that may be asked for; none given is all.
+        ttl: seconds for which a version is given out while the watch is away (`stale` tells); while it stands, every
+          version is given out until a change of its subject arrives.
+        on_change: called with each change of these subjects, after the cache knows of it. What it raises is logged.
+        cache_bytes: room for the versions, least recently used first out.
+        heartbeat: as in `watch`: the connection is given up after 2 * heartbeat + 1 seconds of silence.
+        """
+        cache = LiveCache(
+            self,
+            subjects=texts(subjects, "subjects"),
+            ttl=ttl,
+            on_change=on_change,
+            cache_bytes=cache_bytes,
+            heartbeat=heartbeat,
+        )
+        self._live.add(cache)
+        return cache
+
+    def validate_locally(
+        self,
+        schema_id: SchemaId | None = None,
+        data: Data = MISSING,
+        *,
+        subject: str = "",
+        version: str | int = "latest",
+        strict: bool = False,
+        encoding: DataEncoding | str = DataEncoding.UNSPECIFIED,
+        message_name: str = "",
+        max_errors: int = 0,
+        timeout: float | None = None,
+    ) -> ValidationReport:
+        """`validate_data` in this process, by the server's own engines: the same report without a call.
+
+        The schema and what it references are fetched and compiled at the first use of its id. With `subject` the registry is
+        asked each time which version is meant; `cached` avoids that. Raises ModuleNotFoundError without the engines
+        (`pip install 'llm-schema-registry[engines]'`), and what `validate_data` raises.
+        """
+        named = schema_fields(schema_id, data, subject, version)
+        found = named.get("schema_id")
+        if found is None:
+            schema = self.get_schema_by_version(named["subject"], named["version"], timeout=timeout)
+            found = self._cache.keep(schema).id
+        compiled = self._compiled(found, timeout)
+        return compiled.validate(
+            data, strict=strict, encoding=encoding, message_name=message_name, max_errors=max_errors
+        )
+
+    def _compiled(self, schema_id: str, timeout: float | None) -> CompiledSchema:
+        """The validator of a version; fetched and compiled when it is not known."""
+        known = self._validators.get(schema_id)
+        if known is not None:
+            return known
+        contents = {schema_id: self.get_content(schema_id, timeout=timeout)}
+        while wanted := missing(contents):
+            for reference in wanted:
+                contents[reference] = self.get_content(reference, timeout=timeout)
+        return self._validators.compile(schema_id, contents)
 
     def watch(
         self,
@@ -70,7 +144,9 @@ class SchemaRegistry(SyncCalls, Client):
         )
 
     def close(self) -> None:
-        """End every call under way and close the connection. Calls after it raise RuntimeError."""
+        """End every call under way, every cache, and close the connection. Calls after it raise RuntimeError."""
+        for cache in list(self._live):
+            cache.close()
         self._transport.close()
 
     def __enter__(self) -> Self:

@@ -83,7 +83,7 @@ class Call:
     outcome: Outcome | None = None
     resume_revision: str | None = None
     watchers: tuple[Callable[[Resource], None], ...] = ()
-    """Guards that want to see each resource when a handler names it, and may refuse it by raising a RegistryError."""
+    """Who sees each resource that a handler names; see `watch`."""
     _peer: Peer | None = None
 
     @property
@@ -93,6 +93,13 @@ class Call:
             connection = self.connection if isinstance(self.connection, str) else self.connection()
             self._peer = self.proxies.peer(connection, self.metadata)
         return self._peer
+
+    def watch(self, watcher: Callable[[Resource], None]) -> None:
+        """For guards that decide by resource: `watcher` sees each that is known now, and each that the handler names later,
+        before it acts on it. It refuses one by raising a RegistryError."""
+        for resource in self.resources:
+            watcher(resource)
+        self.watchers += (watcher,)
 
     def touch(self, resource: Resource) -> None:
         """Names a resource before the handler acts on it, or before the answer tells of it. Raises what a watcher raises."""

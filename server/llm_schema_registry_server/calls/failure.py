@@ -37,7 +37,7 @@ class Failure:
 
 
 def failure(error: Exception, request_id: str) -> Failure:
-    """What the caller is told of `error`. Logs the stack of one that nobody foresaw."""
+    """`error` in the form that faces show to callers. Logs the stack of one that nobody foresaw."""
     if not isinstance(error, RegistryError):
         _LOG.error("call_crashed", request_id=request_id, exc_info=error)
         message = f"internal error; the server's log has it under request id {request_id}"

@@ -133,8 +133,8 @@ def check(factories: Sequence[GuardFactory]) -> Guards:
             raise TypeError(f"guard {name} ({rank.name}) must stand before {highest[1]} ({highest[0].name})")
         highest = rank, name
         quick.append(_declared(factory, "quick", wanted=on_cached.way is _Way.QUICK))
-        if told := _declared(factory, "answered", wanted=on_cached.way is _Way.NOTIFIED):
-            answered.append(told)
+        if notify := _declared(factory, "answered", wanted=on_cached.way is _Way.NOTIFIED):
+            answered.append(notify)
         if on_cached.way is _Way.NOT_NEEDED and not on_cached.reason:
             raise TypeError(f"guard {name} gives no reason why it has no part in cached answers")
     return Guards(

@@ -35,7 +35,7 @@ class Peer:
 
     @property
     def forwarded(self) -> bool:
-        """Whether a trusted proxy told the address."""
+        """Whether the address comes from a trusted proxy."""
         return bool(self.address) and _text(_address(self.connection)) != self.address
 
     def __str__(self) -> str:
@@ -60,11 +60,11 @@ class TrustedProxies:
         if not self._networks or address is None or not self._trusts(address):
             return Peer(_text(address), connection)
         for hop in reversed(self._hops(metadata.get(self._header, ""))[-_MOST_HOPS:]):
-            told = _address(hop)
-            if told is None:  # "unknown", a made-up name, junk: who stood behind it nobody can tell
+            forwarded = _address(hop)
+            if forwarded is None:  # "unknown", a made-up name, junk: who stood behind it nobody can tell
                 break
-            address = told
-            if not self._trusts(told):
+            address = forwarded
+            if not self._trusts(forwarded):
                 break
         return Peer(_text(address), connection)
 

@@ -108,8 +108,10 @@ class Pipeline:
         try:
             for quick in self._passing:
                 if not quick(call):
+                    call.watchers = ()  # on the long way, guards watch anew
                     return None
         except RegistryError:
+            call.watchers = ()
             return None
         call.outcome = OK
         for answered in self._answered:

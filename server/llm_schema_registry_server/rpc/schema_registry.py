@@ -319,12 +319,10 @@ def _registration(request: pb.RegisterSchemaRequest) -> Registration:
 
 
 def _permanent(request: pb.DeleteSchemaRequest) -> bool:
-    """Soft unless `permanent` is asked for, or its older name: an explicit `soft_delete = false`."""
-    if not request.HasField("soft_delete"):
-        return request.permanent
+    """Soft unless `permanent` is asked for. `soft_delete` cannot ask for it: its false cannot be told from absent."""
     if request.permanent and request.soft_delete:
         raise InvalidRequest("soft_delete", "cannot be true together with permanent")
-    return not request.soft_delete
+    return request.permanent
 
 
 def _update(request: pb.UpdateSchemaMetadataRequest) -> Update:

@@ -65,7 +65,9 @@ class SqlDialect:
     def scan(self, wanted: SchemaFilter, page: Page) -> Statement:
         """One page of the versions that pass the filter, by (subject, ordinal)."""
         where = self._matching(wanted)
-        if page.after is not None:
+        if page.after is not None and page.after[0] == wanted.subject:
+            where.add("v.ordinal > {}", page.after[1])  # the index then leads to the page, however far it is
+        elif page.after is not None:
             where.add("(v.subject, v.ordinal) > ({}, {})", *page.after)
         sql = (
             f"SELECT {COLUMNS_OF_V} FROM versions v WHERE {where.sql} ORDER BY v.subject, v.ordinal "

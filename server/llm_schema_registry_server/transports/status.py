@@ -103,11 +103,11 @@ def _shortened(detail: Message, room: int) -> Message:
     if field is None or pack(detail).ByteSize() <= room:
         return detail
     violations = list(getattr(detail, field.name))
-    kept = type(detail)()
-    kept.CopyFrom(detail)
-    kept.ClearField(field.name)
+    shortened = type(detail)()
+    shortened.CopyFrom(detail)
+    shortened.ClearField(field.name)
     for violation in violations:
-        if pack(kept).ByteSize() + violation.ByteSize() + 8 > room:
+        if pack(shortened).ByteSize() + violation.ByteSize() + 8 > room:
             break
-        getattr(kept, field.name).append(violation)
-    return kept
+        getattr(shortened, field.name).append(violation)
+    return shortened

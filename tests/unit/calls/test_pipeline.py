@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import aclosing
+from functools import partial
 from types import TracebackType
 
 import pytest
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
-from llm_schema_registry_server.calls.answer_cache import AnswerCache
-from llm_schema_registry_server.calls.call import Call, request_id
+from llm_schema_registry_server.calls.answer_cache import AnswerCache, CachedAnswer
+from llm_schema_registry_server.calls.call import OK, Call, request_id
 from llm_schema_registry_server.calls.guard import IN_FULL, Guard, Rank
 from llm_schema_registry_server.calls.guards.authenticate import Authenticate
 from llm_schema_registry_server.calls.guards.authorize import Authorize
-from llm_schema_registry_server.calls.pipeline import Pipeline
+from llm_schema_registry_server.calls.guards.observe import Observe
+from llm_schema_registry_server.calls.operation import Operation, Resource, ResourceKind
+from llm_schema_registry_server.calls.pipeline import Invoke, Pipeline
 from llm_schema_registry_server.errors import (
     DeadlineExceeded,
     MalformedRequest,
@@ -24,6 +27,7 @@ from llm_schema_registry_server.errors import (
 )
 from llm_schema_registry_server.model.principal import Principal
 from llm_schema_registry_server.rpc.protobuf.rpcs import Rpcs, bind
+from llm_schema_registry_server.telemetry.metrics import Metrics
 from tests.unit.transports.toy import (
     CONFIG,
     GET_SCHEMA,
@@ -211,3 +215,52 @@ async def test_an_answer_made_stale_while_it_was_computed_is_not_kept() -> None:
 def test_a_request_id_that_could_spoil_a_log_is_replaced(bad: str) -> None:
     assert request_id({"x-request-id": "abc-1"}) == "abc-1"
     assert request_id({"x-request-id": bad}) not in (bad, request_id({}))
+
+
+async def test_a_face_of_any_name_with_requests_of_any_form_is_answered_from_the_cache() -> None:
+    asked: list[object] = []
+    operation = Operation(
+        "/tools/read",
+        "Read",
+        "none",
+        cached=True,
+        resources=lambda request: (Resource(ResourceKind.SUBJECT, request["subject"]),),
+    )
+
+    async def read(request: dict[str, str], call: Call) -> str:
+        asked.append(request)
+        return request["subject"].upper()
+
+    cache = AnswerCache(1 << 20)
+    metrics = Metrics()
+    pipeline = Pipeline([(operation, read)], (Observe(metrics),), cache)
+
+    async def make(invoke: Invoke, call: Call) -> CachedAnswer:
+        token = pipeline.begin()
+        return pipeline.cache(token, call, b"key", (await invoke({"subject": "orders"})).encode())
+
+    for _ in range(3):
+        made = Call(operation, {}, "", "tools", "id-1")
+        answer = pipeline.cached_at_once(made, b"key")
+        if answer is None:
+            answer = await pipeline.answer(made, b"key", partial(make, call=made))
+        assert (answer.body, made.outcome) == (b"ORDERS", OK)
+        assert made.resources == (Resource(ResourceKind.SUBJECT, "orders"),)
+
+    labels = {"method": "/tools/read", "wire": "tools"}
+    assert metrics.registry.get_sample_value("schema_registry_hot_answers_total", labels) == 2
+    assert asked == [{"subject": "orders"}]
+    assert (cache.stats().misses, cache.stats().entries) == (1, 1)
+    cache.invalidate("orders")
+    assert pipeline.cached_at_once(Call(operation, {}, "", "tools", "id-2"), b"key") is None
+
+
+async def test_an_answer_is_not_found_in_another_face_or_operation() -> None:
+    toy = rpcs(ToyRegistry())
+    request = pb.GetSchemaRequest(schema_id="a").SerializeToString()
+    await toy.unary(METHOD, call("GetSchema"), request)
+    elsewhere = call("GetSchema")
+    elsewhere.face = "http"
+
+    assert toy.pipeline.cached_at_once(elsewhere, request) is None
+    assert toy.pipeline.cached_at_once(call("GetSchemaByVersion"), request) is None

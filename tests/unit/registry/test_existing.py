@@ -1,6 +1,7 @@
 """Registering content that the subject has already: what was asked for is true afterwards, or an error says why."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -10,8 +11,10 @@ from llm_schema_registry_server.errors import IncompatibleSchema, TransitionRefu
 from llm_schema_registry_server.model.change import EventType
 from llm_schema_registry_server.model.lifecycle import SchemaState
 from llm_schema_registry_server.model.subject import Subject
+from llm_schema_registry_server.registry.assessment import Assessment, Assessor
 from llm_schema_registry_server.registry.configuration import Scope
 from llm_schema_registry_server.registry.existing import ACTIONS, GOALS, Action
+from llm_schema_registry_server.registry.lifecycle import Update
 from tests.support.registry import ADMIN, World
 
 S = SchemaState
@@ -227,16 +230,30 @@ async def test_twenty_callers_promote_a_draft_once(registry: World) -> None:
     assert len(await registry.changes()) == 2
 
 
-async def test_a_promotion_is_checked_again_when_another_version_slips_in(registry: World) -> None:
+@pytest.mark.parametrize("step_by_step", [False, True])
+async def test_a_promotion_is_checked_again_when_another_version_slips_in(
+    registry: World, monkeypatch: pytest.MonkeyPatch, step_by_step: bool
+) -> None:
     await registry.register("s", "a")
-    await registry.register("s", "a b", as_draft=True)
+    draft = await registry.in_state(S.COMPATIBILITY_CHECK, "a b")
+    check, others = Assessor.admit_stored, ["a c"]
 
-    promoted, added = await asyncio.gather(
-        registry.register("s", "a b"), registry.register("s", "a c"), return_exceptions=True
+    async def check_and_be_overtaken(self: Assessor, *args: Any, **options: Any) -> Assessment:
+        assessment = await check(self, *args, **options)
+        if others:
+            await registry.register("s", others.pop())
+        return assessment
+
+    monkeypatch.setattr(Assessor, "admit_stored", check_and_be_overtaken)
+
+    promotion = (
+        registry.lifecycle.update(draft, Update(state=S.REGISTERED), ADMIN)
+        if step_by_step
+        else registry.register("s", "a b")
     )
-
-    refused = [r for r in (promoted, added) if isinstance(r, IncompatibleSchema)]
-    assert len(refused) == 1  # `a b` does not read `c`, nor `a c` `b`
+    with pytest.raises(IncompatibleSchema):  # `a b` does not read `c`
+        await promotion
+    assert [v.state for v in await registry.versions("s")] == [S.ACTIVE, S.COMPATIBILITY_CHECK, S.ACTIVE]
 
 
 async def test_softly_deleted_content_makes_a_new_version(registry: World) -> None:

@@ -271,6 +271,37 @@ async def test_a_guard_that_wants_to_be_told_is_told_once_of_each_cached_answer(
     assert counting.seen == [("GetSchema", "reader", READ, OK)]
 
 
+class BySubject(Refusing):
+    """Refuses strangers what belongs to `orders`, whether the request names the subject or only the handler learns it."""
+
+    on_cached = QUICK
+
+    def __init__(self) -> None:
+        self.watched: list[Resource] = []
+
+    def quick(self, call: Call) -> bool:
+        def watch(resource: Resource) -> None:
+            self.watched.append(resource)
+            if call.metadata.get("who") == "stranger" and resource.name == "orders":
+                raise PermissionDenied("orders are not for strangers")
+
+        call.watch(watch)
+        return True
+
+
+async def test_a_guard_that_decides_by_subject_decides_the_same_about_cached_answers(world: Open) -> None:
+    guard = BySubject()
+    w = await world(guard)
+
+    assert await w.get(who="stranger") == "PERMISSION_DENIED"
+    assert await w.get(who="reader") == ""
+    guard.watched.clear()
+    assert await w.get(who="reader") == ""
+    assert guard.watched == list(READ)
+    assert len(w.registry.seen) == 2
+    assert await w.get(who="stranger") == "PERMISSION_DENIED"
+
+
 async def test_every_call_is_counted_once_and_cached_answers_by_operation_and_face(world: Open) -> None:
     w = await world()
     for _ in range(4):

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from llm_schema_registry_server.faces import mounts
+from llm_schema_registry_server.rpc import http, methods
 from llm_schema_registry_server.transports.http.asgi import Event, Receive, Scope, Send, send_reply
 from llm_schema_registry_server.transports.http.asgi import Reply as HttpReply
 from llm_schema_registry_server.transports.http.dispatcher import Dispatcher, Mount
+from llm_schema_registry_server.transports.http.probes import Probes
 
 
 class Page:
@@ -145,3 +148,24 @@ async def test_a_request_that_takes_longer_than_the_drain_is_cut() -> None:
 
     assert asking.cancelled()
     assert slow.closed == 1
+
+
+class Twin(Page):
+    async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.close", "body": b"twin's"})
+
+
+async def no_health() -> Any:
+    raise AssertionError("nobody asks")
+
+
+async def test_every_binding_of_the_api_is_the_twin_s_and_the_probes_are_their_own() -> None:
+    twin: Any = Twin("twin")
+    app = Dispatcher(mounts(twin, Probes(no_health)))
+    for method in methods.load():
+        for binding in method.bindings:
+            assert (await ask(app, binding.path))[1]["body"] == b"twin", binding.path
+    for url in http.SOCKETS:
+        assert (await ask(app, url, "websocket"))[0]["body"] == b"twin's"
+
+    assert b"ALIVE" in (await ask(app, "/health/live"))[1]["body"]

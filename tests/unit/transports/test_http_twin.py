@@ -176,6 +176,26 @@ async def test_a_delete_answers_204_and_knows_soft(world: World) -> None:
     assert world.registry.seen == [pb.DeleteSchemaRequest(schema_id="x", soft_delete=True)]
 
 
+@pytest.mark.parametrize(
+    ("query", "fields"),
+    [
+        ("", {}),
+        ("?permanent", {"permanent": True}),
+        ("?permanent=true", {"permanent": True}),
+        ("?permanent=false", {}),
+        ("?soft=false", {"permanent": True}),
+        ("?soft_delete=0", {"permanent": True}),
+    ],
+)
+async def test_a_delete_is_permanent_only_when_the_query_says_so(
+    world: World, query: str, fields: dict[str, bool]
+) -> None:
+    answer = await world.http.delete(f"/api/v1/schemas/x{query}")
+
+    assert answer.status_code == 204
+    assert world.registry.seen == [pb.DeleteSchemaRequest(schema_id="x", **fields)]
+
+
 async def test_query_parameters_are_typed_with_short_enum_names_and_repetition(world: World) -> None:
     await world.http.get(
         "/api/v1/schemas?state=ACTIVE&schema_type=SCHEMA_TYPE_AVRO&limit=2&subject_prefix=a%2Fb"

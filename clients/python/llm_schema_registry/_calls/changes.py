@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -39,6 +39,9 @@ class Subscription:
         self._attempts = attempts
         self._connected = False
         self._failed = False
+        self._standing = False
+        self.on_standing: Callable[[bool], None] = lambda standing: None
+        """Told when the connection stands (something came over it) and when it broke."""
 
     @property
     def revision(self) -> str:
@@ -49,18 +52,18 @@ class Subscription:
         """Note an event; whether the caller is to see it."""
         self._connected = True
         self._attempts.succeeded()
+        self._stands(True)
         if event.revision:
             self.request = changed(self.request, from_revision=event.revision)
         return self.heartbeats or not event.heartbeat
 
     def failed(self, error: RegistryError) -> float | None:
         """Seconds to wait before going on from `revision`; None to raise the error."""
+        self._stands(False)
         if error.code not in RESUMABLE:
             return None
         if not self._connected:
-            if (
-                not self._failed
-            ):  # the time to connect counts from the first failure, not from when the watch was made
+            if not self._failed:  # the time to connect counts from here, not from when the watch was made
                 self._attempts.succeeded()
                 self._failed = True
             return self._attempts.after(error)
@@ -68,7 +71,13 @@ class Subscription:
 
     def ended(self) -> float:
         """Seconds to wait before going on after a server that ended the stream without a word."""
+        self._stands(False)
         return self._interrupted("the stream ended")
+
+    def _stands(self, standing: bool) -> None:
+        if standing is not self._standing:
+            self._standing = standing
+            self.on_standing(standing)
 
     def _interrupted(self, why: str) -> float:
         log.warning("watch interrupted (%s); resuming from revision %r", why, self.revision)

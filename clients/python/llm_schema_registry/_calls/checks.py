@@ -62,7 +62,7 @@ def validate_data(
     SchemaNotFound, SubjectNotFound, VersionNotFound.
     """
     request = pb.ValidateDataRequest(
-        **_schema(schema_id, data, subject, version),
+        **schema_fields(schema_id, data, subject, version),
         data=data_bytes(data),
         strict=strict,
         encoding=number(DataEncoding, encoding),
@@ -72,7 +72,7 @@ def validate_data(
     return unary(REGISTRY + "ValidateData", pb.ValidationReport, _decode.validation_report, request, timeout)
 
 
-def _schema(schema_id: SchemaId | None, data: Data, subject: str, version: str | int) -> dict[str, str]:
+def schema_fields(schema_id: SchemaId | None, data: Data, subject: str, version: str | int) -> dict[str, str]:
     """The fields that name the schema to validate under; raises TypeError unless one way to name it is used."""
     if data is MISSING:
         raise TypeError(

@@ -922,15 +922,15 @@ class DeleteSchemaRequest(_message.Message):
     @_builtins.property
     @_deprecated("""This field has been marked as deprecated using proto field options.""")
     def soft_delete(self) -> _builtins.bool:
-        """Leave it out and set `permanent` where a version shall be removed for ever. An explicit false means permanent = true;
-        true together with `permanent` is refused.
+        """Says nothing: a delete is soft unless `permanent` is set, and false cannot be told from absent. True together with
+        `permanent` is refused. In a query string, where it can be told, `soft=false` means `permanent=true`.
         """
 
     @soft_delete.setter
     @_deprecated("""This field has been marked as deprecated using proto field options.""")
     def soft_delete(self, value: _builtins.bool) -> None:
-        """Leave it out and set `permanent` where a version shall be removed for ever. An explicit false means permanent = true;
-        true together with `permanent` is refused.
+        """Says nothing: a delete is soft unless `permanent` is set, and false cannot be told from absent. True together with
+        `permanent` is refused. In a query string, where it can be told, `soft=false` means `permanent=true`.
         """
 
     permanent: _builtins.bool
@@ -939,16 +939,14 @@ class DeleteSchemaRequest(_message.Message):
         self,
         *,
         schema_id: _builtins.str = ...,
-        soft_delete: _builtins.bool | None = ...,
+        soft_delete: _builtins.bool = ...,
         permanent: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_soft_delete", b"_soft_delete", "soft_delete", b"soft_delete"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_soft_delete", b"_soft_delete", "permanent", b"permanent", "schema_id", b"schema_id", "soft_delete", b"soft_delete"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["permanent", b"permanent", "schema_id", b"schema_id", "soft_delete", b"soft_delete"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__soft_delete: _TypeAlias = _typing.Literal["soft_delete"]  # noqa: Y015
-    _WhichOneofArgType__soft_delete: _TypeAlias = _typing.Literal["_soft_delete", b"_soft_delete"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__soft_delete) -> _WhichOneofReturnType__soft_delete | None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteSchemaRequest: _TypeAlias = DeleteSchemaRequest  # noqa: Y015
 

@@ -13,6 +13,7 @@ from ...settings import GrpcSettings
 from .grpcio import GrpcioEngine
 from .health import SERVICE_NAME as HEALTH
 from .health import Health, HealthSource
+from .reflection import SERVICES as REFLECTION
 from .reflection import add_reflection
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class GrpcListener:
         services = tuple(dict.fromkeys(m.service for m in rpcs.methods.values()))
         self.health = Health(health, services)
         described = (*services, HEALTH)
+        self.services = (*described, *REFLECTION)
+        """Full names of all services on the port."""
 
         def grpcio(address: str, credentials: grpc.ServerCredentials | None = None) -> GrpcioEngine:
             return GrpcioEngine(

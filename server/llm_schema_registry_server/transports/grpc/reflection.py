@@ -13,11 +13,12 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 ALPHA = reflection.SERVICE_NAME
 V1 = "grpc.reflection.v1.ServerReflection"
 """What newer clients ask for first; grpcio-reflection serves only the older name."""
+SERVICES = (ALPHA, V1)
 
 
 def add_reflection(server: aio.Server, services: Sequence[str]) -> None:
     """Describe `services` (full names), and reflection itself, to whoever asks `server`."""
-    names = (*services, ALPHA, V1)
+    names = (*services, *SERVICES)
     _describe_v1()
     reflection.enable_server_reflection(names, server)
     servicer = reflection.aio.ReflectionServicer(names)

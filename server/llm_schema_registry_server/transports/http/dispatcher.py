@@ -54,7 +54,7 @@ class Dispatcher:
     """
 
     def __init__(self, mounts: Sequence[Mount]) -> None:
-        self._mounts = [(m.prefix.encode(), len(m.prefix), m) for m in mounts]
+        self._mounts = [(m.prefix.encode(), len(m.prefix), m.exact, m.http, m.websocket) for m in mounts]
         self._faces = list({id(m.face): m.face for m in mounts}.values())
         self._prefixes = ", ".join(m.prefix for m in mounts)
         self._active: set[asyncio.Task[Any] | None] = set()
@@ -64,8 +64,16 @@ class Dispatcher:
         """One request or one WebSocket."""
         task = asyncio.current_task()
         self._active.add(task)
+        path: bytes = scope["raw_path"]
+        app: App | None = self._nobody
+        for prefix, length, exact, http, websocket in self._mounts:
+            if path.startswith(prefix) and (
+                len(path) == length or (not exact and path[length] in _BOUNDARIES)
+            ):
+                app = http if scope["type"] == "http" else websocket
+                break
         try:
-            await self._app(scope)(scope, receive, send)
+            await (app or self._nobody)(scope, receive, send)
         finally:
             self._active.discard(task)
 
@@ -80,15 +88,6 @@ class Dispatcher:
             await asyncio.wait(active)
         for face in self._faces:
             face.close()
-
-    def _app(self, scope: Scope) -> App:
-        path: bytes = scope["raw_path"]
-        for prefix, length, mount in self._mounts:
-            if path.startswith(prefix) and (
-                len(path) == length or (not mount.exact and path[length] in _BOUNDARIES)
-            ):
-                return mount.http if scope["type"] == "http" else mount.websocket or self._nobody
-        return self._nobody
 
     async def _nobody(self, scope: Scope, receive: Receive, send: Send) -> None:
         """No face has this path: 404, or a WebSocket that is told so and closed."""

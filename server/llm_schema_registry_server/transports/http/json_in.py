@@ -31,6 +31,8 @@ _MOST_ITEMS = 10_000
 _TRUE, _FALSE = frozenset({"true", "1", ""}), frozenset({"false", "0"})
 # Query names that are shorter than the field's.
 _PARAMETERS = {"soft": "soft_delete"}
+# Fields whose false a message cannot tell from absent: in a query string it can be told, and sets the other field.
+_SET_BY_FALSE = {"soft_delete": "permanent"}
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _FIELD_OF_ERROR = re.compile(r"Failed to parse (\S+) field: (.*)", re.DOTALL)
 
@@ -193,6 +195,8 @@ def _put(tree: Tree, root: Descriptor, dotted: str, text: str) -> None:
     if field is None or not _is_parameter(field):
         raise _no_parameter(dotted, root)
     value = _parameter(dotted, field, text)
+    if value is False and field.name in _SET_BY_FALSE:
+        field, value = kind.fields_by_name[_SET_BY_FALSE[field.name]], True
     if field.is_repeated:
         tree.setdefault(field.name, []).append(value)
     elif field.name in tree:

@@ -93,7 +93,13 @@ class Routes:
 
 def _find(node: _Node, segments: list[str], at: int, verb: str) -> tuple[Route, tuple[str, ...]] | None:
     """The best route for the segments from `at` on, and what its captures hold of them."""
-    if at == len(segments):
+    end = len(segments)
+    while at < end and not node.captures:  # nothing to choose from, as in /api/v1/schemas
+        only = node.literals.get(segments[at])
+        if only is None:
+            return None
+        node, at = only, at + 1
+    if at == end:
         route = node.routes.get(verb)
         return None if route is None else (route, ())
     segment = segments[at]

@@ -139,7 +139,13 @@ class HttpTwin:
         route, captured = self._routes.match("GET" if verb == "HEAD" else verb, raw_path)
         method = route.method
         call = Call(
-            method.operation, metadata, connection(scope), FACE, asked, deadline(metadata), self._proxies
+            method.operation,
+            metadata,
+            partial(connection, scope),
+            FACE,
+            asked,
+            deadline(metadata),
+            self._proxies,
         )
         if method.operation.streams:
             await self._stream(route, captured, call, scope, receive, send)

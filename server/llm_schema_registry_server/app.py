@@ -41,6 +41,7 @@ from .factories import (
 from .model.change import Change, parse_revision
 from .model.health import Component, ComponentStatus
 from .model.subject import Subject
+from .ready_message import ready_message
 from .registry.assessment import Assessor
 from .registry.changes import ChangeFeed
 from .registry.checking import Checking
@@ -399,6 +400,8 @@ async def _serve(settings: Settings, ready_file: Path | None) -> int:
     if ready_file is not None:
         _write_ready(ready_file, app.ports)
     _LOG.info("serving", version=__version__, **{f"{name}_port": port for name, port in app.ports.items()})
+    if sys.stdout.isatty():
+        print(ready_message(settings, app.ports), flush=True)
     await asked_to_stop.wait()
     await app.drain()
     _LOG.info("stopped")

@@ -40,6 +40,7 @@ from .results import (
     Health,
     Page,
     Registration,
+    Remedy,
     SchemaInfo,
     SchemaIssue,
     SchemaReference,
@@ -164,6 +165,7 @@ def compatibility_report(m: pb.CompatibilityReport) -> CompatibilityReport:
         assumptions=dict(m.assumptions),
         index=m.index,
         error=_item_error(m),
+        remedies=tuple(Remedy(r.kind, r.message, dict(r.settings)) for r in m.remedies),
     )
 
 

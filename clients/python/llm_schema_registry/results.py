@@ -133,6 +133,15 @@ class Violation:
 
 
 @dataclass(frozen=True, slots=True)
+class Remedy:
+    """A way out of an incompatible verdict, tried by the server. `settings`: what to give to `set_config`."""
+
+    kind: str
+    message: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class CompatibilityReport:
     """The outcome of a check. `error` is set on an item of a batch whose request itself failed; `index` is its place.
 
@@ -151,6 +160,7 @@ class CompatibilityReport:
     assumptions: Mapping[str, str] = field(default_factory=dict)
     index: int = 0
     error: RegistryError | None = None
+    remedies: tuple[Remedy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from ..model.compatibility import (
     CompatibilityLevel,
     CompatibilityReport,
     Direction,
+    Remedy,
     Severity,
     Verdict,
     Violation,
@@ -65,6 +66,15 @@ def merge(
         change_class=change_class,
         options=options,
         suggested_version=suggested_version,
+    )
+
+
+def with_remedies(report: CompatibilityReport, remedies: Sequence[Remedy]) -> CompatibilityReport:
+    """The report with ways out, the first of which its message tells too."""
+    if not remedies:
+        return report
+    return replace(
+        report, remedies=tuple(remedies), message=f"{report.message}. Way out: {remedies[0].message}"
     )
 
 

@@ -140,12 +140,35 @@ class CompareOptions:
         }
 
 
+class RemedyKind(enum.StrEnum):
+    """What a remedy changes: a setting of the subject, its level, or the schemas themselves."""
+
+    WRITER_MODEL = "WRITER_MODEL"
+    APPLY_DEFAULTS = "APPLY_DEFAULTS"
+    STRICTNESS = "STRICTNESS"
+    LEVEL = "LEVEL"
+    CLOSE_OBJECTS = "CLOSE_OBJECTS"
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """A change under which the same schemas are compatible. It was tried before it is suggested.
+
+    settings: names and values of the configuration to set; empty where no setting helps.
+    """
+
+    kind: RemedyKind
+    message: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
 @fast_init
 @dataclass(frozen=True, slots=True)
 class CompatibilityReport:
     """The outcome of a check of one schema against the versions that its level names.
 
     `suggested_version` is the semantic version that the schema would get; "" when nobody asked.
+    `remedies`: ways out of an incompatible verdict, the most useful first.
     """
 
     compatible: bool
@@ -157,3 +180,4 @@ class CompatibilityReport:
     change_class: ChangeClass = ChangeClass.UNCLASSIFIED
     options: CompareOptions = field(default_factory=CompareOptions)
     suggested_version: str = ""
+    remedies: tuple[Remedy, ...] = ()

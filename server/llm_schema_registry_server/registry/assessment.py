@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llm_schema_engines.compatibility.levels import BACKWARD, DEMANDS
-from llm_schema_engines.compatibility.report import Finding, merge, worst
+from llm_schema_engines.compatibility.report import Finding, merge, with_remedies, worst
 from llm_schema_engines.compatibility.semver import change_class, check_explicit, next_version
 from llm_schema_engines.formats.engine import ParsedSchema
 from llm_schema_engines.model.compatibility import (
@@ -27,6 +27,7 @@ from ..model.subject import Subject
 from .comparable import comparable_versions, versions_to_compare
 from .library import KnownSchema, Library
 from .numbering import greatest
+from .remedies import Refused, Remedies
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Assessor:
     """Runs the comparisons that a level asks for. No transaction is held while a schema is compared."""
 
     def __init__(self, library: Library) -> None:
-        self._library = library
+        self._library, self._remedies = library, Remedies(library)
 
     async def assess(
         self,
@@ -106,6 +107,13 @@ class Assessor:
             change_class=change,
             suggested_version=str(version),
         )
+        if not report.compatible and all(f.comparison.lasting for f in findings):
+            earlier = [known[v.schema_id] for v in candidates]
+            found_verdicts = {
+                (n // len(demanded), f.direction): f.comparison.verdict for n, f in enumerate(findings)
+            }
+            refused = Refused(schema, earlier, level, options, found_verdicts)
+            report = with_remedies(report, await self._remedies.find(refused))
         return Assessment(report, change, version)
 
     async def compare(

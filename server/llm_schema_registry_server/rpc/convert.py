@@ -210,6 +210,10 @@ def report(r: CompatibilityReport) -> pb.CompatibilityReport:
         verdict=pb.Verdict.ValueType(r.verdict),
         change_class=change_class(r.change_class),
         suggested_version=r.suggested_version,
+        remedies=[
+            pb.CompatibilityRemedy(kind=x.kind.value, message=x.message, settings=x.settings)
+            for x in r.remedies
+        ],
     )
     answer.MergeFrom(_assuming(r.options))
     return answer

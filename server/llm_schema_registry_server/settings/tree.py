@@ -243,8 +243,8 @@ class CachesSettings(Section):
 class LogsSettings(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe level that is written."""
-    format: Literal["json", "text"] = "json"
-    """`json` for machines, `text` for a terminal."""
+    format: Literal["auto", "json", "text"] = "auto"
+    """`json` for machines, `text` for people; `auto` is text where standard error is a terminal, and JSON elsewhere."""
 
 
 class Settings(Section):

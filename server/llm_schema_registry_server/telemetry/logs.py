@@ -18,10 +18,16 @@ _HIDDEN = "(hidden)"
 
 def configure(
     level: Literal["debug", "info", "warning", "error"] = "info",
-    format: Literal["json", "text"] = "json",
+    format: Literal["auto", "json", "text"] = "auto",
     stream: TextIO | None = None,
 ) -> None:
-    """Sends our events and those of libraries that use `logging` to `stream` (stderr) in one format."""
+    """Sends our events and those of libraries that use `logging` to `stream` (stderr) in one format.
+
+    auto: text where the stream is a terminal, JSON elsewhere.
+    """
+    output = stream or sys.stderr
+    if format == "auto":
+        format = "text" if output.isatty() else "json"
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -41,7 +47,7 @@ def configure(
         last = [
             structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
         ]
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = logging.StreamHandler(output)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -86,3 +86,6 @@ def report_lines(report: CompatibilityReport) -> Iterator[str]:
         witness = v.witness_text or v.witness.decode("utf-8", errors="replace")
         if witness:
             yield f"    for example: {witness}"
+    for remedy in report.remedies:
+        settings = ", ".join(f"{name}={value}" for name, value in remedy.settings.items())
+        yield f"  way out{f' ({settings})' if settings else ''}: {remedy.message}"

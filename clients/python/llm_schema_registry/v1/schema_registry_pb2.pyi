@@ -1312,6 +1312,7 @@ class CompatibilityReport(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     INDEX_FIELD_NUMBER: _builtins.int
     ASSUMPTIONS_FIELD_NUMBER: _builtins.int
+    REMEDIES_FIELD_NUMBER: _builtins.int
     compatible: _builtins.bool
     level: Global___CompatibilityLevel.ValueType
     message: _builtins.str
@@ -1335,6 +1336,10 @@ class CompatibilityReport(_message.Message):
         (Protobuf), as the subject is configured.
         """
 
+    @_builtins.property
+    def remedies(self) -> _containers.RepeatedCompositeFieldContainer[Global___CompatibilityRemedy]:
+        """Ways out of an incompatible verdict, the most useful first. Each was tried: with it, the same schemas are compatible."""
+
     def __init__(
         self,
         *,
@@ -1349,14 +1354,64 @@ class CompatibilityReport(_message.Message):
         error: _status_pb2.Status | None = ...,
         index: _builtins.int = ...,
         assumptions: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        remedies: _abc.Iterable[Global___CompatibilityRemedy] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assumptions", b"assumptions", "change_class", b"change_class", "compared_versions", b"compared_versions", "compatible", b"compatible", "error", b"error", "index", b"index", "level", b"level", "message", b"message", "suggested_version", b"suggested_version", "verdict", b"verdict", "violations", b"violations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assumptions", b"assumptions", "change_class", b"change_class", "compared_versions", b"compared_versions", "compatible", b"compatible", "error", b"error", "index", b"index", "level", b"level", "message", b"message", "remedies", b"remedies", "suggested_version", b"suggested_version", "verdict", b"verdict", "violations", b"violations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CompatibilityReport: _TypeAlias = CompatibilityReport  # noqa: Y015
+
+@_typing.final
+class CompatibilityRemedy(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class SettingsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    KIND_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    SETTINGS_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """WRITER_MODEL, APPLY_DEFAULTS, STRICTNESS, LEVEL or CLOSE_OBJECTS."""
+    message: _builtins.str
+    @_builtins.property
+    def settings(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Names and values of the configuration to set for the subject (SetConfig); empty where no setting helps."""
+
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        message: _builtins.str = ...,
+        settings: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "message", b"message", "settings", b"settings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompatibilityRemedy: _TypeAlias = CompatibilityRemedy  # noqa: Y015
 
 @_typing.final
 class CompatibilityViolation(_message.Message):

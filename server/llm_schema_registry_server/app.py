@@ -82,7 +82,7 @@ from .workers.engines import FACTORY
 from .workers.inline import InlineWorkers
 from .workers.placement import PlacedWorkers
 from .workers.processes import ProcessWorkers
-from .workers.tasks import Workers
+from .workers.task import Workers
 
 CANNOT_START = 1
 

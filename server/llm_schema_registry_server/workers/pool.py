@@ -1,8 +1,8 @@
-"""The children: seats, queue, slow lane, replacement of the dead.
+"""The pool of worker processes: slots, queue, slow lane, replacement of processes that ended.
 
-`processes` tasks run at a time, each in a seat; one more child than seats is kept warm so that a death stalls nobody.
-A task that outlives the patience of the pool moves to the slow lane: its child gets the lowest priority, its seat goes
-to the next task, and the child is not used again. So a few costly tasks cannot hold up cheap ones.
+`processes` tasks run at a time, each in a slot; one more process than slots is kept ready, so that nobody waits when one
+ends. A task that takes longer than `patience_seconds` moves to the slow lane: its process gets the lowest priority, its
+slot goes to the next task, and the process is not used again. So a few costly tasks cannot hold up cheap ones.
 """
 
 from __future__ import annotations
@@ -12,16 +12,15 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
-
 from .. import settings
 from ..errors import LimitExceeded, RegistryError, ShuttingDown, Unavailable
+from ..telemetry import context, logs
 from .codec import MalformedValue
 from .messages import Request, Setup, decode_answer, encode_request
-from .tasks import Task, TaskResult
+from .task import R, Task
 from .worker_process import START_SECONDS, WorkerProcess, WorkerProcessEnded
 
-log = structlog.get_logger(__name__)
+_LOG = logs.get("workers")
 
 CROWDED = 5
 """How many times its patience the pool waits for a task that hardly got the processor."""
@@ -82,7 +81,7 @@ class Pool:
         while self._background:
             await asyncio.gather(*self._background, return_exceptions=True)
 
-    async def run(self, task: Task, seconds: float) -> TaskResult:
+    async def run(self, task: Task[R], seconds: float) -> R:
         """The task's result, or its RegistryError. Raises Overrun after `seconds`, ChildGone when the child died of it,
         LimitExceeded when too many wait, Unavailable when no child can be had.
 
@@ -116,7 +115,7 @@ class Pool:
     def _slow(self) -> int:
         return sum(errand.slow for errand in self._errands)
 
-    async def _attempt(self, task: Task, seconds: float) -> TaskResult:
+    async def _attempt(self, task: Task[R], seconds: float) -> R:
         await self._take_seat()
         try:
             errand = _RunningTask(await self._take_child())
@@ -164,12 +163,12 @@ class Pool:
                 f"no worker could be started: {self._trouble or 'the machine is too busy'}"
             ) from None
 
-    async def _attend(self, errand: _RunningTask, task: Task, seconds: float) -> TaskResult:
+    async def _attend(self, errand: _RunningTask, task: Task[R], seconds: float) -> R:
         child, used = errand.child, errand.child.cpu_seconds()
         end = asyncio.get_running_loop().time() + seconds
-        reply = child.ask(encode_request(Request(task, seconds)))
+        reply = child.ask(encode_request(Request(task, seconds, context.current())))
         reply.add_done_callback(_seen)  # after an overrun nobody looks at it any more
-        answer: TaskResult | RegistryError | None = None
+        answer: R | RegistryError | None = None
         try:
             if not await self._patiently(reply, child, used, seconds):
                 self._lose_patience(errand)
@@ -228,7 +227,7 @@ class Pool:
         if self._stopping:
             return ShuttingDown()
         self._counts["crashed"] += 1
-        log.warning("worker_crashed", cause=gone.cause, last_words=gone.last_words)
+        _LOG.warning("worker_crashed", cause=gone.cause, last_words=gone.last_words)
         return gone
 
     def _retire(self, child: WorkerProcess) -> None:
@@ -252,7 +251,7 @@ class Pool:
                     return await self._start_one()
                 except WorkerProcessEnded as gone:
                     self._trouble = f"a worker {gone.cause}"
-                    log.error("worker_not_started", cause=gone.cause, last_words=gone.last_words)
+                    _LOG.error("worker_not_started", cause=gone.cause, last_words=gone.last_words)
                 await asyncio.sleep(RETRY_SECONDS)
         finally:
             self._starting -= 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -25,8 +26,13 @@ from llm_schema_registry_server.errors import (
     Unavailable,
 )
 from llm_schema_registry_server.settings import WorkersSettings as Bounds
+from llm_schema_registry_server.telemetry import context
+from llm_schema_registry_server.telemetry.context import CallContext
 from llm_schema_registry_server.workers.processes import ProcessWorkers
+from llm_schema_registry_server.workers.tasks import Compare, Parse
 from llm_schema_registry_server.workers.worker_process import WorkerProcess
+
+from tests.unit.conftest import LogLines
 
 from .fakes import ISSUES
 
@@ -80,7 +86,7 @@ def src(command: str) -> SchemaSource:
 
 
 async def parse(workers: ProcessWorkers, command: str) -> ParsedSchema:
-    return await workers.parse(J, src(command))
+    return await workers.run(Parse(J, src(command)))
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -93,7 +99,7 @@ async def test_a_result_comes_back_whole(workers: ProcessWorkers) -> None:
     source = SchemaSource(
         b"hello", (ReferencedSchema("dep", "id", b"x", (ReferencedSchema("leaf", "id2", b"y"),)),), {"k": "v"}
     )
-    parsed = await workers.parse(J, source, strict=False)
+    parsed = await workers.run(Parse(J, source, strict=False))
 
     assert parsed.canonical == b"hello"
     assert (parsed.names, parsed.dependencies, parsed.warnings) == (("a", "b"), ("dep",), ISSUES)
@@ -102,7 +108,7 @@ async def test_a_result_comes_back_whole(workers: ProcessWorkers) -> None:
 
 
 async def test_a_comparison_comes_back_whole(workers: ProcessWorkers) -> None:
-    comparison = await workers.compare(J, src("a"), src("b"), CompareOptions(apply_defaults=True))
+    comparison = await workers.run(Compare(J, src("a"), src("b"), CompareOptions(apply_defaults=True)))
 
     first, second = comparison.violations
     assert comparison.verdict is Verdict.NO
@@ -116,7 +122,7 @@ async def test_errors_of_the_family_cross_intact(workers: ProcessWorkers) -> Non
     with pytest.raises(ReferenceNotFound) as missing:
         await parse(workers, "missing")
     with pytest.raises(SchemaTooLarge) as large:
-        await workers.compare(J, src("large"), src("x"), CompareOptions())
+        await workers.run(Compare(J, src("large"), src("x"), CompareOptions()))
 
     there = InvalidSchema(ISSUES, "new_schema")
     assert (invalid.value.issues, invalid.value.message) == (ISSUES, there.message)
@@ -163,8 +169,8 @@ async def test_a_schema_that_takes_too_long_is_invalid_and_its_child_is_killed(c
 
 async def test_a_comparison_that_dies_or_hangs_is_undecided_with_the_reason() -> None:
     async with pool(**HASTY) as workers:
-        crashed = await workers.compare(J, src("abort"), src("x"), CompareOptions())
-        timed_out = await workers.compare(J, src("hang"), src("x"), CompareOptions())
+        crashed = await workers.run(Compare(J, src("abort"), src("x"), CompareOptions()))
+        timed_out = await workers.run(Compare(J, src("hang"), src("x"), CompareOptions()))
 
     assert (crashed.verdict, timed_out.verdict) == (Verdict.UNDECIDED, Verdict.UNDECIDED)
     assert [c.violations[0].rule for c in (crashed, timed_out)] == [
@@ -180,6 +186,20 @@ async def test_a_child_killed_from_outside_costs_the_schema_nothing(
     parsed = await parse(workers, f"suicide {tmp_path}/once")
 
     assert parsed.canonical.startswith(b"suicide")
+
+
+async def test_what_a_task_raised_is_logged_with_the_request_id_of_its_call(
+    workers: ProcessWorkers, log_lines: LogLines
+) -> None:
+    context.bind(CallContext("call-7"))
+    with pytest.raises(InvalidSchema):
+        await parse(workers, "bug")
+
+    (line,) = [line for line in log_lines() if line["event"] == "worker_crashed"]
+    written = json.loads(line["last_words"].splitlines()[-1])
+    assert line["request_id"] == "call-7"
+    assert (written["event"], written["task"], written["request_id"]) == ("task_raised", "Parse", "call-7")
+    assert "a bug of the engine" in written["error"]
 
 
 async def test_idle_children_that_die_are_replaced(workers: ProcessWorkers) -> None:

@@ -68,7 +68,7 @@ from .rpc.lifecycle import LifecycleService
 from .rpc.schema_registry import SchemaRegistryService, UseCases
 from .rpc.tools import ToolsService
 from .settings import Settings
-from .storage.wrappers.blobbed import BlobbedStore
+from .storage.wrappers.blobbed import blobbed_store
 from .telemetry import logs
 from .telemetry.metrics import BREAKER_OPEN, Metrics, parts_of
 from .transports.grpc.listener import GrpcListener
@@ -99,7 +99,7 @@ class App:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._blobs = make_blobs(settings.blobs)
-        self._store = BlobbedStore(
+        self._store = blobbed_store(
             make_store(settings.storage),
             self._blobs,
             threshold=settings.blobs.threshold if settings.blobs.kind != "inline" else None,

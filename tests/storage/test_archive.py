@@ -31,7 +31,7 @@ from llm_schema_registry_server.storage.portable import PortableStore
 from llm_schema_registry_server.storage.postgres import PostgresStore
 from llm_schema_registry_server.storage.sqlite import SqliteStore
 from llm_schema_registry_server.storage.values import Page, RankedPage, SchemaFilter
-from llm_schema_registry_server.storage.wrappers.portable import PortableBlobbedStore
+from llm_schema_registry_server.storage.wrappers.portable import portable_blobbed_store
 from tests.support.blobs import MemoryBlobs
 from tests.support.postgres import Postgres
 from tests.support.storage import BACK_ENDS, START, change, content, register, seen, version
@@ -363,9 +363,9 @@ async def test_progress_is_told(make: Make) -> None:
 
 async def test_contents_in_an_object_store_travel_in_the_archive(make: Make) -> None:
     old_blobs, new_blobs = MemoryBlobs(), MemoryBlobs()
-    old = PortableBlobbedStore(await make("sqlite"), old_blobs, threshold=4, memory_bytes=0)
+    old = portable_blobbed_store(await make("sqlite"), old_blobs, threshold=4, memory_bytes=0)
     plain = await make("memory")
-    new = PortableBlobbedStore(await make("postgres"), new_blobs, threshold=4, memory_bytes=0)
+    new = portable_blobbed_store(await make("postgres"), new_blobs, threshold=4, memory_bytes=0)
     await fill(old)
     first, second, third = io.BytesIO(), io.BytesIO(), io.BytesIO()
 

@@ -74,6 +74,7 @@ async def test_a_replica_that_is_behind_is_passed_over(store: PostgresStore, rep
     await write(store, "not there yet")
     for _ in range(3):
         assert not await elsewhere(store, 2)
+    assert (await store.ping())["replica"] == "is behind, or follows another database"
     await replica.execute("SELECT pg_wal_replay_resume()")
     await until(lambda: elsewhere(store, 2))
 
@@ -126,8 +127,10 @@ async def test_a_server_starts_without_its_replica(primary: Postgres) -> None:
     await primary.ready()
     store = PostgresStore(primary.dsn(), OPTIONS, "postgresql://registry@127.0.0.1:1/postgres")
     await store.open()
+    assert (await store.ping())["replica"] == "not asked yet"
     await write(store, "one")
     assert not await elsewhere(store, 1)
+    assert "cannot be reached" in (await store.ping())["replica"]
     await store.close()
 
 

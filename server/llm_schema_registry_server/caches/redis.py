@@ -20,7 +20,7 @@ from redis.exceptions import TimeoutError as RedisTimeout
 
 from .. import settings
 from ..errors import Unavailable
-from .breaker import Breaker, BreakerOpen
+from .breaker import Breaker, BreakerOpen, OnChange
 from .sealing import OVERHEAD, key_of, seal, unseal
 
 T = TypeVar("T")
@@ -53,9 +53,7 @@ class RedisTier:
     Never raises to its caller but for a cancellation. Belongs to one event loop.
     """
 
-    def __init__(
-        self, options: settings.RedisSettings, on_breaker: Callable[[bool], None] = lambda open: None
-    ) -> None:
+    def __init__(self, options: settings.RedisSettings, on_breaker: OnChange = lambda failure: None) -> None:
         self._options = options
         self._client = _client(options)
         self._secret = key_of(options.signing_key.get_secret_value()) if options.signing_key else b""
@@ -65,7 +63,7 @@ class RedisTier:
 
     @property
     def open(self) -> bool:
-        """Whether the circuit breaker is open: Redis is left alone for now."""
+        """Whether the circuit breaker is open: Redis is not asked for now."""
         return self._breaker.open
 
     def outcomes(self) -> Mapping[str, int]:
@@ -102,7 +100,8 @@ class RedisTier:
         await self._ask(lambda: _done(self._client.delete(self._name(key))))
 
     async def probe(self) -> Mapping[str, str]:
-        """Write something and read it, also while the breaker is open (and close it when that works).
+        """Write something and read it, also while the breaker is open. It counts for the breaker as any operation does, so that a
+        Redis that nobody else asks for is found to be away, and back, too.
 
         Answers with facts for the health report. Raises Unavailable with the reason when Redis is of no use.
         """
@@ -114,6 +113,8 @@ class RedisTier:
                 await self._write(name, b"probe")
                 found = await self._read(name)
         except _FAILURES as error:
+            if isinstance(error, _AWAY):
+                self._breaker.failed(error)
             raise Unavailable(f"Redis is of no use: {self._explain(error)}") from error
         finally:
             self._seats.release()

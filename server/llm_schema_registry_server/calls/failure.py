@@ -52,20 +52,25 @@ def failure(error: Exception, request_id: str) -> Failure:
     if error.violations:
         violations = [
             error_details_pb2.BadRequest.FieldViolation(
-                field=v.field[:_FACT_CHARACTERS], description=v.description[:_FACT_CHARACTERS]
+                field=_text(v.field)[:_FACT_CHARACTERS], description=_text(v.description)[:_FACT_CHARACTERS]
             )
             for v in error.violations
         ]
         details.append(error_details_pb2.BadRequest(field_violations=violations))
     details.extend(d for d in error.details if isinstance(d, Message))
-    return Failure(error.code, error.reason, error.message, tuple(details), request_id)
+    return Failure(error.code, error.reason, _text(error.message), tuple(details), request_id)
 
 
 def _info(reason: str, metadata: Mapping[str, str], request_id: str) -> error_details_pb2.ErrorInfo:
-    facts = {name: value[:_FACT_CHARACTERS] for name, value in metadata.items()}
+    facts = {name: _text(value)[:_FACT_CHARACTERS] for name, value in metadata.items()}
     return error_details_pb2.ErrorInfo(
         reason=reason, domain=DOMAIN, metadata={**facts, "request_id": request_id}
     )
+
+
+def _text(text: str) -> str:
+    """`text` as every wire can carry it: errors quote what callers sent, also halves of surrogate pairs."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def pack(message: Message) -> any_pb2.Any:

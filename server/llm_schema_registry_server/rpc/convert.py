@@ -235,7 +235,7 @@ class Refusals(AbstractContextManager[None, None]):
             error.details = (report(cast(CompatibilityReport, error.report)),)
         elif isinstance(error, InvalidSchema):
             issues = [_schema_issue(i, pb.SEVERITY_ERROR) for i in error.issues]
-            error.details = (pb.SchemaValidationReport(issues=issues),)
+            error.details = (pb.SchemaValidationReport(valid=False, issues=issues),)
 
 
 def data_report(r: DataReport, schema_id: str, milliseconds: float) -> pb.ValidationReport:

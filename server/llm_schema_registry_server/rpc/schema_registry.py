@@ -214,7 +214,7 @@ class SchemaRegistryService:
                 report = await self.validate_data(request, call)
             except RegistryError as error:
                 report = pb.ValidationReport(
-                    schema_id=request.schema_id, error=failure(error, call.request_id).status()
+                    valid=False, schema_id=request.schema_id, error=failure(error, call.request_id).status()
                 )
                 report.errors.add(message=error.message, error_type=error.reason)
             report.index = index
@@ -237,7 +237,7 @@ class SchemaRegistryService:
                 report = await self.check_compatibility(request, call)
             except RegistryError as error:
                 report = pb.CompatibilityReport(
-                    message=error.message, error=failure(error, call.request_id).status()
+                    compatible=False, message=error.message, error=failure(error, call.request_id).status()
                 )
             report.index = index
             return report

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 
+import structlog
+
 _OLDEST = re.compile(r"^-- Servers that know step (\d+) go on working\.$", re.MULTILINE)
 
 
@@ -36,3 +38,12 @@ def migrations_of(package: str) -> Sequence[Migration]:
         if match:
             found.append(Migration(int(match[1]), match[2], item.read_text(encoding="utf-8")))
     return sorted(found, key=lambda m: m.number)
+
+
+def log_applied(log: structlog.stdlib.BoundLogger, steps: Sequence[Migration], **where: str) -> None:
+    """One line for all steps that were applied now, if any: `storage_created` for a new storage, else `storage_migrated`."""
+    if steps:
+        first, last = steps[0], steps[-1]
+        event = "storage_created" if first.number == 1 else "storage_migrated"
+        names = [f"{step.number:04} {step.name}" for step in steps]
+        log.info(event, **where, schema_before=first.number - 1, schema_now=last.number, steps=names)

@@ -30,7 +30,7 @@ from llm_schema_engines.model.version import SemanticVersion
 from ..errors import InvalidVersion, StorageDamaged
 from ..model.change import Change, EventType
 from ..model.config import Config, Mode, UndecidedPolicy
-from ..model.lifecycle import SchemaState, Transition
+from ..model.lifecycle import SELECTABLE, SchemaState, Transition
 from ..model.schema import ResolvedReference, SchemaVersion
 from ..model.selector import (
     Exact,
@@ -58,6 +58,12 @@ does not count when versions are compared; `origin` is JSON that never changes, 
 CHANGE_COLUMNS = ("event_type", "subject", "schema_id", "version", "ordinal", "at", "facts")
 TRANSITION_COLUMNS = ("schema_id", "from_state", "to_state", "at", "facts")
 USAGE_COLUMNS = ("schema_id", "reads", "validations", "score", "used_at")
+
+
+def selectable_sql(table: str) -> str:
+    """model.selection.selectable as a condition on the rows of `table`; the indexes versions_selectable have the same."""
+    states = ", ".join(str(int(state)) for state in sorted(SELECTABLE))
+    return f"{table}.deleted_at IS NULL AND {table}.state IN ({states})"
 
 
 def dump(value: object) -> str:

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 
-from ..model.lifecycle import SELECTABLE
 from ..model.pattern import matches as fits
 from ..model.schema import SchemaVersion
 from .values import SchemaFilter
@@ -103,11 +102,6 @@ def matches(version: SchemaVersion, words: Sequence[str], wanted: SchemaFilter) 
         and all(version.metadata.get(key) == value for key, value in wanted.metadata.items())
         and all(any(word.startswith(start) for word in words) for start in words_of(wanted.text))
     )
-
-
-def selectable(version: SchemaVersion) -> bool:
-    """Whether `latest` may choose this version."""
-    return version.live and version.state in SELECTABLE
 
 
 def literal_prefix(pattern: str) -> str:

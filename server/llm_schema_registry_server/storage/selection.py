@@ -8,7 +8,7 @@ from typing import Any
 
 from . import ranking, search
 from .ranking import Place, RankQuery, points
-from .rows import VERSION_COLUMNS
+from .rows import VERSION_COLUMNS, selectable_sql
 from .values import Page, RankedPage, SchemaFilter
 
 Statement = tuple[str, list[Any]]
@@ -18,7 +18,6 @@ Term = tuple[str, Any]
 
 COLUMNS_OF_V = ", ".join(f"v.{column}" for column in VERSION_COLUMNS)
 _RANKED_AFTER = "(score < {} OR score = {} AND (subject > {} OR subject = {} AND ordinal < {}))"
-_SELECTABLE = "{0}.deleted_at IS NULL AND {0}.state IN (2, 3)"  # as the indexes versions_selectable have it
 
 
 @dataclass(slots=True)
@@ -160,10 +159,10 @@ class Dialect:
         self, where: _Where, wanted: SchemaFilter, having: Callable[[Sequence[str]], Term]
     ) -> None:
         if wanted.latest_only:
-            where.add(_SELECTABLE.format("v"))
+            where.add(selectable_sql("v"))
             where.add(
                 "NOT EXISTS (SELECT 1 FROM versions w WHERE w.subject = v.subject AND w.ordinal > v.ordinal AND "
-                f"{_SELECTABLE.format('w')})"
+                f"{selectable_sql('w')})"
             )
         elif not wanted.include_deleted:
             where.add("v.deleted_at IS NULL")

@@ -11,9 +11,11 @@ import pytest_asyncio
 from llm_schema_registry_server import settings
 from llm_schema_registry_server.caches.redis import RedisTier
 from llm_schema_registry_server.errors import Unavailable
+from llm_schema_registry_server.factories import breaker_log
 from tests.support.certificates import issue
 from tests.support.redis import RedisServer, free_port
 from tests.support.waiting import until
+from tests.unit.conftest import LogLines
 
 FAST: dict[str, Any] = {"timeout_seconds": 0.2, "breaker_failures": 3, "breaker_seconds": 0.1}
 GENEROUS: dict[str, Any] = {"timeout_seconds": 20}
@@ -219,6 +221,32 @@ async def test_a_frozen_server_holds_nobody_and_mixes_up_no_answers(
     after = await asyncio.gather(*(hasty.get(f"k{n}") for n in range(50)))
     assert all(found in (None, f"value {n}".encode()) for n, found in enumerate(after))
     assert await hasty.probe()
+
+
+async def test_a_lost_redis_and_a_recovered_one_leave_one_line_each(
+    server: RedisServer, log_lines: LogLines
+) -> None:
+    """Also when nothing but the health report asks for it."""
+    clock = iter([100.0, 130.0]).__next__
+    tier = RedisTier(
+        options(server, breaker_failures=2, breaker_seconds=3600), breaker_log("redis", "slower", clock)
+    )
+    server.kill()
+    for _ in range(5):
+        with pytest.raises(Unavailable):
+            await tier.probe()
+    assert await tier.get("a") is None
+
+    await server.start()
+    for _ in range(3):
+        await until(lambda: useful(tier))
+
+    lost, recovered = [line for line in log_lines() if line["level"] != "debug"]
+    assert (lost["event"], lost["level"], lost["consequence"]) == ("redis_lost", "warning", "slower")
+    assert "onnect" in lost["error"]
+    assert (recovered["event"], recovered["level"]) == ("redis_recovered", "info")
+    assert recovered["away_seconds"] == 30.0
+    await tier.close()
 
 
 async def test_a_successful_probe_closes_the_breaker(server: RedisServer) -> None:

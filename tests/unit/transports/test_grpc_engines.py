@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import grpc
 import pytest
+from google.protobuf import descriptor_pb2
 from google.rpc import error_details_pb2, status_pb2
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -310,6 +311,32 @@ async def test_health_follows_the_components(world: World) -> None:
     for name in ("", "storage", REGISTRY):
         answer = await stub.Check(health_pb2.HealthCheckRequest(service=name))
         assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+async def test_each_version_of_reflection_describes_the_services_and_itself(
+    world: World, version: str
+) -> None:
+    ask = world.channel.stream_stream(
+        f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+    )
+    symbols = ["schema_registry.v1.SchemaRegistry", "grpc.reflection.v1.ServerReflection"]
+    requests = [
+        reflection_pb2.ServerReflectionRequest(list_services=""),
+        *(reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol) for symbol in symbols),
+    ]
+    listed, *described = [answer async for answer in ask(iter(requests))]
+
+    names = {service.name for service in listed.list_services_response.service}
+    assert {*symbols, "grpc.reflection.v1alpha.ServerReflection", "grpc.health.v1.Health"} <= names
+    for answer, symbol in zip(described, symbols, strict=True):
+        files = [
+            descriptor_pb2.FileDescriptorProto.FromString(file)
+            for file in answer.file_descriptor_response.file_descriptor_proto
+        ]
+        assert symbol in {f"{file.package}.{service.name}" for file in files for service in file.service}
 
 
 async def test_reflection_lists_the_services(world: World) -> None:

@@ -1034,6 +1034,7 @@ class ValidationReport(_message.Message):
     TRUNCATED_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     valid: _builtins.bool
+    """With presence, so that JSON forms which leave out defaults show a false too."""
     validation_time_ms: _builtins.float
     schema_id: _builtins.str
     index: _builtins.int
@@ -1053,7 +1054,7 @@ class ValidationReport(_message.Message):
     def __init__(
         self,
         *,
-        valid: _builtins.bool = ...,
+        valid: _builtins.bool | None = ...,
         errors: _abc.Iterable[Global___ValidationError] | None = ...,
         warnings: _abc.Iterable[Global___ValidationWarning] | None = ...,
         validation_time_ms: _builtins.float = ...,
@@ -1063,11 +1064,13 @@ class ValidationReport(_message.Message):
         truncated: _builtins.bool = ...,
         text: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_valid", b"_valid", "error", b"error", "valid", b"valid"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "errors", b"errors", "index", b"index", "schema_id", b"schema_id", "text", b"text", "truncated", b"truncated", "valid", b"valid", "validation_time_ms", b"validation_time_ms", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_valid", b"_valid", "error", b"error", "errors", b"errors", "index", b"index", "schema_id", b"schema_id", "text", b"text", "truncated", b"truncated", "valid", b"valid", "validation_time_ms", b"validation_time_ms", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__valid: _TypeAlias = _typing.Literal["valid"]  # noqa: Y015
+    _WhichOneofArgType__valid: _TypeAlias = _typing.Literal["_valid", b"_valid"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__valid) -> _WhichOneofReturnType__valid | None: ...
 
 Global___ValidationReport: _TypeAlias = ValidationReport  # noqa: Y015
 
@@ -1169,6 +1172,7 @@ class SchemaValidationReport(_message.Message):
     ISSUES_FIELD_NUMBER: _builtins.int
     FINGERPRINTS_FIELD_NUMBER: _builtins.int
     valid: _builtins.bool
+    """With presence, so that JSON forms which leave out defaults show a false too."""
     @_builtins.property
     def errors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -1184,17 +1188,19 @@ class SchemaValidationReport(_message.Message):
     def __init__(
         self,
         *,
-        valid: _builtins.bool = ...,
+        valid: _builtins.bool | None = ...,
         errors: _abc.Iterable[_builtins.str] | None = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
         issues: _abc.Iterable[Global___SchemaIssue] | None = ...,
         fingerprints: Global___Fingerprints | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["fingerprints", b"fingerprints"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_valid", b"_valid", "fingerprints", b"fingerprints", "valid", b"valid"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["errors", b"errors", "fingerprints", b"fingerprints", "issues", b"issues", "valid", b"valid", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_valid", b"_valid", "errors", b"errors", "fingerprints", b"fingerprints", "issues", b"issues", "valid", b"valid", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__valid: _TypeAlias = _typing.Literal["valid"]  # noqa: Y015
+    _WhichOneofArgType__valid: _TypeAlias = _typing.Literal["_valid", b"_valid"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__valid) -> _WhichOneofReturnType__valid | None: ...
 
 Global___SchemaValidationReport: _TypeAlias = SchemaValidationReport  # noqa: Y015
 
@@ -1314,6 +1320,7 @@ class CompatibilityReport(_message.Message):
     ASSUMPTIONS_FIELD_NUMBER: _builtins.int
     REMEDIES_FIELD_NUMBER: _builtins.int
     compatible: _builtins.bool
+    """With presence, as `valid` of ValidationReport."""
     level: Global___CompatibilityLevel.ValueType
     message: _builtins.str
     verdict: Global___Verdict.ValueType
@@ -1343,7 +1350,7 @@ class CompatibilityReport(_message.Message):
     def __init__(
         self,
         *,
-        compatible: _builtins.bool = ...,
+        compatible: _builtins.bool | None = ...,
         level: Global___CompatibilityLevel.ValueType = ...,
         violations: _abc.Iterable[Global___CompatibilityViolation] | None = ...,
         compared_versions: _abc.Iterable[_builtins.str] | None = ...,
@@ -1356,11 +1363,13 @@ class CompatibilityReport(_message.Message):
         assumptions: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         remedies: _abc.Iterable[Global___CompatibilityRemedy] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_compatible", b"_compatible", "compatible", b"compatible", "error", b"error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assumptions", b"assumptions", "change_class", b"change_class", "compared_versions", b"compared_versions", "compatible", b"compatible", "error", b"error", "index", b"index", "level", b"level", "message", b"message", "remedies", b"remedies", "suggested_version", b"suggested_version", "verdict", b"verdict", "violations", b"violations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_compatible", b"_compatible", "assumptions", b"assumptions", "change_class", b"change_class", "compared_versions", b"compared_versions", "compatible", b"compatible", "error", b"error", "index", b"index", "level", b"level", "message", b"message", "remedies", b"remedies", "suggested_version", b"suggested_version", "verdict", b"verdict", "violations", b"violations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__compatible: _TypeAlias = _typing.Literal["compatible"]  # noqa: Y015
+    _WhichOneofArgType__compatible: _TypeAlias = _typing.Literal["_compatible", b"_compatible"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__compatible) -> _WhichOneofReturnType__compatible | None: ...
 
 Global___CompatibilityReport: _TypeAlias = CompatibilityReport  # noqa: Y015
 

@@ -22,7 +22,7 @@ from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ... import settings
-from ...caches.breaker import Breaker, BreakerOpen
+from ...caches.breaker import Breaker, BreakerOpen, OnChange
 from ...errors import StorageUnavailable
 from .blobs import BlobRef, StoredBlob, missing, not_ours, verified
 
@@ -48,9 +48,7 @@ _HINTS = {
 class S3Blobs:
     """See blobs.Blobs for the meaning of each method. A key in the bucket is `prefix` + the blob's key."""
 
-    def __init__(
-        self, options: settings.S3Settings, on_breaker: Callable[[bool], None] = lambda open: None
-    ) -> None:
+    def __init__(self, options: settings.S3Settings, on_breaker: OnChange = lambda failure: None) -> None:
         self._options = options
         self._breaker = Breaker(options.breaker_failures, options.breaker_seconds, on_change=on_breaker)
         self._bucket = {"Bucket": options.bucket}
@@ -187,6 +185,7 @@ class S3Blobs:
                 await self._client.head_bucket(**self._bucket)
         except _FAILURES as error:
             self._probed_at = float("-inf")
+            self._breaker.failed(error)
             raise self._away(self._bucket, error) from error
         self._probed_at = time.monotonic()
         self._breaker.succeeded()

@@ -12,7 +12,7 @@ from ...model.change import Change
 from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
-from ...model.selection import choose
+from ...model.selection import choose, selectable
 from ...model.selector import Single
 from ...model.statistics import Statistics
 from ...model.subject import Subject
@@ -191,7 +191,7 @@ class MemoryReadTx:
         candidates: Iterable[SchemaVersion] = tables.versions.values()
         if wanted.latest_only:
             newest: dict[Subject, SchemaVersion] = {}
-            for version in filter(search.selectable, candidates):
+            for version in filter(selectable, candidates):
                 known = newest.get(version.subject)
                 if known is None or known.ordinal < version.ordinal:
                     newest[version.subject] = version

@@ -74,10 +74,14 @@ class MemoryStore(TransactionBackedStore):
 
     async def ping(self) -> Mapping[str, str]:
         self._refuse_closed()
+        versions = list(self._tables.versions.values())
+        live = [version for version in versions if version.live]
         return {
             "kind": "memory",
-            "versions": str(sum(1 for _ in self._tables.versions)),
-            "changes": str(self._news.newest),
+            "subjects": str(len({version.subject for version in live})),
+            "versions": str(len(live)),
+            "deleted_versions": str(len(versions) - len(live)),
+            "newest_sequence": str(self._news.newest),
         }
 
     def _refuse_closed(self) -> None:

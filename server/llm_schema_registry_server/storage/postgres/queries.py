@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, USAGE_COLUMNS, VERSION_COLUMNS
+from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, USAGE_COLUMNS, VERSION_COLUMNS, selectable_sql
 from ..selection import COLUMNS_OF_V as _COLUMNS_OF_V
 from ..values import INLINE_CONTENT_BYTES
 
@@ -23,7 +23,7 @@ VERSION = f"SELECT {_VERSION} FROM versions WHERE schema_id = $1"
 VERSIONS_BY_ID = f"SELECT {_VERSION} FROM versions WHERE schema_id = ANY($1::text[])"
 VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = $1 ORDER BY ordinal"
 LATEST = (
-    f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND deleted_at IS NULL AND state IN (2, 3) "
+    f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND {selectable_sql('versions')} "
     "ORDER BY ordinal DESC LIMIT 1"
 )
 ORDINAL = f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND ordinal = $2 AND deleted_at IS NULL"
@@ -261,7 +261,7 @@ FOLLOW_GLOBAL_IDS = (
 ALIGN_SEQUENCES = "SELECT align_sequences()"
 
 FACTS = (
-    "SELECT (SELECT reltuples::bigint FROM pg_class WHERE oid = 'versions'::regclass), "
-    "current_setting('server_version'), (SELECT coalesce(extract(epoch FROM max(now() - xact_start)), 0)::bigint "
-    "FROM pg_stat_activity WHERE backend_xid IS NOT NULL)"
+    "SELECT current_setting('server_version'), count(*) FILTER (WHERE query = '<insufficient privilege>'), "
+    "coalesce(extract(epoch FROM max(now() - xact_start) FILTER (WHERE backend_xid IS NOT NULL)), 0)::bigint "
+    "FROM pg_stat_activity"
 )

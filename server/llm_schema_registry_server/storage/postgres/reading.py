@@ -197,10 +197,11 @@ class PostgresReadTx:
     async def registry_id(self) -> str:
         return str(await self._session.value(queries.REGISTRY_ID))
 
-    async def facts(self) -> tuple[int, str, int]:
-        """About how many versions, the server's version, and the age in seconds of the oldest writing transaction."""
-        versions, server, oldest = await self._session.row(queries.FACTS)
-        return versions, server, oldest
+    async def facts(self) -> tuple[str, int, int]:
+        """The server's version, how many sessions this user may not look into, and the age in seconds of the oldest writing
+        transaction of the others."""
+        server, hidden, oldest = await self._session.row(queries.FACTS)
+        return server, hidden, oldest
 
 
 def log_page_of(found: Sequence[rows.Row]) -> LogPage:

@@ -21,7 +21,8 @@ class Replica:
         self._rests_until = 0.0
         self.database = f"{shown(dsn)} (replica)"
         self.pool: Any = None
-        self.trouble = ""
+        self.state = "not asked yet"
+        """For operators, as it was when it was last asked: `follows`, behind, or what is wrong."""
 
     async def open(self, **connecting: Any) -> None:
         """Make the pool, without connecting: a replica that is away keeps nobody from starting."""
@@ -32,8 +33,9 @@ class Replica:
         return time.monotonic() < self._rests_until
 
     def failed(self, why: str) -> None:
-        self.trouble = why
+        self.state = why
         self._rests_until = time.monotonic() + _REST_SECONDS
 
-    def answered(self) -> None:
-        self.trouble = ""
+    def answered(self, *, behind: bool) -> None:
+        """It answered that it has all that was asked for, or not."""
+        self.state = "is behind, or follows another database" if behind else "follows"

@@ -225,17 +225,18 @@ class PostgresStore:
 
     async def ping(self) -> Mapping[str, str]:
         async with self.read() as tx:
-            versions, server, oldest = await tx.facts()
+            server, hidden, oldest = await tx.facts()
+            _, newest = await tx.change_bounds()
         pool = self._pool
         return {
             "kind": "postgres",
             "database": self._database,
             "server": server,
-            "versions": str(max(versions, 0)),
-            "changes": str(self._news.newest),
+            "newest_sequence": str(newest),
             "connections": f"{pool.get_size()} of {pool.get_max_size()}, {pool.get_idle_size()} idle",
             "oldest_transaction_seconds": str(oldest),
-            **({"replica": self._replica.trouble or "follows"} if self._replica else {}),
+            **({"hidden_sessions": str(hidden)} if hidden else {}),
+            **({"replica": self._replica.state} if self._replica else {}),
             **({"watcher": self._watcher.trouble} if self._watcher.trouble else {}),
         }
 
@@ -327,7 +328,7 @@ class PostgresStore:
         except StorageUnavailable as error:
             replica.failed(error.message)
         else:
-            replica.answered()
+            replica.answered(behind=behind)
         finally:
             if behind:
                 await to_the_end(_give_back(replica.pool, session))

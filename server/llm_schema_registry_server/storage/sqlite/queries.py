@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, USAGE_COLUMNS, VERSION_COLUMNS
+from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, USAGE_COLUMNS, VERSION_COLUMNS, selectable_sql
 from ..selection import COLUMNS_OF_V as _COLUMNS_OF_V
 
 _VERSION = ", ".join(VERSION_COLUMNS)
@@ -20,7 +20,7 @@ REGISTRY_ID = "SELECT value FROM meta WHERE key = 'registry_id'"
 VERSION = f"SELECT {_VERSION} FROM versions WHERE schema_id = ?"
 VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = ? ORDER BY ordinal"
 LATEST = (
-    f"SELECT {_VERSION} FROM versions WHERE subject = ? AND deleted_at IS NULL AND state IN (2, 3) "
+    f"SELECT {_VERSION} FROM versions WHERE subject = ? AND {selectable_sql('versions')} "
     "ORDER BY ordinal DESC LIMIT 1"
 )
 ORDINAL = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND ordinal = ? AND deleted_at IS NULL"
@@ -142,6 +142,8 @@ TOUCH_SEQUENCE = "INSERT INTO changes (sequence, event_type, schema_id, version,
 UNTOUCH_SEQUENCE = "DELETE FROM changes WHERE sequence = ?"
 
 COUNTS = (
-    "SELECT (SELECT count(*) FROM versions), (SELECT count(*) FROM subjects), (SELECT page_count FROM "
-    "pragma_page_count) * (SELECT page_size FROM pragma_page_size)"
+    "SELECT (SELECT count(DISTINCT subject) FROM versions WHERE deleted_at IS NULL), "
+    "(SELECT count(*) FROM versions WHERE deleted_at IS NULL), "
+    "(SELECT count(*) FROM versions) - (SELECT count(*) FROM versions WHERE deleted_at IS NULL), "
+    "(SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size)"
 )

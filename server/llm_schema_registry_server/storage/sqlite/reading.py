@@ -207,10 +207,10 @@ class SqliteReadTx:
     async def registry_id(self) -> str:
         return str(self._session.row(queries.REGISTRY_ID)[0])
 
-    async def counts(self) -> tuple[int, int, int]:
-        """How many versions and subjects there are, and the bytes of the file."""
-        ((versions, subjects, size),) = await self._session.search(queries.COUNTS, (), tuple)
-        return versions, subjects, size
+    async def counts(self) -> tuple[int, int, int, int]:
+        """Live subjects, live versions, softly deleted versions, and the bytes of the file."""
+        ((subjects, versions, deleted, size),) = await self._session.search(queries.COUNTS, (), tuple)
+        return subjects, versions, deleted, size
 
 
 def _first(row: tuple[int, ...]) -> int:

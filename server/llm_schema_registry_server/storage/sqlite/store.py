@@ -146,14 +146,16 @@ class SqliteStore(TransactionBackedStore):
 
     async def ping(self) -> Mapping[str, str]:
         async with self.read() as tx:
-            versions, subjects, size = await tx.counts()
+            subjects, versions, deleted, size = await tx.counts()
+            _, newest = await tx.change_bounds()
         return {
             "kind": "sqlite",
             "file": str(self._path),
             "bytes": str(size),
             "subjects": str(subjects),
             "versions": str(versions),
-            "changes": str(self._news.newest),
+            "deleted_versions": str(deleted),
+            "newest_sequence": str(newest),
             "sqlite": sqlite3.sqlite_version,
         }
 

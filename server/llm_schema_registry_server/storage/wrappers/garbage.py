@@ -14,7 +14,7 @@ from datetime import timedelta
 from ..blobs.blobs import Blobs
 from ..store import Store
 from ..values import Page, SchemaFilter
-from .markers import refs_in
+from .placeholders import refs_in
 
 PAGE = 64
 """Versions whose contents are looked at together."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import grpc
-from grpc import aio
-from grpc_reflection.v1alpha import reflection
 
 from ...calls.pipeline import Pipeline
 from ...settings import GrpcSettings
@@ -12,6 +12,7 @@ from .grpcio import GrpcioEngine
 from .health import SERVICE_NAME as HEALTH
 from .health import Health, HealthSource
 from .native import NativeEngine
+from .reflection import add_reflection
 
 
 class GrpcListener:
@@ -30,10 +31,7 @@ class GrpcListener:
     ) -> None:
         services = tuple(dict.fromkeys(m.service for m in pipeline.methods.values()))
         self.health = Health(health, services)
-        names = (*services, HEALTH, reflection.SERVICE_NAME)
-
-        def add_reflection(server: aio.Server) -> None:
-            reflection.enable_server_reflection(names, server)
+        described = (*services, HEALTH)
 
         def grpcio(address: str, credentials: grpc.ServerCredentials | None = None) -> GrpcioEngine:
             return GrpcioEngine(
@@ -42,7 +40,10 @@ class GrpcListener:
                 max_message_bytes=settings.max_message_bytes,
                 stall_seconds=stall_seconds,
                 credentials=credentials,
-                extras=(self.health.add_to, *((add_reflection,) if settings.reflection else ())),
+                extras=(
+                    self.health.add_to,
+                    *((partial(add_reflection, services=described),) if settings.reflection else ()),
+                ),
             )
 
         self._engine: GrpcioEngine | NativeEngine

@@ -55,6 +55,7 @@ from .registry.health import Health, optional
 from .registry.library import Library
 from .registry.lifecycle import Lifecycle
 from .registry.limits import RequestLimits
+from .registry.periodic import component
 from .registry.reading import Reading
 from .registry.register import Register
 from .registry.subscribing import Subscribing
@@ -124,10 +125,9 @@ class App:
         self._hot = AnswerCache(hot.CACHED_METHODS, hot.tags, settings.caches.hot_bytes, counted)
         self._recorder = make_recorder(settings.usage, self._store, self._hot.readings, now)
         self._counting = make_counting(settings.statistics, self._store, now)
+        self._sweeper = make_sweeper(settings.changes, self._store, now)
         self._background = [
-            task
-            for task in (make_sweeper(settings.changes, self._store, now), self._recorder, self._counting)
-            if task is not None
+            task for task in (self._sweeper, self._recorder, self._counting) if task is not None
         ]
         self._metrics.read_hot(self._hot.stats)
         self._metrics.read_statistics(lambda: self._counting.newest)
@@ -257,6 +257,7 @@ class App:
                 "changes": self._probe_feed,
                 **({"blobs": self._probe_blobs} if settings.blobs.kind != "inline" else {}),
                 **({"redis": self._probe_redis} if self._redis is not None else {}),
+                "background": self._probe_background,
                 **({"usage": self._recorder.probe} if self._recorder is not None else {}),
                 **({"warming": self._warming.probe} if self._warming is not None else {}),
             },
@@ -347,6 +348,10 @@ class App:
 
     async def _probe_workers(self) -> Component:
         return Component(ComponentStatus.UP, details=self._workers.facts())
+
+    async def _probe_background(self) -> Component:
+        works = [part.work for part in (self._recorder, self._counting) if part is not None]
+        return component([*works, *([self._sweeper] if self._sweeper is not None else [])])
 
     async def _probe_blobs(self) -> Component:
         return await optional(self._blobs.probe())

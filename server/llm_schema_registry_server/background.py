@@ -6,10 +6,11 @@ import gc
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from .errors import RegistryError
 from .model.change import format_revision
+from .registry.leasing import LeaseKeeper
 from .registry.library import Library
-from .registry.retention import Retention, RetentionPolicy, Sweeper, SweepProgress
+from .registry.periodic import PeriodicWork
+from .registry.retention import SWEEP_SECONDS, Retention, RetentionPolicy, SweepProgress, sweep_all
 from .registry.statistics import StatisticsCounter
 from .registry.usage import Readings, UsageRecorder
 from .registry.validating import Validating
@@ -41,7 +42,7 @@ def held_by_cursors(settings: ChangesSettings) -> RetentionPolicy:
     return RetentionPolicy(timedelta(seconds=settings.cursor_hold_seconds), settings.cursor_hold_changes)
 
 
-def make_sweeper(settings: ChangesSettings, store: Store, clock: Clock) -> Sweeper | None:
+def make_sweeper(settings: ChangesSettings, store: Store, clock: Clock) -> PeriodicWork | None:
     """Forgets old changes, if any are to be forgotten."""
     age = settings.retention_seconds
     keep = RetentionPolicy(None if age is None else timedelta(seconds=age), settings.retention_changes)
@@ -54,10 +55,15 @@ def make_sweeper(settings: ChangesSettings, store: Store, clock: Clock) -> Sweep
             "changes_forgotten", changes=step.changes, upto=format_revision(store.registry_id, step.upto)
         )
 
-    def trouble(error: RegistryError) -> None:
-        _LOG.warning("changes_not_forgotten", error=error.message)
-
-    return Sweeper(Retention(store, keep, clock, hold), on_swept=swept, on_trouble=trouble)
+    retention = Retention(store, keep, clock, hold)
+    return PeriodicWork(
+        "retention",
+        lambda: sweep_all(retention, swept),
+        clock,
+        every_seconds=SWEEP_SECONDS,
+        # Longer than a pause, so that the same server goes on; after its death another one takes over within that time.
+        lease=LeaseKeeper(store, "retention", 2 * SWEEP_SECONDS),
+    )
 
 
 def make_recorder(
@@ -67,10 +73,7 @@ def make_recorder(
     if not settings.flush_seconds:
         return None
 
-    def trouble(error: RegistryError) -> None:
-        _LOG.warning("usage_not_recorded", error=error.message)
-
-    return UsageRecorder(store, readings, clock, every_seconds=settings.flush_seconds, on_trouble=trouble)
+    return UsageRecorder(store, readings, clock, every_seconds=settings.flush_seconds)
 
 
 def make_counting(settings: StatisticsSettings, store: Store, clock: Clock) -> StatisticsCounter:
@@ -79,16 +82,12 @@ def make_counting(settings: StatisticsSettings, store: Store, clock: Clock) -> S
     def counted(seconds: float) -> None:
         _LOG.info("statistics_counted", seconds=round(seconds, 3))
 
-    def trouble(error: RegistryError) -> None:
-        _LOG.warning("statistics_not_counted", error=error.message)
-
     return StatisticsCounter(
         store,
         clock,
         every_seconds=settings.refresh_seconds,
         timeout_seconds=settings.timeout_seconds,
         on_counted=counted,
-        on_trouble=trouble,
     )
 
 

@@ -31,7 +31,6 @@ from llm_schema_registry_server.telemetry.context import CallContext
 from llm_schema_registry_server.workers.processes import ProcessWorkers
 from llm_schema_registry_server.workers.tasks import Compare, Parse
 from llm_schema_registry_server.workers.worker_process import WorkerProcess
-
 from tests.unit.conftest import LogLines
 
 from .fakes import ISSUES

@@ -7,8 +7,18 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from ...telemetry import context, logs
+from ...telemetry.budget import LogBudget
+from ...telemetry.context import CallContext
+
 Ask = TypeVar("Ask")
 Answer = TypeVar("Answer")
+
+SLOW_SECONDS = 1.0
+"""A batch that takes longer is logged."""
+LINES_PER_SECOND = 5
+
+_LOG = logs.get("storage.postgres")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +26,7 @@ class _Asked(Generic[Ask, Answer]):
     ask: Ask
     answer: asyncio.Future[Answer]
     key: Hashable
+    context: CallContext
 
 
 class Batcher(Generic[Ask, Answer]):
@@ -27,6 +38,8 @@ class Batcher(Generic[Ask, Answer]):
     apart: two of whom it says the same are never in one batch; without it, all may be.
     Nobody waits for company: a batch is what has come while the ones before it were under way. Who is cancelled before its
     batch begins is left out; later, it is carried out all the same.
+
+    name: what a batch is called in the log. Log lines of a batch carry the request ids of all calls in it.
     """
 
     def __init__(
@@ -36,16 +49,20 @@ class Batcher(Generic[Ask, Answer]):
         lanes: int,
         most: int,
         common: type[Exception],
+        name: str,
         apart: Callable[[Ask], Hashable] | None = None,
     ) -> None:
         self._run, self._common, self._apart = run, common, apart
-        self._lanes, self._most = lanes, most
+        self._lanes, self._most, self._name = lanes, most, name
+        self._budget = LogBudget(LINES_PER_SECOND)
         self._waiting: list[_Asked[Ask, Answer]] = []
         self._running: set[asyncio.Task[None] | None] = set()
 
     async def __call__(self, ask: Ask) -> Answer:
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Asked(ask, future, self._apart(ask) if self._apart else future))
+        self._waiting.append(
+            _Asked(ask, future, self._apart(ask) if self._apart else future, context.current())
+        )
         if len(self._running) < self._lanes:
             lane = asyncio.create_task(self._work())
             self._running.add(lane)
@@ -75,8 +92,9 @@ class Batcher(Generic[Ask, Answer]):
         return batch
 
     async def _answer(self, batch: Sequence[_Asked[Ask, Answer]]) -> None:
+        context.bind(context.shared(asked.context for asked in batch))
         try:
-            answers = await self._run([asked.ask for asked in batch])
+            answers = await self._timed(batch)
         except asyncio.CancelledError:
             for asked in batch:
                 asked.answer.cancel()
@@ -93,3 +111,20 @@ class Batcher(Generic[Ask, Answer]):
             for asked, answer in zip(batch, answers, strict=True):
                 if not asked.answer.done():
                     asked.answer.set_result(answer)
+
+    async def _timed(self, batch: Sequence[_Asked[Ask, Answer]]) -> Sequence[Answer]:
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        try:
+            return await self._run([asked.ask for asked in batch])
+        finally:
+            seconds = clock() - begun
+            if seconds > SLOW_SECONDS and (left_out := self._budget.take(self._name)) is not None:
+                more = {"left_out_before": left_out} if left_out else {}
+                _LOG.warning(
+                    "slow_statement",
+                    statement=self._name,
+                    calls=len(batch),
+                    seconds=round(seconds, 3),
+                    **more,
+                )

@@ -109,9 +109,11 @@ class PostgresStore:
         self._vocabulary = Vocabulary()
         self._appended = 0  # the newest change of our own
         shared: dict[str, Any] = {"lanes": _LANES, "most": _TOGETHER, "common": StorageUnavailable}
-        self._kept = Batcher(self._read_kept, **shared)
-        self._standings = Batcher(self._look, **shared)
-        self._appends = Batcher(self._append, **shared, apart=lambda asked: asked.entry.version.subject)
+        self._kept = Batcher(self._read_kept, name="read versions", **shared)
+        self._standings = Batcher(self._look, name="read subject snapshots", **shared)
+        self._appends = Batcher(
+            self._append, name="append versions", **shared, apart=lambda asked: asked.entry.version.subject
+        )
         self._pool: Any = None
         self._registry_id = ""
 

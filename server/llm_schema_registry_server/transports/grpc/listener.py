@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import grpc
 
@@ -11,8 +12,10 @@ from ...settings import GrpcSettings
 from .grpcio import GrpcioEngine
 from .health import SERVICE_NAME as HEALTH
 from .health import Health, HealthSource
-from .native import NativeEngine
 from .reflection import add_reflection
+
+if TYPE_CHECKING:
+    from .native import NativeEngine
 
 
 class GrpcListener:
@@ -48,6 +51,8 @@ class GrpcListener:
 
         self._engine: GrpcioEngine | NativeEngine
         if engine_name(settings, secure=credentials is not None) == "native":
+            from .native import NativeEngine  # only here: the other engine does not need its package
+
             self._engine = NativeEngine(
                 pipeline,
                 settings.host,

@@ -1,4 +1,4 @@
-"""The composition root: settings in, a running server out. With parts.py, the only module that names concrete classes."""
+"""The composition root: settings in, a running server out. With factories.py, the only module that names concrete classes."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import structlog
 
 from . import context
 
-# Values under these names never reach a log, whoever passes them.
+# Values under these names are never logged.
 _SECRET_NAMES = frozenset(
     {"authorization", "password", "secret", "token", "api_key", "cookie", "content", "schema_content", "data"}
 )

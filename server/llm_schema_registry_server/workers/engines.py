@@ -8,7 +8,7 @@ from llm_schema_engines.formats.engine import Engines
 from .protoc import InProcessProtoc
 
 FACTORY = "llm_schema_registry_server.workers.engines:in_worker"
-"""What ProcessWorkers is told to call."""
+"""The function that each worker process calls to make its engines."""
 
 
 def in_worker(limits: EngineLimits) -> Engines:

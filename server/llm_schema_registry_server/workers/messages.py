@@ -66,12 +66,12 @@ def encode_request(message: Setup | Request) -> bytes:
     return pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
 
 
-def decode_request(data: bytes) -> Any:  # Setup or Request; the child knows which comes when
+def decode_request(data: bytes) -> Any:  # Setup first, then Requests
     return pickle.loads(data)
 
 
 def encode_answer(answer: object) -> bytes:
-    """A result, or a RegistryError. A result that is too large to be told becomes a LimitExceeded."""
+    """A result, or a RegistryError. A result that is too large to be sent becomes a LimitExceeded."""
     if isinstance(answer, RegistryError):
         return BAD + dump(_failure(answer))
     try:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import inspect
 import json
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from grpc_tools import protoc
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from llm_schema_registry_server import errors
+from llm_schema_registry_server.calls.failure import INTERNAL_REASON
 from llm_schema_registry_server.settings import PREFIX, Settings
+from llm_schema_registry_server.transports.http import errors as http_errors  # noqa: F401 - its classes join the family
 from llm_schema_registry_server.transports.status import GRPC, HTTP, HTTP_BY_REASON
 
 HERE = Path(__file__).parent
+PROTOS = HERE.parent / "protos"
+ERRORS_PROTO = "schema_registry/v1/errors.proto"
+REASON_PREFIX = "ERROR_REASON_"
 
 
 def settings_page() -> str:
@@ -55,35 +62,47 @@ def _default(field: FieldInfo) -> str:
 
 
 def errors_page() -> str:
-    """One table row a reason."""
+    """One table row a reason, in the order of `enum ErrorReason`."""
     lines = [
         "# Errors",
         "",
-        "Written by `make docs`. Every failure carries `google.rpc.ErrorInfo` (domain `schema-registry`, the reason below, facts",
-        "as metadata, the request id); a wrong field also `google.rpc.BadRequest`; a refused registration the",
-        "`CompatibilityReport`. HTTP answers with the status below and `{error_code, message, details, request_id}`.",
+        "Written by `make docs` from `enum ErrorReason` (protos/schema_registry/v1/errors.proto). Every failure carries",
+        "`google.rpc.ErrorInfo` (domain `schema-registry`, the reason below, facts as metadata, the request id); a wrong field",
+        "also `google.rpc.BadRequest`; a refused registration the `CompatibilityReport`. HTTP answers with the status below",
+        "and `{error_code, message, details, request_id}`.",
         "",
-        "| reason | gRPC | HTTP | when |",
+        "| reason | gRPC | HTTP | what it means, and what to do |",
         "|---|---|---|---|",
     ]
-    family = [
-        kind
-        for _, kind in inspect.getmembers(errors, inspect.isclass)
-        if issubclass(kind, errors.RegistryError) and kind is not errors.RegistryError
-    ]
-    for kind in sorted(family, key=lambda k: (k.code, k.reason)):
-        http = HTTP_BY_REASON.get(kind.reason, HTTP[kind.code])
-        lines.append(f"| `{kind.reason}` | {GRPC[kind.code].name} | {http} | {_when(kind)} |")
-    lines.append("| `INTERNAL` | INTERNAL | 500 | A fault of the server; its log has the request id. |")
+    codes = {kind.reason: kind.code for kind in _family(errors.RegistryError)}
+    codes[INTERNAL_REASON] = errors.Code.INTERNAL
+    for reason, meaning in error_reasons().items():
+        code = codes[reason]
+        http = HTTP_BY_REASON.get(reason, HTTP[code])
+        lines.append(f"| `{reason}` | {GRPC[code].name} | {http} | {meaning} |")
     return "\n".join(lines) + "\n"
 
 
-def _when(kind: type[errors.RegistryError]) -> str:
-    own = kind.__dict__.get("__doc__")
-    if own:
-        return " ".join(own.split("\n\n")[0].split())
-    words = "".join(" " + c.lower() if c.isupper() else c for c in kind.__name__).strip()
-    return words[0].upper() + words[1:] + "."
+def error_reasons() -> dict[str, str]:
+    """The reasons of `enum ErrorReason`, without their prefix, with the comments beside them in the proto."""
+    with tempfile.NamedTemporaryFile() as out:
+        if protoc.main(["protoc", f"-I{PROTOS}", "--include_source_info", f"-o{out.name}", ERRORS_PROTO]):
+            raise SystemExit("protoc failed")
+        file = FileDescriptorSet.FromString(Path(out.name).read_bytes()).file[0]
+    # A location's path counts fields of FileDescriptorProto: enum_type (5) number 0, value (2) number n.
+    comments = {
+        place.path[3]: " ".join(place.leading_comments.split())
+        for place in file.source_code_info.location
+        if len(place.path) == 4 and tuple(place.path[:3]) == (5, 0, 2)
+    }
+    values = file.enum_type[0].value
+    return {v.name.removeprefix(REASON_PREFIX): comments[n] for n, v in enumerate(values) if v.number}
+
+
+def _family(kind: type[errors.RegistryError]) -> Iterator[type[errors.RegistryError]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from _family(child)
 
 
 PAGES = {"settings.md": settings_page, "errors.md": errors_page}

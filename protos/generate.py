@@ -7,7 +7,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import google.api
 import grpc_tools
 from grpc_tools import protoc
 
@@ -18,7 +17,6 @@ INIT = '"""Generated messages and stubs of package schema_registry.v1. Do not ed
 
 def generate(target: Path) -> None:
     """Write the stubs into `target`, importable as llm_schema_registry.v1."""
-    google_protos = Path(next(iter(google.api.__path__))).parents[1]
     well_known = Path(next(iter(grpc_tools.__path__))) / "_proto"
     sources = sorted(str(p.relative_to(HERE)) for p in HERE.glob("schema_registry/v1/*.proto"))
     with tempfile.TemporaryDirectory() as out:
@@ -28,7 +26,7 @@ def generate(target: Path) -> None:
             for p in ("protoc-gen-mypy", "protoc-gen-mypy_grpc")
         ]
         if protoc.main(
-            ["protoc", f"-I{HERE}", f"-I{google_protos}", f"-I{well_known}", *plugins, *outputs, *sources]
+            ["protoc", f"-I{HERE}", f"-I{HERE}/third_party", f"-I{well_known}", *plugins, *outputs, *sources]
         ):
             raise SystemExit("protoc failed")
         target.mkdir(parents=True, exist_ok=True)

@@ -30,11 +30,11 @@ from llm_schema_engines.formats.protobuf.pools import Compiled
 from llm_schema_engines.model.compatibility import CompareOptions, Strictness
 from llm_schema_engines.model.schema import SchemaType
 from llm_schema_engines.model.validation import Encoding
+from llm_schema_engines.protoc.in_process import InProcessProtoc
 from llm_schema_registry_server.errors import InvalidSchema
 from llm_schema_registry_server.settings import WorkersSettings as Bounds
 from llm_schema_registry_server.workers.engines import FACTORY
 from llm_schema_registry_server.workers.processes import ProcessWorkers
-from llm_schema_registry_server.workers.protoc import InProcessProtoc
 from llm_schema_registry_server.workers.tasks import Parse
 
 ENGINE = ProtobufEngine(InProcessProtoc())

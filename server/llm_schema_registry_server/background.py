@@ -100,7 +100,7 @@ def make_warming(
     metrics: Metrics,
 ) -> Warming | None:
     """Loads the most-read schemas when the server starts; None when the settings turn it off."""
-    if not (settings.warm_schemas and settings.warm_seconds):
+    if not settings.warms:
         return None
 
     def ended(end: Warmed) -> None:

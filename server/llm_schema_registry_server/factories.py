@@ -13,8 +13,18 @@ from llm_schema_engines.formats.json_schema.limits import JsonSchemaLimits
 from llm_schema_engines.formats.protobuf.limits import ProtobufLimits
 
 from .caches.breaker import OnChange
+from .calls.peer import TrustedProxies
 from .errors import Unavailable
-from .settings import BlobsSettings, PostgresSettings, RedisSettings, Settings, StorageSettings
+from .registry.limits import RequestLimits
+from .settings import (
+    BlobsSettings,
+    LimitsSettings,
+    PostgresSettings,
+    ProxiesSettings,
+    RedisSettings,
+    Settings,
+    StorageSettings,
+)
 from .storage.blobs.blobs import Blobs as BlobStore
 from .storage.blobs.inline import InlineBlobs
 from .storage.memory.store import MemoryStore
@@ -105,6 +115,23 @@ def breaker_log(tier: str, consequence: str, clock: Callable[[], float] = time.m
             )
 
     return log
+
+
+def request_limits(settings: LimitsSettings) -> RequestLimits:
+    """What a request may hold at most."""
+    return RequestLimits(
+        schema_bytes=settings.schema_bytes,
+        data_bytes=settings.data_bytes,
+        references=settings.references,
+        tags=settings.tags,
+        metadata_bytes=settings.metadata_bytes,
+        page=settings.page,
+    )
+
+
+def trusted_proxies(settings: ProxiesSettings) -> TrustedProxies:
+    """Who is believed about the addresses of callers."""
+    return TrustedProxies(settings.trusted, settings.header)
 
 
 def engine_limits(settings: Settings) -> EngineLimits:

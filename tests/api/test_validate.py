@@ -14,7 +14,21 @@ from google.protobuf import json_format
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
-from .helpers import AVRO, AVRO_V1, FIRST, JSON, PROTO_V1, PROTOBUF, closed, refused, register, versions
+from .helpers import (
+    AVRO,
+    AVRO_V1,
+    FIRST,
+    JSON,
+    PROTO_V1,
+    PROTOBUF,
+    V1,
+    V2_COMPATIBLE,
+    closed,
+    delete,
+    refused,
+    register,
+    versions,
+)
 from .wires import Wire
 
 Name = Callable[[str], str]
@@ -126,6 +140,94 @@ def test_a_bad_schema_is_invalid_with_the_place(wire: Wire, schema_type: Any, co
     assert report.errors
     assert report.issues[0].rule
     assert report.issues[0].line or report.issues[0].pointer
+
+
+def selected(subject: str, version: str, content: bytes = GOOD) -> pb.ValidateDataRequest:
+    return pb.ValidateDataRequest(subject=subject, version=version, data=content)
+
+
+@pytest.mark.parametrize(
+    ("selector", "version"),
+    [("latest", "1.1.0"), ("1", "1.0.0"), ("1.0.0", "1.0.0"), ("^1.0", "1.1.0"), ("~1.0", "1.0.0")],
+)
+def test_data_is_validated_under_the_version_that_a_selector_chooses(
+    wire: Wire, name: Name, selector: str, version: str
+) -> None:
+    subject = name("s")
+    made = [register(wire, subject, content) for content in (V1, V2_COMPATIBLE)]
+    chosen = {m.version: m.schema_id for m in made}
+    assert set(chosen) == {"1.0.0", "1.1.0"}
+
+    report = wire.call("ValidateData", selected(subject, selector, b'{"a": "x", "b": 1}'))
+
+    assert (report.subject, report.version, report.schema_id) == (subject, version, chosen[version])
+    assert report.valid == (version == "1.1.0")
+
+
+def test_a_report_says_which_version_an_id_stands_for(wire: Wire, name: Name) -> None:
+    made = register(wire, name("s"))
+    report = wire.call("ValidateData", data(made.schema_id, GOOD))
+
+    assert (report.subject, report.version) == (name("s"), "1.0.0")
+
+
+def test_the_latest_version_is_the_new_one_as_soon_as_it_is_registered(wire: Wire, name: Name) -> None:
+    subject = name("s")
+    old = register(wire, subject)
+    assert wire.call("ValidateData", selected(subject, "latest")).schema_id == old.schema_id
+
+    new = register(wire, subject, V2_COMPATIBLE)
+    assert wire.call("ValidateData", selected(subject, "latest")).schema_id == new.schema_id
+    delete(wire, new.schema_id)
+    assert wire.call("ValidateData", selected(subject, "latest")).schema_id == old.schema_id
+
+
+@pytest.mark.parametrize(
+    ("subject", "version", "reason"),
+    [
+        ("nobody", "latest", "SUBJECT_NOT_FOUND"),
+        ("s", "7", "VERSION_NOT_FOUND"),
+        ("s", "newest", "INVALID_VERSION"),
+    ],
+)
+def test_a_version_that_is_not_there_is_refused(
+    wire: Wire, name: Name, subject: str, version: str, reason: str
+) -> None:
+    register(wire, name("s"))
+    code = "INVALID_ARGUMENT" if reason == "INVALID_VERSION" else "NOT_FOUND"
+
+    refused(wire, "ValidateData", selected(name(subject), version), code, reason)
+
+
+@pytest.mark.parametrize(
+    ("fields", "at_fault"),
+    [
+        ({}, "schema_id"),
+        ({"schema_id": "x", "subject": "s"}, "schema_id"),
+        ({"schema_id": "x", "version": "latest"}, "schema_id"),
+        ({"version": "latest"}, "subject"),
+    ],
+)
+def test_exactly_one_way_to_name_the_schema_is_taken(
+    wire: Wire, fields: dict[str, str], at_fault: str
+) -> None:
+    request = pb.ValidateDataRequest(data=GOOD, **fields)
+    reports = list(wire.batch("BatchValidate", [request]))
+
+    assert reports[0].error.code == 3
+    assert at_fault in reports[0].error.message
+
+
+def test_a_batch_takes_ids_and_selectors_together(wire: Wire, name: Name) -> None:
+    subject = name("s")
+    made = register(wire, subject)
+    requests = [data(made.schema_id, GOOD), selected(subject, "latest", BAD), selected(name("no"), "latest")]
+    reports = list(wire.batch("BatchValidate", requests))
+
+    assert [r.valid for r in reports] == [True, False, False]
+    assert [r.subject for r in reports] == [subject, subject, name("no")]
+    assert reports[1].schema_id == made.schema_id
+    assert reports[2].errors[0].error_type == "SUBJECT_NOT_FOUND"
 
 
 def test_a_batch_answers_in_order_and_survives_bad_items(wire: Wire, name: Name) -> None:

@@ -134,7 +134,7 @@ class HttpWire:
         self.client = httpx.Client(base_url=base, timeout=SECONDS, trust_env=False)
 
     def call(self, rpc: str, request: Message) -> Any:
-        verb, path, query, body = rendered(rpc, request)
+        verb, path, query, body = rendered(rpc, request, _binding(rpc, request))
         answer = self.client.request(verb, path, params=query, json=body)
         _raise_for(answer)
         message = _output(rpc)
@@ -260,6 +260,16 @@ def _events(rpc: str, answer: httpx.Response) -> Iterator[Any]:
             elif "id" in block:
                 yield schema_registry_pb2.SchemaChangeEvent(heartbeat=True, revision=block["id"])
             block = {}
+
+
+def _binding(rpc: str, request: Message) -> int:
+    """The first binding whose captures the request fills; the main one when there is none."""
+    rule = METHODS[rpc].GetOptions().Extensions[annotations_pb2.http]
+    for number, candidate in enumerate((rule, *rule.additional_bindings)):
+        captures = re.findall(r"\{(\w+)\}", _pattern(candidate)[1])
+        if all(getattr(request, name) for name in captures):
+            return number
+    return 0
 
 
 def _output(rpc: str) -> Message:

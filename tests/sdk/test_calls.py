@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import enum
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from llm_schema_registry import (
     SchemaType,
     ValidationItem,
 )
+from llm_schema_registry.enums import WireEnum
 from tests.sdk.conftest import Face, collect
 from tests.sdk.fake_registry import METHODS, FakeRegistry, answers, described, filled
 
@@ -391,7 +391,7 @@ def assert_equal_one(sent: Any, got: Any) -> None:
     elif dataclasses.is_dataclass(got):
         assert_whole(sent, got)
     else:
-        check(int(sent) if isinstance(got, enum.IntEnum) else sent, got)
+        check(sent, got.number if isinstance(got, WireEnum) else got)
 
 
 def check(sent: Any, got: Any) -> None:

@@ -61,11 +61,13 @@ def test_a_success_starts_the_count_anew() -> None:
 
 def test_no_wait_goes_past_the_deadline() -> None:
     clock = Clock()
-    attempts = Attempts(RetryPolicy(attempts=9, first=4.0), 6.0, clock=clock, dice=lambda: 1.0)
+    attempts = Attempts(RetryPolicy(attempts=9, first=4.0, longest=4.0), 6.0, clock=clock, dice=lambda: 1.0)
     assert attempts.remaining() == 6.0
     assert attempts.after(Unavailable("")) == 4.0
     clock.now += 4.0
     assert attempts.remaining() == 2.0
+    assert attempts.after(Unavailable("")) == 1.0  # less than was drawn: what is left is used, too
+    clock.now += 1.99
     assert attempts.after(Unavailable("")) is None
 
 
@@ -88,7 +90,45 @@ def test_only_what_did_not_happen_is_tried_again(error: Any, repeatable: bool, a
 
 
 def test_many_failures_do_not_overflow() -> None:
-    assert RetryPolicy().ceiling(10_000) == 5.0
+    assert RetryPolicy().ceiling(10_000) == 2.0
+
+
+def test_tries_go_on_until_the_deadline_however_many_they_are() -> None:
+    clock = Clock()
+    attempts = Attempts(RetryPolicy(first=0.1, longest=0.5), 20.0, clock=clock, dice=lambda: 1.0)
+    tries = 0
+    while (delay := attempts.after(Unavailable(""))) is not None:
+        clock.now += delay
+        tries += 1
+    assert tries > 40
+    assert 119.9 < clock.now <= 120.0
+
+
+def test_a_request_that_never_left_may_be_sent_again_whatever_it_does() -> None:
+    refused = Unavailable("failed to connect to all addresses", reason="")
+    assert Attempts(RetryPolicy(), 5.0).after(refused, repeatable=False) is None
+    refused.never_sent = True
+    assert Attempts(RetryPolicy(), 5.0).after(refused, repeatable=False) is not None
+
+
+def test_a_stream_that_moves_has_the_whole_time_again() -> None:
+    clock = Clock()
+    attempts = Attempts(RetryPolicy(), 5.0, clock=clock, dice=lambda: 0.0)
+    clock.now += 5.0
+    attempts.succeeded()
+    assert attempts.after(Unavailable("")) == 0.0
+
+
+def test_another_address_is_tried_at_once() -> None:
+    attempts = Attempts(RetryPolicy(attempts=3, first=4.0), 20.0, dice=lambda: 1.0)
+    assert attempts.after(Unavailable(""), elsewhere=True) == 0.0
+    assert attempts.after(Unavailable("")) == 2.0
+
+
+@pytest.mark.parametrize("wrong", [{"attempts": 0}, {"first": -1.0}, {"longest": -1.0}, {"multiplier": 0.5}])
+def test_a_policy_that_cannot_be_meant_is_refused(wrong: Any) -> None:
+    with pytest.raises(ValueError, match="must be at least"):
+        RetryPolicy(**wrong)
 
 
 async def test_a_call_outlives_a_short_outage(fake: FakeRegistry, client: Face) -> None:
@@ -135,6 +175,23 @@ async def test_what_must_not_happen_twice_is_repeated_only_when_the_server_refus
     with pytest.raises(Unavailable):
         await call(client)
     assert len(fake.calls[rpc]) == 3
+
+
+@pytest.mark.parametrize(
+    ("rpc", "call"),
+    [
+        ("RegisterSchema", lambda c: c.register_schema("s", "{}")),
+        ("SetConfig", lambda c: c.set_config("s", compatibility_level="FULL")),
+        ("UpdateSchemaMetadata", lambda c: c.update_schema_metadata("id", description="d")),
+    ],
+)
+async def test_a_write_that_may_happen_twice_is_repeated_when_the_connection_breaks(
+    rpc: str, call: Any, fake: FakeRegistry, client: Face
+) -> None:
+    fake.script(rpc, DOWN, answers(filled(described(rpc))))
+
+    await call(client)
+    assert len(fake.calls[rpc]) == 2
 
 
 async def never(requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:

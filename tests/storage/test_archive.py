@@ -33,7 +33,7 @@ from llm_schema_registry_server.storage.sqlite import SqliteStore
 from llm_schema_registry_server.storage.values import Page, RankedPage, SchemaFilter
 from llm_schema_registry_server.storage.wrappers.portable import portable_blobbed_store
 from tests.support.blobs import MemoryBlobs
-from tests.support.postgres import Postgres
+from tests.support.postgres import Postgres, shared_server
 from tests.support.storage import BACK_ENDS, START, change, content, register, seen, version
 
 KINDS = [*BACK_ENDS, "postgres"]
@@ -46,15 +46,14 @@ def quiet(kind: str, done: int) -> None:
 
 
 @pytest_asyncio.fixture
-async def make(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Make]:
+async def make(tmp_path: Path) -> AsyncIterator[Make]:
     """Makes opened stores, each with a place of its own."""
     numbers = itertools.count()
     async with AsyncExitStack() as stack:
 
         async def made(kind: str) -> PortableStore:
             if kind == "postgres":
-                server: Postgres = request.getfixturevalue("postgres")
-                await server.ready()
+                server = shared_server()  # not the fixture: that ends before the stores are closed
                 dsn = await server.create_database()
                 stack.push_async_callback(server.drop_database, dsn)
                 store: Any = PostgresStore(dsn)

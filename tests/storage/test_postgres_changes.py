@@ -137,7 +137,8 @@ async def test_without_a_notification_a_poll_finds_the_change(postgres: Postgres
 async def test_a_server_whose_listening_connection_is_killed_listens_again(postgres: Postgres) -> None:
     async with stores(postgres, 2) as (one, two):
         await postgres.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'schema-registry'"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            dsn_of(one),
         )
         async with one.write() as tx:
             await tx.append_change(change())

@@ -250,7 +250,6 @@ def open_as_nobody(file: Path) -> str:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(["engines", "server", "clients/python"])},
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
     )
     return done.stderr

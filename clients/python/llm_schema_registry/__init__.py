@@ -9,7 +9,7 @@ from ._asynchronous import AsyncWatch
 from ._blocking import Watch
 from ._calls.checks import CheckItem, ValidationItem
 from ._calls.tools import SchemaOperand
-from ._encode import Content, Data
+from ._encode import Content, Data, Reference, SchemaId
 from ._options import Tls
 from ._retry import RetryPolicy
 from ._sync_client import SchemaRegistry
@@ -36,6 +36,7 @@ from .enums import (
 from .errors import (
     Aborted,
     AlreadyExists,
+    BodyTooSlow,
     Cancelled,
     Code,
     ConcurrentUpdate,
@@ -59,12 +60,15 @@ from .errors import (
     OutOfRange,
     PageTokenInvalid,
     PermissionDenied,
+    ProtocolMismatch,
     ReferenceCycle,
     ReferenceNotFound,
     Refused,
     RegistryError,
+    RequestTooLarge,
     RevisionCompacted,
     RevisionUnknown,
+    RouteNotFound,
     SchemaNotFound,
     SchemaTooLarge,
     SchemaTypeMismatch,
@@ -80,6 +84,7 @@ from .errors import (
     Unimplemented,
     UnknownFailure,
     UnsupportedSchemaType,
+    VerbNotAllowed,
     VersionNotFound,
     VersionNotGreater,
 )
@@ -127,6 +132,7 @@ __all__ = [
     "AlreadyExists",
     "AsyncSchemaRegistry",
     "AsyncWatch",
+    "BodyTooSlow",
     "Cancelled",
     "ChangeClass",
     "ChangeEvent",
@@ -178,18 +184,23 @@ __all__ = [
     "PageTokenInvalid",
     "PermissionDenied",
     "PopularVersion",
+    "ProtocolMismatch",
+    "Reference",
     "ReferenceCycle",
     "ReferenceNotFound",
     "Refused",
     "Registration",
     "RegistryError",
     "Remedy",
+    "RequestTooLarge",
     "RetryPolicy",
     "RevisionCompacted",
     "RevisionUnknown",
+    "RouteNotFound",
     "SchemaContent",
     "SchemaDiff",
     "SchemaDifference",
+    "SchemaId",
     "SchemaInfo",
     "SchemaIssue",
     "SchemaNotFound",
@@ -227,6 +238,7 @@ __all__ = [
     "ValidationItem",
     "ValidationReport",
     "ValidationWarning",
+    "VerbNotAllowed",
     "Verdict",
     "VersionInfo",
     "VersionNotFound",

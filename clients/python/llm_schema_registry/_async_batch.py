@@ -14,7 +14,6 @@ from google.protobuf.message import Message
 
 from ._call import Batch
 from ._progress import ended_early, silent
-from ._status import from_rpc
 from .errors import RegistryError
 
 if TYPE_CHECKING:
@@ -45,9 +44,11 @@ class AsyncBatch(Generic[I, R]):
         self._pending: deque[Message] = deque()
         self._answered = 0
         self._failure: RegistryError | None = None
+        self._address = 0
+        self._patience = transport.options.timeout if call.timeout is None else call.timeout
 
     async def answers(self) -> AsyncGenerator[R, None]:
-        attempts = self._transport.attempts(None)
+        attempts = self._transport.attempts(self._patience)
         try:
             while not self._complete:
                 async with aclosing(self._connection()) as connection:
@@ -73,9 +74,8 @@ class AsyncBatch(Generic[I, R]):
         What it raises comes from the source: that is the caller's own, and no reason to connect again.
         """
         self._failure = None
-        options = self._transport.options
-        patience = options.timeout if self._call.timeout is None else self._call.timeout
-        call = self._transport.exchange(self._call.rpc)
+        patience = self._patience
+        call, self._address = self._transport.exchange(self._call.rpc)
         write: asyncio.Task[bool] | None = None
         read: asyncio.Task[Any] | None = None
         writable, sent, since = True, 0, time.monotonic()
@@ -116,7 +116,7 @@ class AsyncBatch(Generic[I, R]):
         try:
             answer = read.result()
         except grpc.RpcError as failure:
-            self._failure = from_rpc(failure)
+            self._failure, _ = self._transport.failed(failure, self._call.rpc, self._address)
             return grpc.aio.EOF
         if answer is grpc.aio.EOF:
             self._failure = ended_early(self._answered)

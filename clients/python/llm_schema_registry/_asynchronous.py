@@ -11,6 +11,7 @@ import grpc
 from google.protobuf.message import Message
 
 from . import _decode
+from ._arguments import many
 from ._async_batch import AsyncBatch
 from ._call import Batch, Listing, Rpc, Unary
 from ._calls.changes import STREAM_CHANGES, Subscription
@@ -19,28 +20,30 @@ from ._options import Options
 from ._progress import Progress, silent
 from ._retry import Attempts
 from ._status import from_rpc
-from .errors import RegistryError
-from .results import ChangeEvent
+from ._targets import Rotation
+from .errors import RegistryError, Unavailable
+from .results import ChangeEvent, Page
 
 R = TypeVar("R")
 I = TypeVar("I")  # noqa: E741 - the items of a batch
 
 
 class AsyncTransport:
-    """One channel, opened at the first call and closed by `close`."""
+    """A channel to each address, opened at its first call and closed by `close`."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self._channel: grpc.aio.Channel | None = None
+        self._channels: dict[int, grpc.aio.Channel] = {}
         self._closed = False
-        self._methods: dict[str, Any] = {}
+        self._methods: dict[tuple[int, str], Any] = {}
+        self._rotation = Rotation(len(options.addresses))
         self._last_write = LastWrite(options.read_your_writes)
 
     async def close(self) -> None:
-        """End every call under way and close the channel."""
+        """End every call under way and close the channels."""
         self._closed = True
-        channel, self._channel = self._channel, None
-        if channel is not None:
+        channels, self._channels = self._channels, {}
+        for channel in channels.values():
             await channel.close()
 
     def attempts(self, timeout: float | None) -> Attempts:
@@ -49,25 +52,44 @@ class AsyncTransport:
     async def unary(self, call: Unary[R]) -> R:
         timeout = self.options.timeout if call.timeout is None else call.timeout
         attempts = self.attempts(timeout)
-        invoke = self._method("unary_unary", call.rpc)
         while True:
+            address = self._rotation.take()
+            invoke = self._method("unary_unary", call.rpc, address)
             try:
                 made = invoke(call.request, timeout=attempts.remaining(), metadata=self._headers(call.rpc))
                 answer = await made
                 if self._last_write.concerns(call.rpc.path):
                     self._last_write.note(await made.trailing_metadata())
             except grpc.RpcError as failure:
-                error = from_rpc(failure, timeout)
-                delay = attempts.after(error, repeatable=call.repeatable)
+                error, elsewhere = self.failed(failure, call.rpc, address, timeout)
+                delay = attempts.after(error, repeatable=call.repeatable, elsewhere=elsewhere)
                 if delay is None:
                     raise error from failure
                 await asyncio.sleep(delay)
             else:
+                self._rotation.worked(address)
                 return call.decode(answer)
+
+    def failed(
+        self, failure: grpc.RpcError, rpc: Rpc[Any], address: int, timeout: float | None = None
+    ) -> tuple[RegistryError, bool]:
+        """The exception for a failed call, and whether another address is worth trying at once."""
+        error = from_rpc(failure, timeout, path=rpc.path, address=self.options.addresses[address])
+        return error, isinstance(error, Unavailable) and self._rotation.failed(address)
+
+    async def pages(self, call: Unary[Page[R]]) -> AsyncGenerator[R, None]:
+        """All items of a paged list."""
+        while True:
+            page = await self.unary(call)
+            for item in page.items:
+                yield item
+            if not page.next_page_token:
+                return
+            call = call.with_fields(page_token=page.next_page_token, offset=0)
 
     async def listing(self, call: Listing[R]) -> AsyncGenerator[R, None]:
         patience = self.options.timeout if call.timeout is None else call.timeout
-        attempts = self.attempts(None)
+        attempts = self.attempts(patience)
         progress = Progress(call.request)
         while not progress.complete:
             try:
@@ -78,56 +100,61 @@ class AsyncTransport:
                         yield call.decode(item)
                 return
             except RegistryError as error:
-                delay = attempts.after(error)
+                delay = attempts.after(error, resumable=True)
                 if delay is None:
                     raise
             await asyncio.sleep(delay)
 
     def batch(self, call: Batch[I, R], items: Iterable[I] | AsyncIterable[I]) -> AsyncGenerator[R, None]:
-        return AsyncBatch(self, call, items).answers()
+        given = items if isinstance(items, AsyncIterable) else many(items, "items", "items")
+        return AsyncBatch(self, call, given).answers()
 
     async def stream(self, rpc: Rpc[Any], request: Message, patience: float) -> AsyncGenerator[Any, None]:
         """The answers to one request. A silence longer than `patience` raises DeadlineExceeded."""
-        call = self._method("unary_stream", rpc)(request, metadata=self._headers(rpc))
+        address = self._rotation.take()
+        call = self._method("unary_stream", rpc, address)(request, metadata=self._headers(rpc))
         try:
             while True:
                 async with asyncio.timeout(patience):
                     answer = await call.read()
                 if answer is grpc.aio.EOF:
                     return
+                self._rotation.worked(address)
                 yield answer
         except grpc.RpcError as failure:
-            raise from_rpc(failure) from failure
+            raise self.failed(failure, rpc, address)[0] from failure
         except TimeoutError:
             raise silent(patience) from None
         finally:
             call.cancel()
 
-    def exchange(self, rpc: Rpc[Any]) -> Any:
-        """A call with a stream in both directions, to be written and read."""
-        return self._method("stream_stream", rpc)(metadata=self._headers(rpc))
+    def exchange(self, rpc: Rpc[Any]) -> tuple[Any, int]:
+        """A call with a stream in both directions, to be written and read, and the address that it goes to."""
+        address = self._rotation.take()
+        return self._method("stream_stream", rpc, address)(metadata=self._headers(rpc)), address
 
     def _headers(self, rpc: Rpc[Any]) -> tuple[tuple[str, str], ...]:
         return self.options.call_metadata() + self._last_write.headers(rpc.path)
 
-    def _method(self, shape: str, rpc: Rpc[Any]) -> Any:  # the multi-callables of grpc share no base class
+    def _method(self, shape: str, rpc: Rpc[Any], address: int) -> Any:  # multi-callables share no base class
         if self._closed:
             raise RuntimeError("the client is closed")
-        if self._channel is None:
-            self._channel = self._connect()
-        method = self._methods.get(rpc.path)
+        method = self._methods.get((address, rpc.path))
         if method is None:
-            method = getattr(self._channel, shape)(
+            channel = self._channels.get(address)
+            if channel is None:
+                channel = self._channels[address] = self._connect(self.options.addresses[address])
+            method = getattr(channel, shape)(
                 rpc.path, request_serializer=_serialize, response_deserializer=rpc.answer.FromString
             )
-            self._methods[rpc.path] = method
+            self._methods[address, rpc.path] = method
         return method
 
-    def _connect(self) -> grpc.aio.Channel:
+    def _connect(self, address: str) -> grpc.aio.Channel:
         o = self.options
         if o.credentials is None:
-            return grpc.aio.insecure_channel(o.target, o.channel_options)
-        return grpc.aio.secure_channel(o.target, o.credentials, o.channel_options)
+            return grpc.aio.insecure_channel(address, o.channel_options)
+        return grpc.aio.secure_channel(address, o.credentials, o.channel_options)
 
 
 class AsyncWatch(AsyncIterator[ChangeEvent]):

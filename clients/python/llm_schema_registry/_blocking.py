@@ -14,6 +14,7 @@ import grpc
 from google.protobuf.message import Message
 
 from . import _decode
+from ._arguments import many
 from ._call import Batch, Listing, Rpc, Unary
 from ._calls.changes import STREAM_CHANGES, Subscription
 from ._consistency import LastWrite
@@ -21,31 +22,33 @@ from ._options import Options
 from ._progress import Progress, ended_early, silent
 from ._retry import Attempts
 from ._status import from_rpc
-from .errors import RegistryError
-from .results import ChangeEvent
+from ._targets import Rotation
+from .errors import RegistryError, Unavailable
+from .results import ChangeEvent, Page
 
 R = TypeVar("R")
 I = TypeVar("I")  # noqa: E741 - the items of a batch
 
 
 class BlockingTransport:
-    """One channel, opened at the first call and closed by `close`."""
+    """A channel to each address, opened at its first call and closed by `close`."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self._channel: grpc.Channel | None = None
+        self._channels: dict[int, grpc.Channel] = {}
         self._closed = False
-        self._methods: dict[str, Any] = {}
+        self._methods: dict[tuple[int, str], Any] = {}
+        self._rotation = Rotation(len(options.addresses))
         self._last_write = LastWrite(options.read_your_writes)
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """End every call under way and close the channel."""
+        """End every call under way and close the channels."""
         with self._lock:
             self._closed = True
-            if self._channel is not None:
-                self._channel.close()
-                self._channel = None
+            for channel in self._channels.values():
+                channel.close()
+            self._channels.clear()
 
     def attempts(self, timeout: float | None) -> Attempts:
         return Attempts(self.options.retry, timeout)
@@ -53,8 +56,9 @@ class BlockingTransport:
     def unary(self, call: Unary[R]) -> R:
         timeout = self.options.timeout if call.timeout is None else call.timeout
         attempts = self.attempts(timeout)
-        invoke = self._method("unary_unary", call.rpc)
         while True:
+            address = self._rotation.take()
+            invoke = self._method("unary_unary", call.rpc, address)
             try:
                 answer, made = invoke.with_call(
                     call.request, timeout=attempts.remaining(), metadata=self._headers(call.rpc)
@@ -62,17 +66,34 @@ class BlockingTransport:
                 if self._last_write.concerns(call.rpc.path):
                     self._last_write.note(made.trailing_metadata())
             except grpc.RpcError as failure:
-                error = from_rpc(failure, timeout)
-                delay = attempts.after(error, repeatable=call.repeatable)
+                error, elsewhere = self.failed(failure, call.rpc, address, timeout)
+                delay = attempts.after(error, repeatable=call.repeatable, elsewhere=elsewhere)
                 if delay is None:
                     raise error from failure
                 time.sleep(delay)
             else:
+                self._rotation.worked(address)
                 return call.decode(answer)
+
+    def failed(
+        self, failure: grpc.RpcError, rpc: Rpc[Any], address: int, timeout: float | None = None
+    ) -> tuple[RegistryError, bool]:
+        """The exception for a failed call, and whether another address is worth trying at once."""
+        error = from_rpc(failure, timeout, path=rpc.path, address=self.options.addresses[address])
+        return error, isinstance(error, Unavailable) and self._rotation.failed(address)
+
+    def pages(self, call: Unary[Page[R]]) -> Iterator[R]:
+        """All items of a paged list."""
+        while True:
+            page = self.unary(call)
+            yield from page.items
+            if not page.next_page_token:
+                return
+            call = call.with_fields(page_token=page.next_page_token, offset=0)
 
     def listing(self, call: Listing[R]) -> Iterator[R]:
         patience = self.options.timeout if call.timeout is None else call.timeout
-        attempts = self.attempts(None)
+        attempts = self.attempts(patience)
         progress = Progress(call.request)
         while not progress.complete:
             try:
@@ -83,15 +104,18 @@ class BlockingTransport:
                         yield call.decode(item)
                 return
             except RegistryError as error:
-                delay = attempts.after(error)
+                delay = attempts.after(error, resumable=True)
                 if delay is None:
                     raise
             time.sleep(delay)
 
     def batch(self, call: Batch[I, R], items: Iterable[I]) -> Iterator[R]:
+        return self._batch(call, many(items, "items", "items"))
+
+    def _batch(self, call: Batch[I, R], items: Iterable[I]) -> Iterator[R]:
         """Drives the batch from the caller's thread: fills the window from `items`, then reads one answer, and again."""
         patience = self.options.timeout if call.timeout is None else call.timeout
-        attempts = self.attempts(None)
+        attempts = self.attempts(patience)
         source = iter(items)
         pending: deque[Message] = deque()
         exhausted, index = False, 0
@@ -128,37 +152,47 @@ class BlockingTransport:
 
     def stream(self, rpc: Rpc[Any], request: Message, patience: float) -> Answers:
         """The answers to one request. Each may take `patience` seconds to come."""
-        return Answers(lambda: self._open("unary_stream", rpc, request), patience)
+        return self._open("unary_stream", rpc, request, patience)
 
     def exchange(self, rpc: Rpc[Any], requests: Iterator[Message], patience: float) -> Answers:
         """The answers to a stream of requests."""
-        return Answers(lambda: self._open("stream_stream", rpc, requests), patience)
+        return self._open("stream_stream", rpc, requests, patience)
 
-    def _open(self, shape: str, rpc: Rpc[Any], request: Message | Iterator[Message]) -> Any:
-        return self._method(shape, rpc)(request, metadata=self._headers(rpc))
+    def _open(
+        self, shape: str, rpc: Rpc[Any], request: Message | Iterator[Message], patience: float
+    ) -> Answers:
+        address = self._rotation.take()
+        method = self._method(shape, rpc, address)
+        return Answers(
+            lambda: method(request, metadata=self._headers(rpc)),
+            patience,
+            lambda failure: self.failed(failure, rpc, address)[0],
+            lambda: self._rotation.worked(address),
+        )
 
     def _headers(self, rpc: Rpc[Any]) -> tuple[tuple[str, str], ...]:
         return self.options.call_metadata() + self._last_write.headers(rpc.path)
 
-    def _method(self, shape: str, rpc: Rpc[Any]) -> Any:  # the multi-callables of grpc share no base class
-        with self._lock:
-            if self._closed:
-                raise RuntimeError("the client is closed")
-            if self._channel is None:
-                self._channel = self._connect()
-            method = self._methods.get(rpc.path)
-            if method is None:
-                method = getattr(self._channel, shape)(
+    def _method(self, shape: str, rpc: Rpc[Any], address: int) -> Any:  # multi-callables share no base class
+        method = self._methods.get((address, rpc.path))
+        if method is None or self._closed:
+            with self._lock:
+                if self._closed:
+                    raise RuntimeError("the client is closed")
+                channel = self._channels.get(address)
+                if channel is None:
+                    channel = self._channels[address] = self._connect(self.options.addresses[address])
+                method = getattr(channel, shape)(
                     rpc.path, request_serializer=_serialize, response_deserializer=rpc.answer.FromString
                 )
-                self._methods[rpc.path] = method
-            return method
+                self._methods[address, rpc.path] = method
+        return method
 
-    def _connect(self) -> grpc.Channel:
+    def _connect(self, address: str) -> grpc.Channel:
         o = self.options
         if o.credentials is None:
-            return grpc.insecure_channel(o.target, o.channel_options)
-        return grpc.secure_channel(o.target, o.credentials, o.channel_options)
+            return grpc.insecure_channel(address, o.channel_options)
+        return grpc.secure_channel(address, o.credentials, o.channel_options)
 
 
 class Outbox(Iterator[Message]):
@@ -192,9 +226,16 @@ class Answers(Iterator[Any]):
     few times within `patience` and cancels the call when somebody has been waiting for too long.
     """
 
-    def __init__(self, opening: Callable[[], Any], patience: float) -> None:
+    def __init__(
+        self,
+        opening: Callable[[], Any],
+        patience: float,
+        failed: Callable[[grpc.RpcError], RegistryError],
+        worked: Callable[[], None],
+    ) -> None:
         self._call = opening()
         self._patience = patience
+        self._failed, self._worked = failed, worked
         self._waiting_since: float | None = None
         self._silent = False
         self._over = threading.Event()
@@ -204,11 +245,14 @@ class Answers(Iterator[Any]):
     def __next__(self) -> Any:
         self._waiting_since = time.monotonic()
         try:
-            return next(self._call)
+            answer = next(self._call)
         except grpc.RpcError as failure:
             if self._silent:
                 raise silent(self._patience) from failure
-            raise from_rpc(failure) from failure
+            raise self._failed(failure) from failure
+        else:
+            self._worked()
+            return answer
         finally:
             self._waiting_since = None
 

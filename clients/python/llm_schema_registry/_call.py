@@ -11,6 +11,8 @@ from typing import Any, Generic, TypeVar
 
 from google.protobuf.message import Message
 
+from ._methods import IDEMPOTENT
+
 R = TypeVar("R")
 I = TypeVar("I")  # noqa: E741 - the items of a batch
 Answer = TypeVar("Answer", bound=Message)
@@ -36,7 +38,7 @@ class Unary(Generic[R]):
     request: Message
     decode: Callable[[Any], R]
     timeout: float | None
-    repeatable: bool = True
+    repeatable: bool
 
     def with_fields(self, **fields: object) -> Unary[R]:
         """The same call with some fields of its request changed."""
@@ -78,10 +80,14 @@ def unary(
     request: Message,
     timeout: float | None,
     *,
-    repeatable: bool = True,
+    repeatable: bool | None = None,
 ) -> Unary[R]:
-    """A description whose parts are checked against each other before their types are forgotten."""
-    return Unary(Rpc(path, answer), request, decode, timeout, repeatable)
+    """A description whose parts are checked against each other before their types are forgotten.
+
+    `repeatable` is what the protos declare of the RPC, unless this request knows better.
+    """
+    repeat = path in IDEMPOTENT if repeatable is None else repeatable
+    return Unary(Rpc(path, answer), request, decode, timeout, repeat)
 
 
 def changed(request: Answer, **fields: object) -> Answer:

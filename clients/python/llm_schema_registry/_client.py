@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import grpc
 
@@ -20,23 +20,24 @@ class Client:
         *,
         token: str | Callable[[], str] | None = None,
         tls: bool | Tls | grpc.ChannelCredentials | None = None,
-        metadata: Sequence[tuple[str, str]] = (),
+        metadata: Sequence[tuple[str, str]] | Mapping[str, str] = (),
         timeout: float = DEFAULT_TIMEOUT,
         retry: RetryPolicy | None = None,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
         read_your_writes: bool = False,
-        channel_options: Sequence[tuple[str, str | int]] = (),
+        channel_options: Sequence[tuple[str, str | int]] | Mapping[str, str | int] = (),
     ) -> None:
         """
-        target: `host:port`, any gRPC target, or a URL whose scheme (`http`, `https`, `grpc`, `grpcs`) says whether
-          TLS is used.
+        target: `host` (port 9090), `host:port`, several of them with commas (calls go to each in turn, and past one that
+          is down), any gRPC target (`dns:///host`, `ipv4:10.0.0.1,10.0.0.2`: spread likewise), or a URL whose scheme
+          (`http`, `https`, `grpc`, `grpcs`) says whether TLS is used.
         token: sent with every call as `authorization: Bearer`; a callable is asked anew for each call. Without TLS
           it travels in clear text.
         tls: True for the authorities of the system, `Tls(...)` for your own, or ready-made gRPC credentials.
         metadata: more headers of every call.
         timeout: seconds until a call without its own `timeout` fails with DeadlineExceeded, retries and waits
           included. For streams: the longest wait for the next item.
-        retry: how often and how patiently UNAVAILABLE is tried again.
+        retry: how patiently UNAVAILABLE is tried again, until the deadline at most.
         cache_bytes: room for the contents that `get_content` remembers; 0 remembers nothing.
         read_your_writes: with several replicas, let each read wait until the replica that answers knows this client's
           last write. Such reads are not answered from the fastest caches.
@@ -60,5 +61,5 @@ class Client:
 
     @property
     def target(self) -> str:
-        """Where the registry is."""
+        """Where the registry is: `host:port`, several with commas."""
         return self._options.target

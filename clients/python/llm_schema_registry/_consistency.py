@@ -5,22 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ._call import REGISTRY
-from .v1 import config_pb2, lifecycle_pb2, policy_pb2, schema_registry_pb2, tools_pb2
+from ._methods import MUTATING
 
 REVISION = "x-registry-revision"
 """Trailer of a write's answer: its place in the change log."""
 
 LEAST_REVISION = "x-registry-min-revision"
 """Header of a read: the answer must know the change log at least so far."""
-
-MUTATING = frozenset(
-    f"/{service.full_name}/{method.name}"
-    for module in (schema_registry_pb2, config_pb2, lifecycle_pb2, tools_pb2)
-    for service in module.DESCRIPTOR.services_by_name.values()
-    for method in service.methods
-    if method.GetOptions().Extensions[policy_pb2.policy].mutates
-)
-"""Paths of the calls that change what the registry knows, as the protos declare them."""
 
 UNBOUND = MUTATING | {REGISTRY + "StreamSchemaChanges", REGISTRY + "HealthCheck"}
 """Paths of the calls that never wait for a revision."""

@@ -95,6 +95,7 @@ def schema_info(m: pb.SchemaInfo) -> SchemaInfo:
         content=m.schema_content,
         references=tuple(map(reference, m.references)),
         fingerprints=fingerprints(m.fingerprints),
+        options=dict(m.options),
         state=SchemaState(m.state),
         compatibility_level=CompatibilityLevel(m.compatibility_level),
         checksum=m.checksum,
@@ -183,6 +184,8 @@ def validation_report(m: pb.ValidationReport) -> ValidationReport:
         text=m.text,
         index=m.index,
         error=_item_error(m),
+        subject=m.subject,
+        version=m.version,
     )
 
 

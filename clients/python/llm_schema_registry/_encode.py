@@ -2,34 +2,120 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias, TypeVar
+from uuid import UUID
 
+from ._arguments import described, many, selector, text
 from .enums import WireEnum
 from .results import SchemaReference
 from .v1 import schema_registry_pb2 as pb
 
+
+class ModelClass(Protocol):
+    """A class that knows its JSON Schema, as those of pydantic do."""
+
+    @classmethod
+    def model_json_schema(cls) -> dict[str, Any]: ...
+
+
+class Model(Protocol):
+    """An object that knows its JSON, as those of pydantic do."""
+
+    def model_dump_json(self) -> str: ...
+
+
 Json: TypeAlias = Mapping[str, Any] | Sequence[Any] | bool | int | float | None
 """A JSON value; a bare string is not one here, because `str` is taken as text that is encoded already."""
 
-Content: TypeAlias = str | bytes | Mapping[str, Any] | Sequence[Any] | bool
-"""A schema: its text or bytes, sent as they are, or a JSON value, written compactly with its keys in order."""
+Content: TypeAlias = str | bytes | Mapping[str, Any] | Sequence[Any] | bool | Path | type[ModelClass]
+"""A schema: its text or bytes, sent as they are; a `pathlib.Path` to a file that holds it; a JSON value, written compactly
+with its keys in order; or a pydantic model class, which stands for its JSON Schema."""
 
-Data: TypeAlias = str | bytes | Json
-"""A payload: text or bytes, sent as they are, or a JSON value."""
+Data: TypeAlias = str | bytes | Json | Model
+"""A payload: text or bytes, sent as they are; a JSON value; or a pydantic model. Within a JSON value pydantic models,
+dataclasses and UUIDs may stand too."""
+
+SchemaId: TypeAlias = str | UUID
+"""The id of a version."""
+
+Reference: TypeAlias = SchemaReference | tuple[str, str] | tuple[str, str, str | int] | Mapping[str, Any]
+"""A reference: a `SchemaReference`, (name, subject) or (name, subject, version), or a mapping with these keys."""
+
+E = TypeVar("E", bound=WireEnum)
 
 
-def octets(value: Content | Data) -> bytes:
-    """The bytes to send for a schema or a payload. Raises TypeError for a value that JSON cannot express."""
-    if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value)
-    if isinstance(value, str):
-        return value.encode("utf-8")
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8")
+def content_bytes(value: object, name: str = "content") -> bytes:
+    """The bytes to send for a schema. Raises TypeError for what is no schema, OSError for a file that cannot be read."""
+    if isinstance(value, Path):
+        return value.read_bytes()
+    if isinstance(value, type) and hasattr(value, "model_json_schema"):
+        return _json(value.model_json_schema(), name)
+    if hasattr(value, "model_json_schema"):
+        raise TypeError(f"{name}: an instance of {type(value).__name__} was given; give the class")
+    if isinstance(value, type) and dataclasses.is_dataclass(value):
+        raise TypeError(
+            f"{name}: the dataclass {value.__name__} was given; give "
+            f"pydantic.TypeAdapter({value.__name__}).json_schema()"
+        )
+    if isinstance(value, str | bytes | bytearray | memoryview):
+        return _octets(value)
+    if isinstance(value, Mapping | list | tuple | bool):
+        return _json(value, name)
+    raise TypeError(
+        f"{name}: a schema is expected (str, bytes, dict, list, bool, pathlib.Path or a pydantic model class), "
+        f"not {described(value)}"
+    )
 
 
-def number(kind: type[WireEnum], value: WireEnum | str | int | None) -> Any:
+def data_bytes(value: object, name: str = "data") -> bytes:
+    """The bytes to send for a payload. Raises TypeError for what is neither bytes nor text nor a JSON value."""
+    if isinstance(value, str | bytes | bytearray | memoryview):
+        return _octets(value)
+    if isinstance(value, Path):
+        raise TypeError(f"{name}: a path was given; read the file with {described(value)}.read_bytes()")
+    if isinstance(value, type):
+        raise TypeError(f"{name}: the class {value.__name__} was given; give an instance")
+    dump = getattr(value, "model_dump_json", None)
+    if dump is not None:
+        return _octets(dump(by_alias=True))
+    return _json(value, name)
+
+
+def _octets(value: str | bytes | bytearray | memoryview) -> bytes:
+    return value.encode("utf-8") if isinstance(value, str) else bytes(value)
+
+
+def _json(value: Any, name: str) -> bytes:
+    """JSON without white space, keys in their order."""
+
+    def other(item: Any) -> Any:
+        """What stands in a JSON value without being one."""
+        if hasattr(item, "model_dump") and not isinstance(item, type):
+            return item.model_dump(mode="json", by_alias=True)
+        if isinstance(item, UUID):
+            return str(item)
+        if dataclasses.is_dataclass(item) and not isinstance(item, type):
+            return {f.name: getattr(item, f.name) for f in dataclasses.fields(item)}
+        if isinstance(item, Mapping):
+            return dict(item)
+        raise TypeError(
+            f"{name}: holds {described(item)}, which is no JSON value; "
+            "convert it first (a datetime with .isoformat(), a set with list(...))"
+        )
+
+    try:
+        return json.dumps(
+            value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=other
+        ).encode("utf-8")
+    except ValueError as error:  # NaN, infinity, a circle, or text that UTF-8 cannot express
+        raise ValueError(f"{name}: {error}") from error
+
+
+def number(kind: type[E], value: E | str | int | None) -> Any:
     """What an enum field takes for a member, its name in any case, or its number; None leaves the field unset.
 
     Any, because the stubs give each enum a type of its own that no value from outside has. Raises ValueError naming
@@ -37,13 +123,43 @@ def number(kind: type[WireEnum], value: WireEnum | str | int | None) -> Any:
     """
     if value is None:
         return None
+    if isinstance(value, WireEnum) and not isinstance(value, kind):
+        raise TypeError(f"a {kind.__name__} is expected, not {type(value).__name__}.{value.name}")
     try:
-        return kind(value)  # type: ignore[arg-type]  # names are accepted by WireEnum._missing_
+        return kind(value).number
     except ValueError:
         names = ", ".join(m.name for m in kind if m)
         raise ValueError(f"{value!r} is no {kind.__name__}; use one of {names}") from None
 
 
-def reference_messages(values: Iterable[SchemaReference]) -> list[pb.SchemaReference]:
+def reference_messages(values: Iterable[Reference], name: str = "references") -> list[pb.SchemaReference]:
     """The references of a schema; the fields of answers are left out."""
-    return [pb.SchemaReference(name=r.name, subject=r.subject, version=r.version) for r in values]
+    given = many(values, name, "references")
+    return [_reference(value, f"{name}[{i}]") for i, value in enumerate(given)]
+
+
+_KEYS = ("name", "subject", "version")
+
+
+def _reference(value: object, name: str) -> pb.SchemaReference:
+    if isinstance(value, SchemaReference):
+        fields: Mapping[Any, Any] = {key: getattr(value, key) for key in _KEYS}
+    elif isinstance(value, Mapping):
+        fields = value
+    elif isinstance(value, tuple) and 2 <= len(value) <= 3:
+        fields = dict(zip(_KEYS, value, strict=False))
+    else:
+        raise TypeError(
+            f"{name}: a SchemaReference, (name, subject), (name, subject, version) or a dict with these keys is "
+            f"expected, not {described(value)}"
+        )
+    unknown = sorted(str(key) for key in fields if key not in (*_KEYS, "schema_id", "ordinal"))
+    if unknown or not {"name", "subject"} <= set(fields):
+        raise TypeError(
+            f"{name}: takes name, subject and version, not {', '.join(map(str, fields)) or 'nothing'}"
+        )
+    return pb.SchemaReference(
+        name=text(fields["name"], f"{name}.name"),
+        subject=text(fields["subject"], f"{name}.subject"),
+        version=selector(fields.get("version", "latest"), f"{name}.version"),
+    )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 
 import grpc
 
+from ._arguments import header_pairs
 from ._retry import RetryPolicy
+from ._targets import parse_target
 
 DEFAULT_TARGET = "localhost:9090"
 DEFAULT_TIMEOUT = 30.0
@@ -34,6 +36,7 @@ class Options:
     """Everything a client is told. See `SchemaRegistry` for the meaning of each."""
 
     target: str
+    addresses: tuple[str, ...]
     token: str | Callable[[], str] | None = field(repr=False)
     credentials: grpc.ChannelCredentials | None
     metadata: tuple[tuple[str, str], ...] = field(repr=False)
@@ -55,24 +58,22 @@ def options(
     *,
     token: str | Callable[[], str] | None,
     tls: bool | Tls | grpc.ChannelCredentials | None,
-    metadata: Sequence[tuple[str, str]],
+    metadata: Sequence[tuple[str, str]] | Mapping[str, str],
     timeout: float,
     retry: RetryPolicy,
     read_your_writes: bool,
-    channel_options: Sequence[tuple[str, str | int]],
+    channel_options: Sequence[tuple[str, str | int]] | Mapping[str, str | int],
 ) -> Options:
     """The options of a client. Raises ValueError for a target or a timeout that cannot be meant."""
     if timeout <= 0:
         raise ValueError(f"timeout is {timeout} s; it must be greater than 0")
-    scheme, separator, rest = target.partition("://")
-    if separator and scheme in ("http", "https", "grpc", "grpcs"):
-        target = rest.rstrip("/")
-        tls = tls or scheme in ("https", "grpcs")
-    if not target:
-        raise ValueError("target is empty; give host:port")
+    where = parse_target(target)
+    tls = tls or where.tls
     if tls is True:
         tls = Tls()
     extra: list[tuple[str, str | int]] = []
+    if where.balanced:
+        extra.append(("grpc.lb_policy_name", "round_robin"))
     credentials = None
     if isinstance(tls, Tls):
         credentials = grpc.ssl_channel_credentials(
@@ -83,14 +84,15 @@ def options(
     elif tls:
         credentials = tls
     return Options(
-        target=target,
+        target=",".join(where.addresses),
+        addresses=where.addresses,
         token=token,
         credentials=credentials,
-        metadata=tuple((key.lower(), value) for key, value in metadata),
+        metadata=tuple((key.lower(), value) for key, value in header_pairs(metadata, "metadata")),
         timeout=timeout,
         retry=retry,
         read_your_writes=read_your_writes,
-        channel_options=(*_DEFAULTS, *extra, *channel_options),
+        channel_options=(*_DEFAULTS, *extra, *header_pairs(channel_options, "channel_options")),
     )
 
 
@@ -104,5 +106,11 @@ def _release() -> str:
 _DEFAULTS: tuple[tuple[str, str | int], ...] = (
     ("grpc.max_receive_message_length", LARGEST_ANSWER),
     ("grpc.max_send_message_length", -1),
+    (
+        "grpc.initial_reconnect_backoff_ms",
+        100,
+    ),  # gRPC's own waits, which grow to two minutes, outlast a restart by far
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.min_reconnect_backoff_ms", 5000),  # how long one attempt to connect may take
     ("grpc.primary_user_agent", f"llm-schema-registry-python/{_release()}"),
 )

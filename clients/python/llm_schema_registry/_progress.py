@@ -31,7 +31,8 @@ class Progress:
 
 def ended_early(answered: int) -> InternalError:
     """The failure of a server that ends a batch while it owes answers."""
-    return InternalError(f"the server ended the batch after {answered} answers although more were due")
+    message = f"the server ended the batch after {answered} answers although more were due"
+    return InternalError(message, reason="")
 
 
 def silent(patience: float) -> DeadlineExceeded:

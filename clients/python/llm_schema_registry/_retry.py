@@ -1,4 +1,4 @@
-"""When to try again, and after how long: exponential backoff with full jitter. Pure but for the clock and the dice."""
+"""When to try again, and after how long: exponential back-off with full jitter. Pure but for the clock and the dice."""
 
 from __future__ import annotations
 
@@ -7,22 +7,35 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .errors import ConcurrentUpdate, RegistryError, Unavailable
+from .errors import ConcurrentUpdate, ProtocolMismatch, RegistryError, SubscriberTooSlow, Unavailable
+
+SHORTEST_REST = 0.02
+"""Seconds of a deadline that are not worth another try."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """How a client retries what was UNAVAILABLE, or came second to another writer. Times in seconds.
 
-    The wait before try n+1 is drawn evenly between 0 and `first * multiplier**(n-1)`, never above `longest`: full
-    jitter, so that clients which failed together do not come back together.
+    It goes on until the deadline of the call. The wait before try n+1 is drawn evenly between 0 and
+    `first * multiplier**(n-1)`, never above `longest`: full jitter, so that clients which failed together do not come
+    back together.
     """
 
-    attempts: int = 5
-    """Tries in all; 1 never retries. What was sent of a stream starts the count anew."""
+    attempts: int | None = None
+    """The most tries in all; 1 never retries, None is as many as fit into the deadline. What was sent of a stream starts
+    the count anew."""
     first: float = 0.1
-    longest: float = 5.0
+    longest: float = 2.0
     multiplier: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.attempts is not None and self.attempts < 1:
+            raise ValueError(
+                f"attempts is {self.attempts}; it must be at least 1, or None for no limit but the deadline"
+            )
+        if self.first < 0 or self.longest < 0 or self.multiplier < 1:
+            raise ValueError("first and longest must be at least 0 seconds, multiplier at least 1")
 
     def ceiling(self, failures: int) -> float:
         """The longest wait after this many failures in a row."""
@@ -30,7 +43,10 @@ class RetryPolicy:
 
 
 class Attempts:
-    """The tries of one call: how much time is left, and whether another try is worth it."""
+    """The tries of one call: how much time is left, and whether another try is worth it.
+
+    `timeout`: seconds from now, or from the last success of a stream, within which tries begin; None without end.
+    """
 
     def __init__(
         self,
@@ -43,30 +59,49 @@ class Attempts:
         self._policy = policy
         self._clock = clock
         self._dice = dice
+        self._timeout = timeout
         self._end = None if timeout is None else clock() + timeout
         self._failures = 0
 
     def remaining(self) -> float | None:
-        """Seconds until the deadline of the whole call; None without one."""
+        """Seconds until the deadline; None without one."""
         return None if self._end is None else max(0.0, self._end - self._clock())
 
     def succeeded(self) -> None:
-        """Something came: the next failure is the first again."""
+        """Something came: the next failure is the first again, and has the whole time again."""
         self._failures = 0
+        if self._timeout is not None:
+            self._end = self._clock() + self._timeout
 
-    def after(self, error: RegistryError, *, repeatable: bool = True) -> float | None:
+    def after(
+        self,
+        error: RegistryError,
+        *,
+        repeatable: bool = True,
+        resumable: bool = False,
+        elsewhere: bool = False,
+    ) -> float | None:
         """Seconds to wait before the next try; None when there is to be none.
 
         Only UNAVAILABLE and CONCURRENT_UPDATE are tried again, only within the deadline, and a call that must not happen
-        twice only when the server itself answered (it then named a reason), not when the connection broke on the way.
+        twice only when it did not happen: the server itself said so (it then named a reason), or the request never left.
+        A stream that is `resumable` also goes on after SUBSCRIBER_TOO_SLOW. `elsewhere`: another address may answer at once.
         """
-        if not isinstance(error, Unavailable | ConcurrentUpdate) or not (repeatable or error.reason):
-            return None
-        if self._failures + 1 >= self._policy.attempts:
+        if not (resumable and isinstance(error, SubscriberTooSlow)):
+            if not isinstance(error, Unavailable | ConcurrentUpdate) or isinstance(error, ProtocolMismatch):
+                return None
+            if not (repeatable or error.reason or error.never_sent):
+                return None
+        most = self._policy.attempts
+        if most is not None and self._failures + 1 >= most:
             return None
         delay = self.pause()
         remaining = self.remaining()
-        return delay if remaining is None or delay < remaining else None
+        if elsewhere and (remaining is None or remaining > SHORTEST_REST):
+            return 0.0
+        if remaining is None or delay < remaining:
+            return delay
+        return remaining / 2 if remaining > SHORTEST_REST else None  # what is left of the time is used, too
 
     def pause(self) -> float:
         """Seconds to wait after one more failure."""

@@ -9,16 +9,30 @@ from google.protobuf.message import DecodeError
 from google.rpc import status_pb2
 
 from . import _decode
-from .errors import Code, RegistryError, Unavailable
+from ._targets import DEFAULT_PORT
+from .errors import Code, ProtocolMismatch, RegistryError, Unavailable, Unimplemented
 
 DETAILS = "grpc-status-details-bin"
 REQUEST_ID = "x-request-id"
 BROKEN_WRITE = "Internal error from Core"
 """What grpc.aio reports, as INTERNAL, when a connection broke under a write before its real status came."""
+NEVER_SENT = ("failed to connect to all addresses", "DNS resolution failed", "Name resolution failure")
+"""How gRPC's message begins when there was no connection on which the request could have been sent."""
+SPEAKS_HTTP = ("http2 header with status", "Failed parsing HTTP/2", "Trying to connect an http1.x server")
+"""What gRPC's message holds when the peer answers in plain HTTP."""
+UNKNOWN_METHOD = ("method not found", "unknown service", "unknown method")
+"""What servers say, in lower case, to a call that none of their services has."""
+SPEAKS_NO_TLS = "WRONG_VERSION_NUMBER"
+"""What gRPC's message holds when a TLS handshake is answered in plain text."""
 
 
-def from_rpc(error: grpc.RpcError, timeout: float | None = None) -> RegistryError:
-    """The exception for a failed call of either gRPC stack; `timeout` in seconds is what the caller had granted."""
+def from_rpc(
+    error: grpc.RpcError, timeout: float | None = None, *, path: str = "", address: str = ""
+) -> RegistryError:
+    """The exception for a failed call of either gRPC stack.
+
+    `timeout` in seconds is what the caller had granted; `path` and `address` name the call and the server.
+    """
     assert isinstance(error, grpc.Call | grpc.aio.AioRpcError)  # what both stacks raise
     headers = _headers(error.initial_metadata()) | _headers(error.trailing_metadata())
     details = headers.get(DETAILS, b"")
@@ -31,11 +45,40 @@ def from_rpc(error: grpc.RpcError, timeout: float | None = None) -> RegistryErro
     if error.details() == BROKEN_WRITE:
         return Unavailable("the connection broke while a request was being sent", reason="")
     if status.code != code:
+        found = _of_the_connection(code, error.details() or "", path, address)
+        if found is not None:
+            return found
         status = status_pb2.Status(code=code, message=error.details() or "")
-        if code == Code.DEADLINE_EXCEEDED and timeout is not None:
+        if code == Code.DEADLINE_EXCEEDED.number and timeout is not None:
             status.message = f"no answer within {timeout:g} s"
     request_id = headers.get(REQUEST_ID, "")
     return _decode.error(status, request_id=request_id if isinstance(request_id, str) else "")
+
+
+def _of_the_connection(code: int, message: str, path: str, address: str) -> RegistryError | None:
+    """The failure of a call that no handler of a registry answered, in words that say what to do."""
+    where = address or "the server"
+    if any(words in message for words in SPEAKS_HTTP):
+        return ProtocolMismatch(
+            f"{where} answers, but does not speak gRPC: it may be the server's HTTP or metrics port. gRPC is served on "
+            f"port {DEFAULT_PORT} unless grpc.port was set ({message})"
+        )
+    if SPEAKS_NO_TLS in message:
+        return ProtocolMismatch(
+            f"{where} answers, but not in TLS: connect without it (http:// or no scheme, no tls=...), or enable TLS on "
+            f"the server ({message})"
+        )
+    if code == Code.UNIMPLEMENTED.number and any(words in message.lower() for words in UNKNOWN_METHOD):
+        call = path.rpartition(".")[2] or "this call"
+        return Unimplemented(
+            f"{where} does not know {call}: it is older than this client, or no LLM Schema Registry ({message})",
+            reason="",
+        )
+    if code == Code.UNAVAILABLE.number:
+        failure = Unavailable(message, reason="")
+        failure.never_sent = message.startswith(NEVER_SENT)
+        return failure
+    return None
 
 
 def _headers(metadata: Iterable[tuple[str, str | bytes]] | None) -> dict[str, str | bytes]:

@@ -5,61 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Self
 
+from ._arguments import identifier
 from ._blocking import BlockingTransport, Watch
-from ._calls import admin, checks, schemas, subjects, tools
 from ._calls.changes import subscription
 from ._client import Client
+from ._encode import SchemaId
 from ._options import Options
-from ._surface import batched, called, iterated, paged
+from ._sync_calls import SyncCalls
 from .enums import EventType
 from .results import SchemaContent
 
 
-class SchemaRegistry(Client):
+class SchemaRegistry(SyncCalls, Client):
     """A registry, for blocking code. Threads may share it. Close it, or use it in `with`."""
 
     def _open(self, options: Options) -> None:
         self._transport = BlockingTransport(options)
 
-    register_schema = called(schemas.register_schema)
-    get_schema = called(schemas.get_schema)
-    get_schema_by_version = called(schemas.get_schema_by_version)
-    get_latest_version = called(schemas.get_latest_version)
-    update_schema_metadata = called(schemas.update_schema_metadata)
-    delete_schema = called(schemas.delete_schema)
-    undelete_schema = called(schemas.undelete_schema)
-    get_schema_history = called(schemas.get_schema_history)
-    search_schemas = called(schemas.search_schemas)
-    get_dependencies = called(schemas.get_dependencies)
-    get_dependents = called(schemas.get_dependents)
-    list_subjects = called(subjects.list_subjects)
-    list_versions = called(subjects.list_versions)
-    get_subject_versions = called(subjects.get_subject_versions)
-    delete_subject = called(subjects.delete_subject)
-    get_config = called(subjects.get_config)
-    set_config = called(subjects.set_config)
-    delete_config = called(subjects.delete_config)
-    health_check = called(subjects.health_check)
-    validate_data = called(checks.validate_data)
-    validate_schema = called(checks.validate_schema)
-    check_compatibility = called(checks.check_compatibility)
-    diff_schemas = called(tools.diff_schemas)
-    convert_schema = called(tools.convert_schema)
-    get_statistics = called(admin.get_statistics)
-    list_schemas = iterated(schemas.list_schemas)
-    iter_subjects = paged(subjects.list_subjects)
-    iter_versions = paged(subjects.list_versions)
-    iter_search = paged(schemas.search_schemas)
-    validate_many = batched(checks.validate_many)
-    check_many = batched(checks.check_many)
-
-    def get_content(self, schema_id: str, *, timeout: float | None = None) -> SchemaContent:
+    def get_content(self, schema_id: SchemaId, *, timeout: float | None = None) -> SchemaContent:
         """The part of a version that never changes, from the cache when it was seen before.
 
         What decoders of data need: one call per id in the life of the client. State, tags and metadata do change and
         are not part of it; `get_schema` asks for them. Raises SchemaNotFound.
         """
-        known = self._cache.get(schema_id)
+        known = self._cache.get(identifier(schema_id))
         return known or self._cache.keep(self.get_schema(schema_id, timeout=timeout))
 
     def watch(
@@ -89,7 +58,7 @@ class SchemaRegistry(Client):
         return Watch(
             self._transport,
             subscription(
-                self._transport.attempts(None),
+                self._transport.attempts(self._options.timeout),
                 subjects=subjects,
                 event_types=event_types,
                 from_revision=from_revision,

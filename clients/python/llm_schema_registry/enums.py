@@ -1,220 +1,300 @@
-"""The enumerations of the API, by the numbers of the wire.
+"""The enumerations of the API, by their names.
 
-Each accepts its names in any case (`SchemaType("avro")`), and a number that this release does not know becomes a
-member such as `UNKNOWN_17`, so that an older client reads the answers of a newer server.
+A member is a `str` that equals its name: `schema.state == "ACTIVE"`, f-strings and `json.dumps` show names. `number` is
+its number on the wire. Each enumeration accepts its names in any case (`SchemaType("avro")`) and its numbers
+(`SchemaType(2)`); a number that this release does not know becomes a member such as `UNKNOWN_17`, so that an older client
+reads the answers of a newer server. `UNSPECIFIED` is false, every other member is true.
 """
 
 from __future__ import annotations
 
 import enum
-from typing import Self
+from typing import Self, TypeVar
 
 
-class WireEnum(enum.IntEnum):
-    """An enumeration whose members carry the numbers of a protobuf enum."""
+class WireEnum(enum.StrEnum):
+    """An enumeration whose members equal their names and carry the numbers of a protobuf enum, by which they are ordered."""
+
+    number: int
+
+    def __new__(
+        cls, name: str | int, number: int = 0
+    ) -> Self:  # called for members; types of what finds a member
+        member = str.__new__(cls, name)
+        member._value_ = str(name)
+        member.number = number
+        return member
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
         if isinstance(value, str):
-            return cls.__members__.get(value.strip().upper().replace("-", "_"))
-        if isinstance(value, int):
-            member = int.__new__(cls, value)
-            member._name_ = f"UNKNOWN_{value}"
-            member._value_ = value
-            return member
+            text = value.strip().upper().replace("-", "_")
+            kind, _, digits = text.partition("_")
+            if kind == "UNKNOWN" and digits.isdecimal():
+                return cls._of(int(digits))
+            return cls.__members__.get(text)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return cls._of(value)
         return None
 
+    @classmethod
+    def _of(cls, number: int) -> Self:
+        """The member with this number; one named after the number when this release knows none."""
+        for member in cls:
+            if member.number == number:
+                return member
+        unknown = str.__new__(cls, f"UNKNOWN_{number}")
+        unknown._name_ = unknown._value_ = str(unknown)
+        unknown.number = number
+        return unknown
+
+    def __bool__(self) -> bool:
+        return self.number != 0
+
+    def __int__(self) -> int:
+        return self.number
+
     def __str__(self) -> str:
-        return self.name
+        return str.__str__(self)
+
+    def __lt__(self, other: str) -> bool:
+        return self.number < self._same_kind(other).number
+
+    def __le__(self, other: str) -> bool:
+        return self.number <= self._same_kind(other).number
+
+    def __gt__(self, other: str) -> bool:
+        return self.number > self._same_kind(other).number
+
+    def __ge__(self, other: str) -> bool:
+        return self.number >= self._same_kind(other).number
+
+    def _same_kind(self, other: object) -> Self:
+        """`other`, which must be a member or its name: the order of names would mean nothing."""
+        kind = type(self)
+        if isinstance(other, kind):
+            return other
+        if not isinstance(other, str) or isinstance(other, enum.Enum):
+            raise TypeError(f"a {kind.__name__} is ordered among its kind, not with {other!r}")
+        return kind(other)
 
 
+E = TypeVar("E", bound=WireEnum)
+
+
+def found_by_number(kind: type[E]) -> type[E]:
+    """Lets `kind(2)` find its member as fast as `kind("AVRO")`: each answer of the server holds several numbers."""
+    for member in kind:
+        kind._value2member_map_[member.number] = member
+    return kind
+
+
+@found_by_number
 class SchemaType(WireEnum):
     """The language that a schema is written in."""
 
-    UNSPECIFIED = 0
-    JSON = 1
-    AVRO = 2
-    PROTOBUF = 3
-    THRIFT = 4
+    UNSPECIFIED = "UNSPECIFIED", 0
+    JSON = "JSON", 1
+    AVRO = "AVRO", 2
+    PROTOBUF = "PROTOBUF", 3
+    THRIFT = "THRIFT", 4
 
 
+@found_by_number
 class CompatibilityLevel(WireEnum):
     """Who must be able to read whose data; the transitive levels ask about every live version."""
 
-    UNSPECIFIED = 0
-    BACKWARD = 1
-    FORWARD = 2
-    FULL = 3
-    BACKWARD_TRANSITIVE = 4
-    FORWARD_TRANSITIVE = 5
-    FULL_TRANSITIVE = 6
-    NONE = 7
+    UNSPECIFIED = "UNSPECIFIED", 0
+    BACKWARD = "BACKWARD", 1
+    FORWARD = "FORWARD", 2
+    FULL = "FULL", 3
+    BACKWARD_TRANSITIVE = "BACKWARD_TRANSITIVE", 4
+    FORWARD_TRANSITIVE = "FORWARD_TRANSITIVE", 5
+    FULL_TRANSITIVE = "FULL_TRANSITIVE", 6
+    NONE = "NONE", 7
 
 
+@found_by_number
 class SchemaState(WireEnum):
     """Where a version stands in its life."""
 
-    UNSPECIFIED = 0
-    DRAFT = 1
-    ACTIVE = 2
-    DEPRECATED = 3
-    ARCHIVED = 4
-    VALIDATING = 5
-    VALIDATION_FAILED = 6
-    COMPATIBILITY_CHECK = 7
-    INCOMPATIBLE_REJECTED = 8
-    REGISTERED = 9
-    ABANDONED = 10
-    ROLLING_BACK = 11
+    UNSPECIFIED = "UNSPECIFIED", 0
+    DRAFT = "DRAFT", 1
+    ACTIVE = "ACTIVE", 2
+    DEPRECATED = "DEPRECATED", 3
+    ARCHIVED = "ARCHIVED", 4
+    VALIDATING = "VALIDATING", 5
+    VALIDATION_FAILED = "VALIDATION_FAILED", 6
+    COMPATIBILITY_CHECK = "COMPATIBILITY_CHECK", 7
+    INCOMPATIBLE_REJECTED = "INCOMPATIBLE_REJECTED", 8
+    REGISTERED = "REGISTERED", 9
+    ABANDONED = "ABANDONED", 10
+    ROLLING_BACK = "ROLLING_BACK", 11
 
 
+@found_by_number
 class Severity(WireEnum):
     """How much a violation or an issue weighs; an ERROR makes the answer negative."""
 
-    UNSPECIFIED = 0
-    ERROR = 1
-    WARNING = 2
-    INFO = 3
+    UNSPECIFIED = "UNSPECIFIED", 0
+    ERROR = "ERROR", 1
+    WARNING = "WARNING", 2
+    INFO = "INFO", 3
 
 
+@found_by_number
 class EventType(WireEnum):
     """What a change of the change log did."""
 
-    UNSPECIFIED = 0
-    SCHEMA_REGISTERED = 1
-    SCHEMA_UPDATED = 2
-    SCHEMA_DELETED = 3
-    SCHEMA_DEPRECATED = 4
-    SCHEMA_CREATED = 5
-    SCHEMA_VALIDATED = 6
-    SCHEMA_ACTIVATED = 7
-    SCHEMA_ARCHIVED = 8
-    SCHEMA_ROLLED_BACK = 9
-    COMPATIBILITY_CHECK_FAILED = 10
-    VALIDATION_FAILED = 11
-    CONSUMER_REGISTERED = 12
-    CONSUMER_UNREGISTERED = 13
-    USAGE_THRESHOLD_EXCEEDED = 14
-    SCHEMA_UNDELETED = 15
-    CONFIG_UPDATED = 16
+    UNSPECIFIED = "UNSPECIFIED", 0
+    SCHEMA_REGISTERED = "SCHEMA_REGISTERED", 1
+    SCHEMA_UPDATED = "SCHEMA_UPDATED", 2
+    SCHEMA_DELETED = "SCHEMA_DELETED", 3
+    SCHEMA_DEPRECATED = "SCHEMA_DEPRECATED", 4
+    SCHEMA_CREATED = "SCHEMA_CREATED", 5
+    SCHEMA_VALIDATED = "SCHEMA_VALIDATED", 6
+    SCHEMA_ACTIVATED = "SCHEMA_ACTIVATED", 7
+    SCHEMA_ARCHIVED = "SCHEMA_ARCHIVED", 8
+    SCHEMA_ROLLED_BACK = "SCHEMA_ROLLED_BACK", 9
+    COMPATIBILITY_CHECK_FAILED = "COMPATIBILITY_CHECK_FAILED", 10
+    VALIDATION_FAILED = "VALIDATION_FAILED", 11
+    CONSUMER_REGISTERED = "CONSUMER_REGISTERED", 12
+    CONSUMER_UNREGISTERED = "CONSUMER_UNREGISTERED", 13
+    USAGE_THRESHOLD_EXCEEDED = "USAGE_THRESHOLD_EXCEEDED", 14
+    SCHEMA_UNDELETED = "SCHEMA_UNDELETED", 15
+    CONFIG_UPDATED = "CONFIG_UPDATED", 16
 
 
+@found_by_number
 class Verdict(WireEnum):
     """What a compatibility check could establish."""
 
-    UNSPECIFIED = 0
-    YES = 1
-    NO = 2
-    UNDECIDED = 3
+    UNSPECIFIED = "UNSPECIFIED", 0
+    YES = "YES", 1
+    NO = "NO", 2
+    UNDECIDED = "UNDECIDED", 3
 
 
+@found_by_number
 class ChangeClass(WireEnum):
     """What a version changes for its readers, mildest first."""
 
-    UNSPECIFIED = 0
-    NONE = 1
-    ORDER_ONLY = 2
-    ANNOTATION_ONLY = 3
-    COMPATIBLE = 4
-    BREAKING = 5
+    UNSPECIFIED = "UNSPECIFIED", 0
+    NONE = "NONE", 1
+    ORDER_ONLY = "ORDER_ONLY", 2
+    ANNOTATION_ONLY = "ANNOTATION_ONLY", 3
+    COMPATIBLE = "COMPATIBLE", 4
+    BREAKING = "BREAKING", 5
 
 
+@found_by_number
 class DifferenceKind(WireEnum):
     """What one difference does: WIDENED lets more data be valid, NARROWED less, CHANGED neither."""
 
-    UNSPECIFIED = 0
-    ADDED = 1
-    REMOVED = 2
-    WIDENED = 3
-    NARROWED = 4
-    CHANGED = 5
+    UNSPECIFIED = "UNSPECIFIED", 0
+    ADDED = "ADDED", 1
+    REMOVED = "REMOVED", 2
+    WIDENED = "WIDENED", 3
+    NARROWED = "NARROWED", 4
+    CHANGED = "CHANGED", 5
 
 
+@found_by_number
 class LossKind(WireEnum):
     """What a conversion could not carry: DROPPED is gone, NOT_ENFORCED is carried but not checked, NARROWED refuses
-    some data, CHANGED says it in a way that does not lead back.
+    some data, CHANGED says it in a way that does not lead back, RESTATED in one that does.
     """
 
-    UNSPECIFIED = 0
-    DROPPED = 1
-    NOT_ENFORCED = 2
-    NARROWED = 3
-    CHANGED = 4
+    UNSPECIFIED = "UNSPECIFIED", 0
+    DROPPED = "DROPPED", 1
+    NOT_ENFORCED = "NOT_ENFORCED", 2
+    NARROWED = "NARROWED", 3
+    CHANGED = "CHANGED", 4
+    RESTATED = "RESTATED", 5
 
 
+@found_by_number
 class DataEncoding(WireEnum):
     """How a payload is written; UNSPECIFIED lets the server tell."""
 
-    UNSPECIFIED = 0
-    JSON = 1
-    BINARY = 2
-    AVRO_JSON = 3
+    UNSPECIFIED = "UNSPECIFIED", 0
+    JSON = "JSON", 1
+    BINARY = "BINARY", 2
+    AVRO_JSON = "AVRO_JSON", 3
 
 
+@found_by_number
 class SearchOrder(WireEnum):
     """How what a search has found is ordered."""
 
-    UNSPECIFIED = 0
-    RELEVANCE = 1
-    NAME = 2
+    UNSPECIFIED = "UNSPECIFIED", 0
+    RELEVANCE = "RELEVANCE", 1
+    NAME = "NAME", 2
 
 
+@found_by_number
 class Mode(WireEnum):
     """Whether a scope accepts writes."""
 
-    UNSPECIFIED = 0
-    READWRITE = 1
-    READONLY = 2
-    IMPORT = 3
+    UNSPECIFIED = "UNSPECIFIED", 0
+    READWRITE = "READWRITE", 1
+    READONLY = "READONLY", 2
+    IMPORT = "IMPORT", 3
 
 
+@found_by_number
 class Strictness(WireEnum):
     """What a Protobuf comparison protects."""
 
-    UNSPECIFIED = 0
-    WIRE = 1
-    WIRE_JSON = 2
-    SOURCE = 3
+    UNSPECIFIED = "UNSPECIFIED", 0
+    WIRE = "WIRE", 1
+    WIRE_JSON = "WIRE_JSON", 2
+    SOURCE = "SOURCE", 3
 
 
+@found_by_number
 class WriterModel(WireEnum):
     """What writers of JSON documents may emit."""
 
-    UNSPECIFIED = 0
-    OPEN = 1
-    DECLARED_KEYS = 2
+    UNSPECIFIED = "UNSPECIFIED", 0
+    OPEN = "OPEN", 1
+    DECLARED_KEYS = "DECLARED_KEYS", 2
 
 
+@found_by_number
 class FormatPolicy(WireEnum):
     """Whether JSON Schema `format` decides validity."""
 
-    UNSPECIFIED = 0
-    DIALECT = 1
-    ASSERT = 2
-    IGNORE = 3
+    UNSPECIFIED = "UNSPECIFIED", 0
+    DIALECT = "DIALECT", 1
+    ASSERT = "ASSERT", 2
+    IGNORE = "IGNORE", 3
 
 
+@found_by_number
 class UndecidedPolicy(WireEnum):
     """What registration does with a verdict that could not be proved."""
 
-    UNSPECIFIED = 0
-    REFUSE = 1
-    ALLOW = 2
+    UNSPECIFIED = "UNSPECIFIED", 0
+    REFUSE = "REFUSE", 1
+    ALLOW = "ALLOW", 2
 
 
+@found_by_number
 class HealthStatus(WireEnum):
     """How the server is."""
 
-    UNSPECIFIED = 0
-    HEALTHY = 1
-    DEGRADED = 2
-    UNHEALTHY = 3
+    UNSPECIFIED = "UNSPECIFIED", 0
+    HEALTHY = "HEALTHY", 1
+    DEGRADED = "DEGRADED", 2
+    UNHEALTHY = "UNHEALTHY", 3
 
 
+@found_by_number
 class ComponentStatus(WireEnum):
     """How a part of the server is."""
 
-    UNSPECIFIED = 0
-    UP = 1
-    DOWN = 2
-    DEGRADED = 3
+    UNSPECIFIED = "UNSPECIFIED", 0
+    UP = "UP", 1
+    DOWN = "DOWN", 2
+    DEGRADED = "DEGRADED", 3

@@ -9,58 +9,66 @@ RegistryError
 │   ├── ReferenceNotFound, ReferenceCycle
 │   └── ConversionRefused, DataRefused
 ├── NotFound
-│   └── SubjectNotFound, SchemaNotFound, VersionNotFound, ConfigNotFound
+│   └── SubjectNotFound, SchemaNotFound, VersionNotFound, ConfigNotFound, RouteNotFound
 ├── Refused                   the registry is in no state that allows this
 │   ├── IncompatibleSchema    `report` says why
 │   ├── TransitionRefused, VersionNotGreater, LevelMismatch, SubjectReadOnly
 │   └── SchemaTypeMismatch, HasDependents, NotSoftDeleted
 ├── Aborted
 │   ├── ConcurrentUpdate      safe to try again
-│   └── SubscriberTooSlow     `revision` says where to resume
+│   └── SubscriberTooSlow     a stream was read too slowly; `watch` and `list_schemas` go on by themselves
 ├── OutOfRange
 │   └── RevisionCompacted     `oldest` says where to start again
 ├── Unimplemented
-│   └── UnsupportedSchemaType
+│   └── UnsupportedSchemaType, VerbNotAllowed
 ├── Unavailable               nothing happened; retried by the client as far as the deadline allows
-│   └── ShuttingDown, StorageUnavailable
-├── AlreadyExists, LimitExceeded, DeadlineExceeded, Cancelled
+│   ├── ShuttingDown, StorageUnavailable
+│   └── ProtocolMismatch      the address speaks no gRPC, or no TLS; not retried
+├── LimitExceeded
+│   └── RequestTooLarge
+├── DeadlineExceeded
+│   └── BodyTooSlow
+├── AlreadyExists, Cancelled
 ├── PermissionDenied, Unauthenticated
 └── InternalError, StorageDamaged, UnknownFailure
 
+RouteNotFound, VerbNotAllowed, RequestTooLarge and BodyTooSlow are answered over HTTP only.
 The server decides the class by the reason it sends; a reason that this release does not know falls back to the class
 of its code.
 """
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
+
+from .enums import WireEnum, found_by_number
 
 if TYPE_CHECKING:
     from .results import CompatibilityReport, SchemaIssue
 
 
-class Code(enum.IntEnum):
-    """google.rpc.Code, by number (google/rpc/code.proto)."""
+@found_by_number
+class Code(WireEnum):
+    """google.rpc.Code (google/rpc/code.proto)."""
 
-    CANCELLED = 1
-    UNKNOWN = 2
-    INVALID_ARGUMENT = 3
-    DEADLINE_EXCEEDED = 4
-    NOT_FOUND = 5
-    ALREADY_EXISTS = 6
-    PERMISSION_DENIED = 7
-    RESOURCE_EXHAUSTED = 8
-    FAILED_PRECONDITION = 9
-    ABORTED = 10
-    OUT_OF_RANGE = 11
-    UNIMPLEMENTED = 12
-    INTERNAL = 13
-    UNAVAILABLE = 14
-    DATA_LOSS = 15
-    UNAUTHENTICATED = 16
+    CANCELLED = "CANCELLED", 1
+    UNKNOWN = "UNKNOWN", 2
+    INVALID_ARGUMENT = "INVALID_ARGUMENT", 3
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED", 4
+    NOT_FOUND = "NOT_FOUND", 5
+    ALREADY_EXISTS = "ALREADY_EXISTS", 6
+    PERMISSION_DENIED = "PERMISSION_DENIED", 7
+    RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED", 8
+    FAILED_PRECONDITION = "FAILED_PRECONDITION", 9
+    ABORTED = "ABORTED", 10
+    OUT_OF_RANGE = "OUT_OF_RANGE", 11
+    UNIMPLEMENTED = "UNIMPLEMENTED", 12
+    INTERNAL = "INTERNAL", 13
+    UNAVAILABLE = "UNAVAILABLE", 14
+    DATA_LOSS = "DATA_LOSS", 15
+    UNAUTHENTICATED = "UNAUTHENTICATED", 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,9 @@ class RegistryError(Exception):
 
     CODE: ClassVar[Code] = Code.UNKNOWN
     REASON: ClassVar[str] = ""
+
+    never_sent: bool = False
+    """Whether the request is known not to have left this client, because there was no connection."""
 
     def __init__(
         self,
@@ -182,6 +193,12 @@ class ConfigNotFound(NotFound):
     REASON = "CONFIG_NOT_FOUND"
 
 
+class RouteNotFound(NotFound):
+    """HTTP only: nothing is served at the path."""
+
+    REASON = "ROUTE_NOT_FOUND"
+
+
 class Refused(RegistryError):
     """The registry is in no state that allows the request."""
 
@@ -236,13 +253,13 @@ class ConcurrentUpdate(Aborted):
 
 
 class SubscriberTooSlow(Aborted):
-    """A watch was read too slowly; `SchemaRegistry.watch` resumes by itself."""
+    """A stream was read too slowly; `watch` and `list_schemas` go on by themselves."""
 
     REASON = "SUBSCRIBER_TOO_SLOW"
 
     @property
     def revision(self) -> str:
-        """Where to resume."""
+        """Where a watch resumes; "" for a stream that is no watch."""
         return self.metadata.get("revision", "")
 
 
@@ -276,6 +293,12 @@ class UnsupportedSchemaType(Unimplemented):
     REASON = "UNSUPPORTED_SCHEMA_TYPE"
 
 
+class VerbNotAllowed(Unimplemented):
+    """HTTP only: the path exists, with other verbs."""
+
+    REASON = "VERB_NOT_ALLOWED"
+
+
 class Unavailable(RegistryError):
     """The server cannot be reached or cannot answer now."""
 
@@ -294,6 +317,12 @@ class ShuttingDown(Unavailable):
         return self.metadata.get("revision", "")
 
 
+class ProtocolMismatch(Unavailable):
+    """Somebody answers at the address, but not in gRPC, or not in TLS. Never retried."""
+
+    REASON = ""
+
+
 class StorageUnavailable(Unavailable):
     REASON = "STORAGE_UNAVAILABLE"
 
@@ -307,11 +336,23 @@ class LimitExceeded(RegistryError):
     REASON = "LIMIT_EXCEEDED"
 
 
+class RequestTooLarge(LimitExceeded):
+    """HTTP only: the body is longer than the server reads."""
+
+    REASON = "REQUEST_TOO_LARGE"
+
+
 class DeadlineExceeded(RegistryError):
     """No answer came in time. The call may have had its effect."""
 
     CODE = Code.DEADLINE_EXCEEDED
     REASON = "DEADLINE_EXCEEDED"
+
+
+class BodyTooSlow(DeadlineExceeded):
+    """HTTP only: the body did not arrive in time."""
+
+    REASON = "BODY_TOO_SLOW"
 
 
 class Cancelled(RegistryError):
@@ -332,6 +373,7 @@ class InternalError(RegistryError):
     """A fault of the server; its log tells more under `request_id`."""
 
     CODE = Code.INTERNAL
+    REASON = "INTERNAL"
 
 
 class StorageDamaged(RegistryError):

@@ -57,7 +57,10 @@ class Fingerprints:
 
 @dataclass(frozen=True, slots=True)
 class SchemaContent:
-    """The part of a version that never changes; what the cache of a client holds."""
+    """The part of a version that never changes; what the cache of a client holds.
+
+    `options`: how the content is read where it does not say so itself (`dialect`, `format_policy`).
+    """
 
     id: str
     subject: str
@@ -68,6 +71,7 @@ class SchemaContent:
     content: bytes
     references: tuple[SchemaReference, ...]
     fingerprints: Fingerprints
+    options: Mapping[str, str]
 
     @property
     def text(self) -> str:
@@ -109,6 +113,7 @@ class SchemaInfo(SchemaContent):
             content=self.content,
             references=self.references,
             fingerprints=self.fingerprints,
+            options=self.options,
         )
 
 
@@ -162,6 +167,10 @@ class CompatibilityReport:
     error: RegistryError | None = None
     remedies: tuple[Remedy, ...] = ()
 
+    def __bool__(self) -> bool:
+        """Whether the schema is compatible: `compatible`, which is also what the policy for UNDECIDED makes of it."""
+        return self.compatible
+
 
 @dataclass(frozen=True, slots=True)
 class SchemaDifference:
@@ -188,6 +197,10 @@ class SchemaDiff:
     old_version: str
     new_version: str
     truncated: bool
+
+    def __bool__(self) -> bool:
+        """Whether anything differs."""
+        return bool(self.differences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +270,8 @@ class ValidationWarning:
 class ValidationReport:
     """Whether data is valid, and if not, why. `error` and `index` as in CompatibilityReport; time in milliseconds.
 
-    `text`: the errors for a model that is to correct its answer, a line each.
+    `text`: the errors for a model that is to correct its answer, a line each. `schema_id`, `subject` and `version` name
+    the version that the data was validated under.
     """
 
     valid: bool
@@ -269,6 +283,12 @@ class ValidationReport:
     text: str = ""
     index: int = 0
     error: RegistryError | None = None
+    subject: str = ""
+    version: str = ""
+
+    def __bool__(self) -> bool:
+        """Whether the data is valid."""
+        return self.valid
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +312,10 @@ class SchemaValidationReport:
     warnings: tuple[str, ...]
     issues: tuple[SchemaIssue, ...]
     fingerprints: Fingerprints | None
+
+    def __bool__(self) -> bool:
+        """Whether the schema follows the rules."""
+        return self.valid
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,6 +397,10 @@ class Health:
     components: Mapping[str, ComponentHealth]
     version: str
     timestamp: datetime | None
+
+    def __bool__(self) -> bool:
+        """Whether the server does its work: HEALTHY or DEGRADED."""
+        return self.status in (HealthStatus.HEALTHY, HealthStatus.DEGRADED)
 
 
 @dataclass(frozen=True, slots=True)

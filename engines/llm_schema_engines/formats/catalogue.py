@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..model.compilation import Compiler
 from ..model.schema import SchemaType
 from .avro.engine import AvroEngine
 from .avro.limits import AvroLimits
 from .engine import Engines
 from .json_schema.engine import JsonSchemaEngine
 from .json_schema.limits import JsonSchemaLimits
-from .protobuf.compiler import Compiler, NoCompiler
+from .protobuf.compiler import NoCompiler
 from .protobuf.engine import ProtobufEngine
 from .protobuf.limits import ProtobufLimits
 

@@ -107,10 +107,13 @@ PASSING = ("_TIMEOUT", "_CRASHED")
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The answer to one direction of one pair: may `reader` read everything `writer` writes?"""
+    """The answer to one direction of one pair: may `reader` read everything `writer` writes? True when that is proved."""
 
     verdict: Verdict
     violations: tuple[Violation, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self.verdict is Verdict.YES
 
     @property
     def lasting(self) -> bool:
@@ -165,7 +168,7 @@ class Remedy:
 @fast_init
 @dataclass(frozen=True, slots=True)
 class CompatibilityReport:
-    """The outcome of a check of one schema against the versions that its level names.
+    """The outcome of a check of one schema against the versions that its level names. True when it is compatible.
 
     `suggested_version` is the semantic version that the schema would get; "" when nobody asked.
     `remedies`: ways out of an incompatible verdict, the most useful first.
@@ -181,3 +184,6 @@ class CompatibilityReport:
     options: CompareOptions = field(default_factory=CompareOptions)
     suggested_version: str = ""
     remedies: tuple[Remedy, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self.compatible

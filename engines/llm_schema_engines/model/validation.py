@@ -38,12 +38,18 @@ class DataIssue:
 
 @dataclass(frozen=True, slots=True)
 class DataReport:
-    """Whether the payload is valid, and if not, why: at most `max_errors` issues. `truncated`: there are more."""
+    """Whether the payload is valid, and if not, why: at most `max_errors` issues. `truncated`: there are more.
+
+    True when the payload is valid.
+    """
 
     valid: bool
     errors: tuple[DataIssue, ...] = ()
     warnings: tuple[DataIssue, ...] = ()
     truncated: bool = False
+
+    def __bool__(self) -> bool:
+        return self.valid
 
 
 class FormatPolicy(enum.StrEnum):

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import struct
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-
-from llm_schema_engines.model.schema import SchemaType
+from collections.abc import Iterator
 
 _lock = threading.Lock()
 _last_ms = 0
@@ -53,19 +50,3 @@ def is_schema_id(text: str) -> bool:
         return str(uuid.UUID(text)) == text
     except ValueError:
         return False
-
-
-def identity(schema_type: SchemaType, content: bytes, references: Sequence[tuple[str, str]]) -> str:
-    """What names distinct type + content + references: SHA-256, hexadecimal.
-
-    references: (name, identity of the referenced schema) pairs; their order does not count.
-    """
-    digest = hashlib.sha256()
-    for part in (
-        schema_type.name.encode(),
-        content,
-        *(p.encode() for pair in sorted(references) for p in pair),
-    ):
-        digest.update(len(part).to_bytes(8, "big"))
-        digest.update(part)
-    return digest.hexdigest()

@@ -13,6 +13,7 @@ from ..model.subject import Subject
 from ..storage.cycles import find_cycle
 from ..storage.protocols.search import SearchRead
 from ..storage.store import ReadTx
+from .selection import deleted_hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +65,13 @@ async def _target(tx: ReadTx, reference: Reference, place: str) -> SchemaVersion
     else:
         target = await tx.selected(reference.subject, selector)
     if target is None:
+        versions = await tx.versions(reference.subject, include_deleted=True)
+        hint = deleted_hint(versions, selector)
         missing = (
-            f"no subject {str(reference.subject)!r}"
-            if not await tx.versions(reference.subject)
-            else f"no version {reference.version or 'latest'!r} of subject {str(reference.subject)!r}"
-        )
+            f"no version {reference.version or 'latest'!r} of subject {str(reference.subject)!r}"
+            if any(v.live for v in versions)
+            else f"no subject {str(reference.subject)!r}"
+        ) + (f"; {hint}" if hint else "")
         raise ReferenceNotFound(
             place, f"{reference.name!r} points to nothing: {missing}", subject=str(reference.subject)
         )

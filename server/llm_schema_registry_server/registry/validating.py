@@ -14,26 +14,31 @@ from llm_schema_engines.model.validation import DataReport, Encoding
 
 from ..errors import InvalidRequest, InvalidSchema, SchemaIssue, UnsupportedSchemaType
 from ..model.config import EffectiveConfig
-from ..model.schema import Reference
+from ..model.schema import Reference, SchemaVersion
+from ..model.selector import parse_selector
 from ..model.subject import Subject
 from ..storage.store import Store
 from .configuration import Scope, effective
 from .library import KnownSchema, Library
 from .limits import RequestLimits
-from .reading import kept_by_id
+from .reading import selected, version_with_content
 
 DEFAULT_ERRORS, MOST_ERRORS = 20, 100
 INLINE_BYTES = 16 * 1024
 """Payloads up to this size are validated on the loop; larger ones in a thread, so that others' calls go on."""
-REMEMBERED = 10_000
+MOST_COMPILED = 10_000
+"""Entries of the cache of compiled versions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """Data to validate against a registered schema."""
+    """Data to validate against a registered schema: the one with `schema_id`, or when that is "" the version of `subject`
+    that `version` selects."""
 
     schema_id: str
     data: bytes
+    subject: str = ""
+    version: str = ""
     strict: bool = False
     encoding: Encoding = Encoding.AUTO
     message_name: str = ""
@@ -53,40 +58,61 @@ class SchemaReport:
         return self.fingerprints is not None
 
 
-class _Remembered(LRUCache[str, tuple[Subject, DataValidator]]):
-    """schema id -> validator. What a version means never changes, but it may be removed: a change of its subject
-    drops it, and counts up `epoch` so that nothing read before the change is put in after it."""
+@dataclass(frozen=True, slots=True)
+class CompiledVersion:
+    """A version and its validator."""
+
+    version: SchemaVersion
+    validator: DataValidator
+
+
+@dataclass(frozen=True, slots=True)
+class DataVerdict:
+    """The report about a payload, and the version that it was validated under."""
+
+    report: DataReport
+    version: SchemaVersion
+
+
+_Key = str | tuple[str, str]
+"""A schema id, or a subject and a selector as they were sent."""
+
+
+class _CompiledVersions(LRUCache[_Key, CompiledVersion]):
+    """The versions that were validated under. What a version means never changes, but it may be removed, and a selector
+    may come to choose another: a change of its subject drops it, and counts up `epoch` so that nothing read before the
+    change is put in after it."""
 
     def __init__(self, most: int) -> None:
         super().__init__(most)
         self.epoch = 0
-        self._ids: dict[Subject, set[str]] = {}
+        self._keys: dict[Subject, set[_Key]] = {}
 
-    def __setitem__(self, schema_id: str, entry: tuple[Subject, DataValidator]) -> None:
-        super().__setitem__(schema_id, entry)
-        self._ids.setdefault(entry[0], set()).add(schema_id)
+    def __setitem__(self, key: _Key, entry: CompiledVersion) -> None:
+        super().__setitem__(key, entry)
+        self._keys.setdefault(entry.version.subject, set()).add(key)
 
-    def popitem(self) -> tuple[str, tuple[Subject, DataValidator]]:
-        schema_id, entry = super().popitem()
-        ids = self._ids.get(entry[0], set())
-        ids.discard(schema_id)
-        if not ids:
-            self._ids.pop(entry[0], None)
-        return schema_id, entry
+    def popitem(self) -> tuple[_Key, CompiledVersion]:
+        key, entry = super().popitem()
+        keys = self._keys.get(entry.version.subject, set())
+        keys.discard(key)
+        if not keys:
+            self._keys.pop(entry.version.subject, None)
+        return key, entry
 
     def forget(self, subject: Subject | None) -> None:
         self.epoch += 1
         if subject is None:
             self.clear()
-            self._ids.clear()
+            self._keys.clear()
             return
-        for schema_id in self._ids.pop(subject, ()):
-            self.pop(schema_id, None)
+        for key in self._keys.pop(subject, ()):
+            self.pop(key, None)
 
 
 class Validating:
-    """The use cases behind ValidateData, ValidateSchema and BatchValidate. `validated` is told the schema id of each
-    validation that was done."""
+    """The use cases behind ValidateData, ValidateSchema and BatchValidate. `validated` is called with the schema id of each
+    validation."""
 
     def __init__(
         self,
@@ -101,14 +127,15 @@ class Validating:
         self._store, self._library, self._engines = store, library, engines
         self._validated = validated
         self._defaults, self._limits = defaults, limits
-        self._remembered = _Remembered(REMEMBERED)
+        self._compiled = _CompiledVersions(MOST_COMPILED)
 
     def forget(self, subject: Subject | None) -> None:
-        """A subject changed: a version of it may have been removed for ever."""
-        self._remembered.forget(subject)
+        """A subject changed: a version of it may have been removed permanently."""
+        self._compiled.forget(subject)
 
-    async def data(self, payload: Payload) -> DataReport:
-        """Raises SchemaNotFound, and InvalidRequest where the request itself is wrong; bad data is an answer."""
+    async def data(self, payload: Payload) -> DataVerdict:
+        """Raises SchemaNotFound, SubjectNotFound or VersionNotFound, and InvalidRequest where the request itself is wrong;
+        bad data is an answer."""
         if len(payload.data) > self._limits.data_bytes:
             raise InvalidRequest(
                 "data",
@@ -116,28 +143,36 @@ class Validating:
             )
         if not 0 <= payload.max_errors <= MOST_ERRORS:
             raise InvalidRequest("max_errors", f"is {payload.max_errors}; it must be 0 to {MOST_ERRORS}")
-        validator = await self._validator(payload.schema_id)
-        self._validated(payload.schema_id)
+        compiled = await self._compiled_version(_key(payload))
+        self._validated(compiled.version.schema_id)
         if len(payload.data) <= INLINE_BYTES:
-            return _run(validator, payload)
-        return await asyncio.to_thread(_run, validator, payload)
+            report = _run(compiled.validator, payload)
+        else:
+            report = await asyncio.to_thread(_run, compiled.validator, payload)
+        return DataVerdict(report, compiled.version)
 
     async def prepare(self, schema_id: str) -> None:
         """Compile what validating against this schema needs. Raises as `data` does."""
-        if len(self._remembered) < REMEMBERED:
-            await self._validator(schema_id)
+        if len(self._compiled) < MOST_COMPILED:
+            await self._compiled_version(schema_id)
 
-    async def _validator(self, schema_id: str) -> DataValidator:
-        known = self._remembered.get(schema_id)
+    async def _compiled_version(self, key: _Key) -> CompiledVersion:
+        known = self._compiled.get(key)
         if known is not None:
-            return known[1]
-        epoch = self._remembered.epoch
-        version = (await kept_by_id(self._store, self._library, schema_id)).version
+            return known
+        epoch = self._compiled.epoch
+        version = await self._version(key)
         schema = await self._library.known(version)
-        validator = await self._library.validator(schema)
-        if epoch == self._remembered.epoch:
-            self._remembered[schema_id] = (version.subject, validator)
-        return validator
+        found = CompiledVersion(version, await self._library.validator(schema))
+        if epoch == self._compiled.epoch:
+            self._compiled[key] = found
+        return found
+
+    async def _version(self, key: _Key) -> SchemaVersion:
+        if isinstance(key, str):
+            return (await version_with_content(self._store, self._library, key)).version
+        subject, selector = Subject.parse(key[0]), parse_selector(key[1] or "latest")
+        return (await selected(self._store, self._library, subject, selector)).version
 
     async def schema(
         self, schema_type: SchemaType, content: bytes, references: Sequence[Reference]
@@ -163,6 +198,23 @@ class Validating:
         except InvalidSchema as error:
             return SchemaReport(errors=error.issues)
         return SchemaReport(warnings=parsed.warnings, fingerprints=parsed.fingerprints)
+
+
+def _key(payload: Payload) -> _Key:
+    """What names the version to validate under; raises InvalidRequest unless exactly one way to name it is used."""
+    if payload.schema_id:
+        if payload.subject or payload.version:
+            raise InvalidRequest(
+                "schema_id", "must not be given together with subject or version; give the one or the other"
+            )
+        return payload.schema_id
+    if payload.subject:
+        return payload.subject, payload.version
+    if payload.version:
+        raise InvalidRequest("subject", "must not be empty when version is given")
+    raise InvalidRequest(
+        "schema_id", "must not be empty; give it, or a subject and a version such as 'latest'"
+    )
 
 
 def _run(validator: DataValidator, payload: Payload) -> DataReport:

@@ -20,7 +20,7 @@ from llm_schema_engines.model.compatibility import (
     Violation,
 )
 from llm_schema_engines.model.schema import Fingerprints, SchemaType
-from llm_schema_engines.model.validation import DataIssue, DataReport
+from llm_schema_engines.model.validation import DataIssue
 from llm_schema_engines.model.version import SemanticVersion
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
@@ -34,8 +34,8 @@ from ..model.subject import Subject
 from ..model.timestamps import micros
 from ..registry.graph import Dependency
 from ..registry.reading import FoundSchema
-from ..registry.register import RegistrationResult
-from ..registry.validating import SchemaReport
+from ..registry.registration import RegistrationResult
+from ..registry.validating import DataVerdict, SchemaReport
 
 E = TypeVar("E", CompatibilityLevel, SchemaState, SchemaType, EventType, SearchOrder)
 
@@ -44,7 +44,7 @@ E = TypeVar("E", CompatibilityLevel, SchemaState, SchemaType, EventType, SearchO
 
 
 def enum(kind: type[E], number: int, field: str) -> E:
-    """The value with this number; raises InvalidRequest for 0 and for numbers that nothing stands for."""
+    """The value with this number; raises InvalidRequest for 0 and for unknown numbers."""
     try:
         return kind(number)
     except ValueError:
@@ -73,7 +73,7 @@ def wanted_version(text: str) -> SemanticVersion | None:
 
 
 class Convert:
-    """What needs to know which registry it is: revisions are tokens of one registry."""
+    """The conversions that write revisions, which are tokens of one registry."""
 
     def __init__(self, registry_id: str) -> None:
         self._registry_id = registry_id
@@ -115,6 +115,7 @@ class Convert:
             deleted_at=timestamp(v.deleted_at) if v.deleted_at else None,
             change_class=change_class(v.change_class),
             page_token=page_token,
+            options=v.options,
         )
 
     def registered(self, done: RegistrationResult) -> pb.RegisterSchemaResponse:
@@ -150,7 +151,7 @@ class Convert:
             ordinal=change.ordinal,
         )
 
-    def beat(self, sequence: int, now: datetime) -> pb.SchemaChangeEvent:
+    def heartbeat(self, sequence: int, now: datetime) -> pb.SchemaChangeEvent:
         return pb.SchemaChangeEvent(
             heartbeat=True,
             revision=format_revision(self._registry_id, sequence),
@@ -226,7 +227,7 @@ def _assuming(options: CompareOptions) -> pb.CompatibilityReport:
 
 
 class Refusals(AbstractContextManager[None, None]):
-    """A refusal carries to the caller what it rests on: the compatibility report, or the schema's issues."""
+    """Adds to a refusal its details: the compatibility report, or the schema's issues."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -238,7 +239,8 @@ class Refusals(AbstractContextManager[None, None]):
             error.details = (pb.SchemaValidationReport(valid=False, issues=issues),)
 
 
-def data_report(r: DataReport, schema_id: str, milliseconds: float) -> pb.ValidationReport:
+def data_report(verdict: DataVerdict, milliseconds: float) -> pb.ValidationReport:
+    r, version = verdict.report, verdict.version
     return pb.ValidationReport(
         valid=r.valid,
         errors=[_data_error(i) for i in r.errors],
@@ -247,7 +249,9 @@ def data_report(r: DataReport, schema_id: str, milliseconds: float) -> pb.Valida
             for i in r.warnings
         ],
         validation_time_ms=milliseconds,
-        schema_id=schema_id,
+        schema_id=version.schema_id,
+        subject=str(version.subject),
+        version=str(version.version),
         truncated=r.truncated,
         text=reask_text(r),
     )

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
 
 from .section import Section
 from .storage import BlobsSettings, StorageSettings
@@ -56,6 +56,20 @@ class HttpSettings(Section):
     """Largest request body, and largest line of a batch (base64 makes 3 bytes 4)."""
     max_batch_bytes: int = Field(64 * 1024 * 1024, ge=1024)
     """Largest batch of lines (NDJSON) in one request."""
+
+
+class ProxiesSettings(Section):
+    trusted: tuple[IPvAnyNetwork, ...] = ()
+    """Addresses or networks of the proxies that stand before the server, separated by commas in a variable
+    (`10.0.0.0/8,fd00::/8`): they are believed when they say for whom they ask; a header of anyone else is ignored."""
+    header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
+    """The header (HTTP) or metadata (gRPC) in which they say it. Of the two, proxies should set this one and nothing else
+    is read: what a proxy does not set itself, it passes on from its clients."""
+
+    @field_validator("trusted", mode="before")
+    @classmethod
+    def _separated_by_commas(cls, value: Any) -> Any:
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
 
 class MetricsSettings(Section):
@@ -239,6 +253,11 @@ class CachesSettings(Section):
     """After so long it is ready all the same; 0 loads none."""
     redis: RedisSettings = RedisSettings()
 
+    @property
+    def warms(self) -> bool:
+        """Whether a server that starts loads anything."""
+        return bool(self.warm_schemas and self.warm_seconds)
+
 
 class LogsSettings(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
@@ -252,6 +271,7 @@ class Settings(Section):
 
     grpc: GrpcSettings = GrpcSettings()
     http: HttpSettings = HttpSettings()
+    proxies: ProxiesSettings = ProxiesSettings()
     metrics: MetricsSettings = MetricsSettings()
     storage: StorageSettings = StorageSettings()
     blobs: BlobsSettings = BlobsSettings()

@@ -172,6 +172,8 @@ class Dialect:
         labels = sorted(search.labels(wanted.tags, wanted.metadata.items()))
         for term in self.labels(labels) if labels else ():
             where.add(*term)
+        if wanted.subject:
+            where.add("v.subject = {}", wanted.subject)
         _add_prefix(where, "v.subject", wanted.subject_prefix)
         if wanted.subject_pattern:
             _add_prefix(where, "v.subject", search.literal_prefix(wanted.subject_pattern))

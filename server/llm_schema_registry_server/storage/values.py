@@ -20,12 +20,14 @@ class SchemaFilter:
 
     `text`: full text over subject, description, tags, metadata values and names (type and field names) of the schema;
     every word must occur, a word matches the beginning of an indexed word, letter case does not count.
+    `subject`: this qualified subject and no other.
     `subject_pattern`: `*` stands for any characters, `?` for one; anything else for itself; the whole qualified
     subject must match. `tags`: all must be present. `metadata`: all pairs must be present. `latest_only`: only the
     newest live version in ACTIVE or DEPRECATED of each subject.
     """
 
     text: str = ""
+    subject: str = ""
     subject_prefix: str = ""
     subject_pattern: str = ""
     schema_type: SchemaType | None = None

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from llm_schema_engines.formats.catalogue import EngineLimits, engines
 from llm_schema_engines.formats.engine import Engines
-
-from .protoc import InProcessProtoc
+from llm_schema_engines.protoc.in_process import InProcessProtoc
 
 FACTORY = "llm_schema_registry_server.workers.engines:in_worker"
 """The function that each worker process calls to make its engines."""

@@ -17,11 +17,11 @@ import traceback
 from typing import Any
 
 from llm_schema_engines.formats.engine import Engines
+from llm_schema_engines.protoc.confinement import confine, die_with, limit_cpu
 
 from ..errors import RegistryError
 from ..telemetry import context
 from . import tasks  # noqa: F401  # imported at the start, so that the first task does not spend its time on it
-from .confinement import confine, die_with, limit_cpu
 from .messages import HEADER, Request, Setup, decode_request, encode_answer, frame
 
 OUT_OF_MEMORY = 77

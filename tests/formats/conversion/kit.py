@@ -17,7 +17,7 @@ from llm_schema_engines.formats.json_schema.engine import JsonSchemaEngine
 from llm_schema_engines.formats.protobuf import ProtobufEngine
 from llm_schema_engines.model.schema import SchemaType
 from llm_schema_engines.model.validation import Encoding
-from llm_schema_registry_server.workers.protoc import InProcessProtoc
+from llm_schema_engines.protoc.in_process import InProcessProtoc
 
 JSON, AVRO, PROTOBUF = SchemaType.JSON, SchemaType.AVRO, SchemaType.PROTOBUF
 ENGINES: dict[SchemaType, FormatEngine] = {

@@ -13,7 +13,7 @@ from llm_schema_engines.model.compatibility import (
     Severity,
     Strictness,
 )
-from llm_schema_registry_server.workers.protoc import InProcessProtoc
+from llm_schema_engines.protoc.in_process import InProcessProtoc
 
 ENGINE = ProtobufEngine(InProcessProtoc())
 

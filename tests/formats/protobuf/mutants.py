@@ -17,8 +17,8 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from llm_schema_engines.formats.engine import SchemaSource
 from llm_schema_engines.formats.protobuf import ProtobufEngine
 from llm_schema_engines.model.compatibility import CompareOptions, Strictness
+from llm_schema_engines.protoc.in_process import InProcessProtoc
 from llm_schema_registry_server.errors import InvalidSchema
-from llm_schema_registry_server.workers.protoc import InProcessProtoc
 from tests.formats.protobuf.test_canonical import ROUND_TRIP
 from tests.formats.protobuf.test_validate import ORDER, STRICT2
 

@@ -20,7 +20,7 @@ resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 from llm_schema_registry_server.errors import InvalidSchema
 from llm_schema_engines.formats.engine import SchemaSource
 from llm_schema_engines.formats.protobuf import ProtobufEngine
-from llm_schema_registry_server.workers.protoc import InProcessProtoc
+from llm_schema_engines.protoc.in_process import InProcessProtoc
 from tests.formats.protobuf.hostile import HOSTILE
 engine = ProtobufEngine(InProcessProtoc())
 for name, text in HOSTILE.items():

@@ -9,8 +9,8 @@ from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorP
 
 from llm_schema_engines.formats.engine import ReferencedSchema, SchemaSource
 from llm_schema_engines.formats.protobuf import ProtobufEngine, ProtobufLimits
+from llm_schema_engines.protoc.in_process import InProcessProtoc
 from llm_schema_registry_server.errors import InvalidSchema, SchemaIssue
-from llm_schema_registry_server.workers.protoc import InProcessProtoc
 from tests.formats.protobuf.kit import ENGINE, parse, reference
 
 HEAD = 'syntax = "proto3"; '

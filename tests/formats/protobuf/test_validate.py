@@ -14,8 +14,8 @@ from llm_schema_engines.formats.engine import DataValidator
 from llm_schema_engines.formats.protobuf import ProtobufEngine, ProtobufLimits
 from llm_schema_engines.formats.protobuf.pools import Compiled, missing_required
 from llm_schema_engines.model.validation import DataReport, Encoding
+from llm_schema_engines.protoc.in_process import InProcessProtoc
 from llm_schema_registry_server.errors import InvalidRequest
-from llm_schema_registry_server.workers.protoc import InProcessProtoc
 from tests.formats.protobuf.kit import ENGINE, parse, source
 from tests.formats.protobuf.test_oracle import fill
 

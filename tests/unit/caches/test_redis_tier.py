@@ -13,7 +13,8 @@ from llm_schema_registry_server.caches.redis import RedisTier
 from llm_schema_registry_server.errors import Unavailable
 from llm_schema_registry_server.factories import breaker_log
 from tests.support.certificates import issue
-from tests.support.redis import RedisServer, free_port
+from tests.support.ports import HeldPort
+from tests.support.redis import RedisServer
 from tests.support.waiting import until
 from tests.unit.conftest import LogLines
 
@@ -29,7 +30,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
     """Starts servers with the given options; they are gone after the test."""
     started: list[RedisServer] = []
 
-    async def run(**values: str) -> RedisServer:
+    async def run(**values: str | HeldPort) -> RedisServer:
         made = RedisServer(tmp_path, {name.replace("_", "-"): value for name, value in values.items()})
         started.append(made)
         await made.start()
@@ -309,8 +310,9 @@ async def test_a_password_is_used_and_a_wrong_one_only_costs_the_tier(start: Sta
     await wrong.close()
 
 
+@pytest.mark.slow
 async def test_a_cluster_serves_as_well(start: Start) -> None:
-    server = await start(cluster_enabled="yes", cluster_port=str(free_port()))
+    server = await start(cluster_enabled="yes", cluster_port=HeldPort())
 
     async def formed() -> bool:
         return bool(redis.cluster("INFO")["cluster_state"] == "ok")
@@ -332,6 +334,7 @@ async def test_a_cluster_serves_as_well(start: Start) -> None:
     await tier.close()
 
 
+@pytest.mark.slow
 async def test_a_node_of_a_cluster_that_dies_costs_only_its_keys(tmp_path: Path) -> None:
     nodes = []
     for number in range(3):
@@ -342,7 +345,7 @@ async def test_a_node_of_a_cluster_that_dies_costs_only_its_keys(tmp_path: Path)
                 home,
                 {
                     "cluster-enabled": "yes",
-                    "cluster-port": str(free_port()),
+                    "cluster-port": HeldPort(),
                     "cluster-require-full-coverage": "no",
                     "cluster-node-timeout": "60000",
                 },
@@ -394,9 +397,9 @@ async def test_a_node_of_a_cluster_that_dies_costs_only_its_keys(tmp_path: Path)
 
 async def test_tls_checks_the_server_and_shows_our_certificate(start: Start, tmp_path: Path) -> None:
     files = issue(tmp_path)
-    port = free_port()
+    port = HeldPort()
     await start(
-        tls_port=str(port),
+        tls_port=port,
         tls_ca_cert_file=str(files.authority),
         tls_cert_file=str(files.certificate),
         tls_key_file=str(files.key),

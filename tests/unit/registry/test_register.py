@@ -167,7 +167,7 @@ async def test_references_are_pinned_at_registration(registry: World) -> None:
 
     (pinned,) = done.version.references
     assert (str(pinned.subject), pinned.ordinal, str(pinned.version)) == ("base", 1, "1.0.0")
-    schema = await registry.validating.data(_payload(done.version.schema_id, b"x"))
+    schema = (await registry.validating.data(_payload(done.version.schema_id, b"x"))).report
     assert schema.valid
 
 

@@ -35,6 +35,8 @@ from tests.unit.conftest import LogLines
 
 from .fakes import ISSUES
 
+pytestmark = pytest.mark.slow  # each test starts processes of its own
+
 J = SchemaType.JSON
 HASTY = {"parse_seconds": 0.3, "compare_seconds": 0.3}
 FACTORY = "tests.unit.workers.fakes:make"

@@ -7,19 +7,20 @@ from collections.abc import Iterable
 
 from google.protobuf.duration_pb2 import Duration
 
+from .._arguments import many, text, texts
 from .._call import REGISTRY, Rpc, changed
 from .._encode import number
 from .._retry import Attempts
 from ..enums import EventType
-from ..errors import Code, RegistryError, SubscriberTooSlow
+from ..errors import Code, RegistryError
 from ..v1 import schema_registry_pb2 as pb
 
 log = logging.getLogger("llm_schema_registry")
 
 STREAM_CHANGES = Rpc(REGISTRY + "StreamSchemaChanges", pb.SchemaChangeEvent)
-RESUMABLE = frozenset({Code.UNAVAILABLE, Code.CANCELLED, Code.DEADLINE_EXCEEDED})
-"""Codes of a stream that broke without fault of the request: CANCELLED is a server that stopped at once,
-DEADLINE_EXCEEDED a silence that no living server keeps, or a proxy that limits the age of streams."""
+RESUMABLE = frozenset({Code.UNAVAILABLE, Code.ABORTED, Code.CANCELLED, Code.DEADLINE_EXCEEDED})
+"""Codes of a stream that broke without fault of the request: ABORTED is a server that no longer waited
+for this reader, CANCELLED one that stopped at once, DEADLINE_EXCEEDED a silence that no living server keeps, or a proxy that limits the age of streams."""
 
 
 class Subscription:
@@ -37,6 +38,7 @@ class Subscription:
         self.heartbeats = heartbeats
         self._attempts = attempts
         self._connected = False
+        self._failed = False
 
     @property
     def revision(self) -> str:
@@ -53,9 +55,14 @@ class Subscription:
 
     def failed(self, error: RegistryError) -> float | None:
         """Seconds to wait before going on from `revision`; None to raise the error."""
-        if not (error.code in RESUMABLE or isinstance(error, SubscriberTooSlow)):
+        if error.code not in RESUMABLE:
             return None
         if not self._connected:
+            if (
+                not self._failed
+            ):  # the time to connect counts from the first failure, not from when the watch was made
+                self._attempts.succeeded()
+                self._failed = True
             return self._attempts.after(error)
         return self._interrupted(str(error))
 
@@ -85,9 +92,9 @@ def subscription(
     interval = Duration()
     interval.FromNanoseconds(int(heartbeat * 1e9))
     request = pb.StreamRequest(
-        subjects=subjects,
-        event_types=[number(EventType, e) for e in event_types],
-        from_revision=from_revision,
+        subjects=texts(subjects, "subjects"),
+        event_types=[number(EventType, e) for e in many(event_types, "event_types", "event types")],
+        from_revision=text(from_revision, "from_revision"),
         include_schema=include_schema,
         heartbeat_interval=interval,
     )

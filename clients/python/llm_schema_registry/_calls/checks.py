@@ -6,14 +6,25 @@ the exceptions of `llm_schema_registry.errors`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from google.protobuf.message import Message
 
 from .. import _decode
+from .._arguments import described, identifier, selector, text
 from .._call import REGISTRY, Batch, Rpc, Unary, unary
-from .._encode import Content, Data, number, octets, reference_messages
+from .._encode import (
+    Content,
+    Data,
+    Reference,
+    SchemaId,
+    content_bytes,
+    data_bytes,
+    number,
+    reference_messages,
+)
 from ..enums import (
     CompatibilityLevel,
     DataEncoding,
@@ -21,17 +32,21 @@ from ..enums import (
 )
 from ..results import (
     CompatibilityReport,
-    SchemaReference,
     SchemaValidationReport,
     ValidationReport,
 )
 from ..v1 import schema_registry_pb2 as pb
 
+MISSING: Any = object()
+"""Stands for an argument that was not given; None is data (JSON `null`)."""
+
 
 def validate_data(
-    schema_id: str,
-    data: Data,
+    schema_id: SchemaId | None = None,
+    data: Data = MISSING,
     *,
+    subject: str = "",
+    version: str | int = "latest",
     strict: bool = False,
     encoding: DataEncoding | str = DataEncoding.UNSPECIFIED,
     message_name: str = "",
@@ -40,12 +55,15 @@ def validate_data(
 ) -> Unary[ValidationReport]:
     """Whether data is valid under a schema, and if not, why. Invalid data is an answer, not an error.
 
-    `strict` also refuses what the schema does not declare; `message_name` chooses a Protobuf message; `max_errors` 0
-    is the server's default. Raises SchemaNotFound.
+    The schema is named by its id, `validate_data(schema_id, data)`, or by subject and selector,
+    `validate_data(subject="llm.answer", version="^1.2", data=data)`; the report says which version was used.
+    `data` is text or bytes as they are, a JSON value, or a pydantic model. `strict` also refuses what the schema does
+    not declare; `message_name` chooses a Protobuf message; `max_errors` 0 is the server's default (20). Raises
+    SchemaNotFound, SubjectNotFound, VersionNotFound.
     """
     request = pb.ValidateDataRequest(
-        schema_id=schema_id,
-        data=octets(data),
+        **_schema(schema_id, data, subject, version),
+        data=data_bytes(data),
         strict=strict,
         encoding=number(DataEncoding, encoding),
         message_name=message_name,
@@ -54,16 +72,31 @@ def validate_data(
     return unary(REGISTRY + "ValidateData", pb.ValidationReport, _decode.validation_report, request, timeout)
 
 
+def _schema(schema_id: SchemaId | None, data: Data, subject: str, version: str | int) -> dict[str, str]:
+    """The fields that name the schema to validate under; raises TypeError unless one way to name it is used."""
+    if data is MISSING:
+        raise TypeError(
+            "data is not given; write validate_data(schema_id, data) or validate_data(subject=..., data=...)"
+        )
+    if schema_id is not None and schema_id != "":
+        if subject or version != "latest":
+            raise TypeError(f"schema_id {str(schema_id)!r} names a version; leave subject and version out")
+        return {"schema_id": identifier(schema_id)}
+    if not subject:
+        raise TypeError("neither schema_id nor subject is given; one of them names the schema")
+    return {"subject": text(subject, "subject"), "version": selector(version)}
+
+
 def validate_schema(
     content: Content,
     schema_type: SchemaType | str = SchemaType.JSON,
     *,
-    references: Iterable[SchemaReference] = (),
+    references: Iterable[Reference] = (),
     timeout: float | None = None,
 ) -> Unary[SchemaValidationReport]:
     """Whether a schema follows the rules of its type. Nothing is stored."""
     request = pb.ValidateSchemaRequest(
-        schema_content=octets(content),
+        schema_content=content_bytes(content),
         schema_type=number(SchemaType, schema_type),
         references=reference_messages(references),
     )
@@ -82,7 +115,7 @@ def check_compatibility(
     *,
     level: CompatibilityLevel | str = CompatibilityLevel.UNSPECIFIED,
     compare_version: str | int | None = None,
-    references: Iterable[SchemaReference] = (),
+    references: Iterable[Reference] = (),
     schema_type: SchemaType | str = SchemaType.UNSPECIFIED,
     timeout: float | None = None,
 ) -> Unary[CompatibilityReport]:
@@ -91,10 +124,10 @@ def check_compatibility(
     `level` and `schema_type` are the subject's when unspecified. `compare_version` compares with that version only.
     """
     request = pb.CompatibilityCheckRequest(
-        subject=subject,
-        new_schema=octets(content),
+        subject=text(subject, "subject"),
+        new_schema=content_bytes(content),
         level=number(CompatibilityLevel, level),
-        compare_version=None if compare_version is None else str(compare_version),
+        compare_version=None if compare_version is None else selector(compare_version, "compare_version"),
         references=reference_messages(references),
         schema_type=number(SchemaType, schema_type),
     )
@@ -111,12 +144,14 @@ def check_compatibility(
 class ValidationItem:
     """One payload of `validate_many`; the fields are the parameters of `validate_data`."""
 
-    schema_id: str
+    schema_id: SchemaId | None
     data: Data
     strict: bool = False
     encoding: DataEncoding | str = DataEncoding.UNSPECIFIED
     message_name: str = ""
     max_errors: int = 0
+    subject: str = ""
+    version: str | int = "latest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +162,13 @@ class CheckItem:
     content: Content
     level: CompatibilityLevel | str = CompatibilityLevel.UNSPECIFIED
     compare_version: str | int | None = None
-    references: tuple[SchemaReference, ...] = ()
+    references: Sequence[Reference] = ()
     schema_type: SchemaType | str = SchemaType.UNSPECIFIED
 
 
 def validate_many(
     *, window: int = 64, timeout: float | None = None
-) -> Batch[ValidationItem | tuple[str, Data], ValidationReport]:
+) -> Batch[ValidationItem | tuple[SchemaId, Data], ValidationReport]:
     """Validate a stream of payloads: `ValidationItem`s or (schema id, data) pairs. One report for each, in order.
 
     A report whose `error` is set stands for a request that failed by itself; the others are not touched by it. At
@@ -144,7 +179,7 @@ def validate_many(
         Rpc(REGISTRY + "BatchValidate", pb.ValidationReport),
         _validation_request,
         lambda answer, index: replace(_decode.validation_report(answer), index=index),
-        window,
+        _window(window),
         timeout,
     )
 
@@ -160,14 +195,18 @@ def check_many(
         Rpc(REGISTRY + "BatchCheckCompatibility", pb.CompatibilityReport),
         _check_request,
         lambda answer, index: replace(_decode.compatibility_report(answer), index=index),
-        window,
+        _window(window),
         timeout,
     )
 
 
-def _validation_request(item: ValidationItem | tuple[str, Data]) -> Message:
-    if isinstance(item, tuple):
+def _validation_request(item: ValidationItem | tuple[SchemaId, Data]) -> Message:
+    if isinstance(item, tuple) and len(item) == 2:
         item = ValidationItem(*item)
+    if not isinstance(item, ValidationItem):
+        raise TypeError(
+            f"items: a ValidationItem or a (schema id, data) pair is expected, not {described(item)}"
+        )
     return validate_data(
         item.schema_id,
         item.data,
@@ -175,12 +214,16 @@ def _validation_request(item: ValidationItem | tuple[str, Data]) -> Message:
         encoding=item.encoding,
         message_name=item.message_name,
         max_errors=item.max_errors,
+        subject=item.subject,
+        version=item.version,
     ).request
 
 
 def _check_request(item: CheckItem | tuple[str, Content]) -> Message:
-    if isinstance(item, tuple):
+    if isinstance(item, tuple) and len(item) == 2:
         item = CheckItem(*item)
+    if not isinstance(item, CheckItem):
+        raise TypeError(f"items: a CheckItem or a (subject, content) pair is expected, not {described(item)}")
     return check_compatibility(
         item.subject,
         item.content,
@@ -189,3 +232,9 @@ def _check_request(item: CheckItem | tuple[str, Content]) -> Message:
         references=item.references,
         schema_type=item.schema_type,
     ).request
+
+
+def _window(window: int) -> int:
+    if window < 1:
+        raise ValueError(f"window is {window}; it must be at least 1")
+    return window

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from google.protobuf.empty_pb2 import Empty
 
 from .. import _decode
+from .._arguments import identifier, selector, text, text_map, texts
 from .._call import LIFECYCLE, REGISTRY, Listing, Rpc, Unary, unary
-from .._encode import Content, number, octets, reference_messages
+from .._encode import Content, Reference, SchemaId, content_bytes, number, reference_messages
 from ..enums import (
     CompatibilityLevel,
     SchemaState,
@@ -24,7 +25,6 @@ from ..results import (
     Page,
     Registration,
     SchemaInfo,
-    SchemaReference,
     StateTransition,
 )
 from ..v1 import lifecycle_pb2
@@ -36,7 +36,7 @@ def register_schema(
     content: Content,
     schema_type: SchemaType | str = SchemaType.JSON,
     *,
-    references: Iterable[SchemaReference] = (),
+    references: Iterable[Reference] = (),
     description: str | None = None,
     tags: Iterable[str] = (),
     metadata: Mapping[str, str] | None = None,
@@ -48,20 +48,25 @@ def register_schema(
     as_draft: bool = False,
     timeout: float | None = None,
 ) -> Unary[Registration]:
-    """Register a schema as the next version of a subject, or find the version that has this content already.
+    """Register a schema as the next version of a subject, or find the version that has this content already; a draft or a
+    version that is only REGISTERED becomes ACTIVE then, after the check.
+
+    `content` is text or bytes as they are, a path to a file, a JSON value, or a pydantic model class. `references` are
+    `SchemaReference`s, (name, subject, version) tuples or dicts with these keys.
 
     `compatibility_level` becomes the level of a new subject and must equal the level of an existing one. `version` is
-    derived from the comparison when "". `auto_activate` False leaves the version REGISTERED. `normalize` also takes a
+    derived from the comparison when "". `auto_activate` False asks for REGISTERED instead of ACTIVE. `normalize` also takes a
     version that differs in white space only as the same. `dry_run` does all but store. `as_draft` stores a DRAFT
-    without checking. Raises IncompatibleSchema (with `report`), InvalidSchema (with `issues`), ReferenceNotFound.
+    without checking. Raises IncompatibleSchema (with `report`), InvalidSchema (with `issues`), ReferenceNotFound, and
+    TransitionRefused for the content of a version that is being rolled back.
     """
     request = pb.RegisterSchemaRequest(
-        subject=subject,
-        schema_content=octets(content),
+        subject=text(subject, "subject"),
+        schema_content=content_bytes(content),
         schema_type=number(SchemaType, schema_type),
-        metadata=metadata,
+        metadata=text_map(metadata, "metadata"),
         description=description,
-        tags=tags,
+        tags=texts(tags, "tags"),
         auto_version=not version,
         references=reference_messages(references),
         version=version,
@@ -76,9 +81,9 @@ def register_schema(
     )
 
 
-def get_schema(schema_id: str, *, timeout: float | None = None) -> Unary[SchemaInfo]:
+def get_schema(schema_id: SchemaId, *, timeout: float | None = None) -> Unary[SchemaInfo]:
     """The version with this id, live or softly deleted. Raises SchemaNotFound."""
-    request = pb.GetSchemaRequest(schema_id=schema_id)
+    request = pb.GetSchemaRequest(schema_id=identifier(schema_id))
     return unary(REGISTRY + "GetSchema", pb.GetSchemaResponse, _decode.schema_of, request, timeout)
 
 
@@ -89,13 +94,13 @@ def get_schema_by_version(
 
     Raises SubjectNotFound, VersionNotFound, InvalidVersion.
     """
-    request = pb.GetSchemaByVersionRequest(subject=subject, version=str(version))
+    request = pb.GetSchemaByVersionRequest(subject=text(subject, "subject"), version=selector(version))
     return unary(REGISTRY + "GetSchemaByVersion", pb.GetSchemaResponse, _decode.schema_of, request, timeout)
 
 
 def get_latest_version(subject: str, *, timeout: float | None = None) -> Unary[SchemaInfo]:
     """The newest live version in ACTIVE or DEPRECATED. Raises SubjectNotFound, VersionNotFound."""
-    request = pb.GetLatestVersionRequest(subject=subject)
+    request = pb.GetLatestVersionRequest(subject=text(subject, "subject"))
     return unary(REGISTRY + "GetLatestVersion", pb.GetSchemaResponse, _decode.schema_of, request, timeout)
 
 
@@ -127,7 +132,7 @@ def list_schemas(
 
 
 def update_schema_metadata(
-    schema_id: str,
+    schema_id: SchemaId,
     *,
     description: str | None = None,
     tags: Iterable[str] | None = None,
@@ -140,15 +145,15 @@ def update_schema_metadata(
 
     `state` moves the version along a transition, recorded with `reason`. Raises TransitionRefused, SchemaNotFound.
     """
-    tags = None if tags is None else list(tags)
+    given_tags = None if tags is None else texts(tags, "tags")
     request = pb.UpdateSchemaMetadataRequest(
-        schema_id=schema_id,
+        schema_id=identifier(schema_id),
         description=description,
-        tags=tags,
-        metadata=metadata,
+        tags=given_tags,
+        metadata=text_map(metadata, "metadata"),
         state=number(SchemaState, state),
         reason=reason,
-        clear_tags=tags is not None and not tags,
+        clear_tags=given_tags is not None and not given_tags,
         clear_metadata=metadata is not None and not metadata,
     )
     return unary(
@@ -157,35 +162,41 @@ def update_schema_metadata(
         _decode.schema_of,
         request,
         timeout,
-        repeatable=state is None,
+        repeatable=state is None,  # only a transition cannot be made twice
     )
 
 
-def delete_schema(schema_id: str, *, permanent: bool = False, timeout: float | None = None) -> Unary[None]:
-    """Hide a version, or remove it for ever: only after it was hidden, and only without dependents.
+def delete_schema(
+    schema_id: SchemaId, *, permanent: bool = False, timeout: float | None = None
+) -> Unary[None]:
+    """Delete a version softly (`undelete_schema` undoes it), or with `permanent` for ever: only after a soft delete, and only
+    without dependents.
 
     Raises SchemaNotFound, NotSoftDeleted, HasDependents.
     """
-    request = pb.DeleteSchemaRequest(schema_id=schema_id, soft_delete=not permanent)
-    return unary(REGISTRY + "DeleteSchema", Empty, _decode.nothing, request, timeout, repeatable=False)
+    # A server that does not know `permanent` yet deletes for ever unless it is told `soft_delete`.
+    how = {"permanent": True} if permanent else {"soft_delete": True}
+    request = pb.DeleteSchemaRequest(schema_id=identifier(schema_id), **how)
+    return unary(REGISTRY + "DeleteSchema", Empty, _decode.nothing, request, timeout)
 
 
-def undelete_schema(schema_id: str, *, timeout: float | None = None) -> Unary[SchemaInfo]:
+def undelete_schema(schema_id: SchemaId, *, timeout: float | None = None) -> Unary[SchemaInfo]:
     """Bring a softly deleted version back, with the same ids and version. Raises SchemaNotFound."""
-    request = lifecycle_pb2.UndeleteSchemaRequest(schema_id=schema_id)
+    request = lifecycle_pb2.UndeleteSchemaRequest(schema_id=identifier(schema_id))
     return unary(
         LIFECYCLE + "UndeleteSchema",
         lifecycle_pb2.UndeleteSchemaResponse,
         _decode.schema_of,
         request,
         timeout,
-        repeatable=False,
     )
 
 
-def get_schema_history(schema_id: str, *, timeout: float | None = None) -> Unary[tuple[StateTransition, ...]]:
+def get_schema_history(
+    schema_id: SchemaId, *, timeout: float | None = None
+) -> Unary[tuple[StateTransition, ...]]:
     """The recorded transitions of a version, oldest first. Raises SchemaNotFound."""
-    request = lifecycle_pb2.GetSchemaHistoryRequest(schema_id=schema_id)
+    request = lifecycle_pb2.GetSchemaHistoryRequest(schema_id=identifier(schema_id))
     return unary(
         LIFECYCLE + "GetSchemaHistory",
         lifecycle_pb2.GetSchemaHistoryResponse,
@@ -217,8 +228,8 @@ def search_schemas(
         query=query,
         subject_pattern=subject_pattern,
         schema_type=number(SchemaType, schema_type),
-        tags=tags,
-        metadata_filters=metadata,
+        tags=texts(tags, "tags"),
+        metadata_filters=text_map(metadata, "metadata"),
         limit=limit,
         offset=offset,
         page_token=page_token,
@@ -229,18 +240,18 @@ def search_schemas(
 
 
 def get_dependencies(
-    schema_id: str, *, transitive: bool = False, timeout: float | None = None
+    schema_id: SchemaId, *, transitive: bool = False, timeout: float | None = None
 ) -> Unary[tuple[Dependency, ...]]:
     """What a version uses, directly or at any depth. Raises SchemaNotFound."""
-    request = pb.GetDependenciesRequest(schema_id=schema_id, transitive=transitive)
+    request = pb.GetDependenciesRequest(schema_id=identifier(schema_id), transitive=transitive)
     return unary(
         REGISTRY + "GetDependencies", pb.DependenciesResponse, _decode.dependencies, request, timeout
     )
 
 
 def get_dependents(
-    schema_id: str, *, transitive: bool = False, timeout: float | None = None
+    schema_id: SchemaId, *, transitive: bool = False, timeout: float | None = None
 ) -> Unary[tuple[Dependency, ...]]:
     """What uses a version, directly or at any depth. Raises SchemaNotFound."""
-    request = pb.GetDependentsRequest(schema_id=schema_id, transitive=transitive)
+    request = pb.GetDependentsRequest(schema_id=identifier(schema_id), transitive=transitive)
     return unary(REGISTRY + "GetDependents", pb.DependenciesResponse, _decode.dependencies, request, timeout)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from google.protobuf.empty_pb2 import Empty
 
 from .. import _decode
+from .._arguments import text
 from .._call import CONFIG, LIFECYCLE, REGISTRY, Unary, unary
 from .._encode import number
 from ..enums import (
@@ -56,7 +57,11 @@ def list_versions(
 ) -> Unary[Page[str]]:
     """One page of the semantic versions of a subject, oldest first. Raises SubjectNotFound."""
     request = pb.ListVersionsRequest(
-        subject=subject, limit=limit, offset=offset, page_token=page_token, include_deleted=include_deleted
+        subject=text(subject, "subject"),
+        limit=limit,
+        offset=offset,
+        page_token=page_token,
+        include_deleted=include_deleted,
     )
     return unary(REGISTRY + "ListVersions", pb.ListVersionsResponse, _decode.versions_page, request, timeout)
 
@@ -65,7 +70,7 @@ def get_subject_versions(
     subject: str, *, include_deleted: bool = False, timeout: float | None = None
 ) -> Unary[tuple[VersionInfo, ...]]:
     """The live versions of a subject with their ids and states, oldest first. Raises SubjectNotFound."""
-    request = pb.GetSubjectVersionsRequest(subject=subject, include_deleted=include_deleted)
+    request = pb.GetSubjectVersionsRequest(subject=text(subject, "subject"), include_deleted=include_deleted)
     return unary(
         REGISTRY + "GetSubjectVersions",
         pb.GetSubjectVersionsResponse,
@@ -82,20 +87,19 @@ def delete_subject(
 
     The versions that were deleted, oldest first. Raises SubjectNotFound, HasDependents.
     """
-    request = lifecycle_pb2.DeleteSubjectRequest(subject=subject, permanent=permanent)
+    request = lifecycle_pb2.DeleteSubjectRequest(subject=text(subject, "subject"), permanent=permanent)
     return unary(
         LIFECYCLE + "DeleteSubject",
         lifecycle_pb2.DeleteSubjectResponse,
         _decode.deleted_versions,
         request,
         timeout,
-        repeatable=False,
     )
 
 
 def get_config(subject: str = "", *, context: str = "", timeout: float | None = None) -> Unary[ConfigView]:
     """The settings of a subject, of a context such as ".staging", or (neither given) of the registry."""
-    request = config_pb2.GetConfigRequest(subject=subject, context=context)
+    request = config_pb2.GetConfigRequest(subject=text(subject, "subject"), context=context)
     return unary(CONFIG + "GetConfig", config_pb2.GetConfigResponse, _decode.config_view, request, timeout)
 
 
@@ -124,14 +128,14 @@ def set_config(
         undecided=number(UndecidedPolicy, undecided),
         default_dialect=default_dialect,
     )
-    request = config_pb2.SetConfigRequest(subject=subject, context=context, config=config)
+    request = config_pb2.SetConfigRequest(subject=text(subject, "subject"), context=context, config=config)
     return unary(CONFIG + "SetConfig", config_pb2.SetConfigResponse, _decode.config_set, request, timeout)
 
 
 def delete_config(subject: str = "", *, context: str = "", timeout: float | None = None) -> Unary[None]:
     """Remove all settings of a scope: the wider scope counts again."""
-    request = config_pb2.DeleteConfigRequest(subject=subject, context=context)
-    return unary(CONFIG + "DeleteConfig", Empty, _decode.nothing, request, timeout, repeatable=False)
+    request = config_pb2.DeleteConfigRequest(subject=text(subject, "subject"), context=context)
+    return unary(CONFIG + "DeleteConfig", Empty, _decode.nothing, request, timeout)
 
 
 def health_check(*, timeout: float | None = None) -> Unary[Health]:

@@ -6,13 +6,24 @@ the exceptions of `llm_schema_registry.errors`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .. import _decode_tools
+from .._arguments import described, identifier, selector
 from .._call import TOOLS, Unary, unary
-from .._encode import Content, Data, number, octets, reference_messages
+from .._encode import (
+    Content,
+    Data,
+    Reference,
+    SchemaId,
+    content_bytes,
+    data_bytes,
+    number,
+    reference_messages,
+)
 from ..enums import SchemaType
-from ..results import Conversion, SchemaContent, SchemaDiff, SchemaReference
+from ..results import Conversion, SchemaContent, SchemaDiff
 from ..v1 import tools_pb2
 
 
@@ -24,10 +35,10 @@ class SchemaOperand:
 
     subject: str = ""
     version: str | int = ""
-    schema_id: str = ""
+    schema_id: SchemaId = ""
     content: Content | None = None
     schema_type: SchemaType | str = SchemaType.JSON
-    references: tuple[SchemaReference, ...] = ()
+    references: Sequence[Reference] = ()
 
 
 def diff_schemas(
@@ -38,7 +49,7 @@ def diff_schemas(
     Each is a `SchemaOperand` or a version that the registry answered with. Raises SchemaNotFound, SubjectNotFound,
     InvalidSchema.
     """
-    request = tools_pb2.DiffSchemasRequest(old=_operand(old), new=_operand(new))
+    request = tools_pb2.DiffSchemasRequest(old=_operand(old, "old"), new=_operand(new, "new"))
     return unary(
         TOOLS + "DiffSchemas", tools_pb2.DiffSchemasResponse, _decode_tools.schema_diff, request, timeout
     )
@@ -58,10 +69,10 @@ def convert_schema(
     converted too. Raises ConversionRefused, DataRefused, SchemaNotFound, InvalidSchema.
     """
     request = tools_pb2.ConvertSchemaRequest(
-        source=_operand(source),
+        source=_operand(source, "source"),
         target_type=number(SchemaType, target_type),
         message_name=message_name,
-        data=b"" if data is None else octets(data),
+        data=b"" if data is None else data_bytes(data),
     )
     return unary(
         TOOLS + "ConvertSchema",
@@ -72,15 +83,22 @@ def convert_schema(
     )
 
 
-def _operand(schema: SchemaOperand | SchemaContent) -> tools_pb2.SchemaOperand:
+def _operand(schema: SchemaOperand | SchemaContent, name: str) -> tools_pb2.SchemaOperand:
+    if not isinstance(schema, SchemaOperand | SchemaContent):
+        raise TypeError(
+            f"{name}: a SchemaOperand or a version that the registry answered with is expected, "
+            f"not {described(schema)}; write SchemaOperand(content=...) or SchemaOperand(subject=...)"
+        )
     if isinstance(schema, SchemaContent):
         return tools_pb2.SchemaOperand(schema_id=schema.id)
     if schema.content is None:
         return tools_pb2.SchemaOperand(
-            schema_id=schema.schema_id, subject=schema.subject, version=str(schema.version)
+            schema_id=identifier(schema.schema_id, f"{name}.schema_id"),
+            subject=schema.subject,
+            version=selector(schema.version, f"{name}.version"),
         )
     return tools_pb2.SchemaOperand(
-        schema_content=octets(schema.content),
+        schema_content=content_bytes(schema.content, f"{name}.content"),
         schema_type=number(SchemaType, schema.schema_type),
-        references=reference_messages(schema.references),
+        references=reference_messages(schema.references, f"{name}.references"),
     )

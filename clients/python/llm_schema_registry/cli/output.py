@@ -149,7 +149,7 @@ def fields(pairs: Iterable[tuple[str, object]]) -> Table:
 
 def _cell(value: object) -> str:
     if isinstance(value, enum.Enum):
-        return "" if value.value == 0 else value.name
+        return value.name if value else ""
     if isinstance(value, Mapping):
         return ", ".join(f"{k}={v}" for k, v in value.items())
     if isinstance(value, list | tuple):

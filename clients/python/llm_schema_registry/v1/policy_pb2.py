@@ -25,13 +25,14 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fschema_registry/v1/policy.proto\x12\x12schema_registry.v1\x1a google/protobuf/descriptor.proto\"3\n\x0cMethodPolicy\x12\x12\n\npermission\x18\x01 \x01(\t\x12\x0f\n\x07mutates\x18\x02 \x01(\x08:R\n\x06policy\x12\x1e.google.protobuf.MethodOptions\x18\xb3\x8b\x03 \x01(\x0b\x32 .schema_registry.v1.MethodPolicyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fschema_registry/v1/policy.proto\x12\x12schema_registry.v1\x1a google/protobuf/descriptor.proto\"3\n\x0cMethodPolicy\x12\x12\n\npermission\x18\x01 \x01(\t\x12\x0f\n\x07mutates\x18\x02 \x01(\x08:R\n\x06policy\x12\x1e.google.protobuf.MethodOptions\x18\xb3\x8b\x03 \x01(\x0b\x32 .schema_registry.v1.MethodPolicyB\xa7\x01\n\x15llm.schemaregistry.v1B\x0bPolicyProtoP\x01Z9llm-schema-registry/go/schemaregistry/v1;schemaregistryv1\xaa\x02\x14LlmSchemaRegistry.V1\xca\x02\x14LlmSchemaRegistry\\V1\xea\x02\x15LlmSchemaRegistry::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'llm_schema_registry.v1.policy_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\025llm.schemaregistry.v1B\013PolicyProtoP\001Z9llm-schema-registry/go/schemaregistry/v1;schemaregistryv1\252\002\024LlmSchemaRegistry.V1\312\002\024LlmSchemaRegistry\\V1\352\002\025LlmSchemaRegistry::V1'
   _globals['_METHODPOLICY']._serialized_start=89
   _globals['_METHODPOLICY']._serialized_end=140
 # @@protoc_insertion_point(module_scope)

@@ -24,6 +24,11 @@ if sys.version_info >= (3, 11):
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
+if sys.version_info >= (3, 13):
+    from warnings import deprecated as _deprecated
+else:
+    from typing_extensions import deprecated as _deprecated
+
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class _SchemaType:
@@ -390,6 +395,26 @@ class SchemaInfo(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class OptionsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     ID_FIELD_NUMBER: _builtins.int
     SUBJECT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
@@ -412,6 +437,7 @@ class SchemaInfo(_message.Message):
     DELETED_AT_FIELD_NUMBER: _builtins.int
     CHANGE_CLASS_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUIDv7; what requests call schema_id."""
     subject: _builtins.str
@@ -452,6 +478,10 @@ class SchemaInfo(_message.Message):
     def deleted_at(self) -> _timestamp_pb2.Timestamp:
         """Set on a softly deleted version."""
 
+    @_builtins.property
+    def options(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """How the content is read where it does not say so itself, fixed at registration: `dialect`, `format_policy`."""
+
     def __init__(
         self,
         *,
@@ -477,10 +507,11 @@ class SchemaInfo(_message.Message):
         deleted_at: _timestamp_pb2.Timestamp | None = ...,
         change_class: Global___ChangeClass.ValueType = ...,
         page_token: _builtins.str = ...,
+        options: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_deleted_at", b"_deleted_at", "_description", b"_description", "created_at", b"created_at", "deleted_at", b"deleted_at", "description", b"description", "fingerprints", b"fingerprints", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deleted_at", b"_deleted_at", "_description", b"_description", "change_class", b"change_class", "checksum", b"checksum", "compatibility_level", b"compatibility_level", "created_at", b"created_at", "created_by", b"created_by", "deleted_at", b"deleted_at", "description", b"description", "fingerprints", b"fingerprints", "global_id", b"global_id", "id", b"id", "metadata", b"metadata", "ordinal", b"ordinal", "page_token", b"page_token", "references", b"references", "revision", b"revision", "schema_content", b"schema_content", "schema_type", b"schema_type", "state", b"state", "subject", b"subject", "tags", b"tags", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deleted_at", b"_deleted_at", "_description", b"_description", "change_class", b"change_class", "checksum", b"checksum", "compatibility_level", b"compatibility_level", "created_at", b"created_at", "created_by", b"created_by", "deleted_at", b"deleted_at", "description", b"description", "fingerprints", b"fingerprints", "global_id", b"global_id", "id", b"id", "metadata", b"metadata", "options", b"options", "ordinal", b"ordinal", "page_token", b"page_token", "references", b"references", "revision", b"revision", "schema_content", b"schema_content", "schema_type", b"schema_type", "state", b"state", "subject", b"subject", "tags", b"tags", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__deleted_at: _TypeAlias = _typing.Literal["deleted_at"]  # noqa: Y015
     _WhichOneofArgType__deleted_at: _TypeAlias = _typing.Literal["_deleted_at", b"_deleted_at"]  # noqa: Y015
@@ -545,13 +576,15 @@ class RegisterSchemaRequest(_message.Message):
     version: _builtins.str
     """A semantic version greater than the last and at least as big a step as the change demands; "" derives it."""
     auto_activate: _builtins.bool
-    """Whether the version becomes ACTIVE at once; true when left out. Otherwise it stays REGISTERED."""
+    """Whether the version becomes ACTIVE at once; true when left out. Otherwise it becomes REGISTERED."""
     normalize: _builtins.bool
     """Also accept as "the same content" a version whose generation fingerprint is equal."""
     dry_run: _builtins.bool
     """Do everything but store."""
     as_draft: _builtins.bool
-    """Store as DRAFT without checking compatibility."""
+    """Store as DRAFT without checking compatibility. A later registration of the same content without as_draft checks and
+    promotes the draft.
+    """
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
@@ -621,8 +654,11 @@ class RegisterSchemaResponse(_message.Message):
     revision: _builtins.str
     """The place of this write in the change log."""
     created: _builtins.bool
-    """False when the content was registered already."""
+    """False when the content was there already; then `state` is the one that this call has left it in."""
     state: Global___SchemaState.ValueType
+    """ACTIVE, or REGISTERED with `auto_activate = false`, or DRAFT with `as_draft`, unless the content was there already in a
+    later state: ACTIVE, DEPRECATED, or for a draft also REGISTERED.
+    """
     change_class: Global___ChangeClass.ValueType
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
@@ -881,20 +917,38 @@ class DeleteSchemaRequest(_message.Message):
 
     SCHEMA_ID_FIELD_NUMBER: _builtins.int
     SOFT_DELETE_FIELD_NUMBER: _builtins.int
+    PERMANENT_FIELD_NUMBER: _builtins.int
     schema_id: _builtins.str
-    soft_delete: _builtins.bool
-    """False deletes for ever, which needs a soft delete first."""
+    @_builtins.property
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
+    def soft_delete(self) -> _builtins.bool:
+        """Leave it out and set `permanent` where a version shall be removed for ever. An explicit false means permanent = true;
+        true together with `permanent` is refused.
+        """
+
+    @soft_delete.setter
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
+    def soft_delete(self, value: _builtins.bool) -> None:
+        """Leave it out and set `permanent` where a version shall be removed for ever. An explicit false means permanent = true;
+        true together with `permanent` is refused.
+        """
+
+    permanent: _builtins.bool
+    """Remove the version for ever, which needs a soft delete first. Otherwise the delete is soft: UndeleteSchema undoes it."""
     def __init__(
         self,
         *,
         schema_id: _builtins.str = ...,
-        soft_delete: _builtins.bool = ...,
+        soft_delete: _builtins.bool | None = ...,
+        permanent: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_soft_delete", b"_soft_delete", "soft_delete", b"soft_delete"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["schema_id", b"schema_id", "soft_delete", b"soft_delete"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_soft_delete", b"_soft_delete", "permanent", b"permanent", "schema_id", b"schema_id", "soft_delete", b"soft_delete"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__soft_delete: _TypeAlias = _typing.Literal["soft_delete"]  # noqa: Y015
+    _WhichOneofArgType__soft_delete: _TypeAlias = _typing.Literal["_soft_delete", b"_soft_delete"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__soft_delete) -> _WhichOneofReturnType__soft_delete | None: ...
 
 Global___DeleteSchemaRequest: _TypeAlias = DeleteSchemaRequest  # noqa: Y015
 
@@ -993,7 +1047,10 @@ class ValidateDataRequest(_message.Message):
     ENCODING_FIELD_NUMBER: _builtins.int
     MESSAGE_NAME_FIELD_NUMBER: _builtins.int
     MAX_ERRORS_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     schema_id: _builtins.str
+    """The schema to validate under. Either this or `subject` is given."""
     data: _builtins.bytes
     strict: _builtins.bool
     """Also refuse what the schema does not declare."""
@@ -1002,6 +1059,10 @@ class ValidateDataRequest(_message.Message):
     """Protobuf: the full name of the message; the first one when empty."""
     max_errors: _builtins.int
     """20 when 0; at most 100."""
+    subject: _builtins.str
+    """In place of schema_id: validate under the version of this subject that `version` selects."""
+    version: _builtins.str
+    """With `subject`: `latest` (also when empty), an ordinal, a semantic version or a range such as `^1.2`."""
     def __init__(
         self,
         *,
@@ -1011,10 +1072,12 @@ class ValidateDataRequest(_message.Message):
         encoding: Global___DataEncoding.ValueType = ...,
         message_name: _builtins.str = ...,
         max_errors: _builtins.int = ...,
+        subject: _builtins.str = ...,
+        version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "encoding", b"encoding", "max_errors", b"max_errors", "message_name", b"message_name", "schema_id", b"schema_id", "strict", b"strict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "encoding", b"encoding", "max_errors", b"max_errors", "message_name", b"message_name", "schema_id", b"schema_id", "strict", b"strict", "subject", b"subject", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1033,16 +1096,22 @@ class ValidationReport(_message.Message):
     INDEX_FIELD_NUMBER: _builtins.int
     TRUNCATED_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     valid: _builtins.bool
     """With presence, so that JSON forms which leave out defaults show a false too."""
     validation_time_ms: _builtins.float
     schema_id: _builtins.str
+    """The version that the data was validated under."""
     index: _builtins.int
     """Batch only: the place of the request in the stream, from 0."""
     truncated: _builtins.bool
     """There are more errors than `errors` holds."""
     text: _builtins.str
     """The errors for a model that is to correct its answer: a line each, `pointer: keyword: message`, outer places first."""
+    subject: _builtins.str
+    """The subject and the semantic version of schema_id."""
+    version: _builtins.str
     @_builtins.property
     def errors(self) -> _containers.RepeatedCompositeFieldContainer[Global___ValidationError]: ...
     @_builtins.property
@@ -1063,10 +1132,12 @@ class ValidationReport(_message.Message):
         index: _builtins.int = ...,
         truncated: _builtins.bool = ...,
         text: _builtins.str = ...,
+        subject: _builtins.str = ...,
+        version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_valid", b"_valid", "error", b"error", "valid", b"valid"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_valid", b"_valid", "error", b"error", "errors", b"errors", "index", b"index", "schema_id", b"schema_id", "text", b"text", "truncated", b"truncated", "valid", b"valid", "validation_time_ms", b"validation_time_ms", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_valid", b"_valid", "error", b"error", "errors", b"errors", "index", b"index", "schema_id", b"schema_id", "subject", b"subject", "text", b"text", "truncated", b"truncated", "valid", b"valid", "validation_time_ms", b"validation_time_ms", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__valid: _TypeAlias = _typing.Literal["valid"]  # noqa: Y015
     _WhichOneofArgType__valid: _TypeAlias = _typing.Literal["_valid", b"_valid"]  # noqa: Y015

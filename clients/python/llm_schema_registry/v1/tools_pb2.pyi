@@ -289,6 +289,8 @@ class ConversionLoss(_message.Message):
         """Some data of the source has no place in the target, and is refused when it is converted."""
         KIND_CHANGED: ConversionLoss._Kind.ValueType  # 4
         """The target says it in another way, from which the way back leads elsewhere."""
+        KIND_RESTATED: ConversionLoss._Kind.ValueType  # 5
+        """The target says it in another way that leads back."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper): ...
     KIND_UNSPECIFIED: ConversionLoss.Kind.ValueType  # 0
@@ -300,6 +302,8 @@ class ConversionLoss(_message.Message):
     """Some data of the source has no place in the target, and is refused when it is converted."""
     KIND_CHANGED: ConversionLoss.Kind.ValueType  # 4
     """The target says it in another way, from which the way back leads elsewhere."""
+    KIND_RESTATED: ConversionLoss.Kind.ValueType  # 5
+    """The target says it in another way that leads back."""
 
     KIND_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .compiler import Compiled, CompileJob, Compiler, CompilerMessage, NoCompiler
+from ...model.compilation import Compiled, CompileJob, Compiler, CompilerMessage
+from .compiler import NoCompiler
 from .engine import ProtobufEngine
 from .limits import ProtobufLimits
 

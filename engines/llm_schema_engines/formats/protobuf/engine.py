@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError
 
 from ...errors import InvalidSchema, SchemaIssue
 from ...model.compatibility import CompareOptions, Comparison
+from ...model.compilation import CompileJob, Compiler
 from ...model.difference import Differences
 from ...model.schema import SchemaType
 from ..engine import DataValidator, ParsedSchema, ReferencedSchema, SchemaSource
@@ -27,7 +28,7 @@ from .artifact import Files
 from .classes import MAX_RING, declared, deepest_ring
 from .comments import extract
 from .compare import compare
-from .compiler import CompileJob, Compiler, to_issue
+from .compiler import to_issue
 from .fingerprints import describe_imports, fingerprints
 from .imports import Imports, check_references
 from .lexer import refuse, scan

@@ -9,6 +9,8 @@ import functools
 import importlib
 from collections.abc import Iterable, Iterator, Mapping
 
+from ...model.compilation import LANGUAGE_FEATURES
+
 RESERVED = "google/protobuf/"
 """Import paths below this are the compiler's own; no schema may take them."""
 
@@ -27,9 +29,6 @@ _DESCRIPTOR = "google/protobuf/descriptor.proto"
 _DESCRIBED = frozenset(
     f"{folder}/{name}.proto" for folder, names in _GOOGLE.items() for name in names.split()
 )
-
-LANGUAGE_FEATURES = tuple(f"google/protobuf/{name}_features.proto" for name in ("cpp", "java", "go"))
-"""Files that the compiler brings as text; they import descriptor.proto."""
 
 _CONFLUENT: Mapping[str, bytes] = {
     "confluent/meta.proto": b"""syntax = "proto3";

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import grpc
 
-from ...calls.pipeline import Pipeline
+from ...calls.peer import TrustedProxies
+from ...rpc.protobuf.rpcs import Rpcs
 from ...settings import GrpcSettings
 from .grpcio import GrpcioEngine
 from .health import SERVICE_NAME as HEALTH
@@ -26,22 +27,24 @@ class GrpcListener:
     def __init__(
         self,
         settings: GrpcSettings,
-        pipeline: Pipeline,
+        rpcs: Rpcs,
         health: HealthSource,
         *,
         stall_seconds: float,
+        proxies: TrustedProxies,
         credentials: grpc.ServerCredentials | None = None,
     ) -> None:
-        services = tuple(dict.fromkeys(m.service for m in pipeline.methods.values()))
+        services = tuple(dict.fromkeys(m.service for m in rpcs.methods.values()))
         self.health = Health(health, services)
         described = (*services, HEALTH)
 
         def grpcio(address: str, credentials: grpc.ServerCredentials | None = None) -> GrpcioEngine:
             return GrpcioEngine(
-                pipeline,
+                rpcs,
                 address,
                 max_message_bytes=settings.max_message_bytes,
                 stall_seconds=stall_seconds,
+                proxies=proxies,
                 credentials=credentials,
                 extras=(
                     self.health.add_to,
@@ -51,16 +54,19 @@ class GrpcListener:
 
         self._engine: GrpcioEngine | NativeEngine
         if engine_name(settings, secure=credentials is not None) == "native":
-            from .native import NativeEngine  # only here: the other engine does not need its package
+            from .native import (
+                NativeEngine,  # at run time only where it is used: not every system has its package
+            )
 
             self._engine = NativeEngine(
-                pipeline,
+                rpcs,
                 settings.host,
                 settings.port,
                 max_message_bytes=settings.max_message_bytes,
                 memory_line_bytes=settings.memory_line_bytes,
                 stall_seconds=stall_seconds,
                 behind=grpcio,
+                proxies=proxies,
             )
         else:
             self._engine = grpcio(f"{settings.host}:{settings.port}", credentials)

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from ...calls.call import Method
 from ...errors import InvalidRequest
+from ...rpc.protobuf.method import Method
 from .errors import RouteNotFound, VerbNotAllowed
 
 _CAPTURE = re.compile(r"\{(?P<field>[a-z_][a-z0-9_.]*)\}(?P<verb>:[A-Za-z]+)?")
@@ -33,7 +33,11 @@ class Route:
     @property
     def creates(self) -> bool:
         """Whether success is 201: a POST to a collection that changes something."""
-        return self.verb == "POST" and self.method.mutates and ":" not in self.template.rsplit("/", 1)[-1]
+        return (
+            self.verb == "POST"
+            and self.method.operation.mutates
+            and ":" not in self.template.rsplit("/", 1)[-1]
+        )
 
 
 @dataclass(slots=True)

@@ -1,0 +1,568 @@
+"""The methods of the blocking client, one for each call. Made by clients/python/generate.py from `_calls`: edit those."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from ._blocking import BlockingTransport
+from ._calls import admin, checks, schemas, subjects, tools
+from ._calls.checks import MISSING, CheckItem, ValidationItem
+from ._calls.tools import SchemaOperand
+from ._encode import Content, Data, Reference, SchemaId
+from .enums import (
+    CompatibilityLevel,
+    DataEncoding,
+    FormatPolicy,
+    Mode,
+    SchemaState,
+    SchemaType,
+    SearchOrder,
+    Strictness,
+    UndecidedPolicy,
+    WriterModel,
+)
+from .results import (
+    CompatibilityReport,
+    ConfigView,
+    Conversion,
+    Dependency,
+    Health,
+    Page,
+    Registration,
+    SchemaContent,
+    SchemaDiff,
+    SchemaInfo,
+    SchemaValidationReport,
+    StateTransition,
+    ValidationReport,
+    VersionInfo,
+)
+from .statistics import Statistics
+
+
+class SyncCalls:
+    """What a client can be asked, carried out by its transport."""
+
+    _transport: BlockingTransport
+
+    def register_schema(
+        self,
+        subject: str,
+        content: Content,
+        schema_type: SchemaType | str = SchemaType.JSON,
+        *,
+        references: Iterable[Reference] = (),
+        description: str | None = None,
+        tags: Iterable[str] = (),
+        metadata: Mapping[str, str] | None = None,
+        compatibility_level: CompatibilityLevel | str | None = None,
+        version: str = "",
+        auto_activate: bool | None = None,
+        normalize: bool = False,
+        dry_run: bool = False,
+        as_draft: bool = False,
+        timeout: float | None = None,
+    ) -> Registration:
+        """Register a schema as the next version of a subject, or find the version that has this content already; a draft or a
+        version that is only REGISTERED becomes ACTIVE then, after the check.
+
+        `content` is text or bytes as they are, a path to a file, a JSON value, or a pydantic model class. `references` are
+        `SchemaReference`s, (name, subject, version) tuples or dicts with these keys.
+
+        `compatibility_level` becomes the level of a new subject and must equal the level of an existing one. `version` is
+        derived from the comparison when "". `auto_activate` False asks for REGISTERED instead of ACTIVE. `normalize` also takes a
+        version that differs in white space only as the same. `dry_run` does all but store. `as_draft` stores a DRAFT
+        without checking. Raises IncompatibleSchema (with `report`), InvalidSchema (with `issues`), ReferenceNotFound, and
+        TransitionRefused for the content of a version that is being rolled back.
+        """
+        return self._transport.unary(
+            schemas.register_schema(
+                subject,
+                content,
+                schema_type,
+                references=references,
+                description=description,
+                tags=tags,
+                metadata=metadata,
+                compatibility_level=compatibility_level,
+                version=version,
+                auto_activate=auto_activate,
+                normalize=normalize,
+                dry_run=dry_run,
+                as_draft=as_draft,
+                timeout=timeout,
+            )
+        )
+
+    def get_schema(self, schema_id: SchemaId, *, timeout: float | None = None) -> SchemaInfo:
+        """The version with this id, live or softly deleted. Raises SchemaNotFound."""
+        return self._transport.unary(schemas.get_schema(schema_id, timeout=timeout))
+
+    def get_schema_by_version(
+        self, subject: str, version: str | int = "latest", *, timeout: float | None = None
+    ) -> SchemaInfo:
+        """The version that a selector chooses: `latest`, an ordinal, a semantic version or a range such as `^1.2`.
+
+        Raises SubjectNotFound, VersionNotFound, InvalidVersion.
+        """
+        return self._transport.unary(schemas.get_schema_by_version(subject, version, timeout=timeout))
+
+    def get_latest_version(self, subject: str, *, timeout: float | None = None) -> SchemaInfo:
+        """The newest live version in ACTIVE or DEPRECATED. Raises SubjectNotFound, VersionNotFound."""
+        return self._transport.unary(schemas.get_latest_version(subject, timeout=timeout))
+
+    def list_schemas(
+        self,
+        *,
+        subject_prefix: str | None = None,
+        schema_type: SchemaType | str | None = None,
+        state: SchemaState | str | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        page_token: str = "",
+        include_deleted: bool = False,
+        timeout: float | None = None,
+    ) -> Iterator[SchemaInfo]:
+        """The versions that pass the filters, by subject and ordinal, all of them unless `limit` is given.
+
+        `timeout` is the longest wait for the next item. A stream that breaks goes on after the last item received.
+        """
+        return self._transport.listing(
+            schemas.list_schemas(
+                subject_prefix=subject_prefix,
+                schema_type=schema_type,
+                state=state,
+                limit=limit,
+                offset=offset,
+                page_token=page_token,
+                include_deleted=include_deleted,
+                timeout=timeout,
+            )
+        )
+
+    def update_schema_metadata(
+        self,
+        schema_id: SchemaId,
+        *,
+        description: str | None = None,
+        tags: Iterable[str] | None = None,
+        metadata: Mapping[str, str] | None = None,
+        state: SchemaState | str | None = None,
+        reason: str = "",
+        timeout: float | None = None,
+    ) -> SchemaInfo:
+        """Change what may change about a version: None leaves a field alone, an empty collection empties it.
+
+        `state` moves the version along a transition, recorded with `reason`. Raises TransitionRefused, SchemaNotFound.
+        """
+        return self._transport.unary(
+            schemas.update_schema_metadata(
+                schema_id,
+                description=description,
+                tags=tags,
+                metadata=metadata,
+                state=state,
+                reason=reason,
+                timeout=timeout,
+            )
+        )
+
+    def delete_schema(
+        self, schema_id: SchemaId, *, permanent: bool = False, timeout: float | None = None
+    ) -> None:
+        """Delete a version softly (`undelete_schema` undoes it), or with `permanent` for ever: only after a soft delete, and only
+        without dependents.
+
+        Raises SchemaNotFound, NotSoftDeleted, HasDependents.
+        """
+        return self._transport.unary(schemas.delete_schema(schema_id, permanent=permanent, timeout=timeout))
+
+    def undelete_schema(self, schema_id: SchemaId, *, timeout: float | None = None) -> SchemaInfo:
+        """Bring a softly deleted version back, with the same ids and version. Raises SchemaNotFound."""
+        return self._transport.unary(schemas.undelete_schema(schema_id, timeout=timeout))
+
+    def get_schema_history(
+        self, schema_id: SchemaId, *, timeout: float | None = None
+    ) -> tuple[StateTransition, ...]:
+        """The recorded transitions of a version, oldest first. Raises SchemaNotFound."""
+        return self._transport.unary(schemas.get_schema_history(schema_id, timeout=timeout))
+
+    def search_schemas(
+        self,
+        query: str | None = None,
+        *,
+        subject_pattern: str | None = None,
+        schema_type: SchemaType | str | None = None,
+        tags: Iterable[str] = (),
+        metadata: Mapping[str, str] | None = None,
+        latest_only: bool = False,
+        order_by: SearchOrder | str | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        page_token: str = "",
+        timeout: float | None = None,
+    ) -> Page[SchemaInfo]:
+        """One page of the versions that match: every word of `query` begins a word of subject, description, tags,
+        metadata or field names; `subject_pattern` knows `*` and `?`; all `tags` and `metadata` pairs are present.
+        The best answers come first, or all by subject and ordinal with `order_by="name"` or without a query.
+        """
+        return self._transport.unary(
+            schemas.search_schemas(
+                query,
+                subject_pattern=subject_pattern,
+                schema_type=schema_type,
+                tags=tags,
+                metadata=metadata,
+                latest_only=latest_only,
+                order_by=order_by,
+                limit=limit,
+                offset=offset,
+                page_token=page_token,
+                timeout=timeout,
+            )
+        )
+
+    def iter_search(
+        self,
+        query: str | None = None,
+        *,
+        subject_pattern: str | None = None,
+        schema_type: SchemaType | str | None = None,
+        tags: Iterable[str] = (),
+        metadata: Mapping[str, str] | None = None,
+        latest_only: bool = False,
+        order_by: SearchOrder | str | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        page_token: str = "",
+        timeout: float | None = None,
+    ) -> Iterator[SchemaInfo]:
+        """All items, page by page (`limit` is the size of a page). One page of the versions that match: every word of `query` begins a word of subject, description, tags,
+        metadata or field names; `subject_pattern` knows `*` and `?`; all `tags` and `metadata` pairs are present.
+        The best answers come first, or all by subject and ordinal with `order_by="name"` or without a query.
+        """
+        return self._transport.pages(
+            schemas.search_schemas(
+                query,
+                subject_pattern=subject_pattern,
+                schema_type=schema_type,
+                tags=tags,
+                metadata=metadata,
+                latest_only=latest_only,
+                order_by=order_by,
+                limit=limit,
+                offset=offset,
+                page_token=page_token,
+                timeout=timeout,
+            )
+        )
+
+    def get_dependencies(
+        self, schema_id: SchemaId, *, transitive: bool = False, timeout: float | None = None
+    ) -> tuple[Dependency, ...]:
+        """What a version uses, directly or at any depth. Raises SchemaNotFound."""
+        return self._transport.unary(
+            schemas.get_dependencies(schema_id, transitive=transitive, timeout=timeout)
+        )
+
+    def get_dependents(
+        self, schema_id: SchemaId, *, transitive: bool = False, timeout: float | None = None
+    ) -> tuple[Dependency, ...]:
+        """What uses a version, directly or at any depth. Raises SchemaNotFound."""
+        return self._transport.unary(
+            schemas.get_dependents(schema_id, transitive=transitive, timeout=timeout)
+        )
+
+    def validate_data(
+        self,
+        schema_id: SchemaId | None = None,
+        data: Data = MISSING,
+        *,
+        subject: str = "",
+        version: str | int = "latest",
+        strict: bool = False,
+        encoding: DataEncoding | str = DataEncoding.UNSPECIFIED,
+        message_name: str = "",
+        max_errors: int = 0,
+        timeout: float | None = None,
+    ) -> ValidationReport:
+        """Whether data is valid under a schema, and if not, why. Invalid data is an answer, not an error.
+
+        The schema is named by its id, `validate_data(schema_id, data)`, or by subject and selector,
+        `validate_data(subject="llm.answer", version="^1.2", data=data)`; the report says which version was used.
+        `data` is text or bytes as they are, a JSON value, or a pydantic model. `strict` also refuses what the schema does
+        not declare; `message_name` chooses a Protobuf message; `max_errors` 0 is the server's default (20). Raises
+        SchemaNotFound, SubjectNotFound, VersionNotFound.
+        """
+        return self._transport.unary(
+            checks.validate_data(
+                schema_id,
+                data,
+                subject=subject,
+                version=version,
+                strict=strict,
+                encoding=encoding,
+                message_name=message_name,
+                max_errors=max_errors,
+                timeout=timeout,
+            )
+        )
+
+    def validate_many(
+        self,
+        items: Iterable[ValidationItem | tuple[SchemaId, Data]],
+        /,
+        *,
+        window: int = 64,
+        timeout: float | None = None,
+    ) -> Iterator[ValidationReport]:
+        """Validate a stream of payloads: `ValidationItem`s or (schema id, data) pairs. One report for each, in order.
+
+        A report whose `error` is set stands for a request that failed by itself; the others are not touched by it. At
+        most `window` items are under way, so memory stays bounded however long the stream is. `timeout` is the longest
+        wait for the next report. When the connection breaks, the items without a report are sent again.
+        """
+        return self._transport.batch(checks.validate_many(window=window, timeout=timeout), items)
+
+    def validate_schema(
+        self,
+        content: Content,
+        schema_type: SchemaType | str = SchemaType.JSON,
+        *,
+        references: Iterable[Reference] = (),
+        timeout: float | None = None,
+    ) -> SchemaValidationReport:
+        """Whether a schema follows the rules of its type. Nothing is stored."""
+        return self._transport.unary(
+            checks.validate_schema(content, schema_type, references=references, timeout=timeout)
+        )
+
+    def check_compatibility(
+        self,
+        subject: str,
+        content: Content,
+        *,
+        level: CompatibilityLevel | str = CompatibilityLevel.UNSPECIFIED,
+        compare_version: str | int | None = None,
+        references: Iterable[Reference] = (),
+        schema_type: SchemaType | str = SchemaType.UNSPECIFIED,
+        timeout: float | None = None,
+    ) -> CompatibilityReport:
+        """Whether a schema could become the next version of a subject. Incompatible is an answer, not an error.
+
+        `level` and `schema_type` are the subject's when unspecified. `compare_version` compares with that version only.
+        """
+        return self._transport.unary(
+            checks.check_compatibility(
+                subject,
+                content,
+                level=level,
+                compare_version=compare_version,
+                references=references,
+                schema_type=schema_type,
+                timeout=timeout,
+            )
+        )
+
+    def check_many(
+        self,
+        items: Iterable[CheckItem | tuple[str, Content]],
+        /,
+        *,
+        window: int = 64,
+        timeout: float | None = None,
+    ) -> Iterator[CompatibilityReport]:
+        """Check a stream of schemas: `CheckItem`s or (subject, content) pairs. One report for each, in order.
+
+        `error`, `window`, `timeout` and reconnection as in `validate_many`.
+        """
+        return self._transport.batch(checks.check_many(window=window, timeout=timeout), items)
+
+    def diff_schemas(
+        self,
+        old: SchemaOperand | SchemaContent,
+        new: SchemaOperand | SchemaContent,
+        *,
+        timeout: float | None = None,
+    ) -> SchemaDiff:
+        """What changed between two schemas, and what that means for readers. Nothing is stored.
+
+        Each is a `SchemaOperand` or a version that the registry answered with. Raises SchemaNotFound, SubjectNotFound,
+        InvalidSchema.
+        """
+        return self._transport.unary(tools.diff_schemas(old, new, timeout=timeout))
+
+    def convert_schema(
+        self,
+        source: SchemaOperand | SchemaContent,
+        target_type: SchemaType | str,
+        *,
+        message_name: str = "",
+        data: Data | None = None,
+        timeout: float | None = None,
+    ) -> Conversion:
+        """The same schema in another language, with a list of what it could not carry. Nothing is stored.
+
+        `message_name` chooses the message of a Protobuf source. `data`, a JSON document that is valid under the source, is
+        converted too. Raises ConversionRefused, DataRefused, SchemaNotFound, InvalidSchema.
+        """
+        return self._transport.unary(
+            tools.convert_schema(source, target_type, message_name=message_name, data=data, timeout=timeout)
+        )
+
+    def list_subjects(
+        self,
+        *,
+        prefix: str | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        page_token: str = "",
+        include_deleted: bool = False,
+        timeout: float | None = None,
+    ) -> Page[str]:
+        """One page of the subjects with at least one live version, by name."""
+        return self._transport.unary(
+            subjects.list_subjects(
+                prefix=prefix,
+                limit=limit,
+                offset=offset,
+                page_token=page_token,
+                include_deleted=include_deleted,
+                timeout=timeout,
+            )
+        )
+
+    def iter_subjects(
+        self,
+        *,
+        prefix: str | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        page_token: str = "",
+        include_deleted: bool = False,
+        timeout: float | None = None,
+    ) -> Iterator[str]:
+        """All items, page by page (`limit` is the size of a page). One page of the subjects with at least one live version, by name."""
+        return self._transport.pages(
+            subjects.list_subjects(
+                prefix=prefix,
+                limit=limit,
+                offset=offset,
+                page_token=page_token,
+                include_deleted=include_deleted,
+                timeout=timeout,
+            )
+        )
+
+    def list_versions(
+        self,
+        subject: str,
+        *,
+        limit: int | None = None,
+        offset: int | None = None,
+        page_token: str = "",
+        include_deleted: bool = False,
+        timeout: float | None = None,
+    ) -> Page[str]:
+        """One page of the semantic versions of a subject, oldest first. Raises SubjectNotFound."""
+        return self._transport.unary(
+            subjects.list_versions(
+                subject,
+                limit=limit,
+                offset=offset,
+                page_token=page_token,
+                include_deleted=include_deleted,
+                timeout=timeout,
+            )
+        )
+
+    def iter_versions(
+        self,
+        subject: str,
+        *,
+        limit: int | None = None,
+        offset: int | None = None,
+        page_token: str = "",
+        include_deleted: bool = False,
+        timeout: float | None = None,
+    ) -> Iterator[str]:
+        """All items, page by page (`limit` is the size of a page). One page of the semantic versions of a subject, oldest first. Raises SubjectNotFound."""
+        return self._transport.pages(
+            subjects.list_versions(
+                subject,
+                limit=limit,
+                offset=offset,
+                page_token=page_token,
+                include_deleted=include_deleted,
+                timeout=timeout,
+            )
+        )
+
+    def get_subject_versions(
+        self, subject: str, *, include_deleted: bool = False, timeout: float | None = None
+    ) -> tuple[VersionInfo, ...]:
+        """The live versions of a subject with their ids and states, oldest first. Raises SubjectNotFound."""
+        return self._transport.unary(
+            subjects.get_subject_versions(subject, include_deleted=include_deleted, timeout=timeout)
+        )
+
+    def delete_subject(
+        self, subject: str, *, permanent: bool = False, timeout: float | None = None
+    ) -> tuple[str, ...]:
+        """Delete every version of a subject, all or none: softly the live ones, or for ever the softly deleted ones.
+
+        The versions that were deleted, oldest first. Raises SubjectNotFound, HasDependents.
+        """
+        return self._transport.unary(subjects.delete_subject(subject, permanent=permanent, timeout=timeout))
+
+    def get_config(self, subject: str = "", *, context: str = "", timeout: float | None = None) -> ConfigView:
+        """The settings of a subject, of a context such as ".staging", or (neither given) of the registry."""
+        return self._transport.unary(subjects.get_config(subject, context=context, timeout=timeout))
+
+    def set_config(
+        self,
+        subject: str = "",
+        *,
+        context: str = "",
+        compatibility_level: CompatibilityLevel | str | None = None,
+        mode: Mode | str | None = None,
+        strictness: Strictness | str | None = None,
+        writer_model: WriterModel | str | None = None,
+        apply_defaults: bool | None = None,
+        format_policy: FormatPolicy | str | None = None,
+        undecided: UndecidedPolicy | str | None = None,
+        default_dialect: str | None = None,
+        timeout: float | None = None,
+    ) -> ConfigView:
+        """Set the given settings of a scope and leave its others alone."""
+        return self._transport.unary(
+            subjects.set_config(
+                subject,
+                context=context,
+                compatibility_level=compatibility_level,
+                mode=mode,
+                strictness=strictness,
+                writer_model=writer_model,
+                apply_defaults=apply_defaults,
+                format_policy=format_policy,
+                undecided=undecided,
+                default_dialect=default_dialect,
+                timeout=timeout,
+            )
+        )
+
+    def delete_config(self, subject: str = "", *, context: str = "", timeout: float | None = None) -> None:
+        """Remove all settings of a scope: the wider scope counts again."""
+        return self._transport.unary(subjects.delete_config(subject, context=context, timeout=timeout))
+
+    def health_check(self, *, timeout: float | None = None) -> Health:
+        """How the server and its parts are."""
+        return self._transport.unary(subjects.health_check(timeout=timeout))
+
+    def get_statistics(self, *, fresh: bool = False, timeout: float | None = None) -> Statistics:
+        """How much the registry holds, as it was counted last (`as_of`), and which versions are used most.
+
+        The registry counts by itself every few minutes; `fresh` has it count now, unless its last count is younger than ten times
+        what it took, or than ten seconds if that is less.
+        """
+        return self._transport.unary(admin.get_statistics(fresh=fresh, timeout=timeout))

@@ -1,0 +1,264 @@
+"""The engines with what they need to work in any program: parsing, comparing, validating, converting without a server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+
+from cachetools import LRUCache
+
+from ..errors import InvalidRequest, InvalidSchema, UnsupportedSchemaType
+from ..formats.catalogue import EngineLimits, engines
+from ..formats.conversion import Conversion
+from ..formats.conversion import convert as convert_source
+from ..formats.engine import DataValidator, FormatEngine, ReferencedSchema, SchemaSource
+from ..formats.json_schema.dialects import DEFAULT, URIS
+from ..model.compatibility import CompareOptions, Comparison, CompatibilityLevel, CompatibilityReport, Verdict
+from ..model.compilation import Compiler
+from ..model.difference import Differences
+from ..model.identity import identity
+from ..model.schema import SchemaType
+from ..model.validation import DataReport, Encoding, FormatPolicy
+from ..protoc.supervised import SupervisedProtoc
+from .arguments import Data, data_bytes, member, schema_bytes
+from .checking import SchemaLike, assess, named_versions
+from .detection import detect
+from .references import resolve
+from .schema import Schema
+
+DEFAULT_OPTIONS = CompareOptions()
+CACHE_BYTES = 64 * 1024 * 1024
+MOST_ERRORS = 100
+
+References = Mapping[str, SchemaLike]
+"""Schemas by the names under which another one uses them."""
+
+
+class LocalEngines:
+    """All engines of this package behind functions that take schemas as bytes, text or `Schema`.
+
+    limits: what a schema, a payload and a comparison may cost. compiler: of Protobuf; each compilation in a child of its
+    own when not given. cache_bytes: memory for parsed schemas, and as much for compiled validators.
+    The functions of `llm_schema_engines` are those of one instance with the defaults. Safe to share between threads.
+    """
+
+    def __init__(
+        self,
+        *,
+        limits: EngineLimits | None = None,
+        compiler: Compiler | None = None,
+        cache_bytes: int = CACHE_BYTES,
+    ) -> None:
+        self._engines = engines(limits or EngineLimits(), compiler or SupervisedProtoc())
+        self._lock = threading.Lock()
+        self._parsed: LRUCache[tuple[object, ...], Schema] = LRUCache(cache_bytes, _memory)
+        self._validators: LRUCache[str, DataValidator] = LRUCache(cache_bytes, lambda v: v.size)
+
+    def parse(
+        self,
+        schema: SchemaLike,
+        schema_type: SchemaType | str | None = None,
+        *,
+        name: str = "",
+        references: References | None = None,
+        dialect: str = "",
+        format_policy: FormatPolicy | str = FormatPolicy.DIALECT,
+        strict: bool = True,
+    ) -> Schema:
+        """Parse and check a schema.
+
+        schema_type: of bytes or text; not given, `name` tells (the name of a file: .json, .avsc, .proto), else the
+        content. references: schemas by the names that this one uses: URIs of JSON Schema, full names of Avro, import
+        paths of Protobuf. dialect, format_policy: how a JSON Schema is read that does not say so itself.
+        strict: the rules for a new schema; otherwise only what cannot be read is refused.
+
+        Raises InvalidSchema with every issue, InvalidRequest when the type cannot be told, and for Protobuf what
+        SupervisedProtoc raises.
+        """
+        if isinstance(schema, Schema):
+            return schema
+        content = schema_bytes(schema)
+        kind = detect(content, name) if schema_type is None else member(SchemaType, schema_type)
+        if kind not in self._engines:
+            raise UnsupportedSchemaType(kind.name)
+        options = {
+            "dialect": dialect or URIS[DEFAULT],
+            "format_policy": str(member(FormatPolicy, format_policy)),
+        }
+
+        def parse_reference(text: bytes, used: tuple[ReferencedSchema, ...]) -> Schema:
+            return self._parse(kind, SchemaSource(text, used, options), strict=strict)
+
+        resolved = resolve(references, kind, parse_reference) if references else ()
+        return self._parse(kind, SchemaSource(content, resolved, options), strict=strict)
+
+    def compare(
+        self,
+        reader: SchemaLike,
+        writer: SchemaLike,
+        *,
+        schema_type: SchemaType | str | None = None,
+        references: References | None = None,
+        options: CompareOptions = DEFAULT_OPTIONS,
+    ) -> Comparison:
+        """May `reader` read everything that `writer` writes? True when that is proved.
+
+        references: those of both schemas, as far as they are given as text. Raises what `parse` raises, and
+        InvalidRequest for schemas of two types.
+        """
+        reading = self.parse(reader, schema_type, references=references)
+        writing = self.parse(writer, schema_type, references=references)
+        _same_type(reading, writing, "reader", "writer")
+        return self._compare(reading, writing, options)
+
+    def check(
+        self,
+        new: SchemaLike,
+        old: SchemaLike | Sequence[SchemaLike] | Mapping[str, SchemaLike],
+        level: CompatibilityLevel | str = CompatibilityLevel.BACKWARD,
+        *,
+        schema_type: SchemaType | str | None = None,
+        references: References | None = None,
+        options: CompareOptions = DEFAULT_OPTIONS,
+        allow_undecided: bool = False,
+    ) -> CompatibilityReport:
+        """Could `new` become the next version after `old`? The report of the server's CheckCompatibility; true when it could.
+
+        old: one version, several with the oldest first, or the same by their version numbers. A transitive level asks
+        about all of them, another one about the last. references: those of all schemas, as far as they are given as text.
+        allow_undecided: whether what cannot be decided counts as compatible.
+        `suggested_version` is given when the names of the versions are semantic versions.
+
+        Raises what `compare` raises.
+        """
+        candidate = self.parse(new, schema_type, references=references)
+        versions = []
+        for version, content in named_versions(old):
+            try:
+                schema = self.parse(content, schema_type, references=references)
+            except InvalidSchema as error:
+                raise InvalidSchema(error.issues, f"old[{version}]") from error
+            _same_type(candidate, schema, "new", f"old[{version}]")
+            versions.append((version, schema))
+        return assess(
+            candidate,
+            versions,
+            member(CompatibilityLevel, level),
+            self._compare,
+            options=options,
+            allow_undecided=allow_undecided,
+            numbered=isinstance(old, Mapping),
+        )
+
+    def validate(
+        self,
+        schema: SchemaLike,
+        data: Data,
+        *,
+        schema_type: SchemaType | str | None = None,
+        references: References | None = None,
+        encoding: Encoding | str = Encoding.AUTO,
+        strict: bool = False,
+        max_errors: int = 20,
+        message_name: str = "",
+    ) -> DataReport:
+        """Whether data is valid under a schema, and if not, why; true when it is. Invalid data is an answer, not an error.
+
+        data: bytes or text as they are, or a JSON value. encoding: of Avro and Protobuf data, when it should not be told by
+        looking. strict: also refuse what the schema does not declare. message_name: the message of a Protobuf schema (full
+        name), "" for its first.
+
+        The compiled schema is kept, so that validating again costs only the validation. Raises what `parse` raises, and
+        InvalidRequest when `encoding`, `message_name` or `max_errors` (1 to 100) does not fit.
+        """
+        if not 1 <= max_errors <= MOST_ERRORS:
+            raise InvalidRequest("max_errors", f"is {max_errors}; it must be 1 to {MOST_ERRORS}")
+        validator = self.validator(self.parse(schema, schema_type, references=references))
+        return validator.validate(
+            data_bytes(data),
+            encoding=member(Encoding, encoding),
+            strict=strict,
+            max_errors=max_errors,
+            message_name=message_name,
+        )
+
+    def validator(self, schema: Schema) -> DataValidator:
+        """The compiled validator of a schema, for programs that validate often; safe to share between threads."""
+        with self._lock:
+            known = self._validators.get(schema.key)
+        if known is None:
+            known = self._engine(schema).compile_validator(schema.source)
+            if known.size <= self._validators.maxsize:
+                with self._lock:
+                    self._validators[schema.key] = known
+        return known
+
+    def convert(
+        self,
+        schema: SchemaLike,
+        target_type: SchemaType | str,
+        *,
+        schema_type: SchemaType | str | None = None,
+        references: References | None = None,
+        message_name: str = "",
+    ) -> Conversion:
+        """The schema in another language: `content`, `losses` (what it could not carry), and `data`, which converts documents.
+
+        message_name: the message of a Protobuf schema to convert, "" for its first.
+        Raises ConversionRefused for what has no counterpart, UnsupportedSchemaType, and what `parse` raises.
+        """
+        source = self.parse(schema, schema_type, references=references)
+        target = member(SchemaType, target_type)
+        return convert_source(source.source, source.schema_type, target, message_name=message_name)
+
+    def diff(
+        self,
+        old: SchemaLike,
+        new: SchemaLike,
+        *,
+        schema_type: SchemaType | str | None = None,
+        references: References | None = None,
+    ) -> Differences:
+        """What differs between two schemas, for people. Raises what `compare` raises."""
+        before = self.parse(old, schema_type, references=references)
+        after = self.parse(new, schema_type, references=references)
+        _same_type(before, after, "old", "new")
+        return self._engine(before).diff(before.source, after.source)
+
+    def _engine(self, schema: Schema) -> FormatEngine:
+        return self._engines[schema.schema_type]
+
+    def _parse(self, kind: SchemaType, source: SchemaSource, *, strict: bool) -> Schema:
+        named = [(item.name, item.identity) for item in source.references]
+        key = (strict, identity(kind, source.content, named), *source.options.values())
+        with self._lock:
+            known = self._parsed.get(key)
+        if known is None:
+            parsed = self._engines[kind].parse(source, strict=strict)
+            settled = SchemaSource(source.content, source.references, parsed.options, parsed.artifact)
+            known = Schema(kind, settled, parsed)
+            if _memory(known) <= self._parsed.maxsize:
+                with self._lock:
+                    self._parsed[key] = known
+        return known
+
+    def _compare(self, reader: Schema, writer: Schema, options: CompareOptions) -> Comparison:
+        if reader.key == writer.key:
+            return Comparison(Verdict.YES)
+        return self._engine(reader).compare(reader.source, writer.source, options)
+
+
+def _memory(schema: Schema) -> int:
+    """Bytes of a parsed schema, estimated; what it references is shared and counted where it was parsed."""
+    parsed = schema.parsed
+    few = 100 * (len(parsed.names) + len(parsed.warnings) + 4)
+    return len(schema.content) + len(parsed.canonical) + len(parsed.artifact) + few
+
+
+def _same_type(one: Schema, other: Schema, name: str, other_name: str) -> None:
+    if one.schema_type is not other.schema_type:
+        raise InvalidRequest(
+            "schema_type",
+            f"{name} is {one.schema_type.name}, {other_name} is {other.schema_type.name}: two types cannot be compared; "
+            "convert one of them, or give schema_type when a type was told wrongly",
+        )

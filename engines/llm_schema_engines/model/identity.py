@@ -1,0 +1,24 @@
+"""The name of what a schema means: one digest over type, content and references. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from .schema import SchemaType
+
+
+def identity(schema_type: SchemaType, content: bytes, references: Sequence[tuple[str, str]]) -> str:
+    """What names distinct type + content + references: SHA-256, hexadecimal.
+
+    references: (name, identity of the referenced schema) pairs; their order does not count.
+    """
+    digest = hashlib.sha256()
+    for part in (
+        schema_type.name.encode(),
+        content,
+        *(p.encode() for pair in sorted(references) for p in pair),
+    ):
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.hexdigest()

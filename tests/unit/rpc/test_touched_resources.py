@@ -51,7 +51,7 @@ def use_cases(registry: World) -> UseCases:
         registry.coherence,
         Health({}, vital=frozenset(), version="0", clock=registry.clock),
         make_counting(StatisticsSettings(), registry.store, registry.clock),
-        Rules(built_in(CompatibilityLevel.BACKWARD), LIMITS, record_failures=False, stall_seconds=1),
+        Rules(built_in(CompatibilityLevel.BACKWARD), LIMITS, record_failures=False),
         registry.clock,
         stage=stage,
         validated=lambda schema_id: None,

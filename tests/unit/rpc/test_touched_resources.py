@@ -103,7 +103,7 @@ async def test_a_write_by_id_names_the_subject_before_it_acts(
 ) -> None:
     schema_id = (await registry.register("orders", "a")).version.schema_id
     if name == "UndeleteSchema":
-        await registry.deletion.delete(schema_id, soft=True, by=ADMIN)
+        await registry.deletion.delete(schema_id, permanent=False, by=ADMIN)
     rpcs, _ = serve(registry)
     request_.schema_id = schema_id
     before = await registry.changes()

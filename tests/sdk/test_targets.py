@@ -191,7 +191,7 @@ async def test_a_restart_under_load_fails_no_call_that_may_be_repeated(
     settings = {"GRPC__ENGINE": engine, "GRPC__PORT": str(port)}
     server = await asyncio.to_thread(lambda: ServerProcess(tmp_path, **settings))
     failures: list[RegistryError] = []
-    done = [0] * 8
+    done = [0] * 4
     over = asyncio.Event()
     async with connect(kind, server.grpc, timeout=20, retry=RetryPolicy()) as client:
         made = await client.register_schema("s", {"type": "object"})
@@ -206,13 +206,11 @@ async def test_a_restart_under_load_fails_no_call_that_may_be_repeated(
                     failures.append(error)
                 done[worker] += 1
 
-        workers = [asyncio.create_task(load(n)) for n in range(8)]
-        for _ in range(2):
-            before = list(done)
-            await _until_each_did(done, before, 20)
-            await asyncio.to_thread(server.stop if end == "stop" else server.kill)
-            server = await asyncio.to_thread(lambda: ServerProcess(tmp_path, **settings))
-            await _until_each_did(done, list(done), 20)
+        workers = [asyncio.create_task(load(n)) for n in range(4)]
+        await _until_each_did(done, list(done), 5)
+        await asyncio.to_thread(server.stop if end == "stop" else server.kill)
+        server = await asyncio.to_thread(lambda: ServerProcess(tmp_path, **settings))
+        await _until_each_did(done, list(done), 5)
         over.set()
         await asyncio.gather(*workers)
     await asyncio.to_thread(server.stop)

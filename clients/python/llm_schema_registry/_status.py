@@ -22,6 +22,8 @@ SPEAKS_HTTP = ("http2 header with status", "Failed parsing HTTP/2", "Trying to c
 """What gRPC's message holds when the peer answers in plain HTTP."""
 UNKNOWN_METHOD = ("method not found", "unknown service", "unknown method")
 """What servers say, in lower case, to a call that none of their services has."""
+STOPPED = "CANCELLED"
+"""What grpcio's server says to calls that it ends by stopping; nobody else says just that."""
 SPEAKS_NO_TLS = "WRONG_VERSION_NUMBER"
 """What gRPC's message holds when a TLS handshake is answered in plain text."""
 
@@ -74,6 +76,8 @@ def _of_the_connection(code: int, message: str, path: str, address: str) -> Regi
             f"{where} does not know {call}: it is older than this client, or no LLM Schema Registry ({message})",
             reason="",
         )
+    if code == Code.CANCELLED.number and message == STOPPED:
+        return Unavailable("the server stopped while the call was under way", reason="")
     if code == Code.UNAVAILABLE.number:
         failure = Unavailable(message, reason="")
         failure.never_sent = message.startswith(NEVER_SENT)

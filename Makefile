@@ -3,10 +3,18 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Compiled tests are kept: to compile them takes longer than to collect them, in each worker anew.
+export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPATH := engines:server:clients/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-deep check demo docs proto sdk lock clean
+.PHONY: help run test test-deep check lint quick coverage demo docs proto sdk lock clean
+
+# Tests wait more than they compute: twice as many workers as cores. `make test WORKERS=0` runs them in one process.
+WORKERS ?= $(shell echo $$((2 * $$(nproc))))
+PYTEST := $(BIN)/python -m pytest
+IN_PARALLEL := -n $(WORKERS) --dist loadfile
+SYSTEM_PACKAGES := postgresql pgbouncer faketime redis-server protobuf-compiler
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,17 +38,31 @@ demo: $(READY) ## Start a server, import real schemas twice, show the verdicts
 
 test: check ## Run the checks and the tests
 
-check: $(READY) ## ruff, mypy --strict, import contracts, tests
+lint: $(READY) ## ruff: format and rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+quick: lint ## ruff, unit and API tests: what to run while you write, in less than a minute
+	@scripts/system-packages redis-server
+	$(PYTEST) -n $$(nproc) --dist loadfile -m "not deep and not slow" tests/unit tests/api
+
+check: lint ## ruff, mypy --strict, import contracts, tests
 	$(BIN)/mypy
 	MYPYPATH=engines:server:clients/python:loadtest $(BIN)/mypy loadtest/*.py loadtest/engines/*.py
 	$(BIN)/lint-imports
-	@scripts/system-packages postgresql pgbouncer faketime redis-server protobuf-compiler
-	$(BIN)/python -m pytest
+	@scripts/system-packages $(SYSTEM_PACKAGES)
+	$(PYTEST) $(IN_PARALLEL)
+
+coverage: $(READY) ## Lines and branches of the server that unit and API tests reach; fails below its thresholds
+	@scripts/system-packages $(SYSTEM_PACKAGES)
+	$(PYTEST) $(IN_PARALLEL) --cov --cov-report= --timeout 600 tests/unit tests/api
+	@mkdir -p build
+	$(BIN)/coverage json --quiet -o build/coverage.json
+	$(BIN)/python scripts/coverage_thresholds.py build/coverage.json
 
 test-deep: $(READY) ## The long runs over large data, which `make test` samples
-	$(BIN)/python -m pytest -m deep --timeout 3600
+	@scripts/system-packages $(SYSTEM_PACKAGES)
+	$(PYTEST) -m deep --timeout 3600
 
 docs: $(READY) ## Write the pages of docs/ that come from the code
 	$(BIN)/python docs/generate.py

@@ -1,4 +1,4 @@
-"""Writes docs/settings.md and docs/errors.md from the code: `make docs`."""
+"""Writes docs/settings.md, docs/errors.md and docs/lint.md from the code: `make docs`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from llm_schema_engines import LINT_RULES
 from llm_schema_registry_server import errors
 from llm_schema_registry_server.calls.failure import INTERNAL_REASON
 from llm_schema_registry_server.settings import PREFIX, Settings
@@ -105,7 +106,32 @@ def _family(kind: type[errors.RegistryError]) -> Iterator[type[errors.RegistryEr
         yield from _family(child)
 
 
-PAGES = {"settings.md": settings_page, "errors.md": errors_page}
+def lint_page() -> str:
+    """One table row a rule, type by type."""
+    lines = [
+        "# Lint rules",
+        "",
+        "Written by `make docs`. `llm_schema_engines.lint` runs the rules marked *on*; `enable=[...]` and `disable=[...]` take ids.",
+        "A report is true when it holds nothing worse than INFO. What the parser of a type warns of is reported too. The rules of",
+        "Protobuf have the names and meanings of [Buf's](https://buf.build/docs/lint/rules).",
+    ]
+    for kind in dict.fromkeys(rule.schema_type for rule in LINT_RULES):
+        lines += [
+            "",
+            f"## {kind.name}",
+            "",
+            "| rule | severity | | what a good schema does | otherwise |",
+            "|---|---|---|---|---|",
+        ]
+        lines += [
+            f"| `{r.id}` | {r.severity.name} | {'on' if r.by_default else 'off'} | {r.sentence} | {r.hint} |"
+            for r in LINT_RULES
+            if r.schema_type is kind
+        ]
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {"settings.md": settings_page, "errors.md": errors_page, "lint.md": lint_page}
 
 
 if __name__ == "__main__":

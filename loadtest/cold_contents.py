@@ -34,7 +34,7 @@ from llm_schema_registry_server.registry.reading import Reading
 from llm_schema_registry_server.storage.blobs.s3 import S3Blobs
 from llm_schema_registry_server.storage.postgres import PostgresStore
 from llm_schema_registry_server.storage.store import Store
-from llm_schema_registry_server.storage.wrappers.blobbed import BlobbedStore
+from llm_schema_registry_server.storage.wrappers.blobbed import blobbed_store
 from llm_schema_registry_server.workers.inline import InlineWorkers
 from tests.support.postgres import Postgres
 from tests.support.redis import RedisServer
@@ -102,7 +102,7 @@ async def measure(reads: int, home: Path) -> list[str]:
                 "secret_key": "test",
             }
         )
-        store = BlobbedStore(
+        store = blobbed_store(
             PostgresStore(await database.create_database()),
             S3Blobs(s3_options),
             threshold=THRESHOLD,

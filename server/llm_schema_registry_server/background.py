@@ -36,12 +36,18 @@ def settle_memory() -> None:
     gc.set_threshold(*COLLECT_AFTER)
 
 
+def held_by_cursors(settings: ChangesSettings) -> RetentionPolicy:
+    """What durable cursors hold back from being forgotten."""
+    return RetentionPolicy(timedelta(seconds=settings.cursor_hold_seconds), settings.cursor_hold_changes)
+
+
 def make_sweeper(settings: ChangesSettings, store: Store, clock: Clock) -> Sweeper | None:
     """Forgets old changes, if any are to be forgotten."""
     age = settings.retention_seconds
     keep = RetentionPolicy(None if age is None else timedelta(seconds=age), settings.retention_changes)
-    if keep.everything:
+    if keep.keeps_everything:
         return None
+    hold = held_by_cursors(settings)
 
     def swept(step: SweepProgress) -> None:
         _LOG.info(
@@ -51,7 +57,7 @@ def make_sweeper(settings: ChangesSettings, store: Store, clock: Clock) -> Sweep
     def trouble(error: RegistryError) -> None:
         _LOG.warning("changes_not_forgotten", error=error.message)
 
-    return Sweeper(Retention(store, keep, clock), on_swept=swept, on_trouble=trouble)
+    return Sweeper(Retention(store, keep, clock, hold), on_swept=swept, on_trouble=trouble)
 
 
 def make_recorder(
@@ -95,7 +101,7 @@ def make_warming(
     metrics: Metrics,
 ) -> Warming | None:
     """Loads what is read most when the server starts, if anything is to be loaded."""
-    if not (settings.warm_schemas and settings.warm_seconds):
+    if not settings.warms:
         return None
 
     def ended(end: Warmed) -> None:

@@ -133,10 +133,14 @@ def compact_changes(
         typer.Option(min=0, help="Forget all but so many of the newest changes.", show_default=False),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count; forget nothing.")] = False,
+    ignore_cursors: Annotated[
+        bool, typer.Option("--ignore-cursors", help="Forget also what durable cursors have not passed.")
+    ] = False,
 ) -> None:
     """Forget old changes of the log: what either option lets go, oldest first, in small steps. Schemas and their history
-    stay. Whoever resumes from before it is told the revision to start again from. May run beside servers. Prints the
-    number of changes and the bounds of the log as JSON.
+    stay, and so does what a durable cursor has not passed, within `changes.cursor_hold_*`. Whoever resumes from before the
+    bound is told the revision to start again from. May run beside servers. Prints the number of changes, the bounds of the
+    log and the cursors as JSON.
     """
     age = None if older_than is None else _duration(older_than)
     if age is None and keep is None:
@@ -146,7 +150,7 @@ def compact_changes(
     from .maintenance import compact_changes as run
     from .registry.retention import RetentionPolicy
 
-    code = run(_settings(config), RetentionPolicy(age, keep), dry_run=dry_run)
+    code = run(_settings(config), RetentionPolicy(age, keep), dry_run=dry_run, ignore_cursors=ignore_cursors)
     if code:
         raise typer.Exit(code)
 

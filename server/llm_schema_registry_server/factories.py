@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
@@ -11,8 +12,19 @@ from llm_schema_engines.formats.catalogue import EngineLimits
 from llm_schema_engines.formats.json_schema.limits import JsonSchemaLimits
 from llm_schema_engines.formats.protobuf.limits import ProtobufLimits
 
+from .caches.breaker import OnChange
+from .calls.peer import TrustedProxies
 from .errors import Unavailable
-from .settings import BlobsSettings, PostgresSettings, RedisSettings, Settings, StorageSettings
+from .registry.limits import RequestLimits
+from .settings import (
+    BlobsSettings,
+    LimitsSettings,
+    PostgresSettings,
+    ProxiesSettings,
+    RedisSettings,
+    Settings,
+    StorageSettings,
+)
 from .storage.blobs.blobs import Blobs as BlobStore
 from .storage.blobs.inline import InlineBlobs
 from .storage.memory.store import MemoryStore
@@ -23,7 +35,7 @@ from .telemetry import logs
 if TYPE_CHECKING:
     from .caches.redis import RedisTier  # at run time only when it is configured: it belongs to an extra
 
-_LOG = logs.get("parts")
+_LOG = logs.get("factories")
 
 
 def make_store(settings: StorageSettings) -> PortableStore:
@@ -54,7 +66,12 @@ def make_blobs(settings: BlobsSettings) -> BlobStore:
         from .storage.blobs.s3 import S3Blobs  # takes a while to import, and belongs to an extra
     except ModuleNotFoundError as error:
         raise _extra_missing("blobs.kind s3", "s3") from error
-    return S3Blobs(settings.s3, _breaker_log("s3"))
+    return S3Blobs(
+        settings.s3,
+        breaker_log(
+            "s3", "contents that only it has cannot be read, large ones not be registered; it is tried again"
+        ),
+    )
 
 
 def make_redis(settings: RedisSettings) -> RedisTier | None:
@@ -67,7 +84,10 @@ def make_redis(settings: RedisSettings) -> RedisTier | None:
     except ModuleNotFoundError as error:
         raise _extra_missing("caches.redis", "redis") from error
     try:
-        return RedisTier(settings, _breaker_log("redis"))
+        return RedisTier(
+            settings,
+            breaker_log("redis", "calls go on without it, slower; it is tried again every few seconds"),
+        )
     except ValueError:  # its text may hold a piece of the password
         raise Unavailable(
             "caches.redis.url is not a URL; in user and password percent-encode what has a meaning in URLs"
@@ -78,16 +98,38 @@ def _extra_missing(setting: str, extra: str) -> Unavailable:
     return Unavailable(f"{setting} needs more packages; install llm-schema-registry[{extra}]")
 
 
-def _breaker_log(tier: str) -> Callable[[bool], None]:
-    def log(opened: bool) -> None:
-        if opened:
-            _LOG.warning(
-                "tier_left_alone", tier=tier, why="it failed repeatedly; tried again every few seconds"
-            )
+def breaker_log(tier: str, consequence: str, clock: Callable[[], float] = time.monotonic) -> OnChange:
+    """Logs when the service behind a tier is lost, and when it has recovered: a line each, however many calls notice."""
+    lost_at = 0.0
+
+    def log(failure: BaseException | None) -> None:
+        nonlocal lost_at
+        if failure is None:
+            _LOG.info(f"{tier}_recovered", away_seconds=round(clock() - lost_at, 1))
         else:
-            _LOG.info("tier_back", tier=tier)
+            lost_at = clock()
+            _LOG.warning(
+                f"{tier}_lost", error=str(failure) or type(failure).__name__, consequence=consequence
+            )
 
     return log
+
+
+def request_limits(settings: LimitsSettings) -> RequestLimits:
+    """What a request may hold at most."""
+    return RequestLimits(
+        schema_bytes=settings.schema_bytes,
+        data_bytes=settings.data_bytes,
+        references=settings.references,
+        tags=settings.tags,
+        metadata_bytes=settings.metadata_bytes,
+        page=settings.page,
+    )
+
+
+def trusted_proxies(settings: ProxiesSettings) -> TrustedProxies:
+    """Who is believed about the addresses of callers."""
+    return TrustedProxies(settings.trusted, settings.header)
 
 
 def engine_limits(settings: Settings) -> EngineLimits:

@@ -13,46 +13,53 @@ from pathlib import Path
 
 import uvloop
 
+from .background import held_by_cursors
 from .errors import RegistryError
 from .factories import make_blobs, make_store
 from .model.change import format_revision
 from .registry.retention import Retention, RetentionPolicy
 from .settings import Settings
 from .storage.archive import export_archive, import_archive
-from .storage.wrappers.blobbed import BlobbedStore
+from .storage.portable import PortableStore
+from .storage.wrappers.blobbed import blobbed_store
 from .storage.wrappers.garbage import Tally
 from .storage.wrappers.garbage import collect_garbage as collect
-from .storage.wrappers.portable import PortableBlobbedStore
+from .storage.wrappers.portable import portable_blobbed_store
+from .telemetry import logs
 
 FAILED = 1
 
 
 def migrate(settings: Settings) -> int:
     """Bring the storage to today's schema and print what it says of itself."""
-    return _run("migrate", _migrate(settings))
+    return _run(settings, "migrate", _migrate(settings))
 
 
 def collect_garbage(settings: Settings, *, grace: timedelta, dry_run: bool) -> int:
     """Delete the blobs that nothing names and print what was done."""
-    return _run("collect garbage", _collect_garbage(settings, grace, dry_run))
+    return _run(settings, "collect garbage", _collect_garbage(settings, grace, dry_run))
 
 
-def compact_changes(settings: Settings, keep: RetentionPolicy, *, dry_run: bool) -> int:
-    """Forget the changes that `keep` does not keep and print what was done."""
-    return _run("compact changes", _compact_changes(settings, keep, dry_run))
+def compact_changes(
+    settings: Settings, keep: RetentionPolicy, *, dry_run: bool, ignore_cursors: bool = False
+) -> int:
+    """Forget the changes that neither `keep` nor a durable cursor keeps, and print what was done."""
+    hold = RetentionPolicy(newest=0) if ignore_cursors else held_by_cursors(settings.changes)
+    return _run(settings, "compact changes", _compact_changes(settings, keep, hold, dry_run))
 
 
 def export_to(settings: Settings, path: Path) -> int:
     """Write the whole registry into a new file, which appears under its name when it is complete."""
-    return _run("export", _export(settings, path))
+    return _run(settings, "export", _export(settings, path))
 
 
 def import_from(settings: Settings, path: Path) -> int:
     """Fill an empty storage from an archive."""
-    return _run("import", _import(settings, path))
+    return _run(settings, "import", _import(settings, path))
 
 
-def _run(what: str, work: Coroutine[None, None, dict[str, object]]) -> int:
+def _run(settings: Settings, what: str, work: Coroutine[None, None, dict[str, object]]) -> int:
+    logs.configure(settings.logs.level, settings.logs.format)
     try:
         result = uvloop.run(work)
     except (RegistryError, OSError) as error:
@@ -74,7 +81,7 @@ async def _migrate(settings: Settings) -> dict[str, object]:
 async def _collect_garbage(settings: Settings, grace: timedelta, dry_run: bool) -> dict[str, object]:
     store, blobs = make_store(settings.storage), make_blobs(settings.blobs)
     # The wrapper opens and closes both; what rows name is read from the store inside.
-    wrapper = BlobbedStore(store, blobs, threshold=None, memory_bytes=0)
+    wrapper = blobbed_store(store, blobs, threshold=None, memory_bytes=0)
     await wrapper.open()
     try:
         tally = await collect(store, blobs, grace=grace, dry_run=dry_run, progress=_tell)
@@ -83,21 +90,25 @@ async def _collect_garbage(settings: Settings, grace: timedelta, dry_run: bool) 
     return {"dry_run": dry_run, **asdict(tally)}
 
 
-async def _compact_changes(settings: Settings, keep: RetentionPolicy, dry_run: bool) -> dict[str, object]:
+async def _compact_changes(
+    settings: Settings, keep: RetentionPolicy, hold: RetentionPolicy, dry_run: bool
+) -> dict[str, object]:
     store = make_store(settings.storage)
     await store.open()
     try:
         changes = 0
-        async for step in Retention(store, keep, lambda: datetime.now(UTC)).sweep(dry_run=dry_run):
+        async for step in Retention(store, keep, lambda: datetime.now(UTC), hold).sweep(dry_run=dry_run):
             changes = step.changes
             print(f"{changes} changes {'to forget' if dry_run else 'forgotten'}", file=sys.stderr)
         async with store.read() as tx:
             oldest, newest = await tx.change_bounds()
+            cursors = await tx.cursors()
         revisions = {
             name: format_revision(store.registry_id, sequence)
             for name, sequence in (("oldest", oldest), ("newest", newest))
         }
-        return {"dry_run": dry_run, "changes": changes, **revisions}
+        positions = {c.name: format_revision(store.registry_id, c.sequence) for c in cursors}
+        return {"dry_run": dry_run, "changes": changes, **revisions, "cursors": positions}
     finally:
         await store.close()
 
@@ -125,8 +136,8 @@ async def _import(settings: Settings, path: Path) -> dict[str, object]:
 
 
 @asynccontextmanager
-async def _movable(settings: Settings) -> AsyncIterator[PortableBlobbedStore]:
-    store = PortableBlobbedStore(
+async def _movable(settings: Settings) -> AsyncIterator[PortableStore]:
+    store = portable_blobbed_store(
         make_store(settings.storage),
         make_blobs(settings.blobs),
         threshold=settings.blobs.threshold if settings.blobs.kind != "inline" else None,

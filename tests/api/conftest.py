@@ -11,7 +11,8 @@ import pytest
 from .server import ServerProcess
 from .wires import GrpcWire, HttpWire, Wire
 
-ENGINES = ("native", "grpcio")
+ENGINES = ("native", pytest.param("grpcio", marks=pytest.mark.slow))
+"""`make quick` leaves out the second engine: whatever the wire, the rest of the server is the same."""
 WIRES = (*ENGINES, "http")
 
 

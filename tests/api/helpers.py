@@ -85,8 +85,8 @@ def update(wire: Wire, schema_id: str, **fields: Any) -> pb.SchemaInfo:
     return answer.schema
 
 
-def delete(wire: Wire, schema_id: str, *, soft: bool = True) -> None:
-    wire.call("DeleteSchema", pb.DeleteSchemaRequest(schema_id=schema_id, soft_delete=soft))
+def delete(wire: Wire, schema_id: str, *, permanent: bool = False) -> None:
+    wire.call("DeleteSchema", pb.DeleteSchemaRequest(schema_id=schema_id, permanent=permanent))
 
 
 def sha256(content: bytes) -> str:

@@ -11,6 +11,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.support.processes import run
+
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,7 +22,7 @@ class ServerProcess:
     """Made running; `home` holds its database, so that another one made with the same home goes on where it ended.
 
     `settings` are SCHEMA_REGISTRY_* variables without the prefix; `environment` has others. `root`: the checkout whose
-    server it is.
+    server it is. `python`: an interpreter that has a server installed, which then is the one that runs.
     """
 
     def __init__(
@@ -28,6 +30,7 @@ class ServerProcess:
         home: Path,
         environment: Mapping[str, str] | None = None,
         root: Path = ROOT,
+        python: str = "",
         **settings: str,
     ) -> None:
         home.mkdir(parents=True, exist_ok=True)
@@ -41,20 +44,28 @@ class ServerProcess:
             "SCHEMA_REGISTRY_DRAIN_SECONDS": "5",
             **{f"SCHEMA_REGISTRY_{name}": value for name, value in settings.items()},
         }
-        path = os.pathsep.join(str(root / part) for part in ("engines", "server", "clients/python"))
+        sources = [str(root / part) for part in ("engines", "server", "clients/python")]
+        path = {} if python else {"PYTHONPATH": os.pathsep.join(sources)}
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "llm_schema_registry_server", "serve", "--ready-file", str(ready)],
+            self.process = run().spawn(
+                [
+                    python or sys.executable,
+                    "-m",
+                    "llm_schema_registry_server",
+                    "serve",
+                    "--ready-file",
+                    str(ready),
+                ],
                 stdout=log,
                 stderr=log,
                 cwd=home,
                 env={
                     "PATH": os.environ.get("PATH", ""),
-                    "PYTHONPATH": path,
+                    **path,
+                    **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
                     **(environment or {}),
                     **variables,
                 },
-                start_new_session=True,
             )
         self._await_ready(ready)
         self.ports: Mapping[str, int] = json.loads(ready.read_text())

@@ -13,8 +13,8 @@ from .wires import Wire
 Name = Callable[[str], str]
 
 
-def removal(schema_id: str, *, soft: bool) -> pb.DeleteSchemaRequest:
-    return pb.DeleteSchemaRequest(schema_id=schema_id, soft_delete=soft)
+def removal(schema_id: str, **fields: bool) -> pb.DeleteSchemaRequest:
+    return pb.DeleteSchemaRequest(schema_id=schema_id, **fields)
 
 
 def test_a_soft_delete_hides_a_version_but_data_can_still_be_decoded(wire: Wire, name: Name) -> None:
@@ -44,22 +44,88 @@ def test_a_permanent_delete_needs_a_soft_one_first(wire: Wire, name: Name) -> No
     refused(
         wire,
         "DeleteSchema",
-        removal(made.schema_id, soft=False),
+        removal(made.schema_id, permanent=True),
         "FAILED_PRECONDITION",
         "NOT_SOFT_DELETED",
-        "soft_delete",
+        "permanent",
     )
     delete(wire, made.schema_id)
-    delete(wire, made.schema_id, soft=False)
+    delete(wire, made.schema_id, permanent=True)
 
     refused(wire, "GetSchema", pb.GetSchemaRequest(schema_id=made.schema_id), "NOT_FOUND", "SCHEMA_NOT_FOUND")
+
+
+def test_a_delete_is_soft_unless_permanent_is_asked_for(wire: Wire, name: Name) -> None:
+    made = register(wire, name("s"))
+    wire.call("DeleteSchema", removal(made.schema_id))
+
+    assert get(wire, made.schema_id).HasField("deleted_at")
+    error = refused(wire, "DeleteSchema", removal(made.schema_id), "NOT_FOUND", "SCHEMA_NOT_FOUND")
+    assert f"schema-registry undelete {made.schema_id}" in error.message
+    assert get(wire, made.schema_id).id == made.schema_id  # twice is not permanent
+
+
+def test_soft_delete_does_not_make_a_delete_permanent(wire: Wire, name: Name) -> None:
+    made = register(wire, name("s"))
+    wire.call("DeleteSchema", removal(made.schema_id, soft_delete=True))
+    refused(wire, "DeleteSchema", removal(made.schema_id, soft_delete=False), "NOT_FOUND", "SCHEMA_NOT_FOUND")
+
+    assert get(wire, made.schema_id).HasField("deleted_at")
+
+
+def test_soft_and_permanent_contradict_each_other(wire: Wire, name: Name) -> None:
+    made = register(wire, name("s"))
+    both = removal(made.schema_id, soft_delete=True, permanent=True)
+    refused(wire, "DeleteSchema", both, "INVALID_ARGUMENT", "INVALID_REQUEST", "soft_delete")
+
+    assert not get(wire, made.schema_id).HasField("deleted_at")
+
+
+def test_what_is_softly_deleted_says_how_to_bring_it_back(wire: Wire, name: Name) -> None:
+    register(wire, name("s"))
+    second = register(wire, name("s"), V2_COMPATIBLE)
+    delete(wire, second.schema_id)
+    undelete = f"schema-registry undelete {second.schema_id}"
+
+    asked = pb.GetSchemaByVersionRequest(subject=name("s"), version="1.1.0")
+    by_version = refused(wire, "GetSchemaByVersion", asked, "NOT_FOUND", "VERSION_NOT_FOUND")
+    labels = pb.UpdateSchemaMetadataRequest(schema_id=second.schema_id, tags=["t"])
+    by_labels = refused(wire, "UpdateSchemaMetadata", labels, "NOT_FOUND", "SCHEMA_NOT_FOUND")
+    compared = pb.CompatibilityCheckRequest(subject=name("s"), new_schema=V2_COMPATIBLE, compare_version="2")
+    by_check = refused(wire, "CheckCompatibility", compared, "NOT_FOUND", "VERSION_NOT_FOUND")
+    using = pb.RegisterSchemaRequest(
+        subject=name("t"),
+        schema_content=V2_COMPATIBLE,
+        schema_type=pb.SCHEMA_TYPE_JSON,
+        references=[pb.SchemaReference(name="r", subject=name("s"), version="1.1.0")],
+    )
+    by_reference = refused(wire, "RegisterSchema", using, "INVALID_ARGUMENT", "REFERENCE_NOT_FOUND")
+
+    for error in (by_version, by_labels, by_check, by_reference):
+        assert "softly deleted" in error.message
+        assert undelete in error.message
+
+
+def test_a_subject_of_softly_deleted_versions_says_so(wire: Wire, name: Name) -> None:
+    delete(wire, register(wire, name("s")).schema_id)
+
+    for rpc, request in (
+        ("GetLatestVersion", pb.GetLatestVersionRequest(subject=name("s"))),
+        ("ListVersions", pb.ListVersionsRequest(subject=name("s"))),
+        ("GetSubjectVersions", pb.GetSubjectVersionsRequest(subject=name("s"))),
+        ("DeleteSubject", lifecycle_pb2.DeleteSubjectRequest(subject=name("s"))),
+        ("CheckCompatibility", pb.CompatibilityCheckRequest(subject=name("s"), new_schema=V2_COMPATIBLE)),
+    ):
+        error = refused(wire, rpc, request, "NOT_FOUND", "SUBJECT_NOT_FOUND")
+        assert "softly deleted" in error.message, rpc
+        assert "UndeleteSchema" in error.message, rpc
 
 
 def test_ordinals_are_never_used_again(wire: Wire, name: Name) -> None:
     register(wire, name("s"))
     second = register(wire, name("s"), V2_COMPATIBLE)
     delete(wire, second.schema_id)
-    delete(wire, second.schema_id, soft=False)
+    delete(wire, second.schema_id, permanent=True)
     third = register(wire, name("s"), V2_COMPATIBLE)
 
     assert third.ordinal == 3
@@ -77,7 +143,7 @@ def test_what_is_used_is_not_deleted_for_ever(wire: Wire, name: Name) -> None:
     )
     delete(wire, base.schema_id)
     refused(
-        wire, "DeleteSchema", removal(base.schema_id, soft=False), "FAILED_PRECONDITION", "HAS_DEPENDENTS"
+        wire, "DeleteSchema", removal(base.schema_id, permanent=True), "FAILED_PRECONDITION", "HAS_DEPENDENTS"
     )
 
     assert get(wire, base.schema_id).id == base.schema_id
@@ -102,6 +168,6 @@ def test_registering_hidden_content_again_makes_a_live_version(wire: Wire, name:
 
 
 def test_an_unknown_id_cannot_be_deleted(wire: Wire) -> None:
-    refused(wire, "DeleteSchema", removal("nobody", soft=True), "NOT_FOUND", "SCHEMA_NOT_FOUND")
+    refused(wire, "DeleteSchema", removal("nobody"), "NOT_FOUND", "SCHEMA_NOT_FOUND")
     request = lifecycle_pb2.UndeleteSchemaRequest(schema_id="nobody")
     refused(wire, "UndeleteSchema", request, "NOT_FOUND", "SCHEMA_NOT_FOUND")

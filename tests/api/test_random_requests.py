@@ -115,6 +115,7 @@ def has_no_path(wire: Wire, rpc: str, request: Message) -> bool:
     return wire.name == "http" and bool({".", ".."} & set(rendered(rpc, request)[1].split("/")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rpc", sorted(METHODS))
 def test_any_request_is_answered_or_refused_with_a_known_reason(wire: Wire, rpc: str) -> None:
     register(wire, SUBJECT)

@@ -10,6 +10,7 @@ from typing import Any
 
 import fastavro
 import pytest
+from google.protobuf import json_format
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
@@ -290,3 +291,15 @@ def test_errors_come_as_text_for_asking_a_model_again(wire: Wire, name: Name) ->
 
     assert bad.text == f"/a: type: {bad.errors[0].message}"
     assert good.text == ""
+
+
+def test_a_false_verdict_is_shown_by_tools_that_leave_out_defaults(wire: Wire, name: Name) -> None:
+    schema_id = register(wire, name("s")).schema_id
+    wrong = wire.call("ValidateData", pb.ValidateDataRequest(schema_id=schema_id, data=b"[]"))
+    broken = wire.call(
+        "ValidateSchema", pb.ValidateSchemaRequest(schema_type=pb.SCHEMA_TYPE_JSON, schema_content=b"{")
+    )
+    missing = next(wire.batch("BatchValidate", [pb.ValidateDataRequest(schema_id=schema_id[::-1])]))
+
+    for report in (wrong, broken, missing):
+        assert json_format.MessageToDict(report)["valid"] is False

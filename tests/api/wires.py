@@ -169,13 +169,21 @@ def rendered(
     rule = rule.additional_bindings[binding - 1] if binding else rule
     verb, template = _pattern(rule)
     fields = _json(request)
-    for name in re.findall(r"\{(\w+)\}", template):
-        template = template.replace(f"{{{name}}}", quote(str(fields.pop(name, "")), safe=""))
+    for name in re.findall(r"\{([\w.]+)\}", template):
+        template = template.replace(f"{{{name}}}", quote(str(_take(fields, name)), safe=""))
     if rule.body == "*":
         return verb, template, [], fields
     if rule.body:
         return verb, template, _query(fields, skip=rule.body), fields.get(rule.body, {})
     return verb, template, _query(fields), None
+
+
+def _take(fields: dict[str, Any], dotted: str) -> Any:
+    """The value of a field, which is taken out; "" when it is not there. Dots lead into messages."""
+    *parents, leaf = dotted.split(".")
+    for parent in parents:
+        fields = fields.get(parent, {})
+    return fields.pop(leaf, "")
 
 
 def failed(code: int, message: str, details: list[any_pb2.Any], request_id: str, http: int = 0) -> CallFailed:
@@ -283,7 +291,9 @@ def _json(message: Message) -> dict[str, Any]:
 def _query(fields: Mapping[str, Any], skip: str = "") -> list[tuple[str, str]]:
     out: list[tuple[str, str]] = []
     for name, value in fields.items():
-        if name != skip:
+        if name != skip and isinstance(value, dict):
+            out += [(f"{name}.{inner}", text) for inner, text in _query(value)]
+        elif name != skip:
             values = value if isinstance(value, list) else [value]
             out += [(name, json.dumps(v) if isinstance(v, bool) else str(v)) for v in values]
     return out

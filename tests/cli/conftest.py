@@ -24,11 +24,11 @@ def fake() -> Iterator[FakeRegistry]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    asyncio.run_coroutine_threadsafe(registry.start(), loop).result(10)
+    asyncio.run_coroutine_threadsafe(registry.start(), loop).result()
     yield registry
-    asyncio.run_coroutine_threadsafe(registry.stop(), loop).result(10)
+    asyncio.run_coroutine_threadsafe(registry.stop(), loop).result()
     loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
+    thread.join()
     loop.close()
 
 

@@ -61,7 +61,7 @@ class Process:
 
     def run(self, *arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
         process = self.start(*arguments)
-        out, err = process.communicate(stdin, timeout=60)
+        out, err = process.communicate(stdin)
         return process.returncode, out.decode(), err.decode()
 
 
@@ -103,7 +103,7 @@ def test_a_watch_is_stopped_by_the_keyboard_without_a_traceback(cli: Process, su
         line = json.loads(watch.stdout.readline())
         assert (line["event_type"], line["subject"]) == ("SCHEMA_REGISTERED", subject)
         watch.send_signal(signal.SIGINT)
-        _, err = watch.communicate(timeout=30)
+        _, err = watch.communicate()
     assert (watch.returncode, err) == (Exit.INTERRUPTED, b"")
 
 

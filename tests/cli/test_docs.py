@@ -82,9 +82,7 @@ def ran(command: str, folder: Path, capfd: pytest.CaptureFixture[str]) -> tuple[
         code = run(words[1:])
         sys.stdout.flush()
         return code, "".join(capfd.readouterr())
-    process = subprocess.run(
-        ["sh", "-c", command], cwd=folder, capture_output=True, text=True, timeout=60, check=False
-    )
+    process = subprocess.run(["sh", "-c", command], cwd=folder, capture_output=True, text=True, check=False)
     return process.returncode, process.stdout + process.stderr
 
 

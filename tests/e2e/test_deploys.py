@@ -14,7 +14,7 @@ import pytest
 from llm_schema_registry import AsyncSchemaRegistry, ConcurrentUpdate
 from tests.api.helpers import V1
 from tests.api.server import ROOT, ServerProcess
-from tests.support.postgres import own_server
+from tests.support.postgres import Postgres
 
 BEFORE = "d00071d"
 """A commit of this repository whose servers know the first migration only."""
@@ -23,14 +23,12 @@ HOUR = datetime.timedelta(hours=1)
 
 
 @pytest.fixture
-def settings() -> Iterator[dict[str, str]]:
+def settings(postgres: Postgres) -> dict[str, str]:
     """What servers of one empty database are started with."""
-    with own_server() as server:
-        asyncio.run(server.ready())
-        yield {
-            "STORAGE__KIND": "postgres",
-            "STORAGE__POSTGRES__DSN": asyncio.run(server.create_database()),
-        }
+    return {
+        "STORAGE__KIND": "postgres",
+        "STORAGE__POSTGRES__DSN": asyncio.run(postgres.create_database()),
+    }
 
 
 @pytest.fixture

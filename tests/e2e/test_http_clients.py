@@ -46,7 +46,7 @@ def wire(server: ServerProcess) -> Iterator[HttpWire]:
 
 
 def opened(server: ServerProcess) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", server.ports["http"]), timeout=30)
+    return socket.create_connection(("127.0.0.1", server.ports["http"]))
 
 
 def subscribers(wire: HttpWire) -> int:
@@ -141,4 +141,4 @@ def test_draining_tells_readers_of_events_where_to_resume(server: ServerProcess,
     assert b"event: error" in rest
     assert b"SHUTTING_DOWN" in rest
     assert made.revision.encode() in rest
-    assert server.process.wait(30) == 0
+    assert server.process.wait() == 0

@@ -14,13 +14,9 @@ from tests.support.faults import FAULTS, Fault, disk_full
 from tests.support.postgres import skip_where_missing
 from tests.support.production import Production
 
-QUICK = (
-    "PostgreSQL killed and restarted",
-    "Redis full of garbage under our keys",
-    "S3 answers wrong bytes",
-    "instance killed (kill -9)",
-)
-"""One of each tier, for every run; the others are deep."""
+SAMPLE = ("PostgreSQL killed and restarted", "S3 answers wrong bytes")
+"""For every run: one where a tier is away and one where it is wrong. All faults are deep; test_replicas.py kills instances
+and test_tiers.py damages Redis in every run too."""
 
 
 @pytest.fixture(autouse=True)
@@ -40,9 +36,9 @@ async def drilled(all_: Production, faults: dict[str, Fault], seconds: float) ->
 
 
 @pytest.mark.timeout(300)
-async def test_a_fault_of_each_tier_loses_doubles_and_shows_nothing_wrong(tmp_path: Path) -> None:
+async def test_a_sample_of_faults_loses_doubles_and_shows_nothing_wrong(tmp_path: Path) -> None:
     async with Production(tmp_path) as all_:
-        await drilled(all_, {name: FAULTS[name] for name in QUICK}, seconds=0.5)
+        await drilled(all_, {name: FAULTS[name] for name in SAMPLE}, seconds=0.5)
 
 
 @pytest.mark.deep

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,12 @@ from websockets.sync.client import connect
 from llm_schema_registry import RevisionCompacted, SchemaRegistry
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry_server.cli import app
+from llm_schema_registry_server.model.change import format_revision
+from llm_schema_registry_server.storage.sqlite import SqliteStore
 from tests.api.helpers import V1, register
 from tests.api.server import ROOT, ServerProcess
 from tests.api.wires import CallFailed, GrpcWire, HttpWire, Wire
+from tests.support.storage import change
 
 VERSIONS = 12
 KEPT = 5
@@ -94,11 +99,11 @@ def test_resuming_from_what_is_forgotten_says_where_to_start_on_every_wire(
         url = server.http.replace("http", "ws", 1) + "/api/v1/schemas/subscribe"
         with connect(url, proxy=None) as socket:
             socket.send(json.dumps({"from_revision": made[0]}))
-            last = json.loads(socket.recv(timeout=30))
+            last = json.loads(socket.recv())
             assert last["error"]["error_code"] == "REVISION_COMPACTED"
             assert last["error"]["details"][0]["metadata"]["oldest"] == bound
             with pytest.raises(ConnectionClosed):
-                socket.recv(timeout=30)
+                socket.recv()
 
         assert register(grpc, "t").revision == next(live).revision  # undisturbed
     grpc.close()
@@ -130,3 +135,25 @@ def test_a_server_told_to_keep_few_changes_forgets_the_others(tmp_path: Path) ->
 )
 def test_compacting_without_a_proper_bound_is_refused(arguments: list[str]) -> None:
     assert CliRunner().invoke(app, ["compact-changes", *arguments]).exit_code == 2
+
+
+def test_compacting_spares_what_a_cursor_has_not_passed_unless_told_otherwise(tmp_path: Path) -> None:
+    async def fill() -> str:
+        store = SqliteStore(tmp_path / "registry.db")
+        await store.open()
+        try:
+            async with store.write() as tx:
+                for _ in range(VERSIONS):
+                    await tx.append_change(change(at=datetime.now(UTC)))
+                await tx.set_cursor("audit", 4)
+            return store.registry_id
+        finally:
+            await store.close()
+
+    registry_id = asyncio.run(fill())
+
+    done = compact(tmp_path, "--keep", "1")
+    assert (done["changes"], done["oldest"]) == (4, format_revision(registry_id, 4))
+    assert done["cursors"] == {"audit": format_revision(registry_id, 4)}
+    done = compact(tmp_path, "--keep", "1", "--ignore-cursors")
+    assert (done["changes"], done["oldest"]) == (VERSIONS - 5, format_revision(registry_id, VERSIONS - 1))

@@ -28,7 +28,6 @@ def command(home: Path, *arguments: str, **settings: str) -> subprocess.Complete
         env={"PYTHONPATH": path, **{f"SCHEMA_REGISTRY_{k}": v for k, v in variables.items()}},
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
     )
 
@@ -87,4 +86,4 @@ def test_an_interrupt_stops_it_as_well_as_a_termination(tmp_path: Path) -> None:
     server = ServerProcess(tmp_path)
     server.process.send_signal(2)
 
-    assert server.process.wait(30) == 0
+    assert server.process.wait() == 0

@@ -13,22 +13,15 @@ from llm_schema_registry import AsyncSchemaRegistry
 from tests.api.helpers import V1
 from tests.api.server import ServerProcess
 from tests.support.gates import closed_gate
-from tests.support.postgres import Postgres, own_server
+from tests.support.postgres import Postgres
 from tests.support.waiting import until
 
 WRITES = 20
 
 
 @pytest.fixture
-def database() -> Iterator[Postgres]:
-    with own_server() as server:
-        asyncio.run(server.ready())
-        yield server
-
-
-@pytest.fixture
-def dsn(database: Postgres) -> str:
-    return asyncio.run(database.create_database())
+def dsn(postgres: Postgres) -> str:
+    return asyncio.run(postgres.create_database())
 
 
 @pytest.fixture

@@ -17,20 +17,13 @@ import pytest_asyncio
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from tests.api.server import ServerProcess
 from tests.api.wires import GrpcWire
-from tests.support.postgres import Postgres, own_server
+from tests.support.postgres import WAITERS, Postgres
 from tests.support.waiting import until
 
 
-@pytest.fixture(scope="module")
-def database() -> Iterator[Postgres]:
-    with own_server() as server:
-        yield server
-
-
 @pytest_asyncio.fixture
-async def dsn(database: Postgres) -> str:
-    await database.ready()
-    return await database.create_database()
+async def dsn(postgres: Postgres) -> str:
+    return await postgres.create_database()
 
 
 @pytest_asyncio.fixture
@@ -188,7 +181,7 @@ async def test_a_kill_in_the_middle_of_a_flush_loses_it_and_nothing_else(
     server = await asyncio.to_thread(Server, tmp_path, dsn)
 
     async def flushing() -> bool:
-        return bool(await beside.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        return bool(await beside.fetchval(WAITERS))
 
     async with beside.transaction():
         await beside.execute("SELECT FROM usage WHERE schema_id = $1 FOR UPDATE", ids[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from typing import Any
 
 import pytest
 
@@ -90,6 +91,12 @@ def test_what_is_neither_bytes_nor_text_is_no_schema(value: object) -> None:
         engines.parse(value)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("old", "name"), [(None, "1"), ([CLOSED, 7], "2"), ({"1.0.0": {}}, r"1\.0\.0")])
+def test_an_old_version_that_is_no_schema_is_named(old: Any, name: str) -> None:
+    with pytest.raises(TypeError, match=rf"old\[{name}\]: bytes, str or a Schema is expected, not"):
+        engines.check(CLOSED, old)
+
+
 def test_reports_are_true_when_valid_or_compatible() -> None:
     assert engines.validate(CLOSED, {"id": 1})
     assert not engines.validate(CLOSED, {"id": "1"})
@@ -110,9 +117,9 @@ def test_data_is_bytes_text_or_a_json_value() -> None:
         engines.validate("true", float("nan"))
 
 
-@pytest.mark.parametrize("most", [0, 101])
+@pytest.mark.parametrize("most", [0, 101, "3"])
 def test_the_number_of_errors_is_bounded(most: int) -> None:
-    with pytest.raises(InvalidRequest, match="must be 1 to 100"):
+    with pytest.raises(InvalidRequest, match="must be a number from 1 to 100"):
         engines.validate("true", {}, max_errors=most)
 
 

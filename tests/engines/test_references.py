@@ -87,7 +87,9 @@ def test_a_reference_of_another_type_is_refused() -> None:
 
 
 def test_references_are_a_bounded_mapping() -> None:
-    with pytest.raises(TypeError, match="a mapping of name to schema is expected, not list"):
+    with pytest.raises(TypeError, match=r"a mapping of text to schemas .* is expected, not list"):
         engines.parse("{}", references=["a.json"])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"not one with other names"):
+        engines.parse("{}", references={1: "{}"})  # type: ignore[dict-item]
     with pytest.raises(InvalidRequest, match="65 are given; the limit is 64"):
         engines.parse("{}", references={f"{n}.json": "{}" for n in range(65)})

@@ -39,6 +39,7 @@ from llm_schema_registry import (
 )
 from tests.api.server import ServerProcess
 from tests.sdk.conftest import Face, collect, connect
+from tests.support.ports import HeldPort
 
 ENGINES = ("native", "grpcio")
 
@@ -391,9 +392,9 @@ async def test_a_revision_of_another_registry_is_refused(registry: Face) -> None
 
 
 @asynccontextmanager
-async def short_lived(home: Path, engine: str, port: str = "0") -> AsyncIterator[ServerProcess]:
+async def short_lived(home: Path, engine: str, port: HeldPort) -> AsyncIterator[ServerProcess]:
     server = await asyncio.to_thread(
-        ServerProcess, home, GRPC__ENGINE=engine, GRPC__PORT=port, DRAIN_SECONDS="2"
+        ServerProcess, home, GRPC__ENGINE=engine, GRPC__PORT=str(port), DRAIN_SECONDS="2"
     )
     try:
         yield server
@@ -403,8 +404,8 @@ async def short_lived(home: Path, engine: str, port: str = "0") -> AsyncIterator
 
 @pytest.mark.parametrize(("engine", "end"), [("native", "killed"), ("grpcio", "drained")])
 async def test_a_watch_outlives_the_server(engine: str, end: str, kind: str, tmp_path: Path) -> None:
-    async with short_lived(tmp_path, engine) as first:
-        port = first.grpc.rpartition(":")[2]
+    port = HeldPort()
+    async with short_lived(tmp_path, engine, port) as first:
         retry = RetryPolicy(attempts=100, first=0.05, longest=0.2)
         async with connect(kind, first.grpc, retry=retry) as registry:
             watch = registry.watch(event_types=["schema_registered"], heartbeats=True)
@@ -428,8 +429,8 @@ async def until(watch: Any, subject: str) -> AsyncIterator[Any]:
 
 
 async def test_a_batch_outlives_the_server(kind: str, tmp_path: Path) -> None:
-    async with short_lived(tmp_path, "native") as first:
-        port = first.grpc.rpartition(":")[2]
+    port = HeldPort()
+    async with short_lived(tmp_path, "native", port) as first:
         retry = RetryPolicy(attempts=100, first=0.05, longest=0.2)
         async with (
             connect(kind, first.grpc, retry=retry) as registry,
@@ -449,12 +450,12 @@ async def test_a_batch_outlives_the_server(kind: str, tmp_path: Path) -> None:
 
 
 @asynccontextmanager
-async def short_lived_later(home: Path, port: str) -> AsyncIterator[Callable[[], Any]]:
+async def short_lived_later(home: Path, port: HeldPort) -> AsyncIterator[Callable[[], Any]]:
     """A server that starts when it is called."""
     started: list[ServerProcess] = []
 
     async def start() -> None:
-        started.append(await asyncio.to_thread(ServerProcess, home, GRPC__PORT=port))
+        started.append(await asyncio.to_thread(ServerProcess, home, GRPC__PORT=str(port)))
 
     try:
         yield start

@@ -53,10 +53,11 @@ async def watched(client: Face, count: int, **options: Any) -> tuple[list[str], 
         BROKEN,
         Failure(Code.UNAVAILABLE, reason="SHUTTING_DOWN", metadata={"revision": "r.2"}),
         Failure(Code.ABORTED, reason="SUBSCRIBER_TOO_SLOW", metadata={"revision": "r.2"}),
+        Failure(Code.ABORTED, reason="READER_STALLED"),
         Failure(Code.CANCELLED),
         None,
     ],
-    ids=["broken", "shutting down", "too slow", "cancelled", "ended"],
+    ids=["broken", "shutting down", "too slow", "too slow for server 0.1", "cancelled", "ended"],
 )
 async def test_a_watch_resumes_after_the_last_event(
     interruption: Failure | None, fake: FakeRegistry, client: Face, caplog: pytest.LogCaptureFixture

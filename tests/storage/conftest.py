@@ -1,6 +1,6 @@
 """A store of each back end for every test that asks for `store`."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -8,22 +8,15 @@ import pytest_asyncio
 
 from llm_schema_registry_server.storage.postgres import PostgresStore
 from llm_schema_registry_server.storage.store import Store
-from tests.support.postgres import Postgres, own_server
+from tests.support.postgres import PATIENT, Postgres
 from tests.support.storage import BACK_ENDS
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """One server for the session. `make test` installs PostgreSQL; without it these tests are skipped."""
-    with own_server() as server:
-        yield server
 
 
 @pytest_asyncio.fixture(params=[*BACK_ENDS, "postgres"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     if request.param == "postgres":
         server: Postgres = request.getfixturevalue("postgres")
-        made: Store = PostgresStore(await server.empty_database())
+        made: Store = PostgresStore(await server.empty_database(), PATIENT)
     else:
         made = BACK_ENDS[request.param](tmp_path)
     await made.open()

@@ -31,9 +31,9 @@ from llm_schema_registry_server.storage.portable import PortableStore
 from llm_schema_registry_server.storage.postgres import PostgresStore
 from llm_schema_registry_server.storage.sqlite import SqliteStore
 from llm_schema_registry_server.storage.values import Page, RankedPage, SchemaFilter
-from llm_schema_registry_server.storage.wrappers.portable import PortableBlobbedStore
+from llm_schema_registry_server.storage.wrappers.portable import portable_blobbed_store
 from tests.support.blobs import MemoryBlobs
-from tests.support.postgres import Postgres
+from tests.support.postgres import Postgres, shared_server
 from tests.support.storage import BACK_ENDS, START, change, content, register, seen, version
 
 KINDS = [*BACK_ENDS, "postgres"]
@@ -46,15 +46,14 @@ def quiet(kind: str, done: int) -> None:
 
 
 @pytest_asyncio.fixture
-async def make(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Make]:
+async def make(tmp_path: Path) -> AsyncIterator[Make]:
     """Makes opened stores, each with a place of its own."""
     numbers = itertools.count()
     async with AsyncExitStack() as stack:
 
         async def made(kind: str) -> PortableStore:
             if kind == "postgres":
-                server: Postgres = request.getfixturevalue("postgres")
-                await server.ready()
+                server = shared_server()  # not the fixture: that ends before the stores are closed
                 dsn = await server.create_database()
                 stack.push_async_callback(server.drop_database, dsn)
                 store: Any = PostgresStore(dsn)
@@ -110,6 +109,9 @@ async def fill(store: PortableStore) -> None:
         third = (await reading.changes(0, 3))[-1].sequence
     async with store.write() as tx:
         await tx.compact_changes(third)
+        await tx.set_cursor("audit", newest)
+        await tx.set_cursor("webhook:orders", third)
+        assert await tx.acquire_lease("audit", "server-of-the-old-registry", 3600)
 
 
 WORDS = ("address", "strasse", "order_id2", "zoë", "core", "orders")
@@ -131,6 +133,7 @@ async def everything(store: PortableStore) -> dict[str, Any]:
             "ordinals": list(await tx.ordinals("", 100)),
             "changes": list(await tx.changes(0, 100)),
             "bounds": await tx.change_bounds(),
+            "cursors": [(cursor.name, cursor.sequence) for cursor in await tx.cursors()],
             "found": [
                 [
                     v.schema_id
@@ -169,6 +172,7 @@ async def test_everything_arrives_and_goes_on_as_before(make: Make, source: str,
         assert await tx.allot_global_id(".", "new") > max(number for _, number, _ in before["global ids"])
         assert await tx.append_change(change()) > before["bounds"][1]
         assert (await register(tx, "orders", "true")).ordinal == 6
+        assert await tx.acquire_lease("audit", "server-of-the-new-registry", 3600)  # leases stay behind
 
 
 async def test_an_archive_of_the_same_registry_is_the_same_bytes(make: Make) -> None:
@@ -184,6 +188,7 @@ async def test_an_archive_of_the_same_registry_is_the_same_bytes(make: Make) -> 
 def as_format_1(lines: list[bytes]) -> bytes:
     """The archive as servers wrote it that gave a content one number in all contexts."""
     told = [orjson.loads(line) for line in lines[:-1]]
+    told = [line for line in told if line["kind"] != "cursor"]
     told[0]["format"] = 1
     kept, counts, digest = [], Counter[str](), hashlib.sha256()
     for line in told:
@@ -225,6 +230,22 @@ async def test_versions_of_an_older_archive_keep_their_global_ids(make: Make, ki
         assert [await tx.allot_global_id(".ctx", v.identity) for v in others] == [101, 102]
         assert await tx.allot_global_id(".ctx", plain[0].identity) == 103
         assert [str(v.subject) for v in await tx.versions_by_global_id(".ctx", 102)] == [":.ctx:orders"]
+
+
+async def test_an_archive_of_the_version_before_has_no_cursors(make: Make) -> None:
+    old, new = await make("memory"), await make("memory")
+    await fill(old)
+    file = io.BytesIO()
+    await export_archive(old, file, quiet)
+    told = [orjson.loads(line) for line in lines_of(file.getvalue())[:-1]]
+    lines = [orjson.dumps(line) + b"\n" for line in told if line["kind"] != "cursor"]
+    lines[0] = lines[0].replace(b'"format":3', b'"format":2')
+    counts = Counter(line["kind"] for line in told if line["kind"] != "cursor")
+    end = {"kind": "end", "counts": counts, "sha256": hashlib.sha256(b"".join(lines)).hexdigest()}
+
+    await import_archive(new, io.BytesIO(gzip.compress(b"".join(lines) + orjson.dumps(end) + b"\n")), quiet)
+
+    assert {**await everything(old), "cursors": []} == await everything(new)
 
 
 async def test_an_empty_registry_moves_too(make: Make) -> None:
@@ -341,9 +362,9 @@ async def test_progress_is_told(make: Make) -> None:
 
 async def test_contents_in_an_object_store_travel_in_the_archive(make: Make) -> None:
     old_blobs, new_blobs = MemoryBlobs(), MemoryBlobs()
-    old = PortableBlobbedStore(await make("sqlite"), old_blobs, threshold=4, memory_bytes=0)
+    old = portable_blobbed_store(await make("sqlite"), old_blobs, threshold=4, memory_bytes=0)
     plain = await make("memory")
-    new = PortableBlobbedStore(await make("postgres"), new_blobs, threshold=4, memory_bytes=0)
+    new = portable_blobbed_store(await make("postgres"), new_blobs, threshold=4, memory_bytes=0)
     await fill(old)
     first, second, third = io.BytesIO(), io.BytesIO(), io.BytesIO()
 

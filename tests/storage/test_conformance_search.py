@@ -56,6 +56,16 @@ async def test_a_pattern_has_two_wildcards_and_nothing_else(store: Store) -> Non
         assert await found(store, subject_pattern=pattern) == wanted, pattern
 
 
+async def test_a_subject_is_taken_literally_and_whole(store: Store) -> None:
+    await insert(store, *(version(name) for name in NAMES), version("orders", 2))
+
+    for name in NAMES:
+        ordinals = (1, 2) if name == "orders" else (1,)
+        assert await found(store, subject=name) == [f"{name}@{n}" for n in ordinals]
+    assert await found(store, subject="order") == []
+    assert await found(store, Page(1, 0, ("orders", 1)), subject="orders") == ["orders@2"]
+
+
 async def test_a_prefix_is_taken_literally(store: Store) -> None:
     await insert(store, *(version(name) for name in NAMES))
 

@@ -1,8 +1,7 @@
-"""Every back end: the same statistics of the same registry, kept for all, counted by one."""
+"""Every back end: the same statistics of the same registry, kept for all."""
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -171,39 +170,6 @@ async def test_what_is_kept_is_read_again(store: Store) -> None:
 
     for kept in (found, replace(found, at=NOW - timedelta(microseconds=1), subjects=17)):
         async with store.write() as tx:
-            await tx.keep_statistics(kept)
+            await tx.save_statistics(kept)
         async with store.read() as reading:
             assert await reading.statistics() == kept
-
-
-async def test_one_of_many_begins_to_count(store: Store) -> None:
-    async def begin(lease: float) -> bool:
-        async with store.write() as tx:
-            return await tx.begin_statistics(lease)
-
-    assert sorted(await asyncio.gather(*(begin(3600) for _ in range(8)))) == [False] * 7 + [True]
-    assert not await begin(3600)
-    assert await begin(0)
-    assert not await begin(3600)
-    found = await count(store)
-    async with store.write() as tx:
-        await tx.keep_statistics(found)
-    assert await begin(3600)
-    assert not await begin(3600)
-    async with store.read() as reading:
-        assert await reading.statistics() == found
-
-
-async def test_who_gave_up_has_not_begun(store: Store) -> None:
-    class Deliberate(Exception):
-        pass
-
-    try:
-        async with store.write() as tx:
-            assert await tx.begin_statistics(3600)
-            raise Deliberate
-    except Deliberate:
-        pass
-
-    async with store.write() as tx:
-        assert await tx.begin_statistics(3600)

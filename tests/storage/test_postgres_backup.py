@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from llm_schema_registry_server.model.schema import SchemaVersion
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.storage.postgres import PostgresStore
 from tests.support.postgres import Postgres, skip_where_missing, unprivileged
+from tests.support.processes import run
 from tests.support.storage import change, register
 from tests.support.waiting import until
 
@@ -25,7 +25,7 @@ SCRIPTS = Path(__file__).parents[2] / "scripts" / "backup"
 def archived() -> Iterator[Postgres]:
     """A server that archives its log, with the scripts in its own directory (it may not be allowed to read ours)."""
     skip_where_missing()
-    home = Path(tempfile.mkdtemp(prefix="registry-backup-"))
+    home = run().directory("backup")
     server = Postgres(
         home, archive_mode="on", archive_command=f"sh {home}/scripts/archive-wal %p {home}/wal/%f"
     )
@@ -39,7 +39,7 @@ def archived() -> Iterator[Postgres]:
 @pytest.fixture
 def restored() -> Iterator[Postgres]:
     """A server without a data directory."""
-    server = Postgres(Path(tempfile.mkdtemp(prefix="registry-restored-")), made=True)
+    server = Postgres(made=True)
     yield server
     server.remove()
 

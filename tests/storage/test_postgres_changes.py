@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -15,7 +16,7 @@ from llm_schema_registry_server.errors import ConcurrentUpdate
 from llm_schema_registry_server.model.config import Config, Mode
 from llm_schema_registry_server.model.schema import ResolvedReference
 from llm_schema_registry_server.model.subject import Subject
-from llm_schema_registry_server.storage.postgres import PostgresOptions, PostgresStore
+from llm_schema_registry_server.storage.postgres import PostgresOptions, PostgresStore, queries
 from tests.support.postgres import Postgres
 from tests.support.storage import change, changes_so_far, content, insert, register, seen, version
 
@@ -136,7 +137,8 @@ async def test_without_a_notification_a_poll_finds_the_change(postgres: Postgres
 async def test_a_server_whose_listening_connection_is_killed_listens_again(postgres: Postgres) -> None:
     async with stores(postgres, 2) as (one, two):
         await postgres.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'schema-registry'"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            dsn_of(one),
         )
         async with one.write() as tx:
             await tx.append_change(change())
@@ -274,3 +276,25 @@ async def test_one_compacts_at_a_time_and_nothing_that_is_not_final_goes(postgre
             assert await compacting.compact_changes(final)
         async with two.read() as tx:
             assert await tx.change_bounds() == (held, newest)
+
+
+async def test_sessions_that_the_user_may_not_look_into_are_counted_apart(postgres: Postgres) -> None:
+    """Else the age of the oldest transaction would be given as that of all of them."""
+    dsn = await postgres.empty_database()
+    name = f"limited_{uuid.uuid4().hex}"
+    await postgres.execute(f"CREATE ROLE {name} LOGIN")
+    writing = await asyncpg.connect(dsn)
+    limited = await asyncpg.connect(dsn, user=name)
+    try:
+        async with writing.transaction():
+            await writing.fetchval("SELECT pg_current_xact_id()")
+            _, hidden, oldest = await limited.fetchrow(queries.FACTS)
+            assert hidden >= 1
+            assert oldest == 0
+            await postgres.execute(f"GRANT pg_read_all_stats TO {name}")
+            _, hidden, _ = await limited.fetchrow(queries.FACTS)
+            assert hidden == 0
+    finally:
+        await writing.close()
+        await limited.close()
+        await postgres.execute(f"DROP ROLE {name}")

@@ -243,11 +243,13 @@ async def test_a_full_disk_fails_writes_and_is_over_when_there_is_room(full_disk
 
 
 async def test_connections_killed_one_by_one_are_replaced(postgres: Postgres) -> None:
-    async with opened(await postgres.empty_database()) as store:
+    dsn = await postgres.empty_database()
+    async with opened(dsn) as store:
         for number in range(1, 6):
             await insert(store, version(ordinal=number))
             await postgres.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'schema-registry'"
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+                dsn,
             )
         async with store.read() as tx:
             assert len(await tx.scan_versions(SchemaFilter(), Page(10))) == 5

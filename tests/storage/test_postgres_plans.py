@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -70,8 +71,8 @@ STATEMENTS: dict[str, tuple[Any, ...]] = {
     "VERSIONS_BY_GLOBAL_ID": (7,), "VERSIONS_BY_CONTEXT_ID": (7, ":.ctx:", ":.ctx;"), "DEPENDENTS": ("id 7",), "CONTENTS": (["identity 7", "identity 8"],),
     "HISTORY": ("id 7",), "CONFIG": ("subject:7",), "CHANGES": (19000, 100), "LOG_PAGE": (19000, 100),
     "CHANGE_TIMES": (100, 100), "NEWEST_BUT": (100,), "CHANGE_BOUNDS": (), "PROGRESS": (), "REPLAYED": (7, "x"),
-    "LATEST": (SUBJECT,), "ORDINAL": (SUBJECT, 2), "RELEASE": (SUBJECT, "1.0.2"), "KEPT_VERSIONS": ([f"id {n}" for n in range(64)],),
-    "KEPT_LATEST": (SUBJECT,), "KEPT_ORDINAL": (SUBJECT, 2), "KEPT_RELEASE": (SUBJECT, "1.0.2"),
+    "LATEST": (SUBJECT,), "ORDINAL": (SUBJECT, 2), "RELEASE": (SUBJECT, "1.0.2"), "VERSIONS_WITH_CONTENT": ([f"id {n}" for n in range(64)],),
+    "LATEST_WITH_CONTENT": (SUBJECT,), "ORDINAL_WITH_CONTENT": (SUBJECT, 2), "RELEASE_WITH_CONTENT": (SUBJECT, "1.0.2"),
     "USES": ([SUBJECT],), "RESTORES": (), "VERSIONS_SINCE": (SUBJECT, 7), "STAMPED_SINCE": (SUBJECT, 7),
     "VERSIONS_WITH": (SUBJECT, "identity 7"),
     "LOCK_SUBJECT": ("a", ["b", "c"]), "LOCK_SCOPE": ("a",), "LOCK_CONTENT": ("a",), "FIRST_SEQUENCE": (),
@@ -91,15 +92,18 @@ STATEMENTS: dict[str, tuple[Any, ...]] = {
     "FACTS": (), "NAMES": ("id 7",), "ALL_CONFIGS": ("a", 10), "ALL_GLOBAL_IDS": (10000, 10), "ALL_CONTEXT_IDS": (".ctx-7", 50, 10),
     "ALL_ORDINALS": (SUBJECT, 10), "RESTORE_REGISTRY_ID": ("x",), "RESTORE_GLOBAL_IDS": (["."], [1], ["i"]),
     "RESTORE_ORDINAL": ("a", 1), "FOLLOW_GLOBAL_IDS": (), "ALIGN_SEQUENCES": (),
-    "STATISTICS": (), "BEGIN_STATISTICS": (300.0,), "KEEP_STATISTICS": ("{}",),
+    "STATISTICS": (), "SAVE_STATISTICS": ("{}",),
+    "CURSORS": (), "SET_CURSOR": ("a", 7), "REMOVE_CURSOR": ("a",),
+    "LOCK_LEASE": ("a",), "ACQUIRE_LEASE": ("a", "b", timedelta(seconds=60)), "RENEW_LEASE": ("a", 7, timedelta(seconds=60)),
+    "CONFIRM_LEASE": ("a", 7), "RELEASE_LEASE": ("a", 7),
 }  # fmt: skip
 APPENDS = [AppendRequest(GROUNDS, ENTRY), AppendRequest(GROUNDS, replace(ENTRY, version=version("other")))]
 LOOKS = [
     SnapshotRequest(Subject.parse(f"team-{n}/topic-{n}"), ["a", "b", "c"], f"identity {n}") for n in range(32)
 ]
 TOGETHER: dict[str, tuple[Any, ...]] = {
-    "APPEND": tuple(appending.appended(APPENDS, Vocabulary(), wait=False)[0]),
-    "STANDINGS": tuple(appending.looked(LOOKS)),
+    "APPEND": tuple(appending.append_parameters(APPENDS, Vocabulary(), wait=False)[0]),
+    "SNAPSHOTS": tuple(appending.snapshot_parameters(LOOKS)),
 }
 SCANS: dict[str, tuple[str, list[Any]]] = {
     "scan": lists.LISTS.scan(SchemaFilter(), PAGE),
@@ -108,6 +112,10 @@ SCANS: dict[str, tuple[str, list[Any]]] = {
     "scan text": lists.LISTS.scan(SchemaFilter(text="word77"), PAGE),
     "scan tag": lists.LISTS.scan(SchemaFilter(tags=("rare",)), PAGE),
     "scan prefix": lists.LISTS.scan(SchemaFilter(subject_prefix="team-7/"), PAGE),
+    "scan subject": lists.LISTS.scan(
+        SchemaFilter(subject="team-7/topic-7"), Page(50, after=("team-7/topic-7", 1))
+    ),
+    "count subject": lists.LISTS.count(SchemaFilter(subject="team-7/topic-7")),
     "scan pattern": lists.LISTS.scan(SchemaFilter(subject_pattern="team-7/*77"), PAGE),
     "scan inner pattern": lists.LISTS.scan(SchemaFilter(subject_pattern="*topic-4321*"), PAGE),
     "scan type and state": lists.LISTS.scan(
@@ -170,11 +178,13 @@ async def test_registrations_read_no_large_table_from_end_to_end(filled: Any) ->
             replace(ENTRY, version=version(f"new-{n}-{m}"), targets=targets)
             for m, targets in enumerate(references)
         ]
-        given, _ = appending.appended([AppendRequest(GROUNDS, e) for e in entries], Vocabulary(), wait=False)
+        given, _ = appending.append_parameters(
+            [AppendRequest(GROUNDS, e) for e in entries], Vocabulary(), wait=False
+        )
         transaction = filled.transaction()
         await transaction.start()
         made = await filled.fetch(appending.APPEND, *given)
-        await filled.fetch(appending.SNAPSHOTS, *TOGETHER["STANDINGS"])
+        await filled.fetch(appending.SNAPSHOTS, *TOGETHER["SNAPSHOTS"])
         assert all(row["global_id"] for row in made)
         assert await filled.fetchval(read, list(LARGE)) == 0
         await transaction.rollback()

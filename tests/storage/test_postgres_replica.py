@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
-import tempfile
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -21,26 +20,44 @@ OPTIONS = PostgresOptions(pool_max=4, connect_seconds=2)
 ORDERS = Subject.parse("orders")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def primary() -> Iterator[Postgres]:
+    """One for all tests here, with a replica. Not the server that all tests share: what they write would hold it up."""
     with own_server() as server:
+        asyncio.run(server.ready())
         yield server
 
 
-@pytest_asyncio.fixture
-async def replica(primary: Postgres) -> AsyncIterator[Postgres]:
-    await primary.ready()
-    server = Postgres(Path(tempfile.mkdtemp(prefix="registry-replica-")), made=True)
+@pytest.fixture(scope="module")
+def following(primary: Postgres) -> Iterator[Postgres]:
+    server = Postgres(made=True)
     server.run("pg_basebackup", f"--dbname={primary.dsn()}", f"--pgdata={server.data}", "-R", "-c", "fast")
     server.start()
-    await server.ready()
+    asyncio.run(server.ready())
     yield server
     server.remove()
 
 
 @pytest_asyncio.fixture
-async def store(primary: Postgres, replica: Postgres) -> AsyncIterator[PostgresStore]:
-    made = PostgresStore(primary.dsn(), OPTIONS, replica.dsn())
+async def replica(following: Postgres) -> AsyncIterator[Postgres]:
+    """It runs and follows again after a test."""
+    yield following
+    if not following.runs:
+        following.start()
+        await following.ready()
+    await following.execute("SELECT pg_wal_replay_resume()")
+
+
+@pytest_asyncio.fixture
+async def dsn(primary: Postgres) -> AsyncIterator[str]:
+    """A database of its own for each test."""
+    yield await primary.empty_database()
+    await primary.drop_databases()
+
+
+@pytest_asyncio.fixture
+async def store(dsn: str, replica: Postgres) -> AsyncIterator[PostgresStore]:
+    made = PostgresStore(dsn, OPTIONS, replica.dsn(dsn.rpartition("/")[2]))
     await made.open()
     yield made
     await made.close()
@@ -74,14 +91,15 @@ async def test_a_replica_that_is_behind_is_passed_over(store: PostgresStore, rep
     await write(store, "not there yet")
     for _ in range(3):
         assert not await elsewhere(store, 2)
+    assert (await store.ping())["replica"] == "is behind, or follows another database"
     await replica.execute("SELECT pg_wal_replay_resume()")
     await until(lambda: elsewhere(store, 2))
 
 
 async def test_what_another_server_wrote_is_not_forgotten_again(
-    store: PostgresStore, primary: Postgres, replica: Postgres
+    store: PostgresStore, dsn: str, replica: Postgres
 ) -> None:
-    other = PostgresStore(primary.dsn(), OPTIONS)
+    other = PostgresStore(dsn, OPTIONS)
     await other.open()
     await write(store, "one")
     await until(lambda: elsewhere(store, 1))
@@ -95,9 +113,9 @@ async def test_what_another_server_wrote_is_not_forgotten_again(
     await other.close()
 
 
-async def test_a_transaction_that_ends_late_is_waited_for(store: PostgresStore, primary: Postgres) -> None:
+async def test_a_transaction_that_ends_late_is_waited_for(store: PostgresStore, dsn: str) -> None:
     await write(store, "one")
-    foreign = await asyncpg.connect(primary.dsn())
+    foreign = await asyncpg.connect(dsn)
     async with foreign.transaction():
         await foreign.fetchval("SELECT pg_current_xact_id()")
         await write(store, "two")
@@ -122,12 +140,13 @@ async def test_a_killed_replica_is_not_missed_and_taken_again(
     assert (await store.ping())["replica"] == "follows"
 
 
-async def test_a_server_starts_without_its_replica(primary: Postgres) -> None:
-    await primary.ready()
-    store = PostgresStore(primary.dsn(), OPTIONS, "postgresql://registry@127.0.0.1:1/postgres")
+async def test_a_server_starts_without_its_replica(dsn: str) -> None:
+    store = PostgresStore(dsn, OPTIONS, "postgresql://registry@127.0.0.1:1/postgres")
     await store.open()
+    assert (await store.ping())["replica"] == "not asked yet"
     await write(store, "one")
     assert not await elsewhere(store, 1)
+    assert "cannot be reached" in (await store.ping())["replica"]
     await store.close()
 
 

@@ -11,7 +11,7 @@ import pytest_asyncio
 from llm_schema_registry_server.errors import ConcurrentUpdate
 from llm_schema_registry_server.model.usage import Uses
 from llm_schema_registry_server.storage.postgres import PostgresStore, queries
-from tests.support.postgres import Postgres
+from tests.support.postgres import WAITERS, Postgres
 from tests.support.storage import START, insert, version
 from tests.support.waiting import until
 
@@ -67,7 +67,7 @@ async def test_a_version_that_is_removed_meanwhile_is_told_or_left_out(
         return True
 
     async def waits() -> bool:
-        return bool(await beside.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        return bool(await beside.fetchval(WAITERS))
 
     counting = asyncio.create_task(count())
     await until(waits)

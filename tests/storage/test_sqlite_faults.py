@@ -166,7 +166,7 @@ async def test_a_full_disk_undoes_the_write_and_later_ones_go_on(tmp_path: Path)
     file = tmp_path / "registry.db"
     async with opened(file) as store:
         await insert(store, version())
-        writing = store._now.sessions[0]  # the test's own way to a small disk
+        writing = store._resources.sessions[0]  # the test's own way to a small disk
         (pages,) = writing.row("PRAGMA page_count")
         writing.run(f"PRAGMA max_page_count = {pages + 8}")
 
@@ -184,7 +184,7 @@ async def test_a_full_disk_undoes_the_write_and_later_ones_go_on(tmp_path: Path)
 
 async def test_a_full_disk_fails_the_whole_group_and_nobody_is_told_otherwise(tmp_path: Path) -> None:
     async with opened(tmp_path / "registry.db") as store:
-        writing = store._now.sessions[0]
+        writing = store._resources.sessions[0]
         (pages,) = writing.row("PRAGMA page_count")
         writing.run(f"PRAGMA max_page_count = {pages + 30}")
 
@@ -250,7 +250,6 @@ def open_as_nobody(file: Path) -> str:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(["engines", "server", "clients/python"])},
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
     )
     return done.stderr

@@ -19,7 +19,7 @@ BEGIN
     RETURN pg_advisory_unlock_shared({_LOCK});
 END $$;
 """
-_AT_THE_GATE = "FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%subject_versions%' AND pid <> pg_backend_pid()"
+_AT_THE_GATE = "FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%subject_versions%' AND datname = current_database() AND pid <> pg_backend_pid()"
 
 
 class Gate:

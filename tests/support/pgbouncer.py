@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
-from pathlib import Path
 
-from .postgres import Postgres, free_port, unprivileged
+from .ports import HeldPort
+from .postgres import Postgres, unprivileged
+from .processes import run
 from .waiting import listening, until
 
 
@@ -26,8 +26,9 @@ class PgBouncer:
     def __init__(self, postgres: Postgres, *, ignores: str = "") -> None:
         program = binary()
         assert program is not None, "PgBouncer is not installed: run scripts/system-packages pgbouncer"
-        self.port = free_port()
-        self._home = Path(tempfile.mkdtemp(prefix="registry-bouncer-"))
+        self._held = HeldPort()
+        self.port = self._held.number
+        self._home = run().directory("pgbouncer")
         (self._home / "pgbouncer.ini").write_text(
             f"[databases]\n* = host=127.0.0.1 port={postgres.port} user=registry\n"
             f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {self.port}\nunix_socket_dir =\n"
@@ -52,7 +53,7 @@ class PgBouncer:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         quiet = subprocess.DEVNULL
-        return subprocess.Popen(self._command, stdout=quiet, stderr=quiet, cwd=self._home)
+        return run().spawn(self._command, stdout=quiet, stderr=quiet, cwd=self._home)
 
     def stop(self) -> None:
         if self._process is not None:

@@ -5,23 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 import redis
 
+from .ports import HeldPort
+from .processes import run
 from .waiting import listening, until
 
 ROOT = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def binary() -> str:
@@ -35,14 +29,16 @@ def binary() -> str:
 
 
 class RedisServer:
-    """One server; `start` again after `kill` gives an empty one on the same port."""
+    """One server; `start` again after `kill` gives an empty one on the same port.
 
-    def __init__(
-        self, directory: Path, options: Mapping[str, str] | None = None, *, tls: bool = False
-    ) -> None:
-        self.port = free_port()
+    options: as in redis.conf; ports other than its own as HeldPort.
+    """
+
+    def __init__(self, directory: Path, options: Mapping[str, str | HeldPort] | None = None) -> None:
+        self._held = HeldPort()
+        self.port = self._held.number
         self._directory = directory
-        self._options = {
+        self._options: dict[str, str | HeldPort] = {
             "bind": "127.0.0.1",
             "port": str(self.port),
             "dir": str(directory),
@@ -56,7 +52,7 @@ class RedisServer:
     @property
     def bus_port(self) -> str:
         """Where the nodes of a cluster talk to each other."""
-        return self._options["cluster-port"]
+        return str(self._options["cluster-port"])
 
     @property
     def url(self) -> str:
@@ -89,9 +85,9 @@ class RedisServer:
         os.kill(self._process.pid, number)
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        arguments = [part for name, value in self._options.items() for part in (f"--{name}", value)]
+        arguments = [part for name, value in self._options.items() for part in (f"--{name}", str(value))]
         with (self._directory / "log").open("ab") as log:
-            return subprocess.Popen([binary(), *arguments], stdout=log, stderr=log)
+            return run().spawn([binary(), *arguments], stdout=log, stderr=log)
 
     async def _listening(self) -> bool:
         assert self._process is not None

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from llm_schema_engines.model.compatibility import CompatibilityLevel
 from llm_schema_engines.model.schema import SchemaType
 from llm_schema_registry_server.model.change import Change
+from llm_schema_registry_server.model.lifecycle import SchemaState
 from llm_schema_registry_server.model.principal import Actor, Principal
 from llm_schema_registry_server.model.schema import Reference, SchemaVersion
 from llm_schema_registry_server.model.subject import Subject
@@ -20,10 +21,11 @@ from llm_schema_registry_server.registry.configuration import Configuration, bui
 from llm_schema_registry_server.registry.deletion import Deletion
 from llm_schema_registry_server.registry.graph import Graph
 from llm_schema_registry_server.registry.library import Library
-from llm_schema_registry_server.registry.lifecycle import Lifecycle
+from llm_schema_registry_server.registry.lifecycle import Lifecycle, Update
 from llm_schema_registry_server.registry.limits import RequestLimits
 from llm_schema_registry_server.registry.reading import Reading
-from llm_schema_registry_server.registry.register import CONFIGURE, Register, Registration, RegistrationResult
+from llm_schema_registry_server.registry.register import CONFIGURE, Register
+from llm_schema_registry_server.registry.registration import Registration, RegistrationResult
 from llm_schema_registry_server.registry.subscribing import Subscribing
 from llm_schema_registry_server.registry.validating import Validating
 from llm_schema_registry_server.storage.memory import MemoryStore
@@ -34,6 +36,23 @@ from .words import WordEngine
 LIMITS = RequestLimits(schema_bytes=1000, data_bytes=1000, references=8, tags=5, metadata_bytes=200, page=100)
 ADMIN = Actor(Principal("ada", frozenset({CONFIGURE})), "call-1")
 WRITER = Actor(Principal("bob", frozenset()), "call-2")
+
+
+S = SchemaState
+STEPS_TO = {
+    S.DRAFT: (),
+    S.VALIDATING: (S.VALIDATING,),
+    S.VALIDATION_FAILED: (S.VALIDATING, S.VALIDATION_FAILED),
+    S.COMPATIBILITY_CHECK: (S.VALIDATING, S.COMPATIBILITY_CHECK),
+    S.INCOMPATIBLE_REJECTED: (S.VALIDATING, S.COMPATIBILITY_CHECK, S.INCOMPATIBLE_REJECTED),
+    S.REGISTERED: (S.VALIDATING, S.COMPATIBILITY_CHECK, S.REGISTERED),
+    S.ACTIVE: (S.VALIDATING, S.COMPATIBILITY_CHECK, S.REGISTERED, S.ACTIVE),
+    S.DEPRECATED: (S.VALIDATING, S.COMPATIBILITY_CHECK, S.REGISTERED, S.ACTIVE, S.DEPRECATED),
+    S.ARCHIVED: (S.VALIDATING, S.COMPATIBILITY_CHECK, S.REGISTERED, S.ACTIVE, S.DEPRECATED, S.ARCHIVED),
+    S.ABANDONED: (S.VALIDATING, S.COMPATIBILITY_CHECK, S.REGISTERED, S.ABANDONED),
+    S.ROLLING_BACK: (S.VALIDATING, S.COMPATIBILITY_CHECK, S.REGISTERED, S.ACTIVE, S.ROLLING_BACK),
+}
+"""The states that a draft is moved to, one after the other, until it has this one."""
 
 
 class Clock:
@@ -118,6 +137,13 @@ class World:
             ),
             by,
         )
+
+    async def in_state(self, state: SchemaState, text: str = "a") -> str:
+        """The schema id of a version of subject `s` that went from DRAFT to this state."""
+        done = await self.register("s", text, as_draft=True)
+        for step in STEPS_TO[state]:
+            await self.lifecycle.update(done.version.schema_id, Update(state=step), ADMIN)
+        return done.version.schema_id
 
     async def versions(self, subject: str) -> list[SchemaVersion]:
         async with self.store.read() as tx:

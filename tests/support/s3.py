@@ -15,8 +15,9 @@ from typing import Any
 
 from aiobotocore.session import get_session
 
+from .ports import HeldPort
+from .processes import run
 from .proxies import Proxy
-from .redis import free_port
 from .waiting import listening, until
 
 SESSION = get_session()  # one for all: it reads the description of S3 only once
@@ -28,7 +29,8 @@ class S3Server:
     """Starts empty; `stop` ends it, `start` begins again at the same port."""
 
     def __init__(self, directory: Path) -> None:
-        self.port = free_port()
+        self._held = HeldPort()
+        self.port = self._held.number
         self._log = directory / "moto.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -70,7 +72,7 @@ class S3Server:
         # Nothing of the machine's own AWS settings reaches the server.
         environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
         with self._log.open("ab") as log:
-            return subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+            return run().spawn(command, stdout=log, stderr=log, env=environment)
 
     async def _listening(self) -> bool:
         assert self._process is not None

@@ -13,6 +13,7 @@ from llm_schema_registry_server.storage.postgres import PostgresStore
 from llm_schema_registry_server.storage.sqlite import SqliteStore
 from llm_schema_registry_server.storage.store import Store
 from llm_schema_registry_server.storage.values import Page, SchemaFilter
+from tests.support.processes import run
 from tests.support.storage import changes_so_far, register
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +44,7 @@ async def storm(store: Store, worker: str) -> None:
 
 def start(place: str, worker: str) -> subprocess.Popen[str]:
     """A process of this module."""
-    return subprocess.Popen(
+    return run().spawn(
         [sys.executable, "-m", "tests.support.storm", place, worker],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(["engines", "server", "clients/python", "."])},

@@ -69,3 +69,13 @@ def test_postgres_needs_a_dsn_and_never_shows_it() -> None:
 
     assert storage.postgres.dsn.get_secret_value().endswith("@db/registry")
     assert "hush" not in f"{storage} {storage.model_dump_json()}"
+
+
+def test_trusted_proxies_are_networks_separated_by_commas() -> None:
+    variable = "SCHEMA_REGISTRY_PROXIES__TRUSTED"
+
+    assert load(environ={}).proxies.trusted == ()
+    trusted = load(environ={variable: "10.0.0.0/8, 192.0.2.7 ,fd00::/8"}).proxies.trusted
+    assert [str(network) for network in trusted] == ["10.0.0.0/8", "192.0.2.7/32", "fd00::/8"]
+    with pytest.raises(SettingsError, match=variable):
+        load(environ={variable: "the-proxy"})

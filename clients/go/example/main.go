@@ -91,7 +91,7 @@ func run(target string) error {
 		if err != nil {
 			return err
 		}
-		if report.Valid {
+		if report.GetValid() {
 			fmt.Println("valid")
 		} else {
 			fmt.Println("not valid:", report.Text)
@@ -113,7 +113,7 @@ func run(target string) error {
 		case *errdetails.ErrorInfo:
 			fmt.Println("refused:", failure.Code(), detail.Reason)
 		case *pb.CompatibilityReport:
-			fmt.Println("compatible:", detail.Compatible, "because of", detail.Violations[0].Rule)
+			fmt.Println("compatible:", detail.GetCompatible(), "because of", detail.Violations[0].Rule)
 		}
 	}
 	return nil

@@ -63,15 +63,17 @@ class SyncCalls:
         as_draft: bool = False,
         timeout: float | None = None,
     ) -> Registration:
-        """Register a schema as the next version of a subject, or find the version that has this content already.
+        """Register a schema as the next version of a subject, or find the version that has this content already; a draft or a
+        version that is only REGISTERED becomes ACTIVE then, after the check.
 
         `content` is text or bytes as they are, a path to a file, a JSON value, or a pydantic model class. `references` are
         `SchemaReference`s, (name, subject, version) tuples or dicts with these keys.
 
         `compatibility_level` becomes the level of a new subject and must equal the level of an existing one. `version` is
-        derived from the comparison when "". `auto_activate` False leaves the version REGISTERED. `normalize` also takes a
+        derived from the comparison when "". `auto_activate` False asks for REGISTERED instead of ACTIVE. `normalize` also takes a
         version that differs in white space only as the same. `dry_run` does all but store. `as_draft` stores a DRAFT
-        without checking. Raises IncompatibleSchema (with `report`), InvalidSchema (with `issues`), ReferenceNotFound.
+        without checking. Raises IncompatibleSchema (with `report`), InvalidSchema (with `issues`), ReferenceNotFound, and
+        TransitionRefused for the content of a version that is being rolled back.
         """
         return self._transport.unary(
             schemas.register_schema(
@@ -168,7 +170,8 @@ class SyncCalls:
     def delete_schema(
         self, schema_id: SchemaId, *, permanent: bool = False, timeout: float | None = None
     ) -> None:
-        """Hide a version, or remove it for ever: only after it was hidden, and only without dependents.
+        """Delete a version softly (`undelete_schema` undoes it), or with `permanent` for ever: only after a soft delete, and only
+        without dependents.
 
         Raises SchemaNotFound, NotSoftDeleted, HasDependents.
         """

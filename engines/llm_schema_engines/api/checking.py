@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ..compatibility.levels import BACKWARD, DEMANDS
 from ..compatibility.report import Finding, merge, with_remedies, worst
@@ -28,14 +28,24 @@ Compare = Callable[[Schema, Schema, CompareOptions], Comparison]
 
 def named_versions(
     old: SchemaLike | Sequence[SchemaLike] | Mapping[str, SchemaLike],
-) -> Iterator[tuple[str, SchemaLike]]:
-    """The versions with their names, in the order given; without names they are numbered from 1."""
+) -> list[tuple[str, SchemaLike]]:
+    """The versions with their names, in the order given; without names they are numbered from 1.
+
+    Raises TypeError for what is no schema.
+    """
     if isinstance(old, Mapping):
-        yield from old.items()
-    elif isinstance(old, bytes | str | Schema):
-        yield "1", old
+        named = list(old.items())
+    elif isinstance(old, list | tuple):
+        named = [(str(number), version) for number, version in enumerate(old, 1)]
     else:
-        yield from ((str(number), version) for number, version in enumerate(old, 1))
+        named = [("1", old)]  # type: ignore[list-item]  # mypy knows Sequence, which list and tuple stand for here
+    for name, version in named:
+        if not isinstance(version, bytes | bytearray | memoryview | str | Schema):
+            raise TypeError(
+                f"old[{name}]: bytes, str or a Schema is expected, not {type(version).__name__}; several versions are "
+                "a list, or a mapping of version to schema"
+            )
+    return named
 
 
 def assess(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from cachetools import LRUCache
 
@@ -13,6 +13,8 @@ from ..formats.conversion import Conversion
 from ..formats.conversion import convert as convert_source
 from ..formats.engine import DataValidator, FormatEngine, ReferencedSchema, SchemaSource
 from ..formats.json_schema.dialects import DEFAULT, URIS
+from ..linter.linting import choose_rules, lint_schema
+from ..linter.rule import LintReport
 from ..model.compatibility import CompareOptions, Comparison, CompatibilityLevel, CompatibilityReport, Verdict
 from ..model.compilation import Compiler
 from ..model.difference import Differences
@@ -171,8 +173,10 @@ class LocalEngines:
         The compiled schema is kept, so that validating again costs only the validation. Raises what `parse` raises, and
         InvalidRequest when `encoding`, `message_name` or `max_errors` (1 to 100) does not fit.
         """
-        if not 1 <= max_errors <= MOST_ERRORS:
-            raise InvalidRequest("max_errors", f"is {max_errors}; it must be 1 to {MOST_ERRORS}")
+        if not isinstance(max_errors, int) or not 1 <= max_errors <= MOST_ERRORS:
+            raise InvalidRequest(
+                "max_errors", f"is {max_errors!r}; it must be a number from 1 to {MOST_ERRORS}"
+            )
         validator = self.validator(self.parse(schema, schema_type, references=references))
         return validator.validate(
             data_bytes(data),
@@ -224,6 +228,25 @@ class LocalEngines:
         after = self.parse(new, schema_type, references=references)
         _same_type(before, after, "old", "new")
         return self._engine(before).diff(before.source, after.source)
+
+    def lint(
+        self,
+        schema: SchemaLike,
+        *,
+        schema_type: SchemaType | str | None = None,
+        references: References | None = None,
+        enable: Iterable[str] = (),
+        disable: Iterable[str] = (),
+    ) -> LintReport:
+        """What is unwise in a schema that is valid; true when nothing worse than INFO is found.
+
+        The rules, which of them run by default, and how to mend what they find: docs/lint.md and `LINT_RULES`.
+        enable, disable: ids of rules to run besides those, or not to run.
+        Raises ValueError for an id that is none, and what `parse` raises.
+        """
+        rules = choose_rules(enable, disable)
+        parsed = self.parse(schema, schema_type, references=references)
+        return lint_schema(parsed.schema_type, parsed.source, parsed.parsed, rules)
 
     def _engine(self, schema: Schema) -> FormatEngine:
         return self._engines[schema.schema_type]

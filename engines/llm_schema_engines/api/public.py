@@ -16,6 +16,8 @@ from ..formats.catalogue import EngineLimits
 from ..formats.conversion import Conversion, Loss, LossKind
 from ..formats.engine import DataValidator, ParsedSchema
 from ..formats.reasking import reask_text
+from ..linter.linting import LINT_RULES
+from ..linter.rule import LintFinding, LintReport, LintRule
 from ..model.compatibility import (
     ChangeClass,
     CompareOptions,
@@ -42,6 +44,7 @@ from .local import LocalEngines, References
 from .schema import Schema
 
 __all__ = [
+    "LINT_RULES",
     "ChangeClass",
     "CompareOptions",
     "Comparison",
@@ -64,6 +67,9 @@ __all__ = [
     "InvalidRequest",
     "InvalidSchema",
     "InvalidVersion",
+    "LintFinding",
+    "LintReport",
+    "LintRule",
     "LocalEngines",
     "Loss",
     "LossKind",
@@ -89,6 +95,7 @@ __all__ = [
     "convert",
     "detect",
     "diff",
+    "lint",
     "parse",
     "reask_text",
     "validate",
@@ -103,3 +110,4 @@ validate = _ENGINES.validate
 validator = _ENGINES.validator
 convert = _ENGINES.convert
 diff = _ENGINES.diff
+lint = _ENGINES.lint

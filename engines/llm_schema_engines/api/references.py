@@ -30,10 +30,10 @@ def resolve(
     Raises InvalidSchema for one that cannot be parsed and InvalidRequest for one of another type; their field is
     `references[name]`.
     """
-    if not isinstance(given, Mapping):
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+        what = "one with other names" if isinstance(given, Mapping) else type(given).__name__
         raise TypeError(
-            f"references: a mapping of name to schema is expected, not {type(given).__name__}, "
-            'such as {"common.json": text}'
+            f'references: a mapping of text to schemas such as {{"common.json": text}} is expected, not {what}'
         )
     if len(given) > MOST_REFERENCES:
         raise InvalidRequest("references", f"{len(given)} are given; the limit is {MOST_REFERENCES}")

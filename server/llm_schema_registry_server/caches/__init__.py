@@ -1,1 +1,1 @@
-"""Caches of what cannot change, or of what the change log says when to drop."""
+"""Caches of what never changes, or is dropped when the change log says that it has changed."""

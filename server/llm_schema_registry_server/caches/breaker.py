@@ -1,4 +1,4 @@
-"""A circuit breaker: a service that keeps failing is left alone for a while, then tried with one call."""
+"""A circuit breaker: a service that keeps failing is not called for a while, then tried with one call."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+OnChange = Callable[[BaseException | None], None]
+
 
 class BreakerOpen(Exception):
-    """The service has failed too often of late; it is not asked again yet."""
+    """The service has failed repeatedly; it is not called again yet."""
 
 
 class Breaker:
     """Opens after `failures` failed calls in a row. After `pause` seconds one call, the probe, is let through: when it
     succeeds all calls are let through again, when it fails the pause begins anew.
 
-    `on_change` is told when it opens (True) and closes (False). `clock` counts seconds. Belongs to one event loop.
+    on_change: called once when it opens, with the last failure, and once when it closes, with None. clock: counts seconds.
+    Belongs to one event loop.
     """
 
     def __init__(
@@ -23,7 +26,7 @@ class Breaker:
         failures: int,
         pause: float,
         *,
-        on_change: Callable[[bool], None] = lambda open: None,
+        on_change: OnChange = lambda failure: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limit, self._pause, self._on_change, self._clock = failures, pause, on_change, clock
@@ -37,17 +40,17 @@ class Breaker:
         return self._failed >= self._limit
 
     def succeeded(self) -> None:
-        """The service answered: the row of failures is over."""
+        """The service answered: failures are counted from 0 again."""
         was_open, self._failed = self.open, 0
         if was_open:
-            self._on_change(False)
+            self._on_change(None)
 
-    def failed(self) -> None:
+    def failed(self, failure: BaseException) -> None:
         """The service did not answer, or answered that it cannot."""
         was_open, self._failed = self.open, self._failed + 1
         self._retry_at = self._clock() + self._pause
         if self.open and not was_open:
-            self._on_change(True)
+            self._on_change(failure)
 
     @contextmanager
     def call(self, *failures: type[BaseException]) -> Iterator[None]:
@@ -62,8 +65,8 @@ class Breaker:
             self._probing = True
         try:
             yield
-        except failures:
-            self.failed()
+        except failures as failure:
+            self.failed(failure)
             raise
         else:
             self.succeeded()

@@ -1,4 +1,4 @@
-"""What a cache offers, and what it tells about itself. Pure."""
+"""The protocols of caches, and their counters. Pure."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ class CacheStats:
 
 
 class Cache(Protocol[K_contra, V]):
-    """A bounded store of values that can be computed again. Never awaits; not shared between threads."""
+    """A bounded store of values that can be computed again. Its methods do not await; not shared between threads."""
 
     def get(self, key: K_contra) -> V | None:
-        """The value kept for `key`, or None."""
+        """The cached value of `key`, or None."""
         ...
 
     def put(self, key: K_contra, value: V) -> None:
-        """Keep `value`, unless it alone is larger than the cache; the least recently used values make room."""
+        """Cache `value`, unless it is larger than the whole cache; the least recently used values are evicted."""
         ...
 
     def discard(self, key: K_contra) -> None:
-        """Forget `key`; does nothing when it is not there."""
+        """Drop `key`; does nothing when it is not cached."""
         ...
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop everything."""
         ...
 
     def stats(self) -> CacheStats: ...

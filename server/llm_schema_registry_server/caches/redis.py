@@ -1,7 +1,7 @@
-"""The shared tier in Redis: what one instance computed, the others need not compute again.
+"""The shared tier in Redis: what one instance has computed, the others need not compute again.
 
-Nothing depends on it. Redis away, slow, emptied or full of somebody else's bytes only means computing again; no call
-waits for it longer than the time-out, and after some failures in a row none waits at all until it is back.
+Nothing depends on it. When Redis is away, slow, emptied or has bytes that we did not write, values are computed again; no
+call waits for it longer than the time-out, and after some failures in a row none waits at all until it is back.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from redis.exceptions import TimeoutError as RedisTimeout
 
 from .. import settings
 from ..errors import Unavailable
-from .breaker import Breaker, BreakerOpen
+from .breaker import Breaker, BreakerOpen, OnChange
 from .sealing import OVERHEAD, key_of, seal, unseal
 
 T = TypeVar("T")
 
 FORMAT_VERSION = "1"
-"""Part of every key: what another layout of this tier wrote is not even looked at."""
+"""Part of every key: values of another layout of this tier are never read."""
 
 _FAILURES = (RedisError, RedisClusterException, OSError, TimeoutError)
 _AWAY = (ConnectionFailed, ClusterDownError, RedisTimeout, RedisClusterException, OSError, TimeoutError)
-"""The failures that say that the next call will fail too; a refusal (out of memory, no permission) does not."""
+"""Failures after which the next call is likely to fail, too; a refusal (out of memory, no permission) is none."""
 
 
 @dataclass(slots=True)
@@ -53,19 +53,17 @@ class RedisTier:
     Never raises to its caller but for a cancellation. Belongs to one event loop.
     """
 
-    def __init__(
-        self, options: settings.RedisSettings, on_breaker: Callable[[bool], None] = lambda open: None
-    ) -> None:
+    def __init__(self, options: settings.RedisSettings, on_breaker: OnChange = lambda failure: None) -> None:
         self._options = options
         self._client = _client(options)
         self._secret = key_of(options.signing_key.get_secret_value()) if options.signing_key else b""
-        self._seats = asyncio.Semaphore(options.connections)
+        self._connections = asyncio.Semaphore(options.connections)
         self._breaker = Breaker(options.breaker_failures, options.breaker_seconds, on_change=on_breaker)
         self.counts = TierCounts()
 
     @property
     def open(self) -> bool:
-        """Whether the circuit breaker is open: Redis is left alone for now."""
+        """Whether the circuit breaker is open: Redis is not asked for now."""
         return self._breaker.open
 
     def outcomes(self) -> Mapping[str, int]:
@@ -85,7 +83,7 @@ class RedisTier:
         await self._client.aclose()
 
     async def get(self, key: str) -> bytes | None:
-        found = await self._ask(lambda: self._read(self._name(key)))
+        found = await self._call(lambda: self._read(self._name(key)))
         if found is None:
             self.counts.misses += 1
         else:
@@ -96,27 +94,30 @@ class RedisTier:
         if len(value) > self._options.value_bytes:
             self.counts.too_large += 1
             return
-        await self._ask(lambda: self._write(self._name(key), value))
+        await self._call(lambda: self._write(self._name(key), value))
 
     async def discard(self, key: str) -> None:
-        await self._ask(lambda: _done(self._client.delete(self._name(key))))
+        await self._call(lambda: _done(self._client.delete(self._name(key))))
 
     async def probe(self) -> Mapping[str, str]:
-        """Write something and read it, also while the breaker is open (and close it when that works).
+        """Write something and read it, also while the breaker is open. It counts for the breaker as any operation does, so that a
+        Redis that nobody else asks for is found to be away, and back, too.
 
         Answers with facts for the health report. Raises Unavailable with the reason when Redis is of no use.
         """
         name = self._name("probe")
-        if not await self._seat():
+        if not await self._free_connection():
             raise Unavailable("Redis is not asked: every connection is busy")
         try:
             async with asyncio.timeout(self._options.timeout_seconds):
                 await self._write(name, b"probe")
                 found = await self._read(name)
         except _FAILURES as error:
+            if isinstance(error, _AWAY):
+                self._breaker.failed(error)
             raise Unavailable(f"Redis is of no use: {self._explain(error)}") from error
         finally:
-            self._seats.release()
+            self._connections.release()
         if found != b"probe":
             raise Unavailable("Redis does not keep what is written; is maxmemory too small?")
         self._breaker.succeeded()
@@ -126,7 +127,7 @@ class RedisTier:
         return f"{self._options.prefix}:{FORMAT_VERSION}:{key}"
 
     async def _read(self, name: str) -> bytes | None:
-        # One byte more than we would ever put: enough to see that something is not ours, whatever its size.
+        # One byte more than we ever put: a longer value is recognised as not ours, whatever its size.
         end = OVERHEAD + self._options.value_bytes
         try:
             sealed: bytes = await self._client.getrange(name, 0, end)
@@ -146,9 +147,9 @@ class RedisTier:
         lifetime = int(self._options.ttl_seconds * 1000)
         await self._client.set(name, seal(name, value, self._secret), px=lifetime)
 
-    async def _ask(self, operation: Callable[[], Awaitable[T]]) -> T | None:
+    async def _call(self, operation: Callable[[], Awaitable[T]]) -> T | None:
         """What Redis answers; None when it is not asked, or fails."""
-        if not await self._seat():
+        if not await self._free_connection():
             self.counts.skipped += 1
             return None
         try:
@@ -160,14 +161,14 @@ class RedisTier:
         except _FAILURES:
             self.counts.errors += 1
         finally:
-            self._seats.release()
+            self._connections.release()
         return None
 
-    async def _seat(self) -> bool:
-        """Whether one of the connections became free in time."""
+    async def _free_connection(self) -> bool:
+        """Whether one of the connections was free in time; it is then taken."""
         try:
             async with asyncio.timeout(self._options.timeout_seconds):
-                return await self._seats.acquire()
+                return await self._connections.acquire()
         except TimeoutError:
             return False
 

@@ -1,4 +1,4 @@
-"""Single flight: callers who want the same thing at the same time share one computation."""
+"""Single flight: concurrent callers with the same key share one computation."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ class _Flight(Generic[V]):
 
 
 class SingleFlight(Generic[K, V]):
-    """Runs at most one computation per key at a time; its result, or its error, goes to all who wait for it.
+    """Runs at most one computation per key at a time; its result, or its error, goes to all callers that wait for it.
 
-    Nothing is remembered after the computation has ended. It goes on as long as anyone waits; when the last caller
-    is cancelled it is cancelled too. Belongs to one event loop.
+    Nothing is cached after the computation has ended. It runs as long as a caller waits; when the last one is cancelled, it is
+    cancelled, too. Belongs to one event loop.
     """
 
     def __init__(self) -> None:
         self._flights: dict[K, _Flight[V]] = {}
 
     def __len__(self) -> int:
-        """How many computations are under way."""
+        """How many computations are running."""
         return len(self._flights)
 
     async def run(self, key: K, compute: Callable[[], Awaitable[V]]) -> V:
-        """The result of the computation under way for `key`, or of `compute` when there is none."""
+        """The result of the running computation for `key`, or of `compute` when there is none."""
         flight = self._flights.get(key)
         if flight is None:
             flight = self._flights[key] = _Flight(asyncio.create_task(_awaited(compute)))
-            flight.task.add_done_callback(lambda _: self._land(key, flight))
+            flight.task.add_done_callback(lambda _: self._remove(key, flight))
         flight.waiting += 1
         try:
             return await asyncio.shield(flight.task)
         finally:
             flight.waiting -= 1
             if not flight.waiting and not flight.task.done():
-                # Whoever comes from now on starts afresh instead of joining a flight that is being called off.
-                self._land(key, flight)
+                # Later callers start a new computation instead of joining one that is being cancelled.
+                self._remove(key, flight)
                 flight.task.cancel()
 
-    def _land(self, key: K, flight: _Flight[V]) -> None:
+    def _remove(self, key: K, flight: _Flight[V]) -> None:
         if self._flights.get(key) is flight:
             del self._flights[key]
         if flight.task.done() and not flight.task.cancelled():
-            flight.task.exception()  # seen, even when every caller has left
+            flight.task.exception()  # retrieved, even when every caller was cancelled
 
 
 async def _awaited(compute: Callable[[], Awaitable[V]]) -> V:

@@ -50,11 +50,11 @@ class Lower(Generic[K, V]):
 
 
 class TieredCache(Generic[K, V]):
-    """Answers from the nearest tier that knows; what it learns it writes to the tiers above.
+    """Reads from the first tier that has the value, and writes it to the tiers above.
 
-    Errors of the computation go to everyone who waits for it and are not kept. A key that is dropped while its
-    value is being computed is not kept either: the value may be of before the drop. Nor is a value of which `lasting`
-    says no: it is true of this run only (a time-out), so that whoever asks later computes again.
+    Errors of the computation are raised to all callers that wait for it, and are not cached. Nor is the value of a key that is
+    dropped while it is computed, for it may be outdated; nor one that `lasting` refuses because it is true of this run only
+    (a time-out).
     """
 
     def __init__(
@@ -70,24 +70,24 @@ class TieredCache(Generic[K, V]):
         self._epoch = 0
 
     def peek(self, key: K) -> V | None:
-        """What the memory holds, without waiting."""
+        """The value in memory, or None."""
         return self._memory.get(key)
 
     @property
     def epoch(self) -> int:
-        """Counts what was dropped: a value that was read in an earlier epoch may be of before that."""
+        """Grows with every drop: a value that was read in an earlier epoch may be outdated."""
         return self._epoch
 
     def put(self, key: K, value: V, epoch: int | None = None) -> None:
-        """Keep in memory what is known without computing it. epoch: when it was read; it is not kept if that has passed."""
+        """Cache in memory a value that the caller has. epoch: when it was read; it is not cached in a later epoch."""
         if epoch in (None, self._epoch):
             self._memory.put(key, value)
 
     async def get(
         self, key: K, compute: Callable[[], Awaitable[V]], at_once: Callable[[], V | None] | None = None
     ) -> V:
-        """The value of `key`; `compute` runs when no tier has it, once for all who ask meanwhile. at_once: may know the value
-        without waiting, and cheaper than the shared tier does, which is then neither asked nor told."""
+        """The value of `key`; `compute` runs when no tier has it, once for all concurrent callers. at_once: computes it without
+        awaiting, cheaper than the shared tier is read, or returns None; such values are not written to the shared tier."""
         value = self._memory.get(key)
         if value is not None:
             return value

@@ -1,22 +1,20 @@
-"""One call, whatever the wire: what an RPC is, and one use of it in flight."""
+"""One call in flight, whatever the face: what guards and handlers know of it and what they learn."""
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import re
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any
 
-from google.protobuf.message import Message
-
+from ..errors import Code, DeadlineExceeded, RegistryError
 from ..model.principal import Principal
-
-Wire = Literal["grpc", "http"]
-
-NO_PERMISSION = "none"
-"""The permission of an RPC that anyone may call."""
+from .operation import Operation, Resource, Resources
+from .peer import NO_PROXIES, Peer, TrustedProxies
 
 NOBODY = Principal("anonymous", anonymous=True)
 """The principal of a call that nobody has authenticated."""
@@ -27,37 +25,25 @@ _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._:\-]{1,64}")
 _PREFIX = os.urandom(6).hex()
 _COUNTER = itertools.count(1)
 
-
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """One google.api.http rule: verb, path template, and the field that the body fills ("*" all, "" none)."""
-
-    verb: str
-    path: str
-    body: str
+MOST_RESOURCES = 256
+"""So many resources that a handler names are remembered; of a stream of requests there may be any number."""
 
 
 @dataclass(frozen=True, slots=True)
-class Method:
-    """One RPC as its descriptor describes it; `service` is the full name (`schema_registry.v1.SchemaRegistry`)."""
+class Outcome:
+    """How a call ended: the name of its google.rpc code, `OK` or `NOT_FOUND`, and the reason of the error, "" when it went
+    well or its caller left."""
 
-    service: str
-    name: str
-    request_type: type[Message]
-    response_type: type[Message]
-    client_streaming: bool
-    server_streaming: bool
-    permission: str
-    mutates: bool
-    bindings: tuple[Binding, ...] = ()
-    path: str = field(init=False)
-    """The name on the gRPC wire: `/schema_registry.v1.SchemaRegistry/GetSchema`."""
-    streams: bool = field(init=False)
-    """Whether either side sends more than one message."""
+    code: str
+    reason: str = ""
 
-    def __post_init__(self) -> None:  # once, where every call asks several times
-        object.__setattr__(self, "path", f"/{self.service}/{self.name}")
-        object.__setattr__(self, "streams", self.client_streaming or self.server_streaming)
+
+OK = Outcome("OK")
+CANCELLED = Outcome(Code.CANCELLED.name)
+INTERNAL = Outcome(Code.INTERNAL.name, "INTERNAL")
+DEADLINE = Outcome(DeadlineExceeded.code.name, DeadlineExceeded.reason)
+# A timer of the event loop may fire so much before the point of time.monotonic() that it was set for.
+_TIMER_SECONDS = 0.005
 
 
 async def _nothing() -> None:
@@ -66,24 +52,84 @@ async def _nothing() -> None:
 
 @dataclass(slots=True)
 class Call:
-    """One RPC in flight: what the guards read and what they learn.
+    """One call in flight.
 
-    Names in `metadata` are lower case. `deadline` is a point of time.monotonic(), None when the caller may wait for
-    ever. What handlers put into `response_metadata` goes out as trailers (gRPC) or headers (HTTP). A handler of a stream
-    awaits `ready` when the stream stands but has nothing to send yet: the caller then gets the initial metadata.
+    `face` is the name of the face that it came through (`grpc`, `http`). Names in `metadata` are lower case. `connection`
+    is the other end of the connection, or what tells it, for transports where asking costs; `peer` is who that is.
+    `deadline` is a point of time.monotonic(), None when the caller may wait for ever.
+
+    Handlers put what goes out as trailers (gRPC) or headers (HTTP) into `response_metadata`, name what they touch beyond
+    what the request names (`touch`), and set `schema_id` to the id of the schema that the answer hands out, which counts as
+    a read of it. A handler of a stream awaits `ready` when the stream stands but has nothing to send yet: the caller then
+    gets the initial metadata.
+
     `resume_revision` is where a subscription goes on when it breaks here: everything before it was handed to the wire.
+    `outcome` is None until the call has ended; a guard finds it when it is left.
     """
 
-    method: Method
+    operation: Operation
     metadata: Mapping[str, str]
-    peer: str
-    wire: Wire
+    connection: str | Callable[[], str]
+    face: str
     request_id: str
     deadline: float | None = None
+    proxies: TrustedProxies = NO_PROXIES
     principal: Principal = NOBODY
     response_metadata: dict[str, str] = field(default_factory=dict)
     ready: Callable[[], Awaitable[None]] = _nothing
+    resources: Resources = ()
+    """What the call touches, as far as it is known."""
+    schema_id: str = ""
+    outcome: Outcome | None = None
     resume_revision: str | None = None
+    watchers: tuple[Callable[[Resource], None], ...] = ()
+    """Who sees each resource that a handler names; see `watch`."""
+    _peer: Peer | None = None
+
+    @property
+    def peer(self) -> Peer:
+        """Who calls."""
+        if self._peer is None:
+            connection = self.connection if isinstance(self.connection, str) else self.connection()
+            self._peer = self.proxies.peer(connection, self.metadata)
+        return self._peer
+
+    def watch(self, watcher: Callable[[Resource], None]) -> None:
+        """For guards that decide by resource: `watcher` sees each that is known now, and each that the handler names later,
+        before it acts on it. It refuses one by raising a RegistryError."""
+        for resource in self.resources:
+            watcher(resource)
+        self.watchers += (watcher,)
+
+    def touch(self, resource: Resource) -> None:
+        """Names a resource before the handler acts on it, or before the answer tells of it. Raises what a watcher raises."""
+        if resource in self.resources:
+            return
+        for watcher in self.watchers:
+            watcher(resource)
+        if len(self.resources) < MOST_RESOURCES:
+            self.resources += (resource,)
+
+    def touches(self, request: Any) -> None:
+        """Names what one request of a stream of them names. Raises what a watcher raises."""
+        for resource in self.operation.resources(request):
+            self.touch(resource)
+
+    def ended(self, error: BaseException | None) -> None:
+        """Notes the outcome. An error that a guard makes of another one (a deadline of a cancellation) replaces it."""
+        self.outcome = _outcome(error, self.deadline)
+
+
+def _outcome(error: BaseException | None, deadline: float | None) -> Outcome:
+    if error is None:
+        return OK
+    if isinstance(error, RegistryError):
+        return Outcome(error.code.name, error.reason)
+    if isinstance(error, asyncio.CancelledError):
+        # Guards inside the one that enforces the deadline see how it does that.
+        expired = deadline is not None and time.monotonic() >= deadline - _TIMER_SECONDS
+        return DEADLINE if expired else CANCELLED
+    return CANCELLED if isinstance(error, GeneratorExit) else INTERNAL
 
 
 def request_id(metadata: Mapping[str, str]) -> str:

@@ -1,7 +1,8 @@
-"""Binds handlers to RPCs and surrounds each call with the guards, once for every wire.
+"""Surrounds each call with the guards, once for every face, and gives out cached answers.
 
-A handler is found by its name: `async def get_schema(self, request, call)` for a single answer, an asynchronous
-generator for a stream of them; where the client streams, `request` is an asynchronous iterator of requests.
+A face makes a Call of one of the operations and hands it in with a request, in whatever form its handlers take: a handler is
+`async def (request, call)` for a single answer, an asynchronous generator for a stream of them; where the client streams,
+`request` is an asynchronous iterator of requests.
 """
 
 from __future__ import annotations
@@ -9,79 +10,75 @@ from __future__ import annotations
 import asyncio
 import inspect
 import itertools
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing
-from typing import Any
+from functools import partial
+from types import TracebackType
+from typing import Any, TypeVar
 
-from google.protobuf.message import DecodeError, Message
-
-from ..errors import MalformedRequest, RegistryError
-from .answer_cache import AnswerCache, CachedAnswer
-from .call import Call, Method
-from .guard import GuardFactory, QuickGuard
+from ..errors import RegistryError
+from .answer_cache import AnswerCache, CachedAnswer, Key
+from .call import MOST_RESOURCES, OK, Call
+from .guard import GuardFactory, check
 from .guards.deadline import Within
-from .methods import snake_case
+from .guards.min_revision import MIN_REVISION
+from .operation import Operation
+
+T = TypeVar("T")
 
 # A stream whose answers are ready and whose reader is fast never waits by itself: after so many it lets others run.
 _FAIR_SHARE = 32
 
-Requests = AsyncIterator[Message]
-# Handlers are typed by their own requests and answers, which the pipeline learns from descriptors at run time.
 Handler = Callable[[Any, Call], Any]
+"""Handlers are typed by their own requests and answers, of which the pipeline knows nothing."""
 
-UNCACHED_METADATA = frozenset({"x-registry-min-revision", "cache-control"})
-"""A call with one of these wants an answer that is computed now."""
+Invoke = Callable[[Any], Awaitable[Any]]
+"""Runs the handler of a call with a request."""
+
+NO_CACHE = "cache-control"
+"""Metadata of a call that wants an answer that is computed now."""
 
 
 class Pipeline:
-    """All RPCs of a server: `methods` by path, and the ways to call them.
+    """All operations of a server, by id, and the ways to call them. `answers` is the cache of serialized ones.
 
-    `services` maps a service's full name to the object with its handlers. Raises TypeError when an RPC has no handler,
-    a handler of the wrong shape or no permission: a server that cannot answer everything does not start.
+    Raises TypeError for an operation with a handler of the wrong shape, for two operations with the same id, and for guards
+    that contradict each other (`guard.check`): a server that cannot answer everything does not start.
     """
 
     def __init__(
         self,
-        methods: Sequence[Method],
-        services: Mapping[str, object],
+        handlers: Iterable[tuple[Operation, Handler]],
         guards: Sequence[GuardFactory],
-        hot: AnswerCache | None = None,
+        answers: AnswerCache | None = None,
     ) -> None:
-        self.methods: Mapping[str, Method] = {m.path: m for m in methods}
-        self._handlers: dict[str, Handler] = {m.path: _handler(services, m) for m in methods}
-        self._guards = tuple(guards)
-        self._quick = tuple(g for g in guards if isinstance(g, QuickGuard))
-        self._at_once = tuple(g.quick if isinstance(g, QuickGuard) else None for g in guards)
-        self._hot = hot
-        self._hot_paths = hot.paths if hot else frozenset[str]()
-        if unknown := self._hot_paths - self.methods.keys():
-            raise TypeError(f"hot paths that are no methods: {', '.join(sorted(unknown))}")
+        self._handlers: dict[str, Handler] = {}
+        for operation, handler in handlers:
+            _demand_shape(operation, handler)
+            if operation.id in self._handlers:
+                raise TypeError(f"{operation.id} is the id of two operations")
+            self._handlers[operation.id] = handler
+        checked = check(guards)
+        self._guards, self._quick = checked.factories, checked.quick
+        self._passing, self._answered, self._in_full = checked.passing, checked.answered, checked.in_full
+        self.answers = answers or AnswerCache(0)
 
-    async def unary(self, call: Call, request: Message | Requests) -> Message:
+    async def unary(self, call: Call, request: Any) -> Any:
         """The single answer to a request (or to a stream of them). Raises RegistryError."""
-        return await self._behind(0, call, request)
+        return await self._surrounded(0, call, self._handler(call, request))
 
-    async def _behind(self, first: int, call: Call, request: Message | Requests) -> Message:
-        """The answer, behind the guards from `first` on. A quick guard that can decide at once needs no block."""
-        for place in range(first, len(self._guards)):
-            at_once = self._at_once[place]
-            if at_once is None or not at_once(call):
-                async with self._guards[place](call):
-                    return await self._behind(place + 1, call, request)
-        answer: Message = await self._handlers[call.method.path](request, call)
-        return answer
-
-    async def stream(self, call: Call, request: Message | Requests) -> AsyncGenerator[Message, None]:
+    async def stream(self, call: Call, request: Any) -> AsyncGenerator[Any, None]:
         """The answers to a request (or to a stream of them). Raises RegistryError.
 
         Iterate it under `contextlib.aclosing`: a caller that leaves then ends its guards and its handler at once.
         """
+        handler = self._handler(call, request)
         async with AsyncExitStack() as stack:
+            stack.push(partial(_noted, call))
             for guard in self._guards:
                 await stack.enter_async_context(guard(call))
-            answers = await stack.enter_async_context(
-                aclosing(self._handlers[call.method.path](request, call))
-            )
+                stack.push(partial(_noted, call))
+            answers = await stack.enter_async_context(aclosing(handler()))
             for count in itertools.count(1):
                 try:
                     if call.deadline is None:
@@ -95,93 +92,108 @@ class Pipeline:
                 if count % _FAIR_SHARE == 0:
                     await asyncio.sleep(0)
 
-    def is_hot(self, path: str) -> bool:
-        """Whether answers of this method are kept."""
-        return path in self._hot_paths
+    def cached_at_once(self, call: Call, key: bytes) -> CachedAnswer | None:
+        """The cached answer to a request, without waiting; None when the call must go through `answer`.
 
-    def hot_answer(self, call: Call, key: bytes) -> CachedAnswer | None:
-        """The kept answer to a request, without waiting; None when the call must take the long way.
-
-        A call that a guard refuses takes the long way too: there the refusal is counted and logged.
+        A call that a guard refuses goes there too: there the refusal is observed.
         """
-        if self._hot is None or call.method.path not in self._hot_paths:
+        metadata = call.metadata
+        if self._in_full or not call.operation.cached or NO_CACHE in metadata or MIN_REVISION in metadata:
             return None
-        if not UNCACHED_METADATA.isdisjoint(call.metadata):
-            return None
-        answer = self._hot.lookup(call.wire, call.method.path, key)
+        full_key = (call.face, call.operation.id, key)
+        answer = self.answers.lookup(full_key)
         if answer is None:
             return None
+        call.resources = answer.resources
         try:
-            for guard in self._quick:
-                if not guard.quick(call):
+            for quick in self._passing:
+                if not quick(call):
+                    call.watchers = ()  # on the long way, guards watch anew
                     return None
         except RegistryError:
+            call.watchers = ()
             return None
+        call.outcome = OK
+        for answered in self._answered:
+            answered(call)
+        self.answers.gave(full_key, answer)
         return answer
 
-    async def raw_unary(self, call: Call, request: bytes) -> bytes:
-        """`unary` on serialized messages, after `hot_answer` had none. Raises MalformedRequest and RegistryError."""
-        token = self.begin()
-        message = parse(call.method, request)
-        answer = await self.unary(call, message)
-        body = answer.SerializeToString()
-        self.keep(token, call, request, message, answer, body)
-        return body
+    async def answer(
+        self, call: Call, key: bytes, make: Callable[[Invoke], Awaitable[CachedAnswer]]
+    ) -> CachedAnswer:
+        """The serialized answer to a request, behind the guards in full: from the cache, or what `make` makes of it.
+
+        `make` reads the request, awaits `invoke(request)`, which runs the handler, and may `cache` what it returns.
+        Raises what guards, `make` and handlers raise.
+        """
+        metadata = call.metadata
+        if call.operation.cached and NO_CACHE not in metadata and MIN_REVISION not in metadata:
+            full_key = (call.face, call.operation.id, key)
+            held = self.answers.lookup(full_key)
+            if held is not None:
+                call.resources = held.resources
+                return await self._surrounded(0, call, partial(self._still_held, call, full_key, held, make))
+            self.answers.missed()
+        return await make(partial(self.unary, call))
 
     def begin(self) -> int:
-        """A token for `keep`; take it before the handler runs."""
-        return self._hot.begin() if self._hot else 0
+        """A token for `cache`; take it before the handler runs."""
+        return self.answers.begin()
 
-    def keep(
-        self, token: int, call: Call, key: bytes, request: Message, answer: Message, body: bytes
-    ) -> None:
-        """Keeps an answer, as the bytes that went out, for the next call with the same key."""
-        if self._hot is not None and call.method.path in self._hot_paths:
-            metadata = tuple(call.response_metadata.items())
-            self._hot.store(
-                token, call.wire, call.method.path, key, request, answer, CachedAnswer(body, metadata)
-            )
+    def cache(self, token: int, call: Call, key: bytes, body: bytes) -> CachedAnswer:
+        """The answer of a call as the bytes that go out, cached for the next call with the same key where that may be."""
+        answer = CachedAnswer(body, tuple(call.response_metadata.items()), call.resources, call.schema_id)
+        # At the most, not all that the call touched may be known, and so not all that the answer depends on.
+        if call.operation.cached and len(call.resources) < MOST_RESOURCES:
+            self.answers.store(token, (call.face, call.operation.id, key), answer)
+        return answer
 
-    async def raw_stream(
-        self, call: Call, request: bytes | AsyncIterator[bytes]
-    ) -> AsyncGenerator[bytes, None]:
-        """`stream` on serialized messages. Raises MalformedRequest and RegistryError."""
-        message: Message | Requests
-        if isinstance(request, bytes):
-            message = parse(call.method, request)
-        else:
-            message = _parsed(call.method, request)
-        async with aclosing(self.stream(call, message)) as answers:
-            async for answer in answers:
-                yield answer.SerializeToString()
+    async def _surrounded(self, first: int, call: Call, innermost: Callable[[], Awaitable[T]]) -> T:
+        """What `innermost` returns, behind the guards from `first` on. One that decides quickly needs no block."""
+        try:
+            for place in range(first, len(self._guards)):
+                quick = self._quick[place]
+                if quick is None or not quick(call):
+                    async with self._guards[place](call):
+                        return await self._surrounded(place + 1, call, innermost)
+            answer = await innermost()
+            call.outcome = OK
+            return answer
+        except BaseException as error:
+            call.ended(error)
+            raise
+
+    def _handler(self, call: Call, request: Any) -> Callable[[], Any]:
+        """The handler with its request, whose resources the call now has."""
+        if not call.operation.client_streaming:
+            call.resources = call.operation.resources(request)
+        return partial(self._handlers[call.operation.id], request, call)
+
+    async def _still_held(
+        self, call: Call, key: Key, held: CachedAnswer, make: Callable[[Invoke], Awaitable[CachedAnswer]]
+    ) -> CachedAnswer:
+        """The answer that was found before the guards waited, unless it was dropped meanwhile."""
+        if self.answers.lookup(key) is held:
+            self.answers.gave(key, held)
+            call.schema_id = held.schema_id
+            return held
+        self.answers.missed()
+
+        async def invoke(request: Any) -> Any:
+            return await self._handler(call, request)()
+
+        return await make(invoke)
 
 
-def parse(method: Method, request: bytes) -> Message:
-    """The request message. Raises MalformedRequest when the bytes are not one."""
-    try:
-        return method.request_type.FromString(request)
-    except DecodeError as error:
-        raise MalformedRequest(method.request_type.DESCRIPTOR.full_name, str(error)) from error
+def _noted(
+    call: Call, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+) -> None:
+    call.ended(error)
 
 
-async def _parsed(method: Method, requests: AsyncIterator[bytes]) -> Requests:
-    async for request in requests:
-        yield parse(method, request)
-
-
-def _handler(services: Mapping[str, object], method: Method) -> Handler:
-    service = services.get(method.service)
-    if service is None:
-        raise TypeError(f"nobody serves {method.service}; its methods are {method.name} and maybe others")
-    name = snake_case(method.name)
-    handler = getattr(service, name, None)
-    if handler is None:
-        raise TypeError(f"{type(service).__name__} has no handler {name}() for {method.path}")
-    if not method.permission:
-        raise TypeError(f"{method.path} declares no permission")
-    wanted = inspect.isasyncgenfunction if method.server_streaming else inspect.iscoroutinefunction
+def _demand_shape(operation: Operation, handler: Handler) -> None:
+    wanted = inspect.isasyncgenfunction if operation.server_streaming else inspect.iscoroutinefunction
     if not wanted(handler):
-        shape = "an asynchronous generator" if method.server_streaming else "a coroutine function"
-        raise TypeError(f"{type(service).__name__}.{name} must be {shape}: {method.path} demands it")
-    bound: Handler = handler
-    return bound
+        shape = "an asynchronous generator" if operation.server_streaming else "a coroutine function"
+        raise TypeError(f"the handler of {operation.id}, {handler.__qualname__}, must be {shape}")

@@ -5,24 +5,36 @@ from __future__ import annotations
 from llm_schema_engines.errors import Code, RegistryError
 
 
+def way_to_undelete(schema_id: str) -> str:
+    """How to bring a softly deleted version back, for error messages."""
+    return f"undelete it with UndeleteSchema or `schema-registry undelete {schema_id}`"
+
+
 class SubjectNotFound(RegistryError):
     """The subject has no live version."""
 
     code = Code.NOT_FOUND
     reason = "SUBJECT_NOT_FOUND"
 
-    def __init__(self, subject: str) -> None:
-        super().__init__(f"subject {subject!r} not found", subject=subject)
+    def __init__(self, subject: str, *, deleted: int = 0) -> None:
+        """deleted: how many softly deleted versions it has."""
+        hint = (
+            f"; it has softly deleted versions ({deleted}): list them with include_deleted and undelete those that you need "
+            "with UndeleteSchema or `schema-registry undelete SUBJECT@VERSION`"
+        )
+        super().__init__(f"subject {subject!r} not found{hint if deleted else ''}", subject=subject)
 
 
 class SchemaNotFound(RegistryError):
-    """No version has this schema id, or it was removed for ever."""
+    """No version has this schema id, or it was removed for ever; or it is softly deleted and the call needs a live one."""
 
     code = Code.NOT_FOUND
     reason = "SCHEMA_NOT_FOUND"
 
-    def __init__(self, schema_id: str) -> None:
-        super().__init__(f"schema {schema_id!r} not found", schema_id=schema_id)
+    def __init__(self, schema_id: str, *, deleted: bool = False) -> None:
+        """deleted: whether it is softly deleted."""
+        what = f"is softly deleted; {way_to_undelete(schema_id)}" if deleted else "not found"
+        super().__init__(f"schema {schema_id!r} {what}", schema_id=schema_id)
 
 
 class VersionNotFound(RegistryError):

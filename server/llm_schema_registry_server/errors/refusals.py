@@ -23,16 +23,26 @@ class IncompatibleSchema(RegistryError):
 
 
 class TransitionRefused(RegistryError):
-    """The lifecycle has no step from the version's state to the one asked for."""
+    """The lifecycle has no transition from the version's state to the one asked for, or this call may not make it."""
 
     code = Code.FAILED_PRECONDITION
     reason = "TRANSITION_REFUSED"
 
-    def __init__(self, schema_id: str, current: str, wanted: str, allowed: Sequence[str]) -> None:
-        way_out = ", ".join(allowed) if allowed else "nothing: it is a final state"
+    def __init__(
+        self,
+        schema_id: str,
+        current: str,
+        wanted: str,
+        allowed: Sequence[str],
+        *,
+        advice: str = "",
+        field: str = "state",
+    ) -> None:
+        """allowed: states that the version may become. advice: said instead of them. field: of the request."""
+        way_out = advice or f"allowed: {', '.join(allowed) if allowed else 'nothing: it is a final state'}"
         super().__init__(
-            f"schema {schema_id!r} is {current} and cannot become {wanted}; allowed: {way_out}",
-            violations=(FieldViolation("state", f"{current} cannot become {wanted}"),),
+            f"schema {schema_id!r} is {current} and cannot become {wanted}; {way_out}",
+            violations=(FieldViolation(field, f"{current} cannot become {wanted}"),),
             schema_id=schema_id,
             from_state=current,
             to_state=wanted,
@@ -82,7 +92,7 @@ class SchemaTypeMismatch(RegistryError):
 
 
 class HasDependents(RegistryError):
-    """Other versions reference this one; remove them first."""
+    """Other versions reference this one, live or softly deleted: delete them permanently first."""
 
     code = Code.FAILED_PRECONDITION
     reason = "HAS_DEPENDENTS"
@@ -90,7 +100,9 @@ class HasDependents(RegistryError):
     def __init__(self, schema_id: str, dependents: Sequence[str]) -> None:
         shown = ", ".join(dependents[:5]) + (", ..." if len(dependents) > 5 else "")
         super().__init__(
-            f"schema {schema_id!r} is referenced by {shown}", schema_id=schema_id, dependents=len(dependents)
+            f"schema {schema_id!r} is referenced by {shown}; delete those permanently first",
+            schema_id=schema_id,
+            dependents=len(dependents),
         )
 
 
@@ -102,8 +114,8 @@ class NotSoftDeleted(RegistryError):
 
     def __init__(self, schema_id: str) -> None:
         super().__init__(
-            f"schema {schema_id!r} is live; delete it softly first (soft_delete = true), then permanently",
-            violations=(FieldViolation("soft_delete", "a permanent delete needs a soft delete first"),),
+            f"schema {schema_id!r} is live; delete it softly first (without `permanent`), then permanently",
+            violations=(FieldViolation("permanent", "needs a soft delete first"),),
             schema_id=schema_id,
         )
 

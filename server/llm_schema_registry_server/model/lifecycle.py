@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 
 from llm_schema_engines.model.fast_init import fast_init
 
 
 class SchemaState(enum.IntEnum):
-    """Where a version stands; numbers are those of the wire (SchemaState in schema_registry.proto)."""
+    """The state of a version; numbers are those of the wire (SchemaState in schema_registry.proto)."""
 
     DRAFT = 1
     ACTIVE = 2
@@ -57,6 +58,24 @@ EVER_REGISTERED = frozenset({S.REGISTERED, S.ACTIVE, S.DEPRECATED, S.ARCHIVED, S
 """States that compatibility checks run against: data written under them may exist."""
 
 
+UNCHECKED = frozenset({S.DRAFT, S.VALIDATING, S.COMPATIBILITY_CHECK})
+"""States on the way to REGISTERED: parsed, but not checked against the other versions and without a version number."""
+
+PATH_TO_ACTIVE = (S.DRAFT, S.VALIDATING, S.COMPATIBILITY_CHECK, S.REGISTERED, S.ACTIVE)
+"""The states that a version passes from its creation to ACTIVE; a registration takes all of them at once."""
+
+
+def steps_between(start: SchemaState, end: SchemaState) -> Sequence[tuple[SchemaState, SchemaState]]:
+    """The transitions that lead from `start` to `end`: one, or several of PATH_TO_ACTIVE. Raises ValueError when neither
+    the table nor the path leads there."""
+    if (start, end) in TRANSITIONS:
+        return [(start, end)]
+    path = PATH_TO_ACTIVE[PATH_TO_ACTIVE.index(start) : PATH_TO_ACTIVE.index(end) + 1]
+    if not path:
+        raise ValueError(f"no path leads from {start.name} to {end.name}")
+    return list(pairwise(path))
+
+
 def allowed_from(state: SchemaState) -> tuple[SchemaState, ...]:
     """The states that `state` may become, in table order."""
     return tuple(to for (start, to) in TRANSITIONS if start is state)
@@ -65,7 +84,7 @@ def allowed_from(state: SchemaState) -> tuple[SchemaState, ...]:
 @fast_init
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One recorded step of a version's life. `from_state` is None for its creation."""
+    """One recorded transition of a version. `from_state` is None for its creation."""
 
     schema_id: str
     from_state: SchemaState | None

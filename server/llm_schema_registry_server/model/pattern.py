@@ -1,4 +1,4 @@
-"""Patterns over subject names: `*` stands for any characters, `?` for one. Pure."""
+"""Patterns over subject names: `*` matches any characters, `?` for one. Pure."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class ResolvedReference:
 @fast_init
 @dataclass(frozen=True, slots=True)
 class StoredContent:
-    """What is kept of one identity (type + content + references): the bytes as sent, their SHA-256 (hexadecimal), the
+    """What is stored of one identity (type + content + references): the bytes as sent, their SHA-256 (hexadecimal), the
     canonical form, and what the engine compiled (may be empty; it depends on the references too)."""
 
     content: bytes

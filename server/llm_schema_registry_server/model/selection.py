@@ -14,6 +14,11 @@ from .selector import (
 )
 
 
+def selectable(version: SchemaVersion) -> bool:
+    """Whether `latest` and ranges may choose this version."""
+    return version.live and version.state in SELECTABLE
+
+
 def choose(versions: Sequence[SchemaVersion], selector: Selector) -> SchemaVersion | None:
     """The live version that `selector` names, or None. `latest` and ranges choose among ACTIVE and DEPRECATED."""
     live = [v for v in versions if v.live]
@@ -23,7 +28,7 @@ def choose(versions: Sequence[SchemaVersion], selector: Selector) -> SchemaVersi
         case Exact(version):
             return next((v for v in live if v.version == version), None)
         case Latest():
-            return max((v for v in live if v.state in SELECTABLE), key=lambda v: v.ordinal, default=None)
+            return max(filter(selectable, live), key=lambda v: v.ordinal, default=None)
         case _:
-            fitting = (v for v in live if v.state in SELECTABLE and selector.holds(v.version))
+            fitting = (v for v in live if selectable(v) and selector.holds(v.version))
             return max(fitting, key=lambda v: v.version, default=None)

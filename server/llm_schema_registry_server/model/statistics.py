@@ -1,4 +1,4 @@
-"""How much a registry holds, as operators ask: counted now and then, not kept up with every write."""
+"""How much a registry holds: counted from time to time, not updated with every write."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from llm_schema_engines.model.schema import SchemaType
 from .lifecycle import SchemaState
 
 DAYS = 30
-"""Of so many days it is told how many versions were registered on each."""
+"""Days for which registrations are counted per day."""
 TOP = 20
-"""So many subjects, contexts and prefixes are told, the greatest ones."""
+"""The greatest subjects, contexts and prefixes that are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class ContentSizes:
 
 @dataclass(frozen=True, slots=True)
 class LogSize:
-    """The changes that are kept, and the times of the first and the last of them."""
+    """The changes in the log, and the times of the first and the last of them."""
 
     changes: int = 0
     oldest: datetime | None = None

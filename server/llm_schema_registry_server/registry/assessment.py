@@ -1,9 +1,9 @@
-"""Judges a schema as the next version of a subject: the level's question, the change class, the semantic version."""
+"""Checks a schema as the next version of a subject: compatibility at a level, change class, semantic version."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llm_schema_engines.compatibility.levels import BACKWARD, DEMANDS
 from llm_schema_engines.compatibility.report import Finding, merge, with_remedies, worst
@@ -21,7 +21,8 @@ from llm_schema_engines.model.compatibility import (
 )
 from llm_schema_engines.model.version import SemanticVersion
 
-from ..errors import SchemaTypeMismatch
+from ..errors import IncompatibleSchema, SchemaTypeMismatch, VersionNotGreater
+from ..errors.missing import way_to_undelete
 from ..model.config import EffectiveConfig, UndecidedPolicy
 from ..model.schema import SchemaVersion
 from ..model.subject import Subject
@@ -39,9 +40,33 @@ class Assessment:
     change: ChangeClass
     version: SemanticVersion
 
+    @property
+    def evidence(self) -> CompatibilityReport | None:
+        """The report, or None when nothing was compared."""
+        return self.report if self.report.compared_versions else None
+
+
+def admitted(version: SchemaVersion, assessment: Assessment, level: CompatibilityLevel) -> SchemaVersion:
+    """The version with what the check at `level` has found out: its number and the class of its change."""
+    return replace(version, version=assessment.version, change_class=assessment.change, level=level)
+
 
 def compare_options(config: EffectiveConfig) -> CompareOptions:
     return CompareOptions(config.strictness, config.writer_model, config.apply_defaults)
+
+
+def _number(last: SchemaVersion | None, step: ChangeClass, wanted: SemanticVersion | None) -> SemanticVersion:
+    """The semantic version after `last`: the wanted one when it is great enough. Raises VersionNotGreater."""
+    number = last.version if last is not None else None
+    if wanted is None:
+        return next_version(number, step)
+    try:
+        return check_explicit(wanted, number, step)
+    except VersionNotGreater as error:
+        if last is None or last.live:
+            raise
+        why = f"the last version, {number}, is softly deleted: {way_to_undelete(last.schema_id)}"
+        raise VersionNotGreater(str(wanted), error.metadata["minimum"], why) from error
 
 
 class Assessor:
@@ -62,9 +87,9 @@ class Assessor:
         wanted: SemanticVersion | None = None,
         only: SchemaVersion | None = None,
     ) -> Assessment:
-        """Judge `schema` against the versions of `subject` that count.
+        """Check `schema` against the versions of `subject` that count.
 
-        versions: all of the subject's, live and softly deleted, or for a level that is not transitive what is as good.
+        versions: all of the subject's, live and softly deleted, or for a level that is not transitive their digest.
         wanted: an explicit semantic version.
         only: compare with this version and no other.
         Raises SchemaTypeMismatch, and VersionNotGreater for a wanted version that is too low.
@@ -95,10 +120,10 @@ class Assessor:
             # The newest candidate comes first, with its findings; without any, the change has a direction of its own.
             verdicts = [f.comparison.verdict for f in findings[: len(demanded)]]
             change = await self._change(schema, parsed, newest, known[newest.schema_id], verdicts, options)
-        last = found.version if (found := greatest(versions)) else None
+        last = greatest(versions)
         # Nothing live to compare with, but numbers were given out: nothing is promised about those.
         step = ChangeClass.BREAKING if change is ChangeClass.UNCLASSIFIED else change
-        version = check_explicit(wanted, last, step) if wanted is not None else next_version(last, step)
+        version = _number(last, step, wanted)
         report = merge(
             level,
             findings,
@@ -116,6 +141,41 @@ class Assessor:
             refused = Refused(schema, earlier, level, options, found_verdicts)
             report = with_remedies(report, await self._remedies.find(refused))
         return Assessment(report, change, version)
+
+    async def admit(
+        self,
+        subject: Subject,
+        schema: KnownSchema,
+        parsed: ParsedSchema,
+        versions: Sequence[SchemaVersion],
+        config: EffectiveConfig,
+        *,
+        level: CompatibilityLevel,
+        wanted: SemanticVersion | None = None,
+    ) -> Assessment:
+        """What a schema has to pass to become REGISTERED, whether it arrives or is stored already: as `assess`, and raises
+        IncompatibleSchema for a report that is not compatible."""
+        assessment = await self.assess(subject, schema, parsed, versions, config, level=level, wanted=wanted)
+        report = assessment.report
+        if not report.compatible:
+            raise IncompatibleSchema(str(subject), level.name, report.message, report)
+        return assessment
+
+    async def admit_stored(
+        self,
+        version: SchemaVersion,
+        versions: Sequence[SchemaVersion],
+        config: EffectiveConfig,
+        *,
+        level: CompatibilityLevel,
+        wanted: SemanticVersion | None = None,
+    ) -> Assessment:
+        """As `admit`, for a version that is stored; also raises InvalidSchema when it no longer parses."""
+        schema = await self._library.known(version)
+        parsed = await self._library.parse(schema)
+        return await self.admit(
+            version.subject, schema.settled(parsed), parsed, versions, config, level=level, wanted=wanted
+        )
 
     async def compare(
         self, new: KnownSchema, old: KnownSchema, direction: Direction, options: CompareOptions

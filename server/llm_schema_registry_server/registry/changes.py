@@ -1,4 +1,4 @@
-"""The change feed of one instance: one task follows the log for everybody, keeps its newest part, hands it out."""
+"""The change feed of one instance: one task follows the log for all subscribers, keeps its newest part in memory, hands it to subscribers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ChangeFeed:
         self._closing = False
         self._trouble = ""
         self._task: asyncio.Task[None] | None = None
-        self._audience = SubscriberIndex()
+        self._subscribers = SubscriberIndex()
 
     @property
     def position(self) -> int:
@@ -59,7 +59,7 @@ class ChangeFeed:
 
     @property
     def subscribers(self) -> int:
-        return len(self._audience)
+        return len(self._subscribers)
 
     def revision(self, sequence: int) -> str:
         return format_revision(self._store.registry_id, sequence)
@@ -73,7 +73,7 @@ class ChangeFeed:
     def close(self) -> None:
         """End every wait: subscribers end with ShuttingDown and the place to resume from."""
         self._closing = True
-        for subscriber in self._audience:
+        for subscriber in self._subscribers:
             subscriber.wake()
 
     async def stop(self) -> None:
@@ -85,13 +85,13 @@ class ChangeFeed:
 
     @contextmanager
     def subscribe(self, interest: ChangeFilter) -> Iterator[Subscriber]:
-        """A place among the audience for the time of the block."""
+        """A subscriber for the time of the block."""
         subscriber = Subscriber(interest)
-        self._audience.add(subscriber)
+        self._subscribers.add(subscriber)
         try:
             yield subscriber
         finally:
-            self._audience.remove(subscriber)
+            self._subscribers.remove(subscriber)
 
     def remembers(self, sequence: int) -> bool:
         """Whether what follows `sequence` is in memory, whatever the store has forgotten."""
@@ -144,7 +144,7 @@ class ChangeFeed:
     def _skip(self, sequence: int) -> None:
         """Go on after changes that nobody can read any more. Each subscriber reads the log from its own place, and so
         learns by itself whether it misses any."""
-        for subscriber in self._audience:
+        for subscriber in self._subscribers:
             if subscriber.live and not subscriber.pending:
                 subscriber.place = self._position
             subscriber.lag()
@@ -162,4 +162,4 @@ class ChangeFeed:
             del self._ring[: -self._ring_size]
         self._position = changes[-1].sequence
         for change in changes:
-            self._audience.offer(change)
+            self._subscribers.offer(change)

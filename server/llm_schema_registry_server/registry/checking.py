@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from llm_schema_engines.formats.engine import Engines
 from llm_schema_engines.model.compatibility import CompatibilityLevel
@@ -12,15 +13,16 @@ from llm_schema_engines.model.schema import SchemaType
 from ..errors import InvalidSchema, SubjectNotFound, UnsupportedSchemaType
 from ..model.config import EffectiveConfig
 from ..model.schema import Reference, SchemaVersion
-from ..model.selector import Selector
+from ..model.selector import Range, Selector
 from ..model.subject import Subject
 from ..storage.store import Store
 from .assessment import Assessment, Assessor
-from .configuration import Scope, in_force
 from .library import Library
 from .limits import RequestLimits
 from .references import PinnedReference
 from .selection import choose_or_raise
+from .subject_versions import SubjectVersions
+from .subject_view import SubjectView, subject_view
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class CompatibilityQuestion:
     """A schema and what to compare it with.
 
     level: None asks the subject's own. compare_version: None compares with what the level names.
-    schema_type: None is the type of the subject's newest version.
+    schema_type: None is the type of the compared version, else of the newest one that counts in checks, else of the newest.
     """
 
     subject: Subject
@@ -63,20 +65,17 @@ class Checking:
         """
         self._limits.check_content(question.content, "new_schema")
         resolved = await self._library.resolve(await self._pins(question))
-        config, versions = await self._look(question.subject)
-        live = [v for v in versions if v.live]
-        only = (
-            choose_or_raise(question.subject, versions, question.compare_version)
-            if question.compare_version is not None
-            else None
-        )
-        newest = only or (live[-1] if live else None)
+        subject = question.subject
+        view = await self._view(question)
+        config, versions = view.config, view.versions.versions
+        only = await self._compared(question, view.versions)
+        newest = only or next((v for v in reversed(versions) if v.live), None)
         if question.schema_type is not None:
             schema_type = question.schema_type
         elif newest is not None:
             schema_type = newest.schema_type
         else:
-            raise SubjectNotFound(str(question.subject))
+            raise SubjectNotFound(str(subject), deleted=view.precondition.stamp[0])
         if schema_type not in self._engines:
             raise UnsupportedSchemaType(schema_type.name)
         schema = self._library.candidate(
@@ -105,12 +104,28 @@ class Checking:
         async with self._store.read() as tx:
             return await self._library.pin_references(tx, question.subject, question.references)
 
-    async def _look(self, subject: Subject) -> tuple[EffectiveConfig, Sequence[SchemaVersion]]:
-        """The settings in force for a subject and all of its versions, both of one moment."""
-        scope = Scope(subject)
-        while True:  # until no writer slips in between; the call's deadline bounds it
-            precondition = (await self._store.subject_snapshot(subject, scope.chain, "")).precondition
-            known = self._library.remembered(subject, precondition.stamp, whole=True)
-            known = known or await self._library.versions(subject)
-            if known.stamp == precondition.stamp:
-                return in_force(precondition.configs, scope, self._defaults), known.versions
+    async def _view(self, question: CompatibilityQuestion) -> SubjectView:
+        """The settings and as many versions as the question needs: of a subject with thousands of them a level that is not
+        transitive asks about the newest one."""
+        view = partial(
+            subject_view, self._store, self._library, question.subject, self._defaults, level=question.level
+        )
+        found = await view(whole=isinstance(question.compare_version, Range))
+        if question.schema_type is None and not any(v.live for v in found.versions.versions):
+            return await view(whole=True)  # a digest leaves out versions that were never registered
+        return found
+
+    async def _compared(
+        self, question: CompatibilityQuestion, versions: SubjectVersions
+    ) -> SchemaVersion | None:
+        """The version that the question names, if any; raises SubjectNotFound or VersionNotFound."""
+        selector = question.compare_version
+        if selector is None:
+            return None
+        if not isinstance(selector, Range):
+            found = await self._store.selected(question.subject, selector)
+            if found is not None:
+                return found.version
+        if not versions.whole:
+            versions = await self._library.versions(question.subject)
+        return choose_or_raise(question.subject, versions.versions, selector)

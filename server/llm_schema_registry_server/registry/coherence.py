@@ -10,7 +10,7 @@ Listener = Callable[[Subject | None], None]
 
 
 class Coherence:
-    """Listeners that drop what they keep of a subject; None stands for every subject."""
+    """Listeners that drop what they have cached of a subject; None means every subject."""
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from llm_schema_engines.model import dialect
 from llm_schema_engines.model.compatibility import CompatibilityLevel, Strictness, WriterModel
 from llm_schema_engines.model.validation import FormatPolicy
 
@@ -25,13 +26,6 @@ from ..model.subject import Subject
 from ..storage.store import ReadTx, Store, WriteTx
 from .coherence import Coherence
 
-DRAFT_2020_12 = "https://json-schema.org/draft/2020-12/schema"
-DIALECTS = (
-    "http://json-schema.org/draft-07/schema#",
-    "https://json-schema.org/draft/2019-09/schema",
-    DRAFT_2020_12,
-)
-
 FIELDS = tuple(f.name for f in fields(Config))
 
 
@@ -45,7 +39,7 @@ def built_in(level: CompatibilityLevel) -> EffectiveConfig:
         apply_defaults=False,
         format_policy=FormatPolicy.DIALECT,
         undecided=UndecidedPolicy.REFUSE,
-        default_dialect=DRAFT_2020_12,
+        default_dialect=dialect.DEFAULT.uri,
     )
 
 
@@ -146,10 +140,10 @@ class Configuration:
         """Set the fields that `config` has; the scope's other fields stay as they are."""
         if config.empty:
             raise InvalidRequest("config", "sets nothing; give at least one field")
-        if config.default_dialect is not None and config.default_dialect not in DIALECTS:
+        if config.default_dialect is not None and config.default_dialect not in dialect.URIS.values():
             raise InvalidRequest(
                 "config.default_dialect",
-                f"{config.default_dialect[:100]!r} is not one of {', '.join(DIALECTS)}",
+                f"{config.default_dialect[:100]!r} is not one of {', '.join(dialect.URIS.values())}",
             )
         async with self._store.write() as tx:
             if scope.subject is not None:

@@ -21,7 +21,7 @@ from .shared_results import lower
 
 
 class _Key(NamedTuple):
-    """`digest` is that of the bytes: whatever calls itself the content must have it."""
+    """`digest` is that of the bytes: a content with another digest is not used."""
 
     identity: str
     digest: str
@@ -35,57 +35,57 @@ class _Missing(Exception):
 
 
 class Contents:
-    """Reads contents, each once for all who ask meanwhile.
+    """Reads contents; callers that ask for the same one at the same time share one read.
 
-    cache_bytes: memory for them. shared: a tier common to all instances, asked before the store.
+    cache_bytes: size of the cache. shared: a tier common to all instances, asked before the store.
     """
 
     def __init__(self, store: Store, *, cache_bytes: int, shared: LowerTier | None = None) -> None:
         self._store = store
         self._read = {"hit": 0, "miss": 0}
-        self._kept = TieredCache(
+        self._cache = TieredCache(
             MemoryCache[_Key, StoredContent](cache_bytes, size_of),
             lower(shared, "content", StoredContent, accept=_belongs),
         )
 
     def stats(self) -> CacheStats:
         """Of the memory."""
-        return self._kept.stats()
+        return self._cache.stats()
 
     def read(self) -> Mapping[str, int]:
-        """How many contents the store was asked for since the start: those it had, those it had not."""
+        """How many contents the store was asked for since the start: found ("hit") and missing ("miss")."""
         return dict(self._read)
 
     async def of(self, version: SchemaVersion) -> StoredContent:
         """Raises SchemaNotFound when the version was removed since it was read, StorageDamaged when it is there and its
         content is not."""
         try:
-            return await self._kept.get(_key(version), lambda: self._load(version.identity))
+            return await self._cache.get(_key(version), lambda: self._load(version.identity))
         except _Missing:
             raise await self._explained(version) from None
 
-    async def arriving(
+    async def loading(
         self, ask: Callable[[], Awaitable[VersionWithContent | None]]
     ) -> VersionWithContent | None:
-        """What the store answers to `ask`, with a content that is in memory or came along; then it is in memory too."""
-        epoch = self._kept.epoch
-        kept = await ask()
-        if kept is None:
+        """What the store answers to `ask`, with its content if that is cached or came along; then it is cached too."""
+        epoch = self._cache.epoch
+        found = await ask()
+        if found is None:
             return None
-        key = _key(kept.version)
-        known = self._kept.peek(key)
-        if known is None and kept.content is not None and kept.content.digest == key.digest:
+        key = _key(found.version)
+        known = self._cache.peek(key)
+        if known is None and found.content is not None and found.content.digest == key.digest:
             self._read["hit"] += 1
-            self._kept.put(key, kept.content, epoch)
-            known = kept.content
-        return VersionWithContent(kept.version, known)
+            self._cache.put(key, found.content, epoch)
+            known = found.content
+        return VersionWithContent(found.version, known)
 
     async def of_all(self, versions: Sequence[SchemaVersion]) -> Mapping[str, StoredContent]:
-        """By identity, for pages of any length: what is not in memory is read together and not kept there. Versions that
+        """By identity, for pages of any length: what is not cached is read together and not cached. Versions that
         were removed since they were read are missing from the answer; raises as `of` does otherwise."""
         found: dict[str, StoredContent] = {}
         for version in versions:
-            known = self._kept.peek(_key(version))
+            known = self._cache.peek(_key(version))
             if known is not None:
                 found[version.identity] = known
         found |= await self._ask({v.identity for v in versions} - found.keys())
@@ -97,23 +97,23 @@ class Contents:
         return found
 
     async def warm(self, versions: Sequence[SchemaVersion]) -> Mapping[str, StoredContent]:
-        """As `of_all`, and kept in memory as long as there is room for more: nothing that is in use makes way."""
-        epoch = self._kept.epoch
+        """As `of_all`, and cached as long as there is room for more: nothing that is in use is evicted."""
+        epoch = self._cache.epoch
         found = await self.of_all(versions)
         for version in versions:
             content = found.get(version.identity)
-            stats = self._kept.stats()
+            stats = self._cache.stats()
             if content is not None and stats.size + 2 * size_of(content) < stats.limit:
-                self._kept.put(_key(version), content, epoch)
+                self._cache.put(_key(version), content, epoch)
         return found
 
     def put(self, version: SchemaVersion, content: StoredContent) -> None:
-        """Keep in memory what was just committed: whoever comes next need not read it."""
-        self._kept.put(_key(version), content)
+        """Cache what was just committed: the next reader finds it."""
+        self._cache.put(_key(version), content)
 
     async def forget(self, version: SchemaVersion) -> None:
-        """A version was removed for ever: its bytes leave the tiers too."""
-        await self._kept.discard(_key(version))
+        """A version was removed permanently: its bytes leave the caches too."""
+        await self._cache.discard(_key(version))
 
     async def _load(self, identity: str) -> StoredContent:
         found = await self._ask([identity])

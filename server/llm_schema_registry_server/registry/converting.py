@@ -33,13 +33,15 @@ class Converting:
     def __init__(self, comparing: Diffing, library: Library, engines: Engines, limits: RequestLimits) -> None:
         self._comparing, self._library, self._engines, self._limits = comparing, library, engines, limits
 
-    async def __call__(self, wish: ConversionRequest) -> Converted:
+    async def __call__(self, request: ConversionRequest) -> Converted:
         """Raises ConversionRefused, DataRefused, UnsupportedSchemaType, and what reading the source raises."""
-        if wish.target_type not in self._engines:
-            raise UnsupportedSchemaType(wish.target_type.name)
-        if len(wish.document) > self._limits.data_bytes:
+        if request.target_type not in self._engines:
+            raise UnsupportedSchemaType(request.target_type.name)
+        if len(request.document) > self._limits.data_bytes:
             raise InvalidRequest(
-                "data", f"is {len(wish.document)} bytes long; the limit is {self._limits.data_bytes}"
+                "data", f"is {len(request.document)} bytes long; the limit is {self._limits.data_bytes}"
             )
-        schema = await self._comparing.known(wish.source, "source")
-        return await self._library.convert(schema, wish.target_type, wish.message_name, wish.document)
+        schema = await self._comparing.known(request.source, "source")
+        return await self._library.convert(
+            schema, request.target_type, request.message_name, request.document
+        )

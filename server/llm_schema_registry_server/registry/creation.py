@@ -1,4 +1,4 @@
-"""How a version begins: the change that tells of it, and the steps of the lifecycle that led to its first state. Pure."""
+"""How a version begins: the change that tells of it, and the transitions that led to its first state. Pure."""
 
 from __future__ import annotations
 
@@ -6,18 +6,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from ..model.change import Change, EventType
-from ..model.lifecycle import TRANSITIONS, SchemaState, Transition
+from ..model.lifecycle import PATH_TO_ACTIVE, TRANSITIONS, SchemaState, Transition
 from ..model.principal import Actor
 from ..model.schema import SchemaVersion
-from .lifecycle import change_of
-
-PATH_TO_ACTIVE = (
-    SchemaState.DRAFT,
-    SchemaState.VALIDATING,
-    SchemaState.COMPATIBILITY_CHECK,
-    SchemaState.REGISTERED,
-    SchemaState.ACTIVE,
-)
+from .recording import change_of, registration_facts
 
 _STEPS = [
     (None, PATH_TO_ACTIVE[0], "create"),
@@ -27,18 +19,13 @@ _STEPS = [
 
 def change_of_creation(version: SchemaVersion, by: Actor) -> Change:
     """The change that tells of a new version."""
-    created = version.state is SchemaState.DRAFT
-    kind = EventType.SCHEMA_CREATED if created else EventType.SCHEMA_REGISTERED
-    facts = {
-        "state": version.state.name,
-        "schema_type": version.schema_type.name,
-        "change_class": version.change_class.name,
-    }
-    return change_of(version, kind, by, version.created_at, facts)
+    draft = version.state is SchemaState.DRAFT
+    kind = EventType.SCHEMA_CREATED if draft else EventType.SCHEMA_REGISTERED
+    return change_of(version, kind, by, version.created_at, registration_facts(version))
 
 
 def steps_to(version: SchemaVersion, by: Actor) -> Sequence[Transition]:
-    """The steps that led a new version to its state."""
+    """The transitions that led a new version to its state."""
     return [
         Transition(version.schema_id, before, state, trigger, by.name, version.created_at)
         for before, state, trigger in _STEPS[: PATH_TO_ACTIVE.index(version.state) + 1]

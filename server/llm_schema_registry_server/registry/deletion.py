@@ -22,8 +22,8 @@ from ..storage.store import Store, WriteTx
 from .coherence import Coherence
 from .configuration import Scope, effective
 from .library import Library
-from .lifecycle import change_of
 from .reading import FoundSchema, version_by_id
+from .recording import change_of
 
 
 class Deletion:
@@ -41,24 +41,24 @@ class Deletion:
         self._store, self._library, self._coherence = store, library, coherence
         self._defaults, self._clock = defaults, clock
 
-    async def delete(self, schema_id: str, *, soft: bool, by: Actor) -> str:
+    async def delete(self, schema_id: str, *, permanent: bool = False, by: Actor) -> str:
         """Delete one version; answers with the revision.
 
-        Soft: hidden from lists and `latest`, still readable by id; a second time raises SchemaNotFound.
-        Permanent: raises NotSoftDeleted for a live version and HasDependents while others reference it.
+        Softly: hidden from lists and `latest`, still readable by id; a second time raises SchemaNotFound.
+        Permanently: raises NotSoftDeleted for a live version and HasDependents while others reference it.
         """
         subject = (await self._version(schema_id)).subject
         async with self._store.write() as tx:
             await self._lock(tx, subject)
             version = await version_by_id(tx, schema_id)
-            if soft:
-                if not version.live:
-                    raise SchemaNotFound(schema_id)
+            if permanent:
+                sequence = await self._remove(tx, version, by, leaving=())
+            elif version.live:
                 sequence = await self._hide(tx, version, by)
             else:
-                sequence = await self._remove(tx, version, by, leaving=())
+                raise SchemaNotFound(schema_id, deleted=True)
         self._coherence.changed(subject)
-        if not soft:
+        if permanent:
             await self._library.contents.forget(version)
         return format_revision(self._store.registry_id, sequence)
 
@@ -74,7 +74,7 @@ class Deletion:
             await self._lock(tx, subject)
             versions = await tx.versions(subject, include_deleted=permanent)
             if not versions:
-                raise SubjectNotFound(str(subject))
+                raise SubjectNotFound(str(subject), deleted=(await tx.subject_stamp(subject))[0])
             sequence = 0
             leaving = tuple(v.schema_id for v in versions)
             for version in versions:
@@ -129,9 +129,13 @@ class Deletion:
         # Softly deleted dependents count: they can still be read, and may come back.
         dependents = [v for v in await tx.dependents(version.schema_id) if v.schema_id not in leaving]
         if dependents:
-            raise HasDependents(version.schema_id, [f"{v.subject} {v.version}" for v in dependents])
+            raise HasDependents(version.schema_id, [_named(v) for v in dependents])
         sequence = await tx.append_change(
             change_of(version, EventType.SCHEMA_DELETED, by, self._clock(), {"permanent": "true"})
         )
         await tx.remove_version(version.schema_id)
         return sequence
+
+
+def _named(version: SchemaVersion) -> str:
+    return f"{version.subject} {version.version}{'' if version.live else ' (softly deleted)'}"

@@ -161,5 +161,7 @@ async def _version_of(tx: ReadTx, operand: RegisteredSchema, field: str) -> Sche
     if operand.schema_id:
         return await version_by_id(tx, operand.schema_id)
     if operand.subject is not None and operand.selector is not None:
-        return choose_or_raise(operand.subject, await tx.versions(operand.subject), operand.selector)
+        return choose_or_raise(
+            operand.subject, await tx.versions(operand.subject, include_deleted=True), operand.selector
+        )
     raise InvalidRequest(field, "names no schema; give schema_id, subject or schema_content")

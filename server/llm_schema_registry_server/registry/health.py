@@ -1,4 +1,4 @@
-"""HealthCheck: the parts of the server and what they add up to."""
+"""HealthCheck: the components of the server and their overall status."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Probe = Callable[[], Awaitable[Component]]
 
 
 class Health:
-    """Asks every part. `vital` parts make the server UNHEALTHY when they are down; the others only DEGRADED."""
+    """Asks every component. A `vital` one that is down makes the server UNHEALTHY; another one only DEGRADED."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ async def _ask(probe: Probe) -> Component:
 
 
 async def optional(probe: Awaitable[Mapping[str, str]]) -> Component:
-    """A part that the server can do without: never DOWN."""
+    """A component that the server can work without: never DOWN."""
     try:
         return Component(ComponentStatus.UP, details=await probe)
     except RegistryError as error:

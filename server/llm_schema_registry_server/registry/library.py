@@ -64,7 +64,7 @@ class KnownSchema:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """References pinned to versions, and what stands behind each of them. targets: the revisions of those versions when
+    """References pinned to versions, and the schema of each. targets: the revisions of those versions when
     they were chosen, by schema id."""
 
     pinned: tuple[ResolvedReference, ...] = ()
@@ -73,7 +73,7 @@ class Resolved:
 
 
 class Library:
-    """Loads closures, and runs the engines through the workers; every result is kept by the schema's key.
+    """Loads schemas with their references, and runs the engines through the workers; every result is cached by the schema's key.
 
     shared: a tier, common to all instances, for contents and for what parsing and comparing found out.
     """
@@ -106,7 +106,7 @@ class Library:
         self._validators = TieredCache(MemoryCache[str, DataValidator](share, lambda v: v.size))
 
     def stats(self) -> Mapping[str, CacheStats]:
-        """What each cache holds and how often it was of use."""
+        """Size, hits and misses of each cache."""
         return {
             "contents": self.contents.stats(),
             "subjects": self._subjects.stats(),
@@ -120,7 +120,7 @@ class Library:
     # -- what is stored
 
     def added(self, subject: Subject, before: SubjectVersions, version: SchemaVersion) -> None:
-        """A version was committed while `before` was known to hold: the next reader need not read them all again."""
+        """A version was committed after `before` was read: the next reader need not read them all again."""
         all_before = before if before.whole else self._subjects.peek(subject)
         after = before.followed_by(version)
         if all_before is not None and all_before.stamp == before.stamp:
@@ -133,19 +133,19 @@ class Library:
         known = self._subjects.get(subject) if whole else self._digest(subject)
         if known is not None:
             news = await self._store.versions_since(subject, known.stamp[1])
-            now = known.brought_to(news.stamp, news.versions)
+            now = known.updated_to(news.stamp, news.versions)
             if now is not None:
-                self._keep(subject, now)
+                self._cache_versions(subject, now)
                 return now
         every = await self._store.versions_since(subject, 0)
         now = SubjectVersions(every.stamp, tuple(every.versions))
-        self._keep(subject, now)
+        self._cache_versions(subject, now)
         return now
 
     def _digest(self, subject: Subject) -> SubjectVersions | None:
         return self._digests.get(subject) or self._subjects.peek(subject)
 
-    def _keep(self, subject: Subject, now: SubjectVersions) -> None:
+    def _cache_versions(self, subject: Subject, now: SubjectVersions) -> None:
         if now.stamp == NO_VERSIONS:
             return
         if now.whole:
@@ -153,12 +153,14 @@ class Library:
         self._digests.put(subject, now.digest)
 
     async def content(self, version: SchemaVersion) -> StoredContent:
-        """What is kept of a version; not for inside a transaction. Raises SchemaNotFound when it was removed since it was
+        """The stored content of a version; not for inside a transaction. Raises SchemaNotFound when it was removed since it was
         read, StorageDamaged when its content is missing."""
         return await self.contents.of(version)
 
-    def remembered(self, subject: Subject, stamp: tuple[int, int], *, whole: bool) -> SubjectVersions | None:
-        """All versions that a stamp stands for, or their digest, as far as memory has them."""
+    def cached_versions(
+        self, subject: Subject, stamp: tuple[int, int], *, whole: bool
+    ) -> SubjectVersions | None:
+        """All versions of a subject at a stamp, or their digest; None when they are not cached."""
         if stamp == NO_VERSIONS:
             return SubjectVersions(stamp, ())
         known = (self._subjects if whole else self._digests).get(subject)
@@ -214,11 +216,11 @@ class Library:
     async def pin_references(
         self, tx: ReadTx, subject: Subject | None, references: Sequence[Reference], field: str = "references"
     ) -> tuple[PinnedReference, ...]:
-        """See pinning.pin."""
+        """As references.pin_references, with the limit of the settings."""
         return await pin_references(tx, subject, references, field=field, most=self._most_references)
 
     async def resolve(self, pins: Sequence[PinnedReference], field: str = "references") -> Resolved:
-        """What stands behind pinned references; not for inside a transaction.
+        """The schemas that pinned references point to; not for inside a transaction.
 
         Raises InvalidRequest naming `field` when they reach too many schemas.
         """
@@ -275,13 +277,13 @@ class Library:
         return f"{schema_type.name}|{self._engines[schema_type].version}"
 
     async def diff(self, old: KnownSchema, new: KnownSchema) -> Differences:
-        """What differs, for people; not kept."""
+        """What differs, for people; not cached."""
         return await self._workers.diff(old.schema_type, old.source, new.source)
 
     async def convert(
         self, schema: KnownSchema, target_type: SchemaType, message_name: str, document: bytes
     ) -> Converted:
-        """The schema, and a document when there is one, in another language; not kept."""
+        """The schema, and a document when there is one, in another language; not cached."""
         return await self._workers.convert(
             Convert(schema.schema_type, schema.source, target_type, message_name, document)
         )
@@ -308,7 +310,7 @@ async def _broken(
 
 
 def _closure_size(schema: ReferencedSchema) -> int:
-    # What it references is kept, and counted, in entries of its own.
+    # What it references is cached, and counted, in entries of its own.
     return len(schema.content) + len(schema.artifact)
 
 

@@ -11,9 +11,9 @@ from ..storage.values import Page, RankedPage
 
 DEFAULT_LIMIT = 50
 Key = tuple[str, int]
-"""Where a row stands in a list by subject and ordinal."""
+"""The position of a row in a list by subject and ordinal."""
 RankedKey = tuple[int, str, int]
-"""Where a hit stands in a ranked list: its score before the rest."""
+"""The position of a hit in a ranked list: its score before the rest."""
 
 
 def page(

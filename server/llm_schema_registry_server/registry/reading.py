@@ -34,7 +34,7 @@ class FoundSchema:
 
 
 @dataclass(frozen=True, slots=True)
-class FoundPage:
+class SchemaPage:
     """A page of versions; `next_token` is "" on the last one. `did_you_mean`: words that find something instead of those
     that found nothing, or ""."""
 
@@ -66,12 +66,12 @@ async def version_by_id(tx: ReadTx, schema_id: str) -> SchemaVersion:
     return version
 
 
-async def kept_by_id(store: Store, library: Library, schema_id: str) -> VersionWithContent:
-    """As `version_by_id`, in a moment of its own, and its content as far as it came along."""
-    kept = await library.contents.arriving(lambda: store.version(schema_id)) if _possible(schema_id) else None
-    if kept is None:
+async def version_with_content(store: Store, library: Library, schema_id: str) -> VersionWithContent:
+    """As `version_by_id`, outside a transaction, with the content if it is cached or small."""
+    found = await library.contents.loading(lambda: store.version(schema_id)) if _possible(schema_id) else None
+    if found is None:
         raise SchemaNotFound(schema_id[:80])
-    return kept
+    return found
 
 
 async def selected(
@@ -80,7 +80,7 @@ async def selected(
     """The version that a selector chooses, and its content as far as it came along; raises SubjectNotFound,
     VersionNotFound."""
     if not isinstance(selector, Range):
-        found = await library.contents.arriving(lambda: store.selected(subject, selector))
+        found = await library.contents.loading(lambda: store.selected(subject, selector))
         if found is not None:
             return found
     versions = (await library.versions(subject)).versions
@@ -95,21 +95,26 @@ def _possible(schema_id: str) -> bool:
 
 
 def version_key(version: SchemaVersion) -> tuple[str, int]:
-    """Where a version stands in the order of lists."""
+    """The position of a version in lists."""
     return str(version.subject), version.ordinal
 
 
 class Reading:
-    """Everything that only reads."""
+    """The use cases that only read."""
 
     def __init__(self, store: Store, library: Library, limits: RequestLimits) -> None:
         self._store, self._library, self._limits = store, library, limits
 
     async def by_id(self, schema_id: str) -> FoundSchema:
-        return await self._found(await kept_by_id(self._store, self._library, schema_id))
+        return await self._with_content(await version_with_content(self._store, self._library, schema_id))
+
+    async def subject_of(self, schema_id: str) -> Subject:
+        """The subject of a version, live or softly deleted; raises SchemaNotFound."""
+        async with self._store.read() as tx:
+            return (await version_by_id(tx, schema_id)).subject
 
     async def by_version(self, subject: Subject, selector: Selector) -> FoundSchema:
-        return await self._found(await selected(self._store, self._library, subject, selector))
+        return await self._with_content(await selected(self._store, self._library, subject, selector))
 
     async def latest(self, subject: Subject) -> FoundSchema:
         return await self.by_version(subject, Latest())
@@ -127,7 +132,7 @@ class Reading:
             count = min(SCAN, left)
             async with self._store.read_elsewhere() as tx:
                 batch = await tx.scan_versions(wanted, Page(count, skip, after))
-            for item in await self._found_all(batch):
+            for item in await self._with_contents(batch):
                 yield item
             if len(batch) < count:
                 return
@@ -141,7 +146,7 @@ class Reading:
         offset: int | None,
         page_token: str,
         order: SearchOrder = SearchOrder.RELEVANCE,
-    ) -> FoundPage:
+    ) -> SchemaPage:
         """One page of the versions that pass the filter, and how many pass it in all. They come by name when there is
         nothing to rank by, because the query has no words, or too much to be ranked."""
         for field, text in (("query", wanted.text), ("subject_pattern", wanted.subject_pattern)):
@@ -158,12 +163,12 @@ class Reading:
         if isinstance(slice_, RankedPage) and not ranks:
             raise PageTokenInvalid("page_token", "is of a search with words, and this one has none")
         async with self._store.read_elsewhere() as tx:
-            rows, total = await _searched(tx, wanted, slice_)
-            meant = "" if total else await _meant(tx, wanted)
+            rows, total = await _search_rows(tx, wanted, slice_)
+            suggestion = "" if total else await _suggestion(tx, wanted)
         shown = rows[: slice_.limit]
-        items = await self._found_all([version for version, _ in shown])
+        items = await self._with_contents([version for version, _ in shown])
         more = len(rows) > slice_.limit
-        return FoundPage(items, total, token(shown[-1][1]) if more else "", meant)
+        return SchemaPage(items, total, token(shown[-1][1]) if more else "", suggestion)
 
     async def versions(
         self,
@@ -173,21 +178,30 @@ class Reading:
         offset: int | None = None,
         page_token: str = "",
         include_deleted: bool = False,
-        whole: bool = False,
     ) -> VersionPage:
-        """A page of the subject's versions by ordinal (`whole`: all of them); raises SubjectNotFound."""
+        """A page of the subject's versions by ordinal; raises SubjectNotFound."""
         slice_ = page(limit, offset, page_token, most=self._limits.page)
+        name = str(subject)
+        after = (name, slice_.after[1] if slice_.after else 0)
+        wanted = SchemaFilter(subject=name, include_deleted=include_deleted)
+        async with self._store.read() as tx:
+            rows = await tx.scan_versions(wanted, Page(slice_.limit + 1, slice_.offset, after))
+            total = await tx.count_versions(wanted)
+            if not total:
+                raise await _no_versions(tx, subject)
+        shown = rows[: slice_.limit]
+        more = len(rows) > len(shown)
+        return VersionPage(shown, total, token(version_key(shown[-1])) if more else "")
+
+    async def all_versions(
+        self, subject: Subject, *, include_deleted: bool = False
+    ) -> Sequence[SchemaVersion]:
+        """All versions of a subject by ordinal; raises SubjectNotFound."""
         async with self._store.read() as tx:
             versions = await tx.versions(subject, include_deleted=include_deleted)
-        if not versions:
-            raise SubjectNotFound(str(subject))
-        if whole:
-            return VersionPage(versions, len(versions), "")
-        start = slice_.after[1] if slice_.after else 0
-        rest = [v for v in versions if v.ordinal > start][slice_.offset :]
-        shown = rest[: slice_.limit]
-        more = len(rest) > len(shown)
-        return VersionPage(shown, len(versions), token(version_key(shown[-1])) if more else "")
+            if not versions:
+                raise await _no_versions(tx, subject)
+        return versions
 
     async def subjects(
         self,
@@ -210,17 +224,22 @@ class Reading:
         more = len(subjects) > slice_.limit
         return SubjectPage(shown, total, token((str(shown[-1]), 0)) if more else "")
 
-    async def _found(self, kept: VersionWithContent) -> FoundSchema:
-        content = kept.content or await self._library.content(kept.version)
-        return FoundSchema(kept.version, content.content)
+    async def _with_content(self, found: VersionWithContent) -> FoundSchema:
+        content = found.content or await self._library.content(found.version)
+        return FoundSchema(found.version, content.content)
 
-    async def _found_all(self, versions: Sequence[SchemaVersion]) -> Sequence[FoundSchema]:
+    async def _with_contents(self, versions: Sequence[SchemaVersion]) -> Sequence[FoundSchema]:
         """A version that was removed since it was listed is left out."""
         contents = await self._library.contents.of_all(versions)
         return [FoundSchema(v, contents[v.identity].content) for v in versions if v.identity in contents]
 
 
-async def _searched(
+async def _no_versions(tx: ReadTx, subject: Subject) -> SubjectNotFound:
+    """Of a subject that has no (live) version."""
+    return SubjectNotFound(str(subject), deleted=(await tx.subject_stamp(subject))[0])
+
+
+async def _search_rows(
     tx: ReadTx, wanted: SchemaFilter, slice_: Page | RankedPage
 ) -> tuple[Sequence[tuple[SchemaVersion, Key | RankedKey]], int]:
     """The versions of a page, and one more when there is one, each with its key; and how many there are in all."""
@@ -240,7 +259,7 @@ async def _searched(
     return [(version, version_key(version)) for version in rows], await tx.count_versions(wanted)
 
 
-async def _meant(tx: ReadTx, wanted: SchemaFilter) -> str:
+async def _suggestion(tx: ReadTx, wanted: SchemaFilter) -> str:
     """The words of a query that found nothing, with the nearest known ones for those that nothing begins with; "" when that
     finds nothing either."""
     words = counted(wanted.text)

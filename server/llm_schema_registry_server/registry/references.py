@@ -1,4 +1,4 @@
-"""References pinned to versions: what a name, a subject and a selector meant at the moment of a transaction."""
+"""References pinned to versions: the versions that subjects and selectors select at the moment of a transaction."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from ..model.selection import choose
 from ..model.selector import Range, parse_selector
 from ..model.subject import Subject
 from ..storage.cycles import find_cycle
+from ..storage.protocols.search import SearchRead
 from ..storage.store import ReadTx
+from .selection import deleted_hint
 
 
 @dataclass(frozen=True, slots=True)
 class PinnedReference:
-    """A reference and the version that it points to for ever."""
+    """A reference, and the version that it is pinned to."""
 
     reference: ResolvedReference
     target: SchemaVersion
@@ -25,9 +27,9 @@ class PinnedReference:
 async def pin_references(
     tx: ReadTx, subject: Subject | None, references: Sequence[Reference], *, field: str, most: int
 ) -> tuple[PinnedReference, ...]:
-    """The versions that `references` point to now. Only rows are read, no contents.
+    """The versions that `references` select now. Only rows are read, no contents.
 
-    subject: whose schema it is going to be; None when it has none. most: references allowed.
+    subject: the subject of the schema with these references; None when it has none. most: references allowed.
     Raises ReferenceNotFound, ReferenceCycle or InvalidRequest, each naming the place in `field`.
     """
     if len(references) > most:
@@ -40,14 +42,12 @@ async def pin_references(
         if any(reference.name == p.reference.name for p in pins):
             raise InvalidRequest(f"{place}.name", f"{reference.name!r} is given twice")
         target = await _target(tx, reference, place)
-        if subject is not None:
-            await _refuse_circle(tx, subject, reference, target, place)
         pinned = ResolvedReference(
             reference.name, target.subject, target.ordinal, target.version, target.schema_id
         )
         pins.append(PinnedReference(pinned, target))
     if subject is not None:
-        await _refuse_circle_of_subjects(tx, subject, pins, field)
+        await _refuse_cycle(tx, subject, pins, field)
     return tuple(pins)
 
 
@@ -65,53 +65,29 @@ async def _target(tx: ReadTx, reference: Reference, place: str) -> SchemaVersion
     else:
         target = await tx.selected(reference.subject, selector)
     if target is None:
+        versions = await tx.versions(reference.subject, include_deleted=True)
+        hint = deleted_hint(versions, selector)
         missing = (
-            f"no subject {str(reference.subject)!r}"
-            if not await tx.versions(reference.subject)
-            else f"no version {reference.version or 'latest'!r} of subject {str(reference.subject)!r}"
-        )
+            f"no version {reference.version or 'latest'!r} of subject {str(reference.subject)!r}"
+            if any(v.live for v in versions)
+            else f"no subject {str(reference.subject)!r}"
+        ) + (f"; {hint}" if hint else "")
         raise ReferenceNotFound(
             place, f"{reference.name!r} points to nothing: {missing}", subject=str(reference.subject)
         )
     return target
 
 
-async def _refuse_circle(
-    tx: ReadTx, subject: Subject, reference: Reference, target: SchemaVersion, place: str
+async def _refuse_cycle(
+    tx: SearchRead, subject: Subject, pins: Sequence[PinnedReference], field: str
 ) -> None:
-    """A subject must not use itself, directly or through others: its readers could never be ordered."""
-    path: list[SchemaVersion] = []
-    if await _leads_to(tx, subject, target, path, set()):
-        cycle = " -> ".join([str(subject), *(str(v.subject) for v in path)])
-        raise ReferenceCycle(place, f"{reference.name!r} closes a cycle: {cycle}")
-
-
-async def _leads_to(
-    tx: ReadTx, subject: Subject, version: SchemaVersion, path: list[SchemaVersion], seen: set[str]
-) -> bool:
-    """Whether a version is of `subject` or uses one that is, by versions that are not in `seen`; they are the `path` then."""
-    path.append(version)
-    if version.subject == subject:
-        return True
-    if version.schema_id not in seen:
-        seen.add(version.schema_id)
-        for used in version.references:
-            found = await tx.version(used.schema_id)
-            if found is not None and await _leads_to(tx, subject, found, path, seen):
-                return True
-    path.pop()
-    return False
-
-
-async def _refuse_circle_of_subjects(
-    tx: ReadTx, subject: Subject, pins: Sequence[PinnedReference], field: str
-) -> None:
-    """Nor by other versions than those that are pinned: subjects must have an order."""
-    way = await find_cycle(tx, subject, [p.target.subject for p in pins])
-    if way is None:
+    """Raise ReferenceCycle when a subject would use itself, directly or through others (storage/cycles.py): its readers could
+    never be ordered."""
+    path = await find_cycle(tx, subject, [p.target.subject for p in pins])
+    if path is None:
         return
-    place = next(i for i, p in enumerate(pins) if p.target.subject == way[0])
-    shown = " -> ".join(map(str, (subject, *way)))
+    place = next(i for i, p in enumerate(pins) if p.target.subject == path[0])
+    shown = " -> ".join(map(str, (subject, *path)))
     raise ReferenceCycle(
-        f"{field}[{place}]", f"{pins[place].reference.name!r} closes a circle of subjects: {shown}"
+        f"{field}[{place}]", f"{pins[place].reference.name!r} closes a cycle of subjects: {shown}"
     )

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from llm_schema_engines.compatibility.levels import DEMANDS
 from llm_schema_engines.formats.engine import Engines, ParsedSchema
-from llm_schema_engines.model.compatibility import ChangeClass, CompatibilityLevel, CompatibilityReport
-from llm_schema_engines.model.fast_init import fast_init
-from llm_schema_engines.model.schema import SchemaType
-from llm_schema_engines.model.version import SemanticVersion
+from llm_schema_engines.model.compatibility import ChangeClass, CompatibilityLevel
 
 from ..errors import (
     IncompatibleSchema,
@@ -20,97 +17,61 @@ from ..errors import (
     InvalidVersion,
     LevelMismatch,
     SubjectReadOnly,
+    TransitionRefused,
     UnsupportedSchemaType,
 )
 from ..model.change import Change, EventType
 from ..model.config import Config, EffectiveConfig, Mode
-from ..model.lifecycle import SchemaState
+from ..model.lifecycle import UNCHECKED
 from ..model.principal import Actor
-from ..model.schema import Reference, SchemaVersion, StoredContent
-from ..model.subject import Subject
+from ..model.schema import SchemaVersion, StoredContent
 from ..storage import appending
 from ..storage.store import Store, WriteTx
 from ..storage.values import NewVersion, SubjectSnapshot
-from .assessment import Assessor
+from .assessment import Assessment, Assessor, admitted
 from .coherence import Coherence
 from .configuration import Scope, in_force, merge, record_change
 from .creation import change_of_creation, steps_to
+from .existing import Action, ExistingVersion, existing_version, overtaken
 from .ids import new_schema_id
 from .library import KnownSchema, Library, Resolved
 from .limits import RequestLimits
 from .numbering import draft_version
+from .recording import record_update
+from .registration import Registration, RegistrationResult
 from .subject_versions import NO_VERSIONS, SubjectVersions
 
 CONFIGURE = "compatibility:config:write"
 """The permission that lets a registration change the level of an existing subject."""
 
-GIVEN_UP = frozenset(
-    {SchemaState.ABANDONED, SchemaState.VALIDATION_FAILED, SchemaState.INCOMPATIBLE_REJECTED}
-)
-"""States of versions that do not count as "registered already"."""
-
-
-@fast_init
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """What a caller wants registered. `level`: None leaves the level as it is. `version`: None derives it.
-
-    activate: become ACTIVE at once. normalize: also take equal generation fingerprints as "already registered".
-    dry_run: do all but store. as_draft: store as DRAFT, parsed but not checked.
-    """
-
-    subject: Subject
-    schema_type: SchemaType
-    content: bytes
-    references: Sequence[Reference] = ()
-    level: CompatibilityLevel | None = None
-    version: SemanticVersion | None = None
-    description: str | None = None
-    tags: Sequence[str] = ()
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    activate: bool = True
-    normalize: bool = False
-    dry_run: bool = False
-    as_draft: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RegistrationResult:
-    """The version that holds the content now. `created`: whether this call stored it.
-
-    `report` is None when nothing was compared. In a dry run `version.schema_id` is "" and its global id 0.
-    """
-
-    version: SchemaVersion
-    created: bool
-    report: CompatibilityReport | None = None
-
 
 @dataclass(frozen=True, slots=True)
 class _Inputs:
-    """What a registration finds: the settings, what its references stand for, and the subject as the store knows it."""
+    """What a registration starts from: the settings, its resolved references, and the subject as the store has it."""
 
     config: EffectiveConfig
+    level: CompatibilityLevel
+    keeps_level: bool
     resolved: Resolved
     schema: KnownSchema
     subject: SubjectSnapshot
 
 
 @dataclass(frozen=True, slots=True)
-class _Decision:
+class _Draft:
+    """The new version as far as it is known before it has an id, an ordinal and a number of its own."""
+
     schema: KnownSchema
     parsed: ParsedSchema
-    change: ChangeClass
-    version: SemanticVersion | None  # None for a draft: its placeholder depends on the ordinal
-    report: CompatibilityReport | None
+    assessment: Assessment | None  # None for a draft: it is not checked
 
-    def stored(self, content: bytes) -> StoredContent:
+    def content(self, content: bytes) -> StoredContent:
         parsed = self.parsed
         return StoredContent(content, parsed.fingerprints.content, parsed.canonical, parsed.artifact)
 
 
 async def _nothing_to_stage(content: StoredContent) -> None:
-    """For stores that keep everything themselves."""
+    """For stores without an object store."""
 
 
 class Register:
@@ -130,18 +91,19 @@ class Register:
         clock: Callable[[], datetime],
         stage: Callable[[StoredContent], Awaitable[None]] = _nothing_to_stage,
     ) -> None:
-        """`stage` is told what is about to be stored, before the transaction that stores it: what takes long (an object
-        store) is done by then."""
+        """stage: called with the content before the transaction that stores it, to upload a large one to the object store."""
         self._store, self._library, self._assessor = store, library, assessor
         self._engines, self._coherence, self._clock = engines, coherence, clock
         self._stage = stage
         self._defaults, self._limits, self._record_failures = defaults, limits, record_failures
 
     async def __call__(self, wanted: Registration, by: Actor) -> RegistrationResult:
-        """Register, or answer with the live version that has the same content and references already.
+        """Register, or answer with the live version that has the same content and references already, promoted to the
+        state that is asked for (existing.py has what is done in each state).
 
         Raises InvalidRequest and its children for a bad request, InvalidSchema, IncompatibleSchema,
-        VersionNotGreater, LevelMismatch, SchemaTypeMismatch, SubjectReadOnly, UnsupportedSchemaType.
+        VersionNotGreater, LevelMismatch, SchemaTypeMismatch, SubjectReadOnly, UnsupportedSchemaType, TransitionRefused
+        for the content of a version that is being rolled back.
         """
         self._check(wanted)
         try:
@@ -163,30 +125,39 @@ class Register:
 
     async def _register(self, wanted: Registration, by: Actor) -> RegistrationResult:
         while True:  # until no other writer slips in; the call's deadline bounds it
-            found = await self._look(wanted, by)
-            keeps_level = wanted.level in (None, found.config.level)
-            known = next((v for v in reversed(found.subject.same) if v.state not in GIVEN_UP), None)
-            if known is not None and keeps_level:
-                return RegistrationResult(known, created=False)
-            before = await self._versions(wanted, found)
-            if before.stamp != found.subject.precondition.stamp:
+            inputs = await self._look(wanted, by)
+            existing = self._existing(wanted, inputs.subject.same)
+            if existing is not None and existing.action is Action.ANSWER and inputs.keeps_level:
+                return RegistrationResult(existing.version, created=False)
+            before = await self._versions(wanted, inputs)
+            if before.stamp != inputs.subject.precondition.stamp:
                 continue
-            judgement = await self._judge(wanted, found, before)
-            known = known or self._equivalent(wanted, found, before, judgement)
-            if known is not None and keeps_level:
-                return RegistrationResult(known, created=False)
-            if wanted.dry_run:
-                version = self._version(wanted, found, judgement, by, schema_id="", ordinal=0)
-                return RegistrationResult(version, created=False, report=judgement.report)
-            what = known or await self._entry(wanted, found, judgement, by)
-            stored = await self._store_if_unchanged(wanted, found, what, by, keeps_level)
-            if stored is None:
-                continue
-            if known is None:
-                self._library.added(wanted.subject, before, stored)
-                self._library.contents.put(stored, judgement.stored(wanted.content))
-            self._coherence.changed(wanted.subject)
-            return RegistrationResult(stored, created=known is None, report=judgement.report)
+            parsed = await self._library.parse(inputs.schema)
+            if existing is None and wanted.normalize:
+                existing = self._existing(wanted, _equivalent(wanted, inputs, before, parsed))
+            if existing is not None and overtaken(existing.version, before.versions):
+                existing = existing if existing.action is Action.ANSWER else None
+            if existing is None:
+                done = await self._add(wanted, inputs, before, parsed, by)
+            else:
+                done = await self._reuse(wanted, inputs, before, existing, by)
+            if done is not None:
+                return done
+
+    def _existing(self, wanted: Registration, same: Iterable[SchemaVersion]) -> ExistingVersion | None:
+        """The version that is there already, if any; raises TransitionRefused for one that is being rolled back."""
+        existing = existing_version(same, wanted.goal)
+        if existing is not None and existing.action is Action.REFUSE:
+            raise TransitionRefused(
+                existing.version.schema_id,
+                existing.version.state.name,
+                wanted.goal.name,
+                (),
+                advice="a registration of its content does not end a rollback: set its state to ACTIVE or DEPRECATED "
+                "with UpdateSchemaMetadata, then register again",
+                field="schema_content",
+            )
+        return existing
 
     async def _look(self, wanted: Registration, by: Actor) -> _Inputs:
         scope = Scope(wanted.subject)
@@ -204,7 +175,8 @@ class Register:
         ):
             raise LevelMismatch(str(wanted.subject), wanted.level.name, config.level.name)
         schema = self._library.candidate(wanted.schema_type, wanted.content, resolved, config, identity)
-        return _Inputs(config, resolved, schema, subject)
+        keeps_level = wanted.level in (None, config.level)
+        return _Inputs(config, wanted.level or config.level, keeps_level, resolved, schema, subject)
 
     async def _resolve(self, wanted: Registration) -> Resolved:
         if not wanted.references:
@@ -213,64 +185,93 @@ class Register:
             pins = await self._library.pin_references(tx, wanted.subject, wanted.references)
         return await self._library.resolve(pins)
 
-    async def _versions(self, wanted: Registration, found: _Inputs) -> SubjectVersions:
-        """The versions to judge against: all only where all are asked about, for there may be thousands."""
-        level = wanted.level or found.config.level
-        whole = wanted.normalize or DEMANDS[level].transitive
-        known = self._library.remembered(wanted.subject, found.subject.precondition.stamp, whole=whole)
+    async def _versions(self, wanted: Registration, inputs: _Inputs) -> SubjectVersions:
+        """The versions to check against: all only where all are asked about, for there may be thousands."""
+        whole = wanted.normalize or DEMANDS[inputs.level].transitive
+        known = self._library.cached_versions(wanted.subject, inputs.subject.precondition.stamp, whole=whole)
         return known or await self._library.versions(wanted.subject, whole=whole)
 
-    def _equivalent(
-        self, wanted: Registration, found: _Inputs, before: SubjectVersions, judgement: _Decision
-    ) -> SchemaVersion | None:
-        """When asked for: the newest live version that differs in nothing that can change what a model produces."""
-        if not wanted.normalize:
-            return None
-        generation = judgement.parsed.fingerprints.generation
-        return next(
-            (
-                v
-                for v in reversed(before.versions)
-                if v.live
-                and v.state not in GIVEN_UP
-                and v.schema_type is wanted.schema_type
-                and v.fingerprints.generation == generation
-                and v.references == found.resolved.pinned
-            ),
-            None,
-        )
+    # -- content that is there already
 
-    async def _judge(self, wanted: Registration, found: _Inputs, before: SubjectVersions) -> _Decision:
-        parsed = await self._library.parse(found.schema)
-        schema = found.schema.settled(parsed)
-        if wanted.as_draft:
-            return _Decision(schema, parsed, ChangeClass.UNCLASSIFIED, None, None)
-        level = wanted.level or found.config.level
-        assessment = await self._assessor.assess(
-            wanted.subject,
-            schema,
-            parsed,
-            before.versions,
-            found.config,
-            level=level,
-            wanted=wanted.version,
-        )
-        report = assessment.report
-        if not report.compatible:
-            raise IncompatibleSchema(str(wanted.subject), level.name, report.message, report)
-        return _Decision(
-            schema,
-            parsed,
-            assessment.change,
-            assessment.version,
-            report if report.compared_versions else None,
-        )
+    async def _reuse(
+        self,
+        wanted: Registration,
+        inputs: _Inputs,
+        before: SubjectVersions,
+        existing: ExistingVersion,
+        by: Actor,
+    ) -> RegistrationResult | None:
+        """Answer with a version that has the content, promoted and checked as far as it is asked for; None when the subject
+        has changed meanwhile."""
+        version = after = existing.version
+        report = None
+        unchecked = version.state in UNCHECKED
+        if not wanted.as_draft and (unchecked or not inputs.keeps_level):
+            assessment = await self._assessor.admit_stored(
+                version,
+                before.versions,
+                inputs.config,
+                level=inputs.level,
+                wanted=wanted.version if unchecked else None,
+            )
+            report = assessment.evidence
+            if unchecked:
+                after = admitted(after, assessment, inputs.level)
+        if existing.action is Action.PROMOTE:
+            after = wanted.label(replace(after, state=wanted.goal, updated_at=self._clock()))
+        if wanted.dry_run:
+            return RegistrationResult(after, created=False, report=report)
+        async with self._store.write() as tx:
+            if not await self._unchanged(tx, wanted, inputs):
+                return None
+            if not inputs.keeps_level:
+                await self._set_level(tx, wanted, by)
+            stored = await record_update(tx, version, after, by) if after is not version else version
+        self._coherence.changed(wanted.subject)
+        return RegistrationResult(stored, created=False, report=report)
+
+    # -- a new version
+
+    async def _add(
+        self,
+        wanted: Registration,
+        inputs: _Inputs,
+        before: SubjectVersions,
+        parsed: ParsedSchema,
+        by: Actor,
+    ) -> RegistrationResult | None:
+        """Append a version; None when the subject has changed meanwhile."""
+        schema = inputs.schema.settled(parsed)
+        assessment = None
+        if not wanted.as_draft:
+            assessment = await self._assessor.admit(
+                wanted.subject,
+                schema,
+                parsed,
+                before.versions,
+                inputs.config,
+                level=inputs.level,
+                wanted=wanted.version,
+            )
+        draft = _Draft(schema, parsed, assessment)
+        report = assessment.evidence if assessment else None
+        if wanted.dry_run:
+            version = self._version(wanted, inputs, draft, by, schema_id="", ordinal=0)
+            return RegistrationResult(version, created=False, report=report)
+        entry = await self._new_version(wanted, inputs, draft, by)
+        stored = await self._append(wanted, inputs, entry, by)
+        if stored is None:
+            return None
+        self._library.added(wanted.subject, before, stored)
+        self._library.contents.put(stored, entry.content)
+        self._coherence.changed(wanted.subject)
+        return RegistrationResult(stored, created=True, report=report)
 
     def _version(
         self,
         wanted: Registration,
-        found: _Inputs,
-        judgement: _Decision,
+        inputs: _Inputs,
+        draft: _Draft,
         by: Actor,
         *,
         schema_id: str,
@@ -278,75 +279,71 @@ class Register:
     ) -> SchemaVersion:
         """The version as far as it is known before the store gives it its global id and its revision."""
         now = self._clock()
-        state = SchemaState.ACTIVE if wanted.activate else SchemaState.REGISTERED
+        assessment = draft.assessment
         return SchemaVersion(
             schema_id=schema_id,
             global_id=0,
-            identity=judgement.schema.identity,
+            identity=draft.schema.identity,
             subject=wanted.subject,
             ordinal=ordinal,
-            version=judgement.version or draft_version(ordinal),
+            version=assessment.version if assessment else draft_version(ordinal),
             schema_type=wanted.schema_type,
-            fingerprints=judgement.parsed.fingerprints,
-            references=found.resolved.pinned,
+            fingerprints=draft.parsed.fingerprints,
+            references=inputs.resolved.pinned,
             size=len(wanted.content),
-            level=wanted.level or found.config.level,
-            state=SchemaState.DRAFT if wanted.as_draft else state,
-            change_class=judgement.change,
+            level=inputs.level,
+            state=wanted.goal,
+            change_class=assessment.change if assessment else ChangeClass.UNCLASSIFIED,
             description=wanted.description,
             tags=tuple(dict.fromkeys(wanted.tags)),
             metadata=dict(wanted.metadata),
-            options=judgement.parsed.options,
+            options=draft.parsed.options,
             created_at=now,
             updated_at=now,
             created_by=by.name,
             revision=0,
         )
 
-    async def _entry(
-        self, wanted: Registration, found: _Inputs, judgement: _Decision, by: Actor
+    async def _new_version(
+        self, wanted: Registration, inputs: _Inputs, draft: _Draft, by: Actor
     ) -> NewVersion:
         """What is to be stored, its large parts staged already."""
-        content = judgement.stored(wanted.content)
+        content = draft.content(wanted.content)
         await self._stage(content)
         version = self._version(
             wanted,
-            found,
-            judgement,
+            inputs,
+            draft,
             by,
             schema_id=new_schema_id(),
-            ordinal=found.subject.precondition.next_ordinal,
+            ordinal=inputs.subject.precondition.next_ordinal,
         )
         return NewVersion(
             version,
             content,
-            judgement.parsed.names,
+            draft.parsed.names,
             change_of_creation(version, by),
             steps_to(version, by),
-            found.resolved.targets,
+            inputs.resolved.targets,
         )
 
-    async def _store_if_unchanged(
-        self,
-        wanted: Registration,
-        found: _Inputs,
-        what: NewVersion | SchemaVersion,
-        by: Actor,
-        keeps_level: bool,
+    async def _append(
+        self, wanted: Registration, inputs: _Inputs, entry: NewVersion, by: Actor
     ) -> SchemaVersion | None:
-        """Store an entry and, unless it stays, the subject's level; None when what was found is no longer so.
-
-        what: a version when the content is registered already and only the level is to be set.
-        """
-        precondition, targets = found.subject.precondition, found.resolved.targets
-        if keeps_level and isinstance(what, NewVersion):
-            return await self._store.append(precondition, what)
+        """Store a version and, unless it stays, the subject's level; None when the subject has changed meanwhile."""
+        if inputs.keeps_level:
+            return await self._store.append(inputs.subject.precondition, entry)
         async with self._store.write() as tx:
-            await tx.lock_subject(wanted.subject)
-            if not await appending.precondition_holds(tx, wanted.subject, precondition, targets):
+            if not await self._unchanged(tx, wanted, inputs):
                 return None
             await self._set_level(tx, wanted, by)
-            return await appending.append_version(tx, what) if isinstance(what, NewVersion) else what
+            return await appending.append_version(tx, entry)
+
+    async def _unchanged(self, tx: WriteTx, wanted: Registration, inputs: _Inputs) -> bool:
+        """Whether the decision still holds; from now on it does until the end of the transaction."""
+        await tx.lock_subject(wanted.subject)
+        precondition, targets = inputs.subject.precondition, inputs.resolved.targets
+        return await appending.precondition_holds(tx, wanted.subject, precondition, targets)
 
     async def _set_level(self, tx: WriteTx, wanted: Registration, by: Actor) -> None:
         scope = Scope(wanted.subject)
@@ -375,3 +372,17 @@ class Register:
                     metadata={"reason": error.reason, "message": error.message[:500]},
                 )
             )
+
+
+def _equivalent(
+    wanted: Registration, inputs: _Inputs, before: SubjectVersions, parsed: ParsedSchema
+) -> Iterator[SchemaVersion]:
+    """The live versions that differ in nothing that can change what a model produces."""
+    return (
+        v
+        for v in before.versions
+        if v.live
+        and v.schema_type is wanted.schema_type
+        and v.fingerprints.generation == parsed.fingerprints.generation
+        and v.references == inputs.resolved.pinned
+    )

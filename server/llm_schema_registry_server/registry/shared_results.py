@@ -28,7 +28,7 @@ def lower(
     kind: type[T],
     accept: Callable[[K, T], bool] = lambda key, value: True,
 ) -> Lower[K, T] | None:
-    """How values of `kind` are kept in `tier`; None when there is no tier. `name` keeps kinds apart. `accept`: whether
+    """How values of `kind` are stored in `tier`; None when there is no tier. `name` keeps kinds apart. `accept`: whether
     a value can be that of its key.
 
     Keys are hashed as text: they may be long, and hold what clients wrote.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,8 +17,11 @@ from ..errors import ConcurrentUpdate, RegistryError, StorageUnavailable
 from ..model.schema import SchemaVersion
 from ..model.statistics import TOP, Statistics
 from ..model.usage import Usage
-from ..storage.store import Store
+from ..storage.leases import Lease, LeaseLost
+from ..storage.store import Store, WriteTx
 
+LEASE = "statistics"
+"""Who has this lease counts: one server of a store at a time."""
 LEAST_SECONDS = 10.0
 _SHARE = 10
 """Statistics younger than LEAST_SECONDS, or than so many times what the last count of this server took when that is less, are
@@ -44,10 +48,6 @@ class StatisticsReport:
     popular: Sequence[PopularVersion]
 
 
-class _CountedAlready(Exception):
-    """Another server was faster."""
-
-
 class StatisticsCounter:
     """Counts a store. `start` it to count every `every_seconds` (0: only when somebody asks and nothing is kept).
 
@@ -68,6 +68,7 @@ class StatisticsCounter:
     ) -> None:
         self._timer, self._took = timer, LEAST_SECONDS
         self._store, self._clock = store, clock
+        self._holder = f"server-{secrets.token_hex(4)}"
         self._every, self._timeout = every_seconds, timeout_seconds
         self._on_counted, self._on_trouble = on_counted, on_trouble
         self._task: asyncio.Task[None] | None = None
@@ -89,26 +90,27 @@ class StatisticsCounter:
         self.newest = kept or self.newest
         return kept
 
-    async def refresh(self, lease: float) -> Statistics | None:
-        """Count and keep; None when another server is at it, or was within the last `lease` seconds and failed."""
+    async def refresh(self) -> Statistics | None:
+        """Count and keep; None when another server is at it, or was within the last `timeout_seconds` and failed."""
         async with self._store.write() as tx:
-            if not await tx.begin_statistics(lease):
-                return None
-        return await self._counted()
+            lease = await self._acquire(tx)
+        return None if lease is None else await self._counted(lease)
 
     async def _refresh_instead_of(self, old: Statistics | None) -> Statistics | None:
         """As `refresh`; None, too, when another server has kept a count since `old` was read."""
-        try:
-            async with self._store.write() as tx:
-                if not await tx.begin_statistics(self._timeout):
-                    return None
-                if await tx.statistics() != old:
-                    raise _CountedAlready  # so that the count is not begun
-        except _CountedAlready:
-            return None
-        return await self._counted()
+        async with self._store.write() as tx:
+            lease = await self._acquire(tx)
+            if lease is not None and await tx.statistics() != old:
+                await tx.release_lease(lease)
+                lease = None
+        return None if lease is None else await self._counted(lease)
 
-    async def _counted(self) -> Statistics:
+    async def _acquire(self, tx: WriteTx) -> Lease | None:
+        return await tx.acquire_lease(LEASE, self._holder, self._timeout)
+
+    async def _counted(self, lease: Lease) -> Statistics | None:
+        """None when counting took so long that another server has begun. A lease whose count failed is not released: the
+        others wait until it expires instead of failing one after the other."""
         begun = self._timer()
         try:
             async with asyncio.timeout(self._timeout):
@@ -117,8 +119,13 @@ class StatisticsCounter:
             raise StorageUnavailable(
                 f"counting took longer than {self._timeout:g} s; raise statistics.timeout_seconds"
             ) from error
-        async with self._store.write() as tx:
-            await tx.keep_statistics(statistics)
+        try:
+            async with self._store.write() as tx:
+                await tx.confirm_lease(lease)
+                await tx.save_statistics(statistics)
+                await tx.release_lease(lease)
+        except LeaseLost:
+            return None
         self.newest = statistics
         self._took = self._timer() - begun
         self._on_counted(self._took)
@@ -179,7 +186,7 @@ class StatisticsCounter:
             try:
                 kept = await self.look()
                 if kept is None or not self._younger(kept, self._every):
-                    await self.refresh(max(self._every, self._timeout))
+                    await self.refresh()
             except RegistryError as error:
                 self._on_trouble(error)
                 pause = self._every

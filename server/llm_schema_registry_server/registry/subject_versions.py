@@ -31,15 +31,15 @@ class SubjectVersions:
 
     @property
     def digest(self) -> SubjectVersions:
-        """The newest version that counts in checks and the one with the greatest number: as good as all of them to a check
-        against the newest one, and small however many there are."""
-        telling = {
+        """The newest version that counts in checks and the one with the greatest number: enough for a check
+        against the newest one, and small however many versions there are."""
+        deciding = {
             v.ordinal: v
             for v in (next(comparable_versions(self.versions), None), greatest(self.versions))
             if v
         }
         return SubjectVersions(
-            self.stamp, tuple(telling[n] for n in sorted(telling)), whole=False, last=self.highest
+            self.stamp, tuple(deciding[n] for n in sorted(deciding)), whole=False, last=self.highest
         )
 
     @property
@@ -53,8 +53,8 @@ class SubjectVersions:
         versions = (*self.versions, version)
         return SubjectVersions((count + 1, version.revision), versions, self.whole, version.ordinal)
 
-    def brought_to(self, stamp: tuple[int, int], news: Sequence[SchemaVersion]) -> SubjectVersions | None:
-        """What is known at a later stamp, given all versions whose revision has risen since; None when that does not tell,
+    def updated_to(self, stamp: tuple[int, int], news: Sequence[SchemaVersion]) -> SubjectVersions | None:
+        """What is known at a later stamp, given all versions whose revision has risen since; None when that is not enough,
         because a version was removed, or one that the digest rests on has lost what put it there."""
         added = sum(v.ordinal > self.highest for v in news)
         if self.stamp[0] + added != stamp[0]:
@@ -64,12 +64,12 @@ class SubjectVersions:
         last = max((self.highest, *(v.ordinal for v in news)))
         if self.whole:
             return SubjectVersions(stamp, versions)
-        if not all(_stands(v, now[v.ordinal]) for v in self.versions):
+        if not all(_still_serves(v, now[v.ordinal]) for v in self.versions):
             return None
         return SubjectVersions(stamp, versions, whole=False, last=last).digest
 
 
-def _stands(old: SchemaVersion, new: SchemaVersion) -> bool:
+def _still_serves(old: SchemaVersion, new: SchemaVersion) -> bool:
     """Whether a version, as it is now, still serves as what a digest took it for."""
     return old is new or (
         old.version == new.version and any(comparable_versions([new])) >= any(comparable_versions([old]))

@@ -1,4 +1,4 @@
-"""Who wants to hear of a change: an index of subscribers, so that a change costs only those whom it concerns."""
+"""An index of subscribers by what they want, so that a change costs only those whom it concerns."""
 
 from __future__ import annotations
 
@@ -160,5 +160,5 @@ class SubscriberIndex:
 
 
 def _literal(pattern: str) -> str:
-    """What stands before the first wildcard."""
+    """The part before the first wildcard."""
     return pattern[: min(i for i in (pattern.find("*"), pattern.find("?")) if i >= 0)]

@@ -37,7 +37,7 @@ class Subscribing:
     async def __call__(
         self, interest: ChangeFilter, from_revision: str, heartbeat: float | None
     ) -> AsyncGenerator[Change | Heartbeat, None]:
-        """Yield a Heartbeat when the place is taken, then changes for ever. With `heartbeat` (seconds): also one whenever
+        """Yield a Heartbeat when the subscription is live, then changes without end. With `heartbeat` (seconds): also one whenever
         nothing was sent for that long.
 
         Raises RevisionUnknown or RevisionCompacted at the start; RevisionCompacted also when a subscriber that lags is

@@ -21,7 +21,7 @@ from ..storage.store import Store
 from .configuration import Scope, effective
 from .library import KnownSchema, Library
 from .limits import RequestLimits
-from .reading import kept_by_id, selected
+from .reading import selected, version_with_content
 
 DEFAULT_ERRORS, MOST_ERRORS = 20, 100
 INLINE_BYTES = 16 * 1024
@@ -111,8 +111,8 @@ class _CompiledVersions(LRUCache[_Key, CompiledVersion]):
 
 
 class Validating:
-    """The use cases behind ValidateData, ValidateSchema and BatchValidate. `validated` is told the schema id of each
-    validation that was done."""
+    """The use cases behind ValidateData, ValidateSchema and BatchValidate. `validated` is called with the schema id of each
+    validation."""
 
     def __init__(
         self,
@@ -130,7 +130,7 @@ class Validating:
         self._compiled = _CompiledVersions(MOST_COMPILED)
 
     def forget(self, subject: Subject | None) -> None:
-        """A subject changed: a version of it may have been removed for ever."""
+        """A subject changed: a version of it may have been removed permanently."""
         self._compiled.forget(subject)
 
     async def data(self, payload: Payload) -> DataVerdict:
@@ -170,7 +170,7 @@ class Validating:
 
     async def _version(self, key: _Key) -> SchemaVersion:
         if isinstance(key, str):
-            return (await kept_by_id(self._store, self._library, key)).version
+            return (await version_with_content(self._store, self._library, key)).version
         subject, selector = Subject.parse(key[0]), parse_selector(key[1] or "latest")
         return (await selected(self._store, self._library, subject, selector)).version
 

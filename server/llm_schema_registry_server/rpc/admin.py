@@ -11,22 +11,23 @@ from llm_schema_registry.v1 import schema_registry_pb2 as registry_pb
 
 from ..calls.call import Call
 from ..model.statistics import Group
-from ..registry.statistics import PopularVersion, StatisticsCounter, StatisticsReport
+from ..registry.statistics import PopularVersion, StatisticsReport
+from ..registry.use_cases import UseCases
 from .convert import timestamp
 
 
 class AdminService:
     """One method per RPC, named as the RPC is."""
 
-    def __init__(self, counting: StatisticsCounter) -> None:
-        self._counting = counting
+    def __init__(self, use: UseCases) -> None:
+        self._counting = use.statistics
 
     async def get_statistics(self, request: pb.GetStatisticsRequest, call: Call) -> pb.GetStatisticsResponse:
         return _statistics(await self._counting(fresh=request.fresh))
 
 
-def _statistics(told: StatisticsReport) -> pb.GetStatisticsResponse:
-    s = told.statistics
+def _statistics(report: StatisticsReport) -> pb.GetStatisticsResponse:
+    s = report.statistics
     return pb.GetStatisticsResponse(
         as_of=timestamp(s.at),
         subjects=s.subjects,
@@ -64,7 +65,7 @@ def _statistics(told: StatisticsReport) -> pb.GetStatisticsResponse:
         changes=s.log.changes,
         oldest_change=_optional(s.log.oldest),
         newest_change=_optional(s.log.newest),
-        popular=map(_popular, told.popular),
+        popular=map(_popular, report.popular),
     )
 
 

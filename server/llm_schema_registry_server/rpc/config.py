@@ -7,7 +7,8 @@ from google.protobuf.empty_pb2 import Empty
 from llm_schema_registry.v1 import config_pb2 as pb
 
 from ..calls.call import Call
-from ..registry.configuration import Configuration, Scope
+from ..registry.configuration import Scope
+from ..registry.use_cases import UseCases
 from . import convert_config as convert
 from .actors import actor, wrote
 
@@ -15,8 +16,8 @@ from .actors import actor, wrote
 class ConfigService:
     """One method per RPC, named as the RPC is."""
 
-    def __init__(self, configuration: Configuration) -> None:
-        self._configuration = configuration
+    def __init__(self, use: UseCases) -> None:
+        self._configuration = use.configuration
 
     async def get_config(self, request: pb.GetConfigRequest, call: Call) -> pb.GetConfigResponse:
         view = await self._configuration.get(Scope.parse(request.subject, request.context))

@@ -34,7 +34,7 @@ from ..model.subject import Subject
 from ..model.timestamps import micros
 from ..registry.graph import Dependency
 from ..registry.reading import FoundSchema
-from ..registry.register import RegistrationResult
+from ..registry.registration import RegistrationResult
 from ..registry.validating import DataVerdict, SchemaReport
 
 E = TypeVar("E", CompatibilityLevel, SchemaState, SchemaType, EventType, SearchOrder)
@@ -44,7 +44,7 @@ E = TypeVar("E", CompatibilityLevel, SchemaState, SchemaType, EventType, SearchO
 
 
 def enum(kind: type[E], number: int, field: str) -> E:
-    """The value with this number; raises InvalidRequest for 0 and for numbers that nothing stands for."""
+    """The value with this number; raises InvalidRequest for 0 and for unknown numbers."""
     try:
         return kind(number)
     except ValueError:
@@ -73,7 +73,7 @@ def wanted_version(text: str) -> SemanticVersion | None:
 
 
 class Convert:
-    """What needs to know which registry it is: revisions are tokens of one registry."""
+    """The conversions that write revisions, which are tokens of one registry."""
 
     def __init__(self, registry_id: str) -> None:
         self._registry_id = registry_id
@@ -151,7 +151,7 @@ class Convert:
             ordinal=change.ordinal,
         )
 
-    def beat(self, sequence: int, now: datetime) -> pb.SchemaChangeEvent:
+    def heartbeat(self, sequence: int, now: datetime) -> pb.SchemaChangeEvent:
         return pb.SchemaChangeEvent(
             heartbeat=True,
             revision=format_revision(self._registry_id, sequence),
@@ -227,7 +227,7 @@ def _assuming(options: CompareOptions) -> pb.CompatibilityReport:
 
 
 class Refusals(AbstractContextManager[None, None]):
-    """A refusal carries to the caller what it rests on: the compatibility report, or the schema's issues."""
+    """Adds to a refusal its details: the compatibility report, or the schema's issues."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -236,7 +236,7 @@ class Refusals(AbstractContextManager[None, None]):
             error.details = (report(cast(CompatibilityReport, error.report)),)
         elif isinstance(error, InvalidSchema):
             issues = [_schema_issue(i, pb.SEVERITY_ERROR) for i in error.issues]
-            error.details = (pb.SchemaValidationReport(issues=issues),)
+            error.details = (pb.SchemaValidationReport(valid=False, issues=issues),)
 
 
 def data_report(verdict: DataVerdict, milliseconds: float) -> pb.ValidationReport:

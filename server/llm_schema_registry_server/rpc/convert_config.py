@@ -32,7 +32,7 @@ def _named(kind: type[T], wire: Any, prefix: str, number: int, field: str) -> T:
 
 
 def config(c: pb.Config) -> Config:
-    """The settings that a request gives; raises InvalidRequest for numbers that nothing stands for."""
+    """The settings that a request gives; raises InvalidRequest for unknown numbers."""
     has = c.HasField
     return Config(
         level=(

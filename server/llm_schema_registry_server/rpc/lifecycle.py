@@ -7,28 +7,29 @@ from llm_schema_registry.v1 import schema_registry_pb2 as registry_pb
 
 from ..calls.call import Call
 from ..model.subject import Subject
-from ..registry.deletion import Deletion
-from ..registry.lifecycle import Lifecycle
+from ..registry.use_cases import UseCases
 from . import convert
 from .actors import actor, wrote
+from .protobuf.resources import subject
 
 
 class LifecycleService:
     """One method per RPC, named as the RPC is."""
 
-    def __init__(self, deletion: Deletion, lifecycle: Lifecycle, wire: convert.Convert) -> None:
-        self._deletion, self._lifecycle, self._wire = deletion, lifecycle, wire
+    def __init__(self, use: UseCases, wire: convert.Convert) -> None:
+        self._use, self._wire = use, wire
 
     async def undelete_schema(
         self, request: pb.UndeleteSchemaRequest, call: Call
     ) -> pb.UndeleteSchemaResponse:
-        found = await self._deletion.undelete(request.schema_id, actor(call))
+        call.touch(subject(await self._use.reading.subject_of(request.schema_id)))
+        found = await self._use.deletion.undelete(request.schema_id, actor(call))
         answer = pb.UndeleteSchemaResponse(schema=self._wire.schema(found))
         wrote(call, answer.schema.revision)
         return answer
 
     async def delete_subject(self, request: pb.DeleteSubjectRequest, call: Call) -> pb.DeleteSubjectResponse:
-        versions, revision = await self._deletion.delete_subject(
+        versions, revision = await self._use.deletion.delete_subject(
             Subject.parse(request.subject), permanent=request.permanent, by=actor(call)
         )
         wrote(call, revision)
@@ -47,6 +48,6 @@ class LifecycleService:
                     at=convert.timestamp(t.at),
                     reason=t.reason,
                 )
-                for t in await self._lifecycle.history(request.schema_id)
+                for t in await self._use.lifecycle.history(request.schema_id)
             ]
         )

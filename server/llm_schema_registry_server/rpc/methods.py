@@ -13,8 +13,8 @@ from llm_schema_registry.v1 import (
     tools_pb2,
 )
 
-from ..calls.call import Method
-from ..calls.methods import methods
+from .cached_answers import CACHED_METHODS
+from .protobuf.method import Method, methods
 
 SERVICES: tuple[ServiceDescriptor, ...] = (
     schema_registry_pb2.DESCRIPTOR.services_by_name["SchemaRegistry"],
@@ -26,5 +26,5 @@ SERVICES: tuple[ServiceDescriptor, ...] = (
 
 
 def load() -> tuple[Method, ...]:
-    """Every RPC of every service; raises TypeError for one without a permission."""
-    return methods(SERVICES, policy_pb2.policy)
+    """Every RPC of every service; raises TypeError for one without a permission, or that contradicts itself."""
+    return methods(SERVICES, policy_pb2.policy, CACHED_METHODS)

@@ -10,36 +10,36 @@ from ..calls.call import Call
 from ..errors import InvalidRequest
 from ..model.selector import parse_selector
 from ..model.subject import Subject
-from ..registry.converting import ConversionRequest, Converting
+from ..registry.converting import ConversionRequest
 from ..registry.diffing import (
-    Diffing,
     GivenSchema,
     Operand,
     RegisteredSchema,
     SchemaDiff,
 )
+from ..registry.use_cases import UseCases
 from . import convert
 
 
 class ToolsService:
     """One method per RPC, named as the RPC is."""
 
-    def __init__(self, comparing: Diffing, converting: Converting) -> None:
-        self._comparing, self._converting = comparing, converting
+    def __init__(self, use: UseCases) -> None:
+        self._diffing, self._converting = use.diffing, use.converting
 
     async def diff_schemas(self, request: pb.DiffSchemasRequest, call: Call) -> pb.DiffSchemasResponse:
         old = _operand(request.old, "old", "")
         new = _operand(request.new, "new", request.old.subject)
         with convert.Refusals():
-            return _diff(await self._comparing(old, new))
+            return _diff(await self._diffing(old, new))
 
     async def convert_schema(self, request: pb.ConvertSchemaRequest, call: Call) -> pb.ConvertSchemaResponse:
         target = convert.enum(SchemaType, request.target_type, "target_type")
-        wish = ConversionRequest(
+        wanted = ConversionRequest(
             _operand(request.source, "source", ""), target, request.message_name, request.data
         )
         with convert.Refusals():
-            done = await self._converting(wish)
+            done = await self._converting(wanted)
         return pb.ConvertSchemaResponse(
             schema_content=done.content,
             schema_type=request.target_type,

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
 
 from .section import Section
 from .storage import BlobsSettings, StorageSettings
@@ -56,6 +56,20 @@ class HttpSettings(Section):
     """Largest request body, and largest line of a batch (base64 makes 3 bytes 4)."""
     max_batch_bytes: int = Field(64 * 1024 * 1024, ge=1024)
     """Largest batch of lines (NDJSON) in one request."""
+
+
+class ProxiesSettings(Section):
+    trusted: tuple[IPvAnyNetwork, ...] = ()
+    """Addresses or networks of the proxies that stand before the server, separated by commas in a variable
+    (`10.0.0.0/8,fd00::/8`): they are believed when they say for whom they ask; a header of anyone else is ignored."""
+    header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
+    """The header (HTTP) or metadata (gRPC) in which they say it. Of the two, proxies should set this one and nothing else
+    is read: what a proxy does not set itself, it passes on from its clients."""
+
+    @field_validator("trusted", mode="before")
+    @classmethod
+    def _separated_by_commas(cls, value: Any) -> Any:
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
 
 class MetricsSettings(Section):
@@ -159,6 +173,11 @@ class ChangesSettings(Section):
     log grows with the registry, by less than the versions that it tells of."""
     retention_changes: int | None = Field(None, ge=1)
     """Most changes that are kept, however young; all when not given."""
+    cursor_hold_seconds: float = Field(604_800.0, ge=0)
+    """How old a change may become that is kept only because a durable cursor (of a delivery, an audit sink ...) has not passed
+    it. A reader that stays away for longer misses what is forgotten, and finds the gap when it comes back."""
+    cursor_hold_changes: int = Field(1_000_000, ge=0)
+    """Most changes that are kept for the sake of a durable cursor, counted from the newest; 0: cursors hold back nothing."""
 
 
 class UsageSettings(Section):
@@ -219,7 +238,7 @@ class RedisSettings(Section):
 class StatisticsSettings(Section):
     refresh_seconds: float = Field(300.0, ge=0)
     """How often one of the servers counts what the registry holds; 0: only when somebody asks."""
-    timeout_seconds: float = Field(60.0, gt=0)
+    timeout_seconds: float = Field(60.0, gt=0, le=86_400)
     """Longest time of a count. It is a read: whatever it takes, it holds up neither writers nor subscribers."""
 
 
@@ -234,6 +253,11 @@ class CachesSettings(Section):
     """After so long it is ready all the same; 0 loads none."""
     redis: RedisSettings = RedisSettings()
 
+    @property
+    def warms(self) -> bool:
+        """Whether a server that starts loads anything."""
+        return bool(self.warm_schemas and self.warm_seconds)
+
 
 class LogsSettings(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
@@ -247,6 +271,7 @@ class Settings(Section):
 
     grpc: GrpcSettings = GrpcSettings()
     http: HttpSettings = HttpSettings()
+    proxies: ProxiesSettings = ProxiesSettings()
     metrics: MetricsSettings = MetricsSettings()
     storage: StorageSettings = StorageSettings()
     blobs: BlobsSettings = BlobsSettings()

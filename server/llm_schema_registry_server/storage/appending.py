@@ -1,4 +1,4 @@
-"""What a store answers outside transactions, step by step inside one: for back ends in which a step costs little."""
+"""The methods of Store outside transactions, made of the steps of a transaction: for back ends in which a step costs little."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class TransactionBackedStore(ABC):
 
     async def version(self, schema_id: str) -> VersionWithContent | None:
         async with self.read() as tx:
-            return await _kept(tx, await tx.version(schema_id))
+            return await _with_content(tx, await tx.version(schema_id))
 
     async def selected(self, subject: Subject, selector: Single) -> VersionWithContent | None:
         async with self.read() as tx:
-            return await _kept(tx, await tx.selected(subject, selector))
+            return await _with_content(tx, await tx.selected(subject, selector))
 
     async def versions_since(self, subject: Subject, revision: int) -> StampedVersions:
         async with self.read() as tx:
@@ -74,7 +74,7 @@ class TransactionBackedStore(ABC):
             )
 
 
-async def _kept(tx: ReadTx, version: SchemaVersion | None) -> VersionWithContent | None:
+async def _with_content(tx: ReadTx, version: SchemaVersion | None) -> VersionWithContent | None:
     if version is None:
         return None
     if version.size > INLINE_CONTENT_BYTES:
@@ -82,14 +82,14 @@ async def _kept(tx: ReadTx, version: SchemaVersion | None) -> VersionWithContent
     try:
         return VersionWithContent(version, (await tx.contents([version.identity])).get(version.identity))
     except StorageDamaged:
-        return VersionWithContent(version)  # a nearer tier may have it; Store.contents says what is wrong
+        return VersionWithContent(version)  # another tier may have it; Store.contents raises the error
 
 
 async def precondition_holds(
     tx: WriteTx, subject: Subject, precondition: Precondition, targets: Mapping[str, int]
 ) -> bool:
-    """Whether a subject, whose lock the transaction has, still stands on these grounds, and the targets are as they were
-    and close no circle of subjects."""
+    """Whether a precondition still holds for a subject, whose lock the transaction has: also its targets are unchanged, and they
+    close no cycle of subjects."""
     if await _precondition(tx, subject, list(precondition.configs)) != replace(precondition, mark=""):
         return False
     used = []
@@ -102,7 +102,7 @@ async def precondition_holds(
 
 
 async def append_version(tx: WriteTx, entry: NewVersion) -> SchemaVersion:
-    """Write an entry whose grounds hold; answers with the version as stored."""
+    """Write a version whose precondition holds. Returns it as stored."""
     version = entry.version
     version = replace(
         version,

@@ -1,7 +1,7 @@
-"""A registry as one file: everything of any back end, to be imported into any other, ids and revisions kept.
+"""A registry as one file: everything of any back end, to be imported into any other with the same ids and revisions.
 
 A gzip stream of JSON lines. The first tells the format and the registry, the last counts the lines before it and has
-their SHA-256: a cut or altered archive is refused as a whole. See docs/storage.md for the lines.
+their SHA-256: a truncated or altered archive is refused as a whole. See docs/storage.md for the lines.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from . import rows
 from .portable import DumpTx, PortableStore, RestoreTx
 from .values import Page, SchemaFilter
 
-FORMAT = 2
-"""What is written. Format 1, which is read too, had one number for a content in all contexts."""
+FORMAT = 3
+"""What is written. Read, too: format 1, which had one number for a content in all contexts, and format 2, which had no
+cursors."""
 _BATCH = 500
 _LONGEST_LINE = 256 * 1024 * 1024
 _EVERY = 1000
 Progress = Callable[[str, int], None]
-"""Called now and then with a kind of line and how many of it are done."""
+"""Called after every so many lines of a kind, with the kind and their number."""
 
 Key = TypeVar("Key", int, str, tuple[str, int])
 Item = TypeVar("Item")
@@ -69,7 +70,7 @@ class _Writer:
 
 
 async def export_archive(store: PortableStore, file: BinaryIO, progress: Progress) -> Mapping[str, int]:
-    """Write everything that `store` holds at this moment; answers with the number of lines of each kind."""
+    """Write everything that `store` holds at this moment; returns the number of lines of each kind."""
     out = _Writer(file, progress)
     async with store.dump() as tx:
         oldest, newest = await tx.change_bounds()
@@ -81,6 +82,8 @@ async def export_archive(store: PortableStore, file: BinaryIO, progress: Progres
         async for subject, last in _pages(tx.ordinals, "", _first):
             out.put("ordinal", subject=subject, last=last)
         await _export_versions(tx, out)
+        for cursor in await tx.cursors():
+            out.put("cursor", name=cursor.name, sequence=cursor.sequence)
         async for change in _pages(tx.changes, 0, lambda change: change.sequence):
             cells = dict(zip(rows.CHANGE_COLUMNS, rows.change_row(change), strict=True))
             out.put("change", sequence=change.sequence, **{**cells, "facts": orjson.loads(cells["facts"])})
@@ -113,7 +116,7 @@ async def _export_versions(tx: DumpTx, out: _Writer) -> None:
 
 
 async def import_archive(store: PortableStore, file: BinaryIO, progress: Progress) -> Mapping[str, int]:
-    """Fill an empty store from an archive, all of it or nothing; answers with the number of lines of each kind.
+    """Fill an empty store from an archive, all of it or nothing; returns the number of lines of each kind.
 
     Raises StoreNotEmpty, and StorageDamaged for what is not a whole archive.
     """
@@ -143,7 +146,7 @@ async def _refuse_filled(tx: RestoreTx) -> None:
 
 
 class _Lines:
-    """The lines of an archive, counted and summed up."""
+    """The lines of an archive, with their counts and digest."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = gzip.GzipFile(fileobj=file, mode="rb")
@@ -230,6 +233,12 @@ async def _restore_change(tx: RestoreTx, line: Mapping[str, Any]) -> None:
     await tx.restore_change(rows.change_of([cells[c] for c in ("sequence", *rows.CHANGE_COLUMNS)]))
 
 
+async def _restore_cursor(tx: RestoreTx, line: Mapping[str, Any]) -> None:
+    if not isinstance(line["sequence"], int):
+        raise TypeError("sequence is not a number")
+    await tx.set_cursor(line["name"], line["sequence"])
+
+
 _Restore = Callable[[RestoreTx, Mapping[str, Any]], Awaitable[None]]
 _KINDS: Mapping[str, _Restore] = {
     "config": _restore_config,
@@ -238,11 +247,12 @@ _KINDS: Mapping[str, _Restore] = {
     "content": _restore_content,
     "version": _restore_version,
     "change": _restore_change,
+    "cursor": _restore_cursor,
 }
 
 
 def _format_1() -> Mapping[str, _Restore]:
-    """Numbers were given without regard to contexts; the versions of a context keep theirs, and it counts on from them."""
+    """Global ids were assigned without regard to contexts; the versions of a context keep theirs, and it continues after them."""
     given: set[tuple[str, str]] = set()
 
     async def global_id(tx: RestoreTx, line: Mapping[str, Any]) -> None:
@@ -258,7 +268,11 @@ def _format_1() -> Mapping[str, _Restore]:
     return {**_KINDS, "global_id": global_id, "version": version}
 
 
-_RESTORE: Mapping[int, Callable[[], Mapping[str, _Restore]]] = {1: _format_1, FORMAT: lambda: _KINDS}
+_RESTORE: Mapping[int, Callable[[], Mapping[str, _Restore]]] = {
+    1: _format_1,
+    2: lambda: _KINDS,
+    FORMAT: lambda: _KINDS,
+}
 """By format: what is done with each kind of line."""
 
 

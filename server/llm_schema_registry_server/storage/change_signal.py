@@ -1,4 +1,4 @@
-"""Wakes those who wait for the change log to grow, within one process and one event loop."""
+"""Wakes the tasks that wait for the change log to grow, within one process and one event loop."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 
 class ChangeSignal:
-    """The newest committed sequence, and a way to sleep until it passes a number.
+    """The newest committed sequence, and a way to wait until it passes a number.
 
     Must be used from one event loop. `advance` never moves backwards.
     """

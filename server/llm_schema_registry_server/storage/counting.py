@@ -1,4 +1,4 @@
-"""Statistics out of what SQL has counted, and as a JSON cell. Pure."""
+"""Statistics from the rows of the counting statements, and as JSON. Pure."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from . import rows
 E = TypeVar("E", bound=IntEnum)
 
 ELSEWHERE = b"\xff"
-"""First byte of what stands in a row instead of a content that is elsewhere: no text has it."""
+"""First byte of a placeholder for a content that is in the object store; no UTF-8 text has it."""
 MARK_BYTES = 1000
-"""More than what stands there is long: longer contents need not be looked into."""
+"""A placeholder is shorter than this: longer contents need not be inspected."""
 DAY = 24 * 3600 * 1_000_000
 """Microseconds of a day."""
 _FIRST_PART = re.compile(r"[^./:]*[./:]")
@@ -50,14 +50,14 @@ def day_of(at: datetime) -> date:
     return _EPOCH + timedelta(days=micros(at) // DAY)
 
 
-def told(
+def statistics_from_rows(
     at: datetime,
     versions: Iterable[rows.Row],
     subjects: rows.Row,
     contents: rows.Row,
     log: rows.Row,
 ) -> Statistics:
-    """What the four counting statements of a back end answered.
+    """Statistics from the rows of the four counting statements of a back end.
 
     versions: (schema type, state, level, deleted, day since 1970 or None for an older one, how many).
     subjects: (live ones, deleted ones, JSON of contexts, of prefixes: [[name, subjects, versions]], and of the largest

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 
+import structlog
+
 _OLDEST = re.compile(r"^-- Servers that know step (\d+) go on working\.$", re.MULTILINE)
 
 
@@ -14,8 +16,8 @@ _OLDEST = re.compile(r"^-- Servers that know step (\d+) go on working\.$", re.MU
 class Migration:
     """One step: its number (from 1, dense), its name and its SQL.
 
-    oldest: servers that know all steps up to this one go on working when the step is done. The number of the step
-    itself when it says nothing; else what a line `-- Servers that know step N go on working.` says.
+    oldest: servers that know all steps up to this one go on working when the step is done. By default the number of the
+    step itself; else what a line `-- Servers that know step N go on working.` says.
     """
 
     number: int
@@ -36,3 +38,12 @@ def migrations_of(package: str) -> Sequence[Migration]:
         if match:
             found.append(Migration(int(match[1]), match[2], item.read_text(encoding="utf-8")))
     return sorted(found, key=lambda m: m.number)
+
+
+def log_applied(log: structlog.stdlib.BoundLogger, steps: Sequence[Migration], **where: str) -> None:
+    """One line for all steps that were applied now, if any: `storage_created` for a new storage, else `storage_migrated`."""
+    if steps:
+        first, last = steps[0], steps[-1]
+        event = "storage_created" if first.number == 1 else "storage_migrated"
+        names = [f"{step.number:04} {step.name}" for step in steps]
+        log.info(event, **where, schema_before=first.number - 1, schema_now=last.number, steps=names)

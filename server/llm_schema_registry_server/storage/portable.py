@@ -1,4 +1,4 @@
-"""What a back end offers besides store.py so that a registry can move: to be read out whole and to be filled whole."""
+"""What a back end offers besides store.py so that a registry can move: to be exported and imported as a whole."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .store import ReadTx, Store, WriteTx
 
 
 class DumpTx(ReadTx, Protocol):
-    """A read view that also tells what no use case asks. Lists are sorted by key and paged: keys > `after`."""
+    """A read view that also reads what no use case needs. Lists are sorted by key and paged: keys > `after`."""
 
     async def names(self, schema_id: str) -> Sequence[str]:
         """The words of the version's names (search.name_words), which stand for the names when it is inserted again."""
@@ -49,8 +49,8 @@ class RestoreTx(WriteTx, Protocol):
         ...
 
     async def finish_restore(self, oldest: int) -> None:
-        """Called last: the change log is complete after the sequence `oldest`; what is allotted from now on (sequences,
-        global ids) comes after what was restored."""
+        """Called last: the change log is complete after the sequence `oldest`; sequences and global ids
+        that are assigned from now on come after those that were restored."""
         ...
 
 

@@ -1,7 +1,7 @@
-"""How well a version answers the words of a query: a whole number, the same in every back end. Pure.
+"""The score of a version for the words of a query: a whole number, the same in every back end. Pure.
 
-Each word of the query counts by the best place where it is found; a whole word counts more than the beginning of one. The
-points of the words are added up. A query that names the subject, or the last segment of its name, comes before all others.
+Each word of the query scores by the best place where it is found; a whole word scores more than the beginning of one. The
+points of the words are added up. A version whose subject, or the last segment of it, is the query ranks before all others.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from . import search
 EXACT = 100
 """Points of a query whose words are those of the subject or of its last segment, in order: more than all other points."""
 MOST_WORDS = 8
-"""Words of a query that are counted. All must be found, but what the others would tell is not worth looking up."""
+"""Words of a query that score. All must be found, but more words would add little for what looking them up costs."""
 MOST_HITS = 20_000
-"""Versions that are ranked; what more of them have in common tells nobody what he looks for, and costs in proportion."""
+"""Most versions that are ranked: a query that more versions pass is too general to rank, and the cost grows with their number."""
 _LONGEST_TITLE = 2000
-"""Characters of a title up to which tags are added; words of later tags count as the rest does."""
+"""Characters of a title up to which tags are added; words of later tags score as REST."""
 _SEPARATORS = re.compile(r"[./:]")
 
 
 class Place(IntEnum):
-    """Where a word is found, from the least telling on."""
+    """Where a word is found, from the fewest points on."""
 
     REST = 1
     """Description and metadata."""
@@ -46,9 +46,9 @@ def title(version: SchemaVersion) -> str:
 
 
 def title_of(subject: Subject, tags: tuple[str, ...]) -> str:
-    """The short text in which words of subject and tags are looked up: ` 5orders 4shop 3pii =orders =shop,orders `.
+    """The short text in which the words of subject and tags are searched: ` 5orders 4shop 3pii =orders =shop,orders `.
 
-    Every word stands once, after the number of its best place; `=` precedes what the whole query is compared with.
+    Every word occurs once, after the number of its best place; `=` precedes what the whole query is compared with.
     """
     return _title(subject, tags) if tags else _untagged(subject)
 
@@ -76,7 +76,7 @@ def _untagged(subject: Subject) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RankedMatch:
-    """What is known of the words of a version: its title, the words of its names, and all its words, both sorted."""
+    """The words of a version: its title, the words of its names, and all its words, both sorted."""
 
     title: str
     names: Sequence[str]
@@ -85,7 +85,7 @@ class RankedMatch:
 
 @dataclass(frozen=True, slots=True)
 class RankQuery:
-    """Whether a word of that place begins with `word`, or is it."""
+    """A condition: a word of that place begins with `word`, or is `word` when `whole`."""
 
     place: Place
     word: str
@@ -93,7 +93,7 @@ class RankQuery:
 
     @property
     def needle(self) -> str:
-        """What the title contains then, for a place that is in it."""
+        """What the title contains when it holds, for the places that are in the title."""
         return f" {self.place}{self.word}" + (" " if self.whole else "")
 
     def holds(self, found: RankedMatch) -> bool:
@@ -107,12 +107,12 @@ def points(place: Place, *, whole: bool) -> int:
 
 
 def counted(text: str) -> Sequence[str]:
-    """The distinct words of a query that are counted."""
+    """The distinct words of a query that score."""
     return list(dict.fromkeys(search.words_of(text)))[:MOST_WORDS]
 
 
 def exact_needle(text: str) -> str:
-    """What the title contains when the query is as good as the subject's name."""
+    """What the title contains when the query has the words of the subject, or of its last segment."""
     return f" ={','.join(search.words_of(text))} "
 
 
@@ -123,7 +123,7 @@ def score(text: str, found: RankedMatch) -> int:
 
 
 def _points(word: str, found: RankedMatch) -> int:
-    """A version that is found begins a word with it somewhere."""
+    """Of a version that was found: some word of it begins with this one."""
     best = next(p for p in sorted(Place, reverse=True) if RankQuery(p, word, False).holds(found))
     return points(best, whole=RankQuery(best, word, True).holds(found))
 

@@ -1,7 +1,7 @@
 """Values of the model as rows of a database and back, for every back end that has rows. Pure.
 
-Times are microseconds since 1970 in UTC. What is only carried, never searched by SQL, travels as JSON. A row that
-does not spell a value raises StorageDamaged: somebody else wrote it.
+Times are microseconds since 1970 in UTC. What SQL never searches is stored as JSON. A row that cannot be decoded
+raises StorageDamaged: it was not written by this server.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from llm_schema_engines.model.version import SemanticVersion
 from ..errors import InvalidVersion, StorageDamaged
 from ..model.change import Change, EventType
 from ..model.config import Config, Mode, UndecidedPolicy
-from ..model.lifecycle import SchemaState, Transition
+from ..model.lifecycle import SELECTABLE, SchemaState, Transition
 from ..model.schema import ResolvedReference, SchemaVersion
 from ..model.selector import (
     Exact,
@@ -42,6 +42,7 @@ from ..model.subject import DEFAULT_CONTEXT, Subject
 from ..model.timestamps import micros, moment
 from ..model.usage import Usage, Uses
 from . import ranking
+from .leases import Cursor
 from .values import Hit, Ranked
 
 Row = Sequence[Any]  # what a driver hands out: cells of the types that the column has
@@ -59,13 +60,19 @@ TRANSITION_COLUMNS = ("schema_id", "from_state", "to_state", "at", "facts")
 USAGE_COLUMNS = ("schema_id", "reads", "validations", "score", "used_at")
 
 
+def selectable_sql(table: str) -> str:
+    """model.selection.selectable as a condition on the rows of `table`; the indexes versions_selectable have the same."""
+    states = ", ".join(str(int(state)) for state in sorted(SELECTABLE))
+    return f"{table}.deleted_at IS NULL AND {table}.state IN ({states})"
+
+
 def dump(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
 @lru_cache(maxsize=8192)
 def subject_of(qualified: str) -> Subject:
-    """The subject whose `str` is `qualified`. Unlike Subject.parse it trusts what is stored: rules change, names stay."""
+    """The subject whose `str` is `qualified`. Unlike Subject.parse it does not check: the rules for names may have changed since it was stored."""
     if not qualified.startswith(":."):
         return Subject(DEFAULT_CONTEXT, qualified)
     context, _, name = qualified[1:].partition(":")
@@ -90,7 +97,7 @@ def release_of(version: SemanticVersion) -> str:
 
 
 def selected_by(selector: Single) -> tuple[str, list[Any]]:
-    """The queries' name of a selector, and what it says beside the subject."""
+    """The name of a selector in queries.SELECTED, and its parameters after the subject."""
     match selector:
         case Ordinal(number):
             return "ORDINAL", [number]
@@ -172,7 +179,7 @@ def version_of(row: Row) -> SchemaVersion:
 
 
 def ranked_of(found: Sequence[Row]) -> Ranked | None:
-    """What the rows of selection.Dialect.rank say; see ReadTx.ranked_versions."""
+    """Decodes the rows of selection.SqlDialect.rank; see ReadTx.ranked_versions."""
     if found[0][-1] > ranking.MOST_HITS:
         return None
     hits = [Hit(version_of(row), row[-2]) for row in found if row[-2] is not None]
@@ -222,8 +229,14 @@ def change_time_of(row: Row) -> tuple[int, datetime]:
         return row[0], moment(row[1])
 
 
+def cursor_of(row: Row) -> Cursor:
+    """The cursor of a row of name, sequence and time."""
+    with reading("cursors", row[0]):
+        return Cursor(row[0], row[1], moment(row[2]))
+
+
 def transition_rows(steps: Iterable[Transition]) -> list[tuple[Any, ...]]:
-    """The cells of TRANSITION_COLUMNS: one row for steps that were made as one, one upon the other."""
+    """The cells of TRANSITION_COLUMNS: one row for consecutive steps that were made together."""
     runs: list[list[Transition]] = []
     for step in steps:
         if runs and _continues(runs[-1][-1], step):
@@ -318,7 +331,7 @@ def config_of(scope: str, cell: str) -> Config:
 
 @contextmanager
 def reading(table: str, key: object) -> Iterator[None]:
-    """Let what a row that does not spell a value raises leave as StorageDamaged."""
+    """Raise StorageDamaged when decoding a row fails."""
     try:
         yield
     except (ValueError, KeyError, TypeError, IndexError, OverflowError, InvalidVersion) as error:

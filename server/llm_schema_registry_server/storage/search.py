@@ -1,4 +1,4 @@
-"""What a search means, in one place for all back ends: the words of a version and the filter as a predicate. Pure.
+"""The meaning of a search, for all back ends: the words of a version, and the filter as a predicate. Pure.
 
 A word is a run of letters and digits, compared without regard to case. The schema's names are also indexed by their
 camelCase parts, so that `address` finds `shippingAddress`.
@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 
-from ..model.lifecycle import SELECTABLE
 from ..model.pattern import matches as fits
 from ..model.schema import SchemaVersion
 from .values import SchemaFilter
@@ -23,11 +22,11 @@ _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\WA-Z_0-9]+|[0-9]+")
 _PARTED = re.compile(r"[A-Z0-9]|[^\x00-\x7f]")
 """Without any of these, no run has more than one part."""
 _LONGEST_WORD = 200
-"""Characters of a word that count; keeps a hostile name from filling an index page."""
+"""Characters of a word that are indexed; a hostile name cannot fill an index page."""
 _MOST_BYTES = 256 * 1024
 """UTF-8 bytes of distinct words that are indexed of one version's names, and again of the rest; later ones are not."""
 _SHORT = 100
-"""Characters of a text whose words are remembered: names of subjects and of fields come again with every version."""
+"""Characters of a text whose words are cached: names of subjects and of fields occur again with every version."""
 _GROWTH = 24
 """Most bytes that the words of a character can take: three characters of four bytes, as word and as part."""
 
@@ -40,7 +39,7 @@ def words_of(text: str) -> list[str]:
 
 
 def about_words(version: SchemaVersion) -> set[str]:
-    """The words of what may change: subject, description, tags and metadata values."""
+    """The words of subject, description, tags and metadata values."""
     texts = (str(version.subject), version.description or "", *version.tags, *version.metadata.values())
     return index_words(texts)
 
@@ -97,17 +96,13 @@ def matches(version: SchemaVersion, words: Sequence[str], wanted: SchemaFilter) 
         (wanted.include_deleted or version.live)
         and (wanted.schema_type is None or version.schema_type is wanted.schema_type)
         and (wanted.state is None or version.state is wanted.state)
+        and wanted.subject in ("", name)
         and name.startswith(wanted.subject_prefix)
         and (not wanted.subject_pattern or fits(wanted.subject_pattern, name))
         and set(wanted.tags) <= set(version.tags)
         and all(version.metadata.get(key) == value for key, value in wanted.metadata.items())
         and all(any(word.startswith(start) for word in words) for start in words_of(wanted.text))
     )
-
-
-def selectable(version: SchemaVersion) -> bool:
-    """Whether `latest` may choose this version."""
-    return version.live and version.state in SELECTABLE
 
 
 def literal_prefix(pattern: str) -> str:

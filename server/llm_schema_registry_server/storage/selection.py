@@ -1,4 +1,4 @@
-"""The SQL of lists and counts, which all back ends with rows share; a dialect fills in what differs. Pure."""
+"""The SQL of lists and counts that all SQL back ends share; a SqlDialect fills in what differs. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from . import ranking, search
 from .ranking import Place, RankQuery, points
-from .rows import VERSION_COLUMNS
+from .rows import VERSION_COLUMNS, selectable_sql
 from .values import Page, RankedPage, SchemaFilter
 
 Statement = tuple[str, list[Any]]
@@ -18,7 +18,6 @@ Term = tuple[str, Any]
 
 COLUMNS_OF_V = ", ".join(f"v.{column}" for column in VERSION_COLUMNS)
 _RANKED_AFTER = "(score < {} OR score = {} AND (subject > {} OR subject = {} AND ordinal < {}))"
-_SELECTABLE = "{0}.deleted_at IS NULL AND {0}.state IN (2, 3)"  # as the indexes versions_selectable have it
 
 
 @dataclass(slots=True)
@@ -45,7 +44,7 @@ class _Where:
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
+class SqlDialect:
     """What differs: the n-th place holder, and the conditions on versions `v` that use the back end's own indexes.
 
     words: the version has, for each word, a word that begins with it. labels: it has all these labels.
@@ -66,7 +65,9 @@ class Dialect:
     def scan(self, wanted: SchemaFilter, page: Page) -> Statement:
         """One page of the versions that pass the filter, by (subject, ordinal)."""
         where = self._matching(wanted)
-        if page.after is not None:
+        if page.after is not None and page.after[0] == wanted.subject:
+            where.add("v.ordinal > {}", page.after[1])  # the index then leads to the page, however far it is
+        elif page.after is not None:
             where.add("(v.subject, v.ordinal) > ({}, {})", *page.after)
         sql = (
             f"SELECT {COLUMNS_OF_V} FROM versions v WHERE {where.sql} ORDER BY v.subject, v.ordinal "
@@ -81,7 +82,7 @@ class Dialect:
 
     def rank(self, wanted: SchemaFilter, page: RankedPage) -> Statement:
         """One page of the versions that pass a filter with words, the best first: their columns, their score and how many
-        there are in all, or that there are more than MOST_HITS. One row at least, without a version, tells the number."""
+        there are in all, or that there are more than MOST_HITS. At least one row, for the number: without a version when there is none."""
         where = _Where(self.place)
         score = self._score(where, wanted.text)
         self._add_matching(where, wanted, self.hits)
@@ -103,13 +104,13 @@ class Dialect:
     def _score(self, where: _Where, text: str) -> str:
         """The points of a version, see ranking.score."""
         first, *others = ranking.counted(text)
-        # A title that lacks the first word does not have them all.
+        # `exact` is checked with the first word only: a title without that word cannot contain it.
         points = self._points(where, first, exact=ranking.exact_needle(text))
         return " + ".join([points, *(self._points(where, word) for word in others)])
 
     def _points(self, where: _Where, word: str, *, exact: str = "") -> str:
-        """Of one word. Most versions do not have it in their title, which is found out first; only then is it asked whether the
-        title holds `exact`, too. Values are bound in the order in which the SQL has them: SQLite does not number them."""
+        """The points of one word. Most versions do not have it in their title, which is checked first; only then is the title checked
+        for `exact`. Values are bound in the order in which they occur in the SQL: SQLite does not number them."""
         present = where.term(*self.in_title(word))
         title = self._best(where, word, Place.SEGMENT, Place.SUBJECT, Place.TAG, Place.NAME)
         if exact:
@@ -160,10 +161,10 @@ class Dialect:
         self, where: _Where, wanted: SchemaFilter, having: Callable[[Sequence[str]], Term]
     ) -> None:
         if wanted.latest_only:
-            where.add(_SELECTABLE.format("v"))
+            where.add(selectable_sql("v"))
             where.add(
                 "NOT EXISTS (SELECT 1 FROM versions w WHERE w.subject = v.subject AND w.ordinal > v.ordinal AND "
-                f"{_SELECTABLE.format('w')})"
+                f"{selectable_sql('w')})"
             )
         elif not wanted.include_deleted:
             where.add("v.deleted_at IS NULL")
@@ -173,6 +174,8 @@ class Dialect:
         labels = sorted(search.labels(wanted.tags, wanted.metadata.items()))
         for term in self.labels(labels) if labels else ():
             where.add(*term)
+        if wanted.subject:
+            where.add("v.subject = {}", wanted.subject)
         _add_prefix(where, "v.subject", wanted.subject_prefix)
         if wanted.subject_pattern:
             _add_prefix(where, "v.subject", search.literal_prefix(wanted.subject_pattern))

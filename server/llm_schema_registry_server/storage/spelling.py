@@ -1,6 +1,6 @@
-"""Which words are near to one that nothing begins with: by their trigrams, as PostgreSQL's pg_trgm compares words. Pure.
+"""Corrections of a word that begins no known word: by trigrams, as PostgreSQL's pg_trgm compares words. Pure.
 
-Words of 3 to 40 letters from a to z take part; of others, libraries and locales have different notions.
+Only words of 3 to 40 letters from a to z have corrections: for others, the trigrams of libraries and locales differ.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Iterable, Sequence
 NEAR = 0.3
 """The least similarity of a correction; also the default of pg_trgm.similarity_threshold."""
 TRIED = 10
-"""How many of the nearest words may prove to be gone."""
+"""Most candidates: some of the nearest words may no longer belong to a version."""
 LONGEST = 40
 SPELLED = f"[a-z]{{3,{LONGEST}}}"
 _SPELLED = re.compile(SPELLED)
 
 
 def is_spelled(word: str) -> bool:
-    """Whether a word takes part."""
+    """Whether a word can be corrected, or be a correction."""
     return _SPELLED.fullmatch(word) is not None
 
 
@@ -29,9 +29,9 @@ def trigrams(word: str) -> frozenset[str]:
 
 
 def nearest(word: str, words: Iterable[str]) -> Sequence[str]:
-    """The words that may be meant, the most similar first, equal ones by the alphabet; at most TRIED.
+    """The corrections of `word` among `words`, the most similar first, equal ones alphabetically; at most TRIED.
 
-    Similarity is the share of the trigrams of both that both have. Of a word that takes no part: none.
+    Similarity is the number of common trigrams divided by the number of all trigrams of both.
     """
     if not is_spelled(word):
         return []

@@ -1,4 +1,4 @@
-"""What a store is asked for, given and answers with, beside the values of the model. Pure."""
+"""Arguments and results of a store that are no values of the model. Pure."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ class SchemaFilter:
 
     `text`: full text over subject, description, tags, metadata values and names (type and field names) of the schema;
     every word must occur, a word matches the beginning of an indexed word, letter case does not count.
+    `subject`: this qualified subject and no other.
     `subject_pattern`: `*` stands for any characters, `?` for one; anything else for itself; the whole qualified
     subject must match. `tags`: all must be present. `metadata`: all pairs must be present. `latest_only`: only the
     newest live version in ACTIVE or DEPRECATED of each subject.
     """
 
     text: str = ""
+    subject: str = ""
     subject_prefix: str = ""
     subject_pattern: str = ""
     schema_type: SchemaType | None = None
@@ -56,7 +58,7 @@ class RankedPage:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A version that a search has found, and how well it answers (ranking.py)."""
+    """A version that a search has found, and its score (ranking.py)."""
 
     version: SchemaVersion
     score: int
@@ -64,7 +66,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """Some hits, the best first, and how many there are in all."""
+    """One page of hits, the best first, and how many there are in all."""
 
     hits: Sequence[Hit]
     total: int
@@ -72,7 +74,7 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """Some changes in order, and `oldest`: up to that sequence changes are forgotten."""
+    """Some changes in order, and `oldest`: changes up to that sequence are no longer stored."""
 
     oldest: int
     changes: Sequence[Change]
@@ -81,10 +83,10 @@ class LogPage:
 @fast_init
 @dataclass(frozen=True, slots=True)
 class Precondition:
-    """What the decision to append a version to a subject rests on: while the store answers with equal grounds, it holds.
+    """What the decision to append a version to a subject depends on: it is valid while the store has an equal precondition.
 
     stamp, next_ordinal: of the subject, see ReadTx. configs: what is set in each scope that was asked about.
-    mark: how the back end itself recognises them; nobody else's business.
+    mark: used by the back end to recognise it; others ignore it.
     """
 
     stamp: tuple[int, int]
@@ -96,7 +98,7 @@ class Precondition:
 @fast_init
 @dataclass(frozen=True, slots=True)
 class SubjectSnapshot:
-    """How a subject stands: the grounds of a decision, and its live versions with one identity, by ordinal."""
+    """A subject at one moment: the precondition of an append, and its live versions with one identity, by ordinal."""
 
     precondition: Precondition
     same: Sequence[SchemaVersion]
@@ -107,7 +109,7 @@ class SubjectSnapshot:
 class NewVersion:
     """A version to append, with all that belongs to it.
 
-    version: its ordinal is the `next_ordinal` of the grounds; its global id and revision are allotted.
+    version: its ordinal is the `next_ordinal` of the precondition; its global id and revision are assigned.
     names: the schema's own names, for search. change: tells of this version. steps: how it came to its state.
     targets: the versions that it references, by schema id, with the revisions they had when they were chosen.
     """
@@ -121,18 +123,18 @@ class NewVersion:
 
     @property
     def size(self) -> int:
-        """Bytes of what is kept of the content."""
+        """Bytes of the stored content."""
         return len(self.content.content) + len(self.content.canonical) + len(self.content.artifact)
 
 
 INLINE_CONTENT_BYTES = 64 * 1024
-"""The content of a version comes along with it up to this size in bytes (SchemaVersion.size): a longer one is asked for when
-nobody has it in memory."""
+"""A content of at most so many bytes (SchemaVersion.size) is read together with its version; a longer one only when it is not in
+memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class VersionWithContent:
-    """A version and what is kept of its content. content: None when it did not come along; Store.contents has it then."""
+    """A version and its stored content. content: None when it was not read together with it; Store.contents reads it then."""
 
     version: SchemaVersion
     content: StoredContent | None = None

@@ -26,10 +26,8 @@ BREAKER_OPEN = "breaker_open"
 
 
 class HotCounts(Protocol):
-    """What calls/hot.py counts."""
+    """What calls/answer_cache.py counts."""
 
-    @property
-    def hits(self) -> Mapping[tuple[str, str], int]: ...
     @property
     def misses(self) -> int: ...
     @property
@@ -78,16 +76,16 @@ class Metrics:
         self.registry = CollectorRegistry()
         r = self.registry
 
-        # Calls: written by calls/guards/observe.py and the hot path.
+        # Calls: written by calls/guards/observe.py.
         self.calls = Counter(
             "schema_registry_calls_total",
-            "Finished calls that ran their handler; schema_registry_hot_answers_total counts the others.",
+            "Finished calls that passed all guards in full; schema_registry_hot_answers_total counts the others.",
             ("method", "wire", "code"),
             registry=r,
         )
         self.call_seconds = Histogram(
             "schema_registry_call_seconds",
-            "Duration of unary calls that ran their handler.",
+            "Duration of unary calls that passed all guards in full.",
             ("method", "wire"),
             buckets=_SECONDS,
             registry=r,
@@ -114,8 +112,12 @@ class Metrics:
             "schema_registry_warmed_schemas", "Versions that were loaded by then.", registry=r
         )
 
+    def read_answered(self, read: Callable[[], Mapping[tuple[str, str], int]]) -> None:
+        """Exports how many cached answers went out at once, by operation and face, read at each scrape."""
+        self.registry.register(_AnsweredCollector(read))
+
     def read_hot(self, read: Callable[[], HotCounts]) -> None:
-        """Exports the counters of the hot answers, read at each scrape."""
+        """Exports the counters of the answer cache, read at each scrape."""
         self.registry.register(_HotCollector(read))
 
     def read_tiers(self, read: Callable[[], Mapping[str, Mapping[str, int]]]) -> None:
@@ -140,30 +142,46 @@ class Metrics:
         return generate_latest(self.registry)
 
 
-class _HotCollector(Collector):
+class _AnsweredCollector(Collector):
     """Reads counts that the hot path keeps as plain integers, so that a call pays nothing for them."""
+
+    def __init__(self, read: Callable[[], Mapping[tuple[str, str], int]]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterable[Metric]:
+        answered = CounterMetricFamily(
+            "schema_registry_hot_answers",
+            "Calls answered at once from cached bytes.",
+            labels=("method", "wire"),
+        )
+        for (operation, face), value in tuple(self._read().items()):
+            answered.add_metric((operation, face), value)
+        yield answered
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+
+class _HotCollector(Collector):
+    """Reads what the answer cache counts by itself."""
 
     def __init__(self, read: Callable[[], HotCounts]) -> None:
         self._read = read
 
     def collect(self) -> Iterable[Metric]:
         counts = self._read()
-        hits = CounterMetricFamily(
-            "schema_registry_hot_answers", "Calls answered from kept bytes.", labels=("method", "wire")
-        )
-        for (method, wire), value in counts.hits.items():
-            hits.add_metric((method, wire), value)
-        yield hits
         yield CounterMetricFamily(
             "schema_registry_hot_misses", "Look-ups without an answer.", value=counts.misses
         )
         yield CounterMetricFamily(
             "schema_registry_hot_refused",
-            "Answers not kept: stale, too big, dependent on nothing.",
+            "Answers not cached: stale, too big, dependent on nothing.",
             value=counts.refused,
         )
-        yield GaugeMetricFamily("schema_registry_hot_entries", "Answers kept now.", value=counts.entries)
-        yield GaugeMetricFamily("schema_registry_hot_bytes", "Bytes of answers kept now.", value=counts.bytes)
+        yield GaugeMetricFamily("schema_registry_hot_entries", "Answers cached now.", value=counts.entries)
+        yield GaugeMetricFamily(
+            "schema_registry_hot_bytes", "Bytes of cached answers now.", value=counts.bytes
+        )
 
     def describe(self) -> Iterable[Metric]:
         return ()

@@ -14,8 +14,9 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 from google.rpc import status_pb2
 
-from ..calls.failure import Failure, pack
+from ..calls.failure import Failure
 from ..errors import Code
+from ..rpc.protobuf.status import details, pack
 
 DETAILS_TRAILER = "grpc-status-details-bin"
 REQUEST_ID_TRAILER = "x-request-id"
@@ -64,34 +65,35 @@ HTTP_BY_REASON: Mapping[str, int] = {
 }
 
 
-def grpc_status(told: Failure) -> tuple[grpc.StatusCode, str, tuple[tuple[str, str | bytes], ...]]:
+def grpc_status(failed: Failure) -> tuple[grpc.StatusCode, str, tuple[tuple[str, str | bytes], ...]]:
     """Code, message and trailers. Details that do not fit into trailers are left out, ErrorInfo never."""
-    message = told.message.encode()[:_MESSAGE_BYTES].decode(errors="ignore")
-    status = status_pb2.Status(code=told.code, message=message)
-    for left, detail in zip(range(len(told.details), 0, -1), told.details, strict=True):
+    message = failed.message.encode()[:_MESSAGE_BYTES].decode(errors="ignore")
+    status = status_pb2.Status(code=failed.code, message=message)
+    all_details = details(failed)
+    for left, detail in zip(range(len(all_details), 0, -1), all_details, strict=True):
         room = (_TRAILER_BYTES - status.ByteSize()) // left  # what is left is shared by those that are left
         packed = pack(_shortened(detail, room))
         if not status.details or packed.ByteSize() <= room:
             status.details.append(packed)
-    trailers = ((DETAILS_TRAILER, status.SerializeToString()), (REQUEST_ID_TRAILER, told.request_id))
-    return GRPC[told.code], message, trailers
+    trailers = ((DETAILS_TRAILER, status.SerializeToString()), (REQUEST_ID_TRAILER, failed.request_id))
+    return GRPC[failed.code], message, trailers
 
 
-def http_status(told: Failure) -> int:
+def http_status(failed: Failure) -> int:
     """The HTTP status code: by reason where there is a better one than the code's."""
-    return HTTP_BY_REASON.get(told.reason, HTTP[told.code])
+    return HTTP_BY_REASON.get(failed.reason, HTTP[failed.code])
 
 
-def http_body(told: Failure) -> dict[str, Any]:
+def http_body(failed: Failure) -> dict[str, Any]:
     """The JSON body: error_code, message, details (each with its @type), request_id."""
-    details = [
-        json_format.MessageToDict(pack(detail), preserving_proto_field_name=True) for detail in told.details
-    ]
     return {
-        "error_code": told.reason,
-        "message": told.message,
-        "details": details,
-        "request_id": told.request_id,
+        "error_code": failed.reason,
+        "message": failed.message,
+        "details": [
+            json_format.MessageToDict(pack(detail), preserving_proto_field_name=True)
+            for detail in details(failed)
+        ],
+        "request_id": failed.request_id,
     }
 
 
@@ -101,11 +103,11 @@ def _shortened(detail: Message, room: int) -> Message:
     if field is None or pack(detail).ByteSize() <= room:
         return detail
     violations = list(getattr(detail, field.name))
-    kept = type(detail)()
-    kept.CopyFrom(detail)
-    kept.ClearField(field.name)
+    shortened = type(detail)()
+    shortened.CopyFrom(detail)
+    shortened.ClearField(field.name)
     for violation in violations:
-        if pack(kept).ByteSize() + violation.ByteSize() + 8 > room:
+        if pack(shortened).ByteSize() + violation.ByteSize() + 8 > room:
             break
-        getattr(kept, field.name).append(violation)
-    return kept
+        getattr(shortened, field.name).append(violation)
+    return shortened

@@ -17,8 +17,8 @@ from llm_schema_registry_server.storage.blobs.inline import InlineBlobs
 from llm_schema_registry_server.storage.memory import MemoryStore
 from llm_schema_registry_server.storage.sqlite import SqliteStore
 from llm_schema_registry_server.storage.store import Store
-from llm_schema_registry_server.storage.wrappers.blobbed import RECENT_SECONDS, BlobbedStore
-from llm_schema_registry_server.storage.wrappers.markers import MARK, marked, marker
+from llm_schema_registry_server.storage.wrappers.blobbed import RECENT_SECONDS, BlobbedStore, blobbed_store
+from llm_schema_registry_server.storage.wrappers.placeholders import MARK, placeholder, ref_of
 from tests.support.blobs import MemoryBlobs
 from tests.support.storage import content
 from tests.support.waiting import until
@@ -42,7 +42,7 @@ async def get(store: Store, identity: str) -> StoredContent | None:
 
 
 def wrapped(inner: Store, blobs: MemoryBlobs, *, memory_bytes: int = 0) -> BlobbedStore:
-    return BlobbedStore(inner, blobs, threshold=1000, memory_bytes=memory_bytes)
+    return blobbed_store(inner, blobs, threshold=1000, memory_bytes=memory_bytes)
 
 
 async def opened(inner: Store, blobs: MemoryBlobs, *, memory_bytes: int = 0) -> BlobbedStore:
@@ -78,7 +78,7 @@ async def test_readers_that_wait_for_the_object_store_hold_no_transaction(
     await store.close()
 
 
-async def test_a_large_content_leaves_only_a_marker_behind(inner: Store, blobs: MemoryBlobs) -> None:
+async def test_a_large_content_leaves_only_a_placeholder_behind(inner: Store, blobs: MemoryBlobs) -> None:
     store = await opened(inner, blobs)
     await put(store, "i", LARGE)
 
@@ -112,7 +112,7 @@ async def test_only_the_parts_above_the_threshold_move(inner: Store, blobs: Memo
     await store.close()
 
 
-async def test_bytes_that_look_like_a_marker_are_only_bytes(inner: Store, blobs: MemoryBlobs) -> None:
+async def test_bytes_that_look_like_a_placeholder_are_only_bytes(inner: Store, blobs: MemoryBlobs) -> None:
     store = await opened(inner, blobs)
     await put(store, "secret", LARGE)
     kept = await get(inner, "secret")
@@ -234,7 +234,7 @@ async def test_without_an_object_store_what_was_moved_earlier_is_named(
     await put(before, "small", SMALL)
     await before.close()
 
-    after = BlobbedStore(SqliteStore(file), InlineBlobs(), threshold=None, memory_bytes=0)
+    after = blobbed_store(SqliteStore(file), InlineBlobs(), threshold=None, memory_bytes=0)
     await after.open()
     with pytest.raises(StorageUnavailable, match=r"blobs\.kind"):
         await get(after, "i")
@@ -245,10 +245,10 @@ async def test_without_an_object_store_what_was_moved_earlier_is_named(
 
 
 @given(st.text("0123456789abcdef", min_size=8, max_size=8), st.integers(0, 1 << 40), st.binary(max_size=30))
-def test_a_marker_names_its_blob_and_nothing_else_does(namespace: str, size: int, other: bytes) -> None:
+def test_a_placeholder_names_its_blob_and_nothing_else_does(namespace: str, size: int, other: bytes) -> None:
     ref = BlobRef(namespace, hashlib.sha256(other).hexdigest(), size)
 
-    assert marked(marker(ref)) == ref
-    assert other.startswith(MARK) or marked(other) is None
+    assert ref_of(placeholder(ref)) == ref
+    assert other.startswith(MARK) or ref_of(other) is None
     with pytest.raises(StorageDamaged):
-        marked(MARK + other)
+        ref_of(MARK + other)

@@ -1,22 +1,23 @@
 """PostgreSQL behind PgBouncer in transaction mode."""
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
 
-from llm_schema_registry_server.storage.postgres import PostgresOptions, PostgresStore
+from llm_schema_registry_server.storage.postgres import PostgresStore
 from tests.support.pgbouncer import PgBouncer, binary
-from tests.support.postgres import Postgres
+from tests.support.postgres import PATIENT, Postgres, shared_server
 
-POOLED = PostgresOptions(transaction_pooler=True, poll_seconds=0.02)
+POOLED = replace(PATIENT, transaction_pooler=True, poll_seconds=0.02)
 
 
 @pytest.fixture(scope="session")
-def pgbouncer(postgres: Postgres) -> Iterator[PgBouncer]:
+def pgbouncer() -> Iterator[PgBouncer]:
     if binary() is None:
         pytest.skip("PgBouncer is not installed: run scripts/system-packages pgbouncer")
-    made = PgBouncer(postgres)
+    made = PgBouncer(shared_server())
     try:
         yield made
     finally:

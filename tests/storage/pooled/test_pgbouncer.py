@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import pytest
 
 from llm_schema_registry_server.errors import StorageUnavailable
 from llm_schema_registry_server.storage.postgres import PostgresOptions, PostgresStore
 from tests.support.pgbouncer import PgBouncer
-from tests.support.postgres import Postgres
+from tests.support.postgres import PATIENT, Postgres
 from tests.support.storage import change, register
 
-POOLED = PostgresOptions(transaction_pooler=True, poll_seconds=0.02)
+POOLED = replace(PATIENT, transaction_pooler=True, poll_seconds=0.02)
 PARAMETERS = "application_name, statement_timeout, lock_timeout, idle_in_transaction_session_timeout, jit"
 
 

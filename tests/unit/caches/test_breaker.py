@@ -16,10 +16,10 @@ class Lamp:
     """Remembers what it was told."""
 
     def __init__(self) -> None:
-        self.seen: list[bool] = []
+        self.seen: list[str | None] = []
 
-    def __call__(self, open: bool) -> None:
-        self.seen.append(open)
+    def __call__(self, failure: BaseException | None) -> None:
+        self.seen.append(failure and str(failure))
 
 
 def fail(breaker: Breaker, times: int = 1) -> None:
@@ -67,7 +67,7 @@ def test_one_probe_after_the_pause_decides() -> None:
     with breaker.call(OSError), pytest.raises(BreakerOpen), breaker.call(OSError):
         pytest.fail("a second probe was let through")
     assert not breaker.open
-    assert lamp.seen == [True, False]
+    assert lamp.seen == ["away", None]
 
 
 def test_a_probe_that_is_cancelled_leaves_the_place_to_the_next() -> None:

@@ -11,9 +11,12 @@ import pytest_asyncio
 from llm_schema_registry_server import settings
 from llm_schema_registry_server.caches.redis import RedisTier
 from llm_schema_registry_server.errors import Unavailable
+from llm_schema_registry_server.factories import breaker_log
 from tests.support.certificates import issue
-from tests.support.redis import RedisServer, free_port
+from tests.support.ports import HeldPort
+from tests.support.redis import RedisServer
 from tests.support.waiting import until
+from tests.unit.conftest import LogLines
 
 FAST: dict[str, Any] = {"timeout_seconds": 0.2, "breaker_failures": 3, "breaker_seconds": 0.1}
 GENEROUS: dict[str, Any] = {"timeout_seconds": 20}
@@ -27,7 +30,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
     """Starts servers with the given options; they are gone after the test."""
     started: list[RedisServer] = []
 
-    async def run(**values: str) -> RedisServer:
+    async def run(**values: str | HeldPort) -> RedisServer:
         made = RedisServer(tmp_path, {name.replace("_", "-"): value for name, value in values.items()})
         started.append(made)
         await made.start()
@@ -221,6 +224,32 @@ async def test_a_frozen_server_holds_nobody_and_mixes_up_no_answers(
     assert await hasty.probe()
 
 
+async def test_a_lost_redis_and_a_recovered_one_leave_one_line_each(
+    server: RedisServer, log_lines: LogLines
+) -> None:
+    """Also when nothing but the health report asks for it."""
+    clock = iter([100.0, 130.0]).__next__
+    tier = RedisTier(
+        options(server, breaker_failures=2, breaker_seconds=3600), breaker_log("redis", "slower", clock)
+    )
+    server.kill()
+    for _ in range(5):
+        with pytest.raises(Unavailable):
+            await tier.probe()
+    assert await tier.get("a") is None
+
+    await server.start()
+    for _ in range(3):
+        await until(lambda: useful(tier))
+
+    lost, recovered = [line for line in log_lines() if line["level"] != "debug"]
+    assert (lost["event"], lost["level"], lost["consequence"]) == ("redis_lost", "warning", "slower")
+    assert "onnect" in lost["error"]
+    assert (recovered["event"], recovered["level"]) == ("redis_recovered", "info")
+    assert recovered["away_seconds"] == 30.0
+    await tier.close()
+
+
 async def test_a_successful_probe_closes_the_breaker(server: RedisServer) -> None:
     tier = RedisTier(options(server, timeout_seconds=0.2, breaker_failures=1, breaker_seconds=3600))
     server.freeze()
@@ -281,8 +310,9 @@ async def test_a_password_is_used_and_a_wrong_one_only_costs_the_tier(start: Sta
     await wrong.close()
 
 
+@pytest.mark.slow
 async def test_a_cluster_serves_as_well(start: Start) -> None:
-    server = await start(cluster_enabled="yes", cluster_port=str(free_port()))
+    server = await start(cluster_enabled="yes", cluster_port=HeldPort())
 
     async def formed() -> bool:
         return bool(redis.cluster("INFO")["cluster_state"] == "ok")
@@ -304,6 +334,7 @@ async def test_a_cluster_serves_as_well(start: Start) -> None:
     await tier.close()
 
 
+@pytest.mark.slow
 async def test_a_node_of_a_cluster_that_dies_costs_only_its_keys(tmp_path: Path) -> None:
     nodes = []
     for number in range(3):
@@ -314,7 +345,7 @@ async def test_a_node_of_a_cluster_that_dies_costs_only_its_keys(tmp_path: Path)
                 home,
                 {
                     "cluster-enabled": "yes",
-                    "cluster-port": str(free_port()),
+                    "cluster-port": HeldPort(),
                     "cluster-require-full-coverage": "no",
                     "cluster-node-timeout": "60000",
                 },
@@ -366,9 +397,9 @@ async def test_a_node_of_a_cluster_that_dies_costs_only_its_keys(tmp_path: Path)
 
 async def test_tls_checks_the_server_and_shows_our_certificate(start: Start, tmp_path: Path) -> None:
     files = issue(tmp_path)
-    port = free_port()
+    port = HeldPort()
     await start(
-        tls_port=str(port),
+        tls_port=port,
         tls_ca_cert_file=str(files.authority),
         tls_cert_file=str(files.certificate),
         tls_key_file=str(files.key),

@@ -12,9 +12,9 @@ from llm_schema_registry_server.calls.guards.observe import LINES_PER_SECOND
 from llm_schema_registry_server.errors import SchemaNotFound
 from llm_schema_registry_server.telemetry.metrics import Metrics
 from tests.unit.conftest import LogLines
-from tests.unit.transports.toy import GET_SCHEMA, METHODS, ToyRegistry, pipeline
+from tests.unit.transports.toy import GET_SCHEMA, METHODS, ToyRegistry, rpcs
 
-METHOD = next(m for m in METHODS if m.path == GET_SCHEMA)
+OPERATION = next(m.operation for m in METHODS if m.path == GET_SCHEMA)
 LABELS = {"method": GET_SCHEMA, "wire": "grpc", "code": "NOT_FOUND"}
 
 
@@ -23,11 +23,11 @@ def failures(log_lines: LogLines) -> list[dict[str, Any]]:
 
 
 async def fail(times: int, metrics: Metrics) -> None:
-    calls = pipeline(ToyRegistry(), metrics=metrics)
+    calls = rpcs(ToyRegistry(), metrics=metrics).pipeline
     for i in range(times):
         with pytest.raises(SchemaNotFound):
             await calls.unary(
-                Call(METHOD, {}, "peer", "grpc", f"id-{i}"), pb.GetSchemaRequest(schema_id="missing")
+                Call(OPERATION, {}, "peer", "grpc", f"id-{i}"), pb.GetSchemaRequest(schema_id="missing")
             )
 
 

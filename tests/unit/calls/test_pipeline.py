@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import aclosing
+from functools import partial
 from types import TracebackType
 
 import pytest
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
-from llm_schema_registry_server.calls.answer_cache import AnswerCache
-from llm_schema_registry_server.calls.call import Call, request_id
-from llm_schema_registry_server.calls.guard import Guard
+from llm_schema_registry_server.calls.answer_cache import AnswerCache, CachedAnswer
+from llm_schema_registry_server.calls.call import OK, Call, request_id
+from llm_schema_registry_server.calls.guard import IN_FULL, Guard, Rank
 from llm_schema_registry_server.calls.guards.authenticate import Authenticate
 from llm_schema_registry_server.calls.guards.authorize import Authorize
-from llm_schema_registry_server.calls.pipeline import Pipeline
+from llm_schema_registry_server.calls.guards.observe import Observe
+from llm_schema_registry_server.calls.operation import Operation, Resource, ResourceKind
+from llm_schema_registry_server.calls.pipeline import Invoke, Pipeline
 from llm_schema_registry_server.errors import (
     DeadlineExceeded,
     MalformedRequest,
@@ -23,15 +26,26 @@ from llm_schema_registry_server.errors import (
     SchemaNotFound,
 )
 from llm_schema_registry_server.model.principal import Principal
-from tests.unit.transports.toy import CONFIG, GET_SCHEMA, METHODS, REGISTRY, ToyConfig, ToyRegistry, tags
-from tests.unit.transports.toy import pipeline as toy_pipeline
+from llm_schema_registry_server.rpc.protobuf.rpcs import Rpcs, bind
+from llm_schema_registry_server.telemetry.metrics import Metrics
+from tests.unit.transports.toy import (
+    CONFIG,
+    GET_SCHEMA,
+    METHODS,
+    REGISTRY,
+    ToyConfig,
+    ToyRegistry,
+    handlers,
+    rpcs,
+)
 
 TABLE = {m.path: m for m in METHODS}
+METHOD = TABLE[GET_SCHEMA]
 
 
 def call(name: str, *, deadline: float | None = None, **metadata: str) -> Call:
     headers = {k.replace("_", "-"): v for k, v in metadata.items()}
-    return Call(TABLE[f"/{REGISTRY}/{name}"], headers, "peer", "grpc", "id-1", deadline)
+    return Call(TABLE[f"/{REGISTRY}/{name}"].operation, headers, "peer", "grpc", "id-1", deadline)
 
 
 class Missing(ToyRegistry):
@@ -45,6 +59,8 @@ class WrongShape(ToyRegistry):
 
 class Trace:
     """A guard that notes when it is entered and left."""
+
+    rank, on_cached = Rank.AUDIT, IN_FULL
 
     def __init__(self, name: str, seen: list[str]) -> None:
         self.name, self.seen = name, seen
@@ -68,8 +84,7 @@ class Trace:
 
 
 def traced(seen: list[str]) -> Pipeline:
-    services = {REGISTRY: ToyRegistry(), CONFIG: ToyConfig()}
-    return Pipeline(METHODS, services, (Trace("a", seen), Trace("b", seen)))
+    return Pipeline(handlers(ToyRegistry()), (Trace("a", seen), Trace("b", seen)))
 
 
 @pytest.mark.parametrize(
@@ -86,14 +101,12 @@ async def test_a_missing_or_misshapen_handler_stops_the_start(
     made = {name: s() if isinstance(s, type) else s for name, s in services.items()}
 
     with pytest.raises(TypeError, match=complaint):
-        Pipeline(METHODS, made, ())
+        Pipeline(bind(METHODS, made), ())
 
 
-async def test_a_hot_path_that_is_no_method_stops_the_start() -> None:
-    with pytest.raises(TypeError, match="/x/Y"):
-        Pipeline(
-            METHODS, {REGISTRY: ToyRegistry(), CONFIG: ToyConfig()}, (), AnswerCache(("/x/Y",), tags, 1000)
-        )
+async def test_two_operations_with_one_id_stop_the_start() -> None:
+    with pytest.raises(TypeError, match="id of two operations"):
+        Pipeline([*handlers(ToyRegistry()), *handlers(ToyRegistry())], ())
 
 
 async def test_guards_are_entered_in_order_and_left_in_reverse() -> None:
@@ -113,16 +126,17 @@ async def test_a_reader_that_leaves_a_stream_ends_its_guards() -> None:
 
 
 async def test_bytes_that_are_no_message_are_malformed_in_both_shapes() -> None:
-    pipeline = toy_pipeline(ToyRegistry())
+    toy = rpcs(ToyRegistry())
     with pytest.raises(MalformedRequest):
-        await pipeline.raw_unary(call("GetSchema"), b"\xff\xff")
-    with pytest.raises(MalformedRequest):
-        async with aclosing(pipeline.raw_stream(call("ListSchemas"), b"\xff\xff")) as answers:
+        await toy.unary(METHOD, call("GetSchema"), b"\xff\xff")
+    listing = toy.stream(TABLE[f"/{REGISTRY}/ListSchemas"], call("ListSchemas"), b"\xff\xff")
+    async with aclosing(listing) as answers:
+        with pytest.raises(MalformedRequest):
             await anext(answers)
 
 
 async def test_a_unary_call_without_deadline_gets_the_default() -> None:
-    pipeline = toy_pipeline(ToyRegistry(), default_deadline=0.01)
+    pipeline = rpcs(ToyRegistry(), default_deadline=0.01).pipeline
 
     with pytest.raises(DeadlineExceeded):
         await pipeline.unary(call("GetSchema"), pb.GetSchemaRequest(schema_id="wait"))
@@ -131,7 +145,7 @@ async def test_a_unary_call_without_deadline_gets_the_default() -> None:
 async def test_a_stream_is_cut_at_its_deadline_and_ends_its_handler() -> None:
     registry = ToyRegistry()
     waiting = call("StreamSchemaChanges", deadline=time.monotonic() + 0.01)
-    async with aclosing(toy_pipeline(registry).stream(waiting, pb.StreamRequest())) as answers:
+    async with aclosing(rpcs(registry).pipeline.stream(waiting, pb.StreamRequest())) as answers:
         for revision in "123":
             assert (await anext(answers)).revision == revision  # type: ignore[attr-defined]
         with pytest.raises(DeadlineExceeded):
@@ -143,7 +157,7 @@ async def test_a_stream_is_cut_at_its_deadline_and_ends_its_handler() -> None:
 async def test_cancellation_passes_through_and_frees_the_slot() -> None:
     registry = ToyRegistry()
     task = asyncio.create_task(
-        toy_pipeline(registry).unary(call("GetSchema"), pb.GetSchemaRequest(schema_id="wait"))
+        rpcs(registry).pipeline.unary(call("GetSchema"), pb.GetSchemaRequest(schema_id="wait"))
     )
     await registry.entered.wait()
     task.cancel()
@@ -155,8 +169,8 @@ async def test_cancellation_passes_through_and_frees_the_slot() -> None:
 
 async def test_the_actor_header_names_the_principal_in_open_mode() -> None:
     registry = ToyRegistry()
-    await toy_pipeline(registry).unary(call("GetSchema", x_registry_actor="ada"), pb.GetSchemaRequest())
-    await toy_pipeline(registry).unary(call("GetSchema"), pb.GetSchemaRequest())
+    await rpcs(registry).pipeline.unary(call("GetSchema", x_registry_actor="ada"), pb.GetSchemaRequest())
+    await rpcs(registry).pipeline.unary(call("GetSchema"), pb.GetSchemaRequest())
 
     assert [c.principal.name for c in registry.calls] == ["ada", "anonymous"]
 
@@ -170,38 +184,83 @@ async def test_without_the_permission_nothing_is_answered_not_even_from_memory()
         async def authenticate(self, metadata: dict[str, str]) -> Principal:
             return self.known(metadata)
 
-    hot = AnswerCache((GET_SCHEMA,), tags, 1 << 20)
-    pipeline = Pipeline(
-        METHODS,
-        {REGISTRY: ToyRegistry(), CONFIG: ToyConfig()},
-        (Authenticate(ByName()), Authorize()),  # type: ignore[arg-type]
-        hot,
-    )
+    guards = (Authenticate(ByName()), Authorize())  # type: ignore[arg-type]
+    pipeline = Pipeline(handlers(ToyRegistry()), guards, AnswerCache(1 << 20))
+    toy = Rpcs(METHODS, pipeline)
     request = pb.GetSchemaRequest(schema_id="a").SerializeToString()
-    await pipeline.raw_unary(call("GetSchema", who="reader"), request)
+    await toy.unary(METHOD, call("GetSchema", who="reader"), request)
 
-    assert pipeline.hot_answer(call("GetSchema", who="reader"), request) is not None
-    assert pipeline.hot_answer(call("GetSchema", who="stranger"), request) is None
+    assert pipeline.cached_at_once(call("GetSchema", who="reader"), request) is not None
+    assert pipeline.cached_at_once(call("GetSchema", who="stranger"), request) is None
     with pytest.raises(PermissionDenied):
-        await pipeline.raw_unary(call("GetSchema", who="stranger"), request)
+        await toy.unary(METHOD, call("GetSchema", who="stranger"), request)
     assert await pipeline.unary(call("HealthCheck", who="stranger"), pb.GetSchemaRequest())
 
 
 async def test_an_answer_made_stale_while_it_was_computed_is_not_kept() -> None:
     registry = ToyRegistry()
-    hot = AnswerCache((GET_SCHEMA,), tags, 1 << 20)
-    pipeline = Pipeline(METHODS, {REGISTRY: registry, CONFIG: ToyConfig()}, (), hot)
+    cache = AnswerCache(1 << 20)
+    toy = Rpcs(METHODS, Pipeline(handlers(registry), (), cache))
     request = pb.GetSchemaRequest(schema_id="wait").SerializeToString()
-    task = asyncio.create_task(pipeline.raw_unary(call("GetSchema"), request))
+    task = asyncio.create_task(toy.unary(METHOD, call("GetSchema"), request))
     await registry.entered.wait()
-    hot.invalidate("schema:wait")
+    cache.invalidate("orders")
     registry.released.set()
     await task
 
-    assert hot.stats().entries == 0
+    assert cache.stats().entries == 0
 
 
 @pytest.mark.parametrize("bad", ["", "a b", "x" * 65, "line\nbreak", "ünï"])
 def test_a_request_id_that_could_spoil_a_log_is_replaced(bad: str) -> None:
     assert request_id({"x-request-id": "abc-1"}) == "abc-1"
     assert request_id({"x-request-id": bad}) not in (bad, request_id({}))
+
+
+async def test_a_face_of_any_name_with_requests_of_any_form_is_answered_from_the_cache() -> None:
+    asked: list[object] = []
+    operation = Operation(
+        "/tools/read",
+        "Read",
+        "none",
+        cached=True,
+        resources=lambda request: (Resource(ResourceKind.SUBJECT, request["subject"]),),
+    )
+
+    async def read(request: dict[str, str], call: Call) -> str:
+        asked.append(request)
+        return request["subject"].upper()
+
+    cache = AnswerCache(1 << 20)
+    metrics = Metrics()
+    pipeline = Pipeline([(operation, read)], (Observe(metrics),), cache)
+
+    async def make(invoke: Invoke, call: Call) -> CachedAnswer:
+        token = pipeline.begin()
+        return pipeline.cache(token, call, b"key", (await invoke({"subject": "orders"})).encode())
+
+    for _ in range(3):
+        made = Call(operation, {}, "", "tools", "id-1")
+        answer = pipeline.cached_at_once(made, b"key")
+        if answer is None:
+            answer = await pipeline.answer(made, b"key", partial(make, call=made))
+        assert (answer.body, made.outcome) == (b"ORDERS", OK)
+        assert made.resources == (Resource(ResourceKind.SUBJECT, "orders"),)
+
+    labels = {"method": "/tools/read", "wire": "tools"}
+    assert metrics.registry.get_sample_value("schema_registry_hot_answers_total", labels) == 2
+    assert asked == [{"subject": "orders"}]
+    assert (cache.stats().misses, cache.stats().entries) == (1, 1)
+    cache.invalidate("orders")
+    assert pipeline.cached_at_once(Call(operation, {}, "", "tools", "id-2"), b"key") is None
+
+
+async def test_an_answer_is_not_found_in_another_face_or_operation() -> None:
+    toy = rpcs(ToyRegistry())
+    request = pb.GetSchemaRequest(schema_id="a").SerializeToString()
+    await toy.unary(METHOD, call("GetSchema"), request)
+    elsewhere = call("GetSchema")
+    elsewhere.face = "http"
+
+    assert toy.pipeline.cached_at_once(elsewhere, request) is None
+    assert toy.pipeline.cached_at_once(call("GetSchemaByVersion"), request) is None

@@ -18,11 +18,10 @@ ALL = ChangeFilter.of([], [])
 
 async def take(stream: AsyncGenerator[Change | Heartbeat, None], count: int) -> list[Change]:
     found: list[Change] = []
-    async with asyncio.timeout(10):
-        while len(found) < count:
-            item = await anext(stream)
-            if isinstance(item, Change):
-                found.append(item)
+    while len(found) < count:
+        item = await anext(stream)
+        if isinstance(item, Change):
+            found.append(item)
     return found
 
 
@@ -68,7 +67,7 @@ async def test_filters_by_name_pattern_and_kind(registry: World) -> None:
     for subject in ("com.a.x", "com.a.y", "com.b.x", "org"):
         await registry.register(subject, "w")
     done = await registry.register("com.a.x", "w v")
-    await registry.deletion.delete(done.version.schema_id, soft=True, by=ADMIN)
+    await registry.deletion.delete(done.version.schema_id, by=ADMIN)
 
     async def seen(subjects: list[str], kinds: list[EventType], count: int) -> list[str]:
         async with aclosing(
@@ -91,6 +90,7 @@ async def test_a_live_filter_lets_through_only_what_is_wanted(registry: World) -
         assert [str(c.subject) for c in await take(stream, 3)] == ["a.1", "b", "a.2"]
 
 
+@pytest.mark.slow
 async def test_a_slow_subscriber_misses_nothing(registry: World) -> None:
     stream = registry.subscribing(ALL, "", 60.0)
     async with aclosing(stream):

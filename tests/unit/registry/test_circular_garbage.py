@@ -15,7 +15,7 @@ from llm_schema_engines.formats.engine import ReferencedSchema, SchemaSource
 from llm_schema_engines.formats.json_schema import JsonSchemaEngine
 from llm_schema_engines.model.compatibility import CompareOptions
 from llm_schema_registry_server.errors import ReferenceCycle
-from llm_schema_registry_server.registry.register import RegistrationResult
+from llm_schema_registry_server.registry.registration import RegistrationResult
 from tests.support.registry import World
 
 JSON, AVRO = JsonSchemaEngine(), AvroEngine()

@@ -123,9 +123,9 @@ async def test_what_came_along_is_not_asked_for_again() -> None:
     store = await opened()
     made, contents = await stored(store, 1, "{}"), of(store)
 
-    kept = await contents.arriving(lambda: store.version(made.schema_id))
+    found = await contents.loading(lambda: store.version(made.schema_id))
 
-    assert kept == VersionWithContent(made, content("{}"))
+    assert found == VersionWithContent(made, content("{}"))
     assert await contents.of(made) == content("{}")
     assert (store.asked, contents.read()) == (0, {"hit": 1, "miss": 0})
 
@@ -138,7 +138,7 @@ async def test_memory_has_what_does_not_come_along() -> None:
     async def alone() -> VersionWithContent:
         return VersionWithContent(made)
 
-    assert await contents.arriving(alone) == VersionWithContent(made, content("{}"))
+    assert await contents.loading(alone) == VersionWithContent(made, content("{}"))
 
 
 async def test_what_comes_along_under_another_digest_is_left_out() -> None:
@@ -148,7 +148,7 @@ async def test_what_comes_along_under_another_digest_is_left_out() -> None:
     async def wrong() -> VersionWithContent:
         return VersionWithContent(made, content("other"))
 
-    assert await contents.arriving(wrong) == VersionWithContent(made)
+    assert await contents.loading(wrong) == VersionWithContent(made)
     assert contents.stats().entries == 0
 
 
@@ -160,7 +160,7 @@ async def test_what_was_forgotten_on_its_way_is_not_kept() -> None:
         await contents.forget(made)
         return VersionWithContent(made, content("{}"))
 
-    assert await contents.arriving(slow) == VersionWithContent(made, content("{}"))
+    assert await contents.loading(slow) == VersionWithContent(made, content("{}"))
     assert contents.stats().entries == 0
 
 

@@ -9,6 +9,7 @@ from llm_schema_registry_server.errors import (
     SchemaNotFound,
     SubjectNotFound,
     TransitionRefused,
+    VersionNotGreater,
 )
 from llm_schema_registry_server.model.change import EventType
 from llm_schema_registry_server.model.lifecycle import TRANSITIONS, SchemaState
@@ -16,37 +17,17 @@ from llm_schema_registry_server.model.selector import parse_selector
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.registry.lifecycle import Update
 from llm_schema_registry_server.registry.validating import Payload
-from tests.support.registry import ADMIN, World
+from tests.support.registry import ADMIN, STEPS_TO, World
 
 S = SchemaState
 SUBJECT = Subject.parse("s")
-PATHS = {
-    S.DRAFT: (),
-    S.VALIDATING: (S.VALIDATING,),
-    S.VALIDATION_FAILED: (S.VALIDATING, S.VALIDATION_FAILED),
-    S.COMPATIBILITY_CHECK: (S.VALIDATING, S.COMPATIBILITY_CHECK),
-    S.INCOMPATIBLE_REJECTED: (S.VALIDATING, S.COMPATIBILITY_CHECK, S.INCOMPATIBLE_REJECTED),
-    S.REGISTERED: (S.VALIDATING, S.COMPATIBILITY_CHECK, S.REGISTERED),
-    S.ACTIVE: (S.VALIDATING, S.COMPATIBILITY_CHECK, S.REGISTERED, S.ACTIVE),
-    S.DEPRECATED: (S.VALIDATING, S.COMPATIBILITY_CHECK, S.REGISTERED, S.ACTIVE, S.DEPRECATED),
-    S.ARCHIVED: (S.VALIDATING, S.COMPATIBILITY_CHECK, S.REGISTERED, S.ACTIVE, S.DEPRECATED, S.ARCHIVED),
-    S.ABANDONED: (S.VALIDATING, S.COMPATIBILITY_CHECK, S.REGISTERED, S.ABANDONED),
-    S.ROLLING_BACK: (S.VALIDATING, S.COMPATIBILITY_CHECK, S.REGISTERED, S.ACTIVE, S.ROLLING_BACK),
-}
-
-
-async def in_state(registry: World, state: SchemaState) -> str:
-    done = await registry.register("s", "a", as_draft=True)
-    for step in PATHS[state]:
-        await registry.lifecycle.update(done.version.schema_id, Update(state=step), ADMIN)
-    return done.version.schema_id
 
 
 @pytest.mark.parametrize(("start", "end"), [(a, b) for a in S for b in S if a is not b])
 async def test_exactly_the_transitions_of_the_table_are_possible(
     registry: World, start: SchemaState, end: SchemaState
 ) -> None:
-    schema_id = await in_state(registry, start)
+    schema_id = await registry.in_state(start)
     update = Update(state=end, reason="because")
 
     if (start, end) in TRANSITIONS:
@@ -79,7 +60,7 @@ async def test_a_draft_gets_its_version_when_it_is_registered(registry: World) -
     assert str(draft.version.version) == "0.0.0-draft.1"
     await registry.register("s", "a")
 
-    for step in PATHS[S.REGISTERED]:
+    for step in STEPS_TO[S.REGISTERED]:
         found = await registry.lifecycle.update(draft.version.schema_id, Update(state=step), ADMIN)
 
     assert str(found.version.version) == "1.1.0"
@@ -88,7 +69,7 @@ async def test_a_draft_gets_its_version_when_it_is_registered(registry: World) -
 async def test_an_incompatible_draft_cannot_be_registered(registry: World) -> None:
     draft = await registry.register("s", "b", as_draft=True)
     await registry.register("s", "a")
-    for step in PATHS[S.COMPATIBILITY_CHECK]:
+    for step in STEPS_TO[S.COMPATIBILITY_CHECK]:
         await registry.lifecycle.update(draft.version.schema_id, Update(state=step), ADMIN)
 
     with pytest.raises(IncompatibleSchema):
@@ -140,18 +121,18 @@ async def test_a_softly_deleted_version_reads_by_id_only(registry: World) -> Non
     one = await registry.register("s", "a")
     two = await registry.register("s", "a b")
 
-    await registry.deletion.delete(two.version.schema_id, soft=True, by=ADMIN)
+    await registry.deletion.delete(two.version.schema_id, by=ADMIN)
 
     assert (await registry.reading.by_id(two.version.schema_id)).content == b"a b"
     assert (await registry.reading.latest(SUBJECT)).version.schema_id == one.version.schema_id
     assert (await registry.validating.data(Payload(two.version.schema_id, b"b"))).report.valid
     with pytest.raises(SchemaNotFound):
-        await registry.deletion.delete(two.version.schema_id, soft=True, by=ADMIN)
+        await registry.deletion.delete(two.version.schema_id, by=ADMIN)
 
 
 async def test_undelete_restores_ids_and_version(registry: World) -> None:
     done = await registry.register("s", "a")
-    await registry.deletion.delete(done.version.schema_id, soft=True, by=ADMIN)
+    await registry.deletion.delete(done.version.schema_id, by=ADMIN)
 
     found = await registry.deletion.undelete(done.version.schema_id, ADMIN)
 
@@ -165,24 +146,44 @@ async def test_a_permanent_delete_needs_a_soft_one_and_no_dependents(registry: W
     user = await registry.register("s", "@b", references=(("b", "base", "1"),))
 
     with pytest.raises(NotSoftDeleted):
-        await registry.deletion.delete(base.version.schema_id, soft=False, by=ADMIN)
-    await registry.deletion.delete(base.version.schema_id, soft=True, by=ADMIN)
+        await registry.deletion.delete(base.version.schema_id, permanent=True, by=ADMIN)
+    await registry.deletion.delete(base.version.schema_id, by=ADMIN)
     with pytest.raises(HasDependents):
-        await registry.deletion.delete(base.version.schema_id, soft=False, by=ADMIN)
+        await registry.deletion.delete(base.version.schema_id, permanent=True, by=ADMIN)
 
-    await registry.deletion.delete(user.version.schema_id, soft=True, by=ADMIN)
-    await registry.deletion.delete(user.version.schema_id, soft=False, by=ADMIN)
-    await registry.deletion.delete(base.version.schema_id, soft=False, by=ADMIN)
+    await registry.deletion.delete(user.version.schema_id, by=ADMIN)
+    await registry.deletion.delete(user.version.schema_id, permanent=True, by=ADMIN)
+    await registry.deletion.delete(base.version.schema_id, permanent=True, by=ADMIN)
     with pytest.raises(SchemaNotFound):
         await registry.reading.by_id(base.version.schema_id)
+
+
+async def test_who_depends_and_is_softly_deleted_is_named_as_such(registry: World) -> None:
+    base = await registry.register("base", "x")
+    user = await registry.register("s", "@b", references=(("b", "base", "1"),))
+    for made in (user, base):
+        await registry.deletion.delete(made.version.schema_id, by=ADMIN)
+
+    with pytest.raises(HasDependents, match=r"s 1\.0\.0 \(softly deleted\)"):
+        await registry.deletion.delete(base.version.schema_id, permanent=True, by=ADMIN)
+
+
+async def test_the_number_of_a_softly_deleted_version_is_taken_and_the_refusal_says_so(
+    registry: World,
+) -> None:
+    done = await registry.register("s", "a")
+    await registry.deletion.delete(done.version.schema_id, by=ADMIN)
+
+    with pytest.raises(VersionNotGreater, match=f"softly deleted: undelete it .* {done.version.schema_id}"):
+        await registry.register("s", "a b", version=done.version.version)
 
 
 async def test_a_removed_version_validates_no_more(registry: World) -> None:
     done = await registry.register("s", "a")
     await registry.validating.data(Payload(done.version.schema_id, b"a"))
 
-    await registry.deletion.delete(done.version.schema_id, soft=True, by=ADMIN)
-    await registry.deletion.delete(done.version.schema_id, soft=False, by=ADMIN)
+    await registry.deletion.delete(done.version.schema_id, by=ADMIN)
+    await registry.deletion.delete(done.version.schema_id, permanent=True, by=ADMIN)
 
     with pytest.raises(SchemaNotFound):
         await registry.validating.data(Payload(done.version.schema_id, b"a"))
@@ -191,7 +192,7 @@ async def test_a_removed_version_validates_no_more(registry: World) -> None:
 async def test_ordinals_and_versions_are_not_given_out_twice(registry: World) -> None:
     await registry.register("s", "a")
     two = await registry.register("s", "a b")
-    await registry.deletion.delete(two.version.schema_id, soft=True, by=ADMIN)
+    await registry.deletion.delete(two.version.schema_id, by=ADMIN)
     three = await registry.register("s", "a c")
 
     assert (three.version.ordinal, str(three.version.version)) == (3, "1.2.0")

@@ -21,6 +21,7 @@ from llm_schema_registry_server.registry.configuration import Scope
 from llm_schema_registry_server.registry.lifecycle import Update
 from llm_schema_registry_server.registry.validating import Payload
 from llm_schema_registry_server.storage import ranking
+from llm_schema_registry_server.storage.memory.reading import MemoryReadTx
 from llm_schema_registry_server.storage.values import SchemaFilter
 from tests.support.registry import ADMIN, World
 
@@ -265,3 +266,50 @@ async def test_a_deprecated_version_still_reads(registry: World) -> None:
     await registry.lifecycle.update(done.version.schema_id, Update(state=SchemaState.DEPRECATED), ADMIN)
 
     assert (await registry.reading.latest(SUBJECT)).content == b"a"
+
+
+async def test_a_page_of_versions_is_read_as_a_page(registry: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await three(registry)
+    for neighbour in ("s.t", "s*", "r"):
+        await registry.register(neighbour, "a")
+
+    async def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("all versions are read for one page")
+
+    monkeypatch.setattr(MemoryReadTx, "versions", refuse)
+    first = await registry.reading.versions(SUBJECT, limit=2)
+    second = await registry.reading.versions(SUBJECT, limit=2, page_token=first.next_token)
+    skipped = await registry.reading.versions(SUBJECT, limit=2, offset=2)
+    beyond = await registry.reading.versions(SUBJECT, limit=2, offset=3)
+
+    assert [v.ordinal for v in first.versions] == [1, 2]
+    assert [v.ordinal for v in second.versions] == [v.ordinal for v in skipped.versions] == [3]
+    assert (first.total, second.next_token, beyond.versions, beyond.total) == (3, "", [], 3)
+
+
+@pytest.mark.parametrize("level", [CompatibilityLevel.BACKWARD, CompatibilityLevel.BACKWARD_TRANSITIVE])
+@pytest.mark.parametrize("compared", ["", "latest", "1", "1.0.0"])
+async def test_a_check_looks_at_all_versions_only_where_the_level_asks_about_all(
+    registry: World, level: CompatibilityLevel, compared: str
+) -> None:
+    await three(registry)
+    before = registry.library.stats()["subjects"]
+    question = CompatibilityQuestion(
+        SUBJECT, b"a b c d", level, parse_selector(compared) if compared else None
+    )
+
+    assessment = await registry.checking(question)
+
+    assert assessment.report.compatible
+    assert str(assessment.version) == "1.3.0"
+    after = registry.library.stats()["subjects"]
+    asked = (after.hits + after.misses) - (before.hits + before.misses)
+    assert bool(asked) is (level is CompatibilityLevel.BACKWARD_TRANSITIVE)
+
+
+async def test_a_check_of_a_subject_of_drafts_takes_their_type(registry: World) -> None:
+    await registry.register("s", "a", as_draft=True, schema_type=SchemaType.AVRO)
+
+    assessment = await registry.checking(CompatibilityQuestion(SUBJECT, b"b"))
+
+    assert assessment.report.compatible

@@ -91,6 +91,54 @@ async def test_a_change_stays_while_it_is_young_enough_and_new_enough(
     assert await sweep(store, keep) == []
 
 
+@pytest.mark.parametrize(
+    ("cursors", "hold", "oldest"),
+    [
+        ((), RetentionPolicy(age=9 * DAY), 4),
+        ((5,), RetentionPolicy(age=9 * DAY), 4),  # it needs none of the old ones
+        ((4,), RetentionPolicy(age=9 * DAY), 4),
+        ((2, 5), RetentionPolicy(age=9 * DAY), 2),  # the slowest decides
+        ((0,), RetentionPolicy(age=9 * DAY), 0),
+        ((0,), RetentionPolicy(), 0),
+        ((0,), RetentionPolicy(age=2.5 * DAY), 3),  # not for ever: by age ...
+        ((0,), RetentionPolicy(newest=4), 2),  # ... and by number
+        ((3,), RetentionPolicy(newest=4), 3),
+        ((0,), RetentionPolicy(age=2.5 * DAY, newest=4), 3),  # past either
+        ((0,), RetentionPolicy(age=4.5 * DAY, newest=4), 2),
+        ((0,), RetentionPolicy(newest=0), 4),
+        ((0,), RetentionPolicy(age=0 * DAY), 4),
+        ((0,), RetentionPolicy(newest=99), 0),
+    ],
+)
+async def test_a_slow_cursor_holds_back_what_it_has_not_passed_within_bounds(
+    cursors: tuple[int, ...], hold: RetentionPolicy, oldest: int
+) -> None:
+    store = await store_with(5 * DAY, 4 * DAY, 3 * DAY, 2 * DAY, DAY / 2, DAY / 3)
+    async with store.write() as tx:
+        for n, sequence in enumerate(cursors):
+            await tx.set_cursor(f"reader-{n}", sequence)
+    retention = Retention(store, RetentionPolicy(age=DAY), lambda: NOW, hold)
+
+    foreseen = [step async for step in retention.sweep(dry_run=True, pause=0)]
+    assert [step async for step in retention.sweep(pause=0)] == foreseen
+    assert await bounds(store) == (oldest, 6)
+
+
+async def test_a_cursor_ends_what_goes_in_the_middle_of_a_long_log() -> None:
+    store = await store_with(*[2 * DAY] * (2 * BATCH + 1), timedelta())
+    async with store.write() as tx:
+        await tx.set_cursor("audit", BATCH + 7)
+
+    assert await sweep(store, RetentionPolicy(age=DAY)) == [
+        SweepProgress(count, count) for count in (BATCH, BATCH + 7)
+    ]
+    async with store.write() as tx:
+        await tx.remove_cursor("audit")
+    assert await sweep(store, RetentionPolicy(age=DAY)) == [
+        SweepProgress(count, BATCH + 7 + count) for count in (BATCH - 6,)
+    ]
+
+
 async def test_a_long_log_goes_in_small_steps() -> None:
     store = await store_with(*[2 * DAY] * (2 * BATCH + 1), timedelta())
 

@@ -117,6 +117,7 @@ async def redis(tmp_path: Path) -> AsyncIterator[RedisTier]:
     server.kill()
 
 
+@pytest.mark.slow
 @given(COMPARISONS)
 def test_a_comparison_comes_back_as_it_was(value: Comparison) -> None:
     shared = lower(Shelf(), "comparison", Comparison)
@@ -125,6 +126,7 @@ def test_a_comparison_comes_back_as_it_was(value: Comparison) -> None:
     assert shared.codec.decode(shared.codec.encode(value)) == value
 
 
+@pytest.mark.slow
 @given(PARSED)
 def test_a_parsed_schema_comes_back_as_it_was(value: ParsedSchema) -> None:
     shared = lower(Shelf(), "parsed", ParsedSchema)
@@ -133,6 +135,7 @@ def test_a_parsed_schema_comes_back_as_it_was(value: ParsedSchema) -> None:
     assert shared.codec.decode(shared.codec.encode(value)) == value
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=60) | PARSED.map(lambda value: json.dumps([[], str(value)]).encode()))
 def test_other_bytes_are_nothing(garbage: bytes) -> None:
     shared = lower(Shelf(), "comparison", Comparison)

@@ -14,7 +14,7 @@ import pytest_asyncio
 from llm_schema_registry_server.errors import RegistryError, StorageUnavailable
 from llm_schema_registry_server.model.statistics import Statistics
 from llm_schema_registry_server.model.usage import Uses
-from llm_schema_registry_server.registry.statistics import LEAST_SECONDS, StatisticsCounter
+from llm_schema_registry_server.registry.statistics import LEASE, LEAST_SECONDS, StatisticsCounter
 from llm_schema_registry_server.storage.memory import MemoryStore
 from llm_schema_registry_server.storage.memory.reading import MemoryReadTx
 from tests.support.storage import START, insert, version
@@ -148,7 +148,7 @@ async def test_who_is_overtaken_between_look_and_count_does_not_count_again(
     async def overtaken() -> Statistics | None:
         kept = await look()
         if other.newest is None:
-            await other.refresh(60)
+            await other.refresh()
             clock.advance(1)
         return kept
 
@@ -221,6 +221,56 @@ async def test_a_count_that_takes_too_long_is_unavailable(store: SlowStore) -> N
 
     with pytest.raises(StorageUnavailable, match=r"longer than 0\.01 s"):
         await counting(store, Clock(), timeout=0.01)()
+
+
+async def test_a_count_that_was_overtaken_is_not_saved(store: SlowStore) -> None:
+    """Another server has acquired the lease, and saves its own."""
+    counter = counting(store, Clock())
+    store.go.clear()
+    counted = asyncio.create_task(counter.refresh())
+    await until(lambda: store.long_reads)
+    held = store._tables.leases.get(LEASE)
+    assert held is not None
+    async with store.write() as tx:
+        await tx.release_lease(held.lease)
+        taken = await tx.acquire_lease(LEASE, "another-server", 60)
+        assert taken is not None
+    store.go.set()
+
+    assert await counted is None
+    async with store.write() as tx:
+        assert await tx.statistics() is None
+        await tx.confirm_lease(taken)
+
+
+async def test_one_server_counts_at_a_time_and_the_next_when_it_has_saved(store: SlowStore) -> None:
+    one, two = (counting(store, Clock()) for _ in range(2))
+    store.go.clear()
+    first = asyncio.create_task(one.refresh())
+    await until(lambda: store.long_reads)
+
+    assert await two.refresh() is None
+    assert store.long_reads == 1
+    store.go.set()
+    assert await first is not None
+    assert await two.refresh() is not None
+
+
+async def test_after_a_failed_count_the_others_wait_until_the_lease_expires(store: SlowStore) -> None:
+    one, two = counting(store, Clock(), timeout=0.01), counting(store, Clock())
+    store.go.clear()
+    with pytest.raises(StorageUnavailable):
+        await one.refresh()
+    store.go.set()
+    held = store._tables.leases.get(LEASE)
+    assert held is not None
+    async with store.write() as tx:
+        await tx.renew_lease(held.lease, 60)
+    assert await two.refresh() is None
+    async with store.write() as tx:
+        await tx.renew_lease(held.lease, 0)
+
+    assert await two.refresh() is not None
 
 
 async def test_live_versions_that_are_used_most(store: SlowStore) -> None:

@@ -86,9 +86,9 @@ def test_what_is_brought_up_to_date_is_what_would_be_read(
         story.do(*step)
     news = story.since(whole.stamp[1])
 
-    brought = whole.brought_to(news.stamp, news.versions)
+    brought = whole.updated_to(news.stamp, news.versions)
     assert brought == (story.whole if there <= set(story.versions) else None)
-    brought = digest.brought_to(news.stamp, news.versions)
+    brought = digest.updated_to(news.stamp, news.versions)
     assert brought in (None, story.whole.digest)
     if all(what == "append" for what, *_ in after):
         assert brought is not None
@@ -102,7 +102,7 @@ def test_a_label_on_the_newest_version_is_no_reason_to_read_all() -> None:
     story.do("labels", 2, SchemaState.ACTIVE)
     news = story.since(digest.stamp[1])
 
-    assert digest.brought_to(news.stamp, news.versions) == story.whole.digest
+    assert digest.updated_to(news.stamp, news.versions) == story.whole.digest
 
 
 class Watched(MemoryStore):

@@ -15,7 +15,7 @@ from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.model.usage import Uses
 from llm_schema_registry_server.registry import warming
 from llm_schema_registry_server.registry.reading import FoundSchema
-from llm_schema_registry_server.registry.register import Registration
+from llm_schema_registry_server.registry.registration import Registration
 from llm_schema_registry_server.registry.warming import Warmed, Warming
 from llm_schema_registry_server.storage.memory import MemoryStore
 from llm_schema_registry_server.storage.memory.reading import MemoryReadTx

@@ -36,7 +36,7 @@ async def test_an_answer_does_not_wait_for_another_request() -> None:
     async def answer(n: int, index: int) -> int:
         return n * 2
 
-    async with aclosing(in_order(source(), answer)) as answers, asyncio.timeout(5):
+    async with aclosing(in_order(source(), answer)) as answers:
         for n in range(3):
             await requests.put(n)
             assert await anext(answers) == n * 2

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import grpc
 import pytest
+from google.protobuf import descriptor_pb2
 from google.rpc import error_details_pb2, status_pb2
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -16,13 +17,14 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from llm_schema_registry.v1 import config_pb2, config_pb2_grpc, schema_registry_pb2_grpc
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry_server.calls.guards.limits import Limits
+from llm_schema_registry_server.calls.peer import NO_PROXIES
 from llm_schema_registry_server.model.health import ComponentStatus, HealthStatus
 from llm_schema_registry_server.settings import GrpcSettings
 from llm_schema_registry_server.telemetry.metrics import Metrics
 from llm_schema_registry_server.transports.grpc.listener import GrpcListener, engine_name
 from llm_schema_registry_server.transports.listener import ListenError
 from llm_schema_registry_server.transports.servers import Servers
-from tests.unit.transports.toy import CONFIG, REGISTRY, ToyHealth, ToyRegistry, pipeline
+from tests.unit.transports.toy import CONFIG, REGISTRY, ToyHealth, ToyRegistry, rpcs
 
 
 @dataclass
@@ -46,9 +48,10 @@ async def world(request: pytest.FixtureRequest, stall_seconds: float) -> AsyncIt
     limits = Limits(calls=50, streams=20)
     listener = GrpcListener(
         GrpcSettings(host="127.0.0.1", port=0, engine=request.param, max_message_bytes=1 << 20),
-        pipeline(registry, metrics=metrics, limits=limits),
+        rpcs(registry, metrics=metrics, limits=limits),
         health,
         stall_seconds=stall_seconds,
+        proxies=NO_PROXIES,
     )
     servers = Servers([listener], registry.end_streams)
     await servers.start()
@@ -217,22 +220,22 @@ async def test_a_client_that_leaves_ends_its_handler(world: World) -> None:
     assert (await call.read()).revision == "1"
     call.cancel()
 
-    await asyncio.wait_for(world.registry.ended.wait(), 10)
+    await world.registry.ended.wait()
 
 
 async def test_a_client_that_cancels_a_unary_call_ends_its_handler(world: World) -> None:
     call = world.stub.GetSchema(pb.GetSchemaRequest(schema_id="wait"))
-    await asyncio.wait_for(world.registry.entered.wait(), 10)
+    await world.registry.entered.wait()
     call.cancel()
 
-    await asyncio.wait_for(world.registry.ended.wait(), 10)
+    await world.registry.ended.wait()
 
 
 async def test_a_deadline_ends_the_handler_and_the_call(world: World) -> None:
     error = await fails(world.stub.GetSchema(pb.GetSchemaRequest(schema_id="wait"), timeout=0.2))
 
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    await asyncio.wait_for(world.registry.ended.wait(), 10)
+    await world.registry.ended.wait()
 
 
 async def test_a_bidirectional_stream_that_never_finishes_is_cut_at_its_deadline(world: World) -> None:
@@ -243,7 +246,7 @@ async def test_a_bidirectional_stream_that_never_finishes_is_cut_at_its_deadline
     error = await fails(call.read())
 
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    await asyncio.wait_for(world.registry.ended.wait(), 10)
+    await world.registry.ended.wait()
 
 
 async def test_over_the_limit_a_call_is_refused_at_once_and_the_others_finish(world: World) -> None:
@@ -280,7 +283,7 @@ async def test_a_reader_that_never_reads_is_ended_and_others_do_not_notice(world
     assert quick.schema.id == "a"
     assert len(listed) == 50
     for _ in lazy:
-        await asyncio.wait_for(world.registry.streams_ended.get(), 10)
+        await world.registry.streams_ended.get()
     for call in lazy:
         call.cancel()
 
@@ -312,6 +315,32 @@ async def test_health_follows_the_components(world: World) -> None:
         assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
 
 
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+async def test_each_version_of_reflection_describes_the_services_and_itself(
+    world: World, version: str
+) -> None:
+    ask = world.channel.stream_stream(
+        f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+    )
+    symbols = ["schema_registry.v1.SchemaRegistry", "grpc.reflection.v1.ServerReflection"]
+    requests = [
+        reflection_pb2.ServerReflectionRequest(list_services=""),
+        *(reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol) for symbol in symbols),
+    ]
+    listed, *described = [answer async for answer in ask(iter(requests))]
+
+    names = {service.name for service in listed.list_services_response.service}
+    assert {*symbols, "grpc.reflection.v1alpha.ServerReflection", "grpc.health.v1.Health"} <= names
+    for answer, symbol in zip(described, symbols, strict=True):
+        files = [
+            descriptor_pb2.FileDescriptorProto.FromString(file)
+            for file in answer.file_descriptor_response.file_descriptor_proto
+        ]
+        assert symbol in {f"{file.package}.{service.name}" for file in files for service in file.service}
+
+
 async def test_reflection_lists_the_services(world: World) -> None:
     stub = reflection_pb2_grpc.ServerReflectionStub(world.channel)
     call = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))
@@ -336,7 +365,7 @@ async def test_drain_lets_calls_finish_and_ends_streams_with_a_way_to_resume(wor
     assert (await unary).schema.id == "wait"
     assert error_info(ended).metadata["revision"] == "3"
     assert ended.code() is grpc.StatusCode.UNAVAILABLE
-    await asyncio.wait_for(draining, 10)
+    await draining
     refused = await fails(world.stub.GetSchema(pb.GetSchemaRequest(schema_id="a")))
     assert refused.code() is grpc.StatusCode.UNAVAILABLE
 
@@ -345,7 +374,7 @@ async def test_drain_cuts_what_does_not_finish(world: World) -> None:
     call = asyncio.ensure_future(outcome(world.stub.GetSchema(pb.GetSchemaRequest(schema_id="wait"))))
     await world.registry.entered.wait()
 
-    await asyncio.wait_for(world.servers.drain(0.1), 10)
+    await world.servers.drain(0.1)
 
     assert await call in {"UNAVAILABLE", "CANCELLED"}
 
@@ -365,7 +394,11 @@ async def test_calls_are_counted_by_method_wire_and_code(world: World) -> None:
 async def test_a_port_that_is_taken_is_named(world: World) -> None:
     port = world.servers.ports["grpc"]
     other = GrpcListener(
-        GrpcSettings(host="127.0.0.1", port=port), pipeline(ToyRegistry()), ToyHealth(), stall_seconds=1
+        GrpcSettings(host="127.0.0.1", port=port),
+        rpcs(ToyRegistry()),
+        ToyHealth(),
+        stall_seconds=1,
+        proxies=NO_PROXIES,
     )
 
     with pytest.raises(ListenError, match=str(port)):

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from llm_schema_registry.v1 import lifecycle_pb2, policy_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
-from llm_schema_registry_server.calls.call import Binding, Method
-from llm_schema_registry_server.calls.methods import methods
 from llm_schema_registry_server.errors import InvalidRequest
+from llm_schema_registry_server.rpc.protobuf.method import Binding, Method, methods
 from llm_schema_registry_server.transports.http.errors import RouteNotFound, VerbNotAllowed
 from llm_schema_registry_server.transports.http.json_in import request_message
 from llm_schema_registry_server.transports.http.routes import Route, Routes
@@ -85,6 +84,7 @@ def test_two_methods_with_one_path_stop_the_start() -> None:
         Routes((bound(GET_SCHEMA, ("GET", "/a/{schema_id}")), bound(REGISTER, ("GET", "/a/{subject}"))))
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.text(st.characters(codec="latin-1"), max_size=60), st.sampled_from(["GET", "POST", "PURGE"]))
 def test_any_path_is_a_route_or_a_clear_refusal(path: str, verb: str) -> None:
@@ -106,6 +106,7 @@ NAMES = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.dictionaries(NAMES, JSON, max_size=5))
 def test_any_json_is_a_message_or_an_invalid_request(tree: dict[str, object]) -> None:
@@ -115,6 +116,7 @@ def test_any_json_is_a_message_or_an_invalid_request(tree: dict[str, object]) ->
         assert isinstance(message, pb.RegisterSchemaRequest)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=80))
 def test_any_query_is_a_message_or_an_invalid_request(query: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import UTC, datetime
 
 from google.protobuf.empty_pb2 import Empty
@@ -13,13 +13,11 @@ from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry_server.calls.answer_cache import AnswerCache
 from llm_schema_registry_server.calls.call import Call
 from llm_schema_registry_server.calls.guard import GuardFactory
-from llm_schema_registry_server.calls.guards.authenticate import Authenticate, OpenAuthenticator
-from llm_schema_registry_server.calls.guards.authorize import Authorize
-from llm_schema_registry_server.calls.guards.deadline import Deadline
+from llm_schema_registry_server.calls.guards.authenticate import Authenticator, OpenAuthenticator
 from llm_schema_registry_server.calls.guards.limits import Limits
-from llm_schema_registry_server.calls.guards.observe import Observe
-from llm_schema_registry_server.calls.methods import methods
-from llm_schema_registry_server.calls.pipeline import Pipeline
+from llm_schema_registry_server.calls.guards.standard import standard_guards
+from llm_schema_registry_server.calls.operation import Operation
+from llm_schema_registry_server.calls.pipeline import Handler, Pipeline
 from llm_schema_registry_server.errors import (
     FieldViolation,
     IncompatibleSchema,
@@ -29,15 +27,19 @@ from llm_schema_registry_server.errors import (
     ShuttingDown,
 )
 from llm_schema_registry_server.model.health import Component, ComponentStatus, HealthReport, HealthStatus
+from llm_schema_registry_server.model.subject import Subject
+from llm_schema_registry_server.rpc.protobuf.method import methods
+from llm_schema_registry_server.rpc.protobuf.resources import subject
+from llm_schema_registry_server.rpc.protobuf.rpcs import Rpcs, bind
 from llm_schema_registry_server.telemetry.metrics import Metrics
 
 SERVICES = (
     pb.DESCRIPTOR.services_by_name["SchemaRegistry"],
     config_pb2.DESCRIPTOR.services_by_name["ConfigService"],
 )
-METHODS = methods(SERVICES, policy_pb2.policy)
 REGISTRY, CONFIG = (service.full_name for service in SERVICES)
 GET_SCHEMA = f"/{REGISTRY}/GetSchema"
+METHODS = methods(SERVICES, policy_pb2.policy, {GET_SCHEMA})
 
 
 class ToyRegistry:
@@ -75,6 +77,7 @@ class ToyRegistry:
             case "big":
                 return pb.GetSchemaResponse(schema=pb.SchemaInfo(id="big", schema_content=bytes(3_000_000)))
         call.response_metadata["x-registry-revision"] = "r-7"
+        call.touch(subject(Subject.parse("orders")))
         return pb.GetSchemaResponse(schema=pb.SchemaInfo(id=request.schema_id, subject="orders"))
 
     async def register_schema(
@@ -256,29 +259,40 @@ class ToyHealth:
         return HealthReport(self.status, components, "0.0.0", datetime.now(UTC))
 
 
+async def reach(revision: str) -> None:
+    """The toy has seen every revision."""
+
+
 def guards(
-    metrics: Metrics, *, limits: Limits | None = None, default_deadline: float = 30.0
+    metrics: Metrics,
+    *,
+    limits: Limits | None = None,
+    default_deadline: float = 30.0,
+    authenticator: Authenticator | None = None,
 ) -> tuple[GuardFactory, ...]:
     """The guards as a server has them."""
-    permissions = {m.permission for m in METHODS}
-    return (
-        Observe(metrics),
-        limits or Limits(calls=1000, streams=1000),
-        Deadline(default_deadline),
-        Authenticate(OpenAuthenticator(permissions)),
-        Authorize(),
+    return standard_guards(
+        metrics,
+        answered=[(GET_SCHEMA, "grpc"), (GET_SCHEMA, "http")],
+        default_deadline_seconds=default_deadline,
+        limits=limits or Limits(calls=1000, streams=1000),
+        authenticator=authenticator or OpenAuthenticator({m.operation.permission for m in METHODS}),
+        reach=reach,
     )
 
 
-def tags(request: object, response: object) -> tuple[str, ...]:
-    """What a kept answer of the toy depends on."""
-    return (f"schema:{request.schema_id}",) if isinstance(request, pb.GetSchemaRequest) else ()
+def handlers(registry: object) -> list[tuple[Operation, Handler]]:
+    """Every operation of the toy with its handler."""
+    return list(bind(METHODS, {REGISTRY: registry, CONFIG: ToyConfig()}))
 
 
-def pipeline(
-    registry: ToyRegistry, *, metrics: Metrics | None = None, hot: bool = True, **kwargs: object
-) -> Pipeline:
-    """A pipeline over the toy; GetSchema is hot unless told otherwise."""
-    answers = AnswerCache((GET_SCHEMA,), tags, 1 << 20) if hot else None
-    services = {REGISTRY: registry, CONFIG: ToyConfig()}
-    return Pipeline(METHODS, services, guards(metrics or Metrics(), **kwargs), answers)  # type: ignore[arg-type]
+def rpcs(
+    registry: ToyRegistry,
+    *,
+    metrics: Metrics | None = None,
+    extra: Sequence[GuardFactory] = (),
+    **kwargs: object,
+) -> Rpcs:
+    """The RPCs of the toy; answers of GetSchema are cached. `extra` guards stand where their ranks say."""
+    ranked = sorted([*guards(metrics or Metrics(), **kwargs), *extra], key=lambda g: g.rank)  # type: ignore[arg-type]
+    return Rpcs(METHODS, Pipeline(handlers(registry), ranked, AnswerCache(1 << 20)))

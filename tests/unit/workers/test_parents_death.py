@@ -9,6 +9,8 @@ import sys
 import psutil
 import pytest
 
+pytestmark = pytest.mark.slow  # each test starts processes of its own
+
 SERVER = """
 import asyncio
 from llm_schema_engines.formats.engine import SchemaSource

@@ -30,6 +30,8 @@ from llm_schema_registry_server.workers.worker_process import WorkerProcess
 
 from .fakes import ISSUES
 
+pytestmark = pytest.mark.slow  # each test starts processes of its own
+
 J = SchemaType.JSON
 HASTY = {"parse_seconds": 0.3, "compare_seconds": 0.3}
 FACTORY = "tests.unit.workers.fakes:make"

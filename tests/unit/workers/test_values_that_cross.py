@@ -34,6 +34,7 @@ PARSE = Parse(SchemaType.JSON, SOURCE, True)
 COMPARE = Compare(SchemaType.JSON, SOURCE, SOURCE, CompareOptions())
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(st.builds(Comparison, violations=st.lists(st.from_type(Violation), max_size=3).map(tuple)))
 def test_every_comparison_survives_the_journey(comparison: Comparison) -> None:

@@ -24,6 +24,11 @@ if sys.version_info >= (3, 11):
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
+if sys.version_info >= (3, 13):
+    from warnings import deprecated as _deprecated
+else:
+    from typing_extensions import deprecated as _deprecated
+
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class _SchemaType:
@@ -571,13 +576,15 @@ class RegisterSchemaRequest(_message.Message):
     version: _builtins.str
     """A semantic version greater than the last and at least as big a step as the change demands; "" derives it."""
     auto_activate: _builtins.bool
-    """Whether the version becomes ACTIVE at once; true when left out. Otherwise it stays REGISTERED."""
+    """Whether the version becomes ACTIVE at once; true when left out. Otherwise it becomes REGISTERED."""
     normalize: _builtins.bool
     """Also accept as "the same content" a version whose generation fingerprint is equal."""
     dry_run: _builtins.bool
     """Do everything but store."""
     as_draft: _builtins.bool
-    """Store as DRAFT without checking compatibility."""
+    """Store as DRAFT without checking compatibility. A later registration of the same content without as_draft checks and
+    promotes the draft.
+    """
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
@@ -647,8 +654,11 @@ class RegisterSchemaResponse(_message.Message):
     revision: _builtins.str
     """The place of this write in the change log."""
     created: _builtins.bool
-    """False when the content was registered already."""
+    """False when the content was there already; then `state` is the one that this call has left it in."""
     state: Global___SchemaState.ValueType
+    """ACTIVE, or REGISTERED with `auto_activate = false`, or DRAFT with `as_draft`, unless the content was there already in a
+    later state: ACTIVE, DEPRECATED, or for a draft also REGISTERED.
+    """
     change_class: Global___ChangeClass.ValueType
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
@@ -907,18 +917,34 @@ class DeleteSchemaRequest(_message.Message):
 
     SCHEMA_ID_FIELD_NUMBER: _builtins.int
     SOFT_DELETE_FIELD_NUMBER: _builtins.int
+    PERMANENT_FIELD_NUMBER: _builtins.int
     schema_id: _builtins.str
-    soft_delete: _builtins.bool
-    """False deletes for ever, which needs a soft delete first."""
+    @_builtins.property
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
+    def soft_delete(self) -> _builtins.bool:
+        """Says nothing: a delete is soft unless `permanent` is set, and false cannot be told from absent. True together with
+        `permanent` is refused. In a query string, where it can be told, `soft=false` means `permanent=true`.
+        """
+
+    @soft_delete.setter
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
+    def soft_delete(self, value: _builtins.bool) -> None:
+        """Says nothing: a delete is soft unless `permanent` is set, and false cannot be told from absent. True together with
+        `permanent` is refused. In a query string, where it can be told, `soft=false` means `permanent=true`.
+        """
+
+    permanent: _builtins.bool
+    """Remove the version for ever, which needs a soft delete first. Otherwise the delete is soft: UndeleteSchema undoes it."""
     def __init__(
         self,
         *,
         schema_id: _builtins.str = ...,
         soft_delete: _builtins.bool = ...,
+        permanent: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["schema_id", b"schema_id", "soft_delete", b"soft_delete"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["permanent", b"permanent", "schema_id", b"schema_id", "soft_delete", b"soft_delete"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1071,6 +1097,7 @@ class ValidationReport(_message.Message):
     SUBJECT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     valid: _builtins.bool
+    """With presence, so that JSON forms which leave out defaults show a false too."""
     validation_time_ms: _builtins.float
     schema_id: _builtins.str
     """The version that the data was validated under."""
@@ -1094,7 +1121,7 @@ class ValidationReport(_message.Message):
     def __init__(
         self,
         *,
-        valid: _builtins.bool = ...,
+        valid: _builtins.bool | None = ...,
         errors: _abc.Iterable[Global___ValidationError] | None = ...,
         warnings: _abc.Iterable[Global___ValidationWarning] | None = ...,
         validation_time_ms: _builtins.float = ...,
@@ -1106,11 +1133,13 @@ class ValidationReport(_message.Message):
         subject: _builtins.str = ...,
         version: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_valid", b"_valid", "error", b"error", "valid", b"valid"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "errors", b"errors", "index", b"index", "schema_id", b"schema_id", "subject", b"subject", "text", b"text", "truncated", b"truncated", "valid", b"valid", "validation_time_ms", b"validation_time_ms", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_valid", b"_valid", "error", b"error", "errors", b"errors", "index", b"index", "schema_id", b"schema_id", "subject", b"subject", "text", b"text", "truncated", b"truncated", "valid", b"valid", "validation_time_ms", b"validation_time_ms", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__valid: _TypeAlias = _typing.Literal["valid"]  # noqa: Y015
+    _WhichOneofArgType__valid: _TypeAlias = _typing.Literal["_valid", b"_valid"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__valid) -> _WhichOneofReturnType__valid | None: ...
 
 Global___ValidationReport: _TypeAlias = ValidationReport  # noqa: Y015
 
@@ -1212,6 +1241,7 @@ class SchemaValidationReport(_message.Message):
     ISSUES_FIELD_NUMBER: _builtins.int
     FINGERPRINTS_FIELD_NUMBER: _builtins.int
     valid: _builtins.bool
+    """With presence, so that JSON forms which leave out defaults show a false too."""
     @_builtins.property
     def errors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -1227,17 +1257,19 @@ class SchemaValidationReport(_message.Message):
     def __init__(
         self,
         *,
-        valid: _builtins.bool = ...,
+        valid: _builtins.bool | None = ...,
         errors: _abc.Iterable[_builtins.str] | None = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
         issues: _abc.Iterable[Global___SchemaIssue] | None = ...,
         fingerprints: Global___Fingerprints | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["fingerprints", b"fingerprints"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_valid", b"_valid", "fingerprints", b"fingerprints", "valid", b"valid"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["errors", b"errors", "fingerprints", b"fingerprints", "issues", b"issues", "valid", b"valid", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_valid", b"_valid", "errors", b"errors", "fingerprints", b"fingerprints", "issues", b"issues", "valid", b"valid", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__valid: _TypeAlias = _typing.Literal["valid"]  # noqa: Y015
+    _WhichOneofArgType__valid: _TypeAlias = _typing.Literal["_valid", b"_valid"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__valid) -> _WhichOneofReturnType__valid | None: ...
 
 Global___SchemaValidationReport: _TypeAlias = SchemaValidationReport  # noqa: Y015
 
@@ -1357,6 +1389,7 @@ class CompatibilityReport(_message.Message):
     ASSUMPTIONS_FIELD_NUMBER: _builtins.int
     REMEDIES_FIELD_NUMBER: _builtins.int
     compatible: _builtins.bool
+    """With presence, as `valid` of ValidationReport."""
     level: Global___CompatibilityLevel.ValueType
     message: _builtins.str
     verdict: Global___Verdict.ValueType
@@ -1386,7 +1419,7 @@ class CompatibilityReport(_message.Message):
     def __init__(
         self,
         *,
-        compatible: _builtins.bool = ...,
+        compatible: _builtins.bool | None = ...,
         level: Global___CompatibilityLevel.ValueType = ...,
         violations: _abc.Iterable[Global___CompatibilityViolation] | None = ...,
         compared_versions: _abc.Iterable[_builtins.str] | None = ...,
@@ -1399,11 +1432,13 @@ class CompatibilityReport(_message.Message):
         assumptions: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         remedies: _abc.Iterable[Global___CompatibilityRemedy] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_compatible", b"_compatible", "compatible", b"compatible", "error", b"error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assumptions", b"assumptions", "change_class", b"change_class", "compared_versions", b"compared_versions", "compatible", b"compatible", "error", b"error", "index", b"index", "level", b"level", "message", b"message", "remedies", b"remedies", "suggested_version", b"suggested_version", "verdict", b"verdict", "violations", b"violations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_compatible", b"_compatible", "assumptions", b"assumptions", "change_class", b"change_class", "compared_versions", b"compared_versions", "compatible", b"compatible", "error", b"error", "index", b"index", "level", b"level", "message", b"message", "remedies", b"remedies", "suggested_version", b"suggested_version", "verdict", b"verdict", "violations", b"violations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__compatible: _TypeAlias = _typing.Literal["compatible"]  # noqa: Y015
+    _WhichOneofArgType__compatible: _TypeAlias = _typing.Literal["_compatible", b"_compatible"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__compatible) -> _WhichOneofReturnType__compatible | None: ...
 
 Global___CompatibilityReport: _TypeAlias = CompatibilityReport  # noqa: Y015
 

@@ -178,7 +178,8 @@ class SchemaRegistryServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteSchema(self, request, context):
-        """Hides a version (soft) or removes it for ever (permanent: only after a soft delete, and without dependents).
+        """Deletes a version softly: it leaves lists and `latest`, is still read by id, and UndeleteSchema brings it back. With
+        `permanent` removes it for ever: only after a soft delete, and without dependents.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

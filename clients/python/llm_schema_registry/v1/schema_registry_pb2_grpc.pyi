@@ -50,7 +50,9 @@ class SchemaRegistryStub:
     UpdateSchemaMetadata: _grpc.UnaryUnaryMultiCallable[_schema_registry_pb2.UpdateSchemaMetadataRequest, _schema_registry_pb2.UpdateSchemaMetadataResponse]
     """Changes description, tags, metadata and state; the content never changes."""
     DeleteSchema: _grpc.UnaryUnaryMultiCallable[_schema_registry_pb2.DeleteSchemaRequest, _empty_pb2.Empty]
-    """Hides a version (soft) or removes it for ever (permanent: only after a soft delete, and without dependents)."""
+    """Deletes a version softly: it leaves lists and `latest`, is still read by id, and UndeleteSchema brings it back. With
+    `permanent` removes it for ever: only after a soft delete, and without dependents.
+    """
     ListVersions: _grpc.UnaryUnaryMultiCallable[_schema_registry_pb2.ListVersionsRequest, _schema_registry_pb2.ListVersionsResponse]
     """The semantic versions of a subject's live versions, oldest first."""
     GetLatestVersion: _grpc.UnaryUnaryMultiCallable[_schema_registry_pb2.GetLatestVersionRequest, _schema_registry_pb2.GetSchemaResponse]
@@ -101,7 +103,9 @@ class SchemaRegistryAsyncStub(SchemaRegistryStub):
     UpdateSchemaMetadata: _aio.UnaryUnaryMultiCallable[_schema_registry_pb2.UpdateSchemaMetadataRequest, _schema_registry_pb2.UpdateSchemaMetadataResponse]  # type: ignore[assignment]
     """Changes description, tags, metadata and state; the content never changes."""
     DeleteSchema: _aio.UnaryUnaryMultiCallable[_schema_registry_pb2.DeleteSchemaRequest, _empty_pb2.Empty]  # type: ignore[assignment]
-    """Hides a version (soft) or removes it for ever (permanent: only after a soft delete, and without dependents)."""
+    """Deletes a version softly: it leaves lists and `latest`, is still read by id, and UndeleteSchema brings it back. With
+    `permanent` removes it for ever: only after a soft delete, and without dependents.
+    """
     ListVersions: _aio.UnaryUnaryMultiCallable[_schema_registry_pb2.ListVersionsRequest, _schema_registry_pb2.ListVersionsResponse]  # type: ignore[assignment]
     """The semantic versions of a subject's live versions, oldest first."""
     GetLatestVersion: _aio.UnaryUnaryMultiCallable[_schema_registry_pb2.GetLatestVersionRequest, _schema_registry_pb2.GetSchemaResponse]  # type: ignore[assignment]
@@ -185,7 +189,9 @@ class SchemaRegistryServicer(metaclass=_abc_1.ABCMeta):
         request: _schema_registry_pb2.DeleteSchemaRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
-        """Hides a version (soft) or removes it for ever (permanent: only after a soft delete, and without dependents)."""
+        """Deletes a version softly: it leaves lists and `latest`, is still read by id, and UndeleteSchema brings it back. With
+        `permanent` removes it for ever: only after a soft delete, and without dependents.
+        """
 
     @_abc_1.abstractmethod
     def ListVersions(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from ...errors import ConversionRefused
+from ...model.dialect import DEFAULT
 from . import avro_attributes as attribute
 from .json_values import JsonEncoder
 from .losses import Losses
@@ -28,7 +29,6 @@ from .model import (
 )
 from .values import Json, Misfit
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FLOAT_LARGEST = 3.4028234663852886e38
 LONGEST_PATTERN = 100
 """Digits of a decimal that a pattern still counts."""
@@ -41,7 +41,7 @@ KEY_PATTERNS = {
 def write_json_schema(model: Model, losses: Losses) -> tuple[bytes, JsonEncoder]:
     """The schema text, and the encoder of data that is valid under it. Raises ConversionRefused."""
     writer = _Writer(model, losses)
-    out = {"$schema": DIALECT, **writer.shape(model.root)}
+    out = {"$schema": DEFAULT.uri, **writer.shape(model.root)}
     definitions = {found.name: writer.definition(found) for found in model.types.values()}
     if definitions:
         out["$defs"] = definitions

@@ -2,39 +2,14 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping
 from typing import Any
 
 import jsonschema_rs
 
+from ...model.dialect import DEFAULT, URIS, Dialect
 
-class Dialect(enum.IntEnum):
-    """A JSON Schema dialect; later ones are greater."""
-
-    DRAFT_07 = 7
-    DRAFT_2019_09 = 19
-    DRAFT_2020_12 = 20
-
-    @property
-    def uri(self) -> str:
-        return URIS[self]
-
-    @property
-    def asserts_format(self) -> bool:
-        """Whether `format` decides validity when the subject does not say otherwise."""
-        return self is Dialect.DRAFT_07
-
-    @property
-    def definitions(self) -> str:
-        return "definitions" if self is Dialect.DRAFT_07 else "$defs"
-
-
-URIS: Mapping[Dialect, str] = {
-    Dialect.DRAFT_07: "http://json-schema.org/draft-07/schema#",
-    Dialect.DRAFT_2019_09: "https://json-schema.org/draft/2019-09/schema",
-    Dialect.DRAFT_2020_12: "https://json-schema.org/draft/2020-12/schema",
-}
+__all__ = ["DEFAULT", "URIS", "Dialect"]
 
 VALIDATORS: Mapping[Dialect, type[jsonschema_rs.Validator]] = {
     Dialect.DRAFT_07: jsonschema_rs.Draft7Validator,
@@ -47,8 +22,6 @@ DRAFTS: Mapping[Dialect, int] = {
     Dialect.DRAFT_2019_09: jsonschema_rs.Draft201909,
     Dialect.DRAFT_2020_12: jsonschema_rs.Draft202012,
 }
-
-DEFAULT = Dialect.DRAFT_2020_12
 
 _NAMES: Mapping[str, Dialect] = {
     "draft-07": Dialect.DRAFT_07,

@@ -1,1 +1,1 @@
-"""One module per concern that surrounds a call; their order is the order in which the pipeline enters them."""
+"""One module per concern that surrounds a call; `standard` lists those of a server in their order."""

@@ -8,7 +8,7 @@ from typing import Protocol
 from ...errors import InvalidRequest
 from ...model.principal import Principal
 from ..call import Call
-from ..guard import Guard
+from ..guard import QUICK, Guard, Rank
 
 ACTOR = "x-registry-actor"
 _LONGEST_ACTOR = 255
@@ -49,6 +49,8 @@ class OpenAuthenticator:
 
 class Authenticate:
     """Authenticates every call, also those that need no permission: the audit wants to know who."""
+
+    rank, on_cached = Rank.AUTHENTICATE, QUICK
 
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator

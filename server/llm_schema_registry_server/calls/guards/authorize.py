@@ -1,14 +1,17 @@
-"""Whether the principal may make this call: its permissions must hold the one that the RPC declares."""
+"""Whether the principal may make this call: its permissions must hold the one that the operation declares."""
 
 from __future__ import annotations
 
 from ...errors import PermissionDenied
-from ..call import NO_PERMISSION, Call
-from ..guard import Guard
+from ..call import Call
+from ..guard import QUICK, Guard, Rank
+from ..operation import NO_PERMISSION
 
 
 class Authorize:
-    """Refuses calls without the permission; an RPC that declares `none` is open."""
+    """Refuses calls without the permission; an operation that declares `none` is open."""
+
+    rank, on_cached = Rank.AUTHORIZE, QUICK
 
     def __call__(self, call: Call) -> Guard:
         return _Authorized(call)
@@ -25,11 +28,11 @@ class _Authorized(Guard):
 
 
 def demand_permission(call: Call) -> None:
-    """Raises PermissionDenied when the call's principal lacks what its method declares."""
-    needed = call.method.permission
+    """Raises PermissionDenied when the call's principal lacks what its operation declares."""
+    needed = call.operation.permission
     if needed != NO_PERMISSION and needed not in call.principal.permissions:
         raise PermissionDenied(
-            f"{call.method.name} needs permission {needed!r}, which {call.principal.name!r} does not have",
+            f"{call.operation.name} needs permission {needed!r}, which {call.principal.name!r} does not have",
             permission=needed,
             principal=call.principal.name,
         )

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from ...errors import DeadlineExceeded
 from ..call import Call
-from ..guard import Guard
+from ..guard import Guard, Rank, not_needed
 
 
 class Within(Guard):
@@ -29,7 +29,7 @@ class Within(Guard):
             await self._timeout.__aexit__(kind, error, trace)
         except TimeoutError as expired:
             raise DeadlineExceeded(
-                f"{self.call.method.name} took longer than its deadline; allow more time or ask for less"
+                f"{self.call.operation.name} took longer than its deadline; allow more time or ask for less"
             ) from expired
 
 
@@ -40,11 +40,13 @@ class Deadline:
     because a stream may not be cancelled while the transport holds it.
     """
 
+    rank, on_cached = Rank.DEADLINE, not_needed("a cached answer goes out without waiting")
+
     def __init__(self, default_seconds: float) -> None:
         self._default = default_seconds
 
     def __call__(self, call: Call) -> Guard:
-        if call.method.streams:
+        if call.operation.streams:
             return Guard(call)
         if call.deadline is None:
             call.deadline = time.monotonic() + self._default

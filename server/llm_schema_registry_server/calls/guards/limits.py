@@ -6,11 +6,13 @@ from types import TracebackType
 
 from ...errors import LimitExceeded
 from ..call import Call
-from ..guard import Guard
+from ..guard import Guard, Rank, not_needed
 
 
 class Limits:
     """At most `calls` unary calls and `streams` streams at a time; counts both (`calls_now`, `streams_now`)."""
+
+    rank, on_cached = Rank.LIMITS, not_needed("a cached answer holds nothing while others wait")
 
     def __init__(self, *, calls: int, streams: int) -> None:
         self._most = {False: calls, True: streams}
@@ -53,9 +55,9 @@ class _Slot(Guard):
         self._limits = limits
 
     async def __aenter__(self) -> None:
-        self._limits.take(self.call.method.streams)
+        self._limits.take(self.call.operation.streams)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._limits.give_back(self.call.method.streams)
+        self._limits.give_back(self.call.operation.streams)

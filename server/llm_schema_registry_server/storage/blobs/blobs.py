@@ -1,7 +1,7 @@
-"""What an object store offers: bytes under a key that says what they are.
+"""The protocol of an object store: bytes under a key that contains their digest.
 
 A key is `namespace/digest`: the registry that put the blob and the SHA-256 of its bytes. So a blob never changes, the
-same bytes are kept once, two registries in one bucket never own each other's blobs, and whoever reads can verify.
+same bytes are stored once, registries that share a bucket never delete each other's blobs, and every read can be verified.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Protocol
 from ...errors import StorageDamaged
 
 _LONG = 256 * 1024
-"""Bytes from which hashing is left to a thread."""
+"""More bytes are hashed in a thread."""
 
 
 @dataclass(frozen=True, slots=True)
 class BlobRef:
-    """A blob as its owner knows it: `size` in bytes, `digest` in hexadecimal."""
+    """A reference to a blob: `size` in bytes, `digest` in hexadecimal."""
 
     namespace: str
     digest: str
@@ -34,7 +34,7 @@ class BlobRef:
 
 @dataclass(frozen=True, slots=True)
 class StoredBlob:
-    """A blob as the object store knows it; `modified_at` is when it was put last."""
+    """A blob in the object store; `modified_at` is when it was last put."""
 
     key: str
     size: int
@@ -46,17 +46,17 @@ class Blobs(Protocol):
 
     @property
     def broken(self) -> bool:
-        """Whether it has failed so often of late that it is left alone for now."""
+        """Whether the circuit breaker is open: it has failed repeatedly and is not asked for now."""
         ...
 
     async def open(self) -> None:
-        """Make ready; an object store that is away does not matter yet."""
+        """Prepare for use, without a request to the object store."""
         ...
 
     async def close(self) -> None: ...
 
     async def put(self, ref: BlobRef, data: bytes) -> None:
-        """Keep `data`, durably when this returns. A blob that is there already counts as put now."""
+        """Store `data`; durable when this returns. The `modified_at` of a blob that is there already becomes now."""
         ...
 
     async def get(self, ref: BlobRef) -> bytes:
@@ -78,7 +78,7 @@ class Blobs(Protocol):
         ...
 
     async def probe(self) -> Mapping[str, str]:
-        """Facts for the health report; raises StorageUnavailable with the reason when the object store is of no use."""
+        """Facts for the health report; raises StorageUnavailable with the reason when the object store cannot be used."""
         ...
 
 
@@ -95,7 +95,7 @@ def not_ours(place: str, what: str) -> StorageDamaged:
 
 
 async def verified(place: str, ref: BlobRef, data: bytes) -> bytes:
-    """`data`, when it is what was put; raises StorageDamaged naming `place` otherwise."""
+    """`data`, when it has the size and digest of `ref`; raises StorageDamaged naming `place` otherwise."""
     if len(data) != ref.size:
         raise not_ours(place, f"has {len(data)} bytes instead of {ref.size}")
     if await digest_of(data) != ref.digest:
@@ -104,7 +104,7 @@ async def verified(place: str, ref: BlobRef, data: bytes) -> bytes:
 
 
 async def digest_of(data: bytes) -> str:
-    """The SHA-256 of `data` in hexadecimal; a thread computes it when that takes a while."""
+    """The SHA-256 of `data` in hexadecimal; long data are hashed in a thread."""
     return _digest(data) if len(data) < _LONG else await asyncio.to_thread(_digest, data)
 
 

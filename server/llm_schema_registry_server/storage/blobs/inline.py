@@ -10,7 +10,7 @@ from .blobs import BlobRef, StoredBlob
 
 
 class InlineBlobs:
-    """Holds nothing, and says so when contents turn out to have been moved away earlier."""
+    """Stores nothing; raises StorageUnavailable for contents that were moved to an object store earlier."""
 
     @property
     def broken(self) -> bool:

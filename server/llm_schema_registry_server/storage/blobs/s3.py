@@ -1,7 +1,7 @@
 """Blobs in Amazon S3, or in anything that speaks its API.
 
-Every request has an end, is repeated once at most, and goes through a circuit breaker: with the service away, callers
-are told at once. What is read is verified against its digest; what is written is verified by the service.
+Every request has a time limit, is repeated once at most, and goes through a circuit breaker: while the service is away,
+calls fail at once. What is read is verified against its digest; what is written is verified by the service.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ... import settings
-from ...caches.breaker import Breaker, BreakerOpen
+from ...caches.breaker import Breaker, BreakerOpen, OnChange
 from ...errors import StorageUnavailable
 from .blobs import BlobRef, StoredBlob, missing, not_ours, verified
 
@@ -31,9 +31,9 @@ T = TypeVar("T")
 PAGE = 1000
 """Keys that one request lists (the most that S3 allows)."""
 PROBE_SECONDS = 1.5
-"""Longest wait for the probe: shorter than the health report's patience."""
+"""Longest wait for the probe: shorter than the time limit of the health report."""
 PROBE_AGAIN_SECONDS = 10.0
-"""How long a good probe counts, so that frequent health checks stay fast and cost nothing."""
+"""How long a successful probe is valid, so that frequent health checks send no requests."""
 
 _FAILURES = (BotoCoreError, ClientError, aiohttp.ClientError, OSError, TimeoutError)
 _ABSENT = frozenset({"NoSuchKey", "404", "NotFound"})
@@ -48,9 +48,7 @@ _HINTS = {
 class S3Blobs:
     """See blobs.Blobs for the meaning of each method. A key in the bucket is `prefix` + the blob's key."""
 
-    def __init__(
-        self, options: settings.S3Settings, on_breaker: Callable[[bool], None] = lambda open: None
-    ) -> None:
+    def __init__(self, options: settings.S3Settings, on_breaker: OnChange = lambda failure: None) -> None:
         self._options = options
         self._breaker = Breaker(options.breaker_failures, options.breaker_seconds, on_change=on_breaker)
         self._bucket = {"Bucket": options.bucket}
@@ -117,7 +115,7 @@ class S3Blobs:
         try:
             await self._ask(upload, lambda: self._client.abort_multipart_upload(**upload))
         except StorageUnavailable:
-            return  # the failure that led here is the one to tell about
+            return  # the failure that led here is raised
 
     async def get(self, ref: BlobRef) -> bytes:
         target = self._target(ref.key)
@@ -187,6 +185,7 @@ class S3Blobs:
                 await self._client.head_bucket(**self._bucket)
         except _FAILURES as error:
             self._probed_at = float("-inf")
+            self._breaker.failed(error)
             raise self._away(self._bucket, error) from error
         self._probed_at = time.monotonic()
         self._breaker.succeeded()
@@ -199,7 +198,7 @@ class S3Blobs:
         return f"s3://{target['Bucket']}/{target.get('Key', '')}"
 
     async def _ask(self, target: Mapping[str, str], request: Callable[[], Awaitable[T]]) -> T:
-        """What the service answers; raises StorageUnavailable when it does not, or when it has not of late."""
+        """What the service answers; raises StorageUnavailable when it does not, or when the circuit breaker is open."""
         try:
             with self._breaker.call(*_FAILURES):
                 async with asyncio.timeout(self._options.timeout_seconds):

@@ -1,4 +1,4 @@
-"""The back end that forgets: everything in dictionaries. It is the reference that the others are measured against."""
+"""The back end that keeps everything in dictionaries, until its process ends. It is the reference for the others."""
 
 from .store import MemoryStore
 

@@ -66,10 +66,10 @@ def _size(subject: Subject, versions: Sequence[SchemaVersion]) -> SubjectSize:
 def _sizes(tables: Tables, versions: Iterable[SchemaVersion]) -> ContentSizes:
     sent = {v.identity: v.size for v in versions}
     count = size = elsewhere = rows = 0
-    for identity, kept in tables.contents.items():
-        moved = kept.content.startswith(ELSEWHERE)
-        bytes_sent = sent.get(identity, 0) if moved else len(kept.content)
+    for identity, stored in tables.contents.items():
+        moved = stored.content.startswith(ELSEWHERE)
+        bytes_sent = sent.get(identity, 0) if moved else len(stored.content)
         count, size = count + 1, size + bytes_sent
         elsewhere += bytes_sent if moved else 0
-        rows += len(kept.content) + len(kept.canonical) + len(kept.artifact)
+        rows += len(stored.content) + len(stored.canonical) + len(stored.artifact)
     return ContentSizes(count, size, elsewhere, rows)

@@ -1,4 +1,4 @@
-"""The questions a memory store answers, over one snapshot of its tables."""
+"""What a memory store reads, from one snapshot of its tables."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from ...model.change import Change
 from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
-from ...model.selection import choose
+from ...model.selection import choose, selectable
 from ...model.selector import Single
 from ...model.statistics import Statistics
 from ...model.subject import Subject
 from ...model.usage import Usage
 from .. import ranking, search, spelling
+from ..leases import Cursor
 from ..values import Hit, LogPage, Page, Ranked, RankedPage, SchemaFilter
 from .counting import counted
 from .tables import Tables
@@ -139,6 +140,9 @@ class MemoryReadTx:
             return (await self.change_bounds())[0]
         return self._change(places[len(places) - count - 1]).sequence
 
+    async def cursors(self) -> Sequence[Cursor]:
+        return sorted(self._tables.cursors.values(), key=lambda cursor: cursor.name)
+
     async def most_used(self, limit: int) -> Sequence[Usage]:
         return sorted(self._tables.usage.values(), key=lambda u: (-u.score, u.schema_id))[:limit]
 
@@ -166,7 +170,7 @@ class MemoryReadTx:
         return sorted(item for item in named if item[0] > after)[:limit]
 
     def _places(self) -> range:
-        """Where the changes are that are kept: their places in the log, which are dense as sequences need not be."""
+        """The places of the stored changes in the log; they are dense, which sequences need not be."""
         numbers = self._tables.numbers
         return range((numbers.get(GONE_CHANGES) or 0) + 1, (numbers.get(ALL_CHANGES) or 0) + 1)
 
@@ -187,7 +191,7 @@ class MemoryReadTx:
         candidates: Iterable[SchemaVersion] = tables.versions.values()
         if wanted.latest_only:
             newest: dict[Subject, SchemaVersion] = {}
-            for version in filter(search.selectable, candidates):
+            for version in filter(selectable, candidates):
                 known = newest.get(version.subject)
                 if known is None or known.ordinal < version.ordinal:
                     newest[version.subject] = version
@@ -210,5 +214,5 @@ def _rank(hit: Hit) -> tuple[int, str, int]:
 
 
 def _rank_of(score: int, subject: str, ordinal: int) -> tuple[int, str, int]:
-    """Sorts as hits are sorted."""
+    """The sort key of hits."""
     return -score, subject, -ordinal

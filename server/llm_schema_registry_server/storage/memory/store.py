@@ -1,4 +1,4 @@
-"""MemoryStore: one writer at a time, any number of readers that never see it at work."""
+"""MemoryStore: one writer at a time, and any number of readers, which see committed writes only."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class MemoryStore(TransactionBackedStore):
     def __init__(self) -> None:
         self._tables = Tables()
         self._tables.texts[REGISTRY_ID] = secrets.token_hex(4)
-        # Blocks that look at self._tables; while there are any, a commit replaces it by a copy.
+        # Open read transactions on self._tables; while there are any, a commit replaces it by a copy.
         self._readers = 0
-        self._turn = asyncio.Lock()
-        self._news = ChangeSignal()
+        self._write_lock = asyncio.Lock()
+        self._signal = ChangeSignal()
         self._open = False
 
     @property
@@ -53,7 +53,7 @@ class MemoryStore(TransactionBackedStore):
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[MemoryWriteTx]:
-        async with self._turn:
+        async with self._write_lock:
             self._refuse_closed()
             draft = self._tables.draft()
             tx = MemoryWriteTx(draft)
@@ -61,7 +61,7 @@ class MemoryStore(TransactionBackedStore):
             if self._readers:
                 self._tables, self._readers = self._tables.copy(), 0
             self._tables.merge(draft)
-            self._news.advance(tx.appended)
+            self._signal.advance(tx.appended)
 
     def dump(self) -> AbstractAsyncContextManager[MemoryReadTx]:
         return self.read()
@@ -70,14 +70,18 @@ class MemoryStore(TransactionBackedStore):
         return self.write()
 
     async def wait_for_change(self, after: int, timeout: float) -> None:
-        await self._news.wait(after, timeout)
+        await self._signal.wait(after, timeout)
 
     async def ping(self) -> Mapping[str, str]:
         self._refuse_closed()
+        versions = list(self._tables.versions.values())
+        live = [version for version in versions if version.live]
         return {
             "kind": "memory",
-            "versions": str(sum(1 for _ in self._tables.versions)),
-            "changes": str(self._news.newest),
+            "subjects": str(len({version.subject for version in live})),
+            "versions": str(len(live)),
+            "deleted_versions": str(len(versions) - len(live)),
+            "newest_sequence": str(self._signal.newest),
         }
 
     def _refuse_closed(self) -> None:

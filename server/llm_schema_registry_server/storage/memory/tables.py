@@ -1,9 +1,10 @@
-"""Dictionaries with transactions: a draft lies over a base and becomes part of it, or is thrown away. Pure."""
+"""Dictionaries with transactions: a draft overlays a base, and is merged into it or thrown away. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from ...model.change import Change
@@ -13,6 +14,7 @@ from ...model.schema import SchemaVersion, StoredContent
 from ...model.statistics import Statistics
 from ...model.subject import Subject
 from ...model.usage import Usage
+from ..leases import Cursor, Lease
 from ..ranking import RankedMatch
 
 K = TypeVar("K")
@@ -20,7 +22,8 @@ V = TypeVar("V")
 
 
 class Table(Generic[K, V]):
-    """A mapping with values that are never changed in place. `draft` is a table whose writes stay apart until `merge`."""
+    """A mapping with values that are never changed in place. `draft` makes a table that reads this one and collects writes until
+    `merge`."""
 
     def __init__(self, rows: dict[K, V] | None = None, base: Table[K, V] | None = None) -> None:
         self._rows: dict[K, V] = {} if rows is None else rows
@@ -78,6 +81,14 @@ class Table(Generic[K, V]):
 
 
 @dataclass(frozen=True, slots=True)
+class HeldLease:
+    """A lease, and when it was acquired or last renewed."""
+
+    lease: Lease
+    renewed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Tables:
     """Everything a store holds. Values are immutable, so that a shallow copy is a snapshot."""
 
@@ -98,6 +109,8 @@ class Tables:
     texts: Table[str, str] = field(default_factory=Table)
     usage: Table[str, Usage] = field(default_factory=Table)
     statistics: Table[int, Statistics] = field(default_factory=Table)
+    cursors: Table[str, Cursor] = field(default_factory=Table)
+    leases: Table[str, HeldLease] = field(default_factory=Table)
 
     def draft(self) -> Tables:
         return Tables(*(table.draft() for table in self._all()))

@@ -1,11 +1,10 @@
-"""Changes to a memory store, on a draft that its owner merges or drops."""
+"""What a memory store writes, to a draft that the store merges or drops."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from ...errors import ConcurrentUpdate
@@ -17,13 +16,14 @@ from ...model.statistics import Statistics
 from ...model.subject import Subject
 from ...model.usage import Usage, Uses
 from .. import ranking
+from ..leases import Cursor, Lease, LeaseLost, checked_duration, checked_name, is_held
 from ..rows import subject_of
 from .reading import ALL_CHANGES, COMPACTED, GONE_CHANGES, NEWEST_CHANGE, REGISTRY_ID, MemoryReadTx
-from .tables import Table, Tables
+from .tables import HeldLease, Table, Tables
 
 K = TypeVar("K")
 NEWEST_GLOBAL_ID = "newest global id in "  # and the context
-STATISTICS_BEGUN = "when somebody last began to count, in milliseconds since 1970"
+NEWEST_TOKEN = "newest token of a lease"
 
 
 class MemoryWriteTx(MemoryReadTx):
@@ -34,7 +34,7 @@ class MemoryWriteTx(MemoryReadTx):
         self.appended = 0
 
     async def lock_subject(self, subject: Subject) -> None:
-        """Nothing to do: the transaction has the whole store for itself."""
+        """Nothing to do: there is one write transaction at a time."""
 
     async def allot_global_id(self, context: str, identity: str) -> int:
         known = self._tables.global_ids.get((context, identity))
@@ -63,6 +63,40 @@ class MemoryWriteTx(MemoryReadTx):
             self._tables.numbers[GONE_CHANGES] = place
         self._tables.numbers[COMPACTED] = floor
         return True
+
+    async def set_cursor(self, name: str, sequence: int) -> None:
+        self._tables.cursors[checked_name(name)] = Cursor(name, sequence, datetime.now(UTC))
+
+    async def remove_cursor(self, name: str) -> None:
+        self._tables.cursors.remove(name)
+
+    async def acquire_lease(self, name: str, holder: str, seconds: float) -> Lease | None:
+        now, known = datetime.now(UTC), self._tables.leases.get(checked_name(name))
+        expires_at = now + checked_duration(seconds)
+        if known is not None and is_held(known.renewed_at, known.lease.expires_at, now):
+            return None
+        token = (self._tables.numbers.get(NEWEST_TOKEN) or 0) + 1
+        lease = Lease(name, checked_name(holder), token, expires_at)
+        self._tables.numbers[NEWEST_TOKEN] = token
+        self._tables.leases[name] = HeldLease(lease, now)
+        return lease
+
+    async def renew_lease(self, lease: Lease, seconds: float) -> Lease:
+        await self.confirm_lease(lease)
+        now = datetime.now(UTC)
+        renewed = replace(lease, expires_at=now + checked_duration(seconds))
+        self._tables.leases[lease.name] = HeldLease(renewed, now)
+        return renewed
+
+    async def confirm_lease(self, lease: Lease) -> None:
+        known = self._tables.leases.get(lease.name)
+        if known is None or known.lease.token != lease.token:
+            raise LeaseLost(lease)
+
+    async def release_lease(self, lease: Lease) -> None:
+        known = self._tables.leases.get(lease.name)
+        if known is not None and known.lease.token == lease.token:
+            self._tables.leases.remove(lease.name)
 
     async def insert_version(self, version: SchemaVersion, names: Sequence[str]) -> None:
         tables = self._tables
@@ -139,16 +173,8 @@ class MemoryWriteTx(MemoryReadTx):
                 known = self._tables.usage.get(schema_id)
                 self._tables.usage[schema_id] = made if known is None else known + made
 
-    async def begin_statistics(self, lease: float) -> bool:
-        now, begun = int(time.time() * 1000), self._tables.numbers.get(STATISTICS_BEGUN)
-        if begun is not None and now - lease * 1000 < begun <= now:
-            return False
-        self._tables.numbers[STATISTICS_BEGUN] = now
-        return True
-
-    async def keep_statistics(self, statistics: Statistics) -> None:
+    async def save_statistics(self, statistics: Statistics) -> None:
         self._tables.statistics[0] = statistics
-        self._tables.numbers.remove(STATISTICS_BEGUN)
 
     # -- see portable.RestoreTx
 

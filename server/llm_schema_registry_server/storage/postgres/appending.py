@@ -1,5 +1,4 @@
-"""Registrations on PostgreSQL: what they have to know in one statement, and what they write in another; for one or for many
-at a time."""
+"""Registrations on PostgreSQL: one statement reads what they depend on, another writes them; each for one or for many at a time."""
 
 from __future__ import annotations
 
@@ -25,7 +24,7 @@ from . import queries
 
 @dataclass(frozen=True, slots=True)
 class SnapshotRequest:
-    """What Store.standing is asked."""
+    """The arguments of Store.subject_snapshot."""
 
     subject: Subject
     scopes: Sequence[str]
@@ -34,20 +33,20 @@ class SnapshotRequest:
 
 @dataclass(frozen=True, slots=True)
 class AppendRequest:
-    """What Store.append is asked."""
+    """The arguments of Store.append."""
 
     precondition: Precondition
     entry: NewVersion
 
 
-class AskAlone(Enum):
-    """The answer to one of many that has to be asked alone: somebody else has the lock of its subject, or a key of it is
-    taken. Nothing was written."""
+class RetrySeparately(Enum):
+    """The outcome of an append in a batch that has to be retried in a statement of its own: another transaction has the lock of
+    its subject, or a key of it is taken. Nothing was written."""
 
-    ALONE = auto()
+    RETRY = auto()
 
 
-# OFFSET 0: each subject is looked up by itself, where a join might read all versions; and subject_grounds becomes part of the
+# OFFSET 0: each subject is looked up by itself, where a join might read all versions; and subject_grounds is inlined into the
 # plan only when no subquery is among its arguments.
 SNAPSHOTS = (
     f"SELECT e.place, g.*, {_COLUMNS_OF_V} FROM (SELECT place, subject, identity, "
@@ -57,7 +56,7 @@ SNAPSHOTS = (
     "LEFT JOIN LATERAL (SELECT * FROM versions v WHERE v.subject = e.subject AND v.identity = e.identity "
     "AND v.deleted_at IS NULL OFFSET 0) v ON true ORDER BY e.place, v.ordinal"
 )
-_GROUNDS = 5  # columns before those of a version
+_PRECONDITION_COLUMNS = 5  # columns before those of a version
 _VERSION_TYPES = {
     "ordinal": "int", "schema_type": "smallint", "size": "bigint", "level": "smallint", "state": "smallint",
     "change_class": "smallint", "origin": "json", "about": "json", "created_at": "bigint", "updated_at": "bigint",
@@ -68,7 +67,7 @@ _OWN = [
     (n, column) for n, column in enumerate(rows.VERSION_COLUMNS) if column not in _ALLOTTED
 ]  # of version_row
 _CHANGE_TYPES = {"event_type": "smallint", "at": "bigint", "facts": "json"}
-"""Of CHANGE_COLUMNS; what the others hold is the version's, and given once."""
+"""The CHANGE_COLUMNS that are passed; the others are copied from the version."""
 _CHANGE_CELLS = itemgetter(*map(rows.CHANGE_COLUMNS.index, _CHANGE_TYPES))
 _GIVEN = (
     [(column, _VERSION_TYPES.get(column, "text")) for _, column in _OWN]
@@ -76,11 +75,11 @@ _GIVEN = (
     + [(name, "bytea") for name in ("content", "canonical", "artifact")]
     + [(f"change_{column}", kind) for column, kind in _CHANGE_TYPES.items()]
 )
-"""What is given of each entry; words and labels, which hold no spaces, as one text."""
+"""The columns that are passed for each new version, with their types; words and labels, which have no spaces, as one text."""
 
 
 def _append() -> str:
-    """Everything that registrations write, in one statement: nothing of those whose grounds no longer hold."""
+    """The one statement that writes registrations: nothing for those whose precondition no longer holds."""
     number = iter(range(1, 100))
 
     def arrays(*types: str) -> list[str]:
@@ -118,7 +117,7 @@ def _append() -> str:
         f"steps AS (INSERT INTO transitions (schema_id, {step}) SELECT a.schema_id, {step} "
         f"FROM unnest({', '.join([step_users, *steps])}) WITH ORDINALITY AS t (place, {step}, nth) JOIN a USING (place) "
         "ORDER BY t.nth), "
-        # Last, and in order: whoever waits for a word that another transaction adds holds nothing that this one still wants.
+        # Last, and sorted: a transaction that waits for a word of another one holds no lock that the other still needs.
         f"spelled AS (INSERT INTO vocabulary SELECT word FROM unnest({new_words}) AS word "
         "WHERE EXISTS (SELECT FROM a) ORDER BY word ON CONFLICT DO NOTHING) "
         "SELECT h.busy, h.sequence, a.global_id FROM h LEFT JOIN a USING (place) ORDER BY h.place"
@@ -128,35 +127,41 @@ def _append() -> str:
 APPEND = _append()
 
 
-def looked(looks: Sequence[SnapshotRequest]) -> list[Any]:
-    """What STANDINGS takes."""
+def snapshot_parameters(requests: Sequence[SnapshotRequest]) -> list[Any]:
+    """The parameters of SNAPSHOTS."""
     return [
-        [str(look.subject) for look in looks],
-        [rows.dump(look.scopes) for look in looks],
-        [look.identity for look in looks],
+        [str(request.subject) for request in requests],
+        [rows.dump(request.scopes) for request in requests],
+        [request.identity for request in requests],
     ]
 
 
-def snapshots(looks: Sequence[SnapshotRequest], found: Sequence[rows.Row]) -> list[SubjectSnapshot]:
-    """What the rows of STANDINGS say."""
+def snapshots(requests: Sequence[SnapshotRequest], found: Sequence[rows.Row]) -> list[SubjectSnapshot]:
+    """Decodes the rows of SNAPSHOTS."""
     by_place = groupby(found, itemgetter(0))
-    return [_standing(look.scopes, list(of)) for look, (_, of) in zip(looks, by_place, strict=True)]
+    return [
+        _snapshot_of(request.scopes, list(of)) for request, (_, of) in zip(requests, by_place, strict=True)
+    ]
 
 
-def _standing(scopes: Sequence[str], found: Sequence[rows.Row]) -> SubjectSnapshot:
-    _, count, revision, last_ordinal, settings = found[0][:_GROUNDS]
+def _snapshot_of(scopes: Sequence[str], found: Sequence[rows.Row]) -> SubjectSnapshot:
+    _, count, revision, last_ordinal, settings = found[0][:_PRECONDITION_COLUMNS]
     cells = orjson.loads(settings) if settings else {}
     configs: dict[str, Config | None] = {
         scope: rows.config_of(scope, cells[scope]) if scope in cells else None for scope in scopes
     }
-    same = [rows.version_of(row[_GROUNDS:]) for row in found if row[_GROUNDS] is not None]
+    same = [
+        rows.version_of(row[_PRECONDITION_COLUMNS:])
+        for row in found
+        if row[_PRECONDITION_COLUMNS] is not None
+    ]
     return SubjectSnapshot(Precondition((count, revision), last_ordinal + 1, configs, mark=settings), same)
 
 
-def appended(
+def append_parameters(
     appends: Sequence[AppendRequest], vocabulary: Vocabulary, *, wait: bool
 ) -> tuple[list[Any], list[str]]:
-    """What APPEND takes, and the words that are in the vocabulary when it is done. wait: for subjects that are locked."""
+    """The parameters of APPEND, and the words that it adds to the vocabulary. wait: whether to wait for locked subjects."""
     entries = [append.entry for append in appends]
     words: set[str] = set()
     given = []
@@ -165,8 +170,8 @@ def appended(
         words |= about | names
         given.append((*_version_cells(entry), " ".join(about), " ".join(names), *_other_cells(entry)))
     precondition = [
-        (rows.dump(list(g.configs)), *g.stamp, g.next_ordinal - 1, g.mark)
-        for g in (a.precondition for a in appends)
+        (rows.dump(list(p.configs)), *p.stamp, p.next_ordinal - 1, p.mark)
+        for p in (append.precondition for append in appends)
     ]
     targets = [(place, *target) for place, e in enumerate(entries, 1) for target in sorted(e.targets.items())]
     steps = [(place, *row[1:]) for place, e in enumerate(entries, 1) for row in rows.transition_rows(e.steps)]
@@ -184,16 +189,16 @@ def appended(
 
 def outcomes(
     appends: Sequence[AppendRequest], found: Sequence[rows.Row]
-) -> list[SchemaVersion | AskAlone | None]:
-    """What the rows of APPEND say of each: the version as stored, None when its grounds did not hold."""
+) -> list[SchemaVersion | RetrySeparately | None]:
+    """Decodes the rows of APPEND, one for each request: the version as stored, None when its precondition does not hold."""
     return [
-        AskAlone.ALONE if busy or _is_taken(*given) else _stored(append, *given)
+        RetrySeparately.RETRY if busy or _is_taken(*given) else _stored(append, *given)
         for append, (busy, *given) in zip(appends, found, strict=True)
     ]
 
 
 def outcome(append: AppendRequest, found: Sequence[rows.Row]) -> SchemaVersion | None:
-    """What the row of APPEND says of one that was asked alone. Raises ConcurrentUpdate when a key of it is taken."""
+    """Decodes the row of APPEND for a single request. Raises ConcurrentUpdate when a key of the version is taken."""
     ((_, *given),) = found
     if _is_taken(*given):
         raise taken(append.entry.version)
@@ -211,7 +216,7 @@ def _stored(append: AppendRequest, revision: int | None, global_id: int | None) 
 
 
 def taken(version: SchemaVersion) -> ConcurrentUpdate:
-    """A key of the version belongs to another one."""
+    """The error for a version of which a key belongs to another version."""
     return ConcurrentUpdate(
         f"version {version.ordinal} ({version.version}) of subject {str(version.subject)!r} is taken; "
         "read the subject again and retry",
@@ -235,5 +240,5 @@ def _other_cells(entry: NewVersion) -> tuple[Any, ...]:
 
 
 def columns_of(table: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
-    """A table as the arrays that `unnest` makes it from; `width`, for one without rows."""
+    """A table as arrays of its columns, for `unnest`. width: the number of columns of a table without rows."""
     return [list(column) for column in zip(*table, strict=True)] if table else [[] for _ in range(width)]

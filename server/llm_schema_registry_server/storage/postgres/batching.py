@@ -1,4 +1,4 @@
-"""Calls that come while others of their kind are under way go on together."""
+"""Calls that arrive while others of their kind are running are executed together, as one batch."""
 
 from __future__ import annotations
 
@@ -7,45 +7,46 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-Ask = TypeVar("Ask")
+Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked(Generic[Ask, Answer]):
-    ask: Ask
+class _Pending(Generic[Request, Answer]):
+    request: Request
     answer: asyncio.Future[Answer]
     key: Hashable
 
 
-class Batcher(Generic[Ask, Answer]):
-    """Runs what it is asked in batches, `lanes` of them at a time, each of `most` at most.
+class Batcher(Generic[Request, Answer]):
+    """Executes requests in batches, at most `lanes` of them at a time and `most` requests in each.
 
     run: the answers to a batch, in its order.
-    common: what concerns all of a batch when `run` raises it. After another error each is run alone: nobody suffers from
-    what somebody else asked.
-    apart: two of whom it says the same are never in one batch; without it, all may be.
-    Nobody waits for company: a batch is what has come while the ones before it were under way. Who is cancelled before its
-    batch begins is left out; later, it is carried out all the same.
+    common: an error of this type from `run` is the answer to every request of the batch. After another error each request is
+    run by itself, so that none fails because of another.
+    conflict_key: two requests with the same key are never in one batch; without it, all may be.
+    No request waits for a batch to fill: a batch is what has arrived while those before it were running. A request that is
+    cancelled before its batch begins is left out; later, it is executed all the same.
     """
 
     def __init__(
         self,
-        run: Callable[[Sequence[Ask]], Awaitable[Sequence[Answer]]],
+        run: Callable[[Sequence[Request]], Awaitable[Sequence[Answer]]],
         *,
         lanes: int,
         most: int,
         common: type[Exception],
-        apart: Callable[[Ask], Hashable] | None = None,
+        conflict_key: Callable[[Request], Hashable] | None = None,
     ) -> None:
-        self._run, self._common, self._apart = run, common, apart
+        self._run, self._common, self._conflict_key = run, common, conflict_key
         self._lanes, self._most = lanes, most
-        self._waiting: list[_Asked[Ask, Answer]] = []
+        self._waiting: list[_Pending[Request, Answer]] = []
         self._running: set[asyncio.Task[None] | None] = set()
 
-    async def __call__(self, ask: Ask) -> Answer:
+    async def __call__(self, request: Request) -> Answer:
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Asked(ask, future, self._apart(ask) if self._apart else future))
+        key = self._conflict_key(request) if self._conflict_key else future
+        self._waiting.append(_Pending(request, future, key))
         if len(self._running) < self._lanes:
             lane = asyncio.create_task(self._work())
             self._running.add(lane)
@@ -54,42 +55,42 @@ class Batcher(Generic[Ask, Answer]):
 
     async def _work(self) -> None:
         try:
-            await asyncio.sleep(0)  # those who are about to ask, too
+            await asyncio.sleep(0)  # let the requests that are about to be made join the batch
             while batch := self._take():
                 await self._answer(batch)
-        finally:  # not when the task is told to be done: who asks before that would wait for a lane that has ended
+        finally:  # not in the done callback: a request made before that would wait for a lane that has ended
             self._running.discard(asyncio.current_task())
 
-    def _take(self) -> list[_Asked[Ask, Answer]]:
-        batch: list[_Asked[Ask, Answer]] = []
-        left: list[_Asked[Ask, Answer]] = []
+    def _take(self) -> list[_Pending[Request, Answer]]:
+        batch: list[_Pending[Request, Answer]] = []
+        left: list[_Pending[Request, Answer]] = []
         keys: set[Hashable] = set()
-        for asked in self._waiting:
-            if asked.answer.done():  # cancelled
+        for pending in self._waiting:
+            if pending.answer.done():  # cancelled
                 continue
-            room = len(batch) < self._most and asked.key not in keys
-            (batch if room else left).append(asked)
-            if room:
-                keys.add(asked.key)
+            fits = len(batch) < self._most and pending.key not in keys
+            (batch if fits else left).append(pending)
+            if fits:
+                keys.add(pending.key)
         self._waiting = left
         return batch
 
-    async def _answer(self, batch: Sequence[_Asked[Ask, Answer]]) -> None:
+    async def _answer(self, batch: Sequence[_Pending[Request, Answer]]) -> None:
         try:
-            answers = await self._run([asked.ask for asked in batch])
+            answers = await self._run([pending.request for pending in batch])
         except asyncio.CancelledError:
-            for asked in batch:
-                asked.answer.cancel()
+            for pending in batch:
+                pending.answer.cancel()
             raise
         except Exception as error:
             if len(batch) > 1 and not isinstance(error, self._common):
-                for asked in batch:
-                    await self._answer([asked])
+                for pending in batch:
+                    await self._answer([pending])
                 return
-            for asked in batch:
-                if not asked.answer.done():
-                    asked.answer.set_exception(error)
+            for pending in batch:
+                if not pending.answer.done():
+                    pending.answer.set_exception(error)
         else:
-            for asked, answer in zip(batch, answers, strict=True):
-                if not asked.answer.done():
-                    asked.answer.set_result(answer)
+            for pending, answer in zip(batch, answers, strict=True):
+                if not pending.answer.done():
+                    pending.answer.set_result(answer)

@@ -1,5 +1,5 @@
-"""Statements that read whole tables, to count everything. They take no transaction id, so that nobody waits for them:
-a transaction that has one holds back the change log (docs/decisions/0013-statistics-are-counted-by-reads.md)."""
+"""Statements that read whole tables, to count everything. They take no transaction id, so that no reader of the change log waits
+for them: a transaction that has one holds it back (docs/decisions/0013-statistics-are-counted-by-reads.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PostgreSQL's errors in the registry's words: which database, what happened, and the way out."""
+"""The registry's errors for those of PostgreSQL: which database, what happened, and the way out."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ _BY_STATE: dict[str, tuple[type[RegistryError], str]] = {
     "XX001": (StorageDamaged, "its data are corrupted; restore it from a backup"),
     "XX002": (StorageDamaged, "an index is corrupted; REINDEX it"),
 }
-CIRCLE = "40001"
-"""The SQLSTATE of refuse_circle(): somebody else's references have just closed the circle. Nothing else has it, for all that
-writes is READ COMMITTED."""
+CYCLE = "40001"
+"""The SQLSTATE of the trigger refuse_circle(): the references close a cycle with what another transaction has committed. Nothing
+else raises it, for all writes are READ COMMITTED."""
 CONFUSED = asyncpg.InternalClientError
-"""What the driver raises on a connection that the server has just ended; the connection is of no more use."""
+"""What the driver raises on a connection that the database has just closed."""
 AWAY = (OSError, asyncio.TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError, CONFUSED)
-"""What the driver raises when something is wrong with the server, the network or a statement."""
+"""What the driver raises when the database, the network or a statement fails."""
 
 
 def shown(dsn: str) -> str:
@@ -61,14 +61,14 @@ def shown(dsn: str) -> str:
 
 @contextmanager
 def translated(database: str) -> Iterator[None]:
-    """Let what the driver raises about `database` leave as one of our errors; errors of ours in SQL pass."""
+    """Raise the registry's error for each error of the driver about `database`; mistakes in our SQL pass unchanged."""
     try:
         yield
     except AWAY as error:
-        raise told(error, database) from error
+        raise error_of(error, database) from error
 
 
-def told(error: BaseException, database: str) -> RegistryError:
+def error_of(error: BaseException, database: str) -> RegistryError:
     """The registry's error for one of the driver's."""
     state = getattr(error, "sqlstate", None) or ""
     for length in (5, 2):

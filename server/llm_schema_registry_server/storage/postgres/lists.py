@@ -1,11 +1,11 @@
-"""What is PostgreSQL's own in the SQL of lists and searches. tests/storage/test_postgres_plans.py explains what comes of it."""
+"""What PostgreSQL has of its own in the SQL of lists and searches. tests/storage/test_postgres_plans.py checks the plans."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from ..ranking import Place, RankQuery
-from ..selection import Dialect, Term
+from ..selection import SqlDialect, Term
 
 
 def _hits(words: Sequence[str]) -> Term:
@@ -13,7 +13,7 @@ def _hits(words: Sequence[str]) -> Term:
 
 
 def lexeme(word: str, whole: bool = False) -> str:
-    """What BEGUN takes to look for a word that begins so, or for this one."""
+    """What BEGUN takes to look for a word that begins so, or for exactly this one."""
     return f"'{word}'" if whole else f"'{word}':*"  # words are letters and digits only
 
 
@@ -30,7 +30,7 @@ def _question(asked: RankQuery) -> Term:
     if asked.place > Place.NAME:
         return _in_title(asked.needle)
     column = "names" if asked.place is Place.NAME else "words"
-    # The SELECT: read the query once, not for every version.
+    # The SELECT: the query is parsed once, not for every version.
     return f"s.{column} @@ (SELECT {{}}::text::tsquery)", lexeme(asked.word, asked.whole)
 
 
@@ -44,7 +44,7 @@ def _pattern(pattern: str) -> Term:
     return "v.subject IN (SELECT subject FROM subjects WHERE subject LIKE {})", like
 
 
-LISTS = Dialect(
+LISTS = SqlDialect(
     lambda number: f"${number}",
     words=_words,
     labels=_labels,

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...errors import StorageUnavailable
-from ..migrations import Migration, migrations_of
+from ...telemetry import logs
+from ..migrations import Migration, log_applied, migrations_of
 from .errors import translated
 
+_LOG = logs.get("storage.postgres")
 _LOCK = 0x4C535247  # "LSRG": one migration at a time in a database
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS migrations "
@@ -36,12 +38,15 @@ async def migrate(connection: Any, database: str, steps: Sequence[Migration], *,
             raise StorageUnavailable(
                 f"the database {database} is encoded in {encoding}; create one with ENCODING 'UTF8'"
             )
-        while await _step(connection, database, steps, apply):
-            pass
+        applied: list[Migration] = []
+        while (step := await _step(connection, database, steps, apply)) is not None:
+            applied.append(step)
+    log_applied(_LOG, applied, database=database)
 
 
-async def _step(connection: Any, database: str, steps: Sequence[Migration], apply: bool) -> bool:
-    """Apply the next step; answers whether there may be another."""
+async def _step(connection: Any, database: str, steps: Sequence[Migration], apply: bool) -> Migration | None:
+    """The next step, applied; None when there was none left."""
+    step: Migration | None = None
     async with connection.transaction():
         await connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
         if not await connection.fetchval("SELECT to_regclass('migrations')"):
@@ -53,7 +58,7 @@ async def _step(connection: Any, database: str, steps: Sequence[Migration], appl
             await _refuse_foreign(connection, database, done, len(steps))
         if done >= len(steps):
             await connection.execute("SELECT align_sequences()")
-            return False
+            return step
         if not apply:
             raise _behind(database)
         step = steps[done]
@@ -65,7 +70,7 @@ async def _step(connection: Any, database: str, steps: Sequence[Migration], appl
             step.name,
             step.oldest,
         )
-        return True
+    return step
 
 
 async def _refuse_foreign(connection: Any, database: str, done: int, known: int) -> None:

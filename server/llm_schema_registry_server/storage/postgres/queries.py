@@ -1,8 +1,8 @@
-"""The SQL of the PostgreSQL back end. tests/storage/test_postgres_plans.py explains each of these statements."""
+"""The SQL of the PostgreSQL back end. tests/storage/test_postgres_plans.py checks the plan of each of these statements."""
 
 from __future__ import annotations
 
-from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, USAGE_COLUMNS, VERSION_COLUMNS
+from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, USAGE_COLUMNS, VERSION_COLUMNS, selectable_sql
 from ..selection import COLUMNS_OF_V as _COLUMNS_OF_V
 from ..values import INLINE_CONTENT_BYTES
 
@@ -23,7 +23,7 @@ VERSION = f"SELECT {_VERSION} FROM versions WHERE schema_id = $1"
 VERSIONS_BY_ID = f"SELECT {_VERSION} FROM versions WHERE schema_id = ANY($1::text[])"
 VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = $1 ORDER BY ordinal"
 LATEST = (
-    f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND deleted_at IS NULL AND state IN (2, 3) "
+    f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND {selectable_sql('versions')} "
     "ORDER BY ordinal DESC LIMIT 1"
 )
 ORDINAL = f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND ordinal = $2 AND deleted_at IS NULL"
@@ -32,21 +32,29 @@ SELECTED = {"LATEST": LATEST, "ORDINAL": ORDINAL, "RELEASE": RELEASE}
 """By rows.selected_by."""
 
 
-def _kept(some: str) -> str:
-    """Versions with the cells of their contents, which are NULL when they do not come along. OFFSET 0: each content is looked
-    up by itself, where a join of many might read them all."""
+def _with_content(some: str) -> str:
+    """Versions with the cells of their contents, which are NULL for contents longer than INLINE_CONTENT_BYTES. OFFSET 0: each
+    content is looked up by itself, where a join of many might read them all."""
     return (
         f"SELECT v.*, c.* FROM ({some}) v LEFT JOIN LATERAL (SELECT digest, content, canonical, artifact FROM contents c "
         f"WHERE c.identity = v.identity AND v.size <= {INLINE_CONTENT_BYTES} OFFSET 0) c ON TRUE"
     )
 
 
-KEPT_VERSIONS = _kept(VERSIONS_BY_ID)
-KEPT_LATEST, KEPT_ORDINAL, KEPT_RELEASE = _kept(LATEST), _kept(ORDINAL), _kept(RELEASE)
-KEPT = {"LATEST": KEPT_LATEST, "ORDINAL": KEPT_ORDINAL, "RELEASE": KEPT_RELEASE}
+VERSIONS_WITH_CONTENT = _with_content(VERSIONS_BY_ID)
+LATEST_WITH_CONTENT, ORDINAL_WITH_CONTENT, RELEASE_WITH_CONTENT = (
+    _with_content(LATEST),
+    _with_content(ORDINAL),
+    _with_content(RELEASE),
+)
+SELECTED_WITH_CONTENT = {
+    "LATEST": LATEST_WITH_CONTENT,
+    "ORDINAL": ORDINAL_WITH_CONTENT,
+    "RELEASE": RELEASE_WITH_CONTENT,
+}
 SUBJECT_STAMP = "SELECT count(*), coalesce(max(revision), 0) FROM versions WHERE subject = $1"
 VERSIONS_SINCE = f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND revision > $2 ORDER BY ordinal"
-# One row at least, so that the stamp comes with it.
+# At least one row, for the stamp.
 STAMPED_SINCE = (
     f"SELECT s.*, {_COLUMNS_OF_V} FROM ({SUBJECT_STAMP}) s "
     "LEFT JOIN versions v ON v.subject = $1 AND v.revision > $2 ORDER BY v.ordinal"
@@ -79,7 +87,7 @@ CHANGES = (
     f"SELECT sequence, {_CHANGE} FROM changes WHERE sequence > $1 AND sequence < final_before() "
     "ORDER BY sequence LIMIT $2"
 )
-# One row at least, so that the bound comes with it.
+# At least one row, for the bound.
 LOG_PAGE = (
     f"SELECT c.*, m.oldest FROM (SELECT value::bigint AS oldest FROM meta WHERE key = 'compacted') m "
     f"LEFT JOIN LATERAL ({CHANGES}) c ON true ORDER BY c.sequence"
@@ -104,11 +112,11 @@ PROGRESS = (
 """The newest change that is final, and the newest that is committed."""
 
 REPLAYED = "SELECT final_before() > $1 AND value = $2 FROM meta WHERE key = 'registry_id'"
-"""Whether this is that registry and all transactions up to that of a sequence have ended here; asked of a replica."""
+"""For a replica: whether it has that registry, with every change up to a sequence."""
 
 LOCK_SUBJECT = "SELECT first, ordinal, settings FROM lock_subject($1, $2)"
 LOCK_SCOPE = "SELECT pg_advisory_xact_lock(hashtextextended($1, 1))"
-# One of 64 locks stands for a content: a lock for each would fill the server's table of locks when there are many.
+# A content is locked by one of 64 locks, by its hash: a lock for each would fill the lock table of the database.
 _CONTENT_LOCK = "pg_advisory_xact_lock{0}(1280528967, hashtext({1}) & 63)"
 LOCK_CONTENT = f"SELECT {_CONTENT_LOCK.format('', '$1')}"
 FIRST_SEQUENCE = "SELECT first_sequence()"
@@ -118,8 +126,8 @@ LAST_ORDINAL = "SELECT last_ordinal FROM subjects WHERE subject = $1"
 
 
 def put_contents(source: str) -> str:
-    """Adds the contents in the rows of `source`. The lock keeps one that another transaction is about to remove as unused
-    from vanishing under a new version."""
+    """Adds the contents in the rows of `source`. The lock keeps another transaction from removing one of them as unused before
+    the new version is committed."""
     return (
         "INSERT INTO contents (identity, digest, content, canonical, artifact) "
         f"SELECT c.* FROM {source} AS c (identity, digest, content, canonical, artifact), "
@@ -136,7 +144,7 @@ def add_subjects(source: str) -> str:
     )
 
 
-# Everything a transaction had put off, in one round trip.
+# Everything that a transaction has buffered, in one round trip.
 FLUSH = (
     f"WITH put AS ({put_contents('unnest($1::text[], $2::text[], $3::bytea[], $4::bytea[], $5::bytea[])')}), "
     f"log AS (INSERT INTO changes (sequence, {_CHANGE}) SELECT * FROM unnest($6::bigint[], $7::smallint[], $8::text[], "
@@ -153,7 +161,7 @@ NEAR = (
     "ORDER BY similarity(word, $1) DESC, word LIMIT $3"
 )
 ONLY_COMPACTOR = "SELECT pg_try_advisory_xact_lock(1280528967, 64)"
-# From the old bound on: what was deleted before may still lie dead at the beginning of the index.
+# From the old bound on: dead index entries of what was deleted before are not scanned again.
 FORGET_CHANGES = "DELETE FROM changes WHERE sequence > $1 AND sequence <= $2"
 SET_COMPACTED = "UPDATE meta SET value = $1 WHERE key = 'compacted'"
 
@@ -193,9 +201,9 @@ ADD_CONFIG = "INSERT INTO configs VALUES ($1, $2) ON CONFLICT (scope) DO NOTHING
 REPLACE_CONFIG = "UPDATE configs SET settings = $2 WHERE scope = $1 AND settings = $3"
 DELETE_CONFIG = "DELETE FROM configs WHERE scope = $1"
 
-# In the order of ids, so that two servers that count the same versions wait for each other and never in a circle.
-# Each version is looked up by itself: a join would read all of them. The last lines are model/usage.together; a power that
-# no double can hold would be an error.
+# In the order of ids, so that two servers that count the same versions cannot deadlock.
+# Each version is looked up by itself: a join would read all of them. The last lines are model/usage.together; the exponent is
+# bounded, for a power that no double can hold would be an error.
 RECORD_USAGE = (
     f"INSERT INTO usage ({_USAGE}) SELECT u.* FROM "
     "unnest($1::text[], $2::bigint[], $3::bigint[], $4::float8[], $5::bigint[]) AS u (schema_id) "
@@ -207,17 +215,31 @@ RECORD_USAGE = (
 )
 
 STATISTICS = "SELECT counts::text FROM statistics WHERE id = 1"
-# clock_timestamp(), not now(): somebody else may have begun while this waited for the row.
-BEGIN_STATISTICS = (
-    "INSERT INTO statistics AS s (id, begun_at) VALUES (1, clock_timestamp()) ON CONFLICT (id) "
-    "DO UPDATE SET begun_at = clock_timestamp() "
-    "WHERE s.begun_at NOT BETWEEN clock_timestamp() - make_interval(secs => $1) AND clock_timestamp() RETURNING true"
+SAVE_STATISTICS = "INSERT INTO statistics (id, counts) VALUES (1, $1::json) ON CONFLICT (id) DO UPDATE SET counts = excluded.counts"
+
+CURSORS = "SELECT name, sequence, updated_at FROM cursors ORDER BY name"
+SET_CURSOR = (
+    "INSERT INTO cursors (name, sequence, updated_at) VALUES ($1, $2, clock_timestamp()) ON CONFLICT (name) "
+    "DO UPDATE SET sequence = excluded.sequence, updated_at = excluded.updated_at"
 )
-# Who keeps has ended: begun_at is what it is when nobody counts.
-KEEP_STATISTICS = (
-    "INSERT INTO statistics (id, counts) VALUES (1, $1::json) ON CONFLICT (id) "
-    "DO UPDATE SET counts = excluded.counts, begun_at = excluded.begun_at"
+REMOVE_CURSOR = "DELETE FROM cursors WHERE name = $1"
+# Before ACQUIRE_LEASE, in a statement of its own: a token is drawn before the row is locked, and must be greater than that of
+# whoever had the lease meanwhile.
+LOCK_LEASE = "SELECT pg_advisory_xact_lock(hashtextextended($1, 2))"
+# clock_timestamp(), not now(): the transaction may have waited.
+ACQUIRE_LEASE = (
+    "INSERT INTO leases AS l (name, holder, renewed_at, expires_at) "
+    "SELECT $1, $2, t.now, t.now + $3::interval FROM (SELECT clock_timestamp() AS now OFFSET 0) t ON CONFLICT (name) "
+    "DO UPDATE SET holder = excluded.holder, token = excluded.token, renewed_at = excluded.renewed_at, "
+    "expires_at = excluded.expires_at WHERE NOT (l.renewed_at <= clock_timestamp() AND clock_timestamp() < l.expires_at) "
+    "RETURNING token, expires_at"
 )
+RENEW_LEASE = (
+    "UPDATE leases SET renewed_at = t.now, expires_at = t.now + $3::interval "
+    "FROM (SELECT clock_timestamp() AS now OFFSET 0) t WHERE name = $1 AND token = $2 RETURNING expires_at"
+)
+CONFIRM_LEASE = "SELECT 1 FROM leases WHERE name = $1 AND token = $2 FOR UPDATE"
+RELEASE_LEASE = "DELETE FROM leases WHERE name = $1 AND token = $2"
 
 NAMES = "SELECT tsvector_to_array(s.names) FROM versions v JOIN search s ON s.version = v.id WHERE v.schema_id = $1"
 ALL_CONFIGS = "SELECT scope, settings FROM configs WHERE scope > $1 ORDER BY scope LIMIT $2"
@@ -247,7 +269,7 @@ FOLLOW_GLOBAL_IDS = (
 ALIGN_SEQUENCES = "SELECT align_sequences()"
 
 FACTS = (
-    "SELECT (SELECT reltuples::bigint FROM pg_class WHERE oid = 'versions'::regclass), "
-    "current_setting('server_version'), (SELECT coalesce(extract(epoch FROM max(now() - xact_start)), 0)::bigint "
-    "FROM pg_stat_activity WHERE backend_xid IS NOT NULL)"
+    "SELECT current_setting('server_version'), count(*) FILTER (WHERE query = '<insufficient privilege>'), "
+    "coalesce(extract(epoch FROM max(now() - xact_start) FILTER (WHERE backend_xid IS NOT NULL)), 0)::bigint "
+    "FROM pg_stat_activity"
 )

@@ -1,4 +1,4 @@
-"""The questions a PostgreSQL store answers, inside one transaction of one session."""
+"""What a PostgreSQL store reads, inside one transaction of one session."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from ...model.statistics import Statistics
 from ...model.subject import DEFAULT_CONTEXT, Subject
 from ...model.usage import Usage
 from .. import rows, spelling
-from ..counting import since, statistics_of, told
+from ..counting import since, statistics_from_rows, statistics_of
+from ..leases import Cursor
 from ..values import LogPage, Page, Ranked, RankedPage, SchemaFilter, StampedVersions, VersionWithContent
 from . import counting, lists, queries
 from .session import Session
@@ -25,7 +26,7 @@ from .session import Session
 _BIGGEST_INT32 = 2**31 - 1
 BIGGEST_INT64 = 2**63 - 1
 _GRACE_SECONDS = 2.0
-"""How much longer than its limit we wait for a statement: the server shall say that it took too long."""
+"""How much longer than its limit we wait for a statement, so that the error is the database's."""
 
 
 class PostgresReadTx:
@@ -147,6 +148,9 @@ class PostgresReadTx:
         found = await self._session.value(queries.NEWEST_BUT, min(count, BIGGEST_INT64))
         return (await self.change_bounds())[0] if found is None else int(found)
 
+    async def cursors(self) -> Sequence[Cursor]:
+        return await self._session.rows(queries.CURSORS, [], lambda row: Cursor(*row))
+
     async def most_used(self, limit: int) -> Sequence[Usage]:
         return await self._session.rows(queries.MOST_USED, [limit], rows.usage_of)
 
@@ -157,15 +161,15 @@ class PostgresReadTx:
             (await self._counted(sql, seconds))[0]
             for sql in (counting.SUBJECTS, counting.CONTENTS, counting.LOG)
         ]
-        return told(at, versions, *others)
+        return statistics_from_rows(at, versions, *others)
 
     async def _counted(self, sql: str, seconds: float, *parameters: Any) -> list[rows.Row]:
-        patience = seconds + _GRACE_SECONDS
-        return await self._session.rows(sql, list(parameters), tuple, patience=patience)
+        timeout = seconds + _GRACE_SECONDS
+        return await self._session.rows(sql, list(parameters), tuple, timeout=timeout)
 
     async def statistics(self) -> Statistics | None:
-        kept = await self._session.value(queries.STATISTICS)
-        return None if kept is None else statistics_of(kept)
+        stored = await self._session.value(queries.STATISTICS)
+        return None if stored is None else statistics_of(stored)
 
     # -- see portable.DumpTx
 
@@ -193,19 +197,20 @@ class PostgresReadTx:
     async def registry_id(self) -> str:
         return str(await self._session.value(queries.REGISTRY_ID))
 
-    async def facts(self) -> tuple[int, str, int]:
-        """About how many versions, the server's version, and the age in seconds of the oldest writing transaction."""
-        versions, server, oldest = await self._session.row(queries.FACTS)
-        return versions, server, oldest
+    async def facts(self) -> tuple[str, int, int]:
+        """The server's version, how many sessions this user may not look into, and the age in seconds of the oldest writing
+        transaction of the others."""
+        server, hidden, oldest = await self._session.row(queries.FACTS)
+        return server, hidden, oldest
 
 
 def log_page_of(found: Sequence[rows.Row]) -> LogPage:
-    """What the rows of queries.LOG_PAGE say."""
+    """Decodes the rows of queries.LOG_PAGE."""
     return LogPage(found[0][-1], [rows.change_of(row) for row in found if row[0] is not None])
 
 
 def stamped_of(found: Sequence[rows.Row]) -> StampedVersions:
-    """What the rows of queries.STAMPED_SINCE say."""
+    """Decodes the rows of queries.STAMPED_SINCE."""
     count, revision = found[0][:2]
     return StampedVersions(
         (count, revision), [rows.version_of(row[2:]) for row in found if row[2] is not None]
@@ -213,7 +218,7 @@ def stamped_of(found: Sequence[rows.Row]) -> StampedVersions:
 
 
 def contents_of(found: Sequence[rows.Row], database: str) -> Mapping[str, StoredContent]:
-    """What the rows of queries.CONTENTS say; raises StorageDamaged."""
+    """Decodes the rows of queries.CONTENTS. Raises StorageDamaged when a content does not have its digest."""
     contents = {identity: _content_of(cells) for identity, *cells in found}
     for identity, content in contents.items():
         if not _intact(content):
@@ -224,8 +229,8 @@ def contents_of(found: Sequence[rows.Row], database: str) -> Mapping[str, Stored
     return contents
 
 
-def kept_of(found: Sequence[rows.Row]) -> VersionWithContent | None:
-    """What the row of one of queries.KEPT says, if there is one."""
+def version_with_content_of(found: Sequence[rows.Row]) -> VersionWithContent | None:
+    """Decodes the row of one of queries.SELECTED_WITH_CONTENT; None without a row."""
     if not found:
         return None
     (row,) = found

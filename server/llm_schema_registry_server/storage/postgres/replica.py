@@ -9,31 +9,33 @@ import asyncpg
 
 from .errors import shown
 
-_REST_SECONDS = 1.0
-"""How long a replica that failed is left alone, so that not every read waits for it."""
+_PAUSE_SECONDS = 1.0
+"""How long a replica that failed is not asked, so that not every read waits for it."""
 
 
 class Replica:
-    """The pool of a replica, opened when needed. `failed` leaves it alone for a moment."""
+    """The connections to a replica, opened when needed. After `failed` it is `paused` for a moment."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
-        self._rests_until = 0.0
+        self._paused_until = 0.0
         self.database = f"{shown(dsn)} (replica)"
         self.pool: Any = None
-        self.trouble = ""
+        self.state = "not asked yet"
+        """For operators, as it was when it was last asked: `follows`, behind, or what is wrong."""
 
     async def open(self, **connecting: Any) -> None:
-        """Make the pool, without connecting: a replica that is away keeps nobody from starting."""
+        """Make the pool, without connecting: a server starts without its replica, too."""
         self.pool = await asyncpg.create_pool(self._dsn, min_size=0, **connecting)
 
     @property
-    def rests(self) -> bool:
-        return time.monotonic() < self._rests_until
+    def paused(self) -> bool:
+        return time.monotonic() < self._paused_until
 
     def failed(self, why: str) -> None:
-        self.trouble = why
-        self._rests_until = time.monotonic() + _REST_SECONDS
+        self.state = why
+        self._paused_until = time.monotonic() + _PAUSE_SECONDS
 
-    def answered(self) -> None:
-        self.trouble = ""
+    def answered(self, *, behind: bool) -> None:
+        """It answered that it has all that was asked for, or not."""
+        self.state = "is behind, or follows another database" if behind else "follows"

@@ -23,7 +23,7 @@ class Session:
         self.connection = connection
         self.database = database
         self.committed = False
-        self._hung = False
+        self._timed_out = False
 
     async def row(self, sql: str, *parameters: Any) -> Any:
         """The first row, or None."""
@@ -36,11 +36,11 @@ class Session:
             return await self.connection.fetchval(sql, *parameters)
 
     async def rows(
-        self, sql: str, parameters: list[Any], decode: Callable[[Any], T], *, patience: float | None = None
+        self, sql: str, parameters: list[Any], decode: Callable[[Any], T], *, timeout: float | None = None
     ) -> list[T]:
-        """All rows. patience: seconds to wait for them, if other than what the connection was opened with."""
+        """All rows. timeout: seconds to wait for them, if not those that the connection was opened with."""
         with self._answering():
-            found = await self.connection.fetch(sql, *parameters, timeout=patience)
+            found = await self.connection.fetch(sql, *parameters, timeout=timeout)
         return [decode(row) for row in found]
 
     async def run(self, sql: str, *parameters: Any) -> str:
@@ -56,17 +56,17 @@ class Session:
         self.committed = True
 
     async def rollback(self) -> None:
-        """Undo the transaction; a connection that is gone has nothing to undo."""
+        """Roll the transaction back; does nothing when the connection is gone."""
         if self.lost:
             return
         try:
             await self.connection.execute("ROLLBACK")
         except AWAY:
-            self.give_up()
+            self.terminate()
 
     @property
     def lost(self) -> bool:
-        """Whether the connection is closed; asyncpg takes such a one out of our hands."""
+        """Whether the connection is closed; asyncpg's proxy then raises instead of answering."""
         try:
             return bool(self.connection.is_closed())
         except asyncpg.InterfaceError:
@@ -74,11 +74,11 @@ class Session:
 
     @property
     def died(self) -> bool:
-        """Whether the connection is closed, and not because we did not want to wait any longer."""
-        return self.lost and not self._hung
+        """Whether the connection is closed, for another reason than that we gave up waiting."""
+        return self.lost and not self._timed_out
 
-    def give_up(self) -> None:
-        """Close the connection at once; the server undoes what it left."""
+    def terminate(self) -> None:
+        """Close the connection at once; the database rolls back what it left."""
         if not self.lost:
             self.connection.terminate()
 
@@ -88,6 +88,6 @@ class Session:
             try:
                 yield
             except (TimeoutError, CONFUSED) as error:
-                self._hung = isinstance(error, TimeoutError)
-                self.give_up()  # a server that does not answer will not answer a ROLLBACK either
+                self._timed_out = isinstance(error, TimeoutError)
+                self.terminate()  # a server that does not answer will not answer a ROLLBACK either
                 raise

@@ -16,24 +16,31 @@ from ...model.selector import Single
 from ...model.subject import Subject
 from .. import rows
 from ..change_signal import ChangeSignal
+from ..completion import run_to_completion
 from ..values import LogPage, NewVersion, Precondition, StampedVersions, SubjectSnapshot, VersionWithContent
 from ..vocabulary import Vocabulary
-from ..waiting import to_the_end
 from . import appending, queries
 from .appending import (
     AppendRequest,
-    AskAlone,
+    RetrySeparately,
     SnapshotRequest,
-    appended,
-    looked,
+    append_parameters,
     outcome,
     outcomes,
+    snapshot_parameters,
     snapshots,
 )
 from .batching import Batcher
-from .errors import AWAY, CIRCLE, POOLER, shown, translated
+from .errors import AWAY, CYCLE, POOLER, shown, translated
 from .migrate import migrate, migrations
-from .reading import BIGGEST_INT64, PostgresReadTx, contents_of, kept_of, log_page_of, stamped_of
+from .reading import (
+    BIGGEST_INT64,
+    PostgresReadTx,
+    contents_of,
+    log_page_of,
+    stamped_of,
+    version_with_content_of,
+)
 from .replica import Replica
 from .session import Session
 from .watch import Watcher
@@ -43,16 +50,16 @@ T = TypeVar("T")
 
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY{limits}; SELECT 1"  # the SELECT fixes what is seen
 _LISTS = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL plan_cache_mode = force_custom_plan{limits}; SELECT 1"
-"""Lists and searches: the best way to a page depends on how many rows a word or a prefix has."""
+"""For lists and searches: the best plan depends on how many rows a word or a prefix has."""
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE{limits}"
 _MODE = {"default_transaction_isolation": "read committed", "default_transaction_read_only": "off"}
-"""Of statements outside a transaction, whatever the database or the user has as default."""
+"""For statements outside a transaction, whatever the defaults of the database or the user are."""
 _LANES, _TOGETHER = 2, 64
-"""Statements of a kind that are under way at a time, and what is asked together in each: registrations, versions by id."""
+"""For registrations and for versions by id: statements that run at a time, and most requests in each."""
 _LARGE = 64 * 1024
-"""A registration with more bytes goes alone."""
+"""A registration with more bytes of content is written by a statement of its own."""
 _GRACE_SECONDS = 2.0
-"""How much longer than the server's own time limits the client waits for its answer."""
+"""How much longer than the time limits of the database we wait for its answer, so that the error is the database's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +105,9 @@ class PostgresStore:
             sql: sql.format(limits=local if options.transaction_pooler else "")
             for sql in (_READ, _LISTS, _WRITE)
         }
-        self._news = ChangeSignal()
+        self._signal = ChangeSignal()
         self._watcher = Watcher(
-            self._news,
+            self._signal,
             self._connect,
             listen=not options.transaction_pooler,
             poll_seconds=options.poll_seconds,
@@ -109,9 +116,11 @@ class PostgresStore:
         self._vocabulary = Vocabulary()
         self._appended = 0  # the newest change of our own
         shared: dict[str, Any] = {"lanes": _LANES, "most": _TOGETHER, "common": StorageUnavailable}
-        self._kept = Batcher(self._read_kept, **shared)
-        self._standings = Batcher(self._look, **shared)
-        self._appends = Batcher(self._append, **shared, apart=lambda asked: asked.entry.version.subject)
+        self._versions = Batcher(self._read_versions, **shared)
+        self._snapshots = Batcher(self._read_snapshots, **shared)
+        self._appends = Batcher(
+            self._append, **shared, conflict_key=lambda request: request.entry.version.subject
+        )
         self._pool: Any = None
         self._registry_id = ""
 
@@ -137,7 +146,7 @@ class PostgresStore:
             )
             if self._replica is not None:
                 await self._replica.open(**self._pooling())
-        self._news.advance(final)
+        self._signal.advance(final)
         self._watcher.start()
 
     async def close(self) -> None:
@@ -167,7 +176,7 @@ class PostgresStore:
         try:
             yield PostgresReadTx(session)
         finally:
-            await to_the_end(_give_back(replica.pool, session))
+            await run_to_completion(_release(replica.pool, session))
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[PostgresWriteTx]:
@@ -175,10 +184,10 @@ class PostgresStore:
             tx = PostgresWriteTx(session, self._vocabulary)
             yield tx
             words = await tx.finish()
-            await to_the_end(session.commit())
+            await run_to_completion(session.commit())
         self._vocabulary.committed(words)
         if tx.appended:
-            self._told(tx.appended)
+            self._committed(tx.appended)
 
     def dump(self) -> AbstractAsyncContextManager[PostgresReadTx]:
         return self.read()
@@ -192,119 +201,130 @@ class PostgresStore:
             self._registry_id = await reading.registry_id()
 
     async def version(self, schema_id: str) -> VersionWithContent | None:
-        return await self._kept(schema_id)
+        return await self._versions(schema_id)
 
     async def selected(self, subject: Subject, selector: Single) -> VersionWithContent | None:
         name, parameters = rows.selected_by(selector)
-        return kept_of(await self._alone(_READ, queries.KEPT[name], str(subject), *parameters))
+        return version_with_content_of(
+            await self._autocommit(_READ, queries.SELECTED_WITH_CONTENT[name], str(subject), *parameters)
+        )
 
     async def versions_since(self, subject: Subject, revision: int) -> StampedVersions:
-        return stamped_of(await self._alone(_READ, queries.STAMPED_SINCE, str(subject), revision))
+        return stamped_of(await self._autocommit(_READ, queries.STAMPED_SINCE, str(subject), revision))
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
-        found = await self._alone(_READ, queries.CONTENTS, list(identities))
+        found = await self._autocommit(_READ, queries.CONTENTS, list(identities))
         return contents_of(found, self._database)
 
     async def log_page(self, after: int, limit: int) -> LogPage:
-        return log_page_of(await self._alone(_READ, queries.LOG_PAGE, min(after, BIGGEST_INT64), limit))
+        return log_page_of(await self._autocommit(_READ, queries.LOG_PAGE, min(after, BIGGEST_INT64), limit))
 
     async def subject_snapshot(
         self, subject: Subject, scopes: Sequence[str], identity: str
     ) -> SubjectSnapshot:
-        return await self._standings(SnapshotRequest(subject, scopes, identity))
+        return await self._snapshots(SnapshotRequest(subject, scopes, identity))
 
     async def append(self, precondition: Precondition, entry: NewVersion) -> SchemaVersion | None:
         asked = AppendRequest(precondition, entry)
-        if entry.targets or entry.size > _LARGE:  # may be undone at COMMIT, or take its time
-            return await self._append_alone(asked)
+        if entry.targets or entry.size > _LARGE:  # COMMIT may refuse it, or it may take long
+            return await self._append_separately(asked)
         made = await self._appends(asked)
-        return await self._append_alone(asked) if made is AskAlone.ALONE else made
+        return await self._append_separately(asked) if made is RetrySeparately.RETRY else made
 
     async def wait_for_change(self, after: int, timeout: float) -> None:
-        await self._news.wait(after, timeout)
+        await self._signal.wait(after, timeout)
 
     async def ping(self) -> Mapping[str, str]:
         async with self.read() as tx:
-            versions, server, oldest = await tx.facts()
+            server, hidden, oldest = await tx.facts()
+            _, newest = await tx.change_bounds()
         pool = self._pool
         return {
             "kind": "postgres",
             "database": self._database,
             "server": server,
-            "versions": str(max(versions, 0)),
-            "changes": str(self._news.newest),
+            "newest_sequence": str(newest),
             "connections": f"{pool.get_size()} of {pool.get_max_size()}, {pool.get_idle_size()} idle",
             "oldest_transaction_seconds": str(oldest),
-            **({"replica": self._replica.trouble or "follows"} if self._replica else {}),
-            **({"watcher": self._watcher.trouble} if self._watcher.trouble else {}),
+            **({"hidden_sessions": str(hidden)} if hidden else {}),
+            **({"replica": self._replica.state} if self._replica else {}),
+            **({"watcher": self._watcher.last_error} if self._watcher.last_error else {}),
         }
 
-    async def _read_kept(self, schema_ids: Sequence[str]) -> Sequence[VersionWithContent | None]:
-        found = await self._alone(_READ, queries.KEPT_VERSIONS, list(schema_ids))
+    async def _read_versions(self, schema_ids: Sequence[str]) -> Sequence[VersionWithContent | None]:
+        found = await self._autocommit(_READ, queries.VERSIONS_WITH_CONTENT, list(schema_ids))
         by_id = {row[0]: row for row in found}
-        return [kept_of([by_id[i]] if i in by_id else []) for i in schema_ids]
+        return [version_with_content_of([by_id[i]] if i in by_id else []) for i in schema_ids]
 
-    async def _look(self, looks: Sequence[SnapshotRequest]) -> Sequence[SubjectSnapshot]:
-        return snapshots(looks, await self._alone(_READ, appending.SNAPSHOTS, *looked(looks)))
+    async def _read_snapshots(self, requests: Sequence[SnapshotRequest]) -> Sequence[SubjectSnapshot]:
+        return snapshots(
+            requests, await self._autocommit(_READ, appending.SNAPSHOTS, *snapshot_parameters(requests))
+        )
 
-    async def _append(self, appends: Sequence[AppendRequest]) -> Sequence[SchemaVersion | AskAlone | None]:
-        # Done twice, it is done once: the second time its grounds have changed.
-        given, words = appended(appends, self._vocabulary, wait=False)
-        made = outcomes(appends, await self._alone(_WRITE, appending.APPEND, *given))
+    async def _append(
+        self, appends: Sequence[AppendRequest]
+    ) -> Sequence[SchemaVersion | RetrySeparately | None]:
+        # Idempotent: when it is repeated, the precondition no longer holds.
+        given, words = append_parameters(appends, self._vocabulary, wait=False)
+        made = outcomes(appends, await self._autocommit(_WRITE, appending.APPEND, *given))
         self._have_appended(made, words)
         return made
 
-    async def _append_alone(self, asked: AppendRequest) -> SchemaVersion | None:
-        given, words = appended([asked], self._vocabulary, wait=True)
+    async def _append_separately(self, asked: AppendRequest) -> SchemaVersion | None:
+        given, words = append_parameters([asked], self._vocabulary, wait=True)
         try:
-            made = outcome(asked, await to_the_end(self._alone(_WRITE, appending.APPEND, *given)))
+            made = outcome(asked, await run_to_completion(self._autocommit(_WRITE, appending.APPEND, *given)))
         except ConcurrentUpdate as error:
-            if error.metadata.get("sqlstate") == CIRCLE:
+            if error.metadata.get("sqlstate") == CYCLE:
                 return None
             raise
         self._have_appended([made], words)
         return made
 
-    def _have_appended(self, made: Sequence[SchemaVersion | AskAlone | None], words: Sequence[str]) -> None:
+    def _have_appended(
+        self, made: Sequence[SchemaVersion | RetrySeparately | None], words: Sequence[str]
+    ) -> None:
         revisions = [version.revision for version in made if isinstance(version, SchemaVersion)]
         if revisions:
             self._vocabulary.committed(words)
-            self._told(max(revisions))
+            self._committed(max(revisions))
 
-    def _told(self, sequence: int) -> None:
-        """A change of our own was committed."""
+    def _committed(self, sequence: int) -> None:
+        """Note that this store has committed changes up to `sequence`."""
         self._appended = max(self._appended, sequence)
         self._watcher.committed()
 
-    async def _alone(self, begin: str, sql: str, *parameters: Any) -> list[Any]:
-        """The rows of one statement that is a transaction of its own, as `begin` would begin it.
+    async def _autocommit(self, begin: str, sql: str, *parameters: Any) -> list[Any]:
+        """The rows of one statement that is a transaction of its own. begin: how to begin it where a pooler needs that.
 
-        It is asked again when its connection proves dead, and so must be one that may be asked twice.
+        It is repeated when its connection was dead, and so must be idempotent.
         """
-        if self._options.transaction_pooler:  # our limits hold in what we begin only
+        if self._options.transaction_pooler:  # our limits are set in transactions that we begin
             async with self._session(begin) as session:
                 found = await session.rows(sql, list(parameters), tuple)
-                await to_the_end(session.commit())
+                await run_to_completion(session.commit())
             return found
 
         async def ask(session: Session) -> list[Any]:
-            session.committed = True  # or undone, when it answers: there is nothing to roll back
+            session.committed = (
+                True  # when it answers, its transaction has ended: there is nothing to roll back
+            )
             return await session.rows(sql, list(parameters), tuple)
 
         pool = self._opened()
-        session, found = await self._first(pool, self._database, ask)
-        await to_the_end(_give_back(pool, session))
+        session, found = await self._acquire(pool, self._database, ask)
+        await run_to_completion(_release(pool, session))
         return found
 
     @asynccontextmanager
     async def _session(self, begin: str) -> AsyncIterator[Session]:
-        """A connection in a transaction, which is undone at the end unless it was committed."""
+        """A connection in a transaction, which is rolled back at the end unless it was committed."""
         pool = self._opened()
-        session = await self._begun(pool, self._begin[begin])
+        session = await self._transaction_on(pool, self._begin[begin])
         try:
             yield session
         finally:
-            await to_the_end(_give_back(pool, session))
+            await run_to_completion(_release(pool, session))
 
     def _opened(self) -> Any:
         if self._pool is None:
@@ -312,12 +332,12 @@ class PostgresStore:
         return self._pool
 
     async def _caught_up(self, replica: Replica) -> Session | None:
-        """A transaction on the replica, when it can be had and has all that this server knows of; else None."""
-        if replica.rests:
+        """A transaction on the replica; None when it is away or lacks changes that this server knows of."""
+        if replica.paused:
             return None
-        needed = max(self._news.newest, self._appended)
+        needed = max(self._signal.newest, self._appended)
         try:
-            session = await self._begun(replica.pool, self._begin[_LISTS], replica.database)
+            session = await self._transaction_on(replica.pool, self._begin[_LISTS], replica.database)
         except StorageUnavailable as error:
             replica.failed(error.message)
             return None
@@ -327,22 +347,21 @@ class PostgresStore:
         except StorageUnavailable as error:
             replica.failed(error.message)
         else:
-            replica.answered()
+            replica.answered(behind=behind)
         finally:
             if behind:
-                await to_the_end(_give_back(replica.pool, session))
+                await run_to_completion(_release(replica.pool, session))
         return None if behind else session
 
-    async def _begun(self, pool: Any, begin: str, database: str = "") -> Session:
+    async def _transaction_on(self, pool: Any, begin: str, database: str = "") -> Session:
         """A connection of the pool with a transaction begun."""
-        session, _ = await self._first(pool, database or self._database, lambda session: session.run(begin))
+        session, _ = await self._acquire(pool, database or self._database, lambda session: session.run(begin))
         return session
 
-    async def _first(
+    async def _acquire(
         self, pool: Any, database: str, ask: Callable[[Session], Awaitable[T]]
     ) -> tuple[Session, T]:
-        """A connection of the pool, and what it answered to the first that it was asked; one that had died unnoticed is
-        replaced."""
+        """A connection of the pool, and its answer to the first statement; a connection that had died unnoticed is replaced."""
         for attempts_left in range(self._options.pool_max, -1, -1):
             with translated(database):
                 connection = await pool.acquire(timeout=self._options.connect_seconds)
@@ -357,11 +376,11 @@ class PostgresStore:
                     raise
             finally:
                 if not answered:
-                    await to_the_end(_give_back(pool, session))
+                    await run_to_completion(_release(pool, session))
         raise AssertionError("the last attempt returns or raises")
 
     async def _refuse_hidden_pooler(self, connection: Any) -> None:
-        """A connection that does not have the limits that we asked for is not ours: somebody hands it around."""
+        """Raise StorageUnavailable when a connection lacks the limits that we set: a pooler shares it between clients."""
         if self._options.transaction_pooler:
             return
         limit = await connection.fetchval(queries.STATEMENT_LIMIT)
@@ -375,7 +394,7 @@ class PostgresStore:
         return await asyncpg.connect(self._dsn, **self._connecting())
 
     def _pooling(self) -> dict[str, Any]:
-        return {"max_size": self._options.pool_max, "reset": _leave, **self._connecting()}
+        return {"max_size": self._options.pool_max, "reset": _no_reset, **self._connecting()}
 
     def _connecting(self) -> dict[str, Any]:
         pooler = self._options.transaction_pooler
@@ -389,7 +408,7 @@ class PostgresStore:
         }
 
 
-async def _give_back(pool: Any, session: Session) -> None:
+async def _release(pool: Any, session: Session) -> None:
     try:
         if not session.committed:
             await session.rollback()
@@ -397,8 +416,8 @@ async def _give_back(pool: Any, session: Session) -> None:
         try:
             await pool.release(session.connection)
         except AWAY:
-            session.give_up()  # it died on the way back; how its transaction ended is known already
+            session.terminate()  # it died while it was released; how its transaction ended is known already
 
 
-async def _leave(connection: Any) -> None:
-    """Nothing to reset in a connection that goes back to the pool: all we set is local to a transaction."""
+async def _no_reset(connection: Any) -> None:
+    """Called when a connection returns to the pool; there is nothing to reset, for all we set is local to a transaction."""

@@ -1,6 +1,6 @@
-"""One task per store that learns of committed changes, its own and those of other servers, and wakes who waits.
+"""One task per store that notices committed changes, its own and those of other servers, and wakes the tasks that wait for them.
 
-NOTIFY is sent apart from the transactions that write: inside them it would make every commit wait for the one before.
+NOTIFY is not sent in the transactions that write: there it would make every commit wait for the one before.
 A notification that is lost costs a poll interval, nothing else.
 """
 
@@ -19,27 +19,32 @@ CHANNEL = "schema_registry_changes"
 _RETRY_SECONDS = 0.5
 _FIRST_PAUSE = 0.005
 _GATHER_SECONDS = 0.01
-"""Least time between two looks: what is committed in between costs one look, not one each."""
+"""Least time between two queries: all changes committed in between are found by one."""
 
 
 class Watcher:
-    """Keeps `news` at the newest final change.
+    """Advances `signal` to the newest final change.
 
-    connect: opens a connection for this task alone. listen: whether it may LISTEN (a transaction pooler cannot).
-    poll_seconds: how often to look without having been woken.
+    connect: opens a connection that only this task uses. listen: whether it may LISTEN (a transaction pooler cannot).
+    poll_seconds: how often to query without a notification.
     """
 
     def __init__(
-        self, news: ChangeSignal, connect: Callable[[], Awaitable[Any]], *, listen: bool, poll_seconds: float
+        self,
+        signal: ChangeSignal,
+        connect: Callable[[], Awaitable[Any]],
+        *,
+        listen: bool,
+        poll_seconds: float,
     ) -> None:
-        self._news = news
+        self._signal = signal
         self._connect = connect
         self._listen = listen
         self._poll_seconds = poll_seconds
-        self._kick = asyncio.Event()
-        self._tell = False
+        self._wake = asyncio.Event()
+        self._notify_pending = False
         self._task: asyncio.Task[None] | None = None
-        self.trouble = ""
+        self.last_error = ""
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run())
@@ -50,22 +55,22 @@ class Watcher:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def committed(self) -> None:
-        """This store has committed changes: look, and tell the others."""
-        self._tell = True
-        self._kick.set()
+        """This store has committed changes: query now, and notify the other servers."""
+        self._notify_pending = True
+        self._wake.set()
 
     async def _run(self) -> None:
         while True:
             try:
                 connection = await self._connect()
             except AWAY as error:
-                self.trouble = str(error) or type(error).__name__
+                self.last_error = str(error) or type(error).__name__
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
             try:
                 await self._follow(connection)
             except AWAY as error:
-                self.trouble = str(error) or type(error).__name__
+                self.last_error = str(error) or type(error).__name__
                 await asyncio.sleep(_RETRY_SECONDS)
             finally:
                 connection.terminate()
@@ -76,30 +81,30 @@ class Watcher:
 
             def on_notify(_: Any, sender: int, *rest: str) -> None:
                 if sender != mine:
-                    self._kick.set()
+                    self._wake.set()
 
             await connection.add_listener(CHANNEL, on_notify)
-            connection.add_termination_listener(lambda _: self._kick.set())
+            connection.add_termination_listener(lambda _: self._wake.set())
         pause = _FIRST_PAUSE
         clock = asyncio.get_running_loop().time
-        looked = clock() - _GATHER_SECONDS
+        queried_at = clock() - _GATHER_SECONDS
         while True:
-            await asyncio.sleep(max(0.0, looked + _GATHER_SECONDS - clock()))
-            looked = clock()
-            self._kick.clear()
-            if self._tell:
-                self._tell = False
+            await asyncio.sleep(max(0.0, queried_at + _GATHER_SECONDS - clock()))
+            queried_at = clock()
+            self._wake.clear()
+            if self._notify_pending:
+                self._notify_pending = False
                 await connection.execute(f"NOTIFY {CHANNEL}")
             # A pooler may change servers between preparing and asking, but not in a transaction.
             async with nullcontext() if self._listen else connection.transaction():
                 final, newest = await connection.fetchrow(queries.PROGRESS)
-            self.trouble = ""
-            self._news.advance(final)
-            # Committed behind a transaction that still runs: nobody tells us when that one ends.
+            self.last_error = ""
+            self._signal.advance(final)
+            # Some changes are committed, but not final before an older transaction ends, of which no notification comes.
             pause = min(pause * 2, self._poll_seconds) if newest > final else _FIRST_PAUSE
             try:
                 # Not wait_for: before Python 3.12 it swallows a cancellation that comes together with the result.
                 async with asyncio.timeout(pause if newest > final else self._poll_seconds):
-                    await self._kick.wait()
+                    await self._wake.wait()
             except TimeoutError:
                 continue

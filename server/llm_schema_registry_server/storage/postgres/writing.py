@@ -1,4 +1,4 @@
-"""Changes to a PostgreSQL store. What no later statement of the block depends on is put off and sent in one round trip."""
+"""What a PostgreSQL store writes. Writes that no later statement of the block depends on are buffered and sent in one round trip."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from ...model.timestamps import micros
 from ...model.usage import Usage, Uses
 from .. import ranking, rows, search
 from ..counting import cell
+from ..leases import Lease, LeaseLost, checked_duration, checked_name
 from ..vocabulary import Vocabulary
 from . import queries
 from .appending import columns_of, taken
@@ -29,7 +30,7 @@ from .session import Session
 _UNREAD = object()
 _MOST_BYTES = 4 * 1024 * 1024
 _MOST_ROWS = 1000
-"""More than this is not put off."""
+"""More than this is not buffered."""
 
 
 class PostgresWriteTx(PostgresReadTx):
@@ -82,6 +83,32 @@ class PostgresWriteTx(PostgresReadTx):
         await self._session.run(queries.FORGET_CHANGES, oldest, floor)
         await self._session.run(queries.SET_COMPACTED, str(floor))
         return True
+
+    async def set_cursor(self, name: str, sequence: int) -> None:
+        await self._session.run(queries.SET_CURSOR, checked_name(name), sequence)
+
+    async def remove_cursor(self, name: str) -> None:
+        await self._session.run(queries.REMOVE_CURSOR, name)
+
+    async def acquire_lease(self, name: str, holder: str, seconds: float) -> Lease | None:
+        cells = (checked_name(name), checked_name(holder), checked_duration(seconds))
+        await self._session.run(queries.LOCK_LEASE, name)
+        row = await self._session.row(queries.ACQUIRE_LEASE, *cells)
+        return None if row is None else Lease(name, holder, *row)
+
+    async def renew_lease(self, lease: Lease, seconds: float) -> Lease:
+        cells = (lease.name, lease.token, checked_duration(seconds))
+        expires_at = await self._session.value(queries.RENEW_LEASE, *cells)
+        if expires_at is None:
+            raise LeaseLost(lease)
+        return replace(lease, expires_at=expires_at)
+
+    async def confirm_lease(self, lease: Lease) -> None:
+        if await self._session.value(queries.CONFIRM_LEASE, lease.name, lease.token) is None:
+            raise LeaseLost(lease)
+
+    async def release_lease(self, lease: Lease) -> None:
+        await self._session.run(queries.RELEASE_LEASE, lease.name, lease.token)
 
     async def insert_version(self, version: SchemaVersion, names: Sequence[str]) -> None:
         about, named = search.about_words(version), search.name_words(names)
@@ -173,16 +200,13 @@ class PostgresWriteTx(PostgresReadTx):
         columns = columns_of([rows.usage_row(each) for each in made], len(rows.USAGE_COLUMNS))
         await self._session.run(queries.RECORD_USAGE, *columns)
 
-    async def begin_statistics(self, lease: float) -> bool:
-        return bool(await self._session.value(queries.BEGIN_STATISTICS, lease))
-
-    async def keep_statistics(self, statistics: Statistics) -> None:
-        await self._session.run(queries.KEEP_STATISTICS, cell(statistics))
+    async def save_statistics(self, statistics: Statistics) -> None:
+        await self._session.run(queries.SAVE_STATISTICS, cell(statistics))
 
     # -- see portable.RestoreTx
 
     async def begin_restore(self) -> None:
-        """What is restored was good where it comes from."""
+        """Tell the triggers that this transaction restores: they do not check what was valid where it comes from."""
         await self._session.run(queries.RESTORES)
 
     async def restore_registry_id(self, registry_id: str) -> None:
@@ -206,7 +230,7 @@ class PostgresWriteTx(PostgresReadTx):
         await self._session.run(queries.FOLLOW_GLOBAL_IDS)
         await self._session.run(queries.ALIGN_SEQUENCES)
 
-    # -- reads of what may have been put off
+    # -- reads of what may be buffered
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
         await self.flush()
@@ -217,11 +241,11 @@ class PostgresWriteTx(PostgresReadTx):
         return await super().history(schema_id)
 
     async def finish(self) -> Collection[str]:
-        """Send all that is left; answers with the words that are in the vocabulary when the transaction is committed."""
+        """Send all that is buffered. Returns the words that are in the vocabulary once the transaction is committed."""
         await self.flush()
         if (
             self._new_words
-        ):  # last, and in order, so that two transactions with the same words never wait for each other
+        ):  # last, and sorted, so that two transactions with the same words never wait for each other
             await self._session.run(queries.ADD_WORDS, sorted(self._new_words))
         return self._new_words
 
@@ -230,7 +254,7 @@ class PostgresWriteTx(PostgresReadTx):
             await self.flush()
 
     async def flush(self) -> None:
-        """Send what was put off."""
+        """Send what is buffered."""
         if self._global_ids:
             numbers = columns_of(self._global_ids, 3)
             self._global_ids = []

@@ -1,4 +1,4 @@
-"""Statements that read whole tables, to count everything. Readers of a WAL neither wait for its writer nor hold it up."""
+"""Statements that read whole tables, to count everything. In WAL mode, reads neither wait for the writer nor block it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SQLite's errors in the registry's words: what happened to which file, and the way out."""
+"""The registry's errors for those of SQLite: what happened to which file, and the way out."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ def is_busy(error: sqlite3.Error) -> bool:
 
 @contextmanager
 def translated(file: Path) -> Iterator[None]:
-    """Let SQLite's errors about `file` leave as StorageDamaged or StorageUnavailable; others pass (they are ours)."""
+    """Raise StorageDamaged or StorageUnavailable for SQLite's errors about `file`; mistakes in our SQL pass unchanged."""
     try:
         yield
     except sqlite3.Error as error:
-        told = _told(error, file)
-        if told is None:
+        translated_error = _error_of(error, file)
+        if translated_error is None:
             raise
-        raise told from error
+        raise translated_error from error
 
 
-def _told(error: sqlite3.Error, file: Path) -> RegistryError | None:
+def _error_of(error: sqlite3.Error, file: Path) -> RegistryError | None:
     code = _primary(error)
     name = getattr(error, "sqlite_errorname", "")
     if code in _DAMAGED:

@@ -1,10 +1,10 @@
 """Write transactions one after another on one session, several of them sharing one COMMIT.
 
-Each transaction is a savepoint. When its block ends and others are waiting, the next one goes on in the same database
-transaction, and one COMMIT (one fsync) makes them all durable: the cost of the disk is shared, and nobody is told
-"done" before it. A transaction that fails takes back its own savepoint and nothing else.
+Each transaction is a savepoint. When its block ends and others are waiting, the next one runs in the same database
+transaction, and one COMMIT (one fsync) makes them all durable: they share the cost of the disk, and none is acknowledged
+before it. A transaction that fails rolls back its own savepoint and nothing else.
 
-Invariant: whoever leaves a group open without holding the turn has left a committer task behind in the queue.
+Invariant: when a group is open and nobody holds the lock, a committer task is waiting for the lock.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from contextlib import asynccontextmanager
 
 from ...errors import RegistryError, StorageUnavailable
 from ..change_signal import ChangeSignal
+from ..completion import run_to_completion
 from ..vocabulary import Vocabulary
-from ..waiting import to_the_end
 from .session import Session
 from .writing import SqliteWriteTx
 
 MOST = 128
-"""Transactions that share one COMMIT at most, which bounds how long the first of them waits."""
+"""Most transactions that share one COMMIT: it bounds how long the first of them waits."""
 
 
 class WriteGroup:
@@ -33,18 +33,20 @@ class WriteGroup:
         self.newest_change = 0
         self.committer: asyncio.Task[None] | None = None
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.done.add_done_callback(lambda done: done.exception())  # a member that was cancelled does not ask
+        self.done.add_done_callback(
+            lambda done: done.exception()
+        )  # retrieved: a member that was cancelled does not await it
 
 
 class Writer:
-    """Hands out write transactions in the order of asking."""
+    """Runs write transactions one after another, in the order in which they were asked for."""
 
-    def __init__(self, session: Session, news: ChangeSignal, lock_seconds: float) -> None:
+    def __init__(self, session: Session, signal: ChangeSignal, lock_seconds: float) -> None:
         self._session = session
-        self._news = news
+        self._signal = signal
         self._lock_seconds = lock_seconds
         self._vocabulary = Vocabulary()
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._waiting = 0
         self._group: WriteGroup | None = None
         status = os.stat(session.file)
@@ -54,7 +56,7 @@ class Writer:
     async def transaction(self) -> AsyncIterator[SqliteWriteTx]:
         self._waiting += 1
         try:
-            await self._turn.acquire()
+            await self._lock.acquire()
         finally:
             self._waiting -= 1
         try:
@@ -69,17 +71,17 @@ class Writer:
             group.members += 1
             group.newest_change = max(group.newest_change, tx.appended)
             if self._waiting == 0 or group.members >= MOST:
-                await to_the_end(self._commit(group))
+                await run_to_completion(self._commit(group))
             elif group.committer is None:
-                group.committer = asyncio.create_task(self._commit_in_turn(group))
+                group.committer = asyncio.create_task(self._commit_when_free(group))
         finally:
-            self._turn.release()
+            self._lock.release()
         await asyncio.shield(group.done)
         self._vocabulary.committed(tx.new_words)
 
     async def idle(self) -> None:
-        """Return when everything that was asked for before is committed or undone."""
-        async with self._turn:
+        """Return when all earlier transactions are committed or rolled back."""
+        async with self._lock:
             if self._group is not None:
                 await self._commit(self._group)
 
@@ -95,10 +97,10 @@ class Writer:
         return self._group
 
     def _undo(self, group: WriteGroup) -> None:
-        """Take back the current transaction. When the whole group went with it, its members are told."""
+        """Roll the current transaction back. When SQLite rolled back the whole group, its members fail, too."""
         if (
             not self._session.raw.in_transaction
-        ):  # SQLite itself undid everything: disk full, input/output error
+        ):  # SQLite itself rolled everything back: disk full, input/output error
             self._fail(
                 group, StorageUnavailable(f"a write to {str(self._session.file)!r} failed and was undone")
             )
@@ -113,22 +115,22 @@ class Writer:
             self._group = None
             self._session.rollback()
 
-    async def _commit_in_turn(self, group: WriteGroup) -> None:
-        async with self._turn:
+    async def _commit_when_free(self, group: WriteGroup) -> None:
+        async with self._lock:
             if not group.done.done():
-                await to_the_end(self._commit(group))
+                await run_to_completion(self._commit(group))
 
     async def _commit(self, group: WriteGroup) -> None:
         try:
-            await self._session.apart(self._commit_here)
+            await self._session.in_thread(self._commit_in_thread)
         except RegistryError as error:
             self._fail(group, error)
             return
         self._group = None
-        self._news.advance(group.newest_change)
+        self._signal.advance(group.newest_change)
         group.done.set_result(None)
 
-    def _commit_here(self) -> None:
+    def _commit_in_thread(self) -> None:
         try:
             status = os.stat(self._session.file)
         except OSError as error:

@@ -1,4 +1,4 @@
-"""What is SQLite's own in the SQL of lists and searches. tests/storage/test_sqlite_plans.py explains what comes of it."""
+"""What SQLite has of its own in the SQL of lists and searches. tests/storage/test_sqlite_plans.py checks the plans."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import spelling
 from ..ranking import Place, RankQuery
-from ..selection import Dialect, Term
+from ..selection import SqlDialect, Term
 
 
 def _hits(words: Sequence[str]) -> Term:
@@ -16,17 +16,17 @@ def _hits(words: Sequence[str]) -> Term:
 
 
 def begun(word: str) -> tuple[str]:
-    """What BEGUN takes to look for a word that begins so."""
+    """The parameters of BEGUN that look for a word that begins so."""
     return (f'"{word}"*',)
 
 
 def known(word: str) -> tuple[str]:
-    """What BEGUN takes to look for this word."""
+    """The parameters of BEGUN that look for exactly this word."""
     return (f'"{word}"',)
 
 
 def near(word: str) -> tuple[str, list[Any]]:
-    """The words that have so many trigrams of this one that they may be near; spelling.nearest knows which of them are."""
+    """Selects the words that share enough trigrams with this one to be candidates; spelling.nearest decides."""
     grams = sorted(spelling.trigrams(word))
     common = " + ".join("(instr(padded, ?) > 0)" for _ in grams)
     sql = (
@@ -62,7 +62,7 @@ def _pattern(pattern: str) -> Term:
     return "v.subject GLOB {}", pattern.replace("[", "[[]")
 
 
-LISTS = Dialect(
+LISTS = SqlDialect(
     lambda number: "?",
     words=_words,
     labels=_labels,

@@ -12,10 +12,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ...errors import StorageDamaged, StorageUnavailable
-from ..migrations import Migration, migrations_of
+from ...telemetry import logs
+from ..migrations import Migration, log_applied, migrations_of
 from ..ranking import title_of
 from ..rows import subject_of
 
+_LOG = logs.get("storage.sqlite")
 APPLICATION_ID = 0x4C535247  # "LSRG"
 _OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
 
@@ -36,6 +38,7 @@ def migrate(connection: sqlite3.Connection, file: Path, steps: Sequence[Migratio
             f"SQLite {sqlite3.sqlite_version} is too old; Python must be linked with 3.37 or newer"
         )
     connection.create_function("title_of", 2, _title_of)  # for step 3
+    applied: list[Migration] = []
     while True:
         connection.execute("BEGIN IMMEDIATE")  # whoever comes second waits here and finds the step applied
         try:
@@ -44,6 +47,7 @@ def migrate(connection: sqlite3.Connection, file: Path, steps: Sequence[Migratio
                 # SQLite opens a read-only file without a word; this write finds out now instead of later.
                 connection.execute(f"PRAGMA user_version = {done}")
                 connection.execute("COMMIT")
+                log_applied(_LOG, applied, file=str(file))
                 return
             step = steps[done]
             for statement in _statements(step.sql):
@@ -53,6 +57,7 @@ def migrate(connection: sqlite3.Connection, file: Path, steps: Sequence[Migratio
                 connection.execute("INSERT INTO meta VALUES ('registry_id', ?)", (secrets.token_hex(4),))
             connection.execute(f"PRAGMA user_version = {step.number}")
             connection.execute("COMMIT")
+            applied.append(step)
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")

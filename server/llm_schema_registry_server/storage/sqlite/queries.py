@@ -1,8 +1,8 @@
-"""The SQL of the SQLite back end. tests/storage/test_sqlite_plans.py explains each of these statements."""
+"""The SQL of the SQLite back end. tests/storage/test_sqlite_plans.py checks the plan of each of these statements."""
 
 from __future__ import annotations
 
-from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, USAGE_COLUMNS, VERSION_COLUMNS
+from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, USAGE_COLUMNS, VERSION_COLUMNS, selectable_sql
 from ..selection import COLUMNS_OF_V as _COLUMNS_OF_V
 
 _VERSION = ", ".join(VERSION_COLUMNS)
@@ -20,7 +20,7 @@ REGISTRY_ID = "SELECT value FROM meta WHERE key = 'registry_id'"
 VERSION = f"SELECT {_VERSION} FROM versions WHERE schema_id = ?"
 VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = ? ORDER BY ordinal"
 LATEST = (
-    f"SELECT {_VERSION} FROM versions WHERE subject = ? AND deleted_at IS NULL AND state IN (2, 3) "
+    f"SELECT {_VERSION} FROM versions WHERE subject = ? AND {selectable_sql('versions')} "
     "ORDER BY ordinal DESC LIMIT 1"
 )
 ORDINAL = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND ordinal = ? AND deleted_at IS NULL"
@@ -108,13 +108,20 @@ SET_USAGE = (
 BEGUN = "SELECT 1 FROM words WHERE words MATCH ? LIMIT 1"
 
 STATISTICS = "SELECT counts FROM statistics WHERE id = 1"
-STATISTICS_BEGUN = "SELECT begun_at FROM statistics WHERE id = 1"
-BEGIN_STATISTICS = "INSERT INTO statistics (id, begun_at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET begun_at = excluded.begun_at"
-# Who keeps has ended: begun_at is what it is when nobody counts.
-KEEP_STATISTICS = (
-    "INSERT INTO statistics (id, counts) VALUES (1, ?) ON CONFLICT (id) "
-    "DO UPDATE SET counts = excluded.counts, begun_at = excluded.begun_at"
+SAVE_STATISTICS = "INSERT INTO statistics (id, counts) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET counts = excluded.counts"
+
+CURSORS = "SELECT name, sequence, updated_at FROM cursors ORDER BY name"
+SET_CURSOR = (
+    "INSERT INTO cursors (name, sequence, updated_at) VALUES (?, ?, ?) ON CONFLICT (name) "
+    "DO UPDATE SET sequence = excluded.sequence, updated_at = excluded.updated_at"
 )
+REMOVE_CURSOR = "DELETE FROM cursors WHERE name = ?"
+LEASE = "SELECT renewed_at, expires_at FROM leases WHERE name = ?"
+FREE_LEASE = "DELETE FROM leases WHERE name = ?"
+ADD_LEASE = "INSERT INTO leases (name, holder, renewed_at, expires_at) VALUES (?, ?, ?, ?)"
+RENEW_LEASE = "UPDATE leases SET renewed_at = ?, expires_at = ? WHERE name = ? AND token = ?"
+CONFIRM_LEASE = "SELECT 1 FROM leases WHERE name = ? AND token = ?"
+RELEASE_LEASE = "DELETE FROM leases WHERE name = ? AND token = ?"
 
 NAMES = "SELECT w.names FROM versions v JOIN words w ON w.rowid = v.id WHERE v.schema_id = ?"
 ALL_CONFIGS = "SELECT scope, settings FROM configs WHERE scope > ? ORDER BY scope LIMIT ?"
@@ -135,6 +142,8 @@ TOUCH_SEQUENCE = "INSERT INTO changes (sequence, event_type, schema_id, version,
 UNTOUCH_SEQUENCE = "DELETE FROM changes WHERE sequence = ?"
 
 COUNTS = (
-    "SELECT (SELECT count(*) FROM versions), (SELECT count(*) FROM subjects), (SELECT page_count FROM "
-    "pragma_page_count) * (SELECT page_size FROM pragma_page_size)"
+    "SELECT (SELECT count(DISTINCT subject) FROM versions WHERE deleted_at IS NULL), "
+    "(SELECT count(*) FROM versions WHERE deleted_at IS NULL), "
+    "(SELECT count(*) FROM versions) - (SELECT count(*) FROM versions WHERE deleted_at IS NULL), "
+    "(SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size)"
 )

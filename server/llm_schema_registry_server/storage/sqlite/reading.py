@@ -1,4 +1,4 @@
-"""The questions a SQLite store answers, inside one transaction of one session."""
+"""What a SQLite store reads, inside one transaction of one session."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from ...model.statistics import Statistics
 from ...model.subject import DEFAULT_CONTEXT, Subject
 from ...model.usage import Usage
 from .. import rows, spelling
-from ..counting import since, statistics_of, told
+from ..counting import since, statistics_from_rows, statistics_of
+from ..leases import Cursor
 from ..values import LogPage, Page, Ranked, RankedPage, SchemaFilter
 from . import counting, lists, queries
 from .session import FEW, Session
@@ -41,7 +42,7 @@ class SqliteReadTx:
             found = (self._session.row(queries.VERSION, (schema_id,)) for schema_id in schema_ids)
             return {row[0]: rows.version_of(row) for row in found if row is not None}
 
-        return look_up() if len(schema_ids) <= FEW else await self._session.apart(look_up)
+        return look_up() if len(schema_ids) <= FEW else await self._session.in_thread(look_up)
 
     async def selected(self, subject: Subject, selector: Single) -> SchemaVersion | None:
         name, parameters = rows.selected_by(selector)
@@ -75,7 +76,7 @@ class SqliteReadTx:
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
         if len(identities) <= _FEW_CONTENTS:
             return self._contents(identities)
-        return await self._session.apart(lambda: self._contents(identities))
+        return await self._session.in_thread(lambda: self._contents(identities))
 
     def _contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
         found = {}
@@ -161,6 +162,9 @@ class SqliteReadTx:
         found = await self._session.search(queries.NEWEST_BUT, (min(count, _BIGGEST_INT64),), _first)
         return found[0] if found else (await self.change_bounds())[0]
 
+    async def cursors(self) -> Sequence[Cursor]:
+        return await self._session.ordered(queries.CURSORS, (), rows.cursor_of)
+
     async def most_used(self, limit: int) -> Sequence[Usage]:
         return await self._session.search(queries.MOST_USED, (limit,), rows.usage_of)
 
@@ -170,7 +174,7 @@ class SqliteReadTx:
             (await self._session.search(sql, (), tuple))[0]
             for sql in (counting.SUBJECTS, counting.CONTENTS, counting.LOG)
         ]
-        return told(at, versions, *others)
+        return statistics_from_rows(at, versions, *others)
 
     async def statistics(self) -> Statistics | None:
         row = self._session.row(queries.STATISTICS)
@@ -203,10 +207,10 @@ class SqliteReadTx:
     async def registry_id(self) -> str:
         return str(self._session.row(queries.REGISTRY_ID)[0])
 
-    async def counts(self) -> tuple[int, int, int]:
-        """How many versions and subjects there are, and the bytes of the file."""
-        ((versions, subjects, size),) = await self._session.search(queries.COUNTS, (), tuple)
-        return versions, subjects, size
+    async def counts(self) -> tuple[int, int, int, int]:
+        """Live subjects, live versions, softly deleted versions, and the bytes of the file."""
+        ((subjects, versions, deleted, size),) = await self._session.search(queries.COUNTS, (), tuple)
+        return subjects, versions, deleted, size
 
 
 def _first(row: tuple[int, ...]) -> int:

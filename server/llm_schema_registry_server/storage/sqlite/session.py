@@ -1,6 +1,6 @@
-"""One connection to the file, used from the event loop without stalling it.
+"""One connection to the file, used from the event loop without blocking it for long.
 
-Point look-ups and small writes take microseconds and run at once, in the loop: a hop to a thread costs more, and on a
+Point look-ups and small writes take microseconds and run directly in the loop: a hop to a thread costs more, and on a
 busy loop it also waits for the interpreter's switch interval. Whatever may take long (COMMIT with its fsync, scans,
 long lists, large values) runs in a thread.
 """
@@ -14,13 +14,13 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..waiting import to_the_end
+from ..completion import run_to_completion
 from .errors import is_busy, translated
 
 T = TypeVar("T")
 
 FEW = 64
-"""Rows fetched in the loop before the rest is left to a thread."""
+"""Rows fetched in the loop; the rest is fetched in a thread."""
 
 
 class Session:
@@ -35,7 +35,7 @@ class Session:
         self._interruptible = interruptible
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
-        """Execute a small statement at once."""
+        """Execute a small statement in the loop."""
         with translated(self.file):
             return self.raw.execute(sql, parameters)
 
@@ -51,14 +51,14 @@ class Session:
             head = [decode(row) for row in cursor.fetchmany(FEW)]
         if len(head) < FEW:
             return head
-        return head + await self.apart(lambda: [decode(row) for row in cursor.fetchall()])
+        return head + await self.in_thread(lambda: [decode(row) for row in cursor.fetchall()])
 
     async def search(self, sql: str, parameters: Sequence[Any], decode: Callable[[Any], T]) -> list[T]:
         """All rows of a query that may take long, in a thread from the start."""
-        return await self.apart(lambda: [decode(row) for row in self.raw.execute(sql, parameters)])
+        return await self.in_thread(lambda: [decode(row) for row in self.raw.execute(sql, parameters)])
 
-    async def apart(self, work: Callable[[], T]) -> T:
-        """Do `work` in a thread. When the caller is cancelled, wait until the thread has let go of the connection."""
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Do `work` in a thread. When the caller is cancelled, wait until the thread is done with the connection."""
 
         def translated_work() -> T:
             with translated(self.file):
@@ -66,7 +66,7 @@ class Session:
 
         loop = asyncio.get_running_loop()
         on_cancel = self.raw.interrupt if self._interruptible else None
-        return await to_the_end(loop.run_in_executor(self._threads, translated_work), on_cancel)
+        return await run_to_completion(loop.run_in_executor(self._threads, translated_work), on_cancel)
 
     async def begin(self, statement: str, seconds: float) -> None:
         """Begin a transaction, waiting up to `seconds` for the lock of another process."""
@@ -84,6 +84,6 @@ class Session:
             pause = min(pause * 2, 0.02)
 
     def rollback(self) -> None:
-        """Undo the open transaction; does nothing when SQLite has undone it already."""
+        """Roll the open transaction back; does nothing when SQLite has done so already."""
         if self.raw.in_transaction:
             self.run("ROLLBACK")

@@ -25,12 +25,12 @@ from .session import Session
 from .writing import SqliteWriteTx
 
 _POLL_SECONDS = 0.25
-"""How often to look for changes that another process wrote to the same file."""
+"""How often to look for changes that another process has written to the file."""
 
 
 @dataclass(slots=True)
 class _Opened:
-    """What exists only between open and close."""
+    """What exists between open and close."""
 
     registry_id: str
     threads: ThreadPoolExecutor
@@ -59,13 +59,13 @@ class SqliteStore(TransactionBackedStore):
         self._synchronous = synchronous
         self._lock_seconds = lock_seconds
         self._readers = readers
-        self._news = ChangeSignal()
+        self._signal = ChangeSignal()
         self._polled_at = 0.0
         self._opened: _Opened | None = None
 
     @property
     def registry_id(self) -> str:
-        return self._now.registry_id
+        return self._resources.registry_id
 
     async def open(self) -> None:
         threads = ThreadPoolExecutor(self._readers + 1, thread_name_prefix="sqlite")
@@ -85,7 +85,7 @@ class SqliteStore(TransactionBackedStore):
         self._opened = _Opened(
             registry_id=writing.row(queries.REGISTRY_ID)[0],
             threads=threads,
-            writer=Writer(writing, self._news, self._lock_seconds),
+            writer=Writer(writing, self._signal, self._lock_seconds),
             sessions=(writing, *reading),
             idle_readers=idle,
         )
@@ -97,7 +97,7 @@ class SqliteStore(TransactionBackedStore):
             return
         await opened.writer.idle()
         for session in opened.sessions:
-            await session.apart(session.raw.close)
+            await session.in_thread(session.raw.close)
         opened.threads.shutdown(wait=True)
 
     def read_elsewhere(self) -> AbstractAsyncContextManager[SqliteReadTx]:
@@ -105,7 +105,7 @@ class SqliteStore(TransactionBackedStore):
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[SqliteReadTx]:
-        idle = self._now.idle_readers
+        idle = self._resources.idle_readers
         session = await idle.get()
         try:
             await session.begin("BEGIN", self._lock_seconds)
@@ -119,7 +119,7 @@ class SqliteStore(TransactionBackedStore):
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[SqliteWriteTx]:
-        async with self._now.writer.transaction() as tx:
+        async with self._resources.writer.transaction() as tx:
             yield tx
 
     def dump(self) -> AbstractAsyncContextManager[SqliteReadTx]:
@@ -130,35 +130,37 @@ class SqliteStore(TransactionBackedStore):
         async with self.write() as tx:
             yield tx
         async with self.read() as reading:
-            self._now.registry_id = await reading.registry_id()
+            self._resources.registry_id = await reading.registry_id()
 
     async def wait_for_change(self, after: int, timeout: float) -> None:
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout
-        while not await self._news.wait(after, min(_POLL_SECONDS, end - loop.time())) and loop.time() < end:
+        while not await self._signal.wait(after, min(_POLL_SECONDS, end - loop.time())) and loop.time() < end:
             if loop.time() >= self._polled_at + _POLL_SECONDS:
                 self._polled_at = loop.time()
                 await self._look_for_changes()
 
     async def _look_for_changes(self) -> None:
         async with self.read() as tx:
-            self._news.advance((await tx.change_bounds())[1])
+            self._signal.advance((await tx.change_bounds())[1])
 
     async def ping(self) -> Mapping[str, str]:
         async with self.read() as tx:
-            versions, subjects, size = await tx.counts()
+            subjects, versions, deleted, size = await tx.counts()
+            _, newest = await tx.change_bounds()
         return {
             "kind": "sqlite",
             "file": str(self._path),
             "bytes": str(size),
             "subjects": str(subjects),
             "versions": str(versions),
-            "changes": str(self._news.newest),
+            "deleted_versions": str(deleted),
+            "newest_sequence": str(newest),
             "sqlite": sqlite3.sqlite_version,
         }
 
     @property
-    def _now(self) -> _Opened:
+    def _resources(self) -> _Opened:
         if self._opened is None:
             raise StorageUnavailable(f"the store of {str(self._path)!r} is not open")
         return self._opened

@@ -1,4 +1,4 @@
-"""Changes to a SQLite store, inside one savepoint of the writing session."""
+"""What a SQLite store writes, inside one savepoint of the writing session."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.statistics import Statistics
 from ...model.subject import DEFAULT_CONTEXT, Subject
-from ...model.timestamps import micros
+from ...model.timestamps import micros, moment
 from ...model.usage import Usage, Uses
 from .. import ranking, rows, search
 from ..counting import cell
+from ..leases import Lease, LeaseLost, checked_duration, checked_name, is_held
 from ..vocabulary import Vocabulary
 from . import queries
 from .reading import SqliteReadTx
@@ -37,7 +38,7 @@ class SqliteWriteTx(SqliteReadTx):
         self._vocabulary = vocabulary
 
     async def lock_subject(self, subject: Subject) -> None:
-        """Nothing to do: the transaction has the whole store for itself."""
+        """Nothing to do: there is one write transaction at a time."""
 
     async def allot_global_id(self, context: str, identity: str) -> int:
         if context != DEFAULT_CONTEXT:
@@ -73,9 +74,40 @@ class SqliteWriteTx(SqliteReadTx):
     async def compact_changes(self, upto: int) -> bool:
         oldest, newest = await self.change_bounds()
         floor = max(oldest, min(upto, newest))
-        await self._session.apart(lambda: self._session.run(queries.FORGET_CHANGES, (floor,)))
+        await self._session.in_thread(lambda: self._session.run(queries.FORGET_CHANGES, (floor,)))
         self._session.run(queries.SET_COMPACTED, (str(floor),))
         return True
+
+    async def set_cursor(self, name: str, sequence: int) -> None:
+        self._session.run(queries.SET_CURSOR, (checked_name(name), sequence, micros(datetime.now(UTC))))
+
+    async def remove_cursor(self, name: str) -> None:
+        self._session.run(queries.REMOVE_CURSOR, (name,))
+
+    async def acquire_lease(self, name: str, holder: str, seconds: float) -> Lease | None:
+        now, row = datetime.now(UTC), self._session.row(queries.LEASE, (checked_name(name),))
+        expires_at = now + checked_duration(seconds)
+        if row is not None and is_held(moment(row[0]), moment(row[1]), now):
+            return None
+        self._session.run(queries.FREE_LEASE, (name,))
+        cells = (name, checked_name(holder), micros(now), micros(expires_at))
+        token = self._session.run(queries.ADD_LEASE, cells).lastrowid or 0
+        return Lease(name, holder, token, expires_at)
+
+    async def renew_lease(self, lease: Lease, seconds: float) -> Lease:
+        now = datetime.now(UTC)
+        renewed = replace(lease, expires_at=now + checked_duration(seconds))
+        cells = (micros(now), micros(renewed.expires_at), lease.name, lease.token)
+        if not self._session.run(queries.RENEW_LEASE, cells).rowcount:
+            raise LeaseLost(lease)
+        return renewed
+
+    async def confirm_lease(self, lease: Lease) -> None:
+        if self._session.row(queries.CONFIRM_LEASE, (lease.name, lease.token)) is None:
+            raise LeaseLost(lease)
+
+    async def release_lease(self, lease: Lease) -> None:
+        self._session.run(queries.RELEASE_LEASE, (lease.name, lease.token))
 
     async def insert_version(self, version: SchemaVersion, names: Sequence[str]) -> None:
         await self._sized(sum(map(len, names)), lambda: self._insert(version, names))
@@ -158,17 +190,10 @@ class SqliteWriteTx(SqliteReadTx):
                 now = made if row is None else rows.usage_of(row) + made
                 self._session.run(queries.SET_USAGE, (*rows.usage_row(now), schema_id))
 
-        await self._session.apart(add_each)
+        await self._session.in_thread(add_each)
 
-    async def begin_statistics(self, lease: float) -> bool:
-        now, row = micros(datetime.now(UTC)), self._session.row(queries.STATISTICS_BEGUN)
-        if row is not None and now - int(lease * 1_000_000) < row[0] <= now:
-            return False
-        self._session.run(queries.BEGIN_STATISTICS, (now,))
-        return True
-
-    async def keep_statistics(self, statistics: Statistics) -> None:
-        self._session.run(queries.KEEP_STATISTICS, (cell(statistics),))
+    async def save_statistics(self, statistics: Statistics) -> None:
+        self._session.run(queries.SAVE_STATISTICS, (cell(statistics),))
 
     # -- see portable.RestoreTx
 
@@ -195,11 +220,11 @@ class SqliteWriteTx(SqliteReadTx):
             self._session.run(queries.UNTOUCH_SEQUENCE, (oldest,))
 
     async def _sized(self, size: int, work: Callable[[], object]) -> None:
-        """Do small work at once and large work in a thread."""
+        """Do small work in the loop and large work in a thread."""
         if size <= _SMALL:
             work()
         else:
-            await self._session.apart(work)
+            await self._session.in_thread(work)
 
 
 def _text(words: set[str]) -> str:

@@ -1,11 +1,11 @@
-"""A store that keeps large bytes in an object store, and in the rows of another store only where they are."""
+"""A store that has large bytes in an object store, and references to them in the rows of another store."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Literal
@@ -19,9 +19,9 @@ from ...model.selector import Single
 from ...model.subject import Subject
 from ..blobs.blobs import BlobRef, Blobs, digest_of
 from ..store import ReadTx, Store, WriteTx
-from ..values import LogPage, NewVersion, Precondition, StampedVersions, SubjectSnapshot, VersionWithContent
-from .forwarding import ForwardingReadTx, ForwardingWriteTx, Mapped
-from .markers import is_marker, marked, marker
+from ..values import NewVersion, Precondition, VersionWithContent
+from .forwarding import Mapped, forwarding
+from .placeholders import is_placeholder, placeholder, ref_of
 
 PARALLEL = 8
 """Blobs that one caller fetches at the same time."""
@@ -33,7 +33,7 @@ Part = Literal["content", "canonical", "artifact"]
 
 
 class BlobMemory:
-    """Blobs by reference: put before they are needed, fetched once for all who ask, kept in memory."""
+    """Blobs by reference: put before they are named, fetched once for all who ask, cached in memory."""
 
     def __init__(self, blobs: Blobs, *, threshold: int | None, memory_bytes: int) -> None:
         self._blobs = blobs
@@ -47,8 +47,8 @@ class BlobMemory:
         did not answer."""
 
     async def offload(self, namespace: str, content: StoredContent) -> StoredContent:
-        """What the inner store keeps: `content` with markers for the parts that were moved, durably, by this call."""
-        kept = content
+        """What the inner store shall hold: `content` with placeholders for the parts that were moved, durably, by this call."""
+        stored = content
         for part, data in _parts(content):
             if not self._moves(data):
                 continue
@@ -56,16 +56,16 @@ class BlobMemory:
             if part == "content" and ref.digest != content.digest:
                 continue  # whatever this is, the inner store will refuse to give it out
             await self._put(ref, data)
-            kept = _with(kept, part, marker(ref))
+            stored = _with(stored, part, placeholder(ref))
             if part == "content":
-                kept = replace(kept, digest=await digest_of(kept.content))
-        return kept
+                stored = replace(stored, digest=await digest_of(stored.content))
+        return stored
 
-    async def take_back(self, kept: StoredContent) -> StoredContent:
-        """What `put_away` was given. Raises StorageDamaged when a blob is missing or damaged."""
-        content = kept
-        for part, data in _parts(kept):
-            ref = marked(data)
+    async def fetch_back(self, stored: StoredContent) -> StoredContent:
+        """What `offload` was given. Raises StorageDamaged when a blob is missing or damaged."""
+        content = stored
+        for part, data in _parts(stored):
+            ref = ref_of(data)
             if ref is not None:
                 content = _with(content, part, await self._get(ref))
                 if part == "content":
@@ -77,7 +77,7 @@ class BlobMemory:
         return self._memory.stats()
 
     def _moves(self, data: bytes) -> bool:
-        return is_marker(data) or (self._threshold is not None and len(data) > self._threshold)
+        return is_placeholder(data) or (self._threshold is not None and len(data) > self._threshold)
 
     async def _put(self, ref: BlobRef, data: bytes) -> None:
         began = _clocks()
@@ -124,29 +124,35 @@ def _with(content: StoredContent, part: Part, data: bytes) -> StoredContent:
     return replace(content, **{part: data})  # type: ignore[arg-type]  # mypy takes the key for any field
 
 
-class BlobbedReadTx(ForwardingReadTx):
-    def __init__(self, inner: ReadTx, shelf: BlobMemory) -> None:
-        super().__init__(inner)
-        self._shelf = shelf
+class BlobbedReadTx(ReadTx):
+    """See store.ReadTx for the meaning of each method."""
+
+    def __init__(self, inner: ReadTx, memory: BlobMemory) -> None:
+        self._inner, self._memory = inner, memory
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
-        return await _taken_back(self._shelf, await self._inner.contents(identities))
+        return await _with_blobs(self._memory, await self._inner.contents(identities))
 
 
-class BlobbedWriteTx(ForwardingWriteTx):
-    def __init__(self, inner: WriteTx, shelf: BlobMemory, namespace: str) -> None:
-        super().__init__(inner)
-        self._shelf, self._namespace = shelf, namespace
+class BlobbedWriteTx(WriteTx):
+    """See store.WriteTx for the meaning of each method."""
+
+    def __init__(self, inner: WriteTx, memory: BlobMemory, namespace: str) -> None:
+        self._inner, self._memory, self._namespace = inner, memory, namespace
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
-        return await _taken_back(self._shelf, await self._inner.contents(identities))
+        return await _with_blobs(self._memory, await self._inner.contents(identities))
 
     async def put_content(self, identity: str, content: StoredContent) -> None:
-        await self._writing.put_content(identity, await self._shelf.offload(self._namespace, content))
+        await self._inner.put_content(identity, await self._memory.offload(self._namespace, content))
 
 
-class BlobbedStore:
-    """See store.Store for the meaning of each method.
+blobbed_read_tx = forwarding(BlobbedReadTx)
+blobbed_write_tx = forwarding(BlobbedWriteTx)
+
+
+class BlobbedStore(Store):
+    """See store.Store for the meaning of each method. `blobbed_store` makes one.
 
     threshold: parts of a content (as sent, canonical, compiled) with more bytes go to `blobs`; None: nothing goes, but
     what went earlier is still found. A blob is durable before the row that names it is committed: a crash between the
@@ -155,11 +161,7 @@ class BlobbedStore:
 
     def __init__(self, inner: Store, blobs: Blobs, *, threshold: int | None, memory_bytes: int) -> None:
         self._inner, self._blobs = inner, blobs
-        self._shelf = BlobMemory(blobs, threshold=threshold, memory_bytes=memory_bytes)
-
-    @property
-    def registry_id(self) -> str:
-        return self._inner.registry_id
+        self._memory = BlobMemory(blobs, threshold=threshold, memory_bytes=memory_bytes)
 
     async def open(self) -> None:
         await self._blobs.open()
@@ -177,76 +179,63 @@ class BlobbedStore:
 
     async def stage(self, content: StoredContent) -> None:
         """Move the large parts of a content that is about to be put, so that no transaction has to wait for it."""
-        await self._shelf.offload(self.registry_id, content)
+        await self._memory.offload(self.registry_id, content)
 
     def stats(self) -> CacheStats:
         """How often blobs were found in memory."""
-        return self._shelf.stats()
+        return self._memory.stats()
 
     def fetched(self) -> Mapping[str, int]:
-        """How reads of the object store ended: see Shelf.fetched."""
-        return dict(self._shelf.fetched)
+        """How reads of the object store ended: see BlobMemory.fetched."""
+        return dict(self._memory.fetched)
 
     def read(self) -> AbstractAsyncContextManager[ReadTx]:
-        return Mapped(self._inner.read(), lambda tx: BlobbedReadTx(tx, self._shelf))
+        return Mapped(self._inner.read(), lambda tx: blobbed_read_tx(tx, self._memory))
 
     def read_elsewhere(self) -> AbstractAsyncContextManager[ReadTx]:
-        return Mapped(self._inner.read_elsewhere(), lambda tx: BlobbedReadTx(tx, self._shelf))
+        return Mapped(self._inner.read_elsewhere(), lambda tx: blobbed_read_tx(tx, self._memory))
 
     def write(self) -> AbstractAsyncContextManager[WriteTx]:
-        return Mapped(self._inner.write(), lambda tx: BlobbedWriteTx(tx, self._shelf, self.registry_id))
+        return Mapped(self._inner.write(), lambda tx: blobbed_write_tx(tx, self._memory, self.registry_id))
 
     async def version(self, schema_id: str) -> VersionWithContent | None:
-        return _whole(await self._inner.version(schema_id))
+        return _if_here(await self._inner.version(schema_id))
 
     async def selected(self, subject: Subject, selector: Single) -> VersionWithContent | None:
-        return _whole(await self._inner.selected(subject, selector))
+        return _if_here(await self._inner.selected(subject, selector))
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
-        return await _taken_back(self._shelf, await self._inner.contents(identities))
-
-    async def log_page(self, after: int, limit: int) -> LogPage:
-        return await self._inner.log_page(after, limit)
-
-    async def versions_since(self, subject: Subject, revision: int) -> StampedVersions:
-        return await self._inner.versions_since(subject, revision)
-
-    async def subject_snapshot(
-        self, subject: Subject, scopes: Sequence[str], identity: str
-    ) -> SubjectSnapshot:
-        return await self._inner.subject_snapshot(subject, scopes, identity)
+        return await _with_blobs(self._memory, await self._inner.contents(identities))
 
     async def append(self, precondition: Precondition, entry: NewVersion) -> SchemaVersion | None:
-        content = await self._shelf.offload(self.registry_id, entry.content)
-        kept = entry if content is entry.content else replace(entry, content=content)
-        return await self._inner.append(precondition, kept)
+        content = await self._memory.offload(self.registry_id, entry.content)
+        moved = entry if content is entry.content else replace(entry, content=content)
+        return await self._inner.append(precondition, moved)
 
-    async def wait_for_change(self, after: int, timeout: float) -> None:
-        await self._inner.wait_for_change(after, timeout)
 
-    async def ping(self) -> Mapping[str, str]:
-        return await self._inner.ping()
+blobbed_store = forwarding(BlobbedStore)
 
 
 def _has_moved(content: StoredContent) -> bool:
     """Whether a part of it is in the object store."""
-    return any(is_marker(data) for _, data in _parts(content))
+    return any(is_placeholder(data) for _, data in _parts(content))
 
 
-def _whole(kept: VersionWithContent | None) -> VersionWithContent | None:
-    """What is in the object store does not come along: a nearer tier may have it."""
-    if kept is None or kept.content is None or not _has_moved(kept.content):
-        return kept
-    return VersionWithContent(kept.version)
+def _if_here(found: VersionWithContent | None) -> VersionWithContent | None:
+    """Without a content that is in the object store: a nearer tier may have it."""
+    if found is None or found.content is None or not _has_moved(found.content):
+        return found
+    return VersionWithContent(found.version)
 
 
-async def _taken_back(shelf: BlobMemory, kept: Mapping[str, StoredContent]) -> Mapping[str, StoredContent]:
-    moved = {i: c for i, c in kept.items() if _has_moved(c)}
+async def _with_blobs(memory: BlobMemory, stored: Mapping[str, StoredContent]) -> Mapping[str, StoredContent]:
+    """The contents with the bytes that their placeholders stand for."""
+    moved = {i: c for i, c in stored.items() if _has_moved(c)}
     if not moved:
-        return kept
-    fetches = {i: asyncio.ensure_future(shelf.take_back(c)) for i, c in moved.items()}
+        return stored
+    fetches = {i: asyncio.ensure_future(memory.fetch_back(c)) for i, c in moved.items()}
     try:
-        return {**kept, **{identity: await fetch for identity, fetch in fetches.items()}}
+        return {**stored, **{identity: await fetch for identity, fetch in fetches.items()}}
     finally:
         for fetch in fetches.values():
             fetch.cancel()

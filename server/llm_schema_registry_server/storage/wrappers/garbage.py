@@ -1,8 +1,8 @@
-"""Deletes the blobs that no content names: left by crashes, failed registrations and permanent deletes.
+"""Deletes the blobs that no content refers to: left by crashes, failed registrations and permanent deletes.
 
-Safe beside running servers. A server puts a blob before it names it, also one that is there already, and commits
-within minutes; so a blob that is older than the grace period, and still is right before it is deleted, is wanted by
-nobody. Ages are read from the object store's own clock.
+Safe while servers run. A server puts a blob before it refers to it, also one that is there already, and commits within
+minutes; so a blob that is older than the grace period, and still is right before it is deleted, is garbage. Ages are
+read from the object store's own clock.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from datetime import timedelta
 from ..blobs.blobs import Blobs
 from ..store import Store
 from ..values import Page, SchemaFilter
-from .markers import refs_in
+from .placeholders import refs_in
 
 PAGE = 64
-"""Versions whose contents are looked at together."""
+"""Versions whose contents are read together."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What has been found: `versions` looked at and `blobs` listed. Of the blobs, `named` ones belong to a content,
+    """What has been found: `versions` read and `blobs` listed. Of the blobs, `named` ones belong to a content,
     `young` ones are within the grace period, and `garbage` is the rest, with its `garbage_bytes`; `deleted` is how
     many of those are gone."""
 
@@ -43,10 +43,10 @@ async def collect_garbage(
     dry_run: bool = False,
     progress: Callable[[Tally], None] = lambda tally: None,
 ) -> Tally:
-    """Delete what no content of `store` (the store inside the wrapper) names and what was put more than `grace` ago.
+    """Delete the blobs that no content of `store` (the store inside the wrapper) refers to and that were put more than `grace` ago.
 
-    dry_run: only count. progress: told after every page. Raises StorageUnavailable or StorageDamaged before anything is
-    deleted when the store cannot tell what it names.
+    dry_run: only count. progress: called after every page. Raises StorageUnavailable or StorageDamaged before anything is
+    deleted when the contents of the store cannot all be read.
     """
     tally = Tally()
     oldest_spared = await blobs.now() - grace
@@ -66,7 +66,7 @@ async def collect_garbage(
         now = await blobs.find(key)
         if now is None:
             continue
-        if now.modified_at > oldest_spared:  # put again meanwhile: somebody is about to name it
+        if now.modified_at > oldest_spared:  # put again meanwhile: a server is about to refer to it
             tally.young += 1
             continue
         tally.garbage += 1

@@ -2,63 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
-from ...model.change import Change
-from ...model.config import Config
 from ..blobs.blobs import Blobs
 from ..portable import DumpTx, PortableStore, RestoreTx
 from .blobbed import BlobbedReadTx, BlobbedStore, BlobbedWriteTx, BlobMemory
-from .forwarding import Mapped
+from .forwarding import Mapped, forwarding
 
 
-class BlobbedDumpTx(BlobbedReadTx):
+class BlobbedDumpTx(BlobbedReadTx, DumpTx):
     """See portable.DumpTx for the meaning of each method."""
 
-    def __init__(self, inner: DumpTx, shelf: BlobMemory) -> None:
-        super().__init__(inner, shelf)
-        self._dumping = inner
-
-    async def names(self, schema_id: str) -> Sequence[str]:
-        return await self._dumping.names(schema_id)
-
-    async def configs(self, after: str, limit: int) -> Sequence[tuple[str, Config]]:
-        return await self._dumping.configs(after, limit)
-
-    async def global_ids(self, after: tuple[str, int], limit: int) -> Sequence[tuple[str, int, str]]:
-        return await self._dumping.global_ids(after, limit)
-
-    async def ordinals(self, after: str, limit: int) -> Sequence[tuple[str, int]]:
-        return await self._dumping.ordinals(after, limit)
+    def __init__(self, inner: DumpTx, memory: BlobMemory) -> None:
+        super().__init__(inner, memory)
 
 
-class BlobbedRestoreTx(BlobbedWriteTx):
+class BlobbedRestoreTx(BlobbedWriteTx, RestoreTx):
     """See portable.RestoreTx for the meaning of each method. Blobs belong to the registry that is restored."""
 
-    def __init__(self, inner: RestoreTx, shelf: BlobMemory, namespace: str) -> None:
-        super().__init__(inner, shelf, namespace)
+    def __init__(self, inner: RestoreTx, memory: BlobMemory, namespace: str) -> None:
+        super().__init__(inner, memory, namespace)
         self._restoring = inner
 
     async def restore_registry_id(self, registry_id: str) -> None:
         self._namespace = registry_id
         await self._restoring.restore_registry_id(registry_id)
 
-    async def restore_global_id(self, context: str, global_id: int, identity: str) -> None:
-        await self._restoring.restore_global_id(context, global_id, identity)
 
-    async def restore_ordinal(self, subject: str, last: int) -> None:
-        await self._restoring.restore_ordinal(subject, last)
-
-    async def restore_change(self, change: Change) -> None:
-        await self._restoring.restore_change(change)
-
-    async def finish_restore(self, oldest: int) -> None:
-        await self._restoring.finish_restore(oldest)
+blobbed_dump_tx = forwarding(BlobbedDumpTx)
+blobbed_restore_tx = forwarding(BlobbedRestoreTx)
 
 
-class PortableBlobbedStore(BlobbedStore):
-    """A BlobbedStore that can be moved."""
+class PortableBlobbedStore(BlobbedStore, PortableStore):
+    """A BlobbedStore that can be moved. `portable_blobbed_store` makes one."""
 
     def __init__(
         self, inner: PortableStore, blobs: Blobs, *, threshold: int | None, memory_bytes: int
@@ -66,10 +42,13 @@ class PortableBlobbedStore(BlobbedStore):
         super().__init__(inner, blobs, threshold=threshold, memory_bytes=memory_bytes)
         self._portable = inner
 
-    def dump(self) -> AbstractAsyncContextManager[BlobbedDumpTx]:
-        return Mapped(self._portable.dump(), lambda tx: BlobbedDumpTx(tx, self._shelf))
+    def dump(self) -> AbstractAsyncContextManager[DumpTx]:
+        return Mapped(self._portable.dump(), lambda tx: blobbed_dump_tx(tx, self._memory))
 
-    def restore(self) -> AbstractAsyncContextManager[BlobbedRestoreTx]:
+    def restore(self) -> AbstractAsyncContextManager[RestoreTx]:
         return Mapped(
-            self._portable.restore(), lambda tx: BlobbedRestoreTx(tx, self._shelf, self.registry_id)
+            self._portable.restore(), lambda tx: blobbed_restore_tx(tx, self._memory, self.registry_id)
         )
+
+
+portable_blobbed_store = forwarding(PortableBlobbedStore)

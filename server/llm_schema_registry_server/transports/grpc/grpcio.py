@@ -12,13 +12,15 @@ from typing import Any, NoReturn
 import grpc
 from grpc import aio
 
-from ...calls.call import Call, Method
+from ...calls.call import Call
 from ...calls.failure import failure
-from ...calls.pipeline import Pipeline
+from ...calls.peer import TrustedProxies
 from ...errors import SubscriberTooSlow
+from ...rpc.protobuf.method import Method
+from ...rpc.protobuf.rpcs import Rpcs
 from ..listener import ListenError
 from ..status import grpc_status
-from .incoming import incoming, trailers
+from .incoming import incoming
 
 Context = aio.ServicerContext[bytes, bytes]
 
@@ -37,15 +39,16 @@ class GrpcioEngine:
 
     def __init__(
         self,
-        pipeline: Pipeline,
+        rpcs: Rpcs,
         address: str,
         *,
         max_message_bytes: int,
         stall_seconds: float,
+        proxies: TrustedProxies,
         credentials: grpc.ServerCredentials | None = None,
         extras: Sequence[Callable[[aio.Server], None]] = (),
     ) -> None:
-        self._pipeline = pipeline
+        self._rpcs, self._proxies = rpcs, proxies
         self._address = address
         self._stall_seconds = stall_seconds
         self._credentials = credentials
@@ -64,7 +67,7 @@ class GrpcioEngine:
         # Made here, not in the constructor: it belongs to the loop that runs.
         server = aio.server(options=self._options)
         by_service: dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = {}
-        for method in self._pipeline.methods.values():
+        for method in self._rpcs.methods.values():
             by_service.setdefault(method.service, {})[method.name] = self._handler(method)
         server.add_generic_rpc_handlers(
             tuple(grpc.method_handlers_generic_handler(service, h) for service, h in by_service.items())
@@ -87,52 +90,51 @@ class GrpcioEngine:
             await self._server.stop(seconds)
 
     def _handler(self, method: Method) -> grpc.RpcMethodHandler[Any, Any]:
-        # No (de)serializers: the pipeline takes bytes, so that a hot answer is never parsed.
-        if method.server_streaming:
+        # No (de)serializers: the pipeline takes bytes, so that a request with a cached answer is never parsed.
+        if method.operation.server_streaming:
             make = (
                 grpc.stream_stream_rpc_method_handler
-                if method.client_streaming
+                if method.operation.client_streaming
                 else grpc.unary_stream_rpc_method_handler
             )
             return make(self._streaming(method))
-        if method.client_streaming:
+        if method.operation.client_streaming:
             raise TypeError(f"{method.path}: a stream of requests with one answer is not supported")
         return grpc.unary_unary_rpc_method_handler(self._unary(method))
 
     def _unary(self, method: Method) -> Callable[[bytes, Context], Any]:
-        pipeline = self._pipeline
+        rpcs, pipeline, operation, proxies = self._rpcs, self._rpcs.pipeline, method.operation, self._proxies
 
         async def unary(request: bytes, context: Context) -> bytes:
-            call = incoming(method, context.invocation_metadata() or (), "", None)
-            kept = pipeline.hot_answer(call, request)
-            if kept is not None:
-                if kept.metadata:
-                    context.set_trailing_metadata(kept.metadata)
-                return kept.body
-            _complete(call, context)
-            try:
-                answer = await pipeline.raw_unary(call, request)
-            except Exception as error:
-                await _abort(context, error, call)
-            if call.response_metadata:
-                context.set_trailing_metadata(tuple(trailers(call)))
-            return answer
+            call = incoming(operation, context.invocation_metadata() or (), context.peer, None, proxies)
+            answer = pipeline.cached_at_once(call, request)
+            if answer is None:
+                call.deadline = _deadline(context)
+                try:
+                    answer = await rpcs.unary(method, call, request)
+                except Exception as error:
+                    await _abort(context, error, call)
+            if answer.metadata:
+                context.set_trailing_metadata(answer.metadata)
+            return answer.body
 
         return unary
 
     def _streaming(self, method: Method) -> Callable[[Any, Context], Any]:
-        pipeline, stall_seconds = self._pipeline, self._stall_seconds
+        rpcs, stall_seconds, proxies = self._rpcs, self._stall_seconds, self._proxies
 
         async def stream(request: bytes | AsyncIterator[bytes], context: Context) -> None:
-            call = _incoming(method, context)
+            metadata = context.invocation_metadata() or ()
+            call = incoming(method.operation, metadata, context.peer, None, proxies)
+            call.deadline = _deadline(context)
             call.ready = partial(context.send_initial_metadata, ())
             try:
-                async with aclosing(pipeline.raw_stream(call, request)) as answers:
+                async with aclosing(rpcs.stream(method, call, request)) as answers:
                     await _send_all(answers, context, call, stall_seconds)
             except Exception as error:
                 await _abort(context, error, call)
             if call.response_metadata:
-                context.set_trailing_metadata(tuple(trailers(call)))
+                context.set_trailing_metadata(tuple(call.response_metadata.items()))
 
         return stream
 
@@ -172,18 +174,10 @@ def channel_options(max_message_bytes: int) -> list[tuple[str, Any]]:
     ]
 
 
-def _incoming(method: Method, context: Context) -> Call:
-    call = incoming(method, context.invocation_metadata() or (), "", None)
-    _complete(call, context)
-    return call
-
-
-def _complete(call: Call, context: Context) -> None:
-    """Adds what a hot answer does without: each costs grpcio some microseconds."""
-    call.peer = context.peer()
+def _deadline(context: Context) -> float | None:
+    """The deadline of a call; a cached answer does without, since asking grpcio costs some microseconds."""
     remaining: float | None = context.time_remaining()
-    if remaining is not None and remaining < _NO_DEADLINE:
-        call.deadline = time.monotonic() + remaining
+    return None if remaining is None or remaining >= _NO_DEADLINE else time.monotonic() + remaining
 
 
 async def _abort(context: Context, error: Exception, call: Call) -> NoReturn:

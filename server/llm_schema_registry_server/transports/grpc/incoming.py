@@ -1,25 +1,36 @@
-"""From what an engine knows of a call to the Call that the pipeline takes, and back to trailers."""
+"""From what an engine knows of a call to the Call that the pipeline takes."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Collection
 
-from ...calls.call import Call, Method, request_id
+from ...calls.call import Call, request_id
+from ...calls.operation import Operation
+from ...calls.peer import TrustedProxies
 
-Metadata = Iterable[tuple[str, str | bytes]]
+FACE = "grpc"
+
+Metadata = Collection[tuple[str, str | bytes]]
+# Each proxy may add a line of its own; RFC 9110 5.3 reads them as one list.
+_LISTS = ("x-forwarded-for", "forwarded")
 
 
-def incoming(method: Method, metadata: Metadata, peer: str, remaining: float | None) -> Call:
+def incoming(
+    operation: Operation,
+    metadata: Metadata,
+    connection: str | Callable[[], str],
+    remaining: float | None,
+    proxies: TrustedProxies,
+) -> Call:
     """The call; `remaining` is what is left of its deadline in seconds, None when it has none.
 
-    Binary metadata (`-bin`) is nothing that we read. A name that comes twice counts with its last value.
+    Binary metadata (`-bin`) is nothing that we read. A name that comes twice counts with its last value, except for lists.
     """
     texts = {name: value for name, value in metadata if isinstance(value, str)}
+    if len(texts) != len(metadata):
+        for name in _LISTS:
+            if name in texts:
+                texts[name] = ",".join(v for n, v in metadata if n == name and isinstance(v, str))
     deadline = None if remaining is None else time.monotonic() + remaining
-    return Call(method, texts, peer, "grpc", request_id(texts), deadline)
-
-
-def trailers(call: Call) -> list[tuple[str, str | bytes]]:
-    """What goes out behind the answers of a call that went well."""
-    return list(call.response_metadata.items())
+    return Call(operation, texts, connection, FACE, request_id(texts), deadline, proxies)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import grpc
-from grpc import aio
-from grpc_reflection.v1alpha import reflection
+from functools import partial
+from typing import TYPE_CHECKING
 
-from ...calls.pipeline import Pipeline
+import grpc
+
+from ...calls.peer import TrustedProxies
+from ...rpc.protobuf.rpcs import Rpcs
 from ...settings import GrpcSettings
 from .grpcio import GrpcioEngine
 from .health import SERVICE_NAME as HEALTH
 from .health import Health, HealthSource
-from .native import NativeEngine
+from .reflection import SERVICES as REFLECTION
+from .reflection import add_reflection
+
+if TYPE_CHECKING:
+    from .native import NativeEngine
 
 
 class GrpcListener:
@@ -22,39 +28,48 @@ class GrpcListener:
     def __init__(
         self,
         settings: GrpcSettings,
-        pipeline: Pipeline,
+        rpcs: Rpcs,
         health: HealthSource,
         *,
         stall_seconds: float,
+        proxies: TrustedProxies,
         credentials: grpc.ServerCredentials | None = None,
     ) -> None:
-        services = tuple(dict.fromkeys(m.service for m in pipeline.methods.values()))
+        services = tuple(dict.fromkeys(m.service for m in rpcs.methods.values()))
         self.health = Health(health, services)
-        names = (*services, HEALTH, reflection.SERVICE_NAME)
-
-        def add_reflection(server: aio.Server) -> None:
-            reflection.enable_server_reflection(names, server)
+        described = (*services, HEALTH)
+        self.services = (*described, *REFLECTION)
+        """Full names of all services on the port."""
 
         def grpcio(address: str, credentials: grpc.ServerCredentials | None = None) -> GrpcioEngine:
             return GrpcioEngine(
-                pipeline,
+                rpcs,
                 address,
                 max_message_bytes=settings.max_message_bytes,
                 stall_seconds=stall_seconds,
+                proxies=proxies,
                 credentials=credentials,
-                extras=(self.health.add_to, *((add_reflection,) if settings.reflection else ())),
+                extras=(
+                    self.health.add_to,
+                    *((partial(add_reflection, services=described),) if settings.reflection else ()),
+                ),
             )
 
         self._engine: GrpcioEngine | NativeEngine
         if engine_name(settings, secure=credentials is not None) == "native":
+            from .native import (
+                NativeEngine,  # at run time only where it is used: not every system has its package
+            )
+
             self._engine = NativeEngine(
-                pipeline,
+                rpcs,
                 settings.host,
                 settings.port,
                 max_message_bytes=settings.max_message_bytes,
                 memory_line_bytes=settings.memory_line_bytes,
                 stall_seconds=stall_seconds,
                 behind=grpcio,
+                proxies=proxies,
             )
         else:
             self._engine = grpcio(f"{settings.host}:{settings.port}", credentials)

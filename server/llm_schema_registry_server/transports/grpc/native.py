@@ -2,7 +2,7 @@
 
 It takes RPCs with a single request; everything else (streams of requests, health, reflection, unknown names) goes
 through a unix socket to a GrpcioEngine behind it. We drive the low-level front ourselves, for three things that its
-grpcio look-alike cannot do: a hot answer goes out without a task; a stream whose reader is slow waits on the loop and not
+grpcio look-alike cannot do: a cached answer goes out without a task; a stream whose reader is slow waits on the loop and not
 in a thread; and a refused call carries our details.
 """
 
@@ -22,14 +22,16 @@ from pygrpc_native import EVENT_CANCEL, STREAM_FULL, STREAM_SENT, NativeGrpcFron
 
 from ...calls.call import Call
 from ...calls.failure import failure
-from ...calls.pipeline import Pipeline
+from ...calls.peer import TrustedProxies
 from ...errors import LimitExceeded, ShuttingDown, SubscriberTooSlow
+from ...rpc.protobuf.method import Method
+from ...rpc.protobuf.rpcs import Rpcs
 from ...telemetry import logs
 from ..listener import ListenError
 from ..status import grpc_status
 from .flood import FloodGuard
 from .grpcio import GrpcioEngine
-from .incoming import incoming, trailers
+from .incoming import incoming
 
 if TYPE_CHECKING:  # only the stub file has it
     from pygrpc_native._native import DetailedEvent
@@ -47,7 +49,7 @@ class NativeEngine:
 
     def __init__(
         self,
-        pipeline: Pipeline,
+        rpcs: Rpcs,
         host: str,
         port: int,
         *,
@@ -55,14 +57,15 @@ class NativeEngine:
         memory_line_bytes: int,
         stall_seconds: float,
         behind: Callable[[str], GrpcioEngine],
+        proxies: TrustedProxies,
     ) -> None:
-        self._pipeline = pipeline
+        self._rpcs, self._pipeline, self._proxies = rpcs, rpcs.pipeline, proxies
         self._address = f"{host}:{port}"
         self._max_message_bytes = max_message_bytes
         self._memory_line_bytes = memory_line_bytes
         self._stall_seconds = stall_seconds
         self._make_behind = behind
-        self._table = tuple(m for m in pipeline.methods.values() if not m.client_streaming)
+        self._table = tuple(m for m in rpcs.methods.values() if not m.operation.client_streaming)
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._draining = False
         self._port = 0
@@ -93,7 +96,7 @@ class NativeEngine:
         self._behind = self._make_behind(f"unix:{self._directory / 'grpc.sock'}")
         await self._behind.start()
         self._front.set_fallback(str(self._directory / "grpc.sock"))
-        self._front.add_methods([(m.path, m.server_streaming) for m in self._table])
+        self._front.add_methods([(m.path, m.operation.server_streaming) for m in self._table])
         self._front.start()
         threading.Thread(target=self._receive, name="grpc-events", daemon=True).start()
         self._guard = FloodGuard(
@@ -135,39 +138,40 @@ class NativeEngine:
                 continue
             if payload is None or details is None:
                 raise AssertionError("an event of a call has a payload and details")
-            call = incoming(self._table[method_id], *details)
+            method = self._table[method_id]
+            call = incoming(method.operation, *details, self._proxies)
             if self._draining:
                 self._fail(call_id, ShuttingDown(), call)
             elif len(payload) > self._max_message_bytes:
                 self._fail(call_id, _too_large(len(payload), self._max_message_bytes), call)
-            elif (kept := self._pipeline.hot_answer(call, payload)) is not None:
-                self._front.respond(call_id, kept.body, None, kept.metadata)
+            elif (cached := self._pipeline.cached_at_once(call, payload)) is not None:
+                self._front.respond(call_id, cached.body, None, cached.metadata)
             else:
-                run = self._stream if call.method.server_streaming else self._unary
-                task = self._loop.create_task(run(call_id, call, payload))
+                run = self._stream if method.operation.server_streaming else self._unary
+                task = self._loop.create_task(run(call_id, method, call, payload))
                 self._tasks[call_id] = task
                 task.add_done_callback(partial(self._forget, call_id))
 
-    async def _unary(self, call_id: int, call: Call, request: bytes) -> None:
+    async def _unary(self, call_id: int, method: Method, call: Call, request: bytes) -> None:
         try:
-            answer = await self._pipeline.raw_unary(call, request)
-            if len(answer) > self._max_message_bytes:
-                raise _too_large(len(answer), self._max_message_bytes)
+            answer = await self._rpcs.unary(method, call, request)
+            if len(answer.body) > self._max_message_bytes:
+                raise _too_large(len(answer.body), self._max_message_bytes)
         except Exception as error:
             self._fail(call_id, error, call)
         except asyncio.CancelledError:
             self._cut(call_id, call)
             raise
         else:
-            self._front.respond(call_id, answer, None, trailers(call))
+            self._front.respond(call_id, answer.body, None, answer.metadata)
 
-    async def _stream(self, call_id: int, call: Call, request: bytes) -> None:
+    async def _stream(self, call_id: int, method: Method, call: Call, request: bytes) -> None:
         async def ready() -> None:
             self._front.stream_send_initial_metadata(call_id, [])
 
         call.ready = ready
         try:
-            async with aclosing(self._pipeline.raw_stream(call, request)) as answers:
+            async with aclosing(self._rpcs.stream(method, call, request)) as answers:
                 async for answer in answers:
                     if not await self._send(call_id, call, answer):
                         return
@@ -177,7 +181,7 @@ class NativeEngine:
             self._cut(call_id, call)
             raise
         else:
-            self._front.stream_end(call_id, trailers(call))
+            self._front.stream_end(call_id, list(call.response_metadata.items()))
 
     async def _send(self, call_id: int, call: Call, answer: bytes) -> bool:
         """Sends one message of a stream; False when the client has left. Raises SubscriberTooSlow."""

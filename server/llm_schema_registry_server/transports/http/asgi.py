@@ -24,12 +24,18 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 _GRPC_UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 _GRPC_TIMEOUT = re.compile(r"(\d{1,8})([HMSmun])")
 
-SECURITY_HEADERS = (
+Headers = tuple[tuple[bytes, bytes], ...]
+
+API_HEADERS: Headers = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cache-control", b"no-cache"),
 )
+"""Security headers of a face whose answers are data: nothing in them is to be rendered, framed or run."""
+
+# Lists to which each proxy may add a line of its own; RFC 9110 5.3 reads the lines as one list.
+_LISTS = ("x-forwarded-for", "forwarded")
 
 
 class ClientLeft(Exception):
@@ -38,7 +44,7 @@ class ClientLeft(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole answer. `headers` come on top of the content type and the security headers."""
+    """A whole answer. `headers` come on top of the content type and the security headers of its face."""
 
     status: int
     body: bytes = b""
@@ -47,8 +53,24 @@ class Reply:
 
 
 def headers(scope: Scope) -> dict[str, str]:
-    """Header names in lower case; a name that comes twice counts with its last value."""
-    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    """Header names in lower case; a name that comes twice counts with its last value, except for lists."""
+    lines = scope["headers"]
+    found = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in lines}
+    if len(found) != len(lines):
+        for listed in _LISTS:
+            if listed in found:
+                wanted = listed.encode()
+                found[listed] = ",".join(v.decode("latin-1") for name, v in lines if name.lower() == wanted)
+    return found
+
+
+def connection(scope: Scope) -> str:
+    """The other end of the connection: `10.0.0.7:4711`, "" when it is unknown."""
+    client = scope.get("client")
+    if not client:
+        return ""
+    host, port = client
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def deadline(metadata: Mapping[str, str]) -> float | None:
@@ -71,9 +93,13 @@ async def until_disconnected(receive: Receive) -> None:
         pass
 
 
-async def send_reply(send: Send, reply: Reply, *, head_only: bool = False) -> None:
+async def send_reply(
+    send: Send, reply: Reply, *, security: Headers = API_HEADERS, head_only: bool = False
+) -> None:
     """The whole answer; without its body for HEAD."""
-    await send_head(send, reply.status, reply.content_type, reply.headers, length=len(reply.body))
+    await send_head(
+        send, reply.status, reply.content_type, reply.headers, length=len(reply.body), security=security
+    )
     await send({"type": "http.response.body", "body": b"" if head_only else reply.body})
 
 
@@ -84,9 +110,10 @@ async def send_head(
     extra: tuple[tuple[str, str], ...] = (),
     *,
     length: int | None = None,
+    security: Headers = API_HEADERS,
 ) -> None:
     """Status line and headers; a body of unknown `length` follows in pieces."""
-    lines = [*SECURITY_HEADERS, *((n.encode("latin-1"), v.encode("latin-1", "replace")) for n, v in extra)]
+    lines = [*security, *((n.encode("latin-1"), v.encode("latin-1", "replace")) for n, v in extra)]
     if status not in (204, 304):
         lines.append((b"content-type", content_type.encode()))
         if length is not None:

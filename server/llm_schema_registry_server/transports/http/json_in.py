@@ -22,6 +22,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.message import Message
 
 from ...errors import InvalidRequest
+from .json_types import check_field, check_message, is_unicode
 from .routes import Route
 
 _MOST_PARAMETERS = 100
@@ -30,6 +31,9 @@ _MOST_ITEMS = 10_000
 _TRUE, _FALSE = frozenset({"true", "1", ""}), frozenset({"false", "0"})
 # Query names that are shorter than the field's.
 _PARAMETERS = {"soft": "soft_delete"}
+# Fields whose false a message cannot tell from absent: in a query string it can be told, and sets the other field.
+_SET_BY_FALSE = {"soft_delete": "permanent"}
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _FIELD_OF_ERROR = re.compile(r"Failed to parse (\S+) field: (.*)", re.DOTALL)
 
 # A JSON tree: whatever json.loads makes.
@@ -52,12 +56,24 @@ def request_message(
         tree[route.body] = expand({route.body: _value(body)}, descriptor)[route.body]
     _put_query(tree, descriptor, query, whole_body=route.body == "*")
     for name, text in captured.items():
-        if tree.get(name, text) != text:
-            raise InvalidRequest(name, f"is {text!r} in the path and something else in the body")
-        tree[name] = text
+        _put_captured(tree, descriptor, name, text)
     for name, text in (defaults or {}).items():
         tree.setdefault(name, text)
     return to_message(tree, route.method.request_type)
+
+
+def _put_captured(tree: Tree, kind: Descriptor, dotted: str, text: str) -> None:
+    """Sets a field from the path; dots in its name lead into messages (`{old.subject}`)."""
+    *parents, leaf = dotted.split(".")
+    for parent in parents:
+        below = tree.setdefault(parent, {})
+        if below is None:
+            below = tree[parent] = {}
+        check_field(below, kind.fields_by_name[parent], parent)
+        tree, kind = below, cast(Descriptor, kind.fields_by_name[parent].message_type)
+    if tree.get(leaf, text) != text:
+        raise InvalidRequest(dotted, f"is {text[:100]!r} in the path and something else in the body")
+    tree[leaf] = text
 
 
 def line_message(route: Route, number: int, line: bytes) -> Message:
@@ -72,6 +88,7 @@ def line_message(route: Route, number: int, line: bytes) -> Message:
 
 def to_message(tree: Tree, kind: type[Message]) -> Message:
     """The message that a tree of full names describes. Raises InvalidRequest, naming the field."""
+    check_message(tree, _descriptor(kind))
     try:
         return json_format.ParseDict(tree, kind())
     except (json_format.ParseError, ValueError, TypeError, AttributeError, RecursionError) as error:
@@ -164,27 +181,43 @@ def _put_query(tree: Tree, kind: Descriptor, query: str, *, whole_body: bool) ->
         _put(tree, kind, name, text)
 
 
-def _put(tree: Tree, kind: Descriptor, dotted: str, text: str) -> None:
+def _put(tree: Tree, root: Descriptor, dotted: str, text: str) -> None:
     *parents, leaf = dotted.split(".")
+    kind = root
     for parent in parents:
         field = _field(kind, parent)
         if field is None or field.message_type is None or field.is_repeated:
-            raise InvalidRequest(dotted[:100], "is not a parameter of this path")
+            raise _no_parameter(dotted, root)
         tree, kind = tree.setdefault(field.name, {}), field.message_type
         if not isinstance(tree, dict):
             raise InvalidRequest(dotted[:100], "is given twice")
     field = _field(kind, _PARAMETERS.get(leaf, leaf))
-    if field is None or (
-        field.message_type and not field.message_type.full_name.startswith("google.protobuf.")
-    ):
-        raise InvalidRequest(dotted[:100], "is not a parameter of this path")
+    if field is None or not _is_parameter(field):
+        raise _no_parameter(dotted, root)
     value = _parameter(dotted, field, text)
+    if value is False and field.name in _SET_BY_FALSE:
+        field, value = kind.fields_by_name[_SET_BY_FALSE[field.name]], True
     if field.is_repeated:
         tree.setdefault(field.name, []).append(value)
     elif field.name in tree:
         raise InvalidRequest(dotted[:100], "is given twice")
     else:
         tree[field.name] = value
+
+
+def _is_parameter(field: FieldDescriptor) -> bool:
+    """Whether a query parameter can carry the field."""
+    return field.message_type is None or field.message_type.full_name.startswith("google.protobuf.")
+
+
+def _no_parameter(dotted: str, kind: Descriptor) -> InvalidRequest:
+    names = [field.name for field in kind.fields if _is_parameter(field)]
+    for field in kind.fields:
+        inner = field.message_type
+        if inner is not None and not field.is_repeated and not _is_parameter(field):
+            names += [f"{field.name}.{below.name}" for below in inner.fields if _is_parameter(below)]
+    known = f"there are {', '.join(names)}" if names else "there are none"
+    return InvalidRequest(dotted[:100], f"is not a parameter of this path; {known}")
 
 
 def _parameter(name: str, field: FieldDescriptor, text: str) -> Any:
@@ -217,12 +250,31 @@ def _object(body: bytes) -> Tree:
 
 def _value(body: bytes) -> Any:
     try:
-        return json.loads(
+        value = json.loads(
             body.decode("utf-8"), object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_float
         )
+        if _SURROGATE.search(body) and (place := _half_of_a_pair(value)) is not None:
+            raise InvalidRequest(place, "holds half of a surrogate pair, which is no text")
+        return value
     except (ValueError, RecursionError) as error:
         why = "is nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
         raise InvalidRequest("", f"the body is not JSON: {why}") from error
+
+
+def _half_of_a_pair(value: Any) -> str | None:
+    """The path of the first text or name that no encoding can carry; None when there is none."""
+    pending: list[tuple[str, Any]] = [("", value)]
+    while pending:
+        path, item = pending.pop()
+        if isinstance(item, str) and not is_unicode(item):
+            return path
+        if isinstance(item, dict):
+            if broken := next((name for name in item if not is_unicode(name)), None):
+                return f"{path}.{broken}".removeprefix(".")
+            pending.extend((f"{path}.{name}".removeprefix("."), member) for name, member in item.items())
+        elif isinstance(item, list):
+            pending.extend((f"{path}[{i}]", member) for i, member in enumerate(item))
+    return None
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> Tree:

@@ -1,4 +1,4 @@
-"""/health/live, /health/ready, /health/startup: what an orchestrator asks. No RPC, no authentication, no limit."""
+"""/health/live, /health/ready, /health/startup: what an orchestrator asks. No call, no authentication, no limit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import orjson
 
 from ...model.health import HealthReport, HealthStatus
 from ...telemetry import logs
-from .asgi import Reply
+from .asgi import Receive, Reply, Scope, Send, send_reply
 
 _LOG = logs.get("transports.http")
 _SECONDS = 2.0
@@ -17,27 +17,34 @@ HealthSource = Callable[[], Awaitable[HealthReport]]
 
 
 class Probes:
-    """live: the loop answers. startup: it has been healthy once. ready: it is healthy and not going away."""
+    """live: the loop answers. startup: it has been healthy once. ready: it is healthy and not going away.
+
+    A face of the dispatcher: `live`, `ready` and `startup` are mounted one by one, and answer every verb.
+    """
 
     def __init__(self, source: HealthSource) -> None:
         self._source = source
         self._was_ready = False
-        self.leaving = False
+        self._leaving = False
 
-    async def answer(self, path: str) -> Reply | None:
-        """The answer to a probe; None when the path is none."""
-        match path:
-            case "/health/live":
-                return _reply(200, "ALIVE")
-            case "/health/ready" if self.leaving:
-                return _reply(503, "SHUTTING_DOWN")
-            case "/health/ready":
-                return await self._ready()
-            case "/health/startup" if self._was_ready:
-                return _reply(200, "STARTED")
-            case "/health/startup":
-                return await self._ready()
-        return None
+    async def live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """200 as long as anything is answered."""
+        await _send(scope, send, _reply(200, "ALIVE"))
+
+    async def ready(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """200 while the server should get traffic."""
+        await _send(scope, send, _reply(503, "SHUTTING_DOWN") if self._leaving else await self._ready())
+
+    async def startup(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """200 once the server has been ready, and from then on."""
+        await _send(scope, send, _reply(200, "STARTED") if self._was_ready else await self._ready())
+
+    def leave(self) -> None:
+        """Not ready from now on."""
+        self._leaving = True
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     async def _ready(self) -> Reply:
         try:
@@ -51,6 +58,10 @@ class Probes:
         parts = {name: part.status.name for name, part in report.components.items()}
         why = {name: part.message for name, part in report.components.items() if part.message}
         return _reply(200 if ready else 503, report.status.name, parts, {} if ready else why)
+
+
+async def _send(scope: Scope, send: Send, reply: Reply) -> None:
+    await send_reply(send, reply, head_only=scope["method"] == "HEAD")
 
 
 def _reply(

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from ...calls.call import Method
 from ...errors import InvalidRequest
+from ...rpc.protobuf.method import Method
 from .errors import RouteNotFound, VerbNotAllowed
 
 _CAPTURE = re.compile(r"\{(?P<field>[a-z_][a-z0-9_.]*)\}(?P<verb>:[A-Za-z]+)?")
@@ -33,7 +33,11 @@ class Route:
     @property
     def creates(self) -> bool:
         """Whether success is 201: a POST to a collection that changes something."""
-        return self.verb == "POST" and self.method.mutates and ":" not in self.template.rsplit("/", 1)[-1]
+        return (
+            self.verb == "POST"
+            and self.method.operation.mutates
+            and ":" not in self.template.rsplit("/", 1)[-1]
+        )
 
 
 @dataclass(slots=True)
@@ -89,7 +93,13 @@ class Routes:
 
 def _find(node: _Node, segments: list[str], at: int, verb: str) -> tuple[Route, tuple[str, ...]] | None:
     """The best route for the segments from `at` on, and what its captures hold of them."""
-    if at == len(segments):
+    end = len(segments)
+    while at < end and not node.captures:  # nothing to choose from, as in /api/v1/schemas
+        only = node.literals.get(segments[at])
+        if only is None:
+            return None
+        node, at = only, at + 1
+    if at == end:
         route = node.routes.get(verb)
         return None if route is None else (route, ())
     segment = segments[at]

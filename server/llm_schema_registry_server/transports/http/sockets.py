@@ -12,15 +12,17 @@ from contextlib import aclosing
 import orjson
 from google.protobuf.message import Message
 
-from ...calls.call import Call, Method, request_id
+from ...calls.call import Call, request_id
 from ...calls.failure import Failure, failure
-from ...calls.pipeline import Pipeline
+from ...calls.peer import TrustedProxies
 from ...errors import Code, InvalidRequest, ShuttingDown, SubscriberTooSlow
+from ...rpc.protobuf.method import Method
+from ...rpc.protobuf.rpcs import Rpcs
 from ..status import http_body
-from .asgi import ClientLeft, Event, Receive, Scope, Send, deadline, headers
+from .asgi import ClientLeft, Event, Receive, Scope, Send, connection, deadline, headers
 from .errors import BodyTooSlow, RouteNotFound
 from .json_in import request_message
-from .json_out import render_shared
+from .json_out import render
 from .routes import Route
 from .streaming import while_present
 
@@ -46,10 +48,12 @@ _CLOSE: Mapping[Code, int] = {
 class Sockets:
     """The WebSocket endpoints: `paths` maps a URL path to the path of a server-streaming method."""
 
-    def __init__(self, pipeline: Pipeline, paths: Mapping[str, str], stall_seconds: float) -> None:
-        self._pipeline = pipeline
+    def __init__(
+        self, rpcs: Rpcs, paths: Mapping[str, str], stall_seconds: float, face: str, proxies: TrustedProxies
+    ) -> None:
+        self._pipeline, self._face, self._proxies = rpcs.pipeline, face, proxies
         self._stall_seconds = stall_seconds
-        self._routes = {url: _route(pipeline.methods[path]) for url, path in paths.items()}
+        self._routes = {url: _route(rpcs.methods[path]) for url, path in paths.items()}
 
     async def serve(self, scope: Scope, receive: Receive, send: Send, *, draining: bool) -> None:
         """One connection, from handshake to close."""
@@ -66,8 +70,15 @@ class Sockets:
                 raise ShuttingDown
             first = await _first_message(receive)
             message = request_message(route, {}, "", first)
-            peer = scope.get("client") or ("", "")
-            call = Call(route.method, metadata, f"{peer[0]}:{peer[1]}", "http", asked, deadline(metadata))
+            call = Call(
+                route.method.operation,
+                metadata,
+                connection(scope),
+                self._face,
+                asked,
+                deadline(metadata),
+                self._proxies,
+            )
             await while_present(self._write(call, message, send), receive)
         except ClientLeft:
             return
@@ -79,7 +90,7 @@ class Sockets:
             async for answer in answers:
                 try:
                     async with asyncio.timeout(self._stall_seconds):
-                        await send({"type": "websocket.send", "text": render_shared(answer).decode()})
+                        await send({"type": "websocket.send", "text": render(answer).decode()})
                 except TimeoutError as error:
                     raise SubscriberTooSlow(self._stall_seconds, call.resume_revision) from error
         await send({"type": "websocket.close", "code": _DONE})
@@ -100,12 +111,14 @@ async def _first_message(receive: Receive) -> bytes:
     return body
 
 
-async def _fail(send: Send, told: Failure) -> None:
-    await send({"type": "websocket.send", "text": orjson.dumps({"error": http_body(told)}).decode()})
-    await send({"type": "websocket.close", "code": _CLOSE.get(told.code, _INTERNAL), "reason": told.reason})
+async def _fail(send: Send, failed: Failure) -> None:
+    await send({"type": "websocket.send", "text": orjson.dumps({"error": http_body(failed)}).decode()})
+    await send(
+        {"type": "websocket.close", "code": _CLOSE.get(failed.code, _INTERNAL), "reason": failed.reason}
+    )
 
 
 def _route(method: Method) -> Route:
-    if method.client_streaming or not method.server_streaming:
+    if method.operation.client_streaming or not method.operation.server_streaming:
         raise TypeError(f"{method.path} takes no subscription: it must stream its answers to one request")
     return Route(method, "GET", "", (), body="*")

@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 import orjson
-from google.protobuf.message import Message
 
 from ...calls.failure import Failure
+from ...rpc.protobuf.shared_answer import Answer, message_of
 from ..status import http_body
-from .json_out import render, render_shared
+from .json_out import render
 
 # The field of an event that says where to resume, and the one of an event that only says so.
 _REVISION, _HEARTBEAT = "revision", "heartbeat"
@@ -27,11 +27,11 @@ class Style(ABC):
         return b""
 
     @abstractmethod
-    def item(self, answer: Message, *, first: bool) -> bytes:
+    def item(self, answer: Answer, *, first: bool) -> bytes:
         """One answer."""
 
     @abstractmethod
-    def failed(self, told: Failure) -> bytes | None:
+    def failed(self, failure: Failure) -> bytes | None:
         """What tells of a failure in the middle; None when only a broken body can."""
 
     def closing(self) -> bytes:
@@ -47,10 +47,10 @@ class JsonArray(Style):
     def opening(self) -> bytes:
         return b"["
 
-    def item(self, answer: Message, *, first: bool) -> bytes:
+    def item(self, answer: Answer, *, first: bool) -> bytes:
         return render(answer) if first else b"," + render(answer)
 
-    def failed(self, told: Failure) -> bytes | None:
+    def failed(self, failure: Failure) -> bytes | None:
         return None
 
     def closing(self) -> bytes:
@@ -62,11 +62,11 @@ class Lines(Style):
 
     content_type = "application/x-ndjson"
 
-    def item(self, answer: Message, *, first: bool) -> bytes:
+    def item(self, answer: Answer, *, first: bool) -> bytes:
         return render(answer) + b"\n"
 
-    def failed(self, told: Failure) -> bytes | None:
-        return orjson.dumps({"error": http_body(told)}) + b"\n"
+    def failed(self, failure: Failure) -> bytes | None:
+        return orjson.dumps({"error": http_body(failure)}) + b"\n"
 
 
 class Events(Style):
@@ -81,15 +81,16 @@ class Events(Style):
     def opening(self) -> bytes:
         return b"retry: 2000\n\n"
 
-    def item(self, answer: Message, *, first: bool) -> bytes:
-        revision = getattr(answer, _REVISION, "")
+    def item(self, answer: Answer, *, first: bool) -> bytes:
+        message = message_of(answer)
+        revision = getattr(message, _REVISION, "")
         name = b"id: " + revision.encode() + b"\n" if revision else b""
-        if getattr(answer, _HEARTBEAT, False):
+        if getattr(message, _HEARTBEAT, False):
             return name + b"\n"
-        return name + b"data: " + render_shared(answer) + b"\n\n"
+        return name + b"data: " + render(answer) + b"\n\n"
 
-    def failed(self, told: Failure) -> bytes | None:
-        return b"event: error\ndata: " + orjson.dumps(http_body(told)) + b"\n\n"
+    def failed(self, failure: Failure) -> bytes | None:
+        return b"event: error\ndata: " + orjson.dumps(http_body(failure)) + b"\n\n"
 
 
 _BY_ACCEPT: Mapping[str, type[Style]] = {

@@ -7,12 +7,11 @@ import time
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
 
-from google.protobuf.message import Message
-
 from ...calls.call import REQUEST_ID, Call
 from ...calls.failure import failure
 from ...errors import SubscriberTooSlow
-from .asgi import Receive, Send, send_head, until_disconnected
+from ...rpc.protobuf.shared_answer import Answer
+from .asgi import Headers, Receive, Send, send_head, until_disconnected
 from .stream_formats import Style
 
 IDLE_SECONDS = 15.0
@@ -28,10 +27,16 @@ class BrokenOff(Exception):
 
 
 async def write_stream(
-    answers: AsyncGenerator[Message, None], call: Call, style: Style, send: Send, *, stall_seconds: float
+    answers: AsyncGenerator[Answer, None],
+    call: Call,
+    style: Style,
+    send: Send,
+    *,
+    stall_seconds: float,
+    security: Headers,
 ) -> None:
     """Writes all answers. What fails before the body has begun is raised; what fails later is told in the body."""
-    body = _Body(call, style, send, stall_seconds)
+    body = _Body(call, style, send, stall_seconds, security)
     ticking = asyncio.create_task(body.keep_alive()) if style.idle is not None else None
     try:
         async with aclosing(answers):
@@ -53,17 +58,17 @@ async def write_stream(
 class _Body:
     """A response body on its way: one piece at a time, from the answers or from the clock."""
 
-    def __init__(self, call: Call, style: Style, send: Send, stall_seconds: float) -> None:
+    def __init__(self, call: Call, style: Style, send: Send, stall_seconds: float, security: Headers) -> None:
         self._call = call
         self._style = style
         self._sender = send
-        self._stall_seconds = stall_seconds
+        self._stall_seconds, self._security = stall_seconds, security
         self._lock = asyncio.Lock()
         self._empty = True
         self._written = 0.0
         self.begun = False
 
-    async def item(self, answer: Message) -> None:
+    async def item(self, answer: Answer) -> None:
         """Writes one answer."""
         async with self._lock:
             await self._begin()
@@ -78,10 +83,10 @@ class _Body:
 
     async def fail(self, error: Exception) -> None:
         """Writes what tells of a failure. Raises BrokenOff when nothing can."""
-        told = failure(error, self._call.request_id)
-        last = None if isinstance(error, SubscriberTooSlow) else self._style.failed(told)
+        failed = failure(error, self._call.request_id)
+        last = None if isinstance(error, SubscriberTooSlow) else self._style.failed(failed)
         if last is None:
-            raise BrokenOff(told.reason) from error
+            raise BrokenOff(failed.reason) from error
         async with self._lock:
             await self._send(last, more=False)
 
@@ -102,7 +107,7 @@ class _Body:
     async def _begin(self) -> None:
         if not self.begun:
             extra = (*self._call.response_metadata.items(), (REQUEST_ID, self._call.request_id))
-            await send_head(self._sender, 200, self._style.content_type, extra)
+            await send_head(self._sender, 200, self._style.content_type, extra, security=self._security)
             self.begun = True
             await self._send(self._style.opening())
 

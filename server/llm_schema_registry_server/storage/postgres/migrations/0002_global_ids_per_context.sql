@@ -1,4 +1,4 @@
--- Each context numbers its contents from 1. The default context goes on in global_ids; what the others were given they keep.
+-- Each context numbers its contents from 1. The default context continues in global_ids; the others keep the numbers that they have.
 -- Servers that know step 1 go on working.
 
 CREATE TABLE context_ids (
@@ -19,9 +19,9 @@ FROM versions WHERE subject >= ':.' AND subject < ':/' ORDER BY id ON CONFLICT D
 
 CREATE INDEX versions_context_id ON versions (global_id, subject, ordinal);
 
--- The number of a content in a context, given when it has none. In the default context a sequence gives it. Elsewhere it
--- is the first one after the greatest that is committed and that no running transaction is about to take: each holds a lock
--- on its own until its end, and nobody waits for that lock.
+-- The number of a content in a context, assigned when it has none. In the default context it comes from a sequence. In
+-- others it is the first one after the greatest committed one that no running transaction has chosen: each transaction
+-- holds a lock on its number until its end, and none waits for such a lock.
 CREATE FUNCTION allot_global_id(wanted_context text, wanted text) RETURNS integer LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     number integer;
@@ -56,7 +56,7 @@ BEGIN
     RETURN number;
 END $$;
 
--- The last defence: a number of a context means one content, whatever a server of the version before believes.
+-- A number of a context belongs to one content, also beside servers of the version before.
 CREATE FUNCTION refuse_second_meaning() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT FROM context_ids c WHERE c.context = context_of(NEW.subject)

@@ -1,11 +1,11 @@
--- A registration in two statements: what it rests on, and the version if that still holds.
+-- A registration in two statements: read its precondition, and write the version if that still holds.
 -- Servers that know step 2 go on working.
 
--- Serves what versions_identity did, and finds a content in a subject however many others have it.
+-- Replaces versions_identity, and finds a content in one subject, however many others have it.
 CREATE INDEX versions_content ON versions (identity, subject);
 DROP INDEX versions_identity;
 
--- What the decision to append a version rests on: equal answers mean that it still holds.
+-- The precondition of appending a version: equal results mean that it still holds.
 CREATE FUNCTION subject_grounds(wanted text, scopes text[])
 RETURNS TABLE (count bigint, revision bigint, last_ordinal integer, settings text) LANGUAGE sql STABLE AS $$
     SELECT (SELECT count(*) FROM versions v WHERE v.subject = wanted),
@@ -15,9 +15,9 @@ RETURNS TABLE (count bigint, revision bigint, last_ordinal integer, settings tex
                   FROM configs c WHERE c.scope = ANY (scopes)), '')
 $$;
 
--- Takes the locks of a write to a subject and, with a snapshot that sees what their last holder committed, looks whether
--- its grounds are as they were and the targets of its references have these revisions. Then it answers where the
--- transaction's changes begin (see lock_subject), else NULL.
+-- Takes the locks of a write to a subject and, with a snapshot that sees what their last holder committed, checks that
+-- its precondition holds and that the targets of its references have these revisions. Returns the first sequence of the
+-- transaction (see lock_subject), or NULL when they do not.
 CREATE FUNCTION hold_grounds(wanted text, scopes text[], old_count bigint, old_revision bigint, old_ordinal integer,
                              old_settings text, targets text[], revisions bigint[])
 RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$

@@ -1,11 +1,11 @@
--- Where the words of subject and tags are found, for ranking: see ranking.title, which cuts them when a server of this
--- version writes. `titled` counts how often one has.
+-- The words of subject and tags, for ranking: see ranking.title, which makes them when a server of this version
+-- writes. `titled` counts how often one has.
 -- Servers that know step 3 go on working.
 
 ALTER TABLE search ADD COLUMN title text COLLATE "C" NOT NULL DEFAULT '', ADD COLUMN titled integer NOT NULL DEFAULT 0;
 
 -- The words of a text in order, and those with their camelCase parts. As ranking.title has them for ASCII; other letters
--- are left out, so that a version whose title is cut here ranks lower for such words and is found all the same.
+-- are left out, so that a version whose title is made here ranks lower for such words; it is found all the same.
 CREATE FUNCTION words_in(value text) RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
     SELECT array_agg(lower(m[1] COLLATE "C") ORDER BY place)
     FROM regexp_matches(value COLLATE "C", '[[:alnum:]]+', 'g') WITH ORDINALITY AS found (m, place)
@@ -35,7 +35,7 @@ BEGIN
     );
 END $$;
 
--- A server of the version before, still at work in a rolling deploy, writes no titles.
+-- A server of the version before, which may still run in a rolling deploy, writes no titles.
 CREATE FUNCTION write_title() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE search SET title = title_of(v.subject, v.about->'tags') FROM versions v

@@ -1,4 +1,4 @@
--- Titles of what was there before. A step of its own: reads and registrations go on meanwhile.
+-- Titles of the existing versions. A step of its own, so that reads and registrations go on meanwhile.
 -- Servers that know step 3 go on working.
 
 UPDATE search SET title = title_of(v.subject, v.about->'tags') FROM versions v

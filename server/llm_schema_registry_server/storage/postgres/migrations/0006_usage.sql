@@ -1,8 +1,8 @@
 -- How often versions are read; see model/usage.py for what a score is.
 -- Servers that know step 3 go on working.
 
--- Counted up by every server every half minute. Only `magnitude` is indexed, which a version that is read evenly changes
--- once a day: the other updates stay within their page, without a word to an index, and need room there.
+-- Every server adds its counts every half minute. Only `magnitude` is indexed, which changes about once a day for a version
+-- that is read evenly: the other updates are heap-only, and need free space in their page.
 CREATE TABLE usage (
     schema_id   text COLLATE "C" PRIMARY KEY REFERENCES versions (schema_id) ON DELETE CASCADE,
     reads       bigint NOT NULL,

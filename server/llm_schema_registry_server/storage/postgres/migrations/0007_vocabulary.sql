@@ -1,4 +1,4 @@
--- Words of versions, for suggestions when a query has a typo: see spelling.py. Words stay when versions go.
+-- Words of versions, for corrections of queries with a typo: see spelling.py. Words stay when versions are removed.
 -- Servers that know step 3 go on working.
 
 CREATE TABLE vocabulary (word text COLLATE "C" PRIMARY KEY);
@@ -6,7 +6,7 @@ CREATE TABLE vocabulary (word text COLLATE "C" PRIMARY KEY);
 INSERT INTO vocabulary SELECT word FROM ts_stat('SELECT words FROM search') WHERE word ~ '^[a-z]{3,40}$';
 CREATE INDEX vocabulary_trigrams ON vocabulary USING gin (word gin_trgm_ops);
 
--- As before, with the words: what a server of the version before leaves out.
+-- As before, and with the words, which a server of the version before does not write.
 CREATE OR REPLACE FUNCTION write_title() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE search SET title = title_of(v.subject, v.about->'tags') FROM versions v

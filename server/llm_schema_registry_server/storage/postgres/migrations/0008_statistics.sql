@@ -1,4 +1,4 @@
--- What the registry holds: each subject for people with psql (always as it is now), and the last statistics of everything.
+-- A view of each subject for people with psql (always up to date), and the last statistics of the registry.
 -- Servers that know step 3 go on working.
 
 CREATE VIEW subject_versions AS
@@ -12,8 +12,7 @@ FROM (
     FROM versions GROUP BY subject
 ) s;
 
--- One row: written by whichever server counts, read by all. begun_at: when
--- somebody began who has not ended.
+-- One row: written by the server that counts, read by all. begun_at: not used any more (see migration 0011).
 CREATE TABLE statistics (
     id       integer PRIMARY KEY CHECK (id = 1),
     begun_at timestamptz NOT NULL DEFAULT '-infinity',

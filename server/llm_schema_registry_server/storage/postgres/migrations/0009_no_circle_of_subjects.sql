@@ -1,9 +1,9 @@
--- No two registrations close a circle of subjects between them (docs/decisions/0003-no-circle-of-subjects.md).
+-- No two concurrent registrations close a cycle of subjects (docs/decisions/0003-no-circle-of-subjects.md).
 -- Servers that know step 3 go on working.
 
--- At COMMIT, for each reference: when its subject has not used that of its target before, one transaction at a time looks
--- whether the target's subject reaches back. The lock is the last one that a transaction takes, so that nobody who holds it
--- waits for somebody who wants it. An import (registry.restores) brings what was there before this rule.
+-- At COMMIT, for each reference whose subject has not used the target's subject before: one transaction at a time checks
+-- that the target's subject does not lead back. The lock is the last one that a transaction takes, so that there is no
+-- deadlock. An import (registry.restores) is not checked: it may bring cycles from before this rule.
 CREATE FUNCTION refuse_circle() RETURNS trigger LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     own text COLLATE "C";

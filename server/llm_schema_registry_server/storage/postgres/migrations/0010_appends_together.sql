@@ -1,8 +1,8 @@
--- Registrations that come at the same time are written by one statement.
+-- Concurrent registrations are written by one statement.
 -- Servers that know step 3 go on working.
 
--- The global ids of these places of the arrays. Numbers of the default context are made in the order of identities, so that
--- two transactions that want the same ones never wait for each other.
+-- The global ids of these places of the arrays. Numbers of the default context are assigned in the order of identities, so
+-- that two transactions that need the same ones cannot deadlock.
 CREATE FUNCTION allot_global_ids(contexts text[], identities text[], places bigint[])
 RETURNS TABLE (place bigint, global_id integer) LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
@@ -20,11 +20,11 @@ BEGIN
         FROM unnest(places) AS p (place);
 END $$;
 
--- Decides about appends that go together; an answer for each, by its place. The locks are those of lock_subject, and the
--- shared one that keeps a content from being removed as unused. Whoever does not `wait` takes only those that are free, for
--- one that is busy must not hold up the others: for the rest it answers `busy`. Then, with a snapshot that sees what the last holders of the locks committed, it looks whether the grounds
--- of each are as they were and the targets of its references have these revisions, and allots a global id to those that
--- hold. `sequence`: that of the change, NULL when the grounds do not hold.
+-- Decides about a batch of appends; one result for each, by its place. It takes the locks of lock_subject, and the shared
+-- lock that keeps a content from being removed as unused. Without `wait` it takes only locks that are free, so that one
+-- busy subject does not delay the others: the rest are returned as `busy`. Then, with a snapshot that sees what the last
+-- holders of the locks committed, it checks that the precondition of each holds and that the targets of its references
+-- have these revisions, and assigns a global id to those for which they do. `sequence`: that of the change, or NULL.
 --
 -- subjects are all different; scopes: a list of text for each. users, targets, revisions: one row for each reference;
 -- `users` are places.

@@ -1,4 +1,4 @@
--- Times are microseconds since 1970 UTC; enums are the numbers of the wire; JSON cells carry what SQL never asks for.
+-- Times are microseconds since 1970 UTC; enums are the numbers of the wire; JSON columns hold what SQL never reads.
 
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
@@ -11,7 +11,7 @@ CREATE TABLE subjects (
     last_ordinal INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- int32 numbers of distinct contents (type + bytes + references); a number is never given twice.
+-- int32 numbers of distinct contents (type + bytes + references); a number is never assigned twice.
 CREATE TABLE global_ids (
     global_id INTEGER PRIMARY KEY AUTOINCREMENT CHECK (global_id <= 2147483647),
     identity  TEXT NOT NULL UNIQUE
@@ -59,7 +59,7 @@ CREATE INDEX versions_live ON versions (subject, ordinal) WHERE deleted_at IS NU
 -- 2 and 3 are ACTIVE and DEPRECATED: what `latest` chooses from.
 CREATE INDEX versions_selectable ON versions (subject, ordinal) WHERE deleted_at IS NULL AND state IN (2, 3);
 
--- Who refers to whom: found from the target.
+-- References, to be found by their target.
 CREATE TABLE version_references (
     target  TEXT NOT NULL,
     version INTEGER NOT NULL REFERENCES versions (id) ON DELETE CASCADE,
@@ -75,7 +75,7 @@ CREATE TABLE labels (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX labels_version ON labels (version);
 
--- Words, cut and folded before they come here: separated by spaces, so this tokenizer only has to split.
+-- Words, split and case folded by the server: they are separated by spaces, so that this tokenizer only has to split.
 CREATE VIRTUAL TABLE words USING fts5 (
     about, names, tokenize = 'ascii', detail = none, columnsize = 0
 );

@@ -1,4 +1,4 @@
--- Each context numbers its contents from 1. The default context goes on in global_ids; what the others were given they keep.
+-- Each context numbers its contents from 1. The default context continues in global_ids; the others keep the numbers that they have.
 
 CREATE TABLE context_ids (
     context   TEXT NOT NULL,

@@ -1,4 +1,4 @@
--- Where the words of subject and tags are found, for ranking: see ranking.title.
+-- The words of subject and tags, for ranking: see ranking.title.
 
 CREATE TABLE titles (
     version INTEGER PRIMARY KEY REFERENCES versions (id) ON DELETE CASCADE,

@@ -1,5 +1,5 @@
--- The distinct words that take part in spelling (spelling.py), in a table of their own: the index has to be read as a whole to
--- list them. Words stay when versions go.
+-- The distinct words for corrections (spelling.py), in a table of their own: listing them from the index would read all of it.
+-- Words stay when versions are removed.
 
 CREATE TABLE vocabulary (word TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 

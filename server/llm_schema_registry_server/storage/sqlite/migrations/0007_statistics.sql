@@ -1,5 +1,5 @@
--- The last statistics of everything: one row, written by whichever server of the file counts. begun_at: when
--- somebody began who has not ended.
+-- The last statistics of the registry: one row, written by the server that counts. begun_at: not used any more (see
+-- migration 0008).
 
 CREATE TABLE statistics (
     id       INTEGER PRIMARY KEY CHECK (id = 1),

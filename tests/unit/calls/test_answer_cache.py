@@ -1,44 +1,45 @@
-"""Kept answers: never stale, never over their bytes."""
+"""Cached answers: never stale, never over their bytes."""
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry_server.calls.answer_cache import AnswerCache, CachedAnswer
+from llm_schema_registry_server.calls.operation import Resource, ResourceKind
 
-PATH = "/s/M"
-ANSWER = CachedAnswer(b"body", (("x-registry-revision", "r"),))
+ID = "/s/M"
+METADATA = (("x-registry-revision", "r"),)
 
 
-def tags(request: pb.GetSchemaRequest, response: pb.GetSchemaResponse) -> list[str]:
-    return [f"schema:{request.schema_id}", *(f"subject:{s}" for s in [response.schema.subject] if s)]
+def key(name: str | bytes, face: str = "grpc") -> tuple[str, str, bytes]:
+    return (face, ID, name if isinstance(name, bytes) else name.encode())
+
+
+def subjects(*names: str) -> tuple[Resource, ...]:
+    return tuple(Resource(ResourceKind.SUBJECT, name) for name in names)
 
 
 def keep(
-    hot: AnswerCache, name: str, *, token: int | None = None, subject: str = "", body: bytes = b"body"
+    cache: AnswerCache, name: str, *, token: int | None = None, subject: str = "", body: bytes = b"body"
 ) -> bool:
-    request = pb.GetSchemaRequest(schema_id=name)
-    response = pb.GetSchemaResponse(schema=pb.SchemaInfo(subject=subject))
-    token = hot.begin() if token is None else token
-    return hot.store(
-        token, "grpc", PATH, name.encode(), request, response, CachedAnswer(body, ANSWER.metadata)
-    )
+    """An answer that depends on the subject `of-<name>`, and on another one."""
+    token = cache.begin() if token is None else token
+    resources = subjects(f"of-{name}", *filter(None, [subject]))
+    return cache.store(token, key(name), CachedAnswer(body, METADATA, resources))
 
 
 def answers(max_bytes: int = 1 << 20) -> AnswerCache:
-    return AnswerCache((PATH,), tags, max_bytes)  # type: ignore[arg-type]
+    return AnswerCache(max_bytes)
 
 
-def test_an_answer_comes_back_with_its_metadata_on_its_own_wire_only() -> None:
+def test_an_answer_comes_back_with_what_belongs_to_it_in_its_own_face_only() -> None:
     hot = answers()
-    keep(hot, "a")
+    keep(hot, "a", subject="orders")
 
-    assert hot.lookup("grpc", PATH, b"a") == ANSWER
-    assert hot.lookup("http", PATH, b"a") is None
-    assert hot.stats().hits == {(PATH, "grpc"): 1, (PATH, "http"): 0}
-    assert hot.stats().misses == 1
+    assert hot.lookup(key("a")) == CachedAnswer(b"body", METADATA, subjects("of-a", "orders"))
+    assert hot.lookup(key("a", "http")) is None
 
 
 def test_invalidating_any_of_its_tags_drops_an_answer_and_no_other() -> None:
@@ -46,15 +47,15 @@ def test_invalidating_any_of_its_tags_drops_an_answer_and_no_other() -> None:
     for name in "ab":
         keep(hot, name, subject="orders")
     keep(hot, "c", subject="users")
-    hot.invalidate("subject:orders")
+    hot.invalidate("orders")
 
-    assert [hot.lookup("grpc", PATH, k) is None for k in (b"a", b"b", b"c")] == [True, True, False]
+    assert [hot.lookup(key(k)) is None for k in (b"a", b"b", b"c")] == [True, True, False]
 
 
 def test_an_answer_begun_before_an_invalidation_is_refused_and_one_begun_after_is_kept() -> None:
     hot = answers()
     before = hot.begin()
-    hot.invalidate("schema:a")
+    hot.invalidate("of-a")
 
     assert not keep(hot, "a", token=before)
     assert keep(hot, "a")
@@ -67,7 +68,7 @@ def test_clear_drops_everything_and_what_is_being_computed() -> None:
     keep(hot, "a")
     hot.clear()
 
-    assert hot.lookup("grpc", PATH, b"a") is None
+    assert hot.lookup(key(b"a")) is None
     assert not keep(hot, "b", token=before)
     assert hot.stats().bytes == 0
 
@@ -76,14 +77,15 @@ def test_a_token_older_than_what_is_remembered_is_refused() -> None:
     hot = answers()
     before = hot.begin()
     for i in range(5000):
-        hot.invalidate(f"schema:{i}")
+        hot.invalidate(f"of-{i}")
 
     assert not keep(hot, "a", token=before)
 
 
 def test_an_answer_that_depends_on_nothing_or_is_huge_is_not_kept() -> None:
-    hot = AnswerCache((PATH,), lambda _, __: (), 1 << 20)
-    assert not keep(hot, "a")
+    hot = answers()
+    schema = Resource(ResourceKind.SCHEMA, "a")
+    assert not hot.store(hot.begin(), key("a"), CachedAnswer(b"body", METADATA, (schema,)))
     assert not keep(answers(10_000), "a", body=bytes(5_000))
 
 
@@ -91,14 +93,15 @@ def test_the_answer_used_longest_ago_goes_first() -> None:
     hot = answers(10 * 1000)
     for name in "abcdefgh":
         keep(hot, name, body=bytes(290))
-    hot.lookup("grpc", PATH, b"a")
+    ask(hot, "a")
     for name in "ijk":
         keep(hot, name, body=bytes(290))
 
-    assert hot.lookup("grpc", PATH, b"a") is not None
-    assert hot.lookup("grpc", PATH, b"b") is None
+    assert hot.lookup(key(b"a")) is not None
+    assert hot.lookup(key(b"b")) is None
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(
@@ -123,19 +126,34 @@ def test_whatever_happens_bytes_are_bounded_and_nothing_invalidated_is_served(
             token, began = hot.begin(), dict(version)
         elif step == "invalidate":
             version[name] += 1
-            hot.invalidate(f"schema:{name}")
+            hot.invalidate(f"of-{name}")
         else:
             version = {k: v + 1 for k, v in version.items()}
             hot.clear()
         assert 0 <= hot.stats().bytes <= 8000
-        for key, now in version.items():
-            held = hot.lookup("grpc", PATH, key.encode())
+        for name, now in version.items():
+            held = hot.lookup(key(name))
             assert held is None or held.body.split(b" ")[0] == b"%d" % now
 
 
 def counting(max_bytes: int = 1 << 20) -> AnswerCache:
-    """Answers whose schema is called as their subject."""
-    return AnswerCache((PATH,), tags, max_bytes, lambda response: response.schema.subject)  # type: ignore[arg-type,attr-defined]
+    return AnswerCache(max_bytes, count_reads=True)
+
+
+def keep_schema(cache: AnswerCache, name: str, *, schema: str = "", token: int | None = None) -> None:
+    """An answer that hands out a schema, and depends on a subject of the same name."""
+    token = cache.begin() if token is None else token
+    answer = CachedAnswer(b"body", METADATA, subjects(schema or "none"), schema)
+    cache.store(token, key(name), answer)
+
+
+def ask(cache: AnswerCache, name: str) -> None:
+    """As the pipeline does for a call."""
+    answer = cache.lookup(key(name))
+    if answer is None:
+        cache.missed()
+    else:
+        cache.gave(key(name), answer)
 
 
 def read(hot: AnswerCache) -> dict[str, int]:
@@ -147,32 +165,32 @@ def read(hot: AnswerCache) -> dict[str, int]:
 
 def test_each_answer_that_goes_out_is_a_read_of_its_schema() -> None:
     hot = counting()
-    keep(hot, "a", subject="orders")
-    keep(hot, "b", subject="orders")
-    keep(hot, "c", subject="users")
-    keep(hot, "d")
-    for name in (b"a", b"a", b"b", b"c", b"d", b"e"):
-        hot.lookup("grpc", PATH, name)
+    keep_schema(hot, "a", schema="orders")
+    keep_schema(hot, "b", schema="orders")
+    keep_schema(hot, "c", schema="users")
+    keep_schema(hot, "d")
+    for name in ("a", "a", "b", "c", "d", "e"):
+        ask(hot, name)
 
     assert read(hot) == {"orders": 5, "users": 2}
     assert read(hot) == {}
-    hot.lookup("grpc", PATH, b"c")
+    ask(hot, "c")
     assert read(hot) == {"users": 1}
 
 
 def test_reads_are_told_of_answers_that_are_not_kept_any_more() -> None:
     hot = counting(max_bytes=10_000)
     stale = hot.begin()
-    hot.invalidate("subject:never kept")
-    keep(hot, "a", subject="never kept", token=stale)
-    keep(hot, "b", subject="dropped")
-    hot.lookup("grpc", PATH, b"b")
-    hot.invalidate("subject:dropped")
-    keep(hot, "c", subject="cleared")
-    hot.lookup("grpc", PATH, b"c")
+    hot.invalidate("never kept")
+    keep_schema(hot, "a", schema="never kept", token=stale)
+    keep_schema(hot, "b", schema="dropped")
+    ask(hot, "b")
+    hot.invalidate("dropped")
+    keep_schema(hot, "c", schema="cleared")
+    ask(hot, "c")
     hot.clear()
     for number in range(30):
-        keep(hot, f"pushed out {number}", subject="pushed out")
+        keep_schema(hot, f"pushed out {number}", schema="pushed out")
 
     assert read(hot) == {"never kept": 1, "dropped": 2, "cleared": 2, "pushed out": 30}
 
@@ -180,17 +198,17 @@ def test_reads_are_told_of_answers_that_are_not_kept_any_more() -> None:
 def test_reads_between_one_part_of_the_readings_and_the_next_are_told_once() -> None:
     hot = counting()
     for name in "abcd":
-        keep(hot, name, subject=name)
+        keep_schema(hot, name, schema=name)
     assert read(hot) == dict.fromkeys("abcd", 1)
     for name in "abcd":
-        hot.lookup("grpc", PATH, name.encode())
+        ask(hot, name)
     told: dict[str, int] = {}
     for name, reads in hot.readings():
         told[name] = told.get(name, 0) + reads
         if name == "b":
-            hot.lookup("grpc", PATH, b"a")
-            hot.lookup("grpc", PATH, b"d")
-            hot.invalidate("subject:c")
+            ask(hot, "a")
+            ask(hot, "d")
+            hot.invalidate("c")
             hot.clear()
 
     for name, reads in read(hot).items():
@@ -200,7 +218,7 @@ def test_reads_between_one_part_of_the_readings_and_the_next_are_told_once() -> 
 
 def test_nothing_is_counted_for_nobody() -> None:
     hot = answers()
-    keep(hot, "a", subject="orders")
-    hot.lookup("grpc", PATH, b"a")
+    keep_schema(hot, "a", schema="orders")
+    ask(hot, "a")
 
     assert read(hot) == {}

@@ -67,11 +67,11 @@ async def rounds(worlds: list[World]) -> None:
     assert made >= ROUNDS
 
 
-async def test_registrations_at_once_close_no_circle(store: Store) -> None:
+async def test_registrations_at_once_close_no_cycle(store: Store) -> None:
     await rounds([World(store)])  # type: ignore[arg-type]  # any store will do
 
 
-async def test_servers_at_once_close_no_circle(postgres: Postgres) -> None:
+async def test_servers_at_once_close_no_cycle(postgres: Postgres) -> None:
     dsn = await postgres.empty_database()
     stores = [PostgresStore(dsn) for _ in range(3)]
     for store in stores:
@@ -83,7 +83,7 @@ async def test_servers_at_once_close_no_circle(postgres: Postgres) -> None:
             await store.close()
 
 
-async def test_a_circle_of_subjects_is_refused_though_no_version_reaches_itself(store: Store) -> None:
+async def test_a_cycle_of_subjects_is_refused_though_no_version_reaches_itself(store: Store) -> None:
     world = World(store)  # type: ignore[arg-type]  # any store will do
     for name in ("a", "b", "c"):
         await world.register(name, "x", level=CompatibilityLevel.NONE)

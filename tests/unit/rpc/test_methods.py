@@ -9,8 +9,8 @@ from grpc_health.v1 import health_pb2
 
 from llm_schema_registry.v1 import config_pb2, policy_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
-from llm_schema_registry_server.calls.call import Binding
-from llm_schema_registry_server.calls.methods import methods, snake_case
+from llm_schema_registry_server.calls.operation import Idempotency
+from llm_schema_registry_server.rpc.protobuf.method import Binding, methods, snake_case
 
 REGISTRY = pb.DESCRIPTOR.services_by_name["SchemaRegistry"]
 CONFIG = config_pb2.DESCRIPTOR.services_by_name["ConfigService"]
@@ -22,8 +22,11 @@ def test_each_rpc_becomes_a_method_with_its_shape_and_policy() -> None:
     assert len(table) == 23
     register, batch = table["RegisterSchema"], table["BatchValidate"]
     assert register.path == "/schema_registry.v1.SchemaRegistry/RegisterSchema"
-    assert (register.permission, register.mutates, register.streams) == ("schema:write", True, False)
-    assert (batch.client_streaming, batch.server_streaming, batch.mutates) == (True, True, False)
+    asked = register.operation
+    assert (asked.id, asked.name) == (register.path, "RegisterSchema")
+    assert (asked.permission, asked.mutates, asked.streams) == ("schema:write", True, False)
+    assert (batch.operation.client_streaming, batch.operation.server_streaming) == (True, True)
+    assert not batch.operation.mutates
     assert register.request_type is pb.RegisterSchemaRequest
 
 
@@ -42,7 +45,7 @@ def test_an_rpc_without_permission_is_refused() -> None:
         methods((health_pb2.DESCRIPTOR.services_by_name["Health"],), policy_pb2.policy)
 
 
-def test_a_custom_verb_of_http_keeps_its_name() -> None:
+def test_a_custom_verb_of_http_and_the_idempotency_level_are_kept() -> None:
     pool = descriptor_pool.Default()
     file = descriptor_pb2.FileDescriptorProto(
         name="tests/custom_verb.proto",
@@ -57,11 +60,24 @@ def test_a_custom_verb_of_http_keeps_its_name() -> None:
     rule = rpc.options.Extensions[annotations_pb2.http]
     rule.custom.kind, rule.custom.path = "head", "/peek"
     rpc.options.Extensions[policy_pb2.policy].permission = "none"
+    rpc.options.idempotency_level = descriptor_pb2.MethodOptions.NO_SIDE_EFFECTS
     pool.AddSerializedFile(file.SerializeToString())
 
     (method,) = methods((pool.FindServiceByName("tests.custom_verb.S"),), policy_pb2.policy)
 
     assert method.bindings == (Binding("HEAD", "/peek", ""),)
+    assert method.operation.idempotency is Idempotency.NO_SIDE_EFFECTS
+
+
+def test_a_cached_path_that_is_no_method_stops_the_start() -> None:
+    with pytest.raises(TypeError, match="/x/Y"):
+        methods((CONFIG,), policy_pb2.policy, {"/x/Y"})
+
+
+@pytest.mark.parametrize("name", ["SetConfig", "DeleteConfig"])
+def test_answers_of_what_changes_something_are_never_cached(name: str) -> None:
+    with pytest.raises(TypeError, match="cannot be cached"):
+        methods((CONFIG,), policy_pb2.policy, {f"/{CONFIG.full_name}/{name}"})
 
 
 @pytest.mark.parametrize(

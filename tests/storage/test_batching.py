@@ -27,7 +27,9 @@ class Bakery:
         return [2 * number for number in numbers]
 
     def gathering(self, lanes: int = 1, most: int = 10) -> Batcher[int, int]:
-        return Batcher(self.run, lanes=lanes, most=most, common=ConnectionError, apart=lambda n: n % 100)
+        return Batcher(
+            self.run, lanes=lanes, most=most, common=ConnectionError, conflict_key=lambda n: n % 100
+        )
 
 
 async def settle() -> None:
@@ -58,8 +60,7 @@ async def test_who_asks_while_a_lane_ends_gets_another() -> None:
     ask = bakery.gathering()
 
     # An answer wakes its asker before the lane that gave it counts as done.
-    async with asyncio.timeout(10):
-        assert [await ask(n) for n in range(3)] == [0, 2, 4]
+    assert [await ask(n) for n in range(3)] == [0, 2, 4]
 
 
 async def test_those_who_ask_in_one_breath_go_together() -> None:
@@ -127,7 +128,7 @@ async def test_the_fault_of_one_is_nobody_elses() -> None:
 async def test_a_key_that_cannot_be_told_is_the_callers_error_alone() -> None:
     bakery = Bakery()
     bakery.open.set()
-    ask = Batcher(bakery.run, lanes=1, most=9, common=ConnectionError, apart=lambda n: 1 // n)
+    ask = Batcher(bakery.run, lanes=1, most=9, common=ConnectionError, conflict_key=lambda n: 1 // n)
 
     one, none = await asyncio.gather(ask(1), ask(0), return_exceptions=True)
 

@@ -1,7 +1,7 @@
-"""The HTTP twin of every RPC, as an ASGI application over the pipeline. Names no endpoint of its own.
+"""The HTTP twin of every RPC, as ASGI applications over the pipeline. Names no endpoint of its own.
 
-A request takes this way: probe? -> route -> Call -> kept answer? -> message -> pipeline -> JSON. Everything that goes wrong
-becomes a reply through transports/status.py.
+A request takes this way: route -> Call -> cached answer? -> message -> pipeline -> JSON. Everything that goes wrong becomes a
+reply through transports/status.py.
 """
 
 from __future__ import annotations
@@ -11,22 +11,37 @@ import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import orjson
 from google.protobuf.message import Message
 
+from ...calls.answer_cache import CachedAnswer
 from ...calls.call import REQUEST_ID, Call, request_id
 from ...calls.failure import Failure, failure
-from ...calls.pipeline import Pipeline
+from ...calls.peer import NO_PROXIES, TrustedProxies
+from ...calls.pipeline import Invoke
 from ...errors import ShuttingDown
+from ...rpc.protobuf.rpcs import Rpcs
 from ..status import http_body, http_status
-from .asgi import ClientLeft, Receive, Reply, Scope, Send, deadline, headers, send_reply
+from .asgi import (
+    API_HEADERS,
+    ClientLeft,
+    Headers,
+    Receive,
+    Reply,
+    Scope,
+    Send,
+    connection,
+    deadline,
+    headers,
+    send_reply,
+)
 from .bodies import Bodies, lines
 from .errors import RequestTooLarge, VerbNotAllowed
 from .json_in import line_message, request_message
 from .json_out import render
-from .probes import Probes
 from .routes import Route, Routes
 from .sockets import Sockets
 from .stream_formats import (
@@ -38,6 +53,8 @@ from .stream_formats import (
 )
 from .streaming import BrokenOff, while_present, write_stream
 
+FACE = "http"
+
 # The field of a request that resumes a stream, and the header in which a browser says where it was.
 _RESUME_FIELD, _RESUME_HEADER = "from_revision", "last-event-id"
 
@@ -48,7 +65,7 @@ class HttpOptions:
 
     `live` are the paths of methods whose streams never end: they go out as server-sent events unless the caller asks
     for lines. `sockets` maps a URL path to the method that a WebSocket there subscribes to. `statuses` give an HTTP
-    status for an answer that is well-formed and yet no 200.
+    status for an answer that is well-formed and yet no 200. `security` are the headers that every answer carries.
     """
 
     max_body_bytes: int
@@ -57,44 +74,28 @@ class HttpOptions:
     live: frozenset[str] = frozenset()
     sockets: Mapping[str, str] = field(default_factory=dict)
     statuses: Mapping[str, Callable[[Any], int]] = field(default_factory=dict)
+    proxies: TrustedProxies = NO_PROXIES
+    security: Headers = API_HEADERS
 
 
-class HttpApp:
-    """An ASGI 3 application. Raises TypeError when the bindings of the methods contradict each other."""
+class HttpTwin:
+    """A face of the dispatcher: `http` and `websocket` are its ASGI 3 applications.
 
-    def __init__(self, pipeline: Pipeline, probes: Probes, options: HttpOptions) -> None:
-        self._pipeline = pipeline
-        self._probes = probes
-        self._options = options
-        self._routes = Routes(pipeline.methods.values())
-        self._sockets = Sockets(pipeline, options.sockets, options.stall_seconds)
-        self._active: set[asyncio.Task[Any] | None] = set()
+    Raises TypeError when the bindings of the methods contradict each other, or the options them.
+    """
+
+    def __init__(self, rpcs: Rpcs, options: HttpOptions) -> None:
+        self._pipeline = rpcs.pipeline
+        self._options, self._proxies, self._security = options, options.proxies, options.security
+        if odd := [path for path in options.statuses if rpcs.methods[path].operation.cached]:
+            raise TypeError(f"cached answers are always 200; {', '.join(odd)} has statuses of its own")
+        self._routes = Routes(rpcs.methods.values())
+        self._sockets = Sockets(rpcs, options.sockets, options.stall_seconds, FACE, options.proxies)
         self._draining = False
         self._bodies = Bodies()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request or one WebSocket."""
-        task = asyncio.current_task()
-        self._active.add(task)
-        try:
-            if scope["type"] == "http":
-                await self._http(scope, receive, send)
-            elif scope["type"] == "websocket":
-                await self._sockets.serve(scope, receive, send, draining=self._draining)
-        finally:
-            self._active.discard(task)
-
-    async def drain(self, seconds: float) -> None:
-        """Refuses new requests, waits for those in flight, cuts what is left."""
-        self._draining = self._probes.leaving = True
-        if active := [task for task in self._active if task is not None]:
-            await asyncio.wait(active, timeout=seconds)
-            for task in active:
-                task.cancel()
-            await asyncio.wait(active)
-        self._bodies.close()
-
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
         metadata = headers(scope)
         asked = request_id(metadata)
         head_only = scope["method"] == "HEAD"
@@ -103,14 +104,27 @@ class HttpApp:
         except (ClientLeft, BrokenOff):
             return
         except Exception as error:
-            reply = failed(failure(error, asked), error)
+            reply = failure_reply(failure(error, asked), error)
         except asyncio.CancelledError:
             if self._draining:
-                told = failure(ShuttingDown(), asked)
-                await send_reply(send, failed(told, ShuttingDown()), head_only=head_only)
+                going = ShuttingDown()
+                reply = failure_reply(failure(going, asked), going)
+                await send_reply(send, reply, security=self._security, head_only=head_only)
             raise
         if reply is not None:
-            await send_reply(send, reply, head_only=head_only)
+            await send_reply(send, reply, security=self._security, head_only=head_only)
+
+    async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One WebSocket."""
+        await self._sockets.serve(scope, receive, send, draining=self._draining)
+
+    def leave(self) -> None:
+        """Refuses new requests from now on."""
+        self._draining = True
+
+    def close(self) -> None:
+        """Ends the thread that reads large bodies."""
+        self._bodies.close()
 
     async def _answer(
         self, scope: Scope, metadata: Mapping[str, str], asked: str, receive: Receive, send: Send
@@ -118,16 +132,22 @@ class HttpApp:
         """The reply; None when a stream has been written already."""
         raw_path = scope["raw_path"].decode("latin-1")
         verb = scope["method"]
-        if raw_path.startswith("/health/") and (probe := await self._probes.answer(raw_path)) is not None:
-            return probe
         if self._draining:
             raise ShuttingDown
         if verb == "OPTIONS":
             return self._allowed(raw_path)
         route, captured = self._routes.match("GET" if verb == "HEAD" else verb, raw_path)
         method = route.method
-        call = Call(method, metadata, _peer(scope), "http", asked, deadline(metadata))
-        if method.streams:
+        call = Call(
+            method.operation,
+            metadata,
+            partial(connection, scope),
+            FACE,
+            asked,
+            deadline(metadata),
+            self._proxies,
+        )
+        if method.operation.streams:
             await self._stream(route, captured, call, scope, receive, send)
             return None
         if not route.body:
@@ -138,25 +158,47 @@ class HttpApp:
     async def _unary(
         self, route: Route, captured: Mapping[str, str], call: Call, scope: Scope, body: bytes
     ) -> Reply:
-        key = b""
-        if self._pipeline.is_hot(call.method.path):
-            key = b"%b?%b\n%b" % (scope["raw_path"], scope["query_string"], body)
-        kept = self._pipeline.hot_answer(call, key)
-        if kept is not None:
-            return _fresh_or_not_modified(200, kept.body, dict(kept.metadata), call)
+        if not route.method.operation.cached:
+            message = await self._message(route, captured, scope, body)
+            answer = await self._pipeline.unary(call, message)
+            return self._reply(route, answer, call)
+        key = b"%b?%b\n%b" % (scope["raw_path"], scope["query_string"], body)
+        cached = self._pipeline.cached_at_once(call, key)
+        if cached is None:
+            make = partial(self._make, route, captured, call, scope, body, key)
+            cached = await self._pipeline.answer(call, key, make)
+        return _fresh_or_not_modified(200, cached.body, dict(cached.metadata), call)
+
+    async def _make(
+        self,
+        route: Route,
+        captured: Mapping[str, str],
+        call: Call,
+        scope: Scope,
+        body: bytes,
+        key: bytes,
+        invoke: Invoke,
+    ) -> CachedAnswer:
+        """The answer of a method whose answers are cached, which are always 200."""
         token = self._pipeline.begin()
-        query = scope["query_string"].decode("latin-1")
-        message = await self._bodies.message(len(body), request_message, route, captured, query, body)
-        answer = await self._pipeline.unary(call, message)
+        answer = await invoke(await self._message(route, captured, scope, body))
+        rendered = render(answer)
+        if route.verb == "GET":
+            call.response_metadata["etag"] = _etag(rendered)
+        return self._pipeline.cache(token, call, key, rendered)
+
+    def _reply(self, route: Route, answer: Message, call: Call) -> Reply:
         status = self._status(route, answer)
         if status == 204:
             return Reply(204, headers=(*call.response_metadata.items(), (REQUEST_ID, call.request_id)))
         rendered = render(answer)
         if route.verb == "GET":
-            call.response_metadata["etag"] = f'"{hashlib.blake2b(rendered, digest_size=12).hexdigest()}"'
-        if status == 200:
-            self._pipeline.keep(token, call, key, message, answer, rendered)
+            call.response_metadata["etag"] = _etag(rendered)
         return _fresh_or_not_modified(status, rendered, call.response_metadata, call)
+
+    async def _message(self, route: Route, captured: Mapping[str, str], scope: Scope, body: bytes) -> Message:
+        query = scope["query_string"].decode("latin-1")
+        return await self._bodies.message(len(body), request_message, route, captured, query, body)
 
     def _status(self, route: Route, answer: Message) -> int:
         special = self._options.statuses.get(route.method.path)
@@ -183,7 +225,7 @@ class HttpApp:
         send: Send,
     ) -> None:
         query = scope["query_string"].decode("latin-1")
-        if route.method.client_streaming:
+        if route.method.operation.client_streaming:
             # All of it before the first answer: most HTTP clients read nothing before they have sent everything.
             limit, setting = self._options.max_batch_bytes, "http.max_batch_bytes"
             async with self._bodies.read(receive, limit, setting) as body:
@@ -208,7 +250,14 @@ class HttpApp:
     ) -> None:
         style = choose(call.metadata.get("accept", ""), default)
         answers = self._pipeline.stream(call, request)
-        writing = write_stream(answers, call, style, send, stall_seconds=self._options.stall_seconds)
+        writing = write_stream(
+            answers,
+            call,
+            style,
+            send,
+            stall_seconds=self._options.stall_seconds,
+            security=self._security,
+        )
         await while_present(writing, receive)
 
     async def _line_messages(self, route: Route, body: bytes) -> AsyncIterator[Message]:
@@ -230,12 +279,16 @@ def _resumed(route: Route, call: Call) -> Mapping[str, str]:
     return {_RESUME_FIELD: resume}
 
 
-def failed(told: Failure, error: Exception) -> Reply:
+def failure_reply(failed: Failure, error: Exception) -> Reply:
     """The reply that tells of a failure."""
-    extra: tuple[tuple[str, str], ...] = ((REQUEST_ID, told.request_id),)
+    extra: tuple[tuple[str, str], ...] = ((REQUEST_ID, failed.request_id),)
     if isinstance(error, VerbNotAllowed):
         extra += (("allow", error.allowed),)
-    return Reply(http_status(told), orjson.dumps(http_body(told)), extra)
+    return Reply(http_status(failed), orjson.dumps(http_body(failed)), extra)
+
+
+def _etag(body: bytes) -> str:
+    return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
 
 
 def _fresh_or_not_modified(status: int, body: bytes, metadata: Mapping[str, str], call: Call) -> Reply:
@@ -244,8 +297,3 @@ def _fresh_or_not_modified(status: int, body: bytes, metadata: Mapping[str, str]
     if etag is not None and etag in call.metadata.get("if-none-match", ""):
         return Reply(304, headers=extra)
     return Reply(status, body, extra)
-
-
-def _peer(scope: Scope) -> str:
-    client = scope.get("client")
-    return f"{client[0]}:{client[1]}" if client else ""

@@ -1,4 +1,4 @@
-"""Work that must not be left half done when the one who waits for it is cancelled."""
+"""Work that must not stop halfway when the task that awaits it is cancelled."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def to_the_end(work: Awaitable[T], on_cancel: Callable[[], None] | None = None) -> T:
-    """Await `work` until it is done even when the caller is cancelled; the cancellation goes on afterwards."""
+async def run_to_completion(work: Awaitable[T], on_cancel: Callable[[], None] | None = None) -> T:
+    """Await `work` until it is done, even when the caller is cancelled: then the cancellation is raised afterwards.
+
+    on_cancel: called once when the caller is cancelled, for instance to make the work end sooner.
+    """
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)
@@ -23,5 +26,5 @@ async def to_the_end(work: Awaitable[T], on_cancel: Callable[[], None] | None = 
             except asyncio.CancelledError:
                 continue
         if not task.cancelled():
-            task.exception()  # retrieved: the caller is told of the cancellation instead
+            task.exception()  # retrieved: the caller gets the cancellation instead
         raise

@@ -1,0 +1,136 @@
+"""The lint rules of Avro: each looks at one definition or field, as it is written. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..formats.json_schema.pointers import join_pointer
+from ..model.compatibility import Severity
+from ..model.schema import SchemaType
+from .rule import Fault, LintRule
+
+_NAMED = frozenset({"record", "error", "enum", "fixed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A named type, or a field of a record (`is_field`). `namespace` is the one that encloses it."""
+
+    pointer: str
+    node: Mapping[str, Any]
+    namespace: str
+    is_field: bool = False
+
+    @property
+    def full_name(self) -> str:
+        name: str = self.node["name"]
+        if "." in name:
+            return name
+        namespace = self.node.get("namespace", self.namespace)
+        return f"{namespace}.{name}" if namespace else name
+
+
+def parts(content: bytes) -> Iterator[Part]:
+    """The named types and the fields of a schema that has been parsed, in document order."""
+    stack: list[tuple[Any, str, str]] = [(json.loads(content), "", "")]
+    while stack:
+        node, pointer, namespace = stack.pop()
+        if isinstance(node, list):
+            stack += reversed([(item, join_pointer(pointer, n), namespace) for n, item in enumerate(node)])
+        if not isinstance(node, dict):
+            continue
+        if node.get("type") in _NAMED_TYPES:
+            part = Part(pointer, node, namespace)
+            yield part
+            namespace = part.full_name.rpartition(".")[0]
+        inside = [
+            (node[k], join_pointer(pointer, k), namespace) for k in ("type", "items", "values") if k in node
+        ]
+        for number, field in enumerate(node.get("fields", ())):
+            place = join_pointer(pointer, "fields", number)
+            yield Part(place, field, namespace, is_field=True)
+            inside.append((field["type"], join_pointer(place, "type"), namespace))
+        stack += reversed(inside)
+
+
+class _Names:
+    """Membership of what may be no string."""
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, str) and value in _NAMED
+
+
+_NAMED_TYPES = _Names()
+
+
+def missing_namespace(part: Part) -> Iterator[Fault]:
+    if not part.is_field and "." not in part.full_name:
+        yield Fault(
+            part.pointer, f"{part.node['name']!r} has no namespace, so that it may collide with any other"
+        )
+
+
+def nullable_without_default(part: Part) -> Iterator[Fault]:
+    if (
+        part.is_field
+        and "default" not in part.node
+        and isinstance(part.node["type"], list)
+        and "null" in part.node["type"]
+    ):
+        first = part.node["type"][0] == "null"
+        way = 'add "default": null' if first else 'put "null" first and add "default": null'
+        yield Fault(part.pointer, f"the field {part.node['name']!r} may be null and has no default; {way}")
+
+
+def alias_of_itself(part: Part) -> Iterator[Fault]:
+    own = part.node["name"] if part.is_field else part.full_name
+    for number, alias in enumerate(part.node.get("aliases", ())):
+        full = alias if part.is_field or "." in alias else f"{own.rpartition('.')[0]}.{alias}".lstrip(".")
+        if full == own:
+            yield Fault(
+                join_pointer(part.pointer, "aliases", number), f"the alias {alias!r} is the name itself"
+            )
+
+
+def enum_without_default(part: Part) -> Iterator[Fault]:
+    if part.node.get("type") == "enum" and not part.is_field and "default" not in part.node:
+        yield Fault(
+            part.pointer,
+            f"the enum {part.full_name!r} has no default for symbols that a reader does not know",
+        )
+
+
+def field_without_default(part: Part) -> Iterator[Fault]:
+    if part.is_field and "default" not in part.node:
+        yield Fault(
+            part.pointer,
+            f"the field {part.node['name']!r} has no default: data written without it cannot be read",
+        )
+
+
+def missing_doc(part: Part) -> Iterator[Fault]:
+    if not part.node.get("doc"):
+        yield Fault(
+            part.pointer, f"{'the field' if part.is_field else 'the type'} {part.node['name']!r} has no doc"
+        )
+
+
+def _rule(
+    severity: Severity, sentence: str, hint: str, check: Any, *, by_default: bool = True
+) -> LintRule[Part]:
+    name = "avro/" + check.__name__.replace("_", "-")
+    return LintRule(name, SchemaType.AVRO, severity, sentence, hint, check, by_default)
+
+
+WARNING, INFO = Severity.WARNING, Severity.INFO
+RULES = (
+    _rule(WARNING, "A named type has a namespace.", 'Add "namespace", such as "com.example.orders".', missing_namespace),
+    _rule(WARNING, "A field that may be null has a default.", 'Put "null" first in the union and add "default": null; then the field can be added and left out compatibly.', nullable_without_default),
+    _rule(WARNING, "An alias is another name.", "Take it out.", alias_of_itself),
+    _rule(INFO, "An enum has a default.", 'Add "default" with a symbol that stands for all others; symbols can then be added compatibly.', enum_without_default, by_default=False),
+    _rule(INFO, "A field has a default.", 'Add "default"; the field can then be added and removed compatibly.', field_without_default, by_default=False),
+    _rule(INFO, "Types and fields say what they are for.", 'Add "doc".', missing_doc, by_default=False),
+)  # fmt: skip

@@ -1,0 +1,221 @@
+"""The lint rules of JSON Schema: each looks at one subschema. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, TypeGuard
+
+from ..formats.json_schema.dialects import Dialect
+from ..model.compatibility import Severity
+from ..model.schema import SchemaType
+from .keywords import EVERY, HARMLESS_ELSEWHERE, KNOWN, OF_OTHERS, TYPE_OF
+from .rule import Fault, LintRule
+from .subschema import Subschema
+
+CLOSE = 0.84
+"""How alike a word and a keyword are that mean the same (difflib's ratio)."""
+_RANGES = (
+    ("minimum", "maximum"),
+    ("minLength", "maxLength"),
+    ("minItems", "maxItems"),
+    ("minContains", "maxContains"),
+    ("minProperties", "maxProperties"),
+)
+_ELSEWHERE = frozenset(
+    {"$ref", "$dynamicRef", "$recursiveRef", "allOf", "anyOf", "oneOf", "if", "dependentSchemas"}
+)
+"""Keywords by which an object is described in other places too."""
+
+
+def misspelled_keyword(at: Subschema) -> Iterator[Fault]:
+    known = KNOWN[at.dialect]
+    for word in at.schema:
+        if word in EVERY or word in OF_OTHERS or word.startswith("x-") or len(word) < 4:
+            continue
+        close = difflib.get_close_matches(word, known, 1, CLOSE)
+        if close and close[0] not in at.schema:
+            yield Fault(
+                at.pointer_to(word), f"the keyword {word!r} is unknown and ignored; {close[0]!r} is meant?"
+            )
+
+
+def keyword_of_other_dialect(at: Subschema) -> Iterator[Fault]:
+    for word in at.schema:
+        if word in EVERY and word not in KNOWN[at.dialect] and word not in HARMLESS_ELSEWHERE:
+            yield Fault(at.pointer_to(word), f"{word!r} is ignored: it is no keyword of {at.dialect.uri}")
+
+
+def ref_siblings(at: Subschema) -> Iterator[Fault]:
+    if at.dialect is Dialect.DRAFT_07 and "$ref" in at.schema:
+        ignored = [
+            k
+            for k in at.schema
+            if k in TYPE_OF or k in ("type", "enum", "const", "allOf", "anyOf", "oneOf", "not")
+        ]
+        for word in ignored:
+            yield Fault(at.pointer_to(word), f"draft 7 ignores {word!r} beside $ref")
+
+
+def keyword_never_applies(at: Subschema) -> Iterator[Fault]:
+    if at.types and not at.ignored:
+        for word, kind in TYPE_OF.items():
+            if (
+                word in at.schema
+                and kind not in at.types
+                and not (kind == "number" and "integer" in at.types)
+            ):
+                shown = " or ".join(sorted(at.types))
+                yield Fault(
+                    at.pointer_to(word), f"{word!r} only looks at {kind} values, and the type is {shown}"
+                )
+
+
+def required_undeclared(at: Subschema) -> Iterator[Fault]:
+    if at.applied_in_place or at.closed or not _ELSEWHERE.isdisjoint(at.schema) or not at.properties:
+        return
+    for place, name in _undeclared(at):
+        yield Fault(place, f"{name!r} is required and not among the properties")
+
+
+def required_forbidden(at: Subschema) -> Iterator[Fault]:
+    if at.closed and not at.ignored:
+        for place, name in _undeclared(at):
+            yield Fault(
+                place, f"{name!r} is required, and additionalProperties forbids it: no object is valid"
+            )
+
+
+def _undeclared(at: Subschema) -> Iterator[tuple[str, str]]:
+    if at.schema.get("patternProperties"):
+        return  # a pattern may declare it
+    for number, name in enumerate(at.schema.get("required", ())):
+        if name not in at.properties:
+            yield at.pointer_to("required", number), name
+
+
+def empty_range(at: Subschema) -> Iterator[Fault]:
+    schema = at.schema
+    if at.ignored:
+        return
+    for low, high in _RANGES:
+        least, most = schema.get(low), schema.get(high)
+        if _number(least) and _number(most) and least > most:
+            yield Fault(at.pointer_to(low), f"{low} {least} is above {high} {most}: nothing is valid")
+    most = schema.get("maxProperties")
+    if _number(most) and len(schema.get("required", ())) > most:
+        yield Fault(
+            at.pointer_to("maxProperties"), f"more properties are required than maxProperties {most} allows"
+        )
+
+
+def value_of_other_type(at: Subschema) -> Iterator[Fault]:
+    if not at.types or at.ignored:
+        return
+    values: list[tuple[tuple[str | int, ...], Any]]
+    values = [(("enum", n), v) for n, v in enumerate(at.schema.get("enum", ()))]
+    if "const" in at.schema:
+        values.append((("const",), at.schema["const"]))
+    for path, value in values:
+        if at.types.isdisjoint(_types_of(value)):
+            shown = " or ".join(sorted(at.types))
+            yield Fault(at.pointer_to(*path), f"this value is never valid: the type is {shown}")
+
+
+def duplicate_enum(at: Subschema) -> Iterator[Fault]:
+    seen: set[Any] = set()
+    for number, value in enumerate(at.schema.get("enum", ())):
+        key = _key(value)
+        if key in seen:
+            yield Fault(at.pointer_to("enum", number), "this value stands in the enum before")
+        seen.add(key)
+
+
+def invalid_default(at: Subschema) -> Iterator[Fault]:
+    if "default" in at.schema and (why := at.refusal(at.schema["default"])):
+        yield Fault(at.pointer_to("default"), f"the default is not valid here: {why}")
+
+
+def invalid_example(at: Subschema) -> Iterator[Fault]:
+    examples = at.schema.get("examples")
+    for number, value in enumerate(examples if isinstance(examples, list) else ()):
+        if why := at.refusal(value):
+            yield Fault(at.pointer_to("examples", number), f"the example is not valid here: {why}")
+
+
+def unsatisfiable(at: Subschema) -> Iterator[Fault]:
+    if at.is_root and at.accepts_nothing():
+        yield Fault(at.pointer, "no value at all is valid: the keywords contradict each other")
+
+
+def missing_dialect(at: Subschema) -> Iterator[Fault]:
+    if at.is_root and "$schema" not in at.schema:
+        yield Fault(at.pointer, f"the dialect is not stated; {at.dialect.uri} is assumed")
+
+
+def open_object(at: Subschema) -> Iterator[Fault]:
+    says = ("additionalProperties", "unevaluatedProperties", "patternProperties", "propertyNames")
+    if at.properties and not at.applied_in_place and not any(keyword in at.schema for keyword in says):
+        yield Fault(at.pointer, "the object is open: properties with any other name and any value are valid")
+
+
+def missing_description(at: Subschema) -> Iterator[Fault]:
+    for name, schema in at.properties.items():
+        if isinstance(schema, dict) and "description" not in schema and "$ref" not in schema:
+            yield Fault(at.pointer_to("properties", name), f"the property {name!r} has no description")
+
+
+def _number(value: Any) -> TypeGuard[int | Decimal]:
+    return isinstance(value, int | Decimal) and not isinstance(value, bool)
+
+
+def _types_of(value: Any) -> frozenset[str]:
+    match value:
+        case bool():
+            return frozenset({"boolean"})
+        case None:
+            return frozenset({"null"})
+        case str():
+            return frozenset({"string"})
+        case list():
+            return frozenset({"array"})
+        case dict():
+            return frozenset({"object"})
+    return frozenset({"number", "integer"} if value == int(value) else {"number"})
+
+
+def _key(value: Any) -> Any:
+    """Equal for values that JSON Schema takes for equal (1 and 1.0, not 1 and true)."""
+    if isinstance(value, list):
+        return ("array", tuple(map(_key, value)))
+    if isinstance(value, dict):
+        return ("object", frozenset((name, _key(item)) for name, item in value.items()))
+    return (sorted(_types_of(value))[-1], value)
+
+
+def _rule(
+    severity: Severity, sentence: str, hint: str, check: Any, *, by_default: bool = True
+) -> LintRule[Subschema]:
+    name = "json/" + check.__name__.replace("_", "-")
+    return LintRule(name, SchemaType.JSON, severity, sentence, hint, check, by_default)
+
+
+ERROR, WARNING, INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
+RULES = (
+    _rule(ERROR, "Some value is valid.", "Take out one of the keywords that contradict each other.", unsatisfiable),
+    _rule(ERROR, "What is required is allowed.", "Declare the property, or do not require it.", required_forbidden),
+    _rule(ERROR, "A lower bound is not above its upper bound.", "Swap or correct the bounds.", empty_range),
+    _rule(WARNING, "Every word that looks like a keyword is one.", "Correct the spelling; name annotations of your own with x-.", misspelled_keyword),
+    _rule(WARNING, "Keywords are those of the dialect.", "Write the keyword of this dialect, or state the dialect that has it in $schema.", keyword_of_other_dialect),
+    _rule(WARNING, "Nothing in draft 7 stands beside $ref that is meant to count.", "Move it into allOf beside the reference, or use a later dialect.", ref_siblings),
+    _rule(WARNING, "A keyword looks at values of the type.", "Take it out, or correct the type.", keyword_never_applies),
+    _rule(WARNING, "What is required is declared.", "Correct the name, or declare the property.", required_undeclared),
+    _rule(WARNING, "The values of enum and const are of the type.", "Correct the value or the type.", value_of_other_type),
+    _rule(WARNING, "An enum has each value once.", "Take out the second one.", duplicate_enum),
+    _rule(WARNING, "A default is valid where it stands.", "Correct the default or the schema.", invalid_default),
+    _rule(WARNING, "An example is valid where it stands.", "Correct the example or the schema.", invalid_example),
+    _rule(INFO, "A schema states its dialect.", 'Add "$schema", such as "https://json-schema.org/draft/2020-12/schema".', missing_dialect),
+    _rule(INFO, "An object says whether it is closed.", 'Add "additionalProperties": false, or true when others are welcome.', open_object, by_default=False),
+    _rule(INFO, "A property has a description.", "Say what it is for; a model that fills it in reads this.", missing_description, by_default=False),
+)  # fmt: skip

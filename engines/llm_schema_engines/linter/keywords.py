@@ -1,0 +1,93 @@
+"""The keywords of each JSON Schema dialect, and the types of value that they look at. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..formats.json_schema.dialects import Dialect
+
+_COMMON = frozenset(
+    [
+        "$schema",
+        "$id",
+        "$ref",
+        "$comment",
+        "title",
+        "description",
+        "default",
+        "examples",
+        "readOnly",
+        "writeOnly",
+        "type",
+        "enum",
+        "const",
+        "format",
+        "multipleOf",
+        "maximum",
+        "exclusiveMaximum",
+        "minimum",
+        "exclusiveMinimum",
+        "maxLength",
+        "minLength",
+        "pattern",
+        "contentMediaType",
+        "contentEncoding",
+        "items",
+        "maxItems",
+        "minItems",
+        "uniqueItems",
+        "contains",
+        "maxProperties",
+        "minProperties",
+        "required",
+        "properties",
+        "patternProperties",
+        "additionalProperties",
+        "propertyNames",
+        "dependencies",
+        "definitions",
+        "if",
+        "then",
+        "else",
+        "allOf",
+        "anyOf",
+        "oneOf",
+        "not",
+    ]
+)
+_LATER = frozenset(
+    [
+        "$defs",
+        "$anchor",
+        "$vocabulary",
+        "dependentSchemas",
+        "dependentRequired",
+        "minContains",
+        "maxContains",
+        "unevaluatedItems",
+        "unevaluatedProperties",
+        "deprecated",
+        "contentSchema",
+    ]
+)
+KNOWN: Mapping[Dialect, frozenset[str]] = {
+    Dialect.DRAFT_07: _COMMON | {"additionalItems"},
+    Dialect.DRAFT_2019_09: _COMMON | _LATER | {"additionalItems", "$recursiveRef", "$recursiveAnchor"},
+    Dialect.DRAFT_2020_12: _COMMON | _LATER | {"prefixItems", "$dynamicRef", "$dynamicAnchor"},
+}
+EVERY = frozenset().union(*KNOWN.values())
+HARMLESS_ELSEWHERE = frozenset({"$defs", "$vocabulary", "deprecated", "contentSchema"})
+"""Keywords of other dialects that lose nothing when they are ignored: references still find what is in `$defs`."""
+OF_OTHERS = frozenset({"example", "nullable", "discriminator", "xml", "externalDocs", "extends", "id"})
+"""Keywords of OpenAPI and of older drafts, which are no slips of the pen."""
+
+_TYPES: Mapping[str, str] = {
+    "number": "multipleOf maximum exclusiveMaximum minimum exclusiveMinimum",
+    "string": "maxLength minLength pattern contentMediaType contentEncoding contentSchema",
+    "array": "items prefixItems additionalItems maxItems minItems uniqueItems contains minContains maxContains "
+    "unevaluatedItems",
+    "object": "maxProperties minProperties required properties patternProperties additionalProperties propertyNames "
+    "dependencies dependentSchemas dependentRequired unevaluatedProperties",
+}
+TYPE_OF: Mapping[str, str] = {keyword: kind for kind, text in _TYPES.items() for keyword in text.split()}
+"""Keyword -> the only type of value that it looks at ("number" includes integers)."""

@@ -1,0 +1,102 @@
+"""A subschema as the lint rules see it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import InvalidSchema
+from ..formats.engine import SchemaSource
+from ..formats.json_schema.canonical import dump
+from ..formats.json_schema.compiled import open_schema
+from ..formats.json_schema.dialects import IN_PLACE, Dialect
+from ..formats.json_schema.engine import JsonSchemaEngine
+from ..formats.json_schema.limits import DEFAULT_LIMITS
+from ..formats.json_schema.pointers import join_pointer, split_pointer
+from ..formats.json_schema.resources import REFERENCE_KEYWORDS, Place
+from ..model.compatibility import CompareOptions, Verdict
+
+MOST_BYTES = 16 * 1024
+"""Largest subschema of which defaults and examples are tried."""
+
+_ENGINE = JsonSchemaEngine()
+_NOTHING = SchemaSource(b"false")
+
+
+@dataclass(frozen=True, slots=True)
+class Subschema:
+    """One subschema that is an object, at its place in the document. `source` is the whole schema."""
+
+    source: SchemaSource
+    place: Place
+
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        schema: Mapping[str, Any] = self.place.schema
+        return schema
+
+    @property
+    def dialect(self) -> Dialect:
+        return self.place.dialect
+
+    @property
+    def pointer(self) -> str:
+        return self.place.pointer
+
+    @property
+    def is_root(self) -> bool:
+        return not self.place.pointer
+
+    def pointer_to(self, *tokens: str | int) -> str:
+        return join_pointer(self.place.pointer, *tokens)
+
+    @property
+    def ignored(self) -> bool:
+        """Whether the keywords here count for nothing: draft 7 looks at nothing beside $ref."""
+        return self.dialect is Dialect.DRAFT_07 and "$ref" in self.schema
+
+    @property
+    def types(self) -> frozenset[str]:
+        """What `type` allows; empty when it is not stated."""
+        stated = self.schema.get("type", ())
+        return frozenset([stated] if isinstance(stated, str) else stated)
+
+    @property
+    def properties(self) -> Mapping[str, Any]:
+        declared = self.schema.get("properties")
+        return declared if isinstance(declared, dict) else {}
+
+    @property
+    def closed(self) -> bool:
+        return self.schema.get("additionalProperties") is False
+
+    @property
+    def applied_in_place(self) -> bool:
+        """Whether it looks at the same value as the schema that holds it (allOf, if ...), which may declare more."""
+        return not IN_PLACE.isdisjoint(split_pointer(self.place.pointer)[-2:])
+
+    def refusal(self, value: Any) -> str:
+        """Why a value is not valid here; "" when it is, or when that cannot be told without the rest of the document."""
+        text = dump(self.place.schema, sort=False)
+        if len(text) > MOST_BYTES or any(f'"{keyword}"' in text for keyword in REFERENCE_KEYWORDS):
+            return ""
+        options = {**self.source.options, "dialect": self.dialect.uri}
+        try:
+            validator = _ENGINE.compile_validator(SchemaSource(text.encode(), (), options))
+        except InvalidSchema:
+            return ""
+        report = validator.validate(dump(value, sort=False).encode(), max_errors=1)
+        return "" if report.valid else report.errors[0].message
+
+    def accepts_nothing(self) -> bool:
+        """Whether the whole schema is proved to accept no value. The proof is bounded; what it cannot decide is no."""
+        return _ENGINE.compare(_NOTHING, self.source, CompareOptions()).verdict is Verdict.YES
+
+
+def subschemas(source: SchemaSource) -> Iterator[Subschema]:
+    """All subschemas of a parsed schema that are objects, in document order."""
+    opened = open_schema(source, DEFAULT_LIMITS)
+    for place in opened.world.walk(opened.root):
+        if isinstance(place.schema, dict):
+            yield Subschema(source, place)

@@ -1,0 +1,38 @@
+"""The JSON Schema dialects that the engines know, and the URIs that name them in `$schema`. Pure."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+
+
+class Dialect(enum.IntEnum):
+    """A JSON Schema dialect; later ones are greater."""
+
+    DRAFT_07 = 7
+    DRAFT_2019_09 = 19
+    DRAFT_2020_12 = 20
+
+    @property
+    def uri(self) -> str:
+        return URIS[self]
+
+    @property
+    def asserts_format(self) -> bool:
+        """Whether `format` decides validity when the subject does not say otherwise."""
+        return self is Dialect.DRAFT_07
+
+    @property
+    def definitions(self) -> str:
+        """The keyword that holds definitions."""
+        return "definitions" if self is Dialect.DRAFT_07 else "$defs"
+
+
+URIS: Mapping[Dialect, str] = {
+    Dialect.DRAFT_07: "http://json-schema.org/draft-07/schema#",
+    Dialect.DRAFT_2019_09: "https://json-schema.org/draft/2019-09/schema",
+    Dialect.DRAFT_2020_12: "https://json-schema.org/draft/2020-12/schema",
+}
+
+DEFAULT = Dialect.DRAFT_2020_12
+"""Of a schema without `$schema`, unless the subject's settings say otherwise."""

@@ -1,0 +1,114 @@
+"""The faces of a server, made over its use cases: which operations there are, who may call them, and where they listen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from itertools import product
+
+from .calls.guards.authenticate import OpenAuthenticator
+from .calls.guards.limits import Limits
+from .calls.guards.standard import standard_guards
+from .calls.pipeline import Pipeline
+from .components import Components
+from .factories import trusted_proxies
+from .registry.use_cases import UseCases
+from .rpc import http, methods
+from .rpc.admin import AdminService
+from .rpc.config import ConfigService
+from .rpc.convert import Convert
+from .rpc.lifecycle import LifecycleService
+from .rpc.protobuf.rpcs import Rpcs, bind
+from .rpc.schema_registry import SchemaRegistryService
+from .rpc.tools import ToolsService
+from .settings import Settings
+from .transports.grpc.incoming import FACE as GRPC
+from .transports.grpc.listener import GrpcListener
+from .transports.http.dispatcher import Dispatcher, Mount
+from .transports.http.grpc_hint import GrpcHint
+from .transports.http.listener import HttpListener
+from .transports.http.probes import Probes
+from .transports.http.twin import FACE as HTTP
+from .transports.http.twin import HttpOptions, HttpTwin
+from .transports.ops import MetricsListener
+from .transports.servers import Servers
+
+
+def make_servers(settings: Settings, components: Components, wire: Convert) -> Servers:
+    """All listeners. Raises TypeError when what is served contradicts itself."""
+    rpcs = make_rpcs(settings, components, wire)
+    health = components.use.health
+    grpc = GrpcListener(
+        settings.grpc,
+        rpcs,
+        health,
+        stall_seconds=settings.changes.stall_seconds,
+        proxies=trusted_proxies(settings.proxies),
+    )
+    hint = GrpcHint(lambda: grpc.port)
+    hints = [Mount(f"/{service}", hint.http, hint) for service in grpc.services]
+    return Servers(
+        [
+            grpc,
+            HttpListener(
+                Dispatcher([*mounts(make_twin(settings, rpcs), Probes(health)), *hints]),
+                settings.http.host,
+                settings.http.port,
+            ),
+            MetricsListener(components.metrics, settings.metrics.host, settings.metrics.port),
+        ],
+        components.end_streams,
+    )
+
+
+def make_rpcs(settings: Settings, components: Components, wire: Convert) -> Rpcs:
+    """All RPCs with their handlers, behind the guards."""
+    table = methods.load()
+    guards = standard_guards(
+        components.metrics,
+        answered=product((m.path for m in table if m.operation.cached), (GRPC, HTTP)),
+        default_deadline_seconds=settings.grpc.default_deadline_seconds,
+        limits=Limits(calls=settings.limits.calls_in_flight, streams=settings.limits.streams),
+        authenticator=OpenAuthenticator({m.operation.permission for m in table}),
+        reach=components.reach,
+    )
+    handlers = bind(table, services(components.use, wire, components.clock))
+    return Rpcs(table, Pipeline(handlers, guards, components.answers))
+
+
+def services(use: UseCases, wire: Convert, clock: Callable[[], datetime]) -> dict[str, object]:
+    """The objects with the handlers, by the full names of their services."""
+    return {
+        "schema_registry.v1.SchemaRegistry": SchemaRegistryService(use, wire, clock),
+        "schema_registry.v1.ConfigService": ConfigService(use),
+        "schema_registry.v1.LifecycleService": LifecycleService(use, wire),
+        "schema_registry.v1.AdminService": AdminService(use),
+        "schema_registry.v1.ToolsService": ToolsService(use),
+    }
+
+
+def make_twin(settings: Settings, rpcs: Rpcs) -> HttpTwin:
+    """The JSON twin of every RPC."""
+    return HttpTwin(
+        rpcs,
+        HttpOptions(
+            max_body_bytes=settings.http.max_body_bytes,
+            max_batch_bytes=settings.http.max_batch_bytes,
+            stall_seconds=settings.changes.stall_seconds,
+            live=http.LIVE,
+            sockets=http.SOCKETS,
+            statuses=http.STATUSES,
+            proxies=trusted_proxies(settings.proxies),
+        ),
+    )
+
+
+def mounts(twin: HttpTwin, probes: Probes) -> list[Mount]:
+    """What the HTTP port serves, by path; what is asked most comes first."""
+    return [
+        Mount("/api/v1", twin.http, twin, twin.websocket),
+        Mount("/health/live", probes.live, probes, exact=True),
+        Mount("/health/ready", probes.ready, probes, exact=True),
+        Mount("/health/startup", probes.startup, probes, exact=True),
+        Mount("/health", twin.http, twin),
+    ]

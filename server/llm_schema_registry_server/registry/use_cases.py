@@ -1,0 +1,114 @@
+"""All use cases of a registry, made in one place and shared by every face."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from llm_schema_engines.formats.engine import Engines
+
+from ..model.config import EffectiveConfig
+from ..model.schema import StoredContent
+from ..storage.store import Store
+from .assessment import Assessor
+from .changes import ChangeFeed
+from .checking import Checking
+from .coherence import Coherence
+from .configuration import Configuration
+from .converting import Converting
+from .deletion import Deletion
+from .diffing import Diffing
+from .graph import Graph
+from .health import Health
+from .library import Library
+from .lifecycle import Lifecycle
+from .limits import RequestLimits
+from .reading import Reading
+from .register import Register
+from .statistics import StatisticsCounter
+from .subscribing import Subscribing
+from .validating import Validating
+
+
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """What handlers call. A face has no rule of its own beside these."""
+
+    register: Register
+    reading: Reading
+    lifecycle: Lifecycle
+    deletion: Deletion
+    checking: Checking
+    validating: Validating
+    graph: Graph
+    subscribing: Subscribing
+    health: Health
+    diffing: Diffing
+    converting: Converting
+    configuration: Configuration
+    statistics: StatisticsCounter
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the settings decide about the use cases.
+
+    `defaults` hold where nothing else is configured. `record_failures`: whether refused registrations are appended to the
+    change log.
+    """
+
+    defaults: EffectiveConfig
+    limits: RequestLimits
+    record_failures: bool
+
+
+def build(
+    store: Store,
+    library: Library,
+    engines: Engines,
+    feed: ChangeFeed,
+    coherence: Coherence,
+    health: Health,
+    statistics: StatisticsCounter,
+    rules: Rules,
+    clock: Callable[[], datetime],
+    *,
+    stage: Callable[[StoredContent], Awaitable[None]],
+    validated: Callable[[str], None],
+) -> UseCases:
+    """The use cases over a store. `stage` is told what is about to be stored (Register), `validated` the id of each
+    schema that data was validated by (Validating)."""
+    defaults, limits = rules.defaults, rules.limits
+    assessor = Assessor(library)
+    diffing = Diffing(store, library, assessor, engines, defaults=defaults, limits=limits)
+    validating = Validating(store, library, engines, defaults=defaults, limits=limits, validated=validated)
+    coherence.listen(validating.forget)
+    return UseCases(
+        register=Register(
+            store,
+            library,
+            assessor,
+            engines,
+            coherence,
+            defaults=defaults,
+            limits=limits,
+            record_failures=rules.record_failures,
+            clock=clock,
+            stage=stage,
+        ),
+        reading=Reading(store, library, limits),
+        lifecycle=Lifecycle(
+            store, library, assessor, coherence, defaults=defaults, limits=limits, clock=clock
+        ),
+        deletion=Deletion(store, library, coherence, defaults=defaults, clock=clock),
+        checking=Checking(store, library, assessor, engines, defaults=defaults, limits=limits),
+        validating=validating,
+        graph=Graph(store),
+        subscribing=Subscribing(store, feed),
+        health=health,
+        diffing=diffing,
+        converting=Converting(diffing, library, engines, limits),
+        configuration=Configuration(store, defaults, coherence, clock),
+        statistics=statistics,
+    )

@@ -1,0 +1,42 @@
+"""An answer that many streams send at about the same time: written once for each form, not once for each stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from google.protobuf.message import Message
+
+
+class SharedAnswer:
+    """A message that does not change any more, and what has been written of it."""
+
+    __slots__ = ("_forms", "message")
+
+    def __init__(self, message: Message) -> None:
+        self.message = message
+        self._forms: dict[Callable[[Message], bytes], bytes] = {}
+
+    def written(self, write: Callable[[Message], bytes]) -> bytes:
+        """What `write` makes of the message; it runs once, however many ask."""
+        form = self._forms.get(write)
+        if form is None:
+            form = self._forms[write] = write(self.message)
+        return form
+
+
+Answer = Message | SharedAnswer
+"""What a handler answers with."""
+
+
+def message_of(answer: Answer) -> Message:
+    """The message of an answer, shared or not."""
+    return answer.message if isinstance(answer, SharedAnswer) else answer
+
+
+def serialized(answer: Answer) -> bytes:
+    """The answer as Protobuf."""
+    return answer.written(_serialize) if isinstance(answer, SharedAnswer) else answer.SerializeToString()
+
+
+def _serialize(message: Message) -> bytes:
+    return message.SerializeToString()

@@ -1,0 +1,114 @@
+"""The paths of the HTTP port: each prefix belongs to a face, which answers everything under it in its own form.
+
+A face decides its errors' form, its content types and its security headers. Only what belongs to no face is answered here:
+404 as plain JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+
+from ...calls.call import REQUEST_ID, request_id
+from .asgi import App, Receive, Reply, Scope, Send, headers, send_reply
+from .errors import RouteNotFound
+
+# What may follow a prefix: nothing, another segment, or (raw paths of WebSockets have it) a query.
+_BOUNDARIES = frozenset(b"/?")
+# RFC 6455 7.4.1.
+POLICY_VIOLATION = 1008
+
+
+class Face(Protocol):
+    """What is mounted. Its applications are ASGI 3."""
+
+    def leave(self) -> None:
+        """The server is going: refuse new requests from now on."""
+        ...
+
+    def close(self) -> None:
+        """Nothing is asked any more: let go of what is held."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """`http` answers requests for the path `prefix` and all below it, or with `exact` for the path itself only; `websocket`
+    answers WebSockets there, None when there are none. `face` is whom the dispatcher tells that the server is going."""
+
+    prefix: str
+    http: App
+    face: Face
+    websocket: App | None = None
+    exact: bool = False
+
+
+class Dispatcher:
+    """An ASGI 3 application over mounts, which are tried in the given order.
+
+    Raises TypeError for a prefix that is no path, that is mounted twice, or that an earlier one hides.
+    """
+
+    def __init__(self, mounts: Sequence[Mount]) -> None:
+        self._mounts = [(m.prefix.encode(), len(m.prefix), m.exact, m.http, m.websocket) for m in mounts]
+        self._faces = list({id(m.face): m.face for m in mounts}.values())
+        self._prefixes = ", ".join(m.prefix for m in mounts)
+        self._active: set[asyncio.Task[Any] | None] = set()
+        _demand_reachable(mounts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request or one WebSocket."""
+        task = asyncio.current_task()
+        self._active.add(task)
+        path: bytes = scope["raw_path"]
+        app: App | None = self._nobody
+        for prefix, length, exact, http, websocket in self._mounts:
+            if path.startswith(prefix) and (
+                len(path) == length or (not exact and path[length] in _BOUNDARIES)
+            ):
+                app = http if scope["type"] == "http" else websocket
+                break
+        try:
+            await (app or self._nobody)(scope, receive, send)
+        finally:
+            self._active.discard(task)
+
+    async def drain(self, seconds: float) -> None:
+        """Refuses new requests, waits for those in flight, cuts what is left."""
+        for face in self._faces:
+            face.leave()
+        if active := [task for task in self._active if task is not None]:
+            await asyncio.wait(active, timeout=seconds)
+            for task in active:
+                task.cancel()
+            await asyncio.wait(active)
+        for face in self._faces:
+            face.close()
+
+    async def _nobody(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """No face has this path: 404, or a WebSocket that is told so and closed."""
+        error = RouteNotFound(scope["raw_path"].decode("latin-1"), self._prefixes)
+        asked = request_id(headers(scope))
+        body = {"error_code": error.reason, "message": error.message, "request_id": asked}
+        if scope["type"] == "http":
+            reply = Reply(404, orjson.dumps(body), ((REQUEST_ID, asked),))
+            await send_reply(send, reply, head_only=scope["method"] == "HEAD")
+            return
+        await receive()  # websocket.connect
+        await send({"type": "websocket.accept", "headers": [(b"x-request-id", asked.encode())]})
+        await send({"type": "websocket.send", "text": orjson.dumps({"error": body}).decode()})
+        await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": error.reason})
+
+
+def _demand_reachable(mounts: Sequence[Mount]) -> None:
+    for place, mount in enumerate(mounts):
+        if not mount.prefix.startswith("/") or mount.prefix.endswith("/") or "?" in mount.prefix:
+            raise TypeError(f"{mount.prefix!r} cannot be mounted: write it as '/name' or '/name/name'")
+        for earlier in mounts[:place]:
+            below = mount.prefix.startswith(earlier.prefix + "/") and not earlier.exact
+            if mount.prefix == earlier.prefix or below:
+                raise TypeError(f"{mount.prefix} would never be asked: {earlier.prefix} is mounted before it")

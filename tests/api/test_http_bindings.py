@@ -1,0 +1,234 @@
+"""Every binding of every RPC works, and every value that does not fit a field is refused in words that help.
+
+Both are generated from the descriptors: a new RPC, binding or field is tested or the first test fails.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import httpx
+import pytest
+from google.api import annotations_pb2
+from google.protobuf import message_factory
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+
+from llm_schema_registry.v1 import config_pb2
+from llm_schema_registry.v1 import schema_registry_pb2 as pb
+from llm_schema_registry_server.rpc.http import LIVE
+
+from .helpers import V1, V2_COMPATIBLE, register
+from .wires import METHODS, Wire, rendered
+
+BINDINGS = [
+    (rpc, number)
+    for rpc, method in sorted(METHODS.items())
+    for number in range(1 + len(method.GetOptions().Extensions[annotations_pb2.http].additional_bindings))
+]
+JSON_VALUES: Mapping[str, Any] = {
+    "null": None,
+    "true": True,
+    "zero": 0,
+    "negative": -1,
+    "fraction": 1.5,
+    "huge": 10**30,
+    "huge float": 1e300,
+    "empty string": "",
+    "string": "llm",
+    "not base64": "{}",
+    "surrogate": "\ud800",
+    "empty list": [],
+    "list": ["a"],
+    "list of null": [None],
+    "list of lists": [[1]],
+    "list of objects": [{"a": 1}],
+    "empty object": {},
+    "object": {"a": 1},
+    "object of null": {"name": None},
+}
+PYTHON = re.compile(
+    r"Traceback|object has no|unsupported operand|invalid literal|KeyError|NoneType|TypeError|ValueError|'str'|"
+    r"<class|not subscriptable|must be set to|bad argument|Message type|ParseError|__|takes no|\bdict\b|\bNone\b"
+)
+
+
+@pytest.fixture
+def http(servers: Any) -> httpx.Client:
+    client: httpx.Client = servers.wire("http").client
+    return client
+
+
+def arguments(rpc: str, number: int, schema_id: str, subject: str) -> dict[str, Any]:
+    """Fields of a request that succeeds, given a subject with two versions of which `schema_id` is the first."""
+    by_scope = [{}, {"context": ".bindings"}, {"subject": subject}][number] if "Config" in rpc else {}
+    return {
+        "RegisterSchema": {"subject": subject, "schema_type": "SCHEMA_TYPE_JSON", "schema_content": V1},
+        "GetSchema": {"schema_id": schema_id},
+        "GetSchemaByVersion": {"subject": subject, "version": "1"},
+        "GetLatestVersion": {"subject": subject},
+        "ListSchemas": {"subject_prefix": subject},
+        "UpdateSchemaMetadata": {"schema_id": schema_id, "description": "changed"},
+        "DeleteSchema": {"schema_id": schema_id, "soft_delete": True},
+        "ListVersions": {"subject": subject},
+        "GetSubjectVersions": {"subject": subject},
+        "ListSubjects": {"prefix": subject},
+        "SearchSchemas": {"query": "a"},
+        "ValidateData": {
+            **({"subject": subject, "version": "1"} if number else {"schema_id": schema_id}),
+            "data": b'{"a": "x"}',
+        },
+        "ValidateSchema": {"schema_type": "SCHEMA_TYPE_JSON", "schema_content": V1},
+        "BatchValidate": {"schema_id": schema_id, "data": b"{}"},
+        "CheckCompatibility": {"subject": subject, "new_schema": V2_COMPATIBLE},
+        "BatchCheckCompatibility": {"subject": subject, "new_schema": V2_COMPATIBLE},
+        "GetDependencies": {"schema_id": schema_id},
+        "GetDependents": {"schema_id": schema_id},
+        "StreamSchemaChanges": {"from_revision": "earliest"},
+        "HealthCheck": {},
+        "GetConfig": by_scope,
+        "SetConfig": {**by_scope, "config": {"undecided": "UNDECIDED_POLICY_REFUSE"}},
+        "DeleteConfig": by_scope,
+        "UndeleteSchema": {"schema_id": schema_id},
+        "DeleteSubject": {"subject": subject},
+        "GetSchemaHistory": {"schema_id": schema_id},
+        "GetStatistics": {},
+        "DiffSchemas": {"old": {"subject": subject, "version": "1"}, "new": {"version": "2"}},
+        "ConvertSchema": {"source": {"schema_id": schema_id}, "target_type": "SCHEMA_TYPE_AVRO"},
+    }[rpc]
+
+
+@pytest.mark.parametrize(("rpc", "number"), BINDINGS)
+def test_every_binding_answers_a_right_request(
+    servers: Any, http: httpx.Client, name: Callable[[str], str], rpc: str, number: int
+) -> None:
+    wire: Wire = servers.wire("http")
+    subject = name("s")
+    schema_id = register(wire, subject, V1).schema_id
+    register(wire, subject, V2_COMPATIBLE)
+    if rpc == "DeleteConfig":
+        configured = {**arguments("SetConfig", number, schema_id, subject)}
+        wire.call("SetConfig", config_pb2.SetConfigRequest(**configured))
+    if rpc == "UndeleteSchema":
+        wire.call("DeleteSchema", pb.DeleteSchemaRequest(schema_id=schema_id, soft_delete=True))
+    kind = message_factory.GetMessageClass(METHODS[rpc].input_type)
+    verb, path, query, body = rendered(rpc, kind(**arguments(rpc, number, schema_id, subject)), number)
+
+    with http.stream(verb, path, params=query, json=body) as answer:
+        if f"/{METHODS[rpc].containing_service.full_name}/{rpc}" not in LIVE:  # those never end
+            answer.read()
+        assert answer.status_code in (200, 201, 204), answer.text
+
+
+def places(kind: Descriptor, depth: int = 2) -> Iterator[tuple[tuple[str, ...], FieldDescriptor]]:
+    """Each field of a message, also within messages."""
+    for field in kind.fields:
+        yield (field.name,), field
+        inner = field.message_type
+        if inner is not None and depth and not inner.full_name.startswith("google."):
+            for path, leaf in places(inner, depth - 1):
+                yield (field.name, *path), leaf
+
+
+def planted(request: Message, path: tuple[str, ...], value: Any) -> Any:
+    """The JSON of a right request with another value at one place."""
+    tree: dict[str, Any] = json.loads(json.dumps(rendered_body(request)))
+    here: Any = tree
+    kind: Any = request.DESCRIPTOR
+    for step in path[:-1]:
+        field = kind.fields_by_name[step]
+        kind = field.message_type
+        if field.is_repeated and not kind.GetOptions().map_entry:
+            here[step] = [{}]
+            here = here[step][0]
+        else:
+            here = here.setdefault(step, {})
+    here[path[-1]] = value
+    return tree
+
+
+def rendered_body(request: Message) -> dict[str, Any]:
+    from google.protobuf import json_format
+
+    fields: dict[str, Any] = json_format.MessageToDict(request, preserving_proto_field_name=True)
+    return fields
+
+
+WITH_BODY = [
+    (rpc, number)
+    for rpc, number in BINDINGS
+    if rendered(rpc, message_factory.GetMessageClass(METHODS[rpc].input_type)(), number)[3] is not None
+]
+
+
+@pytest.mark.parametrize(("rpc", "number"), WITH_BODY)
+def test_any_json_value_in_any_field_is_taken_or_refused_in_words_that_name_the_field(
+    servers: Any, http: httpx.Client, name: Callable[[str], str], rpc: str, number: int
+) -> None:
+    wire: Wire = servers.wire("http")
+    subject = name("s")
+    schema_id = register(wire, subject, V1).schema_id
+    register(wire, subject, V2_COMPATIBLE)
+    kind = message_factory.GetMessageClass(METHODS[rpc].input_type)
+    request = kind(**arguments(rpc, number, schema_id, subject))
+    verb, path, _, _ = rendered(rpc, request, number)
+    captured = set(re.findall(r"\{(\w+)", _template(rpc, number)))
+
+    for place, field in places(METHODS[rpc].input_type):
+        for what, value in JSON_VALUES.items():
+            if place[0] in captured or (rpc == "SetConfig" and place[0] in ("subject", "context")):
+                continue
+            content = json.dumps(planted(request, place, value)).encode()
+            answer = http.request(verb, path, content=content, headers={"content-type": "application/json"})
+            where = f"{rpc} {'.'.join(place)} = {what}"
+            assert answer.status_code < 500 or answer.json()["error_code"] == "UNSUPPORTED_SCHEMA_TYPE", (
+                where,
+                answer.text,
+            )
+            for line in answer.text.splitlines():
+                told = json.loads(line) if line else {}
+                message = told.get("message", "") if isinstance(told, dict) else ""
+                if answer.status_code == 400 or "error" in told:
+                    assert not PYTHON.search(message), (where, message)
+            if answer.status_code == 400 and answer.json()["error_code"] == "INVALID_REQUEST":
+                message = answer.json()["message"]
+                assert any(step in message for step in place), (where, message)
+                assert field.name, where
+
+
+def _template(rpc: str, number: int) -> str:
+    rule = METHODS[rpc].GetOptions().Extensions[annotations_pb2.http]
+    rule = rule.additional_bindings[number - 1] if number else rule
+    return str(getattr(rule, rule.WhichOneof("pattern")))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("tags", "llm", 'must be a list of strings, such as ["text"]; it is the string "llm"'),
+        (
+            "metadata",
+            ["a"],
+            'must be an object whose values are strings, such as {"key": "text"}; it is a list',
+        ),
+        ("subject", 7, 'must be a string, such as "text"; it is the number 7'),
+        ("dry_run", "yes", 'must be true or false, such as true; it is the string "yes"'),
+        ("schema_content", {"type": "object"}, "give `schema` instead to write the schema itself"),
+        ("references", {"name": "a"}, "must be a list of objects, such as "),
+        ("schema_type", "JSN", "is none of JSON, AVRO, PROTOBUF"),
+    ],
+)
+def test_the_message_says_what_is_expected_with_an_example(
+    http: httpx.Client, field: str, value: Any, said: str
+) -> None:
+    body = {"subject": "said", "schema_type": "JSON", "schema": {}, field: value}
+    if field == "schema_content":
+        del body["schema"]
+    answer = http.post("/api/v1/schemas", json=body)
+
+    assert answer.status_code == 400
+    assert said in answer.json()["message"], answer.json()["message"]
+    assert answer.json()["details"][0]["metadata"]["field"] == field

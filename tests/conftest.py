@@ -1,0 +1,34 @@
+"""What every test may use: the run that ends what it has started, and the servers that all tests share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.postgres import Postgres, shared_server
+from tests.support.processes import die_with_parent, end_run, run
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A run with workers begins before they do, so that they share it; a worker does not outlive who started it."""
+    if hasattr(config, "workerinput"):
+        die_with_parent()
+    elif config.getoption("numprocesses", None):
+        run()
+
+
+def pytest_unconfigure() -> None:
+    end_run()
+
+
+@pytest.fixture
+def postgres() -> Iterator[Postgres]:
+    """The server that all tests share; the databases that a test makes on it are dropped after it.
+
+    `make test` installs PostgreSQL; without it these tests are skipped.
+    """
+    server = shared_server()
+    yield server
+    asyncio.run(server.drop_databases())

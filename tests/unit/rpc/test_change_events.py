@@ -1,0 +1,130 @@
+"""The event of a change is made and written once, however many subscribers it goes to."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from google.protobuf.message import Message
+
+from llm_schema_registry.v1 import schema_registry_pb2 as pb
+from llm_schema_registry_server.model.change import Change, EventType
+from llm_schema_registry_server.model.schema import SchemaVersion
+from llm_schema_registry_server.registry.lifecycle import Update
+from llm_schema_registry_server.registry.reading import FoundSchema
+from llm_schema_registry_server.rpc.change_events import MOST_EVENTS, ChangeEvents
+from llm_schema_registry_server.rpc.convert import Convert
+from llm_schema_registry_server.rpc.protobuf.shared_answer import SharedAnswer, message_of, serialized
+from llm_schema_registry_server.transports.http.json_out import render
+from tests.support.registry import ADMIN, World, world
+
+
+class CountingConvert(Convert):
+    """Counts what it makes."""
+
+    def __init__(self) -> None:
+        super().__init__("0123abcd")
+        self.changes = self.schemas = 0
+
+    def change(self, change: Change, schema: pb.SchemaInfo | None) -> pb.SchemaChangeEvent:
+        self.changes += 1
+        return super().change(change, schema)
+
+    def schema(self, found: FoundSchema, page_token: str = "") -> pb.SchemaInfo:
+        self.schemas += 1
+        return super().schema(found, page_token)
+
+
+def change(sequence: int, version: SchemaVersion | None = None) -> Change:
+    return Change(
+        EventType.SCHEMA_REGISTERED,
+        version.subject if version else None,
+        version.schema_id if version else "",
+        "",
+        0,
+        datetime(2026, 1, 1, tzinfo=UTC),
+        "ada",
+        sequence=sequence,
+    )
+
+
+def test_a_form_is_written_once() -> None:
+    wrote: list[Message] = []
+
+    def write(message: Message) -> bytes:
+        wrote.append(message)
+        return b"form"
+
+    answer = SharedAnswer(pb.SchemaChangeEvent(subject="s"))
+
+    assert [answer.written(write) for _ in range(3)] == [b"form"] * 3
+    assert len(wrote) == 1
+
+
+def test_a_shared_answer_is_written_as_its_message_is() -> None:
+    message = pb.SchemaChangeEvent(subject="s", revision="r")
+    answer = SharedAnswer(message)
+
+    assert serialized(answer) == serialized(message) == message.SerializeToString()
+    assert render(answer) == render(message)
+    assert render(answer) is render(answer)
+    assert message_of(answer) is message_of(message) is message
+
+
+async def test_subscribers_share_one_event() -> None:
+    async with world() as registry:
+        wire = CountingConvert()
+        events = ChangeEvents(wire, registry.reading)
+
+        first = [events.event(change(7)) for _ in range(1000)]
+
+        assert len(set(map(id, first))) == 1
+        assert wire.changes == 1
+        assert message_of(first[0]).revision == wire.revision(7)  # type: ignore[attr-defined]
+
+
+async def test_memory_for_events_is_bounded() -> None:
+    async with world() as registry:
+        events = ChangeEvents(CountingConvert(), registry.reading)
+        for sequence in range(1, 3 * MOST_EVENTS):
+            events.event(change(sequence))
+        gc.collect()
+
+        assert sum(isinstance(o, SharedAnswer) for o in gc.get_objects()) <= MOST_EVENTS
+
+
+async def test_who_waits_at_the_same_moment_shares_the_schema_and_later_ones_see_it_as_it_is_then() -> None:
+    async with world() as registry:
+        wire = CountingConvert()
+        events = ChangeEvents(wire, registry.reading)
+        done = await registry.register("s", "a")
+        told = change(1, done.version)
+
+        together = await asyncio.gather(*(events.event_with_schema(told) for _ in range(50)))
+        await _describe(registry, done.version, "new")
+        later = await events.event_with_schema(told)
+
+        assert (wire.changes, wire.schemas) == (2, 2)
+        assert {message_of(e).schema.description for e in together} == {""}  # type: ignore[attr-defined]
+        assert message_of(later).schema.description == "new"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("gone", [True, False])
+async def test_without_a_version_the_event_has_no_schema(gone: bool) -> None:
+    async with world() as registry:
+        events = ChangeEvents(CountingConvert(), registry.reading)
+        told = change(1)
+        if gone:
+            version = (await registry.register("s", "a")).version
+            told = replace(change(1, version), schema_id="0198c0de-0000-7000-8000-000000000001")
+
+        event = message_of(await events.event_with_schema(told))
+
+        assert not event.HasField("schema")
+
+
+async def _describe(registry: World, version: SchemaVersion, description: str) -> None:
+    await registry.lifecycle.update(version.schema_id, Update(description=description), ADMIN)

@@ -1,0 +1,162 @@
+"""Handlers name what only they learn: the subject behind a schema id, the schema behind a selector; before they act."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from llm_schema_engines.model.compatibility import CompatibilityLevel
+from llm_schema_engines.model.schema import SchemaType
+from llm_schema_registry.v1 import lifecycle_pb2
+from llm_schema_registry.v1 import schema_registry_pb2 as pb
+from llm_schema_registry_server.background import make_counting
+from llm_schema_registry_server.calls.answer_cache import AnswerCache
+from llm_schema_registry_server.calls.call import Call
+from llm_schema_registry_server.calls.operation import Resource, ResourceKind
+from llm_schema_registry_server.calls.pipeline import Pipeline
+from llm_schema_registry_server.errors import PermissionDenied
+from llm_schema_registry_server.faces import services
+from llm_schema_registry_server.registry.configuration import built_in
+from llm_schema_registry_server.registry.health import Health
+from llm_schema_registry_server.registry.use_cases import Rules, UseCases, build
+from llm_schema_registry_server.rpc import methods
+from llm_schema_registry_server.rpc.cached_answers import CACHED_METHODS, PreparedAnswers
+from llm_schema_registry_server.rpc.convert import Convert
+from llm_schema_registry_server.rpc.protobuf.rpcs import Rpcs, bind
+from llm_schema_registry_server.settings import StatisticsSettings
+from tests.support.registry import ADMIN, LIMITS, World, world
+
+TABLE = {m.name: m for m in methods.load()}
+ORDERS = Resource(ResourceKind.SUBJECT, "orders")
+SCHEMA = ResourceKind.SCHEMA
+
+
+@pytest.fixture
+async def registry() -> AsyncIterator[World]:
+    async with world() as made:
+        yield made
+
+
+def use_cases(registry: World) -> UseCases:
+    async def stage(content: object) -> None:
+        """Nothing is stored elsewhere."""
+
+    return build(
+        registry.store,
+        registry.library,
+        {SchemaType.JSON: registry.engine},
+        registry.feed,
+        registry.coherence,
+        Health({}, vital=frozenset(), version="0", clock=registry.clock),
+        make_counting(StatisticsSettings(), registry.store, registry.clock),
+        Rules(built_in(CompatibilityLevel.BACKWARD), LIMITS, record_failures=False, stall_seconds=1),
+        registry.clock,
+        stage=stage,
+        validated=lambda schema_id: None,
+    )
+
+
+def serve(registry: World) -> tuple[Rpcs, AnswerCache]:
+    cache = AnswerCache(1 << 20, count_reads=True)
+    handlers = services(use_cases(registry), Convert(registry.store.registry_id), registry.clock)
+    return Rpcs(TABLE.values(), Pipeline(bind(list(TABLE.values()), handlers), (), cache)), cache
+
+
+def call(name: str) -> Call:
+    return Call(TABLE[name].operation, {}, "", "grpc", "id-1")
+
+
+async def ask(rpcs: Rpcs, name: str, request: Any) -> Call:
+    made = call(name)
+    await rpcs.unary(TABLE[name], made, request.SerializeToString())
+    return made
+
+
+async def test_a_read_touches_the_version_it_hands_out_and_its_subject(registry: World) -> None:
+    schema_id = (await registry.register("orders", "a")).version.schema_id
+    rpcs, _ = serve(registry)
+    for name, request in (
+        ("GetSchema", pb.GetSchemaRequest(schema_id=schema_id)),
+        ("GetSchemaByVersion", pb.GetSchemaByVersionRequest(subject="orders", version="1")),
+        ("GetLatestVersion", pb.GetLatestVersionRequest(subject=":.:orders")),
+    ):
+        made = await ask(rpcs, name, request)
+        assert set(made.resources) == {ORDERS, Resource(SCHEMA, schema_id)}, name
+        assert made.schema_id == schema_id
+        again = call(name)
+        assert rpcs.pipeline.cached_at_once(again, request.SerializeToString()) is not None
+        assert again.resources == made.resources
+
+
+@pytest.mark.parametrize(
+    ("name", "request_"),
+    [
+        ("UpdateSchemaMetadata", pb.UpdateSchemaMetadataRequest(tags=["new"])),
+        ("DeleteSchema", pb.DeleteSchemaRequest(soft_delete=True)),
+        ("UndeleteSchema", lifecycle_pb2.UndeleteSchemaRequest()),
+    ],
+)
+async def test_a_write_by_id_names_the_subject_before_it_acts(
+    registry: World, name: str, request_: Any
+) -> None:
+    schema_id = (await registry.register("orders", "a")).version.schema_id
+    if name == "UndeleteSchema":
+        await registry.deletion.delete(schema_id, soft=True, by=ADMIN)
+    rpcs, _ = serve(registry)
+    request_.schema_id = schema_id
+    before = await registry.changes()
+
+    def refuse(resource: Resource) -> None:
+        if resource.kind is ResourceKind.SUBJECT:
+            raise PermissionDenied(f"not {resource.name}")
+
+    made = call(name)
+    made.watch(refuse)
+    with pytest.raises(PermissionDenied, match="not orders"):
+        await rpcs.unary(TABLE[name], made, request_.SerializeToString())
+    assert await registry.changes() == before
+
+    made = await ask(rpcs, name, request_)
+    assert made.resources == (Resource(SCHEMA, schema_id), ORDERS)
+    assert await registry.changes() != before
+
+
+async def test_an_answer_depends_on_every_subject_that_its_request_names(registry: World) -> None:
+    await registry.register("address", "street")
+    await registry.register("orders", "a")
+    rpcs, cache = serve(registry)
+    request = pb.CompatibilityCheckRequest(
+        subject="orders",
+        new_schema=b"a @r",
+        references=[pb.SchemaReference(name="r", subject="address", version="latest")],
+    )
+    for changed in ("address", "orders"):
+        await ask(rpcs, "CheckCompatibility", request)
+        assert cache.stats().entries == 1
+        cache.invalidate(changed)
+        assert cache.stats().entries == 0
+
+
+async def test_prepared_answers_are_those_that_callers_would_get(registry: World) -> None:
+    found = await registry.reading.by_id((await registry.register("orders", "a")).version.schema_id)
+    rpcs, cache = serve(registry)
+    prepared = PreparedAnswers(cache, Convert(registry.store.registry_id))
+    schema_id = found.version.schema_id
+    for latest, name, request in (
+        (False, "GetSchema", pb.GetSchemaRequest(schema_id=schema_id)),
+        (True, "GetLatestVersion", pb.GetLatestVersionRequest(subject="orders")),
+    ):
+        key = request.SerializeToString()
+        made = await ask(rpcs, name, request)
+        fresh = rpcs.pipeline.cached_at_once(call(name), key)
+        cache.clear()
+        prepared.keep(cache.begin(), found, latest=latest)
+        assert rpcs.pipeline.cached_at_once(call(name), key) == fresh
+        assert fresh is not None
+        assert set(fresh.resources) == set(made.resources)
+
+
+def test_only_answers_of_which_the_subjects_are_known_are_cached() -> None:
+    assert {m.path for m in TABLE.values() if m.operation.cached} == CACHED_METHODS

@@ -1,0 +1,171 @@
+"""Each prefix belongs to one face; what belongs to none is answered in plain JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from llm_schema_registry_server.faces import mounts
+from llm_schema_registry_server.rpc import http, methods
+from llm_schema_registry_server.transports.http.asgi import Event, Receive, Scope, Send, send_reply
+from llm_schema_registry_server.transports.http.asgi import Reply as HttpReply
+from llm_schema_registry_server.transports.http.dispatcher import Dispatcher, Mount
+from llm_schema_registry_server.transports.http.probes import Probes
+
+
+class Page:
+    """A face that answers with its name, under security headers of its own."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.left = self.closed = 0
+        self.asked = asyncio.Event()
+        self.released: asyncio.Event | None = None
+
+    async def http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.asked.set()
+        if self.released is not None:
+            await self.released.wait()
+        reply = HttpReply(200, self.name.encode(), content_type="text/html")
+        await send_reply(send, reply, security=((b"x-face", self.name.encode()),))
+
+    def leave(self) -> None:
+        self.left += 1
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+async def ask(app: Dispatcher, path: str, kind: str = "http") -> list[Event]:
+    sent: list[Event] = []
+
+    async def receive() -> Event:
+        return {"type": "websocket.connect"}
+
+    async def send(event: Event) -> None:
+        sent.append(event)
+
+    scope: dict[str, Any] = {"type": kind, "method": "GET", "raw_path": path.encode(), "headers": []}
+    await app(scope, receive, send)
+    return sent
+
+
+A, B, C = Page("a"), Page("b"), Page("c")
+APP = Dispatcher(
+    [
+        Mount("/api/v1", A.http, A),
+        Mount("/health/live", B.http, B, exact=True),
+        Mount("/health", C.http, C),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "face"),
+    [
+        ("/api/v1", "a"),
+        ("/api/v1/", "a"),
+        ("/api/v1/schemas/x%2Fy", "a"),
+        ("/health/live", "b"),
+        ("/health", "c"),
+        ("/health/live/x", "c"),
+        ("/health/other", "c"),
+    ],
+)
+async def test_a_path_is_answered_by_its_face_with_the_headers_of_the_face(path: str, face: str) -> None:
+    head, body = await ask(APP, path)
+
+    assert body["body"] == face.encode()
+    assert head["headers"][0] == (b"x-face", face.encode())
+    assert b"content-security-policy" not in dict(head["headers"])
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/api", "/api/v10", "/api/v1x/schemas", "/healthy", "//api/v1", "/%61pi/v1"]
+)
+async def test_a_path_of_no_face_is_404_in_plain_json_and_names_the_prefixes(path: str) -> None:
+    head, body = await ask(APP, path)
+    told = json.loads(body["body"])
+
+    assert head["status"] == 404
+    assert dict(head["headers"])[b"content-type"] == b"application/json"
+    assert set(told) == {"error_code", "message", "request_id"}
+    assert told["error_code"] == "ROUTE_NOT_FOUND"
+    assert "/api/v1, /health/live, /health" in told["message"]
+
+
+async def test_a_websocket_where_there_is_none_is_told_so_and_closed() -> None:
+    for path in ("/api/v1/schemas", "/nothing"):
+        accepted, told, closed = await ask(APP, path, "websocket")
+
+        assert accepted["type"] == "websocket.accept"
+        assert "ROUTE_NOT_FOUND" in told["text"]
+        assert (closed["type"], closed["code"]) == ("websocket.close", 1008)
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "complaint"),
+    [
+        (["/a", "/a/b"], "/a is mounted before it"),
+        (["/a", "/a"], "/a is mounted before it"),
+        (["a"], "cannot be mounted"),
+        (["/a/"], "cannot be mounted"),
+    ],
+)
+def test_a_prefix_that_nobody_could_reach_stops_the_start(prefixes: list[str], complaint: str) -> None:
+    with pytest.raises(TypeError, match=complaint):
+        Dispatcher([Mount(prefix, A.http, A) for prefix in prefixes])
+
+
+async def test_faces_are_told_once_that_the_server_goes_and_closed_when_the_last_request_is_answered() -> (
+    None
+):
+    slow = Page("slow")
+    slow.released = asyncio.Event()
+    app = Dispatcher([Mount("/a", slow.http, slow), Mount("/b", slow.http, slow)])
+    asking = asyncio.create_task(ask(app, "/a"))
+    await slow.asked.wait()
+    draining = asyncio.create_task(app.drain(30))
+    await asyncio.sleep(0)
+    assert (slow.left, slow.closed) == (1, 0)
+    slow.released.set()
+    await draining
+
+    assert (await asking)[0]["status"] == 200
+    assert (slow.left, slow.closed) == (1, 1)
+
+
+async def test_a_request_that_takes_longer_than_the_drain_is_cut() -> None:
+    slow = Page("slow")
+    slow.released = asyncio.Event()
+    app = Dispatcher([Mount("/a", slow.http, slow)])
+    asking = asyncio.create_task(ask(app, "/a"))
+    await slow.asked.wait()
+    await app.drain(0)
+
+    assert asking.cancelled()
+    assert slow.closed == 1
+
+
+class Twin(Page):
+    async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.close", "body": b"twin's"})
+
+
+async def no_health() -> Any:
+    raise AssertionError("nobody asks")
+
+
+async def test_every_binding_of_the_api_is_the_twin_s_and_the_probes_are_their_own() -> None:
+    twin: Any = Twin("twin")
+    app = Dispatcher(mounts(twin, Probes(no_health)))
+    for method in methods.load():
+        for binding in method.bindings:
+            assert (await ask(app, binding.path))[1]["body"] == b"twin", binding.path
+    for url in http.SOCKETS:
+        assert (await ask(app, url, "websocket"))[0]["body"] == b"twin's"
+
+    assert b"ALIVE" in (await ask(app, "/health/live"))[1]["body"]

@@ -1,0 +1,37 @@
+"""A header that comes twice: lists of proxies are joined, of anything else the last one counts."""
+
+from __future__ import annotations
+
+import pytest
+
+from llm_schema_registry_server.calls.peer import NO_PROXIES
+from llm_schema_registry_server.transports.grpc.incoming import incoming
+from llm_schema_registry_server.transports.http.asgi import headers
+from tests.unit.transports.toy import METHODS
+
+LINES = [
+    ("x-forwarded-for", "203.0.113.9"),
+    ("forwarded", "for=203.0.113.9"),
+    ("x-request-id", "one"),
+    ("x-forwarded-for", "10.9.9.9"),
+    ("x-request-id", "two"),
+    ("forwarded", "for=10.9.9.9"),
+]
+READ = {
+    "x-forwarded-for": "203.0.113.9,10.9.9.9",
+    "forwarded": "for=203.0.113.9,for=10.9.9.9",
+    "x-request-id": "two",
+}
+
+
+def test_over_grpc() -> None:
+    call = incoming(METHODS[0].operation, [*LINES, ("trace-bin", b"x")], "", None, NO_PROXIES)
+
+    assert call.metadata == READ
+
+
+@pytest.mark.parametrize("written", [str.lower, str.upper, str.title])
+def test_over_http(written: type[str]) -> None:
+    lines = [(written(name).encode(), value.encode()) for name, value in LINES]
+
+    assert headers({"headers": lines}) == READ

@@ -161,7 +161,8 @@ async def test_a_port_that_speaks_http_is_named_at_once(server: ServerProcess, k
             await client.health_check()
     assert caught.value.code == "UNAVAILABLE"
     assert str(caught.value).startswith(f"{address} answers, but does not speak gRPC")
-    assert "gRPC is served on port 9090 unless" in str(caught.value)
+    there = f"{server.ports['grpc']} of this server" if port == "http" else "9090 unless"
+    assert f"gRPC is served on port {there}" in str(caught.value)
 
 
 async def test_tls_where_there_is_none_is_named_at_once(server: ServerProcess, kind: str) -> None:

@@ -18,6 +18,8 @@ BROKEN_WRITE = "Internal error from Core"
 """What grpc.aio reports, as INTERNAL, when a connection broke under a write before its real status came."""
 NEVER_SENT = ("failed to connect to all addresses", "DNS resolution failed", "Name resolution failure")
 """How gRPC's message begins when there was no connection on which the request could have been sent."""
+HTTP_PORT = "this is the HTTP port"
+"""How the registry's own HTTP port begins its answer to a gRPC call; the rest names the port that speaks gRPC."""
 SPEAKS_HTTP = ("http2 header with status", "Failed parsing HTTP/2", "Trying to connect an http1.x server")
 """What gRPC's message holds when the peer answers in plain HTTP."""
 UNKNOWN_METHOD = ("method not found", "unknown service", "unknown method")
@@ -60,6 +62,8 @@ def from_rpc(
 def _of_the_connection(code: int, message: str, path: str, address: str) -> RegistryError | None:
     """The failure of a call that no handler of a registry answered, in words that say what to do."""
     where = address or "the server"
+    if message.startswith(HTTP_PORT):
+        return ProtocolMismatch(f"{where} answers, but does not speak gRPC: {message}")
     if any(words in message for words in SPEAKS_HTTP):
         return ProtocolMismatch(
             f"{where} answers, but does not speak gRPC: it may be the server's HTTP or metrics port. gRPC is served on "

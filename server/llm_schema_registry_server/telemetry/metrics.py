@@ -62,7 +62,7 @@ _UP = {ComponentStatus.UP: 1.0, ComponentStatus.DEGRADED: 0.5, ComponentStatus.D
 
 def parts_of(report: HealthReport | None) -> Mapping[str, Part]:
     """The components of a report."""
-    components = report.components if report else {}
+    components = report.components if report is not None else {}
     return {
         name: Part(_UP[c.status], {fact: float(v) for fact, v in c.details.items() if v.isdecimal()})
         for name, c in components.items()

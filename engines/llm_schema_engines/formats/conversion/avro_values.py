@@ -7,7 +7,7 @@ from typing import Any
 
 from ...errors import ConversionRefused
 from ..avro.schema.defaults import DOUBLE_LIMIT, FLOAT_LIMIT, is_latin1
-from ..avro.schema.text import BadText, read
+from ..avro.schema.text import InvalidJsonText, read
 from .model import Field, Kind, Model, Nullable, Presence, Scalar, Shape, Value
 from .scalars import Unfit, decimal_from_bytes, decimal_to_bytes
 from .values import At, Decoder, Encoder, Json, Misfit, integer, number, text
@@ -53,7 +53,7 @@ class AvroDecoder(Decoder):
             raise Misfit(at, "the value is not JSON text")
         try:
             return super().anything(read(value.encode())[0], at)
-        except BadText as error:
+        except InvalidJsonText as error:
             raise Misfit(at, f"the text is not JSON: {error.message}") from None
 
 

@@ -13,7 +13,7 @@ from ...errors import ConversionRefused, DataRefused, InvalidSchema, Unsupported
 from ...model.schema import SchemaType
 from ...model.validation import Encoding
 from ..avro.engine import AvroEngine
-from ..avro.schema.text import BadText, read
+from ..avro.schema.text import InvalidJsonText, read
 from ..engine import DataValidator, FormatEngine, SchemaSource
 from ..json_schema.engine import JsonSchemaEngine
 from .avro_values import AvroDecoder
@@ -74,7 +74,7 @@ class DataConverter:
         """
         try:
             value, _, repeated = read(payload)
-        except BadText as error:
+        except InvalidJsonText as error:
             raise DataRefused("", f"the document is not JSON: {error.message}") from None
         if repeated:
             raise DataRefused("", "an object of the document has the same key twice")

@@ -17,7 +17,7 @@ from llm_schema_engines.formats.avro.schema.document import load
 from llm_schema_engines.formats.avro.schema.values import SmallestValues, encode
 from llm_schema_engines.formats.conversion import DataRefused, LossKind
 from llm_schema_engines.formats.engine import SchemaSource
-from llm_schema_engines.formats.protobuf.pools import Compiled
+from llm_schema_engines.formats.protobuf.pools import CompiledSchema
 from llm_schema_engines.model.compatibility import CompareOptions, Verdict
 from llm_schema_engines.model.schema import SchemaType
 from tests.formats.avro.strategies import Maker, datum
@@ -92,7 +92,7 @@ def same(kind: SchemaType, given_source: SchemaSource, document: Any, returned: 
     """Equal documents; for Protobuf, equal messages (zeros may be left out or written)."""
     if kind is not PROTOBUF:
         return bool(document == returned)
-    pool = Compiled(given_source.artifact)
+    pool = CompiledSchema(given_source.artifact)
     message = pool.message(pool.first)
     assert message is not None
     one, other = (

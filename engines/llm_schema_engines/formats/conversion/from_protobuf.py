@@ -12,7 +12,7 @@ from ...errors import ConversionRefused
 from ..engine import SchemaSource
 from ..protobuf import artifact as artifacts
 from ..protobuf.names import join
-from ..protobuf.pools import Compiled
+from ..protobuf.pools import CompiledSchema
 from .losses import Losses
 from .model import (
     Anything,
@@ -57,7 +57,7 @@ def read_protobuf(source: SchemaSource, losses: Losses, message_name: str = "") 
     """
     if not source.artifact:
         raise ConversionRefused("", "the Protobuf schema has not been compiled")
-    compiled = Compiled(source.artifact)
+    compiled = CompiledSchema(source.artifact)
     name = message_name or compiled.first
     found = compiled.message(name) if name else None
     if found is None:

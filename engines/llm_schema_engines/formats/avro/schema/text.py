@@ -30,7 +30,7 @@ def read(content: bytes) -> tuple[Json, str, bool]:
     """The value of strict JSON text, the text, and whether an object repeats a key (the last value is taken).
 
     Refuses what RFC 8259 does not allow (NaN, a byte order mark) and numbers that no double can hold.
-    Raises BadText.
+    Raises InvalidJsonText.
     """
     try:
         text = content.decode("utf-8")

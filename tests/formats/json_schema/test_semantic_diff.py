@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from llm_schema_engines.formats.json_schema.diff import MOST, diff
-from llm_schema_engines.formats.reasking import reask_text
+from llm_schema_engines.formats.reask import reask_text
 from llm_schema_engines.model.validation import DataIssue, DataReport
 
 from .build import source

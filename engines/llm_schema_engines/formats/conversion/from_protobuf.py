@@ -47,7 +47,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "FieldMask": {},
 }
 NOT_FINITE = "NaN and the infinities cannot be written as JSON numbers"
-MOST_MESSAGES = 2_000
+MAX_MESSAGES = 2_000
 
 
 def read_protobuf(source: SchemaSource, losses: Losses, message_name: str = "") -> Model:
@@ -64,13 +64,13 @@ def read_protobuf(source: SchemaSource, losses: Losses, message_name: str = "") 
         raise ConversionRefused(
             "", f"the schema has no message {name!r}" if name else "the schema has no message"
         )
-    _note_uncarried(artifacts.read(source.artifact)[-1], losses)
+    _report_file_losses(artifacts.read(source.artifact)[-1], losses)
     descriptor: Any = found.DESCRIPTOR  # the stubs know two classes for it
-    return _Reader(losses).read(descriptor)
+    return _ProtobufReader(losses).read(descriptor)
 
 
-def _note_uncarried(file: FileDescriptorProto, losses: Losses) -> None:
-    """What a file says beside its messages' fields. Options that every file has for its generated code are left out."""
+def _report_file_losses(file: FileDescriptorProto, losses: Losses) -> None:
+    """Report the losses of a file beside its messages' fields. File options for generated code are not reported."""
     if file.service:
         losses.dropped("", "services are not carried")
     if file.extension:
@@ -93,7 +93,7 @@ def _messages(roots: Iterable[DescriptorProto]) -> Iterator[DescriptorProto]:
         stack.extend(message.nested_type)
 
 
-class _Reader:
+class _ProtobufReader:
     def __init__(self, losses: Losses) -> None:
         self._losses = losses
         self._types: dict[str, Record | Enumeration] = {}
@@ -103,9 +103,9 @@ class _Reader:
     def read(self, message: Descriptor) -> Model:
         root = self._message(message, message.full_name)
         while self._todo:
-            if len(self._known) > MOST_MESSAGES:
+            if len(self._known) > MAX_MESSAGES:
                 raise ConversionRefused(
-                    message.full_name, f"the schema uses more than {MOST_MESSAGES} messages"
+                    message.full_name, f"the schema uses more than {MAX_MESSAGES} messages"
                 )
             self._record(self._todo.pop())
         return Model(root, self._types)
@@ -128,7 +128,7 @@ class _Reader:
         elif member.is_repeated:
             default = {} if isinstance(shape, MapOf) else []
         elif not member.has_presence:
-            default = _zero(member)
+            default = _zero_value(member)
         elif member.has_default_value:
             presence, default = Presence.OPTIONAL, _default(member)
         else:
@@ -138,7 +138,7 @@ class _Reader:
             number=member.number, oneof=_oneof(member), keys=tuple(dict.fromkeys((member.json_name, member.name))), proto_name="" if member.name == member.json_name else member.name,
         )  # fmt: skip
 
-    def _note_encoding(self, member: FieldDescriptor, pointer: str) -> None:
+    def _report_encoding_losses(self, member: FieldDescriptor, pointer: str) -> None:
         kind = SCALARS[member.type]
         if kind in (Kind.INT32, Kind.INT64, Kind.UINT32, Kind.UINT64) and member.type not in PLAIN_INTEGERS:
             self._losses.dropped(pointer, "the encoding of the integer (zigzag or fixed) is not carried")
@@ -158,11 +158,11 @@ class _Reader:
             return self._message(member.message_type, pointer)
         if member.enum_type is not None:
             return self._enum(member.enum_type, pointer)
-        self._note_encoding(member, pointer)
+        self._report_encoding_losses(member, pointer)
         return Scalar(pointer, {}, SCALARS[member.type])
 
     def _message(self, message: Descriptor, pointer: str) -> Shape:
-        """A record, or what JSON makes of a well-known type (protobuf.dev/programming-guides/json)."""
+        """A record, or the JSON form of a well-known type (protobuf.dev/programming-guides/json)."""
         package, _, name = message.full_name.rpartition(".")
         if package == "google.protobuf":
             if name == "Timestamp":
@@ -201,7 +201,7 @@ class _Reader:
 
 
 def _flat_name(found: Descriptor | EnumDescriptor) -> str:
-    """The full name, types inside types joined by underscores: elsewhere a dot ends a namespace, not a type."""
+    """The full name with nested types joined by underscores: other schema types have no nested types."""
     package = found.file.package
     inside = found.full_name.removeprefix(f"{package}.") if package else found.full_name
     return join(package, inside.replace(".", "_"))
@@ -213,7 +213,7 @@ def _oneof(member: FieldDescriptor) -> str:
     return "" if oneof is None or oneof.name == f"_{member.name}" else str(oneof.name)
 
 
-def _zero(member: FieldDescriptor) -> Any:
+def _zero_value(member: FieldDescriptor) -> Any:
     if member.enum_type is not None:
         return _symbol(member.enum_type, 0)
     return {Kind.STRING: "", Kind.BYTES: b"", Kind.BOOLEAN: False, Kind.FLOAT: 0.0, Kind.DOUBLE: 0.0}.get(

@@ -1,4 +1,4 @@
-"""Makes branches that every schema type can tell apart out of branches that JSON Schema allows. Pure."""
+"""Merges the branches of a union until every schema type can tell them apart. Pure."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ TEXTS = frozenset({Kind.STRING, Kind.UUID, Kind.DATE, Kind.INSTANT, Kind.DECIMAL
 
 
 def merge_branches(branches: list[Shape], pointer: str, losses: Losses) -> Shape | None:
-    """One shape that takes what any of the branches takes; None for no branches.
+    """One shape that accepts what any of the branches accepts; None for no branches.
 
-    Anything swallows the rest; strings become one string, integers one integer, numbers one number, arrays one array,
-    maps one map. Records and enumerations stay apart by their names.
+    Anything absorbs all others. All strings become one string, integers one integer, numbers one number, arrays one
+    array, maps one map. Records and enumerations stay separate by name.
     """
     flat: list[Shape] = []
     nullable = False

@@ -24,7 +24,7 @@ from .model import (
     Shape,
     Union,
 )
-from .protobuf_values import Layout, ProtobufEncoder
+from .protobuf_values import ProtobufEncoder, ProtobufLayout
 
 SCALARS: Mapping[Kind, str] = {
     Kind.BOOLEAN: "bool", Kind.INT32: "int32", Kind.INT64: "int64", Kind.UINT32: "uint32", Kind.UINT64: "uint64",
@@ -32,7 +32,7 @@ SCALARS: Mapping[Kind, str] = {
     Kind.UUID: "string", Kind.DATE: "string", Kind.DECIMAL: "string",
     Kind.INSTANT: "google.protobuf.Timestamp", Kind.NULL: "google.protobuf.Value",
 }  # fmt: skip
-WEAKER: Mapping[Kind, str] = {
+UNCHECKED_FORMS: Mapping[Kind, str] = {
     Kind.FIXED: "the length of the bytes", Kind.UUID: "the form of the UUID", Kind.DATE: "the form of the date",
     Kind.DECIMAL: "precision and scale",
 }  # fmt: skip
@@ -44,17 +44,17 @@ LARGEST = 2**29 - 1
 
 def write_protobuf(model: Model, losses: Losses) -> tuple[bytes, ProtobufEncoder]:
     """The schema text, whose first message is the root, and the encoder of data that is valid under it."""
-    writer = _Writer(model, losses)
+    writer = _ProtobufWriter(model, losses)
     return writer.write().encode(), ProtobufEncoder(model, writer.layout)
 
 
-class _Writer:
+class _ProtobufWriter:
     def __init__(self, model: Model, losses: Losses) -> None:
         self._model = model
         self._losses = losses
         self._imports: set[str] = set()
         self._extra: list[str] = []
-        self._free = names.Unique()
+        self._free = names.UniqueNames()
         self._unions: dict[int, tuple[str, ...]] = {}
         self._names: dict[tuple[str, str], str] = {}
         self._symbols: dict[tuple[str, str], str] = {}
@@ -63,7 +63,7 @@ class _Writer:
         self._package = _package(root.name) if root else ""
         order = sorted(model.types, key=lambda key: model.types[key] is not root)
         self._types = {key: self._free.take(self._type_name(model.types[key].name)) for key in order}
-        self.layout = Layout(self._names, self._symbols, self._unions, self._oneofs, root is None)
+        self.layout = ProtobufLayout(self._names, self._symbols, self._unions, self._oneofs, root is None)
 
     def _type_name(self, full: str) -> str:
         inside = full.removeprefix(f"{self._package}.") if self._package else full
@@ -100,7 +100,7 @@ class _Writer:
         if found.open:
             self._losses.dropped(found.pointer, "undeclared members of documents are not carried")
         fields = list(zip(found.fields, _field_names(found.fields), _numbers(found.fields), strict=True))
-        groups = self._groups(key, found, names.Unique(own for _, own, _ in fields))
+        groups = self._groups(key, found, names.UniqueNames(own for _, own, _ in fields))
         yield f"message {name} {{"
         for member, own, number in fields:
             group = groups.get(member.oneof) if _fits_oneof(member) else None
@@ -116,7 +116,7 @@ class _Writer:
                 yield "  }"
         yield "}"
 
-    def _groups(self, key: str, found: Record, free: names.Unique) -> dict[str, tuple[str, list[Field]]]:
+    def _groups(self, key: str, found: Record, free: names.UniqueNames) -> dict[str, tuple[str, list[Field]]]:
         """Oneof -> its name and its fields, those that can be in one."""
         members: dict[str, list[Field]] = {}
         for member in found.fields:
@@ -130,7 +130,7 @@ class _Writer:
         return {name: (free.take(names.identifier(name)), group) for name, group in members.items()}
 
     def _field(self, key: str, owner: str, member: Field, own: str, number: int) -> Iterator[str]:
-        self._note(member)
+        self._report_field_losses(member)
         yield from ("  " + line for line in _comment(member.doc))
         document_name = member.name if _can_be_json_name(member.name) else own
         self._names[key, member.name] = document_name
@@ -140,13 +140,13 @@ class _Writer:
         yield f"  {self._declare(member.shape, own, number, hint, options, optional=optional)}"
 
     def _wants_presence(self, member: Field) -> bool:
-        """Whether the field must tell "left out" from its zero."""
+        """Whether the field must distinguish "left out" from its zero value."""
         if member.presence is Presence.DEFAULTED:
             return not self._is_zero(member)
         return member.presence is Presence.OPTIONAL
 
     def _is_zero(self, member: Field) -> bool:
-        """Whether the default is what Protobuf reads where nothing is written."""
+        """Whether the default equals the zero value that Protobuf reads for an absent field."""
         found = self._model.enumeration(member.shape)
         if found is not None:
             return bool(found.numbers) and (found.numbers[0], found.symbols[0]) == (0, member.default)
@@ -156,7 +156,7 @@ class _Writer:
             else member.default in ZEROS
         )
 
-    def _note(self, member: Field) -> None:
+    def _report_field_losses(self, member: Field) -> None:
         self._drop(member.extras, member.pointer)
         if member.other_names:
             self._losses.dropped(member.pointer, "aliases have no counterpart")
@@ -193,15 +193,15 @@ class _Writer:
         return f"{'optional ' if optional and not is_message else ''}{kind} {name} = {number}{options};"
 
     def _element(self, shape: Shape, hint: str) -> str:
-        """The type of one singular value; a message of its own for what Protobuf has no room for there."""
+        """The type of one singular value; unions, lists, maps and null get a message of their own."""
         if isinstance(shape, Scalar):
             self._drop(shape.extras, shape.pointer)
             if shape.kind is Kind.INSTANT and shape.unit != 9:
                 self._losses.changed(shape.pointer, "a timestamp has nanoseconds")
             if shape.kind in (Kind.DATE, Kind.DECIMAL):
                 self._losses.changed(shape.pointer, f"the {shape.kind} becomes its text")
-            if shape.kind in WEAKER:
-                self._losses.dropped(shape.pointer, f"{WEAKER[shape.kind]} is not carried")
+            if shape.kind in UNCHECKED_FORMS:
+                self._losses.dropped(shape.pointer, f"{UNCHECKED_FORMS[shape.kind]} is not carried")
             return self._use(SCALARS[shape.kind])
         if isinstance(shape, Anything):
             self._losses.narrowed(
@@ -225,7 +225,7 @@ class _Writer:
 
     def _oneof(self, shape: Union, name: str) -> Iterator[str]:
         wanted = [self._branch_name(branch) for branch in shape.branches]
-        free = names.Unique({"kind"})
+        free = names.UniqueNames({"kind"})
         given = [free.take(own) for own in wanted]
         self._unions[id(shape)] = tuple(json_name(own) for own in given)
         if given:
@@ -301,13 +301,13 @@ def _field_names(fields: Sequence[Field]) -> list[str]:
 
 
 def _identifier(name: str) -> str:
-    """A field name; protoc makes names of messages out of it, which a digit behind underscores would spoil."""
+    """A field name. protoc derives message names from it, so that no digit may follow leading underscores."""
     out = names.identifier(name)
     return f"f{out}" if out.lstrip("_")[:1].isdigit() else out
 
 
 def _numbers(fields: Sequence[Field]) -> list[int]:
-    """The numbers that the fields had, and free ones for the others."""
+    """The fields' own numbers where they are valid and unique, free ones for the others."""
     taken: set[int] = set()
     kept = []
     for member in fields:

@@ -16,9 +16,9 @@ from ...errors import InvalidSchema, SchemaIssue
 from ..engine import ReferencedSchema, SchemaSource, walk_references
 from .dialects import DRAFTS, VALIDATORS
 from .limits import JsonSchemaLimits
-from .options import OptionFault, SchemaOptions, choose_dialect, choose_options
-from .reading import BadJson, nesting, read
-from .resources import Member, Place, Reading, World, build_world, closure
+from .options import InvalidOption, SchemaOptions, choose_dialect, choose_options
+from .reading import JsonReadError, nesting, read
+from .resources import DocumentIndex, ParsedDocument, Place, ReferencedDocument, build_index, closure
 
 _LINEAR = jsonschema_rs.RegexOptions()
 
@@ -29,9 +29,9 @@ class OpenedSchema:
 
     content: Any
     options: SchemaOptions
-    world: World
+    document_index: DocumentIndex
     root: Place
-    members: list[Member]
+    members: list[ReferencedDocument]
     """What it references; see closure."""
 
 
@@ -44,11 +44,11 @@ def open_schema(source: SchemaSource, limits: JsonSchemaLimits) -> OpenedSchema:
         )
     try:
         options = choose_options(content, source.options)
-        readings = read_references(source.references, source.options, limits)
-    except OptionFault as fault:
-        raise InvalidSchema([fault.issue]) from fault
-    members = closure(content, options.dialect, source.references, readings)
-    return OpenedSchema(content, options, *build_world(content, options.dialect, members), members)
+        parsed_references = read_references(source.references, source.options, limits)
+    except InvalidOption as error:
+        raise InvalidSchema([error.issue]) from error
+    members = closure(content, options.dialect, source.references, parsed_references)
+    return OpenedSchema(content, options, *build_index(content, options.dialect, members), members)
 
 
 def read_schema(content: bytes, limits: JsonSchemaLimits) -> Any:
@@ -60,19 +60,19 @@ def read_schema(content: bytes, limits: JsonSchemaLimits) -> Any:
             max_depth=limits.schema_depth,
             max_digits=limits.number_digits,
         )
-    except BadJson as error:
+    except JsonReadError as error:
         raise InvalidSchema([error.issue]) from error
 
 
 def read_references(
     references: tuple[ReferencedSchema, ...], options: Mapping[str, str], limits: JsonSchemaLimits
-) -> Mapping[str, Reading]:
+) -> Mapping[str, ParsedDocument]:
     """The readings of all references, by identity."""
-    out: dict[str, Reading] = {}
+    out: dict[str, ParsedDocument] = {}
     for item in walk_references(references):
         if item.identity not in out:
             content = read_schema(item.content, limits)
-            out[item.identity] = Reading(content, choose_dialect(content, options))
+            out[item.identity] = ParsedDocument(content, choose_dialect(content, options))
     return out
 
 
@@ -84,8 +84,10 @@ def compile_schema(
     opened: the same schema, when it has been opened already.
     """
     try:
-        options, members = (opened.options, opened.members) if opened else _outline(source, limits)
-        pairs = {member.uri: plain(member.reading.content) for member in members}
+        options, members = (
+            (opened.options, opened.members) if opened else _options_and_documents(source, limits)
+        )
+        pairs = {member.uri: plain(member.parsed.content) for member in members}
         registry = (
             jsonschema_rs.Registry(list(pairs.items()), draft=DRAFTS[options.dialect]) if pairs else None
         )
@@ -96,22 +98,24 @@ def compile_schema(
             pattern_options=_LINEAR,
             validate_formats=options.asserts_format,
         )
-    except OptionFault as fault:
-        raise InvalidSchema([fault.issue]) from fault
+    except InvalidOption as error:
+        raise InvalidSchema([error.issue]) from error
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
         reason = str(error).partition("\n")[0][:300]
         raise InvalidSchema([SchemaIssue("json/compile", f"cannot be compiled: {reason}")]) from error
 
 
-def _outline(source: SchemaSource, limits: JsonSchemaLimits) -> tuple[SchemaOptions, list[Member]]:
+def _options_and_documents(
+    source: SchemaSource, limits: JsonSchemaLimits
+) -> tuple[SchemaOptions, list[ReferencedDocument]]:
     """What compiling has to know beside the text."""
-    content = _glance(source.content, limits)
+    content = _read_fast(source.content, limits)
     options = choose_options(content, source.options)
-    readings = read_references(source.references, source.options, limits)
-    return options, closure(content, options.dialect, source.references, readings)
+    parsed_references = read_references(source.references, source.options, limits)
+    return options, closure(content, options.dialect, source.references, parsed_references)
 
 
-def _glance(content: bytes, limits: JsonSchemaLimits) -> Any:
+def _read_fast(content: bytes, limits: JsonSchemaLimits) -> Any:
     """The document as far as its dialect and address are concerned; numbers may be rounded."""
     if len(content) <= limits.schema_bytes and nesting(content, limits.schema_depth) <= limits.schema_depth:
         with contextlib.suppress(orjson.JSONDecodeError):

@@ -11,9 +11,9 @@ from .diff import diff as diff_schemas
 from .limits import DEFAULT_LIMITS, JsonSchemaLimits
 from .parsing import parse_opened
 from .prover.compare import compare_schemas
-from .quick_proof.documents import Document, document_of, open_document
+from .quick_proof.documents import SelfContainedDocument, document_of, open_document
 from .quick_proof.walk import quick_proof
-from .recent import Recent
+from .source_cache import SourceCache
 from .validation import JsonDataValidator
 
 
@@ -25,11 +25,11 @@ class JsonSchemaEngine:
 
     def __init__(self, limits: JsonSchemaLimits = DEFAULT_LIMITS) -> None:
         self._limits = limits
-        self._opened: Recent[OpenedSchema] = Recent(
-            lambda source: open_schema(source, limits), most=32, most_bytes=1024 * 1024
+        self._opened: SourceCache[OpenedSchema] = SourceCache(
+            lambda source: open_schema(source, limits), max_entries=32, max_bytes=1024 * 1024
         )
-        self._documents: Recent[Document | None] = Recent(
-            lambda source: open_document(source, limits), most=2048, most_bytes=256 * 1024
+        self._documents: SourceCache[SelfContainedDocument | None] = SourceCache(
+            lambda source: open_document(source, limits), max_entries=2048, max_bytes=256 * 1024
         )
 
     def parse(self, source: SchemaSource, *, strict: bool = True) -> ParsedSchema:

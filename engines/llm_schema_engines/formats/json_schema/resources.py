@@ -68,7 +68,7 @@ class Place:
 
 
 @dataclass(slots=True)
-class World:
+class DocumentIndex:
     """The index of all documents. Fill it with `add`, then `resolve`."""
 
     documents: list[Document] = field(default_factory=list)
@@ -199,7 +199,7 @@ def _metaschemas() -> Mapping[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ParsedDocument:
     """How a referenced document is read: bytes to JSON, and its dialect."""
 
     content: Any
@@ -207,42 +207,45 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class ReferencedDocument:
     """A referenced document of the closed world: one address of it, and the reference of the root that leads there."""
 
     uri: str
     name: str
-    reading: Reading
+    parsed: ParsedDocument
 
 
 def closure(
-    content: Any, dialect: Dialect, references: tuple[ReferencedSchema, ...], read: Mapping[str, Reading]
-) -> list[Member]:
+    content: Any,
+    dialect: Dialect,
+    references: tuple[ReferencedSchema, ...],
+    read: Mapping[str, ParsedDocument],
+) -> list[ReferencedDocument]:
     """Every address of every referenced document; `read` gives the reading of each by identity.
 
     A relative name is meant at the address of the document that uses it, and at the default one.
     """
-    found: dict[tuple[str, str], Member] = {}
+    found: dict[tuple[str, str], ReferencedDocument] = {}
     if references:
-        _enclose(references, _base(content, dialect, DEFAULT_BASE), "", read, found)
+        _add_references(references, _base(content, dialect, DEFAULT_BASE), "", read, found)
     return list(found.values())
 
 
-def _enclose(
+def _add_references(
     references: tuple[ReferencedSchema, ...],
     base: str,
     top: str,
-    read: Mapping[str, Reading],
-    found: dict[tuple[str, str], Member],
+    read: Mapping[str, ParsedDocument],
+    found: dict[tuple[str, str], ReferencedDocument],
 ) -> None:
     """Adds what a document at `base` references; `top`: the reference of the root that leads to the document."""
     for item in references:
-        reading, way = read[item.identity], top or item.name
+        parsed, way = read[item.identity], top or item.name
         for start in dict.fromkeys((base, DEFAULT_BASE)):
             uri = split_fragment(resolve_uri(start, item.name))[0]
             if (uri, item.identity) not in found:
-                found[uri, item.identity] = Member(uri, way, reading)
-                _enclose(item.references, _base(reading.content, reading.dialect, uri), way, read, found)
+                found[uri, item.identity] = ReferencedDocument(uri, way, parsed)
+                _add_references(item.references, _base(parsed.content, parsed.dialect, uri), way, read, found)
 
 
 def _base(content: Any, dialect: Dialect, uri: str) -> str:
@@ -253,10 +256,12 @@ def _base(content: Any, dialect: Dialect, uri: str) -> str:
     return split_fragment(resolve_uri(uri, identifier))[0]
 
 
-def build_world(content: Any, dialect: Dialect, members: list[Member]) -> tuple[World, Place]:
+def build_index(
+    content: Any, dialect: Dialect, members: list[ReferencedDocument]
+) -> tuple[DocumentIndex, Place]:
     """The index of a document and of all that it references."""
-    world = World()
-    root = world.add(content, DEFAULT_BASE, dialect)
+    document_index = DocumentIndex()
+    root = document_index.add(content, DEFAULT_BASE, dialect)
     for member in members:
-        world.add(member.reading.content, member.uri, member.reading.dialect, member.name)
-    return world, root
+        document_index.add(member.parsed.content, member.uri, member.parsed.dialect, member.name)
+    return document_index, root

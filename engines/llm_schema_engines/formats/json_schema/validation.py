@@ -14,10 +14,10 @@ from ...errors import InvalidRequest
 from ...model.validation import DataIssue, DataReport, Encoding
 from ..engine import SchemaSource
 from .compiled import OpenedSchema, compile_schema, open_schema, plain
-from .errors_of_data import to_issue
-from .fanout import Costs
+from .data_issues import to_issue
+from .error_costs import ErrorListingCosts
 from .limits import JsonSchemaLimits
-from .reading import BadJson, exact_nesting, nesting, read
+from .reading import JsonReadError, exact_nesting, nesting, read
 from .undeclared import Declarations
 
 # orjson turns what does not fit into 64 bits or a double into something else: integers of 19 digits or more, and
@@ -42,7 +42,7 @@ class JsonDataValidator:
         self._validator = compile_schema(source, limits, opened)
         self.size = 8192 + 24 * source.size  # measured: about 20 times the text of a schema
         self._opened = opened
-        self._costs: Costs | None = None
+        self._error_costs: ErrorListingCosts | None = None
         self._declarations: Declarations | None = None
 
     def validate(
@@ -62,7 +62,7 @@ class JsonDataValidator:
             raise InvalidRequest("message_name", "a JSON Schema has no messages; leave it empty")
         try:
             value = self._read(payload, strict)
-        except BadJson as error:
+        except JsonReadError as error:
             issue = error.issue
             place = f"line {issue.line}, column {issue.column}: " if issue.line else ""
             return DataReport(False, (DataIssue(issue.pointer, place + issue.message, issue.rule),))
@@ -78,7 +78,7 @@ class JsonDataValidator:
         """Only the verdict, without errors."""
         try:
             return self._validator.is_valid(self._read(payload, strict=False))
-        except BadJson:
+        except JsonReadError:
             return False
 
     def errors(self, payload: bytes, limit: int) -> list[jsonschema_rs.ValidationError]:
@@ -118,14 +118,14 @@ class JsonDataValidator:
     def declarations(self) -> Declarations:
         """What the schema declares; only strict validation needs it."""
         if self._declarations is None:
-            self._declarations = Declarations(self.opened.world, self.opened.root)
+            self._declarations = Declarations(self.opened.document_index, self.opened.root)
         return self._declarations
 
     def _report(self, value: Any, payload: bytes, max_errors: int) -> DataReport:
         """The errors of an invalid value, as far as listing them is cheap."""
         limits = self._limits
         if not self._may_list(payload):
-            if self._costs is not None and self._costs.first_is_cheap(
+            if self._error_costs is not None and self._error_costs.first_is_cheap(
                 exact_nesting(payload, limits.data_depth)
             ):
                 try:
@@ -147,8 +147,8 @@ class JsonDataValidator:
     def _may_list(self, payload: bytes) -> bool:
         """Whether all errors of the payload may be listed: the library makes every one of them, with a copy."""
         limits = self._limits
-        if self._costs is None:
-            self._costs = Costs(self.opened, limits)
-        return len(payload) <= limits.detailed_data_bytes and self._costs.all_are_cheap(
+        if self._error_costs is None:
+            self._error_costs = ErrorListingCosts(self.opened, limits)
+        return len(payload) <= limits.detailed_data_bytes and self._error_costs.all_are_cheap(
             len(payload), exact_nesting(payload, limits.data_depth)
         )

@@ -12,7 +12,7 @@ from .merging import Classes
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
+class DeclaredProperties:
     """Names and patterns that are declared at one place; `free`: every name is."""
 
     names: frozenset[str]
@@ -20,7 +20,7 @@ class Declared:
     free: bool
 
 
-def declared_by(classes: Classes, owners: Iterable[int]) -> Declared:
+def declared_by(classes: Classes, owners: Iterable[int]) -> DeclaredProperties:
     """What the owners declare, in any branch that may apply to the same value."""
     names: set[str] = set()
     patterns: set[str] = set()
@@ -52,4 +52,4 @@ def declared_by(classes: Classes, owners: Iterable[int]) -> Declared:
             todo += condition
         todo += [target for _, target in node.implies]
     nothing_declared = not names and not patterns
-    return Declared(frozenset(names), frozenset(patterns), free or nothing_declared)
+    return DeclaredProperties(frozenset(names), frozenset(patterns), free or nothing_declared)

@@ -18,7 +18,7 @@ from .merging import merge
 from .nodes import Graph
 from .regex.languages import Languages
 
-_NOTICE = frozenset(
+_OBSERVING_KEYWORDS = frozenset(
     {
         "maxProperties",
         "propertyNames",
@@ -40,8 +40,8 @@ Waived = Mapping[tuple[int, str], frozenset[str]]
 
 def waivable(opened: OpenedSchema) -> Waived:
     """By place of the schema that demands them, the required properties that a default supplies."""
-    places = [place for place in opened.world.walk(opened.root) if isinstance(place.schema, dict)]
-    if any(not _NOTICE.isdisjoint(place.schema) for place in places):
+    places = [place for place in opened.document_index.walk(opened.root) if isinstance(place.schema, dict)]
+    if any(not _OBSERVING_KEYWORDS.isdisjoint(place.schema) for place in places):
         return {}
     graph = Graph()
     builder = Builder(graph, opened, "reader")
@@ -76,17 +76,17 @@ def supply(opened: OpenedSchema, waived: Waived, value: Any) -> Any:
 
 
 def _supply(opened: OpenedSchema, waived: Waived, value: Any, places: tuple[Place, ...]) -> Any:
-    world = opened.world
-    schemas = applied(world, places)
+    document_index = opened.document_index
+    schemas = applied(document_index, places)
     if isinstance(value, list):
         return [
-            _supply(opened, waived, item, tuple(children_of_item(world, schemas, i)))
+            _supply(opened, waived, item, tuple(children_of_item(document_index, schemas, i)))
             for i, item in enumerate(value)
         ]
     if not isinstance(value, dict):
         return value
     out = {
-        name: _supply(opened, waived, item, children_of_property(world, schemas, name))
+        name: _supply(opened, waived, item, children_of_property(document_index, schemas, name))
         for name, item in value.items()
     }
     for place in schemas:

@@ -9,20 +9,22 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 
-from ..resources import REFERENCE_KEYWORDS, Place, Scope, Unresolvable, World
+from ..resources import REFERENCE_KEYWORDS, DocumentIndex, Place, Scope, Unresolvable
 
 _RECURSIVE = "$recursiveAnchor"
 
 
-class Scopes:
+class DynamicScopes:
     """Knows the anchors of each resource that occur more than once."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        _load_metaschemas(world)
+    def __init__(self, document_index: DocumentIndex) -> None:
+        self._document_index = document_index
+        _load_metaschemas(document_index)
         self._anchors: dict[str, dict[str, Place]] = {}
-        named = dict(world.dynamic_anchors)
-        named[_RECURSIVE] = [place for place in world.recursive_roots if _is_root(world, place)]
+        named = dict(document_index.dynamic_anchors)
+        named[_RECURSIVE] = [
+            place for place in document_index.recursive_roots if _is_root(document_index, place)
+        ]
         for name, places in named.items():
             if len(places) > 1:
                 for place in places:
@@ -37,7 +39,7 @@ class Scopes:
 
     def dynamic(self, place: Place, reference: str) -> Place:
         """What a `$dynamicRef` means at a place."""
-        target = self._world.resolve(place.base, reference)
+        target = self._document_index.resolve(place.base, reference)
         name = reference.partition("#")[2]
         if not isinstance(target.schema, dict) or target.schema.get("$dynamicAnchor") != name:
             return target
@@ -45,7 +47,7 @@ class Scopes:
 
     def recursive(self, place: Place, reference: str) -> Place:
         """What a `$recursiveRef` means at a place."""
-        target = self._world.resolve(place.base, reference)
+        target = self._document_index.resolve(place.base, reference)
         if not isinstance(target.schema, dict) or target.schema.get("$recursiveAnchor") is not True:
             return target
         return self._bound(place, _RECURSIVE, target)
@@ -61,20 +63,20 @@ class Scopes:
         )
 
 
-def _load_metaschemas(world: World) -> None:
+def _load_metaschemas(document_index: DocumentIndex) -> None:
     """Bring in the metaschemas that the documents refer to: their anchors must be known before any way is followed."""
     number = 0
-    while number < len(world.documents):
-        builtin = world.documents[number].builtin
-        for place in world.places[number]:
+    while number < len(document_index.documents):
+        builtin = document_index.documents[number].builtin
+        for place in document_index.places[number]:
             for keyword in REFERENCE_KEYWORDS if isinstance(place.schema, dict) else ():
                 reference = place.schema.get(keyword)
                 if isinstance(reference, str) and (builtin or "json-schema.org" in reference):
                     with contextlib.suppress(Unresolvable):  # reported where it is followed
-                        world.resolve(place.base, reference)
+                        document_index.resolve(place.base, reference)
         number += 1
 
 
-def _is_root(world: World, place: Place) -> bool:
-    root = world.resources.get(place.base)
+def _is_root(document_index: DocumentIndex, place: Place) -> bool:
+    root = document_index.resources.get(place.base)
     return root is not None and root.key == place.key

@@ -17,7 +17,7 @@ from .values import key_of, kind_of
 
 Truth = bool | None
 
-_DEPTH = 150
+_MAX_DEPTH = 150
 
 
 @functools.lru_cache(maxsize=512)
@@ -70,7 +70,7 @@ class Evaluator:
         node = self._nodes[number]
         if node.never:
             return False
-        if depth > _DEPTH:
+        if depth > _MAX_DEPTH:
             return None
         kind = kind_of(value)
         if node.types is not None and kind not in node.types:

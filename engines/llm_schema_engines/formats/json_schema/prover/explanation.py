@@ -10,7 +10,7 @@ import jsonschema_rs
 from ....model.compatibility import Violation, Witness
 from ..canonical import dump
 from ..compiled import OpenedSchema
-from ..errors_of_data import keyword_of, to_issue
+from ..data_issues import keyword_of, to_issue
 from ..limits import JsonSchemaLimits
 from ..pointers import follow, to_pointer
 from ..rules import rule_of

@@ -13,36 +13,36 @@ from .nodes import Bound, Contains, Properties, Values
 from .values import Key
 
 
-class Lit(NamedTuple):
+class ClassLiteral(NamedTuple):
     """The value is accepted, or not, by a class."""
 
     number: int
     holds: bool
 
 
-class Within(NamedTuple):
+class InSet(NamedTuple):
     """The value is one of a finite set."""
 
     values: Values
 
 
-class Except(NamedTuple):
+class NotValue(NamedTuple):
     """The value is not this one."""
 
     key: Key
 
 
-class Outside(NamedTuple):
+class NotInSet(NamedTuple):
     """The value is none of these."""
 
     keys: frozenset[Key]
 
 
-class Low(NamedTuple):
+class LowerBound(NamedTuple):
     bound: Bound
 
 
-class High(NamedTuple):
+class UpperBound(NamedTuple):
     bound: Bound
 
 
@@ -100,14 +100,14 @@ class Absent(NamedTuple):
     name: str
 
 
-class Names(NamedTuple):
+class PropertyNames(NamedTuple):
     """Every property name is accepted by the class; not `holds`: some name is rejected."""
 
     number: int
     holds: bool
 
 
-class Props(NamedTuple):
+class PropertyClasses(NamedTuple):
     """Named, matching and additional properties are accepted by their classes."""
 
     properties: Properties
@@ -135,19 +135,19 @@ class BadAdditional(NamedTuple):
     number: int
 
 
-class Dropped(NamedTuple):
+class Unmodelled(NamedTuple):
     """Something that is not modelled was left out here, which makes the question larger, never smaller."""
 
     reason: str
 
 
 Fact = (
-    Lit
-    | Within
-    | Except
-    | Outside
-    | Low
-    | High
+    ClassLiteral
+    | InSet
+    | NotValue
+    | NotInSet
+    | LowerBound
+    | UpperBound
     | Multiple
     | AtLeast
     | AtMost
@@ -159,16 +159,16 @@ Fact = (
     | BadItem
     | Required
     | Absent
-    | Names
-    | Props
+    | PropertyNames
+    | PropertyClasses
     | BadProperty
     | BadMatch
     | BadAdditional
-    | Dropped
+    | Unmodelled
 )
 Alternative = tuple[Fact, ...]
 Clause = tuple[Alternative, ...]
-Goal = frozenset[Lit | Except | Matches]
+Goal = frozenset[ClassLiteral | NotValue | Matches]
 
 
 @dataclass(slots=True)
@@ -233,16 +233,16 @@ class Facts:
     def add(self, fact: Fact) -> None:
         """Take in a fact other than a literal."""
         match fact:
-            case Within(values):
+            case InSet(values):
                 self.within.append(values)
-            case Except(key):
+            case NotValue(key):
                 self.excluded.add(key)
-            case Outside(keys):
+            case NotInSet(keys):
                 self.excluded |= keys
-            case Low((value, strict)):
+            case LowerBound((value, strict)):
                 if self.low is None or (value, strict) > self.low:
                     self.low = (value, strict)
-            case High((value, strict)):
+            case UpperBound((value, strict)):
                 if self.high is None or (value, not strict) < (self.high[0], not self.high[1]):
                     self.high = (value, strict)
             case Multiple(step, holds):
@@ -255,7 +255,7 @@ class Facts:
                 (self.matching if holds else self.avoiding).add(pattern)
             case HasFormat(symbol, holds):
                 (self.formats if holds else self.non_formats).add(symbol)
-            case Dropped(reason):
+            case Unmodelled(reason):
                 self.dropped.append(reason)
             case _:
                 self._add_structure(fact)
@@ -275,9 +275,9 @@ class Facts:
                 self.required |= names
             case Absent(name):
                 self.absent.add(name)
-            case Names(number, holds):
+            case PropertyNames(number, holds):
                 (self.names if holds else self.bad_names).append(number)
-            case Props(properties):
+            case PropertyClasses(properties):
                 self.props.append(properties)
             case BadProperty():
                 self.bad_properties.append(fact)

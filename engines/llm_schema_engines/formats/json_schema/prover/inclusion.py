@@ -15,18 +15,18 @@ from collections.abc import Callable
 from .evaluation import Evaluator
 from .merging import Classes
 from .nodes import Node, Properties
-from .statics import Statics
+from .statics import StaticFacts
 
 Pair = tuple[int, int]
 
-_DEEPEST = 200
+_MAX_DEPTH = 200
 
 
 class Inclusion:
     """Remembers what it has proved, and what it could not."""
 
     def __init__(
-        self, classes: Classes, statics: Statics, evaluator: Evaluator, tick: Callable[[], None]
+        self, classes: Classes, statics: StaticFacts, evaluator: Evaluator, tick: Callable[[], None]
     ) -> None:
         self._nodes = classes.nodes
         self._anything = classes.anything
@@ -56,7 +56,7 @@ class Inclusion:
         pair = (narrow, wide)
         if pair in self._proved or pair in self._assumed:
             return True
-        if pair in self._failed or self._depth > _DEEPEST:
+        if pair in self._failed or self._depth > _MAX_DEPTH:
             return False
         self._tick()
         before = len(self._assumed)

@@ -20,8 +20,8 @@ from .values import KINDS, from_fraction, is_decimal
 
 T = TypeVar("T")
 
-_DEEPEST = 6
-_LARGEST = 1000
+_MAX_DEPTH = 6
+_MAX_VALUES = 1000
 """Values in one sample, those inside it too; what comes after them is left out."""
 _TEXTS = ("", "a", "xy", "A1", "0", "a-b_c", "a@b.co", "https://example.com/a", "x" * 40)
 _NUMBERS = tuple(Fraction(n) for n in (0, 1, -1, 2, 7, 100, 10**6))
@@ -48,7 +48,7 @@ class _Sampler:
         self._left = 0
 
     def sample(self, number: int) -> Any:
-        self._left = _LARGEST
+        self._left = _MAX_VALUES
         return self.value(number, 0)
 
     def value(self, number: int, depth: int) -> Any:
@@ -138,7 +138,7 @@ class _Sampler:
 
     def _array(self, nodes: list[Node], depth: int) -> list[Any]:
         least = max(node.min_items for node in nodes)
-        size = max(least, self._one((0, 1, 2, 3))) if depth < _DEEPEST else least
+        size = max(least, self._one((0, 1, 2, 3))) if depth < _MAX_DEPTH else least
         most = min((node.max_items for node in nodes if node.max_items is not None), default=size)
         out = []
         for i in range(min(size, most, 20)):
@@ -155,7 +155,7 @@ class _Sampler:
     def _object(self, nodes: list[Node], depth: int) -> dict[str, Any]:
         required = {name for node in nodes for name in node.required}
         named = {name for node in nodes if node.properties for name in node.properties.named}
-        few = 4 / max(len(named), 4) if depth < _DEEPEST else 0.0
+        few = 4 / max(len(named), 4) if depth < _MAX_DEPTH else 0.0
         chosen = sorted(required | {name for name in sorted(named) if self._chance() < few})
         if self._chance() < 0.2:
             chosen.append(self._one(_NAMES))

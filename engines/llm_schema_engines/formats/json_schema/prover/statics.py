@@ -9,11 +9,11 @@ from .values import KINDS, Key, kind_of
 Kinds = frozenset[str]
 ALL: Kinds = frozenset(KINDS)
 
-_DEPTH = 4
+_MAX_DEPTH = 4
 """How far through allOf and references tags are collected."""
 
 
-class Statics:
+class StaticFacts:
     """`possible`: kinds of which a class may accept values. `total`: kinds of which it accepts every value."""
 
     def __init__(self, classes: Classes) -> None:
@@ -124,7 +124,7 @@ class Statics:
         if node.never:
             return frozenset()
         found = None if node.values is None else node.values.keys
-        if depth < _DEPTH:
+        if depth < _MAX_DEPTH:
             for part in node.all_of:
                 inner = self.values(part, depth + 1)
                 if inner is not None:
@@ -147,7 +147,7 @@ class Statics:
                 keys = None if target is None else self.values(target)
                 if keys is not None:
                     found[name] = keys
-        if depth < _DEPTH:
+        if depth < _MAX_DEPTH:
             for part in node.all_of:
                 for name, keys in self._collect(part, depth + 1).items():
                     found[name] = found[name] & keys if name in found else keys

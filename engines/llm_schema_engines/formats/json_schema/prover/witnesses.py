@@ -10,12 +10,12 @@ import jsonschema_rs
 from ..canonical import dump
 from ..validation import JsonDataValidator
 
-CHECKS = 120
+MAX_CHECKS = 120
 """Most validations spent on making one witness smaller."""
 _TEXT = 64 * 1024
 
 
-class Judge:
+class WitnessChecker:
     """Decides whether a value shows that the reader cannot read what the writer accepts."""
 
     def __init__(
@@ -32,7 +32,7 @@ class Judge:
         self._supply = supply
         """Fills in the defaults that the reader applies before it validates."""
 
-    def convicts(self, value: Any) -> bool:
+    def is_witness(self, value: Any) -> bool:
         """Whether the writer may emit the value and the reader refuses it, judged on the bytes."""
         text = encode(value)
         if len(text) > _TEXT or not self._writer.accepts(text):
@@ -53,13 +53,13 @@ def encode(value: Any) -> bytes:
 
 
 def shrink(value: Any, keeps: Callable[[Any], bool]) -> Any:
-    """A smaller value for which `keeps` still holds; greedy, within CHECKS attempts."""
+    """A smaller value for which `keeps` still holds; greedy, within MAX_CHECKS attempts."""
     checks = 0
     improved = True
     while improved:
         improved = False
         for smaller in _smaller(value):
-            if checks >= CHECKS:
+            if checks >= MAX_CHECKS:
                 return value
             checks += 1
             if keeps(smaller):

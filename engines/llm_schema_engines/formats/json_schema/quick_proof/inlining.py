@@ -9,10 +9,10 @@ from typing import Any
 
 from ..dialects import ANNOTATIONS, SCHEMA_KEYWORDS, SCHEMA_LIST_KEYWORDS, SCHEMA_MAP_KEYWORDS, Dialect
 
-LONGEST = 16 * 1024
+MAX_LENGTH = 16 * 1024
 """Characters of a document, as Python writes it, with every reference replaced: definitions that use each other several
 times multiply."""
-_DEEPEST = 60
+_MAX_DEPTH = 60
 """Subschemas inside subschemas: this recurses on the caller's stack. It is also where a reference to itself ends."""
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 """A name that a JSON pointer in a URI spells as it is."""
@@ -54,7 +54,7 @@ class _Inliner:
         if "$ref" not in schema:
             return self._members(schema, depth)
         target = self._target(schema["$ref"], depth + 1)
-        beside = {keyword: value for keyword, value in schema.items() if keyword not in _IDLE}
+        beside = {keyword: value for keyword, value in schema.items() if keyword not in _IGNORED_BESIDE_REF}
         if self._dialect is Dialect.DRAFT_07 or not beside:
             return target  # draft 7 ignores what stands beside a reference
         members = self._members(beside, depth)
@@ -95,17 +95,17 @@ class _Inliner:
 
     def _spend(self, length: int) -> None:
         self._length += length
-        if self._length > LONGEST:
+        if self._length > MAX_LENGTH:
             raise NotInlined
 
     def _reach(self, depth: int) -> None:
         self._reached = max(self._reached, depth)
-        if depth > _DEEPEST:
+        if depth > _MAX_DEPTH:
             raise NotInlined
 
 
 _DEFINITIONS = ("$defs", "definitions")
-_IDLE = ANNOTATIONS | {"$ref", "$schema", "$id", *_DEFINITIONS}
+_IGNORED_BESIDE_REF = ANNOTATIONS | {"$ref", "$schema", "$id", *_DEFINITIONS}
 
 
 def _definitions(content: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class LookAhead:
 
 Tree = Symbols | Sequence | Choice | Repeat | LookAhead
 
-LONGEST = 400
+MAX_LENGTH = 400
 _COUNT = re.compile(r"\{(\d{1,6})(,(\d{0,6}))?\}")
 _CLASSES = {
     "d": DIGIT,
@@ -61,8 +61,8 @@ _QUANTIFIERS: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None
 
 def parse_pattern(pattern: str) -> Tree:
     """The tree of a pattern; raises Unsupported."""
-    if len(pattern) > LONGEST:
-        raise Unsupported(f"a pattern longer than {LONGEST} characters")
+    if len(pattern) > MAX_LENGTH:
+        raise Unsupported(f"a pattern longer than {MAX_LENGTH} characters")
     parser = _Parser(pattern)
     tree = parser.choice()
     if parser.at != len(pattern):

@@ -14,20 +14,20 @@ from .complexity import applied_in_place
 from .dialects import IN_PLACE, subschemas
 from .limits import JsonSchemaLimits
 from .pointers import join_pointer
-from .resources import Place, Unresolvable, World
+from .resources import DocumentIndex, Place, Unresolvable
 
 Key = tuple[int, str]
 
 _UNIONS = ("anyOf", "oneOf", "allOf")
 
 
-class Costs:
+class ErrorListingCosts:
     """What listing the errors of one schema costs. Computed as far as payloads ask for it."""
 
     def __init__(self, opened: OpenedSchema, limits: JsonSchemaLimits) -> None:
         self._opened = opened
         self._limits = limits
-        documents = [d.content for d in opened.world.documents if not d.builtin]
+        documents = [d.content for d in opened.document_index.documents if not d.builtin]
         counts = [list(_count(content)) for content in documents]
         self._values = sum(len(found) for found in counts)
         self._branches = sum(sum(found) for found in counts)
@@ -45,7 +45,7 @@ class Costs:
             return True
         if self._safe is None:
             opened, limits = self._opened, self._limits
-            self._safe = safe_depth(opened.world, opened.root, limits.error_paths, limits.data_depth)
+            self._safe = safe_depth(opened.document_index, opened.root, limits.error_paths, limits.data_depth)
         return depth <= self._safe
 
 
@@ -67,9 +67,9 @@ def _count(content: Any) -> Iterator[int]:
             yield 0
 
 
-def safe_depth(world: World, root: Place, budget: int, deepest: int) -> int:
+def safe_depth(document_index: DocumentIndex, root: Place, budget: int, deepest: int) -> int:
     """The greatest nesting, at most `deepest`, at which subschemas look at one value in at most `budget` ways."""
-    order, in_place, below = _graph(world, root)
+    order, in_place, below = _graph(document_index, root)
     ways = dict.fromkeys(order, 0)
     for depth in range(deepest + 1):
         new: dict[Key, int] = {}
@@ -84,7 +84,9 @@ def safe_depth(world: World, root: Place, budget: int, deepest: int) -> int:
     return deepest
 
 
-def _graph(world: World, root: Place) -> tuple[list[Key], dict[Key, list[Key]], dict[Key, list[Key]]]:
+def _graph(
+    document_index: DocumentIndex, root: Place
+) -> tuple[list[Key], dict[Key, list[Key]], dict[Key, list[Key]]]:
     """All reachable places: an order in which in-place children come first, and both kinds of edges."""
     order: list[Key] = []
     in_place: dict[Key, list[Key]] = {}
@@ -100,10 +102,10 @@ def _graph(world: World, root: Place) -> tuple[list[Key], dict[Key, list[Key]], 
             if place.key in in_place:
                 continue
             try:
-                same = list(applied_in_place(world, place))
+                same = list(applied_in_place(document_index, place))
             except Unresolvable:
                 same = []  # a stored schema may hold a dead reference
-            inside = list(_children(world, place))
+            inside = list(_children(document_index, place))
             in_place[place.key] = [p.key for p in same]
             below[place.key] = [p.key for p in inside]
             starts.extend(inside)
@@ -112,7 +114,7 @@ def _graph(world: World, root: Place) -> tuple[list[Key], dict[Key, list[Key]], 
     return order, in_place, below
 
 
-def _children(world: World, place: Place) -> list[Place]:
+def _children(document_index: DocumentIndex, place: Place) -> list[Place]:
     """The subschemas for parts of the value."""
     if not isinstance(place.schema, dict):
         return []
@@ -120,6 +122,8 @@ def _children(world: World, place: Place) -> list[Place]:
     for path, sub in subschemas(place.schema, place.dialect):
         if path[0] not in IN_PLACE and path[0] not in ("$defs", "definitions"):
             pointer = join_pointer(place.pointer, *path)
-            base, dialect = world.bases.get((place.document.number, pointer), (place.base, place.dialect))
+            base, dialect = document_index.bases.get(
+                (place.document.number, pointer), (place.base, place.dialect)
+            )
             out.append(Place(place.document, pointer, sub, base, dialect))
     return out

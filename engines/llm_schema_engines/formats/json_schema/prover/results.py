@@ -7,25 +7,25 @@ from dataclasses import dataclass
 from typing import Any
 
 
-class Nothing(enum.Enum):
+class NoValue(enum.Enum):
     """No value came out. IMPOSSIBLE: it is proved that there is none. UNKNOWN: there may be one."""
 
     IMPOSSIBLE = "impossible"
     UNKNOWN = "unknown"
 
 
-IMPOSSIBLE = Nothing.IMPOSSIBLE
-UNKNOWN = Nothing.UNKNOWN
+IMPOSSIBLE = NoValue.IMPOSSIBLE
+UNKNOWN = NoValue.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundValue:
     """A candidate value. It satisfies everything the prover models; only the validator can confirm it."""
 
     value: Any
 
 
-Answer = Found | Nothing
+SearchResult = FoundValue | NoValue
 
 
 class OutOfBudget(Exception):

@@ -12,41 +12,41 @@ from ..engine import SchemaSource, walk_references
 T = TypeVar("T")
 
 
-class Recent(threading.local, Generic[T]):
+class SourceCache(threading.local, Generic[T]):
     """Answers of `make`, remembered by all that decides the meaning of a schema: both directions of a check, and a check
     against many versions, make each once. Bounded by number and by bytes of content; each thread has its own."""
 
-    def __init__(self, make: Callable[[SchemaSource], T], *, most: int, most_bytes: int) -> None:
+    def __init__(self, make: Callable[[SchemaSource], T], *, max_entries: int, max_bytes: int) -> None:
         self._make = make
-        self._most = most
-        self._most_bytes = most_bytes
+        self._max_entries = max_entries
+        self._max_bytes = max_bytes
         self._bytes = 0
-        self._known: OrderedDict[Hashable, tuple[int, T]] = OrderedDict()
+        self._values: OrderedDict[Hashable, tuple[int, T]] = OrderedDict()
 
     def __call__(self, source: SchemaSource) -> T:
         key = _key(source)
-        known = self._known.get(key)
+        known = self._values.get(key)
         if known is None:
             made = self._make(source)
-            self._keep(key, source, made)
+            self._store(key, source, made)
             return made
-        self._known.move_to_end(key)
+        self._values.move_to_end(key)
         return known[1]
 
     def put(self, source: SchemaSource, make: Callable[[], T]) -> None:
         """Remember what this `make` answers, which is what the other would."""
         key = _key(source)
-        if key not in self._known and source.size <= self._most_bytes:
-            self._keep(key, source, make())
+        if key not in self._values and source.size <= self._max_bytes:
+            self._store(key, source, make())
 
-    def _keep(self, key: Hashable, source: SchemaSource, made: T) -> None:
+    def _store(self, key: Hashable, source: SchemaSource, made: T) -> None:
         size = source.size
-        if size > self._most_bytes:
+        if size > self._max_bytes:
             return
-        self._known[key] = (size, made)
+        self._values[key] = (size, made)
         self._bytes += size
-        while len(self._known) > self._most or self._bytes > self._most_bytes:
-            self._bytes -= self._known.popitem(last=False)[1][0]
+        while len(self._values) > self._max_entries or self._bytes > self._max_bytes:
+            self._bytes -= self._values.popitem(last=False)[1][0]
 
 
 def _key(source: SchemaSource) -> Hashable:

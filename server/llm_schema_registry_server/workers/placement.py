@@ -17,8 +17,8 @@ from .tasks import Convert, Converted, Workers
 @dataclass(frozen=True, slots=True)
 class InlineLimits:
     """What of a type runs inline: the largest source in bytes, with all its references, that is parsed there, and the
-    largest two that are compared there; never one whose text holds any of `unless`. `evident`: the largest two of which
-    the engine is asked, before they go elsewhere, whether their compatibility is plain to see."""
+    largest two that are compared there; never one whose text holds any of `unless`. `quick_proof`: the largest two for
+    which the engine's quick proof is tried inline before a worker compares them."""
 
     parse: int = 0
     compare: int = 0

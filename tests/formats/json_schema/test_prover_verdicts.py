@@ -481,7 +481,7 @@ def test_a_wrong_proof_is_caught_by_values_tried_on_both_sides(monkeypatch: pyte
 
 def test_schemas_are_remembered_by_all_that_decides_them() -> None:
     opened_cache: SourceCache[OpenedSchema] = SourceCache(
-        lambda one: open_schema(one, JsonSchemaLimits()), most=2, most_bytes=1000
+        lambda one: open_schema(one, JsonSchemaLimits()), max_entries=2, max_bytes=1000
     )
     text = {"$ref": "a.json"}
     sources = [
@@ -504,7 +504,7 @@ def test_what_is_too_large_to_be_remembered_drives_nothing_out() -> None:
         made.append(one.content)
         return len(made)
 
-    opened_cache: SourceCache[int] = SourceCache(make, most=10, most_bytes=100)
+    opened_cache: SourceCache[int] = SourceCache(make, max_entries=10, max_bytes=100)
     small, large, other = (SchemaSource(text) for text in (b"small", b"x" * 101, b"other"))
 
     opened_cache.put(other, lambda: 7)

@@ -1,4 +1,4 @@
-"""A schema read into its closed world, and compiled by the fast validator without network or disk. Pure."""
+"""Opens a schema with what it references, and compiles it for validation without network or disk. Pure."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _LINEAR = jsonschema_rs.RegexOptions()
 
 @dataclass(frozen=True, slots=True)
 class OpenedSchema:
-    """A document with its options, its world and its place in it."""
+    """A schema document with its options, the index of all its documents, and its root in that index."""
 
     content: Any
     options: SchemaOptions
     document_index: DocumentIndex
     root: Place
     members: list[ReferencedDocument]
-    """What it references; see closure."""
+    """The documents that it references; see closure."""
 
 
 def open_schema(source: SchemaSource, limits: JsonSchemaLimits) -> OpenedSchema:
@@ -67,7 +67,7 @@ def read_schema(content: bytes, limits: JsonSchemaLimits) -> Any:
 def read_references(
     references: tuple[ReferencedSchema, ...], options: Mapping[str, str], limits: JsonSchemaLimits
 ) -> Mapping[str, ParsedDocument]:
-    """The readings of all references, by identity."""
+    """All references, parsed, by identity."""
     out: dict[str, ParsedDocument] = {}
     for item in walk_references(references):
         if item.identity not in out:
@@ -79,7 +79,7 @@ def read_references(
 def compile_schema(
     source: SchemaSource, limits: JsonSchemaLimits, opened: OpenedSchema | None = None
 ) -> jsonschema_rs.Validator:
-    """The fast validator, made from the text itself; raises InvalidSchema with the compiler's reason.
+    """The compiled validator (jsonschema-rs), made from the text; raises InvalidSchema with the compiler's reason.
 
     opened: the same schema, when it has been opened already.
     """
@@ -108,7 +108,7 @@ def compile_schema(
 def _options_and_documents(
     source: SchemaSource, limits: JsonSchemaLimits
 ) -> tuple[SchemaOptions, list[ReferencedDocument]]:
-    """What compiling has to know beside the text."""
+    """The options and the referenced documents, for a schema that has not been opened."""
     content = _read_fast(source.content, limits)
     options = choose_options(content, source.options)
     parsed_references = read_references(source.references, source.options, limits)
@@ -116,7 +116,7 @@ def _options_and_documents(
 
 
 def _read_fast(content: bytes, limits: JsonSchemaLimits) -> Any:
-    """The document as far as its dialect and address are concerned; numbers may be rounded."""
+    """The document, read by the fast parser, which may round numbers: good enough to find `$schema` and `$id`."""
     if len(content) <= limits.schema_bytes and nesting(content, limits.schema_depth) <= limits.schema_depth:
         with contextlib.suppress(orjson.JSONDecodeError):
             return orjson.loads(content)
@@ -124,7 +124,7 @@ def _read_fast(content: bytes, limits: JsonSchemaLimits) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """The value with integral decimals as ints, which is how JSON Schema sees them."""
+    """The value with integral decimals as ints: JSON Schema makes no difference between 1.0 and 1."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() and value.adjusted() < 400 else value
     if isinstance(value, dict):

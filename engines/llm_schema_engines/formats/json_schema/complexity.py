@@ -1,4 +1,4 @@
-"""The gate before compilation: what a schema costs, counted without compiling it. Pure."""
+"""Limits that are checked before compilation: size, references, and ways to evaluate one value. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COMBINATORS = IN_PLACE.union(REFERENCE_KEYWORDS)
 
 
 def check_size(content: Any, size: int, limits: JsonSchemaLimits) -> list[SchemaIssue]:
-    """Issues of the plain document: too many values, or too many members in one object. size: its bytes."""
+    """Issues of size: too many values, or too many members in one object. size: bytes of the document."""
     if size <= min(limits.schema_nodes, limits.keywords_per_object):
         return []  # each value and each member takes a byte at least
     nodes = 0
@@ -45,7 +45,7 @@ def check_size(content: Any, size: int, limits: JsonSchemaLimits) -> list[Schema
 def check_references(
     document_index: DocumentIndex, root: Place, referring: Sequence[Place], limits: JsonSchemaLimits
 ) -> list[SchemaIssue]:
-    """Issues of references: unresolvable, too many, in a loop that consumes no data, or multiplying without end.
+    """Issues of references: unresolvable, too many, in a loop on the same value, or too many evaluation paths.
 
     referring: the subschemas of the root document that have any.
     """
@@ -119,7 +119,7 @@ def _check_paths(document_index: DocumentIndex, root: Place, limits: JsonSchemaL
             try:
                 child = next(rest, None)
             except Unresolvable:
-                continue  # inside a referenced schema, which answers for itself
+                continue  # inside a referenced schema, which was checked when it was registered
             if child is None:
                 active.pop()
                 on_stack.discard(place.key)

@@ -1,7 +1,7 @@
 """What changed between two versions of a schema, keyword by keyword, as data and as sentences. Pure.
 
-This is for people and for change logs: it looks at the text, place by place. Whether a version may replace another is
-what the prover says. References are not followed: a changed definition is reported once, where it stands.
+For people and change logs: it compares the texts, place by place. Whether a version may replace another is for the
+prover to decide. References are not followed: a changed definition is reported once, at its own place.
 """
 
 from __future__ import annotations
@@ -157,8 +157,8 @@ _BRANCHES: Mapping[str, tuple[DifferenceKind, DifferenceKind]] = {
 
 
 def _listed(keyword: str, old: Any, new: Any, pointer: str, dialect: Dialect) -> Iterator[Difference]:
-    """Branches of unions and places of tuples. Branches are matched by content, then by likeness, wherever they
-    stand; places of tuples by position."""
+    """Branches of unions and items of tuples. Branches are matched by content, then by similarity, whatever their order;
+    items of tuples by position."""
     before = [] if old is _ABSENT else list(old)
     after = [] if new is _ABSENT else list(new)
     if keyword in ("items", "prefixItems"):
@@ -178,7 +178,7 @@ def _listed(keyword: str, old: Any, new: Any, pointer: str, dialect: Dialect) ->
 
 
 def _matched(before: list[Any], after: list[Any]) -> dict[int, int]:
-    """New branch -> old branch: the equal ones, then the likeliest of the rest."""
+    """New branch -> old branch: equal ones first, then the most similar of the rest."""
     texts = [dump(branch, sort=True) for branch in before]
     free: dict[str, list[int]] = {}
     for j in reversed(range(len(before))):
@@ -201,7 +201,7 @@ def _matched(before: list[Any], after: list[Any]) -> dict[int, int]:
 
 
 def _likeness(old: Any, new: Any) -> int:
-    """How much two branches have in common: a title, tags, properties, keywords."""
+    """A score of what two branches have in common: title, type, properties, tags (a `const` in a property)."""
     if not isinstance(old, dict) or not isinstance(new, dict):
         return 0
     score = 8 * (old.get("title") is not None and old.get("title") == new.get("title"))

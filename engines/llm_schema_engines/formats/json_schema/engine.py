@@ -36,7 +36,7 @@ class JsonSchemaEngine:
         """See FormatEngine.parse; options: `dialect` (the default one) and `format_policy`."""
         opened = open_schema(source, self._limits)
         parsed = parse_opened(source, opened, self._limits, strict=strict)
-        if strict:  # the next question is how it compares
+        if strict:  # a registration compares the schema next
             stored = SchemaSource(source.content, source.references, parsed.options)
             self._documents.put(stored, lambda: document_of(stored, opened.content, opened.options))
         return parsed
@@ -48,7 +48,7 @@ class JsonSchemaEngine:
     def quick_proof(
         self, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
     ) -> Comparison | None:
-        """YES for pairs that one bounded walk proves: those of which the new one plainly allows more."""
+        """YES for pairs that one bounded walk proves compatible, keyword by keyword; None for all others."""
         return quick_proof(reader, writer, options, self._documents)
 
     def diff(self, old: SchemaSource, new: SchemaSource) -> Differences:

@@ -1,4 +1,4 @@
-"""How many ways a schema looks at one value, by how deep that value nests. Pure.
+"""Estimates what listing all errors of a payload costs, by its size and nesting. Pure.
 
 The validator decides quickly, but lists the errors of every alternative of every alternative: nested unions multiply.
 The depth down to which listing stays cheap is computed here, once for each schema and only when an error occurs.
@@ -22,7 +22,7 @@ _UNIONS = ("anyOf", "oneOf", "allOf")
 
 
 class ErrorListingCosts:
-    """What listing the errors of one schema costs. Computed as far as payloads ask for it."""
+    """The cost of listing the errors of one schema. Computed when a payload needs it."""
 
     def __init__(self, opened: OpenedSchema, limits: JsonSchemaLimits) -> None:
         self._opened = opened
@@ -40,7 +40,7 @@ class ErrorListingCosts:
         return self.first_is_cheap(depth)
 
     def first_is_cheap(self, depth: int) -> bool:
-        """Whether a payload of this nesting may have its first error made: a union makes those of all branches."""
+        """Whether a payload of this nesting may have its first error listed: for a union, that takes all its branches."""
         if (1 + self._branches) ** (depth + 1) <= self._limits.error_paths:
             return True
         if self._safe is None:
@@ -50,7 +50,7 @@ class ErrorListingCosts:
 
 
 def _count(content: Any) -> Iterator[int]:
-    """For each value of a document, how many subschemas it puts beside each other."""
+    """For each value of a document, how many alternative subschemas it holds directly."""
     stack = [content]
     while stack:
         item = stack.pop()
@@ -68,7 +68,7 @@ def _count(content: Any) -> Iterator[int]:
 
 
 def safe_depth(document_index: DocumentIndex, root: Place, budget: int, deepest: int) -> int:
-    """The greatest nesting, at most `deepest`, at which subschemas look at one value in at most `budget` ways."""
+    """The greatest nesting, at most `deepest`, at which one value is evaluated in at most `budget` ways."""
     order, in_place, below = _graph(document_index, root)
     ways = dict.fromkeys(order, 0)
     for depth in range(deepest + 1):
@@ -87,7 +87,8 @@ def safe_depth(document_index: DocumentIndex, root: Place, budget: int, deepest:
 def _graph(
     document_index: DocumentIndex, root: Place
 ) -> tuple[list[Key], dict[Key, list[Key]], dict[Key, list[Key]]]:
-    """All reachable places: an order in which in-place children come first, and both kinds of edges."""
+    """All reachable places in an order in which in-place children come first; the edges to in-place children; the edges
+    to children for parts of the value."""
     order: list[Key] = []
     in_place: dict[Key, list[Key]] = {}
     below: dict[Key, list[Key]] = {}

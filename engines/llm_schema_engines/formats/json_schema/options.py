@@ -1,4 +1,4 @@
-"""The options of a schema version: dialect and format policy, as given and as in force. Pure."""
+"""The options of a schema version: dialect and format policy. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SchemaOptions:
 
 @dataclass(frozen=True, slots=True)
 class InvalidOption(Exception):
-    """An option or `$schema` that names nothing known."""
+    """An option or `$schema` with an unknown value."""
 
     issue: SchemaIssue
 

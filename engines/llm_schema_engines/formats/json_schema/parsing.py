@@ -1,4 +1,4 @@
-"""Registration of a schema: everything that is checked, in order, and what is kept. Pure."""
+"""Parses a schema for registration: all checks in order, and the values that are stored with it. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _DYNAMIC = frozenset({"$dynamicRef", "$recursiveRef"})
 def parse_opened(
     source: SchemaSource, opened: OpenedSchema, limits: JsonSchemaLimits, *, strict: bool
 ) -> ParsedSchema:
-    """Check a schema and derive what is stored of it; raises InvalidSchema with positions. opened: the source, opened.
+    """Check a schema and compute what is stored with it; raises InvalidSchema with positions. opened: the source, opened.
 
     Not strict: a stored schema only has to be readable.
     """
@@ -54,9 +54,11 @@ def parse_opened(
 
 
 def _needs_no_compilation(source: SchemaSource, opened: OpenedSchema, seen: Survey) -> bool:
-    """Whether there is nothing in a well-formed schema that the compiler could refuse: no address but that of its dialect,
-    no regular expression, no number that is not a plain int. The compiler looks for faults of form once again, which costs
-    more than the rest of parsing."""
+    """Whether a schema that fits its metaschema has nothing that the compiler could refuse.
+
+    That is: no keyword with `$` but `$schema`, no references, no regular expression, no number that is not a short
+    integer. The compiler would check the form once more, which costs more than the rest of parsing.
+    """
     text, content = source.content, opened.content
     declared = isinstance(content, dict) and content.get("$schema") == opened.options.dialect.uri
     return not (
@@ -71,7 +73,7 @@ def _needs_no_compilation(source: SchemaSource, opened: OpenedSchema, seen: Surv
 def _issues(
     source: SchemaSource, opened: OpenedSchema, seen: Survey, limits: JsonSchemaLimits
 ) -> list[SchemaIssue]:
-    """The first group of faults that there is: each group takes the earlier ones for granted."""
+    """The first group of issues that is not empty: each check relies on the earlier ones."""
     return (
         check_size(opened.content, len(source.content), limits)
         or check_metaschema(opened.content, opened.options.dialect, limits)
@@ -146,7 +148,7 @@ def _fingerprints(source: SchemaSource, opened: OpenedSchema, seen: Survey) -> F
 
 
 def _reduced(opened: OpenedSchema, seen: Survey) -> Any:
-    """The root schema with only what decides validity."""
+    """The root schema reduced to what decides validity."""
     pointed, reached = _reachable(opened.document_index, opened.root) if seen.referring else _NOTHING_REACHED
     schema = opened.content
     if isinstance(schema, dict):
@@ -159,9 +161,9 @@ _NOTHING_REACHED: _Reachable = (frozenset(), {"$defs": frozenset(), "definitions
 
 
 def _reachable(document_index: DocumentIndex, root: Place) -> _Reachable:
-    """Where references lead in the root document: all pointers on the way, and the names of definitions per keyword.
+    """Where references lead in the root document: all pointers that they pass, and the names of used definitions.
 
-    Dynamic references may lead to any definition, so that they keep them all.
+    Dynamic references may lead to any definition, so that they count as using all.
     """
     pointed: set[str] = set()
     names: dict[str, set[str]] = {"$defs": set(), "definitions": set()}

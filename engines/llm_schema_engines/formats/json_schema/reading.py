@@ -1,4 +1,4 @@
-"""Strict JSON: what RFC 8259 allows and nothing else, numbers exact, every fault with its place. Pure."""
+"""A strict JSON reader: only what RFC 8259 allows, exact numbers, errors with line and column. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OPENING = ord("[")
 _SQUARE = bytes.maketrans(b"{}", b"[]")
 _NO_MARKS = bytes(set(range(256)) - set(b'[]{}"\\'))
 INEXACT = re.compile(rb"[0-9](?:[.eE]|[0-9]{18})")
-"""Numbers that a fast reader would round (also within texts, where it costs nothing but time)."""
+"""Finds numbers that the fast parser would round. Matches inside strings too, which only costs time."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -44,7 +44,7 @@ class _InvalidNumber(ValueError):
 
 
 def nesting(content: bytes, limit: int) -> int:
-    """A bound for how deeply brackets nest in JSON text: an answer beyond `limit` means that they nest deeper.
+    """An estimate of how deeply brackets nest in JSON text: it is greater than `limit` exactly when they nest deeper.
 
     Runs before any parser, so that nothing recurses on hostile input.
     """
@@ -54,12 +54,12 @@ def nesting(content: bytes, limit: int) -> int:
 
 
 def exact_nesting(content: bytes, limit: int) -> int:
-    """How deeply brackets nest, counted without the short cut of `nesting`; stops just beyond `limit`."""
+    """How deeply brackets nest, counted exactly up to `limit`; deeper nesting gives some number beyond it."""
     rest = _brackets(content)
     for depth in range(limit + 1):
         if not rest:
             return depth
-        smaller = rest.replace(b"[]", b"")  # takes one level off everywhere at once
+        smaller = rest.replace(b"[]", b"")  # removes the innermost level everywhere at once
         if len(smaller) == len(rest):
             return depth + _max_nesting(rest, limit)  # unbalanced: not JSON, but still to be bounded
         rest = smaller
@@ -71,7 +71,7 @@ def _brackets(content: bytes) -> bytes:
     marks = content.translate(_SQUARE, _NO_MARKS)
     if b"\\" in marks:
         marks = _TEXTS.sub(b"", content).translate(_SQUARE, _NO_MARKS)
-    # Two quotes side by side are an empty string, or the gap between two: without them, the rest means the same.
+    # Two adjacent quotes are an empty string, or the end of one string and the start of the next: both can go.
     marks = marks.replace(b'""', b"")
     if b'"' in marks:
         marks = _PLAIN_TEXTS.sub(b"", marks)
@@ -125,7 +125,7 @@ def read(content: bytes, *, max_bytes: int, max_depth: int, max_digits: int) -> 
 
 @functools.lru_cache(maxsize=8)
 def _decoder(max_digits: int) -> json.JSONDecoder:
-    """The parser of the standard library, told what else to refuse."""
+    """The standard library's parser with further refusals."""
 
     def number(token: str) -> int | Decimal:
         if len(token) > max_digits:

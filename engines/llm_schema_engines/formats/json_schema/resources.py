@@ -1,6 +1,6 @@
-"""The closed world of a schema: its document and what it references, each subschema with its base URI. Pure.
+"""The index of a schema document and all that it references: each subschema with its base URI. Pure.
 
-Nothing here opens an address or a file: a reference that does not lead into this world cannot be resolved.
+No address or file is ever opened: a reference that leads to none of these documents cannot be resolved.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from .uris import DEFAULT_BASE, resolve_uri, split_fragment
 
 REFERENCE_KEYWORDS = ("$ref", "$dynamicRef", "$recursiveRef")
 _ADDRESSES = frozenset({"$id", "$anchor", "$dynamicAnchor", "$recursiveAnchor"})
-"""What gives a subschema an address."""
+"""Keywords that give a subschema an address."""
 
 
 class Unresolvable(LookupError):
-    """A reference that leads nowhere in the closed world."""
+    """A reference that leads to none of the indexed documents."""
 
 
 Scope = tuple[tuple[str, tuple[int, str]], ...]
@@ -49,10 +49,10 @@ class Document:
 @fast_init
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A subschema: where it stands, what it says, and the base URI and dialect that hold there.
+    """A subschema: its pointer and content, and the base URI and dialect in force there.
 
-    `scope` is how dynamic references resolve on the way that led here: by anchor name, the key of the outermost
-    subschema that has the anchor. Only the prover follows ways; elsewhere it is empty.
+    `scope` is the dynamic scope: anchor name -> key of the outermost subschema that has the anchor on the path of
+    references that led here. Only the prover uses it; elsewhere it is empty.
     """
 
     document: Document
@@ -98,7 +98,7 @@ class DocumentIndex:
         return Place(document, "", content, base, dialect)
 
     def walk(self, start: Place) -> Iterator[Place]:
-        """The subschema at `start` and all below it, each with the base URI that holds in it, parents first."""
+        """The subschema at `start` and all below it, each with the base URI in force in it, parents first."""
         return self._walk(start) if start.pointer else iter(self.places[start.document.number])
 
     def _walk(self, start: Place) -> Iterator[Place]:
@@ -200,7 +200,7 @@ def _metaschemas() -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class ParsedDocument:
-    """How a referenced document is read: bytes to JSON, and its dialect."""
+    """A referenced document as JSON, and its dialect."""
 
     content: Any
     dialect: Dialect
@@ -208,7 +208,7 @@ class ParsedDocument:
 
 @dataclass(frozen=True, slots=True)
 class ReferencedDocument:
-    """A referenced document of the closed world: one address of it, and the reference of the root that leads there."""
+    """A referenced document at one of its addresses; `name`: the reference of the root that leads there."""
 
     uri: str
     name: str
@@ -221,9 +221,9 @@ def closure(
     references: tuple[ReferencedSchema, ...],
     read: Mapping[str, ParsedDocument],
 ) -> list[ReferencedDocument]:
-    """Every address of every referenced document; `read` gives the reading of each by identity.
+    """Every address of every referenced document; `read`: identity -> the parsed document.
 
-    A relative name is meant at the address of the document that uses it, and at the default one.
+    A relative name is resolved against the base of the document that uses it, and against the default base.
     """
     found: dict[tuple[str, str], ReferencedDocument] = {}
     if references:
@@ -249,7 +249,7 @@ def _add_references(
 
 
 def _base(content: Any, dialect: Dialect, uri: str) -> str:
-    """The base URI in a document that is known under `uri`."""
+    """The base URI of a document that is registered under `uri`."""
     identifier = content.get("$id") if isinstance(content, dict) else None
     if not isinstance(identifier, str) or (dialect is Dialect.DRAFT_07 and "$ref" in content):
         return uri

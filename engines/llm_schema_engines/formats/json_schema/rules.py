@@ -1,4 +1,4 @@
-"""The rules that a JSON Schema comparison can find broken: one for each keyword of the reader. Pure."""
+"""The rules of a JSON Schema comparison: one for each keyword of the reader. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class JsonSchemaRule:
-    """`id` is stable; `sentence` says what the reader does with data that the writer may produce."""
+    """A rule of the comparison. `id` is stable; `sentence`: what the reader does with data that the writer may send."""
 
     id: str
     sentence: str

@@ -1,4 +1,4 @@
-"""What was made of schemas lately. Pure."""
+"""An LRU cache of values computed from schema sources, one for each thread. Pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ T = TypeVar("T")
 
 
 class SourceCache(threading.local, Generic[T]):
-    """Answers of `make`, remembered by all that decides the meaning of a schema: both directions of a check, and a check
-    against many versions, make each once. Bounded by number and by bytes of content; each thread has its own."""
+    """An LRU cache of `make(source)`, by content, references and options: a check in both directions, or against many
+    versions, opens each schema once. Bounded by entries and by bytes of content. Each thread has its own."""
 
     def __init__(self, make: Callable[[SchemaSource], T], *, max_entries: int, max_bytes: int) -> None:
         self._make = make
@@ -34,7 +34,7 @@ class SourceCache(threading.local, Generic[T]):
         return known[1]
 
     def put(self, source: SchemaSource, make: Callable[[], T]) -> None:
-        """Remember what this `make` answers, which is what the other would."""
+        """Cache the value of this `make`, which must return what the cache's own would."""
         key = _key(source)
         if key not in self._values and source.size <= self._max_bytes:
             self._store(key, source, make())

@@ -1,4 +1,4 @@
-"""Strict validation: what a payload holds that its schema never mentions. Pure.
+"""Strict validation: finds properties of a payload that its schema does not declare. Pure.
 
 A property is declared when some subschema that can apply at its place names it in `properties`, matches it in
 `patternProperties`, or constrains it by `additionalProperties`, `unevaluatedProperties` or as a free-form map. A
@@ -22,8 +22,7 @@ from .resources import DocumentIndex, Place, Unresolvable
 
 
 class Declarations:
-    """What one schema declares, place by place. What was looked up once is remembered: documents of one schema visit
-    the same places again and again."""
+    """What one schema declares, place by place. Lookups are cached: documents of one schema visit the same places."""
 
     def __init__(self, document_index: DocumentIndex, root: Place) -> None:
         self._document_index = document_index
@@ -66,7 +65,7 @@ class Declarations:
         return known
 
     def _member(self, state: _State, name: str) -> _State | None:
-        """Where a property leads; None when it is not declared."""
+        """The state of a property's value; None when the property is not declared."""
         if name in state.members:
             return state.members[name]
         places = children_of_property(self._document_index, state.schemas, name)
@@ -86,11 +85,11 @@ class Declarations:
 
 
 _REMEMBERED = 10_000
-"""Most property names remembered at one place."""
+"""Most property names cached for one place."""
 
 
 class _State:
-    """The schemas that may apply at a place, and where its parts lead."""
+    """The schemas that may apply at a place, and the states of its members and items. `free`: no schema declares any."""
 
     __slots__ = ("free", "items", "members", "prefix", "schemas")
 

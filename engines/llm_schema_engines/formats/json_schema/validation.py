@@ -1,4 +1,4 @@
-"""Data against a compiled schema: the depth gate, the fast verdict, and bounded errors. Pure."""
+"""Validates data against a compiled schema: checks nesting first, then validity, then lists a bounded number of errors. Pure."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from .limits import JsonSchemaLimits
 from .reading import JsonReadError, exact_nesting, nesting, read
 from .undeclared import Declarations
 
-# orjson turns what does not fit into 64 bits or a double into something else: integers of 19 digits or more, and
-# decimals of 16 or more, take the exact reader. The first expression is the quick one.
+# orjson rounds what fits neither 64 bits nor a double: payloads with integers of 19 or more digits, or decimals of 16 or
+# more, take the exact reader. The first expression is a cheap pre-check of the second.
 _PERHAPS_LONG = re.compile(rb"[0-9][0-9.]{15}")
 _LONG_NUMBER = re.compile(rb"[0-9]{19}|(?=[0-9.]{17})[0-9]*\.")
 
@@ -88,7 +88,7 @@ class JsonDataValidator:
 
     @property
     def opened(self) -> OpenedSchema:
-        """The schema read into its world; only strict validation and errors need it."""
+        """The opened schema; only strict validation and errors need it."""
         if self._opened is None:
             self._opened = open_schema(self._source, self._limits)
         return self._opened

@@ -1,4 +1,4 @@
-"""How the values of one keyword compare: which of them accepts more. Pure."""
+"""Compares two values of one keyword: which of them accepts more? Pure."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _flag(old: Any, new: Any) -> Compared:
 
 
 def _pattern(old: Any, new: Any) -> Compared:
-    """Patterns are compared as languages where both are understood."""
+    """Patterns are compared by the strings that they match, where the regex engine supports both."""
     languages = Languages(2000)
 
     def only(one: str, other: str) -> bool:
@@ -94,7 +94,7 @@ def _replaced(old: Any, new: Any) -> Compared:
 
 
 def _needs(old: Any, new: Any) -> Compared:
-    """`dependentRequired`: for each name, the names that it demands."""
+    """`dependentRequired`: for each property, the properties that it requires."""
     added = [f"{n}: {m}" for n in sorted(new) for m in new[n] if m not in old.get(n, ())]
     removed = [f"{n}: {m}" for n in sorted(old) for m in old[n] if m not in new.get(n, ())]
     return _direction(bool(removed), bool(added)), _added_and_removed(
@@ -140,7 +140,7 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], Compared]] = {
     "$ref": _replaced,
     "dependentRequired": _needs,
 }
-"""Keyword -> what its new value does, compared with the old one."""
+"""Keyword -> the comparison of its new value with the old one."""
 
 ONE_SIDED: Mapping[str, tuple[DifferenceKind, DifferenceKind]] = dict.fromkeys(
     (*COMPARISONS, "contentEncoding", "contentMediaType"), (DifferenceKind.NARROWED, DifferenceKind.WIDENED)

@@ -1,7 +1,7 @@
-"""The theory of arrays: prefix and rest, demands at places, counts, equal and distinct items. Pure.
+"""The theory of arrays: constructs an array that meets a set of facts, or proves that there is none. Pure.
 
-Demands that some item meets are placed first, at every place that makes a difference: each place of a prefix, each
-place already used, and one new place. Then the items are solved one by one.
+Demands that some item must meet are placed first, at every index that makes a difference: each index of a prefix, each
+index already used, and one new index. Then the items are solved one by one.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ Needs = Mapping[int, Literals]
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What the array must have: `everywhere` holds of each item, `demands` are (first place, literal, group); demands
-    of one group need different places. `limits` are counts of matching items that must not be exceeded."""
+    """What the array must fulfil. `everywhere`: literals of each item. `fixed`: index -> literals. `demands`: (first
+    index, literal, group) of literals that some item must meet; those of one group need different items. `limits`:
+    most matching items."""
 
     everywhere: Literals
     fixed: Mapping[int, Literals]
@@ -88,7 +89,7 @@ def _plan(facts: Facts) -> _Plan | None:
 
 
 def _at(facts: Facts, plan: _Plan, index: int) -> Literals:
-    """What every array of the goal has at a place."""
+    """The literals of the item at an index, before demands are placed."""
     accepted = (items.prefix[index] if index < len(items.prefix) else items.rest for items in facts.items)
     return plan.everywhere | {ClassLiteral(number, True) for number in accepted}
 
@@ -102,7 +103,7 @@ def _placements(
     length: int,
     used: tuple[tuple[int, int], ...],
 ) -> Iterator[tuple[Needs, int]]:
-    """Every way to place the demands, up to places that are alike. `used` are (group, place) pairs."""
+    """Every way to place the demands, equivalent indexes tried once. `used` are (group, index) pairs."""
     prover.tick()
     if not demands:
         yield needs, length
@@ -136,7 +137,7 @@ def _with_needs(prover: Prover, facts: Facts, plan: _Plan, needs: Needs, length:
 
 
 def _limited(plan: _Plan, needs: Needs, length: int) -> Iterator[Needs | None]:
-    """The ways to keep the limits: at most so many places may match, so that all the others do not.
+    """The ways to keep the limits: choose which items may match; all others must not.
 
     None when there are too many ways.
     """
@@ -157,7 +158,7 @@ def _limited(plan: _Plan, needs: Needs, length: int) -> Iterator[Needs | None]:
 
 
 def _longer(prover: Prover, facts: Facts, plan: _Plan, needs: Needs, length: int) -> SearchResult:
-    """Another array than the excluded ones: first another value at some place, then one item more."""
+    """An array that differs from the excluded ones: first by another value of some item, then by more items."""
     for place in range(length):
         answer = _fill(prover, facts, plan, needs, length, avoid_at=place)
         if isinstance(answer, FoundValue) and key_of(answer.value) not in facts.excluded:
@@ -187,7 +188,7 @@ def _fill(
             goal |= _excluded_items(facts, i)
         answer = prover.solve(frozenset(goal))
         if not isinstance(answer, FoundValue):
-            # A choice made for an earlier item may be to blame, unless all items are interchangeable.
+            # An earlier item's value may be the cause, unless all items are interchangeable.
             independent = not facts.distinct or not out or alike
             return answer if independent and i != avoid_at else UNKNOWN
         out.append(answer.value)

@@ -1,4 +1,4 @@
-"""From a document to nodes: references become edges, dialects one normal form, annotations go. Pure."""
+"""Builds the nodes of a document: references become edges, all dialects one normal form, without annotations. Pure."""
 
 from __future__ import annotations
 
@@ -25,9 +25,12 @@ class TooManyNodes(Exception):
 
 
 class Builder:
-    """Builds the nodes of one document into a graph. `side` marks their origin; `waived` are required properties
-    that a default supplies, by the place of the schema that demands them. `keep_names` keeps properties that are
-    declared but not constrained, which matters when writers emit only what is declared."""
+    """Builds the nodes of one document into a graph.
+
+    side: "reader" or "writer", the origin of the nodes. waived: required properties that a default supplies, by the
+    place of the schema that requires them. keep_names: keep properties that are declared but not constrained, for
+    writers that send only declared properties.
+    """
 
     def __init__(
         self,
@@ -92,7 +95,7 @@ class Builder:
         return child if base == place.base else self._scopes.enter(child, place.scope)
 
     def references(self, place: Place) -> list[Place]:
-        """The schemas that a schema refers to, dynamic references resolved on the way that led to it."""
+        """The schemas that a schema refers to; dynamic references are resolved in the dynamic scope of the place."""
         schema, found = place.schema, []
         if isinstance(schema.get("$ref"), str):
             found.append(self.document_index.resolve(place.base, schema["$ref"]))
@@ -245,8 +248,8 @@ def _names(view: SchemaView) -> int | None:
 
 
 def _dependencies(view: SchemaView, keyword: str) -> list[tuple[str, str, Any]]:
-    """Members of `keyword` and of draft 7's `dependencies`, which the deployed validator honours in later dialects
-    too, as (keyword, name, value)."""
+    """Members of `keyword` and of draft 7's `dependencies`, which the validator applies in later dialects too, as
+    (keyword, name, value)."""
     keywords = ("dependencies",) if view.dialect is Dialect.DRAFT_07 else ("dependencies", keyword)
     return [(k, name, view.schema[k][name]) for k in keywords for name in sorted(view.schema.get(k, ()))]
 
@@ -295,7 +298,7 @@ _READERS: Mapping[str, Callable[[SchemaView], Any]] = {
     "needs": _needs,
     "implies": _implies,
 }
-"""Field of a node -> how it is read from a schema that has one of its keywords."""
+"""Field of a node -> the function that reads it from a schema that has one of its keywords."""
 
 _FIELDS: Mapping[str, str] = {
     "type": "types",
@@ -333,4 +336,4 @@ _FIELDS: Mapping[str, str] = {
     "dependentSchemas": "implies",
     "dependencies": "needs",
 }
-"""Keyword -> the field that it takes part in. `dependencies` takes part in two."""
+"""Keyword -> the field that it belongs to. `dependencies` belongs to two."""

@@ -1,6 +1,6 @@
-"""Which alternatives of a clause are already excluded, and which already hold. Pure.
+"""Prunes clauses: which alternatives contradict the facts, and which already follow from them. Pure.
 
-Both answers may be no when nothing is obvious; they only save search.
+The checks are cheap and incomplete: both may return False for the same alternative. They only save search.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .statics import StaticFacts
 
 
 class Pruning:
-    """Looks at alternatives in the light of what is known."""
+    """Checks alternatives against the known facts."""
 
     def __init__(
         self, classes: Classes, statics: StaticFacts, evaluator: Evaluator, inclusion: Inclusion
@@ -51,7 +51,7 @@ class Pruning:
         return all(self._follows(facts, fact) for fact in alternative)
 
     def rejects_all(self, facts: Facts, number: int) -> bool:
-        """Whether an accepted class excludes `number` on its face."""
+        """Whether an accepted class is known to be disjoint with the class `number`."""
         return any(
             holds and self._statics.exclusive(number, other, facts.kind)
             for other, holds in facts.literals.items()

@@ -39,12 +39,12 @@ from .search import Prover
 from .witnesses import WitnessChecker, encode, shrink
 
 _STEPS_AFTER_VIOLATION = 3000
-"""Steps spent on further violations once one is known."""
+"""Steps left for further violations once one is found."""
 _SAMPLES_BEFORE_UNDECIDED, _SAMPLES_BEFORE_YES = 30, 10
-"""Values tried before a comparison is UNDECIDED, and before a proof is believed."""
+"""Sample values that are validated before the verdict UNDECIDED, and before the verdict YES."""
 _SAMPLE_SECONDS = 0.01
 _FRAMES = 30_000
-"""Python frames that a deep proof may need; frames of pure Python calls live on the heap."""
+"""Recursion limit of a proof; frames of pure Python calls take no C stack."""
 
 
 def compare_schemas(
@@ -129,7 +129,7 @@ class _SchemaPair:
 
 
 class _ViolationCollector:
-    """Collects violations from candidates until there are enough."""
+    """Collects violations from candidates up to `limits.violations`."""
 
     prover: Prover
 
@@ -160,7 +160,7 @@ class _ViolationCollector:
         return len(self.violations) >= sides.limits.violations
 
     def sample(self, values: Iterator[Any]) -> None:
-        """Try some values of the writer's on both validators, whatever the proof says."""
+        """Validate some values of the writer's schema on both sides, as a check of the proof."""
         checker = self._checker or self._make_checker()
         end = thread_time() + _SAMPLE_SECONDS
         for i, value in enumerate(values, start=1):

@@ -1,7 +1,7 @@
-"""Readers that fill in defaults before they validate: which required properties that makes harmless. Pure.
+"""Readers that fill in defaults before they validate: which required properties the defaults supply. Pure.
 
-A required property is waived when its schema has a valid default and nothing else in the document could notice that
-the property appeared: no keyword that counts, excludes or combines.
+A required property is waived when its schema has a valid default and no keyword of the document could depend on whether
+the property is present: none that counts, excludes or combines.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Waived = Mapping[tuple[int, str], frozenset[str]]
 
 
 def waivable(opened: OpenedSchema) -> Waived:
-    """By place of the schema that demands them, the required properties that a default supplies."""
+    """The required properties that a default supplies, by the place of the schema that requires them."""
     places = [place for place in opened.document_index.walk(opened.root) if isinstance(place.schema, dict)]
     if any(not _OBSERVING_KEYWORDS.isdisjoint(place.schema) for place in places):
         return {}

@@ -1,7 +1,7 @@
-"""Dynamic references, resolved on each way through the schemas. Pure.
+"""Resolves dynamic references in their dynamic scope (JSON Schema 2020-12 Core, 8.2.3.2). Pure.
 
-`$dynamicRef` means the outermost schema resource, on the way from the root, that has the anchor. So a subschema reached
-on two ways may mean two things, and becomes two nodes. Anchors that occur once need none of this.
+`$dynamicRef` refers to the outermost schema resource, on the path of references from the root, that has the anchor. So
+a subschema that is reached on two paths may have two meanings and becomes two nodes. Anchors that occur once are static.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _RECURSIVE = "$recursiveAnchor"
 
 
 class DynamicScopes:
-    """Knows the anchors of each resource that occur more than once."""
+    """Tracks dynamic scopes: for each resource, its anchors that other resources have too."""
 
     def __init__(self, document_index: DocumentIndex) -> None:
         self._document_index = document_index
@@ -31,14 +31,14 @@ class DynamicScopes:
                     self._anchors.setdefault(place.base, {})[name] = place
 
     def enter(self, place: Place, scope: Scope) -> Place:
-        """The place as it is reached on a way: resources further out keep their anchors."""
+        """The place, entered from `scope`: its scope gets the anchors of its resource that are not bound further out."""
         bound = dict(scope)
         for name, anchor in self._anchors.get(place.base, {}).items():
             bound.setdefault(name, anchor.key)
         return replace(place, scope=tuple(sorted(bound.items())))
 
     def dynamic(self, place: Place, reference: str) -> Place:
-        """What a `$dynamicRef` means at a place."""
+        """The target of a `$dynamicRef` at a place."""
         target = self._document_index.resolve(place.base, reference)
         name = reference.partition("#")[2]
         if not isinstance(target.schema, dict) or target.schema.get("$dynamicAnchor") != name:
@@ -46,7 +46,7 @@ class DynamicScopes:
         return self._bound(place, name, target)
 
     def recursive(self, place: Place, reference: str) -> Place:
-        """What a `$recursiveRef` means at a place."""
+        """The target of a `$recursiveRef` at a place."""
         target = self._document_index.resolve(place.base, reference)
         if not isinstance(target.schema, dict) or target.schema.get("$recursiveAnchor") is not True:
             return target
@@ -64,7 +64,7 @@ class DynamicScopes:
 
 
 def _load_metaschemas(document_index: DocumentIndex) -> None:
-    """Bring in the metaschemas that the documents refer to: their anchors must be known before any way is followed."""
+    """Index the metaschemas that the documents refer to: their anchors must be known before references are followed."""
     number = 0
     while number < len(document_index.documents):
         builtin = document_index.documents[number].builtin

@@ -1,4 +1,4 @@
-"""What it means that a class accepts, or rejects, a value of one kind: elementary facts and clauses. Pure."""
+"""Expands "a class accepts (or rejects) a value of one kind" into elementary facts and clauses. Pure."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from .values import kind_of
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """`possible` False: it cannot be. Otherwise all `facts` hold, and one alternative of each clause."""
+    """The expansion of a literal: all `facts` hold, and one alternative of each clause. Not `possible`: contradiction."""
 
     possible: bool = True
     facts: tuple[Fact, ...] = ()
@@ -53,7 +53,7 @@ ALWAYS_TRUE = Expansion()
 
 
 class Expander:
-    """Expands literals; each (class, kind, polarity) once."""
+    """Expands literals; results are cached by class, kind and polarity."""
 
     def __init__(self, classes: Classes, statics: StaticFacts) -> None:
         self._classes = classes
@@ -130,7 +130,7 @@ class Expander:
         return Expansion(clauses=(tuple(alternatives),))
 
     def _violations(self, node: Node, kind: str) -> Iterator[Alternative]:
-        """The ways of being rejected; one of them applies to every rejected value."""
+        """The ways to be rejected; at least one of them applies to every rejected value."""
         if node.types is not None and kind == "number" and "number" not in node.types:
             yield (Multiple(Fraction(1), False),)
         if node.values is not None:

@@ -1,4 +1,4 @@
-"""What a value of one kind must satisfy: the elementary facts, and the state that collects them. Pure.
+"""The elementary facts that a value of one kind must satisfy, and the state that collects them. Pure.
 
 A goal is a set of facts. A clause is a list of alternatives, each a list of facts, of which one must hold.
 """
@@ -14,7 +14,7 @@ from .values import Key
 
 
 class ClassLiteral(NamedTuple):
-    """The value is accepted, or not, by a class."""
+    """The class `number` accepts the value; not `holds`: it rejects the value."""
 
     number: int
     holds: bool
@@ -52,7 +52,7 @@ class Multiple(NamedTuple):
 
 
 class AtLeast(NamedTuple):
-    """Length, items or properties, whichever the kind has."""
+    """A minimum of characters, items or properties, by the kind."""
 
     bound: int
 
@@ -136,7 +136,7 @@ class BadAdditional(NamedTuple):
 
 
 class Unmodelled(NamedTuple):
-    """Something that is not modelled was left out here, which makes the question larger, never smaller."""
+    """A constraint that the prover does not model was left out: there may be more candidates, never fewer."""
 
     reason: str
 
@@ -173,11 +173,11 @@ Goal = frozenset[ClassLiteral | NotValue | Matches]
 
 @dataclass(slots=True)
 class Facts:
-    """Everything known of the value that a search is looking for. `copy` before branching."""
+    """All facts about the value that a search looks for. `copy` before branching."""
 
     kind: str
     owners: tuple[int, ...] = ()
-    """The classes that the goal itself says accept the value."""
+    """The classes that accept the value by the goal itself."""
     root: bool = False
     literals: dict[int, bool] = field(default_factory=dict)
     pending: list[Clause] = field(default_factory=list)
@@ -231,7 +231,7 @@ class Facts:
         return new
 
     def add(self, fact: Fact) -> None:
-        """Take in a fact other than a literal."""
+        """Add a fact other than a literal."""
         match fact:
             case InSet(values):
                 self.within.append(values)
@@ -289,7 +289,7 @@ class Facts:
 
     @property
     def consistent(self) -> bool:
-        """False when the facts contradict each other on their face."""
+        """False when facts contradict each other in a way that needs no search."""
         least = max(self.least, len(self.required)) if self.kind == "object" else self.least
         if self.most is not None and self.most < least:
             return False

@@ -1,4 +1,4 @@
-"""The theory of numbers: an interval, multiples, non-multiples and excluded values, all exact. Pure."""
+"""The theory of numbers: finds a number in an interval with multiples, non-multiples and excluded values. Exact. Pure."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ def solve(prover: Prover, facts: Facts) -> SearchResult:
         if _admits(facts, candidate) and is_decimal(candidate):
             return FoundValue(from_fraction(candidate))
     if facts.low is not None and facts.high is not None and facts.low[0] == facts.high[0]:
-        return IMPOSSIBLE  # the interval is one number, which was tried
-    prover.note("no number was found", facts)  # a true interval without a discrete set is never empty
+        return IMPOSSIBLE  # the interval is a single number, which was tried
+    prover.note(
+        "no number was found", facts
+    )  # an interval of more than one number without steps is never empty
     return UNKNOWN
 
 
@@ -44,7 +46,7 @@ def _common(steps: list[Fraction]) -> Fraction:
 
 
 def _multiple(prover: Prover, facts: Facts, step: Fraction) -> SearchResult:
-    """A multiple of `step`; the pattern of non-multiples repeats, so that one period decides."""
+    """A multiple of `step`. Non-multiples repeat periodically, so that one period decides."""
     low, high = facts.low, facts.high
     if low is not None:
         first = math.ceil(low[0] / step)

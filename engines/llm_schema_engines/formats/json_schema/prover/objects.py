@@ -1,8 +1,7 @@
-"""The theory of objects: required and absent properties, demands on some property, names and counts. Pure.
+"""The theory of objects: constructs an object that meets a set of facts, or proves that there is none. Pure.
 
-Properties are independent of each other but for their number, so that each is solved by itself. A demand that some
-property of a class of names is bad looks at the names that are known, and at new names from every region into which
-the patterns divide the class.
+Properties are independent of each other except for their number, so that each is solved by itself. A demand that some
+property is rejected tries the known names, and a new name from every region into which the patterns divide all names.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ MAX_PROPERTIES = 300
 """Most properties of an object that is constructed."""
 _MAX_REGIONS = 64
 _DEFAULT_NEW_NAME = "extra"
-"""The name of a new property, where any will do."""
+"""The name of a new property where any name will do."""
 
 Literals = frozenset[ClassLiteral]
 NameFacts = frozenset[ClassLiteral | NotValue | Matches]
@@ -37,7 +36,7 @@ def solve(prover: Prover, facts: Facts) -> SearchResult:
 
 
 class _Construction:
-    """One object in the making. `needs` are the literals of each property that must be there."""
+    """The construction of one object. `needs`: the literals of each property that must be present."""
 
     def __init__(self, prover: Prover, facts: Facts) -> None:
         self.prover = prover
@@ -49,7 +48,7 @@ class _Construction:
 
     @cached_property
     def known(self) -> frozenset[str]:
-        """The names that some fact mentions; all others are alike but for the patterns that they match."""
+        """The names that some fact mentions; other names differ only by the patterns that they match."""
         facts = self.facts
         known = {*facts.required, *facts.absent, *self.needs}
         for props in facts.props:
@@ -101,7 +100,7 @@ class _Construction:
         return any(evaluator.matches(pattern, name) for pattern in declared.patterns)
 
     def _demands(self) -> list[tuple[NameFacts, frozenset[str], ClassLiteral | None]]:
-        """Demands that some property is bad: what its name satisfies, names left out, what its value satisfies."""
+        """Demands that some property is rejected: facts of its name, names left out, a literal of its value."""
         out: list[tuple[NameFacts, frozenset[str], ClassLiteral | None]] = []
         for bad in self.facts.bad_classes:
             value = ClassLiteral(bad.number, False)
@@ -118,7 +117,7 @@ class _Construction:
     def _options(
         self, demand: tuple[NameFacts, frozenset[str], ClassLiteral | None]
     ) -> tuple[list[str], bool, Literals]:
-        """Names that meet a demand by themselves, whether no others could, and the literals of the value."""
+        """Names that meet a demand, whether these are all that could, and the literals of the value."""
         name_facts, left_out, value = demand
         literals: Literals = frozenset() if value is None else frozenset((value,))
         complete = True
@@ -148,7 +147,7 @@ class _Construction:
         return True
 
     def _fresh(self, name_facts: NameFacts, excluded: frozenset[str]) -> tuple[list[str], bool]:
-        """A new name from each region of the class, and whether no region was missed."""
+        """A new name from each region, and whether every region was examined."""
         base: set[ClassLiteral | NotValue | Matches] = {*name_facts}
         base |= {ClassLiteral(number, True) for number in self.facts.names}
         base |= {NotValue(("string", name)) for name in excluded}
@@ -172,7 +171,7 @@ class _Construction:
         return list(dict.fromkeys(found)), complete
 
     def _regions(self, region: NameFacts, patterns: list[str]) -> Iterator[SearchResult]:
-        """One name of every region that is not empty; a region is cut off as soon as it is."""
+        """One name of every non-empty region; empty regions are not divided further."""
         self.prover.tick()
         answer = self.prover.solve(region, ("string",))
         if answer is IMPOSSIBLE or not patterns:
@@ -185,7 +184,7 @@ class _Construction:
     # Values
 
     def _value(self, name: str, literals: Literals) -> SearchResult:
-        """A value for a property under everything that is accepted of it."""
+        """A value for a property that all facts about properties of this name accept."""
         accepted: set[ClassLiteral] = set(literals)
         evaluator = self.prover.evaluator
         for props in self.facts.props:

@@ -1,4 +1,4 @@
-"""What a search for a value may end with. Pure."""
+"""The results of a search for a value. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class NoValue(enum.Enum):
-    """No value came out. IMPOSSIBLE: it is proved that there is none. UNKNOWN: there may be one."""
+    """No value was found. IMPOSSIBLE: it is proved that there is none. UNKNOWN: there may be one."""
 
     IMPOSSIBLE = "impossible"
     UNKNOWN = "unknown"
@@ -20,7 +20,7 @@ UNKNOWN = NoValue.UNKNOWN
 
 @dataclass(frozen=True, slots=True)
 class FoundValue:
-    """A candidate value. It satisfies everything the prover models; only the validator can confirm it."""
+    """A candidate value. It satisfies everything that the prover models; only the validator can confirm it."""
 
     value: Any
 

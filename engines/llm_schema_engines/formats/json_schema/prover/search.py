@@ -1,8 +1,8 @@
-"""The search for a value that some classes accept and others reject. Pure.
+"""Searches a value that some classes accept and others reject. Pure.
 
-A tableau: literals are expanded into facts and clauses, clauses are propagated and split, and the theory of the kind
-decides what is left. Whatever the prover does not model only makes the set of candidates larger; so that a search
-without a candidate is a proof, and a candidate is a witness once the validator has confirmed it.
+A tableau method: literals are expanded into facts and clauses, clauses are propagated and split, and the theory of the
+kind (strings, numbers, ...) solves the remaining facts. What the prover does not model can only add candidates. So a
+search without a candidate is a proof, and a candidate is a witness once the validator has confirmed it.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ ORDER = ("string", "number", "object", "array", "boolean", "null")
 assert set(ORDER) == set(KINDS)
 
 MAX_DEPTH = 100
-"""Nesting of goals beyond which the answer is UNKNOWN."""
+"""Deepest nesting of goals; beyond it the result is UNKNOWN."""
 _NO_CUT = 1 << 30
 _STEPS_BETWEEN_CLOCK_READS = 512
-"""Steps between two looks at the clock, which costs more than a step on some machines."""
+"""The clock is read once in so many steps: on some machines it costs more than a step."""
 
 
 class Prover:
-    """One question about one graph. `steps` and `seconds` (of the thread's own time, so that a busy machine changes no
-    verdict) bound the work; OutOfBudget ends it."""
+    """Decides one question about one graph. `steps` and `seconds` (processor time of the thread, so that verdicts do not
+    depend on the machine's load) bound the work; OutOfBudget is raised beyond them."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Prover:
                 raise OutOfBudget
 
     def note(self, reason: str, facts: Facts | None = None) -> None:
-        """Remember why an answer is UNKNOWN, and a class that it is about."""
+        """Record why a result is UNKNOWN, and a class that the reason is about."""
         about = self.classes.anything
         if facts is not None:
             rejected = [number for number, holds in facts.literals.items() if not holds]
@@ -88,7 +88,7 @@ class Prover:
     def refute(self, accepted: int, rejected: int, confirm: Callable[[Any], bool]) -> SearchResult:
         """Look for a value that one class accepts and the other rejects.
 
-        `confirm` judges each candidate; the search goes on until it says yes.
+        `confirm` is called with each candidate; the search ends when it returns True.
         """
         self._confirm = confirm
         return self.solve(frozenset((ClassLiteral(accepted, True), ClassLiteral(rejected, False))))
@@ -111,7 +111,7 @@ class Prover:
         if known is not None:
             return known
         if key in self._active:
-            # A smallest value never contains one that meets the same goal: here, there is nothing to find.
+            # A smallest value never contains a value that meets the same goal, so this branch has none.
             self._cut = min(self._cut, self._active[key])
             return IMPOSSIBLE
         depth = len(self._active)
@@ -132,7 +132,7 @@ class Prover:
         return answer
 
     def declared(self, facts: Facts) -> DeclaredProperties | None:
-        """What writers may emit at this place; None when they may emit anything."""
+        """The properties that writers may send at this place; None when they may send any."""
         if not self._declared_keys or not facts.owners:
             return None
         known = self._declarations.get(facts.owners)
@@ -168,7 +168,7 @@ class Prover:
         return result
 
     def _push(self, facts: Facts, added: Sequence[Fact]) -> bool:
-        """Take in facts and what follows from them; False when they contradict what is known."""
+        """Add facts and what follows from them; False when they contradict the known facts."""
         todo = list(added)
         while todo:
             fact = todo.pop()
@@ -195,7 +195,7 @@ class Prover:
         return facts.consistent
 
     def _decide(self, facts: Facts) -> SearchResult:
-        """Propagate clauses, split on one, or hand over to the theory."""
+        """Propagate clauses, split on one, or let the theory solve the facts."""
         if not self._propagate(facts):
             return IMPOSSIBLE
         if not facts.pending:
@@ -214,7 +214,8 @@ class Prover:
         return result
 
     def _propagate(self, facts: Facts) -> bool:
-        """Drop what is settled or excluded until every clause leaves a choice; False when one leaves none."""
+        """Remove settled clauses and excluded alternatives, and add the facts of clauses with one alternative, until every
+        clause has several; False when one has none."""
         while True:
             waiting, facts.pending = facts.pending, []
             forced: Alternative | None = None
@@ -236,8 +237,8 @@ class Prover:
                 return False
 
     def _choose(self, facts: Facts) -> int:
-        """The clause to split on: a branch of an accepted union first, then the shortest clause; what follows from
-        the presence of a property last, as most properties stay absent."""
+        """The clause to split on: branches of accepted unions first, then the shortest clause; dependencies on the
+        presence of a property last, because most properties stay absent."""
 
         def rank(position: int) -> tuple[int, int]:
             clause = facts.pending[position]
@@ -249,7 +250,7 @@ class Prover:
         return min(range(len(facts.pending)), key=rank)
 
     def _leaf(self, facts: Facts) -> SearchResult:
-        """Ask the theory of the kind; judge what it proposes."""
+        """Let the theory of the kind solve the facts; check and confirm its candidate."""
         self.tick()
         answer = self._finite(facts) if self._is_finite(facts) else _THEORIES[facts.kind](self, facts)
         if isinstance(answer, FoundValue):

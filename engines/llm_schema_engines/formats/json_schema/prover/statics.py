@@ -1,4 +1,4 @@
-"""Facts about classes that hold without any search: possible types, and pairs that exclude each other. Pure."""
+"""Facts about classes that need no search: possible kinds, and disjoint pairs. Pure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ Kinds = frozenset[str]
 ALL: Kinds = frozenset(KINDS)
 
 _MAX_DEPTH = 4
-"""How far through allOf and references tags are collected."""
+"""Deepest nesting of allOf and references through which tags are collected."""
 
 
 class StaticFacts:
-    """`possible`: kinds of which a class may accept values. `total`: kinds of which it accepts every value."""
+    """For each class: `possible`, the kinds of which it may accept values; `total`, those of which it accepts all."""
 
     def __init__(self, classes: Classes) -> None:
         self._classes = classes
@@ -23,7 +23,7 @@ class StaticFacts:
         self.total: list[Kinds] = [Kinds()] * count
         self._tags: dict[int, dict[str, frozenset[Key]]] = {}
         self._exclusive: dict[tuple[int, int, str], bool] = {}
-        for _ in range(8):  # each round stays sound; more rounds see through more levels of references
+        for _ in range(8):  # sound after each round; each round resolves one more level of references
             if not self._round():
                 break
 
@@ -98,7 +98,7 @@ class StaticFacts:
         return kinds
 
     def exclusive(self, a: int, b: int, kind: str) -> bool:
-        """Whether no value of this kind is accepted by both; False may only mean that it is not obvious."""
+        """Whether it is known that no value of this kind is accepted by both; False proves nothing."""
         key = (a, b, kind) if a < b else (b, a, kind)
         known = self._exclusive.get(key)
         if known is None:
@@ -119,7 +119,7 @@ class StaticFacts:
         return mine is not None and theirs is not None and not (mine & theirs)
 
     def values(self, number: int, depth: int = 0) -> frozenset[Key] | None:
-        """The finite set that a class is confined to, as far as enums say so; None when they do not."""
+        """The finite set of values that enums allow a class; None without enums."""
         node = self._classes.nodes[number]
         if node.never:
             return frozenset()
@@ -132,7 +132,7 @@ class StaticFacts:
         return found
 
     def tags(self, number: int) -> dict[str, frozenset[Key]]:
-        """Required properties that are confined to finite sets: what tells the members of a tagged union apart."""
+        """Required properties with a finite set of values, as the tags of a tagged union."""
         known = self._tags.get(number)
         if known is None:
             known = self._tags[number] = self._collect(number, 0)

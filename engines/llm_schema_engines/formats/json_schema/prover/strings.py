@@ -1,4 +1,4 @@
-"""The theory of strings: patterns, lengths, formats and excluded texts. Pure."""
+"""The theory of strings: finds a text by patterns, lengths, formats and excluded texts. Pure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from .search import Prover
 
 MAX_LENGTH = 1500
-"""Longest text that is constructed around a pattern."""
+"""Longest minimum length, in characters, for which a text is constructed under a pattern."""
 _MAX_EXCLUDED = 500
-"""Most excluded texts that are kept apart from the words of a pattern."""
+"""Most excluded texts that are combined with patterns."""
 
 
 def admits(prover: Prover, facts: Facts, text: str) -> bool:

@@ -1,8 +1,8 @@
-"""`unevaluatedProperties` and `unevaluatedItems`, turned into plain disjunctions by splitting on branches. Pure.
+"""Rewrites `unevaluatedProperties` and `unevaluatedItems` as disjunctions over the branches that may succeed. Pure.
 
-What counts as evaluated grows with the subschemas that succeed. So a value satisfies the keyword exactly when some
-choice of succeeding branches already covers every property (or item) that the keyword's own schema rejects. Each
-choice is one alternative: its branches succeed, and the rest is constrained like `additionalProperties` (or `items`).
+The more subschemas succeed, the more properties (or items) are evaluated. So a value satisfies the keyword exactly when
+some choice of succeeding branches evaluates every property (or item) that the keyword's own schema rejects. Each choice
+is one alternative: its branches succeed, and the rest is constrained as by `additionalProperties` (or `items`).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Outcome:
 
 
 class UnevaluatedKeywords:
-    """Adds the keywords to nodes; one for each builder."""
+    """Adds the `unevaluated*` keywords to the nodes of one builder."""
 
     def __init__(self, builder: Builder) -> None:
         self._builder = builder
@@ -125,7 +125,7 @@ class UnevaluatedKeywords:
         return Node(items=((TRUE,) * outcome.prefix, rest))
 
     def _outcomes(self, place: Place, active: frozenset[tuple[int, str]], own: str = "") -> list[Outcome]:
-        """The outcomes of a schema that succeeds; `own` is a keyword of it that is not to be counted."""
+        """The outcomes of a schema that succeeds; `own`: the `unevaluated*` keyword that is being rewritten, left out."""
         schema = place.schema
         if not isinstance(schema, dict):
             return [Outcome()]

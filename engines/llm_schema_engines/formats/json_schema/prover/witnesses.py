@@ -1,4 +1,4 @@
-"""Candidates become witnesses: confirmed by the production validators of both sides, then made small. Pure."""
+"""Confirms candidates as witnesses by the validators of both sides, and makes them small. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TEXT = 64 * 1024
 
 
 class WitnessChecker:
-    """Decides whether a value shows that the reader cannot read what the writer accepts."""
+    """Checks whether a value is a witness: the writer may send it and the reader refuses it."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class WitnessChecker:
         """Fills in the defaults that the reader applies before it validates."""
 
     def is_witness(self, value: Any) -> bool:
-        """Whether the writer may emit the value and the reader refuses it, judged on the bytes."""
+        """Whether the writer may send the value and the reader refuses it, validated as bytes."""
         text = encode(value)
         if len(text) > _TEXT or not self._writer.accepts(text):
             return False
@@ -43,7 +43,7 @@ class WitnessChecker:
         return not self._reader.accepts(text if supplied is value else encode(supplied))
 
     def errors(self, value: Any) -> list[jsonschema_rs.ValidationError]:
-        """What the reader says against a value; nothing when saying it would cost too much."""
+        """The reader's errors for a value; none when listing them would cost too much."""
         return self._reader.errors(encode(self._supply(value)), 50)
 
 

@@ -1,4 +1,4 @@
-"""Documents whose every subschema means what it says where it stands: one dialect, well formed, references replaced. Pure."""
+"""Documents in which the meaning of a subschema does not depend on its place: one dialect, references inlined. Pure."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from ..reading import INEXACT, nesting
 from .inlining import NotInlined, inlined
 
 _MAX_DEPTH = 100
-"""Deepest nesting of brackets: everything here recurses on the caller's stack."""
+"""Deepest nesting of brackets: the walk is recursive."""
 _LOCATION_DEPENDENT = re.compile(rb"\$(?:anchor|dynamic|recursive|vocabulary)|unevaluated|\\u00[0-7]")
-"""Keywords that make the meaning of a subschema depend on what stands elsewhere, and escapes that may spell them."""
+"""Keywords that make the meaning of a subschema depend on other places, and escapes that could hide such keywords."""
 _ROOT_ONLY = (("$schema", b"$schema"), ("$id", b"$id"))
-"""Keywords that change nothing as long as they stand nowhere else."""
+"""Keywords that are harmless at the root but not elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class SelfContainedDocument:
-    """A schema as a value: ints and Decimals are exact, every keyword has the shape that its dialect wants."""
+    """A schema without references that fits its metaschema; numbers are exact (int or Decimal)."""
 
     content: Any
     options: SchemaOptions
 
 
 def open_document(source: SchemaSource, limits: JsonSchemaLimits) -> SelfContainedDocument | None:
-    """None for a document of which a subschema depends on its place, that nests deep, or that is malformed."""
+    """The document; None when a subschema depends on its place, when it nests too deep, or when it is malformed."""
     text = source.content
     if _is_location_dependent(source):
         return None
@@ -47,12 +47,12 @@ def open_document(source: SchemaSource, limits: JsonSchemaLimits) -> SelfContain
 
 
 def document_of(source: SchemaSource, content: Any, options: SchemaOptions) -> SelfContainedDocument | None:
-    """What `open_document` answers for a source that has been read and found well formed."""
+    """As `open_document`, for a source that has been read already and fits its metaschema."""
     return None if _is_location_dependent(source) else _document(source.content, content, options)
 
 
 def _is_location_dependent(source: SchemaSource) -> bool:
-    """Whether it uses others, nests deep, or may hold keywords that make one place depend on another."""
+    """Whether it has references to other schemas, nests too deep, or may have location-dependent keywords."""
     text = source.content
     return (
         bool(source.references or _LOCATION_DEPENDENT.search(text)) or nesting(text, _MAX_DEPTH) > _MAX_DEPTH

@@ -1,4 +1,4 @@
-"""References to definitions of the same document, replaced by what they refer to. Pure."""
+"""Replaces references to definitions of the same document by the definitions. Pure."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any
 from ..dialects import ANNOTATIONS, SCHEMA_KEYWORDS, SCHEMA_LIST_KEYWORDS, SCHEMA_MAP_KEYWORDS, Dialect
 
 MAX_LENGTH = 16 * 1024
-"""Characters of a document, as Python writes it, with every reference replaced: definitions that use each other several
-times multiply."""
+"""Most characters (of Python's repr) of a document with all references inlined: definitions that use each other several
+times grow exponentially."""
 _MAX_DEPTH = 60
-"""Subschemas inside subschemas: this recurses on the caller's stack. It is also where a reference to itself ends."""
+"""Deepest nesting of subschemas: inlining is recursive. It also ends references to themselves."""
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]+")
-"""A name that a JSON pointer in a URI spells as it is."""
+"""A name that needs no escaping in a JSON pointer or a URI."""
 
 
 class NotInlined(Exception):
-    """A reference leads elsewhere, or the document grows too long or too deep."""
+    """A reference leads out of the definitions, or the inlined document is too long or too deep."""
 
 
 def inlined(content: Any, dialect: Dialect) -> Any:
-    """The same schema without references. `content` fits the metaschema, and no part of it has an address of its own.
+    """The same schema without references. `content` must fit the metaschema and have no `$id` or anchor below the root.
 
     Raises NotInlined.
     """
@@ -32,7 +32,7 @@ def inlined(content: Any, dialect: Dialect) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Definition:
-    """A definition without references, its length with all that was replaced in it, and how deep its subschemas nest."""
+    """An inlined definition, its length in characters, and how deep its subschemas nest."""
 
     schema: Any
     length: int
@@ -109,7 +109,7 @@ _IGNORED_BESIDE_REF = ANNOTATIONS | {"$ref", "$schema", "$id", *_DEFINITIONS}
 
 
 def _definitions(content: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
-    """Reference -> definition, for those that a plain name leads to."""
+    """Reference -> definition, for names that need no escaping."""
     return {
         f"#/{keyword}/{name}": definition
         for keyword in _DEFINITIONS

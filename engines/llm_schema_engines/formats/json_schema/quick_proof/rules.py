@@ -1,8 +1,8 @@
-"""What makes a keyword of the reader plain to see: a rule for each keyword, or for several that act together. Pure.
+"""The rules of the quick proof: one for each keyword of the reader, or for several that act together. Pure.
 
-Each rule is sound by itself: it may say no to what holds, never yes to what does not. It looks at the writer's schema at
-the same place, of which all keywords hold together: one that it does not look at can only narrow what is written. Those
-that change what others mean (`patternProperties`, `prefixItems`, `minContains`) are looked at.
+Each rule is sound by itself: it may fail to prove what holds, but never proves what does not. It looks at the writer's
+schema at the same place. Keywords of the writer that a rule ignores can only narrow what is written; those that change
+the meaning of others (`patternProperties`, `prefixItems`, `minContains`) are not ignored.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ ALL_TYPES = frozenset({"null", "boolean", "integer", "number", "string", "array"
 
 
 class ProofContext(Protocol):
-    """What a rule may ask about other places and about what a schema emits."""
+    """What a rule may ask: about inner schemas, and about the values that a schema accepts."""
 
     def within(self, writer: Any, reader: Any) -> bool:
-        """Whether it is plain that one schema accepts whatever the other does."""
+        """Whether it is proved that `reader` accepts whatever `writer` accepts; False proves nothing."""
         ...
 
     def types(self, schema: Schema) -> frozenset[str]:
@@ -29,11 +29,11 @@ class ProofContext(Protocol):
         ...
 
     def keys(self, schema: Schema) -> frozenset[Key] | None:
-        """The values that a schema is confined to by `const` and `enum`; None when it has neither."""
+        """The values that `const` and `enum` allow; None when the schema has neither."""
         ...
 
     def exclusive(self, parts: list[Any]) -> bool:
-        """Whether it is plain that no value is accepted by two of the schemas."""
+        """Whether it is proved that no value is accepted by two of the schemas."""
         ...
 
 
@@ -42,16 +42,16 @@ Holds = Callable[[Schema, Schema, ProofContext], bool]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QuickProofRule:
-    """`holds(writer, reader, walk)` is asked once, when the reader has one of the rule's keywords and the writer may
-    send a value of one of `types`, which are all that the keywords restrict."""
+    """A rule of the quick proof. `holds(writer, reader, walk)` is called once, when the reader has one of the rule's
+    keywords and the writer may send a value of one of `types`, the types that the keywords restrict."""
 
     holds: Holds
     types: frozenset[str] = ALL_TYPES
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values are written alike: then they mean the same wherever nothing around them matters."""
-    return one == other and repr(one) == repr(other)  # == alone takes true for 1, and 1.0 too
+    """Whether two schemas or values are written identically."""
+    return one == other and repr(one) == repr(other)  # == alone does not distinguish True, 1 and 1.0
 
 
 def equal(*keywords: str) -> Holds:
@@ -75,7 +75,7 @@ def at_least(keyword: str) -> Holds:
 
 
 def accepted(schema: Schema) -> frozenset[str]:
-    """The names in `type`, with what they imply."""
+    """The names in `type`; "number" includes "integer"."""
     named = schema["type"]
     names = frozenset([named] if isinstance(named, str) else named)
     return names | {"integer"} if "number" in names else names
@@ -135,8 +135,8 @@ def _properties(writer: Schema, reader: Schema, walk: ProofContext) -> bool:
     named, wanted = writer.get("properties", {}), reader.get("properties", {})
     rest, wanted_rest = writer.get("additionalProperties", True), reader.get("additionalProperties", True)
     unlisted = True if patterns else rest
-    """What the writer may send under a name that it does not list: a pattern may have let it in."""
-    # Of the names that neither side lists, with the same patterns on both, only those are left that no pattern matches.
+    """The schema of a writer's property that it does not list; anything, when a pattern may match the name."""
+    # With the same patterns on both sides, a name that neither lists and a pattern matches is covered above.
     return (
         walk.within(rest if patterns.keys() == wanted_patterns.keys() else unlisted, wanted_rest)
         and all(walk.within(named.get(name, unlisted), schema) for name, schema in wanted.items())
@@ -222,4 +222,4 @@ _ROWS: tuple[tuple[tuple[str, ...], QuickProofRule], ...] = (
 )
 
 RULES: Mapping[str, QuickProofRule] = {keyword: rule for keywords, rule in _ROWS for keyword in keywords}
-"""Keyword of the reader -> its rule, in all dialects. What has none must be `equal`."""
+"""Keyword of the reader -> its rule, in all dialects. A keyword without a rule must be `equal` on both sides."""

@@ -1,4 +1,4 @@
-"""One bounded walk over two documents at once, keyword by keyword. Pure."""
+"""The quick proof: one bounded walk over both documents, keyword by keyword. Pure."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .documents import SelfContainedDocument
 from .rules import ALL_TYPES, RULES, QuickProofRule, Schema, accepted, equal, same
 
 MAX_STEPS = 500
-"""Pairs of subschemas looked at before a walk gives up."""
+"""Most pairs of subschemas that a walk looks at before it gives up."""
 _MAX_DEPTH = 30
-"""Pairs inside pairs: the walk recurses on the caller's stack."""
+"""Deepest nesting of pairs: the walk is recursive."""
 _IGNORED = ANNOTATIONS | {"$schema", "$id", "$defs", "definitions"}
-"""Keywords that decide nothing where nothing refers to them."""
+"""Keywords that do not constrain values; definitions are inlined already."""
 _ONE: Mapping[str, frozenset[str]] = {name: frozenset([name]) for name in ALL_TYPES}
 
 
@@ -38,10 +38,10 @@ def quick_proof(
     options: CompareOptions,
     opened: SourceCache[SelfContainedDocument | None],
 ) -> Comparison | None:
-    """YES when one walk proves it; None is no answer. Both sources have been parsed before. opened: answers as
-    open_document does."""
+    """YES when one walk proves compatibility, else None. Both sources have been parsed before. opened: a cache of
+    open_document."""
     if options.apply_defaults:
-        return None  # defaults that waive something are told as warnings
+        return None  # defaults that supply required properties are reported as warnings, which a quick proof has not
     wide, narrow = opened(reader), opened(writer)
     if wide is None or narrow is None or not _same_options(wide.options, narrow.options):
         return None
@@ -53,7 +53,7 @@ def quick_proof(
 
 
 def _same_options(one: SchemaOptions, other: SchemaOptions) -> bool:
-    """Whether the same text means the same on both sides."""
+    """Whether the same schema text has the same meaning on both sides."""
     return one.dialect is other.dialect and one.asserts_format == other.asserts_format
 
 
@@ -83,8 +83,8 @@ class Walker:
             self._depth -= 1
 
     def _follows(self, writer: Schema, reader: Schema) -> bool:
-        """Each keyword of the reader follows from the writer's schema; or all follow from a part of it that always applies,
-        or from each of its branches."""
+        """Whether each keyword of the reader follows from the writer's schema, or all follow from one part of its `allOf`, or
+        from every branch of its `anyOf` or `oneOf`."""
         return (
             self._all_keywords(writer, reader)
             or any(self.within(part, reader) for part in writer.get("allOf", ()))
@@ -129,7 +129,7 @@ class Walker:
         return known
 
     def _types_or_values_differ(self, parts: list[Any]) -> bool:
-        """Whether the types of the schemas differ, or each lists values of its own."""
+        """Whether the schemas have disjoint types, or disjoint lists of values."""
         schemas = [part if isinstance(part, dict) else {} for part in parts]
         keys = [self.keys(schema) for schema in schemas]
         return _disjoint([_kinds(self.types(schema)) for schema in schemas]) or (
@@ -170,7 +170,7 @@ def _disjoint(sets: list[frozenset[Any]]) -> bool:
 
 
 def _ignored_keywords(options: SchemaOptions) -> frozenset[str]:
-    """Keywords that decide nothing under these options."""
+    """Keywords that do not constrain values under these options."""
     ignored = _IGNORED if options.asserts_format else _IGNORED | {"format"}
     if options.dialect is Dialect.DRAFT_07:
         return ignored

@@ -1,6 +1,6 @@
 """Sets of characters as sorted, disjoint intervals of code points. Pure.
 
-Two symbols beyond Unicode mark where a text begins and ends, so that `^` and `$` are ordinary symbols.
+Two symbols beyond Unicode mark the beginning and the end of a text, so that `^` and `$` are ordinary symbols.
 """
 
 from __future__ import annotations
@@ -67,13 +67,13 @@ SPACE = normalize(
     ]
 )
 DOT = complement(((10, 10),))
-"""What `.` matches in the deployed validator: all but the line feed (ECMA-262 leaves out three more)."""
+"""What `.` matches in the validator: all but the line feed (ECMA-262 excludes three more)."""
 
 _READABLE_CHARACTERS = [ord(c) for c in "aA0b1-_x.z5 /:@"]
 
 
 def representatives(charsets: Sequence[Charset]) -> list[int]:
-    """One character of each class that the sets tell apart, readable ones first."""
+    """One character of each equivalence class under the sets, readable characters first."""
     cuts = {0, LAST + 1}
     for charset in charsets:
         for low, high in charset:

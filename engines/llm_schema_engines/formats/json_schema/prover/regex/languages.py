@@ -1,4 +1,4 @@
-"""Questions about patterns and texts, answered by searching terms. Pure."""
+"""Decides questions about patterns: does one match, is there a text that matches some and not others? Pure."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from .terms import Arena, Term
 
 @dataclass(frozen=True, slots=True)
 class WordSearch:
-    """The outcome of looking for a word. `word` is None when none was found; then `complete` means that none exists.
-    `states` is how many states were looked at."""
+    """The result of a search for a word. `word`: None when none was found; then `complete` means that none exists.
+    `states`: how many states were visited."""
 
     word: str | None
     complete: bool
@@ -32,7 +32,7 @@ class WordSearch:
 
 
 class Languages:
-    """Patterns as terms of one arena, with a bound for the states of each search."""
+    """Patterns as terms of one arena. states: most states of each search."""
 
     def __init__(self, states: int) -> None:
         self._arena = Arena()
@@ -87,7 +87,7 @@ class Languages:
         return self._search(arena.intersection(terms), most)
 
     def _search(self, term: Term, most: int | None) -> WordSearch:
-        """Breadth first: the first word found is a shortest, and no state needs a second, longer visit."""
+        """A breadth-first search: the first word found is a shortest one."""
         arena = self._arena
         start = arena.derivative(term, BEGIN)
         queue: deque[tuple[Term, str]] = deque([(start, "")])

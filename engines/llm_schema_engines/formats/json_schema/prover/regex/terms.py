@@ -63,7 +63,7 @@ def _nullable(term: Term) -> bool:
 
 
 def _firsts(term: Term) -> frozenset[Charset]:
-    """The sets that tell first symbols apart."""
+    """The character sets by which first symbols lead to different derivatives."""
     kind, parts = term.kind, term.parts
     if kind is TermKind.SYMBOL:
         return frozenset((term.symbols,))
@@ -73,7 +73,7 @@ def _firsts(term: Term) -> frozenset[Charset]:
 
 
 class Arena:
-    """Where terms are made: one object for each distinct term."""
+    """Creates terms and interns them: one object for each distinct term."""
 
     def __init__(self) -> None:
         self._terms: dict[tuple[object, ...], Term] = {}
@@ -168,7 +168,7 @@ class Arena:
         return self._make(TermKind.REPEAT, parts=(term,), low=low, high=high)
 
     def derivative(self, term: Term, symbol: int) -> Term:
-        """What may follow `symbol` in the words of `term`."""
+        """The derivative: the words that may follow `symbol` in the words of `term`."""
         known = term.derivatives.get(symbol)
         if known is None:
             known = term.derivatives[symbol] = self._derive(term, symbol)

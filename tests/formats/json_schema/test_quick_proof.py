@@ -1,4 +1,4 @@
-"""The quick proof: what it proves, and what it must not prove. Its YES must be the prover's own.
+"""The quick proof: what it proves, and what it must not prove. It must never contradict the prover."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The smaller prover against the prover and against payloads, on pairs made at random. Every comparison of the other tests
+"""The quick proof against the prover and against payloads, on pairs made at random. Every comparison of the other tests
 asks it too (build.HonestEngine). Small here; `make test-deep` runs them at length.
 """
 

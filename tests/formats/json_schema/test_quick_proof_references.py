@@ -1,4 +1,4 @@
-"""The smaller prover writes definitions of the same document out, as long as that ends and stays short."""
+"""The quick proof inlines definitions of the same document, as long as that ends and stays short."""
 
 from __future__ import annotations
 

@@ -49,12 +49,12 @@ class Outcome:
         """What the second revision changes, if it was compared."""
         if isinstance(self.second, Registration):
             return self.second.change_class
-        return self.report.change_class if self.report else None
+        return self.report.change_class if self.report is not None else None
 
     @property
     def undecided(self) -> bool:
         """Whether the comparison could not be decided, which counts as breaking."""
-        violations = self.report.violations if self.report and not self.report.compatible else ()
+        violations = self.report.violations if self.report is not None and not self.report.compatible else ()
         return any(v.undecided for v in violations)
 
     @property
@@ -65,5 +65,5 @@ class Outcome:
     @property
     def violation(self) -> Violation | None:
         """The first violation of the comparison, one with a witness if there is any."""
-        violations = self.report.violations if self.report else ()
+        violations = self.report.violations if self.report is not None else ()
         return next((v for v in violations if v.witness_text), violations[0] if violations else None)

@@ -121,7 +121,7 @@ def _class(outcome: Outcome) -> Text:
 def _version(outcome: Outcome) -> str:
     if isinstance(outcome.second, Registration):
         return outcome.second.version
-    wanted = outcome.report.suggested_version if outcome.report else ""
+    wanted = outcome.report.suggested_version if outcome.report is not None else ""
     return f"refused ({wanted})" if wanted else "refused"
 
 

@@ -23,7 +23,7 @@ from llm_schema_engines.formats.json_schema import JsonSchemaEngine
 from llm_schema_engines.model.compatibility import CompareOptions, Verdict
 from llm_schema_engines.model.schema import SchemaType
 from llm_schema_registry_server.errors import InvalidSchema
-from llm_schema_registry_server.workers.placement import PLACEMENT
+from llm_schema_registry_server.workers.tasks import QUICK_PROOF_BYTES
 
 ENGINE = JsonSchemaEngine()
 OPTIONS = CompareOptions()
@@ -134,7 +134,7 @@ def hostile_pairs() -> None:
 
 
 def real_pairs(path: Path) -> None:
-    limit = PLACEMENT[SchemaType.JSON].quick_proof
+    limit = QUICK_PROOF_BYTES[SchemaType.JSON]
     small = proved = quick_proof = 0
     for line in path.read_text(encoding="utf-8").splitlines():
         pair = json.loads(line)

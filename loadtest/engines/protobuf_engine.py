@@ -35,6 +35,7 @@ from llm_schema_registry_server.errors import InvalidSchema
 from llm_schema_registry_server.settings import WorkersSettings as Bounds
 from llm_schema_registry_server.workers.engines import FACTORY
 from llm_schema_registry_server.workers.processes import ProcessWorkers
+from llm_schema_registry_server.workers.tasks import Parse
 
 ENGINE = ProtobufEngine(InProcessProtoc())
 
@@ -162,7 +163,7 @@ async def compiles(workers: ProcessWorkers, count: int) -> float:
 
     async def client() -> None:
         for content in schemas:
-            await workers.parse(SchemaType.PROTOBUF, SchemaSource(content))
+            await workers.run(Parse(SchemaType.PROTOBUF, SchemaSource(content)))
 
     started = time.perf_counter()
     await asyncio.gather(*(client() for _ in range(16)))
@@ -187,7 +188,7 @@ async def latencies(workers: ProcessWorkers, hostile: bool, duration: float) -> 
         while not stop.is_set():
             for content in DEADLY:
                 try:
-                    await workers.parse(SchemaType.PROTOBUF, SchemaSource(content))
+                    await workers.run(Parse(SchemaType.PROTOBUF, SchemaSource(content)))
                 except InvalidSchema:
                     continue
 
@@ -197,7 +198,7 @@ async def latencies(workers: ProcessWorkers, hostile: bool, duration: float) -> 
     while time.perf_counter() < end:
         content = SMALL_ALONE.replace(b"Order", b"Order%d" % len(times))
         started = time.perf_counter()
-        await workers.parse(SchemaType.PROTOBUF, SchemaSource(content))
+        await workers.run(Parse(SchemaType.PROTOBUF, SchemaSource(content)))
         times.append(1e3 * (time.perf_counter() - started))
         await asyncio.sleep(0.002)
     stop.set()

@@ -1,4 +1,4 @@
-"""What a server does beside its calls, as the settings choose: each is started with it and stopped with it."""
+"""What a server does beside its calls, as the settings say; each part is started and stopped with the server."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import gc
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from .errors import RegistryError
 from .model.change import format_revision
+from .registry.leasing import LeaseKeeper
 from .registry.library import Library
-from .registry.retention import Retention, RetentionPolicy, Sweeper, SweepProgress
+from .registry.periodic import PeriodicWork
+from .registry.retention import SWEEP_SECONDS, Retention, RetentionPolicy, SweepProgress, sweep_all
 from .registry.statistics import StatisticsCounter
 from .registry.usage import Readings, UsageRecorder
 from .registry.validating import Validating
@@ -23,14 +24,14 @@ _LOG = logs.get("app")
 Clock = Callable[[], datetime]
 
 COLLECT_AFTER = (5_000, 10, 20)
-"""gc.set_threshold: new objects before the young are looked at, and how often that is before the older and the oldest are.
-What a call leaves behind is mostly freed by itself; Python's own thresholds look at all that the caches hold every few
-thousand registrations, and nobody is answered meanwhile."""
+"""gc.set_threshold: how many new objects start a collection of the youngest generation, and how many of those start one of the
+next generations. The garbage of a call is mostly freed by reference counts; with Python's defaults the collector would visit
+everything in the caches every few thousand registrations, and no call is answered meanwhile."""
 
 
 def settle_memory() -> None:
-    """Tell Python's collector of circular garbage, when the server stands, that what there is now stays, and to look less
-    often at the rest."""
+    """To be called once the server has started: Python's cyclic garbage collector skips all objects that exist now, and runs
+    less often for later ones."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
@@ -41,8 +42,8 @@ def held_by_cursors(settings: ChangesSettings) -> RetentionPolicy:
     return RetentionPolicy(timedelta(seconds=settings.cursor_hold_seconds), settings.cursor_hold_changes)
 
 
-def make_sweeper(settings: ChangesSettings, store: Store, clock: Clock) -> Sweeper | None:
-    """Forgets old changes, if any are to be forgotten."""
+def make_sweeper(settings: ChangesSettings, store: Store, clock: Clock) -> PeriodicWork | None:
+    """Deletes old changes from the change log; None when the settings keep all."""
     age = settings.retention_seconds
     keep = RetentionPolicy(None if age is None else timedelta(seconds=age), settings.retention_changes)
     if keep.keeps_everything:
@@ -54,33 +55,32 @@ def make_sweeper(settings: ChangesSettings, store: Store, clock: Clock) -> Sweep
             "changes_forgotten", changes=step.changes, upto=format_revision(store.registry_id, step.upto)
         )
 
-    def trouble(error: RegistryError) -> None:
-        _LOG.warning("changes_not_forgotten", error=error.message)
-
-    return Sweeper(Retention(store, keep, clock, hold), on_swept=swept, on_trouble=trouble)
+    retention = Retention(store, keep, clock, hold)
+    return PeriodicWork(
+        "retention",
+        lambda: sweep_all(retention, swept),
+        clock,
+        every_seconds=SWEEP_SECONDS,
+        # Longer than a pause, so that the same server goes on; after its death another one takes over within that time.
+        lease=LeaseKeeper(store, "retention", 2 * SWEEP_SECONDS),
+    )
 
 
 def make_recorder(
     settings: UsageSettings, store: Store, readings: Readings, clock: Clock
 ) -> UsageRecorder | None:
-    """Adds up how often schemas are used, if that is to be counted."""
+    """Counts how often schemas are used; None when the settings turn it off."""
     if not settings.flush_seconds:
         return None
 
-    def trouble(error: RegistryError) -> None:
-        _LOG.warning("usage_not_recorded", error=error.message)
-
-    return UsageRecorder(store, readings, clock, every_seconds=settings.flush_seconds, on_trouble=trouble)
+    return UsageRecorder(store, readings, clock, every_seconds=settings.flush_seconds)
 
 
 def make_counting(settings: StatisticsSettings, store: Store, clock: Clock) -> StatisticsCounter:
-    """Counts what the registry holds, now and then."""
+    """Counts what the registry holds, periodically and on request."""
 
     def counted(seconds: float) -> None:
         _LOG.info("statistics_counted", seconds=round(seconds, 3))
-
-    def trouble(error: RegistryError) -> None:
-        _LOG.warning("statistics_not_counted", error=error.message)
 
     return StatisticsCounter(
         store,
@@ -88,7 +88,6 @@ def make_counting(settings: StatisticsSettings, store: Store, clock: Clock) -> S
         every_seconds=settings.refresh_seconds,
         timeout_seconds=settings.timeout_seconds,
         on_counted=counted,
-        on_trouble=trouble,
     )
 
 
@@ -100,7 +99,7 @@ def make_warming(
     answers: Answers,
     metrics: Metrics,
 ) -> Warming | None:
-    """Loads what is read most when the server starts, if anything is to be loaded."""
+    """Loads the most-read schemas when the server starts; None when the settings turn it off."""
     if not settings.warms:
         return None
 

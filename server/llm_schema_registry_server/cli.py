@@ -24,8 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-LEAST_GRACE = timedelta(minutes=15)
-"""Longer than a registration may take between putting an object and committing what names it."""
+MIN_GRACE = timedelta(minutes=15)
+"""More than a registration takes at most from writing an object to committing the version that names it."""
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 ConfigFile = Annotated[
@@ -81,7 +81,7 @@ def serve(
 
     Ports 9090 (gRPC), 8080 (HTTP), 9091 (metrics); data in ./data/registry.db unless set otherwise.
     """
-    from .app import serve as run  # the servers and engines are loaded only where they are needed
+    from .app import serve as run  # slow to import: only for this command
 
     code = run(_settings(config), ready_file)
     if code:
@@ -103,14 +103,14 @@ def collect_garbage(
     config: ConfigFile = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count; delete nothing.")] = False,
     grace: Annotated[
-        str, typer.Option(help="Spare what was put more recently than this: 90m, 24h, 7d. At least 15m.")
+        str, typer.Option(help="Spare objects written more recently than this: 90m, 24h, 7d. At least 15m.")
     ] = "24h",
 ) -> None:
     """Delete the objects in the object store (blobs.kind s3) that no schema needs: left by crashes, by registrations
     that failed late, and by permanent deletes. May run beside servers. Prints the totals as JSON.
     """
     spared = _duration(grace)
-    if spared < LEAST_GRACE:
+    if spared < MIN_GRACE:
         _fail(f"--grace {grace}: must be a number with s, m, h or d, and at least 15m", 2)
     settings = _settings(config)
     if settings.blobs.kind == "inline":
@@ -138,8 +138,8 @@ def compact_changes(
     ] = False,
 ) -> None:
     """Forget old changes of the log: what either option lets go, oldest first, in small steps. Schemas and their history
-    stay, and so does what a durable cursor has not passed, within `changes.cursor_hold_*`. Whoever resumes from before the
-    bound is told the revision to start again from. May run beside servers. Prints the number of changes, the bounds of the
+    stay, and so does what a durable cursor has not passed, within `changes.cursor_hold_*`. Who resumes from before the
+    oldest change left gets an error with the revision to start again from. May run beside servers. Prints the number of changes, the bounds of the
     log and the cursors as JSON.
     """
     age = None if older_than is None else _duration(older_than)
@@ -188,7 +188,7 @@ def import_archive(
 
 
 def _duration(text: str) -> timedelta:
-    """`90m` as a duration; nothing for what is none."""
+    """`90m` as a duration; zero for text that is no duration."""
     match = re.fullmatch(r"(\d{1,6})([smhd])", text)
     return timedelta(seconds=int(match[1]) * UNITS[match[2]]) if match else timedelta()
 

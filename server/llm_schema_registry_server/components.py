@@ -23,6 +23,7 @@ from .registry.coherence import Coherence
 from .registry.configuration import built_in
 from .registry.health import Health
 from .registry.library import Library
+from .registry.periodic import component
 from .registry.use_cases import Rules, UseCases, build
 from .registry.warming import Answers, Warming
 from .settings import Settings
@@ -34,7 +35,7 @@ from .workers.engines import FACTORY
 from .workers.inline import InlineWorkers
 from .workers.placement import PlacedWorkers
 from .workers.processes import ProcessWorkers
-from .workers.tasks import Workers
+from .workers.task import Workers
 
 _LOG = logs.get("app")
 
@@ -81,8 +82,8 @@ class Components:
         )
         self._recorder = make_recorder(settings.usage, self.store, self.answers.readings, clock)
         self._counting = make_counting(settings.statistics, self.store, clock)
-        sweeper = make_sweeper(settings.changes, self.store, clock)
-        self._background = [t for t in (sweeper, self._recorder, self._counting) if t is not None]
+        self._sweeper = make_sweeper(settings.changes, self.store, clock)
+        self._background = [t for t in (self._sweeper, self._recorder, self._counting) if t is not None]
         self._warming: Warming | None = None
         self.use = self._build_use_cases(clock)
         self._export()
@@ -137,6 +138,7 @@ class Components:
         parts = probes(self.store, self._workers, self._feed, self._object_store, self._redis)
         if self._recorder is not None:
             parts["usage"] = self._recorder.probe
+        parts["background"] = self._probe_background
         if settings.caches.warms:
             parts["warming"] = self._probe_warming
         return build(
@@ -156,6 +158,10 @@ class Components:
             stage=self.store.stage,
             validated=self._recorder.validated if self._recorder is not None else _not_counted,
         )
+
+    async def _probe_background(self) -> Component:
+        works = [part.work for part in (self._recorder, self._counting) if part is not None]
+        return component([*works, *([self._sweeper] if self._sweeper is not None else [])])
 
     def _export(self) -> None:
         """Let /metrics read what the parts count by themselves."""

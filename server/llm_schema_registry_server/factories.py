@@ -1,4 +1,4 @@
-"""The parts that settings choose: which store, which object store, which shared cache, with which bounds."""
+"""Makes what the settings choose: the store, the object store, the shared cache, the limits of the engines."""
 
 from __future__ import annotations
 
@@ -33,13 +33,15 @@ from .storage.sqlite.store import SqliteStore
 from .telemetry import logs
 
 if TYPE_CHECKING:
-    from .caches.redis import RedisTier  # at run time only when it is configured: it belongs to an extra
+    from .caches.redis import (
+        RedisTier,
+    )  # imported at run time only when configured: part of an optional extra
 
 _LOG = logs.get("factories")
 
 
 def make_store(settings: StorageSettings) -> PortableStore:
-    """The back end that the settings choose."""
+    """The storage back end that the settings choose."""
     if settings.kind == "memory":
         return MemoryStore()
     if settings.kind == "postgres":
@@ -63,7 +65,7 @@ def make_blobs(settings: BlobsSettings) -> BlobStore:
     if settings.kind == "inline":
         return InlineBlobs()
     try:
-        from .storage.blobs.s3 import S3Blobs  # takes a while to import, and belongs to an extra
+        from .storage.blobs.s3 import S3Blobs  # slow to import, and part of an optional extra
     except ModuleNotFoundError as error:
         raise _extra_missing("blobs.kind s3", "s3") from error
     return S3Blobs(
@@ -133,7 +135,7 @@ def trusted_proxies(settings: ProxiesSettings) -> TrustedProxies:
 
 
 def engine_limits(settings: Settings) -> EngineLimits:
-    """The engines' own bounds, with the sizes that the settings decide."""
+    """The limits of the engines: their defaults, with the sizes from the settings."""
     schema, data = settings.limits.schema_bytes, settings.limits.data_bytes
     return EngineLimits(
         json_schema=JsonSchemaLimits(

@@ -1,4 +1,4 @@
-"""Work on what a registry keeps, beside or before a running server. Each command answers with its exit code."""
+"""Maintenance of the stored data, beside or before a running server. Each command returns its exit code."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FAILED = 1
 
 
 def migrate(settings: Settings) -> int:
-    """Bring the storage to today's schema and print what it says of itself."""
+    """Bring the storage to today's schema and print its facts."""
     return _run(settings, "migrate", _migrate(settings))
 
 
@@ -84,7 +84,7 @@ async def _collect_garbage(settings: Settings, grace: timedelta, dry_run: bool) 
     wrapper = blobbed_store(store, blobs, threshold=None, memory_bytes=0)
     await wrapper.open()
     try:
-        tally = await collect(store, blobs, grace=grace, dry_run=dry_run, progress=_tell)
+        tally = await collect(store, blobs, grace=grace, dry_run=dry_run, progress=_print_tally)
     finally:
         await wrapper.close()
     return {"dry_run": dry_run, **asdict(tally)}
@@ -115,10 +115,10 @@ async def _compact_changes(
 
 async def _export(settings: Settings, path: Path) -> dict[str, object]:
     unfinished = path.with_name(path.name + ".part")
-    async with _movable(settings) as store:
+    async with _portable(settings) as store:
         with unfinished.open("xb") as file:
             try:
-                counts = await export_archive(store, file, _tell_lines)
+                counts = await export_archive(store, file, _print_lines)
                 file.flush()
                 os.fsync(file.fileno())
             except BaseException:
@@ -130,13 +130,13 @@ async def _export(settings: Settings, path: Path) -> dict[str, object]:
 
 async def _import(settings: Settings, path: Path) -> dict[str, object]:
     with path.open("rb") as file:
-        async with _movable(settings) as store:
-            counts = await import_archive(store, file, _tell_lines)
+        async with _portable(settings) as store:
+            counts = await import_archive(store, file, _print_lines)
             return {"registry_id": store.registry_id, **counts}
 
 
 @asynccontextmanager
-async def _movable(settings: Settings) -> AsyncIterator[PortableStore]:
+async def _portable(settings: Settings) -> AsyncIterator[PortableStore]:
     store = portable_blobbed_store(
         make_store(settings.storage),
         make_blobs(settings.blobs),
@@ -150,11 +150,11 @@ async def _movable(settings: Settings) -> AsyncIterator[PortableStore]:
         await store.close()
 
 
-def _tell_lines(kind: str, done: int) -> None:
+def _print_lines(kind: str, done: int) -> None:
     print(f"{kind}: {done}", file=sys.stderr)
 
 
-def _tell(tally: Tally) -> None:
+def _print_tally(tally: Tally) -> None:
     print(
         f"{tally.blobs} blobs listed, {tally.versions} versions looked at, {tally.garbage} garbage found",
         file=sys.stderr,

@@ -12,7 +12,7 @@ from .registry.library import Library
 from .storage.blobs.blobs import Blobs
 from .storage.wrappers.blobbed import BlobbedStore
 from .telemetry.metrics import BREAKER_OPEN
-from .workers.tasks import Workers
+from .workers.task import Workers
 
 if TYPE_CHECKING:
     from .caches.redis import RedisTier

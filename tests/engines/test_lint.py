@@ -10,6 +10,7 @@ import pytest
 
 import llm_schema_engines as engines
 from llm_schema_engines import LINT_RULES, LintReport, Severity
+from llm_schema_engines.linter import subschema
 from llm_schema_engines.protoc.in_process import InProcessProtoc
 from tests.api.server import ROOT
 
@@ -306,6 +307,27 @@ def test_findings_come_in_the_order_of_the_text_and_are_bounded() -> None:
     assert len(report.findings) == 200
     assert report.truncated
     assert [f.pointer for f in report.findings] == [f"/properties/p{n}/minimum" for n in range(200)]
+
+
+def test_costly_questions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    tried = subschema._ENGINE.compile_validator
+
+    def counted(source: Any) -> Any:
+        asked.append(len(source.content))
+        return tried(source)
+
+    monkeypatch.setattr(subschema._ENGINE, "compile_validator", counted)
+    examples = {"examples": [{}] * 2_000, "properties": {f"p{n}": {"type": "string"} for n in range(300)}}
+    LOCAL.lint(json.dumps(examples))
+    assert 0 < sum(asked) <= subschema.MOST_TRIED + subschema.MOST_BYTES  # the last one may go beyond
+
+    words = {f"{chr(97 + n // 676)}{chr(97 + n // 26 % 26)}{chr(97 + n % 26)}qqq": 1 for n in range(4_900)}
+    schema = {"properties": {"a": words, "b": {f"{w}z": 1 for w in words}, "c": {"propertes": {}}}}
+    assert lint(
+        json.dumps({"properties": {"a": words, "c": {"propertes": {}}}}), "json/misspelled-keyword"
+    ).findings
+    assert lint(json.dumps(schema), "json/misspelled-keyword").findings == ()
 
 
 def test_lint_is_among_the_functions_of_the_package() -> None:

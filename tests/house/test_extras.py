@@ -14,7 +14,7 @@ import pytest
 from tests.api.server import ServerProcess
 from tests.house.installations import Installation, build_wheel, installed, linked
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # pip may take minutes; links take seconds
 
 Install = Callable[[str], Installation]
 
@@ -62,7 +62,6 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
     process.stop()
 
 
-@pytest.mark.timeout(300)
 def test_the_bare_package_is_the_sdk_and_the_command_line(install: Install, server: ServerProcess) -> None:
     base = install("")
 
@@ -81,7 +80,6 @@ def test_the_bare_package_is_the_sdk_and_the_command_line(install: Install, serv
     assert base.run("-c", program, server.grpc).stdout == "1.0.0\n"
 
 
-@pytest.mark.timeout(300)
 def test_the_bare_package_says_which_extra_is_missing(install: Install) -> None:
     base = install("")
 
@@ -94,7 +92,6 @@ def test_the_bare_package_says_which_extra_is_missing(install: Install) -> None:
     assert parsed.stderr.endswith("pip install 'llm-schema-registry[engines]'\n")
 
 
-@pytest.mark.timeout(300)
 def test_the_engines_work_without_a_server(install: Install) -> None:
     engines = install("engines")
 
@@ -103,7 +100,6 @@ def test_the_engines_work_without_a_server(install: Install) -> None:
     assert engines.script("schema-registry-server", "serve").returncode == 1
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("engine", ["native", "grpcio"])
 def test_the_server_serves(install: Install, tmp_path: Path, engine: str) -> None:
     serving = install("server")
@@ -121,7 +117,6 @@ def test_the_server_serves(install: Install, tmp_path: Path, engine: str) -> Non
         assert server.stop() == 0
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("extra", "settings"),
     [

@@ -22,7 +22,7 @@ def test_the_examples_of_the_page_work(engine: str, tmp_path: Path) -> None:
     program = PROGRAM.replace("localhost:9090", server.grpc)
     ran = subprocess.run(
         [sys.executable, "-c", program],
-        env={"PYTHONPATH": str(ROOT / "clients" / "python")},
+        env={"PYTHONPATH": f"{ROOT / 'clients' / 'python'}:{ROOT / 'engines'}"},
         capture_output=True,
         text=True,
         timeout=100,

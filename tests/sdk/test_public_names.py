@@ -13,6 +13,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 METHODS = [
+    "cached",
     "check_compatibility",
     "check_many",
     "close",
@@ -45,12 +46,15 @@ METHODS = [
     "undelete_schema",
     "update_schema_metadata",
     "validate_data",
+    "validate_locally",
     "validate_many",
     "validate_schema",
     "watch",
 ]
 
 OWN = [
+    "AsyncLiveCache",
+    "LiveCache",
     "AsyncSchemaRegistry",
     "AsyncWatch",
     "CheckItem",

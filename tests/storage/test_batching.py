@@ -28,7 +28,12 @@ class Bakery:
 
     def gathering(self, lanes: int = 1, most: int = 10) -> Batcher[int, int]:
         return Batcher(
-            self.run, lanes=lanes, most=most, common=ConnectionError, conflict_key=lambda n: n % 100
+            self.run,
+            name="bake",
+            lanes=lanes,
+            most=most,
+            common=ConnectionError,
+            conflict_key=lambda n: n % 100,
         )
 
 
@@ -128,7 +133,9 @@ async def test_the_fault_of_one_is_nobody_elses() -> None:
 async def test_a_key_that_cannot_be_told_is_the_callers_error_alone() -> None:
     bakery = Bakery()
     bakery.open.set()
-    ask = Batcher(bakery.run, lanes=1, most=9, common=ConnectionError, conflict_key=lambda n: 1 // n)
+    ask = Batcher(
+        bakery.run, name="bake", lanes=1, most=9, common=ConnectionError, conflict_key=lambda n: 1 // n
+    )
 
     one, none = await asyncio.gather(ask(1), ask(0), return_exceptions=True)
 

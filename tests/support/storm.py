@@ -13,6 +13,7 @@ from llm_schema_registry_server.storage.postgres import PostgresStore
 from llm_schema_registry_server.storage.sqlite import SqliteStore
 from llm_schema_registry_server.storage.store import Store
 from llm_schema_registry_server.storage.values import Page, SchemaFilter
+from llm_schema_registry_server.telemetry import logs
 from tests.support.processes import run
 from tests.support.storage import changes_so_far, register
 
@@ -81,4 +82,5 @@ async def assert_whole(store: Store) -> set[tuple[str, int, str]]:
 
 
 if __name__ == "__main__":
+    logs.configure()  # to standard error: standard output has the acknowledged versions
     asyncio.run(storm(store_of(sys.argv[1]), sys.argv[2]))

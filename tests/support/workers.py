@@ -6,30 +6,25 @@ from llm_schema_engines.formats.engine import ParsedSchema, SchemaSource
 from llm_schema_engines.model.compatibility import CompareOptions, Comparison
 from llm_schema_engines.model.schema import SchemaType
 from llm_schema_registry_server.workers.inline import InlineWorkers
-from llm_schema_registry_server.workers.tasks import Workers
+from llm_schema_registry_server.workers.task import R, Task, Workers
+from llm_schema_registry_server.workers.tasks import Compare, Parse
 
 
 class Afar(InlineWorkers):
-    """Answers nothing at once, as processes do."""
+    """Has no result at once, as processes do not."""
 
-    def parsed_at_once(self, schema_type: SchemaType, source: SchemaSource) -> None:  # type: ignore[override]
+    def run_now(self, task: Task[R]) -> R | None:
         return None
 
-    def compared_at_once(  # type: ignore[override]
-        self, schema_type: SchemaType, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
-    ) -> None:
-        return None
 
-    async def compare(
-        self, schema_type: SchemaType, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
-    ) -> Comparison:
-        return super().compared_at_once(schema_type, reader, writer, options)
+async def run(workers: Workers, task: Task[R]) -> R:
+    """At once if it can be."""
+    result = workers.run_now(task)
+    return result if result is not None else await workers.run(task)
 
 
 async def parse(workers: Workers, schema_type: SchemaType, source: SchemaSource) -> ParsedSchema:
-    """At once if it can be."""
-    parsed = workers.parsed_at_once(schema_type, source)
-    return parsed if parsed is not None else await workers.parse(schema_type, source)
+    return await run(workers, Parse(schema_type, source))
 
 
 async def compare(
@@ -39,7 +34,4 @@ async def compare(
     writer: SchemaSource,
     options: CompareOptions | None = None,
 ) -> Comparison:
-    """At once if it can be."""
-    asked = schema_type, reader, writer, options or CompareOptions()
-    compared = workers.compared_at_once(*asked)
-    return compared if compared is not None else await workers.compare(*asked)
+    return await run(workers, Compare(schema_type, reader, writer, options or CompareOptions()))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import structlog
 
-from llm_schema_registry_server.telemetry import logs
+from llm_schema_registry_server.telemetry import context, logs
 
 LogLines = Callable[[], list[dict[str, Any]]]
 
@@ -27,4 +27,4 @@ def log_lines() -> Iterator[LogLines]:
     root.handlers[:] = before
     root.setLevel(level)
     structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
+    context.bind(context.NONE)

@@ -38,8 +38,11 @@ class CompiledSchema:
         self, data: Data, *, strict: bool, encoding: DataEncoding | str, message_name: str, max_errors: int
     ) -> ValidationReport:
         """The report that the server's ValidateData gives. Raises InvalidRequest where the request itself is wrong."""
-        from llm_schema_engines import Encoding, reask_text
-        from llm_schema_engines import InvalidRequest as Refused
+        from llm_schema_engines.errors import (
+            InvalidRequest as Refused,
+        )  # its lazy top level costs more than a lookup
+        from llm_schema_engines.formats.reask import reask_text
+        from llm_schema_engines.model.validation import Encoding
 
         if not 0 <= max_errors <= MOST_ERRORS:
             what = f"is {max_errors}; it must be 0 to {MOST_ERRORS}"

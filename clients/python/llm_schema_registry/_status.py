@@ -18,10 +18,14 @@ BROKEN_WRITE = "Internal error from Core"
 """What grpc.aio reports, as INTERNAL, when a connection broke under a write before its real status came."""
 NEVER_SENT = ("failed to connect to all addresses", "DNS resolution failed", "Name resolution failure")
 """How gRPC's message begins when there was no connection on which the request could have been sent."""
+HTTP_PORT = "this is the HTTP port"
+"""How the registry's own HTTP port begins its answer to a gRPC call; the rest names the port that speaks gRPC."""
 SPEAKS_HTTP = ("http2 header with status", "Failed parsing HTTP/2", "Trying to connect an http1.x server")
 """What gRPC's message holds when the peer answers in plain HTTP."""
 UNKNOWN_METHOD = ("method not found", "unknown service", "unknown method")
 """What servers say, in lower case, to a call that none of their services has."""
+STOPPED = "CANCELLED"
+"""What grpcio's server says to calls that it ends by stopping; nobody else says just that."""
 SPEAKS_NO_TLS = "WRONG_VERSION_NUMBER"
 """What gRPC's message holds when a TLS handshake is answered in plain text."""
 
@@ -58,6 +62,8 @@ def from_rpc(
 def _of_the_connection(code: int, message: str, path: str, address: str) -> RegistryError | None:
     """The failure of a call that no handler of a registry answered, in words that say what to do."""
     where = address or "the server"
+    if message.startswith(HTTP_PORT):
+        return ProtocolMismatch(f"{where} answers, but does not speak gRPC: {message}")
     if any(words in message for words in SPEAKS_HTTP):
         return ProtocolMismatch(
             f"{where} answers, but does not speak gRPC: it may be the server's HTTP or metrics port. gRPC is served on "
@@ -74,6 +80,8 @@ def _of_the_connection(code: int, message: str, path: str, address: str) -> Regi
             f"{where} does not know {call}: it is older than this client, or no LLM Schema Registry ({message})",
             reason="",
         )
+    if code == Code.CANCELLED.number and message == STOPPED:
+        return Unavailable("the server stopped while the call was under way", reason="")
     if code == Code.UNAVAILABLE.number:
         failure = Unavailable(message, reason="")
         failure.never_sent = message.startswith(NEVER_SENT)

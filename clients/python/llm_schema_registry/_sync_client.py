@@ -51,6 +51,7 @@ class SchemaRegistry(SyncCalls, Client):
         ttl: seconds for which a version is given out while the watch is away (`stale` tells); while it stands, every
           version is given out until a change of its subject arrives.
         on_change: called with each change of these subjects, after the cache knows of it. What it raises is logged.
+          An asyncio client awaits it when it is a coroutine function.
         cache_bytes: room for the versions, least recently used first out.
         heartbeat: as in `watch`: the connection is given up after 2 * heartbeat + 1 seconds of silence.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ LONGEST_REST = 5.0
 _GRPC_SCHEMES = ("dns", "ipv4", "ipv6", "unix", "unix-abstract", "vsock", "xds", "passthrough")
 _WEB_SCHEMES = {"http": False, "https": True, "grpc": False, "grpcs": True}
 """Scheme of a URL -> whether TLS is used."""
-_HOST = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^:\[\]/\s]+)(?::(?P<port>[0-9]+))?")
+_HOST = re.compile(r"(?P<host>\[[^\[\]\s]+\]|[^:\[\]/\s]+)(?::(?P<port>[0-9]+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def _with_port(host: str, target: str) -> str:
     if host.count(":") > 1 and not host.startswith("["):
         host = f"[{host}]"  # an IPv6 address as it is written alone
     found = _HOST.fullmatch(host)
-    if found is None:
+    if found is None or (host.startswith("[") and not _is_ipv6(found["host"][1:-1])):
         raise ValueError(
             f"target {target!r}: {host!r} is no host:port (an IPv6 address with a port is [::1]:9090)"
         )
@@ -80,6 +81,14 @@ def _with_port(host: str, target: str) -> str:
     if not 0 < port < 65536:
         raise ValueError(f"target {target!r}: {port} is no port; it must be 1 to 65535")
     return f"{found['host']}:{port}"
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 class Rotation:

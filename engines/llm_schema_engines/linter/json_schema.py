@@ -16,6 +16,8 @@ from .subschema import Subschema
 
 CLOSE = 0.84
 """How alike a word and a keyword are that mean the same (difflib's ratio)."""
+LONGEST = 30
+"""Characters of a word that may be a misspelled keyword."""
 _RANGES = (
     ("minimum", "maximum"),
     ("minLength", "maxLength"),
@@ -32,8 +34,10 @@ _ELSEWHERE = frozenset(
 def misspelled_keyword(at: Subschema) -> Iterator[Fault]:
     known = KNOWN[at.dialect]
     for word in at.schema:
-        if word in EVERY or word in OF_OTHERS or word.startswith("x-") or len(word) < 4:
+        if word in EVERY or word in OF_OTHERS or word.startswith("x-") or not 4 <= len(word) <= LONGEST:
             continue
+        if not at.may_compare_words():
+            return
         close = difflib.get_close_matches(word, known, 1, CLOSE)
         if close and close[0] not in at.schema:
             yield Fault(

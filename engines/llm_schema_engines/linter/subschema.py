@@ -20,8 +20,21 @@ from ..model.compatibility import CompareOptions, Verdict
 MOST_BYTES = 16 * 1024
 """Largest subschema of which defaults and examples are tried."""
 
+MOST_TRIED = 2 * 1024 * 1024
+"""Bytes of subschemas and values that one lint tries in all; a second or two of work. What comes after is not tried."""
+MOST_WORDS = 5_000
+"""Unknown words of one schema that are compared with the keywords."""
+
 _ENGINE = JsonSchemaEngine()
 _NOTHING = SchemaSource(b"false")
+
+
+@dataclass(slots=True)
+class Budget:
+    """What one lint may still spend on costly questions, so that a hostile schema costs little."""
+
+    bytes_tried: int = MOST_TRIED
+    words: int = MOST_WORDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +43,7 @@ class Subschema:
 
     source: SchemaSource
     place: Place
+    budget: Budget
 
     @property
     def schema(self) -> Mapping[str, Any]:
@@ -78,7 +92,10 @@ class Subschema:
 
     def refusal(self, value: Any) -> str:
         """Why a value is not valid here; "" when it is, or when that cannot be told without the rest of the document."""
-        text = dump(self.place.schema, sort=False)
+        if self.budget.bytes_tried <= 0:
+            return ""
+        text, data = dump(self.place.schema, sort=False), dump(value, sort=False).encode()
+        self.budget.bytes_tried -= len(text) + len(data)
         if len(text) > MOST_BYTES or any(f'"{keyword}"' in text for keyword in REFERENCE_KEYWORDS):
             return ""
         options = {**self.source.options, "dialect": self.dialect.uri}
@@ -86,8 +103,13 @@ class Subschema:
             validator = _ENGINE.compile_validator(SchemaSource(text.encode(), (), options))
         except InvalidSchema:
             return ""
-        report = validator.validate(dump(value, sort=False).encode(), max_errors=1)
+        report = validator.validate(data, max_errors=1)
         return "" if report.valid else report.errors[0].message
+
+    def may_compare_words(self) -> bool:
+        """Whether one more unknown word may be compared with the keywords."""
+        self.budget.words -= 1
+        return self.budget.words >= 0
 
     def accepts_nothing(self) -> bool:
         """Whether the whole schema is proved to accept no value. The proof is bounded; what it cannot decide is no."""
@@ -96,7 +118,7 @@ class Subschema:
 
 def subschemas(source: SchemaSource) -> Iterator[Subschema]:
     """All subschemas of a parsed schema that are objects, in document order."""
-    opened = open_schema(source, DEFAULT_LIMITS)
+    opened, budget = open_schema(source, DEFAULT_LIMITS), Budget()
     for place in opened.document_index.walk(opened.root):
         if isinstance(place.schema, dict):
-            yield Subschema(source, place)
+            yield Subschema(source, place, budget)

@@ -1,4 +1,4 @@
-"""What a subprocess takes from itself before it reads anything hostile: memory, files, CPU, a life after its parent.
+"""The limits that a worker process sets for itself before it reads anything hostile: memory, files, CPU, its parent's life.
 
 Linux; elsewhere what the system lacks is left out (the parent's kill timer remains).
 """
@@ -18,7 +18,7 @@ MAX_FILES = 512
 """Open files: a source and its references become one memory file each (64 references, twice, with room)."""
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
-"""Largest file, memory files too: output of a compiler that runs wild."""
+"""Largest file, memory files too: it bounds the output of a compiler that does not stop."""
 
 
 def die_with(parent: int) -> None:
@@ -26,11 +26,11 @@ def die_with(parent: int) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
-        sys.exit(0)  # it died before the kernel was told
+        sys.exit(0)  # the parent died before prctl was called
 
 
 def confine(memory_bytes: int, file_bytes: int = MAX_FILE_BYTES) -> None:
-    """Bound address space and files for ever; leave no core behind."""
+    """Limit address space and files for the rest of this process; write no core dump."""
     for what, limit in (
         (resource.RLIMIT_AS, memory_bytes),
         (resource.RLIMIT_CORE, 0),

@@ -2,7 +2,7 @@
 
 A cached answer goes out without a handler, and may go out without guards that have said that they need not see it:
 every guard declares what it does about cached answers, or the server does not start (`check`). See
-docs/decisions/0017-guards-and-cached-answers.md.
+docs/decisions/0026-guards-and-cached-answers.md.
 """
 
 from __future__ import annotations

@@ -32,7 +32,8 @@ from ..model.schema import (
 )
 from ..model.subject import Subject
 from ..storage.store import ReadTx, Store
-from ..workers.tasks import Convert, Converted, Workers
+from ..workers.task import Workers
+from ..workers.tasks import Compare, Convert, Converted, Diff, Parse
 from .contents import Contents
 from .references import PinnedReference, pin_references, references_of
 from .shared_results import lower
@@ -258,33 +259,27 @@ class Library:
     async def parse(self, schema: KnownSchema) -> ParsedSchema:
         """Strictly; raises InvalidSchema or LimitExceeded."""
         key = f"{self._rules(schema.schema_type)}|{schema.key}"
-        asked = schema.schema_type, schema.source
-        workers = self._workers
-        return await self._parsed.get(
-            key, lambda: workers.parse(*asked), lambda: workers.parsed_at_once(*asked)
-        )
+        task, workers = Parse(schema.schema_type, schema.source), self._workers
+        return await self._parsed.get(key, lambda: workers.run(task), lambda: workers.run_now(task))
 
     async def compare(self, reader: KnownSchema, writer: KnownSchema, options: CompareOptions) -> Comparison:
         """May `reader` read everything that `writer` writes?"""
         key = f"{self._rules(reader.schema_type)}|{options.key}|{reader.key}|{writer.key}"
-        asked = reader.schema_type, reader.source, writer.source, options
-        workers = self._workers
-        return await self._comparisons.get(
-            key, lambda: workers.compare(*asked), lambda: workers.compared_at_once(*asked)
-        )
+        task, workers = Compare(reader.schema_type, reader.source, writer.source, options), self._workers
+        return await self._comparisons.get(key, lambda: workers.run(task), lambda: workers.run_now(task))
 
     def _rules(self, schema_type: SchemaType) -> str:
         return f"{schema_type.name}|{self._engines[schema_type].version}"
 
     async def diff(self, old: KnownSchema, new: KnownSchema) -> Differences:
         """What differs, for people; not cached."""
-        return await self._workers.diff(old.schema_type, old.source, new.source)
+        return await self._workers.run(Diff(old.schema_type, old.source, new.source))
 
     async def convert(
         self, schema: KnownSchema, target_type: SchemaType, message_name: str, document: bytes
     ) -> Converted:
         """The schema, and a document when there is one, in another language; not cached."""
-        return await self._workers.convert(
+        return await self._workers.run(
             Convert(schema.schema_type, schema.source, target_type, message_name, document)
         )
 

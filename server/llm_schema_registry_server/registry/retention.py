@@ -8,16 +8,13 @@ the log for ever.
 from __future__ import annotations
 
 import asyncio
-import random
 import sys
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import itemgetter
 
-from ..errors import RegistryError
 from ..storage.store import ReadTx, Store
 
 BATCH = 500
@@ -148,44 +145,12 @@ def _up_to(times: Sequence[tuple[int, datetime]], sequence: int) -> int:
     return bisect_right(times, sequence, key=itemgetter(0))
 
 
-class Sweeper:
-    """Applies a Retention periodically, as long as the server runs. Several servers may do so on one store.
-
-    on_swept: called with the sum of a sweep that forgot something. on_trouble: called when a sweep failed; the next
-    one is tried all the same.
-    """
-
-    def __init__(
-        self,
-        retention: Retention,
-        *,
-        on_swept: Callable[[SweepProgress], None],
-        on_trouble: Callable[[RegistryError], None],
-        every_seconds: float = SWEEP_SECONDS,
-    ) -> None:
-        self._retention = retention
-        self._on_swept, self._on_trouble = on_swept, on_trouble
-        self._every_seconds = every_seconds
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="change log retention")
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _run(self) -> None:
-        while True:
-            last: SweepProgress | None = None
-            try:
-                async for step in self._retention.sweep():
-                    last = step
-            except RegistryError as error:
-                self._on_trouble(error)
-            if last is not None:
-                self._on_swept(last)
-            # Randomly, so that servers that were started together do not sweep at the same time.
-            await asyncio.sleep(self._every_seconds * random.uniform(0.5, 1.5))
+async def sweep_all(retention: Retention, on_swept: Callable[[SweepProgress], None]) -> None:
+    """One whole sweep. on_swept: called with its sum, also when it failed on the way, if it forgot anything."""
+    last: SweepProgress | None = None
+    try:
+        async for step in retention.sweep():
+            last = step
+    finally:
+        if last is not None:
+            on_swept(last)

@@ -1,7 +1,7 @@
 """What instances share through a lower tier: results of the engines, as checked bytes under keys that say everything.
 
-A result is data, never code: it is read field by field as the type that is expected (workers/values.py), and anything
-else counts as missing. The key holds the layout of that type, so that servers of different versions that run side by
+A result is data, never code: it is read field by field as the type that is expected (workers/codec.py), and anything
+else counts as missing. The key holds the layout of that type and the format of the bytes, so that servers of different versions that run side by
 side never read what the other one means differently.
 """
 
@@ -35,7 +35,8 @@ def lower(
     """
     if tier is None:
         return None
-    place = f"{name}:{hashlib.sha256(layout(kind).encode()).hexdigest()[:16]}"
+    written_as = f"{codec.FORMAT}\n{layout(kind)}"
+    place = f"{name}:{hashlib.sha256(written_as.encode()).hexdigest()[:16]}"
 
     def text_of(key: K) -> str:
         return f"{place}:{hashlib.sha256(str(key).encode()).hexdigest()}"

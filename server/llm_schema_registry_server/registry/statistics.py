@@ -1,4 +1,4 @@
-"""How much the registry holds: counted by one server at a time, kept in the store for all of them, told to whoever asks.
+"""How much the registry holds: counted by one server at a time, stored for all of them.
 
 Counting is a read: it holds up neither writers nor subscribers (docs/decisions/0013-statistics-are-counted-by-reads.md).
 """
@@ -6,19 +6,19 @@ Counting is a read: it holds up neither writers nor subscribers (docs/decisions/
 from __future__ import annotations
 
 import asyncio
-import random
 import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ..errors import ConcurrentUpdate, RegistryError, StorageUnavailable
+from ..errors import ConcurrentUpdate, StorageUnavailable
 from ..model.schema import SchemaVersion
 from ..model.statistics import TOP, Statistics
 from ..model.usage import Usage
 from ..storage.leases import Lease, LeaseLost
 from ..storage.store import Store, WriteTx
+from .periodic import PeriodicWork
 
 LEASE = "statistics"
 """Who has this lease counts: one server of a store at a time."""
@@ -28,7 +28,7 @@ _SHARE = 10
 fresh: whoever asks cannot make the store do nothing but count."""
 _LOOK_SECONDS = 0.25
 """How often a caller looks whether another server has counted."""
-_MOST_TICK_SECONDS = 30.0
+_LONGEST_TICK_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +49,10 @@ class StatisticsReport:
 
 
 class StatisticsCounter:
-    """Counts a store. `start` it to count every `every_seconds` (0: only when somebody asks and nothing is kept).
+    """Counts a store. `start` it to count every `every_seconds` (0: only when somebody asks and nothing is stored).
 
     timeout_seconds: the longest that a count may take. on_counted: called with the seconds that a count of this server
-    took. on_trouble: called when counting by itself failed; it is tried again after `every_seconds`.
+    took.
     """
 
     def __init__(
@@ -63,41 +63,46 @@ class StatisticsCounter:
         every_seconds: float,
         timeout_seconds: float,
         on_counted: Callable[[float], None],
-        on_trouble: Callable[[RegistryError], None],
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self._timer, self._took = timer, LEAST_SECONDS
         self._store, self._clock = store, clock
         self._holder = f"server-{secrets.token_hex(4)}"
         self._every, self._timeout = every_seconds, timeout_seconds
-        self._on_counted, self._on_trouble = on_counted, on_trouble
-        self._task: asyncio.Task[None] | None = None
+        self._on_counted = on_counted
+        self.work = PeriodicWork(
+            "statistics",
+            self._refresh_if_old,
+            clock,
+            every_seconds=min(every_seconds / 10, _LONGEST_TICK_SECONDS),
+            retry_seconds=every_seconds,
+        )
         self._asked: asyncio.Task[Statistics | None] | None = None
         self.newest: Statistics | None = None
         """The newest that this server has seen, its own or another server's."""
 
     async def __call__(self, *, fresh: bool = False) -> StatisticsReport:
-        """What is kept; counted anew when nothing is, or when `fresh` is wanted and it is not."""
-        kept = await self.look()
-        if kept is None or (fresh and not self._younger(kept, min(LEAST_SECONDS, _SHARE * self._took))):
-            kept = await self._renewed(kept)
-        return StatisticsReport(kept, await self._popular())
+        """The stored statistics; counted anew when there are none, or when `fresh` ones are wanted and they are not."""
+        stored = await self.look()
+        if stored is None or (fresh and not self._younger(stored, min(LEAST_SECONDS, _SHARE * self._took))):
+            stored = await self._renewed(stored)
+        return StatisticsReport(stored, await self._popular())
 
     async def look(self) -> Statistics | None:
-        """Read what is kept."""
+        """Read the stored statistics."""
         async with self._store.read() as tx:
-            kept = await tx.statistics()
-        self.newest = kept or self.newest
-        return kept
+            stored = await tx.statistics()
+        self.newest = stored or self.newest
+        return stored
 
     async def refresh(self) -> Statistics | None:
-        """Count and keep; None when another server is at it, or was within the last `timeout_seconds` and failed."""
+        """Count and store; None when another server is counting, or was within the last `timeout_seconds` and failed."""
         async with self._store.write() as tx:
             lease = await self._acquire(tx)
         return None if lease is None else await self._counted(lease)
 
     async def _refresh_instead_of(self, old: Statistics | None) -> Statistics | None:
-        """As `refresh`; None, too, when another server has kept a count since `old` was read."""
+        """As `refresh`; None, too, when another server has stored a count since `old` was read."""
         async with self._store.write() as tx:
             lease = await self._acquire(tx)
             if lease is not None and await tx.statistics() != old:
@@ -133,13 +138,13 @@ class StatisticsCounter:
 
     def start(self) -> None:
         if self._every:
-            self._task = asyncio.create_task(self._run(), name="statistics")
+            self.work.start()
 
     async def stop(self) -> None:
-        running = [task for task in (self._task, self._asked) if task is not None]
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await self.work.stop()
+        if self._asked is not None:
+            self._asked.cancel()
+            await asyncio.gather(self._asked, return_exceptions=True)
 
     async def _count(self) -> Statistics:
         at = self._clock()
@@ -151,15 +156,15 @@ class StatisticsCounter:
                 return await tx.count_everything(at, self._timeout)
 
     async def _renewed(self, old: Statistics | None) -> Statistics:
-        """Counted by this server, or by another one that is at it."""
+        """Counted by this server, or by another one that is counting."""
         while True:
             counted = await self._refresh_once(old)
             if counted is not None:
                 return counted
             await asyncio.sleep(_LOOK_SECONDS)
-            kept = await self.look()
-            if kept is not None and kept != old:
-                return kept
+            stored = await self.look()
+            if stored is not None and stored != old:
+                return stored
 
     async def _refresh_once(self, old: Statistics | None) -> Statistics | None:
         """A refresh that all callers of this server share, and that goes on when they leave."""
@@ -179,16 +184,7 @@ class StatisticsCounter:
         """Not so those of the future, which a wrong clock made."""
         return timedelta() <= self._clock() - statistics.at < timedelta(seconds=seconds)
 
-    async def _run(self) -> None:
-        tick = min(self._every / 10, _MOST_TICK_SECONDS)
-        while True:
-            pause = tick
-            try:
-                kept = await self.look()
-                if kept is None or not self._younger(kept, self._every):
-                    await self.refresh()
-            except RegistryError as error:
-                self._on_trouble(error)
-                pause = self._every
-            # Servers that were started together shall not stay in step.
-            await asyncio.sleep(pause * random.uniform(0.5, 1.5))
+    async def _refresh_if_old(self) -> None:
+        stored = await self.look()
+        if stored is None or not self._younger(stored, self._every):
+            await self.refresh()

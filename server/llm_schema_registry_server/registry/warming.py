@@ -1,7 +1,7 @@
 """Warming: a server that starts loads what is read most, and reports itself ready when it has it.
 
-It answers calls meanwhile, and nothing waits for it longer than it was given time: a store that is slow or away makes a
-server ready that is cold.
+It answers calls meanwhile. After its time limit the server reports itself ready all the same, with cold caches: when the
+store is slow or away.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ BATCH = 200
 RETRY_SECONDS = 0.5
 STOP_SECONDS = 1.0
 AT_ONCE_SECONDS = 0.2
-"""How long a start waits for a warming that may be over at once."""
+"""How long `start` waits for a warming that may end quickly."""
 
 
 class Answers(Protocol):
-    """Answers that are kept as bytes."""
+    """The cache of serialized answers."""
 
     @property
     def room(self) -> bool:
-        """Whether more can be kept without dropping others."""
+        """Whether more fit without dropping others."""
         ...
 
     def begin(self) -> int:
@@ -65,7 +65,7 @@ class Warmed:
 class Warming:
     """Loads the versions with the greatest scores, most used first, until all, the memory or the time is used up.
 
-    schemas: how many, at most. seconds: after that the server is ready all the same. on_end: told once.
+    schemas: how many, at most. seconds: after that the server is ready all the same. on_end: called once.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Warming:
         self._wanted: int | None = None
         self._done = 0
         self._latest: set[Subject] = set()
-        self._trouble = self._away = ""
+        self._trouble = self._outage = ""
         self._ended: Warmed | None = None
         self._task: asyncio.Task[None] | None = None
         self._loading: asyncio.Task[None] | None = None
@@ -117,7 +117,7 @@ class Warming:
         # Not cancelled and awaited: a store that hangs would hold it until its own time-out.
         await asyncio.wait([self._loading], timeout=self._seconds)
         if not self._loading.done():
-            self._trouble = self._away or self._trouble or f"not done within {self._seconds:g} s"
+            self._trouble = self._outage or self._trouble or f"not done within {self._seconds:g} s"
             self._loading.cancel()
         elif error := self._loading.exception():
             self._trouble = str(error) or repr(error)
@@ -125,26 +125,28 @@ class Warming:
         self._on_end(self._ended)
 
     async def _load(self) -> None:
-        most_used = await self._insist(self._most_used)
+        most_used = await self._load_with_retries(self._most_used)
         self._wanted = len(most_used)
         for first in range(0, len(most_used), BATCH):
             if not self._answers.room:
                 return
             try:
-                self._done += await self._insist(partial(self._warm, most_used[first : first + BATCH]))
-            except RegistryError as error:  # of one of them; the others shall not want for it
+                self._done += await self._load_with_retries(
+                    partial(self._warm, most_used[first : first + BATCH])
+                )
+            except RegistryError as error:  # of one of them; the other batches go on
                 self._trouble = error.message
 
-    async def _insist(self, load: Callable[[], Awaitable[T]]) -> T:
-        """What is loaded, when the store is back; until the time is over."""
+    async def _load_with_retries(self, load: Callable[[], Awaitable[T]]) -> T:
+        """The result of `load`, tried again as long as the store is away."""
         while True:
             try:
                 loaded = await load()
             except (StorageUnavailable, ConcurrentUpdate) as error:
-                self._away = error.message
+                self._outage = error.message
                 await asyncio.sleep(RETRY_SECONDS)
             else:
-                self._away = ""
+                self._outage = ""
                 return loaded
 
     async def _most_used(self) -> Sequence[Usage]:
@@ -186,7 +188,7 @@ class Warming:
         return versions, list(latest.values())
 
     async def _prepare(self, version: SchemaVersion) -> None:
-        """Compile its validator. What is wrong with one schema, its callers are told; the others are warmed all the same."""
+        """Compile its validator. An error of one schema does not keep the others from being warmed; its callers will get it."""
         try:
             await self._validating.prepare(version.schema_id)
         except StorageUnavailable:

@@ -133,7 +133,7 @@ class Convert:
             state=pb.SchemaState.ValueType(v.state),
             change_class=change_class(v.change_class),
             fingerprints=fingerprints(v.fingerprints),
-            report=report(done.report) if done.report else None,
+            report=report(done.report) if done.report is not None else None,
         )
 
     def change(self, change: Change, schema: pb.SchemaInfo | None) -> pb.SchemaChangeEvent:

@@ -1,4 +1,4 @@
-"""What every group of settings is."""
+"""The base class of all groups of settings."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """A group of settings: immutable, and closed to names that it does not know."""
+    """A group of settings: immutable; unknown names are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)

@@ -1,4 +1,4 @@
-"""Settings of where things are kept: the storage and the object store."""
+"""Settings of the storage and the object store."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .section import Section
 
 class PostgresSettings(Section):
     dsn: SecretStr = SecretStr("")
-    """`postgresql://user:password@host:port/database?sslmode=verify-full`; all that libpq's URIs know."""
+    """`postgresql://user:password@host:port/database?sslmode=verify-full`; every option of libpq's URIs."""
     replica_dsn: SecretStr = SecretStr("")
-    """A streaming replica of the database that answers lists, searches and dependents while it has all that this server
-    knows of; the database itself otherwise."""
+    """A streaming replica of the database. It answers lists, searches and dependents as long as it has every change that this
+    server has seen; the database itself does otherwise."""
     pool_max: int = Field(10, ge=1, le=1000)
     """Most connections of one server, opened when needed; one more listens for changes."""
     connect_seconds: float = Field(5.0, gt=0)
@@ -31,13 +31,13 @@ class PostgresSettings(Section):
     migrate: bool = True
     """Whether a server that starts may bring the database to its schema; else only `migrate` does."""
     transaction_pooler: bool = False
-    """Whether a pooler in transaction mode (PgBouncer) stands before the database."""
+    """Whether a pooler in transaction mode (PgBouncer) is in front of the database."""
 
 
 class StorageSettings(Section):
     kind: Literal["sqlite", "postgres", "memory"] = "sqlite"
-    """Back end: `sqlite` keeps everything in one file, `postgres` in a database that several servers share, `memory`
-    forgets everything at the end."""
+    """Back end: `sqlite` stores everything in one file, `postgres` in a database that several servers share, `memory`
+    loses everything when the server ends."""
     path: Path = Path("data/registry.db")
     """The database file of `sqlite`; its directory is made when missing."""
     synchronous: Literal["full", "normal"] = "full"
@@ -69,7 +69,7 @@ class S3Settings(Section):
     session_token: SecretStr | None = None
     """Token of temporary credentials."""
     path_style: bool = False
-    """Whether the bucket stands in the path of URLs instead of the host name (MinIO, Ceph and others)."""
+    """Whether the bucket is in the path of URLs instead of the host name (MinIO, Ceph and others)."""
     ca_file: Path | None = None
     """Certificates of the authorities to trust (PEM)."""
     encryption: Literal["AES256", "aws:kms", "aws:kms:dsse"] | None = None
@@ -83,9 +83,9 @@ class S3Settings(Section):
     connections: int = Field(32, ge=1)
     """Most requests at the same time."""
     breaker_failures: int = Field(3, ge=1)
-    """After so many failures in a row the service is left alone for a while."""
+    """After so many failures in a row no requests are sent for `breaker_seconds` (circuit breaker)."""
     breaker_seconds: float = Field(5.0, gt=0)
-    """How long it is left alone before one request tries again."""
+    """How long no request is sent before one tries again."""
 
 
 class BlobsSettings(Section):

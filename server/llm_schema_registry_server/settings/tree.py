@@ -1,7 +1,7 @@
 """The settings of a server process: one frozen typed tree from a TOML file and SCHEMA_REGISTRY_* variables.
 
 Variables win over the file, the file over the defaults. `SCHEMA_REGISTRY_GRPC__PORT=9091` sets `grpc.port`. Unknown
-names are refused wherever they stand. What changes at run time (a subject's level ...) is data, not settings.
+names are refused wherever they occur. What changes at run time (a subject's level ...) is data, not settings.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .storage import BlobsSettings, StorageSettings
 PREFIX = "SCHEMA_REGISTRY_"
 CONFIG_VARIABLE = "SCHEMA_REGISTRY_CONFIG"
 CLIENT_VARIABLES = frozenset(PREFIX + name for name in ("SERVER", "TOKEN", "OUTPUT", "DEBUG"))
-"""Variables of the command line client (docs/cli.md): they may stand in the environment of a server too."""
+"""Variables of the command line client (docs/cli.md): they may be set in the environment of a server too."""
 
 
 class SettingsError(Exception):
@@ -155,24 +155,24 @@ class WorkersSettings(Section):
     queue: int = Field(1000, ge=0)
     """Tasks that may wait for a subprocess; more are refused at once."""
     patience_seconds: float = Field(0.2, gt=0)
-    """A task that uses the processor for longer gets the lowest priority and gives its seat to the next one."""
+    """A task that uses the processor for longer gets the lowest priority, and the next task starts beside it."""
     slow_processes: int = Field(2, ge=0, le=64)
-    """Most tasks, besides those in `processes`, that may go on slowly at the same time."""
+    """Most tasks that may go on with the lowest priority at the same time, besides those in `processes`."""
 
 
 class ChangesSettings(Section):
     ring: int = Field(10_000, ge=1)
-    """Changes kept in memory for live subscribers; older ones are read from the store."""
+    """Changes held in memory for live subscribers; older ones are read from the store."""
     stall_seconds: float = Field(30.0, gt=0)
     """A subscriber that takes nothing for this long is ended with the revision to resume from."""
     record_failures: bool = False
     """Whether refused registrations are appended to the change log, as VALIDATION_FAILED or COMPATIBILITY_CHECK_FAILED.
     Anyone who may register can then make the log grow: set `retention_changes` too."""
     retention_seconds: float | None = Field(None, ge=60)
-    """Changes older than this are forgotten; resuming from before them answers REVISION_COMPACTED. Not given: none is, the
-    log grows with the registry, by less than the versions that it tells of."""
+    """Changes older than this are forgotten; resuming from before them answers REVISION_COMPACTED. Not given: none is. The
+    log takes less room than the versions whose changes it records."""
     retention_changes: int | None = Field(None, ge=1)
-    """Most changes that are kept, however young; all when not given."""
+    """Most changes that stay in the log, however recent; all when not given."""
     cursor_hold_seconds: float = Field(604_800.0, ge=0)
     """How old a change may become that is kept only because a durable cursor (of a delivery, an audit sink ...) has not passed
     it. A reader that stays away for longer misses what is forgotten, and finds the gap when it comes back."""
@@ -213,19 +213,19 @@ class RedisSettings(Section):
     client_name: str = Field("llm-schema-registry", pattern=r"^[!-~]+$")
     """How our connections appear in CLIENT LIST."""
     signing_key: SecretStr | None = Field(None, min_length=16)
-    """Secret, the same in all instances, without which nobody can write what we would read."""
+    """Secret, the same in all instances, with which values are signed; a value without a valid signature counts as missing."""
     ttl_seconds: float = Field(30 * 24 * 3600.0, ge=1)
-    """How long a value is kept; what it depends on never changes, so that this only limits memory."""
+    """How long a value stays; values never become wrong, so this only limits the memory of Redis."""
     value_bytes: int = Field(4 * 1024 * 1024, ge=1024)
-    """Larger values are not put."""
+    """Larger values are not written to Redis."""
     timeout_seconds: float = Field(0.25, gt=0)
     """Longest wait for one operation, connecting included; then it counts as a miss."""
     connections: int = Field(32, ge=1)
     """Most operations, and so connections, at the same time; of a cluster, for each node."""
     breaker_failures: int = Field(5, ge=1)
-    """After so many failures in a row Redis is left alone for a while."""
+    """After so many failures in a row no operations are sent for `breaker_seconds` (circuit breaker)."""
     breaker_seconds: float = Field(2.0, gt=0)
-    """How long it is left alone before one operation tries again."""
+    """How long no operation is sent before one tries again."""
 
     @field_validator("url")
     @classmethod
@@ -237,14 +237,14 @@ class RedisSettings(Section):
 
 class StatisticsSettings(Section):
     refresh_seconds: float = Field(300.0, ge=0)
-    """How often one of the servers counts what the registry holds; 0: only when somebody asks."""
+    """How often one of the servers counts what the registry holds; 0: only on request."""
     timeout_seconds: float = Field(60.0, gt=0, le=86_400)
     """Longest time of a count. It is a read: whatever it takes, it holds up neither writers nor subscribers."""
 
 
 class CachesSettings(Section):
     hot_bytes: int = Field(128 * 1024 * 1024, ge=0)
-    """Memory for answers that are kept serialized."""
+    """Memory for the cache of serialized answers."""
     schema_bytes: int = Field(128 * 1024 * 1024, ge=1 << 20)
     """Memory for schemas with their references, parsed schemas, comparisons and compiled validators."""
     warm_schemas: int = Field(10_000, ge=0)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Hashable
 
 
 class LogBudget:
-    """At most `lines` of each kind in a second; what was left out is told with the next one that is written.
+    """At most `lines` of each kind in a second; the next line that is written says how many were left out.
 
-    Kinds must be few (methods, reasons): one entry is kept for each.
+    Kinds must be few (methods, reasons): each takes an entry in memory.
     """
 
     def __init__(self, lines: int, clock: Callable[[], float] = time.monotonic) -> None:

@@ -1,4 +1,4 @@
-"""Logs: events as JSON (or text) on stderr, each with the request id of its call. Content and credentials stay out."""
+"""Logs: events as JSON (or text) on stderr, each with the request id of its call. Content and credentials are left out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any, Literal, TextIO
 
 import structlog
 
-# Values under these names never reach a log, whoever passes them.
+from . import context
+
+# Values under these names are never logged.
 _SECRET_NAMES = frozenset(
     {"authorization", "password", "secret", "token", "api_key", "cookie", "content", "schema_content", "data"}
 )
@@ -29,7 +31,7 @@ def configure(
     if format == "auto":
         format = "text" if output.isatty() else "json"
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _add_context,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -71,14 +73,25 @@ def configure(
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:
-    """The logger of a module; `name` is its place in the house (`transports.grpc`)."""
+    """The logger of a module; `name` is its dotted path in this package (`transports.grpc`)."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger
 
 
 def bind_request(request_id: str) -> None:
-    """Puts the request id beside every event that the current task logs from now on."""
-    structlog.contextvars.bind_contextvars(request_id=request_id)
+    """Adds the request id to every event that the current asyncio task logs from now on, also in worker processes."""
+    context.bind(context.CallContext(request_id))
+
+
+def _add_context(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    now = context.current()
+    if now.request_id:
+        event.setdefault("request_id", now.request_id)
+    if now.traceparent:
+        event.setdefault("traceparent", now.traceparent)
+    if now.request_ids:
+        event.setdefault("request_ids", list(now.request_ids))
+    return event
 
 
 def _hide_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -62,7 +62,7 @@ _UP = {ComponentStatus.UP: 1.0, ComponentStatus.DEGRADED: 0.5, ComponentStatus.D
 
 def parts_of(report: HealthReport | None) -> Mapping[str, Part]:
     """The components of a report."""
-    components = report.components if report else {}
+    components = report.components if report is not None else {}
     return {
         name: Part(_UP[c.status], {fact: float(v) for fact, v in c.details.items() if v.isdecimal()})
         for name, c in components.items()
@@ -126,15 +126,15 @@ class Metrics:
         self.registry.register(_TierCollector(read))
 
     def read_usage(self, read: Callable[[], UsageCounts]) -> None:
-        """Exports what became of the counts of reads, read at each scrape."""
+        """Exports how many counted uses were recorded or dropped, read at each scrape."""
         self.registry.register(_UsageCollector(read))
 
     def read_statistics(self, read: Callable[[], Statistics | None]) -> None:
-        """Exports the newest statistics of the registry that this server knows, read at each scrape."""
+        """Exports the newest statistics of the registry that this server has read, at each scrape."""
         self.registry.register(StatisticsCollector(read))
 
     def read_parts(self, read: Callable[[], Mapping[str, Part]]) -> None:
-        """Exports how the parts of the server are, as the newest health report has it, read at each scrape."""
+        """Exports the state of the components of the newest health report, at each scrape."""
         self.registry.register(_PartCollector(read))
 
     def page(self) -> bytes:
@@ -242,7 +242,7 @@ class _UsageCollector(Collector):
 
 
 class _PartCollector(Collector):
-    """The newest health report as series: which parts are up, and every fact of theirs that is a number."""
+    """The newest health report as series: which components are up, and each of their facts that is a number."""
 
     def __init__(self, read: Callable[[], Mapping[str, Part]]) -> None:
         self._read = read
@@ -255,7 +255,7 @@ class _PartCollector(Collector):
         )
         facts = GaugeMetricFamily(
             "schema_registry_component_fact",
-            "A number that a component tells of itself: versions, bytes, busy workers, subscribers ...",
+            "A number from the health report of a component: versions, bytes, busy workers, subscribers ...",
             labels=("component", "fact"),
         )
         for component, part in self._read().items():

@@ -38,7 +38,7 @@ class StatisticsCollector(Collector):
                 "object_store": s.contents.elsewhere,
             },
         )
-        yield _gauge("log_changes", "Changes that are kept.", s.log.changes)
+        yield _gauge("log_changes", "Changes in the change log.", s.log.changes)
         yield _gauge(
             "statistics_timestamp_seconds",
             "When these were counted, in seconds since 1970; their age is time() minus this.",

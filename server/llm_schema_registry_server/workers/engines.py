@@ -7,7 +7,7 @@ from llm_schema_engines.formats.engine import Engines
 from llm_schema_engines.protoc.in_process import InProcessProtoc
 
 FACTORY = "llm_schema_registry_server.workers.engines:in_worker"
-"""What ProcessWorkers is told to call."""
+"""The function that each worker process calls to make its engines."""
 
 
 def in_worker(limits: EngineLimits) -> Engines:

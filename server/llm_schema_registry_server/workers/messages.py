@@ -1,6 +1,7 @@
-"""What parent and child say to each other, as bytes: length-prefixed frames, requests and answers. Pure.
+"""What the server and a worker process say to each other, as bytes: length-prefixed frames, requests and answers. Pure.
 
-Requests are pickles (a child trusts its parent). Answers are a byte for good or bad and a checked value (`values`).
+Requests are pickles: a worker process trusts the server, and a schema that is referenced twice is sent once. Answers are a
+byte for good or bad and a checked value (`codec`).
 """
 
 from __future__ import annotations
@@ -11,40 +12,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from llm_schema_engines.formats.engine import ParsedSchema
-from llm_schema_engines.model.compatibility import Comparison
-from llm_schema_engines.model.difference import Differences
-
 from .. import errors
-from ..errors import FieldViolation, InvalidSchema, RegistryError, SchemaIssue
-from .codec import MalformedValue, dump, load
-from .tasks import (
-    Compare,
-    Convert,
-    Converted,
-    Diff,
-    Parse,
-    Task,
-    TaskResult,
-)
+from ..errors import FieldViolation, InvalidSchema, LimitExceeded, RegistryError, SchemaIssue
+from ..telemetry.context import NONE, CallContext
+from .codec import MAX_VALUES, MalformedValue, TooManyValues, dump, load
+from .task import R, Task, result_type
 
 HEADER = struct.Struct("!I")
 MAX_FRAME = 64 * 1024 * 1024
-"""Largest frame in bytes; a child that announces more is broken."""
+"""Largest answer in bytes; a worker process that announces more is broken."""
 
 GOOD, BAD = b"+", b"-"
-
-ANSWERS: Mapping[type[Task], type[TaskResult]] = {
-    Parse: ParsedSchema,
-    Compare: Comparison,
-    Diff: Differences,
-    Convert: Converted,
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The first message to a child: whose child it is, how to make the engines, and its bounds.
+    """The first message to a worker process: whose child it is, how to make the engines, and its bounds.
 
     `engines` names a function `package.module:function` that is called with `arguments` and returns Engines.
     """
@@ -57,10 +40,11 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A task, and the seconds of CPU that it may take at most."""
+    """A task, the seconds of CPU that it may take at most, and the call that it belongs to."""
 
-    task: Task
+    task: Task[Any]
     seconds: float
+    context: CallContext = NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,34 +66,47 @@ def encode_request(message: Setup | Request) -> bytes:
     return pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
 
 
-def decode_request(data: bytes) -> Any:  # Setup or Request; the child knows which comes when
+def decode_request(data: bytes) -> Any:  # Setup first, then Requests
     return pickle.loads(data)
 
 
-def encode_answer(answer: TaskResult | RegistryError) -> bytes:
+def encode_answer(answer: object) -> bytes:
+    """A result, or a RegistryError. A result that is too large to be sent becomes a LimitExceeded."""
     if isinstance(answer, RegistryError):
-        issues = answer.issues if isinstance(answer, InvalidSchema) else ()
-        failure = _Failure(
-            type(answer).__name__, answer.message, answer.violations, answer.metadata, tuple(issues)
-        )
-        return BAD + dump(failure)
-    return GOOD + dump(answer)
+        return BAD + dump(_failure(answer))
+    try:
+        data = dump(answer)
+    except TooManyValues:
+        return encode_answer(_too_large(f"{MAX_VALUES:,} values", MAX_VALUES))
+    if len(data) >= MAX_FRAME:
+        return encode_answer(_too_large(f"{MAX_FRAME:,} bytes", MAX_FRAME))
+    return GOOD + data
 
 
-def decode_answer(task: Task, data: bytes) -> TaskResult | RegistryError:
-    """The answer to `task`; raises BadAnswer when the bytes are none."""
+def decode_answer(task: Task[R], data: bytes) -> R | RegistryError:
+    """The answer to `task`; raises MalformedValue when the bytes are none."""
     if data[:1] == GOOD:
-        return load(ANSWERS[type(task)], data[1:])
+        result: R = load(result_type(type(task)), data[1:])
+        return result
     if data[:1] == BAD:
         return _error(load(_Failure, data[1:]))
     raise MalformedValue("neither a result nor an error")
 
 
+def _failure(error: RegistryError) -> _Failure:
+    issues = error.issues if isinstance(error, InvalidSchema) else ()
+    return _Failure(type(error).__name__, error.message, error.violations, error.metadata, tuple(issues))
+
+
+def _too_large(limit: str, number: int) -> LimitExceeded:
+    return LimitExceeded(f"the result is larger than {limit}; make the schema smaller", limit=number)
+
+
 def _error(failure: _Failure) -> RegistryError:
     kind = vars(errors).get(failure.name)
     if not (isinstance(kind, type) and issubclass(kind, RegistryError)):
-        raise MalformedValue(f"no error is called {failure.name!r}")
-    # Classes of the family take facts of their own to make a message of; here the message is made already.
+        raise MalformedValue(f"no error is called {failure.name[:80]!r}")
+    # Subclasses make the message of arguments of their own; here the message is made already.
     error = kind.__new__(kind)
     RegistryError.__init__(error, failure.message, violations=failure.violations, **failure.metadata)
     if isinstance(error, InvalidSchema):

@@ -1,8 +1,8 @@
-"""The children: seats, queue, slow lane, replacement of the dead.
+"""The pool of worker processes: slots, queue, slow lane, replacement of processes that ended.
 
-`processes` tasks run at a time, each in a seat; one more child than seats is kept warm so that a death stalls nobody.
-A task that outlives the patience of the pool moves to the slow lane: its child gets the lowest priority, its seat goes
-to the next task, and the child is not used again. So a few costly tasks cannot hold up cheap ones.
+`processes` tasks run at a time, each in a slot; one more process than slots is kept ready, so that nobody waits when one
+ends. A task that takes longer than `patience_seconds` moves to the slow lane: its process gets the lowest priority, its
+slot goes to the next task, and the process is not used again. So a few costly tasks cannot hold up cheap ones.
 """
 
 from __future__ import annotations
@@ -12,48 +12,47 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
-
 from .. import settings
 from ..errors import LimitExceeded, RegistryError, ShuttingDown, Unavailable
+from ..telemetry import context, logs
 from .codec import MalformedValue
 from .messages import Request, Setup, decode_answer, encode_request
-from .tasks import Task, TaskResult
+from .task import R, Task
 from .worker_process import START_SECONDS, WorkerProcess, WorkerProcessEnded
 
-log = structlog.get_logger(__name__)
+_LOG = logs.get("workers")
 
-CROWDED = 5
-"""How many times its patience the pool waits for a task that hardly got the processor."""
+CROWDED_FACTOR = 5
+"""How many times `patience_seconds` by the clock a task keeps its slot on a machine where it hardly gets the processor."""
 RETRY_SECONDS = 1.0
-"""Pause after a child could not be started."""
+"""Pause after a process could not be started."""
 
 
 class Overrun(Exception):
-    """The task took longer than it may, and its child was killed."""
+    """The task took longer than it may, and its process was killed."""
 
 
 @dataclass(eq=False, slots=True)
 class _RunningTask:
-    """A task in the hands of a child. `abandoned`: nobody waits for it any more."""
+    """A task that a process works on. `abandoned`: nobody waits for its result any more. `slow`: it is in the slow lane."""
 
-    child: WorkerProcess
+    process: WorkerProcess
     abandoned: bool = False
     slow: bool = False
 
 
 class Pool:
-    """Runs tasks in children made by `setup`. Belongs to one event loop; made inside it."""
+    """Runs tasks in processes made by `setup`. Belongs to one event loop; made inside it."""
 
     def __init__(self, bounds: settings.WorkersSettings, setup: Setup) -> None:
         self._bounds = bounds
         self._setup = setup
-        self._seats = asyncio.Semaphore(bounds.processes)
+        self._slots = asyncio.Semaphore(bounds.processes)
         self._waiting = 0
         self._idle: asyncio.LifoQueue[WorkerProcess] = asyncio.LifoQueue()
-        self._children: set[WorkerProcess] = set()  # alive and not in the slow lane
+        self._processes: set[WorkerProcess] = set()  # alive and not in the slow lane
         self._starting = 0
-        self._errands: set[_RunningTask] = set()
+        self._running: set[_RunningTask] = set()
         self._background: set[asyncio.Task[None]] = set()  # starts and reapings under way
         self._starts: set[asyncio.Task[None]] = set()
         self._stopping = False
@@ -61,7 +60,7 @@ class Pool:
         self._counts = {"tasks": 0, "started": 0, "crashed": 0, "timed_out": 0}
 
     async def start(self) -> None:
-        """Start all children; raises Unavailable when one cannot be started."""
+        """Start all processes; raises Unavailable when one cannot be started."""
         outcomes = await asyncio.gather(
             *(self._start_one() for _ in range(self._target)), return_exceptions=True
         )
@@ -69,39 +68,39 @@ class Pool:
             if isinstance(outcome, BaseException):
                 await self.stop()
                 if isinstance(outcome, WorkerProcessEnded):
-                    raise Unavailable(f"a worker {outcome.cause}: {outcome.last_words}") from outcome
+                    raise Unavailable(f"a worker {outcome.cause}: {outcome.stderr}") from outcome
                 raise outcome
 
     async def stop(self) -> None:
-        """Kill and reap every child; tasks under way raise ShuttingDown."""
+        """Kill and reap every process; tasks under way raise ShuttingDown."""
         self._stopping = True
         for start in self._starts:
             start.cancel()
-        for child in {*self._children, *(e.child for e in self._errands)}:
-            self._retire(child)
+        for process in {*self._processes, *(r.process for r in self._running)}:
+            self._retire(process)
         while self._background:
             await asyncio.gather(*self._background, return_exceptions=True)
 
-    async def run(self, task: Task, seconds: float) -> TaskResult:
-        """The task's result, or its RegistryError. Raises Overrun after `seconds`, ChildGone when the child died of it,
-        LimitExceeded when too many wait, Unavailable when no child can be had.
+    async def run(self, task: Task[R], seconds: float) -> R:
+        """The task's result, or its RegistryError. Raises Overrun after `seconds`, WorkerProcessEnded when the task ended
+        its process, LimitExceeded when too many wait, Unavailable when no process can be started.
 
-        Cancelled, it leaves the queue; a child at work may finish if it does so soon, else it is killed.
+        Cancelled, it leaves the queue; a process at work may finish if it does so soon, else it is killed.
         """
         try:
             return await self._attempt(task, seconds)
-        except WorkerProcessEnded as gone:
-            if not gone.killed or self._stopping:
+        except WorkerProcessEnded as ended:
+            if not ended.killed or self._stopping:
                 raise
-        # Somebody else killed the child (an operator, the system short of memory): the task gets a second chance.
+        # The process was killed from outside (an operator, the system short of memory): the task is tried once more.
         return await self._attempt(task, seconds)
 
     def facts(self) -> Mapping[str, str]:
-        """What is going on, and counts since the start."""
+        """Gauges of now, and counts since the start."""
         slow = self._slow
         now = {
-            "processes": len(self._children) + slow,
-            "busy": len(self._errands),
+            "processes": len(self._processes) + slow,
+            "busy": len(self._running),
             "slow": slow,
             "waiting": self._waiting,
         }
@@ -114,134 +113,136 @@ class Pool:
 
     @property
     def _slow(self) -> int:
-        return sum(errand.slow for errand in self._errands)
+        return sum(running.slow for running in self._running)
 
-    async def _attempt(self, task: Task, seconds: float) -> TaskResult:
-        await self._take_seat()
+    async def _attempt(self, task: Task[R], seconds: float) -> R:
+        await self._take_slot()
         try:
-            errand = _RunningTask(await self._take_child())
+            running = _RunningTask(await self._take_process())
         except BaseException:
-            self._seats.release()
+            self._slots.release()
             raise
         self._counts["tasks"] += 1
-        self._errands.add(errand)
-        work = asyncio.ensure_future(self._attend(errand, task, seconds))
+        self._running.add(running)
+        work = asyncio.ensure_future(self._supervise(running, task, seconds))
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
-            work.add_done_callback(_seen)
-            errand.abandoned = True
-            if errand.slow:
-                errand.child.kill()
+            work.add_done_callback(_ignore_error)
+            running.abandoned = True
+            if running.slow:
+                running.process.kill()
             raise
 
-    async def _take_seat(self) -> None:
+    async def _take_slot(self) -> None:
         if self._stopping:
             raise ShuttingDown
-        if self._seats.locked() and self._waiting >= self._bounds.queue:
+        if self._slots.locked() and self._waiting >= self._bounds.queue:
             raise LimitExceeded(
                 f"{self._waiting} schemas wait to be compiled or compared already; try again later",
                 limit=self._bounds.queue,
             )
         self._waiting += 1
         try:
-            await self._seats.acquire()
+            await self._slots.acquire()
         finally:
             self._waiting -= 1
 
-    async def _take_child(self) -> WorkerProcess:
-        """An idle child; normally there is one for whoever has a seat."""
+    async def _take_process(self) -> WorkerProcess:
+        """An idle process; normally there is one for each slot."""
         try:
             async with asyncio.timeout(START_SECONDS):
                 while True:
-                    child = await self._idle.get()
+                    process = await self._idle.get()
                     if self._stopping:
                         raise ShuttingDown
-                    if child.alive:
-                        return child
+                    if process.alive:
+                        return process
         except TimeoutError:
             raise Unavailable(
                 f"no worker could be started: {self._trouble or 'the machine is too busy'}"
             ) from None
 
-    async def _attend(self, errand: _RunningTask, task: Task, seconds: float) -> TaskResult:
-        child, used = errand.child, errand.child.cpu_seconds()
+    async def _supervise(self, running: _RunningTask, task: Task[R], seconds: float) -> R:
+        process, used = running.process, running.process.cpu_seconds()
         end = asyncio.get_running_loop().time() + seconds
-        reply = child.ask(encode_request(Request(task, seconds)))
-        reply.add_done_callback(_seen)  # after an overrun nobody looks at it any more
-        answer: TaskResult | RegistryError | None = None
+        reply = process.ask(encode_request(Request(task, seconds, context.current())))
+        reply.add_done_callback(_ignore_error)  # after an overrun nobody reads it
+        answer: R | RegistryError | None = None
         try:
-            if not await self._patiently(reply, child, used, seconds):
-                self._lose_patience(errand)
+            if not await self._answered_soon(reply, process, used, seconds):
+                self._move_to_slow_lane(running)
                 if not await _within(reply, end - asyncio.get_running_loop().time()):
                     self._counts["timed_out"] += 1
                     raise Overrun
             answer = decode_answer(task, reply.result())
         except MalformedValue as error:
-            child.kill()
-            await child.end()
-            raise self._crash(WorkerProcessEnded(f"answered nonsense ({error})")) from None
+            process.kill()
+            await process.end()
+            raise self._crash(
+                WorkerProcessEnded(f"gave an answer that cannot be decoded ({error})")
+            ) from None
         except WorkerProcessEnded:
-            raise self._crash(await child.end()) from None
+            raise self._crash(await process.end()) from None
         finally:
-            self._conclude(errand, usable=answer is not None)
+            self._finish(running, usable=answer is not None)
         if isinstance(answer, RegistryError):
             raise answer
         return answer
 
-    async def _patiently(
-        self, reply: asyncio.Future[bytes], child: WorkerProcess, used: float, seconds: float
+    async def _answered_soon(
+        self, reply: asyncio.Future[bytes], process: WorkerProcess, used: float, seconds: float
     ) -> bool:
-        """Whether `reply` is there before the task has used up the patience of the pool; `used`: the child's CPU before it.
+        """Whether `reply` is there before the task has used `patience_seconds` of CPU; `used`: the CPU of its process before.
 
-        On a crowded machine a task does not lose its seat for the time that others had the processor: to replace a child
-        would make the crowd larger.
+        On a crowded machine a task does not lose its slot for the time that others had the processor: starting another
+        process would take even more of it.
         """
         patience, clock = self._bounds.patience_seconds, asyncio.get_running_loop().time
-        end = clock() + min(CROWDED * patience, seconds)
+        end = clock() + min(CROWDED_FACTOR * patience, seconds)
         while not await _within(reply, min(patience, end - clock())):
-            if child.cpu_seconds() - used >= patience or clock() >= end:
+            if process.cpu_seconds() - used >= patience or clock() >= end:
                 return False
         return True
 
-    def _lose_patience(self, errand: _RunningTask) -> None:
-        if errand.abandoned:
-            errand.child.kill()
+    def _move_to_slow_lane(self, running: _RunningTask) -> None:
+        if running.abandoned:
+            running.process.kill()
         elif self._slow < self._bounds.slow_processes:
-            errand.slow = True
-            errand.child.slow_down()
-            self._children.discard(errand.child)
-            self._seats.release()
+            running.slow = True
+            running.process.slow_down()
+            self._processes.discard(running.process)
+            self._slots.release()
             self._balance()
 
-    def _conclude(self, errand: _RunningTask, *, usable: bool) -> None:
-        self._errands.discard(errand)
-        if errand.slow or not usable or self._stopping:
-            self._retire(errand.child)
+    def _finish(self, running: _RunningTask, *, usable: bool) -> None:
+        self._running.discard(running)
+        if running.slow or not usable or self._stopping:
+            self._retire(running.process)
         else:
-            errand.child.rest()
-            self._idle.put_nowait(errand.child)
-        if not errand.slow:
-            self._seats.release()
+            running.process.clear_stderr()
+            self._idle.put_nowait(running.process)
+        if not running.slow:
+            self._slots.release()
 
-    def _crash(self, gone: WorkerProcessEnded) -> RegistryError | WorkerProcessEnded:
+    def _crash(self, ended: WorkerProcessEnded) -> RegistryError | WorkerProcessEnded:
         if self._stopping:
             return ShuttingDown()
         self._counts["crashed"] += 1
-        log.warning("worker_crashed", cause=gone.cause, last_words=gone.last_words)
-        return gone
+        _LOG.warning("worker_crashed", cause=ended.cause, stderr=ended.stderr)
+        return ended
 
-    def _retire(self, child: WorkerProcess) -> None:
-        self._children.discard(child)
-        child.kill()
-        self._chore(_reap(child))
+    def _retire(self, process: WorkerProcess) -> None:
+        self._processes.discard(process)
+        process.kill()
+        self._spawn(_reap(process))
         self._balance()
 
     def _balance(self) -> None:
-        """Start as many children as are missing."""
-        while not self._stopping and len(self._children) + self._starting < self._target:
+        """Start as many processes as are missing."""
+        while not self._stopping and len(self._processes) + self._starting < self._target:
             self._starting += 1
-            start = self._chore(self._keep_starting())
+            start = self._spawn(self._keep_starting())
             self._starts.add(start)
             start.add_done_callback(self._starts.discard)
 
@@ -250,26 +251,26 @@ class Pool:
             while True:
                 try:
                     return await self._start_one()
-                except WorkerProcessEnded as gone:
-                    self._trouble = f"a worker {gone.cause}"
-                    log.error("worker_not_started", cause=gone.cause, last_words=gone.last_words)
+                except WorkerProcessEnded as ended:
+                    self._trouble = f"a worker {ended.cause}"
+                    _LOG.error("worker_not_started", cause=ended.cause, stderr=ended.stderr)
                 await asyncio.sleep(RETRY_SECONDS)
         finally:
             self._starting -= 1
 
     async def _start_one(self) -> None:
-        child = await WorkerProcess.start(self._setup, self._gone)
+        process = await WorkerProcess.start(self._setup, self._on_end)
         self._counts["started"] += 1
         self._trouble = ""
-        self._children.add(child)
-        self._idle.put_nowait(child)
+        self._processes.add(process)
+        self._idle.put_nowait(process)
 
-    def _gone(self, child: WorkerProcess) -> None:
-        """A child's pipe closed: nobody may be asking it, so the pool itself must notice."""
-        if child in self._children and not any(e.child is child for e in self._errands):
-            self._retire(child)
+    def _on_end(self, process: WorkerProcess) -> None:
+        """The pipe of a process closed. When it was idle, nobody else notices."""
+        if process in self._processes and not any(r.process is process for r in self._running):
+            self._retire(process)
 
-    def _chore(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
@@ -283,11 +284,11 @@ async def _within(reply: asyncio.Future[bytes], seconds: float) -> bool:
     return reply.done()
 
 
-async def _reap(child: WorkerProcess) -> None:
-    await child.end()
+async def _reap(process: WorkerProcess) -> None:
+    await process.end()
 
 
-def _seen(work: asyncio.Future[Any]) -> None:
-    """Its error, if any, needs no reader."""
+def _ignore_error(work: asyncio.Future[Any]) -> None:
+    """Keep asyncio from reporting an error that nobody awaits."""
     if not work.cancelled():
         work.exception()

@@ -1,83 +1,88 @@
-"""What a worker is asked to do, and who does it. Pure."""
+"""The tasks of the registry: parse, compare, diff, convert. Each says where it runs and what its failure means. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from llm_schema_engines.formats.conversion import Loss, convert
 from llm_schema_engines.formats.engine import Engines, ParsedSchema, SchemaSource
-from llm_schema_engines.model.compatibility import CompareOptions, Comparison
+from llm_schema_engines.model.compatibility import CompareOptions, Comparison, Verdict, Violation
 from llm_schema_engines.model.difference import Differences
+from llm_schema_engines.model.fast_init import fast_init
 from llm_schema_engines.model.schema import SchemaType
 
+from ..errors import InvalidSchema, LimitExceeded, SchemaIssue
+from .task import Task, TaskFailure, TimeLimits
 
-class Workers(Protocol):
-    """Runs engines so that the event loop goes on meanwhile. Results are not kept."""
+# What of a type runs inline: the largest source, or pair of sources, in bytes with all references. Types that are missing
+# never do: protoc can be made to abort its process.
 
-    async def start(self) -> None:
-        """Be ready for the first task; called once."""
-        ...
+INLINE_PARSE_BYTES: Mapping[SchemaType, int] = {
+    # Our own parser, linear and bounded: cheaper than a trip to a worker process.
+    SchemaType.AVRO: 16 * 1024,
+    # A small schema is parsed in less time than the trip takes, a hostile one of this size in a few milliseconds.
+    SchemaType.JSON: 2 * 1024,
+}
 
-    async def stop(self) -> None:
-        """Give every resource back; tasks under way end with Unavailable."""
-        ...
+INLINE_COMPARE_BYTES: Mapping[SchemaType, int] = {
+    SchemaType.AVRO: 16 * 1024,
+    # JSON Schema is missing: its prover may search for seconds.
+}
 
-    def parsed_at_once(self, schema_type: SchemaType, source: SchemaSource) -> ParsedSchema | None:
-        """FormatEngine.parse, strictly, when that is so little work that nobody has to wait; None: ask `parse`."""
-        ...
+QUICK_PROOF_BYTES: Mapping[SchemaType, int] = {
+    # FormatEngine.quick_proof takes some 50 us, and less than 10 ms for the worst pair of this size that we could make
+    # (loadtest/engines/json_schema_quick_proof.py).
+    SchemaType.JSON: 4 * 1024,
+}
 
-    def compared_at_once(
-        self, schema_type: SchemaType, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
-    ) -> Comparison | None:
-        """FormatEngine.compare, when that is so little work that nobody has to wait; None: ask `compare`."""
-        ...
+NEVER_INLINE: Mapping[SchemaType, Sequence[bytes]] = {
+    # A regular expression may cost much more than its size tells, however its keyword (pattern...) is spelled.
+    SchemaType.JSON: (b"attern", b"\\u"),
+}
+"""A schema whose text, or that of one of its references, holds any of these is not parsed, compared or diffed inline."""
 
-    async def parse(
-        self, schema_type: SchemaType, source: SchemaSource, *, strict: bool = True
-    ) -> ParsedSchema:
-        """FormatEngine.parse. A schema that kills its compiler or takes too long is an InvalidSchema with rule
-        COMPILER_CRASHED or COMPILER_TIMEOUT. Raises LimitExceeded when too many tasks wait and Unavailable when no
-        worker can be had."""
-        ...
-
-    async def compare(
-        self, schema_type: SchemaType, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
-    ) -> Comparison:
-        """FormatEngine.compare. A pair that kills its comparer or takes too long is UNDECIDED with a violation of rule
-        COMPARISON_CRASHED or COMPARISON_TIMEOUT. Raises what `parse` raises otherwise."""
-        ...
-
-    async def diff(self, schema_type: SchemaType, old: SchemaSource, new: SchemaSource) -> Differences:
-        """FormatEngine.diff. Raises LimitExceeded for a pair that kills its worker or takes too long, and what `parse`
-        raises otherwise."""
-        ...
-
-    async def convert(self, task: Convert) -> Converted:
-        """Raises ConversionRefused and DataRefused, and what `diff` raises."""
-        ...
-
-    def facts(self) -> Mapping[str, str]:
-        """Counts for the health report."""
-        ...
+WAY_OUT = "make the schema smaller or less deeply nested, or split it"
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
-class Parse:
-    """FormatEngine.parse of one source."""
+class Parse(Task[ParsedSchema]):
+    """FormatEngine.parse of one source. One that ends its compiler or takes too long is an InvalidSchema with rule
+    COMPILER_CRASHED or COMPILER_TIMEOUT."""
 
     schema_type: SchemaType
     source: SchemaSource
-    strict: bool
+    strict: bool = True
 
     def run(self, engines: Engines) -> ParsedSchema:
         return engines[self.schema_type].parse(self.source, strict=self.strict)
 
+    def seconds(self, limits: TimeLimits) -> float:
+        return limits.parse_seconds
 
+    def failed(self, failure: TaskFailure) -> ParsedSchema:
+        if failure.timed_out:
+            raise InvalidSchema([SchemaIssue("COMPILER_TIMEOUT", f"compiling {failure.cause}; {WAY_OUT}")])
+        raise InvalidSchema([SchemaIssue("COMPILER_CRASHED", f"the compiler {failure.cause}; {WAY_OUT}")])
+
+    def runs_inline(self) -> bool:
+        return _inline(self.schema_type, INLINE_PARSE_BYTES, self.source)
+
+    def key(self) -> Hashable:
+        source = self.source
+        references = tuple((r.name, r.identity) for r in source.references)
+        options = tuple(sorted(source.options.items()))
+        return (
+            Parse, self.schema_type, self.strict, source.content, references, options, source.artifact
+        )  # fmt: skip
+
+
+@fast_init
 @dataclass(frozen=True, slots=True)
-class Compare:
-    """FormatEngine.compare of one pair."""
+class Compare(Task[Comparison]):
+    """FormatEngine.compare of one pair. One that ends its process or takes too long is UNDECIDED with a violation of rule
+    COMPARISON_CRASHED or COMPARISON_TIMEOUT."""
 
     schema_type: SchemaType
     reader: SchemaSource
@@ -87,10 +92,27 @@ class Compare:
     def run(self, engines: Engines) -> Comparison:
         return engines[self.schema_type].compare(self.reader, self.writer, self.options)
 
+    def seconds(self, limits: TimeLimits) -> float:
+        return limits.compare_seconds
+
+    def failed(self, failure: TaskFailure) -> Comparison:
+        if failure.timed_out:
+            return _undecided("COMPARISON_TIMEOUT", f"comparing {failure.cause}")
+        return _undecided("COMPARISON_CRASHED", f"the comparison {failure.cause}")
+
+    def runs_inline(self) -> bool:
+        return _inline(self.schema_type, INLINE_COMPARE_BYTES, self.reader, self.writer)
+
+    def shortcut(self, engines: Engines) -> Comparison | None:
+        limit = QUICK_PROOF_BYTES.get(self.schema_type, 0)
+        if limit and self.reader.size <= limit and self.writer.size <= limit:
+            return engines[self.schema_type].quick_proof(self.reader, self.writer, self.options)
+        return None
+
 
 @dataclass(frozen=True, slots=True)
-class Diff:
-    """FormatEngine.diff of one pair."""
+class Diff(Task[Differences]):
+    """FormatEngine.diff of one pair. LimitExceeded for one that ends its process or takes too long."""
 
     schema_type: SchemaType
     old: SchemaSource
@@ -98,6 +120,15 @@ class Diff:
 
     def run(self, engines: Engines) -> Differences:
         return engines[self.schema_type].diff(self.old, self.new)
+
+    def seconds(self, limits: TimeLimits) -> float:
+        return limits.compare_seconds
+
+    def failed(self, failure: TaskFailure) -> Differences:
+        raise LimitExceeded(f"finding the differences {failure.cause}; {WAY_OUT}")
+
+    def runs_inline(self) -> bool:
+        return _inline(self.schema_type, INLINE_COMPARE_BYTES, self.old, self.new)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +145,9 @@ class Converted:
 
 
 @dataclass(frozen=True, slots=True)
-class Convert:
-    """The conversion of one schema, and of a document when there is one."""
+class Convert(Task[Converted]):
+    """The conversion of one schema, and of a document when there is one. LimitExceeded for one that ends its process or
+    takes too long."""
 
     schema_type: SchemaType
     source: SchemaSource
@@ -124,12 +156,29 @@ class Convert:
     document: bytes = b""
 
     def run(self, engines: Engines) -> Converted:
+        """Raises ConversionRefused and DataRefused."""
         done = convert(self.source, self.schema_type, self.target_type, message_name=self.message_name)
         if not self.document:
             return Converted(done.content, done.losses)
         data = done.data.convert(self.document)
         return Converted(done.content, done.losses, data.payload, data.dropped)
 
+    def seconds(self, limits: TimeLimits) -> float:
+        return limits.compare_seconds
 
-Task = Parse | Compare | Diff | Convert
-TaskResult = ParsedSchema | Comparison | Differences | Converted
+    def failed(self, failure: TaskFailure) -> Converted:
+        raise LimitExceeded(f"converting the schema {failure.cause}; {WAY_OUT}")
+
+
+def _inline(schema_type: SchemaType, limits: Mapping[SchemaType, int], *sources: SchemaSource) -> bool:
+    limit = limits.get(schema_type, 0)
+    never = NEVER_INLINE.get(schema_type, ())
+    return all(0 < limit >= source.size and not _holds(source, never) for source in sources)
+
+
+def _holds(source: SchemaSource, any_of: Sequence[bytes]) -> bool:
+    return any(mark in text for text in source.texts() for mark in any_of)
+
+
+def _undecided(rule: str, message: str) -> Comparison:
+    return Comparison(Verdict.UNDECIDED, (Violation(rule, "", message, undecided=True),))

@@ -1,27 +1,34 @@
-"""The subprocess: makes the engines, confines itself, then answers one request after the other until its parent leaves.
+"""The worker process: makes the engines, confines itself, then answers one request after the other until its parent leaves.
 
-Run by `processes` as `python -m llm_schema_registry_server.workers.worker_main`, with one end of a socket pair as standard
-input. What is not a RegistryError is a fault that the process does not survive: the parent sees it go, reads its last
-words from standard error and starts another one.
+Run by `worker_process` as `python -m llm_schema_registry_server.workers.worker_main`, with one end of a socket pair as
+standard input. Any exception but a RegistryError is a bug that ends the process: the parent sees it end, logs what it wrote
+to standard error last, and starts another one.
 """
 
 from __future__ import annotations
 
 import gc
 import importlib
+import json
 import os
 import socket
 import sys
+import traceback
 from typing import Any
 
 from llm_schema_engines.formats.engine import Engines
 from llm_schema_engines.protoc.confinement import confine, die_with, limit_cpu
 
 from ..errors import RegistryError
+from ..telemetry import context
+from . import tasks  # noqa: F401  # imported at the start, so that the first task does not spend its time on it
 from .messages import HEADER, Request, Setup, decode_request, encode_answer, frame
 
 OUT_OF_MEMORY = 77
-"""Exit status of a child whose task asked for more memory than it may have."""
+"""Exit status of a process whose task asked for more memory than it may have."""
+
+TASK_RAISED = 1
+"""Exit status of a process whose task raised what is not a RegistryError."""
 
 READY = b"ready"
 
@@ -52,6 +59,7 @@ def _serve(channel: socket.socket, engines: Engines) -> None:
     while (data := _read(channel)) is not None:
         request: Request = decode_request(data)
         limit_cpu(request.seconds)
+        context.bind(request.context)
         channel.sendall(frame(_answer(request, engines)))
 
 
@@ -60,6 +68,20 @@ def _answer(request: Request, engines: Engines) -> bytes:
         return encode_answer(request.task.run(engines))
     except RegistryError as error:
         return encode_answer(error)
+    except MemoryError:
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        _log("task_raised", task=type(request.task).__name__, error=repr(error)[:200])
+        sys.exit(TASK_RAISED)
+
+
+def _log(event: str, **facts: str) -> None:
+    """One line on standard error, of which the parent logs the end when this process has ended. Not by telemetry.logs: what
+    that imports would take a part of a second at each start."""
+    now = context.current()
+    facts |= {"request_id": now.request_id, "traceparent": now.traceparent}
+    print(json.dumps({"event": event, "level": "error", **facts}), file=sys.stderr, flush=True)
 
 
 def _take_channel() -> socket.socket:

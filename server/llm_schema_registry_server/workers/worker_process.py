@@ -1,4 +1,4 @@
-"""One subprocess as its parent sees it: started, asked, killed, reaped."""
+"""One worker process as the server sees it: started, asked, killed, reaped."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ from .messages import HEADER, MAX_FRAME, Setup, encode_request, frame
 from .worker_main import OUT_OF_MEMORY
 
 START_SECONDS = 20.0
-"""A child that is not ready after this is given up."""
+"""A process that is not ready after this is given up."""
 
-LAST_WORDS = 4000
-"""Bytes of a dead child's standard error that are worth logging."""
+STDERR_BYTES = 4000
+"""How much of the end of its standard error is logged when a process has ended."""
 
 GRACE_SECONDS = 1.0
-"""How long a child that has closed its pipe may take to die."""
+"""How long a process that has closed its pipe may take to end."""
+
+TOO_LARGE = f"announced an answer of more than {MAX_FRAME >> 20} MiB"
 
 LOWEST_PRIORITY = 19
 """nice(2)."""
@@ -34,16 +36,16 @@ _CPU_OF_PROCESS = 2
 
 
 class WorkerProcessEnded(Exception):
-    """The child ended before it answered. `killed`: somebody else sent it SIGKILL or SIGTERM, its task may be innocent.
+    """The process ended before it answered. `killed`: by a SIGKILL or SIGTERM that we did not send; its task may be harmless.
 
-    `last_words` are for the log only: they may hold paths and content.
+    `stderr`, the end of what it wrote there, is for the log only: it may hold paths and content.
     """
 
-    def __init__(self, cause: str, *, killed: bool = False, last_words: str = "") -> None:
+    def __init__(self, cause: str, *, killed: bool = False, stderr: str = "") -> None:
         super().__init__(cause)
         self.cause = cause
         self.killed = killed
-        self.last_words = last_words
+        self.stderr = stderr
 
 
 class WorkerProcess:
@@ -60,10 +62,10 @@ class WorkerProcess:
         self._ending: asyncio.Future[WorkerProcessEnded] | None = None
 
     @classmethod
-    async def start(cls, setup: Setup, on_gone: Callable[[WorkerProcess], None]) -> Self:
-        """A new child, ready for its first task; raises ChildGone when it ends, or is not ready, before that.
+    async def start(cls, setup: Setup, on_end: Callable[[WorkerProcess], None]) -> Self:
+        """A new process, ready for its first task; raises WorkerProcessEnded when it ends, or is not ready, before that.
 
-        `on_gone` is called once, when the child's end of the pipe closes after it had been ready.
+        `on_end` is called once, when its end of the pipe closes after it was ready.
         """
         ours, theirs = socket.socketpair()
         stderr = _memory_file()
@@ -87,22 +89,22 @@ class WorkerProcess:
             ours.close()
             os.close(stderr)
             raise
-        child = cls(process, pipe, transport, stderr)
+        worker = cls(process, pipe, transport, stderr)
         try:
             async with asyncio.timeout(START_SECONDS):
-                await child.ask(encode_request(setup))
+                await worker.ask(encode_request(setup))
         except WorkerProcessEnded:
-            raise await child.end() from None
+            raise await worker.end() from None
         except TimeoutError:
-            child.kill()
-            await child.end()
+            worker.kill()
+            await worker.end()
             raise WorkerProcessEnded(f"was not ready after {START_SECONDS:g} s") from None
         except asyncio.CancelledError:
-            child.kill()
-            await child.end()
+            worker.kill()
+            await worker.end()
             raise
-        pipe.on_gone = lambda: on_gone(child)
-        return child
+        pipe.on_end = lambda: on_end(worker)
+        return worker
 
     @property
     def pid(self) -> int:
@@ -113,8 +115,8 @@ class WorkerProcess:
         return not self._pipe.lost and self._process.returncode is None
 
     def cpu_seconds(self) -> float:
-        """Processor time that it has used so far. Where the system does not tell, all time counts; one that is gone has used
-        it up."""
+        """Processor time that it has used so far. Where the system does not measure it, all time counts; one that has ended
+        has used infinitely much."""
         if sys.platform != "linux":
             return time.monotonic()
         try:
@@ -123,7 +125,7 @@ class WorkerProcess:
             return math.inf
 
     def ask(self, payload: bytes) -> asyncio.Future[bytes]:
-        """Send one request; the future is the answer's payload, or raises ChildGone (`end` then knows why)."""
+        """Send one request; the future is the answer's payload, or raises WorkerProcessEnded (await `end` for the cause)."""
         answer = self._pipe.expect()
         self._transport.write(frame(payload))
         return answer
@@ -136,16 +138,16 @@ class WorkerProcess:
         self._transport.abort()
 
     def slow_down(self) -> None:
-        """Leave the processor to everybody else from now on."""
+        """Give it the lowest priority from now on."""
         if self._process.returncode is None:
             os.setpriority(os.PRIO_PROCESS, self._process.pid, LOWEST_PRIORITY)
 
-    def rest(self) -> None:
-        """Called between tasks: forget what it said on standard error."""
+    def clear_stderr(self) -> None:
+        """Between tasks: drop what it wrote to standard error."""
         os.ftruncate(self._stderr, 0)
 
     async def end(self) -> WorkerProcessEnded:
-        """Reap it and close everything, once it has gone by itself or after a moment of grace; says what it died of.
+        """Reap it and close everything, once it has ended by itself or after GRACE_SECONDS. Answers with why it ended.
 
         May be awaited by several.
         """
@@ -163,12 +165,12 @@ class WorkerProcess:
             self.kill()
             status = await self._process.wait()
         self._transport.abort()
-        words = os.pread(self._stderr, LAST_WORDS, max(0, os.fstat(self._stderr).st_size - LAST_WORDS))
+        written = os.pread(self._stderr, STDERR_BYTES, max(0, os.fstat(self._stderr).st_size - STDERR_BYTES))
         os.close(self._stderr)
         return WorkerProcessEnded(
             self._pipe.fault or _cause(status),
             killed=not self._killed and status in (-signal.SIGKILL, -signal.SIGTERM),
-            last_words=words.decode("utf-8", "replace").strip(),
+            stderr=written.decode("utf-8", "replace").strip(),
         )
 
 
@@ -178,7 +180,7 @@ class _Pipe(asyncio.Protocol):
     def __init__(self) -> None:
         self.lost = False
         self.fault = ""
-        self.on_gone: Callable[[], None] | None = None
+        self.on_end: Callable[[], None] | None = None
         self._data = bytearray()
         self._answer: asyncio.Future[bytes] | None = None
         self._transport: asyncio.BaseTransport | None = None
@@ -198,7 +200,7 @@ class _Pipe(asyncio.Protocol):
             return
         (size,) = HEADER.unpack_from(self._data)
         if size > MAX_FRAME or self._answer is None or self._answer.done():
-            self.fault = "said too much" if size > MAX_FRAME else "spoke without being asked"
+            self.fault = TOO_LARGE if size > MAX_FRAME else "wrote an answer without a request"
             assert isinstance(self._transport, asyncio.Transport)
             self._transport.abort()
         elif len(self._data) >= HEADER.size + size:
@@ -209,12 +211,12 @@ class _Pipe(asyncio.Protocol):
         self.lost = True
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(WorkerProcessEnded("it closed the pipe"))
-        if self.on_gone is not None:
-            self.on_gone()
+        if self.on_end is not None:
+            self.on_end()
 
 
 async def _started(*command: str, **how: Any) -> asyncio.subprocess.Process:
-    """A process; none when the caller is cancelled, however far its start had got."""
+    """A started process; when the caller is cancelled meanwhile, it is ended again."""
     starting = asyncio.ensure_future(asyncio.create_subprocess_exec(*command, **how))
     try:
         return await asyncio.shield(starting)
@@ -245,6 +247,6 @@ def _memory_file() -> int:
 
 
 def _environment() -> dict[str, str]:
-    """All that a child may know of ours: where its modules are."""
+    """The whole environment of a worker process: where its modules are, nothing secret."""
     path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)
     return {"PYTHONPATH": path, "LC_ALL": "C.UTF-8", "GRPC_PYTHON_DISABLE_DYNAMIC_STUBS": "1"}

@@ -19,6 +19,7 @@ from llm_schema_registry_server.errors import InvalidSchema
 from llm_schema_registry_server.settings import WorkersSettings as Bounds
 from llm_schema_registry_server.workers.engines import FACTORY
 from llm_schema_registry_server.workers.processes import ProcessWorkers
+from llm_schema_registry_server.workers.tasks import Compare, Parse
 from tests.formats.protobuf.hostile import HOSTILE
 
 PROTOBUF = SchemaType.PROTOBUF
@@ -55,22 +56,22 @@ async def workers() -> AsyncIterator[ProcessWorkers]:
 
 @pytest.mark.parametrize("name", DEADLY)
 async def test_a_deadly_source_is_refused_and_others_go_on(workers: ProcessWorkers, name: str) -> None:
-    deadly = asyncio.create_task(workers.parse(PROTOBUF, SchemaSource(DEADLY[name].encode())))
+    deadly = asyncio.create_task(workers.run(Parse(PROTOBUF, SchemaSource(DEADLY[name].encode()))))
 
-    assert (await workers.parse(PROTOBUF, GOOD)).names == ("Good", "a")
+    assert (await workers.run(Parse(PROTOBUF, GOOD))).names == ("Good", "a")
     with pytest.raises(InvalidSchema) as caught:
         await deadly
     assert caught.value.issues[0].rule in {"COMPILER_CRASHED", "COMPILER_TIMEOUT"}
-    assert (await workers.parse(PROTOBUF, GOOD)).names == ("Good", "a")
+    assert (await workers.run(Parse(PROTOBUF, GOOD))).names == ("Good", "a")
 
 
 async def test_the_same_schema_means_the_same_in_a_worker(workers: ProcessWorkers) -> None:
-    parsed = await workers.parse(PROTOBUF, GOOD)
-    wider = await workers.parse(PROTOBUF, SchemaSource(GOOD.content.replace(b"int32", b"int64")))
+    parsed = await workers.run(Parse(PROTOBUF, GOOD))
+    wider = await workers.run(Parse(PROTOBUF, SchemaSource(GOOD.content.replace(b"int32", b"int64"))))
     old, new = (SchemaSource(b"", artifact=p.artifact) for p in (parsed, wider))
 
-    forward = await workers.compare(PROTOBUF, old, new, CompareOptions())
-    backward = await workers.compare(PROTOBUF, new, old, CompareOptions())
+    forward = await workers.run(Compare(PROTOBUF, old, new, CompareOptions()))
+    backward = await workers.run(Compare(PROTOBUF, new, old, CompareOptions()))
 
     assert backward.verdict is Verdict.YES
     assert forward.violations[0].witness is not None

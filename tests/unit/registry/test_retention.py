@@ -9,13 +9,14 @@ import pytest
 from llm_schema_registry_server.errors import RevisionCompacted
 from llm_schema_registry_server.model.change import format_revision
 from llm_schema_registry_server.model.subject import Subject
+from llm_schema_registry_server.registry.periodic import PeriodicWork
 from llm_schema_registry_server.registry.retention import (
     BATCH,
     Retention,
     RetentionPolicy,
-    Sweeper,
     SweepProgress,
     old,
+    sweep_all,
 )
 from llm_schema_registry_server.registry.subscribers import MOST_PENDING, ChangeFilter
 from llm_schema_registry_server.registry.subscribing import Heartbeat
@@ -162,12 +163,8 @@ async def test_sweeping_goes_on_beside_the_server() -> None:
         swept.append(step)
         told.set()
 
-    sweeper = Sweeper(
-        Retention(store, RetentionPolicy(age=DAY), lambda: NOW),
-        on_swept=tell,
-        on_trouble=print,
-        every_seconds=0.01,
-    )
+    retention = Retention(store, RetentionPolicy(age=DAY), lambda: NOW)
+    sweeper = PeriodicWork("retention", lambda: sweep_all(retention, tell), lambda: NOW, every_seconds=0.01)
     sweeper.start()
     await told.wait()
     told.clear()

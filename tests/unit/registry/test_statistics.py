@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import pytest
 import pytest_asyncio
 
-from llm_schema_registry_server.errors import RegistryError, StorageUnavailable
+from llm_schema_registry_server.errors import StorageUnavailable
 from llm_schema_registry_server.model.statistics import Statistics
 from llm_schema_registry_server.model.usage import Uses
 from llm_schema_registry_server.registry.statistics import LEASE, LEAST_SECONDS, StatisticsCounter
@@ -70,7 +70,6 @@ def counting(
     *,
     every: float = 0,
     timeout: float = 60,
-    trouble: Callable[[RegistryError], None] = lambda error: None,
 ) -> StatisticsCounter:
     return StatisticsCounter(
         store,
@@ -78,7 +77,6 @@ def counting(
         every_seconds=every,
         timeout_seconds=timeout,
         on_counted=lambda seconds: None,
-        on_trouble=trouble,
         timer=lambda: clock.now.timestamp(),
     )
 
@@ -203,17 +201,18 @@ async def test_it_counts_by_itself_and_others_take_over_what_it_counted(store: S
 
 
 async def test_trouble_is_told_and_it_goes_on(store: SlowStore) -> None:
-    troubles: list[RegistryError] = []
-    ask = counting(store, Clock(), every=0.02, timeout=0.02, trouble=troubles.append)
+    ask = counting(store, Clock(), every=0.02, timeout=0.02)
     store.go.clear()
     ask.start()
     try:
-        await until(lambda: troubles)
+        await until(lambda: ask.work.state.trouble)
+        trouble = ask.work.state.trouble
         store.go.set()
         await until(lambda: ask.newest)
     finally:
         await ask.stop()
-    assert "statistics.timeout_seconds" in troubles[0].message
+    assert "statistics.timeout_seconds" in trouble
+    assert not ask.work.state.trouble
 
 
 async def test_a_count_that_takes_too_long_is_unavailable(store: SlowStore) -> None:

@@ -8,11 +8,10 @@ from contextlib import asynccontextmanager
 import pytest
 import pytest_asyncio
 
-from llm_schema_registry_server.errors import RegistryError, StorageUnavailable
+from llm_schema_registry_server.errors import StorageUnavailable
 from llm_schema_registry_server.model.health import Component, ComponentStatus
 from llm_schema_registry_server.model.schema import SchemaVersion
 from llm_schema_registry_server.model.usage import Uses
-from llm_schema_registry_server.registry import usage
 from llm_schema_registry_server.registry.usage import UsageCounts, UsageRecorder
 from llm_schema_registry_server.storage.memory import MemoryStore
 from llm_schema_registry_server.storage.memory.writing import MemoryWriteTx
@@ -42,13 +41,11 @@ class World:
     def __init__(self, store: Store, most_waiting: int = 100) -> None:
         self.store = store
         self.read: list[tuple[str, int]] = []
-        self.troubles: list[RegistryError] = []
         self.recorder = UsageRecorder(
             store,
             self._readings,
             lambda: START,
             every_seconds=3600,
-            on_trouble=self.troubles.append,
             most_waiting=most_waiting,
         )
 
@@ -106,14 +103,13 @@ async def test_counts_wait_for_a_store_that_is_away(world: World) -> None:
     world.store.away = True
     for _ in range(2):
         world.read = [("id 1", 2)]
-        await world.recorder.flush()
+        await world.recorder.work.run_once()
     waiting, health = world.recorder.stats(), await world.recorder.probe()
     world.store.away = False
-    await world.recorder.flush()
+    await world.recorder.work.run_once()
 
     assert waiting == UsageCounts(recorded=0, dropped=0, waiting=1)
     assert health == Component(ComponentStatus.UP, details={"waiting": "1", "trouble": "away"})
-    assert len(world.troubles) == 1
     assert "trouble" not in (await world.recorder.probe()).details
     assert await world.stored() == {"id 1": Uses(4)}
 
@@ -122,7 +118,8 @@ async def test_what_waits_is_bounded(world: World) -> None:
     small = World(world.store, most_waiting=2)
     world.store.away = True
     small.read = [("id 1", 1), ("id 2", 1), ("id 3", 5), ("id 1", 1)]
-    await small.recorder.flush()
+    with pytest.raises(StorageUnavailable):
+        await small.recorder.flush()
     for schema_id in ("id 4", "id 5", "id 6", "id 4"):
         small.recorder.validated(schema_id)
     world.store.away = False
@@ -143,7 +140,7 @@ async def test_what_is_left_is_added_at_the_end(world: World) -> None:
 async def test_a_store_that_hangs_does_not_hold_up_the_end(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(usage, "LAST_SECONDS", 0.05)
+    monkeypatch.setattr(world.recorder.work, "_stop_seconds", 0.05)
     async with world.store.write():  # nobody else gets a turn
         world.recorder.start()
         world.read = [("id 1", 1)]

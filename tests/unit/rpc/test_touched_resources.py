@@ -51,7 +51,7 @@ def use_cases(registry: World) -> UseCases:
         registry.coherence,
         Health({}, vital=frozenset(), version="0", clock=registry.clock),
         make_counting(StatisticsSettings(), registry.store, registry.clock),
-        Rules(built_in(CompatibilityLevel.BACKWARD), LIMITS, record_failures=False, stall_seconds=1),
+        Rules(built_in(CompatibilityLevel.BACKWARD), LIMITS, record_failures=False),
         registry.clock,
         stage=stage,
         validated=lambda schema_id: None,
@@ -103,7 +103,7 @@ async def test_a_write_by_id_names_the_subject_before_it_acts(
 ) -> None:
     schema_id = (await registry.register("orders", "a")).version.schema_id
     if name == "UndeleteSchema":
-        await registry.deletion.delete(schema_id, soft=True, by=ADMIN)
+        await registry.deletion.delete(schema_id, permanent=False, by=ADMIN)
     rpcs, _ = serve(registry)
     request_.schema_id = schema_id
     before = await registry.changes()

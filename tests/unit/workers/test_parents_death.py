@@ -17,12 +17,13 @@ from llm_schema_engines.formats.engine import SchemaSource
 from llm_schema_registry_server.model.schema import SchemaType
 from llm_schema_registry_server.settings import WorkersSettings
 from llm_schema_registry_server.workers.processes import ProcessWorkers
+from llm_schema_registry_server.workers.tasks import Parse
 
 async def main():
     bounds = WorkersSettings(processes=2, parse_seconds=600, memory_bytes=1 << 29)
     workers = ProcessWorkers(bounds, "tests.unit.workers.fakes:make", SchemaType.JSON)
     await workers.start()
-    calls = [asyncio.create_task(workers.parse(SchemaType.JSON, SchemaSource(b"spin"))) for _ in range(1)]
+    calls = [asyncio.create_task(workers.run(Parse(SchemaType.JSON, SchemaSource(b"spin")))) for _ in range(1)]
     while workers.facts()["busy"] == "0":
         await asyncio.sleep(0.01)
     print("up", flush=True)

@@ -1,4 +1,4 @@
-"""The table decides where a task runs."""
+"""Each task decides where it runs."""
 
 import os
 
@@ -9,7 +9,8 @@ from llm_schema_engines.formats.json_schema import JsonSchemaEngine
 from llm_schema_engines.model.compatibility import Verdict
 from llm_schema_engines.model.schema import SchemaType
 from llm_schema_registry_server.workers.inline import InlineWorkers
-from llm_schema_registry_server.workers.placement import PLACEMENT, PlacedWorkers
+from llm_schema_registry_server.workers.placement import PlacedWorkers
+from llm_schema_registry_server.workers.tasks import INLINE_COMPARE_BYTES, INLINE_PARSE_BYTES
 from tests.support.workers import Afar, compare, parse
 
 from .fakes import make
@@ -23,11 +24,8 @@ def places() -> tuple[PlacedWorkers, InlineWorkers, Afar]:
 
 
 def test_only_avro_is_compared_in_the_server_and_protobuf_never_enters_it() -> None:
-    assert {t for t in SchemaType if t in PLACEMENT and PLACEMENT[t].compare} == {SchemaType.AVRO}
-    assert {t for t in SchemaType if t in PLACEMENT and PLACEMENT[t].parse} == {
-        SchemaType.AVRO,
-        SchemaType.JSON,
-    }
+    assert set(INLINE_COMPARE_BYTES) == {SchemaType.AVRO}
+    assert set(INLINE_PARSE_BYTES) == {SchemaType.AVRO, SchemaType.JSON}
 
 
 @pytest.mark.parametrize(
@@ -74,7 +72,7 @@ async def test_the_prover_never_runs_in_the_server() -> None:
         (SchemaType.PROTOBUF, b"plain", b"x", 0, "processes"),
     ],
 )
-async def test_what_is_plain_to_see_in_a_small_pair_is_answered_at_once(
+async def test_a_small_pair_with_a_quick_proof_is_compared_in_the_server(
     schema_type: SchemaType, reader: bytes, writer: bytes, referenced: int, where: str
 ) -> None:
     placed, inline, processes = places()
@@ -89,7 +87,7 @@ async def test_what_is_plain_to_see_in_a_small_pair_is_answered_at_once(
     assert processes.facts()["inline_tasks"] == str(int(where == "processes"))
 
 
-async def test_a_schema_that_plainly_allows_more_does_not_go_to_the_prover() -> None:
+async def test_a_schema_with_a_quick_proof_does_not_go_to_the_prover() -> None:
     engines = {SchemaType.JSON: JsonSchemaEngine()}
     inline, processes = InlineWorkers(engines), Afar(engines)
     placed = PlacedWorkers(inline, processes)

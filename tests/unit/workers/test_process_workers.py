@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -25,8 +26,12 @@ from llm_schema_registry_server.errors import (
     Unavailable,
 )
 from llm_schema_registry_server.settings import WorkersSettings as Bounds
+from llm_schema_registry_server.telemetry import context
+from llm_schema_registry_server.telemetry.context import CallContext
 from llm_schema_registry_server.workers.processes import ProcessWorkers
+from llm_schema_registry_server.workers.tasks import Compare, Parse
 from llm_schema_registry_server.workers.worker_process import WorkerProcess
+from tests.unit.conftest import LogLines
 
 from .fakes import ISSUES
 
@@ -82,7 +87,7 @@ def src(command: str) -> SchemaSource:
 
 
 async def parse(workers: ProcessWorkers, command: str) -> ParsedSchema:
-    return await workers.parse(J, src(command))
+    return await workers.run(Parse(J, src(command)))
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -95,7 +100,7 @@ async def test_a_result_comes_back_whole(workers: ProcessWorkers) -> None:
     source = SchemaSource(
         b"hello", (ReferencedSchema("dep", "id", b"x", (ReferencedSchema("leaf", "id2", b"y"),)),), {"k": "v"}
     )
-    parsed = await workers.parse(J, source, strict=False)
+    parsed = await workers.run(Parse(J, source, strict=False))
 
     assert parsed.canonical == b"hello"
     assert (parsed.names, parsed.dependencies, parsed.warnings) == (("a", "b"), ("dep",), ISSUES)
@@ -104,7 +109,7 @@ async def test_a_result_comes_back_whole(workers: ProcessWorkers) -> None:
 
 
 async def test_a_comparison_comes_back_whole(workers: ProcessWorkers) -> None:
-    comparison = await workers.compare(J, src("a"), src("b"), CompareOptions(apply_defaults=True))
+    comparison = await workers.run(Compare(J, src("a"), src("b"), CompareOptions(apply_defaults=True)))
 
     first, second = comparison.violations
     assert comparison.verdict is Verdict.NO
@@ -118,7 +123,7 @@ async def test_errors_of_the_family_cross_intact(workers: ProcessWorkers) -> Non
     with pytest.raises(ReferenceNotFound) as missing:
         await parse(workers, "missing")
     with pytest.raises(SchemaTooLarge) as large:
-        await workers.compare(J, src("large"), src("x"), CompareOptions())
+        await workers.run(Compare(J, src("large"), src("x"), CompareOptions()))
 
     there = InvalidSchema(ISSUES, "new_schema")
     assert (invalid.value.issues, invalid.value.message) == (ISSUES, there.message)
@@ -136,8 +141,8 @@ async def test_errors_of_the_family_cross_intact(workers: ProcessWorkers) -> Non
         ("exit 3", "status 3"),
         ("bug", "status 1"),
         ("recurse", "status 1"),
-        ("nonsense", "nonsense"),
-        ("flood", "said too much"),
+        ("nonsense", "cannot be decoded"),
+        ("flood", "announced an answer of more than 64 MiB"),
     ],
 )
 async def test_a_schema_that_kills_its_compiler_is_invalid_and_the_next_one_is_served(
@@ -165,8 +170,8 @@ async def test_a_schema_that_takes_too_long_is_invalid_and_its_child_is_killed(c
 
 async def test_a_comparison_that_dies_or_hangs_is_undecided_with_the_reason() -> None:
     async with pool(**HASTY) as workers:
-        crashed = await workers.compare(J, src("abort"), src("x"), CompareOptions())
-        timed_out = await workers.compare(J, src("hang"), src("x"), CompareOptions())
+        crashed = await workers.run(Compare(J, src("abort"), src("x"), CompareOptions()))
+        timed_out = await workers.run(Compare(J, src("hang"), src("x"), CompareOptions()))
 
     assert (crashed.verdict, timed_out.verdict) == (Verdict.UNDECIDED, Verdict.UNDECIDED)
     assert [c.violations[0].rule for c in (crashed, timed_out)] == [
@@ -182,6 +187,20 @@ async def test_a_child_killed_from_outside_costs_the_schema_nothing(
     parsed = await parse(workers, f"suicide {tmp_path}/once")
 
     assert parsed.canonical.startswith(b"suicide")
+
+
+async def test_what_a_task_raised_is_logged_with_the_request_id_of_its_call(
+    workers: ProcessWorkers, log_lines: LogLines
+) -> None:
+    context.bind(CallContext("call-7"))
+    with pytest.raises(InvalidSchema):
+        await parse(workers, "bug")
+
+    (line,) = [line for line in log_lines() if line["event"] == "worker_crashed"]
+    written = json.loads(line["stderr"].splitlines()[-1])
+    assert line["request_id"] == "call-7"
+    assert (written["event"], written["task"], written["request_id"]) == ("task_raised", "Parse", "call-7")
+    assert "a bug of the engine" in written["error"]
 
 
 async def test_idle_children_that_die_are_replaced(workers: ProcessWorkers) -> None:
@@ -211,11 +230,11 @@ async def test_the_same_parse_wanted_by_many_is_done_once(workers: ProcessWorker
     assert begun.read_text() == "x"
 
 
-async def test_slow_tasks_leave_their_seats_to_quick_ones(tmp_path: Path) -> None:
+async def test_slow_tasks_leave_their_slots_to_quick_ones(tmp_path: Path) -> None:
     async with pool(processes=1) as workers:
         slow = asyncio.create_task(parse(workers, f"wait {tmp_path}/gate"))
         await asyncio.sleep(0)
-        quick = await parse(workers, "hello")  # the only seat is taken until the pool loses its patience
+        quick = await parse(workers, "hello")  # the only slot is taken until patience_seconds have passed
 
         assert (quick.canonical, workers.facts()["slow"], slow.done()) == (b"hello", "1", False)
         (tmp_path / "gate").touch()
@@ -235,7 +254,7 @@ async def test_more_tasks_than_the_queue_holds_are_refused_at_once(tmp_path: Pat
         assert (await parse(workers, "hello")).canonical == b"hello"
 
 
-async def test_a_cancelled_call_gives_its_seat_back(workers: ProcessWorkers) -> None:
+async def test_a_cancelled_call_gives_its_slot_back(workers: ProcessWorkers) -> None:
     calls = [asyncio.create_task(parse(workers, f"hang {n}")) for n in range(2)]
     await until(lambda: workers.facts()["busy"] == "2")
     for call in calls:
@@ -309,7 +328,7 @@ def test_the_servers_own_loop_sees_deaths_and_overruns_too() -> None:
     assert uvloop.run(story()) == ["COMPILER_CRASHED", "COMPILER_TIMEOUT", "COMPILER_CRASHED", "hello"]
 
 
-async def test_whatever_happens_no_seat_and_no_child_is_lost() -> None:
+async def test_whatever_happens_no_slot_and_no_process_is_lost() -> None:
     """Good, bad, slow, deadly and cancelled tasks, and children killed from outside, all at once."""
     random = Random(7)
     commands = ["hello", "hello", "invalid", "abort", "exit 3", "noise", "wait /dev/null", "hang"]
@@ -335,7 +354,7 @@ async def test_whatever_happens_no_seat_and_no_child_is_lost() -> None:
         assert len(answers) == 20
 
 
-async def test_a_task_that_uses_the_processor_loses_its_seat(
+async def test_a_task_that_uses_the_processor_loses_its_slot(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     seconds = iter(range(100))
@@ -347,7 +366,7 @@ async def test_a_task_that_uses_the_processor_loses_its_seat(
         await task
 
 
-async def test_a_task_that_does_not_get_the_processor_keeps_its_seat(
+async def test_a_task_that_does_not_get_the_processor_keeps_its_slot(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     looks: list[WorkerProcess] = []

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import pickle
+import tracemalloc
+from dataclasses import dataclass
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,16 +20,16 @@ from llm_schema_engines.model.compatibility import (
     Violation,
     Witness,
 )
-from llm_schema_engines.model.schema import SchemaType
+from llm_schema_engines.model.schema import Fingerprints, SchemaType
 from llm_schema_registry_server import errors
 from llm_schema_registry_server.errors import RegistryError
 from llm_schema_registry_server.workers.codec import (
-    LENGTH,
+    MAX_VALUES,
     MalformedValue,
     dump,
     load,
 )
-from llm_schema_registry_server.workers.messages import decode_answer, encode_answer
+from llm_schema_registry_server.workers.messages import MAX_FRAME, decode_answer, encode_answer
 from llm_schema_registry_server.workers.tasks import Compare, Parse
 
 SOURCE = SchemaSource(b"{}")
@@ -47,8 +50,11 @@ def test_every_parsed_schema_survives_the_journey(parsed: ParsedSchema) -> None:
     assert decode_answer(PARSE, encode_answer(parsed)) == parsed
 
 
-def said(text: str, blobs: bytes = b"", verdict: bytes = b"+") -> bytes:
-    return verdict + LENGTH.pack(len(text)) + text.encode() + blobs
+def comparison(**fields: object) -> dict[str, object]:
+    return {"verdict": 2, "violations": [{"rule": "r", "path": "p", "message": "m", **fields}]}
+
+
+FINE = msgspec.json.encode(comparison(witness={"data": b"\xff\x00", "text": "t"}))
 
 
 @pytest.mark.parametrize(
@@ -56,21 +62,27 @@ def said(text: str, blobs: bytes = b"", verdict: bytes = b"+") -> bytes:
     [
         b"",
         b"+",
-        b"+\x00\x00\x00",
-        b"+\xff\xff\xff\xff[[],null]",
+        b"+[]",
+        b"+null",
+        b"!" + FINE,
+        b"+" + FINE[:-1],
+        b"+" + FINE + b"x",
+        b"+~",
+        b"+~~" + FINE,
+        b"+" + b"[" * 100_000,
+        b'+{"verdict":1,"x":' + b"[" * 100_000,
+        b'+{"verdict":1,"x":' + b'{"x":' * 100_000,
+        b'+{"verdict":' + b"9" * 10_000 + b"}",
+        b'+{"verdict":1e999999999}',
+        b'+{"verdict":1,"violations":[{"rule":"\xff","path":"","message":""}]}',
+        b'+{"verdict":1,"violations":[{"rule":"\\ud800","path":"","message":""}]}',
+        b'+~{"verdict":1,"violations":[{"rule":"\xc3\xbf","path":"","message":""}]}',
+        b'+~{"verdict":1,"violations":[{"rule":"\xe2\x82\xac","path":"","message":""}]}',
         pickle.dumps(Comparison(Verdict.YES)),
-        said("[[],[1,[]]]", verdict=b"!"),
-        said("[[],[1,[]]"),
-        said("[[5],[1,[]]]"),
-        said("[[],[1,[]]]", b"unannounced"),
-        said("[[-1,1],[1,[]]]"),
-        said("[[true],[1,[]]]", b"x"),
-        said("[" * 100_000),
-        said("[[]," + "9" * 10_000 + "]"),
-        said("null"),
-        said("[{},[]]"),
+        b"+" + msgspec.msgpack.encode(Comparison(Verdict.YES)),
+        b"+\xdd\xff\xff\xff\xff",
     ],
-    ids=repr,
+    ids=lambda payload: repr(payload[:40]),
 )
 def test_bytes_that_are_no_answer_are_refused(payload: bytes) -> None:
     with pytest.raises(MalformedValue):
@@ -85,52 +97,167 @@ def test_arbitrary_bytes_are_refused(payload: bytes) -> None:
             decode_answer(COMPARE, verdict + payload)
 
 
-VIOLATION = ["r", "p", "m", 1, "", "", None, False, None, ""]
-
-
-def violation(index: int, value: object) -> object:
-    return [1, [[*VIOLATION[:index], value, *VIOLATION[index + 1 :]]]]
+@settings(max_examples=500)
+@given(st.data())
+def test_a_right_answer_with_bytes_changed_is_refused_or_is_a_value_of_the_right_types(
+    data: st.DataObject,
+) -> None:
+    payload = bytearray(encode_answer(data.draw(st.from_type(ParsedSchema))))
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(payload) - 1))
+        payload[start : start + data.draw(st.integers(0, 3))] = data.draw(
+            st.binary(max_size=3) | st.just(b"~")
+        )
+    try:
+        answer = decode_answer(PARSE, bytes(payload))
+    except MalformedValue:
+        return
+    assert isinstance(answer, (ParsedSchema, RegistryError))
+    assert decode_answer(PARSE, encode_answer(answer)) == answer
 
 
 @pytest.mark.parametrize(
     ("verdict", "tree"),
     [
-        (b"+", [9, []]),
-        (b"+", [1, {}]),
-        (b"+", ["1", []]),
-        (b"+", [1, [], []]),
-        (b"+", violation(0, None)),
-        (b"+", violation(3, [1])),
-        (b"+", violation(6, [0, "a blob that is not there"])),
-        (b"+", violation(6, [-1, "text"])),
-        (b"+", violation(6, [True, "text"])),
-        (b"+", violation(7, 1)),
-        (b"+", violation(8, "sideways")),
+        (b"+", {}),
+        (b"+", {"verdict": 9}),
+        (b"+", {"verdict": "1"}),
+        (b"+", {"verdict": True}),
+        (b"+", {"verdict": 1, "violations": {}}),
+        (b"+", {"verdict": 1, "violations": [{"rule": "r"}]}),
+        (b"+", comparison(rule=None)),
+        (b"+", comparison(severity=[1])),
+        (b"+", comparison(witness={"data": "no base 64", "text": ""})),
+        (b"+", comparison(witness={"data": 1, "text": ""})),
+        (b"+", comparison(undecided=1)),
+        (b"+", comparison(direction="sideways")),
         (b"+", None),
-        (b"-", ["BaseException", "m", [], {}, []]),
-        (b"-", ["enum", "m", [], {}, []]),
-        (b"-", ["__builtins__", "m", [], {}, []]),
-        (b"-", ["InvalidSchema", "m", [], {"a": 1}, []]),
-        (b"-", ["InvalidSchema", "m", ["x"], {}, []]),
+        (b"-", ["BaseException"]),
+        *[
+            (
+                b"-",
+                {"name": "InvalidSchema", "message": "m", "violations": [], "metadata": {}, "issues": []}
+                | fault,
+            )
+            for fault in (
+                {"name": "BaseException"},
+                {"name": "enum"},
+                {"name": "__builtins__"},
+                {"metadata": {"a": 1}},
+                {"violations": ["x"]},
+                {"issues": [{"rule": "r", "message": "m", "line": "1"}]},
+            )
+        ],
     ],
 )
 def test_a_tree_of_another_shape_is_refused(verdict: bytes, tree: object) -> None:
     with pytest.raises(MalformedValue):
-        decode_answer(COMPARE, said(json.dumps([[], tree]), verdict=verdict))
+        decode_answer(COMPARE, verdict + msgspec.json.encode(tree))
 
 
 def test_the_trees_of_these_tests_are_right_but_for_their_faults() -> None:
-    tree = violation(6, [0, "text"])
-    answer = decode_answer(COMPARE, said(json.dumps([[2], tree]), b"\xff\x00"))
+    answer = decode_answer(COMPARE, b"+" + FINE)
 
     assert isinstance(answer, Comparison)
-    assert answer.violations[0].witness == Witness(b"\xff\x00", "text")
+    assert answer.violations[0].witness == Witness(b"\xff\x00", "t")
+
+
+# Each repeats what costs a decoder most for its bytes.
+BOMBS = {
+    "empty texts": b'{"names":[' + b'"",' * 2_000_000 + b'""]}',
+    "entries": b'{"options":{' + b",".join(b'"%x":""' % n for n in range(1_000_000)) + b"}}",
+    "values nobody asked for": b'{"x":[' + b"0," * 2_000_000 + b"0]}",
+    "records": b'{"warnings":[' + b'{"rule":"","message":""},' * 1_000_000 + b"null]}",
+    "fields again and again": b"{" + b'"names":["a"],' * 1_000_000 + b'"names":[]}',
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_more_values_than_the_limit_are_refused_before_any_is_built(name: str) -> None:
+    data = BOMBS[name]
+    assert data.count(b",") > MAX_VALUES
+
+    tracemalloc.start()
+    try:
+        with pytest.raises(MalformedValue, match="500,000 values"):
+            load(ParsedSchema, data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 100_000
+
+
+NEEDED = b'"schema_type":1,"canonical":"","fingerprints":{"content":"","generation":"","validation":""}'
+
+
+@pytest.mark.parametrize(
+    ("item", "most"), [(b'"names":["%s"]', 40), (b'"options":{"%s":""}', 40), (b'"canonical":"%s"', 4)]
+)
+def test_text_takes_memory_in_proportion_to_its_bytes(item: bytes, most: int) -> None:
+    """A text with one character beyond the others takes four bytes for each."""
+    size = 1_000_000
+    text = b"A" * size if b"canonical" in item else "\U0001f600".encode() + b"a" * size
+    data = b"{" + NEEDED + b"," + item.replace(b"%s", text) + b"}"
+    tracemalloc.start()
+    try:
+        load(ParsedSchema, data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < most * size
+
+
+@pytest.mark.parametrize("values", ['"",', '{"rule":"","message":""},'])
+def test_values_take_memory_in_proportion_to_the_limit(values: str) -> None:
+    """As many of the costliest values as pass take less than 200 MB."""
+    field = "names" if values == '"",' else "warnings"
+    count = (MAX_VALUES - 10) // values.count(",")
+    items = (values * count).removesuffix(",")
+    tracemalloc.start()
+    try:
+        parsed = load(ParsedSchema, b"{" + NEEDED + f',"{field}":[{items}]}}'.encode())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(getattr(parsed, field)) == count
+    assert peak < 200_000_000
+
+
+def test_a_number_of_many_digits_is_no_number() -> None:
+    """Python takes quadratic time to read one."""
+    with pytest.raises(MalformedValue):
+        load(
+            ParsedSchema,
+            b"{" + NEEDED + b',"warnings":[{"rule":"","message":"","line":' + b"9" * 10_000_000 + b"}]}",
+        )
+
+
+def test_a_result_of_more_values_than_the_limit_is_told_as_an_error() -> None:
+    parsed = ParsedSchema(SchemaType.JSON, b"", Fingerprints("", "", ""), names=("",) * (MAX_VALUES + 2))
+    answer = decode_answer(PARSE, encode_answer(parsed))
+
+    assert isinstance(answer, errors.LimitExceeded)
+    assert "larger than 500,000 values" in answer.message
+
+
+def test_a_result_larger_than_a_frame_is_told_as_an_error() -> None:
+    parsed = ParsedSchema(SchemaType.JSON, b"x" * (MAX_FRAME * 3 // 4), Fingerprints("", "", ""))
+    answer = decode_answer(PARSE, encode_answer(parsed))
+
+    assert isinstance(answer, errors.LimitExceeded)
+    assert "larger than 67,108,864 bytes" in answer.message
 
 
 def test_text_that_is_no_unicode_survives() -> None:
-    comparison = Comparison(Verdict.NO, (Violation("R", "/\ud800", "lone \udfff"),))
+    lone = Comparison(
+        Verdict.NO, (Violation("R", "/\ud800", "lone \udfff", witness=Witness(b"\xff", "é€😀")),)
+    )
+    parsed = ParsedSchema(
+        SchemaType.JSON, b"", Fingerprints("", "", ""), options={"\ud800": "ÿ"}, names=("\udfff",)
+    )
 
-    assert decode_answer(COMPARE, encode_answer(comparison)) == comparison
+    assert decode_answer(COMPARE, encode_answer(lone)) == lone
+    assert decode_answer(PARSE, encode_answer(parsed)) == parsed
 
 
 def test_an_answer_to_another_question_is_refused() -> None:
@@ -138,9 +265,17 @@ def test_an_answer_to_another_question_is_refused() -> None:
         decode_answer(PARSE, encode_answer(Comparison(Verdict.YES)))
 
 
-def test_a_type_that_cannot_cross_is_found_when_it_is_first_used() -> None:
+@dataclass(frozen=True)
+class Loose:
+    anything: Any
+
+
+@pytest.mark.parametrize(
+    "kind", [object, Loose, dict[int, str], tuple[int, str], list[int], float, int | str], ids=repr
+)
+def test_a_type_that_cannot_cross_is_found_when_it_is_first_used(kind: Any) -> None:
     with pytest.raises(TypeError, match="cannot cross"):
-        load(object, dump(None))
+        load(kind, dump(None))
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ class InvalidJson(ValueError):
 
 
 def load(payload: bytes) -> Any:
-    """The value of a JSON document (RFC 8259) without duplicate keys. Raises BadJson."""
+    """The value of a JSON document (RFC 8259) without duplicate keys. Raises InvalidJson."""
     try:
         return json.loads(payload.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant)
     except UnicodeDecodeError as error:

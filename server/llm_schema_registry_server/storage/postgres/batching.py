@@ -7,8 +7,18 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from ...telemetry import context, logs
+from ...telemetry.budget import LogBudget
+from ...telemetry.context import CallContext
+
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
+
+SLOW_SECONDS = 1.0
+"""A batch that takes longer is logged."""
+LINES_PER_SECOND = 5
+
+_LOG = logs.get("storage.postgres")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +26,7 @@ class _Pending(Generic[Request, Answer]):
     request: Request
     answer: asyncio.Future[Answer]
     key: Hashable
+    context: CallContext
 
 
 class Batcher(Generic[Request, Answer]):
@@ -27,6 +38,8 @@ class Batcher(Generic[Request, Answer]):
     conflict_key: two requests with the same key are never in one batch; without it, all may be.
     No request waits for a batch to fill: a batch is what has arrived while those before it were running. A request that is
     cancelled before its batch begins is left out; later, it is executed all the same.
+
+    name: what a batch is called in the log. Log lines of a batch carry the request ids of all calls in it.
     """
 
     def __init__(
@@ -36,17 +49,19 @@ class Batcher(Generic[Request, Answer]):
         lanes: int,
         most: int,
         common: type[Exception],
+        name: str,
         conflict_key: Callable[[Request], Hashable] | None = None,
     ) -> None:
         self._run, self._common, self._conflict_key = run, common, conflict_key
-        self._lanes, self._most = lanes, most
+        self._lanes, self._most, self._name = lanes, most, name
+        self._budget = LogBudget(LINES_PER_SECOND)
         self._waiting: list[_Pending[Request, Answer]] = []
         self._running: set[asyncio.Task[None] | None] = set()
 
     async def __call__(self, request: Request) -> Answer:
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         key = self._conflict_key(request) if self._conflict_key else future
-        self._waiting.append(_Pending(request, future, key))
+        self._waiting.append(_Pending(request, future, key, context.current()))
         if len(self._running) < self._lanes:
             lane = asyncio.create_task(self._work())
             self._running.add(lane)
@@ -76,8 +91,9 @@ class Batcher(Generic[Request, Answer]):
         return batch
 
     async def _answer(self, batch: Sequence[_Pending[Request, Answer]]) -> None:
+        context.bind(context.shared(pending.context for pending in batch))
         try:
-            answers = await self._run([pending.request for pending in batch])
+            answers = await self._timed(batch)
         except asyncio.CancelledError:
             for pending in batch:
                 pending.answer.cancel()
@@ -94,3 +110,20 @@ class Batcher(Generic[Request, Answer]):
             for pending, answer in zip(batch, answers, strict=True):
                 if not pending.answer.done():
                     pending.answer.set_result(answer)
+
+    async def _timed(self, batch: Sequence[_Pending[Request, Answer]]) -> Sequence[Answer]:
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        try:
+            return await self._run([pending.request for pending in batch])
+        finally:
+            seconds = clock() - begun
+            if seconds > SLOW_SECONDS and (left_out := self._budget.take(self._name)) is not None:
+                more = {"left_out_before": left_out} if left_out else {}
+                _LOG.warning(
+                    "slow_statement",
+                    statement=self._name,
+                    calls=len(batch),
+                    seconds=round(seconds, 3),
+                    **more,
+                )

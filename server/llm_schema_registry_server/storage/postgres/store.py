@@ -116,10 +116,13 @@ class PostgresStore:
         self._vocabulary = Vocabulary()
         self._appended = 0  # the newest change of our own
         shared: dict[str, Any] = {"lanes": _LANES, "most": _TOGETHER, "common": StorageUnavailable}
-        self._versions = Batcher(self._read_versions, **shared)
-        self._snapshots = Batcher(self._read_snapshots, **shared)
+        self._versions = Batcher(self._read_versions, name="read versions", **shared)
+        self._snapshots = Batcher(self._read_snapshots, name="read subject snapshots", **shared)
         self._appends = Batcher(
-            self._append, **shared, conflict_key=lambda request: request.entry.version.subject
+            self._append,
+            name="append versions",
+            **shared,
+            conflict_key=lambda request: request.entry.version.subject,
         )
         self._pool: Any = None
         self._registry_id = ""

@@ -131,7 +131,7 @@ def _register(
         raise
     except IncompatibleSchema as error:
         why = (
-            error.report.violations[0].message if error.report and error.report.violations else error.message
+            error.report.violations[0].message if error.report is not None and error.report.violations else error.message
         )
         return Row(step.origin, step.subject, Outcome.INCOMPATIBLE, message=why)
     except InvalidSchema as error:

@@ -1,0 +1,101 @@
+"""What a task is, and who runs it. A new task is one subclass of `Task`, in whatever module needs it. Pure."""
+
+from __future__ import annotations
+
+import functools
+import typing
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from llm_schema_engines.formats.engine import Engines
+
+R = TypeVar("R")
+
+
+class TimeLimits(Protocol):
+    """Seconds that tasks may take in a worker process (the settings `workers`)."""
+
+    @property
+    def parse_seconds(self) -> float: ...
+    @property
+    def compare_seconds(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFailure:
+    """Why a worker process gave no result: it was killed because the task took too long (`timed_out`), or it ended.
+
+    cause: a predicate for messages, such as "takes longer than 5 s" or "was ended by SIGSEGV".
+    """
+
+    timed_out: bool
+    cause: str
+
+
+class Task(ABC, Generic[R]):
+    """Pure work on the engines with a result of type R.
+
+    A subclass is a frozen dataclass that can be pickled and whose module can be imported by name. R is what its `run` is
+    annotated to return: a type of which `codec` can make bytes.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def run(self, engines: Engines) -> R:
+        """The result. Raises RegistryError for bad input; any other exception ends the worker process."""
+
+    @abstractmethod
+    def seconds(self, limits: TimeLimits) -> float:
+        """How long it may take in a worker process before that is killed."""
+
+    @abstractmethod
+    def failed(self, failure: TaskFailure) -> R:
+        """The result when a worker process gave none, or the RegistryError for the caller, raised."""
+
+    def runs_inline(self) -> bool:
+        """Whether the server may run it on its own thread: only what takes at most some milliseconds, whatever it is given,
+        and cannot end the process."""
+        return False
+
+    def shortcut(self, engines: Engines) -> R | None:
+        """The result, if little work on the server's own thread finds it; None: it must be run."""
+        return None
+
+    def key(self) -> Hashable:
+        """Equal keys mean the same work, which is done once for all who want it at the same time; None: always done."""
+        return None
+
+
+class Workers(Protocol):
+    """Runs tasks so that the event loop goes on meanwhile. Results are not cached."""
+
+    async def start(self) -> None:
+        """Be ready for the first task; called once."""
+        ...
+
+    async def stop(self) -> None:
+        """Give every resource back; tasks under way end with Unavailable."""
+        ...
+
+    def run_now(self, task: Task[R]) -> R | None:
+        """The result, when finding it is so little work that nobody has to wait; None: ask `run`. Raises as Task.run does."""
+        ...
+
+    async def run(self, task: Task[R]) -> R:
+        """The result. Raises what Task.run and Task.failed raise, LimitExceeded when too many tasks wait, and Unavailable
+        when no worker process can be started."""
+        ...
+
+    def facts(self) -> Mapping[str, str]:
+        """Counts for the health report."""
+        ...
+
+
+@functools.cache
+def result_type(task: type[Task[R]]) -> type[R]:
+    """The type that the `run` of a class of tasks is annotated to return."""
+    result: Any = typing.get_type_hints(task.run)["return"]
+    return result  # type: ignore[no-any-return]

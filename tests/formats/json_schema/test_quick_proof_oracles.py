@@ -1,5 +1,5 @@
 """The quick proof against the prover and against payloads, on pairs made at random. Every comparison of the other tests
-asks it too (build.HonestEngine). Small here; `make test-deep` runs them at length.
+runs it too (build.CheckingEngine). Small here; `make test-deep` runs them at length.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def pair(r: random.Random, seeds: list[Any]) -> tuple[Any, Any]:
 def quickly_proved_pairs(
     dialect: str, count: int, seed: int, seeds: list[Any]
 ) -> Iterator[tuple[SchemaSource, SchemaSource, Any]]:
-    """The pairs (writer, reader) among `count` random ones of which the smaller prover says yes, and the writer's schema."""
+    """The pairs (writer, reader) among `count` random ones that the quick proof proves, and the writer's schema."""
     r = random.Random(seed)
     for _ in range(count):
         writer, reader = pair(r, seeds)

@@ -8,7 +8,7 @@ from typing import Any
 from ...errors import ConversionRefused
 from ..avro.schema.defaults import DOUBLE_LIMIT, FLOAT_LIMIT, is_latin1
 from ..avro.schema.text import InvalidJsonText, read
-from .model import Field, Kind, Model, Nullable, Presence, Scalar, Shape, Value
+from .model import Kind, Model, ModelField, Nullable, Presence, Scalar, Shape, Value
 from .scalars import ScalarMismatch, decimal_from_bytes, decimal_to_bytes
 from .values import Decoder, Encoder, Json, ValueMismatch, ValuePath, integer, number, text
 
@@ -36,7 +36,7 @@ class AvroDecoder(Decoder):
             raise ScalarMismatch(f"is not {kind}")
         return value
 
-    def means_absent(self, member: Field, value: Json) -> bool:
+    def means_absent(self, member: ModelField, value: Json) -> bool:
         """Null does where the field's type got null for that (see avro_attributes.OPTIONAL)."""
         return value is None and needs_null(member)
 
@@ -87,10 +87,10 @@ class AvroEncoder(Encoder):
     def symbol(self, key: str, value: str) -> Json:
         return self._symbols[key, value]
 
-    def name(self, key: str, member: Field) -> str:
+    def name(self, key: str, member: ModelField) -> str:
         return self._names[key, member.name]
 
-    def left_out(self, member: Field, at: ValuePath) -> Json:
+    def left_out(self, member: ModelField, at: ValuePath) -> Json:
         """Avro writes every field: the default where the source has one, else null."""
         if member.has_default:
             return self.encode(member.shape, member.default, at)
@@ -105,7 +105,7 @@ def decode_default(model: Model, shape: Shape, default: Json, pointer: str) -> A
         raise ConversionRefused(pointer, f"the default cannot be read: {mismatch.message}") from None
 
 
-def needs_null(member: Field) -> bool:
+def needs_null(member: ModelField) -> bool:
     """Whether an optional field becomes a union with null: it may be left out and has no default."""
     return (
         member.presence is Presence.OPTIONAL

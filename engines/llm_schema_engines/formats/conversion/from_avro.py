@@ -20,16 +20,16 @@ from .model import (
     ListOf,
     MapOf,
     Model,
-    Named,
+    ModelField,
+    ModelRecord,
+    ModelUnion,
+    NamedShape,
     Nullable,
     Presence,
     Scalar,
     Shape,
 )
-from .model import Field as ModelField
 from .model import Kind as K
-from .model import Record as ModelRecord
-from .model import Union as ModelUnion
 
 PRIMITIVES: Mapping[str, K] = {
     "null": K.NULL, "boolean": K.BOOLEAN, "int": K.INT32, "long": K.INT64, "float": K.FLOAT, "double": K.DOUBLE,
@@ -151,7 +151,7 @@ class _AvroReader:
                 spelled.get(node.default or "", node.default or ""), spelled,
                 self._extras(node.source, pointer),
             )  # fmt: skip
-        return Named(pointer, {}, node.name)
+        return NamedShape(pointer, {}, node.name)
 
     def _record(self, node: Record, pointer: str) -> Shape:
         if node.name not in self._types and node.name not in self._open:
@@ -165,7 +165,7 @@ class _AvroReader:
                 node.name, fields, pointer, _doc(node.source), node.aliases,
                 node.source.get(attribute.OPEN) is True, self._extras(node.source, pointer),
             )  # fmt: skip
-        return Named(pointer, {}, node.name)
+        return NamedShape(pointer, {}, node.name)
 
     def _field(self, member: Field, pointer: str) -> ModelField:
         shape = self._shape(member.type, f"{pointer}/type")

@@ -27,15 +27,15 @@ from .model import (
     KEYS,
     Anything,
     Enumeration,
-    Field,
     Kind,
     ListOf,
     MapOf,
     Model,
-    Named,
+    ModelField,
+    ModelRecord,
+    NamedShape,
     Nullable,
     Presence,
-    Record,
     Scalar,
     Shape,
 )
@@ -61,7 +61,7 @@ class _JsonSchemaReader:
     def __init__(self, document_index: DocumentIndex, losses: Losses) -> None:
         self._navigator = SchemaNavigator(document_index, losses)
         self._losses = losses
-        self._types: dict[str, Record | Enumeration] = {}
+        self._types: dict[str, ModelRecord | Enumeration] = {}
         self._named: dict[tuple[int, str], str] = {}
         self._inlined: list[tuple[int, str]] = []
         self._free = names.UniqueNames()
@@ -70,12 +70,12 @@ class _JsonSchemaReader:
     def read(self, root: Place) -> Model:
         model = Model(self._shape(root, "Root", 0), self._types)
         for key, found in list(self._types.items()):
-            if isinstance(found, Record):
+            if isinstance(found, ModelRecord):
                 fields = tuple(self._with_default(model, f) for f in found.fields)
                 self._types[key] = replace(found, fields=fields)
         return model
 
-    def _with_default(self, model: Model, member: Field) -> Field:
+    def _with_default(self, model: Model, member: ModelField) -> ModelField:
         """The field with its default as a value of the model.
 
         JSON Schema does not define what `default` means. A valid one is taken as the value of an absent property; one
@@ -193,14 +193,14 @@ class _JsonSchemaReader:
             return self._map(place, hint, depth)
         key = (place.document.number, pointer)
         if key in self._named:
-            return Named(pointer, {}, self._named[key])
+            return NamedShape(pointer, {}, self._named[key])
         name = self._free.take(self._name_of(place, hint))
         self._named[key] = name
         for part in parts:
             self._report_part(part, place)
         required = {wanted for part in parts for wanted in part.schema.get("required", ())}
         outer, self._inlined = self._inlined, []  # references to itself through an object are allowed
-        fields: dict[str, Field] = {}
+        fields: dict[str, ModelField] = {}
         for part in parts:
             for prop, described in part.schema.get("properties", {}).items():
                 if prop in fields:
@@ -216,11 +216,11 @@ class _JsonSchemaReader:
                 f"{missing!r} is required but not described; it is not carried",
             )
         extras = {k: plain(v) for k, v in schema.items() if k in ("minProperties", "maxProperties")}
-        self._types[name] = Record(
+        self._types[name] = ModelRecord(
             name, tuple(fields.values()), pointer, str(schema.get("description", "")),
             _strings(schema.get("x-aliases")), is_open, extras,
         )  # fmt: skip
-        return Named(pointer, {}, name)
+        return NamedShape(pointer, {}, name)
 
     def _report_part(self, part: Place, place: Place) -> None:
         more = part.schema.get("additionalProperties")
@@ -249,7 +249,7 @@ class _JsonSchemaReader:
         extras = {k: plain(v) for k, v in schema.items() if k in ("minProperties", "maxProperties")}
         return MapOf(pointer, extras, merge_branches(values, pointer, self._losses) or Anything(pointer), key)
 
-    def _field(self, place: Place, name: str, required: set[str], owner: str, depth: int) -> Field:
+    def _field(self, place: Place, name: str, required: set[str], owner: str, depth: int) -> ModelField:
         child = self._navigator.below(place, "properties", name)
         shape = self._shape(child, f"{owner}_{names.title_case(name)}", depth + 1)
         schema: Mapping[str, Any] = child.schema if isinstance(child.schema, dict) else {}
@@ -261,7 +261,7 @@ class _JsonSchemaReader:
                 Presence.DEFAULTED if has_default and schema.get("x-defaulted") is True else Presence.OPTIONAL
             )
         number = schema.get(attribute.NUMBER)
-        return Field(
+        return ModelField(
             name, shape, presence, child.pointer, plain(schema.get("default")), has_default,
             str(schema.get("description", "")), int(number) if isinstance(number, int) else 0,
             _strings(schema.get("x-aliases")), str(schema.get(attribute.PROTO_NAME, "")),
@@ -283,7 +283,7 @@ class _JsonSchemaReader:
             self._losses.dropped(place.pointer, f"not enforced beside $ref: {', '.join(beside)}")
         key = (target.document.number, target.pointer)
         if key in self._named:
-            return Named(place.pointer, {}, self._named[key])
+            return NamedShape(place.pointer, {}, self._named[key])
         if key in self._inlined:
             self._losses.dropped(
                 place.pointer, "it refers to itself without an object in between; anything is accepted"
@@ -311,7 +311,7 @@ class _JsonSchemaReader:
                     attribute.enum_numbers(schema.get(attribute.NUMBERS), len(texts)),
                     default if default in texts else "",
                 )  # fmt: skip
-            return self._nullable(kinds, Named(pointer, {}, self._named[key]), pointer)
+            return self._nullable(kinds, NamedShape(pointer, {}, self._named[key]), pointer)
         self._losses.dropped(pointer, "only the types of the enumerated values are checked")
         shapes = [_shape_of(value, pointer) for value in rest]
         return self._nullable(kinds, merge_branches(shapes, pointer, self._losses), pointer)

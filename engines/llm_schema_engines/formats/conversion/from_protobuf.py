@@ -17,14 +17,14 @@ from .losses import Losses
 from .model import (
     Anything,
     Enumeration,
-    Field,
     Kind,
     ListOf,
     MapOf,
     Model,
-    Named,
+    ModelField,
+    ModelRecord,
+    NamedShape,
     Presence,
-    Record,
     Scalar,
     Shape,
 )
@@ -96,7 +96,7 @@ def _messages(roots: Iterable[DescriptorProto]) -> Iterator[DescriptorProto]:
 class _ProtobufReader:
     def __init__(self, losses: Losses) -> None:
         self._losses = losses
-        self._types: dict[str, Record | Enumeration] = {}
+        self._types: dict[str, ModelRecord | Enumeration] = {}
         self._todo: list[Descriptor] = []
         self._known: set[str] = set()
 
@@ -116,9 +116,9 @@ class _ProtobufReader:
                 f"{message.full_name}.{name}", "that at most one field of the oneof is set is not checked"
             )
         fields = tuple(self._field(f) for f in sorted(message.fields, key=lambda f: f.index))
-        self._types[message.full_name] = Record(_flat_name(message), fields, message.full_name)
+        self._types[message.full_name] = ModelRecord(_flat_name(message), fields, message.full_name)
 
-    def _field(self, member: FieldDescriptor) -> Field:
+    def _field(self, member: FieldDescriptor) -> ModelField:
         shape = self._field_shape(member)
         pointer = member.full_name
         default: Any = None
@@ -133,7 +133,7 @@ class _ProtobufReader:
             presence, default = Presence.OPTIONAL, _default(member)
         else:
             presence, has_default = Presence.OPTIONAL, False
-        return Field(
+        return ModelField(
             member.json_name, shape, presence, pointer, default, has_default,
             number=member.number, oneof=_oneof(member), keys=tuple(dict.fromkeys((member.json_name, member.name))), proto_name="" if member.name == member.json_name else member.name,
         )  # fmt: skip
@@ -186,7 +186,7 @@ class _ProtobufReader:
         if message.full_name not in self._known:
             self._known.add(message.full_name)
             self._todo.append(message)
-        return Named(pointer, {}, message.full_name)
+        return NamedShape(pointer, {}, message.full_name)
 
     def _enum(self, enum: EnumDescriptor, pointer: str) -> Shape:
         if enum.full_name == "google.protobuf.NullValue":
@@ -197,7 +197,7 @@ class _ProtobufReader:
             self._types[enum.full_name] = Enumeration(
                 _flat_name(enum), tuple(names), enum.full_name, numbers=tuple(numbers)
             )
-        return Named(pointer, {}, enum.full_name)
+        return NamedShape(pointer, {}, enum.full_name)
 
 
 def _flat_name(found: Descriptor | EnumDescriptor) -> str:

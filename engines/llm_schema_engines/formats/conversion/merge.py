@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .losses import Losses
-from .model import INTEGERS, Anything, Kind, ListOf, MapOf, Named, Nullable, Scalar, Shape, Union
+from .model import INTEGERS, Anything, Kind, ListOf, MapOf, ModelUnion, NamedShape, Nullable, Scalar, Shape
 
 TEXTS = frozenset({Kind.STRING, Kind.UUID, Kind.DATE, Kind.INSTANT, Kind.DECIMAL, Kind.BYTES, Kind.FIXED})
 
@@ -19,13 +19,13 @@ def merge_branches(branches: list[Shape], pointer: str, losses: Losses) -> Shape
     for branch in branches:
         if isinstance(branch, Nullable):
             nullable, branch = True, branch.inner
-        flat.extend(branch.branches if isinstance(branch, Union) else [branch])
+        flat.extend(branch.branches if isinstance(branch, ModelUnion) else [branch])
     if any(isinstance(branch, Anything) for branch in flat):
         return Anything(pointer)
     merged = _merge(flat, pointer, losses)
     if not merged:
         return None
-    inner = merged[0] if len(merged) == 1 else Union(pointer, {}, tuple(merged))
+    inner = merged[0] if len(merged) == 1 else ModelUnion(pointer, {}, tuple(merged))
     return Nullable(pointer, {}, inner) if nullable else inner
 
 
@@ -67,7 +67,7 @@ def _merge(flat: list[Shape], pointer: str, losses: Losses) -> list[Shape]:
 
 
 def _group(branch: Shape) -> object:
-    if isinstance(branch, Named):
+    if isinstance(branch, NamedShape):
         return ("named", branch.key)
     if isinstance(branch, Scalar):
         if branch.kind in TEXTS:

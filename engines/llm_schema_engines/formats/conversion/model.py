@@ -96,14 +96,14 @@ class MapOf(Shape):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Union(Shape):
+class ModelUnion(Shape):
     """One of the branches; none is null, Nullable or a union."""
 
     branches: tuple[Shape, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Named(Shape):
+class NamedShape(Shape):
     """A use of a record or an enum of the model, by its key there."""
 
     key: str = ""
@@ -118,8 +118,8 @@ class UnionChoice:
 
 
 def inner_shapes(shape: Shape) -> tuple[Shape, ...]:
-    """The shapes directly inside one that is not Named."""
-    if isinstance(shape, Union):
+    """The shapes directly inside one that is not a NamedShape."""
+    if isinstance(shape, ModelUnion):
         return shape.branches
     if isinstance(shape, Nullable):
         return (shape.inner,)
@@ -138,7 +138,7 @@ class Presence(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Field:
+class ModelField:
     """A field of a record.
 
     `keys`: its keys in documents of the source, where they are not the name. `default`: a value of the model; it counts
@@ -163,18 +163,18 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Record:
+class ModelRecord:
     """A record. `name`: a full name with dots, or a generated one. `open`: undeclared members are allowed."""
 
     name: str
-    fields: tuple[Field, ...]
+    fields: tuple[ModelField, ...]
     pointer: str = ""
     doc: str = ""
     aliases: tuple[str, ...] = ()
     open: bool = False
     extras: Extras = field(default_factory=dict)
 
-    def by_name(self) -> Mapping[str, Field]:
+    def by_name(self) -> Mapping[str, ModelField]:
         return {f.name: f for f in self.fields}
 
 
@@ -196,16 +196,16 @@ class Enumeration:
 
 @dataclass(slots=True)
 class Model:
-    """A root shape and the records and enums that Named shapes lead to."""
+    """A root shape and the records and enums that NamedShape values refer to."""
 
     root: Shape
-    types: dict[str, Record | Enumeration]
+    types: dict[str, ModelRecord | Enumeration]
 
-    def record(self, shape: Shape) -> Record | None:
+    def record(self, shape: Shape) -> ModelRecord | None:
         """The record that a shape names; None when it is something else."""
-        found = self.types.get(shape.key) if isinstance(shape, Named) else None
-        return found if isinstance(found, Record) else None
+        found = self.types.get(shape.key) if isinstance(shape, NamedShape) else None
+        return found if isinstance(found, ModelRecord) else None
 
     def enumeration(self, shape: Shape) -> Enumeration | None:
-        found = self.types.get(shape.key) if isinstance(shape, Named) else None
+        found = self.types.get(shape.key) if isinstance(shape, NamedShape) else None
         return found if isinstance(found, Enumeration) else None

@@ -14,16 +14,16 @@ from .model import (
     INTEGERS,
     Anything,
     Enumeration,
-    Field,
     Kind,
     ListOf,
     MapOf,
     Model,
+    ModelField,
+    ModelRecord,
+    ModelUnion,
     Nullable,
-    Record,
     Scalar,
     Shape,
-    Union,
     UnionChoice,
     Value,
 )
@@ -58,7 +58,7 @@ class ProtobufDecoder(Decoder):
             return enumeration.symbols[enumeration.numbers.index(value)]
         return super().symbol(enumeration, value, at)
 
-    def means_absent(self, member: Field, value: Json) -> bool:
+    def means_absent(self, member: ModelField, value: Json) -> bool:
         """Null does, unless null is a value of the type."""
         return value is None and not isinstance(member.shape, Anything)
 
@@ -119,11 +119,11 @@ class ProtobufEncoder(Encoder):
             return {} if written is ABSENT else {"value": written}
         return super().encode(shape, value, at)
 
-    def union(self, shape: Union, value: UnionChoice, at: ValuePath) -> Json:
+    def union(self, shape: ModelUnion, value: UnionChoice, at: ValuePath) -> Json:
         branch = self._layout.branches[id(shape)][value.index]
         return {branch: self._element(shape.branches[value.index], value.value, at)}
 
-    def record(self, key: str, record: Record, value: Mapping[str, Value], at: ValuePath) -> Json:
+    def record(self, key: str, record: ModelRecord, value: Mapping[str, Value], at: ValuePath) -> Json:
         for group in self._layout.oneofs.get(key, ()):
             found = [name for name in group if name in value]
             if len(found) > 1:
@@ -151,7 +151,7 @@ class ProtobufEncoder(Encoder):
     def symbol(self, key: str, value: str) -> Json:
         return self._layout.symbols[key, value]
 
-    def name(self, key: str, member: Field) -> str:
+    def name(self, key: str, member: ModelField) -> str:
         return self._layout.names[key, member.name]
 
 

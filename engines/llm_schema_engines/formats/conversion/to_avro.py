@@ -15,18 +15,18 @@ from .model import (
     Anything,
     Enumeration,
     Extras,
-    Field,
     Kind,
     ListOf,
     MapOf,
     Model,
-    Named,
+    ModelField,
+    ModelRecord,
+    ModelUnion,
+    NamedShape,
     Nullable,
     Presence,
-    Record,
     Scalar,
     Shape,
-    Union,
     inner_shapes,
 )
 from .values import Json, ValueMismatch
@@ -68,10 +68,10 @@ class _AvroWriter:
             self._name_members(key, found)
         self.encoder = AvroEncoder(model, self._field_names, self._symbols)
 
-    def _name_members(self, key: str, found: Record | Enumeration) -> None:
-        members = [f.name for f in found.fields] if isinstance(found, Record) else list(found.symbols)
+    def _name_members(self, key: str, found: ModelRecord | Enumeration) -> None:
+        members = [f.name for f in found.fields] if isinstance(found, ModelRecord) else list(found.symbols)
         given = names.assign(members, _is_good_name, names.identifier)
-        target = self._field_names if isinstance(found, Record) else self._symbols
+        target = self._field_names if isinstance(found, ModelRecord) else self._symbols
         target.update({(key, member): name for member, name in zip(members, given, strict=True)})
 
     def shape(self, shape: Shape) -> Json:
@@ -98,7 +98,7 @@ class _AvroWriter:
                 attribute.JSON_TEXT: True,
                 **self._json_schema_keywords(shape.extras, shape.pointer),
             }
-        if isinstance(shape, Union):
+        if isinstance(shape, ModelUnion):
             return self._union(shape)
         if isinstance(shape, ListOf):
             return {
@@ -116,13 +116,15 @@ class _AvroWriter:
                 **key,
                 **self._json_schema_keywords(shape.extras, shape.pointer),
             }
-        assert isinstance(shape, Named)
+        assert isinstance(shape, NamedShape)
         full = self._full[shape.key]
         if shape.key in self._written:
             return full
         self._written.add(shape.key)
         found = self._model.types[shape.key]
-        return self._record(shape.key, found) if isinstance(found, Record) else self._enum(shape.key, found)
+        return (
+            self._record(shape.key, found) if isinstance(found, ModelRecord) else self._enum(shape.key, found)
+        )
 
     def _scalar(self, shape: Scalar) -> Json:
         kept = self._json_schema_keywords(
@@ -178,7 +180,7 @@ class _AvroWriter:
         branches = written if isinstance(written, list) else [written]
         return [*branches, "null"] if null_last else ["null", *branches]
 
-    def _union(self, shape: Union) -> Json:
+    def _union(self, shape: ModelUnion) -> Json:
         """A union; branches that become the same Avro type are merged, since Avro tells branches apart by type."""
         out: dict[str, Json] = {}
         for branch in shape.branches:
@@ -215,7 +217,7 @@ class _AvroWriter:
             out[attribute.NUMBERS] = list(found.numbers)
         return {**out, **self._json_schema_keywords(found.extras, found.pointer)}
 
-    def _record(self, key: str, found: Record) -> Json:
+    def _record(self, key: str, found: ModelRecord) -> Json:
         out: dict[str, Json] = {"type": "record", **self._name(self._full[key])}
         if found.doc:
             out["doc"] = found.doc
@@ -230,7 +232,7 @@ class _AvroWriter:
         self._namespace = outer
         return {**out, **self._json_schema_keywords(found.extras, found.pointer), "fields": fields}
 
-    def _field(self, key: str, member: Field) -> Json:
+    def _field(self, key: str, member: ModelField) -> Json:
         name = self._field_names[key, member.name]
         out: dict[str, Json] = {"name": name, "type": self._field_type(member)}
         if name != member.name:
@@ -259,14 +261,14 @@ class _AvroWriter:
             out[attribute.ONEOF] = member.oneof
         return {**out, **self._json_schema_keywords(member.extras, member.pointer)}
 
-    def _field_type(self, member: Field) -> Json:
+    def _field_type(self, member: ModelField) -> Json:
         if needs_null(member):
             if isinstance(member.shape, Scalar) and member.shape.kind is Kind.NULL:
                 return "null"
             return self._nullable(member.shape, null_last=False)
         return self.shape(member.shape)
 
-    def _optional_loss(self, member: Field) -> None:
+    def _optional_loss(self, member: ModelField) -> None:
         if member.has_default:
             self._losses.changed(member.pointer, f"where {member.name!r} is left out, its default is written")
         elif isinstance(member.shape, Nullable):
@@ -274,7 +276,7 @@ class _AvroWriter:
                 member.pointer, f"where {member.name!r} is left out, null is written, as for null"
             )
 
-    def _default(self, member: Field) -> Json:
+    def _default(self, member: ModelField) -> Json:
         try:
             return self.encoder.encode(member.shape, member.default)
         except ValueMismatch as mismatch:
@@ -326,7 +328,7 @@ def _unreachable(model: Model, full: Mapping[str, str]) -> bool:
     todo: list[tuple[Shape, str]] = [(model.root, "")]
     while todo:  # in the order in which types are written
         shape, namespace = todo.pop()
-        if not isinstance(shape, Named):
+        if not isinstance(shape, NamedShape):
             todo.extend((inner, namespace) for inner in reversed(inner_shapes(shape)))
             continue
         name = full[shape.key]

@@ -14,18 +14,18 @@ from .model import (
     Anything,
     Enumeration,
     Extras,
-    Field,
     Kind,
     ListOf,
     MapOf,
     Model,
-    Named,
+    ModelField,
+    ModelRecord,
+    ModelUnion,
+    NamedShape,
     Nullable,
     Presence,
-    Record,
     Scalar,
     Shape,
-    Union,
 )
 from .values import Json, ValueMismatch
 
@@ -68,7 +68,7 @@ class _JsonSchemaWriter:
             return {}
         if isinstance(shape, Nullable):
             return self._nullable(shape)
-        if isinstance(shape, Union):
+        if isinstance(shape, ModelUnion):
             return (
                 {"anyOf": [self.shape(branch) for branch in shape.branches]}
                 if shape.branches
@@ -80,7 +80,7 @@ class _JsonSchemaWriter:
             keys = {} if shape.key is Kind.STRING else {"propertyNames": {"pattern": KEY_PATTERNS[shape.key]}}
             kind = {} if shape.key is Kind.STRING else {attribute.KEY: shape.key.value}
             return {"type": "object", "additionalProperties": self.shape(shape.value), **keys, **kind}
-        assert isinstance(shape, Named)
+        assert isinstance(shape, NamedShape)
         name = self._model.types[shape.key].name
         return {"$ref": f"#/$defs/{name.replace('~', '~0').replace('/', '~1').replace('%', '%25')}"}
 
@@ -93,7 +93,7 @@ class _JsonSchemaWriter:
         branches = inner["anyOf"] if set(inner) == {"anyOf"} else [inner]
         return {"anyOf": [*branches, null] if shape.null_last else [null, *branches]}
 
-    def definition(self, found: Record | Enumeration) -> dict[str, Json]:
+    def definition(self, found: ModelRecord | Enumeration) -> dict[str, Json]:
         out: dict[str, Json] = {}
         if found.doc:
             out["description"] = found.doc
@@ -118,7 +118,7 @@ class _JsonSchemaWriter:
             out["additionalProperties"] = False
         return {**out, **found.extras}
 
-    def _property(self, member: Field) -> dict[str, Json]:
+    def _property(self, member: ModelField) -> dict[str, Json]:
         out = self.shape(member.shape)
         if member.doc:
             out["description"] = member.doc
@@ -136,7 +136,7 @@ class _JsonSchemaWriter:
             out[attribute.ONEOF] = member.oneof
         return {**out, **_without(member.extras, out)}
 
-    def _default(self, member: Field) -> Json:
+    def _default(self, member: ModelField) -> Json:
         try:
             return self.encoder.encode(member.shape, member.default)
         except ValueMismatch as mismatch:

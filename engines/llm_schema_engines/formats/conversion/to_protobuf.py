@@ -11,18 +11,18 @@ from .losses import Losses
 from .model import (
     Anything,
     Enumeration,
-    Field,
     Kind,
     ListOf,
     MapOf,
     Model,
-    Named,
+    ModelField,
+    ModelRecord,
+    ModelUnion,
+    NamedShape,
     Nullable,
     Presence,
-    Record,
     Scalar,
     Shape,
-    Union,
 )
 from .protobuf_values import ProtobufEncoder, ProtobufLayout
 
@@ -84,7 +84,9 @@ class _ProtobufWriter:
         for key, name in self._types.items():
             found = self._model.types[key]
             lines = (
-                self._record(key, name, found) if isinstance(found, Record) else self._enum(key, name, found)
+                self._record(key, name, found)
+                if isinstance(found, ModelRecord)
+                else self._enum(key, name, found)
             )
             body += [*_comment(found.doc), *lines, ""]
             if found.aliases:
@@ -95,7 +97,7 @@ class _ProtobufWriter:
         head += [f'import "google/protobuf/{name}.proto";' for name in sorted(self._imports)]
         return "\n".join([*head, *([""] if self._imports else []), *body, *self._extra])
 
-    def _record(self, key: str, name: str, found: Record) -> Iterator[str]:
+    def _record(self, key: str, name: str, found: ModelRecord) -> Iterator[str]:
         self._drop(found.extras, found.pointer)
         if found.open:
             self._losses.dropped(found.pointer, "undeclared members of documents are not carried")
@@ -116,9 +118,11 @@ class _ProtobufWriter:
                 yield "  }"
         yield "}"
 
-    def _groups(self, key: str, found: Record, free: names.UniqueNames) -> dict[str, tuple[str, list[Field]]]:
+    def _groups(
+        self, key: str, found: ModelRecord, free: names.UniqueNames
+    ) -> dict[str, tuple[str, list[ModelField]]]:
         """Oneof -> its name and its fields, those that can be in one."""
-        members: dict[str, list[Field]] = {}
+        members: dict[str, list[ModelField]] = {}
         for member in found.fields:
             if member.oneof and _fits_oneof(member):
                 members.setdefault(member.oneof, []).append(member)
@@ -129,7 +133,7 @@ class _ProtobufWriter:
         self._oneofs[key] = tuple(tuple(member.name for member in group) for group in members.values())
         return {name: (free.take(names.identifier(name)), group) for name, group in members.items()}
 
-    def _field(self, key: str, owner: str, member: Field, own: str, number: int) -> Iterator[str]:
+    def _field(self, key: str, owner: str, member: ModelField, own: str, number: int) -> Iterator[str]:
         self._report_field_losses(member)
         yield from ("  " + line for line in _comment(member.doc))
         document_name = member.name if _can_be_json_name(member.name) else own
@@ -139,13 +143,13 @@ class _ProtobufWriter:
         optional = self._wants_presence(member) and not (member.oneof and _fits_oneof(member))
         yield f"  {self._declare(member.shape, own, number, hint, options, optional=optional)}"
 
-    def _wants_presence(self, member: Field) -> bool:
+    def _wants_presence(self, member: ModelField) -> bool:
         """Whether the field must distinguish "left out" from its zero value."""
         if member.presence is Presence.DEFAULTED:
             return not self._is_zero(member)
         return member.presence is Presence.OPTIONAL
 
-    def _is_zero(self, member: Field) -> bool:
+    def _is_zero(self, member: ModelField) -> bool:
         """Whether the default equals the zero value that Protobuf reads for an absent field."""
         found = self._model.enumeration(member.shape)
         if found is not None:
@@ -156,7 +160,7 @@ class _ProtobufWriter:
             else member.default in ZEROS
         )
 
-    def _report_field_losses(self, member: Field) -> None:
+    def _report_field_losses(self, member: ModelField) -> None:
         self._drop(member.extras, member.pointer)
         if member.other_names:
             self._losses.dropped(member.pointer, "aliases have no counterpart")
@@ -208,10 +212,10 @@ class _ProtobufWriter:
                 shape.pointer, "integers beyond 2^53 and values nested more than 40 deep are refused"
             )
             return self._use("google.protobuf.Value")
-        if isinstance(shape, Named):
+        if isinstance(shape, NamedShape):
             return self._qualified(self._types[shape.key])
         name = self._free.take(hint)
-        if isinstance(shape, Union):
+        if isinstance(shape, ModelUnion):
             self._losses.changed(shape.pointer, f"the union becomes the message {name} with a oneof")
             lines = list(self._oneof(shape, name))
         else:
@@ -223,7 +227,7 @@ class _ProtobufWriter:
         self._extra += [f"message {name} {{", *lines, "}", ""]
         return self._qualified(name)
 
-    def _oneof(self, shape: Union, name: str) -> Iterator[str]:
+    def _oneof(self, shape: ModelUnion, name: str) -> Iterator[str]:
         wanted = [self._branch_name(branch) for branch in shape.branches]
         free = names.UniqueNames({"kind"})
         given = [free.take(own) for own in wanted]
@@ -236,7 +240,7 @@ class _ProtobufWriter:
             yield "  }"
 
     def _branch_name(self, branch: Shape) -> str:
-        if isinstance(branch, Named):
+        if isinstance(branch, NamedShape):
             return names.identifier(self._types[branch.key].lower())
         if isinstance(branch, Scalar):
             return f"{branch.kind.value}_value"
@@ -286,7 +290,7 @@ class _ProtobufWriter:
             self._losses.dropped(pointer, f"no counterpart: {', '.join(sorted(extras))}")
 
 
-def _fits_oneof(member: Field) -> bool:
+def _fits_oneof(member: ModelField) -> bool:
     return member.presence is Presence.OPTIONAL and not isinstance(member.shape, ListOf | MapOf | Nullable)
 
 
@@ -295,7 +299,7 @@ def _package(full: str) -> str:
     return names.dotted(package) if package else ""
 
 
-def _field_names(fields: Sequence[Field]) -> list[str]:
+def _field_names(fields: Sequence[ModelField]) -> list[str]:
     wanted = [member.proto_name or member.name for member in fields]
     return names.assign(wanted, lambda name: _identifier(name) == name, _identifier)
 
@@ -306,7 +310,7 @@ def _identifier(name: str) -> str:
     return f"f{out}" if out.lstrip("_")[:1].isdigit() else out
 
 
-def _numbers(fields: Sequence[Field]) -> list[int]:
+def _numbers(fields: Sequence[ModelField]) -> list[int]:
     """The fields' own numbers where they are valid and unique, free ones for the others."""
     taken: set[int] = set()
     kept = []

@@ -11,18 +11,18 @@ from .model import (
     INTEGERS,
     Anything,
     Enumeration,
-    Field,
     Kind,
     ListOf,
     MapOf,
     Model,
-    Named,
+    ModelField,
+    ModelRecord,
+    ModelUnion,
+    NamedShape,
     Nullable,
     Presence,
-    Record,
     Scalar,
     Shape,
-    Union,
     UnionChoice,
     Value,
 )
@@ -81,7 +81,7 @@ class Decoder:
             return None if value is None else self.decode(shape.inner, value, at, depth)
         if isinstance(shape, Anything):
             return self.anything(value, at)
-        if isinstance(shape, Union):
+        if isinstance(shape, ModelUnion):
             return self._union(shape, value, at, depth)
         if isinstance(shape, ListOf):
             if not isinstance(value, list):
@@ -89,7 +89,7 @@ class Decoder:
             return [self.decode(shape.item, item, (at, i), depth + 1) for i, item in enumerate(value)]
         if isinstance(shape, MapOf):
             return self._map(shape, value, at, depth)
-        assert isinstance(shape, Named)
+        assert isinstance(shape, NamedShape)
         found = self.model.types[shape.key]
         if isinstance(found, Enumeration):
             return self.symbol(found, value, at)
@@ -109,17 +109,17 @@ class Decoder:
             raise ValueMismatch(at, f"the value is not a symbol of {enumeration.name}")
         return symbol
 
-    def means_absent(self, member: Field, value: Json) -> bool:
+    def means_absent(self, member: ModelField, value: Json) -> bool:
         """Whether a value stands for a field that is left out."""
         return False
 
-    def absent(self, member: Field) -> Value:
+    def absent(self, member: ModelField) -> Value:
         """What a field that is left out means: ABSENT, or a value. Raises ScalarMismatch when it may not be left out."""
         if member.presence is Presence.REQUIRED:
             raise ScalarMismatch(f"lacks the field {member.name!r}")
         return member.default if member.presence is Presence.DEFAULTED else ABSENT
 
-    def record(self, record: Record, value: Json, at: ValuePath, depth: int) -> Value:
+    def record(self, record: ModelRecord, value: Json, at: ValuePath, depth: int) -> Value:
         if not isinstance(value, dict):
             raise ValueMismatch(at, f"the value is not an object, which {record.name} is")
         out: dict[str, Value] = {}
@@ -150,7 +150,7 @@ class Decoder:
             for key, item in value.items()
         }
 
-    def _union(self, shape: Union, value: Json, at: ValuePath, depth: int) -> Value:
+    def _union(self, shape: ModelUnion, value: Json, at: ValuePath, depth: int) -> Value:
         """The best branch that accepts the value: the fewest members dropped, then the fewest defaults applied."""
         best: _Trial | None = None
         chosen = -1
@@ -217,13 +217,13 @@ class Encoder:
             return None if value is None else self.encode(shape.inner, value, at)
         if isinstance(shape, Anything):
             return self.anything(value, at)
-        if isinstance(shape, Union):
+        if isinstance(shape, ModelUnion):
             return self.union(shape, value, at)
         if isinstance(shape, ListOf):
             return [self.encode(shape.item, item, (at, i)) for i, item in enumerate(value)]
         if isinstance(shape, MapOf):
             return {key: self.encode(shape.value, item, (at, key)) for key, item in value.items()}
-        assert isinstance(shape, Named)
+        assert isinstance(shape, NamedShape)
         found = self.model.types[shape.key]
         if isinstance(found, Enumeration):
             return self.symbol(shape.key, value)
@@ -236,13 +236,13 @@ class Encoder:
     def anything(self, value: Value, at: ValuePath) -> Json:
         return value
 
-    def union(self, shape: Union, value: UnionChoice, at: ValuePath) -> Json:
+    def union(self, shape: ModelUnion, value: UnionChoice, at: ValuePath) -> Json:
         return self.encode(shape.branches[value.index], value.value, at)
 
     def symbol(self, key: str, value: str) -> Json:
         return value
 
-    def record(self, key: str, record: Record, value: Mapping[str, Value], at: ValuePath) -> Json:
+    def record(self, key: str, record: ModelRecord, value: Mapping[str, Value], at: ValuePath) -> Json:
         out: dict[str, Json] = {}
         for member in record.fields:
             place = (at, member.name)
@@ -254,11 +254,11 @@ class Encoder:
                 out[self.name(key, member)] = written
         return out
 
-    def left_out(self, member: Field, at: ValuePath) -> Json:
+    def left_out(self, member: ModelField, at: ValuePath) -> Json:
         """What the document holds for an absent field; ABSENT: nothing."""
         return ABSENT
 
-    def name(self, key: str, member: Field) -> str:
+    def name(self, key: str, member: ModelField) -> str:
         """The key of a field of the record `key` in documents of the target."""
         return member.name
 

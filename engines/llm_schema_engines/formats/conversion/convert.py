@@ -50,7 +50,7 @@ CHECKERS: Mapping[SchemaType, FormatEngine] = {
 
 @dataclass(frozen=True, slots=True)
 class ConvertedData:
-    """A document of the target. `dropped`: pointers of members of the source document that its schema does not declare."""
+    """A document of the target. `dropped`: pointers of members of the source document that are not declared."""
 
     payload: bytes
     dropped: tuple[str, ...] = ()

@@ -47,7 +47,7 @@ def instant_from_text(text: str) -> int:
 
 
 def instant_to_text(nanoseconds: int) -> str:
-    """RFC 3339 in UTC with as many groups of three digits as needed. Raises ScalarMismatch outside the years 1 to 9999."""
+    """RFC 3339 in UTC with 0, 3, 6 or 9 digits of the fraction. Raises ScalarMismatch outside the years 1 to 9999."""
     if not FIRST <= nanoseconds <= LAST:
         raise ScalarMismatch("is not between the years 1 and 9999")
     seconds, fraction = divmod(nanoseconds, SECOND)

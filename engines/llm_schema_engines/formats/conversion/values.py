@@ -1,4 +1,5 @@
-"""Converts data through the model: base classes of the decoders (one per source type) and encoders (one per target). Pure."""
+"""Converts data through the model: the base classes of decoders (one per source type) and encoders (one per target type).
+Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Validates data against a compiled schema: checks nesting first, then validity, then lists a bounded number of errors. Pure."""
+"""Validates data against a compiled schema: checks nesting, then validity, then lists a bounded number of errors. Pure."""
 
 from __future__ import annotations
 

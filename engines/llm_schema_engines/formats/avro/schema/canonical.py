@@ -1,6 +1,7 @@
 """The canonical form: the same text for schemas that differ only in white space, order of keys and spelling of names.
 
-Annotations are kept (doc, order, custom attributes, ignored logical types). Types of references are written by name. Pure.
+Annotations are kept (doc, order, custom attributes, ignored logical types). Types of references are written by name.
+Pure.
 """
 
 from __future__ import annotations

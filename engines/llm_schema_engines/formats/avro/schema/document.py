@@ -19,7 +19,9 @@ from .values import without_value
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Document:
-    """One schema text: its size in bytes, its JSON value, its root type, the named types that it defines, those that it may use.
+    """One parsed schema text.
+
+    `size`: bytes. `tree`: its JSON value. `root`: its type. `defined`: the named types that it defines, by full name.
 
     `visible` are the types of its references, direct and transitive, and its own.
     `dependencies` are the names of the direct references whose types it uses.

@@ -214,8 +214,8 @@ class Prover:
         return result
 
     def _propagate(self, facts: Facts) -> bool:
-        """Remove settled clauses and excluded alternatives, and add the facts of clauses with one alternative, until every
-        clause has several; False when one has none."""
+        """Unit propagation: remove settled clauses and excluded alternatives, and add the facts of clauses with a single
+        alternative, until every clause has several. False when a clause has none."""
         while True:
             waiting, facts.pending = facts.pending, []
             forced: Alternative | None = None

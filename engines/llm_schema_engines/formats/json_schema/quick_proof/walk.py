@@ -83,8 +83,8 @@ class Walker:
             self._depth -= 1
 
     def _follows(self, writer: Schema, reader: Schema) -> bool:
-        """Whether each keyword of the reader follows from the writer's schema, or all follow from one part of its `allOf`, or
-        from every branch of its `anyOf` or `oneOf`."""
+        """Whether each keyword of the reader follows from the writer's schema, or all of them from one part of its `allOf`
+        or from every branch of its `anyOf` or `oneOf`."""
         return (
             self._all_keywords(writer, reader)
             or any(self.within(part, reader) for part in writer.get("allOf", ()))

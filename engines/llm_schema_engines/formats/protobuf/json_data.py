@@ -64,7 +64,7 @@ class JsonChecker:
         self._by_name: dict[str, Mapping[str, Field]] = {}
 
     def check(self, value: Any, message: str, *, strict: bool, max_issues: int) -> list[DataIssue]:
-        """The faults of `value` as the message of that full name; at most `max_issues`. `strict` refuses unknown keys."""
+        """The issues of `value` as the message of that full name; at most `max_issues`. `strict` refuses unknown keys."""
         run = _JsonCheck(self._schema, self._fields, strict, max_issues)
         run.message(value, message, "")
         return run.issues

@@ -124,7 +124,7 @@ class BinaryCheckCompiler:
                 raise _too_deep(max_depth)
             depth += 1
             try:
-                for name, member in fields:  # noqa: B007 (the path of a fault needs it)
+                for name, member in fields:  # noqa: B007 (the path of an error needs it)
                     at = member(data, at, depth)
             except BinaryDataError as error:
                 error.path.append(name)
@@ -207,7 +207,7 @@ def _items(
 ) -> int:
     try:
         if key is None:
-            for i in range(count):  # noqa: B007 (the path of a fault needs it)
+            for i in range(count):  # noqa: B007 (the path of an error needs it)
                 at = check_item(data, at, depth)
         else:
             for i in range(count):  # noqa: B007

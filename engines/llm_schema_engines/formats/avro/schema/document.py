@@ -22,9 +22,7 @@ class Document:
     """One parsed schema text.
 
     `size`: bytes. `tree`: its JSON value. `root`: its type. `defined`: the named types that it defines, by full name.
-
-    `visible` are the types of its references, direct and transitive, and its own.
-    `dependencies` are the names of the direct references whose types it uses.
+    `visible`: the types that it may use, those of its references, direct and transitive, and its own. `dependencies`: the names of the direct references whose types it uses.
     """
 
     size: int

@@ -22,7 +22,8 @@ class Document:
     """One parsed schema text.
 
     `size`: bytes. `tree`: its JSON value. `root`: its type. `defined`: the named types that it defines, by full name.
-    `visible`: the types that it may use, those of its references, direct and transitive, and its own. `dependencies`: the names of the direct references whose types it uses.
+    `visible`: the types that it may use, those of its references, direct and transitive, and its own.
+    `dependencies`: the names of the direct references whose types it uses.
     """
 
     size: int

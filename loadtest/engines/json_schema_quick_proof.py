@@ -1,10 +1,10 @@
-"""What the smaller prover (formats/json_schema/quick_proof) costs and how much it answers.
+"""What the quick proof (formats/json_schema/quick_proof) costs, and how many pairs it proves.
 
     PYTHONPATH=server python loadtest/engines/json_schema_quick_proof.py [PAIRS.jsonl]
 
 Prints, as processor time of one thread: a plain pair and the same pair for the prover; the worst of the hostile pairs
 below, filled up to several sizes (best of five, so that what else runs does not count); and of the pairs of PAIRS.jsonl
-(see json_schema_pairs.py) how many small ones that the prover proves are evident.
+(see json_schema_pairs.py) how many of the small pairs that the prover proves are proved by the quick proof as well.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from google.protobuf import json_format
 from llm_schema_engines.formats.catalogue import EngineLimits
 from llm_schema_engines.formats.engine import ReferencedSchema, SchemaSource
 from llm_schema_engines.formats.protobuf import ProtobufEngine, ProtobufLimits
-from llm_schema_engines.formats.protobuf.pools import Compiled
+from llm_schema_engines.formats.protobuf.pools import CompiledSchema
 from llm_schema_engines.model.compatibility import CompareOptions, Strictness
 from llm_schema_engines.model.schema import SchemaType
 from llm_schema_engines.model.validation import Encoding
@@ -91,7 +91,7 @@ def operations() -> Iterator[Operation]:
         old, new = (ENGINE.parse(s).artifact for s in (source, changed))
         reader, writer = SchemaSource(b"", artifact=new), SchemaSource(b"", artifact=old)
         yield size, "register: parse, canonical form, fingerprints", partial(ENGINE.parse, source)
-        yield size, "compact form from the artifact", partial(Compiled, old)
+        yield size, "compact form from the artifact", partial(CompiledSchema, old)
         yield size, "compact form, pool and classes from the artifact", partial(classes, old)
         for strictness in Strictness:
             options = CompareOptions(strictness)
@@ -104,12 +104,12 @@ def operations() -> Iterator[Operation]:
 
 
 def classes(artifact: bytes) -> None:
-    Compiled(artifact).message("")
+    CompiledSchema(artifact).message("")
 
 
 def validations(source: SchemaSource, artifact: bytes) -> Iterator[Operation]:
     validator = ENGINE.compile_validator(SchemaSource(source.content, artifact=artifact))
-    compiled = Compiled(artifact)
+    compiled = CompiledSchema(artifact)
     kind = compiled.message("shop.v1.Order")
     assert kind is not None
     binary = json_format.Parse(ORDER, kind()).SerializeToString()

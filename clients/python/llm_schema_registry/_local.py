@@ -41,7 +41,7 @@ class CompiledSchema:
         from llm_schema_engines.errors import (
             InvalidRequest as Refused,
         )  # its lazy top level costs more than a lookup
-        from llm_schema_engines.formats.reasking import reask_text
+        from llm_schema_engines.formats.reask import reask_text
         from llm_schema_engines.model.validation import Encoding
 
         if not 0 <= max_errors <= MOST_ERRORS:

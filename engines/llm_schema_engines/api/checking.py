@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ..compatibility.levels import BACKWARD, DEMANDS
-from ..compatibility.report import Finding, merge, with_remedies, worst
-from ..compatibility.search import Refused, find_remedies
+from ..compatibility.levels import BACKWARD, LEVEL_REQUIREMENTS
+from ..compatibility.report import VersionComparison, merge, with_remedies, worst
+from ..compatibility.search import FailedCheck, find_remedies
 from ..compatibility.semver import change_class, next_version
 from ..model.compatibility import (
     ChangeClass,
@@ -60,18 +60,18 @@ def assess(
 ) -> CompatibilityReport:
     """The report on `new` after `versions`, which are the oldest first. numbered: their names are semantic versions, so that
     the next one can be suggested; raises InvalidVersion when one is none."""
-    demand = DEMANDS[level]
+    demand = LEVEL_REQUIREMENTS[level]
     newest_first = versions[::-1]
     candidates = (newest_first if demand.transitive else newest_first[:1]) if demand.directions else []
-    findings = [
-        Finding(version, direction, _ask(new, old, direction, options, compare))
+    comparisons = [
+        VersionComparison(version, direction, _ask(new, old, direction, options, compare))
         for version, old in candidates
         for direction in demand.directions
     ]
     change = ChangeClass.UNCLASSIFIED
     if versions:
         newest = versions[-1][1]
-        verdicts = [f.comparison.verdict for f in findings[: len(demand.directions)]] or [
+        verdicts = [f.comparison.verdict for f in comparisons[: len(demand.directions)]] or [
             _ask(new, newest, direction, options, compare).verdict for direction in BACKWARD
         ]
         change = change_class(
@@ -82,24 +82,24 @@ def assess(
         )
     report = merge(
         level,
-        findings,
+        comparisons,
         [version for version, _ in candidates],
         allow_undecided=allow_undecided,
         options=options,
         change_class=change,
         suggested_version=_suggested([version for version, _ in versions], change) if numbered else "",
     )
-    if report.compatible or not all(f.comparison.lasting for f in findings):
+    if report.compatible or not all(f.comparison.lasting for f in comparisons):
         return report
     verdicts_by_place = {
         (number // len(demand.directions), f.direction): f.comparison.verdict
-        for number, f in enumerate(findings)
+        for number, f in enumerate(comparisons)
     }
-    refused = Refused(new, [old for _, old in candidates], level, options, verdicts_by_place)
+    refused = FailedCheck(new, [old for _, old in candidates], level, options, verdicts_by_place)
     return with_remedies(report, _remedies(refused, compare))
 
 
-def _remedies(refused: Refused[Schema], compare: Compare) -> tuple[Remedy, ...]:
+def _remedies(refused: FailedCheck[Schema], compare: Compare) -> tuple[Remedy, ...]:
     search = find_remedies(refused, Schema.with_content)
     try:
         question = next(search)

@@ -15,7 +15,7 @@ from ..errors import (
 from ..formats.catalogue import EngineLimits
 from ..formats.conversion import Conversion, Loss, LossKind
 from ..formats.engine import DataValidator, ParsedSchema
-from ..formats.reasking import reask_text
+from ..formats.reask import reask_text
 from ..linter.linting import LINT_RULES
 from ..linter.rule import LintFinding, LintReport, LintRule
 from ..model.compatibility import (

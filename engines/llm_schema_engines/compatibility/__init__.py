@@ -1,1 +1,1 @@
-"""Pure: which versions and directions a level asks about, and the class of a change."""
+"""Which comparisons a compatibility level requires, their report, remedies, and the class of a change. Pure."""

@@ -1,4 +1,4 @@
-"""What a compatibility level asks: in which directions, against which versions. Pure."""
+"""The comparisons that a compatibility level requires: in which directions, against which versions. Pure."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ BACKWARD, FORWARD = (Direction.BACKWARD,), (Direction.FORWARD,)
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
-    """The directions a level asks about, and whether against every version that counts or only the newest."""
+class LevelRequirements:
+    """The directions that a level compares in. `transitive`: with all earlier versions, not only the newest."""
 
     directions: tuple[Direction, ...]
     transitive: bool
 
 
-DEMANDS: Mapping[CompatibilityLevel, Demand] = {
-    L.BACKWARD: Demand(BACKWARD, transitive=False),
-    L.FORWARD: Demand(FORWARD, transitive=False),
-    L.FULL: Demand(BACKWARD + FORWARD, transitive=False),
-    L.BACKWARD_TRANSITIVE: Demand(BACKWARD, transitive=True),
-    L.FORWARD_TRANSITIVE: Demand(FORWARD, transitive=True),
-    L.FULL_TRANSITIVE: Demand(BACKWARD + FORWARD, transitive=True),
-    L.NONE: Demand((), transitive=False),
+LEVEL_REQUIREMENTS: Mapping[CompatibilityLevel, LevelRequirements] = {
+    L.BACKWARD: LevelRequirements(BACKWARD, transitive=False),
+    L.FORWARD: LevelRequirements(FORWARD, transitive=False),
+    L.FULL: LevelRequirements(BACKWARD + FORWARD, transitive=False),
+    L.BACKWARD_TRANSITIVE: LevelRequirements(BACKWARD, transitive=True),
+    L.FORWARD_TRANSITIVE: LevelRequirements(FORWARD, transitive=True),
+    L.FULL_TRANSITIVE: LevelRequirements(BACKWARD + FORWARD, transitive=True),
+    L.NONE: LevelRequirements((), transitive=False),
 }

@@ -1,4 +1,4 @@
-"""What could be changed so that two incompatible schemas become compatible: candidates, to be tried. Pure."""
+"""Candidates of remedies: changes that may make two incompatible schemas compatible. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..model.compatibility import (
     WriterModel,
 )
 from ..model.schema import SchemaType
-from .levels import DEMANDS
+from .levels import LEVEL_REQUIREMENTS
 
 L = CompatibilityLevel
 
@@ -40,14 +40,14 @@ _MEANING: Mapping[Direction, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A remedy to be tried: it helps if the comparisons that failed succeed with these options."""
+    """A remedy that has not been tried: it helps if the failed comparisons succeed with these options."""
 
     remedy: Remedy
     options: CompareOptions
 
 
 def option_candidates(schema_type: SchemaType, options: CompareOptions) -> Iterator[Candidate]:
-    """The settings of a subject that may turn the verdict, the least loss of safety first."""
+    """The settings of a subject that may change the verdict, those that give up least safety first."""
     if schema_type is SchemaType.JSON and options.writer_model is WriterModel.OPEN:
         yield Candidate(
             Remedy(
@@ -82,10 +82,10 @@ def option_candidates(schema_type: SchemaType, options: CompareOptions) -> Itera
 
 
 def other_levels(level: CompatibilityLevel) -> Iterator[CompatibilityLevel]:
-    """The levels that ask for something else than `level` or for less, strictest first; never NONE."""
-    asked = DEMANDS[level]
+    """The levels that do not include all that `level` requires, strictest first; never NONE."""
+    asked = LEVEL_REQUIREMENTS[level]
     for other in _STRICTEST_FIRST:
-        demand = DEMANDS[other]
+        demand = LEVEL_REQUIREMENTS[other]
         includes = set(demand.directions) >= set(asked.directions) and demand.transitive >= asked.transitive
         if not includes:
             yield other
@@ -93,7 +93,7 @@ def other_levels(level: CompatibilityLevel) -> Iterator[CompatibilityLevel]:
 
 def level_remedy(level: CompatibilityLevel) -> Remedy:
     """The remedy that says the change is compatible at `level`."""
-    meaning = " and ".join(_MEANING[direction] for direction in DEMANDS[level].directions)
+    meaning = " and ".join(_MEANING[direction] for direction in LEVEL_REQUIREMENTS[level].directions)
     return Remedy(
         RemedyKind.LEVEL,
         f"the change is {level.name} compatible: {meaning}; set the level if that is enough",

@@ -1,4 +1,4 @@
-"""Puts the comparisons that a level asks for together into one report. Pure."""
+"""Merges the comparisons of a check into one report. Pure."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from ..model.compatibility import (
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """The answer to one direction against one version."""
+class VersionComparison:
+    """The comparison with one version in one direction."""
 
     version: str
     direction: Direction
@@ -37,7 +37,7 @@ def worst(verdicts: Sequence[Verdict]) -> Verdict:
 
 def merge(
     level: CompatibilityLevel,
-    findings: Sequence[Finding],
+    comparisons: Sequence[VersionComparison],
     compared: Sequence[str],
     *,
     allow_undecided: bool,
@@ -45,15 +45,15 @@ def merge(
     change_class: ChangeClass,
     suggested_version: str = "",
 ) -> CompatibilityReport:
-    """One report; its violations keep the order of the findings and say which version and direction they are of.
+    """One report. Its violations keep the order of the comparisons and name the version and the direction.
 
-    allow_undecided: whether the subject lets in what could not be decided; the verdict stays UNDECIDED then.
+    allow_undecided: UNDECIDED counts as compatible; the verdict stays UNDECIDED.
     """
-    verdict = worst([f.comparison.verdict for f in findings])
+    verdict = worst([f.comparison.verdict for f in comparisons])
     compatible = verdict is Verdict.YES or (verdict is Verdict.UNDECIDED and allow_undecided)
     violations = tuple(
         replace(v, direction=f.direction, compared_version=f.version)
-        for f in findings
+        for f in comparisons
         for v in f.comparison.violations
     )
     return CompatibilityReport(
@@ -70,7 +70,7 @@ def merge(
 
 
 def with_remedies(report: CompatibilityReport, remedies: Sequence[Remedy]) -> CompatibilityReport:
-    """The report with ways out, the first of which its message tells too."""
+    """The report with remedies; its message names the first one."""
     if not remedies:
         return report
     return replace(

@@ -1,7 +1,7 @@
-"""Ways out of an incompatible verdict: each is tried before it is suggested. Pure.
+"""Finds remedies for an incompatible verdict: each is tried before it is suggested. Pure.
 
-The search compares nothing by itself. It asks for one comparison after the other, so that the server can have them made
-by its workers, and a program without a server on the spot.
+The search is a generator that yields comparison requests and is sent their verdicts, so that the server can run them in
+its workers, and a program without a server in its own process.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from ..formats.engine import SchemaSource
 from ..formats.json_schema.closing import close_objects
 from ..model.compatibility import CompareOptions, CompatibilityLevel, Direction, Remedy, Verdict
 from ..model.schema import SchemaType
-from .levels import DEMANDS
+from .levels import LEVEL_REQUIREMENTS
 from .remedies import CLOSE_OBJECTS, level_remedy, option_candidates, other_levels
 
 MAX_VERSIONS = 4
-"""With more versions to compare with than this, nothing is tried: a refusal must not cost much more than the check."""
+"""With more versions to compare with, no remedy is tried: a refusal must not cost much more than the check."""
 MAX_BYTES = 64 * 1024
-"""Nor with schemas larger than this, references included."""
+"""No remedy is tried for schemas larger than this, in bytes with references."""
 
 
 class Comparable(Protocol):
-    """What the search looks at in a schema."""
+    """What the search needs of a schema."""
 
     @property
     def schema_type(self) -> SchemaType: ...
@@ -37,19 +37,19 @@ S = TypeVar("S", bound=Comparable)
 
 
 @dataclass(frozen=True, slots=True)
-class Refused(Generic[S]):
-    """A check that failed: the new schema, those it was compared with (newest first), and under which assumptions."""
+class FailedCheck(Generic[S]):
+    """A failed check: the new schema, the earlier ones that it was compared with (newest first), level and options."""
 
     schema: S
     earlier: Sequence[S]
     level: CompatibilityLevel
     options: CompareOptions
     verdicts: Mapping[tuple[int, Direction], Verdict]
-    """Of each comparison that was made, by the place in `earlier`."""
+    """(index in `earlier`, direction) -> the verdict of each comparison that was made."""
 
 
 @dataclass(frozen=True, slots=True)
-class Question(Generic[S]):
+class ComparisonRequest(Generic[S]):
     """May `reader` read everything that `writer` writes?"""
 
     reader: S
@@ -57,63 +57,71 @@ class Question(Generic[S]):
     options: CompareOptions
 
 
-Answers = Generator[Question[S], Verdict, bool]
+Verdicts = Generator[ComparisonRequest[S], Verdict, bool]
 
 
 def find_remedies(
-    refused: Refused[S], with_content: Callable[[S, bytes], S]
-) -> Generator[Question[S], Verdict, tuple[Remedy, ...]]:
-    """The remedies that work: settings first, then the closing of objects, then another level.
+    failed_check: FailedCheck[S], with_content: Callable[[S, bytes], S]
+) -> Generator[ComparisonRequest[S], Verdict, tuple[Remedy, ...]]:
+    """The remedies that work: settings first, then closed objects, then another level.
 
-    Yields questions, is sent their verdicts, returns the remedies. with_content: a schema with another text in place of
-    its own, as good as stored.
+    Yields comparison requests, is sent their verdicts, returns the remedies. with_content: gives a schema with its
+    content replaced, ready to be compared.
     """
-    sizes = [refused.schema.source.size, *(old.source.size for old in refused.earlier)]
-    if len(refused.earlier) > MAX_VERSIONS or max(sizes) > MAX_BYTES:
+    sizes = [failed_check.schema.source.size, *(old.source.size for old in failed_check.earlier)]
+    if len(failed_check.earlier) > MAX_VERSIONS or max(sizes) > MAX_BYTES:
         return ()
     found: list[Remedy] = []
-    for candidate in option_candidates(refused.schema.schema_type, refused.options):
-        if (yield from _all_compatible(refused, refused.earlier, candidate.options)):
+    for candidate in option_candidates(failed_check.schema.schema_type, failed_check.options):
+        if (yield from _all_compatible(failed_check, failed_check.earlier, candidate.options)):
             found.append(candidate.remedy)
             break  # one setting is enough; the next one gives up more
-    if refused.schema.schema_type is SchemaType.JSON and Direction.BACKWARD in _failed(refused):
-        closed = [(old, close_objects(old.source.content)) for old in refused.earlier]
+    if failed_check.schema.schema_type is SchemaType.JSON and Direction.BACKWARD in _failed_directions(
+        failed_check
+    ):
+        closed = [(old, close_objects(old.source.content)) for old in failed_check.earlier]
         schemas = [with_content(old, content) for old, content in closed if content is not None]
-        if len(schemas) == len(closed) and (yield from _all_compatible(refused, schemas, refused.options)):
+        if len(schemas) == len(closed) and (
+            yield from _all_compatible(failed_check, schemas, failed_check.options)
+        ):
             found.append(CLOSE_OBJECTS)
-    for level in other_levels(refused.level):
-        if (yield from _holds(refused, level)):
+    for level in other_levels(failed_check.level):
+        if (yield from _is_compatible_at(failed_check, level)):
             found.append(level_remedy(level))
             break
     return tuple(found)
 
 
-def _all_compatible(refused: Refused[S], earlier: Sequence[S], options: CompareOptions) -> Answers[S]:
+def _all_compatible(
+    failed_check: FailedCheck[S], earlier: Sequence[S], options: CompareOptions
+) -> Verdicts[S]:
     for old in earlier:
-        for direction in DEMANDS[refused.level].directions:
-            if (yield _question(refused.schema, old, direction, options)) is not Verdict.YES:
+        for direction in LEVEL_REQUIREMENTS[failed_check.level].directions:
+            if (yield _request(failed_check.schema, old, direction, options)) is not Verdict.YES:
                 return False
     return True
 
 
-def _holds(refused: Refused[S], level: CompatibilityLevel) -> Answers[S]:
-    demand = DEMANDS[level]
-    if demand.transitive and not DEMANDS[refused.level].transitive:
+def _is_compatible_at(failed_check: FailedCheck[S], level: CompatibilityLevel) -> Verdicts[S]:
+    demand = LEVEL_REQUIREMENTS[level]
+    if demand.transitive and not LEVEL_REQUIREMENTS[failed_check.level].transitive:
         return False  # the other versions were not looked at
-    for place, old in enumerate(refused.earlier if demand.transitive else refused.earlier[:1]):
+    for place, old in enumerate(failed_check.earlier if demand.transitive else failed_check.earlier[:1]):
         for direction in demand.directions:
-            verdict = refused.verdicts.get((place, direction))
+            verdict = failed_check.verdicts.get((place, direction))
             if verdict is None:
-                verdict = yield _question(refused.schema, old, direction, refused.options)
+                verdict = yield _request(failed_check.schema, old, direction, failed_check.options)
             if verdict is not Verdict.YES:
                 return False
     return True
 
 
-def _question(new: S, old: S, direction: Direction, options: CompareOptions) -> Question[S]:
+def _request(new: S, old: S, direction: Direction, options: CompareOptions) -> ComparisonRequest[S]:
     reader, writer = (new, old) if direction is Direction.BACKWARD else (old, new)
-    return Question(reader, writer, options)
+    return ComparisonRequest(reader, writer, options)
 
 
-def _failed(refused: Refused[S]) -> Iterator[Direction]:
-    return (direction for (_, direction), verdict in refused.verdicts.items() if verdict is not Verdict.YES)
+def _failed_directions(failed_check: FailedCheck[S]) -> Iterator[Direction]:
+    return (
+        direction for (_, direction), verdict in failed_check.verdicts.items() if verdict is not Verdict.YES
+    )

@@ -1,4 +1,4 @@
-"""The semantic version that a change demands. Pure."""
+"""The class of a change, and the semantic version that it requires. Pure."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def next_version(last: SemanticVersion | None, change: ChangeClass) -> SemanticV
 def check_explicit(
     wanted: SemanticVersion, last: SemanticVersion | None, change: ChangeClass
 ) -> SemanticVersion:
-    """`wanted`, if it is greater than `last` and at least as big a step as the change demands.
+    """`wanted`, if it is greater than `last` and at least as large a step as the change requires.
 
     Raises VersionNotGreater. A pre-release counts as the release that it precedes.
     """

@@ -21,10 +21,10 @@ from ..model.validation import DataReport, Encoding
 @fast_init
 @dataclass(frozen=True, slots=True)
 class ReferencedSchema:
-    """A registered schema that another one uses under `name`, with what it uses itself.
+    """A registered schema that another one uses under `name`, with its own references.
 
-    `identity` names content + references (hex SHA-256): equal identities mean equal meaning, so that engines may
-    cache by it. `artifact` is what the engine compiled when this schema was parsed (may be empty).
+    `identity` is the SHA-256 of type, content and references in hexadecimal (model.identity): engines may cache by it.
+    `artifact` is what the engine compiled when this schema was parsed (may be empty).
     """
 
     name: str
@@ -58,9 +58,9 @@ class SchemaSource:
 @fast_init
 @dataclass(frozen=True, slots=True)
 class ParsedSchema:
-    """What parsing tells about a schema. Small, immutable, picklable.
+    """The result of parsing a schema. Small, immutable, picklable.
 
-    canonical: the canonical form, as UTF-8 text: order of keys taken out, annotations kept.
+    canonical: the canonical form, as UTF-8 text: keys sorted, annotations kept.
     artifact: compiled data that the engine wants back in SchemaSource (Protobuf: a FileDescriptorSet); may be empty.
     names: type and field names, for search, without duplicates.
     dependencies: the reference names that the schema really uses.
@@ -104,7 +104,7 @@ class DataValidator(Protocol):
 
 
 class FormatEngine(Protocol):
-    """One schema type. `version` changes when a verdict or a fingerprint may change: it is part of cache keys."""
+    """The engine of one schema type. `version` is part of cache keys: raise it when verdicts or fingerprints change."""
 
     @property
     def schema_type(self) -> SchemaType: ...
@@ -115,7 +115,7 @@ class FormatEngine(Protocol):
     def parse(self, source: SchemaSource, *, strict: bool = True) -> ParsedSchema:
         """Parse and check a schema; raises InvalidSchema with every issue found (at least one, at most 100).
 
-        strict: the rules for what arrives. Not strict: what is already stored is accepted as far as it can be read.
+        strict: all rules, for new schemas. Not strict: a stored schema is accepted when it can be used at all.
         """
         ...
 
@@ -126,8 +126,11 @@ class FormatEngine(Protocol):
     def quick_proof(
         self, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
     ) -> Comparison | None:
-        """What `compare` answers, for pairs where that is plain to see; None is no answer. The work is bounded by the
-        size of the sources, so that the server asks this of small ones on its own thread."""
+        """What `compare` would return, for pairs that a cheap check can decide; None when it cannot.
+
+        The work is bounded by the size of the sources, so that the server may call this for small ones in its own
+        process.
+        """
         ...
 
     def compile_validator(self, source: SchemaSource) -> DataValidator:

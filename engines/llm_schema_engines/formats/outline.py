@@ -1,7 +1,6 @@
-"""An outline of a schema: each place that has a name, and one line that says what stands there. Pure.
+"""An outline of a schema: the path of each named element, and one line that describes it. Pure.
 
-Engines whose parts have names of their own (Avro, Protobuf) are compared by outline: what appears, what goes, what reads
-differently.
+Schemas whose elements have names (Avro, Protobuf) are compared by outline: added, removed and changed lines.
 """
 
 from __future__ import annotations
@@ -11,14 +10,14 @@ from collections.abc import Mapping
 from ..model.difference import Difference, DifferenceKind, Differences
 
 Outline = Mapping[str, str]
-"""Path (a dotted name) -> what stands there, in one line."""
+"""Path (a dotted name) -> its description in one line."""
 
-MOST = 500
-LONGEST = 300
+MAX_DIFFERENCES = 500
+MAX_LINE_LENGTH = 300
 
 
 def differences(old: Outline, new: Outline) -> Differences:
-    """What differs, in the order of `new`, what was removed at the place where it stood."""
+    """What differs, in the order of `new`; what was removed comes where it was in `old`. At most MAX_DIFFERENCES."""
     found: list[Difference] = []
     for path in _merged(old, new):
         before, after = old.get(path), new.get(path)
@@ -42,17 +41,17 @@ def differences(old: Outline, new: Outline) -> Differences:
         else:
             message = f"{path} was {clip(before)} and is {clip(after)}"
             found.append(Difference(DifferenceKind.CHANGED, path, message, clip(before), clip(after)))
-    return Differences(tuple(found[:MOST]), truncated=len(found) > MOST)
+    return Differences(tuple(found[:MAX_DIFFERENCES]), truncated=len(found) > MAX_DIFFERENCES)
 
 
 def clip(text: str | None) -> str:
-    """At most LONGEST characters."""
+    """At most MAX_LINE_LENGTH characters."""
     text = text or ""
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return text if len(text) <= MAX_LINE_LENGTH else text[: MAX_LINE_LENGTH - 1] + "…"
 
 
 def _merged(old: Outline, new: Outline) -> list[str]:
-    """The paths of both: those of `new` in order, each path that went after the one that it followed."""
+    """The paths of both: those of `new` in order, each removed path after the one that it followed in `old`."""
     followers: dict[str, list[str]] = {}
     anchor = ""
     for path in old:

@@ -119,6 +119,6 @@ class Subschema:
 def subschemas(source: SchemaSource) -> Iterator[Subschema]:
     """All subschemas of a parsed schema that are objects, in document order."""
     opened, budget = open_schema(source, DEFAULT_LIMITS), Budget()
-    for place in opened.world.walk(opened.root):
+    for place in opened.document_index.walk(opened.root):
         if isinstance(place.schema, dict):
             yield Subschema(source, place, budget)

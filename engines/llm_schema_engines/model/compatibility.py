@@ -101,13 +101,13 @@ class Violation:
     compared_version: str = ""
 
 
-PASSING = ("_TIMEOUT", "_CRASHED")
-"""How the rule ids of undecided questions end whose answer is true of one run only."""
+TRANSIENT_RULE_SUFFIXES = ("_TIMEOUT", "_CRASHED")
+"""Suffixes of the rule ids of undecided comparisons that may be decided in another run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The answer to one direction of one pair: may `reader` read everything `writer` writes? True when that is proved."""
+    """The result for one pair in one direction: may `reader` read everything that `writer` writes? True when proved."""
 
     verdict: Verdict
     violations: tuple[Violation, ...] = ()
@@ -117,8 +117,8 @@ class Comparison:
 
     @property
     def lasting(self) -> bool:
-        """Whether asking again would give the same answer: no limit of time or death of a process speaks in it."""
-        return not any(v.undecided and v.rule.endswith(PASSING) for v in self.violations)
+        """Whether another run would give the same result, so that it may be cached: no timeout or crash is in it."""
+        return not any(v.undecided and v.rule.endswith(TRANSIENT_RULE_SUFFIXES) for v in self.violations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ class RemedyKind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """A change under which the same schemas are compatible. It was tried before it is suggested.
+    """A change under which the same schemas are compatible. It has been tried.
 
     settings: names and values of the configuration to set; empty where no setting helps.
     """

@@ -1,4 +1,4 @@
-"""What a Protobuf compiler is asked and what it answers. Pure."""
+"""The input and output of a Protobuf compiler. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 LANGUAGE_FEATURES = tuple(f"google/protobuf/{name}_features.proto" for name in ("cpp", "java", "go"))
-"""Files that the compiler brings as text; they import descriptor.proto."""
+"""Files that the compiler includes as text; they import descriptor.proto."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Frozen values at a lower price. Pure."""
+"""A faster `__init__` for frozen dataclasses. Pure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ C = TypeVar("C", bound=type[Any])
 
 
 def fast_init(cls: C) -> C:
-    """For classes under `@dataclass(frozen=True, slots=True)` that a call makes many of: an `__init__` that means the same.
+    """A class decorator: gives a `@dataclass(frozen=True, slots=True)` class a faster `__init__` of the same meaning.
 
-    That of dataclasses sets each field through object.__setattr__, which looks for the field by its name; here the
-    field's own slot is at hand, which takes half the time. Raises TypeError for what only dataclasses can do.
+    The one of dataclasses sets each field through object.__setattr__, which looks the field up by name. This one calls
+    the field's slot descriptor, in half the time. Raises TypeError for keyword-only fields, fields without `init` and
+    `__post_init__`, which it does not support.
     """
     if any(not field.init or field.kw_only for field in fields(cls)) or hasattr(cls, "__post_init__"):
         raise TypeError(f"{cls.__qualname__} needs the __init__ of dataclasses")

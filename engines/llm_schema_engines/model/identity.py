@@ -1,4 +1,4 @@
-"""The name of what a schema means: one digest over type, content and references. Pure."""
+"""The identity of a schema: one digest over type, content and references. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .schema import SchemaType
 
 
 def identity(schema_type: SchemaType, content: bytes, references: Sequence[tuple[str, str]]) -> str:
-    """What names distinct type + content + references: SHA-256, hexadecimal.
+    """The identity of a schema: SHA-256 over type, content and references, in hexadecimal.
 
     references: (name, identity of the referenced schema) pairs; their order does not count.
     """

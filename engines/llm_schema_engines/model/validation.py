@@ -22,7 +22,7 @@ class Encoding(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class DataIssue:
-    """One fault of a payload.
+    """One error of a payload.
 
     `path` is a JSON pointer into the data ("" is the root); `schema_path` one into the schema;
     `error_type` a stable id (the JSON Schema keyword, or an id of the Avro and Protobuf engines).

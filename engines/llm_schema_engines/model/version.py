@@ -62,7 +62,7 @@ class SemanticVersion:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What versions are ordered by; cheaper to compare than versions are."""
+        """The sort key; comparing keys is cheaper than comparing versions."""
         # A release sorts after its pre-releases; numeric identifiers sort by value and before alphanumeric ones.
         if not self.prerelease:
             return (self.major, self.minor, self.patch, True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from llm_schema_engines.compatibility.levels import BACKWARD, DEMANDS
-from llm_schema_engines.compatibility.report import Finding, merge, with_remedies, worst
-from llm_schema_engines.compatibility.search import Refused
+from llm_schema_engines.compatibility.levels import BACKWARD, LEVEL_REQUIREMENTS
+from llm_schema_engines.compatibility.report import VersionComparison, merge, with_remedies, worst
+from llm_schema_engines.compatibility.search import FailedCheck
 from llm_schema_engines.compatibility.semver import change_class, check_explicit, next_version
 from llm_schema_engines.formats.engine import ParsedSchema
 from llm_schema_engines.model.compatibility import (
@@ -102,12 +102,12 @@ class Assessor:
             raise SchemaTypeMismatch(str(subject), schema.schema_type.name, other.schema_type.name)
 
         options = compare_options(config)
-        demanded = DEMANDS[level].directions
+        demanded = LEVEL_REQUIREMENTS[level].directions
         known = {v.schema_id: await self._library.known(v) for v in candidates}
         if newest is not None and newest.schema_id not in known:
             known[newest.schema_id] = await self._library.known(newest)
-        findings = [
-            Finding(
+        comparisons = [
+            VersionComparison(
                 str(version.version),
                 direction,
                 await self.compare(schema, known[version.schema_id], direction, options),
@@ -118,7 +118,7 @@ class Assessor:
         change = ChangeClass.UNCLASSIFIED
         if newest is not None:
             # The newest candidate comes first, with its findings; without any, the change has a direction of its own.
-            verdicts = [f.comparison.verdict for f in findings[: len(demanded)]]
+            verdicts = [f.comparison.verdict for f in comparisons[: len(demanded)]]
             change = await self._change(schema, parsed, newest, known[newest.schema_id], verdicts, options)
         last = greatest(versions)
         # Nothing live to compare with, but numbers were given out: nothing is promised about those.
@@ -126,19 +126,19 @@ class Assessor:
         version = _number(last, step, wanted)
         report = merge(
             level,
-            findings,
+            comparisons,
             [str(v.version) for v in candidates],
             allow_undecided=config.undecided is UndecidedPolicy.ALLOW,
             options=options,
             change_class=change,
             suggested_version=str(version),
         )
-        if not report.compatible and all(f.comparison.lasting for f in findings):
+        if not report.compatible and all(f.comparison.lasting for f in comparisons):
             earlier = [known[v.schema_id] for v in candidates]
             found_verdicts = {
-                (n // len(demanded), f.direction): f.comparison.verdict for n, f in enumerate(findings)
+                (n // len(demanded), f.direction): f.comparison.verdict for n, f in enumerate(comparisons)
             }
-            refused = Refused(schema, earlier, level, options, found_verdicts)
+            refused = FailedCheck(schema, earlier, level, options, found_verdicts)
             report = with_remedies(report, await self._remedies.find(refused))
         return Assessment(report, change, version)
 

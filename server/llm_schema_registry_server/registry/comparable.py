@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from llm_schema_engines.compatibility.levels import DEMANDS
+from llm_schema_engines.compatibility.levels import LEVEL_REQUIREMENTS
 from llm_schema_engines.model.compatibility import CompatibilityLevel
 
 from ..model.lifecycle import EVER_REGISTERED
@@ -22,7 +22,7 @@ def comparable_versions(versions: Sequence[SchemaVersion]) -> Iterator[SchemaVer
 
 def versions_to_compare(level: CompatibilityLevel, versions: Sequence[SchemaVersion]) -> list[SchemaVersion]:
     """The versions of a subject that `level` compares a new schema with, newest first."""
-    demand = DEMANDS[level]
+    demand = LEVEL_REQUIREMENTS[level]
     if not demand.directions:
         return []
     return list(

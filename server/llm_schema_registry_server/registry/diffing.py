@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llm_schema_engines.compatibility.report import Finding, merge, worst
+from llm_schema_engines.compatibility.report import VersionComparison, merge, worst
 from llm_schema_engines.compatibility.semver import change_class
 from llm_schema_engines.formats.engine import Engines, ParsedSchema
 from llm_schema_engines.model.compatibility import (
@@ -149,7 +149,7 @@ class Diffing:
         comparison = await self._assessor.compare(after.schema, before.schema, direction, options)
         return merge(
             level,
-            [Finding(before.name, direction, comparison)],
+            [VersionComparison(before.name, direction, comparison)],
             [before.name],
             allow_undecided=False,
             options=options,

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from llm_schema_engines.compatibility.levels import DEMANDS
+from llm_schema_engines.compatibility.levels import LEVEL_REQUIREMENTS
 from llm_schema_engines.formats.engine import Engines, ParsedSchema
 from llm_schema_engines.model.compatibility import ChangeClass, CompatibilityLevel
 
@@ -187,7 +187,7 @@ class Register:
 
     async def _versions(self, wanted: Registration, inputs: _Inputs) -> SubjectVersions:
         """The versions to check against: all only where all are asked about, for there may be thousands."""
-        whole = wanted.normalize or DEMANDS[inputs.level].transitive
+        whole = wanted.normalize or LEVEL_REQUIREMENTS[inputs.level].transitive
         known = self._library.cached_versions(wanted.subject, inputs.subject.precondition.stamp, whole=whole)
         return known or await self._library.versions(wanted.subject, whole=whole)
 

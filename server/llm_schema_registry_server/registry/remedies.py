@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from llm_schema_engines.compatibility.search import Refused, find_remedies
+from llm_schema_engines.compatibility.search import FailedCheck, find_remedies
 from llm_schema_engines.model.compatibility import Remedy
 
 from .library import KnownSchema, Library
@@ -16,7 +16,7 @@ class Remedies:
     def __init__(self, library: Library) -> None:
         self._library = library
 
-    async def find(self, refused: Refused[KnownSchema]) -> tuple[Remedy, ...]:
+    async def find(self, refused: FailedCheck[KnownSchema]) -> tuple[Remedy, ...]:
         """The remedies that work (see find_remedies)."""
         search = find_remedies(refused, _with_content)
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llm_schema_engines.compatibility.levels import DEMANDS
+from llm_schema_engines.compatibility.levels import LEVEL_REQUIREMENTS
 from llm_schema_engines.model.compatibility import CompatibilityLevel
 
 from ..model.config import EffectiveConfig
@@ -39,7 +39,7 @@ async def subject_view(
     while True:  # until no writer slips in between; the call's deadline bounds it
         precondition = (await store.subject_snapshot(subject, scope.chain, "")).precondition
         config = in_force(precondition.configs, scope, defaults)
-        every = whole or DEMANDS[level or config.level].transitive
+        every = whole or LEVEL_REQUIREMENTS[level or config.level].transitive
         versions = library.cached_versions(subject, precondition.stamp, whole=every)
         versions = versions or await library.versions(subject, whole=every)
         if versions.stamp == precondition.stamp:

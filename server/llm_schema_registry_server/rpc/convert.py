@@ -11,7 +11,7 @@ from typing import TypeVar, cast
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from llm_schema_engines.formats.reasking import reask_text
+from llm_schema_engines.formats.reask import reask_text
 from llm_schema_engines.model.compatibility import (
     ChangeClass,
     CompareOptions,

@@ -15,7 +15,7 @@ from llm_schema_engines.formats.avro.schema.nodes import (
     Record,
     Union,
 )
-from llm_schema_engines.formats.avro.schema.values import Branch, Smallest, Value
+from llm_schema_engines.formats.avro.schema.values import SmallestValues, UnionValue, Value
 
 PRIMITIVES = ("null", "boolean", "int", "long", "float", "double", "bytes", "string")
 SIMPLE_DEFAULTS: dict[str, list[Any]] = {
@@ -214,7 +214,7 @@ def _change_field(place: dict[str, Any], random: Random) -> None:
         place["default"] = random.choice(SIMPLE_DEFAULTS[kind])
 
 
-def datum(node: Node, random: Random, smallest: Smallest, depth: int = 6) -> Value:
+def datum(node: Node, random: Random, smallest: SmallestValues, depth: int = 6) -> Value:
     """A random value of a type; past `depth` the smallest."""
     if depth <= 0:
         return smallest.build(node, [10_000])
@@ -223,7 +223,7 @@ def datum(node: Node, random: Random, smallest: Smallest, depth: int = 6) -> Val
     if isinstance(node, Union):
         usable = [i for i, branch in enumerate(node.branches) if smallest.exists(branch)]
         index = random.choice(usable)
-        return Branch(index, datum(node.branches[index], random, smallest, depth - 1))
+        return UnionValue(index, datum(node.branches[index], random, smallest, depth - 1))
     if isinstance(node, Array):
         return [
             datum(node.items, random, smallest, depth - 2)
@@ -248,5 +248,5 @@ def datum(node: Node, random: Random, smallest: Smallest, depth: int = 6) -> Val
     }[node.kind]()
 
 
-def _count(node: Node, random: Random, smallest: Smallest) -> int:
+def _count(node: Node, random: Random, smallest: SmallestValues) -> int:
     return random.randrange(3) if smallest.exists(node) else 0

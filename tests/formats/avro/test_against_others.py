@@ -30,7 +30,7 @@ from llm_schema_engines.formats.avro import AvroLimits
 from llm_schema_engines.formats.avro.resolution.read import resolve
 from llm_schema_engines.formats.avro.schema.document import Document, load
 from llm_schema_engines.formats.avro.schema.nodes import children, reachable
-from llm_schema_engines.formats.avro.schema.values import Smallest, encode, to_json
+from llm_schema_engines.formats.avro.schema.values import SmallestValues, encode, to_json
 from llm_schema_engines.formats.engine import SchemaSource
 from llm_schema_engines.model.compatibility import Severity, Verdict
 from llm_schema_engines.model.validation import Encoding
@@ -163,7 +163,7 @@ def check_promise(random: Random) -> None:
         return
     if any(v.severity is Severity.WARNING for v in compare(reader, writer).violations):
         return  # bytes that are read as a string may fail, and the warning says so
-    smallest = Smallest(theirs.root)
+    smallest = SmallestValues(theirs.root)
     for _ in range(5 if smallest.exists(theirs.root) else 0):
         data = encode(theirs.root, datum(theirs.root, random, smallest))
 
@@ -227,7 +227,7 @@ def test_random_data_is_valid_in_all_encodings_and_reads_back(random: Random) ->
     schema = Maker(random, namespaces=True).schema()
     parsed = document(schema)
     assert parsed is not None
-    smallest = Smallest(parsed.root)
+    smallest = SmallestValues(parsed.root)
     if not smallest.exists(parsed.root):
         return
     validator = ENGINE.compile_validator(source(schema))
@@ -250,7 +250,7 @@ def test_any_bytes_get_a_verdict_and_what_is_valid_can_be_read(random: Random, n
     parsed = document(schema)
     assert parsed is not None
     data = noise
-    smallest = Smallest(parsed.root)
+    smallest = SmallestValues(parsed.root)
     if random.random() < 0.7 and smallest.exists(parsed.root):
         content = bytearray(encode(parsed.root, datum(parsed.root, random, smallest)))
         for _ in range(min(len(content), random.randint(1, 3))):

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from llm_schema_engines.formats.avro import AvroLimits
 from llm_schema_engines.formats.avro.resolution.read import resolve
 from llm_schema_engines.formats.avro.schema.document import load
-from llm_schema_engines.formats.avro.schema.values import Smallest, encode
+from llm_schema_engines.formats.avro.schema.values import SmallestValues, encode
 from llm_schema_engines.formats.conversion import DataRefused, LossKind
 from llm_schema_engines.formats.engine import SchemaSource
-from llm_schema_engines.formats.protobuf.pools import Compiled
+from llm_schema_engines.formats.protobuf.pools import CompiledSchema
 from llm_schema_engines.model.compatibility import CompareOptions, Verdict
 from llm_schema_engines.model.schema import SchemaType
 from tests.formats.avro.strategies import Maker, datum
@@ -33,7 +33,7 @@ def avro(random: Random) -> tuple[Any, list[Any]]:
     """A schema and plain JSON documents of it."""
     schema = Maker(random, namespaces=random.random() < 0.5).schema()
     root = load(json.dumps(schema).encode(), (), AvroLimits(), strict=True).root
-    smallest = Smallest(root)
+    smallest = SmallestValues(root)
     if not smallest.exists(root):
         return schema, []
     data = [encode(root, datum(root, random, smallest)) for _ in range(3)]
@@ -92,7 +92,7 @@ def same(kind: SchemaType, given_source: SchemaSource, document: Any, returned: 
     """Equal documents; for Protobuf, equal messages (zeros may be left out or written)."""
     if kind is not PROTOBUF:
         return bool(document == returned)
-    pool = Compiled(given_source.artifact)
+    pool = CompiledSchema(given_source.artifact)
     message = pool.message(pool.first)
     assert message is not None
     one, other = (

@@ -1,4 +1,4 @@
-"""Short ways to say what the tests of the engine say often."""
+"""Helpers that the tests of the engine share."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from llm_schema_engines.formats.json_schema import JsonSchemaEngine
 from llm_schema_engines.model.compatibility import CompareOptions, Comparison
 
 
-class HonestEngine(JsonSchemaEngine):
-    """Whatever a test has parsed is also compiled, which must be possible; whatever it compares is also asked of the smaller
-    prover, which must have no answer or the same."""
+class CheckingEngine(JsonSchemaEngine):
+    """Checks two invariants in every test: a schema that was parsed can be compiled, and the quick proof of a pair is None or
+    equal to the result of `compare`."""
 
     def parse(self, source: SchemaSource, *, strict: bool = True) -> ParsedSchema:
         parsed = super().parse(source, strict=strict)
@@ -26,7 +26,7 @@ class HonestEngine(JsonSchemaEngine):
         return comparison
 
 
-ENGINE = HonestEngine()
+ENGINE = CheckingEngine()
 
 
 def source(schema: Any, *references: ReferencedSchema, **options: str) -> SchemaSource:

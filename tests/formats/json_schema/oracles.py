@@ -77,12 +77,12 @@ def compare_tables(
         )
     elif comparison.verdict is Verdict.NO:
         for violation in comparison.violations:
-            fault = disbelieve(
+            error = disbelieve(
                 writer.source, reader.source, violation.witness.text if violation.witness else None
             )
-            if fault:
+            if error:
                 tally.findings.append(
-                    f"NO but {fault}: {json.dumps(writer.schema)} -> {json.dumps(reader.schema)}"
+                    f"NO but {error}: {json.dumps(writer.schema)} -> {json.dumps(reader.schema)}"
                 )
     elif comparison.verdict is Verdict.UNDECIDED:
         tally.reasons[comparison.violations[0].message] += 1

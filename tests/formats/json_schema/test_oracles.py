@@ -186,10 +186,10 @@ def test_real_revisions_are_decided_and_their_witnesses_believed(step: int) -> N
                 faults.append(f"contradiction: {comparison.verdict.name}")
             if comparison.verdict is Verdict.NO:
                 faults += [
-                    fault
+                    error
                     for violation in comparison.violations
                     if violation.witness
-                    and (fault := oracles.disbelieve(writer, reader, violation.witness.text))
+                    and (error := oracles.disbelieve(writer, reader, violation.witness.text))
                 ]
 
     assert faults == []

@@ -11,9 +11,9 @@ import pytest
 from llm_schema_engines.formats.engine import SchemaSource
 from llm_schema_engines.formats.json_schema import JsonSchemaEngine, JsonSchemaLimits
 from llm_schema_engines.formats.json_schema.compiled import OpenedSchema, open_schema
-from llm_schema_engines.formats.json_schema.prover.answers import IMPOSSIBLE
+from llm_schema_engines.formats.json_schema.prover.results import IMPOSSIBLE
 from llm_schema_engines.formats.json_schema.prover.search import Prover
-from llm_schema_engines.formats.json_schema.recent import Recent
+from llm_schema_engines.formats.json_schema.source_cache import SourceCache
 from llm_schema_engines.model.compatibility import (
     CompareOptions,
     Severity,
@@ -480,8 +480,8 @@ def test_a_wrong_proof_is_caught_by_values_tried_on_both_sides(monkeypatch: pyte
 
 
 def test_schemas_are_remembered_by_all_that_decides_them() -> None:
-    recent: Recent[OpenedSchema] = Recent(
-        lambda one: open_schema(one, JsonSchemaLimits()), most=2, most_bytes=1000
+    opened_cache: SourceCache[OpenedSchema] = SourceCache(
+        lambda one: open_schema(one, JsonSchemaLimits()), max_entries=2, max_bytes=1000
     )
     text = {"$ref": "a.json"}
     sources = [
@@ -490,11 +490,11 @@ def test_schemas_are_remembered_by_all_that_decides_them() -> None:
         for dialect in ("draft-07", "2020-12")
     ]
 
-    opened = [recent(one) for one in sources]
+    opened = [opened_cache(one) for one in sources]
 
     assert len({id(one) for one in opened}) == 4
-    assert recent(sources[3]) is opened[3]
-    assert recent(sources[0]) is not opened[0]
+    assert opened_cache(sources[3]) is opened[3]
+    assert opened_cache(sources[0]) is not opened[0]
 
 
 def test_what_is_too_large_to_be_remembered_drives_nothing_out() -> None:
@@ -504,12 +504,18 @@ def test_what_is_too_large_to_be_remembered_drives_nothing_out() -> None:
         made.append(one.content)
         return len(made)
 
-    recent: Recent[int] = Recent(make, most=10, most_bytes=100)
+    opened_cache: SourceCache[int] = SourceCache(make, max_entries=10, max_bytes=100)
     small, large, other = (SchemaSource(text) for text in (b"small", b"x" * 101, b"other"))
 
-    recent.put(other, lambda: 7)
-    recent.put(large, lambda: pytest.fail("is not kept, and need not be made"))
-    assert [recent(small), recent(large), recent(small), recent(large), recent(other)] == [1, 2, 1, 3, 7]
+    opened_cache.put(other, lambda: 7)
+    opened_cache.put(large, lambda: pytest.fail("is not kept, and need not be made"))
+    assert [
+        opened_cache(small),
+        opened_cache(large),
+        opened_cache(small),
+        opened_cache(large),
+        opened_cache(other),
+    ] == [1, 2, 1, 3, 7]
     assert made == [b"small", large.content, large.content]
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from llm_schema_engines.formats.json_schema.diff import MOST, diff
-from llm_schema_engines.formats.reasking import reask_text
+from llm_schema_engines.formats.json_schema.diff import MAX_DIFFERENCES, diff
+from llm_schema_engines.formats.reask import reask_text
 from llm_schema_engines.model.validation import DataIssue, DataReport
 
 from .build import source
@@ -88,10 +88,10 @@ def test_a_moved_and_changed_branch_is_recognised_by_its_tag() -> None:
 def test_the_list_is_bounded() -> None:
     found = diff(source({}), source({"properties": {f"p{i}": {} for i in range(3000)}}))
 
-    assert (len(found.items), found.truncated) == (MOST, True)
+    assert (len(found.items), found.truncated) == (MAX_DIFFERENCES, True)
 
 
-def test_reasking_is_one_line_for_each_error_from_the_outside_in() -> None:
+def test_the_reask_text_is_one_line_for_each_error_from_the_outside_in() -> None:
     report = DataReport(
         False,
         (
@@ -105,7 +105,7 @@ def test_reasking_is_one_line_for_each_error_from_the_outside_in() -> None:
     )
 
 
-def test_reasking_is_bounded_and_silent_about_valid_data() -> None:
+def test_the_reask_text_is_bounded_and_silent_about_valid_data() -> None:
     many = DataReport(
         False, tuple(DataIssue(f"/{i}", "x\n" * 500, "type") for i in range(50)), truncated=True
     )

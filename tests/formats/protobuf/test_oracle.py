@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError, Message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from llm_schema_engines.formats.protobuf.pools import Compiled, missing_required
+from llm_schema_engines.formats.protobuf.pools import CompiledSchema, missing_required
 from tests.formats.protobuf.cases import CASES
 from tests.formats.protobuf.kit import parse
 
@@ -167,7 +167,7 @@ def same_values(old: list[Any], new: list[Any]) -> bool:
     return len(old) == len(new) and all(map(same, old, new))
 
 
-def reads(writer: Compiled, reader: Compiled, draw: st.DrawFn) -> bool:
+def reads(writer: CompiledSchema, reader: CompiledSchema, draw: st.DrawFn) -> bool:
     """Whether a random message of the writer's first type comes back from the reader."""
     wrote = writer.message(writer.first)
     knows = reader.message(writer.first)
@@ -198,6 +198,6 @@ READABLE = [p for p in directed() if p.values[2]]
 @settings(max_examples=25, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_no_data_contradicts_a_yes(reader: str, writer: str, expected: bool, data: st.DataObject) -> None:
-    read, wrote = Compiled(parse(reader).artifact), Compiled(parse(writer).artifact)
+    read, wrote = CompiledSchema(parse(reader).artifact), CompiledSchema(parse(writer).artifact)
 
     assert data.draw(st.composite(lambda draw: reads(wrote, read, draw))())

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from llm_schema_engines.formats.engine import SchemaSource
-from llm_schema_engines.formats.protobuf.pools import Compiled, missing_required
+from llm_schema_engines.formats.protobuf.pools import CompiledSchema, missing_required
 from llm_schema_engines.model.compatibility import CompareOptions, Severity, Verdict
 from llm_schema_registry_server.errors import InvalidSchema
 from tests.formats.protobuf.kit import ENGINE
@@ -114,7 +114,7 @@ def run(pair: tuple[str, str], data: st.DataObject) -> None:
     for reader_bytes, writer_bytes in ((new, old), (old, new)):
         sources = [SchemaSource(b"", artifact=a) for a in (reader_bytes, writer_bytes)]
         comparison = ENGINE.compare(*sources, CompareOptions())
-        reader, writer = Compiled(reader_bytes), Compiled(writer_bytes)
+        reader, writer = CompiledSchema(reader_bytes), CompiledSchema(writer_bytes)
         for violation in comparison.violations:
             if violation.severity is Severity.ERROR and inhabited(writer):
                 assert violation.witness is not None, violation
@@ -123,14 +123,14 @@ def run(pair: tuple[str, str], data: st.DataObject) -> None:
                 assert survives(reader, writer, name, data)
 
 
-def inhabited(writer: Compiled) -> bool:
+def inhabited(writer: CompiledSchema) -> bool:
     """Whether no message requires another one: then every message has an instance."""
     return not any(
         m.fields[number].type_name for m in writer.schema.messages.values() for number in m.required
     )
 
 
-def survives(reader: Compiled, writer: Compiled, name: str, data: st.DataObject) -> bool:
+def survives(reader: CompiledSchema, writer: CompiledSchema, name: str, data: st.DataObject) -> bool:
     wrote, reads = writer.message(name), reader.message(name)
     assert wrote is not None
     assert reads is not None

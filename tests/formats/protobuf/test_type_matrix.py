@@ -14,7 +14,7 @@ import pytest
 from google.protobuf.message import DecodeError
 
 from llm_schema_engines.formats.engine import SchemaSource
-from llm_schema_engines.formats.protobuf.pools import Compiled
+from llm_schema_engines.formats.protobuf.pools import CompiledSchema
 from llm_schema_engines.model.compatibility import CompareOptions, Severity
 from tests.formats.protobuf.kit import ENGINE, parse
 from tests.formats.protobuf.test_oracle import VALUES, agree
@@ -64,9 +64,9 @@ def text(fields: list[Combination]) -> str:
 
 
 @cache
-def compiled(fields: tuple[Combination, ...]) -> tuple[SchemaSource, Compiled]:
+def compiled(fields: tuple[Combination, ...]) -> tuple[SchemaSource, CompiledSchema]:
     parsed = parse(text(list(fields)))
-    return SchemaSource(b"", artifact=parsed.artifact), Compiled(parsed.artifact)
+    return SchemaSource(b"", artifact=parsed.artifact), CompiledSchema(parsed.artifact)
 
 
 def payloads(field: Combination, kind: Any) -> Iterator[Any]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from llm_schema_engines.formats.engine import DataValidator
 from llm_schema_engines.formats.protobuf import ProtobufEngine, ProtobufLimits
-from llm_schema_engines.formats.protobuf.pools import Compiled, missing_required
+from llm_schema_engines.formats.protobuf.pools import CompiledSchema, missing_required
 from llm_schema_engines.model.validation import DataReport, Encoding
 from llm_schema_engines.protoc.in_process import InProcessProtoc
 from llm_schema_registry_server.errors import InvalidRequest
@@ -255,14 +255,14 @@ def test_a_payload_beyond_the_limit_is_refused() -> None:
     assert report.errors[0].error_type == "payload_too_large"
 
 
-COMPILED = Compiled(parse(ORDER).artifact)
+COMPILED = CompiledSchema(parse(ORDER).artifact)
 
 
 @settings(max_examples=150, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_what_the_runtime_writes_is_valid(data: st.DataObject) -> None:
     text = data.draw(st.sampled_from([WITHOUT_KNOWN_TYPES, STRICT2]))
-    compiled = Compiled(parse(text).artifact)
+    compiled = CompiledSchema(parse(text).artifact)
     kind = compiled.message(compiled.first)
     assert kind is not None
     message = kind()

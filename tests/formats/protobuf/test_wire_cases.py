@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llm_schema_engines.formats.protobuf.pools import Compiled, missing_required
+from llm_schema_engines.formats.protobuf.pools import CompiledSchema, missing_required
 from llm_schema_engines.model.compatibility import Severity, Verdict
 from tests.formats.protobuf.cases import CASES, Case
 from tests.formats.protobuf.kit import compare, parse
@@ -30,7 +30,7 @@ def test_the_verdict_is_what_data_says(reader: str, writer: str, expected: bool)
     ("reader", "writer"), [p.values[:2] for p in DIRECTIONS if not p.values[2]], ids=lambda value: ""
 )
 def test_every_error_carries_data_that_the_writer_accepts(reader: str, writer: str) -> None:
-    wrote = Compiled(parse(writer).artifact)
+    wrote = CompiledSchema(parse(writer).artifact)
 
     for violation in compare(reader, writer).violations:
         if violation.severity is Severity.ERROR:

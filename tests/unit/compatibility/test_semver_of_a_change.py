@@ -2,7 +2,7 @@
 
 import pytest
 
-from llm_schema_engines.compatibility.levels import DEMANDS
+from llm_schema_engines.compatibility.levels import LEVEL_REQUIREMENTS
 from llm_schema_engines.compatibility.semver import change_class, check_explicit, next_version
 from llm_schema_engines.model.compatibility import ChangeClass, CompatibilityLevel, Verdict
 from llm_schema_engines.model.schema import Fingerprints
@@ -14,7 +14,7 @@ OLD = Fingerprints(content="c1", generation="g1", validation="v1")
 
 
 def test_every_level_has_a_demand() -> None:
-    assert set(DEMANDS) == set(CompatibilityLevel)
+    assert set(LEVEL_REQUIREMENTS) == set(CompatibilityLevel)
 
 
 @pytest.mark.parametrize(

@@ -23,15 +23,15 @@ from .schema.nodes import Named, Record, reachable
 VERSION = "1"
 CACHE_BYTES = 32 * 1024 * 1024
 NODES_PER_BYTE = 8
-"""Rough bytes of memory that a byte of schema text becomes when it is parsed."""
+"""Estimated bytes of memory per byte of schema text once it is parsed."""
 
 Key = tuple[bytes, tuple[tuple[str, str], ...]]
 
 
 class AvroEngine:
-    """Avro 1.12. Options of a comparison change nothing here: resolution has one meaning.
+    """Avro 1.12. CompareOptions change nothing here: the specification defines one way to resolve schemas.
 
-    Keeps the most recently used parsed schemas (bounded by size), so that comparing and validating do not parse again.
+    Caches the most recently used parsed schemas (bounded by size), so that comparing and validating do not parse again.
     """
 
     def __init__(self, limits: AvroLimits | None = None) -> None:
@@ -52,7 +52,7 @@ class AvroEngine:
     def parse(self, source: SchemaSource, *, strict: bool = True) -> ParsedSchema:
         """Parse and check a schema (see FormatEngine). Raises InvalidSchema."""
         document = load(source.content, source.references, self._limits, strict=strict)
-        self._keep(source, document)
+        self._store(source, document)
         return ParsedSchema(
             schema_type=SchemaType.AVRO,
             canonical=canonical(document.root, document.defined),
@@ -71,7 +71,7 @@ class AvroEngine:
     def quick_proof(
         self, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
     ) -> Comparison | None:
-        """No answer: small schemas are compared in the server anyway."""
+        """Always None: small Avro schemas are compared in the server's own process anyway."""
         return None
 
     def compile_validator(self, source: SchemaSource) -> DataValidator:
@@ -88,10 +88,10 @@ class AvroEngine:
         if known is not None:
             return known
         document = load(source.content, source.references, self._limits, strict=False)
-        self._keep(source, document)
+        self._store(source, document)
         return document
 
-    def _keep(self, source: SchemaSource, document: Document) -> None:
+    def _store(self, source: SchemaSource, document: Document) -> None:
         if document.size * NODES_PER_BYTE <= CACHE_BYTES:
             with self._lock:
                 self._documents[_key(source)] = document

@@ -1,4 +1,4 @@
-"""What a schema, a payload and a comparison may cost at most. Pure."""
+"""The limits of a schema, a payload and a comparison. Pure."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AvroLimits:
-    """Bounds that hold for strict and lenient parsing alike; past one, the error names it."""
+    """Limits of strict and lenient parsing, validation and comparison. An error says which limit was passed."""
 
     schema_bytes: int = 1024 * 1024
     """Largest schema text; the references of a schema may together be four times as long."""
     schema_depth: int = 64
     """Deepest nesting of types inside types, referenced types included."""
     types: int = 10_000
-    """Most types that one schema text may spell out."""
+    """Most types that one schema text may contain, references by name not counted."""
     fields: int = 5_000
     """Most record fields of one schema text."""
     symbols: int = 2_000
@@ -32,8 +32,8 @@ class AvroLimits:
     empty_items: int = 100_000
     """Most items of one array whose items occupy no bytes (nulls, empty records)."""
     pairs: int = 20_000
-    """Most (reader type, writer type) pairs that one comparison looks at before it answers UNDECIDED."""
+    """Most (reader type, writer type) pairs that one comparison looks at; with more the verdict is UNDECIDED."""
     violations: int = 100
     """Most violations that one comparison reports."""
     witness_values: int = 20_000
-    """Most values in a witness; violations that would need a larger one come without."""
+    """Most values in a witness; a violation that would need a larger one has none."""

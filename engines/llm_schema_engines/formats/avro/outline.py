@@ -13,7 +13,7 @@ ROOT = "(root)"
 
 
 def outline(document: Document) -> Outline:
-    """The types that the schema itself defines; a root without a name stands under `(root)`."""
+    """The types that the schema itself defines; a root without a name has the path `(root)`."""
     lines: dict[str, str] = {}
     if not isinstance(document.root, Named) or document.root.name not in document.defined:
         lines[ROOT] = spell(document.root)
@@ -61,7 +61,7 @@ def _doc(path: str, source: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 
 
 def spell(node: Node) -> str:
-    """A type in one line; named types by their names, so that the line is finite."""
+    """A type in one line. Named types are written by name, so that recursive types end."""
     if isinstance(node, Named):
         return node.name
     if isinstance(node, Array):

@@ -1,4 +1,4 @@
-"""From one schema type to another, and the data with it: read into one model, write out of it, report what is lost."""
+"""Converts schemas and their data between schema types: source -> common model -> target, with a report of losses."""
 
 from ...errors import ConversionRefused, DataRefused
 from .convert import Conversion, ConvertedData, DataConverter, convert

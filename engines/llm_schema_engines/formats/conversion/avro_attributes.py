@@ -1,6 +1,6 @@
-"""The attributes with which an Avro schema that was converted remembers what Avro cannot say. Pure.
+"""Attributes of converted Avro schemas for what Avro itself cannot express. Pure.
 
-Anyone can write them: readers take only what makes sense.
+Anyone can write them: invalid values are ignored.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 NAME = "x-json-name"
-"""On a field: its name in the documents that it came from, where that is no Avro name."""
+"""On a field: its name in documents of the original schema, where that is not a valid Avro name."""
 OPTIONAL = "x-optional"
-"""On a field: it may be left out of the documents that it came from; null or the default stands in for that."""
+"""On a field: documents of the original schema may leave it out; null or the default represents that."""
 NUMBER = "x-field-number"
 """On a field: its number in Protobuf."""
 PROTO_NAME = "x-proto-name"
@@ -20,22 +20,22 @@ ONEOF = "x-oneof"
 NUMBERS = "x-enum-numbers"
 """On an enum: the numbers of its symbols in Protobuf."""
 VALUES = "x-enum-values"
-"""On an enum: symbol -> the value in the documents that it came from, where that is no Avro name."""
+"""On an enum: symbol -> the value in documents of the original schema, where that is not a valid Avro name."""
 KIND = "x-kind"
-"""On an int or a long: the integer type that it stands for (uint32, uint64)."""
+"""On an int or a long: the original integer type (uint32, uint64)."""
 KEY = "x-key-kind"
-"""On a map: what its keys spell."""
+"""On a map: the scalar kind that its keys are texts of."""
 JSON_TEXT = "x-json-text"
 """On a string: it holds any JSON value as text."""
 OPEN = "x-open"
-"""On a record: the documents that it came from may have undeclared members."""
+"""On a record: documents of the original schema may have undeclared members."""
 JSON_SCHEMA = "x-json-schema"
-"""Anywhere: keywords of JSON Schema that Avro does not enforce."""
+"""Anywhere: JSON Schema keywords that Avro does not enforce."""
 
 LOGICAL = "x-logical-type"
 """In JSON Schema: the logical type of an Avro number that has no counterpart there."""
 
-OURS = frozenset(
+ATTRIBUTES = frozenset(
     {NAME, OPTIONAL, NUMBER, PROTO_NAME, ONEOF, NUMBERS, VALUES, KIND, KEY, JSON_TEXT, OPEN, JSON_SCHEMA}
 )
 
@@ -46,7 +46,7 @@ KEYWORDS = frozenset(
         "minProperties", "maxProperties", LOGICAL,
     }
 )  # fmt: skip
-"""What JSON_SCHEMA may hold."""
+"""The keywords that JSON_SCHEMA may hold."""
 
 
 def enum_numbers(value: Any, count: int) -> tuple[int, ...]:

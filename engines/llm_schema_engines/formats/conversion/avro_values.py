@@ -1,4 +1,4 @@
-"""Avro data, as plain JSON, to and from values of the model. Pure."""
+"""Converts Avro data in plain JSON to and from values of the model. Pure."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 from ...errors import ConversionRefused
 from ..avro.schema.defaults import DOUBLE_LIMIT, FLOAT_LIMIT, is_latin1
-from ..avro.schema.text import BadText, read
-from .model import Field, Kind, Model, Nullable, Presence, Scalar, Shape, Value
-from .scalars import Unfit, decimal_from_bytes, decimal_to_bytes
-from .values import At, Decoder, Encoder, Json, Misfit, integer, number, text
+from ..avro.schema.text import InvalidJsonText, read
+from .model import Kind, Model, ModelField, Nullable, Presence, Scalar, Shape, Value
+from .scalars import ScalarMismatch, decimal_from_bytes, decimal_to_bytes
+from .values import Decoder, Encoder, Json, ValueMismatch, ValuePath, integer, number, text
 
 LONG = range(-(2**63), 2**63)
 
@@ -33,28 +33,28 @@ class AvroDecoder(Decoder):
         if kind in (Kind.STRING, Kind.UUID):
             return text(value)
         if value is not None if kind is Kind.NULL else not isinstance(value, bool):
-            raise Unfit(f"is not {kind}")
+            raise ScalarMismatch(f"is not {kind}")
         return value
 
-    def means_absent(self, member: Field, value: Json) -> bool:
-        """Null does where it was put in for that (see avro_attributes.OPTIONAL)."""
+    def means_absent(self, member: ModelField, value: Json) -> bool:
+        """Null does where the field's type got null for that (see avro_attributes.OPTIONAL)."""
         return value is None and needs_null(member)
 
     def _bytes(self, shape: Scalar, value: Json) -> Value:
         if not is_latin1(value):
-            raise Unfit("is not a string of code points up to U+00FF")
+            raise ScalarMismatch("is not a string of code points up to U+00FF")
         content: bytes = value.encode("latin-1")
         if shape.size >= 0 and len(content) != shape.size:
-            raise Unfit(f"has {len(content)} bytes, not {shape.size}")
+            raise ScalarMismatch(f"has {len(content)} bytes, not {shape.size}")
         return decimal_from_bytes(content, shape.scale) if shape.kind is Kind.DECIMAL else content
 
-    def anything(self, value: Json, at: At) -> Value:
+    def anything(self, value: Json, at: ValuePath) -> Value:
         if not isinstance(value, str):
-            raise Misfit(at, "the value is not JSON text")
+            raise ValueMismatch(at, "the value is not JSON text")
         try:
             return super().anything(read(value.encode())[0], at)
-        except BadText as error:
-            raise Misfit(at, f"the text is not JSON: {error.message}") from None
+        except InvalidJsonText as error:
+            raise ValueMismatch(at, f"the text is not JSON: {error.message}") from None
 
 
 class AvroEncoder(Encoder):
@@ -71,26 +71,26 @@ class AvroEncoder(Encoder):
         if shape.kind is Kind.INSTANT:
             count = value // 10 ** (9 - shape.unit)
             if count not in LONG:
-                raise Unfit("is outside the range of a timestamp")
+                raise ScalarMismatch("is outside the range of a timestamp")
             return count
         if shape.kind is Kind.UINT64 and value not in LONG:
-            raise Unfit("is outside the range of a long")
+            raise ScalarMismatch("is outside the range of a long")
         if shape.kind is Kind.DECIMAL:
             return decimal_to_bytes(value, shape.scale, shape.size).decode("latin-1")
         if shape.kind in (Kind.FLOAT, Kind.DOUBLE) and value - value != 0:
-            raise Unfit("is not a finite number, which plain JSON cannot write")
+            raise ScalarMismatch("is not a finite number, which plain JSON cannot write")
         return value.decode("latin-1") if isinstance(value, bytes) else value
 
-    def anything(self, value: Value, at: At) -> Json:
+    def anything(self, value: Value, at: ValuePath) -> Json:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
     def symbol(self, key: str, value: str) -> Json:
         return self._symbols[key, value]
 
-    def name(self, key: str, member: Field) -> str:
+    def name(self, key: str, member: ModelField) -> str:
         return self._names[key, member.name]
 
-    def left_out(self, member: Field, at: At) -> Json:
+    def left_out(self, member: ModelField, at: ValuePath) -> Json:
         """Avro writes every field: the default where the source has one, else null."""
         if member.has_default:
             return self.encode(member.shape, member.default, at)
@@ -101,12 +101,12 @@ def decode_default(model: Model, shape: Shape, default: Json, pointer: str) -> A
     """The default of an Avro field as a value of the model. Raises ConversionRefused."""
     try:
         return AvroDecoder(model).decode(shape, default)
-    except Misfit as misfit:
-        raise ConversionRefused(pointer, f"the default cannot be read: {misfit.message}") from None
+    except ValueMismatch as mismatch:
+        raise ConversionRefused(pointer, f"the default cannot be read: {mismatch.message}") from None
 
 
-def needs_null(member: Field) -> bool:
-    """Whether an optional field becomes a union with null: it may be left out, and no default stands in."""
+def needs_null(member: ModelField) -> bool:
+    """Whether an optional field becomes a union with null: it may be left out and has no default."""
     return (
         member.presence is Presence.OPTIONAL
         and not member.has_default

@@ -13,7 +13,7 @@ from ...errors import ConversionRefused, DataRefused, InvalidSchema, Unsupported
 from ...model.schema import SchemaType
 from ...model.validation import Encoding
 from ..avro.engine import AvroEngine
-from ..avro.schema.text import BadText, read
+from ..avro.schema.text import InvalidJsonText, read
 from ..engine import DataValidator, FormatEngine, SchemaSource
 from ..json_schema.engine import JsonSchemaEngine
 from .avro_values import AvroDecoder
@@ -27,7 +27,7 @@ from .protobuf_values import ProtobufDecoder, ProtobufEncoder
 from .to_avro import write_avro
 from .to_json_schema import write_json_schema
 from .to_protobuf import write_protobuf
-from .values import Decoder, Encoder, Misfit
+from .values import Decoder, Encoder, ValueMismatch
 
 Read = Callable[[SchemaSource, Losses, str], Model]
 Write = Callable[[Model, Losses], tuple[bytes, Encoder]]
@@ -50,7 +50,7 @@ CHECKERS: Mapping[SchemaType, FormatEngine] = {
 
 @dataclass(frozen=True, slots=True)
 class ConvertedData:
-    """A document of the target. `dropped`: pointers of members of the source that its schema does not declare."""
+    """A document of the target. `dropped`: pointers of members of the source document that are not declared."""
 
     payload: bytes
     dropped: tuple[str, ...] = ()
@@ -74,7 +74,7 @@ class DataConverter:
         """
         try:
             value, _, repeated = read(payload)
-        except BadText as error:
+        except InvalidJsonText as error:
             raise DataRefused("", f"the document is not JSON: {error.message}") from None
         if repeated:
             raise DataRefused("", "an object of the document has the same key twice")
@@ -87,14 +87,14 @@ class DataConverter:
                 if isinstance(encoder, ProtobufEncoder)
                 else encoder.encode(self._model.root, decoded)
             )
-        except Misfit as misfit:
-            raise misfit.refused() from None
+        except ValueMismatch as mismatch:
+            raise mismatch.refused() from None
         converted = json.dumps(written, ensure_ascii=False).encode()
         self._check(converted)
         return ConvertedData(converted, tuple(decoder.dropped))
 
     def _check(self, converted: bytes) -> None:
-        """The target may enforce what the source only carried along, such as the pattern of a string."""
+        """Raises DataRefused where the target enforces what the source does not, such as the pattern of a string."""
         if self._validator is None:
             return
         report = self._validator.validate(converted, encoding=Encoding.JSON, max_errors=1)
@@ -107,7 +107,7 @@ class DataConverter:
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """The schema in the target's language, what it could not carry, and the converter of documents."""
+    """The schema in the target's language, the losses, and the converter of documents."""
 
     content: bytes
     losses: tuple[Loss, ...]
@@ -133,9 +133,9 @@ def convert(
 
 
 def _validator(target_type: SchemaType, content: bytes) -> DataValidator | None:
-    """The validator of what was written; None for Protobuf, which has to be compiled first (in a worker).
+    """The validator of the written schema; None for Protobuf, which has to be compiled first (in a worker).
 
-    Raises ConversionRefused when the target's own rules or limits refuse what was written.
+    Raises ConversionRefused when the target's own rules or limits refuse the written schema.
     """
     engine = CHECKERS.get(target_type)
     if engine is None:

@@ -20,16 +20,16 @@ from .model import (
     ListOf,
     MapOf,
     Model,
-    Named,
+    ModelField,
+    ModelRecord,
+    ModelUnion,
+    NamedShape,
     Nullable,
     Presence,
     Scalar,
     Shape,
 )
-from .model import Field as ModelField
 from .model import Kind as K
-from .model import Record as ModelRecord
-from .model import Union as ModelUnion
 
 PRIMITIVES: Mapping[str, K] = {
     "null": K.NULL, "boolean": K.BOOLEAN, "int": K.INT32, "long": K.INT64, "float": K.FLOAT, "double": K.DOUBLE,
@@ -44,10 +44,10 @@ STRUCTURE = frozenset({"type", "name", "namespace", "aliases", "fields", "symbol
 def read_avro(source: SchemaSource, losses: Losses, limits: AvroLimits | None = None) -> Model:
     """The model of an Avro schema that has been parsed before. Raises InvalidSchema."""
     document = load(source.content, source.references, limits or AvroLimits(), strict=False)
-    return _Reader(losses).read(document.root)
+    return _AvroReader(losses).read(document.root)
 
 
-class _Reader:
+class _AvroReader:
     def __init__(self, losses: Losses) -> None:
         self._losses = losses
         self._types: dict[str, ModelRecord | Enumeration] = {}
@@ -62,7 +62,7 @@ class _Reader:
         return model
 
     def _with_defaults(self, model: Model, record: ModelRecord) -> ModelRecord:
-        """Defaults are values of the model, which can be made only when all types are known."""
+        """The record with its defaults as values of the model; that takes all types, so it comes last."""
         fields = []
         for f in record.fields:
             if f.has_default:
@@ -151,7 +151,7 @@ class _Reader:
                 spelled.get(node.default or "", node.default or ""), spelled,
                 self._extras(node.source, pointer),
             )  # fmt: skip
-        return Named(pointer, {}, node.name)
+        return NamedShape(pointer, {}, node.name)
 
     def _record(self, node: Record, pointer: str) -> Shape:
         if node.name not in self._types and node.name not in self._open:
@@ -165,7 +165,7 @@ class _Reader:
                 node.name, fields, pointer, _doc(node.source), node.aliases,
                 node.source.get(attribute.OPEN) is True, self._extras(node.source, pointer),
             )  # fmt: skip
-        return Named(pointer, {}, node.name)
+        return NamedShape(pointer, {}, node.name)
 
     def _field(self, member: Field, pointer: str) -> ModelField:
         shape = self._shape(member.type, f"{pointer}/type")
@@ -174,7 +174,7 @@ class _Reader:
         presence = Presence.DEFAULTED if member.has_default else Presence.REQUIRED
         has_default = member.has_default
         if source.get(attribute.OPTIONAL) is True and member.has_default:
-            # Written by us: null or the default stood in for "left out".
+            # A converted schema: null or the default represents "left out".
             presence = Presence.OPTIONAL
             if isinstance(shape, Nullable) and member.default is None:
                 shape, has_default = shape.inner, False
@@ -187,9 +187,9 @@ class _Reader:
         )  # fmt: skip
 
     def _extras(self, source: Mapping[str, Json], pointer: str) -> Mapping[str, Json]:
-        """What another schema type left here for itself; other attributes are dropped."""
+        """The JSON Schema keywords that an earlier conversion kept here; other attributes are dropped."""
         for key in source:
-            if key not in STRUCTURE and key not in attribute.OURS and key != "order":
+            if key not in STRUCTURE and key not in attribute.ATTRIBUTES and key != "order":
                 self._losses.dropped(f"{pointer}/{key}", f"the attribute {key!r} has no counterpart")
         kept = source.get(attribute.JSON_SCHEMA)
         if not isinstance(kept, dict):

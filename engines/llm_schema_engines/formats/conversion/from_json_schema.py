@@ -1,7 +1,7 @@
 """Reads a JSON Schema into the model. Pure.
 
-The model says which documents there may be, and may say more than the schema allows, never less, except where a loss
-says NARROWED.
+The model allows all documents that the schema allows, and possibly more. It allows fewer only where a NARROWED loss says
+so.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from ..engine import SchemaSource
 from ..json_schema.compiled import open_schema, plain
 from ..json_schema.limits import JsonSchemaLimits
 from ..json_schema.pointers import join_pointer
-from ..json_schema.resources import Place, World
+from ..json_schema.resources import DocumentIndex, Place
 from . import avro_attributes as attribute
 from . import names
-from .json_places import Places, is_only_alternatives
+from .json_navigation import SchemaNavigator, is_only_alternatives
 from .json_scalars import read_scalar
 from .json_values import JsonDecoder
 from .losses import Losses
@@ -27,25 +27,25 @@ from .model import (
     KEYS,
     Anything,
     Enumeration,
-    Field,
     Kind,
     ListOf,
     MapOf,
     Model,
-    Named,
+    ModelField,
+    ModelRecord,
+    NamedShape,
     Nullable,
     Presence,
-    Record,
     Scalar,
     Shape,
 )
-from .values import Misfit
+from .values import ValueMismatch
 
-DEEPEST = 64
-MOST = 20_000
-"""Subschemas that a conversion reads, those that are used in several places counted each time."""
-MOST_SYMBOLS = 1_000
-"""Values of an enumeration; more of them become a plain string."""
+MAX_DEPTH = 64
+MAX_SUBSCHEMAS = 20_000
+"""Most subschemas that a conversion reads; one that is used in several places counts each time."""
+MAX_SYMBOLS = 1_000
+"""Most values of an enumeration; with more it becomes a plain string."""
 SCALARS = ("string", "integer", "number", "boolean")
 ANNOTATIONS = frozenset({"$schema", "$id", "$defs", "definitions", "$comment", "title", "description", "default",
                          "examples", "$anchor", "readOnly", "writeOnly", "deprecated"})  # fmt: skip
@@ -54,45 +54,49 @@ ANNOTATIONS = frozenset({"$schema", "$id", "$defs", "definitions", "$comment", "
 def read_json_schema(source: SchemaSource, losses: Losses, limits: JsonSchemaLimits | None = None) -> Model:
     """The model of a JSON Schema that has been parsed before. Raises InvalidSchema, ConversionRefused."""
     opened = open_schema(source, limits or JsonSchemaLimits())
-    return _Reader(opened.world, losses).read(opened.root)
+    return _JsonSchemaReader(opened.document_index, losses).read(opened.root)
 
 
-class _Reader:
-    def __init__(self, world: World, losses: Losses) -> None:
-        self._places = Places(world, losses)
+class _JsonSchemaReader:
+    def __init__(self, document_index: DocumentIndex, losses: Losses) -> None:
+        self._navigator = SchemaNavigator(document_index, losses)
         self._losses = losses
-        self._types: dict[str, Record | Enumeration] = {}
+        self._types: dict[str, ModelRecord | Enumeration] = {}
         self._named: dict[tuple[int, str], str] = {}
         self._inlined: list[tuple[int, str]] = []
-        self._free = names.Unique()
-        self._left = MOST
+        self._free = names.UniqueNames()
+        self._left = MAX_SUBSCHEMAS
 
     def read(self, root: Place) -> Model:
         model = Model(self._shape(root, "Root", 0), self._types)
         for key, found in list(self._types.items()):
-            if isinstance(found, Record):
+            if isinstance(found, ModelRecord):
                 fields = tuple(self._with_default(model, f) for f in found.fields)
                 self._types[key] = replace(found, fields=fields)
         return model
 
-    def _with_default(self, model: Model, member: Field) -> Field:
-        """JSON Schema does not say what a default means; one that fits its schema is taken for what absence means."""
+    def _with_default(self, model: Model, member: ModelField) -> ModelField:
+        """The field with its default as a value of the model.
+
+        JSON Schema does not define what `default` means. A valid one is taken as the value of an absent property; one
+        that does not fit its own schema is dropped.
+        """
         if not member.has_default:
             return member
         try:
             value = JsonDecoder(model).decode(member.shape, member.default)
-        except Misfit:
+        except ValueMismatch:
             self._losses.dropped(f"{member.pointer}/default", "the default does not fit its own schema")
             return replace(member, presence=Presence.OPTIONAL, default=None, has_default=False)
         return replace(member, default=value)
 
     def _shape(self, place: Place, hint: str, depth: int) -> Shape:
         self._left -= 1
-        if depth > DEEPEST or self._left < 0:
+        if depth > MAX_DEPTH or self._left < 0:
             what = (
-                f"is nested more than {DEEPEST} deep"
-                if depth > DEEPEST
-                else f"uses more than {MOST} subschemas"
+                f"is nested more than {MAX_DEPTH} deep"
+                if depth > MAX_DEPTH
+                else f"uses more than {MAX_SUBSCHEMAS} subschemas"
             )
             raise ConversionRefused(place.pointer, f"the schema {what}")
         schema, pointer = place.schema, place.pointer
@@ -112,8 +116,8 @@ class _Reader:
         kinds = self._kinds(place)
         if kinds is None or (kinds == ["object"] and is_only_alternatives(schema)):
             return self._combined(place, hint, depth)
-        self._places.note_conditions(
-            place, skip="allOf" if "object" in kinds and self._places.has_parts(place) else ""
+        self._navigator.report_unenforced(
+            place, skip="allOf" if "object" in kinds and self._navigator.has_parts(place) else ""
         )
         shapes = [self._of_kind(kind, place, hint, depth) for kind in kinds if kind != "null"]
         return self._nullable(kinds, merge_branches(shapes, pointer, self._losses), pointer)
@@ -126,13 +130,13 @@ class _Reader:
         return Nullable(pointer, {}, inner, null_last=kinds[-1] == "null")
 
     def _kinds(self, place: Place) -> list[str] | None:
-        """The types that the schema names, or the one that its keywords imply; None when there is no telling."""
+        """The types in `type`, or the one that the keywords imply; None when neither is there."""
         schema = place.schema
         kinds = schema.get("type")
         if kinds is not None:
             return [kinds] if isinstance(kinds, str) else list(kinds)
-        if self._places.has_parts(place):
-            if not any(part.schema.get("type") == "object" for part in self._places.parts(place)):
+        if self._navigator.has_parts(place):
+            if not any(part.schema.get("type") == "object" for part in self._navigator.parts(place)):
                 self._losses.narrowed(
                     place.pointer, "no type is stated; object is assumed, other values are refused"
                 )
@@ -163,24 +167,24 @@ class _Reader:
         tuple_keyword = "prefixItems" if "prefixItems" in schema else "items"
         if isinstance(schema.get(tuple_keyword), list):
             self._losses.changed(join_pointer(pointer, tuple_keyword), "positions of a tuple share one type")
-            shapes = [self._shape(self._places.below(place, tuple_keyword, i), f"{hint}Item", depth + 1)
+            shapes = [self._shape(self._navigator.below(place, tuple_keyword, i), f"{hint}Item", depth + 1)
                       for i in range(len(schema[tuple_keyword]))]  # fmt: skip
             rest = "items" if tuple_keyword == "prefixItems" else "additionalItems"
             shapes.append(
-                self._shape(self._places.below(place, rest), f"{hint}Item", depth + 1)
+                self._shape(self._navigator.below(place, rest), f"{hint}Item", depth + 1)
                 if rest in schema
                 else Anything(pointer)
             )
             return ListOf(pointer, extras, merge_branches(shapes, pointer, self._losses) or Anything(pointer))
         item = (
-            self._shape(self._places.below(place, "items"), f"{hint}Item", depth + 1)
+            self._shape(self._navigator.below(place, "items"), f"{hint}Item", depth + 1)
             if "items" in schema
             else Anything(pointer)
         )
         return ListOf(pointer, extras, item)
 
     def _object(self, place: Place, hint: str, depth: int) -> Shape:
-        parts = self._places.parts(place) if self._places.has_parts(place) else [place]
+        parts = self._navigator.parts(place) if self._navigator.has_parts(place) else [place]
         schema, pointer = place.schema, place.pointer
         is_open = all(part.schema.get("additionalProperties", True) is not False for part in parts)
         if not any(part.schema.get("properties") for part in parts) and (
@@ -189,14 +193,14 @@ class _Reader:
             return self._map(place, hint, depth)
         key = (place.document.number, pointer)
         if key in self._named:
-            return Named(pointer, {}, self._named[key])
+            return NamedShape(pointer, {}, self._named[key])
         name = self._free.take(self._name_of(place, hint))
         self._named[key] = name
         for part in parts:
-            self._note_part(part, place)
+            self._report_part(part, place)
         required = {wanted for part in parts for wanted in part.schema.get("required", ())}
-        around, self._inlined = self._inlined, []  # what refers to itself through an object can be written
-        fields: dict[str, Field] = {}
+        outer, self._inlined = self._inlined, []  # references to itself through an object are allowed
+        fields: dict[str, ModelField] = {}
         for part in parts:
             for prop, described in part.schema.get("properties", {}).items():
                 if prop in fields:
@@ -205,20 +209,20 @@ class _Reader:
                     )
                 elif described is not False:
                     fields[prop] = self._field(part, prop, required, name, depth)
-        self._inlined = around
+        self._inlined = outer
         for missing in sorted(required - set(fields)):
             self._losses.dropped(
                 join_pointer(pointer, "required"),
                 f"{missing!r} is required but not described; it is not carried",
             )
         extras = {k: plain(v) for k, v in schema.items() if k in ("minProperties", "maxProperties")}
-        self._types[name] = Record(
+        self._types[name] = ModelRecord(
             name, tuple(fields.values()), pointer, str(schema.get("description", "")),
             _strings(schema.get("x-aliases")), is_open, extras,
         )  # fmt: skip
-        return Named(pointer, {}, name)
+        return NamedShape(pointer, {}, name)
 
-    def _note_part(self, part: Place, place: Place) -> None:
+    def _report_part(self, part: Place, place: Place) -> None:
         more = part.schema.get("additionalProperties")
         if isinstance(more, dict) and more:
             self._losses.dropped(
@@ -226,11 +230,11 @@ class _Reader:
             )
         if part is not place:
             self._losses.restated(part.pointer, "it is written as part of one record")
-            self._places.note_conditions(part, skip="allOf")
+            self._navigator.report_unenforced(part, skip="allOf")
 
     def _map(self, place: Place, hint: str, depth: int) -> Shape:
         schema, pointer = place.schema, place.pointer
-        values = [self._shape(self._places.below(place, "patternProperties", p), f"{hint}Value", depth + 1)
+        values = [self._shape(self._navigator.below(place, "patternProperties", p), f"{hint}Value", depth + 1)
                   for p in schema.get("patternProperties", {})]  # fmt: skip
         if "patternProperties" in schema:
             self._losses.dropped(
@@ -238,15 +242,15 @@ class _Reader:
             )
         if schema.get("additionalProperties") is not False:
             more = "additionalProperties" in schema
-            values.append(self._shape(self._places.below(place, "additionalProperties"), f"{hint}Value", depth + 1)
+            values.append(self._shape(self._navigator.below(place, "additionalProperties"), f"{hint}Value", depth + 1)
                           if more else Anything(pointer))  # fmt: skip
         kind = schema.get(attribute.KEY)
         key = Kind(kind) if kind in KEYS and "propertyNames" in schema else Kind.STRING
         extras = {k: plain(v) for k, v in schema.items() if k in ("minProperties", "maxProperties")}
         return MapOf(pointer, extras, merge_branches(values, pointer, self._losses) or Anything(pointer), key)
 
-    def _field(self, place: Place, name: str, required: set[str], owner: str, depth: int) -> Field:
-        child = self._places.below(place, "properties", name)
+    def _field(self, place: Place, name: str, required: set[str], owner: str, depth: int) -> ModelField:
+        child = self._navigator.below(place, "properties", name)
         shape = self._shape(child, f"{owner}_{names.title_case(name)}", depth + 1)
         schema: Mapping[str, Any] = child.schema if isinstance(child.schema, dict) else {}
         has_default = "default" in schema and name not in required
@@ -257,7 +261,7 @@ class _Reader:
                 Presence.DEFAULTED if has_default and schema.get("x-defaulted") is True else Presence.OPTIONAL
             )
         number = schema.get(attribute.NUMBER)
-        return Field(
+        return ModelField(
             name, shape, presence, child.pointer, plain(schema.get("default")), has_default,
             str(schema.get("description", "")), int(number) if isinstance(number, int) else 0,
             _strings(schema.get("x-aliases")), str(schema.get(attribute.PROTO_NAME, "")),
@@ -265,7 +269,7 @@ class _Reader:
         )  # fmt: skip
 
     def _name_of(self, place: Place, hint: str) -> str:
-        """A definition is called by its key, a root by its title, anything else by where it stands."""
+        """The type's name: the key of a definition, the title of the root, else the hint made from its place."""
         parent, _, last = place.pointer.rpartition("/")
         if parent in ("/$defs", "/definitions"):
             return last.replace("~1", "/").replace("~0", "~")
@@ -273,13 +277,13 @@ class _Reader:
         return names.title_case(title) if isinstance(title, str) and title and not place.pointer else hint
 
     def _reference(self, place: Place, hint: str, depth: int) -> Shape:
-        target = self._places.resolve(place)
+        target = self._navigator.resolve(place)
         beside = sorted(k for k in set(place.schema) - ANNOTATIONS - {"$ref"} if not k.startswith("x-"))
         if beside:
             self._losses.dropped(place.pointer, f"not enforced beside $ref: {', '.join(beside)}")
         key = (target.document.number, target.pointer)
         if key in self._named:
-            return Named(place.pointer, {}, self._named[key])
+            return NamedShape(place.pointer, {}, self._named[key])
         if key in self._inlined:
             self._losses.dropped(
                 place.pointer, "it refers to itself without an object in between; anything is accepted"
@@ -297,7 +301,7 @@ class _Reader:
         texts = [v for v in values if isinstance(v, str)]
         rest = [v for v in values if v is not None]
         kinds = ["null", "x"] if None in values else ["x"]
-        if texts and len(texts) == len(rest) == len(set(texts)) and len(texts) <= MOST_SYMBOLS:
+        if texts and len(texts) == len(rest) == len(set(texts)) and len(texts) <= MAX_SYMBOLS:
             key = (place.document.number, pointer)
             if key not in self._named:
                 self._named[key] = name = self._free.take(self._name_of(place, hint))
@@ -307,7 +311,7 @@ class _Reader:
                     attribute.enum_numbers(schema.get(attribute.NUMBERS), len(texts)),
                     default if default in texts else "",
                 )  # fmt: skip
-            return self._nullable(kinds, Named(pointer, {}, self._named[key]), pointer)
+            return self._nullable(kinds, NamedShape(pointer, {}, self._named[key]), pointer)
         self._losses.dropped(pointer, "only the types of the enumerated values are checked")
         shapes = [_shape_of(value, pointer) for value in rest]
         return self._nullable(kinds, merge_branches(shapes, pointer, self._losses), pointer)
@@ -321,14 +325,14 @@ class _Reader:
                     self._losses.dropped(
                         join_pointer(pointer, keyword), "that only one branch holds is not checked"
                     )
-                self._places.note_conditions(place, skip=keyword)
-                branches = [self._shape(self._places.below(place, keyword, i), f"{hint}{i + 1}", depth + 1)
+                self._navigator.report_unenforced(place, skip=keyword)
+                branches = [self._shape(self._navigator.below(place, keyword, i), f"{hint}{i + 1}", depth + 1)
                             for i in range(len(schema[keyword]))]  # fmt: skip
                 return self._union(branches, pointer)
         if "allOf" in schema:
-            self._places.note_conditions(place, skip="allOf")
+            self._navigator.report_unenforced(place, skip="allOf")
             parts = [
-                self._shape(self._places.below(place, "allOf", i), hint, depth + 1)
+                self._shape(self._navigator.below(place, "allOf", i), hint, depth + 1)
                 for i in range(len(schema["allOf"]))
             ]
             if len(parts) > 1:
@@ -336,7 +340,7 @@ class _Reader:
                     join_pointer(pointer, "allOf"), "only the first part with a structure is kept"
                 )
             return next((part for part in parts if not isinstance(part, Anything)), Anything(pointer))
-        self._places.note_conditions(place)
+        self._navigator.report_unenforced(place)
         return Anything(pointer)
 
     def _union(self, branches: list[Shape], pointer: str) -> Shape:

@@ -12,19 +12,19 @@ from ...errors import ConversionRefused
 from ..engine import SchemaSource
 from ..protobuf import artifact as artifacts
 from ..protobuf.names import join
-from ..protobuf.pools import Compiled
+from ..protobuf.pools import CompiledSchema
 from .losses import Losses
 from .model import (
     Anything,
     Enumeration,
-    Field,
     Kind,
     ListOf,
     MapOf,
     Model,
-    Named,
+    ModelField,
+    ModelRecord,
+    NamedShape,
     Presence,
-    Record,
     Scalar,
     Shape,
 )
@@ -47,7 +47,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "FieldMask": {},
 }
 NOT_FINITE = "NaN and the infinities cannot be written as JSON numbers"
-MOST_MESSAGES = 2_000
+MAX_MESSAGES = 2_000
 
 
 def read_protobuf(source: SchemaSource, losses: Losses, message_name: str = "") -> Model:
@@ -57,20 +57,20 @@ def read_protobuf(source: SchemaSource, losses: Losses, message_name: str = "") 
     """
     if not source.artifact:
         raise ConversionRefused("", "the Protobuf schema has not been compiled")
-    compiled = Compiled(source.artifact)
+    compiled = CompiledSchema(source.artifact)
     name = message_name or compiled.first
     found = compiled.message(name) if name else None
     if found is None:
         raise ConversionRefused(
             "", f"the schema has no message {name!r}" if name else "the schema has no message"
         )
-    _note_uncarried(artifacts.read(source.artifact)[-1], losses)
+    _report_file_losses(artifacts.read(source.artifact)[-1], losses)
     descriptor: Any = found.DESCRIPTOR  # the stubs know two classes for it
-    return _Reader(losses).read(descriptor)
+    return _ProtobufReader(losses).read(descriptor)
 
 
-def _note_uncarried(file: FileDescriptorProto, losses: Losses) -> None:
-    """What a file says beside its messages' fields. Options that every file has for its generated code are left out."""
+def _report_file_losses(file: FileDescriptorProto, losses: Losses) -> None:
+    """Report the losses of a file beside its messages' fields. File options for generated code are not reported."""
     if file.service:
         losses.dropped("", "services are not carried")
     if file.extension:
@@ -93,19 +93,19 @@ def _messages(roots: Iterable[DescriptorProto]) -> Iterator[DescriptorProto]:
         stack.extend(message.nested_type)
 
 
-class _Reader:
+class _ProtobufReader:
     def __init__(self, losses: Losses) -> None:
         self._losses = losses
-        self._types: dict[str, Record | Enumeration] = {}
+        self._types: dict[str, ModelRecord | Enumeration] = {}
         self._todo: list[Descriptor] = []
         self._known: set[str] = set()
 
     def read(self, message: Descriptor) -> Model:
         root = self._message(message, message.full_name)
         while self._todo:
-            if len(self._known) > MOST_MESSAGES:
+            if len(self._known) > MAX_MESSAGES:
                 raise ConversionRefused(
-                    message.full_name, f"the schema uses more than {MOST_MESSAGES} messages"
+                    message.full_name, f"the schema uses more than {MAX_MESSAGES} messages"
                 )
             self._record(self._todo.pop())
         return Model(root, self._types)
@@ -116,9 +116,9 @@ class _Reader:
                 f"{message.full_name}.{name}", "that at most one field of the oneof is set is not checked"
             )
         fields = tuple(self._field(f) for f in sorted(message.fields, key=lambda f: f.index))
-        self._types[message.full_name] = Record(_flat_name(message), fields, message.full_name)
+        self._types[message.full_name] = ModelRecord(_flat_name(message), fields, message.full_name)
 
-    def _field(self, member: FieldDescriptor) -> Field:
+    def _field(self, member: FieldDescriptor) -> ModelField:
         shape = self._field_shape(member)
         pointer = member.full_name
         default: Any = None
@@ -128,17 +128,17 @@ class _Reader:
         elif member.is_repeated:
             default = {} if isinstance(shape, MapOf) else []
         elif not member.has_presence:
-            default = _zero(member)
+            default = _zero_value(member)
         elif member.has_default_value:
             presence, default = Presence.OPTIONAL, _default(member)
         else:
             presence, has_default = Presence.OPTIONAL, False
-        return Field(
+        return ModelField(
             member.json_name, shape, presence, pointer, default, has_default,
             number=member.number, oneof=_oneof(member), keys=tuple(dict.fromkeys((member.json_name, member.name))), proto_name="" if member.name == member.json_name else member.name,
         )  # fmt: skip
 
-    def _note_encoding(self, member: FieldDescriptor, pointer: str) -> None:
+    def _report_encoding_losses(self, member: FieldDescriptor, pointer: str) -> None:
         kind = SCALARS[member.type]
         if kind in (Kind.INT32, Kind.INT64, Kind.UINT32, Kind.UINT64) and member.type not in PLAIN_INTEGERS:
             self._losses.dropped(pointer, "the encoding of the integer (zigzag or fixed) is not carried")
@@ -158,11 +158,11 @@ class _Reader:
             return self._message(member.message_type, pointer)
         if member.enum_type is not None:
             return self._enum(member.enum_type, pointer)
-        self._note_encoding(member, pointer)
+        self._report_encoding_losses(member, pointer)
         return Scalar(pointer, {}, SCALARS[member.type])
 
     def _message(self, message: Descriptor, pointer: str) -> Shape:
-        """A record, or what JSON makes of a well-known type (protobuf.dev/programming-guides/json)."""
+        """A record, or the JSON form of a well-known type (protobuf.dev/programming-guides/json)."""
         package, _, name = message.full_name.rpartition(".")
         if package == "google.protobuf":
             if name == "Timestamp":
@@ -186,7 +186,7 @@ class _Reader:
         if message.full_name not in self._known:
             self._known.add(message.full_name)
             self._todo.append(message)
-        return Named(pointer, {}, message.full_name)
+        return NamedShape(pointer, {}, message.full_name)
 
     def _enum(self, enum: EnumDescriptor, pointer: str) -> Shape:
         if enum.full_name == "google.protobuf.NullValue":
@@ -197,11 +197,11 @@ class _Reader:
             self._types[enum.full_name] = Enumeration(
                 _flat_name(enum), tuple(names), enum.full_name, numbers=tuple(numbers)
             )
-        return Named(pointer, {}, enum.full_name)
+        return NamedShape(pointer, {}, enum.full_name)
 
 
 def _flat_name(found: Descriptor | EnumDescriptor) -> str:
-    """The full name, types inside types joined by underscores: elsewhere a dot ends a namespace, not a type."""
+    """The full name with nested types joined by underscores: other schema types have no nested types."""
     package = found.file.package
     inside = found.full_name.removeprefix(f"{package}.") if package else found.full_name
     return join(package, inside.replace(".", "_"))
@@ -213,7 +213,7 @@ def _oneof(member: FieldDescriptor) -> str:
     return "" if oneof is None or oneof.name == f"_{member.name}" else str(oneof.name)
 
 
-def _zero(member: FieldDescriptor) -> Any:
+def _zero_value(member: FieldDescriptor) -> Any:
     if member.enum_type is not None:
         return _symbol(member.enum_type, 0)
     return {Kind.STRING: "", Kind.BYTES: b"", Kind.BOOLEAN: False, Kind.FLOAT: 0.0, Kind.DOUBLE: 0.0}.get(

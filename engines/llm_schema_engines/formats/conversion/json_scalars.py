@@ -1,4 +1,4 @@
-"""Which scalar a JSON Schema of one type means: formats, ranges and encodings. Pure."""
+"""The scalar of a JSON Schema of one type, from its format, range and encoding. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .losses import Losses
 from .model import INTEGERS, Kind, Scalar
 
 FORMATS: Mapping[str, Kind] = {"uuid": Kind.UUID, "date": Kind.DATE, "date-time": Kind.INSTANT}
-KEPT: Mapping[str, tuple[str, ...]] = {
+CARRIED_KEYWORDS: Mapping[str, tuple[str, ...]] = {
     "string": (
         "minLength",
         "maxLength",
@@ -45,7 +45,7 @@ KEPT: Mapping[str, tuple[str, ...]] = {
 
 def read_scalar(kind: str, schema: Mapping[str, Any], pointer: str, losses: Losses) -> Scalar:
     """The scalar, with the keywords that other schema types do not enforce as extras."""
-    extras = {key: plain(schema[key]) for key in KEPT[kind] if key in schema}
+    extras = {key: plain(schema[key]) for key in CARRIED_KEYWORDS[kind] if key in schema}
     if attribute.LOGICAL in schema:
         extras[attribute.LOGICAL] = schema[attribute.LOGICAL]
     if kind == "string":

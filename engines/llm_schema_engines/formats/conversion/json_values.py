@@ -1,4 +1,4 @@
-"""JSON documents of a JSON Schema to and from values of the model. Pure."""
+"""Converts documents of a JSON Schema to and from values of the model. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from ..avro.schema.defaults import DOUBLE_LIMIT, FLOAT_LIMIT
 from . import scalars
 from .model import INTEGERS, Kind, Scalar, Value
-from .scalars import Unfit
+from .scalars import ScalarMismatch
 from .values import Decoder, Encoder, Json, integer, number, text
 
 UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -24,11 +24,11 @@ class JsonDecoder(Decoder):
             return number(value, FLOAT_LIMIT if kind is Kind.FLOAT else DOUBLE_LIMIT)
         if kind is Kind.NULL:
             if value is not None:
-                raise Unfit("is not null")
+                raise ScalarMismatch("is not null")
             return None
         if kind is Kind.BOOLEAN:
             if not isinstance(value, bool):
-                raise Unfit("is not true or false")
+                raise ScalarMismatch("is not true or false")
             return value
         return self._from_text(shape, text(value))
 
@@ -43,15 +43,15 @@ class JsonDecoder(Decoder):
         if kind in (Kind.BYTES, Kind.FIXED):
             content = scalars.bytes_from_base64(value)
             if kind is Kind.FIXED and len(content) != shape.size:
-                raise Unfit(f"has {len(content)} bytes, not {shape.size}")
+                raise ScalarMismatch(f"has {len(content)} bytes, not {shape.size}")
             return content
         if kind is Kind.UUID and not UUID.fullmatch(value):
-            raise Unfit("is not a UUID")
+            raise ScalarMismatch("is not a UUID")
         return value
 
 
 class JsonEncoder(Encoder):
-    """As JsonDecoder. Fields that the source left out are left out; those that it defaults are written."""
+    """As JsonDecoder. Fields without a value are left out; those with a default are written."""
 
     def scalar(self, shape: Scalar, value: Value) -> Json:
         if shape.kind is Kind.INSTANT:
@@ -63,5 +63,5 @@ class JsonEncoder(Encoder):
         if isinstance(value, bytes):
             return scalars.bytes_to_base64(value)
         if shape.kind in (Kind.FLOAT, Kind.DOUBLE) and value - value != 0:
-            raise Unfit("is not a finite number, which JSON cannot write")
+            raise ScalarMismatch("is not a finite number, which JSON cannot write")
         return value

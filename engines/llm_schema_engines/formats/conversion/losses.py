@@ -1,17 +1,21 @@
-"""What a conversion cannot carry, and the errors of what cannot be converted at all. Pure."""
+"""The losses of a conversion, and the errors of what cannot be converted at all. Pure."""
 
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
 
-MOST_LOSSES = 1000
+MAX_LOSSES = 1000
 
 
 class LossKind(enum.StrEnum):
-    """DROPPED: the information is gone. NOT_ENFORCED: it is carried along and found again on the way back, but the target
-    does not check it. RESTATED: the target says it in another way that leads back. CHANGED: the target says it in another way, from which the way back leads elsewhere. NARROWED: the
-    target cannot hold some data of the source, and the data converter refuses it."""
+    """How information is lost.
+
+    DROPPED: it is gone. NOT_ENFORCED: the target keeps it, and converting back restores it, but the target does not
+    check it. RESTATED: the target expresses it differently, and converting back restores it. CHANGED: the target
+    expresses it differently, and converting back gives another schema. NARROWED: the target cannot hold some data of
+    the source; the data converter refuses such data.
+    """
 
     DROPPED = "DROPPED"
     NOT_ENFORCED = "NOT_ENFORCED"
@@ -22,7 +26,7 @@ class LossKind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """One thing that was not carried: where in the source schema (a JSON pointer, or a full name for Protobuf)."""
+    """One loss. `pointer`: where in the source schema (a JSON pointer; for Protobuf a full name)."""
 
     kind: LossKind
     pointer: str
@@ -36,7 +40,7 @@ class Losses:
     found: dict[Loss, None] = field(default_factory=dict)
 
     def add(self, kind: LossKind, pointer: str, message: str) -> None:
-        if len(self.found) < MOST_LOSSES:
+        if len(self.found) < MAX_LOSSES:
             self.found[Loss(kind, pointer, message)] = None
 
     def dropped(self, pointer: str, message: str) -> None:

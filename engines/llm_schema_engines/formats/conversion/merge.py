@@ -1,31 +1,31 @@
-"""Makes branches that every schema type can tell apart out of branches that JSON Schema allows. Pure."""
+"""Merges the branches of a union until every schema type can tell them apart. Pure."""
 
 from __future__ import annotations
 
 from .losses import Losses
-from .model import INTEGERS, Anything, Kind, ListOf, MapOf, Named, Nullable, Scalar, Shape, Union
+from .model import INTEGERS, Anything, Kind, ListOf, MapOf, ModelUnion, NamedShape, Nullable, Scalar, Shape
 
 TEXTS = frozenset({Kind.STRING, Kind.UUID, Kind.DATE, Kind.INSTANT, Kind.DECIMAL, Kind.BYTES, Kind.FIXED})
 
 
 def merge_branches(branches: list[Shape], pointer: str, losses: Losses) -> Shape | None:
-    """One shape that takes what any of the branches takes; None for no branches.
+    """One shape that accepts what any of the branches accepts; None for no branches.
 
-    Anything swallows the rest; strings become one string, integers one integer, numbers one number, arrays one array,
-    maps one map. Records and enumerations stay apart by their names.
+    Anything absorbs all others. All strings become one string, integers one integer, numbers one number, arrays one
+    array, maps one map. Records and enumerations stay separate by name.
     """
     flat: list[Shape] = []
     nullable = False
     for branch in branches:
         if isinstance(branch, Nullable):
             nullable, branch = True, branch.inner
-        flat.extend(branch.branches if isinstance(branch, Union) else [branch])
+        flat.extend(branch.branches if isinstance(branch, ModelUnion) else [branch])
     if any(isinstance(branch, Anything) for branch in flat):
         return Anything(pointer)
     merged = _merge(flat, pointer, losses)
     if not merged:
         return None
-    inner = merged[0] if len(merged) == 1 else Union(pointer, {}, tuple(merged))
+    inner = merged[0] if len(merged) == 1 else ModelUnion(pointer, {}, tuple(merged))
     return Nullable(pointer, {}, inner) if nullable else inner
 
 
@@ -67,7 +67,7 @@ def _merge(flat: list[Shape], pointer: str, losses: Losses) -> list[Shape]:
 
 
 def _group(branch: Shape) -> object:
-    if isinstance(branch, Named):
+    if isinstance(branch, NamedShape):
         return ("named", branch.key)
     if isinstance(branch, Scalar):
         if branch.kind in TEXTS:

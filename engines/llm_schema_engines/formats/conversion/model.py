@@ -1,8 +1,8 @@
-"""The common model between the three schema types: what data looks like, without how any of them spells it. Pure.
+"""The common model of the three schema types: the structure of data, independent of how each type writes it. Pure.
 
 Values of the model are Python values: None, bool, int, float, str, bytes, list, dict (maps and records, by the names
 of the source), an int of nanoseconds since 1970 for an instant, an int of days for a date, a Decimal for a decimal,
-Chosen for a union, and any JSON value for Anything.
+UnionChoice for a union, and any JSON value for Anything.
 """
 
 from __future__ import annotations
@@ -44,12 +44,13 @@ INTEGERS: Mapping[Kind, range] = {
 }
 
 KEYS = frozenset({Kind.STRING, Kind.BOOLEAN, *INTEGERS})
-"""What keys of maps may spell."""
+"""The kinds whose texts may be keys of maps."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shape:
-    """`pointer`: where the source says it. `extras`: what only the source's type can say, to be carried along."""
+    """A type of values. `pointer`: its place in the source schema. `extras`: attributes and keywords to keep that only
+    the source's schema type has."""
 
     pointer: str = ""
     extras: Extras = field(default_factory=dict)
@@ -57,8 +58,8 @@ class Shape:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scalar(Shape):
-    """`unit`: digits of the fraction of a second (3, 6, 9) of an INSTANT. `size`: bytes of a FIXED, or of a DECIMAL that
-    Avro keeps in a fixed; `name` its name there."""
+    """A scalar. `unit`: digits of the fraction of a second (3, 6, 9) of an INSTANT. `precision`, `scale`: digits of a
+    DECIMAL. `size`: bytes of a FIXED, or of a DECIMAL that Avro writes as a fixed, -1 otherwise; `name`: the fixed's."""
 
     kind: Kind = Kind.STRING
     unit: int = 6
@@ -75,7 +76,7 @@ class Anything(Shape):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Nullable(Shape):
-    """`inner` or null. `inner` is not Nullable. `null_last`: the source names null behind the rest."""
+    """`inner` or null. `inner` is not Nullable. `null_last`: null is the last branch in the source."""
 
     inner: Shape = field(default_factory=Shape)
     null_last: bool = False
@@ -88,28 +89,28 @@ class ListOf(Shape):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MapOf(Shape):
-    """Keys are strings; `key` says what they spell."""
+    """A map. Keys are strings; `key` is the kind that they are texts of."""
 
     value: Shape = field(default_factory=Shape)
     key: Kind = Kind.STRING
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Union(Shape):
+class ModelUnion(Shape):
     """One of the branches; none is null, Nullable or a union."""
 
     branches: tuple[Shape, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Named(Shape):
+class NamedShape(Shape):
     """A use of a record or an enum of the model, by its key there."""
 
     key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class UnionChoice:
     """A value of a union: the branch and its value."""
 
     index: int
@@ -117,8 +118,8 @@ class Chosen:
 
 
 def inner_shapes(shape: Shape) -> tuple[Shape, ...]:
-    """The shapes directly inside one that is not Named."""
-    if isinstance(shape, Union):
+    """The shapes directly inside one that is not a NamedShape."""
+    if isinstance(shape, ModelUnion):
         return shape.branches
     if isinstance(shape, Nullable):
         return (shape.inner,)
@@ -128,8 +129,8 @@ def inner_shapes(shape: Shape) -> tuple[Shape, ...]:
 
 
 class Presence(enum.Enum):
-    """REQUIRED: always there. OPTIONAL: may be left out, which means nothing. DEFAULTED: may be left out, which means
-    the default."""
+    """Whether a field may be left out. REQUIRED: no. OPTIONAL: yes; it has no value then. DEFAULTED: yes; it has its
+    default then."""
 
     REQUIRED = "required"
     OPTIONAL = "optional"
@@ -137,13 +138,13 @@ class Presence(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Field:
-    """`name`: what the field is called; `keys`: the keys under which the source's documents may have it, where that is
-    not the name. `default` is a value of the model, and there when `has_default`.
+class ModelField:
+    """A field of a record.
 
-    `number`, `proto_name` and `oneof` (of the fields of one oneof at most one is set): those of Protobuf, 0 and "" when there
-    are none. `other_names`: names under which readers
-    also know it.
+    `keys`: its keys in documents of the source, where they are not the name. `default`: a value of the model; it counts
+    only when `has_default`.
+
+    `number`, `proto_name` and `oneof` are Protobuf's; 0 and "" when there are none. `other_names`: aliases.
     """
 
     name: str
@@ -162,24 +163,25 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Record:
-    """`name` is a full name with dots, or a hint where the source has none. `open`: undeclared members may be there."""
+class ModelRecord:
+    """A record. `name`: a full name with dots, or a generated one. `open`: undeclared members are allowed."""
 
     name: str
-    fields: tuple[Field, ...]
+    fields: tuple[ModelField, ...]
     pointer: str = ""
     doc: str = ""
     aliases: tuple[str, ...] = ()
     open: bool = False
     extras: Extras = field(default_factory=dict)
 
-    def by_name(self) -> Mapping[str, Field]:
+    def by_name(self) -> Mapping[str, ModelField]:
         return {f.name: f for f in self.fields}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Enumeration:
-    """`spelled`: how the source's documents write a symbol, where they write it otherwise -> the symbol. `numbers` are those of Protobuf; `default` an Avro enum's."""
+    """An enumeration. `spelled`: text in documents of the source -> symbol, where they differ. `numbers`: Protobuf's;
+    `default`: Avro's."""
 
     name: str
     symbols: tuple[str, ...]
@@ -194,16 +196,16 @@ class Enumeration:
 
 @dataclass(slots=True)
 class Model:
-    """A root shape and the records and enums that Named shapes lead to."""
+    """A root shape and the records and enums that NamedShape values refer to."""
 
     root: Shape
-    types: dict[str, Record | Enumeration]
+    types: dict[str, ModelRecord | Enumeration]
 
-    def record(self, shape: Shape) -> Record | None:
+    def record(self, shape: Shape) -> ModelRecord | None:
         """The record that a shape names; None when it is something else."""
-        found = self.types.get(shape.key) if isinstance(shape, Named) else None
-        return found if isinstance(found, Record) else None
+        found = self.types.get(shape.key) if isinstance(shape, NamedShape) else None
+        return found if isinstance(found, ModelRecord) else None
 
     def enumeration(self, shape: Shape) -> Enumeration | None:
-        found = self.types.get(shape.key) if isinstance(shape, Named) else None
+        found = self.types.get(shape.key) if isinstance(shape, NamedShape) else None
         return found if isinstance(found, Enumeration) else None

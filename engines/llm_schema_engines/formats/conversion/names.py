@@ -1,4 +1,4 @@
-"""Names that every schema type accepts, made from names that only one of them does. Pure."""
+"""Makes valid names for one schema type from names of another. Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 _OTHER = re.compile(r"[^A-Za-z0-9_]+")
-LONGEST = 100
+MAX_NAME_LENGTH = 100
 
 
 def identifier(name: str, otherwise: str = "unnamed") -> str:
     """[A-Za-z_][A-Za-z0-9_]* that resembles `name`."""
-    out = _OTHER.sub("_", name)[:LONGEST]
+    out = _OTHER.sub("_", name)[:MAX_NAME_LENGTH]
     if not out or (out != name and not out.strip("_")):
         return otherwise
     return f"_{out}" if out[0].isdigit() else out
@@ -27,8 +27,8 @@ def title_case(name: str) -> str:
     return "".join(part[:1].upper() + part[1:] for part in _OTHER.sub("_", name).split("_"))
 
 
-class Unique:
-    """Gives out each name once, with a number behind it where it is taken."""
+class UniqueNames:
+    """Gives out unique names: a name that is taken gets a number appended."""
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self._taken = set(taken)
@@ -42,7 +42,7 @@ class Unique:
 
 
 def assign(wanted: Sequence[str], good: Callable[[str], bool], make: Callable[[str], str]) -> list[str]:
-    """A different name for each wanted one: good names stay as they are, the others are made and numbered."""
-    free = Unique()
+    """A unique name for each wanted one: valid names (`good`) stay as they are, others are made by `make`."""
+    free = UniqueNames()
     out = [free.take(name) if good(name) else "" for name in wanted]
     return [given or free.take(make(name)) for given, name in zip(out, wanted, strict=True)]

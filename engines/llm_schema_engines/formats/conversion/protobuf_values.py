@@ -1,4 +1,4 @@
-"""Protobuf's JSON documents to and from values of the model (protobuf.dev/programming-guides/json). Pure."""
+"""Converts Protobuf's JSON documents to and from values of the model (protobuf.dev/programming-guides/json). Pure."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from . import scalars
 from .model import (
     INTEGERS,
     Anything,
-    Chosen,
     Enumeration,
-    Field,
     Kind,
     ListOf,
     MapOf,
     Model,
+    ModelField,
+    ModelRecord,
+    ModelUnion,
     Nullable,
-    Record,
     Scalar,
     Shape,
-    Union,
+    UnionChoice,
     Value,
 )
-from .scalars import Unfit
-from .values import ABSENT, At, Decoder, Encoder, Json, Misfit, integer, number, text
+from .scalars import ScalarMismatch
+from .values import ABSENT, Decoder, Encoder, Json, ValueMismatch, ValuePath, integer, number, text
 
-NOT_NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+NON_FINITE_NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,400})(\.\d{1,400})?([eE][+-]?\d{1,4})?", re.ASCII)
 
 
@@ -42,40 +42,44 @@ class ProtobufDecoder(Decoder):
         if kind in INTEGERS:
             return integer(kind, _parsed(value))
         if kind in (Kind.FLOAT, Kind.DOUBLE):
-            if isinstance(value, str) and value in NOT_NUMBERS:
-                return NOT_NUMBERS[value]
+            if isinstance(value, str) and value in NON_FINITE_NUMBERS:
+                return NON_FINITE_NUMBERS[value]
             return number(_parsed(value), FLOAT_LIMIT if kind is Kind.FLOAT else DOUBLE_LIMIT)
         if kind is Kind.BOOLEAN:
             if not isinstance(value, bool):
-                raise Unfit("is not true or false")
+                raise ScalarMismatch("is not true or false")
             return value
         if kind is Kind.BYTES:
             return scalars.bytes_from_base64(text(value))
         return scalars.instant_from_text(text(value)) if kind is Kind.INSTANT else text(value)
 
-    def symbol(self, enumeration: Enumeration, value: Json, at: At) -> Value:
+    def symbol(self, enumeration: Enumeration, value: Json, at: ValuePath) -> Value:
         if type(value) is int and value in enumeration.numbers:
             return enumeration.symbols[enumeration.numbers.index(value)]
         return super().symbol(enumeration, value, at)
 
-    def means_absent(self, member: Field, value: Json) -> bool:
-        """Null does, unless the type has it."""
+    def means_absent(self, member: ModelField, value: Json) -> bool:
+        """Null does, unless null is a value of the type."""
         return value is None and not isinstance(member.shape, Anything)
 
 
 def _parsed(value: Json) -> Json:
-    """Numbers may be strings. Raises Unfit."""
+    """Numbers may be strings. Raises ScalarMismatch."""
     if not isinstance(value, str):
         return value
     if not _NUMBER.fullmatch(value):
-        raise Unfit("is not a number")
+        raise ScalarMismatch("is not a number")
     return int(value) if value.lstrip("-").isdigit() else float(value)
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """How a model was written: (record, field) -> JSON name; (enum, symbol) -> Protobuf's; by union: the branches' names;
-    by record: the fields of each oneof; `wrapped_root`: the root is the field `value` of a message."""
+class ProtobufLayout:
+    """The names in a written schema.
+
+    names: (record, field) -> JSON name. symbols: (enum, symbol) -> enum value. branches: id of the union -> JSON names
+    of its branches. oneofs: record -> the fields of each oneof. wrapped_root: the root is the field `value` of a
+    message.
+    """
 
     names: Mapping[tuple[str, str], str]
     symbols: Mapping[tuple[str, str], str]
@@ -87,18 +91,18 @@ class Layout:
 class ProtobufEncoder(Encoder):
     """Writes documents for the messages that to_protobuf.py writes."""
 
-    def __init__(self, model: Model, layout: Layout) -> None:
+    def __init__(self, model: Model, layout: ProtobufLayout) -> None:
         super().__init__(model)
         self._layout = layout
 
     def document(self, value: Value) -> Json:
-        """The JSON document of a value of the root. Raises Misfit."""
+        """The JSON document of a value of the root. Raises ValueMismatch."""
         if not self._layout.wrapped_root:
             return self._element(self.model.root, value, None)
         written = self.encode(self.model.root, value)
         return {} if written is ABSENT else {"value": written}
 
-    def encode(self, shape: Shape, value: Value, at: At = None) -> Json:
+    def encode(self, shape: Shape, value: Value, at: ValuePath = None) -> Json:
         """A value as the content of a field: ABSENT for null."""
         if isinstance(shape, Nullable):
             return ABSENT if value is None else self.encode(shape.inner, value, at)
@@ -108,22 +112,22 @@ class ProtobufEncoder(Encoder):
             return {key: self._element(shape.value, item, (at, key)) for key, item in value.items()}
         return self._element(shape, value, at)
 
-    def _element(self, shape: Shape, value: Value, at: At) -> Json:
-        """A value where Protobuf has room for one singular value."""
+    def _element(self, shape: Shape, value: Value, at: ValuePath) -> Json:
+        """A value in a position that holds one singular value: lists, maps and null are wrapped in a message."""
         if isinstance(shape, Nullable | ListOf | MapOf):
             written = self.encode(shape, value, at)
             return {} if written is ABSENT else {"value": written}
         return super().encode(shape, value, at)
 
-    def union(self, shape: Union, value: Chosen, at: At) -> Json:
+    def union(self, shape: ModelUnion, value: UnionChoice, at: ValuePath) -> Json:
         branch = self._layout.branches[id(shape)][value.index]
         return {branch: self._element(shape.branches[value.index], value.value, at)}
 
-    def record(self, key: str, record: Record, value: Mapping[str, Value], at: At) -> Json:
+    def record(self, key: str, record: ModelRecord, value: Mapping[str, Value], at: ValuePath) -> Json:
         for group in self._layout.oneofs.get(key, ()):
             found = [name for name in group if name in value]
             if len(found) > 1:
-                raise Misfit(at, f"only one of {', '.join(found)} can be set")
+                raise ValueMismatch(at, f"only one of {', '.join(found)} can be set")
         return super().record(key, record, value, at)
 
     def scalar(self, shape: Scalar, value: Value) -> Json:
@@ -140,24 +144,24 @@ class ProtobufEncoder(Encoder):
             return str(value)
         return scalars.bytes_to_base64(value) if isinstance(value, bytes) else value
 
-    def anything(self, value: Value, at: At) -> Json:
+    def anything(self, value: Value, at: ValuePath) -> Json:
         _check_struct(value, at, 0)
         return value
 
     def symbol(self, key: str, value: str) -> Json:
         return self._layout.symbols[key, value]
 
-    def name(self, key: str, member: Field) -> str:
+    def name(self, key: str, member: ModelField) -> str:
         return self._layout.names[key, member.name]
 
 
-DEEPEST_VALUE = 40
+MAX_VALUE_DEPTH = 40
 
 
-def _check_struct(value: Any, at: At, depth: int) -> None:
-    """google.protobuf.Value holds doubles, and nests only so deep. Raises Misfit."""
-    if depth > DEEPEST_VALUE:
-        raise Misfit(at, f"the value is nested more than {DEEPEST_VALUE} deep")
+def _check_struct(value: Any, at: ValuePath, depth: int) -> None:
+    """Raises ValueMismatch for what google.protobuf.Value cannot hold: integers beyond 2^53 and deep nesting."""
+    if depth > MAX_VALUE_DEPTH:
+        raise ValueMismatch(at, f"the value is nested more than {MAX_VALUE_DEPTH} deep")
     if isinstance(value, dict):
         for key, item in value.items():
             _check_struct(item, (at, key), depth + 1)
@@ -165,4 +169,4 @@ def _check_struct(value: Any, at: At, depth: int) -> None:
         for i, item in enumerate(value):
             _check_struct(item, (at, i), depth + 1)
     elif type(value) is int and not -(2**53) <= value <= 2**53:
-        raise Misfit(at, "the integer has more digits than a double holds")
+        raise ValueMismatch(at, "the integer has more digits than a double holds")

@@ -1,4 +1,4 @@
-"""Times, decimals and bytes in their texts and numbers. Pure."""
+"""Converts times, decimals and bytes to and from text, numbers and bytes. Pure."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ FIRST, LAST = -62_135_596_800 * SECOND, 253_402_300_800 * SECOND - 1
 """The instants that RFC 3339 and Protobuf can write: years 1 to 9999."""
 
 
-class Unfit(ValueError):
-    """A value that the shape does not take; the message ends the sentence "the value ..."."""
+class ScalarMismatch(ValueError):
+    """A value is not one of the scalar; the message completes the sentence "the value ..."."""
 
 
 def instant_from_text(text: str) -> int:
-    """Nanoseconds since 1970 of an RFC 3339 date-time; finer fractions are cut. Raises Unfit."""
+    """Nanoseconds since 1970 of an RFC 3339 date-time; finer fractions are truncated. Raises ScalarMismatch."""
     match = _INSTANT.fullmatch(text)
     if match is None:
-        raise Unfit("is not an RFC 3339 date-time")
+        raise ScalarMismatch("is not an RFC 3339 date-time")
     year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
     leap = second == 60
     try:
         moment = datetime(year, month, day, hour, minute, 59 if leap else second, tzinfo=UTC)
         seconds = int((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()) + leap
     except (ValueError, OverflowError):
-        raise Unfit("is not a date-time that exists") from None
+        raise ScalarMismatch("is not a date-time that exists") from None
     if match[8]:
         if int(match[9]) > 23 or int(match[10]) > 59:
-            raise Unfit("has an offset that does not exist")
+            raise ScalarMismatch("has an offset that does not exist")
         offset = int(match[9]) * 3600 + int(match[10]) * 60
         seconds -= offset if match[8] == "+" else -offset
     out = seconds * SECOND + int((match[7] or "").ljust(9, "0")[:9])
     if not FIRST <= out <= LAST:
-        raise Unfit("is not between the years 1 and 9999")
+        raise ScalarMismatch("is not between the years 1 and 9999")
     return out
 
 
 def instant_to_text(nanoseconds: int) -> str:
-    """RFC 3339 in UTC with as many groups of three digits as needed. Raises Unfit outside the years 1 to 9999."""
+    """RFC 3339 in UTC with 0, 3, 6 or 9 digits of the fraction. Raises ScalarMismatch outside the years 1 to 9999."""
     if not FIRST <= nanoseconds <= LAST:
-        raise Unfit("is not between the years 1 and 9999")
+        raise ScalarMismatch("is not between the years 1 and 9999")
     seconds, fraction = divmod(nanoseconds, SECOND)
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
     digits = f"{fraction:09}"
@@ -60,7 +60,7 @@ def instant_to_text(nanoseconds: int) -> str:
 
 
 def date_from_text(text: str) -> int:
-    """Days since 1970. Raises Unfit."""
+    """Days since 1970. Raises ScalarMismatch."""
     match = _DATE.fullmatch(text)
     try:
         return (date(*(int(part) for part in match.groups())) - EPOCH).days if match else _bad_date()
@@ -69,46 +69,46 @@ def date_from_text(text: str) -> int:
 
 
 def _bad_date() -> int:
-    raise Unfit("is not a date (YYYY-MM-DD)")
+    raise ScalarMismatch("is not a date (YYYY-MM-DD)")
 
 
 def date_to_text(days: int) -> str:
-    """YYYY-MM-DD. Raises Unfit outside the years 1 to 9999."""
+    """YYYY-MM-DD. Raises ScalarMismatch outside the years 1 to 9999."""
     try:
         return (EPOCH + timedelta(days=days)).isoformat()
     except OverflowError:
-        raise Unfit("is not between the years 1 and 9999") from None
+        raise ScalarMismatch("is not between the years 1 and 9999") from None
 
 
 def decimal_from_text(text: str, precision: int, scale: int) -> Decimal:
-    """A decimal with at most that many digits, and that many behind the point. Raises Unfit."""
+    """A decimal of at most `precision` digits, `scale` of them behind the point. Raises ScalarMismatch."""
     if not _DECIMAL.fullmatch(text):
-        raise Unfit("is not a decimal number")
+        raise ScalarMismatch("is not a decimal number")
     value = Decimal(text)
     if len(text.partition(".")[2]) > scale:
-        raise Unfit(f"has more than {scale} digits behind the point")
+        raise ScalarMismatch(f"has more than {scale} digits behind the point")
     if abs(unscaled(value, scale)) >= 10**precision:
-        raise Unfit(f"has more than {precision} digits")
+        raise ScalarMismatch(f"has more than {precision} digits")
     return value
 
 
 def unscaled(value: Decimal, scale: int) -> int:
-    """The integer that the decimal is without its point, `scale` digits behind it being kept."""
+    """The unscaled integer: the decimal times 10^scale. Raises ScalarMismatch."""
     try:
         return int(Context(prec=25_000).scaleb(value, scale))
     except InvalidOperation:
-        raise Unfit("has too many digits") from None
+        raise ScalarMismatch("has too many digits") from None
 
 
 def decimal_from_bytes(content: bytes, scale: int) -> Decimal:
-    """Two's complement, big-endian. Raises Unfit for no bytes at all."""
+    """A decimal from its unscaled integer in two's complement, big-endian. Raises ScalarMismatch when empty."""
     if not content:
-        raise Unfit("has no bytes")
+        raise ScalarMismatch("has no bytes")
     return Context(prec=25_000).scaleb(Decimal(int.from_bytes(content, "big", signed=True)), -scale)
 
 
 def decimal_to_bytes(value: Decimal, scale: int, size: int) -> bytes:
-    """As above, in `size` bytes, or as few as needed when `size` is negative. Raises Unfit."""
+    """As above, in `size` bytes, or as few as needed when `size` is negative. Raises ScalarMismatch."""
     number = unscaled(value, scale)
     length = (
         size
@@ -118,7 +118,7 @@ def decimal_to_bytes(value: Decimal, scale: int, size: int) -> bytes:
     try:
         return number.to_bytes(length, "big", signed=True)
     except OverflowError:
-        raise Unfit(f"does not fit into {length} bytes") from None
+        raise ScalarMismatch(f"does not fit into {length} bytes") from None
 
 
 def decimal_to_text(value: Decimal, scale: int) -> str:
@@ -128,12 +128,12 @@ def decimal_to_text(value: Decimal, scale: int) -> str:
 
 
 def bytes_from_base64(text: str) -> bytes:
-    """Standard or URL-safe base64, padded or not (as Protobuf's JSON allows). Raises Unfit."""
+    """Standard or URL-safe base64, padded or not (as Protobuf's JSON allows). Raises ScalarMismatch."""
     plain = text.rstrip("=").replace("-", "+").replace("_", "/")
     try:
         return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
     except (binascii.Error, ValueError):
-        raise Unfit("is not base64") from None
+        raise ScalarMismatch("is not base64") from None
 
 
 def bytes_to_base64(content: bytes) -> str:

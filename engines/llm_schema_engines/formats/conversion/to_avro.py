@@ -15,31 +15,31 @@ from .model import (
     Anything,
     Enumeration,
     Extras,
-    Field,
     Kind,
     ListOf,
     MapOf,
     Model,
-    Named,
+    ModelField,
+    ModelRecord,
+    ModelUnion,
+    NamedShape,
     Nullable,
     Presence,
-    Record,
     Scalar,
     Shape,
-    Union,
     inner_shapes,
 )
-from .values import Json, Misfit
+from .values import Json, ValueMismatch
 
 PRIMITIVES: Mapping[Kind, str] = {
     Kind.NULL: "null", Kind.BOOLEAN: "boolean", Kind.INT32: "int", Kind.INT64: "long", Kind.UINT32: "long",
     Kind.UINT64: "long", Kind.FLOAT: "float", Kind.DOUBLE: "double", Kind.STRING: "string", Kind.BYTES: "bytes",
 }  # fmt: skip
 INSTANTS: Mapping[int, str] = {3: "timestamp-millis", 6: "timestamp-micros", 9: "timestamp-nanos"}
-LONGEST = 200
-"""Characters of a name that is kept as it is."""
-DEEPEST = 60
-"""Nesting of types in what is written; the Avro engine parses a little more."""
+MAX_NAME_LENGTH = 200
+"""Longest name, in characters, that is kept as it is."""
+MAX_DEPTH = 60
+"""Deepest nesting of types in the written schema; the Avro engine parses a little more."""
 DAY = 86_400_000
 TIMES: Mapping[str, int] = {"time-millis": DAY - 1, "time-micros": DAY * 1000 - 1}
 """The largest value of a time of day, by logical type."""
@@ -47,13 +47,13 @@ TIMES: Mapping[str, int] = {"time-millis": DAY - 1, "time-micros": DAY * 1000 - 
 
 def write_avro(model: Model, losses: Losses) -> tuple[bytes, AvroEncoder]:
     """The schema text, and the encoder of data that is valid under it. Raises ConversionRefused."""
-    writer = _Writer(model, losses)
+    writer = _AvroWriter(model, losses)
     root = writer.shape(model.root)
     content = json.dumps(root, ensure_ascii=False, indent=2).encode()
     return content, writer.encoder
 
 
-class _Writer:
+class _AvroWriter:
     def __init__(self, model: Model, losses: Losses) -> None:
         self._model = model
         self._losses = losses
@@ -68,18 +68,18 @@ class _Writer:
             self._name_members(key, found)
         self.encoder = AvroEncoder(model, self._field_names, self._symbols)
 
-    def _name_members(self, key: str, found: Record | Enumeration) -> None:
-        members = [f.name for f in found.fields] if isinstance(found, Record) else list(found.symbols)
+    def _name_members(self, key: str, found: ModelRecord | Enumeration) -> None:
+        members = [f.name for f in found.fields] if isinstance(found, ModelRecord) else list(found.symbols)
         given = names.assign(members, _is_good_name, names.identifier)
-        target = self._field_names if isinstance(found, Record) else self._symbols
+        target = self._field_names if isinstance(found, ModelRecord) else self._symbols
         target.update({(key, member): name for member, name in zip(members, given, strict=True)})
 
     def shape(self, shape: Shape) -> Json:
-        """The type of a shape; definitions stand where they are used first, so that they nest."""
+        """The type of a shape; a definition is written where it is used first, inside other definitions."""
         self._depth += 1
-        if self._depth > DEEPEST:
+        if self._depth > MAX_DEPTH:
             raise ConversionRefused(
-                shape.pointer, f"types are nested more than {DEEPEST} deep, which Avro writes out"
+                shape.pointer, f"types are nested more than {MAX_DEPTH} deep, which Avro writes out"
             )
         try:
             return self._type(shape)
@@ -93,14 +93,18 @@ class _Writer:
             return self._nullable(shape.inner, null_last=shape.null_last)
         if isinstance(shape, Anything):
             self._losses.restated(shape.pointer, "any JSON value is kept as JSON text in a string")
-            return {"type": "string", attribute.JSON_TEXT: True, **self._kept(shape.extras, shape.pointer)}
-        if isinstance(shape, Union):
+            return {
+                "type": "string",
+                attribute.JSON_TEXT: True,
+                **self._json_schema_keywords(shape.extras, shape.pointer),
+            }
+        if isinstance(shape, ModelUnion):
             return self._union(shape)
         if isinstance(shape, ListOf):
             return {
                 "type": "array",
                 "items": self.shape(shape.item),
-                **self._kept(shape.extras, shape.pointer),
+                **self._json_schema_keywords(shape.extras, shape.pointer),
             }
         if isinstance(shape, MapOf):
             key: dict[str, Json] = {} if shape.key is Kind.STRING else {attribute.KEY: shape.key.value}
@@ -110,18 +114,22 @@ class _Writer:
                 "type": "map",
                 "values": self.shape(shape.value),
                 **key,
-                **self._kept(shape.extras, shape.pointer),
+                **self._json_schema_keywords(shape.extras, shape.pointer),
             }
-        assert isinstance(shape, Named)
+        assert isinstance(shape, NamedShape)
         full = self._full[shape.key]
         if shape.key in self._written:
             return full
         self._written.add(shape.key)
         found = self._model.types[shape.key]
-        return self._record(shape.key, found) if isinstance(found, Record) else self._enum(shape.key, found)
+        return (
+            self._record(shape.key, found) if isinstance(found, ModelRecord) else self._enum(shape.key, found)
+        )
 
     def _scalar(self, shape: Scalar) -> Json:
-        kept = self._kept({k: v for k, v in shape.extras.items() if k != attribute.LOGICAL}, shape.pointer)
+        kept = self._json_schema_keywords(
+            {k: v for k, v in shape.extras.items() if k != attribute.LOGICAL}, shape.pointer
+        )
         if shape.kind is Kind.INSTANT:
             if shape.unit == 9:
                 self._losses.narrowed(shape.pointer, "nanoseconds in 64 bits reach from 1677 to 2262")
@@ -157,12 +165,12 @@ class _Writer:
         reachable = "." in wanted or not self._namespace
         if self._fixed.get(wanted) == shape.size and shape.kind is Kind.FIXED and reachable:
             return wanted
-        full = names.Unique([*self._full.values(), *self._fixed]).take(wanted)
+        full = names.UniqueNames([*self._full.values(), *self._fixed]).take(wanted)
         self._fixed[full] = shape.size
         return {"type": "fixed", **self._name(full), "size": shape.size}
 
     def _name(self, full: str) -> dict[str, Json]:
-        """A name for a definition: one without dots would take on the namespace around it."""
+        """The name of a definition: one without dots needs an empty namespace, or it would inherit the enclosing one."""
         return {"name": full, "namespace": ""} if self._namespace and "." not in full else {"name": full}
 
     def _nullable(self, inner: Shape, *, null_last: bool) -> Json:
@@ -172,8 +180,8 @@ class _Writer:
         branches = written if isinstance(written, list) else [written]
         return [*branches, "null"] if null_last else ["null", *branches]
 
-    def _union(self, shape: Union) -> Json:
-        """Avro tells branches apart by type: those that become the same type are one."""
+    def _union(self, shape: ModelUnion) -> Json:
+        """A union; branches that become the same Avro type are merged, since Avro tells branches apart by type."""
         out: dict[str, Json] = {}
         for branch in shape.branches:
             written = self.shape(branch)
@@ -207,9 +215,9 @@ class _Writer:
             )
         if found.numbers:
             out[attribute.NUMBERS] = list(found.numbers)
-        return {**out, **self._kept(found.extras, found.pointer)}
+        return {**out, **self._json_schema_keywords(found.extras, found.pointer)}
 
-    def _record(self, key: str, found: Record) -> Json:
+    def _record(self, key: str, found: ModelRecord) -> Json:
         out: dict[str, Json] = {"type": "record", **self._name(self._full[key])}
         if found.doc:
             out["doc"] = found.doc
@@ -219,12 +227,12 @@ class _Writer:
         if found.open:
             out[attribute.OPEN] = True
             self._losses.dropped(found.pointer, "undeclared members of documents are not carried")
-        around, self._namespace = self._namespace, namespace_of(self._full[key])
+        outer, self._namespace = self._namespace, namespace_of(self._full[key])
         fields = [self._field(key, member) for member in found.fields]
-        self._namespace = around
-        return {**out, **self._kept(found.extras, found.pointer), "fields": fields}
+        self._namespace = outer
+        return {**out, **self._json_schema_keywords(found.extras, found.pointer), "fields": fields}
 
-    def _field(self, key: str, member: Field) -> Json:
+    def _field(self, key: str, member: ModelField) -> Json:
         name = self._field_names[key, member.name]
         out: dict[str, Json] = {"name": name, "type": self._field_type(member)}
         if name != member.name:
@@ -251,16 +259,16 @@ class _Writer:
             out[attribute.PROTO_NAME] = member.proto_name
         if member.oneof:
             out[attribute.ONEOF] = member.oneof
-        return {**out, **self._kept(member.extras, member.pointer)}
+        return {**out, **self._json_schema_keywords(member.extras, member.pointer)}
 
-    def _field_type(self, member: Field) -> Json:
+    def _field_type(self, member: ModelField) -> Json:
         if needs_null(member):
             if isinstance(member.shape, Scalar) and member.shape.kind is Kind.NULL:
                 return "null"
             return self._nullable(member.shape, null_last=False)
         return self.shape(member.shape)
 
-    def _optional_loss(self, member: Field) -> None:
+    def _optional_loss(self, member: ModelField) -> None:
         if member.has_default:
             self._losses.changed(member.pointer, f"where {member.name!r} is left out, its default is written")
         elif isinstance(member.shape, Nullable):
@@ -268,16 +276,16 @@ class _Writer:
                 member.pointer, f"where {member.name!r} is left out, null is written, as for null"
             )
 
-    def _default(self, member: Field) -> Json:
+    def _default(self, member: ModelField) -> Json:
         try:
             return self.encoder.encode(member.shape, member.default)
-        except Misfit as misfit:
+        except ValueMismatch as mismatch:
             raise ConversionRefused(
-                member.pointer, f"the default cannot be written: {misfit.message}"
+                member.pointer, f"the default cannot be written: {mismatch.message}"
             ) from None
 
-    def _kept(self, extras: Extras, pointer: str) -> dict[str, Json]:
-        """Keywords of JSON Schema, which Avro keeps but does not enforce."""
+    def _json_schema_keywords(self, extras: Extras, pointer: str) -> dict[str, Json]:
+        """The attribute that keeps JSON Schema keywords, which Avro does not enforce."""
         if not extras:
             return {}
         enforced = [
@@ -289,7 +297,7 @@ class _Writer:
 
 
 def _logical(shape: Scalar) -> dict[str, Json]:
-    """A logical type that came from Avro, if what is known about the numbers still makes it hold."""
+    """A logical type that came from Avro, if it still fits the range of the number."""
     name = shape.extras.get(attribute.LOGICAL)
     if not isinstance(name, str):
         return {}
@@ -309,7 +317,7 @@ def _full_names(model: Model, losses: Losses) -> dict[str, str]:
         losses.changed(
             "", f"types without a namespace move to {namespace!r}: they could not be named from inside one"
         )
-        taken = names.Unique(name for name in given if "." in name)
+        taken = names.UniqueNames(name for name in given if "." in name)
         full = {k: name if "." in name else taken.take(f"{namespace}.{name}") for k, name in full.items()}
     return full
 
@@ -320,7 +328,7 @@ def _unreachable(model: Model, full: Mapping[str, str]) -> bool:
     todo: list[tuple[Shape, str]] = [(model.root, "")]
     while todo:  # in the order in which types are written
         shape, namespace = todo.pop()
-        if not isinstance(shape, Named):
+        if not isinstance(shape, NamedShape):
             todo.extend((inner, namespace) for inner in reversed(inner_shapes(shape)))
             continue
         name = full[shape.key]
@@ -336,11 +344,11 @@ def _unreachable(model: Model, full: Mapping[str, str]) -> bool:
 
 
 def _is_good_name(name: str) -> bool:
-    return is_name(name) and len(name) <= LONGEST
+    return is_name(name) and len(name) <= MAX_NAME_LENGTH
 
 
 def _is_good_full_name(name: str) -> bool:
-    return is_dotted_name(name) and len(name) <= LONGEST and not is_primitive(name)
+    return is_dotted_name(name) and len(name) <= MAX_NAME_LENGTH and not is_primitive(name)
 
 
 def _full_name(name: str) -> str:

@@ -14,24 +14,24 @@ from .model import (
     Anything,
     Enumeration,
     Extras,
-    Field,
     Kind,
     ListOf,
     MapOf,
     Model,
-    Named,
+    ModelField,
+    ModelRecord,
+    ModelUnion,
+    NamedShape,
     Nullable,
     Presence,
-    Record,
     Scalar,
     Shape,
-    Union,
 )
-from .values import Json, Misfit
+from .values import Json, ValueMismatch
 
 FLOAT_LARGEST = 3.4028234663852886e38
-LONGEST_PATTERN = 100
-"""Digits of a decimal that a pattern still counts."""
+MAX_PATTERN_DIGITS = 100
+"""Most digits of a decimal that are checked by a pattern."""
 KEY_PATTERNS = {
     Kind.BOOLEAN: "^(true|false)$",
     **{kind: "^-?(0|[1-9][0-9]{0,19})$" if span.start < 0 else "^(0|[1-9][0-9]{0,19})$" for kind, span in INTEGERS.items()},
@@ -40,7 +40,7 @@ KEY_PATTERNS = {
 
 def write_json_schema(model: Model, losses: Losses) -> tuple[bytes, JsonEncoder]:
     """The schema text, and the encoder of data that is valid under it. Raises ConversionRefused."""
-    writer = _Writer(model, losses)
+    writer = _JsonSchemaWriter(model, losses)
     out = {"$schema": DEFAULT.uri, **writer.shape(model.root)}
     definitions = {found.name: writer.definition(found) for found in model.types.values()}
     if definitions:
@@ -48,14 +48,14 @@ def write_json_schema(model: Model, losses: Losses) -> tuple[bytes, JsonEncoder]
     return json.dumps(out, ensure_ascii=False, indent=2).encode(), writer.encoder
 
 
-class _Writer:
+class _JsonSchemaWriter:
     def __init__(self, model: Model, losses: Losses) -> None:
         self._model = model
         self._losses = losses
         self.encoder = JsonEncoder(model)
 
     def shape(self, shape: Shape) -> dict[str, Json]:
-        """The schema of a shape, with the keywords that were carried along for it."""
+        """The schema of a shape, with the keywords that were kept for it."""
         enforced = sorted(key for key in shape.extras if key not in ("examples", attribute.LOGICAL))
         if enforced:
             self._losses.narrowed(shape.pointer, f"enforced again: {', '.join(enforced)}")
@@ -68,7 +68,7 @@ class _Writer:
             return {}
         if isinstance(shape, Nullable):
             return self._nullable(shape)
-        if isinstance(shape, Union):
+        if isinstance(shape, ModelUnion):
             return (
                 {"anyOf": [self.shape(branch) for branch in shape.branches]}
                 if shape.branches
@@ -80,7 +80,7 @@ class _Writer:
             keys = {} if shape.key is Kind.STRING else {"propertyNames": {"pattern": KEY_PATTERNS[shape.key]}}
             kind = {} if shape.key is Kind.STRING else {attribute.KEY: shape.key.value}
             return {"type": "object", "additionalProperties": self.shape(shape.value), **keys, **kind}
-        assert isinstance(shape, Named)
+        assert isinstance(shape, NamedShape)
         name = self._model.types[shape.key].name
         return {"$ref": f"#/$defs/{name.replace('~', '~0').replace('/', '~1').replace('%', '%25')}"}
 
@@ -93,7 +93,7 @@ class _Writer:
         branches = inner["anyOf"] if set(inner) == {"anyOf"} else [inner]
         return {"anyOf": [*branches, null] if shape.null_last else [null, *branches]}
 
-    def definition(self, found: Record | Enumeration) -> dict[str, Json]:
+    def definition(self, found: ModelRecord | Enumeration) -> dict[str, Json]:
         out: dict[str, Json] = {}
         if found.doc:
             out["description"] = found.doc
@@ -118,7 +118,7 @@ class _Writer:
             out["additionalProperties"] = False
         return {**out, **found.extras}
 
-    def _property(self, member: Field) -> dict[str, Json]:
+    def _property(self, member: ModelField) -> dict[str, Json]:
         out = self.shape(member.shape)
         if member.doc:
             out["description"] = member.doc
@@ -136,12 +136,12 @@ class _Writer:
             out[attribute.ONEOF] = member.oneof
         return {**out, **_without(member.extras, out)}
 
-    def _default(self, member: Field) -> Json:
+    def _default(self, member: ModelField) -> Json:
         try:
             return self.encoder.encode(member.shape, member.default)
-        except Misfit as misfit:
+        except ValueMismatch as mismatch:
             raise ConversionRefused(
-                member.pointer, f"the default cannot be written: {misfit.message}"
+                member.pointer, f"the default cannot be written: {mismatch.message}"
             ) from None
 
 
@@ -182,7 +182,7 @@ def _decimal(shape: Scalar) -> dict[str, Json]:
         "x-precision": shape.precision,
         "x-scale": shape.scale,
     }
-    if shape.precision <= LONGEST_PATTERN:
+    if shape.precision <= MAX_PATTERN_DIGITS:
         fraction = f"(\\.[0-9]{{1,{shape.scale}}})?" if shape.scale else ""
         out["pattern"] = f"^-?[0-9]{{1,{max(1, shape.precision - shape.scale)}}}{fraction}$"
     return out | ({"x-size": shape.size, "x-name": shape.name} if shape.size >= 0 else {})

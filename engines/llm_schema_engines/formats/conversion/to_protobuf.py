@@ -11,20 +11,20 @@ from .losses import Losses
 from .model import (
     Anything,
     Enumeration,
-    Field,
     Kind,
     ListOf,
     MapOf,
     Model,
-    Named,
+    ModelField,
+    ModelRecord,
+    ModelUnion,
+    NamedShape,
     Nullable,
     Presence,
-    Record,
     Scalar,
     Shape,
-    Union,
 )
-from .protobuf_values import Layout, ProtobufEncoder
+from .protobuf_values import ProtobufEncoder, ProtobufLayout
 
 SCALARS: Mapping[Kind, str] = {
     Kind.BOOLEAN: "bool", Kind.INT32: "int32", Kind.INT64: "int64", Kind.UINT32: "uint32", Kind.UINT64: "uint64",
@@ -32,7 +32,7 @@ SCALARS: Mapping[Kind, str] = {
     Kind.UUID: "string", Kind.DATE: "string", Kind.DECIMAL: "string",
     Kind.INSTANT: "google.protobuf.Timestamp", Kind.NULL: "google.protobuf.Value",
 }  # fmt: skip
-WEAKER: Mapping[Kind, str] = {
+UNCHECKED_FORMS: Mapping[Kind, str] = {
     Kind.FIXED: "the length of the bytes", Kind.UUID: "the form of the UUID", Kind.DATE: "the form of the date",
     Kind.DECIMAL: "precision and scale",
 }  # fmt: skip
@@ -44,17 +44,17 @@ LARGEST = 2**29 - 1
 
 def write_protobuf(model: Model, losses: Losses) -> tuple[bytes, ProtobufEncoder]:
     """The schema text, whose first message is the root, and the encoder of data that is valid under it."""
-    writer = _Writer(model, losses)
+    writer = _ProtobufWriter(model, losses)
     return writer.write().encode(), ProtobufEncoder(model, writer.layout)
 
 
-class _Writer:
+class _ProtobufWriter:
     def __init__(self, model: Model, losses: Losses) -> None:
         self._model = model
         self._losses = losses
         self._imports: set[str] = set()
         self._extra: list[str] = []
-        self._free = names.Unique()
+        self._free = names.UniqueNames()
         self._unions: dict[int, tuple[str, ...]] = {}
         self._names: dict[tuple[str, str], str] = {}
         self._symbols: dict[tuple[str, str], str] = {}
@@ -63,7 +63,7 @@ class _Writer:
         self._package = _package(root.name) if root else ""
         order = sorted(model.types, key=lambda key: model.types[key] is not root)
         self._types = {key: self._free.take(self._type_name(model.types[key].name)) for key in order}
-        self.layout = Layout(self._names, self._symbols, self._unions, self._oneofs, root is None)
+        self.layout = ProtobufLayout(self._names, self._symbols, self._unions, self._oneofs, root is None)
 
     def _type_name(self, full: str) -> str:
         inside = full.removeprefix(f"{self._package}.") if self._package else full
@@ -84,7 +84,9 @@ class _Writer:
         for key, name in self._types.items():
             found = self._model.types[key]
             lines = (
-                self._record(key, name, found) if isinstance(found, Record) else self._enum(key, name, found)
+                self._record(key, name, found)
+                if isinstance(found, ModelRecord)
+                else self._enum(key, name, found)
             )
             body += [*_comment(found.doc), *lines, ""]
             if found.aliases:
@@ -95,12 +97,12 @@ class _Writer:
         head += [f'import "google/protobuf/{name}.proto";' for name in sorted(self._imports)]
         return "\n".join([*head, *([""] if self._imports else []), *body, *self._extra])
 
-    def _record(self, key: str, name: str, found: Record) -> Iterator[str]:
+    def _record(self, key: str, name: str, found: ModelRecord) -> Iterator[str]:
         self._drop(found.extras, found.pointer)
         if found.open:
             self._losses.dropped(found.pointer, "undeclared members of documents are not carried")
         fields = list(zip(found.fields, _field_names(found.fields), _numbers(found.fields), strict=True))
-        groups = self._groups(key, found, names.Unique(own for _, own, _ in fields))
+        groups = self._groups(key, found, names.UniqueNames(own for _, own, _ in fields))
         yield f"message {name} {{"
         for member, own, number in fields:
             group = groups.get(member.oneof) if _fits_oneof(member) else None
@@ -116,9 +118,11 @@ class _Writer:
                 yield "  }"
         yield "}"
 
-    def _groups(self, key: str, found: Record, free: names.Unique) -> dict[str, tuple[str, list[Field]]]:
+    def _groups(
+        self, key: str, found: ModelRecord, free: names.UniqueNames
+    ) -> dict[str, tuple[str, list[ModelField]]]:
         """Oneof -> its name and its fields, those that can be in one."""
-        members: dict[str, list[Field]] = {}
+        members: dict[str, list[ModelField]] = {}
         for member in found.fields:
             if member.oneof and _fits_oneof(member):
                 members.setdefault(member.oneof, []).append(member)
@@ -129,8 +133,8 @@ class _Writer:
         self._oneofs[key] = tuple(tuple(member.name for member in group) for group in members.values())
         return {name: (free.take(names.identifier(name)), group) for name, group in members.items()}
 
-    def _field(self, key: str, owner: str, member: Field, own: str, number: int) -> Iterator[str]:
-        self._note(member)
+    def _field(self, key: str, owner: str, member: ModelField, own: str, number: int) -> Iterator[str]:
+        self._report_field_losses(member)
         yield from ("  " + line for line in _comment(member.doc))
         document_name = member.name if _can_be_json_name(member.name) else own
         self._names[key, member.name] = document_name
@@ -139,14 +143,14 @@ class _Writer:
         optional = self._wants_presence(member) and not (member.oneof and _fits_oneof(member))
         yield f"  {self._declare(member.shape, own, number, hint, options, optional=optional)}"
 
-    def _wants_presence(self, member: Field) -> bool:
-        """Whether the field must tell "left out" from its zero."""
+    def _wants_presence(self, member: ModelField) -> bool:
+        """Whether the field must distinguish "left out" from its zero value."""
         if member.presence is Presence.DEFAULTED:
             return not self._is_zero(member)
         return member.presence is Presence.OPTIONAL
 
-    def _is_zero(self, member: Field) -> bool:
-        """Whether the default is what Protobuf reads where nothing is written."""
+    def _is_zero(self, member: ModelField) -> bool:
+        """Whether the default equals the zero value that Protobuf reads for an absent field."""
         found = self._model.enumeration(member.shape)
         if found is not None:
             return bool(found.numbers) and (found.numbers[0], found.symbols[0]) == (0, member.default)
@@ -156,7 +160,7 @@ class _Writer:
             else member.default in ZEROS
         )
 
-    def _note(self, member: Field) -> None:
+    def _report_field_losses(self, member: ModelField) -> None:
         self._drop(member.extras, member.pointer)
         if member.other_names:
             self._losses.dropped(member.pointer, "aliases have no counterpart")
@@ -193,25 +197,25 @@ class _Writer:
         return f"{'optional ' if optional and not is_message else ''}{kind} {name} = {number}{options};"
 
     def _element(self, shape: Shape, hint: str) -> str:
-        """The type of one singular value; a message of its own for what Protobuf has no room for there."""
+        """The type of one singular value; unions, lists, maps and null get a message of their own."""
         if isinstance(shape, Scalar):
             self._drop(shape.extras, shape.pointer)
             if shape.kind is Kind.INSTANT and shape.unit != 9:
                 self._losses.changed(shape.pointer, "a timestamp has nanoseconds")
             if shape.kind in (Kind.DATE, Kind.DECIMAL):
                 self._losses.changed(shape.pointer, f"the {shape.kind} becomes its text")
-            if shape.kind in WEAKER:
-                self._losses.dropped(shape.pointer, f"{WEAKER[shape.kind]} is not carried")
+            if shape.kind in UNCHECKED_FORMS:
+                self._losses.dropped(shape.pointer, f"{UNCHECKED_FORMS[shape.kind]} is not carried")
             return self._use(SCALARS[shape.kind])
         if isinstance(shape, Anything):
             self._losses.narrowed(
                 shape.pointer, "integers beyond 2^53 and values nested more than 40 deep are refused"
             )
             return self._use("google.protobuf.Value")
-        if isinstance(shape, Named):
+        if isinstance(shape, NamedShape):
             return self._qualified(self._types[shape.key])
         name = self._free.take(hint)
-        if isinstance(shape, Union):
+        if isinstance(shape, ModelUnion):
             self._losses.changed(shape.pointer, f"the union becomes the message {name} with a oneof")
             lines = list(self._oneof(shape, name))
         else:
@@ -223,9 +227,9 @@ class _Writer:
         self._extra += [f"message {name} {{", *lines, "}", ""]
         return self._qualified(name)
 
-    def _oneof(self, shape: Union, name: str) -> Iterator[str]:
+    def _oneof(self, shape: ModelUnion, name: str) -> Iterator[str]:
         wanted = [self._branch_name(branch) for branch in shape.branches]
-        free = names.Unique({"kind"})
+        free = names.UniqueNames({"kind"})
         given = [free.take(own) for own in wanted]
         self._unions[id(shape)] = tuple(json_name(own) for own in given)
         if given:
@@ -236,7 +240,7 @@ class _Writer:
             yield "  }"
 
     def _branch_name(self, branch: Shape) -> str:
-        if isinstance(branch, Named):
+        if isinstance(branch, NamedShape):
             return names.identifier(self._types[branch.key].lower())
         if isinstance(branch, Scalar):
             return f"{branch.kind.value}_value"
@@ -286,7 +290,7 @@ class _Writer:
             self._losses.dropped(pointer, f"no counterpart: {', '.join(sorted(extras))}")
 
 
-def _fits_oneof(member: Field) -> bool:
+def _fits_oneof(member: ModelField) -> bool:
     return member.presence is Presence.OPTIONAL and not isinstance(member.shape, ListOf | MapOf | Nullable)
 
 
@@ -295,19 +299,19 @@ def _package(full: str) -> str:
     return names.dotted(package) if package else ""
 
 
-def _field_names(fields: Sequence[Field]) -> list[str]:
+def _field_names(fields: Sequence[ModelField]) -> list[str]:
     wanted = [member.proto_name or member.name for member in fields]
     return names.assign(wanted, lambda name: _identifier(name) == name, _identifier)
 
 
 def _identifier(name: str) -> str:
-    """A field name; protoc makes names of messages out of it, which a digit behind underscores would spoil."""
+    """A field name. protoc derives message names from it, so that no digit may follow leading underscores."""
     out = names.identifier(name)
     return f"f{out}" if out.lstrip("_")[:1].isdigit() else out
 
 
-def _numbers(fields: Sequence[Field]) -> list[int]:
-    """The numbers that the fields had, and free ones for the others."""
+def _numbers(fields: Sequence[ModelField]) -> list[int]:
+    """The fields' own numbers where they are valid and unique, free ones for the others."""
     taken: set[int] = set()
     kept = []
     for member in fields:

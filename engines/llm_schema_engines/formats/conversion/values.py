@@ -1,4 +1,5 @@
-"""Data through the model: a decoder for each source, an encoder for each target, over one walk each. Pure."""
+"""Converts data through the model: the base classes of decoders (one per source type) and encoders (one per target type).
+Pure."""
 
 from __future__ import annotations
 
@@ -10,32 +11,32 @@ from ...errors import DataRefused
 from .model import (
     INTEGERS,
     Anything,
-    Chosen,
     Enumeration,
-    Field,
     Kind,
     ListOf,
     MapOf,
     Model,
-    Named,
+    ModelField,
+    ModelRecord,
+    ModelUnion,
+    NamedShape,
     Nullable,
     Presence,
-    Record,
     Scalar,
     Shape,
-    Union,
+    UnionChoice,
     Value,
 )
-from .scalars import Unfit
+from .scalars import ScalarMismatch
 
 Json = Any
-DEEPEST = 64
-"""Nesting of data that is converted; what is deeper is refused."""
+MAX_DEPTH = 64
+"""Deepest nesting of data that is converted; deeper data is refused."""
 ABSENT = object()
-At = tuple["At", str | int] | None
+ValuePath = tuple["ValuePath", str | int] | None
 
 
-def render(at: At) -> str:
+def render(at: ValuePath) -> str:
     """The JSON pointer of a place in the data."""
     steps: list[str] = []
     while at is not None:
@@ -44,10 +45,10 @@ def render(at: At) -> str:
     return "".join("/" + step for step in reversed(steps))
 
 
-class Misfit(Exception):
+class ValueMismatch(Exception):
     """The value at a place does not fit its shape."""
 
-    def __init__(self, at: At, message: str) -> None:
+    def __init__(self, at: ValuePath, message: str) -> None:
         super().__init__(message)
         self.at, self.message = at, message
 
@@ -56,72 +57,72 @@ class Misfit(Exception):
 
 
 class Decoder:
-    """Reads JSON documents of one schema into values of the model. For one document; not to be shared.
+    """Reads one JSON document into values of the model. Not to be shared between documents.
 
-    `dropped`: the pointers of members that the schema does not declare; `filled`: how many defaults stand in for fields that
-    are left out. Subclasses say how scalars are spelled.
+    `dropped`: the pointers of members that the schema does not declare. `defaults_applied`: how many absent fields got
+    their default. Subclasses read scalars.
     """
 
     def __init__(self, model: Model) -> None:
         self.model = model
         self.dropped: list[str] = []
-        self.filled = 0
+        self.defaults_applied = 0
         self._trials: dict[tuple[int, int], _Trial] = {}
 
-    def decode(self, shape: Shape, value: Json, at: At = None, depth: int = 0) -> Value:
-        """The value of the model. Raises Misfit."""
-        if depth > DEEPEST:
-            raise Misfit(at, f"is nested more than {DEEPEST} deep")
+    def decode(self, shape: Shape, value: Json, at: ValuePath = None, depth: int = 0) -> Value:
+        """The value of the model. Raises ValueMismatch."""
+        if depth > MAX_DEPTH:
+            raise ValueMismatch(at, f"is nested more than {MAX_DEPTH} deep")
         if isinstance(shape, Scalar):
             try:
                 return self.scalar(shape, value)
-            except Unfit as error:
-                raise Misfit(at, f"the value {error}") from None
+            except ScalarMismatch as error:
+                raise ValueMismatch(at, f"the value {error}") from None
         if isinstance(shape, Nullable):
             return None if value is None else self.decode(shape.inner, value, at, depth)
         if isinstance(shape, Anything):
             return self.anything(value, at)
-        if isinstance(shape, Union):
+        if isinstance(shape, ModelUnion):
             return self._union(shape, value, at, depth)
         if isinstance(shape, ListOf):
             if not isinstance(value, list):
-                raise Misfit(at, "the value is not an array")
+                raise ValueMismatch(at, "the value is not an array")
             return [self.decode(shape.item, item, (at, i), depth + 1) for i, item in enumerate(value)]
         if isinstance(shape, MapOf):
             return self._map(shape, value, at, depth)
-        assert isinstance(shape, Named)
+        assert isinstance(shape, NamedShape)
         found = self.model.types[shape.key]
         if isinstance(found, Enumeration):
             return self.symbol(found, value, at)
         return self.record(found, value, at, depth)
 
     def scalar(self, shape: Scalar, value: Json) -> Value:
-        """Raises Unfit."""
+        """Raises ScalarMismatch."""
         raise NotImplementedError
 
-    def anything(self, value: Json, at: At) -> Value:
-        check_nesting(value, at, DEEPEST)
+    def anything(self, value: Json, at: ValuePath) -> Value:
+        check_nesting(value, at, MAX_DEPTH)
         return value
 
-    def symbol(self, enumeration: Enumeration, value: Json, at: At) -> Value:
+    def symbol(self, enumeration: Enumeration, value: Json, at: ValuePath) -> Value:
         symbol = enumeration.spelled.get(value, value) if isinstance(value, str) else None
         if symbol not in enumeration.symbols:
-            raise Misfit(at, f"the value is not a symbol of {enumeration.name}")
+            raise ValueMismatch(at, f"the value is not a symbol of {enumeration.name}")
         return symbol
 
-    def means_absent(self, member: Field, value: Json) -> bool:
+    def means_absent(self, member: ModelField, value: Json) -> bool:
         """Whether a value stands for a field that is left out."""
         return False
 
-    def absent(self, member: Field) -> Value:
-        """What a field that is left out means: ABSENT, or a value. Raises Unfit when it may not be left out."""
+    def absent(self, member: ModelField) -> Value:
+        """What a field that is left out means: ABSENT, or a value. Raises ScalarMismatch when it may not be left out."""
         if member.presence is Presence.REQUIRED:
-            raise Unfit(f"lacks the field {member.name!r}")
+            raise ScalarMismatch(f"lacks the field {member.name!r}")
         return member.default if member.presence is Presence.DEFAULTED else ABSENT
 
-    def record(self, record: Record, value: Json, at: At, depth: int) -> Value:
+    def record(self, record: ModelRecord, value: Json, at: ValuePath, depth: int) -> Value:
         if not isinstance(value, dict):
-            raise Misfit(at, f"the value is not an object, which {record.name} is")
+            raise ValueMismatch(at, f"the value is not an object, which {record.name} is")
         out: dict[str, Value] = {}
         known = 0
         for member in record.fields:
@@ -132,54 +133,55 @@ class Decoder:
                 continue
             try:
                 default = self.absent(member)
-            except Unfit as error:
-                raise Misfit(at, f"the value {error}") from None
+            except ScalarMismatch as error:
+                raise ValueMismatch(at, f"the value {error}") from None
             if default is not ABSENT:
-                self.filled += 1
+                self.defaults_applied += 1
                 out[member.name] = default
         if known < len(value):
             keys = {key for member in record.fields for key in member.keys or (member.name,)}
             self.dropped.extend(render((at, key)) for key in value if key not in keys)
         return out
 
-    def _map(self, shape: MapOf, value: Json, at: At, depth: int) -> Value:
+    def _map(self, shape: MapOf, value: Json, at: ValuePath, depth: int) -> Value:
         if not isinstance(value, dict):
-            raise Misfit(at, "the value is not an object")
+            raise ValueMismatch(at, "the value is not an object")
         return {
             check_key(shape.key, key, at): self.decode(shape.value, item, (at, key), depth + 1)
             for key, item in value.items()
         }
 
-    def _union(self, shape: Union, value: Json, at: At, depth: int) -> Value:
-        """The branch that takes the value with the least guessing: nothing dropped, then no defaults put in."""
+    def _union(self, shape: ModelUnion, value: Json, at: ValuePath, depth: int) -> Value:
+        """The best branch that accepts the value: the fewest members dropped, then the fewest defaults applied."""
         best: _Trial | None = None
         chosen = -1
         for i, branch in enumerate(shape.branches):
             trial = self._try(branch, value, at, depth)
-            if trial.misfit is None and (best is None or trial.guesses < best.guesses):
+            if trial.mismatch is None and (best is None or trial.guesses < best.guesses):
                 best, chosen = trial, i
                 if trial.guesses == (0, 0):
                     break
         if best is None:
-            raise Misfit(at, "the value fits none of the types that are possible here")
+            raise ValueMismatch(at, "the value fits none of the types that are possible here")
         self.dropped.extend(best.dropped)
-        self.filled += best.filled
-        return Chosen(chosen, best.value)
+        self.defaults_applied += best.defaults_applied
+        return UnionChoice(chosen, best.value)
 
-    def _try(self, branch: Shape, value: Json, at: At, depth: int) -> _Trial:
-        """How a branch takes a value. Containers are remembered, so that unions inside unions are tried once each."""
+    def _try(self, branch: Shape, value: Json, at: ValuePath, depth: int) -> _Trial:
+        """The result of reading a value as one branch. Results of containers are cached, so that nested unions are tried
+        once each."""
         key = (id(branch), id(value)) if isinstance(value, dict | list) else None
         if key is not None and key in self._trials:
             return self._trials[key]
-        around = self.dropped, self.filled
-        self.dropped, self.filled = [], 0
+        outer = self.dropped, self.defaults_applied
+        self.dropped, self.defaults_applied = [], 0
         try:
             decoded = self.decode(branch, value, at, depth)
-            trial = _Trial(decoded, tuple(self.dropped), self.filled)
-        except Misfit as misfit:
-            trial = _Trial(None, misfit=misfit)
+            trial = _Trial(decoded, tuple(self.dropped), self.defaults_applied)
+        except ValueMismatch as mismatch:
+            trial = _Trial(None, mismatch=mismatch)
         finally:
-            self.dropped, self.filled = around
+            self.dropped, self.defaults_applied = outer
         if key is not None:
             self._trials[key] = trial
         return trial
@@ -187,61 +189,61 @@ class Decoder:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """What came of reading a value as one branch of a union."""
+    """The result of reading a value as one branch of a union."""
 
     value: Value
     dropped: tuple[str, ...] = ()
-    filled: int = 0
-    misfit: Misfit | None = None
+    defaults_applied: int = 0
+    mismatch: ValueMismatch | None = None
 
     @property
     def guesses(self) -> tuple[int, int]:
-        return len(self.dropped), self.filled
+        return len(self.dropped), self.defaults_applied
 
 
 class Encoder:
-    """Writes values of the model as JSON documents of one target. Subclasses say how scalars and names are spelled."""
+    """Writes values of the model as JSON documents of one target. Subclasses write scalars and names."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
 
-    def encode(self, shape: Shape, value: Value, at: At = None) -> Json:
-        """The JSON value. Raises Misfit where the target cannot hold it."""
+    def encode(self, shape: Shape, value: Value, at: ValuePath = None) -> Json:
+        """The JSON value. Raises ValueMismatch where the target cannot hold it."""
         if isinstance(shape, Scalar):
             try:
                 return self.scalar(shape, value)
-            except Unfit as error:
-                raise Misfit(at, f"the value {error}") from None
+            except ScalarMismatch as error:
+                raise ValueMismatch(at, f"the value {error}") from None
         if isinstance(shape, Nullable):
             return None if value is None else self.encode(shape.inner, value, at)
         if isinstance(shape, Anything):
             return self.anything(value, at)
-        if isinstance(shape, Union):
+        if isinstance(shape, ModelUnion):
             return self.union(shape, value, at)
         if isinstance(shape, ListOf):
             return [self.encode(shape.item, item, (at, i)) for i, item in enumerate(value)]
         if isinstance(shape, MapOf):
             return {key: self.encode(shape.value, item, (at, key)) for key, item in value.items()}
-        assert isinstance(shape, Named)
+        assert isinstance(shape, NamedShape)
         found = self.model.types[shape.key]
         if isinstance(found, Enumeration):
             return self.symbol(shape.key, value)
         return self.record(shape.key, found, value, at)
 
     def scalar(self, shape: Scalar, value: Value) -> Json:
-        """Raises Unfit."""
+        """Raises ScalarMismatch."""
         raise NotImplementedError
 
-    def anything(self, value: Value, at: At) -> Json:
+    def anything(self, value: Value, at: ValuePath) -> Json:
         return value
 
-    def union(self, shape: Union, value: Chosen, at: At) -> Json:
+    def union(self, shape: ModelUnion, value: UnionChoice, at: ValuePath) -> Json:
         return self.encode(shape.branches[value.index], value.value, at)
 
     def symbol(self, key: str, value: str) -> Json:
         return value
 
-    def record(self, key: str, record: Record, value: Mapping[str, Value], at: At) -> Json:
+    def record(self, key: str, record: ModelRecord, value: Mapping[str, Value], at: ValuePath) -> Json:
         out: dict[str, Json] = {}
         for member in record.fields:
             place = (at, member.name)
@@ -253,59 +255,59 @@ class Encoder:
                 out[self.name(key, member)] = written
         return out
 
-    def left_out(self, member: Field, at: At) -> Json:
-        """What stands in the document for a field that the source left out."""
+    def left_out(self, member: ModelField, at: ValuePath) -> Json:
+        """What the document holds for an absent field; ABSENT: nothing."""
         return ABSENT
 
-    def name(self, key: str, member: Field) -> str:
+    def name(self, key: str, member: ModelField) -> str:
         """The key of a field of the record `key` in documents of the target."""
         return member.name
 
 
-def check_nesting(value: Json, at: At, levels: int) -> None:
-    """Raises Misfit when a JSON value nests more than so many levels deep."""
+def check_nesting(value: Json, at: ValuePath, levels: int) -> None:
+    """Raises ValueMismatch when a JSON value nests more than so many levels deep."""
     if isinstance(value, dict | list):
         if levels <= 0:
-            raise Misfit(at, f"is nested more than {DEEPEST} deep")
+            raise ValueMismatch(at, f"is nested more than {MAX_DEPTH} deep")
         for item in value.values() if isinstance(value, dict) else value:
             check_nesting(item, at, levels - 1)
 
 
 def integer(kind: Kind, value: Json) -> int:
-    """An integer of a kind, from a JSON number; 1.0 is one. Raises Unfit."""
+    """An integer of a kind, from a JSON number; 1.0 is one. Raises ScalarMismatch."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if type(value) is not int:
-        raise Unfit("is not an integer")
+        raise ScalarMismatch("is not an integer")
     if value not in INTEGERS[kind]:
-        raise Unfit(f"is outside the range of {kind}")
+        raise ScalarMismatch(f"is outside the range of {kind}")
     return value
 
 
 def number(value: Json, limit: float) -> float:
-    """A float within the limit, from a JSON number. Raises Unfit."""
+    """A float within the limit, from a JSON number. Raises ScalarMismatch."""
     if type(value) not in (int, float):
-        raise Unfit("is not a number")
+        raise ScalarMismatch("is not a number")
     if not -limit < value < limit:
-        raise Unfit("is outside the range of the number type")
+        raise ScalarMismatch("is outside the range of the number type")
     return float(value)
 
 
 def text(value: Json) -> str:
     if not isinstance(value, str):
-        raise Unfit("is not a string")
+        raise ScalarMismatch("is not a string")
     return value
 
 
-def check_key(kind: Kind, key: str, at: At) -> str:
-    """A key of a map in the spelling of its kind. Raises Misfit."""
+def check_key(kind: Kind, key: str, at: ValuePath) -> str:
+    """A key of a map in the canonical text of its kind. Raises ValueMismatch."""
     if kind is Kind.STRING:
         return key
     if kind is Kind.BOOLEAN:
         if key in ("true", "false"):
             return key
-        raise Misfit((at, key), "the key is not true or false")
+        raise ValueMismatch((at, key), "the key is not true or false")
     digits = key[1:] if key.startswith("-") else key
     if not digits.isascii() or not digits.isdigit() or len(digits) > 20 or int(key) not in INTEGERS[kind]:
-        raise Misfit((at, key), f"the key is not a number of {kind}")
+        raise ValueMismatch((at, key), f"the key is not a number of {kind}")
     return str(int(key))

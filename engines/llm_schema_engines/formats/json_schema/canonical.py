@@ -26,7 +26,7 @@ _SETS = frozenset({"required", "enum", "type"})
 
 
 def number_text(value: int | Decimal) -> str:
-    """The one spelling of a number: 1, 1.0 and 10e-1 are all `1`."""
+    """The canonical text of a number: 1, 1.0 and 10e-1 are all `1`."""
     if isinstance(value, int):
         return str(value)
     if value == value.to_integral_value() and value.adjusted() < 400:
@@ -47,7 +47,7 @@ def number_text(value: int | Decimal) -> str:
 
 
 def dump(value: Any, *, sort: bool) -> str:
-    """JSON text of a value that the strict reader returned: no white space, numbers in one spelling."""
+    """JSON text of a value that the strict reader returned: no white space, numbers in canonical form."""
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort else 0).decode()
     except TypeError:  # a Decimal, or an integer beyond 64 bits
@@ -66,7 +66,7 @@ def _dump(value: Any, sort: bool) -> str:
 
 
 def digest(*parts: str) -> str:
-    """SHA-256 over the parts, in hexadecimal; parts cannot run into each other."""
+    """SHA-256 over the parts, each with its length in front, in hexadecimal."""
     state = hashlib.sha256()
     for part in parts:
         data = part.encode("utf-8")
@@ -76,10 +76,10 @@ def digest(*parts: str) -> str:
 
 
 def strip_annotations(schema: Any, dialect: Dialect, pointed: frozenset[str], pointer: str = "") -> Any:
-    """The schema reduced to what decides validity.
+    """The schema reduced to what decides validity, for the validation fingerprint.
 
-    Annotations go, arrays that are sets are sorted, `true` and `{}` become one, and definitions stay: what is
-    reachable is decided by `drop_unreachable`. Unknown keywords go unless `pointed` says that a reference leads there.
+    Annotations are removed, arrays that are sets are sorted, `{}` becomes `true`. Definitions stay: `drop_unreachable`
+    removes unused ones. `pointed`: pointers that references lead through, where annotations stay.
     """
     if schema == {} or schema is True:
         return True

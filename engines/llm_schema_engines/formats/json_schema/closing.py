@@ -1,4 +1,4 @@
-"""The same JSON Schema with its objects closed: to find out whether open objects are what stands in the way. Pure."""
+"""Closes the objects of a JSON Schema, to find out whether open objects make a change incompatible. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 _EXTRA = ("additionalProperties", "unevaluatedProperties", "patternProperties")
-"""Keywords that already say something about properties that `properties` does not name."""
+"""Keywords that already constrain properties that `properties` does not name."""
 _SPREAD = (
     "$ref",
     "$dynamicRef",
@@ -19,13 +19,13 @@ _SPREAD = (
     "dependentSchemas",
     "extends",
 )
-"""Keywords by which one object is described in several places: closing one of them would close the others out."""
+"""Keywords that describe one object in several places: closing one place would refuse the properties of the others."""
 _MAPS = ("properties", "$defs", "definitions")
 _SINGLE = ("items", "contains", "not", "additionalItems", "propertyNames")
 
 
 def close_objects(content: bytes) -> bytes | None:
-    """`content` with `additionalProperties: false` wherever an object declares properties and says nothing of others.
+    """`content` with `additionalProperties: false` wherever an object declares properties and does not constrain others.
 
     None when there is no such place, when the content is not JSON, or when objects are described in several places.
     """

@@ -1,4 +1,4 @@
-"""A schema read into its closed world, and compiled by the fast validator without network or disk. Pure."""
+"""Opens a schema with what it references, and compiles it for validation without network or disk. Pure."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from ...errors import InvalidSchema, SchemaIssue
 from ..engine import ReferencedSchema, SchemaSource, walk_references
 from .dialects import DRAFTS, VALIDATORS
 from .limits import JsonSchemaLimits
-from .options import OptionFault, SchemaOptions, choose_dialect, choose_options
-from .reading import BadJson, nesting, read
-from .resources import Member, Place, Reading, World, build_world, closure
+from .options import InvalidOption, SchemaOptions, choose_dialect, choose_options
+from .reading import JsonReadError, nesting, read
+from .resources import DocumentIndex, ParsedDocument, Place, ReferencedDocument, build_index, closure
 
 _LINEAR = jsonschema_rs.RegexOptions()
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedSchema:
-    """A document with its options, its world and its place in it."""
+    """A schema document with its options, the index of all its documents, and its root in that index."""
 
     content: Any
     options: SchemaOptions
-    world: World
+    document_index: DocumentIndex
     root: Place
-    members: list[Member]
-    """What it references; see closure."""
+    members: list[ReferencedDocument]
+    """The documents that it references; see closure."""
 
 
 def open_schema(source: SchemaSource, limits: JsonSchemaLimits) -> OpenedSchema:
@@ -44,11 +44,11 @@ def open_schema(source: SchemaSource, limits: JsonSchemaLimits) -> OpenedSchema:
         )
     try:
         options = choose_options(content, source.options)
-        readings = read_references(source.references, source.options, limits)
-    except OptionFault as fault:
-        raise InvalidSchema([fault.issue]) from fault
-    members = closure(content, options.dialect, source.references, readings)
-    return OpenedSchema(content, options, *build_world(content, options.dialect, members), members)
+        parsed_references = read_references(source.references, source.options, limits)
+    except InvalidOption as error:
+        raise InvalidSchema([error.issue]) from error
+    members = closure(content, options.dialect, source.references, parsed_references)
+    return OpenedSchema(content, options, *build_index(content, options.dialect, members), members)
 
 
 def read_schema(content: bytes, limits: JsonSchemaLimits) -> Any:
@@ -60,32 +60,34 @@ def read_schema(content: bytes, limits: JsonSchemaLimits) -> Any:
             max_depth=limits.schema_depth,
             max_digits=limits.number_digits,
         )
-    except BadJson as error:
+    except JsonReadError as error:
         raise InvalidSchema([error.issue]) from error
 
 
 def read_references(
     references: tuple[ReferencedSchema, ...], options: Mapping[str, str], limits: JsonSchemaLimits
-) -> Mapping[str, Reading]:
-    """The readings of all references, by identity."""
-    out: dict[str, Reading] = {}
+) -> Mapping[str, ParsedDocument]:
+    """All references, parsed, by identity."""
+    out: dict[str, ParsedDocument] = {}
     for item in walk_references(references):
         if item.identity not in out:
             content = read_schema(item.content, limits)
-            out[item.identity] = Reading(content, choose_dialect(content, options))
+            out[item.identity] = ParsedDocument(content, choose_dialect(content, options))
     return out
 
 
 def compile_schema(
     source: SchemaSource, limits: JsonSchemaLimits, opened: OpenedSchema | None = None
 ) -> jsonschema_rs.Validator:
-    """The fast validator, made from the text itself; raises InvalidSchema with the compiler's reason.
+    """The compiled validator (jsonschema-rs), made from the text; raises InvalidSchema with the compiler's reason.
 
     opened: the same schema, when it has been opened already.
     """
     try:
-        options, members = (opened.options, opened.members) if opened else _outline(source, limits)
-        pairs = {member.uri: plain(member.reading.content) for member in members}
+        options, members = (
+            (opened.options, opened.members) if opened else _options_and_documents(source, limits)
+        )
+        pairs = {member.uri: plain(member.parsed.content) for member in members}
         registry = (
             jsonschema_rs.Registry(list(pairs.items()), draft=DRAFTS[options.dialect]) if pairs else None
         )
@@ -96,23 +98,25 @@ def compile_schema(
             pattern_options=_LINEAR,
             validate_formats=options.asserts_format,
         )
-    except OptionFault as fault:
-        raise InvalidSchema([fault.issue]) from fault
+    except InvalidOption as error:
+        raise InvalidSchema([error.issue]) from error
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
         reason = str(error).partition("\n")[0][:300]
         raise InvalidSchema([SchemaIssue("json/compile", f"cannot be compiled: {reason}")]) from error
 
 
-def _outline(source: SchemaSource, limits: JsonSchemaLimits) -> tuple[SchemaOptions, list[Member]]:
-    """What compiling has to know beside the text."""
-    content = _glance(source.content, limits)
+def _options_and_documents(
+    source: SchemaSource, limits: JsonSchemaLimits
+) -> tuple[SchemaOptions, list[ReferencedDocument]]:
+    """The options and the referenced documents, for a schema that has not been opened."""
+    content = _read_fast(source.content, limits)
     options = choose_options(content, source.options)
-    readings = read_references(source.references, source.options, limits)
-    return options, closure(content, options.dialect, source.references, readings)
+    parsed_references = read_references(source.references, source.options, limits)
+    return options, closure(content, options.dialect, source.references, parsed_references)
 
 
-def _glance(content: bytes, limits: JsonSchemaLimits) -> Any:
-    """The document as far as its dialect and address are concerned; numbers may be rounded."""
+def _read_fast(content: bytes, limits: JsonSchemaLimits) -> Any:
+    """The document, read by the fast parser, which may round numbers: good enough to find `$schema` and `$id`."""
     if len(content) <= limits.schema_bytes and nesting(content, limits.schema_depth) <= limits.schema_depth:
         with contextlib.suppress(orjson.JSONDecodeError):
             return orjson.loads(content)
@@ -120,7 +124,7 @@ def _glance(content: bytes, limits: JsonSchemaLimits) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """The value with integral decimals as ints, which is how JSON Schema sees them."""
+    """The value with integral decimals as ints: JSON Schema makes no difference between 1.0 and 1."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() and value.adjusted() < 400 else value
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The gate before compilation: what a schema costs, counted without compiling it. Pure."""
+"""Limits that are checked before compilation: size, references, and ways to evaluate one value. Pure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ...errors import SchemaIssue
 from .dialects import IN_PLACE, Dialect, subschemas
 from .limits import JsonSchemaLimits
 from .pointers import join_pointer
-from .resources import REFERENCE_KEYWORDS, Place, Unresolvable, World
+from .resources import REFERENCE_KEYWORDS, DocumentIndex, Place, Unresolvable
 
 _COMBINATORS = IN_PLACE.union(REFERENCE_KEYWORDS)
 
 
 def check_size(content: Any, size: int, limits: JsonSchemaLimits) -> list[SchemaIssue]:
-    """Issues of the plain document: too many values, or too many members in one object. size: its bytes."""
+    """Issues of size: too many values, or too many members in one object. size: bytes of the document."""
     if size <= min(limits.schema_nodes, limits.keywords_per_object):
         return []  # each value and each member takes a byte at least
     nodes = 0
@@ -43,9 +43,9 @@ def check_size(content: Any, size: int, limits: JsonSchemaLimits) -> list[Schema
 
 
 def check_references(
-    world: World, root: Place, referring: Sequence[Place], limits: JsonSchemaLimits
+    document_index: DocumentIndex, root: Place, referring: Sequence[Place], limits: JsonSchemaLimits
 ) -> list[SchemaIssue]:
-    """Issues of references: unresolvable, too many, in a loop that consumes no data, or multiplying without end.
+    """Issues of references: unresolvable, too many, in a loop on the same value, or too many evaluation paths.
 
     referring: the subschemas of the root document that have any.
     """
@@ -58,7 +58,7 @@ def check_references(
                 continue
             count += 1
             try:
-                world.resolve(place.base, reference)
+                document_index.resolve(place.base, reference)
             except Unresolvable as error:
                 issues.append(
                     SchemaIssue(
@@ -73,7 +73,7 @@ def check_references(
                 "json/references", f"has {count} references; the limit is {limits.references_in_schema}"
             )
         )
-    return issues[: limits.issues] or _check_paths(world, root, limits)
+    return issues[: limits.issues] or _check_paths(document_index, root, limits)
 
 
 def _known(keyword: str, dialect: Dialect) -> bool:
@@ -82,7 +82,7 @@ def _known(keyword: str, dialect: Dialect) -> bool:
     return keyword == "$ref" or dialect is Dialect.DRAFT_2020_12
 
 
-def applied_in_place(world: World, place: Place) -> Iterator[Place]:
+def applied_in_place(document_index: DocumentIndex, place: Place) -> Iterator[Place]:
     """The subschemas that apply to the same value as `place`, through references too."""
     schema = place.schema
     if not isinstance(schema, dict):
@@ -90,26 +90,28 @@ def applied_in_place(world: World, place: Place) -> Iterator[Place]:
     for keyword in REFERENCE_KEYWORDS:
         reference = schema.get(keyword)
         if isinstance(reference, str) and _known(keyword, place.dialect):
-            yield world.resolve(place.base, reference)
+            yield document_index.resolve(place.base, reference)
     if "$ref" in schema and place.dialect is Dialect.DRAFT_07:
         return
     for path, sub in subschemas(schema, place.dialect):
         if path[0] in IN_PLACE:
             pointer = join_pointer(place.pointer, *path)
-            base, dialect = world.bases.get((place.document.number, pointer), (place.base, place.dialect))
+            base, dialect = document_index.bases.get(
+                (place.document.number, pointer), (place.base, place.dialect)
+            )
             yield Place(place.document, pointer, sub, base, dialect)
 
 
-def _check_paths(world: World, root: Place, limits: JsonSchemaLimits) -> list[SchemaIssue]:
+def _check_paths(document_index: DocumentIndex, root: Place, limits: JsonSchemaLimits) -> list[SchemaIssue]:
     """Count, for each subschema, the ways in which subschemas apply to one value under it."""
     paths: dict[tuple[int, str], int] = {}
     done: set[tuple[int, str]] = set()
-    for start in _combining(world, root):
+    for start in _combining(document_index, root):
         active: list[tuple[Place, Iterator[Place]]] = []
         on_stack: set[tuple[int, str]] = set()
         if start.key in done:
             continue
-        active.append((start, applied_in_place(world, start)))
+        active.append((start, applied_in_place(document_index, start)))
         on_stack.add(start.key)
         paths[start.key] = 1
         while active:
@@ -117,7 +119,7 @@ def _check_paths(world: World, root: Place, limits: JsonSchemaLimits) -> list[Sc
             try:
                 child = next(rest, None)
             except Unresolvable:
-                continue  # inside a referenced schema, which answers for itself
+                continue  # inside a referenced schema, which was checked when it was registered
             if child is None:
                 active.pop()
                 on_stack.discard(place.key)
@@ -156,14 +158,14 @@ def _check_paths(world: World, root: Place, limits: JsonSchemaLimits) -> list[Sc
             else:
                 paths[child.key] = 1
                 on_stack.add(child.key)
-                active.append((child, applied_in_place(world, child)))
+                active.append((child, applied_in_place(document_index, child)))
     return []
 
 
-def _combining(world: World, root: Place) -> list[Place]:
+def _combining(document_index: DocumentIndex, root: Place) -> list[Place]:
     """Every subschema of the root document that applies others to the value that it applies to."""
     return [
         place
-        for place in world.walk(root)
+        for place in document_index.walk(root)
         if isinstance(place.schema, dict) and not _COMBINATORS.isdisjoint(place.schema)
     ]

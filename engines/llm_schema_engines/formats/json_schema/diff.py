@@ -1,7 +1,7 @@
 """What changed between two versions of a schema, keyword by keyword, as data and as sentences. Pure.
 
-This is for people and for change logs: it looks at the text, place by place. Whether a version may replace another is
-what the prover says. References are not followed: a changed definition is reported once, where it stands.
+For people and change logs: it compares the texts, place by place. Whether a version may replace another is for the
+prover to decide. References are not followed: a changed definition is reported once, at its own place.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from .dialects import (
     Dialect,
 )
 from .differences.keywords import COMPARISONS, ONE_SIDED
-from .differences.model import Difference, Kind, made
+from .differences.model import Difference, DifferenceKind, make_difference
 from .limits import DEFAULT_LIMITS, JsonSchemaLimits
 from .metaschema import check_metaschema
 from .pointers import join_pointer
 
-MOST = 1000
+MAX_DIFFERENCES = 1000
 """Most differences that are listed."""
 
 _SECTIONS: Mapping[str, str] = {
@@ -42,7 +42,7 @@ _SECTIONS: Mapping[str, str] = {
 
 
 def diff(old: SchemaSource, new: SchemaSource, limits: JsonSchemaLimits = DEFAULT_LIMITS) -> Differences:
-    """The differences in document order of the new version, at most MOST.
+    """The differences in document order of the new version, at most MAX_DIFFERENCES.
 
     Raises InvalidSchema when a side is not a schema document. Pointers lead into the new version, or into the old one
     for what was removed.
@@ -51,8 +51,10 @@ def diff(old: SchemaSource, new: SchemaSource, limits: JsonSchemaLimits = DEFAUL
     for side in (before, after):
         if issues := check_metaschema(side.content, side.options.dialect, limits):
             raise InvalidSchema(issues)
-    found = tuple(islice(_schemas(before.content, after.content, "", after.options.dialect), MOST + 1))
-    return Differences(found[:MOST], truncated=len(found) > MOST)
+    found = tuple(
+        islice(_schemas(before.content, after.content, "", after.options.dialect), MAX_DIFFERENCES + 1)
+    )
+    return Differences(found[:MAX_DIFFERENCES], truncated=len(found) > MAX_DIFFERENCES)
 
 
 def _schemas(old: Any, new: Any, pointer: str, dialect: Dialect) -> Iterator[Difference]:
@@ -62,9 +64,11 @@ def _schemas(old: Any, new: Any, pointer: str, dialect: Dialect) -> Iterator[Dif
     old_object, new_object = _as_object(old), _as_object(new)
     if old_object is None or new_object is None:
         if new_object is None:
-            yield made(Kind.NARROWED, pointer, old, new, "accepts nothing any more")
+            yield make_difference(DifferenceKind.NARROWED, pointer, old, new, "accepts nothing any more")
         else:
-            yield made(Kind.WIDENED, pointer, old, new, "accepted nothing and now accepts something")
+            yield make_difference(
+                DifferenceKind.WIDENED, pointer, old, new, "accepted nothing and now accepts something"
+            )
         return
     for keyword in dict.fromkeys((*new_object, *old_object)):
         before, after = old_object.get(keyword, _ABSENT), new_object.get(keyword, _ABSENT)
@@ -99,12 +103,12 @@ def _keyword(keyword: str, old: Any, new: Any, pointer: str, dialect: Dialect) -
         yield from _nested(keyword, old, new, pointer, dialect)
     elif both and keyword in COMPARISONS:
         kind, sentence = COMPARISONS[keyword](old, new)
-        yield made(kind, pointer, *shown, f"{keyword!r} {sentence}")
+        yield make_difference(kind, pointer, *shown, f"{keyword!r} {sentence}")
     elif not both and keyword in ONE_SIDED:
         added_kind, removed_kind = ONE_SIDED[keyword]
         kind = added_kind if old is _ABSENT else removed_kind
         verb = "is now demanded" if old is _ABSENT else "is no longer demanded"
-        yield made(kind, pointer, *shown, f"{keyword!r} {verb}")
+        yield make_difference(kind, pointer, *shown, f"{keyword!r} {verb}")
     else:
         yield _one_sided(keyword, old, new, pointer, f"{keyword!r}")
 
@@ -115,10 +119,10 @@ def _are(kinds: type | tuple[type, ...], old: Any, new: Any) -> bool:
 
 def _one_sided(keyword: str, old: Any, new: Any, pointer: str, what: str) -> Difference:
     if old is _ABSENT:
-        return made(Kind.ADDED, pointer, None, new, f"{what} was added")
+        return make_difference(DifferenceKind.ADDED, pointer, None, new, f"{what} was added")
     if new is _ABSENT:
-        return made(Kind.REMOVED, pointer, old, None, f"{what} was removed")
-    return made(Kind.CHANGED, pointer, old, new, f"{what} was changed")
+        return make_difference(DifferenceKind.REMOVED, pointer, old, None, f"{what} was removed")
+    return make_difference(DifferenceKind.CHANGED, pointer, old, new, f"{what} was changed")
 
 
 def _named(keyword: str, old: Any, new: Any, pointer: str, dialect: Dialect) -> Iterator[Difference]:
@@ -129,28 +133,32 @@ def _named(keyword: str, old: Any, new: Any, pointer: str, dialect: Dialect) -> 
     for name in dict.fromkeys((*after, *before)):
         here = join_pointer(pointer, name)
         if name not in before:
-            yield made(Kind.ADDED, here, None, after[name], f"{what} {name!r} was added")
+            yield make_difference(DifferenceKind.ADDED, here, None, after[name], f"{what} {name!r} was added")
         elif name not in after:
-            yield made(Kind.REMOVED, here, before[name], None, f"{what} {name!r} was removed")
+            yield make_difference(
+                DifferenceKind.REMOVED, here, before[name], None, f"{what} {name!r} was removed"
+            )
         elif isinstance(before[name], dict | bool) and isinstance(after[name], dict | bool):
             yield from _schemas(before[name], after[name], here, dialect)
         elif not _same(before[name], after[name]):
-            yield made(Kind.CHANGED, here, before[name], after[name], f"{what} {name!r} was changed")
+            yield make_difference(
+                DifferenceKind.CHANGED, here, before[name], after[name], f"{what} {name!r} was changed"
+            )
 
 
-_BRANCHES: Mapping[str, tuple[Kind, Kind]] = {
-    "anyOf": (Kind.WIDENED, Kind.NARROWED),
-    "allOf": (Kind.NARROWED, Kind.WIDENED),
-    "oneOf": (Kind.CHANGED, Kind.CHANGED),
-    "items": (Kind.CHANGED, Kind.CHANGED),
-    "prefixItems": (Kind.CHANGED, Kind.CHANGED),
+_BRANCHES: Mapping[str, tuple[DifferenceKind, DifferenceKind]] = {
+    "anyOf": (DifferenceKind.WIDENED, DifferenceKind.NARROWED),
+    "allOf": (DifferenceKind.NARROWED, DifferenceKind.WIDENED),
+    "oneOf": (DifferenceKind.CHANGED, DifferenceKind.CHANGED),
+    "items": (DifferenceKind.CHANGED, DifferenceKind.CHANGED),
+    "prefixItems": (DifferenceKind.CHANGED, DifferenceKind.CHANGED),
 }
 """What adding and removing a branch does."""
 
 
 def _listed(keyword: str, old: Any, new: Any, pointer: str, dialect: Dialect) -> Iterator[Difference]:
-    """Branches of unions and places of tuples. Branches are matched by content, then by likeness, wherever they
-    stand; places of tuples by position."""
+    """Branches of unions and items of tuples. Branches are matched by content, then by similarity, whatever their order;
+    items of tuples by position."""
     before = [] if old is _ABSENT else list(old)
     after = [] if new is _ABSENT else list(new)
     if keyword in ("items", "prefixItems"):
@@ -163,14 +171,14 @@ def _listed(keyword: str, old: Any, new: Any, pointer: str, dialect: Dialect) ->
         if i in pairs:
             yield from _schemas(before[pairs[i]], branch, here, dialect)
         else:
-            yield made(added_kind, here, None, branch, f"branch {i} of {keyword!r} was added")
+            yield make_difference(added_kind, here, None, branch, f"branch {i} of {keyword!r} was added")
     for j in sorted(set(range(len(before))) - set(pairs.values())):
         here = join_pointer(pointer, j)
-        yield made(removed_kind, here, before[j], None, f"branch {j} of {keyword!r} was removed")
+        yield make_difference(removed_kind, here, before[j], None, f"branch {j} of {keyword!r} was removed")
 
 
 def _matched(before: list[Any], after: list[Any]) -> dict[int, int]:
-    """New branch -> old branch: the equal ones, then the likeliest of the rest."""
+    """New branch -> old branch: equal ones first, then the most similar of the rest."""
     texts = [dump(branch, sort=True) for branch in before]
     free: dict[str, list[int]] = {}
     for j in reversed(range(len(before))):
@@ -193,7 +201,7 @@ def _matched(before: list[Any], after: list[Any]) -> dict[int, int]:
 
 
 def _likeness(old: Any, new: Any) -> int:
-    """How much two branches have in common: a title, tags, properties, keywords."""
+    """A score of what two branches have in common: title, type, properties, tags (a `const` in a property)."""
     if not isinstance(old, dict) or not isinstance(new, dict):
         return 0
     score = 8 * (old.get("title") is not None and old.get("title") == new.get("title"))
@@ -213,16 +221,18 @@ def _nested(keyword: str, old: Any, new: Any, pointer: str, dialect: Dialect) ->
         yield _one_sided(keyword, old, new, pointer, f"{keyword!r}")
         return
     if old is _ABSENT and new is False:
-        yield made(Kind.NARROWED, pointer, None, new, f"{keyword!r} now allows nothing")
+        yield make_difference(DifferenceKind.NARROWED, pointer, None, new, f"{keyword!r} now allows nothing")
     elif new is _ABSENT and old is False:
-        yield made(Kind.WIDENED, pointer, old, None, f"{keyword!r} allowed nothing and is free now")
+        yield make_difference(
+            DifferenceKind.WIDENED, pointer, old, None, f"{keyword!r} allowed nothing and is free now"
+        )
     elif old is _ABSENT or new is _ABSENT:
-        kind = Kind.NARROWED if old is _ABSENT else Kind.WIDENED
+        kind = DifferenceKind.NARROWED if old is _ABSENT else DifferenceKind.WIDENED
         constrains = new if old is _ABSENT else old
         if constrains is True or constrains == {}:
-            kind = Kind.CHANGED
+            kind = DifferenceKind.CHANGED
         verb = "is now constrained" if old is _ABSENT else "is no longer constrained"
-        yield made(
+        yield make_difference(
             kind,
             pointer,
             None if old is _ABSENT else old,

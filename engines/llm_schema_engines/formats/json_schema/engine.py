@@ -11,9 +11,9 @@ from .diff import diff as diff_schemas
 from .limits import DEFAULT_LIMITS, JsonSchemaLimits
 from .parsing import parse_opened
 from .prover.compare import compare_schemas
-from .quick_proof.documents import Document, document_of, open_document
+from .quick_proof.documents import SelfContainedDocument, document_of, open_document
 from .quick_proof.walk import quick_proof
-from .recent import Recent
+from .source_cache import SourceCache
 from .validation import JsonDataValidator
 
 
@@ -25,18 +25,18 @@ class JsonSchemaEngine:
 
     def __init__(self, limits: JsonSchemaLimits = DEFAULT_LIMITS) -> None:
         self._limits = limits
-        self._opened: Recent[OpenedSchema] = Recent(
-            lambda source: open_schema(source, limits), most=32, most_bytes=1024 * 1024
+        self._opened: SourceCache[OpenedSchema] = SourceCache(
+            lambda source: open_schema(source, limits), max_entries=32, max_bytes=1024 * 1024
         )
-        self._documents: Recent[Document | None] = Recent(
-            lambda source: open_document(source, limits), most=2048, most_bytes=256 * 1024
+        self._documents: SourceCache[SelfContainedDocument | None] = SourceCache(
+            lambda source: open_document(source, limits), max_entries=2048, max_bytes=256 * 1024
         )
 
     def parse(self, source: SchemaSource, *, strict: bool = True) -> ParsedSchema:
         """See FormatEngine.parse; options: `dialect` (the default one) and `format_policy`."""
         opened = open_schema(source, self._limits)
         parsed = parse_opened(source, opened, self._limits, strict=strict)
-        if strict:  # the next question is how it compares
+        if strict:  # a registration compares the schema next
             stored = SchemaSource(source.content, source.references, parsed.options)
             self._documents.put(stored, lambda: document_of(stored, opened.content, opened.options))
         return parsed
@@ -48,7 +48,7 @@ class JsonSchemaEngine:
     def quick_proof(
         self, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
     ) -> Comparison | None:
-        """YES for pairs that one bounded walk proves: those of which the new one plainly allows more."""
+        """YES for pairs that one bounded walk proves compatible, keyword by keyword; None for all others."""
         return quick_proof(reader, writer, options, self._documents)
 
     def diff(self, old: SchemaSource, new: SchemaSource) -> Differences:

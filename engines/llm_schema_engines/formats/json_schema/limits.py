@@ -1,4 +1,4 @@
-"""The bounds that keep a hostile schema, payload or comparison cheap. Pure."""
+"""The limits of schemas, payloads and comparisons, against hostile input. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class JsonSchemaLimits:
-    """Every bound of the JSON Schema engine; a refusal names the bound, its value and what was found."""
+    """All limits of the JSON Schema engine; an error names the limit, its value and what was found."""
 
     schema_bytes: int = 1024 * 1024
     """Largest schema document."""
@@ -40,15 +40,15 @@ class JsonSchemaLimits:
     detailed_data_bytes: int = 64 * 1024
     """Largest payload for which every error is listed; above it only the first is."""
     error_work: int = 64 * 1024 * 1024
-    """Bound for payload bytes times nesting times schema size up to which every error is listed."""
+    """Payload bytes times nesting times values of the schema, up to which every error is listed."""
     error_paths: int = 20_000
-    """Ways of looking at one value up to which every error is listed."""
+    """Ways in which one value is evaluated, up to which every error is listed."""
     error_text: int = 400
     """Characters of one error message, and of the value quoted in it."""
     compare_steps: int = 40_000
     """Steps of one proof; the same question always takes the same number of steps."""
     compare_seconds: float = 2.0
-    """Time of one proof, after which it is UNDECIDED."""
+    """Seconds of processor time of one proof, after which it is UNDECIDED."""
     regex_states: int = 4_000
     """States of one search over regular expressions."""
     violations: int = 8

@@ -1,4 +1,4 @@
-"""Whether a document is a schema of its dialect: every fault with its pointer. Pure."""
+"""Validates a schema against its dialect's metaschema; every issue has a pointer. Pure."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def _validator(dialect: Dialect) -> jsonschema_rs.Validator:
 
 
 def fits_metaschema(content: Any, dialect: Dialect) -> bool:
-    """Whether `content` is well formed, without saying why not."""
+    """Whether `content` is valid under the dialect's metaschema."""
     return bool(_validator(dialect).is_valid(content))
 
 
 def check_metaschema(content: Any, dialect: Dialect, limits: JsonSchemaLimits) -> list[SchemaIssue]:
-    """What the dialect's metaschema says against `content`, at most `limits.issues` faults, outermost first."""
+    """The issues of `content` under the dialect's metaschema, at most `limits.issues`, outermost first."""
     if fits_metaschema(content, dialect):
         return []
     seen: dict[tuple[str, str], SchemaIssue] = {}

@@ -1,4 +1,4 @@
-"""The options of a schema version: dialect and format policy, as given and as in force. Pure."""
+"""The options of a schema version: dialect and format policy. Pure."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class SchemaOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class OptionFault(Exception):
-    """An option or `$schema` that names nothing known."""
+class InvalidOption(Exception):
+    """An option or `$schema` with an unknown value."""
 
     issue: SchemaIssue
 
@@ -39,25 +39,25 @@ class OptionFault(Exception):
 def choose_options(content: Any, given: Mapping[str, str]) -> SchemaOptions:
     """The options in force: `$schema` wins over the given dialect, which is the subject's default.
 
-    Raises OptionFault for a dialect or a policy that is not known.
+    Raises InvalidOption for a dialect or a policy that is not known.
     """
     return SchemaOptions(choose_dialect(content, given), _policy(given))
 
 
 def choose_dialect(content: Any, given: Mapping[str, str]) -> Dialect:
-    """The dialect of a document; raises OptionFault when `$schema` or the default is not on the list."""
+    """The dialect of a document; Raises InvalidOption when `$schema` or the default is not on the list."""
     declared = content.get("$schema") if isinstance(content, dict) else None
     if declared is not None:
         dialect = find_dialect(declared) if isinstance(declared, str) else None
         if dialect is None:
-            raise OptionFault(_unknown(str(declared), "/$schema"))
+            raise InvalidOption(_unknown(str(declared), "/$schema"))
         return dialect
     name = given.get("dialect", "")
     if not name:
         return DEFAULT
     dialect = find_dialect(name)
     if dialect is None:
-        raise OptionFault(_unknown(name, ""))
+        raise InvalidOption(_unknown(name, ""))
     return dialect
 
 
@@ -67,7 +67,7 @@ def _policy(given: Mapping[str, str]) -> FormatPolicy:
         return FormatPolicy(name)
     except ValueError:
         known = ", ".join(policy.value for policy in FormatPolicy)
-        raise OptionFault(
+        raise InvalidOption(
             SchemaIssue("json/format-policy", f"format policy {name[:40]!r} is not one of {known}")
         ) from None
 

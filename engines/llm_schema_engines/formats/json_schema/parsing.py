@@ -1,4 +1,4 @@
-"""Registration of a schema: everything that is checked, in order, and what is kept. Pure."""
+"""Parses a schema for registration: all checks in order, and the values that are stored with it. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .metaschema import check_metaschema
 from .patterns import check_pattern, lint_pattern, weight
 from .pointers import join_pointer, split_pointer
 from .reading import INEXACT, locate
-from .resources import REFERENCE_KEYWORDS, Place, Unresolvable, World
+from .resources import REFERENCE_KEYWORDS, DocumentIndex, Place, Unresolvable
 from .survey import Survey, refers, survey
 
 _DYNAMIC = frozenset({"$dynamicRef", "$recursiveRef"})
@@ -28,17 +28,17 @@ _DYNAMIC = frozenset({"$dynamicRef", "$recursiveRef"})
 def parse_opened(
     source: SchemaSource, opened: OpenedSchema, limits: JsonSchemaLimits, *, strict: bool
 ) -> ParsedSchema:
-    """Check a schema and derive what is stored of it; raises InvalidSchema with positions. opened: the source, opened.
+    """Check a schema and compute what is stored with it; raises InvalidSchema with positions. opened: the source, opened.
 
     Not strict: a stored schema only has to be readable.
     """
-    seen = survey(opened.world.walk(opened.root))
+    seen = survey(opened.document_index.walk(opened.root))
     warnings: list[SchemaIssue] = []
     if strict:
         issues = _issues(source, opened, seen, limits)
         if issues:
             raise InvalidSchema([_placed(issue, source.content) for issue in issues[: limits.issues]])
-        if not _surely_compiles(source, opened, seen):
+        if not _needs_no_compilation(source, opened, seen):
             compile_schema(source, limits, opened)
         for pattern, pointer in seen.patterns:
             warnings.extend(lint_pattern(pattern, pointer))
@@ -47,16 +47,18 @@ def parse_opened(
         canonical=dump(opened.content, sort=True).encode("utf-8"),
         fingerprints=_fingerprints(source, opened, seen),
         names=seen.names,
-        dependencies=_dependencies(opened.world, seen),
+        dependencies=_dependencies(opened.document_index, seen),
         warnings=tuple(_placed(issue, source.content) for issue in warnings[: limits.issues]),
         options=opened.options.as_mapping(),
     )
 
 
-def _surely_compiles(source: SchemaSource, opened: OpenedSchema, seen: Survey) -> bool:
-    """Whether there is nothing in a well-formed schema that the compiler could refuse: no address but that of its dialect,
-    no regular expression, no number that is not a plain int. The compiler looks for faults of form once again, which costs
-    more than the rest of parsing."""
+def _needs_no_compilation(source: SchemaSource, opened: OpenedSchema, seen: Survey) -> bool:
+    """Whether a schema that fits its metaschema has nothing that the compiler could refuse.
+
+    That is: no keyword with `$` but `$schema`, no references, no regular expression, no number that is not a short
+    integer. The compiler would check the form once more, which costs more than the rest of parsing.
+    """
     text, content = source.content, opened.content
     declared = isinstance(content, dict) and content.get("$schema") == opened.options.dialect.uri
     return not (
@@ -71,17 +73,17 @@ def _surely_compiles(source: SchemaSource, opened: OpenedSchema, seen: Survey) -
 def _issues(
     source: SchemaSource, opened: OpenedSchema, seen: Survey, limits: JsonSchemaLimits
 ) -> list[SchemaIssue]:
-    """The first group of faults that there is: each group takes the earlier ones for granted."""
+    """The first group of issues that is not empty: each check relies on the earlier ones."""
     return (
         check_size(opened.content, len(source.content), limits)
         or check_metaschema(opened.content, opened.options.dialect, limits)
         or [
             SchemaIssue("json/reference", f"two references mean different schemas at {uri!r}")
-            for uri in opened.world.conflicts
+            for uri in opened.document_index.conflicts
         ]
         or _embedded_dialects(seen)
         or _pattern_issues(seen, limits)
-        or check_references(opened.world, opened.root, seen.referring, limits)
+        or check_references(opened.document_index, opened.root, seen.referring, limits)
     )
 
 
@@ -146,22 +148,22 @@ def _fingerprints(source: SchemaSource, opened: OpenedSchema, seen: Survey) -> F
 
 
 def _reduced(opened: OpenedSchema, seen: Survey) -> Any:
-    """The root schema with only what decides validity."""
-    pointed, reached = _reach(opened.world, opened.root) if seen.referring else _NOWHERE
+    """The root schema reduced to what decides validity."""
+    pointed, reached = _reachable(opened.document_index, opened.root) if seen.referring else _NOTHING_REACHED
     schema = opened.content
     if isinstance(schema, dict):
         schema = drop_unreachable({k: v for k, v in schema.items() if k != "$schema"}, reached)
     return strip_annotations(schema, opened.options.dialect, pointed)
 
 
-_Reach = tuple[frozenset[str], Mapping[str, frozenset[str]]]
-_NOWHERE: _Reach = (frozenset(), {"$defs": frozenset(), "definitions": frozenset()})
+_Reachable = tuple[frozenset[str], Mapping[str, frozenset[str]]]
+_NOTHING_REACHED: _Reachable = (frozenset(), {"$defs": frozenset(), "definitions": frozenset()})
 
 
-def _reach(world: World, root: Place) -> _Reach:
-    """Where references lead in the root document: all pointers on the way, and the names of definitions per keyword.
+def _reachable(document_index: DocumentIndex, root: Place) -> _Reachable:
+    """Where references lead in the root document: all pointers that they pass, and the names of used definitions.
 
-    Dynamic references may lead to any definition, so that they keep them all.
+    Dynamic references may lead to any definition, so that they count as using all.
     """
     pointed: set[str] = set()
     names: dict[str, set[str]] = {"$defs": set(), "definitions": set()}
@@ -172,11 +174,11 @@ def _reach(world: World, root: Place) -> _Reach:
         if start.key in seen:
             continue
         seen.add(start.key)
-        for place in filter(refers, world.walk(start)):
+        for place in filter(refers, document_index.walk(start)):
             in_definitions = _definition_of(place) if place.document.number == 0 else None
             if start is root and in_definitions is not None:
                 continue
-            for target in _targets(world, place):
+            for target in _targets(document_index, place):
                 if target.document.number == 0:
                     tokens = split_pointer(target.pointer)
                     pointed.update(join_pointer("", *tokens[: i + 1]) for i in range(len(tokens)))
@@ -196,22 +198,22 @@ def _definition_of(place: Place) -> tuple[str, str] | None:
     return (tokens[0], tokens[1]) if len(tokens) >= 2 and tokens[0] in ("$defs", "definitions") else None
 
 
-def _targets(world: World, place: Place) -> list[Place]:
+def _targets(document_index: DocumentIndex, place: Place) -> list[Place]:
     out = []
     for keyword in REFERENCE_KEYWORDS:
         reference = place.schema.get(keyword)
         if isinstance(reference, str):
             try:
-                out.append(world.resolve(place.base, reference))
+                out.append(document_index.resolve(place.base, reference))
             except Unresolvable:
                 continue  # strict parsing refuses it; a stored schema keeps what it has
     return out
 
 
-def _dependencies(world: World, seen: Survey) -> tuple[str, ...]:
+def _dependencies(document_index: DocumentIndex, seen: Survey) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for place in seen.referring:
-        for target in _targets(world, place):
+        for target in _targets(document_index, place):
             document = target.document
             if document.number and not document.builtin:
                 found[document.name] = None

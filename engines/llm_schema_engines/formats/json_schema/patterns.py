@@ -1,4 +1,4 @@
-"""Which regular expressions a schema may use: those that a linear-time engine can run. Pure."""
+"""Checks regular expressions: a schema may use those that a linear-time engine can run. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...errors import SchemaIssue
 from .limits import JsonSchemaLimits
 from .prover.regex.syntax import LookAhead, Repeat, Symbols, Tree, Unsupported, parse_pattern
 
-# Spellings that the deployed engine reads otherwise than ECMA-262 says (reference: deviations measured on its tests).
+# Syntax that the regex engine interprets differently from ECMA-262.
 _DEVIATIONS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?<!\\)(?:\\\\)*\\[<>]"), r"\< and \> are word boundaries here; ECMA-262 reads < and >"),
     (re.compile(r"(?<!\\)(?:\\\\)*\\[AzZ]"), r"\A, \z and \Z are anchors here; ECMA-262 reads letters"),
@@ -33,7 +33,7 @@ def check_pattern(pattern: str, pointer: str, limits: JsonSchemaLimits) -> Schem
 
 
 def lint_pattern(pattern: str, pointer: str) -> list[SchemaIssue]:
-    """Warnings: where the deployed engine and ECMA-262 read the pattern differently."""
+    """Warnings: where the regex engine and ECMA-262 interpret the pattern differently."""
     return [
         SchemaIssue("json/pattern-portability", text, pointer)
         for found, text in _DEVIATIONS
@@ -43,9 +43,9 @@ def lint_pattern(pattern: str, pointer: str) -> list[SchemaIssue]:
 
 @functools.lru_cache(maxsize=4096)
 def weight(pattern: str) -> int:
-    """About how many states the compiled pattern has: repetitions written out, characters beyond ASCII counted more.
+    """The estimated number of states of the compiled pattern: repetitions expanded, characters beyond ASCII count more.
 
-    A thousand take about half a millisecond to compile, and some hundred kilobytes.
+    A thousand states take about half a millisecond to compile, and some hundred kilobytes.
     """
     try:
         return _weight(parse_pattern(pattern))

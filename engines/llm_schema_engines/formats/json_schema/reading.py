@@ -1,4 +1,4 @@
-"""Strict JSON: what RFC 8259 allows and nothing else, numbers exact, every fault with its place. Pure."""
+"""A strict JSON reader: only what RFC 8259 allows, exact numbers, errors with line and column. Pure."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _OPENING = ord("[")
 _SQUARE = bytes.maketrans(b"{}", b"[]")
 _NO_MARKS = bytes(set(range(256)) - set(b'[]{}"\\'))
 INEXACT = re.compile(rb"[0-9](?:[.eE]|[0-9]{18})")
-"""Numbers that a fast reader would round (also within texts, where it costs nothing but time)."""
+"""Finds numbers that the fast parser would round. Matches inside strings too, which only costs time."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class BadJson(Exception):
+class JsonReadError(Exception):
     """The text is not acceptable JSON; `issue` says why and where."""
 
     def __init__(self, issue: SchemaIssue) -> None:
@@ -39,12 +39,12 @@ class _DuplicateKey(ValueError):
         self.key = key
 
 
-class _BadNumber(ValueError):
+class _InvalidNumber(ValueError):
     pass
 
 
 def nesting(content: bytes, limit: int) -> int:
-    """A bound for how deeply brackets nest in JSON text: an answer beyond `limit` means that they nest deeper.
+    """An estimate of how deeply brackets nest in JSON text: it is greater than `limit` exactly when they nest deeper.
 
     Runs before any parser, so that nothing recurses on hostile input.
     """
@@ -54,14 +54,14 @@ def nesting(content: bytes, limit: int) -> int:
 
 
 def exact_nesting(content: bytes, limit: int) -> int:
-    """How deeply brackets nest, counted without the short cut of `nesting`; stops just beyond `limit`."""
+    """How deeply brackets nest, counted exactly up to `limit`; deeper nesting gives some number beyond it."""
     rest = _brackets(content)
     for depth in range(limit + 1):
         if not rest:
             return depth
-        smaller = rest.replace(b"[]", b"")  # takes one level off everywhere at once
+        smaller = rest.replace(b"[]", b"")  # removes the innermost level everywhere at once
         if len(smaller) == len(rest):
-            return depth + _deepest(rest, limit)  # unbalanced: not JSON, but still to be bounded
+            return depth + _max_nesting(rest, limit)  # unbalanced: not JSON, but still to be bounded
         rest = smaller
     return limit + 1
 
@@ -71,14 +71,14 @@ def _brackets(content: bytes) -> bytes:
     marks = content.translate(_SQUARE, _NO_MARKS)
     if b"\\" in marks:
         marks = _TEXTS.sub(b"", content).translate(_SQUARE, _NO_MARKS)
-    # Two quotes side by side are an empty string, or the gap between two: without them, the rest means the same.
+    # Two adjacent quotes are an empty string, or the end of one string and the start of the next: both can go.
     marks = marks.replace(b'""', b"")
     if b'"' in marks:
         marks = _PLAIN_TEXTS.sub(b"", marks)
     return marks.translate(None, b'"\\')
 
 
-def _deepest(brackets: bytes, limit: int) -> int:
+def _max_nesting(brackets: bytes, limit: int) -> int:
     depth = deepest = 0
     for byte in brackets:
         depth += 1 if byte == _OPENING else -1
@@ -92,49 +92,49 @@ def _deepest(brackets: bytes, limit: int) -> int:
 def read(content: bytes, *, max_bytes: int, max_depth: int, max_digits: int) -> Any:
     """The JSON value that `content` spells: ints stay ints, other numbers are Decimal.
 
-    Raises BadJson for a byte order mark, invalid UTF-8, a duplicate key, NaN, a lone surrogate, a number beyond
+    Raises JsonReadError for a byte order mark, invalid UTF-8, a duplicate key, NaN, a lone surrogate, a number beyond
     `max_digits`, nesting beyond `max_depth` or a size beyond `max_bytes`.
     """
     if len(content) > max_bytes:
-        _refuse("json/size", f"is {len(content)} bytes long; the limit is {max_bytes}")
+        _fail("json/size", f"is {len(content)} bytes long; the limit is {max_bytes}")
     if not content.strip():
-        _refuse("json/syntax", "is empty; a JSON document is expected", line=1, column=1)
+        _fail("json/syntax", "is empty; a JSON document is expected", line=1, column=1)
     if content.startswith(b"\xef\xbb\xbf"):
-        _refuse("json/bom", "starts with a byte order mark; send plain UTF-8", line=1, column=1)
+        _fail("json/bom", "starts with a byte order mark; send plain UTF-8", line=1, column=1)
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         line, column = _place(content[: error.start].decode("utf-8"), error.start)
-        _refuse("json/utf-8", f"is not UTF-8: byte {error.start} is invalid", line=line, column=column)
+        _fail("json/utf-8", f"is not UTF-8: byte {error.start} is invalid", line=line, column=column)
     if (depth := nesting(content, max_depth)) > max_depth:
-        _refuse("json/depth", f"nests brackets {depth} deep or more; the limit is {max_depth}")
+        _fail("json/depth", f"nests brackets {depth} deep or more; the limit is {max_depth}")
     try:
         value = _decoder(max_digits).decode(text)
     except json.JSONDecodeError as error:
-        _refuse("json/syntax", error.msg, line=error.lineno, column=error.colno)
+        _fail("json/syntax", error.msg, line=error.lineno, column=error.colno)
     except _DuplicateKey as error:
         pointer, offset = _find_duplicate(text)
         line, column = _place(text, offset)
-        _refuse("json/duplicate-key", f"key {error.key!r} occurs twice", pointer, line, column)
-    except _BadNumber as error:
-        _refuse("json/number", str(error))
+        _fail("json/duplicate-key", f"key {error.key!r} occurs twice", pointer, line, column)
+    except _InvalidNumber as error:
+        _fail("json/number", str(error))
     if "\\u" in text and _has_lone_surrogate(value):
-        _refuse("json/surrogate", "a string holds half of a surrogate pair, which is not a character")
+        _fail("json/surrogate", "a string holds half of a surrogate pair, which is not a character")
     return value
 
 
 @functools.lru_cache(maxsize=8)
 def _decoder(max_digits: int) -> json.JSONDecoder:
-    """The parser of the standard library, told what else to refuse."""
+    """The standard library's parser with further refusals."""
 
     def number(token: str) -> int | Decimal:
         if len(token) > max_digits:
-            raise _BadNumber(f"a number has {len(token)} characters; the limit is {max_digits}")
+            raise _InvalidNumber(f"a number has {len(token)} characters; the limit is {max_digits}")
         if "." not in token and "e" not in token and "E" not in token:
             return int(token)
         value = Decimal(token)
         if value and abs(value.adjusted()) > max_digits:
-            raise _BadNumber(f"the number {token} is out of range; the limit is 1e{max_digits}")
+            raise _InvalidNumber(f"the number {token} is out of range; the limit is 1e{max_digits}")
         return value
 
     return json.JSONDecoder(
@@ -156,12 +156,12 @@ def locate_all(content: bytes, pointers: Iterable[str]) -> dict[str, tuple[int, 
     return {p: _place(text, offsets[p]) if p in offsets else (0, 0) for p in pointers}
 
 
-def _refuse(rule: str, message: str, pointer: str = "", line: int = 0, column: int = 0) -> NoReturn:
-    raise BadJson(SchemaIssue(rule, message, pointer, line, column))
+def _fail(rule: str, message: str, pointer: str = "", line: int = 0, column: int = 0) -> NoReturn:
+    raise JsonReadError(SchemaIssue(rule, message, pointer, line, column))
 
 
 def _constant(name: str) -> NoReturn:
-    raise _BadNumber(f"{name} is not JSON")
+    raise _InvalidNumber(f"{name} is not JSON")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

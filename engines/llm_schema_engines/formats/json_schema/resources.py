@@ -1,6 +1,6 @@
-"""The closed world of a schema: its document and what it references, each subschema with its base URI. Pure.
+"""The index of a schema document and all that it references: each subschema with its base URI. Pure.
 
-Nothing here opens an address or a file: a reference that does not lead into this world cannot be resolved.
+No address or file is ever opened: a reference that leads to none of these documents cannot be resolved.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from .uris import DEFAULT_BASE, resolve_uri, split_fragment
 
 REFERENCE_KEYWORDS = ("$ref", "$dynamicRef", "$recursiveRef")
 _ADDRESSES = frozenset({"$id", "$anchor", "$dynamicAnchor", "$recursiveAnchor"})
-"""What gives a subschema an address."""
+"""Keywords that give a subschema an address."""
 
 
 class Unresolvable(LookupError):
-    """A reference that leads nowhere in the closed world."""
+    """A reference that leads to none of the indexed documents."""
 
 
 Scope = tuple[tuple[str, tuple[int, str]], ...]
@@ -49,10 +49,10 @@ class Document:
 @fast_init
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A subschema: where it stands, what it says, and the base URI and dialect that hold there.
+    """A subschema: its pointer and content, and the base URI and dialect in force there.
 
-    `scope` is how dynamic references resolve on the way that led here: by anchor name, the key of the outermost
-    subschema that has the anchor. Only the prover follows ways; elsewhere it is empty.
+    `scope` is the dynamic scope: anchor name -> key of the outermost subschema that has the anchor on the path of
+    references that led here. Only the prover uses it; elsewhere it is empty.
     """
 
     document: Document
@@ -68,7 +68,7 @@ class Place:
 
 
 @dataclass(slots=True)
-class World:
+class DocumentIndex:
     """The index of all documents. Fill it with `add`, then `resolve`."""
 
     documents: list[Document] = field(default_factory=list)
@@ -98,7 +98,7 @@ class World:
         return Place(document, "", content, base, dialect)
 
     def walk(self, start: Place) -> Iterator[Place]:
-        """The subschema at `start` and all below it, each with the base URI that holds in it, parents first."""
+        """The subschema at `start` and all below it, each with the base URI in force in it, parents first."""
         return self._walk(start) if start.pointer else iter(self.places[start.document.number])
 
     def _walk(self, start: Place) -> Iterator[Place]:
@@ -199,64 +199,69 @@ def _metaschemas() -> Mapping[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """How a referenced document is read: bytes to JSON, and its dialect."""
+class ParsedDocument:
+    """A referenced document as JSON, and its dialect."""
 
     content: Any
     dialect: Dialect
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
-    """A referenced document of the closed world: one address of it, and the reference of the root that leads there."""
+class ReferencedDocument:
+    """A referenced document at one of its addresses; `name`: the reference of the root that leads there."""
 
     uri: str
     name: str
-    reading: Reading
+    parsed: ParsedDocument
 
 
 def closure(
-    content: Any, dialect: Dialect, references: tuple[ReferencedSchema, ...], read: Mapping[str, Reading]
-) -> list[Member]:
-    """Every address of every referenced document; `read` gives the reading of each by identity.
+    content: Any,
+    dialect: Dialect,
+    references: tuple[ReferencedSchema, ...],
+    read: Mapping[str, ParsedDocument],
+) -> list[ReferencedDocument]:
+    """Every address of every referenced document; `read`: identity -> the parsed document.
 
-    A relative name is meant at the address of the document that uses it, and at the default one.
+    A relative name is resolved against the base of the document that uses it, and against the default base.
     """
-    found: dict[tuple[str, str], Member] = {}
+    found: dict[tuple[str, str], ReferencedDocument] = {}
     if references:
-        _enclose(references, _base(content, dialect, DEFAULT_BASE), "", read, found)
+        _add_references(references, _base(content, dialect, DEFAULT_BASE), "", read, found)
     return list(found.values())
 
 
-def _enclose(
+def _add_references(
     references: tuple[ReferencedSchema, ...],
     base: str,
     top: str,
-    read: Mapping[str, Reading],
-    found: dict[tuple[str, str], Member],
+    read: Mapping[str, ParsedDocument],
+    found: dict[tuple[str, str], ReferencedDocument],
 ) -> None:
     """Adds what a document at `base` references; `top`: the reference of the root that leads to the document."""
     for item in references:
-        reading, way = read[item.identity], top or item.name
+        parsed, way = read[item.identity], top or item.name
         for start in dict.fromkeys((base, DEFAULT_BASE)):
             uri = split_fragment(resolve_uri(start, item.name))[0]
             if (uri, item.identity) not in found:
-                found[uri, item.identity] = Member(uri, way, reading)
-                _enclose(item.references, _base(reading.content, reading.dialect, uri), way, read, found)
+                found[uri, item.identity] = ReferencedDocument(uri, way, parsed)
+                _add_references(item.references, _base(parsed.content, parsed.dialect, uri), way, read, found)
 
 
 def _base(content: Any, dialect: Dialect, uri: str) -> str:
-    """The base URI in a document that is known under `uri`."""
+    """The base URI of a document that is registered under `uri`."""
     identifier = content.get("$id") if isinstance(content, dict) else None
     if not isinstance(identifier, str) or (dialect is Dialect.DRAFT_07 and "$ref" in content):
         return uri
     return split_fragment(resolve_uri(uri, identifier))[0]
 
 
-def build_world(content: Any, dialect: Dialect, members: list[Member]) -> tuple[World, Place]:
+def build_index(
+    content: Any, dialect: Dialect, members: list[ReferencedDocument]
+) -> tuple[DocumentIndex, Place]:
     """The index of a document and of all that it references."""
-    world = World()
-    root = world.add(content, DEFAULT_BASE, dialect)
+    document_index = DocumentIndex()
+    root = document_index.add(content, DEFAULT_BASE, dialect)
     for member in members:
-        world.add(member.reading.content, member.uri, member.reading.dialect, member.name)
-    return world, root
+        document_index.add(member.parsed.content, member.uri, member.parsed.dialect, member.name)
+    return document_index, root

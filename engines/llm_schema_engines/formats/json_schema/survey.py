@@ -1,4 +1,4 @@
-"""What parsing wants to know of the subschemas of a document, found in one walk. Pure."""
+"""Collects what parsing needs of all subschemas of a document in one walk. Pure."""
 
 from __future__ import annotations
 

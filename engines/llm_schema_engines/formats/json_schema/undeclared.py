@@ -1,4 +1,4 @@
-"""Strict validation: what a payload holds that its schema never mentions. Pure.
+"""Strict validation: finds properties of a payload that its schema does not declare. Pure.
 
 A property is declared when some subschema that can apply at its place names it in `properties`, matches it in
 `patternProperties`, or constrains it by `additionalProperties`, `unevaluatedProperties` or as a free-form map. A
@@ -18,15 +18,14 @@ from ...model.validation import DataIssue
 from .complexity import applied_in_place
 from .dialects import Dialect
 from .pointers import join_pointer
-from .resources import Place, Unresolvable, World
+from .resources import DocumentIndex, Place, Unresolvable
 
 
 class Declarations:
-    """What one schema declares, place by place. What was looked up once is remembered: documents of one schema visit
-    the same places again and again."""
+    """What one schema declares, place by place. Lookups are cached: documents of one schema visit the same places."""
 
-    def __init__(self, world: World, root: Place) -> None:
-        self._world = world
+    def __init__(self, document_index: DocumentIndex, root: Place) -> None:
+        self._document_index = document_index
         self._states: dict[tuple[tuple[int, str], ...], _State] = {}
         self._root = self._state((root,))
 
@@ -60,16 +59,16 @@ class Declarations:
         key = tuple(place.key for place in places)
         known = self._states.get(key)
         if known is None:
-            schemas = applied(self._world, places)
+            schemas = applied(self._document_index, places)
             free = not any(_declares(place.schema) for place in schemas)
             known = self._states[key] = _State(schemas, free)
         return known
 
     def _member(self, state: _State, name: str) -> _State | None:
-        """Where a property leads; None when it is not declared."""
+        """The state of a property's value; None when the property is not declared."""
         if name in state.members:
             return state.members[name]
-        places = children_of_property(self._world, state.schemas, name)
+        places = children_of_property(self._document_index, state.schemas, name)
         declared = places or state.free or any(_mentions(p.schema, name) for p in state.schemas)
         found = self._state(places) if declared else None
         if len(state.members) < _REMEMBERED:
@@ -80,17 +79,17 @@ class Declarations:
         index = min(index, state.prefix)
         known = state.items.get(index)
         if known is None:
-            places = tuple(children_of_item(self._world, state.schemas, index))
+            places = tuple(children_of_item(self._document_index, state.schemas, index))
             known = state.items[index] = self._state(places)
         return known
 
 
 _REMEMBERED = 10_000
-"""Most property names remembered at one place."""
+"""Most property names cached for one place."""
 
 
 class _State:
-    """The schemas that may apply at a place, and where its parts lead."""
+    """The schemas that may apply at a place, and the states of its members and items. `free`: no schema declares any."""
 
     __slots__ = ("free", "items", "members", "prefix", "schemas")
 
@@ -103,7 +102,7 @@ class _State:
         self.prefix = max((len(held) for held in lists if isinstance(held, list)), default=0)
 
 
-def applied(world: World, places: tuple[Place, ...]) -> list[Place]:
+def applied(document_index: DocumentIndex, places: tuple[Place, ...]) -> list[Place]:
     """The places and everything that may apply to the same value."""
     out: dict[tuple[int, str], Place] = {}
     todo = list(places)
@@ -113,7 +112,7 @@ def applied(world: World, places: tuple[Place, ...]) -> list[Place]:
             continue
         out[place.key] = place
         try:
-            todo.extend(p for p in applied_in_place(world, place) if not p.pointer.endswith("/not"))
+            todo.extend(p for p in applied_in_place(document_index, place) if not p.pointer.endswith("/not"))
         except Unresolvable:
             continue  # a stored schema may hold a dead reference; the validator refuses what depends on it
     return [place for place in out.values() if isinstance(place.schema, dict)]
@@ -132,27 +131,27 @@ def _mentions(schema: dict[str, Any], name: str) -> bool:
     return name in schema.get("required", ()) or any(isinstance(v, dict) and name in v for v in values)
 
 
-def children_of_property(world: World, schemas: list[Place], name: str) -> tuple[Place, ...]:
+def children_of_property(document_index: DocumentIndex, schemas: list[Place], name: str) -> tuple[Place, ...]:
     """The subschemas for the value of a property."""
     below: list[Place] = []
     for place in schemas:
         schema = place.schema
         here: list[Place] = []
         if isinstance(schema.get("properties"), dict) and name in schema["properties"]:
-            here.append(_child(world, place, "properties", name))
+            here.append(_child(document_index, place, "properties", name))
         here.extend(
-            _child(world, place, "patternProperties", pattern)
+            _child(document_index, place, "patternProperties", pattern)
             for pattern in schema.get("patternProperties") or ()
             if _matches(pattern, name)
         )
         for keyword in ("additionalProperties", "unevaluatedProperties"):
             if not here and isinstance(schema.get(keyword), dict) and schema[keyword]:
-                here.append(_child(world, place, keyword))
+                here.append(_child(document_index, place, keyword))
         below.extend(here)
     return tuple(below)
 
 
-def children_of_item(world: World, schemas: list[Place], index: int) -> Iterator[Place]:
+def children_of_item(document_index: DocumentIndex, schemas: list[Place], index: int) -> Iterator[Place]:
     """The subschemas for an item."""
     for place in schemas:
         schema = place.schema
@@ -160,23 +159,23 @@ def children_of_item(world: World, schemas: list[Place], index: int) -> Iterator
         rest = "items" if place.dialect is Dialect.DRAFT_2020_12 else "additionalItems"
         held = schema.get(prefix)
         if isinstance(held, list) and index < len(held):
-            yield _child(world, place, prefix, index)
+            yield _child(document_index, place, prefix, index)
         elif isinstance(held, list) or prefix == "prefixItems":
             if isinstance(schema.get(rest), dict):
-                yield _child(world, place, rest)
+                yield _child(document_index, place, rest)
         elif isinstance(held, dict):
-            yield _child(world, place, prefix)
+            yield _child(document_index, place, prefix)
         for keyword in ("contains", "unevaluatedItems"):
             if isinstance(schema.get(keyword), dict):
-                yield _child(world, place, keyword)
+                yield _child(document_index, place, keyword)
 
 
-def _child(world: World, place: Place, *tokens: str | int) -> Place:
+def _child(document_index: DocumentIndex, place: Place, *tokens: str | int) -> Place:
     pointer = join_pointer(place.pointer, *tokens)
     schema: Any = place.schema
     for token in tokens:
         schema = schema[token]
-    base, dialect = world.bases.get((place.document.number, pointer), (place.base, place.dialect))
+    base, dialect = document_index.bases.get((place.document.number, pointer), (place.base, place.dialect))
     return Place(place.document, pointer, schema, base, dialect)
 
 

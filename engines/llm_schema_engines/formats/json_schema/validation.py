@@ -1,4 +1,4 @@
-"""Data against a compiled schema: the depth gate, the fast verdict, and bounded errors. Pure."""
+"""Validates data against a compiled schema: checks nesting, then validity, then lists a bounded number of errors. Pure."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ...errors import InvalidRequest
 from ...model.validation import DataIssue, DataReport, Encoding
 from ..engine import SchemaSource
 from .compiled import OpenedSchema, compile_schema, open_schema, plain
-from .errors_of_data import to_issue
-from .fanout import Costs
+from .data_issues import to_issue
+from .error_costs import ErrorListingCosts
 from .limits import JsonSchemaLimits
-from .reading import BadJson, exact_nesting, nesting, read
+from .reading import JsonReadError, exact_nesting, nesting, read
 from .undeclared import Declarations
 
-# orjson turns what does not fit into 64 bits or a double into something else: integers of 19 digits or more, and
-# decimals of 16 or more, take the exact reader. The first expression is the quick one.
+# orjson rounds what fits neither 64 bits nor a double: payloads with integers of 19 or more digits, or decimals of 16 or
+# more, take the exact reader. The first expression is a cheap pre-check of the second.
 _PERHAPS_LONG = re.compile(rb"[0-9][0-9.]{15}")
 _LONG_NUMBER = re.compile(rb"[0-9]{19}|(?=[0-9.]{17})[0-9]*\.")
 
@@ -42,7 +42,7 @@ class JsonDataValidator:
         self._validator = compile_schema(source, limits, opened)
         self.size = 8192 + 24 * source.size  # measured: about 20 times the text of a schema
         self._opened = opened
-        self._costs: Costs | None = None
+        self._error_costs: ErrorListingCosts | None = None
         self._declarations: Declarations | None = None
 
     def validate(
@@ -62,7 +62,7 @@ class JsonDataValidator:
             raise InvalidRequest("message_name", "a JSON Schema has no messages; leave it empty")
         try:
             value = self._read(payload, strict)
-        except BadJson as error:
+        except JsonReadError as error:
             issue = error.issue
             place = f"line {issue.line}, column {issue.column}: " if issue.line else ""
             return DataReport(False, (DataIssue(issue.pointer, place + issue.message, issue.rule),))
@@ -78,7 +78,7 @@ class JsonDataValidator:
         """Only the verdict, without errors."""
         try:
             return self._validator.is_valid(self._read(payload, strict=False))
-        except BadJson:
+        except JsonReadError:
             return False
 
     def errors(self, payload: bytes, limit: int) -> list[jsonschema_rs.ValidationError]:
@@ -88,7 +88,7 @@ class JsonDataValidator:
 
     @property
     def opened(self) -> OpenedSchema:
-        """The schema read into its world; only strict validation and errors need it."""
+        """The opened schema; only strict validation and errors need it."""
         if self._opened is None:
             self._opened = open_schema(self._source, self._limits)
         return self._opened
@@ -118,14 +118,14 @@ class JsonDataValidator:
     def declarations(self) -> Declarations:
         """What the schema declares; only strict validation needs it."""
         if self._declarations is None:
-            self._declarations = Declarations(self.opened.world, self.opened.root)
+            self._declarations = Declarations(self.opened.document_index, self.opened.root)
         return self._declarations
 
     def _report(self, value: Any, payload: bytes, max_errors: int) -> DataReport:
         """The errors of an invalid value, as far as listing them is cheap."""
         limits = self._limits
         if not self._may_list(payload):
-            if self._costs is not None and self._costs.first_is_cheap(
+            if self._error_costs is not None and self._error_costs.first_is_cheap(
                 exact_nesting(payload, limits.data_depth)
             ):
                 try:
@@ -147,8 +147,8 @@ class JsonDataValidator:
     def _may_list(self, payload: bytes) -> bool:
         """Whether all errors of the payload may be listed: the library makes every one of them, with a copy."""
         limits = self._limits
-        if self._costs is None:
-            self._costs = Costs(self.opened, limits)
-        return len(payload) <= limits.detailed_data_bytes and self._costs.all_are_cheap(
+        if self._error_costs is None:
+            self._error_costs = ErrorListingCosts(self.opened, limits)
+        return len(payload) <= limits.detailed_data_bytes and self._error_costs.all_are_cheap(
             len(payload), exact_nesting(payload, limits.data_depth)
         )

@@ -1,4 +1,4 @@
-"""What a compiled file must satisfy beyond what protoc checks. Pure."""
+"""Checks of a compiled file that protoc does not make. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PACKAGE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 
 def package_issues(file: FileDescriptorProto) -> Iterator[SchemaIssue]:
-    """Names that would take the place of the well-known types, whose JSON form is special."""
+    """A package in which types would replace the well-known types, whose JSON form is special."""
     if file.package == "google.protobuf" or file.package.startswith("google.protobuf."):
         yield SchemaIssue(
             "PACKAGE_RESERVED",
@@ -33,14 +33,14 @@ def package_issues(file: FileDescriptorProto) -> Iterator[SchemaIssue]:
 
 
 def text_issues(file: FileDescriptorProto) -> Iterator[SchemaIssue]:
-    """Strings that are not text: escapes such as "\\377" put bytes where names and options belong."""
+    """Names and options that are not UTF-8: escapes such as "\\377" can put any bytes there."""
     for path, value in _strings(file, ""):
         if not isinstance(value, str):
             yield SchemaIssue("NOT_UTF8", f"{path} holds bytes that are not UTF-8", path)
 
 
 def descriptor_issues(file: FileDescriptorProto) -> Iterator[SchemaIssue]:
-    """Faults of a descriptor that no .proto text could contain and that protoc does not look for."""
+    """Errors of a descriptor that .proto text cannot contain and that protoc does not check."""
     if file.package and not _PACKAGE.fullmatch(file.package):
         yield SchemaIssue("SYNTAX", f"package {file.package[:80]!r} is not a name")
     yield from _named_issues(file, file.package, 0)

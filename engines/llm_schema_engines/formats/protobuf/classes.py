@@ -1,7 +1,7 @@
 """Makes the classes of a pool's messages in an order that keeps the runtime's recursion shallow. Pure.
 
-The runtime makes the classes of a message's fields while it makes that of the message, one inside the other: a thousand
-types in a row would exhaust the stack. Made from the leaves upward, only rings of types that need each other nest.
+The runtime makes the classes of a message's field types while it makes that of the message, recursively: a chain of a
+thousand types would exhaust the stack. Made from the leaves upward, only types in cycles still nest.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-MAX_RING = 150
-"""Types inside each other that the runtime may be asked to make: two frames of the interpreter's thousand each."""
+MAX_CLASS_NESTING = 150
+"""Most classes that the runtime may have to make recursively; each takes two of the interpreter's thousand frames."""
 
 
 def make_classes(roots: Sequence[Descriptor]) -> Mapping[str, type[Message]]:
@@ -23,7 +23,7 @@ def make_classes(roots: Sequence[Descriptor]) -> Mapping[str, type[Message]]:
     return {d.full_name: GetMessageClass(d) for d in _leaves_first(roots)}
 
 
-def deepest_ring(roots: Sequence[Descriptor]) -> int:
+def class_nesting(roots: Sequence[Descriptor]) -> int:
     """How deep `make_classes` would make the runtime recurse."""
     made: set[str] = set()
     deepest = 0
@@ -31,7 +31,7 @@ def deepest_ring(roots: Sequence[Descriptor]) -> int:
         if descriptor.full_name in made:
             continue
         made.add(descriptor.full_name)
-        stack = [_needs(descriptor)]
+        stack = [_required_messages(descriptor)]
         while stack:
             deepest = max(deepest, len(stack))
             needed = next((d for d in stack[-1] if d.full_name not in made), None)
@@ -39,7 +39,7 @@ def deepest_ring(roots: Sequence[Descriptor]) -> int:
                 stack.pop()
             else:
                 made.add(needed.full_name)
-                stack.append(_needs(needed))
+                stack.append(_required_messages(needed))
     return deepest
 
 
@@ -53,7 +53,7 @@ def declared(pool: DescriptorPool, file: str) -> list[Descriptor]:
     return found
 
 
-def _needs(descriptor: Any) -> Iterator[Any]:
+def _required_messages(descriptor: Any) -> Iterator[Any]:
     """The messages whose classes the runtime makes with that of `descriptor`."""
     for field in descriptor.fields:
         if field.message_type is not None:
@@ -65,14 +65,14 @@ def _needs(descriptor: Any) -> Iterator[Any]:
 
 
 def _leaves_first(messages: Sequence[Descriptor]) -> list[Descriptor]:
-    """Each message after those that it needs, as far as they do not need it too."""
+    """Each message after those that it requires, except where they require it too."""
     seen: set[str] = set()
     ordered: list[Descriptor] = []
     for root in messages:
         if root.full_name in seen:
             continue
         seen.add(root.full_name)
-        stack = [(root, _needs(root))]
+        stack = [(root, _required_messages(root))]
         while stack:
             descriptor, needs = stack[-1]
             needed = next((d for d in needs if d.full_name not in seen), None)
@@ -81,5 +81,5 @@ def _leaves_first(messages: Sequence[Descriptor]) -> list[Descriptor]:
                 ordered.append(descriptor)
             else:
                 seen.add(needed.full_name)
-                stack.append((needed, _needs(needed)))
+                stack.append((needed, _required_messages(needed)))
     return ordered

@@ -1,4 +1,4 @@
-"""The comments of a compiled file by the element that they stand at. Pure."""
+"""The comments of a compiled file by the element that they belong to. Pure."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.message import Message
 
-Place = tuple[int | str, ...]
-"""Names an element whatever its order: field numbers of descriptor.proto, each followed by the name chosen there,
-such as (4, "Order", 2, "id") for field `id` of message `Order`."""
+ElementPath = tuple[int | str, ...]
+"""Identifies an element whatever the order of declarations: field numbers of descriptor.proto, each followed by the
+name of the element there, such as (4, "Order", 2, "id") for field `id` of message `Order`."""
 
 
-def extract(file: FileDescriptorProto) -> Mapping[Place, tuple[str, ...]]:
-    """Place -> the lines of the comments before it and behind it, white space squeezed; elements without are absent."""
-    found: dict[Place, tuple[str, ...]] = {}
+def extract(file: FileDescriptorProto) -> Mapping[ElementPath, tuple[str, ...]]:
+    """The comment lines before and behind each commented element, with runs of white space as one space."""
+    found: dict[ElementPath, tuple[str, ...]] = {}
     for location in file.source_code_info.location:
         if not (
             location.leading_comments or location.trailing_comments or location.leading_detached_comments
@@ -34,8 +34,8 @@ def _squeeze(line: str) -> str:
     return " ".join(line.split())
 
 
-def _place(file: FileDescriptorProto, path: Sequence[int]) -> Place | None:
-    """The place that a source-info path leads to; None for parts of an element (its type, its number ...)."""
+def _place(file: FileDescriptorProto, path: Sequence[int]) -> ElementPath | None:
+    """The element that a source-info path leads to; None for parts of an element (its type, its number ...)."""
     element: Message = file
     place: list[int | str] = []
     steps = list(path)

@@ -1,4 +1,4 @@
-"""The Protobuf engine: .proto text (proto2, proto3, editions) or a descriptor in; verdicts and fingerprints out. Pure.
+"""The Protobuf engine: parses .proto text (proto2, proto3, editions) or a descriptor, compares, validates. Pure.
 
 `parse` needs a Compiler, which lives in a worker process. `compare` and `compile_validator` need only the artifact
 that `parse` returned and work anywhere.
@@ -25,7 +25,7 @@ from ..outline import differences
 from . import artifact as artifacts
 from . import checks, library
 from .artifact import Files
-from .classes import MAX_RING, declared, deepest_ring
+from .classes import MAX_CLASS_NESTING, class_nesting, declared
 from .comments import extract
 from .compare import compare
 from .compiler import to_issue
@@ -36,7 +36,7 @@ from .limits import DEFAULT, ProtobufLimits
 from .names import join
 from .normalise import normalise
 from .outline import outline
-from .pools import Compiled, Lru, PoolError, build_pool
+from .pools import ArtifactCache, CompiledSchema, PoolError, build_pool
 from .printer import print_file, without_comments
 from .validator import MessageValidator
 
@@ -44,7 +44,7 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/\s]+={0,2}\s*")
 
 
 @dataclass(frozen=True, slots=True)
-class _Unit:
+class _CompiledFile:
     """A compiled schema: its files (source info kept), its text without white space, the compiler's warnings."""
 
     files: Files
@@ -61,12 +61,12 @@ class ProtobufEngine:
     def __init__(self, compiler: Compiler, limits: ProtobufLimits = DEFAULT) -> None:
         self._compiler = compiler
         self._limits = limits
-        self._compiled: Lru[Compiled] = Lru(Compiled, limits.pools)
+        self._compiled: ArtifactCache[CompiledSchema] = ArtifactCache(CompiledSchema, limits.pools)
 
     def parse(self, source: SchemaSource, *, strict: bool = True) -> ParsedSchema:
         """The parsed form of .proto text, or of a FileDescriptorProto in base64. Raises InvalidSchema.
 
-        Not strict: a package below google.protobuf is let pass.
+        Not strict: a package below google.protobuf is accepted.
         """
         check_references(source.content, source.references, self._limits)
         unit = self._compile(source.content, source.references)
@@ -80,10 +80,11 @@ class ProtobufEngine:
             pool = build_pool(unit.files)
         except PoolError as error:
             raise refuse("RULE_BROKEN", str(error)) from error
-        ring = deepest_ring(declared(pool, root.name))
-        if ring > MAX_RING:
+        nesting = class_nesting(declared(pool, root.name))
+        if nesting > MAX_CLASS_NESTING:
             raise refuse(
-                "TYPES_TOO_DEEP", f"a ring of {ring} messages that need each other; the limit is {MAX_RING}"
+                "TYPES_TOO_DEEP",
+                f"a cycle of {nesting} messages that refer to each other; the limit is {MAX_CLASS_NESTING}",
             )
         normal = normalise(root)
         canonical = print_file(normal, pool, extract(root))
@@ -116,7 +117,7 @@ class ProtobufEngine:
     def quick_proof(
         self, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
     ) -> Comparison | None:
-        """No answer: a comparison has violations to tell of pairs that are compatible too."""
+        """Always None: compatible pairs may have warnings, which only a full comparison finds."""
         return None
 
     def compile_validator(self, source: SchemaSource) -> DataValidator:
@@ -143,7 +144,7 @@ class ProtobufEngine:
         try:
             compiled = self._compile(text.encode(), references)
         except InvalidSchema as error:
-            # Lines of a text that the caller never saw would only mislead.
+            # Lines refer to the printed text, which the caller never saw.
             raise InvalidSchema([replace(issue, line=0, column=0) for issue in error.issues]) from error
         if normalise(compiled.files[-1]) != described:
             raise refuse(
@@ -152,8 +153,10 @@ class ProtobufEngine:
             )
 
     def _add_described(self, descriptor: FileDescriptorProto, imports: Imports) -> None:
-        """Adds a descriptor with the library's files that it needs; raises InvalidSchema for what would make protoc
-        abort, or what no text could say."""
+        """Adds a descriptor with the library's files that it imports.
+
+        Raises InvalidSchema for what would make protoc abort, or what .proto text cannot express.
+        """
         wanted = _imports(descriptor)
         imports.add_library(wanted)
         for path, text in _library_text(wanted, imports).items():
@@ -170,11 +173,11 @@ class ProtobufEngine:
         if issues:
             raise InvalidSchema(issues[: self._limits.issues])
 
-    def _compile(self, content: bytes, references: Sequence[ReferencedSchema]) -> _Unit:
-        """Guards, then compiles one file with what it imports."""
+    def _compile(self, content: bytes, references: Sequence[ReferencedSchema]) -> _CompiledFile:
+        """Checks limits, then compiles one file with what it imports. Raises InvalidSchema."""
         imports = Imports()
         imports.add_references(references, self._reference_artifact)
-        root = _free_name(imports)
+        root = _unused_path(imports)
         descriptor = _descriptor(content, self._limits)
         if descriptor is not None:
             descriptor.name = root
@@ -192,7 +195,7 @@ class ProtobufEngine:
         ] or found  # a missing import is reported twice, once without its line
         if not files:
             raise InvalidSchema(found[: self._limits.issues])
-        return _Unit(files, compact, tuple(found[: self._limits.issues]))
+        return _CompiledFile(files, compact, tuple(found[: self._limits.issues]))
 
 
 def _library_text(wanted: Iterable[str], imports: Imports) -> dict[str, bytes]:
@@ -214,7 +217,7 @@ def _imports(file: FileDescriptorProto) -> list[str]:
     return [*file.dependency, *file.option_dependency]
 
 
-def _free_name(imports: Imports) -> str:
+def _unused_path(imports: Imports) -> str:
     """An import path for the schema itself that none of its imports has."""
     name = "schema.proto"
     while name in imports:

@@ -1,4 +1,4 @@
-"""What syntax, edition and options decide about an element, resolved as protobuf.dev/editions/features says. Pure."""
+"""The features in force at each element, from syntax, edition and options (protobuf.dev/editions/features). Pure."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def override(inherited: Features, options: Any) -> Features:  # each kind of ele
 
 
 def of_field(field: F, inherited: Features) -> Features:
-    """The features of a field: those of its message or oneof, its own, and the older options that mean the same."""
+    """The features of a field: inherited from its message or oneof, its own, and older options of the same meaning."""
     features = override(inherited, field.options)
     if field.options.HasField("packed"):
         encoding = S.PACKED if field.options.packed else S.EXPANDED

@@ -15,7 +15,7 @@ from .artifact import Files
 from .lexer import refuse
 from .limits import ProtobufLimits
 
-# The paths become words of protoc's command line, where `=`, `:`, a leading `-` or `@` would mean something else.
+# The paths become arguments of protoc's command line, where `=`, `:`, a leading `-` or `@` have a meaning of their own.
 _PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,248}\.proto")
 
 

@@ -1,4 +1,4 @@
-"""The compact form that comparisons read: plain tuples and dictionaries, so that equal parts cost nothing. Pure."""
+"""The compact form that comparisons read: tuples and dictionaries, so that equal parts compare fast. Pure."""
 
 from __future__ import annotations
 

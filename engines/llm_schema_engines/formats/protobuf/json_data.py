@@ -1,4 +1,4 @@
-"""Checks JSON payloads against messages, every fault with a JSON pointer. Pure.
+"""Checks JSON payloads against messages; every issue has a JSON pointer. Pure.
 
 Stricter than most parsers where the specification is: base64, times, numbers in strings, unknown enum names, two
 members of a oneof, one field under both of its names.
@@ -19,7 +19,7 @@ from .names import short
 MAX_KEY = 256
 
 
-class BadJson(ValueError):
+class InvalidJson(ValueError):
     """The payload is not JSON; `kind` is the error type of the issue."""
 
     def __init__(self, message: str, kind: str = "json_syntax") -> None:
@@ -28,19 +28,19 @@ class BadJson(ValueError):
 
 
 def load(payload: bytes) -> Any:
-    """The value of a JSON document (RFC 8259) without duplicate keys. Raises BadJson."""
+    """The value of a JSON document (RFC 8259) without duplicate keys. Raises InvalidJson."""
     try:
         return json.loads(payload.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant)
     except UnicodeDecodeError as error:
-        raise BadJson(f"the payload is not UTF-8 text: byte {error.start}") from error
+        raise InvalidJson(f"the payload is not UTF-8 text: byte {error.start}") from error
     except RecursionError as error:
-        raise BadJson("the payload is nested too deep", "payload_too_deep") from error
+        raise InvalidJson("the payload is nested too deep", "payload_too_deep") from error
     except json.JSONDecodeError as error:
-        raise BadJson(f"{error.msg} at line {error.lineno}, column {error.colno}") from error
-    except BadJson:
+        raise InvalidJson(f"{error.msg} at line {error.lineno}, column {error.colno}") from error
+    except InvalidJson:
         raise
     except ValueError as error:  # an integer of more digits than Python converts
-        raise BadJson("the payload holds a number of too many digits", "value") from error
+        raise InvalidJson("the payload holds a number of too many digits", "value") from error
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -48,12 +48,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise BadJson(f"key {twice!r} occurs twice in one object", "duplicate_key")
+        raise InvalidJson(f"key {twice!r} occurs twice in one object", "duplicate_key")
     return found
 
 
 def _constant(name: str) -> Any:
-    raise BadJson(f"{name} is not JSON; write it as a string")
+    raise InvalidJson(f"{name} is not JSON; write it as a string")
 
 
 class JsonChecker:
@@ -63,9 +63,9 @@ class JsonChecker:
         self._schema = schema
         self._by_name: dict[str, Mapping[str, Field]] = {}
 
-    def check(self, value: Any, message: str, *, strict: bool, most: int) -> list[DataIssue]:
-        """The faults of `value` as the message of that full name; at most `most`. `strict` refuses unknown keys."""
-        run = _Run(self._schema, self._fields, strict, most)
+    def check(self, value: Any, message: str, *, strict: bool, max_issues: int) -> list[DataIssue]:
+        """The issues of `value` as the message of that full name; at most `max_issues`. `strict` refuses unknown keys."""
+        run = _JsonCheck(self._schema, self._fields, strict, max_issues)
         run.message(value, message, "")
         return run.issues
 
@@ -79,33 +79,33 @@ class JsonChecker:
         return found
 
 
-class _Run:
-    """One check: collects issues until there are enough."""
+class _JsonCheck:
+    """One check: collects issues up to `max_issues`."""
 
-    def __init__(self, schema: Schema, fields: Any, strict: bool, most: int) -> None:
+    def __init__(self, schema: Schema, fields: Any, strict: bool, max_issues: int) -> None:
         self._schema = schema
         self._fields = fields
         self._strict = strict
-        self._most = most
+        self._max_issues = max_issues
         self.issues: list[DataIssue] = []
 
     def _report(self, path: str, message: str, kind: str, expected: str = "", got: str = "") -> None:
-        if len(self.issues) < self._most:
+        if len(self.issues) < self._max_issues:
             self.issues.append(DataIssue(path, message, kind, expected=expected, got=got))
 
-    def _wrong(self, path: str, wants: str, value: Any) -> None:
+    def _report_value(self, path: str, expected: str, value: Any) -> None:
         got = shown(value)
-        self._report(path, f"wants {wants}, not {got}", "value", wants, got)
+        self._report(path, f"wants {expected}, not {got}", "value", expected, got)
 
     def message(self, value: Any, name: str, path: str) -> None:
         known = KNOWN.get(name)
         if known is not None:
-            wants = known(value)
-            if wants:
-                self._wrong(path, wants, value)
+            expected = known(value)
+            if expected:
+                self._report_value(path, expected, value)
             return
         if not isinstance(value, dict):
-            self._wrong(path, f"an object: message {name}", value)
+            self._report_value(path, f"an object: message {name}", value)
             return
         if name == ANY:
             self._any(value, path)
@@ -139,7 +139,7 @@ class _Run:
                         here, f"{other!r} and {key!r} are both set of oneof {field.oneof!r}", "oneof"
                     )
             self._field(item, field, here)
-            if len(self.issues) >= self._most:
+            if len(self.issues) >= self._max_issues:
                 return
         for number in message.required:
             if number not in seen:
@@ -157,9 +157,9 @@ class _Run:
     def _single(self, value: Any, field: Field, path: str) -> None:
         check = SCALARS.get(field.kind)
         if check is not None:
-            wants = check(value)
-            if wants:
-                self._wrong(path, wants, value)
+            expected = check(value)
+            if expected:
+                self._report_value(path, expected, value)
         elif field.kind == "enum":
             self._enum(value, field.type_name, path)
         else:
@@ -167,33 +167,33 @@ class _Run:
 
     def _list(self, value: Any, field: Field, path: str) -> None:
         if not isinstance(value, list):
-            self._wrong(path, "an array", value)
+            self._report_value(path, "an array", value)
             return
         nulls = field.type_name in (VALUE, NULL_VALUE)
         for index, item in enumerate(value):
-            if len(self.issues) >= self._most:
+            if len(self.issues) >= self._max_issues:
                 return
             if item is None and not nulls:
-                self._wrong(f"{path}/{index}", "an element", item)
+                self._report_value(f"{path}/{index}", "an element", item)
             else:
                 self._single(item, field, f"{path}/{index}")
 
     def _map(self, value: Any, field: Field, path: str) -> None:
         if not isinstance(value, dict):
-            self._wrong(path, "an object: a map", value)
+            self._report_value(path, "an object: a map", value)
             return
         entry = self._schema.messages[field.type_name].fields
         key_kind, item_field = entry[1].kind, entry[2]
         nulls = item_field.type_name in (VALUE, NULL_VALUE)
         for key, item in value.items():
-            if len(self.issues) >= self._most:
+            if len(self.issues) >= self._max_issues:
                 return
             here = f"{path}/{escape(key)}"
-            wants = map_key(key_kind, key)
-            if wants:
-                self._report(here, f"key {key[:80]!r} of the map must be {wants}", "map_key", wants)
+            expected = map_key(key_kind, key)
+            if expected:
+                self._report(here, f"key {key[:80]!r} of the map must be {expected}", "map_key", expected)
             if item is None and not nulls:
-                self._wrong(here, "a value", item)
+                self._report_value(here, "a value", item)
             else:
                 self._single(item, item_field, here)
 
@@ -213,7 +213,7 @@ class _Run:
                     repr(value[:80]),
                 )
         elif isinstance(value, bool) or SCALARS["int32"](value):
-            self._wrong(path, f"a name or an int32 of enum {name}", value)
+            self._report_value(path, f"a name or an int32 of enum {name}", value)
         elif enum.closed and int(value) not in enum.values:
             self._report(path, f"enum {name} has no value {int(value)}", "enum", got=str(value))
 
@@ -223,7 +223,7 @@ class _Run:
         if url is None and not value:
             return
         if not isinstance(url, str) or "/" not in url:
-            self._wrong(f"{path}/@type", "a type URL such as type.googleapis.com/shop.Order", url)
+            self._report_value(f"{path}/@type", "a type URL such as type.googleapis.com/shop.Order", url)
             return
         name = url.rpartition("/")[2]
         if name not in self._schema.messages and name not in KNOWN:

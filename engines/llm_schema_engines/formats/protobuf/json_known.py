@@ -1,6 +1,6 @@
 """The well-known types whose JSON form is not that of their fields (protobuf.dev/programming-guides/json). Pure.
 
-Each check returns "" for a value that its type takes, else what the type wants.
+Each check returns "" for a valid value, else what the type expects.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ MAX_DURATION = 315_576_000_000
 
 
 def timestamp(value: Any) -> str:
-    wants = "an RFC 3339 time such as 1972-01-01T10:00:20.021Z, from year 1 to 9999, with Z or an offset"
+    expected = "an RFC 3339 time such as 1972-01-01T10:00:20.021Z, from year 1 to 9999, with Z or an offset"
     match = _TIMESTAMP.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        return wants
+        return expected
     part = {name: int(text) for name, text in match.groupdict(default="0").items()}
     try:
         date(part["year"], part["month"], part["day"])
     except ValueError:
-        return wants
+        return expected
     in_range = (
         part["hour"] < 24
         and part["minute"] < 60
@@ -40,17 +40,17 @@ def timestamp(value: Any) -> str:
         and part["off_hour"] < 24
         and part["off_minute"] < 60
     )
-    return "" if in_range else wants
+    return "" if in_range else expected
 
 
 def duration(value: Any) -> str:
-    wants = "a duration such as 1.5s, of at most 10,000 years"
+    expected = "a duration such as 1.5s, of at most 10,000 years"
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        return wants
+        return expected
     seconds = int(match["seconds"])
     beyond = seconds == MAX_DURATION and float(match["fraction"] or 0) > 0
-    return wants if seconds > MAX_DURATION or beyond else ""
+    return expected if seconds > MAX_DURATION or beyond else ""
 
 
 def field_mask(value: Any) -> str:

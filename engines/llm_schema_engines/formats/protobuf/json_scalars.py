@@ -1,6 +1,6 @@
 """Scalar values in the JSON form of Protobuf (protobuf.dev/programming-guides/json). Pure.
 
-Each check returns "" for a value that its kind takes, else what the kind wants.
+Each check returns "" for a valid value, else what the kind expects.
 """
 
 from __future__ import annotations
@@ -28,37 +28,37 @@ MAX_FLOAT = struct.unpack("<f", b"\xff\xff\x7f\x7f")[0]
 
 def integer(low: int, high: int) -> Check:
     """A check for integers from `low` to `high`, written as a number or as a string."""
-    wants = f"an integer from {low} to {high}"
+    expected = f"an integer from {low} to {high}"
 
     def check(value: Any) -> str:
         if isinstance(value, str):
             if len(value) > _NUMBER_LENGTH or not _NUMBER.fullmatch(value):
-                return wants
+                return expected
             value = Decimal(value)
         if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-            return wants
+            return expected
         if isinstance(value, float) and not math.isfinite(value):
-            return wants
-        return "" if value == value // 1 and low <= value <= high else wants
+            return expected
+        return "" if value == value // 1 and low <= value <= high else expected
 
     return check
 
 
 def floating(limit: float, name: str) -> Check:
     """A check for numbers of at most `limit` in size, or the strings NaN, Infinity, -Infinity."""
-    wants = f'a {name}: a number, a numeric string, "NaN", "Infinity" or "-Infinity"'
+    expected = f'a {name}: a number, a numeric string, "NaN", "Infinity" or "-Infinity"'
 
     def check(value: Any) -> str:
         if isinstance(value, str):
             if value in _NOT_FINITE:
                 return ""
             if len(value) > _NUMBER_LENGTH or not _NUMBER.fullmatch(value):
-                return wants
+                return expected
             value = float(value)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            return wants
+            return expected
         # Half a step above the largest float still rounds to it.
-        return "" if abs(value) <= limit * (1 + 2**-25 if limit == MAX_FLOAT else 1) else wants
+        return "" if abs(value) <= limit * (1 + 2**-25 if limit == MAX_FLOAT else 1) else expected
 
     return check
 
@@ -75,12 +75,12 @@ def string(value: Any) -> str:
 
 def base64(value: Any) -> str:
     """Standard or URL-safe alphabet, with or without padding."""
-    wants = "bytes in base64"
+    expected = "bytes in base64"
     if not isinstance(value, str) or not _BASE64.fullmatch(value):
-        return wants
+        return expected
     digits = len(value.rstrip("="))
     padding = len(value) - digits
-    return wants if digits % 4 == 1 or (padding and (digits + padding) % 4) else ""
+    return expected if digits % 4 == 1 or (padding and (digits + padding) % 4) else ""
 
 
 SCALARS: Mapping[str, Check] = {
@@ -108,5 +108,5 @@ def map_key(kind: str, key: str) -> str:
         return string(key)
     if kind == "bool":
         return "" if key in ("true", "false") else '"true" or "false"'
-    wants = SCALARS[kind](key)
-    return wants or ("" if _INTEGER_KEY.fullmatch(key) else "an integer in a string")
+    expected = SCALARS[kind](key)
+    return expected or ("" if _INTEGER_KEY.fullmatch(key) else "an integer in a string")

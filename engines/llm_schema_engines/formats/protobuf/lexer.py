@@ -26,7 +26,7 @@ _MODIFIERS = frozenset({b"public", b"weak", b"option"})
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What the tokens of a file tell: the paths that it imports, and its text with white space taken out.
+    """The result of scanning a file: the paths that it imports, and its text without white space.
 
     `compact` keeps the order of everything and the words of comments.
     """
@@ -39,7 +39,7 @@ def scan(source: bytes, limits: ProtobufLimits) -> Scan:
     """The tokens of `source`; raises InvalidSchema when it is not UTF-8 or exceeds a limit."""
     _check_text(source, limits)
     tokens: list[tuple[str, bytes]] = []
-    meter = _Meter(source, limits)
+    meter = _LimitCounter(source, limits)
     for match in _TOKEN.finditer(source):
         kind, token = match.lastgroup or "", match.group()
         if kind == "space":
@@ -74,8 +74,8 @@ def _check_text(source: bytes, limits: ProtobufLimits) -> None:
         raise refuse("SYNTAX", "the schema contains a NUL byte", source, source.index(b"\0"))
 
 
-class _Meter:
-    """Counts what the limits bound while the tokens of one file pass by."""
+class _LimitCounter:
+    """Counts the tokens of one file against the limits."""
 
     def __init__(self, source: bytes, limits: ProtobufLimits) -> None:
         self._source = source

@@ -1,4 +1,4 @@
-"""How much of a schema or a payload the Protobuf engine takes in. Pure."""
+"""The limits of schemas and payloads of the Protobuf engine. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ class ProtobufLimits:
     brackets: nesting of `{ [ <`; protoc aborts its process near 100. identifier: characters of one name.
     statements: `;` and `,` together; protoc is quadratic in some of them. names: the sum of the lengths of all
     qualified names, which grows with the square of nesting times length. issues: most faults reported.
-    payload, payload_depth: data. pools: compiled schemas kept for validation, comparison and witnesses.
+    payload: bytes of data; payload_depth: its nesting. pools: bytes of compiled schemas in the cache for validation,
+    comparison and witnesses.
     """
 
     source: int = 256 * 1024

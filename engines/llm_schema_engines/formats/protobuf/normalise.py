@@ -1,4 +1,4 @@
-"""Takes out of a file descriptor what has no meaning: declaration order, spelled-out defaults, source info. Pure.
+"""Removes from a file descriptor what has no meaning: declaration order, explicit defaults, source info. Pure.
 
 Kept, because it can be observed: the order of messages (Confluent's message indexes), enums, services and rpcs,
 explicit options, unused imports. docs/protobuf.md lists what becomes equal.
@@ -124,8 +124,8 @@ def _sort_groups(nested: MutableSequence[DescriptorProto], fields: Iterable[Fiel
 
 
 def _merge_ranges(ranges: Any, *, touching: int) -> None:  # message and enum ranges are unrelated classes
-    """Sorts and joins ranges. `touching` is the gap between an end and a following start that leaves no number out:
-    0 for half-open ranges (messages), 1 for closed ones (enums)."""
+    """Sorts and joins adjacent ranges. `touching` is start minus end of adjacent ranges: 0 for half-open ranges
+    (messages), 1 for closed ones (enums)."""
     merged: list[list[int]] = []
     for start, end in sorted((r.start, r.end) for r in ranges):
         if merged and start <= merged[-1][1] + touching:

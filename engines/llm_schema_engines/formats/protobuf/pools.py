@@ -15,23 +15,23 @@ from google.protobuf.message_factory import GetMessageClass
 from . import artifact as artifacts
 from . import ir
 from .artifact import Files
-from .classes import MAX_RING, declared, deepest_ring, make_classes
+from .classes import MAX_CLASS_NESTING, class_nesting, declared, make_classes
 from .names import join
 
 T = TypeVar("T")
 
-BASE, FACTOR = 16 * 1024, 20
-"""A compiled schema takes about BASE + FACTOR * (bytes of its artifact) of memory when pool and classes are made
-(measured: 25 KB for 0.8 KB, 240 KB for 15 KB of which most is descriptor.proto, 600 KB for 27 KB)."""
+BASE_BYTES, BYTES_PER_ARTIFACT_BYTE = 16 * 1024, 20
+"""A compiled schema takes about BASE_BYTES + BYTES_PER_ARTIFACT_BYTE * (size of its artifact) bytes of memory with its
+pool and classes (measured: 25 KB for 0.8 KB, 240 KB for 15 KB of which most is descriptor.proto, 600 KB for 27 KB)."""
 
 
-def footprint(artifact: bytes) -> int:
-    """About how many bytes a compiled schema keeps in memory."""
-    return BASE + FACTOR * len(artifact)
+def memory_estimate(artifact: bytes) -> int:
+    """The estimated memory of a compiled schema, in bytes."""
+    return BASE_BYTES + BYTES_PER_ARTIFACT_BYTE * len(artifact)
 
 
 class PoolError(ValueError):
-    """The descriptors contradict each other in a way that the compiler lets pass (such as two equal JSON names)."""
+    """The descriptors contradict each other in a way that protoc does not refuse (such as two equal JSON names)."""
 
 
 def build_pool(files: Files) -> DescriptorPool:
@@ -53,10 +53,10 @@ def missing_required(message: Message) -> list[str]:
     return list(known.FindInitializationErrors())
 
 
-class Compiled:
-    """A schema ready to read and write data, and its compact form. `first` is the full name of the default message.
+class CompiledSchema:
+    """A compiled schema: its message classes and its compact form. `first` is the full name of the default message.
 
-    The pool and the classes are made when data is first looked at: most comparisons need neither.
+    The pool and the classes are made at the first use of `message`: most comparisons need neither.
     """
 
     def __init__(self, artifact: bytes) -> None:
@@ -64,7 +64,7 @@ class Compiled:
         root = files[-1]
         self.schema = ir.build(files)
         self.first = join(root.package, root.message_type[0].name) if root.message_type else ""
-        self.size = footprint(artifact)
+        self.size = memory_estimate(artifact)
         self._artifact = artifact
         self._root = root.name
 
@@ -81,32 +81,32 @@ class Compiled:
         return self._classes.get(full_name) or self._imported(full_name)
 
     def _imported(self, full_name: str) -> type[Message] | None:
-        """The class of an imported message that none of the schema's own needs."""
+        """The class of an imported message that no message of the schema itself uses."""
         try:
             found = self.pool.FindMessageTypeByName(full_name)
         except KeyError:
             return None
-        return GetMessageClass(found) if deepest_ring([found]) <= MAX_RING else None
+        return GetMessageClass(found) if class_nesting([found]) <= MAX_CLASS_NESTING else None
 
 
-class Lru(Generic[T]):
-    """Values computed from artifacts, bounded by the bytes that they take. Safe to share between threads."""
+class ArtifactCache(Generic[T]):
+    """An LRU cache of values computed from artifacts, bounded by their size in bytes. Safe to share between threads."""
 
     def __init__(self, make: Callable[[bytes], T], maximum: int) -> None:
         self._make = make
         self._lock = threading.Lock()
-        self._kept: LRUCache[bytes, T] = LRUCache(maximum, getsizeof=lambda value: self._size(value))
+        self._values: LRUCache[bytes, T] = LRUCache(maximum, getsizeof=lambda value: self._size(value))
         self._maximum = maximum
 
     def get(self, artifact: bytes) -> T:
         with self._lock:
-            found = self._kept.get(artifact)
+            found = self._values.get(artifact)
         if found is not None:
             return found
         made = self._make(artifact)
         with self._lock:
             if self._size(made) <= self._maximum:
-                self._kept[artifact] = made
+                self._values[artifact] = made
         return made
 
     @staticmethod

@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from . import literals
-from .comments import Place
+from .comments import ElementPath
 from .names import json_name, short
 
 F = d.FieldDescriptorProto
@@ -30,14 +30,16 @@ LABELS: Mapping[int, str] = {
 VISIBILITY: Mapping[int, str] = {1: "local ", 2: "export "}  # descriptor.proto, SymbolVisibility
 MAX_FIELD, MAX_ENUM = 2**29 - 1, 2**31 - 1
 
-# Field numbers in descriptor.proto, which make up places (see comments.py).
+# Field numbers in descriptor.proto, the steps of element paths (see comments.py).
 FILE_MESSAGE, FILE_ENUM, FILE_SERVICE, FILE_EXTENSION = 4, 5, 6, 7
 MESSAGE_FIELD, MESSAGE_NESTED, MESSAGE_ENUM, MESSAGE_EXTENSION, MESSAGE_ONEOF = 2, 3, 4, 6, 8
 MEMBER = 2  # enum values, methods
 
 
 def print_file(
-    file: d.FileDescriptorProto, pool: DescriptorPool, comments: Mapping[Place, Sequence[str]] | None = None
+    file: d.FileDescriptorProto,
+    pool: DescriptorPool,
+    comments: Mapping[ElementPath, Sequence[str]] | None = None,
 ) -> str:
     """The text of `file`. `pool` knows what it imports, so that custom options print by name.
 
@@ -52,7 +54,7 @@ def without_comments(text: str) -> str:
 
 
 class _Scope(NamedTuple):
-    """Where fields stand: the full name of the message or package, the messages declared there, and the field number
+    """The scope of fields: the full name of the message or package, the messages declared there, and the field number
     of those messages in descriptor.proto."""
 
     full_name: str
@@ -67,7 +69,7 @@ class _Scope(NamedTuple):
 
 class _Printer:
     def __init__(
-        self, file: d.FileDescriptorProto, pool: DescriptorPool, comments: Mapping[Place, Sequence[str]]
+        self, file: d.FileDescriptorProto, pool: DescriptorPool, comments: Mapping[ElementPath, Sequence[str]]
     ) -> None:
         self._file = file
         self._pool = pool
@@ -111,13 +113,13 @@ class _Printer:
         for service in file.service:
             yield from self._service(service)
 
-    def _message(self, message: d.DescriptorProto, parent: str, place: Place) -> Iterator[str]:
+    def _message(self, message: d.DescriptorProto, parent: str, place: ElementPath) -> Iterator[str]:
         yield from self._above(place)
         yield f"{VISIBILITY.get(message.visibility, '')}message {message.name} {{"
         yield from _indent(self._body(message, parent, place))
         yield "}"
 
-    def _body(self, message: d.DescriptorProto, parent: str, place: Place) -> Iterator[str]:
+    def _body(self, message: d.DescriptorProto, parent: str, place: ElementPath) -> Iterator[str]:
         full_name = f"{parent}.{message.name}"
         scope = _Scope(full_name, {m.name: m for m in message.nested_type}, MESSAGE_NESTED)
         yield from self._option_lines(message.options)
@@ -146,7 +148,7 @@ class _Printer:
         yield from self._extensions(message.extension, scope, (*place, MESSAGE_EXTENSION))
 
     def _oneof(
-        self, oneof: d.OneofDescriptorProto, fields: Iterable[F], scope: _Scope, place: Place
+        self, oneof: d.OneofDescriptorProto, fields: Iterable[F], scope: _Scope, place: ElementPath
     ) -> Iterator[str]:
         yield from self._above((*place, MESSAGE_ONEOF, oneof.name))
         yield f"oneof {oneof.name} {{"
@@ -155,7 +157,7 @@ class _Printer:
             yield from _indent(self._field(field, scope, (*place, MESSAGE_FIELD), labelled=False))
         yield "}"
 
-    def _field(self, field: F, scope: _Scope, place: Place, *, labelled: bool = True) -> Iterator[str]:
+    def _field(self, field: F, scope: _Scope, place: ElementPath, *, labelled: bool = True) -> Iterator[str]:
         """A field or extension."""
         yield from self._above((*place, field.name))
         settings = []
@@ -186,20 +188,20 @@ class _Printer:
             return "optional " if field.proto3_optional else ""
         return "" if self._file.syntax == "editions" else LABELS[field.label]
 
-    def _extensions(self, extensions: Sequence[F], scope: _Scope, place: Place) -> Iterator[str]:
+    def _extensions(self, extensions: Sequence[F], scope: _Scope, place: ElementPath) -> Iterator[str]:
         for extendee, group in itertools.groupby(extensions, key=lambda e: e.extendee):
             yield f"extend {extendee} {{"
             for extension in group:
                 yield from _indent(self._field(extension, scope, place))
             yield "}"
 
-    def _enum(self, enum: d.EnumDescriptorProto, place: Place) -> Iterator[str]:
+    def _enum(self, enum: d.EnumDescriptorProto, place: ElementPath) -> Iterator[str]:
         yield from self._above(place)
         yield f"{VISIBILITY.get(enum.visibility, '')}enum {enum.name} {{"
         yield from _indent(self._enum_body(enum, place))
         yield "}"
 
-    def _enum_body(self, enum: d.EnumDescriptorProto, place: Place) -> Iterator[str]:
+    def _enum_body(self, enum: d.EnumDescriptorProto, place: ElementPath) -> Iterator[str]:
         yield from self._option_lines(enum.options)
         for value in enum.value:
             yield from self._above((*place, MEMBER, value.name))
@@ -217,7 +219,7 @@ class _Printer:
             yield from _indent(self._method(method, (*place, MEMBER, method.name)))
         yield "}"
 
-    def _method(self, method: d.MethodDescriptorProto, place: Place) -> Iterator[str]:
+    def _method(self, method: d.MethodDescriptorProto, place: ElementPath) -> Iterator[str]:
         yield from self._above(place)
         request = f"{'stream ' if method.client_streaming else ''}{method.input_type}"
         response = f"{'stream ' if method.server_streaming else ''}{method.output_type}"
@@ -227,7 +229,7 @@ class _Printer:
             yield from _indent(options)
             yield "}"
 
-    def _above(self, place: Place) -> Iterator[str]:
+    def _above(self, place: ElementPath) -> Iterator[str]:
         return (f"// {line}" for line in self._comments.get(place, ()))
 
     def _reserved_names(self, names: Sequence[str]) -> Iterator[str]:

@@ -12,27 +12,29 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from ...errors import InvalidRequest
 from ...model.validation import DataIssue, DataReport, Encoding
-from .json_data import BadJson, JsonChecker, escape, load
+from .json_data import InvalidJson, JsonChecker, escape, load
 from .json_known import NOT_OBJECTS
 from .limits import ProtobufLimits
-from .pools import Compiled
+from .pools import CompiledSchema
 
-_LAST = frozenset({b"}", b"]", b'"', b" ", b"\t", b"\r", b"\n", b"e", b"l", *(b"%d" % n for n in range(10))})
-"""How a JSON document can end: most binary payloads do not."""
+_JSON_LAST_BYTES = frozenset(
+    {b"}", b"]", b'"', b" ", b"\t", b"\r", b"\n", b"e", b"l", *(b"%d" % n for n in range(10))}
+)
+"""The last bytes that a JSON document can have: a cheap test that most binary payloads fail."""
 # An unclosed string ends with the payload, so that no second attempt rescans it.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _NOT_BRACKETS = bytes(sorted(set(range(256)) - set(b"{}[]")))
 MAX_UNKNOWN = 64 * 1024
-"""Bytes of unknown fields that are listed one by one; the runtime makes an object of each."""
+"""Up to so many bytes of unknown fields are listed one by one; the runtime makes an object of each field."""
 
 MIN_NESTING = 64
-"""Payloads of no more brackets than this are not looked at closer."""
+"""In payloads of at most so many opening brackets, nesting is not measured."""
 
 
 class MessageValidator:
     """Satisfies formats.engine.DataValidator."""
 
-    def __init__(self, compiled: Compiled, limits: ProtobufLimits) -> None:
+    def __init__(self, compiled: CompiledSchema, limits: ProtobufLimits) -> None:
         self._compiled = compiled
         self._limits = limits
         self._json_checker = JsonChecker(compiled.schema)
@@ -52,8 +54,8 @@ class MessageValidator:
     ) -> DataReport:
         """Whether `payload` is one message. Required fields must be set; `strict` also refuses undeclared fields.
 
-        AUTO takes a payload for JSON when all of it is JSON of the shape that the message has, or when it starts
-        with `{`, which is no binary message.
+        AUTO: a payload is JSON when it starts with `{`, which no binary message does, or when all of it parses as JSON
+        of the shape that the message has.
         """
         if encoding is Encoding.AVRO_JSON:
             raise InvalidRequest("encoding", "AVRO_JSON is for Avro schemas; use JSON or BINARY")
@@ -70,9 +72,9 @@ class MessageValidator:
         elif encoding is Encoding.JSON or (
             encoding is Encoding.AUTO and self._looks_like_json(payload, name)
         ):
-            issues = self._json(payload, name, strict=strict, most=max_errors + 1)
+            issues = self._json(payload, name, strict=strict, max_issues=max_errors + 1)
         else:
-            issues = self._binary(payload, kind, strict=strict, most=max_errors + 1)
+            issues = self._binary(payload, kind, strict=strict, max_issues=max_errors + 1)
         shown = tuple(issues[: max(max_errors, 1)])
         return DataReport(not issues, shown, truncated=len(issues) > len(shown))
 
@@ -93,15 +95,17 @@ class MessageValidator:
     def _looks_like_json(self, payload: bytes, name: str) -> bool:
         if payload.startswith(b"{"):
             return True
-        if payload[-1:] not in _LAST or _nesting(payload) > self._limits.payload_depth:
+        if payload[-1:] not in _JSON_LAST_BYTES or _nesting(payload) > self._limits.payload_depth:
             return False
         try:
             value = load(payload)
-        except BadJson:
+        except InvalidJson:
             return False
         return isinstance(value, dict) or name in NOT_OBJECTS
 
-    def _binary(self, payload: bytes, kind: type[Message], *, strict: bool, most: int) -> list[DataIssue]:
+    def _binary(
+        self, payload: bytes, kind: type[Message], *, strict: bool, max_issues: int
+    ) -> list[DataIssue]:
         message = kind()
         try:
             message.ParseFromString(payload)
@@ -118,22 +122,22 @@ class MessageValidator:
             )
             issues.append(DataIssue("", text, "unknown_field"))
         listed = _faults(kind.FromString(payload), "", 0 < unknown <= MAX_UNKNOWN)
-        return issues + list(itertools.islice(listed, most))
+        return issues + list(itertools.islice(listed, max_issues))
 
-    def _json(self, payload: bytes, name: str, *, strict: bool, most: int) -> list[DataIssue]:
+    def _json(self, payload: bytes, name: str, *, strict: bool, max_issues: int) -> list[DataIssue]:
         depth = _nesting(payload)
         if depth > self._limits.payload_depth:
             message = f"the payload is nested {depth} deep; the limit is {self._limits.payload_depth}"
             return [DataIssue("", message, "payload_too_deep")]
         try:
             value = load(payload)
-        except BadJson as error:
+        except InvalidJson as error:
             return [DataIssue("", str(error), error.kind)]
-        return self._json_checker.check(value, name, strict=strict, most=most)
+        return self._json_checker.check(value, name, strict=strict, max_issues=max_issues)
 
 
 def _drop_unknown(message: Any) -> int:  # the stubs lack ByteSize of incomplete messages
-    """Drops the unknown fields of a message; how many bytes they were. Faster than looking for them."""
+    """Drops the unknown fields of a message and returns their size in bytes. Faster than listing them."""
     before = len(message.SerializePartialToString())
     message.DiscardUnknownFields()
     return before - len(message.SerializePartialToString())

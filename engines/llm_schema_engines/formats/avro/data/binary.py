@@ -1,7 +1,7 @@
-"""Validates Avro binary data with closures compiled once per schema; it builds no values. Pure.
+"""Validates Avro binary data with closures compiled once per schema; no values are built. Pure.
 
-A check takes (data, position, depth) and answers the position after the value. Work is linear in the payload: a value
-of a type that occupies no bytes is never visited, every other one consumes at least one byte, and depth is bounded.
+A check takes (data, position, depth) and returns the position after the value. Work is linear in the payload: values
+of types that occupy no bytes are never visited, every other value consumes at least one byte, and depth is bounded.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ from .logical import bytes_check, number_check, text_check
 Check = Callable[[bytes, int, int], int]
 
 
-class Bad(Exception):
-    """The payload is wrong: a stable error type, a sentence, and the path, which grows outwards while unwinding."""
+class BinaryDataError(Exception):
+    """The payload is invalid: a stable error type, a sentence, and the path from the value out to the root.
+
+    The path is collected while the exception passes the enclosing values, so the innermost step comes first.
+    """
 
     def __init__(self, error_type: str, message: str, got: str = "") -> None:
         super().__init__(message)
@@ -24,14 +27,17 @@ class Bad(Exception):
         self.path: list[str | int] = []
 
 
-class Truncated(Bad):
+class TruncatedData(BinaryDataError):
     def __init__(self, message: str = "the data ends inside a value", path: Sequence[str | int] = ()) -> None:
         super().__init__("truncated", message)
         self.path.extend(path)
 
 
 def varint(data: bytes, at: int) -> tuple[int, int]:
-    """A zig-zag number and the position after it; more than ten bytes or 64 bits is refused. Raises Bad, IndexError."""
+    """A zig-zag number and the position after it.
+
+    Raises BinaryDataError for more than ten bytes or 64 bits, IndexError when the data ends inside the number.
+    """
     byte = data[at]
     at += 1
     if byte < 128:
@@ -45,16 +51,16 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
             break
         shift += 7
         if shift > 63:
-            raise Bad("varint", "a number is longer than ten bytes")
+            raise BinaryDataError("varint", "a number is longer than ten bytes")
     if value >> 64:
-        raise Bad("varint", "a number has more than 64 bits")
+        raise BinaryDataError("varint", "a number has more than 64 bits")
     return (value >> 1) ^ -(value & 1), at
 
 
-def weightless(root: Node) -> set[int]:
+def zero_byte_types(root: Node) -> set[int]:
     """The ids of the types whose values occupy no bytes: null, an empty fixed, records of nothing else."""
     nodes = list(reachable(root))
-    light = {id(n) for n in nodes if n.kind == "null" or (isinstance(n, Fixed) and n.size == 0)}
+    zero_byte = {id(n) for n in nodes if n.kind == "null" or (isinstance(n, Fixed) and n.size == 0)}
     records = [n for n in nodes if isinstance(n, Record)]
     parents: dict[int, list[Record]] = {}
     missing: dict[int, int] = {}
@@ -63,35 +69,35 @@ def weightless(root: Node) -> set[int]:
         missing[id(record)] = len(below)
         for child in below:
             parents.setdefault(child, []).append(record)
-    ready = [*light, *(id(r) for r in records if not missing[id(r)])]
+    ready = [*zero_byte, *(id(r) for r in records if not missing[id(r)])]
     while ready:
         node = ready.pop()
-        light.add(node)
+        zero_byte.add(node)
         for parent in parents.get(node, ()):
             missing[id(parent)] -= 1
             if not missing[id(parent)]:
                 ready.append(id(parent))
-    return light
+    return zero_byte
 
 
-class Compiler:
-    """Makes the checks of one schema; recursive types share theirs."""
+class BinaryCheckCompiler:
+    """Compiles the checks of one schema. Each type is compiled once, so that recursive types end."""
 
     def __init__(self, root: Node, limits: AvroLimits) -> None:
         self._limits = limits
-        self._light = weightless(root)
-        self._made: dict[int, Check] = {}
+        self._zero_byte = zero_byte_types(root)
+        self._checks: dict[int, Check] = {}
         self.size = 0
-        """Rough bytes that the checks occupy."""
+        """Estimated memory of the checks, in bytes."""
 
     def compile(self, node: Node) -> Check:
         """The check of `node`."""
-        known = self._made.get(id(node))
+        known = self._checks.get(id(node))
         if known is not None:
             return known
         self.size += 400
-        if id(node) in self._light:
-            check: Check = _nothing
+        if id(node) in self._zero_byte:
+            check: Check = _no_bytes
         elif isinstance(node, Record):
             check = self._record(node)
         elif isinstance(node, Union):
@@ -106,29 +112,31 @@ class Compiler:
             check = _fixed(node)
         else:
             check = _scalar(node)
-        self._made[id(node)] = check
+        self._checks[id(node)] = check
         return check
 
     def _record(self, node: Record) -> Check:
-        deepest = self._limits.data_depth
+        max_depth = self._limits.data_depth
         fields: list[tuple[str, Check]] = []
 
         def check(data: bytes, at: int, depth: int) -> int:
-            if depth >= deepest:
-                raise _too_deep(deepest)
+            if depth >= max_depth:
+                raise _too_deep(max_depth)
             depth += 1
             try:
-                for name, member in fields:  # noqa: B007 (the path of a fault needs it)
+                for name, member in fields:  # noqa: B007 (the path of an error needs it)
                     at = member(data, at, depth)
-            except Bad as bad:
-                bad.path.append(name)
+            except BinaryDataError as error:
+                error.path.append(name)
                 raise
             except IndexError:
-                raise Truncated(path=[name]) from None
+                raise TruncatedData(path=[name]) from None
             return at
 
-        self._made[id(node)] = check
-        fields.extend((f.name, self.compile(f.type)) for f in node.fields if id(f.type) not in self._light)
+        self._checks[id(node)] = check
+        fields.extend(
+            (f.name, self.compile(f.type)) for f in node.fields if id(f.type) not in self._zero_byte
+        )
         return check
 
     def _union(self, node: Union) -> Check:
@@ -138,24 +146,26 @@ class Compiler:
         def check(data: bytes, at: int, depth: int) -> int:
             index, at = varint(data, at)
             if not 0 <= index < count:
-                raise Bad("union-branch", f"there is no union branch {index}; there are {count}", str(index))
+                raise BinaryDataError(
+                    "union-branch", f"there is no union branch {index}; there are {count}", str(index)
+                )
             return branches[index](data, at, depth)
 
-        self._made[id(node)] = check
+        self._checks[id(node)] = check
         branches.extend(self.compile(branch) for branch in node.branches)
         return check
 
     def _blocks(self, node: Node, item: Node, key: Check | None) -> Check:
         """An array, or with `key` a map: blocks of a count and as many items, ended by a count of zero."""
-        deepest, most = self._limits.data_depth, self._limits.empty_items
-        light = id(item) in self._light and key is None
-        cell: list[Check] = []
+        max_depth, max_items = self._limits.data_depth, self._limits.empty_items
+        zero_byte = id(item) in self._zero_byte and key is None
+        item_check: list[Check] = []
 
         def check(data: bytes, at: int, depth: int) -> int:
-            if depth >= deepest:
-                raise _too_deep(deepest)
+            if depth >= max_depth:
+                raise _too_deep(max_depth)
             depth += 1
-            inner, total = cell[0], 0
+            check_item, total = item_check[0], 0
             while True:
                 count, at = varint(data, at)
                 if count == 0:
@@ -166,53 +176,61 @@ class Compiler:
                     size, at = varint(data, at)
                     end = at + size
                     if size < 0 or end > len(data):
-                        raise Bad(
+                        raise BinaryDataError(
                             "block-size", f"a block of {size} bytes does not fit into the data", str(size)
                         )
-                if light:
+                if zero_byte:
                     total += count
-                    if total > most:
-                        raise Bad("items", f"{total} items without content; the limit is {most}", str(total))
+                    if total > max_items:
+                        raise BinaryDataError(
+                            "items", f"{total} items without content; the limit is {max_items}", str(total)
+                        )
                 elif count > len(data) - at:  # each item has at least one byte
-                    raise Truncated(f"{count} items do not fit into the {len(data) - at} bytes that are left")
+                    raise TruncatedData(
+                        f"{count} items do not fit into the {len(data) - at} bytes that are left"
+                    )
                 else:
-                    at = _items(data, at, depth, count, total, inner, key)
+                    at = _items(data, at, depth, count, total, check_item, key)
                     total += count
                 if end not in (-1, at):
-                    raise Bad("block-size", "the items of a block do not fill the size that it states")
+                    raise BinaryDataError(
+                        "block-size", "the items of a block do not fill the size that it states"
+                    )
 
-        self._made[id(node)] = check
-        cell.append(self.compile(item))
+        self._checks[id(node)] = check
+        item_check.append(self.compile(item))
         return check
 
 
-def _items(data: bytes, at: int, depth: int, count: int, total: int, inner: Check, key: Check | None) -> int:
+def _items(
+    data: bytes, at: int, depth: int, count: int, total: int, check_item: Check, key: Check | None
+) -> int:
     try:
         if key is None:
-            for i in range(count):  # noqa: B007 (the path of a fault needs it)
-                at = inner(data, at, depth)
+            for i in range(count):  # noqa: B007 (the path of an error needs it)
+                at = check_item(data, at, depth)
         else:
             for i in range(count):  # noqa: B007
-                at = inner(data, key(data, at, depth), depth)
-    except Bad as bad:
-        bad.path.append(total + i)
+                at = check_item(data, key(data, at, depth), depth)
+    except BinaryDataError as error:
+        error.path.append(total + i)
         raise
     except IndexError:
-        raise Truncated(path=[total + i]) from None
+        raise TruncatedData(path=[total + i]) from None
     return at
 
 
-def _too_deep(limit: int) -> Bad:
-    return Bad("depth", f"the data is nested more than {limit} deep")
+def _too_deep(limit: int) -> BinaryDataError:
+    return BinaryDataError("depth", f"the data is nested more than {limit} deep")
 
 
-def _nothing(data: bytes, at: int, depth: int) -> int:
+def _no_bytes(data: bytes, at: int, depth: int) -> int:
     return at
 
 
 def _boolean(data: bytes, at: int, depth: int) -> int:
     if data[at] > 1:
-        raise Bad("boolean", "a boolean is a byte 0 or 1", str(data[at]))
+        raise BinaryDataError("boolean", "a boolean is a byte 0 or 1", str(data[at]))
     return at + 1
 
 
@@ -221,7 +239,7 @@ def _int(data: bytes, at: int, depth: int) -> int:
         return at + 1
     value, at = varint(data, at)
     if not -(2**31) <= value < 2**31:
-        raise Bad("int", "an int has at most 32 bits", str(value))
+        raise BinaryDataError("int", "an int has at most 32 bits", str(value))
     return at
 
 
@@ -235,7 +253,7 @@ def _ranged(allowed: range, name: str) -> Check:
     def check(data: bytes, at: int, depth: int) -> int:
         value, at = varint(data, at)
         if value not in allowed:
-            raise Bad(name, f"a {name} is from 0 to {allowed.stop - 1}", str(value))
+            raise BinaryDataError(name, f"a {name} is from 0 to {allowed.stop - 1}", str(value))
         return at
 
     return check
@@ -245,7 +263,7 @@ def _width(size: int) -> Check:
     def check(data: bytes, at: int, depth: int) -> int:
         end = at + size
         if end > len(data):
-            raise Truncated
+            raise TruncatedData
         return end
 
     return check
@@ -260,10 +278,10 @@ def _span(data: bytes, at: int) -> tuple[int, int]:
     else:
         length, at = varint(data, at)
     if length < 0:
-        raise Bad("length", "a length is negative", str(length))
+        raise BinaryDataError("length", "a length is negative", str(length))
     end = at + length
     if end > len(data):
-        raise Truncated(f"{length} bytes do not fit into the {len(data) - at} that are left")
+        raise TruncatedData(f"{length} bytes do not fit into the {len(data) - at} that are left")
     return at, end
 
 
@@ -273,9 +291,9 @@ def _string(fault: Callable[[str], str] | None) -> Check:
         try:
             text = str(data[start:end], "utf-8")
         except UnicodeDecodeError as error:
-            raise Bad("utf-8", f"a string is not valid UTF-8: {error.reason}") from None
+            raise BinaryDataError("utf-8", f"a string is not valid UTF-8: {error.reason}") from None
         if fault is not None and (wrong := fault(text)):
-            raise Bad("logical", wrong, text[:60])
+            raise BinaryDataError("logical", wrong, text[:60])
         return end
 
     return check
@@ -285,7 +303,7 @@ def _bytes(fault: Callable[[bytes], str] | None) -> Check:
     def check(data: bytes, at: int, depth: int) -> int:
         start, end = _span(data, at)
         if fault is not None and (wrong := fault(data[start:end])):
-            raise Bad("logical", wrong)
+            raise BinaryDataError("logical", wrong)
         return end
 
     return check
@@ -299,7 +317,7 @@ def _fixed(node: Fixed) -> Check:
     def check(data: bytes, at: int, depth: int) -> int:
         end = width(data, at, depth)
         if wrong := fault(data[at:end]):
-            raise Bad("logical", wrong)
+            raise BinaryDataError("logical", wrong)
         return end
 
     return check
@@ -311,7 +329,7 @@ def _enum(node: Enum) -> Check:
     def check(data: bytes, at: int, depth: int) -> int:
         index, at = varint(data, at)
         if not 0 <= index < count:
-            raise Bad(
+            raise BinaryDataError(
                 "enum-symbol", f"{tag(node)} has {count} symbols; there is no symbol {index}", str(index)
             )
         return at
@@ -319,7 +337,7 @@ def _enum(node: Enum) -> Check:
     return check
 
 
-PLAIN = {"boolean": _boolean, "int": _int, "long": _long, "float": _width(4), "double": _width(8)}
+PRIMITIVE_CHECKS = {"boolean": _boolean, "int": _int, "long": _long, "float": _width(4), "double": _width(8)}
 
 
 def _scalar(node: Node) -> Check:
@@ -330,4 +348,4 @@ def _scalar(node: Node) -> Check:
     allowed = number_check(node.logical)
     if allowed is not None and node.logical is not None:
         return _ranged(allowed, node.logical.name)
-    return PLAIN[node.kind]
+    return PRIMITIVE_CHECKS[node.kind]

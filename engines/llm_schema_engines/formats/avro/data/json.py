@@ -15,14 +15,14 @@ from ..schema.nodes import Array, Enum, Fixed, Map, Node, Record, Union, tag, ti
 from ..schema.text import Json, clip, pointer
 from .logical import bytes_check, number_check, text_check
 
-NOT_NUMBERS = frozenset({"NaN", "Infinity", "-Infinity"})
+NON_FINITE_NUMBERS = frozenset({"NaN", "Infinity", "-Infinity"})
 """How the JSON encoding writes the floats that JSON cannot."""
 
-Place = tuple["Place", str | int] | None
+DataPath = tuple["DataPath", str | int] | None
 
 
-class Full(Exception):
-    """As many issues as were asked for."""
+class ErrorLimitReached(Exception):
+    """`max_errors` errors were found; the check ends."""
 
 
 class JsonCheck:
@@ -35,18 +35,18 @@ class JsonCheck:
         self._tagged = tagged
         self._strict = strict
         self._max = max(1, max_errors)
-        self._trial: dict[tuple[int, int], bool] = {}
-        self._quiet = 0
+        self._branch_results: dict[tuple[int, int], bool] = {}
+        self._trial_depth = 0
 
     def run(self, node: Node, value: Json) -> bool:
-        """Check `value`; answers whether there were more errors than asked for."""
+        """Check `value`; returns whether there were more errors than `max_errors`."""
         try:
             self._check(node, value, None, 0)
-        except Full:
+        except ErrorLimitReached:
             return True
         return False
 
-    def _check(self, node: Node, value: Json, at: Place, depth: int) -> None:
+    def _check(self, node: Node, value: Json, at: DataPath, depth: int) -> None:
         if isinstance(node, Union):
             (self._tagged_union if self._tagged else self._plain_union)(node, value, at, depth)
             return
@@ -62,7 +62,7 @@ class JsonCheck:
         if wrong := scalar_fault(node, value, tagged=self._tagged):
             self._fault("type" if node.logical is None else "logical", at, wrong, node, value)
 
-    def _container(self, node: Array | Map, value: Json, at: Place, depth: int) -> None:
+    def _container(self, node: Array | Map, value: Json, at: DataPath, depth: int) -> None:
         if isinstance(node, Array):
             if not isinstance(value, list):
                 self._fault("type", at, f"{show(value)} is not an array", node, value)
@@ -76,7 +76,7 @@ class JsonCheck:
         for key, item in value.items():
             self._check(node.values, item, (at, key), depth + 1)
 
-    def _record(self, node: Record, value: Json, at: Place, depth: int) -> None:
+    def _record(self, node: Record, value: Json, at: DataPath, depth: int) -> None:
         if not isinstance(value, dict):
             self._fault("type", at, f"{show(value)} is not an object", node, value)
             return
@@ -89,16 +89,16 @@ class JsonCheck:
             if key not in node.by_name:
                 self._unknown(node, key, (at, key))
 
-    def _unknown(self, node: Record, key: str, at: Place) -> None:
+    def _unknown(self, node: Record, key: str, at: DataPath) -> None:
         message = f"{node.name} declares no field {key!r}"
         if self._strict:
             self._fault("unknown-field", at, message, node, None)
-        elif not self._quiet and len(self.warnings) < self._max:
+        elif not self._trial_depth and len(self.warnings) < self._max:
             self.warnings.append(
                 DataIssue(_pointer(at), clip(message), "unknown-field", expected=title(node))
             )
 
-    def _tagged_union(self, node: Union, value: Json, at: Place, depth: int) -> None:
+    def _tagged_union(self, node: Union, value: Json, at: DataPath, depth: int) -> None:
         names = {tag(branch): branch for branch in node.branches}
         if value is None and "null" in names:
             return
@@ -112,10 +112,10 @@ class JsonCheck:
         if name == "null" or name not in names:
             self._fault("union-tag", (at, name), f"{name!r} is not a branch of {title(node)}", node, value)
             return
-        # A union inside a value takes no level of its own, but tags nest: count them.
+        # A union does not count towards the depth; what it holds does.
         self._check(names[name], inner, (at, name), depth)
 
-    def _plain_union(self, node: Union, value: Json, at: Place, depth: int) -> None:
+    def _plain_union(self, node: Union, value: Json, at: DataPath, depth: int) -> None:
         likely = [branch for branch in node.branches if looks_like(branch, value)]
         if len(likely) == 1:
             self._check(likely[0], value, at, depth)  # its own errors say more than "no branch fits"
@@ -124,31 +124,34 @@ class JsonCheck:
             self._fault("union", at, f"{show(value)} fits no branch of {title(node)}", node, value)
 
     def _fits(self, node: Node, value: Json, depth: int) -> bool:
-        """Whether the value is valid, without a trace. Remembered by identity (parts of one payload outlive this),
-        so that nested unions are tried once each."""
+        """Whether the value is valid, without reporting anything.
+
+        Results are cached by the identity of the node and the value, so that nested unions are tried once each. That
+        is safe because both outlive this object.
+        """
         key = (id(node), id(value))
-        known = self._trial.get(key)
+        known = self._branch_results.get(key)
         if known is None:
             errors, limit = self.errors, self._max
             self.errors, self._max = [], 1
-            self._quiet += 1
+            self._trial_depth += 1
             try:
                 self._check(node, value, None, depth)
                 known = not self.errors
-            except Full:
+            except ErrorLimitReached:
                 known = False
             finally:
                 self.errors, self._max = errors, limit
-                self._quiet -= 1
-            self._trial[key] = known
+                self._trial_depth -= 1
+            self._branch_results[key] = known
         return known
 
-    def _fault(self, error_type: str, at: Place, message: str, node: Node, value: Json) -> None:
+    def _fault(self, error_type: str, at: DataPath, message: str, node: Node, value: Json) -> None:
         if len(self.errors) >= self._max:
-            raise Full
-        if self._quiet:
+            raise ErrorLimitReached
+        if self._trial_depth:
             self.errors.append(DataIssue("", "", error_type))
-            raise Full
+            raise ErrorLimitReached
         self.errors.append(
             DataIssue(_pointer(at), clip(message), error_type, expected=title(node), got=show(value))
         )
@@ -168,7 +171,12 @@ def scalar_fault(node: Node, value: Json, *, tagged: bool) -> str:
         if len(value) != node.size:
             return f"has {len(value)} bytes; {node.name} has {node.size}"
     else:
-        if tagged and node.kind in ("float", "double") and isinstance(value, str) and value in NOT_NUMBERS:
+        if (
+            tagged
+            and node.kind in ("float", "double")
+            and isinstance(value, str)
+            and value in NON_FINITE_NUMBERS
+        ):
             return ""
         accepts, expected = SCALARS[node.kind]
         if not accepts(value):
@@ -203,7 +211,7 @@ def looks_like(node: Node, value: Json) -> bool:
     return node.kind in JSON_KINDS[type(value)] or node.kind == "union"
 
 
-def _pointer(at: Place) -> str:
+def _pointer(at: DataPath) -> str:
     steps: list[str | int] = []
     while at is not None:
         at, step = at

@@ -1,4 +1,4 @@
-"""What logical types demand of a value beyond its underlying type. Pure."""
+"""What logical types require of a value beyond its underlying type. Pure."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ is_uuid = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}").fu
 
 
 def number_check(logical: Logical | None) -> range | None:
-    """The range that a time of day keeps to; None when every number is good."""
+    """The valid range of a time of day; None when every number is valid."""
     return RANGES.get(logical.name) if logical else None
 
 
 def bytes_check(logical: Logical | None) -> Callable[[bytes], str] | None:
-    """A check of bytes that answers what is wrong ("" when nothing is); None when there is nothing to check."""
+    """A check of bytes that returns what is wrong ("" when nothing is); None when there is nothing to check."""
     if logical is None or logical.name != "decimal":
         return None
     bound = 10**logical.precision
 
     def decimal(value: bytes) -> str:
-        # The unscaled value is two's complement, big-endian; no bytes at all is no number.
+        # The unscaled value is two's complement, big-endian; an empty value is not a number.
         if not value:
             return "a decimal has at least one byte"
         if -bound < int.from_bytes(value, "big", signed=True) < bound:

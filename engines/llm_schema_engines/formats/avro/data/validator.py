@@ -1,4 +1,4 @@
-"""A schema compiled for validation: binary, Avro-JSON or plain JSON, told apart when the caller does not say. Pure."""
+"""A schema compiled for validation of binary, Avro JSON and plain JSON; detects the encoding under AUTO. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ....model.validation import DataIssue, DataReport, Encoding
 from ..limits import AvroLimits
 from ..schema import text
 from ..schema.nodes import Node, reachable
-from .binary import Bad, Check, Compiler, Truncated
+from .binary import BinaryCheckCompiler, BinaryDataError, Check, TruncatedData
 from .json import JsonCheck
 
 
@@ -36,9 +36,9 @@ class AvroValidator:
         max_errors: int = 20,
         message_name: str = "",
     ) -> DataReport:
-        """Whether `payload` is valid (see formats.engine.DataValidator). A Protobuf message name means nothing here.
+        """Whether `payload` is valid (see formats.engine.DataValidator). `message_name` is ignored.
 
-        AUTO takes a payload that is JSON as plain JSON, and when that does not fit as Avro's JSON encoding.
+        AUTO: a payload that parses as JSON is checked as plain JSON, then as Avro's JSON encoding; any other as binary.
         """
         if encoding is Encoding.BINARY:
             return self._validate_binary(payload)
@@ -46,7 +46,7 @@ class AvroValidator:
             return self._validate_any(payload, strict=strict, max_errors=max_errors)
         try:
             value, content, repeated = text.read(payload)
-        except text.BadText as error:
+        except text.InvalidJsonText as error:
             return _unreadable(error)
         return self._validate_json(
             value, _repeated(content, repeated, max_errors), strict=strict, max_errors=max_errors,
@@ -57,7 +57,7 @@ class AvroValidator:
         looks_like_json = payload.lstrip(b" \t\r\n")[:1] in (b"{", b"[", b'"')
         try:
             value, content, repeated = text.read(payload)
-        except text.BadText as error:
+        except text.InvalidJsonText as error:
             return _unreadable(error) if looks_like_json else self._validate_binary(payload)
         issues = _repeated(content, repeated, max_errors)
         plain = self._validate_json(value, issues, strict=strict, max_errors=max_errors, tagged=False)
@@ -78,18 +78,20 @@ class AvroValidator:
         check = self._binary
         if check is None:
             with self._lock:
-                check = self._binary or Compiler(self._root, self._limits).compile(self._root)
+                check = self._binary or BinaryCheckCompiler(self._root, self._limits).compile(self._root)
                 self._binary = check
         try:
             try:
                 end = check(payload, 0, 0)
             except IndexError:
-                raise Truncated from None
+                raise TruncatedData from None
             if end != len(payload):
-                raise Bad("trailing", f"{len(payload) - end} bytes follow the value", str(len(payload) - end))
-        except Bad as bad:
-            path = text.pointer(tuple(reversed(bad.path)))
-            return DataReport(False, (DataIssue(path, bad.message, bad.error_type, got=bad.got),))
+                raise BinaryDataError(
+                    "trailing", f"{len(payload) - end} bytes follow the value", str(len(payload) - end)
+                )
+        except BinaryDataError as error:
+            path = text.pointer(tuple(reversed(error.path)))
+            return DataReport(False, (DataIssue(path, error.message, error.error_type, got=error.got),))
         return DataReport(True)
 
 
@@ -106,6 +108,6 @@ def _repeated(content: str, repeated: bool, limit: int) -> list[DataIssue]:
     ]
 
 
-def _unreadable(error: text.BadText) -> DataReport:
+def _unreadable(error: text.InvalidJsonText) -> DataReport:
     place = f"line {error.line}, column {error.column}: " if error.line else ""
     return DataReport(False, (DataIssue("", place + error.message, "json"),))

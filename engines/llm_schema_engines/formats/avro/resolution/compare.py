@@ -1,6 +1,6 @@
-"""The answer of one comparison: the verdict, each broken rule with its path and both sides, and data that shows it.
+"""Compares two Avro schemas: the verdict, each broken rule with its path and both sides, and data that shows it.
 
-Walks the decided pairs from the root, shortest way first, each pair once. Pure.
+Walks the decided type pairs breadth first from the root, each pair once. Pure.
 """
 
 from __future__ import annotations
@@ -12,23 +12,26 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ....model.compatibility import Comparison, Severity, Verdict, Violation, Witness
-from ..data.binary import Bad, Check, Compiler
+from ..data.binary import BinaryCheckCompiler, BinaryDataError, Check
 from ..limits import AvroLimits
 from ..schema.nodes import Array, Map, Node, Record, Union, title
 from ..schema.text import clip
-from ..schema.values import Branch, Smallest, TooLarge, Value, encode, to_json
-from .pairs import Need, Pair, TooManyPairs, decide
-from .read import OutOfSteps, Unreadable, resolve
-from .rules import BRANCH_MISSING, Finding, Rule, matches
+from ..schema.values import SmallestValues, UnionValue, Value, ValueTooLarge, encode, to_json
+from .pairs import Requirement, TooManyPairs, TypePair, decide
+from .read import StepLimitReached, Unreadable, resolve
+from .rules import BRANCH_MISSING, Finding, ResolutionRule, matches
 
 
 @dataclass(frozen=True, slots=True)
 class _Trail:
-    """How the walk came to a pair: the place in the reader, and the step in the writer's data; None is the root."""
+    """How the walk reached a type pair, as a linked list back to the root.
+
+    `below` is the step in the reader's schema; `requirement` leads the writer's data there, None at the root.
+    """
 
     before: _Trail | None
     below: str
-    need: Need | None
+    requirement: Requirement | None
     length: int
 
     @property
@@ -53,7 +56,7 @@ def compare(reader: Node, writer: Node, limits: AvroLimits) -> Comparison:
         return Comparison(
             Verdict.UNDECIDED, (Violation("AVRO_COMPARISON_TOO_LARGE", "", message, undecided=True),)
         )
-    witnesses = _Witnesses(root, limits)
+    witnesses = _WitnessBuilder(root, limits)
     violations: list[Violation] = []
     for trail, rule, finding in _explain(root):
         if len(violations) == limits.violations and rule.severity is not Severity.ERROR:
@@ -75,8 +78,8 @@ def compare(reader: Node, writer: Node, limits: AvroLimits) -> Comparison:
     return Comparison(Verdict.YES if root.readable else Verdict.NO, tuple(violations))
 
 
-def _explain(root: Pair) -> Iterator[tuple[_Trail, Rule, Finding]]:
-    """Every finding with the way to it, breadth first."""
+def _explain(root: TypePair) -> Iterator[tuple[_Trail, ResolutionRule, Finding]]:
+    """Every finding with the trail to it, breadth first."""
     start = _Trail(None, "", None, 0)
     todo = deque([(root, start)])
     seen = {id(root)}
@@ -84,60 +87,68 @@ def _explain(root: Pair) -> Iterator[tuple[_Trail, Rule, Finding]]:
         pair, trail = todo.popleft()
         for rule, finding in pair.findings:
             yield trail, rule, finding
-        for need in pair.needs:
-            inner = _Trail(trail, need.below, need, trail.length + 1)
-            chosen = _choose(need)
+        for requirement in pair.requirements:
+            inner = _Trail(trail, requirement.below, requirement, trail.length + 1)
+            chosen = _choose(requirement)
             if chosen is None:
-                yield inner, BRANCH_MISSING, _branch_missing(need)
+                yield inner, BRANCH_MISSING, _branch_missing(requirement)
             elif id(chosen) not in seen:
                 seen.add(id(chosen))
-                todo.append((chosen, _at_branch(inner, need, chosen)))
+                todo.append((chosen, _at_branch(inner, requirement, chosen)))
 
 
-def _choose(need: Need) -> Pair | None:
-    """The alternative that a reader would take; None when none stands and no single one comes close."""
-    for alternative in need.alternatives:
+def _choose(requirement: Requirement) -> TypePair | None:
+    """The alternative to explain: the first readable one, else the only one of the same kind and name.
+
+    None when no single alternative is close: then the union itself is reported.
+    """
+    for alternative in requirement.alternatives:
         if alternative.readable:
             return alternative
-    if not isinstance(need.reader, Union):
-        return need.alternatives[0]
-    close = [a for a in need.alternatives if a.reader.kind == a.writer.kind and matches(a.reader, a.writer)]
+    if not isinstance(requirement.reader, Union):
+        return requirement.alternatives[0]
+    close = [
+        a for a in requirement.alternatives if a.reader.kind == a.writer.kind and matches(a.reader, a.writer)
+    ]
     return close[0] if len(close) == 1 else None
 
 
-def _at_branch(trail: _Trail, need: Need, chosen: Pair) -> _Trail:
-    """The trail with the number of the reader's union branch, when the reader is a union."""
-    union = need.reader
+def _at_branch(trail: _Trail, requirement: Requirement, chosen: TypePair) -> _Trail:
+    """The trail with the index of the reader's union branch, when the reader is a union."""
+    union = requirement.reader
     if not isinstance(union, Union):
         return trail
     index = next(i for i, branch in enumerate(union.branches) if branch is chosen.reader)
-    return _Trail(trail.before, f"{trail.below}/{index}", need, trail.length)
+    return _Trail(trail.before, f"{trail.below}/{index}", requirement, trail.length)
 
 
-def _branch_missing(need: Need) -> Finding:
-    reader = need.reader
+def _branch_missing(requirement: Requirement) -> Finding:
+    reader = requirement.reader
     return Finding(
-        "", title(reader), title(need.wanted), f"no branch of {title(reader)} reads {title(need.wanted)}"
+        "",
+        title(reader),
+        title(requirement.wanted),
+        f"no branch of {title(reader)} reads {title(requirement.wanted)}",
     )
 
 
-class _Witnesses:
-    """Builds data that the writer's schema accepts and the reader's rejects, and checks both before it hands it out."""
+class _WitnessBuilder:
+    """Builds data that the writer's schema accepts and the reader's rejects; both are checked before it is returned."""
 
-    def __init__(self, root: Pair, limits: AvroLimits) -> None:
+    def __init__(self, root: TypePair, limits: AvroLimits) -> None:
         self._root = root
         self._limits = limits
         self._budget = [5 * limits.witness_values]
 
     @cached_property
-    def _smallest(self) -> Smallest:
-        return Smallest(self._root.writer)
+    def _smallest(self) -> SmallestValues:
+        return SmallestValues(self._root.writer)
 
     @cached_property
     def _check(self) -> Check:
-        return Compiler(self._root.writer, self._limits).compile(self._root.writer)
+        return BinaryCheckCompiler(self._root.writer, self._limits).compile(self._root.writer)
 
-    def build(self, trail: _Trail, rule: Rule, finding: Finding) -> Witness | None:
+    def build(self, trail: _Trail, rule: ResolutionRule, finding: Finding) -> Witness | None:
         """The witness of a finding; None when there is none (warnings about meaning) or none small enough."""
         if rule.severity is Severity.INFO or trail.length > 3 * self._limits.data_depth:
             return None
@@ -145,55 +156,55 @@ class _Witnesses:
             return None
         try:
             datum = self._datum(trail, finding.probe)
-        except TooLarge:
+        except ValueTooLarge:
             return None
         writer = self._root.writer
         data = encode(writer, datum)
-        return Witness(data, _text(writer, datum)) if self._holds(data) else None
+        return Witness(data, _text(writer, datum)) if self._verified(data) else None
 
     def _datum(self, trail: _Trail, probe: object) -> Value:
-        """A smallest value of the writer's root that has the probe (or a smallest value) where the trail ends."""
+        """The smallest value of the writer's root that holds the probe (or a smallest value) where the trail ends."""
         budget = [min(self._limits.witness_values, self._budget[0])]
         before = budget[0]
         try:
-            end = trail.need.wanted if trail.need is not None else self._root.writer
+            end = trail.requirement.wanted if trail.requirement is not None else self._root.writer
             value = self._smallest.build(end, budget) if probe is None else probe
             at: _Trail | None = trail
-            while at is not None and at.need is not None:
-                value = self._wrap(at.need, value, budget)
+            while at is not None and at.requirement is not None:
+                value = self._wrap(at.requirement, value, budget)
                 at = at.before
             return value
         finally:
             self._budget[0] -= before - budget[0]
 
-    def _wrap(self, need: Need, value: Value, budget: list[int]) -> Value:
-        writer = need.writer
-        if need.wanted is writer:
+    def _wrap(self, requirement: Requirement, value: Value, budget: list[int]) -> Value:
+        writer = requirement.writer
+        if requirement.wanted is writer:
             return value
         if isinstance(writer, Union):
-            assert isinstance(need.step, int)
-            return Branch(need.step, value)
+            assert isinstance(requirement.step, int)
+            return UnionValue(requirement.step, value)
         if isinstance(writer, Array):
             return [value]
         if isinstance(writer, Map):
             return {"key": value}
         assert isinstance(writer, Record)
         return {
-            f.name: value if f.name == need.step else self._smallest.build(f.type, budget)
+            f.name: value if f.name == requirement.step else self._smallest.build(f.type, budget)
             for f in writer.fields
         }
 
-    def _holds(self, data: bytes) -> bool:
+    def _verified(self, data: bytes) -> bool:
         try:
             if self._check(data, 0, 0) != len(data):
                 return False
-        except (Bad, IndexError):
+        except (BinaryDataError, IndexError):
             return False
         try:
             resolve(self._root.reader, self._root.writer, data, self._limits)
         except Unreadable:
             return True
-        except OutOfSteps:
+        except StepLimitReached:
             return False
         return False
 

@@ -1,7 +1,8 @@
-"""Decides a comparison as a graph: a node is a pair of types that meet, an edge what the pair needs inside.
+"""Decides a comparison as a graph: a node is a pair (reader type, writer type), an edge what it requires of inner pairs.
 
-Recursive schemas make cycles. Every pair starts as readable; those with a broken rule fall, and take down whoever
-needs them, until nothing changes: the greatest fixed point, so that a cycle stands unless something in it breaks. Pure.
+Recursive schemas make cycles. Every pair starts as readable. Pairs that break a rule become unreadable, and so do the
+pairs that require them, until nothing changes (the greatest fixed point): a cycle is readable unless something in it
+breaks a rule. Pure.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 
 from ....model.compatibility import Severity
 from ..schema.nodes import PRIMITIVES, Array, Enum, Field, Map, Named, Node, Record, Union
-from .rules import Finding, Rule, reads_kind, rules_for, same_name, writer_fields
+from .rules import Finding, ResolutionRule, reads_kind, rules_for, same_name, writer_fields
 
 
 class TooManyPairs(Exception):
@@ -19,11 +20,11 @@ class TooManyPairs(Exception):
 
 
 @dataclass(slots=True, eq=False)
-class Need:
-    """What a pair of `reader` and `writer` needs: one of `alternatives` must be readable.
+class Requirement:
+    """What the pair of `reader` and `writer` requires: one of `alternatives` must be readable.
 
-    `step` leads the writer's datum there (a field name, a branch number, or None into items and values);
-    `below` is the place in the reader's type.
+    `step` leads there in the writer's datum (a field name, a branch index, or None into items and values), `below` in
+    the reader's type. `wanted` is the writer's type there. `readable_alternatives` counts those that still are.
     """
 
     reader: Node
@@ -31,71 +32,73 @@ class Need:
     step: str | int | None
     below: str
     wanted: Node
-    alternatives: list[Pair]
-    subject_snapshot: int
+    alternatives: list[TypePair]
+    readable_alternatives: int
 
 
 @dataclass(slots=True, eq=False)
-class Pair:
+class TypePair:
     reader: Node
     writer: Node
-    findings: list[tuple[Rule, Finding]] = field(default_factory=list)
-    needs: list[Need] = field(default_factory=list)
-    needed_by: list[tuple[Pair, Need]] = field(default_factory=list)
-    """Only until all pairs are decided."""
+    findings: list[tuple[ResolutionRule, Finding]] = field(default_factory=list)
+    requirements: list[Requirement] = field(default_factory=list)
+    required_by: list[tuple[TypePair, Requirement]] = field(default_factory=list)
+    """Who requires this pair. Emptied when all pairs are decided."""
     readable: bool = True
 
 
-def decide(reader: Node, writer: Node, limit: int) -> Pair:
+def decide(reader: Node, writer: Node, limit: int) -> TypePair:
     """The root pair, with the graph under it decided. Raises TooManyPairs."""
-    pairs: dict[tuple[int, int], Pair] = {}
-    todo: list[Pair] = []
-    fallen: list[Pair] = []
+    pairs: dict[tuple[int, int], TypePair] = {}
+    todo: list[TypePair] = []
+    unreadable: list[TypePair] = []
     work = 0
 
-    def meet(one: Node, other: Node) -> Pair:
+    def pair_of(one: Node, other: Node) -> TypePair:
         key = (id(one), id(other))
         pair = pairs.get(key)
         if pair is None:
-            pair = pairs[key] = Pair(one, other)
+            pair = pairs[key] = TypePair(one, other)
             todo.append(pair)
             if len(pairs) > limit:
                 raise TooManyPairs
         return pair
 
-    root = meet(reader, writer)
+    root = pair_of(reader, writer)
     while todo:
         pair = todo.pop()
-        if not _break_rules(pair):
-            for step, below, wanted, candidates in _inside(pair):
-                alternatives = [meet(c, wanted) for c in candidates]
-                need = Need(pair.reader, pair.writer, step, below, wanted, alternatives, len(alternatives))
+        if not _apply_rules(pair):
+            for step, below, wanted, candidates in _inner_parts(pair):
+                alternatives = [pair_of(c, wanted) for c in candidates]
+                requirement = Requirement(
+                    pair.reader, pair.writer, step, below, wanted, alternatives, len(alternatives)
+                )
                 work += 1 + (len(pair.reader.branches) if isinstance(pair.reader, Union) else 0)
-                pair.needs.append(need)
+                pair.requirements.append(requirement)
                 for alternative in alternatives:
-                    alternative.needed_by.append((pair, need))
+                    alternative.required_by.append((pair, requirement))
                 if not candidates:
                     pair.readable = False
-        work += 1 + _weight(pair.reader) + _weight(pair.writer)
+        work += 1 + _rule_cost(pair.reader) + _rule_cost(pair.writer)
         if work > 8 * limit:
             raise TooManyPairs
         if not pair.readable:
-            fallen.append(pair)
-    _let_fall(fallen)
+            unreadable.append(pair)
+    _propagate_unreadable(unreadable)
     for pair in pairs.values():
-        pair.needed_by.clear()  # circles would wait for the collector of garbage
+        pair.required_by.clear()  # frees the reference cycles at once, without the garbage collector
     return root
 
 
-def _weight(node: Node) -> int:
-    """What the rules look at in one type, in units of a pair."""
+def _rule_cost(node: Node) -> int:
+    """What the rules look at in one type, relative to the cost of a pair."""
     if isinstance(node, Record):
         return len(node.fields)
     return len(node.symbols) // 4 if isinstance(node, Enum) else 0
 
 
-def _break_rules(pair: Pair) -> bool:
-    """Note the rules that the pair itself breaks; answers whether to stop there."""
+def _apply_rules(pair: TypePair) -> bool:
+    """Record the rules that the pair itself breaks; returns whether to skip what is inside."""
     reader, writer = pair.reader, pair.writer
     if reader.kind == "union" or writer.kind == "union":
         return False
@@ -109,27 +112,27 @@ def _break_rules(pair: Pair) -> bool:
     return False
 
 
-def _let_fall(fallen: list[Pair]) -> None:
-    while fallen:
-        for pair, need in fallen.pop().needed_by:
-            need.subject_snapshot -= 1
-            if need.subject_snapshot == 0 and pair.readable:
+def _propagate_unreadable(unreadable: list[TypePair]) -> None:
+    while unreadable:
+        for pair, requirement in unreadable.pop().required_by:
+            requirement.readable_alternatives -= 1
+            if requirement.readable_alternatives == 0 and pair.readable:
                 pair.readable = False
-                fallen.append(pair)
+                unreadable.append(pair)
 
 
-Inside = tuple[str | int | None, str, Node, list[Node]]
+InnerPart = tuple[str | int | None, str, Node, list[Node]]
 
 
-def _inside(pair: Pair) -> Iterator[Inside]:
-    """(step, place below the reader, writer's type, the reader's types that may read it) for all that is inside."""
+def _inner_parts(pair: TypePair) -> Iterator[InnerPart]:
+    """For each inner part: (step, place below the reader, writer's type, the reader's types that may read it)."""
     reader, writer = pair.reader, pair.writer
     if isinstance(writer, Union):
         for i, branch in enumerate(writer.branches):
-            candidates = likely(reader, branch) if isinstance(reader, Union) else [reader]
+            candidates = candidate_branches(reader, branch) if isinstance(reader, Union) else [reader]
             yield i, "", branch, candidates
     elif isinstance(reader, Union):
-        yield None, "", writer, likely(reader, writer)
+        yield None, "", writer, candidate_branches(reader, writer)
     elif isinstance(reader, Array) and isinstance(writer, Array):
         yield None, "/items", writer.items, [reader.items]
     elif isinstance(reader, Map) and isinstance(writer, Map):
@@ -137,22 +140,24 @@ def _inside(pair: Pair) -> Iterator[Inside]:
     elif isinstance(reader, Record) and isinstance(writer, Record):
         for member in reader.fields:
             found = writer_fields(member, writer) if member.aliases else _same_name(member.name, writer)
-            if len(found) == 1 and not _plainly_equal(member.type, found[0].type):
+            if len(found) == 1 and not _identical_without_logical_types(member.type, found[0].type):
                 yield found[0].name, f"/fields/{member.index}/type", found[0].type, [member.type]
 
 
-def _plainly_equal(reader: Node, writer: Node) -> bool:
-    """Whether both are the same primitive without a logical type, or the same union, array or map of such: most fields
-    are, and nothing about them can break."""
+def _identical_without_logical_types(reader: Node, writer: Node) -> bool:
+    """Whether both are the same primitive without a logical type, or the same union, array or map of such.
+
+    Most fields are, and they break no rule: they need no pair.
+    """
     if reader.kind != writer.kind or reader.logical is not writer.logical:
         return False
     if isinstance(reader, Union) and isinstance(writer, Union):
         mine, theirs = reader.branches, writer.branches
-        return len(mine) == len(theirs) and all(map(_plainly_equal, mine, theirs))
+        return len(mine) == len(theirs) and all(map(_identical_without_logical_types, mine, theirs))
     if isinstance(reader, Array) and isinstance(writer, Array):
-        return _plainly_equal(reader.items, writer.items)
+        return _identical_without_logical_types(reader.items, writer.items)
     if isinstance(reader, Map) and isinstance(writer, Map):
-        return _plainly_equal(reader.values, writer.values)
+        return _identical_without_logical_types(reader.values, writer.values)
     return reader.kind in PRIMITIVES and reader.logical is None
 
 
@@ -161,9 +166,11 @@ def _same_name(name: str, writer: Record) -> list[Field]:
     return [] if found is None else [found]
 
 
-def likely(reader: Union, writer: Node) -> list[Node]:
-    """The branches of the reader that meet the writer's type, the closest first: the same full name or type, then the
-    same unqualified name or an alias, then promotions."""
+def candidate_branches(reader: Union, writer: Node) -> list[Node]:
+    """The branches of the reader that may read the writer's type, best match first.
+
+    The same full name or type comes first, then the same unqualified name or an alias, then promotions.
+    """
     return [branch for _, branch in sorted(_ranked(reader, writer), key=lambda ranked: ranked[0])]
 
 

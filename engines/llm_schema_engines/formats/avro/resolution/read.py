@@ -1,6 +1,6 @@
 """Reads binary data of a writer's schema through a reader's schema, to see whether a datum resolves. Pure.
 
-The witnesses of the comparison are verified with it, and the tests hold it against other implementations.
+Witnesses of a comparison are verified with it; the tests compare it with other implementations.
 """
 
 from __future__ import annotations
@@ -8,50 +8,51 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 
-from ..data.binary import Bad, varint
+from ..data.binary import BinaryDataError, varint
 from ..limits import AvroLimits
 from ..schema.nodes import PRIMITIVES, Array, Enum, Fixed, Map, Node, Record, Union, title
 from ..schema.text import Json
-from .pairs import likely
+from .pairs import candidate_branches
 from .rules import decimal_mismatch, matches, writer_fields
 
 SKIP = object()
 """Stands for "no reader": the data is consumed and dropped."""
 STRING = PRIMITIVES["string"]
-MOST_STEPS = 200_000
+MAX_STEPS = 200_000
 
 
 class Unreadable(Exception):
     """The datum does not resolve; the message says why."""
 
 
-class OutOfSteps(Exception):
-    """The datum needs more work than allowed; nothing is known about it."""
+class StepLimitReached(Exception):
+    """The datum needs more steps than allowed; whether it resolves is unknown."""
 
 
 def resolve(reader: Node, writer: Node, data: bytes, limits: AvroLimits) -> Json:
-    """The datum as the reader sees it, in plain JSON (bytes as code points up to U+00FF; defaults as they stand).
+    """The datum as the reader sees it, in plain JSON (bytes as code points up to U+00FF; defaults as the schema
+    writes them).
 
-    `data` is valid under `writer`. Raises Unreadable, OutOfSteps.
+    `data` must be valid under `writer`. Raises Unreadable, StepLimitReached.
     """
-    reading = _Reading(data, limits)
+    reading = _ResolvingReader(data, limits)
     value, at = reading.read(reader, writer, 0, 0)
     if at != len(data):
         raise Unreadable(f"{len(data) - at} bytes are left over")
     return value
 
 
-class _Reading:
+class _ResolvingReader:
     def __init__(self, data: bytes, limits: AvroLimits) -> None:
         self._data = data
-        self._deepest = 4 * limits.data_depth
-        self._steps = MOST_STEPS
+        self._max_depth = 4 * limits.data_depth
+        self._steps = MAX_STEPS
 
     def read(self, reader: Node | None, writer: Node, at: int, depth: int) -> tuple[Json, int]:
         """The value at `at` and the position after it; without a reader the value is dropped."""
         self._steps -= 1
-        if self._steps < 0 or depth > self._deepest:
-            raise OutOfSteps
+        if self._steps < 0 or depth > self._max_depth:
+            raise StepLimitReached
         try:
             if isinstance(writer, Union):
                 index, at = varint(self._data, at)
@@ -61,12 +62,12 @@ class _Reading:
             if reader is not None and not matches(reader, writer):
                 raise Unreadable(f"{title(writer)} cannot be read as {title(reader)}")
             return self._same(reader, writer, at, depth + 1)
-        except (IndexError, Bad, struct.error, UnicodeDecodeError) as error:
+        except (IndexError, BinaryDataError, struct.error, UnicodeDecodeError) as error:
             raise Unreadable(f"{title(writer)}: {error}") from None
 
     def _into_union(self, reader: Union, writer: Node, at: int, depth: int) -> tuple[Json, int]:
         reasons: list[str] = []
-        for branch in likely(reader, writer):
+        for branch in candidate_branches(reader, writer):
             try:
                 return self.read(branch, writer, at, depth)
             except Unreadable as error:

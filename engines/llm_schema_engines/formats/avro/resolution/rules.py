@@ -1,6 +1,6 @@
-"""The rules of schema resolution, one row each: what two types that meet must fulfil themselves, whatever is inside.
+"""The rules of schema resolution (Avro 1.12), one row each: what a reader type and a writer type must fulfil.
 
-Each finds what breaks it in one (reader, writer) pair. What is inside (items, fields, branches) is pairs.py. Pure.
+A rule looks at one (reader, writer) pair. What is inside (items, fields, branches) is the business of pairs.py. Pure.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PROMOTIONS: Mapping[str, frozenset[str]] = {
     "string": frozenset({"bytes"}),
     "bytes": frozenset({"string"}),
 }
-"""Writer's type -> other reader's types that read it."""
+"""Writer's type -> the other types that a reader may read it as."""
 
 TIMES: Mapping[str, str] = {
     "date": "days", "time-millis": "milliseconds", "time-micros": "microseconds",
@@ -30,7 +30,7 @@ TIMES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What breaks a rule: where below the reader's type, both sides, a sentence, and which datum would show it.
+    """One broken rule: where below the reader's type, both sides, a sentence, and which datum would show it.
 
     `probe` is a value of the writer's type that the reader refuses; None when every value is refused.
     """
@@ -46,8 +46,8 @@ Find = Callable[[Node, Node], Iterator[Finding]]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """`stops`: when it is broken there is no point in looking inside the two types."""
+class ResolutionRule:
+    """A rule of schema resolution. `stops`: when it is broken, what is inside the two types is not compared."""
 
     id: str
     sentence: str
@@ -57,7 +57,7 @@ class Rule:
 
 
 def reads_kind(reader: Node, writer: Node) -> bool:
-    """Whether the two types are of one kind or the writer's is promoted to the reader's. Unions are not asked."""
+    """Whether the two types are of one kind or the writer's is promoted to the reader's. Neither is a union."""
     return reader.kind == writer.kind or reader.kind in PROMOTIONS.get(writer.kind, ())
 
 
@@ -67,14 +67,14 @@ def same_name(reader: Named, writer: Named) -> bool:
 
 
 def matches(reader: Node, writer: Node) -> bool:
-    """Whether the types meet at all: kinds and names, not what is inside."""
+    """Whether kinds and names match; what is inside is not looked at."""
     if isinstance(reader, Named) and isinstance(writer, Named):
         return reader.kind == writer.kind and same_name(reader, writer)
     return reads_kind(reader, writer)
 
 
 def writer_fields(member: Field, writer: Record) -> list[Field]:
-    """The writer's fields that the reader's field stands for: by its name, then by its aliases."""
+    """The writer's fields that the reader's field matches: by its name, then by its aliases."""
     names = dict.fromkeys((member.name, *member.aliases))
     return [found for name in names if (found := writer.by_name.get(name)) is not None]
 
@@ -176,7 +176,7 @@ def bytes_as_text(reader: Node, writer: Node) -> Iterator[Finding]:
 
 
 def decimal_bytes(number: int, node: Node) -> bytes:
-    """The two's complement of a number, as long as a fixed wants it, else as short as it goes."""
+    """A number in two's complement, big-endian: as long as the fixed is, else as short as possible."""
     size = node.size if isinstance(node, Fixed) else number.bit_length() // 8 + 1
     return number.to_bytes(size, "big", signed=True)
 
@@ -185,30 +185,30 @@ def _list(names: list[str] | tuple[str, ...]) -> str:
     return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
 
 
-def _never(reader: Node, writer: Node) -> Iterator[Finding]:
-    """Found by pairs.py, which alone knows how the branches fare."""
+def _reported_elsewhere(reader: Node, writer: Node) -> Iterator[Finding]:
+    """Reported by compare.py, which knows which branches are readable."""
     return iter(())
 
 
-BRANCH_MISSING = Rule(
+BRANCH_MISSING = ResolutionRule(
     "AVRO_UNION_BRANCH_MISSING",
     "Every type that the writer's union holds is read by a branch of the reader's.",
-    _never,
+    _reported_elsewhere,
 )
 
-RULES: tuple[Rule, ...] = (
-    Rule("AVRO_TYPE_MISMATCH", "The reader's type is the writer's or one that it is promoted to.", type_mismatch, stops=True),
-    Rule("AVRO_NAME_MISMATCH", "Named types have the same unqualified name, or the reader's has the writer's as an alias.",
+RULES: tuple[ResolutionRule, ...] = (
+    ResolutionRule("AVRO_TYPE_MISMATCH", "The reader's type is the writer's or one that it is promoted to.", type_mismatch, stops=True),
+    ResolutionRule("AVRO_NAME_MISMATCH", "Named types have the same unqualified name, or the reader's has the writer's as an alias.",
          name_mismatch, stops=True),
-    Rule("AVRO_FIXED_SIZE_MISMATCH", "A fixed has the same size on both sides.", size_mismatch),
-    Rule("AVRO_ENUM_SYMBOL_MISSING", "The reader's enum has every symbol of the writer's, or a default.", symbol_missing),
-    Rule("AVRO_FIELD_DEFAULT_MISSING", "A field that only the reader has needs a default.", default_missing),
-    Rule("AVRO_FIELD_ALIAS_AMBIGUOUS", "A reader's field stands for one field of the writer.", alias_ambiguous),
-    Rule("AVRO_DECIMAL_MISMATCH", "Decimals have the same scale, and the reader's at least the writer's precision.",
+    ResolutionRule("AVRO_FIXED_SIZE_MISMATCH", "A fixed has the same size on both sides.", size_mismatch),
+    ResolutionRule("AVRO_ENUM_SYMBOL_MISSING", "The reader's enum has every symbol of the writer's, or a default.", symbol_missing),
+    ResolutionRule("AVRO_FIELD_DEFAULT_MISSING", "A field that only the reader has needs a default.", default_missing),
+    ResolutionRule("AVRO_FIELD_ALIAS_AMBIGUOUS", "A reader's field stands for one field of the writer.", alias_ambiguous),
+    ResolutionRule("AVRO_DECIMAL_MISMATCH", "Decimals have the same scale, and the reader's at least the writer's precision.",
          decimal_mismatch),
-    Rule("AVRO_BYTES_READ_AS_STRING", "Bytes that are read as a string are UTF-8.", bytes_as_text, Severity.WARNING),
-    Rule("AVRO_LOGICAL_TYPE_CHANGED", "Both sides give a number the same meaning.", unit_changed, Severity.WARNING),
-    Rule("AVRO_ENUM_SYMBOL_DEFAULTED", "The reader's enum knows the symbols that are written.", symbol_defaulted,
+    ResolutionRule("AVRO_BYTES_READ_AS_STRING", "Bytes that are read as a string are UTF-8.", bytes_as_text, Severity.WARNING),
+    ResolutionRule("AVRO_LOGICAL_TYPE_CHANGED", "Both sides give a number the same meaning.", unit_changed, Severity.WARNING),
+    ResolutionRule("AVRO_ENUM_SYMBOL_DEFAULTED", "The reader's enum knows the symbols that are written.", symbol_defaulted,
          Severity.INFO),
 )  # fmt: skip
 
@@ -228,12 +228,12 @@ _BY_ID = {rule.id: rule for rule in RULES}
 OTHER_KINDS = tuple(
     _BY_ID[i] for i in ("AVRO_TYPE_MISMATCH", "AVRO_BYTES_READ_AS_STRING", "AVRO_LOGICAL_TYPE_CHANGED")
 )
-SAME_KIND: Mapping[str, tuple[Rule, ...]] = {
+SAME_KIND: Mapping[str, tuple[ResolutionRule, ...]] = {
     kind: tuple(_BY_ID[i] for i in ids) for kind, ids in _BY_KIND.items()
 }
-"""The rules that can break between two types of one kind; those of other kinds have OTHER_KINDS."""
+"""The rules that two types of one kind can break; two types of different kinds can break OTHER_KINDS."""
 
 
-def rules_for(reader: Node, writer: Node) -> tuple[Rule, ...]:
+def rules_for(reader: Node, writer: Node) -> tuple[ResolutionRule, ...]:
     """The rules that two types, neither a union, can break."""
     return SAME_KIND.get(reader.kind, ()) if reader.kind == writer.kind else OTHER_KINDS

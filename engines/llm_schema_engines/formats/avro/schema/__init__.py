@@ -1,1 +1,1 @@
-"""From text to nodes: the strict parser of Avro 1.12 and the forms that nodes are written in."""
+"""The strict parser of Avro 1.12, the parsed types, and the canonical forms that they are written in."""

@@ -1,6 +1,7 @@
-"""The canonical form: one text for schemas that differ only in white space, order of keys and ways to write a name.
+"""The canonical form: the same text for schemas that differ only in white space, order of keys and spelling of names.
 
-Annotations stay (doc, order, custom attributes, ignored logical types). Types of references stay names. Pure.
+Annotations are kept (doc, order, custom attributes, ignored logical types). Types of references are written by name.
+Pure.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ def dump(value: Json) -> bytes:
 
 
 def canonical(root: Node, defined: Mapping[str, Named] | None = None) -> bytes:
-    """The canonical form. `defined` are the types whose definitions belong to it; None means all."""
-    return dump(_Writer(defined).write(root))
+    """The canonical form in UTF-8. `defined`: the types to write out; others are written by name. None: all."""
+    return dump(_CanonicalWriter(defined).write(root))
 
 
-class _Writer:
+class _CanonicalWriter:
     def __init__(self, defined: Mapping[str, Named] | None) -> None:
         self._defined = defined
         self._written: set[str] = set()

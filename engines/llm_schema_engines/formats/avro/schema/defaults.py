@@ -37,10 +37,10 @@ SCALARS: Mapping[str, tuple[Callable[[Json], bool], str]] = {
 }
 
 
-class Defaults:
-    """Checks defaults against types. Remembers verdicts of (type, value), so that unions of records stay linear.
+class DefaultChecker:
+    """Checks defaults against types. Results are cached by (type, value), so that unions of records stay linear.
 
-    Values are remembered by identity: they must outlive this object (they are parts of the schema's JSON tree).
+    The cache uses the identity of values: they must outlive this object (they are parts of the schema's JSON tree).
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Defaults:
         """Members of record defaults that the record does not declare."""
 
     def fault(self, node: Node, value: Json) -> str:
-        """Why `value` is not a default of `node`; "" when it is. A path leads the sentence where it is inside."""
+        """Why `value` is not a valid default of `node`; "" when it is. Starts with the path when it is an inner value."""
         scalar = SCALARS.get(node.kind)
         if scalar is not None:
             accepts, expected = scalar
@@ -96,7 +96,7 @@ def _first(faults: Iterator[tuple[str, str]]) -> str:
 
 
 def show(value: Json) -> str:
-    """A value as a message shows it, cut to a bearable length."""
+    """A value for a message, cut to 60 characters."""
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""A schema text with its references, parsed: what every other part of the engine works on. Pure."""
+"""A schema text with its references, parsed: the input of every other part of the engine. Pure."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from .values import without_value
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Document:
-    """One schema text: its size in bytes, its JSON value, its root type, the named types that it defines, those that it may use.
+    """One parsed schema text.
 
-    `visible` are the types of its references, direct and transitive, and its own.
-    `dependencies` are the names of the direct references whose types it uses.
+    `size`: bytes. `tree`: its JSON value. `root`: its type. `defined`: the named types that it defines, by full name.
+    `visible`: the types that it may use, those of its references, direct and transitive, and its own.
+    `dependencies`: the names of the direct references whose types it uses.
     """
 
     size: int
@@ -39,7 +40,7 @@ class Document:
 def load(
     content: bytes, references: Sequence[ReferencedSchema], limits: AvroLimits, *, strict: bool
 ) -> Document:
-    """Parse a schema and what it refers to (leniently: that is stored already). Raises InvalidSchema."""
+    """Parse a schema and its references (those leniently, because they are stored already). Raises InvalidSchema."""
     _check_total(references, limits)
     done: dict[tuple[str, str], Document] = {}
     by_identity: dict[str, Document] = {}
@@ -91,7 +92,7 @@ def _load(
         )
     try:
         tree, content_text, repeated = text.read(content)
-    except text.BadText as error:
+    except text.InvalidJsonText as error:
         broken = rule.LIMIT if error.deep else rule.SYNTAX
         raise InvalidSchema(
             [SchemaIssue(broken.id, error.message, line=error.line, column=error.column)]
@@ -108,9 +109,9 @@ def _load(
             found.add(
                 rule.LIMIT, None, f"types, referenced ones included, are nested more than {deepest} deep"
             )
-    except rule.Stop:
+    except rule.IssueLimitReached:
         found.close(content_text)
-        raise AssertionError("Stop comes after an issue") from None
+        raise AssertionError("IssueLimitReached comes after an issue") from None
     except RecursionError:
         raise InvalidSchema([SchemaIssue(rule.LIMIT.id, "the schema is nested too deeply")]) from None
     used = _used(direct, parser.used, found)
@@ -140,14 +141,14 @@ def _load(
 
 def _report_repeated(content: str, found: Issues, limits: AvroLimits) -> None:
     for path, place in text.repeated_keys(content, limits.issues):
-        at: rule.At = None
+        at: rule.LinkedPath = None
         for step in path:
             at = (at, step)
         found.add(rule.KEY_REPEATED, at, f"the key {path[-1]!r} stands in the same object twice", place)
 
 
 def _visible(direct: Sequence[tuple[ReferencedSchema, Document]], found: Issues) -> dict[str, Named]:
-    """The types that the references offer. Two references may bring the same type, but not two under one name."""
+    """The types that the references define. Two references may define the same type, but not two types of one name."""
     visible: dict[str, Named] = {}
     for reference, document in direct:
         for name, node in document.visible.items():

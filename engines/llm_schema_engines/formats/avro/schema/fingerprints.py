@@ -1,4 +1,4 @@
-"""Fingerprints of a document: our three, and those that other Avro tools use. Pure."""
+"""Fingerprints of a document: the registry's three, and those that other Avro tools use. Pure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .document import Document
 from .forms import parsing_canonical_form, validation_form
 
 EMPTY = 0xC15D213AA4D7A795
-"""CRC-64-AVRO of nothing (Avro 1.12, "Schema Fingerprints")."""
+"""CRC-64-AVRO of the empty text (Avro 1.12, "Schema Fingerprints")."""
 
 
 @cache
 def _table() -> tuple[int, ...]:
-    """What two bytes at once do to the CRC, by their 16 bits; made at the first use (2.6 MB)."""
+    """The CRC table for two bytes at a time, by their 16 bits. Made at the first use; 2.6 MB."""
     one = [_single(byte) for byte in range(256)]
     two = [(value >> 8) ^ one[value & 0xFF] for value in one]
     return tuple([two[word & 0xFF] ^ one[word >> 8] for word in range(1 << 16)])
@@ -35,7 +35,7 @@ def crc_64_avro(data: bytes) -> bytes:
 
 
 def _single(byte: int) -> int:
-    """What one byte does to the CRC."""
+    """The CRC table's entry for one byte."""
     for _ in range(8):
         byte = (byte >> 1) ^ (EMPTY & -(byte & 1))
     return byte
@@ -51,8 +51,8 @@ def interop(canonical_form: bytes) -> Mapping[str, str]:
 
 
 def generation(document: Document, known: dict[int, str] | None = None) -> str:
-    """White space gone, order and annotations kept; the references that are used count with theirs."""
-    known = {} if known is None else known  # by document: references are shared, walking them must not double
+    """The generation fingerprint: of the text without white space and the generation fingerprints of used references."""
+    known = {} if known is None else known  # by document: shared references are fingerprinted once
     if id(document) not in known:
         text = json.dumps(document.tree, separators=(",", ":"), ensure_ascii=False)
         digest = sha256(text.encode())

@@ -1,5 +1,5 @@
-"""Forms that stand for the meaning of a schema, references written out: the Parsing Canonical Form and the validation
-form. Pure."""
+"""Texts that are equal for schemas of equal meaning, references written out: the Parsing Canonical Form and the
+validation form. Pure."""
 
 from __future__ import annotations
 
@@ -40,15 +40,18 @@ def _canonical(node: Node, written: set[str]) -> str:
 
 
 def validation_form(root: Node) -> bytes:
-    """All that decides whether data is valid and how it resolves: the Parsing Canonical Form with defaults, aliases,
-    enum defaults and logical types that hold. `doc`, `order` and custom attributes are out."""
-    return dump(_deciding(root, set()))
+    """Everything that decides whether data is valid and how it resolves, as JSON in UTF-8.
+
+    The Parsing Canonical Form with defaults, aliases, enum defaults and valid logical types; without `doc`, `order`
+    and custom attributes.
+    """
+    return dump(_validation_json(root, set()))
 
 
-def _deciding(node: Node, written: set[str]) -> Json:
+def _validation_json(node: Node, written: set[str]) -> Json:
     """written: the names of types that are defined already."""
     if isinstance(node, Union):
-        return [_deciding(branch, written) for branch in node.branches]
+        return [_validation_json(branch, written) for branch in node.branches]
     if isinstance(node, Named):
         if node.name in written:
             return node.name
@@ -59,13 +62,13 @@ def _deciding(node: Node, written: set[str]) -> Json:
     if node.logical is not None:
         out["logicalType"] = str(node.logical)
     if isinstance(node, Array):
-        out["items"] = _deciding(node.items, written)
+        out["items"] = _validation_json(node.items, written)
     elif isinstance(node, Map):
-        out["values"] = _deciding(node.values, written)
+        out["values"] = _validation_json(node.values, written)
     elif isinstance(node, Named):
         out["name"], out["aliases"] = node.name, sorted(node.aliases)
         if isinstance(node, Record):
-            out["fields"] = [_deciding_of(field, written) for field in node.fields]
+            out["fields"] = [_field_validation_json(field, written) for field in node.fields]
         elif isinstance(node, Enum):
             out["symbols"], out["default"] = node.symbols, node.default
         elif isinstance(node, Fixed):
@@ -73,8 +76,8 @@ def _deciding(node: Node, written: set[str]) -> Json:
     return out
 
 
-def _deciding_of(field: Field, written: set[str]) -> Json:
-    out: dict[str, Json] = {"name": field.name, "type": _deciding(field.type, written)}
+def _field_validation_json(field: Field, written: set[str]) -> Json:
+    out: dict[str, Json] = {"name": field.name, "type": _validation_json(field.type, written)}
     if field.aliases:
         out["aliases"] = sorted(set(field.aliases))
     if field.has_default:

@@ -1,4 +1,4 @@
-"""Logical types: which underlying type each needs, and when one is to be ignored (Avro 1.12, "Logical Types"). Pure."""
+"""Logical types: which underlying type each needs, and when one is ignored (Avro 1.12, "Logical Types"). Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SIZES: Mapping[str, int] = {"uuid": 16, "duration": 12}
 
 
 def logical(node: Node, source: Mapping[str, Json], precision_limit: int) -> tuple[Logical | None, str]:
-    """The logical type that `source` gives to `node`, and why there is none ("" when there is or none was asked)."""
+    """The logical type that `source` gives to `node`, and why it is ignored ("" when it is valid or not given)."""
     name = source.get("logicalType")
     if name is None:
         return None, ""

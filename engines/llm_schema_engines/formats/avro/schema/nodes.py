@@ -1,6 +1,6 @@
-"""The types of a parsed Avro schema: a graph of nodes, complete and unchanging once the parser has returned it.
+"""The types of a parsed Avro schema: a graph of nodes that does not change after the parser has returned it.
 
-Recursive schemas make recursive graphs, so nodes compare by identity and walkers remember where they have been. Pure.
+Recursive schemas make cyclic graphs, so nodes compare by identity and walks keep track of visited nodes. Pure.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ NO_SOURCE: Mapping[str, Json] = {}
 
 @dataclass(frozen=True, slots=True)
 class Logical:
-    """A logical type that its parameters and its underlying type make valid; precision and scale for decimals."""
+    """A valid logical type; precision and scale are those of decimals, in decimal digits."""
 
     name: str
     precision: int = 0
@@ -154,7 +154,7 @@ def reachable(root: Node) -> Iterator[Node]:
 
 
 def first_visit_depth(root: Node) -> int:
-    """How deep a recursive walk gets that enters each node once, in order: what walkers of this package need of stack."""
+    """The depth of a recursive walk that enters each node once, in order: the stack that walks of this package need."""
     seen = {id(root)}
     stack = [iter(children(root))]
     deepest = 1
@@ -170,7 +170,7 @@ def first_visit_depth(root: Node) -> int:
 
 
 def title(node: Node) -> str:
-    """How messages call a type: its full name, or its kind with its logical type."""
+    """A type in messages: its full name, or its kind with its logical type."""
     if isinstance(node, Named):
         return node.name
     if isinstance(node, Array):

@@ -1,7 +1,7 @@
-"""The strict parser: a JSON value becomes nodes, every broken rule an issue with its place (Avro 1.12, "Schema
+"""The strict parser: makes nodes of a JSON value, and an issue with its place of every broken rule (Avro 1.12, "Schema
 Declaration"). Pure.
 
-It goes on after an issue wherever some type can stand in, so that an author sees all faults at once.
+It goes on after an issue with a placeholder, so that an author sees all issues at once.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from ..limits import AvroLimits
 from . import issues as rule
 from . import names
-from .defaults import Defaults, show
-from .issues import At, Issues
+from .defaults import DefaultChecker, show
+from .issues import Issues, LinkedPath
 from .logical import logical
 from .nodes import (
     PRIMITIVES,
@@ -31,8 +31,8 @@ from .nodes import (
 from .text import Json
 
 ORDERS = ("ascending", "descending", "ignore")
-ANY = Primitive("null")
-"""Stands in for a type that could not be made; the issue has been noted, so that nobody sees it outside."""
+PLACEHOLDER = Primitive("null")
+"""Takes the place of a type that could not be parsed. Never returned to callers: its issue makes `parse` fail."""
 
 
 class Parser:
@@ -46,36 +46,36 @@ class Parser:
         self.defined: dict[str, Named] = {}
         self.used: set[str] = set()
         self.recursive = False
-        self._open: set[str] = set()
+        self._open_records: set[str] = set()
         self._limits = limits
         self._found = found
         self._known = known
         self._types = 0
         self._fields = 0
-        self._late: list[tuple[Field, At]] = []
+        self._defaults_to_check: list[tuple[Field, LinkedPath]] = []
 
     def parse(self, schema: Json) -> Node:
-        """The root node. Raises issues.Stop when there are too many issues."""
+        """The root node. Raises IssueLimitReached when there are too many issues."""
         root = self._type(schema, "", None, 1)
-        if root is not ANY:
+        if root is not PLACEHOLDER:
             self._check_defaults()
         return root
 
-    def _type(self, schema: Json, namespace: str, at: At, depth: int) -> Node:
+    def _type(self, schema: Json, namespace: str, at: LinkedPath, depth: int) -> Node:
         if type(schema) is str:
             return PRIMITIVES.get(schema) or self._named(schema, namespace, at)
         self._types += 1
         if self._types > self._limits.types:
-            return self._over(at, f"the schema spells out more than {self._limits.types} types")
+            return self._limit_exceeded(at, f"the schema spells out more than {self._limits.types} types")
         if depth > self._limits.schema_depth:
-            return self._over(at, f"types are nested more than {self._limits.schema_depth} deep")
+            return self._limit_exceeded(at, f"types are nested more than {self._limits.schema_depth} deep")
         if type(schema) is list:
             return self._union(schema, namespace, at, depth)
         if type(schema) is not dict:
             return self._fault(rule.TYPE_INVALID, at, f"{show(schema)} is not a type")
         name = schema.get("type")
         if type(name) is not str:
-            return self._odd_object(schema, name, namespace, at, depth)
+            return self._nested_type(schema, name, namespace, at, depth)
         if name in PRIMITIVES:
             return PRIMITIVES[name] if len(schema) == 1 else self._primitive(name, schema, at)
         make = _COMPLEX.get(name)
@@ -83,8 +83,8 @@ class Parser:
             return make(self, schema, namespace, at, depth)
         return self._named(name, namespace, (at, "type"))
 
-    def _odd_object(
-        self, schema: Mapping[str, Json], inner: Json, namespace: str, at: At, depth: int
+    def _nested_type(
+        self, schema: Mapping[str, Json], inner: Json, namespace: str, at: LinkedPath, depth: int
     ) -> Node:
         if "type" not in schema:
             return self._fault(rule.TYPE_INVALID, at, "the object has no type")
@@ -97,7 +97,7 @@ class Parser:
         )
         return self._type(inner, namespace, (at, "type"), depth + 1)
 
-    def _named(self, name: str, namespace: str, at: At) -> Node:
+    def _named(self, name: str, namespace: str, at: LinkedPath) -> Node:
         full = names.full_name(name, namespace)
         node = self._lookup(full)
         if node is None and full != name and (node := self._lookup(name)) is not None:
@@ -116,42 +116,42 @@ class Parser:
         node = self.defined.get(full)
         if node is None and (node := self._known.get(full)) is not None:
             self.used.add(full)
-        elif full in self._open:
+        elif full in self._open_records:
             self.recursive = True
         return node
 
-    def _primitive(self, name: str, source: Mapping[str, Json], at: At) -> Node:
+    def _primitive(self, name: str, source: Mapping[str, Json], at: LinkedPath) -> Node:
         node = Primitive(name, source)
         self._logical(node, source, at)
         return node
 
-    def _logical(self, node: Node, source: Mapping[str, Json], at: At) -> None:
+    def _logical(self, node: Node, source: Mapping[str, Json], at: LinkedPath) -> None:
         if "logicalType" in source:
             node.logical, ignored = logical(node, source, self._limits.decimal_precision)
             if ignored:
                 self._found.warn(rule.LOGICAL_IGNORED, (at, "logicalType"), f"{ignored}; it is ignored")
 
-    def _array(self, schema: Mapping[str, Json], namespace: str, at: At, depth: int) -> Node:
+    def _array(self, schema: Mapping[str, Json], namespace: str, at: LinkedPath, depth: int) -> Node:
         if "items" not in schema:
             return self._fault(rule.ITEMS_MISSING, at, "the array has no items")
         node = Array(schema, self._type(schema["items"], namespace, (at, "items"), depth + 1))
         self._logical(node, schema, at)
         return node
 
-    def _map(self, schema: Mapping[str, Json], namespace: str, at: At, depth: int) -> Node:
+    def _map(self, schema: Mapping[str, Json], namespace: str, at: LinkedPath, depth: int) -> Node:
         if "values" not in schema:
             return self._fault(rule.VALUES_MISSING, at, "the map has no values")
         node = Map(schema, self._type(schema["values"], namespace, (at, "values"), depth + 1))
         self._logical(node, schema, at)
         return node
 
-    def _union(self, schema: list[Json], namespace: str, at: At, depth: int) -> Node:
+    def _union(self, schema: list[Json], namespace: str, at: LinkedPath, depth: int) -> Node:
         branches: list[Node] = []
         seen: set[str] = set()
         for i, item in enumerate(schema):
             place = (at, i)
             branch = self._type(item, namespace, place, depth + 1)
-            if branch is ANY:
+            if branch is PLACEHOLDER:
                 continue
             if isinstance(branch, Union):
                 self._found.add(
@@ -164,7 +164,7 @@ class Parser:
         return Union(tuple(branches))
 
     def _define(self, schema: Mapping[str, Json], make: Callable[[Mapping[str, Json], str], Named], namespace: str,
-                at: At) -> tuple[Named, str]:  # fmt: skip
+                at: LinkedPath) -> tuple[Named, str]:  # fmt: skip
         """A node under its full name, and the namespace that holds inside it."""
         name = schema.get("name")
         if not isinstance(name, str) or not name:
@@ -192,7 +192,7 @@ class Parser:
         self._doc(schema, at)
         return node, namespace
 
-    def _namespace(self, given: Json, around: str, at: At) -> str:
+    def _namespace(self, given: Json, around: str, at: LinkedPath) -> str:
         if given is None:
             self._found.add(
                 rule.NAMESPACE_INVALID, at, "the namespace is null; leave it out or make it a string"
@@ -205,7 +205,7 @@ class Parser:
             self._found.add(rule.NAMESPACE_INVALID, at, f"the namespace {show(given)} {fault}")
         return given
 
-    def _aliases(self, schema: Mapping[str, Json], at: At, *, dotted: bool) -> tuple[str, ...]:
+    def _aliases(self, schema: Mapping[str, Json], at: LinkedPath, *, dotted: bool) -> tuple[str, ...]:
         given = schema.get("aliases")
         if given is None and "aliases" not in schema:
             return ()
@@ -224,11 +224,11 @@ class Parser:
             out.append(alias)
         return tuple(out)
 
-    def _doc(self, schema: Mapping[str, Json], at: At) -> None:
+    def _doc(self, schema: Mapping[str, Json], at: LinkedPath) -> None:
         if "doc" in schema and not isinstance(schema["doc"], str):
             self._found.add(rule.DOC_INVALID, (at, "doc"), f"doc is {show(schema['doc'])}, not a string")
 
-    def _fixed(self, schema: Mapping[str, Json], namespace: str, at: At, depth: int) -> Node:
+    def _fixed(self, schema: Mapping[str, Json], namespace: str, at: LinkedPath, depth: int) -> Node:
         node, _ = self._define(schema, Fixed, namespace, at)
         assert isinstance(node, Fixed)
         size = schema.get("size")
@@ -239,20 +239,22 @@ class Parser:
                 rule.SIZE_INVALID, place, f"a fixed needs a size, an integer of at least 0; {found}"
             )
         elif size > self._limits.fixed_bytes:
-            self._over((at, "size"), f"the size is {size} bytes; the limit is {self._limits.fixed_bytes}")
+            self._limit_exceeded(
+                (at, "size"), f"the size is {size} bytes; the limit is {self._limits.fixed_bytes}"
+            )
         else:
             node.size = size
         self._logical(node, schema, at)
         return node
 
-    def _enum(self, schema: Mapping[str, Json], namespace: str, at: At, depth: int) -> Node:
+    def _enum(self, schema: Mapping[str, Json], namespace: str, at: LinkedPath, depth: int) -> Node:
         node, _ = self._define(schema, Enum, namespace, at)
         assert isinstance(node, Enum)
         given = schema.get("symbols")
         if not isinstance(given, list):
             return self._fault(rule.SYMBOLS_INVALID, at, "an enum needs symbols, an array of names")
         if len(given) > self._limits.symbols:
-            return self._over(
+            return self._limit_exceeded(
                 (at, "symbols"), f"the enum has {len(given)} symbols; the limit is {self._limits.symbols}"
             )
         symbols: dict[str, None] = {}
@@ -278,7 +280,7 @@ class Parser:
                 )
         return node
 
-    def _record(self, schema: Mapping[str, Json], namespace: str, at: At, depth: int) -> Node:
+    def _record(self, schema: Mapping[str, Json], namespace: str, at: LinkedPath, depth: int) -> Node:
         node, inside = self._define(schema, Record, namespace, at)
         assert isinstance(node, Record)
         node.is_error = schema["type"] == "error"
@@ -287,13 +289,13 @@ class Parser:
             return self._fault(rule.FIELDS_INVALID, at, "a record needs fields, an array")
         self._fields += len(given)
         if self._fields > self._limits.fields:
-            return self._over(
+            return self._limit_exceeded(
                 (at, "fields"),
                 f"the schema has more than {self._limits.fields} fields; split it with references",
             )
         fields: list[Field] = []
         by_name: dict[str, Field] = {}
-        self._open.add(node.name)
+        self._open_records.add(node.name)
         place = (at, "fields")
         for i, item in enumerate(given):
             member = self._field(item, len(fields), inside, (place, i), depth)
@@ -306,12 +308,12 @@ class Parser:
                 )  # fmt: skip
             by_name.setdefault(member.name, member)
             fields.append(member)
-        self._open.discard(node.name)
+        self._open_records.discard(node.name)
         node.fields, node.by_name = tuple(fields), by_name
         self._logical(node, schema, at)
         return node
 
-    def _field(self, schema: Json, index: int, namespace: str, at: At, depth: int) -> Field | None:
+    def _field(self, schema: Json, index: int, namespace: str, at: LinkedPath, depth: int) -> Field | None:
         if not isinstance(schema, dict):
             self._found.add(rule.FIELD_INVALID, at, f"{show(schema)} is not a field, which is an object")
             return None
@@ -341,14 +343,14 @@ class Parser:
             self._doc(schema, at)
         has_default = "default" in schema
         member = Field(name, index, node, aliases, has_default, schema.get("default"), schema)
-        if has_default and node is not ANY:
-            self._late.append((member, at))
+        if has_default and node is not PLACEHOLDER:
+            self._defaults_to_check.append((member, at))
         return member
 
     def _check_defaults(self) -> None:
-        """After everything else: a default may have a type that was still being defined."""
-        defaults = Defaults()
-        for member, at in self._late:
+        """Runs last: the type of a default may be defined after it."""
+        defaults = DefaultChecker()
+        for member, at in self._defaults_to_check:
             if fault := defaults.fault(member.type, member.default):
                 self._found.add(
                     rule.DEFAULT_INVALID, (at, "default"), f"the default of {member.name!r}: {fault}"
@@ -362,17 +364,17 @@ class Parser:
                 )
             defaults.extras.clear()
 
-    def _fault(self, broken: rule.Rule, at: At, message: str) -> Node:
+    def _fault(self, broken: rule.SchemaTextRule, at: LinkedPath, message: str) -> Node:
         self._found.add(broken, at, message)
-        return ANY
+        return PLACEHOLDER
 
-    def _over(self, at: At, message: str) -> Node:
+    def _limit_exceeded(self, at: LinkedPath, message: str) -> Node:
         """A limit is passed: nothing after it is looked at."""
         self._found.add(rule.LIMIT, at, message)
-        raise rule.Stop
+        raise rule.IssueLimitReached
 
 
-_COMPLEX: Mapping[str, Callable[[Parser, Mapping[str, Json], str, At, int], Node]] = {
+_COMPLEX: Mapping[str, Callable[[Parser, Mapping[str, Json], str, LinkedPath, int], Node]] = {
     "record": Parser._record,
     "error": Parser._record,
     "enum": Parser._enum,

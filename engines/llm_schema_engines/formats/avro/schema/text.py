@@ -1,6 +1,6 @@
-"""Reads JSON text strictly, and finds the line and column of a pointer when there is something to complain about.
+"""Reads JSON text strictly (RFC 8259), and finds the line and column of a path.
 
-The standard scanner does the work at C speed; places are looked for only once something is wrong. Pure.
+The standard library's scanner reads the text at C speed; lines and columns are looked up only for issues. Pure.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 Json = Any  # a JSON value: dict, list, str, int, float, bool or None
 Path = tuple[str | int, ...]
 
-LONGEST_NUMBER = 400  # digits; the largest double has 309
+MAX_DIGITS = 400  # digits; the largest double has 309
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 
 
-class BadText(Exception):
+class InvalidJsonText(Exception):
     """The text is not strict JSON. `line` and `column` are 1-based, 0 when unknown; `deep`: it is nested too deeply."""
 
     def __init__(self, message: str, line: int = 0, column: int = 0, *, deep: bool = False) -> None:
@@ -27,19 +27,19 @@ class BadText(Exception):
 
 
 def read(content: bytes) -> tuple[Json, str, bool]:
-    """The value of strict JSON text, the text, and whether some object repeats a key (the last one wins).
+    """The value of strict JSON text, the text, and whether an object repeats a key (the last value is taken).
 
-    Refuses what RFC 8259 does not know (NaN, a byte order mark) and numbers that no double can hold.
-    Raises BadText.
+    Refuses what RFC 8259 does not allow (NaN, a byte order mark) and numbers that no double can hold.
+    Raises InvalidJsonText.
     """
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
-        raise BadText(f"byte {error.start} is not valid UTF-8", line, column) from None
+        raise InvalidJsonText(f"byte {error.start} is not valid UTF-8", line, column) from None
     if text.startswith("\ufeff"):
-        raise BadText("the text starts with a byte order mark; remove it", 1, 1)
+        raise InvalidJsonText("the text starts with a byte order mark; remove it", 1, 1)
     repeated = False
 
     def members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
@@ -58,33 +58,33 @@ def read(content: bytes) -> tuple[Json, str, bool]:
             json.dumps(value, ensure_ascii=False).encode()
         return value, text, repeated
     except UnicodeEncodeError:
-        raise BadText("a string escapes half of a surrogate pair, which is no character") from None
+        raise InvalidJsonText("a string escapes half of a surrogate pair, which is no character") from None
     except json.JSONDecodeError as error:
         what = "the text is empty" if not text.strip() else f"not valid JSON: {error.msg}"
-        raise BadText(what, error.lineno, error.colno) from None
+        raise InvalidJsonText(what, error.lineno, error.colno) from None
     except RecursionError:
-        raise BadText("the JSON text is nested too deeply", deep=True) from None
+        raise InvalidJsonText("the JSON text is nested too deeply", deep=True) from None
 
 
 def _int(digits: str) -> int:
-    if len(digits) > LONGEST_NUMBER:
-        raise BadText(f"a number has {len(digits)} digits; the limit is {LONGEST_NUMBER}")
+    if len(digits) > MAX_DIGITS:
+        raise InvalidJsonText(f"a number has {len(digits)} digits; the limit is {MAX_DIGITS}")
     return int(digits)
 
 
 def _float(digits: str) -> float:
     value = float(digits)
     if math.isinf(value):
-        raise BadText(f"the number {digits[:40]} is too large for a double")
+        raise InvalidJsonText(f"the number {digits[:40]} is too large for a double")
     return value
 
 
 def _constant(name: str) -> float:
-    raise BadText(f"{name} is not JSON")
+    raise InvalidJsonText(f"{name} is not JSON")
 
 
 def clip(shown: str, longest: int = 500) -> str:
-    """A text for people, cut to a bearable length: names and keys come from whoever sent the schema or the data."""
+    """A text for people, cut to `longest` characters: names and keys come from whoever sent the schema or the data."""
     return shown if len(shown) <= longest else shown[: longest - 3] + "..."
 
 

@@ -1,6 +1,6 @@
-"""The smallest values of types: which have any, and what they are. Pure.
+"""The smallest values of types, and which types have no finite value. Pure.
 
-A value is in Python what it is in JSON, except: bytes for bytes and fixed, and Branch for a union.
+Values are Python's JSON values, except: bytes for bytes and fixed, and UnionValue for a union.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ SCALARS: Mapping[str, Value] = {
     "null": None, "boolean": False, "int": 0, "long": 0, "float": 0.0, "double": 0.0, "bytes": b"", "string": "",
 }  # fmt: skip
 KEY = PRIMITIVES["string"]
-DEEPEST = 128
-"""Rank from which on no value is built."""
-LOGICAL: Mapping[str, Value] = {"uuid": "00000000-0000-4000-8000-000000000000", "decimal": b"\0"}
-"""Where the smallest value of the underlying type would not do."""
+MAX_RANK = 128
+"""No value is built for types of this rank or above."""
+SMALLEST_LOGICAL: Mapping[str, Value] = {"uuid": "00000000-0000-4000-8000-000000000000", "decimal": b"\0"}
+"""For logical types to which the smallest value of the underlying type does not conform."""
 
 
-class TooLarge(Exception):
-    """The smallest value has more parts than allowed, or there is none."""
+class ValueTooLarge(Exception):
+    """The smallest value has more parts than allowed, or the type has no finite value."""
 
 
 @dataclass(frozen=True, slots=True)
-class Branch:
+class UnionValue:
     """A value of a union: which branch, and the value of it."""
 
     index: int
     value: Value
 
 
-class Smallest:
+class SmallestValues:
     """The smallest values of `root` and the types under it."""
 
     def __init__(self, root: Node) -> None:
@@ -46,15 +46,15 @@ class Smallest:
         return id(node) in self._ranks
 
     def build(self, node: Node, budget: list[int]) -> Value:
-        """A smallest value; `budget` holds how many more parts may be made. Raises TooLarge."""
+        """A smallest value; `budget[0]` is how many more parts may be made. Raises ValueTooLarge."""
         budget[0] -= 1
-        if budget[0] < 0 or self._ranks.get(id(node), DEEPEST) >= DEEPEST:
-            raise TooLarge
+        if budget[0] < 0 or self._ranks.get(id(node), MAX_RANK) >= MAX_RANK:
+            raise ValueTooLarge
         if isinstance(node, Record):
             return {f.name: self.build(f.type, budget) for f in node.fields}
         if isinstance(node, Union):
             index = self.branch(node)
-            return Branch(index, self.build(node.branches[index], budget))
+            return UnionValue(index, self.build(node.branches[index], budget))
         if isinstance(node, Array):
             return []
         if isinstance(node, Map):
@@ -64,15 +64,15 @@ class Smallest:
         if isinstance(node, Fixed):
             budget[0] -= node.size // 32
             return bytes(node.size)
-        if node.logical is not None and node.logical.name in LOGICAL:
-            return LOGICAL[node.logical.name]
+        if node.logical is not None and node.logical.name in SMALLEST_LOGICAL:
+            return SMALLEST_LOGICAL[node.logical.name]
         return SCALARS[node.kind]
 
     def branch(self, node: Union) -> int:
-        """The branch that holds the smallest value."""
+        """The index of the branch that holds the smallest value. Raises ValueTooLarge when no branch has one."""
         usable = [i for i, b in enumerate(node.branches) if id(b) in self._ranks]
         if not usable:
-            raise TooLarge
+            raise ValueTooLarge
         return min(usable, key=lambda i: self._ranks[id(node.branches[i])])
 
 
@@ -143,7 +143,7 @@ def to_json(node: Node, value: Value) -> Json:
 
 
 def ranks(root: Node) -> dict[int, int]:
-    """How deeply the shallowest value of each type under `root` nests, by id; types without a finite value are out.
+    """How deeply the shallowest value of each type under `root` nests, by id; types without a finite value are absent.
 
     Rounds of one level each: a record needs all its fields ranked, a union one branch. Ranks strictly fall from a
     type to what its smallest value holds, so that building one ends.

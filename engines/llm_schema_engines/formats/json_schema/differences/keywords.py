@@ -1,4 +1,4 @@
-"""How the values of one keyword compare: which of them accepts more. Pure."""
+"""Compares two values of one keyword: which of them accepts more? Pure."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 from ..canonical import dump
 from ..prover.regex.languages import Languages
 from ..prover.regex.syntax import Unsupported
-from .model import Kind
+from .model import DifferenceKind
 
-Compared = tuple[Kind, str]
+Compared = tuple[DifferenceKind, str]
 
 
-def _direction(wider: bool, narrower: bool) -> Kind:
+def _direction(wider: bool, narrower: bool) -> DifferenceKind:
     """The kind when the new value accepts more, less, both or neither."""
     if wider and not narrower:
-        return Kind.WIDENED
+        return DifferenceKind.WIDENED
     if narrower and not wider:
-        return Kind.NARROWED
-    return Kind.CHANGED
+        return DifferenceKind.NARROWED
+    return DifferenceKind.CHANGED
 
 
 def _lower_bound(old: Any, new: Any) -> Compared:
@@ -37,18 +37,22 @@ def _multiple(old: Any, new: Any) -> Compared:
     return kind, f"went from {_show(old)} to {_show(new)}"
 
 
-def _demanded(old: Any, new: Any) -> Compared:
+def _required_names(old: Any, new: Any) -> Compared:
     """A list of names that must be present: fewer names accept more."""
     added, removed = _changes(old, new)
-    return _direction(bool(removed), bool(added)), _said(added, removed, "demands", "no longer demands")
+    return _direction(bool(removed), bool(added)), _added_and_removed(
+        added, removed, "demands", "no longer demands"
+    )
 
 
 def _allowed(old: Any, new: Any) -> Compared:
     """A list of what is allowed: more entries accept more."""
     added, removed = _changes(old, new)
     if not added and not removed:
-        return Kind.CHANGED, "was reordered"
-    return _direction(bool(added), bool(removed)), _said(added, removed, "also allows", "no longer allows")
+        return DifferenceKind.CHANGED, "was reordered"
+    return _direction(bool(added), bool(removed)), _added_and_removed(
+        added, removed, "also allows", "no longer allows"
+    )
 
 
 def _types(old: Any, new: Any) -> Compared:
@@ -68,7 +72,7 @@ def _flag(old: Any, new: Any) -> Compared:
 
 
 def _pattern(old: Any, new: Any) -> Compared:
-    """Patterns are compared as languages where both are understood."""
+    """Patterns are compared by the strings that they match, where the regex engine supports both."""
     languages = Languages(2000)
 
     def only(one: str, other: str) -> bool:
@@ -79,21 +83,23 @@ def _pattern(old: Any, new: Any) -> Compared:
     try:
         lost, gained = only(old, new), only(new, old)
     except Unsupported:
-        return Kind.CHANGED, sentence
+        return DifferenceKind.CHANGED, sentence
     if not lost and not gained:
-        return Kind.CHANGED, f"was rewritten and matches the same: {_show(new)}"
+        return DifferenceKind.CHANGED, f"was rewritten and matches the same: {_show(new)}"
     return _direction(gained, lost), sentence
 
 
 def _replaced(old: Any, new: Any) -> Compared:
-    return Kind.CHANGED, f"went from {_show(old)} to {_show(new)}"
+    return DifferenceKind.CHANGED, f"went from {_show(old)} to {_show(new)}"
 
 
 def _needs(old: Any, new: Any) -> Compared:
-    """`dependentRequired`: for each name, the names that it demands."""
+    """`dependentRequired`: for each property, the properties that it requires."""
     added = [f"{n}: {m}" for n in sorted(new) for m in new[n] if m not in old.get(n, ())]
     removed = [f"{n}: {m}" for n in sorted(old) for m in old[n] if m not in new.get(n, ())]
-    return _direction(bool(removed), bool(added)), _said(added, removed, "demands", "no longer demands")
+    return _direction(bool(removed), bool(added)), _added_and_removed(
+        added, removed, "demands", "no longer demands"
+    )
 
 
 def _changes(old: Any, new: Any) -> tuple[list[str], list[str]]:
@@ -102,7 +108,7 @@ def _changes(old: Any, new: Any) -> tuple[list[str], list[str]]:
     return [t for t in after if t not in known_before], [t for t in before if t not in known_after]
 
 
-def _said(added: list[str], removed: list[str], more: str, less: str) -> str:
+def _added_and_removed(added: list[str], removed: list[str], more: str, less: str) -> str:
     parts = [f"{verb} {_list(items)}" for verb, items in ((more, added), (less, removed)) if items]
     return " and ".join(parts) or "was reordered"
 
@@ -124,7 +130,7 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], Compared]] = {
         ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties", "maxContains"), _upper_bound
     ),
     "multipleOf": _multiple,
-    "required": _demanded,
+    "required": _required_names,
     "enum": _allowed,
     "type": _types,
     "uniqueItems": _flag,
@@ -134,9 +140,9 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], Compared]] = {
     "$ref": _replaced,
     "dependentRequired": _needs,
 }
-"""Keyword -> what its new value does, compared with the old one."""
+"""Keyword -> the comparison of its new value with the old one."""
 
-ONE_SIDED: Mapping[str, tuple[Kind, Kind]] = dict.fromkeys(
-    (*COMPARISONS, "contentEncoding", "contentMediaType"), (Kind.NARROWED, Kind.WIDENED)
+ONE_SIDED: Mapping[str, tuple[DifferenceKind, DifferenceKind]] = dict.fromkeys(
+    (*COMPARISONS, "contentEncoding", "contentMediaType"), (DifferenceKind.NARROWED, DifferenceKind.WIDENED)
 )
 """Keyword -> what adding it does, and what removing it does."""

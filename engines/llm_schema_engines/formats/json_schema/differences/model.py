@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ....model.difference import Difference
-from ....model.difference import DifferenceKind as Kind
+from ....model.difference import Difference, DifferenceKind
 from ..canonical import dump
 
-__all__ = ["Difference", "Kind", "made"]
+__all__ = ["Difference", "DifferenceKind", "make_difference"]
 
 _TEXT = 500
 
 
-def made(kind: Kind, pointer: str, old: Any, new: Any, sentence: str) -> Difference:
+def make_difference(kind: DifferenceKind, pointer: str, old: Any, new: Any, sentence: str) -> Difference:
     """A difference of two values, which become JSON text cut at 500 characters; None is absence."""
     where = f"at {pointer}" if pointer else "at the root"
     return Difference(kind, pointer, f"{where}: {sentence}", _text(old), _text(new))

@@ -1,7 +1,7 @@
-"""The theory of arrays: prefix and rest, demands at places, counts, equal and distinct items. Pure.
+"""The theory of arrays: constructs an array that meets a set of facts, or proves that there is none. Pure.
 
-Demands that some item meets are placed first, at every place that makes a difference: each place of a prefix, each
-place already used, and one new place. Then the items are solved one by one.
+Demands that some item must meet are placed first, at every index that makes a difference: each index of a prefix, each
+index already used, and one new index. Then the items are solved one by one.
 """
 
 from __future__ import annotations
@@ -12,48 +12,49 @@ from itertools import combinations
 from math import comb
 from typing import TYPE_CHECKING, Any
 
-from .answers import IMPOSSIBLE, UNKNOWN, Answer, Found
-from .facts import Except, Facts, Lit
+from .facts import ClassLiteral, Facts, NotValue
 from .nodes import Contains
+from .results import IMPOSSIBLE, UNKNOWN, FoundValue, SearchResult
 from .values import key_of
 
 if TYPE_CHECKING:
     from .search import Prover
 
-LONGEST = 300
+MAX_LENGTH = 300
 """Longest array that is constructed."""
-_MOST_COPIES = 40
-_MOST_WAYS = 200
+_MAX_COPIES = 40
+_MAX_COMBINATIONS = 200
 
-Literals = frozenset[Lit]
+Literals = frozenset[ClassLiteral]
 Needs = Mapping[int, Literals]
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What the array must have: `everywhere` holds of each item, `demands` are (first place, literal, group); demands
-    of one group need different places. `limits` are counts of matching items that must not be exceeded."""
+    """What the array must fulfil. `everywhere`: literals of each item. `fixed`: index -> literals. `demands`: (first
+    index, literal, group) of literals that some item must meet; those of one group need different items. `limits`:
+    most matching items."""
 
     everywhere: Literals
     fixed: Mapping[int, Literals]
-    demands: tuple[tuple[int, Lit, int], ...]
+    demands: tuple[tuple[int, ClassLiteral, int], ...]
     limits: tuple[Contains, ...]
     prefix: int
     length: int
 
 
-def solve(prover: Prover, facts: Facts) -> Answer:
+def solve(prover: Prover, facts: Facts) -> SearchResult:
     """An array that meets the facts."""
     plan = _plan(facts)
-    if plan is None or plan.length > LONGEST:
+    if plan is None or plan.length > MAX_LENGTH:
         prover.note("the array is too long to construct", facts)
         return UNKNOWN
     if facts.most is not None and plan.length > facts.most:
         return IMPOSSIBLE
-    result: Answer = IMPOSSIBLE
+    result: SearchResult = IMPOSSIBLE
     for needs, length in _placements(prover, facts, plan, plan.demands, plan.fixed, plan.length, ()):
         answer = _with_needs(prover, facts, plan, needs, length)
-        if isinstance(answer, Found):
+        if isinstance(answer, FoundValue):
             return answer
         if answer is UNKNOWN:
             result = UNKNOWN
@@ -63,24 +64,24 @@ def solve(prover: Prover, facts: Facts) -> Answer:
 
 
 def _plan(facts: Facts) -> _Plan | None:
-    everywhere: set[Lit] = set()
+    everywhere: set[ClassLiteral] = set()
     fixed: dict[int, Literals] = {}
-    demands: list[tuple[int, Lit, int]] = []
+    demands: list[tuple[int, ClassLiteral, int]] = []
     limits: list[Contains] = []
     length = facts.least
     for bad in facts.bad_items:
-        literal = Lit(bad.number, False)
+        literal = ClassLiteral(bad.number, False)
         if bad.onward:
             demands.append((bad.place, literal, -1 - len(demands)))
         else:
             fixed[bad.place] = fixed.get(bad.place, frozenset()) | {literal}
             length = max(length, bad.place + 1)
     for group, contains in enumerate(facts.counted):
-        if contains.least > _MOST_COPIES:
+        if contains.least > _MAX_COPIES:
             return None
-        demands += [(0, Lit(contains.node, True), group)] * contains.least
+        demands += [(0, ClassLiteral(contains.node, True), group)] * contains.least
         if contains.most == 0:
-            everywhere.add(Lit(contains.node, False))
+            everywhere.add(ClassLiteral(contains.node, False))
         elif contains.most is not None:
             limits.append(contains)
     prefix = max((len(items.prefix) for items in facts.items), default=0)
@@ -88,21 +89,21 @@ def _plan(facts: Facts) -> _Plan | None:
 
 
 def _at(facts: Facts, plan: _Plan, index: int) -> Literals:
-    """What every array of the goal has at a place."""
+    """The literals of the item at an index, before demands are placed."""
     accepted = (items.prefix[index] if index < len(items.prefix) else items.rest for items in facts.items)
-    return plan.everywhere | {Lit(number, True) for number in accepted}
+    return plan.everywhere | {ClassLiteral(number, True) for number in accepted}
 
 
 def _placements(
     prover: Prover,
     facts: Facts,
     plan: _Plan,
-    demands: tuple[tuple[int, Lit, int], ...],
+    demands: tuple[tuple[int, ClassLiteral, int], ...],
     needs: Needs,
     length: int,
     used: tuple[tuple[int, int], ...],
 ) -> Iterator[tuple[Needs, int]]:
-    """Every way to place the demands, up to places that are alike. `used` are (group, place) pairs."""
+    """Every way to place the demands, equivalent indexes tried once. `used` are (group, index) pairs."""
     prover.tick()
     if not demands:
         yield needs, length
@@ -119,16 +120,16 @@ def _placements(
         )
 
 
-def _with_needs(prover: Prover, facts: Facts, plan: _Plan, needs: Needs, length: int) -> Answer:
+def _with_needs(prover: Prover, facts: Facts, plan: _Plan, needs: Needs, length: int) -> SearchResult:
     make = _with_equal_items if facts.repeated else _fill
-    result: Answer = IMPOSSIBLE
+    result: SearchResult = IMPOSSIBLE
     for limited in _limited(plan, needs, length):
         if limited is None:
             return UNKNOWN
         answer = make(prover, facts, plan, limited, length)
-        if isinstance(answer, Found) and key_of(answer.value) in facts.excluded:
+        if isinstance(answer, FoundValue) and key_of(answer.value) in facts.excluded:
             answer = _longer(prover, facts, plan, limited, length)
-        if isinstance(answer, Found):
+        if isinstance(answer, FoundValue):
             return answer
         if answer is UNKNOWN:
             result = UNKNOWN
@@ -136,7 +137,7 @@ def _with_needs(prover: Prover, facts: Facts, plan: _Plan, needs: Needs, length:
 
 
 def _limited(plan: _Plan, needs: Needs, length: int) -> Iterator[Needs | None]:
-    """The ways to keep the limits: at most so many places may match, so that all the others do not.
+    """The ways to keep the limits: choose which items may match; all others must not.
 
     None when there are too many ways.
     """
@@ -144,10 +145,10 @@ def _limited(plan: _Plan, needs: Needs, length: int) -> Iterator[Needs | None]:
     for contains in plan.limits:
         assert contains.most is not None
         free = min(contains.most, length)
-        if comb(length, free) * len(ways) > _MOST_WAYS:
+        if comb(length, free) * len(ways) > _MAX_COMBINATIONS:
             yield None
             return
-        refused = Lit(contains.node, False)
+        refused = ClassLiteral(contains.node, False)
         ways = [
             {i: way.get(i, frozenset()) | (frozenset() if i in chosen else {refused}) for i in range(length)}
             for way in ways
@@ -156,47 +157,49 @@ def _limited(plan: _Plan, needs: Needs, length: int) -> Iterator[Needs | None]:
     yield from ways
 
 
-def _longer(prover: Prover, facts: Facts, plan: _Plan, needs: Needs, length: int) -> Answer:
-    """Another array than the excluded ones: first another value at some place, then one item more."""
+def _longer(prover: Prover, facts: Facts, plan: _Plan, needs: Needs, length: int) -> SearchResult:
+    """An array that differs from the excluded ones: first by another value of some item, then by more items."""
     for place in range(length):
         answer = _fill(prover, facts, plan, needs, length, avoid_at=place)
-        if isinstance(answer, Found) and key_of(answer.value) not in facts.excluded:
+        if isinstance(answer, FoundValue) and key_of(answer.value) not in facts.excluded:
             return answer
     for more in range(1, 1 if plan.limits else len(facts.excluded) + 2):
         if facts.most is not None and length + more > facts.most:
             break
         answer = _fill(prover, facts, plan, needs, length + more)
-        if isinstance(answer, Found) and key_of(answer.value) not in facts.excluded:
+        if isinstance(answer, FoundValue) and key_of(answer.value) not in facts.excluded:
             return answer
     prover.note("an array other than the excluded ones was not found", facts)
     return UNKNOWN
 
 
-def _fill(prover: Prover, facts: Facts, plan: _Plan, needs: Needs, length: int, avoid_at: int = -1) -> Answer:
+def _fill(
+    prover: Prover, facts: Facts, plan: _Plan, needs: Needs, length: int, avoid_at: int = -1
+) -> SearchResult:
     """Solve the items of an array of this length, one after the other."""
     out: list[Any] = []
     goals = [_item_goal(facts, plan, needs, i) for i in range(length)]
     alike = len(set(goals)) <= 1
     for i, literals in enumerate(goals):
-        goal: set[Lit | Except] = set(literals)
+        goal: set[ClassLiteral | NotValue] = set(literals)
         if facts.distinct:
-            goal |= {Except(key_of(item)) for item in out}
+            goal |= {NotValue(key_of(item)) for item in out}
         if i == avoid_at:
             goal |= _excluded_items(facts, i)
         answer = prover.solve(frozenset(goal))
-        if not isinstance(answer, Found):
-            # A choice made for an earlier item may be to blame, unless all items are interchangeable.
+        if not isinstance(answer, FoundValue):
+            # An earlier item's value may be the cause, unless all items are interchangeable.
             independent = not facts.distinct or not out or alike
             return answer if independent and i != avoid_at else UNKNOWN
         out.append(answer.value)
-    return Found(out)
+    return FoundValue(out)
 
 
-def _excluded_items(facts: Facts, index: int) -> set[Except]:
+def _excluded_items(facts: Facts, index: int) -> set[NotValue]:
     found = set()
     for kind, value in facts.excluded:
         if kind == "array" and isinstance(value, tuple) and index < len(value):
-            found.add(Except(value[index]))
+            found.add(NotValue(value[index]))
     return found
 
 
@@ -204,9 +207,9 @@ def _item_goal(facts: Facts, plan: _Plan, needs: Needs, index: int) -> Literals:
     return _at(facts, plan, index) | needs.get(index, frozenset())
 
 
-def _with_equal_items(prover: Prover, facts: Facts, plan: _Plan, needs: Needs, length: int) -> Answer:
+def _with_equal_items(prover: Prover, facts: Facts, plan: _Plan, needs: Needs, length: int) -> SearchResult:
     """An array in which two items are equal: one value for two places."""
-    result: Answer = IMPOSSIBLE
+    result: SearchResult = IMPOSSIBLE
     reach = max(length, plan.prefix) + 2
     for second in range(1, reach):
         if facts.most is not None and second >= facts.most:
@@ -216,16 +219,16 @@ def _with_equal_items(prover: Prover, facts: Facts, plan: _Plan, needs: Needs, l
         for first in range(second):
             prover.tick()
             both = _item_goal(facts, plan, needs, first) | _item_goal(facts, plan, needs, second)
-            if not isinstance(prover.solve(both), Found):
+            if not isinstance(prover.solve(both), FoundValue):
                 if prover.solve(both) is UNKNOWN:
                     result = UNKNOWN
                 continue
             answer = _fill(prover, facts, plan, {**needs, first: both, second: both}, max(length, second + 1))
-            if isinstance(answer, Found):
+            if isinstance(answer, FoundValue):
                 items = [*answer.value]
                 items[second] = items[first]
                 if key_of(items) not in facts.excluded:
-                    return Found(items)
+                    return FoundValue(items)
                 result = UNKNOWN
             elif answer is UNKNOWN:
                 result = UNKNOWN

@@ -1,4 +1,4 @@
-"""From a document to nodes: references become edges, dialects one normal form, annotations go. Pure."""
+"""Builds the nodes of a document: references become edges, all dialects one normal form, without annotations. Pure."""
 
 from __future__ import annotations
 
@@ -9,25 +9,28 @@ from typing import Any
 from ..compiled import OpenedSchema
 from ..dialects import Dialect
 from ..pointers import join_pointer
-from ..resources import Place, Scope, World
-from .dynamics import Scopes
+from ..resources import DocumentIndex, Place, Scope
+from .dynamics import DynamicScopes
 from .formats import content_symbol, is_known
 from .nodes import FALSE, TRUE, Bound, Contains, Graph, Node, Properties, Values, simplified
-from .unevaluated import Evaluations
+from .unevaluated import UnevaluatedKeywords
 from .values import key_of
 
-LARGEST = 100_000
+MAX_NODES = 100_000
 """Most nodes of one document."""
 
 
-class TooLarge(Exception):
-    """The document has more than LARGEST nodes; dynamic references can multiply them."""
+class TooManyNodes(Exception):
+    """The document has more than MAX_NODES nodes; dynamic references can multiply them."""
 
 
 class Builder:
-    """Builds the nodes of one document into a graph. `side` marks their origin; `waived` are required properties
-    that a default supplies, by the place of the schema that demands them. `keep_names` keeps properties that are
-    declared but not constrained, which matters when writers emit only what is declared."""
+    """Builds the nodes of one document into a graph.
+
+    side: "reader" or "writer", the origin of the nodes. waived: required properties that a default supplies, by the
+    place of the schema that requires them. keep_names: keep properties that are declared but not constrained, for
+    writers that send only declared properties.
+    """
 
     def __init__(
         self,
@@ -39,19 +42,19 @@ class Builder:
         keep_names: bool = False,
     ) -> None:
         self.graph = graph
-        self.world: World = opened.world
+        self.document_index: DocumentIndex = opened.document_index
         self.side = side
         self.asserts_format = opened.options.asserts_format
         self.keep_names = keep_names
-        self._scopes = Scopes(opened.world)
+        self._scopes = DynamicScopes(opened.document_index)
         self._root = self._scopes.enter(opened.root, ())
         self._waived = waived or {}
         self._numbers: dict[tuple[tuple[int, str], Scope], int] = {}
-        self._evaluations = Evaluations(self)
+        self._evaluations = UnevaluatedKeywords(self)
         self._todo: list[tuple[int, Place]] = []
 
     def build(self) -> int:
-        """The number of the document's root node. Raises Unresolvable for a dead reference, TooLarge."""
+        """The number of the document's root node. Raises Unresolvable for a dead reference, TooManyNodes."""
         root = self.number(self._root)
         while self._todo:
             number, place = self._todo.pop()
@@ -68,8 +71,8 @@ class Builder:
         key = (place.key, place.scope)
         known = self._numbers.get(key)
         if known is None:
-            if len(self._numbers) >= LARGEST:
-                raise TooLarge
+            if len(self._numbers) >= MAX_NODES:
+                raise TooManyNodes
             known = self._numbers[key] = self.graph.reserve(self.origin(place))
             self._todo.append((known, place))
         return known
@@ -85,15 +88,17 @@ class Builder:
         schema: Any = place.schema
         for token in tokens:
             schema = schema[token]
-        base, dialect = self.world.bases.get((place.document.number, pointer), (place.base, place.dialect))
+        base, dialect = self.document_index.bases.get(
+            (place.document.number, pointer), (place.base, place.dialect)
+        )
         child = Place(place.document, pointer, schema, base, dialect, place.scope)
         return child if base == place.base else self._scopes.enter(child, place.scope)
 
     def references(self, place: Place) -> list[Place]:
-        """The schemas that a schema refers to, dynamic references resolved on the way that led to it."""
+        """The schemas that a schema refers to; dynamic references are resolved in the dynamic scope of the place."""
         schema, found = place.schema, []
         if isinstance(schema.get("$ref"), str):
-            found.append(self.world.resolve(place.base, schema["$ref"]))
+            found.append(self.document_index.resolve(place.base, schema["$ref"]))
         if place.dialect is Dialect.DRAFT_2020_12 and isinstance(schema.get("$dynamicRef"), str):
             found.append(self._scopes.dynamic(place, schema["$dynamicRef"]))
         if place.dialect is Dialect.DRAFT_2019_09 and isinstance(schema.get("$recursiveRef"), str):
@@ -107,7 +112,7 @@ class Builder:
         if dialect is Dialect.DRAFT_07 and references:
             return Node(all_of=numbers)
 
-        view = View(self, place)
+        view = SchemaView(self, place)
         values: dict[str, Any] = {"all_of": numbers} if numbers else {}
         for keyword in schema:
             name = _FIELDS.get(keyword)
@@ -125,7 +130,7 @@ class Builder:
         return simplified(node)
 
 
-class View:
+class SchemaView:
     """A schema object as the readers of fields see it."""
 
     def __init__(self, builder: Builder, place: Place) -> None:
@@ -142,12 +147,12 @@ class View:
         return tuple(self.sub(keyword, i) for i in range(len(self.schema[keyword])))
 
 
-def _types(view: View) -> frozenset[str]:
+def _types(view: SchemaView) -> frozenset[str]:
     value = view.schema["type"]
     return frozenset([value] if isinstance(value, str) else value)
 
 
-def _values(view: View) -> Values:
+def _values(view: SchemaView) -> Values:
     schema = view.schema
     items = [schema["const"]] if "const" in schema else list(schema["enum"])
     if "const" in schema and "enum" in schema:
@@ -156,11 +161,11 @@ def _values(view: View) -> Values:
     return Values(tuple(items), frozenset(map(key_of, items)))
 
 
-def _disjunctions(view: View) -> tuple[tuple[int, ...], ...]:
+def _disjunctions(view: SchemaView) -> tuple[tuple[int, ...], ...]:
     return (tuple(dict.fromkeys(view.subs("anyOf"))),)
 
 
-def _conditions(view: View) -> tuple[tuple[int, int, int], ...]:
+def _conditions(view: SchemaView) -> tuple[tuple[int, int, int], ...]:
     schema = view.schema
     if "then" not in schema and "else" not in schema:
         return ()
@@ -168,15 +173,15 @@ def _conditions(view: View) -> tuple[tuple[int, int, int], ...]:
     return ((view.sub("if"), then, view.sub("else") if "else" in schema else TRUE),)
 
 
-def _low(view: View) -> Bound | None:
+def _low(view: SchemaView) -> Bound | None:
     return max(_bounds(view, "minimum", "exclusiveMinimum"), default=None)
 
 
-def _high(view: View) -> Bound | None:
+def _high(view: SchemaView) -> Bound | None:
     return min(_bounds(view, "maximum", "exclusiveMaximum"), key=lambda b: (b[0], not b[1]), default=None)
 
 
-def _bounds(view: View, inclusive: str, exclusive: str) -> list[Bound]:
+def _bounds(view: SchemaView, inclusive: str, exclusive: str) -> list[Bound]:
     return [
         (Fraction(view.schema[keyword]), strict)
         for keyword, strict in ((inclusive, False), (exclusive, True))
@@ -184,7 +189,7 @@ def _bounds(view: View, inclusive: str, exclusive: str) -> list[Bound]:
     ]
 
 
-def _formats(view: View) -> tuple[str, ...]:
+def _formats(view: SchemaView) -> tuple[str, ...]:
     schema, found = view.schema, []
     name = schema.get("format")
     if isinstance(name, str) and view.builder.asserts_format and is_known(name, view.dialect):
@@ -194,7 +199,7 @@ def _formats(view: View) -> tuple[str, ...]:
     return tuple(filter(None, found))
 
 
-def _items(view: View) -> tuple[tuple[int, ...], int] | None:
+def _items(view: SchemaView) -> tuple[tuple[int, ...], int] | None:
     schema = view.schema
     prefix: tuple[int, ...] = ()
     rest = TRUE
@@ -214,7 +219,7 @@ def _items(view: View) -> tuple[tuple[int, ...], int] | None:
     return None if not prefix and rest == TRUE else (prefix, rest)
 
 
-def _contains(view: View) -> Contains | None:
+def _contains(view: SchemaView) -> Contains | None:
     schema = view.schema
     counted = view.dialect is not Dialect.DRAFT_07
     least = int(schema.get("minContains", 1)) if counted else 1
@@ -224,7 +229,7 @@ def _contains(view: View) -> Contains | None:
     return Contains(view.sub("contains"), least, most)
 
 
-def _properties(view: View) -> Properties | None:
+def _properties(view: SchemaView) -> Properties | None:
     schema = view.schema
     named = {name: view.sub("properties", name) for name in schema.get("properties", ())}
     patterns = {p: view.sub("patternProperties", p) for p in schema.get("patternProperties", ())}
@@ -237,19 +242,19 @@ def _properties(view: View) -> Properties | None:
     return Properties(named, patterns, additional)
 
 
-def _names(view: View) -> int | None:
+def _names(view: SchemaView) -> int | None:
     number = view.sub("propertyNames")
     return None if number == TRUE else number
 
 
-def _dependencies(view: View, keyword: str) -> list[tuple[str, str, Any]]:
-    """Members of `keyword` and of draft 7's `dependencies`, which the deployed validator honours in later dialects
-    too, as (keyword, name, value)."""
+def _dependencies(view: SchemaView, keyword: str) -> list[tuple[str, str, Any]]:
+    """Members of `keyword` and of draft 7's `dependencies`, which the validator applies in later dialects too, as
+    (keyword, name, value)."""
     keywords = ("dependencies",) if view.dialect is Dialect.DRAFT_07 else ("dependencies", keyword)
     return [(k, name, view.schema[k][name]) for k in keywords for name in sorted(view.schema.get(k, ()))]
 
 
-def _needs(view: View) -> tuple[tuple[str, frozenset[str]], ...]:
+def _needs(view: SchemaView) -> tuple[tuple[str, frozenset[str]], ...]:
     return tuple(
         (name, frozenset(names))
         for _, name, names in _dependencies(view, "dependentRequired")
@@ -257,7 +262,7 @@ def _needs(view: View) -> tuple[tuple[str, frozenset[str]], ...]:
     )
 
 
-def _implies(view: View) -> tuple[tuple[str, int], ...]:
+def _implies(view: SchemaView) -> tuple[tuple[str, int], ...]:
     found = [
         (name, view.sub(keyword, name))
         for keyword, name, value in _dependencies(view, "dependentSchemas")
@@ -266,7 +271,7 @@ def _implies(view: View) -> tuple[tuple[str, int], ...]:
     return tuple((name, number) for name, number in found if number != TRUE)
 
 
-_READERS: Mapping[str, Callable[[View], Any]] = {
+_READERS: Mapping[str, Callable[[SchemaView], Any]] = {
     "types": _types,
     "values": _values,
     "any_of": _disjunctions,
@@ -293,7 +298,7 @@ _READERS: Mapping[str, Callable[[View], Any]] = {
     "needs": _needs,
     "implies": _implies,
 }
-"""Field of a node -> how it is read from a schema that has one of its keywords."""
+"""Field of a node -> the function that reads it from a schema that has one of its keywords."""
 
 _FIELDS: Mapping[str, str] = {
     "type": "types",
@@ -331,4 +336,4 @@ _FIELDS: Mapping[str, str] = {
     "dependentSchemas": "implies",
     "dependencies": "needs",
 }
-"""Keyword -> the field that it takes part in. `dependencies` takes part in two."""
+"""Keyword -> the field that it belongs to. `dependencies` belongs to two."""

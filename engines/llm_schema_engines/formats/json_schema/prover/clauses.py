@@ -1,6 +1,6 @@
-"""Which alternatives of a clause are already excluded, and which already hold. Pure.
+"""Prunes clauses: which alternatives contradict the facts, and which already follow from them. Pure.
 
-Both answers may be no when nothing is obvious; they only save search.
+The checks are cheap and incomplete: both may return False for the same alternative. They only save search.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from .facts import (
     BadItem,
     BadMatch,
     BadProperty,
+    ClassLiteral,
     Distinct,
     Fact,
     Facts,
     HasFormat,
-    High,
-    Lit,
-    Low,
+    LowerBound,
     Matches,
     Required,
+    UpperBound,
 )
 from .inclusion import Inclusion
 from .merging import Classes
-from .statics import Statics
+from .statics import StaticFacts
 
 
 class Pruning:
-    """Looks at alternatives in the light of what is known."""
+    """Checks alternatives against the known facts."""
 
     def __init__(
-        self, classes: Classes, statics: Statics, evaluator: Evaluator, inclusion: Inclusion
+        self, classes: Classes, statics: StaticFacts, evaluator: Evaluator, inclusion: Inclusion
     ) -> None:
         self._anything = classes.anything
         self._nothing = classes.nothing
@@ -51,13 +51,13 @@ class Pruning:
         return all(self._follows(facts, fact) for fact in alternative)
 
     def rejects_all(self, facts: Facts, number: int) -> bool:
-        """Whether an accepted class excludes `number` on its face."""
+        """Whether an accepted class is known to be disjoint with the class `number`."""
         return any(
             holds and self._statics.exclusive(number, other, facts.kind)
             for other, holds in facts.literals.items()
         )
 
-    def refuses(self, facts: Facts, literal: Lit) -> bool:
+    def refuses(self, facts: Facts, literal: ClassLiteral) -> bool:
         """Whether a literal contradicts the ones that are known, or cannot hold for the kind."""
         number, holds = literal
         if facts.literals.get(number, holds) != holds:
@@ -75,7 +75,7 @@ class Pruning:
 
     def _contradicts(self, facts: Facts, fact: Fact) -> bool:
         match fact:
-            case Lit():
+            case ClassLiteral():
                 return self.refuses(facts, fact)
             case Absent(name):
                 return name in facts.required
@@ -85,11 +85,11 @@ class Pruning:
                 return count < max(facts.least, len(facts.required))
             case AtLeast(count):
                 return facts.most is not None and count > facts.most
-            case Low((value, strict)):
+            case LowerBound((value, strict)):
                 return facts.high is not None and (
                     value > facts.high[0] or (value == facts.high[0] and (strict or facts.high[1]))
                 )
-            case High((value, strict)):
+            case UpperBound((value, strict)):
                 return facts.low is not None and (
                     value < facts.low[0] or (value == facts.low[0] and (strict or facts.low[1]))
                 )
@@ -143,7 +143,7 @@ class Pruning:
 
     def _follows(self, facts: Facts, fact: Fact) -> bool:
         match fact:
-            case Lit(number, holds):
+            case ClassLiteral(number, holds):
                 if facts.literals.get(number) == holds:
                     return True
                 return not holds and self.rejects_all(facts, number)

@@ -24,27 +24,27 @@ from ...engine import SchemaSource
 from ..compiled import OpenedSchema
 from ..limits import JsonSchemaLimits
 from ..metaschema import check_metaschema
-from ..recent import Recent
 from ..resources import Unresolvable
 from ..rules import DEFAULT_WAIVED, REFUSED, UNDECIDED
+from ..source_cache import SourceCache
 from ..validation import JsonDataValidator
-from .answers import IMPOSSIBLE, OutOfBudget
-from .building import LARGEST, Builder, TooLarge
+from .building import MAX_NODES, Builder, TooManyNodes
 from .defaults import Waived, supply, waivable
 from .explanation import explain
 from .merging import Classes, loops, merge
 from .nodes import Graph
+from .results import IMPOSSIBLE, OutOfBudget
 from .sampling import samples
 from .search import Prover
-from .witnesses import Judge, encode, shrink
+from .witnesses import WitnessChecker, encode, shrink
 
-_MORE_STEPS = 3000
-"""Steps spent on further violations once one is known."""
-_SAMPLES_OF_DOUBT, _SAMPLES_OF_PROOF = 30, 10
-"""Values tried before a comparison is UNDECIDED, and before a proof is believed."""
+_STEPS_AFTER_VIOLATION = 3000
+"""Steps left for further violations once one is found."""
+_SAMPLES_BEFORE_UNDECIDED, _SAMPLES_BEFORE_YES = 30, 10
+"""Sample values that are validated before the verdict UNDECIDED, and before the verdict YES."""
 _SAMPLE_SECONDS = 0.01
 _FRAMES = 30_000
-"""Python frames that a deep proof may need; frames of pure Python calls live on the heap."""
+"""Recursion limit of a proof; frames of pure Python calls take no C stack."""
 
 
 def compare_schemas(
@@ -52,38 +52,38 @@ def compare_schemas(
     writer: SchemaSource,
     options: CompareOptions,
     limits: JsonSchemaLimits,
-    recent: Recent[OpenedSchema],
+    opened_cache: SourceCache[OpenedSchema],
 ) -> Comparison:
     """YES: proved. NO: with witnesses that both validators confirmed. UNDECIDED: with reasons and pointers."""
     try:
-        sides = _Sides(reader, writer, options, limits, recent)
+        sides = _SchemaPair(reader, writer, options, limits, opened_cache)
         with _deep_recursion():
             return sides.compare()
     except InvalidSchema as error:
         return _undecided([("", f"a schema cannot be used: {error.issues[0]}")])
     except Unresolvable as error:
         return _undecided([("", f"a reference cannot be resolved: {error}")])
-    except TooLarge:
-        return _undecided([("", f"a schema has more than {LARGEST} nodes")])
+    except TooManyNodes:
+        return _undecided([("", f"a schema has more than {MAX_NODES} nodes")])
     except RecursionError:
         return _undecided([("", "the schemas nest too deep for a proof")])
 
 
 @dataclass(slots=True)
-class _Sides:
+class _SchemaPair:
     """Both schemas of one comparison."""
 
     reader_source: SchemaSource
     writer_source: SchemaSource
     options: CompareOptions
     limits: JsonSchemaLimits
-    recent: Recent[OpenedSchema]
+    opened_cache: SourceCache[OpenedSchema]
     reader: OpenedSchema = field(init=False)
     writer: OpenedSchema = field(init=False)
 
     def __post_init__(self) -> None:
-        self.reader = self.recent(self.reader_source)
-        self.writer = self.recent(self.writer_source)
+        self.reader = self.opened_cache(self.reader_source)
+        self.writer = self.opened_cache(self.writer_source)
         for side in (self.reader, self.writer):
             issues = check_metaschema(side.content, side.options.dialect, self.limits)
             if issues:
@@ -104,7 +104,7 @@ class _Sides:
         warnings = tuple(_waived_warnings(waived))
         if classes.class_of[accepting] == classes.class_of[emitting]:
             return Comparison(Verdict.YES, warnings)
-        findings = _Findings(self, waived)
+        findings = _ViolationCollector(self, waived)
         prover = Prover(
             classes,
             steps=self.limits.compare_steps,
@@ -119,7 +119,7 @@ class _Sides:
             answer = None
             prover.note("the proof used up its steps or its time")
         if answer is not None and not findings.violations:
-            count = _SAMPLES_OF_PROOF if answer is IMPOSSIBLE else _SAMPLES_OF_DOUBT
+            count = _SAMPLES_BEFORE_YES if answer is IMPOSSIBLE else _SAMPLES_BEFORE_UNDECIDED
             findings.sample(samples(classes, classes.class_of[emitting], prover.languages, count))
         if findings.violations:
             return Comparison(Verdict.NO, (*findings.violations, *warnings))
@@ -128,69 +128,71 @@ class _Sides:
         return _undecided(_reasons(prover, classes) or [("", "no candidate was confirmed")])
 
 
-class _Findings:
-    """Collects violations from candidates until there are enough."""
+class _ViolationCollector:
+    """Collects violations from candidates up to `limits.violations`."""
 
     prover: Prover
 
-    def __init__(self, sides: _Sides, waived: Waived) -> None:
+    def __init__(self, sides: _SchemaPair, waived: Waived) -> None:
         self._sides = sides
         self._waived = waived
-        self._judge: Judge | None = None
+        self._checker: WitnessChecker | None = None
         self._seen: set[tuple[str, str]] = set()
         self.violations: list[Violation] = []
 
     def consider(self, value: Any) -> bool:
-        """Judge a candidate; True ends the search."""
-        judge = self._judge or self._make_judge()
-        if not judge.convicts(value):
+        """Check a candidate; True ends the search."""
+        checker = self._checker or self._make_checker()
+        if not checker.is_witness(value):
             self.prover.note("a candidate was not confirmed by the validators")
             return False
-        value = self._shrunk(value, judge)
+        value = self._shrunk(value, checker)
         text = encode(value)
         witness = Witness(text, text.decode("utf-8"))
         sides = self._sides
-        found = list(explain(judge.errors(value), witness, sides.reader, sides.writer, sides.limits))
+        found = list(explain(checker.errors(value), witness, sides.reader, sides.writer, sides.limits))
         for violation in found or [Violation(REFUSED.id, "", REFUSED.sentence, witness=witness)]:
             if (violation.rule, violation.path) not in self._seen:
                 self._seen.add((violation.rule, violation.path))
                 self.violations.append(violation)
         self.violations = self.violations[: sides.limits.violations]
-        self.prover.steps_left = min(self.prover.steps_left, _MORE_STEPS)
+        self.prover.steps_left = min(self.prover.steps_left, _STEPS_AFTER_VIOLATION)
         return len(self.violations) >= sides.limits.violations
 
     def sample(self, values: Iterator[Any]) -> None:
-        """Try some values of the writer's on both validators, whatever the proof says."""
-        judge = self._judge or self._make_judge()
+        """Validate some values of the writer's schema on both sides, as a check of the proof."""
+        checker = self._checker or self._make_checker()
         end = thread_time() + _SAMPLE_SECONDS
         for i, value in enumerate(values, start=1):
-            if judge.convicts(value):
+            if checker.is_witness(value):
                 self.consider(value)
                 return
             if i % 10 == 0 and thread_time() > end:
                 return
 
-    def _shrunk(self, value: Any, judge: Judge) -> Any:
+    def _shrunk(self, value: Any, checker: WitnessChecker) -> Any:
         """A smaller value that breaks the same keyword."""
-        first = judge.errors(value)
+        first = checker.errors(value)
         if not first:
-            return shrink(value, judge.convicts)
+            return shrink(value, checker.is_witness)
         keyword = first[0].schema_path
 
         def same(smaller: Any) -> bool:
-            return judge.convicts(smaller) and any(e.schema_path == keyword for e in judge.errors(smaller))
+            return checker.is_witness(smaller) and any(
+                e.schema_path == keyword for e in checker.errors(smaller)
+            )
 
         return shrink(value, same)
 
-    def _make_judge(self) -> Judge:
+    def _make_checker(self) -> WitnessChecker:
         sides = self._sides
-        self._judge = Judge(
+        self._checker = WitnessChecker(
             JsonDataValidator(sides.reader_source, sides.limits, sides.reader),
             JsonDataValidator(sides.writer_source, sides.limits, sides.writer),
             declared_keys=sides.declared_keys,
             supply=partial(supply, sides.reader, self._waived),
         )
-        return self._judge
+        return self._checker
 
 
 def _reasons(prover: Prover, classes: Classes) -> list[tuple[str, str]]:

@@ -1,6 +1,6 @@
-"""Which properties a writer can emit that only emits what its schema declares. Pure.
+"""Which properties a writer may send that sends only declared properties (writer model DECLARED_KEYS). Pure.
 
-A place where no schema declares any property is free-form: a map, where every name is declared.
+A place where no schema declares any property is free-form: a map, in which every name counts as declared.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from .merging import Classes
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
-    """Names and patterns that are declared at one place; `free`: every name is."""
+class DeclaredProperties:
+    """Names and patterns that are declared at one place. `free`: every name is declared."""
 
     names: frozenset[str]
     patterns: frozenset[str]
     free: bool
 
 
-def declared_by(classes: Classes, owners: Iterable[int]) -> Declared:
-    """What the owners declare, in any branch that may apply to the same value."""
+def declared_by(classes: Classes, owners: Iterable[int]) -> DeclaredProperties:
+    """What the classes `owners` declare, in any branch that may apply to the same value."""
     names: set[str] = set()
     patterns: set[str] = set()
     free = False
@@ -52,4 +52,4 @@ def declared_by(classes: Classes, owners: Iterable[int]) -> Declared:
             todo += condition
         todo += [target for _, target in node.implies]
     nothing_declared = not names and not patterns
-    return Declared(frozenset(names), frozenset(patterns), free or nothing_declared)
+    return DeclaredProperties(frozenset(names), frozenset(patterns), free or nothing_declared)

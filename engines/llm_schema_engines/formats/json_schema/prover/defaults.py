@@ -1,7 +1,7 @@
-"""Readers that fill in defaults before they validate: which required properties that makes harmless. Pure.
+"""Readers that fill in defaults before they validate: which required properties the defaults supply. Pure.
 
-A required property is waived when its schema has a valid default and nothing else in the document could notice that
-the property appeared: no keyword that counts, excludes or combines.
+A required property is waived when its schema has a valid default and no keyword of the document could depend on whether
+the property is present: none that counts, excludes or combines.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .merging import merge
 from .nodes import Graph
 from .regex.languages import Languages
 
-_NOTICE = frozenset(
+_OBSERVING_KEYWORDS = frozenset(
     {
         "maxProperties",
         "propertyNames",
@@ -39,9 +39,9 @@ Waived = Mapping[tuple[int, str], frozenset[str]]
 
 
 def waivable(opened: OpenedSchema) -> Waived:
-    """By place of the schema that demands them, the required properties that a default supplies."""
-    places = [place for place in opened.world.walk(opened.root) if isinstance(place.schema, dict)]
-    if any(not _NOTICE.isdisjoint(place.schema) for place in places):
+    """The required properties that a default supplies, by the place of the schema that requires them."""
+    places = [place for place in opened.document_index.walk(opened.root) if isinstance(place.schema, dict)]
+    if any(not _OBSERVING_KEYWORDS.isdisjoint(place.schema) for place in places):
         return {}
     graph = Graph()
     builder = Builder(graph, opened, "reader")
@@ -76,17 +76,17 @@ def supply(opened: OpenedSchema, waived: Waived, value: Any) -> Any:
 
 
 def _supply(opened: OpenedSchema, waived: Waived, value: Any, places: tuple[Place, ...]) -> Any:
-    world = opened.world
-    schemas = applied(world, places)
+    document_index = opened.document_index
+    schemas = applied(document_index, places)
     if isinstance(value, list):
         return [
-            _supply(opened, waived, item, tuple(children_of_item(world, schemas, i)))
+            _supply(opened, waived, item, tuple(children_of_item(document_index, schemas, i)))
             for i, item in enumerate(value)
         ]
     if not isinstance(value, dict):
         return value
     out = {
-        name: _supply(opened, waived, item, children_of_property(world, schemas, name))
+        name: _supply(opened, waived, item, children_of_property(document_index, schemas, name))
         for name, item in value.items()
     }
     for place in schemas:

@@ -1,4 +1,4 @@
-"""Whether a value belongs to a class, by the meaning of its node; None where the node is opaque. Pure."""
+"""Evaluates whether a class accepts a value, in three-valued logic: None when it is unknown. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .values import key_of, kind_of
 
 Truth = bool | None
 
-_DEPTH = 150
+_MAX_DEPTH = 150
 
 
 @functools.lru_cache(maxsize=512)
@@ -26,7 +26,7 @@ def _compiled(pattern: str) -> jsonschema_rs.Validator:
 
 
 def every(truths: Iterable[Truth]) -> Truth:
-    """Conjunction in three values."""
+    """Three-valued conjunction."""
     result: Truth = True
     for truth in truths:
         if truth is False:
@@ -54,7 +54,7 @@ class Evaluator:
         self._matches: dict[tuple[str, str], bool] = {}
 
     def matches(self, pattern: str, text: str) -> bool:
-        """Whether a pattern matches, decided by our own engine or, outside its syntax, by the deployed one."""
+        """Whether a pattern matches: decided by the prover's regex engine or, outside its syntax, by the validator's."""
         key = (pattern, text)
         known = self._matches.get(key)
         if known is None:
@@ -70,7 +70,7 @@ class Evaluator:
         node = self._nodes[number]
         if node.never:
             return False
-        if depth > _DEPTH:
+        if depth > _MAX_DEPTH:
             return None
         kind = kind_of(value)
         if node.types is not None and kind not in node.types:

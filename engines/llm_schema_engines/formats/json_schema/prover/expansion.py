@@ -1,4 +1,4 @@
-"""What it means that a class accepts, or rejects, a value of one kind: elementary facts and clauses. Pure."""
+"""Expands "a class accepts (or rejects) a value of one kind" into elementary facts and clauses. Pure."""
 
 from __future__ import annotations
 
@@ -15,52 +15,52 @@ from .facts import (
     BadItem,
     BadMatch,
     BadProperty,
+    ClassLiteral,
     Clause,
     Counted,
     Distinct,
-    Dropped,
     Fact,
     HasFormat,
-    High,
+    InSet,
     Items,
-    Lit,
-    Low,
+    LowerBound,
     Matches,
     Multiple,
-    Names,
-    Outside,
-    Props,
+    NotInSet,
+    PropertyClasses,
+    PropertyNames,
     Required,
-    Within,
+    Unmodelled,
+    UpperBound,
 )
 from .merging import Classes
 from .nodes import Contains, Node, Values
-from .statics import Statics
+from .statics import StaticFacts
 from .values import kind_of
 
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """`possible` False: it cannot be. Otherwise all `facts` hold, and one alternative of each clause."""
+    """The expansion of a literal: all `facts` hold, and one alternative of each clause. Not `possible`: contradiction."""
 
     possible: bool = True
     facts: tuple[Fact, ...] = ()
     clauses: tuple[Clause, ...] = ()
 
 
-IMPOSSIBLE = Expansion(possible=False)
-CERTAIN = Expansion()
+UNSATISFIABLE = Expansion(possible=False)
+ALWAYS_TRUE = Expansion()
 
 
 class Expander:
-    """Expands literals; each (class, kind, polarity) once."""
+    """Expands literals; results are cached by class, kind and polarity."""
 
-    def __init__(self, classes: Classes, statics: Statics) -> None:
+    def __init__(self, classes: Classes, statics: StaticFacts) -> None:
         self._classes = classes
         self._statics = statics
         self._known: dict[tuple[int, str, bool], Expansion] = {}
 
-    def expand(self, literal: Lit, kind: str) -> Expansion:
+    def expand(self, literal: ClassLiteral, kind: str) -> Expansion:
         key = (literal.number, kind, literal.holds)
         known = self._known.get(key)
         if known is None:
@@ -75,24 +75,31 @@ class Expander:
 
     def _accepted(self, number: int, node: Node, kind: str) -> Expansion:
         if node.never or kind not in self._statics.possible[number]:
-            return IMPOSSIBLE
-        facts: list[Fact] = [Lit(part, True) for part in node.all_of]
-        facts += [Lit(part, False) for part in node.none_of]
-        clauses: list[Clause] = [tuple((Lit(part, True),) for part in group) for group in node.any_of]
+            return UNSATISFIABLE
+        facts: list[Fact] = [ClassLiteral(part, True) for part in node.all_of]
+        facts += [ClassLiteral(part, False) for part in node.none_of]
+        clauses: list[Clause] = [
+            tuple((ClassLiteral(part, True),) for part in group) for group in node.any_of
+        ]
         if node.one_of:
             clauses.append(self._exactly_one(node.one_of, kind))
         for test, then, otherwise in node.conditions:
-            clauses.append(((Lit(test, True), Lit(then, True)), (Lit(test, False), Lit(otherwise, True))))
+            clauses.append(
+                (
+                    (ClassLiteral(test, True), ClassLiteral(then, True)),
+                    (ClassLiteral(test, False), ClassLiteral(otherwise, True)),
+                )
+            )
         if node.values is not None:
             items = tuple(item for item in node.values.items if kind_of(item) == kind)
-            facts.append(Within(Values(items, node.values.keys)))
+            facts.append(InSet(Values(items, node.values.keys)))
         if node.opaque:
-            facts.append(Dropped(f"{node.opaque[0]} is not modelled here"))
-        facts += _OWN.get(kind, _nothing)(node)
+            facts.append(Unmodelled(f"{node.opaque[0]} is not modelled here"))
+        facts += _KIND_FACTS.get(kind, _nothing)(node)
         if kind == "object":
             clauses += [((Absent(name),), (Required(names | {name}),)) for name, names in node.needs]
             clauses += [
-                ((Absent(name),), (Required(frozenset((name,))), Lit(target, True)))
+                ((Absent(name),), (Required(frozenset((name,))), ClassLiteral(target, True)))
                 for name, target in node.implies
             ]
         return Expansion(facts=tuple(facts), clauses=tuple(clauses))
@@ -100,9 +107,9 @@ class Expander:
     def _exactly_one(self, branches: tuple[int, ...], kind: str) -> Clause:
         return tuple(
             (
-                Lit(chosen, True),
+                ClassLiteral(chosen, True),
                 *(
-                    Lit(other, False)
+                    ClassLiteral(other, False)
                     for j, other in enumerate(branches)
                     if j != i and not (other != chosen and self._statics.exclusive(chosen, other, kind))
                 ),
@@ -112,40 +119,40 @@ class Expander:
 
     def _rejected(self, number: int, node: Node, kind: str) -> Expansion:
         if node.never or kind not in self._statics.possible[number]:
-            return CERTAIN
+            return ALWAYS_TRUE
         if kind in self._statics.total[number]:
-            return IMPOSSIBLE
+            return UNSATISFIABLE
         alternatives = list(self._violations(node, kind))
         if not alternatives:
-            return IMPOSSIBLE
+            return UNSATISFIABLE
         if len(alternatives) == 1:
             return Expansion(facts=alternatives[0])
         return Expansion(clauses=(tuple(alternatives),))
 
     def _violations(self, node: Node, kind: str) -> Iterator[Alternative]:
-        """The ways of being rejected; one of them applies to every rejected value."""
+        """The ways to be rejected; at least one of them applies to every rejected value."""
         if node.types is not None and kind == "number" and "number" not in node.types:
             yield (Multiple(Fraction(1), False),)
         if node.values is not None:
-            yield (Outside(frozenset(key for key in node.values.keys if key[0] == kind)),)
+            yield (NotInSet(frozenset(key for key in node.values.keys if key[0] == kind)),)
         for part in node.all_of:
-            yield (Lit(part, False),)
+            yield (ClassLiteral(part, False),)
         for group in node.any_of:
-            yield tuple(Lit(part, False) for part in group)
+            yield tuple(ClassLiteral(part, False) for part in group)
         if node.one_of:
-            yield tuple(Lit(part, False) for part in node.one_of)
+            yield tuple(ClassLiteral(part, False) for part in node.one_of)
             for i, first in enumerate(node.one_of):
                 for second in node.one_of[:i]:
                     if first == second or not self._statics.exclusive(first, second, kind):
-                        yield (Lit(second, True), Lit(first, True))
+                        yield (ClassLiteral(second, True), ClassLiteral(first, True))
         for part in node.none_of:
-            yield (Lit(part, True),)
+            yield (ClassLiteral(part, True),)
         for test, then, otherwise in node.conditions:
-            yield (Lit(test, True), Lit(then, False))
-            yield (Lit(test, False), Lit(otherwise, False))
-        yield from _OWN_VIOLATIONS.get(kind, _no_violations)(node)
+            yield (ClassLiteral(test, True), ClassLiteral(then, False))
+            yield (ClassLiteral(test, False), ClassLiteral(otherwise, False))
+        yield from _KIND_VIOLATIONS.get(kind, _no_violations)(node)
         if node.opaque:
-            yield (Dropped(f"{node.opaque[0]} is not modelled here"),)
+            yield (Unmodelled(f"{node.opaque[0]} is not modelled here"),)
 
 
 def _nothing(_node: Node) -> list[Fact]:
@@ -161,17 +168,17 @@ def _number(node: Node) -> list[Fact]:
     if node.types is not None and "number" not in node.types:
         facts.append(Multiple(Fraction(1), True))
     if node.low is not None:
-        facts.append(Low(node.low))
+        facts.append(LowerBound(node.low))
     if node.high is not None:
-        facts.append(High(node.high))
+        facts.append(UpperBound(node.high))
     return facts
 
 
 def _number_violations(node: Node) -> Iterator[Alternative]:
     if node.low is not None:
-        yield (High((node.low[0], not node.low[1])),)
+        yield (UpperBound((node.low[0], not node.low[1])),)
     if node.high is not None:
-        yield (Low((node.high[0], not node.high[1])),)
+        yield (LowerBound((node.high[0], not node.high[1])),)
     for step in node.multiples:
         yield (Multiple(step, False),)
 
@@ -243,9 +250,9 @@ def _object(node: Node) -> list[Fact]:
     if node.required:
         facts.append(Required(node.required))
     if node.properties is not None:
-        facts.append(Props(node.properties))
+        facts.append(PropertyClasses(node.properties))
     if node.property_names is not None:
-        facts.append(Names(node.property_names, True))
+        facts.append(PropertyNames(node.property_names, True))
     return facts
 
 
@@ -261,16 +268,16 @@ def _object_violations(node: Node) -> Iterator[Alternative]:
             yield (BadMatch(pattern, number),)
         yield (BadAdditional(frozenset(props.named), frozenset(props.patterns), props.additional),)
     if node.property_names is not None:
-        yield (Names(node.property_names, False),)
+        yield (PropertyNames(node.property_names, False),)
     for name, names in node.needs:
         for missing in sorted(names):
             yield (Required(frozenset((name,))), Absent(missing))
     for name, target in node.implies:
-        yield (Required(frozenset((name,))), Lit(target, False))
+        yield (Required(frozenset((name,))), ClassLiteral(target, False))
 
 
-_OWN = {"number": _number, "string": _string, "array": _array, "object": _object}
-_OWN_VIOLATIONS = {
+_KIND_FACTS = {"number": _number, "string": _string, "array": _array, "object": _object}
+_KIND_VIOLATIONS = {
     "number": _number_violations,
     "string": _string_violations,
     "array": _array_violations,

@@ -1,4 +1,4 @@
-"""From a witness to violations: which keyword of the reader refuses it, where, and in which words. Pure."""
+"""Makes violations of a witness: which keyword of the reader refuses it, where, and a message. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import jsonschema_rs
 from ....model.compatibility import Violation, Witness
 from ..canonical import dump
 from ..compiled import OpenedSchema
-from ..errors_of_data import keyword_of, to_issue
+from ..data_issues import keyword_of, to_issue
 from ..limits import JsonSchemaLimits
 from ..pointers import follow, to_pointer
 from ..rules import rule_of
@@ -44,9 +44,9 @@ def explain(
 
 
 def _leaves(error: jsonschema_rs.ValidationError, depth: int = 0) -> list[jsonschema_rs.ValidationError]:
-    """The errors inside a failed union that say most: those of the branch that came furthest.
+    """The most informative errors inside a failed union: those of the branch that fits best.
 
-    A branch that fails on the type of the value itself was never meant; one that fails inside the value was.
+    A branch that fails on the type of the value itself fits worse than one that fails inside the value.
     """
     branches = getattr(error.kind, "context", None)
     if not branches or depth > 8 or not all(branches):
@@ -63,12 +63,12 @@ def _leaves(error: jsonschema_rs.ValidationError, depth: int = 0) -> list[jsonsc
     ranked = sorted(branches, key=distance)
     best = ranked[0]
     if distance(best)[0] or (len(ranked) > 1 and distance(ranked[1]) == distance(best)):
-        return [error]  # no branch stands out: the union as a whole is what refuses
+        return [error]  # no branch fits best: report the union
     return [leaf for inner in best for leaf in _leaves(inner, depth + 1)]
 
 
 def _value(opened: OpenedSchema, pointer: str) -> str:
-    """What a schema says at a pointer; "" when nothing stands there."""
+    """The value at a pointer of a schema as JSON text; "" when there is none."""
     try:
         value: Any = follow(opened.content, pointer)
     except (LookupError, ValueError):

@@ -1,4 +1,4 @@
-"""What a value of one kind must satisfy: the elementary facts, and the state that collects them. Pure.
+"""The elementary facts that a value of one kind must satisfy, and the state that collects them. Pure.
 
 A goal is a set of facts. A clause is a list of alternatives, each a list of facts, of which one must hold.
 """
@@ -13,36 +13,36 @@ from .nodes import Bound, Contains, Properties, Values
 from .values import Key
 
 
-class Lit(NamedTuple):
-    """The value is accepted, or not, by a class."""
+class ClassLiteral(NamedTuple):
+    """The class `number` accepts the value; not `holds`: it rejects the value."""
 
     number: int
     holds: bool
 
 
-class Within(NamedTuple):
+class InSet(NamedTuple):
     """The value is one of a finite set."""
 
     values: Values
 
 
-class Except(NamedTuple):
+class NotValue(NamedTuple):
     """The value is not this one."""
 
     key: Key
 
 
-class Outside(NamedTuple):
+class NotInSet(NamedTuple):
     """The value is none of these."""
 
     keys: frozenset[Key]
 
 
-class Low(NamedTuple):
+class LowerBound(NamedTuple):
     bound: Bound
 
 
-class High(NamedTuple):
+class UpperBound(NamedTuple):
     bound: Bound
 
 
@@ -52,7 +52,7 @@ class Multiple(NamedTuple):
 
 
 class AtLeast(NamedTuple):
-    """Length, items or properties, whichever the kind has."""
+    """A minimum of characters, items or properties, by the kind."""
 
     bound: int
 
@@ -100,14 +100,14 @@ class Absent(NamedTuple):
     name: str
 
 
-class Names(NamedTuple):
+class PropertyNames(NamedTuple):
     """Every property name is accepted by the class; not `holds`: some name is rejected."""
 
     number: int
     holds: bool
 
 
-class Props(NamedTuple):
+class PropertyClasses(NamedTuple):
     """Named, matching and additional properties are accepted by their classes."""
 
     properties: Properties
@@ -135,19 +135,19 @@ class BadAdditional(NamedTuple):
     number: int
 
 
-class Dropped(NamedTuple):
-    """Something that is not modelled was left out here, which makes the question larger, never smaller."""
+class Unmodelled(NamedTuple):
+    """A constraint that the prover does not model was left out: there may be more candidates, never fewer."""
 
     reason: str
 
 
 Fact = (
-    Lit
-    | Within
-    | Except
-    | Outside
-    | Low
-    | High
+    ClassLiteral
+    | InSet
+    | NotValue
+    | NotInSet
+    | LowerBound
+    | UpperBound
     | Multiple
     | AtLeast
     | AtMost
@@ -159,25 +159,25 @@ Fact = (
     | BadItem
     | Required
     | Absent
-    | Names
-    | Props
+    | PropertyNames
+    | PropertyClasses
     | BadProperty
     | BadMatch
     | BadAdditional
-    | Dropped
+    | Unmodelled
 )
 Alternative = tuple[Fact, ...]
 Clause = tuple[Alternative, ...]
-Goal = frozenset[Lit | Except | Matches]
+Goal = frozenset[ClassLiteral | NotValue | Matches]
 
 
 @dataclass(slots=True)
 class Facts:
-    """Everything known of the value that a search is looking for. `copy` before branching."""
+    """All facts about the value that a search looks for. `copy` before branching."""
 
     kind: str
     owners: tuple[int, ...] = ()
-    """The classes that the goal itself says accept the value."""
+    """The classes that accept the value by the goal itself."""
     root: bool = False
     literals: dict[int, bool] = field(default_factory=dict)
     pending: list[Clause] = field(default_factory=list)
@@ -231,18 +231,18 @@ class Facts:
         return new
 
     def add(self, fact: Fact) -> None:
-        """Take in a fact other than a literal."""
+        """Add a fact other than a literal."""
         match fact:
-            case Within(values):
+            case InSet(values):
                 self.within.append(values)
-            case Except(key):
+            case NotValue(key):
                 self.excluded.add(key)
-            case Outside(keys):
+            case NotInSet(keys):
                 self.excluded |= keys
-            case Low((value, strict)):
+            case LowerBound((value, strict)):
                 if self.low is None or (value, strict) > self.low:
                     self.low = (value, strict)
-            case High((value, strict)):
+            case UpperBound((value, strict)):
                 if self.high is None or (value, not strict) < (self.high[0], not self.high[1]):
                     self.high = (value, strict)
             case Multiple(step, holds):
@@ -255,7 +255,7 @@ class Facts:
                 (self.matching if holds else self.avoiding).add(pattern)
             case HasFormat(symbol, holds):
                 (self.formats if holds else self.non_formats).add(symbol)
-            case Dropped(reason):
+            case Unmodelled(reason):
                 self.dropped.append(reason)
             case _:
                 self._add_structure(fact)
@@ -275,9 +275,9 @@ class Facts:
                 self.required |= names
             case Absent(name):
                 self.absent.add(name)
-            case Names(number, holds):
+            case PropertyNames(number, holds):
                 (self.names if holds else self.bad_names).append(number)
-            case Props(properties):
+            case PropertyClasses(properties):
                 self.props.append(properties)
             case BadProperty():
                 self.bad_properties.append(fact)
@@ -289,7 +289,7 @@ class Facts:
 
     @property
     def consistent(self) -> bool:
-        """False when the facts contradict each other on their face."""
+        """False when facts contradict each other in a way that needs no search."""
         least = max(self.least, len(self.required)) if self.kind == "object" else self.least
         if self.most is not None and self.most < least:
             return False

@@ -1,4 +1,4 @@
-"""What `format` and `content*` accept: asked of the deployed validator, with samples and known shapes. Pure."""
+"""What `format` and `content*` accept: decided by the validator, with sample texts and necessary patterns. Pure."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ SAMPLES: tuple[str, ...] = (
     "!{",
     "x" * 300,
 )
-"""Texts that tell formats apart; a search tries them where it cannot construct a text."""
+"""Texts of many formats; a search tries them where it cannot construct a text."""
 
 SHAPES: dict[str, str] = {
     "date": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
@@ -58,7 +58,7 @@ SHAPES: dict[str, str] = {
     "uri": r"^[A-Za-z][A-Za-z0-9+.-]*:",
     "duration": r"^P",
 }
-"""Patterns that every text of a format matches: necessary, not sufficient."""
+"""Patterns that every text of a format matches (necessary, not sufficient)."""
 
 
 @functools.lru_cache(maxsize=512)
@@ -74,8 +74,8 @@ def is_known(name: str, dialect: Dialect) -> bool:
 
 
 def content_symbol(encoding: object, media_type: object) -> str:
-    """The symbol under which draft 7's joint content keywords appear among formats; "" when the validator checks
-    neither: it passes over encodings and media types that it does not know."""
+    """The name under which draft 7's content keywords appear among formats; "" when the validator checks neither,
+    because it does not know the encoding or the media type."""
 
     def known(name: object, symbol: str, counterexample: str) -> str:
         if not isinstance(name, str) or "\0" in name:

@@ -1,8 +1,8 @@
-"""Inclusion of one class in another by comparing their nodes, without searching for values. Pure.
+"""Proves that one class includes another by comparing their nodes, without a search for values. Pure.
 
-A yes is a proof: every constraint of the wider class follows from one of the narrower. It is found keyword by keyword
-and branch by branch, so that unions of many untagged branches, which would make a search branch on each, cost only
-pairs. A no means nothing; the search decides.
+True is a proof: every constraint of the wider class follows from constraints of the narrower one, keyword by keyword and
+branch by branch. So unions of many untagged branches cost only pairs of branches, where a search would split on each.
+False proves nothing; the search decides.
 
 Recursive schemas: a pair that is being proved may be used for the values inside, which are smaller. Subschemas of the
 same value form no cycle (registration refuses that), so that the argument is an induction on the size of the value.
@@ -15,18 +15,18 @@ from collections.abc import Callable
 from .evaluation import Evaluator
 from .merging import Classes
 from .nodes import Node, Properties
-from .statics import Statics
+from .statics import StaticFacts
 
 Pair = tuple[int, int]
 
-_DEEPEST = 200
+_MAX_DEPTH = 200
 
 
 class Inclusion:
-    """Remembers what it has proved, and what it could not."""
+    """Proves inclusions; results are cached, failures too."""
 
     def __init__(
-        self, classes: Classes, statics: Statics, evaluator: Evaluator, tick: Callable[[], None]
+        self, classes: Classes, statics: StaticFacts, evaluator: Evaluator, tick: Callable[[], None]
     ) -> None:
         self._nodes = classes.nodes
         self._anything = classes.anything
@@ -41,12 +41,12 @@ class Inclusion:
         self._depth = 0
 
     def proves(self, narrow: int, wide: int) -> bool:
-        """Whether it is plain that `wide` accepts everything that `narrow` accepts."""
+        """Whether it is proved that `wide` accepts everything that `narrow` accepts; False proves nothing."""
         if (narrow, wide) in self._failed:
             return False
         self._assumed.clear()
         if self._within(narrow, wide):
-            self._proved.update(self._assumed)  # all of them stand: each was proved from the others
+            self._proved.update(self._assumed)  # all hold: each was proved from the others
             return True
         return False
 
@@ -56,7 +56,7 @@ class Inclusion:
         pair = (narrow, wide)
         if pair in self._proved or pair in self._assumed:
             return True
-        if pair in self._failed or self._depth > _DEEPEST:
+        if pair in self._failed or self._depth > _MAX_DEPTH:
             return False
         self._tick()
         before = len(self._assumed)
@@ -67,8 +67,8 @@ class Inclusion:
         finally:
             self._depth -= 1
         if not held:
-            # Without the optimism of the assumptions it would fail as well: the failure is final. What was proved
-            # since may rest on it.
+            # It failed although assumptions were used, so it fails without them: cache the failure. Pairs that were
+            # proved since may depend on it, so they are dropped.
             self._failed.add(pair)
             while len(self._assumed) > before:
                 self._assumed.popitem()
@@ -88,7 +88,7 @@ class Inclusion:
         return any(all(self._within(part, wide) for part in group) for group in groups)
 
     def _sources(self, narrow: int) -> list[Node]:
-        """The node of a class and those that it always applies: all of them hold."""
+        """The node of a class and the nodes of its allOf, nested ones too: all of them hold."""
         known = self._conjuncts.get(narrow)
         if known is None:
             seen: dict[int, None] = {}
@@ -206,7 +206,7 @@ class Inclusion:
         return target.properties is None or self._properties(own, target.properties)
 
     def _properties(self, sources: list[Properties], target: Properties) -> bool:
-        """Every name that the narrower class allows, against every class that the wider one puts on it."""
+        """Whether, for every property name, each class that the wider one requires includes one of the narrower's."""
         sources = sources or [Properties({}, {}, self._anything)]
         listed = dict.fromkeys(name for props in (*sources, target) for name in props.named)
         for name in listed:
@@ -224,7 +224,7 @@ class Inclusion:
         return found or [props.additional]
 
     def _unlisted(self, own: Properties, target: Properties) -> bool:
-        """Names that no side lists: they match some patterns of each, or are additional."""
+        """Names that neither side lists: they match patterns, or are additional."""
         fresh = [number for pattern, number in target.patterns.items() if pattern not in own.patterns]
         for pattern, number in own.patterns.items():
             if not self._within(number, target.patterns.get(pattern, target.additional)):

@@ -1,7 +1,7 @@
-"""Equal subschemas of both documents become one class, through references and recursion too. Pure.
+"""Merges equal subschemas of both documents into classes, through references and recursion too. Pure.
 
-Partition refinement: two nodes stay in one class as long as nothing tells them apart. What did not change between two
-versions then has one name on both sides, and a question about it is answered by looking at the name.
+By partition refinement: two nodes stay in one class until a difference is found. Subschemas that did not change between
+two versions then have the same class on both sides, so that they need no proof.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from .nodes import FALSE, TRUE, Graph, Node, children, in_place, renumber, shape
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """The quotient of a graph: `nodes` by class, the class of each graph node, an origin for each class."""
+    """The quotient of a graph: `nodes` and an origin for each class, and the class of each node of the graph."""
 
     nodes: tuple[Node, ...]
     class_of: tuple[int, ...]
@@ -63,8 +63,8 @@ def merge(graph: Graph) -> Classes:
 
 
 def loops(classes: Classes) -> bool:
-    """Whether a class applies to the same value as itself, through subschemas of one value: a meaning that no dialect
-    defines. Registration refuses it; a stored schema may have it."""
+    """Whether a schema refers to itself on the same value, which no dialect gives a meaning. Registration refuses such
+    schemas; a stored schema may be one."""
     done: set[int] = set()
     for start in range(len(classes.nodes)):
         path: list[tuple[int, list[int]]] = [] if start in done else [(start, in_place(classes.nodes[start]))]
@@ -103,7 +103,7 @@ def _quotient(graph: Graph, targets: list[int], colour: dict[int, int]) -> Class
 
 
 def _targets(graph: Graph) -> list[int]:
-    """For each node the one it stands for: a node that only refers to another is that other."""
+    """For each node the one that it refers to, when it does nothing else; otherwise itself."""
 
     def follow(i: int) -> int:
         seen = set()

@@ -1,4 +1,4 @@
-"""A schema as the prover sees it: one node for each subschema, all dialects in one normal form. Pure."""
+"""The prover's form of a schema: one node for each subschema, all dialects in one normal form. Pure."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """The conjunction of its fields; what is empty or None does not constrain.
+    """A subschema: the conjunction of its fields; empty fields and None do not constrain. Numbers refer to other nodes.
 
-    `all_of` holds references too. `any_of` is a list of disjunctions. `opaque` names keywords that the prover does not
-    model: the node accepts some unknown part of what the rest accepts.
+    `all_of` includes references. `any_of` is a list of disjunctions. `opaque`: keywords that the prover does not model;
+    the node accepts an unknown subset of what its other fields accept.
     """
 
     never: bool = False
@@ -115,7 +115,7 @@ def children(node: Node) -> list[int]:
 
 
 def shape(node: Node, number: int) -> tuple[object, ...]:
-    """Everything about a node but the identity of its children. Opaque nodes are like no other."""
+    """Everything about a node but its children. Each opaque node has a shape of its own."""
     items, contains, props = node.items, node.contains, node.properties
     return (
         node.never,
@@ -197,7 +197,7 @@ FALSE = 1
 
 
 def simplified(node: Node) -> Node:
-    """Without what every value satisfies; nothing at all when nothing can satisfy it."""
+    """The node without constraints that every value satisfies; NOTHING when no value can satisfy it."""
     if FALSE in node.all_of or TRUE in node.none_of or any(set(group) == {FALSE} for group in node.any_of):
         return Node(never=True)
     if TRUE in node.all_of or FALSE in node.none_of or any(TRUE in group for group in node.any_of):

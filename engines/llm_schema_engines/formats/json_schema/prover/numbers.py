@@ -1,4 +1,4 @@
-"""The theory of numbers: an interval, multiples, non-multiples and excluded values, all exact. Pure."""
+"""The theory of numbers: finds a number in an interval with multiples, non-multiples and excluded values. Exact. Pure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from .answers import IMPOSSIBLE, UNKNOWN, Answer, Found
 from .facts import Facts
+from .results import IMPOSSIBLE, UNKNOWN, FoundValue, SearchResult
 from .values import from_fraction, is_decimal
 
 if TYPE_CHECKING:
@@ -18,17 +18,19 @@ _TRIES = 2000
 _FRACTIONS = (2, 4, 5, 8, 10, 16, 100)
 
 
-def solve(prover: Prover, facts: Facts) -> Answer:
+def solve(prover: Prover, facts: Facts) -> SearchResult:
     """A number that meets the facts."""
     if facts.steps:
         return _multiple(prover, facts, _common(facts.steps))
     for candidate in _candidates(facts):
         prover.tick()
         if _admits(facts, candidate) and is_decimal(candidate):
-            return Found(from_fraction(candidate))
+            return FoundValue(from_fraction(candidate))
     if facts.low is not None and facts.high is not None and facts.low[0] == facts.high[0]:
-        return IMPOSSIBLE  # the interval is one number, which was tried
-    prover.note("no number was found", facts)  # a true interval without a discrete set is never empty
+        return IMPOSSIBLE  # the interval is a single number, which was tried
+    prover.note(
+        "no number was found", facts
+    )  # an interval of more than one number without steps is never empty
     return UNKNOWN
 
 
@@ -43,8 +45,8 @@ def _common(steps: list[Fraction]) -> Fraction:
     return result
 
 
-def _multiple(prover: Prover, facts: Facts, step: Fraction) -> Answer:
-    """A multiple of `step`; the pattern of non-multiples repeats, so that one period decides."""
+def _multiple(prover: Prover, facts: Facts, step: Fraction) -> SearchResult:
+    """A multiple of `step`. Non-multiples repeat periodically, so that one period decides."""
     low, high = facts.low, facts.high
     if low is not None:
         first = math.ceil(low[0] / step)
@@ -67,7 +69,7 @@ def _multiple(prover: Prover, facts: Facts, step: Fraction) -> Answer:
         ):
             return IMPOSSIBLE
         if _admits(facts, value):
-            return Found(from_fraction(value))
+            return FoundValue(from_fraction(value))
     if needed <= _TRIES and all(
         not _free((first + i) * step, facts.non_steps) for i in range(min(period, _TRIES))
     ):

@@ -1,8 +1,7 @@
-"""The theory of objects: required and absent properties, demands on some property, names and counts. Pure.
+"""The theory of objects: constructs an object that meets a set of facts, or proves that there is none. Pure.
 
-Properties are independent of each other but for their number, so that each is solved by itself. A demand that some
-property of a class of names is bad looks at the names that are known, and at new names from every region into which
-the patterns divide the class.
+Properties are independent of each other except for their number, so that each is solved by itself. A demand that some
+property is rejected tries the known names, and a new name from every region into which the patterns divide all names.
 """
 
 from __future__ import annotations
@@ -11,25 +10,25 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from .answers import IMPOSSIBLE, UNKNOWN, Answer, Found
-from .declared import Declared
-from .facts import BadMatch, Except, Facts, Lit, Matches
+from .declared import DeclaredProperties
+from .facts import BadMatch, ClassLiteral, Facts, Matches, NotValue
+from .results import IMPOSSIBLE, UNKNOWN, FoundValue, SearchResult
 from .values import key_of
 
 if TYPE_CHECKING:
     from .search import Prover
 
-MOST = 300
+MAX_PROPERTIES = 300
 """Most properties of an object that is constructed."""
-_REGIONS = 64
-_READABLE = "extra"
-"""The name of a new property, where any will do."""
+_MAX_REGIONS = 64
+_DEFAULT_NEW_NAME = "extra"
+"""The name of a new property where any name will do."""
 
-Literals = frozenset[Lit]
-NameFacts = frozenset[Lit | Except | Matches]
+Literals = frozenset[ClassLiteral]
+NameFacts = frozenset[ClassLiteral | NotValue | Matches]
 
 
-def solve(prover: Prover, facts: Facts) -> Answer:
+def solve(prover: Prover, facts: Facts) -> SearchResult:
     """An object that meets the facts."""
     if facts.required & facts.absent:
         return IMPOSSIBLE
@@ -37,19 +36,19 @@ def solve(prover: Prover, facts: Facts) -> Answer:
 
 
 class _Construction:
-    """One object in the making. `needs` are the literals of each property that must be there."""
+    """The construction of one object. `needs`: the literals of each property that must be present."""
 
     def __init__(self, prover: Prover, facts: Facts) -> None:
         self.prover = prover
         self.facts = facts
-        self.declared: Declared | None = prover.declared(facts)
+        self.declared: DeclaredProperties | None = prover.declared(facts)
         self.needs: dict[str, Literals] = {name: frozenset() for name in sorted(facts.required)}
         for bad in facts.bad_properties:
-            self.needs[bad.name] = self.needs.get(bad.name, frozenset()) | {Lit(bad.number, False)}
+            self.needs[bad.name] = self.needs.get(bad.name, frozenset()) | {ClassLiteral(bad.number, False)}
 
     @cached_property
     def known(self) -> frozenset[str]:
-        """The names that some fact mentions; all others are alike but for the patterns that they match."""
+        """The names that some fact mentions; other names differ only by the patterns that they match."""
         facts = self.facts
         known = {*facts.required, *facts.absent, *self.needs}
         for props in facts.props:
@@ -60,12 +59,12 @@ class _Construction:
             known |= self.declared.names
         return frozenset(known)
 
-    def run(self) -> Answer:
+    def run(self) -> SearchResult:
         for name in self.needs:
             if not self._allowed(name):
                 return IMPOSSIBLE
             answer = self._value(name, self.needs[name])
-            if not isinstance(answer, Found):
+            if not isinstance(answer, FoundValue):
                 return answer
         demands = [self._options(demand) for demand in self._demands()]
         if any(not names and complete for names, complete, _ in demands):
@@ -75,10 +74,10 @@ class _Construction:
             return UNKNOWN
         if self.facts.most is not None and len(self.needs) > self.facts.most:
             return IMPOSSIBLE
-        result: Answer = IMPOSSIBLE if all(complete for _, complete, _ in demands) else UNKNOWN
+        result: SearchResult = IMPOSSIBLE if all(complete for _, complete, _ in demands) else UNKNOWN
         for chosen in self._choices(demands, 0, self.needs):
             answer = self._finish(chosen)
-            if isinstance(answer, Found):
+            if isinstance(answer, FoundValue):
                 return answer
             result = UNKNOWN if demands or answer is UNKNOWN else result
         if demands:
@@ -100,23 +99,25 @@ class _Construction:
             return True
         return any(evaluator.matches(pattern, name) for pattern in declared.patterns)
 
-    def _demands(self) -> list[tuple[NameFacts, frozenset[str], Lit | None]]:
-        """Demands that some property is bad: what its name satisfies, names left out, what its value satisfies."""
-        out: list[tuple[NameFacts, frozenset[str], Lit | None]] = []
+    def _demands(self) -> list[tuple[NameFacts, frozenset[str], ClassLiteral | None]]:
+        """Demands that some property is rejected: facts of its name, names left out, a literal of its value."""
+        out: list[tuple[NameFacts, frozenset[str], ClassLiteral | None]] = []
         for bad in self.facts.bad_classes:
-            value = Lit(bad.number, False)
+            value = ClassLiteral(bad.number, False)
             if isinstance(bad, BadMatch):
                 out.append((frozenset((Matches(bad.pattern, True),)), frozenset(), value))
             else:
                 avoided = frozenset(Matches(pattern, False) for pattern in bad.patterns)
                 out.append((avoided, bad.names, value))
-        out += [(frozenset((Lit(number, False),)), frozenset(), None) for number in self.facts.bad_names]
+        out += [
+            (frozenset((ClassLiteral(number, False),)), frozenset(), None) for number in self.facts.bad_names
+        ]
         return out
 
     def _options(
-        self, demand: tuple[NameFacts, frozenset[str], Lit | None]
+        self, demand: tuple[NameFacts, frozenset[str], ClassLiteral | None]
     ) -> tuple[list[str], bool, Literals]:
-        """Names that meet a demand by themselves, whether no others could, and the literals of the value."""
+        """Names that meet a demand, whether these are all that could, and the literals of the value."""
         name_facts, left_out, value = demand
         literals: Literals = frozenset() if value is None else frozenset((value,))
         complete = True
@@ -128,7 +129,7 @@ class _Construction:
             if not self._allowed(name):
                 continue
             answer = self._value(name, self.needs.get(name, frozenset()) | literals)
-            if isinstance(answer, Found):
+            if isinstance(answer, FoundValue):
                 names.append(name)
             elif answer is UNKNOWN:
                 complete = False
@@ -139,17 +140,17 @@ class _Construction:
         for fact in name_facts:
             if isinstance(fact, Matches) and evaluator.matches(fact.pattern, name) != fact.holds:
                 return False
-            if isinstance(fact, Except) and fact.key == ("string", name):
+            if isinstance(fact, NotValue) and fact.key == ("string", name):
                 return False
-            if isinstance(fact, Lit) and evaluator.holds(name, fact.number) is (not fact.holds):
+            if isinstance(fact, ClassLiteral) and evaluator.holds(name, fact.number) is (not fact.holds):
                 return False
         return True
 
     def _fresh(self, name_facts: NameFacts, excluded: frozenset[str]) -> tuple[list[str], bool]:
-        """A new name from each region of the class, and whether no region was missed."""
-        base: set[Lit | Except | Matches] = {*name_facts}
-        base |= {Lit(number, True) for number in self.facts.names}
-        base |= {Except(("string", name)) for name in excluded}
+        """A new name from each region, and whether every region was examined."""
+        base: set[ClassLiteral | NotValue | Matches] = {*name_facts}
+        base |= {ClassLiteral(number, True) for number in self.facts.names}
+        base |= {NotValue(("string", name)) for name in excluded}
         patterns = sorted({pattern for props in self.facts.props for pattern in props.patterns})
         starts: list[NameFacts] = [frozenset(base)]
         if self.declared is not None:
@@ -158,38 +159,38 @@ class _Construction:
         complete = True
         for start in starts:
             for answer in self._regions(start, patterns):
-                if isinstance(answer, Found):
+                if isinstance(answer, FoundValue):
                     found.append(str(answer.value))
                 elif answer is UNKNOWN:
                     complete = False
-                if len(found) > _REGIONS:
+                if len(found) > _MAX_REGIONS:
                     self.prover.note(
                         "the patterns of properties divide names into too many regions", self.facts
                     )
                     return found, False
         return list(dict.fromkeys(found)), complete
 
-    def _regions(self, region: NameFacts, patterns: list[str]) -> Iterator[Answer]:
-        """One name of every region that is not empty; a region is cut off as soon as it is."""
+    def _regions(self, region: NameFacts, patterns: list[str]) -> Iterator[SearchResult]:
+        """One name of every non-empty region; empty regions are not divided further."""
         self.prover.tick()
         answer = self.prover.solve(region, ("string",))
         if answer is IMPOSSIBLE or not patterns:
-            readable = isinstance(answer, Found) and self._meets(_READABLE, region)
-            yield Found(_READABLE) if readable else answer
+            readable = isinstance(answer, FoundValue) and self._meets(_DEFAULT_NEW_NAME, region)
+            yield FoundValue(_DEFAULT_NEW_NAME) if readable else answer
             return
         for holds in (False, True):
             yield from self._regions(region | {Matches(patterns[0], holds)}, patterns[1:])
 
     # Values
 
-    def _value(self, name: str, literals: Literals) -> Answer:
-        """A value for a property under everything that is accepted of it."""
-        accepted: set[Lit] = set(literals)
+    def _value(self, name: str, literals: Literals) -> SearchResult:
+        """A value for a property that all facts about properties of this name accept."""
+        accepted: set[ClassLiteral] = set(literals)
         evaluator = self.prover.evaluator
         for props in self.facts.props:
             classes = [props.named[name]] if name in props.named else []
             classes += [t for p, t in props.patterns.items() if evaluator.matches(p, name)]
-            accepted.update(Lit(number, True) for number in classes or [props.additional])
+            accepted.update(ClassLiteral(number, True) for number in classes or [props.additional])
         return self.prover.solve(frozenset(accepted))
 
     def _choices(
@@ -206,49 +207,49 @@ class _Construction:
         names, _, literals = demands[position]
         for name in names:
             combined = needs.get(name, frozenset()) | literals
-            if isinstance(self._value(name, combined), Found):
+            if isinstance(self._value(name, combined), FoundValue):
                 yield from self._choices(demands, position + 1, {**needs, name: combined})
         used = {name for name in needs if name not in self.needs}
         if used:  # a second new name of the same region, when the first serves another demand
             name_facts, left_out, _ = self._demands()[position]
             fresh, _ = self._fresh(name_facts, self.known | left_out | used)
             for name in fresh:
-                if self._allowed(name) and isinstance(self._value(name, literals), Found):
+                if self._allowed(name) and isinstance(self._value(name, literals), FoundValue):
                     yield from self._choices(demands, position + 1, {**needs, name: literals})
 
-    def _finish(self, needs: dict[str, Literals]) -> Answer:
+    def _finish(self, needs: dict[str, Literals]) -> SearchResult:
         """Solve the chosen properties and add others until there are enough."""
         facts = self.facts
         if facts.most is not None and len(needs) > facts.most:
             return IMPOSSIBLE
-        if facts.least > MOST:
+        if facts.least > MAX_PROPERTIES:
             self.prover.note("the object has too many properties to construct", facts)
             return UNKNOWN
         out: dict[str, Any] = {}
         for name, literals in needs.items():
             answer = self._value(name, literals)
-            if not isinstance(answer, Found):
+            if not isinstance(answer, FoundValue):
                 return answer
             out[name] = answer.value
         if len(out) >= facts.least and key_of(out) not in facts.excluded:
-            return Found(out)
+            return FoundValue(out)
         return self._enlarge(out)
 
-    def _enlarge(self, out: dict[str, Any]) -> Answer:
+    def _enlarge(self, out: dict[str, Any]) -> SearchResult:
         """Add optional properties: for the count, or to differ from excluded objects."""
         facts = self.facts
         exact = True
         for answer in self._optional(frozenset(out)):
-            if isinstance(answer, Found):
+            if isinstance(answer, FoundValue):
                 if facts.most is not None and len(out) >= facts.most:
                     break
                 name, value = answer.value
                 out[name] = value
                 if len(out) >= facts.least and key_of(out) not in facts.excluded:
-                    return Found(out)
+                    return FoundValue(out)
             else:
                 exact &= answer is IMPOSSIBLE
-            if len(out) > MOST:
+            if len(out) > MAX_PROPERTIES:
                 exact = False
                 break
         if exact and len(out) < facts.least:
@@ -258,12 +259,12 @@ class _Construction:
         )
         return UNKNOWN
 
-    def _optional(self, present: frozenset[str]) -> Iterator[Answer]:
+    def _optional(self, present: frozenset[str]) -> Iterator[SearchResult]:
         """Further properties as (name, value): known names first, then new ones as long as there are any."""
         for name in sorted(self.known - present - self.facts.absent):
             if self._allowed(name):
                 answer = self._value(name, frozenset())
-                yield Found((name, answer.value)) if isinstance(answer, Found) else answer
+                yield FoundValue((name, answer.value)) if isinstance(answer, FoundValue) else answer
         taken = self.known | present
         while True:
             fresh, complete = self._fresh(frozenset(), taken)
@@ -272,8 +273,8 @@ class _Construction:
             useful = False
             for name in fresh:
                 answer = self._value(name, frozenset()) if self._allowed(name) else IMPOSSIBLE
-                useful |= isinstance(answer, Found)
-                yield Found((name, answer.value)) if isinstance(answer, Found) else answer
+                useful |= isinstance(answer, FoundValue)
+                yield FoundValue((name, answer.value)) if isinstance(answer, FoundValue) else answer
             taken |= frozenset(fresh)
             if not fresh or not useful:
                 return

@@ -1,7 +1,7 @@
-"""A second look at a YES: values made for the writer's schema are tried on both validators. Pure.
+"""Samples values of a class, to check proofs: values of the writer's schema are validated on both sides. Pure.
 
-It shares nothing with the proof but the graph. A value that the writer accepts and the reader refuses would show a fault
-of the prover; it is then reported as the NO that it is. The choice is the same each time.
+Sampling shares only the graph with the proof. A value that the writer accepts and the reader refuses would reveal a bug
+of the prover; it is then reported as NO. Samples are deterministic.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from .values import KINDS, from_fraction, is_decimal
 
 T = TypeVar("T")
 
-_DEEPEST = 6
-_LARGEST = 1000
-"""Values in one sample, those inside it too; what comes after them is left out."""
+_MAX_DEPTH = 6
+_MAX_VALUES = 1000
+"""Most values in one sample, inner ones included; further ones are left out."""
 _TEXTS = ("", "a", "xy", "A1", "0", "a-b_c", "a@b.co", "https://example.com/a", "x" * 40)
 _NUMBERS = tuple(Fraction(n) for n in (0, 1, -1, 2, 7, 100, 10**6))
 _HALF = Fraction(1, 2)
@@ -30,7 +30,7 @@ _NAMES = ("a", "id", "zz", "x-y", "A1")
 
 
 def samples(classes: Classes, number: int, languages: Languages, count: int) -> Iterator[Any]:
-    """Values that try to be accepted by a class; many of them are."""
+    """Values that the class probably accepts (not certainly)."""
     sampler = _Sampler(classes, languages)
     for _ in range(count):
         yield sampler.sample(number)
@@ -44,11 +44,11 @@ class _Sampler:
         self._chance = random.Random(20201212).random
         self._words: dict[tuple[str, int], str] = {}
         self._plain: dict[int, tuple[list[Node], Sequence[str]]] = {}
-        """Of classes without branches: their one node, and the kinds of their values."""
+        """Classes without branches: their one node, and the kinds of their values."""
         self._left = 0
 
     def sample(self, number: int) -> Any:
-        self._left = _LARGEST
+        self._left = _MAX_VALUES
         return self.value(number, 0)
 
     def value(self, number: int, depth: int) -> Any:
@@ -138,7 +138,7 @@ class _Sampler:
 
     def _array(self, nodes: list[Node], depth: int) -> list[Any]:
         least = max(node.min_items for node in nodes)
-        size = max(least, self._one((0, 1, 2, 3))) if depth < _DEEPEST else least
+        size = max(least, self._one((0, 1, 2, 3))) if depth < _MAX_DEPTH else least
         most = min((node.max_items for node in nodes if node.max_items is not None), default=size)
         out = []
         for i in range(min(size, most, 20)):
@@ -155,7 +155,7 @@ class _Sampler:
     def _object(self, nodes: list[Node], depth: int) -> dict[str, Any]:
         required = {name for node in nodes for name in node.required}
         named = {name for node in nodes if node.properties for name in node.properties.named}
-        few = 4 / max(len(named), 4) if depth < _DEEPEST else 0.0
+        few = 4 / max(len(named), 4) if depth < _MAX_DEPTH else 0.0
         chosen = sorted(required | {name for name in sorted(named) if self._chance() < few})
         if self._chance() < 0.2:
             chosen.append(self._one(_NAMES))
@@ -186,13 +186,13 @@ class _Sampler:
 
 
 def _kinds(nodes: Sequence[Node]) -> Sequence[str]:
-    """Of which kinds a value for these nodes may be."""
+    """The kinds that a value for these nodes may have."""
     kinds = list(KINDS)
     for node in nodes:
         if node.types is not None:
             allowed = {"number" if t == "integer" else t for t in node.types}
             kinds = [kind for kind in kinds if kind in allowed] or kinds
-    if len(kinds) == len(KINDS):  # nothing says which: what the keywords are about
+    if len(kinds) == len(KINDS):  # no type is given: take the one that the keywords are about
         if any(node.properties or node.required for node in nodes):
             return ["object"]
         if any(node.items for node in nodes):

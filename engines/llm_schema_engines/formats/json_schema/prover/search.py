@@ -1,8 +1,8 @@
-"""The search for a value that some classes accept and others reject. Pure.
+"""Searches a value that some classes accept and others reject. Pure.
 
-A tableau: literals are expanded into facts and clauses, clauses are propagated and split, and the theory of the kind
-decides what is left. Whatever the prover does not model only makes the set of candidates larger; so that a search
-without a candidate is a proof, and a candidate is a witness once the validator has confirmed it.
+A tableau method: literals are expanded into facts and clauses, clauses are propagated and split, and the theory of the
+kind (strings, numbers, ...) solves the remaining facts. What the prover does not model can only add candidates. So a
+search without a candidate is a proof, and a candidate is a witness once the validator has confirmed it.
 """
 
 from __future__ import annotations
@@ -12,31 +12,31 @@ from time import thread_time
 from typing import Any
 
 from . import arrays, numbers, objects, strings
-from .answers import IMPOSSIBLE, UNKNOWN, Answer, Found, OutOfBudget
 from .clauses import Pruning
-from .declared import Declared, declared_by
+from .declared import DeclaredProperties, declared_by
 from .evaluation import Evaluator
 from .expansion import Expander
-from .facts import Absent, Alternative, Dropped, Except, Fact, Facts, Goal, Lit, Matches
+from .facts import Absent, Alternative, ClassLiteral, Fact, Facts, Goal, Matches, NotValue, Unmodelled
 from .inclusion import Inclusion
 from .merging import Classes
 from .regex.languages import Languages
-from .statics import Statics
+from .results import IMPOSSIBLE, UNKNOWN, FoundValue, OutOfBudget, SearchResult
+from .statics import StaticFacts
 from .values import KINDS, key_of
 
 ORDER = ("string", "number", "object", "array", "boolean", "null")
 assert set(ORDER) == set(KINDS)
 
-DEEPEST = 100
-"""Nesting of goals beyond which the answer is UNKNOWN."""
+MAX_DEPTH = 100
+"""Deepest nesting of goals; beyond it the result is UNKNOWN."""
 _NO_CUT = 1 << 30
-_BETWEEN_LOOKS = 512
-"""Steps between two looks at the clock, which costs more than a step on some machines."""
+_STEPS_BETWEEN_CLOCK_READS = 512
+"""The clock is read once in so many steps: on some machines it costs more than a step."""
 
 
 class Prover:
-    """One question about one graph. `steps` and `seconds` (of the thread's own time, so that a busy machine changes no
-    verdict) bound the work; OutOfBudget ends it."""
+    """Decides one question about one graph. `steps` and `seconds` (processor time of the thread, so that verdicts do not
+    depend on the machine's load) bound the work; OutOfBudget is raised beyond them."""
 
     def __init__(
         self,
@@ -50,19 +50,19 @@ class Prover:
     ) -> None:
         self.classes = classes
         self.languages = Languages(regex_states)
-        self.statics = Statics(classes)
+        self.statics = StaticFacts(classes)
         self.evaluator = Evaluator(classes, self.languages)
         self.reasons: dict[tuple[str, int], None] = {}
         self.steps_left = steps
         self._clock = clock
         self._end = clock() + seconds
-        self._next_look = steps - _BETWEEN_LOOKS
+        self._next_clock_read = steps - _STEPS_BETWEEN_CLOCK_READS
         self._expander = Expander(classes, self.statics)
         self._inclusion = Inclusion(classes, self.statics, self.evaluator, self.tick)
         self._pruning = Pruning(classes, self.statics, self.evaluator, self._inclusion)
         self._declared_keys = declared_keys
-        self._declarations: dict[tuple[int, ...], Declared] = {}
-        self._known: dict[tuple[Goal, tuple[str, ...]], Answer] = {}
+        self._declarations: dict[tuple[int, ...], DeclaredProperties] = {}
+        self._known: dict[tuple[Goal, tuple[str, ...]], SearchResult] = {}
         self._active: dict[tuple[Goal, tuple[str, ...]], int] = {}
         self._cut = _NO_CUT
         self._confirm: Callable[[Any], bool] | None = None
@@ -72,36 +72,36 @@ class Prover:
         self.steps_left -= steps
         if self.steps_left < 0:
             raise OutOfBudget
-        if self.steps_left < self._next_look:
-            self._next_look = self.steps_left - _BETWEEN_LOOKS
+        if self.steps_left < self._next_clock_read:
+            self._next_clock_read = self.steps_left - _STEPS_BETWEEN_CLOCK_READS
             if self._clock() > self._end:
                 raise OutOfBudget
 
     def note(self, reason: str, facts: Facts | None = None) -> None:
-        """Remember why an answer is UNKNOWN, and a class that it is about."""
+        """Record why a result is UNKNOWN, and a class that the reason is about."""
         about = self.classes.anything
         if facts is not None:
             rejected = [number for number, holds in facts.literals.items() if not holds]
             about = (rejected or list(facts.literals) or [about])[-1]
         self.reasons.setdefault((reason, about))
 
-    def refute(self, accepted: int, rejected: int, confirm: Callable[[Any], bool]) -> Answer:
+    def refute(self, accepted: int, rejected: int, confirm: Callable[[Any], bool]) -> SearchResult:
         """Look for a value that one class accepts and the other rejects.
 
-        `confirm` judges each candidate; the search goes on until it says yes.
+        `confirm` is called with each candidate; the search ends when it returns True.
         """
         self._confirm = confirm
-        return self.solve(frozenset((Lit(accepted, True), Lit(rejected, False))))
+        return self.solve(frozenset((ClassLiteral(accepted, True), ClassLiteral(rejected, False))))
 
-    def solve(self, goal: Goal, kinds: tuple[str, ...] = ORDER) -> Answer:
+    def solve(self, goal: Goal, kinds: tuple[str, ...] = ORDER) -> SearchResult:
         """A value of one of the kinds for a goal."""
         nothing, anything = self.classes.nothing, self.classes.anything
-        literals = {item.number: item.holds for item in goal if isinstance(item, Lit)}
-        if any(Lit(number, not holds) in goal for number, holds in literals.items()):
+        literals = {item.number: item.holds for item in goal if isinstance(item, ClassLiteral)}
+        if any(ClassLiteral(number, not holds) in goal for number, holds in literals.items()):
             return IMPOSSIBLE
         if literals.get(nothing) is True or literals.get(anything) is False:
             return IMPOSSIBLE
-        goal -= {Lit(anything, True), Lit(nothing, False)}
+        goal -= {ClassLiteral(anything, True), ClassLiteral(nothing, False)}
         accepted = sorted(number for number, holds in literals.items() if holds)
         rejected = sorted(number for number, holds in literals.items() if not holds)
         if any(self._inclusion.proves(narrow, wide) for wide in rejected for narrow in accepted):
@@ -111,11 +111,11 @@ class Prover:
         if known is not None:
             return known
         if key in self._active:
-            # A smallest value never contains one that meets the same goal: here, there is nothing to find.
+            # A smallest value never contains a value that meets the same goal, so this branch has none.
             self._cut = min(self._cut, self._active[key])
             return IMPOSSIBLE
         depth = len(self._active)
-        if depth >= DEEPEST:
+        if depth >= MAX_DEPTH:
             self.note("the schemas nest too deep")
             return UNKNOWN
         self._active[key] = depth
@@ -124,15 +124,15 @@ class Prover:
             answer = self._solve(goal, kinds, root=depth == 0)
         finally:
             del self._active[key]
-        if isinstance(answer, Found) or self._cut >= depth:
+        if isinstance(answer, FoundValue) or self._cut >= depth:
             self._known[key] = answer
             self._cut = outer
         else:
             self._cut = min(outer, self._cut)
         return answer
 
-    def declared(self, facts: Facts) -> Declared | None:
-        """What writers may emit at this place; None when they may emit anything."""
+    def declared(self, facts: Facts) -> DeclaredProperties | None:
+        """The properties that writers may send at this place; None when they may send any."""
         if not self._declared_keys or not facts.owners:
             return None
         known = self._declarations.get(facts.owners)
@@ -140,10 +140,10 @@ class Prover:
             known = self._declarations[facts.owners] = declared_by(self.classes, facts.owners)
         return None if known.free else known
 
-    def _solve(self, goal: Goal, kinds: Sequence[str], *, root: bool) -> Answer:
-        literals = [item for item in goal if isinstance(item, Lit)]
+    def _solve(self, goal: Goal, kinds: Sequence[str], *, root: bool) -> SearchResult:
+        literals = [item for item in goal if isinstance(item, ClassLiteral)]
         owners = tuple(sorted(item.number for item in literals if item.holds))
-        result: Answer = IMPOSSIBLE
+        result: SearchResult = IMPOSSIBLE
         for kind in kinds:
             if any(
                 kind not in self.statics.possible[item.number]
@@ -154,28 +154,28 @@ class Prover:
                 continue
             facts = Facts(kind, owners, root)
             for item in goal:
-                if isinstance(item, Except):
+                if isinstance(item, NotValue):
                     facts.excluded.add(item.key)
                 elif isinstance(item, Matches):
                     facts.add(item)
             if not self._push(facts, sorted(literals)):
                 continue
             answer = self._decide(facts)
-            if isinstance(answer, Found):
+            if isinstance(answer, FoundValue):
                 return answer
             if answer is UNKNOWN:
                 result = UNKNOWN
         return result
 
     def _push(self, facts: Facts, added: Sequence[Fact]) -> bool:
-        """Take in facts and what follows from them; False when they contradict what is known."""
+        """Add facts and what follows from them; False when they contradict the known facts."""
         todo = list(added)
         while todo:
             fact = todo.pop()
             self.tick()
-            if not isinstance(fact, Lit):
+            if not isinstance(fact, ClassLiteral):
                 facts.add(fact)
-                if isinstance(fact, Dropped):
+                if isinstance(fact, Unmodelled):
                     self.note(fact.reason, facts)
                 continue
             if fact.number in facts.literals:
@@ -194,27 +194,28 @@ class Prover:
             facts.pending += expansion.clauses
         return facts.consistent
 
-    def _decide(self, facts: Facts) -> Answer:
-        """Propagate clauses, split on one, or hand over to the theory."""
+    def _decide(self, facts: Facts) -> SearchResult:
+        """Propagate clauses, split on one, or let the theory solve the facts."""
         if not self._propagate(facts):
             return IMPOSSIBLE
         if not facts.pending:
             return self._leaf(facts)
         clause = facts.pending.pop(self._choose(facts))
-        result: Answer = IMPOSSIBLE
+        result: SearchResult = IMPOSSIBLE
         for alternative in clause:
             branch = facts.copy()
             if not self._push(branch, alternative):
                 continue
             answer = self._decide(branch)
-            if isinstance(answer, Found):
+            if isinstance(answer, FoundValue):
                 return answer
             if answer is UNKNOWN:
                 result = UNKNOWN
         return result
 
     def _propagate(self, facts: Facts) -> bool:
-        """Drop what is settled or excluded until every clause leaves a choice; False when one leaves none."""
+        """Unit propagation: remove settled clauses and excluded alternatives, and add the facts of clauses with a single
+        alternative, until every clause has several. False when a clause has none."""
         while True:
             waiting, facts.pending = facts.pending, []
             forced: Alternative | None = None
@@ -236,23 +237,23 @@ class Prover:
                 return False
 
     def _choose(self, facts: Facts) -> int:
-        """The clause to split on: a branch of an accepted union first, then the shortest clause; what follows from
-        the presence of a property last, as most properties stay absent."""
+        """The clause to split on: branches of accepted unions first, then the shortest clause; dependencies on the
+        presence of a property last, because most properties stay absent."""
 
         def rank(position: int) -> tuple[int, int]:
             clause = facts.pending[position]
             first = clause[0][0]
             if isinstance(first, Absent) and len(clause) == 2:
                 return (2, 2)
-            return (0 if isinstance(first, Lit) and first.holds else 1, len(clause))
+            return (0 if isinstance(first, ClassLiteral) and first.holds else 1, len(clause))
 
         return min(range(len(facts.pending)), key=rank)
 
-    def _leaf(self, facts: Facts) -> Answer:
-        """Ask the theory of the kind; judge what it proposes."""
+    def _leaf(self, facts: Facts) -> SearchResult:
+        """Let the theory of the kind solve the facts; check and confirm its candidate."""
         self.tick()
         answer = self._finite(facts) if self._is_finite(facts) else _THEORIES[facts.kind](self, facts)
-        if isinstance(answer, Found):
+        if isinstance(answer, FoundValue):
             if any(
                 self.evaluator.holds(answer.value, number) is (not holds)
                 for number, holds in facts.literals.items()
@@ -266,14 +267,14 @@ class Prover:
     def _is_finite(self, facts: Facts) -> bool:
         return bool(facts.within) or facts.kind in ("null", "boolean")
 
-    def _finite(self, facts: Facts) -> Answer:
+    def _finite(self, facts: Facts) -> SearchResult:
         """Try every value of the finite set that the facts allow."""
         if facts.within:
             candidates: Sequence[Any] = min((w.items for w in facts.within), key=len)
         else:
             candidates = (None,) if facts.kind == "null" else (True, False)
         allowed = frozenset.intersection(*(w.keys for w in facts.within)) if facts.within else None
-        result: Answer = IMPOSSIBLE
+        result: SearchResult = IMPOSSIBLE
         self.tick(len(candidates) // 64)
         for value in candidates:
             key = key_of(value)
@@ -287,12 +288,12 @@ class Prover:
             if facts.kind == "string" and not strings.admits(self, facts, value):
                 continue
             if not facts.root or self._confirm is None or self._confirm(value):
-                return Found(value)
+                return FoundValue(value)
             result = UNKNOWN
         return result
 
 
-_THEORIES: dict[str, Callable[[Prover, Facts], Answer]] = {
+_THEORIES: dict[str, Callable[[Prover, Facts], SearchResult]] = {
     "number": numbers.solve,
     "string": strings.solve,
     "array": arrays.solve,

@@ -1,4 +1,4 @@
-"""Facts about classes that hold without any search: possible types, and pairs that exclude each other. Pure."""
+"""Facts about classes that need no search: possible kinds, and disjoint pairs. Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from .values import KINDS, Key, kind_of
 Kinds = frozenset[str]
 ALL: Kinds = frozenset(KINDS)
 
-_DEPTH = 4
-"""How far through allOf and references tags are collected."""
+_MAX_DEPTH = 4
+"""Deepest nesting of allOf and references through which tags are collected."""
 
 
-class Statics:
-    """`possible`: kinds of which a class may accept values. `total`: kinds of which it accepts every value."""
+class StaticFacts:
+    """For each class: `possible`, the kinds of which it may accept values; `total`, those of which it accepts all."""
 
     def __init__(self, classes: Classes) -> None:
         self._classes = classes
@@ -23,7 +23,7 @@ class Statics:
         self.total: list[Kinds] = [Kinds()] * count
         self._tags: dict[int, dict[str, frozenset[Key]]] = {}
         self._exclusive: dict[tuple[int, int, str], bool] = {}
-        for _ in range(8):  # each round stays sound; more rounds see through more levels of references
+        for _ in range(8):  # sound after each round; each round resolves one more level of references
             if not self._round():
                 break
 
@@ -98,7 +98,7 @@ class Statics:
         return kinds
 
     def exclusive(self, a: int, b: int, kind: str) -> bool:
-        """Whether no value of this kind is accepted by both; False may only mean that it is not obvious."""
+        """Whether it is known that no value of this kind is accepted by both; False proves nothing."""
         key = (a, b, kind) if a < b else (b, a, kind)
         known = self._exclusive.get(key)
         if known is None:
@@ -119,12 +119,12 @@ class Statics:
         return mine is not None and theirs is not None and not (mine & theirs)
 
     def values(self, number: int, depth: int = 0) -> frozenset[Key] | None:
-        """The finite set that a class is confined to, as far as enums say so; None when they do not."""
+        """The finite set of values that enums allow a class; None without enums."""
         node = self._classes.nodes[number]
         if node.never:
             return frozenset()
         found = None if node.values is None else node.values.keys
-        if depth < _DEPTH:
+        if depth < _MAX_DEPTH:
             for part in node.all_of:
                 inner = self.values(part, depth + 1)
                 if inner is not None:
@@ -132,7 +132,7 @@ class Statics:
         return found
 
     def tags(self, number: int) -> dict[str, frozenset[Key]]:
-        """Required properties that are confined to finite sets: what tells the members of a tagged union apart."""
+        """Required properties with a finite set of values, as the tags of a tagged union."""
         known = self._tags.get(number)
         if known is None:
             known = self._tags[number] = self._collect(number, 0)
@@ -147,7 +147,7 @@ class Statics:
                 keys = None if target is None else self.values(target)
                 if keys is not None:
                     found[name] = keys
-        if depth < _DEPTH:
+        if depth < _MAX_DEPTH:
             for part in node.all_of:
                 for name, keys in self._collect(part, depth + 1).items():
                     found[name] = found[name] & keys if name in found else keys

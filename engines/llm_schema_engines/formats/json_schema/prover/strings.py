@@ -1,21 +1,21 @@
-"""The theory of strings: patterns, lengths, formats and excluded texts. Pure."""
+"""The theory of strings: finds a text by patterns, lengths, formats and excluded texts. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from . import formats
-from .answers import IMPOSSIBLE, UNKNOWN, Answer, Found
 from .facts import Facts
 from .regex.syntax import Unsupported
+from .results import IMPOSSIBLE, UNKNOWN, FoundValue, SearchResult
 
 if TYPE_CHECKING:
     from .search import Prover
 
-LONGEST = 1500
-"""Longest text that is constructed around a pattern."""
-_MOST_WORDS = 500
-"""Most excluded texts that are kept apart from the words of a pattern."""
+MAX_LENGTH = 1500
+"""Longest minimum length, in characters, for which a text is constructed under a pattern."""
+_MAX_EXCLUDED = 500
+"""Most excluded texts that are combined with patterns."""
 
 
 def admits(prover: Prover, facts: Facts, text: str) -> bool:
@@ -32,27 +32,27 @@ def admits(prover: Prover, facts: Facts, text: str) -> bool:
     )
 
 
-def solve(prover: Prover, facts: Facts) -> Answer:
+def solve(prover: Prover, facts: Facts) -> SearchResult:
     """A string that meets the facts; shortest first where no format is involved."""
     shaped = bool(facts.formats or facts.non_formats)
     if not shaped and not facts.matching and not facts.avoiding:
         return _free(facts)
     if shaped and (text := _sample(prover, facts)) is not None:
-        return Found(text)
+        return FoundValue(text)
     try:
         return _construct(prover, facts, shaped=shaped)
     except Unsupported as error:
         if not shaped and (text := _sample(prover, facts)) is not None:
-            return Found(text)
+            return FoundValue(text)
         prover.note(f"a pattern has {error}, which is not modelled", facts)
         return UNKNOWN
 
 
-def _free(facts: Facts) -> Answer:
+def _free(facts: Facts) -> SearchResult:
     """Any text of the right length that is not excluded."""
     for text in ("", "a", "b"):
         if len(text) == facts.least and ("string", text) not in facts.excluded:
-            return Found(text)
+            return FoundValue(text)
     if facts.most == 0:
         return IMPOSSIBLE
     length = max(facts.least, 1)
@@ -62,7 +62,7 @@ def _free(facts: Facts) -> Answer:
         if facts.most is not None and len(text) > facts.most:
             return UNKNOWN
         if ("string", text) not in facts.excluded:
-            return Found(text)
+            return FoundValue(text)
     return UNKNOWN
 
 
@@ -74,15 +74,15 @@ def _sample(prover: Prover, facts: Facts) -> str | None:
     return None
 
 
-def _construct(prover: Prover, facts: Facts, *, shaped: bool) -> Answer:
-    if facts.least > LONGEST:
+def _construct(prover: Prover, facts: Facts, *, shaped: bool) -> SearchResult:
+    if facts.least > MAX_LENGTH:
         prover.note(f"a string of {facts.least} characters under a pattern is not constructed", facts)
         return UNKNOWN
     words = sorted(str(key[1]) for key in facts.excluded if key[0] == "string")
-    if len(words) > _MOST_WORDS:
+    if len(words) > _MAX_EXCLUDED:
         words = [w for w in words if all(prover.evaluator.matches(p, w) for p in facts.matching)]
         prover.tick(len(words))
-        if len(words) > _MOST_WORDS:
+        if len(words) > _MAX_EXCLUDED:
             prover.note(f"a pattern and {len(words)} excluded texts are not combined", facts)
             return UNKNOWN
     shapes = [formats.SHAPES[symbol] for symbol in facts.formats if symbol in formats.SHAPES]
@@ -103,4 +103,4 @@ def _construct(prover: Prover, facts: Facts, *, shaped: bool) -> Answer:
         names = ", ".join(sorted(facts.formats | facts.non_formats)).replace("\0", " ")
         prover.note(f"whether a text of format {names} exists here is not modelled", facts)
         return UNKNOWN
-    return Found(search.word)
+    return FoundValue(search.word)

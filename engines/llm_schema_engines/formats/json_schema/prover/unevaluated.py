@@ -1,8 +1,8 @@
-"""`unevaluatedProperties` and `unevaluatedItems`, turned into plain disjunctions by splitting on branches. Pure.
+"""Rewrites `unevaluatedProperties` and `unevaluatedItems` as disjunctions over the branches that may succeed. Pure.
 
-What counts as evaluated grows with the subschemas that succeed. So a value satisfies the keyword exactly when some
-choice of succeeding branches already covers every property (or item) that the keyword's own schema rejects. Each
-choice is one alternative: its branches succeed, and the rest is constrained like `additionalProperties` (or `items`).
+The more subschemas succeed, the more properties (or items) are evaluated. So a value satisfies the keyword exactly when
+some choice of succeeding branches evaluates every property (or item) that the keyword's own schema rejects. Each choice
+is one alternative: its branches succeed, and the rest is constrained as by `additionalProperties` (or `items`).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from .nodes import TRUE, Node, Properties, simplified
 if TYPE_CHECKING:
     from .building import Builder
 
-LIMIT = 64
+MAX_ALTERNATIVES = 64
 """Most alternatives of one keyword; beyond it the keyword is opaque."""
 
 
-class TooMany(Exception):
-    """The branches allow more combinations than LIMIT, or refer to themselves, or are not fixed by the schema."""
+class TooManyAlternatives(Exception):
+    """The branches allow more combinations than MAX_ALTERNATIVES, or refer to themselves, or are not fixed by the schema."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,8 @@ class Outcome:
         )
 
 
-class Evaluations:
-    """Adds the keywords to nodes; one for each builder."""
+class UnevaluatedKeywords:
+    """Adds the `unevaluated*` keywords to the nodes of one builder."""
 
     def __init__(self, builder: Builder) -> None:
         self._builder = builder
@@ -80,7 +80,7 @@ class Evaluations:
                 continue
             try:
                 outcomes = self._outcomes(place, frozenset({place.key}), own=keyword)
-            except TooMany:
+            except TooManyAlternatives:
                 node = replace(node, opaque=(*node.opaque, keyword))
                 continue
             own = self._builder.number(self._builder.child(place, keyword))
@@ -125,14 +125,14 @@ class Evaluations:
         return Node(items=((TRUE,) * outcome.prefix, rest))
 
     def _outcomes(self, place: Place, active: frozenset[tuple[int, str]], own: str = "") -> list[Outcome]:
-        """The outcomes of a schema that succeeds; `own` is a keyword of it that is not to be counted."""
+        """The outcomes of a schema that succeeds; `own`: the `unevaluated*` keyword that is being rewritten, left out."""
         schema = place.schema
         if not isinstance(schema, dict):
             return [Outcome()]
         builder = self._builder
         references = builder.references(place)
         if any(isinstance(value, dict) for value in schema.get("dependencies", {}).values()):
-            raise TooMany
+            raise TooManyAlternatives
         total = [self._local(place, own)]
         for target in references:
             total = _product(total, self._inside(target, active))
@@ -151,7 +151,7 @@ class Evaluations:
 
     def _inside(self, target: Place, active: frozenset[tuple[int, str]]) -> list[Outcome]:
         if target.key in active:
-            raise TooMany
+            raise TooManyAlternatives
         return self._outcomes(target, active | {target.key})
 
     def _succeeding(self, target: Place, active: frozenset[tuple[int, str]]) -> list[Outcome]:
@@ -165,15 +165,15 @@ class Evaluations:
             yield Outcome()
             return
         if count > 6:
-            raise TooMany
+            raise TooManyAlternatives
         branches = [
             [None, *self._succeeding(self._builder.child(place, "anyOf", i), active)] for i in range(count)
         ]
         size = 1
         for branch in branches:
             size *= len(branch)
-        if size > 4 * LIMIT:
-            raise TooMany
+        if size > 4 * MAX_ALTERNATIVES:
+            raise TooManyAlternatives
         for choice in itertools.product(*branches):
             chosen = [outcome for outcome in choice if outcome is not None]
             if chosen:
@@ -232,9 +232,9 @@ class Evaluations:
 
 
 def _product(left: list[Outcome], right: list[Outcome]) -> list[Outcome]:
-    if len(left) * len(right) > 16 * LIMIT:
-        raise TooMany
+    if len(left) * len(right) > 16 * MAX_ALTERNATIVES:
+        raise TooManyAlternatives
     out = list(dict.fromkeys(a + b for a in left for b in right))
-    if len(out) > LIMIT:
-        raise TooMany
+    if len(out) > MAX_ALTERNATIVES:
+        raise TooManyAlternatives
     return out

@@ -1,4 +1,4 @@
-"""JSON values inside proofs: kinds, equality as JSON Schema sees it, exact numbers. Pure."""
+"""JSON values in proofs: kinds, equality as JSON Schema defines it, exact numbers. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def kind_of(value: Any) -> str:
 
 
 def key_of(value: Any) -> Key:
-    """What two values share exactly when JSON Schema calls them equal (1 and 1.0; not 1 and true)."""
+    """A key that is equal exactly for values that JSON Schema calls equal (1 and 1.0; not 1 and true)."""
     if value is None or isinstance(value, bool | str):
         return (kind_of(value), value)
     if isinstance(value, int | Decimal):

@@ -1,4 +1,4 @@
-"""Candidates become witnesses: confirmed by the production validators of both sides, then made small. Pure."""
+"""Confirms candidates as witnesses by the validators of both sides, and makes them small. Pure."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import jsonschema_rs
 from ..canonical import dump
 from ..validation import JsonDataValidator
 
-CHECKS = 120
+MAX_CHECKS = 120
 """Most validations spent on making one witness smaller."""
 _TEXT = 64 * 1024
 
 
-class Judge:
-    """Decides whether a value shows that the reader cannot read what the writer accepts."""
+class WitnessChecker:
+    """Checks whether a value is a witness: the writer may send it and the reader refuses it."""
 
     def __init__(
         self,
@@ -32,8 +32,8 @@ class Judge:
         self._supply = supply
         """Fills in the defaults that the reader applies before it validates."""
 
-    def convicts(self, value: Any) -> bool:
-        """Whether the writer may emit the value and the reader refuses it, judged on the bytes."""
+    def is_witness(self, value: Any) -> bool:
+        """Whether the writer may send the value and the reader refuses it, validated as bytes."""
         text = encode(value)
         if len(text) > _TEXT or not self._writer.accepts(text):
             return False
@@ -43,7 +43,7 @@ class Judge:
         return not self._reader.accepts(text if supplied is value else encode(supplied))
 
     def errors(self, value: Any) -> list[jsonschema_rs.ValidationError]:
-        """What the reader says against a value; nothing when saying it would cost too much."""
+        """The reader's errors for a value; none when listing them would cost too much."""
         return self._reader.errors(encode(self._supply(value)), 50)
 
 
@@ -53,13 +53,13 @@ def encode(value: Any) -> bytes:
 
 
 def shrink(value: Any, keeps: Callable[[Any], bool]) -> Any:
-    """A smaller value for which `keeps` still holds; greedy, within CHECKS attempts."""
+    """A smaller value for which `keeps` still holds; greedy, within MAX_CHECKS attempts."""
     checks = 0
     improved = True
     while improved:
         improved = False
         for smaller in _smaller(value):
-            if checks >= CHECKS:
+            if checks >= MAX_CHECKS:
                 return value
             checks += 1
             if keeps(smaller):

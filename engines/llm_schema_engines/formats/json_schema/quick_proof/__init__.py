@@ -1,1 +1,1 @@
-"""A second, smaller prover for pairs whose compatibility is plain to see (docs/decisions/0014)."""
+"""A cheap, incomplete proof of compatibility for common pairs; the prover decides the rest (docs/decisions/0014)."""

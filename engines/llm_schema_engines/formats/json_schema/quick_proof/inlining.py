@@ -1,4 +1,4 @@
-"""References to definitions of the same document, replaced by what they refer to. Pure."""
+"""Replaces references to definitions of the same document by the definitions. Pure."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any
 
 from ..dialects import ANNOTATIONS, SCHEMA_KEYWORDS, SCHEMA_LIST_KEYWORDS, SCHEMA_MAP_KEYWORDS, Dialect
 
-LONGEST = 16 * 1024
-"""Characters of a document, as Python writes it, with every reference replaced: definitions that use each other several
-times multiply."""
-_DEEPEST = 60
-"""Subschemas inside subschemas: this recurses on the caller's stack. It is also where a reference to itself ends."""
+MAX_LENGTH = 16 * 1024
+"""Most characters (of Python's repr) of a document with all references inlined: definitions that use each other several
+times grow exponentially."""
+_MAX_DEPTH = 60
+"""Deepest nesting of subschemas: inlining is recursive. It also ends references to themselves."""
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]+")
-"""A name that a JSON pointer in a URI spells as it is."""
+"""A name that needs no escaping in a JSON pointer or a URI."""
 
 
 class NotInlined(Exception):
-    """A reference leads elsewhere, or the document grows too long or too deep."""
+    """A reference leads out of the definitions, or the inlined document is too long or too deep."""
 
 
 def inlined(content: Any, dialect: Dialect) -> Any:
-    """The same schema without references. `content` fits the metaschema, and no part of it has an address of its own.
+    """The same schema without references. `content` must fit the metaschema and have no `$id` or anchor below the root.
 
     Raises NotInlined.
     """
@@ -32,7 +32,7 @@ def inlined(content: Any, dialect: Dialect) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Definition:
-    """A definition without references, its length with all that was replaced in it, and how deep its subschemas nest."""
+    """An inlined definition, its length in characters, and how deep its subschemas nest."""
 
     schema: Any
     length: int
@@ -54,7 +54,7 @@ class _Inliner:
         if "$ref" not in schema:
             return self._members(schema, depth)
         target = self._target(schema["$ref"], depth + 1)
-        beside = {keyword: value for keyword, value in schema.items() if keyword not in _IDLE}
+        beside = {keyword: value for keyword, value in schema.items() if keyword not in _IGNORED_BESIDE_REF}
         if self._dialect is Dialect.DRAFT_07 or not beside:
             return target  # draft 7 ignores what stands beside a reference
         members = self._members(beside, depth)
@@ -95,21 +95,21 @@ class _Inliner:
 
     def _spend(self, length: int) -> None:
         self._length += length
-        if self._length > LONGEST:
+        if self._length > MAX_LENGTH:
             raise NotInlined
 
     def _reach(self, depth: int) -> None:
         self._reached = max(self._reached, depth)
-        if depth > _DEEPEST:
+        if depth > _MAX_DEPTH:
             raise NotInlined
 
 
 _DEFINITIONS = ("$defs", "definitions")
-_IDLE = ANNOTATIONS | {"$ref", "$schema", "$id", *_DEFINITIONS}
+_IGNORED_BESIDE_REF = ANNOTATIONS | {"$ref", "$schema", "$id", *_DEFINITIONS}
 
 
 def _definitions(content: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
-    """Reference -> definition, for those that a plain name leads to."""
+    """Reference -> definition, for names that need no escaping."""
     return {
         f"#/{keyword}/{name}": definition
         for keyword in _DEFINITIONS

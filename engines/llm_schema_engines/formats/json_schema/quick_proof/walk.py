@@ -1,4 +1,4 @@
-"""One bounded walk over two documents at once, keyword by keyword. Pure."""
+"""The quick proof: one bounded walk over both documents, keyword by keyword. Pure."""
 
 from __future__ import annotations
 
@@ -11,64 +11,67 @@ from ...engine import SchemaSource
 from ..dialects import ANNOTATIONS, Dialect
 from ..options import SchemaOptions
 from ..prover.values import Key, key_of
-from ..recent import Recent
-from .documents import Document
-from .rules import EVERY, RULES, Rule, Schema, accepted, equal, same
+from ..source_cache import SourceCache
+from .documents import SelfContainedDocument
+from .rules import ALL_TYPES, RULES, QuickProofRule, Schema, accepted, equal, same
 
-STEPS = 500
-"""Pairs of subschemas looked at before a walk gives up."""
-_DEEPEST = 30
-"""Pairs inside pairs: the walk recurses on the caller's stack."""
-_ALONE = ANNOTATIONS | {"$schema", "$id", "$defs", "definitions"}
-"""Keywords that decide nothing where nothing refers to them."""
-_ONE: Mapping[str, frozenset[str]] = {name: frozenset([name]) for name in EVERY}
+MAX_STEPS = 500
+"""Most pairs of subschemas that a walk looks at before it gives up."""
+_MAX_DEPTH = 30
+"""Deepest nesting of pairs: the walk is recursive."""
+_IGNORED = ANNOTATIONS | {"$schema", "$id", "$defs", "definitions"}
+"""Keywords that do not constrain values; definitions are inlined already."""
+_ONE: Mapping[str, frozenset[str]] = {name: frozenset([name]) for name in ALL_TYPES}
 
 
 _Listed = tuple[frozenset[Key], frozenset[str]]
 """The values that a schema lists, and their types."""
 
 
-class _GaveUp(Exception):
+class _StepLimitReached(Exception):
     """The walk has used up its steps."""
 
 
 def quick_proof(
-    reader: SchemaSource, writer: SchemaSource, options: CompareOptions, opened: Recent[Document | None]
+    reader: SchemaSource,
+    writer: SchemaSource,
+    options: CompareOptions,
+    opened: SourceCache[SelfContainedDocument | None],
 ) -> Comparison | None:
-    """YES when one walk proves it; None is no answer. Both sources have been parsed before. opened: answers as
-    open_document does."""
+    """YES when one walk proves compatibility, else None. Both sources have been parsed before. opened: a cache of
+    open_document."""
     if options.apply_defaults:
-        return None  # defaults that waive something are told as warnings
+        return None  # defaults that supply required properties are reported as warnings, which a quick proof has not
     wide, narrow = opened(reader), opened(writer)
-    if wide is None or narrow is None or not _read_alike(wide.options, narrow.options):
+    if wide is None or narrow is None or not _same_options(wide.options, narrow.options):
         return None
     try:
         held = Walker(wide.options).within(narrow.content, wide.content)
-    except _GaveUp:
+    except _StepLimitReached:
         return None
     return Comparison(Verdict.YES) if held else None
 
 
-def _read_alike(one: SchemaOptions, other: SchemaOptions) -> bool:
-    """Whether the same text means the same on both sides."""
+def _same_options(one: SchemaOptions, other: SchemaOptions) -> bool:
+    """Whether the same schema text has the same meaning on both sides."""
     return one.dialect is other.dialect and one.asserts_format == other.asserts_format
 
 
 class Walker:
-    """rules.Walk for two documents that are read under the same options. They must outlive it."""
+    """rules.ProofContext for two documents that are read under the same options. They must outlive it."""
 
-    def __init__(self, options: SchemaOptions, steps: int = STEPS) -> None:
-        self._idle = _idle(options)
+    def __init__(self, options: SchemaOptions, steps: int = MAX_STEPS) -> None:
+        self._ignored_keywords = _ignored_keywords(options)
         self._left = steps
         self._depth = 0
         self._listed: dict[int, _Listed] = {}
         self._exclusive: dict[int, bool] = {}
 
     def within(self, writer: Any, reader: Any) -> bool:
-        """See rules.Walk.within. Raises _GaveUp."""
+        """See rules.ProofContext.within. Raises _StepLimitReached."""
         self._left -= 1
-        if self._left < 0 or self._depth > _DEEPEST:
-            raise _GaveUp
+        if self._left < 0 or self._depth > _MAX_DEPTH:
+            raise _StepLimitReached
         if reader is True or writer is False or same(writer, reader):
             return True
         if reader is False:
@@ -80,8 +83,8 @@ class Walker:
             self._depth -= 1
 
     def _follows(self, writer: Schema, reader: Schema) -> bool:
-        """Each keyword of the reader follows from the writer's schema; or all follow from a part of it that always applies,
-        or from each of its branches."""
+        """Whether each keyword of the reader follows from the writer's schema, or all of them from one part of its `allOf`
+        or from every branch of its `anyOf` or `oneOf`."""
         return (
             self._all_keywords(writer, reader)
             or any(self.within(part, reader) for part in writer.get("allOf", ()))
@@ -94,10 +97,10 @@ class Walker:
 
     def _all_keywords(self, writer: Schema, reader: Schema) -> bool:
         types = self.types(writer)
-        asked: dict[Rule, None] = {}
+        asked: dict[QuickProofRule, None] = {}
         for keyword in reader:
             rule = RULES.get(keyword)
-            if keyword in self._idle or rule in asked:
+            if keyword in self._ignored_keywords or rule in asked:
                 continue
             if rule is None:
                 if not (keyword.startswith("x-") or equal(keyword)(writer, reader, self)):
@@ -113,7 +116,7 @@ class Walker:
             return self._list(schema)[1]
         named = schema.get("type")
         if named is None:
-            return EVERY
+            return ALL_TYPES
         return _ONE[named] if isinstance(named, str) else frozenset(named)
 
     def keys(self, schema: Schema) -> frozenset[Key] | None:
@@ -122,11 +125,11 @@ class Walker:
     def exclusive(self, parts: list[Any]) -> bool:
         known = self._exclusive.get(id(parts))
         if known is None:
-            known = self._exclusive[id(parts)] = self._tell_apart(parts)
+            known = self._exclusive[id(parts)] = self._types_or_values_differ(parts)
         return known
 
-    def _tell_apart(self, parts: list[Any]) -> bool:
-        """Whether the types of the schemas differ, or each lists values of its own."""
+    def _types_or_values_differ(self, parts: list[Any]) -> bool:
+        """Whether the schemas have disjoint types, or disjoint lists of values."""
         schemas = [part if isinstance(part, dict) else {} for part in parts]
         keys = [self.keys(schema) for schema in schemas]
         return _disjoint([_kinds(self.types(schema)) for schema in schemas]) or (
@@ -166,9 +169,9 @@ def _disjoint(sets: list[frozenset[Any]]) -> bool:
     return len(frozenset[Any]().union(*sets)) == sum(map(len, sets))
 
 
-def _idle(options: SchemaOptions) -> frozenset[str]:
-    """Keywords that decide nothing under these options."""
-    idle = _ALONE if options.asserts_format else _ALONE | {"format"}
+def _ignored_keywords(options: SchemaOptions) -> frozenset[str]:
+    """Keywords that do not constrain values under these options."""
+    ignored = _IGNORED if options.asserts_format else _IGNORED | {"format"}
     if options.dialect is Dialect.DRAFT_07:
-        return idle
-    return idle | {"contentEncoding", "contentMediaType", "contentSchema"}
+        return ignored
+    return ignored | {"contentEncoding", "contentMediaType", "contentSchema"}

@@ -1,4 +1,4 @@
-"""Comparing two Protobuf schemas: what the reader makes of the writer's data. Pure."""
+"""Compares two Protobuf schemas: can the reader read the writer's data? Pure."""
 
 from __future__ import annotations
 

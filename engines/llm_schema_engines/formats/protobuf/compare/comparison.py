@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from ....model.compatibility import Comparison, Severity, Strictness, Verdict, Violation
-from ..pools import Compiled
+from ..pools import CompiledSchema
 from . import data_rules, field_rules, file_rules, type_rules
-from .rule import Break, Rule
-from .sides import Sides, TooMuch
+from .rule import BreakingChange, ComparisonRule
+from .sides import ComparisonTooLarge, Sides
 from .witness import Witnesses
 
-RULES: tuple[Rule, ...] = (*data_rules.RULES, *field_rules.RULES, *type_rules.RULES, *file_rules.RULES)
+RULES: tuple[ComparisonRule, ...] = (
+    *data_rules.RULES,
+    *field_rules.RULES,
+    *type_rules.RULES,
+    *file_rules.RULES,
+)
 
 MAX_VIOLATIONS = 200
 MAX_WITNESSES = 50
 
 
-def compare(reader: Compiled, writer: Compiled, strictness: Strictness) -> Comparison:
-    """What of the writer's data, or of what else `strictness` protects, the reader would not take.
+def compare(reader: CompiledSchema, writer: CompiledSchema, strictness: Strictness) -> Comparison:
+    """Whether the reader can read all of the writer's data, and keeps what else `strictness` protects.
 
     WIRE: errors are facts about binary data, each with a witness; the rest of Buf's category WIRE are warnings.
     WIRE_JSON and SOURCE add Buf's categories WIRE_JSON, and FILE with PACKAGE, as errors.
@@ -26,7 +31,7 @@ def compare(reader: Compiled, writer: Compiled, strictness: Strictness) -> Compa
     sides = Sides(reader.schema, writer.schema)
     try:
         found = _merged(sides, strictness)
-    except TooMuch:
+    except ComparisonTooLarge:
         return Comparison(Verdict.UNDECIDED, (_too_large(),))
     found.sort(key=lambda item: item[2])
     witnesses = Witnesses(sides, reader, writer)
@@ -40,10 +45,13 @@ def compare(reader: Compiled, writer: Compiled, strictness: Strictness) -> Compa
     return Comparison(Verdict.NO if broken else Verdict.YES, tuple(violations))
 
 
-def _merged(sides: Sides, strictness: Strictness) -> list[tuple[Rule, Break, Severity]]:
-    """Every break; where a data rule and one of Buf's share id and path, once, with the evidence of the data rule and
-    the worse severity of both."""
-    found: dict[tuple[str, str], list[tuple[Rule, Break, Severity]]] = {}
+def _merged(sides: Sides, strictness: Strictness) -> list[tuple[ComparisonRule, BreakingChange, Severity]]:
+    """Every breaking change with its rule and severity.
+
+    A data rule and a rule of Buf may report the same id and path: they are merged, with the evidence of the data rule
+    and the worse severity of both.
+    """
+    found: dict[tuple[str, str], list[tuple[ComparisonRule, BreakingChange, Severity]]] = {}
     for rule in RULES:
         severity = rule.severity(strictness)
         if severity is None:
@@ -59,7 +67,9 @@ def _merged(sides: Sides, strictness: Strictness) -> list[tuple[Rule, Break, Sev
     return [item for same in found.values() for item in same]
 
 
-def _violation(rule: Rule, broken: Break, severity: Severity, witnesses: Witnesses | None) -> Violation:
+def _violation(
+    rule: ComparisonRule, broken: BreakingChange, severity: Severity, witnesses: Witnesses | None
+) -> Violation:
     return Violation(
         rule=rule.id,
         path=broken.path,

@@ -1,4 +1,4 @@
-"""Writes single values by hand, so that a witness can hold just what shows a break. Pure.
+"""Encodes single values, so that a witness holds just what shows a breaking change. Pure.
 
 https://protobuf.dev/programming-guides/encoding
 """
@@ -12,14 +12,14 @@ from ..ir import Field, MessageType, Schema
 from ..kinds import GROUP, I32, KINDS, LEN, VARINT
 
 MAX_DEPTH = 90
-"""Required messages inside required messages; decoders stop at 100."""
+"""Deepest nesting of required messages; decoders stop at 100."""
 
 MAX_BYTES = 64 * 1024
 """Largest message built; required fields can double it at every level."""
 
 
-class Impossible(ValueError):
-    """No finite message satisfies the schema, or none small enough was found."""
+class NoSampleMessage(ValueError):
+    """No finite message satisfies the schema, or the smallest passes MAX_DEPTH or MAX_BYTES."""
 
 
 def varint(value: int) -> bytes:
@@ -72,57 +72,57 @@ def _one(number: int, wire: int, value: bytes) -> bytes:
     return tag(number, wire) + length + value
 
 
-class Samples:
+class SampleMessages:
     """Small valid messages and values of one schema, each built once."""
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
-        self._least: dict[str, bytes | None] = {}
+        self._minimal: dict[str, bytes | None] = {}
         self._depth = 0
 
-    def least(self, message: str, but: frozenset[int] = frozenset()) -> bytes:
-        """The least valid message of a type: its required fields and nothing else. `but`: fields left out.
+    def minimal(self, message: str, without: frozenset[int] = frozenset()) -> bytes:
+        """The smallest valid message of a type: its required fields and nothing else. `without`: fields left out.
 
-        Raises Impossible.
+        Raises NoSampleMessage.
         """
         described = self._schema.messages[message]
-        if but.intersection(_needed(described)):
-            return self._build(described, but)
-        if message not in self._least:
-            self._least[message] = None  # seen again before it is built: it requires itself
-            self._least[message] = self._build(described, but)
-        built = self._least[message]
+        if without.intersection(_always_present(described)):
+            return self._build(described, without)
+        if message not in self._minimal:
+            self._minimal[message] = None  # seen again before it is built: it requires itself
+            self._minimal[message] = self._build(described, without)
+        built = self._minimal[message]
         if built is None:
-            raise Impossible(message)
+            raise NoSampleMessage(message)
         return built
 
-    def plain(self, field: Field) -> bytes:
-        """An unremarkable value of `field`; raises Impossible."""
+    def sample_value(self, field: Field) -> bytes:
+        """A simple valid value of `field`, encoded; raises NoSampleMessage."""
         if field.kind in ("message", "group"):
-            return self.least(field.type_name)
+            return self.minimal(field.type_name)
         if field.kind == "enum":
             return scalar("enum", next(iter(self._schema.enums[field.type_name].values)))
         if field.kind in ("string", "bytes"):
             return b"a"
         return scalar(field.kind, 1)
 
-    def _build(self, message: MessageType, but: frozenset[int]) -> bytes:
+    def _build(self, message: MessageType, without: frozenset[int]) -> bytes:
         if self._depth > MAX_DEPTH:
-            raise Impossible(message.name)
+            raise NoSampleMessage(message.name)
         out = b""
         self._depth += 1
         try:
-            for number in _needed(message):
-                if number not in but:
+            for number in _always_present(message):
+                if number not in without:
                     field = message.fields[number]
-                    out += element(field, [self.plain(field)])
+                    out += element(field, [self.sample_value(field)])
                     if len(out) > MAX_BYTES:
-                        raise Impossible(message.name)
+                        raise NoSampleMessage(message.name)
         finally:
             self._depth -= 1
         return out
 
 
-def _needed(message: MessageType) -> tuple[int, ...]:
+def _always_present(message: MessageType) -> tuple[int, ...]:
     """The fields that every instance has; an encoder writes key and value of each entry of a map."""
     return (1, 2) if message.map_entry else message.required

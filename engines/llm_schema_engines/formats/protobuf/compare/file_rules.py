@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from google.protobuf.descriptor_pb2 import FileOptions, MethodOptions
 
 from ..ir import Method, option_text
-from .rule import ALL, SOURCE, Break, Rule
+from .rule import ALL, SOURCE, BreakingChange, ComparisonRule
 from .sides import Sides
 
 FILE_OPTIONS = (
@@ -31,44 +31,44 @@ FILE_OPTIONS = (
 """Options that name or shape generated code: one rule each, FILE_SAME_ and the option in capitals."""
 
 
-def _option_differs(option: str) -> Callable[[Sides], Iterator[Break]]:
+def _option_differs(option: str) -> Callable[[Sides], Iterator[BreakingChange]]:
     field = FileOptions.DESCRIPTOR.fields_by_name[option]
     default = option_text(field, field.default_value)
 
-    def check(sides: Sides) -> Iterator[Break]:
+    def check(sides: Sides) -> Iterator[BreakingChange]:
         old = sides.writer.options.get(option, default)
         new = sides.reader.options.get(option, default)
         if old != new:
-            yield Break(option, old, new)
+            yield BreakingChange(option, old, new)
 
     return check
 
 
-def other_syntax(sides: Sides) -> Iterator[Break]:
+def other_syntax(sides: Sides) -> Iterator[BreakingChange]:
     if sides.writer.syntax != sides.reader.syntax:
-        yield Break("syntax", sides.writer.syntax, sides.reader.syntax)
+        yield BreakingChange("syntax", sides.writer.syntax, sides.reader.syntax)
 
 
-def lost_methods(sides: Sides) -> Iterator[Break]:
+def lost_methods(sides: Sides) -> Iterator[BreakingChange]:
     for path, _, mine in sides.methods:
         if mine is None:
-            yield Break(path, path, "absent")
+            yield BreakingChange(path, path, "absent")
 
 
-def _method_differs(value: Callable[[Method], object]) -> Callable[[Sides], Iterator[Break]]:
-    def check(sides: Sides) -> Iterator[Break]:
+def _method_differs(value: Callable[[Method], object]) -> Callable[[Sides], Iterator[BreakingChange]]:
+    def check(sides: Sides) -> Iterator[BreakingChange]:
         for path, theirs, mine in sides.methods:
             if mine is not None and value(theirs) != value(mine):
-                yield Break(path, str(value(theirs)), str(value(mine)))
+                yield BreakingChange(path, str(value(theirs)), str(value(mine)))
 
     return check
 
 
-def _type_differs(value: Callable[[Method], str]) -> Callable[[Sides], Iterator[Break]]:
-    def check(sides: Sides) -> Iterator[Break]:
+def _type_differs(value: Callable[[Method], str]) -> Callable[[Sides], Iterator[BreakingChange]]:
+    def check(sides: Sides) -> Iterator[BreakingChange]:
         for path, theirs, mine in sides.methods:
             if mine is not None and not sides.same_type(value(mine), value(theirs)):
-                yield Break(path, value(theirs), value(mine))
+                yield BreakingChange(path, value(theirs), value(mine))
 
     return check
 
@@ -77,7 +77,7 @@ _SAYS = "{old} for the writer and {new} for the reader"
 
 RULES = (
     *(
-        Rule(
+        ComparisonRule(
             f"FILE_SAME_{option.upper()}",
             f"option {option} is {{old!r}} for the writer and {{new!r}} for the reader",
             _option_differs(option),
@@ -85,30 +85,30 @@ RULES = (
         )
         for option in FILE_OPTIONS
     ),
-    Rule("FILE_SAME_SYNTAX", "the syntax is " + _SAYS, other_syntax, SOURCE),
-    Rule("RPC_NO_DELETE", "the reader lacks the writer's rpc {path}", lost_methods, SOURCE),
-    Rule(
+    ComparisonRule("FILE_SAME_SYNTAX", "the syntax is " + _SAYS, other_syntax, SOURCE),
+    ComparisonRule("RPC_NO_DELETE", "the reader lacks the writer's rpc {path}", lost_methods, SOURCE),
+    ComparisonRule(
         "RPC_SAME_REQUEST_TYPE", "the request of {path} is " + _SAYS, _type_differs(lambda m: m.request), ALL
     ),
-    Rule(
+    ComparisonRule(
         "RPC_SAME_RESPONSE_TYPE",
         "the response of {path} is " + _SAYS,
         _type_differs(lambda m: m.response),
         ALL,
     ),
-    Rule(
+    ComparisonRule(
         "RPC_SAME_CLIENT_STREAMING",
         "client streaming of {path} is " + _SAYS,
         _method_differs(lambda m: m.client_streaming),
         ALL,
     ),
-    Rule(
+    ComparisonRule(
         "RPC_SAME_SERVER_STREAMING",
         "server streaming of {path} is " + _SAYS,
         _method_differs(lambda m: m.server_streaming),
         ALL,
     ),
-    Rule(
+    ComparisonRule(
         "RPC_SAME_IDEMPOTENCY_LEVEL",
         "the idempotency level of {path} is " + _SAYS,
         _method_differs(lambda m: MethodOptions.IdempotencyLevel.Name(m.idempotency)),  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Whether a reader gets back what a writer wrote, by looking at both decoded messages. Pure."""
+"""Compares a message as the writer and as the reader decode it. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from google.protobuf.message import Message
 
 
-class Entry(NamedTuple):
+class MapEntry(NamedTuple):
     """An entry of a map seen as the message that it is on the wire. `descriptor` is that message's."""
 
     descriptor: Any
@@ -16,10 +16,10 @@ class Entry(NamedTuple):
     value: Any
 
 
-def difference(written: Message | Entry, read: Message | Entry, path: str = "") -> str | None:
-    """The path of a value that `read` lacks or holds otherwise; None when all that `written` sets is there.
+def difference(written: Message | MapEntry, read: Message | MapEntry, path: str = "") -> str | None:
+    """The path of the first value that `read` lacks or decodes differently; None when it has all that `written` sets.
 
-    Fields that the reader does not declare are no difference: it keeps them as unknown fields.
+    Fields that the reader does not declare are not a difference: it keeps them as unknown fields.
     """
     for field, value in _set_fields(written):
         mine = _declared(read, field.number)
@@ -40,15 +40,15 @@ def difference(written: Message | Entry, read: Message | Entry, path: str = "") 
     return None
 
 
-def _set_fields(message: Message | Entry) -> list[tuple[Any, Any]]:
-    if isinstance(message, Entry):
+def _set_fields(message: Message | MapEntry) -> list[tuple[Any, Any]]:
+    if isinstance(message, MapEntry):
         return list(zip(message.descriptor.fields, (message.key, message.value), strict=True))
     return list(message.ListFields())
 
 
-def _declared(message: Message | Entry, number: int) -> Any:
+def _declared(message: Message | MapEntry, number: int) -> Any:
     """The descriptor of the field or extension of that number, or None."""
-    descriptor: Any = message.descriptor if isinstance(message, Entry) else message.DESCRIPTOR
+    descriptor: Any = message.descriptor if isinstance(message, MapEntry) else message.DESCRIPTOR
     field = descriptor.fields_by_number.get(number)
     if field is not None:
         return field
@@ -56,14 +56,14 @@ def _declared(message: Message | Entry, number: int) -> Any:
     return next((extension for extension in extensions if extension.number == number), None)
 
 
-def _get(message: Message | Entry, field: Any) -> Any:
-    if isinstance(message, Entry):
+def _get(message: Message | MapEntry, field: Any) -> Any:
+    if isinstance(message, MapEntry):
         return message.key if field.number == 1 else message.value
     return message.Extensions[field] if field.is_extension else getattr(message, field.name)
 
 
-def _has(message: Message | Entry, field: Any) -> bool:
-    if isinstance(message, Entry):
+def _has(message: Message | MapEntry, field: Any) -> bool:
+    if isinstance(message, MapEntry):
         return True
     return bool(message.HasExtension(field) if field.is_extension else message.HasField(field.name))
 
@@ -75,13 +75,13 @@ def _is_map(field: Any) -> bool:
 def _values(field: Any, value: Any) -> list[Any]:
     """The values of a field: the elements, the entries of a map, or the one value."""
     if _is_map(field):
-        return [Entry(field.message_type, key, value[key]) for key in value]
+        return [MapEntry(field.message_type, key, value[key]) for key in value]
     return list(value) if field.is_repeated else [value]
 
 
 def _first(entry: Any) -> str:
-    """What an entry, or a message in its place, holds in field 1."""
-    if not isinstance(entry, (Message, Entry)):
+    """Field 1 of an entry, or of a message in its place: the key to sort by."""
+    if not isinstance(entry, (Message, MapEntry)):
         return ""
     field = _declared(entry, 1)
     return "" if field is None else str(_get(entry, field))
@@ -89,13 +89,13 @@ def _first(entry: Any) -> str:
 
 def _differs(old: Any, new: Any, path: str) -> str | None:
     """`path`, or that of a value inside, when the reader's value `new` is not the writer's `old`."""
-    if isinstance(old, (Message, Entry)) and isinstance(new, (Message, Entry)):
+    if isinstance(old, (Message, MapEntry)) and isinstance(new, (Message, MapEntry)):
         return difference(old, new, path)
     if isinstance(old, Message) and isinstance(new, bytes):
         return None if type(old).FromString(new) == old else path
-    if isinstance(old, Entry) and isinstance(new, bytes):
+    if isinstance(old, MapEntry) and isinstance(new, bytes):
         return None  # the bytes of the entry
-    if isinstance(old, (Message, Entry)) or isinstance(new, (Message, Entry)):
+    if isinstance(old, (Message, MapEntry)) or isinstance(new, (Message, MapEntry)):
         return path
     return None if _same_scalar(old, new) else path
 

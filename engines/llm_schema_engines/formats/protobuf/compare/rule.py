@@ -1,4 +1,4 @@
-"""What a rule of comparison is. Pure."""
+"""The rules of a comparison: their type, their results and their categories. Pure."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .sides import Sides
 
 
 class Evidence(NamedTuple):
-    """Where data can show the break: in which pair of messages, through which field numbers, in which form.
+    """Where data can show the breaking change: in which pair of messages, in which fields, in binary or in JSON.
 
-    No numbers: the least message of that pair shows it. `reader` is None when the reader has no such message.
-    `value`: the number of an enum to write; None leaves the choice open.
+    No numbers: the smallest message of that pair shows it. `reader` is None when the reader has no such message.
+    `value`: the number of an enum to write; None: any.
     """
 
     reader: str | None
@@ -24,8 +24,11 @@ class Evidence(NamedTuple):
     value: int | None = None
 
 
-class Break(NamedTuple):
-    """One place where a rule does not hold. `old` is what the writer's schema says, `new` what the reader's says."""
+class BreakingChange(NamedTuple):
+    """One place where a rule is broken. `old` is what the writer's schema says, `new` what the reader's says.
+
+    `severity`: replaces that of the rule.
+    """
 
     path: str
     old: str = ""
@@ -35,19 +38,22 @@ class Break(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """`sentence` is a template over path, old and new. `severities`: at which strictness the rule counts, and how."""
+class ComparisonRule:
+    """A rule of the comparison. `sentence` is a template over path, old and new.
+
+    `severities`: at which strictness the rule applies, and its severity there.
+    """
 
     id: str
     sentence: str
-    check: Callable[[Sides], Iterable[Break]]
+    check: Callable[[Sides], Iterable[BreakingChange]]
     severities: tuple[tuple[Strictness, Severity], ...]
 
     def severity(self, strictness: Strictness) -> Severity | None:
         """None where the rule does not apply."""
         return dict(self.severities).get(strictness)
 
-    def message(self, found: Break) -> str:
+    def message(self, found: BreakingChange) -> str:
         return self.sentence.format(path=found.path, old=found.old, new=found.new)
 
 
@@ -58,7 +64,8 @@ _WIRE = ((Strictness.WIRE, Severity.WARNING),)
 _JSON = ((Strictness.WIRE_JSON, Severity.ERROR),)
 _SOURCE = ((Strictness.SOURCE, Severity.ERROR),)
 
-# Buf's categories (buf.build/docs/breaking/rules). A rule of WIRE that data does not confirm is advice there.
+# Buf's categories (buf.build/docs/breaking/rules). At strictness WIRE, Buf's WIRE rules are warnings: errors there need
+# proof by data.
 SOURCE = _SOURCE
 JSON = _JSON
 JSON_SOURCE = _JSON + _SOURCE

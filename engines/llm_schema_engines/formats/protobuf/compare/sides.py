@@ -1,7 +1,7 @@
-"""The two sides of a comparison and what corresponds to what. Pure.
+"""The two schemas of a comparison, and which of their types and fields correspond. Pure.
 
-Types of the schema's own file correspond by name inside the package; types reached through fields correspond by
-position: they are compared for what they are, whatever they are called.
+Types of the schema's own file correspond by name inside the package. Types reached through fields correspond by the
+field's number, whatever their names are.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from ..ir import EnumType, Field, MessageType, Method, Schema
 from ..names import join
 
 MAX_PAIRS = 20_000
-"""Pairs of messages that one comparison looks at: fields can pair each message with each."""
+"""Most pairs of messages that one comparison looks at: fields can pair every message with every other one."""
 
 MAX_FIELDS = 500_000
-"""Fields of all these pairs together."""
+"""Most fields in all these pairs together."""
 
 
-class Step(NamedTuple):
+class PathStep(NamedTuple):
     """How a pair of messages is reached: field `number` of the pair `parent`; a root has no parent."""
 
     parent: tuple[str, str] | None
     number: int
 
 
-class TooMuch(ValueError):
+class ComparisonTooLarge(ValueError):
     """The comparison would look at more than MAX_PAIRS pairs of messages or MAX_FIELDS fields of them."""
 
 
@@ -53,22 +53,22 @@ class Sides:
         self._budget = MAX_FIELDS
 
     @cached_property
-    def reached(self) -> Mapping[tuple[str, str], Step]:
+    def reached(self) -> Mapping[tuple[str, str], PathStep]:
         """Every pair (reader's message, writer's message) that data can lead to, and how.
 
         A pair is reached from the first top-level message that leads to it; nested messages that no top-level one
         leads to are roots themselves.
         """
-        found: dict[tuple[str, str], Step] = {}
+        found: dict[tuple[str, str], PathStep] = {}
         for reader, writer in sorted(self.messages, key=lambda pair: pair[1].depth):
             root = (reader.name, writer.name)
             if root not in found:
-                found[root] = Step(None, 0)
+                found[root] = PathStep(None, 0)
                 self._reach(root, found)
         return found
 
-    def _reach(self, root: tuple[str, str], found: dict[tuple[str, str], Step]) -> None:
-        """Adds what the fields of `root` lead to; raises TooMuch."""
+    def _reach(self, root: tuple[str, str], found: dict[tuple[str, str], PathStep]) -> None:
+        """Adds the pairs that the fields of `root` lead to; raises ComparisonTooLarge."""
         readers, writers = self.reader.messages, self.writer.messages
         stack = [root]
         while stack:
@@ -76,7 +76,7 @@ class Sides:
             fields = writers[pair[1]].fields
             self._budget -= len(fields)
             if self._budget < 0:
-                raise TooMuch
+                raise ComparisonTooLarge
             for number, type_name in readers[pair[0]].uses:
                 field = fields.get(number)
                 if field is None or field.type_name not in writers or type_name not in readers:
@@ -84,8 +84,8 @@ class Sides:
                 inner = (type_name, field.type_name)
                 if inner not in found:
                     if len(found) >= MAX_PAIRS:
-                        raise TooMuch
-                    found[inner] = Step(pair, number)
+                        raise ComparisonTooLarge
+                    found[inner] = PathStep(pair, number)
                     stack.append(inner)
 
     @cached_property
@@ -152,7 +152,7 @@ class Sides:
 
     @cached_property
     def methods(self) -> tuple[tuple[str, Method, Method | None], ...]:
-        """The writer's rpcs by path, with the reader's (first) when it has it: (path, writer's, reader's)."""
+        """The rpcs of services that both have: (path, the writer's method, the reader's or None)."""
         theirs = self.own_services(self.writer)
         mine = self.own_services(self.reader)
         return tuple(
@@ -179,7 +179,7 @@ class Sides:
         return {_inside(schema, n) for n, (file, _, _) in schema.extensions.items() if file == schema.root}
 
     def same_type(self, reader_type: str, writer_type: str) -> bool:
-        """Whether two type names mean the same place; a renamed package is reported by its own rule."""
+        """Whether two type names are equal, leaving out a renamed package, which has a rule of its own."""
         if reader_type == writer_type:
             return True
         return self.reader.package != self.writer.package and _own_name(

@@ -9,10 +9,10 @@ from google.protobuf.descriptor_pb2 import FeatureSet
 
 from ..ir import EnumType, MessageType, Reserved, Schema
 from ..names import join
-from .rule import ALL, JSON, JSON_SOURCE, SOURCE, WIRE_JSON, Break, Evidence, Rule
+from .rule import ALL, JSON, JSON_SOURCE, SOURCE, WIRE_JSON, BreakingChange, ComparisonRule, Evidence
 from .sides import Sides, in_package
 
-Declared = Callable[[Schema], Mapping[str, Any]]  # by name inside the package
+NamesOf = Callable[[Schema], Mapping[str, Any]]  # by name inside the package
 
 
 def _own_messages(schema: Schema) -> Mapping[str, Any]:
@@ -44,55 +44,55 @@ def _in_package(schema: Schema, files: Mapping[str, int]) -> Mapping[str, int]:
     return {name[cut:]: file for name, file in files.items() if in_package(schema, file)}
 
 
-def _gone(written: Declared, kept: Declared) -> Callable[[Sides], Iterator[Break]]:
+def _must_still_declare(written: NamesOf, kept: NamesOf) -> Callable[[Sides], Iterator[BreakingChange]]:
     """A check that all that the writer's file declares is still declared for the reader."""
 
-    def check(sides: Sides) -> Iterator[Break]:
+    def check(sides: Sides) -> Iterator[BreakingChange]:
         known = kept(sides.reader)
         for name in written(sides.writer):
             if name not in known:
-                yield Break(join(sides.writer.package, name), name, "absent")
+                yield BreakingChange(join(sides.writer.package, name), name, "absent")
 
     return check
 
 
-def _messages_differ(value: Callable[[MessageType], object]) -> Callable[[Sides], Iterator[Break]]:
-    def check(sides: Sides) -> Iterator[Break]:
+def _messages_differ(value: Callable[[MessageType], object]) -> Callable[[Sides], Iterator[BreakingChange]]:
+    def check(sides: Sides) -> Iterator[BreakingChange]:
         for reader, writer in sides.messages:
             old, new = value(writer), value(reader)
             if old != new:
-                yield Break(reader.name, str(old), str(new))
+                yield BreakingChange(reader.name, str(old), str(new))
 
     return check
 
 
-def lost_oneofs(sides: Sides) -> Iterator[Break]:
+def lost_oneofs(sides: Sides) -> Iterator[BreakingChange]:
     for reader, writer in sides.messages:
         for name in sorted(writer.oneofs - reader.oneofs):
-            yield Break(join(writer.name, name), name, "absent")
+            yield BreakingChange(join(writer.name, name), name, "absent")
 
 
-def lost_extension_ranges(sides: Sides) -> Iterator[Break]:
+def lost_extension_ranges(sides: Sides) -> Iterator[BreakingChange]:
     for reader, writer in sides.messages:
         for first, last in uncovered(writer.extension_ranges, reader.extension_ranges):
-            yield Break(reader.name, f"extensions {first} to {last}", "absent")
+            yield BreakingChange(reader.name, f"extensions {first} to {last}", "absent")
 
 
-def lost_reservations(sides: Sides) -> Iterator[Break]:
+def lost_reservations(sides: Sides) -> Iterator[BreakingChange]:
     for reader, writer in sides.messages:
         yield from _lost_reservations(reader.name, writer.reserved, reader.reserved)
 
 
-def lost_enum_reservations(sides: Sides) -> Iterator[Break]:
+def lost_enum_reservations(sides: Sides) -> Iterator[BreakingChange]:
     for reader, writer in sides.enums:
         yield from _lost_reservations(reader.name, writer.reserved, reader.reserved)
 
 
-def _lost_reservations(path: str, old: Reserved, new: Reserved) -> Iterator[Break]:
+def _lost_reservations(path: str, old: Reserved, new: Reserved) -> Iterator[BreakingChange]:
     for first, last in uncovered(old.ranges, new.ranges):
-        yield Break(path, f"{first} to {last}" if first != last else str(first), "not reserved")
+        yield BreakingChange(path, f"{first} to {last}" if first != last else str(first), "not reserved")
     for name in sorted(old.names - new.names):
-        yield Break(path, repr(name), "not reserved")
+        yield BreakingChange(path, repr(name), "not reserved")
 
 
 def uncovered(
@@ -116,16 +116,16 @@ def uncovered(
     return left
 
 
-def weaker_message_json(sides: Sides) -> Iterator[Break]:
+def weaker_message_json(sides: Sides) -> Iterator[BreakingChange]:
     for reader, writer in sides.messages:
         if _weaker(writer.json_format, reader.json_format):
-            yield Break(reader.name, *_formats(writer.json_format, reader.json_format))
+            yield BreakingChange(reader.name, *_formats(writer.json_format, reader.json_format))
 
 
-def weaker_enum_json(sides: Sides) -> Iterator[Break]:
+def weaker_enum_json(sides: Sides) -> Iterator[BreakingChange]:
     for reader, writer in sides.enums:
         if _weaker(writer.json_format, reader.json_format):
-            yield Break(reader.name, *_formats(writer.json_format, reader.json_format))
+            yield BreakingChange(reader.name, *_formats(writer.json_format, reader.json_format))
 
 
 def _weaker(old: int, new: int) -> bool:
@@ -137,27 +137,27 @@ def _formats(old: int, new: int) -> tuple[str, str]:
     return names(old), names(new)  # type: ignore[arg-type]  # plain ints
 
 
-def lost_accessors(sides: Sides) -> Iterator[Break]:
+def lost_accessors(sides: Sides) -> Iterator[BreakingChange]:
     for reader, writer in sides.messages:
         if reader.no_accessor and not writer.no_accessor:
-            yield Break(reader.name, "false", "true")
+            yield BreakingChange(reader.name, "false", "true")
 
 
-def other_openness(sides: Sides) -> Iterator[Break]:
+def other_openness(sides: Sides) -> Iterator[BreakingChange]:
     for reader, writer in sides.enums:
         if reader.closed != writer.closed:
             names = ("open", "closed")
-            yield Break(reader.name, names[writer.closed], names[reader.closed])
+            yield BreakingChange(reader.name, names[writer.closed], names[reader.closed])
 
 
-def other_value_names(sides: Sides) -> Iterator[Break]:
+def other_value_names(sides: Sides) -> Iterator[BreakingChange]:
     for reader, writer in sides.enums:
         for number, names in writer.values.items():
             kept = reader.values.get(number, names)
             lost = [name for name in names if name not in kept]
             if lost:
                 evidence = _enum_in_json(sides, reader, writer, number)
-                yield Break(f"{reader.name}.{kept[0]}", ", ".join(lost), ", ".join(kept), evidence)
+                yield BreakingChange(f"{reader.name}.{kept[0]}", ", ".join(lost), ", ".join(kept), evidence)
 
 
 def _enum_in_json(sides: Sides, reader: EnumType, writer: EnumType, number: int) -> Evidence | None:
@@ -165,15 +165,15 @@ def _enum_in_json(sides: Sides, reader: EnumType, writer: EnumType, number: int)
     return Evidence(use[0], use[1], (use[2],), json=True, value=number) if use else None
 
 
-def lost_values(sides: Sides) -> Iterator[Break]:
+def lost_values(sides: Sides) -> Iterator[BreakingChange]:
     return _lost_values(sides, lambda reader, number, names: False)
 
 
-def lost_values_unless_number_reserved(sides: Sides) -> Iterator[Break]:
+def lost_values_unless_number_reserved(sides: Sides) -> Iterator[BreakingChange]:
     return _lost_values(sides, lambda reader, number, names: reader.reserved.holds(number))
 
 
-def lost_values_unless_name_reserved(sides: Sides) -> Iterator[Break]:
+def lost_values_unless_name_reserved(sides: Sides) -> Iterator[BreakingChange]:
     return _lost_values(
         sides, lambda reader, number, names: reader.reserved.names.issuperset(names), json=True
     )
@@ -181,108 +181,132 @@ def lost_values_unless_name_reserved(sides: Sides) -> Iterator[Break]:
 
 def _lost_values(
     sides: Sides, excused: Callable[[EnumType, int, tuple[str, ...]], bool], *, json: bool = False
-) -> Iterator[Break]:
+) -> Iterator[BreakingChange]:
     for reader, writer in sides.enums:
         for number, names in writer.values.items():
             if number not in reader.values and not excused(reader, number, names):
                 evidence = _enum_in_json(sides, reader, writer, number) if json else None
-                yield Break(f"{writer.name}.{names[0]}", f"{names[0]} = {number}", "absent", evidence)
+                yield BreakingChange(
+                    f"{writer.name}.{names[0]}", f"{names[0]} = {number}", "absent", evidence
+                )
 
 
 _NO_DELETE = "{path} is not in the reader's file"
 _PACKAGE_NO_DELETE = "{path} is not in the reader's package"
-_VALUE_GONE = "the reader lacks the writer's enum value {path} ({old})"
+_VALUE_DELETED = "the reader lacks the writer's enum value {path} ({old})"
 
 RULES = (
-    Rule("MESSAGE_NO_DELETE", "message " + _NO_DELETE, _gone(_own_messages, _own_messages), SOURCE),
-    Rule("ENUM_NO_DELETE", "enum " + _NO_DELETE, _gone(Sides.own_enums, Sides.own_enums), SOURCE),
-    Rule("SERVICE_NO_DELETE", "service " + _NO_DELETE, _gone(Sides.own_services, Sides.own_services), SOURCE),
-    Rule("EXTENSION_NO_DELETE", "extension " + _NO_DELETE, _gone(_own_extensions, _own_extensions), SOURCE),
-    Rule(
+    ComparisonRule(
+        "MESSAGE_NO_DELETE",
+        "message " + _NO_DELETE,
+        _must_still_declare(_own_messages, _own_messages),
+        SOURCE,
+    ),
+    ComparisonRule(
+        "ENUM_NO_DELETE", "enum " + _NO_DELETE, _must_still_declare(Sides.own_enums, Sides.own_enums), SOURCE
+    ),
+    ComparisonRule(
+        "SERVICE_NO_DELETE",
+        "service " + _NO_DELETE,
+        _must_still_declare(Sides.own_services, Sides.own_services),
+        SOURCE,
+    ),
+    ComparisonRule(
+        "EXTENSION_NO_DELETE",
+        "extension " + _NO_DELETE,
+        _must_still_declare(_own_extensions, _own_extensions),
+        SOURCE,
+    ),
+    ComparisonRule(
         "PACKAGE_MESSAGE_NO_DELETE",
         "message " + _PACKAGE_NO_DELETE,
-        _gone(_own_messages, _package_messages),
+        _must_still_declare(_own_messages, _package_messages),
         SOURCE,
     ),
-    Rule(
-        "PACKAGE_ENUM_NO_DELETE", "enum " + _PACKAGE_NO_DELETE, _gone(Sides.own_enums, _package_enums), SOURCE
+    ComparisonRule(
+        "PACKAGE_ENUM_NO_DELETE",
+        "enum " + _PACKAGE_NO_DELETE,
+        _must_still_declare(Sides.own_enums, _package_enums),
+        SOURCE,
     ),
-    Rule(
+    ComparisonRule(
         "PACKAGE_SERVICE_NO_DELETE",
         "service " + _PACKAGE_NO_DELETE,
-        _gone(Sides.own_services, _package_services),
+        _must_still_declare(Sides.own_services, _package_services),
         SOURCE,
     ),
-    Rule(
+    ComparisonRule(
         "PACKAGE_EXTENSION_NO_DELETE",
         "extension " + _PACKAGE_NO_DELETE,
-        _gone(_own_extensions, _package_extensions),
+        _must_still_declare(_own_extensions, _package_extensions),
         SOURCE,
     ),
-    Rule("ONEOF_NO_DELETE", "the reader lacks the writer's oneof {path}", lost_oneofs, SOURCE),
-    Rule("EXTENSION_MESSAGE_NO_DELETE", "the reader's {path} lacks {old}", lost_extension_ranges, SOURCE),
-    Rule(
+    ComparisonRule("ONEOF_NO_DELETE", "the reader lacks the writer's oneof {path}", lost_oneofs, SOURCE),
+    ComparisonRule(
+        "EXTENSION_MESSAGE_NO_DELETE", "the reader's {path} lacks {old}", lost_extension_ranges, SOURCE
+    ),
+    ComparisonRule(
         "RESERVED_MESSAGE_NO_DELETE",
         "the reader's {path} does not reserve {old}, as the writer's does",
         lost_reservations,
         ALL,
     ),
-    Rule(
+    ComparisonRule(
         "RESERVED_ENUM_NO_DELETE",
         "the reader's {path} does not reserve {old}, as the writer's does",
         lost_enum_reservations,
         ALL,
     ),
-    Rule(
+    ComparisonRule(
         "MESSAGE_SAME_REQUIRED_FIELDS",
         "{path} requires fields {old} for the writer and {new} for the reader",
         _messages_differ(lambda m: sorted(m.required)),
         JSON_SOURCE,
     ),
-    Rule(
+    ComparisonRule(
         "MESSAGE_SAME_JSON_FORMAT",
         "{path} has JSON format {old} for the writer and {new} for the reader",
         weaker_message_json,
         JSON_SOURCE,
     ),
-    Rule(
+    ComparisonRule(
         "MESSAGE_SAME_MESSAGE_SET_WIRE_FORMAT",
         "{path} has message_set_wire_format {old} for the writer and {new} for the reader",
         _messages_differ(lambda m: m.message_set),
         SOURCE,
     ),
-    Rule(
+    ComparisonRule(
         "MESSAGE_NO_REMOVE_STANDARD_DESCRIPTOR_ACCESSOR",
         "{path} has no_standard_descriptor_accessor {old} for the writer and {new} for the reader",
         lost_accessors,
         SOURCE,
     ),
-    Rule(
+    ComparisonRule(
         "ENUM_SAME_JSON_FORMAT",
         "{path} has JSON format {old} for the writer and {new} for the reader",
         weaker_enum_json,
         JSON_SOURCE,
     ),
-    Rule(
+    ComparisonRule(
         "ENUM_SAME_TYPE",
         "enum {path} is {old} for the writer and {new} for the reader",
         other_openness,
         SOURCE,
     ),
-    Rule("ENUM_VALUE_NO_DELETE", _VALUE_GONE, lost_values, SOURCE),
-    Rule(
+    ComparisonRule("ENUM_VALUE_NO_DELETE", _VALUE_DELETED, lost_values, SOURCE),
+    ComparisonRule(
         "ENUM_VALUE_NO_DELETE_UNLESS_NUMBER_RESERVED",
-        _VALUE_GONE + " and does not reserve its number",
+        _VALUE_DELETED + " and does not reserve its number",
         lost_values_unless_number_reserved,
         WIRE_JSON,
     ),
-    Rule(
+    ComparisonRule(
         "ENUM_VALUE_NO_DELETE_UNLESS_NAME_RESERVED",
-        _VALUE_GONE + " and does not reserve its name",
+        _VALUE_DELETED + " and does not reserve its name",
         lost_values_unless_name_reserved,
         JSON,
     ),
-    Rule(
+    ComparisonRule(
         "ENUM_VALUE_SAME_NAME",
         "enum value {path} is {old} for the writer and {new} for the reader",
         other_value_names,

@@ -1,4 +1,4 @@
-"""Builds data that shows a break, and returns it only when reading it on both sides does show it. Pure."""
+"""Builds data that shows a breaking change; data is returned only when decoding it on both sides confirms it. Pure."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ....model.compatibility import Witness
 from ..ir import MAP, Field
 from ..json_data import JsonChecker, load
 from ..kinds import KINDS
-from ..pools import Compiled, missing_required
-from .encode import Impossible, Samples, element, scalar
+from ..pools import CompiledSchema, missing_required
+from .encode import NoSampleMessage, SampleMessages, element, scalar
 from .reading import difference
 from .rule import Evidence
 from .sides import Sides
@@ -22,59 +22,59 @@ MAX_TEXT = 500
 """Characters of each message in a witness's text."""
 
 EDGES = (-1, 1, 2, 2**31 - 1, -(2**31), 2**32 - 1, 2**63 - 1, -(2**63), 2**64 - 1, 0)
-"""Integers at which one kind ends and another goes on."""
+"""Integers at the ends of the ranges of integer kinds."""
 
 Root = tuple[str, str]  # the reader's and the writer's name of the message that a payload is
 
 
 class Witnesses:
-    """Finds witnesses for the breaks of one comparison. The text of each begins with the name of its message."""
+    """Finds witnesses for the breaking changes of one comparison. Each text begins with the name of the message."""
 
-    def __init__(self, sides: Sides, reader: Compiled, writer: Compiled) -> None:
+    def __init__(self, sides: Sides, reader: CompiledSchema, writer: CompiledSchema) -> None:
         self._sides = sides
         self._reader = reader
         self._writer = writer
-        self._samples = Samples(writer.schema)
+        self._samples = SampleMessages(writer.schema)
 
     def find(self, evidence: Evidence) -> Witness | None:
-        """Data that the writer can write and the reader reads otherwise or not at all; None when none was found."""
+        """Data that the writer can write and the reader decodes differently or not at all; None when none was found."""
         try:
             if evidence.reader is None:
-                return self._nameless(evidence.writer)
+                return self._unknown_message(evidence.writer)
             for body in self._bodies(evidence, evidence.reader):
                 root, payload = self._wrap((evidence.reader, evidence.writer), body)
                 found = self._try_json(root, payload) if evidence.json else self._try(root, payload)
                 if found is not None:
                     return found
-        except Impossible:
+        except NoSampleMessage:
             return None
         return None
 
-    def _nameless(self, name: str) -> Witness | None:
+    def _unknown_message(self, name: str) -> Witness | None:
         if self._reader.message(name) is not None or self._writer.message(name) is None:
             return None
-        data = self._samples.least(name)
+        data = self._samples.minimal(name)
         return Witness(data, f"{name} {{ }} has no message of that name in the reader's schema")
 
     def _bodies(self, evidence: Evidence, reader: str) -> Iterator[bytes]:
-        """Messages of the writer's type that may show the break."""
+        """Messages of the writer's type that may show the breaking change."""
         samples = self._samples
-        rest = samples.least(evidence.writer, but=frozenset(evidence.numbers))
+        rest = samples.minimal(evidence.writer, without=frozenset(evidence.numbers))
         if not evidence.numbers:
             yield rest
             return
         fields = [self._sides.writer.messages[evidence.writer].fields[number] for number in evidence.numbers]
         if len(fields) > 1:
-            yield rest + b"".join(element(field, [samples.plain(field)]) for field in fields)
+            yield rest + b"".join(element(field, [samples.sample_value(field)]) for field in fields)
             return
         field = fields[0]
         other = self._sides.reader.messages[reader].fields.get(field.number, field)
         chosen = [scalar("enum", evidence.value)] if evidence.value is not None else None
         for value in chosen or self._values(field, other):
-            yield rest + element(field, [value, self._another(field, value)] if field.many else [value])
+            yield rest + element(field, [value, self._two_elements(field, value)] if field.many else [value])
 
-    def _another(self, field: Field, value: bytes) -> bytes:
-        """A second value beside `value`: the same, but under another key of a map."""
+    def _two_elements(self, field: Field, value: bytes) -> bytes:
+        """The second element of a repeated field: `value` again, in a map with another key."""
         if field.cardinality != MAP:
             return value
         key = self._sides.writer.messages[field.type_name].fields[1]
@@ -82,13 +82,13 @@ class Witnesses:
         return value + element(key, [other])
 
     def _values(self, field: Field, other: Field) -> Iterator[bytes]:
-        """Values of a field, those first that a reader with `other` is likely to read otherwise."""
+        """Values of a field, first those that a reader with `other` is likely to decode differently."""
         kind, read = KINDS[field.kind], KINDS[other.kind]
         if field.kind in ("message", "group"):
-            base = self._samples.least(field.type_name)
-            for inner in self._telling(field, other)[:3]:
-                with suppress(Impossible):
-                    yield base + element(inner, [self._samples.plain(inner)])
+            base = self._samples.minimal(field.type_name)
+            for inner in self._fields_by_interest(field, other)[:3]:
+                with suppress(NoSampleMessage):
+                    yield base + element(inner, [self._samples.sample_value(inner)])
             yield base
         elif field.kind == "string":
             yield from (b"\xff",) if not field.utf8 else ()
@@ -100,15 +100,15 @@ class Witnesses:
         else:
             yield from (scalar(field.kind, n) for n in self._integers(field, read.low, read.high))
 
-    def _telling(self, field: Field, other: Field) -> Sequence[Field]:
-        """What the writer's message may hold: first what the reader's does not know, and plain values before messages."""
+    def _fields_by_interest(self, field: Field, other: Field) -> Sequence[Field]:
+        """The fields of the writer's message: first those unknown to the reader's, scalars before messages."""
         fields = self._sides.writer.messages[field.type_name].fields.values()
         read = self._sides.reader.messages.get(other.type_name)
         known = read.fields if read is not None else {}
         return sorted(fields, key=lambda f: (f.number in known, bool(f.type_name)))
 
     def _integers(self, field: Field, low: int, high: int) -> Iterator[int]:
-        """Integers that `field` can hold, those that a reader's range leaves out first."""
+        """Integers that `field` can hold, first those outside the reader's range `low` to `high`."""
         kind = KINDS[field.kind]
         if field.kind == "enum":
             enum = self._sides.writer.enums[field.type_name]
@@ -123,17 +123,17 @@ class Witnesses:
         """`body` inside the messages that lead to `pair` from a root: the root and its payload."""
         step = self._sides.reached.get(pair)
         if step is None:
-            raise Impossible(pair[1])  # entries of maps that no field of the same number leads to
+            raise NoSampleMessage(pair[1])  # entries of maps that no field of the same number leads to
         while step.parent is not None:
             pair = step.parent
             field = self._sides.writer.messages[pair[1]].fields[step.number]
-            rest = self._samples.least(pair[1], but=frozenset({step.number}))
+            rest = self._samples.minimal(pair[1], without=frozenset({step.number}))
             body = rest + element(field, [body])
             step = self._sides.reached[pair]
         return pair, body
 
     def _written(self, root: Root, payload: bytes) -> Message | None:
-        """What the writer wrote; None when it could not have."""
+        """The payload as the writer decodes it; None when the writer cannot have written it."""
         kind = self._writer.message(root[1])
         if kind is None:
             return None
@@ -144,7 +144,7 @@ class Witnesses:
         return message if message.IsInitialized() else None
 
     def _try(self, root: Root, payload: bytes) -> Witness | None:
-        """The witness that `payload` is, if decoding it on both sides shows a break."""
+        """`payload` as a witness, if decoding it on both sides shows a difference."""
         written, reads = self._written(root, payload), self._reader.message(root[0])
         if written is None or reads is None:
             return None
@@ -161,7 +161,7 @@ class Witnesses:
         return Witness(payload, f"{sent} is read as {{ {_text(read)} }}")
 
     def _try_json(self, root: Root, payload: bytes) -> Witness | None:
-        """The witness that the JSON form of `payload` is, if a strict reader refuses it."""
+        """The JSON form of `payload` as a witness, if a strict reader refuses it."""
         written = self._written(root, payload)
         if written is None:
             return None
@@ -170,7 +170,7 @@ class Witnesses:
         except (json_format.Error, ValueError, TypeError):
             return None  # an Any of nothing, a time out of range ...: it has no JSON form
         data = text.encode()
-        issues = JsonChecker(self._sides.reader).check(load(data), root[0], strict=True, most=1)
+        issues = JsonChecker(self._sides.reader).check(load(data), root[0], strict=True, max_issues=1)
         if not issues:
             return None
         return Witness(data, f"{root[1]} {_short(text)} is refused by a strict reader: {issues[0].message}")

@@ -1,6 +1,6 @@
 """Sets of characters as sorted, disjoint intervals of code points. Pure.
 
-Two symbols beyond Unicode mark where a text begins and ends, so that `^` and `$` are ordinary symbols.
+Two symbols beyond Unicode mark the beginning and the end of a text, so that `^` and `$` are ordinary symbols.
 """
 
 from __future__ import annotations
@@ -67,13 +67,13 @@ SPACE = normalize(
     ]
 )
 DOT = complement(((10, 10),))
-"""What `.` matches in the deployed validator: all but the line feed (ECMA-262 leaves out three more)."""
+"""What `.` matches in the validator: all but the line feed (ECMA-262 excludes three more)."""
 
-_LIKED = [ord(c) for c in "aA0b1-_x.z5 /:@"]
+_READABLE_CHARACTERS = [ord(c) for c in "aA0b1-_x.z5 /:@"]
 
 
 def representatives(charsets: Sequence[Charset]) -> list[int]:
-    """One character of each class that the sets tell apart, readable ones first."""
+    """One character of each equivalence class under the sets, readable characters first."""
     cuts = {0, LAST + 1}
     for charset in charsets:
         for low, high in charset:
@@ -86,13 +86,15 @@ def representatives(charsets: Sequence[Charset]) -> list[int]:
         signature = tuple(contains(charset, low) for charset in charsets)
         groups.setdefault(signature, []).append((low, after - 1))
     chosen = [c for c in map(_representative, groups.values()) if c is not None]
-    return sorted(chosen, key=lambda c: _LIKED.index(c) if c in _LIKED else 99 + c)
+    return sorted(
+        chosen, key=lambda c: _READABLE_CHARACTERS.index(c) if c in _READABLE_CHARACTERS else 99 + c
+    )
 
 
 def _representative(intervals: list[tuple[int, int]]) -> int | None:
     """A readable character of the intervals; None when they hold only surrogates."""
     group = tuple(intervals)
-    for liked in _LIKED:
+    for liked in _READABLE_CHARACTERS:
         if contains(group, liked):
             return liked
     fallback = None

@@ -1,4 +1,4 @@
-"""Questions about patterns and texts, answered by searching terms. Pure."""
+"""Decides questions about patterns: does one match, is there a text that matches some and not others? Pure."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from .terms import Arena, Term
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
-    """The outcome of looking for a word. `word` is None when none was found; then `complete` means that none exists.
-    `states` is how many states were looked at."""
+class WordSearch:
+    """The result of a search for a word. `word`: None when none was found; then `complete` means that none exists.
+    `states`: how many states were visited."""
 
     word: str | None
     complete: bool
@@ -32,7 +32,7 @@ class Search:
 
 
 class Languages:
-    """Patterns as terms of one arena, with a bound for the states of each search."""
+    """Patterns as terms of one arena. states: most states of each search."""
 
     def __init__(self, states: int) -> None:
         self._arena = Arena()
@@ -73,7 +73,7 @@ class Languages:
         least: int,
         most: int | None,
         excluded: Iterable[str],
-    ) -> Search:
+    ) -> WordSearch:
         """A shortest text of `least` to `most` characters that matches all of the first, none of the second and is
         not excluded. Raises Unsupported."""
         arena = self._arena
@@ -86,8 +86,8 @@ class Languages:
             terms.append(arena.complement(arena.union(words)))
         return self._search(arena.intersection(terms), most)
 
-    def _search(self, term: Term, most: int | None) -> Search:
-        """Breadth first: the first word found is a shortest, and no state needs a second, longer visit."""
+    def _search(self, term: Term, most: int | None) -> WordSearch:
+        """A breadth-first search: the first word found is a shortest one."""
         arena = self._arena
         start = arena.derivative(term, BEGIN)
         queue: deque[tuple[Term, str]] = deque([(start, "")])
@@ -95,7 +95,7 @@ class Languages:
         while queue:
             state, word = queue.popleft()
             if arena.derivative(state, END).nullable:
-                return Search(word, complete=True, states=len(seen))
+                return WordSearch(word, complete=True, states=len(seen))
             if most is not None and len(word) >= most:
                 continue
             for symbol in self._branching(state):
@@ -103,10 +103,10 @@ class Languages:
                 if after is arena.empty or after.number in seen:
                     continue
                 if len(seen) >= self._states:
-                    return Search(None, complete=False, states=len(seen))
+                    return WordSearch(None, complete=False, states=len(seen))
                 seen.add(after.number)
                 queue.append((after, word + chr(symbol)))
-        return Search(None, complete=True, states=len(seen))
+        return WordSearch(None, complete=True, states=len(seen))
 
     def _branching(self, state: Term) -> list[int]:
         known = self._branches.get(state.firsts)

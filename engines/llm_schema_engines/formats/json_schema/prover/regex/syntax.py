@@ -1,6 +1,6 @@
-"""The part of ECMA-262 regular expressions that the prover understands, read into a tree. Pure.
+"""Parses the supported subset of ECMA-262 regular expressions into a tree. Pure.
 
-Outside of it: look-behind, back-references, word boundaries, Unicode properties, look-ahead inside a repetition.
+Not supported: look-behind, back-references, word boundaries, Unicode properties, look-ahead inside a repetition.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class LookAhead:
 
 Tree = Symbols | Sequence | Choice | Repeat | LookAhead
 
-LONGEST = 400
+MAX_LENGTH = 400
 _COUNT = re.compile(r"\{(\d{1,6})(,(\d{0,6}))?\}")
 _CLASSES = {
     "d": DIGIT,
@@ -61,8 +61,8 @@ _QUANTIFIERS: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None
 
 def parse_pattern(pattern: str) -> Tree:
     """The tree of a pattern; raises Unsupported."""
-    if len(pattern) > LONGEST:
-        raise Unsupported(f"a pattern longer than {LONGEST} characters")
+    if len(pattern) > MAX_LENGTH:
+        raise Unsupported(f"a pattern longer than {MAX_LENGTH} characters")
     parser = _Parser(pattern)
     tree = parser.choice()
     if parser.at != len(pattern):
@@ -241,7 +241,7 @@ def _has_mark(tree: Tree, mark: int) -> bool:
 
 
 def _check(tree: Tree) -> None:
-    """Marks are consumed like characters, which is exact only where nothing else could test the same place."""
+    """Raises Unsupported where consuming the anchors `^` and `$` like characters would not be exact."""
     if isinstance(tree, Repeat):
         if _has_mark(tree.part, BEGIN) or _has_mark(tree.part, END):
             raise Unsupported("an anchor inside a repetition")

@@ -1,4 +1,4 @@
-"""The smaller prover: what it sees, and what it must not see. Its every answer must be the prover's own."""
+"""The quick proof: what it proves, and what it must not prove. It must never contradict the prover."""
 
 from __future__ import annotations
 

@@ -1,18 +1,18 @@
-"""Validation errors as a compact text for a model that is to correct its answer. Pure."""
+"""Validation errors as a compact text that asks a language model to correct its answer. Pure."""
 
 from __future__ import annotations
 
 from ..model.validation import DataReport
 
-MOST_LINES = 20
-_LINE = 200
+MAX_LINES = 20
+_MAX_LINE_LENGTH = 200
 
 
-def reask_text(report: DataReport, *, lines: int = MOST_LINES) -> str:
+def reask_text(report: DataReport, *, lines: int = MAX_LINES) -> str:
     """One line for each error, `pointer: keyword: message`, at most `lines`; "" for valid data.
 
-    The root is `(root)`. Errors at one place stand together, outer places first, so that a model reads from the
-    outside in. No text of the schema is quoted but what a message needs, and no line is longer than 200 characters.
+    The root is `(root)`. Errors are sorted by depth, then by pointer, so that those of outer values come first. Only
+    what a message needs is quoted from the schema, and no line is longer than 200 characters.
     """
     if report.valid:
         return ""
@@ -25,4 +25,4 @@ def reask_text(report: DataReport, *, lines: int = MOST_LINES) -> str:
 
 def _clip(line: str) -> str:
     line = " ".join(line.split())
-    return line if len(line) <= _LINE else line[: _LINE - 3] + "..."
+    return line if len(line) <= _MAX_LINE_LENGTH else line[: _MAX_LINE_LENGTH - 3] + "..."

@@ -1,4 +1,4 @@
-"""What the validator says about a payload, as issues with stable types and bounded texts. Pure."""
+"""Converts the validator's errors into issues with stable types and bounded texts. Pure."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ _MESSAGES: Mapping[str, Message] = {
     "format": lambda kind, got, _: f"{got} is not a {kind.format}",
     "uniqueItems": lambda _kind, _got, _: "two items are equal",
 }
-"""Sentences that name the thing without the library's way of quoting whole documents."""
+"""Keyword -> a short message; the library's own messages quote whole documents."""
 
 
 def _names(names: list[str]) -> str:
@@ -108,7 +108,7 @@ def _text(value: Any, limits: JsonSchemaLimits) -> str:
 
 
 def _shallow(value: Any, depth: int = 3, width: int = 20) -> Any:
-    """The value cut down to what a message can show, so that a huge one costs nothing."""
+    """The value cut to the size of a message, so that large values cost nothing."""
     if isinstance(value, list):
         return [_shallow(item, depth - 1) for item in value[:width]] if depth else ["..."]
     if isinstance(value, dict):

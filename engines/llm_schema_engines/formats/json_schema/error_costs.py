@@ -1,4 +1,4 @@
-"""How many ways a schema looks at one value, by how deep that value nests. Pure.
+"""Estimates what listing all errors of a payload costs, by its size and nesting. Pure.
 
 The validator decides quickly, but lists the errors of every alternative of every alternative: nested unions multiply.
 The depth down to which listing stays cheap is computed here, once for each schema and only when an error occurs.
@@ -14,20 +14,20 @@ from .complexity import applied_in_place
 from .dialects import IN_PLACE, subschemas
 from .limits import JsonSchemaLimits
 from .pointers import join_pointer
-from .resources import Place, Unresolvable, World
+from .resources import DocumentIndex, Place, Unresolvable
 
 Key = tuple[int, str]
 
 _UNIONS = ("anyOf", "oneOf", "allOf")
 
 
-class Costs:
-    """What listing the errors of one schema costs. Computed as far as payloads ask for it."""
+class ErrorListingCosts:
+    """The cost of listing the errors of one schema. Computed when a payload needs it."""
 
     def __init__(self, opened: OpenedSchema, limits: JsonSchemaLimits) -> None:
         self._opened = opened
         self._limits = limits
-        documents = [d.content for d in opened.world.documents if not d.builtin]
+        documents = [d.content for d in opened.document_index.documents if not d.builtin]
         counts = [list(_count(content)) for content in documents]
         self._values = sum(len(found) for found in counts)
         self._branches = sum(sum(found) for found in counts)
@@ -40,17 +40,17 @@ class Costs:
         return self.first_is_cheap(depth)
 
     def first_is_cheap(self, depth: int) -> bool:
-        """Whether a payload of this nesting may have its first error made: a union makes those of all branches."""
+        """Whether a payload of this nesting may have its first error listed: for a union, that takes all its branches."""
         if (1 + self._branches) ** (depth + 1) <= self._limits.error_paths:
             return True
         if self._safe is None:
             opened, limits = self._opened, self._limits
-            self._safe = safe_depth(opened.world, opened.root, limits.error_paths, limits.data_depth)
+            self._safe = safe_depth(opened.document_index, opened.root, limits.error_paths, limits.data_depth)
         return depth <= self._safe
 
 
 def _count(content: Any) -> Iterator[int]:
-    """For each value of a document, how many subschemas it puts beside each other."""
+    """For each value of a document, how many alternative subschemas it holds directly."""
     stack = [content]
     while stack:
         item = stack.pop()
@@ -67,9 +67,9 @@ def _count(content: Any) -> Iterator[int]:
             yield 0
 
 
-def safe_depth(world: World, root: Place, budget: int, deepest: int) -> int:
-    """The greatest nesting, at most `deepest`, at which subschemas look at one value in at most `budget` ways."""
-    order, in_place, below = _graph(world, root)
+def safe_depth(document_index: DocumentIndex, root: Place, budget: int, deepest: int) -> int:
+    """The greatest nesting, at most `deepest`, at which one value is evaluated in at most `budget` ways."""
+    order, in_place, below = _graph(document_index, root)
     ways = dict.fromkeys(order, 0)
     for depth in range(deepest + 1):
         new: dict[Key, int] = {}
@@ -84,8 +84,11 @@ def safe_depth(world: World, root: Place, budget: int, deepest: int) -> int:
     return deepest
 
 
-def _graph(world: World, root: Place) -> tuple[list[Key], dict[Key, list[Key]], dict[Key, list[Key]]]:
-    """All reachable places: an order in which in-place children come first, and both kinds of edges."""
+def _graph(
+    document_index: DocumentIndex, root: Place
+) -> tuple[list[Key], dict[Key, list[Key]], dict[Key, list[Key]]]:
+    """All reachable places in an order in which in-place children come first; the edges to in-place children; the edges
+    to children for parts of the value."""
     order: list[Key] = []
     in_place: dict[Key, list[Key]] = {}
     below: dict[Key, list[Key]] = {}
@@ -100,10 +103,10 @@ def _graph(world: World, root: Place) -> tuple[list[Key], dict[Key, list[Key]], 
             if place.key in in_place:
                 continue
             try:
-                same = list(applied_in_place(world, place))
+                same = list(applied_in_place(document_index, place))
             except Unresolvable:
                 same = []  # a stored schema may hold a dead reference
-            inside = list(_children(world, place))
+            inside = list(_children(document_index, place))
             in_place[place.key] = [p.key for p in same]
             below[place.key] = [p.key for p in inside]
             starts.extend(inside)
@@ -112,7 +115,7 @@ def _graph(world: World, root: Place) -> tuple[list[Key], dict[Key, list[Key]], 
     return order, in_place, below
 
 
-def _children(world: World, place: Place) -> list[Place]:
+def _children(document_index: DocumentIndex, place: Place) -> list[Place]:
     """The subschemas for parts of the value."""
     if not isinstance(place.schema, dict):
         return []
@@ -120,6 +123,8 @@ def _children(world: World, place: Place) -> list[Place]:
     for path, sub in subschemas(place.schema, place.dialect):
         if path[0] not in IN_PLACE and path[0] not in ("$defs", "definitions"):
             pointer = join_pointer(place.pointer, *path)
-            base, dialect = world.bases.get((place.document.number, pointer), (place.base, place.dialect))
+            base, dialect = document_index.bases.get(
+                (place.document.number, pointer), (place.base, place.dialect)
+            )
             out.append(Place(place.document, pointer, sub, base, dialect))
     return out

@@ -1,4 +1,4 @@
-"""Finds the way in a JSON Schema: below a keyword, behind a reference, the parts of an allOf. Pure."""
+"""Finds subschemas of a JSON Schema: below a keyword, behind a reference, the parts of an allOf. Pure."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Any
 
 from ...errors import ConversionRefused
 from ..json_schema.pointers import join_pointer
-from ..json_schema.resources import Place, Unresolvable, World
+from ..json_schema.resources import DocumentIndex, Place, Unresolvable
 from . import avro_attributes as attribute
 from .losses import Losses
 
-MOST_PARTS = 200
-"""Schemas that one object must fulfil by allOf."""
+MAX_PARTS = 200
+"""Most schemas that one object must fulfil by allOf."""
 
 
-class Places:
-    """The places of one schema and what it references; what cannot be carried there goes to the losses."""
+class SchemaNavigator:
+    """Finds subschemas of one schema and its references, and reports the losses there."""
 
-    def __init__(self, world: World, losses: Losses) -> None:
-        self._world = world
+    def __init__(self, document_index: DocumentIndex, losses: Losses) -> None:
+        self._document_index = document_index
         self._losses = losses
 
     def below(self, place: Place, *path: str | int) -> Place:
@@ -28,17 +28,19 @@ class Places:
         for step in path:
             found = found[step]
         pointer = join_pointer(place.pointer, *path)
-        base, dialect = self._world.bases.get((place.document.number, pointer), (place.base, place.dialect))
+        base, dialect = self._document_index.bases.get(
+            (place.document.number, pointer), (place.base, place.dialect)
+        )
         return Place(place.document, pointer, found, base, dialect)
 
     def parts(self, place: Place) -> list[Place]:
-        """The schema and those that it must fulfil too: its allOf, through references, each once."""
+        """The schema and the members of its allOf, nested ones and those behind references too, each once."""
         found: dict[tuple[int, str], Place] = {}
         todo = [place]
         while todo:
             part = todo.pop()
             key = (part.document.number, part.pointer)
-            if key in found or not isinstance(part.schema, dict) or len(found) > MOST_PARTS:
+            if key in found or not isinstance(part.schema, dict) or len(found) > MAX_PARTS:
                 continue
             found[key] = part
             todo.extend(
@@ -53,14 +55,14 @@ class Places:
         return "allOf" in place.schema and any("properties" in part.schema for part in self.parts(place))
 
     def resolve(self, place: Place) -> Place:
-        """What the $ref of a place leads to."""
+        """The target of the `$ref` of a place. Raises ConversionRefused."""
         try:
-            return self._world.resolve(place.base, place.schema["$ref"])
+            return self._document_index.resolve(place.base, place.schema["$ref"])
         except Unresolvable as error:
             raise ConversionRefused(join_pointer(place.pointer, "$ref"), str(error)) from None
 
-    def note_conditions(self, place: Place, skip: str = "") -> None:
-        """Note the keywords that no other schema type has."""
+    def report_unenforced(self, place: Place, skip: str = "") -> None:
+        """Report the keywords that no other schema type can enforce."""
         schema = place.schema
         for keyword in ("anyOf", "oneOf", "allOf", "not", "if", "dependentSchemas", "dependentRequired", "dependencies",
                         "propertyNames", "contains", "unevaluatedProperties", "unevaluatedItems"):  # fmt: skip

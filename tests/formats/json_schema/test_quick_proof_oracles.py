@@ -1,5 +1,5 @@
-"""The smaller prover against the prover and against payloads, on pairs made at random. Every comparison of the other tests
-asks it too (build.HonestEngine). Small here; `make test-deep` runs them at length.
+"""The quick proof against the prover and against payloads, on pairs made at random. Every comparison of the other tests
+runs it too (build.CheckingEngine). Small here; `make test-deep` runs them at length.
 """
 
 from __future__ import annotations
@@ -119,10 +119,10 @@ def pair(r: random.Random, seeds: list[Any]) -> tuple[Any, Any]:
     return (old, new) if r.random() < 0.5 else (new, old)
 
 
-def evident_pairs(
+def quickly_proved_pairs(
     dialect: str, count: int, seed: int, seeds: list[Any]
 ) -> Iterator[tuple[SchemaSource, SchemaSource, Any]]:
-    """The pairs (writer, reader) among `count` random ones of which the smaller prover says yes, and the writer's schema."""
+    """The pairs (writer, reader) among `count` random ones that the quick proof proves, and the writer's schema."""
     r = random.Random(seed)
     for _ in range(count):
         writer, reader = pair(r, seeds)
@@ -141,11 +141,11 @@ def evident_pairs(
 
 
 def check(dialect: str, count: int, seed: int, seeds: list[Any]) -> tuple[int, int, list[str]]:
-    """How many pairs were evident, how many payloads the writer's side accepted, and what contradicts."""
+    """How many pairs the quick proof proved, how many payloads the writer's side accepted, and what contradicts."""
     r = random.Random(seed)
     found = accepted = 0
     faults = []
-    for writer, reader, written_as in evident_pairs(dialect, count, seed, seeds):
+    for writer, reader, written_as in quickly_proved_pairs(dialect, count, seed, seeds):
         found += 1
         says = f"{writer.content!r} -> {reader.content!r}"
         for model in WriterModel:
@@ -161,10 +161,10 @@ def check(dialect: str, count: int, seed: int, seeds: list[Any]) -> tuple[int, i
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_what_is_evident_is_proved_and_no_payload_contradicts(dialect: str) -> None:
+def test_what_the_quick_proof_proves_no_prover_and_no_payload_contradicts(dialect: str) -> None:
     found, accepted, faults = check(dialect, 5_000, 7, [])
 
-    print(f"{dialect}: {found} evident pairs, {accepted} payloads")
+    print(f"{dialect}: {found} pairs proved quickly, {accepted} payloads")
     assert faults == []
     assert found > 300
     assert accepted > 1_000
@@ -173,9 +173,9 @@ def test_what_is_evident_is_proved_and_no_payload_contradicts(dialect: str) -> N
 @pytest.mark.deep
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_many_evident_pairs(dialect: str, seed: int) -> None:
+def test_many_quickly_proved_pairs(dialect: str, seed: int) -> None:
     seeds = real_schemas(dialect) if suite.PRESENT else []
     found, accepted, faults = check(dialect, 60_000, seed, seeds)
 
-    print(f"{dialect}: {found} evident pairs, {accepted} payloads")
+    print(f"{dialect}: {found} pairs proved quickly, {accepted} payloads")
     assert faults == []

@@ -1,4 +1,4 @@
-"""The smaller prover writes definitions of the same document out, as long as that ends and stays short."""
+"""The quick proof inlines definitions of the same document, as long as that ends and stays short."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from llm_schema_engines.formats.json_schema.dialects import Dialect
 from llm_schema_engines.formats.json_schema.quick_proof.inlining import NotInlined, inlined
 
-from .test_evident import TEXT, YES, A, ask, nested
+from .test_quick_proof import TEXT, YES, A, ask, nested
 
 
 @pytest.mark.parametrize("more", [{"maxLength": 3}, {"allOf": [{"maxLength": 3}]}], ids=json.dumps)

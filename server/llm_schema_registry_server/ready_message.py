@@ -30,7 +30,7 @@ def ready_message(settings: Settings, ports: Mapping[str, int]) -> str:
         "",
         "Try in another terminal:",
         "",
-        f"  {client}{server} register llm.answer {_example()}",
+        f"  {client}{server} register first.answer {_example()}",
         f"  {client}{server} list",
         f"  curl http://{http}/api/v1/subjects",
         "",

@@ -14,7 +14,7 @@ from ._asynchronous import AsyncWatch
 from ._calls.changes import subscription
 from ._calls.schemas import get_schema_by_version
 from ._encode import Data
-from ._latest import CachedVersions
+from ._latest import CachedVersions, check_seconds, qualified
 from .enums import DataEncoding
 from .errors import RegistryError, RevisionCompacted, RevisionUnknown
 from .results import ChangeEvent, SchemaInfo, ValidationReport
@@ -44,11 +44,15 @@ class AsyncLiveCache:
         cache_bytes: int,
         heartbeat: float,
     ) -> None:
+        check_seconds("heartbeat", heartbeat)
+        if on_change is not None and not callable(on_change):
+            raise TypeError(f"on_change must be a function, not {type(on_change).__name__}")
         self._registry, self._on_change = registry, on_change
-        self._subjects, self._heartbeat = tuple(subjects), heartbeat
+        self._subjects, self._heartbeat = tuple(map(qualified, subjects)), heartbeat
         self._versions = CachedVersions(self._subjects, ttl, cache_bytes)
         self._revision = ""
         self._ready = asyncio.Event()
+        self._closed = False
         self._task: asyncio.Task[None] | None = None
         self.error: RegistryError | None = None
         """Why the watch cannot be set up at present, such as PermissionDenied; None while it stands or reconnects."""
@@ -72,8 +76,8 @@ class AsyncLiveCache:
 
         Raises ValueError for a subject outside of `subjects`, and what `get_schema_by_version` raises.
         """
-        wanted = selector(version)
-        return self._versions.get(text(subject, "subject"), wanted) or await self._read(subject, wanted)
+        wanted, name = selector(version), qualified(text(subject, "subject"))
+        return self._versions.get(name, wanted) or await self._read(name, wanted)
 
     async def validate(
         self,
@@ -100,6 +104,8 @@ class AsyncLiveCache:
     async def start(self) -> Self:
         """Begin to follow the changes; returns once the watch stands. Raises what a call raises when it cannot be set up
         within the client's timeout."""
+        if self._closed or self._registry._transport.closed:
+            raise RuntimeError("the cache or its client is closed; make another one with `cached`")
         if self._task is None:
             self._task = asyncio.create_task(self._follow(), name="schema-registry-cache")
         await self._ready.wait()
@@ -111,6 +117,7 @@ class AsyncLiveCache:
 
     async def close(self) -> None:
         """End the watch. What is cached may then be used until it is `ttl` seconds old."""
+        self._closed = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

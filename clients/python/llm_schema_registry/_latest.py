@@ -38,6 +38,19 @@ class _Entry:
     read_at: float
 
 
+def qualified(subject: str) -> str:
+    """The one spelling of a subject's name, in which changes tell of it: `:.:orders` is `orders`."""
+    return subject.removeprefix(":.:")
+
+
+def check_seconds(name: str, seconds: float) -> None:
+    """Raises TypeError or ValueError, naming the argument, unless `seconds` is a number from 0.001 to 1e9."""
+    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
+        raise TypeError(f"{name} must be a number of seconds, not {type(seconds).__name__}")
+    if not 0.001 <= seconds <= 1e9:
+        raise ValueError(f"{name} is {seconds}; it must be between 0.001 and 1e9 seconds")
+
+
 class CachedVersions:
     """The versions that were asked for. Safe to share between threads.
 
@@ -51,8 +64,9 @@ class CachedVersions:
         capacity: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        if ttl <= 0:
-            raise ValueError(f"ttl is {ttl} s; it must be greater than 0")
+        check_seconds("ttl", ttl)
+        if capacity < 1:
+            raise ValueError(f"cache_bytes is {capacity}; it must be greater than 0")
         self._patterns = [_pattern(subject) for subject in subjects]
         self._subjects = tuple(subjects)
         self._ttl, self._capacity, self._clock = ttl, capacity, clock

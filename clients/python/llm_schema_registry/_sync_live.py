@@ -13,7 +13,7 @@ from ._blocking import Watch
 from ._calls.changes import subscription
 from ._calls.schemas import get_schema_by_version
 from ._encode import Data
-from ._latest import CachedVersions
+from ._latest import CachedVersions, check_seconds, qualified
 from .enums import DataEncoding
 from .errors import RegistryError, RevisionCompacted, RevisionUnknown
 from .results import ChangeEvent, SchemaInfo, ValidationReport
@@ -43,8 +43,11 @@ class LiveCache:
         cache_bytes: int,
         heartbeat: float,
     ) -> None:
+        check_seconds("heartbeat", heartbeat)
+        if on_change is not None and not callable(on_change):
+            raise TypeError(f"on_change must be a function, not {type(on_change).__name__}")
         self._registry, self._on_change = registry, on_change
-        self._subjects, self._heartbeat = tuple(subjects), heartbeat
+        self._subjects, self._heartbeat = tuple(map(qualified, subjects)), heartbeat
         self._versions = CachedVersions(self._subjects, ttl, cache_bytes)
         self._watch: Watch | None = None
         self._revision = ""
@@ -73,8 +76,8 @@ class LiveCache:
 
         Raises ValueError for a subject outside of `subjects`, and what `get_schema_by_version` raises.
         """
-        wanted = selector(version)
-        return self._versions.get(text(subject, "subject"), wanted) or self._read(subject, wanted)
+        wanted, name = selector(version), qualified(text(subject, "subject"))
+        return self._versions.get(name, wanted) or self._read(name, wanted)
 
     def validate(
         self,
@@ -101,6 +104,8 @@ class LiveCache:
     def start(self) -> Self:
         """Begin to follow the changes; returns once the watch stands. Raises what a call raises when it cannot be set up
         within the client's timeout."""
+        if self._closed.is_set() or self._registry._transport.closed:
+            raise RuntimeError("the cache or its client is closed; make another one with `cached`")
         if self._thread is None:
             self._thread = threading.Thread(target=self._follow, name="schema-registry-cache", daemon=True)
             self._thread.start()

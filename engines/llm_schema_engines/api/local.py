@@ -186,8 +186,18 @@ class LocalEngines:
             message_name=message_name,
         )
 
-    def validator(self, schema: Schema) -> DataValidator:
-        """The compiled validator of a schema, for programs that validate often; safe to share between threads."""
+    def validator(
+        self,
+        schema: SchemaLike,
+        *,
+        schema_type: SchemaType | str | None = None,
+        references: References | None = None,
+    ) -> DataValidator:
+        """The compiled validator of a schema, for programs that validate often; safe to share between threads.
+
+        Raises what `parse` raises.
+        """
+        schema = self.parse(schema, schema_type, references=references)
         with self._lock:
             known = self._validators.get(schema.key)
         if known is None:

@@ -174,6 +174,13 @@ class Register:
             and not by.may(CONFIGURE)
         ):
             raise LevelMismatch(str(wanted.subject), wanted.level.name, config.level.name)
+        moves_level = wanted.level not in (None, config.level) and subject.precondition.stamp != NO_VERSIONS
+        if wanted.as_draft and moves_level:
+            raise InvalidRequest(
+                "compatibility_level",
+                f"a draft does not change the level of its subject, which is {config.level.name}; leave the level out, "
+                "or set it with SetConfig",
+            )
         schema = self._library.candidate(wanted.schema_type, wanted.content, resolved, config, identity)
         keeps_level = wanted.level in (None, config.level)
         return _Inputs(config, wanted.level or config.level, keeps_level, resolved, schema, subject)

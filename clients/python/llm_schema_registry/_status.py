@@ -24,8 +24,6 @@ SPEAKS_HTTP = ("http2 header with status", "Failed parsing HTTP/2", "Trying to c
 """What gRPC's message holds when the peer answers in plain HTTP."""
 UNKNOWN_METHOD = ("method not found", "unknown service", "unknown method")
 """What servers say, in lower case, to a call that none of their services has."""
-HTTP_PORT = "this is the HTTP port; gRPC is served on port"
-"""What the HTTP port of a registry answers to gRPC."""
 STOPPED = "CANCELLED"
 """What grpcio's server says to calls that it ends by stopping; nobody else says just that."""
 SPEAKS_NO_TLS = "WRONG_VERSION_NUMBER"
@@ -71,8 +69,6 @@ def _of_the_connection(code: int, message: str, path: str, address: str) -> Regi
             f"{where} answers, but does not speak gRPC: it may be the server's HTTP or metrics port. gRPC is served on "
             f"port {DEFAULT_PORT} unless grpc.port was set ({message})"
         )
-    if HTTP_PORT in message:
-        return ProtocolMismatch(f"{where} speaks no gRPC: {message}")
     if SPEAKS_NO_TLS in message:
         return ProtocolMismatch(
             f"{where} answers, but not in TLS: connect without it (http:// or no scheme, no tls=...), or enable TLS on "

@@ -16,6 +16,7 @@ from llm_schema_registry import (
     ChangeEvent,
     Code,
     PermissionDenied,
+    RetryPolicy,
     SchemaInfo,
     SchemaRegistry,
     SubjectNotFound,
@@ -240,8 +241,9 @@ async def test_a_known_version_costs_no_call_and_is_read_again_before_callers_ne
     server: ServerProcess, kind: str, name: str
 ) -> None:
     async with connect("blocking", server.grpc) as other, Live(kind, server.grpc) as live:
-        await other.register_schema(name, V1)
-        await live.latest(name)
+        first = await other.register_schema(name, V1)
+        await until(lambda: any(e.schema_id == first.schema_id for e in live.heard))
+        await live.latest(name)  # after its event, which would drop an answer that is still on its way
         second = await other.register_schema(name, V2)
         await until(lambda: any(e.schema_id == second.schema_id for e in live.heard))
         live.cache._registry = None  # a call would fail
@@ -261,7 +263,10 @@ async def test_a_restart_is_survived_and_what_changed_meanwhile_is_heard_of(
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     server = ServerProcess(tmp_path, GRPC__PORT=port)
-    async with connect("blocking", server.grpc) as other, Live(kind, server.grpc, ttl=3600) as live:
+    async with (
+        connect("blocking", server.grpc, retry=RetryPolicy()) as other,
+        Live(kind, server.grpc, ttl=3600) as live,
+    ):
         first = await other.register_schema("s", V1)
         await live.told(1)
         assert (await live.latest("s")).id == first.schema_id

@@ -48,7 +48,7 @@ def check_seconds(name: str, seconds: float) -> None:
     if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
         raise TypeError(f"{name} must be a number of seconds, not {type(seconds).__name__}")
     if not 0.001 <= seconds <= 1e9:
-        raise ValueError(f"{name} is {seconds}; it must be between 0.001 and 1e9 seconds")
+        raise ValueError(f"{name} is {seconds} s; it must be between 0.001 and 1e9 seconds")
 
 
 class CachedVersions:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from llm_schema_engines.formats.conversion import Conversion
+from llm_schema_engines.formats.conversion import Conversion, convert
+from llm_schema_engines.formats.engine import SchemaSource
 from llm_schema_engines.model.schema import SchemaType
 from tests.formats.conversion.kit import AVRO, JSON, PROTOBUF, check_data, source, there
 
@@ -254,3 +255,19 @@ def test_a_reference_to_another_document_is_followed() -> None:
 
     source(AVRO, converted.content)
     assert b'"x"' in converted.content
+
+
+@pytest.mark.parametrize(
+    ("keyword", "text", "kept"),
+    [
+        ("multipleOf", "0.01", 0.01),
+        ("minimum", "1.5", 1.5),
+        ("exclusiveMaximum", "-0.25", -0.25),
+        ("maximum", "1e400", "1E+400"),  # more than a float holds: as text
+    ],
+)
+def test_bounds_with_fractions_are_kept_as_annotations(keyword: str, text: str, kept: float | str) -> None:
+    schema = f'{{"type": "number", "{keyword}": {text}}}'.encode()
+    done = convert(SchemaSource(schema), SchemaType.JSON, SchemaType.AVRO)
+
+    assert json.loads(done.content)["x-json-schema"] == {keyword: kept}

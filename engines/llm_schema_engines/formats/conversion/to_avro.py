@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 
 from ...errors import ConversionRefused
 from ..avro.schema.names import is_dotted_name, is_name, is_primitive, namespace_of
@@ -49,8 +50,17 @@ def write_avro(model: Model, losses: Losses) -> tuple[bytes, AvroEncoder]:
     """The schema text, and the encoder of data that is valid under it. Raises ConversionRefused."""
     writer = _AvroWriter(model, losses)
     root = writer.shape(model.root)
-    content = json.dumps(root, ensure_ascii=False, indent=2).encode()
+    content = json.dumps(root, ensure_ascii=False, indent=2, default=_exact_number).encode()
     return content, writer.encoder
+
+
+def _exact_number(value: object) -> float | str:
+    """A number that was read exactly (an annotation such as `multipleOf`), as JSON can write it: as a number where that is
+    the same, else as its text."""
+    if not isinstance(value, Decimal):
+        raise TypeError(f"{type(value).__name__} is no JSON value")
+    number = float(value)
+    return number if Decimal(repr(number)) == value else str(value)
 
 
 class _AvroWriter:

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from llm_schema_registry import Code, RevisionCompacted, SchemaRegistry, Unavailable
+from llm_schema_registry import Code, RetryPolicy, RevisionCompacted, SchemaRegistry, Unavailable
+from llm_schema_registry._calls.changes import subscription
+from llm_schema_registry._retry import Attempts
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from tests.sdk.conftest import Face, collect
 from tests.sdk.fake_registry import Failure, FakeRegistry, Script, answers, fails
@@ -151,3 +153,26 @@ async def test_closing_from_another_thread_ends_a_waiting_watch(fake: FakeRegist
 async def test_a_heartbeat_under_a_second_is_refused(client: Face) -> None:
     with pytest.raises(ValueError, match="shortest is 1 s"):
         await watched(client, 1, heartbeat=0.5)
+
+
+def test_a_lost_connection_is_one_line_however_many_tries_it_takes(caplog: pytest.LogCaptureFixture) -> None:
+    state = subscription(
+        Attempts(RetryPolicy(first=0, longest=0), None),
+        subjects=(),
+        event_types=(),
+        from_revision="r.1",
+        include_schema=False,
+        heartbeat=5,
+        patience=None,
+        heartbeats=True,
+    )
+    state.received(pb.SchemaChangeEvent(heartbeat=True, revision="r.2"))
+    for _ in range(5):
+        state.failed(Unavailable("gone", reason="UNAVAILABLE"))
+    state.received(pb.SchemaChangeEvent(heartbeat=True, revision="r.3"))
+
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [line.split(" (")[0] for line in told] == [
+        "watch interrupted",
+        "watch connected again, from revision 'r.2'",
+    ]

@@ -40,6 +40,7 @@ class Subscription:
         self._connected = False
         self._failed = False
         self._standing = False
+        self._lost = False
         self.on_standing: Callable[[bool], None] = lambda standing: None
         """Told when the connection stands (something came over it) and when it broke."""
 
@@ -77,10 +78,20 @@ class Subscription:
     def _stands(self, standing: bool) -> None:
         if standing is not self._standing:
             self._standing = standing
+            if standing and self._lost:
+                self._lost = False
+                log.warning("watch connected again, from revision %r", self.revision)
             self.on_standing(standing)
 
     def _interrupted(self, why: str) -> float:
-        log.warning("watch interrupted (%s); resuming from revision %r", why, self.revision)
+        # One line when the connection is lost and one when it is back, however many tries lie between.
+        log.log(
+            logging.DEBUG if self._lost else logging.WARNING,
+            "watch interrupted (%s); resuming from revision %r",
+            why,
+            self.revision,
+        )
+        self._lost = True
         return self._attempts.pause()
 
 

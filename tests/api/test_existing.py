@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from llm_schema_registry.v1 import lifecycle_pb2
+from llm_schema_registry.v1 import config_pb2, lifecycle_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
 from .helpers import JSON, V1, V2_BREAKING, V2_COMPATIBLE, get, refused, register, update
@@ -139,3 +139,18 @@ def test_a_normalized_registration_promotes_a_draft_that_differs_in_white_space(
 
     assert (done.schema_id, done.state) == (draft.schema_id, pb.SCHEMA_STATE_ACTIVE)
     assert latest(wire, name("s")).schema_content == b'{"type":"object"}'
+
+
+def test_a_draft_does_not_change_the_level_of_its_subject(wire: Wire, name: Name) -> None:
+    register(wire, name("s"), V1)
+    request = pb.RegisterSchemaRequest(
+        subject=name("s"),
+        schema_content=V2_BREAKING,
+        schema_type=pb.SCHEMA_TYPE_JSON,
+        as_draft=True,
+        compatibility_level=pb.COMPATIBILITY_LEVEL_NONE,
+    )
+    refused(wire, "RegisterSchema", request, "INVALID_ARGUMENT", "INVALID_REQUEST", "compatibility_level")
+
+    effective = wire.call("GetConfig", config_pb2.GetConfigRequest(subject=name("s"))).effective
+    assert effective.compatibility_level == pb.COMPATIBILITY_LEVEL_BACKWARD

@@ -138,6 +138,27 @@ def test_arguments_are_checked(client: Any) -> None:
         client().cached(ttl=0)
     with pytest.raises(TypeError, match="subjects"):
         client().cached(subjects="llm.*")
+    for wrong in (0, float("nan"), float("inf"), 1e-9):
+        with pytest.raises(ValueError, match="heartbeat is"):
+            client().cached(heartbeat=wrong)
+    with pytest.raises(TypeError, match="on_change"):
+        client().cached(on_change=5)
+    with pytest.raises(ValueError, match="cache_bytes is -1"):
+        client().cached(cache_bytes=-1)
+
+
+def test_a_cache_of_a_closed_client_says_so() -> None:
+    closed = SchemaRegistry("localhost:1")
+    closed.close()
+    with pytest.raises(RuntimeError, match="is closed"):
+        closed.cached().start()
+
+
+async def test_a_cache_of_a_closed_asynchronous_client_says_so() -> None:
+    closed = AsyncSchemaRegistry("localhost:1")
+    await closed.close()
+    with pytest.raises(RuntimeError, match="is closed"):
+        await closed.cached().start()
 
 
 # -- against a real server
@@ -248,6 +269,19 @@ async def test_a_known_version_costs_no_call_and_is_read_again_before_callers_ne
         await until(lambda: any(e.schema_id == second.schema_id for e in live.heard))
         live.cache._registry = None  # a call would fail
         assert (await live.latest(name)).id == second.schema_id
+
+
+async def test_both_spellings_of_a_subject_in_the_default_context_are_one(
+    server: ServerProcess, kind: str, name: str
+) -> None:
+    async with connect("blocking", server.grpc) as other, Live(kind, server.grpc) as live:
+        first = await other.register_schema(name, V1)
+        assert (await live.latest(f":.:{name}")).id == first.schema_id
+        await other.update_schema_metadata(first.schema_id, tags=["new"])
+        await until(
+            lambda: any(e.schema_id == first.schema_id and "UPDATED" in e.event_type for e in live.heard)
+        )
+        assert (await live.latest(f":.:{name}")).tags == ("new",)
 
 
 async def test_other_subjects_are_refused(server: ServerProcess, kind: str) -> None:

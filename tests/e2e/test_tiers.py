@@ -119,7 +119,7 @@ def away(bucket: Bucket) -> dict[str, str]:
         "BLOBS__S3__PATH_STYLE": "true",
         "BLOBS__S3__ACCESS_KEY": "test",
         "BLOBS__S3__SECRET_KEY": "test",
-        "BLOBS__S3__TIMEOUT_SECONDS": "1",
+        "BLOBS__S3__TIMEOUT_SECONDS": "3",
         "BLOBS__S3__BREAKER_FAILURES": "2",
         "BLOBS__S3__BREAKER_SECONDS": "0.1",
     }

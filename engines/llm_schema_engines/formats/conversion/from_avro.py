@@ -51,7 +51,6 @@ class _AvroReader:
     def __init__(self, losses: Losses) -> None:
         self._losses = losses
         self._types: dict[str, ModelRecord | Enumeration] = {}
-        self._late: list[tuple[ModelField, Json]] = []
         self._open: set[str] = set()
 
     def read(self, root: Node) -> Model:

@@ -15,8 +15,6 @@ from ..schema.text import Json
 from .pairs import candidate_branches
 from .rules import decimal_mismatch, matches, writer_fields
 
-SKIP = object()
-"""Stands for "no reader": the data is consumed and dropped."""
 STRING = PRIMITIVES["string"]
 MAX_STEPS = 200_000
 

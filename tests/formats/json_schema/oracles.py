@@ -33,7 +33,7 @@ REFERENCE_VALIDATORS = {
 
 
 _BEYOND_REFERENCE = (
-    *(b'"format"', b'"contentEncoding"', b'"contentMediaType"', b'"$ref": "http://json-schema.org/draft-07'),
+    *(b'"format"', b'"contentEncoding"', b'"contentMediaType"', b'"$ref": "http://json-schema.org/draft-0'),
     *(rb"\\" + letter for letter in (b"c", b"p", b"P", b"d", b"D", b"w", b"W", b"s", b"S", b"u", b"a")),
 )
 

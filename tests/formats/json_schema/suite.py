@@ -77,6 +77,8 @@ def _older_cases(dialect: str, group: str, policy: str) -> Iterator[Case]:
         schema = _rewritten(case.schema, dialect)
         if case.source.references or (dialect == "draft-04" and isinstance(schema, bool)):
             continue
+        if group and b"\\" in case.source.content:
+            continue  # the reference validator reads patterns as Python does
         try:
             validators.check_schema(schema)
             validator = validators(schema)

@@ -17,10 +17,9 @@ from .dialects import VALIDATORS, Dialect
 from .limits import JsonSchemaLimits
 from .options import InvalidOption, SchemaOptions, choose_dialect, choose_options
 from .reading import JsonReadError, nesting, read
+from .regex_engine import OPTIONS
 from .resources import DocumentIndex, ParsedDocument, Place, ReferencedDocument, build_index, closure
 from .rewriting import is_plain, plain, rewritten, speaks
-
-_LINEAR = jsonschema_rs.RegexOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ def compile_schema(
             documents.root,
             registry=jsonschema_rs.Registry(list(pairs.items())) if pairs else None,
             offline=True,
-            pattern_options=_LINEAR,
+            pattern_options=OPTIONS,
             validate_formats=options.asserts_format,
         )
         return CompiledSchema(validator, documents.integers_by_form)

@@ -11,6 +11,7 @@ import jsonschema_rs
 from ...errors import SchemaIssue
 from .limits import JsonSchemaLimits
 from .prover.regex.syntax import LookAhead, Repeat, Symbols, Tree, Unsupported, parse_pattern
+from .regex_engine import OPTIONS
 
 # Syntax that the regex engine interprets differently from ECMA-262.
 _DEVIATIONS: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -71,7 +72,7 @@ def _weight(tree: Tree) -> int:
 @functools.lru_cache(maxsize=4096)
 def compile_problem(pattern: str) -> str | None:
     """What keeps the linear-time engine from compiling the pattern, or None."""
-    if _compiles(pattern, jsonschema_rs.RegexOptions()):
+    if _compiles(pattern, OPTIONS):
         return None
     if not _compiles(pattern, jsonschema_rs.FancyRegexOptions()):
         return f"{_short(pattern)} is not a regular expression, or compiles to more than the engine allows"

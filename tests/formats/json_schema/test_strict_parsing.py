@@ -265,6 +265,42 @@ def test_a_pattern_that_engines_read_differently_is_a_warning() -> None:
 
 
 @pytest.mark.parametrize(
+    ("pattern", "word"),
+    [
+        (r"\<a", "word boundaries"),
+        (r"a\z", "anchors"),
+        (r"\bé", "beyond ASCII"),
+        (r"\Ba", "beyond ASCII"),
+        ("(?i)a", "flag"),
+        ("(?i:a)", "flag"),
+        ("(?P<n>a)", "(?<name>"),
+    ],
+)
+def test_what_ecma_262_reads_otherwise_is_warned_about(pattern: str, word: str) -> None:
+    (warning,) = ENGINE.parse(source({"pattern": pattern})).warnings
+
+    assert word in warning.message
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["a+", r"\++", "[a++]", "[*+]+", "(?:a?)+", r"[\-<>]", r"\\<", "(?<n>a)", "[[:alpha:]]", "[a&&b]"],
+)
+def test_what_ecma_262_reads_alike_is_not_warned_about(pattern: str) -> None:
+    found = [w.message for w in ENGINE.parse(source({"pattern": pattern})).warnings]
+
+    assert found == []
+
+
+@pytest.mark.parametrize("pattern", ["a++b", "a*+", "a?+", "(a{2}+)", "[a]++"])
+def test_a_quantifier_of_a_quantifier_is_refused(pattern: str) -> None:
+    (issue,) = issues({"pattern": pattern})
+
+    assert issue.rule == "json/pattern"
+    assert "ECMA-262" in issue.message
+
+
+@pytest.mark.parametrize(
     ("limits", "schema", "rule"),
     [
         ({"schema_bytes": 10}, {"type": "string"}, "json/size"),

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ._arguments import MOST_SECONDS, described, integer
 from .errors import ConcurrentUpdate, ProtocolMismatch, RegistryError, SubscriberTooSlow, Unavailable
 
 SHORTEST_REST = 0.02
@@ -30,12 +31,18 @@ class RetryPolicy:
     multiplier: float = 2.0
 
     def __post_init__(self) -> None:
-        if self.attempts is not None and self.attempts < 1:
+        for name in ("first", "longest", "multiplier"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise TypeError(f"{name}: a number such as 0.5 is expected, not {described(value)}")
+            if not 0 <= value <= MOST_SECONDS:
+                raise ValueError(f"{name} is {value}; it must be between 0 and {MOST_SECONDS:g}")
+        if self.attempts is not None and integer(self.attempts, "attempts") < 1:
             raise ValueError(
                 f"attempts is {self.attempts}; it must be at least 1, or None for no limit but the deadline"
             )
-        if self.first < 0 or self.longest < 0 or self.multiplier < 1:
-            raise ValueError("first and longest must be at least 0 seconds, multiplier at least 1")
+        if not 1 <= self.multiplier <= 1000:
+            raise ValueError(f"multiplier is {self.multiplier}; it must be between 1 and 1000")
 
     def ceiling(self, failures: int) -> float:
         """The longest wait after this many failures in a row."""

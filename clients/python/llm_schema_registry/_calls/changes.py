@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 
 from google.protobuf.duration_pb2 import Duration
 
-from .._arguments import many, text, texts
+from .._arguments import many, texts
 from .._call import REGISTRY, Rpc, changed
+from .._checked import checked
 from .._encode import number
 from .._retry import Attempts
 from ..enums import EventType
@@ -95,6 +96,7 @@ class Subscription:
         return self._attempts.pause()
 
 
+@checked
 def subscription(
     attempts: Attempts,
     *,
@@ -113,8 +115,11 @@ def subscription(
     interval.FromNanoseconds(int(heartbeat * 1e9))
     request = pb.StreamRequest(
         subjects=texts(subjects, "subjects"),
-        event_types=[number(EventType, e) for e in many(event_types, "event_types", "event types")],
-        from_revision=text(from_revision, "from_revision"),
+        event_types=[
+            number(EventType, e, f"event_types[{i}]")
+            for i, e in enumerate(many(event_types, "event_types", "event types"))
+        ],
+        from_revision=from_revision,
         include_schema=include_schema,
         heartbeat_interval=interval,
     )

@@ -4,7 +4,6 @@ the way out.
 
 from __future__ import annotations
 
-import math
 import operator
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -81,7 +80,7 @@ def seconds(value: object, name: str = "timeout", *, least: float = 0.0) -> floa
     """A time from `least` to 1e9 seconds, and above 0."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name}: seconds as a number such as 2.5 are expected, not {described(value)}")
-    if math.isnan(value) or value <= 0 or not least <= value <= MOST_SECONDS:
+    if not (value > 0 and least <= value <= MOST_SECONDS):  # nan is neither
         above = f"between {least:g} and" if least else "greater than 0 and at most"
         raise ValueError(f"{name} is {_shown(value)} s; it must be {above} {MOST_SECONDS:g} seconds")
     return value

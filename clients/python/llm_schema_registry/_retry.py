@@ -36,7 +36,7 @@ class RetryPolicy:
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise TypeError(f"{name}: a number such as 0.5 is expected, not {described(value)}")
             if not 0 <= value <= MOST_SECONDS:
-                raise ValueError(f"{name} is {value}; it must be between 0 and {MOST_SECONDS:g}")
+                raise ValueError(f"{name} is {described(value)}; it must be between 0 and {MOST_SECONDS:g}")
         if self.attempts is not None and integer(self.attempts, "attempts") < 1:
             raise ValueError(
                 f"attempts is {self.attempts}; it must be at least 1, or None for no limit but the deadline"

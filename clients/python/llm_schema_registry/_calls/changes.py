@@ -10,7 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from .._arguments import many, texts
 from .._call import REGISTRY, Rpc, changed
 from .._checked import checked
-from .._encode import number
+from .._encode import member
 from .._retry import Attempts
 from ..enums import EventType
 from ..errors import Code, RegistryError
@@ -116,7 +116,7 @@ def subscription(
     request = pb.StreamRequest(
         subjects=texts(subjects, "subjects"),
         event_types=[
-            number(EventType, e, f"event_types[{i}]")
+            member(EventType, e, f"event_types[{i}]").number
             for i, e in enumerate(many(event_types, "event_types", "event types"))
         ],
         from_revision=from_revision,

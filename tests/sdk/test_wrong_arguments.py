@@ -25,7 +25,7 @@ from llm_schema_registry._live import Live
 ID = "0190b7c8-0000-7000-8000-000000000001"
 
 
-def deep(levels: int = 100_000) -> list[Any]:
+def deep(levels: int = 20_000) -> list[Any]:
     value: list[Any] = []
     for _ in range(levels):
         value = [value]

@@ -164,6 +164,12 @@ def number(kind: type[E], value: E | str | int | None, name: str) -> Any:
     return None if value is None else member(kind, value, name).number
 
 
+def numbers(kind: type[E], values: Iterable[E | str], name: str) -> list[Any]:
+    """What a repeated enum field takes. Raises what `member` raises."""
+    given = many(values, name, f"{kind.__name__} or names")
+    return [member(kind, value, f"{name}[{i}]").number for i, value in enumerate(given)]
+
+
 def reference_messages(values: Iterable[Reference], name: str = "references") -> list[pb.SchemaReference]:
     """The references of a schema; the fields of answers are left out."""
     given = many(values, name, "references")

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 
 from google.protobuf.duration_pb2 import Duration
 
-from .._arguments import many, texts
+from .._arguments import texts
 from .._call import REGISTRY, Rpc, changed
 from .._checked import checked
-from .._encode import member
+from .._encode import numbers
 from .._retry import Attempts
 from ..enums import EventType
 from ..errors import Code, RegistryError
@@ -115,10 +115,7 @@ def subscription(
     interval.FromNanoseconds(int(heartbeat * 1e9))
     request = pb.StreamRequest(
         subjects=texts(subjects, "subjects"),
-        event_types=[
-            member(EventType, e, f"event_types[{i}]").number
-            for i, e in enumerate(many(event_types, "event_types", "event types"))
-        ],
+        event_types=numbers(EventType, event_types, "event_types"),
         from_revision=from_revision,
         include_schema=include_schema,
         heartbeat_interval=interval,

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
+from functools import partial
 from typing import Any, Self, TypeVar
 
 import grpc
@@ -185,20 +186,56 @@ class BlockingTransport:
             with self._lock:
                 if self._closed:
                     raise RuntimeError("the client is closed")
-                channel = self._channels.get(address)
-                if channel is None:
-                    channel = self._channels[address] = self._connect(self.options.addresses[address])
-                method = getattr(channel, shape)(
+                method = getattr(self._channel(address), shape)(
                     rpc.path, request_serializer=_serialize, response_deserializer=rpc.answer.FromString
                 )
                 self._methods[address, rpc.path] = method
         return method
+
+    def _channel(self, address: int) -> grpc.Channel:
+        """The channel to an address, made at its first use; the caller holds the lock."""
+        channel = self._channels.get(address)
+        if channel is None:
+            channel = self._channels[address] = self._connect(self.options.addresses[address])
+        return channel
+
+    def connected(self, seconds: float) -> bool:
+        """Whether a connection to any address stands within so many seconds; no longer waited for when each was refused."""
+        states: queue.SimpleQueue[tuple[int, grpc.ChannelConnectivity]] = queue.SimpleQueue()
+        with self._lock:
+            channels = {number: self._channel(number) for number in range(len(self.options.addresses))}
+        listeners = {number: partial(_report, states, number) for number in channels}
+        for number, channel in channels.items():
+            channel.subscribe(listeners[number], try_to_connect=True)
+        end = time.monotonic() + seconds
+        refused: set[int] = set()
+        try:
+            while len(refused) < len(channels) and (left := end - time.monotonic()) > 0:
+                number, state = states.get(timeout=left)
+                if state is grpc.ChannelConnectivity.READY:
+                    return True
+                if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+                    refused.add(number)
+        except queue.Empty:
+            return False
+        finally:
+            for number, channel in channels.items():
+                channel.unsubscribe(listeners[number])
+        return False
 
     def _connect(self, address: str) -> grpc.Channel:
         o = self.options
         if o.credentials is None:
             return grpc.insecure_channel(address, o.channel_options)
         return grpc.secure_channel(address, o.credentials, o.channel_options)
+
+
+def _report(
+    states: queue.SimpleQueue[tuple[int, grpc.ChannelConnectivity]],
+    number: int,
+    state: grpc.ChannelConnectivity,
+) -> None:
+    states.put((number, state))
 
 
 class Outbox(Iterator[Message]):

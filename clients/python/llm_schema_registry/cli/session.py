@@ -11,12 +11,18 @@ from dataclasses import dataclass, field, replace
 import typer
 
 from .._options import DEFAULT_TARGET
+from .._retry import RetryPolicy
 from .._sync_client import SchemaRegistry
 from ..errors import VersionNotFound
 from ..results import SchemaInfo
 from .inputs import Target, target
 from .output import Format, Output
 from .profiles import ConfigFile, Profile, load
+
+CONNECT_SECONDS = 1.5
+"""How long a connection is waited for."""
+REASON_SECONDS = 0.4
+"""How long a call to a server that did not accept a connection may take to say why."""
 
 SERVER_VARIABLE = "SCHEMA_REGISTRY_SERVER"
 TOKEN_VARIABLE = "SCHEMA_REGISTRY_TOKEN"
@@ -35,11 +41,26 @@ class Session:
     timeout: float
     output: Output
     context: str = ""
+    patient: bool = False
+    """Whether the timeout was asked for, so that a server that is not there yet is waited for."""
 
     @contextmanager
     def registry(self) -> Iterator[SchemaRegistry]:
-        """A client, closed at the end."""
+        """A client, closed at the end.
+
+        A server that cannot be reached is told of within CONNECT_SECONDS and a moment, unless a timeout was asked for.
+        """
         with SchemaRegistry(self.server, token=self.token, timeout=self.timeout) as client:
+            if client._transport.connected(CONNECT_SECONDS):
+                yield client
+                return
+            if self.patient:
+                self.output.note(f"waiting up to {self.timeout:g} s for a registry at {client.target} ...")
+                yield client
+                return
+        # Why it cannot be reached is what a call says.
+        once = RetryPolicy(attempts=1)
+        with SchemaRegistry(self.server, token=self.token, timeout=REASON_SECONDS, retry=once) as client:
             yield client
 
     def subject(self, name: str) -> str:

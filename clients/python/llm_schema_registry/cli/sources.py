@@ -87,6 +87,16 @@ def read_folder(root: Path) -> dict[PurePosixPath, bytes]:
     return found | ({PurePosixPath(manifest.NAME): listed.read_bytes()} if listed.is_file() else {})
 
 
+_DOCUMENT = re.compile(r"(?:in)?valid(?:[-_. ]?\d+)?", re.IGNORECASE)
+
+
+def is_document(path: PurePosixPath) -> bool:
+    """Whether a file of a folder of schemas is data to try them with: as `valid/order.json` or `order/invalid-2.json`."""
+    if path.suffix.lower() != ".json":
+        return False
+    return any(_DOCUMENT.fullmatch(part) for part in (*path.parent.parts, path.stem))
+
+
 def folder(files: Mapping[PurePosixPath, bytes], naming: Naming, kind: SchemaType | None) -> list[Step]:
     """A step for each schema file of a folder."""
     listed = files.get(PurePosixPath(manifest.NAME), b"")

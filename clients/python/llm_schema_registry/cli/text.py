@@ -42,6 +42,11 @@ def doubtful(text: str) -> Text:
     return styled(text, "yellow")
 
 
+def counted(count: int, noun: str) -> str:
+    """A number of things: `1 version`, `2 versions`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def moment(time: datetime | None) -> str:
     """A time to the minute, in UTC."""
     return time.strftime("%Y-%m-%d %H:%M") if time else ""
@@ -127,14 +132,27 @@ def options_of(settings: Mapping[str, str]) -> str:
     return " ".join(words)
 
 
-def report_lines(report: CompatibilityReport, command: Command | None = None) -> Iterator[str | Text]:
-    """The outcome of a check: the verdict, each violation with its witness, and the ways out with what to type."""
+def _step(report: CompatibilityReport) -> str:
+    """The version that the schema would get; a refused one gets none."""
+    if not report.suggested_version:
+        return ""
+    if not report.compatible:
+        return f"; where the level allows it, it would become {report.suggested_version}"
+    return f"; registered, it would become {report.suggested_version}"
+
+
+def report_lines(
+    report: CompatibilityReport, command: Command | None = None, *, registered: bool = False
+) -> Iterator[str | Text]:
+    """The outcome of a check: the verdict, each violation with its witness, and the ways out with what to type.
+
+    registered: the version that it let in has been told already.
+    """
     compared = ", ".join(report.compared_versions) or "nothing"
     word = verdict(report)
     yield VERDICT_STYLES[word](f"{word} at level {report.level.name}, compared with {compared}")
     if report.change_class:
-        suggested = f"; next version {report.suggested_version}" if report.suggested_version else ""
-        yield f"change: {report.change_class.name}{suggested}"
+        yield f"change: {report.change_class.name}{'' if registered else _step(report)}"
     for v in report.violations:
         facts = [f for f in (v.direction, v.compared_version and f"against {v.compared_version}") if f]
         line = f"  {v.severity.name.lower()}: {v.rule} at {v.path or '(root)'}" + (

@@ -141,7 +141,9 @@ class SchemaValidationReport:
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What registering did. `created` is False when the content was registered already."""
+    """What registering did. `created` is False when the content was registered already; where it was promoted then, as a
+    draft is, `previous_state` is the state that it had, and UNSPECIFIED otherwise.
+    """
 
     schema_id: str
     subject: str
@@ -156,3 +158,4 @@ class Registration:
     created_at: datetime | None
     revision: str
     report: CompatibilityReport | None
+    previous_state: SchemaState = SchemaState.UNSPECIFIED

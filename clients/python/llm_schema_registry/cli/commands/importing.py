@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 import typer
@@ -25,9 +25,12 @@ from ...errors import (
 )
 from .. import options as o
 from ..exits import Exit, issue_line
+from ..levels import keep_level
 from ..progress import shown
 from ..session import session
-from ..sources import Naming, Step, folder, read_folder, revisions
+from ..sources import Naming, Step, folder, is_document, read_folder, revisions
+from ..text import counted
+from ..wording import spoken
 
 FATAL = (Unavailable, Unauthenticated, PermissionDenied)
 """Failures that the next schema would meet as well: the import ends."""
@@ -78,6 +81,8 @@ def import_(
     A folder that `pull` wrote has a manifest.jsonl: its files keep their subjects, versions and references. A file
     that was edited since becomes the next version.
 
+    Files that are called valid or invalid (also valid-1.json), or lie in such a folder, are documents and no schemas.
+
     A JSONL file: each line {"path", "old", "new"} registers two revisions of one subject.
 
     Examples:
@@ -88,13 +93,25 @@ def import_(
     """
     s = session(context)
     naming = Naming(s.subject(prefix), separator)
-    steps = folder(read_folder(path), naming, type_) if path.is_dir() else revisions(path, naming, type_)
+    skipped: list[PurePosixPath] = []
+    if path.is_dir():
+        files = read_folder(path)
+        skipped = [file for file in files if is_document(file)]
+        steps = folder({f: content for f, content in files.items() if f not in skipped}, naming, type_)
+    else:
+        steps = revisions(path, naming, type_)
+    if skipped:
+        named = ", ".join(map(str, skipped[:3])) + (", ..." if len(skipped) > 3 else "")
+        s.output.note(
+            f"skipped {counted(len(skipped), 'document')} (named or in a folder named valid or invalid): {named}"
+        )
     if not steps:
         raise typer.BadParameter(f"{path} holds no schemas (.json, .avsc, .proto)", param_hint="PATH")
     with s.registry() as client:
+        level_kept: set[str] = set()
 
         def register(step: Step) -> Row:
-            return _register(client, step, level=level, tags=tag or [], dry_run=dry_run)
+            return _register(client, step, level_kept, level=level, tags=tag or [], dry_run=dry_run)
 
         rows_done = _run(steps, register, parallel)
         done = dict(shown(s, "importing", len(steps), rows_done, lambda numbered: numbered[1].origin))
@@ -108,7 +125,7 @@ def import_(
 
 
 def _summary(counts: Counter[Outcome]) -> str:
-    total = f"{counts.total()} schemas: "
+    total = f"{counted(counts.total(), 'schema')}: "
     return total + ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome])
 
 
@@ -117,10 +134,22 @@ def _complaint(row: Row) -> tuple[str, str]:
 
 
 def _register(
-    client: SchemaRegistry, step: Step, *, level: CompatibilityLevel | None, tags: list[str], dry_run: bool
+    client: SchemaRegistry,
+    step: Step,
+    level_kept: set[str],
+    *,
+    level: CompatibilityLevel | None,
+    tags: list[str],
+    dry_run: bool,
 ) -> Row:
-    """Register one schema; what the registry has against it is an outcome, not the end."""
+    """Register one schema; what the registry has against it is an outcome, not the end.
+
+    level_kept: the subjects of which it is known that the level is theirs.
+    """
     try:
+        if step.subject not in level_kept:
+            keep_level(client, step.subject, level)
+            level_kept.add(step.subject)
         done = client.register_schema(
             step.subject,
             step.content,
@@ -146,7 +175,7 @@ def _register(
         why = issue_line(error.issues[0]) if error.issues else error.message
         return Row(step.origin, step.subject, Outcome.INVALID, message=why)
     except RegistryError as error:
-        return Row(step.origin, step.subject, Outcome.FAILED, message=error.message)
+        return Row(step.origin, step.subject, Outcome.FAILED, message=spoken(error.message))
     outcome = Outcome.REGISTERED if done.created else Outcome.UNCHANGED
     return Row(step.origin, step.subject, outcome, done.version, done.change_class)
 

@@ -26,6 +26,7 @@ from .. import options as o
 from ..manifest import Entry
 from ..progress import shown
 from ..session import session
+from ..text import counted
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -142,7 +143,7 @@ def pull(
     rows_ = [{"path": str(e.path), "subject": e.subject, "version": e.version} for e in entries]
     s.output.result(
         {"folder": str(folder), "versions": rows_},
-        lambda: [f"{len(entries)} versions of {count} subjects written to {folder}"],
+        lambda: [f"{counted(len(entries), 'version')} of {counted(count, 'subject')} written to {folder}"],
     )
 
 

@@ -18,6 +18,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from llm_schema_registry import Code, FieldViolation
 from llm_schema_registry.cli import options, run
 from llm_schema_registry.cli.exits import BY_CODE, MEANINGS, Exit
+from llm_schema_registry.cli.output import Format, Output
+from llm_schema_registry.cli.session import CONNECT_SECONDS, REASON_SECONDS, Session
+from llm_schema_registry.cli.wording import spoken
 from llm_schema_registry.v1 import config_pb2, lifecycle_pb2, tools_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from tests.cli.conftest import Cli
@@ -91,6 +94,7 @@ def test_register_tells_what_it_did(cli: Cli, fake: FakeRegistry, tmp_path: Path
         ),
     )
 
+    fake.script("ListVersions", fails(Code.NOT_FOUND, reason="SUBJECT_NOT_FOUND"))
     ran = cli(
         "register", "orders", str(file), "-r", "m=money@^1", "--meta", "k=v=w", "--tag", "a", "-l", "full"
     )
@@ -104,6 +108,90 @@ def test_register_tells_what_it_did(cli: Cli, fake: FakeRegistry, tmp_path: Path
     assert dict(request.metadata) == {"k": "v=w"}
     assert request.compatibility_level == pb.COMPATIBILITY_LEVEL_FULL
     assert not request.HasField("auto_activate")
+
+
+def test_register_does_not_change_the_level_of_a_subject(
+    cli: Cli, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    file = tmp_path / "order.json"
+    file.write_text("{}")
+    effective = config_pb2.Config(compatibility_level=pb.COMPATIBILITY_LEVEL_FULL)
+    fake.script("GetConfig", answers(config_pb2.GetConfigResponse(effective=effective)))
+    fake.script("ListVersions", answers(pb.ListVersionsResponse(versions=["1.0.0"])))
+    fake.script("RegisterSchema", answers(pb.RegisterSchemaResponse(version="1.0.0")))
+
+    ran = cli("register", "orders", str(file), "--level", "none")
+    assert ran.code == Exit.REFUSED
+    assert "has the level FULL" in ran.err
+    assert "schema-registry config set orders --level none" in ran.err
+    assert not fake.calls["RegisterSchema"]
+    assert cli("register", "orders", str(file), "--level", "full").code == 0
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_promotion_is_no_version_that_was_there_already(
+    dry_run: bool, cli: Cli, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    file = tmp_path / "order.json"
+    file.write_text("{}")
+    response = pb.RegisterSchemaResponse(
+        subject="orders",
+        version="1.0.0",
+        ordinal=1,
+        state=pb.SCHEMA_STATE_ACTIVE,
+        previous_state=pb.SCHEMA_STATE_DRAFT,
+        report=COMPATIBLE,
+    )
+    fake.script("RegisterSchema", answers(response))
+    ran = cli("register", "orders", str(file), *(["--dry-run"] if dry_run else []))
+    what = "would promote" if dry_run else "promoted"
+    assert ran.out.startswith(f"{what} orders 1.0.0 (version 1, ACTIVE), which was DRAFT\n")
+    assert "change: COMPATIBLE\n" in ran.out  # its version has been told
+
+
+def test_without_a_server_the_command_ends_at_once_unless_it_is_to_wait(cli: Cli) -> None:
+    ran = cli("--server", "localhost:1", "list", server=False)
+    assert (ran.code, "waiting" in ran.err) == (Exit.UNAVAILABLE, False)
+    assert "schema-registry-server serve" in ran.err
+    ran = cli("--server", "localhost:1", "--timeout", "0.2", "list", server=False)
+    assert ran.code == Exit.UNAVAILABLE
+    assert "waiting up to 0.2 s for a registry at localhost:1" in ran.err
+
+
+def test_a_call_without_a_server_is_made_once_and_has_little_time(cli: Cli) -> None:
+    output = Output(Format.TABLE, color=False)
+    with Session("localhost:1", None, 30.0, output).registry() as client:
+        assert client._options.retry.attempts == 1
+        assert client._options.timeout == REASON_SECONDS
+    assert CONNECT_SECONDS + REASON_SECONDS < 2
+    with Session(cli.target, None, 30.0, output).registry() as client:
+        assert client._options.timeout == 30.0
+    with Session("localhost:1", None, 30.0, output, patient=True).registry() as client:
+        assert client._options.timeout == 30.0
+
+
+MESSAGES = [
+    (
+        "schema 'x' is live; delete it softly first (without `permanent`), then permanently",
+        "schema 'x' is live; delete it softly first (without --permanent), then permanently",
+    ),
+    ("tags[0]: '' must be 1 to 256 characters", "--tag: '' must be 1 to 256 characters"),
+    ("references[0].name: 'a' points to nothing", "--reference: 'a' points to nothing"),
+    (
+        "leave the level out, or set it with SetConfig",
+        "leave the level out, or set it with `schema-registry config set`",
+    ),
+    (
+        "leave compatibility_level out or change it through ConfigService",
+        "leave --level out or change it with `schema-registry config set`",
+    ),
+    ("the field 'metadata' of orders", "the field 'metadata' of orders"),
+]
+
+
+@pytest.mark.parametrize(("message", "words"), MESSAGES)
+def test_messages_speak_the_words_of_the_command_line(message: str, words: str) -> None:
+    assert spoken(message) == words
 
 
 def test_register_reads_the_standard_input(cli: Cli, fake: FakeRegistry) -> None:

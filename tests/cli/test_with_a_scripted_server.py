@@ -19,7 +19,7 @@ from llm_schema_registry import Code, FieldViolation
 from llm_schema_registry.cli import options, run
 from llm_schema_registry.cli.exits import BY_CODE, MEANINGS, Exit
 from llm_schema_registry.cli.output import Format, Output
-from llm_schema_registry.cli.session import CONNECT_SECONDS, REASON_SECONDS, Session
+from llm_schema_registry.cli.session import CONNECT_SECONDS, Session
 from llm_schema_registry.cli.wording import spoken
 from llm_schema_registry.v1 import config_pb2, lifecycle_pb2, tools_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
@@ -158,16 +158,12 @@ def test_without_a_server_the_command_ends_at_once_unless_it_is_to_wait(cli: Cli
     assert "waiting up to 0.2 s for a registry at localhost:1" in ran.err
 
 
-def test_a_call_without_a_server_is_made_once_and_has_little_time(cli: Cli) -> None:
+def test_only_who_gives_a_timeout_waits_for_a_server(cli: Cli) -> None:
     output = Output(Format.TABLE, color=False)
-    with Session("localhost:1", None, 30.0, output).registry() as client:
-        assert client._options.retry.attempts == 1
-        assert client._options.timeout == REASON_SECONDS
-    assert CONNECT_SECONDS + REASON_SECONDS < 2
-    with Session(cli.target, None, 30.0, output).registry() as client:
-        assert client._options.timeout == 30.0
-    with Session("localhost:1", None, 30.0, output, patient=True).registry() as client:
-        assert client._options.timeout == 30.0
+    assert CONNECT_SECONDS < 2
+    for patient, connect in ((False, CONNECT_SECONDS), (True, None)):
+        with Session(cli.target, None, 30.0, output, patient=patient).registry() as client:
+            assert (client._options.retry.connect, client._options.timeout) == (connect, 30.0)
 
 
 MESSAGES = [
@@ -461,6 +457,7 @@ def test_delete_takes_a_version_softly_without_asking(cli: Cli, fake: FakeRegist
     fake.script("GetSchemaByVersion", found())
     fake.script("DeleteSchema", answers(Empty()))
 
+    fake.script("GetDependents", answers(pb.DependenciesResponse()))
     assert cli("delete", "orders@1.1.0").out == "deleted orders@1.1.0\n"
     assert fake.calls["DeleteSchema"][0].request.soft_delete
 
@@ -480,12 +477,67 @@ def test_undelete_finds_versions_that_are_gone(cli: Cli, fake: FakeRegistry) -> 
     fake.script("GetSubjectVersions", answers(response))
     fake.script("UndeleteSchema", answers(lifecycle_pb2.UndeleteSchemaResponse(schema=info(version="1.0.0"))))
 
+    gone = info(version="1.0.0", deleted_at=Timestamp(seconds=1))
+    fake.script("GetSchema", answers(pb.GetSchemaResponse(schema=gone)))
     assert cli("undelete", "orders@1").out == "undeleted orders 1.0.0 (ACTIVE)\n"
     assert fake.calls["GetSubjectVersions"][0].request.include_deleted
     missing = cli("undelete", "orders@7")
     assert missing.code == Exit.NOT_FOUND
     assert "there are 1 (1.0.0)" in missing.err
-    assert cli("undelete", "orders").code == Exit.USAGE
+    assert cli("undelete", "orders").out == "no version of orders was deleted\n"
+
+
+def test_undelete_of_a_live_version_says_that_it_was_not_deleted(cli: Cli, fake: FakeRegistry) -> None:
+    fake.script("GetSchema", answers(pb.GetSchemaResponse(schema=info(version="1.0.0"))))
+    assert cli("undelete", ID).out == "orders 1.0.0 was not deleted (ACTIVE)\n"
+    assert not fake.calls["UndeleteSchema"]
+
+
+def test_undelete_of_a_subject_brings_all_its_versions_back(cli: Cli, fake: FakeRegistry) -> None:
+    response = pb.GetSubjectVersionsResponse()
+    response.versions.add(version="1.0.0", ordinal=1, schema_id="a", deleted_at=Timestamp(seconds=1))
+    response.versions.add(version="1.1.0", ordinal=2, schema_id="b")
+    response.versions.add(version="1.2.0", ordinal=3, schema_id="c", deleted_at=Timestamp(seconds=1))
+    fake.script("GetSubjectVersions", answers(response))
+    fake.script(
+        "UndeleteSchema",
+        *(answers(lifecycle_pb2.UndeleteSchemaResponse(schema=info(version=v))) for v in ("1.0.0", "1.2.0")),
+    )
+    assert cli("undelete", "orders").out == "undeleted orders: 1.0.0, 1.2.0\n"
+    assert [call.request.schema_id for call in fake.calls["UndeleteSchema"]] == ["a", "c"]
+
+
+def test_deleting_what_is_used_names_its_users(cli: Cli, fake: FakeRegistry) -> None:
+    used = pb.DependenciesResponse()
+    used.dependencies.add(subject="carts", version="2.0.0", schema_id="x", depth=1)
+    fake.script("GetSchemaByVersion", answers(pb.GetSchemaResponse(schema=info(version="1.1.0"))))
+    fake.script("GetDependents", answers(used))
+    fake.script("DeleteSchema", answers(Empty()))
+    ran = cli("delete", "orders@1.1.0")
+    assert ran.code == 0
+    assert "warning: carts 2.0.0 still refers to it" in ran.err
+    assert "undelete orders@1.1.0" in ran.err
+
+
+def test_the_settings_of_an_unknown_subject_are_told_as_such(cli: Cli, fake: FakeRegistry) -> None:
+    fake.script("GetConfig", answers(config_pb2.GetConfigResponse()))
+    fake.script("ListVersions", fails(Code.NOT_FOUND, reason="SUBJECT_NOT_FOUND"))
+    ran = cli("config", "get", "orders")
+    assert (ran.code, "'orders' has no versions" in ran.err) == (0, True)
+
+
+def test_a_reference_that_was_not_given_points_to_the_option(
+    cli: Cli, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    file = tmp_path / "order.json"
+    file.write_text("{}")
+    report = pb.SchemaValidationReport()
+    report.issues.add(rule="json/reference", message="not among the references")
+    fake.script(
+        "RegisterSchema",
+        fails(Code.INVALID_ARGUMENT, reason="INVALID_SCHEMA", details=(report,)),
+    )
+    assert "--reference NAME=SUBJECT" in cli("register", "orders", str(file)).err
 
 
 def test_watch_writes_a_line_a_change_and_stops_after_the_count(cli: Cli, fake: FakeRegistry) -> None:

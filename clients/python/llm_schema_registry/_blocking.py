@@ -8,7 +8,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
-from functools import partial
 from typing import Any, Self, TypeVar
 
 import grpc
@@ -42,6 +41,8 @@ class BlockingTransport:
         self._rotation = Rotation(len(options.addresses))
         self._last_write = LastWrite(options.read_your_writes)
         self._lock = threading.Lock()
+        self.on_unreachable: Callable[[], None] = lambda: None
+        """Told of each try for which there was no connection."""
 
     def close(self) -> None:
         """End every call under way and close the channels."""
@@ -87,6 +88,8 @@ class BlockingTransport:
     ) -> tuple[RegistryError, bool]:
         """The exception for a failed call, and whether another address is worth trying at once."""
         error = from_rpc(failure, timeout, path=rpc.path, address=self.options.addresses[address])
+        if isinstance(error, Unavailable) and error.never_sent:
+            self.on_unreachable()
         return error, isinstance(error, Unavailable) and self._rotation.failed(address)
 
     def pages(self, call: Unary[Page[R]]) -> Iterator[R]:
@@ -186,56 +189,20 @@ class BlockingTransport:
             with self._lock:
                 if self._closed:
                     raise RuntimeError("the client is closed")
-                method = getattr(self._channel(address), shape)(
+                channel = self._channels.get(address)
+                if channel is None:
+                    channel = self._channels[address] = self._connect(self.options.addresses[address])
+                method = getattr(channel, shape)(
                     rpc.path, request_serializer=_serialize, response_deserializer=rpc.answer.FromString
                 )
                 self._methods[address, rpc.path] = method
         return method
-
-    def _channel(self, address: int) -> grpc.Channel:
-        """The channel to an address, made at its first use; the caller holds the lock."""
-        channel = self._channels.get(address)
-        if channel is None:
-            channel = self._channels[address] = self._connect(self.options.addresses[address])
-        return channel
-
-    def connected(self, seconds: float) -> bool:
-        """Whether a connection to any address stands within so many seconds; no longer waited for when each was refused."""
-        states: queue.SimpleQueue[tuple[int, grpc.ChannelConnectivity]] = queue.SimpleQueue()
-        with self._lock:
-            channels = {number: self._channel(number) for number in range(len(self.options.addresses))}
-        listeners = {number: partial(_report, states, number) for number in channels}
-        for number, channel in channels.items():
-            channel.subscribe(listeners[number], try_to_connect=True)
-        end = time.monotonic() + seconds
-        refused: set[int] = set()
-        try:
-            while len(refused) < len(channels) and (left := end - time.monotonic()) > 0:
-                number, state = states.get(timeout=left)
-                if state is grpc.ChannelConnectivity.READY:
-                    return True
-                if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
-                    refused.add(number)
-        except queue.Empty:
-            return False
-        finally:
-            for number, channel in channels.items():
-                channel.unsubscribe(listeners[number])
-        return False
 
     def _connect(self, address: str) -> grpc.Channel:
         o = self.options
         if o.credentials is None:
             return grpc.insecure_channel(address, o.channel_options)
         return grpc.secure_channel(address, o.credentials, o.channel_options)
-
-
-def _report(
-    states: queue.SimpleQueue[tuple[int, grpc.ChannelConnectivity]],
-    number: int,
-    state: grpc.ChannelConnectivity,
-) -> None:
-    states.put((number, state))
 
 
 class Outbox(Iterator[Message]):

@@ -20,9 +20,9 @@ from .output import Format, Output
 from .profiles import ConfigFile, Profile, load
 
 CONNECT_SECONDS = 1.5
-"""How long a connection is waited for."""
-REASON_SECONDS = 0.4
-"""How long a call to a server that did not accept a connection may take to say why."""
+"""How long a server is tried that accepts no connection."""
+_CONNECTING = "grpc.min_reconnect_backoff_ms"
+"""gRPC's option for how long one attempt to connect may take."""
 
 SERVER_VARIABLE = "SCHEMA_REGISTRY_SERVER"
 TOKEN_VARIABLE = "SCHEMA_REGISTRY_TOKEN"
@@ -48,20 +48,30 @@ class Session:
     def registry(self) -> Iterator[SchemaRegistry]:
         """A client, closed at the end.
 
-        A server that cannot be reached is told of within CONNECT_SECONDS and a moment, unless a timeout was asked for.
+        A server that accepts no connection is given up after CONNECT_SECONDS, unless a timeout was asked for.
         """
-        with SchemaRegistry(self.server, token=self.token, timeout=self.timeout) as client:
-            if client._transport.connected(CONNECT_SECONDS):
-                yield client
-                return
+        with SchemaRegistry(
+            self.server,
+            token=self.token,
+            timeout=self.timeout,
+            retry=RetryPolicy(connect=None if self.patient else CONNECT_SECONDS),
+            channel_options={} if self.patient else {_CONNECTING: int(CONNECT_SECONDS * 1000)},
+        ) as client:
             if self.patient:
-                self.output.note(f"waiting up to {self.timeout:g} s for a registry at {client.target} ...")
-                yield client
-                return
-        # Why it cannot be reached is what a call says.
-        once = RetryPolicy(attempts=1)
-        with SchemaRegistry(self.server, token=self.token, timeout=REASON_SECONDS, retry=once) as client:
+                self._tell_of_waiting(client)
             yield client
+
+    def _tell_of_waiting(self, client: SchemaRegistry) -> None:
+        """Say once that a server is waited for, when there is none at first."""
+        told = False
+
+        def tell() -> None:
+            nonlocal told
+            if not told:
+                told = True
+                self.output.note(f"waiting up to {self.timeout:g} s for a registry at {client.target} ...")
+
+        client._transport.on_unreachable = tell
 
     def subject(self, name: str) -> str:
         """The subject that a name means: `:.context:name` stands for itself, others lie in the context of the session.

@@ -17,12 +17,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from llm_schema_registry import Code, FieldViolation
 from llm_schema_registry.cli import options, run
+from llm_schema_registry.cli.advice import ADVICE
 from llm_schema_registry.cli.exits import BY_CODE, MEANINGS, Exit
 from llm_schema_registry.cli.output import Format, Output
 from llm_schema_registry.cli.session import CONNECT_SECONDS, Session
 from llm_schema_registry.cli.wording import spoken
 from llm_schema_registry.v1 import config_pb2, lifecycle_pb2, tools_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
+from tests.api.server import ROOT
 from tests.cli.conftest import Cli
 from tests.sdk.fake_registry import FakeRegistry, Script, answers, described, fails, filled
 
@@ -767,3 +769,25 @@ def test_completion_does_not_wait_for_a_server_that_says_nothing(
         monkeypatch.setenv("SCHEMA_REGISTRY_SERVER", f"127.0.0.1:{silent.getsockname()[1]}")
         assert completed(monkeypatch, capfd, "schema-registry get ord") == []
     assert options.COMPLETION_SECONDS == 0.3
+
+
+def test_a_refused_protobuf_schema_comes_with_a_way_out(cli: Cli, fake: FakeRegistry, tmp_path: Path) -> None:
+    file = tmp_path / "order.proto"
+    file.write_text('syntax = "proto3";')
+    report = pb.CompatibilityReport(verdict=pb.VERDICT_NO, level=pb.COMPATIBILITY_LEVEL_BACKWARD)
+    for path in ("A.b", "A.c"):
+        report.violations.add(rule="FIELD_WIRE_COMPATIBLE_TYPE", path=path, severity=pb.SEVERITY_ERROR)
+    fake.script("CheckCompatibility", answers(report))
+    said = cli("check", "orders", str(file)).out
+    assert said.count("way out: ") == 2
+    assert "a number that was never used" in said
+    assert "docs/protobuf.md" in said
+    report.remedies.add(kind="LEVEL", message="another level")
+    fake.script("CheckCompatibility", answers(report))
+    cli("check", "orders", str(file))
+    assert cli("check", "orders", str(file)).out.count("way out: ") == 1
+
+
+def test_advice_is_for_rules_that_the_documentation_lists() -> None:
+    page = (ROOT / "docs" / "protobuf.md").read_text(encoding="utf-8")
+    assert [rule for rule in ADVICE if rule not in page] == []

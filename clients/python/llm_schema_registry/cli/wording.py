@@ -9,6 +9,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
         r"set its state to (\w+) or (\w+) with UpdateSchemaMetadata",
         r"give it the state \1 or \2 (`schema-registry state`)",
     ),
+    (r"set the state of version (\d+) to ACTIVE", r"`schema-registry state SUBJECT@\1 active` makes it so"),
     (r"with UpdateSchemaMetadata", "with `schema-registry state`"),
     (r"\bUpdateSchemaMetadata\b", "`schema-registry update` and `state`"),
     (r"with UndeleteSchema\b", "with `schema-registry undelete`"),

@@ -466,6 +466,7 @@ def test_delete_takes_a_version_softly_without_asking(cli: Cli, fake: FakeRegist
 
 def test_deleting_much_or_for_ever_needs_a_yes(cli: Cli, fake: FakeRegistry) -> None:
     fake.script("DeleteSubject", answers(lifecycle_pb2.DeleteSubjectResponse(versions=["1.0.0"])))
+    fake.script("GetSubjectVersions", answers(pb.GetSubjectVersionsResponse()))
 
     assert cli("delete", "orders").code == Exit.USAGE
     assert cli("delete", f"{ID}", "--permanent").code == Exit.USAGE
@@ -570,6 +571,7 @@ def test_config(cli: Cli, fake: FakeRegistry) -> None:
     fake.script("GetConfig", answers(config_pb2.GetConfigResponse(effective=level, sources=sources)))
     fake.script("SetConfig", answers(config_pb2.SetConfigResponse(config=level, effective=level)))
     fake.script("DeleteConfig", answers(Empty()))
+    fake.script("ListVersions", answers(pb.ListVersionsResponse(versions=["1.0.0"])))
 
     assert ["compatibility_level", "FULL", "subject:orders"] in [
         line.split() for line in cli("config", "get", "orders").out.splitlines()

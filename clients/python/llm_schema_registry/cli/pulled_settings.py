@@ -16,6 +16,7 @@ from typing import Any
 import typer
 
 from .._sync_client import SchemaRegistry
+from ..enums import Mode
 from ..errors import NotFound
 from ..results import Config
 from .output import plain
@@ -91,16 +92,26 @@ def read(content: bytes, where: str) -> list[ScopeSettings]:
     return [scope for scope in scopes if scope.settings]
 
 
-def apply(client: SchemaRegistry, scopes: Iterable[ScopeSettings], *, level: bool) -> int:
-    """Set them, only the levels or all but the levels and modes; how many scopes were touched."""
-    count = 0
+LAST = ("compatibility_level", "mode")
+"""Settings that would refuse what is still to be registered."""
+
+
+def apply_first(client: SchemaRegistry, scopes: Iterable[ScopeSettings]) -> None:
+    """Set what bears on the registrations to come: all but LAST. What is to be read-only takes writes until `apply_last`."""
     for scope in scopes:
-        last = ("compatibility_level", "mode")
-        settings = {name: value for name, value in scope.settings.items() if (name in last) is level}
+        settings = {name: value for name, value in scope.settings.items() if name not in LAST}
+        if scope.settings.get("mode") == Mode.READONLY.name:
+            settings["mode"] = Mode.READWRITE.name
         if settings:
             client.set_config(scope.subject, context=scope.context, **settings)
-            count += 1
-    return count
+
+
+def apply_last(client: SchemaRegistry, scopes: Iterable[ScopeSettings]) -> None:
+    """Set levels and modes."""
+    for scope in scopes:
+        settings = {name: scope.settings[name] for name in LAST if name in scope.settings}
+        if settings:
+            client.set_config(scope.subject, context=scope.context, **settings)
 
 
 def with_level(scopes: Iterable[ScopeSettings]) -> set[str]:

@@ -28,7 +28,7 @@ from .. import options as o
 from ..exits import Exit, issue_line
 from ..levels import keep_level
 from ..progress import shown
-from ..pulled_settings import ScopeSettings, apply, forget_levels, read, with_level
+from ..pulled_settings import ScopeSettings, apply_first, apply_last, forget_levels, read, with_level
 from ..restoring import PULLED, found_archived, restore_state
 from ..session import session
 from ..sources import Naming, Step, folder, is_document, read_folder, revisions
@@ -133,12 +133,12 @@ def import_(
                 client, step, level_kept, level=level, tags=tag or [], dry_run=dry_run, restore=restore
             )
 
-        apply(client, scopes, level=False)
+        apply_first(client, scopes)
         rows_done = _run(steps, register, parallel)
         done = dict(shown(s, "importing", len(steps), rows_done, lambda numbered: numbered[1].origin))
         if restore and not dry_run:
             forget_levels(client, {step.subject for step in steps} - with_level(scopes), scopes)
-        apply(client, scopes, level=True)
+        apply_last(client, scopes)
     rows = [done[number] for number in range(len(steps))]
     counts = Counter(row.outcome for row in rows)
     bad = [row for row in rows if row.outcome in (Outcome.INCOMPATIBLE, Outcome.INVALID, Outcome.FAILED)]

@@ -12,6 +12,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"set the state of version (\d+) to ACTIVE", r"`schema-registry state SUBJECT@\1 active` makes it so"),
     (r"with UpdateSchemaMetadata", "with `schema-registry state`"),
     (r"\bUpdateSchemaMetadata\b", "`schema-registry update` and `state`"),
+    (r"UndeleteSchema or (?=`schema-registry undelete)", ""),
     (r"with UndeleteSchema\b", "with `schema-registry undelete`"),
     (r"\bUndeleteSchema\b", "`schema-registry undelete`"),
     (r"\bRegisterSchema\b", "`schema-registry register`"),

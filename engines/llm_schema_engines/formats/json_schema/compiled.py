@@ -14,6 +14,7 @@ import orjson
 
 from ...errors import InvalidSchema, SchemaIssue
 from ..engine import ReferencedSchema, SchemaSource, walk_references
+from .complexity import check_addresses
 from .dialects import DRAFTS, VALIDATORS
 from .limits import JsonSchemaLimits
 from .options import InvalidOption, SchemaOptions, choose_dialect, choose_options
@@ -47,14 +48,14 @@ def open_schema(source: SchemaSource, limits: JsonSchemaLimits) -> OpenedSchema:
         parsed_references = read_references(source.references, source.options, limits)
     except InvalidOption as error:
         raise InvalidSchema([error.issue]) from error
-    members = closure(content, options.dialect, source.references, parsed_references)
-    return OpenedSchema(content, options, *build_index(content, options.dialect, members), members)
+    members = closure(content, options.dialect, source.references, parsed_references, limits)
+    return OpenedSchema(content, options, *build_index(content, options.dialect, members, limits), members)
 
 
 def read_schema(content: bytes, limits: JsonSchemaLimits) -> Any:
     """The JSON value of a schema document; raises InvalidSchema."""
     try:
-        return read(
+        document = read(
             content,
             max_bytes=limits.schema_bytes,
             max_depth=limits.schema_depth,
@@ -62,6 +63,9 @@ def read_schema(content: bytes, limits: JsonSchemaLimits) -> Any:
         )
     except JsonReadError as error:
         raise InvalidSchema([error.issue]) from error
+    if issues := check_addresses(document, len(content), limits):
+        raise InvalidSchema(issues)
+    return document
 
 
 def read_references(
@@ -112,7 +116,7 @@ def _options_and_documents(
     content = _read_fast(source.content, limits)
     options = choose_options(content, source.options)
     parsed_references = read_references(source.references, source.options, limits)
-    return options, closure(content, options.dialect, source.references, parsed_references)
+    return options, closure(content, options.dialect, source.references, parsed_references, limits)
 
 
 def _read_fast(content: bytes, limits: JsonSchemaLimits) -> Any:

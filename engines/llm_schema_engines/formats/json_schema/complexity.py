@@ -11,6 +11,7 @@ from .limits import JsonSchemaLimits
 from .pointers import join_pointer
 from .resources import REFERENCE_KEYWORDS, DocumentIndex, Place, Unresolvable
 
+_URIS = frozenset({"$id", "$schema", *REFERENCE_KEYWORDS})
 _COMBINATORS = IN_PLACE.union(REFERENCE_KEYWORDS)
 
 
@@ -39,6 +40,44 @@ def check_size(content: Any, size: int, limits: JsonSchemaLimits) -> list[Schema
             stack.extend((join_pointer(pointer, k), v) for k, v in value.items())
         elif isinstance(value, list):
             stack.extend((join_pointer(pointer, i), v) for i, v in enumerate(value))
+    return []
+
+
+def check_addresses(content: Any, size: int, limits: JsonSchemaLimits) -> list[SchemaIssue]:
+    """The issue when the places in a document take too long to name, or the URIs in it are too long.
+
+    Each subschema is known by its pointer, so that many values below long names take many times the room of the text.
+    Also holds for stored schemas. size: bytes of the document.
+    """
+    if size * size // 4 <= limits.pointers and size <= limits.uri_length:
+        return []  # half of the text as a name around the other half
+    total = 0
+    stack: list[tuple[int, Any]] = [(0, content)]
+    while stack:
+        length, value = stack.pop()
+        total += length
+        if total > limits.pointers:
+            return [
+                SchemaIssue(
+                    "json/pointers",
+                    f"the JSON pointers of its values are longer than {limits.pointers} characters together, which is "
+                    "the limit; shorten the names around many values",
+                )
+            ]
+        if isinstance(value, dict):
+            for name, member in value.items():
+                if name in _URIS and isinstance(member, str):
+                    uri = member.partition("#")[0]
+                    if len(uri) > limits.uri_length:
+                        return [
+                            SchemaIssue(
+                                "json/uri-length",
+                                f"{name} is {len(uri)} characters long; the limit is {limits.uri_length}",
+                            )
+                        ]
+                stack.append((length + len(name) + 1, member))
+        elif isinstance(value, list):
+            stack.extend((length + 6, item) for item in value)
     return []
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
 from json import scanner
 from typing import Any, NoReturn
 
@@ -39,7 +38,8 @@ def decode(body: bytes) -> Any:
     """
     if (escapes := body.count(b"\\")) > MOST_ESCAPES:
         raise InvalidRequest(
-            "", f"the body has {escapes} backslashes; the limit is {MOST_ESCAPES}: write texts in plain UTF-8 or base64"
+            "",
+            f"the body has {escapes} backslashes; the limit is {MOST_ESCAPES}: write texts in plain UTF-8 or base64",
         )
     many = _count_values(body, _AT_ONCE) > _AT_ONCE
     if many and _count_values(body, MOST_VALUES) > MOST_VALUES:
@@ -60,11 +60,7 @@ def decode(body: bytes) -> Any:
 
 def encode(value: Any) -> str:
     """Compact JSON text of a value, in many small steps."""
-    return "".join(_pieces(value))
-
-
-def _pieces(value: Any) -> Iterator[str]:
-    return _ENCODER.iterencode(value)  # unlike `encode`, this is Python
+    return "".join(_ENCODER.iterencode(value))  # `iterencode` is Python, `encode` one call in C
 
 
 def _count_values(body: bytes, limit: int) -> int:
@@ -109,13 +105,13 @@ def _path(place: _Steps) -> str:
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    tree = dict(pairs)
-    if len(tree) != len(pairs):
-        seen: set[str] = set()
-        for name, _ in pairs:
-            if name in seen:
-                raise ValueError(f"the key {name[:100]!r} comes twice in one object")
-            seen.add(name)
+    if len(pairs) <= _AT_ONCE and len(tree := dict(pairs)) == len(pairs):
+        return tree
+    tree = {}
+    for name, value in pairs:  # in Python: so many members at once would hold up all threads
+        if name in tree:
+            raise ValueError(f"the key {name[:100]!r} comes twice in one object")
+        tree[name] = value
     return tree
 
 

@@ -50,10 +50,11 @@ def choose_rules(enable: Iterable[str], disable: Iterable[str]) -> frozenset[str
 
 def _rules(name: str, given: Iterable[str], known: set[str]) -> frozenset[str]:
     """The rule ids in the argument of that name; raises TypeError and ValueError for what is none."""
-    wanted = frozenset(given)
-    for rule in wanted:
+    ids = list(given)
+    for rule in ids:
         if not isinstance(rule, str):
             raise TypeError(f"{name}: rule ids are expected, not {type(rule).__name__}")
+    wanted = frozenset(ids)
     for unknown in sorted(wanted - known):
         close = difflib.get_close_matches(unknown[:100], known, 1)
         tip = f"; {close[0]!r} is one" if close else ""

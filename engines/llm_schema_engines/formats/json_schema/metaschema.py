@@ -10,7 +10,7 @@ import jsonschema_rs
 from ...errors import SchemaIssue
 from .dialects import URIS, VALIDATORS, Dialect
 from .limits import JsonSchemaLimits
-from .pointers import to_pointer
+from .pointers import shown_pointer, to_pointer
 
 
 @functools.cache
@@ -38,7 +38,7 @@ def check_metaschema(content: Any, dialect: Dialect, limits: JsonSchemaLimits) -
 
 
 def _sentence(error: jsonschema_rs.ValidationError, limits: JsonSchemaLimits) -> str:
-    place = to_pointer(error.instance_path).rpartition("/")[2]
+    place = shown_pointer(error.instance_path[-1:])[1:101]
     keyword = f"{place!r}: " if place else ""
     message = error.message
     if len(message) > limits.error_text:

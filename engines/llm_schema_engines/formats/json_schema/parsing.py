@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ...errors import InvalidSchema, SchemaIssue
+from ...errors import InvalidSchema, SchemaIssue, clip
 from ...model.schema import Fingerprints, SchemaType
 from ..engine import ParsedSchema, SchemaSource
 from .canonical import digest, drop_unreachable, dump, strip_annotations
@@ -17,7 +17,7 @@ from .dialects import find_dialect
 from .limits import JsonSchemaLimits
 from .metaschema import check_metaschema
 from .patterns import check_pattern, lint_pattern, weight
-from .pointers import join_pointer, split_pointer
+from .pointers import MAX_SHOWN, join_pointer, split_pointer
 from .reading import INEXACT, locate_all
 from .resources import REFERENCE_KEYWORDS, DocumentIndex, Place, Unresolvable
 from .survey import Survey, refers, survey
@@ -128,12 +128,11 @@ def _pattern_issues(seen: Survey, limits: JsonSchemaLimits) -> list[SchemaIssue]
 def _placed(issues: Sequence[SchemaIssue], content: bytes) -> list[SchemaIssue]:
     """The issues with line and column, found in one walk over the text."""
     places = locate_all(content, (issue.pointer for issue in issues if not issue.line))
-    return [
-        issue
-        if issue.line
-        else replace(issue, line=places[issue.pointer][0], column=places[issue.pointer][1])
-        for issue in issues
-    ]
+    placed = []
+    for issue in issues:
+        line, column = (issue.line, issue.column) if issue.line else places[issue.pointer]
+        placed.append(replace(issue, pointer=clip(issue.pointer, MAX_SHOWN), line=line, column=column))
+    return placed
 
 
 def _fingerprints(source: SchemaSource, opened: OpenedSchema, seen: Survey) -> Fingerprints:

@@ -290,7 +290,9 @@ class Prover:
                 continue
             if facts.kind == "string" and not strings.admits(self, facts, value):
                 continue
-            if not facts.root or self._confirm is None or self._confirm(value):
+            if facts.root and is_large(value):
+                self.note(f"the {facts.kind} is too large for a witness", facts)
+            elif not facts.root or self._confirm is None or self._confirm(value):
                 return FoundValue(value)
             result = UNKNOWN
         return result

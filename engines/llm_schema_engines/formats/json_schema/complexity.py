@@ -11,7 +11,6 @@ from .limits import JsonSchemaLimits
 from .pointers import join_pointer
 from .resources import REFERENCE_KEYWORDS, DocumentIndex, Place, Unresolvable
 
-_URIS = frozenset({"$id", "$schema", *REFERENCE_KEYWORDS})
 _COMBINATORS = IN_PLACE.union(REFERENCE_KEYWORDS)
 
 
@@ -44,12 +43,12 @@ def check_size(content: Any, size: int, limits: JsonSchemaLimits) -> list[Schema
 
 
 def check_addresses(content: Any, size: int, limits: JsonSchemaLimits) -> list[SchemaIssue]:
-    """The issue when the places in a document take too long to name, or the URIs in it are too long.
+    """The issue when the places in a document take too long to name.
 
     Each subschema is known by its pointer, so that many values below long names take many times the room of the text.
     Also holds for stored schemas. size: bytes of the document.
     """
-    if size * size // 4 <= limits.pointers and size <= limits.uri_length:
+    if size * size // 4 <= limits.pointers:
         return []  # half of the text as a name around the other half
     total = 0
     stack: list[tuple[int, Any]] = [(0, content)]
@@ -65,17 +64,7 @@ def check_addresses(content: Any, size: int, limits: JsonSchemaLimits) -> list[S
                 )
             ]
         if isinstance(value, dict):
-            for name, member in value.items():
-                if name in _URIS and isinstance(member, str):
-                    uri = member.partition("#")[0]
-                    if len(uri) > limits.uri_length:
-                        return [
-                            SchemaIssue(
-                                "json/uri-length",
-                                f"{name} is {len(uri)} characters long; the limit is {limits.uri_length}",
-                            )
-                        ]
-                stack.append((length + len(name) + 1, member))
+            stack.extend((length + len(name) + 1, member) for name, member in value.items())
         elif isinstance(value, list):
             stack.extend((length + 6, item) for item in value)
     return []
@@ -130,7 +119,7 @@ def applied_in_place(document_index: DocumentIndex, place: Place) -> Iterator[Pl
         reference = schema.get(keyword)
         if isinstance(reference, str) and _known(keyword, place.dialect):
             yield document_index.resolve(place.base, reference)
-    if "$ref" in schema and place.dialect is Dialect.DRAFT_07:
+    if "$ref" in schema and place.dialect.isolates_references:
         return
     for path, sub in subschemas(schema, place.dialect):
         if path[0] in IN_PLACE:

@@ -56,6 +56,8 @@ class HttpSettings(Section):
     """Largest request body, and largest line of a batch (base64 makes 3 bytes 4)."""
     max_batch_bytes: int = Field(64 * 1024 * 1024, ge=1024)
     """Largest batch of lines (NDJSON) in one request."""
+    max_values: int = Field(500_000, ge=1000)
+    """Most JSON values in one body or line; each takes a hundred bytes of memory or more. Text and base64 count as one."""
 
 
 class ProxiesSettings(Section):

@@ -20,7 +20,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.message import Message
 
 from ...errors import InvalidRequest
-from .json_text import decode, encode
+from .json_text import MOST_VALUES, decode, encode
 from .json_types import check_field, check_message
 from .routes import Route
 
@@ -44,14 +44,17 @@ def request_message(
     query: str,
     body: bytes,
     defaults: Mapping[str, str] | None = None,
+    *,
+    most_values: int = MOST_VALUES,
 ) -> Message:
-    """The request. `defaults` fill fields that nothing else has set. Raises InvalidRequest, naming the field."""
+    """The request. `defaults` fill fields that nothing else has set; `most_values` may the body have. Raises
+    InvalidRequest, naming the field."""
     descriptor = _descriptor(route.method.request_type)
     tree: Tree = {}
     if route.body == "*":
-        tree = expand(_object(body), descriptor)
+        tree = expand(_object(body, most_values), descriptor)
     elif route.body:
-        tree[route.body] = expand({route.body: decode(body)}, descriptor)[route.body]
+        tree[route.body] = expand({route.body: decode(body, most_values)}, descriptor)[route.body]
     _put_query(tree, descriptor, query, whole_body=route.body == "*")
     for name, text in captured.items():
         _put_captured(tree, descriptor, name, text)
@@ -74,11 +77,12 @@ def _put_captured(tree: Tree, kind: Descriptor, dotted: str, text: str) -> None:
     tree[leaf] = text
 
 
-def line_message(route: Route, number: int, line: bytes) -> Message:
+def line_message(route: Route, number: int, line: bytes, *, most_values: int = MOST_VALUES) -> Message:
     """The request in one line of a batch. Raises InvalidRequest, naming the line."""
     try:
         return to_message(
-            expand(_object(line), _descriptor(route.method.request_type)), route.method.request_type
+            expand(_object(line, most_values), _descriptor(route.method.request_type)),
+            route.method.request_type,
         )
     except InvalidRequest as error:
         raise InvalidRequest(f"line {number}", error.message) from error
@@ -235,8 +239,8 @@ def _field(kind: Descriptor, name: str) -> FieldDescriptor | None:
     return found
 
 
-def _object(body: bytes) -> Tree:
-    value = decode(body) if body.strip() else {}
+def _object(body: bytes, most_values: int) -> Tree:
+    value = decode(body, most_values) if body.strip() else {}
     if not isinstance(value, dict):
         raise InvalidRequest("", "the body must be a JSON object")
     return value

@@ -16,7 +16,7 @@ from ...errors import InvalidRequest
 from .json_types import is_unicode
 
 MOST_VALUES = 500_000
-"""JSON values in one body; each takes a hundred bytes or more once it is read."""
+"""JSON values in one body (the default of http.max_values); each takes a hundred bytes or more once it is read."""
 MOST_ESCAPES = 1_000_000
 """Backslashes in one body: a text with many of them is read in one slow step."""
 
@@ -30,11 +30,11 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _Steps = tuple["_Steps", str | int] | None
 
 
-def decode(body: bytes) -> Any:
+def decode(body: bytes, most_values: int = MOST_VALUES) -> Any:
     """The JSON value of a body in UTF-8.
 
     Raises InvalidRequest for what RFC 8259 does not allow, a repeated key, a number beyond a double, half of a surrogate
-    pair, and more than MOST_VALUES values or MOST_ESCAPES escapes.
+    pair, and more than `most_values` values or MOST_ESCAPES escapes.
     """
     if (escapes := body.count(b"\\")) > MOST_ESCAPES:
         raise InvalidRequest(
@@ -42,11 +42,11 @@ def decode(body: bytes) -> Any:
             f"the body has {escapes} backslashes; the limit is {MOST_ESCAPES}: write texts in plain UTF-8 or base64",
         )
     many = _count_values(body, _AT_ONCE) > _AT_ONCE
-    if many and _count_values(body, MOST_VALUES) > MOST_VALUES:
+    if many and _count_values(body, most_values) > most_values:
         raise InvalidRequest(
             "",
-            f"the body has more than {MOST_VALUES} JSON values, which is the limit: send large data or schemas as text "
-            "or base64",
+            f"the body has more than {most_values} JSON values, which is the limit (http.max_values): send large data or "
+            "schemas as text or base64",
         )
     try:
         value = (_PATIENT if many else _QUICK).decode(body.decode("utf-8"))

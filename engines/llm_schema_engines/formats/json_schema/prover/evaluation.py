@@ -22,7 +22,14 @@ _MAX_DEPTH = 150
 
 @functools.lru_cache(maxsize=512)
 def _compiled(pattern: str) -> jsonschema_rs.Validator:
-    return jsonschema_rs.Draft202012Validator({"pattern": pattern}, offline=True)
+    """By the linear-time engine, as validators are; by the other one what only a stored schema can have: look-around."""
+    schema = {"pattern": pattern}
+    try:
+        return jsonschema_rs.Draft202012Validator(
+            schema, offline=True, pattern_options=jsonschema_rs.RegexOptions()
+        )
+    except (jsonschema_rs.ValidationError, ValueError):
+        return jsonschema_rs.Draft202012Validator(schema, offline=True)
 
 
 def every(truths: Iterable[Truth]) -> Truth:

@@ -17,6 +17,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+MAX_MESSAGE, MAX_POINTER = 2000, 1000
+"""Characters of the message and of the pointer of one issue in an error."""
+
 
 class Code(enum.IntEnum):
     """google.rpc.Code, by number (google/rpc/code.proto)."""
@@ -114,7 +117,7 @@ class InvalidSchema(InvalidRequest):
     reason = "INVALID_SCHEMA"
 
     def __init__(self, issues: Sequence[SchemaIssue], field: str = "schema_content") -> None:
-        self.issues = tuple(issues)
+        self.issues = tuple(map(_clipped, issues))
         first = self.issues[0]
         more = f" (and {len(self.issues) - 1} more)" if len(self.issues) > 1 else ""
         super().__init__(field, f"{first}{more}", rule=first.rule, pointer=first.pointer or None)
@@ -127,12 +130,26 @@ class InvalidSchema(InvalidRequest):
         return (InvalidSchema, (self.issues, self.metadata.get("field", "schema_content")))
 
 
+def clip(text: str, longest: int) -> str:
+    """The text, cut to so many characters."""
+    return text if len(text) <= longest else text[: longest - 3] + "..."
+
+
+def _clipped(issue: SchemaIssue) -> SchemaIssue:
+    """The issue as an error may carry it: its names and values are those of the schema, and may be as long."""
+    if len(issue.message) <= MAX_MESSAGE and len(issue.pointer) <= MAX_POINTER:
+        return issue
+    message, pointer = clip(issue.message, MAX_MESSAGE), clip(issue.pointer, MAX_POINTER)
+    return SchemaIssue(issue.rule, message, pointer, issue.line, issue.column)
+
+
 class ConversionRefused(InvalidRequest):
     """The schema cannot be said in the other language; the message says what stands in the way."""
 
     reason = "CONVERSION_REFUSED"
 
     def __init__(self, pointer: str, message: str) -> None:
+        pointer, message = clip(pointer, MAX_POINTER), clip(message, MAX_MESSAGE)
         super().__init__("source", f"{pointer}: {message}" if pointer else message, pointer=pointer or None)
 
 
@@ -142,6 +159,7 @@ class DataRefused(InvalidRequest):
     reason = "DATA_REFUSED"
 
     def __init__(self, pointer: str, message: str) -> None:
+        pointer, message = clip(pointer, MAX_POINTER), clip(message, MAX_MESSAGE)
         super().__init__("data", f"{pointer}: {message}" if pointer else message, pointer=pointer or None)
 
 

@@ -95,6 +95,7 @@ def make_twin(settings: Settings, rpcs: Rpcs) -> HttpTwin:
             max_body_bytes=settings.http.max_body_bytes,
             max_batch_bytes=settings.http.max_batch_bytes,
             stall_seconds=settings.changes.stall_seconds,
+            max_values=settings.http.max_values,
             live=http.LIVE,
             sockets=http.SOCKETS,
             statuses=http.STATUSES,

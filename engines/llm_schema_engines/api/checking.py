@@ -18,6 +18,7 @@ from ..model.compatibility import (
     Remedy,
 )
 from ..model.version import SemanticVersion
+from .arguments import plain_text
 from .schema import Schema
 
 SchemaLike = bytes | str | Schema
@@ -34,7 +35,7 @@ def named_versions(
     Raises TypeError for what is no schema.
     """
     if isinstance(old, Mapping):
-        named = list(old.items())
+        named = [(plain_text(name, "old: the name of a version"), version) for name, version in old.items()]
     elif isinstance(old, list | tuple):
         named = [(str(number), version) for number, version in enumerate(old, 1)]
     else:

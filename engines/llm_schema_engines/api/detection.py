@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import InvalidRequest
 from ..model.schema import SchemaType
+from .arguments import expect
 
 TYPE_OF_SUFFIX = {".json": SchemaType.JSON, ".avsc": SchemaType.AVRO, ".proto": SchemaType.PROTOBUF}
 """The ends of file names that tell a type."""
@@ -25,7 +26,8 @@ def detect(content: bytes, name: str = "") -> SchemaType:
     not begin like JSON is Protobuf. What both could mean, such as {"type": "string"}, is JSON Schema. Raises
     InvalidRequest for empty content and for a name with another end.
     """
-    suffix = PurePath(name).suffix.lower()
+    expect(bytes, content, "content")
+    suffix = PurePath(expect(str, name, "name")).suffix.lower()
     if suffix:
         if suffix not in TYPE_OF_SUFFIX:
             known = ", ".join(TYPE_OF_SUFFIX)

@@ -22,7 +22,7 @@ from ..model.identity import identity
 from ..model.schema import SchemaType
 from ..model.validation import DataReport, Encoding, FormatPolicy
 from ..protoc.supervised import SupervisedProtoc
-from .arguments import Data, data_bytes, member, schema_bytes
+from .arguments import Data, compare_options, data_bytes, expect, member, plain_text, schema_bytes
 from .checking import SchemaLike, assess, named_versions
 from .detection import detect
 from .references import resolve
@@ -31,6 +31,9 @@ from .schema import Schema
 DEFAULT_OPTIONS = CompareOptions()
 CACHE_BYTES = 64 * 1024 * 1024
 MOST_ERRORS = 100
+
+_DEFAULTS = {"dialect": URIS[DEFAULT], "format_policy": str(FormatPolicy.DIALECT)}
+"""The options of a JSON Schema when the caller says nothing."""
 
 References = Mapping[str, SchemaLike]
 """Schemas by the names under which another one uses them."""
@@ -51,7 +54,12 @@ class LocalEngines:
         compiler: Compiler | None = None,
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
-        self._engines = engines(limits or EngineLimits(), compiler or SupervisedProtoc())
+        limits = EngineLimits() if limits is None else expect(EngineLimits, limits, "limits")
+        if compiler is not None and not callable(getattr(compiler, "compile", None)):
+            raise TypeError(f"compiler: a Compiler is expected, not {type(compiler).__name__}")
+        if expect(int, cache_bytes, "cache_bytes") < 0:
+            raise ValueError("cache_bytes: is negative")
+        self._engines = engines(limits, compiler or SupervisedProtoc())
         self._lock = threading.Lock()
         self._parsed: LRUCache[tuple[object, ...], Schema] = LRUCache(cache_bytes, _memory)
         self._validators: LRUCache[str, DataValidator] = LRUCache(cache_bytes, lambda v: v.size)
@@ -77,21 +85,38 @@ class LocalEngines:
         Raises InvalidSchema with every issue, InvalidRequest when the type cannot be told, and for Protobuf what
         SupervisedProtoc raises.
         """
+        expect(bool, strict, "strict")
+        options = {
+            "dialect": plain_text(dialect, "dialect") or URIS[DEFAULT],
+            "format_policy": str(member(FormatPolicy, format_policy, "format_policy")),
+        }
+        return self._read("schema", schema, schema_type, references, name, options, strict=strict)
+
+    def _read(
+        self,
+        argument: str,
+        schema: SchemaLike,
+        schema_type: SchemaType | str | None,
+        references: References | None,
+        name: str = "",
+        options: Mapping[str, str] = _DEFAULTS,
+        *,
+        strict: bool = True,
+    ) -> Schema:
+        """A schema as callers give it, in the argument of that name."""
+        plain_text(name, "name")
+        wanted = None if schema_type is None else member(SchemaType, schema_type, "schema_type")
         if isinstance(schema, Schema):
             return schema
-        content = schema_bytes(schema)
-        kind = detect(content, name) if schema_type is None else member(SchemaType, schema_type)
+        content = schema_bytes(schema, argument)
+        kind = detect(content, name) if wanted is None else wanted
         if kind not in self._engines:
             raise UnsupportedSchemaType(kind.name)
-        options = {
-            "dialect": dialect or URIS[DEFAULT],
-            "format_policy": str(member(FormatPolicy, format_policy)),
-        }
 
         def parse_reference(text: bytes, used: tuple[ReferencedSchema, ...]) -> Schema:
             return self._parse(kind, SchemaSource(text, used, options), strict=strict)
 
-        resolved = resolve(references, kind, parse_reference) if references else ()
+        resolved = () if references is None else resolve(references, kind, parse_reference)
         return self._parse(kind, SchemaSource(content, resolved, options), strict=strict)
 
     def compare(
@@ -108,8 +133,9 @@ class LocalEngines:
         references: those of both schemas, as far as they are given as text. Raises what `parse` raises, and
         InvalidRequest for schemas of two types.
         """
-        reading = self.parse(reader, schema_type, references=references)
-        writing = self.parse(writer, schema_type, references=references)
+        compare_options(options)
+        reading = self._read("reader", reader, schema_type, references)
+        writing = self._read("writer", writer, schema_type, references)
         _same_type(reading, writing, "reader", "writer")
         return self._compare(reading, writing, options)
 
@@ -133,11 +159,14 @@ class LocalEngines:
 
         Raises what `compare` raises.
         """
-        candidate = self.parse(new, schema_type, references=references)
+        wanted = member(CompatibilityLevel, level, "level")
+        compare_options(options)
+        expect(bool, allow_undecided, "allow_undecided")
+        candidate = self._read("new", new, schema_type, references)
         versions = []
         for version, content in named_versions(old):
             try:
-                schema = self.parse(content, schema_type, references=references)
+                schema = self._read(f"old[{version}]", content, schema_type, references)
             except InvalidSchema as error:
                 raise InvalidSchema(error.issues, f"old[{version}]") from error
             _same_type(candidate, schema, "new", f"old[{version}]")
@@ -145,7 +174,7 @@ class LocalEngines:
         return assess(
             candidate,
             versions,
-            member(CompatibilityLevel, level),
+            wanted,
             self._compare,
             options=options,
             allow_undecided=allow_undecided,
@@ -173,14 +202,21 @@ class LocalEngines:
         The compiled schema is kept, so that validating again costs only the validation. Raises what `parse` raises, and
         InvalidRequest when `encoding`, `message_name` or `max_errors` (1 to 100) does not fit.
         """
-        if not isinstance(max_errors, int) or not 1 <= max_errors <= MOST_ERRORS:
+        expect(bool, strict, "strict")
+        plain_text(message_name, "message_name")
+        form = member(Encoding, encoding, "encoding")
+        if (
+            not isinstance(max_errors, int)
+            or isinstance(max_errors, bool)
+            or not 1 <= max_errors <= MOST_ERRORS
+        ):
             raise InvalidRequest(
-                "max_errors", f"is {max_errors!r}; it must be a number from 1 to {MOST_ERRORS}"
+                "max_errors", f"is {repr(max_errors)[:60]}; it must be a number from 1 to {MOST_ERRORS}"
             )
         validator = self.validator(self.parse(schema, schema_type, references=references))
         return validator.validate(
             data_bytes(data),
-            encoding=member(Encoding, encoding),
+            encoding=form,
             strict=strict,
             max_errors=max_errors,
             message_name=message_name,
@@ -221,8 +257,9 @@ class LocalEngines:
         message_name: the message of a Protobuf schema to convert, "" for its first.
         Raises ConversionRefused for what has no counterpart, UnsupportedSchemaType, and what `parse` raises.
         """
-        source = self.parse(schema, schema_type, references=references)
-        target = member(SchemaType, target_type)
+        target = member(SchemaType, target_type, "target_type")
+        plain_text(message_name, "message_name")
+        source = self._read("schema", schema, schema_type, references)
         return convert_source(source.source, source.schema_type, target, message_name=message_name)
 
     def diff(
@@ -234,8 +271,8 @@ class LocalEngines:
         references: References | None = None,
     ) -> Differences:
         """What differs between two schemas, for people. Raises what `compare` raises."""
-        before = self.parse(old, schema_type, references=references)
-        after = self.parse(new, schema_type, references=references)
+        before = self._read("old", old, schema_type, references)
+        after = self._read("new", new, schema_type, references)
         _same_type(before, after, "old", "new")
         return self._engine(before).diff(before.source, after.source)
 

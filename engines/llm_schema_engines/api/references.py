@@ -12,7 +12,7 @@ from ..formats.json_schema.resources import REFERENCE_KEYWORDS
 from ..formats.protobuf.lexer import scan
 from ..formats.protobuf.limits import ProtobufLimits
 from ..model.schema import SchemaType
-from .arguments import schema_bytes
+from .arguments import plain_text, schema_bytes
 from .schema import Schema
 
 MOST_REFERENCES = 64
@@ -35,6 +35,8 @@ def resolve(
         raise TypeError(
             f'references: a mapping of text to schemas such as {{"common.json": text}} is expected, not {what}'
         )
+    for name in given:
+        plain_text(name, "references: a name")
     if len(given) > MOST_REFERENCES:
         raise InvalidRequest("references", f"{len(given)} are given; the limit is {MOST_REFERENCES}")
     return _Resolution(given, schema_type, parse).all()

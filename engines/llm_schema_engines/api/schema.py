@@ -8,6 +8,7 @@ from ..errors import SchemaIssue
 from ..formats.engine import ParsedSchema, ReferencedSchema, SchemaSource
 from ..model.identity import identity
 from ..model.schema import Fingerprints, SchemaType
+from .arguments import expect, plain_text, schema_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,9 @@ class Schema:
     key: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        expect(SchemaType, self.schema_type, "schema_type")
+        expect(SchemaSource, self.source, "source")
+        expect(ParsedSchema, self.parsed, "parsed")
         named = [(item.name, item.identity) for item in self.source.references]
         name = identity(self.schema_type, self.source.content, named)
         options = "&".join(f"{option}={value}" for option, value in sorted(self.source.options.items()))
@@ -64,9 +68,10 @@ class Schema:
     def as_reference(self, name: str) -> ReferencedSchema:
         """This schema as another one uses it under `name`."""
         source = self.source
+        plain_text(name, "name")
         return ReferencedSchema(name, self.identity, source.content, source.references, source.artifact)
 
     def with_content(self, content: bytes) -> Schema:
         """Another text in place of this one, not parsed: what it means may be asked, not whether it is well-formed."""
-        source = self.source
+        source, content = self.source, schema_bytes(content, "content")
         return Schema(self.schema_type, SchemaSource(content, source.references, source.options), self.parsed)

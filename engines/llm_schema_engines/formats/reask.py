@@ -14,6 +14,10 @@ def reask_text(report: DataReport, *, lines: int = MAX_LINES) -> str:
     The root is `(root)`. Errors are sorted by depth, then by pointer, so that those of outer values come first. Only
     what a message needs is quoted from the schema, and no line is longer than 200 characters.
     """
+    if not isinstance(report, DataReport):
+        raise TypeError(f"report: a DataReport is expected, not {type(report).__name__}")
+    if not isinstance(lines, int):
+        raise TypeError(f"lines: an int is expected, not {type(lines).__name__}")
     if report.valid:
         return ""
     ordered = sorted(report.errors, key=lambda e: (e.path.count("/"), e.path))

@@ -42,12 +42,24 @@ def choose_rules(enable: Iterable[str], disable: Iterable[str]) -> frozenset[str
     chosen = {rule.id for rule in LINT_RULES if rule.by_default}
     for name, given in (("enable", enable), ("disable", disable)):
         if isinstance(given, str | bytes):
-            raise TypeError(f"{name}: several rule ids are expected, such as [{given!r}]")
-    enable, disable = frozenset(map(str, enable)), frozenset(map(str, disable))
-    for unknown in sorted((enable | disable) - known):
-        close = difflib.get_close_matches(unknown, known, 1)
-        raise ValueError(f"{unknown!r} is no lint rule" + (f"; {close[0]!r} is one" if close else ""))
-    return frozenset(chosen | enable) - disable
+            raise TypeError(f"{name}: several rule ids are expected, such as [{given[:60]!r}]")
+        if not isinstance(given, Iterable):
+            raise TypeError(f"{name}: rule ids are expected, not {type(given).__name__}")
+    return frozenset(chosen | _rules("enable", enable, known)) - _rules("disable", disable, known)
+
+
+def _rules(name: str, given: Iterable[str], known: set[str]) -> frozenset[str]:
+    """The rule ids in the argument of that name; raises TypeError and ValueError for what is none."""
+    ids = list(given)
+    for rule in ids:
+        if not isinstance(rule, str):
+            raise TypeError(f"{name}: rule ids are expected, not {type(rule).__name__}")
+    wanted = frozenset(ids)
+    for unknown in sorted(wanted - known):
+        close = difflib.get_close_matches(unknown[:100], known, 1)
+        tip = f"; {close[0]!r} is one" if close else ""
+        raise ValueError(f"{name}: {unknown[:100]!r} is no lint rule{tip}")
+    return wanted
 
 
 def lint_schema(

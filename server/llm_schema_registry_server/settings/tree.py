@@ -59,6 +59,8 @@ class HttpSettings(Section):
     """Largest request body, and largest line of a batch (base64 makes 3 bytes 4)."""
     max_batch_bytes: int = Field(64 * 1024 * 1024, ge=1024)
     """Largest batch of lines (NDJSON) in one request."""
+    max_values: int = Field(500_000, ge=1000)
+    """Most JSON values in one body or line; each takes a hundred bytes of memory or more. Text and base64 count as one."""
 
 
 class ProxiesSettings(Section):
@@ -110,6 +112,12 @@ class JsonSchemaSettings(Section):
     """JSON values in one schema document."""
     keywords_per_object: int = Field(5_000, ge=1)
     """Members of one object of a schema document."""
+    pointers: int = Field(16 * 1024 * 1024, ge=1)
+    """Characters of the JSON pointers of all values of a schema document together: long names around many values."""
+    uri_length: int = Field(2_048, ge=1)
+    """Characters of one URI in a schema, also when it has been resolved; a fragment does not count."""
+    addresses: int = Field(1_000, ge=1)
+    """Different URIs under which a schema and what it references, directly and not, know each other."""
     references_in_schema: int = Field(5_000, ge=1)
     """`$ref`, `$dynamicRef` and `$recursiveRef` in a schema document and in what it references, together."""
     reference_chain: int = Field(100, ge=1)

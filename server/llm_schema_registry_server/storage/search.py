@@ -112,13 +112,12 @@ def literal_prefix(pattern: str) -> str:
 
 def prefix_end(prefix: str) -> str | None:
     """The least text, by code points, greater than all that begin with `prefix`; None when there is none."""
-    while prefix:
-        last = ord(prefix[-1])
-        if last < sys.maxunicode:
-            following = last + 1 if not 0xD7FF <= last < 0xDFFF else 0xE000  # surrogates are no characters
-            return prefix[:-1] + chr(following)
-        prefix = prefix[:-1]
-    return None
+    prefix = prefix.rstrip(chr(sys.maxunicode))  # after which nothing comes
+    if not prefix:
+        return None
+    last = ord(prefix[-1])
+    following = last + 1 if not 0xD7FF <= last < 0xDFFF else 0xE000  # surrogates are no characters
+    return prefix[:-1] + chr(following)
 
 
 def ranges(wanted: SchemaFilter) -> Iterator[tuple[str, str | None]]:

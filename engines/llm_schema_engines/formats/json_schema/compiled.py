@@ -13,6 +13,7 @@ import orjson
 
 from ...errors import InvalidSchema, SchemaIssue
 from ..engine import ReferencedSchema, SchemaSource, walk_references
+from .complexity import check_addresses
 from .dialects import VALIDATORS, Dialect
 from .limits import JsonSchemaLimits
 from .options import InvalidOption, SchemaOptions, choose_dialect, choose_options
@@ -46,14 +47,14 @@ def open_schema(source: SchemaSource, limits: JsonSchemaLimits) -> OpenedSchema:
         parsed_references = read_references(source.references, source.options, limits)
     except InvalidOption as error:
         raise InvalidSchema([error.issue]) from error
-    members = closure(content, options.dialect, source.references, parsed_references)
-    return OpenedSchema(content, options, *build_index(content, options.dialect, members), members)
+    members = closure(content, options.dialect, source.references, parsed_references, limits)
+    return OpenedSchema(content, options, *build_index(content, options.dialect, members, limits), members)
 
 
 def read_schema(content: bytes, limits: JsonSchemaLimits) -> Any:
     """The JSON value of a schema document; raises InvalidSchema."""
     try:
-        return read(
+        document = read(
             content,
             max_bytes=limits.schema_bytes,
             max_depth=limits.schema_depth,
@@ -61,6 +62,9 @@ def read_schema(content: bytes, limits: JsonSchemaLimits) -> Any:
         )
     except JsonReadError as error:
         raise InvalidSchema([error.issue]) from error
+    if issues := check_addresses(document, len(content), limits):
+        raise InvalidSchema(issues)
+    return document
 
 
 def read_references(
@@ -148,7 +152,7 @@ def _members(
     source: SchemaSource, content: Any, options: SchemaOptions, limits: JsonSchemaLimits
 ) -> list[ReferencedDocument]:
     parsed_references = read_references(source.references, source.options, limits)
-    return closure(content, options.dialect, source.references, parsed_references)
+    return closure(content, options.dialect, source.references, parsed_references, limits)
 
 
 def _declared(document: ParsedDocument) -> Any:

@@ -43,6 +43,34 @@ def check_size(content: Any, size: int, limits: JsonSchemaLimits) -> list[Schema
     return []
 
 
+def check_addresses(content: Any, size: int, limits: JsonSchemaLimits) -> list[SchemaIssue]:
+    """The issue when the places in a document take too long to name.
+
+    Each subschema is known by its pointer, so that many values below long names take many times the room of the text.
+    Also holds for stored schemas. size: bytes of the document.
+    """
+    if size * size // 4 <= limits.pointers:
+        return []  # half of the text as a name around the other half
+    total = 0
+    stack: list[tuple[int, Any]] = [(0, content)]
+    while stack:
+        length, value = stack.pop()
+        total += length
+        if total > limits.pointers:
+            return [
+                SchemaIssue(
+                    "json/pointers",
+                    f"the JSON pointers of its values are longer than {limits.pointers} characters together, which is "
+                    "the limit; shorten the names around many values",
+                )
+            ]
+        if isinstance(value, dict):
+            stack.extend((length + len(name) + 1, member) for name, member in value.items())
+        elif isinstance(value, list):
+            stack.extend((length + 6, item) for item in value)
+    return []
+
+
 def check_references(
     document_index: DocumentIndex, root: Place, referring: Sequence[Place], limits: JsonSchemaLimits
 ) -> list[SchemaIssue]:

@@ -11,7 +11,7 @@ import jsonschema_rs
 from ...model.validation import DataIssue
 from .canonical import dump
 from .limits import JsonSchemaLimits
-from .pointers import to_pointer
+from .pointers import shown_pointer
 from .rewriting import CONTAINS_MARK
 
 # jsonschema-rs names one keyword differently from its spelling in the schema.
@@ -23,10 +23,10 @@ def to_issue(error: jsonschema_rs.ValidationError, limits: JsonSchemaLimits) -> 
     keyword = keyword_of(error)
     got = _text(error.instance, limits)
     return DataIssue(
-        path=to_pointer(error.instance_path),
+        path=shown_pointer(error.instance_path),
         message=_clip(_MESSAGES.get(keyword, _plain_message)(error.kind, got, error.message), limits),
         error_type=keyword,
-        schema_path=to_pointer(schema_path_of(error)),
+        schema_path=shown_pointer(schema_path_of(error)),
         expected=_expected(error.kind, limits),
         got=got,
     )
@@ -116,7 +116,7 @@ def _expected(kind: Any, limits: JsonSchemaLimits) -> str:
             value = getattr(kind, name)
             if name == "types":
                 return " or ".join(value)
-            return value if isinstance(value, str) else _text(value, limits)
+            return _clip(value, limits) if isinstance(value, str) else _text(value, limits)
     return ""
 
 

@@ -17,6 +17,12 @@ class JsonSchemaLimits:
     """JSON values in one schema document."""
     keywords_per_object: int = 5_000
     """Members of one object of a schema document."""
+    pointers: int = 16 * 1024 * 1024
+    """Characters of the JSON pointers of all values of a schema document together: long names around many values."""
+    uri_length: int = 2_048
+    """Characters of one URI in a schema, also when it has been resolved; a fragment does not count."""
+    addresses: int = 1_000
+    """Different URIs under which a schema and what it references, directly and not, know each other."""
     references_in_schema: int = 5_000
     """`$ref`, `$dynamicRef` and `$recursiveRef` in a schema document and in what it references, together."""
     reference_chain: int = 100

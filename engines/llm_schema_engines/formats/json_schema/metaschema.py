@@ -13,7 +13,7 @@ from ...errors import SchemaIssue
 from .declared_dialects import counts
 from .dialects import URIS, VALIDATORS, Dialect
 from .limits import JsonSchemaLimits
-from .pointers import to_pointer
+from .pointers import shown_pointer, to_pointer
 from .resources import DocumentIndex, Place
 from .rewriting import plain
 
@@ -69,7 +69,7 @@ def check_metaschema(content: Any, dialect: Dialect, limits: JsonSchemaLimits) -
 
 
 def _sentence(error: jsonschema_rs.ValidationError, limits: JsonSchemaLimits) -> str:
-    place = to_pointer(error.instance_path).rpartition("/")[2]
+    place = shown_pointer(error.instance_path[-1:])[1:101]
     keyword = f"{place!r}: " if place else ""
     message = error.message
     if len(message) > limits.error_text:

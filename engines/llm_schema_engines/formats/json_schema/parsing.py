@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ...errors import InvalidSchema, SchemaIssue
+from ...errors import InvalidSchema, SchemaIssue, clip
 from ...model.schema import Fingerprints, SchemaType
 from ..engine import ParsedSchema, SchemaSource
 from .canonical import digest, drop_unreachable, dump, strip_annotations
@@ -17,8 +17,8 @@ from .declared_dialects import dialect_issues, dialect_warnings
 from .limits import JsonSchemaLimits
 from .metaschema import check_document
 from .patterns import check_pattern, lint_pattern, weight
-from .pointers import join_pointer, split_pointer
-from .reading import INEXACT, locate
+from .pointers import MAX_SHOWN, join_pointer, split_pointer
+from .reading import INEXACT, locate_all
 from .resources import REFERENCE_KEYWORDS, DocumentIndex, Place, Unresolvable
 from .survey import Survey, refers, survey
 
@@ -37,7 +37,7 @@ def parse_opened(
     if strict:
         issues = _issues(source, opened, seen, limits)
         if issues:
-            raise InvalidSchema([_placed(issue, source.content) for issue in issues[: limits.issues]])
+            raise InvalidSchema(_placed(issues[: limits.issues], source.content))
         if not _needs_no_compilation(source, opened, seen):
             compile_schema(source, limits, opened)
         warnings.extend(dialect_warnings(opened.document_index, seen.declaring))
@@ -49,7 +49,7 @@ def parse_opened(
         fingerprints=_fingerprints(source, opened, seen),
         names=seen.names,
         dependencies=_dependencies(opened.document_index, seen),
-        warnings=tuple(_placed(issue, source.content) for issue in warnings[: limits.issues]),
+        warnings=tuple(_placed(warnings[: limits.issues], source.content)),
         options=opened.options.as_mapping(),
     )
 
@@ -88,8 +88,13 @@ def _issues(
 def _pattern_issues(seen: Survey, limits: JsonSchemaLimits) -> list[SchemaIssue]:
     issues: list[SchemaIssue] = []
     count, total = len(seen.patterns), 0
+    if count > limits.patterns:
+        return [
+            SchemaIssue("json/patterns", f"has {count} regular expressions; the limit is {limits.patterns}")
+        ]
     for pattern, pointer in seen.patterns:
-        total += weight(pattern)
+        if len(pattern) <= limits.pattern_length:  # a longer one is refused below, before it is read
+            total += weight(pattern)
         if total > limits.pattern_weight:
             return [
                 *issues,
@@ -103,18 +108,17 @@ def _pattern_issues(seen: Survey, limits: JsonSchemaLimits) -> list[SchemaIssue]
         issue = check_pattern(pattern, pointer, limits)
         if issue is not None:
             issues.append(issue)
-    if count > limits.patterns:
-        issues.append(
-            SchemaIssue("json/patterns", f"has {count} regular expressions; the limit is {limits.patterns}")
-        )
     return issues
 
 
-def _placed(issue: SchemaIssue, content: bytes) -> SchemaIssue:
-    if issue.line:
-        return issue
-    line, column = locate(content, issue.pointer)
-    return replace(issue, line=line, column=column)
+def _placed(issues: Sequence[SchemaIssue], content: bytes) -> list[SchemaIssue]:
+    """The issues with line and column, found in one walk over the text."""
+    places = locate_all(content, (issue.pointer for issue in issues if not issue.line))
+    placed = []
+    for issue in issues:
+        line, column = (issue.line, issue.column) if issue.line else places[issue.pointer]
+        placed.append(replace(issue, pointer=clip(issue.pointer, MAX_SHOWN), line=line, column=column))
+    return placed
 
 
 def _fingerprints(source: SchemaSource, opened: OpenedSchema, seen: Survey) -> Fingerprints:
@@ -153,34 +157,36 @@ def _reachable(document_index: DocumentIndex, root: Place) -> _Reachable:
     """
     pointed: set[str] = set()
     names: dict[str, set[str]] = {"$defs": set(), "definitions": set()}
+    walked: set[tuple[int, str]] = set()
+    found = {root.key}
     todo = [root]
-    seen: set[tuple[int, str]] = set()
+    dynamic = False
     while todo:
         start = todo.pop()
-        if start.key in seen:
-            continue
-        seen.add(start.key)
-        for place in filter(refers, document_index.walk(start)):
-            in_definitions = _definition_of(place) if place.document.number == 0 else None
-            if start is root and in_definitions is not None:
+        # Targets inside of each other are walked once: each of many nested ones would be quadratic.
+        for place in document_index.walk_new(start, walked, definitions=start is not root):
+            if not refers(place):
                 continue
+            dynamic = dynamic or not _DYNAMIC.isdisjoint(place.schema)
             for target in _targets(document_index, place):
+                if target.key in found:
+                    continue
+                found.add(target.key)
+                todo.append(target)
                 if target.document.number == 0:
                     tokens = split_pointer(target.pointer)
                     pointed.update(join_pointer("", *tokens[: i + 1]) for i in range(len(tokens)))
-                    found = _definition_of(target)
-                    if found is not None:
-                        names[found[0]].add(found[1])
-                todo.append(target)
-            if not _DYNAMIC.isdisjoint(place.schema):
-                held = root.schema if isinstance(root.schema, dict) else {}
-                for keyword in names:
-                    names[keyword].update(held[keyword] if isinstance(held.get(keyword), dict) else ())
-    return frozenset(pointed), {keyword: frozenset(found) for keyword, found in names.items()}
+                    definition = _definition_of(tokens)
+                    if definition is not None:
+                        names[definition[0]].add(definition[1])
+    if dynamic:
+        held = root.schema if isinstance(root.schema, dict) else {}
+        for keyword in names:
+            names[keyword].update(held[keyword] if isinstance(held.get(keyword), dict) else ())
+    return frozenset(pointed), {keyword: frozenset(held) for keyword, held in names.items()}
 
 
-def _definition_of(place: Place) -> tuple[str, str] | None:
-    tokens = split_pointer(place.pointer)
+def _definition_of(tokens: Sequence[str]) -> tuple[str, str] | None:
     return (tokens[0], tokens[1]) if len(tokens) >= 2 and tokens[0] in ("$defs", "definitions") else None
 
 

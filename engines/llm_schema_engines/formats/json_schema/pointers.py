@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote
 
+MAX_SHOWN = 1000
+"""Characters of a pointer in a message: its names come from whoever sent the schema or the data."""
+
 
 def escape(token: str | int) -> str:
     """One reference token as it stands in a pointer."""
@@ -23,6 +26,16 @@ def join_pointer(pointer: str, *tokens: str | int) -> str:
 def to_pointer(tokens: Iterable[str | int]) -> str:
     """The pointer made of `tokens` from the root."""
     return join_pointer("", *tokens)
+
+
+def shown_pointer(tokens: Iterable[str | int]) -> str:
+    """The pointer for a message or report: cut where names make it longer than 1,000 characters."""
+    pointer = ""
+    for token in tokens:
+        pointer += "/" + escape(token[:MAX_SHOWN] if isinstance(token, str) else token)
+        if len(pointer) > MAX_SHOWN:
+            return pointer[: MAX_SHOWN - 3] + "..."
+    return pointer
 
 
 def split_pointer(pointer: str) -> list[str]:

@@ -6,22 +6,22 @@ import functools
 import json
 import re
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 from ...errors import SchemaIssue
-from .pointers import join_pointer
+from .positions import first_repeated_key, line_and_column, offsets
 
-_STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"', re.DOTALL)
-_SPACE = re.compile(r"[ \t\n\r]*")
-_SCALAR = re.compile(r"[^,\]}\s]+")
-_TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_PLAIN_TEXTS = re.compile(rb'"[^"]*"')
+# A string that is not closed ends with the text: looking for its end from each quote in it would be quadratic.
+_TEXTS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_PLAIN_TEXTS = re.compile(rb'"[^"]*+"?')
 _OPENING = ord("[")
 _SQUARE = bytes.maketrans(b"{}", b"[]")
 _NO_MARKS = bytes(set(range(256)) - set(b'[]{}"\\'))
 INEXACT = re.compile(rb"[0-9](?:[.eE]|[0-9]{18})")
 """Finds numbers that the fast parser would round. Matches inside strings too, which only costs time."""
+_SHOWN = 200
+"""Characters of a key in a message."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -104,7 +104,7 @@ def read(content: bytes, *, max_bytes: int, max_depth: int, max_digits: int) -> 
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        line, column = _place(content[: error.start].decode("utf-8"), error.start)
+        line, column = line_and_column(content[: error.start].decode("utf-8"), error.start)
         _fail("json/utf-8", f"is not UTF-8: byte {error.start} is invalid", line=line, column=column)
     if (depth := nesting(content, max_depth)) > max_depth:
         _fail("json/depth", f"nests brackets {depth} deep or more; the limit is {max_depth}")
@@ -113,9 +113,9 @@ def read(content: bytes, *, max_bytes: int, max_depth: int, max_digits: int) -> 
     except json.JSONDecodeError as error:
         _fail("json/syntax", error.msg, line=error.lineno, column=error.colno)
     except _DuplicateKey as error:
-        pointer, offset = _find_duplicate(text)
-        line, column = _place(text, offset)
-        _fail("json/duplicate-key", f"key {error.key!r} occurs twice", pointer, line, column)
+        pointer, offset = first_repeated_key(text)
+        line, column = line_and_column(text, offset)
+        _fail("json/duplicate-key", f"key {error.key[:_SHOWN]!r} occurs twice", pointer, line, column)
     except _InvalidNumber as error:
         _fail("json/number", str(error))
     if "\\u" in text and _has_lone_surrogate(value):
@@ -132,8 +132,13 @@ def _decoder(max_digits: int) -> json.JSONDecoder:
             raise _InvalidNumber(f"a number has {len(token)} characters; the limit is {max_digits}")
         if "." not in token and "e" not in token and "E" not in token:
             return int(token)
-        value = Decimal(token)
-        if value and abs(value.adjusted()) > max_digits:
+        try:
+            value = Decimal(token)
+        except InvalidOperation:  # the exponent fits no machine word
+            raise _InvalidNumber(f"the number {token} is out of range; the limit is 1e{max_digits}") from None
+        if not value:
+            return Decimal(0)  # whatever its exponent
+        if abs(value.adjusted()) > max_digits:
             raise _InvalidNumber(f"the number {token} is out of range; the limit is 1e{max_digits}")
         return value
 
@@ -142,18 +147,14 @@ def _decoder(max_digits: int) -> json.JSONDecoder:
     )
 
 
-def locate(content: bytes, pointer: str) -> tuple[int, int]:
-    """Line and column, from 1, of the value at `pointer` in a document that `read` accepted; (0, 0) if absent."""
-    text = content.decode("utf-8")
-    offset = _offsets(text).get(pointer)
-    return (0, 0) if offset is None else _place(text, offset)
-
-
 def locate_all(content: bytes, pointers: Iterable[str]) -> dict[str, tuple[int, int]]:
-    """`locate` for many pointers, with one walk over the document."""
+    """Line and column, from 1, of the values at `pointers` in a document that `read` accepted; (0, 0) if absent."""
+    wanted = set(pointers)
+    if not wanted:
+        return {}  # walking the text would be for nothing
     text = content.decode("utf-8")
-    offsets = _offsets(text)
-    return {p: _place(text, offsets[p]) if p in offsets else (0, 0) for p in pointers}
+    found = offsets(text, wanted)
+    return {p: line_and_column(text, found[p]) if p in found else (0, 0) for p in wanted}
 
 
 def _fail(rule: str, message: str, pointer: str = "", line: int = 0, column: int = 0) -> NoReturn:
@@ -175,11 +176,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return out
 
 
-def _place(text: str, offset: int) -> tuple[int, int]:
-    line_start = text.rfind("\n", 0, offset) + 1
-    return text.count("\n", 0, offset) + 1, offset - line_start + 1
-
-
 def _has_lone_surrogate(value: Any) -> bool:
     if isinstance(value, str):
         return _LONE_SURROGATE.search(value) is not None
@@ -188,62 +184,3 @@ def _has_lone_surrogate(value: Any) -> bool:
     if isinstance(value, dict):
         return any(_has_lone_surrogate(k) or _has_lone_surrogate(v) for k, v in value.items())
     return False
-
-
-def _offsets(text: str) -> dict[str, int]:
-    """Pointer -> offset of each value; of values behind a duplicate key, the first."""
-    out: dict[str, int] = {}
-    _walk(text, out, stop_at_duplicate=False)
-    return out
-
-
-def _find_duplicate(text: str) -> tuple[str, int]:
-    found = _walk(text, {}, stop_at_duplicate=True)
-    return ("", 0) if found is None else found
-
-
-def _walk(text: str, out: dict[str, int], *, stop_at_duplicate: bool) -> tuple[str, int] | None:
-    """Scan well-formed JSON without recursion, noting where each value starts."""
-    stack: list[tuple[str, set[str] | int]] = []  # (pointer of the container, keys seen or next index)
-    pointer, i = "", 0
-    while i < len(text):
-        i = _end(_SPACE, text, i)
-        if i >= len(text):
-            break
-        char = text[i]
-        if char in ",":
-            i += 1
-            continue
-        if char in "]}":
-            stack.pop()
-            i += 1
-            continue
-        if stack:
-            container, state = stack.pop()
-            if isinstance(state, set):
-                end = _end(_STRING, text, i)
-                key = json.loads(text[i:end])
-                pointer = join_pointer(container, key)
-                if stop_at_duplicate and key in state:
-                    return pointer, i
-                state.add(key)
-                stack.append((container, state))
-                i = _end(_SPACE, text, _end(_SPACE, text, end) + 1)  # over the colon
-            else:
-                pointer = join_pointer(container, state)
-                stack.append((container, state + 1))
-        out.setdefault(pointer, i)
-        char = text[i]
-        if char in "[{":
-            stack.append((pointer, set() if char == "{" else 0))
-            i += 1
-        elif char == '"':
-            i = _end(_STRING, text, i)
-        else:
-            i = _end(_SCALAR, text, i)
-    return None
-
-
-def _end(pattern: re.Pattern[str], text: str, start: int) -> int:
-    match = pattern.match(text, start)
-    return match.end() if match else start + 1

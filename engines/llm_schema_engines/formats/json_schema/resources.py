@@ -12,16 +12,21 @@ from typing import Any
 
 import jsonschema_specifications  # type: ignore[import-untyped]  # data only; it ships no types
 
+from ...errors import InvalidSchema, SchemaIssue
 from ...model.fast_init import fast_init
 from ..engine import ReferencedSchema
 from .canonical import dump
 from .dialects import Dialect, find_dialect, subschemas
+from .limits import JsonSchemaLimits
 from .pointers import follow, from_fragment, join_pointer, split_pointer
 from .uris import DEFAULT_BASE, resolve_uri, split_fragment
 
 REFERENCE_KEYWORDS = ("$ref", "$dynamicRef", "$recursiveRef")
 _ADDRESSES = frozenset({"$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor"})
 """Keywords that give a subschema an address."""
+_DEFINITIONS = ("/$defs/", "/definitions/")
+_SHOWN = 200
+"""Characters of a reference in a message."""
 
 
 class Unresolvable(LookupError):
@@ -81,6 +86,7 @@ class Conflict:
 class DocumentIndex:
     """The index of all documents. Fill it with `add`, then `resolve`."""
 
+    limits: JsonSchemaLimits
     documents: list[Document] = field(default_factory=list)
     resources: dict[str, Place] = field(default_factory=dict)
     anchors: dict[tuple[str, str], Place] = field(default_factory=dict)
@@ -110,45 +116,64 @@ class DocumentIndex:
         """The subschema at `start` and all below it, each with the base URI in force in it, parents first."""
         return self._walk(start) if start.pointer else iter(self.places[start.document.number])
 
+    def walk_new(self, start: Place, walked: set[tuple[int, str]], *, definitions: bool) -> Iterator[Place]:
+        """`walk` without the places in `walked`, to which it adds its own. definitions: whether to look into the
+        definitions of the root document."""
+        stack = [start]
+        while stack:
+            place = stack.pop()
+            if place.key in walked:
+                continue
+            if not definitions and place.document.number == 0 and place.pointer.startswith(_DEFINITIONS):
+                continue
+            walked.add(place.key)
+            if isinstance(place.schema, dict):
+                place = self._rebase(place)
+                stack.extend(self._below(place))
+            yield place
+
     def _walk(self, start: Place) -> Iterator[Place]:
         stack = [start]
         while stack:
             place = stack.pop()
             if isinstance(place.schema, dict):
                 place = self._rebase(place)
-                stack.extend(
-                    Place(place.document, join_pointer(place.pointer, *path), sub, place.base, place.dialect)
-                    for path, sub in reversed(subschemas(place.schema, place.dialect))
-                )
+                stack.extend(self._below(place))
             yield place
+
+    def _below(self, place: Place) -> Iterator[Place]:
+        """The direct subschemas, the last one first."""
+        for path, sub in reversed(subschemas(place.schema, place.dialect)):
+            yield Place(place.document, join_pointer(place.pointer, *path), sub, place.base, place.dialect)
 
     def resolve(self, base: str, reference: str) -> Place:
         """The subschema that `reference` means at `base`; raises Unresolvable."""
         uri, fragment = split_fragment(resolve_uri(base, reference))
         root = self.resources.get(uri) or self._metaschema(uri)
         if root is None:
-            raise Unresolvable(f"{uri!r} is not among the references of this schema")
+            raise Unresolvable(f"{uri[:_SHOWN]!r} is not among the references of this schema")
         fragment = from_fragment(fragment)
         if not fragment:
             return root
         if not fragment.startswith("/"):
             anchor = self.anchors.get((uri, fragment))
             if anchor is None:
-                raise Unresolvable(f"no subschema of {uri!r} has the anchor {fragment!r}")
+                raise Unresolvable(f"no subschema of {uri[:_SHOWN]!r} has the anchor {fragment[:_SHOWN]!r}")
             return anchor
         return self._descend(root, fragment)
 
     def _descend(self, root: Place, fragment: str) -> Place:
+        try:
+            # First, because it ends where nothing stands: below, a pointer is made for each step.
+            target = follow(root.schema, fragment)
+        except (LookupError, ValueError):
+            raise Unresolvable(f"nothing stands at {fragment[:_SHOWN]!r}") from None
+        if not isinstance(target, dict | bool):
+            raise Unresolvable(f"what stands at {fragment[:_SHOWN]!r} is not a schema")
         base, dialect, pointer = root.base, root.dialect, root.pointer
         for token in split_pointer(fragment):
             pointer = join_pointer(pointer, token)
             base, dialect = self.bases.get((root.document.number, pointer), (base, dialect))
-        try:
-            target = follow(root.schema, fragment)
-        except (LookupError, ValueError):
-            raise Unresolvable(f"nothing stands at {fragment!r}") from None
-        if not isinstance(target, dict | bool):
-            raise Unresolvable(f"what stands at {fragment!r} is not a schema")
         return Place(root.document, pointer, target, base, dialect)
 
     def _rebase(self, place: Place) -> Place:
@@ -161,7 +186,7 @@ class DocumentIndex:
             if found is None:
                 return place
             dialect, identifier = found
-            known = split_fragment(resolve_uri(place.base, identifier))[0], dialect
+            known = absolute_uri(place.base, identifier, self.limits), dialect
             self.bases[place.key] = known
         return Place(place.document, place.pointer, place.schema, *known)
 
@@ -271,14 +296,16 @@ def closure(
     dialect: Dialect,
     references: tuple[ReferencedSchema, ...],
     read: Mapping[str, ParsedDocument],
+    limits: JsonSchemaLimits,
 ) -> list[ReferencedDocument]:
     """Every address of every referenced document; `read`: identity -> the parsed document.
 
-    A relative name is resolved against the base of the document that uses it, and against the default base.
+    A relative name is resolved against the base of the document that uses it, and against the default base. Raises
+    InvalidSchema when there are too many addresses: each level of references can double them.
     """
     found: dict[tuple[str, str], ReferencedDocument] = {}
     if references:
-        _add_references(references, _base(content, dialect, DEFAULT_BASE), "", read, found)
+        _add_references(references, _base(content, dialect, DEFAULT_BASE, limits), "", read, found, limits)
     return list(found.values())
 
 
@@ -288,30 +315,58 @@ def _add_references(
     top: str,
     read: Mapping[str, ParsedDocument],
     found: dict[tuple[str, str], ReferencedDocument],
+    limits: JsonSchemaLimits,
 ) -> None:
     """Adds what a document at `base` references; `top`: the reference of the root that leads to the document."""
     for item in references:
         parsed, way = read[item.identity], top or item.name
         for start in dict.fromkeys((base, DEFAULT_BASE)):
-            uri = split_fragment(resolve_uri(start, item.name))[0]
+            uri = absolute_uri(start, item.name, limits)
             if (uri, item.identity) not in found:
+                if len(found) >= limits.addresses:
+                    raise InvalidSchema(
+                        [
+                            SchemaIssue(
+                                "json/addresses",
+                                f"the references know each other under more than {limits.addresses} URIs, which is "
+                                "the limit; name them by absolute URIs",
+                            )
+                        ]
+                    )
                 found[uri, item.identity] = ReferencedDocument(uri, way, item.identity, parsed)
-                _add_references(item.references, _base(parsed.content, parsed.dialect, uri), way, read, found)
+                base_there = _base(parsed.content, parsed.dialect, uri, limits)
+                _add_references(item.references, base_there, way, read, found, limits)
 
 
-def _base(content: Any, dialect: Dialect, uri: str) -> str:
+def absolute_uri(base: str, reference: str, limits: JsonSchemaLimits) -> str:
+    """The absolute URI, without fragment, of a reference that stands at `base`. Raises InvalidSchema for a longer one than
+    the limit: bases that grow from level to level, copied for each subschema, would fill the memory."""
+    uri = split_fragment(resolve_uri(base, reference))[0]
+    if len(uri) > limits.uri_length:
+        raise InvalidSchema(
+            [
+                SchemaIssue(
+                    "json/uri-length",
+                    f"the URI {uri[:_SHOWN]!r}... is {len(uri)} characters long; the limit is {limits.uri_length}",
+                )
+            ]
+        )
+    return uri
+
+
+def _base(content: Any, dialect: Dialect, uri: str, limits: JsonSchemaLimits) -> str:
     """The base URI of a document that is registered under `uri`."""
     identifier = content.get(dialect.identifier) if isinstance(content, dict) else None
     if not isinstance(identifier, str) or (dialect.isolates_references and "$ref" in content):
         return uri
-    return split_fragment(resolve_uri(uri, identifier))[0]
+    return absolute_uri(uri, identifier, limits)
 
 
 def build_index(
-    content: Any, dialect: Dialect, members: list[ReferencedDocument]
+    content: Any, dialect: Dialect, members: list[ReferencedDocument], limits: JsonSchemaLimits
 ) -> tuple[DocumentIndex, Place]:
-    """The index of a document and of all that it references."""
-    document_index = DocumentIndex()
+    """The index of a document and of all that it references. Raises InvalidSchema for URIs that grow beyond the limit."""
+    document_index = DocumentIndex(limits)
     root = document_index.add(content, DEFAULT_BASE, dialect)
     for member in members:
         document_index.add(member.parsed.content, member.uri, member.parsed.dialect, member.name)

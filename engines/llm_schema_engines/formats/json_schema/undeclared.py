@@ -14,7 +14,7 @@ from typing import Any
 from ...model.validation import DataIssue
 from .complexity import applied_in_place
 from .dialects import Dialect
-from .pointers import join_pointer
+from .pointers import join_pointer, shown_pointer
 from .regex_engine import matches
 from .resources import DocumentIndex, Place, Unresolvable
 
@@ -30,27 +30,31 @@ class Declarations:
     def undeclared(self, value: Any, limit: int) -> list[DataIssue]:
         """At most `limit` issues, one for each undeclared property, outermost first."""
         issues: list[DataIssue] = []
-        todo: deque[tuple[str, Any, _State]] = deque([("", value, self._root)])
+        todo: deque[tuple[_Steps, Any, _State]] = deque([(None, value, self._root)])
         while todo and len(issues) < limit:
-            pointer, value, state = todo.popleft()
+            here, value, state = todo.popleft()
             if isinstance(value, dict):
                 for name, item in value.items():
                     below = self._member(state, name)
                     if below is None:
-                        here = join_pointer(pointer, name)
                         issues.append(
                             DataIssue(
-                                here, f"property {name[:100]!r} is not declared", "undeclared", got=name[:100]
+                                _pointer((here, name)),
+                                f"property {name[:100]!r} is not declared",
+                                "undeclared",
+                                got=name[:100],
                             )
                         )
+                        if len(issues) == limit:
+                            return issues
                     elif below.schemas and isinstance(item, dict | list):
-                        todo.append((join_pointer(pointer, name), item, below))
+                        todo.append(((here, name), item, below))
             else:
                 for i, item in enumerate(value if isinstance(value, list) else ()):
                     if isinstance(item, dict | list):
                         below = self._item(state, i)
                         if below.schemas:
-                            todo.append((join_pointer(pointer, i), item, below))
+                            todo.append(((here, i), item, below))
         return issues[:limit]
 
     def _state(self, places: tuple[Place, ...]) -> _State:
@@ -80,6 +84,19 @@ class Declarations:
             places = tuple(children_of_item(self._document_index, state.schemas, index))
             known = state.items[index] = self._state(places)
         return known
+
+
+# From the root to a value: the way to what holds it, and its name or index there.
+_Steps = tuple["_Steps", str | int] | None
+
+
+def _pointer(here: _Steps) -> str:
+    """The pointer of a place, for a report. Made only then: pointers of all values could be far longer than the payload."""
+    tokens: list[str | int] = []
+    while here is not None:
+        here, token = here
+        tokens.append(token)
+    return shown_pointer(reversed(tokens))
 
 
 _REMEMBERED = 10_000

@@ -67,7 +67,8 @@ def _without_dots(path: str) -> str:
     parts = path.split("/")
     for part in parts[1:]:
         if part == "..":
-            out = out[:-1]
+            if out:
+                out.pop()
         elif part != ".":
             out.append(part)
     if parts[-1] in (".", ".."):

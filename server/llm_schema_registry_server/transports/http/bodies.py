@@ -27,8 +27,8 @@ BODY_SECONDS = 30.0
 MOST_BYTES = 256 * 1024 * 1024
 """Of all bodies that a server holds at the same time."""
 
-# A body of 64 KiB that is nothing but small objects takes about 10 ms to read.
-_LARGE = 64 * 1024
+# A body of 16 KiB that is nothing but small objects or list items takes up to 10 ms to read.
+_LARGE = 16 * 1024
 # So many empty lines take less than a millisecond.
 _LINES_AT_A_TIME = 10_000
 

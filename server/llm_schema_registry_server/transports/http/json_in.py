@@ -10,11 +10,9 @@ The proto JSON mapping, with snake_case or camelCase names, and three courtesies
 from __future__ import annotations
 
 import base64
-import json
-import math
 import re
 from collections.abc import Mapping
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 from urllib.parse import parse_qsl
 
 from google.protobuf import json_format
@@ -22,7 +20,8 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.message import Message
 
 from ...errors import InvalidRequest
-from .json_types import check_field, check_message, is_unicode
+from .json_text import MOST_VALUES, decode, encode
+from .json_types import check_field, check_message
 from .routes import Route
 
 _MOST_PARAMETERS = 100
@@ -33,10 +32,9 @@ _TRUE, _FALSE = frozenset({"true", "1", ""}), frozenset({"false", "0"})
 _PARAMETERS = {"soft": "soft_delete"}
 # Fields whose false a message cannot tell from absent: in a query string it can be told, and sets the other field.
 _SET_BY_FALSE = {"soft_delete": "permanent"}
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _FIELD_OF_ERROR = re.compile(r"Failed to parse (\S+) field: (.*)", re.DOTALL)
 
-# A JSON tree: whatever json.loads makes.
+# A JSON object: whatever `decode` makes of one.
 Tree = dict[str, Any]
 
 
@@ -46,14 +44,17 @@ def request_message(
     query: str,
     body: bytes,
     defaults: Mapping[str, str] | None = None,
+    *,
+    most_values: int = MOST_VALUES,
 ) -> Message:
-    """The request. `defaults` fill fields that nothing else has set. Raises InvalidRequest, naming the field."""
+    """The request. `defaults` fill fields that nothing else has set; `most_values` may the body have. Raises
+    InvalidRequest, naming the field."""
     descriptor = _descriptor(route.method.request_type)
     tree: Tree = {}
     if route.body == "*":
-        tree = expand(_object(body), descriptor)
+        tree = expand(_object(body, most_values), descriptor)
     elif route.body:
-        tree[route.body] = expand({route.body: _value(body)}, descriptor)[route.body]
+        tree[route.body] = expand({route.body: decode(body, most_values)}, descriptor)[route.body]
     _put_query(tree, descriptor, query, whole_body=route.body == "*")
     for name, text in captured.items():
         _put_captured(tree, descriptor, name, text)
@@ -76,11 +77,12 @@ def _put_captured(tree: Tree, kind: Descriptor, dotted: str, text: str) -> None:
     tree[leaf] = text
 
 
-def line_message(route: Route, number: int, line: bytes) -> Message:
+def line_message(route: Route, number: int, line: bytes, *, most_values: int = MOST_VALUES) -> Message:
     """The request in one line of a batch. Raises InvalidRequest, naming the line."""
     try:
         return to_message(
-            expand(_object(line), _descriptor(route.method.request_type)), route.method.request_type
+            expand(_object(line, most_values), _descriptor(route.method.request_type)),
+            route.method.request_type,
         )
     except InvalidRequest as error:
         raise InvalidRequest(f"line {number}", error.message) from error
@@ -149,18 +151,14 @@ def _enum(value: Any, kind: EnumDescriptor, path: str) -> Any:
 
 
 def _schema(path: str, value: Any) -> str:
-    return _base64(path, value if isinstance(value, str) else _written(value))
+    return _base64(path, value if isinstance(value, str) else encode(value))
 
 
 def _data(path: str, value: Any) -> str:
-    return _base64(path, _written(value))
+    return _base64(path, encode(value))
 
 
 _ALIASES = {"schema": (("schema_content", "new_schema"), _schema), "data_json": (("data",), _data)}
-
-
-def _written(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _base64(path: str, text: str) -> str:
@@ -241,57 +239,8 @@ def _field(kind: Descriptor, name: str) -> FieldDescriptor | None:
     return found
 
 
-def _object(body: bytes) -> Tree:
-    value = _value(body) if body.strip() else {}
+def _object(body: bytes, most_values: int) -> Tree:
+    value = decode(body, most_values) if body.strip() else {}
     if not isinstance(value, dict):
         raise InvalidRequest("", "the body must be a JSON object")
-    return value
-
-
-def _value(body: bytes) -> Any:
-    try:
-        value = json.loads(
-            body.decode("utf-8"), object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_float
-        )
-        if _SURROGATE.search(body) and (place := _half_of_a_pair(value)) is not None:
-            raise InvalidRequest(place, "holds half of a surrogate pair, which is no text")
-        return value
-    except (ValueError, RecursionError) as error:
-        why = "is nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
-        raise InvalidRequest("", f"the body is not JSON: {why}") from error
-
-
-def _half_of_a_pair(value: Any) -> str | None:
-    """The path of the first text or name that no encoding can carry; None when there is none."""
-    pending: list[tuple[str, Any]] = [("", value)]
-    while pending:
-        path, item = pending.pop()
-        if isinstance(item, str) and not is_unicode(item):
-            return path
-        if isinstance(item, dict):
-            if broken := next((name for name in item if not is_unicode(name)), None):
-                return f"{path}.{broken}".removeprefix(".")
-            pending.extend((f"{path}.{name}".removeprefix("."), member) for name, member in item.items())
-        elif isinstance(item, list):
-            pending.extend((f"{path}[{i}]", member) for i, member in enumerate(item))
-    return None
-
-
-def _pairs(pairs: list[tuple[str, Any]]) -> Tree:
-    tree = dict(pairs)
-    if len(tree) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice[:100]!r} comes twice in one object")
-    return tree
-
-
-def _constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _float(text: str) -> float:
-    value = float(text)
-    if math.isinf(value):
-        raise ValueError(f"the number {text[:50]} is out of range")
     return value

@@ -32,7 +32,10 @@ _TEXT_INSTEAD: Mapping[str, str] = {
     "data": "data_json",
 }
 """Fields of bytes that have a friendlier twin (json_in.py)."""
+_BASE64_AT_ONCE = 1 << 20
 _MAX_SHOWN = 60
+_MAX_TEXT = 64 * 1024
+"""Characters of a text field or of a key; no text of a request may be nearly as long, schemas and data are bytes."""
 
 
 def check_message(tree: Mapping[str, Any], kind: Descriptor, path: str = "") -> None:
@@ -67,6 +70,10 @@ def _check_map(value: Any, entry: Descriptor, path: str) -> None:
             f'{{"key": {_example(item)}}}',
         )
     for key, member in value.items():
+        if len(key) > _MAX_TEXT:
+            raise InvalidRequest(
+                path, f"has a key of {len(key)} characters; the limit of a text is {_MAX_TEXT}"
+            )
         _check_one(member, item, f"{path}[{key[:_MAX_SHOWN]!r}]")
 
 
@@ -75,8 +82,15 @@ def _check_one(value: Any, field: FieldDescriptor, path: str) -> None:
         _check_enum(value, field.enum_type, path)
     elif field.message_type is not None:
         _check_nested(value, field.message_type, path)
+    elif _is_long_text(value, field):
+        raise InvalidRequest(path, f"is {len(value)} characters long; the limit of a text is {_MAX_TEXT}")
     elif not _fits(value, field):
         raise _unfit(value, path, _named(field), _example(field), _hint(value, field))
+
+
+def _is_long_text(value: Any, field: FieldDescriptor) -> bool:
+    """Whether a text is so long that protobuf's JSON parser would hold up all threads. Base64 may be."""
+    return isinstance(value, str) and len(value) > _MAX_TEXT and field.type != FieldDescriptor.TYPE_BYTES
 
 
 def _fits(value: Any, field: FieldDescriptor) -> bool:
@@ -113,7 +127,11 @@ def _is_base64(text: str) -> bool:
     """Standard or URL-safe, padded or not, as the JSON form of protobuf reads it."""
     try:
         standard = text.encode("ascii").replace(b"-", b"+").replace(b"_", b"/").rstrip(b"=")
-        base64.b64decode(standard + b"=" * (-len(standard) % 4), validate=True)
+        if b"=" in standard:
+            return False
+        standard += b"=" * (-len(standard) % 4)
+        for start in range(0, len(standard), _BASE64_AT_ONCE):
+            base64.b64decode(standard[start : start + _BASE64_AT_ONCE], validate=True)
     except (UnicodeEncodeError, binascii.Error):
         return False
     return True

@@ -42,6 +42,7 @@ from .bodies import Bodies, lines
 from .errors import RequestTooLarge, VerbNotAllowed
 from .json_in import line_message, request_message
 from .json_out import render
+from .json_text import MOST_VALUES
 from .routes import Route, Routes
 from .sockets import Sockets
 from .stream_formats import (
@@ -71,6 +72,7 @@ class HttpOptions:
     max_body_bytes: int
     max_batch_bytes: int
     stall_seconds: float
+    max_values: int = MOST_VALUES
     live: frozenset[str] = frozenset()
     sockets: Mapping[str, str] = field(default_factory=dict)
     statuses: Mapping[str, Callable[[Any], int]] = field(default_factory=dict)
@@ -93,6 +95,8 @@ class HttpTwin:
         self._sockets = Sockets(rpcs, options.sockets, options.stall_seconds, FACE, options.proxies)
         self._draining = False
         self._bodies = Bodies()
+        self._request = partial(request_message, most_values=options.max_values)
+        self._line = partial(line_message, most_values=options.max_values)
 
     async def http(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -198,7 +202,7 @@ class HttpTwin:
 
     async def _message(self, route: Route, captured: Mapping[str, str], scope: Scope, body: bytes) -> Message:
         query = scope["query_string"].decode("latin-1")
-        return await self._bodies.message(len(body), request_message, route, captured, query, body)
+        return await self._bodies.message(len(body), self._request, route, captured, query, body)
 
     def _status(self, route: Route, answer: Message) -> int:
         special = self._options.statuses.get(route.method.path)
@@ -237,7 +241,7 @@ class HttpTwin:
             await self._write(request, default, call, receive, send)
             return
         async with self._read_body(receive) as body:
-            request = await self._bodies.message(len(body), request_message, route, captured, query, body)
+            request = await self._bodies.message(len(body), self._request, route, captured, query, body)
             await self._write(request, default, call, receive, send)
 
     async def _write(
@@ -265,7 +269,7 @@ class HttpTwin:
         async for number, line in lines(body):
             if len(line) > limit:
                 raise RequestTooLarge(f"line {number}", limit, "http.max_body_bytes")
-            yield await self._bodies.message(len(line), line_message, route, number, line)
+            yield await self._bodies.message(len(line), self._line, route, number, line)
 
     def _read_body(self, receive: Receive) -> AbstractAsyncContextManager[bytes]:
         return self._bodies.read(receive, self._options.max_body_bytes, "http.max_body_bytes")

@@ -22,7 +22,7 @@ from .merging import Classes
 from .regex.languages import Languages
 from .results import IMPOSSIBLE, UNKNOWN, FoundValue, OutOfBudget, SearchResult
 from .statics import StaticFacts
-from .values import KINDS, key_of
+from .values import KINDS, is_large, key_of
 
 ORDER = ("string", "number", "object", "array", "boolean", "null")
 assert set(ORDER) == set(KINDS)
@@ -254,6 +254,9 @@ class Prover:
         self.tick()
         answer = self._finite(facts) if self._is_finite(facts) else _THEORIES[facts.kind](self, facts)
         if isinstance(answer, FoundValue):
+            if is_large(answer.value):
+                self.note(f"the {facts.kind} is too large for a witness", facts)
+                return UNKNOWN
             if any(
                 self.evaluator.holds(answer.value, number) is (not holds)
                 for number, holds in facts.literals.items()
@@ -287,7 +290,9 @@ class Prover:
                 continue
             if facts.kind == "string" and not strings.admits(self, facts, value):
                 continue
-            if not facts.root or self._confirm is None or self._confirm(value):
+            if facts.root and is_large(value):
+                self.note(f"the {facts.kind} is too large for a witness", facts)
+            elif not facts.root or self._confirm is None or self._confirm(value):
                 return FoundValue(value)
             result = UNKNOWN
         return result

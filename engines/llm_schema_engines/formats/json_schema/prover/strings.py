@@ -8,12 +8,16 @@ from . import formats
 from .facts import Facts
 from .regex.syntax import Unsupported
 from .results import IMPOSSIBLE, UNKNOWN, FoundValue, SearchResult
+from .values import MAX_VALUE
 
 if TYPE_CHECKING:
     from .search import Prover
 
 MAX_LENGTH = 1500
 """Longest minimum length, in characters, for which a text is constructed under a pattern."""
+MAX_FREE_LENGTH = MAX_VALUE
+"""Longest minimum length, in characters, for which a text is constructed without a pattern: what is longer is too large
+for a witness."""
 _MAX_EXCLUDED = 500
 """Most excluded texts that are combined with patterns."""
 
@@ -36,7 +40,7 @@ def solve(prover: Prover, facts: Facts) -> SearchResult:
     """A string that meets the facts; shortest first where no format is involved."""
     shaped = bool(facts.formats or facts.non_formats)
     if not shaped and not facts.matching and not facts.avoiding:
-        return _free(facts)
+        return _free(prover, facts)
     if shaped and (text := _sample(prover, facts)) is not None:
         return FoundValue(text)
     try:
@@ -48,7 +52,7 @@ def solve(prover: Prover, facts: Facts) -> SearchResult:
         return UNKNOWN
 
 
-def _free(facts: Facts) -> SearchResult:
+def _free(prover: Prover, facts: Facts) -> SearchResult:
     """Any text of the right length that is not excluded."""
     for text in ("", "a", "b"):
         if len(text) == facts.least and ("string", text) not in facts.excluded:
@@ -56,6 +60,9 @@ def _free(facts: Facts) -> SearchResult:
     if facts.most == 0:
         return IMPOSSIBLE
     length = max(facts.least, 1)
+    if length > MAX_FREE_LENGTH:
+        prover.note(f"a string of {_number(length)} characters is not constructed", facts)
+        return UNKNOWN
     for number in range(len(facts.excluded) + 1):
         text = f"{number:x}" if number else ""
         text = "a" * (length - len(text)) + text
@@ -76,7 +83,9 @@ def _sample(prover: Prover, facts: Facts) -> str | None:
 
 def _construct(prover: Prover, facts: Facts, *, shaped: bool) -> SearchResult:
     if facts.least > MAX_LENGTH:
-        prover.note(f"a string of {facts.least} characters under a pattern is not constructed", facts)
+        prover.note(
+            f"a string of {_number(facts.least)} characters under a pattern is not constructed", facts
+        )
         return UNKNOWN
     words = sorted(str(key[1]) for key in facts.excluded if key[0] == "string")
     if len(words) > _MAX_EXCLUDED:
@@ -104,3 +113,9 @@ def _construct(prover: Prover, facts: Facts, *, shaped: bool) -> SearchResult:
         prover.note(f"whether a text of format {names} exists here is not modelled", facts)
         return UNKNOWN
     return FoundValue(search.word)
+
+
+def _number(count: int) -> str:
+    """A count for a message: schemas may have limits of hundreds of digits."""
+    text = str(count)
+    return text if len(text) <= 30 else f"about 1e{len(text) - 1}"

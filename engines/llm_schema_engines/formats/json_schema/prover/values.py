@@ -9,6 +9,8 @@ from typing import Any
 
 KINDS = ("null", "boolean", "number", "string", "array", "object")
 Key = tuple[str, Hashable]
+MAX_VALUE = 64 * 1024
+"""Largest value that is constructed, and largest witness: characters of its texts plus one for each value and member."""
 
 
 def kind_of(value: Any) -> str:
@@ -33,6 +35,24 @@ def key_of(value: Any) -> Key:
     if isinstance(value, list):
         return ("array", tuple(map(key_of, value)))
     return ("object", tuple(sorted((k, key_of(v)) for k, v in value.items())))
+
+
+def is_large(value: Any) -> bool:
+    """Whether a value is larger than MAX_VALUE. Parts that are the same object count each time, as they are written."""
+    left = MAX_VALUE
+    stack = [value]
+    while stack and left >= 0:
+        item = stack.pop()
+        left -= 1
+        if isinstance(item, str):
+            left -= len(item)
+        elif isinstance(item, list):
+            left -= len(item)
+            stack += item
+        elif isinstance(item, dict):
+            left -= sum(map(len, item)) + len(item)
+            stack += item.values()
+    return left < 0
 
 
 def is_decimal(number: Fraction) -> bool:

@@ -9,10 +9,10 @@ import jsonschema_rs
 
 from ..canonical import dump
 from ..validation import JsonDataValidator
+from .values import MAX_VALUE, is_large
 
 MAX_CHECKS = 120
 """Most validations spent on making one witness smaller."""
-_TEXT = 64 * 1024
 
 
 class WitnessChecker:
@@ -34,12 +34,16 @@ class WitnessChecker:
 
     def is_witness(self, value: Any) -> bool:
         """Whether the writer may send the value and the reader refuses it, validated as bytes."""
+        if is_large(value):
+            return False
         text = encode(value)
-        if len(text) > _TEXT or not self._writer.accepts(text):
+        if len(text) > MAX_VALUE or not self._writer.accepts(text):
             return False
         if self._declared_keys and self._writer.declarations.undeclared(value, 1):
             return False
         supplied = self._supply(value)
+        if supplied is not value and is_large(supplied):
+            return False
         return not self._reader.accepts(text if supplied is value else encode(supplied))
 
     def errors(self, value: Any) -> list[jsonschema_rs.ValidationError]:

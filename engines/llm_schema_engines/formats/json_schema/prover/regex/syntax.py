@@ -46,6 +46,7 @@ class LookAhead:
 Tree = Symbols | Sequence | Choice | Repeat | LookAhead
 
 MAX_LENGTH = 400
+MAX_GROUPS = 50  # in each other; each takes five calls of this parser
 _COUNT = re.compile(r"\{(\d{1,6})(,(\d{0,6}))?\}")
 _CLASSES = {
     "d": DIGIT,
@@ -75,6 +76,7 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
+        self._groups = 0
 
     def peek(self) -> str:
         return self.text[self.at] if self.at < len(self.text) else ""
@@ -145,6 +147,14 @@ class _Parser:
         return Symbols(((ord(char), ord(char)),))
 
     def group(self) -> Tree:
+        self._groups += 1
+        if self._groups > MAX_GROUPS:
+            raise Unsupported(f"groups nested more than {MAX_GROUPS} deep")
+        tree = self.group_content()
+        self._groups -= 1
+        return tree
+
+    def group_content(self) -> Tree:
         if self.eat("?="):
             tree: Tree = LookAhead(self.choice(), negative=False)
         elif self.eat("?!"):

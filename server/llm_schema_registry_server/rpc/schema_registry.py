@@ -24,8 +24,8 @@ from ..model.selector import parse_selector
 from ..model.subject import Subject
 from ..registry.checking import CompatibilityQuestion
 from ..registry.lifecycle import Update
-from ..registry.paging import token
-from ..registry.reading import FoundSchema, version_key
+from ..registry.paging import token, version_key
+from ..registry.reading import FoundSchema
 from ..registry.registration import Registration
 from ..registry.subscribers import ChangeFilter
 from ..registry.subscribing import Heartbeat

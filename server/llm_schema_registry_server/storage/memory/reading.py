@@ -97,14 +97,20 @@ class MemoryReadTx:
 
     async def subjects(
         self, *, prefix: str = "", include_deleted: bool = False, page: Page
-    ) -> tuple[Sequence[Subject], int]:
-        named = {
+    ) -> Sequence[Subject]:
+        named = self._named(prefix, include_deleted)
+        left = [name for name in sorted(named) if page.after is None or (name, 0) > page.after]
+        return [named[name] for name in left[page.offset : page.offset + page.limit]]
+
+    async def count_subjects(self, *, prefix: str = "", include_deleted: bool = False) -> int:
+        return len(self._named(prefix, include_deleted))
+
+    def _named(self, prefix: str, include_deleted: bool) -> Mapping[str, Subject]:
+        return {
             str(v.subject): v.subject
             for v in self._tables.versions.values()
             if (include_deleted or v.live) and str(v.subject).startswith(prefix)
         }
-        left = [name for name in sorted(named) if page.after is None or (name, 0) > page.after]
-        return [named[name] for name in left[page.offset : page.offset + page.limit]], len(named)
 
     async def dependents(self, schema_id: str) -> Sequence[SchemaVersion]:
         return self._found(self._tables.dependents.get(schema_id) or ())

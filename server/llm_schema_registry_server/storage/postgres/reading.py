@@ -106,10 +106,12 @@ class PostgresReadTx:
 
     async def subjects(
         self, *, prefix: str = "", include_deleted: bool = False, page: Page
-    ) -> tuple[Sequence[Subject], int]:
-        named = await self._session.rows(*lists.LISTS.subjects(prefix, include_deleted, page), _subject_of)
+    ) -> Sequence[Subject]:
+        return await self._session.rows(*lists.LISTS.subjects(prefix, include_deleted, page), _subject_of)
+
+    async def count_subjects(self, *, prefix: str = "", include_deleted: bool = False) -> int:
         sql, parameters = lists.LISTS.count_subjects(prefix, include_deleted)
-        return named, int(await self._session.value(sql, *parameters))
+        return int(await self._session.value(sql, *parameters))
 
     async def dependents(self, schema_id: str) -> Sequence[SchemaVersion]:
         return await self._session.rows(queries.DEPENDENTS, [schema_id], rows.version_of)

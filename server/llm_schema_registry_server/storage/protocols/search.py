@@ -15,9 +15,13 @@ class SearchRead(Protocol):
 
     async def subjects(
         self, *, prefix: str = "", include_deleted: bool = False, page: Page
-    ) -> tuple[Sequence[Subject], int]:
+    ) -> Sequence[Subject]:
         """One page of the subjects with at least one (live) version whose qualified name starts with `prefix`, sorted
-        by qualified name (code points), and how many there are in all. `page.after` uses (name, 0)."""
+        by qualified name (code points). `page.after` uses (name, 0)."""
+        ...
+
+    async def count_subjects(self, *, prefix: str = "", include_deleted: bool = False) -> int:
+        """How many subjects `subjects` lists in all: costs a look at each of them."""
         ...
 
     async def scan_versions(self, wanted: SchemaFilter, page: Page) -> Sequence[SchemaVersion]:

@@ -117,10 +117,12 @@ class SqliteReadTx:
 
     async def subjects(
         self, *, prefix: str = "", include_deleted: bool = False, page: Page
-    ) -> tuple[Sequence[Subject], int]:
+    ) -> Sequence[Subject]:
         named = await self._session.search(*lists.LISTS.subjects(prefix, include_deleted, page), _first_text)
-        counted = await self._session.search(*lists.LISTS.count_subjects(prefix, include_deleted), _first)
-        return [rows.subject_of(name) for name in named], counted[0]
+        return [rows.subject_of(name) for name in named]
+
+    async def count_subjects(self, *, prefix: str = "", include_deleted: bool = False) -> int:
+        return (await self._session.search(*lists.LISTS.count_subjects(prefix, include_deleted), _first))[0]
 
     async def dependents(self, schema_id: str) -> Sequence[SchemaVersion]:
         return await self._session.search(queries.DEPENDENTS, (schema_id,), rows.version_of)

@@ -10,18 +10,21 @@ from typing import Any
 
 import pytest
 
-from llm_schema_registry_server.errors import InvalidRequest
-from llm_schema_registry_server.model.schema import StoredContent
+from llm_schema_registry_server.errors import InvalidRequest, LimitExceeded, PageTokenInvalid
+from llm_schema_registry_server.model.lifecycle import SchemaState, Transition
+from llm_schema_registry_server.model.schema import ResolvedReference, StoredContent
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.registry import paging, reading
+from llm_schema_registry_server.registry.graph import Graph
 from llm_schema_registry_server.registry.library import Library
 from llm_schema_registry_server.registry.limits import RequestLimits
+from llm_schema_registry_server.registry.paging import bytes_of_name
 from llm_schema_registry_server.registry.reading import Reading
 from llm_schema_registry_server.storage import search
 from llm_schema_registry_server.storage.store import Store
 from llm_schema_registry_server.storage.values import Page, SchemaFilter
 from llm_schema_registry_server.workers.inline import InlineWorkers
-from tests.support.storage import insert, version
+from tests.support.storage import START, insert, version
 
 CONTENT = 100_000
 COUNT = 30
@@ -111,16 +114,108 @@ async def test_the_memory_of_a_search_and_of_a_stream_does_not_grow_with_what_th
 
 
 async def test_labels_count_as_bytes_of_a_page(store: Store) -> None:
-    made = [version("v", n, metadata={"k": "x" * 9000}, size=2) for n in range(1, 21)]
-    await insert(store, *made)
+    names = await fill(store, 20, 20, metadata={"k": "x" * 9000})
     found = reads(store, page_bytes=50_000)
 
-    first = await found.versions(Subject.parse("v"), limit=1000)
-    rest = await found.versions(Subject.parse("v"), limit=1000, page_token=first.next_token)
+    first = await found.search(SchemaFilter(), limit=1000, offset=None, page_token="")
+    rest = await found.search(SchemaFilter(), limit=1000, offset=None, page_token=first.next_token)
 
-    assert [v.ordinal for v in first.versions] == [1, 2, 3, 4, 5]
-    assert [v.ordinal for v in rest.versions] == [6, 7, 8, 9, 10]
+    assert [str(item.version.subject) for item in (*first.items, *rest.items)] == names[:10]
+    assert len(first.items) == 5
     assert first.total == rest.total == 20
+
+
+async def test_versions_come_whole_or_in_pages(store: Store) -> None:
+    await insert(store, *(version("many", n, metadata={"k": "x" * 1000}) for n in range(1, 451)))
+    name, found = Subject.parse("many"), reads(store, page_bytes=20_000)
+
+    whole = await reads(store, page_bytes=3 << 20).all_versions(name)
+    with pytest.raises(LimitExceeded, match=r"limits\.page_bytes.*page_token"):
+        await found.all_versions(name)
+    seen: list[int] = []
+    token = ""
+    while True:
+        page = await found.all_versions(name, limit=1000, page_token=token)
+        assert sum(map(bytes_of_name, page.versions)) <= 20_000
+        seen += [v.ordinal for v in page.versions]
+        token = page.next_token
+        if not token:
+            break
+
+    assert seen == [v.ordinal for v in whole.versions] == [*range(1, 451)]
+    assert all(not v.metadata and not v.tags for v in whole.versions)
+
+
+async def test_dependents_come_whole_or_in_pages(store: Store) -> None:
+    used = version("used")
+    reference = ResolvedReference("name", used.subject, 1, used.version, used.schema_id)
+    users = [version(f"user-{n:03}", references=(reference,)) for n in range(450)]
+    hidden = version("user-000a", references=(reference,), deleted_at=START)
+    await insert(store, used, *users, hidden)
+    graph = Graph(store, replace(LIMITS, page_bytes=20_000))
+
+    whole = await Graph(store, LIMITS).dependents(used.schema_id, transitive=True)
+    with pytest.raises(LimitExceeded, match=r"limits\.page_bytes.*page_token"):
+        await graph.dependents(used.schema_id, transitive=True)
+    seen: list[str] = []
+    token = ""
+    while True:
+        page = await graph.dependents(used.schema_id, transitive=True, limit=1000, page_token=token)
+        seen += [item.version.schema_id for item in page.items]
+        token = page.next_token
+        if not token:
+            break
+    of_another = await graph.dependents(used.schema_id, transitive=False, limit=3)
+    with pytest.raises(PageTokenInvalid, match="another schema"):
+        await graph.dependents(users[0].schema_id, transitive=False, page_token=of_another.next_token)
+
+    assert seen == [item.version.schema_id for item in whole.items] == [v.schema_id for v in users]
+    assert not any(item.version.references for item in whole.items)
+    assert (await graph.dependencies(users[0].schema_id, transitive=True)).items[
+        0
+    ].version.subject == used.subject
+
+
+async def test_a_history_comes_whole_or_in_pages(store: Store) -> None:
+    made = version("v")
+    await insert(store, made)
+    steps = [
+        Transition(
+            made.schema_id,
+            SchemaState.ACTIVE,
+            SchemaState.ACTIVE,
+            "update",
+            "ada",
+            START,
+            f"{n} " + "r" * 200,
+            {},
+        )
+        for n in range(450)
+    ]
+    async with store.write() as tx:
+        for step in steps:
+            await tx.record_transitions([step])
+    found = reads(store, page_bytes=50_000)
+
+    whole = await reads(store, page_bytes=3 << 20).history(made.schema_id)
+    with pytest.raises(LimitExceeded, match=r"limits\.page_bytes.*page_token"):
+        await found.history(made.schema_id)
+    seen: list[str] = []
+    token, pages = "", 0
+    while True:
+        page = await found.history(made.schema_id, limit=100, page_token=token)
+        seen += [step.reason for step in page.steps]
+        pages, token = pages + 1, page.next_token
+        if not token:
+            break
+
+    assert seen == [step.reason for step in whole.steps] == [step.reason for step in steps]
+    assert pages > 5
+    other = version("other")
+    await insert(store, other)
+    first = await found.history(made.schema_id, limit=1)
+    with pytest.raises(PageTokenInvalid, match="another schema"):
+        await found.history(other.schema_id, page_token=first.next_token)
 
 
 async def test_subjects_end_before_the_bytes_and_are_counted_once(
@@ -156,7 +251,7 @@ async def test_subjects_end_before_the_bytes_and_are_counted_once(
 async def test_long_lists_of_small_items_are_read_in_few_steps(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await insert(store, *(version("many", n) for n in range(1, 701)))
+    names = await fill(store, 700, 20)
     async with store.read() as tx:
         kind = type(tx)
     scan_versions, steps = kind.scan_versions, list[int]()
@@ -166,9 +261,11 @@ async def test_long_lists_of_small_items_are_read_in_few_steps(
         return await scan_versions(self, wanted, page)
 
     monkeypatch.setattr(kind, "scan_versions", counting)
-    page = await reads(store, page_bytes=3 << 20).versions(Subject.parse("many"), limit=650)
+    page = await reads(store, page_bytes=3 << 20).search(
+        SchemaFilter(), limit=650, offset=None, page_token=""
+    )
 
-    assert [v.ordinal for v in page.versions] == [*range(1, 651)]
+    assert [str(item.version.subject) for item in page.items] == names[:650]
     assert page.next_token
     assert steps == [paging.STEP + 1, 450 + 1]
 

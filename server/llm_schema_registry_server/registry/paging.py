@@ -6,9 +6,10 @@ import base64
 import binascii
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
-from ..errors import InvalidRequest, PageTokenInvalid
+from ..errors import InvalidRequest, LimitExceeded, PageTokenInvalid
 from ..model.schema import SchemaVersion
 from ..storage.values import Page, RankedPage
 
@@ -19,6 +20,8 @@ STEP = 200
 """Rows read at a time: a version without its content has up to about 80 kB."""
 _FIXED_BYTES = 400
 """Of ids, numbers, fingerprints and times of a version in an answer."""
+_NAME_BYTES = 128
+"""Of the ids, times and states of a version that is only named."""
 Key = tuple[str, int]
 """The position of a row in a list by subject and ordinal."""
 RankedKey = tuple[int, str, int]
@@ -98,11 +101,14 @@ async def fitting(
     size: Callable[[Row], int],
     limit: int,
     most_bytes: int,
+    *,
+    step: int | None = None,
 ) -> tuple[list[Row], bool]:
     """The rows of a page of at most `limit` items and `most_bytes`, and whether the list goes on behind them.
 
     `read(count, after)` gives up to `count` rows after this one, from the beginning of the page when None. It is asked for
-    STEP rows, and then for as many more of that size as fit: hardly more is read than goes out.
+    STEP rows, and then for as many more of that size as fit: hardly more is read than goes out. Where rows are larger than
+    what goes out of them, `step` is the most that is asked for at a time.
     """
     room, shown = PageRoom(most_bytes), list[Row]()
     count = min(STEP, limit)
@@ -115,7 +121,36 @@ async def fitting(
         if len(rows) <= count or len(shown) == limit:
             return shown, len(rows) > count
         that_fit = room.left * len(shown) // max(1, most_bytes - room.left)
-        count = min(limit - len(shown), max(1, that_fit))
+        count = min(limit - len(shown), step or max(1, that_fit))
+
+
+ALL = 2**31 - 1
+"""The limit of a page that is to have everything."""
+
+
+def page_of_all(limit: int | None, token: str, *, most: int) -> Page:
+    """As `page`, of a list that comes whole when no limit is given and no token."""
+    return page(limit, None, token, most=most if limit or token else ALL, default=most if token else ALL)
+
+
+def demand_pages(limit: int | None, token: str, most_bytes: int) -> None:
+    """A page has not everything: raises LimitExceeded when everything was asked for."""
+    if not limit and not token:
+        raise LimitExceeded(
+            f"the answer has more than {most_bytes} bytes, which is the limit (setting limits.page_bytes); ask for it in "
+            "pages: give a limit, and then each answer's next_page_token as page_token",
+            limit=most_bytes,
+        )
+
+
+def bytes_of_name(version: SchemaVersion) -> int:
+    """About how many bytes a version has in an answer that names it: its subject, number, id, time and state."""
+    return _NAME_BYTES + len(str(version.version)) + len(str(version.subject).encode())
+
+
+def without_labels(version: SchemaVersion) -> SchemaVersion:
+    """A version as lists need it that name it only: without what may be large."""
+    return replace(version, description=None, tags=(), metadata={}, options={}, references=())
 
 
 def bytes_of(version: SchemaVersion) -> int:

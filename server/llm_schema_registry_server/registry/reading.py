@@ -7,17 +7,31 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from ..errors import InvalidRequest, PageTokenInvalid, SchemaNotFound, SubjectNotFound
+from ..model.lifecycle import Transition
 from ..model.schema import SchemaVersion
 from ..model.search import SearchOrder
 from ..model.selector import Latest, Range, Selector
 from ..model.subject import Subject
 from ..storage.search import words_of
 from ..storage.store import ReadTx, Store
-from ..storage.values import Page, RankedPage, SchemaFilter, VersionWithContent
+from ..storage.values import Page, RankedPage, Recorded, SchemaFilter, VersionWithContent
 from .ids import is_schema_id
 from .library import Library
 from .limits import RequestLimits
-from .paging import PageRoom, bytes_of, fitting, page, search_page, token, total_in, version_key
+from .paging import (
+    STEP,
+    PageRoom,
+    bytes_of_name,
+    demand_pages,
+    fitting,
+    page,
+    page_of_all,
+    search_page,
+    token,
+    total_in,
+    version_key,
+    without_labels,
+)
 from .searching import Search, bytes_with_content, suggestion
 from .selection import choose_or_raise
 
@@ -53,6 +67,12 @@ class VersionPage:
 
     versions: Sequence[SchemaVersion]
     total: int
+    next_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    steps: Sequence[Transition]
     next_token: str
 
 
@@ -184,20 +204,25 @@ class Reading:
         page_token: str = "",
         include_deleted: bool = False,
     ) -> VersionPage:
-        """A page of the subject's versions by ordinal; raises SubjectNotFound."""
+        """A page of the subject's versions by ordinal, without labels and references; raises SubjectNotFound."""
         slice_ = page(limit, offset, page_token, most=self._limits.page)
+        return await self._versions(subject, slice_, page_token, include_deleted)
+
+    async def _versions(
+        self, subject: Subject, slice_: Page, page_token: str, include_deleted: bool
+    ) -> VersionPage:
         name = str(subject)
         first = Page(0, slice_.offset, (name, slice_.after[1] if slice_.after else 0))
         wanted = SchemaFilter(subject=name, include_deleted=include_deleted)
         async with self._store.read() as tx:
 
             async def read(count: int, after: SchemaVersion | None) -> Sequence[SchemaVersion]:
-                return await tx.scan_versions(
-                    wanted,
-                    replace(first, limit=count) if after is None else Page(count, after=version_key(after)),
+                slice_ = (
+                    replace(first, limit=count) if after is None else Page(count, after=version_key(after))
                 )
+                return [without_labels(v) for v in await tx.scan_versions(wanted, slice_)]
 
-            shown, more = await fitting(read, bytes_of, slice_.limit, self._limits.page_bytes)
+            shown, more = await fitting(read, bytes_of_name, slice_.limit, self._limits.page_bytes, step=STEP)
             counted_before = total_in(page_token) if shown else None
             total = counted_before or await tx.count_versions(wanted)
             if not total:
@@ -205,14 +230,38 @@ class Reading:
         return VersionPage(shown, total, token(version_key(shown[-1]), total) if more else "")
 
     async def all_versions(
-        self, subject: Subject, *, include_deleted: bool = False
-    ) -> Sequence[SchemaVersion]:
-        """All versions of a subject by ordinal; raises SubjectNotFound."""
+        self,
+        subject: Subject,
+        *,
+        limit: int | None = None,
+        page_token: str = "",
+        include_deleted: bool = False,
+    ) -> VersionPage:
+        """As `versions`, but all of them when no limit is given; raises LimitExceeded too, when they have too many bytes."""
+        slice_ = page_of_all(limit, page_token, most=self._limits.page)
+        found = await self._versions(subject, slice_, page_token, include_deleted)
+        if found.next_token:
+            demand_pages(limit, page_token, self._limits.page_bytes)
+        return found
+
+    async def history(self, schema_id: str, *, limit: int | None = None, page_token: str = "") -> HistoryPage:
+        """The recorded transitions of a version, oldest first: all of them when no limit is given. A page ends with the
+        steps that were made together, which may be a few more than `limit`. Raises SchemaNotFound, LimitExceeded."""
+        slice_ = page_of_all(limit, page_token, most=self._limits.page)
         async with self._store.read() as tx:
-            versions = await tx.versions(subject, include_deleted=include_deleted)
-            if not versions:
-                raise await _no_versions(tx, subject)
-        return versions
+            version = await version_by_id(tx, schema_id)
+
+            async def read(count: int, after: Recorded | None) -> Sequence[Recorded]:
+                place = _place(slice_, version.schema_id) if after is None else after.place
+                return await tx.history_page(version.schema_id, place, count)
+
+            shown, more = await fitting(
+                read, _bytes_of_steps, slice_.limit, self._limits.page_bytes, step=STEP
+            )
+        if more:
+            demand_pages(limit, page_token, self._limits.page_bytes)
+        steps = [step for recorded in shown for step in recorded.steps]
+        return HistoryPage(steps, token((version.schema_id, shown[-1].place)) if more else "")
 
     async def subjects(
         self,
@@ -255,6 +304,20 @@ class Reading:
 async def _no_versions(tx: ReadTx, subject: Subject) -> SubjectNotFound:
     """Of a subject that has no (live) version."""
     return SubjectNotFound(str(subject), deleted=(await tx.subject_stamp(subject))[0])
+
+
+def _place(slice_: Page, schema_id: str) -> int:
+    """Where the page of a history begins. Raises PageTokenInvalid for the token of another one."""
+    if slice_.after is None:
+        return 0
+    name, place = slice_.after
+    if name != schema_id:
+        raise PageTokenInvalid("page_token", f"is of another schema than {schema_id!r}")
+    return place
+
+
+def _bytes_of_steps(recorded: Recorded) -> int:
+    return sum(100 + 4 * (len(step.actor) + len(step.reason) + len(step.trigger)) for step in recorded.steps)
 
 
 def _parts(versions: Sequence[SchemaVersion], most_bytes: int) -> Iterator[Sequence[SchemaVersion]]:

@@ -42,8 +42,9 @@ class SearchRead(Protocol):
         when there is none near (spelling.py)."""
         ...
 
-    async def dependents(self, schema_id: str) -> Sequence[SchemaVersion]:
-        """The versions, live or softly deleted, that reference this one directly."""
+    async def dependents(self, schema_id: str, page: Page | None = None) -> Sequence[SchemaVersion]:
+        """The versions, live or softly deleted, that reference this one directly: those of a page (which has no offset), or
+        all of them."""
         ...
 
     async def uses(self, subjects: Collection[Subject]) -> Mapping[Subject, frozenset[Subject]]:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from ...model.schema import SchemaVersion
 from ...model.subject import Subject
-from ..values import Page, Ranked, RankedPage, SchemaFilter
+from ..values import Page, Ranked, RankedPage, Recorded, SchemaFilter
 
 
 class SearchRead(Protocol):
@@ -40,6 +40,10 @@ class SearchRead(Protocol):
     async def corrections(self, words: Sequence[str]) -> Mapping[str, str | None]:
         """For each of these words that begins no word of any version: the nearest one that is a word of a version, None
         when there is none near (spelling.py)."""
+        ...
+
+    async def history_page(self, schema_id: str, after: int, limit: int) -> Sequence[Recorded]:
+        """Up to `limit` records of the history of a version behind the place `after` (0: from the start), oldest first."""
         ...
 
     async def dependents(self, schema_id: str, page: Page | None = None) -> Sequence[SchemaVersion]:

@@ -10,7 +10,6 @@ from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.selector import Single
 from ...model.subject import Subject
-from ..values import Recorded
 
 
 class VersionsRead(Protocol):
@@ -63,10 +62,6 @@ class VersionsRead(Protocol):
 
     async def history(self, schema_id: str) -> Sequence[Transition]:
         """The recorded transitions of a version, oldest first."""
-        ...
-
-    async def history_page(self, schema_id: str, after: int, limit: int) -> Sequence[Recorded]:
-        """Up to `limit` records of the history behind the place `after` (0: from the start), oldest first."""
         ...
 
     async def config(self, scope: str) -> Config | None: ...

@@ -73,7 +73,8 @@ def make_rpcs(settings: Settings, components: Components, wire: Convert) -> Rpcs
         reach=components.reach,
     )
     handlers = bind(table, services(components.use, wire, components.clock))
-    return Rpcs(table, Pipeline(handlers, guards, components.answers))
+    pipeline = Pipeline(handlers, guards, components.answers)
+    return Rpcs(table, pipeline, most_items=settings.limits.request_items)
 
 
 def services(use: UseCases, wire: Convert, clock: Callable[[], datetime]) -> dict[str, object]:

@@ -126,6 +126,8 @@ def request_limits(settings: LimitsSettings) -> RequestLimits:
         tags=settings.tags,
         metadata_bytes=settings.metadata_bytes,
         page=settings.page,
+        page_bytes=settings.page_bytes,
+        search_terms=settings.search_terms,
     )
 
 

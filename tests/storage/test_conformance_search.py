@@ -73,7 +73,8 @@ async def test_a_prefix_is_taken_literally(store: Store) -> None:
         wanted = [n for n in NAMES if n.startswith(prefix)]
         assert await found(store, subject_prefix=prefix) == latest(wanted), prefix
         async with store.read() as tx:
-            subjects, total = await tx.subjects(prefix=prefix, page=ALL)
+            subjects = await tx.subjects(prefix=prefix, page=ALL)
+            total = await tx.count_subjects(prefix=prefix)
         assert (list(map(str, subjects)), total) == (sorted(wanted), len(wanted)), prefix
 
 
@@ -228,12 +229,13 @@ async def test_subjects_are_paged_counted_and_hidden_with_their_last_live_versio
     await insert(store, version("gone", deleted_at=START))
 
     async with store.read() as tx:
-        listed, total = await tx.subjects(page=Page(3, offset=2))
-        following, again = await tx.subjects(page=Page(100, after=(str(listed[-1]), 0)))
-        everything, with_deleted = await tx.subjects(page=ALL, include_deleted=True)
+        listed = await tx.subjects(page=Page(3, offset=2))
+        following = await tx.subjects(page=Page(100, after=(str(listed[-1]), 0)))
+        everything = await tx.subjects(page=ALL, include_deleted=True)
+        total, with_deleted = await tx.count_subjects(), await tx.count_subjects(include_deleted=True)
 
     assert [str(s) for s in (*listed, *following)] == sorted(NAMES)[2:]
-    assert total == again == len(NAMES)
+    assert total == len(NAMES)
     assert with_deleted == len(everything) == len(NAMES) + 1
     assert everything[sorted([*NAMES, "gone"]).index("gone")] == Subject.parse("gone")
 

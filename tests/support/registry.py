@@ -105,7 +105,7 @@ class World:
         self.validating = Validating(store, self.library, engines, defaults=defaults, limits=LIMITS)
         self.coherence.listen(self.validating.forget)
         self.configuration = Configuration(store, defaults, self.coherence, self.clock)
-        self.graph = Graph(store)
+        self.graph = Graph(store, LIMITS)
         self.seen: list[Change] = []
         self.gaps = 0
         self.feed = ChangeFeed(

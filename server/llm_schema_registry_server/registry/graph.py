@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 
 from llm_schema_engines.model.schema import SchemaType
 
-from ..errors import LimitExceeded
+from ..errors import LimitExceeded, PageTokenInvalid
 from ..model.schema import SchemaVersion
 from ..storage.store import Store
+from ..storage.values import Page
+from .limits import RequestLimits
+from .paging import (
+    STEP,
+    PageRoom,
+    bytes_of_name,
+    demand_pages,
+    page_of_all,
+    token,
+    version_key,
+    without_labels,
+)
 from .reading import version_by_id
 
 MOST = 10_000
-"""Versions that one answer may name."""
+"""Versions that a walk may meet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,41 +39,91 @@ class Dependency:
     kind: str
 
 
-Neighbours = Callable[[SchemaVersion], Awaitable[Sequence[tuple[SchemaVersion, str, str]]]]
+@dataclass(frozen=True, slots=True)
+class DependencyPage:
+    """`next_token` is "" on the last page."""
+
+    items: Sequence[Dependency]
+    next_token: str
+
+
+Neighbour = tuple[SchemaVersion, str, str]
+"""A version at the other end of a reference, what its user calls it, and how the wire calls the use."""
+Neighbours = Callable[[SchemaVersion], AsyncGenerator[Neighbour, None]]
 
 
 class Graph:
-    """Reads the graph of references."""
+    """Reads the graph of references: each version once, at its least depth, nearest first.
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    All that there are when no limit is given; LimitExceeded is raised when that is too much for one answer. A page walks the
+    way of the pages before it again, through at most MOST versions.
+    """
 
-    async def dependencies(self, schema_id: str, *, transitive: bool) -> Sequence[Dependency]:
-        """What a version uses: each version once, at its least depth, nearest first."""
+    def __init__(self, store: Store, limits: RequestLimits) -> None:
+        self._store, self._limits = store, limits
+
+    async def dependencies(
+        self, schema_id: str, *, transitive: bool, limit: int | None = None, page_token: str = ""
+    ) -> DependencyPage:
+        """What a version uses. Raises SchemaNotFound, LimitExceeded."""
+        slice_ = page_of_all(limit, page_token, most=self._limits.page)
         async with self._store.read() as tx:
 
-            async def used(version: SchemaVersion) -> Sequence[tuple[SchemaVersion, str, str]]:
-                found = []
-                for reference in version.references:
+            async def used(version: SchemaVersion) -> AsyncGenerator[Neighbour, None]:
+                for (
+                    reference
+                ) in version.references:  # few: limits.references bounds those of all depths together
                     target = await tx.version(reference.schema_id)
                     if target is not None:
-                        found.append((target, reference.name, kind(version)))
-                return found
+                        slim = replace(without_labels(target), references=target.references)
+                        yield slim, reference.name, kind(version)
 
-            return await _walk(await version_by_id(tx, schema_id), used, transitive)
+            start = await version_by_id(tx, schema_id)
+            return await self._page(start, _walk(start, used, transitive), slice_, limit, page_token)
 
-    async def dependents(self, schema_id: str, *, transitive: bool) -> Sequence[Dependency]:
-        """What uses a version: each version once, at its least depth, nearest first."""
+    async def dependents(
+        self, schema_id: str, *, transitive: bool, limit: int | None = None, page_token: str = ""
+    ) -> DependencyPage:
+        """What uses a version. Raises SchemaNotFound, LimitExceeded."""
+        slice_ = page_of_all(limit, page_token, most=self._limits.page)
         async with self._store.read_elsewhere() as tx:
 
-            async def users(version: SchemaVersion) -> Sequence[tuple[SchemaVersion, str, str]]:
-                return [
-                    (user, _name_of(user, version), kind(user))
-                    for user in await tx.dependents(version.schema_id)
-                    if user.live
-                ]
+            async def users(version: SchemaVersion) -> AsyncGenerator[Neighbour, None]:
+                after: tuple[str, int] | None = None
+                while batch := await tx.dependents(version.schema_id, Page(STEP, after=after)):
+                    for user in batch:
+                        if user.live:
+                            yield without_labels(user), _name_of(user, version), kind(user)
+                    if len(batch) < STEP:
+                        return
+                    after = version_key(batch[-1])
 
-            return await _walk(await version_by_id(tx, schema_id), users, transitive)
+            start = await version_by_id(tx, schema_id)
+            return await self._page(start, _walk(start, users, transitive), slice_, limit, page_token)
+
+    async def _page(
+        self,
+        start: SchemaVersion,
+        walk: AsyncGenerator[Dependency, None],
+        slice_: Page,
+        limit: int | None,
+        page_token: str,
+    ) -> DependencyPage:
+        """The slice of a walk, and as much of it as its bytes allow."""
+        name, skipped = slice_.after or (start.schema_id, 0)
+        if name != start.schema_id:
+            raise PageTokenInvalid("page_token", f"is of another schema than {start.schema_id!r}")
+        room, items, place = PageRoom(self._limits.page_bytes), list[Dependency](), 0
+        async with aclosing(walk):
+            async for item in walk:
+                place += 1
+                if place <= skipped:
+                    continue
+                if len(items) == slice_.limit or not room.take(bytes_of_name(item.version) + len(item.name)):
+                    demand_pages(limit, page_token, self._limits.page_bytes)
+                    return DependencyPage(items, token((start.schema_id, skipped + len(items))))
+                items.append(item)
+        return DependencyPage(items, "")
 
 
 def kind(user: SchemaVersion) -> str:
@@ -72,23 +135,24 @@ def _name_of(user: SchemaVersion, used: SchemaVersion) -> str:
     return next((r.name for r in user.references if r.schema_id == used.schema_id), "")
 
 
-async def _walk(start: SchemaVersion, neighbours: Neighbours, transitive: bool) -> Sequence[Dependency]:
+async def _walk(
+    start: SchemaVersion, neighbours: Neighbours, transitive: bool
+) -> AsyncGenerator[Dependency, None]:
     seen = {start.schema_id}
-    found: list[Dependency] = []
     frontier, depth = [start], 1
     while frontier:
         following: list[SchemaVersion] = []
         for version in frontier:
-            for neighbour, name, how in await neighbours(version):
-                if neighbour.schema_id in seen:
-                    continue
-                if len(found) >= MOST:
-                    raise LimitExceeded(
-                        f"schema {start.schema_id!r} reaches more than {MOST} others; "
-                        "ask with transitive = false and walk in steps"
-                    )
-                seen.add(neighbour.schema_id)
-                found.append(Dependency(neighbour, name, depth, how))
-                following.append(neighbour)
+            async with aclosing(neighbours(version)) as found:
+                async for neighbour, name, how in found:
+                    if neighbour.schema_id in seen:
+                        continue
+                    if len(seen) > MOST:
+                        raise LimitExceeded(
+                            f"schema {start.schema_id!r} reaches more than {MOST} others; "
+                            "ask with transitive = false and walk in steps"
+                        )
+                    seen.add(neighbour.schema_id)
+                    following.append(neighbour)
+                    yield Dependency(neighbour, name, depth, how)
         frontier, depth = following if transitive else [], depth + 1
-    return found

@@ -10,7 +10,7 @@ from llm_schema_engines.model.compatibility import CompatibilityLevel
 
 from ..errors import SchemaNotFound, SubjectReadOnly, TransitionRefused
 from ..model.config import EffectiveConfig, Mode
-from ..model.lifecycle import TRANSITIONS, SchemaState, Transition, allowed_from
+from ..model.lifecycle import TRANSITIONS, SchemaState, allowed_from
 from ..model.principal import Actor
 from ..model.schema import SchemaVersion
 from ..storage import appending
@@ -90,11 +90,6 @@ class Lifecycle:
                 changed = await self._apply(tx, now, update, checked, by)
             self._coherence.changed(changed.subject)
             return FoundSchema(changed, content.content)
-
-    async def history(self, schema_id: str) -> Sequence[Transition]:
-        """The recorded transitions of a version, oldest first; raises SchemaNotFound."""
-        async with self._store.read() as tx:
-            return await tx.history((await version_by_id(tx, schema_id)).schema_id)
 
     async def _writable(self, tx: ReadTx, schema_id: str) -> SchemaVersion:
         version = await version_by_id(tx, schema_id)

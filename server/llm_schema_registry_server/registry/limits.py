@@ -13,7 +13,8 @@ MAX_DESCRIPTION = 4096
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """Bytes of content and payloads, number of tags, bytes of metadata, rows of a page, references of a schema."""
+    """Bytes of content and payloads, number of tags, bytes of metadata, references of a schema; items and bytes of a page;
+    tags and metadata pairs of a search."""
 
     schema_bytes: int
     data_bytes: int
@@ -21,12 +22,24 @@ class RequestLimits:
     tags: int
     metadata_bytes: int
     page: int
+    page_bytes: int = 3 * 1024 * 1024
+    search_terms: int = 100
 
     def check_content(self, content: bytes, field: str) -> None:
         if not content:
             raise InvalidRequest(field, "must not be empty")
         if len(content) > self.schema_bytes:
             raise SchemaTooLarge(field, len(content), self.schema_bytes)
+
+    def check_terms(self, tags: int, metadata: int) -> None:
+        """Raises InvalidRequest when a search asks for so many tags and metadata pairs."""
+        if tags + metadata > self.search_terms:
+            field = "tags" if tags >= metadata else "metadata_filters"
+            raise InvalidRequest(
+                field,
+                f"the search has {tags} tags and {metadata} metadata pairs; the limit of both together is "
+                f"{self.search_terms} (setting limits.search_terms)",
+            )
 
     def check_labels(self, description: str | None, tags: Sequence[str], metadata: Mapping[str, str]) -> None:
         """Raises InvalidRequest that names the first thing that is too long, too many or unreadable."""

@@ -1,15 +1,27 @@
-"""Limits, offsets and page tokens of lists."""
+"""Limits, offsets and page tokens of lists, and the bytes that a page may have."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
-from ..errors import InvalidRequest, PageTokenInvalid
+from ..errors import InvalidRequest, LimitExceeded, PageTokenInvalid
+from ..model.schema import SchemaVersion
 from ..storage.values import Page, RankedPage
 
+Row = TypeVar("Row")
+
 DEFAULT_LIMIT = 50
+STEP = 200
+"""Rows read at a time: a version without its content has up to about 80 kB."""
+_FIXED_BYTES = 400
+"""Of ids, numbers, fingerprints and times of a version in an answer."""
+_NAME_BYTES = 128
+"""Of the ids, times and states of a version that is only named."""
 Key = tuple[str, int]
 """The position of a row in a list by subject and ordinal."""
 RankedKey = tuple[int, str, int]
@@ -43,7 +55,7 @@ def search_page(
         if value is not None and value < 0:
             raise InvalidRequest(field, f"is {value}; it cannot be negative")
     count, skip = min(limit or default, most), offset or 0
-    match _parse(token) if token else None:
+    match _parse(token)[0] if token else None:
         case None:
             return RankedPage(count, skip) if ranked else Page(count, skip)
         case [score, name, ordinal]:
@@ -52,27 +64,128 @@ def search_page(
             return Page(count, skip, (name, ordinal))
 
 
-def token(key: Key | RankedKey) -> str:
-    """The opaque token of "after this row"."""
-    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+def token(key: Key | RankedKey, total: int | None = None) -> str:
+    """The opaque token of "after this row". With the `total` of a list, later pages need not count it again."""
+    cells = key if total is None else (*key, total)
+    return base64.urlsafe_b64encode(json.dumps(cells).encode()).decode().rstrip("=")
 
 
-def _parse(text: str) -> Key | RankedKey:
-    """The key behind a token; raises PageTokenInvalid."""
+def total_in(token: str) -> int | None:
+    """The total that a token has; None when it has none, or when there is no token. Raises PageTokenInvalid."""
+    return _parse(token)[1] if token else None
+
+
+def version_key(version: SchemaVersion) -> tuple[str, int]:
+    """The position of a version in lists."""
+    return str(version.subject), version.ordinal
+
+
+class PageRoom:
+    """The bytes that are left on a page of at most `most`."""
+
+    def __init__(self, most: int) -> None:
+        self.left = most
+        self._empty = True
+
+    def take(self, size: int) -> bool:
+        """Whether an item of `size` bytes still fits, and then takes its room. The first item of a page always fits."""
+        if size > self.left and not self._empty:
+            return False
+        self.left -= size
+        self._empty = False
+        return True
+
+
+async def fitting(
+    read: Callable[[int, Row | None], Awaitable[Sequence[Row]]],
+    size: Callable[[Row], int],
+    limit: int,
+    most_bytes: int,
+    *,
+    step: int | None = None,
+) -> tuple[list[Row], bool]:
+    """The rows of a page of at most `limit` items and `most_bytes`, and whether the list goes on behind them.
+
+    `read(count, after)` gives up to `count` rows after this one, from the beginning of the page when None. It is asked for
+    STEP rows, and then for as many more of that size as fit: hardly more is read than goes out. Where rows are larger than
+    what goes out of them, `step` is the most that is asked for at a time.
+    """
+    room, shown = PageRoom(most_bytes), list[Row]()
+    count = min(STEP, limit)
+    while True:
+        rows = await read(count + 1, shown[-1] if shown else None)
+        for row in rows[:count]:
+            if not room.take(size(row)):
+                return shown, True
+            shown.append(row)
+        if len(rows) <= count or len(shown) == limit:
+            return shown, len(rows) > count
+        that_fit = room.left * len(shown) // max(1, most_bytes - room.left)
+        count = min(limit - len(shown), step or max(1, that_fit))
+
+
+ALL = 2**31 - 1
+"""The limit of a page that is to have everything."""
+
+
+def page_of_all(limit: int | None, token: str, *, most: int) -> Page:
+    """As `page`, of a list that comes whole when no limit is given and no token."""
+    return page(limit, None, token, most=most if limit or token else ALL, default=most if token else ALL)
+
+
+def demand_pages(limit: int | None, token: str, most_bytes: int) -> None:
+    """A page has not everything: raises LimitExceeded when everything was asked for."""
+    if not limit and not token:
+        raise LimitExceeded(
+            f"the answer has more than {most_bytes} bytes, which is the limit (setting limits.page_bytes); ask for it in "
+            "pages: give a limit, and then each answer's next_page_token as page_token",
+            limit=most_bytes,
+        )
+
+
+def bytes_of_name(version: SchemaVersion) -> int:
+    """About how many bytes a version has in an answer that names it: its subject, number, id, time and state."""
+    return _NAME_BYTES + len(str(version.version)) + len(str(version.subject).encode())
+
+
+def without_labels(version: SchemaVersion) -> SchemaVersion:
+    """A version as lists need it that name it only: without what may be large."""
+    return replace(version, description=None, tags=(), metadata={}, options={}, references=())
+
+
+def bytes_of(version: SchemaVersion) -> int:
+    """About how many bytes a version has in an answer, without its content."""
+    texts = [str(version.subject), version.description or "", version.created_by, *version.tags]
+    for pair in (*version.metadata.items(), *version.options.items()):
+        texts += pair
+    for used in version.references:
+        texts += (used.name, str(used.subject), used.schema_id, str(used.version))
+    text = "".join(texts)
+    return _FIXED_BYTES + (len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass")))
+
+
+def _parse(text: str) -> tuple[Key | RankedKey, int | None]:
+    """The key behind a token, and the total; raises PageTokenInvalid."""
     try:
         decoded = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
         match decoded:
-            case [str(name), int(ordinal)] if _is_number(ordinal):
-                return name, ordinal
-            case [int(score), str(name), int(ordinal)] if _is_number(score) and _is_number(ordinal):
-                return score, name, ordinal
+            case [str(name), *numbers] if 1 <= len(numbers) <= 2 and all(map(_is_number, numbers)):
+                return (name, numbers[0]), _second(numbers)
+            case [int(score), str(name), *numbers] if 1 <= len(numbers) <= 2 and all(
+                map(_is_number, (score, *numbers))
+            ):
+                return (score, name, numbers[0]), _second(numbers)
     except (ValueError, binascii.Error, RecursionError):
         pass  # every way of being malformed gets the same answer
     raise _invalid(text)
 
 
-def _is_number(value: int) -> bool:
-    return not isinstance(value, bool) and 0 <= value < 2**31
+def _second(numbers: Sequence[int]) -> int | None:
+    return numbers[1] if len(numbers) > 1 else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
 
 
 def _invalid(text: str) -> PageTokenInvalid:

@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from ..errors import InvalidRequest, PageTokenInvalid, SchemaNotFound, SubjectNotFound
+from ..model.lifecycle import Transition
 from ..model.schema import SchemaVersion
 from ..model.search import SearchOrder
 from ..model.selector import Latest, Range, Selector
 from ..model.subject import Subject
-from ..storage.ranking import counted
 from ..storage.search import words_of
 from ..storage.store import ReadTx, Store
-from ..storage.values import Page, RankedPage, SchemaFilter, VersionWithContent
+from ..storage.values import Page, RankedPage, Recorded, SchemaFilter, VersionWithContent
 from .ids import is_schema_id
 from .library import Library
 from .limits import RequestLimits
-from .paging import Key, RankedKey, page, search_page, token
+from .paging import (
+    STEP,
+    PageRoom,
+    bytes_of_name,
+    demand_pages,
+    fitting,
+    page,
+    page_of_all,
+    search_page,
+    token,
+    total_in,
+    version_key,
+    without_labels,
+)
+from .searching import Search, bytes_with_content, suggestion
 from .selection import choose_or_raise
 
 SCAN = 200
 """Versions read at a time for a stream of any length."""
+SCAN_BYTES = 512 * 1024
+"""Contents read at a time for such a stream, unless one alone is longer: a slow reader holds so much."""
 MAX_QUERY = 500
 
 
@@ -46,13 +63,23 @@ class SchemaPage:
 
 @dataclass(frozen=True, slots=True)
 class VersionPage:
+    """As SchemaPage, without contents. `total` was counted with the first page."""
+
     versions: Sequence[SchemaVersion]
     total: int
     next_token: str
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryPage:
+    steps: Sequence[Transition]
+    next_token: str
+
+
+@dataclass(frozen=True, slots=True)
 class SubjectPage:
+    """`total` was counted with the first page."""
+
     subjects: Sequence[Subject]
     total: int
     next_token: str
@@ -94,11 +121,6 @@ def _possible(schema_id: str) -> bool:
     return is_schema_id(schema_id)
 
 
-def version_key(version: SchemaVersion) -> tuple[str, int]:
-    """The position of a version in lists."""
-    return str(version.subject), version.ordinal
-
-
 class Reading:
     """The use cases that only read."""
 
@@ -132,8 +154,9 @@ class Reading:
             count = min(SCAN, left)
             async with self._store.read_elsewhere() as tx:
                 batch = await tx.scan_versions(wanted, Page(count, skip, after))
-            for item in await self._with_contents(batch):
-                yield item
+            for part in _parts(batch, SCAN_BYTES):
+                for item in await self._with_contents(part):
+                    yield item
             if len(batch) < count:
                 return
             left, skip, after = left - count, 0, version_key(batch[-1])
@@ -148,7 +171,9 @@ class Reading:
         order: SearchOrder = SearchOrder.RELEVANCE,
     ) -> SchemaPage:
         """One page of the versions that pass the filter, and how many pass it in all. They come by name when there is
-        nothing to rank by, because the query has no words, or too much to be ranked."""
+        nothing to rank by, because the query has no words, or too much to be ranked. A page may be shorter than `limit`
+        for its bytes; its token tells."""
+        self._limits.check_terms(len(wanted.tags), len(wanted.metadata))
         for field, text in (("query", wanted.text), ("subject_pattern", wanted.subject_pattern)):
             if len(text) > MAX_QUERY:
                 raise InvalidRequest(field, f"is {len(text)} characters long; the limit is {MAX_QUERY}")
@@ -163,12 +188,12 @@ class Reading:
         if isinstance(slice_, RankedPage) and not ranks:
             raise PageTokenInvalid("page_token", "is of a search with words, and this one has none")
         async with self._store.read_elsewhere() as tx:
-            rows, total = await _search_rows(tx, wanted, slice_)
-            suggestion = "" if total else await _suggestion(tx, wanted)
-        shown = rows[: slice_.limit]
+            found = Search(tx, wanted, slice_, total_in(page_token))
+            shown, more = await fitting(found.read, bytes_with_content, slice_.limit, self._limits.page_bytes)
+            total = await found.total()
+            better = "" if total else await suggestion(tx, wanted)
         items = await self._with_contents([version for version, _ in shown])
-        more = len(rows) > slice_.limit
-        return SchemaPage(items, total, token(shown[-1][1]) if more else "", suggestion)
+        return SchemaPage(items, total, token(shown[-1][1], total) if more else "", better)
 
     async def versions(
         self,
@@ -179,29 +204,64 @@ class Reading:
         page_token: str = "",
         include_deleted: bool = False,
     ) -> VersionPage:
-        """A page of the subject's versions by ordinal; raises SubjectNotFound."""
+        """A page of the subject's versions by ordinal, without labels and references; raises SubjectNotFound."""
         slice_ = page(limit, offset, page_token, most=self._limits.page)
+        return await self._versions(subject, slice_, page_token, include_deleted)
+
+    async def _versions(
+        self, subject: Subject, slice_: Page, page_token: str, include_deleted: bool
+    ) -> VersionPage:
         name = str(subject)
-        after = (name, slice_.after[1] if slice_.after else 0)
+        first = Page(0, slice_.offset, (name, slice_.after[1] if slice_.after else 0))
         wanted = SchemaFilter(subject=name, include_deleted=include_deleted)
         async with self._store.read() as tx:
-            rows = await tx.scan_versions(wanted, Page(slice_.limit + 1, slice_.offset, after))
-            total = await tx.count_versions(wanted)
+
+            async def read(count: int, after: SchemaVersion | None) -> Sequence[SchemaVersion]:
+                slice_ = (
+                    replace(first, limit=count) if after is None else Page(count, after=version_key(after))
+                )
+                return [without_labels(v) for v in await tx.scan_versions(wanted, slice_)]
+
+            shown, more = await fitting(read, bytes_of_name, slice_.limit, self._limits.page_bytes, step=STEP)
+            counted_before = total_in(page_token) if shown else None
+            total = counted_before or await tx.count_versions(wanted)
             if not total:
                 raise await _no_versions(tx, subject)
-        shown = rows[: slice_.limit]
-        more = len(rows) > len(shown)
-        return VersionPage(shown, total, token(version_key(shown[-1])) if more else "")
+        return VersionPage(shown, total, token(version_key(shown[-1]), total) if more else "")
 
     async def all_versions(
-        self, subject: Subject, *, include_deleted: bool = False
-    ) -> Sequence[SchemaVersion]:
-        """All versions of a subject by ordinal; raises SubjectNotFound."""
+        self,
+        subject: Subject,
+        *,
+        limit: int | None = None,
+        page_token: str = "",
+        include_deleted: bool = False,
+    ) -> VersionPage:
+        """As `versions`, but all of them when no limit is given; raises LimitExceeded too, when they have too many bytes."""
+        slice_ = page_of_all(limit, page_token, most=self._limits.page)
+        found = await self._versions(subject, slice_, page_token, include_deleted)
+        if found.next_token:
+            demand_pages(limit, page_token, self._limits.page_bytes)
+        return found
+
+    async def history(self, schema_id: str, *, limit: int | None = None, page_token: str = "") -> HistoryPage:
+        """The recorded transitions of a version, oldest first: all of them when no limit is given. A page ends with the
+        steps that were made together, which may be a few more than `limit`. Raises SchemaNotFound, LimitExceeded."""
+        slice_ = page_of_all(limit, page_token, most=self._limits.page)
         async with self._store.read() as tx:
-            versions = await tx.versions(subject, include_deleted=include_deleted)
-            if not versions:
-                raise await _no_versions(tx, subject)
-        return versions
+            version = await version_by_id(tx, schema_id)
+
+            async def read(count: int, after: Recorded | None) -> Sequence[Recorded]:
+                place = _place(slice_, version.schema_id) if after is None else after.place
+                return await tx.history_page(version.schema_id, place, count)
+
+            shown, more = await fitting(
+                read, _bytes_of_steps, slice_.limit, self._limits.page_bytes, step=STEP
+            )
+        if more:
+            demand_pages(limit, page_token, self._limits.page_bytes)
+        steps = [step for recorded in shown for step in recorded.steps]
+        return HistoryPage(steps, token((version.schema_id, shown[-1].place)) if more else "")
 
     async def subjects(
         self,
@@ -215,14 +275,21 @@ class Reading:
         """A page of the subjects whose qualified name begins with `prefix`, by name."""
         slice_ = page(limit, offset, page_token, most=self._limits.page)
         async with self._store.read_elsewhere() as tx:
-            subjects, total = await tx.subjects(
+            subjects = await tx.subjects(
                 prefix=prefix,
                 include_deleted=include_deleted,
                 page=replace(slice_, limit=slice_.limit + 1),
             )
-        shown = subjects[: slice_.limit]
-        more = len(subjects) > slice_.limit
-        return SubjectPage(shown, total, token((str(shown[-1]), 0)) if more else "")
+            counted_before = total_in(page_token)
+            total = (
+                await tx.count_subjects(prefix=prefix, include_deleted=include_deleted)
+                if counted_before is None
+                else counted_before
+            )
+        room = PageRoom(self._limits.page_bytes)
+        shown = [*takewhile(lambda subject: room.take(len(str(subject).encode())), subjects[: slice_.limit])]
+        more = len(subjects) > len(shown)
+        return SubjectPage(shown, total, token((str(shown[-1]), 0), total) if more else "")
 
     async def _with_content(self, found: VersionWithContent) -> FoundSchema:
         content = found.content or await self._library.content(found.version)
@@ -239,32 +306,28 @@ async def _no_versions(tx: ReadTx, subject: Subject) -> SubjectNotFound:
     return SubjectNotFound(str(subject), deleted=(await tx.subject_stamp(subject))[0])
 
 
-async def _search_rows(
-    tx: ReadTx, wanted: SchemaFilter, slice_: Page | RankedPage
-) -> tuple[Sequence[tuple[SchemaVersion, Key | RankedKey]], int]:
-    """The versions of a page, and one more when there is one, each with its key; and how many there are in all."""
-    one_more = slice_.limit + 1
-    if isinstance(slice_, RankedPage):
-        ranked = await tx.ranked_versions(wanted, replace(slice_, limit=one_more))
-        if ranked is not None:
-            return [
-                (hit.version, (hit.score, *version_key(hit.version))) for hit in ranked.hits
-            ], ranked.total
-        if slice_.after is not None:
-            raise PageTokenInvalid(
-                "page_token", "is of a list that has grown too long to be ranked; begin anew"
-            )
-        slice_ = Page(slice_.limit, slice_.offset)
-    rows = await tx.scan_versions(wanted, replace(slice_, limit=one_more))
-    return [(version, version_key(version)) for version in rows], await tx.count_versions(wanted)
+def _place(slice_: Page, schema_id: str) -> int:
+    """Where the page of a history begins. Raises PageTokenInvalid for the token of another one."""
+    if slice_.after is None:
+        return 0
+    name, place = slice_.after
+    if name != schema_id:
+        raise PageTokenInvalid("page_token", f"is of another schema than {schema_id!r}")
+    return place
 
 
-async def _suggestion(tx: ReadTx, wanted: SchemaFilter) -> str:
-    """The words of a query that found nothing, with the nearest known ones for those that nothing begins with; "" when that
-    finds nothing either."""
-    words = counted(wanted.text)
-    corrections = await tx.corrections(words) if words else {}
-    text = " ".join(corrections.get(word, word) or "" for word in words)
-    if not corrections or None in corrections.values():
-        return ""
-    return text if await tx.count_versions(replace(wanted, text=text)) else ""
+def _bytes_of_steps(recorded: Recorded) -> int:
+    return sum(100 + 4 * (len(step.actor) + len(step.reason) + len(step.trigger)) for step in recorded.steps)
+
+
+def _parts(versions: Sequence[SchemaVersion], most_bytes: int) -> Iterator[Sequence[SchemaVersion]]:
+    """The versions in parts whose contents have at most so many bytes together, or that are one version."""
+    part, room = list[SchemaVersion](), PageRoom(most_bytes)
+    for version in versions:
+        if not room.take(version.size):
+            yield part
+            part, room = [], PageRoom(most_bytes)
+            room.take(version.size)
+        part.append(version)
+    if part:
+        yield part

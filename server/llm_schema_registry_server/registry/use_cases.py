@@ -104,7 +104,7 @@ def build(
         deletion=Deletion(store, library, coherence, defaults=defaults, clock=clock),
         checking=Checking(store, library, assessor, engines, defaults=defaults, limits=limits),
         validating=validating,
-        graph=Graph(store),
+        graph=Graph(store, limits),
         subscribing=Subscribing(store, feed),
         health=health,
         diffing=diffing,

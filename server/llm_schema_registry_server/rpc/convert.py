@@ -32,7 +32,7 @@ from ..model.schema import Reference, SchemaVersion
 from ..model.search import SearchOrder
 from ..model.subject import Subject
 from ..model.timestamps import micros
-from ..registry.graph import Dependency
+from ..registry.graph import DependencyPage
 from ..registry.reading import FoundSchema
 from ..registry.registration import RegistrationResult
 from ..registry.validating import DataVerdict, SchemaReport
@@ -293,8 +293,9 @@ def _schema_issue(i: SchemaIssue, severity: pb.Severity.ValueType) -> pb.SchemaI
     )
 
 
-def dependencies(items: Sequence[Dependency]) -> pb.DependenciesResponse:
+def dependencies(page: DependencyPage) -> pb.DependenciesResponse:
     return pb.DependenciesResponse(
+        next_page_token=page.next_token,
         dependencies=[
             pb.DependencyInfo(
                 schema_id=d.version.schema_id,
@@ -304,8 +305,8 @@ def dependencies(items: Sequence[Dependency]) -> pb.DependenciesResponse:
                 depth=d.depth,
                 name=d.name,
             )
-            for d in items
-        ]
+            for d in page.items
+        ],
     )
 
 

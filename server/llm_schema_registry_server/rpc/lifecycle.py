@@ -38,7 +38,11 @@ class LifecycleService:
     async def get_schema_history(
         self, request: pb.GetSchemaHistoryRequest, call: Call
     ) -> pb.GetSchemaHistoryResponse:
+        page = await self._use.reading.history(
+            request.schema_id, limit=request.limit, page_token=request.page_token
+        )
         return pb.GetSchemaHistoryResponse(
+            next_page_token=page.next_token,
             transitions=[
                 pb.StateTransition(
                     from_state=registry_pb.SchemaState.ValueType(t.from_state or 0),
@@ -48,6 +52,6 @@ class LifecycleService:
                     at=convert.timestamp(t.at),
                     reason=t.reason,
                 )
-                for t in await self._use.lifecycle.history(request.schema_id)
-            ]
+                for t in page.steps
+            ],
         )

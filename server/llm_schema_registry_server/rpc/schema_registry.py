@@ -24,8 +24,8 @@ from ..model.selector import parse_selector
 from ..model.subject import Subject
 from ..registry.checking import CompatibilityQuestion
 from ..registry.lifecycle import Update
-from ..registry.paging import token
-from ..registry.reading import FoundSchema, version_key
+from ..registry.paging import token, version_key
+from ..registry.reading import FoundSchema
 from ..registry.registration import Registration
 from ..registry.subscribers import ChangeFilter
 from ..registry.subscribing import Heartbeat
@@ -125,9 +125,16 @@ class SchemaRegistryService:
         self, request: pb.GetSubjectVersionsRequest, call: Call
     ) -> pb.GetSubjectVersionsResponse:
         name = Subject.parse(request.subject)
-        versions = await self._use.reading.all_versions(name, include_deleted=request.include_deleted)
+        page = await self._use.reading.all_versions(
+            name,
+            limit=request.limit,
+            page_token=request.page_token,
+            include_deleted=request.include_deleted,
+        )
         return pb.GetSubjectVersionsResponse(
-            subject=str(name), versions=[convert.version_info(v) for v in versions]
+            subject=str(name),
+            versions=[convert.version_info(v) for v in page.versions],
+            next_page_token=page.next_token,
         )
 
     async def list_subjects(self, request: pb.ListSubjectsRequest, call: Call) -> pb.ListSubjectsResponse:
@@ -243,12 +250,22 @@ class SchemaRegistryService:
         self, request: pb.GetDependenciesRequest, call: Call
     ) -> pb.DependenciesResponse:
         return convert.dependencies(
-            await self._use.graph.dependencies(request.schema_id, transitive=request.transitive)
+            await self._use.graph.dependencies(
+                request.schema_id,
+                transitive=request.transitive,
+                limit=request.limit,
+                page_token=request.page_token,
+            )
         )
 
     async def get_dependents(self, request: pb.GetDependentsRequest, call: Call) -> pb.DependenciesResponse:
         return convert.dependencies(
-            await self._use.graph.dependents(request.schema_id, transitive=request.transitive)
+            await self._use.graph.dependents(
+                request.schema_id,
+                transitive=request.transitive,
+                limit=request.limit,
+                page_token=request.page_token,
+            )
         )
 
     async def stream_schema_changes(

@@ -96,7 +96,16 @@ class LimitsSettings(Section):
     metadata_bytes: int = Field(10 * 1024, ge=0)
     """Largest metadata of a version: keys and values together."""
     page: int = Field(1000, ge=1)
-    """Largest page of a list."""
+    """Most items of one page of a list."""
+    page_bytes: int = Field(3 * 1024 * 1024, ge=1024)
+    """Most bytes of one page of a list or search, contents and labels counted: a page ends before the item that would pass it,
+    and its token goes on there. One item always fits. Keep it below what clients accept in one message (4 MiB unless they say
+    otherwise) and below `grpc.max_message_bytes`."""
+    request_items: int = Field(2000, ge=1)
+    """Most items of one list or map in a request (tags, references, metadata, patterns ...), counted before the message is
+    read; what may be stored of them has limits of its own."""
+    search_terms: int = Field(100, ge=1)
+    """Most tags and metadata pairs of one search, together."""
     calls_in_flight: int = Field(10_000, ge=1)
     """Most unary calls at a time; more are refused at once with RESOURCE_EXHAUSTED."""
     streams: int = Field(10_000, ge=1)

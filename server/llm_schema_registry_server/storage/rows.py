@@ -43,7 +43,7 @@ from ..model.timestamps import micros, moment
 from ..model.usage import Usage, Uses
 from . import ranking
 from .leases import Cursor
-from .values import Hit, Ranked
+from .values import Hit, Page, Ranked, Recorded
 
 Row = Sequence[Any]  # what a driver hands out: cells of the types that the column has
 
@@ -293,6 +293,16 @@ def transitions_of(row: Row) -> list[Transition]:
                 )
             )
         return steps
+
+
+def recorded_of(row: Row) -> Recorded:
+    """The record in a row of (*TRANSITION_COLUMNS, id)."""
+    return Recorded(row[-1], transitions_of(row))
+
+
+def after_of(page: Page | None) -> tuple[str, int]:
+    """The key behind which a page begins; one before all others where it has none."""
+    return (page and page.after) or ("", 0)
 
 
 def usage_row(usage: Usage) -> tuple[Any, ...]:

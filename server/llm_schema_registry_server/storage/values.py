@@ -73,6 +73,14 @@ class Ranked:
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """Steps of a version that were recorded together, and the place of that record: the places of a version grow."""
+
+    place: int
+    steps: Sequence[Transition]
+
+
+@dataclass(frozen=True, slots=True)
 class LogPage:
     """Some changes in order, and `oldest`: changes up to that sequence are no longer stored."""
 

@@ -151,7 +151,7 @@ async def test_a_promotion_is_one_event_and_every_transition_of_the_way(registry
         "change_class": "COMPATIBLE",
     }
     assert len(await registry.changes()) == 3
-    history = await registry.lifecycle.history(draft.version.schema_id)
+    history = (await registry.reading.history(draft.version.schema_id)).steps
     assert [t.to_state for t in history] == [
         S.DRAFT,
         S.VALIDATING,

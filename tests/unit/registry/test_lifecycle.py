@@ -32,7 +32,7 @@ async def test_exactly_the_transitions_of_the_table_are_possible(
 
     if (start, end) in TRANSITIONS:
         assert (await registry.lifecycle.update(schema_id, update, ADMIN)).version.state is end
-        last = (await registry.lifecycle.history(schema_id))[-1]
+        last = (await registry.reading.history(schema_id)).steps[-1]
         assert (last.from_state, last.to_state, last.actor, last.reason) == (start, end, "ada", "because")
         assert last.trigger == TRANSITIONS[start, end]
     else:
@@ -43,7 +43,7 @@ async def test_exactly_the_transitions_of_the_table_are_possible(
 async def test_the_way_to_active_is_recorded_step_by_step(registry: World) -> None:
     done = await registry.register("s", "a")
 
-    history = await registry.lifecycle.history(done.version.schema_id)
+    history = (await registry.reading.history(done.version.schema_id)).steps
 
     assert [t.to_state for t in history] == [
         S.DRAFT,

@@ -180,9 +180,9 @@ async def test_the_graph_is_walked_with_depth_and_each_version_once(registry: Wo
     c = await registry.register("c", "@a @b", references=(("a", "a", "1"), ("b", "b", "1")))
     d = await registry.register("d", "@c", references=(("c", "c", "1"),))
 
-    down = await registry.graph.dependencies(d.version.schema_id, transitive=True)
-    up = await registry.graph.dependents(a.version.schema_id, transitive=True)
-    direct = await registry.graph.dependents(a.version.schema_id, transitive=False)
+    down = (await registry.graph.dependencies(d.version.schema_id, transitive=True)).items
+    up = (await registry.graph.dependents(a.version.schema_id, transitive=True)).items
+    direct = (await registry.graph.dependents(a.version.schema_id, transitive=False)).items
 
     assert [(str(x.version.subject), x.depth) for x in down] == [("c", 1), ("a", 2), ("b", 2)]
     assert [(str(x.version.subject), x.depth) for x in up] == [("b", 1), ("c", 1), ("d", 2)]

@@ -16,7 +16,7 @@ from llm_schema_registry_server.errors import InvalidRequest
 from llm_schema_registry_server.rpc.protobuf.method import Binding, Method, methods
 from llm_schema_registry_server.transports.http.errors import RouteNotFound, VerbNotAllowed
 from llm_schema_registry_server.transports.http.json_in import request_message
-from llm_schema_registry_server.transports.http.routes import Route, Routes
+from llm_schema_registry_server.transports.http.routes import RecentRoutes, Route, Routes
 from llm_schema_registry_server.transports.http.stream_formats import (
     Events,
     JsonArray,
@@ -49,6 +49,17 @@ def test_a_path_finds_its_method(verb: str, path: str, name: str, captured: dict
     route, got = ROUTES.match(verb, path)
 
     assert (route.method.name, got) == (name, captured)
+
+
+def test_recent_routes_are_bounded_in_number_and_in_the_length_of_a_path() -> None:
+    recent = RecentRoutes(most=2, longest=20)
+    paths = [f"/api/v1/schemas/{name}" for name in ("a", "b", "c", "x" * 20)]
+
+    for path in paths:
+        recent.add(path.encode(), ROUTES.match("GET", path))
+
+    assert [recent.get(path.encode()) is not None for path in paths] == [False, True, True, False]
+    assert recent.get(paths[1].encode()) == ROUTES.match("GET", paths[1])
 
 
 def test_only_a_post_to_a_collection_creates() -> None:

@@ -20,6 +20,7 @@ from llm_schema_registry_server.rpc.protobuf.rpcs import Rpcs
 from llm_schema_registry_server.transports.http.dispatcher import Dispatcher
 from llm_schema_registry_server.transports.http.listener import HttpListener
 from llm_schema_registry_server.transports.http.probes import Probes
+from llm_schema_registry_server.transports.http.routes import Match, Routes
 from llm_schema_registry_server.transports.http.twin import HttpOptions, HttpTwin
 from llm_schema_registry_server.transports.listener import ListenError
 from llm_schema_registry_server.transports.servers import Servers
@@ -82,6 +83,30 @@ async def test_the_same_question_again_is_answered_without_the_handler(world: Wo
     assert len({a.content for a in answers}) == 1
     assert len({a.headers["x-request-id"] for a in answers}) == 3
     assert len(world.registry.seen) == 1
+
+
+async def test_a_path_that_is_asked_again_is_matched_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matched: list[str] = []
+
+    def counting(routes: Routes, verb: str, raw_path: str) -> Match:
+        matched.append(raw_path)
+        return match(routes, verb, raw_path)
+
+    match = Routes.match
+    monkeypatch.setattr(Routes, "match", counting)
+    for _ in range(5):
+        await world.http.get("/api/v1/schemas/a")
+    others = [await world.http.request(verb, "/api/v1/schemas/a") for verb in ("PATCH", "HEAD", "OPTIONS")]
+    missing = [await world.http.get("/api/v1/schemas/a/nothing") for _ in range(2)]
+
+    assert (
+        matched[:2] == ["/api/v1/schemas/a"] * 2
+    )  # computed, then found in the cache; after that the path is known
+    assert len(matched) == 2 + 3 + 2
+    assert [answer.status_code for answer in others] == [405, 200, 204]
+    assert [answer.status_code for answer in missing] == [404, 404]
 
 
 async def test_an_etag_that_matches_saves_the_body(world: World) -> None:

@@ -12,6 +12,7 @@ from ...calls.answer_cache import CachedAnswer
 from ...calls.call import Call
 from ...calls.operation import Operation
 from ...calls.pipeline import Handler, Invoke, Pipeline
+from .items import check_items
 from .method import Method, snake_case
 from .shared_answer import serialized
 
@@ -34,11 +35,12 @@ def bind(methods: Sequence[Method], services: Mapping[str, object]) -> Iterator[
 
 
 class Rpcs:
-    """All RPCs by path, and the pipeline behind them."""
+    """All RPCs by path, and the pipeline behind them. `most_items`: of one list or map in a request."""
 
-    def __init__(self, methods: Iterable[Method], pipeline: Pipeline) -> None:
+    def __init__(self, methods: Iterable[Method], pipeline: Pipeline, *, most_items: int = 2000) -> None:
         self.methods: Mapping[str, Method] = {m.path: m for m in methods}
         self.pipeline = pipeline
+        self._most_items = most_items
 
     async def unary(self, method: Method, call: Call, request: bytes) -> CachedAnswer:
         """The serialized answer to a serialized request, after `cached_at_once` had none. Raises MalformedRequest and
@@ -51,19 +53,22 @@ class Rpcs:
         """The serialized answers. Raises MalformedRequest and RegistryError."""
         message: Message | AsyncIterator[Message]
         if isinstance(request, bytes):
-            message = method.parse(request)
+            message = self._parse(method, request)
         else:
-            message = _parsed(method, request)
+            message = self._parsed(method, request)
         async with aclosing(self.pipeline.stream(call, message)) as answers:
             async for answer in answers:
                 yield serialized(answer)
 
     async def _make(self, method: Method, call: Call, request: bytes, invoke: Invoke) -> CachedAnswer:
         token = self.pipeline.begin()
-        answer = await invoke(method.parse(request))
+        answer = await invoke(self._parse(method, request))
         return self.pipeline.cache(token, call, request, answer.SerializeToString())
 
+    async def _parsed(self, method: Method, requests: AsyncIterator[bytes]) -> AsyncIterator[Message]:
+        async for request in requests:
+            yield self._parse(method, request)
 
-async def _parsed(method: Method, requests: AsyncIterator[bytes]) -> AsyncIterator[Message]:
-    async for request in requests:
-        yield method.parse(request)
+    def _parse(self, method: Method, request: bytes) -> Message:
+        check_items(method.request_type.DESCRIPTOR, request, self._most_items)
+        return method.parse(request)

@@ -19,7 +19,7 @@ from ...model.subject import Subject
 from ...model.usage import Usage
 from .. import ranking, search, spelling
 from ..leases import Cursor
-from ..values import Hit, LogPage, Page, Ranked, RankedPage, SchemaFilter
+from ..values import Hit, LogPage, Page, Ranked, RankedPage, Recorded, SchemaFilter
 from .counting import counted
 from .tables import Tables
 
@@ -97,17 +97,26 @@ class MemoryReadTx:
 
     async def subjects(
         self, *, prefix: str = "", include_deleted: bool = False, page: Page
-    ) -> tuple[Sequence[Subject], int]:
-        named = {
+    ) -> Sequence[Subject]:
+        named = self._named(prefix, include_deleted)
+        left = [name for name in sorted(named) if page.after is None or (name, 0) > page.after]
+        return [named[name] for name in left[page.offset : page.offset + page.limit]]
+
+    async def count_subjects(self, *, prefix: str = "", include_deleted: bool = False) -> int:
+        return len(self._named(prefix, include_deleted))
+
+    def _named(self, prefix: str, include_deleted: bool) -> Mapping[str, Subject]:
+        return {
             str(v.subject): v.subject
             for v in self._tables.versions.values()
             if (include_deleted or v.live) and str(v.subject).startswith(prefix)
         }
-        left = [name for name in sorted(named) if page.after is None or (name, 0) > page.after]
-        return [named[name] for name in left[page.offset : page.offset + page.limit]], len(named)
 
-    async def dependents(self, schema_id: str) -> Sequence[SchemaVersion]:
-        return self._found(self._tables.dependents.get(schema_id) or ())
+    async def dependents(self, schema_id: str, page: Page | None = None) -> Sequence[SchemaVersion]:
+        found = self._found(self._tables.dependents.get(schema_id) or ())
+        if page is None:
+            return found
+        return [v for v in found if page.after is None or _place(v) > page.after][: page.limit]
 
     async def uses(self, subjects: Collection[Subject]) -> Mapping[Subject, frozenset[Subject]]:
         found = {s: frozenset(r.subject for v in self._all(s) for r in v.references) for s in subjects}
@@ -115,6 +124,10 @@ class MemoryReadTx:
 
     async def history(self, schema_id: str) -> Sequence[Transition]:
         return list(self._tables.history.get(schema_id) or ())
+
+    async def history_page(self, schema_id: str, after: int, limit: int) -> Sequence[Recorded]:
+        steps = (self._tables.history.get(schema_id) or ())[after : after + limit]
+        return [Recorded(place, (step,)) for place, step in enumerate(steps, start=after + 1)]
 
     async def config(self, scope: str) -> Config | None:
         return self._tables.configs.get(scope)

@@ -72,7 +72,7 @@ VERSIONS_BY_CONTEXT_ID = (
 )
 DEPENDENTS = (
     f"SELECT {_COLUMNS_OF_V} FROM version_references r JOIN versions v ON v.id = r.version "
-    "WHERE r.target = $1 ORDER BY v.subject, v.ordinal"
+    "WHERE r.target = $1 AND (v.subject, v.ordinal) > ($2, $3) ORDER BY v.subject, v.ordinal LIMIT $4"
 )
 CONTENTS = (
     "SELECT identity, digest, content, canonical, artifact FROM contents WHERE identity = ANY($1::text[])"
@@ -82,6 +82,9 @@ USES = (
     "JOIN versions t ON t.schema_id = r.target WHERE v.subject = ANY($1::text[])"
 )
 HISTORY = f"SELECT {_TRANSITION} FROM transitions WHERE schema_id = $1 ORDER BY id"
+HISTORY_PAGE = (
+    f"SELECT {_TRANSITION}, id FROM transitions WHERE schema_id = $1 AND id > $2 ORDER BY id LIMIT $3"
+)
 CONFIG = "SELECT settings FROM configs WHERE scope = $1"
 CHANGES = (
     f"SELECT sequence, {_CHANGE} FROM changes WHERE sequence > $1 AND sequence < final_before() "

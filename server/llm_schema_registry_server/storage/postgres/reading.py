@@ -19,7 +19,16 @@ from ...model.usage import Usage
 from .. import rows, spelling
 from ..counting import since, statistics_from_rows, statistics_of
 from ..leases import Cursor
-from ..values import LogPage, Page, Ranked, RankedPage, SchemaFilter, StampedVersions, VersionWithContent
+from ..values import (
+    LogPage,
+    Page,
+    Ranked,
+    RankedPage,
+    Recorded,
+    SchemaFilter,
+    StampedVersions,
+    VersionWithContent,
+)
 from . import counting, lists, queries
 from .session import Session
 
@@ -106,13 +115,16 @@ class PostgresReadTx:
 
     async def subjects(
         self, *, prefix: str = "", include_deleted: bool = False, page: Page
-    ) -> tuple[Sequence[Subject], int]:
-        named = await self._session.rows(*lists.LISTS.subjects(prefix, include_deleted, page), _subject_of)
-        sql, parameters = lists.LISTS.count_subjects(prefix, include_deleted)
-        return named, int(await self._session.value(sql, *parameters))
+    ) -> Sequence[Subject]:
+        return await self._session.rows(*lists.LISTS.subjects(prefix, include_deleted, page), _subject_of)
 
-    async def dependents(self, schema_id: str) -> Sequence[SchemaVersion]:
-        return await self._session.rows(queries.DEPENDENTS, [schema_id], rows.version_of)
+    async def count_subjects(self, *, prefix: str = "", include_deleted: bool = False) -> int:
+        sql, parameters = lists.LISTS.count_subjects(prefix, include_deleted)
+        return int(await self._session.value(sql, *parameters))
+
+    async def dependents(self, schema_id: str, page: Page | None = None) -> Sequence[SchemaVersion]:
+        parameters = [schema_id, *rows.after_of(page), None if page is None else page.limit]
+        return await self._session.rows(queries.DEPENDENTS, parameters, rows.version_of)
 
     async def uses(self, subjects: Collection[Subject]) -> Mapping[Subject, frozenset[Subject]]:
         return rows.uses_of(await self._session.rows(queries.USES, [[str(s) for s in subjects]], tuple))
@@ -120,6 +132,9 @@ class PostgresReadTx:
     async def history(self, schema_id: str) -> Sequence[Transition]:
         found = await self._session.rows(queries.HISTORY, [schema_id], rows.transitions_of)
         return [step for steps in found for step in steps]
+
+    async def history_page(self, schema_id: str, after: int, limit: int) -> Sequence[Recorded]:
+        return await self._session.rows(queries.HISTORY_PAGE, [schema_id, after, limit], rows.recorded_of)
 
     async def config(self, scope: str) -> Config | None:
         cell = await self._session.value(queries.CONFIG, scope)

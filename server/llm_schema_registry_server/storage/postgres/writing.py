@@ -21,6 +21,7 @@ from ...model.usage import Usage, Uses
 from .. import ranking, rows, search
 from ..counting import cell
 from ..leases import Lease, LeaseLost, checked_duration, checked_name
+from ..values import Recorded
 from ..vocabulary import Vocabulary
 from . import queries
 from .appending import columns_of, taken
@@ -239,6 +240,10 @@ class PostgresWriteTx(PostgresReadTx):
     async def history(self, schema_id: str) -> Sequence[Transition]:
         await self.flush()
         return await super().history(schema_id)
+
+    async def history_page(self, schema_id: str, after: int, limit: int) -> Sequence[Recorded]:
+        await self.flush()
+        return await super().history_page(schema_id, after, limit)
 
     async def finish(self) -> Collection[str]:
         """Send all that is buffered. Returns the words that are in the vocabulary once the transaction is committed."""

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from ...model.schema import SchemaVersion
 from ...model.subject import Subject
-from ..values import Page, Ranked, RankedPage, SchemaFilter
+from ..values import Page, Ranked, RankedPage, Recorded, SchemaFilter
 
 
 class SearchRead(Protocol):
@@ -15,9 +15,13 @@ class SearchRead(Protocol):
 
     async def subjects(
         self, *, prefix: str = "", include_deleted: bool = False, page: Page
-    ) -> tuple[Sequence[Subject], int]:
+    ) -> Sequence[Subject]:
         """One page of the subjects with at least one (live) version whose qualified name starts with `prefix`, sorted
-        by qualified name (code points), and how many there are in all. `page.after` uses (name, 0)."""
+        by qualified name (code points). `page.after` uses (name, 0)."""
+        ...
+
+    async def count_subjects(self, *, prefix: str = "", include_deleted: bool = False) -> int:
+        """How many subjects `subjects` lists in all: costs a look at each of them."""
         ...
 
     async def scan_versions(self, wanted: SchemaFilter, page: Page) -> Sequence[SchemaVersion]:
@@ -38,8 +42,13 @@ class SearchRead(Protocol):
         when there is none near (spelling.py)."""
         ...
 
-    async def dependents(self, schema_id: str) -> Sequence[SchemaVersion]:
-        """The versions, live or softly deleted, that reference this one directly."""
+    async def history_page(self, schema_id: str, after: int, limit: int) -> Sequence[Recorded]:
+        """Up to `limit` records of the history of a version behind the place `after` (0: from the start), oldest first."""
+        ...
+
+    async def dependents(self, schema_id: str, page: Page | None = None) -> Sequence[SchemaVersion]:
+        """The versions, live or softly deleted, that reference this one directly: those of a page (which has no offset), or
+        all of them."""
         ...
 
     async def uses(self, subjects: Collection[Subject]) -> Mapping[Subject, frozenset[Subject]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -55,7 +56,15 @@ def _question(asked: RankQuery) -> Term:
 
 
 def _labels(labels: Sequence[str]) -> Iterable[Term]:
-    return (("v.id IN (SELECT version FROM labels WHERE label = {})", label) for label in labels)
+    """The versions of one label, and of those the ones that have all others: two terms, however many labels there are."""
+    first, *others = labels
+    yield "v.id IN (SELECT version FROM labels WHERE label = {})", first
+    if others:
+        missing = "SELECT 1 FROM labels l WHERE l.label = asked.value AND l.version = v.id"
+        yield (
+            f"NOT EXISTS (SELECT 1 FROM json_each({{}}) asked WHERE NOT EXISTS ({missing}))",
+            json.dumps(others),
+        )
 
 
 def _pattern(pattern: str) -> Term:

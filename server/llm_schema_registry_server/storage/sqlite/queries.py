@@ -39,7 +39,7 @@ VERSIONS_BY_GLOBAL_ID = (
 VERSIONS_BY_CONTEXT_ID = f"SELECT {_VERSION} FROM versions WHERE global_id = ? AND subject >= ? AND subject < ? ORDER BY subject, ordinal"
 DEPENDENTS = (
     f"SELECT {_COLUMNS_OF_V} FROM version_references r JOIN versions v ON v.id = r.version "
-    "WHERE r.target = ? ORDER BY v.subject, v.ordinal"
+    "WHERE r.target = ? AND (v.subject, v.ordinal) > (?, ?) ORDER BY v.subject, v.ordinal LIMIT ?"
 )
 CONTENT = "SELECT content, digest, canonical, artifact FROM contents WHERE identity = ?"
 USES = (
@@ -47,6 +47,7 @@ USES = (
     "JOIN versions t ON t.schema_id = r.target WHERE v.subject = ?"
 )
 HISTORY = f"SELECT {_TRANSITION} FROM transitions WHERE schema_id = ? ORDER BY id"
+HISTORY_PAGE = f"SELECT {_TRANSITION}, id FROM transitions WHERE schema_id = ? AND id > ? ORDER BY id LIMIT ?"
 CONFIG = "SELECT settings FROM configs WHERE scope = ?"
 CHANGES = f"SELECT sequence, {_CHANGE} FROM changes WHERE sequence > ? ORDER BY sequence LIMIT ?"
 COMPACTED = "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'compacted'"

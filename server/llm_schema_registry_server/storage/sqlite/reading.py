@@ -18,7 +18,7 @@ from ...model.usage import Usage
 from .. import rows, spelling
 from ..counting import since, statistics_from_rows, statistics_of
 from ..leases import Cursor
-from ..values import LogPage, Page, Ranked, RankedPage, SchemaFilter
+from ..values import LogPage, Page, Ranked, RankedPage, Recorded, SchemaFilter
 from . import counting, lists, queries
 from .session import FEW, Session
 
@@ -117,13 +117,16 @@ class SqliteReadTx:
 
     async def subjects(
         self, *, prefix: str = "", include_deleted: bool = False, page: Page
-    ) -> tuple[Sequence[Subject], int]:
+    ) -> Sequence[Subject]:
         named = await self._session.search(*lists.LISTS.subjects(prefix, include_deleted, page), _first_text)
-        counted = await self._session.search(*lists.LISTS.count_subjects(prefix, include_deleted), _first)
-        return [rows.subject_of(name) for name in named], counted[0]
+        return [rows.subject_of(name) for name in named]
 
-    async def dependents(self, schema_id: str) -> Sequence[SchemaVersion]:
-        return await self._session.search(queries.DEPENDENTS, (schema_id,), rows.version_of)
+    async def count_subjects(self, *, prefix: str = "", include_deleted: bool = False) -> int:
+        return (await self._session.search(*lists.LISTS.count_subjects(prefix, include_deleted), _first))[0]
+
+    async def dependents(self, schema_id: str, page: Page | None = None) -> Sequence[SchemaVersion]:
+        parameters = (schema_id, *rows.after_of(page), -1 if page is None else page.limit)
+        return await self._session.search(queries.DEPENDENTS, parameters, rows.version_of)
 
     async def uses(self, subjects: Collection[Subject]) -> Mapping[Subject, frozenset[Subject]]:
         found: list[tuple[str, str]] = []
@@ -134,6 +137,9 @@ class SqliteReadTx:
     async def history(self, schema_id: str) -> Sequence[Transition]:
         found = await self._session.ordered(queries.HISTORY, (schema_id,), rows.transitions_of)
         return [step for steps in found for step in steps]
+
+    async def history_page(self, schema_id: str, after: int, limit: int) -> Sequence[Recorded]:
+        return await self._session.ordered(queries.HISTORY_PAGE, (schema_id, after, limit), rows.recorded_of)
 
     async def config(self, scope: str) -> Config | None:
         row = self._session.row(queries.CONFIG, (scope,))

@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...errors import InvalidRequest
 
@@ -42,8 +41,7 @@ class ClientLeft(Exception):
     """The client is gone; there is nobody to tell anything."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A whole answer. `headers` come on top of the content type and the security headers of its face."""
 
     status: int
@@ -97,10 +95,10 @@ async def send_reply(
     send: Send, reply: Reply, *, security: Headers = API_HEADERS, head_only: bool = False
 ) -> None:
     """The whole answer; without its body for HEAD."""
-    await send_head(
-        send, reply.status, reply.content_type, reply.headers, length=len(reply.body), security=security
-    )
-    await send({"type": "http.response.body", "body": b"" if head_only else reply.body})
+    body = reply.body
+    lines = _lines(reply.status, reply.content_type, reply.headers, len(body), security)
+    await send({"type": "http.response.start", "status": reply.status, "headers": lines})
+    await send({"type": "http.response.body", "body": b"" if head_only else body})
 
 
 async def send_head(
@@ -113,9 +111,19 @@ async def send_head(
     security: Headers = API_HEADERS,
 ) -> None:
     """Status line and headers; a body of unknown `length` follows in pieces."""
-    lines = [*security, *((n.encode("latin-1"), v.encode("latin-1", "replace")) for n, v in extra)]
-    if status not in (204, 304):
+    lines = _lines(status, content_type, extra, length, security)
+    await send({"type": "http.response.start", "status": status, "headers": lines})
+
+
+def _lines(
+    status: int, content_type: str, extra: tuple[tuple[str, str], ...], length: int | None, security: Headers
+) -> list[tuple[bytes, bytes]]:
+    """The header lines of an answer. On the path of every answer: plain loops, nothing encoded twice."""
+    lines = list(security)
+    for name, value in extra:
+        lines.append((name.encode(), value.encode("latin-1", "replace")))
+    if status != 204 and status != 304:
         lines.append((b"content-type", content_type.encode()))
         if length is not None:
             lines.append((b"content-length", b"%d" % length))
-    await send({"type": "http.response.start", "status": status, "headers": lines})
+    return lines

@@ -8,6 +8,7 @@ A literal wins over a capture, a capture with a verb over one without. Paths are
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
@@ -18,6 +19,9 @@ from .errors import RouteNotFound, VerbNotAllowed
 
 _CAPTURE = re.compile(r"\{(?P<field>[a-z_][a-z0-9_.]*)\}(?P<verb>:[A-Za-z]+)?")
 _LITERAL = re.compile(r"[^{}*/]+")
+
+Match = tuple["Route", Mapping[str, str]]
+"""A route and what its captures hold, decoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Routes:
                 self._add(method, binding.verb, binding.path, binding.body)
                 self._verbs[binding.verb] = None
 
-    def match(self, verb: str, raw_path: str) -> tuple[Route, Mapping[str, str]]:
+    def match(self, verb: str, raw_path: str) -> Match:
         """The route and what its captures hold, decoded.
 
         Raises RouteNotFound, VerbNotAllowed, and InvalidRequest for a capture that is not UTF-8 or empty.
@@ -89,6 +93,31 @@ class Routes:
         if other := node.routes.get(verb):
             raise TypeError(f"{verb} {template} belongs to {other.method.path} and {method.path}")
         node.routes[verb] = Route(method, verb, template, tuple(fields), body)
+
+
+class RecentRoutes:
+    """Where GETs of paths led lately, by raw path, so that a path that is asked again need not be matched again.
+
+    Holds the last `most` paths that were added, of at most `longest` bytes each. It tells of paths and nothing else: whoever
+    asks makes a call of the route and takes it through all guards.
+    """
+
+    def __init__(self, most: int = 4096, longest: int = 256) -> None:
+        self._most, self._longest = most, longest
+        self._matches: OrderedDict[bytes, Match] = OrderedDict()
+        self.get = self._matches.get
+        """The match of a raw path, None when it is not held."""
+
+    def __len__(self) -> int:
+        return len(self._matches)
+
+    def add(self, raw_path: bytes, match: Match) -> None:
+        """Holds a match, and lets the oldest go when there are too many."""
+        if len(raw_path) > self._longest:
+            return
+        self._matches[raw_path] = match
+        if len(self._matches) > self._most:
+            self._matches.popitem(last=False)
 
 
 def _find(node: _Node, segments: list[str], at: int, verb: str) -> tuple[Route, tuple[str, ...]] | None:

@@ -43,7 +43,7 @@ from .errors import RequestTooLarge, VerbNotAllowed
 from .json_in import line_message, request_message
 from .json_out import render
 from .json_text import MOST_VALUES
-from .routes import Route, Routes
+from .routes import RecentRoutes, Route, Routes
 from .sockets import Sockets
 from .stream_formats import (
     Events,
@@ -92,6 +92,7 @@ class HttpTwin:
         if odd := [path for path in options.statuses if rpcs.methods[path].operation.cached]:
             raise TypeError(f"cached answers are always 200; {', '.join(odd)} has statuses of its own")
         self._routes = Routes(rpcs.methods.values())
+        self._recent = RecentRoutes()
         self._sockets = Sockets(rpcs, options.sockets, options.stall_seconds, FACE, options.proxies)
         self._draining = False
         self._bodies = Bodies()
@@ -134,16 +135,20 @@ class HttpTwin:
         self, scope: Scope, metadata: Mapping[str, str], asked: str, receive: Receive, send: Send
     ) -> Reply | None:
         """The reply; None when a stream has been written already."""
-        raw_path = scope["raw_path"].decode("latin-1")
         verb = scope["method"]
         if self._draining:
             raise ShuttingDown
-        if verb == "OPTIONS":
-            return self._allowed(raw_path)
-        route, captured = self._routes.match("GET" if verb == "HEAD" else verb, raw_path)
-        method = route.method
+        match = self._recent.get(scope["raw_path"]) if verb == "GET" else None
+        remembered = match is not None
+        if match is None:
+            raw_path = scope["raw_path"].decode("latin-1")
+            if verb == "OPTIONS":
+                return self._allowed(raw_path)
+            match = self._routes.match("GET" if verb == "HEAD" else verb, raw_path)
+        route, captured = match
+        operation = route.method.operation
         call = Call(
-            method.operation,
+            operation,
             metadata,
             partial(connection, scope),
             FACE,
@@ -151,13 +156,22 @@ class HttpTwin:
             deadline(metadata),
             self._proxies,
         )
-        if method.operation.streams:
+        if operation.streams:
             await self._stream(route, captured, call, scope, receive, send)
             return None
-        if not route.body:
+        if route.body:
+            async with self._read_body(receive) as body:
+                return await self._unary(route, captured, call, scope, body)
+        if not operation.cached:
             return await self._unary(route, captured, call, scope, b"")
-        async with self._read_body(receive) as body:
-            return await self._unary(route, captured, call, scope, body)
+        # The path of most requests, without a coroutine more than it needs.
+        key = _key(scope, b"")
+        cached = self._pipeline.cached_at_once(call, key)
+        if cached is None:
+            return await self._computed(route, captured, call, scope, b"", key)
+        if not remembered and verb == "GET":
+            self._recent.add(scope["raw_path"], match)
+        return _cached_reply(cached, call)
 
     async def _unary(
         self, route: Route, captured: Mapping[str, str], call: Call, scope: Scope, body: bytes
@@ -166,12 +180,18 @@ class HttpTwin:
             message = await self._message(route, captured, scope, body)
             answer = await self._pipeline.unary(call, message)
             return self._reply(route, answer, call)
-        key = b"%b?%b\n%b" % (scope["raw_path"], scope["query_string"], body)
+        key = _key(scope, body)
         cached = self._pipeline.cached_at_once(call, key)
         if cached is None:
-            make = partial(self._make, route, captured, call, scope, body, key)
-            cached = await self._pipeline.answer(call, key, make)
-        return _fresh_or_not_modified(200, cached.body, dict(cached.metadata), call)
+            return await self._computed(route, captured, call, scope, body, key)
+        return _cached_reply(cached, call)
+
+    async def _computed(
+        self, route: Route, captured: Mapping[str, str], call: Call, scope: Scope, body: bytes, key: bytes
+    ) -> Reply:
+        """The answer to a request for which none was at hand at once."""
+        make = partial(self._make, route, captured, call, scope, body, key)
+        return _cached_reply(await self._pipeline.answer(call, key, make), call)
 
     async def _make(
         self,
@@ -293,6 +313,17 @@ def failure_reply(failed: Failure, error: Exception) -> Reply:
 
 def _etag(body: bytes) -> str:
     return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+
+
+def _key(scope: Scope, body: bytes) -> bytes:
+    """What makes two requests the same question."""
+    return b"%b?%b\n%b" % (scope["raw_path"], scope["query_string"], body)
+
+
+def _cached_reply(cached: CachedAnswer, call: Call) -> Reply:
+    if "if-none-match" in call.metadata:
+        return _fresh_or_not_modified(200, cached.body, dict(cached.metadata), call)
+    return Reply(200, cached.body, (*cached.metadata, (REQUEST_ID, call.request_id)))
 
 
 def _fresh_or_not_modified(status: int, body: bytes, metadata: Mapping[str, str], call: Call) -> Reply:

@@ -103,6 +103,42 @@ class DataValidator(Protocol):
         ...
 
 
+class CostBound(Protocol):
+    """The bound of one schema. `compile_seconds`: processor time that compiling its validator takes at most, in one piece."""
+
+    @property
+    def compile_seconds(self) -> float: ...
+
+    def within(self, seconds: float, payload: bytes, *, encoding: Encoding, strict: bool) -> bool:
+        """Whether validating `payload` surely takes at most `seconds` of processor time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BoundedValidator:
+    """A validator with the bound of its cost; None where compiling it may take too long already."""
+
+    validator: DataValidator | None
+    bound: CostBound
+
+    @property
+    def size(self) -> int:
+        """Estimated bytes of memory."""
+        return 1024 + (self.validator.size if self.validator is not None else 0)
+
+
+class Unbounded:
+    """The bound of a schema of which nothing is proved."""
+
+    compile_seconds = float("inf")
+
+    def within(self, seconds: float, payload: bytes, *, encoding: Encoding, strict: bool) -> bool:
+        return False
+
+
+UNBOUNDED = BoundedValidator(None, Unbounded())
+
+
 class FormatEngine(Protocol):
     """The engine of one schema type. `version` is part of cache keys: raise it when verdicts or fingerprints change."""
 
@@ -135,6 +171,12 @@ class FormatEngine(Protocol):
 
     def compile_validator(self, source: SchemaSource) -> DataValidator:
         """The validator of a schema that has been parsed before."""
+        ...
+
+    def compile_bounded(self, source: SchemaSource, seconds: float) -> BoundedValidator:
+        """The same with a bound of its cost, for a caller whose other work must not wait: without a validator where compiling
+        it, or looking for the bound, may keep all threads of the process waiting for more than `seconds`. Raises as
+        `compile_validator` does."""
         ...
 
     def diff(self, old: SchemaSource, new: SchemaSource) -> Differences:

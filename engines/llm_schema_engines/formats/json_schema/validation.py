@@ -74,6 +74,11 @@ class JsonDataValidator:
                 return DataReport(False, tuple(found[:max_errors]), truncated=len(found) > max_errors)
         return _VALID
 
+    def prepare(self) -> None:
+        """Do now what the first error, and the first strict validation, would have to do."""
+        self._listing_costs().prepare()
+        _ = self.declarations
+
     def accepts(self, payload: bytes) -> bool:
         """Only the verdict, without errors."""
         try:
@@ -125,9 +130,7 @@ class JsonDataValidator:
         """The errors of an invalid value, as far as listing them is cheap."""
         limits = self._limits
         if not self._may_list(payload):
-            if self._error_costs is not None and self._error_costs.first_is_cheap(
-                exact_nesting(payload, limits.data_depth)
-            ):
+            if self._listing_costs().first_is_cheap(exact_nesting(payload, limits.data_depth)):
                 try:
                     self._validator.validate(value)
                 except jsonschema_rs.ValidationError as error:
@@ -147,8 +150,12 @@ class JsonDataValidator:
     def _may_list(self, payload: bytes) -> bool:
         """Whether all errors of the payload may be listed: the library makes every one of them, with a copy."""
         limits = self._limits
-        if self._error_costs is None:
-            self._error_costs = ErrorListingCosts(self.opened, limits)
-        return len(payload) <= limits.detailed_data_bytes and self._error_costs.all_are_cheap(
+        costs = self._listing_costs()
+        return len(payload) <= limits.detailed_data_bytes and costs.all_are_cheap(
             len(payload), exact_nesting(payload, limits.data_depth)
         )
+
+    def _listing_costs(self) -> ErrorListingCosts:
+        if self._error_costs is None:
+            self._error_costs = ErrorListingCosts(self.opened, self._limits)
+        return self._error_costs

@@ -103,40 +103,47 @@ class DataValidator(Protocol):
         ...
 
 
-class CostBound(Protocol):
-    """The bound of one schema. `compile_seconds`: processor time that compiling its validator takes at most, in one piece."""
+class BoundedValidator(Protocol):
+    """A validator for a thread whose other work must not wait. `size` is an estimate in bytes."""
 
     @property
-    def compile_seconds(self) -> float: ...
+    def size(self) -> int: ...
 
-    def within(self, seconds: float, payload: bytes, *, encoding: Encoding, strict: bool) -> bool:
-        """Whether validating `payload` surely takes at most `seconds` of processor time."""
+    def validate_within(
+        self,
+        seconds: float,
+        payload: bytes,
+        *,
+        encoding: Encoding,
+        strict: bool,
+        max_errors: int,
+        message_name: str,
+    ) -> DataReport | None:
+        """What `DataValidator.validate` returns, if finding it surely takes at most `seconds` of processor time; None when
+        that is not known before, or turns out when the payload is invalid and its errors are to be listed."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class BoundedValidator:
-    """A validator with the bound of its cost; None where compiling it may take too long already."""
-
-    validator: DataValidator | None
-    bound: CostBound
-
-    @property
-    def size(self) -> int:
-        """Estimated bytes of memory."""
-        return 1024 + (self.validator.size if self.validator is not None else 0)
-
-
 class Unbounded:
-    """The bound of a schema of which nothing is proved."""
+    """The BoundedValidator of a schema of which nothing is proved: it validates nothing."""
 
-    compile_seconds = float("inf")
+    size = 256
 
-    def within(self, seconds: float, payload: bytes, *, encoding: Encoding, strict: bool) -> bool:
-        return False
+    def validate_within(
+        self,
+        seconds: float,
+        payload: bytes,
+        *,
+        encoding: Encoding,
+        strict: bool,
+        max_errors: int,
+        message_name: str,
+    ) -> DataReport | None:
+        """Always None."""
+        return None
 
 
-UNBOUNDED = BoundedValidator(None, Unbounded())
+UNBOUNDED = Unbounded()
 
 
 class FormatEngine(Protocol):
@@ -174,9 +181,8 @@ class FormatEngine(Protocol):
         ...
 
     def compile_bounded(self, source: SchemaSource, seconds: float) -> BoundedValidator:
-        """The same with a bound of its cost, for a caller whose other work must not wait: without a validator where compiling
-        it, or looking for the bound, may keep all threads of the process waiting for more than `seconds`. Raises as
-        `compile_validator` does."""
+        """As `compile_validator`, with a bound of what validating costs. UNBOUNDED where none is known, and where compiling
+        may keep all threads of the process waiting for more than `seconds`. Raises as `compile_validator` does."""
         ...
 
     def diff(self, old: SchemaSource, new: SchemaSource) -> Differences:

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+
+from ..model.validation import DataReport, Encoding
+from .engine import DataValidator
 
 MAX_RULES = 1_000
 """Schemas with more rules have no bound: finding it would take too long itself."""
@@ -21,13 +24,14 @@ HOPELESS = 1e12
 class Rates(NamedTuple):
     """At most so many nanoseconds for each value, object and byte of a payload.
 
-    `evaluations`: how many rules are applied to each value. `strict`: nanoseconds that strict validation adds for each value.
+    `errors`: the most errors that a value can have; `object_errors`: those that an object can have besides. `strict`: nanoseconds that strict validation adds for each value.
     """
 
     value: float = 0
     object: float = 0
     byte: float = 0
-    evaluations: float = 0
+    errors: float = 0
+    object_errors: float = 0
     strict: float = 0
 
 
@@ -80,6 +84,42 @@ def count(payload: bytes) -> PayloadCounts:
     objects = payload.count(b"{")
     brackets = objects + payload.count(b"[")
     return PayloadCounts(len(payload), 1 + payload.count(b",") + brackets, objects, brackets)
+
+
+class CostBound(Protocol):
+    """The bound of one schema."""
+
+    def within(self, seconds: float, payload: bytes, *, encoding: Encoding, strict: bool) -> bool:
+        """Whether validating `payload`, errors included, surely takes at most `seconds` of processor time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ValidatorWithBound:
+    """A validator that runs when the bound allows it; see formats.engine.BoundedValidator."""
+
+    validator: DataValidator
+    bound: CostBound
+
+    @property
+    def size(self) -> int:
+        return 512 + self.validator.size
+
+    def validate_within(
+        self,
+        seconds: float,
+        payload: bytes,
+        *,
+        encoding: Encoding,
+        strict: bool,
+        max_errors: int,
+        message_name: str,
+    ) -> DataReport | None:
+        if not self.bound.within(seconds, payload, encoding=encoding, strict=strict):
+            return None
+        return self.validator.validate(
+            payload, encoding=encoding, strict=strict, max_errors=max_errors, message_name=message_name
+        )
 
 
 def growth(rules: Sequence[Rule], root: int, deepest: int) -> list[DepthRates] | None:

@@ -11,6 +11,7 @@ from ...model.difference import Differences
 from ...model.schema import SchemaType
 from ..engine import UNBOUNDED, BoundedValidator, DataValidator, ParsedSchema, SchemaSource
 from ..outline import differences
+from ..validation_cost import ValidatorWithBound
 from .data.cost import AvroCost
 from .data.validator import AvroValidator
 from .limits import AvroLimits
@@ -91,7 +92,7 @@ class AvroEngine:
             return UNBOUNDED
         validator = AvroValidator(root, self._limits)
         validator.prepare()
-        return BoundedValidator(validator, cost)
+        return ValidatorWithBound(validator, cost)
 
     def diff(self, old: SchemaSource, new: SchemaSource) -> Differences:
         """What differs between the types that the two schemas define."""

@@ -6,6 +6,7 @@ from ...model.compatibility import CompareOptions, Comparison
 from ...model.difference import Differences
 from ...model.schema import SchemaType
 from ..engine import UNBOUNDED, BoundedValidator, ParsedSchema, SchemaSource
+from .bounded import BoundedJsonValidator
 from .compiled import OpenedSchema, open_schema
 from .diff import diff as diff_schemas
 from .limits import DEFAULT_LIMITS, JsonSchemaLimits
@@ -71,6 +72,4 @@ class JsonSchemaEngine:
         cost = JsonSchemaCost(source, opened, self._limits)
         if not cost.known or cost.compile_seconds > seconds:
             return UNBOUNDED
-        validator = JsonDataValidator(source, self._limits, opened)
-        validator.prepare()
-        return BoundedValidator(validator, cost)
+        return BoundedJsonValidator(source, self._limits, opened, cost)

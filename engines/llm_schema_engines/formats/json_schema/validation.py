@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
+from collections.abc import Callable
 from typing import Any
 
 import jsonschema_rs
@@ -56,6 +57,23 @@ class JsonDataValidator:
     ) -> DataReport:
         """Whether `payload` is JSON that the schema accepts; `strict` refuses undeclared properties and duplicate
         keys too. Raises InvalidRequest for an encoding other than JSON or a message name."""
+        report = self.validate_if(
+            None, payload, encoding=encoding, strict=strict, max_errors=max_errors, message_name=message_name
+        )
+        assert report is not None
+        return report
+
+    def validate_if(
+        self,
+        may_list: Callable[[], bool] | None,
+        payload: bytes,
+        *,
+        encoding: Encoding,
+        strict: bool,
+        max_errors: int,
+        message_name: str,
+    ) -> DataReport | None:
+        """As `validate`; None when the schema refuses the payload and `may_list` refuses to have its errors listed."""
         if encoding not in (Encoding.AUTO, Encoding.JSON):
             raise InvalidRequest("encoding", f"{encoding.name} does not fit a JSON Schema; use JSON")
         if message_name:
@@ -67,6 +85,8 @@ class JsonDataValidator:
             place = f"line {issue.line}, column {issue.column}: " if issue.line else ""
             return DataReport(False, (DataIssue(issue.pointer, place + issue.message, issue.rule),))
         if not self._validator.is_valid(value):
+            if may_list is not None and not may_list():
+                return None
             return self._report(value, payload, max_errors)
         if strict:
             found = self.declarations.undeclared(value, max_errors + 1)

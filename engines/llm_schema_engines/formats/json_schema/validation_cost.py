@@ -7,10 +7,9 @@ references that are resolved while data is validated, and the format `regex`, wh
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from ...model.validation import Encoding
 from ..engine import SchemaSource
 from ..validation_cost import (
     HOPELESS,
@@ -37,12 +36,14 @@ _BASE, _APPLY = 60, 25
 """Nanoseconds for any subschema, and for each that it applies to the same value."""
 _READ_VALUE, _READ_BYTE = 2_500, 20
 """The exact reader, which reads what the fast one refuses or rounds, and strict data."""
-_STRICT = 3_000
+_STRICT = 2_000
 """Strict validation: for each subschema that may apply to a value."""
-_ERROR, _ERROR_COPY, _REPORT = 1_000, 120, 15_000
+_ERROR, _ERROR_COPY, _REPORT = 16_000, 200, 15_000
 """An error of the library; its copy of each value inside; an issue in a report."""
 _REPORTED = 101
-_LONGEST_NUMBER = 60
+_COMPILE_STATE = 1_500
+"""Compiling one state of a regular expression."""
+_LONG_NUMBER = 60
 """Comparing two items that are numbers of 16 digits or more, for each byte: they all look alike to the library's hash."""
 _LONGEST_CHAIN = 128
 _MEASURED_BYTES = 64 * 1024
@@ -51,6 +52,17 @@ _MEASURED_BYTES = 64 * 1024
 _FORMAT = Rates(value=2_500, byte=30)
 _FORMATS = {"idn-hostname": Rates(value=2_500, byte=250), "regex": Rates(value=math.inf)}
 _NUMERIC = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
+_OF_STRINGS = frozenset(
+    {"minLength", "maxLength", "pattern", "format", "contentEncoding", "contentMediaType"}
+)
+_OF_ARRAYS = frozenset(
+    {"minItems", "maxItems", "uniqueItems", "contains", "minContains", "maxContains"}
+    | {"items", "additionalItems", "unevaluatedItems"}
+)
+_OF_OBJECTS = frozenset(
+    {"minProperties", "maxProperties", "additionalProperties", "unevaluatedProperties", "propertyNames"}
+)
+_OF_ANY = frozenset({"enum", "const", "not", "anyOf", "oneOf"})
 _UNEVALUATED = frozenset({"unevaluatedProperties", "unevaluatedItems"})
 _DYNAMIC = frozenset({"$dynamicRef", "$recursiveRef"})
 _MEMBER_ONE = frozenset({"properties", "additionalProperties"})
@@ -60,14 +72,14 @@ _ITEM_ALL = frozenset({"contains", "unevaluatedItems"})
 
 
 class JsonSchemaCost:
-    """See validation_cost.CostBound."""
+    """The bound of one schema; `compile_seconds`: processor time that compiling it takes at most, in one piece."""
 
     def __init__(self, source: SchemaSource, opened: OpenedSchema, limits: JsonSchemaLimits) -> None:
         self._depth = limits.data_depth
         documents = [d.content for d in opened.document_index.documents if not d.builtin]
         self._patterns = sum(map(weight, _patterns(documents)))
         """States of all patterns: strict validation compiles them once more, one by one."""
-        self.compile_seconds = (text_cost(source) + self._patterns * 1_500) / 1e9
+        self.compile_seconds = (text_cost(source) + self._patterns * _COMPILE_STATE) / 1e9
         self._unique = any(b"uniqueItems" in text or b"\\u" in text for text in source.texts())
         rules = _rules(opened)
         self._chain = 0 if rules is None else max(1, _longest_chain(rules))
@@ -78,36 +90,50 @@ class JsonSchemaCost:
         """Whether the schema has a bound at all."""
         return bool(self._table)
 
-    def within(self, seconds: float, payload: bytes, *, encoding: Encoding, strict: bool) -> bool:
-        """See CostBound.within. Nesting is measured only where the number of brackets does not prove the payload cheap."""
-        allowed, counts = seconds * 1e9, count(payload)
-        if not self._table or counts.values * _READ_VALUE + counts.bytes * _READ_BYTE > allowed:
+    def verdict_within(self, nanoseconds: float, payload: bytes, *, strict: bool) -> bool:
+        """Whether reading `payload` and deciding about it surely takes at most so long."""
+        counts = count(payload)
+        spent = float(counts.values * _READ_VALUE + counts.bytes * _READ_BYTE)
+        if strict:
+            spent += self._patterns * _COMPILE_STATE
+        if spent > nanoseconds:
             return False
+        if self._unique and has_long_number(payload):
+            spent += _LONG_NUMBER * float(counts.bytes) * counts.values * self._chain
+        return self._at_some_depth(
+            payload, counts, lambda depth: spent + self._verdict(counts, depth, strict=strict) <= nanoseconds
+        )
+
+    def listing_within(self, nanoseconds: float, payload: bytes) -> bool:
+        """Whether listing all errors of `payload` surely takes at most so long."""
+        counts = count(payload)
+        return self._at_some_depth(payload, counts, lambda depth: self._listing(counts, depth) <= nanoseconds)
+
+    def _at_some_depth(self, payload: bytes, counts: PayloadCounts, enough: Callable[[int], bool]) -> bool:
+        """Whether `enough` holds: for as much nesting as the brackets allow, or else for the nesting that is measured."""
         depth = min(counts.brackets, self._depth)
-        if self._nanoseconds(counts, depth, payload, strict) <= allowed:
+        if enough(depth):
             return True
         if counts.bytes > _MEASURED_BYTES:
             return False
         measured = min(exact_nesting(payload, self._depth), self._depth)
-        return measured < depth and self._nanoseconds(counts, measured, payload, strict) <= allowed
+        return measured < depth and enough(measured)
 
-    def _nanoseconds(self, counts: PayloadCounts, depth: int, payload: bytes, strict: bool) -> float:
+    def _verdict(self, counts: PayloadCounts, depth: int, *, strict: bool) -> float:
         rates, repeats = self._table[min(depth, len(self._table) - 1)]
         if rates.value >= HOPELESS:
             return math.inf
-        verdict = rates.value * counts.values + rates.object * counts.objects + rates.byte * counts.bytes
+        total = rates.value * counts.values + rates.object * counts.objects + rates.byte * counts.bytes
         if repeats:
-            verdict *= float(1 + counts.values) ** repeats
-        evaluations = rates.evaluations * counts.values
-        # Listing decides once more at each level of alternatives.
-        listing = verdict * (depth + 1) * self._chain + evaluations * (_ERROR + _ERROR_COPY * (depth + 1))
-        total = verdict + listing + min(evaluations, _REPORTED) * _REPORT
-        total += counts.values * _READ_VALUE + counts.bytes * _READ_BYTE
-        if strict:
-            total += rates.strict * counts.values + self._patterns * 1_500
-        if self._unique and has_long_number(payload):
-            total += _LONGEST_NUMBER * float(counts.bytes) * counts.values * self._chain
-        return total
+            total *= float(1 + counts.values) ** repeats
+        return total + (rates.strict * counts.values if strict else 0)
+
+    def _listing(self, counts: PayloadCounts, depth: int) -> float:
+        """The library makes every error, with a copy of its value, and decides once more at each level of alternatives."""
+        rates = self._table[min(depth, len(self._table) - 1)].rates
+        errors = rates.errors * counts.values + rates.object_errors * counts.objects
+        again = self._verdict(counts, depth, strict=False) * (depth + 1) * self._chain
+        return again + errors * (_ERROR + _ERROR_COPY * (depth + 1)) + min(errors, _REPORTED) * _REPORT
 
 
 def text_cost(source: SchemaSource) -> float:
@@ -167,7 +193,7 @@ def _rules(opened: OpenedSchema) -> list[Rule] | None:
             return None
         rule = rules[numbers[place.key]]
         if not isinstance(schema, dict):
-            rule.own = Rates(value=_BASE, evaluations=1, strict=_STRICT)
+            rule.own = Rates(value=_BASE, errors=1, strict=_STRICT)
             continue
         if not _DYNAMIC.isdisjoint(schema):
             return None
@@ -237,7 +263,21 @@ def _own(schema: dict[str, Any], dialect: Dialect, asserts_format: bool, in_plac
         value, byte = value + rates.value, byte + rates.byte
     if dialect is Dialect.DRAFT_07 and ("contentMediaType" in schema or "contentEncoding" in schema):
         value, byte = value + 500, byte + 200
-    return Rates(value, objects, byte, 1, strict)
+    return Rates(value, objects, byte, *_errors(schema), strict)
+
+
+def _errors(schema: dict[str, Any]) -> tuple[float, float]:
+    """The most errors that a value, and an object besides, can have of the keywords of one subschema."""
+    of_kind = max(len(kind.intersection(schema)) for kind in (_OF_STRINGS, _NUMERIC, _OF_ARRAYS))
+    of_any = len(_OF_ANY.intersection(schema))
+    of_objects = len(_OF_OBJECTS.intersection(schema))
+    if _is(schema, "required", list):
+        of_objects += len(schema["required"])
+    for keyword in ("dependentRequired", "dependencies"):
+        if _is(schema, keyword, dict):
+            of_objects += sum(len(v) for v in schema[keyword].values() if isinstance(v, list))
+    # What has the wrong type fails no keyword of that type.
+    return of_any + max(of_kind, 1 if "type" in schema else 0), of_objects
 
 
 def _is(schema: dict[str, Any], keyword: str, kind: type) -> bool:

@@ -29,6 +29,7 @@ from ..engine import (
     SchemaSource,
 )
 from ..outline import differences
+from ..validation_cost import ValidatorWithBound
 from . import artifact as artifacts
 from . import checks, library
 from .artifact import Files
@@ -145,7 +146,7 @@ class ProtobufEngine:
             return UNBOUNDED
         validator = MessageValidator(compiled, self._limits)
         validator.prepare()
-        return BoundedValidator(validator, cost)
+        return ValidatorWithBound(validator, cost)
 
     def diff(self, old: SchemaSource, new: SchemaSource) -> Differences:
         """What differs between what the two files declare."""

@@ -27,6 +27,7 @@ from llm_schema_engines.model.compatibility import (
     Violation,
     Witness,
 )
+from llm_schema_engines.model.difference import Differences
 from llm_schema_engines.model.schema import Fingerprints, SchemaType
 from llm_schema_engines.model.validation import DataIssue, DataReport, Encoding
 from llm_schema_registry_server.errors import InvalidSchema, ReferenceNotFound, SchemaIssue, SchemaTooLarge
@@ -73,7 +74,7 @@ class ObedientEngine:
 
     def diff(self, old: SchemaSource, new: SchemaSource) -> Differences:
         obey(old.content)
-        return Differences((), ())
+        return Differences()
 
     def compile_validator(self, source: SchemaSource) -> DataValidator:
         return ObedientValidator(source.content)

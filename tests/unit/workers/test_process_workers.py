@@ -256,7 +256,9 @@ async def test_a_report_comes_back_whole_and_a_process_compiles_a_schema_once() 
         other = await workers.run(validation("hello", "other"))
 
     told = [report.errors[0].got.split(" ", 2) for report in reports]
-    assert {(report.valid, report.truncated, report.errors[0].path) for report in reports} == {(False, True, "/a")}
+    assert {(report.valid, report.truncated, report.errors[0].path) for report in reports} == {
+        (False, True, "/a")
+    }
     assert {compiled for _, compiled, _ in told} == {"1"}
     assert {rest for _, _, rest in told} == {"BINARY True 7 m.N"}
     assert other.errors[0].got.split(" ")[1] in ("1", "2")

@@ -36,6 +36,7 @@ _BASE, _APPLY = 60, 25
 """Nanoseconds for any subschema, and for each that it applies to the same value."""
 _READ_VALUE, _READ_BYTE = 2_500, 20
 """The exact reader, which reads what the fast one refuses or rounds, and strict data."""
+_ASSERT_CONTENT = (Dialect.DRAFT_06, Dialect.DRAFT_07)
 _STRICT = 2_000
 """Strict validation: for each subschema that may apply to a value."""
 _ERROR, _ERROR_COPY, _REPORT = 16_000, 200, 15_000
@@ -261,7 +262,7 @@ def _own(schema: dict[str, Any], dialect: Dialect, asserts_format: bool, in_plac
     if asserts_format and _is(schema, "format", str):
         rates = _FORMATS.get(schema["format"], _FORMAT)
         value, byte = value + rates.value, byte + rates.byte
-    if dialect is Dialect.DRAFT_07 and ("contentMediaType" in schema or "contentEncoding" in schema):
+    if dialect in _ASSERT_CONTENT and ("contentMediaType" in schema or "contentEncoding" in schema):
         value, byte = value + 500, byte + 200
     return Rates(value, objects, byte, *_errors(schema), strict)
 

@@ -9,6 +9,9 @@ from .limits import JsonSchemaLimits
 from .validation import JsonDataValidator
 from .validation_cost import JsonSchemaCost
 
+_LISTING = 1.5
+"""How much longer than a verdict a list of errors may take. Its bound holds a verdict for each level of nesting already."""
+
 
 class BoundedJsonValidator:
     """See formats.engine.BoundedValidator.
@@ -39,6 +42,6 @@ class BoundedJsonValidator:
         if not self._cost.verdict_within(nanoseconds, payload, strict=strict):
             return None
         return self._validator.validate_if(
-            lambda: self._cost.listing_within(nanoseconds, payload),
+            lambda: self._cost.listing_within(_LISTING * nanoseconds, payload),
             payload, encoding=encoding, strict=strict, max_errors=max_errors, message_name=message_name,
         )  # fmt: skip

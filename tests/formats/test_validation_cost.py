@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llm_schema_engines.formats.avro.engine import AvroEngine
@@ -103,7 +103,7 @@ def depth(value: Any) -> int:
     return 0 if parts is None else 1 + max(map(depth, parts), default=0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(graphs(), DOCUMENTS)
 def test_no_document_costs_more_than_the_rates_of_its_depth(rules: list[Rule], document: Any) -> None:
     table = growth(rules, 0, 128)

@@ -78,6 +78,7 @@ class Components:
             self._workers,
             cache_bytes=settings.caches.schema_bytes,
             most_references=settings.limits.references,
+            inline_seconds=settings.workers.inline_seconds,
             shared=self._redis,
         )
         self._recorder = make_recorder(settings.usage, self.store, self.answers.readings, clock)

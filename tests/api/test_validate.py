@@ -29,7 +29,8 @@ from .helpers import (
     register,
     versions,
 )
-from .wires import Wire
+from .server import ServerProcess
+from .wires import GrpcWire, Wire
 
 Name = Callable[[str], str]
 GOOD = b'{"a": "x"}'
@@ -303,3 +304,57 @@ def test_a_false_verdict_is_shown_by_tools_that_leave_out_defaults(wire: Wire, n
 
     for report in (wrong, broken, missing):
         assert json_format.MessageToDict(report)["valid"] is False
+
+
+MANY_ERRORS = json.dumps({"items": {"required": [f"p{i}" for i in range(400)]}}).encode()
+EMPTY = b"[" + b",".join([b"{}"] * 2_000) + b"]"
+"""Each of its items has 400 errors, which the library makes one by one."""
+BRANCHES = json.dumps(
+    {"items": {"anyOf": [*[{"const": i} for i in range(900)], {"type": "string"}]}}
+).encode()
+
+
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
+    """A server that gives up a validation soon."""
+    server = ServerProcess(tmp_path_factory.mktemp("hasty"), WORKERS__VALIDATE_SECONDS="0.2")
+    wire = GrpcWire("native", server.grpc)
+    yield wire
+    wire.close()
+    assert server.stop() == 0
+    assert server.events("call_crashed") == []
+
+
+def test_what_is_not_proved_cheap_is_validated_all_the_same(wire: Wire, name: Name) -> None:
+    made = register(wire, name("s"), BRANCHES)
+    good = wire.call("ValidateData", data(made.schema_id, json.dumps(["x"] * 2_000).encode()))
+    bad = wire.call("ValidateData", data(made.schema_id, b"[1, null]", max_errors=1))
+    large = wire.call("ValidateData", data(made.schema_id, json.dumps(["x" * 9] * 90_000).encode()))
+
+    assert (good.valid, bad.valid, large.valid) == (True, False, True)
+    assert [e.path for e in bad.errors] == ["/1"]
+
+
+def test_what_takes_too_long_is_refused_with_the_setting_and_a_batch_goes_on(hasty: Wire, name: Name) -> None:
+    made = register(hasty, name("s"), MANY_ERRORS)
+    request = data(made.schema_id, EMPTY)
+    error = refused(hasty, "ValidateData", request, "RESOURCE_EXHAUSTED", "LIMIT_EXCEEDED")
+    reports = list(
+        hasty.batch(
+            "BatchValidate", [data(made.schema_id, payload) for payload in (EMPTY, b"1", EMPTY, b'{"x":1}')]
+        )
+    )
+
+    assert "workers.validate_seconds" in str(error)
+    assert [r.valid for r in reports] == [False, True, False, True]
+    assert [r.errors[0].error_type if r.errors else "" for r in reports] == [
+        "LIMIT_EXCEEDED", "", "LIMIT_EXCEEDED", "",
+    ]  # fmt: skip
+
+
+def test_a_request_that_fits_no_schema_is_refused_wherever_it_is_validated(wire: Wire, name: Name) -> None:
+    made = register(wire, name("s"), BRANCHES)
+    payload = json.dumps(["x"] * 2_000).encode()
+    for small in (payload, b"[]"):
+        request = data(made.schema_id, small, encoding=pb.DATA_ENCODING_BINARY)
+        refused(wire, "ValidateData", request, "INVALID_ARGUMENT", "INVALID_REQUEST", "encoding")

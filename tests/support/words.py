@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from llm_schema_engines.formats.engine import ParsedSchema, SchemaSource
 from llm_schema_engines.formats.outline import differences
+from llm_schema_engines.formats.validation_cost import ValidatorWithBound
 from llm_schema_engines.model.compatibility import (
     CompareOptions,
     Comparison,
@@ -65,6 +66,13 @@ class WordValidator:
         return DataReport(False, (DataIssue("", f"{word!r} is not a word of the schema", "word"),))
 
 
+class Always:
+    """The bound of what is always cheap."""
+
+    def within(self, seconds: float, payload: bytes, *, encoding: Encoding, strict: bool) -> bool:
+        return True
+
+
 class WordEngine:
     version = "words-1"
 
@@ -115,3 +123,6 @@ class WordEngine:
 
     def compile_validator(self, source: SchemaSource) -> WordValidator:
         return WordValidator(frozenset(words(source)))
+
+    def compile_bounded(self, source: SchemaSource, seconds: float) -> ValidatorWithBound:
+        return ValidatorWithBound(self.compile_validator(source), Always())

@@ -103,6 +103,49 @@ class DataValidator(Protocol):
         ...
 
 
+class BoundedValidator(Protocol):
+    """A validator for a thread whose other work must not wait. `size` is an estimate in bytes."""
+
+    @property
+    def size(self) -> int: ...
+
+    def validate_within(
+        self,
+        seconds: float,
+        payload: bytes,
+        *,
+        encoding: Encoding,
+        strict: bool,
+        max_errors: int,
+        message_name: str,
+    ) -> DataReport | None:
+        """What `DataValidator.validate` returns, if finding it surely takes at most `seconds` of processor time; None when
+        that is not known before, or turns out when the payload is invalid and its errors are to be listed."""
+        ...
+
+
+class Unbounded:
+    """The BoundedValidator of a schema of which nothing is proved: it validates nothing."""
+
+    size = 256
+
+    def validate_within(
+        self,
+        seconds: float,
+        payload: bytes,
+        *,
+        encoding: Encoding,
+        strict: bool,
+        max_errors: int,
+        message_name: str,
+    ) -> DataReport | None:
+        """Always None."""
+        return None
+
+
+UNBOUNDED = Unbounded()
+
+
 class FormatEngine(Protocol):
     """The engine of one schema type. `version` is part of cache keys: raise it when verdicts or fingerprints change."""
 
@@ -135,6 +178,11 @@ class FormatEngine(Protocol):
 
     def compile_validator(self, source: SchemaSource) -> DataValidator:
         """The validator of a schema that has been parsed before."""
+        ...
+
+    def compile_bounded(self, source: SchemaSource, seconds: float) -> BoundedValidator:
+        """As `compile_validator`, with a bound of what validating costs. UNBOUNDED where none is known, and where compiling
+        may keep all threads of the process waiting for more than `seconds`. Raises as `compile_validator` does."""
         ...
 
     def diff(self, old: SchemaSource, new: SchemaSource) -> Differences:

@@ -30,6 +30,7 @@ RegistryError
 ├── ConcurrentUpdate          ABORTED              safe to retry
 ├── SubscriberTooSlow         ABORTED              says where to resume
 ├── LimitExceeded             RESOURCE_EXHAUSTED
+├── InternalFault             INTERNAL             a fault of the server; its log tells more
 ├── DeadlineExceeded          DEADLINE_EXCEEDED
 ├── PermissionDenied          PERMISSION_DENIED
 ├── Unauthenticated           UNAUTHENTICATED
@@ -82,6 +83,7 @@ from .requests import (
 )
 from .service import (
     DeadlineExceeded,
+    InternalFault,
     LimitExceeded,
     PermissionDenied,
     ShuttingDown,
@@ -101,6 +103,7 @@ __all__ = [
     "FieldViolation",
     "HasDependents",
     "IncompatibleSchema",
+    "InternalFault",
     "InvalidRequest",
     "InvalidSchema",
     "InvalidSubject",

@@ -12,6 +12,13 @@ class LimitExceeded(RegistryError):
     reason = "LIMIT_EXCEEDED"
 
 
+class InternalFault(RegistryError):
+    """A fault of the server, such as a worker process that crashed; its log tells more under the request id."""
+
+    code = Code.INTERNAL
+    reason = "INTERNAL"
+
+
 class DeadlineExceeded(RegistryError):
     """The call took longer than its deadline."""
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from llm_schema_engines.formats.engine import (
-    DataValidator,
+    BoundedValidator,
     Engines,
     ParsedSchema,
     ReferencedSchema,
@@ -18,6 +18,7 @@ from llm_schema_engines.model.compatibility import CompareOptions, Comparison
 from llm_schema_engines.model.difference import Differences
 from llm_schema_engines.model.identity import identity
 from llm_schema_engines.model.schema import SchemaType
+from llm_schema_engines.model.validation import DataReport, Encoding
 
 from ..caches.cache import CacheStats, LowerTier
 from ..caches.memory import MemoryCache
@@ -33,7 +34,7 @@ from ..model.schema import (
 from ..model.subject import Subject
 from ..storage.store import ReadTx, Store
 from ..workers.task import Workers
-from ..workers.tasks import Compare, Convert, Converted, Diff, Parse
+from ..workers.tasks import Compare, Convert, Converted, Diff, Parse, Validate
 from .contents import Contents
 from .references import PinnedReference, pin_references, references_of
 from .shared_results import lower
@@ -76,6 +77,7 @@ class Resolved:
 class Library:
     """Loads schemas with their references, and runs the engines through the workers; every result is cached by the schema's key.
 
+    inline_seconds: processor time that validating a payload here may take at most.
     shared: a tier, common to all instances, for contents and for what parsing and comparing found out.
     """
 
@@ -87,10 +89,11 @@ class Library:
         *,
         cache_bytes: int,
         most_references: int,
+        inline_seconds: float = 0.01,
         shared: LowerTier | None = None,
     ) -> None:
         self._store, self._most_references = store, most_references
-        self._engines, self._workers = engines, workers
+        self._engines, self._workers, self._inline_seconds = engines, workers, inline_seconds
         share = cache_bytes // SHARES
         self.contents = Contents(store, cache_bytes=share, shared=shared)
         self._subjects: MemoryCache[Subject, SubjectVersions] = MemoryCache(share, _subject_size)
@@ -104,7 +107,11 @@ class Library:
             lower(shared, "comparison", Comparison),
             lasting=lambda comparison: comparison.lasting,
         )
-        self._validators = TieredCache(MemoryCache[str, DataValidator](share, lambda v: v.size))
+        self._validators = TieredCache(MemoryCache[str, BoundedValidator](share, lambda v: v.size))
+
+    @property
+    def inline_seconds(self) -> float:
+        return self._inline_seconds
 
     def stats(self) -> Mapping[str, CacheStats]:
         """Size, hits and misses of each cache."""
@@ -283,14 +290,39 @@ class Library:
             Convert(schema.schema_type, schema.source, target_type, message_name, document)
         )
 
-    async def validator(self, schema: KnownSchema) -> DataValidator:
-        """The compiled validator of a schema that has been parsed."""
+    async def validator(self, schema: KnownSchema) -> BoundedValidator:
+        """The validator of a schema that has been parsed, for what is proved cheap."""
 
-        async def compile_() -> DataValidator:
-            compile_validator = self._engines[schema.schema_type].compile_validator
-            return await asyncio.to_thread(compile_validator, schema.source)
+        async def compile_() -> BoundedValidator:
+            compile_bounded = self._engines[schema.schema_type].compile_bounded
+            return await asyncio.to_thread(compile_bounded, schema.source, self._inline_seconds)
 
         return await self._validators.get(schema.key, compile_)
+
+    async def validate_elsewhere(
+        self,
+        schema: KnownSchema,
+        payload: bytes,
+        *,
+        encoding: Encoding,
+        strict: bool,
+        max_errors: int,
+        message_name: str,
+    ) -> DataReport:
+        """What a schema makes of a payload, found in a worker. Raises InvalidRequest when `encoding` or `message_name` does not
+        fit the schema, LimitExceeded when it takes too long; not cached."""
+        return await self._workers.run(
+            Validate(
+                schema.schema_type,
+                schema.key,
+                schema.source,
+                payload,
+                encoding,
+                strict,
+                max_errors,
+                message_name,
+            )
+        )
 
 
 async def _broken(

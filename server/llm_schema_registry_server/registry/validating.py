@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cachetools import LRUCache
 
-from llm_schema_engines.formats.engine import DataValidator, Engines, ParsedSchema
+from llm_schema_engines.formats.engine import BoundedValidator, Engines, ParsedSchema
 from llm_schema_engines.model.schema import Fingerprints, SchemaType
 from llm_schema_engines.model.validation import DataReport, Encoding
 
@@ -24,8 +23,6 @@ from .limits import RequestLimits
 from .reading import selected, version_with_content
 
 DEFAULT_ERRORS, MOST_ERRORS = 20, 100
-INLINE_BYTES = 16 * 1024
-"""Payloads up to this size are validated on the loop; larger ones in a thread, so that others' calls go on."""
 MOST_COMPILED = 10_000
 """Entries of the cache of compiled versions."""
 
@@ -60,10 +57,10 @@ class SchemaReport:
 
 @dataclass(frozen=True, slots=True)
 class CompiledVersion:
-    """A version and its validator."""
+    """A version and its validator for what is proved cheap."""
 
     version: SchemaVersion
-    validator: DataValidator
+    validator: BoundedValidator
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +131,12 @@ class Validating:
         self._compiled.forget(subject)
 
     async def data(self, payload: Payload) -> DataVerdict:
-        """Raises SchemaNotFound, SubjectNotFound or VersionNotFound, and InvalidRequest where the request itself is wrong;
-        bad data is an answer."""
+        """Raises SchemaNotFound, SubjectNotFound or VersionNotFound, InvalidRequest where the request itself is wrong, and
+        LimitExceeded where validating takes too long; bad data is an answer.
+
+        What surely takes little is validated at once. All else runs in a worker process: nothing that a schema or a payload
+        costs holds up other calls, and who waits for it gives up at the deadline of the call.
+        """
         if len(payload.data) > self._limits.data_bytes:
             raise InvalidRequest(
                 "data",
@@ -145,10 +146,16 @@ class Validating:
             raise InvalidRequest("max_errors", f"is {payload.max_errors}; it must be 0 to {MOST_ERRORS}")
         compiled = await self._compiled_version(_key(payload))
         self._validated(compiled.version.schema_id)
-        if len(payload.data) <= INLINE_BYTES:
-            report = _run(compiled.validator, payload)
-        else:
-            report = await asyncio.to_thread(_run, compiled.validator, payload)
+        max_errors = payload.max_errors or DEFAULT_ERRORS
+        report = compiled.validator.validate_within(
+            self._library.inline_seconds, payload.data, encoding=payload.encoding, strict=payload.strict,
+            max_errors=max_errors, message_name=payload.message_name,
+        )  # fmt: skip
+        if report is None:
+            report = await self._library.validate_elsewhere(
+                await self._library.known(compiled.version), payload.data, encoding=payload.encoding,
+                strict=payload.strict, max_errors=max_errors, message_name=payload.message_name,
+            )  # fmt: skip
         return DataVerdict(report, compiled.version)
 
     async def prepare(self, schema_id: str) -> None:
@@ -214,14 +221,4 @@ def _key(payload: Payload) -> _Key:
         raise InvalidRequest("subject", "must not be empty when version is given")
     raise InvalidRequest(
         "schema_id", "must not be empty; give it, or a subject and a version such as 'latest'"
-    )
-
-
-def _run(validator: DataValidator, payload: Payload) -> DataReport:
-    return validator.validate(
-        payload.data,
-        encoding=payload.encoding,
-        strict=payload.strict,
-        max_errors=payload.max_errors or DEFAULT_ERRORS,
-        message_name=payload.message_name,
     )

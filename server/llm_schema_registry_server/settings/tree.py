@@ -170,6 +170,11 @@ class WorkersSettings(Section):
     """After this a compilation is killed."""
     compare_seconds: float = Field(5.0, gt=0)
     """After this a comparison is killed and answered UNDECIDED."""
+    validate_seconds: float = Field(5.0, gt=0)
+    """Processor time after which the validation of one payload is killed and refused."""
+    inline_seconds: float = Field(0.01, ge=0, le=1)
+    """Processor time that validating a payload may surely not exceed for it to happen in the server itself; all else is
+    validated in a subprocess."""
     memory_bytes: int = Field(1 << 30, ge=1 << 27)
     """Address space of one subprocess."""
     queue: int = Field(1000, ge=0)

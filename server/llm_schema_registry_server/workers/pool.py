@@ -82,7 +82,7 @@ class Pool:
             await asyncio.gather(*self._background, return_exceptions=True)
 
     async def run(self, task: Task[R], seconds: float) -> R:
-        """The task's result, or its RegistryError. Raises Overrun after `seconds`, WorkerProcessEnded when the task ended
+        """The task's result, or its RegistryError. Raises Overrun after `seconds` of processor time, WorkerProcessEnded when the task ended
         its process, LimitExceeded when too many wait, Unavailable when no process can be started.
 
         Cancelled, it leaves the queue; a process at work may finish if it does so soon, else it is killed.
@@ -165,14 +165,13 @@ class Pool:
 
     async def _supervise(self, running: _RunningTask, task: Task[R], seconds: float) -> R:
         process, used = running.process, running.process.cpu_seconds()
-        end = asyncio.get_running_loop().time() + seconds
         reply = process.ask(encode_request(Request(task, seconds, context.current())))
         reply.add_done_callback(_ignore_error)  # after an overrun nobody reads it
         answer: R | RegistryError | None = None
         try:
             if not await self._answered_soon(reply, process, used, seconds):
                 self._move_to_slow_lane(running)
-                if not await _within(reply, end - asyncio.get_running_loop().time()):
+                if not await process.answered_within(reply, seconds, used, CROWDED_FACTOR * seconds):
                     self._counts["timed_out"] += 1
                     raise Overrun
             answer = decode_answer(task, reply.result())

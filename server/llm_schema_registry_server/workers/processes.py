@@ -8,10 +8,13 @@ from typing import Any, cast
 
 from .. import settings
 from ..caches.single_flight import SingleFlight
+from ..telemetry import logs
 from .messages import Setup
 from .pool import Overrun, Pool
-from .task import R, Task, TaskFailure
-from .worker_process import WorkerProcessEnded
+from .task import FailureKind, R, Task, TaskFailure
+from .worker_process import EndReason, WorkerProcessEnded
+
+_LOG = logs.get("workers")
 
 
 class ProcessWorkers:
@@ -44,10 +47,22 @@ class ProcessWorkers:
         try:
             return await self._pool.run(task, limit)
         except Overrun:
-            failure = TaskFailure(True, f"takes longer than {limit:g} s")
+            failure = TaskFailure(FailureKind.TIMED_OUT, _too_long(limit))
         except WorkerProcessEnded as ended:
-            failure = TaskFailure(False, ended.cause)
+            # The kernel ends a process too, at a limit some seconds later, when the server is too busy to do it.
+            if ended.reason is EndReason.PROCESSOR_TIME:
+                failure = TaskFailure(FailureKind.TIMED_OUT, _too_long(limit))
+            elif ended.reason is EndReason.MEMORY:
+                failure = TaskFailure(FailureKind.OUT_OF_MEMORY, ended.cause)
+            else:
+                failure = TaskFailure(FailureKind.CRASHED, ended.cause)
+        if failure.kind is FailureKind.CRASHED:
+            _LOG.error("task_crashed", task=type(task).__name__, cause=failure.cause)
         return task.failed(failure)
 
     def facts(self) -> Mapping[str, str]:
         return self._pool.facts()
+
+
+def _too_long(seconds: float) -> str:
+    return f"takes longer than {seconds:g} s"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 import typing
 from abc import ABC, abstractmethod
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from llm_schema_engines.formats.engine import Engines
+
+from ..errors import InternalFault, LimitExceeded, RegistryError
 
 R = TypeVar("R")
 
@@ -21,17 +24,38 @@ class TimeLimits(Protocol):
     def parse_seconds(self) -> float: ...
     @property
     def compare_seconds(self) -> float: ...
+    @property
+    def validate_seconds(self) -> float: ...
+
+
+class FailureKind(enum.Enum):
+    """TIMED_OUT: killed because it used the processor for longer than it may. OUT_OF_MEMORY: it asked for more than
+    `workers.memory_bytes`. CRASHED: it ended by itself, which is a fault of the engines or of what they are made of."""
+
+    TIMED_OUT = "timed out"
+    OUT_OF_MEMORY = "out of memory"
+    CRASHED = "crashed"
 
 
 @dataclass(frozen=True, slots=True)
 class TaskFailure:
-    """Why a worker process gave no result: it was killed because the task took too long (`timed_out`), or it ended.
+    """Why a worker process gave no result. cause: a predicate for messages, such as "takes longer than 5 s" or
+    "was ended by SIGSEGV"."""
 
-    cause: a predicate for messages, such as "takes longer than 5 s" or "was ended by SIGSEGV".
-    """
-
-    timed_out: bool
+    kind: FailureKind
     cause: str
+
+    @property
+    def timed_out(self) -> bool:
+        return self.kind is FailureKind.TIMED_OUT
+
+    def error(self, what: str, setting: str, way_out: str) -> RegistryError:
+        """The error for a caller who asked for `what`: LimitExceeded that names the setting, or InternalFault after a crash.
+        `setting` bounds the time of the task."""
+        if self.kind is FailureKind.CRASHED:
+            return InternalFault(f"{what} failed: its process {self.cause}; the server's log tells more")
+        exceeded = setting if self.timed_out else "workers.memory_bytes"
+        return LimitExceeded(f"{what} {self.cause} (the setting {exceeded}); {way_out}", setting=exceeded)
 
 
 class Task(ABC, Generic[R]):

@@ -1,4 +1,4 @@
-"""The tasks of the registry: parse, compare, diff, convert. Each says where it runs and what its failure means. Pure."""
+"""The tasks of the registry: parse, compare, diff, convert, validate. Each says where it runs and what its failure means. Pure."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from llm_schema_engines.model.compatibility import CompareOptions, Comparison, V
 from llm_schema_engines.model.difference import Differences
 from llm_schema_engines.model.fast_init import fast_init
 from llm_schema_engines.model.schema import SchemaType
+from llm_schema_engines.model.validation import DataReport, Encoding
 
-from ..errors import InvalidSchema, LimitExceeded, SchemaIssue
+from ..errors import InvalidSchema, SchemaIssue
 from .task import Task, TaskFailure, TimeLimits
+from .validators import VALIDATORS
 
 # What of a type runs inline: the largest source, or pair of sources, in bytes with all references. Types that are missing
 # never do: protoc can be made to abort its process.
@@ -81,8 +83,9 @@ class Parse(Task[ParsedSchema]):
 @fast_init
 @dataclass(frozen=True, slots=True)
 class Compare(Task[Comparison]):
-    """FormatEngine.compare of one pair. One that ends its process or takes too long is UNDECIDED with a violation of rule
-    COMPARISON_CRASHED or COMPARISON_TIMEOUT."""
+    """FormatEngine.compare of one pair. One that takes too long is UNDECIDED with a violation of rule COMPARISON_TIMEOUT;
+    LimitExceeded for one that needs too much memory. A crash is InternalFault and never a verdict, which a gate might let
+    pass."""
 
     schema_type: SchemaType
     reader: SchemaSource
@@ -98,7 +101,7 @@ class Compare(Task[Comparison]):
     def failed(self, failure: TaskFailure) -> Comparison:
         if failure.timed_out:
             return _undecided("COMPARISON_TIMEOUT", f"comparing {failure.cause}")
-        return _undecided("COMPARISON_CRASHED", f"the comparison {failure.cause}")
+        raise failure.error("the comparison", "workers.compare_seconds", WAY_OUT)
 
     def runs_inline(self) -> bool:
         return _inline(self.schema_type, INLINE_COMPARE_BYTES, self.reader, self.writer)
@@ -112,7 +115,8 @@ class Compare(Task[Comparison]):
 
 @dataclass(frozen=True, slots=True)
 class Diff(Task[Differences]):
-    """FormatEngine.diff of one pair. LimitExceeded for one that ends its process or takes too long."""
+    """FormatEngine.diff of one pair. LimitExceeded for one that takes too long or too much memory, InternalFault for one that
+    ends its process."""
 
     schema_type: SchemaType
     old: SchemaSource
@@ -125,7 +129,7 @@ class Diff(Task[Differences]):
         return limits.compare_seconds
 
     def failed(self, failure: TaskFailure) -> Differences:
-        raise LimitExceeded(f"finding the differences {failure.cause}; {WAY_OUT}")
+        raise failure.error("finding the differences", "workers.compare_seconds", WAY_OUT)
 
     def runs_inline(self) -> bool:
         return _inline(self.schema_type, INLINE_COMPARE_BYTES, self.old, self.new)
@@ -146,8 +150,8 @@ class Converted:
 
 @dataclass(frozen=True, slots=True)
 class Convert(Task[Converted]):
-    """The conversion of one schema, and of a document when there is one. LimitExceeded for one that ends its process or
-    takes too long."""
+    """The conversion of one schema, and of a document when there is one. LimitExceeded for one that takes too long or too much
+    memory, InternalFault for one that ends its process."""
 
     schema_type: SchemaType
     source: SchemaSource
@@ -167,7 +171,44 @@ class Convert(Task[Converted]):
         return limits.compare_seconds
 
     def failed(self, failure: TaskFailure) -> Converted:
-        raise LimitExceeded(f"converting the schema {failure.cause}; {WAY_OUT}")
+        raise failure.error("converting the schema", "workers.compare_seconds", WAY_OUT)
+
+
+@dataclass(frozen=True, slots=True)
+class Validate(Task[DataReport]):
+    """DataValidator.validate of one payload, for what cannot be proved cheap. LimitExceeded for one that takes too long or too
+    much memory, InternalFault for one that ends its process: never a verdict.
+
+    `schema_key` names the meaning of `source`: a process keeps the validators that it used last by it.
+    """
+
+    schema_type: SchemaType
+    schema_key: str
+    source: SchemaSource
+    payload: bytes
+    encoding: Encoding
+    strict: bool
+    max_errors: int
+    message_name: str
+
+    def run(self, engines: Engines) -> DataReport:
+        """Raises InvalidRequest when `encoding` or `message_name` does not fit the schema."""
+        engine = engines[self.schema_type]
+        validator = VALIDATORS.get(engine, self.schema_key, lambda: engine.compile_validator(self.source))
+        return validator.validate(
+            self.payload, encoding=self.encoding, strict=self.strict, max_errors=self.max_errors,
+            message_name=self.message_name,
+        )  # fmt: skip
+
+    def seconds(self, limits: TimeLimits) -> float:
+        return limits.validate_seconds
+
+    def failed(self, failure: TaskFailure) -> DataReport:
+        raise failure.error(
+            "validating the data",
+            "workers.validate_seconds",
+            "send less data at once, or make the schema simpler",
+        )
 
 
 def _inline(schema_type: SchemaType, limits: Mapping[SchemaType, int], *sources: SchemaSource) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import fcntl
 import math
 import os
@@ -27,6 +28,9 @@ GRACE_SECONDS = 1.0
 
 TOO_LARGE = f"announced an answer of more than {MAX_FRAME >> 20} MiB"
 
+LEAST_WAIT = 0.005
+"""Seconds between two looks at the processor time of a process."""
+
 LOWEST_PRIORITY = 19
 """nice(2)."""
 
@@ -35,15 +39,31 @@ _CPU_OF_PROCESS = 2
 """The kernel numbers the clocks of processes (~pid << 3 | 2): see clock_getcpuclockid(3)."""
 
 
+class EndReason(enum.Enum):
+    """Whether a process ended at a limit that was set for it, or for any other reason."""
+
+    MEMORY = "memory"
+    PROCESSOR_TIME = "processor time"
+    OTHER = "other"
+
+
 class WorkerProcessEnded(Exception):
     """The process ended before it answered. `killed`: by a SIGKILL or SIGTERM that we did not send; its task may be harmless.
 
     `stderr`, the end of what it wrote there, is for the log only: it may hold paths and content.
     """
 
-    def __init__(self, cause: str, *, killed: bool = False, stderr: str = "") -> None:
+    def __init__(
+        self,
+        cause: str,
+        *,
+        killed: bool = False,
+        stderr: str = "",
+        reason: EndReason = EndReason.OTHER,
+    ) -> None:
         super().__init__(cause)
         self.cause = cause
+        self.reason = reason
         self.killed = killed
         self.stderr = stderr
 
@@ -124,6 +144,22 @@ class WorkerProcess:
         except OSError:
             return math.inf
 
+    async def answered_within(
+        self, reply: asyncio.Future[bytes], seconds: float, used: float, longest: float
+    ) -> bool:
+        """Whether `reply` is there before the process has used `seconds` of processor time; `used`: what it had used before.
+
+        On a crowded machine the clock runs faster than that; `longest`: seconds by the clock after which it is over anyway.
+        """
+        clock = asyncio.get_running_loop().time
+        end = clock() + longest
+        while not reply.done():
+            left = min(seconds - (self.cpu_seconds() - used), end - clock())
+            if left <= 0:
+                break
+            await asyncio.wait([reply], timeout=max(left, LEAST_WAIT))
+        return reply.done()
+
     def ask(self, payload: bytes) -> asyncio.Future[bytes]:
         """Send one request; the future is the answer's payload, or raises WorkerProcessEnded (await `end` for the cause)."""
         answer = self._pipe.expect()
@@ -171,6 +207,7 @@ class WorkerProcess:
             self._pipe.fault or _cause(status),
             killed=not self._killed and status in (-signal.SIGKILL, -signal.SIGTERM),
             stderr=written.decode("utf-8", "replace").strip(),
+            reason=EndReason.OTHER if self._pipe.fault else _REASONS.get(status, EndReason.OTHER),
         )
 
 
@@ -229,6 +266,9 @@ async def _ended(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         process.kill()
     await process.wait()
+
+
+_REASONS = {OUT_OF_MEMORY: EndReason.MEMORY, -signal.SIGXCPU: EndReason.PROCESSOR_TIME}
 
 
 def _cause(status: int) -> str:

@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 
 from llm_schema_engines.formats.engine import (
+    UNBOUNDED,
+    BoundedValidator,
     DataValidator,
     Engines,
     FormatEngine,
@@ -25,7 +27,9 @@ from llm_schema_engines.model.compatibility import (
     Violation,
     Witness,
 )
+from llm_schema_engines.model.difference import Differences
 from llm_schema_engines.model.schema import Fingerprints, SchemaType
+from llm_schema_engines.model.validation import DataIssue, DataReport, Encoding
 from llm_schema_registry_server.errors import InvalidSchema, ReferenceNotFound, SchemaIssue, SchemaTooLarge
 
 ISSUES = (SchemaIssue("RULE_A", "first", "/a", 1, 2), SchemaIssue("RULE_B", "second"))
@@ -68,8 +72,41 @@ class ObedientEngine:
     ) -> Comparison | None:
         return Comparison(Verdict.YES) if reader.content.startswith(b"plain") else None
 
+    def diff(self, old: SchemaSource, new: SchemaSource) -> Differences:
+        obey(old.content)
+        return Differences()
+
     def compile_validator(self, source: SchemaSource) -> DataValidator:
-        raise NotImplementedError
+        return ObedientValidator(source.content)
+
+    def compile_bounded(self, source: SchemaSource, seconds: float) -> BoundedValidator:
+        return UNBOUNDED
+
+
+COMPILED = 0
+"""How many validators this process has compiled."""
+
+
+class ObedientValidator:
+    """Does what the payload says; the report tells how many validators its process has compiled."""
+
+    def __init__(self, content: bytes) -> None:
+        global COMPILED
+        COMPILED += 1
+        self.size = 1 << 25 if content == b"large" else 1000
+
+    def validate(
+        self,
+        payload: bytes,
+        *,
+        encoding: Encoding = Encoding.AUTO,
+        strict: bool = False,
+        max_errors: int = 20,
+        message_name: str = "",
+    ) -> DataReport:
+        obey(payload)
+        got = f"{os.getpid()} {COMPILED} {encoding.name} {strict} {max_errors} {message_name}"
+        return DataReport(False, (DataIssue("/a", "told", "told", got=got),), truncated=True)
 
 
 def obey(content: bytes) -> None:

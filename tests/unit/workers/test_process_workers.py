@@ -9,15 +9,19 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import psutil
 import pytest
 import uvloop
 
-from llm_schema_engines.formats.engine import ParsedSchema, ReferencedSchema, SchemaSource
+from llm_schema_engines.formats.engine import DataValidator, ParsedSchema, ReferencedSchema, SchemaSource
 from llm_schema_engines.model.compatibility import CompareOptions, Direction, Verdict
 from llm_schema_engines.model.schema import SchemaType
+from llm_schema_engines.model.validation import Encoding
 from llm_schema_registry_server.errors import (
+    Code,
+    InternalFault,
     InvalidSchema,
     LimitExceeded,
     ReferenceNotFound,
@@ -29,11 +33,13 @@ from llm_schema_registry_server.settings import WorkersSettings as Bounds
 from llm_schema_registry_server.telemetry import context
 from llm_schema_registry_server.telemetry.context import CallContext
 from llm_schema_registry_server.workers.processes import ProcessWorkers
-from llm_schema_registry_server.workers.tasks import Compare, Parse
+from llm_schema_registry_server.workers.task import Task
+from llm_schema_registry_server.workers.tasks import Compare, Diff, Parse, Validate
+from llm_schema_registry_server.workers.validators import ValidatorCache
 from llm_schema_registry_server.workers.worker_process import WorkerProcess
 from tests.unit.conftest import LogLines
 
-from .fakes import ISSUES
+from .fakes import ISSUES, ObedientEngine
 
 pytestmark = pytest.mark.slow  # each test starts processes of its own
 
@@ -168,17 +174,108 @@ async def test_a_schema_that_takes_too_long_is_invalid_and_its_child_is_killed(c
         assert workers.facts()["timed_out"] == "1"
 
 
-async def test_a_comparison_that_dies_or_hangs_is_undecided_with_the_reason() -> None:
+async def test_a_comparison_that_takes_too_long_is_undecided_with_the_reason() -> None:
     async with pool(**HASTY) as workers:
-        crashed = await workers.run(Compare(J, src("abort"), src("x"), CompareOptions()))
         timed_out = await workers.run(Compare(J, src("hang"), src("x"), CompareOptions()))
 
-    assert (crashed.verdict, timed_out.verdict) == (Verdict.UNDECIDED, Verdict.UNDECIDED)
-    assert [c.violations[0].rule for c in (crashed, timed_out)] == [
-        "COMPARISON_CRASHED",
-        "COMPARISON_TIMEOUT",
+    assert timed_out.verdict is Verdict.UNDECIDED
+    assert timed_out.violations[0].rule == "COMPARISON_TIMEOUT"
+    assert timed_out.violations[0].undecided
+
+
+def every_task(command: str) -> list[Task[Any]]:
+    """One task of each kind that an engine does for a caller, all with the same fate."""
+    return [
+        Compare(J, src(command), src("x"), CompareOptions()),
+        Diff(J, src(command), src("x")),
+        validation(command),
     ]
-    assert crashed.violations[0].undecided
+
+
+def validation(command: str, schema: str = "schema", **how: Any) -> Validate:
+    fields = {"encoding": Encoding.AUTO, "strict": False, "max_errors": 20, "message_name": ""} | how
+    return Validate(J, f"key of {schema}", src(schema), command.encode(), **fields)
+
+
+@pytest.mark.parametrize("command", ["abort", "segfault", "exit 3", "bug", "nonsense"])
+async def test_a_crash_is_a_fault_of_the_server_that_is_logged_and_never_a_verdict(
+    workers: ProcessWorkers, log_lines: LogLines, command: str
+) -> None:
+    for task in every_task(command):
+        with pytest.raises(InternalFault) as caught:
+            await workers.run(task)
+        assert (caught.value.code, caught.value.reason) == (Code.INTERNAL, "INTERNAL")
+
+    crashes = [line["task"] for line in log_lines() if line["event"] == "task_crashed"]
+    assert crashes == ["Compare", "Diff", "Validate"]
+
+
+async def test_a_task_without_enough_memory_is_refused_with_the_name_of_the_setting(
+    workers: ProcessWorkers,
+) -> None:
+    for task in every_task("eat"):
+        with pytest.raises(LimitExceeded) as caught:
+            await workers.run(task)
+        assert caught.value.metadata["setting"] == "workers.memory_bytes"
+        assert "workers.memory_bytes" in caught.value.message
+
+
+@pytest.mark.parametrize("command", ["spin", "hang"])
+async def test_a_validation_that_takes_too_long_is_refused_with_the_name_of_the_setting(command: str) -> None:
+    async with pool(validate_seconds=0.2) as workers:
+        with pytest.raises(LimitExceeded) as caught:
+            await workers.run(validation(command))
+
+        assert workers.facts()["timed_out"] == "1"
+    assert caught.value.metadata["setting"] == "workers.validate_seconds"
+    assert "0.2 s" in caught.value.message
+
+
+async def test_the_time_of_a_task_is_what_the_processor_worked_for_it(tmp_path: Path) -> None:
+    """One that only waits, as it does for the processor on a crowded machine, is not killed at its limit."""
+    async with pool(validate_seconds=0.4, patience_seconds=0.05) as workers:
+        waiting = asyncio.ensure_future(workers.run(validation(f"wait {tmp_path}/gate")))
+        await asyncio.sleep(0.8)
+        (tmp_path / "gate").touch()
+
+        assert (await waiting).errors[0].error_type == "told"
+
+
+async def test_the_deadline_of_the_caller_ends_a_validation(workers: ProcessWorkers) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await workers.run(validation("spin"))
+
+    await until(lambda: workers.facts()["busy"] == "0")
+
+
+async def test_a_report_comes_back_whole_and_a_process_compiles_a_schema_once() -> None:
+    async with pool(processes=1) as workers:
+        how = {"encoding": Encoding.BINARY, "strict": True, "max_errors": 7, "message_name": "m.N"}
+        reports = [await workers.run(validation("hello", **how)) for _ in range(3)]
+        other = await workers.run(validation("hello", "other"))
+
+    told = [report.errors[0].got.split(" ", 2) for report in reports]
+    assert {(report.valid, report.truncated, report.errors[0].path) for report in reports} == {
+        (False, True, "/a")
+    }
+    assert {compiled for _, compiled, _ in told} == {"1"}
+    assert {rest for _, _, rest in told} == {"BINARY True 7 m.N"}
+    assert other.errors[0].got.split(" ")[1] in ("1", "2")
+
+
+async def test_validators_of_many_schemas_do_not_fill_the_memory_of_a_process() -> None:
+    cache, engine = ValidatorCache(max_bytes=3000), ObedientEngine(J)
+    made: list[str] = []
+
+    def compile_(key: str) -> DataValidator:
+        made.append(key)
+        return engine.compile_validator(src("large" if key == "huge" else key))
+
+    for key in ["a", "b", "c", "a", "d", "b", "huge", "huge", "d"]:
+        cache.get(engine, key, lambda key=key: compile_(key))  # type: ignore[misc]
+
+    assert made == ["a", "b", "c", "d", "b", "huge", "huge"]
 
 
 async def test_a_child_killed_from_outside_costs_the_schema_nothing(

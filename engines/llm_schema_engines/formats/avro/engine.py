@@ -9,8 +9,10 @@ from cachetools import LRUCache
 from ...model.compatibility import CompareOptions, Comparison
 from ...model.difference import Differences
 from ...model.schema import SchemaType
-from ..engine import DataValidator, ParsedSchema, SchemaSource
+from ..engine import UNBOUNDED, BoundedValidator, DataValidator, ParsedSchema, SchemaSource
 from ..outline import differences
+from ..validation_cost import ValidatorWithBound
+from .data.cost import AvroCost
 from .data.validator import AvroValidator
 from .limits import AvroLimits
 from .outline import outline
@@ -24,6 +26,8 @@ VERSION = "1"
 CACHE_BYTES = 32 * 1024 * 1024
 NODES_PER_BYTE = 8
 """Estimated bytes of memory per byte of schema text once it is parsed."""
+BOUNDED_BYTES = 128 * 1024
+"""Larger schemas are not looked at for a bound of their cost."""
 
 Key = tuple[bytes, tuple[tuple[str, str], ...]]
 
@@ -77,6 +81,18 @@ class AvroEngine:
     def compile_validator(self, source: SchemaSource) -> DataValidator:
         """The validator of a schema that has been parsed before."""
         return AvroValidator(self._document(source).root, self._limits)
+
+    def compile_bounded(self, source: SchemaSource, seconds: float) -> BoundedValidator:
+        """See FormatEngine.compile_bounded."""
+        if source.size > BOUNDED_BYTES:
+            return UNBOUNDED
+        root = self._document(source).root
+        cost = AvroCost(root, self._limits)
+        if not cost.known or cost.compile_seconds > seconds:
+            return UNBOUNDED
+        validator = AvroValidator(root, self._limits)
+        validator.prepare()
+        return ValidatorWithBound(validator, cost)
 
     def diff(self, old: SchemaSource, new: SchemaSource) -> Differences:
         """What differs between the types that the two schemas define."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ...model.compatibility import CompareOptions, Comparison
 from ...model.difference import Differences
 from ...model.schema import SchemaType
-from ..engine import ParsedSchema, SchemaSource
+from ..engine import UNBOUNDED, BoundedValidator, ParsedSchema, SchemaSource
+from .bounded import BoundedJsonValidator
 from .compiled import OpenedSchema, open_schema
 from .diff import diff as diff_schemas
 from .limits import DEFAULT_LIMITS, JsonSchemaLimits
@@ -15,6 +16,10 @@ from .quick_proof.documents import SelfContainedDocument, document_of, open_docu
 from .quick_proof.walk import quick_proof
 from .source_cache import SourceCache
 from .validation import JsonDataValidator
+from .validation_cost import JsonSchemaCost, text_cost
+
+_BOUNDED_BYTES = 256 * 1024
+"""Larger schemas are not looked at for a bound of their cost."""
 
 
 class JsonSchemaEngine:
@@ -58,3 +63,13 @@ class JsonSchemaEngine:
     def compile_validator(self, source: SchemaSource) -> JsonDataValidator:
         """Compiled by the linear-time engine, offline; raises InvalidSchema for what it refuses."""
         return JsonDataValidator(source, self._limits)
+
+    def compile_bounded(self, source: SchemaSource, seconds: float) -> BoundedValidator:
+        """See FormatEngine.compile_bounded. Compiling takes the library one piece, during which no other thread works."""
+        if source.size > _BOUNDED_BYTES or text_cost(source) > seconds * 1e9:
+            return UNBOUNDED
+        opened = open_schema(source, self._limits)
+        cost = JsonSchemaCost(source, opened, self._limits)
+        if not cost.known or cost.compile_seconds > seconds:
+            return UNBOUNDED
+        return BoundedJsonValidator(source, self._limits, opened, cost)

@@ -43,10 +43,18 @@ class ErrorListingCosts:
         """Whether a payload of this nesting may have its first error listed: for a union, that takes all its branches."""
         if (1 + self._branches) ** (depth + 1) <= self._limits.error_paths:
             return True
+        return depth <= self._safe_depth()
+
+    def prepare(self) -> None:
+        """Find now what a deep payload would need."""
+        if self._branches:
+            self._safe_depth()
+
+    def _safe_depth(self) -> int:
         if self._safe is None:
             opened, limits = self._opened, self._limits
             self._safe = safe_depth(opened.document_index, opened.root, limits.error_paths, limits.data_depth)
-        return depth <= self._safe
+        return self._safe
 
 
 def _count(content: Any) -> Iterator[int]:

@@ -10,7 +10,8 @@ import jsonschema_rs
 
 from ...errors import SchemaIssue
 from .limits import JsonSchemaLimits
-from .prover.regex.syntax import LookAhead, Repeat, Symbols, Tree, Unsupported, parse_pattern
+from .prover.regex.charsets import BEGIN
+from .prover.regex.syntax import LookAhead, Repeat, Sequence, Symbols, Tree, Unsupported, parse_pattern
 from .regex_engine import OPTIONS
 
 _TOKENS = re.compile(r"\\.|\(\?P<|\(\?[a-zA-Z-]+[:)]|[*+?}]\+|.", re.DOTALL)
@@ -80,6 +81,33 @@ def weight(pattern: str) -> int:
         return len(pattern) * math.prod(max(count, 1) for count in counts)
 
 
+@functools.lru_cache(maxsize=4096)
+def active_states(pattern: str) -> int:
+    """How many states of the compiled pattern can be active at once, at most: each byte of a text costs in proportion to it.
+
+    In general all of them. A pattern that is anchored at its beginning has one state as long as its parts have a fixed
+    length, and two in the first repetition of a character after them.
+    """
+    try:
+        tree = parse_pattern(pattern)
+    except Unsupported:
+        return weight(pattern)
+    if not isinstance(tree, Sequence) or not tree.parts or tree.parts[0] != _ANCHOR:
+        return _weight(tree)
+    active, parts = 1, list(tree.parts[1:])
+    while parts:
+        part = parts.pop(0)
+        repeated = isinstance(part, Repeat) and isinstance(part.part, Symbols)
+        if not isinstance(part, Symbols) and not repeated:
+            parts.insert(0, part)
+            break
+        active = max(active, 2 * _weight(part.part if isinstance(part, Repeat) else part))
+        if isinstance(part, Repeat) and part.low != part.high:
+            break
+    return active + sum(map(_weight, parts))
+
+
+_ANCHOR = Symbols(((BEGIN, BEGIN),))
 _COUNT = re.compile(r"\{([0-9]{1,6})(?:,([0-9]{1,6}))?,?\}")
 _BEYOND_ASCII = 8
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
+from collections.abc import Callable
 from typing import Any
 
 import jsonschema_rs
@@ -59,6 +60,23 @@ class JsonDataValidator:
     ) -> DataReport:
         """Whether `payload` is JSON that the schema accepts; `strict` refuses undeclared properties and duplicate
         keys too. Raises InvalidRequest for an encoding other than JSON or a message name."""
+        report = self.validate_if(
+            None, payload, encoding=encoding, strict=strict, max_errors=max_errors, message_name=message_name
+        )
+        assert report is not None
+        return report
+
+    def validate_if(
+        self,
+        may_list: Callable[[], bool] | None,
+        payload: bytes,
+        *,
+        encoding: Encoding,
+        strict: bool,
+        max_errors: int,
+        message_name: str,
+    ) -> DataReport | None:
+        """As `validate`; None when the schema refuses the payload and `may_list` refuses to have its errors listed."""
         if encoding not in (Encoding.AUTO, Encoding.JSON):
             raise InvalidRequest("encoding", f"{encoding.name} does not fit a JSON Schema; use JSON")
         if message_name:
@@ -70,12 +88,19 @@ class JsonDataValidator:
             place = f"line {issue.line}, column {issue.column}: " if issue.line else ""
             return DataReport(False, (DataIssue(issue.pointer, place + issue.message, issue.rule),))
         if not self._validator.is_valid(value):
+            if may_list is not None and not may_list():
+                return None
             return self._report(value, payload, max_errors)
         if strict:
             found = self.declarations.undeclared(value, max_errors + 1)
             if found:
                 return DataReport(False, tuple(found[:max_errors]), truncated=len(found) > max_errors)
         return _VALID
+
+    def prepare(self) -> None:
+        """Do now what the first error, and the first strict validation, would have to do."""
+        self._listing_costs().prepare()
+        _ = self.declarations
 
     def accepts(self, payload: bytes) -> bool:
         """Only the verdict, without errors."""
@@ -129,9 +154,7 @@ class JsonDataValidator:
         """The errors of an invalid value, as far as listing them is cheap."""
         limits = self._limits
         if not self._may_list(payload):
-            if self._error_costs is not None and self._error_costs.first_is_cheap(
-                exact_nesting(payload, limits.data_depth)
-            ):
+            if self._listing_costs().first_is_cheap(exact_nesting(payload, limits.data_depth)):
                 try:
                     self._validator.validate(value)
                 except jsonschema_rs.ValidationError as error:
@@ -151,8 +174,12 @@ class JsonDataValidator:
     def _may_list(self, payload: bytes) -> bool:
         """Whether all errors of the payload may be listed: the library makes every one of them, with a copy."""
         limits = self._limits
-        if self._error_costs is None:
-            self._error_costs = ErrorListingCosts(self.opened, limits)
-        return len(payload) <= limits.detailed_data_bytes and self._error_costs.all_are_cheap(
+        costs = self._listing_costs()
+        return len(payload) <= limits.detailed_data_bytes and costs.all_are_cheap(
             len(payload), exact_nesting(payload, limits.data_depth)
         )
+
+    def _listing_costs(self) -> ErrorListingCosts:
+        if self._error_costs is None:
+            self._error_costs = ErrorListingCosts(self.opened, self._limits)
+        return self._error_costs

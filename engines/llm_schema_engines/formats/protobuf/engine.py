@@ -20,8 +20,16 @@ from ...model.compatibility import CompareOptions, Comparison
 from ...model.compilation import CompileJob, Compiler
 from ...model.difference import Differences
 from ...model.schema import SchemaType
-from ..engine import DataValidator, ParsedSchema, ReferencedSchema, SchemaSource
+from ..engine import (
+    UNBOUNDED,
+    BoundedValidator,
+    DataValidator,
+    ParsedSchema,
+    ReferencedSchema,
+    SchemaSource,
+)
 from ..outline import differences
+from ..validation_cost import ValidatorWithBound
 from . import artifact as artifacts
 from . import checks, library
 from .artifact import Files
@@ -38,9 +46,13 @@ from .normalise import normalise
 from .outline import outline
 from .pools import ArtifactCache, CompiledSchema, PoolError, build_pool
 from .printer import print_file, without_comments
+from .validation_cost import ProtobufCost
 from .validator import MessageValidator
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/\s]+={0,2}\s*")
+
+_BOUNDED_BYTES = 256 * 1024
+"""Larger artifacts are not looked at for a bound of their cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +135,18 @@ class ProtobufEngine:
     def compile_validator(self, source: SchemaSource) -> DataValidator:
         """The validator of binary and JSON payloads."""
         return MessageValidator(self._compiled.get(self._artifact(source)), self._limits)
+
+    def compile_bounded(self, source: SchemaSource, seconds: float) -> BoundedValidator:
+        """See FormatEngine.compile_bounded. A source without artifact has no bound: protoc would have to run."""
+        if not source.artifact or len(source.artifact) > _BOUNDED_BYTES:
+            return UNBOUNDED
+        compiled = self._compiled.get(source.artifact)
+        cost = ProtobufCost(compiled.schema, len(source.artifact))
+        if cost.compile_seconds > seconds:
+            return UNBOUNDED
+        validator = MessageValidator(compiled, self._limits)
+        validator.prepare()
+        return ValidatorWithBound(validator, cost)
 
     def diff(self, old: SchemaSource, new: SchemaSource) -> Differences:
         """What differs between what the two files declare."""

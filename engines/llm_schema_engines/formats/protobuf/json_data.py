@@ -6,12 +6,13 @@ members of a oneof, one field under both of its names.
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...model.validation import DataIssue
-from .ir import MAP, REPEATED, REQUIRED, Field, MessageType, Schema
+from .ir import MAP, REPEATED, REQUIRED, EnumType, Field, MessageType, Schema
 from .json_known import ANY, KNOWN, NULL_VALUE, VALUE
 from .json_scalars import SCALARS, map_key
 from .names import short
@@ -62,10 +63,11 @@ class JsonChecker:
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
         self._by_name: dict[str, Mapping[str, Field]] = {}
+        self._enum_names: dict[str, frozenset[str]] = {}
 
     def check(self, value: Any, message: str, *, strict: bool, max_issues: int) -> list[DataIssue]:
         """The issues of `value` as the message of that full name; at most `max_issues`. `strict` refuses unknown keys."""
-        run = _JsonCheck(self._schema, self._fields, strict, max_issues)
+        run = _JsonCheck(self._schema, self._fields, self._names, strict, max_issues)
         run.message(value, message, "")
         return run.issues
 
@@ -78,13 +80,29 @@ class JsonChecker:
             self._by_name[message.name] = found
         return found
 
+    def _names(self, enum: EnumType) -> frozenset[str]:
+        """The names of all values of an enum."""
+        found = self._enum_names.get(enum.name)
+        if found is None:
+            found = frozenset(name for names in enum.values.values() for name in names)
+            self._enum_names[enum.name] = found
+        return found
+
 
 class _JsonCheck:
     """One check: collects issues up to `max_issues`."""
 
-    def __init__(self, schema: Schema, fields: Any, strict: bool, max_issues: int) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        fields: Callable[[MessageType], Mapping[str, Field]],
+        names: Callable[[EnumType], frozenset[str]],
+        strict: bool,
+        max_issues: int,
+    ) -> None:
         self._schema = schema
         self._fields = fields
+        self._names = names
         self._strict = strict
         self._max_issues = max_issues
         self.issues: list[DataIssue] = []
@@ -202,8 +220,8 @@ class _JsonCheck:
             return
         enum = self._schema.enums[name]
         if isinstance(value, str):
-            if not any(value in names for names in enum.values.values()):
-                known = [names[0] for names in enum.values.values()]
+            if value not in self._names(enum):
+                known = [names[0] for names in itertools.islice(enum.values.values(), 11)]
                 some = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
                 self._report(
                     path,

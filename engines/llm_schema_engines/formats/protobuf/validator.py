@@ -43,6 +43,11 @@ class MessageValidator:
     def size(self) -> int:
         return self._compiled.size
 
+    def prepare(self) -> None:
+        """Do now what the first payload would have to do: make the classes of the messages."""
+        if self._compiled.first:
+            self._compiled.message(self._compiled.first)
+
     def validate(
         self,
         payload: bytes,
@@ -121,7 +126,7 @@ class MessageValidator:
                 f"{unknown} bytes of the payload are fields that {kind.DESCRIPTOR.full_name} does not declare"
             )
             issues.append(DataIssue("", text, "unknown_field"))
-        listed = _faults(kind.FromString(payload), "", 0 < unknown <= MAX_UNKNOWN)
+        listed = _faults(kind.FromString(payload), "", 0 < unknown <= MAX_UNKNOWN, {})
         return issues + list(itertools.islice(listed, max_issues))
 
     def _json(self, payload: bytes, name: str, *, strict: bool, max_issues: int) -> list[DataIssue]:
@@ -143,12 +148,18 @@ def _drop_unknown(message: Any) -> int:  # the stubs lack ByteSize of incomplete
     return before - len(message.SerializePartialToString())
 
 
-def _faults(message: Message, path: str, strict: bool) -> Iterator[DataIssue]:
-    """Required fields that are not set and, when strict, unknown fields: of `message` and of the messages in it."""
+def _faults(message: Message, path: str, strict: bool, required: dict[str, list[str]]) -> Iterator[DataIssue]:
+    """Required fields that are not set and, when strict, unknown fields: of `message` and of the messages in it.
+
+    `required` holds the names of required fields by message, found once and not for each message of the payload.
+    """
     described: Any = message.DESCRIPTOR  # the stubs lack some of its properties
-    for field in described.fields:
-        if field.is_required and not message.HasField(field.name):
-            yield DataIssue(f"{path}/{field.name}", f"required field {field.name!r} is missing", "required")
+    names = required.get(described.full_name)
+    if names is None:
+        names = required[described.full_name] = [f.name for f in described.fields if f.is_required]
+    for name in names:
+        if not message.HasField(name):
+            yield DataIssue(f"{path}/{name}", f"required field {name!r} is missing", "required")
     unknown: Any = UnknownFieldSet(message) if strict else ()
     for field in unknown:
         yield DataIssue(
@@ -164,13 +175,13 @@ def _faults(message: Message, path: str, strict: bool) -> Iterator[DataIssue]:
             continue
         here = f"{path}/{descriptor.name}"
         if not descriptor.is_repeated:
-            yield from _faults(value, here, strict)
+            yield from _faults(value, here, strict, required)
         elif not inner.GetOptions().map_entry:
             for index, item in enumerate(value):
-                yield from _faults(item, f"{here}/{index}", strict)
+                yield from _faults(item, f"{here}/{index}", strict, required)
         elif inner.fields_by_name["value"].message_type is not None:
             for key, item in value.items():
-                yield from _faults(item, f"{here}/{escape(str(key))}", strict)
+                yield from _faults(item, f"{here}/{escape(str(key))}", strict, required)
 
 
 def _nesting(payload: bytes) -> int:

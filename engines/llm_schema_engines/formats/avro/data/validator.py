@@ -74,12 +74,20 @@ class AvroValidator:
         truncated = check.run(self._root, value)
         return DataReport(not check.errors, tuple(check.errors), tuple(check.warnings), truncated)
 
-    def _validate_binary(self, payload: bytes) -> DataReport:
+    def prepare(self) -> None:
+        """Do now what the first binary payload would have to do."""
+        self._binary_check()
+
+    def _binary_check(self) -> Check:
         check = self._binary
         if check is None:
             with self._lock:
                 check = self._binary or BinaryCheckCompiler(self._root, self._limits).compile(self._root)
                 self._binary = check
+        return check
+
+    def _validate_binary(self, payload: bytes) -> DataReport:
+        check = self._binary_check()
         try:
             try:
                 end = check(payload, 0, 0)

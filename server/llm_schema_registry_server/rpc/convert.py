@@ -134,6 +134,7 @@ class Convert:
             change_class=change_class(v.change_class),
             fingerprints=fingerprints(v.fingerprints),
             report=report(done.report) if done.report is not None else None,
+            softly_deleted_schema_id=done.deleted.schema_id if done.deleted is not None else "",
         )
 
     def change(self, change: Change, schema: pb.SchemaInfo | None) -> pb.SchemaChangeEvent:

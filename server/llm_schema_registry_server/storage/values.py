@@ -98,10 +98,19 @@ class Precondition:
 @fast_init
 @dataclass(frozen=True, slots=True)
 class SubjectSnapshot:
-    """A subject at one moment: the precondition of an append, and its live versions with one identity, by ordinal."""
+    """A subject at one moment: the precondition of an append, and its versions with one identity, by ordinal. same: the live
+    ones; hidden: the softly deleted ones."""
 
     precondition: Precondition
     same: Sequence[SchemaVersion]
+    hidden: Sequence[SchemaVersion] = ()
+
+    @classmethod
+    def of(cls, precondition: Precondition, versions: Sequence[SchemaVersion]) -> SubjectSnapshot:
+        """versions: all with the identity."""
+        if not versions:
+            return cls(precondition, ())
+        return cls(precondition, [v for v in versions if v.live], [v for v in versions if not v.live])
 
 
 @fast_init

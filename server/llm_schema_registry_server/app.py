@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 
 import uvloop
 
@@ -77,11 +78,25 @@ def serve(settings: Settings, ready_file: Path | None = None) -> int:
     return uvloop.run(_serve(settings, ready_file))
 
 
-async def _serve(settings: Settings, ready_file: Path | None) -> int:
-    asked_to_stop = asyncio.Event()
+def stop_signals() -> asyncio.Event:
+    """An event that SIGTERM or SIGINT sets; the signal after it ends the process at once, also when the event loop hangs."""
+    asked = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked_to_stop.set)
+    numbers = (signal.SIGTERM, signal.SIGINT)
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+        loop.call_soon_threadsafe(asked.set)
+
+    for number in numbers:
+        # Not loop.add_signal_handler: that only acts when the loop has its turn.
+        signal.signal(number, stop)
+    return asked
+
+
+async def _serve(settings: Settings, ready_file: Path | None) -> int:
+    asked_to_stop = stop_signals()
     try:
         app = App(settings)
         await app.start()

@@ -56,7 +56,7 @@ class Graph:
             async def users(version: SchemaVersion) -> Sequence[tuple[SchemaVersion, str, str]]:
                 return [
                     (user, _name_of(user, version), kind(user))
-                    for user in await tx.dependents(version.schema_id)
+                    for user in await tx.dependents(version.schema_id, strict=False)
                     if user.live
                 ]
 

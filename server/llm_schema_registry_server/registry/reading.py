@@ -197,11 +197,16 @@ class Reading:
         self, subject: Subject, *, include_deleted: bool = False
     ) -> Sequence[SchemaVersion]:
         """All versions of a subject by ordinal; raises SubjectNotFound."""
+        wanted = SchemaFilter(subject=str(subject), include_deleted=include_deleted)
+        found: list[SchemaVersion] = []
         async with self._store.read() as tx:
-            versions = await tx.versions(subject, include_deleted=include_deleted)
-            if not versions:
+            after = (str(subject), 0)
+            while batch := await tx.scan_versions(wanted, Page(SCAN, after=after)):
+                found += batch
+                after = version_key(batch[-1])
+            if not found and not await tx.count_versions(wanted):
                 raise await _no_versions(tx, subject)
-        return versions
+        return found
 
     async def subjects(
         self,

@@ -74,10 +74,17 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """Some changes in order, and `oldest`: changes up to that sequence are no longer stored."""
+    """Some changes in order, and `oldest`: changes up to that sequence are no longer stored. unreadable: sequences among them
+    whose changes cannot be decoded; what they were is not known."""
 
     oldest: int
     changes: Sequence[Change]
+    unreadable: Sequence[int] = ()
+
+    @property
+    def last(self) -> int:
+        """The sequence of the last change that was looked at, readable or not; 0 when there was none."""
+        return max([*(c.sequence for c in self.changes[-1:]), *self.unreadable[-1:]], default=0)
 
 
 @fast_init

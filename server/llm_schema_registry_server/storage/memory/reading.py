@@ -106,7 +106,7 @@ class MemoryReadTx:
         left = [name for name in sorted(named) if page.after is None or (name, 0) > page.after]
         return [named[name] for name in left[page.offset : page.offset + page.limit]], len(named)
 
-    async def dependents(self, schema_id: str) -> Sequence[SchemaVersion]:
+    async def dependents(self, schema_id: str, *, strict: bool = True) -> Sequence[SchemaVersion]:
         return self._found(self._tables.dependents.get(schema_id) or ())
 
     async def uses(self, subjects: Collection[Subject]) -> Mapping[Subject, frozenset[Subject]]:

@@ -11,7 +11,8 @@ from ..values import Page, Ranked, RankedPage, SchemaFilter
 
 
 class SearchRead(Protocol):
-    """Versions are sorted by (qualified subject, ordinal) wherever they are listed."""
+    """Versions are sorted by (qualified subject, ordinal) wherever they are listed. Rows that cannot be decoded are left out
+    (storage/unreadable.py); counts have them."""
 
     async def subjects(
         self, *, prefix: str = "", include_deleted: bool = False, page: Page
@@ -38,8 +39,9 @@ class SearchRead(Protocol):
         when there is none near (spelling.py)."""
         ...
 
-    async def dependents(self, schema_id: str) -> Sequence[SchemaVersion]:
-        """The versions, live or softly deleted, that reference this one directly."""
+    async def dependents(self, schema_id: str, *, strict: bool = True) -> Sequence[SchemaVersion]:
+        """The versions, live or softly deleted, that reference this one directly. strict: raise StorageDamaged for one that
+        cannot be decoded instead of leaving it out."""
         ...
 
     async def uses(self, subjects: Collection[Subject]) -> Mapping[Subject, frozenset[Subject]]:

@@ -11,6 +11,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,14 +49,23 @@ class Session:
         """All rows of a query that an index answers in order; a long tail is fetched in a thread."""
         with translated(self.file):
             cursor = self.raw.execute(sql, parameters)
-            head = [decode(row) for row in cursor.fetchmany(FEW)]
-        if len(head) < FEW:
-            return head
-        return head + await self.in_thread(lambda: [decode(row) for row in cursor.fetchall()])
+        # Closed whatever happens: an open one keeps the connection at the state of the file that its transaction saw, also
+        # after the rollback, and the traceback of an error keeps it open.
+        with closing(cursor):
+            with translated(self.file):
+                head = [decode(row) for row in cursor.fetchmany(FEW)]
+            if len(head) < FEW:
+                return head
+            return head + await self.in_thread(lambda: [decode(row) for row in cursor.fetchall()])
 
     async def search(self, sql: str, parameters: Sequence[Any], decode: Callable[[Any], T]) -> list[T]:
         """All rows of a query that may take long, in a thread from the start."""
-        return await self.in_thread(lambda: [decode(row) for row in self.raw.execute(sql, parameters)])
+
+        def rows() -> list[T]:
+            with closing(self.raw.execute(sql, parameters)) as cursor:
+                return [decode(row) for row in cursor]
+
+        return await self.in_thread(rows)
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Do `work` in a thread. When the caller is cancelled, wait until the thread is done with the connection."""

@@ -203,6 +203,16 @@ class PostgresWriteTx(PostgresReadTx):
     async def save_statistics(self, statistics: Statistics) -> None:
         await self._session.run(queries.SAVE_STATISTICS, cell(statistics))
 
+    # -- see repair.RepairTx
+
+    async def select(self, sql: str, *parameters: Any) -> Sequence[rows.Row]:
+        await self.flush()
+        return await self._session.rows(sql, list(parameters), tuple)
+
+    async def execute(self, sql: str, *parameters: Any) -> None:
+        await self.flush()
+        await self._session.run(sql, *parameters)
+
     # -- see portable.RestoreTx
 
     async def begin_restore(self) -> None:

@@ -122,6 +122,9 @@ class SqliteStore(TransactionBackedStore):
         async with self._resources.writer.transaction() as tx:
             yield tx
 
+    def repairing(self) -> AbstractAsyncContextManager[SqliteWriteTx]:
+        return self.write()
+
     def dump(self) -> AbstractAsyncContextManager[SqliteReadTx]:
         return self.read()
 

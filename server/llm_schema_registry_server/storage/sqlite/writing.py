@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from ...errors import ConcurrentUpdate, LimitExceeded
 from ...model.change import Change
@@ -194,6 +195,14 @@ class SqliteWriteTx(SqliteReadTx):
 
     async def save_statistics(self, statistics: Statistics) -> None:
         self._session.run(queries.SAVE_STATISTICS, (cell(statistics),))
+
+    # -- see repair.RepairTx
+
+    async def select(self, sql: str, *parameters: Any) -> Sequence[rows.Row]:
+        return await self._session.search(sql.replace("$", "?"), parameters, tuple)
+
+    async def execute(self, sql: str, *parameters: Any) -> None:
+        await self._session.in_thread(lambda: self._session.run(sql.replace("$", "?"), parameters))
 
     # -- see portable.RestoreTx
 

@@ -7,7 +7,6 @@ import json
 import signal
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
@@ -19,6 +18,7 @@ from .components import Components
 from .errors import RegistryError
 from .faces import make_servers
 from .ready_message import ready_message
+from .registry.clock import BELIEVED_AFTER, SteadyClock
 from .rpc.cached_answers import PreparedAnswers
 from .rpc.convert import Convert
 from .settings import Settings
@@ -31,8 +31,12 @@ CANNOT_START = 1
 _LOG = logs.get("app")
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
+def _leapt(seconds: float) -> None:
+    _LOG.warning(
+        "clock_leapt",
+        seconds=round(seconds),
+        why=f"the machine's clock is ahead of the time that has passed; it is believed when it stays so for {BELIEVED_AFTER}",
+    )
 
 
 class App:
@@ -40,7 +44,7 @@ class App:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._components = Components(settings, now)
+        self._components = Components(settings, SteadyClock(_leapt))
         self._servers: Servers | None = None
 
     @property

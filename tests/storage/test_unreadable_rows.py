@@ -267,12 +267,10 @@ async def test_the_feed_passes_unreadable_changes(store: Rows, bad: tuple[int, .
         on_gap=lambda: gaps.append(1),
         on_trouble=troubles.append,
     )
+    await execute(store, f"UPDATE changes SET facts = '[]' WHERE sequence IN ({', '.join(map(str, gone))})")
     await feed.start()
     feed._floor = feed._position = 0  # as if it had followed the log from its beginning
     try:
-        await execute(
-            store, f"UPDATE changes SET facts = '[]' WHERE sequence IN ({', '.join(map(str, gone))})"
-        )
         async with asyncio.timeout(20):
             await feed.reach(sequences[-1])
             stream = Subscribing(store, feed)(ChangeFilter.of([], []), "earliest", None)

@@ -201,6 +201,11 @@ ADD_CONFIG = "INSERT INTO configs VALUES ($1, $2) ON CONFLICT (scope) DO NOTHING
 REPLACE_CONFIG = "UPDATE configs SET settings = $2 WHERE scope = $1 AND settings = $3"
 DELETE_CONFIG = "DELETE FROM configs WHERE scope = $1"
 
+MOVE_USAGE = (
+    "UPDATE usage SET score = score - (used_at - $1::bigint)::float8 / $2::float8, used_at = $1 "
+    "WHERE magnitude > $3::int AND used_at > $1"
+)
+
 # In the order of ids, so that two servers that count the same versions cannot deadlock.
 # Each version is looked up by itself: a join would read all of them. The last lines are model/usage.together; the exponent is
 # bounded, for a power that no double can hold would be an error.

@@ -97,6 +97,7 @@ SET_CONFIG = (
     "INSERT INTO configs VALUES (?, ?) ON CONFLICT (scope) DO UPDATE SET settings = excluded.settings"
 )
 DELETE_CONFIG = "DELETE FROM configs WHERE scope = ?"
+MOVE_USAGE = "UPDATE usage SET score = score - (used_at - ?) / ?, used_at = ? WHERE score > ? AND used_at > ?"
 USAGE = f"SELECT {_USAGE} FROM usage WHERE schema_id = ?"
 SET_USAGE = (
     f"INSERT INTO usage ({_USAGE}) SELECT {_places(USAGE_COLUMNS)} "

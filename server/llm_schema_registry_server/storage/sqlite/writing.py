@@ -15,8 +15,8 @@ from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.statistics import Statistics
 from ...model.subject import DEFAULT_CONTEXT, Subject
-from ...model.timestamps import micros, moment
-from ...model.usage import Usage, Uses
+from ...model.timestamps import MICROSECOND, micros, moment
+from ...model.usage import HALF_LIFE, Usage, Uses, greatest_score
 from .. import ranking, rows, search
 from ..counting import cell
 from ..leases import Lease, LeaseLost, checked_duration, checked_name, is_held
@@ -185,6 +185,10 @@ class SqliteWriteTx(SqliteReadTx):
 
     async def record_usage(self, uses: Mapping[str, Uses], at: datetime) -> None:
         def add_each() -> None:
+            then = micros(at)
+            self._session.run(
+                queries.MOVE_USAGE, (then, HALF_LIFE / MICROSECOND, then, greatest_score(at), then)
+            )
             for schema_id, added in uses.items():
                 made = Usage.of(schema_id, added, at)
                 row = self._session.row(queries.USAGE, (schema_id,))

@@ -68,6 +68,8 @@ FORGET_CHANGES = "DELETE FROM changes WHERE sequence <= ?"
 SET_COMPACTED = (
     "INSERT INTO meta VALUES ('compacted', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 )
+PROBE = "INSERT INTO meta VALUES ('probed', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+CHECK_PAGES = "PRAGMA quick_check(1)"
 INSERT_VERSION = f"INSERT INTO versions ({_VERSION}) VALUES ({_places(VERSION_COLUMNS)})"
 RAISE_ORDINAL = (
     "INSERT INTO subjects VALUES (?, ?) "

@@ -203,6 +203,10 @@ class SqliteReadTx:
         row = self._session.row(queries.STATISTICS)
         return None if row is None or row[0] is None else statistics_of(row[0])
 
+    async def is_sound(self) -> bool:
+        """Whether every page of the file can be read and makes sense; reads the whole file. For SqliteStore."""
+        return await self._session.search(queries.CHECK_PAGES, (), _first_text) == ["ok"]
+
     # -- see portable.DumpTx
 
     async def names(self, schema_id: str) -> Sequence[str]:

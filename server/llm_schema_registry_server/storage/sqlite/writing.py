@@ -200,6 +200,10 @@ class SqliteWriteTx(SqliteReadTx):
     async def save_statistics(self, statistics: Statistics) -> None:
         self._session.run(queries.SAVE_STATISTICS, (cell(statistics),))
 
+    async def probe(self) -> None:
+        """Write something small. For SqliteStore."""
+        self._session.run(queries.PROBE, (str(micros(datetime.now(UTC))),))
+
     # -- see repair.RepairTx
 
     async def select(self, sql: str, *parameters: Any) -> Sequence[rows.Row]:

@@ -149,10 +149,10 @@ async def _import(settings: Settings, path: Path) -> dict[str, object]:
 
 async def _repair(settings: Settings, findings: list[Finding], apply: bool) -> dict[str, object]:
     store = make_store(settings.storage)
-    if not isinstance(store, RepairableStore):
-        raise StorageUnavailable("storage.kind is `memory`: it has no rows that could be damaged")
     await store.open()
     try:
+        if not isinstance(store, RepairableStore):
+            raise StorageUnavailable("storage.kind is `memory`: it has no rows that could be damaged")
         async for finding in mend(store, lambda: datetime.now(UTC), apply=apply):
             findings.append(finding)
             print(f"{finding.table} {finding.key}: {finding.fault}", file=sys.stderr)

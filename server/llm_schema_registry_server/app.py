@@ -7,8 +7,8 @@ import json
 import signal
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 
 import uvloop
 
@@ -18,6 +18,7 @@ from .components import Components
 from .errors import RegistryError
 from .faces import make_servers
 from .ready_message import ready_message
+from .registry.clock import BELIEVED_AFTER, SteadyClock
 from .rpc.cached_answers import PreparedAnswers
 from .rpc.convert import Convert
 from .settings import Settings
@@ -31,8 +32,12 @@ CANNOT_START = 1
 _LOG = logs.get("app")
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
+def _leapt(seconds: float) -> None:
+    _LOG.warning(
+        "clock_leapt",
+        seconds=round(seconds),
+        why=f"the machine's clock is ahead of the time that has passed; it is believed when it stays so for {BELIEVED_AFTER}",
+    )
 
 
 class App:
@@ -40,7 +45,7 @@ class App:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._components = Components(settings, now)
+        self._components = Components(settings, SteadyClock(_leapt))
         self._servers: Servers | None = None
 
     @property
@@ -88,11 +93,25 @@ def serve(settings: Settings, ready_file: Path | None = None) -> int:
     return uvloop.run(_serve(settings, ready_file))
 
 
-async def _serve(settings: Settings, ready_file: Path | None) -> int:
-    asked_to_stop = asyncio.Event()
+def stop_signals() -> asyncio.Event:
+    """An event that SIGTERM or SIGINT sets; the signal after it ends the process at once, also when the event loop hangs."""
+    asked = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked_to_stop.set)
+    numbers = (signal.SIGTERM, signal.SIGINT)
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+        loop.call_soon_threadsafe(asked.set)
+
+    for number in numbers:
+        # Not loop.add_signal_handler: that only acts when the loop has its turn.
+        signal.signal(number, stop)
+    return asked
+
+
+async def _serve(settings: Settings, ready_file: Path | None) -> int:
+    asked_to_stop = stop_signals()
     try:
         app = App(settings)
         await app.start()

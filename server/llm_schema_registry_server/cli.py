@@ -155,6 +155,24 @@ def compact_changes(
         raise typer.Exit(code)
 
 
+@app.command()
+def repair(
+    config: ConfigFile = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Mend what is found; without it nothing is changed.")
+    ] = False,
+) -> None:
+    """Find rows that cannot be read, contents that are missing or altered, and references that point to nothing; say of each
+    what is wrong and what is done about it (on stderr), and print the totals as JSON. Exit code 3 when something stays
+    damaged. May run beside servers. Make an export or a backup before `--apply`.
+    """
+    from .maintenance import repair as run
+
+    code = run(_settings(config), apply=apply)
+    if code:
+        raise typer.Exit(code)
+
+
 @app.command("export")
 def export_archive(
     archive: Annotated[Path, typer.Argument(help="The file to make; an existing one is replaced.")],

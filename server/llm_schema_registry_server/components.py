@@ -12,7 +12,7 @@ from . import __version__
 from .background import make_counting, make_recorder, make_sweeper, make_warming
 from .calls.answer_cache import AnswerCache
 from .calls.guards.min_revision import MIN_REVISION
-from .errors import Unavailable
+from .errors import RegistryError
 from .factories import engine_limits, make_blobs, make_redis, make_store, request_limits
 from .model.change import Change, parse_revision
 from .model.health import Component
@@ -27,6 +27,7 @@ from .registry.periodic import component
 from .registry.use_cases import Rules, UseCases, build
 from .registry.warming import Answers, Warming
 from .settings import Settings
+from .storage import unreadable
 from .storage.blobs.blobs import Blobs
 from .storage.wrappers.blobbed import blobbed_store
 from .telemetry import logs
@@ -168,6 +169,7 @@ class Components:
         """Let /metrics read what the parts count by themselves."""
         self.metrics.build_info.labels(__version__).set(1)
         self.metrics.read_hot(self.answers.stats)
+        self.metrics.read_unreadable(unreadable.counts)
         self.metrics.read_statistics(lambda: self._counting.newest)
         if self._recorder is not None:
             self.metrics.read_usage(self._recorder.stats)
@@ -195,7 +197,7 @@ class Components:
         _LOG.warning("change_log_gap", why="cut off for longer than changes are kept; all caches are dropped")
         self._coherence.changed(None)
 
-    def _on_trouble(self, error: Unavailable) -> None:
+    def _on_trouble(self, error: RegistryError) -> None:
         _LOG.warning("change_log_unreadable", error=error.message)
 
     def _drop_answers(self, subject: Subject | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -14,20 +15,22 @@ from pathlib import Path
 import uvloop
 
 from .background import held_by_cursors
-from .errors import RegistryError
+from .errors import RegistryError, StorageUnavailable
 from .factories import make_blobs, make_store
 from .model.change import format_revision
 from .registry.retention import Retention, RetentionPolicy
 from .settings import Settings
 from .storage.archive import export_archive, import_archive
 from .storage.portable import PortableStore
+from .storage.repair import Finding, RepairableStore
+from .storage.repair import repair as mend
 from .storage.wrappers.blobbed import blobbed_store
 from .storage.wrappers.garbage import Tally
 from .storage.wrappers.garbage import collect_garbage as collect
 from .storage.wrappers.portable import portable_blobbed_store
 from .telemetry import logs
 
-FAILED = 1
+FAILED, LEFT_DAMAGED = 1, 3
 
 
 def migrate(settings: Settings) -> int:
@@ -56,6 +59,15 @@ def export_to(settings: Settings, path: Path) -> int:
 def import_from(settings: Settings, path: Path) -> int:
     """Fill an empty storage from an archive."""
     return _run(settings, "import", _import(settings, path))
+
+
+def repair(settings: Settings, *, apply: bool) -> int:
+    """Name every row that cannot be read or points to nothing, one a line, and mend them where `apply` says so. Exit code
+    LEFT_DAMAGED when something stays damaged."""
+    findings: list[Finding] = []
+    code = _run(settings, "repair", _repair(settings, findings, apply))
+    left = [f for f in findings if not (f.mended and apply)]
+    return code or (LEFT_DAMAGED if left else 0)
 
 
 def _run(settings: Settings, what: str, work: Coroutine[None, None, dict[str, object]]) -> int:
@@ -133,6 +145,25 @@ async def _import(settings: Settings, path: Path) -> dict[str, object]:
         async with _portable(settings) as store:
             counts = await import_archive(store, file, _print_lines)
             return {"registry_id": store.registry_id, **counts}
+
+
+async def _repair(settings: Settings, findings: list[Finding], apply: bool) -> dict[str, object]:
+    store = make_store(settings.storage)
+    await store.open()
+    try:
+        if not isinstance(store, RepairableStore):
+            raise StorageUnavailable("storage.kind is `memory`: it has no rows that could be damaged")
+        async for finding in mend(store, lambda: datetime.now(UTC), apply=apply):
+            findings.append(finding)
+            print(f"{finding.table} {finding.key}: {finding.fault}", file=sys.stderr)
+    finally:
+        await store.close()
+    return {
+        "dry_run": not apply,
+        "found": dict(Counter(f.table for f in findings)),
+        "mended": sum(f.mended for f in findings) if apply else 0,
+        "beyond_repair": sum(not f.mended for f in findings),
+    }
 
 
 @asynccontextmanager

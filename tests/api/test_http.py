@@ -43,6 +43,22 @@ def test_making_answers_201_and_deleting_204(http: httpx.Client, name: Name) -> 
     assert (made.status_code, gone.status_code, gone.content) == (201, 204, b"")
 
 
+def test_registering_what_is_there_already_answers_200(http: httpx.Client, name: Name) -> None:
+    made, again = post(http, name("s")), post(http, name("s"))
+
+    assert (made.status_code, made.json()["created"]) == (201, True)
+    assert (again.status_code, again.json()["created"]) == (200, False)
+
+
+def test_registering_softly_deleted_content_names_the_old_version(http: httpx.Client, name: Name) -> None:
+    old = post(http, name("s")).json()
+    http.delete(f"/api/v1/schemas/{old['schema_id']}")
+    made = post(http, name("s"))
+
+    assert made.status_code == 201
+    assert made.json()["softly_deleted_schema_id"] == old["schema_id"]
+
+
 def test_names_are_those_of_the_proto(http: httpx.Client, name: Name) -> None:
     made = post(http, name("s")).json()
     info = http.get(f"/api/v1/schemas/{made['schema_id']}").json()["schema"]

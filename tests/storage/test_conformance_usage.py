@@ -170,3 +170,19 @@ async def test_many_versions_are_read_by_id_at_once(store: Store) -> None:
             assert found.keys() == set(ids)
             assert [await tx.version(i) for i in ids] == [found[i] for i in ids]
             assert await tx.versions_by_id([]) == {}
+
+
+async def test_uses_of_a_clock_that_was_far_ahead_do_not_stay_the_most_recent(store: Store) -> None:
+    poisoned, later, other = await stored(store, 3)
+    await record(store, (poisoned, 4), (later, 2), at=START + timedelta(days=73_000))
+
+    await record(store, (other, 8), (later, 1))  # moves those of both to now
+    first = await most_used(store)
+    await record(store, (other, 1), at=START + 4 * HALF_LIFE)
+    second = await most_used(store)
+
+    assert [u.schema_id for u in first] == [v.schema_id for v in (other, poisoned, later)]
+    assert [u.recent(START) for u in first] == pytest.approx([8, 4, 3])
+    assert {u.used_at for u in first} == {START}
+    assert [u.uses for u in first] == [Uses(8), Uses(4), Uses(3)]
+    assert second[0].recent(START + 4 * HALF_LIFE) == pytest.approx(1.5)

@@ -100,7 +100,9 @@ class World:
             limits=LIMITS,
             clock=self.clock,
         )
-        self.deletion = Deletion(store, self.library, self.coherence, defaults=defaults, clock=self.clock)
+        self.deletion = Deletion(
+            store, self.library, assessor, self.coherence, defaults=defaults, clock=self.clock
+        )
         self.checking = Checking(store, self.library, assessor, engines, defaults=defaults, limits=LIMITS)
         self.validating = Validating(store, self.library, engines, defaults=defaults, limits=LIMITS)
         self.coherence.listen(self.validating.forget)

@@ -83,7 +83,7 @@ async def insert(store: Store, *versions: SchemaVersion, names: tuple[str, ...] 
             await tx.insert_version(each, names)
 
 
-async def register(tx: WriteTx, subject: str, text: str = "{}") -> SchemaVersion:
+async def register(tx: WriteTx, subject: str, text: str = "{}", **values: Any) -> SchemaVersion:
     """What a registration does to a store, in its order."""
     name = Subject.parse(subject)
     await tx.lock_subject(name)
@@ -95,6 +95,8 @@ async def register(tx: WriteTx, subject: str, text: str = "{}") -> SchemaVersion
         identity=identity,
         global_id=await tx.allot_global_id(name.context, identity),
         size=len(stored.content),
+        fingerprints=Fingerprints(stored.digest, identity, identity),
+        **values,
     )
     await tx.put_content(identity, stored)
     sequence = await tx.append_change(change(subject=name, schema_id=made.schema_id, ordinal=made.ordinal))

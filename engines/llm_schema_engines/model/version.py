@@ -17,6 +17,8 @@ _SEMVER = re.compile(
 )
 MAX_VERSION_LENGTH = 100
 """Characters of a semantic version or a selector."""
+MAX_NUMBER = 999_999_999
+"""The greatest major, minor and patch number: nine digits, as `parse` reads them."""
 
 
 def is_semantic_version(text: str) -> bool:
@@ -48,12 +50,26 @@ class SemanticVersion:
         return cls(int(major), int(minor), int(patch), tuple(pre.split(".")) if pre else (), build or "")
 
     def next_major(self) -> SemanticVersion:
+        """Raises InvalidVersion when there is none: MAX_NUMBER is the last one."""
+        if self.major >= MAX_NUMBER:
+            raise InvalidVersion(
+                "version",
+                f"no version is left after {self}: numbers end at {MAX_NUMBER}, and the change needs a greater one; use "
+                f"another subject, or delete {self} permanently if it was a mistake",
+                last=str(self),
+            )
         return SemanticVersion(self.major + 1, 0, 0)
 
     def next_minor(self) -> SemanticVersion:
+        """A greater step when the minor number cannot rise; raises as `next_major` does."""
+        if self.minor >= MAX_NUMBER:
+            return self.next_major()
         return SemanticVersion(self.major, self.minor + 1, 0)
 
     def next_patch(self) -> SemanticVersion:
+        """A greater step when the patch number cannot rise; raises as `next_major` does."""
+        if self.patch >= MAX_NUMBER:
+            return self.next_minor()
         return SemanticVersion(self.major, self.minor, self.patch + 1)
 
     @property

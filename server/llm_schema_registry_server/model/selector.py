@@ -93,10 +93,15 @@ def _range(text: str, body: str, kind: str, field: str) -> Range:
         raise InvalidVersion(field, f"{text!r}: a number cannot follow a wildcard")
     major, minor, patch = (*parts, 0, 0, 0)[:3]
     low = SemanticVersion(major, minor, patch)
-    if kind == "^" and low.major == 0 and len(parts) > 1:
-        high = low.next_minor() if low.minor or len(parts) == 2 else low.next_patch()
-    elif kind == "^" or len(parts) == 1:
-        high = low.next_major()
-    else:
-        high = low.next_minor()
-    return Range(text, low, high)
+    try:
+        return Range(text, low, _end(low, kind, len(parts)))
+    except InvalidVersion:  # the range holds the greatest number: nothing comes after it
+        return Range(text, low, None)
+
+
+def _end(low: SemanticVersion, kind: str, parts: int) -> SemanticVersion:
+    """The first version after a range that begins with `low`. parts: how many numbers the range spells. Raises
+    InvalidVersion when there is none."""
+    if kind == "^" and low.major == 0 and parts > 1:
+        return low.next_minor() if low.minor or parts == 2 else low.next_patch()
+    return low.next_major() if kind == "^" or parts == 1 else low.next_minor()

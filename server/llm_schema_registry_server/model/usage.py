@@ -15,6 +15,10 @@ _FAR = 1000.0
 """Half-lives between two scores above which the smaller one adds nothing that a float could hold."""
 
 
+_AHEAD = 64.0
+"""Half-lives between now and a score that no number of uses up to now can have: that is one of a clock that was ahead."""
+
+
 @dataclass(frozen=True, slots=True)
 class Uses:
     """How often a schema was handed out, and how often data was validated against it."""
@@ -54,6 +58,10 @@ class Usage:
             max(self.used_at, other.used_at),
         )
 
+    def moved_to(self, at: datetime) -> Usage:
+        """The same uses as if they had been counted then."""
+        return Usage(self.schema_id, self.uses, self.score - (self.used_at - at) / HALF_LIFE, at)
+
     def recent(self, now: datetime) -> float:
         """How many uses there were lately: each counts half after HALF_LIFE, a quarter after twice that ..."""
         return float(2.0 ** (self.score - _half_lives(now)))
@@ -63,6 +71,12 @@ def score(count: int, at: datetime) -> float:
     """Of `count` uses, at least one, at that time: the binary logarithm of their weight, which doubles with every half-life
     since 1970. So that what was counted once never has to be lowered, and scores compare without a clock."""
     return math.log2(count) + _half_lives(at)
+
+
+def greatest_score(at: datetime) -> float:
+    """What is above it was counted by a clock that was far ahead of this time. Such uses would stay the most recent ones for
+    as long as the clock was ahead; stores move them to the time of the next report (AccountingWrite.record_usage)."""
+    return _half_lives(at) + _AHEAD
 
 
 def together(one: float, other: float) -> float:

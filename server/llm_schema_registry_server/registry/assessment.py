@@ -24,12 +24,15 @@ from llm_schema_engines.model.version import SemanticVersion
 from ..errors import IncompatibleSchema, SchemaTypeMismatch, VersionNotGreater
 from ..errors.missing import way_to_undelete
 from ..model.config import EffectiveConfig, UndecidedPolicy
+from ..model.lifecycle import EVER_REGISTERED
 from ..model.schema import SchemaVersion
 from ..model.subject import Subject
 from .comparable import comparable_versions, versions_to_compare
 from .library import KnownSchema, Library
 from .numbering import greatest
 from .remedies import Remedies
+
+_OPPOSITE = {Direction.BACKWARD: Direction.FORWARD, Direction.FORWARD: Direction.BACKWARD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,47 @@ class Assessor:
         return await self.admit(
             version.subject, schema.settled(parsed), parsed, versions, config, level=level, wanted=wanted
         )
+
+    async def admit_back(
+        self, version: SchemaVersion, versions: Sequence[SchemaVersion], config: EffectiveConfig
+    ) -> None:
+        """What a softly deleted version has to pass to come back: at its place among the versions that count, it and those that
+        the level compares it with, or would have compared with it, are compatible.
+
+        versions: all of the subject's. Raises IncompatibleSchema, SchemaTypeMismatch.
+        """
+        demand = LEVEL_REQUIREMENTS[config.level]
+        if not demand.directions or version.state not in EVER_REGISTERED:
+            return
+        counted = [v for v in comparable_versions(versions) if v.schema_id != version.schema_id]
+        earlier = [v for v in counted if v.ordinal < version.ordinal]
+        later = [v for v in counted if v.ordinal > version.ordinal]
+        if not demand.transitive:
+            earlier, later = earlier[:1], later[-1:]
+        schema, options = await self._library.known(version), compare_options(config)
+        comparisons: list[VersionComparison] = []
+        for place, other in enumerate((*later, *earlier)):
+            if other.schema_type is not version.schema_type:
+                raise SchemaTypeMismatch(
+                    str(version.subject), version.schema_type.name, other.schema_type.name
+                )
+            known = await self._library.known(other)
+            for asked in demand.directions:
+                # Of a later version: what that would be asked about this one, seen from here.
+                direction = asked if place >= len(later) else _OPPOSITE[asked]
+                compared = await self.compare(schema, known, direction, options)
+                comparisons.append(VersionComparison(str(other.version), direction, compared))
+        report = merge(
+            config.level,
+            comparisons,
+            [str(v.version) for v in (*later, *earlier)],
+            allow_undecided=config.undecided is UndecidedPolicy.ALLOW,
+            options=options,
+            change_class=version.change_class,
+        )
+        if not report.compatible:
+            why = f"{report.message}; it stays softly deleted: delete what it conflicts with, or relax the level with SetConfig"
+            raise IncompatibleSchema(str(version.subject), config.level.name, why, report)
 
     async def compare(
         self, new: KnownSchema, old: KnownSchema, direction: Direction, options: CompareOptions

@@ -7,9 +7,10 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from ..errors import RevisionCompacted, ShuttingDown, Unavailable
+from ..errors import RegistryError, RevisionCompacted, ShuttingDown
 from ..model.change import Change, format_revision
 from ..storage.store import Store
+from ..storage.values import LogPage
 from .subscribers import ChangeFilter, Subscriber, SubscriberIndex
 
 BATCH = 1000
@@ -21,7 +22,7 @@ class ChangeFeed:
     """Reads the log in order, once, and hands each change to `on_change` before any subscriber sees it.
 
     on_gap: called instead when changes were forgotten before this instance had read them, as may happen to one that
-    was cut off for long: anything may have changed.
+    was cut off for long, or cannot be decoded: anything may have changed.
     """
 
     def __init__(
@@ -31,7 +32,7 @@ class ChangeFeed:
         ring: int,
         on_change: Callable[[Change], None],
         on_gap: Callable[[], None],
-        on_trouble: Callable[[Unavailable], None],
+        on_trouble: Callable[[RegistryError], None],
     ) -> None:
         self._store, self._ring_size = store, ring
         self._on_change, self._on_gap, self._on_trouble = on_change, on_gap, on_trouble
@@ -51,6 +52,9 @@ class ChangeFeed:
     @property
     def trouble(self) -> str:
         """Why the log cannot be read at the moment; "" while all is well."""
+        if self._task is not None and self._task.done() and not self._closing:
+            failure = None if self._task.cancelled() else self._task.exception()
+            return f"nothing follows the log any more ({failure!r}); restart the server"
         return self._trouble
 
     @property
@@ -98,7 +102,8 @@ class ChangeFeed:
         return sequence >= self._floor
 
     async def after(self, sequence: int) -> Sequence[Change]:
-        """The next changes after `sequence` that this instance has seen, in order; empty when there is none yet.
+        """The next changes after `sequence` that this instance has seen, in order; empty when there is none up to the
+        `position` of the moment of the call. Changes that cannot be decoded are left out.
 
         Raises RevisionCompacted when some of them are forgotten.
         """
@@ -108,10 +113,14 @@ class ChangeFeed:
             start = bisect_right(self._ring, sequence, key=lambda c: c.sequence)
             return self._ring[start : start + BATCH]
         seen = self._position
-        page = await self._store.log_page(sequence, BATCH)
-        if page.oldest > sequence:
-            raise RevisionCompacted(self.revision(sequence), self.revision(page.oldest))
-        return [c for c in page.changes if c.sequence <= seen]
+        while sequence < seen:
+            page = await self._store.log_page(sequence, BATCH)
+            if page.oldest > sequence:
+                raise RevisionCompacted(self.revision(sequence), self.revision(page.oldest))
+            if page.changes or not page.last:
+                return [c for c in page.changes if c.sequence <= seen]
+            sequence = page.last  # none of them can be decoded
+        return ()
 
     async def reach(self, sequence: int) -> None:
         """Wait until this instance has seen the change `sequence`; the caller's deadline bounds it."""
@@ -124,18 +133,27 @@ class ChangeFeed:
                 await subscriber.wait(None)
 
     async def _follow(self) -> None:
+        clock = asyncio.get_running_loop().time
+        announced = False  # whether the store has said that there is something
         while True:
             try:
                 page = await self._store.log_page(self._position, BATCH)
                 self._trouble = ""
                 if page.oldest > self._position:
                     self._skip(page.oldest)
-                if page.changes:
-                    self._deliver(page.changes)
+                if page.last > self._position:
+                    self._deliver(page)
+                    announced = False
                     await asyncio.sleep(0)  # others' turn
-                else:
-                    await self._store.wait_for_change(self._position, POLL_SECONDS)
-            except Unavailable as error:
+                    continue
+                elif announced:  # and does not hand it out: no progress without a pause
+                    await asyncio.sleep(RETRY_SECONDS)
+                    announced = False
+                    continue
+                begun = clock()
+                await self._store.wait_for_change(self._position, POLL_SECONDS)
+                announced = clock() - begun < POLL_SECONDS / 2
+            except RegistryError as error:
                 if not self._trouble:
                     self._on_trouble(error)
                 self._trouble = error.message
@@ -152,14 +170,20 @@ class ChangeFeed:
         self._floor = self._position = sequence
         self._on_gap()
 
-    def _deliver(self, changes: Sequence[Change]) -> None:
+    def _deliver(self, page: LogPage) -> None:
         # No await in here: a subscriber sees the ring, the position and its pending changes move as one.
+        changes = page.changes
+        if page.unreadable:
+            self._on_gap()
         for change in changes:
             self._on_change(change)
         self._ring.extend(changes)
         if len(self._ring) > 2 * self._ring_size:
             self._floor = self._ring[-self._ring_size - 1].sequence
             del self._ring[: -self._ring_size]
-        self._position = changes[-1].sequence
+        self._position = page.last
         for change in changes:
             self._subscribers.offer(change)
+        if page.unreadable:  # whoever waits for the position only has nothing else to be woken by
+            for subscriber in self._subscribers:
+                subscriber.wake()

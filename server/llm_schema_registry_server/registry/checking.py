@@ -10,7 +10,7 @@ from llm_schema_engines.formats.engine import Engines
 from llm_schema_engines.model.compatibility import CompatibilityLevel
 from llm_schema_engines.model.schema import SchemaType
 
-from ..errors import InvalidSchema, SubjectNotFound, UnsupportedSchemaType
+from ..errors import InvalidSchema, SchemaNotFound, SubjectNotFound, UnsupportedSchemaType
 from ..model.config import EffectiveConfig
 from ..model.schema import Reference, SchemaVersion
 from ..model.selector import Range, Selector
@@ -64,6 +64,16 @@ class Checking:
         type was given, and what resolving references raises.
         """
         self._limits.check_content(question.content, "new_schema")
+        while (
+            True
+        ):  # until no version that it compares with is removed meanwhile; the call's deadline bounds it
+            try:
+                return await self._answer(question)
+            except SchemaNotFound:
+                continue
+
+    async def _answer(self, question: CompatibilityQuestion) -> Assessment:
+        """As `__call__`; raises SchemaNotFound when a version that it has seen was removed for ever."""
         resolved = await self._library.resolve(await self._pins(question))
         subject = question.subject
         view = await self._view(question)

@@ -16,6 +16,7 @@ from ..caches.tiered import TieredCache
 from ..errors import SchemaNotFound, StorageDamaged
 from ..model.schema import SchemaVersion, StoredContent
 from ..storage.store import Store
+from ..storage.unreadable import note
 from ..storage.values import VersionWithContent
 from .shared_results import lower
 
@@ -82,19 +83,33 @@ class Contents:
 
     async def of_all(self, versions: Sequence[SchemaVersion]) -> Mapping[str, StoredContent]:
         """By identity, for pages of any length: what is not cached is read together and not cached. Versions that
-        were removed since they were read are missing from the answer; raises as `of` does otherwise."""
+        were removed since they were read are missing from the answer, and so are those whose content is damaged or missing,
+        which are noted (storage/unreadable.py)."""
         found: dict[str, StoredContent] = {}
         for version in versions:
             known = self._cache.peek(_key(version))
             if known is not None:
                 found[version.identity] = known
-        found |= await self._ask({v.identity for v in versions} - found.keys())
+        found |= await self._ask_tolerantly({v.identity for v in versions} - found.keys())
         for version in versions:
             if version.identity not in found:
                 why = await self._explained(version)
                 if isinstance(why, StorageDamaged):
-                    raise why
+                    note(why)
         return found
+
+    async def _ask_tolerantly(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
+        """As `_ask`, without those that are damaged."""
+        try:
+            return await self._ask(identities)
+        except StorageDamaged:
+            found: dict[str, StoredContent] = {}
+            for identity in identities:  # one by one: one that is damaged is no reason to miss the others
+                try:
+                    found |= await self._ask([identity])
+                except StorageDamaged as error:
+                    note(error)
+            return found
 
     async def warm(self, versions: Sequence[SchemaVersion]) -> Mapping[str, StoredContent]:
         """As `of_all`, and cached as long as there is room for more: nothing that is in use is evicted."""
@@ -135,6 +150,8 @@ class Contents:
         return StorageDamaged(
             f"the content of schema {version.schema_id!r} is missing; restore it from a backup",
             schema_id=version.schema_id,
+            table="contents",
+            key=version.identity,
         )
 
 

@@ -18,12 +18,16 @@ from ..model.config import EffectiveConfig, Mode
 from ..model.principal import Actor
 from ..model.schema import SchemaVersion
 from ..model.subject import Subject
+from ..storage.appending import precondition_holds
 from ..storage.store import Store, WriteTx
+from ..storage.values import Precondition
+from .assessment import Assessor
 from .coherence import Coherence
 from .configuration import Scope, effective
 from .library import Library
 from .reading import FoundSchema, version_by_id
 from .recording import change_of
+from .subject_view import subject_view
 
 
 class Deletion:
@@ -33,12 +37,13 @@ class Deletion:
         self,
         store: Store,
         library: Library,
+        assessor: Assessor,
         coherence: Coherence,
         *,
         defaults: EffectiveConfig,
         clock: Callable[[], datetime],
     ) -> None:
-        self._store, self._library, self._coherence = store, library, coherence
+        self._store, self._library, self._assessor, self._coherence = store, library, assessor, coherence
         self._defaults, self._clock = defaults, clock
 
     async def delete(self, schema_id: str, *, permanent: bool = False, by: Actor) -> str:
@@ -89,21 +94,48 @@ class Deletion:
         return versions, format_revision(self._store.registry_id, sequence)
 
     async def undelete(self, schema_id: str, by: Actor) -> FoundSchema:
-        """Bring a softly deleted version back as it was; a live one is answered as it is."""
-        hidden = await self._version(schema_id)
-        subject, content = hidden.subject, await self._library.content(hidden)
-        async with self._store.write() as tx:
-            await self._lock(tx, subject)
-            version = await version_by_id(tx, schema_id)
-            if not version.live:
-                now = self._clock()
-                sequence = await tx.append_change(
-                    change_of(version, EventType.SCHEMA_UNDELETED, by, now, {"state": version.state.name})
-                )
-                version = replace(version, deleted_at=None, updated_at=now, revision=sequence)
-                await tx.update_version(version)
-        self._coherence.changed(subject)
-        return FoundSchema(version, content.content)
+        """Bring a softly deleted version back as it was; a live one is answered as it is.
+
+        Raises IncompatibleSchema or SchemaTypeMismatch when the versions that were registered meanwhile do not go together with it
+        at the subject's level: nothing was compared with it while it was deleted.
+        """
+        while True:  # until no other writer slips in; the call's deadline bounds it
+            hidden = await self._version(schema_id)
+            try:
+                content = await self._library.content(hidden)
+                precondition = None if hidden.live else await self._admitted(hidden)
+            except SchemaNotFound:
+                continue  # it, or a version that it is compared with, was removed for ever: look again
+            async with self._store.write() as tx:
+                await self._lock(tx, hidden.subject)
+                version = await version_by_id(tx, schema_id)
+                if not version.live:
+                    if (
+                        version != hidden
+                        or precondition is None
+                        or not await precondition_holds(tx, hidden.subject, precondition, {})
+                    ):
+                        continue
+                    version = await self._bring_back(tx, version, by)
+            self._coherence.changed(hidden.subject)
+            return FoundSchema(version, content.content)
+
+    async def _admitted(self, hidden: SchemaVersion) -> Precondition:
+        """What has to stay unchanged until the version is brought back; raises as `undelete` does."""
+        view = await subject_view(self._store, self._library, hidden.subject, self._defaults, whole=True)
+        if view.config.mode is Mode.READONLY:
+            raise SubjectReadOnly(str(hidden.subject))
+        await self._assessor.admit_back(hidden, view.versions.versions, view.config)
+        return view.precondition
+
+    async def _bring_back(self, tx: WriteTx, version: SchemaVersion, by: Actor) -> SchemaVersion:
+        now = self._clock()
+        sequence = await tx.append_change(
+            change_of(version, EventType.SCHEMA_UNDELETED, by, now, {"state": version.state.name})
+        )
+        back = replace(version, deleted_at=None, updated_at=now, revision=sequence)
+        await tx.update_version(back)
+        return back
 
     async def _version(self, schema_id: str) -> SchemaVersion:
         async with self._store.read() as tx:

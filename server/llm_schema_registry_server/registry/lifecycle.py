@@ -77,8 +77,11 @@ class Lifecycle:
             async with self._store.read() as tx:
                 current = await self._writable(tx, schema_id)
             self._refuse_step(current, update.state)
-            checked = await self._requirements(current, update.state)
-            content = await self._library.content(current)
+            try:
+                checked = await self._requirements(current, update.state)
+                content = await self._library.content(current)
+            except SchemaNotFound:
+                continue  # it, or a version that it is compared with, was removed for ever: look again
             async with self._store.write() as tx:
                 await tx.lock_subject(current.subject)
                 now = await self._writable(tx, schema_id)

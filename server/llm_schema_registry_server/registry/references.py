@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import InvalidRequest, InvalidVersion, ReferenceCycle, ReferenceNotFound
+from ..model.lifecycle import EVER_REGISTERED
 from ..model.schema import Reference, ResolvedReference, SchemaVersion
 from ..model.selection import choose
 from ..model.selector import Range, parse_selector
@@ -74,6 +75,14 @@ async def _target(tx: ReadTx, reference: Reference, place: str) -> SchemaVersion
         ) + (f"; {hint}" if hint else "")
         raise ReferenceNotFound(
             place, f"{reference.name!r} points to nothing: {missing}", subject=str(reference.subject)
+        )
+    if target.state not in EVER_REGISTERED:
+        raise ReferenceNotFound(
+            place,
+            f"{reference.name!r} points to {target.version} (ordinal {target.ordinal}) of subject "
+            f"{str(reference.subject)!r}, which is {target.state.name} and was never registered; register its content first, "
+            "or name another version",
+            subject=str(reference.subject),
         )
     return target
 

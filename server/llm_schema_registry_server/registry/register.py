@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from ..errors import (
     InvalidSchema,
     InvalidVersion,
     LevelMismatch,
+    SchemaNotFound,
     SubjectReadOnly,
     TransitionRefused,
     UnsupportedSchemaType,
@@ -55,6 +56,11 @@ class _Inputs:
     resolved: Resolved
     schema: KnownSchema
     subject: SubjectSnapshot
+
+    @property
+    def deleted(self) -> SchemaVersion | None:
+        """The newest softly deleted version with the content."""
+        return self.subject.hidden[-1] if self.subject.hidden else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,28 +131,39 @@ class Register:
 
     async def _register(self, wanted: Registration, by: Actor) -> RegistrationResult:
         while True:  # until no other writer slips in; the call's deadline bounds it
-            inputs = await self._look(wanted, by)
-            existing = self._existing(wanted, inputs.subject.same)
-            if existing is not None and existing.action is Action.ANSWER and inputs.keeps_level:
-                return RegistrationResult(existing.version, created=False)
-            before = await self._versions(wanted, inputs)
-            if before.stamp != inputs.subject.precondition.stamp:
-                continue
-            parsed = await self._library.parse(inputs.schema)
-            if existing is None and wanted.normalize:
-                existing = self._existing(wanted, _equivalent(wanted, inputs, before, parsed))
-            if existing is not None and overtaken(existing.version, before.versions):
-                existing = existing if existing.action is Action.ANSWER else None
-            if existing is None:
-                done = await self._add(wanted, inputs, before, parsed, by)
-            else:
-                done = await self._reuse(wanted, inputs, before, existing, by)
+            try:
+                done = await self._attempt(wanted, by)
+            except SchemaNotFound:
+                continue  # a version to compare with, or one that is referenced, was removed for ever: look again
             if done is not None:
                 return done
 
-    def _existing(self, wanted: Registration, same: Iterable[SchemaVersion]) -> ExistingVersion | None:
-        """The version that is there already, if any; raises TransitionRefused for one that is being rolled back."""
-        existing = existing_version(same, wanted.goal)
+    async def _attempt(self, wanted: Registration, by: Actor) -> RegistrationResult | None:
+        """None when another writer was faster. Raises SchemaNotFound when a version that it has seen is gone."""
+        inputs = await self._look(wanted, by)
+        existing = self._existing(wanted, list(inputs.subject.same))
+        if existing is not None and existing.action is Action.ANSWER and inputs.keeps_level:
+            return RegistrationResult(existing.version, created=False)
+        before = await self._versions(wanted, inputs)
+        if before.stamp != inputs.subject.precondition.stamp:
+            return None
+        parsed = await self._library.parse(inputs.schema)
+        if existing is None and wanted.normalize:
+            existing = self._existing(wanted, list(_equivalent(wanted, inputs, before, parsed)))
+        if existing is not None and overtaken(existing.version, before.versions):
+            existing = existing if existing.action is Action.ANSWER else None
+        if existing is None:
+            return await self._add(wanted, inputs, before, parsed, by)
+        return await self._reuse(wanted, inputs, before, existing, by)
+
+    def _existing(self, wanted: Registration, same: Sequence[SchemaVersion]) -> ExistingVersion | None:
+        """The version that is there already, if any, the one with the wanted number before others. Raises TransitionRefused
+        for one that is being rolled back, InvalidVersion for one that has another number than the wanted one."""
+        asked = str(wanted.version) if wanted.version is not None else ""
+        numbered = (
+            existing_version((v for v in same if str(v.version) == asked), wanted.goal) if asked else None
+        )
+        existing = numbered or existing_version(same, wanted.goal)
         if existing is not None and existing.action is Action.REFUSE:
             raise TransitionRefused(
                 existing.version.schema_id,
@@ -156,6 +173,15 @@ class Register:
                 advice="a registration of its content does not end a rollback: set its state to ACTIVE or DEPRECATED "
                 "with UpdateSchemaMetadata, then register again",
                 field="schema_content",
+            )
+        if existing is not None and asked and numbered is None and existing.version.state not in UNCHECKED:
+            known = existing.version
+            raise InvalidVersion(
+                "version",
+                f"the content is registered already as {known.version} (schema id {known.schema_id!r}), not as {asked}; "
+                "leave the version out to be answered with that one",
+                schema_id=known.schema_id,
+                existing=str(known.version),
             )
         return existing
 
@@ -265,7 +291,7 @@ class Register:
         report = assessment.evidence if assessment else None
         if wanted.dry_run:
             version = self._version(wanted, inputs, draft, by, schema_id="", ordinal=0)
-            return RegistrationResult(version, created=False, report=report)
+            return RegistrationResult(version, created=False, report=report, deleted=inputs.deleted)
         entry = await self._new_version(wanted, inputs, draft, by)
         stored = await self._append(wanted, inputs, entry, by)
         if stored is None:
@@ -273,7 +299,7 @@ class Register:
         self._library.added(wanted.subject, before, stored)
         self._library.contents.put(stored, entry.content)
         self._coherence.changed(wanted.subject)
-        return RegistrationResult(stored, created=True, report=report)
+        return RegistrationResult(stored, created=True, report=report, deleted=inputs.deleted)
 
     def _version(
         self,

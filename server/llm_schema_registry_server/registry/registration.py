@@ -59,6 +59,8 @@ class Registration:
 class RegistrationResult:
     """The version that holds the content now. `created`: whether this call added it.
 
+    `deleted` is the newest softly deleted version of the subject with the same content when a new one was made of it.
+
     `report` is None when nothing was compared. In a dry run a version that would be added has the schema_id "" and the
     global id 0; one that would be promoted is shown as it would be.
     """
@@ -68,3 +70,4 @@ class RegistrationResult:
     report: CompatibilityReport | None = None
     previous_state: SchemaState | None = None
     """Where content that was there already was promoted: the state that it had."""
+    deleted: SchemaVersion | None = None

@@ -75,8 +75,11 @@ class Subscribing:
             pending = tuple(subscriber.pending)
             subscriber.pending.clear()
             return pending
+        seen = self._feed.position
         changes = await self._feed.after(position)
-        if not changes and position >= self._feed.position:
+        if not changes:  # what lies between, if anything, cannot be decoded
+            subscriber.place = max(subscriber.place, seen)
+        if not changes and max(position, seen) >= self._feed.position:
             subscriber.live = (
                 True  # nothing was awaited since that check: from here on, changes become pending
             )

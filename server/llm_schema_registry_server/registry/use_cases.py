@@ -101,7 +101,7 @@ def build(
         lifecycle=Lifecycle(
             store, library, assessor, coherence, defaults=defaults, limits=limits, clock=clock
         ),
-        deletion=Deletion(store, library, coherence, defaults=defaults, clock=clock),
+        deletion=Deletion(store, library, assessor, coherence, defaults=defaults, clock=clock),
         checking=Checking(store, library, assessor, engines, defaults=defaults, limits=limits),
         validating=validating,
         graph=Graph(store, limits),

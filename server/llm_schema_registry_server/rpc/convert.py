@@ -135,6 +135,7 @@ class Convert:
             fingerprints=fingerprints(v.fingerprints),
             report=report(done.report) if done.report is not None else None,
             previous_state=pb.SchemaState.ValueType(done.previous_state or 0),
+            softly_deleted_schema_id=done.deleted.schema_id if done.deleted is not None else "",
         )
 
     def change(self, change: Change, schema: pb.SchemaInfo | None) -> pb.SchemaChangeEvent:

@@ -9,7 +9,7 @@ from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
 _SERVICE = "/schema_registry.v1.SchemaRegistry/"
 _CHANGES = _SERVICE + "StreamSchemaChanges"
-_OK, _UNAVAILABLE = 200, 503
+_OK, _CREATED, _UNAVAILABLE = 200, 201, 503
 
 LIVE = frozenset({_CHANGES})
 """Streams that never end: server-sent events unless the caller asks otherwise."""
@@ -22,5 +22,12 @@ def _health(answer: pb.HealthCheckResponse) -> int:
     return _UNAVAILABLE if answer.status == pb.HealthCheckResponse.STATUS_UNHEALTHY else _OK
 
 
-STATUSES: Mapping[str, Callable[[Any], int]] = {_SERVICE + "HealthCheck": _health}
+def _registered(answer: pb.RegisterSchemaResponse) -> int:
+    return _CREATED if answer.created else _OK
+
+
+STATUSES: Mapping[str, Callable[[Any], int]] = {
+    _SERVICE + "HealthCheck": _health,
+    _SERVICE + "RegisterSchema": _registered,
+}
 """HTTP status of an answer that is well-formed and yet may be no 200. Any: each function knows its own answer."""

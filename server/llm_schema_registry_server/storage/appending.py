@@ -59,7 +59,7 @@ class TransactionBackedStore(ABC):
         self, subject: Subject, scopes: Sequence[str], identity: str
     ) -> SubjectSnapshot:
         async with self.read() as tx:
-            return SubjectSnapshot(
+            return SubjectSnapshot.of(
                 await _precondition(tx, subject, scopes), await tx.versions_with(subject, identity)
             )
 

@@ -20,13 +20,15 @@ from ..errors import Code, ConcurrentUpdate, RegistryError, StorageDamaged
 from ..model.lifecycle import Transition
 from ..model.schema import StoredContent
 from ..model.subject import DEFAULT_CONTEXT
-from . import rows
+from . import rows, unreadable
 from .portable import DumpTx, PortableStore, RestoreTx
+from .unreadable import note
 from .values import Page, SchemaFilter
 
 FORMAT = 3
 """What is written. Read, too: format 1, which had one number for a content in all contexts, and format 2, which had no
 cursors."""
+UNREADABLE = "unreadable"
 _BATCH = 500
 _LONGEST_LINE = 256 * 1024 * 1024
 _EVERY = 1000
@@ -70,7 +72,9 @@ class _Writer:
 
 
 async def export_archive(store: PortableStore, file: BinaryIO, progress: Progress) -> Mapping[str, int]:
-    """Write everything that `store` holds at this moment; returns the number of lines of each kind."""
+    """Write everything that `store` holds at this moment and that can be read; returns the number of lines of each kind, and
+    under UNREADABLE how often something was left out, if it was: the log names it."""
+    left_out = sum(unreadable.counts().values())
     out = _Writer(file, progress)
     async with store.dump() as tx:
         oldest, newest = await tx.change_bounds()
@@ -88,7 +92,24 @@ async def export_archive(store: PortableStore, file: BinaryIO, progress: Progres
             cells = dict(zip(rows.CHANGE_COLUMNS, rows.change_row(change), strict=True))
             out.put("change", sequence=change.sequence, **{**cells, "facts": orjson.loads(cells["facts"])})
     out.end()
-    return dict(out.counts)
+    left_out = sum(unreadable.counts().values()) - left_out
+    return {**out.counts, **({UNREADABLE: left_out} if left_out else {})}
+
+
+async def _content(tx: DumpTx, identity: str) -> StoredContent | None:
+    """None, which is noted, for one that is damaged or missing."""
+    try:
+        found = (await tx.contents([identity])).get(identity)
+        if found is None:
+            raise StorageDamaged(
+                f"the content of {identity} is missing; restore it from a backup",
+                table="contents",
+                key=identity,
+            )
+    except StorageDamaged as error:
+        note(error)
+        return None
+    return found
 
 
 async def _export_versions(tx: DumpTx, out: _Writer) -> None:
@@ -98,9 +119,11 @@ async def _export_versions(tx: DumpTx, out: _Writer) -> None:
     while batch := await tx.scan_versions(everything, Page(_BATCH, after=after)):
         for version in batch:
             if version.identity not in written:
+                content = await _content(tx, version.identity)
+                if content is None:
+                    continue  # without its content a version is of no use: neither is written
                 written.add(version.identity)
-                for identity, content in (await tx.contents([version.identity])).items():
-                    out.put("content", identity=identity, digest=content.digest, **_encoded(content))
+                out.put("content", identity=version.identity, digest=content.digest, **_encoded(content))
             cells = dict(zip(rows.VERSION_COLUMNS, rows.version_row(version), strict=True))
             out.put(
                 "version",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import IntEnum
 from typing import Any, TypeVar
@@ -93,13 +93,12 @@ def statistics_from_rows(
     )
 
 
-def _along(
-    counts: Mapping[tuple[int, int, int], int], place: int, kind: Callable[[int], E]
-) -> Mapping[E, int]:
+def _along(counts: Mapping[tuple[int, int, int], int], place: int, kind: type[E]) -> Mapping[E, int]:
+    """By the members of `kind`; numbers that are none, of damaged rows or of a newer server, are left out."""
     found: Counter[int] = Counter()
     for key, count in counts.items():
         found[key[place]] += count
-    return {kind(number): found[number] for number in sorted(found)}
+    return {member: found[number] for member in kind if (number := int(member)) in found}
 
 
 def _moment(value: int | None) -> datetime | None:

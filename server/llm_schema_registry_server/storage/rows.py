@@ -10,7 +10,7 @@ import enum
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
@@ -41,9 +41,11 @@ from ..model.selector import (
 from ..model.subject import DEFAULT_CONTEXT, Subject
 from ..model.timestamps import micros, moment
 from ..model.usage import Usage, Uses
-from . import ranking
 from .leases import Cursor
-from .values import Hit, Page, Ranked, Recorded
+from .unreadable import note
+from .values import Page, Recorded
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 Row = Sequence[Any]  # what a driver hands out: cells of the types that the column has
 
@@ -178,14 +180,6 @@ def version_of(row: Row) -> SchemaVersion:
         )
 
 
-def ranked_of(found: Sequence[Row]) -> Ranked | None:
-    """Decodes the rows of selection.SqlDialect.rank; see ReadTx.ranked_versions."""
-    if found[0][-1] > ranking.MOST_HITS:
-        return None
-    hits = [Hit(version_of(row), row[-2]) for row in found if row[-2] is not None]
-    return Ranked(hits, found[0][-1])
-
-
 def change_row(change: Change) -> tuple[Any, ...]:
     """The cells of CHANGE_COLUMNS."""
     return (
@@ -224,9 +218,14 @@ def change_of(row: Row) -> Change:
 
 
 def change_time_of(row: Row) -> tuple[int, datetime]:
-    """Sequence and time of a change, of a row of both."""
-    with reading("changes", row[0]):
-        return row[0], moment(row[1])
+    """Sequence and time of a change, of a row of both. A time that cannot be decoded is _NEVER: retention passes over times of
+    the future."""
+    try:
+        with reading("changes", row[0]):
+            return row[0], moment(row[1])
+    except StorageDamaged as error:
+        note(error)
+        return row[0], _NEVER
 
 
 def cursor_of(row: Row) -> Cursor:
@@ -296,8 +295,12 @@ def transitions_of(row: Row) -> list[Transition]:
 
 
 def recorded_of(row: Row) -> Recorded:
-    """The record in a row of (*TRANSITION_COLUMNS, id)."""
-    return Recorded(row[-1], transitions_of(row))
+    """The record in a row of (*TRANSITION_COLUMNS, id); without steps when they cannot be decoded."""
+    try:
+        return Recorded(row[-1], transitions_of(row))
+    except StorageDamaged as error:
+        note(error)
+        return Recorded(row[-1], ())
 
 
 def after_of(page: Page | None) -> tuple[str, int]:
@@ -344,9 +347,18 @@ def reading(table: str, key: object) -> Iterator[None]:
     """Raise StorageDamaged when decoding a row fails."""
     try:
         yield
-    except (ValueError, KeyError, TypeError, IndexError, OverflowError, InvalidVersion) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        OverflowError,
+        InvalidVersion,
+    ) as error:
         raise StorageDamaged(
             f"the row {key!r} of table {table} is not readable ({error}); it was changed by hand or written by a "
-            "newer server: restore it from a backup or upgrade",
+            "newer server: restore it from a backup, upgrade, or see `schema-registry-server repair`",
             table=table,
+            key=str(key),
         ) from error

@@ -82,10 +82,17 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """Some changes in order, and `oldest`: changes up to that sequence are no longer stored."""
+    """Some changes in order, and `oldest`: changes up to that sequence are no longer stored. unreadable: sequences among them
+    whose changes cannot be decoded; what they were is not known."""
 
     oldest: int
     changes: Sequence[Change]
+    unreadable: Sequence[int] = ()
+
+    @property
+    def last(self) -> int:
+        """The sequence of the last change that was looked at, readable or not; 0 when there was none."""
+        return max([*(c.sequence for c in self.changes[-1:]), *self.unreadable[-1:]], default=0)
 
 
 @fast_init
@@ -106,10 +113,19 @@ class Precondition:
 @fast_init
 @dataclass(frozen=True, slots=True)
 class SubjectSnapshot:
-    """A subject at one moment: the precondition of an append, and its live versions with one identity, by ordinal."""
+    """A subject at one moment: the precondition of an append, and its versions with one identity, by ordinal. same: the live
+    ones; hidden: the softly deleted ones."""
 
     precondition: Precondition
     same: Sequence[SchemaVersion]
+    hidden: Sequence[SchemaVersion] = ()
+
+    @classmethod
+    def of(cls, precondition: Precondition, versions: Sequence[SchemaVersion]) -> SubjectSnapshot:
+        """versions: all with the identity."""
+        if not versions:
+            return cls(precondition, ())
+        return cls(precondition, [v for v in versions if v.live], [v for v in versions if not v.live])
 
 
 @fast_init

@@ -129,6 +129,10 @@ class Metrics:
         """Exports how many counted uses were recorded or dropped, read at each scrape."""
         self.registry.register(_UsageCollector(read))
 
+    def read_unreadable(self, read: Callable[[], Mapping[str, int]]) -> None:
+        """Exports how often lists went on without a row that cannot be decoded, by table, read at each scrape."""
+        self.registry.register(_UnreadableCollector(read))
+
     def read_statistics(self, read: Callable[[], Statistics | None]) -> None:
         """Exports the newest statistics of the registry that this server has read, at each scrape."""
         self.registry.register(StatisticsCollector(read))
@@ -213,6 +217,23 @@ class _TierCollector(Collector):
 
     def describe(self) -> Iterable[Metric]:
         return ()
+
+
+class _UnreadableCollector(Collector):
+    """What lists, searches and the change feed had to leave out."""
+
+    def __init__(self, read: Callable[[], Mapping[str, int]]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterable[Metric]:
+        left_out = CounterMetricFamily(
+            "schema_registry_unreadable_rows",
+            "How often a list, a search, an export or the change feed went on without a row that cannot be read.",
+            labels=("table",),
+        )
+        for table, count in self._read().items():
+            left_out.add_metric((table,), count)
+        yield left_out
 
 
 class _UsageCollector(Collector):

@@ -12,6 +12,7 @@ import pytest
 from llm_schema_registry_server.errors import SchemaNotFound, StorageDamaged
 from llm_schema_registry_server.model.schema import SchemaVersion, StoredContent
 from llm_schema_registry_server.registry.contents import Contents
+from llm_schema_registry_server.storage import unreadable
 from llm_schema_registry_server.storage.memory import MemoryStore
 from llm_schema_registry_server.storage.store import ReadTx
 from llm_schema_registry_server.storage.values import VersionWithContent
@@ -180,9 +181,24 @@ async def test_a_content_that_is_missing_is_damage_that_names_its_schema() -> No
     async with store.write() as tx:
         await tx.insert_version(made, ())
 
-    for ask in (of(store).of(made), of(store).of_all([made])):
-        with pytest.raises(StorageDamaged, match=made.schema_id):
-            await ask
+    with pytest.raises(StorageDamaged, match=made.schema_id):
+        await of(store).of(made)
+
+
+async def test_pages_go_on_without_contents_that_are_missing_or_damaged() -> None:
+    store = await opened()
+    gone, damaged = version("s", identity="gone"), version("t", identity="damaged")
+    stays = await stored(store, 2, "[]")
+    async with store.write() as tx:
+        await tx.insert_version(gone, ())
+        await tx.insert_version(damaged, ())
+        await tx.put_content("damaged", replace(content("{}"), digest="another"))
+    before = unreadable.counts().get("contents", 0)
+
+    found = await of(store).of_all([gone, damaged, stays])
+
+    assert found == {stays.identity: content("[]")}
+    assert unreadable.counts()["contents"] >= before + 2
 
 
 async def test_a_page_is_read_together_and_leaves_the_memory_to_single_reads() -> None:

@@ -59,7 +59,7 @@ class MemoryReadTx:
 
     async def versions_with(self, subject: Subject, identity: str) -> Sequence[SchemaVersion]:
         found = self._found(self._tables.by_content.get(identity) or ())
-        return [v for v in found if v.subject == subject and v.live]
+        return [v for v in found if v.subject == subject]
 
     async def next_ordinal(self, subject: Subject) -> int:
         return (self._tables.ordinals.get(subject) or 0) + 1

@@ -14,7 +14,7 @@ from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.statistics import Statistics
 from ...model.subject import Subject
-from ...model.usage import Usage, Uses
+from ...model.usage import Usage, Uses, greatest_score
 from .. import ranking
 from ..leases import Cursor, Lease, LeaseLost, checked_duration, checked_name, is_held
 from ..rows import subject_of
@@ -167,6 +167,9 @@ class MemoryWriteTx(MemoryReadTx):
             self._tables.configs[scope] = config
 
     async def record_usage(self, uses: Mapping[str, Uses], at: datetime) -> None:
+        for schema_id, ahead in list(self._tables.usage.items()):
+            if ahead.score > greatest_score(at) and ahead.used_at > at:
+                self._tables.usage[schema_id] = ahead.moved_to(at)
         for schema_id, added in uses.items():
             if schema_id in self._tables.versions:
                 made = Usage.of(schema_id, added, at)

@@ -54,7 +54,7 @@ SNAPSHOTS = (
     "WITH ORDINALITY AS given (subject, scopes, identity, place) OFFSET 0) e "
     "CROSS JOIN LATERAL subject_grounds(e.subject, e.scopes) g "
     "LEFT JOIN LATERAL (SELECT * FROM versions v WHERE v.subject = e.subject AND v.identity = e.identity "
-    "AND v.deleted_at IS NULL OFFSET 0) v ON true ORDER BY e.place, v.ordinal"
+    "OFFSET 0) v ON true ORDER BY e.place, v.ordinal"
 )
 _PRECONDITION_COLUMNS = 5  # columns before those of a version
 _VERSION_TYPES = {
@@ -155,7 +155,7 @@ def _snapshot_of(scopes: Sequence[str], found: Sequence[rows.Row]) -> SubjectSna
         for row in found
         if row[_PRECONDITION_COLUMNS] is not None
     ]
-    return SubjectSnapshot(Precondition((count, revision), last_ordinal + 1, configs, mark=settings), same)
+    return SubjectSnapshot.of(Precondition((count, revision), last_ordinal + 1, configs, mark=settings), same)
 
 
 def append_parameters(

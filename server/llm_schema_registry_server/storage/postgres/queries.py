@@ -59,7 +59,7 @@ STAMPED_SINCE = (
     f"SELECT s.*, {_COLUMNS_OF_V} FROM ({SUBJECT_STAMP}) s "
     "LEFT JOIN versions v ON v.subject = $1 AND v.revision > $2 ORDER BY v.ordinal"
 )
-VERSIONS_WITH = f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND identity = $2 AND deleted_at IS NULL ORDER BY ordinal"
+VERSIONS_WITH = f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND identity = $2 ORDER BY ordinal"
 LIVE_VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND deleted_at IS NULL ORDER BY ordinal"
 VERSIONS_BY_GLOBAL_ID = (
     f"SELECT {_VERSION} FROM versions WHERE global_id = $1 AND (subject < ':.' OR subject >= ':/') "
@@ -203,6 +203,11 @@ SET_CONFIG = (
 ADD_CONFIG = "INSERT INTO configs VALUES ($1, $2) ON CONFLICT (scope) DO NOTHING"
 REPLACE_CONFIG = "UPDATE configs SET settings = $2 WHERE scope = $1 AND settings = $3"
 DELETE_CONFIG = "DELETE FROM configs WHERE scope = $1"
+
+MOVE_USAGE = (
+    "UPDATE usage SET score = score - (used_at - $1::bigint)::float8 / $2::float8, used_at = $1 "
+    "WHERE magnitude > $3::int AND used_at > $1"
+)
 
 # In the order of ids, so that two servers that count the same versions cannot deadlock.
 # Each version is looked up by itself: a join would read all of them. The last lines are model/usage.together; the exponent is

@@ -19,6 +19,15 @@ from ...model.usage import Usage
 from .. import rows, spelling
 from ..counting import since, statistics_from_rows, statistics_of
 from ..leases import Cursor
+from ..unreadable import (
+    Unreadable,
+    changes_of_log,
+    hits_of_page,
+    log_page,
+    readable,
+    tolerant,
+    versions_of_page,
+)
 from ..values import (
     LogPage,
     Page,
@@ -37,6 +46,8 @@ BIGGEST_INT64 = 2**63 - 1
 _GRACE_SECONDS = 2.0
 """How much longer than its limit we wait for a statement, so that the error is the database's."""
 
+_version_or_not, _change_or_not = tolerant(rows.version_of), tolerant(rows.change_of)
+
 
 class PostgresReadTx:
     """See store.ReadTx for the meaning of each method."""
@@ -49,8 +60,8 @@ class PostgresReadTx:
         return None if row is None else rows.version_of(row)
 
     async def versions_by_id(self, schema_ids: Collection[str]) -> Mapping[str, SchemaVersion]:
-        found = await self._session.rows(queries.VERSIONS_BY_ID, [list(schema_ids)], rows.version_of)
-        return {version.schema_id: version for version in found}
+        found = await self._session.rows(queries.VERSIONS_BY_ID, [list(schema_ids)], _version_or_not)
+        return {version.schema_id: version for version in readable(found)}
 
     async def selected(self, subject: Subject, selector: Single) -> SchemaVersion | None:
         name, parameters = rows.selected_by(selector)
@@ -87,14 +98,20 @@ class PostgresReadTx:
         return contents_of(found, self._session.database)
 
     async def scan_versions(self, wanted: SchemaFilter, page: Page) -> Sequence[SchemaVersion]:
-        return await self._session.rows(*lists.LISTS.scan(wanted, page), rows.version_of)
+        async def fetch(page: Page) -> Sequence[SchemaVersion | Unreadable]:
+            return await self._session.rows(*lists.LISTS.scan(wanted, page), _version_or_not)
+
+        return await versions_of_page(fetch, page)
 
     async def count_versions(self, wanted: SchemaFilter) -> int:
         sql, parameters = lists.LISTS.count(wanted)
         return int(await self._session.value(sql, *parameters))
 
     async def ranked_versions(self, wanted: SchemaFilter, page: RankedPage) -> Ranked | None:
-        return rows.ranked_of(await self._session.rows(*lists.LISTS.rank(wanted, page), tuple))
+        async def fetch(page: RankedPage) -> Sequence[rows.Row]:
+            return await self._session.rows(*lists.LISTS.rank(wanted, page), tuple)
+
+        return await hits_of_page(fetch, page, rows.version_of)
 
     async def corrections(self, words: Sequence[str]) -> Mapping[str, str | None]:
         return {
@@ -123,15 +140,23 @@ class PostgresReadTx:
         return int(await self._session.value(sql, *parameters))
 
     async def dependents(self, schema_id: str, page: Page | None = None) -> Sequence[SchemaVersion]:
-        parameters = [schema_id, *rows.after_of(page), None if page is None else page.limit]
-        return await self._session.rows(queries.DEPENDENTS, parameters, rows.version_of)
+        if page is None:
+            return await self._session.rows(
+                queries.DEPENDENTS, [schema_id, *rows.after_of(None), None], rows.version_of
+            )
+
+        async def fetch(page: Page) -> Sequence[SchemaVersion | Unreadable]:
+            parameters = [schema_id, *rows.after_of(page), page.limit]
+            return await self._session.rows(queries.DEPENDENTS, parameters, _version_or_not)
+
+        return await versions_of_page(fetch, page)
 
     async def uses(self, subjects: Collection[Subject]) -> Mapping[Subject, frozenset[Subject]]:
         return rows.uses_of(await self._session.rows(queries.USES, [[str(s) for s in subjects]], tuple))
 
     async def history(self, schema_id: str) -> Sequence[Transition]:
-        found = await self._session.rows(queries.HISTORY, [schema_id], rows.transitions_of)
-        return [step for steps in found for step in steps]
+        found = await self._session.rows(queries.HISTORY, [schema_id], tolerant(rows.transitions_of))
+        return [step for steps in readable(found) for step in steps]
 
     async def history_page(self, schema_id: str, after: int, limit: int) -> Sequence[Recorded]:
         return await self._session.rows(queries.HISTORY_PAGE, [schema_id, after, limit], rows.recorded_of)
@@ -143,7 +168,10 @@ class PostgresReadTx:
     async def changes(self, after: int, limit: int) -> Sequence[Change]:
         if after > BIGGEST_INT64:
             return []
-        return await self._session.rows(queries.CHANGES, [after, limit], rows.change_of)
+        return await changes_of_log(self._logged, after, limit)
+
+    async def _logged(self, after: int, limit: int) -> Sequence[Change | Unreadable]:
+        return await self._session.rows(queries.CHANGES, [after, limit], _change_or_not)
 
     async def change_bounds(self) -> tuple[int, int]:
         oldest, newest = await self._session.row(queries.CHANGE_BOUNDS)
@@ -167,7 +195,7 @@ class PostgresReadTx:
         return await self._session.rows(queries.CURSORS, [], lambda row: Cursor(*row))
 
     async def most_used(self, limit: int) -> Sequence[Usage]:
-        return await self._session.rows(queries.MOST_USED, [limit], rows.usage_of)
+        return readable(await self._session.rows(queries.MOST_USED, [limit], tolerant(rows.usage_of)))
 
     async def count_everything(self, at: datetime, seconds: float) -> Statistics:
         await self._session.run(counting.LIMIT.format(int(seconds * 1000)))
@@ -221,7 +249,7 @@ class PostgresReadTx:
 
 def log_page_of(found: Sequence[rows.Row]) -> LogPage:
     """Decodes the rows of queries.LOG_PAGE."""
-    return LogPage(found[0][-1], [rows.change_of(row) for row in found if row[0] is not None])
+    return log_page(found[0][-1], [_change_or_not(row) for row in found if row[0] is not None])
 
 
 def stamped_of(found: Sequence[rows.Row]) -> StampedVersions:
@@ -240,6 +268,8 @@ def contents_of(found: Sequence[rows.Row], database: str) -> Mapping[str, Stored
             raise StorageDamaged(
                 f"the content of {identity} in {database} does not have its digest; restore it from a backup",
                 identity=identity,
+                table="contents",
+                key=identity,
             )
     return contents
 

@@ -192,6 +192,9 @@ class PostgresStore:
         if tx.appended:
             self._committed(tx.appended)
 
+    def repairing(self) -> AbstractAsyncContextManager[PostgresWriteTx]:
+        return self.write()
+
     def dump(self) -> AbstractAsyncContextManager[PostgresReadTx]:
         return self.read()
 

@@ -16,8 +16,8 @@ from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.statistics import Statistics
 from ...model.subject import Subject
-from ...model.timestamps import micros
-from ...model.usage import Usage, Uses
+from ...model.timestamps import MICROSECOND, micros
+from ...model.usage import HALF_LIFE, Usage, Uses, greatest_score
 from .. import ranking, rows, search
 from ..counting import cell
 from ..leases import Lease, LeaseLost, checked_duration, checked_name
@@ -199,10 +199,23 @@ class PostgresWriteTx(PostgresReadTx):
     async def record_usage(self, uses: Mapping[str, Uses], at: datetime) -> None:
         made = (Usage.of(schema_id, added, at) for schema_id, added in uses.items())
         columns = columns_of([rows.usage_row(each) for each in made], len(rows.USAGE_COLUMNS))
+        await self._session.run(
+            queries.MOVE_USAGE, micros(at), HALF_LIFE / MICROSECOND, int(greatest_score(at))
+        )
         await self._session.run(queries.RECORD_USAGE, *columns)
 
     async def save_statistics(self, statistics: Statistics) -> None:
         await self._session.run(queries.SAVE_STATISTICS, cell(statistics))
+
+    # -- see repair.RepairTx
+
+    async def select(self, sql: str, *parameters: Any) -> Sequence[rows.Row]:
+        await self.flush()
+        return await self._session.rows(sql, list(parameters), tuple)
+
+    async def execute(self, sql: str, *parameters: Any) -> None:
+        await self.flush()
+        await self._session.run(sql, *parameters)
 
     # -- see portable.RestoreTx
 

@@ -32,7 +32,8 @@ class AccountingWrite(AccountingRead, Protocol):
     """Adds to the counts."""
 
     async def record_usage(self, uses: Mapping[str, Uses], at: datetime) -> None:
-        """Add to how often versions were used, by schema id; counts of versions that are gone are dropped. It
+        """Add to how often versions were used, by schema id; counts of versions that are gone are dropped. Uses that were
+        counted far in the future of `at` are moved there (model.usage.greatest_score). It
         changes no version: neither its revision nor the change log. Raises ConcurrentUpdate when one of the versions is
         removed at this moment."""
         ...

@@ -15,7 +15,7 @@ class LogRead(Protocol):
     """Reads of the stored changes, which are ordered, and of cursors."""
 
     async def changes(self, after: int, limit: int) -> Sequence[Change]:
-        """Up to `limit` changes with sequence > `after`, in order. What it returns is final: no change is added before it later. A change may
+        """Up to `limit` changes with sequence > `after`, in order; those that cannot be decoded are left out. What it returns is final: no change is added before it later. A change may
         become visible a moment after its commit, when the transactions that began before it have ended; it is unspecified
         whether a write transaction sees its own."""
         ...
@@ -27,7 +27,7 @@ class LogRead(Protocol):
 
     async def log_page(self, after: int, limit: int) -> LogPage:
         """As `changes`, with the bound of the log: when `oldest` is greater than `after`, some changes between them were
-        forgotten."""
+        forgotten; and with the sequences of changes that cannot be decoded, which are among the `limit`."""
         ...
 
     async def change_times(self, after: int, limit: int) -> Sequence[tuple[int, datetime]]:

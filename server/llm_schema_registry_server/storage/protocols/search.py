@@ -11,7 +11,8 @@ from ..values import Page, Ranked, RankedPage, Recorded, SchemaFilter
 
 
 class SearchRead(Protocol):
-    """Versions are sorted by (qualified subject, ordinal) wherever they are listed."""
+    """Versions are sorted by (qualified subject, ordinal) wherever they are listed. Rows that cannot be decoded are left out
+    (storage/unreadable.py); counts have them."""
 
     async def subjects(
         self, *, prefix: str = "", include_deleted: bool = False, page: Page
@@ -48,7 +49,7 @@ class SearchRead(Protocol):
 
     async def dependents(self, schema_id: str, page: Page | None = None) -> Sequence[SchemaVersion]:
         """The versions, live or softly deleted, that reference this one directly: those of a page (which has no offset), or
-        all of them."""
+        all of them. A page goes on without those that cannot be decoded; for all of them, StorageDamaged is raised."""
         ...
 
     async def uses(self, subjects: Collection[Subject]) -> Mapping[Subject, frozenset[Subject]]:

@@ -42,7 +42,7 @@ class VersionsRead(Protocol):
         ...
 
     async def versions_with(self, subject: Subject, identity: str) -> Sequence[SchemaVersion]:
-        """The subject's live versions with this identity, by ordinal."""
+        """The subject's versions with this identity, live or softly deleted, by ordinal."""
         ...
 
     async def next_ordinal(self, subject: Subject) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +15,17 @@ _DAMAGED = {
     sqlite3.SQLITE_NOTADB: "is not a SQLite database; name another file in storage.path or restore it from a backup",
     sqlite3.SQLITE_FORMAT: "is not a SQLite database; name another file in storage.path or restore it from a backup",
 }
+_FAILING = {
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_FORMAT,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+}
+"""What a health check has to know of: others have nothing to do with the file, or pass by themselves."""
 _UNAVAILABLE = {
     sqlite3.SQLITE_BUSY: "is locked by another process; find it with `lsof`, or raise storage.lock_seconds",
     sqlite3.SQLITE_LOCKED: "is locked by another connection; retry",
@@ -37,20 +48,28 @@ def is_busy(error: sqlite3.Error) -> bool:
 
 
 @contextmanager
-def translated(file: Path) -> Iterator[None]:
-    """Raise StorageDamaged or StorageUnavailable for SQLite's errors about `file`; mistakes in our SQL pass unchanged."""
+def translated(file: Path, note: Callable[[RegistryError], None] | None = None) -> Iterator[None]:
+    """Raise StorageDamaged or StorageUnavailable for SQLite's errors about `file`; mistakes in our SQL pass unchanged.
+
+    note: called with those that a health check has to know of."""
     try:
         yield
     except sqlite3.Error as error:
         translated_error = _error_of(error, file)
         if translated_error is None:
             raise
+        if note is not None and _primary(error) in _FAILING:
+            note(translated_error)
         raise translated_error from error
 
 
 def _error_of(error: sqlite3.Error, file: Path) -> RegistryError | None:
     code = _primary(error)
     name = getattr(error, "sqlite_errorname", "")
+    if code == 0 and "decode to UTF-8" in str(error):
+        return StorageDamaged(
+            f"a text in the database file {str(file)!r} is no UTF-8 ({error}); restore it from a backup"
+        )
     if code in _DAMAGED:
         return StorageDamaged(f"the database file {str(file)!r} {_DAMAGED[code]} ({error})", cause=name)
     if code in _UNAVAILABLE:

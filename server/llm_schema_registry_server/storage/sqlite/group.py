@@ -10,7 +10,6 @@ Invariant: when a group is open and nobody holds the lock, a committer task is w
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -19,6 +18,7 @@ from ..change_signal import ChangeSignal
 from ..completion import run_to_completion
 from ..vocabulary import Vocabulary
 from .session import Session
+from .watching import FileWatch
 from .writing import SqliteWriteTx
 
 MOST = 128
@@ -41,16 +41,15 @@ class WriteGroup:
 class Writer:
     """Runs write transactions one after another, in the order in which they were asked for."""
 
-    def __init__(self, session: Session, signal: ChangeSignal, lock_seconds: float) -> None:
+    def __init__(self, session: Session, signal: ChangeSignal, watch: FileWatch, lock_seconds: float) -> None:
         self._session = session
         self._signal = signal
+        self._watch = watch
         self._lock_seconds = lock_seconds
         self._vocabulary = Vocabulary()
         self._lock = asyncio.Lock()
         self._waiting = 0
         self._group: WriteGroup | None = None
-        status = os.stat(session.file)
-        self._file_number = (status.st_dev, status.st_ino)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[SqliteWriteTx]:
@@ -127,20 +126,12 @@ class Writer:
             self._fail(group, error)
             return
         self._group = None
+        self._watch.wrote()
         self._signal.advance(group.newest_change)
         group.done.set_result(None)
 
     def _commit_in_thread(self) -> None:
-        try:
-            status = os.stat(self._session.file)
-        except OSError as error:
-            raise StorageUnavailable(
-                f"the database file {str(self._session.file)!r} is gone: {error}"
-            ) from error
-        if (status.st_dev, status.st_ino) != self._file_number:
-            raise StorageUnavailable(
-                f"the database file {str(self._session.file)!r} was replaced while in use; restart the server"
-            )
+        self._watch.check()
         self._session.raw.execute("COMMIT")
 
     def _fail(self, group: WriteGroup, error: RegistryError) -> None:

@@ -29,7 +29,7 @@ SELECTED = {"LATEST": LATEST, "ORDINAL": ORDINAL, "RELEASE": RELEASE}
 """By rows.selected_by."""
 SUBJECT_STAMP = "SELECT count(*), coalesce(max(revision), 0) FROM versions WHERE subject = ?"
 VERSIONS_SINCE = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND revision > ? ORDER BY ordinal"
-VERSIONS_WITH = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND identity = ? AND deleted_at IS NULL ORDER BY ordinal"
+VERSIONS_WITH = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND identity = ? ORDER BY ordinal"
 LIVE_VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND deleted_at IS NULL ORDER BY ordinal"
 VERSIONS_BY_GLOBAL_ID = (
     f"SELECT {_VERSION} FROM versions WHERE global_id = ? AND (subject < ':.' OR subject >= ':/') "
@@ -69,6 +69,8 @@ FORGET_CHANGES = "DELETE FROM changes WHERE sequence <= ?"
 SET_COMPACTED = (
     "INSERT INTO meta VALUES ('compacted', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 )
+PROBE = "INSERT INTO meta VALUES ('probed', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+CHECK_PAGES = "PRAGMA quick_check(1)"
 INSERT_VERSION = f"INSERT INTO versions ({_VERSION}) VALUES ({_places(VERSION_COLUMNS)})"
 RAISE_ORDINAL = (
     "INSERT INTO subjects VALUES (?, ?) "
@@ -98,6 +100,7 @@ SET_CONFIG = (
     "INSERT INTO configs VALUES (?, ?) ON CONFLICT (scope) DO UPDATE SET settings = excluded.settings"
 )
 DELETE_CONFIG = "DELETE FROM configs WHERE scope = ?"
+MOVE_USAGE = "UPDATE usage SET score = score - (used_at - ?) / ?, used_at = ? WHERE score > ? AND used_at > ?"
 USAGE = f"SELECT {_USAGE} FROM usage WHERE schema_id = ?"
 SET_USAGE = (
     f"INSERT INTO usage ({_USAGE}) SELECT {_places(USAGE_COLUMNS)} "

@@ -18,6 +18,15 @@ from ...model.usage import Usage
 from .. import rows, spelling
 from ..counting import since, statistics_from_rows, statistics_of
 from ..leases import Cursor
+from ..unreadable import (
+    Unreadable,
+    changes_of_log,
+    hits_of_page,
+    log_page,
+    readable,
+    tolerant,
+    versions_of_page,
+)
 from ..values import LogPage, Page, Ranked, RankedPage, Recorded, SchemaFilter
 from . import counting, lists, queries
 from .session import FEW, Session
@@ -25,6 +34,8 @@ from .session import FEW, Session
 _BIGGEST_INT64 = 2**63 - 1
 
 _FEW_CONTENTS = 4
+
+_version_or_not = tolerant(rows.version_of)
 
 
 class SqliteReadTx:
@@ -40,7 +51,8 @@ class SqliteReadTx:
     async def versions_by_id(self, schema_ids: Collection[str]) -> Mapping[str, SchemaVersion]:
         def look_up() -> Mapping[str, SchemaVersion]:
             found = (self._session.row(queries.VERSION, (schema_id,)) for schema_id in schema_ids)
-            return {row[0]: rows.version_of(row) for row in found if row is not None}
+            decoded = (_version_or_not(row) for row in found if row is not None)
+            return {v.schema_id: v for v in decoded if not isinstance(v, Unreadable)}
 
         return look_up() if len(schema_ids) <= FEW else await self._session.in_thread(look_up)
 
@@ -89,17 +101,25 @@ class SqliteReadTx:
                         f"the content of {identity} in {str(self._session.file)!r} does not have its digest; restore it "
                         "from a backup",
                         identity=identity,
+                        table="contents",
+                        key=identity,
                     )
         return found
 
     async def scan_versions(self, wanted: SchemaFilter, page: Page) -> Sequence[SchemaVersion]:
-        return await self._session.search(*lists.LISTS.scan(wanted, page), rows.version_of)
+        async def fetch(page: Page) -> Sequence[SchemaVersion | Unreadable]:
+            return await self._session.search(*lists.LISTS.scan(wanted, page), _version_or_not)
+
+        return await versions_of_page(fetch, page)
 
     async def count_versions(self, wanted: SchemaFilter) -> int:
         return (await self._session.search(*lists.LISTS.count(wanted), _first))[0]
 
     async def ranked_versions(self, wanted: SchemaFilter, page: RankedPage) -> Ranked | None:
-        return rows.ranked_of(await self._session.search(*lists.LISTS.rank(wanted, page), tuple))
+        async def fetch(page: RankedPage) -> Sequence[rows.Row]:
+            return await self._session.search(*lists.LISTS.rank(wanted, page), tuple)
+
+        return await hits_of_page(fetch, page, rows.version_of)
 
     async def corrections(self, words: Sequence[str]) -> Mapping[str, str | None]:
         unknown = [word for word in words if not await self._indexed(lists.begun(word))]
@@ -125,8 +145,15 @@ class SqliteReadTx:
         return (await self._session.search(*lists.LISTS.count_subjects(prefix, include_deleted), _first))[0]
 
     async def dependents(self, schema_id: str, page: Page | None = None) -> Sequence[SchemaVersion]:
-        parameters = (schema_id, *rows.after_of(page), -1 if page is None else page.limit)
-        return await self._session.search(queries.DEPENDENTS, parameters, rows.version_of)
+        if page is None:
+            parameters = (schema_id, *rows.after_of(None), -1)
+            return await self._session.search(queries.DEPENDENTS, parameters, rows.version_of)
+
+        async def fetch(page: Page) -> Sequence[SchemaVersion | Unreadable]:
+            parameters = (schema_id, *rows.after_of(page), page.limit)
+            return await self._session.search(queries.DEPENDENTS, parameters, _version_or_not)
+
+        return await versions_of_page(fetch, page)
 
     async def uses(self, subjects: Collection[Subject]) -> Mapping[Subject, frozenset[Subject]]:
         found: list[tuple[str, str]] = []
@@ -135,8 +162,8 @@ class SqliteReadTx:
         return rows.uses_of(found)
 
     async def history(self, schema_id: str) -> Sequence[Transition]:
-        found = await self._session.ordered(queries.HISTORY, (schema_id,), rows.transitions_of)
-        return [step for steps in found for step in steps]
+        found = await self._session.ordered(queries.HISTORY, (schema_id,), tolerant(rows.transitions_of))
+        return [step for steps in readable(found) for step in steps]
 
     async def history_page(self, schema_id: str, after: int, limit: int) -> Sequence[Recorded]:
         return await self._session.ordered(queries.HISTORY_PAGE, (schema_id, after, limit), rows.recorded_of)
@@ -146,9 +173,11 @@ class SqliteReadTx:
         return None if row is None else rows.config_of(scope, row[0])
 
     async def changes(self, after: int, limit: int) -> Sequence[Change]:
-        return await self._session.ordered(
-            queries.CHANGES, (min(after, _BIGGEST_INT64), limit), rows.change_of
-        )
+        return await changes_of_log(self._logged, after, limit)
+
+    async def _logged(self, after: int, limit: int) -> Sequence[Change | Unreadable]:
+        parameters = (min(after, _BIGGEST_INT64), limit)
+        return await self._session.ordered(queries.CHANGES, parameters, tolerant(rows.change_of))
 
     async def change_bounds(self) -> tuple[int, int]:
         compacted = self._session.row(queries.COMPACTED)
@@ -157,7 +186,7 @@ class SqliteReadTx:
         return oldest, newest
 
     async def log_page(self, after: int, limit: int) -> LogPage:
-        return LogPage((await self.change_bounds())[0], await self.changes(after, limit))
+        return log_page((await self.change_bounds())[0], await self._logged(after, limit))
 
     async def change_times(self, after: int, limit: int) -> Sequence[tuple[int, datetime]]:
         return await self._session.ordered(
@@ -172,7 +201,7 @@ class SqliteReadTx:
         return await self._session.ordered(queries.CURSORS, (), rows.cursor_of)
 
     async def most_used(self, limit: int) -> Sequence[Usage]:
-        return await self._session.search(queries.MOST_USED, (limit,), rows.usage_of)
+        return readable(await self._session.search(queries.MOST_USED, (limit,), tolerant(rows.usage_of)))
 
     async def count_everything(self, at: datetime, seconds: float) -> Statistics:
         versions = await self._session.search(counting.VERSIONS, (since(at),), tuple)
@@ -185,6 +214,10 @@ class SqliteReadTx:
     async def statistics(self) -> Statistics | None:
         row = self._session.row(queries.STATISTICS)
         return None if row is None or row[0] is None else statistics_of(row[0])
+
+    async def is_sound(self) -> bool:
+        """Whether every page of the file can be read and makes sense; reads the whole file. For SqliteStore."""
+        return await self._session.search(queries.CHECK_PAGES, (), _first_text) == ["ok"]
 
     # -- see portable.DumpTx
 

@@ -11,9 +11,11 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ...errors import RegistryError
 from ..completion import run_to_completion
 from .errors import is_busy, translated
 
@@ -32,36 +34,50 @@ class Session:
         self.raw = raw
         self.file = file
         self._threads = threads
+        self._note: Callable[[RegistryError], None] | None = None
         self._interruptible = interruptible
+
+    def tell(self, note: Callable[[RegistryError], None]) -> None:
+        """Call `note` with every failure to read or write the file from now on."""
+        self._note = note
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Execute a small statement in the loop."""
-        with translated(self.file):
+        with translated(self.file, self._note):
             return self.raw.execute(sql, parameters)
 
     def row(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """The first row of a point look-up, or None."""
-        with translated(self.file):
+        with translated(self.file, self._note):
             return self.raw.execute(sql, parameters).fetchone()
 
     async def ordered(self, sql: str, parameters: Sequence[Any], decode: Callable[[Any], T]) -> list[T]:
         """All rows of a query that an index answers in order; a long tail is fetched in a thread."""
-        with translated(self.file):
+        with translated(self.file, self._note):
             cursor = self.raw.execute(sql, parameters)
-            head = [decode(row) for row in cursor.fetchmany(FEW)]
-        if len(head) < FEW:
-            return head
-        return head + await self.in_thread(lambda: [decode(row) for row in cursor.fetchall()])
+        # Closed whatever happens: an open one keeps the connection at the state of the file that its transaction saw, also
+        # after the rollback, and the traceback of an error keeps it open.
+        with closing(cursor):
+            with translated(self.file, self._note):
+                head = [decode(row) for row in cursor.fetchmany(FEW)]
+            if len(head) < FEW:
+                return head
+            return head + await self.in_thread(lambda: [decode(row) for row in cursor.fetchall()])
 
     async def search(self, sql: str, parameters: Sequence[Any], decode: Callable[[Any], T]) -> list[T]:
         """All rows of a query that may take long, in a thread from the start."""
-        return await self.in_thread(lambda: [decode(row) for row in self.raw.execute(sql, parameters)])
+
+        def rows() -> list[T]:
+            with closing(self.raw.execute(sql, parameters)) as cursor:
+                return [decode(row) for row in cursor]
+
+        return await self.in_thread(rows)
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Do `work` in a thread. When the caller is cancelled, wait until the thread is done with the connection."""
 
         def translated_work() -> T:
-            with translated(self.file):
+            with translated(self.file, self._note):
                 return work()
 
         loop = asyncio.get_running_loop()
@@ -78,7 +94,7 @@ class Session:
                 return
             except sqlite3.OperationalError as error:
                 if not is_busy(error) or loop.time() >= end:
-                    with translated(self.file):
+                    with translated(self.file, self._note):
                         raise
             await asyncio.sleep(pause)
             pause = min(pause * 2, 0.02)

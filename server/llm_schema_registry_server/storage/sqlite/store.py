@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ...errors import RegistryError, StorageUnavailable
+from ...errors import RegistryError, StorageDamaged, StorageUnavailable
 from ..appending import TransactionBackedStore
 from ..change_signal import ChangeSignal
 from . import queries
@@ -22,6 +22,7 @@ from .group import Writer
 from .migrate import migrate, migrations
 from .reading import SqliteReadTx
 from .session import Session
+from .watching import FileWatch
 from .writing import SqliteWriteTx
 
 _POLL_SECONDS = 0.25
@@ -35,6 +36,7 @@ class _Opened:
     registry_id: str
     threads: ThreadPoolExecutor
     writer: Writer
+    watch: FileWatch
     sessions: tuple[Session, ...]
     idle_readers: asyncio.LifoQueue[Session]
 
@@ -82,10 +84,15 @@ class SqliteStore(TransactionBackedStore):
         idle: asyncio.LifoQueue[Session] = asyncio.LifoQueue()
         for session in reading:
             idle.put_nowait(session)
+        registry_id = writing.row(queries.REGISTRY_ID)[0]  # this opens the write-ahead log
+        watch = FileWatch(self._path)
+        for session in (writing, *reading):
+            session.tell(watch.note)
         self._opened = _Opened(
-            registry_id=writing.row(queries.REGISTRY_ID)[0],
+            registry_id=registry_id,
             threads=threads,
-            writer=Writer(writing, self._signal, self._lock_seconds),
+            writer=Writer(writing, self._signal, watch, self._lock_seconds),
+            watch=watch,
             sessions=(writing, *reading),
             idle_readers=idle,
         )
@@ -122,6 +129,9 @@ class SqliteStore(TransactionBackedStore):
         async with self._resources.writer.transaction() as tx:
             yield tx
 
+    def repairing(self) -> AbstractAsyncContextManager[SqliteWriteTx]:
+        return self.write()
+
     def dump(self) -> AbstractAsyncContextManager[SqliteReadTx]:
         return self.read()
 
@@ -145,6 +155,14 @@ class SqliteStore(TransactionBackedStore):
             self._signal.advance((await tx.change_bounds())[1])
 
     async def ping(self) -> Mapping[str, str]:
+        watch = self._resources.watch
+        watch.check()
+        if isinstance(watch.trouble, StorageDamaged):
+            await self._check_pages(watch, watch.trouble)
+        watch.check_room()
+        if watch.write_due:
+            async with self.write() as writing:
+                await writing.probe()
         async with self.read() as tx:
             subjects, versions, deleted, size = await tx.counts()
             _, newest = await tx.change_bounds()
@@ -158,6 +176,14 @@ class SqliteStore(TransactionBackedStore):
             "newest_sequence": str(newest),
             "sqlite": sqlite3.sqlite_version,
         }
+
+    async def _check_pages(self, watch: FileWatch, trouble: StorageDamaged) -> None:
+        """Raise what was found damaged unless all pages are readable now."""
+        async with self.read() as tx:
+            if not await tx.is_sound():
+                raise trouble
+        if watch.trouble is trouble:
+            watch.trouble = None
 
     @property
     def _resources(self) -> _Opened:

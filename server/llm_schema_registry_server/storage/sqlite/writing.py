@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from ...errors import ConcurrentUpdate, LimitExceeded
 from ...model.change import Change
@@ -14,8 +15,8 @@ from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.statistics import Statistics
 from ...model.subject import DEFAULT_CONTEXT, Subject
-from ...model.timestamps import micros, moment
-from ...model.usage import Usage, Uses
+from ...model.timestamps import MICROSECOND, micros, moment
+from ...model.usage import HALF_LIFE, Usage, Uses, greatest_score
 from .. import ranking, rows, search
 from ..counting import cell
 from ..leases import Lease, LeaseLost, checked_duration, checked_name, is_held
@@ -184,6 +185,10 @@ class SqliteWriteTx(SqliteReadTx):
 
     async def record_usage(self, uses: Mapping[str, Uses], at: datetime) -> None:
         def add_each() -> None:
+            then = micros(at)
+            self._session.run(
+                queries.MOVE_USAGE, (then, HALF_LIFE / MICROSECOND, then, greatest_score(at), then)
+            )
             for schema_id, added in uses.items():
                 made = Usage.of(schema_id, added, at)
                 row = self._session.row(queries.USAGE, (schema_id,))
@@ -194,6 +199,18 @@ class SqliteWriteTx(SqliteReadTx):
 
     async def save_statistics(self, statistics: Statistics) -> None:
         self._session.run(queries.SAVE_STATISTICS, (cell(statistics),))
+
+    async def probe(self) -> None:
+        """Write something small. For SqliteStore."""
+        self._session.run(queries.PROBE, (str(micros(datetime.now(UTC))),))
+
+    # -- see repair.RepairTx
+
+    async def select(self, sql: str, *parameters: Any) -> Sequence[rows.Row]:
+        return await self._session.search(sql.replace("$", "?"), parameters, tuple)
+
+    async def execute(self, sql: str, *parameters: Any) -> None:
+        await self._session.in_thread(lambda: self._session.run(sql.replace("$", "?"), parameters))
 
     # -- see portable.RestoreTx
 

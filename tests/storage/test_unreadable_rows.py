@@ -1,0 +1,344 @@
+"""One bad row makes no list, search, change feed or export fail: it is left out, named and counted; repair mends it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from llm_schema_registry_server.errors import StorageDamaged
+from llm_schema_registry_server.model.change import Change
+from llm_schema_registry_server.model.schema import ResolvedReference
+from llm_schema_registry_server.model.subject import Subject
+from llm_schema_registry_server.registry.changes import ChangeFeed
+from llm_schema_registry_server.registry.library import Library
+from llm_schema_registry_server.registry.limits import RequestLimits
+from llm_schema_registry_server.registry.reading import Reading
+from llm_schema_registry_server.registry.subscribers import ChangeFilter
+from llm_schema_registry_server.registry.subscribing import Heartbeat, Subscribing
+from llm_schema_registry_server.storage import unreadable
+from llm_schema_registry_server.storage.archive import UNREADABLE, export_archive
+from llm_schema_registry_server.storage.memory import MemoryStore
+from llm_schema_registry_server.storage.postgres import PostgresStore
+from llm_schema_registry_server.storage.repair import repair
+from llm_schema_registry_server.storage.sqlite import SqliteStore
+from llm_schema_registry_server.storage.values import Page, RankedPage, SchemaFilter
+from llm_schema_registry_server.workers.inline import InlineWorkers
+from tests.support.postgres import PATIENT, Postgres
+from tests.support.storage import register
+
+from .damage import DAMAGES, damage, execute
+
+Rows = SqliteStore | PostgresStore
+SUBJECT = Subject.parse("orders")
+LIMITS = RequestLimits(10_000, 10_000, 8, 10, 1000, 100)
+
+
+@pytest_asyncio.fixture(params=["sqlite", "postgres"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rows]:
+    if request.param == "postgres":
+        server: Postgres = request.getfixturevalue("postgres")
+        made: Rows = PostgresStore(await server.empty_database(), PATIENT)
+    else:
+        made = SqliteStore(tmp_path / "registry.db", synchronous="normal")
+    await made.open()
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+async def filled(store: Rows, count: int = 6) -> list[str]:
+    """The schema ids of so many versions of one subject, each with a content of its own."""
+    ids = []
+    for number in range(count):
+        async with store.write() as tx:
+            made = await register(tx, "orders", f'{{"title": "order {number}"}}')
+            ids.append(made.schema_id)
+    while True:  # a change may become visible a moment after its commit
+        async with store.read() as tx:
+            changes = await tx.changes(0, count)
+        if len(changes) == count:
+            return ids
+        await store.wait_for_change(changes[-1].sequence if changes else 0, 10)
+
+
+def reading(store: Rows) -> Reading:
+    library = Library(store, {}, InlineWorkers({}), cache_bytes=1 << 20, most_references=8)
+    return Reading(store, library, LIMITS)
+
+
+async def listed(store: Rows) -> list[list[int]]:
+    """The ordinals that each kind of list has."""
+    found = reading(store)
+    everything = SchemaFilter(include_deleted=True)
+    scanned = [
+        item.version.ordinal async for item in found.scan(everything, limit=None, offset=None, page_token="")
+    ]
+    pages: list[int] = []
+    token = ""
+    while True:
+        page = await found.search(SchemaFilter(text="orders"), limit=2, offset=None, page_token=token)
+        pages += [item.version.ordinal for item in page.items]
+        token = page.next_token
+        if not token:
+            break
+    return [sorted(scanned), sorted(pages)]
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+async def test_lists_and_exports_go_on_without_a_damaged_version_and_repair_mends_it(
+    store: Rows, kind: str
+) -> None:
+    ids = await filled(store)
+    bad = ids[2]
+    before = sum(unreadable.counts().values())
+    if not await damage(store, kind, bad):
+        pytest.skip("this back end does not take such a row")
+
+    assert await listed(store) == [[1, 2, 4, 5, 6]] * 2
+    assert sum(unreadable.counts().values()) > before
+    counted = await export_archive(store, io.BytesIO(), lambda kind, done: None)
+    assert (counted["version"], counted[UNREADABLE] > 0) == (5, True)
+    if not DAMAGES[kind].readable:
+        with pytest.raises(StorageDamaged, match=bad):
+            async with store.read() as tx:
+                await tx.version(bad)
+
+    trial = [f async for f in repair(store, now, apply=False)]
+    assert await listed(store) == [[1, 2, 4, 5, 6]] * 2  # a dry run changes nothing
+    mended = [f async for f in repair(store, now, apply=True)]
+
+    assert trial == mended
+    assert len(mended) == 1
+    assert mended[0].mended
+    assert mended[0].fault
+    assert [f async for f in repair(store, now, apply=True)] == []
+    expected = [1, 2, 3, 4, 5, 6] if DAMAGES[kind].stays else [1, 2, 4, 5, 6]
+    assert await listed(store) == [expected] * 2
+    counted = await export_archive(store, io.BytesIO(), lambda kind, done: None)
+    assert counted["version"] == len(expected)
+    assert UNREADABLE not in counted
+    async with store.read() as tx:
+        assert [v.ordinal for v in await tx.versions(SUBJECT)] == expected
+        statistics = await tx.count_everything(now(), 10)
+    assert statistics.versions == len(expected)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def test_pages_are_whole_whatever_is_unreadable(store: Rows) -> None:
+    ids = await filled(store, 12)
+    for number in (0, 1, 2, 3, 7, 11):
+        await damage(store, "unknown state", ids[number])
+
+    async with store.read() as tx:
+        page = await tx.scan_versions(SchemaFilter(), Page(3))
+        ranked = await tx.ranked_versions(SchemaFilter(text="orders"), RankedPage(3))
+        rest = await tx.scan_versions(SchemaFilter(), Page(10, after=("orders", page[-1].ordinal)))
+
+    assert [v.ordinal for v in page] == [5, 6, 7]
+    assert [v.ordinal for v in rest] == [9, 10, 11]
+    assert ranked is not None
+    assert [hit.version.ordinal for hit in ranked.hits] == [11, 10, 9]
+
+
+async def test_statistics_are_counted_in_spite_of_unknown_numbers(store: Rows) -> None:
+    ids = await filled(store)
+    await damage(store, "unknown state", ids[0])
+    await damage(store, "unknown type", ids[1])
+
+    async with store.read() as tx:
+        counted = await tx.count_everything(now(), 10)
+
+    assert (counted.versions, sum(counted.by_state.values()), sum(counted.by_type.values())) == (6, 5, 5)
+
+
+# -- what a version points to
+
+
+async def referencing(store: Rows) -> tuple[str, str]:
+    """The ids of a version and of one that references it."""
+    async with store.write() as tx:
+        used = await register(tx, "used", '{"a": 1}')
+    reference = ResolvedReference("used", used.subject, used.ordinal, used.version, used.schema_id)
+    async with store.write() as tx:
+        user = await register(tx, "user", '{"b": 1}', references=(reference,))
+    return used.schema_id, user.schema_id
+
+
+async def test_a_version_with_a_dangling_reference_is_no_longer_compared_with(store: Rows) -> None:
+    used, user = await referencing(store)
+    if isinstance(store, PostgresStore):  # where only a restored dump without constraints can have this
+        await execute(store, "ALTER TABLE version_references DROP CONSTRAINT version_references_target_fkey")
+    await execute(store, f"DELETE FROM versions WHERE schema_id = '{used}'")
+
+    found = [f async for f in repair(store, now, apply=True)]
+
+    assert [(f.table, f.mended) for f in found] == [("versions", True)]
+    assert "used 1.1.0, which is gone" in found[0].fault
+    async with store.read() as tx:
+        version = await tx.version(user)
+    assert version is not None
+    assert version.state.name == "ABANDONED"
+    assert [f async for f in repair(store, now, apply=True)] == []
+
+
+async def test_a_missing_content_that_others_use_is_beyond_repair(store: Rows) -> None:
+    used, _ = await referencing(store)
+    await damage(store, "missing content", used)
+
+    found = [f async for f in repair(store, now, apply=True)]
+
+    assert [(f.table, f.mended) for f in found] == [("versions", False)]
+    assert "backup" in found[0].fault
+
+
+async def test_a_mended_version_is_a_change(store: Rows) -> None:
+    (schema_id,) = await filled(store, 1)
+    async with store.read() as tx:
+        before = await tx.subject_stamp(SUBJECT)
+    await damage(store, "unknown state", schema_id)
+
+    assert [f async for f in repair(store, now, apply=True)]
+
+    async with store.read() as tx:
+        assert await tx.subject_stamp(SUBJECT) != before
+
+
+# -- the other tables
+
+
+async def test_repair_mends_changes_history_settings_usage_and_counts(store: Rows) -> None:
+    (schema_id,) = await filled(store, 1)
+    await execute(
+        store,
+        "UPDATE changes SET event_type = 99, facts = '[]'",
+        f"INSERT INTO transitions (schema_id, from_state, to_state, at, facts) VALUES ('{schema_id}', 1, 99, 0, '{{}}')",
+        "INSERT INTO configs VALUES ('subject:orders', '{\"level\": 77, \"apply_defaults\": true}')",
+        "INSERT INTO configs VALUES ('context:x', '[]')",
+        "INSERT INTO usage (schema_id, reads, validations, score, used_at) "
+        f"VALUES ('{schema_id}', 1, 1, 1.0, 9000000000000000000)",
+        "DELETE FROM statistics",
+        "INSERT INTO statistics (id, counts) VALUES (1, '{}')",
+    )
+
+    found = [f async for f in repair(store, now, apply=True)]
+
+    assert sorted(f.table for f in found) == [
+        "changes", "configs", "configs", "statistics", "transitions", "usage",
+    ]  # fmt: skip
+    assert [f async for f in repair(store, now, apply=False)] == []
+    async with store.read() as tx:
+        assert len(await tx.changes(0, 10)) == 1
+        assert await tx.history(schema_id) == []
+        config = await tx.config("subject:orders")
+        assert await tx.config("context:x") is None
+        assert await tx.most_used(10) == []
+        assert await tx.statistics() is None
+    assert config is not None
+    assert (config.level, config.apply_defaults) == (None, True)
+
+
+# -- the change feed
+
+
+@pytest.mark.parametrize("bad", [(1,), (3, 4), (6,), (1, 2, 3, 4, 5, 6)])
+async def test_the_feed_passes_unreadable_changes(store: Rows, bad: tuple[int, ...]) -> None:
+    await filled(store)
+    async with store.read() as tx:
+        sequences = [c.sequence for c in await tx.changes(0, 100)]
+    gone = [sequences[number - 1] for number in bad]
+    left = [s for s in sequences if s not in gone]
+    seen_changes: list[Change] = []
+    gaps: list[int] = []
+    troubles: list[Exception] = []
+    feed = ChangeFeed(
+        store,
+        ring=1,
+        on_change=seen_changes.append,
+        on_gap=lambda: gaps.append(1),
+        on_trouble=troubles.append,
+    )
+    await execute(store, f"UPDATE changes SET facts = '[]' WHERE sequence IN ({', '.join(map(str, gone))})")
+    await feed.start()
+    feed._floor = feed._position = 0  # as if it had followed the log from its beginning
+    try:
+        async with asyncio.timeout(20):
+            await feed.reach(sequences[-1])
+            stream = Subscribing(store, feed)(ChangeFilter.of([], []), "earliest", None)
+            assert isinstance(await anext(stream), Heartbeat)
+            got = [await anext(stream) for _ in left]
+            async with store.write() as tx:
+                last = await register(tx, "orders", '{"title": "last"}')
+            got.append(await anext(stream))
+    finally:
+        await feed.stop()
+
+    assert [c.sequence for c in got if isinstance(c, Change)][:-1] == left
+    assert [c.schema_id for c in got if isinstance(c, Change)][-1] == last.schema_id
+    assert (bool(gaps), troubles) == (True, [])
+
+
+async def test_an_unreadable_time_does_not_stop_retention(store: Rows) -> None:
+    await filled(store)
+    async with store.read() as tx:
+        sequences = [s for s, _ in await tx.change_times(0, 100)]
+    await execute(store, f"UPDATE changes SET at = 9000000000000000000 WHERE sequence = {sequences[2]}")
+
+    async with store.read() as tx:
+        times = await tx.change_times(0, 100)
+
+    assert [s for s, _ in times] == sequences
+    assert times[2][1].year == 9999
+
+
+# -- SQLite: an error leaves nothing open
+
+
+async def test_a_decode_error_leaves_no_cursor_open(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "registry.db", synchronous="normal", readers=1)
+    await store.open()
+    try:
+        ids = await filled(store, 200)
+        await damage(store, "unknown state", ids[1])
+        errors = []
+        for _ in range(3):
+            try:
+                async with store.read() as tx:
+                    await tx.versions(SUBJECT)
+            except StorageDamaged as error:
+                errors.append(error)  # keeps its traceback, and what that refers to
+        async with store.write() as tx:
+            added = await register(tx, "orders", '{"title": "after"}')
+
+        async with store.read() as tx:  # sees what was written since, on the one connection there is
+            assert await tx.version(added.schema_id) is not None
+        assert len(errors) == 3
+    finally:
+        await store.close()
+
+
+async def test_a_feed_that_is_promised_more_than_it_gets_pauses() -> None:
+    class Promising(MemoryStore):
+        asked = 0
+
+        async def wait_for_change(self, after: int, timeout: float) -> None:
+            self.asked += 1
+
+    store = Promising()
+    await store.open()
+    feed = ChangeFeed(store, ring=8, on_change=print, on_gap=print, on_trouble=print)
+    await feed.start()
+    for _ in range(1000):
+        await asyncio.sleep(0)
+    await feed.stop()
+
+    assert store.asked <= 2

@@ -1,0 +1,56 @@
+"""A wall clock that leaps ahead is believed when it stays there; one that is set back, at once."""
+
+from datetime import UTC, datetime, timedelta
+
+from llm_schema_registry_server.registry.clock import BELIEVED_AFTER, SteadyClock
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+CENTURIES = timedelta(days=73_000)
+
+
+class Machine:
+    def __init__(self) -> None:
+        self.wall, self.monotonic = START, 1000.0
+        self.leaps: list[float] = []
+        self.clock = SteadyClock(self.leaps.append, wall=lambda: self.wall, monotonic=lambda: self.monotonic)
+
+    def after(self, seconds: float, leap: timedelta = timedelta()) -> datetime:
+        """The time that is told when so many seconds have passed and the wall clock has leapt besides."""
+        self.wall += timedelta(seconds=seconds) + leap
+        self.monotonic += seconds
+        return self.clock()
+
+
+def test_time_passes() -> None:
+    machine = Machine()
+
+    assert [machine.after(s) - START for s in (0, 1, 7200)] == [timedelta(seconds=s) for s in (0, 1, 7201)]
+    assert machine.leaps == []
+
+
+def test_a_clock_that_is_ahead_for_a_second_dates_nothing_in_the_future() -> None:
+    machine = Machine()
+
+    assert machine.after(1, CENTURIES) == START + timedelta(seconds=1)
+    assert machine.after(1) == START + timedelta(seconds=2)
+    assert machine.after(1, -CENTURIES) == START + timedelta(seconds=3) == machine.wall
+    assert machine.leaps == [CENTURIES.total_seconds()]
+
+
+def test_a_clock_that_stays_ahead_is_believed() -> None:
+    machine = Machine()
+
+    machine.after(1, CENTURIES)
+    told = machine.after(BELIEVED_AFTER.total_seconds())
+
+    assert told == machine.wall
+    assert machine.after(1) == machine.wall
+    assert len(machine.leaps) == 1
+
+
+def test_a_clock_that_is_set_back_or_drifts_is_believed_at_once() -> None:
+    machine = Machine()
+
+    assert machine.after(1, -CENTURIES) == machine.wall
+    assert machine.after(1, timedelta(minutes=59)) == machine.wall
+    assert machine.leaps == []

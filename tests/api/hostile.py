@@ -170,12 +170,45 @@ JSON_VALUES: tuple[Any, ...] = (
     {"name": None},
     {"a": {"b": {"c": []}}},
 )
-RAW_JSON = ("NaN", "Infinity", "-Infinity", "1e400", "1e99999999999999999999", "01", "[1,]", "{'a': 1}", '"\\x"')
+RAW_JSON = (
+    "NaN",
+    "Infinity",
+    "-Infinity",
+    "1e400",
+    "1e99999999999999999999",
+    "01",
+    "[1,]",
+    "{'a': 1}",
+    '"\\x"',
+)
 """What stands for a value and is no JSON."""
 BASE64 = ("!!!!", "e30", "e3", "e", "====", "e30=e30=", "e3\n0=", "e\u0660==", "-_-_", "{}")
 NUMBERS = ("1e3", "1e30", "0x10", "\u0661", "1_000", " 1", "+1", "1.0", "1.5", "NaN", "--1", "1" * 5000)
-ENUMS = ("ACTIVE", "json", "JSON ", "SCHEMA_TYPE_JSON\x00", "1.9", "-1", "99", "2147483648", "\u0661", "UNSPECIFIED")
-DURATIONS = ("1s", "0s", "-1s", "4611686018427387904s", "315576000001s", "1e3s", "1.5s", "0.0000000001s", "s", "1", "NaNs")
+ENUMS = (
+    "ACTIVE",
+    "json",
+    "JSON ",
+    "SCHEMA_TYPE_JSON\x00",
+    "1.9",
+    "-1",
+    "99",
+    "2147483648",
+    "\u0661",
+    "UNSPECIFIED",
+)
+DURATIONS = (
+    "1s",
+    "0s",
+    "-1s",
+    "4611686018427387904s",
+    "315576000001s",
+    "1e3s",
+    "1.5s",
+    "0.0000000001s",
+    "s",
+    "1",
+    "NaNs",
+)
 TIMESTAMPS = ("0000-00-00T00:00:00Z", "9999-12-31T23:59:59Z", "10000-01-01T00:00:00Z", "2026-01-01", "1e9")
 
 Path = tuple[FieldDescriptor, ...]
@@ -290,4 +323,17 @@ def escaped(field: FieldDescriptor) -> Iterator[str]:
     for text in texts(field):
         if len(text) < 10_000:
             yield quote(text, safe="")
-    yield from ("%ff", "%ED%A0%80", "%C3", "%", "%zz", "%00", "\u00e9", "a\u00e9\U0010ffff", "a+b", "a%2Fb", "a;b", "a%26b")
+    yield from (
+        "%ff",
+        "%ED%A0%80",
+        "%C3",
+        "%",
+        "%zz",
+        "%00",
+        "\u00e9",
+        "a\u00e9\U0010ffff",
+        "a+b",
+        "a%2Fb",
+        "a;b",
+        "a%26b",
+    )

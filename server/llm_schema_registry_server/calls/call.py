@@ -84,7 +84,10 @@ class Call:
     resume_revision: str | None = None
     watchers: tuple[Callable[[Resource], None], ...] = ()
     """Who sees each resource that a handler names; see `watch`."""
+    selectors: tuple[Callable[[Resource], bool], ...] = ()
+    """Who decides which items of a stream its caller gets; see `select`."""
     _peer: Peer | None = None
+    _touched: set[Resource] | None = None
 
     @property
     def peer(self) -> Peer:
@@ -101,14 +104,33 @@ class Call:
             watcher(resource)
         self.watchers += (watcher,)
 
+    def select(self, selector: Callable[[Resource], bool]) -> None:
+        """For guards that decide item by item what a stream may tell its caller: `selector` sees the subject of each item
+        before it is sent. False leaves the item out; a RegistryError ends the stream."""
+        self.selectors += (selector,)
+
     def touch(self, resource: Resource) -> None:
         """Names a resource before the handler acts on it, or before the answer tells of it. Raises what a watcher raises."""
-        if resource in self.resources:
+        touched = self._touched
+        if touched is None:
+            touched = self._touched = set(self.resources)
+        if resource in touched:
             return
         for watcher in self.watchers:
             watcher(resource)
         if len(self.resources) < MOST_RESOURCES:
             self.resources += (resource,)
+            touched.add(resource)
+
+    def shows(self, resource: Resource) -> bool:
+        """Whether an item of a stream that tells of `resource` may be sent. It is not remembered: a stream has any number.
+        Raises what a selector raises and, for an item that none leaves out, what a watcher raises."""
+        for selector in self.selectors:
+            if not selector(resource):
+                return False
+        for watcher in self.watchers:
+            watcher(resource)
+        return True
 
     def touches(self, request: Any) -> None:
         """Names what one request of a stream of them names. Raises what a watcher raises."""

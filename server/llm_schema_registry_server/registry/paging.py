@@ -6,7 +6,8 @@ import base64
 import binascii
 import json
 
-from ..errors import InvalidRequest, PageTokenInvalid
+from ..errors import InvalidRequest, InvalidSubject, PageTokenInvalid
+from ..model.subject import Subject
 from ..storage.values import Page, RankedPage
 
 DEFAULT_LIMIT = 50
@@ -62,9 +63,11 @@ def _parse(text: str) -> Key | RankedKey:
     try:
         decoded = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
         match decoded:
-            case [str(name), int(ordinal)] if _is_number(ordinal):
+            case [str(name), int(ordinal)] if _is_name(name) and _is_number(ordinal):
                 return name, ordinal
-            case [int(score), str(name), int(ordinal)] if _is_number(score) and _is_number(ordinal):
+            case [int(score), str(name), int(ordinal)] if (
+                _is_name(name) and _is_number(score) and _is_number(ordinal)
+            ):
                 return score, name, ordinal
     except (ValueError, binascii.Error, RecursionError):
         pass  # every way of being malformed gets the same answer
@@ -73,6 +76,14 @@ def _parse(text: str) -> Key | RankedKey:
 
 def _is_number(value: int) -> bool:
     return not isinstance(value, bool) and 0 <= value < 2**31
+
+
+def _is_name(text: str) -> bool:
+    """Whether a list can go on after `text`: it is "" or the name of a subject, which no store refuses to compare with."""
+    try:
+        return not text or str(Subject.parse(text)) == text
+    except InvalidSubject:
+        return False
 
 
 def _invalid(text: str) -> PageTokenInvalid:

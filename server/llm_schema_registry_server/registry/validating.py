@@ -133,8 +133,10 @@ class Validating:
         """A subject changed: a version of it may have been removed permanently."""
         self._compiled.forget(subject)
 
-    async def data(self, payload: Payload) -> DataVerdict:
-        """Raises SchemaNotFound, SubjectNotFound or VersionNotFound, and InvalidRequest where the request itself is wrong;
+    async def data(
+        self, payload: Payload, found: Callable[[SchemaVersion], None] = lambda version: None
+    ) -> DataVerdict:
+        """`found` is called with the version before the payload is looked at. Raises what it raises, SchemaNotFound, SubjectNotFound or VersionNotFound, and InvalidRequest where the request itself is wrong;
         bad data is an answer."""
         if len(payload.data) > self._limits.data_bytes:
             raise InvalidRequest(
@@ -144,6 +146,7 @@ class Validating:
         if not 0 <= payload.max_errors <= MOST_ERRORS:
             raise InvalidRequest("max_errors", f"is {payload.max_errors}; it must be 0 to {MOST_ERRORS}")
         compiled = await self._compiled_version(_key(payload))
+        found(compiled.version)
         self._validated(compiled.version.schema_id)
         if len(payload.data) <= INLINE_BYTES:
             report = _run(compiled.validator, payload)

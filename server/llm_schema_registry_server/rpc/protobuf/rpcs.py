@@ -12,6 +12,7 @@ from ...calls.answer_cache import CachedAnswer
 from ...calls.call import Call
 from ...calls.operation import Operation
 from ...calls.pipeline import Handler, Invoke, Pipeline
+from ...errors import MalformedRequest
 from .method import Method, snake_case
 from .shared_answer import serialized
 
@@ -49,21 +50,17 @@ class Rpcs:
         self, method: Method, call: Call, request: bytes | AsyncIterator[bytes]
     ) -> AsyncGenerator[bytes, None]:
         """The serialized answers. Raises MalformedRequest and RegistryError."""
-        message: Message | AsyncIterator[Message]
-        if isinstance(request, bytes):
-            message = method.parse(request)
-        else:
-            message = _parsed(method, request)
+        message = method.read(request) if isinstance(request, bytes) else _read(method, request)
         async with aclosing(self.pipeline.stream(call, message)) as answers:
             async for answer in answers:
                 yield serialized(answer)
 
     async def _make(self, method: Method, call: Call, request: bytes, invoke: Invoke) -> CachedAnswer:
         token = self.pipeline.begin()
-        answer = await invoke(method.parse(request))
+        answer = await invoke(method.read(request))
         return self.pipeline.cache(token, call, request, answer.SerializeToString())
 
 
-async def _parsed(method: Method, requests: AsyncIterator[bytes]) -> AsyncIterator[Message]:
+async def _read(method: Method, requests: AsyncIterator[bytes]) -> AsyncIterator[Message | MalformedRequest]:
     async for request in requests:
-        yield method.parse(request)
+        yield method.read(request)

@@ -64,6 +64,22 @@ def headers(scope: Scope) -> dict[str, str]:
     return found
 
 
+def path_of(scope: Scope) -> str:
+    """The path as it came, not percent-decoded. Clients that encode nothing write it in UTF-8; raises InvalidRequest for
+    anything else."""
+    raw: bytes = scope["raw_path"]
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidRequest("path", "is neither percent-encoded nor UTF-8") from error
+
+
+def demand_host(scope: Scope, metadata: Mapping[str, str]) -> None:
+    """Raises InvalidRequest for a request over HTTP/1.1 without a Host header (RFC 9112 3.2)."""
+    if "host" not in metadata and scope["http_version"] == "1.1":
+        raise InvalidRequest("host", "is missing: a request over HTTP/1.1 must have a Host header")
+
+
 def connection(scope: Scope) -> str:
     """The other end of the connection: `10.0.0.7:4711`, "" when it is unknown."""
     client = scope.get("client")

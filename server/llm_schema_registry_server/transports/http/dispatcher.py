@@ -91,7 +91,7 @@ class Dispatcher:
 
     async def _nobody(self, scope: Scope, receive: Receive, send: Send) -> None:
         """No face has this path: 404, or a WebSocket that is told so and closed."""
-        error = RouteNotFound(scope["raw_path"].decode("latin-1"), self._prefixes)
+        error = RouteNotFound(scope["raw_path"].decode("utf-8", "backslashreplace"), self._prefixes)
         asked = request_id(headers(scope))
         body = {"error_code": error.reason, "message": error.message, "request_id": asked}
         if scope["type"] == "http":

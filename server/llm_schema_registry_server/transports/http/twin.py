@@ -22,7 +22,7 @@ from ...calls.call import REQUEST_ID, Call, request_id
 from ...calls.failure import Failure, failure
 from ...calls.peer import NO_PROXIES, TrustedProxies
 from ...calls.pipeline import Invoke
-from ...errors import ShuttingDown
+from ...errors import RegistryError, ShuttingDown
 from ...rpc.protobuf.rpcs import Rpcs
 from ..status import http_body, http_status
 from .asgi import (
@@ -36,6 +36,7 @@ from .asgi import (
     connection,
     deadline,
     headers,
+    path_of,
     send_reply,
 )
 from .bodies import Bodies, lines
@@ -130,7 +131,7 @@ class HttpTwin:
         self, scope: Scope, metadata: Mapping[str, str], asked: str, receive: Receive, send: Send
     ) -> Reply | None:
         """The reply; None when a stream has been written already."""
-        raw_path = scope["raw_path"].decode("latin-1")
+        raw_path = path_of(scope)
         verb = scope["method"]
         if self._draining:
             raise ShuttingDown
@@ -196,9 +197,22 @@ class HttpTwin:
             call.response_metadata["etag"] = _etag(rendered)
         return _fresh_or_not_modified(status, rendered, call.response_metadata, call)
 
-    async def _message(self, route: Route, captured: Mapping[str, str], scope: Scope, body: bytes) -> Message:
-        query = scope["query_string"].decode("latin-1")
-        return await self._bodies.message(len(body), request_message, route, captured, query, body)
+    async def _message(
+        self,
+        route: Route,
+        captured: Mapping[str, str],
+        scope: Scope,
+        body: bytes,
+        defaults: Mapping[str, str] | None = None,
+    ) -> Message | RegistryError:
+        """The request, or what is wrong with it: in either form the pipeline takes it."""
+        query = scope["query_string"].decode("utf-8", "surrogateescape")
+        try:
+            return await self._bodies.message(
+                len(body), request_message, route, captured, query, body, defaults
+            )
+        except RegistryError as error:
+            return error
 
     def _status(self, route: Route, answer: Message) -> int:
         special = self._options.statuses.get(route.method.path)
@@ -224,7 +238,6 @@ class HttpTwin:
         receive: Receive,
         send: Send,
     ) -> None:
-        query = scope["query_string"].decode("latin-1")
         if route.method.operation.client_streaming:
             # All of it before the first answer: most HTTP clients read nothing before they have sent everything.
             limit, setting = self._options.max_batch_bytes, "http.max_batch_bytes"
@@ -233,16 +246,16 @@ class HttpTwin:
             return
         default: type[Style] = Events if route.method.path in self._options.live else JsonArray
         if not route.body:
-            request = request_message(route, captured, query, b"", _resumed(route, call))
+            request = await self._message(route, captured, scope, b"", _resumed(route, call))
             await self._write(request, default, call, receive, send)
             return
         async with self._read_body(receive) as body:
-            request = await self._bodies.message(len(body), request_message, route, captured, query, body)
+            request = await self._message(route, captured, scope, body)
             await self._write(request, default, call, receive, send)
 
     async def _write(
         self,
-        request: Message | AsyncIterator[Message],
+        request: Message | RegistryError | AsyncIterator[Message | RegistryError],
         default: type[Style],
         call: Call,
         receive: Receive,
@@ -260,12 +273,17 @@ class HttpTwin:
         )
         await while_present(writing, receive)
 
-    async def _line_messages(self, route: Route, body: bytes) -> AsyncIterator[Message]:
+    async def _line_messages(self, route: Route, body: bytes) -> AsyncIterator[Message | RegistryError]:
+        """Each line, or what is wrong with it."""
         limit = self._options.max_body_bytes
         async for number, line in lines(body):
             if len(line) > limit:
-                raise RequestTooLarge(f"line {number}", limit, "http.max_body_bytes")
-            yield await self._bodies.message(len(line), line_message, route, number, line)
+                yield RequestTooLarge(f"line {number}", limit, "http.max_body_bytes")
+                continue
+            try:
+                yield await self._bodies.message(len(line), line_message, route, number, line)
+            except RegistryError as error:
+                yield error
 
     def _read_body(self, receive: Receive) -> AbstractAsyncContextManager[bytes]:
         return self._bodies.read(receive, self._options.max_body_bytes, "http.max_body_bytes")

@@ -102,7 +102,7 @@ class Writer:
             not self._session.raw.in_transaction
         ):  # SQLite itself rolled everything back: disk full, input/output error
             self._fail(
-                group, StorageUnavailable(f"a write to {str(self._session.file)!r} failed and was undone")
+                group, StorageUnavailable("a write failed and was undone", inside=str(self._session.file))
             )
             return
         try:
@@ -135,11 +135,12 @@ class Writer:
             status = os.stat(self._session.file)
         except OSError as error:
             raise StorageUnavailable(
-                f"the database file {str(self._session.file)!r} is gone: {error}"
+                "the database file is gone; restore it and restart the server", inside=str(error)
             ) from error
         if (status.st_dev, status.st_ino) != self._file_number:
             raise StorageUnavailable(
-                f"the database file {str(self._session.file)!r} was replaced while in use; restart the server"
+                "the database file was replaced while in use; restart the server",
+                inside=str(self._session.file),
             )
         self._session.raw.execute("COMMIT")
 

@@ -48,7 +48,7 @@ def enum(kind: type[E], number: int, field: str) -> E:
     try:
         return kind(number)
     except ValueError:
-        names = ", ".join(f"{m.name}={m.value}" for m in kind)
+        names = ", ".join(f"{m.name}={m.value}" for m in kind if m is not SchemaType.THRIFT)
         what = "is not set" if number == 0 else f"{number} is not a value of {kind.__name__}"
         raise InvalidRequest(field, f"{what}; use one of {names}") from None
 

@@ -15,8 +15,10 @@ _known: set[str] = set()
 def hide(secrets: Iterable[str]) -> None:
     """From now on `masked` takes these out, also as a URL spells them and as Python quotes them."""
     for secret in secrets:
-        forms = {secret, unquote(secret), quote(secret, safe=""), repr(secret)[1:-1]}
-        _known.update(form for form in forms if len(form) >= LEAST)
+        for text in (secret, unquote(secret)):
+            _known.update(
+                form for form in (text, quote(text, safe=""), repr(text)[1:-1]) if len(form) >= LEAST
+            )
 
 
 def masked(text: str) -> str:

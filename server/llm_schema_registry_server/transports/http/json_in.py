@@ -22,7 +22,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.message import Message
 
 from ...errors import InvalidRequest
-from .json_types import check_field, check_message, is_unicode
+from .json_types import NOT_SERVED, check_field, check_message, is_unicode
 from .routes import Route
 
 _MOST_PARAMETERS = 100
@@ -145,7 +145,9 @@ def _enum(value: Any, kind: EnumDescriptor, path: str) -> Any:
         return prefix + value.upper()
     if value.isascii() and value.isdigit():
         return int(value[:10])
-    names = ", ".join(v.name.removeprefix(prefix) for v in kind.values if v.number)
+    names = ", ".join(
+        v.name.removeprefix(prefix) for v in kind.values if v.number and v.name not in NOT_SERVED
+    )
     raise InvalidRequest(path, f"{value[:100]!r} is none of {names}")
 
 

@@ -69,6 +69,14 @@ def wanted_version(text: str) -> SemanticVersion | None:
     return SemanticVersion.parse(text) if text else None
 
 
+def search_text(text: str, field: str) -> str:
+    """A prefix, pattern or query as the stores take it; raises InvalidRequest for NUL, which no name holds and PostgreSQL no
+    text."""
+    if "\0" in text:
+        raise InvalidRequest(field, "must not contain NUL characters")
+    return text
+
+
 # -- to the wire
 
 

@@ -82,7 +82,7 @@ class SchemaRegistryService:
         self, request: pb.ListSchemasRequest, call: Call
     ) -> AsyncGenerator[pb.SchemaInfo, None]:
         wanted = SchemaFilter(
-            subject_prefix=request.subject_prefix,
+            subject_prefix=convert.search_text(request.subject_prefix, "subject_prefix"),
             schema_type=convert.optional_enum(SchemaType, request.schema_type, "schema_type"),
             state=convert.optional_enum(SchemaState, request.state, "state"),
             include_deleted=request.include_deleted,
@@ -137,7 +137,7 @@ class SchemaRegistryService:
 
     async def list_subjects(self, request: pb.ListSubjectsRequest, call: Call) -> pb.ListSubjectsResponse:
         page = await self._use.reading.subjects(
-            request.prefix,
+            convert.search_text(request.prefix, "prefix"),
             limit=request.limit,
             offset=request.offset,
             page_token=request.page_token,
@@ -151,8 +151,8 @@ class SchemaRegistryService:
 
     async def search_schemas(self, request: pb.SearchSchemasRequest, call: Call) -> pb.SearchSchemasResponse:
         wanted = SchemaFilter(
-            text=request.query,
-            subject_pattern=request.subject_pattern,
+            text=convert.search_text(request.query, "query"),
+            subject_pattern=convert.search_text(request.subject_pattern, "subject_pattern"),
             schema_type=convert.optional_enum(SchemaType, request.schema_type, "schema_type"),
             tags=tuple(request.tags),
             metadata=dict(request.metadata_filters),

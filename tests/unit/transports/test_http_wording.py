@@ -35,8 +35,10 @@ def test_nested_fields_and_advice_are_renamed_too() -> None:
     error = InvalidRequest("old.schema_content", "cannot be given together with schema_id")
     advice = InvalidRequest("old", "names no schema; give schema_id, subject or schema_content")
 
-    assert told(error, b"{}").violations[0].field == "old.schema"
-    assert told(advice, b"{}").message == "old: names no schema; give schema_id, subject or schema"
+    assert told(error, b'{"schema": {}}').violations[0].field == "old.schema"
+    assert (
+        told(advice, b'{"schema": {}}').message == "old: names no schema; give schema_id, subject or schema"
+    )
 
 
 def test_words_of_the_caller_stay_as_they_are() -> None:
@@ -48,8 +50,15 @@ def test_words_of_the_caller_stay_as_they_are() -> None:
 
 
 def test_data_is_renamed_only_where_it_is_the_field() -> None:
-    assert told(InvalidRequest("data", "is missing"), b"{}").message == "data_json: is missing"
-    assert told(InvalidRequest("version", "of data"), b"{}").message == "version: of data"
+    assert told(InvalidRequest("data", "is long"), b'{"data_json":1}').message == "data_json: is long"
+    assert told(InvalidRequest("version", "of data"), b'{"data_json":1}').message == "version: of data"
+
+
+def test_who_gave_neither_is_told_of_both() -> None:
+    missing = told(InvalidRequest("data", "is missing"), b"{}")
+
+    assert missing.message == "data: is missing; in JSON it may be given as `data_json` too"
+    assert missing.violations[0].field == "data"
 
 
 def test_a_request_without_body_has_no_other_names_for_its_fields() -> None:

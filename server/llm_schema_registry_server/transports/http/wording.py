@@ -34,14 +34,14 @@ class Wording:
         self._rpc = re.compile(rf"(?<![\w'\"`/])({names})(?![\w'\"`])") if names else None
 
     def of(self, failed: Failure, body: bytes | None) -> Failure:
-        """The failure of a request with this body: fields as the caller wrote them, or would best have written them. None:
-        the request has no body, and so no other names for its fields."""
-        renamed = {
-            field: friendly
-            for field, friendly in _FRIENDLY.items()
-            if body is not None and b'"%b"' % field.encode() not in body and _is_about(failed, field)
-        }
+        """The failure of a request with this body: fields as the caller wrote them. None: the request has no body, and so no
+        other names for its fields."""
+        about = [] if body is None else [field for field in _FRIENDLY if _is_about(failed, field)]
+        renamed = {f: _FRIENDLY[f] for f in about if _has(body, _FRIENDLY[f]) and not _has(body, f)}
+        absent = [f for f in about if not _has(body, _FRIENDLY[f]) and not _has(body, f)]
         message = failed.message if self._rpc is None else self._rpc.sub(self._path, failed.message)
+        if absent and failed.violations:
+            message += f"; in JSON it may be given as `{_FRIENDLY[absent[0]]}` too"
         if not renamed:
             return failed if message == failed.message else replace(failed, message=message)
         word = re.compile(_WORD.replace("{names}", "|".join(renamed)))
@@ -60,6 +60,10 @@ class Wording:
 
     def _path(self, found: re.Match[str]) -> str:
         return self._paths[found[1]]
+
+
+def _has(body: bytes | None, name: str) -> bool:
+    return body is not None and b'"%b"' % name.encode() in body
 
 
 def _is_about(failed: Failure, field: str) -> bool:

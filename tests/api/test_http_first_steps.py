@@ -55,12 +55,15 @@ def test_a_path_in_raw_utf8_names_the_same_subject_as_an_encoded_one(
 def test_a_path_or_query_that_is_no_utf8_is_refused(http: httpx.Client, where: str, junk: bytes) -> None:
     status, told = raw(http, b"GET " + where.encode() % junk + b" HTTP/1.1\r\nhost: x\r\n")
 
-    assert (status, told["error_code"]) == (400, "INVALID_REQUEST")
-    assert "UTF-8" in told["message"]
+    assert status == 400
+    if junk == b"%E9":  # raw bytes that are no UTF-8 do not come through the HTTP parser
+        assert told["error_code"] == "INVALID_REQUEST"
+        assert "UTF-8" in told["message"]
 
 
-def test_a_request_without_host_is_refused(http: httpx.Client) -> None:
-    status, told = raw(http, b"GET /api/v1/subjects HTTP/1.1\r\n")
+@pytest.mark.parametrize("hosts", [b"", b"host: \r\n", b"host: a\r\nHost: b\r\n"])
+def test_a_request_without_one_host_is_refused(http: httpx.Client, hosts: bytes) -> None:
+    status, told = raw(http, b"GET /api/v1/subjects HTTP/1.1\r\n" + hosts)
 
     assert (status, told["error_code"]) == (400, "INVALID_REQUEST")
     assert "Host" in told["message"]

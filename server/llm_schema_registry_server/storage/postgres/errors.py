@@ -53,6 +53,8 @@ CONFUSED = asyncpg.InternalClientError
 AWAY = (OSError, asyncio.TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError, CONFUSED)
 """What the driver raises when the database, the network or a statement fails."""
 
+_NO_URL = "a DSN that is no URL"
+
 
 def shown(dsn: str) -> str:
     """The database that a DSN names, without the secrets."""
@@ -60,7 +62,9 @@ def shown(dsn: str) -> str:
         parts = urlsplit(dsn)
         port = parts.port
     except ValueError:  # its text quotes the URL
-        return "a DSN that is no URL"
+        return _NO_URL
+    if "://" not in dsn:
+        return _NO_URL
     return f"{parts.hostname or 'local socket'}:{port or 5432}{parts.path or '/'}"
 
 

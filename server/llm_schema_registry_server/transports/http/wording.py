@@ -40,7 +40,7 @@ class Wording:
         renamed = {f: _FRIENDLY[f] for f in about if _has(body, _FRIENDLY[f]) and not _has(body, f)}
         absent = [f for f in about if not _has(body, _FRIENDLY[f]) and not _has(body, f)]
         message = failed.message if self._rpc is None else self._rpc.sub(self._path, failed.message)
-        if absent and failed.violations:
+        if absent and any(v.field.rpartition(".")[2] == absent[0] for v in failed.violations):
             message += f"; in JSON it may be given as `{_FRIENDLY[absent[0]]}` too"
         if not renamed:
             return failed if message == failed.message else replace(failed, message=message)

@@ -6,7 +6,7 @@ import functools
 import json
 import re
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 from ...errors import SchemaIssue
@@ -132,8 +132,13 @@ def _decoder(max_digits: int) -> json.JSONDecoder:
             raise _InvalidNumber(f"a number has {len(token)} characters; the limit is {max_digits}")
         if "." not in token and "e" not in token and "E" not in token:
             return int(token)
-        value = Decimal(token)
-        if value and abs(value.adjusted()) > max_digits:
+        try:
+            value = Decimal(token)
+        except InvalidOperation:  # the exponent fits no machine word
+            raise _InvalidNumber(f"the number {token} is out of range; the limit is 1e{max_digits}") from None
+        if not value:
+            return Decimal(0)  # whatever its exponent
+        if abs(value.adjusted()) > max_digits:
             raise _InvalidNumber(f"the number {token} is out of range; the limit is 1e{max_digits}")
         return value
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
+from redis.asyncio import Redis
 
 from llm_schema_registry_server.settings import Settings, SettingsError, load
-from llm_schema_registry_server.settings.urls import secrets_of
+from llm_schema_registry_server.settings.urls import REDIS_OPTIONS, REDIS_TLS_OPTIONS, secrets_of
 from llm_schema_registry_server.telemetry import logs, secrets
 
 PASSWORD = "p/w:d[@]'%\\x"
@@ -125,3 +126,11 @@ def test_an_address_that_cannot_be_used_is_refused_without_quoting_it(
 )
 def test_an_address_that_can_be_used_is_taken(variable: str, value: str) -> None:
     load(environ={variable: value})
+
+
+@pytest.mark.parametrize("option", sorted(REDIS_OPTIONS | REDIS_TLS_OPTIONS))
+def test_the_redis_client_takes_every_option_that_the_settings_take(option: str) -> None:
+    value = "none" if option == "ssl_cert_reqs" else "3" if option == "protocol" else "1"
+    client = Redis.from_url(f"rediss://cache/0?{option}={value}")
+
+    assert client.connection_pool.make_connection() is not None

@@ -173,7 +173,9 @@ def rendered(
         template = template.replace(f"{{{name}}}", quote(str(_take(fields, name)), safe=""))
     if rule.body == "*":
         if rpc == "ValidateData":
-            fields.setdefault("data", "")  # its absence is a mistake, though the mapping leaves out what is empty
+            fields.setdefault(
+                "data", ""
+            )  # its absence is a mistake, though the mapping leaves out what is empty
         return verb, template, [], fields
     if rule.body:
         return verb, template, _query(fields, skip=rule.body), fields.get(rule.body, {})

@@ -84,10 +84,10 @@ class Call:
     resume_revision: str | None = None
     watchers: tuple[Callable[[Resource], None], ...] = ()
     """Who sees each resource that a handler names; see `watch`."""
-    selectors: tuple[Callable[[Resource], bool], ...] = ()
-    """Who decides which items of a stream its caller gets; see `select`."""
     _peer: Peer | None = None
-    _touched: set[Resource] | None = None
+    # Set when they are first needed: a cached answer needs neither, and making its call is on the hot path.
+    _selectors: tuple[Callable[[Resource], bool], ...] = field(init=False, repr=False, compare=False)
+    _touched: set[Resource] = field(init=False, repr=False, compare=False)
 
     @property
     def peer(self) -> Peer:
@@ -107,12 +107,13 @@ class Call:
     def select(self, selector: Callable[[Resource], bool]) -> None:
         """For guards that decide item by item what a stream may tell its caller: `selector` sees the subject of each item
         before it is sent. False leaves the item out; a RegistryError ends the stream."""
-        self.selectors += (selector,)
+        self._selectors = (*getattr(self, "_selectors", ()), selector)
 
     def touch(self, resource: Resource) -> None:
         """Names a resource before the handler acts on it, or before the answer tells of it. Raises what a watcher raises."""
-        touched = self._touched
-        if touched is None:
+        try:
+            touched = self._touched
+        except AttributeError:
             touched = self._touched = set(self.resources)
         if resource in touched:
             return
@@ -125,7 +126,7 @@ class Call:
     def shows(self, resource: Resource) -> bool:
         """Whether an item of a stream that tells of `resource` may be sent. It is not remembered: a stream has any number.
         Raises what a selector raises and, for an item that none leaves out, what a watcher raises."""
-        for selector in self.selectors:
+        for selector in getattr(self, "_selectors", ()):
             if not selector(resource):
                 return False
         for watcher in self.watchers:

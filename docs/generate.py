@@ -1,14 +1,15 @@
-"""Writes docs/settings.md, docs/errors.md and docs/lint.md from the code: `make docs`."""
+"""Writes docs/settings.md, docs/errors.md, docs/lint.md and the table of docs/http.md from the code: `make docs`."""
 
 from __future__ import annotations
 
 import json
 import tempfile
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from grpc_tools import protoc
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -17,6 +18,9 @@ from pydantic_core import PydanticUndefined
 from llm_schema_engines import LINT_RULES
 from llm_schema_registry_server import errors
 from llm_schema_registry_server.calls.failure import INTERNAL_REASON
+from llm_schema_registry_server.rpc import methods
+from llm_schema_registry_server.rpc.http import SOCKETS
+from llm_schema_registry_server.rpc.methods import SERVICES
 from llm_schema_registry_server.settings import PREFIX, Settings
 from llm_schema_registry_server.transports.http import errors as http_errors  # noqa: F401 - its classes join the family
 from llm_schema_registry_server.transports.status import GRPC, HTTP, HTTP_BY_REASON
@@ -24,6 +28,7 @@ from llm_schema_registry_server.transports.status import GRPC, HTTP, HTTP_BY_REA
 HERE = Path(__file__).parent
 PROTOS = HERE.parent / "protos"
 ERRORS_PROTO = "schema_registry/v1/errors.proto"
+PATHS_BEGIN, PATHS_END = "<!-- paths: written by `make docs` -->", "<!-- end of paths -->"
 REASON_PREFIX = "ERROR_REASON_"
 
 
@@ -84,12 +89,19 @@ def errors_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def _described(proto: str) -> FileDescriptorProto:
+    """A file of protos/ with its comments."""
+    include = [f"-I{PROTOS / 'third_party'}", f"-I{files('grpc_tools') / '_proto'}"]
+    with tempfile.NamedTemporaryFile() as out:
+        arguments = ["protoc", f"-I{PROTOS}", *include, "--include_source_info", f"-o{out.name}", proto]
+        if protoc.main(arguments):
+            raise SystemExit("protoc failed")
+        return FileDescriptorSet.FromString(Path(out.name).read_bytes()).file[0]
+
+
 def error_reasons() -> dict[str, str]:
     """The reasons of `enum ErrorReason`, without their prefix, with the comments beside them in the proto."""
-    with tempfile.NamedTemporaryFile() as out:
-        if protoc.main(["protoc", f"-I{PROTOS}", "--include_source_info", f"-o{out.name}", ERRORS_PROTO]):
-            raise SystemExit("protoc failed")
-        file = FileDescriptorSet.FromString(Path(out.name).read_bytes()).file[0]
+    file = _described(ERRORS_PROTO)
     # A location's path counts fields of FileDescriptorProto: enum_type (5) number 0, value (2) number n.
     comments = {
         place.path[3]: " ".join(place.leading_comments.split())
@@ -131,7 +143,45 @@ def lint_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"settings.md": settings_page, "errors.md": errors_page, "lint.md": lint_page}
+def http_page() -> str:
+    """docs/http.md with the table of all paths as the protos have them now."""
+    before, _, rest = (HERE / "http.md").read_text().partition(PATHS_BEGIN)
+    _, _, after = rest.partition(PATHS_END)
+    return f"{before}{PATHS_BEGIN}\n\n{_paths_table()}\n{PATHS_END}{after}"
+
+
+def _paths_table() -> str:
+    lines = ["| | path | RPC | permission | what it does |", "|---|---|---|---|---|"]
+    comments = {name: text for service in SERVICES for name, text in _rpc_comments(service.file.name).items()}
+    rows = [
+        (binding.path, binding.verb, method.name, method.operation.permission, comments[method.name])
+        for method in methods.load()
+        for binding in method.bindings
+    ]
+    rows += [
+        (path, "WebSocket", rpc.rpartition("/")[2], "", "The same, each change as a message.")
+        for path, rpc in SOCKETS.items()
+    ]
+    lines += [
+        f"| {verb} | `{path}` | {rpc} | {permission} | {what} |"
+        for path, verb, rpc, permission, what in sorted(rows)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _rpc_comments(proto: str) -> dict[str, str]:
+    """The first sentence of the comment on each RPC of a file."""
+    file = _described(proto)
+    found = {}
+    # service (6) number n, method (2) number m of FileDescriptorProto.
+    for place in file.source_code_info.location:
+        if len(place.path) == 4 and (place.path[0], place.path[2]) == (6, 2):
+            name = file.service[place.path[1]].method[place.path[3]].name
+            found[name] = " ".join(place.leading_comments.split()).partition(". ")[0].replace("|", "\\|")
+    return found
+
+
+PAGES = {"settings.md": settings_page, "errors.md": errors_page, "lint.md": lint_page, "http.md": http_page}
 
 
 if __name__ == "__main__":

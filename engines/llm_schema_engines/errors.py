@@ -75,6 +75,8 @@ class RegistryError(Exception):
 
     `metadata` becomes ErrorInfo.metadata; `violations` become BadRequest.field_violations; `details` are further
     protobuf messages for google.rpc.Status.details (put there by `rpc`, which knows the messages of the API).
+    `inside` is for operators alone: files, hosts, texts of drivers. It is part of `str(error)`, which is logged and printed
+    where a server is started, and never goes to a caller, who gets `message`.
     """
 
     code: Code = Code.UNKNOWN
@@ -82,12 +84,20 @@ class RegistryError(Exception):
     details: Sequence[object] = ()
 
     def __init__(
-        self, message: str, *, violations: Sequence[FieldViolation] = (), **metadata: str | int | None
+        self,
+        message: str,
+        *,
+        violations: Sequence[FieldViolation] = (),
+        inside: str = "",
+        **metadata: str | int | None,
     ) -> None:
         super().__init__(message)
-        self.message = message
+        self.message, self.inside = message, inside
         self.violations = tuple(violations)
         self.metadata: Mapping[str, str] = {k: str(v) for k, v in metadata.items() if v is not None}
+
+    def __str__(self) -> str:
+        return f"{self.message} [{self.inside}]" if self.inside else self.message
 
 
 class InvalidRequest(RegistryError):
@@ -100,6 +110,7 @@ class InvalidRequest(RegistryError):
         super().__init__(
             f"{field}: {description}" if field else description,
             violations=(FieldViolation(field, description),) if field else (),
+            inside="",
             **({"field": field} if field else {}),
             **metadata,
         )

@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import sys
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
@@ -22,7 +23,8 @@ from .registry.clock import BELIEVED_AFTER, SteadyClock
 from .rpc.cached_answers import PreparedAnswers
 from .rpc.convert import Convert
 from .settings import Settings
-from .telemetry import logs
+from .settings.urls import secrets_of
+from .telemetry import logs, secrets
 from .transports.listener import ListenError
 from .transports.ports import WantedPort, check_ports
 from .transports.servers import Servers
@@ -89,6 +91,7 @@ def wanted_ports(settings: Settings) -> list[WantedPort]:
 
 def serve(settings: Settings, ready_file: Path | None = None) -> int:
     """Run a server until SIGTERM or SIGINT; answers with the exit code."""
+    secrets.hide(secrets_of(settings))
     logs.configure(settings.logs.level, settings.logs.format)
     return uvloop.run(_serve(settings, ready_file))
 
@@ -116,7 +119,11 @@ async def _serve(settings: Settings, ready_file: Path | None) -> int:
         app = App(settings)
         await app.start()
     except (RegistryError, ListenError) as error:
-        print(f"schema-registry-server: cannot start: {error}", file=sys.stderr)
+        print(secrets.masked(f"schema-registry-server: cannot start: {error}"), file=sys.stderr)
+        return CANNOT_START
+    except Exception:
+        trace = secrets.masked(traceback.format_exc())
+        print(f"{trace}schema-registry-server: cannot start: this is a fault of the server", file=sys.stderr)
         return CANNOT_START
     settle_memory()
     if ready_file is not None:

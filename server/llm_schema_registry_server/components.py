@@ -198,7 +198,7 @@ class Components:
         self._coherence.changed(None)
 
     def _on_trouble(self, error: RegistryError) -> None:
-        _LOG.warning("change_log_unreadable", error=error.message)
+        _LOG.warning("change_log_unreadable", error=str(error))
 
     def _drop_answers(self, subject: Subject | None) -> None:
         if subject is None:

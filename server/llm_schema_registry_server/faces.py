@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from itertools import product
 
+from . import __version__
 from .calls.guards.authenticate import OpenAuthenticator
 from .calls.guards.limits import Limits
 from .calls.guards.standard import standard_guards
@@ -100,6 +101,8 @@ def make_twin(settings: Settings, rpcs: Rpcs) -> HttpTwin:
             live=http.LIVE,
             sockets=http.SOCKETS,
             statuses=http.STATUSES,
+            required=http.REQUIRED,
+            version=__version__,
             proxies=trusted_proxies(settings.proxies),
         ),
     )
@@ -113,4 +116,5 @@ def mounts(twin: HttpTwin, probes: Probes) -> list[Mount]:
         Mount("/health/ready", probes.ready, probes, exact=True),
         Mount("/health/startup", probes.startup, probes, exact=True),
         Mount("/health", twin.http, twin),
+        Mount("/", twin.index, twin, exact=True),
     ]

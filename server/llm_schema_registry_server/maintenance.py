@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ from .factories import make_blobs, make_store
 from .model.change import format_revision
 from .registry.retention import Retention, RetentionPolicy
 from .settings import Settings
+from .settings.urls import secrets_of
 from .storage.archive import export_archive, import_archive
 from .storage.portable import PortableStore
 from .storage.repair import Finding, RepairableStore
@@ -28,7 +30,7 @@ from .storage.wrappers.blobbed import blobbed_store
 from .storage.wrappers.garbage import Tally
 from .storage.wrappers.garbage import collect_garbage as collect
 from .storage.wrappers.portable import portable_blobbed_store
-from .telemetry import logs
+from .telemetry import logs, secrets
 
 FAILED, LEFT_DAMAGED = 1, 3
 
@@ -71,11 +73,15 @@ def repair(settings: Settings, *, apply: bool) -> int:
 
 
 def _run(settings: Settings, what: str, work: Coroutine[None, None, dict[str, object]]) -> int:
+    secrets.hide(secrets_of(settings))
     logs.configure(settings.logs.level, settings.logs.format)
     try:
         result = uvloop.run(work)
     except (RegistryError, OSError) as error:
-        print(f"schema-registry-server: cannot {what}: {error}", file=sys.stderr)
+        print(secrets.masked(f"schema-registry-server: cannot {what}: {error}"), file=sys.stderr)
+        return FAILED
+    except Exception:
+        print(secrets.masked(traceback.format_exc()), file=sys.stderr)
         return FAILED
     print(json.dumps(result))
     return 0

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 VITAL = frozenset({"storage", "warming"})
 """Parts without which a server is UNHEALTHY."""
 
+_PLACES = frozenset({"file", "database"})
+
 
 def probes(
     store: BlobbedStore, workers: Workers, feed: ChangeFeed, blobs: Blobs | None, redis: RedisTier | None
@@ -28,8 +30,8 @@ def probes(
 
     async def storage() -> Component:
         facts = await store.ping()
-        # Anyone may ask for health; paths of this machine are for its operators.
-        return Component(ComponentStatus.UP, details={k: v for k, v in facts.items() if k != "file"})
+        # Anyone may ask for health; paths of this machine and hosts of others are for its operators.
+        return Component(ComponentStatus.UP, details={k: v for k, v in facts.items() if k not in _PLACES})
 
     async def engines() -> Component:
         return Component(ComponentStatus.UP, details=workers.facts())

@@ -124,7 +124,9 @@ def test_a_callers_request_id_is_kept(http: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("verb", "path", "status", "code"),
     [
-        ("GET", "/", 404, "ROUTE_NOT_FOUND"),
+        ("POST", "/", 405, "VERB_NOT_ALLOWED"),
+        ("POST", "/api/v1", 405, "VERB_NOT_ALLOWED"),
+        ("GET", "/nothing", 404, "ROUTE_NOT_FOUND"),
         ("GET", "/api/v1/nothing", 404, "ROUTE_NOT_FOUND"),
         ("GET", "/api/v1/schemas/x/y/z", 404, "ROUTE_NOT_FOUND"),
         ("GET", "/api/v1/../../etc/passwd", 404, "ROUTE_NOT_FOUND"),

@@ -172,6 +172,10 @@ def rendered(
     for name in re.findall(r"\{([\w.]+)\}", template):
         template = template.replace(f"{{{name}}}", quote(str(_take(fields, name)), safe=""))
     if rule.body == "*":
+        if rpc == "ValidateData":
+            fields.setdefault(
+                "data", ""
+            )  # its absence is a mistake, though the mapping leaves out what is empty
         return verb, template, [], fields
     if rule.body:
         return verb, template, _query(fields, skip=rule.body), fields.get(rule.body, {})

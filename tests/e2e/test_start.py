@@ -74,6 +74,36 @@ def test_a_setting_that_is_wrong_is_named(tmp_path: Path, name: str, value: str)
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("STORAGE__POSTGRES__DSN", "host=db password=hunter2", 2),
+        ("STORAGE__POSTGRES__DSN", "postgresql://me:hunter2/x@db/r", 2),
+        ("STORAGE__POSTGRES__DSN", "postgresql://me:hunter2[@db/r", 2),
+        ("STORAGE__POSTGRES__DSN", "postgresql://me:hunter2@127.0.0.1:1/r", 1),
+        ("STORAGE__POSTGRES__DSN", "postgresql://me:hunter2@127.0.0.1:1/r?nobody=1", 1),
+        (
+            "STORAGE__POSTGRES__DSN",
+            "postgresql://me:hunter2@127.0.0.1:1/r?sslmode=verify-full&sslrootcert=/no/hunter2.pem",
+            1,
+        ),
+        ("CACHES__REDIS__URL", "redis://:hunter2@cache/0?colour=red", 2),
+        ("CACHES__REDIS__URL", "redis://:hunter2:@cache:port/0", 2),
+        ("BLOBS__S3__ENDPOINT", "minio:9000", 2),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_told_without_its_password(
+    tmp_path: Path, name: str, value: str, code: int
+) -> None:
+    kind = {"STORAGE__KIND": "postgres"} if "POSTGRES" in name else {}
+    done = command(tmp_path, "serve", **{name: value, **kind})
+
+    assert done.returncode == code, done.stderr
+    assert "hunter2" not in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+    assert (f"SCHEMA_REGISTRY_{name}" if code == 2 else "127.0.0.1:1") in errors(done)
+
+
 def test_settings_in_force_are_printed(tmp_path: Path) -> None:
     done = command(tmp_path, "check-settings", LIMITS__PAGE="77")
 

@@ -55,7 +55,7 @@ async def until_it_writes(store: PostgresStore, made_by: str) -> None:
 
 
 async def test_a_server_that_does_not_run_is_named_without_its_password() -> None:
-    with pytest.raises(StorageUnavailable, match=r"127\.0\.0\.1:1/registry cannot be reached") as caught:
+    with pytest.raises(StorageUnavailable, match=r"cannot be reached.*127\.0\.0\.1:1/registry") as caught:
         async with opened("postgresql://me:hush@127.0.0.1:1/registry"):
             raise AssertionError("must not open")
     assert "hush" not in str(caught.value)

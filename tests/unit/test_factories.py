@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from llm_schema_registry_server import factories
 from llm_schema_registry_server.errors import Unavailable
@@ -45,10 +46,10 @@ def test_a_tier_whose_package_is_missing_names_the_extra(
 
 
 def test_a_url_that_is_none_is_refused_without_a_word_of_its_password() -> None:
-    with pytest.raises(Unavailable, match=r"caches\.redis\.url") as refused:
-        factories.make_redis(RedisSettings.model_validate({"url": "redis://user:hun/ter2@host"}))
+    with pytest.raises(ValidationError, match="is not a URL") as refused:
+        RedisSettings.model_validate({"url": "redis://user:hun/ter2@host"})
 
-    assert "hun" not in refused.value.message
+    assert "hun" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_secrets_are_masked_when_settings_are_printed() -> None:
     )
     settings = load(
         environ={
-            **{f"SCHEMA_REGISTRY_{name}": "redis://u:hunter2@h/long-enough" for name in names},
+            **{f"SCHEMA_REGISTRY_{name}": "redis://u:hunter2@host.example:6379/0" for name in names},
             "SCHEMA_REGISTRY_BLOBS__S3__ACCESS_KEY": "hunter2",
         }
     )

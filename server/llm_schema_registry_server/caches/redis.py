@@ -115,7 +115,7 @@ class RedisTier:
         except _FAILURES as error:
             if isinstance(error, _AWAY):
                 self._breaker.failed(error)
-            raise Unavailable(f"Redis is of no use: {self._explain(error)}") from error
+            raise Unavailable("Redis is of no use", inside=self._explain(error)) from error
         finally:
             self._connections.release()
         if found != b"probe":

@@ -85,6 +85,9 @@ class Call:
     watchers: tuple[Callable[[Resource], None], ...] = ()
     """Who sees each resource that a handler names; see `watch`."""
     _peer: Peer | None = None
+    # Set when they are first needed: a cached answer needs neither, and making its call is on the hot path.
+    _selectors: tuple[Callable[[Resource], bool], ...] = field(init=False, repr=False, compare=False)
+    _touched: set[Resource] = field(init=False, repr=False, compare=False)
 
     @property
     def peer(self) -> Peer:
@@ -101,14 +104,34 @@ class Call:
             watcher(resource)
         self.watchers += (watcher,)
 
+    def select(self, selector: Callable[[Resource], bool]) -> None:
+        """For guards that decide item by item what a stream may tell its caller: `selector` sees the subject of each item
+        before it is sent. False leaves the item out; a RegistryError ends the stream."""
+        self._selectors = (*getattr(self, "_selectors", ()), selector)
+
     def touch(self, resource: Resource) -> None:
         """Names a resource before the handler acts on it, or before the answer tells of it. Raises what a watcher raises."""
-        if resource in self.resources:
+        try:
+            touched = self._touched
+        except AttributeError:
+            touched = self._touched = set(self.resources)
+        if resource in touched:
             return
         for watcher in self.watchers:
             watcher(resource)
         if len(self.resources) < MOST_RESOURCES:
             self.resources += (resource,)
+            touched.add(resource)
+
+    def shows(self, resource: Resource) -> bool:
+        """Whether an item of a stream that tells of `resource` may be sent. It is not remembered: a stream has any number.
+        Raises what a selector raises and, for an item that none leaves out, what a watcher raises."""
+        for selector in getattr(self, "_selectors", ()):
+            if not selector(resource):
+                return False
+        for watcher in self.watchers:
+            watcher(resource)
+        return True
 
     def touches(self, request: Any) -> None:
         """Names what one request of a stream of them names. Raises what a watcher raises."""

@@ -28,6 +28,8 @@ class ResourceKind(StrEnum):
     """By its schema id."""
     CONTEXT = "context"
     """By its name, which starts with a dot."""
+    PATTERN = "pattern"
+    """Subjects by a pattern over their qualified names (model/pattern.py): what a stream of changes watches."""
 
 
 class Resource(NamedTuple):

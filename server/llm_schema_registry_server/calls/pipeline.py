@@ -3,6 +3,10 @@
 A face makes a Call of one of the operations and hands it in with a request, in whatever form its handlers take: a handler is
 `async def (request, call)` for a single answer, an asynchronous generator for a stream of them; where the client streams,
 `request` is an asynchronous iterator of requests.
+
+A request that cannot be read is handed in as the RegistryError that says why: the call passes its guards like any other, and
+fails with that error where its handler would have run. Among a stream of requests, the error stands in the place of the
+request, and the handler answers it as an item.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Seque
 from contextlib import AsyncExitStack, aclosing
 from functools import partial
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from ..errors import RegistryError
 from .answer_cache import AnswerCache, CachedAnswer, Key
@@ -166,6 +170,9 @@ class Pipeline:
 
     def _handler(self, call: Call, request: Any) -> Callable[[], Any]:
         """The handler with its request, whose resources the call now has."""
+        if isinstance(request, RegistryError):
+            call.resources = ()
+            return partial(_refusals if call.operation.server_streaming else _refusal, request)
         if not call.operation.client_streaming:
             call.resources = call.operation.resources(request)
         return partial(self._handlers[call.operation.id], request, call)
@@ -184,6 +191,14 @@ class Pipeline:
             return await self._handler(call, request)()
 
         return await make(invoke)
+
+
+async def _refusal(error: RegistryError) -> NoReturn:
+    raise error
+
+
+async def _refusals(error: RegistryError) -> AsyncGenerator[Any, None]:
+    yield await _refusal(error)
 
 
 def _noted(

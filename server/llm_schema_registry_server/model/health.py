@@ -26,11 +26,13 @@ class HealthStatus(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One part: its status, a sentence when it is not UP, and facts (sizes, versions)."""
+    """One part: its status, a sentence when it is not UP, and facts (sizes, versions). `inside` is for the log alone: where
+    the part is, and what its driver says."""
 
     status: ComponentStatus
     message: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
+    inside: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from ..model.config import (
     UndecidedPolicy,
 )
 from ..model.principal import Actor
-from ..model.subject import Subject
+from ..model.subject import Subject, parse_context
 from ..storage.store import ReadTx, Store, WriteTx
 from .coherence import Coherence
 
@@ -58,9 +58,7 @@ class Scope:
         if subject:
             return cls(subject=Subject.parse(subject))
         if context:
-            if not context.startswith("."):
-                raise InvalidRequest("context", f"{context[:80]!r} does not begin with '.'")
-            return cls(context=Subject.parse(f":{context}:x", "context").context)
+            return cls(context=parse_context(context))
         return cls()
 
     @property

@@ -8,7 +8,9 @@ from datetime import datetime
 
 from ..errors import RegistryError
 from ..model.health import Component, ComponentStatus, HealthReport, HealthStatus
+from ..telemetry import logs
 
+_LOG = logs.get("health")
 PROBE_SECONDS = 2.0
 
 Probe = Callable[[], Awaitable[Component]]
@@ -37,8 +39,18 @@ class Health:
                 strict=True,
             )
         )
+        self._log_changes(components)
         self.newest = HealthReport(self._sum(components), components, self._version, self._clock())
         return self.newest
+
+    def _log_changes(self, components: Mapping[str, Component]) -> None:
+        """A line for each component that is not as it was: whoever asks for health is not told where things are."""
+        before = self.newest.components if self.newest is not None else {}
+        for name, now in components.items():
+            was = before[name].status if name in before else ComponentStatus.UP
+            if now.status is not was:
+                log = _LOG.info if now.status is ComponentStatus.UP else _LOG.warning
+                log("component", name=name, status=now.status.name, why=now.message, inside=now.inside)
 
     def _sum(self, components: Mapping[str, Component]) -> HealthStatus:
         down = {n for n, c in components.items() if c.status is ComponentStatus.DOWN}
@@ -56,7 +68,7 @@ async def _ask(probe: Probe) -> Component:
     except TimeoutError:
         return Component(ComponentStatus.DOWN, f"gave no answer within {PROBE_SECONDS:g} s")
     except RegistryError as error:
-        return Component(ComponentStatus.DOWN, error.message)
+        return Component(ComponentStatus.DOWN, error.message, inside=error.inside)
 
 
 async def optional(probe: Awaitable[Mapping[str, str]]) -> Component:
@@ -64,4 +76,4 @@ async def optional(probe: Awaitable[Mapping[str, str]]) -> Component:
     try:
         return Component(ComponentStatus.UP, details=await probe)
     except RegistryError as error:
-        return Component(ComponentStatus.DEGRADED, error.message)
+        return Component(ComponentStatus.DEGRADED, error.message, inside=error.inside)

@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from ..errors import InvalidRequest, LimitExceeded, PageTokenInvalid
+from ..errors import InvalidRequest, InvalidSubject, LimitExceeded, PageTokenInvalid
 from ..model.schema import SchemaVersion
+from ..model.subject import Subject
 from ..storage.values import Page, RankedPage
 
 Row = TypeVar("Row")
@@ -169,10 +170,12 @@ def _parse(text: str) -> tuple[Key | RankedKey, int | None]:
     try:
         decoded = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
         match decoded:
-            case [str(name), *numbers] if 1 <= len(numbers) <= 2 and all(map(_is_number, numbers)):
+            case [str(name), *numbers] if (
+                1 <= len(numbers) <= 2 and _is_name(name) and all(map(_is_number, numbers))
+            ):
                 return (name, numbers[0]), _second(numbers)
-            case [int(score), str(name), *numbers] if 1 <= len(numbers) <= 2 and all(
-                map(_is_number, (score, *numbers))
+            case [int(score), str(name), *numbers] if (
+                1 <= len(numbers) <= 2 and _is_name(name) and all(map(_is_number, (score, *numbers)))
             ):
                 return (score, name, numbers[0]), _second(numbers)
     except (ValueError, binascii.Error, RecursionError):
@@ -186,6 +189,14 @@ def _second(numbers: Sequence[int]) -> int | None:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
+
+
+def _is_name(text: str) -> bool:
+    """Whether a list can go on after `text`: it is "" or the name of a subject, which no store refuses to compare with."""
+    try:
+        return not text or str(Subject.parse(text)) == text
+    except InvalidSubject:
+        return False
 
 
 def _invalid(text: str) -> PageTokenInvalid:

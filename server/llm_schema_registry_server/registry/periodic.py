@@ -130,7 +130,10 @@ class PeriodicWork:
         self.state = WorkState(before.last_success, trouble, before.failures + 1)
         if not before.trouble:
             _LOG.warning(
-                "background_work_failed", work=self.name, error=trouble, exc_info=None if expected else error
+                "background_work_failed",
+                work=self.name,
+                error=str(error) if expected else trouble,
+                exc_info=None if expected else error,
             )
 
     def _succeeded(self, ran: bool) -> None:

@@ -130,9 +130,12 @@ class Validating:
         """A subject changed: a version of it may have been removed permanently."""
         self._compiled.forget(subject)
 
-    async def data(self, payload: Payload) -> DataVerdict:
-        """Raises SchemaNotFound, SubjectNotFound or VersionNotFound, InvalidRequest where the request itself is wrong, and
-        LimitExceeded where validating takes too long; bad data is an answer.
+    async def data(
+        self, payload: Payload, found: Callable[[SchemaVersion], None] = lambda version: None
+    ) -> DataVerdict:
+        """`found` is called with the version before the payload is looked at. Raises what it raises, SchemaNotFound,
+        SubjectNotFound or VersionNotFound, InvalidRequest where the request itself is wrong, and LimitExceeded where validating
+        takes too long; bad data is an answer.
 
         What surely takes little is validated at once. All else runs in a worker process: nothing that a schema or a payload
         costs holds up other calls, and who waits for it gives up at the deadline of the call.
@@ -145,6 +148,7 @@ class Validating:
         if not 0 <= payload.max_errors <= MOST_ERRORS:
             raise InvalidRequest("max_errors", f"is {payload.max_errors}; it must be 0 to {MOST_ERRORS}")
         compiled = await self._compiled_version(_key(payload))
+        found(compiled.version)
         self._validated(compiled.version.schema_id)
         max_errors = payload.max_errors or DEFAULT_ERRORS
         report = compiled.validator.validate_within(

@@ -1,4 +1,7 @@
-"""Bidirectional streams: one answer per request, in order, several under way at once, never more than a window."""
+"""Bidirectional streams: one answer per request, in order, several under way at once, never more than a window.
+
+What is wrong with one request is told in its answer, and the others are answered all the same.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import TypeVar
+
+from ..errors import RegistryError
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -51,6 +56,22 @@ async def in_order(
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+
+
+def each(
+    answer: Callable[[Q], Awaitable[A]], refused: Callable[[Q | None, Exception], A]
+) -> Callable[[Q | RegistryError, int], Awaitable[A]]:
+    """For `in_order`: `answer` where it succeeds, `refused` where the request could not be read (None) or `answer` fails."""
+
+    async def one(request: Q | RegistryError, index: int) -> A:
+        if isinstance(request, RegistryError):
+            return refused(None, request)
+        try:
+            return await answer(request)
+        except Exception as error:
+            return refused(request, error)
+
+    return one
 
 
 async def _next(source: AsyncIterator[Q]) -> tuple[Q] | None:

@@ -48,7 +48,7 @@ def enum(kind: type[E], number: int, field: str) -> E:
     try:
         return kind(number)
     except ValueError:
-        names = ", ".join(f"{m.name}={m.value}" for m in kind)
+        names = ", ".join(f"{m.name}={m.value}" for m in kind if m is not SchemaType.THRIFT)
         what = "is not set" if number == 0 else f"{number} is not a value of {kind.__name__}"
         raise InvalidRequest(field, f"{what}; use one of {names}") from None
 
@@ -67,6 +67,14 @@ def references(items: Sequence[pb.SchemaReference]) -> tuple[Reference, ...]:
 
 def wanted_version(text: str) -> SemanticVersion | None:
     return SemanticVersion.parse(text) if text else None
+
+
+def search_text(text: str, field: str) -> str:
+    """A prefix, pattern or query as the stores take it; raises InvalidRequest for NUL, which no name holds and PostgreSQL no
+    text."""
+    if "\0" in text:
+        raise InvalidRequest(field, "must not contain NUL characters")
+    return text
 
 
 # -- to the wire

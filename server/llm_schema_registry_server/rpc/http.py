@@ -17,6 +17,10 @@ LIVE = frozenset({_CHANGES})
 SOCKETS: Mapping[str, str] = {"/api/v1/schemas/subscribe": _CHANGES}
 """URL paths of WebSockets, and the method that each subscribes to."""
 
+REQUIRED: Mapping[str, str] = {_SERVICE + "ValidateData": "data"}
+"""A field that the body must have though it may be empty: in JSON its absence can be told, and is a mistake. (`{}` is not
+the empty message of Protobuf, which is `"data": ""`.)"""
+
 
 def _health(answer: pb.HealthCheckResponse) -> int:
     return _UNAVAILABLE if answer.status == pb.HealthCheckResponse.STATUS_UNHEALTHY else _OK

@@ -9,8 +9,7 @@ from ..calls.call import Call
 from ..model.subject import Subject
 from ..registry.use_cases import UseCases
 from . import convert
-from .actors import actor, wrote
-from .protobuf.resources import subject
+from .actors import actor, touch_owner, wrote
 
 
 class LifecycleService:
@@ -22,7 +21,7 @@ class LifecycleService:
     async def undelete_schema(
         self, request: pb.UndeleteSchemaRequest, call: Call
     ) -> pb.UndeleteSchemaResponse:
-        call.touch(subject(await self._use.reading.subject_of(request.schema_id)))
+        await touch_owner(self._use.reading, request.schema_id, call)
         found = await self._use.deletion.undelete(request.schema_id, actor(call))
         answer = pb.UndeleteSchemaResponse(schema=self._wire.schema(found))
         wrote(call, answer.schema.revision)
@@ -38,6 +37,7 @@ class LifecycleService:
     async def get_schema_history(
         self, request: pb.GetSchemaHistoryRequest, call: Call
     ) -> pb.GetSchemaHistoryResponse:
+        await touch_owner(self._use.reading, request.schema_id, call)
         page = await self._use.reading.history(
             request.schema_id, limit=request.limit, page_token=request.page_token
         )

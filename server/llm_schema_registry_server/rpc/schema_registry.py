@@ -23,6 +23,7 @@ from ..model.search import SearchOrder
 from ..model.selector import parse_selector
 from ..model.subject import Subject
 from ..registry.checking import CompatibilityQuestion
+from ..registry.graph import DependencyPage
 from ..registry.lifecycle import Update
 from ..registry.paging import token, version_key
 from ..registry.reading import FoundSchema
@@ -33,12 +34,15 @@ from ..registry.use_cases import UseCases
 from ..registry.validating import Payload
 from ..storage.values import SchemaFilter
 from . import convert
-from .actors import actor, wrote
-from .batch import in_order
+from .actors import actor, touch_owner, wrote
+from .batch import each, in_order
 from .change_events import ChangeEvents
 from .protobuf.resources import schema, subject
 from .protobuf.shared_answer import SharedAnswer
 from .protobuf.status import status
+
+MOST_HEARTBEAT_SECONDS = 86_400
+"""A longer interval proves nothing: connections that are silent for less are cut by what lies between."""
 
 
 class SchemaRegistryService:
@@ -78,7 +82,7 @@ class SchemaRegistryService:
         self, request: pb.ListSchemasRequest, call: Call
     ) -> AsyncGenerator[pb.SchemaInfo, None]:
         wanted = SchemaFilter(
-            subject_prefix=request.subject_prefix,
+            subject_prefix=convert.search_text(request.subject_prefix, "subject_prefix"),
             schema_type=convert.optional_enum(SchemaType, request.schema_type, "schema_type"),
             state=convert.optional_enum(SchemaState, request.state, "state"),
             include_deleted=request.include_deleted,
@@ -88,13 +92,14 @@ class SchemaRegistryService:
         )
         async with aclosing(found):
             async for item in found:
-                yield self._wire.schema(item, token(version_key(item.version)))
+                if call.shows(subject(item.version.subject)):
+                    yield self._wire.schema(item, token(version_key(item.version)))
 
     async def update_schema_metadata(
         self, request: pb.UpdateSchemaMetadataRequest, call: Call
     ) -> pb.UpdateSchemaMetadataResponse:
         update = _update(request)
-        call.touch(subject(await self._use.reading.subject_of(request.schema_id)))
+        await touch_owner(self._use.reading, request.schema_id, call)
         with convert.Refusals():
             found = await self._use.lifecycle.update(request.schema_id, update, actor(call))
         answer = pb.UpdateSchemaMetadataResponse(schema=self._wire.schema(found))
@@ -102,7 +107,7 @@ class SchemaRegistryService:
         return answer
 
     async def delete_schema(self, request: pb.DeleteSchemaRequest, call: Call) -> Empty:
-        call.touch(subject(await self._use.reading.subject_of(request.schema_id)))
+        await touch_owner(self._use.reading, request.schema_id, call)
         permanent = _permanent(request)
         wrote(call, await self._use.deletion.delete(request.schema_id, permanent=permanent, by=actor(call)))
         return Empty()
@@ -139,7 +144,7 @@ class SchemaRegistryService:
 
     async def list_subjects(self, request: pb.ListSubjectsRequest, call: Call) -> pb.ListSubjectsResponse:
         page = await self._use.reading.subjects(
-            request.prefix,
+            convert.search_text(request.prefix, "prefix"),
             limit=request.limit,
             offset=request.offset,
             page_token=request.page_token,
@@ -153,8 +158,8 @@ class SchemaRegistryService:
 
     async def search_schemas(self, request: pb.SearchSchemasRequest, call: Call) -> pb.SearchSchemasResponse:
         wanted = SchemaFilter(
-            text=request.query,
-            subject_pattern=request.subject_pattern,
+            text=convert.search_text(request.query, "query"),
+            subject_pattern=convert.search_text(request.subject_pattern, "subject_pattern"),
             schema_type=convert.optional_enum(SchemaType, request.schema_type, "schema_type"),
             tags=tuple(request.tags),
             metadata=dict(request.metadata_filters),
@@ -186,7 +191,8 @@ class SchemaRegistryService:
                 encoding=_encoding(request.encoding),
                 message_name=request.message_name,
                 max_errors=request.max_errors,
-            )
+            ),
+            lambda version: call.touch(subject(version.subject)),
         )
         return convert.data_report(verdict, (time.perf_counter() - began) * 1000)
 
@@ -201,27 +207,29 @@ class SchemaRegistryService:
         return convert.schema_report(report)
 
     async def batch_validate(
-        self, requests: AsyncIterator[pb.ValidateDataRequest], call: Call
+        self, requests: AsyncIterator[pb.ValidateDataRequest | RegistryError], call: Call
     ) -> AsyncGenerator[pb.ValidationReport, None]:
-        async def answer(request: pb.ValidateDataRequest, index: int) -> pb.ValidationReport:
-            try:
-                call.touches(request)
-                report = await self.validate_data(request, call)
-            except RegistryError as error:
-                report = pb.ValidationReport(
-                    valid=False,
-                    schema_id=request.schema_id,
-                    subject=request.subject,
-                    version=request.version,
-                    error=status(failure(error, call.request_id)),
-                )
-                report.errors.add(message=error.message, error_type=error.reason)
-            report.index = index
-            return report
+        async def answer(request: pb.ValidateDataRequest) -> pb.ValidationReport:
+            call.touches(request)
+            return await self.validate_data(request, call)
 
-        async with aclosing(in_order(requests, answer)) as reports:
+        def refused(request: pb.ValidateDataRequest | None, error: Exception) -> pb.ValidationReport:
+            asked, failed = request or pb.ValidateDataRequest(), failure(error, call.request_id)
+            return pb.ValidationReport(
+                valid=False,
+                schema_id=asked.schema_id,
+                subject=asked.subject,
+                version=asked.version,
+                error=status(failed),
+                errors=[pb.ValidationError(message=failed.message, error_type=failed.reason)],
+            )
+
+        async with aclosing(in_order(requests, each(answer, refused))) as reports:
+            index = 0
             async for report in reports:
+                report.index = index
                 yield report
+                index += 1
 
     async def check_compatibility(
         self, request: pb.CompatibilityCheckRequest, call: Call
@@ -229,44 +237,44 @@ class SchemaRegistryService:
         return convert.report((await self._use.checking(_question(request))).report)
 
     async def batch_check_compatibility(
-        self, requests: AsyncIterator[pb.CompatibilityCheckRequest], call: Call
+        self, requests: AsyncIterator[pb.CompatibilityCheckRequest | RegistryError], call: Call
     ) -> AsyncGenerator[pb.CompatibilityReport, None]:
-        async def answer(request: pb.CompatibilityCheckRequest, index: int) -> pb.CompatibilityReport:
-            try:
-                call.touches(request)
-                report = await self.check_compatibility(request, call)
-            except RegistryError as error:
-                report = pb.CompatibilityReport(
-                    compatible=False, message=error.message, error=status(failure(error, call.request_id))
-                )
-            report.index = index
-            return report
+        async def answer(request: pb.CompatibilityCheckRequest) -> pb.CompatibilityReport:
+            call.touches(request)
+            return await self.check_compatibility(request, call)
 
-        async with aclosing(in_order(requests, answer)) as reports:
+        def refused(request: pb.CompatibilityCheckRequest | None, error: Exception) -> pb.CompatibilityReport:
+            failed = failure(error, call.request_id)
+            return pb.CompatibilityReport(compatible=False, message=failed.message, error=status(failed))
+
+        async with aclosing(in_order(requests, each(answer, refused))) as reports:
+            index = 0
             async for report in reports:
+                report.index = index
                 yield report
+                index += 1
 
     async def get_dependencies(
         self, request: pb.GetDependenciesRequest, call: Call
     ) -> pb.DependenciesResponse:
-        return convert.dependencies(
-            await self._use.graph.dependencies(
-                request.schema_id,
-                transitive=request.transitive,
-                limit=request.limit,
-                page_token=request.page_token,
-            )
+        await touch_owner(self._use.reading, request.schema_id, call)
+        found = await self._use.graph.dependencies(
+            request.schema_id,
+            transitive=request.transitive,
+            limit=request.limit,
+            page_token=request.page_token,
         )
+        return _named(found, call)
 
     async def get_dependents(self, request: pb.GetDependentsRequest, call: Call) -> pb.DependenciesResponse:
-        return convert.dependencies(
-            await self._use.graph.dependents(
-                request.schema_id,
-                transitive=request.transitive,
-                limit=request.limit,
-                page_token=request.page_token,
-            )
+        await touch_owner(self._use.reading, request.schema_id, call)
+        found = await self._use.graph.dependents(
+            request.schema_id,
+            transitive=request.transitive,
+            limit=request.limit,
+            page_token=request.page_token,
         )
+        return _named(found, call)
 
     async def stream_schema_changes(
         self, request: pb.StreamRequest, call: Call
@@ -278,11 +286,7 @@ class SchemaRegistryService:
                 for i, number in enumerate(request.event_types)
             ],
         )
-        heartbeat = (
-            request.heartbeat_interval.ToTimedelta().total_seconds()
-            if request.HasField("heartbeat_interval")
-            else None
-        )
+        heartbeat = _heartbeat(request)
         changes = self._use.subscribing(interest, request.from_revision, heartbeat)
         with_schema, listening = request.include_schema, False
         async with aclosing(changes):
@@ -297,7 +301,7 @@ class SchemaRegistryService:
                         continue
                     yield beat
                     call.resume_revision = beat.revision
-                else:
+                elif change.subject is None or call.shows(subject(change.subject)):
                     events = self._events
                     event = await events.event_with_schema(change) if with_schema else events.event(change)
                     yield event
@@ -313,6 +317,23 @@ class SchemaRegistryService:
         call.touch(subject(version.subject))
         call.schema_id = version.schema_id
         return pb.GetSchemaResponse(schema=self._wire.schema(found))
+
+
+def _named(found: DependencyPage, call: Call) -> pb.DependenciesResponse:
+    """The answer with these versions, whose subjects the call touches."""
+    for name in dict.fromkeys(d.version.subject for d in found.items):
+        call.touch(subject(name))
+    return convert.dependencies(found)
+
+
+def _heartbeat(request: pb.StreamRequest) -> float | None:
+    """The interval in seconds; None when no heartbeats are wanted."""
+    if not request.HasField("heartbeat_interval"):
+        return None
+    interval = request.heartbeat_interval
+    if not 0 <= interval.seconds <= MOST_HEARTBEAT_SECONDS or not 0 <= interval.nanos < 10**9:
+        raise InvalidRequest("heartbeat_interval", f"must be 1 to {MOST_HEARTBEAT_SECONDS} s")
+    return interval.seconds + interval.nanos / 1e9
 
 
 def _registration(request: pb.RegisterSchemaRequest) -> Registration:

@@ -19,17 +19,20 @@ from ..registry.diffing import (
 )
 from ..registry.use_cases import UseCases
 from . import convert
+from .actors import touch_owner
 
 
 class ToolsService:
     """One method per RPC, named as the RPC is."""
 
     def __init__(self, use: UseCases) -> None:
-        self._diffing, self._converting = use.diffing, use.converting
+        self._diffing, self._converting, self._reading = use.diffing, use.converting, use.reading
 
     async def diff_schemas(self, request: pb.DiffSchemasRequest, call: Call) -> pb.DiffSchemasResponse:
         old = _operand(request.old, "old", "")
         new = _operand(request.new, "new", request.old.subject)
+        for operand in (old, new):
+            await self._name_owner(operand, call)
         with convert.Refusals():
             return _diff(await self._diffing(old, new))
 
@@ -38,6 +41,7 @@ class ToolsService:
         wanted = ConversionRequest(
             _operand(request.source, "source", ""), target, request.message_name, request.data
         )
+        await self._name_owner(wanted.source, call)
         with convert.Refusals():
             done = await self._converting(wanted)
         return pb.ConvertSchemaResponse(
@@ -52,6 +56,10 @@ class ToolsService:
             data=done.document,
             dropped=done.dropped,
         )
+
+    async def _name_owner(self, operand: Operand, call: Call) -> None:
+        if isinstance(operand, RegisteredSchema) and operand.schema_id:
+            await touch_owner(self._reading, operand.schema_id, call)
 
 
 def _operand(given: pb.SchemaOperand, field: str, subject: str) -> Operand:

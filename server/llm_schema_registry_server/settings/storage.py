@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from .section import Section
+from .urls import check_http, check_postgres
 
 
 class PostgresSettings(Section):
@@ -33,6 +34,13 @@ class PostgresSettings(Section):
     transaction_pooler: bool = False
     """Whether a pooler in transaction mode (PgBouncer) is in front of the database."""
 
+    @field_validator("dsn", "replica_dsn")
+    @classmethod
+    def _names_a_database(cls, dsn: SecretStr) -> SecretStr:
+        if dsn.get_secret_value():
+            check_postgres(dsn.get_secret_value())
+        return dsn
+
 
 class StorageSettings(Section):
     kind: Literal["sqlite", "postgres", "memory"] = "sqlite"
@@ -46,6 +54,13 @@ class StorageSettings(Section):
     """Longest wait for another process that writes to the file of `sqlite`."""
     postgres: PostgresSettings = PostgresSettings()
 
+    @field_validator("path")
+    @classmethod
+    def _is_a_file_name(cls, path: Path) -> Path:
+        if "\0" in str(path):
+            raise ValueError("must not contain NUL characters")
+        return path
+
     @model_validator(mode="after")
     def _names_its_database(self) -> Self:
         if self.kind == "postgres" and not self.postgres.dsn.get_secret_value():
@@ -54,13 +69,13 @@ class StorageSettings(Section):
 
 
 class S3Settings(Section):
-    bucket: str = ""
+    bucket: str = Field("", pattern=r"^([a-zA-Z0-9._-]{1,255}|arn:[!-~]{1,500})?$")
     """The bucket; it must exist."""
     prefix: str = Field("llm-schema-registry/", pattern=r"^[!-~]*$", max_length=200)
     """First part of every key."""
     endpoint: str | None = None
     """URL of a service that speaks S3; Amazon's when not given."""
-    region: str | None = None
+    region: str | None = Field(None, pattern=r"^[a-zA-Z0-9-]{1,63}$")
     """Region; the environment's when not given."""
     access_key: SecretStr | None = None
     """Access key id; found as the AWS tools do (variables, profile, instance role) when not given."""
@@ -86,6 +101,21 @@ class S3Settings(Section):
     """After so many failures in a row no requests are sent for `breaker_seconds` (circuit breaker)."""
     breaker_seconds: float = Field(5.0, gt=0)
     """How long no request is sent before one tries again."""
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_an_address(cls, endpoint: str | None) -> str | None:
+        if endpoint is not None:
+            check_http(endpoint)
+        return endpoint
+
+    @model_validator(mode="after")
+    def _can_be_used(self) -> Self:
+        if self.ca_file is not None and not self.ca_file.is_file():
+            raise ValueError("ca_file names no file")
+        if self.kms_key is not None and self.encryption not in ("aws:kms", "aws:kms:dsse"):
+            raise ValueError("kms_key needs encryption aws:kms or aws:kms:dsse")
+        return self
 
 
 class BlobsSettings(Section):

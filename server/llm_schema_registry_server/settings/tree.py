@@ -17,6 +17,7 @@ from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_val
 from .names import nearest
 from .section import Section
 from .storage import BlobsSettings, StorageSettings
+from .urls import check_redis
 
 PREFIX = "SCHEMA_REGISTRY_"
 CONFIG_VARIABLE = "SCHEMA_REGISTRY_CONFIG"
@@ -255,8 +256,8 @@ class RedisSettings(Section):
     @field_validator("url")
     @classmethod
     def _is_one_of_redis(cls, url: SecretStr | None) -> SecretStr | None:
-        if url and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("must begin with redis://, rediss:// or unix://")
+        if url:
+            check_redis(url.get_secret_value())
         return url
 
 

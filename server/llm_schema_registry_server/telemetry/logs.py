@@ -10,6 +10,7 @@ from typing import Any, Literal, TextIO
 import structlog
 
 from . import context
+from .secrets import masked
 
 # Values under these names are never logged.
 _SECRET_NAMES = frozenset(
@@ -44,10 +45,12 @@ def configure(
                 structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
             ),
             structlog.processors.JSONRenderer(),
+            _mask_secrets,
         ]
     else:
         last = [
-            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+            _mask_secrets,
         ]
     handler = logging.StreamHandler(output)
     handler.setFormatter(
@@ -92,6 +95,10 @@ def _add_context(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMap
     if now.request_ids:
         event.setdefault("request_ids", list(now.request_ids))
     return event
+
+
+def _mask_secrets(_: Any, __: str, line: Any) -> Any:
+    return masked(line)
 
 
 def _hide_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -68,7 +68,7 @@ class Pool:
             if isinstance(outcome, BaseException):
                 await self.stop()
                 if isinstance(outcome, WorkerProcessEnded):
-                    raise Unavailable(f"a worker {outcome.cause}: {outcome.stderr}") from outcome
+                    raise Unavailable(f"a worker {outcome.cause}", inside=outcome.stderr) from outcome
                 raise outcome
 
     async def stop(self) -> None:

@@ -142,7 +142,7 @@ async def test_a_missing_blob_is_damage_that_names_the_key(bucket: Bucket, blobs
     made = await put(blobs, b"content")
     await bucket.delete(f"llm-schema-registry/{made.key}")
 
-    with pytest.raises(StorageDamaged, match=f"{bucket.name}/llm-schema-registry/{made.key}.*missing"):
+    with pytest.raises(StorageDamaged, match=f"missing.*{bucket.name}/llm-schema-registry/{made.key}"):
         await blobs.get(made)
     assert not blobs.broken
 
@@ -200,9 +200,9 @@ async def test_a_bucket_that_does_not_exist_is_named(bucket: Bucket) -> None:
     blobs = S3Blobs(options(bucket).model_copy(update={"bucket": "no-such-bucket-here"}))
     await blobs.open()
 
-    with pytest.raises(StorageUnavailable, match=r"no-such-bucket-here.*create the bucket"):
+    with pytest.raises(StorageUnavailable, match=r"create the bucket.*no-such-bucket-here"):
         await blobs.put(ref(b"content"), b"content")
-    with pytest.raises(StorageUnavailable, match=r"no-such-bucket-here.*create the bucket"):
+    with pytest.raises(StorageUnavailable, match=r"create the bucket.*no-such-bucket-here"):
         await blobs.probe()
     with pytest.raises(StorageUnavailable, match="no-such-bucket-here"):
         await blobs.get(ref(b"content"))
@@ -234,7 +234,7 @@ async def test_a_fault_is_an_error_soon_and_over_when_it_is_over(
             return False
 
     await until(back)
-    assert await hasty.probe() == {"kind": "s3", "bucket": hasty._options.bucket}
+    assert await hasty.probe() == {"kind": "s3"}
     assert not hasty.broken
 
 

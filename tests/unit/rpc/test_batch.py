@@ -6,7 +6,8 @@ from contextlib import aclosing
 
 import pytest
 
-from llm_schema_registry_server.rpc.batch import WINDOW, in_order
+from llm_schema_registry_server.errors import InvalidRequest, RegistryError
+from llm_schema_registry_server.rpc.batch import WINDOW, each, in_order
 
 
 async def numbers(count: int) -> AsyncIterator[int]:
@@ -100,3 +101,18 @@ async def test_leaving_early_cancels_what_is_under_way() -> None:
             await waiting
 
     assert cancelled == 3
+
+
+async def test_what_is_wrong_with_one_request_is_told_in_its_answer() -> None:
+    async def requests() -> AsyncIterator[int | RegistryError]:
+        for request in (1, InvalidRequest("n", "cannot be read"), 0, 4):
+            yield request
+
+    async def answer(n: int) -> str:
+        return str(12 // n)
+
+    def refused(n: int | None, error: Exception) -> str:
+        return f"{n}: {error}"
+
+    answers = [a async for a in in_order(requests(), each(answer, refused))]
+    assert answers == ["12", "None: n: cannot be read", "0: integer division or modulo by zero", "3"]

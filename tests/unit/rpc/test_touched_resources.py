@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from llm_schema_engines.model.compatibility import CompatibilityLevel
 from llm_schema_engines.model.schema import SchemaType
-from llm_schema_registry.v1 import lifecycle_pb2
+from llm_schema_registry.v1 import lifecycle_pb2, tools_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry_server.background import make_counting
 from llm_schema_registry_server.calls.answer_cache import AnswerCache
 from llm_schema_registry_server.calls.call import Call
 from llm_schema_registry_server.calls.operation import Resource, ResourceKind
 from llm_schema_registry_server.calls.pipeline import Pipeline
-from llm_schema_registry_server.errors import PermissionDenied
+from llm_schema_registry_server.errors import PermissionDenied, RegistryError
 from llm_schema_registry_server.faces import services
 from llm_schema_registry_server.registry.configuration import built_in
 from llm_schema_registry_server.registry.health import Health
@@ -121,6 +122,160 @@ async def test_a_write_by_id_names_the_subject_before_it_acts(
     made = await ask(rpcs, name, request_)
     assert made.resources == (Resource(SCHEMA, schema_id), ORDERS)
     assert await registry.changes() != before
+
+
+READS_BY_ID: list[tuple[str, Callable[[str], Any]]] = [
+    ("ValidateData", lambda i: pb.ValidateDataRequest(schema_id=i, data=b"a")),
+    ("GetDependencies", lambda i: pb.GetDependenciesRequest(schema_id=i)),
+    ("GetDependents", lambda i: pb.GetDependentsRequest(schema_id=i)),
+    ("GetSchemaHistory", lambda i: lifecycle_pb2.GetSchemaHistoryRequest(schema_id=i)),
+    (
+        "DiffSchemas",
+        lambda i: tools_pb2.DiffSchemasRequest(
+            old=tools_pb2.SchemaOperand(schema_id=i), new=tools_pb2.SchemaOperand(schema_id=i)
+        ),
+    ),
+    (
+        "ConvertSchema",
+        lambda i: tools_pb2.ConvertSchemaRequest(
+            source=tools_pb2.SchemaOperand(schema_id=i), target_type=pb.SCHEMA_TYPE_JSON
+        ),
+    ),
+]
+
+
+def test_every_rpc_that_takes_a_schema_id_is_known_to_name_the_subject() -> None:
+    by_id = {
+        name
+        for name, method in TABLE.items()
+        if not method.operation.client_streaming
+        and any(f.name == "schema_id" for m in _messages(method.request_type.DESCRIPTOR) for f in m.fields)
+    }
+
+    # Ids of references are of the answer; those of RegisterSchema and its like are names that are resolved.
+    assert by_id - {"RegisterSchema", "ValidateSchema", "CheckCompatibility"} == {
+        "GetSchema",
+        "UpdateSchemaMetadata",
+        "DeleteSchema",
+        "UndeleteSchema",
+        *(name for name, _ in READS_BY_ID),
+    }
+
+
+def _messages(kind: Any) -> Iterator[Any]:
+    yield kind
+    for field in kind.fields:
+        if field.message_type is not None:
+            yield from _messages(field.message_type)
+
+
+@pytest.mark.parametrize(("name", "make"), READS_BY_ID, ids=[name for name, _ in READS_BY_ID])
+async def test_a_read_by_id_names_the_subject_before_it_acts(
+    registry: World, name: str, make: Callable[[str], Any]
+) -> None:
+    schema_id = (await registry.register("orders", "a")).version.schema_id
+    rpcs, _ = serve(registry)
+
+    def refuse(resource: Resource) -> None:
+        if resource.kind is ResourceKind.SUBJECT:
+            raise PermissionDenied(f"not {resource.name}")
+
+    made = call(name)
+    made.watch(refuse)
+    with pytest.raises(PermissionDenied, match="not orders"):
+        await rpcs.unary(TABLE[name], made, make(schema_id).SerializeToString())
+    with suppress(RegistryError):  # the engine of words converts nothing
+        made = call(name)
+        await rpcs.unary(TABLE[name], made, make(schema_id).SerializeToString())
+    assert made.resources == (Resource(SCHEMA, schema_id), ORDERS)
+
+
+async def test_dependents_are_named_before_the_answer_tells_of_them(registry: World) -> None:
+    schema_id = (await registry.register("orders", "a")).version.schema_id
+    await registry.register("bills", "b @r", references=[("r", "orders", "latest")])
+    rpcs, _ = serve(registry)
+    made = await ask(rpcs, "GetDependents", pb.GetDependentsRequest(schema_id=schema_id))
+
+    assert made.resources == (Resource(SCHEMA, schema_id), ORDERS, Resource(ResourceKind.SUBJECT, "bills"))
+
+
+async def test_each_item_of_a_batch_names_its_subject(registry: World) -> None:
+    ids = [(await registry.register(subject, "a")).version.schema_id for subject in ("orders", "bills")]
+    rpcs, _ = serve(registry)
+
+    async def requests() -> AsyncIterator[bytes]:
+        yield pb.ValidateDataRequest(schema_id=ids[0], data=b"a").SerializeToString()
+        yield b"\xff"
+        yield pb.ValidateDataRequest(schema_id=ids[1], data=b"a").SerializeToString()
+
+    def refuse(resource: Resource) -> None:
+        if resource == ORDERS:
+            raise PermissionDenied("not orders")
+
+    made = call("BatchValidate")
+    made.watch(refuse)
+    reports = [
+        pb.ValidationReport.FromString(answer)
+        async for answer in rpcs.stream(TABLE["BatchValidate"], made, requests())
+    ]
+    assert [report.index for report in reports] == [0, 1, 2]
+    assert [report.errors[0].error_type for report in reports[:2]] == [
+        "PERMISSION_DENIED",
+        "MALFORMED_REQUEST",
+    ]
+    assert not reports[2].HasField("error")
+
+
+def changes_of(rpcs: Rpcs, made: Call, *subjects: str) -> Any:
+    request = pb.StreamRequest(subjects=subjects, from_revision="earliest")
+    return rpcs.stream(TABLE["StreamSchemaChanges"], made, request.SerializeToString())
+
+
+async def test_a_stream_names_what_it_watches_and_a_guard_leaves_subjects_out(registry: World) -> None:
+    for subject in ("orders", "bills", "orders"):
+        await registry.register(subject, f"a {subject}" if subject == "bills" else "a")
+    await registry.register("users", "a")
+    rpcs, _ = serve(registry)
+    asked: list[Resource] = []
+
+    def select(resource: Resource) -> bool:
+        asked.append(resource)
+        return resource != ORDERS
+
+    made = call("StreamSchemaChanges")
+    made.select(select)
+    answers = changes_of(rpcs, made, "orders", "b*", "users")
+    seen = [pb.SchemaChangeEvent.FromString(await anext(answers)).subject for _ in range(2)]
+    await answers.aclose()
+
+    assert seen == ["bills", "users"]
+    assert made.resources == (
+        ORDERS,
+        Resource(ResourceKind.PATTERN, "b*"),
+        Resource(ResourceKind.SUBJECT, "users"),
+    )
+    assert ORDERS in asked
+    listed = call("ListSchemas")
+    listed.select(select)
+    versions = rpcs.stream(TABLE["ListSchemas"], listed, b"")
+    assert [pb.SchemaInfo.FromString(v).subject async for v in versions] == ["bills", "users"]
+
+
+async def test_a_stream_ends_at_what_a_watcher_refuses(registry: World) -> None:
+    await registry.register("users", "a")
+    await registry.register("orders", "a")
+    rpcs, _ = serve(registry)
+
+    def refuse(resource: Resource) -> None:
+        if resource == ORDERS:
+            raise PermissionDenied("not orders")
+
+    made = call("StreamSchemaChanges")
+    made.watch(refuse)
+    answers = changes_of(rpcs, made)
+    assert pb.SchemaChangeEvent.FromString(await anext(answers)).subject == "users"
+    with pytest.raises(PermissionDenied, match="not orders"):
+        await anext(answers)
 
 
 async def test_an_answer_depends_on_every_subject_that_its_request_names(registry: World) -> None:

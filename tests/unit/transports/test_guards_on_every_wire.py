@@ -52,10 +52,11 @@ Get = Callable[..., Any]
 
 @dataclass
 class World:
-    """`get` asks as a caller on one wire; `rpcs` are what answers."""
+    """`get` asks as a caller on one wire, `garble` in a way that nobody can read; `rpcs` are what answers."""
 
     face: str
     get: Get
+    garble: Get
     rpcs: Rpcs
     registry: ToyRegistry
     metrics: Metrics
@@ -97,7 +98,7 @@ async def _world(
             await servers.start()
             url = f"http://127.0.0.1:{servers.ports['http']}"
             client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=20))
-            yield World("http", partial_http(client), served, registry, metrics, limits)
+            yield World("http", partial_http(client), garbled_http(client), served, registry, metrics, limits)
         else:
             settings = GrpcSettings(host="127.0.0.1", port=0, engine=wire)  # type: ignore[arg-type]
             listener = GrpcListener(settings, served, ToyHealth(), stall_seconds=30, proxies=LOOPBACK)
@@ -105,7 +106,9 @@ async def _world(
             await servers.start()
             channel = aio.insecure_channel(f"127.0.0.1:{servers.ports['grpc']}")
             await stack.enter_async_context(channel)
-            yield World("grpc", partial_grpc(channel), served, registry, metrics, limits)
+            yield World(
+                "grpc", partial_grpc(channel), garbled_grpc(channel), served, registry, metrics, limits
+            )
         registry.released.set()
         await servers.drain(0)
 
@@ -120,6 +123,34 @@ def partial_http(client: httpx.AsyncClient) -> Get:
         return ""
 
     return get
+
+
+def garbled_http(client: httpx.AsyncClient) -> Get:
+    async def garble(path: str = "/api/v1/schemas/a?nobody=1", **metadata: str) -> str:
+        answer = await client.get(path, headers=_names(metadata))
+        reason: str = answer.json()["error_code"]
+        return "MALFORMED_REQUEST" if reason == "INVALID_REQUEST" else reason
+
+    return garble
+
+
+def garbled_grpc(channel: aio.Channel) -> Get:
+    async def garble(path: str = GET_SCHEMA, **metadata: str) -> str:
+        ask: Any = channel.unary_unary if path == GET_SCHEMA else channel.unary_stream
+        made = ask(path)(b"\xff\xff", metadata=tuple(_names(metadata).items()))
+        try:
+            if path == GET_SCHEMA:
+                await made
+            else:
+                await made.read()
+        except aio.AioRpcError as error:
+            trailers: Any = dict(error.trailing_metadata() or ())
+            info = error_details_pb2.ErrorInfo()
+            assert status_pb2.Status.FromString(trailers["grpc-status-details-bin"]).details[0].Unpack(info)
+            return info.reason
+        raise AssertionError("nothing was wrong with it")
+
+    return garble
 
 
 def partial_grpc(channel: aio.Channel) -> Get:
@@ -300,6 +331,29 @@ async def test_a_guard_that_decides_by_subject_decides_the_same_about_cached_ans
     assert guard.watched == list(READ)
     assert len(w.registry.seen) == 2
     assert await w.get(who="stranger") == "PERMISSION_DENIED"
+
+
+LIST_SCHEMAS = GET_SCHEMA.replace("GetSchema", "ListSchemas")
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_a_request_that_cannot_be_read_passes_the_guards_like_any_other(
+    world: Open, streams: bool
+) -> None:
+    audit = Audit()
+    w = await world(Refusing(), audit)
+    name, where = ("ListSchemas", LIST_SCHEMAS) if streams else ("GetSchema", GET_SCHEMA)
+    path = (where,) if w.face == "grpc" else ("/api/v1/schemas?nobody=1",) if streams else ()
+
+    assert await w.garble(*path, who="stranger") == "PERMISSION_DENIED"
+    assert await w.garble(*path, who="reader") == "MALFORMED_REQUEST"
+    reason = "MALFORMED_REQUEST" if w.face == "grpc" else "INVALID_REQUEST"
+    assert audit.seen == [(name, "anonymous", (), Outcome("INVALID_ARGUMENT", reason))]
+    assert w.registry.seen == []
+    counted = w.metrics.registry.get_sample_value(
+        "schema_registry_calls_total", {"method": where, "wire": w.face, "code": "INVALID_ARGUMENT"}
+    )
+    assert counted == 1
 
 
 async def test_every_call_is_counted_once_and_cached_answers_by_operation_and_face(world: Open) -> None:

@@ -151,6 +151,9 @@ async def test_a_request_that_takes_longer_than_the_drain_is_cut() -> None:
 
 
 class Twin(Page):
+    async def index(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.body", "body": b"index"})
+
     async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.close", "body": b"twin's"})
 
@@ -168,4 +171,5 @@ async def test_every_binding_of_the_api_is_the_twin_s_and_the_probes_are_their_o
     for url in http.SOCKETS:
         assert (await ask(app, url, "websocket"))[0]["body"] == b"twin's"
 
+    assert (await ask(app, "/"))[0]["body"] == b"index"
     assert b"ALIVE" in (await ask(app, "/health/live"))[1]["body"]

@@ -388,12 +388,15 @@ async def test_a_batch_answers_each_line_in_order(world: World) -> None:
     ]
 
 
-async def test_a_batch_with_a_line_that_is_no_json_answers_up_to_it_and_names_it(world: World) -> None:
-    answer = await world.http.post("/api/v1/validate:batch", content=b'{"schema_id":"a"}\n{oops\n')
+async def test_a_line_of_a_batch_that_cannot_be_read_is_answered_in_its_place(world: World) -> None:
+    body = b'{"schema_id":"a"}\n{oops\n\n{"strict":7}\n{"schema_id":"c"}\n'
+    answer = await world.http.post("/api/v1/validate:batch", content=body)
 
-    first, last = [json.loads(line) for line in answer.text.splitlines()]
-    assert first["schema_id"] == "a"
-    assert "line 2" in last["error"]["message"]
+    first, second, third, last = [json.loads(line) for line in answer.text.splitlines()]
+    assert (first["schema_id"], last["schema_id"], last["index"]) == ("a", "c", "3")
+    assert "line 2: the body is not JSON" in second["error"]["message"]
+    assert "line 4: strict: must be true or false" in third["error"]["message"]
+    assert third["error"]["details"][0]["metadata"]["field"] == "strict"
 
 
 async def test_a_batch_over_the_limit_is_refused(world: World) -> None:

@@ -12,6 +12,7 @@ from llm_schema_registry.v1 import config_pb2, policy_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry_server.calls.answer_cache import AnswerCache
 from llm_schema_registry_server.calls.call import Call
+from llm_schema_registry_server.calls.failure import failure
 from llm_schema_registry_server.calls.guard import GuardFactory
 from llm_schema_registry_server.calls.guards.authenticate import Authenticator, OpenAuthenticator
 from llm_schema_registry_server.calls.guards.limits import Limits
@@ -22,6 +23,7 @@ from llm_schema_registry_server.errors import (
     FieldViolation,
     IncompatibleSchema,
     InvalidSchema,
+    RegistryError,
     SchemaIssue,
     SchemaNotFound,
     ShuttingDown,
@@ -31,6 +33,7 @@ from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.rpc.protobuf.method import methods
 from llm_schema_registry_server.rpc.protobuf.resources import subject
 from llm_schema_registry_server.rpc.protobuf.rpcs import Rpcs, bind
+from llm_schema_registry_server.rpc.protobuf.status import status
 from llm_schema_registry_server.telemetry.metrics import Metrics
 
 SERVICES = (
@@ -148,11 +151,17 @@ class ToyRegistry:
         return pb.SchemaValidationReport(valid=True)
 
     async def batch_validate(
-        self, requests: AsyncIterator[pb.ValidateDataRequest], call: Call
+        self, requests: AsyncIterator[pb.ValidateDataRequest | RegistryError], call: Call
     ) -> AsyncGenerator[pb.ValidationReport, None]:
         try:
             index = 0
             async for request in requests:
+                if isinstance(request, RegistryError):
+                    yield pb.ValidationReport(
+                        valid=False, index=index, error=status(failure(request, call.request_id))
+                    )
+                    index += 1
+                    continue
                 self.seen.append(request)
                 yield pb.ValidationReport(
                     valid=request.schema_id != "bad", schema_id=request.schema_id, index=index
@@ -168,9 +177,11 @@ class ToyRegistry:
         return pb.CompatibilityReport(compatible=True, level=request.level)
 
     async def batch_check_compatibility(
-        self, requests: AsyncIterator[pb.CompatibilityCheckRequest], call: Call
+        self, requests: AsyncIterator[pb.CompatibilityCheckRequest | RegistryError], call: Call
     ) -> AsyncGenerator[pb.CompatibilityReport, None]:
         async for request in requests:
+            if isinstance(request, RegistryError):
+                raise request
             yield pb.CompatibilityReport(compatible=True, message=request.subject)
 
     async def search_schemas(self, request: pb.SearchSchemasRequest, call: Call) -> pb.SearchSchemasResponse:

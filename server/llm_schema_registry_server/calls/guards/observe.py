@@ -120,7 +120,7 @@ class _Observed(Guard):
             wire=call.face,
             code=error.code.name,
             reason=error.reason,
-            error=error.message,
+            error=str(error),
             principal=call.principal.name,
             peer=str(call.peer),
             seconds=round(seconds, 6),

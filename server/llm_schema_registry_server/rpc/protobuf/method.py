@@ -46,12 +46,12 @@ class Method:
         """The name in its service: `GetSchema`."""
         return self.operation.name
 
-    def parse(self, request: bytes) -> Message:
-        """The request message. Raises MalformedRequest when the bytes are not one."""
+    def read(self, request: bytes) -> Message | MalformedRequest:
+        """The request message, or what is wrong with the bytes: in either form the pipeline takes it."""
         try:
             return self.request_type.FromString(request)
         except DecodeError as error:
-            raise MalformedRequest(self.request_type.DESCRIPTOR.full_name, str(error)) from error
+            return MalformedRequest(self.request_type.DESCRIPTOR.full_name, str(error))
 
 
 def methods(

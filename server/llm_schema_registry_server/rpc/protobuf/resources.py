@@ -1,6 +1,7 @@
-"""The resources that a request names, found by the names of its fields: `subject`, `schema_id`, `context`, at any depth.
+"""The resources that a request names, found by the names of its fields: `subject`, `schema_id`, `context`, `subjects`, at any depth.
 
-A field with one of these names always means that resource; patterns and prefixes have other names (`subject_prefix`).
+A field with one of these names always means that resource. `subjects` holds names and patterns; without any it means all
+subjects. Prefixes and patterns of lists have other names (`subject_prefix`) and are no resources: a list tells of what there is.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
+from ...calls.call import MOST_RESOURCES
 from ...calls.operation import Resource, ResourceKind, Resources, no_resources
 from ...errors import InvalidSubject
+from ...model.pattern import is_pattern
 from ...model.subject import Subject
 
 _KINDS: Mapping[str, ResourceKind] = {
@@ -20,6 +23,10 @@ _KINDS: Mapping[str, ResourceKind] = {
     "schema_id": ResourceKind.SCHEMA,
     "context": ResourceKind.CONTEXT,
 }
+
+_WATCHED = "subjects"
+EVERYTHING = "*"
+"""The pattern that stands for a list of subjects without any."""
 
 # From a message to the values of the fields that name resources in it.
 _Finder = Callable[[Any], Iterator[Resource]]
@@ -68,6 +75,12 @@ def _finder(message: Descriptor, above: tuple[str, ...]) -> _Finder | None:
 
 
 def _of_field(field: FieldDescriptor, above: tuple[str, ...]) -> _Finder | None:
+    if field.name == _WATCHED:
+        if not field.is_repeated or field.type != FieldDescriptor.TYPE_STRING:
+            raise TypeError(
+                f"{field.full_name} must be repeated strings: it holds names and patterns of subjects"
+            )
+        return _watched
     kind = _KINDS.get(field.name)
     if kind is not None:
         if field.is_repeated or field.type != FieldDescriptor.TYPE_STRING:
@@ -94,6 +107,18 @@ def _named(name: str, kind: ResourceKind) -> _Finder:
             return
 
     return find
+
+
+def _watched(message: Any) -> Iterator[Resource]:
+    texts = message.subjects or (EVERYTHING,)
+    for text in texts[:MOST_RESOURCES]:  # what watches more is refused
+        if is_pattern(text):
+            yield Resource(ResourceKind.PATTERN, text)
+        else:
+            try:
+                yield subject(Subject.parse(text))
+            except InvalidSubject:
+                continue
 
 
 def _nested(field: FieldDescriptor, inner: _Finder) -> _Finder:

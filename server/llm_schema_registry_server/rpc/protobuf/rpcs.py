@@ -12,6 +12,7 @@ from ...calls.answer_cache import CachedAnswer
 from ...calls.call import Call
 from ...calls.operation import Operation
 from ...calls.pipeline import Handler, Invoke, Pipeline
+from ...errors import RegistryError
 from .items import check_items
 from .method import Method, snake_case
 from .shared_answer import serialized
@@ -51,24 +52,30 @@ class Rpcs:
         self, method: Method, call: Call, request: bytes | AsyncIterator[bytes]
     ) -> AsyncGenerator[bytes, None]:
         """The serialized answers. Raises MalformedRequest and RegistryError."""
-        message: Message | AsyncIterator[Message]
+        message: Message | RegistryError | AsyncIterator[Message | RegistryError]
         if isinstance(request, bytes):
-            message = self._parse(method, request)
+            message = self._read(method, request)
         else:
-            message = self._parsed(method, request)
+            message = self._read_each(method, request)
         async with aclosing(self.pipeline.stream(call, message)) as answers:
             async for answer in answers:
                 yield serialized(answer)
 
     async def _make(self, method: Method, call: Call, request: bytes, invoke: Invoke) -> CachedAnswer:
         token = self.pipeline.begin()
-        answer = await invoke(self._parse(method, request))
+        answer = await invoke(self._read(method, request))
         return self.pipeline.cache(token, call, request, answer.SerializeToString())
 
-    async def _parsed(self, method: Method, requests: AsyncIterator[bytes]) -> AsyncIterator[Message]:
+    async def _read_each(
+        self, method: Method, requests: AsyncIterator[bytes]
+    ) -> AsyncIterator[Message | RegistryError]:
         async for request in requests:
-            yield self._parse(method, request)
+            yield self._read(method, request)
 
-    def _parse(self, method: Method, request: bytes) -> Message:
-        check_items(method.request_type.DESCRIPTOR, request, self._most_items)
-        return method.parse(request)
+    def _read(self, method: Method, request: bytes) -> Message | RegistryError:
+        """The request message, or what is wrong with the bytes: in either form the pipeline takes it."""
+        try:
+            check_items(method.request_type.DESCRIPTOR, request, self._most_items)
+        except RegistryError as error:
+            return error
+        return method.read(request)

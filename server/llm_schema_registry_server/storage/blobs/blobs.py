@@ -84,14 +84,12 @@ class Blobs(Protocol):
 
 def missing(place: str) -> StorageDamaged:
     return StorageDamaged(
-        f"the blob {place!r} is missing; restore it from a backup or a version of the bucket", key=place
+        "a blob is missing; restore it from a backup or a version of the bucket", inside=place
     )
 
 
 def not_ours(place: str, what: str) -> StorageDamaged:
-    return StorageDamaged(
-        f"the blob {place!r} {what}; restore it from a backup or a version of the bucket", key=place
-    )
+    return StorageDamaged(f"a blob {what}; restore it from a backup or a version of the bucket", inside=place)
 
 
 async def verified(place: str, ref: BlobRef, data: bytes) -> bytes:

@@ -65,7 +65,7 @@ class S3Blobs:
         try:
             self._client = await self._opened.enter_async_context(_client(self._options))
         except (BotoCoreError, ValueError) as error:
-            raise StorageUnavailable(f"the settings in blobs.s3 cannot be used: {error}") from error
+            raise StorageUnavailable("the settings in blobs.s3 cannot be used", inside=str(error)) from error
 
     async def close(self) -> None:
         await self._opened.aclose()
@@ -177,7 +177,7 @@ class S3Blobs:
         return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
 
     async def probe(self) -> Mapping[str, str]:
-        facts = {"kind": "s3", "bucket": self._options.bucket}
+        facts = {"kind": "s3"}
         if not self._breaker.open and time.monotonic() - self._probed_at < PROBE_AGAIN_SECONDS:
             return facts
         try:
@@ -205,9 +205,8 @@ class S3Blobs:
                     return await request()
         except BreakerOpen:
             raise StorageUnavailable(
-                f"the object store of {self._place(target)!r} has failed repeatedly and is tried again in a few "
-                "seconds",
-                key=target.get("Key"),
+                "the object store has failed repeatedly and is tried again in a few seconds",
+                inside=self._place(target),
             ) from None
         except _FAILURES as error:
             raise self._away(target, error) from error
@@ -219,9 +218,9 @@ class S3Blobs:
         elif code:
             why = f"answers {code}" + (f" ({_HINTS[code]})" if code in _HINTS else "")
         else:
-            why = f"cannot be reached: {error}"
+            why = "cannot be reached"
         return StorageUnavailable(
-            f"the object store of {self._place(target)!r} {why}", key=target.get("Key"), code=code or None
+            f"the object store {why}", inside=f"{self._place(target)}: {error}", code=code or None
         )
 
 

@@ -1,4 +1,4 @@
-"""The registry's errors for those of PostgreSQL: which database, what happened, and the way out."""
+"""The registry's errors for those of PostgreSQL: what happened, and the way out; operators are told in which database."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ _BY_STATE: dict[str, tuple[type[RegistryError], str]] = {
     "3D000": (StorageUnavailable, "the database does not exist; create it or correct storage.postgres.dsn"),
     "40": (ConcurrentUpdate, _RETRY),
     "42501": (StorageUnavailable, "the user lacks a privilege; grant it"),
+    "42704": (StorageUnavailable, "it does not know a parameter or another name; check storage.postgres.dsn"),
     "42P01": (StorageUnavailable, "a table is missing; run `schema-registry-server migrate`"),
     "42883": (StorageUnavailable, "a function is missing; run `schema-registry-server migrate`"),
     "53": (StorageUnavailable, "it is out of a resource (disk, memory or connections); free some"),
@@ -52,11 +53,19 @@ CONFUSED = asyncpg.InternalClientError
 AWAY = (OSError, asyncio.TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError, CONFUSED)
 """What the driver raises when the database, the network or a statement fails."""
 
+_NO_URL = "a DSN that is no URL"
+
 
 def shown(dsn: str) -> str:
     """The database that a DSN names, without the secrets."""
-    parts = urlsplit(dsn)
-    return f"{parts.hostname or 'local socket'}:{parts.port or 5432}{parts.path or '/'}"
+    try:
+        parts = urlsplit(dsn)
+        port = parts.port
+    except ValueError:  # its text quotes the URL
+        return _NO_URL
+    if "://" not in dsn:
+        return _NO_URL
+    return f"{parts.hostname or 'local socket'}:{port or 5432}{parts.path or '/'}"
 
 
 @contextmanager
@@ -74,14 +83,15 @@ def error_of(error: BaseException, database: str) -> RegistryError:
     for length in (5, 2):
         if state[:length] in _BY_STATE:
             kind, advice = _BY_STATE[state[:length]]
-            return kind(f"PostgreSQL at {database}: {advice} ({error})", sqlstate=state)
+            return kind(f"PostgreSQL: {advice}", inside=f"{database}: {error}", sqlstate=state)
     if isinstance(error, asyncpg.PostgresError | asyncpg.DataError):
         raise error  # a mistake in our SQL: nobody else can act on it
     what = str(error) or type(error).__name__
     if isinstance(error, ssl.SSLError):
         return StorageUnavailable(
-            f"PostgreSQL at {database} is not trusted: {what}; check sslrootcert and the host in storage.postgres.dsn"
+            "PostgreSQL is not trusted; check sslrootcert and the host in storage.postgres.dsn",
+            inside=f"{database}: {what}",
         )
     return StorageUnavailable(
-        f"PostgreSQL at {database} cannot be reached or does not answer: {what}; check that it runs"
+        "PostgreSQL cannot be reached or does not answer; check that it runs", inside=f"{database}: {what}"
     )

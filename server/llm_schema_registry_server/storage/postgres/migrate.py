@@ -36,7 +36,7 @@ async def migrate(connection: Any, database: str, steps: Sequence[Migration], *,
             encoding = await connection.fetchval("SHOW server_encoding")
         if encoding != "UTF8":
             raise StorageUnavailable(
-                f"the database {database} is encoded in {encoding}; create one with ENCODING 'UTF8'"
+                f"the database is encoded in {encoding}; create one with ENCODING 'UTF8'", inside=database
             )
         applied: list[Migration] = []
         while (step := await _step(connection, database, steps, apply)) is not None:
@@ -80,13 +80,14 @@ async def _refuse_foreign(connection: Any, database: str, done: int, known: int)
     )
     if oldest > known:
         raise StorageUnavailable(
-            f"the database {database} was written by a newer server (schema {done}, which servers that know {oldest} "
-            f"go on working with; this server knows {known}); upgrade this server"
+            f"the database was written by a newer server (schema {done}, which servers that know {oldest} go on working "
+            f"with; this server knows {known}); upgrade this server",
+            inside=database,
         )
 
 
 def _behind(database: str) -> StorageUnavailable:
     return StorageUnavailable(
-        f"the database {database} lacks tables of this version; run `schema-registry-server migrate` or set "
-        "storage.postgres.migrate"
+        "the database lacks tables of this version; run `schema-registry-server migrate` or set storage.postgres.migrate",
+        inside=database,
     )

@@ -266,7 +266,8 @@ def contents_of(found: Sequence[rows.Row], database: str) -> Mapping[str, Stored
     for identity, content in contents.items():
         if not _intact(content):
             raise StorageDamaged(
-                f"the content of {identity} in {database} does not have its digest; restore it from a backup",
+                f"the content of {identity} does not have its digest; restore it from a backup",
+                inside=database,
                 identity=identity,
                 table="contents",
                 key=identity,

@@ -7,7 +7,11 @@ from typing import Any
 
 import asyncpg
 
+from ...errors import StorageUnavailable
+from ...telemetry import logs
 from .errors import shown
+
+_LOG = logs.get("storage.postgres")
 
 _PAUSE_SECONDS = 1.0
 """How long a replica that failed is not asked, so that not every read waits for it."""
@@ -32,8 +36,10 @@ class Replica:
     def paused(self) -> bool:
         return time.monotonic() < self._paused_until
 
-    def failed(self, why: str) -> None:
-        self.state = why
+    def failed(self, error: StorageUnavailable) -> None:
+        if self.state != error.message:
+            _LOG.warning("replica_failed", error=str(error))
+        self.state = error.message
         self._paused_until = time.monotonic() + _PAUSE_SECONDS
 
     def answered(self, *, behind: bool) -> None:

@@ -52,7 +52,7 @@ class Session:
         """Raises StorageUnavailable when it did not commit, or when that cannot be known."""
         tag = await self.run("COMMIT")
         if tag != "COMMIT":  # PostgreSQL answers ROLLBACK when a statement had failed
-            raise StorageUnavailable(f"PostgreSQL at {self.database} undid the transaction; retry")
+            raise StorageUnavailable("PostgreSQL undid the transaction; retry", inside=self.database)
         self.committed = True
 
     async def rollback(self) -> None:

@@ -334,7 +334,7 @@ class PostgresStore:
 
     def _opened(self) -> Any:
         if self._pool is None:
-            raise StorageUnavailable(f"the store of {self._database} is not open")
+            raise StorageUnavailable("the storage is not open", inside=self._database)
         return self._pool
 
     async def _caught_up(self, replica: Replica) -> Session | None:
@@ -345,13 +345,13 @@ class PostgresStore:
         try:
             session = await self._transaction_on(replica.pool, self._begin[_LISTS], replica.database)
         except StorageUnavailable as error:
-            replica.failed(error.message)
+            replica.failed(error)
             return None
         behind = True
         try:
             behind = not await session.value(queries.REPLAYED, needed, self._registry_id)
         except StorageUnavailable as error:
-            replica.failed(error.message)
+            replica.failed(error)
         else:
             replica.answered(behind=behind)
         finally:
@@ -392,8 +392,8 @@ class PostgresStore:
         limit = await connection.fetchval(queries.STATEMENT_LIMIT)
         if limit != self._limits["statement_timeout"]:
             raise StorageUnavailable(
-                f"PostgreSQL at {self._database} does not apply the limits of our connections "
-                f"(statement_timeout is {limit} ms); {POOLER}"
+                f"PostgreSQL does not apply the limits of our connections (statement_timeout is {limit} ms); {POOLER}",
+                inside=self._database,
             )
 
     async def _connect(self) -> Any:

@@ -11,9 +11,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from typing import Any
 
+from ...telemetry import logs
 from ..change_signal import ChangeSignal
 from . import queries
 from .errors import AWAY
+
+_LOG = logs.get("storage.postgres")
 
 CHANNEL = "schema_registry_changes"
 _RETRY_SECONDS = 0.5
@@ -64,16 +67,21 @@ class Watcher:
             try:
                 connection = await self._connect()
             except AWAY as error:
-                self.last_error = str(error) or type(error).__name__
+                self._failed(error)
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
             try:
                 await self._follow(connection)
             except AWAY as error:
-                self.last_error = str(error) or type(error).__name__
+                self._failed(error)
                 await asyncio.sleep(_RETRY_SECONDS)
             finally:
                 connection.terminate()
+
+    def _failed(self, error: BaseException) -> None:
+        if not self.last_error:
+            _LOG.warning("changes_not_followed", error=str(error) or type(error).__name__)
+        self.last_error = f"has lost its connection ({type(error).__name__}) and tries again"
 
     async def _follow(self, connection: Any) -> None:
         if self._listen:

@@ -1,4 +1,4 @@
-"""The registry's errors for those of SQLite: what happened to which file, and the way out."""
+"""The registry's errors for those of SQLite: what happened, and the way out; operators are told to which file."""
 
 from __future__ import annotations
 
@@ -71,10 +71,10 @@ def _error_of(error: sqlite3.Error, file: Path) -> RegistryError | None:
             f"a text in the database file {str(file)!r} is no UTF-8 ({error}); restore it from a backup"
         )
     if code in _DAMAGED:
-        return StorageDamaged(f"the database file {str(file)!r} {_DAMAGED[code]} ({error})", cause=name)
+        return StorageDamaged(f"the database file {_DAMAGED[code]}", inside=f"{file}: {error}", cause=name)
     if code in _UNAVAILABLE:
         return StorageUnavailable(
-            f"the database file {str(file)!r} {_UNAVAILABLE[code]} ({error})", cause=name
+            f"the database file {_UNAVAILABLE[code]}", inside=f"{file}: {error}", cause=name
         )
     return None
 

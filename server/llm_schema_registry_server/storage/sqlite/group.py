@@ -101,7 +101,7 @@ class Writer:
             not self._session.raw.in_transaction
         ):  # SQLite itself rolled everything back: disk full, input/output error
             self._fail(
-                group, StorageUnavailable(f"a write to {str(self._session.file)!r} failed and was undone")
+                group, StorageUnavailable("a write failed and was undone", inside=str(self._session.file))
             )
             return
         try:

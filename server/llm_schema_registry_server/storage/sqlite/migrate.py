@@ -74,12 +74,14 @@ def _check(connection: sqlite3.Connection, file: Path, steps: Sequence[Migration
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if application != APPLICATION_ID and (tables or application):
         raise StorageDamaged(
-            f"the database file {str(file)!r} belongs to another application; name another file in storage.path"
+            "the database file belongs to another application; name another file in storage.path",
+            inside=str(file),
         )
     if done > len(steps):
         raise StorageUnavailable(
-            f"the database file {str(file)!r} was written by a newer server (schema {done}, this server knows "
-            f"{len(steps)}); upgrade this server or restore a backup made before the upgrade"
+            f"the database file was written by a newer server (schema {done}, this server knows {len(steps)}); upgrade "
+            "this server or restore a backup made before the upgrade",
+            inside=str(file),
         )
     return int(done)
 

@@ -98,8 +98,8 @@ class SqliteReadTx:
                 found[identity] = content = StoredContent(*row)
                 if hashlib.sha256(content.content).hexdigest() != content.digest:
                     raise StorageDamaged(
-                        f"the content of {identity} in {str(self._session.file)!r} does not have its digest; restore it "
-                        "from a backup",
+                        f"the content of {identity} does not have its digest; restore it from a backup",
+                        inside=str(self._session.file),
                         identity=identity,
                         table="contents",
                         key=identity,

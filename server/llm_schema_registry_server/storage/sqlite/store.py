@@ -188,7 +188,7 @@ class SqliteStore(TransactionBackedStore):
     @property
     def _resources(self) -> _Opened:
         if self._opened is None:
-            raise StorageUnavailable(f"the store of {str(self._path)!r} is not open")
+            raise StorageUnavailable("the storage is not open", inside=str(self._path))
         return self._opened
 
     def _connect_all(self) -> list[sqlite3.Connection]:
@@ -218,8 +218,9 @@ class SqliteStore(TransactionBackedStore):
         connections.append(connection)
         if self._switch_to_wal(connection) != "wal":
             raise StorageUnavailable(
-                f"the database file {str(self._path)!r} cannot be opened in WAL mode (its file system lacks shared "
-                "memory?); put it on a local disk"
+                "the database file cannot be opened in WAL mode (its file system lacks shared memory?); put it on a local "
+                "disk",
+                inside=str(self._path),
             )
         for pragma in (
             f"synchronous = {self._synchronous}",
@@ -249,9 +250,11 @@ def _make_directory(path: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageUnavailable(
-            f"the directory {str(directory)!r} of the database cannot be made: {error.strerror}; create it or name "
-            "another file in storage.path"
+            "the directory of the database cannot be made; create it or name another file in storage.path",
+            inside=f"{directory}: {error.strerror}",
         ) from error
     if path.is_dir() or not os.access(directory, os.W_OK):
         why = "is a directory" if path.is_dir() else "lies in a directory that the server may not write"
-        raise StorageUnavailable(f"the database file {str(path)!r} {why}; name another file in storage.path")
+        raise StorageUnavailable(
+            f"the database file {why}; name another file in storage.path", inside=str(path)
+        )

@@ -51,7 +51,8 @@ class Reply(NamedTuple):
 
 
 def headers(scope: Scope) -> dict[str, str]:
-    """Header names in lower case; a name that comes twice counts with its last value, except for lists."""
+    """Header names in lower case; a name that comes twice counts with its last value, except for lists, and `host`, which
+    then names nobody."""
     lines = scope["headers"]
     found = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in lines}
     if len(found) != len(lines):
@@ -59,7 +60,26 @@ def headers(scope: Scope) -> dict[str, str]:
             if listed in found:
                 wanted = listed.encode()
                 found[listed] = ",".join(v.decode("latin-1") for name, v in lines if name.lower() == wanted)
+        if sum(name.lower() == b"host" for name, _ in lines) > 1:
+            found["host"] = ""
     return found
+
+
+def path_of(scope: Scope) -> str:
+    """The path as it came, not percent-decoded. Clients that encode nothing write it in UTF-8; raises InvalidRequest for
+    anything else."""
+    raw: bytes = scope["raw_path"]
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidRequest("path", "is neither percent-encoded nor UTF-8") from error
+
+
+def demand_host(scope: Scope, metadata: Mapping[str, str]) -> None:
+    """Raises InvalidRequest for a request over HTTP/1.1 without a Host header, or with several (RFC 9112 3.2). Granian makes
+    an empty one of none, `headers` of several."""
+    if not metadata.get("host") and scope["http_version"] == "1.1":
+        raise InvalidRequest("host", "is missing: a request over HTTP/1.1 must have one Host header")
 
 
 def connection(scope: Scope) -> str:

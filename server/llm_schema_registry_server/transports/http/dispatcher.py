@@ -56,7 +56,8 @@ class Dispatcher:
     def __init__(self, mounts: Sequence[Mount]) -> None:
         self._mounts = [(m.prefix.encode(), len(m.prefix), m.exact, m.http, m.websocket) for m in mounts]
         self._faces = list({id(m.face): m.face for m in mounts}.values())
-        self._prefixes = ", ".join(m.prefix for m in mounts)
+        prefixes = ", ".join(m.prefix for m in mounts if m.prefix != "/")
+        self._hint = f"paths start with {prefixes}; GET / lists them"
         self._active: set[asyncio.Task[Any] | None] = set()
         _demand_reachable(mounts)
 
@@ -91,7 +92,7 @@ class Dispatcher:
 
     async def _nobody(self, scope: Scope, receive: Receive, send: Send) -> None:
         """No face has this path: 404, or a WebSocket that is told so and closed."""
-        error = RouteNotFound(scope["raw_path"].decode("latin-1"), self._prefixes)
+        error = RouteNotFound(scope["raw_path"].decode("utf-8", "backslashreplace"), self._hint)
         asked = request_id(headers(scope))
         body = {"error_code": error.reason, "message": error.message, "request_id": asked}
         if scope["type"] == "http":
@@ -106,7 +107,10 @@ class Dispatcher:
 
 def _demand_reachable(mounts: Sequence[Mount]) -> None:
     for place, mount in enumerate(mounts):
-        if not mount.prefix.startswith("/") or mount.prefix.endswith("/") or "?" in mount.prefix:
+        root = mount.prefix == "/" and mount.exact
+        if not root and (
+            not mount.prefix.startswith("/") or mount.prefix.endswith("/") or "?" in mount.prefix
+        ):
             raise TypeError(f"{mount.prefix!r} cannot be mounted: write it as '/name' or '/name/name'")
         for earlier in mounts[:place]:
             below = mount.prefix.startswith(earlier.prefix + "/") and not earlier.exact

@@ -8,13 +8,13 @@ from ...errors import Code, DeadlineExceeded, RegistryError
 
 
 class RouteNotFound(RegistryError):
-    """404: nothing is served at this path. `prefixes`: under which something is."""
+    """404: nothing is served at this path. `hint`: what may have been meant, or where something is."""
 
     code = Code.NOT_FOUND
     reason = "ROUTE_NOT_FOUND"
 
-    def __init__(self, path: str, prefixes: str = "/api/v1") -> None:
-        super().__init__(f"nothing is served at {path[:200]!r}; paths start with {prefixes}", path=path)
+    def __init__(self, path: str, hint: str = "GET /api/v1 lists what there is") -> None:
+        super().__init__(f"nothing is served at {path[:200]!r}; {hint}", path=path)
 
 
 class VerbNotAllowed(RegistryError):

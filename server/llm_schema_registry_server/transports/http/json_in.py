@@ -21,7 +21,7 @@ from google.protobuf.message import Message
 
 from ...errors import InvalidRequest
 from .json_text import MOST_VALUES, decode, encode
-from .json_types import check_field, check_message
+from .json_types import NOT_SERVED, check_field, check_message, is_unicode
 from .routes import Route
 
 _MOST_PARAMETERS = 100
@@ -78,14 +78,15 @@ def _put_captured(tree: Tree, kind: Descriptor, dotted: str, text: str) -> None:
 
 
 def line_message(route: Route, number: int, line: bytes, *, most_values: int = MOST_VALUES) -> Message:
-    """The request in one line of a batch. Raises InvalidRequest, naming the line."""
+    """The request in one line of a batch. Raises InvalidRequest, naming the line and the field."""
     try:
         return to_message(
             expand(_object(line, most_values), _descriptor(route.method.request_type)),
             route.method.request_type,
         )
     except InvalidRequest as error:
-        raise InvalidRequest(f"line {number}", error.message) from error
+        field = error.violations[0].field if error.violations else f"line {number}"
+        raise InvalidRequest(field, f"line {number}: {error.message}") from error
 
 
 def to_message(tree: Tree, kind: type[Message]) -> Message:
@@ -146,7 +147,9 @@ def _enum(value: Any, kind: EnumDescriptor, path: str) -> Any:
         return prefix + value.upper()
     if value.isascii() and value.isdigit():
         return int(value[:10])
-    names = ", ".join(v.name.removeprefix(prefix) for v in kind.values if v.number)
+    names = ", ".join(
+        v.name.removeprefix(prefix) for v in kind.values if v.number and v.name not in NOT_SERVED
+    )
     raise InvalidRequest(path, f"{value[:100]!r} is none of {names}")
 
 
@@ -170,10 +173,15 @@ def _base64(path: str, text: str) -> str:
 
 def _put_query(tree: Tree, kind: Descriptor, query: str, *, whole_body: bool) -> None:
     try:
-        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
+        pairs = parse_qsl(
+            query, keep_blank_values=True, errors="surrogateescape", max_num_fields=_MOST_PARAMETERS
+        )
     except ValueError as error:
         raise InvalidRequest("", f"the query string cannot be read: {error}") from error
     for name, text in pairs:
+        if not (is_unicode(name) and is_unicode(text)):
+            field = name[:100].encode("utf-8", "backslashreplace").decode()
+            raise InvalidRequest(field, "is not percent-encoded UTF-8 in the query string")
         if whole_body:
             raise InvalidRequest(name[:100], "is not a parameter here: everything goes into the body")
         _put(tree, kind, name, text)

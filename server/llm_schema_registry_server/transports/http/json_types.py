@@ -38,6 +38,10 @@ _MAX_TEXT = 64 * 1024
 """Characters of a text field or of a key; no text of a request may be nearly as long, schemas and data are bytes."""
 
 
+NOT_SERVED = frozenset({"SCHEMA_TYPE_THRIFT"})
+"""Values of enums that the proto has and this server refuses: nobody is told to use them."""
+
+
 def check_message(tree: Mapping[str, Any], kind: Descriptor, path: str = "") -> None:
     """Raises InvalidRequest for the first value that does not fit its field. `tree` has full field names."""
     for name, value in tree.items():
@@ -150,7 +154,7 @@ def _check_enum(value: Any, kind: EnumDescriptor, path: str) -> None:
     # Names were looked up before (json_in.py); a number that the enum does not have is the handler's to refuse.
     known = isinstance(value, str) and value in kind.values_by_name
     if not known and not _is_integer(value, *_RANGES[FieldDescriptor.CPPTYPE_INT32]):
-        names = [v.name for v in kind.values if v.number]
+        names = [v.name for v in kind.values if v.number and v.name not in NOT_SERVED]
         raise _unfit(value, path, f"one of {', '.join(names)}", f'"{names[0]}"')
 
 
@@ -216,7 +220,7 @@ def _named(field: FieldDescriptor, *, plural: bool = False) -> str:
 
 def _example(field: FieldDescriptor) -> str:
     if field.enum_type is not None:
-        return f'"{field.enum_type.values[-1].name}"'
+        return f'"{next(v.name for v in field.enum_type.values if v.number and v.name not in NOT_SERVED)}"'
     if field.message_type is not None:
         return _object_example(field.message_type)
     if field.type == FieldDescriptor.TYPE_BYTES:

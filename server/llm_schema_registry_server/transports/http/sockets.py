@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from ...calls.call import Call, request_id
 from ...calls.failure import Failure, failure
 from ...calls.peer import TrustedProxies
-from ...errors import Code, InvalidRequest, ShuttingDown, SubscriberTooSlow
+from ...errors import Code, InvalidRequest, RegistryError, ShuttingDown, SubscriberTooSlow
 from ...rpc.protobuf.method import Method
 from ...rpc.protobuf.rpcs import Rpcs
 from ..status import http_body
@@ -58,7 +58,7 @@ class Sockets:
     async def serve(self, scope: Scope, receive: Receive, send: Send, *, draining: bool) -> None:
         """One connection, from handshake to close."""
         await receive()  # websocket.connect
-        raw_path = scope["raw_path"].decode("latin-1").partition("?")[0]
+        raw_path = scope["raw_path"].decode("utf-8", "backslashreplace").partition("?")[0]
         route = self._routes.get(raw_path)
         metadata = headers(scope)
         asked = request_id(metadata)
@@ -69,7 +69,7 @@ class Sockets:
             if draining:
                 raise ShuttingDown
             first = await _first_message(receive)
-            message = request_message(route, {}, "", first)
+            message = _message(route, first)
             call = Call(
                 route.method.operation,
                 metadata,
@@ -85,7 +85,7 @@ class Sockets:
         except Exception as error:
             await _fail(send, failure(error, asked))
 
-    async def _write(self, call: Call, message: Message, send: Send) -> None:
+    async def _write(self, call: Call, message: Message | RegistryError, send: Send) -> None:
         async with aclosing(self._pipeline.stream(call, message)) as answers:
             async for answer in answers:
                 try:
@@ -94,6 +94,14 @@ class Sockets:
                 except TimeoutError as error:
                     raise SubscriberTooSlow(self._stall_seconds, call.resume_revision) from error
         await send({"type": "websocket.close", "code": _DONE})
+
+
+def _message(route: Route, first: bytes) -> Message | RegistryError:
+    """The request, or what is wrong with it: in either form the pipeline takes it."""
+    try:
+        return request_message(route, {}, "", first)
+    except RegistryError as error:
+        return error
 
 
 async def _first_message(receive: Receive) -> bytes:

@@ -22,7 +22,7 @@ from ...calls.call import REQUEST_ID, Call, request_id
 from ...calls.failure import Failure, failure
 from ...calls.peer import NO_PROXIES, TrustedProxies
 from ...calls.pipeline import Invoke
-from ...errors import ShuttingDown
+from ...errors import InvalidRequest, RegistryError, ShuttingDown
 from ...rpc.protobuf.rpcs import Rpcs
 from ..status import http_body, http_status
 from .asgi import (
@@ -35,11 +35,14 @@ from .asgi import (
     Send,
     connection,
     deadline,
+    demand_host,
     headers,
+    path_of,
     send_reply,
 )
 from .bodies import Bodies, lines
-from .errors import RequestTooLarge, VerbNotAllowed
+from .errors import RequestTooLarge, RouteNotFound, VerbNotAllowed
+from .index import listing, nearest, served
 from .json_in import line_message, request_message
 from .json_out import render
 from .json_text import MOST_VALUES
@@ -53,8 +56,11 @@ from .stream_formats import (
     choose,
 )
 from .streaming import BrokenOff, while_present, write_stream
+from .wording import Wording
 
 FACE = "http"
+ROOT = "/api/v1"
+"""Where the paths of all RPCs begin, but for the one of health."""
 
 # The field of a request that resumes a stream, and the header in which a browser says where it was.
 _RESUME_FIELD, _RESUME_HEADER = "from_revision", "last-event-id"
@@ -67,6 +73,8 @@ class HttpOptions:
     `live` are the paths of methods whose streams never end: they go out as server-sent events unless the caller asks
     for lines. `sockets` maps a URL path to the method that a WebSocket there subscribes to. `statuses` give an HTTP
     status for an answer that is well-formed and yet no 200. `security` are the headers that every answer carries.
+    `required` names, by the path of a method, a field that its body must have though the proto takes it as empty. `version`
+    is the server's, for those who ask what there is.
     """
 
     max_body_bytes: int
@@ -78,6 +86,8 @@ class HttpOptions:
     statuses: Mapping[str, Callable[[Any], int]] = field(default_factory=dict)
     proxies: TrustedProxies = NO_PROXIES
     security: Headers = API_HEADERS
+    required: Mapping[str, str] = field(default_factory=dict)
+    version: str = ""
 
 
 class HttpTwin:
@@ -93,6 +103,9 @@ class HttpTwin:
             raise TypeError(f"cached answers are always 200; {', '.join(odd)} has statuses of its own")
         self._routes = Routes(rpcs.methods.values())
         self._recent = RecentRoutes()
+        self._served = served(rpcs.methods.values())
+        self._wording = Wording(rpcs.methods.values())
+        self._index = Reply(200, listing(self._served, options.sockets, options.version))
         self._sockets = Sockets(rpcs, options.sockets, options.stall_seconds, FACE, options.proxies)
         self._draining = False
         self._bodies = Bodies()
@@ -109,7 +122,7 @@ class HttpTwin:
         except (ClientLeft, BrokenOff):
             return
         except Exception as error:
-            reply = failure_reply(failure(error, asked), error)
+            reply = failure_reply(self._wording.of(failure(error, asked), None), error)
         except asyncio.CancelledError:
             if self._draining:
                 going = ShuttingDown()
@@ -138,13 +151,17 @@ class HttpTwin:
         verb = scope["method"]
         if self._draining:
             raise ShuttingDown
+        demand_host(scope, metadata)
         match = self._recent.get(scope["raw_path"]) if verb == "GET" else None
         remembered = match is not None
         if match is None:
-            raw_path = scope["raw_path"].decode("latin-1")
+            raw_path = path_of(scope)
             if verb == "OPTIONS":
                 return self._allowed(raw_path)
-            match = self._routes.match("GET" if verb == "HEAD" else verb, raw_path)
+            try:
+                match = self._routes.match("GET" if verb == "HEAD" else verb, raw_path)
+            except RouteNotFound as error:
+                return self._elsewhere(verb, raw_path, error)
         route, captured = match
         operation = route.method.operation
         call = Call(
@@ -161,7 +178,10 @@ class HttpTwin:
             return None
         if route.body:
             async with self._read_body(receive) as body:
-                return await self._unary(route, captured, call, scope, body)
+                try:
+                    return await self._unary(route, captured, call, scope, body)
+                except Exception as error:
+                    return failure_reply(self._wording.of(failure(error, asked), body), error)
         if not operation.cached:
             return await self._unary(route, captured, call, scope, b"")
         # The path of most requests, without a coroutine more than it needs.
@@ -220,9 +240,30 @@ class HttpTwin:
             call.response_metadata["etag"] = _etag(rendered)
         return _fresh_or_not_modified(status, rendered, call.response_metadata, call)
 
-    async def _message(self, route: Route, captured: Mapping[str, str], scope: Scope, body: bytes) -> Message:
-        query = scope["query_string"].decode("latin-1")
-        return await self._bodies.message(len(body), self._request, route, captured, query, body)
+    async def _message(
+        self,
+        route: Route,
+        captured: Mapping[str, str],
+        scope: Scope,
+        body: bytes,
+        defaults: Mapping[str, str] | None = None,
+    ) -> Message | RegistryError:
+        """The request, or what is wrong with it: in either form the pipeline takes it."""
+        query = scope["query_string"].decode("utf-8", "surrogateescape")
+        try:
+            message = await self._bodies.message(
+                len(body), self._request, route, captured, query, body, defaults
+            )
+        except RegistryError as error:
+            return error
+        return self._lacking(route, message, body) or message
+
+    def _lacking(self, route: Route, message: Message, body: bytes) -> InvalidRequest | None:
+        """What says that the body lacks a field without which the request means nothing; None when it does not."""
+        name = self._options.required.get(route.method.path)
+        if name is None or getattr(message, name) or b'"%b"' % name.encode() in body:
+            return None
+        return InvalidRequest(name, "is missing")
 
     def _status(self, route: Route, answer: Message) -> int:
         special = self._options.statuses.get(route.method.path)
@@ -231,6 +272,21 @@ class HttpTwin:
         if route.verb == "DELETE" and not answer.DESCRIPTOR.fields:
             return 204
         return 201 if route.creates else 200
+
+    async def index(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What there is, for `GET /`."""
+        reply = self._index if scope["method"] in ("GET", "HEAD") else _only_get(scope)
+        await send_reply(send, reply, security=self._security, head_only=scope["method"] == "HEAD")
+
+    def _elsewhere(self, verb: str, raw_path: str, error: RouteNotFound) -> Reply:
+        """The answer at a path with no RPC: at the root of the API what there is; below, the error with what is nearest."""
+        if raw_path.rstrip("/") == ROOT:
+            if verb in ("GET", "HEAD"):
+                return self._index
+            raise VerbNotAllowed(verb, raw_path, ["GET"]) from error
+        near = nearest(self._served, verb, raw_path)
+        hint = f"did you mean {near.verb} {near.path}? " if near is not None else ""
+        raise RouteNotFound(raw_path, f"{hint}GET {ROOT} lists what there is") from error
 
     def _allowed(self, raw_path: str) -> Reply:
         try:
@@ -248,7 +304,6 @@ class HttpTwin:
         receive: Receive,
         send: Send,
     ) -> None:
-        query = scope["query_string"].decode("latin-1")
         if route.method.operation.client_streaming:
             # All of it before the first answer: most HTTP clients read nothing before they have sent everything.
             limit, setting = self._options.max_batch_bytes, "http.max_batch_bytes"
@@ -257,16 +312,16 @@ class HttpTwin:
             return
         default: type[Style] = Events if route.method.path in self._options.live else JsonArray
         if not route.body:
-            request = request_message(route, captured, query, b"", _resumed(route, call))
+            request = await self._message(route, captured, scope, b"", _resumed(route, call))
             await self._write(request, default, call, receive, send)
             return
         async with self._read_body(receive) as body:
-            request = await self._bodies.message(len(body), self._request, route, captured, query, body)
+            request = await self._message(route, captured, scope, body)
             await self._write(request, default, call, receive, send)
 
     async def _write(
         self,
-        request: Message | AsyncIterator[Message],
+        request: Message | RegistryError | AsyncIterator[Message | RegistryError],
         default: type[Style],
         call: Call,
         receive: Receive,
@@ -284,15 +339,26 @@ class HttpTwin:
         )
         await while_present(writing, receive)
 
-    async def _line_messages(self, route: Route, body: bytes) -> AsyncIterator[Message]:
+    async def _line_messages(self, route: Route, body: bytes) -> AsyncIterator[Message | RegistryError]:
+        """Each line, or what is wrong with it."""
         limit = self._options.max_body_bytes
         async for number, line in lines(body):
             if len(line) > limit:
-                raise RequestTooLarge(f"line {number}", limit, "http.max_body_bytes")
-            yield await self._bodies.message(len(line), self._line, route, number, line)
+                yield RequestTooLarge(f"line {number}", limit, "http.max_body_bytes")
+                continue
+            try:
+                yield await self._bodies.message(len(line), self._line, route, number, line)
+            except RegistryError as error:
+                yield error
 
     def _read_body(self, receive: Receive) -> AbstractAsyncContextManager[bytes]:
         return self._bodies.read(receive, self._options.max_body_bytes, "http.max_body_bytes")
+
+
+def _only_get(scope: Scope) -> Reply:
+    asked = request_id(headers(scope))
+    error = VerbNotAllowed(scope["method"], "/", ["GET"])
+    return failure_reply(failure(error, asked), error)
 
 
 def _resumed(route: Route, call: Call) -> Mapping[str, str]:

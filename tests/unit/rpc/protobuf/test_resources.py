@@ -41,9 +41,13 @@ References = [
         ),
         (config_pb2.SetConfigRequest(context=".team"), [(CONTEXT, ".team")]),
         (config_pb2.SetConfigRequest(), []),
-        # Patterns and prefixes are no resources; what is no subject cannot be acted on.
+        # Prefixes of lists are no resources; what is no subject cannot be acted on.
         (pb.ListSchemasRequest(subject_prefix="orders"), []),
-        (pb.StreamRequest(subjects=["orders.*"]), []),
+        (
+            pb.StreamRequest(subjects=["orders.*", "users", " padded "]),
+            [(ResourceKind.PATTERN, "orders.*"), (SUBJECT, "users")],
+        ),
+        (pb.StreamRequest(), [(ResourceKind.PATTERN, "*")]),
         (pb.GetLatestVersionRequest(subject=" padded "), []),
     ],
 )
@@ -55,12 +59,11 @@ def test_a_request_names_its_resources_once_and_in_one_form(
     assert resources_of(descriptor)(request_) == tuple(Resource(*n) for n in named)
 
 
-# RPCs about no single thing: lists, searches, subscriptions, statistics, health; and one about a schema not registered yet.
+# RPCs about no single thing: lists, searches, statistics, health; and one about a schema not registered yet.
 NAMELESS = {
     "ListSchemas",
     "ListSubjects",
     "SearchSchemas",
-    "StreamSchemaChanges",
     "GetStatistics",
     "HealthCheck",
 }

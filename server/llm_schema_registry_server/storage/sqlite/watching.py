@@ -53,22 +53,21 @@ class FileWatch:
                 continue
             what = "the database file" if path == self._file else "the write-ahead log"
             if now is not None:
-                raise StorageUnavailable(
-                    f"{what} {str(path)!r} was replaced while in use; restart the server"
-                )
+                raise StorageUnavailable(f"{what} was replaced while in use; restart the server", inside=str(path))
             way_out = (
                 "put it back or restart the server"
                 if path == self._file
                 else "stop the server with SIGTERM, which writes what it still has of it into the database, and start it again"
             )
-            raise StorageUnavailable(f"{what} {str(path)!r} is gone, removed while in use; {way_out}")
+            raise StorageUnavailable(f"{what} is gone, removed while in use; {way_out}", inside=str(path))
 
     def check_room(self) -> None:
         """Raise StorageUnavailable when the last write failed and the disk is full."""
         free = self._free()
         if self.trouble is not None and free < ROOM:
             raise StorageUnavailable(
-                f"the disk of {str(self._file)!r} has {free} bytes left; free space on it ({self.trouble.message})"
+                f"the disk of the database has {free} bytes left; free space on it ({self.trouble.message})",
+                inside=str(self._file),
             )
 
     def _free(self) -> int:

@@ -15,7 +15,7 @@ from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry_server.transports.http.listener import HttpListener
 from llm_schema_registry_server.transports.servers import Servers
 from tests.unit.transports.test_http_twin import OPTIONS, dispatcher
-from tests.unit.transports.toy import ToyHealth, ToyRegistry, rpcs
+from tests.unit.transports.toy import ToyHealth, ToyRegistry, rpcs, unread
 
 
 @dataclass
@@ -28,7 +28,7 @@ class World:
 @pytest.fixture
 async def world(stall_seconds: float) -> AsyncIterator[World]:
     registry = ToyRegistry()
-    app = dispatcher(rpcs(registry), ToyHealth(), replace(OPTIONS, stall_seconds=stall_seconds))
+    app = dispatcher(rpcs(registry), ToyHealth(), replace(OPTIONS, unread=unread(stall_seconds)))
     servers = Servers([HttpListener(app, "127.0.0.1", 0)], registry.end_streams)
     await servers.start()
     yield World(registry, servers, f"ws://127.0.0.1:{servers.ports['http']}/api/v1/schemas/subscribe")

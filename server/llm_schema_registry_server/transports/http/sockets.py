@@ -15,14 +15,15 @@ from google.protobuf.message import Message
 from ...calls.call import Call, request_id
 from ...calls.failure import Failure, failure
 from ...calls.peer import TrustedProxies
-from ...errors import Code, InvalidRequest, ShuttingDown, SubscriberTooSlow
+from ...errors import Code, InvalidRequest, ShuttingDown
 from ...rpc.protobuf.method import Method
 from ...rpc.protobuf.rpcs import Rpcs
 from ..status import http_body
+from ..unread import Unread
 from .asgi import ClientLeft, Event, Receive, Scope, Send, connection, deadline, headers
 from .errors import BodyTooSlow, RouteNotFound
 from .json_in import request_message
-from .json_out import render
+from .json_out import shared_text
 from .routes import Route
 from .streaming import while_present
 
@@ -49,10 +50,10 @@ class Sockets:
     """The WebSocket endpoints: `paths` maps a URL path to the path of a server-streaming method."""
 
     def __init__(
-        self, rpcs: Rpcs, paths: Mapping[str, str], stall_seconds: float, face: str, proxies: TrustedProxies
+        self, rpcs: Rpcs, paths: Mapping[str, str], unread: Unread, face: str, proxies: TrustedProxies
     ) -> None:
         self._pipeline, self._face, self._proxies = rpcs.pipeline, face, proxies
-        self._stall_seconds = stall_seconds
+        self._unread = unread
         self._routes = {url: _route(rpcs.methods[path]) for url, path in paths.items()}
 
     async def serve(self, scope: Scope, receive: Receive, send: Send, *, draining: bool) -> None:
@@ -88,11 +89,9 @@ class Sockets:
     async def _write(self, call: Call, message: Message, send: Send) -> None:
         async with aclosing(self._pipeline.stream(call, message)) as answers:
             async for answer in answers:
-                try:
-                    async with asyncio.timeout(self._stall_seconds):
-                        await send({"type": "websocket.send", "text": render(answer).decode()})
-                except TimeoutError as error:
-                    raise SubscriberTooSlow(self._stall_seconds, call.resume_revision) from error
+                text = shared_text(answer)
+                async with self._unread.sending(call, len(text)):
+                    await send({"type": "websocket.send", "text": text})
         await send({"type": "websocket.close", "code": _DONE})
 
 

@@ -25,6 +25,7 @@ from ...calls.pipeline import Invoke
 from ...errors import ShuttingDown
 from ...rpc.protobuf.rpcs import Rpcs
 from ..status import http_body, http_status
+from ..unread import Unread
 from .asgi import (
     API_HEADERS,
     ClientLeft,
@@ -70,7 +71,7 @@ class HttpOptions:
 
     max_body_bytes: int
     max_batch_bytes: int
-    stall_seconds: float
+    unread: Unread
     live: frozenset[str] = frozenset()
     sockets: Mapping[str, str] = field(default_factory=dict)
     statuses: Mapping[str, Callable[[Any], int]] = field(default_factory=dict)
@@ -90,7 +91,7 @@ class HttpTwin:
         if odd := [path for path in options.statuses if rpcs.methods[path].operation.cached]:
             raise TypeError(f"cached answers are always 200; {', '.join(odd)} has statuses of its own")
         self._routes = Routes(rpcs.methods.values())
-        self._sockets = Sockets(rpcs, options.sockets, options.stall_seconds, FACE, options.proxies)
+        self._sockets = Sockets(rpcs, options.sockets, options.unread, FACE, options.proxies)
         self._draining = False
         self._bodies = Bodies()
 
@@ -255,7 +256,7 @@ class HttpTwin:
             call,
             style,
             send,
-            stall_seconds=self._options.stall_seconds,
+            unread=self._options.unread,
             security=self._security,
         )
         await while_present(writing, receive)

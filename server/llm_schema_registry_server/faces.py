@@ -61,7 +61,13 @@ def make_servers(settings: Settings, components: Components, wire: Convert) -> S
                 settings.http.host,
                 settings.http.port,
             ),
-            MetricsListener(components.metrics, settings.metrics.host, settings.metrics.port),
+            MetricsListener(
+                components.metrics,
+                settings.metrics.host,
+                settings.metrics.port,
+                connections=settings.metrics.connections,
+                seconds=settings.metrics.timeout_seconds,
+            ),
         ],
         components.end_streams,
     )

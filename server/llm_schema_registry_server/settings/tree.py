@@ -77,6 +77,10 @@ class MetricsSettings(Section):
     """Address of the metrics listener."""
     port: int = Field(9091, ge=0, le=65535)
     """Port of /metrics; 0 lets the system choose."""
+    connections: int = Field(16, ge=1)
+    """Most scrapes at a time; more are answered 503."""
+    timeout_seconds: float = Field(10.0, gt=0)
+    """Longest time of one scrape, the request's arrival and the reading of its answer included; then its connection is cut."""
 
 
 class LimitsSettings(Section):

@@ -23,6 +23,7 @@ PAGES_PER_SECOND = 10
 """More scrapes wait for the next page, each for one that was made after it asked."""
 
 _BACKLOG = 128
+_REFUSED_SECONDS = 1.0
 
 
 class _Answer(NamedTuple):
@@ -100,9 +101,12 @@ class MetricsListener:
         self._open += 1
         writer.transport.set_write_buffer_limits(0)  # drain() returns when the system has taken everything
         try:
-            async with asyncio.timeout(self._seconds):
-                if self._open > self._most:
+            full = self._open > self._most
+            async with asyncio.timeout(_REFUSED_SECONDS if full else self._seconds):
+                if full:
                     _write(writer, _refusal(f"{self._most} scrapes are running (metrics.connections)"))
+                    writer.write_eof()
+                    await reader.read(MOST_HEAD_BYTES)  # one that is closed unread takes the answer with it
                 else:
                     head = await reader.readuntil(b"\r\n\r\n")
                     _write(writer, await self._answer(_environment(head)))

@@ -280,6 +280,8 @@ class LogsSettings(Section):
     """Least severe level that is written."""
     format: Literal["auto", "json", "text"] = "auto"
     """`json` for machines, `text` for people; `auto` is text where standard error is a terminal, and JSON elsewhere."""
+    lines_per_second: int = Field(100, ge=1)
+    """Most lines of one event in a second: callers cannot fill a disk with them. One line then says how many were left out."""
 
 
 class Settings(Section):

@@ -111,6 +111,7 @@ def make_twin(settings: Settings, rpcs: Rpcs, unread: Unread) -> HttpTwin:
             max_body_bytes=settings.http.max_body_bytes,
             max_batch_bytes=settings.http.max_batch_bytes,
             unread=unread,
+            socket_bytes=settings.limits.socket_bytes,
             live=http.LIVE,
             sockets=http.SOCKETS,
             statuses=http.STATUSES,

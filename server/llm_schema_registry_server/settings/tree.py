@@ -108,8 +108,8 @@ class LimitsSettings(Section):
     unread_bytes_per_caller: int = Field(64 * 1024 * 1024, ge=1024)
     """The same of one caller, by its address."""
     socket_bytes: int = Field(64 * 1024, ge=1024)
-    """Most bytes that a client may send over a WebSocket within a second or as one message; its connection is cut when it
-    sends more, while they arrive."""
+    """Most bytes that a client may send over a WebSocket: its request, beside some pings. The connection is cut when more
+    arrive."""
 
 
 class JsonSchemaSettings(Section):

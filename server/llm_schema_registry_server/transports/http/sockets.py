@@ -25,10 +25,10 @@ from .errors import BodyTooSlow, RouteNotFound
 from .json_in import request_message
 from .json_out import shared_text
 from .routes import Route
+from .socket_guard import SocketGuard
 from .streaming import while_present
 
 FIRST_MESSAGE_SECONDS = 10.0
-_FIRST_MESSAGE_BYTES = 64 * 1024
 
 # RFC 6455 7.4.1 and the IANA registry: 1008 policy violation, 1011 internal error, 1012 restart, 1013 try again later.
 _POLICY, _INTERNAL, _RESTART, _LATER, _DONE = 1008, 1011, 1012, 1013, 1000
@@ -50,15 +50,26 @@ class Sockets:
     """The WebSocket endpoints: `paths` maps a URL path to the path of a server-streaming method."""
 
     def __init__(
-        self, rpcs: Rpcs, paths: Mapping[str, str], unread: Unread, face: str, proxies: TrustedProxies
+        self,
+        rpcs: Rpcs,
+        paths: Mapping[str, str],
+        unread: Unread,
+        most_bytes: int,
+        face: str,
+        proxies: TrustedProxies,
     ) -> None:
         self._pipeline, self._face, self._proxies = rpcs.pipeline, face, proxies
-        self._unread = unread
+        self._unread, self._most_bytes = unread, most_bytes
+        self._guard = SocketGuard(most_bytes)
         self._routes = {url: _route(rpcs.methods[path]) for url, path in paths.items()}
 
     async def serve(self, scope: Scope, receive: Receive, send: Send, *, draining: bool) -> None:
         """One connection, from handshake to close."""
         await receive()  # websocket.connect
+        async with self._guard.watching(scope["server"][1], connection(scope)):
+            await self._serve(scope, receive, send, draining=draining)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, *, draining: bool) -> None:
         raw_path = scope["raw_path"].decode("latin-1").partition("?")[0]
         route = self._routes.get(raw_path)
         metadata = headers(scope)
@@ -69,7 +80,7 @@ class Sockets:
                 raise RouteNotFound(raw_path)
             if draining:
                 raise ShuttingDown
-            first = await _first_message(receive)
+            first = await _first_message(receive, self._most_bytes)
             message = request_message(route, {}, "", first)
             call = Call(
                 route.method.operation,
@@ -95,7 +106,7 @@ class Sockets:
         await send({"type": "websocket.close", "code": _DONE})
 
 
-async def _first_message(receive: Receive) -> bytes:
+async def _first_message(receive: Receive, most_bytes: int) -> bytes:
     try:
         async with asyncio.timeout(FIRST_MESSAGE_SECONDS):
             event: Event = await receive()
@@ -105,8 +116,10 @@ async def _first_message(receive: Receive) -> bytes:
         raise ClientLeft
     text = event.get("text")
     body = text.encode() if text is not None else event.get("bytes") or b""
-    if len(body) > _FIRST_MESSAGE_BYTES:
-        raise InvalidRequest("", f"the first message is longer than {_FIRST_MESSAGE_BYTES} bytes")
+    if len(body) > most_bytes:
+        raise InvalidRequest(
+            "", f"the first message is longer than {most_bytes} bytes (setting limits.socket_bytes)"
+        )
     return body
 
 

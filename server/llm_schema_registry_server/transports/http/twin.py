@@ -66,12 +66,13 @@ class HttpOptions:
 
     `live` are the paths of methods whose streams never end: they go out as server-sent events unless the caller asks
     for lines. `sockets` maps a URL path to the method that a WebSocket there subscribes to. `statuses` give an HTTP
-    status for an answer that is well-formed and yet no 200. `security` are the headers that every answer carries.
+    status for an answer that is well-formed and yet no 200. `socket_bytes` may arrive over a WebSocket as its request. `security` are the headers that every answer carries.
     """
 
     max_body_bytes: int
     max_batch_bytes: int
     unread: Unread
+    socket_bytes: int = 64 * 1024
     live: frozenset[str] = frozenset()
     sockets: Mapping[str, str] = field(default_factory=dict)
     statuses: Mapping[str, Callable[[Any], int]] = field(default_factory=dict)
@@ -91,7 +92,9 @@ class HttpTwin:
         if odd := [path for path in options.statuses if rpcs.methods[path].operation.cached]:
             raise TypeError(f"cached answers are always 200; {', '.join(odd)} has statuses of its own")
         self._routes = Routes(rpcs.methods.values())
-        self._sockets = Sockets(rpcs, options.sockets, options.unread, FACE, options.proxies)
+        self._sockets = Sockets(
+            rpcs, options.sockets, options.unread, options.socket_bytes, FACE, options.proxies
+        )
         self._draining = False
         self._bodies = Bodies()
 

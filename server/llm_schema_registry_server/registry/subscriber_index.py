@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 
 from ..model.change import Change
 from ..model.pattern import Glob
@@ -14,6 +14,7 @@ _KNOWN_NAMES = 4096
 _MOST_KNOWN = 64
 # So many patterns are tried between two looks at the clock: about 0.1 ms.
 _TRIES = 256
+_PART = 4
 
 
 class _Group:
@@ -36,11 +37,23 @@ class _Pattern:
         self.groups: dict[_Group, None] = {}
 
 
-class _ByEnd:
-    """Patterns by the literal text at one of their ends."""
+def _beginning(name: str, length: int) -> Iterable[str]:
+    return (name[:length],)
 
-    def __init__(self, *, last: bool) -> None:
-        self._last = last
+
+def _end(name: str, length: int) -> Iterable[str]:
+    return (name[len(name) - length :],)
+
+
+def _parts(name: str, length: int) -> Iterable[str]:
+    return {name[i : i + length] for i in range(len(name) - length + 1)}
+
+
+class _ByText:
+    """Patterns by a literal text that they hold; `places` are the texts of a length where a name may have it."""
+
+    def __init__(self, places: Callable[[str, int], Iterable[str]]) -> None:
+        self._places = places
         self._patterns: dict[str, dict[str, _Pattern]] = {}
         self._lengths: Counter[int] = Counter()
 
@@ -67,14 +80,14 @@ class _ByEnd:
     def candidates(self, name: str) -> Iterator[Sequence[_Pattern]]:
         for length in tuple(self._lengths):
             if length <= len(name):
-                found = self._patterns.get(name[len(name) - length :] if self._last else name[:length])
-                if found:
-                    yield tuple(found.values())
+                for text in self._places(name, length):
+                    if found := self._patterns.get(text):
+                        yield tuple(found.values())
 
 
 class SubscriberIndex:
-    """The subscribers, found by what they want: by exact name, by the literal beginning of a pattern, or by its literal end
-    when it begins with a wildcard. Who wants the same stands in one group, which is looked for once; the groups of a name
+    """The subscribers, found by what they want: by exact name, by the literal beginning of a pattern, by its literal end when it
+    begins with a wildcard, or by some characters of its longest literal when it ends with one, too. Who wants the same stands in one group, which is looked for once; the groups of a name
     are remembered until what is wanted changes."""
 
     def __init__(self) -> None:
@@ -82,7 +95,7 @@ class SubscriberIndex:
         self._groups: dict[ChangeFilter, _Group] = {}
         self._everything: dict[_Group, None] = {}
         self._by_name: dict[str, dict[_Group, None]] = {}
-        self._by_prefix, self._by_suffix = _ByEnd(last=False), _ByEnd(last=True)
+        self._by_prefix, self._by_suffix, self._by_part = _ByText(_beginning), _ByText(_end), _ByText(_parts)
         self._known: OrderedDict[str, tuple[_Group, ...]] = OrderedDict()
         self._generation = 0
 
@@ -128,8 +141,8 @@ class SubscriberIndex:
             return known
         generation = self._generation
         found: dict[_Group, None] = dict(self._by_name.get(name, {}))
-        for by_end in (self._by_prefix, self._by_suffix):
-            for patterns in by_end.candidates(name):
+        for index in (self._by_prefix, self._by_suffix, self._by_part):
+            for patterns in index.candidates(name):
                 for number, pattern in enumerate(patterns, start=1):
                     if pattern.glob.matches(name):
                         found.update(pattern.groups)
@@ -170,7 +183,9 @@ class SubscriberIndex:
         self._generation += 1
         self._known.clear()
 
-    def _place(self, glob: Glob) -> tuple[_ByEnd, str]:
-        if glob.prefix or not glob.suffix:
+    def _place(self, glob: Glob) -> tuple[_ByText, str]:
+        if glob.prefix:
             return self._by_prefix, glob.prefix
-        return self._by_suffix, glob.suffix
+        if glob.suffix:
+            return self._by_suffix, glob.suffix
+        return self._by_part, glob.part[:_PART]

@@ -44,6 +44,7 @@ def make_servers(settings: Settings, components: Components, wire: Convert) -> S
         per_caller=settings.limits.unread_bytes_per_caller,
         total=settings.limits.unread_bytes,
     )
+    components.metrics.read_unread(lambda: unread)
     grpc = GrpcListener(
         settings.grpc,
         rpcs,

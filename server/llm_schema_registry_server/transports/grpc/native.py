@@ -23,7 +23,7 @@ from pygrpc_native import EVENT_CANCEL, STREAM_FULL, STREAM_SENT, NativeGrpcFron
 from ...calls.call import Call
 from ...calls.failure import failure
 from ...calls.peer import TrustedProxies
-from ...errors import LimitExceeded, ShuttingDown
+from ...errors import LimitExceeded, ShuttingDown, SubscriberTooSlow
 from ...rpc.protobuf.method import Method
 from ...rpc.protobuf.rpcs import Rpcs
 from ...rpc.protobuf.shared_answer import Answer, serialized
@@ -31,6 +31,7 @@ from ...telemetry import logs
 from ..listener import ListenError
 from ..status import grpc_status
 from ..unread import Unread
+from .abandoned import Abandoned
 from .flood import FloodGuard
 from .grpcio import GrpcioEngine
 from .incoming import incoming
@@ -111,6 +112,7 @@ class NativeEngine:
             self._port, line_bytes=self._memory_line_bytes, allowance_bytes=self._max_message_bytes
         )
         self._guard.start()
+        self._abandoned = Abandoned(self._port, self._unread.per_caller)
 
     async def drain(self, seconds: float) -> None:
         """Refuses new calls, waits for those in flight, cuts what is left."""
@@ -204,13 +206,17 @@ class NativeEngine:
         sent = self._front.stream_try_send(call_id, answer)
         if sent != STREAM_FULL:
             return sent == STREAM_SENT
-        async with self._unread.sending(call, _HELD_COPIES * len(answer)):
-            sent = await self._send_soon(call_id, answer)
-            pause = _FIRST_PAUSE
-            while sent == STREAM_FULL:
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
-                sent = self._front.stream_try_send(call_id, answer)
+        try:
+            async with self._unread.sending(call, _HELD_COPIES * len(answer)):
+                sent = await self._send_soon(call_id, answer)
+                pause = _FIRST_PAUSE
+                while sent == STREAM_FULL:
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, _LONGEST_PAUSE)
+                    sent = self._front.stream_try_send(call_id, answer)
+        except SubscriberTooSlow:
+            self._abandoned.note(call.peer.connection, (_HELD_COPIES - 1) * len(answer))
+            raise
         return sent == STREAM_SENT
 
     async def _send_soon(self, call_id: int, answer: bytes) -> int:

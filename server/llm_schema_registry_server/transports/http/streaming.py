@@ -19,6 +19,9 @@ IDLE_SECONDS = 15.0
 """After this long without an answer a stream that can says that it is alive; proxies cut silent ones at 30 s or more."""
 
 
+_PART_BYTES = 64 * 1024
+"""Granian copies and holds some parts of each body whose reader takes nothing: they are bounded by being small."""
+
 OPENING_SECONDS = 0.2
 """A live stream that has not failed within this long has begun."""
 
@@ -113,8 +116,14 @@ class _Body:
             await self._send(self._style.opening())
 
     async def _send(self, piece: bytes, *, more: bool = True) -> None:
-        async with self._unread.sending(self._call, len(piece)):
-            await self._sender({"type": "http.response.body", "body": piece, "more_body": more})
+        for start in range(0, len(piece) or 1, _PART_BYTES):
+            end = start + _PART_BYTES
+            async with self._unread.sending(self._call, len(piece) - start):
+                last = end >= len(piece)
+                body = piece if last and not start else piece[start:end]
+                await self._sender(
+                    {"type": "http.response.body", "body": body, "more_body": more or not last}
+                )
         self._written = time.monotonic()
 
 

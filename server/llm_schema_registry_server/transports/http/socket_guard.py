@@ -58,7 +58,8 @@ class SocketGuard:
                 self._watched.pop(watched, None)
 
     async def _find(self, port: int, peer: str) -> socket.socket | None:
-        found = self._wanted[port, peer] = asyncio.get_running_loop().create_future()
+        found: asyncio.Future[socket.socket | None] = asyncio.get_running_loop().create_future()
+        self._wanted[port, peer] = found
         if self._finding is None:
             self._finding = asyncio.create_task(self._find_all(), name="websocket guard: connections")
         return await found

@@ -92,7 +92,7 @@ def wanted_ports(settings: Settings) -> list[WantedPort]:
 def serve(settings: Settings, ready_file: Path | None = None) -> int:
     """Run a server until SIGTERM or SIGINT; answers with the exit code."""
     secrets.hide(secrets_of(settings))
-    logs.configure(settings.logs.level, settings.logs.format)
+    logs.configure(settings.logs.level, settings.logs.format, lines_per_second=settings.logs.lines_per_second)
     return uvloop.run(_serve(settings, ready_file))
 
 

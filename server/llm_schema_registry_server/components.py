@@ -155,6 +155,7 @@ class Components:
                 defaults=built_in(CompatibilityLevel[settings.compatibility_level]),
                 limits=request_limits(settings.limits),
                 record_failures=settings.changes.record_failures,
+                subjects_per_stream=settings.changes.subjects_per_stream,
             ),
             clock,
             stage=self.store.stage,

@@ -33,17 +33,24 @@ from .transports.http.twin import FACE as HTTP
 from .transports.http.twin import HttpOptions, HttpTwin
 from .transports.ops import MetricsListener
 from .transports.servers import Servers
+from .transports.unread import Unread
 
 
 def make_servers(settings: Settings, components: Components, wire: Convert) -> Servers:
     """All listeners. Raises TypeError when what is served contradicts itself."""
     rpcs = make_rpcs(settings, components, wire)
     health = components.use.health
+    unread = Unread(
+        settings.changes.stall_seconds,
+        per_caller=settings.limits.unread_bytes_per_caller,
+        total=settings.limits.unread_bytes,
+    )
+    components.metrics.read_unread(lambda: unread)
     grpc = GrpcListener(
         settings.grpc,
         rpcs,
         health,
-        stall_seconds=settings.changes.stall_seconds,
+        unread=unread,
         proxies=trusted_proxies(settings.proxies),
     )
     hint = GrpcHint(lambda: grpc.port)
@@ -52,11 +59,17 @@ def make_servers(settings: Settings, components: Components, wire: Convert) -> S
         [
             grpc,
             HttpListener(
-                Dispatcher([*mounts(make_twin(settings, rpcs), Probes(health)), *hints]),
+                Dispatcher([*mounts(make_twin(settings, rpcs, unread), Probes(health)), *hints]),
                 settings.http.host,
                 settings.http.port,
             ),
-            MetricsListener(components.metrics, settings.metrics.host, settings.metrics.port),
+            MetricsListener(
+                components.metrics,
+                settings.metrics.host,
+                settings.metrics.port,
+                connections=settings.metrics.connections,
+                seconds=settings.metrics.timeout_seconds,
+            ),
         ],
         components.end_streams,
     )
@@ -69,7 +82,11 @@ def make_rpcs(settings: Settings, components: Components, wire: Convert) -> Rpcs
         components.metrics,
         answered=product((m.path for m in table if m.operation.cached), (GRPC, HTTP)),
         default_deadline_seconds=settings.grpc.default_deadline_seconds,
-        limits=Limits(calls=settings.limits.calls_in_flight, streams=settings.limits.streams),
+        limits=Limits(
+            calls=settings.limits.calls_in_flight,
+            streams=settings.limits.streams,
+            streams_per_caller=settings.limits.streams_per_caller,
+        ),
         authenticator=OpenAuthenticator({m.operation.permission for m in table}),
         reach=components.reach,
     )
@@ -89,15 +106,16 @@ def services(use: UseCases, wire: Convert, clock: Callable[[], datetime]) -> dic
     }
 
 
-def make_twin(settings: Settings, rpcs: Rpcs) -> HttpTwin:
+def make_twin(settings: Settings, rpcs: Rpcs, unread: Unread) -> HttpTwin:
     """The JSON twin of every RPC."""
     return HttpTwin(
         rpcs,
         HttpOptions(
             max_body_bytes=settings.http.max_body_bytes,
             max_batch_bytes=settings.http.max_batch_bytes,
-            stall_seconds=settings.changes.stall_seconds,
             max_values=settings.http.max_values,
+            unread=unread,
+            socket_bytes=settings.limits.socket_bytes,
             live=http.LIVE,
             sockets=http.SOCKETS,
             statuses=http.STATUSES,

@@ -17,7 +17,7 @@ from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
 from .helpers import JSON, V1, V1_DESCRIBED, V2_COMPATIBLE, delete, register, update
 from .server import ServerProcess
-from .wires import CallFailed, Wire
+from .wires import CallFailed, GrpcWire, Wire
 
 Name = Callable[[str], str]
 E = pb.EventType
@@ -143,6 +143,65 @@ def test_an_idle_stream_shows_that_it_lives(wire: Wire, name: Name) -> None:
     assert beat.heartbeat
     assert beat.revision >= last
     assert not beat.schema_id
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "says"),
+    [
+        ({"heartbeat_interval": Duration(seconds=-5)}, "heartbeat_interval", "must be 1 to 86400 s"),
+        ({"heartbeat_interval": Duration(seconds=10**6)}, "heartbeat_interval", "must be 1 to 86400 s"),
+        (
+            {"heartbeat_interval": Duration(seconds=315_576_000_000)},
+            "heartbeat_interval",
+            "must be 1 to 86400",
+        ),
+        ({"subjects": ["a", "b" * 256]}, "subjects[1]", "must be 1 to 255 characters"),
+    ],
+)
+def test_what_a_subscriber_cannot_ask_for_is_refused_by_name(
+    wire: Wire, fields: dict[str, Any], field: str, says: str
+) -> None:
+    with pytest.raises(CallFailed) as caught, stream(wire, **fields) as events:
+        next(events)
+
+    assert (caught.value.reason, caught.value.fields) == ("INVALID_REQUEST", (field,))
+    assert says in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "says"),
+    [
+        (
+            {"subjects": ["a.*"] * 10_000},
+            "subjects",
+            "has 10000 items; the limit is 100 (setting changes.sub",
+        ),
+        ({"event_types": [E.EVENT_TYPE_SCHEMA_DELETED] * 10_000}, "event_types", "the limit is 100"),
+    ],
+)
+def test_lists_that_are_too_long_are_refused_by_name(
+    wire: Wire, fields: dict[str, Any], field: str, says: str
+) -> None:
+    if not isinstance(wire, GrpcWire):
+        pytest.skip("a query string is bounded before")
+    with pytest.raises(CallFailed) as caught, stream(wire, **fields) as events:
+        next(events)
+
+    assert (caught.value.reason, caught.value.fields) == ("INVALID_REQUEST", (field,))
+    assert says in caught.value.message
+
+
+def test_the_same_pattern_and_kind_twice_tells_once(wire: Wire, name: Name) -> None:
+    wanted = {
+        "subjects": [name("*"), name("*"), name("s")],
+        "event_types": [E.EVENT_TYPE_SCHEMA_REGISTERED] * 3,
+    }
+    with stream(wire, heartbeat_interval=Duration(seconds=1), **wanted) as events:
+        next(events)
+        made = [register(wire, name("s")), register(wire, name("t"))]
+        told = list(islice((e for e in events if not e.heartbeat), 2))
+
+    assert [e.schema_id for e in told] == [m.schema_id for m in made]
 
 
 def test_a_heartbeat_more_often_than_once_a_second_is_refused(wire: Wire) -> None:

@@ -61,7 +61,8 @@ class Call:
     Handlers put what goes out as trailers (gRPC) or headers (HTTP) into `response_metadata`, name what they touch beyond
     what the request names (`touch`), and set `schema_id` to the id of the schema that the answer hands out, which counts as
     a read of it. A handler of a stream awaits `ready` when the stream stands but has nothing to send yet: the caller then
-    gets the initial metadata.
+    gets the initial metadata. `push`, where a wire has it, sends one answer of a stream at once while the handler waits for
+    the next one; False when the answer must go the usual way, because the wire has no room for it now.
 
     `resume_revision` is where a subscription goes on when it breaks here: everything before it was handed to the wire.
     `outcome` is None until the call has ended; a guard finds it when it is left.
@@ -77,6 +78,7 @@ class Call:
     principal: Principal = NOBODY
     response_metadata: dict[str, str] = field(default_factory=dict)
     ready: Callable[[], Awaitable[None]] = _nothing
+    push: Callable[[Any], bool] | None = None
     resources: Resources = ()
     """What the call touches, as far as it is known."""
     schema_id: str = ""
@@ -108,6 +110,11 @@ class Call:
         """For guards that decide item by item what a stream may tell its caller: `selector` sees the subject of each item
         before it is sent. False leaves the item out; a RegistryError ends the stream."""
         self._selectors = (*getattr(self, "_selectors", ()), selector)
+
+    @property
+    def looked_into(self) -> bool:
+        """Whether a guard wants to see the items of the stream, one by one."""
+        return bool(self.watchers) or bool(getattr(self, "_selectors", ()))
 
     def touch(self, resource: Resource) -> None:
         """Names a resource before the handler acts on it, or before the answer tells of it. Raises what a watcher raises."""

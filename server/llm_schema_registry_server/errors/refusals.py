@@ -143,14 +143,16 @@ class ConcurrentUpdate(RegistryError):
 
 
 class SubscriberTooSlow(RegistryError):
-    """The client took nothing from a stream for too long; `revision` says where a subscription resumes, None elsewhere."""
+    """The client took nothing from a stream for too long, or left too much unread; `revision` says where a subscription resumes, None elsewhere."""
 
     code = Code.ABORTED
     reason = "SUBSCRIBER_TOO_SLOW"
 
-    def __init__(self, seconds: float, revision: str | None) -> None:
+    def __init__(self, seconds: float, revision: str | None, why: str = "") -> None:
+        """why: said instead of the seconds in which the client took nothing."""
         place = f"from revision {revision!r}" if revision else "after the last message that arrived"
+        what = why or f"the client took nothing from the stream for {seconds:g} s"
         super().__init__(
-            f"the client took nothing from the stream for {seconds:g} s; read faster, and resume {place}",
+            f"{what}; read faster, and resume {place}",
             revision=revision,
         )

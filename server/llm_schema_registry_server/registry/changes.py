@@ -1,25 +1,39 @@
-"""The change feed of one instance: one task follows the log for all subscribers, keeps its newest part in memory, hands it to subscribers."""
+"""The change feed of one instance: one task follows the log and keeps its newest part in memory, another one hands that to
+subscribers, in slices: nobody else waits for thousands of them, and caches do not either."""
 
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from ..errors import RegistryError, RevisionCompacted, ShuttingDown
 from ..model.change import Change, format_revision
 from ..storage.store import Store
 from ..storage.values import LogPage
-from .subscribers import ChangeFilter, Subscriber, SubscriberIndex
+from .fairness import Turns
+from .subscriber_index import SubscriberIndex
+from .subscribers import ChangeFilter, Push, Subscriber
 
 BATCH = 1000
+MOST_WAITING = 10_000
+"""Changes beside the ring that stay in memory until they are handed out to subscribers."""
+
+# So many changes are taken from memory at a time to be handed out.
+_HANDFUL = 100
+# Offers between two looks at the clock: each takes some microseconds when it sends.
+_OFFERS = 16
 POLL_SECONDS = 1.0
 RETRY_SECONDS = 0.5
 
 
 class ChangeFeed:
     """Reads the log in order, once, and hands each change to `on_change` before any subscriber sees it.
+
+    `position` is how far this instance has read; `offered` is how far every live subscriber has been handed what it wants.
 
     on_gap: called instead when changes were forgotten before this instance had read them, as may happen to one that
     was cut off for long, or cannot be decoded: anything may have changed.
@@ -36,13 +50,17 @@ class ChangeFeed:
     ) -> None:
         self._store, self._ring_size = store, ring
         self._on_change, self._on_gap, self._on_trouble = on_change, on_gap, on_trouble
-        self._ring: list[Change] = []  # all from `_floor` to `_position`, at most twice the ring's size
+        self._ring: list[Change] = []  # all from `_floor` to `_position`, about twice the ring's size
         self._floor = 0
-        self._position = 0
+        self._position = self._offered = 0
         self._closing = False
         self._trouble = ""
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
         self._subscribers = SubscriberIndex()
+        self._news = asyncio.Event()
+        # Who waits for a sequence: (sequence, number, future), the least first.
+        self._reaching: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._numbers = itertools.count()
 
     @property
     def position(self) -> int:
@@ -50,11 +68,17 @@ class ChangeFeed:
         return self._position
 
     @property
+    def offered(self) -> int:
+        """Everything up to this sequence has been handed to every live subscriber that wants it."""
+        return self._offered
+
+    @property
     def trouble(self) -> str:
         """Why the log cannot be read at the moment; "" while all is well."""
-        if self._task is not None and self._task.done() and not self._closing:
-            failure = None if self._task.cancelled() else self._task.exception()
-            return f"nothing follows the log any more ({failure!r}); restart the server"
+        for task in self._tasks:
+            if task.done() and not self._closing:
+                failure = None if task.cancelled() else task.exception()
+                return f"nothing follows the log any more ({failure!r}); restart the server"
         return self._trouble
 
     @property
@@ -71,30 +95,39 @@ class ChangeFeed:
     async def start(self) -> None:
         """Begin to follow the log from its end."""
         async with self._store.read() as tx:
-            self._floor = self._position = (await tx.change_bounds())[1]
-        self._task = asyncio.create_task(self._follow(), name="change feed")
+            self._floor = self._position = self._offered = (await tx.change_bounds())[1]
+        self._tasks = (
+            asyncio.create_task(self._follow(), name="change feed"),
+            asyncio.create_task(self._hand_out(), name="change feed: subscribers"),
+        )
 
     def close(self) -> None:
         """End every wait: subscribers end with ShuttingDown and the place to resume from."""
         self._closing = True
-        for subscriber in self._subscribers:
-            subscriber.wake()
+        for _, _, waiting in self._reaching:
+            if not waiting.done():
+                waiting.set_exception(ShuttingDown())
+        self._reaching.clear()
+        self._news.set()
 
     async def stop(self) -> None:
         self.close()
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        for subscriber in self._subscribers:
+            subscriber.wake()
 
     @contextmanager
-    def subscribe(self, interest: ChangeFilter) -> Iterator[Subscriber]:
+    def subscribe(self, interest: ChangeFilter, push: Push | None = None) -> Iterator[Subscriber]:
         """A subscriber for the time of the block."""
-        subscriber = Subscriber(interest)
+        subscriber = Subscriber(interest, push)
         self._subscribers.add(subscriber)
         try:
             yield subscriber
         finally:
+            subscriber.live = False
             self._subscribers.remove(subscriber)
 
     def remembers(self, sequence: int) -> bool:
@@ -124,13 +157,13 @@ class ChangeFeed:
 
     async def reach(self, sequence: int) -> None:
         """Wait until this instance has seen the change `sequence`; the caller's deadline bounds it."""
-        with self.subscribe(ChangeFilter(frozenset(), frozenset(), frozenset())) as subscriber:
-            while self._position < sequence:
-                if self._closing:
-                    raise ShuttingDown()
-                subscriber.live = True  # it wants no changes, only to be woken by them
-                subscriber.pending.clear()
-                await subscriber.wait(None)
+        if self._position >= sequence:
+            return
+        if self._closing:
+            raise ShuttingDown()
+        waiting = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._reaching, (sequence, next(self._numbers), waiting))
+        await waiting
 
     async def _follow(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -142,11 +175,11 @@ class ChangeFeed:
                 if page.oldest > self._position:
                     self._skip(page.oldest)
                 if page.last > self._position:
-                    self._deliver(page)
+                    self._append(page)
                     announced = False
                     await asyncio.sleep(0)  # others' turn
                     continue
-                elif announced:  # and does not hand it out: no progress without a pause
+                if announced:  # and does not hand it out: no progress without a pause
                     await asyncio.sleep(RETRY_SECONDS)
                     announced = False
                     continue
@@ -160,30 +193,89 @@ class ChangeFeed:
                 await asyncio.sleep(RETRY_SECONDS)
 
     def _skip(self, sequence: int) -> None:
-        """Go on after changes that nobody can read any more. Each subscriber reads the log from its own place, and so
-        learns by itself whether it misses any."""
-        for subscriber in self._subscribers:
-            if subscriber.live and not subscriber.pending:
-                subscriber.place = self._position
-            subscriber.lag()
+        """Go on after changes that nobody can read any more. Each subscriber will read the log from its own place, and so
+        learn by itself whether it misses any."""
         self._ring.clear()
         self._floor = self._position = sequence
         self._on_gap()
+        self._tell()
 
-    def _deliver(self, page: LogPage) -> None:
-        # No await in here: a subscriber sees the ring, the position and its pending changes move as one.
-        changes = page.changes
+    def _append(self, page: LogPage) -> None:
         if page.unreadable:
             self._on_gap()
-        for change in changes:
+        for change in page.changes:
             self._on_change(change)
-        self._ring.extend(changes)
-        if len(self._ring) > 2 * self._ring_size:
-            self._floor = self._ring[-self._ring_size - 1].sequence
-            del self._ring[: -self._ring_size]
+        self._ring.extend(page.changes)
+        self._forget()
         self._position = page.last
-        for change in changes:
-            self._subscribers.offer(change)
-        if page.unreadable:  # whoever waits for the position only has nothing else to be woken by
-            for subscriber in self._subscribers:
-                subscriber.wake()
+        self._tell()
+
+    def _forget(self) -> None:
+        """Drop the oldest changes from memory, as far as they have been handed out; beyond MOST_WAITING in any case."""
+        if len(self._ring) <= 2 * self._ring_size:
+            return
+        spare = len(self._ring) - self._ring_size
+        handed_out = bisect_right(self._ring, self._offered, key=lambda c: c.sequence)
+        count = min(spare, max(handed_out, len(self._ring) - 2 * self._ring_size - MOST_WAITING))
+        if count > 0:
+            self._floor = self._ring[count - 1].sequence
+            del self._ring[:count]
+
+    def _tell(self) -> None:
+        while self._reaching and self._reaching[0][0] <= self._position:
+            waiting = heapq.heappop(self._reaching)[2]
+            if not waiting.done():
+                waiting.set_result(None)
+        self._news.set()
+
+    async def _hand_out(self) -> None:
+        """Hand changes to live subscribers, in order. One that becomes live meanwhile has read everything up to `position`
+        by itself, and passes over what it has (Subscriber.place)."""
+        turns = Turns()
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            if self._closing:
+                await self._wake_all(turns)
+            while self._offered < self._position and not self._closing:
+                if self._offered < self._floor:  # overtaken by what is forgotten here
+                    await self._let_all_read(turns)
+                    continue
+                start = bisect_right(self._ring, self._offered, key=lambda c: c.sequence)
+                handful, position = self._ring[start : start + _HANDFUL], self._position
+                for change in handful:
+                    await self._offer(change, turns)
+                    self._offered = change.sequence
+                if (
+                    len(handful) < _HANDFUL
+                ):  # what lies behind the last of them, if anything, cannot be decoded
+                    self._offered = max(self._offered, position)
+                self._forget()
+                await turns.pause()
+
+    async def _offer(self, change: Change, turns: Turns) -> None:
+        offers = 0
+        async for subscriber in self._subscribers.wanting(change, turns):
+            offers += 1
+            if subscriber.offer(change):
+                turns.woke()
+            if offers % _OFFERS == 0 and turns.due:
+                await turns.pause()
+
+    async def _let_all_read(self, turns: Turns) -> None:
+        """Let every subscriber read the log from its own place."""
+        offered, position = self._offered, self._position
+        for subscriber in self._subscribers:
+            if subscriber.live and subscriber.place < position:
+                if not subscriber.pending:
+                    subscriber.place = max(subscriber.place, offered)
+                if subscriber.lag():
+                    turns.woke()
+            await turns.pause_if_due()
+        self._offered = position
+
+    async def _wake_all(self, turns: Turns) -> None:
+        for subscriber in self._subscribers:
+            if subscriber.wake():
+                turns.woke()
+            await turns.pause_if_due()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -24,6 +24,7 @@ from ..storage.values import Precondition
 from .assessment import Assessor
 from .coherence import Coherence
 from .configuration import Scope, effective
+from .fairness import Turns
 from .library import Library
 from .reading import FoundSchema, version_by_id
 from .recording import change_of
@@ -57,7 +58,7 @@ class Deletion:
             await self._lock(tx, subject)
             version = await version_by_id(tx, schema_id)
             if permanent:
-                sequence = await self._remove(tx, version, by, leaving=())
+                sequence = await self._remove(tx, version, by, leaving=frozenset())
             elif version.live:
                 sequence = await self._hide(tx, version, by)
             else:
@@ -73,16 +74,19 @@ class Deletion:
         """Delete all versions of a subject or none: softly the live ones, permanently the softly deleted ones.
 
         Answers with the deleted versions, oldest first, and the revision. Raises SubjectNotFound when there is
-        nothing to delete, NotSoftDeleted or HasDependents when a permanent delete cannot take all.
+        nothing to delete, NotSoftDeleted or HasDependents when a permanent delete cannot take all. It is one transaction, and
+        yet others have their turns while thousands of versions are written.
         """
+        turns = Turns()
         async with self._store.write() as tx:
             await self._lock(tx, subject)
             versions = await tx.versions(subject, include_deleted=permanent)
             if not versions:
                 raise SubjectNotFound(str(subject), deleted=(await tx.subject_stamp(subject))[0])
             sequence = 0
-            leaving = tuple(v.schema_id for v in versions)
+            leaving = frozenset(v.schema_id for v in versions)
             for version in versions:
+                await turns.pause_if_due()
                 if permanent:
                     sequence = await self._remove(tx, version, by, leaving=leaving)
                 else:
@@ -90,6 +94,7 @@ class Deletion:
         self._coherence.changed(subject)
         if permanent:
             for version in versions:
+                await turns.pause_if_due()
                 await self._library.contents.forget(version)
         return versions, format_revision(self._store.registry_id, sequence)
 
@@ -154,7 +159,9 @@ class Deletion:
         await tx.update_version(replace(version, deleted_at=now, updated_at=now, revision=sequence))
         return sequence
 
-    async def _remove(self, tx: WriteTx, version: SchemaVersion, by: Actor, *, leaving: Sequence[str]) -> int:
+    async def _remove(
+        self, tx: WriteTx, version: SchemaVersion, by: Actor, *, leaving: Collection[str]
+    ) -> int:
         """`leaving`: versions that go in the same transaction and do not count as dependents."""
         if version.live:
             raise NotSoftDeleted(version.schema_id)

@@ -1,15 +1,16 @@
-"""An index of subscribers by what they want, so that a change costs only those whom it concerns."""
+"""Who follows the change feed: what a subscriber wants, and what waits for it."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from ..errors import InvalidRequest
 from ..model.change import Change, EventType
-from ..model.pattern import is_pattern, matches
+from ..model.pattern import Glob, is_pattern
 
 MOST_SUBJECTS = 100
 MOST_PENDING = 1000
@@ -23,12 +24,23 @@ class ChangeFilter:
     names: frozenset[str]
     patterns: frozenset[str]
     kinds: frozenset[EventType]
+    globs: tuple[Glob, ...] = field(init=False, compare=False, repr=False)
+    """The patterns, ready for use."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "globs", tuple(map(Glob, sorted(self.patterns))))
 
     @classmethod
-    def of(cls, subjects: Sequence[str], kinds: Sequence[EventType]) -> ChangeFilter:
-        """Raises InvalidRequest for too many or impossible subjects."""
-        if len(subjects) > MOST_SUBJECTS:
-            raise InvalidRequest("subjects", f"has {len(subjects)} items; the limit is {MOST_SUBJECTS}")
+    def of(
+        cls, subjects: Sequence[str], kinds: Sequence[EventType], most: int = MOST_SUBJECTS
+    ) -> ChangeFilter:
+        """Raises InvalidRequest for more subjects than `most` (the same one twice counts twice) or impossible ones."""
+        if len(subjects) > most:
+            raise InvalidRequest(
+                "subjects",
+                f"has {len(subjects)} items; the limit is {most} (setting changes.subjects_per_stream). "
+                "Use a pattern (`orders.*`), or leave subjects out and choose among the events",
+            )
         for i, subject in enumerate(subjects):
             if not subject or len(subject) > 255:
                 raise InvalidRequest(f"subjects[{i}]", "must be 1 to 255 characters")
@@ -50,43 +62,57 @@ class ChangeFilter:
         if change.subject is None:
             return False
         name = str(change.subject)
-        return name in self.names or any(matches(p, name) for p in self.patterns)
+        return name in self.names or any(glob.matches(name) for glob in self.globs)
+
+
+Push = Callable[[Change], bool]
+"""Sends a change at once; False when it cannot be sent now, and the subscriber's own task must do it."""
 
 
 class Subscriber:
     """One reader of the feed. Invariant: while it is `live`, `pending` holds every wanted change after the last one
     that it took; otherwise it reads the log from its own place until it has caught up.
 
-    `place`: between what it took last and this sequence there is nothing that it wants.
+    `place`: between what it took last and this sequence there is nothing that it wants. `push` sends changes while the
+    subscriber waits, without waking it; `sent` is the point of time.monotonic() when one was sent last.
     """
 
-    def __init__(self, interest: ChangeFilter) -> None:
-        self.interest = interest
+    __slots__ = ("_waiter", "interest", "live", "pending", "place", "push", "sent")
+
+    def __init__(self, interest: ChangeFilter, push: Push | None = None) -> None:
+        self.interest, self.push = interest, push
         self.pending: deque[Change] = deque()
         self.live = False
         self.place = 0
+        self.sent = 0.0
         self._waiter: asyncio.Future[None] | None = None
 
-    def offer(self, change: Change) -> None:
-        if not self.live:
-            return
+    def offer(self, change: Change) -> bool:
+        """Hand over a change that it wants; True when its task was woken for it."""
+        if not self.live or change.sequence <= self.place:
+            return False
         if not self.pending:
+            if self._waiter is not None and not self._waiter.done() and self._pushed(change):
+                self.place, self.sent = change.sequence, time.monotonic()
+                return False
             self.place = change.sequence - 1
         if len(self.pending) >= MOST_PENDING:
-            self.lag()
-        else:
-            self.pending.append(change)
-            self.wake()
+            return self.lag()
+        self.pending.append(change)
+        return self.wake()
 
-    def lag(self) -> None:
-        """Read the log from now on."""
+    def lag(self) -> bool:
+        """Read the log from now on; True when its task was woken."""
         self.live = False
         self.pending.clear()
-        self.wake()
+        return self.wake()
 
-    def wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+    def wake(self) -> bool:
+        """True when its task was waiting, and goes on."""
+        if self._waiter is None or self._waiter.done():
+            return False
+        self._waiter.set_result(None)
+        return True
 
     async def wait(self, timeout: float | None) -> bool:
         """Wait to be woken; False when `timeout` seconds passed first."""
@@ -100,65 +126,11 @@ class Subscriber:
             self._waiter = None
         return True
 
-
-class SubscriberIndex:
-    """The subscribers, found by what they want: by exact name, or by the literal beginning of a pattern."""
-
-    def __init__(self) -> None:
-        self._members: set[Subscriber] = set()
-        self._everything: set[Subscriber] = set()
-        self._by_name: dict[str, set[Subscriber]] = {}
-        # literal beginning -> pattern -> subscribers
-        self._by_prefix: dict[str, dict[str, set[Subscriber]]] = {}
-
-    def __len__(self) -> int:
-        return len(self._members)
-
-    def __iter__(self) -> Iterator[Subscriber]:
-        return iter(tuple(self._members))
-
-    def add(self, subscriber: Subscriber) -> None:
-        self._members.add(subscriber)
-        if subscriber.interest.everything:
-            self._everything.add(subscriber)
-        for name in subscriber.interest.names:
-            self._by_name.setdefault(name, set()).add(subscriber)
-        for pattern in subscriber.interest.patterns:
-            patterns = self._by_prefix.setdefault(_literal(pattern), {})
-            patterns.setdefault(pattern, set()).add(subscriber)
-
-    def remove(self, subscriber: Subscriber) -> None:
-        self._members.discard(subscriber)
-        self._everything.discard(subscriber)
-        for name in subscriber.interest.names:
-            members = self._by_name[name]
-            members.discard(subscriber)
-            if not members:
-                del self._by_name[name]
-        for pattern in subscriber.interest.patterns:
-            prefix = _literal(pattern)
-            patterns = self._by_prefix[prefix]
-            patterns[pattern].discard(subscriber)
-            if not patterns[pattern]:
-                del patterns[pattern]
-            if not patterns:
-                del self._by_prefix[prefix]
-
-    def offer(self, change: Change) -> None:
-        """Hand a change to those who want it."""
-        wanted = set(self._everything)
-        if change.subject is not None and len(wanted) < len(self._members):
-            name = str(change.subject)
-            wanted |= self._by_name.get(name, set())
-            for length in range(len(name) + 1):
-                for pattern, members in self._by_prefix.get(name[:length], {}).items():
-                    if matches(pattern, name):
-                        wanted |= members
-        for subscriber in wanted:
-            if not subscriber.interest.kinds or change.event_type in subscriber.interest.kinds:
-                subscriber.offer(change)
-
-
-def _literal(pattern: str) -> str:
-    """The part before the first wildcard."""
-    return pattern[: min(i for i in (pattern.find("*"), pattern.find("?")) if i >= 0)]
+    def _pushed(self, change: Change) -> bool:
+        if self.push is None:
+            return False
+        try:
+            return self.push(change)
+        except Exception:  # the subscriber's own task meets it again, and ends with it
+            self.push = None
+            return False

@@ -12,13 +12,16 @@ from ..errors import (
     RevisionUnknown,
     ShuttingDown,
 )
-from ..model.change import Change, parse_revision
+from ..model.change import Change, EventType, parse_revision
 from ..storage.store import Store
 from .changes import ChangeFeed
-from .subscribers import ChangeFilter, Subscriber
+from .fairness import Turns
+from .subscribers import MOST_SUBJECTS, ChangeFilter, Push, Subscriber
 
 EARLIEST = "earliest"
-LEAST_HEARTBEAT = 1.0
+LEAST_HEARTBEAT, MOST_HEARTBEAT = 1.0, 86_400.0
+MOST_KINDS = 100
+"""Items of a list of kinds; more than there are kinds, since one may come twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +32,33 @@ class Heartbeat:
 
 
 class Subscribing:
-    """Hands out the change log to subscribers."""
+    """Hands out the change log to subscribers, which may name `most_subjects` each."""
 
-    def __init__(self, store: Store, feed: ChangeFeed) -> None:
-        self._store, self._feed = store, feed
+    def __init__(self, store: Store, feed: ChangeFeed, *, most_subjects: int = MOST_SUBJECTS) -> None:
+        self._store, self._feed, self._most_subjects = store, feed, most_subjects
+
+    def filter(self, subjects: Sequence[str], kinds: Sequence[EventType]) -> ChangeFilter:
+        """What a subscriber asks for. Raises InvalidRequest for too many or impossible subjects."""
+        return ChangeFilter.of(subjects, kinds, self._most_subjects)
 
     async def __call__(
-        self, interest: ChangeFilter, from_revision: str, heartbeat: float | None
+        self, interest: ChangeFilter, from_revision: str, heartbeat: float | None, push: Push | None = None
     ) -> AsyncGenerator[Change | Heartbeat, None]:
         """Yield a Heartbeat when the subscription is live, then changes without end. With `heartbeat` (seconds): also one whenever
-        nothing was sent for that long.
+        nothing was sent for that long. With `push`: a change that it takes while the caller waits for the next one is not
+        yielded.
 
         Raises RevisionUnknown or RevisionCompacted at the start; RevisionCompacted also when a subscriber that lags is
         overtaken by what is forgotten; ShuttingDown at the end, which says where to resume.
         """
-        if heartbeat is not None and heartbeat < LEAST_HEARTBEAT:
-            raise InvalidRequest("heartbeat_interval", f"must be at least {LEAST_HEARTBEAT:g} s")
+        if heartbeat is not None and not LEAST_HEARTBEAT <= heartbeat <= MOST_HEARTBEAT:
+            raise InvalidRequest(
+                "heartbeat_interval", f"must be {LEAST_HEARTBEAT:g} to {MOST_HEARTBEAT:g} s, for example 30s"
+            )
         position = await self._start(from_revision)
-        with self._feed.subscribe(interest) as subscriber:
+        turns = Turns()
+        with self._feed.subscribe(interest, push) as subscriber:
+            interest = subscriber.interest
             sent = time.monotonic()
             yield Heartbeat(position)
             while True:
@@ -57,15 +69,21 @@ class Subscribing:
                     if change.sequence > position and interest.wants(change):
                         yield change
                         sent = time.monotonic()
+                    elif turns.due:  # much of the log that it does not want
+                        await turns.pause()
                     position = max(position, change.sequence)
                 if not subscriber.live or subscriber.pending:
                     continue
-                # Live and nothing pending: all that was wanted up to the feed's own position has been sent.
-                position = max(position, self._feed.position)
+                # Live and nothing pending: all that was wanted of what was offered to all has been sent.
+                position = max(position, subscriber.place, self._feed.offered)
+                sent = max(sent, subscriber.sent)
                 if self._feed.closing:
                     raise ShuttingDown(self._feed.revision(position))
                 left = None if heartbeat is None else max(0.0, sent + heartbeat - time.monotonic())
-                if not await subscriber.wait(left):
+                if await subscriber.wait(left):
+                    continue
+                position = max(position, subscriber.place)
+                if heartbeat is not None and time.monotonic() >= subscriber.sent + heartbeat:
                     yield Heartbeat(position)
                     sent = time.monotonic()
 
@@ -78,11 +96,10 @@ class Subscribing:
         seen = self._feed.position
         changes = await self._feed.after(position)
         if not changes:  # what lies between, if anything, cannot be decoded
-            subscriber.place = max(subscriber.place, seen)
-        if not changes and max(position, seen) >= self._feed.position:
-            subscriber.live = (
-                True  # nothing was awaited since that check: from here on, changes become pending
-            )
+            position = subscriber.place = max(position, subscriber.place, seen)
+        if not changes and position >= self._feed.position:
+            # Nothing was awaited since that check: from here on, changes become pending.
+            subscriber.live, subscriber.place = True, position
         return changes
 
     async def _start(self, from_revision: str) -> int:

@@ -27,6 +27,7 @@ from .limits import RequestLimits
 from .reading import Reading
 from .register import Register
 from .statistics import StatisticsCounter
+from .subscribers import MOST_SUBJECTS
 from .subscribing import Subscribing
 from .validating import Validating
 
@@ -55,12 +56,13 @@ class Rules:
     """What the settings decide about the use cases.
 
     `defaults` hold where nothing else is configured. `record_failures`: whether refused registrations are appended to the
-    change log.
+    change log. `subjects_per_stream`: most subjects and patterns of one subscriber.
     """
 
     defaults: EffectiveConfig
     limits: RequestLimits
     record_failures: bool
+    subjects_per_stream: int = MOST_SUBJECTS
 
 
 def build(
@@ -105,7 +107,7 @@ def build(
         checking=Checking(store, library, assessor, engines, defaults=defaults, limits=limits),
         validating=validating,
         graph=Graph(store, limits),
-        subscribing=Subscribing(store, feed),
+        subscribing=Subscribing(store, feed, most_subjects=rules.subjects_per_stream),
         health=health,
         diffing=diffing,
         converting=Converting(diffing, library, engines, limits),

@@ -6,7 +6,9 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from datetime import datetime
+from functools import partial
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.empty_pb2 import Empty
 
 from llm_schema_engines.model.compatibility import CompatibilityLevel
@@ -17,7 +19,7 @@ from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from ..calls.call import Call
 from ..calls.failure import failure
 from ..errors import InvalidRequest, RegistryError
-from ..model.change import EventType
+from ..model.change import Change, EventType
 from ..model.lifecycle import SchemaState
 from ..model.search import SearchOrder
 from ..model.selector import parse_selector
@@ -28,8 +30,7 @@ from ..registry.lifecycle import Update
 from ..registry.paging import token, version_key
 from ..registry.reading import FoundSchema
 from ..registry.registration import Registration
-from ..registry.subscribers import ChangeFilter
-from ..registry.subscribing import Heartbeat
+from ..registry.subscribing import MOST_KINDS, Heartbeat
 from ..registry.use_cases import UseCases
 from ..registry.validating import Payload
 from ..storage.values import SchemaFilter
@@ -41,8 +42,6 @@ from .protobuf.resources import schema, subject
 from .protobuf.shared_answer import SharedAnswer
 from .protobuf.status import status
 
-MOST_HEARTBEAT_SECONDS = 86_400
-"""A longer interval proves nothing: connections that are silent for less are cut by what lies between."""
 
 
 class SchemaRegistryService:
@@ -279,16 +278,11 @@ class SchemaRegistryService:
     async def stream_schema_changes(
         self, request: pb.StreamRequest, call: Call
     ) -> AsyncGenerator[pb.SchemaChangeEvent | SharedAnswer, None]:
-        interest = ChangeFilter.of(
-            request.subjects,
-            [
-                convert.enum(EventType, number, f"event_types[{i}]")
-                for i, number in enumerate(request.event_types)
-            ],
-        )
-        heartbeat = _heartbeat(request)
-        changes = self._use.subscribing(interest, request.from_revision, heartbeat)
+        interest = self._use.subscribing.filter(request.subjects, _kinds(request))
+        heartbeat = _seconds(request.heartbeat_interval) if request.HasField("heartbeat_interval") else None
         with_schema, listening = request.include_schema, False
+        push = None if with_schema or call.push is None else partial(self._push, call, call.push)
+        changes = self._use.subscribing(interest, request.from_revision, heartbeat, push)
         async with aclosing(changes):
             async for change in changes:
                 if isinstance(change, Heartbeat):
@@ -305,7 +299,17 @@ class SchemaRegistryService:
                     events = self._events
                     event = await events.event_with_schema(change) if with_schema else events.event(change)
                     yield event
-                    call.resume_revision = self._wire.revision(change.sequence)  # the wire has taken it
+                    call.resume_revision = event.revision  # the wire has taken it
+
+    def _push(self, call: Call, push: Callable[[SharedAnswer], bool], change: Change) -> bool:
+        """Sends the event of a change at once; False when its stream must do it, as where guards see each item."""
+        if call.looked_into:
+            return False
+        event = self._events.event(change)
+        if not push(event):
+            return False
+        call.resume_revision = event.revision
+        return True
 
     async def health_check(self, request: Empty, call: Call) -> pb.HealthCheckResponse:
         return convert.health(await self._use.health())
@@ -324,16 +328,6 @@ def _named(found: DependencyPage, call: Call) -> pb.DependenciesResponse:
     for name in dict.fromkeys(d.version.subject for d in found.items):
         call.touch(subject(name))
     return convert.dependencies(found)
-
-
-def _heartbeat(request: pb.StreamRequest) -> float | None:
-    """The interval in seconds; None when no heartbeats are wanted."""
-    if not request.HasField("heartbeat_interval"):
-        return None
-    interval = request.heartbeat_interval
-    if not 0 <= interval.seconds <= MOST_HEARTBEAT_SECONDS or not 0 <= interval.nanos < 10**9:
-        raise InvalidRequest("heartbeat_interval", f"must be 1 to {MOST_HEARTBEAT_SECONDS} s")
-    return interval.seconds + interval.nanos / 1e9
 
 
 def _registration(request: pb.RegisterSchemaRequest) -> Registration:
@@ -374,6 +368,23 @@ def _update(request: pb.UpdateSchemaMetadataRequest) -> Update:
         state=convert.optional_enum(SchemaState, request.state, "state"),
         reason=request.reason,
     )
+
+
+def _kinds(request: pb.StreamRequest) -> list[EventType]:
+    """The kinds of event that a subscriber asks for."""
+    if len(request.event_types) > MOST_KINDS:
+        raise InvalidRequest(
+            "event_types",
+            f"has {len(request.event_types)} items; the limit is {MOST_KINDS}: name each kind once",
+        )
+    return [
+        convert.enum(EventType, number, f"event_types[{i}]") for i, number in enumerate(request.event_types)
+    ]
+
+
+def _seconds(duration: Duration) -> float:
+    """Any duration, also one that Python's timedelta cannot hold."""
+    return float(duration.seconds) + duration.nanos / 1e9
 
 
 def _question(request: pb.CompatibilityCheckRequest) -> CompatibilityQuestion:

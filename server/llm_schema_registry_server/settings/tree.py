@@ -83,6 +83,10 @@ class MetricsSettings(Section):
     """Address of the metrics listener."""
     port: int = Field(9091, ge=0, le=65535)
     """Port of /metrics; 0 lets the system choose."""
+    connections: int = Field(16, ge=1)
+    """Most scrapes at a time; more are answered 503."""
+    timeout_seconds: float = Field(10.0, gt=0)
+    """Longest time of one scrape, the request's arrival and the reading of its answer included; then its connection is cut."""
 
 
 class LimitsSettings(Section):
@@ -111,6 +115,16 @@ class LimitsSettings(Section):
     """Most unary calls at a time; more are refused at once with RESOURCE_EXHAUSTED."""
     streams: int = Field(10_000, ge=1)
     """Most streams open at a time; more are refused at once with RESOURCE_EXHAUSTED."""
+    streams_per_caller: int = Field(2_000, ge=1)
+    """Most streams open at a time of one caller, by its address (the one that a trusted proxy tells, `proxies.trusted`)."""
+    unread_bytes: int = Field(256 * 1024 * 1024, ge=1024)
+    """Memory of messages that readers of streams have not taken yet; over it, the stream that has waited longest of the caller
+    who holds most is ended with SUBSCRIBER_TOO_SLOW and where to resume."""
+    unread_bytes_per_caller: int = Field(64 * 1024 * 1024, ge=1024)
+    """The same of one caller, by its address."""
+    socket_bytes: int = Field(64 * 1024, ge=1024)
+    """Most bytes that a client may send over a WebSocket: its request, beside some pings. The connection is cut when more
+    arrive."""
 
 
 class JsonSchemaSettings(Section):
@@ -189,6 +203,8 @@ class WorkersSettings(Section):
 class ChangesSettings(Section):
     ring: int = Field(10_000, ge=1)
     """Changes held in memory for live subscribers; older ones are read from the store."""
+    subjects_per_stream: int = Field(100, ge=1, le=10_000)
+    """Most subjects and patterns that one subscriber may name."""
     stall_seconds: float = Field(30.0, gt=0)
     """A subscriber that takes nothing for this long is ended with the revision to resume from."""
     record_failures: bool = False
@@ -290,6 +306,8 @@ class LogsSettings(Section):
     """Least severe level that is written."""
     format: Literal["auto", "json", "text"] = "auto"
     """`json` for machines, `text` for people; `auto` is text where standard error is a terminal, and JSON elsewhere."""
+    lines_per_second: int = Field(100, ge=1)
+    """Most lines of one event in a second: callers cannot fill a disk with them. One line then says how many were left out."""
 
 
 class Settings(Section):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 
 
 class LogBudget:
@@ -29,3 +29,11 @@ class LogBudget:
             return None
         self._second[kind] = (now, used + 1)
         return self._left_out.pop(kind, 0)
+
+    def overdue(self) -> Sequence[tuple[Hashable, int]]:
+        """Kinds of which lines were left out in a second that has passed, and how many; they are not told again."""
+        if not self._left_out:
+            return ()
+        now = int(self._clock())
+        passed = [kind for kind in self._left_out if self._second[kind][0] != now]
+        return [(kind, self._left_out.pop(kind)) for kind in passed]

@@ -10,6 +10,7 @@ from typing import Any, Literal, TextIO
 import structlog
 
 from . import context
+from .budget import LogBudget
 from .secrets import masked
 
 # Values under these names are never logged.
@@ -18,15 +19,21 @@ _SECRET_NAMES = frozenset(
 )
 _HIDDEN = "(hidden)"
 
+LINES_PER_SECOND = 100
+LEFT_OUT = "log_lines_left_out"
+_MOST_KINDS = 1000
+
 
 def configure(
     level: Literal["debug", "info", "warning", "error"] = "info",
     format: Literal["auto", "json", "text"] = "auto",
     stream: TextIO | None = None,
+    lines_per_second: int = LINES_PER_SECOND,
 ) -> None:
     """Sends our events and those of libraries that use `logging` to `stream` (stderr) in one format.
 
-    auto: text where the stream is a terminal, JSON elsewhere.
+    auto: text where the stream is a terminal, JSON elsewhere. Of each event at most `lines_per_second` are written; what is
+    left out is told in one line when the second has passed.
     """
     output = stream or sys.stderr
     if format == "auto":
@@ -52,7 +59,7 @@ def configure(
             structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
             _mask_secrets,
         ]
-    handler = logging.StreamHandler(output)
+    handler = _BudgetedHandler(output, lines_per_second)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -73,6 +80,32 @@ def configure(
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+class _BudgetedHandler(logging.StreamHandler[TextIO]):
+    """Writes so many lines of each event in a second; of a library, so many of each of its loggers."""
+
+    def __init__(self, stream: TextIO, lines: int) -> None:
+        super().__init__(stream)
+        self._budget = LogBudget(lines)
+        self._kinds: set[tuple[str, str]] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """`logging` calls it for one record at a time."""
+        for kind, lines in self._budget.overdue():
+            get("telemetry.logs").warning(LEFT_OUT, of=kind, lines=lines, setting="logs.lines_per_second")
+        if self._budget.take(self._kind(record)) is not None:
+            super().emit(record)
+
+    def _kind(self, record: logging.LogRecord) -> tuple[str, str]:
+        event = str(record.msg.get("event", "")) if isinstance(record.msg, dict) else ""
+        kind = (record.name, event)
+        if kind in self._kinds:
+            return kind
+        if len(self._kinds) >= _MOST_KINDS:  # events whose names are texts
+            return ("", "")
+        self._kinds.add(kind)
+        return kind
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:

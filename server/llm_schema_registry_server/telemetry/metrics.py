@@ -38,6 +38,15 @@ class HotCounts(Protocol):
     def bytes(self) -> int: ...
 
 
+class UnreadCounts(Protocol):
+    """What transports/unread.py counts."""
+
+    @property
+    def held(self) -> int: ...
+    @property
+    def ended(self) -> int: ...
+
+
 class UsageCounts(Protocol):
     """What registry/usage.py counts."""
 
@@ -132,6 +141,10 @@ class Metrics:
     def read_unreadable(self, read: Callable[[], Mapping[str, int]]) -> None:
         """Exports how often lists went on without a row that cannot be decoded, by table, read at each scrape."""
         self.registry.register(_UnreadableCollector(read))
+
+    def read_unread(self, read: Callable[[], UnreadCounts]) -> None:
+        """Exports what readers of streams leave unread, read at each scrape."""
+        self.registry.register(_UnreadCollector(read))
 
     def read_statistics(self, read: Callable[[], Statistics | None]) -> None:
         """Exports the newest statistics of the registry that this server has read, at each scrape."""
@@ -234,6 +247,30 @@ class _UnreadableCollector(Collector):
         for table, count in self._read().items():
             left_out.add_metric((table,), count)
         yield left_out
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+
+class _UnreadCollector(Collector):
+    """Reads what waits for readers of streams."""
+
+    def __init__(self, read: Callable[[], UnreadCounts]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterable[Metric]:
+        counts = self._read()
+        yield GaugeMetricFamily(
+            "schema_registry_unread_bytes", "Bytes that readers of streams have not taken.", value=counts.held
+        )
+        yield CounterMetricFamily(
+            "schema_registry_unread_streams_ended",
+            "Streams that were ended because their callers left too many bytes unread.",
+            value=counts.ended,
+        )
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
 
 
 class _UsageCollector(Collector):

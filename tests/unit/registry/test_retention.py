@@ -181,6 +181,8 @@ async def many(registry: World, count: int, subject: str = "orders") -> None:
     async with registry.store.write() as tx:
         last = [await tx.append_change(change(subject=name, ordinal=n)) for n in range(count)][-1]
     await registry.feed.reach(last)
+    while registry.feed.offered < last:  # noqa: ASYNC110  # the next turn is soon enough
+        await asyncio.sleep(0)
 
 
 async def compact(registry: World, upto: int) -> None:

@@ -27,3 +27,17 @@ def test_each_kind_has_a_budget_of_its_own() -> None:
     budget = LogBudget(1, Clock())
 
     assert [budget.take(kind) for kind in "aab"] == [0, None, 0]
+
+
+def test_what_was_left_out_is_told_once_when_its_second_has_passed() -> None:
+    clock = Clock()
+    budget = LogBudget(1, clock)
+    for kind in "aaab":
+        budget.take(kind)
+    early = budget.overdue()
+    clock.now += 1
+
+    assert list(early) == []
+    assert budget.overdue() == [("a", 2)]
+    assert list(budget.overdue()) == []
+    assert budget.take("a") == 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 from typing import Literal
 
 import pytest
 
 from llm_schema_registry_server.telemetry import logs
+from llm_schema_registry_server.telemetry.budget import LogBudget
 from tests.unit.conftest import LogLines
 
 
@@ -69,3 +71,37 @@ def test_a_stack_shows_no_local_variables(log_lines: LogLines, format: Literal["
 
     assert "ZeroDivisionError" in page.getvalue()
     assert password not in page.getvalue()
+
+
+def test_a_flood_of_one_event_is_cut_and_told_and_others_are_written() -> None:
+    now = 100.0
+    page = io.StringIO()
+    logs.configure("info", "json", page, lines_per_second=3)
+    (handler,) = logging.getLogger().handlers
+    handler._budget = LogBudget(3, lambda: now)  # type: ignore[attr-defined]
+    for n in range(50):
+        logs.get("x").info("flood", n=n)
+        logging.getLogger("library").warning("text %s", n)
+    logs.get("x").info("other")
+    now += 1
+    logs.get("x").info("later")
+    lines = [json.loads(line) for line in page.getvalue().splitlines()]
+
+    assert [line["event"] for line in lines].count("flood") == 3
+    assert sum(line["logger"] == "library" for line in lines) == 3
+    assert [(line["of"], line["lines"]) for line in lines if line["event"] == logs.LEFT_OUT] == [
+        (["x", "flood"], 47),
+        (["library", ""], 47),
+    ]
+    assert [line["event"] for line in lines[-4:]] == ["other", logs.LEFT_OUT, logs.LEFT_OUT, "later"]
+
+
+def test_events_whose_names_are_texts_do_not_fill_memory(log_lines: LogLines) -> None:
+    page = io.StringIO()
+    logs.configure("info", "json", page, lines_per_second=100)
+    (handler,) = logging.getLogger().handlers
+    for n in range(1500):
+        logs.get("x").info(f"event {n}")
+
+    assert len(handler._kinds) == 1000  # type: ignore[attr-defined]
+    assert len(page.getvalue().splitlines()) < 1500

@@ -24,7 +24,7 @@ from llm_schema_registry_server.telemetry.metrics import Metrics
 from llm_schema_registry_server.transports.grpc.listener import GrpcListener, engine_name
 from llm_schema_registry_server.transports.listener import ListenError
 from llm_schema_registry_server.transports.servers import Servers
-from tests.unit.transports.toy import CONFIG, REGISTRY, ToyHealth, ToyRegistry, rpcs
+from tests.unit.transports.toy import CONFIG, REGISTRY, ToyHealth, ToyRegistry, rpcs, unread
 
 
 @dataclass
@@ -50,7 +50,7 @@ async def world(request: pytest.FixtureRequest, stall_seconds: float) -> AsyncIt
         GrpcSettings(host="127.0.0.1", port=0, engine=request.param, max_message_bytes=1 << 20),
         rpcs(registry, metrics=metrics, limits=limits),
         health,
-        stall_seconds=stall_seconds,
+        unread=unread(stall_seconds),
         proxies=NO_PROXIES,
     )
     servers = Servers([listener], registry.end_streams)
@@ -397,7 +397,7 @@ async def test_a_port_that_is_taken_is_named(world: World) -> None:
         GrpcSettings(host="127.0.0.1", port=port),
         rpcs(ToyRegistry()),
         ToyHealth(),
-        stall_seconds=1,
+        unread=unread(1),
         proxies=NO_PROXIES,
     )
 

@@ -41,7 +41,7 @@ from llm_schema_registry_server.transports.grpc.listener import GrpcListener
 from llm_schema_registry_server.transports.http.listener import HttpListener
 from llm_schema_registry_server.transports.servers import Servers
 from tests.unit.transports.test_http_twin import OPTIONS, dispatcher
-from tests.unit.transports.toy import GET_SCHEMA, ToyHealth, ToyRegistry, rpcs
+from tests.unit.transports.toy import GET_SCHEMA, ToyHealth, ToyRegistry, rpcs, unread
 
 READ = (Resource(ResourceKind.SCHEMA, "a"), Resource(ResourceKind.SUBJECT, "orders"))
 LOOPBACK = TrustedProxies([ipaddress.ip_network("127.0.0.0/8")])
@@ -101,7 +101,7 @@ async def _world(
             yield World("http", partial_http(client), garbled_http(client), served, registry, metrics, limits)
         else:
             settings = GrpcSettings(host="127.0.0.1", port=0, engine=wire)  # type: ignore[arg-type]
-            listener = GrpcListener(settings, served, ToyHealth(), stall_seconds=30, proxies=LOOPBACK)
+            listener = GrpcListener(settings, served, ToyHealth(), unread=unread(30), proxies=LOOPBACK)
             servers = Servers([listener], registry.end_streams)
             await servers.start()
             channel = aio.insecure_channel(f"127.0.0.1:{servers.ports['grpc']}")

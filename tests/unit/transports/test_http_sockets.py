@@ -15,7 +15,7 @@ from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry_server.transports.http.listener import HttpListener
 from llm_schema_registry_server.transports.servers import Servers
 from tests.unit.transports.test_http_twin import OPTIONS, dispatcher
-from tests.unit.transports.toy import ToyHealth, ToyRegistry, rpcs
+from tests.unit.transports.toy import ToyHealth, ToyRegistry, rpcs, unread
 
 
 @dataclass
@@ -28,7 +28,7 @@ class World:
 @pytest.fixture
 async def world(stall_seconds: float) -> AsyncIterator[World]:
     registry = ToyRegistry()
-    app = dispatcher(rpcs(registry), ToyHealth(), replace(OPTIONS, stall_seconds=stall_seconds))
+    app = dispatcher(rpcs(registry), ToyHealth(), replace(OPTIONS, unread=unread(stall_seconds)))
     servers = Servers([HttpListener(app, "127.0.0.1", 0)], registry.end_streams)
     await servers.start()
     yield World(registry, servers, f"ws://127.0.0.1:{servers.ports['http']}/api/v1/schemas/subscribe")
@@ -111,3 +111,35 @@ async def test_a_hundred_subscribers_at_once_all_get_everything(world: World) ->
     got = await asyncio.gather(*(subscribe() for _ in range(100)))
 
     assert got == [["1", "2", "3"]] * 100
+
+
+async def test_a_message_that_does_not_end_is_cut_while_it_arrives(world: World) -> None:
+    async with connect(world.url) as honest:
+        await honest.send("{}")
+        await honest.recv()
+        sockets = [await connect(world.url) for _ in range(5)]
+        piece, sent = bytes(64 * 1024), 0
+        for socket in sockets:  # a frame of 60 MiB is announced, masked with zeros
+            socket.transport.write(b"\x81\xff" + (60 << 20).to_bytes(8, "big") + bytes(4))
+        while any(not socket.transport.is_closing() for socket in sockets):
+            for socket in sockets:
+                if not socket.transport.is_closing() and socket.transport.get_write_buffer_size() < len(
+                    piece
+                ):
+                    socket.transport.write(piece)
+                    sent += len(piece)
+            await asyncio.sleep(0.001)
+
+        assert sent < 5 * (60 << 20)
+        assert json.loads(await honest.recv())["revision"] == "2"
+    for socket in sockets:
+        socket.transport.abort()
+
+
+async def test_small_messages_and_pings_are_no_flood(world: World) -> None:
+    async with connect(world.url) as socket:
+        await socket.send("{}")
+        for _ in range(100):
+            await socket.send("x")
+            await (await socket.ping())
+        assert json.loads(await socket.recv())["revision"] == "1"

@@ -24,12 +24,12 @@ from llm_schema_registry_server.transports.http.routes import Match, Routes
 from llm_schema_registry_server.transports.http.twin import HttpOptions, HttpTwin
 from llm_schema_registry_server.transports.listener import ListenError
 from llm_schema_registry_server.transports.servers import Servers
-from tests.unit.transports.toy import REGISTRY, ToyHealth, ToyRegistry, rpcs
+from tests.unit.transports.toy import REGISTRY, ToyHealth, ToyRegistry, rpcs, unread
 
 OPTIONS = HttpOptions(
     max_body_bytes=100_000,
     max_batch_bytes=200_000,
-    stall_seconds=30,
+    unread=unread(30),
     live=frozenset({f"/{REGISTRY}/StreamSchemaChanges"}),
     sockets={"/api/v1/schemas/subscribe": f"/{REGISTRY}/StreamSchemaChanges"},
     statuses={f"/{REGISTRY}/HealthCheck": lambda answer: 503 if answer.status == 3 else 200},
@@ -54,7 +54,7 @@ class World:
 @pytest.fixture
 async def world(stall_seconds: float) -> AsyncIterator[World]:
     registry, health, limits = ToyRegistry(), ToyHealth(), Limits(calls=50, streams=50)
-    app = dispatcher(rpcs(registry, limits=limits), health, replace(OPTIONS, stall_seconds=stall_seconds))
+    app = dispatcher(rpcs(registry, limits=limits), health, replace(OPTIONS, unread=unread(stall_seconds)))
     servers = Servers([HttpListener(app, "127.0.0.1", 0)], registry.end_streams)
     await servers.start()
     port = servers.ports["http"]

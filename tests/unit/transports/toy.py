@@ -35,6 +35,7 @@ from llm_schema_registry_server.rpc.protobuf.resources import subject
 from llm_schema_registry_server.rpc.protobuf.rpcs import Rpcs, bind
 from llm_schema_registry_server.rpc.protobuf.status import status
 from llm_schema_registry_server.telemetry.metrics import Metrics
+from llm_schema_registry_server.transports.unread import Unread
 
 SERVICES = (
     pb.DESCRIPTOR.services_by_name["SchemaRegistry"],
@@ -268,6 +269,11 @@ class ToyHealth:
     async def __call__(self) -> HealthReport:
         components = {"storage": Component(self.storage)}
         return HealthReport(self.status, components, "0.0.0", datetime.now(UTC))
+
+
+def unread(stall_seconds: float) -> Unread:
+    """Bounds that only time reaches."""
+    return Unread(stall_seconds, per_caller=1 << 30, total=1 << 30)
 
 
 async def reach(revision: str) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 from google.protobuf.message import Message
+
+Form = TypeVar("Form", bytes, str)
 
 
 class SharedAnswer:
@@ -14,11 +17,11 @@ class SharedAnswer:
 
     def __init__(self, message: Message) -> None:
         self.message = message
-        self._forms: dict[Callable[[Message], bytes], bytes] = {}
+        self._forms: dict[Callable[[Message], Any], Any] = {}
 
-    def written(self, write: Callable[[Message], bytes]) -> bytes:
+    def written(self, write: Callable[[Message], Form]) -> Form:
         """What `write` makes of the message; it runs once, however many ask."""
-        form = self._forms.get(write)
+        form: Form | None = self._forms.get(write)
         if form is None:
             form = self._forms[write] = write(self.message)
         return form

@@ -53,7 +53,9 @@ class FileWatch:
                 continue
             what = "the database file" if path == self._file else "the write-ahead log"
             if now is not None:
-                raise StorageUnavailable(f"{what} was replaced while in use; restart the server", inside=str(path))
+                raise StorageUnavailable(
+                    f"{what} was replaced while in use; restart the server", inside=str(path)
+                )
             way_out = (
                 "put it back or restart the server"
                 if path == self._file

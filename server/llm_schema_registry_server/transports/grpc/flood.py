@@ -10,19 +10,15 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 from ...telemetry import logs
+from ..connections import bytes_received, connections
 
 _LOG = logs.get("transports.grpc")
 _STATM = Path("/proc/self/statm")
-_DESCRIPTORS = Path("/proc/self/fd")
-# struct tcp_info of linux/tcp.h: tcpi_bytes_received is a u64 at this offset since Linux 4.1.
-_BYTES_RECEIVED_AT = 128
-_TCP_INFO_BYTES = 192
 
 
 class FloodGuard:
@@ -78,28 +74,3 @@ class FloodGuard:
 def resident_bytes() -> int:
     """Resident memory of this process."""
     return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def connections(port: int) -> Iterator[tuple[socket.socket, str]]:
-    """A duplicate of every connected TCP socket of this process that is bound to `port`, and its peer."""
-    for name in os.listdir(_DESCRIPTORS):
-        try:
-            if not os.readlink(_DESCRIPTORS / name).startswith("socket:"):
-                continue
-            duplicate = socket.socket(fileno=os.dup(int(name)))
-        except OSError:  # closed since it was listed
-            continue
-        try:
-            if duplicate.family in (socket.AF_INET, socket.AF_INET6) and duplicate.getsockname()[1] == port:
-                host, peer_port = duplicate.getpeername()[:2]
-                yield duplicate, f"{host}:{peer_port}"
-                continue
-        except OSError:  # not connected, or no longer
-            pass
-        duplicate.close()
-
-
-def bytes_received(connection: socket.socket) -> int:
-    """What a TCP connection has received since it was opened."""
-    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
-    return int(struct.unpack_from("Q", info, _BYTES_RECEIVED_AT)[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
@@ -15,11 +14,11 @@ from grpc import aio
 from ...calls.call import Call
 from ...calls.failure import failure
 from ...calls.peer import TrustedProxies
-from ...errors import SubscriberTooSlow
 from ...rpc.protobuf.method import Method
 from ...rpc.protobuf.rpcs import Rpcs
 from ..listener import ListenError
 from ..status import grpc_status
+from ..unread import Unread
 from .incoming import incoming
 
 Context = aio.ServicerContext[bytes, bytes]
@@ -43,14 +42,14 @@ class GrpcioEngine:
         address: str,
         *,
         max_message_bytes: int,
-        stall_seconds: float,
+        unread: Unread,
         proxies: TrustedProxies,
         credentials: grpc.ServerCredentials | None = None,
         extras: Sequence[Callable[[aio.Server], None]] = (),
     ) -> None:
         self._rpcs, self._proxies = rpcs, proxies
         self._address = address
-        self._stall_seconds = stall_seconds
+        self._unread = unread
         self._credentials = credentials
         self._extras = extras
         self._options = channel_options(max_message_bytes)
@@ -121,7 +120,7 @@ class GrpcioEngine:
         return unary
 
     def _streaming(self, method: Method) -> Callable[[Any, Context], Any]:
-        rpcs, stall_seconds, proxies = self._rpcs, self._stall_seconds, self._proxies
+        rpcs, unread, proxies = self._rpcs, self._unread, self._proxies
 
         async def stream(request: bytes | AsyncIterator[bytes], context: Context) -> None:
             metadata = context.invocation_metadata() or ()
@@ -130,7 +129,7 @@ class GrpcioEngine:
             call.ready = partial(context.send_initial_metadata, ())
             try:
                 async with aclosing(rpcs.stream(method, call, request)) as answers:
-                    await _send_all(answers, context, call, stall_seconds)
+                    await _send_all(answers, context, call, unread)
             except Exception as error:
                 await _abort(context, error, call)
             if call.response_metadata:
@@ -140,14 +139,11 @@ class GrpcioEngine:
 
 
 async def _send_all(
-    answers: AsyncGenerator[bytes, None], context: Context, call: Call, stall_seconds: float
+    answers: AsyncGenerator[bytes, None], context: Context, call: Call, unread: Unread
 ) -> None:
     async for answer in answers:
-        try:
-            async with asyncio.timeout(stall_seconds):
-                await context.write(answer)
-        except TimeoutError as error:
-            raise SubscriberTooSlow(stall_seconds, call.resume_revision) from error
+        async with unread.sending(call, len(answer)):
+            await context.write(answer)
 
 
 def channel_options(max_message_bytes: int) -> list[tuple[str, Any]]:

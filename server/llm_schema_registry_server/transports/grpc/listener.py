@@ -10,6 +10,7 @@ import grpc
 from ...calls.peer import TrustedProxies
 from ...rpc.protobuf.rpcs import Rpcs
 from ...settings import GrpcSettings
+from ..unread import Unread
 from .grpcio import GrpcioEngine
 from .health import SERVICE_NAME as HEALTH
 from .health import Health, HealthSource
@@ -31,7 +32,7 @@ class GrpcListener:
         rpcs: Rpcs,
         health: HealthSource,
         *,
-        stall_seconds: float,
+        unread: Unread,
         proxies: TrustedProxies,
         credentials: grpc.ServerCredentials | None = None,
     ) -> None:
@@ -46,7 +47,7 @@ class GrpcListener:
                 rpcs,
                 address,
                 max_message_bytes=settings.max_message_bytes,
-                stall_seconds=stall_seconds,
+                unread=unread,
                 proxies=proxies,
                 credentials=credentials,
                 extras=(
@@ -67,7 +68,7 @@ class GrpcListener:
                 settings.port,
                 max_message_bytes=settings.max_message_bytes,
                 memory_line_bytes=settings.memory_line_bytes,
-                stall_seconds=stall_seconds,
+                unread=unread,
                 behind=grpcio,
                 proxies=proxies,
             )

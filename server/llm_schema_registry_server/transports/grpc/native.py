@@ -26,9 +26,12 @@ from ...calls.peer import TrustedProxies
 from ...errors import LimitExceeded, ShuttingDown, SubscriberTooSlow
 from ...rpc.protobuf.method import Method
 from ...rpc.protobuf.rpcs import Rpcs
+from ...rpc.protobuf.shared_answer import Answer, serialized
 from ...telemetry import logs
 from ..listener import ListenError
 from ..status import grpc_status
+from ..unread import Unread
+from .abandoned import Abandoned
 from .flood import FloodGuard
 from .grpcio import GrpcioEngine
 from .incoming import incoming
@@ -38,8 +41,13 @@ if TYPE_CHECKING:  # only the stub file has it
 
 _LOG = logs.get("transports.grpc")
 _BATCH = 64
-# A full stream is tried again after these pauses, doubling: fast readers lose little, idle ones cost nothing.
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.1
+# The front holds one message of a stream and does not tell when it has room again. Its thread takes the message of a fast reader
+# within some 20 us, which is about a turn of the loop, while a timer of the loop takes 1 ms and more: a full stream is tried
+# again on each of the next turns, unless many are full, and then after these pauses, doubling: idle readers cost nothing.
+_TURNS, _MOST_SPINNING = 16, 4
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.1
+# The message that waits, the one in the front and the copy that it writes from.
+_HELD_COPIES = 3
 
 
 class NativeEngine:
@@ -55,7 +63,7 @@ class NativeEngine:
         *,
         max_message_bytes: int,
         memory_line_bytes: int,
-        stall_seconds: float,
+        unread: Unread,
         behind: Callable[[str], GrpcioEngine],
         proxies: TrustedProxies,
     ) -> None:
@@ -63,7 +71,8 @@ class NativeEngine:
         self._address = f"{host}:{port}"
         self._max_message_bytes = max_message_bytes
         self._memory_line_bytes = memory_line_bytes
-        self._stall_seconds = stall_seconds
+        self._unread = unread
+        self._spinning = 0
         self._make_behind = behind
         self._table = tuple(m for m in rpcs.methods.values() if not m.operation.client_streaming)
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -103,6 +112,7 @@ class NativeEngine:
             self._port, line_bytes=self._memory_line_bytes, allowance_bytes=self._max_message_bytes
         )
         self._guard.start()
+        self._abandoned = Abandoned(self._port, self._unread.per_caller)
 
     async def drain(self, seconds: float) -> None:
         """Refuses new calls, waits for those in flight, cuts what is left."""
@@ -169,7 +179,13 @@ class NativeEngine:
         async def ready() -> None:
             self._front.stream_send_initial_metadata(call_id, [])
 
-        call.ready = ready
+        def push(answer: Answer) -> bool:
+            message = serialized(answer)
+            if len(message) > self._max_message_bytes:
+                return False  # the usual way says so
+            return self._front.stream_try_send(call_id, message) != STREAM_FULL
+
+        call.ready, call.push = ready, push
         try:
             async with aclosing(self._rpcs.stream(method, call, request)) as answers:
                 async for answer in answers:
@@ -190,14 +206,33 @@ class NativeEngine:
         sent = self._front.stream_try_send(call_id, answer)
         if sent != STREAM_FULL:
             return sent == STREAM_SENT
-        gives_up = self._loop.time() + self._stall_seconds
-        pause = _FIRST_PAUSE
-        while (sent := self._front.stream_try_send(call_id, answer)) == STREAM_FULL:
-            if self._loop.time() >= gives_up:
-                raise SubscriberTooSlow(self._stall_seconds, call.resume_revision)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+        try:
+            async with self._unread.sending(call, _HELD_COPIES * len(answer)):
+                sent = await self._send_soon(call_id, answer)
+                pause = _FIRST_PAUSE
+                while sent == STREAM_FULL:
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, _LONGEST_PAUSE)
+                    sent = self._front.stream_try_send(call_id, answer)
+        except SubscriberTooSlow:
+            self._abandoned.note(call.peer.connection, (_HELD_COPIES - 1) * len(answer))
+            raise
         return sent == STREAM_SENT
+
+    async def _send_soon(self, call_id: int, answer: bytes) -> int:
+        """Tries on each of the next turns of the loop, as long as few streams do."""
+        sent = STREAM_FULL
+        if self._spinning < _MOST_SPINNING:
+            self._spinning += 1
+            try:
+                for _ in range(_TURNS):
+                    await asyncio.sleep(0)
+                    sent = self._front.stream_try_send(call_id, answer)
+                    if sent != STREAM_FULL:
+                        break
+            finally:
+                self._spinning -= 1
+        return sent
 
     def _forget(self, call_id: int, _: asyncio.Task[None]) -> None:
         del self._tasks[call_id]

@@ -17,6 +17,15 @@ def render(answer: Answer) -> bytes:
     return answer.written(_rendered) if isinstance(answer, SharedAnswer) else _rendered(answer)
 
 
+def shared_text(answer: Answer) -> str:
+    """One line of JSON as text, decoded once for all who send the answer."""
+    return answer.written(_text) if isinstance(answer, SharedAnswer) else _text(answer)
+
+
+def _text(message: Message) -> str:
+    return _rendered(message).decode()
+
+
 def _rendered(message: Message) -> bytes:
     tree = json_format.MessageToDict(
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True

@@ -15,19 +15,20 @@ from google.protobuf.message import Message
 from ...calls.call import Call, request_id
 from ...calls.failure import Failure, failure
 from ...calls.peer import TrustedProxies
-from ...errors import Code, InvalidRequest, RegistryError, ShuttingDown, SubscriberTooSlow
+from ...errors import Code, InvalidRequest, RegistryError, ShuttingDown
 from ...rpc.protobuf.method import Method
 from ...rpc.protobuf.rpcs import Rpcs
 from ..status import http_body
+from ..unread import Unread
 from .asgi import ClientLeft, Event, Receive, Scope, Send, connection, deadline, headers
 from .errors import BodyTooSlow, RouteNotFound
 from .json_in import request_message
-from .json_out import render
+from .json_out import shared_text
 from .routes import Route
+from .socket_guard import SocketGuard
 from .streaming import while_present
 
 FIRST_MESSAGE_SECONDS = 10.0
-_FIRST_MESSAGE_BYTES = 64 * 1024
 
 # RFC 6455 7.4.1 and the IANA registry: 1008 policy violation, 1011 internal error, 1012 restart, 1013 try again later.
 _POLICY, _INTERNAL, _RESTART, _LATER, _DONE = 1008, 1011, 1012, 1013, 1000
@@ -49,15 +50,26 @@ class Sockets:
     """The WebSocket endpoints: `paths` maps a URL path to the path of a server-streaming method."""
 
     def __init__(
-        self, rpcs: Rpcs, paths: Mapping[str, str], stall_seconds: float, face: str, proxies: TrustedProxies
+        self,
+        rpcs: Rpcs,
+        paths: Mapping[str, str],
+        unread: Unread,
+        most_bytes: int,
+        face: str,
+        proxies: TrustedProxies,
     ) -> None:
         self._pipeline, self._face, self._proxies = rpcs.pipeline, face, proxies
-        self._stall_seconds = stall_seconds
+        self._unread, self._most_bytes = unread, most_bytes
+        self._guard = SocketGuard(most_bytes)
         self._routes = {url: _route(rpcs.methods[path]) for url, path in paths.items()}
 
     async def serve(self, scope: Scope, receive: Receive, send: Send, *, draining: bool) -> None:
         """One connection, from handshake to close."""
         await receive()  # websocket.connect
+        async with self._guard.watching(scope["server"][1], connection(scope)):
+            await self._serve(scope, receive, send, draining=draining)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, *, draining: bool) -> None:
         raw_path = scope["raw_path"].decode("utf-8", "backslashreplace").partition("?")[0]
         route = self._routes.get(raw_path)
         metadata = headers(scope)
@@ -68,7 +80,7 @@ class Sockets:
                 raise RouteNotFound(raw_path)
             if draining:
                 raise ShuttingDown
-            first = await _first_message(receive)
+            first = await _first_message(receive, self._most_bytes)
             message = _message(route, first)
             call = Call(
                 route.method.operation,
@@ -88,11 +100,9 @@ class Sockets:
     async def _write(self, call: Call, message: Message | RegistryError, send: Send) -> None:
         async with aclosing(self._pipeline.stream(call, message)) as answers:
             async for answer in answers:
-                try:
-                    async with asyncio.timeout(self._stall_seconds):
-                        await send({"type": "websocket.send", "text": render(answer).decode()})
-                except TimeoutError as error:
-                    raise SubscriberTooSlow(self._stall_seconds, call.resume_revision) from error
+                text = shared_text(answer)
+                async with self._unread.sending(call, len(text)):
+                    await send({"type": "websocket.send", "text": text})
         await send({"type": "websocket.close", "code": _DONE})
 
 
@@ -104,7 +114,7 @@ def _message(route: Route, first: bytes) -> Message | RegistryError:
         return error
 
 
-async def _first_message(receive: Receive) -> bytes:
+async def _first_message(receive: Receive, most_bytes: int) -> bytes:
     try:
         async with asyncio.timeout(FIRST_MESSAGE_SECONDS):
             event: Event = await receive()
@@ -114,8 +124,10 @@ async def _first_message(receive: Receive) -> bytes:
         raise ClientLeft
     text = event.get("text")
     body = text.encode() if text is not None else event.get("bytes") or b""
-    if len(body) > _FIRST_MESSAGE_BYTES:
-        raise InvalidRequest("", f"the first message is longer than {_FIRST_MESSAGE_BYTES} bytes")
+    if len(body) > most_bytes:
+        raise InvalidRequest(
+            "", f"the first message is longer than {most_bytes} bytes (setting limits.socket_bytes)"
+        )
     return body
 
 

@@ -6,9 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 import orjson
+from google.protobuf.message import Message
 
 from ...calls.failure import Failure
-from ...rpc.protobuf.shared_answer import Answer, message_of
+from ...rpc.protobuf.shared_answer import Answer, SharedAnswer
 from ..status import http_body
 from .json_out import render
 
@@ -63,7 +64,7 @@ class Lines(Style):
     content_type = "application/x-ndjson"
 
     def item(self, answer: Answer, *, first: bool) -> bytes:
-        return render(answer) + b"\n"
+        return answer.written(_line) if isinstance(answer, SharedAnswer) else _line(answer)
 
     def failed(self, failure: Failure) -> bytes | None:
         return orjson.dumps({"error": http_body(failure)}) + b"\n"
@@ -82,15 +83,22 @@ class Events(Style):
         return b"retry: 2000\n\n"
 
     def item(self, answer: Answer, *, first: bool) -> bytes:
-        message = message_of(answer)
-        revision = getattr(message, _REVISION, "")
-        name = b"id: " + revision.encode() + b"\n" if revision else b""
-        if getattr(message, _HEARTBEAT, False):
-            return name + b"\n"
-        return name + b"data: " + render(answer) + b"\n\n"
+        return answer.written(_server_sent) if isinstance(answer, SharedAnswer) else _server_sent(answer)
 
     def failed(self, failure: Failure) -> bytes | None:
         return b"event: error\ndata: " + orjson.dumps(http_body(failure)) + b"\n\n"
+
+
+def _line(message: Message) -> bytes:
+    return render(message) + b"\n"
+
+
+def _server_sent(message: Message) -> bytes:
+    revision = getattr(message, _REVISION, "")
+    name = b"id: " + revision.encode() + b"\n" if revision else b""
+    if getattr(message, _HEARTBEAT, False):
+        return name + b"\n"
+    return name + b"data: " + render(message) + b"\n\n"
 
 
 _BY_ACCEPT: Mapping[str, type[Style]] = {

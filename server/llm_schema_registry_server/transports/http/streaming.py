@@ -11,12 +11,16 @@ from ...calls.call import REQUEST_ID, Call
 from ...calls.failure import failure
 from ...errors import SubscriberTooSlow
 from ...rpc.protobuf.shared_answer import Answer
+from ..unread import Unread
 from .asgi import Headers, Receive, Send, send_head, until_disconnected
 from .stream_formats import Style
 
 IDLE_SECONDS = 15.0
 """After this long without an answer a stream that can says that it is alive; proxies cut silent ones at 30 s or more."""
 
+
+_PART_BYTES = 64 * 1024
+"""Granian copies and holds some parts of each body whose reader takes nothing: they are bounded by being small."""
 
 OPENING_SECONDS = 0.2
 """A live stream that has not failed within this long has begun."""
@@ -32,11 +36,11 @@ async def write_stream(
     style: Style,
     send: Send,
     *,
-    stall_seconds: float,
+    unread: Unread,
     security: Headers,
 ) -> None:
     """Writes all answers. What fails before the body has begun is raised; what fails later is told in the body."""
-    body = _Body(call, style, send, stall_seconds, security)
+    body = _Body(call, style, send, unread, security)
     ticking = asyncio.create_task(body.keep_alive()) if style.idle is not None else None
     try:
         async with aclosing(answers):
@@ -58,11 +62,11 @@ async def write_stream(
 class _Body:
     """A response body on its way: one piece at a time, from the answers or from the clock."""
 
-    def __init__(self, call: Call, style: Style, send: Send, stall_seconds: float, security: Headers) -> None:
+    def __init__(self, call: Call, style: Style, send: Send, unread: Unread, security: Headers) -> None:
         self._call = call
         self._style = style
         self._sender = send
-        self._stall_seconds, self._security = stall_seconds, security
+        self._unread, self._security = unread, security
         self._lock = asyncio.Lock()
         self._empty = True
         self._written = 0.0
@@ -112,11 +116,14 @@ class _Body:
             await self._send(self._style.opening())
 
     async def _send(self, piece: bytes, *, more: bool = True) -> None:
-        try:
-            async with asyncio.timeout(self._stall_seconds):
-                await self._sender({"type": "http.response.body", "body": piece, "more_body": more})
-        except TimeoutError as error:
-            raise SubscriberTooSlow(self._stall_seconds, self._call.resume_revision) from error
+        for start in range(0, len(piece) or 1, _PART_BYTES):
+            end = start + _PART_BYTES
+            async with self._unread.sending(self._call, len(piece) - start):
+                last = end >= len(piece)
+                body = piece if last and not start else piece[start:end]
+                await self._sender(
+                    {"type": "http.response.body", "body": body, "more_body": more or not last}
+                )
         self._written = time.monotonic()
 
 

@@ -25,6 +25,7 @@ from ...calls.pipeline import Invoke
 from ...errors import InvalidRequest, RegistryError, ShuttingDown
 from ...rpc.protobuf.rpcs import Rpcs
 from ..status import http_body, http_status
+from ..unread import Unread
 from .asgi import (
     API_HEADERS,
     ClientLeft,
@@ -72,14 +73,15 @@ class HttpOptions:
 
     `live` are the paths of methods whose streams never end: they go out as server-sent events unless the caller asks
     for lines. `sockets` maps a URL path to the method that a WebSocket there subscribes to. `statuses` give an HTTP
-    status for an answer that is well-formed and yet no 200. `security` are the headers that every answer carries.
-    `required` names, by the path of a method, a field that its body must have though the proto takes it as empty. `version`
-    is the server's, for those who ask what there is.
+    status for an answer that is well-formed and yet no 200. `socket_bytes` may arrive over a WebSocket as its request.
+    `security` are the headers that every answer carries. `required` names, by the path of a method, a field that its body must
+    have though the proto takes it as empty. `version` is the server's, for those who ask what there is.
     """
 
     max_body_bytes: int
     max_batch_bytes: int
-    stall_seconds: float
+    unread: Unread
+    socket_bytes: int = 64 * 1024
     max_values: int = MOST_VALUES
     live: frozenset[str] = frozenset()
     sockets: Mapping[str, str] = field(default_factory=dict)
@@ -106,7 +108,9 @@ class HttpTwin:
         self._served = served(rpcs.methods.values())
         self._wording = Wording(rpcs.methods.values())
         self._index = Reply(200, listing(self._served, options.sockets, options.version))
-        self._sockets = Sockets(rpcs, options.sockets, options.stall_seconds, FACE, options.proxies)
+        self._sockets = Sockets(
+            rpcs, options.sockets, options.unread, options.socket_bytes, FACE, options.proxies
+        )
         self._draining = False
         self._bodies = Bodies()
         self._request = partial(request_message, most_values=options.max_values)
@@ -334,7 +338,7 @@ class HttpTwin:
             call,
             style,
             send,
-            stall_seconds=self._options.stall_seconds,
+            unread=self._options.unread,
             security=self._security,
         )
         await while_present(writing, receive)

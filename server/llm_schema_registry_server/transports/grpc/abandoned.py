@@ -1,0 +1,62 @@
+"""Frees what ended streams of the native engine leave in memory.
+
+A stream that is ended because its reader took nothing keeps its last messages in the engine until the reader takes them or its
+connection ends; nothing else drops them. So what each connection has left is counted, and one that left too much is cut: its
+client sees UNAVAILABLE, and its subscriptions resume from where they were told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from ...telemetry import logs
+from ..connections import connections
+
+_LOG = logs.get("transports.grpc")
+FORGET_SECONDS = 600.0
+"""After so long, whoever still reads has taken what was left."""
+_MOST_CONNECTIONS = 10_000
+
+
+class Abandoned:
+    """What connections to `port` have left unread of ended streams; one that left more than `limit` bytes is cut."""
+
+    def __init__(self, port: int, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._port, self._limit, self._clock = port, limit, clock
+        self._left: OrderedDict[str, tuple[float, int]] = OrderedDict()  # by peer: since when, bytes
+        self._cutting: set[asyncio.Task[None]] = set()
+
+    def note(self, connection: str, size: int) -> None:
+        """A stream of `connection` (`ipv4:10.0.0.7:4711`) was ended and left `size` bytes."""
+        peer = connection.removeprefix("ipv4:").removeprefix("ipv6:")
+        now = self._clock()
+        since, left = self._left.pop(peer, (now, 0))
+        if now - since > FORGET_SECONDS:
+            since, left = now, 0
+        left += size
+        if left > self._limit:
+            task = asyncio.create_task(self._cut(peer, left), name="cut an abandoned connection")
+            self._cutting.add(task)
+            task.add_done_callback(self._cutting.discard)
+            return
+        self._left[peer] = since, left
+        if len(self._left) > _MOST_CONNECTIONS:
+            self._left.popitem(last=False)
+
+    async def _cut(self, peer: str, left: int) -> None:
+        if await asyncio.to_thread(_shut_down, self._port, peer):
+            _LOG.warning("connection_cut", peer=peer, unread=left, setting="limits.unread_bytes_per_caller")
+
+
+def _shut_down(port: int, peer: str) -> bool:
+    found = False
+    for connection, other in connections(port):
+        with connection:
+            if other == peer:
+                found = True
+                connection.shutdown(socket.SHUT_RDWR)
+    return found

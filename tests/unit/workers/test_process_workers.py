@@ -25,6 +25,8 @@ from llm_schema_registry_server.errors import (
     ShuttingDown,
     Unavailable,
 )
+from llm_schema_registry_server.queues import caller as callers
+from llm_schema_registry_server.queues.caller import Caller
 from llm_schema_registry_server.settings import WorkersSettings as Bounds
 from llm_schema_registry_server.telemetry import context
 from llm_schema_registry_server.telemetry.context import CallContext
@@ -242,8 +244,9 @@ async def test_slow_tasks_leave_their_slots_to_quick_ones(tmp_path: Path) -> Non
 
 
 async def test_more_tasks_than_the_queue_holds_are_refused_at_once(tmp_path: Path) -> None:
-    async with pool(slow_processes=0, queue=3) as workers:
-        tasks = [asyncio.create_task(parse(workers, f"wait {tmp_path}/gate {n}")) for n in range(5)]
+    callers.bind(Caller("10.0.0.7"))
+    async with pool(slow_processes=0, processes=1, queue=3) as workers:
+        tasks = [asyncio.create_task(parse(workers, f"wait {tmp_path}/gate {n}")) for n in range(4)]
         await until(lambda: workers.facts()["waiting"] == "3")
         with pytest.raises(LimitExceeded, match="3 schemas wait"):
             await parse(workers, "hello")
@@ -373,7 +376,7 @@ async def test_a_task_that_does_not_get_the_processor_keeps_its_slot(
 
     def cpu_seconds(child: WorkerProcess) -> float:
         looks.append(child)
-        if len(looks) == 2:  # once before the task, once when the patience was at its end
+        if len(looks) == 2:  # once before the task, once when the patience was at its end, once for its cost
             (tmp_path / "gate").touch()
         return 0.0
 
@@ -381,4 +384,4 @@ async def test_a_task_that_does_not_get_the_processor_keeps_its_slot(
     async with pool(patience_seconds=1) as workers:
         await parse(workers, f"wait {tmp_path}/gate")
 
-        assert (len(looks), workers.facts()["slow"], workers.facts()["started"]) == (2, "0", "3")
+        assert (len(looks), workers.facts()["slow"], workers.facts()["started"]) == (3, "0", "3")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -284,6 +285,8 @@ def failure_reply(failed: Failure, error: Exception) -> Reply:
     extra: tuple[tuple[str, str], ...] = ((REQUEST_ID, failed.request_id),)
     if isinstance(error, VerbNotAllowed):
         extra += (("allow", error.allowed),)
+    if failed.retry_seconds is not None:  # RFC 9110 10.2.3: whole seconds
+        extra += (("retry-after", str(max(1, math.ceil(failed.retry_seconds)))),)
     return Reply(http_status(failed), orjson.dumps(http_body(failed)), extra)
 
 

@@ -12,6 +12,7 @@ from .calls.guards.standard import standard_guards
 from .calls.pipeline import Pipeline
 from .components import Components
 from .factories import trusted_proxies
+from .queues.fair_queue import FairQueue, Queues
 from .registry.use_cases import UseCases
 from .rpc import http, methods
 from .rpc.admin import AdminService
@@ -31,12 +32,18 @@ from .transports.http.probes import Probes
 from .transports.http.twin import FACE as HTTP
 from .transports.http.twin import HttpOptions, HttpTwin
 from .transports.ops import MetricsListener
+from .transports.request_memory import request_memory
 from .transports.servers import Servers
 
 
 def make_servers(settings: Settings, components: Components, wire: Convert) -> Servers:
     """All listeners. Raises TypeError when what is served contradicts itself."""
     rpcs = make_rpcs(settings, components, wire)
+    memory = request_memory(
+        components.queues,
+        settings.queues.request_bytes,
+        largest=max(settings.http.max_batch_bytes, settings.grpc.max_message_bytes),
+    )
     health = components.use.health
     grpc = GrpcListener(
         settings.grpc,
@@ -44,6 +51,7 @@ def make_servers(settings: Settings, components: Components, wire: Convert) -> S
         health,
         stall_seconds=settings.changes.stall_seconds,
         proxies=trusted_proxies(settings.proxies),
+        memory=memory,
     )
     hint = GrpcHint(lambda: grpc.port)
     hints = [Mount(f"/{service}", hint.http, hint) for service in grpc.services]
@@ -51,7 +59,9 @@ def make_servers(settings: Settings, components: Components, wire: Convert) -> S
         [
             grpc,
             HttpListener(
-                Dispatcher([*mounts(make_twin(settings, rpcs), Probes(health)), *hints]),
+                Dispatcher(
+                    [*mounts(make_twin(settings, rpcs, memory, components.queues), Probes(health)), *hints]
+                ),
                 settings.http.host,
                 settings.http.port,
             ),
@@ -87,8 +97,10 @@ def services(use: UseCases, wire: Convert, clock: Callable[[], datetime]) -> dic
     }
 
 
-def make_twin(settings: Settings, rpcs: Rpcs) -> HttpTwin:
-    """The JSON twin of every RPC."""
+def make_twin(
+    settings: Settings, rpcs: Rpcs, memory: FairQueue | None = None, queues: Queues | None = None
+) -> HttpTwin:
+    """The JSON twin of every RPC. memory: for its requests; queues: where its own queues are shown."""
     return HttpTwin(
         rpcs,
         HttpOptions(
@@ -100,6 +112,8 @@ def make_twin(settings: Settings, rpcs: Rpcs) -> HttpTwin:
             statuses=http.STATUSES,
             proxies=trusted_proxies(settings.proxies),
         ),
+        memory,
+        queues,
     )
 
 

@@ -66,6 +66,11 @@ class QueueStats:
     waited_seconds: float = 0.0
     refused: dict[str, int] = field(default_factory=lambda: {"full": 0, "caller": 0, "wait": 0})
 
+    @property
+    def bounds(self) -> Sequence[float]:
+        """WAIT_BUCKETS."""
+        return WAIT_BUCKETS
+
 
 @dataclass(eq=False, slots=True)
 class _Account:
@@ -318,6 +323,9 @@ class FairQueue:
         while heap:
             used, _, account = heap[0]
             line = account.lines[cost]
+            while line and line[0].granted.done():  # cancelled, and its task has not run since
+                line.popleft()
+                self._waiting -= 1
             if not line or not self._may_hold(account, line[0].units):
                 heapq.heappop(heap)
                 account.listed[cost] = False

@@ -193,6 +193,20 @@ async def test_who_leaves_while_waiting_or_just_after_being_served_leaves_nothin
     assert at.held == 0
 
 
+async def test_one_that_left_is_passed_over_even_before_its_task_has_run() -> None:
+    at = queue()
+    held = at.take_now(A)
+    assert held is not None
+    leaving, staying = asking(at, B), asking(at, C)
+    await settle()
+    leaving.cancel()
+    held.release()
+
+    (await staying).release()
+    assert leaving.cancelled()
+    assert (at.held, at.waiting) == (0, 0)
+
+
 async def test_what_is_known_of_callers_is_bounded() -> None:
     at = queue()
     for n in range(20_000):

@@ -9,8 +9,10 @@ import grpc
 
 from ...calls.peer import TrustedProxies
 from ...rpc.protobuf.rpcs import Rpcs
+from ...queues.fair_queue import FairQueue, Queues
 from ...settings import GrpcSettings
-from .grpcio import GrpcioEngine
+from ..request_memory import request_memory
+from .grpcio import GrpcioBounds, GrpcioEngine
 from .health import SERVICE_NAME as HEALTH
 from .health import Health, HealthSource
 from .reflection import SERVICES as REFLECTION
@@ -20,8 +22,12 @@ if TYPE_CHECKING:
     from .native import NativeEngine
 
 
+_MEMORY_BYTES = 256 * 1024 * 1024
+"""For large requests, where no memory is given that is shared with other ports."""
+
+
 class GrpcListener:
-    """Owns the gRPC port. `credentials` make it TLS, which only the grpcio engine speaks."""
+    """Owns the gRPC port. `credentials` make it TLS, which only the grpcio engine speaks. Large requests take room in `memory`."""
 
     name = "grpc"
 
@@ -34,7 +40,10 @@ class GrpcListener:
         stall_seconds: float,
         proxies: TrustedProxies,
         credentials: grpc.ServerCredentials | None = None,
+        memory: FairQueue | None = None,
     ) -> None:
+        if memory is None:
+            memory = request_memory(Queues(), _MEMORY_BYTES, largest=settings.max_message_bytes)
         services = tuple(dict.fromkeys(m.service for m in rpcs.methods.values()))
         self.health = Health(health, services)
         described = (*services, HEALTH)
@@ -45,7 +54,12 @@ class GrpcListener:
             return GrpcioEngine(
                 rpcs,
                 address,
-                max_message_bytes=settings.max_message_bytes,
+                bounds=GrpcioBounds(
+                    message_bytes=settings.max_message_bytes,
+                    streams_per_connection=settings.streams_per_connection,
+                    pending_calls=settings.pending_calls,
+                ),
+                memory=memory,
                 stall_seconds=stall_seconds,
                 proxies=proxies,
                 credentials=credentials,
@@ -58,6 +72,7 @@ class GrpcListener:
         self._engine: GrpcioEngine | NativeEngine
         if engine_name(settings, secure=credentials is not None) == "native":
             from .native import (
+                NativeBounds,
                 NativeEngine,  # at run time only where it is used: not every system has its package
             )
 
@@ -65,8 +80,13 @@ class GrpcListener:
                 rpcs,
                 settings.host,
                 settings.port,
-                max_message_bytes=settings.max_message_bytes,
-                memory_line_bytes=settings.memory_line_bytes,
+                bounds=NativeBounds(
+                    message_bytes=settings.max_message_bytes,
+                    unread_bytes=settings.unread_bytes,
+                    streams_per_connection=settings.streams_per_connection,
+                    line_bytes=settings.memory_line_bytes,
+                ),
+                memory=memory,
                 stall_seconds=stall_seconds,
                 behind=grpcio,
                 proxies=proxies,

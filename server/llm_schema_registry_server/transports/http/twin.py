@@ -21,10 +21,13 @@ from google.protobuf.message import Message
 from ...calls.answer_cache import CachedAnswer
 from ...calls.call import REQUEST_ID, Call, request_id
 from ...calls.failure import Failure, failure
+from ...calls.guards.queueing import caller_key
 from ...calls.peer import NO_PROXIES, TrustedProxies
 from ...calls.pipeline import Invoke
 from ...errors import ShuttingDown
+from ...queues.fair_queue import FairQueue, Queues
 from ...rpc.protobuf.rpcs import Rpcs
+from ..request_memory import request_memory
 from ..status import http_body, http_status
 from .asgi import (
     API_HEADERS,
@@ -56,6 +59,9 @@ from .streaming import BrokenOff, while_present, write_stream
 
 FACE = "http"
 
+_MEMORY_BYTES = 256 * 1024 * 1024
+"""For bodies, where no memory is given that is shared with other ports."""
+
 # The field of a request that resumes a stream, and the header in which a browser says where it was.
 _RESUME_FIELD, _RESUME_HEADER = "from_revision", "last-event-id"
 
@@ -82,10 +88,20 @@ class HttpOptions:
 class HttpTwin:
     """A face of the dispatcher: `http` and `websocket` are its ASGI 3 applications.
 
-    Raises TypeError when the bindings of the methods contradict each other, or the options them.
+    Bodies take room in `memory`; the queue in which large ones wait is shown among `queues`. Raises TypeError when the bindings
+    of the methods contradict each other, or the options them.
     """
 
-    def __init__(self, rpcs: Rpcs, options: HttpOptions) -> None:
+    def __init__(
+        self,
+        rpcs: Rpcs,
+        options: HttpOptions,
+        memory: FairQueue | None = None,
+        queues: Queues | None = None,
+    ) -> None:
+        queues = queues or Queues()
+        if memory is None:
+            memory = request_memory(queues, _MEMORY_BYTES, largest=options.max_batch_bytes)
         self._pipeline = rpcs.pipeline
         self._options, self._proxies, self._security = options, options.proxies, options.security
         if odd := [path for path in options.statuses if rpcs.methods[path].operation.cached]:
@@ -93,7 +109,7 @@ class HttpTwin:
         self._routes = Routes(rpcs.methods.values())
         self._sockets = Sockets(rpcs, options.sockets, options.stall_seconds, FACE, options.proxies)
         self._draining = False
-        self._bodies = Bodies()
+        self._bodies = Bodies(memory, queues)
 
     async def http(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -153,7 +169,7 @@ class HttpTwin:
             return None
         if not route.body:
             return await self._unary(route, captured, call, scope, b"")
-        async with self._read_body(receive) as body:
+        async with self._read_body(receive, call) as body:
             return await self._unary(route, captured, call, scope, body)
 
     async def _unary(
@@ -229,7 +245,7 @@ class HttpTwin:
         if route.method.operation.client_streaming:
             # All of it before the first answer: most HTTP clients read nothing before they have sent everything.
             limit, setting = self._options.max_batch_bytes, "http.max_batch_bytes"
-            async with self._bodies.read(receive, limit, setting) as body:
+            async with self._bodies.read(receive, limit, setting, caller_key(call)) as body:
                 await self._write(self._line_messages(route, body), Lines, call, receive, send)
             return
         default: type[Style] = Events if route.method.path in self._options.live else JsonArray
@@ -237,7 +253,7 @@ class HttpTwin:
             request = request_message(route, captured, query, b"", _resumed(route, call))
             await self._write(request, default, call, receive, send)
             return
-        async with self._read_body(receive) as body:
+        async with self._read_body(receive, call) as body:
             request = await self._bodies.message(len(body), request_message, route, captured, query, body)
             await self._write(request, default, call, receive, send)
 
@@ -268,8 +284,9 @@ class HttpTwin:
                 raise RequestTooLarge(f"line {number}", limit, "http.max_body_bytes")
             yield await self._bodies.message(len(line), line_message, route, number, line)
 
-    def _read_body(self, receive: Receive) -> AbstractAsyncContextManager[bytes]:
-        return self._bodies.read(receive, self._options.max_body_bytes, "http.max_body_bytes")
+    def _read_body(self, receive: Receive, call: Call) -> AbstractAsyncContextManager[bytes]:
+        limit = self._options.max_body_bytes
+        return self._bodies.read(receive, limit, "http.max_body_bytes", caller_key(call))
 
 
 def _resumed(route: Route, call: Call) -> Mapping[str, str]:

@@ -60,7 +60,8 @@ class Components:
         limits = engine_limits(settings)
         self._engines = engines(limits)
         self._workers: Workers = PlacedWorkers(
-            InlineWorkers(self._engines), ProcessWorkers(settings.workers, FACTORY, limits, queues=self.queues)
+            InlineWorkers(self._engines),
+            ProcessWorkers(settings.workers, FACTORY, limits, queues=self.queues),
         )
         self._feed = ChangeFeed(
             self.store,

@@ -15,7 +15,7 @@ class LimitExceeded(RegistryError):
     def __init__(
         self, message: str, *, retry_seconds: float | None = None, **metadata: str | int | None
     ) -> None:
-        super().__init__(message, **metadata)
+        super().__init__(message, violations=(), **metadata)
         self.retry_seconds = retry_seconds
 
 

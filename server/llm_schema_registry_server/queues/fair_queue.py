@@ -312,9 +312,10 @@ class FairQueue:
         first: _Waiter | None = None
         for cost in Cost:
             waiter = self._head(cost)
-            if waiter is not None and self._fits(cost, waiter.units):
-                if first is None or waiter.account.used < first.account.used:
-                    first = waiter
+            if waiter is None or not self._fits(cost, waiter.units):
+                continue
+            if first is None or waiter.account.used < first.account.used:
+                first = waiter
         return first
 
     def _head(self, cost: Cost) -> _Waiter | None:

@@ -45,7 +45,7 @@ class GrpcSettings(Section):
     unread_bytes: int = Field(32 * 1024 * 1024, ge=1 << 20)
     """Answers that one connection to the native engine may leave unread; further large answers on it are refused with
     RESOURCE_EXHAUSTED until it has read. At least one answer of `max_message_bytes` is always sent."""
-    streams_per_connection: int = Field(1024, ge=1)
+    streams_per_connection: int = Field(4096, ge=1)
     """Most calls and streams at the same time on one connection (SETTINGS_MAX_CONCURRENT_STREAMS of HTTP/2); clients wait with
     the next ones."""
     pending_calls: int = Field(20_000, ge=1)

@@ -46,7 +46,9 @@ class QueueCollector(Collector):
         self._read = read
 
     def collect(self) -> Iterable[Metric]:
-        waiting = GaugeMetricFamily("schema_registry_queue_waiting", "Calls that wait now.", labels=("queue",))
+        waiting = GaugeMetricFamily(
+            "schema_registry_queue_waiting", "Calls that wait now.", labels=("queue",)
+        )
         held = GaugeMetricFamily(
             "schema_registry_queue_held",
             "What is in use now of that which callers wait for: processes, readers, bytes.",

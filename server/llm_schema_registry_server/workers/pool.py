@@ -59,9 +59,7 @@ class _RunningTask:
 class Pool:
     """Runs tasks in processes made by `setup`. Belongs to one event loop; made inside it."""
 
-    def __init__(
-        self, bounds: settings.WorkersSettings, setup: Setup, queues: Queues | None = None
-    ) -> None:
+    def __init__(self, bounds: settings.WorkersSettings, setup: Setup, queues: Queues | None = None) -> None:
         self._bounds = bounds
         self._setup = setup
         queues = queues or Queues()

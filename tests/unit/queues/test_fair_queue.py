@@ -27,9 +27,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-def asking(
-    at: FairQueue, caller: Caller, cost: Cost = Cost.CHEAP, units: int = 1
-) -> asyncio.Task[Ticket]:
+def asking(at: FairQueue, caller: Caller, cost: Cost = Cost.CHEAP, units: int = 1) -> asyncio.Task[Ticket]:
     return asyncio.ensure_future(at.take(caller, cost, units))
 
 
@@ -106,7 +104,9 @@ async def test_too_many_of_one_caller_are_refused_and_others_are_not() -> None:
     assert at.take_now(A) is not None
     waiting = [asking(at, A) for _ in range(2)]
     await settle()
-    with pytest.raises(LimitExceeded, match=r"for you already \(setting queues.waiting_per_caller\)") as caught:
+    with pytest.raises(
+        LimitExceeded, match=r"for you already \(setting queues.waiting_per_caller\)"
+    ) as caught:
         await at.take(A)
     other = asking(at, B)
     await settle()

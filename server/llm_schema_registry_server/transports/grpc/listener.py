@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import grpc
 
 from ...calls.peer import TrustedProxies
-from ...rpc.protobuf.rpcs import Rpcs
 from ...queues.fair_queue import FairQueue, Queues
+from ...rpc.protobuf.rpcs import Rpcs
 from ...settings import GrpcSettings
 from ..request_memory import request_memory
 from .grpcio import GrpcioBounds, GrpcioEngine

@@ -64,6 +64,8 @@ def make_servers(settings: Settings, components: Components, wire: Convert) -> S
                 ),
                 settings.http.host,
                 settings.http.port,
+                per_address=settings.http.connections_per_address,
+                proxies=trusted_proxies(settings.proxies),
             ),
             MetricsListener(components.metrics, settings.metrics.host, settings.metrics.port),
         ],

@@ -53,6 +53,9 @@ class GrpcSettings(Section):
     done for them; more are refused with RESOURCE_EXHAUSTED."""
     default_deadline_seconds: float = Field(30.0, gt=0)
     """Deadline of a unary call whose client set none."""
+    connections_per_address: int = Field(0, ge=0)
+    """Most connections of one address, but for trusted proxies; more are closed. 0: half of the file descriptors that the process
+    may have (`ulimit -n`)."""
     reflection: bool = True
     """Whether clients may ask the server for its descriptors."""
 
@@ -62,6 +65,9 @@ class HttpSettings(Section):
     """Address that the HTTP listener binds."""
     port: int = Field(8080, ge=0, le=65535)
     """Port of the HTTP listener; 0 lets the system choose."""
+    connections_per_address: int = Field(0, ge=0)
+    """Most connections of one address, but for trusted proxies; more are closed. 0: half of the file descriptors that the process
+    may have (`ulimit -n`)."""
     max_body_bytes: int = Field(12 * 1024 * 1024, ge=1024)
     """Largest request body, and largest line of a batch (base64 makes 3 bytes 4)."""
     max_batch_bytes: int = Field(64 * 1024 * 1024, ge=1024)

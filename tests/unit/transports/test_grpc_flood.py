@@ -9,7 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from llm_schema_registry_server.transports.grpc import flood
-from llm_schema_registry_server.transports.grpc.flood import FloodGuard, peer_name, resident_bytes
+from llm_schema_registry_server.transports.grpc.flood import FloodGuard, resident_bytes
+from llm_schema_registry_server.transports.tcp import peer_name
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 

@@ -11,6 +11,7 @@ from ...calls.peer import TrustedProxies
 from ...queues.fair_queue import FairQueue, Queues
 from ...rpc.protobuf.rpcs import Rpcs
 from ...settings import GrpcSettings
+from ..connection_guard import ConnectionGuard
 from ..request_memory import request_memory
 from .grpcio import GrpcioBounds, GrpcioEngine
 from .health import SERVICE_NAME as HEALTH
@@ -44,6 +45,7 @@ class GrpcListener:
     ) -> None:
         if memory is None:
             memory = request_memory(Queues(), _MEMORY_BYTES, largest=settings.max_message_bytes)
+        self._per_address, self._proxies = settings.connections_per_address, proxies
         services = tuple(dict.fromkeys(m.service for m in rpcs.methods.values()))
         self.health = Health(health, services)
         described = (*services, HEALTH)
@@ -103,12 +105,15 @@ class GrpcListener:
         """Binds and serves. Raises ListenError."""
         await self.health.refresh()  # the first check is answered with the truth
         await self._engine.start()
+        self._guard = ConnectionGuard(self.port, self._per_address, self._proxies.trusts)
+        self._guard.start()
         self.health.follow()
 
     async def drain(self, seconds: float) -> None:
         """Finishes what is in flight and closes."""
         await self.health.leave()
         await self._engine.drain(seconds)
+        await self._guard.stop()
 
 
 def engine_name(settings: GrpcSettings, *, secure: bool) -> str:

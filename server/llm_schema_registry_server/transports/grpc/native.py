@@ -9,6 +9,7 @@ in a thread; and a refused call carries our details.
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import tempfile
 import threading
@@ -31,10 +32,12 @@ from ...queues.fair_queue import FairQueue
 from ...rpc.protobuf.method import Method
 from ...rpc.protobuf.rpcs import Rpcs
 from ...telemetry import logs
+from ...telemetry.budget import Sparingly
 from ..listener import ListenError
 from ..request_memory import LARGE, hold
 from ..status import grpc_status
-from .flood import FloodGuard, acknowledged
+from ..tcp import acknowledged
+from .flood import FloodGuard
 from .grpcio import GrpcioEngine
 from .incoming import incoming
 from .unread import SMALL, UnreadAnswers
@@ -43,6 +46,8 @@ if TYPE_CHECKING:  # only the stub file has it
     from pygrpc_native._native import DetailedEvent
 
 _LOG = logs.get("transports.grpc")
+# It pauses and goes on when no file descriptor is free, and says so twenty times a second.
+logging.getLogger("pygrpc_native.server").addFilter(Sparingly())
 _BATCH = 64
 # A full stream is tried again after these pauses, doubling: fast readers lose little, idle ones cost nothing.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.1

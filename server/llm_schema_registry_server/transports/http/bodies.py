@@ -19,8 +19,8 @@ from ...queues import caller as callers
 from ...queues.caller import Caller
 from ...queues.fair_queue import FairQueue, Queues, Ticket
 from ..request_memory import size_class
-from .asgi import ClientLeft, Receive
-from .errors import BodyTooSlow, RequestTooLarge
+from .asgi import Receive
+from .errors import BodyBroken, BodyTooSlow, RequestTooLarge
 
 P = ParamSpec("P")
 
@@ -61,7 +61,7 @@ class Bodies:
         """The whole body, held until the end of the context; what is done inside is done for `caller` (its key).
 
         While there is no room it is not received further, so that its client waits. Raises RequestTooLarge as soon as it is over
-        `limit` (which `setting` sets), LimitExceeded as FairQueue.take does, BodyTooSlow when it does not arrive, ClientLeft.
+        `limit` (which `setting` sets), LimitExceeded as FairQueue.take does, BodyTooSlow and BodyBroken.
         """
         callers.bind(whose := Caller(caller))
         chunks: list[bytes] = []
@@ -74,7 +74,7 @@ class Bodies:
                     while more:
                         event = await receive()
                         if event["type"] == "http.disconnect":
-                            raise ClientLeft
+                            raise BodyBroken
                         chunk = event.get("body", b"")
                         more = event.get("more_body", False)
                         if size + len(chunk) > limit:

@@ -100,19 +100,26 @@ class _Waiter:
 class Ticket:
     """Something that was taken. Give it back once, with `release` or by leaving it as a context."""
 
-    __slots__ = ("_charged", "_open", "_queue", "_since", "account", "cost", "units")
+    __slots__ = ("_charged", "_open", "_queue", "_settled", "_since", "account", "cost", "units")
 
     def __init__(
         self, queue: FairQueue, account: _Account, cost: Cost, units: int, charged: float, since: float
     ) -> None:
         self._queue, self.account, self.cost, self.units = queue, account, cost, units
         self._charged, self._since, self._open = charged, since, True
+        self._settled: float | None = None
+
+    def settle(self, seconds: float) -> None:
+        """Say what the work has cost, when it is over before this can be given back."""
+        self._settled = seconds
 
     def release(self, seconds: float | None = None) -> None:
-        """Give it back. seconds: what the work has cost; the time since it was taken when not given. Again: does nothing."""
+        """Give it back. seconds: what the work has cost; what was settled, or else the time since it was taken, when not given.
+        Again: does nothing."""
         if self._open:
             self._open = False
-            self._queue._give_back(self, seconds, self._charged, self._since)
+            spent = seconds if seconds is not None else self._settled
+            self._queue._give_back(self, spent, self._charged, self._since)
 
     def __enter__(self) -> Self:
         return self

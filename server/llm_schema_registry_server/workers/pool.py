@@ -69,6 +69,9 @@ class Pool:
         self._slow_lane = queues.add(_queue("slow_workers", (bounds.slow_processes,) * 3, limits))
         self._history = CostHistory(bounds.patience_seconds)
         self._idle_slow: list[WorkerProcess] = []
+        self._without_process: list[
+            Ticket
+        ] = []  # of slots that are free again when their processes are replaced
         self._idle: asyncio.LifoQueue[WorkerProcess] = asyncio.LifoQueue()
         self._processes: set[WorkerProcess] = set()  # alive and not in the slow lane
         self._starting = 0
@@ -98,6 +101,7 @@ class Pool:
             start.cancel()
         for process in {*self._processes, *self._idle_slow, *(r.process for r in self._running)}:
             self._retire(process)
+        self._free_slots(len(self._without_process))
         while self._background:
             await asyncio.gather(*self._background, return_exceptions=True)
 
@@ -142,8 +146,8 @@ class Pool:
         history = caller.key, type(task)
         cost = self._history.cost(history)
         if cost is not Cost.DEAR or not self._bounds.slow_processes:
-            if not caller.key and cost is Cost.USUAL:
-                cost = Cost.CHEAP  # the server knows what it does
+            if cost is Cost.USUAL and (not caller.key or task.is_small()):  # the server knows what it does
+                cost = Cost.CHEAP
             ticket = await self._quick_lane.take(caller, cost)
             try:
                 return await self._run_with(ticket, self._take_process, caller, history, task, seconds)
@@ -279,7 +283,7 @@ class Pool:
             raise _MovedOut
         running.slow = True
         self._slow_down(running.process)
-        running.ticket.release(elapsed)
+        self._free_slot(running.ticket, elapsed)
         running.ticket = slow
 
     def _slow_down(self, process: WorkerProcess) -> None:
@@ -300,7 +304,23 @@ class Pool:
             self._idle_slow.append(process)
         else:
             self._retire(process)
-        running.ticket.release(cost)
+        if running.slow:
+            running.ticket.release(cost)
+        else:
+            self._free_slot(running.ticket, cost)
+
+    def _free_slot(self, ticket: Ticket, cost: float) -> None:
+        """Gives a slot to the next task, as soon as there is a process for it: tasks that cost their processes may not use up those
+        that the other slots need."""
+        if self._stopping or len(self._processes) >= self._bounds.processes:
+            ticket.release(cost)
+        else:
+            ticket.settle(cost)
+            self._without_process.append(ticket)
+
+    def _free_slots(self, most: int) -> None:
+        for _ in range(min(most, len(self._without_process))):
+            self._without_process.pop().release()
 
     def _end_idle_slow(self) -> None:
         """Ends processes with the lowest priority that nobody waits for."""
@@ -337,6 +357,7 @@ class Pool:
                 except WorkerProcessEnded as ended:
                     self._trouble = f"a worker {ended.cause}"
                     _LOG.error("worker_not_started", cause=ended.cause, stderr=ended.stderr)
+                    self._free_slots(len(self._without_process))  # whoever takes them is told what is wrong
                 await asyncio.sleep(RETRY_SECONDS)
         finally:
             self._starting -= 1
@@ -347,6 +368,7 @@ class Pool:
         self._trouble = ""
         self._processes.add(process)
         self._idle.put_nowait(process)
+        self._free_slots(1)
 
     def _on_end(self, process: WorkerProcess) -> None:
         """The pipe of a process closed. When it was idle, nobody else notices."""

@@ -17,11 +17,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-async def idle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.read()
-    writer.close()
-
-
 def connect(port: int, source: str) -> socket.socket:
     made = socket.socket()
     made.bind((source, 0))
@@ -41,7 +36,7 @@ async def test_what_an_address_has_beyond_the_limit_is_closed_unless_it_is_a_pro
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(connection_guard, "_SECONDS", 0.01)
-    server = await asyncio.start_server(idle, "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     guard = ConnectionGuard(port, 5, lambda peer: peer.startswith("ipv4:127.0.0.3:"))
     with ExitStack() as stack:
@@ -61,4 +56,5 @@ async def test_what_an_address_has_beyond_the_limit_is_closed_unless_it_is_a_pro
             "127.0.0.3": 12,
         }
         await guard.stop()
+    await asyncio.sleep(0.05)  # until the server has seen that all have left
     server.close()

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import psutil
 import pytest
@@ -385,3 +386,76 @@ async def test_a_task_that_does_not_get_the_processor_keeps_its_slot(
         await parse(workers, f"wait {tmp_path}/gate")
 
         assert (len(looks), workers.facts()["slow"], workers.facts()["started"]) == (3, "0", "3")
+
+
+@asynccontextmanager
+async def calling_from(address: str) -> AsyncIterator[None]:
+    before = callers.current()
+    callers.bind(Caller(address))
+    try:
+        yield
+    finally:
+        callers.bind(before)
+
+
+async def asked_by(address: str, workers: ProcessWorkers, command: str) -> ParsedSchema:
+    async with calling_from(address):
+        return await parse(workers, command)
+
+
+async def test_a_caller_whose_task_was_dear_waits_in_the_slow_lane_and_others_do_not(tmp_path: Path) -> None:
+    async with pool(processes=1) as workers:
+        gate = tmp_path / "gate"
+        dear = asyncio.create_task(asked_by("10.0.0.1", workers, f"wait {gate}"))
+        await until(lambda: workers.facts()["slow"] == "1")
+        next_one = asyncio.create_task(asked_by("10.0.0.1", workers, "cheap this time"))
+        await until(lambda: workers.facts()["waiting"] == "1")
+        honest = [await asked_by("10.0.0.2", workers, f"hello {n}") for n in range(5)]
+
+        assert len(honest) == 5
+        assert not next_one.done()
+        gate.touch()
+        pids = [(await task).options["pid"] for task in (dear, next_one)]
+        assert pids[0] == pids[1]  # the process with the lowest priority serves whoever waits for one
+        await until(lambda: workers.facts()["processes"] == "2")
+
+
+async def test_a_dear_task_that_finds_the_slow_lane_full_gives_its_slot_up_and_begins_anew(
+    tmp_path: Path,
+) -> None:
+    async with pool(processes=1) as workers:
+        gates = [tmp_path / f"gate {n}" for n in range(2)]
+        first = asyncio.create_task(asked_by("10.0.0.1", workers, f"wait {gates[0]}"))
+        await until(lambda: workers.facts()["slow"] == "1")
+        second = asyncio.create_task(asked_by("10.0.0.2", workers, f"wait {gates[1]}"))
+        await until(lambda: workers.facts()["waiting"] == "1")
+
+        assert (await asked_by("10.0.0.3", workers, "hello")).canonical == b"hello"
+        for gate in gates:
+            gate.touch()
+        assert (await first).canonical.endswith(b"gate 0")
+        assert (await second).canonical.endswith(b"gate 1")
+
+
+async def test_a_slot_whose_process_was_lost_is_not_given_away_before_there_is_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with pool(processes=1) as workers:
+        begun, go_on = asyncio.Event(), asyncio.Event()
+        start = WorkerProcess.start
+
+        async def start_late(*arguments: Any) -> WorkerProcess:
+            begun.set()
+            await go_on.wait()
+            return await start(*arguments)
+
+        monkeypatch.setattr(WorkerProcess, "start", start_late)
+        for n in range(2):  # the second one takes the process that is kept ready
+            with pytest.raises(InvalidSchema):
+                await parse(workers, f"abort {n}")
+        await begun.wait()
+        waiting = asyncio.create_task(parse(workers, "hello"))
+        await until(lambda: workers.facts()["waiting"] == "1")
+        go_on.set()
+
+        assert (await waiting).canonical == b"hello"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -40,6 +41,15 @@ def children_of_ours() -> set[str]:
     return {
         pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()
     }
+
+
+def open_files() -> set[str]:
+    """What this process holds open, by name: pipes and sockets have unique ones."""
+    found = set()
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            found.add(os.readlink(f"/proc/self/fd/{name}"))
+    return found
 
 
 def test_a_child_answers_what_the_compiler_answers_here() -> None:
@@ -103,13 +113,14 @@ def test_a_compiler_that_cannot_be_loaded_is_no_fault_of_the_schema(
 
 def test_no_child_and_no_file_is_left_behind() -> None:
     local = LocalEngines(limits=UNGUARDED, compiler=SupervisedProtoc(seconds=0.5))
-    files, children = len(os.listdir("/proc/self/fd")), children_of_ours()
+    files, children = open_files(), children_of_ours()
 
     rule(local, HOSTILE["option nested 100 deep"])
     rule(local, "message M {" + "".join(f"optional int32 f{i} = 1;" for i in range(60_000)) + "}")
 
-    assert len(os.listdir("/proc/self/fd")) == files
-    assert children_of_ours() == children
+    # What an earlier test left may be closed meanwhile; nothing may have come.
+    assert open_files() <= files
+    assert children_of_ours() <= children
 
 
 def test_children_run_at_most_so_many_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, TypeGuard
 
-from ..formats.json_schema.dialects import Dialect
 from ..model.compatibility import Severity
 from ..model.schema import SchemaType
 from .keywords import EVERY, HARMLESS_ELSEWHERE, KNOWN, OF_OTHERS, TYPE_OF
@@ -52,14 +51,14 @@ def keyword_of_other_dialect(at: Subschema) -> Iterator[Fault]:
 
 
 def ref_siblings(at: Subschema) -> Iterator[Fault]:
-    if at.dialect is Dialect.DRAFT_07 and "$ref" in at.schema:
+    if at.dialect.isolates_references and "$ref" in at.schema:
         ignored = [
             k
             for k in at.schema
             if k in TYPE_OF or k in ("type", "enum", "const", "allOf", "anyOf", "oneOf", "not")
         ]
         for word in ignored:
-            yield Fault(at.pointer_to(word), f"draft 7 ignores {word!r} beside $ref")
+            yield Fault(at.pointer_to(word), f"draft 7 and older ones ignore {word!r} beside $ref")
 
 
 def keyword_never_applies(at: Subschema) -> Iterator[Fault]:
@@ -212,7 +211,7 @@ RULES = (
     _rule(ERROR, "A lower bound is not above its upper bound.", "Swap or correct the bounds.", empty_range),
     _rule(WARNING, "Every word that looks like a keyword is one.", "Correct the spelling; name annotations of your own with x-.", misspelled_keyword),
     _rule(WARNING, "Keywords are those of the dialect.", "Write the keyword of this dialect, or state the dialect that has it in $schema.", keyword_of_other_dialect),
-    _rule(WARNING, "Nothing in draft 7 stands beside $ref that is meant to count.", "Move it into allOf beside the reference, or use a later dialect.", ref_siblings),
+    _rule(WARNING, "Nothing stands beside $ref in draft 7 or older that is meant to count.", "Move it into allOf beside the reference, or use a later dialect.", ref_siblings),
     _rule(WARNING, "A keyword looks at values of the type.", "Take it out, or correct the type.", keyword_never_applies),
     _rule(WARNING, "What is required is declared.", "Correct the name, or declare the property.", required_undeclared),
     _rule(WARNING, "The values of enum and const are of the type.", "Correct the value or the type.", value_of_other_type),

@@ -70,7 +70,13 @@ _LATER = frozenset(
         "contentSchema",
     ]
 )
+_SECOND = frozenset(["$id", "const", "contains", "propertyNames", "examples"])
+_FIRST = (
+    (_COMMON | {"additionalItems"}) - _SECOND - {"if", "then", "else", "$comment", "readOnly", "writeOnly"}
+)
 KNOWN: Mapping[Dialect, frozenset[str]] = {
+    Dialect.DRAFT_04: _FIRST - {"contentMediaType", "contentEncoding"} | {"id"},
+    Dialect.DRAFT_06: _FIRST | _SECOND,
     Dialect.DRAFT_07: _COMMON | {"additionalItems"},
     Dialect.DRAFT_2019_09: _COMMON | _LATER | {"additionalItems", "$recursiveRef", "$recursiveAnchor"},
     Dialect.DRAFT_2020_12: _COMMON | _LATER | {"prefixItems", "$dynamicRef", "$dynamicAnchor"},

@@ -68,7 +68,7 @@ class Subschema:
     @property
     def ignored(self) -> bool:
         """Whether the keywords here count for nothing: draft 7 looks at nothing beside $ref."""
-        return self.dialect is Dialect.DRAFT_07 and "$ref" in self.schema
+        return self.dialect.isolates_references and "$ref" in self.schema
 
     @property
     def types(self) -> frozenset[str]:

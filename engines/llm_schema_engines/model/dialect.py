@@ -9,6 +9,8 @@ from collections.abc import Mapping
 class Dialect(enum.IntEnum):
     """A JSON Schema dialect; later ones are greater."""
 
+    DRAFT_04 = 4
+    DRAFT_06 = 6
     DRAFT_07 = 7
     DRAFT_2019_09 = 19
     DRAFT_2020_12 = 20
@@ -20,15 +22,27 @@ class Dialect(enum.IntEnum):
     @property
     def asserts_format(self) -> bool:
         """Whether `format` decides validity when the subject does not say otherwise."""
-        return self is Dialect.DRAFT_07
+        return self <= Dialect.DRAFT_07
 
     @property
     def definitions(self) -> str:
         """The keyword that holds definitions."""
-        return "definitions" if self is Dialect.DRAFT_07 else "$defs"
+        return "definitions" if self <= Dialect.DRAFT_07 else "$defs"
+
+    @property
+    def identifier(self) -> str:
+        """The keyword that gives a schema its URI."""
+        return "id" if self is Dialect.DRAFT_04 else "$id"
+
+    @property
+    def isolates_references(self) -> bool:
+        """Whether what stands beside `$ref` is ignored."""
+        return self <= Dialect.DRAFT_07
 
 
 URIS: Mapping[Dialect, str] = {
+    Dialect.DRAFT_04: "http://json-schema.org/draft-04/schema#",
+    Dialect.DRAFT_06: "http://json-schema.org/draft-06/schema#",
     Dialect.DRAFT_07: "http://json-schema.org/draft-07/schema#",
     Dialect.DRAFT_2019_09: "https://json-schema.org/draft/2019-09/schema",
     Dialect.DRAFT_2020_12: "https://json-schema.org/draft/2020-12/schema",

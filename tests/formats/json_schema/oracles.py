@@ -24,6 +24,8 @@ from llm_schema_engines.model.compatibility import CompareOptions, Verdict
 from llm_schema_registry_server.errors import InvalidSchema
 
 REFERENCE_VALIDATORS = {
+    Dialect.DRAFT_04: jsonschema.Draft4Validator,
+    Dialect.DRAFT_06: jsonschema.Draft6Validator,
     Dialect.DRAFT_07: jsonschema.Draft7Validator,
     Dialect.DRAFT_2019_09: jsonschema.Draft201909Validator,
     Dialect.DRAFT_2020_12: jsonschema.Draft202012Validator,
@@ -31,7 +33,7 @@ REFERENCE_VALIDATORS = {
 
 
 _BEYOND_REFERENCE = (
-    *(b'"format"', b'"contentEncoding"', b'"contentMediaType"', b'"$ref": "http://json-schema.org/draft-07'),
+    *(b'"format"', b'"contentEncoding"', b'"contentMediaType"', b'"$ref": "http://json-schema.org/draft-0'),
     *(rb"\\" + letter for letter in (b"c", b"p", b"P", b"d", b"D", b"w", b"W", b"s", b"S", b"u", b"a")),
 )
 
@@ -97,7 +99,7 @@ def disbelieve(writer: SchemaSource, reader: SchemaSource, witness: str | None) 
         return "there is no witness"
     if any(word in side.content for side in (writer, reader) for word in _BEYOND_REFERENCE):
         return ""
-    if any(b'"dependencies"' in side.content and not _is_draft_07(side) for side in (writer, reader)):
+    if any(b'"dependencies"' in side.content and not _has_dependencies(side) for side in (writer, reader)):
         return ""  # an optional keyword in later dialects, which only the deployed validator honours
     if any(b"unevaluated" in side.content and b"2019-09" in side.content for side in (writer, reader)):
         return ""  # jsonschema 4.26 fails a required test of the official suite here
@@ -117,8 +119,8 @@ def _dialect(source: SchemaSource) -> Dialect:
     return dialect
 
 
-def _is_draft_07(source: SchemaSource) -> bool:
-    return _dialect(source) is Dialect.DRAFT_07
+def _has_dependencies(source: SchemaSource) -> bool:
+    return _dialect(source) <= Dialect.DRAFT_07
 
 
 def _reference_accepts(source: SchemaSource, value: Any) -> bool | None:

@@ -51,6 +51,15 @@ def test_every_required_test_agrees(dialect: str, tests: int) -> None:
     assert counts["agreed"] >= tests
 
 
+@pytest.mark.parametrize(("dialect", "tests"), [("draft-04", 500), ("draft-06", 750)])
+def test_cases_of_draft_7_agree_with_another_validator_of_older_drafts(dialect: str, tests: int) -> None:
+    counts, wrong = run(dialect)
+
+    print(counts)
+    assert wrong == []
+    assert counts["agreed"] >= tests
+
+
 @pytest.mark.parametrize("dialect", suite.DRAFTS)
 def test_every_format_test_agrees_when_formats_are_asserted(dialect: str) -> None:
     counts, wrong = run(dialect, "optional/format", "ASSERT")

@@ -72,8 +72,8 @@ def test_every_fault_against_the_metaschema_is_listed_with_pointer_line_and_colu
 @pytest.mark.parametrize(
     "uri",
     [
-        "http://json-schema.org/draft-04/schema#",
-        "http://json-schema.org/schema#",
+        "http://json-schema.org/draft-03/schema#",
+        "http://json-schema.org/hyper-schema#",
         "https://example.com/my-metaschema",
         "draft-99",
     ],
@@ -89,6 +89,11 @@ def test_a_dialect_that_is_not_on_the_list_is_refused_with_the_list(uri: str) ->
     ("declared", "default", "uri"),
     [
         ("http://json-schema.org/draft-07/schema#", "", "http://json-schema.org/draft-07/schema#"),
+        ("http://json-schema.org/draft-04/schema#", "", "http://json-schema.org/draft-04/schema#"),
+        ("http://json-schema.org/draft-06/schema", "", "http://json-schema.org/draft-06/schema#"),
+        ("http://json-schema.org/schema#", "draft-07", "https://json-schema.org/draft/2020-12/schema"),
+        ("http://json-schema.org/draft-07/schema/", "", "http://json-schema.org/draft-07/schema#"),
+        (None, "draft-04", "http://json-schema.org/draft-04/schema#"),
         ("https://json-schema.org/draft-07/schema", "2020-12", "http://json-schema.org/draft-07/schema#"),
         ("http://json-schema.org/draft/2019-09/schema#", "", "https://json-schema.org/draft/2019-09/schema"),
         (None, "draft-07", "http://json-schema.org/draft-07/schema#"),

@@ -12,13 +12,14 @@ from typing import Any
 
 from ...errors import ConversionRefused
 from ..engine import SchemaSource
-from ..json_schema.compiled import open_schema, plain
+from ..json_schema.compiled import open_schema
+from ..json_schema.declared_dialects import plain
 from ..json_schema.limits import JsonSchemaLimits
 from ..json_schema.pointers import join_pointer
 from ..json_schema.resources import DocumentIndex, Place
 from . import avro_attributes as attribute
 from . import names
-from .json_navigation import SchemaNavigator, is_only_alternatives
+from .json_navigation import SchemaNavigator, is_only_alternatives, modern
 from .json_scalars import read_scalar
 from .json_values import JsonDecoder
 from .losses import Losses
@@ -68,7 +69,7 @@ class _JsonSchemaReader:
         self._left = MAX_SUBSCHEMAS
 
     def read(self, root: Place) -> Model:
-        model = Model(self._shape(root, "Root", 0), self._types)
+        model = Model(self._shape(modern(root), "Root", 0), self._types)
         for key, found in list(self._types.items()):
             if isinstance(found, ModelRecord):
                 fields = tuple(self._with_default(model, f) for f in found.fields)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...errors import ConversionRefused
+from ..json_schema.dialects import Dialect, modernized
 from ..json_schema.pointers import join_pointer
 from ..json_schema.resources import DocumentIndex, Place, Unresolvable
 from . import avro_attributes as attribute
@@ -13,6 +14,14 @@ from .losses import Losses
 
 MAX_PARTS = 200
 """Most schemas that one object must fulfil by allOf."""
+
+
+def modern(place: Place) -> Place:
+    """The place with the keywords of its schema as draft 7 and later ones write them."""
+    schema = place.schema
+    if place.dialect >= Dialect.DRAFT_07 or not isinstance(schema, dict):
+        return place
+    return Place(place.document, place.pointer, modernized(schema, place.dialect), place.base, place.dialect)
 
 
 class SchemaNavigator:
@@ -31,7 +40,7 @@ class SchemaNavigator:
         base, dialect = self._document_index.bases.get(
             (place.document.number, pointer), (place.base, place.dialect)
         )
-        return Place(place.document, pointer, found, base, dialect)
+        return modern(Place(place.document, pointer, found, base, dialect))
 
     def parts(self, place: Place) -> list[Place]:
         """The schema and the members of its allOf, nested ones and those behind references too, each once."""
@@ -57,7 +66,7 @@ class SchemaNavigator:
     def resolve(self, place: Place) -> Place:
         """The target of the `$ref` of a place. Raises ConversionRefused."""
         try:
-            return self._document_index.resolve(place.base, place.schema["$ref"])
+            return modern(self._document_index.resolve(place.base, place.schema["$ref"]))
         except Unresolvable as error:
             raise ConversionRefused(join_pointer(place.pointer, "$ref"), str(error)) from None
 

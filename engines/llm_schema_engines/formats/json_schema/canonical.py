@@ -85,7 +85,7 @@ def strip_annotations(schema: Any, dialect: Dialect, pointed: frozenset[str], po
         return True
     if not isinstance(schema, dict):
         return schema
-    if dialect is Dialect.DRAFT_07 and "$ref" in schema:
+    if dialect.isolates_references and "$ref" in schema:
         schema = {k: v for k, v in schema.items() if k in ("$ref", "definitions")}
     out: dict[str, Any] = {}
     for keyword, value in schema.items():

@@ -6,7 +6,6 @@ import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 import jsonschema_rs
@@ -14,7 +13,8 @@ import orjson
 
 from ...errors import InvalidSchema, SchemaIssue
 from ..engine import ReferencedSchema, SchemaSource, walk_references
-from .dialects import DRAFTS, VALIDATORS
+from .declared_dialects import declares_at_root_only, plain, speaks, spelled_for_validator
+from .dialects import VALIDATORS, Dialect
 from .limits import JsonSchemaLimits
 from .options import InvalidOption, SchemaOptions, choose_dialect, choose_options
 from .reading import JsonReadError, nesting, read
@@ -76,28 +76,33 @@ def read_references(
     return out
 
 
+@dataclass(frozen=True, slots=True)
+class CompiledSchema:
+    """A compiled validator (jsonschema-rs). integers_by_form: to draft 4, 1.0 is no integer; data must be given with
+    integral numbers as ints, so that it is one, as to every later dialect."""
+
+    validator: jsonschema_rs.Validator
+    integers_by_form: bool
+
+
 def compile_schema(
     source: SchemaSource, limits: JsonSchemaLimits, opened: OpenedSchema | None = None
-) -> jsonschema_rs.Validator:
-    """The compiled validator (jsonschema-rs), made from the text; raises InvalidSchema with the compiler's reason.
+) -> CompiledSchema:
+    """The compiled schema; raises InvalidSchema with the compiler's reason.
 
     opened: the same schema, when it has been opened already.
     """
     try:
-        options, members = (
-            (opened.options, opened.members) if opened else _options_and_documents(source, limits)
-        )
-        pairs = {member.uri: plain(member.parsed.content) for member in members}
-        registry = (
-            jsonschema_rs.Registry(list(pairs.items()), draft=DRAFTS[options.dialect]) if pairs else None
-        )
-        return VALIDATORS[options.dialect](
-            source.content.decode("utf-8"),
-            registry=registry,
+        documents = _documents(source, limits, opened)
+        options, pairs = documents.options, documents.members
+        validator = VALIDATORS[options.dialect](
+            documents.root,
+            registry=jsonschema_rs.Registry(list(pairs.items())) if pairs else None,
             offline=True,
             pattern_options=_LINEAR,
             validate_formats=options.asserts_format,
         )
+        return CompiledSchema(validator, documents.integers_by_form)
     except InvalidOption as error:
         raise InvalidSchema([error.issue]) from error
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
@@ -105,14 +110,55 @@ def compile_schema(
         raise InvalidSchema([SchemaIssue("json/compile", f"cannot be compiled: {reason}")]) from error
 
 
-def _options_and_documents(
-    source: SchemaSource, limits: JsonSchemaLimits
-) -> tuple[SchemaOptions, list[ReferencedDocument]]:
-    """The options and the referenced documents, for a schema that has not been opened."""
-    content = _read_fast(source.content, limits)
-    options = choose_options(content, source.options)
+@dataclass(frozen=True, slots=True)
+class _Documents:
+    """What the validator is given. root: the text where it can be, for its exact numbers. members: by URI."""
+
+    options: SchemaOptions
+    root: Any
+    members: Mapping[str, Any]
+    integers_by_form: bool
+
+
+def _documents(source: SchemaSource, limits: JsonSchemaLimits, opened: OpenedSchema | None) -> _Documents:
+    content = opened.content if opened else _read_fast(source.content, limits)
+    options = opened.options if opened else choose_options(content, source.options)
+    declared = (
+        content.get("$schema", options.dialect.uri) if isinstance(content, dict) else options.dialect.uri
+    )
+    if declared == options.dialect.uri and declares_at_root_only(source.content, content):
+        members = opened.members if opened else _members(source, content, options, limits)
+        texts = {item.identity: item.content for item in walk_references(source.references)}
+        if all(declares_at_root_only(texts[m.identity], m.parsed.content) for m in members):
+            dialects = {options.dialect, *(member.parsed.dialect for member in members)}
+            return _Documents(
+                options,
+                source.content.decode("utf-8"),
+                {member.uri: _declared(member.parsed) for member in members},
+                Dialect.DRAFT_04 in dialects,
+            )
+    opened = opened or open_schema(source, limits)
+    index = opened.document_index
+    roots = {document.uri: index.places[document.number][0] for document in index.documents}
+    return _Documents(
+        opened.options,
+        spelled_for_validator(index, opened.root),
+        {member.uri: spelled_for_validator(index, roots[member.uri]) for member in opened.members},
+        speaks(index, Dialect.DRAFT_04),
+    )
+
+
+def _members(
+    source: SchemaSource, content: Any, options: SchemaOptions, limits: JsonSchemaLimits
+) -> list[ReferencedDocument]:
     parsed_references = read_references(source.references, source.options, limits)
-    return options, closure(content, options.dialect, source.references, parsed_references)
+    return closure(content, options.dialect, source.references, parsed_references)
+
+
+def _declared(document: ParsedDocument) -> Any:
+    """A referenced document with its dialect, which the validator would otherwise guess."""
+    content = plain(document.content)
+    return {**content, "$schema": document.dialect.uri} if isinstance(content, dict) else content
 
 
 def _read_fast(content: bytes, limits: JsonSchemaLimits) -> Any:
@@ -121,17 +167,6 @@ def _read_fast(content: bytes, limits: JsonSchemaLimits) -> Any:
         with contextlib.suppress(orjson.JSONDecodeError):
             return orjson.loads(content)
     return read_schema(content, limits)
-
-
-def plain(value: Any) -> Any:
-    """The value with integral decimals as ints: JSON Schema makes no difference between 1.0 and 1."""
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() and value.adjusted() < 400 else value
-    if isinstance(value, dict):
-        return {k: plain(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [plain(v) for v in value]
-    return value
 
 
 def _kind(value: Any) -> str:

@@ -91,7 +91,7 @@ def applied_in_place(document_index: DocumentIndex, place: Place) -> Iterator[Pl
         reference = schema.get(keyword)
         if isinstance(reference, str) and _known(keyword, place.dialect):
             yield document_index.resolve(place.base, reference)
-    if "$ref" in schema and place.dialect is Dialect.DRAFT_07:
+    if "$ref" in schema and place.dialect.isolates_references:
         return
     for path, sub in subschemas(schema, place.dialect):
         if path[0] in IN_PLACE:

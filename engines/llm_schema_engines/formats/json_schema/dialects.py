@@ -12,18 +12,26 @@ from ...model.dialect import DEFAULT, URIS, Dialect
 __all__ = ["DEFAULT", "URIS", "Dialect"]
 
 VALIDATORS: Mapping[Dialect, type[jsonschema_rs.Validator]] = {
+    Dialect.DRAFT_04: jsonschema_rs.Draft4Validator,
+    Dialect.DRAFT_06: jsonschema_rs.Draft6Validator,
     Dialect.DRAFT_07: jsonschema_rs.Draft7Validator,
     Dialect.DRAFT_2019_09: jsonschema_rs.Draft201909Validator,
     Dialect.DRAFT_2020_12: jsonschema_rs.Draft202012Validator,
 }
 
 DRAFTS: Mapping[Dialect, int] = {
+    Dialect.DRAFT_04: jsonschema_rs.Draft4,
+    Dialect.DRAFT_06: jsonschema_rs.Draft6,
     Dialect.DRAFT_07: jsonschema_rs.Draft7,
     Dialect.DRAFT_2019_09: jsonschema_rs.Draft201909,
     Dialect.DRAFT_2020_12: jsonschema_rs.Draft202012,
 }
 
 _NAMES: Mapping[str, Dialect] = {
+    "draft-04": Dialect.DRAFT_04,
+    "draft4": Dialect.DRAFT_04,
+    "draft-06": Dialect.DRAFT_06,
+    "draft6": Dialect.DRAFT_06,
     "draft-07": Dialect.DRAFT_07,
     "draft7": Dialect.DRAFT_07,
     "2019-09": Dialect.DRAFT_2019_09,
@@ -33,13 +41,14 @@ _NAMES: Mapping[str, Dialect] = {
 }
 
 _FOLDED: Mapping[str, Dialect] = {
-    uri.removesuffix("#").partition("://")[2]: dialect for dialect, uri in URIS.items()
+    "json-schema.org/schema": DEFAULT,  # "the latest version", in old documents
+    **{uri.removesuffix("#").partition("://")[2]: dialect for dialect, uri in URIS.items()},
 }
 
 
 def find_dialect(name: str) -> Dialect | None:
     """The dialect that a `$schema` URI (http or https, with or without the empty fragment) or a short name means."""
-    folded = name.strip().removesuffix("#")
+    folded = name.strip().rstrip("#/")
     scheme, _, rest = folded.partition("://")
     if scheme in ("http", "https"):
         return _FOLDED.get(rest)
@@ -47,22 +56,29 @@ def find_dialect(name: str) -> Dialect | None:
 
 
 # Where subschemas stand. A keyword that a dialect does not know is an annotation: nothing below it is a schema.
+_FIRST = frozenset({"additionalProperties", "not", "items", "additionalItems"})
 _ONE = frozenset({"additionalProperties", "propertyNames", "contains", "not", "if", "then", "else"})
 _MANY = frozenset({"allOf", "anyOf", "oneOf"})
 _NAMED = frozenset({"properties", "patternProperties"})
 
 SCHEMA_KEYWORDS: Mapping[Dialect, frozenset[str]] = {
+    Dialect.DRAFT_04: _FIRST,
+    Dialect.DRAFT_06: _FIRST | {"propertyNames", "contains"},
     Dialect.DRAFT_07: _ONE | {"items", "additionalItems"},
     Dialect.DRAFT_2019_09: _ONE
     | {"items", "additionalItems", "unevaluatedItems", "unevaluatedProperties", "contentSchema"},
     Dialect.DRAFT_2020_12: _ONE | {"items", "unevaluatedItems", "unevaluatedProperties", "contentSchema"},
 }
 SCHEMA_LIST_KEYWORDS: Mapping[Dialect, frozenset[str]] = {
+    Dialect.DRAFT_04: _MANY | {"items"},
+    Dialect.DRAFT_06: _MANY | {"items"},
     Dialect.DRAFT_07: _MANY | {"items"},
     Dialect.DRAFT_2019_09: _MANY | {"items"},
     Dialect.DRAFT_2020_12: _MANY | {"prefixItems"},
 }
 SCHEMA_MAP_KEYWORDS: Mapping[Dialect, frozenset[str]] = {
+    Dialect.DRAFT_04: _NAMED | {"definitions", "dependencies"},
+    Dialect.DRAFT_06: _NAMED | {"definitions", "dependencies"},
     Dialect.DRAFT_07: _NAMED | {"definitions", "dependencies"},
     Dialect.DRAFT_2019_09: _NAMED | {"$defs", "definitions", "dependentSchemas", "dependencies"},
     Dialect.DRAFT_2020_12: _NAMED | {"$defs", "definitions", "dependentSchemas", "dependencies"},
@@ -79,10 +95,37 @@ ANNOTATIONS = frozenset(
 """Standard keywords that never decide validity."""
 
 
+_LATER: Mapping[Dialect, frozenset[str]] = {
+    Dialect.DRAFT_04: frozenset(
+        {"const", "contains", "propertyNames", "contentEncoding", "contentMediaType", "if", "then", "else"}
+    ),
+    Dialect.DRAFT_06: frozenset({"if", "then", "else"}),
+}
+"""Keywords of draft 7 that an older dialect does not know."""
+
+
+def modernized(schema: Mapping[str, Any], dialect: Dialect) -> Mapping[str, Any]:
+    """The keywords of one schema object that decide validity, written as draft 7 and later ones write them.
+
+    Exclusive bounds of draft 4 are flags beside the bound (draft-fge-json-schema-validation-00, section 5.1); what a
+    dialect does not know is left out, as is draft 4's `id`. Subschemas stay as they are.
+    """
+    later = _LATER.get(dialect)
+    if later is None:
+        return schema
+    out = {keyword: value for keyword, value in schema.items() if keyword not in later}
+    if dialect is Dialect.DRAFT_04:
+        out.pop("id", None)
+        for bound, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
+            if out.pop(exclusive, False) is True and bound in out:
+                out[exclusive] = out.pop(bound)
+    return out
+
+
 def subschemas(schema: Mapping[str, Any], dialect: Dialect) -> list[tuple[tuple[str | int, ...], Any]]:
     """The direct subschemas of a schema object, each with the path that leads to it, in document order."""
-    if dialect is Dialect.DRAFT_07 and "$ref" in schema:
-        # Draft 7 ignores the siblings of $ref, but definitions under it can still be pointed at.
+    if dialect.isolates_references and "$ref" in schema:
+        # The siblings of $ref are ignored, but definitions under it can still be pointed at.
         held: Mapping[str, Any] = {k: v for k, v in schema.items() if k == "definitions"}
     else:
         held = schema

@@ -25,7 +25,7 @@ from .dialects import (
 from .differences.keywords import COMPARISONS, ONE_SIDED
 from .differences.model import Difference, DifferenceKind, make_difference
 from .limits import DEFAULT_LIMITS, JsonSchemaLimits
-from .metaschema import check_metaschema
+from .metaschema import check_opened
 from .pointers import join_pointer
 
 MAX_DIFFERENCES = 1000
@@ -49,7 +49,7 @@ def diff(old: SchemaSource, new: SchemaSource, limits: JsonSchemaLimits = DEFAUL
     """
     before, after = open_schema(old, limits), open_schema(new, limits)
     for side in (before, after):
-        if issues := check_metaschema(side.content, side.options.dialect, limits):
+        if issues := check_opened(side.document_index, side.root, limits):
             raise InvalidSchema(issues)
     found = tuple(
         islice(_schemas(before.content, after.content, "", after.options.dialect), MAX_DIFFERENCES + 1)
@@ -77,6 +77,8 @@ def _schemas(old: Any, new: Any, pointer: str, dialect: Dialect) -> Iterator[Dif
 
 
 _ABSENT: Any = object()
+_FLAGS = frozenset({"uniqueItems", "exclusiveMinimum", "exclusiveMaximum"})
+"""Keywords that constrain nothing when they are false."""
 
 
 def _as_object(schema: Any) -> dict[str, Any] | None:
@@ -104,7 +106,7 @@ def _keyword(keyword: str, old: Any, new: Any, pointer: str, dialect: Dialect) -
     elif both and keyword in COMPARISONS:
         kind, sentence = COMPARISONS[keyword](old, new)
         yield make_difference(kind, pointer, *shown, f"{keyword!r} {sentence}")
-    elif not both and keyword in ONE_SIDED:
+    elif not both and keyword in ONE_SIDED and not (keyword in _FLAGS and (old is False or new is False)):
         added_kind, removed_kind = ONE_SIDED[keyword]
         kind = added_kind if old is _ABSENT else removed_kind
         verb = "is now demanded" if old is _ABSENT else "is no longer demanded"

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jsonschema_rs
 
 from ...errors import SchemaIssue
+from .declared_dialects import counts, plain
 from .dialects import URIS, VALIDATORS, Dialect
 from .limits import JsonSchemaLimits
 from .pointers import to_pointer
+from .resources import DocumentIndex, Place
 
 
 @functools.cache
@@ -21,6 +25,32 @@ def _validator(dialect: Dialect) -> jsonschema_rs.Validator:
 def fits_metaschema(content: Any, dialect: Dialect) -> bool:
     """Whether `content` is valid under the dialect's metaschema."""
     return bool(_validator(dialect).is_valid(content))
+
+
+def check_opened(document_index: DocumentIndex, root: Place, limits: JsonSchemaLimits) -> list[SchemaIssue]:
+    """As check_document, for a document that has not been surveyed."""
+    places = document_index.walk(root)
+    declaring = [p for p in places if isinstance(p.schema, dict) and p.schema.get("$schema") is not None]
+    return check_document(document_index, root, declaring, limits)
+
+
+def check_document(
+    document_index: DocumentIndex, root: Place, declaring: Sequence[Place], limits: JsonSchemaLimits
+) -> list[SchemaIssue]:
+    """The issues of a document under the metaschemas of its dialects: a subschema that is a resource with a `$schema` is
+    checked by its own. declaring: the subschemas with a `$schema`."""
+    resources = [p for p in declaring if p.pointer and counts(document_index, p)]
+    if not resources:
+        return check_metaschema(root.schema, root.dialect, limits)
+    apart: dict[int, Mapping[str, Any]] = {id(place.schema): {} for place in resources}
+    issues = check_metaschema(plain(root.schema, apart), root.dialect, limits)
+    for place in resources:
+        content = {keyword: plain(value, apart) for keyword, value in place.schema.items()}
+        issues.extend(
+            replace(issue, pointer=place.pointer + issue.pointer)
+            for issue in check_metaschema(content, place.dialect, limits)
+        )
+    return issues[: limits.issues]
 
 
 def check_metaschema(content: Any, dialect: Dialect, limits: JsonSchemaLimits) -> list[SchemaIssue]:

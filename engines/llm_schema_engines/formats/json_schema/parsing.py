@@ -13,9 +13,9 @@ from ..engine import ParsedSchema, SchemaSource
 from .canonical import digest, drop_unreachable, dump, strip_annotations
 from .compiled import OpenedSchema, compile_schema
 from .complexity import check_references, check_size
-from .dialects import find_dialect
+from .declared_dialects import dialect_issues, dialect_warnings
 from .limits import JsonSchemaLimits
-from .metaschema import check_metaschema
+from .metaschema import check_document
 from .patterns import check_pattern, lint_pattern, weight
 from .pointers import join_pointer, split_pointer
 from .reading import INEXACT, locate
@@ -40,6 +40,7 @@ def parse_opened(
             raise InvalidSchema([_placed(issue, source.content) for issue in issues[: limits.issues]])
         if not _needs_no_compilation(source, opened, seen):
             compile_schema(source, limits, opened)
+        warnings.extend(dialect_warnings(opened.document_index, seen.declaring))
         for pattern, pointer in seen.patterns:
             warnings.extend(lint_pattern(pattern, pointer))
     return ParsedSchema(
@@ -76,27 +77,15 @@ def _issues(
     """The first group of issues that is not empty: each check relies on the earlier ones."""
     return (
         check_size(opened.content, len(source.content), limits)
-        or check_metaschema(opened.content, opened.options.dialect, limits)
+        or dialect_issues(opened.document_index, seen.declaring)
+        or check_document(opened.document_index, opened.root, seen.declaring, limits)
         or [
             SchemaIssue("json/reference", f"two references mean different schemas at {uri!r}")
             for uri in opened.document_index.conflicts
         ]
-        or _embedded_dialects(seen)
         or _pattern_issues(seen, limits)
         or check_references(opened.document_index, opened.root, seen.referring, limits)
     )
-
-
-def _embedded_dialects(seen: Survey) -> list[SchemaIssue]:
-    return [
-        SchemaIssue(
-            "json/dialect",
-            f"dialect {str(declared)[:200]!r} is not accepted",
-            join_pointer(place.pointer, "$schema"),
-        )
-        for place in seen.declaring
-        if not isinstance(declared := place.schema["$schema"], str) or find_dialect(declared) is None
-    ]
 
 
 def _pattern_issues(seen: Survey, limits: JsonSchemaLimits) -> list[SchemaIssue]:

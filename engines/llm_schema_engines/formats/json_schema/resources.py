@@ -19,7 +19,7 @@ from .pointers import follow, from_fragment, join_pointer, split_pointer
 from .uris import DEFAULT_BASE, resolve_uri, split_fragment
 
 REFERENCE_KEYWORDS = ("$ref", "$dynamicRef", "$recursiveRef")
-_ADDRESSES = frozenset({"$id", "$anchor", "$dynamicAnchor", "$recursiveAnchor"})
+_ADDRESSES = frozenset({"$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor"})
 """Keywords that give a subschema an address."""
 
 
@@ -144,33 +144,28 @@ class DocumentIndex:
 
     def _rebase(self, place: Place) -> Place:
         """The place with the base URI and dialect that its own `$id` and `$schema` set."""
-        schema, base, dialect = place.schema, place.base, place.dialect
-        if "$id" not in schema:
-            return place
-        identifier = schema["$id"]
-        ignored = dialect is Dialect.DRAFT_07 and "$ref" in schema
-        if not isinstance(identifier, str) or ignored or (identifier.startswith("#") and len(identifier) > 1):
-            return place
-        base = split_fragment(resolve_uri(base, identifier))[0]
-        if isinstance(schema.get("$schema"), str):
-            dialect = find_dialect(schema["$schema"]) or dialect
-        return Place(place.document, place.pointer, schema, base, dialect)
+        known = self.bases.get(place.key)
+        if known is None:
+            if "$id" not in place.schema and "id" not in place.schema:
+                return place
+            found = _own_identifier(place)
+            if found is None:
+                return place
+            dialect, identifier = found
+            known = split_fragment(resolve_uri(place.base, identifier))[0], dialect
+            self.bases[place.key] = known
+        return Place(place.document, place.pointer, place.schema, *known)
 
     def _index(self, place: Place) -> None:
         schema = place.schema
         if not isinstance(schema, dict) or _ADDRESSES.isdisjoint(schema):
             return
-        if place.dialect is Dialect.DRAFT_07 and "$ref" in schema:
-            return
-        identifier = schema.get("$id")
-        if isinstance(identifier, str):
-            if identifier.startswith("#") and len(identifier) > 1:
-                if place.dialect is Dialect.DRAFT_07:  # draft 7 writes anchors as $id
-                    self.anchors.setdefault((place.base, identifier[1:]), place)
-            else:
-                self.bases[place.key] = (place.base, place.dialect)
-                self.resources.setdefault(place.base, place)
-        if place.dialect is Dialect.DRAFT_07:
+        if place.key in self.bases:
+            self.resources.setdefault(place.base, place)
+        if place.dialect.isolates_references:
+            identifier = schema.get(place.dialect.identifier)
+            if isinstance(identifier, str) and is_anchor(identifier) and "$ref" not in schema:
+                self.anchors.setdefault((place.base, identifier[1:]), place)
             return
         for keyword in ("$anchor", "$dynamicAnchor"):
             name = schema.get(keyword)
@@ -192,6 +187,30 @@ class DocumentIndex:
         return self.resources[uri]
 
 
+def is_anchor(identifier: str) -> bool:
+    """Whether draft 7 and older ones read an identifier as the name of a place in its document."""
+    return identifier.startswith("#") and len(identifier) > 1
+
+
+def _own_identifier(place: Place) -> tuple[Dialect, str] | None:
+    """The dialect and the identifier of a schema object that has a URI of its own; None when it has none.
+
+    `$schema` counts only beside an identifier (JSON Schema 2020-12 core, section 8.1.1), which may be written as its own
+    dialect or as that around it writes it.
+    """
+    schema, around = place.schema, place.dialect
+    declared = schema.get("$schema")
+    own = (find_dialect(declared) if isinstance(declared, str) else None) or around
+    for dialect in dict.fromkeys((own, around)):
+        if dialect.isolates_references and "$ref" in schema:
+            continue
+        for keyword in dict.fromkeys((dialect.identifier, around.identifier)):
+            identifier = schema.get(keyword)
+            if isinstance(identifier, str) and not is_anchor(identifier):
+                return dialect, identifier
+    return None
+
+
 @functools.cache
 def _metaschemas() -> Mapping[str, Any]:
     registry = jsonschema_specifications.REGISTRY
@@ -208,10 +227,12 @@ class ParsedDocument:
 
 @dataclass(frozen=True, slots=True)
 class ReferencedDocument:
-    """A referenced document at one of its addresses; `name`: the reference of the root that leads there."""
+    """A referenced document at one of its addresses; `name`: the reference of the root that leads there; `identity`: of
+    its content and of what it references."""
 
     uri: str
     name: str
+    identity: str
     parsed: ParsedDocument
 
 
@@ -244,14 +265,14 @@ def _add_references(
         for start in dict.fromkeys((base, DEFAULT_BASE)):
             uri = split_fragment(resolve_uri(start, item.name))[0]
             if (uri, item.identity) not in found:
-                found[uri, item.identity] = ReferencedDocument(uri, way, parsed)
+                found[uri, item.identity] = ReferencedDocument(uri, way, item.identity, parsed)
                 _add_references(item.references, _base(parsed.content, parsed.dialect, uri), way, read, found)
 
 
 def _base(content: Any, dialect: Dialect, uri: str) -> str:
     """The base URI of a document that is registered under `uri`."""
-    identifier = content.get("$id") if isinstance(content, dict) else None
-    if not isinstance(identifier, str) or (dialect is Dialect.DRAFT_07 and "$ref" in content):
+    identifier = content.get(dialect.identifier) if isinstance(content, dict) else None
+    if not isinstance(identifier, str) or (dialect.isolates_references and "$ref" in content):
         return uri
     return split_fragment(resolve_uri(uri, identifier))[0]
 

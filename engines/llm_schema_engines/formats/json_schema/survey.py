@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ...model.fast_init import fast_init
-from .dialects import Dialect
 from .pointers import join_pointer
 from .resources import REFERENCE_KEYWORDS, Place
 
@@ -57,7 +56,7 @@ def refers(place: Place) -> bool:
 def _patterns_of(place: Place) -> list[tuple[str, str]]:
     """The regular expressions of a subschema itself, each with its pointer."""
     schema = place.schema
-    if place.dialect is Dialect.DRAFT_07 and "$ref" in schema:
+    if place.dialect.isolates_references and "$ref" in schema:
         return []
     out: list[tuple[str, str]] = []
     if isinstance(schema.get("pattern"), str):

@@ -13,11 +13,12 @@ import orjson
 from ...errors import InvalidRequest
 from ...model.validation import DataIssue, DataReport, Encoding
 from ..engine import SchemaSource
-from .compiled import OpenedSchema, compile_schema, open_schema, plain
+from .compiled import OpenedSchema, compile_schema, open_schema
 from .data_issues import to_issue
+from .declared_dialects import plain
 from .error_costs import ErrorListingCosts
 from .limits import JsonSchemaLimits
-from .reading import JsonReadError, exact_nesting, nesting, read
+from .reading import INEXACT, JsonReadError, exact_nesting, nesting, read
 from .undeclared import Declarations
 
 # orjson rounds what fits neither 64 bits nor a double: payloads with integers of 19 or more digits, or decimals of 16 or
@@ -39,7 +40,9 @@ class JsonDataValidator:
     ) -> None:
         self._source = source
         self._limits = limits
-        self._validator = compile_schema(source, limits, opened)
+        compiled = compile_schema(source, limits, opened)
+        self._validator = compiled.validator
+        self._integers_by_form = compiled.integers_by_form
         self.size = 8192 + 24 * source.size  # measured: about 20 times the text of a schema
         self._opened = opened
         self._error_costs: ErrorListingCosts | None = None
@@ -100,6 +103,7 @@ class JsonDataValidator:
             and len(payload) <= limits.data_bytes
             and nesting(payload, limits.data_depth) <= limits.data_depth
             and not (_PERHAPS_LONG.search(payload) and _LONG_NUMBER.search(payload))
+            and not (self._integers_by_form and INEXACT.search(payload))
         )
         if fast:
             # Where orjson refuses, the strict reader says what is wrong, or accepts what orjson cannot hold.

@@ -24,11 +24,22 @@ def _direction(wider: bool, narrower: bool) -> DifferenceKind:
 
 
 def _lower_bound(old: Any, new: Any) -> Compared:
+    if old is True or old is False or new is True or new is False:
+        return _exclusive_flag(old, new)
     return _direction(new < old, new > old), f"went from {_show(old)} to {_show(new)}"
 
 
 def _upper_bound(old: Any, new: Any) -> Compared:
+    if old is True or old is False or new is True or new is False:
+        return _exclusive_flag(old, new)
     return _direction(new > old, new < old), f"went from {_show(old)} to {_show(new)}"
+
+
+def _exclusive_flag(old: Any, new: Any) -> Compared:
+    """Exclusive bounds in draft 4, which are flags beside the bound; in later dialects they are bounds."""
+    if isinstance(old, bool) and isinstance(new, bool):
+        return _flag(old, new)
+    return DifferenceKind.CHANGED, f"went from {_show(old)} to {_show(new)}, in another dialect"
 
 
 def _multiple(old: Any, new: Any) -> Compared:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from ..compiled import OpenedSchema
-from ..dialects import Dialect
+from ..dialects import Dialect, modernized
 from ..pointers import join_pointer
 from ..resources import DocumentIndex, Place, Scope
 from .dynamics import DynamicScopes
@@ -109,10 +109,11 @@ class Builder:
         schema, dialect = place.schema, place.dialect
         references = self.references(place)
         numbers = tuple(self.number(target) for target in references)
-        if dialect is Dialect.DRAFT_07 and references:
+        if dialect.isolates_references and references:
             return Node(all_of=numbers)
 
         view = SchemaView(self, place)
+        schema = view.schema
         values: dict[str, Any] = {"all_of": numbers} if numbers else {}
         for keyword in schema:
             name = _FIELDS.get(keyword)
@@ -125,7 +126,7 @@ class Builder:
         if place.key in self._waived and "required" in values:
             values["required"] -= self._waived[place.key]
         node = Node(**values)
-        if dialect is not Dialect.DRAFT_07:
+        if not dialect.isolates_references:  # draft 7 and older ones have no unevaluated* keywords
             node = self._evaluations.constrain(node, place)
         return simplified(node)
 
@@ -136,7 +137,7 @@ class SchemaView:
     def __init__(self, builder: Builder, place: Place) -> None:
         self.builder = builder
         self.place = place
-        self.schema: Mapping[str, Any] = place.schema
+        self.schema: Mapping[str, Any] = modernized(place.schema, place.dialect)
         self.dialect = place.dialect
 
     def sub(self, *tokens: str | int) -> int:
@@ -194,7 +195,7 @@ def _formats(view: SchemaView) -> tuple[str, ...]:
     name = schema.get("format")
     if isinstance(name, str) and view.builder.asserts_format and is_known(name, view.dialect):
         found.append(name)
-    if view.dialect is Dialect.DRAFT_07 and ("contentEncoding" in schema or "contentMediaType" in schema):
+    if view.dialect <= Dialect.DRAFT_07 and ("contentEncoding" in schema or "contentMediaType" in schema):
         found.append(content_symbol(schema.get("contentEncoding"), schema.get("contentMediaType")))
     return tuple(filter(None, found))
 
@@ -221,7 +222,7 @@ def _items(view: SchemaView) -> tuple[tuple[int, ...], int] | None:
 
 def _contains(view: SchemaView) -> Contains | None:
     schema = view.schema
-    counted = view.dialect is not Dialect.DRAFT_07
+    counted = view.dialect > Dialect.DRAFT_07
     least = int(schema.get("minContains", 1)) if counted else 1
     most = int(schema["maxContains"]) if counted and "maxContains" in schema else None
     if least == 0 and most is None:
@@ -250,7 +251,7 @@ def _names(view: SchemaView) -> int | None:
 def _dependencies(view: SchemaView, keyword: str) -> list[tuple[str, str, Any]]:
     """Members of `keyword` and of draft 7's `dependencies`, which the validator applies in later dialects too, as
     (keyword, name, value)."""
-    keywords = ("dependencies",) if view.dialect is Dialect.DRAFT_07 else ("dependencies", keyword)
+    keywords = ("dependencies",) if view.dialect <= Dialect.DRAFT_07 else ("dependencies", keyword)
     return [(k, name, view.schema[k][name]) for k in keywords for name in sorted(view.schema.get(k, ()))]
 
 

@@ -23,7 +23,7 @@ from ....model.compatibility import (
 from ...engine import SchemaSource
 from ..compiled import OpenedSchema
 from ..limits import JsonSchemaLimits
-from ..metaschema import check_metaschema
+from ..metaschema import check_opened
 from ..resources import Unresolvable
 from ..rules import DEFAULT_WAIVED, REFUSED, UNDECIDED
 from ..source_cache import SourceCache
@@ -85,7 +85,7 @@ class _SchemaPair:
         self.reader = self.opened_cache(self.reader_source)
         self.writer = self.opened_cache(self.writer_source)
         for side in (self.reader, self.writer):
-            issues = check_metaschema(side.content, side.options.dialect, self.limits)
+            issues = check_opened(side.document_index, side.root, self.limits)
             if issues:
                 raise InvalidSchema(issues)
 

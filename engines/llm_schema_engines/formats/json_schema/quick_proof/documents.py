@@ -11,6 +11,7 @@ import orjson
 from ....errors import InvalidSchema
 from ...engine import SchemaSource
 from ..compiled import read_schema
+from ..dialects import SCHEMA_KEYWORDS, SCHEMA_LIST_KEYWORDS, SCHEMA_MAP_KEYWORDS, Dialect, modernized
 from ..limits import JsonSchemaLimits
 from ..metaschema import fits_metaschema
 from ..options import InvalidOption, SchemaOptions, choose_options
@@ -64,8 +65,29 @@ def _document(text: bytes, content: Any, options: SchemaOptions) -> SelfContaine
     if any(text.count(keyword) != (name in at_the_root) for name, keyword in _ROOT_ONLY):
         return None
     try:
+        if options.dialect < Dialect.DRAFT_07:
+            content = _modernized(content, options.dialect)
         return SelfContainedDocument(
             inlined(content, options.dialect) if b"$ref" in text else content, options
         )
     except NotInlined:
         return None
+
+
+def _modernized(schema: Any, dialect: Dialect, *, is_root: bool = True) -> Any:
+    """The same schema with the keywords of draft 7. Raises NotInlined for one with an `id` below its root."""
+    if not isinstance(schema, dict):
+        return schema
+    if dialect is Dialect.DRAFT_04 and not is_root and isinstance(schema.get("id"), str):
+        raise NotInlined
+    return {
+        key: _modernized_member(key, value, dialect) for key, value in modernized(schema, dialect).items()
+    }
+
+
+def _modernized_member(keyword: str, value: Any, dialect: Dialect) -> Any:
+    if isinstance(value, dict) and keyword in SCHEMA_MAP_KEYWORDS[dialect]:
+        return {name: _modernized(sub, dialect, is_root=False) for name, sub in value.items()}
+    if isinstance(value, list) and keyword in SCHEMA_LIST_KEYWORDS[dialect]:
+        return [_modernized(sub, dialect, is_root=False) for sub in value]
+    return _modernized(value, dialect, is_root=False) if keyword in SCHEMA_KEYWORDS[dialect] else value

@@ -55,8 +55,8 @@ class _Inliner:
             return self._members(schema, depth)
         target = self._target(schema["$ref"], depth + 1)
         beside = {keyword: value for keyword, value in schema.items() if keyword not in _IGNORED_BESIDE_REF}
-        if self._dialect is Dialect.DRAFT_07 or not beside:
-            return target  # draft 7 ignores what stands beside a reference
+        if self._dialect.isolates_references or not beside:
+            return target  # draft 7 and older ones ignore what stands beside a reference
         members = self._members(beside, depth)
         return {**members, "allOf": [*members.get("allOf", ()), target]}
 

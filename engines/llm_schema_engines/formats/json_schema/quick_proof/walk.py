@@ -172,6 +172,6 @@ def _disjoint(sets: list[frozenset[Any]]) -> bool:
 def _ignored_keywords(options: SchemaOptions) -> frozenset[str]:
     """Keywords that do not constrain values under these options."""
     ignored = _IGNORED if options.asserts_format else _IGNORED | {"format"}
-    if options.dialect is Dialect.DRAFT_07:
+    if options.dialect <= Dialect.DRAFT_07:
         return ignored
     return ignored | {"contentEncoding", "contentMediaType", "contentSchema"}

@@ -22,19 +22,24 @@ help: ## List the commands
 $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..."; exit 1; }
+	@echo "Making the virtual environment $(VENV) ..."
 	@rm -rf $(VENV); $(PYTHON) -m venv $(VENV) 2>/dev/null || { \
 	  scripts/system-packages python3-venv && rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
 
 $(READY): requirements.lock pyproject.toml | $(BIN)/pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "Installing the $$(grep -c == requirements.lock) packages of requirements.lock into $(VENV): a few minutes, only now and when they change ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@echo "Installing this project into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 run: $(READY) ## Serve on ports 9090 (gRPC), 8080 (HTTP) and 9091 (metrics), data under ./data
-	$(BIN)/schema-registry-server serve
+	@echo "Starting the server; Ctrl-C stops it ..."
+	@$(BIN)/schema-registry-server serve
 
 demo: $(READY) ## Start a server, import real schemas twice, show the verdicts
-	$(BIN)/python examples/demo.py
+	@echo "Starting a server and registering real schemas: about a minute ..."
+	@$(BIN)/python examples/demo.py
 
 test: check ## Run the checks and the tests
 

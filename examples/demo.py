@@ -32,7 +32,7 @@ from llm_schema_registry import (
 AT_ONCE = 16
 """Registrations under way at the same time."""
 
-WIDTH = 140
+WIDTH = 80
 """Columns of the output when it goes to a file."""
 
 STREAM_SECONDS = 30.0

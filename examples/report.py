@@ -33,15 +33,12 @@ def outcome_table(outcomes: Sequence[Outcome], *, everything: bool) -> Table:
     table = Table(
         title="The second revision of each schema, at level BACKWARD", title_justify="left", expand=True
     )
-    table.add_column("subject", ratio=5, overflow="fold")
-    table.add_column("class", min_width=15)
-    table.add_column("version", ratio=2, overflow="fold")
-    table.add_column("first violation", ratio=8, overflow="fold")
-    table.add_column("witness", ratio=5, overflow="fold")
+    table.add_column("subject", min_width=26, ratio=3, overflow="fold")
+    table.add_column("verdict", min_width=15)
+    table.add_column("first violation, and data that shows it", ratio=7, overflow="fold")
     for outcome in shown:
-        table.add_row(
-            outcome.case.subject, _class(outcome), _version(outcome), _why(outcome), _witness(outcome)
-        )
+        verdict = Text("\n").join([_class(outcome), Text(_version(outcome))])
+        table.add_row(outcome.case.subject, verdict, _lines(_why(outcome), _witness(outcome)))
     if len(shown) < len(outcomes):
         table.caption = f"{len(outcomes) - len(shown)} more rows with --all"
     return table
@@ -62,10 +59,7 @@ def validation_table(documents: Sequence[DocumentOutcome]) -> Table:
 
 def stream_lines(events: Sequence[ChangeEvent]) -> Panel:
     """The last events that the change stream delivered."""
-    lines = [
-        f"{event.revision}  {event.event_type.name}  {event.subject} {event.version}"
-        for event in events[-SHOWN_EVENTS:]
-    ]
+    lines = [f"{event.revision}  {event.subject} {event.version}" for event in events[-SHOWN_EVENTS:]]
     title = f"The change stream delivered {len(events)} registrations; the last {len(lines)}"
     return Panel(Text("\n".join(lines)), title=title, title_align="left")
 
@@ -111,6 +105,11 @@ def _kind(outcome: Outcome) -> str:
     return f"refused: {outcome.reason}"
 
 
+def _lines(*texts: Text) -> Text:
+    """The texts that say something, a line each."""
+    return Text("\n").join(text for text in texts if text)
+
+
 def _class(outcome: Outcome) -> Text:
     kind = outcome.change_class
     if outcome.undecided:
@@ -136,7 +135,8 @@ def _why(outcome: Outcome) -> Text:
 
 
 def _witness(outcome: Outcome) -> Text:
-    return _short(outcome.violation.witness_text, 100) if outcome.violation else Text()
+    text = outcome.violation.witness_text if outcome.violation else ""
+    return _short(f"e.g. {text}", 100) if text else Text()
 
 
 def _short(text: str, limit: int = 160) -> Text:

@@ -23,6 +23,7 @@ from .rpc.convert import Convert
 from .settings import Settings
 from .telemetry import logs
 from .transports.listener import ListenError
+from .transports.ports import WantedPort, check_ports
 from .transports.servers import Servers
 
 CANNOT_START = 1
@@ -48,10 +49,11 @@ class App:
         return self._servers.ports if self._servers else {}
 
     async def start(self) -> None:
-        """Open the store, start the workers, serve. What was started is stopped again when a later step fails.
+        """Ask for the ports, open the store, start the workers, serve. What was started is stopped again when a later step fails.
 
         Raises RegistryError or ListenError.
         """
+        check_ports(wanted_ports(self._settings))
         components = self._components
         await components.start()
         try:
@@ -69,6 +71,15 @@ class App:
         if self._servers is not None:
             await self._servers.drain(self._settings.drain_seconds)
         await self._components.stop()
+
+
+def wanted_ports(settings: Settings) -> list[WantedPort]:
+    """Where the server is to listen."""
+    return [
+        WantedPort("gRPC", "grpc", settings.grpc.host, settings.grpc.port),
+        WantedPort("HTTP", "http", settings.http.host, settings.http.port),
+        WantedPort("metrics", "metrics", settings.metrics.host, settings.metrics.port),
+    ]
 
 
 def serve(settings: Settings, ready_file: Path | None = None) -> int:

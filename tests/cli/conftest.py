@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from llm_schema_registry import RetryPolicy, _client
-from llm_schema_registry.cli import run
+from llm_schema_registry import RetryPolicy
+from llm_schema_registry.cli import run, session
 from tests.sdk.fake_registry import FakeRegistry
 
 
@@ -75,5 +75,7 @@ def cli(
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setattr(_client, "RetryPolicy", lambda: RetryPolicy(attempts=2, first=0.0))
+    monkeypatch.setattr(
+        session, "RetryPolicy", lambda connect: RetryPolicy(attempts=2, first=0.0, connect=connect)
+    )
     return Cli(fake.target, capfd, monkeypatch)

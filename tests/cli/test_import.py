@@ -9,9 +9,10 @@ from typing import Any
 
 from llm_schema_registry import Code
 from llm_schema_registry.cli.exits import Exit
+from llm_schema_registry.v1 import config_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from tests.cli.conftest import Cli
-from tests.sdk.fake_registry import Failure, FakeRegistry
+from tests.sdk.fake_registry import Failure, FakeRegistry, answers, fails
 
 
 def write(root: Path, files: dict[str, Any]) -> Path:
@@ -62,6 +63,7 @@ def test_a_folder_is_registered_with_its_references_in_order(
         },
     )
     fake.script("RegisterSchema", accepts)
+    fake.script("ListVersions", fails(Code.NOT_FOUND, reason="SUBJECT_NOT_FOUND"))
 
     ran = cli("import", str(tmp_path), "--prefix", "x-", "--level", "full", "--tag", "t")
     assert ran.code == 0
@@ -110,6 +112,7 @@ def test_revisions_are_registered_old_before_new(cli: Cli, fake: FakeRegistry, t
         "incompatible": 1,
         "invalid": 1,
         "failed": 0,
+        "skipped": 0,
     }
     a = [r.schema_content for r in sent(fake) if r.subject == "src.a"]
     assert a == [b"1", b"2 incompatible", b"3", b'{"four": 4}']
@@ -148,3 +151,43 @@ def test_a_folder_without_schemas_is_told(cli: Cli, tmp_path: Path) -> None:
     ran = cli("import", str(tmp_path))
     assert ran.code == Exit.USAGE
     assert "no schemas" in ran.err
+
+
+def test_documents_beside_schemas_are_not_imported(cli: Cli, fake: FakeRegistry, tmp_path: Path) -> None:
+    schema_files = {"order.json": "{}", "validity.json": "{}", "valid.proto": 'syntax = "proto3";'}
+    documents = {
+        "order/valid-1.json": "{}",
+        "order/Invalid_2.json": "{}",
+        "valid/a.json": "{}",
+        "x/invalid/b.json": "{}",
+    }
+    write(tmp_path, {**schema_files, **documents})
+    fake.script("RegisterSchema", accepts)
+
+    ran = cli("import", str(tmp_path))
+    assert (ran.code, ran.out) == (0, "3 schemas: 3 registered\n")
+    assert "skipped 4 documents" in ran.err
+
+
+def test_the_level_of_a_subject_that_is_there_is_not_changed_by_an_import(
+    cli: Cli, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    write(tmp_path, {"order.json": "{}"})
+    fake.script("ListVersions", answers(pb.ListVersionsResponse(versions=["1.0.0"])))
+    effective = config_pb2.Config(compatibility_level=pb.COMPATIBILITY_LEVEL_FULL)
+    fake.script("GetConfig", answers(config_pb2.GetConfigResponse(effective=effective)))
+    fake.script("RegisterSchema", accepts)
+
+    ran = cli("import", str(tmp_path), "--level", "none")
+    assert ran.code == Exit.NEGATIVE
+    assert "schema-registry config set order --level none" in ran.out
+    assert not fake.calls["RegisterSchema"]
+    assert cli("import", str(tmp_path), "--level", "full").code == 0
+
+
+def test_restoring_needs_a_folder_that_was_pulled(cli: Cli, tmp_path: Path) -> None:
+    write(tmp_path, {"order.json": "{}"})
+    ran = cli("import", str(tmp_path), "--restore")
+    assert (ran.code, "manifest.jsonl" in ran.err) == (Exit.USAGE, True)
+    ran = cli("import", str(tmp_path), "--restore", "--level", "none")
+    assert (ran.code, "leave --level out" in ran.err) == (Exit.USAGE, True)

@@ -40,6 +40,18 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str
         for name in accepted(client, ODD):
             client.register_schema(name, '"string"', "AVRO")
         client.register_schema(":.staging:orders", "true")
+        for state in ("DEPRECATED", "ARCHIVED"):
+            client.register_schema("states", {"title": state}, compatibility_level="NONE")
+        archived, deprecated = client.get_subject_versions("states")
+        for version, states in ((archived, ("DEPRECATED", "ARCHIVED")), (deprecated, ("DEPRECATED",))):
+            for state in states:
+                client.update_schema_metadata(version.schema_id, state=state)
+        client.register_schema("states", {"title": "registered"}, auto_activate=False)
+        client.register_schema("breaking", {"type": "string"}, compatibility_level="NONE")
+        client.register_schema("breaking", {"type": "integer"})
+        client.set_config("breaking", compatibility_level="FULL", writer_model="DECLARED_KEYS")
+        client.set_config(context=".staging", mode="READONLY")
+        client.set_config(undecided="ALLOW")
     yield full.grpc, empty.grpc
     full.stop()
     empty.stop()
@@ -67,8 +79,19 @@ def everything(server: str) -> dict[tuple[str, str], Any]:
                 x.description,
                 x.tags,
                 dict(x.metadata),
+                x.state,
+                x.compatibility_level,
             )
-            for x in client.list_schemas(state="ACTIVE")
+            for x in client.list_schemas()
+        }
+
+
+def settings(server: str) -> dict[tuple[str, str], Any]:
+    with SchemaRegistry(server) as client:
+        scopes = [(subject, "") for subject in client.iter_subjects()] + [("", ""), ("", ".staging")]
+        return {
+            (subject, context): client.get_config(subject, context=context).config
+            for subject, context in scopes
         }
 
 
@@ -82,14 +105,20 @@ def test_a_registry_goes_round(cli: Cli, servers: tuple[str, str], tmp_path: Pat
     cli.target = full
     assert cli("pull", str(first), "--all-versions").code == Exit.OK
     cli.target = empty
-    ran = cli("import", str(first), "--level", "none")
-    assert ran.code == Exit.OK, ran.out + ran.err
-    assert everything(empty) == everything(full)
-    assert len(everything(full)) > 8
+    for _ in range(2):  # what is there already stays as it is
+        ran = cli("import", str(first), "--restore")
+        assert ran.code == Exit.OK, ran.out + ran.err
+        assert everything(empty) == everything(full)
+        assert settings(empty) == settings(full)
+    assert {row[-2] for row in everything(full).values()} == {
+        "DRAFT", "REGISTERED", "ACTIVE", "DEPRECATED", "ARCHIVED",
+    }  # fmt: skip
     assert cli("pull", str(second), "--all-versions").code == Exit.OK
     assert files(second) == files(first)
     again = cli("import", str(first), "-o", "json").json["counts"]
-    assert again["unchanged"] == len(everything(full))
+    assert again["skipped"] == 3  # the draft, the registered and the archived one
+    assert again["failed"] == 1  # its context is read-only
+    assert again["unchanged"] == len(everything(full)) - 4
 
 
 def test_the_latest_come_with_what_they_reference(cli: Cli, servers: tuple[str, str], tmp_path: Path) -> None:
@@ -97,7 +126,8 @@ def test_the_latest_come_with_what_they_reference(cli: Cli, servers: tuple[str, 
     ran = cli("pull", str(tmp_path / "out"), "--prefix", "shop.")
     assert ran.out.startswith("3 versions of 2 subjects written to ")
     assert set(files(tmp_path / "out")) == {
-        "manifest.jsonl", "shop/invoice.proto", "shop/money.proto", "shop/money@1.0.0.proto",
+        "manifest.jsonl",
+        "settings.json", "shop/invoice.proto", "shop/money.proto", "shop/money@1.0.0.proto",
     }  # fmt: skip
     assert cli("pull", str(tmp_path / "one"), "orders").code == Exit.OK
     assert (tmp_path / "one" / "orders.json").read_bytes() == b'{"type": ["string", "null"]}'
@@ -120,7 +150,13 @@ def test_nothing_is_overwritten_without_force(cli: Cli, servers: tuple[str, str]
     (out / "shop" / "money@1.0.0.proto").write_text("edited")
     assert cli("pull", str(out), "orders", "--force").code == Exit.OK
     # What the earlier pull wrote is gone, unless somebody edited it; what others wrote stays.
-    assert set(files(out)) == {"manifest.jsonl", "orders.json", "mine.txt", "shop/money@1.0.0.proto"}
+    assert set(files(out)) == {
+        "manifest.jsonl",
+        "settings.json",
+        "orders.json",
+        "mine.txt",
+        "shop/money@1.0.0.proto",
+    }
 
 
 def test_an_edited_file_becomes_the_next_version(cli: Cli, servers: tuple[str, str], tmp_path: Path) -> None:

@@ -17,9 +17,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from llm_schema_registry import Code, FieldViolation
 from llm_schema_registry.cli import options, run
+from llm_schema_registry.cli.advice import ADVICE
 from llm_schema_registry.cli.exits import BY_CODE, MEANINGS, Exit
+from llm_schema_registry.cli.output import Format, Output
+from llm_schema_registry.cli.session import CONNECT_SECONDS, Session
+from llm_schema_registry.cli.wording import spoken
 from llm_schema_registry.v1 import config_pb2, lifecycle_pb2, tools_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
+from tests.api.server import ROOT
 from tests.cli.conftest import Cli
 from tests.sdk.fake_registry import FakeRegistry, Script, answers, described, fails, filled
 
@@ -91,6 +96,7 @@ def test_register_tells_what_it_did(cli: Cli, fake: FakeRegistry, tmp_path: Path
         ),
     )
 
+    fake.script("ListVersions", fails(Code.NOT_FOUND, reason="SUBJECT_NOT_FOUND"))
     ran = cli(
         "register", "orders", str(file), "-r", "m=money@^1", "--meta", "k=v=w", "--tag", "a", "-l", "full"
     )
@@ -104,6 +110,86 @@ def test_register_tells_what_it_did(cli: Cli, fake: FakeRegistry, tmp_path: Path
     assert dict(request.metadata) == {"k": "v=w"}
     assert request.compatibility_level == pb.COMPATIBILITY_LEVEL_FULL
     assert not request.HasField("auto_activate")
+
+
+def test_register_does_not_change_the_level_of_a_subject(
+    cli: Cli, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    file = tmp_path / "order.json"
+    file.write_text("{}")
+    effective = config_pb2.Config(compatibility_level=pb.COMPATIBILITY_LEVEL_FULL)
+    fake.script("GetConfig", answers(config_pb2.GetConfigResponse(effective=effective)))
+    fake.script("ListVersions", answers(pb.ListVersionsResponse(versions=["1.0.0"])))
+    fake.script("RegisterSchema", answers(pb.RegisterSchemaResponse(version="1.0.0")))
+
+    ran = cli("register", "orders", str(file), "--level", "none")
+    assert ran.code == Exit.REFUSED
+    assert "has the level FULL" in ran.err
+    assert "schema-registry config set orders --level none" in ran.err
+    assert not fake.calls["RegisterSchema"]
+    assert cli("register", "orders", str(file), "--level", "full").code == 0
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_promotion_is_no_version_that_was_there_already(
+    dry_run: bool, cli: Cli, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    file = tmp_path / "order.json"
+    file.write_text("{}")
+    response = pb.RegisterSchemaResponse(
+        subject="orders",
+        version="1.0.0",
+        ordinal=1,
+        state=pb.SCHEMA_STATE_ACTIVE,
+        previous_state=pb.SCHEMA_STATE_DRAFT,
+        report=COMPATIBLE,
+    )
+    fake.script("RegisterSchema", answers(response))
+    ran = cli("register", "orders", str(file), *(["--dry-run"] if dry_run else []))
+    what = "would promote" if dry_run else "promoted"
+    assert ran.out.startswith(f"{what} orders 1.0.0 (version 1, ACTIVE), which was DRAFT\n")
+    assert "change: COMPATIBLE\n" in ran.out  # its version has been told
+
+
+def test_without_a_server_the_command_ends_at_once_unless_it_is_to_wait(cli: Cli) -> None:
+    ran = cli("--server", "localhost:1", "list", server=False)
+    assert (ran.code, "waiting" in ran.err) == (Exit.UNAVAILABLE, False)
+    assert "schema-registry-server serve" in ran.err
+    ran = cli("--server", "localhost:1", "--timeout", "0.2", "list", server=False)
+    assert ran.code == Exit.UNAVAILABLE
+    assert "waiting up to 0.2 s for a registry at localhost:1" in ran.err
+
+
+def test_only_who_gives_a_timeout_waits_for_a_server(cli: Cli) -> None:
+    output = Output(Format.TABLE, color=False)
+    assert CONNECT_SECONDS < 2
+    for patient, connect in ((False, CONNECT_SECONDS), (True, None)):
+        with Session(cli.target, None, 30.0, output, patient=patient).registry() as client:
+            assert (client._options.retry.connect, client._options.timeout) == (connect, 30.0)
+
+
+MESSAGES = [
+    (
+        "schema 'x' is live; delete it softly first (without `permanent`), then permanently",
+        "schema 'x' is live; delete it softly first (without --permanent), then permanently",
+    ),
+    ("tags[0]: '' must be 1 to 256 characters", "--tag: '' must be 1 to 256 characters"),
+    ("references[0].name: 'a' points to nothing", "--reference: 'a' points to nothing"),
+    (
+        "leave the level out, or set it with SetConfig",
+        "leave the level out, or set it with `schema-registry config set`",
+    ),
+    (
+        "leave compatibility_level out or change it through ConfigService",
+        "leave --level out or change it with `schema-registry config set`",
+    ),
+    ("the field 'metadata' of orders", "the field 'metadata' of orders"),
+]
+
+
+@pytest.mark.parametrize(("message", "words"), MESSAGES)
+def test_messages_speak_the_words_of_the_command_line(message: str, words: str) -> None:
+    assert spoken(message) == words
 
 
 def test_register_reads_the_standard_input(cli: Cli, fake: FakeRegistry) -> None:
@@ -373,12 +459,14 @@ def test_delete_takes_a_version_softly_without_asking(cli: Cli, fake: FakeRegist
     fake.script("GetSchemaByVersion", found())
     fake.script("DeleteSchema", answers(Empty()))
 
+    fake.script("GetDependents", answers(pb.DependenciesResponse()))
     assert cli("delete", "orders@1.1.0").out == "deleted orders@1.1.0\n"
     assert fake.calls["DeleteSchema"][0].request.soft_delete
 
 
 def test_deleting_much_or_for_ever_needs_a_yes(cli: Cli, fake: FakeRegistry) -> None:
     fake.script("DeleteSubject", answers(lifecycle_pb2.DeleteSubjectResponse(versions=["1.0.0"])))
+    fake.script("GetSubjectVersions", answers(pb.GetSubjectVersionsResponse()))
 
     assert cli("delete", "orders").code == Exit.USAGE
     assert cli("delete", f"{ID}", "--permanent").code == Exit.USAGE
@@ -392,12 +480,67 @@ def test_undelete_finds_versions_that_are_gone(cli: Cli, fake: FakeRegistry) -> 
     fake.script("GetSubjectVersions", answers(response))
     fake.script("UndeleteSchema", answers(lifecycle_pb2.UndeleteSchemaResponse(schema=info(version="1.0.0"))))
 
+    gone = info(version="1.0.0", deleted_at=Timestamp(seconds=1))
+    fake.script("GetSchema", answers(pb.GetSchemaResponse(schema=gone)))
     assert cli("undelete", "orders@1").out == "undeleted orders 1.0.0 (ACTIVE)\n"
     assert fake.calls["GetSubjectVersions"][0].request.include_deleted
     missing = cli("undelete", "orders@7")
     assert missing.code == Exit.NOT_FOUND
     assert "there are 1 (1.0.0)" in missing.err
-    assert cli("undelete", "orders").code == Exit.USAGE
+    assert cli("undelete", "orders").out == "no version of orders was deleted\n"
+
+
+def test_undelete_of_a_live_version_says_that_it_was_not_deleted(cli: Cli, fake: FakeRegistry) -> None:
+    fake.script("GetSchema", answers(pb.GetSchemaResponse(schema=info(version="1.0.0"))))
+    assert cli("undelete", ID).out == "orders 1.0.0 was not deleted (ACTIVE)\n"
+    assert not fake.calls["UndeleteSchema"]
+
+
+def test_undelete_of_a_subject_brings_all_its_versions_back(cli: Cli, fake: FakeRegistry) -> None:
+    response = pb.GetSubjectVersionsResponse()
+    response.versions.add(version="1.0.0", ordinal=1, schema_id="a", deleted_at=Timestamp(seconds=1))
+    response.versions.add(version="1.1.0", ordinal=2, schema_id="b")
+    response.versions.add(version="1.2.0", ordinal=3, schema_id="c", deleted_at=Timestamp(seconds=1))
+    fake.script("GetSubjectVersions", answers(response))
+    fake.script(
+        "UndeleteSchema",
+        *(answers(lifecycle_pb2.UndeleteSchemaResponse(schema=info(version=v))) for v in ("1.0.0", "1.2.0")),
+    )
+    assert cli("undelete", "orders").out == "undeleted orders: 1.0.0, 1.2.0\n"
+    assert [call.request.schema_id for call in fake.calls["UndeleteSchema"]] == ["a", "c"]
+
+
+def test_deleting_what_is_used_names_its_users(cli: Cli, fake: FakeRegistry) -> None:
+    used = pb.DependenciesResponse()
+    used.dependencies.add(subject="carts", version="2.0.0", schema_id="x", depth=1)
+    fake.script("GetSchemaByVersion", answers(pb.GetSchemaResponse(schema=info(version="1.1.0"))))
+    fake.script("GetDependents", answers(used))
+    fake.script("DeleteSchema", answers(Empty()))
+    ran = cli("delete", "orders@1.1.0")
+    assert ran.code == 0
+    assert "warning: carts 2.0.0 still refers to it" in ran.err
+    assert "undelete orders@1.1.0" in ran.err
+
+
+def test_the_settings_of_an_unknown_subject_are_told_as_such(cli: Cli, fake: FakeRegistry) -> None:
+    fake.script("GetConfig", answers(config_pb2.GetConfigResponse()))
+    fake.script("ListVersions", fails(Code.NOT_FOUND, reason="SUBJECT_NOT_FOUND"))
+    ran = cli("config", "get", "orders")
+    assert (ran.code, "'orders' has no versions" in ran.err) == (0, True)
+
+
+def test_a_reference_that_was_not_given_points_to_the_option(
+    cli: Cli, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    file = tmp_path / "order.json"
+    file.write_text("{}")
+    report = pb.SchemaValidationReport()
+    report.issues.add(rule="json/reference", message="not among the references")
+    fake.script(
+        "RegisterSchema",
+        fails(Code.INVALID_ARGUMENT, reason="INVALID_SCHEMA", details=(report,)),
+    )
+    assert "--reference NAME=SUBJECT" in cli("register", "orders", str(file)).err
 
 
 def test_watch_writes_a_line_a_change_and_stops_after_the_count(cli: Cli, fake: FakeRegistry) -> None:
@@ -428,6 +571,7 @@ def test_config(cli: Cli, fake: FakeRegistry) -> None:
     fake.script("GetConfig", answers(config_pb2.GetConfigResponse(effective=level, sources=sources)))
     fake.script("SetConfig", answers(config_pb2.SetConfigResponse(config=level, effective=level)))
     fake.script("DeleteConfig", answers(Empty()))
+    fake.script("ListVersions", answers(pb.ListVersionsResponse(versions=["1.0.0"])))
 
     assert ["compatibility_level", "FULL", "subject:orders"] in [
         line.split() for line in cli("config", "get", "orders").out.splitlines()
@@ -627,3 +771,25 @@ def test_completion_does_not_wait_for_a_server_that_says_nothing(
         monkeypatch.setenv("SCHEMA_REGISTRY_SERVER", f"127.0.0.1:{silent.getsockname()[1]}")
         assert completed(monkeypatch, capfd, "schema-registry get ord") == []
     assert options.COMPLETION_SECONDS == 0.3
+
+
+def test_a_refused_protobuf_schema_comes_with_a_way_out(cli: Cli, fake: FakeRegistry, tmp_path: Path) -> None:
+    file = tmp_path / "order.proto"
+    file.write_text('syntax = "proto3";')
+    report = pb.CompatibilityReport(verdict=pb.VERDICT_NO, level=pb.COMPATIBILITY_LEVEL_BACKWARD)
+    for path in ("A.b", "A.c"):
+        report.violations.add(rule="FIELD_WIRE_COMPATIBLE_TYPE", path=path, severity=pb.SEVERITY_ERROR)
+    fake.script("CheckCompatibility", answers(report))
+    said = cli("check", "orders", str(file)).out
+    assert said.count("way out: ") == 2
+    assert "a number that was never used" in said
+    assert "docs/protobuf.md" in said
+    report.remedies.add(kind="LEVEL", message="another level")
+    fake.script("CheckCompatibility", answers(report))
+    cli("check", "orders", str(file))
+    assert cli("check", "orders", str(file)).out.count("way out: ") == 1
+
+
+def test_advice_is_for_rules_that_the_documentation_lists() -> None:
+    page = (ROOT / "docs" / "protobuf.md").read_text(encoding="utf-8")
+    assert [rule for rule in ADVICE if rule not in page] == []

@@ -57,7 +57,10 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
             done = command(tmp_path, "serve", **{f"{listener}__PORT": port})
             assert done.returncode == 1, listener
             assert port in errors(done)
+            assert "another program listens there" in errors(done)
+            assert f"SCHEMA_REGISTRY_{listener}__PORT" in errors(done)
             assert "Traceback" not in done.stderr
+            assert not (tmp_path / "registry.db").exists()  # nothing was created or migrated
 
 
 @pytest.mark.parametrize(

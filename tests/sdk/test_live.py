@@ -15,6 +15,7 @@ from llm_schema_registry import (
     AsyncSchemaRegistry,
     ChangeEvent,
     Code,
+    DeadlineExceeded,
     PermissionDenied,
     RetryPolicy,
     SchemaInfo,
@@ -23,7 +24,7 @@ from llm_schema_registry import (
     Unavailable,
     _decode,
 )
-from llm_schema_registry._latest import MOST_CHANGED, CachedVersions
+from llm_schema_registry._latest import MOST_CHANGED, UNREACHABLE_SECONDS, CachedVersions
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from tests.api.server import ServerProcess
 from tests.sdk.conftest import connect
@@ -70,6 +71,39 @@ def test_an_entry_stands_while_the_watch_does_and_ages_while_it_is_away() -> Non
     assert cached.get("s", "latest") == version("a")
     clock.now = 1061
     assert cached.get("s", "latest") is None
+
+
+def test_an_older_answer_is_given_out_only_when_nobody_could_be_asked() -> None:
+    clock = Clock()
+    cached = CachedVersions((), 60, 10**6, clock, stale_if_error=100)
+    cached.put(cached.reading("s"), "latest", version("a"))
+    clock.now = 61
+    assert cached.get("s", "latest") is None
+    assert cached.unreachable("s", "latest") == version("a")
+    assert cached.get("s", "latest") == version("a")  # not every caller waits for the same failure
+    clock.now = 61 + UNREACHABLE_SECONDS
+    assert cached.get("s", "latest") is None
+    clock.now = 161
+    assert cached.unreachable("s", "latest") is None
+
+    strict = CachedVersions((), 60, 10**6, clock)
+    strict.put(strict.reading("s"), "latest", version("a"))
+    clock.now += 61
+    assert strict.unreachable("s", "latest") is None
+
+
+def test_the_age_counts_from_when_the_watch_broke() -> None:
+    clock = Clock()
+    cached = CachedVersions((), 60, 10**6, clock)
+    clock.now = 5
+    assert cached.away() == 5
+    cached.stands(True)
+    clock.now = 10
+    assert cached.away() == 0
+    cached.stands(False)
+    clock.now = 12
+    cached.stands(False)
+    assert cached.away() == 2
 
 
 def test_what_grew_too_old_while_the_watch_was_away_does_not_come_back_with_it() -> None:
@@ -321,6 +355,39 @@ async def test_a_restart_is_survived_and_what_changed_meanwhile_is_heard_of(
 
 
 # -- against a scripted one
+
+
+@pytest.mark.parametrize("stale_if_error", [0.0, 3600.0])
+async def test_without_a_server_an_old_version_costs_the_offline_timeout_once(
+    fake: FakeRegistry, kind: str, stale_if_error: float
+) -> None:
+    good = answers(pb.GetSchemaResponse(schema=pb.SchemaInfo(id="a", subject="s")))
+    fake.script("GetSchemaByVersion", good, fails(Code.UNAVAILABLE))
+    calls = fake.calls["GetSchemaByVersion"]
+    async with connect(kind, fake.target, retry=RetryPolicy()) as face:
+        cache = face.client.cached(ttl=60, stale_if_error=stale_if_error)
+        clock = Clock()
+        cache._versions._clock = clock
+
+        async def latest() -> str:
+            found = (
+                await asyncio.to_thread(cache.latest, "s") if kind == "blocking" else await cache.latest("s")
+            )
+            return str(found.id)
+
+        assert await latest() == "a"
+        clock.now = 61
+        cache._offline_timeout = 0.05
+        if not stale_if_error:
+            with pytest.raises((Unavailable, DeadlineExceeded)):
+                await latest()
+            return
+        assert await latest() == "a"
+        tried = len(calls)
+        assert tried > 1
+        assert await latest() == "a"
+        assert len(calls) == tried
+        assert cache.stale
 
 
 async def test_a_watch_that_is_not_allowed_is_told_at_the_start(fake: FakeRegistry, kind: str) -> None:

@@ -80,7 +80,9 @@ def test_every_error_result_and_enumeration_is_public_at_the_top() -> None:
         name
         for module in (enums, errors, results, statistics)
         for name, value in vars(module).items()
-        if isinstance(value, type) and value.__module__ == module.__name__ and name != "WireEnum"
+        if isinstance(value, type)
+        and f"{value.__module__}.".startswith(f"{module.__name__}.")
+        and name != "WireEnum"
     ]
     assert sorted(llm_schema_registry.__all__) == sorted(classes + OWN)
 

@@ -127,7 +127,7 @@ def test_another_address_is_tried_at_once() -> None:
 
 @pytest.mark.parametrize("wrong", [{"attempts": 0}, {"first": -1.0}, {"longest": -1.0}, {"multiplier": 0.5}])
 def test_a_policy_that_cannot_be_meant_is_refused(wrong: Any) -> None:
-    with pytest.raises(ValueError, match="must be at least"):
+    with pytest.raises(ValueError, match="it must be"):
         RetryPolicy(**wrong)
 
 
@@ -219,3 +219,16 @@ async def test_a_closed_client_says_so(fake: FakeRegistry, client: Face) -> None
 
     with pytest.raises(RuntimeError, match="closed"):
         await client.health_check()
+
+
+def test_a_server_that_accepts_no_connection_is_given_up_early_when_the_policy_says_so() -> None:
+    now = 0.0
+    attempts = Attempts(RetryPolicy(first=1.0, connect=5.0), 30.0, clock=lambda: now, dice=lambda: 0.5)
+    away = Unavailable("no", reason="")
+    away.never_sent = True
+    assert attempts.after(away) is not None
+    now = 4.9
+    assert attempts.after(away) is None
+    assert attempts.after(Unavailable("no", reason="")) is not None  # somebody is there
+    attempts.succeeded()
+    assert attempts.after(away) is not None

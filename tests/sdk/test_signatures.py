@@ -113,5 +113,7 @@ def test_members_are_ordered_by_their_numbers_among_their_kind() -> None:
 
 
 async def test_a_member_of_another_enumeration_is_refused() -> None:
-    with pytest.raises(TypeError, match=r"a SchemaType is expected, not SchemaState\.ACTIVE"):
+    with pytest.raises(
+        TypeError, match=r"a SchemaType or its name such as 'JSON' is expected, not SchemaState\.ACTIVE"
+    ):
         SchemaRegistry().register_schema("s", {}, SchemaState.ACTIVE)

@@ -29,8 +29,30 @@ def test_an_unknown_variable_is_refused_by_name(name: str) -> None:
         load(environ={name: "1"})
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("SCHEMA_REGISTRY_GRPC_PORT", "SCHEMA_REGISTRY_GRPC__PORT"),
+        ("SCHEMA_REGISTRY_SERVER__GRPC__PORT", "SCHEMA_REGISTRY_GRPC__PORT"),
+        ("SCHEMA_REGISTRY_HTTP__PROT", "SCHEMA_REGISTRY_HTTP__PORT"),
+        ("SCHEMA_REGISTRY_STORAGE_POSTGRES_DSN", "SCHEMA_REGISTRY_STORAGE__POSTGRES__DSN"),
+    ],
+)
+def test_an_unknown_variable_is_told_the_one_that_was_meant(name: str, meant: str) -> None:
+    with pytest.raises(SettingsError, match=f"variable {name}.*did you mean {meant}\\?"):
+        load(environ={name: "1"})
+
+
+def test_an_unknown_name_in_a_file_is_told_the_one_that_was_meant(tmp_path: Path) -> None:
+    file = tmp_path / "registry.toml"
+    file.write_text("[grpc]\nprot = 1\n")
+    with pytest.raises(SettingsError, match=r"did you mean grpc\.port\?"):
+        load(file, {})
+
+
 def test_the_variables_of_the_command_line_client_are_no_settings() -> None:
-    assert load(environ={"SCHEMA_REGISTRY_SERVER": "a:1", "SCHEMA_REGISTRY_TOKEN": "t"}) == load(environ={})
+    for name in ("SERVER", "TOKEN", "OUTPUT", "DEBUG", "PROFILE", "TIMEOUT", "CONTEXT"):
+        assert load(environ={f"SCHEMA_REGISTRY_{name}": "a"}) == load(environ={})
 
 
 def test_an_unknown_name_in_the_file_is_refused(tmp_path: Path) -> None:

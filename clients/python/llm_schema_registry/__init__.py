@@ -4,6 +4,7 @@
 values of `results` and `enums`, failures the exceptions of `errors`. The generated messages are in `v1`.
 """
 
+from . import _grpc_log  # noqa: F401 - before gRPC is imported
 from ._async_client import AsyncSchemaRegistry
 from ._async_live import AsyncLiveCache
 from ._asynchronous import AsyncWatch

@@ -69,7 +69,8 @@ class AsyncCalls:
         `content` is text or bytes as they are, a path to a file, a JSON value, or a pydantic model class. `references` are
         `SchemaReference`s, (name, subject, version) tuples or dicts with these keys.
 
-        `compatibility_level` becomes the level of a new subject and must equal the level of an existing one. `version` is
+        `compatibility_level` becomes the level of the subject, also of one that is there if the caller may configure it (the version
+        is checked at that level); others get LevelMismatch. `version` is
         derived from the comparison when "". `auto_activate` False asks for REGISTERED instead of ACTIVE. `normalize` also takes a
         version that differs in white space only as the same. `dry_run` does all but store. `as_draft` stores a DRAFT
         without checking. Raises IncompatibleSchema (with `report`), InvalidSchema (with `issues`), ReferenceNotFound, and

@@ -41,6 +41,8 @@ class BlockingTransport:
         self._rotation = Rotation(len(options.addresses))
         self._last_write = LastWrite(options.read_your_writes)
         self._lock = threading.Lock()
+        self.on_unreachable: Callable[[], None] = lambda: None
+        """Told of each try for which there was no connection."""
 
     def close(self) -> None:
         """End every call under way and close the channels."""
@@ -86,6 +88,8 @@ class BlockingTransport:
     ) -> tuple[RegistryError, bool]:
         """The exception for a failed call, and whether another address is worth trying at once."""
         error = from_rpc(failure, timeout, path=rpc.path, address=self.options.addresses[address])
+        if isinstance(error, Unavailable) and error.never_sent:
+            self.on_unreachable()
         return error, isinstance(error, Unavailable) and self._rotation.failed(address)
 
     def pages(self, call: Unary[Page[R]]) -> Iterator[R]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import grpc
 
+from ._arguments import integer
 from ._cache import ContentCache
 from ._local import LocalValidators
 from ._options import DEFAULT_CACHE_BYTES, DEFAULT_TARGET, DEFAULT_TIMEOUT, Options, Tls, options
@@ -51,10 +52,11 @@ class Client:
             tls=tls,
             metadata=metadata,
             timeout=timeout,
-            retry=retry or RetryPolicy(),
+            retry=RetryPolicy() if retry is None else retry,
             read_your_writes=read_your_writes,
             channel_options=channel_options,
         )
+        integer(cache_bytes, "cache_bytes", least=0, most=2**63 - 1)
         self._cache = ContentCache(cache_bytes)
         self._validators = LocalValidators(cache_bytes)
         self._open(self._options)

@@ -134,6 +134,7 @@ def registration(m: pb.RegisterSchemaResponse) -> Registration:
         created_at=time(m, "created_at"),
         revision=m.revision,
         report=compatibility_report(m.report) if m.HasField("report") else None,
+        previous_state=SchemaState(m.previous_state),
     )
 
 

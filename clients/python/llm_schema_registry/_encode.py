@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
-from ._arguments import described, many, selector, text
+from ._arguments import MOST_NUMBER, described, many, octets, selector, text
 from .enums import WireEnum
 from .results import SchemaReference
 from .v1 import schema_registry_pb2 as pb
@@ -61,8 +62,10 @@ def content_bytes(value: object, name: str = "content") -> bytes:
             f"{name}: the dataclass {value.__name__} was given; give "
             f"pydantic.TypeAdapter({value.__name__}).json_schema()"
         )
+    if isinstance(value, str):
+        _refuse_file_name(value, name)
     if isinstance(value, str | bytes | bytearray | memoryview):
-        return _octets(value)
+        return _octets(value, name)
     if isinstance(value, Mapping | list | tuple | bool):
         return _json(value, name)
     raise TypeError(
@@ -74,19 +77,30 @@ def content_bytes(value: object, name: str = "content") -> bytes:
 def data_bytes(value: object, name: str = "data") -> bytes:
     """The bytes to send for a payload. Raises TypeError for what is neither bytes nor text nor a JSON value."""
     if isinstance(value, str | bytes | bytearray | memoryview):
-        return _octets(value)
+        return _octets(value, name)
     if isinstance(value, Path):
         raise TypeError(f"{name}: a path was given; read the file with {described(value)}.read_bytes()")
     if isinstance(value, type):
         raise TypeError(f"{name}: the class {value.__name__} was given; give an instance")
     dump = getattr(value, "model_dump_json", None)
     if dump is not None:
-        return _octets(dump(by_alias=True))
+        return _octets(dump(by_alias=True), name)
     return _json(value, name)
 
 
-def _octets(value: str | bytes | bytearray | memoryview) -> bytes:
-    return value.encode("utf-8") if isinstance(value, str) else bytes(value)
+_FILE_NAME = re.compile(r"[^\s{}\[\]\"';]+\.(?:json|avsc|proto)")
+"""What names a file and is no schema in any language: those that are one word are written in quotes."""
+
+
+def _refuse_file_name(value: str, name: str) -> None:
+    if len(value) < 4096 and _FILE_NAME.fullmatch(value.strip()):
+        raise ValueError(
+            f"{name}: {value!r:.200} names a file and is no schema; write pathlib.Path({value.strip()!r:.200}) to send the file"
+        )
+
+
+def _octets(value: str | bytes | bytearray | memoryview, name: str) -> bytes:
+    return octets(value, name) if isinstance(value, str) else bytes(value)
 
 
 def _json(value: Any, name: str) -> bytes:
@@ -113,23 +127,47 @@ def _json(value: Any, name: str) -> bytes:
         ).encode("utf-8")
     except ValueError as error:  # NaN, infinity, a circle, or text that UTF-8 cannot express
         raise ValueError(f"{name}: {error}") from error
+    except RecursionError:
+        raise ValueError(
+            f"{name}: nests too deeply for Python's JSON encoder; the registry refuses such values as well"
+        ) from None
 
 
-def number(kind: type[E], value: E | str | int | None) -> Any:
-    """What an enum field takes for a member, its name in any case, or its number; None leaves the field unset.
-
-    Any, because the stubs give each enum a type of its own that no value from outside has. Raises ValueError naming
-    the choices.
-    """
-    if value is None:
-        return None
-    if isinstance(value, WireEnum) and not isinstance(value, kind):
-        raise TypeError(f"a {kind.__name__} is expected, not {type(value).__name__}.{value.name}")
+def member(kind: type[E], value: object, name: str) -> E:
+    """The member that a member, its name in any case, or its number means. Raises TypeError, or ValueError naming the choices."""
+    if isinstance(value, kind):
+        return value
+    if isinstance(value, WireEnum):
+        raise TypeError(f"{name}: a {_example(kind)} is expected, not {type(value).__name__}.{value.name}")
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise TypeError(f"{name}: a {_example(kind)} is expected, not {described(value)}")
     try:
-        return kind(value).number
+        found = kind(value)
     except ValueError:
-        names = ", ".join(m.name for m in kind if m)
-        raise ValueError(f"{value!r} is no {kind.__name__}; use one of {names}") from None
+        found = None
+    if found is None or not 0 <= found.number <= MOST_NUMBER:
+        choices = ", ".join(m.name for m in kind if m)
+        raise ValueError(f"{name}: {described(value)} is no {kind.__name__}; use one of {choices}")
+    return found
+
+
+def _example(kind: type[WireEnum]) -> str:
+    """What an argument of this type may be."""
+    return f"{kind.__name__} or its name such as {next(m.name for m in kind if m)!r}"
+
+
+def number(kind: type[E], value: E | str | int | None, name: str) -> Any:
+    """What an enum field takes for a member, its name or its number; None leaves the field unset.
+
+    Any, because the stubs give each enum a type of its own that no value from outside has. Raises what `member` raises.
+    """
+    return None if value is None else member(kind, value, name).number
+
+
+def numbers(kind: type[E], values: Iterable[E | str], name: str) -> list[Any]:
+    """What a repeated enum field takes. Raises what `member` raises."""
+    given = many(values, name, f"{kind.__name__} or names")
+    return [member(kind, value, f"{name}[{i}]").number for i, value in enumerate(given)]
 
 
 def reference_messages(values: Iterable[Reference], name: str = "references") -> list[pb.SchemaReference]:

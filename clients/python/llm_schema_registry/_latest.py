@@ -18,6 +18,9 @@ OVERHEAD = 1024
 MOST_CHANGED = 10_000
 """Subjects whose last change is remembered one by one."""
 
+UNREACHABLE_SECONDS = 1.0
+"""For so long nobody asks a server again that could not be reached, where an older answer may be given out."""
+
 Key = tuple[str, str]
 """A subject and a selector."""
 
@@ -43,18 +46,11 @@ def qualified(subject: str) -> str:
     return subject.removeprefix(":.:")
 
 
-def check_seconds(name: str, seconds: float) -> None:
-    """Raises TypeError or ValueError, naming the argument, unless `seconds` is a number from 0.001 to 1e9."""
-    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
-        raise TypeError(f"{name} must be a number of seconds, not {type(seconds).__name__}")
-    if not 0.001 <= seconds <= 1e9:
-        raise ValueError(f"{name} is {seconds} s; it must be between 0.001 and 1e9 seconds")
-
-
 class CachedVersions:
     """The versions that were asked for. Safe to share between threads.
 
-    An entry stands while the watch does; while it is away, for `ttl` seconds from when it was read.
+    An entry stands while the watch does; while it is away, for `ttl` seconds from when it was read, and for `stale_if_error`
+    seconds more when the server cannot be reached (RFC 5861, section 4).
     """
 
     def __init__(
@@ -63,13 +59,15 @@ class CachedVersions:
         ttl: float,
         capacity: int,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        stale_if_error: float = 0.0,
     ) -> None:
-        check_seconds("ttl", ttl)
-        if capacity < 1:
-            raise ValueError(f"cache_bytes is {capacity}; it must be greater than 0")
         self._patterns = [_pattern(subject) for subject in subjects]
         self._subjects = tuple(subjects)
         self._ttl, self._capacity, self._clock = ttl, capacity, clock
+        self._stale_if_error = stale_if_error
+        self._away_since = clock()
+        self._unreachable_until = -1.0
         self._entries: LRUCache[Key, _Entry] = LRUCache(
             capacity, getsizeof=lambda entry: OVERHEAD + len(entry.schema.content)
         )
@@ -84,14 +82,30 @@ class CachedVersions:
         """The version, if it is known and may still be given out."""
         with self._lock:
             entry = self._entries.get((subject, selector))
-            if entry is None or not (self._watching or self._young(entry)):
+            if entry is None:
                 return None
-            return entry.schema
+            if self._watching or self._young(entry):
+                return entry.schema
+            return (
+                entry.schema if self._clock() < self._unreachable_until and self._tolerable(entry) else None
+            )
+
+    def unreachable(self, subject: str, selector: str) -> SchemaInfo | None:
+        """The version that may be given out although the server could not be asked; for a second `get` gives such ones too, so
+        that not every caller waits for the same failure."""
+        with self._lock:
+            self._unreachable_until = self._clock() + UNREACHABLE_SECONDS
+            entry = self._entries.get((subject, selector))
+            return entry.schema if entry is not None and self._tolerable(entry) else None
 
     @property
     def watching(self) -> bool:
         """Whether the watch stands, so that every change is heard of."""
         return self._watching
+
+    def away(self) -> float:
+        """Seconds since the watch stood, or since there are versions when it never did; 0.0 while it stands."""
+        return 0.0 if self._watching else self._clock() - self._away_since
 
     def stands(self, watching: bool) -> None:
         """The watch stands again, or is away. It goes on where it broke, so that what was kept hears of every change; but
@@ -100,7 +114,12 @@ class CachedVersions:
             if watching and not self._watching:
                 for key in [key for key, entry in self._entries.items() if not self._young(entry)]:
                     del self._entries[key]
+            if self._watching and not watching:
+                self._away_since = self._clock()
             self._watching = watching
+
+    def _tolerable(self, entry: _Entry) -> bool:
+        return self._clock() - entry.read_at <= self._ttl + self._stale_if_error
 
     def _young(self, entry: _Entry) -> bool:
         return self._clock() - entry.read_at <= self._ttl

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from cachetools import LRUCache
 
+from ._checked import checked
 from ._encode import Data, data_bytes, number
 from .enums import DataEncoding, SchemaType
 from .errors import FieldViolation, InvalidRequest, UnsupportedSchemaType
@@ -34,6 +35,7 @@ class CompiledSchema:
     schema: SchemaContent
     validator: DataValidator
 
+    @checked
     def validate(
         self, data: Data, *, strict: bool, encoding: DataEncoding | str, message_name: str, max_errors: int
     ) -> ValidationReport:
@@ -52,7 +54,7 @@ class CompiledSchema:
         try:
             report = self.validator.validate(
                 payload,
-                encoding=Encoding(number(DataEncoding, encoding)),
+                encoding=Encoding(number(DataEncoding, encoding, "encoding")),
                 strict=strict,
                 max_errors=max_errors or DEFAULT_ERRORS,
                 message_name=message_name,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import grpc
 
-from ._arguments import header_pairs
+from ._arguments import boolean, described, header_pairs, integer, seconds, text
 from ._retry import RetryPolicy
 from ._targets import parse_target
 
@@ -29,6 +31,15 @@ class Tls:
     private_key: bytes | None = field(default=None, repr=False)
     certificate_chain: bytes | None = None
     server_name: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("root_certificates", "private_key", "certificate_chain"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, bytes):
+                raise TypeError(
+                    f"{name}: PEM as bytes is expected, such as Path('ca.pem').read_bytes(), not a {type(value).__name__}"
+                )
+        text(self.server_name, "server_name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +75,19 @@ def options(
     read_your_writes: bool,
     channel_options: Sequence[tuple[str, str | int]] | Mapping[str, str | int],
 ) -> Options:
-    """The options of a client. Raises ValueError for a target or a timeout that cannot be meant."""
-    if timeout <= 0:
-        raise ValueError(f"timeout is {timeout} s; it must be greater than 0")
+    """The options of a client. Raises TypeError and ValueError, naming the argument, for what cannot be meant."""
+    seconds(timeout)
+    boolean(read_your_writes, "read_your_writes")
+    if not isinstance(retry, RetryPolicy):
+        raise TypeError(
+            f"retry: a RetryPolicy such as RetryPolicy(attempts=3) is expected, not {described(retry)}"
+        )
+    if not (token is None or isinstance(token, str) or callable(token)):
+        raise TypeError(
+            f"token: a str, or a function that gives one, is expected, not a {type(token).__name__}"
+        )
+    if not (tls is None or isinstance(tls, bool | Tls | grpc.ChannelCredentials)):
+        raise TypeError(f"tls: True, a Tls or grpc.ChannelCredentials are expected, not {described(tls)}")
     where = parse_target(target)
     tls = tls or where.tls
     if tls is True:
@@ -88,12 +109,49 @@ def options(
         addresses=where.addresses,
         token=token,
         credentials=credentials,
-        metadata=tuple((key.lower(), value) for key, value in header_pairs(metadata, "metadata")),
+        metadata=_headers(metadata),
         timeout=timeout,
         retry=retry,
         read_your_writes=read_your_writes,
-        channel_options=(*_DEFAULTS, *extra, *header_pairs(channel_options, "channel_options")),
+        channel_options=(*_DEFAULTS, *extra, *_channel_options(channel_options)),
     )
+
+
+_HEADER = re.compile(r"[0-9a-z_.-]+")
+"""Names of headers in gRPC: "PROTOCOL-HTTP2.md", Custom-Metadata."""
+
+
+def _headers(metadata: Sequence[tuple[str, str]] | Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Headers that gRPC can send. The errors show no values: one of them may be a secret."""
+    found: list[tuple[str, Any]] = []
+    given: tuple[tuple[str, Any], ...] = header_pairs(metadata, "metadata")
+    for name, value in given:
+        key = name.lower()
+        if not _HEADER.fullmatch(key):
+            raise ValueError(
+                f"metadata: {name!r} is no name of a header; use letters, digits, '-', '_' and '.'"
+            )
+        if key.endswith("-bin"):
+            if not isinstance(value, bytes):
+                raise TypeError(f"metadata[{name!r}]: bytes are expected, not a {type(value).__name__}")
+        elif not isinstance(value, str):
+            raise TypeError(f"metadata[{name!r}]: a str is expected, not a {type(value).__name__}")
+        elif not (value.isascii() and value.isprintable()):
+            raise ValueError(
+                f"metadata[{name!r}]: only printable ASCII is sent; a name that ends with -bin takes bytes"
+            )
+        found.append((key, value))
+    return tuple(found)
+
+
+def _channel_options(
+    given: Sequence[tuple[str, str | int]] | Mapping[str, str | int],
+) -> tuple[tuple[str, str | int], ...]:
+    pairs = header_pairs(given, "channel_options")
+    for name, value in pairs:
+        if not isinstance(value, str):
+            integer(value, f"channel_options[{name!r}]")
+    return pairs
 
 
 def _release() -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ._arguments import MOST_SECONDS, described, integer, seconds
 from .errors import ConcurrentUpdate, ProtocolMismatch, RegistryError, SubscriberTooSlow, Unavailable
 
 SHORTEST_REST = 0.02
@@ -28,14 +29,25 @@ class RetryPolicy:
     first: float = 0.1
     longest: float = 2.0
     multiplier: float = 2.0
+    connect: float | None = None
+    """Seconds of a call, or since the last item of a stream, after which no address that refuses connections is tried again;
+    None is as long as the deadline allows."""
 
     def __post_init__(self) -> None:
-        if self.attempts is not None and self.attempts < 1:
+        for name in ("first", "longest", "multiplier"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise TypeError(f"{name}: a number such as 0.5 is expected, not {described(value)}")
+            if not 0 <= value <= MOST_SECONDS:
+                raise ValueError(f"{name} is {described(value)}; it must be between 0 and {MOST_SECONDS:g}")
+        if self.connect is not None:
+            seconds(self.connect, "connect")
+        if self.attempts is not None and integer(self.attempts, "attempts") < 1:
             raise ValueError(
                 f"attempts is {self.attempts}; it must be at least 1, or None for no limit but the deadline"
             )
-        if self.first < 0 or self.longest < 0 or self.multiplier < 1:
-            raise ValueError("first and longest must be at least 0 seconds, multiplier at least 1")
+        if not 1 <= self.multiplier <= 1000:
+            raise ValueError(f"multiplier is {self.multiplier}; it must be between 1 and 1000")
 
     def ceiling(self, failures: int) -> float:
         """The longest wait after this many failures in a row."""
@@ -62,6 +74,7 @@ class Attempts:
         self._timeout = timeout
         self._end = None if timeout is None else clock() + timeout
         self._failures = 0
+        self._since = clock()
 
     def remaining(self) -> float | None:
         """Seconds until the deadline; None without one."""
@@ -70,6 +83,7 @@ class Attempts:
     def succeeded(self) -> None:
         """Something came: the next failure is the first again, and has the whole time again."""
         self._failures = 0
+        self._since = self._clock()
         if self._timeout is not None:
             self._end = self._clock() + self._timeout
 
@@ -96,12 +110,21 @@ class Attempts:
         if most is not None and self._failures + 1 >= most:
             return None
         delay = self.pause()
+        if self._given_up(error, delay):
+            return None
         remaining = self.remaining()
         if elsewhere and (remaining is None or remaining > SHORTEST_REST):
             return 0.0
         if remaining is None or delay < remaining:
             return delay
         return remaining / 2 if remaining > SHORTEST_REST else None  # what is left of the time is used, too
+
+    def _given_up(self, error: RegistryError, delay: float) -> bool:
+        """Whether nothing accepts connections for so long that the policy gives up before the deadline."""
+        connect = self._policy.connect
+        if connect is None or not (isinstance(error, Unavailable) and error.never_sent):
+            return False
+        return self._clock() - self._since + delay >= connect
 
     def pause(self) -> float:
         """Seconds to wait after one more failure."""

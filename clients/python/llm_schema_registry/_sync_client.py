@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 from typing import Self
 from weakref import WeakSet
 
-from ._arguments import identifier, texts
+from ._arguments import identifier, seconds
 from ._blocking import BlockingTransport, Watch
 from ._calls.changes import subscription
-from ._calls.checks import MISSING, schema_fields
+from ._calls.checks import MISSING, local_validation
 from ._client import Client
 from ._encode import Data, SchemaId
 from ._local import CompiledSchema, missing
@@ -33,6 +33,8 @@ class SchemaRegistry(SyncCalls, Client):
         What decoders of data need: one call per id in the life of the client. State, tags and metadata do change and
         are not part of it; `get_schema` asks for them. Raises SchemaNotFound.
         """
+        if timeout is not None:
+            seconds(timeout)
         known = self._cache.get(identifier(schema_id))
         return known or self._cache.keep(self.get_schema(schema_id, timeout=timeout))
 
@@ -44,6 +46,8 @@ class SchemaRegistry(SyncCalls, Client):
         on_change: Callable[[ChangeEvent], object] | None = None,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
         heartbeat: float = 5.0,
+        offline_timeout: float = 2.0,
+        stale_if_error: float = 0.0,
     ) -> LiveCache:
         """Versions at memory speed, kept fresh by the watch stream, and validation in this process.
 
@@ -54,14 +58,20 @@ class SchemaRegistry(SyncCalls, Client):
           An asyncio client awaits it when it is a coroutine function.
         cache_bytes: room for the versions, least recently used first out.
         heartbeat: as in `watch`: the connection is given up after 2 * heartbeat + 1 seconds of silence.
+        offline_timeout: seconds, instead of the client's `timeout`, for a read that memory cannot answer while the watch is
+          away: a service is told soon that the registry is away.
+        stale_if_error: seconds past `ttl` for which an older answer is given out when the registry cannot be reached.
+          0.0 raises Unavailable instead.
         """
         cache = LiveCache(
             self,
-            subjects=texts(subjects, "subjects"),
+            subjects=subjects,
             ttl=ttl,
             on_change=on_change,
             cache_bytes=cache_bytes,
             heartbeat=heartbeat,
+            offline_timeout=offline_timeout,
+            stale_if_error=stale_if_error,
         )
         self._live.add(cache)
         return cache
@@ -85,7 +95,17 @@ class SchemaRegistry(SyncCalls, Client):
         asked each time which version is meant; `cached` avoids that. Raises ModuleNotFoundError without the engines
         (`pip install 'llm-schema-registry[engines]'`), and what `validate_data` raises.
         """
-        named = schema_fields(schema_id, data, subject, version)
+        named = local_validation(
+            schema_id,
+            data,
+            subject=subject,
+            version=version,
+            strict=strict,
+            encoding=encoding,
+            message_name=message_name,
+            max_errors=max_errors,
+            timeout=timeout,
+        )
         found = named.get("schema_id")
         if found is None:
             schema = self.get_schema_by_version(named["subject"], named["version"], timeout=timeout)

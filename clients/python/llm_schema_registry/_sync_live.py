@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Self
 
-from ._arguments import selector, text
 from ._blocking import Watch
-from ._calls.changes import subscription
-from ._calls.schemas import get_schema_by_version
 from ._encode import Data
-from ._latest import CachedVersions, check_seconds, qualified
+from ._live import Live
 from .enums import DataEncoding
-from .errors import RegistryError, RevisionCompacted, RevisionUnknown
+from .errors import RegistryError
 from .results import ChangeEvent, SchemaInfo, ValidationReport
 
 if TYPE_CHECKING:
     from ._sync_client import SchemaRegistry
 
-log = logging.getLogger("llm_schema_registry")
 
-LONGEST_PAUSE = 30.0
-"""Seconds between attempts to watch after a failure that trying again at once would not mend."""
-
-
-class LiveCache:
+class LiveCache(Live):
     """Versions at memory speed: read once, dropped when the watch tells of a change of their subject.
 
     Made by `SchemaRegistry.cached`; use it in `with`, or call `start` and `close`. Threads may share it.
@@ -37,35 +27,28 @@ class LiveCache:
         self,
         registry: SchemaRegistry,
         *,
-        subjects: Sequence[str],
+        subjects: Iterable[str],
         ttl: float,
         on_change: Callable[[ChangeEvent], object] | None,
         cache_bytes: int,
         heartbeat: float,
+        offline_timeout: float,
+        stale_if_error: float,
     ) -> None:
-        check_seconds("heartbeat", heartbeat)
-        if on_change is not None and not callable(on_change):
-            raise TypeError(f"on_change must be a function, not {type(on_change).__name__}")
-        self._registry, self._on_change = registry, on_change
-        self._subjects, self._heartbeat = tuple(map(qualified, subjects)), heartbeat
-        self._versions = CachedVersions(self._subjects, ttl, cache_bytes)
+        super().__init__(
+            subjects=subjects,
+            ttl=ttl,
+            on_change=on_change,
+            cache_bytes=cache_bytes,
+            heartbeat=heartbeat,
+            offline_timeout=offline_timeout,
+            stale_if_error=stale_if_error,
+        )
+        self._registry = registry
         self._watch: Watch | None = None
-        self._revision = ""
         self._ready = threading.Event()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
-        self.error: RegistryError | None = None
-        """Why the watch cannot be set up at present, such as PermissionDenied; None while it stands or reconnects."""
-
-    @property
-    def stale(self) -> bool:
-        """Whether the watch is away, so that answers may be up to `ttl` seconds old."""
-        return not self._versions.watching
-
-    @property
-    def revision(self) -> str:
-        """The place in the change log up to which the cache knows of every change."""
-        return self._revision
 
     def latest(self, subject: str) -> SchemaInfo:
         """The newest live version in ACTIVE or DEPRECATED, from memory when it is known."""
@@ -74,10 +57,20 @@ class LiveCache:
     def version(self, subject: str, version: str | int = "latest") -> SchemaInfo:
         """The version that a selector chooses, from memory when it is known.
 
-        Raises ValueError for a subject outside of `subjects`, and what `get_schema_by_version` raises.
+        Raises ValueError for a subject outside of `subjects`, and what `get_schema_by_version` raises: while the watch is away
+        Unavailable after `offline_timeout` seconds, unless `stale_if_error` allows an older answer.
         """
-        wanted, name = selector(version), qualified(text(subject, "subject"))
-        return self._versions.get(name, wanted) or self._read(name, wanted)
+        name, wanted = self._wanted(subject, version)
+        known = self._versions.get(name, wanted)
+        if known is not None:
+            return known
+        try:
+            return self._read(name, wanted)
+        except RegistryError as error:
+            older = self._instead(error, name, wanted)
+            if older is None:
+                raise
+            return older
 
     def validate(
         self,
@@ -131,8 +124,7 @@ class LiveCache:
         self.close()
 
     def _read(self, subject: str, wanted: str) -> SchemaInfo:
-        ticket = self._versions.reading(subject)
-        call = replace(get_schema_by_version(subject, wanted), least_revision=ticket.revision)
+        ticket, call = self._call(subject, wanted)
         found = self._registry._transport.unary(call)
         self._registry._cache.keep(found)
         self._versions.put(ticket, wanted, found)
@@ -144,14 +136,8 @@ class LiveCache:
             pause = 0.0
             try:
                 self._follow_once()
-            except (RevisionCompacted, RevisionUnknown) as error:
-                log.warning("cache emptied: changes may have been missed (%s)", error)
-                self._versions.clear()
-                self._revision = ""
             except RegistryError as error:
-                log.warning("the watch of a cache failed (%s); trying again", error)
-                self.error = error
-                pause = LONGEST_PAUSE
+                pause = self._failed(error)
             finally:
                 self._versions.stands(False)
                 self._ready.set()
@@ -159,17 +145,7 @@ class LiveCache:
 
     def _follow_once(self) -> None:
         transport = self._registry._transport
-        state = subscription(
-            transport.attempts(transport.options.timeout),
-            subjects=self._subjects,
-            event_types=(),
-            from_revision=self._revision,
-            include_schema=False,
-            heartbeat=self._heartbeat,
-            patience=None,
-            heartbeats=True,
-        )
-        state.on_standing = self._versions.stands
+        state = self._subscription(transport.attempts(transport.options.timeout))
         self._watch = Watch(transport, state)
         with self._watch as watch:
             if self._closed.is_set():
@@ -177,8 +153,7 @@ class LiveCache:
             for event in watch:
                 if not event.heartbeat:
                     self._heard(event)
-                self._revision = event.revision or self._revision
-                self.error = None
+                self._noted(event)
                 self._ready.set()
 
     def _heard(self, event: ChangeEvent) -> None:
@@ -186,10 +161,10 @@ class LiveCache:
         for wanted in self._versions.changed(event.subject, event.revision):
             try:
                 self._read(event.subject, wanted)
-            except RegistryError as error:  # whoever asks next reads again, and is told
-                log.debug("%s of %s is no longer cached: %s", wanted, event.subject, error)
+            except RegistryError as error:
+                self._not_cached(wanted, event, error)
         if self._on_change is not None:
             try:
                 self._on_change(event)
             except Exception:
-                log.exception("on_change failed for revision %s of %s", event.revision, event.subject)
+                self._broken_listener(event)

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ._arguments import described
+
 DEFAULT_PORT = 9090
 """The port of a server's gRPC listener, where none is written."""
 MOST_ADDRESSES = 32
@@ -37,7 +39,7 @@ def parse_target(target: str) -> Target:
     is 9090. Raises ValueError for what is no target.
     """
     if not isinstance(target, str):
-        raise TypeError(f"target: a str such as 'host:9090' is expected, not {target!r}")
+        raise TypeError(f"target: a str such as 'host:9090' is expected, not {described(target)}")
     written = target.strip()
     scheme, separator, rest = written.partition("://")
     tls = None

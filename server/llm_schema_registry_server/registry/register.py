@@ -226,8 +226,9 @@ class Register:
                 after = admitted(after, assessment, inputs.level)
         if existing.action is Action.PROMOTE:
             after = wanted.label(replace(after, state=wanted.goal, updated_at=self._clock()))
+        previous = version.state if after.state is not version.state else None
         if wanted.dry_run:
-            return RegistrationResult(after, created=False, report=report)
+            return RegistrationResult(after, created=False, report=report, previous_state=previous)
         async with self._store.write() as tx:
             if not await self._unchanged(tx, wanted, inputs):
                 return None
@@ -235,7 +236,7 @@ class Register:
                 await self._set_level(tx, wanted, by)
             stored = await record_update(tx, version, after, by) if after is not version else version
         self._coherence.changed(wanted.subject)
-        return RegistrationResult(stored, created=False, report=report)
+        return RegistrationResult(stored, created=False, report=report, previous_state=previous)
 
     # -- a new version
 

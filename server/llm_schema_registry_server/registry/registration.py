@@ -66,3 +66,5 @@ class RegistrationResult:
     version: SchemaVersion
     created: bool
     report: CompatibilityReport | None = None
+    previous_state: SchemaState | None = None
+    """Where content that was there already was promoted: the state that it had."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ..errors import SubjectNotFound, VersionNotFound
 from ..errors.missing import way_to_undelete
+from ..model.lifecycle import SchemaState, allowed_from
 from ..model.schema import SchemaVersion
 from ..model.selection import choose
 from ..model.selector import Latest, Selector
@@ -24,14 +25,24 @@ def choose_or_raise(subject: Subject, versions: Sequence[SchemaVersion], selecto
         raise SubjectNotFound(str(subject), deleted=len(versions))
     hint = deleted_hint(versions, selector)
     if not hint and isinstance(selector, Latest):
-        hint = (
-            f"none of its {len(live)} versions is ACTIVE or DEPRECATED; "
-            "register the content again or set a state to activate one"
-        )
+        hint = _way_to_activate(live)
     elif not hint:
         shown = ", ".join(f"{v.version} (ordinal {v.ordinal})" for v in live[-5:])
         hint = f"the newest are {shown}" if len(live) > 5 else f"there are {shown}"
     raise VersionNotFound(str(subject), str(selector), hint)
+
+
+def _way_to_activate(live: Sequence[SchemaVersion]) -> str:
+    """How a subject without a latest version gets one, as far as its newest version allows it."""
+    newest = live[-1]
+    states = (
+        f"its only version is {newest.state.name}"
+        if len(live) == 1
+        else (f"none of its {len(live)} versions is ACTIVE or DEPRECATED, the newest is {newest.state.name}")
+    )
+    if SchemaState.ACTIVE in allowed_from(newest.state):
+        return f"{states}; set the state of version {newest.ordinal} to ACTIVE"
+    return f"{states}; register its content again to activate it"
 
 
 def deleted_hint(versions: Sequence[SchemaVersion], selector: Selector) -> str:

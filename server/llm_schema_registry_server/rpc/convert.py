@@ -134,6 +134,7 @@ class Convert:
             change_class=change_class(v.change_class),
             fingerprints=fingerprints(v.fingerprints),
             report=report(done.report) if done.report is not None else None,
+            previous_state=pb.SchemaState.ValueType(done.previous_state or 0),
         )
 
     def change(self, change: Change, schema: pb.SchemaInfo | None) -> pb.SchemaChangeEvent:

@@ -14,12 +14,15 @@ from typing import Any, Literal
 
 from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
 
+from .names import nearest
 from .section import Section
 from .storage import BlobsSettings, StorageSettings
 
 PREFIX = "SCHEMA_REGISTRY_"
 CONFIG_VARIABLE = "SCHEMA_REGISTRY_CONFIG"
-CLIENT_VARIABLES = frozenset(PREFIX + name for name in ("SERVER", "TOKEN", "OUTPUT", "DEBUG"))
+CLIENT_VARIABLES = frozenset(
+    PREFIX + name for name in ("SERVER", "TOKEN", "OUTPUT", "DEBUG", "PROFILE", "TIMEOUT", "CONTEXT")
+)
 """Variables of the command line client (docs/cli.md): they may be set in the environment of a server too."""
 
 
@@ -338,13 +341,15 @@ def load(file: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     if file is None and environ.get(CONFIG_VARIABLE):
         file = Path(environ[CONFIG_VARIABLE])
     tree = _read(file) if file else {}
+    variables: dict[tuple[str, ...], str] = {}
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in {CONFIG_VARIABLE, *CLIENT_VARIABLES}:
+            variables[_path(name)] = name
             _put(tree, name, environ[name])
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
-        raise SettingsError("\n".join(_explain(e) for e in error.errors())) from error
+        raise SettingsError("\n".join(_explain(e, variables) for e in error.errors())) from error
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -354,8 +359,12 @@ def _read(file: Path) -> dict[str, Any]:
         raise SettingsError(f"{file}: {error}") from error
 
 
+def _path(variable: str) -> tuple[str, ...]:
+    return tuple(variable.removeprefix(PREFIX).lower().split("__"))
+
+
 def _put(tree: dict[str, Any], name: str, value: str) -> None:
-    *parents, leaf = name.removeprefix(PREFIX).lower().split("__")
+    *parents, leaf = _path(name)
     for parent in parents:
         branch = tree.setdefault(parent, {})
         if not isinstance(branch, dict):
@@ -364,8 +373,22 @@ def _put(tree: dict[str, Any], name: str, value: str) -> None:
     tree[leaf] = value
 
 
-def _explain(error: Any) -> str:  # pydantic_core.ErrorDetails is not exported
-    path = ".".join(str(part) for part in error["loc"])
-    variable = PREFIX + "__".join(str(part).upper() for part in error["loc"])
-    message = "unknown setting" if error["type"] == "extra_forbidden" else error["msg"]
-    return f"{path} (variable {variable}): {message}"
+def _explain(error: Any, variables: Mapping[tuple[str, ...], str]) -> str:
+    """An error of pydantic_core, whose type is not exported, as a line. variables: those of the environment that were used."""
+    place = tuple(str(part) for part in error["loc"])
+    given = next((name for path, name in variables.items() if path[: len(place)] == place), "")
+    if error["type"] != "extra_forbidden":
+        return f"{'.'.join(place)} (variable {given or _variable(place)}): {error['msg']}"
+    path = next((path for path, name in variables.items() if name == given), place)
+    meant = nearest(Settings, path)
+    if not meant:
+        hint = "; `schema-registry-server check-settings` lists all"
+    elif given:
+        hint = f"; did you mean {_variable(meant)}?"
+    else:
+        hint = f"; did you mean {'.'.join(meant)}?"
+    return f"{'.'.join(path)} (variable {given or _variable(place)}): unknown setting{hint}"
+
+
+def _variable(path: tuple[str, ...]) -> str:
+    return PREFIX + "__".join(path).upper()

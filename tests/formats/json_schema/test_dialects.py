@@ -223,3 +223,80 @@ def test_the_same_schema_in_another_draft_is_another_schema() -> None:
     }
 
     assert len(prints) == len(URIS)
+
+
+# Where the validator departs from the specification
+
+
+@pytest.mark.parametrize("uri", URIS.values())
+@pytest.mark.parametrize("spelled", ['"$ref":""', '"$ref" : ""', '"$re\\u0066":""'])
+def test_an_empty_reference_is_the_document(uri: str, spelled: str) -> None:
+    schema = f'{{"$schema": "{uri}", "type": "object", "properties": {{"a": {{{spelled}}}}}}}'.encode()
+
+    assert valid(schema, '{"a": {}}')
+    assert not valid(schema, '{"a": 1}')
+    assert compare(schema, {"properties": {"a": {"type": "object"}}}).verdict is Verdict.YES
+
+
+def test_an_empty_reference_in_an_embedded_resource_is_the_resource() -> None:
+    inner = {"$id": "http://e.com/x", "type": "object", "properties": {"b": {"$ref": ""}}}
+    schema = {"type": "object", "required": ["a"], "properties": {"a": inner}}
+
+    assert valid(schema, '{"a": {"b": {}}}')
+    assert not valid(schema, '{"a": {"b": 1}}')
+
+
+def test_a_dynamic_reference_may_be_empty_too() -> None:
+    assert not valid({"type": "object", "properties": {"a": {"$dynamicRef": ""}}}, '{"a": 1}')
+    assert not valid(
+        {"$schema": D19, "type": "object", "properties": {"a": {"$recursiveRef": ""}}}, '{"a": 1}'
+    )
+
+
+@pytest.mark.parametrize("name", ["items", "it%25m/~"])
+def test_a_static_reference_to_a_dynamic_anchor_is_static(name: str) -> None:
+    held = {
+        "type": "array",
+        "items": {"$ref": "#items"},
+        "$defs": {name: {"$dynamicAnchor": "items", "type": "integer"}},
+    }
+    schema = {
+        "$id": "http://e.com/root",
+        "$ref": "list",
+        "$defs": {"foo": {"$dynamicAnchor": "items", "type": "string"}, "list": {"$id": "list", **held}},
+    }
+
+    assert valid(schema, "[1]")
+    assert not valid(schema, '["a"]')
+    assert compare({"type": "array", "items": {"const": 1}}, schema).verdict is Verdict.YES
+    schema["$defs"]["list"]["items"] = {"$dynamicRef": "#items"}  # type: ignore[index]
+    assert valid(schema, '["a"]')
+    assert compare({"type": "array", "items": {"const": 1}}, schema).verdict is Verdict.NO
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        {"contains": {"type": "string"}},
+        {"allOf": [{"contains": {"type": "string"}}]},
+        {"if": {"contains": {"type": "string"}}},
+        {"$ref": "#/$defs/c", "$defs": {"c": {"contains": {"type": "string"}, "minContains": 1}}},
+    ],
+)
+def test_contains_evaluates_items_from_2020_12_on_only(held: Any) -> None:
+    schema = {"$schema": D19, **held, "unevaluatedItems": False}
+
+    assert not valid(schema, '["a"]')
+    assert valid({**schema, "$schema": D20}, '["a"]')
+    assert compare({"const": ["a"]}, schema).verdict is Verdict.NO
+    assert compare({"const": ["a"]}, {**schema, "$schema": D20}).verdict is Verdict.YES
+
+
+def test_contains_of_2019_09_is_reported_as_contains() -> None:
+    schema = {"$schema": D19, "properties": {"a": {"contains": {"type": "string"}, "maxContains": 2}}}
+    report = ENGINE.compile_validator(source(schema)).validate(b'{"a": [1]}')
+
+    (issue,) = report.errors
+    assert (issue.error_type, issue.path, issue.schema_path) == ("contains", "/a", "/properties/a/contains")
+    (violation,) = compare({"$schema": D19}, schema).violations
+    assert (violation.rule, violation.path) == ("JSON_CONTAINS_NARROWED", "/properties/a/contains")

@@ -154,7 +154,54 @@ def test_two_references_that_mean_different_schemas_at_one_address_are_refused()
         {"$ref": "a.json"}, reference("a.json", {"type": "string"}), reference("a.json", {"type": "number"})
     )
 
-    assert found[0].rule == "json/reference"
+    assert found[0].rule == "json/identifier"
+
+
+TWO = ({"type": "string"}, {"type": "integer"})
+
+
+@pytest.mark.parametrize(
+    ("schema", "pointer"),
+    [
+        ({"$defs": {"a": {"$anchor": "x", **TWO[0]}, "b": {"$anchor": "x", **TWO[1]}}}, "/$defs/b"),
+        ({"$defs": {"a": {"$dynamicAnchor": "x", **TWO[0]}, "b": {"$anchor": "x", **TWO[1]}}}, "/$defs/b"),
+        ({"$defs": {"a": {"$anchor": "x", "const": 1}, "b": {"$anchor": "x", "const": True}}}, "/$defs/b"),
+        ({"$defs": {"a": {"$id": "x", **TWO[0]}, "b": {"allOf": [{"$id": "x", **TWO[1]}]}}}, "/$defs/b/allOf/0"),
+        ({"$id": "http://e.com/x", "$defs": {"b": {"$id": "x", **TWO[1]}}}, "/$defs/b"),
+        ({"$schema": "http://json-schema.org/draft-07/schema#",
+          "definitions": {"a": {"$id": "#n", **TWO[0]}, "b": {"$id": "#n", **TWO[1]}}}, "/definitions/b"),
+        ({"$schema": "http://json-schema.org/draft-04/schema#",
+          "definitions": {"a": {"id": "#n", **TWO[0]}, "b": {"id": "#n", **TWO[1]}}}, "/definitions/b"),
+        ({"$id": "http://json-schema.org/draft-07/schema", "type": "string"}, ""),
+    ],
+)  # fmt: skip
+def test_one_identifier_with_two_meanings_is_refused_with_both_places(schema: Any, pointer: str) -> None:
+    (issue,) = issues(schema)
+
+    assert (issue.rule, issue.pointer) == ("json/identifier", pointer)
+
+
+def test_equal_schemas_may_share_an_identifier() -> None:
+    held = {"$id": "http://e.com/x", "type": "string"}
+
+    assert ENGINE.parse(source({"$defs": {"a": held, "b": held}, "$ref": "http://e.com/x"}))
+    assert ENGINE.parse(source({"$defs": {"a": held}, "$ref": "x"}, reference("x", held)))
+    other = {"$defs": {"a": {"$id": "http://e.com/y", "$anchor": "x"}, "b": {"$anchor": "x", "type": "null"}}}
+    assert ENGINE.parse(source(other))
+
+
+def test_two_versions_of_one_schema_under_two_references_are_refused() -> None:
+    one = reference("common@1", {"$id": "http://e.com/common", "type": "string"})
+    other = reference("common@2", {"$id": "http://e.com/common", "type": "integer"})
+    left = reference("left", {"$ref": "common@1"}, one)
+    right = reference("right", {"$ref": "common@2"}, other)
+    schema = {"properties": {"l": {"$ref": "left"}, "r": {"$ref": "right"}}}
+
+    (issue,) = issues(schema, left, right)
+
+    assert issue.rule == "json/identifier"
+    assert "'left'" in issue.message
+    assert "'right'" in issue.message
 
 
 @pytest.mark.parametrize("schema", [{"$ref": "#"}, {"allOf": [{"anyOf": [{"$ref": "#"}]}]}])
@@ -215,6 +262,42 @@ def test_a_pattern_that_engines_read_differently_is_a_warning() -> None:
     (warning,) = ENGINE.parse(source({"pattern": r"^\<a\>$"})).warnings
 
     assert (warning.rule, warning.pointer) == ("json/pattern-portability", "/pattern")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "word"),
+    [
+        (r"\<a", "word boundaries"),
+        (r"a\z", "anchors"),
+        (r"\bé", "beyond ASCII"),
+        (r"\Ba", "beyond ASCII"),
+        ("(?i)a", "flag"),
+        ("(?i:a)", "flag"),
+        ("(?P<n>a)", "(?<name>"),
+    ],
+)
+def test_what_ecma_262_reads_otherwise_is_warned_about(pattern: str, word: str) -> None:
+    (warning,) = ENGINE.parse(source({"pattern": pattern})).warnings
+
+    assert word in warning.message
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["a+", r"\++", "[a++]", "[*+]+", "(?:a?)+", r"[\-<>]", r"\\<", "(?<n>a)", "[[:alpha:]]", "[a&&b]"],
+)
+def test_what_ecma_262_reads_alike_is_not_warned_about(pattern: str) -> None:
+    found = [w.message for w in ENGINE.parse(source({"pattern": pattern})).warnings]
+
+    assert found == []
+
+
+@pytest.mark.parametrize("pattern", ["a++b", "a*+", "a?+", "(a{2}+)", "[a]++"])
+def test_a_quantifier_of_a_quantifier_is_refused(pattern: str) -> None:
+    (issue,) = issues({"pattern": pattern})
+
+    assert issue.rule == "json/pattern"
+    assert "ECMA-262" in issue.message
 
 
 @pytest.mark.parametrize(

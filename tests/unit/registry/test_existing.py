@@ -7,9 +7,14 @@ import pytest
 
 from llm_schema_engines.model.compatibility import CompatibilityLevel
 from llm_schema_engines.model.version import SemanticVersion
-from llm_schema_registry_server.errors import IncompatibleSchema, TransitionRefused, VersionNotGreater
+from llm_schema_registry_server.errors import (
+    IncompatibleSchema,
+    TransitionRefused,
+    VersionNotFound,
+    VersionNotGreater,
+)
 from llm_schema_registry_server.model.change import EventType
-from llm_schema_registry_server.model.lifecycle import SchemaState
+from llm_schema_registry_server.model.lifecycle import SchemaState, allowed_from
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.registry.assessment import Assessment, Assessor
 from llm_schema_registry_server.registry.configuration import Scope
@@ -38,6 +43,21 @@ def test_the_table_has_every_state_and_every_goal() -> None:
     assert all(len(row) == len(GOALS) for row in ACTIONS.values())
 
 
+@pytest.mark.parametrize("state", [state for state in S if state not in (S.ACTIVE, S.DEPRECATED)])
+async def test_without_a_latest_version_the_error_says_what_the_state_allows(
+    registry: World, state: SchemaState
+) -> None:
+    await registry.in_state(state)
+    with pytest.raises(VersionNotFound) as told:
+        await registry.reading.latest(SUBJECT)
+    assert f"its only version is {state.name}" in str(told.value)
+    if S.ACTIVE in allowed_from(state):
+        assert "set the state of version 1 to ACTIVE" in str(told.value)
+    else:
+        assert "register its content again" in str(told.value)
+        assert (await registry.register("s", "a")).version.state is S.ACTIVE
+
+
 @pytest.mark.parametrize("normalize", [False, True])
 @pytest.mark.parametrize("goal", GOALS)
 @pytest.mark.parametrize("state", S)
@@ -59,6 +79,8 @@ async def test_what_was_asked_for_is_true_afterwards_or_refused(
     assert done.version.state is FURTHER.get((state, goal), goal)
     anew = ACTIONS[state][GOALS.index(goal)] is Action.NEW_VERSION
     assert done.created is anew
+    moved = not anew and done.version.state is not state
+    assert (done.previous_state, again.previous_state) == (state if moved else None, None)
     assert (done.version.schema_id != before) is anew
     assert not again.created
     assert again.version == done.version

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from .. import _decode_admin
 from .._call import ADMIN, Unary, unary
+from .._checked import checked
 from ..statistics import Statistics
 from ..v1 import admin_pb2
 
 
+@checked
 def get_statistics(*, fresh: bool = False, timeout: float | None = None) -> Unary[Statistics]:
     """How much the registry holds, as it was counted last (`as_of`), and which versions are used most.
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 
 from google.protobuf.duration_pb2 import Duration
 
-from .._arguments import many, text, texts
+from .._arguments import texts
 from .._call import REGISTRY, Rpc, changed
-from .._encode import number
+from .._checked import checked
+from .._encode import numbers
 from .._retry import Attempts
 from ..enums import EventType
 from ..errors import Code, RegistryError
@@ -95,6 +96,7 @@ class Subscription:
         return self._attempts.pause()
 
 
+@checked
 def subscription(
     attempts: Attempts,
     *,
@@ -113,8 +115,8 @@ def subscription(
     interval.FromNanoseconds(int(heartbeat * 1e9))
     request = pb.StreamRequest(
         subjects=texts(subjects, "subjects"),
-        event_types=[number(EventType, e) for e in many(event_types, "event_types", "event types")],
-        from_revision=text(from_revision, "from_revision"),
+        event_types=numbers(EventType, event_types, "event_types"),
+        from_revision=from_revision,
         include_schema=include_schema,
         heartbeat_interval=interval,
     )

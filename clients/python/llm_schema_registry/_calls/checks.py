@@ -13,8 +13,9 @@ from typing import Any
 from google.protobuf.message import Message
 
 from .. import _decode
-from .._arguments import described, identifier, selector, text
+from .._arguments import described, identifier, integer, selector
 from .._call import REGISTRY, Batch, Rpc, Unary, unary
+from .._checked import checked
 from .._encode import (
     Content,
     Data,
@@ -41,6 +42,7 @@ MISSING: Any = object()
 """Stands for an argument that was not given; None is data (JSON `null`)."""
 
 
+@checked
 def validate_data(
     schema_id: SchemaId | None = None,
     data: Data = MISSING,
@@ -65,11 +67,28 @@ def validate_data(
         **schema_fields(schema_id, data, subject, version),
         data=data_bytes(data),
         strict=strict,
-        encoding=number(DataEncoding, encoding),
+        encoding=number(DataEncoding, encoding, "encoding"),
         message_name=message_name,
         max_errors=max_errors,
     )
     return unary(REGISTRY + "ValidateData", pb.ValidationReport, _decode.validation_report, request, timeout)
+
+
+@checked
+def local_validation(
+    schema_id: SchemaId | None,
+    data: Data,
+    *,
+    subject: str,
+    version: str | int,
+    strict: bool,
+    encoding: DataEncoding | str,
+    message_name: str,
+    max_errors: int,
+    timeout: float | None,
+) -> dict[str, str]:
+    """Checks the arguments of `validate_locally`; the fields that name the schema."""
+    return schema_fields(schema_id, data, subject, version)
 
 
 def schema_fields(schema_id: SchemaId | None, data: Data, subject: str, version: str | int) -> dict[str, str]:
@@ -84,9 +103,10 @@ def schema_fields(schema_id: SchemaId | None, data: Data, subject: str, version:
         return {"schema_id": identifier(schema_id)}
     if not subject:
         raise TypeError("neither schema_id nor subject is given; one of them names the schema")
-    return {"subject": text(subject, "subject"), "version": selector(version)}
+    return {"subject": subject, "version": selector(version)}
 
 
+@checked
 def validate_schema(
     content: Content,
     schema_type: SchemaType | str = SchemaType.JSON,
@@ -97,7 +117,7 @@ def validate_schema(
     """Whether a schema follows the rules of its type. Nothing is stored."""
     request = pb.ValidateSchemaRequest(
         schema_content=content_bytes(content),
-        schema_type=number(SchemaType, schema_type),
+        schema_type=number(SchemaType, schema_type, "schema_type"),
         references=reference_messages(references),
     )
     return unary(
@@ -109,6 +129,7 @@ def validate_schema(
     )
 
 
+@checked
 def check_compatibility(
     subject: str,
     content: Content,
@@ -124,12 +145,12 @@ def check_compatibility(
     `level` and `schema_type` are the subject's when unspecified. `compare_version` compares with that version only.
     """
     request = pb.CompatibilityCheckRequest(
-        subject=text(subject, "subject"),
+        subject=subject,
         new_schema=content_bytes(content),
-        level=number(CompatibilityLevel, level),
+        level=number(CompatibilityLevel, level, "level"),
         compare_version=None if compare_version is None else selector(compare_version, "compare_version"),
         references=reference_messages(references),
-        schema_type=number(SchemaType, schema_type),
+        schema_type=number(SchemaType, schema_type, "schema_type"),
     )
     return unary(
         REGISTRY + "CheckCompatibility",
@@ -166,6 +187,7 @@ class CheckItem:
     schema_type: SchemaType | str = SchemaType.UNSPECIFIED
 
 
+@checked
 def validate_many(
     *, window: int = 64, timeout: float | None = None
 ) -> Batch[ValidationItem | tuple[SchemaId, Data], ValidationReport]:
@@ -184,6 +206,7 @@ def validate_many(
     )
 
 
+@checked
 def check_many(
     *, window: int = 64, timeout: float | None = None
 ) -> Batch[CheckItem | tuple[str, Content], CompatibilityReport]:
@@ -235,6 +258,4 @@ def _check_request(item: CheckItem | tuple[str, Content]) -> Message:
 
 
 def _window(window: int) -> int:
-    if window < 1:
-        raise ValueError(f"window is {window}; it must be at least 1")
-    return window
+    return integer(window, "window", least=1)

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from google.protobuf.empty_pb2 import Empty
 
 from .. import _decode
-from .._arguments import identifier, selector, text, text_map, texts
+from .._arguments import identifier, selector, text_map, texts
 from .._call import LIFECYCLE, REGISTRY, Listing, Rpc, Unary, unary
+from .._checked import checked
 from .._encode import Content, Reference, SchemaId, content_bytes, number, reference_messages
 from ..enums import (
     CompatibilityLevel,
@@ -31,6 +32,7 @@ from ..v1 import lifecycle_pb2
 from ..v1 import schema_registry_pb2 as pb
 
 
+@checked
 def register_schema(
     subject: str,
     content: Content,
@@ -54,16 +56,17 @@ def register_schema(
     `content` is text or bytes as they are, a path to a file, a JSON value, or a pydantic model class. `references` are
     `SchemaReference`s, (name, subject, version) tuples or dicts with these keys.
 
-    `compatibility_level` becomes the level of a new subject and must equal the level of an existing one. `version` is
+    `compatibility_level` becomes the level of the subject, also of one that is there if the caller may configure it (the version
+    is checked at that level); others get LevelMismatch. `version` is
     derived from the comparison when "". `auto_activate` False asks for REGISTERED instead of ACTIVE. `normalize` also takes a
     version that differs in white space only as the same. `dry_run` does all but store. `as_draft` stores a DRAFT
     without checking. Raises IncompatibleSchema (with `report`), InvalidSchema (with `issues`), ReferenceNotFound, and
     TransitionRefused for the content of a version that is being rolled back.
     """
     request = pb.RegisterSchemaRequest(
-        subject=text(subject, "subject"),
+        subject=subject,
         schema_content=content_bytes(content),
-        schema_type=number(SchemaType, schema_type),
+        schema_type=number(SchemaType, schema_type, "schema_type"),
         metadata=text_map(metadata, "metadata"),
         description=description,
         tags=texts(tags, "tags"),
@@ -74,19 +77,21 @@ def register_schema(
         normalize=normalize,
         dry_run=dry_run,
         as_draft=as_draft,
-        compatibility_level=number(CompatibilityLevel, compatibility_level),
+        compatibility_level=number(CompatibilityLevel, compatibility_level, "compatibility_level"),
     )
     return unary(
         REGISTRY + "RegisterSchema", pb.RegisterSchemaResponse, _decode.registration, request, timeout
     )
 
 
+@checked
 def get_schema(schema_id: SchemaId, *, timeout: float | None = None) -> Unary[SchemaInfo]:
     """The version with this id, live or softly deleted. Raises SchemaNotFound."""
     request = pb.GetSchemaRequest(schema_id=identifier(schema_id))
     return unary(REGISTRY + "GetSchema", pb.GetSchemaResponse, _decode.schema_of, request, timeout)
 
 
+@checked
 def get_schema_by_version(
     subject: str, version: str | int = "latest", *, timeout: float | None = None
 ) -> Unary[SchemaInfo]:
@@ -94,16 +99,18 @@ def get_schema_by_version(
 
     Raises SubjectNotFound, VersionNotFound, InvalidVersion.
     """
-    request = pb.GetSchemaByVersionRequest(subject=text(subject, "subject"), version=selector(version))
+    request = pb.GetSchemaByVersionRequest(subject=subject, version=selector(version))
     return unary(REGISTRY + "GetSchemaByVersion", pb.GetSchemaResponse, _decode.schema_of, request, timeout)
 
 
+@checked
 def get_latest_version(subject: str, *, timeout: float | None = None) -> Unary[SchemaInfo]:
     """The newest live version in ACTIVE or DEPRECATED. Raises SubjectNotFound, VersionNotFound."""
-    request = pb.GetLatestVersionRequest(subject=text(subject, "subject"))
+    request = pb.GetLatestVersionRequest(subject=subject)
     return unary(REGISTRY + "GetLatestVersion", pb.GetSchemaResponse, _decode.schema_of, request, timeout)
 
 
+@checked
 def list_schemas(
     *,
     subject_prefix: str | None = None,
@@ -121,8 +128,8 @@ def list_schemas(
     """
     request = pb.ListSchemasRequest(
         subject_prefix=subject_prefix,
-        schema_type=number(SchemaType, schema_type),
-        state=number(SchemaState, state),
+        schema_type=number(SchemaType, schema_type, "schema_type"),
+        state=number(SchemaState, state, "state"),
         limit=limit,
         offset=offset,
         page_token=page_token,
@@ -131,6 +138,7 @@ def list_schemas(
     return Listing(Rpc(REGISTRY + "ListSchemas", pb.SchemaInfo), request, _decode.schema_info, timeout)
 
 
+@checked
 def update_schema_metadata(
     schema_id: SchemaId,
     *,
@@ -151,7 +159,7 @@ def update_schema_metadata(
         description=description,
         tags=given_tags,
         metadata=text_map(metadata, "metadata"),
-        state=number(SchemaState, state),
+        state=number(SchemaState, state, "state"),
         reason=reason,
         clear_tags=given_tags is not None and not given_tags,
         clear_metadata=metadata is not None and not metadata,
@@ -166,6 +174,7 @@ def update_schema_metadata(
     )
 
 
+@checked
 def delete_schema(
     schema_id: SchemaId, *, permanent: bool = False, timeout: float | None = None
 ) -> Unary[None]:
@@ -180,6 +189,7 @@ def delete_schema(
     return unary(REGISTRY + "DeleteSchema", Empty, _decode.nothing, request, timeout)
 
 
+@checked
 def undelete_schema(schema_id: SchemaId, *, timeout: float | None = None) -> Unary[SchemaInfo]:
     """Bring a softly deleted version back, with the same ids and version. Raises SchemaNotFound."""
     request = lifecycle_pb2.UndeleteSchemaRequest(schema_id=identifier(schema_id))
@@ -192,6 +202,7 @@ def undelete_schema(schema_id: SchemaId, *, timeout: float | None = None) -> Una
     )
 
 
+@checked
 def get_schema_history(
     schema_id: SchemaId, *, timeout: float | None = None
 ) -> Unary[tuple[StateTransition, ...]]:
@@ -206,6 +217,7 @@ def get_schema_history(
     )
 
 
+@checked
 def search_schemas(
     query: str | None = None,
     *,
@@ -227,18 +239,19 @@ def search_schemas(
     request = pb.SearchSchemasRequest(
         query=query,
         subject_pattern=subject_pattern,
-        schema_type=number(SchemaType, schema_type),
+        schema_type=number(SchemaType, schema_type, "schema_type"),
         tags=texts(tags, "tags"),
         metadata_filters=text_map(metadata, "metadata"),
         limit=limit,
         offset=offset,
         page_token=page_token,
         latest_only=latest_only,
-        order_by=number(SearchOrder, order_by),
+        order_by=number(SearchOrder, order_by, "order_by"),
     )
     return unary(REGISTRY + "SearchSchemas", pb.SearchSchemasResponse, _decode.search_page, request, timeout)
 
 
+@checked
 def get_dependencies(
     schema_id: SchemaId, *, transitive: bool = False, timeout: float | None = None
 ) -> Unary[tuple[Dependency, ...]]:
@@ -249,6 +262,7 @@ def get_dependencies(
     )
 
 
+@checked
 def get_dependents(
     schema_id: SchemaId, *, transitive: bool = False, timeout: float | None = None
 ) -> Unary[tuple[Dependency, ...]]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from google.protobuf.empty_pb2 import Empty
 
 from .. import _decode
-from .._arguments import text
 from .._call import CONFIG, LIFECYCLE, REGISTRY, Unary, unary
+from .._checked import checked
 from .._encode import number
 from ..enums import (
     CompatibilityLevel,
@@ -30,6 +30,7 @@ from ..v1 import config_pb2, lifecycle_pb2
 from ..v1 import schema_registry_pb2 as pb
 
 
+@checked
 def list_subjects(
     *,
     prefix: str | None = None,
@@ -46,6 +47,7 @@ def list_subjects(
     return unary(REGISTRY + "ListSubjects", pb.ListSubjectsResponse, _decode.subjects_page, request, timeout)
 
 
+@checked
 def list_versions(
     subject: str,
     *,
@@ -57,7 +59,7 @@ def list_versions(
 ) -> Unary[Page[str]]:
     """One page of the semantic versions of a subject, oldest first. Raises SubjectNotFound."""
     request = pb.ListVersionsRequest(
-        subject=text(subject, "subject"),
+        subject=subject,
         limit=limit,
         offset=offset,
         page_token=page_token,
@@ -66,11 +68,12 @@ def list_versions(
     return unary(REGISTRY + "ListVersions", pb.ListVersionsResponse, _decode.versions_page, request, timeout)
 
 
+@checked
 def get_subject_versions(
     subject: str, *, include_deleted: bool = False, timeout: float | None = None
 ) -> Unary[tuple[VersionInfo, ...]]:
     """The live versions of a subject with their ids and states, oldest first. Raises SubjectNotFound."""
-    request = pb.GetSubjectVersionsRequest(subject=text(subject, "subject"), include_deleted=include_deleted)
+    request = pb.GetSubjectVersionsRequest(subject=subject, include_deleted=include_deleted)
     return unary(
         REGISTRY + "GetSubjectVersions",
         pb.GetSubjectVersionsResponse,
@@ -80,6 +83,7 @@ def get_subject_versions(
     )
 
 
+@checked
 def delete_subject(
     subject: str, *, permanent: bool = False, timeout: float | None = None
 ) -> Unary[tuple[str, ...]]:
@@ -87,7 +91,7 @@ def delete_subject(
 
     The versions that were deleted, oldest first. Raises SubjectNotFound, HasDependents.
     """
-    request = lifecycle_pb2.DeleteSubjectRequest(subject=text(subject, "subject"), permanent=permanent)
+    request = lifecycle_pb2.DeleteSubjectRequest(subject=subject, permanent=permanent)
     return unary(
         LIFECYCLE + "DeleteSubject",
         lifecycle_pb2.DeleteSubjectResponse,
@@ -97,12 +101,14 @@ def delete_subject(
     )
 
 
+@checked
 def get_config(subject: str = "", *, context: str = "", timeout: float | None = None) -> Unary[ConfigView]:
     """The settings of a subject, of a context such as ".staging", or (neither given) of the registry."""
-    request = config_pb2.GetConfigRequest(subject=text(subject, "subject"), context=context)
+    request = config_pb2.GetConfigRequest(subject=subject, context=context)
     return unary(CONFIG + "GetConfig", config_pb2.GetConfigResponse, _decode.config_view, request, timeout)
 
 
+@checked
 def set_config(
     subject: str = "",
     *,
@@ -119,25 +125,27 @@ def set_config(
 ) -> Unary[ConfigView]:
     """Set the given settings of a scope and leave its others alone."""
     config = config_pb2.Config(
-        compatibility_level=number(CompatibilityLevel, compatibility_level),
-        mode=number(Mode, mode),
-        strictness=number(Strictness, strictness),
-        writer_model=number(WriterModel, writer_model),
+        compatibility_level=number(CompatibilityLevel, compatibility_level, "compatibility_level"),
+        mode=number(Mode, mode, "mode"),
+        strictness=number(Strictness, strictness, "strictness"),
+        writer_model=number(WriterModel, writer_model, "writer_model"),
         apply_defaults=apply_defaults,
-        format_policy=number(FormatPolicy, format_policy),
-        undecided=number(UndecidedPolicy, undecided),
+        format_policy=number(FormatPolicy, format_policy, "format_policy"),
+        undecided=number(UndecidedPolicy, undecided, "undecided"),
         default_dialect=default_dialect,
     )
-    request = config_pb2.SetConfigRequest(subject=text(subject, "subject"), context=context, config=config)
+    request = config_pb2.SetConfigRequest(subject=subject, context=context, config=config)
     return unary(CONFIG + "SetConfig", config_pb2.SetConfigResponse, _decode.config_set, request, timeout)
 
 
+@checked
 def delete_config(subject: str = "", *, context: str = "", timeout: float | None = None) -> Unary[None]:
     """Remove all settings of a scope: the wider scope counts again."""
-    request = config_pb2.DeleteConfigRequest(subject=text(subject, "subject"), context=context)
+    request = config_pb2.DeleteConfigRequest(subject=subject, context=context)
     return unary(CONFIG + "DeleteConfig", Empty, _decode.nothing, request, timeout)
 
 
+@checked
 def health_check(*, timeout: float | None = None) -> Unary[Health]:
     """How the server and its parts are."""
     return unary(REGISTRY + "HealthCheck", pb.HealthCheckResponse, _decode.health, Empty(), timeout)

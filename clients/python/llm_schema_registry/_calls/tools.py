@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .. import _decode_tools
-from .._arguments import described, identifier, selector
+from .._arguments import described, identifier, selector, text
 from .._call import TOOLS, Unary, unary
+from .._checked import checked
 from .._encode import (
     Content,
     Data,
@@ -41,6 +42,7 @@ class SchemaOperand:
     references: Sequence[Reference] = ()
 
 
+@checked
 def diff_schemas(
     old: SchemaOperand | SchemaContent, new: SchemaOperand | SchemaContent, *, timeout: float | None = None
 ) -> Unary[SchemaDiff]:
@@ -55,6 +57,7 @@ def diff_schemas(
     )
 
 
+@checked
 def convert_schema(
     source: SchemaOperand | SchemaContent,
     target_type: SchemaType | str,
@@ -70,7 +73,7 @@ def convert_schema(
     """
     request = tools_pb2.ConvertSchemaRequest(
         source=_operand(source, "source"),
-        target_type=number(SchemaType, target_type),
+        target_type=number(SchemaType, target_type, "target_type"),
         message_name=message_name,
         data=b"" if data is None else data_bytes(data),
     )
@@ -94,11 +97,11 @@ def _operand(schema: SchemaOperand | SchemaContent, name: str) -> tools_pb2.Sche
     if schema.content is None:
         return tools_pb2.SchemaOperand(
             schema_id=identifier(schema.schema_id, f"{name}.schema_id"),
-            subject=schema.subject,
+            subject=text(schema.subject, f"{name}.subject"),
             version=selector(schema.version, f"{name}.version"),
         )
     return tools_pb2.SchemaOperand(
         schema_content=content_bytes(schema.content, f"{name}.content"),
-        schema_type=number(SchemaType, schema.schema_type),
+        schema_type=number(SchemaType, schema.schema_type, f"{name}.schema_type"),
         references=reference_messages(schema.references, f"{name}.references"),
     )

@@ -139,7 +139,8 @@ def options(
             envvar=TIMEOUT_VARIABLE,
             min=0.001,
             metavar="SECONDS",
-            help=f"Deadline of each call, retries included; {DEFAULT_TIMEOUT:g}.",
+            help=f"Deadline of each call, retries included; {DEFAULT_TIMEOUT:g}. Given, a server that is not there yet "
+            "is waited for.",
         ),
     ] = None,
     no_color: Annotated[bool, typer.Option("--no-color", help="No colours, as NO_COLOR does.")] = False,
@@ -168,6 +169,7 @@ def options(
         timeout=timeout or chosen.timeout or DEFAULT_TIMEOUT,
         output=Output(output or chosen.output or Format.TABLE, color=color),
         context=os.environ.get(CONTEXT_VARIABLE) or chosen.context or "",
+        patient=(timeout or chosen.timeout) is not None,
     )
     current.set(found)
 
@@ -223,9 +225,6 @@ def _print_usage_error(error: typer.TyperException) -> None:
 
 def main() -> NoReturn:
     """The entry point of `schema-registry`."""
-    os.environ.setdefault(
-        "GRPC_VERBOSITY", "NONE"
-    )  # its log would stand among what we say of the same failure
     sys.excepthook = _fault
     sys.exit(run(sys.argv[1:]))
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 from rich.text import Text
 
@@ -20,6 +22,7 @@ from ..errors import (
 )
 from ..results import SchemaIssue
 from .text import bad, report_lines, settings_command
+from .wording import spoken
 
 
 class Exit(enum.IntEnum):
@@ -49,6 +52,9 @@ MEANINGS = {
     Exit.INTERRUPTED: "interrupted from the keyboard",
     Exit.READER_GONE: "whoever read the output went away",
 }
+
+MISSING_REFERENCE = frozenset({"json/reference", "AVRO_TYPE_UNKNOWN", "IMPORT_NOT_FOUND"})
+"""Rules of JSON Schema, Avro and Protobuf that a schema breaks whose references were not given."""
 
 BY_CODE = {
     Code.CANCELLED: Exit.UNAVAILABLE,
@@ -83,9 +89,10 @@ def explain(error: RegistryError, server: str) -> Iterator[str | Text]:
         yield "hint: --server, SCHEMA_REGISTRY_SERVER or a profile names the address of gRPC"
         return
     if isinstance(error, Unavailable) and not error.reason:
-        yield bad(f"error: cannot reach the registry at {server}: {error.message}")
-        yield "hint: is it running, and with TLS? then write https://HOST:PORT"
-        yield "hint: --server, SCHEMA_REGISTRY_SERVER or --profile names another one"
+        yield bad(f"error: cannot reach the registry at {server}: {_cause(error.message)}")
+        yield "hint: `schema-registry-server serve` starts one (in a checkout of the project: `make run`)"
+        yield "hint: --server, SCHEMA_REGISTRY_SERVER or --profile names another one; with TLS it is https://HOST:PORT"
+        yield "hint: --timeout SECONDS waits for a server that is about to start"
         return
     # Where a report or issues follow, the message is not repeated: it tells the first of them.
     if isinstance(error, IncompatibleSchema) and error.report is not None:
@@ -96,10 +103,12 @@ def explain(error: RegistryError, server: str) -> Iterator[str | Text]:
         file = error.metadata.get("file", "")
         yield bad(f"error: {file}: the schema is invalid" if file else "error: the schema is invalid")
         yield from (f"  {issue_line(issue)}" for issue in error.issues)
+        if any(issue.rule in MISSING_REFERENCE for issue in error.issues):
+            yield "hint: --reference NAME=SUBJECT says which subject a name in the schema refers to"
     else:
-        yield bad(f"error: {error.message}")
+        yield bad(f"error: {spoken(error.message)}")
     if len(error.violations) > 1 and not isinstance(error, InvalidSchema):  # the message tells a single one
-        yield from (f"  {v.field}: {v.description}" for v in error.violations)
+        yield from (f"  {spoken(f'{v.field}: {v.description}')}" for v in error.violations)
     if isinstance(error, DeadlineExceeded):
         yield f"hint: the server is {server}; --timeout gives it longer"
     if isinstance(error, Unauthenticated):
@@ -108,6 +117,12 @@ def explain(error: RegistryError, server: str) -> Iterator[str | Text]:
         yield "hint: the token in SCHEMA_REGISTRY_TOKEN decides what is permitted"
     if error.request_id:
         yield f"request id: {error.request_id}"
+
+
+def _cause(message: str) -> str:
+    """What gRPC says of a failed connection, without its own preface."""
+    last = unquote(message.rpartition("last error: ")[2])
+    return re.sub(r"^(?:[A-Z_]+: )?(?:ipv[46]:)?", "", last)
 
 
 def issue_line(issue: SchemaIssue) -> str:

@@ -2,7 +2,7 @@
 
 `manifest.jsonl` has a line for each version, in an order in which they can be registered:
 {"path", "subject", "version", "type", "references": [{"name", "subject", "version"}], "description", "tags", "metadata",
-"sha256"}. A file whose SHA-256 is another one was edited since: it is imported as the next version of its subject.
+"sha256", "state", "level"}; the last two are the state and the level at which it was registered. A file whose SHA-256 is another one was edited since: it is imported as the next version of its subject.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import typer
 
-from ..enums import SchemaType
+from ..enums import CompatibilityLevel, SchemaState, SchemaType
 from ..results import SchemaInfo, SchemaReference
 
 NAME = "manifest.jsonl"
@@ -39,6 +39,8 @@ class Entry:
     tags: tuple[str, ...]
     metadata: dict[str, str]
     sha256: str
+    state: SchemaState = SchemaState.UNSPECIFIED
+    level: CompatibilityLevel = CompatibilityLevel.UNSPECIFIED
 
     def describes(self, content: bytes) -> bool:
         """Whether the content is still the one that was pulled."""
@@ -59,6 +61,8 @@ class Entry:
                 "tags": list(self.tags),
                 "metadata": self.metadata,
                 "sha256": self.sha256,
+                "state": self.state.name,
+                "level": self.level.name,
             },
             ensure_ascii=False,
         )
@@ -81,6 +85,8 @@ def entry(version: SchemaInfo, *, plain_name: bool) -> Entry:
         tags=version.tags,
         metadata=dict(version.metadata),
         sha256=digest(version.content),
+        state=version.state,
+        level=version.compatibility_level,
     )
 
 
@@ -127,6 +133,8 @@ def _entry(line: bytes, place: str) -> Entry:
                 zip(row.get("metadata", {}), _texts(row.get("metadata", {}).values()), strict=True)
             ),
             sha256=_text(row, "sha256"),
+            state=SchemaState(row.get("state", "UNSPECIFIED")),
+            level=CompatibilityLevel(row.get("level", "UNSPECIFIED")),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise typer.BadParameter(

@@ -11,12 +11,18 @@ from dataclasses import dataclass, field, replace
 import typer
 
 from .._options import DEFAULT_TARGET
+from .._retry import RetryPolicy
 from .._sync_client import SchemaRegistry
 from ..errors import VersionNotFound
 from ..results import SchemaInfo
 from .inputs import Target, target
 from .output import Format, Output
 from .profiles import ConfigFile, Profile, load
+
+CONNECT_SECONDS = 1.5
+"""How long a server is tried that accepts no connection."""
+_CONNECTING = "grpc.min_reconnect_backoff_ms"
+"""gRPC's option for how long one attempt to connect may take."""
 
 SERVER_VARIABLE = "SCHEMA_REGISTRY_SERVER"
 TOKEN_VARIABLE = "SCHEMA_REGISTRY_TOKEN"
@@ -35,12 +41,37 @@ class Session:
     timeout: float
     output: Output
     context: str = ""
+    patient: bool = False
+    """Whether the timeout was asked for, so that a server that is not there yet is waited for."""
 
     @contextmanager
     def registry(self) -> Iterator[SchemaRegistry]:
-        """A client, closed at the end."""
-        with SchemaRegistry(self.server, token=self.token, timeout=self.timeout) as client:
+        """A client, closed at the end.
+
+        A server that accepts no connection is given up after CONNECT_SECONDS, unless a timeout was asked for.
+        """
+        with SchemaRegistry(
+            self.server,
+            token=self.token,
+            timeout=self.timeout,
+            retry=RetryPolicy(connect=None if self.patient else CONNECT_SECONDS),
+            channel_options={} if self.patient else {_CONNECTING: int(CONNECT_SECONDS * 1000)},
+        ) as client:
+            if self.patient:
+                self._tell_of_waiting(client)
             yield client
+
+    def _tell_of_waiting(self, client: SchemaRegistry) -> None:
+        """Say once that a server is waited for, when there is none at first."""
+        told = False
+
+        def tell() -> None:
+            nonlocal told
+            if not told:
+                told = True
+                self.output.note(f"waiting up to {self.timeout:g} s for a registry at {client.target} ...")
+
+        client._transport.on_unreachable = tell
 
     def subject(self, name: str) -> str:
         """The subject that a name means: `:.context:name` stands for itself, others lie in the context of the session.

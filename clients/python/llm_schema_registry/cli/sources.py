@@ -16,9 +16,9 @@ from typing import Any
 
 import typer
 
-from ..enums import SchemaType
+from ..enums import CompatibilityLevel, SchemaState, SchemaType
 from ..results import SchemaReference
-from . import manifest
+from . import manifest, pulled_settings
 from .inputs import TYPE_OF_SUFFIX
 from .manifest import Entry
 
@@ -59,6 +59,10 @@ class Step:
     description: str | None = None
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
+    state: SchemaState = SchemaState.UNSPECIFIED
+    """The state that the version had where it was pulled, unless the file was edited since."""
+    level: CompatibilityLevel = CompatibilityLevel.UNSPECIFIED
+    """The level at which it was registered there."""
     uses: Mapping[str, int] = field(default_factory=dict)
     """The steps of the same folder that this one uses, by the names in its content."""
 
@@ -80,11 +84,23 @@ class Naming:
 
 
 def read_folder(root: Path) -> dict[PurePosixPath, bytes]:
-    """The schema files and the manifest under a folder, by their paths in it."""
+    """The schema files and the manifest under a folder, by their paths in it; not the settings beside a manifest."""
     files = sorted(p for p in root.rglob("*") if p.suffix.lower() in TYPE_OF_SUFFIX and p.is_file())
+    if (root / manifest.NAME).is_file():
+        files = [p for p in files if p != root / pulled_settings.NAME]
     listed = root / manifest.NAME
     found = {PurePosixPath(p.relative_to(root).as_posix()): p.read_bytes() for p in files}
     return found | ({PurePosixPath(manifest.NAME): listed.read_bytes()} if listed.is_file() else {})
+
+
+_DOCUMENT = re.compile(r"(?:in)?valid(?:[-_. ]?\d+)?", re.IGNORECASE)
+
+
+def is_document(path: PurePosixPath) -> bool:
+    """Whether a file of a folder of schemas is data to try them with: as `valid/order.json` or `order/invalid-2.json`."""
+    if path.suffix.lower() != ".json":
+        return False
+    return any(_DOCUMENT.fullmatch(part) for part in (*path.parent.parts, path.stem))
 
 
 def folder(files: Mapping[PurePosixPath, bytes], naming: Naming, kind: SchemaType | None) -> list[Step]:
@@ -142,7 +158,9 @@ def _listed(
                 for r in entry.references
             ),
             after=tuple(sorted(after)),
-            version=entry.version if unchanged else "",
+            version=entry.version if unchanged and entry.state is not SchemaState.DRAFT else "",
+            state=entry.state if unchanged else SchemaState.UNSPECIFIED,
+            level=entry.level if unchanged else CompatibilityLevel.UNSPECIFIED,
             description=entry.description,
             tags=entry.tags,
             metadata=entry.metadata,

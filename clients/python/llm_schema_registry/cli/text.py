@@ -13,6 +13,7 @@ from rich.text import Text
 
 from ..enums import DifferenceKind, SchemaType, Severity, Verdict
 from ..results import CompatibilityReport, SchemaContent, SchemaDiff
+from .advice import ADVICE, advice
 
 
 def printable(text: str) -> str:
@@ -40,6 +41,11 @@ def bad(text: str) -> Text:
 def doubtful(text: str) -> Text:
     """A line that says neither, or warns."""
     return styled(text, "yellow")
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things: `1 version`, `2 versions`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def moment(time: datetime | None) -> str:
@@ -127,14 +133,27 @@ def options_of(settings: Mapping[str, str]) -> str:
     return " ".join(words)
 
 
-def report_lines(report: CompatibilityReport, command: Command | None = None) -> Iterator[str | Text]:
-    """The outcome of a check: the verdict, each violation with its witness, and the ways out with what to type."""
+def _step(report: CompatibilityReport) -> str:
+    """The version that the schema would get; a refused one gets none."""
+    if not report.suggested_version:
+        return ""
+    if not report.compatible:
+        return f"; where the level allows it, it would become {report.suggested_version}"
+    return f"; registered, it would become {report.suggested_version}"
+
+
+def report_lines(
+    report: CompatibilityReport, command: Command | None = None, *, registered: bool = False
+) -> Iterator[str | Text]:
+    """The outcome of a check: the verdict, each violation with its witness, and the ways out with what to type.
+
+    registered: the version that it let in has been told already.
+    """
     compared = ", ".join(report.compared_versions) or "nothing"
     word = verdict(report)
     yield VERDICT_STYLES[word](f"{word} at level {report.level.name}, compared with {compared}")
     if report.change_class:
-        suggested = f"; next version {report.suggested_version}" if report.suggested_version else ""
-        yield f"change: {report.change_class.name}{suggested}"
+        yield f"change: {report.change_class.name}{'' if registered else _step(report)}"
     for v in report.violations:
         facts = [f for f in (v.direction, v.compared_version and f"against {v.compared_version}") if f]
         line = f"  {v.severity.name.lower()}: {v.rule} at {v.path or '(root)'}" + (
@@ -151,3 +170,7 @@ def report_lines(report: CompatibilityReport, command: Command | None = None) ->
         yield styled(f"  way out: {remedy.message}", "cyan")
         if remedy.settings and command is not None:
             yield styled(f"    {command(options_of(remedy.settings))}", "cyan")
+    for line in advice(report):
+        yield styled(f"  way out: {line}", "cyan")
+    if any(v.rule in ADVICE for v in report.violations):
+        yield "  the rules: docs/protobuf.md"

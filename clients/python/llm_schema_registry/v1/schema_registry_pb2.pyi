@@ -645,6 +645,7 @@ class RegisterSchemaResponse(_message.Message):
     CHANGE_CLASS_FIELD_NUMBER: _builtins.int
     FINGERPRINTS_FIELD_NUMBER: _builtins.int
     REPORT_FIELD_NUMBER: _builtins.int
+    PREVIOUS_STATE_FIELD_NUMBER: _builtins.int
     schema_id: _builtins.str
     version: _builtins.str
     subject: _builtins.str
@@ -660,6 +661,8 @@ class RegisterSchemaResponse(_message.Message):
     later state: ACTIVE, DEPRECATED, or for a draft also REGISTERED.
     """
     change_class: Global___ChangeClass.ValueType
+    previous_state: Global___SchemaState.ValueType
+    """Where this call promoted content that was there already (a draft, or a REGISTERED version): the state that it had."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -684,10 +687,11 @@ class RegisterSchemaResponse(_message.Message):
         change_class: Global___ChangeClass.ValueType = ...,
         fingerprints: Global___Fingerprints | None = ...,
         report: Global___CompatibilityReport | None = ...,
+        previous_state: Global___SchemaState.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "fingerprints", b"fingerprints", "report", b"report"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_class", b"change_class", "checksum", b"checksum", "created", b"created", "created_at", b"created_at", "fingerprints", b"fingerprints", "global_id", b"global_id", "ordinal", b"ordinal", "report", b"report", "revision", b"revision", "schema_id", b"schema_id", "state", b"state", "subject", b"subject", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_class", b"change_class", "checksum", b"checksum", "created", b"created", "created_at", b"created_at", "fingerprints", b"fingerprints", "global_id", b"global_id", "ordinal", b"ordinal", "previous_state", b"previous_state", "report", b"report", "revision", b"revision", "schema_id", b"schema_id", "state", b"state", "subject", b"subject", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

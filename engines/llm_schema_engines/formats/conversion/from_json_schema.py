@@ -13,10 +13,10 @@ from typing import Any
 from ...errors import ConversionRefused
 from ..engine import SchemaSource
 from ..json_schema.compiled import open_schema
-from ..json_schema.declared_dialects import plain
 from ..json_schema.limits import JsonSchemaLimits
 from ..json_schema.pointers import join_pointer
 from ..json_schema.resources import DocumentIndex, Place
+from ..json_schema.rewriting import plain
 from . import avro_attributes as attribute
 from . import names
 from .json_navigation import SchemaNavigator, is_only_alternatives, modern

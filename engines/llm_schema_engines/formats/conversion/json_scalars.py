@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..json_schema.declared_dialects import plain
+from ..json_schema.rewriting import plain
 from . import avro_attributes as attribute
 from .losses import Losses
 from .model import INTEGERS, Kind, Scalar

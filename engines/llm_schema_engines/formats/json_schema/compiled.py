@@ -13,14 +13,13 @@ import orjson
 
 from ...errors import InvalidSchema, SchemaIssue
 from ..engine import ReferencedSchema, SchemaSource, walk_references
-from .declared_dialects import declares_at_root_only, plain, speaks, spelled_for_validator
 from .dialects import VALIDATORS, Dialect
 from .limits import JsonSchemaLimits
 from .options import InvalidOption, SchemaOptions, choose_dialect, choose_options
 from .reading import JsonReadError, nesting, read
+from .regex_engine import OPTIONS
 from .resources import DocumentIndex, ParsedDocument, Place, ReferencedDocument, build_index, closure
-
-_LINEAR = jsonschema_rs.RegexOptions()
+from .rewriting import is_plain, plain, rewritten, speaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ def compile_schema(
             documents.root,
             registry=jsonschema_rs.Registry(list(pairs.items())) if pairs else None,
             offline=True,
-            pattern_options=_LINEAR,
+            pattern_options=OPTIONS,
             validate_formats=options.asserts_format,
         )
         return CompiledSchema(validator, documents.integers_by_form)
@@ -123,13 +122,10 @@ class _Documents:
 def _documents(source: SchemaSource, limits: JsonSchemaLimits, opened: OpenedSchema | None) -> _Documents:
     content = opened.content if opened else _read_fast(source.content, limits)
     options = opened.options if opened else choose_options(content, source.options)
-    declared = (
-        content.get("$schema", options.dialect.uri) if isinstance(content, dict) else options.dialect.uri
-    )
-    if declared == options.dialect.uri and declares_at_root_only(source.content, content):
+    if is_plain(source.content, content, options.dialect):
         members = opened.members if opened else _members(source, content, options, limits)
         texts = {item.identity: item.content for item in walk_references(source.references)}
-        if all(declares_at_root_only(texts[m.identity], m.parsed.content) for m in members):
+        if all(is_plain(texts[m.identity], m.parsed.content, m.parsed.dialect) for m in members):
             dialects = {options.dialect, *(member.parsed.dialect for member in members)}
             return _Documents(
                 options,
@@ -142,8 +138,8 @@ def _documents(source: SchemaSource, limits: JsonSchemaLimits, opened: OpenedSch
     roots = {document.uri: index.places[document.number][0] for document in index.documents}
     return _Documents(
         opened.options,
-        spelled_for_validator(index, opened.root),
-        {member.uri: spelled_for_validator(index, roots[member.uri]) for member in opened.members},
+        rewritten(index, opened.root),
+        {member.uri: rewritten(index, roots[member.uri]) for member in opened.members},
         speaks(index, Dialect.DRAFT_04),
     )
 

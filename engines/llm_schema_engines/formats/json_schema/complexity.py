@@ -10,6 +10,7 @@ from .dialects import IN_PLACE, Dialect, subschemas
 from .limits import JsonSchemaLimits
 from .pointers import join_pointer
 from .resources import REFERENCE_KEYWORDS, DocumentIndex, Place, Unresolvable
+from .uris import DEFAULT_BASE
 
 _COMBINATORS = IN_PLACE.union(REFERENCE_KEYWORDS)
 
@@ -74,6 +75,31 @@ def check_references(
             )
         )
     return issues[: limits.issues] or _check_paths(document_index, root, limits)
+
+
+def identifier_issues(document_index: DocumentIndex) -> list[SchemaIssue]:
+    """Identifiers that two different schemas have, in one document or in several."""
+    return [
+        SchemaIssue(
+            "json/identifier",
+            f"{conflict.uri.removeprefix(DEFAULT_BASE)[:200]!r} identifies two different schemas: "
+            f"{_where(conflict.first)} and {_where(conflict.second)}; rename one, or make them equal",
+            "" if conflict.second.document.number else conflict.second.pointer,
+        )
+        for conflict in document_index.conflicts
+    ]
+
+
+def _where(place: Place | None) -> str:
+    if place is None:
+        return "the metaschema of that URI"
+    pointer = place.pointer[:200] or "the root"
+    document = place.document
+    return (
+        f"{pointer} of this schema"
+        if not document.number
+        else f"{pointer} of the reference {document.name[:200]!r}"
+    )
 
 
 def _known(keyword: str, dialect: Dialect) -> bool:

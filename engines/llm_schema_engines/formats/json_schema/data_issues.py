@@ -12,6 +12,7 @@ from ...model.validation import DataIssue
 from .canonical import dump
 from .limits import JsonSchemaLimits
 from .pointers import to_pointer
+from .rewriting import CONTAINS_MARK
 
 # jsonschema-rs names one keyword differently from its spelling in the schema.
 _RENAMED: Mapping[str, str] = {"falseSchema": "false", "constant": "const"}
@@ -25,10 +26,23 @@ def to_issue(error: jsonschema_rs.ValidationError, limits: JsonSchemaLimits) -> 
         path=to_pointer(error.instance_path),
         message=_clip(_MESSAGES.get(keyword, _plain_message)(error.kind, got, error.message), limits),
         error_type=keyword,
-        schema_path=to_pointer(error.schema_path),
+        schema_path=to_pointer(schema_path_of(error)),
         expected=_expected(error.kind, limits),
         got=got,
     )
+
+
+def schema_path_of(error: jsonschema_rs.ValidationError) -> list[str | int]:
+    """Where in the schema the keyword stands that failed."""
+    path = list(error.schema_path)
+    return [*path[:-3], "contains"] if _is_rewritten_contains(error) else path
+
+
+def _is_rewritten_contains(error: jsonschema_rs.ValidationError) -> bool:
+    """Whether it is a `contains` that the validator was given inside of `not`; see rewriting."""
+    held = getattr(error.kind, "schema", None) if error.kind.name == "not" else None
+    inner = held.get("not") if isinstance(held, dict) else None
+    return isinstance(inner, dict) and inner.get("$comment") == CONTAINS_MARK
 
 
 def keyword_of(error: jsonschema_rs.ValidationError) -> str:
@@ -36,6 +50,8 @@ def keyword_of(error: jsonschema_rs.ValidationError) -> str:
     last = error.schema_path[-1] if error.schema_path else ""
     if error.kind.name == "required" and last in ("dependentRequired", "dependencies"):
         return str(last)
+    if _is_rewritten_contains(error):
+        return "contains"
     return _RENAMED.get(error.kind.name, error.kind.name)
 
 
@@ -69,6 +85,9 @@ _MESSAGES: Mapping[str, Message] = {
     "false": lambda _kind, _got, _: "nothing is allowed here",
     "pattern": lambda kind, got, _: f"{got} does not match {kind.pattern!r}",
     "format": lambda kind, got, _: f"{got} is not a {kind.format}",
+    "contains": lambda _kind, got, message: (
+        f"too few or too many items of {got} match `contains`" if "not" in message else message
+    ),
     "uniqueItems": lambda _kind, _got, _: "two items are equal",
 }
 """Keyword -> a short message; the library's own messages quote whole documents."""

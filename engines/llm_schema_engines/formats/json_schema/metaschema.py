@@ -10,11 +10,12 @@ from typing import Any
 import jsonschema_rs
 
 from ...errors import SchemaIssue
-from .declared_dialects import counts, plain
+from .declared_dialects import counts
 from .dialects import URIS, VALIDATORS, Dialect
 from .limits import JsonSchemaLimits
 from .pointers import to_pointer
 from .resources import DocumentIndex, Place
+from .rewriting import plain
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from ...model.schema import Fingerprints, SchemaType
 from ..engine import ParsedSchema, SchemaSource
 from .canonical import digest, drop_unreachable, dump, strip_annotations
 from .compiled import OpenedSchema, compile_schema
-from .complexity import check_references, check_size
+from .complexity import check_references, check_size, identifier_issues
 from .declared_dialects import dialect_issues, dialect_warnings
 from .limits import JsonSchemaLimits
 from .metaschema import check_document
@@ -79,10 +79,7 @@ def _issues(
         check_size(opened.content, len(source.content), limits)
         or dialect_issues(opened.document_index, seen.declaring)
         or check_document(opened.document_index, opened.root, seen.declaring, limits)
-        or [
-            SchemaIssue("json/reference", f"two references mean different schemas at {uri!r}")
-            for uri in opened.document_index.conflicts
-        ]
+        or identifier_issues(opened.document_index)
         or _pattern_issues(seen, limits)
         or check_references(opened.document_index, opened.root, seen.referring, limits)
     )

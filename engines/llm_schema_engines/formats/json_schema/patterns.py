@@ -11,13 +11,43 @@ import jsonschema_rs
 from ...errors import SchemaIssue
 from .limits import JsonSchemaLimits
 from .prover.regex.syntax import LookAhead, Repeat, Symbols, Tree, Unsupported, parse_pattern
+from .regex_engine import OPTIONS
 
-# Syntax that the regex engine interprets differently from ECMA-262.
-_DEVIATIONS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"(?<!\\)(?:\\\\)*\\[<>]"), r"\< and \> are word boundaries here; ECMA-262 reads < and >"),
-    (re.compile(r"(?<!\\)(?:\\\\)*\\[AzZ]"), r"\A, \z and \Z are anchors here; ECMA-262 reads letters"),
-    (re.compile(r"\(\?[a-zA-Z]+\)"), "an inline flag group is not ECMA-262"),
-)
+_TOKENS = re.compile(r"\\.|\(\?P<|\(\?[a-zA-Z-]+[:)]|[*+?}]\+|.", re.DOTALL)
+"""Splits a pattern into escapes, groups with a prefix, doubled operators and single characters."""
+_ESCAPES = {
+    **dict.fromkeys("<>", r"\< and \> are word boundaries here; ECMA-262 reads < and >"),
+    **dict.fromkeys("AzZ", r"\A, \z and \Z are anchors here; ECMA-262 reads letters"),
+    **dict.fromkeys(
+        "bB", r"\b and \B take letters and digits beyond ASCII for parts of words here; ECMA-262 does not"
+    ),
+}
+_GROUP = "an inline flag group is not ECMA-262"
+_NAMED = "(?P<name>...) is not ECMA-262; write (?<name>...)"
+POSSESSIVE = "a + after a quantifier is not ECMA-262 (elsewhere it forbids backtracking); take it out, or write (?:...)+"
+
+
+def deviations(pattern: str) -> tuple[list[str], bool]:
+    """What the engine reads otherwise than ECMA-262 does, each once; and whether a quantifier is quantified with `+`, which
+    ECMA-262 refuses."""
+    found: dict[str, None] = {}
+    possessive = in_class = False
+    for match in _TOKENS.finditer(pattern):
+        token = match.group()
+        if token[0] == "\\" and len(token) == 2:
+            if not in_class and token[1] in _ESCAPES:
+                found[_ESCAPES[token[1]]] = None
+        elif in_class:
+            in_class = token != "]"
+        elif token == "[":
+            in_class = True
+        elif token == "(?P<":
+            found[_NAMED] = None
+        elif token.startswith("(?") and token != "(?:":
+            found[_GROUP] = None
+        elif len(token) == 2 and token[1] == "+":
+            possessive = True
+    return list(found), possessive
 
 
 def check_pattern(pattern: str, pointer: str, limits: JsonSchemaLimits) -> SchemaIssue | None:
@@ -28,17 +58,13 @@ def check_pattern(pattern: str, pointer: str, limits: JsonSchemaLimits) -> Schem
             f"the regular expression is {len(pattern)} characters long; the limit is {limits.pattern_length}",
             pointer,
         )
-    problem = compile_problem(pattern)
+    problem = POSSESSIVE if deviations(pattern)[1] else compile_problem(pattern)
     return None if problem is None else SchemaIssue("json/pattern", problem, pointer)
 
 
 def lint_pattern(pattern: str, pointer: str) -> list[SchemaIssue]:
     """Warnings: where the regex engine and ECMA-262 interpret the pattern differently."""
-    return [
-        SchemaIssue("json/pattern-portability", text, pointer)
-        for found, text in _DEVIATIONS
-        if found.search(pattern)
-    ]
+    return [SchemaIssue("json/pattern-portability", text, pointer) for text in deviations(pattern)[0]]
 
 
 @functools.lru_cache(maxsize=4096)
@@ -71,7 +97,7 @@ def _weight(tree: Tree) -> int:
 @functools.lru_cache(maxsize=4096)
 def compile_problem(pattern: str) -> str | None:
     """What keeps the linear-time engine from compiling the pattern, or None."""
-    if _compiles(pattern, jsonschema_rs.RegexOptions()):
+    if _compiles(pattern, OPTIONS):
         return None
     if not _compiles(pattern, jsonschema_rs.FancyRegexOptions()):
         return f"{_short(pattern)} is not a regular expression, or compiles to more than the engine allows"

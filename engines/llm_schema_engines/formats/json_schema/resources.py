@@ -14,6 +14,7 @@ import jsonschema_specifications  # type: ignore[import-untyped]  # data only; i
 
 from ...model.fast_init import fast_init
 from ..engine import ReferencedSchema
+from .canonical import dump
 from .dialects import Dialect, find_dialect, subschemas
 from .pointers import follow, from_fragment, join_pointer, split_pointer
 from .uris import DEFAULT_BASE, resolve_uri, split_fragment
@@ -67,6 +68,15 @@ class Place:
         return (self.document.number, self.pointer)
 
 
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two places with different schemas and one URI. `first` is None for a metaschema."""
+
+    uri: str
+    first: Place | None
+    second: Place
+
+
 @dataclass(slots=True)
 class DocumentIndex:
     """The index of all documents. Fill it with `add`, then `resolve`."""
@@ -77,7 +87,8 @@ class DocumentIndex:
     dynamic_anchors: dict[str, list[Place]] = field(default_factory=dict)
     recursive_roots: list[Place] = field(default_factory=list)
     bases: dict[tuple[int, str], tuple[str, Dialect]] = field(default_factory=dict)
-    conflicts: list[str] = field(default_factory=list)
+    conflicts: list[Conflict] = field(default_factory=list)
+    """Identifiers that two different schemas have: what a reference to them means is open."""
     places: dict[int, list[Place]] = field(default_factory=dict)
     """All subschemas of each document, parents first."""
 
@@ -88,9 +99,7 @@ class DocumentIndex:
         document = Document(len(self.documents), name, content, uri, dialect, builtin)
         self.documents.append(document)
         root = Place(document, "", content, uri, dialect)
-        if uri in self.resources and self.resources[uri].schema != content:
-            self.conflicts.append(uri)
-        self.resources.setdefault(uri, root)
+        self._claim(uri, root)
         self.places[document.number] = list(self._walk(root))
         for place in self.places[document.number]:
             self._index(place)
@@ -161,20 +170,36 @@ class DocumentIndex:
         if not isinstance(schema, dict) or _ADDRESSES.isdisjoint(schema):
             return
         if place.key in self.bases:
-            self.resources.setdefault(place.base, place)
+            self._claim(place.base, place)
         if place.dialect.isolates_references:
             identifier = schema.get(place.dialect.identifier)
             if isinstance(identifier, str) and is_anchor(identifier) and "$ref" not in schema:
-                self.anchors.setdefault((place.base, identifier[1:]), place)
+                self._name(identifier[1:], place)
             return
         for keyword in ("$anchor", "$dynamicAnchor"):
             name = schema.get(keyword)
             if isinstance(name, str):
-                self.anchors.setdefault((place.base, name), place)
+                self._name(name, place)
                 if keyword == "$dynamicAnchor" and place.dialect is Dialect.DRAFT_2020_12:
                     self.dynamic_anchors.setdefault(name, []).append(place)
         if schema.get("$recursiveAnchor") is True:
             self.recursive_roots.append(place)
+
+    def _claim(self, uri: str, place: Place) -> None:
+        """Note that a place has a URI."""
+        if not place.document.builtin and uri.partition("://")[2].startswith("json-schema.org/"):
+            own = _metaschemas().get(uri)
+            if own is not None and not _same(own, place.schema):
+                self.conflicts.append(Conflict(uri, None, place))
+        first = self.resources.setdefault(uri, place)
+        if first is not place and not _same(first.schema, place.schema):
+            self.conflicts.append(Conflict(uri, first, place))
+
+    def _name(self, anchor: str, place: Place) -> None:
+        """Note that a place has an anchor in its resource."""
+        first = self.anchors.setdefault((place.base, anchor), place)
+        if first is not place and first.key != place.key and not _same(first.schema, place.schema):
+            self.conflicts.append(Conflict(f"{place.base}#{anchor}", first, place))
 
     def _metaschema(self, uri: str) -> Place | None:
         content = _metaschemas().get(uri)
@@ -185,6 +210,11 @@ class DocumentIndex:
             return None
         self.add(content, uri, dialect, name=uri, builtin=True)
         return self.resources[uri]
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two schemas are written alike; == alone does not tell 1 from true."""
+    return one is other or (one == other and dump(one, sort=True) == dump(other, sort=True))
 
 
 def is_anchor(identifier: str) -> bool:

@@ -7,17 +7,15 @@ place where no schema declares anything is free-form.
 
 from __future__ import annotations
 
-import functools
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
-
-import jsonschema_rs
 
 from ...model.validation import DataIssue
 from .complexity import applied_in_place
 from .dialects import Dialect
 from .pointers import join_pointer
+from .regex_engine import matches
 from .resources import DocumentIndex, Place, Unresolvable
 
 
@@ -142,7 +140,7 @@ def children_of_property(document_index: DocumentIndex, schemas: list[Place], na
         here.extend(
             _child(document_index, place, "patternProperties", pattern)
             for pattern in schema.get("patternProperties") or ()
-            if _matches(pattern, name)
+            if matches(pattern, name)
         )
         for keyword in ("additionalProperties", "unevaluatedProperties"):
             if not here and isinstance(schema.get(keyword), dict) and schema[keyword]:
@@ -177,12 +175,3 @@ def _child(document_index: DocumentIndex, place: Place, *tokens: str | int) -> P
         schema = schema[token]
     base, dialect = document_index.bases.get((place.document.number, pointer), (place.base, place.dialect))
     return Place(place.document, pointer, schema, base, dialect)
-
-
-def _matches(pattern: str, name: str) -> bool:
-    return bool(_pattern_validator(pattern).is_valid(name))
-
-
-@functools.lru_cache(maxsize=1024)
-def _pattern_validator(pattern: str) -> jsonschema_rs.Validator:
-    return jsonschema_rs.Draft202012Validator({"pattern": pattern}, offline=True)

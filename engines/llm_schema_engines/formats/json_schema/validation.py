@@ -15,10 +15,10 @@ from ...model.validation import DataIssue, DataReport, Encoding
 from ..engine import SchemaSource
 from .compiled import OpenedSchema, compile_schema, open_schema
 from .data_issues import to_issue
-from .declared_dialects import plain
 from .error_costs import ErrorListingCosts
 from .limits import JsonSchemaLimits
 from .reading import INEXACT, JsonReadError, exact_nesting, nesting, read
+from .rewriting import plain
 from .undeclared import Declarations
 
 # orjson rounds what fits neither 64 bits nor a double: payloads with integers of 19 or more digits, or decimals of 16 or

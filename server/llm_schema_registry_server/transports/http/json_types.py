@@ -173,9 +173,9 @@ def _shown(value: Any) -> str:
         case int() | float():
             return f"the number {str(value)[:_MAX_SHOWN]}" if abs(value) < 1e60 else "a very large number"
         case list():
-            return f"a list of {len(value)} items"
+            return f"a list of {len(value)} item{'' if len(value) == 1 else 's'}"
         case _:
-            return f"an object with {len(value)} members"
+            return f"an object with {len(value)} member{'' if len(value) == 1 else 's'}"
 
 
 def _named(field: FieldDescriptor, *, plural: bool = False) -> str:

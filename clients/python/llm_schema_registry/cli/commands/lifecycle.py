@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import typer
 
+from ..._sync_client import SchemaRegistry
 from ...enums import SchemaState
-from ...results import StateTransition
+from ...results import Dependency, StateTransition
 from .. import options as o
 from ..inputs import Target, pairs
 from ..session import Session, resolve_id, session
-from ..text import moment
+from ..text import doubtful, moment
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
@@ -114,13 +117,43 @@ def delete(
     with s.registry() as client:
         if aim.explicit:
             schema_id = resolve_id(client, aim, deleted=permanent)
+            users = [] if permanent else _users(client, [schema_id])
             client.delete_schema(schema_id, permanent=permanent)
             deleted = {"subject": aim.subject, "schema_id": schema_id, "permanent": permanent}
             s.output.result(deleted, lambda: [f"deleted {what}{' for ever' if permanent else ''}"])
+            _warn(s, what, users)
         else:
+            live = [] if permanent else client.get_subject_versions(aim.subject)[-MOST_ASKED:]
+            users = [u for u in _users(client, [v.schema_id for v in live]) if u.subject != aim.subject]
             versions = client.delete_subject(aim.subject, permanent=permanent)
             gone = {"subject": aim.subject, "versions": versions, "permanent": permanent}
             s.output.result(gone, lambda: [f"deleted {aim.subject}: {', '.join(versions) or 'nothing'}"])
+            _warn(s, aim.subject, users)
+
+
+MOST_ASKED = 100
+"""Versions of a subject, the newest first, whose users are looked for before they are deleted."""
+MOST_NAMED = 5
+"""Users that a warning names."""
+
+
+def _users(client: SchemaRegistry, schema_ids: Iterable[str]) -> list[Dependency]:
+    """What uses any of the versions directly."""
+    return [user for schema_id in schema_ids for user in client.get_dependents(schema_id)]
+
+
+def _warn(s: Session, what: str, users: Sequence[Dependency]) -> None:
+    """Says who still refers to what was softly deleted."""
+    if not users:
+        return
+    named = ", ".join(f"{u.subject} {u.version}" for u in users[:MOST_NAMED])
+    more = f" and {len(users) - MOST_NAMED} more" if len(users) > MOST_NAMED else ""
+    s.output.note(
+        doubtful(
+            f"warning: {named}{more} still {'refers' if len(users) == 1 else 'refer'} to it and can still be read"
+        )
+    )
+    s.output.note(f"hint: `schema-registry undelete {shlex.quote(what)}` brings it back")
 
 
 def _confirm(s: Session, aim: Target, *, permanent: bool, yes: bool) -> None:
@@ -135,23 +168,38 @@ def _confirm(s: Session, aim: Target, *, permanent: bool, yes: bool) -> None:
 
 
 def undelete(context: typer.Context, what: o.Versioned) -> None:
-    """Bring a softly deleted version back, with the same id and version.
+    """Bring softly deleted versions back, with the same ids and versions: one, or without @VERSION all of a subject.
 
     Examples:
 
     \b
       schema-registry undelete orders@1.0.0
+      schema-registry undelete orders
       schema-registry undelete 0198c0de-0000-7000-8000-000000000001
     """
     s = session(context)
     aim = s.target(what)
-    if not aim.explicit:
-        raise typer.BadParameter(
-            f"say which version; `versions {aim.subject} --deleted` lists them", param_hint="SUBJECT@VERSION"
-        )
     with s.registry() as client:
-        done = client.undelete_schema(resolve_id(client, aim, deleted=True))
-    s.output.result(done, lambda: [f"undeleted {done.subject} {done.version} ({done.state.name})"])
+        if not aim.explicit:
+            _undelete_all(s, client, aim.subject)
+            return
+        schema_id = resolve_id(client, aim, deleted=True)
+        before = client.get_schema(schema_id)
+        done = before if before.deleted_at is None else client.undelete_schema(schema_id)
+    if before.deleted_at is None:
+        s.output.result(done, lambda: [f"{done.subject} {done.version} was not deleted ({done.state.name})"])
+    else:
+        s.output.result(done, lambda: [f"undeleted {done.subject} {done.version} ({done.state.name})"])
+
+
+def _undelete_all(s: Session, client: SchemaRegistry, subject: str) -> None:
+    deleted = [v for v in client.get_subject_versions(subject, include_deleted=True) if v.deleted_at]
+    versions = [client.undelete_schema(v.schema_id).version for v in deleted]
+    back = {"subject": subject, "versions": versions}
+    said = (
+        f"undeleted {subject}: {', '.join(versions)}" if versions else f"no version of {subject} was deleted"
+    )
+    s.output.result(back, lambda: [said])
 
 
 def add_to(app: typer.Typer) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from graphlib import TopologicalSorter
 from itertools import islice, pairwise
 from pathlib import Path, PurePosixPath
@@ -18,20 +19,19 @@ from typing import Annotated, TypeVar
 import typer
 
 from ..._sync_client import SchemaRegistry
-from ...enums import SchemaState
 from ...errors import NotFound
 from ...results import SchemaInfo
-from .. import manifest
+from .. import manifest, pulled_settings
 from .. import options as o
 from ..manifest import Entry
 from ..progress import shown
+from ..pulled_settings import of_subject, of_wider_scopes
+from ..restoring import PULLED
 from ..session import session
+from ..text import counted
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-READABLE = (SchemaState.ACTIVE, SchemaState.DEPRECATED)
-"""The states of versions that are pulled; data may be written or read with them."""
 
 
 @dataclass(slots=True)
@@ -97,8 +97,9 @@ def pull(
     """Write schemas into a folder that `import` reads back.
 
     The latest version of each subject, or every one, with all that they reference: shop.Order is
-    FOLDER/shop/Order.proto. manifest.jsonl says which subject, version and references each file has. Versions that are
-    ACTIVE or DEPRECATED are written. All is written, or nothing.
+    FOLDER/shop/Order.proto. manifest.jsonl says which subject, version, references and state each file has, settings.json what
+    was set; `import --restore` brings all of it back. With --all-versions drafts, registered and archived versions are written
+    too. All is written, or nothing.
 
     Examples:
 
@@ -137,12 +138,16 @@ def pull(
         (done.folder / manifest.NAME).write_text(
             "".join(f"{entry.line()}\n" for entry in entries), encoding="utf-8"
         )
+        scopes = list(_parallel(partial(of_subject, client), sorted({e.subject for e in entries}), parallel))
+        if not subjects and not prefix:
+            scopes += of_wider_scopes(client, names)
+        (done.folder / pulled_settings.NAME).write_text(pulled_settings.text(scopes), encoding="utf-8")
         _move(done.folder, folder)
     count = len({entry.subject for entry in entries})
     rows_ = [{"path": str(e.path), "subject": e.subject, "version": e.version} for e in entries]
     s.output.result(
         {"folder": str(folder), "versions": rows_},
-        lambda: [f"{len(entries)} versions of {count} subjects written to {folder}"],
+        lambda: [f"{counted(len(entries), 'version')} of {counted(count, 'subject')} written to {folder}"],
     )
 
 
@@ -167,7 +172,7 @@ def _latest(client: SchemaRegistry, subject: str) -> list[SchemaInfo]:
 
 def _every_version(client: SchemaRegistry, subject: str) -> list[SchemaInfo]:
     versions = client.get_subject_versions(subject)
-    return [client.get_schema(v.schema_id) for v in versions if v.state in READABLE]
+    return [client.get_schema(v.schema_id) for v in versions if v.state in PULLED]
 
 
 def _parallel(do: Callable[[T], R], items: Iterable[T], parallel: int) -> Iterator[R]:

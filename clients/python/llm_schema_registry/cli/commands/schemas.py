@@ -16,6 +16,7 @@ from .. import local
 from .. import options as o
 from ..files import parsed
 from ..inputs import pairs, read, references, schema_type
+from ..levels import keep_level
 from ..output import fields, table
 from ..session import resolve, session
 from ..text import doubtful, good, laid_out, moment, pretty, report_lines, settings_command
@@ -41,7 +42,8 @@ def register(
 ) -> None:
     """Register a schema as the next version of a subject.
 
-    The same content again is no new version. The level becomes that of a new subject.
+    The same content again is no new version. The level becomes that of a new subject; `config set` changes that of one that
+    is there.
 
     Examples:
 
@@ -54,6 +56,7 @@ def register(
     kind = schema_type(type_, file)
     content = read(file)
     with s.registry() as client:
+        keep_level(client, s.subject(subject), level)
         done = client.register_schema(
             s.subject(subject),
             content,
@@ -73,14 +76,17 @@ def register(
 
 
 def _registration(done: Registration, *, dry_run: bool) -> list[str | Text]:
-    what = "would register" if dry_run else "registered" if done.created else "already registered:"
-    lines: list[str | Text] = [
-        good(f"{what} {done.subject} {done.version} (version {done.ordinal}, {done.state.name})")
-    ]
+    version = f"{done.subject} {done.version} (version {done.ordinal}, {done.state.name})"
+    if not done.created and done.previous_state:
+        what = "would promote" if dry_run else "promoted"
+        lines: list[str | Text] = [good(f"{what} {version}, which was {done.previous_state.name}")]
+    else:
+        what = "already registered:" if not done.created else "would register" if dry_run else "registered"
+        lines = [good(f"{what} {version}")]
     if done.schema_id:
         lines.append(f"id {done.schema_id}")
     if done.report is not None:
-        lines.extend(report_lines(done.report, settings_command(done.subject)))
+        lines.extend(report_lines(done.report, settings_command(done.subject), registered=True))
     return lines
 
 

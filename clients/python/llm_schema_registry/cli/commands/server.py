@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import RenderableType
 
+from ..._sync_client import SchemaRegistry
 from ...enums import (
     EventType,
     FormatPolicy,
@@ -17,6 +18,7 @@ from ...enums import (
     UndecidedPolicy,
     WriterModel,
 )
+from ...errors import SubjectNotFound
 from ...results import ChangeEvent, ConfigView, Health
 from .. import options as o
 from ..exits import Exit
@@ -104,7 +106,18 @@ def config_get(context: typer.Context, subject: Scope = "", scope: Context = "")
     where, within = s.scope(subject, scope)
     with s.registry() as client:
         view = client.get_config(where, context=within)
+        unknown = bool(where) and not _has_versions(client, where)
     s.output.result(view, lambda: _settings(view))
+    if unknown:
+        s.output.note(f"subject {where!r} has no versions; these settings will apply to its first one")
+
+
+def _has_versions(client: SchemaRegistry, subject: str) -> bool:
+    try:
+        client.list_versions(subject, limit=1, include_deleted=True)
+    except SubjectNotFound:
+        return False
+    return True
 
 
 @config.command("set")

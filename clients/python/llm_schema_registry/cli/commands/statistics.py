@@ -36,6 +36,8 @@ def stats(
     with s.registry() as client:
         found = client.get_statistics(fresh=fresh)
     s.output.result(found, lambda: Group(*_tables(found)))
+    if not fresh:
+        s.output.note("counted every few minutes; `schema-registry stats --fresh` counts now")
 
 
 def _tables(s: Statistics) -> Iterator[RenderableType]:

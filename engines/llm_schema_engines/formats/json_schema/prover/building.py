@@ -116,7 +116,7 @@ class Builder:
         schema = view.schema
         values: dict[str, Any] = {"all_of": numbers} if numbers else {}
         for keyword in schema:
-            name = _FIELDS.get(keyword)
+            name = FIELDS.get(keyword)
             if name is not None and name not in values:
                 values[name] = _READERS[name](view)
         if "dependencies" in schema:
@@ -301,7 +301,7 @@ _READERS: Mapping[str, Callable[[SchemaView], Any]] = {
 }
 """Field of a node -> the function that reads it from a schema that has one of its keywords."""
 
-_FIELDS: Mapping[str, str] = {
+FIELDS: Mapping[str, str] = {
     "type": "types",
     "const": "values",
     "enum": "values",

@@ -22,6 +22,7 @@ from ....model.compatibility import (
 )
 from ...engine import SchemaSource
 from ..compiled import OpenedSchema
+from ..complexity import identifier_issues
 from ..limits import JsonSchemaLimits
 from ..metaschema import check_opened
 from ..resources import Unresolvable
@@ -85,7 +86,9 @@ class _SchemaPair:
         self.reader = self.opened_cache(self.reader_source)
         self.writer = self.opened_cache(self.writer_source)
         for side in (self.reader, self.writer):
-            issues = check_opened(side.document_index, side.root, self.limits)
+            issues = check_opened(side.document_index, side.root, self.limits) or identifier_issues(
+                side.document_index
+            )
             if issues:
                 raise InvalidSchema(issues)
 

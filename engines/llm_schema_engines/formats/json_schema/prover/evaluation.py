@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
-import jsonschema_rs
-
+from ..regex_engine import matches
 from . import formats
 from .merging import Classes
 from .nodes import Node
@@ -18,11 +16,6 @@ from .values import key_of, kind_of
 Truth = bool | None
 
 _MAX_DEPTH = 150
-
-
-@functools.lru_cache(maxsize=512)
-def _compiled(pattern: str) -> jsonschema_rs.Validator:
-    return jsonschema_rs.Draft202012Validator({"pattern": pattern}, offline=True)
 
 
 def every(truths: Iterable[Truth]) -> Truth:
@@ -59,7 +52,7 @@ class Evaluator:
         known = self._matches.get(key)
         if known is None:
             own = self._languages.matches(pattern, text)
-            known = bool(_compiled(pattern).is_valid(text)) if own is None else own
+            known = matches(pattern, text) if own is None else own
             self._matches[key] = known
         return known
 

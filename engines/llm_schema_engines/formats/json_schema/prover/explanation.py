@@ -10,7 +10,7 @@ import jsonschema_rs
 from ....model.compatibility import Violation, Witness
 from ..canonical import dump
 from ..compiled import OpenedSchema
-from ..data_issues import keyword_of, to_issue
+from ..data_issues import keyword_of, schema_path_of, to_issue
 from ..limits import JsonSchemaLimits
 from ..pointers import follow, to_pointer
 from ..rules import rule_of
@@ -29,7 +29,7 @@ def explain(
     for error in errors:
         for leaf in _leaves(error):
             keyword = keyword_of(leaf)
-            pointer = to_pointer(leaf.schema_path)
+            pointer = to_pointer(schema_path_of(leaf))
             rule = rule_of(keyword)
             where = to_pointer(leaf.instance_path)
             place = f"at {where}" if where else "at the root"

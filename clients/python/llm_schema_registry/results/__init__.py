@@ -1,0 +1,54 @@
+"""What the registry answers, as frozen values. Times are aware, in UTC; an absent time is None."""
+
+from .registry import ChangeEvent, ComponentHealth, Config, ConfigView, Health
+from .reports import (
+    CompatibilityReport,
+    Registration,
+    Remedy,
+    SchemaIssue,
+    SchemaValidationReport,
+    ValidationError,
+    ValidationReport,
+    ValidationWarning,
+    Violation,
+)
+from .schemas import (
+    Dependency,
+    Fingerprints,
+    Page,
+    SchemaContent,
+    SchemaInfo,
+    SchemaReference,
+    StateTransition,
+    VersionInfo,
+)
+from .tools import Conversion, ConversionLoss, SchemaDiff, SchemaDifference
+
+__all__ = [
+    "ChangeEvent",
+    "CompatibilityReport",
+    "ComponentHealth",
+    "Config",
+    "ConfigView",
+    "Conversion",
+    "ConversionLoss",
+    "Dependency",
+    "Fingerprints",
+    "Health",
+    "Page",
+    "Registration",
+    "Remedy",
+    "SchemaContent",
+    "SchemaDiff",
+    "SchemaDifference",
+    "SchemaInfo",
+    "SchemaIssue",
+    "SchemaReference",
+    "SchemaValidationReport",
+    "StateTransition",
+    "ValidationError",
+    "ValidationReport",
+    "ValidationWarning",
+    "VersionInfo",
+    "Violation",
+]

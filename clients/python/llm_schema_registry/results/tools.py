@@ -1,0 +1,62 @@
+"""What comparing and converting schemas gives. Frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..enums import ChangeClass, DifferenceKind, LossKind, SchemaType
+from .reports import CompatibilityReport
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaDifference:
+    """One difference of two schemas. `path` is a JSON pointer (JSON Schema, Avro) or a dotted name (Protobuf)."""
+
+    kind: DifferenceKind
+    path: str
+    old_value: str
+    new_value: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaDiff:
+    """What changed between two schemas and what it means: `backward` asks whether a reader with the new schema may
+    read the old one's data, `forward` the reverse. `text` is the whole, a line each. `truncated`: there is more.
+    """
+
+    differences: tuple[SchemaDifference, ...]
+    change_class: ChangeClass
+    backward: CompatibilityReport
+    forward: CompatibilityReport
+    text: str
+    old_version: str
+    new_version: str
+    truncated: bool
+
+    def __bool__(self) -> bool:
+        """Whether anything differs."""
+        return bool(self.differences)
+
+
+@dataclass(frozen=True, slots=True)
+class ConversionLoss:
+    """Something that the target language cannot say; `path` is a place in the source."""
+
+    kind: LossKind
+    path: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A schema in another language, what got lost on the way, and the document that came along, as JSON.
+
+    `dropped` are JSON pointers of members of the document that the source does not declare.
+    """
+
+    content: bytes
+    schema_type: SchemaType
+    losses: tuple[ConversionLoss, ...]
+    data: bytes
+    dropped: tuple[str, ...]

@@ -41,11 +41,22 @@ from tests.support.postgres import Postgres  # noqa: E402
 
 @dataclass(frozen=True)
 class Server:
-    """A running server. started: seconds from exec until it took calls."""
+    """A running server. port: of gRPC; http: of HTTP. started: seconds from exec until it took calls."""
 
     process: psutil.Process
     port: int
     started: float
+    http: int = 0
+
+    def forget_peak(self) -> None:
+        """Measure `peak` anew."""
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
+    @property
+    def peak(self) -> float:
+        """Largest resident memory of the server's own process so far, in MiB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
     @property
     def resident(self) -> float:
@@ -91,7 +102,8 @@ def server(**settings: str) -> Iterator[Server]:
                     raise SystemExit("the server did not start")
                 time.sleep(0.002)
             started = time.perf_counter() - began
-            yield Server(psutil.Process(running.pid), json.loads(ready.read_text())["grpc"], started)
+            ports = json.loads(ready.read_text())
+            yield Server(psutil.Process(running.pid), ports["grpc"], started, ports["http"])
         finally:
             running.terminate()
             try:

@@ -13,7 +13,7 @@ from .background import make_counting, make_recorder, make_sweeper, make_warming
 from .calls.answer_cache import AnswerCache
 from .calls.guards.min_revision import MIN_REVISION
 from .errors import RegistryError
-from .factories import engine_limits, make_blobs, make_redis, make_store, request_limits
+from .factories import engine_limits, make_blobs, make_queues, make_redis, make_store, request_limits
 from .model.change import Change, parse_revision
 from .model.health import Component
 from .model.subject import Subject
@@ -44,15 +44,16 @@ _LOG = logs.get("app")
 class Components:
     """Everything is made in the constructor; nothing happens before `start`.
 
-    `use` are the use cases, `answers` the cache of serialized answers; both are for the faces.
+    `use` are the use cases, `answers` the cache of serialized answers, `queues` what callers wait in; all are for the faces.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
         self._settings, self.clock = settings, clock
         self._blobs = make_blobs(settings.blobs)
         self._redis = make_redis(settings.caches.redis)
+        self.queues = make_queues(settings.queues)
         self.store = blobbed_store(
-            make_store(settings.storage),
+            make_store(settings.storage, self.queues),
             self._blobs,
             threshold=settings.blobs.threshold if settings.blobs.kind != "inline" else None,
             memory_bytes=settings.blobs.memory_bytes,
@@ -60,7 +61,8 @@ class Components:
         limits = engine_limits(settings)
         self._engines = engines(limits)
         self._workers: Workers = PlacedWorkers(
-            InlineWorkers(self._engines), ProcessWorkers(settings.workers, FACTORY, limits)
+            InlineWorkers(self._engines),
+            ProcessWorkers(settings.workers, FACTORY, limits, queues=self.queues),
         )
         self._feed = ChangeFeed(
             self.store,
@@ -171,6 +173,7 @@ class Components:
         self.metrics.build_info.labels(__version__).set(1)
         self.metrics.read_hot(self.answers.stats)
         self.metrics.read_unreadable(unreadable.counts)
+        self.metrics.read_queues(self.queues.all)
         self.metrics.read_statistics(lambda: self._counting.newest)
         if self._recorder is not None:
             self.metrics.read_usage(self._recorder.stats)

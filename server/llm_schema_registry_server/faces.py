@@ -13,6 +13,7 @@ from .calls.guards.standard import standard_guards
 from .calls.pipeline import Pipeline
 from .components import Components
 from .factories import trusted_proxies
+from .queues.fair_queue import FairQueue, Queues
 from .registry.use_cases import UseCases
 from .rpc import http, methods
 from .rpc.admin import AdminService
@@ -32,6 +33,7 @@ from .transports.http.probes import Probes
 from .transports.http.twin import FACE as HTTP
 from .transports.http.twin import HttpOptions, HttpTwin
 from .transports.ops import MetricsListener
+from .transports.request_memory import request_memory
 from .transports.servers import Servers
 from .transports.unread import Unread
 
@@ -39,6 +41,11 @@ from .transports.unread import Unread
 def make_servers(settings: Settings, components: Components, wire: Convert) -> Servers:
     """All listeners. Raises TypeError when what is served contradicts itself."""
     rpcs = make_rpcs(settings, components, wire)
+    memory = request_memory(
+        components.queues,
+        settings.queues.request_bytes,
+        largest=max(settings.http.max_batch_bytes, settings.grpc.max_message_bytes),
+    )
     health = components.use.health
     unread = Unread(
         settings.changes.stall_seconds,
@@ -52,6 +59,7 @@ def make_servers(settings: Settings, components: Components, wire: Convert) -> S
         health,
         unread=unread,
         proxies=trusted_proxies(settings.proxies),
+        memory=memory,
     )
     hint = GrpcHint(lambda: grpc.port)
     hints = [Mount(f"/{service}", hint.http, hint) for service in grpc.services]
@@ -59,9 +67,16 @@ def make_servers(settings: Settings, components: Components, wire: Convert) -> S
         [
             grpc,
             HttpListener(
-                Dispatcher([*mounts(make_twin(settings, rpcs, unread), Probes(health)), *hints]),
+                Dispatcher(
+                    [
+                        *mounts(make_twin(settings, rpcs, unread, memory, components.queues), Probes(health)),
+                        *hints,
+                    ]
+                ),
                 settings.http.host,
                 settings.http.port,
+                per_address=settings.http.connections_per_address,
+                proxies=trusted_proxies(settings.proxies),
             ),
             MetricsListener(
                 components.metrics,
@@ -106,8 +121,14 @@ def services(use: UseCases, wire: Convert, clock: Callable[[], datetime]) -> dic
     }
 
 
-def make_twin(settings: Settings, rpcs: Rpcs, unread: Unread) -> HttpTwin:
-    """The JSON twin of every RPC."""
+def make_twin(
+    settings: Settings,
+    rpcs: Rpcs,
+    unread: Unread,
+    memory: FairQueue | None = None,
+    queues: Queues | None = None,
+) -> HttpTwin:
+    """The JSON twin of every RPC. memory: for its requests; queues: where its own queues are shown."""
     return HttpTwin(
         rpcs,
         HttpOptions(
@@ -123,6 +144,8 @@ def make_twin(settings: Settings, rpcs: Rpcs, unread: Unread) -> HttpTwin:
             version=__version__,
             proxies=trusted_proxies(settings.proxies),
         ),
+        memory,
+        queues,
     )
 
 

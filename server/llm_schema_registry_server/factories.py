@@ -15,12 +15,14 @@ from llm_schema_engines.formats.protobuf.limits import ProtobufLimits
 from .caches.breaker import OnChange
 from .calls.peer import TrustedProxies
 from .errors import Unavailable
+from .queues.fair_queue import QueueLimits, Queues
 from .registry.limits import RequestLimits
 from .settings import (
     BlobsSettings,
     LimitsSettings,
     PostgresSettings,
     ProxiesSettings,
+    QueuesSettings,
     RedisSettings,
     Settings,
     StorageSettings,
@@ -40,23 +42,38 @@ if TYPE_CHECKING:
 _LOG = logs.get("factories")
 
 
-def make_store(settings: StorageSettings) -> PortableStore:
-    """The storage back end that the settings choose."""
+def make_queues(settings: QueuesSettings) -> Queues:
+    """The queues of a server, none yet."""
+    return Queues(QueueLimits(settings.waiting, settings.waiting_per_caller, settings.wait_seconds))
+
+
+def make_store(settings: StorageSettings, queues: Queues | None = None) -> PortableStore:
+    """The storage back end that the settings choose; reads wait in one of `queues`."""
     if settings.kind == "memory":
         return MemoryStore()
     if settings.kind == "postgres":
-        return _make_postgres(settings.postgres)
-    return SqliteStore(settings.path, synchronous=settings.synchronous, lock_seconds=settings.lock_seconds)
+        return _make_postgres(settings.postgres, queues)
+    return SqliteStore(
+        settings.path,
+        synchronous=settings.synchronous,
+        lock_seconds=settings.lock_seconds,
+        readers=settings.readers,
+        list_readers=settings.list_readers,
+        queues=queues,
+    )
 
 
-def _make_postgres(settings: PostgresSettings) -> PortableStore:
+def _make_postgres(settings: PostgresSettings, queues: Queues | None) -> PortableStore:
     try:
         from .storage.postgres import PostgresOptions, PostgresStore
     except ModuleNotFoundError as error:
         raise _extra_missing("storage.kind postgres", "postgres") from error
     options = {f.name: getattr(settings, f.name) for f in fields(PostgresOptions)}
     return PostgresStore(
-        settings.dsn.get_secret_value(), PostgresOptions(**options), settings.replica_dsn.get_secret_value()
+        settings.dsn.get_secret_value(),
+        PostgresOptions(**options),
+        settings.replica_dsn.get_secret_value(),
+        queues,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..errors import Code, FieldViolation, RegistryError
+from ..errors import Code, FieldViolation, LimitExceeded, RegistryError
 from ..telemetry import logs
 
 INTERNAL_REASON = "INTERNAL"
@@ -24,7 +24,8 @@ class Failure:
     """How a call failed.
 
     `facts` are names and numbers about the reason. `violations` are the fields of the request that are wrong. `details` are
-    what the handler attached, in the form of its own messages; a face passes on those that it understands.
+    what the handler attached, in the form of its own messages; a face passes on those that it understands. `retry_seconds`:
+    after how long it is worth while to try again, None when that cannot be told.
     """
 
     code: Code
@@ -34,6 +35,7 @@ class Failure:
     violations: tuple[FieldViolation, ...]
     details: tuple[object, ...]
     request_id: str
+    retry_seconds: float | None = None
 
 
 def failure(error: Exception, request_id: str) -> Failure:
@@ -53,6 +55,7 @@ def failure(error: Exception, request_id: str) -> Failure:
         ),
         tuple(error.details),
         request_id,
+        error.retry_seconds if isinstance(error, LimitExceeded) else None,
     )
 
 

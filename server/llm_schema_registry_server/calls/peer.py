@@ -68,6 +68,11 @@ class TrustedProxies:
                 break
         return Peer(_text(address), connection)
 
+    def trusts(self, connection: str) -> bool:
+        """Whether a trusted proxy is at the other end of a connection."""
+        address = _address(connection)
+        return address is not None and self._trusts(address)
+
     def _trusts(self, address: Address) -> bool:
         return any(address in network for network in self._networks)
 

@@ -6,10 +6,22 @@ from llm_schema_engines.errors import Code, RegistryError
 
 
 class LimitExceeded(RegistryError):
-    """Too much at the same time; try again with a back-off."""
+    """Too much at the same time; try again with a back-off, after `retry_seconds` when it is given."""
 
     code = Code.RESOURCE_EXHAUSTED
     reason = "LIMIT_EXCEEDED"
+    retry_seconds: float | None = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_seconds: float | None = None,
+        inside: str = "",
+        **metadata: str | int | None,
+    ) -> None:
+        super().__init__(message, inside=inside, violations=(), **metadata)
+        self.retry_seconds = retry_seconds
 
 
 class InternalFault(RegistryError):

@@ -43,7 +43,6 @@ from .protobuf.shared_answer import SharedAnswer
 from .protobuf.status import status
 
 
-
 class SchemaRegistryService:
     """One method per RPC, named as the RPC is."""
 

@@ -52,6 +52,10 @@ class StorageSettings(Section):
     """`full` survives a power failure, `normal` only the death of the process (and is faster)."""
     lock_seconds: float = Field(5.0, gt=0)
     """Longest wait for another process that writes to the file of `sqlite`."""
+    readers: int = Field(4, ge=1, le=64)
+    """Most read transactions at a time on the file of `sqlite`."""
+    list_readers: int = Field(2, ge=1, le=64)
+    """Most of them that may be lists and searches, so that look-ups never wait for those."""
     postgres: PostgresSettings = PostgresSettings()
 
     @field_validator("path")

@@ -43,10 +43,23 @@ class GrpcSettings(Section):
     max_message_bytes: int = Field(8 * 1024 * 1024, ge=1024)
     """Largest message accepted or sent."""
     memory_line_bytes: int = Field(1536 * 1024 * 1024, ge=1 << 20)
-    """Above this resident memory of the process, the native engine cuts connections that pour data in; it has to
-    collect a message before it can refuse it for its size. Set it below the memory that the server may use."""
+    """Above this resident memory of the process, the native engine cuts connections that pour data in, and those that hold
+    most of it; it has to collect a message before it can refuse it for its size. Set it below the memory that the server may
+    use."""
+    unread_bytes: int = Field(32 * 1024 * 1024, ge=1 << 20)
+    """Answers that one connection to the native engine may leave unread; further large answers on it are refused with
+    RESOURCE_EXHAUSTED until it has read. At least one answer of `max_message_bytes` is always sent."""
+    streams_per_connection: int = Field(4096, ge=1)
+    """Most calls and streams at the same time on one connection (SETTINGS_MAX_CONCURRENT_STREAMS of HTTP/2); clients wait with
+    the next ones."""
+    pending_calls: int = Field(20_000, ge=1)
+    """Most calls and streams at the same time in the grpcio engine, all connections together, counted before anything else is
+    done for them; more are refused with RESOURCE_EXHAUSTED."""
     default_deadline_seconds: float = Field(30.0, gt=0)
     """Deadline of a unary call whose client set none."""
+    connections_per_address: int = Field(0, ge=0)
+    """Most connections of one address, but for trusted proxies; more are closed. 0: half of the file descriptors that the process
+    may have (`ulimit -n`)."""
     reflection: bool = True
     """Whether clients may ask the server for its descriptors."""
 
@@ -56,6 +69,9 @@ class HttpSettings(Section):
     """Address that the HTTP listener binds."""
     port: int = Field(8080, ge=0, le=65535)
     """Port of the HTTP listener; 0 lets the system choose."""
+    connections_per_address: int = Field(0, ge=0)
+    """Most connections of one address, but for trusted proxies; more are closed. 0: half of the file descriptors that the process
+    may have (`ulimit -n`)."""
     max_body_bytes: int = Field(12 * 1024 * 1024, ge=1024)
     """Largest request body, and largest line of a batch (base64 makes 3 bytes 4)."""
     max_batch_bytes: int = Field(64 * 1024 * 1024, ge=1024)
@@ -200,6 +216,21 @@ class WorkersSettings(Section):
     """Most tasks that may go on with the lowest priority at the same time, besides those in `processes`."""
 
 
+class QueuesSettings(Section):
+    """How long, and how many, callers wait for worker processes, for the storage and for memory. Callers are told apart by their
+    address, or by their name once they are authenticated, and take turns by what their work has cost."""
+
+    waiting: int = Field(1000, ge=0)
+    """Most that wait in one queue; of the caller with most waiting the newest is refused then. Workers have `workers.queue`."""
+    waiting_per_caller: int = Field(500, ge=1)
+    """Most of one caller that wait in one queue; more are refused at once with RESOURCE_EXHAUSTED."""
+    wait_seconds: float = Field(10.0, gt=0)
+    """Longest wait in a queue, after which a call is refused with RESOURCE_EXHAUSTED and told when to try again."""
+    request_bytes: int = Field(256 * 1024 * 1024, ge=16 << 20)
+    """Memory of HTTP bodies and of large gRPC requests that are being read or answered; a quarter of it is kept for small and
+    middling ones, and no caller gets more than a quarter, or one batch if that is more."""
+
+
 class ChangesSettings(Section):
     ring: int = Field(10_000, ge=1)
     """Changes held in memory for live subscribers; older ones are read from the store."""
@@ -322,6 +353,7 @@ class Settings(Section):
     limits: LimitsSettings = LimitsSettings()
     json_schema: JsonSchemaSettings = JsonSchemaSettings()
     workers: WorkersSettings = WorkersSettings()
+    queues: QueuesSettings = QueuesSettings()
     changes: ChangesSettings = ChangesSettings()
     usage: UsageSettings = UsageSettings()
     statistics: StatisticsSettings = StatisticsSettings()

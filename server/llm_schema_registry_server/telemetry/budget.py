@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Hashable, Sequence
 
@@ -37,3 +38,29 @@ class LogBudget:
         now = int(self._clock())
         passed = [kind for kind in self._left_out if self._second[kind][0] != now]
         return [(kind, self._left_out.pop(kind)) for kind in passed]
+
+
+def minutes() -> float:
+    """A clock for a budget of lines in a minute."""
+    return time.monotonic() / 60
+
+
+class Sparingly(logging.Filter):
+    """For the logger of a library: at most one line a minute of each kind, the text before the first colon being the kind; of at
+    most so many kinds."""
+
+    _MOST_KINDS = 100
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._budget = LogBudget(1, minutes)
+        self._kinds: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is written."""
+        kind = record.getMessage().partition(":")[0]
+        if kind not in self._kinds:
+            if len(self._kinds) >= self._MOST_KINDS:
+                kind = ""
+            self._kinds.add(kind)
+        return self._budget.take(kind) is not None

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 
 from ..model.health import ComponentStatus, HealthReport
 from ..model.statistics import Statistics
+from .queues import Queue, QueueCollector
 from .statistics import StatisticsCollector
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -128,6 +129,10 @@ class Metrics:
     def read_hot(self, read: Callable[[], HotCounts]) -> None:
         """Exports the counters of the answer cache, read at each scrape."""
         self.registry.register(_HotCollector(read))
+
+    def read_queues(self, read: Callable[[], Mapping[str, Queue]]) -> None:
+        """Exports the queues by name, read at each scrape: how many wait, how long they waited, how many were refused and why."""
+        self.registry.register(QueueCollector(read))
 
     def read_tiers(self, read: Callable[[], Mapping[str, Mapping[str, int]]]) -> None:
         """Exports look-ups by cache and outcome (`hit`, `miss`, ...), and the state of breakers (outcome `breaker_open`,

@@ -1,19 +1,26 @@
-"""The pool of worker processes: slots, queue, slow lane, replacement of processes that ended.
+"""The pool of worker processes: slots, fair queues, slow lane, replacement of processes that ended.
 
 `processes` tasks run at a time, each in a slot; one more process than slots is kept ready, so that nobody waits when one
-ends. A task that takes longer than `patience_seconds` moves to the slow lane: its process gets the lowest priority, its
-slot goes to the next task, and the process is not used again. So a few costly tasks cannot hold up cheap ones.
+ends. A task that takes longer than `patience_seconds` moves to the slow lane: its process gets the lowest priority, and its
+slot goes to the next task. When the slow lane is full, its process is killed, and the task waits to begin anew there. For a
+while the further tasks of that caller and kind wait for the slow lane from the start. All but one slot is for callers of whom
+nothing is known yet; the last one is kept for those whose tasks have been cheap. So costly tasks cannot hold up cheap ones.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import settings
-from ..errors import LimitExceeded, RegistryError, ShuttingDown, Unavailable
+from ..errors import RegistryError, ShuttingDown, Unavailable
+from ..queues import caller as callers
+from ..queues.caller import Caller
+from ..queues.fair_queue import Cost, FairQueue, QueueLimits, Queues, Ticket
+from ..queues.history import CostHistory
 from ..telemetry import context, logs
 from .codec import MalformedValue
 from .messages import Request, Setup, decode_answer, encode_request
@@ -32,11 +39,19 @@ class Overrun(Exception):
     """The task took longer than it may, and its process was killed."""
 
 
+class _MovedOut(Exception):
+    """The task was dear and the slow lane full: it lost its slot and must begin anew."""
+
+
 @dataclass(eq=False, slots=True)
 class _RunningTask:
-    """A task that a process works on. `abandoned`: nobody waits for its result any more. `slow`: it is in the slow lane."""
+    """A task that a process works on. `abandoned`: nobody waits for its result any more. `slow`: it is in the slow lane.
+    `history`: what its cost is noted under."""
 
     process: WorkerProcess
+    ticket: Ticket
+    caller: Caller
+    history: tuple[str, type[Any]]
     abandoned: bool = False
     slow: bool = False
 
@@ -44,11 +59,19 @@ class _RunningTask:
 class Pool:
     """Runs tasks in processes made by `setup`. Belongs to one event loop; made inside it."""
 
-    def __init__(self, bounds: settings.WorkersSettings, setup: Setup) -> None:
+    def __init__(self, bounds: settings.WorkersSettings, setup: Setup, queues: Queues | None = None) -> None:
         self._bounds = bounds
         self._setup = setup
-        self._slots = asyncio.Semaphore(bounds.processes)
-        self._waiting = 0
+        queues = queues or Queues()
+        limits = replace(queues.limits, waiting=bounds.queue)
+        unproven = max(1, bounds.processes - 1)
+        self._quick_lane = queues.add(_queue("workers", (bounds.processes, unproven, unproven), limits))
+        self._slow_lane = queues.add(_queue("slow_workers", (bounds.slow_processes,) * 3, limits))
+        self._history = CostHistory(bounds.patience_seconds)
+        self._idle_slow: list[WorkerProcess] = []
+        self._without_process: list[
+            Ticket
+        ] = []  # of slots that are free again when their processes are replaced
         self._idle: asyncio.LifoQueue[WorkerProcess] = asyncio.LifoQueue()
         self._processes: set[WorkerProcess] = set()  # alive and not in the slow lane
         self._starting = 0
@@ -76,8 +99,9 @@ class Pool:
         self._stopping = True
         for start in self._starts:
             start.cancel()
-        for process in {*self._processes, *(r.process for r in self._running)}:
+        for process in {*self._processes, *self._idle_slow, *(r.process for r in self._running)}:
             self._retire(process)
+        self._free_slots(len(self._without_process))
         while self._background:
             await asyncio.gather(*self._background, return_exceptions=True)
 
@@ -99,10 +123,10 @@ class Pool:
         """Gauges of now, and counts since the start."""
         slow = self._slow
         now = {
-            "processes": len(self._processes) + slow,
+            "processes": len(self._processes) + slow + len(self._idle_slow),
             "busy": len(self._running),
             "slow": slow,
-            "waiting": self._waiting,
+            "waiting": self._quick_lane.waiting + self._slow_lane.waiting,
         }
         facts = {name: str(value) for name, value in (now | self._counts).items()}
         return {**facts, "trouble": self._trouble} if self._trouble else facts
@@ -116,12 +140,43 @@ class Pool:
         return sum(running.slow for running in self._running)
 
     async def _attempt(self, task: Task[R], seconds: float) -> R:
-        await self._take_slot()
+        if self._stopping:
+            raise ShuttingDown
+        caller = callers.current()
+        history = caller.key, type(task)
+        cost = self._history.cost(history)
+        if cost is not Cost.DEAR or not self._bounds.slow_processes:
+            if cost is Cost.USUAL and (not caller.key or task.is_small()):  # the server knows what it does
+                cost = Cost.CHEAP
+            ticket = await self._quick_lane.take(caller, cost)
+            try:
+                return await self._run_with(ticket, self._take_process, caller, history, task, seconds)
+            except _MovedOut:
+                pass
         try:
-            running = _RunningTask(await self._take_process())
+            ticket = await self._slow_lane.take(caller, Cost.DEAR)
         except BaseException:
-            self._slots.release()
+            self._end_idle_slow()
             raise
+        return await self._run_with(ticket, self._take_slow_process, caller, history, task, seconds)
+
+    async def _run_with(
+        self,
+        ticket: Ticket,
+        take_process: Callable[[], Awaitable[WorkerProcess]],
+        caller: Caller,
+        history: tuple[str, type[Any]],
+        task: Task[R],
+        seconds: float,
+    ) -> R:
+        try:
+            if self._stopping:
+                raise ShuttingDown
+            running = _RunningTask(await take_process(), ticket, caller, history)
+        except BaseException:
+            ticket.release(0.0)
+            raise
+        running.slow = running.process not in self._processes
         self._counts["tasks"] += 1
         self._running.add(running)
         work = asyncio.ensure_future(self._supervise(running, task, seconds))
@@ -133,20 +188,6 @@ class Pool:
             if running.slow:
                 running.process.kill()
             raise
-
-    async def _take_slot(self) -> None:
-        if self._stopping:
-            raise ShuttingDown
-        if self._slots.locked() and self._waiting >= self._bounds.queue:
-            raise LimitExceeded(
-                f"{self._waiting} schemas wait to be compiled or compared already; try again later",
-                limit=self._bounds.queue,
-            )
-        self._waiting += 1
-        try:
-            await self._slots.acquire()
-        finally:
-            self._waiting -= 1
 
     async def _take_process(self) -> WorkerProcess:
         """An idle process; normally there is one for each slot."""
@@ -163,14 +204,27 @@ class Pool:
                 f"no worker could be started: {self._trouble or 'the machine is too busy'}"
             ) from None
 
+    async def _take_slow_process(self) -> WorkerProcess:
+        """One that has the lowest priority already, or an idle one that gets it now."""
+        while self._idle_slow:
+            process = self._idle_slow.pop()
+            if process.alive:
+                return process
+            self._retire(process)
+        process = await self._take_process()
+        self._slow_down(process)
+        return process
+
     async def _supervise(self, running: _RunningTask, task: Task[R], seconds: float) -> R:
         process, used = running.process, running.process.cpu_seconds()
+        clock = asyncio.get_running_loop().time
+        began = clock()
         reply = process.ask(encode_request(Request(task, seconds, context.current())))
         reply.add_done_callback(_ignore_error)  # after an overrun nobody reads it
         answer: R | RegistryError | None = None
         try:
-            if not await self._answered_soon(reply, process, used, seconds):
-                self._move_to_slow_lane(running)
+            if running.slow or not await self._answered_soon(reply, process, used, seconds):
+                self._move_to_slow_lane(running, clock() - began)
                 if not await process.answered_within(reply, seconds, used, CROWDED_FACTOR * seconds):
                     self._counts["timed_out"] += 1
                     raise Overrun
@@ -184,7 +238,7 @@ class Pool:
         except WorkerProcessEnded:
             raise self._crash(await process.end()) from None
         finally:
-            self._finish(running, usable=answer is not None)
+            self._finish(running, self._cost(process, used, clock() - began), usable=answer is not None)
         if isinstance(answer, RegistryError):
             raise answer
         return answer
@@ -204,25 +258,74 @@ class Pool:
                 return False
         return True
 
-    def _move_to_slow_lane(self, running: _RunningTask) -> None:
+    def _cost(self, process: WorkerProcess, used: float, elapsed: float) -> float:
+        """Seconds that a task has cost: what it used of the processor, but at least a share of how long it kept its slot."""
+        if elapsed < self._bounds.patience_seconds:
+            return elapsed
+        processor = process.cpu_seconds() - used
+        if not math.isfinite(processor):  # it has ended
+            return elapsed
+        return min(elapsed, max(processor, elapsed / CROWDED_FACTOR))
+
+    def _move_to_slow_lane(self, running: _RunningTask, elapsed: float) -> None:
+        """Raises _MovedOut when the slow lane is full."""
+        if running.slow:
+            return
         if running.abandoned:
             running.process.kill()
-        elif self._slow < self._bounds.slow_processes:
-            running.slow = True
-            running.process.slow_down()
-            self._processes.discard(running.process)
-            self._slots.release()
-            self._balance()
+            return
+        if not self._bounds.slow_processes:
+            return
+        slow = self._slow_lane.take_now(running.caller, Cost.DEAR)
+        self._history.note(running.history, max(elapsed / CROWDED_FACTOR, self._bounds.patience_seconds))
+        if slow is None:
+            raise _MovedOut
+        running.slow = True
+        self._slow_down(running.process)
+        self._free_slot(running.ticket, elapsed)
+        running.ticket = slow
 
-    def _finish(self, running: _RunningTask, *, usable: bool) -> None:
+    def _slow_down(self, process: WorkerProcess) -> None:
+        process.slow_down()
+        self._processes.discard(process)
+        self._balance()
+
+    def _finish(self, running: _RunningTask, cost: float, *, usable: bool) -> None:
         self._running.discard(running)
-        if running.slow or not usable or self._stopping:
-            self._retire(running.process)
+        self._history.note(running.history, cost)
+        process = running.process
+        usable = usable and not self._stopping
+        if usable and not running.slow:
+            process.clear_stderr()
+            self._idle.put_nowait(process)
+        elif usable and self._slow_lane.waiting:  # it cannot get a better priority again, but serve them
+            process.clear_stderr()
+            self._idle_slow.append(process)
         else:
-            running.process.clear_stderr()
-            self._idle.put_nowait(running.process)
-        if not running.slow:
-            self._slots.release()
+            self._retire(process)
+        if running.slow:
+            running.ticket.release(cost)
+        else:
+            self._free_slot(running.ticket, cost)
+
+    def _free_slot(self, ticket: Ticket, cost: float) -> None:
+        """Gives a slot to the next task, as soon as there is a process for it: tasks that cost their processes may not use up those
+        that the other slots need."""
+        if self._stopping or len(self._processes) >= self._bounds.processes:
+            ticket.release(cost)
+        else:
+            ticket.settle(cost)
+            self._without_process.append(ticket)
+
+    def _free_slots(self, most: int) -> None:
+        for _ in range(min(most, len(self._without_process))):
+            self._without_process.pop().release()
+
+    def _end_idle_slow(self) -> None:
+        """Ends processes with the lowest priority that nobody waits for."""
+        if not self._slow_lane.waiting:
+            while self._idle_slow:
+                self._retire(self._idle_slow.pop())
 
     def _crash(self, ended: WorkerProcessEnded) -> RegistryError | WorkerProcessEnded:
         if self._stopping:
@@ -253,6 +356,7 @@ class Pool:
                 except WorkerProcessEnded as ended:
                     self._trouble = f"a worker {ended.cause}"
                     _LOG.error("worker_not_started", cause=ended.cause, stderr=ended.stderr)
+                    self._free_slots(len(self._without_process))  # whoever takes them is told what is wrong
                 await asyncio.sleep(RETRY_SECONDS)
         finally:
             self._starting -= 1
@@ -263,10 +367,14 @@ class Pool:
         self._trouble = ""
         self._processes.add(process)
         self._idle.put_nowait(process)
+        self._free_slots(1)
 
     def _on_end(self, process: WorkerProcess) -> None:
         """The pipe of a process closed. When it was idle, nobody else notices."""
-        if process in self._processes and not any(r.process is process for r in self._running):
+        if process in self._idle_slow:
+            self._idle_slow.remove(process)
+            self._retire(process)
+        elif process in self._processes and not any(r.process is process for r in self._running):
             self._retire(process)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -274,6 +382,11 @@ class Pool:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
         return task
+
+
+def _queue(name: str, room: Sequence[int], limits: QueueLimits) -> FairQueue:
+    what = "schemas wait to be compiled or compared"
+    return FairQueue(name, room, limits, what=what, setting="workers.queue")
 
 
 async def _within(reply: asyncio.Future[bytes], seconds: float) -> bool:

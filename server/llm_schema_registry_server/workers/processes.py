@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from .. import settings
 from ..caches.single_flight import SingleFlight
+from ..queues.fair_queue import Queues
 from ..telemetry import logs
 from .messages import Setup
 from .pool import Overrun, Pool
@@ -18,11 +19,18 @@ _LOG = logs.get("workers")
 
 
 class ProcessWorkers:
-    """`engines` names a function (`package.module:function`) that makes Engines of `arguments` in each process."""
+    """`engines` names a function (`package.module:function`) that makes Engines of `arguments` in each process. Its queues are
+    shown among `queues`."""
 
-    def __init__(self, bounds: settings.WorkersSettings, engines: str, *arguments: object) -> None:
+    def __init__(
+        self,
+        bounds: settings.WorkersSettings,
+        engines: str,
+        *arguments: object,
+        queues: Queues | None = None,
+    ) -> None:
         self._bounds = bounds
-        self._pool = Pool(bounds, Setup(os.getpid(), engines, arguments, bounds.memory_bytes))
+        self._pool = Pool(bounds, Setup(os.getpid(), engines, arguments, bounds.memory_bytes), queues)
         self._flights: SingleFlight[Hashable, Any] = SingleFlight()
 
     async def start(self) -> None:

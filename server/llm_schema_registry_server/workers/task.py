@@ -84,6 +84,10 @@ class Task(ABC, Generic[R]):
         and cannot end the process."""
         return False
 
+    def is_small(self) -> bool:
+        """Whether it may be taken to be cheap as long as nothing is known of its caller's tasks of this kind."""
+        return False
+
     def shortcut(self, engines: Engines) -> R | None:
         """The result, if little work on the server's own thread finds it; None: it must be run."""
         return None

@@ -38,6 +38,9 @@ QUICK_PROOF_BYTES: Mapping[SchemaType, int] = {
     SchemaType.JSON: 4 * 1024,
 }
 
+SMALL_PARSE_BYTES = 16 * 1024
+"""Schemas up to this size, with their references, hardly ever take long to parse."""
+
 NEVER_INLINE: Mapping[SchemaType, Sequence[bytes]] = {
     # A regular expression may cost much more than its size tells, however its keyword (pattern...) is spelled.
     SchemaType.JSON: (b"attern", b"\\u"),
@@ -70,6 +73,9 @@ class Parse(Task[ParsedSchema]):
 
     def runs_inline(self) -> bool:
         return _inline(self.schema_type, INLINE_PARSE_BYTES, self.source)
+
+    def is_small(self) -> bool:
+        return self.source.size <= SMALL_PARSE_BYTES
 
     def key(self) -> Hashable:
         source = self.source

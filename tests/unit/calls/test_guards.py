@@ -77,6 +77,7 @@ def test_the_guards_of_a_server_stand_in_the_order_of_the_design() -> None:
         "DEADLINE",
         "LIMITS",
         "AUTHENTICATE",
+        "QUOTA",
         "AUTHORIZE",
         "MIN_REVISION",
     ]

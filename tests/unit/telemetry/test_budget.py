@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from llm_schema_registry_server.telemetry.budget import LogBudget
+import logging
+
+from llm_schema_registry_server.telemetry.budget import LogBudget, Sparingly
 
 
 class Clock:
@@ -41,3 +43,22 @@ def test_what_was_left_out_is_told_once_when_its_second_has_passed() -> None:
     assert budget.overdue() == [("a", 2)]
     assert list(budget.overdue()) == []
     assert budget.take("a") == 0
+
+
+def test_a_library_that_repeats_itself_is_heard_once() -> None:
+    sparingly = Sparingly()
+
+    def said(text: str) -> bool:
+        return sparingly.filter(logging.LogRecord("library", logging.WARNING, "", 0, text, (), None))
+
+    assert [
+        said(t) for t in ("accept failed: 24", "accept failed: 24", "bind failed", "accept failed: 23")
+    ] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+    for n in range(1000):
+        said(f"kind {n}")
+    assert len(sparingly._kinds) <= 101

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from llm_schema_registry_server.errors import LimitExceeded
+from llm_schema_registry_server.queues.caller import Caller
+from llm_schema_registry_server.queues.fair_queue import FairQueue, QueueLimits, Queues
 from llm_schema_registry_server.telemetry.metrics import Metrics, Part
 
 
@@ -62,3 +66,20 @@ def test_two_servers_in_one_process_count_apart() -> None:
     name, labels = "schema_registry_calls_total", {"method": "/s/M", "wire": "grpc", "code": "OK"}
     assert one.registry.get_sample_value(name, labels) == 1
     assert two.registry.get_sample_value(name, labels) is None
+
+
+async def test_queues_show_who_waits_how_long_and_how_many_were_refused() -> None:
+    metrics, queues = Metrics(), Queues(QueueLimits(per_caller=0))
+    metrics.read_queues(queues.all)
+    queue = queues.add(FairQueue("q", (1, 1, 1), queues.limits, what="wait", setting="s"))
+    taken = queue.take_now(Caller("a"))
+    assert taken is not None
+    with pytest.raises(LimitExceeded):
+        await queue.take(Caller("b"))
+
+    value = metrics.registry.get_sample_value
+    assert value("schema_registry_queue_held", {"queue": "q"}) == 1
+    assert value("schema_registry_queue_waiting", {"queue": "q"}) == 0
+    assert value("schema_registry_queue_refused_total", {"queue": "q", "why": "caller"}) == 1
+    assert value("schema_registry_queue_wait_seconds_bucket", {"queue": "q", "le": "0.001"}) == 1
+    assert value("schema_registry_queue_wait_seconds_count", {"queue": "q"}) == 1

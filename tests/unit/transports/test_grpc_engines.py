@@ -410,3 +410,11 @@ def test_tls_chooses_the_engine_that_speaks_it() -> None:
     assert engine_name(GrpcSettings(), secure=True) == "grpcio"
     with pytest.raises(ValueError, match="TLS"):
         engine_name(GrpcSettings(engine="native"), secure=True)
+
+
+async def test_a_message_counts_with_its_size_after_decompression(world: World) -> None:
+    request = pb.GetSchemaRequest(schema_id="x" * (2 << 20))  # a few kilobytes on the wire
+    error = await fails(world.stub.GetSchema(request, compression=grpc.Compression.Gzip))
+
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert not world.registry.seen

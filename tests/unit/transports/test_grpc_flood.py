@@ -10,6 +10,7 @@ import pytest
 
 from llm_schema_registry_server.transports.grpc import flood
 from llm_schema_registry_server.transports.grpc.flood import FloodGuard, resident_bytes
+from llm_schema_registry_server.transports.tcp import peer_name
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -63,6 +64,34 @@ async def test_over_the_line_the_connection_that_pours_is_cut_and_no_other(
     assert await ask(*quiet) == b"ok\n"
     await guard.stop()
     quiet[1].close()
+    server.close()
+
+
+async def test_who_leaves_answers_unread_is_cut_before_one_that_sends_much_and_gets_it_answered() -> None:
+    server = await asyncio.start_server(swallow, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    busy, silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+    names = [peer_name(*c[1].get_extra_info("sockname")) for c in (busy, silent)]
+    guard = FloodGuard(
+        port,
+        line_bytes=1,
+        allowance_bytes=1 << 40,
+        unread=lambda peer: 4 << 20 if peer == names[1] else 0,
+        seconds=0.02,
+    )
+    guard.start()
+    while guard.arrived is None:  # noqa: ASYNC110  # its next look
+        await asyncio.sleep(0.005)
+    for _ in range(20):
+        guard.count([(names[0], 1 << 20)])
+        busy[1].write(bytes((1 << 20) - 1) + b"\n")
+        assert await busy[0].readline() == b"ok\n"
+
+    assert await silent[0].read() == b""  # it was cut
+    assert await ask(*busy) == b"ok\n"
+    await guard.stop()
+    for _, writer in (busy, silent):
+        writer.close()
     server.close()
 
 

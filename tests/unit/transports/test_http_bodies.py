@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -10,9 +11,10 @@ import pytest
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry_server.errors import InvalidRequest, LimitExceeded
-from llm_schema_registry_server.transports.http.asgi import ClientLeft, Receive
+from llm_schema_registry_server.queues.fair_queue import FairQueue, QueueLimits, Queues
+from llm_schema_registry_server.transports.http.asgi import Receive
 from llm_schema_registry_server.transports.http.bodies import Bodies, lines
-from llm_schema_registry_server.transports.http.errors import RequestTooLarge
+from llm_schema_registry_server.transports.http.errors import BodyBroken, RequestTooLarge
 from llm_schema_registry_server.transports.http.json_in import request_message
 from llm_schema_registry_server.transports.http.routes import Routes
 from tests.unit.transports.toy import METHODS
@@ -22,9 +24,14 @@ REGISTER = Routes(METHODS).match("POST", "/api/v1/schemas")[0]
 
 @pytest.fixture
 async def bodies() -> AsyncIterator[Bodies]:
-    made = Bodies(most_bytes=100)
+    made = Bodies(memory(100, 100, 100), Queues())
     yield made
     made.close()
+
+
+def memory(*room: int, per_caller: int | None = None) -> FairQueue:
+    limits = QueueLimits(wait_seconds=0.1)
+    return FairQueue("test", room, limits, what="bodies wait", setting="s", per_caller_units=per_caller)
 
 
 def arriving(*chunks: bytes, left: bool = False) -> Receive:
@@ -39,7 +46,7 @@ def arriving(*chunks: bytes, left: bool = False) -> Receive:
 
 
 async def test_a_body_comes_whole_and_is_let_go_after_use(bodies: Bodies) -> None:
-    async with bodies.read(arriving(b"ab", b"", b"cd"), 4, "s") as body:
+    async with bodies.read(arriving(b"ab", b"", b"cd"), 4, "s", "a") as body:
         assert (body, bodies.held) == (b"abcd", 4)
 
     assert bodies.held == 0
@@ -47,25 +54,72 @@ async def test_a_body_comes_whole_and_is_let_go_after_use(bodies: Bodies) -> Non
 
 @pytest.mark.parametrize(
     ("chunks", "left", "error"),
-    [((b"abc", b"de"), False, RequestTooLarge), ((b"abc",), True, ClientLeft)],
+    [((b"abc", b"de"), False, RequestTooLarge), ((b"abc",), True, BodyBroken)],
 )
 async def test_a_body_that_fails_is_let_go_too(
     bodies: Bodies, chunks: tuple[bytes, ...], left: bool, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        async with bodies.read(arriving(*chunks, left=left), 4, "s"):
+        async with bodies.read(arriving(*chunks, left=left), 4, "s", "a"):
             raise AssertionError("it was read")
 
     assert bodies.held == 0
 
 
 async def test_all_bodies_together_are_bounded(bodies: Bodies) -> None:
-    async with bodies.read(arriving(bytes(60)), 100, "s"):
-        with pytest.raises(LimitExceeded):
-            async with bodies.read(arriving(bytes(60)), 100, "s"):
+    async with bodies.read(arriving(bytes(60)), 100, "s", "a"):
+        with pytest.raises(LimitExceeded, match="bodies wait") as caught:
+            async with bodies.read(arriving(bytes(60)), 100, "s", "b"):
                 raise AssertionError("it was read")
-        async with bodies.read(arriving(bytes(40)), 100, "s"):
+        async with bodies.read(arriving(bytes(40)), 100, "s", "b"):
             assert bodies.held == 100
+
+    assert caught.value.retry_seconds is not None
+    assert bodies.held == 0
+
+
+async def test_a_body_for_which_there_is_no_room_waits_and_is_not_received_meanwhile(bodies: Bodies) -> None:
+    received = 0
+
+    async def receive() -> dict[str, Any]:
+        nonlocal received
+        received += 1
+        return {"type": "http.request", "body": bytes(30), "more_body": received < 2}
+
+    async def second() -> int:
+        async with bodies.read(receive, 100, "s", "b") as body:
+            return len(body)
+
+    async with bodies.read(arriving(bytes(80)), 100, "s", "a"):
+        waiting = asyncio.ensure_future(second())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert (received, waiting.done()) == (1, False)
+
+    assert await waiting == 60
+
+
+async def test_huge_bodies_and_those_of_one_caller_leave_room_for_the_others() -> None:
+    mebibyte = 1 << 20
+    bodies = Bodies(memory(64 * mebibyte, 48 * mebibyte, 32 * mebibyte, per_caller=24 * mebibyte), Queues())
+
+    def huge() -> Receive:
+        return arriving(*[bytes(mebibyte)] * 40)
+
+    async def try_huge(caller: str) -> None:
+        async with bodies.read(huge(), 64 * mebibyte, "s", caller):
+            raise AssertionError("it was read")
+
+    attempts = [asyncio.ensure_future(try_huge(caller)) for caller in ("a", "a", "b", "c", "d")]
+    await asyncio.sleep(0.01)
+    assert bodies.held <= (48 + 5) * mebibyte  # the first of each body counts as small
+    async with bodies.read(arriving(bytes(mebibyte)), 64 * mebibyte, "s", "honest") as body:
+        assert len(body) == mebibyte
+    outcomes = await asyncio.gather(*attempts, return_exceptions=True)
+
+    assert {type(outcome) for outcome in outcomes} == {LimitExceeded}
+    assert bodies.held == 0
+    bodies.close()
 
 
 async def test_a_large_body_becomes_the_same_message(bodies: Bodies) -> None:

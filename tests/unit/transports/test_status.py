@@ -11,7 +11,14 @@ from google.rpc import error_details_pb2, status_pb2
 
 from llm_schema_registry_server import errors
 from llm_schema_registry_server.calls.failure import failure
-from llm_schema_registry_server.errors import Code, InvalidRequest, RegistryError, SchemaNotFound
+from llm_schema_registry_server.errors import (
+    Code,
+    InvalidRequest,
+    LimitExceeded,
+    RegistryError,
+    SchemaNotFound,
+)
+from llm_schema_registry_server.transports.http.twin import failure_reply
 from llm_schema_registry_server.transports.status import (
     GRPC,
     HTTP,
@@ -96,3 +103,15 @@ def test_trailers_stay_small_enough_for_every_client() -> None:
     assert code is grpc.StatusCode.NOT_FOUND
     assert len(message) <= 700
     assert status.ByteSize() <= 4096
+
+
+def test_who_is_refused_for_too_much_at_the_same_time_learns_when_to_try_again() -> None:
+    told = failure(LimitExceeded("too much", retry_seconds=1.25, limit=3), "id-1")
+    _, _, trailers = grpc_status(told)
+
+    status = status_pb2.Status.FromString(dict(trailers)["grpc-status-details-bin"])  # type: ignore[arg-type]
+    retry = error_details_pb2.RetryInfo()
+    assert status.details[1].Unpack(retry)
+    assert retry.retry_delay.ToMilliseconds() == 1250
+    assert ("retry-after", "2") in failure_reply(told, LimitExceeded("too much")).headers
+    assert failure(LimitExceeded("too much"), "id-1").retry_seconds is None

@@ -78,6 +78,8 @@ class ToyRegistry:
                     await self.released.wait()
                 finally:
                     self.ended.set()
+            case "half a megabyte":
+                return pb.GetSchemaResponse(schema=pb.SchemaInfo(id="half", schema_content=bytes(500_000)))
             case "big":
                 return pb.GetSchemaResponse(schema=pb.SchemaInfo(id="big", schema_content=bytes(3_000_000)))
         call.response_metadata["x-registry-revision"] = "r-7"

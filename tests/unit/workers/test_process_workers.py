@@ -29,6 +29,8 @@ from llm_schema_registry_server.errors import (
     ShuttingDown,
     Unavailable,
 )
+from llm_schema_registry_server.queues import caller as callers
+from llm_schema_registry_server.queues.caller import Caller
 from llm_schema_registry_server.settings import WorkersSettings as Bounds
 from llm_schema_registry_server.telemetry import context
 from llm_schema_registry_server.telemetry.context import CallContext
@@ -339,8 +341,9 @@ async def test_slow_tasks_leave_their_slots_to_quick_ones(tmp_path: Path) -> Non
 
 
 async def test_more_tasks_than_the_queue_holds_are_refused_at_once(tmp_path: Path) -> None:
-    async with pool(slow_processes=0, queue=3) as workers:
-        tasks = [asyncio.create_task(parse(workers, f"wait {tmp_path}/gate {n}")) for n in range(5)]
+    callers.bind(Caller("10.0.0.7"))
+    async with pool(slow_processes=0, processes=1, queue=3) as workers:
+        tasks = [asyncio.create_task(parse(workers, f"wait {tmp_path}/gate {n}")) for n in range(4)]
         await until(lambda: workers.facts()["waiting"] == "3")
         with pytest.raises(LimitExceeded, match="3 schemas wait"):
             await parse(workers, "hello")
@@ -470,7 +473,7 @@ async def test_a_task_that_does_not_get_the_processor_keeps_its_slot(
 
     def cpu_seconds(child: WorkerProcess) -> float:
         looks.append(child)
-        if len(looks) == 2:  # once before the task, once when the patience was at its end
+        if len(looks) == 2:  # once before the task, once when the patience was at its end, once for its cost
             (tmp_path / "gate").touch()
         return 0.0
 
@@ -478,4 +481,77 @@ async def test_a_task_that_does_not_get_the_processor_keeps_its_slot(
     async with pool(patience_seconds=1) as workers:
         await parse(workers, f"wait {tmp_path}/gate")
 
-        assert (len(looks), workers.facts()["slow"], workers.facts()["started"]) == (2, "0", "3")
+        assert (len(looks), workers.facts()["slow"], workers.facts()["started"]) == (3, "0", "3")
+
+
+@asynccontextmanager
+async def calling_from(address: str) -> AsyncIterator[None]:
+    before = callers.current()
+    callers.bind(Caller(address))
+    try:
+        yield
+    finally:
+        callers.bind(before)
+
+
+async def asked_by(address: str, workers: ProcessWorkers, command: str) -> ParsedSchema:
+    async with calling_from(address):
+        return await parse(workers, command)
+
+
+async def test_a_caller_whose_task_was_dear_waits_in_the_slow_lane_and_others_do_not(tmp_path: Path) -> None:
+    async with pool(processes=1) as workers:
+        gate = tmp_path / "gate"
+        dear = asyncio.create_task(asked_by("10.0.0.1", workers, f"wait {gate}"))
+        await until(lambda: workers.facts()["slow"] == "1")
+        next_one = asyncio.create_task(asked_by("10.0.0.1", workers, "cheap this time"))
+        await until(lambda: workers.facts()["waiting"] == "1")
+        honest = [await asked_by("10.0.0.2", workers, f"hello {n}") for n in range(5)]
+
+        assert len(honest) == 5
+        assert not next_one.done()
+        gate.touch()
+        pids = [(await task).options["pid"] for task in (dear, next_one)]
+        assert pids[0] == pids[1]  # the process with the lowest priority serves whoever waits for one
+        await until(lambda: workers.facts()["processes"] == "2")
+
+
+async def test_a_dear_task_that_finds_the_slow_lane_full_gives_its_slot_up_and_begins_anew(
+    tmp_path: Path,
+) -> None:
+    async with pool(processes=1) as workers:
+        gates = [tmp_path / f"gate {n}" for n in range(2)]
+        first = asyncio.create_task(asked_by("10.0.0.1", workers, f"wait {gates[0]}"))
+        await until(lambda: workers.facts()["slow"] == "1")
+        second = asyncio.create_task(asked_by("10.0.0.2", workers, f"wait {gates[1]}"))
+        await until(lambda: workers.facts()["waiting"] == "1")
+
+        assert (await asked_by("10.0.0.3", workers, "hello")).canonical == b"hello"
+        for gate in gates:
+            gate.touch()
+        assert (await first).canonical.endswith(b"gate 0")
+        assert (await second).canonical.endswith(b"gate 1")
+
+
+async def test_a_slot_whose_process_was_lost_is_not_given_away_before_there_is_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with pool(processes=1) as workers:
+        begun, go_on = asyncio.Event(), asyncio.Event()
+        start = WorkerProcess.start
+
+        async def start_late(*arguments: Any) -> WorkerProcess:
+            begun.set()
+            await go_on.wait()
+            return await start(*arguments)
+
+        monkeypatch.setattr(WorkerProcess, "start", start_late)
+        for n in range(2):  # the second one takes the process that is kept ready
+            with pytest.raises(InvalidSchema):
+                await parse(workers, f"abort {n}")
+        await begun.wait()
+        waiting = asyncio.create_task(parse(workers, "hello"))
+        await until(lambda: workers.facts()["waiting"] == "1")
+        go_on.set()
+
+        assert (await waiting).canonical == b"hello"

@@ -12,6 +12,7 @@ from .deadline import Deadline
 from .limits import Limits
 from .min_revision import MinRevision
 from .observe import Observe
+from .queueing import Queueing
 
 
 def standard_guards(
@@ -32,6 +33,7 @@ def standard_guards(
         Deadline(default_deadline_seconds),
         limits,
         Authenticate(authenticator),
+        Queueing(),
         Authorize(),
         MinRevision(reach),
     )

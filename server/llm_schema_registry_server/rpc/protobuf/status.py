@@ -1,4 +1,4 @@
-"""A failure as protobuf tells it: google.rpc.Status with ErrorInfo, BadRequest and what the handler attached."""
+"""A failure as protobuf tells it: google.rpc.Status with ErrorInfo, RetryInfo, BadRequest and what the handler attached."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ DOMAIN = "schema-registry"
 
 
 def details(failed: Failure) -> tuple[Message, ...]:
-    """ErrorInfo always, BadRequest when fields are wrong, then the messages that the handler attached."""
+    """ErrorInfo always, RetryInfo when it is known when to try again, BadRequest when fields are wrong, then the messages that
+    the handler attached."""
     info = error_details_pb2.ErrorInfo(
         reason=failed.reason, domain=DOMAIN, metadata={**failed.facts, "request_id": failed.request_id}
     )
     attached = tuple(d for d in failed.details if isinstance(d, Message))
+    if failed.retry_seconds is not None:
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromNanoseconds(round(failed.retry_seconds * 1e9))
+        attached = (retry, *attached)
     if not failed.violations:
         return (info, *attached)
     violations = [

@@ -14,9 +14,11 @@ from ...errors import ConcurrentUpdate, StorageUnavailable
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.selector import Single
 from ...model.subject import Subject
+from ...queues.fair_queue import Queues
 from .. import rows
 from ..change_signal import ChangeSignal
 from ..completion import run_to_completion
+from ..read_queue import ReadQueue
 from ..values import LogPage, NewVersion, Precondition, StampedVersions, SubjectSnapshot, VersionWithContent
 from ..vocabulary import Vocabulary
 from . import appending, queries
@@ -89,7 +91,13 @@ class PostgresOptions:
 class PostgresStore:
     """A registry in the database that `dsn` names; see store.Store for the meaning of each method."""
 
-    def __init__(self, dsn: str, options: PostgresOptions | None = None, replica_dsn: str = "") -> None:
+    def __init__(
+        self,
+        dsn: str,
+        options: PostgresOptions | None = None,
+        replica_dsn: str = "",
+        queues: Queues | None = None,
+    ) -> None:
         options = options or PostgresOptions()
         self._dsn = dsn
         self._options = options
@@ -113,6 +121,9 @@ class PostgresStore:
             poll_seconds=options.poll_seconds,
         )
         self._replica = Replica(replica_dsn) if replica_dsn else None
+        # Half of the connections are for everything else; a replica's are for lists only.
+        lists = options.pool_max if replica_dsn else max(1, options.pool_max // 2)
+        self._turns = ReadQueue("lists", lists, lists, queues)
         self._vocabulary = Vocabulary()
         self._appended = 0  # the newest change of our own
         shared: dict[str, Any] = {"lanes": _LANES, "most": _TOGETHER, "common": StorageUnavailable}
@@ -170,6 +181,11 @@ class PostgresStore:
 
     @asynccontextmanager
     async def read_elsewhere(self) -> AsyncIterator[PostgresReadTx]:
+        async with self._turns.turn(lists=True), self._read_lists() as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def _read_lists(self) -> AsyncIterator[PostgresReadTx]:
         replica = self._replica
         session = None if replica is None else await self._caught_up(replica)
         if replica is None or session is None:

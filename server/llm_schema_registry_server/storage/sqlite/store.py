@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Literal
 
 from ...errors import RegistryError, StorageDamaged, StorageUnavailable
+from ...queues.fair_queue import Queues
 from ..appending import TransactionBackedStore
 from ..change_signal import ChangeSignal
+from ..read_queue import ReadQueue
 from . import queries
 from .errors import is_busy, translated
 from .group import Writer
@@ -46,7 +48,8 @@ class SqliteStore(TransactionBackedStore):
 
     synchronous: `full` survives a power failure, `normal` only the death of the process.
     lock_seconds: how long to wait for another process that holds the file's lock.
-    readers: how many read transactions may be open at once; more wait for their turn.
+    readers: how many read transactions may be open at once; more wait for their turn. list_readers: how many of them may be
+    lists and searches. queues: where the queue for them is shown.
     """
 
     def __init__(
@@ -56,11 +59,14 @@ class SqliteStore(TransactionBackedStore):
         synchronous: Literal["full", "normal"] = "full",
         lock_seconds: float = 5.0,
         readers: int = 4,
+        list_readers: int = 2,
+        queues: Queues | None = None,
     ) -> None:
         self._path = path
         self._synchronous = synchronous
         self._lock_seconds = lock_seconds
         self._readers = readers
+        self._turns = ReadQueue("readers", readers, list_readers, queues)
         self._signal = ChangeSignal()
         self._polled_at = 0.0
         self._opened: _Opened | None = None
@@ -108,21 +114,25 @@ class SqliteStore(TransactionBackedStore):
         opened.threads.shutdown(wait=True)
 
     def read_elsewhere(self) -> AbstractAsyncContextManager[SqliteReadTx]:
-        return self.read()
+        return self._read(lists=True)
+
+    def read(self) -> AbstractAsyncContextManager[SqliteReadTx]:
+        return self._read(lists=False)
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[SqliteReadTx]:
+    async def _read(self, *, lists: bool) -> AsyncIterator[SqliteReadTx]:
         idle = self._resources.idle_readers
-        session = await idle.get()
-        try:
-            await session.begin("BEGIN", self._lock_seconds)
+        async with self._turns.turn(lists=lists):
+            session = idle.get_nowait()  # there is one for each turn
             try:
-                session.row(queries.REGISTRY_ID)  # the first SELECT fixes what the transaction sees
-                yield SqliteReadTx(session)
+                await session.begin("BEGIN", self._lock_seconds)
+                try:
+                    session.row(queries.REGISTRY_ID)  # the first SELECT fixes what the transaction sees
+                    yield SqliteReadTx(session)
+                finally:
+                    session.rollback()
             finally:
-                session.rollback()
-        finally:
-            idle.put_nowait(session)
+                idle.put_nowait(session)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[SqliteWriteTx]:
@@ -133,7 +143,7 @@ class SqliteStore(TransactionBackedStore):
         return self.write()
 
     def dump(self) -> AbstractAsyncContextManager[SqliteReadTx]:
-        return self.read()
+        return self._read(lists=True)
 
     @asynccontextmanager
     async def restore(self) -> AsyncIterator[SqliteWriteTx]:

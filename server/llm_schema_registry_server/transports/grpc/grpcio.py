@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NoReturn
 
@@ -13,10 +14,13 @@ from grpc import aio
 
 from ...calls.call import Call
 from ...calls.failure import failure
+from ...calls.guards.queueing import caller_key
 from ...calls.peer import TrustedProxies
+from ...queues.fair_queue import FairQueue
 from ...rpc.protobuf.method import Method
 from ...rpc.protobuf.rpcs import Rpcs
 from ..listener import ListenError
+from ..request_memory import LARGE, hold
 from ..status import grpc_status
 from ..unread import Unread
 from .incoming import incoming
@@ -28,8 +32,18 @@ _NO_DEADLINE = 1e9
 _NO_LIMIT = 2**31 - 1
 
 
+@dataclass(frozen=True, slots=True)
+class GrpcioBounds:
+    """message_bytes: of one message, after it was decompressed. streams_per_connection: calls and streams at a time on one
+    connection. pending_calls: calls and streams at a time of all connections."""
+
+    message_bytes: int
+    streams_per_connection: int
+    pending_calls: int
+
+
 class GrpcioEngine:
-    """Serves the pipeline on one address (`host:port` or `unix:path`).
+    """Serves the pipeline on one address (`host:port` or `unix:path`). Large requests take room in `memory`.
 
     `extras` add what has handlers of its own (health, reflection) to the server before it starts.
     """
@@ -41,7 +55,8 @@ class GrpcioEngine:
         rpcs: Rpcs,
         address: str,
         *,
-        max_message_bytes: int,
+        bounds: GrpcioBounds,
+        memory: FairQueue,
         unread: Unread,
         proxies: TrustedProxies,
         credentials: grpc.ServerCredentials | None = None,
@@ -52,7 +67,9 @@ class GrpcioEngine:
         self._unread = unread
         self._credentials = credentials
         self._extras = extras
-        self._options = channel_options(max_message_bytes)
+        self._options = channel_options(bounds)
+        self._pending_calls = bounds.pending_calls
+        self._memory = memory
         self._server: aio.Server | None = None
         self._port = 0
 
@@ -64,7 +81,7 @@ class GrpcioEngine:
     async def start(self) -> None:
         """Binds and serves. Raises ListenError."""
         # Made here, not in the constructor: it belongs to the loop that runs.
-        server = aio.server(options=self._options)
+        server = aio.server(options=self._options, maximum_concurrent_rpcs=self._pending_calls)
         by_service: dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = {}
         for method in self._rpcs.methods.values():
             by_service.setdefault(method.service, {})[method.name] = self._handler(method)
@@ -103,6 +120,7 @@ class GrpcioEngine:
 
     def _unary(self, method: Method) -> Callable[[bytes, Context], Any]:
         rpcs, pipeline, operation, proxies = self._rpcs, self._rpcs.pipeline, method.operation, self._proxies
+        memory = self._memory
 
         async def unary(request: bytes, context: Context) -> bytes:
             call = incoming(operation, context.invocation_metadata() or (), context.peer, None, proxies)
@@ -110,7 +128,11 @@ class GrpcioEngine:
             if answer is None:
                 call.deadline = _deadline(context)
                 try:
-                    answer = await rpcs.unary(method, call, request)
+                    if len(request) <= LARGE:
+                        answer = await rpcs.unary(method, call, request)
+                    else:
+                        with hold(memory, caller_key(call), len(request)):
+                            answer = await rpcs.unary(method, call, request)
                 except Exception as error:
                     await _abort(context, error, call)
             if answer.metadata:
@@ -146,7 +168,7 @@ async def _send_all(
             await context.write(answer)
 
 
-def channel_options(max_message_bytes: int) -> list[tuple[str, Any]]:
+def channel_options(bounds: GrpcioBounds) -> list[tuple[str, Any]]:
     """Limits and keep-alive, the same for both engines.
 
     Clients may ping every 10 s even without calls: a subscriber behind a load balancer must. A connection whose other
@@ -156,13 +178,13 @@ def channel_options(max_message_bytes: int) -> list[tuple[str, Any]]:
     (CANCELLED) or a connection nears its streams (UNAVAILABLE). Our own guard refuses what is too much, and says so.
     """
     return [
-        ("grpc.max_receive_message_length", max_message_bytes),
-        ("grpc.max_send_message_length", max_message_bytes),
+        ("grpc.max_receive_message_length", bounds.message_bytes),
+        ("grpc.max_send_message_length", bounds.message_bytes),
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
-        ("grpc.max_concurrent_streams", 4096),
+        ("grpc.max_concurrent_streams", bounds.streams_per_connection),
         ("grpc.http.overload_protection", 0),
         ("grpc.server.max_pending_requests", _NO_LIMIT),
         ("grpc.server.max_pending_requests_hard_limit", _NO_LIMIT),

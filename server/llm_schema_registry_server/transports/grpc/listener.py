@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 import grpc
 
 from ...calls.peer import TrustedProxies
+from ...queues.fair_queue import FairQueue, Queues
 from ...rpc.protobuf.rpcs import Rpcs
 from ...settings import GrpcSettings
+from ..connection_guard import ConnectionGuard
+from ..request_memory import request_memory
 from ..unread import Unread
-from .grpcio import GrpcioEngine
+from .grpcio import GrpcioBounds, GrpcioEngine
 from .health import SERVICE_NAME as HEALTH
 from .health import Health, HealthSource
 from .reflection import SERVICES as REFLECTION
@@ -21,8 +24,12 @@ if TYPE_CHECKING:
     from .native import NativeEngine
 
 
+_MEMORY_BYTES = 256 * 1024 * 1024
+"""For large requests, where no memory is given that is shared with other ports."""
+
+
 class GrpcListener:
-    """Owns the gRPC port. `credentials` make it TLS, which only the grpcio engine speaks."""
+    """Owns the gRPC port. `credentials` make it TLS, which only the grpcio engine speaks. Large requests take room in `memory`."""
 
     name = "grpc"
 
@@ -35,7 +42,11 @@ class GrpcListener:
         unread: Unread,
         proxies: TrustedProxies,
         credentials: grpc.ServerCredentials | None = None,
+        memory: FairQueue | None = None,
     ) -> None:
+        if memory is None:
+            memory = request_memory(Queues(), _MEMORY_BYTES, largest=settings.max_message_bytes)
+        self._per_address, self._proxies = settings.connections_per_address, proxies
         services = tuple(dict.fromkeys(m.service for m in rpcs.methods.values()))
         self.health = Health(health, services)
         described = (*services, HEALTH)
@@ -46,7 +57,12 @@ class GrpcListener:
             return GrpcioEngine(
                 rpcs,
                 address,
-                max_message_bytes=settings.max_message_bytes,
+                bounds=GrpcioBounds(
+                    message_bytes=settings.max_message_bytes,
+                    streams_per_connection=settings.streams_per_connection,
+                    pending_calls=settings.pending_calls,
+                ),
+                memory=memory,
                 unread=unread,
                 proxies=proxies,
                 credentials=credentials,
@@ -59,6 +75,7 @@ class GrpcListener:
         self._engine: GrpcioEngine | NativeEngine
         if engine_name(settings, secure=credentials is not None) == "native":
             from .native import (
+                NativeBounds,
                 NativeEngine,  # at run time only where it is used: not every system has its package
             )
 
@@ -66,8 +83,13 @@ class GrpcListener:
                 rpcs,
                 settings.host,
                 settings.port,
-                max_message_bytes=settings.max_message_bytes,
-                memory_line_bytes=settings.memory_line_bytes,
+                bounds=NativeBounds(
+                    message_bytes=settings.max_message_bytes,
+                    unread_bytes=settings.unread_bytes,
+                    streams_per_connection=settings.streams_per_connection,
+                    line_bytes=settings.memory_line_bytes,
+                ),
+                memory=memory,
                 unread=unread,
                 behind=grpcio,
                 proxies=proxies,
@@ -84,12 +106,15 @@ class GrpcListener:
         """Binds and serves. Raises ListenError."""
         await self.health.refresh()  # the first check is answered with the truth
         await self._engine.start()
+        self._guard = ConnectionGuard(self.port, self._per_address, self._proxies.trusts)
+        self._guard.start()
         self.health.follow()
 
     async def drain(self, seconds: float) -> None:
         """Finishes what is in flight and closes."""
         await self.health.leave()
         await self._engine.drain(seconds)
+        await self._guard.stop()
 
 
 def engine_name(settings: GrpcSettings, *, secure: bool) -> str:

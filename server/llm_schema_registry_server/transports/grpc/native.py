@@ -9,37 +9,48 @@ in a thread; and a refused call carries our details.
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import aclosing
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pygrpc_native import EVENT_CANCEL, STREAM_FULL, STREAM_SENT, NativeGrpcFront
 
+from ...calls.answer_cache import CachedAnswer
 from ...calls.call import Call
 from ...calls.failure import failure
+from ...calls.guards.queueing import caller_key
 from ...calls.peer import TrustedProxies
 from ...errors import LimitExceeded, ShuttingDown, SubscriberTooSlow
+from ...queues.fair_queue import FairQueue
 from ...rpc.protobuf.method import Method
 from ...rpc.protobuf.rpcs import Rpcs
 from ...rpc.protobuf.shared_answer import Answer, serialized
 from ...telemetry import logs
+from ...telemetry.budget import Sparingly
 from ..listener import ListenError
+from ..request_memory import LARGE, hold
 from ..status import grpc_status
+from ..tcp import acknowledged
 from ..unread import Unread
 from .abandoned import Abandoned
 from .flood import FloodGuard
 from .grpcio import GrpcioEngine
 from .incoming import incoming
+from .unread import SMALL, UnreadAnswers
 
 if TYPE_CHECKING:  # only the stub file has it
     from pygrpc_native._native import DetailedEvent
 
 _LOG = logs.get("transports.grpc")
+# It pauses and goes on when no file descriptor is free, and says so twenty times a second.
+logging.getLogger("pygrpc_native.server").addFilter(Sparingly())
 _BATCH = 64
 # The front holds one message of a stream and does not tell when it has room again. Its thread takes the message of a fast reader
 # within some 20 us, which is about a turn of the loop, while a timer of the loop takes 1 ms and more: a full stream is tried
@@ -50,8 +61,20 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.1
 _HELD_COPIES = 3
 
 
+@dataclass(frozen=True, slots=True)
+class NativeBounds:
+    """message_bytes: of one message. unread_bytes: of answers that a connection does not read. streams_per_connection: calls and
+    streams at a time on one. line_bytes: of resident memory, above which connections are cut."""
+
+    message_bytes: int
+    unread_bytes: int
+    streams_per_connection: int
+    line_bytes: int
+
+
 class NativeEngine:
-    """Serves the pipeline on `host:port`; `behind` makes the grpcio engine for a unix socket path."""
+    """Serves the pipeline on `host:port`; `behind` makes the grpcio engine for a unix socket path. Large requests take room in
+    `memory`."""
 
     name = "grpc"
 
@@ -61,16 +84,17 @@ class NativeEngine:
         host: str,
         port: int,
         *,
-        max_message_bytes: int,
-        memory_line_bytes: int,
+        bounds: NativeBounds,
+        memory: FairQueue,
         unread: Unread,
         behind: Callable[[str], GrpcioEngine],
         proxies: TrustedProxies,
     ) -> None:
         self._rpcs, self._pipeline, self._proxies = rpcs, rpcs.pipeline, proxies
         self._address = f"{host}:{port}"
-        self._max_message_bytes = max_message_bytes
-        self._memory_line_bytes = memory_line_bytes
+        self._bounds = bounds
+        self._max_message_bytes = bounds.message_bytes
+        self._memory = memory
         self._unread = unread
         self._spinning = 0
         self._make_behind = behind
@@ -95,7 +119,7 @@ class NativeEngine:
                 delay_stream_headers=True,
                 keepalive_time_ms=60_000,
                 keepalive_timeout_ms=20_000,
-                max_concurrent_streams=4096,
+                max_concurrent_streams=self._bounds.streams_per_connection,
             )
         except OSError as error:
             raise ListenError(f"gRPC cannot listen on {self._address}: {error}") from error
@@ -107,12 +131,16 @@ class NativeEngine:
         self._front.set_fallback(str(self._directory / "grpc.sock"))
         self._front.add_methods([(m.path, m.operation.server_streaming) for m in self._table])
         self._front.start()
-        threading.Thread(target=self._receive, name="grpc-events", daemon=True).start()
+        self._unread_answers = UnreadAnswers(self._bounds.unread_bytes, partial(acknowledged, self._port))
         self._guard = FloodGuard(
-            self._port, line_bytes=self._memory_line_bytes, allowance_bytes=self._max_message_bytes
+            self._port,
+            line_bytes=self._bounds.line_bytes,
+            allowance_bytes=self._max_message_bytes,
+            unread=self._unread_answers.of,
         )
         self._guard.start()
         self._abandoned = Abandoned(self._port, self._unread.per_caller)
+        threading.Thread(target=self._receive, name="grpc-events", daemon=True).start()
 
     async def drain(self, seconds: float) -> None:
         """Refuses new calls, waits for those in flight, cuts what is left."""
@@ -126,6 +154,7 @@ class NativeEngine:
             await asyncio.wait(tasks)
         await behind
         await self._guard.stop()
+        await self._unread_answers.stop()
         # close() joins threads that may want to tell the loop something: not on the loop.
         await asyncio.to_thread(self._front.close)
         shutil.rmtree(self._directory, ignore_errors=True)
@@ -140,6 +169,8 @@ class NativeEngine:
                 return
 
     def _on_events(self, events: list[DetailedEvent]) -> None:
+        if self._guard.arrived is not None:
+            self._guard.count((e[5][1], len(e[3] or b"")) for e in events if e[5] is not None)
         for kind, call_id, method_id, payload, _, details in events:
             if kind == EVENT_CANCEL:
                 task = self._tasks.get(call_id)
@@ -152,15 +183,44 @@ class NativeEngine:
             call = incoming(method.operation, *details, self._proxies)
             if self._draining:
                 self._fail(call_id, ShuttingDown(), call)
-            elif len(payload) > self._max_message_bytes:
-                self._fail(call_id, _too_large(len(payload), self._max_message_bytes), call)
+            elif len(payload) > LARGE:
+                self._large(call_id, method, call, payload)
             elif (cached := self._pipeline.cached_at_once(call, payload)) is not None:
-                self._front.respond(call_id, cached.body, None, cached.metadata)
+                if len(cached.body) <= SMALL or self._unread_answers.give(details[1], len(cached.body)):
+                    self._front.respond(call_id, cached.body, None, cached.metadata)
+                else:
+                    self._begin(call_id, self._respond(call_id, call, cached))
             else:
                 run = self._stream if method.operation.server_streaming else self._unary
-                task = self._loop.create_task(run(call_id, method, call, payload))
-                self._tasks[call_id] = task
-                task.add_done_callback(partial(self._forget, call_id))
+                self._begin(call_id, run(call_id, method, call, payload))
+
+    def _begin(self, call_id: int, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._tasks[call_id] = self._loop.create_task(work)
+        task.add_done_callback(partial(self._forget, call_id))
+        return task
+
+    def _large(self, call_id: int, method: Method, call: Call, payload: bytes) -> None:
+        """A request that is too large, or takes room in the memory for large ones."""
+        try:
+            if len(payload) > self._max_message_bytes:
+                raise _too_large(len(payload), self._max_message_bytes)
+            ticket = hold(self._memory, caller_key(call), len(payload))
+        except LimitExceeded as error:
+            self._fail(call_id, error, call)
+            return
+        run = self._stream if method.operation.server_streaming else self._unary
+        task = self._begin(call_id, run(call_id, method, call, payload))
+        task.add_done_callback(lambda _: ticket.release())
+
+    async def _respond(self, call_id: int, call: Call, answer: CachedAnswer) -> None:
+        """Sends an answer as soon as its connection has read enough of the earlier ones."""
+        try:
+            if len(answer.body) > SMALL:
+                await self._unread_answers.room(call.peer.connection, len(answer.body))
+        except LimitExceeded as error:
+            self._fail(call_id, error, call)
+        else:
+            self._front.respond(call_id, answer.body, None, answer.metadata)
 
     async def _unary(self, call_id: int, method: Method, call: Call, request: bytes) -> None:
         try:
@@ -173,7 +233,7 @@ class NativeEngine:
             self._cut(call_id, call)
             raise
         else:
-            self._front.respond(call_id, answer.body, None, answer.metadata)
+            await self._respond(call_id, call, answer)
 
     async def _stream(self, call_id: int, method: Method, call: Call, request: bytes) -> None:
         async def ready() -> None:

@@ -15,17 +15,17 @@ from typing import ParamSpec
 
 from google.protobuf.message import Message
 
-from ...errors import LimitExceeded
-from .asgi import ClientLeft, Receive
-from .errors import BodyTooSlow, RequestTooLarge
+from ...queues import caller as callers
+from ...queues.caller import Caller
+from ...queues.fair_queue import FairQueue, Queues, Ticket
+from ..request_memory import size_class
+from .asgi import Receive
+from .errors import BodyBroken, BodyTooSlow, RequestTooLarge
 
 P = ParamSpec("P")
 
 BODY_SECONDS = 30.0
 """How long a body may take to arrive."""
-
-MOST_BYTES = 256 * 1024 * 1024
-"""Of all bodies that a server holds at the same time."""
 
 # A body of 16 KiB that is nothing but small objects or list items takes up to 10 ms to read.
 _LARGE = 16 * 1024
@@ -34,23 +34,39 @@ _LINES_AT_A_TIME = 10_000
 
 
 class Bodies:
-    """The bodies that a server is reading or answering."""
+    """The bodies that a server is reading or answering. `memory` is where they take their room, in bytes; large ones are turned
+    into messages one after another, in a queue shown among `queues`."""
 
-    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
-        self._most = most_bytes
-        self.held = 0
+    def __init__(self, memory: FairQueue, queues: Queues) -> None:
+        self._memory = memory
         # One thread: more would only take the loop's turns away.
         self._large = ThreadPoolExecutor(1, "large-bodies")
+        self._turns = queues.add(
+            FairQueue(
+                "large_bodies",
+                (1, 1, 1),
+                queues.limits,
+                what="large request bodies wait to be read",
+                setting="queues.waiting",
+            )
+        )
+
+    @property
+    def held(self) -> int:
+        """Bytes of requests that are held now."""
+        return self._memory.held
 
     @asynccontextmanager
-    async def read(self, receive: Receive, limit: int, setting: str) -> AsyncIterator[bytes]:
-        """The whole body, held until the end of the context.
+    async def read(self, receive: Receive, limit: int, setting: str, caller: str) -> AsyncIterator[bytes]:
+        """The whole body, held until the end of the context; what is done inside is done for `caller` (its key).
 
-        Raises RequestTooLarge as soon as it is over `limit` (which `setting` sets), LimitExceeded when too much is held,
-        BodyTooSlow when it does not arrive, ClientLeft.
+        While there is no room it is not received further, so that its client waits. Raises RequestTooLarge as soon as it is over
+        `limit` (which `setting` sets), LimitExceeded as FairQueue.take does, BodyTooSlow and BodyBroken.
         """
+        callers.bind(whose := Caller(caller))
         chunks: list[bytes] = []
         size = 0
+        tickets: list[Ticket] = []
         try:
             try:
                 async with asyncio.timeout(BODY_SECONDS):
@@ -58,19 +74,21 @@ class Bodies:
                     while more:
                         event = await receive()
                         if event["type"] == "http.disconnect":
-                            raise ClientLeft
+                            raise BodyBroken
                         chunk = event.get("body", b"")
                         more = event.get("more_body", False)
                         if size + len(chunk) > limit:
                             raise RequestTooLarge("body", limit, setting)
-                        self._hold(len(chunk))
                         size += len(chunk)
+                        if chunk:
+                            tickets.append(await self._memory.take(whose, size_class(size), len(chunk)))
                         chunks.append(chunk)
             except TimeoutError as error:
                 raise BodyTooSlow(BODY_SECONDS) from error
             yield b"".join(chunks)
         finally:
-            self.held -= size
+            for ticket in tickets:
+                ticket.release()
 
     async def message(
         self, size: int, make: Callable[P, Message], *args: P.args, **kwargs: P.kwargs
@@ -79,20 +97,12 @@ class Bodies:
         if size <= _LARGE:
             return make(*args, **kwargs)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._large, partial(make, *args, **kwargs))
+        with await self._turns.take(callers.current()):
+            return await loop.run_in_executor(self._large, partial(make, *args, **kwargs))
 
     def close(self) -> None:
         """Ends the thread; nothing is read any more."""
         self._large.shutdown(wait=False, cancel_futures=True)
-
-    def _hold(self, size: int) -> None:
-        if self.held + size > self._most:
-            raise LimitExceeded(
-                f"request bodies of {self._most} bytes are being read, which is the limit; try again with a back-off",
-                limit=self._most,
-                what="bodies",
-            )
-        self.held += size
 
 
 async def lines(body: bytes) -> AsyncIterator[tuple[int, bytes]]:

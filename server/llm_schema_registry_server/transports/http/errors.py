@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...errors import Code, DeadlineExceeded, RegistryError
+from ...errors import Code, DeadlineExceeded, InvalidRequest, RegistryError
 
 
 class RouteNotFound(RegistryError):
@@ -38,6 +38,16 @@ class RequestTooLarge(RegistryError):
 
     def __init__(self, what: str, limit: int, setting: str) -> None:
         super().__init__(f"the {what} is longer than {limit} bytes (setting {setting})", limit=limit)
+
+
+class BodyBroken(InvalidRequest):
+    """400: the body ended before it was whole. Its client has left, or has closed its side, or sent chunks that are none."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "",
+            "the request body ended early or its chunks are malformed (RFC 9112 7.1); send all of it and keep the connection open",
+        )
 
 
 class BodyTooSlow(DeadlineExceeded):

@@ -11,6 +11,8 @@ from granian.constants import Interfaces
 from granian.http import HTTP1Settings, HTTP2Settings
 from granian.server.embed import Server
 
+from ...calls.peer import NO_PROXIES, TrustedProxies
+from ..connection_guard import ConnectionGuard
 from ..listener import ListenError
 from .asgi import Receive, Scope, Send
 
@@ -30,15 +32,25 @@ class DrainingApp(Protocol):
 
 
 class HttpListener:
-    """Owns the HTTP port: HTTP/1.1, HTTP/2 without TLS, WebSocket."""
+    """Owns the HTTP port: HTTP/1.1, HTTP/2 without TLS, WebSocket. per_address: see ConnectionGuard, from which trusted `proxies`
+    are exempt."""
 
     name = "http"
 
-    def __init__(self, app: DrainingApp, host: str, port: int) -> None:
+    def __init__(
+        self,
+        app: DrainingApp,
+        host: str,
+        port: int,
+        *,
+        per_address: int = 0,
+        proxies: TrustedProxies = NO_PROXIES,
+    ) -> None:
         self._app = app
         self._host = host
         self._port = port
         self._server: Server | None = None
+        self._per_address, self._proxies = per_address, proxies
 
     @property
     def port(self) -> int:
@@ -63,11 +75,14 @@ class HttpListener:
             )
             self._task = asyncio.create_task(self._server.serve(), name="http")
             await _until_open(self._host, self._port, self._task)
+        self._guard = ConnectionGuard(self._port, self._per_address, self._proxies.trusts)
+        self._guard.start()
 
     async def drain(self, seconds: float) -> None:
         """Refuses new requests, waits for those in flight, cuts what is left, closes."""
         await self._app.drain(seconds)
         if self._server is not None:
+            await self._guard.stop()
             self._server.stop()  # type: ignore[no-untyped-call]  # granian's own
             await asyncio.wait({self._task}, timeout=_STOP_SECONDS)
             self._task.cancel()

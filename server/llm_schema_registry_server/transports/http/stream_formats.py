@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import orjson
 from google.protobuf.message import Message
@@ -101,6 +102,8 @@ def _server_sent(message: Message) -> bytes:
     return name + b"data: " + render(message) + b"\n\n"
 
 
+# RFC 9110 12.4.2.
+_QUALITY = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
 _BY_ACCEPT: Mapping[str, type[Style]] = {
     "text/event-stream": Events,
     "application/x-ndjson": Lines,
@@ -110,9 +113,25 @@ _BY_ACCEPT: Mapping[str, type[Style]] = {
 
 
 def choose(accept: str, otherwise: type[Style]) -> Style:
-    """The style that the caller asks for by name, else the one of the route."""
-    for wanted in accept.split(","):
-        style = _BY_ACCEPT.get(wanted.partition(";")[0].strip().lower())
+    """The style that the caller prefers of those that it names, else the one of the route, or another one when the caller refuses
+    that with a quality of 0 (RFC 9110 12.4.2). One that refuses everything gets the route's all the same."""
+    wanted: dict[type[Style], float] = {}
+    for part in accept.lower().split(","):
+        name, *parameters = part.split(";")
+        style = _BY_ACCEPT.get(name.strip())
         if style is not None:
-            return style()
-    return otherwise()
+            wanted[style] = max(_quality(parameters), wanted.get(style, 0.0))
+    best = max(wanted, key=wanted.__getitem__, default=otherwise)  # of equal ones the first
+    if wanted.get(best) == 0.0:
+        acceptable = (style for style in (otherwise, *_BY_ACCEPT.values()) if style not in wanted)
+        best = next(acceptable, otherwise)
+    return best()
+
+
+def _quality(parameters: Sequence[str]) -> float:
+    """From 0 to 1; 1 when none is given, or one that is no number."""
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q" and _QUALITY.fullmatch(value.strip()):
+            return float(value)
+    return 1.0

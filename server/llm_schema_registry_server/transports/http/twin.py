@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -20,10 +21,13 @@ from google.protobuf.message import Message
 from ...calls.answer_cache import CachedAnswer
 from ...calls.call import REQUEST_ID, Call, request_id
 from ...calls.failure import Failure, failure
+from ...calls.guards.queueing import caller_key
 from ...calls.peer import NO_PROXIES, TrustedProxies
 from ...calls.pipeline import Invoke
 from ...errors import InvalidRequest, RegistryError, ShuttingDown
+from ...queues.fair_queue import FairQueue, Queues
 from ...rpc.protobuf.rpcs import Rpcs
+from ..request_memory import request_memory
 from ..status import http_body, http_status
 from ..unread import Unread
 from .asgi import (
@@ -63,6 +67,9 @@ FACE = "http"
 ROOT = "/api/v1"
 """Where the paths of all RPCs begin, but for the one of health."""
 
+_MEMORY_BYTES = 256 * 1024 * 1024
+"""For bodies, where no memory is given that is shared with other ports."""
+
 # The field of a request that resumes a stream, and the header in which a browser says where it was.
 _RESUME_FIELD, _RESUME_HEADER = "from_revision", "last-event-id"
 
@@ -95,10 +102,20 @@ class HttpOptions:
 class HttpTwin:
     """A face of the dispatcher: `http` and `websocket` are its ASGI 3 applications.
 
-    Raises TypeError when the bindings of the methods contradict each other, or the options them.
+    Bodies take room in `memory`; the queue in which large ones wait is shown among `queues`. Raises TypeError when the bindings
+    of the methods contradict each other, or the options them.
     """
 
-    def __init__(self, rpcs: Rpcs, options: HttpOptions) -> None:
+    def __init__(
+        self,
+        rpcs: Rpcs,
+        options: HttpOptions,
+        memory: FairQueue | None = None,
+        queues: Queues | None = None,
+    ) -> None:
+        queues = queues or Queues()
+        if memory is None:
+            memory = request_memory(queues, _MEMORY_BYTES, largest=options.max_batch_bytes)
         self._pipeline = rpcs.pipeline
         self._options, self._proxies, self._security = options, options.proxies, options.security
         if odd := [path for path in options.statuses if rpcs.methods[path].operation.cached]:
@@ -112,7 +129,7 @@ class HttpTwin:
             rpcs, options.sockets, options.unread, options.socket_bytes, FACE, options.proxies
         )
         self._draining = False
-        self._bodies = Bodies()
+        self._bodies = Bodies(memory, queues)
         self._request = partial(request_message, most_values=options.max_values)
         self._line = partial(line_message, most_values=options.max_values)
 
@@ -181,7 +198,7 @@ class HttpTwin:
             await self._stream(route, captured, call, scope, receive, send)
             return None
         if route.body:
-            async with self._read_body(receive) as body:
+            async with self._read_body(receive, call) as body:
                 try:
                     return await self._unary(route, captured, call, scope, body)
                 except Exception as error:
@@ -311,7 +328,7 @@ class HttpTwin:
         if route.method.operation.client_streaming:
             # All of it before the first answer: most HTTP clients read nothing before they have sent everything.
             limit, setting = self._options.max_batch_bytes, "http.max_batch_bytes"
-            async with self._bodies.read(receive, limit, setting) as body:
+            async with self._bodies.read(receive, limit, setting, caller_key(call)) as body:
                 await self._write(self._line_messages(route, body), Lines, call, receive, send)
             return
         default: type[Style] = Events if route.method.path in self._options.live else JsonArray
@@ -319,7 +336,7 @@ class HttpTwin:
             request = await self._message(route, captured, scope, b"", _resumed(route, call))
             await self._write(request, default, call, receive, send)
             return
-        async with self._read_body(receive) as body:
+        async with self._read_body(receive, call) as body:
             request = await self._message(route, captured, scope, body)
             await self._write(request, default, call, receive, send)
 
@@ -355,8 +372,9 @@ class HttpTwin:
             except RegistryError as error:
                 yield error
 
-    def _read_body(self, receive: Receive) -> AbstractAsyncContextManager[bytes]:
-        return self._bodies.read(receive, self._options.max_body_bytes, "http.max_body_bytes")
+    def _read_body(self, receive: Receive, call: Call) -> AbstractAsyncContextManager[bytes]:
+        limit = self._options.max_body_bytes
+        return self._bodies.read(receive, limit, "http.max_body_bytes", caller_key(call))
 
 
 def _only_get(scope: Scope) -> Reply:
@@ -378,6 +396,8 @@ def failure_reply(failed: Failure, error: Exception) -> Reply:
     extra: tuple[tuple[str, str], ...] = ((REQUEST_ID, failed.request_id),)
     if isinstance(error, VerbNotAllowed):
         extra += (("allow", error.allowed),)
+    if failed.retry_seconds is not None:  # RFC 9110 10.2.3: whole seconds
+        extra += (("retry-after", str(max(1, math.ceil(failed.retry_seconds)))),)
     return Reply(http_status(failed), orjson.dumps(http_body(failed)), extra)
 
 

@@ -1,0 +1,1 @@
+"""Who waits for what: fair queues between callers, for everything of which a server has only so much."""

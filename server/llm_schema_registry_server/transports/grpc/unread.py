@@ -1,0 +1,114 @@
+"""Answers that were handed to the native engine and that their readers have not taken.
+
+pygrpc-native takes every answer of a unary call at once, and holds it until the flow control of HTTP/2 lets it go: a client that
+never reads makes the process hold as many answers as it may have calls. What it has taken is known only to TCP, per connection.
+Small answers are not counted: there are at most as many of them as a connection may have streams.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ...errors import LimitExceeded
+
+SMALL = 4096
+"""Bytes up to which answers are not counted."""
+
+_LOOK_SECONDS = 0.02
+_WAIT_SECONDS = 5.0
+"""How long a large answer may wait for its reader."""
+
+
+@dataclass(slots=True)
+class _Connection:
+    """given: bytes of answers not known to be taken. taken: of all that was ever sent, as TCP had it last. waiting: bytes of
+    answers that wait."""
+
+    given: int = 0
+    taken: int = 0
+    waiting: int = 0
+
+
+class UnreadAnswers:
+    """Bounds what a connection leaves unread to `limit` bytes. look: bytes that each connection has acknowledged since it was
+    opened, by peer; called in a thread."""
+
+    def __init__(self, limit: int, look: Callable[[], Mapping[str, int]]) -> None:
+        self._limit = limit
+        self._look = look
+        self._connections: dict[str, _Connection] = {}
+        self._looking: asyncio.Task[None] | None = None
+
+    def give(self, peer: str, size: int) -> bool:
+        """Whether an answer may go out at once, which is noted. One that finds nothing unread always may."""
+        connection = self._connections.get(peer)
+        if connection is None:
+            connection = self._connections[peer] = _Connection()
+        if connection.given and connection.given + size > self._limit:
+            self._look_soon()
+            return False
+        connection.given += size
+        if connection.given > self._limit // 4:
+            self._look_soon()
+        return True
+
+    async def room(self, peer: str, size: int) -> None:
+        """Waits until an answer may go out, which is noted. Raises LimitExceeded when the connection reads too little, or when
+        too many of its answers wait."""
+        connection = self._connections.get(peer)
+        if connection is not None and connection.waiting + size > self._limit:
+            raise self._refusal(peer)
+        end = asyncio.get_running_loop().time() + _WAIT_SECONDS
+        while not self.give(peer, size):
+            connection = self._connections[peer]
+            connection.waiting += size
+            try:
+                looking = self._looking
+                if looking is not None:
+                    await asyncio.wait({looking}, timeout=_WAIT_SECONDS)
+            finally:
+                connection.waiting -= size
+            if asyncio.get_running_loop().time() >= end:
+                raise self._refusal(peer)
+
+    def of(self, peer: str) -> int:
+        """Bytes that a connection has not taken, as far as is known."""
+        connection = self._connections.get(peer)
+        return connection.given + connection.waiting if connection is not None else 0
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    async def stop(self) -> None:
+        """Looks no more."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait({self._looking})
+
+    def _refusal(self, peer: str) -> LimitExceeded:
+        return LimitExceeded(
+            f"{self.of(peer)} bytes of answers on this connection are not read; the limit is {self._limit} "
+            "(setting grpc.unread_bytes): read them, then try again",
+            limit=self._limit,
+            retry_seconds=1.0,
+        )
+
+    def _look_soon(self) -> None:
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.ensure_future(self._learn())
+
+    async def _learn(self) -> None:
+        await asyncio.sleep(_LOOK_SECONDS)
+        known = list(self._connections)
+        taken = await asyncio.to_thread(self._look)
+        for peer in known:
+            connection = self._connections[peer]
+            total = taken.get(peer)
+            if total is None:  # closed
+                if not connection.waiting:
+                    del self._connections[peer]
+                continue
+            connection.given = max(0, connection.given - (total - connection.taken))
+            connection.taken = total

@@ -1,0 +1,75 @@
+"""The TCP connections of this process, as the system knows them: engines keep theirs to themselves."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_DESCRIPTORS = Path("/proc/self/fd")
+# struct tcp_info of linux/tcp.h: tcpi_bytes_acked and tcpi_bytes_received are u64s from this offset since Linux 4.1.
+_BYTES_AT = 120
+_TCP_INFO_BYTES = 192
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Of one connection since it was opened: bytes acknowledged by the other end, and received from it."""
+
+    acknowledged: int
+    received: int
+
+
+def connections(port: int) -> Iterator[tuple[str, socket.socket]]:
+    """Every connected TCP socket of this process that is bound to `port`, and its peer as the engine names it. It is a duplicate,
+    open until the next one is asked for."""
+    for name in os.listdir(_DESCRIPTORS):
+        try:
+            if not os.readlink(_DESCRIPTORS / name).startswith("socket:"):
+                continue
+            duplicate = socket.socket(fileno=os.dup(int(name)))
+        except OSError:  # closed since it was listed
+            continue
+        with duplicate:
+            if duplicate.family not in (socket.AF_INET, socket.AF_INET6):
+                continue
+            try:
+                if duplicate.getsockname()[1] != port:
+                    continue
+                peer = peer_name(*duplicate.getpeername()[:2])
+            except OSError:  # not connected, or no longer
+                continue
+            yield peer, duplicate
+
+
+def measured(port: int) -> Mapping[str, Traffic]:
+    """What TCP knows of each connection to `port`, by peer; nothing where there is no /proc."""
+    if not _DESCRIPTORS.exists():
+        return {}
+    found = {}
+    for peer, connection in connections(port):
+        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+        found[peer] = Traffic(*struct.unpack_from("QQ", info, _BYTES_AT))
+    return found
+
+
+def shut_down(port: int, peers: frozenset[str]) -> None:
+    """Ends connections to `port`."""
+    for peer, connection in connections(port):
+        if peer in peers:
+            with suppress(OSError):  # it has ended by itself
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+def peer_name(host: str, port: int) -> str:
+    """As grpc-core names a peer."""
+    return f"ipv6:[{host}]:{port}" if ":" in host else f"ipv4:{host}:{port}"
+
+
+def acknowledged(port: int) -> Mapping[str, int]:
+    """Bytes that the other end of each connection to `port` has taken, by peer."""
+    return {peer: traffic.acknowledged for peer, traffic in measured(port).items()}

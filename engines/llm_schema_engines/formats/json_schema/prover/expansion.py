@@ -105,6 +105,8 @@ class Expander:
         return Expansion(facts=tuple(facts), clauses=tuple(clauses))
 
     def _exactly_one(self, branches: tuple[int, ...], kind: str) -> Clause:
+        if self._statics.union(branches) is not None:
+            return tuple((ClassLiteral(chosen, True),) for chosen in branches)
         return tuple(
             (
                 ClassLiteral(chosen, True),
@@ -141,7 +143,8 @@ class Expander:
             yield tuple(ClassLiteral(part, False) for part in group)
         if node.one_of:
             yield tuple(ClassLiteral(part, False) for part in node.one_of)
-            for i, first in enumerate(node.one_of):
+            overlapping = () if self._statics.union(node.one_of) else node.one_of
+            for i, first in enumerate(overlapping):
                 for second in node.one_of[:i]:
                     if first == second or not self._statics.exclusive(first, second, kind):
                         yield (ClassLiteral(second, True), ClassLiteral(first, True))

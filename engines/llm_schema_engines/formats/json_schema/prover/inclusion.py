@@ -10,6 +10,7 @@ same value form no cycle (registration refuses that), so that the argument is an
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from .evaluation import Evaluator
@@ -20,6 +21,8 @@ from .statics import StaticFacts
 Pair = tuple[int, int]
 
 _MAX_DEPTH = 200
+_MAX_RENAMED = 8
+"""Most branches of two `oneOf` that differ and are compared in pairs."""
 
 
 class Inclusion:
@@ -57,6 +60,9 @@ class Inclusion:
         if pair in self._proved or pair in self._assumed:
             return True
         if pair in self._failed or self._depth > _MAX_DEPTH:
+            return False
+        if self._statics.exclusive_everywhere(narrow, wide) and self._statics.possible[narrow]:
+            self._failed.add(pair)
             return False
         self._tick()
         before = len(self._assumed)
@@ -134,21 +140,46 @@ class Inclusion:
             return False
         if not all(
             any(group in source.any_of for source in sources)
-            or any(self._within(narrow, part) for part in group)
+            or any(self._within(narrow, part) for part in self._statics.candidates(narrow, group))
             for group in target.any_of
         ):
             return False
-        if target.one_of and not any(target.one_of == source.one_of for source in sources):
-            chosen = next((part for part in target.one_of if self._within(narrow, part)), None)
-            if chosen is None or target.one_of.count(chosen) > 1:
-                return False
-            if not all(part == chosen or exclusive(narrow, part) for part in target.one_of):
-                return False
+        if target.one_of and not self._exactly_one(narrow, sources, target.one_of):
+            return False
         return all(
             any(condition in source.conditions for source in sources)
             or (self._within(narrow, condition[1]) and self._within(narrow, condition[2]))
             for condition in target.conditions
         )
+
+    def _exactly_one(self, narrow: int, sources: list[Node], group: tuple[int, ...]) -> bool:
+        """Whether exactly one branch accepts each value of the narrower class: because its `oneOf` has the same branches,
+        or since one branch includes it and the others share nothing with it."""
+        if any(self._same_branches(source.one_of, group) for source in sources):
+            return True
+        candidates = self._statics.candidates(narrow, group)
+        chosen = next((part for part in candidates if self._within(narrow, part)), None)
+        if chosen is None or group.count(chosen) > 1:
+            return False
+        if self._statics.union(group) is not None:
+            return True
+        exclusive = self._statics.exclusive_everywhere
+        return all(part == chosen or exclusive(narrow, part) for part in group)
+
+    def _same_branches(self, own: tuple[int, ...], group: tuple[int, ...]) -> bool:
+        """Whether two unions have the same branches, in any order; different branches must include each other."""
+        if len(own) != len(group):
+            return False
+        left, right = Counter(own), Counter(group)
+        mine, theirs = [*(left - right).elements()], [*(right - left).elements()]
+        if len(mine) > _MAX_RENAMED:
+            return False
+        for number in mine:
+            twin = next((n for n in theirs if self._within(number, n) and self._within(n, number)), None)
+            if twin is None:
+                return False
+            theirs.remove(twin)
+        return True
 
     def _arrays(self, sources: list[Node], target: Node) -> bool:
         most = min((s.max_items for s in sources if s.max_items is not None), default=None)

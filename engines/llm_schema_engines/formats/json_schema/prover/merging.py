@@ -23,10 +23,12 @@ class Classes:
 
 
 def merge(graph: Graph) -> Classes:
-    """The coarsest partition in which the nodes of a class have equal shapes and children of equal classes."""
+    """The coarsest partition in which the nodes of a class have equal shapes and children of equal classes, in any order
+    where order means nothing (`allOf`, `anyOf`, `oneOf`)."""
     targets = _targets(graph)
     used = sorted(set(targets))
     kids = {i: [targets[child] for child in children(graph.nodes[i])] for i in used}
+    unordered = {i: spans for i in used if (spans := _unordered(graph.nodes[i]))}
     parents: dict[int, list[int]] = {i: [] for i in used}
     for i, below in kids.items():
         for child in below:
@@ -50,7 +52,10 @@ def merge(graph: Graph) -> Classes:
                 continue
             parts: dict[tuple[int, ...], list[int]] = {}
             for i in members:
-                parts.setdefault(tuple([colour[child] for child in kids[i]]), []).append(i)
+                signature = [colour[child] for child in kids[i]]
+                if i in unordered:
+                    signature = _sorted(signature, unordered[i])
+                parts.setdefault(tuple(signature), []).append(i)
             for part in sorted(parts.values(), key=len)[:-1]:
                 changed += part
                 for i in part:
@@ -60,6 +65,41 @@ def merge(graph: Graph) -> Classes:
             colour[i] = signatures[i]
         dirty = {parent for i in changed for parent in parents[i]}
     return _quotient(graph, targets, colour)
+
+
+_Span = tuple[int, tuple[int, ...]]
+"""Where a run of groups begins in the list of children, and the sizes of the groups."""
+
+
+def _unordered(node: Node) -> tuple[tuple[_Span, bool], ...]:
+    """The groups of children of which the order means nothing; True: nor does the order within each group."""
+    spans: list[tuple[_Span, bool]] = []
+    start = 0
+    for sizes, inside in (
+        ((len(node.all_of),), True),
+        (tuple(map(len, node.any_of)), True),
+        ((len(node.one_of),), True),
+        ((len(node.none_of),), True),
+        ((3,) * len(node.conditions), False),
+    ):
+        total = sum(sizes)
+        if total > 1 and (inside or len(sizes) > 1):
+            spans.append(((start, sizes), inside))
+        start += total
+    return tuple(spans)
+
+
+def _sorted(signature: list[int], spans: tuple[tuple[_Span, bool], ...]) -> list[int]:
+    """The classes of the children with each unordered group in ascending order, and the groups by size and content."""
+    for (start, sizes), inside in spans:
+        groups, position = [], start
+        for size in sizes:
+            group = signature[position : position + size]
+            groups.append(sorted(group) if inside else group)
+            position += size
+        groups.sort(key=lambda group: (len(group), group))
+        signature[start:position] = [child for group in groups for child in group]
+    return signature
 
 
 def loops(classes: Classes) -> bool:

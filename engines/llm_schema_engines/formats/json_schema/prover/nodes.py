@@ -115,14 +115,15 @@ def children(node: Node) -> list[int]:
 
 
 def shape(node: Node, number: int) -> tuple[object, ...]:
-    """Everything about a node but its children. Each opaque node has a shape of its own."""
+    """Everything about a node but its children, in no order where order means nothing. Each opaque node has a shape of its
+    own."""
     items, contains, props = node.items, node.contains, node.properties
     return (
         node.never,
         node.types,
         None if node.values is None else node.values.keys,
         len(node.all_of),
-        tuple(map(len, node.any_of)),
+        tuple(sorted(map(len, node.any_of))),
         len(node.one_of),
         len(node.none_of),
         len(node.conditions),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
 from .merging import Classes
 from .nodes import Node
 from .values import KINDS, Key, kind_of
@@ -11,6 +14,13 @@ ALL: Kinds = frozenset(KINDS)
 
 _MAX_DEPTH = 4
 """Deepest nesting of allOf and references through which tags are collected."""
+
+
+class TaggedUnion(NamedTuple):
+    """A union of objects that one required property tells apart: its name, and the branch of each of its values."""
+
+    tag: str
+    branches: Mapping[Key, int]
 
 
 class StaticFacts:
@@ -23,6 +33,7 @@ class StaticFacts:
         self.total: list[Kinds] = [Kinds()] * count
         self._tags: dict[int, dict[str, frozenset[Key]]] = {}
         self._exclusive: dict[tuple[int, int, str], bool] = {}
+        self._unions: dict[tuple[int, ...], TaggedUnion | None] = {}
         for _ in range(8):  # sound after each round; each round resolves one more level of references
             if not self._round():
                 break
@@ -130,6 +141,40 @@ class StaticFacts:
                 if inner is not None:
                     found = inner if found is None else found & inner
         return found
+
+    def union(self, group: tuple[int, ...]) -> TaggedUnion | None:
+        """The group as a tagged union: no value is accepted by two of its branches. None when that is not known."""
+        if group not in self._unions:
+            self._unions[group] = self._find_tag(group) if len(group) > 1 else None
+        return self._unions[group]
+
+    def _find_tag(self, group: tuple[int, ...]) -> TaggedUnion | None:
+        if any(not self.possible[number] <= {"object"} for number in group):
+            return None
+        for tag in self.tags(group[0]):
+            branches: dict[Key, int] = {}
+            count = 0
+            for number in group:
+                keys = self.tags(number).get(tag)
+                if keys is None:
+                    break
+                count += len(keys)
+                branches.update(dict.fromkeys(keys, number))
+            else:
+                if len(branches) == count:
+                    return TaggedUnion(tag, branches)
+        return None
+
+    def candidates(self, narrow: int, group: tuple[int, ...]) -> Sequence[int]:
+        """The branches of a union that may include a class: in a tagged one at most that of its tag."""
+        if narrow in group:
+            return (narrow,)
+        union = self.union(group)
+        keys = None if union is None else self.tags(narrow).get(union.tag)
+        if union is None or keys is None:
+            return group
+        chosen = {union.branches.get(key) for key in keys}
+        return tuple(number for number in chosen if number is not None) if len(chosen) == 1 else ()
 
     def tags(self, number: int) -> dict[str, frozenset[Key]]:
         """Required properties with a finite set of values, as the tags of a tagged union."""

@@ -20,8 +20,10 @@ from .values import key_of
 if TYPE_CHECKING:
     from .search import Prover
 
-MAX_LENGTH = 300
+MAX_LENGTH = 30_000
 """Longest array that is constructed."""
+MAX_DIFFERENT = 1_100
+"""Most items of an array that must all differ, or that are counted."""
 _MAX_COPIES = 40
 _MAX_COMBINATIONS = 200
 
@@ -33,7 +35,7 @@ Needs = Mapping[int, Literals]
 class _Plan:
     """What the array must fulfil. `everywhere`: literals of each item. `fixed`: index -> literals. `demands`: (first
     index, literal, group) of literals that some item must meet; those of one group need different items. `limits`:
-    most matching items."""
+    most matching items. `special`: the items from here on are alike until a demand is placed among them."""
 
     everywhere: Literals
     fixed: Mapping[int, Literals]
@@ -41,12 +43,14 @@ class _Plan:
     limits: tuple[Contains, ...]
     prefix: int
     length: int
+    special: int
 
 
 def solve(prover: Prover, facts: Facts) -> SearchResult:
     """An array that meets the facts."""
     plan = _plan(facts)
-    if plan is None or plan.length > MAX_LENGTH:
+    longest = MAX_DIFFERENT if facts.distinct or (plan and plan.limits) else MAX_LENGTH
+    if plan is None or plan.length > longest:
         prover.note("the array is too long to construct", facts)
         return UNKNOWN
     if facts.most is not None and plan.length > facts.most:
@@ -85,7 +89,8 @@ def _plan(facts: Facts) -> _Plan | None:
         elif contains.most is not None:
             limits.append(contains)
     prefix = max((len(items.prefix) for items in facts.items), default=0)
-    return _Plan(frozenset(everywhere), fixed, tuple(demands), tuple(limits), prefix, length)
+    special = max(prefix, *(place + 1 for place in fixed), *(start for start, _, _ in demands), 0)
+    return _Plan(frozenset(everywhere), fixed, tuple(demands), tuple(limits), prefix, length, special)
 
 
 def _at(facts: Facts, plan: _Plan, index: int) -> Literals:
@@ -109,15 +114,22 @@ def _placements(
         yield needs, length
         return
     start, literal, group = demands[0]
-    last = max(start, plan.prefix, length)
     lowest = max((place for g, place in used if g == group), default=-1) + 1  # copies are alike: in order
-    for place in range(max(start, lowest), max(last, lowest) + 1):
+    for place in _places(plan, needs, max(start, lowest)):
         if facts.most is not None and place >= facts.most:
             break
         placed = {**needs, place: needs.get(place, frozenset()) | {literal}}
         yield from _placements(
             prover, facts, plan, demands[1:], placed, max(length, place + 1), (*used, (group, place))
         )
+
+
+def _places(plan: _Plan, needs: Needs, lowest: int) -> list[int]:
+    """The indexes that make a difference: those below `plan.special`, those in use, and the first of all others."""
+    fresh = max(lowest, plan.special)
+    while fresh in needs:
+        fresh += 1
+    return [*range(lowest, plan.special), *sorted(n for n in needs if n >= max(lowest, plan.special)), fresh]
 
 
 def _with_needs(prover: Prover, facts: Facts, plan: _Plan, needs: Needs, length: int) -> SearchResult:
@@ -177,20 +189,28 @@ def _fill(
     prover: Prover, facts: Facts, plan: _Plan, needs: Needs, length: int, avoid_at: int = -1
 ) -> SearchResult:
     """Solve the items of an array of this length, one after the other."""
-    out: list[Any] = []
-    goals = [_item_goal(facts, plan, needs, i) for i in range(length)]
+    special = min(length, max((plan.prefix, *(place + 1 for place in needs))))
+    prover.tick(1 + length // 64)
+    goals = [_item_goal(facts, plan, needs, i) for i in range(min(length, special + 1))]
     alike = len(set(goals)) <= 1
-    for i, literals in enumerate(goals):
+    out: list[Any] = []
+    for i in range(length):
+        literals = goals[min(i, special)]
+        if i > max(special, avoid_at) and not facts.distinct:
+            return FoundValue(out + [out[-1]] * (length - i))  # the rest is like the item before
         goal: set[ClassLiteral | NotValue] = set(literals)
         if facts.distinct:
             goal |= {NotValue(key_of(item)) for item in out}
+            prover.tick(len(out) // 16)
         if i == avoid_at:
             goal |= _excluded_items(facts, i)
         answer = prover.solve(frozenset(goal))
         if not isinstance(answer, FoundValue):
             # An earlier item's value may be the cause, unless all items are interchangeable.
             independent = not facts.distinct or not out or alike
-            return answer if independent and i != avoid_at else UNKNOWN
+            if independent and i != avoid_at:
+                return answer
+            return IMPOSSIBLE if prover.solve(literals) is IMPOSSIBLE else UNKNOWN
         out.append(answer.value)
     return FoundValue(out)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import jsonschema_rs
 
@@ -47,6 +48,84 @@ SAMPLES: tuple[str, ...] = (
     "x" * 300,
 )
 """Texts of many formats; a search tries them where it cannot construct a text."""
+
+LENGTHS: dict[str, tuple[int, int | None]] = {
+    "date": (10, 10),
+    "date-time": (20, None),
+    "time": (9, None),
+    "duration": (3, None),
+    "ipv4": (7, 15),
+    "ipv6": (2, 45),
+    "uuid": (36, 36),
+    "email": (3, None),
+    "hostname": (1, 253),
+}
+"""Fewest and most characters of a text of a format (necessary, not sufficient: the validator may allow fewer lengths)."""
+
+
+def text_of(symbol: str, length: int) -> str:
+    """A text of this many characters that should have the format; "" when none is known."""
+    make = _MAKERS.get(symbol)
+    return make(length) if make is not None and length > 0 else ""
+
+
+def _padded(start: str, filling: str = "a", end: str = "") -> Callable[[int], str]:
+    return lambda length: start + filling * (length - len(start) - len(end)) + end
+
+
+def _host(length: int) -> str:
+    """Labels of 60 characters and a rest of 2 to 62."""
+    labels = max(0, (length - 2) // 61)
+    return ("a" * 60 + ".") * labels + "a" * (length - 61 * labels)
+
+
+def _email(length: int) -> str:
+    if length > 300:
+        return "a" * (length - 9) + " <a@b.co>"  # the validator accepts names before an address
+    local = min(64, max(1, length // 3))
+    return "a" * local + "@" + _host(length - local - 1)
+
+
+def _ipv4(length: int) -> str:
+    digits = length - 3
+    return ".".join("1" * (digits // 4 + (n < digits % 4)) for n in range(4)) if 7 <= length <= 15 else ""
+
+
+def _ipv6(length: int) -> str:
+    if length <= 6:
+        return "::" + "1" * (length - 2)
+    if length <= 10:
+        return "1" * (length - 6) + "::1111"
+    if length <= 14:
+        return "1111:" + "1" * (length - 10) + "::111"
+    if length <= 39:
+        digits = length - 7
+        return ":".join("1" * (digits // 8 + (n < digits % 8)) for n in range(8))
+    return "1111:" * 6 + _ipv4(length - 30)
+
+
+_MAKERS: dict[str, Callable[[int], str]] = {
+    "email": _email,
+    "idn-email": _email,
+    "hostname": _host,
+    "idn-hostname": _host,
+    "ipv4": _ipv4,
+    "ipv6": _ipv6,
+    "date-time": _padded("2020-01-02T03:04:05.", "1", "Z"),
+    "time": _padded("03:04:05.", "1", "Z"),
+    "duration": _padded("P", "1", "D"),
+    "uri": _padded("a:"),
+    "iri": _padded("a:"),
+    "uri-reference": _padded(""),
+    "iri-reference": _padded(""),
+    "uri-template": _padded(""),
+    "json-pointer": _padded("/"),
+    "relative-json-pointer": _padded("0/"),
+    "regex": _padded(""),
+    "content\0base64\0": _padded("", "A"),
+    "content\0\0application/json": _padded('"', "a", '"'),
+}
+
 
 SHAPES: dict[str, str] = {
     "date": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",

@@ -21,6 +21,8 @@ from .statics import StaticFacts
 Pair = tuple[int, int]
 
 _MAX_DEPTH = 200
+_MAX_VALUES = 1_000
+"""Most values of an enum that are tried one by one."""
 _MAX_RENAMED = 8
 """Most branches of two `oneOf` that differ and are compared in pairs."""
 
@@ -86,12 +88,22 @@ class Inclusion:
         source, target = self._nodes[narrow], self._nodes[wide]
         if target.never or not self._statics.possible[narrow] <= self._statics.possible[wide]:
             return False
-        if self._all_constraints(narrow, target):
+        if self._all_constraints(narrow, target) or self._each_value(source, wide):
             return True
         if any(self._within(part, wide) for part in source.all_of):
             return True
         groups = (*source.any_of, *((source.one_of,) if source.one_of else ()))
         return any(all(self._within(part, wide) for part in group) for group in groups)
+
+    def _each_value(self, source: Node, wide: int) -> bool:
+        """Whether the narrower class lists its values, and the wider one accepts each."""
+        if source.values is None or len(source.values.items) > _MAX_VALUES:
+            return False
+        for value in source.values.items:
+            self._tick()
+            if self._evaluator.holds(value, wide) is not True:
+                return False
+        return True
 
     def _sources(self, narrow: int) -> list[Node]:
         """The node of a class and the nodes of its allOf, nested ones too: all of them hold."""

@@ -61,7 +61,8 @@ def _multiple(prover: Prover, facts: Facts, step: Fraction) -> SearchResult:
         period = math.lcm(period, int(_common([step, other]) / step))
     finite = {key[1] for key in facts.excluded if key[0] == "number"}
     needed = period + len(finite) + 2
-    for i in range(min(needed, _TRIES)):
+    tries = _TRIES + len(finite)
+    for i in range(min(needed, tries)):
         prover.tick()
         value = (first + direction * i) * step
         if (direction == 1 and high is not None and value > high[0]) or (
@@ -70,7 +71,7 @@ def _multiple(prover: Prover, facts: Facts, step: Fraction) -> SearchResult:
             return IMPOSSIBLE
         if _admits(facts, value):
             return FoundValue(from_fraction(value))
-    if needed <= _TRIES and all(
+    if needed <= tries and all(
         not _free((first + i) * step, facts.non_steps) for i in range(min(period, _TRIES))
     ):
         return IMPOSSIBLE

@@ -180,20 +180,25 @@ class StaticFacts:
         """Required properties with a finite set of values, as the tags of a tagged union."""
         known = self._tags.get(number)
         if known is None:
-            known = self._tags[number] = self._collect(number, 0)
+            nodes = self._conjuncts(number)
+            required = frozenset[str]().union(*(node.required for node in nodes))
+            known = self._tags[number] = self._collect(nodes, required)
         return known
 
-    def _collect(self, number: int, depth: int) -> dict[str, frozenset[Key]]:
-        node = self._classes.nodes[number]
+    def _conjuncts(self, number: int) -> list[Node]:
+        """The node of a class and those of its allOf, down to _MAX_DEPTH: all of them hold."""
+        level, seen = [number], {number}
+        for _ in range(_MAX_DEPTH):
+            level = [p for n in level for p in self._classes.nodes[n].all_of if p not in seen]
+            seen.update(level)
+        return [self._classes.nodes[n] for n in sorted(seen)]
+
+    def _collect(self, nodes: list[Node], required: frozenset[str]) -> dict[str, frozenset[Key]]:
         found: dict[str, frozenset[Key]] = {}
-        if node.properties is not None:
-            for name in sorted(node.required):
-                target = node.properties.named.get(name)
-                keys = None if target is None else self.values(target)
+        for node in nodes:
+            named = {} if node.properties is None else node.properties.named
+            for name in sorted(required & named.keys()):
+                keys = self.values(named[name])
                 if keys is not None:
-                    found[name] = keys
-        if depth < _MAX_DEPTH:
-            for part in node.all_of:
-                for name, keys in self._collect(part, depth + 1).items():
                     found[name] = found[name] & keys if name in found else keys
         return found

@@ -18,6 +18,8 @@ MAX_LENGTH = 1500
 MAX_FREE_LENGTH = MAX_VALUE
 """Longest minimum length, in characters, for which a text is constructed without a pattern: what is longer is too large
 for a witness."""
+_LENGTHS_TRIED = 12
+"""Lengths, from the least that is wanted, of which a text of a format is tried."""
 _MAX_EXCLUDED = 500
 """Most excluded texts that are combined with patterns."""
 
@@ -43,6 +45,8 @@ def solve(prover: Prover, facts: Facts) -> SearchResult:
         return _free(prover, facts)
     if shaped and (text := _sample(prover, facts)) is not None:
         return FoundValue(text)
+    if shaped and _no_length(facts):
+        return IMPOSSIBLE
     try:
         return _construct(prover, facts, shaped=shaped)
     except Unsupported as error:
@@ -78,7 +82,21 @@ def _sample(prover: Prover, facts: Facts) -> str | None:
         prover.tick()
         if admits(prover, facts, text):
             return text
+    for length in range(max(facts.least, 1), min(facts.least, MAX_FREE_LENGTH) + _LENGTHS_TRIED):
+        for text in (*(formats.text_of(symbol, length) for symbol in facts.formats), "a" * length):
+            prover.tick(1 + length // 64)
+            if admits(prover, facts, text):
+                return text
     return None
+
+
+def _no_length(facts: Facts) -> bool:
+    """Whether no text of the formats has a length within the bounds."""
+    least, most = facts.least, facts.most
+    for low, high in (formats.LENGTHS.get(symbol, (0, None)) for symbol in facts.formats):
+        least = max(least, low)
+        most = high if most is None else most if high is None else min(most, high)
+    return most is not None and least > most
 
 
 def _construct(prover: Prover, facts: Facts, *, shaped: bool) -> SearchResult:

@@ -66,7 +66,8 @@ LENGTHS: dict[str, tuple[int, int | None]] = {
 def text_of(symbol: str, length: int) -> str:
     """A text of this many characters that should have the format; "" when none is known."""
     make = _MAKERS.get(symbol)
-    return make(length) if make is not None and length > 0 else ""
+    text = make(length) if make is not None and length > 0 else ""
+    return text if len(text) == length else ""
 
 
 def _padded(start: str, filling: str = "a", end: str = "") -> Callable[[int], str]:

@@ -18,7 +18,7 @@ from .values import key_of
 if TYPE_CHECKING:
     from .search import Prover
 
-MAX_PROPERTIES = 300
+MAX_PROPERTIES = 1_100
 """Most properties of an object that is constructed."""
 _MAX_REGIONS = 64
 _DEFAULT_NEW_NAME = "extra"

@@ -15,12 +15,19 @@ from typing import TYPE_CHECKING, Any
 from ..dialects import Dialect
 from ..resources import Place
 from .nodes import TRUE, Node, Properties, simplified
+from .values import Key, key_of
 
 if TYPE_CHECKING:
     from .building import Builder
 
-MAX_ALTERNATIVES = 64
+MAX_ALTERNATIVES = 256
 """Most alternatives of one keyword; beyond it the keyword is opaque."""
+
+
+_MAX_VALUES = 1_000
+"""Most values of a property that tell branches apart."""
+_OBJECT = frozenset({"object"})
+_NO_OBJECT = frozenset({"null", "boolean", "number", "string", "array"})
 
 
 class TooManyAlternatives(Exception):
@@ -33,7 +40,7 @@ class Outcome:
 
     positive, negative: nodes that accept and reject the value. present: properties that it has.
     names, patterns, everything: evaluated properties. prefix, rest: evaluated items; `matching`: also the items that
-    one of these nodes accepts.
+    one of these nodes accepts. tags: required properties with the values that they may have.
     """
 
     positive: frozenset[int] = frozenset()
@@ -45,6 +52,15 @@ class Outcome:
     prefix: int = 0
     rest: bool = False
     matching: frozenset[int] = frozenset()
+    tags: frozenset[tuple[str, frozenset[Key]]] = frozenset()
+
+    @property
+    def contradicts_itself(self) -> bool:
+        """Whether some required property may have no value at all, so that no object has this outcome."""
+        return len({name for name, _ in self.tags}) < len(self.tags) and any(
+            not frozenset.intersection(*(keys for other, keys in self.tags if other == name))
+            for name, _ in self.tags
+        )
 
     def __add__(self, other: Outcome) -> Outcome:
         return Outcome(
@@ -57,7 +73,31 @@ class Outcome:
             max(self.prefix, other.prefix),
             self.rest or other.rest,
             self.matching | other.matching,
+            self.tags | other.tags,
         )
+
+
+@dataclass(slots=True)
+class _Tags:
+    """Finds the tags of the branches of one keyword. required: what the schema of the keyword requires; None when outcomes
+    of other values than objects count, which may meet two branches with different tags. used: whether any was found."""
+
+    required: frozenset[str] | None = None
+    used: bool = False
+
+    def of(self, schema: dict[str, Any]) -> frozenset[tuple[str, frozenset[Key]]]:
+        """The properties that `schema` gives a finite set of values, and that an object must have that meets it."""
+        if self.required is None or not isinstance(properties := schema.get("properties"), dict):
+            return frozenset()
+        tags = set()
+        for name in (self.required | _names(schema.get("required"))) & properties.keys():
+            inner = properties[name]
+            if isinstance(inner, dict) and "const" in inner:
+                tags.add((name, frozenset({key_of(inner["const"])})))
+            elif isinstance(inner, dict) and 0 < len(inner.get("enum", ())) <= _MAX_VALUES:
+                tags.add((name, frozenset(map(key_of, inner["enum"]))))
+        self.used |= bool(tags)
+        return frozenset(tags)
 
 
 class UnevaluatedKeywords:
@@ -65,6 +105,7 @@ class UnevaluatedKeywords:
 
     def __init__(self, builder: Builder) -> None:
         self._builder = builder
+        self._tags = _Tags()
 
     def constrain(self, node: Node, place: Place) -> Node:
         """The node with its `unevaluated*` keywords as disjunctions, or marked opaque."""
@@ -78,11 +119,16 @@ class UnevaluatedKeywords:
             if node.opaque:
                 node = replace(node, opaque=(*node.opaque, keyword))
                 continue
+            outer, self._tags = self._tags, _Tags()
+            if keyword == "unevaluatedProperties":
+                self._tags = _Tags(_names(schema.get("required")))
             try:
                 outcomes = self._outcomes(place, frozenset({place.key}), own=keyword)
             except TooManyAlternatives:
                 node = replace(node, opaque=(*node.opaque, keyword))
                 continue
+            finally:
+                apart, self._tags = self._tags.used, outer
             own = self._builder.number(self._builder.child(place, keyword))
             origin = self._builder.origin(place)
             group = []
@@ -95,12 +141,15 @@ class UnevaluatedKeywords:
                                 rest,
                                 all_of=tuple(sorted(outcome.positive)),
                                 none_of=tuple(sorted(outcome.negative)),
-                                required=outcome.present,
+                                required=outcome.present | {name for name, _ in outcome.tags},
+                                types=_OBJECT if apart else None,
                             )
                         ),
                         origin,
                     )
                 )
+            if apart:  # outcomes that no object has were left out; other values may have them
+                group.append(self._builder.graph.add(Node(types=_NO_OBJECT), origin))
             if TRUE not in group:
                 node = replace(node, any_of=(*node.any_of, tuple(dict.fromkeys(group))))
         return node
@@ -164,23 +213,13 @@ class UnevaluatedKeywords:
         if not count:
             yield Outcome()
             return
-        if count > 6:
-            raise TooManyAlternatives
-        branches = [
-            [None, *self._succeeding(self._builder.child(place, "anyOf", i), active)] for i in range(count)
-        ]
-        size = 1
-        for branch in branches:
-            size *= len(branch)
-        if size > 4 * MAX_ALTERNATIVES:
-            raise TooManyAlternatives
-        for choice in itertools.product(*branches):
-            chosen = [outcome for outcome in choice if outcome is not None]
-            if chosen:
-                total = Outcome()
-                for outcome in chosen:
-                    total += outcome
-                yield total
+        chosen: list[Outcome] = []
+        for i in range(count):
+            branch = self._succeeding(self._builder.child(place, "anyOf", i), active)
+            chosen = list(dict.fromkeys([*chosen, *_product(chosen, branch), *branch]))
+            if len(chosen) > MAX_ALTERNATIVES:
+                raise TooManyAlternatives
+        yield from chosen
 
     def _one_of(self, place: Place, active: frozenset[tuple[int, str]]) -> list[Outcome]:
         count = len(place.schema.get("oneOf", ()))
@@ -228,13 +267,19 @@ class UnevaluatedKeywords:
             matching=frozenset({self._builder.number(self._builder.child(place, "contains"))})
             if counts_matching
             else frozenset(),
+            tags=self._tags.of(schema),
         )
+
+
+def _names(required: Any) -> frozenset[str]:
+    return frozenset(required) if isinstance(required, list) else frozenset()
 
 
 def _product(left: list[Outcome], right: list[Outcome]) -> list[Outcome]:
     if len(left) * len(right) > 16 * MAX_ALTERNATIVES:
         raise TooManyAlternatives
-    out = list(dict.fromkeys(a + b for a in left for b in right))
+    sums = (a + b for a in left for b in right)
+    out = list(dict.fromkeys(outcome for outcome in sums if not outcome.contradicts_itself))
     if len(out) > MAX_ALTERNATIVES:
         raise TooManyAlternatives
     return out

@@ -36,6 +36,25 @@ CASES: dict[str, tuple[list[tuple[str, list[str]]], list[str]]] = {
         ],
         ["{}", "false", '{"type": "string"}', '{"not": {"type": "string"}}'],
     ),
+    "json/word-of-openapi": (
+        [('{"type": "string", "nullable": true}', ["/nullable"]), ('{"items": {"example": 1}}', ["/items/example"])],
+        ['{"type": ["string", "null"], "examples": ["a"]}', '{"properties": {"nullable": true, "example": true}}'],
+    ),
+    "json/unknown-format": (
+        [('{"format": "emial"}', ["/format"]), ('{"properties": {"a": {"format": "int32"}}}', ["/properties/a/format"])],
+        ['{"format": "email"}', '{"format": "uuid"}', '{"properties": {"format": true}}'],
+    ),
+    "json/accepts-everything": (
+        [('{"$defs": {"a": {"type": "string"}}}', [""])],
+        ["{}", '{"$defs": {"a": {"type": "string"}}, "$ref": "#/$defs/a"}'],
+    ),
+    "json/unreachable-definition": (
+        [('{"$ref": "#/$defs/a", "$defs": {"a": {"type": "string"}, "b": {"type": "null"}}}', ["/$defs/b"])],
+        [
+            '{"$ref": "#/$defs/a", "$defs": {"a": {"items": {"$ref": "#/$defs/b"}}, "b": {"type": "null"}}}',
+            '{"$defs": {"a": true}}',
+        ],
+    ),
     "json/required-forbidden": (
         [('{"properties": {"a": true}, "required": ["a", "b"], "additionalProperties": false}', ["/required/1"])],
         [

@@ -9,7 +9,17 @@ from typing import Any, TypeGuard
 
 from ..model.compatibility import Severity
 from ..model.schema import SchemaType
-from .keywords import EVERY, HARMLESS_ELSEWHERE, KNOWN, OF_OTHERS, TYPE_OF
+from ..formats.json_schema.prover.formats import is_known
+from .keywords import (
+    CONSTRAINING,
+    EVERY,
+    FORMATS,
+    HARMLESS_ELSEWHERE,
+    KNOWN,
+    OF_OTHERS,
+    OPENAPI,
+    TYPE_OF,
+)
 from .rule import Fault, LintRule
 from .subschema import Subschema
 
@@ -17,6 +27,8 @@ CLOSE = 0.84
 """How alike a word and a keyword are that mean the same (difflib's ratio)."""
 LONGEST = 30
 """Characters of a word that may be a misspelled keyword."""
+LONGEST_FORMAT = 100
+"""Characters of the name of a format that are looked at."""
 _RANGES = (
     ("minimum", "maximum"),
     ("minLength", "maxLength"),
@@ -41,6 +53,41 @@ def misspelled_keyword(at: Subschema) -> Iterator[Fault]:
         if close and close[0] not in at.schema:
             yield Fault(
                 at.pointer_to(word), f"the keyword {word!r} is unknown and ignored; {close[0]!r} is meant?"
+            )
+
+
+def word_of_openapi(at: Subschema) -> Iterator[Fault]:
+    for word, meant in OPENAPI.items():
+        if word in at.schema and word not in KNOWN[at.dialect]:
+            yield Fault(at.pointer_to(word), f"{word!r} is a word of OpenAPI and ignored here; {meant}")
+
+
+def unknown_format(at: Subschema) -> Iterator[Fault]:
+    name = at.schema.get("format")
+    if isinstance(name, str) and not at.ignored and not is_known(name[:LONGEST_FORMAT], at.dialect):
+        close = (
+            difflib.get_close_matches(name[:LONGEST_FORMAT], FORMATS, 1, 0.8)
+            if at.may_compare_words()
+            else []
+        )
+        known = [f for f in close if f != name]
+        tip = f"; {known[0]!r} is meant?" if known else ""
+        yield Fault(
+            at.pointer_to("format"),
+            f"the format {name[:LONGEST_FORMAT]!r} is unknown and checks nothing{tip}",
+        )
+
+
+def accepts_everything(at: Subschema) -> Iterator[Fault]:
+    if at.is_root and at.definitions and not any(word in at.schema for word in CONSTRAINING):
+        yield Fault(at.pointer, "the schema accepts every value: it only holds definitions")
+
+
+def unreachable_definition(at: Subschema) -> Iterator[Fault]:
+    if at.is_root and any(word in at.schema for word in CONSTRAINING):
+        for keyword, name in at.unreachable_definitions():
+            yield Fault(
+                at.pointer_to(keyword, name), f"nothing in this schema refers to the definition {name!r}"
             )
 
 
@@ -210,6 +257,10 @@ RULES = (
     _rule(ERROR, "What is required is allowed.", "Declare the property, or do not require it.", required_forbidden),
     _rule(ERROR, "A lower bound is not above its upper bound.", "Swap or correct the bounds.", empty_range),
     _rule(WARNING, "Every word that looks like a keyword is one.", "Correct the spelling; name annotations of your own with x-.", misspelled_keyword),
+    _rule(WARNING, "Words of OpenAPI are not taken for keywords.", "Write what it means in JSON Schema.", word_of_openapi),
+    _rule(WARNING, "A format is one that is checked.", "Correct the name, or write a pattern.", unknown_format),
+    _rule(WARNING, "The root constrains the data.", "Add \"$ref\" to the definition that is meant.", accepts_everything),
+    _rule(INFO, "A definition is used.", "Take it out, or refer to it; other schemas may refer to it too.", unreachable_definition),
     _rule(WARNING, "Keywords are those of the dialect.", "Write the keyword of this dialect, or state the dialect that has it in $schema.", keyword_of_other_dialect),
     _rule(WARNING, "Nothing stands beside $ref in draft 7 or older that is meant to count.", "Move it into allOf beside the reference, or use a later dialect.", ref_siblings),
     _rule(WARNING, "A keyword looks at values of the type.", "Take it out, or correct the type.", keyword_never_applies),

@@ -97,3 +97,36 @@ _TYPES: Mapping[str, str] = {
 }
 TYPE_OF: Mapping[str, str] = {keyword: kind for kind, text in _TYPES.items() for keyword in text.split()}
 """Keyword -> the only type of value that it looks at ("number" includes integers)."""
+
+OPENAPI: Mapping[str, str] = {
+    "nullable": 'write "type": ["...", "null"]',
+    "discriminator": "the branches of oneOf are told apart by const",
+    "example": 'write "examples": [...]',
+    "xml": "it has no meaning in JSON",
+    "externalDocs": "$comment and description hold texts",
+}
+"""Keywords of OpenAPI's schemas, and what says the same in JSON Schema."""
+
+FORMATS = (
+    *(
+        "date",
+        "date-time",
+        "time",
+        "duration",
+        "email",
+        "idn-email",
+        "hostname",
+        "idn-hostname",
+        "ipv4",
+        "ipv6",
+    ),
+    *("uri", "uri-reference", "uri-template", "iri", "iri-reference", "uuid", "json-pointer"),
+    *("relative-json-pointer", "regex"),
+)
+"""The formats of the specification."""
+
+CONSTRAINING = frozenset(
+    {*TYPE_OF, "type", "enum", "const", "format", "allOf", "anyOf", "oneOf", "not", "if"}
+    | {"$ref", "$dynamicRef", "$recursiveRef"}
+)
+"""Keywords that may refuse a value."""

@@ -13,6 +13,7 @@ from ..formats.json_schema.compiled import open_schema
 from ..formats.json_schema.dialects import IN_PLACE, Dialect
 from ..formats.json_schema.engine import JsonSchemaEngine
 from ..formats.json_schema.limits import DEFAULT_LIMITS
+from ..formats.json_schema.parsing import reachable_definitions
 from ..formats.json_schema.pointers import join_pointer, split_pointer
 from ..formats.json_schema.resources import REFERENCE_KEYWORDS, Place
 from ..model.compatibility import CompareOptions, Verdict
@@ -24,6 +25,8 @@ MOST_TRIED = 2 * 1024 * 1024
 """Bytes of subschemas and values that one lint tries in all; a second or two of work. What comes after is not tried."""
 MOST_WORDS = 5_000
 """Unknown words of one schema that are compared with the keywords."""
+
+DEFINITIONS = ("$defs", "definitions")
 
 _ENGINE = JsonSchemaEngine()
 _NOTHING = SchemaSource(b"false")
@@ -80,6 +83,24 @@ class Subschema:
     def properties(self) -> Mapping[str, Any]:
         declared = self.schema.get("properties")
         return declared if isinstance(declared, dict) else {}
+
+    @property
+    def definitions(self) -> Mapping[str, Any]:
+        """The subschemas under `$defs` and `definitions`, by name."""
+        held = (self.schema.get(keyword) for keyword in DEFINITIONS)
+        return {name: schema for group in held if isinstance(group, dict) for name, schema in group.items()}
+
+    def unreachable_definitions(self) -> list[tuple[str, str]]:
+        """Keyword and name of the definitions that no reference leads to from the root."""
+        if not self.definitions:
+            return []
+        reached = reachable_definitions(open_schema(self.source, DEFAULT_LIMITS))
+        return [
+            (keyword, name)
+            for keyword in DEFINITIONS
+            for name in (self.schema[keyword] if isinstance(self.schema.get(keyword), dict) else ())
+            if name not in reached[keyword]
+        ]
 
     @property
     def closed(self) -> bool:

@@ -17,10 +17,25 @@ from .complexity import check_addresses
 from .dialects import VALIDATORS, Dialect
 from .limits import JsonSchemaLimits
 from .options import InvalidOption, SchemaOptions, choose_dialect, choose_options
+from .pointers import join_pointer, to_pointer
 from .reading import JsonReadError, nesting, read
 from .regex_engine import OPTIONS
 from .resources import DocumentIndex, ParsedDocument, Place, ReferencedDocument, build_index, closure
 from .rewriting import is_plain, plain, rewritten, speaks
+
+
+_QUOTED = (
+    "$id",
+    "id",
+    "$ref",
+    "$dynamicRef",
+    "$recursiveRef",
+    "$anchor",
+    "$dynamicAnchor",
+    "$schema",
+    "pattern",
+)
+"""Keywords whose value the compiler quotes when it refuses it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +125,24 @@ def compile_schema(
         raise InvalidSchema([error.issue]) from error
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
         reason = str(error).partition("\n")[0][:300]
-        raise InvalidSchema([SchemaIssue("json/compile", f"cannot be compiled: {reason}")]) from error
+        place = _place_of(error, opened or open_schema(source, limits))
+        raise InvalidSchema([SchemaIssue("json/compile", f"cannot be compiled: {reason}", place)]) from error
+
+
+def _place_of(error: Exception, opened: OpenedSchema) -> str:
+    """Where the compiler refuses the document: the place that it tells, or else the keyword whose value it quotes; ""
+    when neither is known."""
+    if isinstance(error, jsonschema_rs.ValidationError) and error.instance_path:
+        return to_pointer(error.instance_path)
+    reason = str(error)
+    for place in opened.document_index.walk(opened.root):
+        if not isinstance(place.schema, dict):
+            continue
+        for keyword in _QUOTED:
+            value = place.schema.get(keyword)
+            if isinstance(value, str) and value and f"'{value}'" in reason:
+                return join_pointer(place.pointer, keyword)
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

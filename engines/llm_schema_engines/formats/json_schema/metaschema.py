@@ -13,6 +13,7 @@ from ...errors import SchemaIssue
 from .declared_dialects import counts
 from .dialects import URIS, VALIDATORS, Dialect
 from .limits import JsonSchemaLimits
+from .metaschema_words import sentence
 from .pointers import shown_pointer, to_pointer
 from .resources import DocumentIndex, Place
 from .rewriting import plain
@@ -71,7 +72,7 @@ def check_metaschema(content: Any, dialect: Dialect, limits: JsonSchemaLimits) -
 def _sentence(error: jsonschema_rs.ValidationError, limits: JsonSchemaLimits) -> str:
     place = shown_pointer(error.instance_path[-1:])[1:101]
     keyword = f"{place!r}: " if place else ""
-    message = error.message
+    message = sentence(error) or error.message
     if len(message) > limits.error_text:
         message = message[: limits.error_text - 3] + "..."
     return f"{keyword}{message}"

@@ -39,7 +39,10 @@ def parse_opened(
         if issues:
             raise InvalidSchema(_placed(issues[: limits.issues], source.content))
         if not _needs_no_compilation(source, opened, seen):
-            compile_schema(source, limits, opened)
+            try:
+                compile_schema(source, limits, opened)
+            except InvalidSchema as error:
+                raise InvalidSchema(_placed(error.issues, source.content)) from error
         warnings.extend(dialect_warnings(opened.document_index, seen.declaring))
         for pattern, pointer in seen.patterns:
             warnings.extend(lint_pattern(pattern, pointer))
@@ -148,6 +151,11 @@ def _reduced(opened: OpenedSchema, seen: Survey) -> Any:
 
 _Reachable = tuple[frozenset[str], Mapping[str, frozenset[str]]]
 _NOTHING_REACHED: _Reachable = (frozenset(), {"$defs": frozenset(), "definitions": frozenset()})
+
+
+def reachable_definitions(opened: OpenedSchema) -> Mapping[str, frozenset[str]]:
+    """The names under `$defs` and `definitions` that a reference leads to from the root, directly or not."""
+    return _reachable(opened.document_index, opened.root)[1]
 
 
 def _reachable(document_index: DocumentIndex, root: Place) -> _Reachable:

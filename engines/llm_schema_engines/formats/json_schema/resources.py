@@ -151,7 +151,11 @@ class DocumentIndex:
         uri, fragment = split_fragment(resolve_uri(base, reference))
         root = self.resources.get(uri) or self._metaschema(uri)
         if root is None:
-            raise Unresolvable(f"{uri[:_SHOWN]!r} is not among the references of this schema")
+            raise Unresolvable(
+                f"{uri[:_SHOWN]!r} is not among the references of this schema, and no address is opened; register that "
+                f"schema and give it as a reference with the name {reference.partition('#')[0][:_SHOWN]!r}, or put it into "
+                "$defs"
+            )
         fragment = from_fragment(fragment)
         if not fragment:
             return root

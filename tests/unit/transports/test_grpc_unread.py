@@ -20,6 +20,7 @@ from llm_schema_registry_server.transports.grpc.unread import UnreadAnswers
 from tests.support.raw_http2 import RawHttp2
 
 from .toy import GET_SCHEMA, ToyHealth, ToyRegistry, rpcs
+from .toy import unread as never_full
 
 LIMIT = 2 << 20
 HALF = pb.GetSchemaRequest(schema_id="half a megabyte")
@@ -101,7 +102,9 @@ async def served() -> AsyncIterator[GrpcListener]:
     settings = GrpcSettings(
         host="127.0.0.1", port=0, engine="native", max_message_bytes=1 << 20, unread_bytes=LIMIT
     )
-    listener = GrpcListener(settings, rpcs(ToyRegistry()), ToyHealth(), stall_seconds=30, proxies=NO_PROXIES)
+    listener = GrpcListener(
+        settings, rpcs(ToyRegistry()), ToyHealth(), unread=never_full(30), proxies=NO_PROXIES
+    )
     await listener.start()
     yield listener
     await listener.drain(0)

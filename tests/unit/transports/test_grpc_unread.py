@@ -126,4 +126,4 @@ async def test_a_client_that_never_reads_gets_no_more_than_the_limit_and_others_
         while engine._tasks:  # noqa: ASYNC110  # the tasks of another client
             await asyncio.sleep(0.01)
 
-        assert LIMIT - 500_000 < engine._unread.of(hostile.peer) <= LIMIT
+        assert LIMIT - 500_000 < engine._unread_answers.of(hostile.peer) <= LIMIT

@@ -135,6 +135,7 @@ def registration(m: pb.RegisterSchemaResponse) -> Registration:
         revision=m.revision,
         report=compatibility_report(m.report) if m.HasField("report") else None,
         previous_state=SchemaState(m.previous_state),
+        softly_deleted_schema_id=m.softly_deleted_schema_id,
     )
 
 

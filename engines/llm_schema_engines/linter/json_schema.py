@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, TypeGuard
 
+from ..formats.json_schema.prover.formats import is_known
 from ..model.compatibility import Severity
 from ..model.schema import SchemaType
-from ..formats.json_schema.prover.formats import is_known
 from .keywords import (
     CONSTRAINING,
     EVERY,

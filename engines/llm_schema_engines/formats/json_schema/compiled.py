@@ -23,7 +23,6 @@ from .regex_engine import OPTIONS
 from .resources import DocumentIndex, ParsedDocument, Place, ReferencedDocument, build_index, closure
 from .rewriting import is_plain, plain, rewritten, speaks
 
-
 _QUOTED = (
     "$id",
     "id",

@@ -27,7 +27,8 @@ _SHOWN = 60
 
 def sentence(error: jsonschema_rs.ValidationError) -> str:
     """What is wrong and what is expected; "" where the validator's own words are as good."""
-    value, kind = error.instance, error.kind
+    value: Any = error.instance
+    kind: Any = error.kind  # each kind has attributes of its own
     keyword = error.instance_path[-1] if error.instance_path else ""
     if list(error.schema_path[-3:-1]) == ["properties", "type"] and kind.name == "anyOf":
         return _type_sentence(value)
@@ -77,7 +78,8 @@ def _wanted(context: Sequence[Sequence[jsonschema_rs.ValidationError]]) -> str:
         for error in branch:
             if error.kind.name != "type":
                 return ""
-            types.update(dict.fromkeys(error.kind.types))
+            kind: Any = error.kind
+            types.update(dict.fromkeys(kind.types))
     return _one_of([*types])
 
 

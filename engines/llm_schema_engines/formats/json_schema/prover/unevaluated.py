@@ -7,7 +7,6 @@ is one alternative: its branches succeed, and the rest is constrained as by `add
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any

@@ -18,7 +18,7 @@ from .build import source
 ENGINE = JsonSchemaEngine()
 LATEST = "https://json-schema.org/draft/2020-12/schema"
 DRAFT_07 = "http://json-schema.org/draft-07/schema#"
-ROUNDS = 150
+ROUNDS = 40
 
 
 def verdict(reader: Any, writer: Any) -> Verdict:

@@ -156,7 +156,11 @@ def _fill(message: Any, descriptor: Descriptor, depth: int) -> None:
     for member in descriptor.fields:
         inner = member.message_type
         if inner is not None:
-            if depth and not inner.GetOptions().map_entry and not inner.full_name.startswith("google.protobuf."):
+            if (
+                depth
+                and not inner.GetOptions().map_entry
+                and not inner.full_name.startswith("google.protobuf.")
+            ):
                 target = getattr(message, member.name)
                 _fill(target.add() if member.is_repeated else target, inner, depth - 1)
             continue

@@ -26,7 +26,9 @@ def check_conversions(wire: Wire, sample: Sample, counts: Counter[str]) -> list[
         if target is not sample.schema_type:
             label = f"{sample.schema_type.name} to {target.name}"
             try:
-                faults += [f"{sample.name}, {label}: {f}" for f in _check(wire, sample, target, label, counts)]
+                faults += [
+                    f"{sample.name}, {label}: {f}" for f in _check(wire, sample, target, label, counts)
+                ]
             except CallFailed as error:
                 if error.reason not in NOT_OURS | {"CONVERSION_REFUSED"}:
                     faults.append(f"{sample.name}, {label}: {error}")
@@ -62,9 +64,7 @@ def _check(wire: Wire, sample: Sample, target: SchemaType, label: str, counts: C
         counts[f"{label}: document"] += 1
         report = wire.call(
             "ValidateData",
-            pb.ValidateDataRequest(
-                schema_id=schema_id, data=converted.data, encoding=pb.DATA_ENCODING_JSON
-            ),
+            pb.ValidateDataRequest(schema_id=schema_id, data=converted.data, encoding=pb.DATA_ENCODING_JSON),
         )
         if not report.valid:
             faults.append(f"{document[:200]!r} became {converted.data[:200]!r}: {list(report.errors)[:2]}")

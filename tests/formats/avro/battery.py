@@ -147,6 +147,12 @@ NAMES: list[Row] = [
     ("alias with a dash", record(aliases=["a-b"]), None),
     ("alias with a trailing dot", record(aliases=["a."]), None),
     ("enum alias is empty", enum("A", aliases=[""]), None),
+    ("alias of 256 characters", record(aliases=["a" * 256]), "AVRO_LIMIT"),
+    ("fields that are aliases of each other",
+     record(field(aliases=["g"]), {"name": "g", "type": "int", "aliases": ["f"]}), None),
+    ("a type without namespace inside one", record(field(enum("A", namespace="")), namespace="n"), None),
+    ("the empty namespace holds inside",
+     record(field(record(field(fixed(1)), name="I", namespace="")), {"name": "g", "type": "I"}, namespace="n"), "AVRO_NAME_SCOPE"),
     ("doc", record(doc="what it is"), None),
     ("doc is a number", record(doc=5), "AVRO_DOC_INVALID"),
 ]  # fmt: skip

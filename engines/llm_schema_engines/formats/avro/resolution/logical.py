@@ -2,7 +2,7 @@
 
 The specification resolves the underlying types and lets an implementation ignore logical types, except that decimals
 match only with equal scales. The validator does not ignore them, so neither does the comparison
-(docs/decisions/0022-logical-types-in-avro-resolution.md). Pure.
+(docs/decisions/0024-logical-types-in-avro-resolution.md). Pure.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ def _load(
         broken = rule.LIMIT if error.deep else rule.SYNTAX
         message = error.message
         if strict and not limits.comments and text.has_comments(content):
-            message += "; comments are no JSON, and taken only where the limit `avro_comments` allows them"
+            message += "; comments are no JSON, and taken only where the setting `avro.comments` allows them"
         raise InvalidSchema([SchemaIssue(broken.id, message, line=error.line, column=error.column)]) from None
     found = Issues(limits.issues, strict=strict)
     direct = [(reference, done[reference.name, reference.identity]) for reference in references]

@@ -15,7 +15,7 @@ Json = Any  # a JSON value: dict, list, str, int, float, bool or None
 Path = tuple[str | int, ...]
 
 MAX_DIGITS = 400  # digits; the largest double has 309
-COMMENT = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\Z)|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
+COMMENT = re.compile(r'"(?:[^"\\]|\\.|\\\Z)*(?:"|\Z)|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
 """A string or a comment; one that is not closed reaches to the end, so that each character is looked at once."""
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 

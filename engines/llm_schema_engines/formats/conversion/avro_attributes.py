@@ -49,6 +49,23 @@ KEYWORDS = frozenset(
 """The keywords that JSON_SCHEMA may hold."""
 
 
+_SIZES = frozenset({"minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"})
+_NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
+
+
+def is_keyword(key: str, value: Any) -> bool:
+    """Whether JSON Schema allows this value for the keyword, and JSON_SCHEMA may hold it."""
+    if key in _SIZES:
+        return type(value) is int and value >= 0
+    if key in _NUMBERS:
+        return type(value) in (int, float) and (key != "multipleOf" or value > 0)
+    if key == "uniqueItems":
+        return isinstance(value, bool)
+    if key == "examples":
+        return isinstance(value, list)
+    return key in KEYWORDS and isinstance(value, str)
+
+
 def enum_numbers(value: Any, count: int) -> tuple[int, ...]:
     """The numbers of an enum's symbols, when there is one of 32 bits for each."""
     if not isinstance(value, list) or len(value) != count:

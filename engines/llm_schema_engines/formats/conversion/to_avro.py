@@ -10,7 +10,7 @@ from ...errors import ConversionRefused
 from ..avro.schema.names import is_dotted_name, is_name, is_primitive, namespace_of
 from . import avro_attributes as attribute
 from . import names
-from .avro_values import AvroEncoder, needs_null
+from .avro_values import AvroEncoder, needs_null, non_finite_text
 from .losses import Losses
 from .model import (
     Anything,
@@ -210,7 +210,7 @@ class _AvroWriter:
         out: dict[str, Json] = {"type": "enum", **self._name(self._full[key])}
         if found.doc:
             out["doc"] = found.doc
-        aliases = [alias for alias in found.aliases if is_dotted_name(alias)]
+        aliases = [alias for alias in found.aliases if len(alias) <= MAX_NAME_LENGTH]
         if aliases:
             out["aliases"] = aliases
         symbols = [self._symbols[key, symbol] for symbol in found.symbols]
@@ -231,7 +231,7 @@ class _AvroWriter:
         out: dict[str, Json] = {"type": "record", **self._name(self._full[key])}
         if found.doc:
             out["doc"] = found.doc
-        aliases = [alias for alias in found.aliases if is_dotted_name(alias)]
+        aliases = [alias for alias in found.aliases if len(alias) <= MAX_NAME_LENGTH]
         if aliases:
             out["aliases"] = aliases
         if found.open:
@@ -254,13 +254,13 @@ class _AvroWriter:
         if member.doc:
             out["doc"] = member.doc
         if member.has_default:
-            out["default"] = self._default(member)
+            out["default"] = non_finite_text(member) or self._default(member)
         elif member.presence is Presence.OPTIONAL:
             out["default"] = None
         if member.presence is Presence.OPTIONAL:
             out[attribute.OPTIONAL] = True
             self._optional_loss(member)
-        aliases = [alias for alias in member.other_names if is_name(alias)]
+        aliases = [alias for alias in member.other_names if len(alias) <= MAX_NAME_LENGTH]
         if aliases:
             out["aliases"] = aliases
         if member.number:

@@ -5,6 +5,7 @@ Anyone can write them: invalid values are ignored.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 NAME = "x-json-name"
@@ -34,6 +35,10 @@ JSON_SCHEMA = "x-json-schema"
 
 LOGICAL = "x-logical-type"
 """In JSON Schema: the logical type of an Avro number that has no counterpart there."""
+
+DAY = 86_400_000
+TIMES: Mapping[str, int] = {"time-millis": DAY - 1, "time-micros": DAY * 1000 - 1}
+"""The largest value of a time of day, by logical type."""
 
 ATTRIBUTES = frozenset(
     {NAME, OPTIONAL, NUMBER, PROTO_NAME, ONEOF, NUMBERS, VALUES, KIND, KEY, JSON_TEXT, OPEN, JSON_SCHEMA}

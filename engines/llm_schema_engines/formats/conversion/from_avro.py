@@ -207,9 +207,9 @@ class _AvroReader:
 def _default(model: Model, member: ModelField) -> Any:
     """The default of a field as the schema writes it. Raises ValueMismatch."""
     shape = member.shape
-    if isinstance(shape, Scalar) and shape.kind in (K.FLOAT, K.DOUBLE) and isinstance(member.default, str):
-        if member.default in NON_FINITE_NUMBERS:
-            return NON_FINITE_NUMBERS[member.default]
+    is_float = isinstance(shape, Scalar) and shape.kind in (K.FLOAT, K.DOUBLE)
+    if is_float and isinstance(member.default, str) and member.default in NON_FINITE_NUMBERS:
+        return NON_FINITE_NUMBERS[member.default]
     return bare_decode(model, AvroDecoder, shape, member.default)
 
 

@@ -41,9 +41,6 @@ MAX_NAME_LENGTH = 200
 """Longest name, in characters, that is kept as it is."""
 MAX_DEPTH = 60
 """Deepest nesting of types in the written schema; the Avro engine parses a little more."""
-DAY = 86_400_000
-TIMES: Mapping[str, int] = {"time-millis": DAY - 1, "time-micros": DAY * 1000 - 1}
-"""The largest value of a time of day, by logical type."""
 
 
 def write_avro(model: Model, losses: Losses) -> tuple[bytes, AvroEncoder]:
@@ -311,7 +308,7 @@ def _logical(shape: Scalar) -> dict[str, Json]:
     name = shape.extras.get(attribute.LOGICAL)
     if not isinstance(name, str):
         return {}
-    most = TIMES.get(name)
+    most = attribute.TIMES.get(name)
     if most is not None and (shape.extras.get("minimum"), shape.extras.get("maximum")) != (0, most):
         return {}
     return {"logicalType": name}

@@ -153,6 +153,8 @@ def _scalar(shape: Scalar) -> dict[str, Json]:
     kind = shape.kind
     if kind in INTEGERS:
         span = INTEGERS[kind]
+        if shape.extras.get(attribute.LOGICAL) in attribute.TIMES:
+            span = range(attribute.TIMES[shape.extras[attribute.LOGICAL]] + 1)
         return {"type": "integer", "format": kind.value, "minimum": span.start, "maximum": span.stop - 1}
     if kind is Kind.FLOAT:
         return {"type": "number", "format": "float", "minimum": -FLOAT_LARGEST, "maximum": FLOAT_LARGEST}

@@ -23,7 +23,12 @@ import llm_schema_registry_server.model
 from .wires import METHODS, CallFailed, Wire
 
 CONTRACT = next(iter(METHODS.values())).containing_service.file.package
-NAMES_IN_THE_CODE = {"ConversionLoss.Kind": "LossKind", "SchemaDifference.Kind": "DifferenceKind"}
+NAMES_IN_THE_CODE = {
+    "ConversionLoss.Kind": "LossKind",
+    "SchemaDifference.Kind": "DifferenceKind",
+    "HealthCheckResponse.Status": "HealthStatus",
+    "ComponentHealth.Status": "ComponentStatus",
+}
 """Enums of the contract that have another name in the code."""
 
 

@@ -22,8 +22,8 @@ from .model import (
 )
 from .values import ABSENT, MAX_DEPTH, Decoder, ValueMismatch
 
-MAX_VALUES = 20_000
-"""Most values of one default, with the defaults of the fields that it leaves out."""
+MAX_VALUES = 2_000
+"""Most values that the defaults of a schema may take from the fields that they leave out, all together."""
 Decode = Callable[[ModelField], Value]
 """A default as the source writes it -> the value, fields left out where they are. Raises ValueMismatch."""
 
@@ -45,7 +45,7 @@ def with_defaults(model: Model, decode: Decode, losses: Losses) -> None:
     """Replace the defaults of all fields by values of the model.
 
     A default that does not fit its type is dropped, and so is one without an end, which leaves out a field whose default
-    is itself or more than MAX_VALUES values.
+    is itself or takes too many values.
     """
     _Writer(model, decode, losses).run()
 
@@ -64,6 +64,7 @@ class _Writer:
         self._losses = losses
         self._settled: dict[tuple[str, str], _Settled] = {}
         self._open: set[tuple[str, str]] = set()
+        self._taken = 0
 
     def run(self) -> None:
         records = {k: found for k, found in self._model.types.items() if isinstance(found, ModelRecord)}
@@ -97,7 +98,7 @@ class _Writer:
     def _write(self, member: ModelField) -> _Settled:
         try:
             out = self._full(member.shape, self._decode(member))
-            if out.values > MAX_VALUES or out.depth > MAX_DEPTH:
+            if out.depth > MAX_DEPTH:
                 raise _Endless
             return out
         except ValueMismatch as mismatch:
@@ -107,7 +108,7 @@ class _Writer:
         except _Endless:
             self._losses.dropped(
                 f"{member.pointer}/default",
-                f"with the defaults of what it leaves out, the default has no end or more than {MAX_VALUES} values",
+                f"with the defaults of what it leaves out, the default has no end, or the defaults have more than {MAX_VALUES} values",
             )
         return _Settled(ABSENT)
 
@@ -137,6 +138,9 @@ class _Writer:
                 part = self._settle(key, member)
                 if part.value is ABSENT:
                     continue
+                self._taken += part.values
+                if self._taken > MAX_VALUES:
+                    raise _Endless
             else:
                 continue
             parts.append(part)

@@ -160,6 +160,6 @@ def engine_limits(settings: Settings) -> EngineLimits:
         json_schema=JsonSchemaLimits(
             schema_bytes=schema, data_bytes=data, **settings.json_schema.model_dump()
         ),
-        avro=AvroLimits(schema_bytes=schema),
+        avro=AvroLimits(schema_bytes=schema, comments=settings.avro.comments),
         protobuf=replace(ProtobufLimits(), references=settings.limits.references, payload=data),
     )

@@ -143,6 +143,14 @@ class LimitsSettings(Section):
     arrive."""
 
 
+class AvroSettings(Section):
+    """What the Avro engine takes; sizes are in `limits`."""
+
+    comments: bool = False
+    """Whether new schemas may have comments (`// ...`, `/* ... */`), as Java's parser takes them. They are delivered as they were
+    registered, and parsers of other languages refuse them."""
+
+
 class JsonSchemaSettings(Section):
     """Bounds of the JSON Schema engine; sizes are in `limits`."""
 
@@ -351,6 +359,7 @@ class Settings(Section):
     storage: StorageSettings = StorageSettings()
     blobs: BlobsSettings = BlobsSettings()
     limits: LimitsSettings = LimitsSettings()
+    avro: AvroSettings = AvroSettings()
     json_schema: JsonSchemaSettings = JsonSchemaSettings()
     workers: WorkersSettings = WorkersSettings()
     queues: QueuesSettings = QueuesSettings()

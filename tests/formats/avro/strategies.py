@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 from random import Random
 from typing import Any
+from uuid import UUID
 
 from llm_schema_engines.formats.avro.schema.nodes import (
     Array,
     Enum,
     Fixed,
+    Logical,
     Map,
     Node,
     Record,
@@ -22,6 +24,20 @@ SIMPLE_DEFAULTS: dict[str, list[Any]] = {
     "null": [None], "boolean": [True, False], "int": [0, -5, 2**31 - 1], "long": [0, 2**62], "float": [0.5, 3],
     "double": [-1.5, 7], "bytes": ["", "\u00ff"], "string": ["", "é"],
 }  # fmt: skip
+
+LOGICAL: tuple[dict[str, Any], ...] = (
+    *({"type": "int", "logicalType": name} for name in ("date", "time-millis")),
+    *({"type": "long", "logicalType": name} for name in (
+        "time-micros", "timestamp-millis", "timestamp-micros", "timestamp-nanos", "local-timestamp-millis")),
+    *({"type": "string", "logicalType": name} for name in ("uuid", "fortnight")),
+    {"type": "bytes", "logicalType": "big-decimal"},
+    *({"type": "bytes", "logicalType": "decimal", "precision": p, "scale": s} for p, s in ((2, 0), (4, 2), (6, 2))),
+)  # fmt: skip
+
+
+def decimal(random: Random) -> dict[str, Any]:
+    """A decimal that a fixed of one byte can hold."""
+    return {"logicalType": "decimal", "precision": random.randint(1, 2), "scale": random.randint(0, 1)}
 
 
 class Maker:
@@ -50,13 +66,7 @@ class Maker:
         return self.random.choice(PRIMITIVES)
 
     def _logical(self, depth: int) -> Any:
-        return self.random.choice(
-            [
-                {"type": "int", "logicalType": "date"},
-                {"type": "long", "logicalType": "timestamp-micros"},
-                {"type": "string", "logicalType": "fortnight"},
-            ]
-        )
+        return dict(self.random.choice(LOGICAL))
 
     def _name(self, kind: str) -> dict[str, Any]:
         self._count += 1
@@ -73,7 +83,9 @@ class Maker:
         return out
 
     def _fixed(self, depth: int) -> Any:
-        return {**self._name("fixed"), "size": self.random.randint(0, 4)}
+        size = self.random.randint(0, 4)
+        logical = self.random.random() < 0.3 and size
+        return {**self._name("fixed"), "size": size, **(decimal(self.random) if logical else {})}
 
     def _array(self, depth: int) -> Any:
         return {"type": "array", "items": self._type(depth - 1)}
@@ -197,11 +209,13 @@ def _rename(place: dict[str, Any], random: Random) -> None:
 
 
 def _change_field(place: dict[str, Any], random: Random) -> None:
-    action = random.randrange(5)
+    action = random.randrange(6)
     kind = place["type"]
     place.pop("default", None)
     if action == 0 and isinstance(kind, str):
         place["type"] = random.choice(PRIMITIVES)
+    elif action == 5:
+        place["type"] = _another_logical_type(kind, random)
     elif action == 1 and not isinstance(kind, list) and kind != "null":
         place["type"] = ["null", kind]
     elif action == 2 and isinstance(kind, list) and kind:
@@ -212,6 +226,19 @@ def _change_field(place: dict[str, Any], random: Random) -> None:
         place["name"] = f"h{random.randrange(3)}"
     elif isinstance(kind, str) and kind in SIMPLE_DEFAULTS:
         place["default"] = random.choice(SIMPLE_DEFAULTS[kind])
+
+
+def _another_logical_type(kind: Any, random: Random) -> Any:
+    """Another logical type of the same or a promoted type, or none; what has none is returned as it is."""
+    plain = kind.get("type") if isinstance(kind, dict) else kind
+    family = {
+        "int": ("int", "long"),
+        "long": ("long",),
+        "string": ("string", "bytes"),
+        "bytes": ("bytes", "string"),
+    }
+    wanted = family.get(plain, ()) if isinstance(plain, str) else ()
+    return random.choice([*(dict(t) for t in LOGICAL if t["type"] in wanted), *wanted] or [kind])
 
 
 def datum(node: Node, random: Random, smallest: SmallestValues, depth: int = 6) -> Value:
@@ -235,7 +262,9 @@ def datum(node: Node, random: Random, smallest: SmallestValues, depth: int = 6) 
     if isinstance(node, Enum):
         return random.choice(node.symbols)
     if isinstance(node, Fixed):
-        return random.randbytes(node.size)
+        return _number(node.logical, node.size, random) if node.logical else random.randbytes(node.size)
+    if node.logical is not None and (valid := _of_logical_type(node.logical, random)) is not None:
+        return valid
     return {
         "null": lambda: None,
         "boolean": lambda: random.random() < 0.5,
@@ -246,6 +275,22 @@ def datum(node: Node, random: Random, smallest: SmallestValues, depth: int = 6) 
         "bytes": lambda: random.randbytes(random.randrange(70)),
         "string": lambda: random.choice(["", "a", "é" * 40, "\U0001f600"]),
     }[node.kind]()
+
+
+def _of_logical_type(logical: Logical, random: Random) -> Value:
+    """A value of a logical type that does not have every value of its underlying type; None for others."""
+    if logical.name == "uuid":
+        return str(UUID(bytes=random.randbytes(16)))
+    if logical.name in ("time-millis", "time-micros"):
+        return random.choice([0, 1, 86_399_999])
+    return _number(logical, 0, random) if logical.name == "decimal" else None
+
+
+def _number(logical: Logical, size: int, random: Random) -> bytes:
+    """A decimal in its bytes, `size` of them; 0: as few as needed."""
+    most = 10**logical.precision - 1
+    number = random.choice([0, 1, -1, most, -most])
+    return number.to_bytes(size or number.bit_length() // 8 + 1, "big", signed=True)
 
 
 def _count(node: Node, random: Random, smallest: SmallestValues) -> int:

@@ -15,8 +15,9 @@ from llm_schema_engines.formats.avro.schema.document import load
 from llm_schema_engines.formats.avro.schema.fingerprints import crc_64_avro
 from llm_schema_engines.formats.avro.schema.forms import parsing_canonical_form
 from llm_schema_engines.formats.engine import ParsedSchema, SchemaSource
+from llm_schema_engines.model.compatibility import Verdict
 from tests.formats.avro.battery import BATTERY, TEXTS
-from tests.formats.avro.support import DATA, ENGINE, field, record, source
+from tests.formats.avro.support import DATA, ENGINE, compare, field, record, source
 
 VALID = [row for row in BATTERY if row[2] is None and row not in TEXTS]
 
@@ -166,3 +167,39 @@ def test_the_vectors_of_apache_avro() -> None:
             assert int.from_bytes(crc_64_avro(form), "little", signed=True) == int(fingerprint[1])
             seen += 1
     assert seen >= 25
+
+
+NULL_NAMESPACE_INSIDE = record(
+    field("f", {"type": "enum", "name": "E", "namespace": "", "symbols": ["A"]}),
+    field("g", {"type": "record", "name": "I", "namespace": "", "fields": [
+        field("h", {"type": "fixed", "name": "F", "size": 1}),
+        field("i", {"type": "fixed", "name": "F", "namespace": "m", "size": 2})]}),
+    namespace="n",
+)  # fmt: skip
+
+
+def test_a_type_without_namespace_inside_one_keeps_its_name_in_the_canonical_form() -> None:
+    first = parse(NULL_NAMESPACE_INSIDE)
+    again = ENGINE.parse(SchemaSource(first.canonical))
+
+    assert (again.canonical, again.fingerprints.validation) == (
+        first.canonical,
+        first.fingerprints.validation,
+    )
+    assert again.interop == first.interop
+    assert set(again.names) == set(first.names) >= {"E", "I", "F", "m.F", "n.R"}
+    assert b'"namespace":""' in first.canonical
+    expected = fastavro.schema.to_parsing_canonical_form(NULL_NAMESPACE_INSIDE)
+    assert pcf(json.dumps(NULL_NAMESPACE_INSIDE).encode()).decode() == expected
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="the schemas of Apache Avro are not there")
+def test_real_schemas_equal_themselves_and_have_fastavro_s_canonical_form() -> None:
+    pairs = [json.loads(line) for line in (DATA / "reader-writer-pairs.jsonl").read_text().splitlines()]
+    for schema in [side for pair in pairs for side in (pair["reader"], pair["writer"])]:
+        text = json.dumps(schema).encode()
+
+        assert compare(schema, schema).verdict is Verdict.YES
+        assert compare(schema, json.loads(parse(schema).canonical)).verdict is Verdict.YES
+        if '"error"' not in text.decode():  # see above
+            assert pcf(text).decode() == fastavro.schema.to_parsing_canonical_form(schema)

@@ -17,6 +17,7 @@ from llm_schema_engines.model.compatibility import (
     Verdict,
 )
 from llm_schema_engines.model.validation import Encoding
+from llm_schema_registry_server.errors import InvalidSchema
 from tests.formats.avro.support import DATA, ENGINE, compare, field, record, source
 
 
@@ -89,6 +90,28 @@ CASES: list[tuple[str, Any, Any, list[tuple[str, str]]]] = [
     ("decimal scale", decimal(5, 2), decimal(5, 3), [("AVRO_DECIMAL_MISMATCH", "/scale")]),
     ("decimal precision shrinks", decimal(4, 2), decimal(5, 2), [("AVRO_DECIMAL_MISMATCH", "/precision")]),
     ("decimal precision grows", decimal(6, 2), decimal(5, 2), []),
+    ("decimal scale, enough digits", decimal(9, 3), decimal(5, 2), [("AVRO_DECIMAL_MISMATCH", "/scale")]),
+    *((f"{theirs} to {mine}", logical(reader, mine), logical(writer, theirs) if theirs else writer,
+       [("AVRO_LOGICAL_TYPE_MISMATCH", "/logicalType")])
+      for reader, mine, writer, theirs in (
+          ("string", "uuid", "string", ""), ("string", "uuid", "bytes", ""), ("string", "uuid", "bytes", "big-decimal"),
+          ("int", "time-millis", "int", ""), ("int", "time-millis", "int", "date"), ("long", "time-micros", "long", ""),
+          ("long", "time-micros", "int", ""), ("long", "time-micros", "long", "timestamp-micros"),
+          ("long", "timestamp-micros", "long", "timestamp-millis"), ("long", "timestamp-millis", "int", "date"),
+          ("long", "time-micros", "int", "time-millis"), ("long", "local-timestamp-nanos", "long", "timestamp-micros"))),
+    *((f"{mine} on {reader} from {theirs}", logical(reader, mine), logical(writer, theirs) if theirs else writer, [])
+      for reader, mine, writer, theirs in (
+          ("int", "date", "int", ""), ("long", "timestamp-millis", "int", ""), ("long", "timestamp-millis", "int", "time-millis"),
+          ("long", "timestamp-micros", "long", "time-micros"), ("long", "local-timestamp-millis", "long", "timestamp-millis"),
+          ("bytes", "big-decimal", "string", "uuid"), ("string", "fortnight", "string", "uuid"))),
+    ("bytes to decimal", decimal(4, 2), "bytes", [("AVRO_LOGICAL_TYPE_MISMATCH", "/logicalType")]),
+    ("string to decimal", decimal(4, 2), "string", [("AVRO_LOGICAL_TYPE_MISMATCH", "/logicalType")]),
+    ("big-decimal to decimal", decimal(4, 2), logical("bytes", "big-decimal"), [("AVRO_LOGICAL_TYPE_MISMATCH", "/logicalType")]),
+    ("decimal to big-decimal", logical("bytes", "big-decimal"), decimal(4, 2), [("AVRO_LOGICAL_TYPE_MISMATCH", "/logicalType")]),
+    ("fixed to decimal", {**decimal(2, 0), **fixed(2)}, fixed(2), [("AVRO_LOGICAL_TYPE_MISMATCH", "/logicalType")]),
+    ("fixed to uuid", {"logicalType": "uuid", **fixed(16)}, fixed(16), []),
+    ("a union does not promote what it has with a logical type", [logical("int", "time-millis"), "long"], "int",
+     [("AVRO_LOGICAL_TYPE_MISMATCH", "/0/logicalType")]),
     ("decimal on fixed", {**decimal(2, 0), **fixed(2)}, {**decimal(4, 0), **fixed(2)}, [("AVRO_DECIMAL_MISMATCH", "/precision")]),
 ]  # fmt: skip
 
@@ -125,8 +148,8 @@ def test_primitives_are_promoted_as_the_specification_says(reader: str, writer: 
     ("reader", "writer", "rule", "severity", "words"),
     [
         ("string", "bytes", "AVRO_BYTES_READ_AS_STRING", Severity.WARNING, "UTF-8"),
-        (logical("long", "timestamp-micros"), logical("long", "timestamp-millis"), "AVRO_LOGICAL_TYPE_CHANGED",
-         Severity.WARNING, "milliseconds are read as microseconds"),
+        (logical("long", "local-timestamp-millis"), logical("long", "timestamp-millis"), "AVRO_LOGICAL_TYPE_CHANGED",
+         Severity.WARNING, "local-timestamp-millis for the reader"),
         ("int", logical("int", "date"), "AVRO_LOGICAL_TYPE_CHANGED", Severity.WARNING, "date"),
         (enum("A", default="A"), enum("A", "B"), "AVRO_ENUM_SYMBOL_DEFAULTED", Severity.INFO, "'A' instead of B"),
     ],
@@ -246,3 +269,26 @@ def test_the_reader_writer_pairs_of_apache_avro() -> None:
         for violation in comparison.violations:
             assert violation.severity is not Severity.ERROR or violation.witness is not None
     assert len(lines) >= 131
+
+
+def test_fields_that_are_aliases_of_each_other_equal_themselves_but_are_ambiguous_for_another_schema() -> (
+    None
+):
+    fields = [field("a", "int", aliases=["b", "a"]), field("b", "int", aliases=["a"])]
+    reformatted = record(*({"aliases": f["aliases"], **f, "doc": "x"} for f in fields), namespace="")
+
+    assert compare(record(*fields), record(*fields)).verdict is Verdict.YES
+    assert compare(reformatted, record(*fields)).verdict is Verdict.YES
+    assert compare(record(*fields), record(*fields, field("c", "int"))).verdict is Verdict.NO
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("kind", ["float", "double", {"type": "double"}])
+def test_a_number_that_json_cannot_write_may_be_a_default(text: str, kind: Any) -> None:
+    parsed = ENGINE.parse(source(record(field("x", kind, default=text))))
+
+    assert not parsed.warnings
+    for wrong in (field("x", ["null", kind], default=text), field("x", "long", default=text),
+                  field("x", {"type": "array", "items": kind}, default=[text])):  # fmt: skip
+        with pytest.raises(InvalidSchema):
+            ENGINE.parse(source(record(wrong)))

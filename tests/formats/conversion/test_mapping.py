@@ -70,7 +70,7 @@ FROM_AVRO: list[tuple[str, Any, Any, str]] = [
      ".google.protobuf.Timestamp f = 1;"),
     ("timestamp-millis", {"type": "long", "logicalType": "timestamp-millis"},
      {"type": "string", "format": "date-time", "x-unit": 3}, ".google.protobuf.Timestamp f = 1;"),
-    ("time-millis", {"type": "int", "logicalType": "time-millis"}, {**INT32, "x-logical-type": "time-millis"}, "int32 f = 1;"),
+    ("time-millis", {"type": "int", "logicalType": "time-millis"}, {**INT32, "minimum": 0, "maximum": 86_399_999, "x-logical-type": "time-millis"}, "int32 f = 1;"),
     ("decimal", {"type": "bytes", "logicalType": "decimal", "precision": 5, "scale": 2},
      {"type": "string", "format": "decimal", "x-precision": 5, "x-scale": 2, "pattern": "^-?[0-9]{1,3}(\\.[0-9]{1,2})?$"},
      "string f = 1;"),

@@ -1,4 +1,4 @@
-"""The limits of a schema, a payload and a comparison. Pure."""
+"""The limits of a schema, a payload and a comparison, and what a schema text may hold beyond JSON. Pure."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ class AvroLimits:
     """Largest size of a fixed type."""
     decimal_precision: int = 10_000
     """Largest precision of a decimal."""
+    comments: bool = False
+    """Whether a new schema may have comments, as Java's parser takes them: `// ...` and `/* ... */`. Stored ones may."""
     issues: int = 100
     """Most issues that one parse reports."""
     data_depth: int = 64

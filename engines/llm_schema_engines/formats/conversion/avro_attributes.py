@@ -5,6 +5,7 @@ Anyone can write them: invalid values are ignored.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 NAME = "x-json-name"
@@ -35,6 +36,10 @@ JSON_SCHEMA = "x-json-schema"
 LOGICAL = "x-logical-type"
 """In JSON Schema: the logical type of an Avro number that has no counterpart there."""
 
+DAY = 86_400_000
+TIMES: Mapping[str, int] = {"time-millis": DAY - 1, "time-micros": DAY * 1000 - 1}
+"""The largest value of a time of day, by logical type."""
+
 ATTRIBUTES = frozenset(
     {NAME, OPTIONAL, NUMBER, PROTO_NAME, ONEOF, NUMBERS, VALUES, KIND, KEY, JSON_TEXT, OPEN, JSON_SCHEMA}
 )
@@ -47,6 +52,23 @@ KEYWORDS = frozenset(
     }
 )  # fmt: skip
 """The keywords that JSON_SCHEMA may hold."""
+
+
+_SIZES = frozenset({"minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"})
+_NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
+
+
+def is_keyword(key: str, value: Any) -> bool:
+    """Whether JSON Schema allows this value for the keyword, and JSON_SCHEMA may hold it."""
+    if key in _SIZES:
+        return type(value) is int and value >= 0
+    if key in _NUMBERS:
+        return type(value) in (int, float) and (key != "multipleOf" or value > 0)
+    if key == "uniqueItems":
+        return isinstance(value, bool)
+    if key == "examples":
+        return isinstance(value, list)
+    return key in KEYWORDS and isinstance(value, str)
 
 
 def enum_numbers(value: Any, count: int) -> tuple[int, ...]:

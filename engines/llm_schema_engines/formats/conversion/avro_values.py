@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import math
 
-from ...errors import ConversionRefused
-from ..avro.schema.defaults import DOUBLE_LIMIT, FLOAT_LIMIT, is_latin1
+from ..avro.schema.defaults import DOUBLE_LIMIT, FLOAT_LIMIT, NON_FINITE_NUMBERS, is_latin1
 from ..avro.schema.text import InvalidJsonText, read
-from .model import Kind, Model, ModelField, Nullable, Presence, Scalar, Shape, Value
+from .model import Kind, Model, ModelField, Nullable, Presence, Scalar, Value
 from .scalars import ScalarMismatch, decimal_from_bytes, decimal_to_bytes
 from .values import Decoder, Encoder, Json, ValueMismatch, ValuePath, integer, number, text
 
@@ -97,12 +96,16 @@ class AvroEncoder(Encoder):
         return None
 
 
-def decode_default(model: Model, shape: Shape, default: Json, pointer: str) -> Any:
-    """The default of an Avro field as a value of the model. Raises ConversionRefused."""
-    try:
-        return AvroDecoder(model).decode(shape, default)
-    except ValueMismatch as mismatch:
-        raise ConversionRefused(pointer, f"the default cannot be read: {mismatch.message}") from None
+def non_finite_text(member: ModelField) -> str:
+    """How a default is written that JSON cannot write, a float that is not finite; "" for any other."""
+    shape, value = member.shape, member.default
+    if not isinstance(shape, Scalar) or shape.kind not in (Kind.FLOAT, Kind.DOUBLE) or math.isfinite(value):
+        return ""
+    return next(
+        name
+        for name, number in NON_FINITE_NUMBERS.items()
+        if number == value or (name == "NaN" and value != value)
+    )
 
 
 def needs_null(member: ModelField) -> bool:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from ..avro.limits import AvroLimits
+from ..avro.schema.defaults import NON_FINITE_NUMBERS
 from ..avro.schema.document import load
 from ..avro.schema.nodes import Array, Enum, Field, Fixed, Map, Node, Record, Union
 from ..avro.schema.text import Json
 from ..engine import SchemaSource
 from . import avro_attributes as attribute
-from .avro_values import decode_default
+from .avro_values import AvroDecoder
+from .defaults import bare_decode, with_defaults
 from .losses import Losses
 from .model import (
     KEYS,
@@ -55,19 +58,8 @@ class _AvroReader:
 
     def read(self, root: Node) -> Model:
         model = Model(self._shape(root, ""), self._types)
-        for key, found in list(self._types.items()):
-            if isinstance(found, ModelRecord):
-                self._types[key] = self._with_defaults(model, found)
+        with_defaults(model, lambda member: _default(model, member), self._losses)
         return model
-
-    def _with_defaults(self, model: Model, record: ModelRecord) -> ModelRecord:
-        """The record with its defaults as values of the model; that takes all types, so it comes last."""
-        fields = []
-        for f in record.fields:
-            if f.has_default:
-                f = replace(f, default=decode_default(model, f.shape, f.default, f.pointer))
-            fields.append(f)
-        return replace(record, fields=tuple(fields))
 
     def _shape(self, node: Node, pointer: str) -> Shape:
         if isinstance(node, Record):
@@ -144,6 +136,11 @@ class _AvroReader:
             symbols = tuple(spelled.get(symbol, symbol) for symbol in node.symbols)
             if len(set(symbols)) < len(symbols):
                 spelled, symbols = {}, node.symbols
+            if spelled:
+                self._losses.restated(
+                    pointer,
+                    f"symbols get the values back that they stand for: {', '.join(list(spelled)[:5])}",
+                )
             self._types[node.name] = Enumeration(
                 node.name, symbols, pointer, _doc(node.source), node.aliases,
                 attribute.enum_numbers(node.source.get(attribute.NUMBERS), len(symbols)),
@@ -160,6 +157,7 @@ class _AvroReader:
             fields = tuple(self._field(f, f"{pointer}/fields/{f.index}") for f in node.fields)
             if len({f.name for f in fields}) < len(fields):
                 fields = tuple(replace(f, name=f.keys[0]) for f in fields)
+                self._losses.changed(pointer, "two fields stand for one name; all keep Avro's")
             self._types[node.name] = ModelRecord(
                 node.name, fields, pointer, _doc(node.source), node.aliases,
                 node.source.get(attribute.OPEN) is True, self._extras(node.source, pointer),
@@ -179,6 +177,10 @@ class _AvroReader:
                 shape, has_default = shape.inner, False
         if "order" in source and source["order"] != "ascending":
             self._losses.dropped(f"{pointer}/order", f"the sort order {source['order']!r} has no counterpart")
+        if isinstance(name, str) and name != member.name:
+            self._losses.restated(
+                pointer, f"the field {member.name!r} gets the name back that it stands for: {name!r}"
+            )
         number = source.get(attribute.NUMBER)
         return ModelField(
             name if isinstance(name, str) else member.name, shape, presence, pointer, member.default, has_default,
@@ -193,7 +195,22 @@ class _AvroReader:
         kept = source.get(attribute.JSON_SCHEMA)
         if not isinstance(kept, dict):
             return {}
-        return {key: value for key, value in kept.items() if key in attribute.KEYWORDS}
+        good = {key: value for key, value in kept.items() if attribute.is_keyword(key, value)}
+        for key in kept.keys() - good.keys():
+            self._losses.dropped(
+                f"{pointer}/{attribute.JSON_SCHEMA}/{key}",
+                "this is no keyword, or not a value that it can have",
+            )
+        return good
+
+
+def _default(model: Model, member: ModelField) -> Any:
+    """The default of a field as the schema writes it. Raises ValueMismatch."""
+    shape = member.shape
+    is_float = isinstance(shape, Scalar) and shape.kind in (K.FLOAT, K.DOUBLE)
+    if is_float and isinstance(member.default, str) and member.default in NON_FINITE_NUMBERS:
+        return NON_FINITE_NUMBERS[member.default]
+    return bare_decode(model, AvroDecoder, shape, member.default)
 
 
 def _doc(source: Mapping[str, Json]) -> str:

@@ -7,7 +7,6 @@ so.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from ...errors import ConversionRefused
@@ -19,8 +18,9 @@ from ..json_schema.resources import DocumentIndex, Place
 from ..json_schema.rewriting import plain
 from . import avro_attributes as attribute
 from . import names
+from .defaults import bare_decode, with_defaults
 from .json_navigation import SchemaNavigator, is_only_alternatives, modern
-from .json_scalars import read_scalar
+from .json_scalars import native, read_scalar
 from .json_values import JsonDecoder
 from .losses import Losses
 from .merge import merge_branches
@@ -40,6 +40,7 @@ from .model import (
     Scalar,
     Shape,
 )
+from .scalars import ScalarMismatch
 from .values import ValueMismatch
 
 MAX_DEPTH = 64
@@ -70,26 +71,12 @@ class _JsonSchemaReader:
 
     def read(self, root: Place) -> Model:
         model = Model(self._shape(modern(root), "Root", 0), self._types)
-        for key, found in list(self._types.items()):
-            if isinstance(found, ModelRecord):
-                fields = tuple(self._with_default(model, f) for f in found.fields)
-                self._types[key] = replace(found, fields=fields)
+        with_defaults(
+            model,
+            lambda member: bare_decode(model, JsonDecoder, member.shape, _native(member.default)),
+            self._losses,
+        )
         return model
-
-    def _with_default(self, model: Model, member: ModelField) -> ModelField:
-        """The field with its default as a value of the model.
-
-        JSON Schema does not define what `default` means. A valid one is taken as the value of an absent property; one
-        that does not fit its own schema is dropped.
-        """
-        if not member.has_default:
-            return member
-        try:
-            value = JsonDecoder(model).decode(member.shape, member.default)
-        except ValueMismatch:
-            self._losses.dropped(f"{member.pointer}/default", "the default does not fit its own schema")
-            return replace(member, presence=Presence.OPTIONAL, default=None, has_default=False)
-        return replace(member, default=value)
 
     def _shape(self, place: Place, hint: str, depth: int) -> Shape:
         self._left -= 1
@@ -263,7 +250,7 @@ class _JsonSchemaReader:
             )
         number = schema.get(attribute.NUMBER)
         return ModelField(
-            name, shape, presence, child.pointer, plain(schema.get("default")), has_default,
+            name, shape, presence, child.pointer, schema.get("default"), has_default,
             str(schema.get("description", "")), int(number) if isinstance(number, int) else 0,
             _strings(schema.get("x-aliases")), str(schema.get(attribute.PROTO_NAME, "")),
             str(schema.get(attribute.ONEOF, "")),
@@ -364,6 +351,13 @@ def _shape_of(value: Any, pointer: str) -> Shape:
     if isinstance(value, str):
         return Scalar(pointer, {}, Kind.STRING)
     return Anything(pointer) if isinstance(value, dict | list) else Scalar(pointer, {}, Kind.DOUBLE)
+
+
+def _native(default: Any) -> Any:
+    try:
+        return native(default)
+    except ScalarMismatch as error:
+        raise ValueMismatch(None, f"the value {error}") from None
 
 
 def _strings(value: Any) -> tuple[str, ...]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from ..json_schema.rewriting import plain
 from . import avro_attributes as attribute
 from .losses import Losses
 from .model import INTEGERS, Kind, Scalar
+from .scalars import ScalarMismatch
 
 FORMATS: Mapping[str, Kind] = {"uuid": Kind.UUID, "date": Kind.DATE, "date-time": Kind.INSTANT}
 CARRIED_KEYWORDS: Mapping[str, tuple[str, ...]] = {
@@ -67,6 +70,18 @@ def read_scalar(kind: str, schema: Mapping[str, Any], pointer: str, losses: Loss
         )
         return Scalar(pointer, extras, Kind.DOUBLE)
     return Scalar(pointer, extras, Kind.BOOLEAN)
+
+
+def native(value: Any) -> Any:
+    """A JSON value with the numbers of Python in place of exact ones. Raises ScalarMismatch for what no double holds."""
+    if isinstance(value, Decimal):
+        out = plain(value)
+        if isinstance(out, Decimal) and math.isinf(out := float(out)):
+            raise ScalarMismatch("holds a number beyond the range of a double")
+        return out
+    if isinstance(value, dict):
+        return {key: native(item) for key, item in value.items()}
+    return [native(item) for item in value] if isinstance(value, list) else value
 
 
 def _string(schema: Mapping[str, Any], pointer: str, extras: dict[str, Any], losses: Losses) -> Scalar:

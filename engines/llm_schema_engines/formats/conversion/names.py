@@ -33,6 +33,9 @@ class UniqueNames:
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self._taken = set(taken)
 
+    def has_room(self, name: str) -> bool:
+        return name not in self._taken
+
     def take(self, name: str) -> str:
         out, number = name, 2
         while out in self._taken:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..avro.schema.defaults import DOUBLE_LIMIT, FLOAT_LIMIT
+from ..avro.schema.defaults import DOUBLE_LIMIT, FLOAT_LIMIT, NON_FINITE_NUMBERS
 from . import scalars
 from .model import (
     INTEGERS,
@@ -30,7 +30,6 @@ from .model import (
 from .scalars import ScalarMismatch
 from .values import ABSENT, Decoder, Encoder, Json, ValueMismatch, ValuePath, integer, number, text
 
-NON_FINITE_NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,400})(\.\d{1,400})?([eE][+-]?\d{1,4})?", re.ASCII)
 
 

@@ -10,7 +10,7 @@ from ...errors import ConversionRefused
 from ..avro.schema.names import is_dotted_name, is_name, is_primitive, namespace_of
 from . import avro_attributes as attribute
 from . import names
-from .avro_values import AvroEncoder, needs_null
+from .avro_values import AvroEncoder, needs_null, non_finite_text
 from .losses import Losses
 from .model import (
     Anything,
@@ -41,9 +41,6 @@ MAX_NAME_LENGTH = 200
 """Longest name, in characters, that is kept as it is."""
 MAX_DEPTH = 60
 """Deepest nesting of types in the written schema; the Avro engine parses a little more."""
-DAY = 86_400_000
-TIMES: Mapping[str, int] = {"time-millis": DAY - 1, "time-micros": DAY * 1000 - 1}
-"""The largest value of a time of day, by logical type."""
 
 
 def write_avro(model: Model, losses: Losses) -> tuple[bytes, AvroEncoder]:
@@ -210,7 +207,7 @@ class _AvroWriter:
         out: dict[str, Json] = {"type": "enum", **self._name(self._full[key])}
         if found.doc:
             out["doc"] = found.doc
-        aliases = [alias for alias in found.aliases if is_dotted_name(alias)]
+        aliases = [alias for alias in found.aliases if len(alias) <= MAX_NAME_LENGTH]
         if aliases:
             out["aliases"] = aliases
         symbols = [self._symbols[key, symbol] for symbol in found.symbols]
@@ -231,7 +228,7 @@ class _AvroWriter:
         out: dict[str, Json] = {"type": "record", **self._name(self._full[key])}
         if found.doc:
             out["doc"] = found.doc
-        aliases = [alias for alias in found.aliases if is_dotted_name(alias)]
+        aliases = [alias for alias in found.aliases if len(alias) <= MAX_NAME_LENGTH]
         if aliases:
             out["aliases"] = aliases
         if found.open:
@@ -254,13 +251,13 @@ class _AvroWriter:
         if member.doc:
             out["doc"] = member.doc
         if member.has_default:
-            out["default"] = self._default(member)
+            out["default"] = non_finite_text(member) or self._default(member)
         elif member.presence is Presence.OPTIONAL:
             out["default"] = None
         if member.presence is Presence.OPTIONAL:
             out[attribute.OPTIONAL] = True
             self._optional_loss(member)
-        aliases = [alias for alias in member.other_names if is_name(alias)]
+        aliases = [alias for alias in member.other_names if len(alias) <= MAX_NAME_LENGTH]
         if aliases:
             out["aliases"] = aliases
         if member.number:
@@ -311,7 +308,7 @@ def _logical(shape: Scalar) -> dict[str, Json]:
     name = shape.extras.get(attribute.LOGICAL)
     if not isinstance(name, str):
         return {}
-    most = TIMES.get(name)
+    most = attribute.TIMES.get(name)
     if most is not None and (shape.extras.get("minimum"), shape.extras.get("maximum")) != (0, most):
         return {}
     return {"logicalType": name}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-from ...errors import ConversionRefused
 from ...model.dialect import DEFAULT
 from . import avro_attributes as attribute
 from .json_values import JsonEncoder
@@ -123,7 +122,7 @@ class _JsonSchemaWriter:
         if member.doc:
             out["description"] = member.doc
         if member.has_default:
-            out["default"] = self._default(member)
+            self._add_default(out, member)
         if member.presence is Presence.DEFAULTED:
             out["x-defaulted"] = True
         if member.other_names:
@@ -136,13 +135,14 @@ class _JsonSchemaWriter:
             out[attribute.ONEOF] = member.oneof
         return {**out, **_without(member.extras, out)}
 
-    def _default(self, member: ModelField) -> Json:
+    def _add_default(self, out: dict[str, Json], member: ModelField) -> None:
         try:
-            return self.encoder.encode(member.shape, member.default)
+            out["default"] = self.encoder.encode(member.shape, member.default)
         except ValueMismatch as mismatch:
-            raise ConversionRefused(
-                member.pointer, f"the default cannot be written: {mismatch.message}"
-            ) from None
+            self._losses.narrowed(
+                member.pointer,
+                f"the default of {member.name!r} cannot be written ({mismatch.message}), and data that has it is refused",
+            )
 
 
 def _without(extras: Extras, known: Extras) -> dict[str, Json]:
@@ -153,6 +153,8 @@ def _scalar(shape: Scalar) -> dict[str, Json]:
     kind = shape.kind
     if kind in INTEGERS:
         span = INTEGERS[kind]
+        if shape.extras.get(attribute.LOGICAL) in attribute.TIMES:
+            span = range(attribute.TIMES[shape.extras[attribute.LOGICAL]] + 1)
         return {"type": "integer", "format": kind.value, "minimum": span.start, "maximum": span.stop - 1}
     if kind is Kind.FLOAT:
         return {"type": "number", "format": "float", "minimum": -FLOAT_LARGEST, "maximum": FLOAT_LARGEST}

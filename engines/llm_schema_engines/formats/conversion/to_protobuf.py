@@ -24,6 +24,7 @@ from .model import (
     Scalar,
     Shape,
 )
+from .protobuf_names import EnumValues, distinct_fields
 from .protobuf_values import ProtobufEncoder, ProtobufLayout
 
 SCALARS: Mapping[Kind, str] = {
@@ -229,8 +230,7 @@ class _ProtobufWriter:
 
     def _oneof(self, shape: ModelUnion, name: str) -> Iterator[str]:
         wanted = [self._branch_name(branch) for branch in shape.branches]
-        free = names.UniqueNames({"kind"})
-        given = [free.take(own) for own in wanted]
+        given = distinct_fields(wanted, {"kind"})
         self._unions[id(shape)] = tuple(json_name(own) for own in given)
         if given:
             yield "  oneof kind {"
@@ -257,10 +257,11 @@ class _ProtobufWriter:
         if found.default:
             self._losses.dropped(found.pointer, "the symbol that stands for unknown ones has no counterpart")
         prefix = names.identifier(name).upper() + "_"
+        values = EnumValues(name, self._free)
         yield f"enum {name} {{"
         numbers = found.numbers
         if not numbers or numbers[0] != 0:
-            yield f"  {self._free.take(prefix + 'UNSPECIFIED')} = 0;"
+            yield f"  {values.take(prefix + 'UNSPECIFIED')} = 0;"
             self._losses.changed(
                 found.pointer,
                 f"{name} gets a first value {prefix}UNSPECIFIED, and its symbols that prefix",
@@ -268,12 +269,16 @@ class _ProtobufWriter:
             numbers = numbers if numbers and 0 not in numbers else tuple(range(1, len(found.symbols) + 1))
         if len(set(numbers)) < len(numbers):
             yield "  option allow_alias = true;"
+        renamed: list[str] = []
         for symbol, number in zip(found.symbols, numbers, strict=True):
             plain = names.identifier(symbol, "VALUE")
             plain = plain if found.numbers else plain.upper()
-            own = self._free.take(plain if plain.startswith(prefix) else prefix + plain)
+            own = values.take(plain if plain.startswith(prefix) else prefix + plain)
             self._symbols[key, symbol] = own
+            renamed += [own] if own != symbol else []
             yield f"  {own} = {number};"
+        if renamed:
+            self._losses.changed(found.pointer, f"symbols are called {', '.join(renamed[:5])}")
         yield "}"
 
     def _use(self, kind: str) -> str:
@@ -301,13 +306,7 @@ def _package(full: str) -> str:
 
 def _field_names(fields: Sequence[ModelField]) -> list[str]:
     wanted = [member.proto_name or member.name for member in fields]
-    return names.assign(wanted, lambda name: _identifier(name) == name, _identifier)
-
-
-def _identifier(name: str) -> str:
-    """A field name. protoc derives message names from it, so that no digit may follow leading underscores."""
-    out = names.identifier(name)
-    return f"f{out}" if out.lstrip("_")[:1].isdigit() else out
+    return distinct_fields(wanted, {*wanted, *(member.name for member in fields)})
 
 
 def _numbers(fields: Sequence[ModelField]) -> list[int]:
@@ -327,4 +326,5 @@ def _can_be_json_name(name: str) -> bool:
 
 
 def _comment(doc: str) -> list[str]:
-    return [f"// {' '.join(line.split())}".rstrip() for line in doc.splitlines()]
+    lines = ("".join([c if c.isprintable() else " " for c in line]) for line in doc.splitlines())
+    return [f"// {' '.join(line.split())}".rstrip() for line in lines]

@@ -60,13 +60,14 @@ class Decoder:
     """Reads one JSON document into values of the model. Not to be shared between documents.
 
     `dropped`: the pointers of members that the schema does not declare. `defaults_applied`: how many absent fields got
-    their default. Subclasses read scalars.
+    their default; without `fill_defaults` they are counted and stay absent. Subclasses read scalars.
     """
 
     def __init__(self, model: Model) -> None:
         self.model = model
         self.dropped: list[str] = []
         self.defaults_applied = 0
+        self.fill_defaults = True
         self._trials: dict[tuple[int, int], _Trial] = {}
 
     def decode(self, shape: Shape, value: Json, at: ValuePath = None, depth: int = 0) -> Value:
@@ -137,7 +138,8 @@ class Decoder:
                 raise ValueMismatch(at, f"the value {error}") from None
             if default is not ABSENT:
                 self.defaults_applied += 1
-                out[member.name] = default
+                if self.fill_defaults:
+                    out[member.name] = default
         if known < len(value):
             keys = {key for member in record.fields for key in member.keys or (member.name,)}
             self.dropped.extend(render((at, key)) for key in value if key not in keys)

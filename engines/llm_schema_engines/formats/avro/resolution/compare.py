@@ -17,9 +17,10 @@ from ..limits import AvroLimits
 from ..schema.nodes import Array, Map, Node, Record, Union, title
 from ..schema.text import clip
 from ..schema.values import SmallestValues, UnionValue, Value, ValueTooLarge, encode, to_json
+from .finding import Finding
 from .pairs import Requirement, TooManyPairs, TypePair, decide
 from .read import StepLimitReached, Unreadable, resolve
-from .rules import BRANCH_MISSING, Finding, ResolutionRule, matches
+from .rules import BRANCH_MISSING, ResolutionRule, matches
 
 
 @dataclass(frozen=True, slots=True)

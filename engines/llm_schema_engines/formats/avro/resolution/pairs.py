@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from ....model.compatibility import Severity
 from ..schema.nodes import PRIMITIVES, Array, Enum, Field, Map, Named, Node, Record, Union
-from .rules import Finding, ResolutionRule, reads_kind, rules_for, same_name, writer_fields
+from .finding import Finding
+from .rules import ResolutionRule, reads_kind, rules_for, same_name, writer_fields
 
 
 class TooManyPairs(Exception):
@@ -169,9 +170,13 @@ def _same_name(name: str, writer: Record) -> list[Field]:
 def candidate_branches(reader: Union, writer: Node) -> list[Node]:
     """The branches of the reader that may read the writer's type, best match first.
 
-    The same full name or type comes first, then the same unqualified name or an alias, then promotions.
+    The same full name or type comes first, then the same unqualified name or an alias, then promotions. A primitive type
+    is never promoted where the reader has it: readers choose by the type, whatever logical type it carries.
     """
-    return [branch for _, branch in sorted(_ranked(reader, writer), key=lambda ranked: ranked[0])]
+    ranked = sorted(_ranked(reader, writer), key=lambda candidate: candidate[0])
+    if ranked and ranked[0][0] == 0 and ranked[0][1].kind in PRIMITIVES:
+        return [ranked[0][1]]
+    return [branch for _, branch in ranked]
 
 
 def _ranked(reader: Union, writer: Node) -> Iterator[tuple[int, Node]]:

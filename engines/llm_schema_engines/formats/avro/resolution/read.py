@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from typing import TypeVar
 
 from ..data.binary import BinaryDataError, varint
 from ..limits import AvroLimits
 from ..schema.nodes import PRIMITIVES, Array, Enum, Fixed, Map, Node, Record, Union, title
 from ..schema.text import Json
+from .logical import misread, value_fault
 from .pairs import candidate_branches
-from .rules import decimal_mismatch, matches, writer_fields
+from .rules import matches, writer_fields
 
+Scalar = TypeVar("Scalar", int, str, bytes)
 STRING = PRIMITIVES["string"]
 MAX_STEPS = 200_000
 
@@ -73,9 +76,8 @@ class _ResolvingReader:
         raise Unreadable(reasons[0] if reasons else f"no branch of {title(reader)} reads {title(writer)}")
 
     def _same(self, reader: Node | None, writer: Node, at: int, depth: int) -> tuple[Json, int]:
-        if reader is not None:
-            for finding in decimal_mismatch(reader, writer):
-                raise Unreadable(finding.message)
+        if reader is not None and (wrong := misread(reader, writer)):
+            raise Unreadable(wrong)
         if isinstance(writer, Record):
             return self._record(reader if isinstance(reader, Record) else None, writer, at, depth)
         if isinstance(writer, Array):
@@ -92,7 +94,8 @@ class _ResolvingReader:
         if isinstance(writer, Fixed):
             if isinstance(reader, Fixed) and reader.size != writer.size:
                 raise Unreadable(f"{writer.name}: {writer.size} bytes are written, {reader.size} read")
-            return self._data[at : at + writer.size].decode("latin-1"), at + writer.size
+            content = self._data[at : at + writer.size]
+            return _of_logical(reader, content).decode("latin-1"), at + writer.size
         return self._scalar(reader, writer.kind, at)
 
     def _record(self, reader: Record | None, writer: Record, at: int, depth: int) -> tuple[Json, int]:
@@ -144,17 +147,28 @@ class _ResolvingReader:
             return bool(self._data[at]), at + 1
         if kind in ("int", "long"):
             number, at = varint(self._data, at)
-            return float(number) if reader is not None and reader.kind in ("float", "double") else number, at
+            if reader is not None and reader.kind in ("float", "double"):
+                return float(number), at
+            return _of_logical(reader, number), at
         if kind in WIDTHS:
             form, width = WIDTHS[kind]
             return struct.unpack_from(form, self._data, at)[0], at + width
         length, at = varint(self._data, at)
         content = self._data[at : at + length]
         read_as = kind if reader is None else reader.kind
-        return content.decode("utf-8" if read_as == "string" else "latin-1"), at + length
+        if read_as == "string":
+            return _of_logical(reader, content.decode("utf-8")), at + length
+        return _of_logical(reader, content).decode("latin-1"), at + length
 
 
 WIDTHS: Mapping[str, tuple[str, int]] = {"float": ("<f", 4), "double": ("<d", 8)}
+
+
+def _of_logical(reader: Node | None, value: Scalar) -> Scalar:
+    """The value, which must be one of the reader's logical type. Raises Unreadable."""
+    if reader is not None and (wrong := value_fault(reader, value)):
+        raise Unreadable(wrong)
+    return value
 
 
 def _symbol(reader: Node | None, symbol: str) -> str:

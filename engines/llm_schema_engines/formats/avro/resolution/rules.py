@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from ....model.compatibility import Severity
 from ..schema.nodes import Enum, Field, Fixed, Named, Node, Record, title
+from .finding import Finding
+from .logical import decimal_mismatch, logical_changed, logical_mismatch
 
 PROMOTIONS: Mapping[str, frozenset[str]] = {
     "int": frozenset({"long", "float", "double"}),
@@ -19,28 +21,6 @@ PROMOTIONS: Mapping[str, frozenset[str]] = {
     "bytes": frozenset({"string"}),
 }
 """Writer's type -> the other types that a reader may read it as."""
-
-TIMES: Mapping[str, str] = {
-    "date": "days", "time-millis": "milliseconds", "time-micros": "microseconds",
-    "timestamp-millis": "milliseconds", "timestamp-micros": "microseconds", "timestamp-nanos": "nanoseconds",
-    "local-timestamp-millis": "milliseconds", "local-timestamp-micros": "microseconds",
-    "local-timestamp-nanos": "nanoseconds",
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One broken rule: where below the reader's type, both sides, a sentence, and which datum would show it.
-
-    `probe` is a value of the writer's type that the reader refuses; None when every value is refused.
-    """
-
-    below: str
-    reader: str
-    writer: str
-    message: str
-    probe: object = None
-
 
 Find = Callable[[Node, Node], Iterator[Finding]]
 
@@ -144,41 +124,9 @@ def alias_ambiguous(reader: Node, writer: Node) -> Iterator[Finding]:
                 )  # fmt: skip
 
 
-def decimal_mismatch(reader: Node, writer: Node) -> Iterator[Finding]:
-    mine, theirs = reader.logical, writer.logical
-    if mine is None or theirs is None or not mine.name == theirs.name == "decimal":
-        return
-    if mine.scale != theirs.scale:
-        yield Finding(
-            "/scale", str(mine), str(theirs), f"{theirs} read as {mine} would move the decimal point"
-        )
-    elif mine.precision < theirs.precision:
-        yield Finding(
-            "/precision", str(mine), str(theirs), f"{theirs} has more digits than {mine} holds",
-            decimal_bytes(10**theirs.precision - 1, writer),
-        )  # fmt: skip
-
-
-def unit_changed(reader: Node, writer: Node) -> Iterator[Finding]:
-    mine, theirs = reader.logical, writer.logical
-    if mine != theirs and not (mine and theirs and mine.name == theirs.name == "decimal"):
-        units = [TIMES.get(side.name) if side else None for side in (mine, theirs)]
-        detail = f": {units[1]} are read as {units[0]}" if all(units) and units[0] != units[1] else ""
-        yield Finding(
-            "/logicalType", str(mine or ""), str(theirs or ""),
-            f"the logical type is {mine or 'none'} for the reader and {theirs or 'none'} for the writer{detail}",
-        )  # fmt: skip
-
-
 def bytes_as_text(reader: Node, writer: Node) -> Iterator[Finding]:
     if reader.kind == "string" and writer.kind == "bytes":
         yield Finding("", "string", "bytes", "bytes that are not UTF-8 cannot be read as a string", b"\xff")
-
-
-def decimal_bytes(number: int, node: Node) -> bytes:
-    """A number in two's complement, big-endian: as long as the fixed is, else as short as possible."""
-    size = node.size if isinstance(node, Fixed) else number.bit_length() // 8 + 1
-    return number.to_bytes(size, "big", signed=True)
 
 
 def _list(names: list[str] | tuple[str, ...]) -> str:
@@ -206,8 +154,10 @@ RULES: tuple[ResolutionRule, ...] = (
     ResolutionRule("AVRO_FIELD_ALIAS_AMBIGUOUS", "A reader's field stands for one field of the writer.", alias_ambiguous),
     ResolutionRule("AVRO_DECIMAL_MISMATCH", "Decimals have the same scale, and the reader's at least the writer's precision.",
          decimal_mismatch),
+    ResolutionRule("AVRO_LOGICAL_TYPE_MISMATCH", "Data of the writer is of the reader's logical type, in the same unit.",
+         logical_mismatch),
     ResolutionRule("AVRO_BYTES_READ_AS_STRING", "Bytes that are read as a string are UTF-8.", bytes_as_text, Severity.WARNING),
-    ResolutionRule("AVRO_LOGICAL_TYPE_CHANGED", "Both sides give a number the same meaning.", unit_changed, Severity.WARNING),
+    ResolutionRule("AVRO_LOGICAL_TYPE_CHANGED", "Both sides give a value the same meaning.", logical_changed, Severity.WARNING),
     ResolutionRule("AVRO_ENUM_SYMBOL_DEFAULTED", "The reader's enum knows the symbols that are written.", symbol_defaulted,
          Severity.INFO),
 )  # fmt: skip
@@ -219,14 +169,21 @@ _BY_KIND: Mapping[str, tuple[str, ...]] = {
         "AVRO_NAME_MISMATCH",
         "AVRO_FIXED_SIZE_MISMATCH",
         "AVRO_DECIMAL_MISMATCH",
+        "AVRO_LOGICAL_TYPE_MISMATCH",
         "AVRO_LOGICAL_TYPE_CHANGED",
     ),
-    "bytes": ("AVRO_DECIMAL_MISMATCH", "AVRO_LOGICAL_TYPE_CHANGED"),
-    **dict.fromkeys(("string", "int", "long"), ("AVRO_LOGICAL_TYPE_CHANGED",)),
+    "bytes": ("AVRO_DECIMAL_MISMATCH", "AVRO_LOGICAL_TYPE_MISMATCH", "AVRO_LOGICAL_TYPE_CHANGED"),
+    **dict.fromkeys(("string", "int", "long"), ("AVRO_LOGICAL_TYPE_MISMATCH", "AVRO_LOGICAL_TYPE_CHANGED")),
 }
 _BY_ID = {rule.id: rule for rule in RULES}
 OTHER_KINDS = tuple(
-    _BY_ID[i] for i in ("AVRO_TYPE_MISMATCH", "AVRO_BYTES_READ_AS_STRING", "AVRO_LOGICAL_TYPE_CHANGED")
+    _BY_ID[i]
+    for i in (
+        "AVRO_TYPE_MISMATCH",
+        "AVRO_BYTES_READ_AS_STRING",
+        "AVRO_LOGICAL_TYPE_MISMATCH",
+        "AVRO_LOGICAL_TYPE_CHANGED",
+    )
 )
 SAME_KIND: Mapping[str, tuple[ResolutionRule, ...]] = {
     kind: tuple(_BY_ID[i] for i in ids) for kind, ids in _BY_KIND.items()

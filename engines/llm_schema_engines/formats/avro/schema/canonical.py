@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from .names import namespace_of
 from .nodes import Array, Enum, Field, Fixed, Map, Named, Node, Record, Union
 from .text import Json
 
@@ -37,6 +38,7 @@ class _CanonicalWriter:
     def __init__(self, defined: Mapping[str, Named] | None) -> None:
         self._defined = defined
         self._written: set[str] = set()
+        self._namespace = ""  # of the definition around what is written
 
     def write(self, node: Node) -> Json:
         if isinstance(node, Named):
@@ -60,10 +62,14 @@ class _CanonicalWriter:
 
     def _named(self, node: Named, out: dict[str, Json]) -> None:
         out["name"] = node.name
+        if self._namespace and "." not in node.name:
+            out["namespace"] = ""  # else the name would belong to the namespace around it
         if node.aliases:
             out["aliases"] = sorted(node.aliases)
         if isinstance(node, Record):
+            outer, self._namespace = self._namespace, namespace_of(node.name)
             out["fields"] = [self._field(member) for member in node.fields]
+            self._namespace = outer
         elif isinstance(node, Enum):
             out["symbols"] = list(node.symbols)
         elif isinstance(node, Fixed):

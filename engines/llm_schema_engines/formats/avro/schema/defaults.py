@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 
 from .nodes import Array, Enum, Fixed, Map, Node, Record, Union, title
@@ -35,6 +36,18 @@ SCALARS: Mapping[str, tuple[Callable[[Json], bool], str]] = {
     "bytes": (is_latin1, "a string of code points up to U+00FF"),
     "string": (lambda value: isinstance(value, str), "a string"),
 }
+
+
+NON_FINITE_NUMBERS: Mapping[str, float] = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+"""The numbers that JSON cannot write, by the texts that stand for them."""
+
+
+def is_non_finite(node: Node, value: Json) -> bool:
+    """Whether `value` is the text of a number that JSON cannot write, and `node` a type that has it.
+
+    Java reads such a text as the default of a field whose type is float or double, not inside other types.
+    """
+    return node.kind in ("float", "double") and isinstance(value, str) and value in NON_FINITE_NUMBERS
 
 
 class DefaultChecker:

@@ -91,12 +91,13 @@ def _load(
             ]
         )
     try:
-        tree, content_text, repeated = text.read(content)
+        tree, content_text, repeated = text.read(content, comments=limits.comments or not strict)
     except text.InvalidJsonText as error:
         broken = rule.LIMIT if error.deep else rule.SYNTAX
-        raise InvalidSchema(
-            [SchemaIssue(broken.id, error.message, line=error.line, column=error.column)]
-        ) from None
+        message = error.message
+        if strict and not limits.comments and text.has_comments(content):
+            message += "; comments are no JSON, and taken only where the setting `avro.comments` allows them"
+        raise InvalidSchema([SchemaIssue(broken.id, message, line=error.line, column=error.column)]) from None
     found = Issues(limits.issues, strict=strict)
     direct = [(reference, done[reference.name, reference.identity]) for reference in references]
     try:

@@ -36,7 +36,7 @@ NAME_INVALID = SchemaTextRule(
 NAMESPACE_INVALID = SchemaTextRule("AVRO_NAMESPACE_INVALID", "A namespace is empty or names joined by dots.")
 NAME_RESERVED = SchemaTextRule("AVRO_NAME_RESERVED", "The names of primitive types cannot be defined.")
 NAME_REPEATED = SchemaTextRule("AVRO_NAME_REPEATED", "A full name is defined once.")
-ALIAS_INVALID = SchemaTextRule("AVRO_ALIAS_INVALID", "Aliases are an array of names.")
+ALIAS_INVALID = SchemaTextRule("AVRO_ALIAS_INVALID", "Aliases are an array of strings.")
 DOC_INVALID = SchemaTextRule("AVRO_DOC_INVALID", "A doc is a string.")
 FIELDS_INVALID = SchemaTextRule("AVRO_FIELDS_INVALID", "A record has an array of fields.", fatal=True)
 FIELD_INVALID = SchemaTextRule(
@@ -70,6 +70,7 @@ REFERENCE_UNUSED = SchemaTextRule("AVRO_REFERENCE_UNUSED", "A reference is used.
 REFERENCE_NAME = SchemaTextRule(
     "AVRO_REFERENCE_NAME", "The name of a reference is the full name of a type that it defines."
 )
+ALIAS_NO_NAME = SchemaTextRule("AVRO_ALIAS_NO_NAME", "An alias could be a name.")
 NO_FINITE_VALUE = SchemaTextRule("AVRO_NO_FINITE_VALUE", "A record has values of finite size.")
 DEFAULT_EXTRA = SchemaTextRule("AVRO_DEFAULT_EXTRA", "A default has only members that its record declares.")
 

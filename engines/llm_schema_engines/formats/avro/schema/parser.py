@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from ..limits import AvroLimits
 from . import issues as rule
 from . import names
-from .defaults import DefaultChecker, show
+from .defaults import DefaultChecker, is_non_finite, show
 from .issues import Issues, LinkedPath
 from .logical import logical
 from .nodes import (
@@ -219,8 +219,16 @@ class Parser:
                     rule.ALIAS_INVALID, ((at, "aliases"), i), f"the alias {show(alias)} is not a string"
                 )
                 continue
-            if fault := names.fault(alias, self._limits.name_length, dotted=dotted):
-                self._found.add(rule.ALIAS_INVALID, ((at, "aliases"), i), f"the alias {show(alias)} {fault}")
+            if len(alias) > (longest := self._limits.name_length):
+                self._found.add(
+                    rule.LIMIT, ((at, "aliases"), i),
+                    f"the alias {show(alias)} is {len(alias)} characters long; the limit is {longest}",
+                )  # fmt: skip
+            elif fault := names.fault(alias, longest, dotted=dotted):
+                self._found.warn(
+                    rule.ALIAS_NO_NAME, ((at, "aliases"), i),
+                    f"the alias {show(alias)} stands for nothing: a name {fault}",
+                )  # fmt: skip
             out.append(alias)
         return tuple(out)
 
@@ -351,6 +359,8 @@ class Parser:
         """Runs last: the type of a default may be defined after it."""
         defaults = DefaultChecker()
         for member, at in self._defaults_to_check:
+            if is_non_finite(member.type, member.default):
+                continue
             if fault := defaults.fault(member.type, member.default):
                 self._found.add(
                     rule.DEFAULT_INVALID, (at, "default"), f"the default of {member.name!r}: {fault}"

@@ -15,6 +15,8 @@ Json = Any  # a JSON value: dict, list, str, int, float, bool or None
 Path = tuple[str | int, ...]
 
 MAX_DIGITS = 400  # digits; the largest double has 309
+COMMENT = re.compile(r'"(?:[^"\\]|\\.|\\\Z)*(?:"|\Z)|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
+"""A string or a comment; one that is not closed reaches to the end, so that each character is looked at once."""
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 
 
@@ -26,9 +28,10 @@ class InvalidJsonText(Exception):
         self.message, self.line, self.column, self.deep = message, line, column, deep
 
 
-def read(content: bytes) -> tuple[Json, str, bool]:
+def read(content: bytes, *, comments: bool = False) -> tuple[Json, str, bool]:
     """The value of strict JSON text, the text, and whether an object repeats a key (the last value is taken).
 
+    comments: whether the text may have comments as in Java; in the text that is returned they are blanks.
     Refuses what RFC 8259 does not allow (NaN, a byte order mark) and numbers that no double can hold.
     Raises InvalidJsonText.
     """
@@ -40,6 +43,8 @@ def read(content: bytes) -> tuple[Json, str, bool]:
         raise InvalidJsonText(f"byte {error.start} is not valid UTF-8", line, column) from None
     if text.startswith("\ufeff"):
         raise InvalidJsonText("the text starts with a byte order mark; remove it", 1, 1)
+    if comments and "/" in text:
+        text = COMMENT.sub(_blank, text)
     repeated = False
 
     def members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
@@ -64,6 +69,23 @@ def read(content: bytes) -> tuple[Json, str, bool]:
         raise InvalidJsonText(what, error.lineno, error.colno) from None
     except RecursionError:
         raise InvalidJsonText("the JSON text is nested too deeply", deep=True) from None
+
+
+def has_comments(content: bytes) -> bool:
+    """Whether a text that is not JSON would be with comments allowed."""
+    try:
+        read(content, comments=True)
+    except InvalidJsonText:
+        return False
+    return True
+
+
+def _blank(found: re.Match[str]) -> str:
+    """Blanks in place of a comment, so that what follows keeps its line and column; a string as it is."""
+    token = found.group()
+    if token[0] == '"' or (token.startswith("/*") and not (len(token) > 3 and token.endswith("*/"))):
+        return token
+    return "".join(["\n" if character == "\n" else " " for character in token])
 
 
 def _int(digits: str) -> int:

@@ -12,6 +12,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from ...errors import InvalidRequest
 from ...model.validation import DataIssue, DataReport, Encoding
+from .decoded import entries, is_map, key_text
 from .json_data import InvalidJson, JsonChecker, escape, load
 from .json_known import NOT_OBJECTS
 from .limits import ProtobufLimits
@@ -176,12 +177,12 @@ def _faults(message: Message, path: str, strict: bool, required: dict[str, list[
         here = f"{path}/{descriptor.name}"
         if not descriptor.is_repeated:
             yield from _faults(value, here, strict, required)
-        elif not inner.GetOptions().map_entry:
+        elif not is_map(descriptor):
             for index, item in enumerate(value):
                 yield from _faults(item, f"{here}/{index}", strict, required)
         elif inner.fields_by_name["value"].message_type is not None:
-            for key, item in value.items():
-                yield from _faults(item, f"{here}/{escape(str(key))}", strict, required)
+            for key, item in entries(message, descriptor):
+                yield from _faults(item, f"{here}/{escape(key_text(key))}", strict, required)
 
 
 def _nesting(payload: bytes) -> int:

@@ -9,10 +9,11 @@ from google.protobuf import json_format, text_format
 from google.protobuf.message import DecodeError, Message
 
 from ....model.compatibility import Witness
+from ..decoded import missing_required
 from ..ir import MAP, Field
 from ..json_data import JsonChecker, load
 from ..kinds import KINDS
-from ..pools import CompiledSchema, missing_required
+from ..pools import CompiledSchema
 from .encode import NoSampleMessage, SampleMessages, element, scalar
 from .reading import difference
 from .rule import Evidence

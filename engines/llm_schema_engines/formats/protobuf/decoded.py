@@ -6,8 +6,10 @@ FindInitializationErrors ends the process (protobuf 7.36).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
@@ -64,3 +66,30 @@ def _missing(message: Message, path: str, found: list[str]) -> None:
         elif inner.fields_by_name["value"].message_type is not None:
             for key, item in entries(message, field):
                 _missing(item, f"{path}{name}[{key_text(key)}].", found)
+
+
+def not_text(message: Message, path: str = "") -> Iterator[str]:
+    """JSON pointers of the strings that are not UTF-8, which a string of any syntax has to be
+    (protobuf.dev/programming-guides/proto2, "Scalar Value Types"); the runtime checks it in proto3 and editions only."""
+    for descriptor, value in message.ListFields():
+        field: Any = descriptor
+        here = f"{path}/{f'[{field.full_name}]' if field.is_extension else field.name}"
+        if is_map(field):
+            for key, item in entries(message, field):
+                yield from _not_text(key, f"{here}/{key_text(key)}")
+                yield from _not_text(
+                    item, f"{here}/{key_text(key)}", field.message_type.fields_by_name["value"]
+                )
+        elif field.is_repeated and (field.message_type or field.type == FieldDescriptor.TYPE_STRING):
+            for index, item in enumerate(value):
+                yield from _not_text(item, f"{here}/{index}", field)
+        elif not field.is_repeated:
+            yield from _not_text(value, here, field)
+
+
+def _not_text(value: Any, path: str, field: Any = None) -> Iterator[str]:
+    """`field` holds `value`; None: it is the key of a map, whose bytes can only be text."""
+    if isinstance(value, Message):
+        yield from not_text(value, path)
+    elif isinstance(value, bytes) and (field is None or field.type == FieldDescriptor.TYPE_STRING):
+        yield path

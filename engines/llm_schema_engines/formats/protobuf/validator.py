@@ -12,7 +12,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from ...errors import InvalidRequest
 from ...model.validation import DataIssue, DataReport, Encoding
-from .decoded import entries, is_map, key_text
+from .decoded import entries, is_map, key_text, not_text
 from .json_data import InvalidJson, JsonChecker, escape, load
 from .json_known import NOT_OBJECTS
 from .limits import ProtobufLimits
@@ -117,6 +117,11 @@ class MessageValidator:
             message.ParseFromString(payload)
         except DecodeError as error:
             return [DataIssue("", f"the payload is not a {kind.DESCRIPTOR.full_name}: {error}", "decode")]
+        if self._compiled.schema.unchecked_text and not payload.isascii():
+            listed = itertools.islice(not_text(message), max_issues)
+            issues = [DataIssue(path, "a string that is not UTF-8", "value", "UTF-8 text") for path in listed]
+            if issues:
+                return issues
         complete = message.IsInitialized()
         unknown = _drop_unknown(message) if strict else 0
         if complete and not unknown:
@@ -127,8 +132,8 @@ class MessageValidator:
                 f"{unknown} bytes of the payload are fields that {kind.DESCRIPTOR.full_name} does not declare"
             )
             issues.append(DataIssue("", text, "unknown_field"))
-        listed = _faults(kind.FromString(payload), "", 0 < unknown <= MAX_UNKNOWN, {})
-        return issues + list(itertools.islice(listed, max_issues))
+        faults = _faults(kind.FromString(payload), "", 0 < unknown <= MAX_UNKNOWN, {})
+        return issues + list(itertools.islice(faults, max_issues))
 
     def _json(self, payload: bytes, name: str, *, strict: bool, max_issues: int) -> list[DataIssue]:
         depth = _nesting(payload)

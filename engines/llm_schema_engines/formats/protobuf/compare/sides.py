@@ -74,7 +74,9 @@ class Sides:
         return found
 
     def _roots(self) -> Iterator[tuple[MessageType, MessageType]]:
-        yield from self._own_pairs(self.reader.own_messages(), self.writer.own_messages(), self.reader.messages)
+        yield from self._own_pairs(
+            self.reader.own_messages(), self.writer.own_messages(), self.reader.messages
+        )
         for _, theirs, mine in self.methods:
             if mine is not None:
                 for read, written in ((mine.request, theirs.request), (mine.response, theirs.response)):
@@ -82,7 +84,9 @@ class Sides:
                         yield self.reader.messages[read], self.writer.messages[written]
 
     @staticmethod
-    def _own_pairs(mine: Mapping[str, T], theirs: Mapping[str, T], everything: Mapping[str, T]) -> Iterator[tuple[T, T]]:
+    def _own_pairs(
+        mine: Mapping[str, T], theirs: Mapping[str, T], everything: Mapping[str, T]
+    ) -> Iterator[tuple[T, T]]:
         """The types `theirs` of the writer's own file beside those of the same name inside the package in the reader's own,
         or else in any of its files."""
         for name, written in theirs.items():

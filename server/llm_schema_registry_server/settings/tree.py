@@ -110,7 +110,7 @@ class LimitsSettings(Section):
     """Largest schema content accepted."""
     data_bytes: int = Field(4 * 1024 * 1024, ge=1)
     """Largest payload that ValidateData accepts."""
-    references: int = Field(64, ge=0)
+    references: int = Field(256, ge=0)
     """Most references of one schema, direct and transitive."""
     tags: int = Field(50, ge=0)
     """Most tags of a version."""
@@ -141,6 +141,17 @@ class LimitsSettings(Section):
     socket_bytes: int = Field(64 * 1024, ge=1024)
     """Most bytes that a client may send over a WebSocket: its request, beside some pings. The connection is cut when more
     arrive."""
+
+
+class ProtobufSettings(Section):
+    """Bounds of the Protobuf engine; those of one file and of references are in `limits`."""
+
+    total_bytes: int = Field(4 * 1024 * 1024, ge=1)
+    """Largest .proto file together with all that it references."""
+    statements: int = Field(20_000, ge=1)
+    """`;` and `,` in one file; the compiler's time grows with the square of some."""
+    name_bytes: int = Field(8 * 1024 * 1024, ge=1)
+    """All qualified names of one file together: long names around many fields."""
 
 
 class JsonSchemaSettings(Section):
@@ -352,6 +363,7 @@ class Settings(Section):
     blobs: BlobsSettings = BlobsSettings()
     limits: LimitsSettings = LimitsSettings()
     json_schema: JsonSchemaSettings = JsonSchemaSettings()
+    protobuf: ProtobufSettings = ProtobufSettings()
     workers: WorkersSettings = WorkersSettings()
     queues: QueuesSettings = QueuesSettings()
     changes: ChangesSettings = ChangesSettings()

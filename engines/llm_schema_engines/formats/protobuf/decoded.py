@@ -29,7 +29,7 @@ def entries(message: Message, field: Any) -> list[tuple[Any, Any]]:
     # Read as fields that an empty message does not know, each entry can be decoded as the message that it is on the wire.
     entry = found.GetEntryClass()
     known: dict[Any, Any] = {}
-    unknown: Any = UnknownFieldSet(Empty.FromString(message.SerializePartialToString()))  # type: ignore[attr-defined]
+    unknown: Any = UnknownFieldSet(Empty.FromString(message.SerializePartialToString()))
     for item in unknown:
         if item.field_number == field.number:
             decoded = entry.FromString(item.data)

@@ -190,7 +190,7 @@ class Sides:
                 self.own_enums(self.reader), self.own_enums(self.writer), self.reader.enums
             )
         }
-        for pair in reversed(self.enum_uses):
+        for pair in self.enum_uses:
             if pair not in found and self.same_type(*pair):
                 found[pair] = (self.reader.enums[pair[0]], self.writer.enums[pair[1]])
         return tuple(found.values())

@@ -22,7 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from ..errors import LimitExceeded
 from .caller import Caller
@@ -233,7 +233,8 @@ class FairQueue:
     def refusal(self, why: str, message: str, **facts: str | int) -> LimitExceeded:
         """The error for a caller, counted."""
         self.stats.refused[why] += 1
-        return LimitExceeded(message, retry_seconds=self.retry_seconds(), queue=self.name, **facts)
+        metadata: dict[str, Any] = {"queue": self.name, **facts}
+        return LimitExceeded(message, retry_seconds=self.retry_seconds(), **metadata)
 
     # -- entering
 

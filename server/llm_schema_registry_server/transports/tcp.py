@@ -26,7 +26,9 @@ class Traffic:
 
 def connections(port: int) -> Iterator[tuple[str, socket.socket]]:
     """Every connected TCP socket of this process that is bound to `port`, and its peer as the engine names it. It is a duplicate,
-    open until the next one is asked for."""
+    open until the next one is asked for. None where there is no /proc."""
+    if not _DESCRIPTORS.exists():
+        return
     for name in os.listdir(_DESCRIPTORS):
         try:
             if not os.readlink(_DESCRIPTORS / name).startswith("socket:"):
@@ -48,21 +50,28 @@ def connections(port: int) -> Iterator[tuple[str, socket.socket]]:
 
 def measured(port: int) -> Mapping[str, Traffic]:
     """What TCP knows of each connection to `port`, by peer; nothing where there is no /proc."""
-    if not _DESCRIPTORS.exists():
-        return {}
-    found = {}
-    for peer, connection in connections(port):
-        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
-        found[peer] = Traffic(*struct.unpack_from("QQ", info, _BYTES_AT))
-    return found
+    return {peer: _traffic(connection) for peer, connection in connections(port)}
 
 
-def shut_down(port: int, peers: frozenset[str]) -> None:
-    """Ends connections to `port`."""
+def bytes_received(connection: socket.socket) -> int:
+    """What a connection has received since it was opened."""
+    return _traffic(connection).received
+
+
+def _traffic(connection: socket.socket) -> Traffic:
+    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+    return Traffic(*struct.unpack_from("QQ", info, _BYTES_AT))
+
+
+def shut_down(port: int, peers: frozenset[str]) -> bool:
+    """Ends connections to `port`; answers whether there were any of them."""
+    found = False
     for peer, connection in connections(port):
         if peer in peers:
+            found = True
             with suppress(OSError):  # it has ended by itself
                 connection.shutdown(socket.SHUT_RDWR)
+    return found
 
 
 def peer_name(host: str, port: int) -> str:

@@ -20,6 +20,7 @@ from llm_schema_registry_server.transports.grpc.unread import UnreadAnswers
 from tests.support.raw_http2 import RawHttp2
 
 from .toy import GET_SCHEMA, ToyHealth, ToyRegistry, rpcs
+from .toy import unread as never_full
 
 LIMIT = 2 << 20
 HALF = pb.GetSchemaRequest(schema_id="half a megabyte")
@@ -101,7 +102,9 @@ async def served() -> AsyncIterator[GrpcListener]:
     settings = GrpcSettings(
         host="127.0.0.1", port=0, engine="native", max_message_bytes=1 << 20, unread_bytes=LIMIT
     )
-    listener = GrpcListener(settings, rpcs(ToyRegistry()), ToyHealth(), stall_seconds=30, proxies=NO_PROXIES)
+    listener = GrpcListener(
+        settings, rpcs(ToyRegistry()), ToyHealth(), unread=never_full(30), proxies=NO_PROXIES
+    )
     await listener.start()
     yield listener
     await listener.drain(0)
@@ -123,4 +126,4 @@ async def test_a_client_that_never_reads_gets_no_more_than_the_limit_and_others_
         while engine._tasks:  # noqa: ASYNC110  # the tasks of another client
             await asyncio.sleep(0.01)
 
-        assert LIMIT - 500_000 < engine._unread.of(hostile.peer) <= LIMIT
+        assert LIMIT - 500_000 < engine._unread_answers.of(hostile.peer) <= LIMIT

@@ -143,6 +143,8 @@ class SchemaValidationReport:
 class Registration:
     """What registering did. `created` is False when the content was registered already; where it was promoted then, as a
     draft is, `previous_state` is the state that it had, and UNSPECIFIED otherwise.
+    `softly_deleted_schema_id`: of a softly deleted version of the subject with the same content, "" when there is none;
+    `undelete` brings that one back, once this one is deleted.
     """
 
     schema_id: str
@@ -159,3 +161,4 @@ class Registration:
     revision: str
     report: CompatibilityReport | None
     previous_state: SchemaState = SchemaState.UNSPECIFIED
+    softly_deleted_schema_id: str = ""

@@ -8,13 +8,12 @@ client sees UNAVAILABLE, and its subscriptions resume from where they were told.
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 
 from ...telemetry import logs
-from ..connections import connections
+from ..tcp import shut_down
 
 _LOG = logs.get("transports.grpc")
 FORGET_SECONDS = 600.0
@@ -32,31 +31,20 @@ class Abandoned:
 
     def note(self, connection: str, size: int) -> None:
         """A stream of `connection` (`ipv4:10.0.0.7:4711`) was ended and left `size` bytes."""
-        peer = connection.removeprefix("ipv4:").removeprefix("ipv6:")
         now = self._clock()
-        since, left = self._left.pop(peer, (now, 0))
+        since, left = self._left.pop(connection, (now, 0))
         if now - since > FORGET_SECONDS:
             since, left = now, 0
         left += size
         if left > self._limit:
-            task = asyncio.create_task(self._cut(peer, left), name="cut an abandoned connection")
+            task = asyncio.create_task(self._cut(connection, left), name="cut an abandoned connection")
             self._cutting.add(task)
             task.add_done_callback(self._cutting.discard)
             return
-        self._left[peer] = since, left
+        self._left[connection] = since, left
         if len(self._left) > _MOST_CONNECTIONS:
             self._left.popitem(last=False)
 
     async def _cut(self, peer: str, left: int) -> None:
-        if await asyncio.to_thread(_shut_down, self._port, peer):
+        if await asyncio.to_thread(shut_down, self._port, frozenset({peer})):
             _LOG.warning("connection_cut", peer=peer, unread=left, setting="limits.unread_bytes_per_caller")
-
-
-def _shut_down(port: int, peer: str) -> bool:
-    found = False
-    for connection, other in connections(port):
-        with connection:
-            if other == peer:
-                found = True
-                connection.shutdown(socket.SHUT_RDWR)
-    return found

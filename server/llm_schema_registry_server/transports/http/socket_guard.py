@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 
 from ...telemetry import logs
-from ..connections import bytes_received, connections
+from ..tcp import bytes_received, connections
 
 _LOG = logs.get("transports.http")
 _PIECE = 64
@@ -107,9 +107,8 @@ def _connections(wanted: Collection[tuple[int, str]]) -> Mapping[tuple[int, str]
     """The connections that are wanted, each a duplicate that the caller closes."""
     found: dict[tuple[int, str], socket.socket] = {}
     for port in {port for port, _ in wanted}:
-        for connection, peer in connections(port):
+        for name, connection in connections(port):
+            peer = name.partition(":")[2]  # without the family
             if (port, peer) in wanted and (port, peer) not in found:
-                found[port, peer] = connection
-            else:
-                connection.close()
+                found[port, peer] = connection.dup()
     return found

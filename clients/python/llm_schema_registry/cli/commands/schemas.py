@@ -85,6 +85,11 @@ def _registration(done: Registration, *, dry_run: bool) -> list[str | Text]:
         lines = [good(f"{what} {version}")]
     if done.schema_id:
         lines.append(f"id {done.schema_id}")
+    if done.softly_deleted_schema_id:
+        lines.append(
+            f"the same content stands in the softly deleted version {done.softly_deleted_schema_id}; "
+            "to have that one instead: delete this version, then `undelete` that one"
+        )
     if done.report is not None:
         lines.extend(report_lines(done.report, settings_command(done.subject), registered=True))
     return lines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from llm_schema_engines.formats.avro.limits import AvroLimits
@@ -161,5 +161,12 @@ def engine_limits(settings: Settings) -> EngineLimits:
             schema_bytes=schema, data_bytes=data, **settings.json_schema.model_dump()
         ),
         avro=AvroLimits(schema_bytes=schema, comments=settings.avro.comments),
-        protobuf=replace(ProtobufLimits(), references=settings.limits.references, payload=data),
+        protobuf=ProtobufLimits(
+            source=schema,
+            total=settings.protobuf.total_bytes,
+            references=settings.limits.references,
+            statements=settings.protobuf.statements,
+            names=settings.protobuf.name_bytes,
+            payload=data,
+        ),
     )

@@ -31,6 +31,8 @@ _INCLUDE = [
 ]
 _DESCRIPTOR_PATH = re.compile(r"/proc/self/fd/\d+")
 _LOG = re.compile(r"[IWEF]\d{4} |WARNING: All log messages")  # absl's own log, such as "no syntax specified"
+_LOGGED_ERROR = re.compile(r"[EF]\d{4} [^\]]*\] (?P<text>.+)")
+_NO_MESSAGE = CompilerMessage("protoc failed without a message")
 _LINE = re.compile(
     r"(?P<file>[^:\n]+?)(?::(?P<line>\d+):(?P<column>\d+))?: (?P<warning>warning: )?(?P<text>.+)"
 )
@@ -58,7 +60,7 @@ class InProcessProtoc:
             names = {_path(fd): path for path, fd in files.items()}
             messages = tuple(_messages(stderr, names))
             if status:
-                return Compiled(b"", messages or (CompilerMessage("protoc failed without a message"),))
+                return Compiled(b"", messages or tuple(_logged(stderr)) or (_NO_MESSAGE,))
             return Compiled(os.pread(out, os.fstat(out).st_size, 0), messages)
 
 
@@ -108,6 +110,14 @@ def _messages(stderr: str, names: dict[str, str]) -> Iterator[CompilerMessage]:
             int(match["column"] or 0),
             warning=bool(match["warning"]),
         )
+
+
+def _logged(stderr: str) -> Iterator[CompilerMessage]:
+    """The errors that protoc only writes to its log, such as two imports that define one name."""
+    for line in stderr.splitlines():
+        match = _LOGGED_ERROR.match(line)
+        if match is not None:
+            yield CompilerMessage(_DESCRIPTOR_PATH.sub("an import", match["text"]))
 
 
 def _hide_paths(text: str, names: dict[str, str]) -> str:

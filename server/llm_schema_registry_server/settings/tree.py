@@ -110,7 +110,7 @@ class LimitsSettings(Section):
     """Largest schema content accepted."""
     data_bytes: int = Field(4 * 1024 * 1024, ge=1)
     """Largest payload that ValidateData accepts."""
-    references: int = Field(64, ge=0)
+    references: int = Field(256, ge=0)
     """Most references of one schema, direct and transitive."""
     tags: int = Field(50, ge=0)
     """Most tags of a version."""
@@ -149,6 +149,17 @@ class AvroSettings(Section):
     comments: bool = False
     """Whether new schemas may have comments (`// ...`, `/* ... */`), as Java's parser takes them. They are delivered as they were
     registered, and parsers of other languages refuse them."""
+
+
+class ProtobufSettings(Section):
+    """Bounds of the Protobuf engine; those of one file and of references are in `limits`."""
+
+    total_bytes: int = Field(4 * 1024 * 1024, ge=1)
+    """Largest .proto file together with all that it references."""
+    statements: int = Field(20_000, ge=1)
+    """`;` and `,` in one file; the compiler's time grows with the square of some."""
+    name_bytes: int = Field(8 * 1024 * 1024, ge=1)
+    """All qualified names of one file together: long names around many fields."""
 
 
 class JsonSchemaSettings(Section):
@@ -361,6 +372,7 @@ class Settings(Section):
     limits: LimitsSettings = LimitsSettings()
     avro: AvroSettings = AvroSettings()
     json_schema: JsonSchemaSettings = JsonSchemaSettings()
+    protobuf: ProtobufSettings = ProtobufSettings()
     workers: WorkersSettings = WorkersSettings()
     queues: QueuesSettings = QueuesSettings()
     changes: ChangesSettings = ChangesSettings()

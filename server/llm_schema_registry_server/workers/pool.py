@@ -31,12 +31,20 @@ _LOG = logs.get("workers")
 
 CROWDED_FACTOR = 5
 """How many times `patience_seconds` by the clock a task keeps its slot on a machine where it hardly gets the processor."""
+STARVED_FACTOR = 15
+"""How many times its processor time a task may take by the clock. Then it is given up without a judgement."""
+CRASH_SECONDS = 1.0
+"""What a task has cost that ended its process, which had to be replaced: its caller's next ones wait for the slow lane."""
 RETRY_SECONDS = 1.0
 """Pause after a process could not be started."""
 
 
 class Overrun(Exception):
     """The task took longer than it may, and its process was killed."""
+
+
+class Starved(Exception):
+    """The task did not get the processor for as long as it may use it, and its process was killed: the machine is too busy."""
 
 
 class _MovedOut(Exception):
@@ -106,7 +114,8 @@ class Pool:
             await asyncio.gather(*self._background, return_exceptions=True)
 
     async def run(self, task: Task[R], seconds: float) -> R:
-        """The task's result, or its RegistryError. Raises Overrun after `seconds` of processor time, WorkerProcessEnded when the task ended
+        """The task's result, or its RegistryError. Raises Overrun after `seconds` of processor time, Starved
+        when it does not get that much, WorkerProcessEnded when the task ended
         its process, LimitExceeded when too many wait, Unavailable when no process can be started.
 
         Cancelled, it leaves the queue; a process at work may finish if it does so soon, else it is killed.
@@ -225,9 +234,9 @@ class Pool:
         try:
             if running.slow or not await self._answered_soon(reply, process, used, seconds):
                 self._move_to_slow_lane(running, clock() - began)
-                if not await process.answered_within(reply, seconds, used, CROWDED_FACTOR * seconds):
+                if not await process.answered_within(reply, seconds, used, STARVED_FACTOR * seconds):
                     self._counts["timed_out"] += 1
-                    raise Overrun
+                    raise Overrun if process.cpu_seconds() - used >= seconds else Starved
             answer = decode_answer(task, reply.result())
         except MalformedValue as error:
             process.kill()
@@ -236,7 +245,10 @@ class Pool:
                 WorkerProcessEnded(f"gave an answer that cannot be decoded ({error})")
             ) from None
         except WorkerProcessEnded:
-            raise self._crash(await process.end()) from None
+            ended = await process.end()
+            if not ended.killed:
+                self._history.note(running.history, CRASH_SECONDS)
+            raise self._crash(ended) from None
         finally:
             self._finish(running, self._cost(process, used, clock() - began), usable=answer is not None)
         if isinstance(answer, RegistryError):

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import os
+import time
+from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from typing import Any, cast
 
 from .. import settings
 from ..caches.single_flight import SingleFlight
+from ..errors import Unavailable
 from ..queues.fair_queue import Queues
 from ..telemetry import logs
 from .messages import Setup
-from .pool import Overrun, Pool
+from .pool import Overrun, Pool, Starved
 from .task import FailureKind, R, Task, TaskFailure
 from .worker_process import EndReason, WorkerProcessEnded
 
 _LOG = logs.get("workers")
+
+FAILED_SECONDS = 60.0
+"""For so long a task that failed is answered with the same failure, which costs no process: what kills one kills the next."""
+MOST_FAILED = 1000
+"""Most failures that are remembered."""
 
 
 class ProcessWorkers:
@@ -31,6 +39,9 @@ class ProcessWorkers:
     ) -> None:
         self._bounds = bounds
         self._pool = Pool(bounds, Setup(os.getpid(), engines, arguments, bounds.memory_bytes), queues)
+        self._failed: OrderedDict[int, tuple[float, TaskFailure]] = (
+            OrderedDict()
+        )  # by the hash of a task's key
         self._flights: SingleFlight[Hashable, Any] = SingleFlight()
 
     async def start(self) -> None:
@@ -48,6 +59,10 @@ class ProcessWorkers:
         key = task.key()
         if key is None:
             return await self._run(task)
+        if self._failed:
+            until, failure = self._failed.get(hash(key), (0.0, None))
+            if failure is not None and time.monotonic() < until:
+                return task.failed(failure)
         return cast(R, await self._flights.run(key, lambda: self._run(task)))
 
     async def _run(self, task: Task[R]) -> R:
@@ -56,6 +71,10 @@ class ProcessWorkers:
             return await self._pool.run(task, limit)
         except Overrun:
             failure = TaskFailure(FailureKind.TIMED_OUT, _too_long(limit))
+        except Starved:
+            raise Unavailable(
+                f"the machine is too busy: {type(task).__name__.lower()} did not get {limit:g} s of the processor; try again"
+            ) from None
         except WorkerProcessEnded as ended:
             # The kernel ends a process too, at a limit some seconds later, when the server is too busy to do it.
             if ended.reason is EndReason.PROCESSOR_TIME:
@@ -66,7 +85,16 @@ class ProcessWorkers:
                 failure = TaskFailure(FailureKind.CRASHED, ended.cause)
         if failure.kind is FailureKind.CRASHED:
             _LOG.error("task_crashed", task=type(task).__name__, cause=failure.cause)
+        self._remember(task, failure)
         return task.failed(failure)
+
+    def _remember(self, task: Task[Any], failure: TaskFailure) -> None:
+        key = task.key()
+        if key is not None:
+            self._failed[hash(key)] = (time.monotonic() + FAILED_SECONDS, failure)
+            self._failed.move_to_end(hash(key))
+            while len(self._failed) > MOST_FAILED:
+                self._failed.popitem(last=False)
 
     def facts(self) -> Mapping[str, str]:
         return self._pool.facts()

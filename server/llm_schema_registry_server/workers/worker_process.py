@@ -31,8 +31,8 @@ TOO_LARGE = f"announced an answer of more than {MAX_FRAME >> 20} MiB"
 LEAST_WAIT = 0.005
 """Seconds between two looks at the processor time of a process."""
 
-LOWEST_PRIORITY = 19
-"""nice(2)."""
+LOW_PRIORITY = 10
+"""nice(2). At the very lowest, 19, a process gets a hundredth of a machine that is busy with other things, and ends nothing."""
 
 
 _CPU_OF_PROCESS = 2
@@ -174,9 +174,9 @@ class WorkerProcess:
         self._transport.abort()
 
     def slow_down(self) -> None:
-        """Give it the lowest priority from now on."""
+        """Give it a low priority from now on."""
         if self._process.returncode is None:
-            os.setpriority(os.PRIO_PROCESS, self._process.pid, LOWEST_PRIORITY)
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, LOW_PRIORITY)
 
     def clear_stderr(self) -> None:
         """Between tasks: drop what it wrote to standard error."""

@@ -91,7 +91,7 @@ TYPES = [
     _type("E", "F", OK, OK, "proto2"),
     _type("E", "uint32", OK, NO, "proto2"),  # a closed enum carries only what it lists
     _type("bool", "E", NO, NO, "proto2"),  # E lists 1 and 2
-    _type("string", "bytes", OK, OK, "proto2"),  # nobody checks UTF-8 in proto2
+    _type("string", "bytes", OK, NO, "proto2"),  # text in every syntax
 ]
 
 CARDINALITY = [
@@ -338,7 +338,7 @@ MESSAGES = [
         "bytes to unchecked string",
         "message M { bytes s = 1; }",
         "message M { string s = 1 [features.utf8_validation = NONE]; }",
-        OK,
+        NO,
         OK,
         "2023",
     ),

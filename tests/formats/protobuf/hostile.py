@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+OPTION = (
+    'import "google/protobuf/descriptor.proto"; message O { optional O a = 1; optional int32 i = 2; }'
+    " extend google.protobuf.FileOptions { optional O o = 50001; } "
+)
+
 HOSTILE: dict[str, str] = {
     "option nested 100 deep": 'import "google/protobuf/descriptor.proto"; message O { optional O a = 1; }'
     " extend google.protobuf.FileOptions { optional O o = 50001; } option (o) = "
@@ -21,6 +26,20 @@ HOSTILE: dict[str, str] = {
     + "{}"
     + "}" * 63
     + ";",
+    "option path of 100 parts": OPTION + "option (o)" + ".a" * 100 + ".i = 1;",
+    "option path with spaces": OPTION + "option (o)" + " /**/ . a" * 150 + " . i = 1;",
+    "option path before brackets": OPTION
+    + "option (o)"
+    + ".a" * 60
+    + " = {"
+    + "a {" * 60
+    + "i: 1"
+    + "}" * 61
+    + ";",
+    "option path in a field": OPTION.replace("FileOptions", "FieldOptions")
+    + "message M { optional int32 f = 1 [(o)"
+    + ".a" * 100
+    + ".i = 1]; }",
     "option lists nested deep": "option (o) = { a: " + "[" * 6000 + "]" * 6000 + " };",
     "option in angle brackets": "option (o) = { a " + "<a " * 6000 + ">" * 6000 + " };",
     "long names nested": "".join(f"message {'n' * 20_000}{i} {{" for i in range(10)) + "}" * 10,

@@ -34,6 +34,9 @@ DATA = {
     "CLOSED_ENUM_VALUE_UNKNOWN",  # no rule of Buf's
     "PACKAGE_MESSAGE_NO_DELETE",  # WIRE does not look at messages for Buf
     "FIELD_SAME_UTF8_VALIDATION",  # a source rule for Buf
+    "JSON_NAME_REUSED",  # no rule of Buf's
+    "JSON_ENUM_VALUE_UNKNOWN",  # Buf lets reserved names go
+    "JSON_ANY_TYPE_UNKNOWN",  # no rule of Buf's
     "MESSAGE_SAME_REQUIRED_FIELDS",  # Buf overlooks features.field_presence = LEGACY_REQUIRED
 }
 """What we find beyond Buf because data shows it."""

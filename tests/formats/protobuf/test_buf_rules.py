@@ -382,14 +382,21 @@ def test_a_message_names_both_sides_without_placeholders(case: Row) -> None:
             assert violation.path
 
 
-def test_every_rule_has_a_row() -> None:
-    ours = {"CLOSED_ENUM_VALUE_UNKNOWN"}  # a fact that Buf has no rule for; see cases.py
+OURS = {
+    "CLOSED_ENUM_VALUE_UNKNOWN",
+    "JSON_NAME_REUSED",
+    "JSON_ENUM_VALUE_UNKNOWN",
+    "JSON_ANY_TYPE_UNKNOWN",
+}
+"""Facts that Buf has no rule for; see cases.py and test_imported.py."""
 
-    assert {r.id for r in RULES} - ours == {case.rule for case in ROWS}
+
+def test_every_rule_has_a_row() -> None:
+    assert {r.id for r in RULES} - OURS == {case.rule for case in ROWS}
 
 
 def test_all_rules_of_buf_that_concern_a_schema_file_are_there() -> None:
-    assert len({r.id for r in RULES}) == 65 - 2 + 1  # less two that speak of modules, and ours
+    assert len({r.id for r in RULES}) == 65 - 2 + len(OURS)  # less two that speak of modules
 
 
 def test_the_documentation_names_every_rule() -> None:

@@ -56,6 +56,10 @@ def test_a_hostile_source_has_an_outcome(outcomes: dict[str, list[str]], name: s
     ("name", "rule"),
     [
         ("option nested 100 deep", "NESTING_TOO_DEEP"),
+        ("option path of 100 parts", "NESTING_TOO_DEEP"),
+        ("option path with spaces", "NESTING_TOO_DEEP"),
+        ("option path before brackets", "NESTING_TOO_DEEP"),
+        ("option path in a field", "NESTING_TOO_DEEP"),
         ("option lists nested deep", "NESTING_TOO_DEEP"),
         ("option in angle brackets", "NESTING_TOO_DEEP"),
         ("groups nested 1000 deep", "NESTING_TOO_DEEP"),

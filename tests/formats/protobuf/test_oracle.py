@@ -15,7 +15,8 @@ from google.protobuf.message import DecodeError, Message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from llm_schema_engines.formats.protobuf.pools import CompiledSchema, missing_required
+from llm_schema_engines.formats.protobuf.decoded import missing_required
+from llm_schema_engines.formats.protobuf.pools import CompiledSchema
 from tests.formats.protobuf.cases import CASES
 from tests.formats.protobuf.kit import parse
 

@@ -67,7 +67,7 @@ def test_no_message_shows_a_path_of_the_compiler() -> None:
         ("message A " + "{" * 65, "NESTING_TOO_DEEP"),
         ("option (a) = " + "{a:" * 100, "NESTING_TOO_DEEP"),
         ("message A { reserved " + ",".join(map(str, range(1, 20_010))) + "; }", "TOO_MANY_STATEMENTS"),
-        (" " * 300_000, "SOURCE_TOO_LARGE"),
+        (" " * 1_100_000, "SOURCE_TOO_LARGE"),
         ('edition = "2026"; message A {}', "RULE_BROKEN"),
     ],
 )

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from llm_schema_engines.formats.engine import SchemaSource
-from llm_schema_engines.formats.protobuf.pools import CompiledSchema, missing_required
+from llm_schema_engines.formats.protobuf.decoded import missing_required
+from llm_schema_engines.formats.protobuf.pools import CompiledSchema
 from llm_schema_engines.model.compatibility import CompareOptions, Severity, Verdict
 from llm_schema_registry_server.errors import InvalidSchema
 from tests.formats.protobuf.kit import ENGINE

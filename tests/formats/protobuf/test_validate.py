@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from llm_schema_engines.formats.engine import DataValidator
 from llm_schema_engines.formats.protobuf import ProtobufEngine, ProtobufLimits
-from llm_schema_engines.formats.protobuf.pools import CompiledSchema, missing_required
+from llm_schema_engines.formats.protobuf.decoded import missing_required
+from llm_schema_engines.formats.protobuf.pools import CompiledSchema
 from llm_schema_engines.model.validation import DataReport, Encoding
 from llm_schema_engines.protoc.in_process import InProcessProtoc
 from llm_schema_registry_server.errors import InvalidRequest

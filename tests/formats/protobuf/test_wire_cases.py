@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from llm_schema_engines.formats.protobuf.pools import CompiledSchema, missing_required
+from llm_schema_engines.formats.protobuf.decoded import missing_required
+from llm_schema_engines.formats.protobuf.pools import CompiledSchema
 from llm_schema_engines.model.compatibility import Severity, Verdict
 from tests.formats.protobuf.cases import CASES, Case
 from tests.formats.protobuf.kit import compare, parse

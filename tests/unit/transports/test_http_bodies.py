@@ -14,7 +14,7 @@ from llm_schema_registry_server.errors import InvalidRequest, LimitExceeded
 from llm_schema_registry_server.queues.fair_queue import FairQueue, QueueLimits, Queues
 from llm_schema_registry_server.transports.http.asgi import Receive
 from llm_schema_registry_server.transports.http.bodies import Bodies, lines
-from llm_schema_registry_server.transports.http.errors import BodyBroken, RequestTooLarge
+from llm_schema_registry_server.transports.http.errors import RequestTooLarge
 from llm_schema_registry_server.transports.http.json_in import request_message
 from llm_schema_registry_server.transports.http.routes import Routes
 from tests.unit.transports.toy import METHODS
@@ -54,7 +54,7 @@ async def test_a_body_comes_whole_and_is_let_go_after_use(bodies: Bodies) -> Non
 
 @pytest.mark.parametrize(
     ("chunks", "left", "error"),
-    [((b"abc", b"de"), False, RequestTooLarge), ((b"abc",), True, BodyBroken)],
+    [((b"abc", b"de"), False, RequestTooLarge), ((b"abc",), True, InvalidRequest)],
 )
 async def test_a_body_that_fails_is_let_go_too(
     bodies: Bodies, chunks: tuple[bytes, ...], left: bool, error: type[Exception]

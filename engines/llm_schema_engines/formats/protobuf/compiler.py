@@ -19,7 +19,7 @@ _RULES = (
     (r"was not found|File not found", "IMPORT_NOT_FOUND"),
     (r"recursively imports itself", "IMPORT_CYCLE"),
     (r"is not defined|seems to be defined in|is not a type|is resolved to", "TYPE_UNDEFINED"),
-    (r"is already defined|already defined in", "NAME_DUPLICATE"),
+    (r"is already defined|already defined in|conflicts with the existing symbol", "NAME_DUPLICATE"),
     (r"has already been used|conflict with|uses the same number|already used", "NUMBER_DUPLICATE"),
     (r"reserved", "NUMBER_OR_NAME_RESERVED"),
     (r"[Oo]ption", "OPTION_INVALID"),

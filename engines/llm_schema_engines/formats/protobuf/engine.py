@@ -6,14 +6,10 @@ that `parse` returned and work anywhere.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
-from google.protobuf.message import DecodeError
 
 from ...errors import InvalidSchema, SchemaIssue
 from ...model.compatibility import CompareOptions, Comparison
@@ -37,6 +33,7 @@ from .classes import MAX_CLASS_NESTING, class_nesting, declared
 from .comments import extract
 from .compare import compare
 from .compiler import to_issue
+from .described import read_described
 from .fingerprints import describe_imports, fingerprints
 from .imports import Imports, check_references
 from .lexer import refuse, scan
@@ -48,8 +45,6 @@ from .pools import ArtifactCache, CompiledSchema, PoolError, build_pool
 from .printer import print_file, without_comments
 from .validation_cost import ProtobufCost
 from .validator import MessageValidator
-
-_BASE64 = re.compile(rb"[A-Za-z0-9+/\s]+={0,2}\s*")
 
 _BOUNDED_BYTES = 256 * 1024
 """Larger artifacts are not looked at for a bound of their cost."""
@@ -202,7 +197,9 @@ class ProtobufEngine:
         imports = Imports()
         imports.add_references(references, self._reference_artifact)
         root = _unused_path(imports)
-        descriptor = _descriptor(content, self._limits)
+        descriptor = read_described(
+            content, self._limits, lambda path: path in imports or library.holds(path)
+        )
         if descriptor is not None:
             descriptor.name = root
             compact, sources = b"", {}
@@ -224,17 +221,6 @@ class ProtobufEngine:
 
 def _library_text(wanted: Iterable[str], imports: Imports) -> dict[str, bytes]:
     return {path: text for path, text in library.sources(wanted).items() if path not in imports}
-
-
-def _descriptor(content: bytes, limits: ProtobufLimits) -> FileDescriptorProto | None:
-    """The descriptor that `content` is in base64; None when it is text."""
-    if len(content) > limits.source or not _BASE64.fullmatch(content) or not content.strip():
-        return None
-    try:
-        data = base64.b64decode(b"".join(content.split()), validate=True)
-        return FileDescriptorProto.FromString(data)
-    except (binascii.Error, DecodeError):
-        return None
 
 
 def _imports(file: FileDescriptorProto) -> list[str]:

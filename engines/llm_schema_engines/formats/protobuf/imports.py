@@ -39,13 +39,15 @@ def check_references(content: bytes, references: Sequence[ReferencedSchema], lim
     if len(everything) > limits.references:
         raise refuse(
             "TOO_MANY_REFERENCES",
-            f"the schema has {len(everything)} references, direct and transitive; the limit is {limits.references}",
+            f"the schema has {len(everything)} references, direct and transitive; the limit is "
+            f"{limits.references} (the setting limits.references)",
         )
     total = len(content) + sum(len(reference.content) for reference in everything)
     if total > limits.total:
         raise refuse(
             "TOTAL_TOO_LARGE",
-            f"the schema with its references is {total} bytes long; the limit is {limits.total}",
+            f"the schema with its references is {total} bytes long; the limit is {limits.total} "
+            "(the setting protobuf.total_bytes)",
         )
     for reference in everything:
         check_path(reference.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -104,7 +105,7 @@ class Method(NamedTuple):
     idempotency: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Schema:
     """All types that a schema can reach, by full name. The last file is the schema itself.
 
@@ -123,6 +124,12 @@ class Schema:
     @property
     def root(self) -> int:
         return len(self.packages) - 1
+
+    @functools.cached_property
+    def unchecked_text(self) -> bool:
+        """Whether it has strings that the runtime takes whatever their bytes are."""
+        fields = (f for m in self.messages.values() for f in m.fields.values())
+        return any(f.kind == "string" and not f.utf8 for f in fields)
 
     @property
     def package(self) -> str:

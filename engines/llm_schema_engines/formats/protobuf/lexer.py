@@ -62,7 +62,8 @@ def refuse(rule: str, message: str, source: bytes = b"", offset: int | None = No
 def _check_text(source: bytes, limits: ProtobufLimits) -> None:
     if len(source) > limits.source:
         raise refuse(
-            "SOURCE_TOO_LARGE", f"the file is {len(source)} bytes long; the limit is {limits.source}"
+            "SOURCE_TOO_LARGE",
+            f"the file is {len(source)} bytes long; the limit is {limits.source} (the setting limits.schema_bytes)",
         )
     if not source.strip():
         raise refuse("SOURCE_EMPTY", "the schema is empty; declare at least one message, enum or service")
@@ -83,34 +84,38 @@ class _LimitCounter:
         self._statements = 0
         self._names = 0
         self._word = 0
-        self._scopes: list[int] = []  # lengths of the qualified names of the open brackets
+        self._dots = 0  # of the names since the last statement or bracket began: each part of an option's path nests too
+        self._scopes: list[tuple[int, int]] = []  # of the open brackets: length of the qualified name, depth
 
     def count(self, kind: str, token: bytes, offset: int) -> None:
         limits = self._limits
         if kind == "word":
             self._word = len(token)
+            if b"." in token and not token.lstrip(b".")[:1].isdigit():
+                self._dots += token.count(b".")
+                self._check_depth((self._scopes[-1][1] if self._scopes else 0) + self._dots, offset)
             if self._word > limits.identifier and max(map(len, token.split(b"."))) > limits.identifier:
                 raise self._refuse(
                     "IDENTIFIER_TOO_LONG", f"a name is longer than {limits.identifier} characters", offset
                 )
         elif kind == "open":
-            self._scopes.append((self._scopes[-1] if self._scopes else 0) + self._word + 1)
-            if len(self._scopes) > limits.brackets:
-                raise self._refuse(
-                    "NESTING_TOO_DEEP",
-                    f"brackets are nested more than {limits.brackets} deep; flatten the schema",
-                    offset,
-                )
+            name, depth = self._scopes[-1] if self._scopes else (0, 0)
+            self._scopes.append((name + self._word + 1, depth + self._dots + 1))
+            self._check_depth(self._scopes[-1][1], offset)
+            self._dots = 0
         elif kind == "close":
+            self._dots = 0
             if self._scopes:
                 self._scopes.pop()
         elif kind == "part":
             self._statements += 1
-            self._names += (self._scopes[-1] if self._scopes else 0) + self._word
+            self._dots = 0
+            self._names += (self._scopes[-1][0] if self._scopes else 0) + self._word
             if self._statements > limits.statements:
                 raise self._refuse(
                     "TOO_MANY_STATEMENTS",
-                    f"more than {limits.statements} statements and list items; split the schema",
+                    f"more than {limits.statements} statements and list items (the setting protobuf.statements); "
+                    "split the schema",
                     offset,
                 )
         elif kind == "unclosed_comment":
@@ -118,12 +123,21 @@ class _LimitCounter:
         elif kind == "unclosed_string":
             raise self._refuse("SYNTAX", "a string is not closed on its line", offset)
 
+    def _check_depth(self, depth: int, offset: int) -> None:
+        if depth > self._limits.brackets:
+            raise self._refuse(
+                "NESTING_TOO_DEEP",
+                f"brackets and the parts of option names are nested more than {self._limits.brackets} deep; "
+                "flatten the schema",
+                offset,
+            )
+
     def finish(self) -> None:
         if self._names > self._limits.names:
             raise self._refuse(
                 "NAMES_TOO_LONG",
-                f"the qualified names need {self._names} bytes; the limit is {self._limits.names}; "
-                "shorten the names or nest less",
+                f"the qualified names need {self._names} bytes; the limit is {self._limits.names} "
+                "(the setting protobuf.name_bytes); shorten the names or nest less",
             )
 
     def _refuse(self, rule: str, message: str, offset: int | None = None) -> InvalidSchema:

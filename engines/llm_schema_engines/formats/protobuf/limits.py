@@ -10,16 +10,16 @@ class ProtobufLimits:
     """Bounds that keep hostile input cheap. Sizes are bytes; counts are per schema file.
 
     source: one file. total: a file with the referenced schemas. references: direct and transitive.
-    brackets: nesting of `{ [ <`; protoc aborts its process near 100. identifier: characters of one name.
+    brackets: nesting of `{ [ <` and of the parts of option names; protoc aborts its process near 100. identifier: characters of one name.
     statements: `;` and `,` together; protoc is quadratic in some of them. names: the sum of the lengths of all
     qualified names, which grows with the square of nesting times length. issues: most faults reported.
     payload: bytes of data; payload_depth: its nesting. pools: bytes of compiled schemas in the cache for validation,
     comparison and witnesses.
     """
 
-    source: int = 256 * 1024
-    total: int = 1024 * 1024
-    references: int = 64
+    source: int = 1024 * 1024
+    total: int = 4 * 1024 * 1024
+    references: int = 256
     brackets: int = 64
     identifier: int = 255
     statements: int = 20_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from cachetools import LRUCache
 from google.protobuf.descriptor_pool import DescriptorPool
@@ -43,14 +43,6 @@ def build_pool(files: Files) -> DescriptorPool:
     except TypeError as error:
         raise PoolError(str(error)) from error
     return pool
-
-
-def missing_required(message: Message) -> list[str]:
-    """The paths of the required fields that are not set, here or deeper, such as `lines[0].price`."""
-    if message.IsInitialized():
-        return []
-    known: Any = message  # the type stubs leave this method out
-    return list(known.FindInitializationErrors())
 
 
 class CompiledSchema:

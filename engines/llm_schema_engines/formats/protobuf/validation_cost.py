@@ -16,6 +16,8 @@ _BINARY_BYTE, _BINARY_FIELD, _BINARY_ENUM = 400, 12, 1
 """Decoding a byte; a field of a message; a value of a closed enum. A message takes two bytes at least."""
 _UNKNOWN = 3_000
 """Listing an unknown field, which takes two bytes at least."""
+_TEXT = 3_000
+"""Looking at a decoded field for strings that are not UTF-8; it takes a byte at least, if packed."""
 _VALUE, _BYTE, _REQUIRED = 8_000, 60, 400
 """Reading and checking a JSON value; a byte of JSON; a required field of a message."""
 
@@ -26,6 +28,7 @@ class ProtobufCost:
     def __init__(self, schema: Schema, artifact_bytes: int) -> None:
         self.compile_seconds = artifact_bytes * _COMPILE_BYTE / 1e9
         messages, enums = schema.messages.values(), schema.enums.values()
+        self._text = _TEXT if schema.unchecked_text else 0
         self._fields = max((len(m.fields) for m in messages), default=0)
         self._required = max((len(m.required) for m in messages), default=0)
         self._closed = max((len(e.values) for e in enums if e.closed), default=0)
@@ -34,7 +37,8 @@ class ProtobufCost:
         """See CostBound.within."""
         counts = count(payload)
         binary = counts.bytes * (
-            _BINARY_BYTE
+            self._text
+            + _BINARY_BYTE
             + self._fields * _BINARY_FIELD
             + self._closed * _BINARY_ENUM
             + self._required * _REQUIRED

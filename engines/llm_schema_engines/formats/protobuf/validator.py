@@ -12,6 +12,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from ...errors import InvalidRequest
 from ...model.validation import DataIssue, DataReport, Encoding
+from .decoded import entries, is_map, key_text, not_text
 from .json_data import InvalidJson, JsonChecker, escape, load
 from .json_known import NOT_OBJECTS
 from .limits import ProtobufLimits
@@ -116,6 +117,11 @@ class MessageValidator:
             message.ParseFromString(payload)
         except DecodeError as error:
             return [DataIssue("", f"the payload is not a {kind.DESCRIPTOR.full_name}: {error}", "decode")]
+        if self._compiled.schema.unchecked_text and not payload.isascii():
+            listed = itertools.islice(not_text(message), max_issues)
+            issues = [DataIssue(path, "a string that is not UTF-8", "value", "UTF-8 text") for path in listed]
+            if issues:
+                return issues
         complete = message.IsInitialized()
         unknown = _drop_unknown(message) if strict else 0
         if complete and not unknown:
@@ -126,8 +132,8 @@ class MessageValidator:
                 f"{unknown} bytes of the payload are fields that {kind.DESCRIPTOR.full_name} does not declare"
             )
             issues.append(DataIssue("", text, "unknown_field"))
-        listed = _faults(kind.FromString(payload), "", 0 < unknown <= MAX_UNKNOWN, {})
-        return issues + list(itertools.islice(listed, max_issues))
+        faults = _faults(kind.FromString(payload), "", 0 < unknown <= MAX_UNKNOWN, {})
+        return issues + list(itertools.islice(faults, max_issues))
 
     def _json(self, payload: bytes, name: str, *, strict: bool, max_issues: int) -> list[DataIssue]:
         depth = _nesting(payload)
@@ -176,12 +182,12 @@ def _faults(message: Message, path: str, strict: bool, required: dict[str, list[
         here = f"{path}/{descriptor.name}"
         if not descriptor.is_repeated:
             yield from _faults(value, here, strict, required)
-        elif not inner.GetOptions().map_entry:
+        elif not is_map(descriptor):
             for index, item in enumerate(value):
                 yield from _faults(item, f"{here}/{index}", strict, required)
         elif inner.fields_by_name["value"].message_type is not None:
-            for key, item in value.items():
-                yield from _faults(item, f"{here}/{escape(str(key))}", strict, required)
+            for key, item in entries(message, descriptor):
+                yield from _faults(item, f"{here}/{escape(key_text(key))}", strict, required)
 
 
 def _nesting(payload: bytes) -> int:

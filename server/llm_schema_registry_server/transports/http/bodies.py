@@ -20,7 +20,7 @@ from ...queues.caller import Caller
 from ...queues.fair_queue import FairQueue, Queues, Ticket
 from ..request_memory import size_class
 from .asgi import Receive
-from .errors import BodyBroken, BodyTooSlow, RequestTooLarge
+from .errors import BodyTooSlow, RequestTooLarge, body_broken
 
 P = ParamSpec("P")
 
@@ -61,7 +61,7 @@ class Bodies:
         """The whole body, held until the end of the context; what is done inside is done for `caller` (its key).
 
         While there is no room it is not received further, so that its client waits. Raises RequestTooLarge as soon as it is over
-        `limit` (which `setting` sets), LimitExceeded as FairQueue.take does, BodyTooSlow and BodyBroken.
+        `limit` (which `setting` sets), LimitExceeded as FairQueue.take does, BodyTooSlow and InvalidRequest.
         """
         callers.bind(whose := Caller(caller))
         chunks: list[bytes] = []
@@ -74,7 +74,7 @@ class Bodies:
                     while more:
                         event = await receive()
                         if event["type"] == "http.disconnect":
-                            raise BodyBroken
+                            raise body_broken()
                         chunk = event.get("body", b"")
                         more = event.get("more_body", False)
                         if size + len(chunk) > limit:

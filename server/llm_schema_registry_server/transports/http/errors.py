@@ -40,14 +40,12 @@ class RequestTooLarge(RegistryError):
         super().__init__(f"the {what} is longer than {limit} bytes (setting {setting})", limit=limit)
 
 
-class BodyBroken(InvalidRequest):
+def body_broken() -> InvalidRequest:
     """400: the body ended before it was whole. Its client has left, or has closed its side, or sent chunks that are none."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "",
-            "the request body ended early or its chunks are malformed (RFC 9112 7.1); send all of it and keep the connection open",
-        )
+    return InvalidRequest(
+        "",
+        "the request body ended early or its chunks are malformed (RFC 9112 7.1); send all of it and keep the connection open",
+    )
 
 
 class BodyTooSlow(DeadlineExceeded):

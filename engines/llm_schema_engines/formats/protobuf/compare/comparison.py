@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from ....model.compatibility import Comparison, Severity, Strictness, Verdict, Violation
 from ..pools import CompiledSchema
-from . import data_rules, field_rules, file_rules, type_rules
+from . import data_rules, field_rules, file_rules, json_rules, type_rules
 from .rule import BreakingChange, ComparisonRule
 from .sides import ComparisonTooLarge, Sides
 from .witness import Witnesses
 
 RULES: tuple[ComparisonRule, ...] = (
     *data_rules.RULES,
+    *json_rules.RULES,
     *field_rules.RULES,
     *type_rules.RULES,
     *file_rules.RULES,

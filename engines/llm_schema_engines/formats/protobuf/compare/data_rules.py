@@ -40,7 +40,7 @@ def survives(sides: Sides, mine: Field, theirs: Field) -> bool:
     if mine.kind == "bytes":
         return theirs.kind == "bytes" or theirs.kind in CARRIES_ANY_BYTES
     if mine.kind == "string":
-        return theirs.kind == "string" or (theirs.kind == "bytes" and not mine.utf8)
+        return theirs.kind == "string"  # which is text in every syntax, whether the runtime checks it or not
     if (read.wire, read.encoding) != (written.wire, written.encoding):
         return False
     if read.encoding not in ("varint", "zigzag", "fixed"):

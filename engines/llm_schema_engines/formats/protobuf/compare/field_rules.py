@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ..ir import EXPLICIT, IMPLICIT, Field, Schema
+from ..json_known import NULL_VALUE
 from ..names import short
 from .data_rules import described
 from .rule import ALL, JSON, JSON_SOURCE, SOURCE, WIRE_JSON, BreakingChange, ComparisonRule, Evidence
@@ -62,6 +63,8 @@ def _json_type_allowed(sides: Sides, pair: FieldPair) -> bool:
     if not mine.type_name or sides.same_type(mine.type_name, theirs.type_name):
         return True
     if mine.kind != "enum" or short(mine.type_name) != short(theirs.type_name):
+        return False
+    if NULL_VALUE in (mine.type_name, theirs.type_name):  # written as null
         return False
     kept, old = sides.reader.enums[mine.type_name].values, sides.writer.enums[theirs.type_name].values
     return all(set(names) <= set(kept.get(number, ())) for number, names in old.items())

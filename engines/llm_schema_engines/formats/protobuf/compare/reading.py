@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from google.protobuf.message import Message
 
+from ..decoded import entries, is_map
+
 
 class MapEntry(NamedTuple):
     """An entry of a map seen as the message that it is on the wire. `descriptor` is that message's."""
@@ -28,10 +30,10 @@ def difference(written: Message | MapEntry, read: Message | MapEntry, path: str 
         here = f"{path}.{field.name}" if path else field.name
         if mine.has_presence and not mine.is_repeated and not _has(read, mine):
             return here
-        theirs, ours = _values(field, value), _values(mine, _get(read, mine))
+        theirs, ours = _values(written, field, value), _values(read, mine, _get(read, mine))
         if len(theirs) != len(ours):
             return here
-        if _is_map(field) or _is_map(mine):  # the entries of a map have no order
+        if is_map(field) or is_map(mine):  # the entries of a map have no order
             theirs, ours = sorted(theirs, key=_first), sorted(ours, key=_first)
         for old, new in zip(theirs, ours, strict=True):
             found = _differs(old, new, here)
@@ -68,14 +70,10 @@ def _has(message: Message | MapEntry, field: Any) -> bool:
     return bool(message.HasExtension(field) if field.is_extension else message.HasField(field.name))
 
 
-def _is_map(field: Any) -> bool:
-    return bool(field.message_type and field.is_repeated and field.message_type.GetOptions().map_entry)
-
-
-def _values(field: Any, value: Any) -> list[Any]:
+def _values(message: Message | MapEntry, field: Any, value: Any) -> list[Any]:
     """The values of a field: the elements, the entries of a map, or the one value."""
-    if _is_map(field):
-        return [MapEntry(field.message_type, key, value[key]) for key in value]
+    if isinstance(message, Message) and is_map(field):
+        return [MapEntry(field.message_type, key, item) for key, item in entries(message, field)]
     return list(value) if field.is_repeated else [value]
 
 

@@ -1,16 +1,18 @@
 """The two schemas of a comparison, and which of their types and fields correspond. Pure.
 
-Types of the schema's own file correspond by name inside the package. Types reached through fields correspond by the
-field's number, whatever their names are.
+Types of the schema's own file correspond by name inside the package, or by full name where one side has moved a type to
+another file. Types reached through fields correspond by the field's number, whatever their names are and whichever files
+declare them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ..ir import EnumType, Field, MessageType, Method, Schema
+from ..json_known import ANY
 from ..names import join
 
 MAX_PAIRS = 20_000
@@ -18,6 +20,9 @@ MAX_PAIRS = 20_000
 
 MAX_FIELDS = 500_000
 """Most fields in all these pairs together."""
+
+
+T = TypeVar("T", MessageType, EnumType)
 
 
 class PathStep(NamedTuple):
@@ -57,19 +62,44 @@ class Sides:
         """Every pair (reader's message, writer's message) that data can lead to, and how.
 
         A pair is reached from the first top-level message that leads to it; nested messages that no top-level one
-        leads to are roots themselves.
+        leads to are roots themselves. So are the messages of rpcs and, where a field is an Any, all that it may hold.
         """
         found: dict[tuple[str, str], PathStep] = {}
-        for reader, writer in sorted(self.messages, key=lambda pair: pair[1].depth):
-            root = (reader.name, writer.name)
-            if root not in found:
-                found[root] = PathStep(None, 0)
-                self._reach(root, found)
+        for reader, writer in sorted(self._roots(), key=lambda pair: pair[1].depth):
+            self._reach((reader.name, writer.name), found)
+        if any(writer == ANY for _, writer in found):
+            for name, message in self.writer.messages.items():
+                if name in self.reader.messages and not message.map_entry:
+                    self._reach((name, name), found)
         return found
+
+    def _roots(self) -> Iterator[tuple[MessageType, MessageType]]:
+        yield from self._own_pairs(
+            self.reader.own_messages(), self.writer.own_messages(), self.reader.messages
+        )
+        for _, theirs, mine in self.methods:
+            if mine is not None:
+                for read, written in ((mine.request, theirs.request), (mine.response, theirs.response)):
+                    if read in self.reader.messages and written in self.writer.messages:
+                        yield self.reader.messages[read], self.writer.messages[written]
+
+    @staticmethod
+    def _own_pairs(
+        mine: Mapping[str, T], theirs: Mapping[str, T], everything: Mapping[str, T]
+    ) -> Iterator[tuple[T, T]]:
+        """The types `theirs` of the writer's own file beside those of the same name inside the package in the reader's own,
+        or else in any of its files."""
+        for name, written in theirs.items():
+            read = mine.get(name) or everything.get(written.name)
+            if read is not None:
+                yield read, written
 
     def _reach(self, root: tuple[str, str], found: dict[tuple[str, str], PathStep]) -> None:
         """Adds the pairs that the fields of `root` lead to; raises ComparisonTooLarge."""
+        if root in found:
+            return
         readers, writers = self.reader.messages, self.writer.messages
+        found[root] = PathStep(None, 0)
         stack = [root]
         while stack:
             pair = stack.pop()
@@ -107,20 +137,35 @@ class Sides:
         return tuple(found)
 
     @cached_property
+    def _named_pairs(self) -> tuple[tuple[MessageType, MessageType], ...]:
+        """The messages whose declarations correspond: (reader's, writer's). Those of the writer's own file, and those of
+        any file that data leads to and that have one name on both sides; the entries of maps too."""
+        found = {
+            (reader.name, writer.name): (reader, writer)
+            for reader, writer in self._own_pairs(
+                self.reader.own_messages(entries=True),
+                self.writer.own_messages(entries=True),
+                self.reader.messages,
+            )
+        }
+        readers, writers = self.reader.messages, self.writer.messages
+        for pair in self.reached:
+            if pair not in found and self.same_type(*pair):
+                found[pair] = (readers[pair[0]], writers[pair[1]])
+        return tuple(found.values())
+
+    @cached_property
     def messages(self) -> tuple[tuple[MessageType, MessageType], ...]:
-        """The messages of both own files that have the same name inside the package: (reader's, writer's)."""
-        own = self.reader.own_messages()
-        return tuple((own[n], m) for n, m in self.writer.own_messages().items() if n in own)
+        """The messages whose declarations correspond, in whichever files: (reader's, writer's)."""
+        return tuple(pair for pair in self._named_pairs if not pair[1].map_entry)
 
     @cached_property
     def fields(self) -> tuple[FieldPair, ...]:
         """The fields that differ in `messages` and in the entries of their maps."""
-        own = self.reader.own_messages(entries=True)
-        written = self.writer.own_messages(entries=True)
         return tuple(
             FieldPair(reader, writer, mine, theirs)
-            for name, writer in written.items()
-            if (reader := own.get(name)) is not None and reader.fields != writer.fields
+            for reader, writer in self._named_pairs
+            if reader.fields != writer.fields
             for number, theirs in writer.fields.items()
             if (mine := reader.fields.get(number)) is not None and mine != theirs
         )
@@ -137,9 +182,18 @@ class Sides:
 
     @cached_property
     def enums(self) -> tuple[tuple[EnumType, EnumType], ...]:
-        """The enums of both own files that have the same name inside the package: (reader's, writer's)."""
-        own = self.own_enums(self.reader)
-        return tuple((own[n], e) for n, e in self.own_enums(self.writer).items() if n in own)
+        """The enums whose declarations correspond: (reader's, writer's). Those of the writer's own file, and those of any
+        file that data can hold and that have one name on both sides."""
+        found = {
+            (reader.name, writer.name): (reader, writer)
+            for reader, writer in self._own_pairs(
+                self.own_enums(self.reader), self.own_enums(self.writer), self.reader.enums
+            )
+        }
+        for pair in self.enum_uses:
+            if pair not in found and self.same_type(*pair):
+                found[pair] = (self.reader.enums[pair[0]], self.writer.enums[pair[1]])
+        return tuple(found.values())
 
     @cached_property
     def enum_uses(self) -> Mapping[tuple[str, str], tuple[str, str, int]]:

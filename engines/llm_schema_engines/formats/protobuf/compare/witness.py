@@ -9,10 +9,11 @@ from google.protobuf import json_format, text_format
 from google.protobuf.message import DecodeError, Message
 
 from ....model.compatibility import Witness
+from ..decoded import missing_required, not_text
 from ..ir import MAP, Field
 from ..json_data import JsonChecker, load
 from ..kinds import KINDS
-from ..pools import CompiledSchema, missing_required
+from ..pools import CompiledSchema
 from .encode import NoSampleMessage, SampleMessages, element, scalar
 from .reading import difference
 from .rule import Evidence
@@ -91,7 +92,6 @@ class Witnesses:
                     yield base + element(inner, [self._samples.sample_value(inner)])
             yield base
         elif field.kind == "string":
-            yield from (b"\xff",) if not field.utf8 else ()
             yield from (b"a", b"\xc3\xa9")
         elif field.kind == "bytes":
             yield from (b"\xff\xfe", b"\x08\x01", b"a")
@@ -141,7 +141,7 @@ class Witnesses:
             message = kind.FromString(payload)
         except DecodeError:
             return None
-        return message if message.IsInitialized() else None
+        return message if message.IsInitialized() and next(not_text(message), None) is None else None
 
     def _try(self, root: Root, payload: bytes) -> Witness | None:
         """`payload` as a witness, if decoding it on both sides shows a difference."""
@@ -156,6 +156,9 @@ class Witnesses:
         missing = missing_required(read)
         if missing:
             return Witness(payload, f"{sent} lacks {', '.join(missing[:3])}, which the reader requires")
+        no_text = next(not_text(read), None)
+        if no_text is not None:
+            return Witness(payload, f"{sent} holds bytes at {no_text} that are no text for the reader")
         if difference(written, read) is None:
             return None
         return Witness(payload, f"{sent} is read as {{ {_text(read)} }}")

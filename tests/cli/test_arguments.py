@@ -62,3 +62,12 @@ def test_a_target_is_a_subject_a_version_or_an_id(text: str, meant: Target) -> N
 )
 def test_a_path_becomes_a_subject(path: str, naming: Naming, subject: str) -> None:
     assert naming.subject(PurePosixPath(path)) == subject
+
+
+def test_what_is_no_file_of_a_schema_says_what_to_do(cli: Cli, tmp_path: Path) -> None:
+    folder = cli("register", "s", str(tmp_path))
+    inline = cli("validate", "s", '{"a": 1}')
+
+    assert (folder.code, inline.code) == (2, 3)
+    assert "`schema-registry import` registers folders" in " ".join(folder.err.split())
+    assert "`-` reads it from the standard input" in inline.err

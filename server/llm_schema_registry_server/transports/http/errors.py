@@ -26,7 +26,9 @@ class VerbNotAllowed(RegistryError):
     def __init__(self, verb: str, path: str, allowed: Sequence[str], elsewhere: str = "") -> None:
         self.allowed = ", ".join(allowed)
         verb = verb[:20]
-        way_out = f"only {self.allowed}; {verb} is served at {elsewhere}" if elsewhere else f"use {self.allowed}"
+        way_out = (
+            f"only {self.allowed}; {verb} is served at {elsewhere}" if elsewhere else f"use {self.allowed}"
+        )
         super().__init__(f"{verb} is not served at {path[:200]!r}; {way_out}", allowed=self.allowed)
 
 

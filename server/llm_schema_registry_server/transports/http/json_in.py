@@ -111,7 +111,9 @@ def expand(tree: Tree, kind: Descriptor, path: str = "") -> Tree:
             targets, encode = _ALIASES[name]
             field = next((kind.fields_by_name[t] for t in targets if t in kind.fields_by_name), None)
         if field is None:
-            raise InvalidRequest(path + name[:100], f"{kind.name} has no such field; {_names(kind, name[:100])}")
+            raise InvalidRequest(
+                path + name[:100], f"{kind.name} has no such field; {_names(kind, name[:100])}"
+            )
         if field.name in expanded:
             raise InvalidRequest(path + field.name, f"is given twice, the second time as {name!r}")
         if encode is not None:

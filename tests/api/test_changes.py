@@ -172,11 +172,11 @@ def test_what_a_subscriber_cannot_ask_for_is_refused_by_name(
     ("fields", "field", "says"),
     [
         (
-            {"subjects": ["a.*"] * 10_000},
+            {"subjects": ["a.*"] * 1_000},
             "subjects",
-            "has 10000 items; the limit is 100 (setting changes.sub",
+            "has 1000 items; the limit is 100 (setting changes.sub",
         ),
-        ({"event_types": [E.EVENT_TYPE_SCHEMA_DELETED] * 10_000}, "event_types", "the limit is 100"),
+        ({"event_types": [E.EVENT_TYPE_SCHEMA_DELETED] * 1_000}, "event_types", "the limit is 100"),
     ],
 )
 def test_lists_that_are_too_long_are_refused_by_name(

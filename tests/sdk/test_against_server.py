@@ -55,7 +55,10 @@ NARROWER = {"type": "object", "properties": {"id": {"type": "string"}}, "require
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, ServerProcess]]:
     home = tmp_path_factory.mktemp("sdk")
-    running = {engine: ServerProcess(home / engine, GRPC__ENGINE=engine) for engine in ENGINES}
+    running = {
+        engine: ServerProcess(home / engine, GRPC__ENGINE=engine, LIMITS__PAGE_BYTES="8000000")
+        for engine in ENGINES
+    }
     yield running
     assert {server.stop() for server in running.values()} == {0}
     assert [event for server in running.values() for event in server.events("call_crashed")] == []

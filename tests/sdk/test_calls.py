@@ -214,14 +214,14 @@ CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = 
     "GetDependencies": (
         "get_dependencies",
         ("id",),
-        {"transitive": True},
-        {"schema_id": "id", "transitive": True},
+        {"transitive": True, "limit": 2, "page_token": "t"},
+        {"schema_id": "id", "transitive": True, "limit": 2, "page_token": "t"},
     ),
     "GetDependents": (
         "get_dependents",
         ("id",),
-        {"transitive": True},
-        {"schema_id": "id", "transitive": True},
+        {"transitive": True, "limit": 2, "page_token": "t"},
+        {"schema_id": "id", "transitive": True, "limit": 2, "page_token": "t"},
     ),
     "ListSubjects": (
         "list_subjects",
@@ -232,8 +232,8 @@ CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = 
     "GetSubjectVersions": (
         "get_subject_versions",
         ("s",),
-        {"include_deleted": True},
-        {"subject": "s", "include_deleted": True},
+        {"include_deleted": True, "limit": 2, "page_token": "t"},
+        {"subject": "s", "include_deleted": True, "limit": 2, "page_token": "t"},
     ),
     "StreamSchemaChanges": (
         "watch",
@@ -288,7 +288,12 @@ CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = 
     "DeleteConfig": ("delete_config", ("s",), {"context": ".c"}, {"subject": "s", "context": ".c"}),
     "UndeleteSchema": ("undelete_schema", ("id",), {}, {"schema_id": "id"}),
     "DeleteSubject": ("delete_subject", ("s",), {"permanent": True}, {"subject": "s", "permanent": True}),
-    "GetSchemaHistory": ("get_schema_history", ("id",), {}, {"schema_id": "id"}),
+    "GetSchemaHistory": (
+        "get_schema_history",
+        ("id",),
+        {"limit": 2, "page_token": "t"},
+        {"schema_id": "id", "limit": 2, "page_token": "t"},
+    ),
 }
 """RPC -> method, arguments, and the request that must arrive."""
 
@@ -356,8 +361,9 @@ def unset(message: Any, expected: dict[str, Any]) -> list[str]:
 def assert_whole(message: Any, value: Any) -> None:
     """Every field of the wire is in the value, under its name and equal."""
     if isinstance(value, tuple):
-        (field,) = message.DESCRIPTOR.fields[-1:]
-        value = {"subject": "subject-1", field.name: value}  # the subject is the one that was asked for
+        (listed,) = (f.name for f in message.DESCRIPTOR.fields if f.is_repeated)
+        token = getattr(value, "next_page_token", "")
+        value = {"subject": "subject-1", listed: value, "next_page_token": token}  # the subject was asked for
     elif message.DESCRIPTOR.name in (
         "GetSchemaResponse",
         "UpdateSchemaMetadataResponse",

@@ -38,6 +38,7 @@ from .results import (
     Dependency,
     Fingerprints,
     Health,
+    Items,
     Page,
     Registration,
     Remedy,
@@ -217,15 +218,16 @@ def search_page(m: pb.SearchSchemasResponse) -> Page[SchemaInfo]:
     return Page(tuple(map(schema_info, m.schemas)), m.total_count, m.next_page_token, m.did_you_mean)
 
 
-def dependencies(m: pb.DependenciesResponse) -> tuple[Dependency, ...]:
-    return tuple(
+def dependencies(m: pb.DependenciesResponse) -> Items[Dependency]:
+    found = (
         Dependency(d.schema_id, d.subject, d.version, d.name, d.dependency_type, d.depth)
         for d in m.dependencies
     )
+    return Items.of(found, m.next_page_token)
 
 
-def subject_versions(m: pb.GetSubjectVersionsResponse) -> tuple[VersionInfo, ...]:
-    return tuple(
+def subject_versions(m: pb.GetSubjectVersionsResponse) -> Items[VersionInfo]:
+    found = (
         VersionInfo(
             version=v.version,
             ordinal=v.ordinal,
@@ -238,6 +240,7 @@ def subject_versions(m: pb.GetSubjectVersionsResponse) -> tuple[VersionInfo, ...
         )
         for v in m.versions
     )
+    return Items.of(found, m.next_page_token)
 
 
 def change_event(m: pb.SchemaChangeEvent) -> ChangeEvent:
@@ -298,13 +301,14 @@ def deleted_versions(m: lifecycle_pb2.DeleteSubjectResponse) -> tuple[str, ...]:
     return tuple(m.versions)
 
 
-def history(m: lifecycle_pb2.GetSchemaHistoryResponse) -> tuple[StateTransition, ...]:
-    return tuple(
+def history(m: lifecycle_pb2.GetSchemaHistoryResponse) -> Items[StateTransition]:
+    found = (
         StateTransition(
             SchemaState(t.from_state), SchemaState(t.to_state), t.trigger, t.actor, time(t, "at"), t.reason
         )
         for t in m.transitions
     )
+    return Items.of(found, m.next_page_token)
 
 
 def error(status: status_pb2.Status, *, request_id: str = "") -> RegistryError:

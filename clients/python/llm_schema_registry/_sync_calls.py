@@ -27,6 +27,7 @@ from .results import (
     Conversion,
     Dependency,
     Health,
+    Items,
     Page,
     Registration,
     SchemaContent,
@@ -183,10 +184,21 @@ class SyncCalls:
         return self._transport.unary(schemas.undelete_schema(schema_id, timeout=timeout))
 
     def get_schema_history(
-        self, schema_id: SchemaId, *, timeout: float | None = None
-    ) -> tuple[StateTransition, ...]:
-        """The recorded transitions of a version, oldest first. Raises SchemaNotFound."""
-        return self._transport.unary(schemas.get_schema_history(schema_id, timeout=timeout))
+        self,
+        schema_id: SchemaId,
+        *,
+        limit: int | None = None,
+        page_token: str = "",
+        timeout: float | None = None,
+    ) -> Items[StateTransition]:
+        """The recorded transitions of a version, oldest first.
+
+        All of them unless `limit` is given; then `page_token` goes on from the `next_page_token` of the part before. Raises SchemaNotFound; also
+        LimitExceeded when all of them are too much for one answer.
+        """
+        return self._transport.unary(
+            schemas.get_schema_history(schema_id, limit=limit, page_token=page_token, timeout=timeout)
+        )
 
     def search_schemas(
         self,
@@ -259,19 +271,43 @@ class SyncCalls:
         )
 
     def get_dependencies(
-        self, schema_id: SchemaId, *, transitive: bool = False, timeout: float | None = None
-    ) -> tuple[Dependency, ...]:
-        """What a version uses, directly or at any depth. Raises SchemaNotFound."""
+        self,
+        schema_id: SchemaId,
+        *,
+        transitive: bool = False,
+        limit: int | None = None,
+        page_token: str = "",
+        timeout: float | None = None,
+    ) -> Items[Dependency]:
+        """What a version uses, directly or at any depth, nearest first.
+
+        All of them unless `limit` is given; then `page_token` goes on from the `next_page_token` of the part before. Raises SchemaNotFound; also
+        LimitExceeded when all of them are too much for one answer.
+        """
         return self._transport.unary(
-            schemas.get_dependencies(schema_id, transitive=transitive, timeout=timeout)
+            schemas.get_dependencies(
+                schema_id, transitive=transitive, limit=limit, page_token=page_token, timeout=timeout
+            )
         )
 
     def get_dependents(
-        self, schema_id: SchemaId, *, transitive: bool = False, timeout: float | None = None
-    ) -> tuple[Dependency, ...]:
-        """What uses a version, directly or at any depth. Raises SchemaNotFound."""
+        self,
+        schema_id: SchemaId,
+        *,
+        transitive: bool = False,
+        limit: int | None = None,
+        page_token: str = "",
+        timeout: float | None = None,
+    ) -> Items[Dependency]:
+        """What uses a version, directly or at any depth, nearest first.
+
+        All of them unless `limit` is given; then `page_token` goes on from the `next_page_token` of the part before. Raises SchemaNotFound; also
+        LimitExceeded when all of them are too much for one answer.
+        """
         return self._transport.unary(
-            schemas.get_dependents(schema_id, transitive=transitive, timeout=timeout)
+            schemas.get_dependents(
+                schema_id, transitive=transitive, limit=limit, page_token=page_token, timeout=timeout
+            )
         )
 
     def validate_data(
@@ -500,11 +536,23 @@ class SyncCalls:
         )
 
     def get_subject_versions(
-        self, subject: str, *, include_deleted: bool = False, timeout: float | None = None
-    ) -> tuple[VersionInfo, ...]:
-        """The live versions of a subject with their ids and states, oldest first. Raises SubjectNotFound."""
+        self,
+        subject: str,
+        *,
+        include_deleted: bool = False,
+        limit: int | None = None,
+        page_token: str = "",
+        timeout: float | None = None,
+    ) -> Items[VersionInfo]:
+        """The live versions of a subject with their ids and states, oldest first.
+
+        All of them unless `limit` is given; then `page_token` goes on from the `next_page_token` of the part before. Raises SubjectNotFound; also
+        LimitExceeded when all of them are too much for one answer.
+        """
         return self._transport.unary(
-            subjects.get_subject_versions(subject, include_deleted=include_deleted, timeout=timeout)
+            subjects.get_subject_versions(
+                subject, include_deleted=include_deleted, limit=limit, page_token=page_token, timeout=timeout
+            )
         )
 
     def delete_subject(

@@ -30,7 +30,7 @@ RegistryError
 ├── ConcurrentUpdate          ABORTED              safe to retry
 ├── SubscriberTooSlow         ABORTED              says where to resume
 ├── LimitExceeded             RESOURCE_EXHAUSTED
-├── InternalFault             INTERNAL             a fault of the server; its log tells more
+├── InternalError             INTERNAL             a fault of the server; its log tells more
 ├── DeadlineExceeded          DEADLINE_EXCEEDED
 ├── PermissionDenied          PERMISSION_DENIED
 ├── Unauthenticated           UNAUTHENTICATED
@@ -83,7 +83,7 @@ from .requests import (
 )
 from .service import (
     DeadlineExceeded,
-    InternalFault,
+    InternalError,
     LimitExceeded,
     PermissionDenied,
     ShuttingDown,
@@ -103,7 +103,7 @@ __all__ = [
     "FieldViolation",
     "HasDependents",
     "IncompatibleSchema",
-    "InternalFault",
+    "InternalError",
     "InvalidRequest",
     "InvalidSchema",
     "InvalidSubject",

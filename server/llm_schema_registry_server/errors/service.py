@@ -24,7 +24,7 @@ class LimitExceeded(RegistryError):
         self.retry_seconds = retry_seconds
 
 
-class InternalFault(RegistryError):
+class InternalError(RegistryError):
     """A fault of the server, such as a worker process that crashed; its log tells more under the request id."""
 
     code = Code.INTERNAL

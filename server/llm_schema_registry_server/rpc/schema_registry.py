@@ -156,7 +156,7 @@ class SchemaRegistryService:
 
     async def search_schemas(self, request: pb.SearchSchemasRequest, call: Call) -> pb.SearchSchemasResponse:
         wanted = SchemaFilter(
-            text=convert.search_text(request.query, "query"),
+            text=request.query.replace("\0", " "),  # it parts words, as anything does that is in none
             subject_pattern=convert.search_text(request.subject_pattern, "subject_pattern"),
             schema_type=convert.optional_enum(SchemaType, request.schema_type, "schema_type"),
             tags=tuple(request.tags),

@@ -12,7 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from llm_schema_engines.formats.engine import Engines
 
-from ..errors import InternalFault, LimitExceeded, RegistryError
+from ..errors import InternalError, LimitExceeded, RegistryError
 
 R = TypeVar("R")
 
@@ -50,10 +50,10 @@ class TaskFailure:
         return self.kind is FailureKind.TIMED_OUT
 
     def error(self, what: str, setting: str, way_out: str) -> RegistryError:
-        """The error for a caller who asked for `what`: LimitExceeded that names the setting, or InternalFault after a crash.
+        """The error for a caller who asked for `what`: LimitExceeded that names the setting, or InternalError after a crash.
         `setting` bounds the time of the task."""
         if self.kind is FailureKind.CRASHED:
-            return InternalFault(f"{what} failed: its process {self.cause}; the server's log tells more")
+            return InternalError(f"{what} failed: its process {self.cause}; the server's log tells more")
         exceeded = setting if self.timed_out else "workers.memory_bytes"
         return LimitExceeded(f"{what} {self.cause} (the setting {exceeded}); {way_out}", setting=exceeded)
 

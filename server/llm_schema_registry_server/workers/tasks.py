@@ -90,7 +90,7 @@ class Parse(Task[ParsedSchema]):
 @dataclass(frozen=True, slots=True)
 class Compare(Task[Comparison]):
     """FormatEngine.compare of one pair. One that takes too long is UNDECIDED with a violation of rule COMPARISON_TIMEOUT;
-    LimitExceeded for one that needs too much memory. A crash is InternalFault and never a verdict, which a gate might let
+    LimitExceeded for one that needs too much memory. A crash is InternalError and never a verdict, which a gate might let
     pass."""
 
     schema_type: SchemaType
@@ -121,7 +121,7 @@ class Compare(Task[Comparison]):
 
 @dataclass(frozen=True, slots=True)
 class Diff(Task[Differences]):
-    """FormatEngine.diff of one pair. LimitExceeded for one that takes too long or too much memory, InternalFault for one that
+    """FormatEngine.diff of one pair. LimitExceeded for one that takes too long or too much memory, InternalError for one that
     ends its process."""
 
     schema_type: SchemaType
@@ -157,7 +157,7 @@ class Converted:
 @dataclass(frozen=True, slots=True)
 class Convert(Task[Converted]):
     """The conversion of one schema, and of a document when there is one. LimitExceeded for one that takes too long or too much
-    memory, InternalFault for one that ends its process."""
+    memory, InternalError for one that ends its process."""
 
     schema_type: SchemaType
     source: SchemaSource
@@ -183,7 +183,7 @@ class Convert(Task[Converted]):
 @dataclass(frozen=True, slots=True)
 class Validate(Task[DataReport]):
     """DataValidator.validate of one payload, for what cannot be proved cheap. LimitExceeded for one that takes too long or too
-    much memory, InternalFault for one that ends its process: never a verdict.
+    much memory, InternalError for one that ends its process: never a verdict.
 
     `schema_key` names the meaning of `source`: a process keeps the validators that it used last by it.
     """

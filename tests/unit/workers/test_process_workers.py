@@ -21,7 +21,7 @@ from llm_schema_engines.model.schema import SchemaType
 from llm_schema_engines.model.validation import Encoding
 from llm_schema_registry_server.errors import (
     Code,
-    InternalFault,
+    InternalError,
     InvalidSchema,
     LimitExceeded,
     ReferenceNotFound,
@@ -204,7 +204,7 @@ async def test_a_crash_is_a_fault_of_the_server_that_is_logged_and_never_a_verdi
     workers: ProcessWorkers, log_lines: LogLines, command: str
 ) -> None:
     for task in every_task(command):
-        with pytest.raises(InternalFault) as caught:
+        with pytest.raises(InternalError) as caught:
             await workers.run(task)
         assert (caught.value.code, caught.value.reason) == (Code.INTERNAL, "INTERNAL")
 

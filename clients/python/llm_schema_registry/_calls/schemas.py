@@ -23,6 +23,7 @@ from ..enums import (
 )
 from ..results import (
     Dependency,
+    Items,
     Page,
     Registration,
     SchemaInfo,
@@ -204,10 +205,20 @@ def undelete_schema(schema_id: SchemaId, *, timeout: float | None = None) -> Una
 
 @checked
 def get_schema_history(
-    schema_id: SchemaId, *, timeout: float | None = None
-) -> Unary[tuple[StateTransition, ...]]:
-    """The recorded transitions of a version, oldest first. Raises SchemaNotFound."""
-    request = lifecycle_pb2.GetSchemaHistoryRequest(schema_id=identifier(schema_id))
+    schema_id: SchemaId,
+    *,
+    limit: int | None = None,
+    page_token: str = "",
+    timeout: float | None = None,
+) -> Unary[Items[StateTransition]]:
+    """The recorded transitions of a version, oldest first.
+
+    All of them unless `limit` is given; then `page_token` goes on from the `next_page_token` of the part before. Raises SchemaNotFound; also
+    LimitExceeded when all of them are too much for one answer.
+    """
+    request = lifecycle_pb2.GetSchemaHistoryRequest(
+        schema_id=identifier(schema_id), limit=limit, page_token=page_token
+    )
     return unary(
         LIFECYCLE + "GetSchemaHistory",
         lifecycle_pb2.GetSchemaHistoryResponse,
@@ -253,10 +264,21 @@ def search_schemas(
 
 @checked
 def get_dependencies(
-    schema_id: SchemaId, *, transitive: bool = False, timeout: float | None = None
-) -> Unary[tuple[Dependency, ...]]:
-    """What a version uses, directly or at any depth. Raises SchemaNotFound."""
-    request = pb.GetDependenciesRequest(schema_id=identifier(schema_id), transitive=transitive)
+    schema_id: SchemaId,
+    *,
+    transitive: bool = False,
+    limit: int | None = None,
+    page_token: str = "",
+    timeout: float | None = None,
+) -> Unary[Items[Dependency]]:
+    """What a version uses, directly or at any depth, nearest first.
+
+    All of them unless `limit` is given; then `page_token` goes on from the `next_page_token` of the part before. Raises SchemaNotFound; also
+    LimitExceeded when all of them are too much for one answer.
+    """
+    request = pb.GetDependenciesRequest(
+        schema_id=identifier(schema_id), transitive=transitive, limit=limit, page_token=page_token
+    )
     return unary(
         REGISTRY + "GetDependencies", pb.DependenciesResponse, _decode.dependencies, request, timeout
     )
@@ -264,8 +286,19 @@ def get_dependencies(
 
 @checked
 def get_dependents(
-    schema_id: SchemaId, *, transitive: bool = False, timeout: float | None = None
-) -> Unary[tuple[Dependency, ...]]:
-    """What uses a version, directly or at any depth. Raises SchemaNotFound."""
-    request = pb.GetDependentsRequest(schema_id=identifier(schema_id), transitive=transitive)
+    schema_id: SchemaId,
+    *,
+    transitive: bool = False,
+    limit: int | None = None,
+    page_token: str = "",
+    timeout: float | None = None,
+) -> Unary[Items[Dependency]]:
+    """What uses a version, directly or at any depth, nearest first.
+
+    All of them unless `limit` is given; then `page_token` goes on from the `next_page_token` of the part before. Raises SchemaNotFound; also
+    LimitExceeded when all of them are too much for one answer.
+    """
+    request = pb.GetDependentsRequest(
+        schema_id=identifier(schema_id), transitive=transitive, limit=limit, page_token=page_token
+    )
     return unary(REGISTRY + "GetDependents", pb.DependenciesResponse, _decode.dependencies, request, timeout)

@@ -23,6 +23,7 @@ from ..enums import (
 from ..results import (
     ConfigView,
     Health,
+    Items,
     Page,
     VersionInfo,
 )
@@ -70,10 +71,21 @@ def list_versions(
 
 @checked
 def get_subject_versions(
-    subject: str, *, include_deleted: bool = False, timeout: float | None = None
-) -> Unary[tuple[VersionInfo, ...]]:
-    """The live versions of a subject with their ids and states, oldest first. Raises SubjectNotFound."""
-    request = pb.GetSubjectVersionsRequest(subject=subject, include_deleted=include_deleted)
+    subject: str,
+    *,
+    include_deleted: bool = False,
+    limit: int | None = None,
+    page_token: str = "",
+    timeout: float | None = None,
+) -> Unary[Items[VersionInfo]]:
+    """The live versions of a subject with their ids and states, oldest first.
+
+    All of them unless `limit` is given; then `page_token` goes on from the `next_page_token` of the part before. Raises SubjectNotFound; also
+    LimitExceeded when all of them are too much for one answer.
+    """
+    request = pb.GetSubjectVersionsRequest(
+        subject=subject, include_deleted=include_deleted, limit=limit, page_token=page_token
+    )
     return unary(
         REGISTRY + "GetSubjectVersions",
         pb.GetSubjectVersionsResponse,

@@ -15,6 +15,7 @@ from .reports import (
 from .schemas import (
     Dependency,
     Fingerprints,
+    Items,
     Page,
     SchemaContent,
     SchemaInfo,
@@ -35,6 +36,7 @@ __all__ = [
     "Dependency",
     "Fingerprints",
     "Health",
+    "Items",
     "Page",
     "Registration",
     "Remedy",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -135,6 +135,19 @@ class StateTransition:
     actor: str
     at: datetime | None
     reason: str
+
+
+class Items(tuple[T, ...]):
+    """Items of a list that is given whole unless a limit is asked for, or as much of it as was asked for; `next_page_token` asks for
+    the rest ("" at the end)."""
+
+    next_page_token: str = ""
+
+    @classmethod
+    def of(cls, items: Iterable[T], next_page_token: str) -> Items[T]:
+        made = cls(items)
+        made.next_page_token = next_page_token
+        return made
 
 
 @dataclass(frozen=True, slots=True)

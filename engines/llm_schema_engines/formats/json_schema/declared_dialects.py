@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...errors import SchemaIssue
-from .dialects import find_dialect
+from .dialects import dialect_of
 from .pointers import join_pointer
 from .resources import DocumentIndex, Place
 
@@ -28,7 +28,7 @@ def dialect_issues(document_index: DocumentIndex, declaring: Sequence[Place]) ->
         )
         for place in declaring
         if counts(document_index, place)
-        and (not isinstance(declared := place.schema["$schema"], str) or find_dialect(declared) is None)
+        and (not isinstance(declared := place.schema["$schema"], str) or dialect_of(declared) is None)
     ]
 
 
@@ -38,7 +38,7 @@ def dialect_warnings(document_index: DocumentIndex, declaring: Sequence[Place]) 
         declared, pointer = place.schema["$schema"], join_pointer(place.pointer, "$schema")
         shown = str(declared)[:200]
         if not counts(document_index, place):
-            if not isinstance(declared, str) or find_dialect(declared) is not place.dialect:
+            if not isinstance(declared, str) or dialect_of(declared) is not place.dialect:
                 yield SchemaIssue(
                     "json/dialect-ignored",
                     f"{shown!r} is ignored: a dialect counts at the root and beside an identifier; "

@@ -46,13 +46,15 @@ _FOLDED: Mapping[str, Dialect] = {
 }
 
 
+def dialect_of(uri: str) -> Dialect | None:
+    """The dialect that a `$schema` URI means: http or https, with or without the empty fragment or a slash at the end."""
+    scheme, _, rest = uri.rstrip("#/").partition("://")
+    return _FOLDED.get(rest) if scheme in ("http", "https") else None
+
+
 def find_dialect(name: str) -> Dialect | None:
-    """The dialect that a `$schema` URI (http or https, with or without the empty fragment) or a short name means."""
-    folded = name.strip().rstrip("#/")
-    scheme, _, rest = folded.partition("://")
-    if scheme in ("http", "https"):
-        return _FOLDED.get(rest)
-    return _NAMES.get(folded.lower())
+    """The dialect that a URI or a short name such as `draft-07` means, as settings write it."""
+    return dialect_of(name.strip()) or _NAMES.get(name.strip().lower())
 
 
 # Where subschemas stand. A keyword that a dialect does not know is an annotation: nothing below it is a schema.

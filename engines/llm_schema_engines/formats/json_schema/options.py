@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import SchemaIssue
 from ...model.validation import FormatPolicy
-from .dialects import DEFAULT, URIS, Dialect, find_dialect
+from .dialects import DEFAULT, URIS, Dialect, dialect_of, find_dialect
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def choose_dialect(content: Any, given: Mapping[str, str]) -> Dialect:
     """The dialect of a document; Raises InvalidOption when `$schema` or the default is not on the list."""
     declared = content.get("$schema") if isinstance(content, dict) else None
     if declared is not None:
-        dialect = find_dialect(declared) if isinstance(declared, str) else None
+        dialect = dialect_of(declared) if isinstance(declared, str) else None
         if dialect is None:
             raise InvalidOption(_unknown(str(declared), "/$schema"))
         return dialect

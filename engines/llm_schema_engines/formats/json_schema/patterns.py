@@ -14,7 +14,9 @@ from .prover.regex.charsets import BEGIN
 from .prover.regex.syntax import LookAhead, Repeat, Sequence, Symbols, Tree, Unsupported, parse_pattern
 from .regex_engine import OPTIONS
 
-_TOKENS = re.compile(r"\\.|\(\?P<|\(\?[a-zA-Z-]+[:)]|[*+?}]\+|.", re.DOTALL)
+_TOKENS = re.compile(
+    r"\\[pPu]\{[^{}]*\}|\\.|\(\?P<|\(\?[a-zA-Z-]+[:)]|(?:[*+?]|\{\d+(?:,\d*)?\})\+|.", re.DOTALL
+)
 """Splits a pattern into escapes, groups with a prefix, doubled operators and single characters."""
 _ESCAPES = {
     **dict.fromkeys("<>", r"\< and \> are word boundaries here; ECMA-262 reads < and >"),
@@ -35,7 +37,7 @@ def deviations(pattern: str) -> tuple[list[str], bool]:
     possessive = in_class = False
     for match in _TOKENS.finditer(pattern):
         token = match.group()
-        if token[0] == "\\" and len(token) == 2:
+        if token[0] == "\\":
             if not in_class and token[1] in _ESCAPES:
                 found[_ESCAPES[token[1]]] = None
         elif in_class:
@@ -46,7 +48,7 @@ def deviations(pattern: str) -> tuple[list[str], bool]:
             found[_NAMED] = None
         elif token.startswith("(?") and token != "(?:":
             found[_GROUP] = None
-        elif len(token) == 2 and token[1] == "+":
+        elif len(token) > 1 and token[-1] == "+":
             possessive = True
     return list(found), possessive
 

@@ -16,7 +16,7 @@ from ...errors import InvalidSchema, SchemaIssue
 from ...model.fast_init import fast_init
 from ..engine import ReferencedSchema
 from .canonical import dump
-from .dialects import Dialect, find_dialect, subschemas
+from .dialects import Dialect, dialect_of, subschemas
 from .limits import JsonSchemaLimits
 from .pointers import follow, from_fragment, join_pointer, split_pointer
 from .uris import DEFAULT_BASE, resolve_uri, split_fragment
@@ -230,7 +230,7 @@ class DocumentIndex:
         content = _metaschemas().get(uri)
         if content is None:
             return None
-        dialect = find_dialect(content["$schema"])
+        dialect = dialect_of(content["$schema"])
         if dialect is None:
             return None
         self.add(content, uri, dialect, name=uri, builtin=True)
@@ -255,7 +255,7 @@ def _own_identifier(place: Place) -> tuple[Dialect, str] | None:
     """
     schema, around = place.schema, place.dialect
     declared = schema.get("$schema")
-    own = (find_dialect(declared) if isinstance(declared, str) else None) or around
+    own = (dialect_of(declared) if isinstance(declared, str) else None) or around
     for dialect in dict.fromkeys((own, around)):
         if dialect.isolates_references and "$ref" in schema:
             continue

@@ -83,12 +83,8 @@ def test_the_content_of_a_version_that_is_being_rolled_back_is_refused_with_the_
     error = refused(
         wire, "RegisterSchema", request, "FAILED_PRECONDITION", "TRANSITION_REFUSED", "schema_content"
     )
-<<<<<<< HEAD
-    assert "set its state to ACTIVE or DEPRECATED with " in error.message
-=======
     way_out = "PUT /api/v1/schemas/" if wire.name == "http" else "UpdateSchemaMetadata"
     assert f"set its state to ACTIVE or DEPRECATED with {way_out}" in error.message
->>>>>>> main
 
     update(wire, schema_id, state=pb.SCHEMA_STATE_ACTIVE)
     assert register(wire, name("s")).schema_id == schema_id

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
@@ -81,7 +81,7 @@ class Routes:
             raise VerbNotAllowed(verb, raw_path, allowed, self._readable_below(verb, segments, allowed[0]))
         raise RouteNotFound(raw_path)
 
-    def _readable_below(self, verb: str, segments: Sequence[str], other: str) -> str:
+    def _readable_below(self, verb: str, segments: list[str], other: str) -> str:
         """The shortest path below this one that can be read, for who tries to read here; "" where that is no help.
 
         Nobody who reads `/subjects/orders` shall be told of nothing but the verb that deletes it.

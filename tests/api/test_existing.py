@@ -98,6 +98,9 @@ def test_refused_content_saved_as_a_draft_is_refused_again(wire: Wire, name: Nam
     error = refused(wire, "RegisterSchema", request, "FAILED_PRECONDITION", "INCOMPATIBLE_SCHEMA")
 
     assert error.detail(pb.CompatibilityReport).violations
+    step = pb.UpdateSchemaMetadataRequest(schema_id=draft.schema_id, state=pb.SCHEMA_STATE_ACTIVE)
+    told = refused(wire, "UpdateSchemaMetadata", step, "FAILED_PRECONDITION", "TRANSITION_REFUSED", "state")
+    assert "register its content again" in told.message  # not: one of four steps, each by its name
     assert get(wire, draft.schema_id).state == pb.SCHEMA_STATE_DRAFT
     assert latest(wire, name("s")).schema_content == V1
 

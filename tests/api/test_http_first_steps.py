@@ -156,3 +156,30 @@ def test_callers_learn_which_part_fails_and_not_where_it_is(tmp_path: Any) -> No
     assert "the database file is gone" in answer.json()["message"]
     assert str(tmp_path) not in answer.text + health.text
     assert any(str(tmp_path) in str(line["error"]) for line in server.events("call_failed"))
+
+
+def test_who_reads_a_subject_is_not_told_of_deletion_alone(http: httpx.Client) -> None:
+    answer = http.get("/api/v1/subjects/orders")
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE")
+    assert answer.json()["message"].endswith("GET is served at /api/v1/subjects/{subject}/versions")
+    assert http.put("/api/v1/subjects/orders").json()["message"].endswith("; use DELETE")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "told"),
+    [
+        ("/api/v1/subjects/o/versions/latest/validate", {"id": 1}, "data_json"),
+        ("/api/v1/search", {"querry": "x"}, "did you mean 'query'?"),
+        ("/api/v1/schemas", {"compatibility": "FULL"}, "did you mean 'compatibility_level'?"),
+        ("/api/v1/schemas", {"content": "{}"}, "; it has subject, schema, schema_type"),
+    ],
+)
+def test_a_field_that_there_is_not_is_answered_with_those_that_there_are(
+    http: httpx.Client, path: str, body: dict[str, Any], told: str
+) -> None:
+    answer = http.post(path, json=body)
+
+    assert answer.status_code == 400
+    assert told in answer.json()["message"]
+    assert "schema_content" not in answer.json()["message"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from llm_schema_registry.cli.arguments import hoisted
 from llm_schema_registry.cli.inputs import Target, target
 from llm_schema_registry.cli.sources import Naming
+
+from .conftest import Cli
 
 ID = "0198c0de-0000-7000-8000-000000000001"
 
@@ -62,3 +64,12 @@ def test_a_target_is_a_subject_a_version_or_an_id(text: str, meant: Target) -> N
 )
 def test_a_path_becomes_a_subject(path: str, naming: Naming, subject: str) -> None:
     assert naming.subject(PurePosixPath(path)) == subject
+
+
+def test_what_is_no_file_of_a_schema_says_what_to_do(cli: Cli, tmp_path: Path) -> None:
+    folder = cli("register", "s", str(tmp_path))
+    inline = cli("register", "s", '{"type": "object"}', "--type", "json")
+
+    assert (folder.code, inline.code) == (2, 3)
+    assert "`schema-registry import` registers folders" in " ".join(folder.err.split())
+    assert "`-` reads it from the standard input" in inline.err

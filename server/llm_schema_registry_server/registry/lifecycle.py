@@ -10,7 +10,7 @@ from llm_schema_engines.model.compatibility import CompatibilityLevel
 
 from ..errors import SchemaNotFound, SubjectReadOnly, TransitionRefused
 from ..model.config import EffectiveConfig, Mode
-from ..model.lifecycle import TRANSITIONS, SchemaState, allowed_from
+from ..model.lifecycle import TRANSITIONS, UNCHECKED, SchemaState, allowed_from
 from ..model.principal import Actor
 from ..model.schema import SchemaVersion
 from ..storage import appending
@@ -26,6 +26,7 @@ from .recording import record_update
 from .subject_view import subject_view
 
 S = SchemaState
+_PROMOTE = "register its content again (without as_draft): that checks and promotes it in one step"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ class Lifecycle:
             version.state.name,
             state.name,
             [s.name for s in allowed_from(version.state) if s is not version.state],
+            advice=_PROMOTE if version.state in UNCHECKED and state in (S.REGISTERED, S.ACTIVE) else "",
         )
 
     async def _requirements(self, version: SchemaVersion, state: SchemaState | None) -> _Checked | None:

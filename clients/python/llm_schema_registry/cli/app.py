@@ -205,6 +205,10 @@ def run(arguments: Sequence[str]) -> int:
         return exit_code(error)
     except (FileNotFoundError, IsADirectoryError, PermissionError, NotADirectoryError) as error:
         sys.stderr.write(f"error: {error.filename}: {error.strerror}\n")
+        if str(error.filename).lstrip()[:1] in ("{", "["):
+            sys.stderr.write(
+                "hint: a schema or data is given as a file; `-` reads it from the standard input\n"
+            )
         return Exit.NOT_FOUND
     except ValueError as error:
         sys.stderr.write(f"error: {error}\n")

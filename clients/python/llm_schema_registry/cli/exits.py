@@ -109,6 +109,8 @@ def explain(error: RegistryError, server: str) -> Iterator[str | Text]:
         yield bad(f"error: {spoken(error.message)}")
     if len(error.violations) > 1 and not isinstance(error, InvalidSchema):  # the message tells a single one
         yield from (f"  {spoken(f'{v.field}: {v.description}')}" for v in error.violations)
+    if error.reason == "SUBJECT_NOT_FOUND" and "softly deleted" not in error.message:
+        yield "hint: `schema-registry list` shows the subjects, `schema-registry search WORD` finds them"
     if isinstance(error, DeadlineExceeded):
         yield f"hint: the server is {server}; --timeout gives it longer"
     if isinstance(error, Unauthenticated):

@@ -60,6 +60,8 @@ def schema_type(given: SchemaType | None, file: str) -> SchemaType:
         return given
     guessed = TYPE_OF_SUFFIX.get(PurePath(file).suffix.lower())
     if guessed is None:
+        if file != "-" and Path(file).is_dir():
+            raise typer.BadParameter(f"{file!r} is a folder; `schema-registry import` registers folders")
         known = ", ".join(TYPE_OF_SUFFIX)
         raise typer.BadParameter(
             f"{file!r} does not tell its type ({known} do); give --type", param_hint="--type"

@@ -18,16 +18,18 @@ class RouteNotFound(RegistryError):
 
 
 class VerbNotAllowed(RegistryError):
-    """405: the path exists, with other verbs."""
+    """405: the path exists, with other verbs. `elsewhere`: the path below it that has the verb, when there is one."""
 
     code = Code.UNIMPLEMENTED
     reason = "VERB_NOT_ALLOWED"
 
-    def __init__(self, verb: str, path: str, allowed: Sequence[str]) -> None:
+    def __init__(self, verb: str, path: str, allowed: Sequence[str], elsewhere: str = "") -> None:
         self.allowed = ", ".join(allowed)
-        super().__init__(
-            f"{verb[:20]} is not served at {path[:200]!r}; use {self.allowed}", allowed=self.allowed
+        verb = verb[:20]
+        way_out = (
+            f"only {self.allowed}; {verb} is served at {elsewhere}" if elsewhere else f"use {self.allowed}"
         )
+        super().__init__(f"{verb} is not served at {path[:200]!r}; {way_out}", allowed=self.allowed)
 
 
 class RequestTooLarge(RegistryError):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
@@ -110,7 +111,9 @@ def expand(tree: Tree, kind: Descriptor, path: str = "") -> Tree:
             targets, encode = _ALIASES[name]
             field = next((kind.fields_by_name[t] for t in targets if t in kind.fields_by_name), None)
         if field is None:
-            raise InvalidRequest(path + name[:100], f"{kind.name} has no such field")
+            raise InvalidRequest(
+                path + name[:100], f"{kind.name} has no such field; {_names(kind, name[:100])}"
+            )
         if field.name in expanded:
             raise InvalidRequest(path + field.name, f"is given twice, the second time as {name!r}")
         if encode is not None:
@@ -159,6 +162,14 @@ def _schema(path: str, value: Any) -> str:
 
 def _data(path: str, value: Any) -> str:
     return _base64(path, encode(value))
+
+
+def _names(kind: Descriptor, given: str) -> str:
+    """The name that was meant, when one is near, and all that there are: as people write them, aliases before base64."""
+    friendly = {target: alias for alias, (targets, _) in _ALIASES.items() for target in targets}
+    names = [friendly.get(f.name, f.name) for f in kind.fields if not f.GetOptions().deprecated]
+    near = get_close_matches(given, names, 1)
+    return f"{f'did you mean {near[0]!r}? It' if near else 'it'} has {', '.join(names)}"
 
 
 _ALIASES = {"schema": (("schema_content", "new_schema"), _schema), "data_json": (("data",), _data)}

@@ -58,10 +58,13 @@ class Routes:
     def __init__(self, methods: Iterable[Method]) -> None:
         self._root = _Node()
         self._verbs: dict[str, None] = {}
+        self._readable: list[str] = []
         for method in methods:
             for binding in method.bindings:
                 self._add(method, binding.verb, binding.path, binding.body)
                 self._verbs[binding.verb] = None
+                if binding.verb == "GET":
+                    self._readable.append(binding.path)
 
     def match(self, verb: str, raw_path: str) -> Match:
         """The route and what its captures hold, decoded.
@@ -75,8 +78,19 @@ class Routes:
             return route, {f: _decode(f, text) for f, text in zip(route.fields, captured, strict=True)}
         allowed = [other for other in self._verbs if _find(self._root, segments, 0, other)]
         if allowed:
-            raise VerbNotAllowed(verb, raw_path, allowed)
+            raise VerbNotAllowed(verb, raw_path, allowed, self._readable_below(verb, segments, allowed[0]))
         raise RouteNotFound(raw_path)
+
+    def _readable_below(self, verb: str, segments: list[str], other: str) -> str:
+        """The shortest path below this one that can be read, for who tries to read here; "" where that is no help.
+
+        Nobody who reads `/subjects/orders` shall be told of nothing but the verb that deletes it.
+        """
+        found = _find(self._root, segments, 0, other)
+        if verb != "GET" or found is None:
+            return ""
+        below = [path for path in self._readable if path.startswith(f"{found[0].template}/")]
+        return min(below, key=len, default="")
 
     def _add(self, method: Method, verb: str, template: str, body: str) -> None:
         node, fields = self._root, []

@@ -283,6 +283,7 @@ def diff(
             raise typer.BadParameter(
                 "give one FILE, and what it is compared with: --old FILE or --git COMMIT"
             )
+        both_registered = False
         found = _diff_files(words[0], old, commit, type_, level, reference, assumptions)
         command: Command = option_command
     else:
@@ -294,6 +295,7 @@ def diff(
         if len(words) > (3 if file is None else 2):
             raise typer.BadParameter(f"one word too many: {words[-1]!r}", param_hint="SUBJECT [OLD [NEW]]")
         subject, before, after = (s.subject(words[0]), *words[1:], "", "")[:3]
+        both_registered = file is None
         found = _diff_versions(s, subject, before, after, file, level)
         command = settings_command(subject)
     s.output.result(
@@ -302,7 +304,7 @@ def diff(
             *(colored_difference(found.lines) if found.lines else ["no difference"]),
             "",
             *difference_lines(found.diff),
-            *report_lines(found.report, command),
+            *report_lines(found.report, command, registered=both_registered),
         ],
     )
     if exit_code and not found.report.compatible:

@@ -9,8 +9,9 @@ from datetime import datetime
 from llm_schema_engines.model.compatibility import CompatibilityLevel
 
 from ..errors import SchemaNotFound, SubjectReadOnly, TransitionRefused
+from ..errors.missing import way_to_undelete
 from ..model.config import EffectiveConfig, Mode
-from ..model.lifecycle import TRANSITIONS, UNCHECKED, SchemaState, allowed_from
+from ..model.lifecycle import EVER_REGISTERED, TRANSITIONS, UNCHECKED, SchemaState, allowed_from
 from ..model.principal import Actor
 from ..model.schema import SchemaVersion
 from ..storage import appending
@@ -42,11 +43,15 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
-    """The outcome of the check that lets a version become REGISTERED, and what it rests on."""
+    """The outcome of the check that lets a version become REGISTERED, and what it rests on.
+
+    targets: the revisions of the versions that it references, by schema id.
+    """
 
     assessment: Assessment
     level: CompatibilityLevel
     precondition: Precondition
+    targets: Mapping[str, int]
 
 
 class Lifecycle:
@@ -88,7 +93,9 @@ class Lifecycle:
                 now = await self._writable(tx, schema_id)
                 if now != current or (
                     checked
-                    and not await appending.precondition_holds(tx, now.subject, checked.precondition, {})
+                    and not await appending.precondition_holds(
+                        tx, now.subject, checked.precondition, checked.targets
+                    )
                 ):
                     continue
                 changed = await self._apply(tx, now, update, checked, by)
@@ -121,12 +128,37 @@ class Lifecycle:
             await self._library.parse(await self._library.known(version))
         if state is not S.REGISTERED or state is version.state:
             return None
+        targets = await self._targets(version, state)
         view = await subject_view(self._store, self._library, version.subject, self._defaults)
         level = view.config.level
         assessment = await self._assessor.admit_stored(
             version, view.versions.versions, view.config, level=level
         )
-        return _Checked(assessment, level, view.precondition)
+        return _Checked(assessment, level, view.precondition, targets)
+
+    async def _targets(self, version: SchemaVersion, state: SchemaState) -> Mapping[str, int]:
+        """The revisions of the versions that it references, by schema id. A registration would pin them: so raises
+        TransitionRefused for one that was softly deleted or abandoned since the draft was stored."""
+        targets: dict[str, int] = {}
+        if not version.references:
+            return targets
+        async with self._store.read() as tx:
+            for used in version.references:
+                target = await tx.version(used.schema_id)
+                if target is None:
+                    raise SchemaNotFound(used.schema_id)
+                why = _why_no_target(target)
+                if why:
+                    raise TransitionRefused(
+                        version.schema_id,
+                        version.state.name,
+                        state.name,
+                        (),
+                        advice=f"its reference {used.name!r} points to {target.version} (ordinal {target.ordinal}) of subject "
+                        f"{str(target.subject)!r}, which is {why}",
+                    )
+                targets[target.schema_id] = target.revision
+        return targets
 
     async def _apply(
         self, tx: WriteTx, version: SchemaVersion, update: Update, checked: _Checked | None, by: Actor
@@ -145,3 +177,12 @@ class Lifecycle:
         if changed == replace(version, updated_at=now) and update.state is None:
             return version  # nothing is different: no change is appended
         return await record_update(tx, version, changed, by, reason=update.reason)
+
+
+def _why_no_target(version: SchemaVersion) -> str:
+    """Why a version is no target of a new reference, as what it is and the way out; "" when it is one."""
+    if not version.live:
+        return f"softly deleted: {way_to_undelete(version.schema_id)}"
+    if version.state not in EVER_REGISTERED:
+        return f"{version.state.name}: register a version of the draft's content that references another one"
+    return ""

@@ -80,7 +80,7 @@ async def _target(tx: ReadTx, reference: Reference, place: str) -> SchemaVersion
         raise ReferenceNotFound(
             place,
             f"{reference.name!r} points to {target.version} (ordinal {target.ordinal}) of subject "
-            f"{str(reference.subject)!r}, which is {target.state.name} and was never registered; register its content first, "
+            f"{str(reference.subject)!r}, which is {target.state.name}: such a version cannot be referenced; register its content first, "
             "or name another version",
             subject=str(reference.subject),
         )

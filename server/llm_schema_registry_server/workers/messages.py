@@ -1,15 +1,16 @@
 """What the server and a worker process say to each other, as bytes: length-prefixed frames, requests and answers. Pure.
 
-Requests are pickles: a worker process trusts the server, and a schema that is referenced twice is sent once. Answers are a
-byte for good or bad and a checked value (`codec`).
+Requests are pickles: a worker process trusts the server, and a schema that is referenced twice is sent once. They are made in
+parts, of which the large ones are the contents themselves: a schema may reference 64 MiB, and copying that would hold up the
+event loop. Answers are a byte for good or bad and a checked value (`codec`).
 """
 
 from __future__ import annotations
 
 import pickle
 import struct
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from .. import errors
@@ -62,8 +63,21 @@ def frame(payload: bytes) -> bytes:
     return HEADER.pack(len(payload)) + payload
 
 
-def encode_request(message: Setup | Request) -> bytes:
-    return pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a pickler writes to. It writes a `bytes` of 64 KiB or more as it is, without a copy."""
+
+    parts: list[bytes] = field(default_factory=list)
+
+    def write(self, part: bytes) -> None:
+        self.parts.append(part)
+
+
+def encode_request(message: Setup | Request) -> Sequence[bytes]:
+    """A whole frame, in parts that are to be sent one after the other."""
+    written = _Parts()
+    pickle.Pickler(written, pickle.HIGHEST_PROTOCOL).dump(message)
+    return [HEADER.pack(sum(map(len, written.parts))), *written.parts]
 
 
 def decode_request(data: bytes) -> Any:  # Setup first, then Requests

@@ -11,10 +11,10 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
-from .messages import HEADER, MAX_FRAME, Setup, encode_request, frame
+from .messages import HEADER, MAX_FRAME, Setup, encode_request
 from .worker_main import OUT_OF_MEMORY
 
 START_SECONDS = 20.0
@@ -160,10 +160,11 @@ class WorkerProcess:
             await asyncio.wait([reply], timeout=max(left, LEAST_WAIT))
         return reply.done()
 
-    def ask(self, payload: bytes) -> asyncio.Future[bytes]:
-        """Send one request; the future is the answer's payload, or raises WorkerProcessEnded (await `end` for the cause)."""
+    def ask(self, request: Sequence[bytes]) -> asyncio.Future[bytes]:
+        """Send one request, as `encode_request` has made it; the future is the answer's payload, or raises WorkerProcessEnded
+        (await `end` for the cause)."""
         answer = self._pipe.expect()
-        self._transport.write(frame(payload))
+        self._transport.writelines(request)
         return answer
 
     def kill(self) -> None:

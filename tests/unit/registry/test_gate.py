@@ -9,6 +9,7 @@ from llm_schema_registry_server.errors import (
     InvalidVersion,
     ReferenceNotFound,
     SchemaTypeMismatch,
+    TransitionRefused,
 )
 from llm_schema_registry_server.model.config import Config
 from llm_schema_registry_server.model.lifecycle import EVER_REGISTERED, SchemaState
@@ -51,6 +52,39 @@ async def test_refused_content_is_checked_also_after_it_was_saved_as_a_draft(reg
             await registry.register("s", "a", **options)
 
     assert [v.state for v in await registry.versions("s")] == [S.ACTIVE, S.DRAFT]
+
+
+async def waiting_draft(registry: World) -> str:
+    """The id of a draft of `t` that references the only version of `s`, and waits for its check."""
+    draft = await registry.register("t", "@x", references=(("x", "s", "1"),), as_draft=True)
+    schema_id = draft.version.schema_id
+    for state in (S.VALIDATING, S.COMPATIBILITY_CHECK):
+        await registry.lifecycle.update(schema_id, Update(state=state), ADMIN)
+    return schema_id
+
+
+@pytest.mark.parametrize("way", ["deleted", "abandoned"])
+async def test_a_draft_whose_target_went_is_not_registered_step_by_step(registry: World, way: str) -> None:
+    target = (await registry.register("s", "a", activate=False)).version.schema_id
+    draft = await waiting_draft(registry)
+    if way == "deleted":
+        await registry.deletion.delete(target, by=ADMIN)
+    else:
+        await registry.lifecycle.update(target, Update(state=S.ABANDONED), ADMIN)
+
+    with pytest.raises(TransitionRefused, match="undelete" if way == "deleted" else "ABANDONED"):
+        await registry.lifecycle.update(draft, Update(state=S.REGISTERED), ADMIN)
+
+    assert [v.state for v in await registry.versions("t")] == [S.COMPATIBILITY_CHECK]
+
+
+async def test_a_draft_with_a_live_target_is_registered_step_by_step(registry: World) -> None:
+    await registry.register("s", "a")
+    draft = await waiting_draft(registry)
+
+    done = await registry.lifecycle.update(draft, Update(state=S.REGISTERED), ADMIN)
+
+    assert done.version.state is S.REGISTERED
 
 
 @pytest.mark.parametrize("state", [s for s in S if s not in EVER_REGISTERED])

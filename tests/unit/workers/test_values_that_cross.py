@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_schema_engines.formats.engine import ParsedSchema, SchemaSource
+from llm_schema_engines.formats.engine import ParsedSchema, ReferencedSchema, SchemaSource
 from llm_schema_engines.model.compatibility import (
     CompareOptions,
     Comparison,
@@ -29,7 +29,15 @@ from llm_schema_registry_server.workers.codec import (
     dump,
     load,
 )
-from llm_schema_registry_server.workers.messages import MAX_FRAME, decode_answer, encode_answer
+from llm_schema_registry_server.workers.messages import (
+    HEADER,
+    MAX_FRAME,
+    Request,
+    decode_answer,
+    decode_request,
+    encode_answer,
+    encode_request,
+)
 from llm_schema_registry_server.workers.tasks import Compare, Parse
 
 SOURCE = SchemaSource(b"{}")
@@ -294,3 +302,20 @@ def test_every_error_of_the_family_keeps_class_message_and_facts(kind: type[Regi
     assert (there.message, str(there), there.violations) == ("why", "why", error.violations)
     assert (there.metadata, there.code, there.reason) == ({"a": "b", "n": "1"}, kind.code, kind.reason)
     assert getattr(there, "issues", None) == getattr(error, "issues", None)
+
+
+def test_a_request_is_sent_without_a_copy_of_its_contents() -> None:
+    contents = [bytes([n]) * 1_000_000 for n in range(32)]
+    references = tuple(ReferencedSchema(str(n), str(n), content) for n, content in enumerate(contents))
+    request = Request(Parse(SchemaType.JSON, SchemaSource(b"{}", references), True), 1.0)
+
+    tracemalloc.start()
+    parts = encode_request(request)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert all(any(part is content for part in parts) for content in contents)
+    assert peak < 1_000_000
+    header, payload = parts[0], b"".join(parts[1:])
+    assert HEADER.unpack(header) == (len(payload),)
+    assert decode_request(payload) == request

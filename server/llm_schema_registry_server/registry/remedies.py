@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 from llm_schema_engines.compatibility.search import FailedCheck, find_remedies
 from llm_schema_engines.model.compatibility import Remedy
 
 from .library import KnownSchema, Library
+
+SEARCH_SECONDS = 3.0
+"""Longest search: the refusal waits for it, and is given without ways out when a comparison is too hard for that."""
 
 
 class Remedies:
@@ -17,7 +21,14 @@ class Remedies:
         self._library = library
 
     async def find(self, refused: FailedCheck[KnownSchema]) -> tuple[Remedy, ...]:
-        """The remedies that work (see find_remedies)."""
+        """The remedies that work (see find_remedies); none when that is not known within SEARCH_SECONDS."""
+        try:
+            async with asyncio.timeout(SEARCH_SECONDS):
+                return await self._search(refused)
+        except TimeoutError:
+            return ()
+
+    async def _search(self, refused: FailedCheck[KnownSchema]) -> tuple[Remedy, ...]:
         search = find_remedies(refused, _with_content)
         try:
             question = next(search)

@@ -246,7 +246,9 @@ class Pool:
             ) from None
         except WorkerProcessEnded:
             ended = await process.end()
-            if not ended.killed:
+            if (
+                not ended.killed and running.caller.key
+            ):  # nobody else is to wait for what the server itself asked
                 self._history.note(running.history, CRASH_SECONDS)
             raise self._crash(ended) from None
         finally:

@@ -239,9 +239,9 @@ class QueuesSettings(Section):
     """How long, and how many, callers wait for worker processes, for the storage and for memory. Callers are told apart by their
     address, or by their name once they are authenticated, and take turns by what their work has cost."""
 
-    waiting: int = Field(1000, ge=0)
+    waiting: int = Field(10_000, ge=0)
     """Most that wait in one queue; of the caller with most waiting the newest is refused then. Workers have `workers.queue`."""
-    waiting_per_caller: int = Field(500, ge=1)
+    waiting_per_caller: int = Field(4000, ge=1)
     """Most of one caller that wait in one queue; more are refused at once with RESOURCE_EXHAUSTED."""
     wait_seconds: float = Field(10.0, gt=0)
     """Longest wait in a queue, after which a call is refused with RESOURCE_EXHAUSTED and told when to try again."""

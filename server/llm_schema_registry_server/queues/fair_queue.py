@@ -30,6 +30,9 @@ from .caller import Caller
 WAIT_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds in seconds of the classes in which waiting times are counted."""
 
+# How long a task keeps its room is guessed from those before it, and in a rush each seems to take longer than it does: only when the
+# guess is so many times too long is a caller refused before it has waited.
+_CERTAIN = 4.0
 _MARGIN_SECONDS = 0.05
 """So long before the deadline of its call a wait is given up: the caller then learns why, and not just that time is over."""
 _FIRST_COST = 0.005
@@ -267,7 +270,7 @@ class FairQueue:
         # one always waits, for nobody knows what those before it cost.
         callers = sum(1 for _ in self._callers_waiting()) or 1
         expected = self._seconds * own * callers / max(1, self._room[0])
-        if patience <= 0 or (own and expected > patience):
+        if patience <= 0 or (own and expected > _CERTAIN * patience):
             raise self.refusal("wait", self._too_long(patience))
 
     def _make_place(self, own: int) -> bool:

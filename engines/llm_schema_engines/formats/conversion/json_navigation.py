@@ -33,14 +33,7 @@ class SchemaNavigator:
 
     def below(self, place: Place, *path: str | int) -> Place:
         """The subschema at a path of keywords and numbers."""
-        found = place.schema
-        for step in path:
-            found = found[step]
-        pointer = join_pointer(place.pointer, *path)
-        base, dialect = self._document_index.bases.get(
-            (place.document.number, pointer), (place.base, place.dialect)
-        )
-        return modern(Place(place.document, pointer, found, base, dialect))
+        return modern(self._document_index.below(place, *path))
 
     def parts(self, place: Place) -> list[Place]:
         """The schema and the members of its allOf, nested ones and those behind references too, each once."""

@@ -147,13 +147,9 @@ def applied_in_place(document_index: DocumentIndex, place: Place) -> Iterator[Pl
             yield document_index.resolve(place.base, reference)
     if "$ref" in schema and place.dialect.isolates_references:
         return
-    for path, sub in subschemas(schema, place.dialect):
+    for path, _ in subschemas(schema, place.dialect):
         if path[0] in IN_PLACE:
-            pointer = join_pointer(place.pointer, *path)
-            base, dialect = document_index.bases.get(
-                (place.document.number, pointer), (place.base, place.dialect)
-            )
-            yield Place(place.document, pointer, sub, base, dialect)
+            yield document_index.below(place, *path)
 
 
 def _check_paths(document_index: DocumentIndex, root: Place, limits: JsonSchemaLimits) -> list[SchemaIssue]:

@@ -13,7 +13,6 @@ from .compiled import OpenedSchema
 from .complexity import applied_in_place
 from .dialects import IN_PLACE, subschemas
 from .limits import JsonSchemaLimits
-from .pointers import join_pointer
 from .resources import DocumentIndex, Place, Unresolvable
 
 Key = tuple[int, str]
@@ -128,11 +127,7 @@ def _children(document_index: DocumentIndex, place: Place) -> list[Place]:
     if not isinstance(place.schema, dict):
         return []
     out = []
-    for path, sub in subschemas(place.schema, place.dialect):
+    for path, _ in subschemas(place.schema, place.dialect):
         if path[0] not in IN_PLACE and path[0] not in ("$defs", "definitions"):
-            pointer = join_pointer(place.pointer, *path)
-            base, dialect = document_index.bases.get(
-                (place.document.number, pointer), (place.base, place.dialect)
-            )
-            out.append(Place(place.document, pointer, sub, base, dialect))
+            out.append(document_index.below(place, *path))
     return out

@@ -146,6 +146,15 @@ class DocumentIndex:
         for path, sub in reversed(subschemas(place.schema, place.dialect)):
             yield Place(place.document, join_pointer(place.pointer, *path), sub, place.base, place.dialect)
 
+    def below(self, place: Place, *tokens: str | int) -> Place:
+        """The subschema at a path of keywords, names and numbers below `place`, with the base URI and dialect in force there."""
+        schema = place.schema
+        for token in tokens:
+            schema = schema[token]
+        pointer = join_pointer(place.pointer, *tokens)
+        base, dialect = self.bases.get((place.document.number, pointer), (place.base, place.dialect))
+        return Place(place.document, pointer, schema, base, dialect, place.scope)
+
     def resolve(self, base: str, reference: str) -> Place:
         """The subschema that `reference` means at `base`; raises Unresolvable."""
         uri, fragment = split_fragment(resolve_uri(base, reference))

@@ -14,7 +14,7 @@ from typing import Any
 from ...model.validation import DataIssue
 from .complexity import applied_in_place
 from .dialects import Dialect
-from .pointers import join_pointer, shown_pointer
+from .pointers import shown_pointer
 from .regex_engine import matches
 from .resources import DocumentIndex, Place, Unresolvable
 
@@ -153,15 +153,15 @@ def children_of_property(document_index: DocumentIndex, schemas: list[Place], na
         schema = place.schema
         here: list[Place] = []
         if isinstance(schema.get("properties"), dict) and name in schema["properties"]:
-            here.append(_child(document_index, place, "properties", name))
+            here.append(document_index.below(place, "properties", name))
         here.extend(
-            _child(document_index, place, "patternProperties", pattern)
+            document_index.below(place, "patternProperties", pattern)
             for pattern in schema.get("patternProperties") or ()
             if matches(pattern, name)
         )
         for keyword in ("additionalProperties", "unevaluatedProperties"):
             if not here and isinstance(schema.get(keyword), dict) and schema[keyword]:
-                here.append(_child(document_index, place, keyword))
+                here.append(document_index.below(place, keyword))
         below.extend(here)
     return tuple(below)
 
@@ -174,21 +174,12 @@ def children_of_item(document_index: DocumentIndex, schemas: list[Place], index:
         rest = "items" if place.dialect is Dialect.DRAFT_2020_12 else "additionalItems"
         held = schema.get(prefix)
         if isinstance(held, list) and index < len(held):
-            yield _child(document_index, place, prefix, index)
+            yield document_index.below(place, prefix, index)
         elif isinstance(held, list) or prefix == "prefixItems":
             if isinstance(schema.get(rest), dict):
-                yield _child(document_index, place, rest)
+                yield document_index.below(place, rest)
         elif isinstance(held, dict):
-            yield _child(document_index, place, prefix)
+            yield document_index.below(place, prefix)
         for keyword in ("contains", "unevaluatedItems"):
             if isinstance(schema.get(keyword), dict):
-                yield _child(document_index, place, keyword)
-
-
-def _child(document_index: DocumentIndex, place: Place, *tokens: str | int) -> Place:
-    pointer = join_pointer(place.pointer, *tokens)
-    schema: Any = place.schema
-    for token in tokens:
-        schema = schema[token]
-    base, dialect = document_index.bases.get((place.document.number, pointer), (place.base, place.dialect))
-    return Place(place.document, pointer, schema, base, dialect)
+                yield document_index.below(place, keyword)

@@ -26,7 +26,6 @@ from .complexity import applied_in_place
 from .dialects import IN_PLACE, Dialect, subschemas
 from .limits import JsonSchemaLimits
 from .patterns import active_states, weight
-from .pointers import join_pointer
 from .reading import exact_nesting
 from .resources import DocumentIndex, Place, Unresolvable
 
@@ -222,13 +221,11 @@ def _rules(opened: OpenedSchema) -> list[Rule] | None:
 
 def _children(index: DocumentIndex, place: Place) -> Iterable[tuple[str, Place]]:
     """The subschemas for members and items, each with its keyword."""
-    for path, sub in subschemas(place.schema, place.dialect):
+    for path, _ in subschemas(place.schema, place.dialect):
         keyword = str(path[0])
         if keyword in IN_PLACE or keyword not in _MEMBER_ONE | _MEMBER_ALL | _ITEM_ONE | _ITEM_ALL:
             continue
-        pointer = join_pointer(place.pointer, *path)
-        base, dialect = index.bases.get((place.document.number, pointer), (place.base, place.dialect))
-        yield keyword, Place(place.document, pointer, sub, base, dialect)
+        yield keyword, index.below(place, *path)
 
 
 def _own(schema: dict[str, Any], dialect: Dialect, asserts_format: bool, in_place: int) -> Rates:

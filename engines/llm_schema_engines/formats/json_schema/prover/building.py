@@ -8,7 +8,6 @@ from typing import Any
 
 from ..compiled import OpenedSchema
 from ..dialects import Dialect, modernized
-from ..pointers import join_pointer
 from ..resources import DocumentIndex, Place, Scope
 from .dynamics import DynamicScopes
 from .formats import content_symbol, is_known
@@ -84,15 +83,8 @@ class Builder:
 
     def child(self, place: Place, *tokens: str | int) -> Place:
         """The subschema at a path below `place`, with its own base URI and dialect."""
-        pointer = join_pointer(place.pointer, *tokens)
-        schema: Any = place.schema
-        for token in tokens:
-            schema = schema[token]
-        base, dialect = self.document_index.bases.get(
-            (place.document.number, pointer), (place.base, place.dialect)
-        )
-        child = Place(place.document, pointer, schema, base, dialect, place.scope)
-        return child if base == place.base else self._scopes.enter(child, place.scope)
+        child = self.document_index.below(place, *tokens)
+        return child if child.base == place.base else self._scopes.enter(child, place.scope)
 
     def references(self, place: Place) -> list[Place]:
         """The schemas that a schema refers to; dynamic references are resolved in the dynamic scope of the place."""

@@ -13,7 +13,6 @@ from typing import Any
 
 from ..compiled import OpenedSchema
 from ..dialects import modernized
-from ..pointers import join_pointer
 from ..regex_engine import matches
 from ..resources import DocumentIndex, Place, Unresolvable
 from ..undeclared import applied, children_of_item, children_of_property
@@ -125,7 +124,7 @@ class _Description:
             return [self._document_index.resolve(place.base, schema["$ref"])], False
         for union in ("anyOf", "oneOf", "allOf"):
             if words == {union}:
-                branches = [self._below(place, union, i) for i in range(len(schema[union]))]
+                branches = [self._document_index.below(place, union, i) for i in range(len(schema[union]))]
                 # Of an allOf, two branches describe one object; of a union, one branch alone may.
                 if sum(map(self._may_hold, branches)) > 1:
                     raise _Noticed
@@ -146,17 +145,19 @@ class _Description:
     def _children(self, place: Place) -> Iterator[Place]:
         for keyword in ("properties", "patternProperties"):
             for name in place.schema.get(keyword, ()):
-                yield self._below(place, keyword, name)
+                yield self._document_index.below(place, keyword, name)
         for keyword in ("additionalProperties", "additionalItems", "items", "prefixItems"):
             held = place.schema.get(keyword)
             if isinstance(held, list):
                 for i in range(len(held)):
-                    yield self._below(place, keyword, i)
+                    yield self._document_index.below(place, keyword, i)
             elif held is not None:
-                yield self._below(place, keyword)
+                yield self._document_index.below(place, keyword)
 
     def _items_may_hold(self, place: Place) -> bool:
-        return isinstance(place.schema["items"], list) or self._may_hold(self._below(place, "items"))
+        return isinstance(place.schema["items"], list) or self._may_hold(
+            self._document_index.below(place, "items")
+        )
 
     def _may_hold(self, place: Place, chain: int = 0) -> bool:
         """Whether a schema may accept an object or an array; True also where that is not seen at once."""
@@ -171,15 +172,6 @@ class _Description:
         if "const" in schema or "enum" in schema:
             return _lists_containers(schema)
         return True
-
-    def _below(self, place: Place, *tokens: str | int) -> Place:
-        pointer, schema = join_pointer(place.pointer, *tokens), place.schema
-        for token in tokens:
-            schema = schema[token]
-        base, dialect = self._document_index.bases.get(
-            (place.document.number, pointer), (place.base, place.dialect)
-        )
-        return Place(place.document, pointer, schema, base, dialect)
 
 
 def _lists_containers(schema: Mapping[str, Any]) -> bool:

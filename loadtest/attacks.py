@@ -10,7 +10,7 @@ import json
 import socket
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -118,7 +118,7 @@ async def large_bodies(target: Target) -> Outcomes:
 
 def blocking(
     work: Callable[[Target, int], Outcomes], callers: int
-) -> Callable[[Target], Awaitable[Outcomes]]:
+) -> Callable[[Target], Coroutine[None, None, Outcomes]]:
     """The attack of so many threads."""
 
     async def attack(target: Target) -> Outcomes:
@@ -172,7 +172,7 @@ def gzip_bombs(target: Target, number: int) -> Outcomes:
     return found
 
 
-ATTACKS: Mapping[str, Callable[[Target], Awaitable[Outcomes]]] = {
+ATTACKS: Mapping[str, Callable[[Target], Coroutine[None, None, Outcomes]]] = {
     "16 callers of hard comparisons": hard_comparisons,
     "8 batches of 64 MB that never end": large_bodies,
     "60 connections that never read": blocking(never_reading, 6),

@@ -149,9 +149,9 @@ def main() -> None:
         f"| {options.subscribers:,} on the {options.engine} engine | processor time of a registration | beside none | longest wait |",
         "|---|---|---|---|",
     ]
-    for kind, figures in found.items():
-        used = statistics.median(u for u, _ in figures)
-        longest = statistics.median(w for _, w in figures)
+    for kind, measured in found.items():
+        used = statistics.median(u for u, _ in measured)
+        longest = statistics.median(w for _, w in measured)
         lines.append(f"| {kind} | {used:.2f} ms | {used / alone:.1f} | {longest:.0f} ms |")
     rig.publish(lines, options.markdown)
 

@@ -282,6 +282,35 @@ def test_a_bad_first_message_ends_a_websocket_with_the_reason(http: httpx.Client
 
 
 @pytest.mark.parametrize(
+    "order",
+    [
+        (b"content-length: 4", b"transfer-encoding: chunked"),
+        (b"transfer-encoding: chunked", b"content-length: 4"),
+    ],
+)
+def test_two_lengths_of_a_body_cannot_hide_a_second_request(
+    http: httpx.Client, order: tuple[bytes, bytes]
+) -> None:
+    """RFC 9112 6.3: the body is read in chunks, and what follows it on this connection is nobody's request."""
+    request = b"POST /api/v1/schemas HTTP/1.1\r\nhost: x\r\n" + b"\r\n".join(order) + b"\r\n\r\n"
+    hidden = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"
+    with socket.create_connection((http.base_url.host, http.base_url.port), timeout=10) as raw:
+        raw.sendall(request + b"2\r\n{}\r\n0\r\n\r\n" + hidden)
+        answer = b"".join(iter(lambda: raw.recv(65536), b""))
+
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert b"ALIVE" not in answer
+
+
+def test_a_transfer_coding_that_is_not_undone_is_refused(http: httpx.Client) -> None:
+    request = b"POST /api/v1/schemas HTTP/1.1\r\nhost: x\r\ntransfer-encoding: gzip, chunked\r\n\r\n"
+    with socket.create_connection((http.base_url.host, http.base_url.port), timeout=10) as raw:
+        raw.sendall(request + b"2\r\n{}\r\n0\r\n\r\n")
+        assert raw.recv(65536).startswith(b"HTTP/1.1 415")
+
+
+@pytest.mark.parametrize(
     "junk",
     [
         b"\x00\x01\x02\x03\r\n\r\n",

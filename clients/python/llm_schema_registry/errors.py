@@ -4,7 +4,7 @@ RegistryError
 ├── InvalidRequest            a field of the request is wrong; `violations` name it
 │   ├── InvalidSubject, InvalidVersion, PageTokenInvalid, RevisionUnknown
 │   ├── InvalidSchema         `issues` say what is wrong and where
-│   ├── SchemaTooLarge
+│   ├── SchemaTooLarge, UnsupportedBody
 │   ├── MalformedRequest      the bytes were not the message that the server expects
 │   ├── ReferenceNotFound, ReferenceCycle
 │   └── ConversionRefused, DataRefused
@@ -32,7 +32,7 @@ RegistryError
 ├── PermissionDenied, Unauthenticated
 └── InternalError, StorageDamaged, UnknownFailure
 
-RouteNotFound, VerbNotAllowed, RequestTooLarge and BodyTooSlow are answered over HTTP only.
+RouteNotFound, VerbNotAllowed, UnsupportedBody, RequestTooLarge and BodyTooSlow are answered over HTTP only.
 The server decides the class by the reason it sends; a reason that this release does not know falls back to the class
 of its code.
 """
@@ -120,6 +120,12 @@ class InvalidRequest(RegistryError):
 
 class MalformedRequest(InvalidRequest):
     REASON = "MALFORMED_REQUEST"
+
+
+class UnsupportedBody(InvalidRequest):
+    """HTTP only: the body is compressed or not in UTF-8."""
+
+    REASON = "UNSUPPORTED_BODY"
 
 
 class InvalidSubject(InvalidRequest):

@@ -388,14 +388,45 @@ async def test_a_batch_answers_each_line_in_order(world: World) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/api/v1/schemas", {"content-encoding": "gzip"}),
+        ("/api/v1/schemas", {"content-encoding": "identity, br"}),
+        ("/api/v1/validate:batch", {"content-encoding": "deflate"}),
+        ("/api/v1/schemas", {"content-type": "application/json; charset=utf-16"}),
+        ("/api/v1/schemas", {"content-type": 'application/json; Charset="ISO-8859-1"'}),
+    ],
+)
+async def test_a_body_that_is_not_plain_text_is_refused_before_it_is_read(
+    world: World, path: str, headers: dict[str, str]
+) -> None:
+    answer = await world.http.post(path, content=b'{"subject":"s"}', headers=headers)
+
+    assert (answer.status_code, answer.json()["error_code"]) == (415, "UNSUPPORTED_BODY")
+    assert answer.headers["accept-encoding"] == "identity"
+    assert answer.json()["details"][1]["field_violations"][0]["field"] in headers
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json", "application/json; charset=UTF-8", 'text/plain;charset="utf8"']
+)
+async def test_a_body_in_utf_8_is_read_whatever_its_type_is_called(world: World, kind: str) -> None:
+    headers = {"content-type": kind, "content-encoding": "identity"}
+    answer = await world.http.post("/api/v1/validate:batch", content=b'{"schema_id":"a"}', headers=headers)
+
+    assert answer.status_code == 200
+
+
 async def test_a_line_of_a_batch_that_cannot_be_read_is_answered_in_its_place(world: World) -> None:
     body = b'{"schema_id":"a"}\n{oops\n\n{"strict":7}\n{"schema_id":"c"}\n'
     answer = await world.http.post("/api/v1/validate:batch", content=body)
 
     first, second, third, last = [json.loads(line) for line in answer.text.splitlines()]
     assert (first["schema_id"], last["schema_id"], last["index"]) == ("a", "c", "3")
-    assert "line 2: the body is not JSON" in second["error"]["message"]
-    assert "line 4: strict: must be true or false" in third["error"]["message"]
+    assert second["error"]["message"].startswith("line 2: the body is not JSON")
+    assert third["error"]["message"].startswith("strict: must be true or false")
+    assert third["error"]["message"].endswith("(line 4)")
     assert third["error"]["details"][0]["metadata"]["field"] == "strict"
 
 

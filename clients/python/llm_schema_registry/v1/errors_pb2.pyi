@@ -107,6 +107,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The caller could not be identified. Send valid credentials."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 41
     """A fault of the server. Its log tells more under the request id."""
+    ERROR_REASON_UNSUPPORTED_BODY: _ErrorReason.ValueType  # 42
+    """HTTP only: the body is compressed or not in UTF-8. Send it as it is, in UTF-8."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """`ErrorInfo.reason` is a name of this list without the prefix ERROR_REASON_; `ErrorInfo.domain` is "schema-registry".
@@ -198,4 +200,6 @@ ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 40
 """The caller could not be identified. Send valid credentials."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 41
 """A fault of the server. Its log tells more under the request id."""
+ERROR_REASON_UNSUPPORTED_BODY: ErrorReason.ValueType  # 42
+"""HTTP only: the body is compressed or not in UTF-8. Send it as it is, in UTF-8."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

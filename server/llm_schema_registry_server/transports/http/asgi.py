@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 from ...errors import InvalidRequest
+from .errors import UnsupportedBody
 
 # What ASGI hands around: dictionaries whose keys depend on their "type".
 Event = dict[str, Any]
@@ -33,8 +34,10 @@ API_HEADERS: Headers = (
 )
 """Security headers of a face whose answers are data: nothing in them is to be rendered, framed or run."""
 
-# Lists to which each proxy may add a line of its own; RFC 9110 5.3 reads the lines as one list.
-_LISTS = ("x-forwarded-for", "forwarded")
+# Lists of which each line has a part; RFC 9110 5.3 reads the lines as one list.
+_LISTS = ("x-forwarded-for", "forwarded", "content-encoding", "transfer-encoding")
+_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]*)")
+_CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
 
 
 class ClientLeft(Exception):
@@ -80,6 +83,22 @@ def demand_host(scope: Scope, metadata: Mapping[str, str]) -> None:
     an empty one of none, `headers` of several."""
     if not metadata.get("host") and scope["http_version"] == "1.1":
         raise InvalidRequest("host", "is missing: a request over HTTP/1.1 must have one Host header")
+
+
+def demand_readable(metadata: Mapping[str, str]) -> None:
+    """Raises UnsupportedBody for a body that is compressed, or in another character set than UTF-8: it would be taken for
+    something else than what was sent."""
+    content = metadata.get("content-encoding", "")
+    if any(coding.strip().lower() not in ("", "identity") for coding in content.split(",")):
+        raise UnsupportedBody(
+            "content-encoding", content, "without one: it is neither compressed nor encrypted"
+        )
+    transfer = metadata.get("transfer-encoding", "chunked")
+    if transfer.strip().lower() != "chunked":
+        raise UnsupportedBody("transfer-encoding", transfer, "in chunks or with a content-length")
+    kind = metadata.get("content-type", "").lower()
+    if (found := _CHARSET.search(kind)) is not None and found[1] not in _CHARSETS:
+        raise UnsupportedBody("content-type", kind, "in UTF-8")
 
 
 def connection(scope: Scope) -> str:

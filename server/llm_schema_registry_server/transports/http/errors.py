@@ -42,6 +42,15 @@ class RequestTooLarge(RegistryError):
         super().__init__(f"the {what} is longer than {limit} bytes (setting {setting})", limit=limit)
 
 
+class UnsupportedBody(InvalidRequest):
+    """415: the body is written in a way that is not read here, as a header says."""
+
+    reason = "UNSUPPORTED_BODY"
+
+    def __init__(self, header: str, given: str, taken: str) -> None:
+        super().__init__(header, f"{given[:100]!r} is not read here; send the body {taken}")
+
+
 def body_broken() -> InvalidRequest:
     """400: the body ended before it was whole. Its client has left, or has closed its side, or sent chunks that are none."""
     return InvalidRequest(

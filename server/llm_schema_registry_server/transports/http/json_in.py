@@ -86,8 +86,10 @@ def line_message(route: Route, number: int, line: bytes, *, most_values: int = M
             route.method.request_type,
         )
     except InvalidRequest as error:
-        field = error.violations[0].field if error.violations else f"line {number}"
-        raise InvalidRequest(field, f"line {number}: {error.message}") from error
+        if not error.violations:
+            raise InvalidRequest(f"line {number}", error.message) from error
+        wrong = error.violations[0]
+        raise InvalidRequest(wrong.field, f"{wrong.description} (line {number})") from error
 
 
 def to_message(tree: Tree, kind: type[Message]) -> Message:

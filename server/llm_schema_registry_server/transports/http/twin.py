@@ -41,12 +41,13 @@ from .asgi import (
     connection,
     deadline,
     demand_host,
+    demand_readable,
     headers,
     path_of,
     send_reply,
 )
 from .bodies import Bodies, lines
-from .errors import RequestTooLarge, RouteNotFound, VerbNotAllowed
+from .errors import RequestTooLarge, RouteNotFound, UnsupportedBody, VerbNotAllowed
 from .index import listing, nearest, served
 from .json_in import line_message, request_message
 from .json_out import render
@@ -327,6 +328,7 @@ class HttpTwin:
     ) -> None:
         if route.method.operation.client_streaming:
             # All of it before the first answer: most HTTP clients read nothing before they have sent everything.
+            demand_readable(call.metadata)
             limit, setting = self._options.max_batch_bytes, "http.max_batch_bytes"
             async with self._bodies.read(receive, limit, setting, caller_key(call)) as body:
                 await self._write(self._line_messages(route, body), Lines, call, receive, send)
@@ -373,6 +375,8 @@ class HttpTwin:
                 yield error
 
     def _read_body(self, receive: Receive, call: Call) -> AbstractAsyncContextManager[bytes]:
+        """Raises UnsupportedBody."""
+        demand_readable(call.metadata)
         limit = self._options.max_body_bytes
         return self._bodies.read(receive, limit, "http.max_body_bytes", caller_key(call))
 
@@ -396,6 +400,8 @@ def failure_reply(failed: Failure, error: Exception) -> Reply:
     extra: tuple[tuple[str, str], ...] = ((REQUEST_ID, failed.request_id),)
     if isinstance(error, VerbNotAllowed):
         extra += (("allow", error.allowed),)
+    if isinstance(error, UnsupportedBody):  # RFC 9110 12.5.3
+        extra += (("accept-encoding", "identity"),)
     if failed.retry_seconds is not None:  # RFC 9110 10.2.3: whole seconds
         extra += (("retry-after", str(max(1, math.ceil(failed.retry_seconds)))),)
     return Reply(http_status(failed), orjson.dumps(http_body(failed)), extra)

@@ -22,6 +22,7 @@ class Damage:
     postgres: str | None = None
 
 
+_NO_UTF_8 = "CAST(x'6f7264ff' AS TEXT)"
 _CONTENT = "(SELECT identity FROM versions WHERE schema_id = '{id}')"
 DAMAGES = {
     "number with too many digits": Damage(
@@ -49,6 +50,26 @@ DAMAGES = {
         postgres=f"UPDATE contents SET content = 'altered'::bytea WHERE identity = {_CONTENT}",
         readable=True,
         stays=False,
+    ),
+    **{
+        f"{column} is no UTF-8": Damage(
+            f"UPDATE versions SET {column} = {_NO_UTF_8} WHERE schema_id = '{{id}}'", postgres=""
+        )
+        for column in (
+            "subject",
+            "identity",
+            "version",
+            "content_digest",
+            "generation_digest",
+            "validation_digest",
+            "about",
+            "origin",
+        )
+    },
+    "a byte of metadata is no UTF-8": Damage(
+        "UPDATE versions SET about = CAST(CAST(replace(about, '[]', '[\"t\"]') AS BLOB) || x'ff' AS TEXT) "
+        "WHERE schema_id = '{id}'",
+        postgres="",
     ),
     "altered digest": Damage(f"UPDATE contents SET digest = 'f' WHERE identity = {_CONTENT}", readable=True),
 }

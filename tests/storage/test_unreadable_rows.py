@@ -53,6 +53,16 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         await made.close()
 
 
+@pytest_asyncio.fixture
+async def sqlite(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    made = SqliteStore(tmp_path / "registry.db", synchronous="normal")
+    await made.open()
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
 async def filled(store: Rows, count: int = 6) -> list[str]:
     """The schema ids of so many versions of one subject, each with a content of its own."""
     ids = []
@@ -159,6 +169,113 @@ async def test_statistics_are_counted_in_spite_of_unknown_numbers(store: Rows) -
         counted = await tx.count_everything(now(), 10)
 
     assert (counted.versions, sum(counted.by_state.values()), sum(counted.by_type.values())) == (6, 5, 5)
+
+
+# -- SQLite: texts that are no UTF-8
+
+BAD = "CAST(x'6f7264ff' AS TEXT)"
+
+
+async def test_a_version_that_lost_its_name_gets_it_back(sqlite: SqliteStore) -> None:
+    ids = await filled(sqlite)
+    await execute(
+        sqlite,
+        "DELETE FROM usage",
+        f"UPDATE versions SET schema_id = {BAD}, subject = {BAD}, identity = {BAD} WHERE schema_id = '{ids[2]}'",
+    )
+
+    assert await listed(sqlite) == [[1, 2, 4, 5, 6]] * 2
+    (found,) = [f async for f in repair(sqlite, now, apply=True)]
+
+    assert found.mended
+    assert [f async for f in repair(sqlite, now, apply=True)] == []
+    async with sqlite.read() as tx:
+        version = await tx.version(ids[2])
+    assert version is not None
+    assert (version.subject, version.ordinal) == (SUBJECT, 3)
+
+
+async def test_a_page_of_subjects_is_whole_whatever_is_unreadable(sqlite: SqliteStore) -> None:
+    async with sqlite.write() as tx:
+        made = [await register(tx, f"s{number:03}", f'{{"a": {number}}}') for number in range(250)]
+    bad = ", ".join(f"'{version.schema_id}'" for version in made[3:240])
+    await execute(
+        sqlite,
+        f"UPDATE versions SET subject = CAST(CAST(subject AS BLOB) || x'ff' AS TEXT) WHERE schema_id IN ({bad})",
+    )
+    before = sum(unreadable.counts().values())
+
+    async with sqlite.read() as tx:
+        names = await tx.subjects(page=Page(5))
+        scanned = await tx.scan_versions(SchemaFilter(), Page(5))
+        counted = await tx.count_everything(now(), 10)
+
+    expected = ["s000", "s001", "s002", "s240", "s241"]
+    assert [str(name) for name in names] == expected
+    assert [str(version.subject) for version in scanned] == expected
+    assert sum(unreadable.counts().values()) > before
+    assert counted.versions == 250
+
+
+async def test_what_decides_does_not_go_on_without_a_name_that_is_no_text(sqlite: SqliteStore) -> None:
+    used, user = await referencing(sqlite)
+    await execute(sqlite, f"UPDATE versions SET subject = {BAD} WHERE schema_id = '{used}'")
+
+    async with sqlite.read() as tx:
+        with pytest.raises(StorageDamaged):
+            await tx.uses([Subject.parse("user")])
+        with pytest.raises(StorageDamaged):
+            await tx.version(used)
+        assert await tx.version(user) is not None
+
+
+async def test_no_text_of_any_table_fails_an_export_and_repair_leaves_none(sqlite: SqliteStore) -> None:
+    (schema_id, *_) = await filled(sqlite)
+    identity = f"(SELECT identity FROM versions WHERE schema_id = '{schema_id}')"
+    await execute(
+        sqlite,
+        f"UPDATE global_ids SET identity = {BAD} WHERE identity = {identity}",
+        f"UPDATE contents SET identity = {BAD} WHERE identity = {identity}",
+        f"INSERT INTO subjects VALUES ({BAD}, 3)",
+        f"INSERT INTO configs VALUES ({BAD}, '{{}}')",
+        f"INSERT INTO configs VALUES ('subject:orders', {BAD})",
+        f"UPDATE changes SET schema_id = {BAD}, facts = {BAD} WHERE sequence = 2",
+        f"UPDATE transitions SET facts = {BAD} WHERE schema_id = '{schema_id}'",
+        f"UPDATE transitions SET schema_id = {BAD} WHERE schema_id <> '{schema_id}'",
+        f"INSERT OR REPLACE INTO statistics (id, counts) VALUES (1, {BAD})",
+    )
+
+    counted = await export_archive(sqlite, io.BytesIO(), lambda kind, done: None)
+    assert (counted["version"], counted["change"], counted["ordinal"]) == (5, 5, 1)
+    assert counted[UNREADABLE] > 5
+    found = [f async for f in repair(sqlite, now, apply=True)]
+
+    assert {f.table for f in found} >= {
+        "contents",
+        "subjects",
+        "global_ids",
+        "configs",
+        "changes",
+        "statistics",
+    }
+    assert all(f.mended for f in found)
+    assert [f async for f in repair(sqlite, now, apply=True)] == []
+    counted = await export_archive(sqlite, io.BytesIO(), lambda kind, done: None)
+    assert UNREADABLE not in counted
+    assert (counted["version"], counted["ordinal"], counted["global_id"]) == (6, 1, 6)
+
+
+async def test_settings_that_cannot_be_read_do_not_fail_an_export(store: Rows) -> None:
+    await filled(store)
+    await execute(
+        store,
+        "INSERT INTO configs VALUES ('context:x', '[]')",
+        "INSERT INTO configs VALUES ('subject:y', '{\"apply_defaults\": true}')",
+    )
+
+    counted = await export_archive(store, io.BytesIO(), lambda kind, done: None)
+
+    assert (counted["config"], counted[UNREADABLE]) == (1, 1)
 
 
 # -- what a version points to

@@ -84,13 +84,18 @@ def statistics_from_rows(
         by_type=_along(live, 0, SchemaType),
         by_state=_along(live, 1, SchemaState),
         by_level=_along(live, 2, CompatibilityLevel),
-        contexts=tuple(Group(*cells) for cells in orjson.loads(contexts)),
-        prefixes=tuple(Group(*cells) for cells in orjson.loads(prefixes)),
-        largest=tuple(SubjectSize(*cells) for cells in orjson.loads(largest)),
+        contexts=tuple(Group(*cells) for cells in _loaded(contexts)),
+        prefixes=tuple(Group(*cells) for cells in _loaded(prefixes)),
+        largest=tuple(SubjectSize(*cells) for cells in _loaded(largest)),
         registered=by_day(at, registered),
         contents=ContentSizes(*map(int, contents)),
         log=LogSize(changes, _moment(oldest), _moment(newest)),
     )
+
+
+def _loaded(cell: str | bytes) -> Any:
+    """JSON; of names that are no UTF-8 it shows what can be shown."""
+    return orjson.loads(cell.decode(errors="replace") if isinstance(cell, bytes) else cell)
 
 
 def _along(counts: Mapping[tuple[int, int, int], int], place: int, kind: type[E]) -> Mapping[E, int]:

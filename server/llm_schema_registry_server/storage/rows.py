@@ -81,11 +81,44 @@ def subject_of(qualified: str) -> Subject:
     return Subject(context, name)
 
 
+def subject_in(row: Row) -> Subject:
+    """The subject in a row of nothing else."""
+    with reading("versions", row[0]):
+        return subject_of(row[0])
+
+
+def cells_of(table: str) -> Callable[[Row], tuple[Any, ...]]:
+    """Decodes rows of texts and numbers: the cells as they are."""
+
+    def cells(row: Row) -> tuple[Any, ...]:
+        with reading(table, row[0]):
+            _demand_texts(cell for cell in row if not isinstance(cell, int))
+            return tuple(row)
+
+    return cells
+
+
+def text_of(table: str) -> Callable[[Row], str]:
+    """Decodes rows of one text."""
+
+    def text(row: Row) -> str:
+        with reading(table, row[0]):
+            return "".join(row)
+
+    return text
+
+
+def _demand_texts(cells: Iterable[Any]) -> None:
+    """Raises TypeError unless all are texts. SQLite has texts that are no UTF-8, which come as bytes."""
+    "".join(cells)
+
+
 def uses_of(pairs: Iterable[Row]) -> Mapping[Subject, frozenset[Subject]]:
     """What each subject uses, from rows of (user, used)."""
     found: dict[Subject, set[Subject]] = {}
     for user, used in pairs:
-        found.setdefault(subject_of(user), set()).add(subject_of(used))
+        with reading("versions", user):
+            found.setdefault(subject_of(user), set()).add(subject_of(used))
     return {user: frozenset(used) for user, used in found.items()}
 
 
@@ -150,6 +183,7 @@ def _origin(version: SchemaVersion) -> str:
 def version_of(row: Row) -> SchemaVersion:
     """The version in a row of VERSION_COLUMNS."""
     with reading("versions", row[0]):
+        _demand_texts((row[0], row[2], row[8], row[9], row[10]))
         origin, about = orjson.loads(row[15]), orjson.loads(row[16])
         return SchemaVersion(
             schema_id=row[0],
@@ -202,6 +236,7 @@ def change_row(change: Change) -> tuple[Any, ...]:
 def change_of(row: Row) -> Change:
     """The change in a row of (sequence, *CHANGE_COLUMNS)."""
     with reading("changes", row[0]):
+        _demand_texts((row[3], row[4]))
         facts = orjson.loads(row[7])
         return Change(
             event_type=EventType(row[1]),
@@ -231,6 +266,7 @@ def change_time_of(row: Row) -> tuple[int, datetime]:
 def cursor_of(row: Row) -> Cursor:
     """The cursor of a row of name, sequence and time."""
     with reading("cursors", row[0]):
+        _demand_texts((row[0],))
         return Cursor(row[0], row[1], moment(row[2]))
 
 
@@ -274,6 +310,7 @@ def _run_row(run: Sequence[Transition]) -> tuple[Any, ...]:
 def transitions_of(row: Row) -> list[Transition]:
     """The steps in a row of TRANSITION_COLUMNS."""
     with reading("transitions", row[0]):
+        _demand_texts((row[0],))
         facts = orjson.loads(row[4])
         steps: list[Transition] = []
         state = None if row[1] is None else SchemaState(row[1])
@@ -317,6 +354,7 @@ def usage_row(usage: Usage) -> tuple[Any, ...]:
 def usage_of(row: Row) -> Usage:
     """The usage in a row of USAGE_COLUMNS."""
     with reading("usage", row[0]):
+        _demand_texts((row[0],))
         return Usage(row[0], Uses(row[1], row[2]), row[3], moment(row[4]))
 
 
@@ -339,7 +377,13 @@ def config_cell(config: Config) -> str:
 
 def config_of(scope: str, cell: str) -> Config:
     with reading("configs", scope):
+        _demand_texts((scope,))
         return Config(**{key: _CONFIG_FIELDS[key](value) for key, value in orjson.loads(cell).items()})
+
+
+def scope_of(row: Row) -> tuple[str, Config]:
+    """The scope and its settings, of a row of both."""
+    return row[0], config_of(*row)
 
 
 @contextmanager

@@ -90,7 +90,10 @@ async def versions_of_page(
         found += kept
         if len(kept) == len(batch) or len(batch) < page.limit or len(found) >= wanted:
             return found[:wanted]
-        page = Page(max(wanted - len(found), _LEAST), after=_place(batch[-1]))
+        place = _last_place(batch)
+        page = Page(
+            max(wanted - len(found), _LEAST, 0 if place else 2 * page.limit), after=place or page.after
+        )
 
 
 async def hits_of_page(
@@ -112,8 +115,11 @@ async def hits_of_page(
         found += kept
         if len(kept) == len(batch) or len(batch) < page.limit or len(found) >= wanted:
             return Ranked(found[:wanted], total)
-        last = batch[-1]
-        page = RankedPage(max(wanted - len(found), _LEAST), after=(last[-2], *_place(Unreadable(last))))
+        last = next((row for row in reversed(batch) if isinstance(row[3], str)), None)
+        page = RankedPage(
+            max(wanted - len(found), _LEAST, 0 if last else 2 * page.limit),
+            after=(last[-2], last[3], last[4]) if last else page.after,
+        )
 
 
 async def changes_of_log(
@@ -138,8 +144,26 @@ def log_page(oldest: int, found: Sequence[Change | Unreadable]) -> LogPage:
     return LogPage(oldest, readable(found), skipped)
 
 
-def _place(item: SchemaVersion | Unreadable) -> tuple[str, int]:
-    """Subject and ordinal, which are cells of types that the storage enforces."""
-    if isinstance(item, Unreadable):
-        return item.cells[3], item.cells[4]
-    return str(item.subject), item.ordinal
+async def whole_page(fetch: Callable[[int], Awaitable[Sequence[T | Unreadable]]], limit: int) -> list[T]:
+    """As `versions_of_page`, of any rows, also those without a key that can be read: more are fetched, from the same place.
+
+    fetch: reads so many rows.
+    """
+    count = limit
+    while True:
+        batch = await fetch(count)
+        kept = readable(batch)
+        if len(batch) < count or len(kept) >= limit:
+            return kept[:limit]
+        count = max(2 * count, _LEAST)
+
+
+def _last_place(batch: Sequence[SchemaVersion | Unreadable]) -> tuple[str, int] | None:
+    """Subject and ordinal of the last row whose subject can be read; None when there is none. Back ends enforce that it is a
+    text, but SQLite not that a text is UTF-8."""
+    for item in reversed(batch):
+        if not isinstance(item, Unreadable):
+            return str(item.subject), item.ordinal
+        if isinstance(item.cells[3], str):
+            return item.cells[3], item.cells[4]
+    return None

@@ -27,6 +27,7 @@ from ..unreadable import (
     readable,
     tolerant,
     versions_of_page,
+    whole_page,
 )
 from ..values import (
     LogPage,
@@ -220,9 +221,10 @@ class PostgresReadTx:
         return await self._session.value(queries.NAMES, schema_id) or ()
 
     async def configs(self, after: str, limit: int) -> Sequence[tuple[str, Config]]:
-        return await self._session.rows(
-            queries.ALL_CONFIGS, [after, limit], lambda row: (row[0], rows.config_of(*row))
-        )
+        async def fetch(count: int) -> Sequence[tuple[str, Config] | Unreadable]:
+            return await self._session.rows(queries.ALL_CONFIGS, [after, count], tolerant(rows.scope_of))
+
+        return await whole_page(fetch, limit)
 
     async def global_ids(self, after: tuple[str, int], limit: int) -> Sequence[tuple[str, int, str]]:
         context, number = after

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import orjson
 from llm_schema_engines.model.compatibility import ChangeClass, CompatibilityLevel
 from llm_schema_engines.model.identity import identity
 from llm_schema_engines.model.schema import SchemaType
-from llm_schema_engines.model.version import is_semantic_version
+from llm_schema_engines.model.version import SemanticVersion, is_semantic_version
 
 from ...errors import StorageDamaged
 from ...model.change import EventType
@@ -41,10 +42,16 @@ def is_time(value: Any) -> bool:
     return True
 
 
+def shown(cell: Any) -> Any:
+    """Text for the bytes of a text that is no UTF-8; other cells as they are. What is no character is written as `\\xff`, so that
+    different cells stay different."""
+    return cell.decode(errors="backslashreplace") if isinstance(cell, bytes) else cell
+
+
 def json_object(cell: Any) -> dict[str, Any]:
-    """The object in a cell of JSON; an empty one when there is none."""
+    """The object in a cell of JSON; an empty one when there is none. Bytes that are no UTF-8 become U+FFFD."""
     try:
-        found = orjson.loads(cell)
+        found = orjson.loads(cell.decode(errors="replace") if isinstance(cell, bytes) else cell)
     except (orjson.JSONDecodeError, TypeError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -77,6 +84,11 @@ def mended_version(cells: Cells, *, last_state: int | None, content: bytes | Non
         number = f"0.0.0-repaired.{cells['ordinal']}"
         mended["version"] = number, f"version {cells['version']!r} is no version number: it becomes {number}"
         mended["release"] = number, ""
+    elif isinstance(cells["release"], bytes):
+        mended["release"] = (
+            rows.release_of(SemanticVersion.parse(cells["version"])),
+            "the number to find it by is no UTF-8: it is made anew",
+        )
     about = _about(cells["about"])
     if about is not None:
         mended["about"] = (
@@ -85,12 +97,18 @@ def mended_version(cells: Cells, *, last_state: int | None, content: bytes | Non
         )
     if not _origin_is_readable(cells["origin"]):
         origin = json_object(cells["origin"])
-        kept = {
+        references = origin.get("references")
+        whole = isinstance(references, list) and all(map(_is_reference, references))
+        kept: dict[str, Any] = {
             "created_by": _text(origin.get("created_by")),
             "options": _texts(origin.get("options")),
-            "references": [],
+            "references": references if whole else [],
         }
-        mended["origin"] = rows.dump(kept), "options and references are not readable: they are emptied"
+        lost = "options are not readable: what is readable of them stays"
+        mended["origin"] = (
+            rows.dump(kept),
+            lost if whole else "options and references are not readable: they are emptied",
+        )
     if not _number(cells["state"], SchemaState):
         known = last_state is not None and _number(last_state, SchemaState)
         state = SchemaState(last_state) if known and last_state is not None else SchemaState.ARCHIVED
@@ -116,6 +134,15 @@ def mended_version(cells: Cells, *, last_state: int | None, content: bytes | Non
     return mended
 
 
+def mended_digests(cells: Cells, content: bytes) -> Mended:
+    """Digests that are no text. Those of meanings become that of the content, which none but an equal one has."""
+    digest = hashlib.sha256(content).hexdigest()
+    named = [
+        c for c in ("content_digest", "generation_digest", "validation_digest") if isinstance(cells[c], bytes)
+    ]
+    return {column: (digest, f"{column} is no UTF-8: it becomes that of the content") for column in named}
+
+
 def _about(cell: Any) -> str | None:
     """None when the cell is readable."""
     found = json_object(cell)
@@ -125,14 +152,16 @@ def _about(cell: Any) -> str | None:
         "tags": [t for t in tags if isinstance(t, str)] if isinstance(tags, list) else [],
         "metadata": _texts(metadata),
     }
-    return None if {k: found.get(k, kept) for k in kept} == kept else rows.dump(kept)
+    whole = isinstance(cell, str) and {k: found.get(k, kept) for k in kept} == kept
+    return None if whole else rows.dump(kept)
 
 
 def _origin_is_readable(cell: Any) -> bool:
     found = json_object(cell)
     references = found.get("references")
     return (
-        isinstance(found.get("created_by"), str)
+        isinstance(cell, str)
+        and isinstance(found.get("created_by"), str)
         and found.get("options") == _texts(found.get("options"))
         and isinstance(references, list)
         and all(map(_is_reference, references))
@@ -170,7 +199,13 @@ def mended_change(cells: Cells) -> Mended:
         "correlation_id": _text(facts.get("correlation_id")),
         "metadata": _texts(facts.get("metadata")),
     }
-    if facts != kept:
+    for column in ("subject", "schema_id", "version"):
+        if isinstance(cells[column], bytes):
+            mended[column] = (
+                shown(cells[column]),
+                f"{column} {cells[column]!r} is no UTF-8: it is written out",
+            )
+    if facts != kept or isinstance(cells["facts"], bytes):
         mended["facts"] = (
             rows.dump(kept),
             "actor and metadata are not readable: what is readable of them stays",

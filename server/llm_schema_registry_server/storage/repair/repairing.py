@@ -16,7 +16,17 @@ from ...model.schema import ResolvedReference, SchemaVersion
 from .. import rows
 from ..counting import statistics_of
 from ..store import Store, WriteTx
-from .cells import Cells, mended_change, mended_settings, mended_version, readable
+from .cells import (
+    Cells,
+    Mended,
+    json_object,
+    mended_change,
+    mended_digests,
+    mended_settings,
+    mended_version,
+    readable,
+    shown,
+)
 
 _BATCH = 200
 _ACTOR = "repair"
@@ -24,8 +34,21 @@ _ACTOR = "repair"
 _VERSIONS = f"SELECT id, {', '.join(rows.VERSION_COLUMNS)} FROM versions WHERE id > $1 ORDER BY id LIMIT $2"
 _CONTENT = "SELECT content, digest FROM contents WHERE identity = $1"
 _LAST_STATE = "SELECT to_state FROM transitions WHERE schema_id = $1 ORDER BY id DESC LIMIT 1"
+_OF_CHANGE = "SELECT subject, schema_id FROM changes WHERE sequence = $1 AND ordinal = $2"
+_KEEP_ORDINAL = (
+    "INSERT INTO subjects (subject, last_ordinal) VALUES ($1, $2) ON CONFLICT (subject) DO UPDATE "
+    "SET last_ordinal = excluded.last_ordinal WHERE subjects.last_ordinal < excluded.last_ordinal"
+)
 _USERS = "SELECT count(*) FROM version_references WHERE target = $1"
 _TARGETS = "SELECT count(*) FROM version_references WHERE version = $1"
+_MISSING_ORDINALS = (
+    "INSERT INTO subjects (subject, last_ordinal) SELECT subject, max(ordinal) FROM versions "
+    "WHERE subject NOT IN (SELECT subject FROM subjects) GROUP BY subject"
+)
+_OF_GLOBAL_ID = (
+    "SELECT DISTINCT identity FROM versions WHERE global_id = $1 AND subject NOT LIKE ':.%' "
+    "AND identity NOT IN (SELECT identity FROM global_ids)"
+)
 _REMEDY = "restore it from a backup"
 
 
@@ -64,6 +87,8 @@ async def repair(
     for table in (
         _Contents(),
         _Versions(clock),
+        _Ordinals(),
+        _GlobalIds(),
         _Changes(),
         _Transitions(),
         _Settings(),
@@ -102,6 +127,8 @@ class _Contents(_Table):
     async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[Finding]:
         identity, digest, content = row
         actual = hashlib.sha256(content).hexdigest()
+        if isinstance(identity, bytes):
+            return await self._named(tx, identity, actual, apply)
         if actual == digest:
             return ()
         meant = await tx.select("SELECT content_digest FROM versions WHERE identity = $1", identity)
@@ -115,6 +142,50 @@ class _Contents(_Table):
             )
         ]
 
+    async def _named(self, tx: RepairTx, identity: bytes, digest: str, apply: bool) -> Sequence[Finding]:
+        """A content whose name is no UTF-8 gets the one that a version without content has for it."""
+        wanting = await tx.select(
+            "SELECT DISTINCT identity FROM versions WHERE content_digest = $1 "
+            "AND identity NOT IN (SELECT identity FROM contents)",
+            digest,
+        )
+        if len(wanting) != 1 or not isinstance(wanting[0][0], str):
+            return [Finding("contents", shown(identity), f"its name is no UTF-8: {_REMEDY}", mended=False)]
+        if apply:
+            await _update(tx, "contents", "identity", identity, {"identity": wanting[0][0]})
+        return [Finding("contents", shown(identity), f"its name is no UTF-8: it becomes {wanting[0][0]}")]
+
+
+class _Ordinals(_Table):
+    """The highest ordinals that subjects had. Those of a subject that cannot be named are of no use."""
+
+    start = ""
+    sql = "SELECT subject FROM subjects WHERE subject > $1 ORDER BY subject LIMIT $2"
+
+    async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[Finding]:
+        if isinstance(row[0], str):
+            return ()
+        if apply:
+            await tx.execute("DELETE FROM subjects WHERE subject = $1", row[0])
+            await tx.execute(_MISSING_ORDINALS)
+        return [Finding("subjects", shown(row[0]), "its name is no UTF-8: it is removed")]
+
+
+class _GlobalIds(_Table):
+    """Names of contents by number. One that cannot be read is written out, so that its number stays taken."""
+
+    sql = "SELECT global_id, identity FROM global_ids WHERE global_id > $1 ORDER BY global_id LIMIT $2"
+
+    async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[Finding]:
+        number, identity = row
+        if isinstance(identity, str):
+            return ()
+        meant = await tx.select(_OF_GLOBAL_ID, number)
+        name = meant[0][0] if len(meant) == 1 and isinstance(meant[0][0], str) else shown(identity)
+        if apply:
+            await _update(tx, "global_ids", "global_id", number, {"identity": name})
+        return [Finding("global_ids", str(number), f"its content's name is no UTF-8: it becomes {name}")]
+
 
 class _Versions(_Table):
     sql = _VERSIONS
@@ -124,15 +195,21 @@ class _Versions(_Table):
 
     async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[Finding]:
         number, cells = row[0], dict(zip(rows.VERSION_COLUMNS, row[1:], strict=True))
-        key = f"{cells['schema_id']} ({cells['subject']}, ordinal {cells['ordinal']})"
+        key = f"{shown(cells['schema_id'])} ({shown(cells['subject'])}, ordinal {cells['ordinal']})"
+        named = await self._names(tx, cells) if any(isinstance(cell, bytes) for cell in row) else {}
+        before = dict(cells)
+        cells |= {column: cell for column, (cell, _) in named.items()}
         stored = await tx.select(_CONTENT, cells["identity"])
         content = stored[0][0] if stored and _intact(*stored[0], cells["content_digest"]) else None
-        faults: list[str] = []
-        if not readable(rows.version_of, row[1:]):
+        faults = [said for _, said in named.values()]
+        if named or not readable(rows.version_of, row[1:]) or isinstance(cells["release"], bytes):
             last = await tx.select(_LAST_STATE, cells["schema_id"])
-            mended = mended_version(cells, last_state=last[0][0] if last else None, content=content)
+            mended = dict(mended_version(cells, last_state=last[0][0] if last else None, content=content))
+            if content is not None:
+                mended |= mended_digests(cells, content)
             faults += [said for _, said in mended.values() if said]
-            lost = "origin" in mended and (await tx.select(_TARGETS, number))[0][0] > 0
+            lost = "origin" in mended and not json_object(mended["origin"][0])["references"]
+            lost = lost and (await tx.select(_TARGETS, number))[0][0] > 0
             cells |= {column: cell for column, (cell, _) in mended.items()}
             if lost:
                 cells["state"] = int(SchemaState.ABANDONED)
@@ -140,6 +217,7 @@ class _Versions(_Table):
                     "it had references, which are lost: its state becomes ABANDONED, it is not compared with"
                 )
             if apply:
+                await self._rename(tx, before, cells)
                 await _update(tx, "versions", "id", number, _changed(cells, row[1:]))
         try:
             version = rows.version_of([cells[column] for column in rows.VERSION_COLUMNS])
@@ -175,6 +253,34 @@ class _Versions(_Table):
         if apply:
             await self._write(tx, number, pinned)
         return [Finding("versions", key, "; ".join(faults))]
+
+    async def _names(self, tx: RepairTx, cells: Cells) -> Mended:
+        """What a row is found by, where it is no UTF-8: from the change that made it so, and from its content."""
+        found: dict[str, tuple[Any, str]] = {}
+        made = await tx.select(_OF_CHANGE, cells["revision"], cells["ordinal"])
+        known = dict(zip(("subject", "schema_id"), made[0], strict=True)) if made else {}
+        for column in ("subject", "schema_id"):
+            if isinstance(cells[column], bytes):
+                name = known.get(column)
+                name = name if isinstance(name, str) else shown(cells[column])
+                found[column] = name, f"{column} {cells[column]!r} is no UTF-8: it becomes {name!r}"
+        if isinstance(cells["identity"], bytes):
+            same = await tx.select("SELECT identity FROM contents WHERE digest = $1", cells["content_digest"])
+            if len(same) == 1 and isinstance(same[0][0], str):
+                found["identity"] = (
+                    same[0][0],
+                    "the name of its content is no UTF-8: it is found by its digest",
+                )
+        return found
+
+    async def _rename(self, tx: RepairTx, before: Cells, after: Cells) -> None:
+        """Moves what goes by the name of a version."""
+        if before["subject"] != after["subject"]:
+            await tx.execute(_KEEP_ORDINAL, after["subject"], after["ordinal"])
+        if before["schema_id"] != after["schema_id"]:
+            await tx.execute("DELETE FROM usage WHERE schema_id = $1", before["schema_id"])
+            for table, column in (("transitions", "schema_id"), ("version_references", "target")):
+                await _update(tx, table, column, before["schema_id"], {column: after["schema_id"]})
 
     async def _write(self, tx: RepairTx, number: int, version: SchemaVersion) -> None:
         sequence = await tx.append_change(self._change(version, EventType.SCHEMA_UPDATED))

@@ -47,6 +47,11 @@ def is_busy(error: sqlite3.Error) -> bool:
     return _primary(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
+def is_no_text(error: sqlite3.Error) -> bool:
+    """Whether a cell of a text column is no UTF-8. SQLite takes any bytes there; Python's module has no code for it."""
+    return _primary(error) == 0 and "decode to UTF-8" in str(error)
+
+
 @contextmanager
 def translated(file: Path, note: Callable[[RegistryError], None] | None = None) -> Iterator[None]:
     """Raise StorageDamaged or StorageUnavailable for SQLite's errors about `file`; mistakes in our SQL pass unchanged.
@@ -66,10 +71,6 @@ def translated(file: Path, note: Callable[[RegistryError], None] | None = None) 
 def _error_of(error: sqlite3.Error, file: Path) -> RegistryError | None:
     code = _primary(error)
     name = getattr(error, "sqlite_errorname", "")
-    if code == 0 and "decode to UTF-8" in str(error):
-        return StorageDamaged(
-            f"a text in the database file {str(file)!r} is no UTF-8 ({error}); restore it from a backup"
-        )
     if code in _DAMAGED:
         return StorageDamaged(f"the database file {_DAMAGED[code]}", inside=f"{file}: {error}", cause=name)
     if code in _UNAVAILABLE:

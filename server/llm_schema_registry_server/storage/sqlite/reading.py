@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from ...errors import StorageDamaged
 from ...model.change import Change
@@ -26,6 +28,7 @@ from ..unreadable import (
     readable,
     tolerant,
     versions_of_page,
+    whole_page,
 )
 from ..values import LogPage, Page, Ranked, RankedPage, Recorded, SchemaFilter
 from . import counting, lists, queries
@@ -36,6 +39,10 @@ _BIGGEST_INT64 = 2**63 - 1
 _FEW_CONTENTS = 4
 
 _version_or_not = tolerant(rows.version_of)
+_word = tolerant(rows.text_of("vocabulary"))
+_names = tolerant(rows.text_of("words"))
+_global_id = tolerant(rows.cells_of("global_ids"))
+_last_ordinal = tolerant(rows.cells_of("subjects"))
 
 
 class SqliteReadTx:
@@ -126,7 +133,7 @@ class SqliteReadTx:
         return {word: await self._nearest(word) for word in unknown}
 
     async def _nearest(self, word: str) -> str | None:
-        listed = await self._session.search(*lists.near(word), _first_text)
+        listed = readable(await self._session.search(*lists.near(word), _word))
         for near in spelling.nearest(word, listed):
             if await self._indexed(lists.known(near)):
                 return near
@@ -138,8 +145,11 @@ class SqliteReadTx:
     async def subjects(
         self, *, prefix: str = "", include_deleted: bool = False, page: Page
     ) -> Sequence[Subject]:
-        named = await self._session.search(*lists.LISTS.subjects(prefix, include_deleted, page), _first_text)
-        return [rows.subject_of(name) for name in named]
+        async def fetch(count: int) -> Sequence[Subject | Unreadable]:
+            sql = lists.LISTS.subjects(prefix, include_deleted, replace(page, limit=count))
+            return await self._session.search(*sql, tolerant(rows.subject_in))
+
+        return await whole_page(fetch, page.limit)
 
     async def count_subjects(self, *, prefix: str = "", include_deleted: bool = False) -> int:
         return (await self._session.search(*lists.LISTS.count_subjects(prefix, include_deleted), _first))[0]
@@ -223,23 +233,32 @@ class SqliteReadTx:
 
     async def names(self, schema_id: str) -> Sequence[str]:
         row = self._session.row(queries.NAMES, (schema_id,))
-        return row[0].split() if row else ()
+        words = "" if row is None else _names(row)
+        return () if isinstance(words, Unreadable) else words.split()
 
     async def configs(self, after: str, limit: int) -> Sequence[tuple[str, Config]]:
-        return await self._session.ordered(
-            queries.ALL_CONFIGS, (after, limit), lambda row: (row[0], rows.config_of(*row))
-        )
+        async def fetch(count: int) -> Sequence[tuple[str, Config] | Unreadable]:
+            return await self._session.ordered(queries.ALL_CONFIGS, (after, count), tolerant(rows.scope_of))
+
+        return await whole_page(fetch, limit)
 
     async def global_ids(self, after: tuple[str, int], limit: int) -> Sequence[tuple[str, int, str]]:
         context, number = after
-        found: list[tuple[str, int, str]] = []
-        if context <= DEFAULT_CONTEXT:
-            found = await self._session.ordered(queries.ALL_GLOBAL_IDS, (number, limit), tuple)
-        left = (context, number, limit - len(found))
-        return found + await self._session.ordered(queries.ALL_CONTEXT_IDS, left, tuple)
+
+        async def fetch(count: int) -> Sequence[tuple[Any, ...] | Unreadable]:
+            found: list[tuple[Any, ...] | Unreadable] = []
+            if context <= DEFAULT_CONTEXT:
+                found = await self._session.ordered(queries.ALL_GLOBAL_IDS, (number, count), _global_id)
+            left = (context, number, count - len(found))
+            return found + await self._session.ordered(queries.ALL_CONTEXT_IDS, left, _global_id)
+
+        return await whole_page(fetch, limit)
 
     async def ordinals(self, after: str, limit: int) -> Sequence[tuple[str, int]]:
-        return await self._session.ordered(queries.ALL_ORDINALS, (after, limit), tuple)
+        async def fetch(count: int) -> Sequence[tuple[Any, ...] | Unreadable]:
+            return await self._session.ordered(queries.ALL_ORDINALS, (after, count), _last_ordinal)
+
+        return await whole_page(fetch, limit)
 
     # -- for SqliteStore
 

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from ...errors import RegistryError
 from ..completion import run_to_completion
-from .errors import is_busy, translated
+from .errors import is_busy, is_no_text, translated
 
 T = TypeVar("T")
 
@@ -49,10 +49,21 @@ class Session:
     def row(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """The first row of a point look-up, or None."""
         with translated(self.file, self._note):
+            try:
+                return self.raw.execute(sql, parameters).fetchone()
+            except sqlite3.OperationalError as error:
+                self._take_bytes(error)
             return self.raw.execute(sql, parameters).fetchone()
 
     async def ordered(self, sql: str, parameters: Sequence[Any], decode: Callable[[Any], T]) -> list[T]:
         """All rows of a query that an index answers in order; a long tail is fetched in a thread."""
+        try:
+            return await self._ordered(sql, parameters, decode)
+        except sqlite3.OperationalError as error:
+            self._take_bytes(error)
+        return await self._ordered(sql, parameters, decode)
+
+    async def _ordered(self, sql: str, parameters: Sequence[Any], decode: Callable[[Any], T]) -> list[T]:
         with translated(self.file, self._note):
             cursor = self.raw.execute(sql, parameters)
         # Closed whatever happens: an open one keeps the connection at the state of the file that its transaction saw, also
@@ -71,7 +82,18 @@ class Session:
             with closing(self.raw.execute(sql, parameters)) as cursor:
                 return [decode(row) for row in cursor]
 
+        try:
+            return await self.in_thread(rows)
+        except sqlite3.OperationalError as error:
+            self._take_bytes(error)
         return await self.in_thread(rows)
+
+    def _take_bytes(self, error: sqlite3.OperationalError) -> None:
+        """A cell of text that is no UTF-8 is read as bytes from now on, so that what decodes its row refuses this row only.
+        Raises other errors. Not from the start: Python is called for each text then."""
+        if not is_no_text(error):
+            raise error
+        self.raw.text_factory = _text_or_bytes
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Do `work` in a thread. When the caller is cancelled, wait until the thread is done with the connection."""
@@ -103,3 +125,10 @@ class Session:
         """Roll the open transaction back; does nothing when SQLite has done so already."""
         if self.raw.in_transaction:
             self.run("ROLLBACK")
+
+
+def _text_or_bytes(cell: bytes) -> str | bytes:
+    try:
+        return cell.decode()
+    except UnicodeDecodeError:
+        return cell

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -207,10 +208,11 @@ class SqliteWriteTx(SqliteReadTx):
     # -- see repair.RepairTx
 
     async def select(self, sql: str, *parameters: Any) -> Sequence[rows.Row]:
-        return await self._session.search(sql.replace("$", "?"), parameters, tuple)
+        return await self._session.search(_numbered(sql, parameters), parameters, tuple)
 
     async def execute(self, sql: str, *parameters: Any) -> None:
-        await self._session.in_thread(lambda: self._session.run(sql.replace("$", "?"), parameters))
+        statement = _numbered(sql, parameters)
+        await self._session.in_thread(lambda: self._session.run(statement, parameters))
 
     # -- see portable.RestoreTx
 
@@ -242,6 +244,13 @@ class SqliteWriteTx(SqliteReadTx):
             work()
         else:
             await self._session.in_thread(work)
+
+
+def _numbered(sql: str, parameters: Sequence[Any]) -> str:
+    """SQL with SQLite's places for `$1`, `$2` ...; bytes stand for a text that is no UTF-8, as the session read it."""
+    for number in (n for n, value in enumerate(parameters, 1) if isinstance(value, bytes)):
+        sql = re.sub(rf"\${number}\b", f"CAST(?{number} AS TEXT)", sql)
+    return sql.replace("$", "?")
 
 
 def _text(words: set[str]) -> str:

@@ -92,15 +92,17 @@ class SchemaTypeMismatch(RegistryError):
 
 
 class HasDependents(RegistryError):
-    """Other versions reference this one, live or softly deleted: delete them permanently first."""
+    """Other versions reference this one, live or softly deleted, so that it must stay."""
 
     code = Code.FAILED_PRECONDITION
     reason = "HAS_DEPENDENTS"
 
-    def __init__(self, schema_id: str, dependents: Sequence[str]) -> None:
+    def __init__(
+        self, schema_id: str, dependents: Sequence[str], way_out: str = "delete those permanently first"
+    ) -> None:
         shown = ", ".join(dependents[:5]) + (", ..." if len(dependents) > 5 else "")
         super().__init__(
-            f"schema {schema_id!r} is referenced by {shown}; delete those permanently first",
+            f"schema {schema_id!r} is referenced by {shown}; {way_out}",
             schema_id=schema_id,
             dependents=len(dependents),
         )

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from llm_schema_engines.model.compatibility import CompatibilityLevel
 
-from ..errors import SchemaNotFound, SubjectReadOnly, TransitionRefused
+from ..errors import HasDependents, SchemaNotFound, SubjectReadOnly, TransitionRefused
 from ..errors.missing import way_to_undelete
 from ..model.config import EffectiveConfig, Mode
 from ..model.lifecycle import EVER_REGISTERED, TRANSITIONS, UNCHECKED, SchemaState, allowed_from
@@ -75,7 +75,7 @@ class Lifecycle:
         """Apply an update and record the transition, if any.
 
         Raises SchemaNotFound, also for a softly deleted version, TransitionRefused for a step that the table does not
-        have, InvalidSchema or IncompatibleSchema where the new state asks for a parse or a check that fails; nothing
+        have, HasDependents where others reference what would be abandoned, InvalidSchema or IncompatibleSchema where the new state asks for a parse or a check that fails; nothing
         changes then.
         """
         self._limits.check_labels(update.description, update.tags or (), update.metadata or {})
@@ -98,6 +98,7 @@ class Lifecycle:
                     )
                 ):
                     continue
+                await self._refuse_leaving_users(tx, now, update.state)
                 changed = await self._apply(tx, now, update, checked, by)
             self._coherence.changed(changed.subject)
             return FoundSchema(changed, content.content)
@@ -120,6 +121,22 @@ class Lifecycle:
             [s.name for s in allowed_from(version.state) if s is not version.state],
             advice=_PROMOTE if version.state in UNCHECKED and state in (S.REGISTERED, S.ACTIVE) else "",
         )
+
+    async def _refuse_leaving_users(
+        self, tx: ReadTx, version: SchemaVersion, state: SchemaState | None
+    ) -> None:
+        """Raises HasDependents where the step makes the version what nobody may reference, and registered ones do. Softly deleted
+        ones count, since they may come back; drafts do not, since they are refused later."""
+        if state is None or state in EVER_REGISTERED or version.state not in EVER_REGISTERED:
+            return
+        users = [v for v in await tx.dependents(version.schema_id) if v.state in EVER_REGISTERED]
+        if users:
+            named = [f"{user.subject} {user.version}" for user in users]
+            raise HasDependents(
+                version.schema_id,
+                named,
+                way_out=f"it cannot become {state.name} before they are abandoned or deleted for ever",
+            )
 
     async def _requirements(self, version: SchemaVersion, state: SchemaState | None) -> _Checked | None:
         """What must hold before a version enters `state`: a parse for COMPATIBILITY_CHECK, the check of a registration for

@@ -5,6 +5,7 @@ import pytest
 from llm_schema_engines.model.compatibility import CompatibilityLevel
 from llm_schema_engines.model.version import MAX_NUMBER, SemanticVersion
 from llm_schema_registry_server.errors import (
+    HasDependents,
     IncompatibleSchema,
     InvalidVersion,
     ReferenceNotFound,
@@ -109,6 +110,27 @@ async def test_what_was_registered_is_a_target_of_references(registry: World, st
     done = await registry.register("t", "@x", references=(("x", "s", "1"),))
 
     assert done.created
+
+
+@pytest.mark.parametrize("user", ["live", "softly deleted", "draft", "abandoned"])
+async def test_what_registered_versions_reference_is_not_abandoned(registry: World, user: str) -> None:
+    target = (await registry.register("s", "a", activate=False)).version.schema_id
+    using = await registry.register(
+        "t", "@x", references=(("x", "s", "1"),), activate=False, as_draft=user == "draft"
+    )
+    if user == "softly deleted":
+        await registry.deletion.delete(using.version.schema_id, by=ADMIN)
+    elif user == "abandoned":
+        await registry.lifecycle.update(using.version.schema_id, Update(state=S.ABANDONED), ADMIN)
+
+    if user in ("live", "softly deleted"):
+        with pytest.raises(HasDependents, match="t 1.0.0; it cannot become ABANDONED before"):
+            await registry.lifecycle.update(target, Update(state=S.ABANDONED), ADMIN)
+    else:
+        await registry.lifecycle.update(target, Update(state=S.ABANDONED), ADMIN)
+
+    expected = S.REGISTERED if user in ("live", "softly deleted") else S.ABANDONED
+    assert [v.state for v in await registry.versions("s")] == [expected]
 
 
 # -- undelete

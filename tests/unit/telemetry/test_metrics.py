@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from llm_schema_registry_server.errors import LimitExceeded
 from llm_schema_registry_server.queues.caller import Caller
 from llm_schema_registry_server.queues.fair_queue import FairQueue, QueueLimits, Queues
-from llm_schema_registry_server.telemetry.metrics import Metrics, Part
+from llm_schema_registry_server.telemetry.metrics import ComponentReading, Metrics
 
 
 @dataclass
@@ -25,7 +25,7 @@ def test_every_series_is_ours_and_explained() -> None:
     metrics = Metrics()
     metrics.read_answer_cache(Counts)
     metrics.read_answered(dict)
-    metrics.read_components(lambda: {"storage": Part(1.0, {"versions": 3.0})})
+    metrics.read_components(lambda: {"storage": ComponentReading(1.0, {"versions": 3.0})})
     families = list(text_string_to_metric_families(metrics.page().decode()))
 
     assert len(families) > 10

@@ -1,4 +1,4 @@
-"""Who may read next: lists and searches never take all that is there for look-ups, nor one caller's those of the others."""
+"""Who may read or write next: lists and searches never take all that is there for look-ups, nor one caller's those of the others."""
 
 from __future__ import annotations
 
@@ -15,21 +15,38 @@ _DEAR_SECONDS = 0.5
 
 
 class ReadQueue:
-    """Of `room` read transactions at a time, `lists` may be lists and searches, and half of those, but at least one, of callers
+    """Of `room` transactions at a time, `lists` may be lists and searches, and half of those, but at least one, of callers
     whose last ones were dear."""
 
-    def __init__(self, name: str, room: int, lists: int, queues: Queues | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        room: int,
+        lists: int,
+        queues: Queues | None = None,
+        what: str = "reads wait for the storage",
+    ) -> None:
         queues = queues or Queues()
         self._queue = queues.add(
             FairQueue(
                 name,
                 (room, min(lists, room), min(room, max(1, lists // 2))),
                 queues.limits,
-                what="reads wait for the storage",
+                what=what,
                 setting="queues.waiting",
             )
         )
         self._history = CostHistory(_DEAR_SECONDS)
+
+    @asynccontextmanager
+    async def callers_turn(self) -> AsyncIterator[None]:
+        """As `turn`, where something else bounds what goes on at a time: the server's own work does not wait here."""
+        caller = callers.current()
+        if not caller.key:
+            yield
+            return
+        with await self._queue.take(caller):
+            yield
 
     @asynccontextmanager
     async def turn(self, *, lists: bool) -> AsyncIterator[None]:

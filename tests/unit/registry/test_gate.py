@@ -124,7 +124,7 @@ async def test_what_registered_versions_reference_is_not_abandoned(registry: Wor
         await registry.lifecycle.update(using.version.schema_id, Update(state=S.ABANDONED), ADMIN)
 
     if user in ("live", "softly deleted"):
-        with pytest.raises(HasDependents, match="t 1.0.0; it cannot become ABANDONED before"):
+        with pytest.raises(HasDependents, match=r"t 1\.0\.0; it cannot become ABANDONED before"):
             await registry.lifecycle.update(target, Update(state=S.ABANDONED), ADMIN)
     else:
         await registry.lifecycle.update(target, Update(state=S.ABANDONED), ADMIN)

@@ -60,6 +60,7 @@ _LANES, _TOGETHER = 2, 64
 """For registrations and for versions by id: statements that run at a time, and most requests in each."""
 _LARGE = 64 * 1024
 """A registration with more bytes of content is written by a statement of its own."""
+_WAITING = "reads and writes wait for the storage"
 _GRACE_SECONDS = 2.0
 """How much longer than the time limits of the database we wait for its answer, so that the error is the database's."""
 
@@ -123,7 +124,10 @@ class PostgresStore:
         self._replica = Replica(replica_dsn) if replica_dsn else None
         # Half of the connections are for everything else; a replica's are for lists only.
         lists = options.pool_max if replica_dsn else max(1, options.pool_max // 2)
-        self._turns = ReadQueue("lists", lists, lists, queues)
+        self._lists = ReadQueue("lists", lists, lists, queues)
+        most, together = options.pool_max, 3 * _LANES * _TOGETHER
+        self._connections = ReadQueue("connections", most, most, queues, _WAITING)
+        self._statements = ReadQueue("statements", together, together, queues, _WAITING)
         self._vocabulary = Vocabulary()
         self._appended = 0  # the newest change of our own
         shared: dict[str, Any] = {"lanes": _LANES, "most": _TOGETHER, "common": StorageUnavailable}
@@ -176,12 +180,12 @@ class PostgresStore:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[PostgresReadTx]:
-        async with self._session(_READ) as session:
+        async with self._connections.callers_turn(), self._session(_READ) as session:
             yield PostgresReadTx(session)
 
     @asynccontextmanager
     async def read_elsewhere(self) -> AsyncIterator[PostgresReadTx]:
-        async with self._turns.turn(lists=True), self._read_lists() as tx:
+        async with self._lists.turn(lists=True), self._read_lists() as tx:
             yield tx
 
     @asynccontextmanager
@@ -199,7 +203,7 @@ class PostgresStore:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[PostgresWriteTx]:
-        async with self._session(_WRITE) as session:
+        async with self._connections.callers_turn(), self._session(_WRITE) as session:
             tx = PostgresWriteTx(session, self._vocabulary)
             yield tx
             words = await tx.finish()
@@ -223,34 +227,37 @@ class PostgresStore:
             self._registry_id = await reading.registry_id()
 
     async def version(self, schema_id: str) -> VersionWithContent | None:
-        return await self._versions(schema_id)
+        async with self._statements.callers_turn():
+            return await self._versions(schema_id)
 
     async def selected(self, subject: Subject, selector: Single) -> VersionWithContent | None:
         name, parameters = rows.selected_by(selector)
         return version_with_content_of(
-            await self._autocommit(_READ, queries.SELECTED_WITH_CONTENT[name], str(subject), *parameters)
+            await self._statement(_READ, queries.SELECTED_WITH_CONTENT[name], str(subject), *parameters)
         )
 
     async def versions_since(self, subject: Subject, revision: int) -> StampedVersions:
-        return stamped_of(await self._autocommit(_READ, queries.STAMPED_SINCE, str(subject), revision))
+        return stamped_of(await self._statement(_READ, queries.STAMPED_SINCE, str(subject), revision))
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
-        found = await self._autocommit(_READ, queries.CONTENTS, list(identities))
+        found = await self._statement(_READ, queries.CONTENTS, list(identities))
         return contents_of(found, self._database)
 
     async def log_page(self, after: int, limit: int) -> LogPage:
-        return log_page_of(await self._autocommit(_READ, queries.LOG_PAGE, min(after, BIGGEST_INT64), limit))
+        return log_page_of(await self._statement(_READ, queries.LOG_PAGE, min(after, BIGGEST_INT64), limit))
 
     async def subject_snapshot(
         self, subject: Subject, scopes: Sequence[str], identity: str
     ) -> SubjectSnapshot:
-        return await self._snapshots(SnapshotRequest(subject, scopes, identity))
+        async with self._statements.callers_turn():
+            return await self._snapshots(SnapshotRequest(subject, scopes, identity))
 
     async def append(self, precondition: Precondition, entry: NewVersion) -> SchemaVersion | None:
         asked = AppendRequest(precondition, entry)
         if entry.targets or entry.size > _LARGE:  # COMMIT may refuse it, or it may take long
             return await self._append_separately(asked)
-        made = await self._appends(asked)
+        async with self._statements.callers_turn():
+            made = await self._appends(asked)
         return await self._append_separately(asked) if made is RetrySeparately.RETRY else made
 
     async def wait_for_change(self, after: int, timeout: float) -> None:
@@ -295,7 +302,7 @@ class PostgresStore:
     async def _append_separately(self, asked: AppendRequest) -> SchemaVersion | None:
         given, words = append_parameters([asked], self._vocabulary, wait=True)
         try:
-            made = outcome(asked, await run_to_completion(self._autocommit(_WRITE, appending.APPEND, *given)))
+            made = outcome(asked, await run_to_completion(self._statement(_WRITE, appending.APPEND, *given)))
         except ConcurrentUpdate as error:
             if error.metadata.get("sqlstate") == CYCLE:
                 return None
@@ -315,6 +322,11 @@ class PostgresStore:
         """Note that this store has committed changes up to `sequence`."""
         self._appended = max(self._appended, sequence)
         self._watcher.committed()
+
+    async def _statement(self, begin: str, sql: str, *parameters: Any) -> list[Any]:
+        """As `_autocommit`, when it is the caller's turn."""
+        async with self._connections.callers_turn():
+            return await self._autocommit(begin, sql, *parameters)
 
     async def _autocommit(self, begin: str, sql: str, *parameters: Any) -> list[Any]:
         """The rows of one statement that is a transaction of its own. begin: how to begin it where a pooler needs that.

@@ -142,7 +142,9 @@ class _Contents(_Table):
             )
         ]
 
-    async def _named(self, tx: RepairTx, identity: bytes, digest: str, apply: bool) -> Sequence[Finding]:
+    async def _named(
+        self, tx: RepairTx, identity: bytes, digest: str, apply: bool
+    ) -> Sequence[RepairFinding]:
         """A content whose name is no UTF-8 gets the one that a version without content has for it."""
         wanting = await tx.select(
             "SELECT DISTINCT identity FROM versions WHERE content_digest = $1 "
@@ -150,10 +152,14 @@ class _Contents(_Table):
             digest,
         )
         if len(wanting) != 1 or not isinstance(wanting[0][0], str):
-            return [Finding("contents", shown(identity), f"its name is no UTF-8: {_REMEDY}", mended=False)]
+            return [
+                RepairFinding("contents", shown(identity), f"its name is no UTF-8: {_REMEDY}", mended=False)
+            ]
         if apply:
             await _update(tx, "contents", "identity", identity, {"identity": wanting[0][0]})
-        return [Finding("contents", shown(identity), f"its name is no UTF-8: it becomes {wanting[0][0]}")]
+        return [
+            RepairFinding("contents", shown(identity), f"its name is no UTF-8: it becomes {wanting[0][0]}")
+        ]
 
 
 class _Ordinals(_Table):
@@ -162,13 +168,13 @@ class _Ordinals(_Table):
     start = ""
     sql = "SELECT subject FROM subjects WHERE subject > $1 ORDER BY subject LIMIT $2"
 
-    async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[Finding]:
+    async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[RepairFinding]:
         if isinstance(row[0], str):
             return ()
         if apply:
             await tx.execute("DELETE FROM subjects WHERE subject = $1", row[0])
             await tx.execute(_MISSING_ORDINALS)
-        return [Finding("subjects", shown(row[0]), "its name is no UTF-8: it is removed")]
+        return [RepairFinding("subjects", shown(row[0]), "its name is no UTF-8: it is removed")]
 
 
 class _GlobalIds(_Table):
@@ -176,7 +182,7 @@ class _GlobalIds(_Table):
 
     sql = "SELECT global_id, identity FROM global_ids WHERE global_id > $1 ORDER BY global_id LIMIT $2"
 
-    async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[Finding]:
+    async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[RepairFinding]:
         number, identity = row
         if isinstance(identity, str):
             return ()
@@ -184,7 +190,9 @@ class _GlobalIds(_Table):
         name = meant[0][0] if len(meant) == 1 and isinstance(meant[0][0], str) else shown(identity)
         if apply:
             await _update(tx, "global_ids", "global_id", number, {"identity": name})
-        return [Finding("global_ids", str(number), f"its content's name is no UTF-8: it becomes {name}")]
+        return [
+            RepairFinding("global_ids", str(number), f"its content's name is no UTF-8: it becomes {name}")
+        ]
 
 
 class _Versions(_Table):

@@ -20,7 +20,7 @@ from ..change_signal import ChangeSignal
 from ..read_queue import ReadQueue
 from . import queries
 from .errors import is_busy, translated
-from .group import Writer
+from .group import MOST, Writer
 from .migrate import migrate, migrations
 from .reading import SqliteReadTx
 from .session import Session
@@ -67,6 +67,8 @@ class SqliteStore(TransactionBackedStore):
         self._lock_seconds = lock_seconds
         self._readers = readers
         self._turns = ReadQueue("readers", readers, list_readers, queues)
+        # While one group of writes is committed, the next one gathers.
+        self._writes = ReadQueue("writes", 2 * MOST, 2 * MOST, queues, "writes wait for the storage")
         self._signal = ChangeSignal()
         self._polled_at = 0.0
         self._opened: _Opened | None = None
@@ -136,7 +138,7 @@ class SqliteStore(TransactionBackedStore):
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[SqliteWriteTx]:
-        async with self._resources.writer.transaction() as tx:
+        async with self._writes.callers_turn(), self._resources.writer.transaction() as tx:
             yield tx
 
     def repairing(self) -> AbstractAsyncContextManager[SqliteWriteTx]:

@@ -140,6 +140,32 @@ PROVED: list[tuple[str, Any, Any]] = [
         {"maxProperties": 1},
     ),
     ("counting matches", {"contains": {"const": 1}, "minContains": 2, "type": "array"}, {"minItems": 2}),
+    (
+        "more matches than there may be",
+        {"type": "array", "contains": {"type": "integer"}, "minContains": 10, "maxContains": 2},
+        {"type": "object", "minProperties": 50, "maxProperties": 3},
+    ),
+    (
+        "far more matches than there may be",
+        {"type": "array", "contains": {"const": 1}, "minContains": 400_000_000, "maxContains": 399_999_999},
+        {"type": "array", "items": False},
+    ),
+    (
+        "more matches of a part than of the whole",
+        {
+            "type": "array",
+            "allOf": [
+                {"contains": {"type": "integer", "minimum": 5}, "minContains": 12},
+                {"contains": {"type": "integer"}, "minContains": 0, "maxContains": 3},
+            ],
+        },
+        {"type": "array", "maxItems": 2},
+    ),
+    (
+        "more matches than items",
+        {"type": "array", "contains": {"const": 1}, "minContains": 30, "maxItems": 29},
+        {"type": "string"},
+    ),
     ("a date looks like a date", {"type": "string", "format": "date"}, {"minLength": 10, "maxLength": 10}),
     ("identical formats", {"format": "uuid", "minLength": 1}, {"format": "uuid"}),
 ]

@@ -48,6 +48,8 @@ class _Plan:
 
 def solve(prover: Prover, facts: Facts) -> SearchResult:
     """An array that meets the facts."""
+    if _counts_contradict(prover, facts):
+        return IMPOSSIBLE
     plan = _plan(facts)
     longest = MAX_DIFFERENT if facts.distinct or (plan and plan.limits) else MAX_LENGTH
     if plan is None or plan.length > longest:
@@ -65,6 +67,21 @@ def solve(prover: Prover, facts: Facts) -> SearchResult:
     if result is UNKNOWN:
         prover.note("the items of an array are not decided", facts)
     return result
+
+
+def _counts_contradict(prover: Prover, facts: Facts) -> bool:
+    """Whether more items must match a class than may match it, one that it is part of, or there may be."""
+    for needed in facts.counted:
+        if facts.most is not None and needed.least > facts.most:
+            return True
+        for allowed in facts.counted:
+            if (
+                allowed.most is not None
+                and needed.least > allowed.most
+                and prover.includes(needed.node, allowed.node)
+            ):
+                return True
+    return False
 
 
 def _plan(facts: Facts) -> _Plan | None:

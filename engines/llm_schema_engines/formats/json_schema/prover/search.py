@@ -77,6 +77,10 @@ class Prover:
             if self._clock() > self._end:
                 raise OutOfBudget
 
+    def includes(self, narrow: int, wide: int) -> bool:
+        """Whether it is plain that all values of one class are in the other."""
+        return narrow == wide or self._inclusion.proves(narrow, wide)
+
     def note(self, reason: str, facts: Facts | None = None) -> None:
         """Record why a result is UNKNOWN, and a class that the reason is about."""
         about = self.classes.anything

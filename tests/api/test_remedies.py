@@ -111,3 +111,13 @@ def test_a_protobuf_change_that_only_generated_code_notices_is_offered_a_weaker_
     assert dict(report.remedies[0].settings) == {"strictness": "WIRE"}
     configure(wire, subject, dict(report.remedies[0].settings))
     assert check(wire, subject, new).compatible
+
+
+def test_a_protobuf_change_that_nothing_saves_comes_with_advice_by_its_rule(wire: Wire, name: Name) -> None:
+    register(wire, name("s"), b'syntax = "proto3"; message M { string a = 1; }', PROTOBUF)
+    report = check(wire, name("s"), b'syntax = "proto3"; message M { int32 a = 1; }')
+
+    assert not report.compatible
+    assert [remedy.kind for remedy in report.remedies] == ["EDIT", "EDIT"]
+    assert "a number that was never used" in report.remedies[0].message
+    assert "Way out: leave the field as it was" in report.message

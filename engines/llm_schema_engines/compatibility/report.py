@@ -17,6 +17,7 @@ from ..model.compatibility import (
     Verdict,
     Violation,
 )
+from .advice import advice
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,8 @@ def merge(
 
 
 def with_remedies(report: CompatibilityReport, remedies: Sequence[Remedy]) -> CompatibilityReport:
-    """The report with remedies; its message names the first one."""
+    """The report with remedies, or with advice by the broken rules when there are none; its message names the first one."""
+    remedies = remedies or advice(report.violations)
     if not remedies:
         return report
     return replace(

@@ -151,11 +151,13 @@ class RemedyKind(enum.StrEnum):
     STRICTNESS = "STRICTNESS"
     LEVEL = "LEVEL"
     CLOSE_OBJECTS = "CLOSE_OBJECTS"
+    EDIT = "EDIT"
 
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """A change under which the same schemas are compatible. It has been tried.
+    """A change under which the same schemas are compatible. It has been tried, unless it is EDIT: that is advice on how to change
+    the schema, by the rule that was broken.
 
     settings: names and values of the configuration to set; empty where no setting helps.
     """

@@ -31,9 +31,11 @@ class SchemaNotFound(RegistryError):
     code = Code.NOT_FOUND
     reason = "SCHEMA_NOT_FOUND"
 
-    def __init__(self, schema_id: str, *, deleted: bool = False) -> None:
-        """deleted: whether it is softly deleted."""
+    def __init__(self, schema_id: str, *, deleted: bool = False, no_id: bool = False) -> None:
+        """deleted: whether it is softly deleted. no_id: whether it is no id at all, as a subject's name is not."""
         what = f"is softly deleted; {way_to_undelete(schema_id)}" if deleted else "not found"
+        if no_id:
+            what += ": that is no schema id, which is a UUID; by its subject a schema is read with GetLatestVersion or GetSchemaByVersion"
         super().__init__(f"schema {schema_id!r} {what}", schema_id=schema_id)
 
 

@@ -89,7 +89,7 @@ async def version_by_id(tx: ReadTx, schema_id: str) -> SchemaVersion:
     """The version, live or softly deleted; raises SchemaNotFound."""
     version = await tx.version(schema_id) if _possible(schema_id) else None
     if version is None:
-        raise SchemaNotFound(schema_id[:80])
+        raise SchemaNotFound(schema_id[:80], no_id=not _possible(schema_id))
     return version
 
 
@@ -97,7 +97,7 @@ async def version_with_content(store: Store, library: Library, schema_id: str) -
     """As `version_by_id`, outside a transaction, with the content if it is cached or small."""
     found = await library.contents.loading(lambda: store.version(schema_id)) if _possible(schema_id) else None
     if found is None:
-        raise SchemaNotFound(schema_id[:80])
+        raise SchemaNotFound(schema_id[:80], no_id=not _possible(schema_id))
     return found
 
 

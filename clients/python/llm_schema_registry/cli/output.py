@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -76,8 +77,10 @@ class Output:
 
     def show(self, content: RenderableType | Iterable[str | Text]) -> None:
         """Write something for people; lines of text are wrapped by the terminal, not by us."""
-        if isinstance(content, str | Text | Rows) or not isinstance(content, Iterable):
+        if isinstance(content, str | Text):
             self.console.print(content)
+        elif isinstance(content, Rows) or not isinstance(content, Iterable):
+            self.console.print(_Trimmed(content))
         else:
             for line in content:
                 self.console.print(_safe(line), soft_wrap=True)
@@ -136,6 +139,22 @@ def plain(value: object) -> Any:  # whatever JSON can hold
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(v) for v in value]
     return value
+
+
+@dataclasses.dataclass(frozen=True)
+class _Trimmed:
+    """Something for people, without the spaces that fill up its lines."""
+
+    content: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for line in console.render_lines(self.content, options, pad=False):
+            while line and not line[-1].text.strip():
+                line.pop()
+            yield from line[:-1]
+            if line:
+                yield Segment(line[-1].text.rstrip(), line[-1].style)
+            yield Segment.line()
 
 
 NARROW = ("#", "ID", "VERSION", "STATE", "TYPE", "CREATED", "DEPTH", "KIND")

@@ -13,7 +13,6 @@ from rich.text import Text
 
 from ..enums import DifferenceKind, SchemaType, Severity, Verdict
 from ..results import CompatibilityReport, SchemaContent, SchemaDiff
-from .advice import ADVICE, advice
 
 
 def printable(text: str) -> str:
@@ -170,7 +169,5 @@ def report_lines(
         yield styled(f"  way out: {remedy.message}", "cyan")
         if remedy.settings and command is not None:
             yield styled(f"    {command(options_of(remedy.settings))}", "cyan")
-    for line in advice(report):
-        yield styled(f"  way out: {line}", "cyan")
-    if any(v.rule in ADVICE for v in report.violations):
+    if any(remedy.kind == "EDIT" for remedy in report.remedies):
         yield "  the rules: docs/protobuf.md"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -19,6 +19,7 @@ from ...errors import (
     IncompatibleSchema,
     InvalidSchema,
     PermissionDenied,
+    ReferenceNotFound,
     RegistryError,
     Unauthenticated,
     Unavailable,
@@ -52,6 +53,7 @@ class Outcome(enum.Enum):
     INVALID = "invalid"
     FAILED = "failed"
     SKIPPED = "skipped"
+    UNCHECKED = "unchecked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +129,18 @@ def import_(
         raise typer.BadParameter(f"{path} holds no schemas (.json, .avsc, .proto)", param_hint="PATH")
     with s.registry() as client:
         level_kept: set[str] = set()
+        coming = {step.subject for step in steps} if dry_run else set()
 
         def register(step: Step) -> Row:
             return _register(
-                client, step, level_kept, level=level, tags=tag or [], dry_run=dry_run, restore=restore
+                client,
+                step,
+                level_kept,
+                level=level,
+                tags=tag or [],
+                dry_run=dry_run,
+                restore=restore,
+                coming=coming,
             )
 
         apply_first(client, scopes)
@@ -143,6 +153,10 @@ def import_(
     counts = Counter(row.outcome for row in rows)
     bad = [row for row in rows if row.outcome in (Outcome.INCOMPATIBLE, Outcome.INVALID, Outcome.FAILED)]
     found = {"counts": {outcome.value: counts[outcome] for outcome in Outcome}, "rows": rows}
+    if counts[Outcome.UNCHECKED]:
+        s.output.note(
+            f"{counted(counts[Outcome.UNCHECKED], 'schema')} unchecked: what a schema of this import refers to has to be there first"
+        )
     if counts[Outcome.SKIPPED]:
         s.output.note("hint: --restore also brings drafts, registered and archived versions back")
     s.output.result(found, lambda: [_summary(counts), *(line for row in bad for line in _complaint(row))])
@@ -182,10 +196,11 @@ def _register(
     tags: list[str],
     dry_run: bool,
     restore: bool,
+    coming: Collection[str],
 ) -> Row:
     """Register one schema; what the registry has against it is an outcome, not the end.
 
-    level_kept: the subjects of which it is known that the level is theirs.
+    level_kept: the subjects of which it is known that the level is theirs. coming: the subjects that a dry run would make.
     """
     try:
         if not restore and step.state in PULLED and step.state not in READABLE:
@@ -225,6 +240,11 @@ def _register(
     except InvalidSchema as error:
         why = issue_line(error.issues[0]) if error.issues else error.message
         return Row(step.origin, step.subject, Outcome.INVALID, message=why)
+    except ReferenceNotFound as error:
+        if absent := [r.subject for r in step.references if r.subject in coming]:
+            why = f"refers to {', '.join(absent)} of this import, which a dry run does not store"
+            return Row(step.origin, step.subject, Outcome.UNCHECKED, message=why)
+        return Row(step.origin, step.subject, Outcome.FAILED, message=spoken(error.message))
     except RegistryError as error:
         return Row(step.origin, step.subject, Outcome.FAILED, message=spoken(error.message))
     outcome = Outcome.REGISTERED if done.created else Outcome.UNCHANGED

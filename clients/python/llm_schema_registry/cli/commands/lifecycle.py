@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Annotated
 
@@ -123,23 +124,26 @@ def delete(
             s.output.result(deleted, lambda: [f"deleted {what}{' for ever' if permanent else ''}"])
             _warn(s, what, users)
         else:
-            live = [] if permanent else client.get_subject_versions(aim.subject)[-MOST_ASKED:]
-            users = [u for u in _users(client, [v.schema_id for v in live]) if u.subject != aim.subject]
+            live = [] if permanent else client.get_subject_versions(aim.subject)
+            users = _users(client, (v.schema_id for v in reversed(live)), but=aim.subject)
             versions = client.delete_subject(aim.subject, permanent=permanent)
             gone = {"subject": aim.subject, "versions": versions, "permanent": permanent}
             s.output.result(gone, lambda: [f"deleted {aim.subject}: {', '.join(versions) or 'nothing'}"])
             _warn(s, aim.subject, users)
 
 
-MOST_ASKED = 100
-"""Versions of a subject, the newest first, whose users are looked for before they are deleted."""
 MOST_NAMED = 5
 """Users that a warning names."""
 
 
-def _users(client: SchemaRegistry, schema_ids: Iterable[str]) -> list[Dependency]:
-    """What uses any of the versions directly."""
-    return [user for schema_id in schema_ids for user in client.get_dependents(schema_id)]
+def _users(client: SchemaRegistry, schema_ids: Iterable[str], *, but: str = "") -> list[Dependency]:
+    """What uses any of the versions directly, of other subjects than `but`; enough of it to tell that there is more."""
+    found: list[Dependency] = []
+    for schema_id in schema_ids:
+        found += [user for user in client.get_dependents(schema_id) if user.subject != but]
+        if len(found) > MOST_NAMED:
+            break
+    return found
 
 
 def _warn(s: Session, what: str, users: Sequence[Dependency]) -> None:
@@ -147,7 +151,7 @@ def _warn(s: Session, what: str, users: Sequence[Dependency]) -> None:
     if not users:
         return
     named = ", ".join(f"{u.subject} {u.version}" for u in users[:MOST_NAMED])
-    more = f" and {len(users) - MOST_NAMED} more" if len(users) > MOST_NAMED else ""
+    more = " and more" if len(users) > MOST_NAMED else ""
     s.output.note(
         doubtful(
             f"warning: {named}{more} still {'refers' if len(users) == 1 else 'refer'} to it and can still be read"
@@ -162,9 +166,17 @@ def _confirm(s: Session, aim: Target, *, permanent: bool, yes: bool) -> None:
     what = aim.schema_id or (
         f"{aim.subject}@{aim.selector}" if aim.explicit else f"every version of {aim.subject}"
     )
+    nobody = typer.BadParameter(f"deleting {what} needs --yes when nobody can be asked", param_hint="--yes")
     if not s.output.stderr.is_terminal:
-        raise typer.BadParameter(f"deleting {what} needs --yes when nobody can be asked", param_hint="--yes")
-    typer.confirm(f"Delete {what}{' for ever' if permanent else ''}?", abort=True, err=True)
+        raise nobody
+    try:
+        agreed = typer.confirm(f"Delete {what}{' for ever' if permanent else ''}?", err=True)
+    except typer.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise nobody from None  # the end of a file or a pipe, where an answer was expected
+    if not agreed:
+        raise typer.Abort
 
 
 def undelete(context: typer.Context, what: o.Versioned) -> None:

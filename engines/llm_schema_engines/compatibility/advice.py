@@ -1,10 +1,10 @@
-"""What to do about a refusal for which the registry has no way out of its own: by the rule that was broken. Pure."""
+"""What to do about a refusal for which no remedy was found: by the rule that was broken. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
-from ..results import CompatibilityReport
+from ..model.compatibility import Remedy, RemedyKind, Violation
 
 _NEW_FIELD = (
     "leave the field as it was, and add the new one under another name and a number that was never used; when nobody reads "
@@ -39,11 +39,7 @@ ADVICE = {
 LAST_RESORT = "register it under a subject of its own, so that readers move when they are ready"
 
 
-def advice(report: CompatibilityReport) -> Iterator[str]:
-    """The advice for the rules of Protobuf that were broken, each once; nothing where the registry has tried a way out."""
-    if report.compatible or report.remedies:
-        return
-    found = list(dict.fromkeys(ADVICE[v.rule] for v in report.violations if v.rule in ADVICE))
-    if found:
-        yield from found
-        yield LAST_RESORT
+def advice(violations: Iterable[Violation]) -> tuple[Remedy, ...]:
+    """The advice for the rules of Protobuf that were broken, each once. It is general: nothing of it was tried."""
+    found = list(dict.fromkeys(ADVICE[v.rule] for v in violations if v.rule in ADVICE))
+    return tuple(Remedy(RemedyKind.EDIT, text, {}) for text in (*found, LAST_RESORT) if found)

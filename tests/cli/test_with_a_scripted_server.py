@@ -322,6 +322,22 @@ def test_list_shows_subjects_or_versions(cli: Cli, fake: FakeRegistry) -> None:
     assert fake.calls["ListSchemas"][0].request.state == pb.SCHEMA_STATE_ACTIVE
 
 
+@pytest.mark.parametrize("columns", ["60", "200"])
+def test_lines_of_a_table_end_with_what_they_say(
+    columns: str, cli: Cli, fake: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    response = pb.GetSubjectVersionsResponse(subject="orders")
+    for version in ("1.0.0", "1.0.0-a-long-one"):
+        response.versions.add(version=version, schema_id=ID, ordinal=1, created_at=Timestamp(seconds=1))
+    fake.script("GetSubjectVersions", answers(response))
+    lines = cli("versions", "orders").out.split("\n")
+
+    assert lines[-1] == ""
+    assert any(ID in line for line in lines)
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
 def test_versions_fit_eighty_columns(cli: Cli, fake: FakeRegistry) -> None:
     response = pb.GetSubjectVersionsResponse(subject="orders")
     response.versions.add(
@@ -521,16 +537,15 @@ def test_deleting_what_is_used_names_its_users(cli: Cli, fake: FakeRegistry) -> 
 
 
 def test_deleting_a_subject_looks_for_the_users_of_all_its_versions(cli: Cli, fake: FakeRegistry) -> None:
-    listed = pb.ListVersionsResponse()
+    listed = pb.GetSubjectVersionsResponse(subject="orders")
     for number in range(150):
         listed.versions.add(schema_id=f"id-{number}", version=f"1.{number}.0", ordinal=number + 1)
     fake.script("GetSubjectVersions", answers(listed))
-    fake.script("ListVersions", answers(listed))
     used = pb.DependenciesResponse()
     used.dependencies.add(subject="carts", version="2.0.0", schema_id="x", depth=1)
     none = answers(pb.DependenciesResponse())
     fake.script("GetDependents", *[none] * 149, answers(used))
-    fake.script("DeleteSubject", answers(pb.DeleteSubjectResponse()))
+    fake.script("DeleteSubject", answers(lifecycle_pb2.DeleteSubjectResponse(versions=["1.0.0"])))
 
     ran = cli("delete", "orders", "--yes")
 

@@ -18,6 +18,6 @@ def test_advice_is_for_rules_that_the_documentation_lists() -> None:
 def test_the_engines_advise_without_a_server() -> None:
     old = 'syntax = "proto3"; message M { string a = 1; bool b = 2; }'
     new = 'syntax = "proto3"; message M { int32 a = 1; int32 b = 2; }'
-    report = llm_schema_engines.check(new, [old], "PROTOBUF")
+    report = llm_schema_engines.check(new, [old], schema_type="PROTOBUF")
 
     assert [remedy.kind for remedy in report.remedies] == ["EDIT", "EDIT"]

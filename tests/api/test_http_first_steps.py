@@ -183,3 +183,14 @@ def test_a_field_that_there_is_not_is_answered_with_those_that_there_are(
     assert answer.status_code == 400
     assert told in answer.json()["message"]
     assert "schema_content" not in answer.json()["message"]
+
+
+def test_a_subject_where_an_id_is_meant_is_told_how_to_read_it(http: httpx.Client) -> None:
+    for text in ("orders", "123"):
+        answer = http.get(f"/api/v1/schemas/{text}")
+
+        assert (answer.status_code, answer.json()["error_code"]) == (404, "SCHEMA_NOT_FOUND")
+        assert "no schema id, which is a UUID" in answer.json()["message"]
+        assert "GET /api/v1/subjects/{subject}/versions/" in answer.json()["message"]
+    unknown = http.get("/api/v1/schemas/0198c0de-0000-7000-8000-000000000001")
+    assert "UUID" not in unknown.json()["message"]

@@ -131,6 +131,33 @@ def test_what_was_not_accepted_is_listed_with_the_reason(
     assert "incompatible: bad.json\n  not so\n" in ran.out
 
 
+def test_a_dry_run_knows_what_the_import_itself_brings(cli: Cli, fake: FakeRegistry, tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "order.json": {"properties": {"p": {"$ref": "money.json"}}},
+            "cart.json": {"properties": {"p": {"$ref": "money.json"}}, "title": "elsewhere"},
+            "money.json": {},
+        },
+    )
+
+    async def stores_nothing(requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
+        request = await anext(requests)
+        if request.references:
+            raise Failure(Code.INVALID_ARGUMENT, "no subject 'money'", "REFERENCE_NOT_FOUND")
+        yield pb.RegisterSchemaResponse(subject=request.subject, version="1.0.0", created=True)
+
+    fake.script("RegisterSchema", stores_nothing)
+
+    ran = cli("import", str(tmp_path), "--dry-run", "-o", "json")
+    counts = ran.json["counts"]
+    assert (ran.code, counts["registered"], counts["unchecked"], counts["failed"]) == (Exit.OK, 1, 2, 0)
+    assert cli("import", str(tmp_path), "--dry-run").code == Exit.OK
+
+    stored = cli("import", str(tmp_path), "-o", "json")
+    assert (stored.code, stored.json["counts"]["failed"]) == (Exit.NEGATIVE, 2)
+
+
 def test_an_import_ends_when_the_server_is_gone(cli: Cli, tmp_path: Path) -> None:
     write(tmp_path, {f"{n}.json": "{}" for n in range(20)})
 

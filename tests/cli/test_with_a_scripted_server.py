@@ -23,6 +23,7 @@ from llm_schema_registry.cli.session import CONNECT_SECONDS, Session
 from llm_schema_registry.cli.wording import spoken
 from llm_schema_registry.v1 import config_pb2, lifecycle_pb2, tools_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
+from llm_schema_registry_server.errors import SchemaNotFound, SubjectNotFound
 from tests.cli.conftest import Cli
 from tests.sdk.fake_registry import FakeRegistry, Script, answers, described, fails, filled
 
@@ -182,6 +183,16 @@ MESSAGES = [
         "leave --level out or change it with `schema-registry config set`",
     ),
     ("the field 'metadata' of orders", "the field 'metadata' of orders"),
+    (
+        SubjectNotFound("orders", deleted=2).message,
+        "subject 'orders' not found; it has softly deleted versions (2): `schema-registry versions SUBJECT --deleted` lists "
+        "them, `schema-registry undelete SUBJECT@VERSION` brings one back",
+    ),
+    (
+        SchemaNotFound("orders", no_id=True).message,
+        "schema 'orders' not found: that is no schema id, which is a UUID; by its subject a schema is read with "
+        "`schema-registry get SUBJECT[@VERSION]`",
+    ),
 ]
 
 

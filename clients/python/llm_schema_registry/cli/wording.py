@@ -14,7 +14,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"\bUpdateSchemaMetadata\b", "`schema-registry update` and `state`"),
     (r"UndeleteSchema or (?=`schema-registry undelete)", ""),
     (
-        r"list them with include_deleted and undelete those that you need with UndeleteSchema or (`[^`]*`)",
+        r"list them with include_deleted and undelete those that you need with (?:UndeleteSchema or )?(`[^`]*`)",
         r"`schema-registry versions SUBJECT --deleted` lists them, \1 brings one back",
     ),
     (r"(?<![`\w])include_deleted\b", "--deleted"),

@@ -11,8 +11,9 @@ import signal
 import socket
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from .messages import HEADER, MAX_FRAME, Setup, encode_request
 from .worker_main import OUT_OF_MEMORY
@@ -27,6 +28,9 @@ GRACE_SECONDS = 1.0
 """How long a process that has closed its pipe may take to end."""
 
 TOO_LARGE = f"announced an answer of more than {MAX_FRAME >> 20} MiB"
+
+PIECE_BYTES = 256 * 1024
+"""How much of a request is written in one turn of the event loop."""
 
 LEAST_WAIT = 0.005
 """Seconds between two looks at the processor time of a process."""
@@ -164,7 +168,7 @@ class WorkerProcess:
         """Send one request, as `encode_request` has made it; the future is the answer's payload, or raises WorkerProcessEnded
         (await `end` for the cause)."""
         answer = self._pipe.expect()
-        self._transport.writelines(request)
+        self._pipe.send(request)
         return answer
 
     def kill(self) -> None:
@@ -213,7 +217,8 @@ class WorkerProcess:
 
 
 class _Pipe(asyncio.Protocol):
-    """Collects one frame at a time for the future that waits for it."""
+    """Collects one frame at a time for the future that waits for it, and sends one in pieces: a request may have all the
+    references of a schema, of which a transport would make one copy at once."""
 
     def __init__(self) -> None:
         self.lost = False
@@ -221,7 +226,37 @@ class _Pipe(asyncio.Protocol):
         self.on_end: Callable[[], None] | None = None
         self._data = bytearray()
         self._answer: asyncio.Future[bytes] | None = None
-        self._transport: asyncio.BaseTransport | None = None
+        self._transport: asyncio.Transport | None = None
+        self._unsent: deque[memoryview] = deque()
+        self._paused = False
+        self._sending: asyncio.Handle | None = None
+
+    def send(self, parts: Sequence[bytes]) -> None:
+        """Writes a frame, which a reader has taken before the next one is sent."""
+        self._unsent = deque(memoryview(part) for part in parts)
+        self._send_some()
+
+    def _send_some(self) -> None:
+        """Writes pieces up to PIECE_BYTES in all, and goes on in another turn of the loop."""
+        self._sending = None
+        room = PIECE_BYTES
+        while self._unsent and room and not self._paused and self._transport is not None and not self.lost:
+            part = self._unsent.popleft()
+            if len(part) > room:
+                self._unsent.appendleft(part[room:])
+                part = part[:room]
+            room -= len(part)
+            self._transport.write(part)
+        if self._unsent and not self._paused and not self.lost:
+            self._sending = asyncio.get_running_loop().call_soon(self._send_some)
+
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        if self._unsent and self._sending is None:
+            self._sending = asyncio.get_running_loop().call_soon(self._send_some)
 
     def expect(self) -> asyncio.Future[bytes]:
         self._answer = asyncio.get_running_loop().create_future()
@@ -230,7 +265,7 @@ class _Pipe(asyncio.Protocol):
         return self._answer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # that of uvloop is no subclass
 
     def data_received(self, data: bytes) -> None:
         self._data += data
@@ -239,7 +274,7 @@ class _Pipe(asyncio.Protocol):
         (size,) = HEADER.unpack_from(self._data)
         if size > MAX_FRAME or self._answer is None or self._answer.done():
             self.fault = TOO_LARGE if size > MAX_FRAME else "wrote an answer without a request"
-            assert isinstance(self._transport, asyncio.Transport)
+            assert self._transport is not None
             self._transport.abort()
         elif len(self._data) >= HEADER.size + size:
             self._answer.set_result(bytes(self._data[HEADER.size : HEADER.size + size]))
@@ -247,6 +282,7 @@ class _Pipe(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
+        self._unsent.clear()
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(WorkerProcessEnded("it closed the pipe"))
         if self.on_end is not None:

@@ -15,6 +15,7 @@ from ._calls.changes import subscription
 from ._calls.checks import MISSING, local_validation
 from ._client import Client
 from ._encode import Data, SchemaId
+from ._live import LiveOptions
 from ._local import CompiledSchema, missing
 from ._options import DEFAULT_CACHE_BYTES, Options
 from .enums import DataEncoding, EventType
@@ -69,13 +70,15 @@ class AsyncSchemaRegistry(AsyncCalls, Client):
         """
         cache = AsyncLiveCache(
             self,
-            subjects=subjects,
-            ttl=ttl,
-            on_change=on_change,
-            cache_bytes=cache_bytes,
-            heartbeat=heartbeat,
-            offline_timeout=offline_timeout,
-            stale_if_error=stale_if_error,
+            LiveOptions(
+                subjects=subjects,
+                ttl=ttl,
+                on_change=on_change,
+                cache_bytes=cache_bytes,
+                heartbeat=heartbeat,
+                offline_timeout=offline_timeout,
+                stale_if_error=stale_if_error,
+            ),
         )
         self._live.add(cache)
         return cache

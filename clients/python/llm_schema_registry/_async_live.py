@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Self
 
 from ._asynchronous import AsyncWatch
 from ._encode import Data
-from ._live import Live
+from ._live import Live, LiveOptions
 from .enums import DataEncoding
 from .errors import RegistryError
 from .results import ChangeEvent, SchemaInfo, ValidationReport
@@ -24,27 +23,8 @@ class AsyncLiveCache(Live):
     Made by `AsyncSchemaRegistry.cached`; use it in `async with`, or call `start` and `close`. It belongs to one event loop.
     """
 
-    def __init__(
-        self,
-        registry: AsyncSchemaRegistry,
-        *,
-        subjects: Iterable[str],
-        ttl: float,
-        on_change: Callable[[ChangeEvent], object] | None,
-        cache_bytes: int,
-        heartbeat: float,
-        offline_timeout: float,
-        stale_if_error: float,
-    ) -> None:
-        super().__init__(
-            subjects=subjects,
-            ttl=ttl,
-            on_change=on_change,
-            cache_bytes=cache_bytes,
-            heartbeat=heartbeat,
-            offline_timeout=offline_timeout,
-            stale_if_error=stale_if_error,
-        )
+    def __init__(self, registry: AsyncSchemaRegistry, options: LiveOptions) -> None:
+        super().__init__(options)
         self._registry = registry
         self._ready = asyncio.Event()
         self._closed = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ._arguments import described, integer, seconds, selector, text, texts
 from ._call import Unary
@@ -23,33 +23,36 @@ SHORTEST = 0.001
 """Seconds: times below are mistakes."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class LiveOptions:
+    """The arguments of `cached`, as they were given; it tells what they mean."""
+
+    subjects: Iterable[str]
+    ttl: float
+    on_change: Callable[[ChangeEvent], object] | None
+    cache_bytes: int
+    heartbeat: float
+    offline_timeout: float
+    stale_if_error: float
+
+
 class Live:
     """The part of `LiveCache` and `AsyncLiveCache` that waits for nothing."""
 
-    def __init__(
-        self,
-        *,
-        subjects: Iterable[str],
-        ttl: float,
-        on_change: Callable[[ChangeEvent], object] | None,
-        cache_bytes: int,
-        heartbeat: float,
-        offline_timeout: float,
-        stale_if_error: float,
-    ) -> None:
-        seconds(heartbeat, "heartbeat", least=SHORTEST)
+    def __init__(self, options: LiveOptions) -> None:
+        """Raises TypeError and ValueError for options that make no sense."""
+        on_change, stale = options.on_change, options.stale_if_error
+        self._heartbeat = seconds(options.heartbeat, "heartbeat", least=SHORTEST)
         if on_change is not None and not callable(on_change):
             raise TypeError(f"on_change: a function of one argument is expected, not {described(on_change)}")
-        self._on_change, self._heartbeat = on_change, heartbeat
-        self._offline_timeout = seconds(offline_timeout, "offline_timeout", least=SHORTEST)
-        self._subjects = tuple(map(qualified, texts(subjects, "subjects")))
+        self._on_change = on_change
+        self._offline_timeout = seconds(options.offline_timeout, "offline_timeout", least=SHORTEST)
+        self._subjects = tuple(map(qualified, texts(options.subjects, "subjects")))
         self._versions = CachedVersions(
             self._subjects,
-            seconds(ttl, "ttl", least=SHORTEST),
-            integer(cache_bytes, "cache_bytes", least=1, most=2**63 - 1),
-            stale_if_error=stale_if_error
-            if stale_if_error == 0
-            else seconds(stale_if_error, "stale_if_error"),
+            seconds(options.ttl, "ttl", least=SHORTEST),
+            integer(options.cache_bytes, "cache_bytes", least=1, most=2**63 - 1),
+            stale_if_error=stale if stale == 0 else seconds(stale, "stale_if_error"),
         )
         self._revision = ""
         self.error: RegistryError | None = None

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Self
 
 from ._blocking import Watch
 from ._encode import Data
-from ._live import Live
+from ._live import Live, LiveOptions
 from .enums import DataEncoding
 from .errors import RegistryError
 from .results import ChangeEvent, SchemaInfo, ValidationReport
@@ -23,27 +22,8 @@ class LiveCache(Live):
     Made by `SchemaRegistry.cached`; use it in `with`, or call `start` and `close`. Threads may share it.
     """
 
-    def __init__(
-        self,
-        registry: SchemaRegistry,
-        *,
-        subjects: Iterable[str],
-        ttl: float,
-        on_change: Callable[[ChangeEvent], object] | None,
-        cache_bytes: int,
-        heartbeat: float,
-        offline_timeout: float,
-        stale_if_error: float,
-    ) -> None:
-        super().__init__(
-            subjects=subjects,
-            ttl=ttl,
-            on_change=on_change,
-            cache_bytes=cache_bytes,
-            heartbeat=heartbeat,
-            offline_timeout=offline_timeout,
-            stale_if_error=stale_if_error,
-        )
+    def __init__(self, registry: SchemaRegistry, options: LiveOptions) -> None:
+        super().__init__(options)
         self._registry = registry
         self._watch: Watch | None = None
         self._ready = threading.Event()

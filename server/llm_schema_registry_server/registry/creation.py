@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import pairwise
 
+from ..errors import IncompatibleSchema, InvalidSchema
 from ..model.change import Change, EventType
 from ..model.lifecycle import PATH_TO_ACTIVE, TRANSITIONS, SchemaState, Transition
 from ..model.principal import Actor
 from ..model.schema import SchemaVersion
+from ..model.subject import Subject
 from .recording import change_of, registration_facts
 
 _STEPS = [
@@ -22,6 +25,24 @@ def change_of_creation(version: SchemaVersion, by: Actor) -> Change:
     draft = version.state is SchemaState.DRAFT
     kind = EventType.SCHEMA_CREATED if draft else EventType.SCHEMA_REGISTERED
     return change_of(version, kind, by, version.created_at, registration_facts(version))
+
+
+def change_of_failure(
+    subject: Subject, error: InvalidSchema | IncompatibleSchema, by: Actor, at: datetime
+) -> Change:
+    """The change that tells of a registration that was refused."""
+    invalid = isinstance(error, InvalidSchema)
+    return Change(
+        event_type=EventType.VALIDATION_FAILED if invalid else EventType.COMPATIBILITY_CHECK_FAILED,
+        subject=subject,
+        schema_id="",
+        version="",
+        ordinal=0,
+        at=at,
+        actor=by.name,
+        correlation_id=by.correlation_id,
+        metadata={"reason": error.reason, "message": error.message[:500]},
+    )
 
 
 def steps_to(version: SchemaVersion, by: Actor) -> Sequence[Transition]:

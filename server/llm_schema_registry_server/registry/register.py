@@ -21,7 +21,6 @@ from ..errors import (
     TransitionRefused,
     UnsupportedSchemaType,
 )
-from ..model.change import Change, EventType
 from ..model.config import Config, EffectiveConfig, Mode
 from ..model.lifecycle import UNCHECKED
 from ..model.principal import Actor
@@ -32,7 +31,7 @@ from ..storage.values import NewVersion, SubjectSnapshot
 from .assessment import Assessment, Assessor, admitted
 from .coherence import Coherence
 from .configuration import Scope, in_force, merge, record_change
-from .creation import change_of_creation, steps_to
+from .creation import change_of_creation, change_of_failure, steps_to
 from .existing import Action, ExistingVersion, existing_version, overtaken
 from .ids import new_schema_id
 from .library import KnownSchema, Library, Resolved
@@ -387,25 +386,9 @@ class Register:
     async def _record_failure(
         self, wanted: Registration, by: Actor, error: InvalidSchema | IncompatibleSchema
     ) -> None:
-        kind = (
-            EventType.VALIDATION_FAILED
-            if isinstance(error, InvalidSchema)
-            else EventType.COMPATIBILITY_CHECK_FAILED
-        )
+        change = change_of_failure(wanted.subject, error, by, self._clock())
         async with self._store.write() as tx:
-            await tx.append_change(
-                Change(
-                    event_type=kind,
-                    subject=wanted.subject,
-                    schema_id="",
-                    version="",
-                    ordinal=0,
-                    at=self._clock(),
-                    actor=by.name,
-                    correlation_id=by.correlation_id,
-                    metadata={"reason": error.reason, "message": error.message[:500]},
-                )
-            )
+            await tx.append_change(change)
 
 
 def _equivalent(

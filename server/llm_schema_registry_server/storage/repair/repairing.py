@@ -3,44 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
-from ...errors import StorageDamaged
-from ...model.change import Change, EventType
-from ...model.lifecycle import SchemaState
-from ...model.schema import ResolvedReference, SchemaVersion
 from .. import rows
 from ..counting import statistics_of
-from ..store import Store, WriteTx
-from .cells import (
-    Cells,
-    Mended,
-    json_object,
-    mended_change,
-    mended_digests,
-    mended_settings,
-    mended_version,
-    readable,
-    shown,
-)
+from .cells import Cells, mended_change, mended_settings, readable, shown
+from .table import REMEDY, RepairableStore, RepairFinding, RepairTx, Table, update
+from .versions import Versions
 
 _BATCH = 200
-_ACTOR = "repair"
 
-_VERSIONS = f"SELECT id, {', '.join(rows.VERSION_COLUMNS)} FROM versions WHERE id > $1 ORDER BY id LIMIT $2"
-_CONTENT = "SELECT content, digest FROM contents WHERE identity = $1"
-_LAST_STATE = "SELECT to_state FROM transitions WHERE schema_id = $1 ORDER BY id DESC LIMIT 1"
-_OF_CHANGE = "SELECT subject, schema_id FROM changes WHERE sequence = $1 AND ordinal = $2"
-_KEEP_ORDINAL = (
-    "INSERT INTO subjects (subject, last_ordinal) VALUES ($1, $2) ON CONFLICT (subject) DO UPDATE "
-    "SET last_ordinal = excluded.last_ordinal WHERE subjects.last_ordinal < excluded.last_ordinal"
-)
-_USERS = "SELECT count(*) FROM version_references WHERE target = $1"
-_TARGETS = "SELECT count(*) FROM version_references WHERE version = $1"
 _MISSING_ORDINALS = (
     "INSERT INTO subjects (subject, last_ordinal) SELECT subject, max(ordinal) FROM versions "
     "WHERE subject NOT IN (SELECT subject FROM subjects) GROUP BY subject"
@@ -49,32 +23,6 @@ _OF_GLOBAL_ID = (
     "SELECT DISTINCT identity FROM versions WHERE global_id = $1 AND subject NOT LIKE ':.%' "
     "AND identity NOT IN (SELECT identity FROM global_ids)"
 )
-_REMEDY = "restore it from a backup"
-
-
-class RepairTx(WriteTx, Protocol):
-    """A write transaction that also executes SQL; parameters are numbered `$1`, `$2` ..."""
-
-    async def select(self, sql: str, *parameters: Any) -> Sequence[rows.Row]: ...
-
-    async def execute(self, sql: str, *parameters: Any) -> None: ...
-
-
-@runtime_checkable
-class RepairableStore(Store, Protocol):
-    """A store with rows."""
-
-    def repairing(self) -> AbstractAsyncContextManager[RepairTx]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class RepairFinding:
-    """A row that is damaged: what is wrong, and what is done about it. mended: False when nothing can be done here."""
-
-    table: str
-    key: str
-    fault: str
-    mended: bool = True
 
 
 async def repair(
@@ -86,7 +34,7 @@ async def repair(
     """
     for table in (
         _Contents(),
-        _Versions(clock),
+        Versions(clock),
         _Ordinals(),
         _GlobalIds(),
         _Changes(),
@@ -107,18 +55,7 @@ async def repair(
             after = batch[-1][0]
 
 
-class _Table:
-    """Rows of one kind: `sql` selects those after `$1`, the first column being the key, at most `$2`."""
-
-    start: Any = 0
-    sql = ""
-
-    async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[RepairFinding]:
-        """What is wrong with a row; mends it where `apply` says so."""
-        raise NotImplementedError
-
-
-class _Contents(_Table):
+class _Contents(Table):
     """A digest that is not that of its content is put right when the versions say that the content is the one they mean."""
 
     start = ""
@@ -153,16 +90,16 @@ class _Contents(_Table):
         )
         if len(wanting) != 1 or not isinstance(wanting[0][0], str):
             return [
-                RepairFinding("contents", shown(identity), f"its name is no UTF-8: {_REMEDY}", mended=False)
+                RepairFinding("contents", shown(identity), f"its name is no UTF-8: {REMEDY}", mended=False)
             ]
         if apply:
-            await _update(tx, "contents", "identity", identity, {"identity": wanting[0][0]})
+            await update(tx, "contents", "identity", identity, {"identity": wanting[0][0]})
         return [
             RepairFinding("contents", shown(identity), f"its name is no UTF-8: it becomes {wanting[0][0]}")
         ]
 
 
-class _Ordinals(_Table):
+class _Ordinals(Table):
     """The highest ordinals that subjects had. Those of a subject that cannot be named are of no use."""
 
     start = ""
@@ -177,7 +114,7 @@ class _Ordinals(_Table):
         return [RepairFinding("subjects", shown(row[0]), "its name is no UTF-8: it is removed")]
 
 
-class _GlobalIds(_Table):
+class _GlobalIds(Table):
     """Names of contents by number. One that cannot be read is written out, so that its number stays taken."""
 
     sql = "SELECT global_id, identity FROM global_ids WHERE global_id > $1 ORDER BY global_id LIMIT $2"
@@ -189,132 +126,13 @@ class _GlobalIds(_Table):
         meant = await tx.select(_OF_GLOBAL_ID, number)
         name = meant[0][0] if len(meant) == 1 and isinstance(meant[0][0], str) else shown(identity)
         if apply:
-            await _update(tx, "global_ids", "global_id", number, {"identity": name})
+            await update(tx, "global_ids", "global_id", number, {"identity": name})
         return [
             RepairFinding("global_ids", str(number), f"its content's name is no UTF-8: it becomes {name}")
         ]
 
 
-class _Versions(_Table):
-    sql = _VERSIONS
-
-    def __init__(self, clock: Callable[[], datetime]) -> None:
-        self._clock = clock
-
-    async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[RepairFinding]:
-        number, cells = row[0], dict(zip(rows.VERSION_COLUMNS, row[1:], strict=True))
-        key = f"{shown(cells['schema_id'])} ({shown(cells['subject'])}, ordinal {cells['ordinal']})"
-        named = await self._names(tx, cells) if any(isinstance(cell, bytes) for cell in row) else {}
-        before = dict(cells)
-        cells |= {column: cell for column, (cell, _) in named.items()}
-        stored = await tx.select(_CONTENT, cells["identity"])
-        content = stored[0][0] if stored and _intact(*stored[0], cells["content_digest"]) else None
-        faults = [said for _, said in named.values()]
-        if named or not readable(rows.version_of, row[1:]) or isinstance(cells["release"], bytes):
-            last = await tx.select(_LAST_STATE, cells["schema_id"])
-            mended = dict(mended_version(cells, last_state=last[0][0] if last else None, content=content))
-            if content is not None:
-                mended |= mended_digests(cells, content)
-            faults += [said for _, said in mended.values() if said]
-            lost = "origin" in mended and not json_object(mended["origin"][0])["references"]
-            lost = lost and (await tx.select(_TARGETS, number))[0][0] > 0
-            cells |= {column: cell for column, (cell, _) in mended.items()}
-            if lost:
-                cells["state"] = int(SchemaState.ABANDONED)
-                faults.append(
-                    "it had references, which are lost: its state becomes ABANDONED, it is not compared with"
-                )
-            if apply:
-                await self._rename(tx, before, cells)
-                await _update(tx, "versions", "id", number, _changed(cells, row[1:]))
-        try:
-            version = rows.version_of([cells[column] for column in rows.VERSION_COLUMNS])
-        except StorageDamaged as error:
-            return [RepairFinding("versions", key, f"{error.message}: {_REMEDY}", mended=False)]
-        if content is None:
-            faults.append("its content is " + ("damaged" if stored else "missing"))
-            if (await tx.select(_USERS, version.schema_id))[0][0]:
-                return [
-                    RepairFinding(
-                        "versions",
-                        key,
-                        f"{'; '.join(faults)}, and others reference it: {_REMEDY}",
-                        mended=False,
-                    )
-                ]
-            faults.append("it is removed")
-            if apply:
-                await self._remove(tx, version)
-            return [RepairFinding("versions", key, "; ".join(faults))]
-        pinned, gone = await _pinned_again(tx, version)
-        if gone:
-            faults.append(
-                f"it references {', '.join(gone)}, which is gone: its state becomes ABANDONED, it is not compared with"
-            )
-            pinned = replace(pinned, state=SchemaState.ABANDONED)
-        elif pinned.references != version.references:
-            faults.append("it references a version that has another id now: it gets that id")
-        if gone and version.state is SchemaState.ABANDONED and len(faults) == 1:
-            return ()  # mended before
-        if not faults:
-            return ()
-        if apply:
-            await self._write(tx, number, pinned)
-        return [RepairFinding("versions", key, "; ".join(faults))]
-
-    async def _names(self, tx: RepairTx, cells: Cells) -> Mended:
-        """What a row is found by, where it is no UTF-8: from the change that made it so, and from its content."""
-        found: dict[str, tuple[Any, str]] = {}
-        made = await tx.select(_OF_CHANGE, cells["revision"], cells["ordinal"])
-        known = dict(zip(("subject", "schema_id"), made[0], strict=True)) if made else {}
-        for column in ("subject", "schema_id"):
-            if isinstance(cells[column], bytes):
-                name = known.get(column)
-                name = name if isinstance(name, str) else shown(cells[column])
-                found[column] = name, f"{column} {cells[column]!r} is no UTF-8: it becomes {name!r}"
-        if isinstance(cells["identity"], bytes):
-            same = await tx.select("SELECT identity FROM contents WHERE digest = $1", cells["content_digest"])
-            if len(same) == 1 and isinstance(same[0][0], str):
-                found["identity"] = (
-                    same[0][0],
-                    "the name of its content is no UTF-8: it is found by its digest",
-                )
-        return found
-
-    async def _rename(self, tx: RepairTx, before: Cells, after: Cells) -> None:
-        """Moves what goes by the name of a version."""
-        if before["subject"] != after["subject"]:
-            await tx.execute(_KEEP_ORDINAL, after["subject"], after["ordinal"])
-        if before["schema_id"] != after["schema_id"]:
-            await tx.execute("DELETE FROM usage WHERE schema_id = $1", before["schema_id"])
-            for table, column in (("transitions", "schema_id"), ("version_references", "target")):
-                await _update(tx, table, column, before["schema_id"], {column: after["schema_id"]})
-
-    async def _write(self, tx: RepairTx, number: int, version: SchemaVersion) -> None:
-        sequence = await tx.append_change(self._change(version, EventType.SCHEMA_UPDATED))
-        cells = dict(zip(rows.VERSION_COLUMNS, rows.version_row(version), strict=True))
-        await _update(tx, "versions", "id", number, {"origin": cells["origin"]})
-        await tx.update_version(replace(version, revision=sequence))
-
-    async def _remove(self, tx: RepairTx, version: SchemaVersion) -> None:
-        await tx.append_change(self._change(version, EventType.SCHEMA_DELETED, permanent="true"))
-        await tx.remove_version(version.schema_id)
-
-    def _change(self, version: SchemaVersion, kind: EventType, **metadata: str) -> Change:
-        facts = {"reason": "repair", **metadata}
-        return Change(
-            event_type=kind,
-            subject=version.subject,
-            schema_id=version.schema_id,
-            version=str(version.version),
-            ordinal=version.ordinal,
-            at=self._clock(),
-            actor=_ACTOR,
-            metadata=facts,
-        )
-
-
-class _Changes(_Table):
+class _Changes(Table):
     sql = f"SELECT sequence, {', '.join(rows.CHANGE_COLUMNS)} FROM changes WHERE sequence > $1 ORDER BY sequence LIMIT $2"
 
     async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[RepairFinding]:
@@ -323,11 +141,11 @@ class _Changes(_Table):
         cells: Cells = dict(zip(rows.CHANGE_COLUMNS, row[1:], strict=True))
         mended = mended_change(cells)
         if apply:
-            await _update(tx, "changes", "sequence", row[0], {c: cell for c, (cell, _) in mended.items()})
+            await update(tx, "changes", "sequence", row[0], {c: cell for c, (cell, _) in mended.items()})
         return [RepairFinding("changes", str(row[0]), "; ".join(said for _, said in mended.values()))]
 
 
-class _Transitions(_Table):
+class _Transitions(Table):
     sql = (
         f"SELECT id, {', '.join(rows.TRANSITION_COLUMNS)} FROM transitions WHERE id > $1 ORDER BY id LIMIT $2"
     )
@@ -344,7 +162,7 @@ class _Transitions(_Table):
         ]
 
 
-class _Settings(_Table):
+class _Settings(Table):
     start = ""
     sql = "SELECT scope, settings FROM configs WHERE scope > $1 ORDER BY scope LIMIT $2"
 
@@ -361,7 +179,7 @@ class _Settings(_Table):
         return [RepairFinding("configs", scope, f"its settings are not readable: those {what}")]
 
 
-class _Usage(_Table):
+class _Usage(Table):
     start = ""
     sql = (
         f"SELECT {', '.join(rows.USAGE_COLUMNS)} FROM usage WHERE schema_id > $1 ORDER BY schema_id LIMIT $2"
@@ -375,7 +193,7 @@ class _Usage(_Table):
         return [RepairFinding("usage", row[0], "its counts are not readable: counting begins anew")]
 
 
-class _Counts(_Table):
+class _Counts(Table):
     sql = "SELECT id, counts FROM statistics WHERE id > $1 AND counts IS NOT NULL ORDER BY id LIMIT $2"
 
     async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[RepairFinding]:
@@ -384,39 +202,3 @@ class _Counts(_Table):
         if apply:
             await tx.execute("UPDATE statistics SET counts = NULL WHERE id = $1", row[0])
         return [RepairFinding("statistics", str(row[0]), "they are not readable: they are counted anew")]
-
-
-def _intact(content: bytes, *digests: str) -> bool:
-    """Whether it has one of these digests."""
-    return hashlib.sha256(content).hexdigest() in digests
-
-
-def _changed(cells: Cells, before: Sequence[Any]) -> Mapping[str, Any]:
-    old = dict(zip(rows.VERSION_COLUMNS, before, strict=True))
-    return {column: cell for column, cell in cells.items() if cell != old[column]}
-
-
-async def _update(tx: RepairTx, table: str, key: str, value: Any, cells: Mapping[str, Any]) -> None:
-    places = ", ".join(f"{column} = ${n}" for n, column in enumerate(cells, 2))
-    if cells:
-        await tx.execute(f"UPDATE {table} SET {places} WHERE {key} = $1", value, *cells.values())
-
-
-async def _pinned_again(tx: RepairTx, version: SchemaVersion) -> tuple[SchemaVersion, Sequence[str]]:
-    """The version with references to what is there, and those that point to nothing."""
-    references: list[ResolvedReference] = []
-    gone: list[str] = []
-    for reference in version.references:
-        ids = await tx.select(
-            "SELECT schema_id FROM versions WHERE schema_id = $1 OR (subject = $2 AND ordinal = $3)",
-            reference.schema_id,
-            str(reference.subject),
-            reference.ordinal,
-        )
-        known = [cells[0] for cells in ids]
-        if not known:
-            gone.append(f"{reference.subject} {reference.version}")
-        if known and reference.schema_id not in known:
-            reference = replace(reference, schema_id=known[0])
-        references.append(reference)
-    return replace(version, references=tuple(references)), gone

@@ -113,6 +113,7 @@ def test_revisions_are_registered_old_before_new(cli: Cli, fake: FakeRegistry, t
         "invalid": 1,
         "failed": 0,
         "skipped": 0,
+        "unchecked": 0,
     }
     a = [r.schema_content for r in sent(fake) if r.subject == "src.a"]
     assert a == [b"1", b"2 incompatible", b"3", b'{"four": 4}']

@@ -10,6 +10,7 @@ from ..errors import (
     InvalidVersion,
     RegistryError,
     SchemaIssue,
+    Unavailable,
     UnsupportedSchemaType,
 )
 from ..formats.catalogue import EngineLimits
@@ -85,6 +86,7 @@ __all__ = [
     "Severity",
     "Strictness",
     "SupervisedProtoc",
+    "Unavailable",
     "UnsupportedSchemaType",
     "Verdict",
     "Violation",

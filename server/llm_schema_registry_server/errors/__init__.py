@@ -50,6 +50,7 @@ from llm_schema_engines.errors import (
     InvalidVersion,
     RegistryError,
     SchemaIssue,
+    Unavailable,
     UnsupportedSchemaType,
     VersionNotGreater,
 )
@@ -90,7 +91,6 @@ from .service import (
     StorageDamaged,
     StorageUnavailable,
     Unauthenticated,
-    Unavailable,
 )
 
 __all__ = [

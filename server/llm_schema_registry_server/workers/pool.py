@@ -15,6 +15,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from llm_schema_engines.protoc.processor_time import STARVED_FACTOR
+
 from .. import settings
 from ..errors import RegistryError, ShuttingDown, Unavailable
 from ..queues import caller as callers
@@ -31,8 +33,6 @@ _LOG = logs.get("workers")
 
 CROWDED_FACTOR = 5
 """How many times `patience_seconds` by the clock a task keeps its slot on a machine where it hardly gets the processor."""
-STARVED_FACTOR = 15
-"""How many times its processor time a task may take by the clock. Then it is given up without a judgement."""
 CRASH_SECONDS = 1.0
 """What a task has cost that ended its process, which had to be replaced: its caller's next ones wait for the slow lane."""
 RETRY_SECONDS = 1.0

@@ -16,6 +16,7 @@ from .syntax import Boundary, Choice, Sequence, Tree, has_boundary
 from .terms import Arena, Term
 from .word_characters import word_characters
 
+
 @dataclass(frozen=True, slots=True)
 class _Read:
     """The words read so far. free: any character may follow. pending: by whether the last character is a part of a word and

@@ -236,7 +236,7 @@ class Library:
         if len(walk_references(schemas)) > self._most_references:
             raise InvalidRequest(
                 field,
-                f"reach more than {self._most_references} schemas; the limit is {self._most_references}",
+                f"reach more than {self._most_references} schemas; the limit is {self._most_references} (setting limits.references)",
             )
         return Resolved(references_of(pins), schemas, {p.target.schema_id: p.target.revision for p in pins})
 

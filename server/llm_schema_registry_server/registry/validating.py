@@ -143,7 +143,7 @@ class Validating:
         if len(payload.data) > self._limits.data_bytes:
             raise InvalidRequest(
                 "data",
-                f"is {len(payload.data)} bytes long; the limit is {self._limits.data_bytes}",
+                f"is {len(payload.data)} bytes long; the limit is {self._limits.data_bytes} (setting limits.data_bytes)",
             )
         if not 0 <= payload.max_errors <= MOST_ERRORS:
             raise InvalidRequest("max_errors", f"is {payload.max_errors}; it must be 0 to {MOST_ERRORS}")

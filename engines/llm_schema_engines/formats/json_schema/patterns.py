@@ -68,7 +68,7 @@ def check_pattern(pattern: str, pointer: str, limits: JsonSchemaLimits) -> Schem
     if len(pattern) > limits.pattern_length:
         return SchemaIssue(
             "json/pattern-length",
-            f"the regular expression is {len(pattern)} characters long; the limit is {limits.pattern_length}",
+            f"the regular expression is {len(pattern)} characters long; the limit is {limits.pattern_length} (setting json_schema.pattern_length)",
             pointer,
         )
     problem = POSSESSIVE if deviations(pattern)[1] else compile_problem(pattern)

@@ -71,7 +71,7 @@ class MessageValidator:
             issues = [
                 DataIssue(
                     "",
-                    f"the payload is {len(payload)} bytes long; the limit is {self._limits.payload}",
+                    f"the payload is {len(payload)} bytes long; the limit is {self._limits.payload} (setting limits.data_bytes)",
                     "payload_too_large",
                 )
             ]
@@ -138,7 +138,7 @@ class MessageValidator:
     def _json(self, payload: bytes, name: str, *, strict: bool, max_issues: int) -> list[DataIssue]:
         depth = _nesting(payload)
         if depth > self._limits.payload_depth:
-            message = f"the payload is nested {depth} deep; the limit is {self._limits.payload_depth}"
+            message = f"the payload is nested {depth} deep; the limit is {self._limits.payload_depth} (setting protobuf.data_depth)"
             return [DataIssue("", message, "payload_too_deep")]
         try:
             value = load(payload)

@@ -107,7 +107,11 @@ def proto(size: int, extra: str = "", imports: int = 0) -> bytes:
     while written < size:
         fields = [f"  // What field {i} of message {number} is for, in some words as they stand in real files.\n"
                   f"  string field_{i} = {i + 1};" for i in range(10)]  # fmt: skip
-        fields += [f"  Message{other} part_{i} = {i + 11};" for i, other in enumerate((number // 2, number // 3)) if number]
+        fields += [
+            f"  Message{other} part_{i} = {i + 11};"
+            for i, other in enumerate((number // 2, number // 3))
+            if number
+        ]
         lines.append("\n".join([f"message Message{number} {{", *fields, "}"]))
         written, number = written + len(lines[-1]), number + 1
     root = [f"  Message{number - 1} last = 1;"] if number else []
@@ -147,7 +151,9 @@ def made() -> Iterator[tuple[str, Callable[[], Case]]]:
     def of_avro(size: int) -> Case:
         sides = SchemaSource(avro_schema(size)), SchemaSource(avro_schema(size, "extra"))
         count = len(json.loads(sides[0].content)["fields"])
-        return Case("", SchemaType.AVRO, *sides, json.dumps({f"part{i}": None for i in range(count)}).encode())
+        return Case(
+            "", SchemaType.AVRO, *sides, json.dumps({f"part{i}": None for i in range(count)}).encode()
+        )
 
     def of_proto(size: int, imports: int = 0) -> Case:
         references = tuple(map(_part, range(imports)))
@@ -175,7 +181,9 @@ def of_file(path: Path) -> Case:
         if len(definition.get("properties", {})) > 1:
             definition["properties"].popitem()
             break
-    return Case(path.name, SchemaType.JSON, SchemaSource(content), SchemaSource(json.dumps(document).encode()), b"{}")
+    return Case(
+        path.name, SchemaType.JSON, SchemaSource(content), SchemaSource(json.dumps(document).encode()), b"{}"
+    )
 
 
 def cost(case: Case) -> Cost:
@@ -197,7 +205,9 @@ def cost(case: Case) -> Cost:
 
     began = clock()
     validator = engine.compile_validator(sides[1])
-    validator.validate(case.payload, encoding=Encoding.JSON, strict=False, max_errors=10, message_name=case.root)
+    validator.validate(
+        case.payload, encoding=Encoding.JSON, strict=False, max_errors=10, message_name=case.root
+    )
     return Cost(parsed, compared, clock() - began, memory(), comparison.verdict.name)
 
 

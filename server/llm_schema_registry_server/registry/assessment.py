@@ -73,10 +73,13 @@ def _number(last: SchemaVersion | None, step: ChangeClass, wanted: SemanticVersi
 
 
 class Assessor:
-    """Runs the comparisons that a level asks for. No transaction is held while a schema is compared."""
+    """Runs the comparisons that a level asks for. No transaction is held while a schema is compared.
 
-    def __init__(self, library: Library) -> None:
-        self._library, self._remedies = library, Remedies(library)
+    remedy_seconds: longest search for ways out of a refusal.
+    """
+
+    def __init__(self, library: Library, remedy_seconds: float = 3.0) -> None:
+        self._library, self._remedies = library, Remedies(library, remedy_seconds)
 
     async def assess(
         self,

@@ -53,7 +53,8 @@ class Health:
                 return await probe()
         except TimeoutError:
             return Component(
-                ComponentStatus.DOWN, f"gave no answer within {self._seconds:g} s (setting health.probe_seconds)"
+                ComponentStatus.DOWN,
+                f"gave no answer within {self._seconds:g} s (setting health.probe_seconds)",
             )
         except RegistryError as error:
             return Component(ComponentStatus.DOWN, error.message, inside=error.inside)

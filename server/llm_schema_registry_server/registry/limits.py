@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..errors import InvalidRequest, SchemaTooLarge
 
+
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
     """Bytes of content and payloads, number of tags, bytes of metadata, references of a schema; items and bytes of a page;
@@ -49,14 +50,19 @@ class RequestLimits:
                 "(setting limits.description_length)",
             )
         if len(tags) > self.tags:
-            raise InvalidRequest("tags", f"has {len(tags)} items; the limit is {self.tags} (setting limits.tags)")
+            raise InvalidRequest(
+                "tags", f"has {len(tags)} items; the limit is {self.tags} (setting limits.tags)"
+            )
         for i, tag in enumerate(tags):
             _check_text(f"tags[{i}]", tag, self.tag_length)
         for key in metadata:
             _check_text("metadata", key, self.tag_length)
         size = sum(len(k.encode()) + len(v.encode()) for k, v in metadata.items())
         if size > self.metadata_bytes:
-            raise InvalidRequest("metadata", f"is {size} bytes long; the limit is {self.metadata_bytes} (setting limits.metadata_bytes)")
+            raise InvalidRequest(
+                "metadata",
+                f"is {size} bytes long; the limit is {self.metadata_bytes} (setting limits.metadata_bytes)",
+            )
         for field, text in (
             ("description", description or ""),
             *(("metadata", v) for v in metadata.values()),

@@ -175,7 +175,9 @@ class Reading:
         self._limits.check_terms(len(wanted.tags), len(wanted.metadata))
         for field, text in (("query", wanted.text), ("subject_pattern", wanted.subject_pattern)):
             if len(text) > (most := self._limits.search_text):
-                raise InvalidRequest(field, f"is {len(text)} characters long; the limit is {most} (setting limits.search_text)")
+                raise InvalidRequest(
+                    field, f"is {len(text)} characters long; the limit is {most} (setting limits.search_text)"
+                )
         ranks = bool(words_of(wanted.text))
         slice_ = search_page(
             limit,

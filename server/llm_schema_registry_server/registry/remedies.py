@@ -10,6 +10,7 @@ from llm_schema_engines.model.compatibility import Remedy
 
 from .library import KnownSchema, Library
 
+
 class Remedies:
     """Finds remedies; the comparisons that it makes are cached like all others.
 

@@ -4,7 +4,9 @@
 ends. A task that takes longer than `patience_seconds` moves to the slow lane: its process gets the lowest priority, and its
 slot goes to the next task. When the slow lane is full, its process is killed, and the task waits to begin anew there. For a
 while the further tasks of that caller and kind wait for the slow lane from the start. All but one slot is for callers of whom
-nothing is known yet; the last one is kept for those whose tasks have been cheap. So costly tasks cannot hold up cheap ones.
+nothing is known yet; the last one is kept for those whose tasks have been cheap. So costly tasks cannot hold up cheap ones. Starting a
+process takes the processor from all others: callers whose tasks end theirs again and again are refused for a while, longer
+each time.
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ from typing import Any
 from llm_schema_engines.protoc.processor_time import STARVED_FACTOR
 
 from .. import settings
-from ..errors import RegistryError, ShuttingDown, Unavailable
+from ..errors import LimitExceeded, RegistryError, ShuttingDown, Unavailable
 from ..queues import caller as callers
+from ..queues.back_off import BackOff
 from ..queues.caller import Caller
 from ..queues.fair_queue import Cost, FairQueue, QueueLimits, Queues, Ticket
 from ..queues.history import CostHistory
@@ -76,6 +79,7 @@ class Pool:
         self._quick_lane = queues.add(_queue("workers", (bounds.processes, unproven, unproven), limits))
         self._slow_lane = queues.add(_queue("slow_workers", (bounds.slow_processes,) * 3, limits))
         self._history = CostHistory(bounds.patience_seconds)
+        self._back_off = BackOff(bounds.crash_back_off_seconds)
         self._idle_slow: list[WorkerProcess] = []
         self._without_process: list[
             Ticket
@@ -88,7 +92,7 @@ class Pool:
         self._starts: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._trouble = ""
-        self._counts = {"tasks": 0, "started": 0, "crashed": 0, "timed_out": 0}
+        self._counts = {"tasks": 0, "started": 0, "crashed": 0, "timed_out": 0, "held_off": 0}
 
     async def start(self) -> None:
         """Start all processes; raises Unavailable when one cannot be started."""
@@ -116,7 +120,7 @@ class Pool:
     async def run(self, task: Task[R], seconds: float) -> R:
         """The task's result, or its RegistryError. Raises Overrun after `seconds` of processor time, Starved
         when it does not get that much, WorkerProcessEnded when the task ended
-        its process, LimitExceeded when too many wait, Unavailable when no process can be started.
+        its process, LimitExceeded when too many wait or the caller's tasks keep ending their processes, Unavailable when no process can be started.
 
         Cancelled, it leaves the queue; a process at work may finish if it does so soon, else it is killed.
         """
@@ -153,6 +157,7 @@ class Pool:
             raise ShuttingDown
         caller = callers.current()
         history = caller.key, type(task)
+        self._check_back_off(history)
         cost = self._history.cost(history)
         if cost is not Cost.DEAR or not self._bounds.slow_processes:
             if cost is Cost.USUAL and (not caller.key or task.is_small()):  # the server knows what it does
@@ -181,6 +186,7 @@ class Pool:
         try:
             if self._stopping:
                 raise ShuttingDown
+            self._check_back_off(history)  # its earlier ones have run meanwhile
             running = _RunningTask(await take_process(), ticket, caller, history)
         except BaseException:
             ticket.release(0.0)
@@ -197,6 +203,18 @@ class Pool:
             if running.slow:
                 running.process.kill()
             raise
+
+    def _check_back_off(self, history: tuple[str, type[Any]]) -> None:
+        """Raises LimitExceeded for a caller who has to wait because its tasks ended their processes."""
+        left = self._back_off.seconds_left(history)
+        if left > 0:
+            self._counts["held_off"] += 1
+            raise LimitExceeded(
+                f"the last schemas or data of this caller ended the processes that worked on them; try others in {left:.0f} s "
+                "(setting workers.crash_back_off_seconds)",
+                retry_seconds=left,
+                setting="workers.crash_back_off_seconds",
+            )
 
     async def _take_process(self) -> WorkerProcess:
         """An idle process; normally there is one for each slot."""
@@ -250,6 +268,7 @@ class Pool:
                 not ended.killed and running.caller.key
             ):  # nobody else is to wait for what the server itself asked
                 self._history.note(running.history, CRASH_SECONDS)
+                self._back_off.note(running.history)
             raise self._crash(ended) from None
         finally:
             self._finish(running, self._cost(process, used, clock() - began), usable=answer is not None)

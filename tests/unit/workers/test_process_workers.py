@@ -573,3 +573,41 @@ async def test_what_ended_a_process_is_refused_without_another_one() -> None:
             assert caught.value.issues[0].rule == "COMPILER_CRASHED"
         assert workers.facts()["crashed"] == "1"
         assert (await parse(workers, "hello")).canonical == b"hello"
+
+
+async def test_callers_who_keep_ending_processes_are_refused_for_a_while_and_nobody_else_is() -> None:
+    refused: list[LimitExceeded] = []
+
+    async def attack(workers: ProcessWorkers, number: int) -> None:
+        callers.bind(Caller("attacker"))
+        try:
+            await parse(workers, f"abort {number}")
+        except InvalidSchema:
+            pass
+        except LimitExceeded as error:
+            refused.append(error)
+
+    async with pool() as workers:
+        # All at once: those that wait when the first ones end their processes are refused, too.
+        await asyncio.gather(*(asyncio.create_task(attack(workers, n)) for n in range(20)))
+
+        crashed = int(workers.facts()["crashed"])
+        assert crashed + len(refused) == 20
+        assert 2 <= crashed <= 2 + BOUNDS.processes + BOUNDS.slow_processes
+        assert workers.facts()["held_off"] == str(len(refused))
+        assert "setting workers.crash_back_off_seconds" in refused[0].message
+        assert refused[0].retry_seconds is not None
+        assert refused[0].retry_seconds > 0
+
+        callers.bind(Caller("another"))
+        assert (await parse(workers, "hello")).canonical == b"hello"
+        callers.bind(Caller(""))
+        assert (await parse(workers, "hello again")).canonical == b"hello again"
+
+
+async def test_nobody_is_refused_for_a_while_when_the_setting_says_so() -> None:
+    callers.bind(Caller("attacker"))
+    async with pool(crash_back_off_seconds=0.0) as workers:
+        for number in range(4):
+            with pytest.raises(InvalidSchema):
+                await parse(workers, f"abort {number}")

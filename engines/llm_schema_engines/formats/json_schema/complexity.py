@@ -26,7 +26,10 @@ def check_size(content: Any, size: int, limits: JsonSchemaLimits) -> list[Schema
         nodes += 1
         if nodes > limits.schema_nodes:
             return [
-                SchemaIssue("json/nodes", f"has more than {limits.schema_nodes} values, which is the limit (setting json_schema.schema_nodes)")
+                SchemaIssue(
+                    "json/nodes",
+                    f"has more than {limits.schema_nodes} values, which is the limit (setting json_schema.schema_nodes)",
+                )
             ]
         if isinstance(value, dict):
             if len(value) > limits.keywords_per_object:
@@ -99,7 +102,8 @@ def check_references(
     if count > limits.references_in_schema:
         issues.append(
             SchemaIssue(
-                "json/references", f"has {count} references; the limit is {limits.references_in_schema} (setting json_schema.references_in_schema)"
+                "json/references",
+                f"has {count} references; the limit is {limits.references_in_schema} (setting json_schema.references_in_schema)",
             )
         )
     return issues[: limits.issues] or _check_paths(document_index, root, limits)

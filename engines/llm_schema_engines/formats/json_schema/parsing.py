@@ -93,7 +93,10 @@ def _pattern_issues(seen: Survey, limits: JsonSchemaLimits) -> list[SchemaIssue]
     count, total = len(seen.patterns), 0
     if count > limits.patterns:
         return [
-            SchemaIssue("json/patterns", f"has {count} regular expressions; the limit is {limits.patterns} (setting json_schema.patterns)")
+            SchemaIssue(
+                "json/patterns",
+                f"has {count} regular expressions; the limit is {limits.patterns} (setting json_schema.patterns)",
+            )
         ]
     for pattern, pointer in seen.patterns:
         if len(pattern) <= limits.pattern_length:  # a longer one is refused below, before it is read

@@ -96,7 +96,9 @@ class _LimitCounter:
                 self._check_depth((self._scopes[-1][1] if self._scopes else 0) + self._dots, offset)
             if self._word > limits.identifier and max(map(len, token.split(b"."))) > limits.identifier:
                 raise self._refuse(
-                    "IDENTIFIER_TOO_LONG", f"a name is longer than {limits.identifier} characters (setting protobuf.name_length)", offset
+                    "IDENTIFIER_TOO_LONG",
+                    f"a name is longer than {limits.identifier} characters (setting protobuf.name_length)",
+                    offset,
                 )
         elif kind == "open":
             name, depth = self._scopes[-1] if self._scopes else (0, 0)

@@ -21,7 +21,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.message import Message
 
 from ...errors import InvalidRequest
-from .json_text import MOST_VALUES, decode, encode
+from .json_text import MOST_ESCAPES, MOST_VALUES, decode, encode
 from .json_types import NOT_SERVED, check_field, check_message, is_unicode
 from .routes import Route
 
@@ -47,15 +47,17 @@ def request_message(
     defaults: Mapping[str, str] | None = None,
     *,
     most_values: int = MOST_VALUES,
+    most_escapes: int = MOST_ESCAPES,
 ) -> Message:
-    """The request. `defaults` fill fields that nothing else has set; `most_values` may the body have. Raises
+    """The request. `defaults` fill fields that nothing else has set; `most_values` and `most_escapes` may the body have. Raises
     InvalidRequest, naming the field."""
     descriptor = _descriptor(route.method.request_type)
     tree: Tree = {}
     if route.body == "*":
-        tree = expand(_object(body, most_values), descriptor)
+        tree = expand(_object(body, most_values, most_escapes), descriptor)
     elif route.body:
-        tree[route.body] = expand({route.body: decode(body, most_values)}, descriptor)[route.body]
+        value = decode(body, most_values, most_escapes)
+        tree[route.body] = expand({route.body: value}, descriptor)[route.body]
     _put_query(tree, descriptor, query, whole_body=route.body == "*")
     for name, text in captured.items():
         _put_captured(tree, descriptor, name, text)
@@ -78,11 +80,18 @@ def _put_captured(tree: Tree, kind: Descriptor, dotted: str, text: str) -> None:
     tree[leaf] = text
 
 
-def line_message(route: Route, number: int, line: bytes, *, most_values: int = MOST_VALUES) -> Message:
+def line_message(
+    route: Route,
+    number: int,
+    line: bytes,
+    *,
+    most_values: int = MOST_VALUES,
+    most_escapes: int = MOST_ESCAPES,
+) -> Message:
     """The request in one line of a batch. Raises InvalidRequest, naming the line and the field."""
     try:
         return to_message(
-            expand(_object(line, most_values), _descriptor(route.method.request_type)),
+            expand(_object(line, most_values, most_escapes), _descriptor(route.method.request_type)),
             route.method.request_type,
         )
     except InvalidRequest as error:
@@ -258,8 +267,8 @@ def _field(kind: Descriptor, name: str) -> FieldDescriptor | None:
     return found
 
 
-def _object(body: bytes, most_values: int) -> Tree:
-    value = decode(body, most_values) if body.strip() else {}
+def _object(body: bytes, most_values: int, most_escapes: int) -> Tree:
+    value = decode(body, most_values, most_escapes) if body.strip() else {}
     if not isinstance(value, dict):
         raise InvalidRequest("", "the body must be a JSON object")
     return value

@@ -50,7 +50,7 @@ from .errors import RequestTooLarge, RouteNotFound, VerbNotAllowed
 from .index import listing, nearest, served
 from .json_in import line_message, request_message
 from .json_out import render
-from .json_text import MOST_VALUES
+from .json_text import MOST_ESCAPES, MOST_VALUES
 from .routes import RecentRoutes, Route, Routes
 from .sockets import Sockets
 from .stream_formats import (
@@ -90,6 +90,7 @@ class HttpOptions:
     unread: Unread
     socket_bytes: int = 64 * 1024
     max_values: int = MOST_VALUES
+    max_escapes: int = MOST_ESCAPES
     live: frozenset[str] = frozenset()
     sockets: Mapping[str, str] = field(default_factory=dict)
     statuses: Mapping[str, Callable[[Any], int]] = field(default_factory=dict)
@@ -130,8 +131,9 @@ class HttpTwin:
         )
         self._draining = False
         self._bodies = Bodies(memory, queues)
-        self._request = partial(request_message, most_values=options.max_values)
-        self._line = partial(line_message, most_values=options.max_values)
+        values, escapes = options.max_values, options.max_escapes
+        self._request = partial(request_message, most_values=values, most_escapes=escapes)
+        self._line = partial(line_message, most_values=values, most_escapes=escapes)
 
     async def http(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""

@@ -183,7 +183,9 @@ class BinaryCheckCompiler:
                     total += count
                     if total > max_items:
                         raise BinaryDataError(
-                            "items", f"{total} items without content; the limit is {max_items} (setting avro.empty_items)", str(total)
+                            "items",
+                            f"{total} items without content; the limit is {max_items} (setting avro.empty_items)",
+                            str(total),
                         )
                 elif count > len(data) - at:  # each item has at least one byte
                     raise TruncatedData(

@@ -66,9 +66,13 @@ class Parser:
             return PRIMITIVES.get(schema) or self._named(schema, namespace, at)
         self._types += 1
         if self._types > self._limits.types:
-            return self._limit_exceeded(at, f"the schema spells out more than {self._limits.types} types (setting avro.types)")
+            return self._limit_exceeded(
+                at, f"the schema spells out more than {self._limits.types} types (setting avro.types)"
+            )
         if depth > self._limits.schema_depth:
-            return self._limit_exceeded(at, f"types are nested more than {self._limits.schema_depth} deep (setting avro.schema_depth)")
+            return self._limit_exceeded(
+                at, f"types are nested more than {self._limits.schema_depth} deep (setting avro.schema_depth)"
+            )
         if type(schema) is list:
             return self._union(schema, namespace, at, depth)
         if type(schema) is not dict:
@@ -248,7 +252,8 @@ class Parser:
             )
         elif size > self._limits.fixed_bytes:
             self._limit_exceeded(
-                (at, "size"), f"the size is {size} bytes; the limit is {self._limits.fixed_bytes} (setting avro.fixed_bytes)"
+                (at, "size"),
+                f"the size is {size} bytes; the limit is {self._limits.fixed_bytes} (setting avro.fixed_bytes)",
             )
         else:
             node.size = size
@@ -263,7 +268,8 @@ class Parser:
             return self._fault(rule.SYMBOLS_INVALID, at, "an enum needs symbols, an array of names")
         if len(given) > self._limits.symbols:
             return self._limit_exceeded(
-                (at, "symbols"), f"the enum has {len(given)} symbols; the limit is {self._limits.symbols} (setting avro.symbols)"
+                (at, "symbols"),
+                f"the enum has {len(given)} symbols; the limit is {self._limits.symbols} (setting avro.symbols)",
             )
         symbols: dict[str, None] = {}
         for i, symbol in enumerate(given):

@@ -32,12 +32,18 @@ UNGUARDED = EngineLimits(protobuf=replace(EngineLimits().protobuf, brackets=1 <<
 
 
 def aborting(name: str) -> SchemaSource:
-    deep = "{a " * 100 + "}" * 100
-    return SchemaSource(f'syntax = "proto3"; option (a) = {deep}; message {name} {{}}'.encode())
+    deep = "{a " * 100 + "{}" + "}" * 100
+    return SchemaSource(
+        b'import "google/protobuf/descriptor.proto"; message O { optional O a = 1; } '
+        b"extend google.protobuf.FileOptions { optional O o = 50001; } "
+        + f"option (o) = {deep}; message {name} {{}}".encode()
+    )
 
 
 def harmless(number: int) -> SchemaSource:
-    return SchemaSource(f'syntax = "proto3"; message Order{number} {{ string id = 1; int32 n = 2; }}'.encode())
+    return SchemaSource(
+        f'syntax = "proto3"; message Order{number} {{ string id = 1; int32 n = 2; }}'.encode()
+    )
 
 
 async def attack(workers: ProcessWorkers, number: int, end: float, found: Counter[str]) -> None:
@@ -61,7 +67,10 @@ async def measure(workers: ProcessWorkers, attackers: int, seconds: float) -> No
         callers.bind(Caller("neighbour"))
         while time.monotonic() < end:
             began = time.monotonic()
-            await workers.run(Parse(SchemaType.PROTOBUF, harmless(len(took) + 1_000_000 * count)))
+            try:
+                await workers.run(Parse(SchemaType.PROTOBUF, harmless(len(took) + 1_000_000 * count)))
+            except LimitExceeded:
+                found["neighbour refused"] += 1
             took.append((time.monotonic() - began) * 1e3)
             await asyncio.sleep(0.02)
         await asyncio.gather(*attacks)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -38,6 +39,8 @@ CROWDED_FACTOR = 5
 """How many times `patience_seconds` by the clock a task keeps its slot on a machine where it hardly gets the processor."""
 CRASH_SECONDS = 1.0
 """What a task has cost that ended its process, which had to be replaced: its caller's next ones wait for the slow lane."""
+SUSPICIOUS_SECONDS = 60.0
+"""For so long after a task has ended its process, unknown callers are not taken for harmless."""
 RETRY_SECONDS = 1.0
 """Pause after a process could not be started."""
 
@@ -79,12 +82,14 @@ class Pool:
         self._quick_lane = queues.add(_queue("workers", (bounds.processes, unproven, unproven), limits))
         self._slow_lane = queues.add(_queue("slow_workers", (bounds.slow_processes,) * 3, limits))
         self._history = CostHistory(bounds.patience_seconds)
+        self._suspicious_until = 0.0
         self._back_off = BackOff(bounds.crash_back_off_seconds)
         self._idle_slow: list[WorkerProcess] = []
         self._without_process: list[
             Ticket
         ] = []  # of slots that are free again when their processes are replaced
         self._idle: asyncio.LifoQueue[WorkerProcess] = asyncio.LifoQueue()
+        self._idle_again = asyncio.Event()  # a process has become idle
         self._processes: set[WorkerProcess] = set()  # alive and not in the slow lane
         self._starting = 0
         self._running: set[_RunningTask] = set()
@@ -109,6 +114,7 @@ class Pool:
     async def stop(self) -> None:
         """Kill and reap every process; tasks under way raise ShuttingDown."""
         self._stopping = True
+        self._idle_again.set()
         for start in self._starts:
             start.cancel()
         for process in {*self._processes, *self._idle_slow, *(r.process for r in self._running)}:
@@ -158,11 +164,8 @@ class Pool:
         caller = callers.current()
         history = caller.key, type(task)
         self._check_back_off(history)
-        cost = self._history.cost(history)
-        if cost is not Cost.DEAR or not self._bounds.slow_processes:
-            if cost is Cost.USUAL and (not caller.key or task.is_small()):  # the server knows what it does
-                cost = Cost.CHEAP
-            ticket = await self._quick_lane.take(caller, cost)
+        if self._history.cost(history) is not Cost.DEAR or not self._bounds.slow_processes:
+            ticket = await self._take_quick_slot(caller, history, task)
             try:
                 return await self._run_with(ticket, self._take_process, caller, history, task, seconds)
             except _MovedOut:
@@ -173,6 +176,34 @@ class Pool:
             self._end_idle_slow()
             raise
         return await self._run_with(ticket, self._take_slow_process, caller, history, task, seconds)
+
+    async def _take_quick_slot(
+        self, caller: Caller, history: tuple[str, type[Any]], task: Task[Any]
+    ) -> Ticket:
+        while True:
+            cost = self._expected_cost(caller, history, task)
+            ticket = await self._quick_lane.take(caller, cost)
+            expected = self._expected_cost(caller, history, task)
+            if expected <= cost and (cost is Cost.CHEAP or not self._suspicious or self._idle.qsize() > 1):
+                return ticket
+            ticket.release(0.0)  # what has happened meanwhile leaves less room for it
+            if expected <= cost:
+                await self._await_idle()
+
+    def _expected_cost(self, caller: Caller, history: tuple[str, type[Any]], task: Task[Any]) -> Cost:
+        """What a task is taken for in the quick lane. A small one of an unknown caller is cheap, unless processes have ended of
+        late: then those whose tasks are known keep a process for themselves."""
+        cost = self._history.cost(history)
+        if cost is Cost.USUAL and (
+            not caller.key  # the server knows what it does
+            or (task.is_small() and not self._suspicious)
+        ):
+            return Cost.CHEAP
+        return cost
+
+    @property
+    def _suspicious(self) -> bool:
+        return time.monotonic() < self._suspicious_until
 
     async def _run_with(
         self,
@@ -227,20 +258,45 @@ class Pool:
                     if process.alive:
                         return process
         except TimeoutError:
-            raise Unavailable(
-                f"no worker could be started: {self._trouble or 'the machine is too busy'}"
-            ) from None
+            raise self._none_started() from None
 
     async def _take_slow_process(self) -> WorkerProcess:
-        """One that has the lowest priority already, or an idle one that gets it now."""
+        """One that has the lowest priority already, or an idle one that gets it now. It leaves one for each slot of the quick lane:
+        tasks that end their processes would use up all, faster than new ones start."""
+        while (process := self._spare_process()) is None:
+            await self._await_idle()
+        return process
+
+    async def _await_idle(self) -> None:
+        """Until a process has become idle."""
+        self._idle_again.clear()
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await self._idle_again.wait()
+        except TimeoutError:
+            raise self._none_started() from None
+        if self._stopping:
+            raise ShuttingDown
+
+    def _spare_process(self) -> WorkerProcess | None:
         while self._idle_slow:
             process = self._idle_slow.pop()
             if process.alive:
                 return process
             self._retire(process)
-        process = await self._take_process()
-        self._slow_down(process)
-        return process
+        while len(self._processes) > self._bounds.processes and not self._idle.empty():
+            process = self._idle.get_nowait()
+            if process.alive:
+                self._slow_down(process)
+                return process
+        return None
+
+    def _put_idle(self, process: WorkerProcess) -> None:
+        self._idle.put_nowait(process)
+        self._idle_again.set()
+
+    def _none_started(self) -> Unavailable:
+        return Unavailable(f"no worker could be started: {self._trouble or 'the machine is too busy'}")
 
     async def _supervise(self, running: _RunningTask, task: Task[R], seconds: float) -> R:
         process, used = running.process, running.process.cpu_seconds()
@@ -251,7 +307,7 @@ class Pool:
         answer: R | RegistryError | None = None
         try:
             if running.slow or not await self._answered_soon(reply, process, used, seconds):
-                self._move_to_slow_lane(running, clock() - began)
+                self._move_to_slow_lane(running, clock() - began, process.cpu_seconds() - used)
                 if not await process.answered_within(reply, seconds, used, STARVED_FACTOR * seconds):
                     self._counts["timed_out"] += 1
                     raise Overrun if process.cpu_seconds() - used >= seconds else Starved
@@ -269,9 +325,13 @@ class Pool:
             ):  # nobody else is to wait for what the server itself asked
                 self._history.note(running.history, CRASH_SECONDS)
                 self._back_off.note(running.history)
+                self._suspicious_until = time.monotonic() + SUSPICIOUS_SECONDS
             raise self._crash(ended) from None
         finally:
-            self._finish(running, self._cost(process, used, clock() - began), usable=answer is not None)
+            spent, elapsed = process.cpu_seconds() - used, clock() - began
+            if math.isfinite(spent):  # by the processor alone: a neighbour's load makes nobody's tasks dear
+                self._history.note(running.history, min(spent, elapsed))
+            self._finish(running, self._cost(spent, elapsed), usable=answer is not None)
         if isinstance(answer, RegistryError):
             raise answer
         return answer
@@ -291,16 +351,15 @@ class Pool:
                 return False
         return True
 
-    def _cost(self, process: WorkerProcess, used: float, elapsed: float) -> float:
+    def _cost(self, processor: float, elapsed: float) -> float:
         """Seconds that a task has cost: what it used of the processor, but at least a share of how long it kept its slot."""
         if elapsed < self._bounds.patience_seconds:
             return elapsed
-        processor = process.cpu_seconds() - used
         if not math.isfinite(processor):  # it has ended
             return elapsed
         return min(elapsed, max(processor, elapsed / CROWDED_FACTOR))
 
-    def _move_to_slow_lane(self, running: _RunningTask, elapsed: float) -> None:
+    def _move_to_slow_lane(self, running: _RunningTask, elapsed: float, processor: float) -> None:
         """Raises _MovedOut when the slow lane is full."""
         if running.slow:
             return
@@ -310,7 +369,7 @@ class Pool:
         if not self._bounds.slow_processes:
             return
         slow = self._slow_lane.take_now(running.caller, Cost.DEAR)
-        self._history.note(running.history, max(elapsed / CROWDED_FACTOR, self._bounds.patience_seconds))
+        self._history.note(running.history, min(processor, elapsed))
         if slow is None:
             raise _MovedOut
         running.slow = True
@@ -325,15 +384,15 @@ class Pool:
 
     def _finish(self, running: _RunningTask, cost: float, *, usable: bool) -> None:
         self._running.discard(running)
-        self._history.note(running.history, cost)
         process = running.process
         usable = usable and not self._stopping
         if usable and not running.slow:
             process.clear_stderr()
-            self._idle.put_nowait(process)
+            self._put_idle(process)
         elif usable and self._slow_lane.waiting:  # it cannot get a better priority again, but serve them
             process.clear_stderr()
             self._idle_slow.append(process)
+            self._idle_again.set()
         else:
             self._retire(process)
         if running.slow:
@@ -344,7 +403,8 @@ class Pool:
     def _free_slot(self, ticket: Ticket, cost: float) -> None:
         """Gives a slot to the next task, as soon as there is a process for it: tasks that cost their processes may not use up those
         that the other slots need."""
-        if self._stopping or len(self._processes) >= self._bounds.processes:
+        missing = self._bounds.processes - len(self._processes)
+        if self._stopping or len(self._without_process) >= missing:
             ticket.release(cost)
         else:
             ticket.settle(cost)
@@ -399,7 +459,7 @@ class Pool:
         self._counts["started"] += 1
         self._trouble = ""
         self._processes.add(process)
-        self._idle.put_nowait(process)
+        self._put_idle(process)
         self._free_slots(1)
 
     def _on_end(self, process: WorkerProcess) -> None:

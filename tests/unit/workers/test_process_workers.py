@@ -31,6 +31,7 @@ from llm_schema_registry_server.errors import (
 )
 from llm_schema_registry_server.queues import caller as callers
 from llm_schema_registry_server.queues.caller import Caller
+from llm_schema_registry_server.queues.fair_queue import Cost
 from llm_schema_registry_server.settings import WorkersSettings as Bounds
 from llm_schema_registry_server.telemetry import context
 from llm_schema_registry_server.telemetry.context import CallContext
@@ -611,3 +612,41 @@ async def test_nobody_is_refused_for_a_while_when_the_setting_says_so() -> None:
         for number in range(4):
             with pytest.raises(InvalidSchema):
                 await parse(workers, f"abort {number}")
+
+
+async def test_unknown_callers_who_end_processes_leave_one_for_those_who_are_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def never(*_: object) -> WorkerProcess:
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets it")
+
+    async def attack(workers: ProcessWorkers, number: int) -> None:
+        callers.bind(Caller(f"attacker {number}"))
+        with suppress(InvalidSchema, LimitExceeded, ShuttingDown):
+            for count in range(3):
+                await parse(workers, f"abort {number} {count}")
+
+    async with pool() as workers:
+        callers.bind(Caller("known"))
+        assert (await parse(workers, "hello")).canonical == b"hello"
+        monkeypatch.setattr(WorkerProcess, "start", never)  # a busy machine takes seconds to start one
+        attacks = [asyncio.create_task(attack(workers, number)) for number in range(6)]
+        while workers.facts()["crashed"] == "0":
+            await asyncio.sleep(0.01)
+
+        for number in range(20):
+            assert (await parse(workers, f"hello {number}")).canonical == f"hello {number}".encode()
+
+        for task in attacks:
+            task.cancel()
+        await asyncio.gather(*attacks, return_exceptions=True)
+
+
+async def test_what_others_do_to_the_machine_makes_nobody_s_tasks_dear() -> None:
+    callers.bind(Caller("neighbour"))
+    async with pool(parse_seconds=0.1) as workers:
+        with pytest.raises(Unavailable, match="too busy"):
+            await parse(workers, "hang")  # uses no processor
+
+        assert workers._pool._history.cost(("neighbour", Parse)) is Cost.CHEAP

@@ -98,7 +98,10 @@ class MessageValidator:
     def _looks_like_json(self, payload: bytes, name: str) -> bool:
         if payload.startswith(b"{"):
             return True
-        if payload[-1:] not in _JSON_LAST_BYTES or _nesting(payload, self._limits.payload_depth) > self._limits.payload_depth:
+        if (
+            payload[-1:] not in _JSON_LAST_BYTES
+            or _nesting(payload, self._limits.payload_depth) > self._limits.payload_depth
+        ):
             return False
         try:
             value = load(payload)

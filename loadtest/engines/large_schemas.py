@@ -124,7 +124,9 @@ def _part(number: int) -> ReferencedSchema:
     fields = "".join(f"  string field_{i} = {i + 1};\n" for i in range(20))
     text = f'syntax = "proto3";\npackage part{number};\nmessage Part {{\n{fields}}}\n'
     compiled = _engines()[SchemaType.PROTOBUF].parse(SchemaSource(text.encode()))
-    return ReferencedSchema(f"part{number}.proto", text.encode(), artifact=compiled.artifact)
+    return ReferencedSchema(
+        f"part{number}.proto", f"{number:064x}", text.encode(), artifact=compiled.artifact
+    )
 
 
 def _engines():  # type: ignore[no-untyped-def]
@@ -173,8 +175,12 @@ def made() -> Iterator[tuple[str, Callable[[], Case]]]:
 def of_file(path: Path) -> Case:
     """A real schema, and itself without the last property that is found."""
     content = path.read_bytes()
-    if path.suffix == ".proto":
-        return Case(path.name, SchemaType.PROTOBUF, SchemaSource(content), SchemaSource(content), b"{}")
+    if path.suffix == ".proto":  # without what it imports, so that it may be one file
+        kept = [line for line in content.splitlines() if not line.startswith(b"import ")]
+        old = SchemaSource(b"\n".join(kept))
+        return Case(
+            path.name, SchemaType.PROTOBUF, old, SchemaSource(old.content + b"\nmessage Added {}"), b"{}"
+        )
     document = json.loads(content)
     definitions = document.get("definitions") or document.get("$defs") or {}
     for definition in definitions.values():

@@ -144,6 +144,7 @@ def make_twin(
             max_batch_bytes=settings.http.max_batch_bytes,
             max_values=settings.http.max_values,
             max_escapes=settings.http.max_escapes,
+            max_items=settings.limits.request_items,
             unread=unread,
             socket_bytes=settings.limits.socket_bytes,
             live=http.LIVE,

@@ -632,8 +632,7 @@ async def test_unknown_callers_who_end_processes_leave_one_for_those_who_are_kno
         assert (await parse(workers, "hello")).canonical == b"hello"
         monkeypatch.setattr(WorkerProcess, "start", never)  # a busy machine takes seconds to start one
         attacks = [asyncio.create_task(attack(workers, number)) for number in range(6)]
-        while workers.facts()["crashed"] == "0":
-            await asyncio.sleep(0.01)
+        await until(lambda: workers.facts()["crashed"] != "0")
 
         for number in range(20):
             assert (await parse(workers, f"hello {number}")).canonical == f"hello {number}".encode()

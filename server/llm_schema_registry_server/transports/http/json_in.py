@@ -27,7 +27,7 @@ from .routes import Route
 
 _MOST_PARAMETERS = 100
 # Far above what any list or map of a request may hold; three million tags would take seconds to refuse one by one.
-_MOST_ITEMS = 10_000
+MOST_ITEMS = 10_000
 _TRUE, _FALSE = frozenset({"true", "1", ""}), frozenset({"false", "0"})
 # Query names that are shorter than the field's.
 _PARAMETERS = {"soft": "soft_delete"}
@@ -48,16 +48,17 @@ def request_message(
     *,
     most_values: int = MOST_VALUES,
     most_escapes: int = MOST_ESCAPES,
+    most_items: int = MOST_ITEMS,
 ) -> Message:
     """The request. `defaults` fill fields that nothing else has set; `most_values` and `most_escapes` may the body have. Raises
     InvalidRequest, naming the field."""
     descriptor = _descriptor(route.method.request_type)
     tree: Tree = {}
     if route.body == "*":
-        tree = expand(_object(body, most_values, most_escapes), descriptor)
+        tree = expand(_object(body, most_values, most_escapes), descriptor, most_items)
     elif route.body:
         value = decode(body, most_values, most_escapes)
-        tree[route.body] = expand({route.body: value}, descriptor)[route.body]
+        tree[route.body] = expand({route.body: value}, descriptor, most_items)[route.body]
     _put_query(tree, descriptor, query, whole_body=route.body == "*")
     for name, text in captured.items():
         _put_captured(tree, descriptor, name, text)
@@ -87,11 +88,14 @@ def line_message(
     *,
     most_values: int = MOST_VALUES,
     most_escapes: int = MOST_ESCAPES,
+    most_items: int = MOST_ITEMS,
 ) -> Message:
     """The request in one line of a batch. Raises InvalidRequest, naming the line and the field."""
     try:
         return to_message(
-            expand(_object(line, most_values, most_escapes), _descriptor(route.method.request_type)),
+            expand(
+                _object(line, most_values, most_escapes), _descriptor(route.method.request_type), most_items
+            ),
             route.method.request_type,
         )
     except InvalidRequest as error:
@@ -110,8 +114,9 @@ def to_message(tree: Tree, kind: type[Message]) -> Message:
         raise InvalidRequest(field, why[:300]) from error
 
 
-def expand(tree: Tree, kind: Descriptor, path: str = "") -> Tree:
-    """The tree with friendly names and values replaced by those of the mapping. Raises InvalidRequest."""
+def expand(tree: Tree, kind: Descriptor, most_items: int = MOST_ITEMS, path: str = "") -> Tree:
+    """The tree with friendly names and values replaced by those of the mapping. Raises InvalidRequest, also for lists and maps of
+    more than `most_items`."""
     expanded: Tree = {}
     for name, value in tree.items():
         field = _field(kind, name)
@@ -128,13 +133,15 @@ def expand(tree: Tree, kind: Descriptor, path: str = "") -> Tree:
         if encode is not None:
             expanded[field.name] = encode(path + name, value)
         else:
-            expanded[field.name] = _expand_value(value, field, path + field.name)
+            expanded[field.name] = _expand_value(value, field, most_items, path + field.name)
     return expanded
 
 
-def _expand_value(value: Any, field: FieldDescriptor, path: str) -> Any:
-    if isinstance(value, (list, dict)) and len(value) > _MOST_ITEMS:
-        raise InvalidRequest(path, f"has {len(value)} items; the limit is {_MOST_ITEMS}")
+def _expand_value(value: Any, field: FieldDescriptor, most_items: int, path: str) -> Any:
+    if isinstance(value, (list, dict)) and len(value) > most_items:
+        raise InvalidRequest(
+            path, f"has {len(value)} items; the limit is {most_items} (setting limits.request_items)"
+        )
     if field.enum_type is not None:
         kind = field.enum_type
         if isinstance(value, list):
@@ -145,10 +152,10 @@ def _expand_value(value: Any, field: FieldDescriptor, path: str) -> Any:
         return value
     if isinstance(value, list):
         return [
-            expand(item, inner, f"{path}[{i}].") if isinstance(item, dict) else item
+            expand(item, inner, most_items, f"{path}[{i}].") if isinstance(item, dict) else item
             for i, item in enumerate(value)
         ]
-    return expand(value, inner, f"{path}.") if isinstance(value, dict) else value
+    return expand(value, inner, most_items, f"{path}.") if isinstance(value, dict) else value
 
 
 def _enum(value: Any, kind: EnumDescriptor, path: str) -> Any:

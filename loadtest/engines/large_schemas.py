@@ -229,7 +229,7 @@ def page(rows: list[tuple[str, Cost]]) -> str:
     lines = [
         "# What large schemas cost",
         "",
-        "`PYTHONPATH=engines:server python loadtest/engines/large_schemas.py`",
+        "`PYTHONPATH=engines:server python loadtest/engines/large_schemas.py [FILE.json FILE.proto ...]`",
         "",
         f"Processor time of one thread and the most memory of its process, Python {platform.python_version()}. The comparison is "
         "of a schema with itself and one property more; validating includes compiling the validator, which is kept.",

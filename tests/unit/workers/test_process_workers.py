@@ -503,7 +503,7 @@ async def asked_by(address: str, workers: ProcessWorkers, command: str) -> Parse
 async def test_a_caller_whose_task_was_dear_waits_in_the_slow_lane_and_others_do_not(tmp_path: Path) -> None:
     async with pool(processes=1) as workers:
         gate = tmp_path / "gate"
-        dear = asyncio.create_task(asked_by("10.0.0.1", workers, f"wait {gate}"))
+        dear = asyncio.create_task(asked_by("10.0.0.1", workers, f"work {gate}"))
         await until(lambda: workers.facts()["slow"] == "1")
         next_one = asyncio.create_task(asked_by("10.0.0.1", workers, "cheap this time"))
         await until(lambda: workers.facts()["waiting"] == "1")

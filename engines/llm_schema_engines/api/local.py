@@ -293,7 +293,7 @@ class LocalEngines:
         """
         rules = choose_rules(enable, disable)
         parsed = self.parse(schema, schema_type, references=references)
-        return lint_schema(parsed.schema_type, parsed.source, parsed.parsed, rules)
+        return lint_schema(self._engine(parsed), parsed.source, parsed.warnings, rules)
 
     def _engine(self, schema: Schema) -> FormatEngine:
         return self._engines[schema.schema_type]

@@ -63,7 +63,7 @@ def plainly_valid(value: Any, schema: Mapping[str, Any]) -> bool:
         case bool() | None:
             return True
         case str():
-            return schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value))
+            return bool(schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value)))
         case int() | Decimal():
             least, most = schema.get("minimum", value), schema.get("maximum", value)
             return bool(least <= value <= most)

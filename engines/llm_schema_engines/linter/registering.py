@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 
-from ..formats.avro.engine import AvroEngine
 from ..formats.engine import FormatEngine, ParsedSchema, SchemaSource
 from ..formats.json_schema.engine import JsonSchemaEngine
-from ..formats.protobuf.engine import ProtobufEngine
 from ..model.compatibility import Severity
 from ..model.lint import NOTHING_FOUND, LintFinding, LintReport
 from .linting import LINT_RULES, faults, json_faults, report, settled
+from .subschema import Budget
 
-MOST_TOLD, MOST_BYTES = 50, 16 * 1024
-"""Findings, and bytes of their texts, that a registration tells."""
+MOST_TOLD, MOST_TEXT = 50, 16 * 1024
+"""Findings, and characters of their texts, that a registration tells."""
+_FRAME = 20
+"""What a finding costs beside its texts."""
 MOST_TRIED = 64 * 1024
 """Bytes of subschemas, defaults and examples that are tried out on each other: less than 20 ms of work."""
 
+ALL = frozenset(rule.id for rule in LINT_RULES if rule.by_default)
+"""The rules that run by default."""
+ERRORS = frozenset(rule.id for rule in LINT_RULES if rule.by_default and rule.severity is Severity.ERROR)
+"""Those whose findings are contradictions."""
 QUICK = frozenset(
     rule.id
     for rule in LINT_RULES
@@ -32,38 +36,30 @@ def parse_and_lint(engine: FormatEngine, source: SchemaSource) -> ParsedSchema:
 
     Takes a small part of the time that parsing takes: the schema is not read again.
     """
+    budget = Budget(MOST_TRIED)
     if isinstance(engine, JsonSchemaEngine):
         parsed, opened = engine.parse_opened(source)
-        found = json_faults(settled(source, parsed), opened, QUICK, most_tried=MOST_TRIED)
-    elif isinstance(engine, AvroEngine | ProtobufEngine):
-        parsed = engine.parse(source)
-        found = faults(engine.schema_type, settled(source, parsed), QUICK)
+        found = json_faults(engine, settled(source, parsed), opened, QUICK, budget)
     else:
-        return engine.parse(source)
+        parsed = engine.parse(source)
+        found = faults(engine, settled(source, parsed), QUICK, budget)
     first = next(found, None)
     if first is None and not parsed.warnings:
         return parsed
     every = found if first is None else chain((first,), found)
-    told = report(parsed.schema_type, source.content, parsed, every, positions=False)
+    told = report(parsed.schema_type, source.content, parsed.warnings, every, budget, positions=False)
     return replace(parsed, lint=bounded(told))
 
 
 def bounded(told: LintReport) -> LintReport:
     """The findings that are worse than INFO, as many as a registration tells."""
     kept: list[LintFinding] = []
-    worse = [finding for finding in told.findings if finding.severity is not Severity.INFO]
-    for finding, size in zip(worse, _sizes(worse), strict=True):
-        if size > MOST_BYTES or len(kept) == MOST_TOLD:
+    size = 0
+    for finding in told.from_severity(Severity.WARNING).findings:
+        size += _FRAME + sum(
+            len(text) for text in (finding.rule, finding.message, finding.pointer, finding.hint)
+        )
+        if size > MOST_TEXT or len(kept) == MOST_TOLD:
             return LintReport(tuple(kept), truncated=True)
         kept.append(finding)
     return LintReport(tuple(kept), told.truncated) if kept else NOTHING_FOUND
-
-
-def _sizes(findings: Iterable[LintFinding]) -> Iterator[int]:
-    """Bytes of the findings up to each."""
-    size = 0
-    for f in findings:
-        size += (
-            sum(len(text.encode(errors="replace")) for text in (f.rule, f.message, f.pointer, f.hint)) + 20
-        )
-        yield size

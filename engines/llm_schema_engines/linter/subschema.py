@@ -39,13 +39,17 @@ class Budget:
 
     bytes_tried: int = MOST_TRIED
     words: int = MOST_WORDS
+    exhausted: bool = False
+    """Whether something was not looked at because of it."""
 
 
 @fast_init
 @dataclass(frozen=True, slots=True)
 class Subschema:
-    """One subschema that is an object, at its place in the document. `source` is the whole schema, `opened` the same, read."""
+    """One subschema that is an object, at its place in the document. `source` is the whole schema, `opened` the same as
+    `engine` has read it."""
 
+    engine: JsonSchemaEngine
     source: SchemaSource
     opened: OpenedSchema
     place: Place
@@ -121,7 +125,10 @@ class Subschema:
 
     def refusal(self, value: Any) -> str:
         """Why a value is not valid here; "" when it is, or when that cannot be told without the rest of the document."""
-        if self.budget.bytes_tried <= 0 or plainly_valid(value, self.schema):
+        if plainly_valid(value, self.schema):
+            return ""
+        if self.budget.bytes_tried <= 0:
+            self.budget.exhausted = True
             return ""
         text, data = dump(self.place.schema, sort=False), dump(value, sort=False).encode()
         self.budget.bytes_tried -= len(text) + len(data)
@@ -138,8 +145,9 @@ class Subschema:
     def may_compare_words(self) -> bool:
         """Whether one more unknown word may be compared with the keywords."""
         self.budget.words -= 1
+        self.budget.exhausted = self.budget.exhausted or self.budget.words < 0
         return self.budget.words >= 0
 
     def accepts_nothing(self) -> bool:
         """Whether the whole schema is proved to accept no value. The proof is bounded; what it cannot decide is no."""
-        return _ENGINE.compare(_NOTHING, self.source, CompareOptions()).verdict is Verdict.YES
+        return self.engine.compare(_NOTHING, self.source, CompareOptions()).verdict is Verdict.YES

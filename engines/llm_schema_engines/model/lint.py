@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .compatibility import Severity
 
@@ -31,17 +31,22 @@ class LintFinding:
 
 @dataclass(frozen=True, slots=True)
 class LintReport:
-    """All findings, by their places. True when none of them is an ERROR or a WARNING. `truncated`: there are more."""
+    """The findings, by their places. True when none of them is an ERROR or a WARNING.
+
+    truncated: there are more; those of a graver severity are kept. incomplete: a rule has not looked at everything, because
+    that would have taken too long.
+    """
 
     findings: tuple[LintFinding, ...] = ()
     truncated: bool = False
+    incomplete: bool = False
 
     def __bool__(self) -> bool:
         return all(finding.severity is Severity.INFO for finding in self.findings)
 
-    def worst(self) -> Severity | None:
-        """The gravest severity of the findings; None when there are none."""
-        return min((finding.severity for finding in self.findings), default=None)
+    def from_severity(self, severity: Severity) -> LintReport:
+        """The findings of this severity and of graver ones."""
+        return replace(self, findings=tuple(f for f in self.findings if f.severity <= severity))
 
 
 NOTHING_FOUND = LintReport()

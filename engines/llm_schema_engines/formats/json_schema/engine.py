@@ -41,6 +41,10 @@ class JsonSchemaEngine:
         """See FormatEngine.parse; options: `dialect` (the default one) and `format_policy`."""
         return self.parse_opened(source, strict=strict)[0]
 
+    def open(self, source: SchemaSource) -> OpenedSchema:
+        """A schema that has been parsed, as it was read."""
+        return open_schema(source, self._limits)
+
     def parse_opened(self, source: SchemaSource, *, strict: bool = True) -> tuple[ParsedSchema, OpenedSchema]:
         """As `parse`, with the schema as it was read, for who looks at it once more."""
         opened = open_schema(source, self._limits)

@@ -159,7 +159,8 @@ def validate_schema(
 def _schema(place: str, report: SchemaValidationReport) -> list[str | Text]:
     result: list[str | Text] = [good(f"{place}: valid") if report.valid else bad(f"{place}: invalid")]
     if report.issues:
-        return result + [f"  {i.severity.name.lower()}: {issue_line(i)}" for i in report.issues]
+        result += [f"  {i.severity.name.lower()}: {issue_line(i)}" for i in report.issues]
+        return result + (["  there are more; `schema-registry lint` shows them"] if report.truncated else [])
     return result + [f"  {text}" for text in (*report.errors, *report.warnings)]
 
 

@@ -67,7 +67,9 @@ def plainly_valid(value: Any, schema: Mapping[str, Any]) -> bool:
         case int() | Decimal():
             least, most = schema.get("minimum", value), schema.get("maximum", value)
             return bool(least <= value <= most)
-    return True
+        case list() | dict():
+            return True
+    return False
 
 
 def _is_of_type(kind: str, stated: Any) -> bool:

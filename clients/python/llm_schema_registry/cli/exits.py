@@ -118,6 +118,9 @@ def explain(error: RegistryError, server: str) -> Iterator[str | Text]:
             yield f"  {issue.severity.name.lower()}: {issue_line(issue)}"
             if issue.hint:
                 yield f"    {issue.hint}"
+        left = int(error.metadata.get("findings", "0")) - len(error.issues)
+        if left > 0:
+            yield f"  and {left} more; `schema-registry lint` shows them all"
         yield f"hint: `schema-registry config set {shlex.quote(subject)} --lint warn` lets it in"
     else:
         yield bad(f"error: {spoken(error.message)}")

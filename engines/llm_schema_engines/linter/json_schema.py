@@ -44,6 +44,7 @@ IN_RANGES = frozenset(
     {*_LOW, *_HIGH, *(word for low, high, _ in _RANGES for word in (low, high)), "required"}
 )
 """Keywords of which two may leave nothing between them."""
+_TEXT = frozenset([str])
 _ELSEWHERE = frozenset(
     {"$ref", "$dynamicRef", "$recursiveRef", "allOf", "anyOf", "oneOf", "if", "dependentSchemas"}
 )
@@ -233,8 +234,11 @@ def value_of_other_type(at: Subschema) -> Iterator[Fault]:
 
 
 def duplicate_enum(at: Subschema) -> Iterator[Fault]:
+    values = at.schema.get("enum", ())
+    if set(map(type, values)) <= _TEXT and len(set(values)) == len(values):
+        return  # most are of this kind
     seen: set[Any] = set()
-    for number, value in enumerate(at.schema.get("enum", ())):
+    for number, value in enumerate(values):
         key = _key(value)
         if key in seen:
             yield Fault(at.pointer_to("enum", number), "this value stands in the enum before")

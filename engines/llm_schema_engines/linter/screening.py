@@ -35,6 +35,7 @@ _OF_ROOT: Mapping[str, _Concern] = {
     "json/unreachable-definition": _any(frozenset(DEFINITIONS)),
     "json/missing-dialect": lambda present, dialect: "$schema" not in present,
 }
+_NEVER_APPLIES = "json/keyword-never-applies"
 _OF_ANY: Mapping[str, _Concern] = {
     "json/word-of-openapi": _any(frozenset(OPENAPI)),
     "json/unknown-format": _has("format"),
@@ -42,9 +43,7 @@ _OF_ANY: Mapping[str, _Concern] = {
         (present & EVERY) - KNOWN[dialect] - HARMLESS_ELSEWHERE
     ),
     "json/ref-siblings": lambda present, dialect: dialect.isolates_references and "$ref" in present,
-    "json/keyword-never-applies": lambda present, dialect: (
-        "type" in present and not present.isdisjoint(TYPE_OF)
-    ),
+    _NEVER_APPLIES: lambda present, dialect: "type" in present and not present.isdisjoint(TYPE_OF),
     "json/required-forbidden": _has("required", "additionalProperties"),
     "json/required-undeclared": _has("required", "properties"),
     "json/empty-range": lambda present, dialect: len(present & IN_RANGES) > 1,
@@ -62,19 +61,42 @@ _OF_UNKNOWN_WORDS = frozenset({"json/misspelled-keyword"})
 
 def rules_for(place: Place, chosen: frozenset[str]) -> tuple[LintRule[Subschema], ...]:
     """Those of the chosen rules that may find something at a subschema that is an object: all others find nothing."""
-    present = _WORDS.intersection(place.schema)
-    return _rules(present, place.dialect, not place.pointer, len(present) < len(place.schema), chosen)
+    schema = place.schema
+    present = _WORDS.intersection(schema)
+    kind = schema.get("type")
+    return _rules(
+        present,
+        kind if isinstance(kind, str) else "",
+        place.dialect,
+        not place.pointer,
+        len(present) < len(schema),
+        chosen,
+    )
 
 
 @functools.lru_cache(maxsize=4096)
 def _rules(
-    present: frozenset[str], dialect: Dialect, is_root: bool, has_unknown: bool, chosen: frozenset[str]
+    present: frozenset[str],
+    kind: str,
+    dialect: Dialect,
+    is_root: bool,
+    has_unknown: bool,
+    chosen: frozenset[str],
 ) -> tuple[LintRule[Subschema], ...]:
+    """kind: the one type that is allowed; "" when several are, or any."""
     return tuple(
         rule
         for rule in RULES
-        if rule.id in chosen and _concerns(rule.id, present, dialect, is_root, has_unknown)
+        if rule.id in chosen
+        and _concerns(rule.id, present, dialect, is_root, has_unknown)
+        and not (rule.id == _NEVER_APPLIES and kind and _all_apply(present, kind))
     )
+
+
+def _all_apply(present: frozenset[str], kind: str) -> bool:
+    """Whether all keywords look at values of the type."""
+    looked_at = {kind, "number"} if kind == "integer" else {kind}
+    return all(TYPE_OF[word] in looked_at for word in present if word in TYPE_OF)
 
 
 def _concerns(rule: str, present: frozenset[str], dialect: Dialect, is_root: bool, has_unknown: bool) -> bool:

@@ -19,6 +19,7 @@ RegistryError
 ├── VersionNotFound           NOT_FOUND
 ├── ConfigNotFound            NOT_FOUND
 ├── IncompatibleSchema        FAILED_PRECONDITION  carries the CompatibilityReport
+├── LintRefused               FAILED_PRECONDITION  carries the LintReport
 ├── TransitionRefused         FAILED_PRECONDITION
 ├── VersionNotGreater         FAILED_PRECONDITION
 ├── LevelMismatch             FAILED_PRECONDITION
@@ -66,6 +67,7 @@ from .refusals import (
     HasDependents,
     IncompatibleSchema,
     LevelMismatch,
+    LintRefused,
     NotSoftDeleted,
     RevisionCompacted,
     SchemaTypeMismatch,
@@ -110,6 +112,7 @@ __all__ = [
     "InvalidVersion",
     "LevelMismatch",
     "LimitExceeded",
+    "LintRefused",
     "MalformedRequest",
     "NotSoftDeleted",
     "PageTokenInvalid",

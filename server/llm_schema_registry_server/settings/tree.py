@@ -355,6 +355,8 @@ class Settings(Section):
         "NONE",
     ] = "BACKWARD"
     """Level of subjects for which nothing else is configured."""
+    lint: Literal["OFF", "WARN", "REFUSE_ERRORS", "REFUSE_WARNINGS"] = "WARN"
+    """What registration does with what the lint rules find (docs/lint.md), for subjects for which nothing else is configured."""
 
 
 def load(file: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
 
-from ..errors import IncompatibleSchema, InvalidSchema
+from ..errors import IncompatibleSchema, InvalidSchema, LintRefused
 from ..model.change import Change, EventType
 from ..model.lifecycle import PATH_TO_ACTIVE, TRANSITIONS, SchemaState, Transition
 from ..model.principal import Actor
@@ -28,12 +28,12 @@ def change_of_creation(version: SchemaVersion, by: Actor) -> Change:
 
 
 def change_of_failure(
-    subject: Subject, error: InvalidSchema | IncompatibleSchema, by: Actor, at: datetime
+    subject: Subject, error: InvalidSchema | LintRefused | IncompatibleSchema, by: Actor, at: datetime
 ) -> Change:
     """The change that tells of a registration that was refused."""
-    invalid = isinstance(error, InvalidSchema)
+    incompatible = isinstance(error, IncompatibleSchema)
     return Change(
-        event_type=EventType.VALIDATION_FAILED if invalid else EventType.COMPATIBILITY_CHECK_FAILED,
+        event_type=EventType.COMPATIBILITY_CHECK_FAILED if incompatible else EventType.VALIDATION_FAILED,
         subject=subject,
         schema_id="",
         version="",

@@ -1,5 +1,6 @@
 """The settings of a server process; see tree.py."""
 
+from .auth import AuthSettings, JwtSettings
 from .section import Section
 from .storage import BlobsSettings, PostgresSettings, S3Settings, StorageSettings
 from .tree import (
@@ -30,12 +31,14 @@ __all__ = [
     "CLIENT_VARIABLES",
     "CONFIG_VARIABLE",
     "PREFIX",
+    "AuthSettings",
     "BlobsSettings",
     "CachesSettings",
     "ChangesSettings",
     "GrpcSettings",
     "HttpSettings",
     "JsonSchemaSettings",
+    "JwtSettings",
     "LimitsSettings",
     "LogsSettings",
     "MetricsSettings",

@@ -49,23 +49,26 @@ class Payloads:
         for _ in range(count):
             document = self.json(self._schema.messages[name], 0)
             found.append((json.dumps(document).encode(), Encoding.JSON))
-            binary = self.binary(name)
-            found += [(binary, Encoding.BINARY)] if binary is not None else []
+            found.append((self.binary(name), Encoding.BINARY))
         return found
 
-    def binary(self, name: str) -> bytes | None:
-        """None where the random message has no binary form."""
+    def binary(self, name: str) -> bytes:
+        """As `written`, or nothing; some have a byte changed, as no encoder writes it."""
+        data = bytearray(self.written(name) or b"")
+        if data and self._random.random() < 0.2:
+            data[self._random.randrange(len(data))] = self._random.randrange(256)
+        return bytes(data)
+
+    def written(self, name: str) -> bytes | None:
+        """As an encoder writes it; None where the random message has no binary form."""
         kind = self._compiled.message(name)
         assert kind is not None
         message = kind()
         self._fill(message, 0)
         try:
-            data = bytearray(message.SerializePartialToString())
+            return bytes(message.SerializePartialToString())
         except EncodeError:
             return None
-        if data and self._random.random() < 0.2:  # what no encoder writes but decoders take
-            data[self._random.randrange(len(data))] = self._random.randrange(256)
-        return bytes(data)
 
     def _fill(self, message: Any, depth: int) -> None:
         r, described = self._random, message.DESCRIPTOR

@@ -4,6 +4,7 @@ must bear of them: no crash, no internal error, no answer that takes too long, n
 from __future__ import annotations
 
 import json
+import re
 from copy import deepcopy
 from functools import cache
 from random import Random
@@ -12,6 +13,7 @@ from typing import Any
 from llm_schema_engines.errors import ConversionRefused, DataRefused, InvalidSchema
 from llm_schema_engines.formats.conversion import convert
 from llm_schema_engines.formats.engine import ParsedSchema, SchemaSource
+from llm_schema_engines.formats.protobuf.pools import CompiledSchema
 from llm_schema_engines.linter.linting import LINT_RULES, lint_schema
 from llm_schema_engines.model.compatibility import CompareOptions, Strictness, Verdict
 from llm_schema_engines.model.schema import SchemaType
@@ -19,6 +21,7 @@ from llm_schema_engines.model.validation import Encoding
 from tests.api.conversion_corpus import DATA, of_all_projects
 from tests.formats.conversion.kit import AVRO, ENGINES, JSON, PROTOBUF
 from tests.formats.protobuf import mutants
+from tests.formats.protobuf.pairs import SCALARS
 
 from .kinds import Outcome
 
@@ -41,9 +44,9 @@ PAYLOADS = (
 
 @cache
 def contents(schema_type: SchemaType) -> tuple[bytes, ...]:
-    """Every real schema of a type, each once."""
+    """Every real schema of a type that registers as it is, each once."""
     found = dict.fromkeys(content for _, kind, content in of_all_projects() if kind is schema_type)
-    return tuple(found)
+    return tuple(content for content in found if parsed_source(schema_type, content, Outcome()))
 
 
 @cache
@@ -56,6 +59,20 @@ def pick(schema_type: SchemaType, random: Random) -> bytes:
 
 
 # Changes of JSON documents
+
+
+COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+TYPE = re.compile("|".join(SCALARS))
+NUMBER = re.compile(r"\d+")
+LABEL = re.compile("optional|repeated|required")
+NAME = re.compile("[a-z][a-z_0-9]*")
+LIKE = (TYPE, TYPE, NUMBER, LABEL, NAME)
+PUT = {
+    TYPE: SCALARS,
+    NUMBER: ("0", "1", "2", "7", "100", "19000"),
+    LABEL: ("optional", "repeated", ""),
+    NAME: ("a", "b_c", "value"),
+}
 
 
 def places(value: Any, found: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
@@ -124,9 +141,19 @@ def changed_bytes(content: bytes, random: Random) -> bytes:
 
 
 def changed_proto(content: bytes, random: Random) -> bytes:
-    tokens = mutants.TOKEN.findall(content.decode("utf-8", "replace"))
+    """Tokens changed; half of the changes put a type for a type, a number for a number or a name for a name."""
+    text = COMMENT.sub(" ", content.decode("utf-8", "replace"))
+    tokens = mutants.TOKEN.findall(text) or ["message"]
     for _ in range(random.choice([1, 1, 2, 4])):
-        tokens = mutants.mutate(tokens, random) if tokens else ["message"]
+        if random.random() < 0.5:
+            tokens = mutants.mutate(tokens, random)
+            continue
+        group = random.choice(LIKE)
+        found = [n for n, token in enumerate(tokens) if group.fullmatch(token)]
+        if found:
+            tokens[random.choice(found)] = (
+                tokens[random.choice(found)] if random.random() < 0.5 else random.choice(PUT[group])
+            )
     return " ".join(tokens).encode()
 
 
@@ -154,8 +181,7 @@ def ask(schema_type: SchemaType, random: Random, outcome: Outcome) -> None:
         lint_schema(schema_type, source, parsed, RULES)
     with outcome.timed("compile", content):
         validator = ENGINES[schema_type].compile_validator(source)
-    if schema_type is not PROTOBUF or parsed.names:
-        _validate(schema_type, source, random, outcome, validator)
+    _validate(schema_type, source, random, outcome, validator)
     original = parsed_source(schema_type, before, Outcome())
     if original is not None:
         _compare(schema_type, source, original[0], outcome)
@@ -197,10 +223,10 @@ def check_canonical(
 def _validate(
     schema_type: SchemaType, source: SchemaSource, random: Random, outcome: Outcome, validator: Any
 ) -> None:
+    if schema_type is PROTOBUF and not CompiledSchema(source.artifact).first:
+        return  # it declares no message
     bounded = ENGINES[schema_type].compile_bounded(source, 1.0)
     for payload in random.sample(PAYLOADS, 4):
-        if schema_type is PROTOBUF and not _has_message(source):
-            return
         for encoding in (Encoding.AUTO, Encoding.JSON):
             with outcome.timed("validate", (source.content, payload)):
                 report = validator.validate(payload, encoding=encoding)
@@ -210,12 +236,6 @@ def _validate(
             )
             assert quick is None or quick == report, (source.content, payload, quick, report)
             outcome.counts["payloads"] += 1
-
-
-def _has_message(source: SchemaSource) -> bool:
-    from llm_schema_engines.formats.protobuf.pools import CompiledSchema
-
-    return bool(CompiledSchema(source.artifact).first)
 
 
 def _compare(schema_type: SchemaType, one: SchemaSource, other: SchemaSource, outcome: Outcome) -> None:

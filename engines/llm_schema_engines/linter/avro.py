@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,10 +46,11 @@ def parts(content: bytes) -> Iterator[Part]:
             part = Part(pointer, node, namespace)
             yield part
             namespace = part.full_name.rpartition(".")[0]
-        inside = [
-            (node[k], join_pointer(pointer, k), namespace) for k in ("type", "items", "values") if k in node
-        ]
-        for number, field in enumerate(node.get("fields", ())):
+        # Where the type has no use for such a key, it is an attribute with any value.
+        kind = node.get("type")
+        key = "type" if isinstance(kind, list | dict) else _INSIDE.get(str(kind), "")
+        inside = [(node[key], join_pointer(pointer, key), namespace)] if key else []
+        for number, field in enumerate(node["fields"] if kind in _RECORDS else ()):
             place = join_pointer(pointer, "fields", number)
             yield Part(place, field, namespace, is_field=True)
             inside.append((field["type"], join_pointer(place, "type"), namespace))
@@ -59,11 +60,15 @@ def parts(content: bytes) -> Iterator[Part]:
 class _Names:
     """Membership of what may be no string."""
 
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = frozenset(names)
+
     def __contains__(self, value: object) -> bool:
-        return isinstance(value, str) and value in _NAMED
+        return isinstance(value, str) and value in self._names
 
 
-_NAMED_TYPES = _Names()
+_INSIDE = {"array": "items", "map": "values"}
+_NAMED_TYPES, _RECORDS = _Names(_NAMED), _Names({"record", "error"})
 
 
 def missing_namespace(part: Part) -> Iterator[Fault]:

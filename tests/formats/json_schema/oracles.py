@@ -132,7 +132,7 @@ def reference_accepts(source: SchemaSource, value: Any) -> bool | None:
     schema = json.loads(source.content, parse_float=Decimal)
     try:
         return bool(REFERENCE_VALIDATORS[_dialect(source)](schema).is_valid(value))
-    except ArithmeticError:
+    except (ArithmeticError, TypeError):  # it divides a float by a Decimal
         return None
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.util
 import io
 import json
 import os
@@ -46,14 +45,16 @@ Operation = Callable[[], object]
 
 
 class Tree:
-    """The engines of the tree that is on the path, whatever its packages are called."""
+    """The engines of the tree that is the working directory and on the path, whatever its packages are called."""
 
     def __init__(self) -> None:
-        engines = importlib.util.find_spec("llm_schema_engines") is not None
+        engines = Path("engines").is_dir()
         self.package = "llm_schema_engines" if engines else "llm_schema_registry_server"
         compiler = (
             "llm_schema_engines.protoc.in_process" if engines else "llm_schema_registry_server.workers.protoc"
         )
+        found = Path(importlib.import_module(self.package).__file__ or "")
+        assert found.is_relative_to(Path.cwd()), f"{found} is not in {Path.cwd()}"
         self.source = self.get("formats.engine", "SchemaSource")
         self.reference = self.get("formats.engine", "ReferencedSchema")
         options, self.strictness = (

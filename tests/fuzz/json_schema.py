@@ -161,24 +161,37 @@ class Identified:
         return {"$dynamicRef" if dynamic else "$ref": (base + fragment) or "#"}
 
 
+def identified(
+    random: Random, dialect: Dialect, outcome: Outcome
+) -> tuple[Any, dict[str, Any], SchemaSource] | None:
+    """A schema that is accepted, the documents that it refers to, and both as the engine gets them; None after ten that are not."""
+    make = Identified(dialect, random)
+    for _ in range(10):
+        schema = make.document(root=True)
+        others = {name: make.document(root=False) for name in random.sample(OTHERS, random.randint(0, 2))}
+        references = tuple(
+            ReferencedSchema(name, f"{name} {text}", text.encode())
+            for name, text in ((name, json.dumps(other)) for name, other in others.items())
+        )
+        source = SchemaSource(json.dumps(schema).encode(), references)
+        try:
+            JsonSchemaEngine().parse(source)
+        except InvalidSchema as error:
+            outcome.counts[f"refused: {error.issues[0].rule}"] += 1
+            continue
+        outcome.counts["accepted"] += 1
+        return schema, others, source
+    return None
+
+
 def identifiers(random: Random, outcome: Outcome) -> None:
     """Identifiers used twice and references across documents: prover, validator (compiled twice) and `jsonschema`."""
     dialect = random.choice(DIALECTS)
-    make = Identified(dialect, random)
-    schema = make.document(root=True)
-    others = {name: make.document(root=False) for name in random.sample(OTHERS, random.randint(0, 2))}
-    references = tuple(
-        ReferencedSchema(name, f"{name} {text}", text.encode())
-        for name, text in ((name, json.dumps(other)) for name, other in others.items())
-    )
-    source = SchemaSource(json.dumps(schema).encode(), references)
-    engine = JsonSchemaEngine()
-    try:
-        engine.parse(source)
-    except InvalidSchema as error:
-        outcome.counts[f"refused: {error.issues[0].rule}"] += 1
+    made = identified(random, dialect, outcome)
+    if made is None:
         return
-    outcome.counts["accepted"] += 1
+    schema, others, source = made
+    engine = JsonSchemaEngine()
     judged = [engine.compile_validator(source), JsonSchemaEngine().compile_validator(source)]
     values = [test_differential.Generator(dialect, random.getrandbits(40)).value() for _ in range(6)]
     for value in values:

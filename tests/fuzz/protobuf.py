@@ -117,6 +117,8 @@ def excused(why: str) -> bool:
 def texts(random: Random, outcome: Outcome) -> None:
     """Mutants of schemas with every construct, as text and as descriptors: refused or understood."""
     content = mutants.text_mutant(random)
+    if random.random() < 0.6:
+        content = mutations.changed_proto(" ".join(random.choice(mutants.SEEDS)).encode(), random)
     for _ in range(2):
         found = mutations.parsed_source(PROTOBUF, content, outcome)
         if found is None:

@@ -15,6 +15,7 @@ from .calls.guards.min_revision import MIN_REVISION
 from .errors import RegistryError
 from .factories import engine_limits, make_blobs, make_queues, make_redis, make_store, request_limits
 from .model.change import Change, parse_revision
+from .model.config import LintPolicy
 from .model.health import Component
 from .model.subject import Subject
 from .probes import VITAL, probes, tier_counts
@@ -153,13 +154,22 @@ class Components:
             self._engines,
             self._feed,
             self._coherence,
-            Health(parts, vital=VITAL, version=__version__, clock=clock),
+            Health(
+                parts,
+                vital=VITAL,
+                version=__version__,
+                clock=clock,
+                seconds=settings.health.probe_seconds,
+            ),
             self._counting,
             Rules(
-                defaults=built_in(CompatibilityLevel[settings.compatibility_level]),
+                defaults=built_in(
+                    CompatibilityLevel[settings.compatibility_level], LintPolicy(settings.lint)
+                ),
                 limits=request_limits(settings.limits),
                 record_failures=settings.changes.record_failures,
                 subjects_per_stream=settings.changes.subjects_per_stream,
+                remedy_seconds=settings.workers.remedy_seconds,
             ),
             clock,
             stage=self.store.stage,

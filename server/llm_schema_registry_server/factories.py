@@ -145,6 +145,9 @@ def request_limits(settings: LimitsSettings) -> RequestLimits:
         page=settings.page,
         page_bytes=settings.page_bytes,
         search_terms=settings.search_terms,
+        search_text=settings.search_text,
+        description_length=settings.description_length,
+        tag_length=settings.tag_length,
     )
 
 
@@ -154,19 +157,24 @@ def trusted_proxies(settings: ProxiesSettings) -> TrustedProxies:
 
 
 def engine_limits(settings: Settings) -> EngineLimits:
-    """The limits of the engines: their defaults, with the sizes from the settings."""
+    """The limits of the engines, all from the settings."""
     schema, data = settings.limits.schema_bytes, settings.limits.data_bytes
     return EngineLimits(
         json_schema=JsonSchemaLimits(
             schema_bytes=schema, data_bytes=data, **settings.json_schema.model_dump()
         ),
-        avro=AvroLimits(schema_bytes=schema, comments=settings.avro.comments),
+        avro=AvroLimits(schema_bytes=schema, **settings.avro.model_dump()),
         protobuf=ProtobufLimits(
-            source=schema,
+            source=settings.protobuf.file_bytes,
             total=settings.protobuf.total_bytes,
             references=settings.limits.references,
             statements=settings.protobuf.statements,
             names=settings.protobuf.name_bytes,
             payload=data,
+            brackets=settings.protobuf.schema_depth,
+            identifier=settings.protobuf.name_length,
+            issues=settings.protobuf.issues,
+            payload_depth=settings.protobuf.data_depth,
+            pools=settings.protobuf.compiled_bytes,
         ),
     )

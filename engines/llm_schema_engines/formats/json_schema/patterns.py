@@ -11,7 +11,17 @@ import jsonschema_rs
 from ...errors import SchemaIssue
 from .limits import JsonSchemaLimits
 from .prover.regex.charsets import BEGIN
-from .prover.regex.syntax import LookAhead, Repeat, Sequence, Symbols, Tree, Unsupported, parse_pattern
+from .prover.regex.syntax import (
+    Choice,
+    LookAhead,
+    Repeat,
+    Sequence,
+    Symbols,
+    Tree,
+    Unsupported,
+    has_boundary,
+    parse_pattern,
+)
 from .regex_engine import OPTIONS
 
 _TOKENS = re.compile(
@@ -59,7 +69,7 @@ def check_pattern(pattern: str, pointer: str, limits: JsonSchemaLimits) -> Schem
     if len(pattern) > limits.pattern_length:
         return SchemaIssue(
             "json/pattern-length",
-            f"the regular expression is {len(pattern)} characters long; the limit is {limits.pattern_length}",
+            f"the regular expression is {len(pattern)} characters long; the limit is {limits.pattern_length} (setting json_schema.pattern_length)",
             pointer,
         )
     problem = POSSESSIVE if deviations(pattern)[1] else compile_problem(pattern)
@@ -78,7 +88,7 @@ def weight(pattern: str) -> int:
     A thousand states take about half a millisecond to compile, and some hundred kilobytes.
     """
     try:
-        return _weight(parse_pattern(pattern))
+        return _weight(_measurable(pattern))
     except Unsupported:
         counts = [int(max(match.groups("0"), key=int)) for match in _COUNT.finditer(pattern)]
         return len(pattern) * math.prod(max(count, 1) for count in counts)
@@ -92,7 +102,7 @@ def active_states(pattern: str) -> int:
     length, and two in the first repetition of a character after them.
     """
     try:
-        tree = parse_pattern(pattern)
+        tree = _measurable(pattern)
     except Unsupported:
         return weight(pattern)
     if not isinstance(tree, Sequence) or not tree.parts or tree.parts[0] != _ANCHOR:
@@ -115,6 +125,15 @@ _COUNT = re.compile(r"\{([0-9]{1,6})(?:,([0-9]{1,6}))?,?\}")
 _BEYOND_ASCII = 8
 
 
+def _measurable(pattern: str) -> Tree:
+    """The tree of a pattern whose states can be counted; raises Unsupported. At a word boundary the engine leaves its quick way
+    with a text beyond ASCII."""
+    tree = parse_pattern(pattern)
+    if has_boundary(tree):
+        raise Unsupported("a word boundary")
+    return tree
+
+
 def _weight(tree: Tree) -> int:
     if isinstance(tree, Symbols):
         return 1 if not tree.charset or tree.charset[-1][1] < 128 else _BEYOND_ASCII
@@ -122,6 +141,7 @@ def _weight(tree: Tree) -> int:
         return _weight(tree.part) * max(tree.low + 1, tree.high or 0)
     if isinstance(tree, LookAhead):
         return _weight(tree.part)
+    assert isinstance(tree, Sequence | Choice)  # _measurable has no boundaries
     return sum(map(_weight, tree.parts))
 
 

@@ -345,7 +345,7 @@ def _add_references(
                             SchemaIssue(
                                 "json/addresses",
                                 f"the references know each other under more than {limits.addresses} URIs, which is "
-                                "the limit; name them by absolute URIs",
+                                "the limit (setting json_schema.addresses); name them by absolute URIs",
                             )
                         ]
                     )
@@ -363,7 +363,7 @@ def absolute_uri(base: str, reference: str, limits: JsonSchemaLimits) -> str:
             [
                 SchemaIssue(
                     "json/uri-length",
-                    f"the URI {uri[:_SHOWN]!r}... is {len(uri)} characters long; the limit is {limits.uri_length}",
+                    f"the URI {uri[:_SHOWN]!r}... is {len(uri)} characters long; the limit is {limits.uri_length} (setting json_schema.uri_length)",
                 )
             ]
         )

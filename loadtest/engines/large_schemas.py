@@ -22,7 +22,7 @@ from pathlib import Path
 
 from llm_schema_engines.errors import InvalidSchema
 from llm_schema_engines.formats.catalogue import EngineLimits, engines
-from llm_schema_engines.formats.engine import ReferencedSchema, SchemaSource
+from llm_schema_engines.formats.engine import Engines, ReferencedSchema, SchemaSource
 from llm_schema_engines.model.compatibility import CompareOptions
 from llm_schema_engines.model.schema import SchemaType
 from llm_schema_engines.model.validation import Encoding
@@ -129,7 +129,7 @@ def _part(number: int) -> ReferencedSchema:
     )
 
 
-def _engines():  # type: ignore[no-untyped-def]
+def _engines() -> Engines:
     """The engines with the limits of sizes and counts out of the way, and all others as they are by default."""
     usual = EngineLimits()
     return engines(
@@ -159,8 +159,8 @@ def made() -> Iterator[tuple[str, Callable[[], Case]]]:
 
     def of_proto(size: int, imports: int = 0) -> Case:
         references = tuple(map(_part, range(imports)))
-        sides = (SchemaSource(proto(size, extra, imports), references) for extra in ("", "extra"))
-        return Case("", SchemaType.PROTOBUF, *sides, b"{}", "big.Root")
+        old, new = (SchemaSource(proto(size, extra, imports), references) for extra in ("", "extra"))
+        return Case("", SchemaType.PROTOBUF, old, new, b"{}", "big.Root")
 
     for size in (1, 2, 4):
         yield f"JSON Schema, {size} MiB", lambda size=size: of_json(size * MIB)  # type: ignore[misc]
@@ -203,14 +203,14 @@ def cost(case: Case) -> Cost:
         return Cost(clock() - began, 0.0, 0.0, memory(), f"refused: {str(error)[:100]}")
     parsed = clock() - began
     new = engine.parse(case.new)
-    sides = [replace(source, artifact=p.artifact) for source, p in ((case.new, new), (case.old, old))]
+    reader, writer = (replace(s, artifact=p.artifact) for s, p in ((case.new, new), (case.old, old)))
 
     began = clock()
-    comparison = engine.compare(*sides, CompareOptions())
+    comparison = engine.compare(reader, writer, CompareOptions())
     compared = clock() - began
 
     began = clock()
-    validator = engine.compile_validator(sides[1])
+    validator = engine.compile_validator(writer)
     validator.validate(
         case.payload, encoding=Encoding.JSON, strict=False, max_errors=10, message_name=case.root
     )
@@ -249,7 +249,7 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path)
     options = parser.parse_args()
     context = multiprocessing.get_context("fork")
-    cases = [*made(), *((p.name, lambda p=p: of_file(p)) for p in options.files)]  # type: ignore[misc]
+    cases = [*made(), *((p.name, lambda p=p: of_file(p)) for p in options.files)]
     rows: list[tuple[str, Cost]] = []
     for name, make in cases:
         out: multiprocessing.SimpleQueue[tuple[str, Cost]] = context.SimpleQueue()

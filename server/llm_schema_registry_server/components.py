@@ -13,7 +13,15 @@ from .background import make_counting, make_recorder, make_sweeper, make_warming
 from .calls.answer_cache import AnswerCache
 from .calls.guards.min_revision import MIN_REVISION
 from .errors import RegistryError
-from .factories import engine_limits, make_blobs, make_queues, make_redis, make_store, request_limits
+from .factories import (
+    engine_limits,
+    make_authenticator,
+    make_blobs,
+    make_queues,
+    make_redis,
+    make_store,
+    request_limits,
+)
 from .model.change import Change, parse_revision
 from .model.config import LintPolicy
 from .model.health import Component
@@ -53,6 +61,7 @@ class Components:
         self._blobs = make_blobs(settings.blobs)
         self._redis = make_redis(settings.caches.redis)
         self.queues = make_queues(settings.queues)
+        self.authenticator = make_authenticator(settings.auth)
         self.store = blobbed_store(
             make_store(settings.storage, self.queues),
             self._blobs,
@@ -100,6 +109,7 @@ class Components:
         later step fails. Raises RegistryError."""
         await self.store.open()
         try:
+            await self.authenticator.start()
             await self._workers.start()
             await self._feed.start()
             for task in self._background:
@@ -127,6 +137,7 @@ class Components:
         for task in self._background:
             await task.stop()
         await self._feed.stop()
+        await self.authenticator.stop()
         await self._workers.stop()
         await self.store.close()
         if self._redis is not None:

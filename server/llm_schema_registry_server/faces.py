@@ -7,7 +7,6 @@ from datetime import datetime
 from itertools import product
 
 from . import __version__
-from .calls.guards.authenticate import OpenAuthenticator
 from .calls.guards.limits import Limits
 from .calls.guards.standard import standard_guards
 from .calls.pipeline import Pipeline
@@ -110,7 +109,7 @@ def make_rpcs(settings: Settings, components: Components, wire: MessageConverter
             streams=settings.limits.streams,
             streams_per_caller=settings.limits.streams_per_caller,
         ),
-        authenticator=OpenAuthenticator({m.operation.permission for m in table}),
+        authenticator=components.authenticator,
         reach=components.reach,
     )
     handlers = bind(table, services(components.use, wire, components.clock))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,10 +60,11 @@ def parts(content: bytes) -> Iterator[Part]:
             part = Part(way, node, namespace)
             yield part
             namespace = part.full_name.rpartition(".")[0]
-        inside: list[tuple[Any, _Way, str]] = [
-            (node[k], (way, k), namespace) for k in ("type", "items", "values") if _nests(node.get(k))
-        ]
-        for number, field in enumerate(node.get("fields", ())):
+        # Where the type has no use for such a key, it is an attribute with any value.
+        kind = node.get("type")
+        key = "type" if _nests(kind) else _INSIDE.get(str(kind), "")
+        inside: list[tuple[Any, _Way, str]] = [(node[key], (way, key), namespace)] if key else []
+        for number, field in enumerate(node["fields"] if kind in _RECORDS else ()):
             place = ((way, "fields"), number)
             yield Part(place, field, namespace, True)
             if _nests(field["type"]):
@@ -111,11 +112,15 @@ def _rules(
 class _Names:
     """Membership of what may be no string."""
 
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = frozenset(names)
+
     def __contains__(self, value: object) -> bool:
-        return isinstance(value, str) and value in _NAMED
+        return isinstance(value, str) and value in self._names
 
 
-_NAMED_TYPES = _Names()
+_INSIDE = {"array": "items", "map": "values"}
+_NAMED_TYPES, _RECORDS = _Names(_NAMED), _Names({"record", "error"})
 
 
 def missing_namespace(part: Part) -> Iterator[Fault]:

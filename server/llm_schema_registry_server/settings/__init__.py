@@ -1,5 +1,6 @@
 """The settings of a server process; see tree.py."""
 
+from .auth import AuthSettings, JwtSettings
 from .engines import AvroSettings, JsonSchemaSettings, ProtobufSettings
 from .section import Section
 from .storage import BlobsSettings, PostgresSettings, S3Settings, StorageSettings
@@ -32,6 +33,7 @@ __all__ = [
     "CLIENT_VARIABLES",
     "CONFIG_VARIABLE",
     "PREFIX",
+    "AuthSettings",
     "AvroSettings",
     "BlobsSettings",
     "CachesSettings",
@@ -41,6 +43,7 @@ __all__ = [
     "HealthSettings",
     "HttpSettings",
     "JsonSchemaSettings",
+    "JwtSettings",
     "LimitsSettings",
     "LogsSettings",
     "MetricsSettings",

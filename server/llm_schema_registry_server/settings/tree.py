@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator, model_validator
 
+from .auth import AuthSettings
 from .engines import AvroSettings, JsonSchemaSettings, ProtobufSettings
 from .names import nearest
 from .section import Section
@@ -33,7 +35,7 @@ class SettingsError(Exception):
 
 
 class GrpcSettings(Section):
-    host: str = "0.0.0.0"
+    host: str = "127.0.0.1"
     """Address that the gRPC listener binds."""
     port: int = Field(9090, ge=0, le=65535)
     """Port of the gRPC listener; 0 lets the system choose."""
@@ -66,7 +68,7 @@ class GrpcSettings(Section):
 
 
 class HttpSettings(Section):
-    host: str = "0.0.0.0"
+    host: str = "127.0.0.1"
     """Address that the HTTP listener binds."""
     port: int = Field(8080, ge=0, le=65535)
     """Port of the HTTP listener; 0 lets the system choose."""
@@ -98,7 +100,7 @@ class ProxiesSettings(Section):
 
 
 class MetricsSettings(Section):
-    host: str = "0.0.0.0"
+    host: str = "127.0.0.1"
     """Address of the metrics listener."""
     port: int = Field(9091, ge=0, le=65535)
     """Port of /metrics; 0 lets the system choose."""
@@ -326,6 +328,7 @@ class Settings(Section):
 
     grpc: GrpcSettings = GrpcSettings()
     http: HttpSettings = HttpSettings()
+    auth: AuthSettings = AuthSettings()
     proxies: ProxiesSettings = ProxiesSettings()
     metrics: MetricsSettings = MetricsSettings()
     storage: StorageSettings = StorageSettings()
@@ -358,9 +361,32 @@ class Settings(Section):
     lint: Literal["OFF", "WARN", "REFUSE_ERRORS", "REFUSE_WARNINGS"] = "WARN"
     """What registration does with what the lint rules find (docs/lint.md), for subjects for which nothing else is configured."""
 
+    @model_validator(mode="after")
+    def _closed_or_on_loopback(self) -> Settings:
+        if self.auth.on or self.auth.insecure:
+            return self
+        for name, host in (("grpc", self.grpc.host), ("http", self.http.host)):
+            if not _loopback(host):
+                raise ValueError(
+                    f"{name}.host {host!r} can be reached from other machines, and no credentials are asked for: everyone there "
+                    "could read and change everything. Set auth.jwt, or bind 127.0.0.1, or say `serve --insecure` "
+                    "(auth.insecure) where the network keeps strangers out"
+                )
+        return self
 
-def load(file: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings from `file` (or the one that SCHEMA_REGISTRY_CONFIG names) and the environment.
+
+def _loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or host.startswith("unix:") or ip_address(host.strip("[]")).is_loopback
+    except ValueError:  # a name: it may mean anything tomorrow
+        return False
+
+
+def load(
+    file: Path | None = None, environ: Mapping[str, str] | None = None, *, insecure: bool = False
+) -> Settings:
+    """The settings from `file` (or the one that SCHEMA_REGISTRY_CONFIG names) and the environment. insecure: see
+    AuthSettings; True wins over both.
 
     Raises SettingsError when a name is unknown, a value is wrong or the file cannot be read.
     """
@@ -373,6 +399,8 @@ def load(file: Path | None = None, environ: Mapping[str, str] | None = None) -> 
         if name.startswith(PREFIX) and name not in {CONFIG_VARIABLE, *CLIENT_VARIABLES}:
             variables[_path(name)] = name
             _put(tree, name, environ[name])
+    if insecure:
+        _put(tree, f"{PREFIX}AUTH__INSECURE", "true")
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
@@ -402,10 +430,13 @@ def _put(tree: dict[str, Any], name: str, value: str) -> None:
 
 def _explain(error: Any, variables: Mapping[tuple[str, ...], str]) -> str:
     """An error of pydantic_core, whose type is not exported, as a line. variables: those of the environment that were used."""
+    if not error["loc"]:  # of the tree as a whole
+        return str(error["msg"]).removeprefix("Value error, ")
     place = tuple(str(part) for part in error["loc"])
     given = next((name for path, name in variables.items() if path[: len(place)] == place), "")
     if error["type"] != "extra_forbidden":
-        return f"{'.'.join(place)} (variable {given or _variable(place)}): {error['msg']}"
+        said = str(error["msg"]).removeprefix("Value error, ")
+        return f"{'.'.join(place)} (variable {given or _variable(place)}): {said}"
     path = next((path for path, name in variables.items() if name == given), place)
     meant = nearest(Settings, path)
     if not meant:

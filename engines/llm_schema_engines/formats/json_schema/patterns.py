@@ -40,7 +40,8 @@ _NAMED = "(?P<name>...) is not ECMA-262; write (?<name>...)"
 POSSESSIVE = "a + after a quantifier is not ECMA-262 (elsewhere it forbids backtracking); take it out, or write (?:...)+"
 
 
-def deviations(pattern: str) -> tuple[list[str], bool]:
+@functools.lru_cache(maxsize=4096)
+def deviations(pattern: str) -> tuple[tuple[str, ...], bool]:
     """What the engine reads otherwise than ECMA-262 does, each once; and whether a quantifier is quantified with `+`, which
     ECMA-262 refuses."""
     found: dict[str, None] = {}
@@ -60,7 +61,7 @@ def deviations(pattern: str) -> tuple[list[str], bool]:
             found[_GROUP] = None
         elif len(token) > 1 and token[-1] == "+":
             possessive = True
-    return list(found), possessive
+    return tuple(found), possessive
 
 
 def check_pattern(pattern: str, pointer: str, limits: JsonSchemaLimits) -> SchemaIssue | None:

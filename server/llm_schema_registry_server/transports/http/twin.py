@@ -24,7 +24,7 @@ from ...calls.failure import Failure, failure
 from ...calls.guards.queueing import caller_key
 from ...calls.peer import NO_PROXIES, TrustedProxies
 from ...calls.pipeline import Invoke
-from ...errors import InvalidRequest, RegistryError, ShuttingDown
+from ...errors import Code, InvalidRequest, RegistryError, ShuttingDown
 from ...queues.fair_queue import FairQueue, Queues
 from ...rpc.protobuf.rpcs import Rpcs
 from ..request_memory import request_memory
@@ -401,6 +401,8 @@ def _resumed(route: Route, call: Call) -> Mapping[str, str]:
 def failure_reply(failed: Failure, error: Exception) -> Reply:
     """The reply that tells of a failure."""
     extra: tuple[tuple[str, str], ...] = ((REQUEST_ID, failed.request_id),)
+    if failed.code is Code.UNAUTHENTICATED:  # RFC 6750 3
+        extra += (("www-authenticate", 'Bearer realm="schema-registry"'),)
     if isinstance(error, VerbNotAllowed):
         extra += (("allow", error.allowed),)
     if isinstance(error, UnsupportedBody):  # RFC 9110 12.5.3

@@ -44,9 +44,9 @@ def test_a_terminal_shows_what_listens_where_the_data_is_and_what_to_try(tmp_pat
     assert "is ready." in text
     assert f"data     {tmp_path}/data/registry.db (SQLite)" in text
     for part in (
-        "gRPC     localhost:",
-        "HTTP     http://localhost:",
-        "metrics  http://localhost:",
+        "gRPC     127.0.0.1:",
+        "HTTP     http://127.0.0.1:",
+        "metrics  http://127.0.0.1:",
         " register ",
     ):
         assert part in text

@@ -25,6 +25,7 @@ from .rpc.convert import Convert
 from .settings import Settings
 from .settings.urls import secrets_of
 from .telemetry import logs, secrets
+from .telemetry.loop_watch import LoopWatch, Stretch
 from .transports.listener import ListenError
 from .transports.ports import WantedPort, check_ports
 from .transports.servers import Servers
@@ -42,6 +43,15 @@ def _leapt(seconds: float) -> None:
     )
 
 
+def _stalled(stretch: Stretch) -> None:
+    _LOG.warning(
+        "event_loop_stalled",
+        seconds=round(stretch.seconds, 4),
+        processor_seconds=round(stretch.processor_seconds, 4),
+        code=stretch.code,
+    )
+
+
 class App:
     """One server: `start`, then `drain`."""
 
@@ -49,6 +59,8 @@ class App:
         self._settings = settings
         self._components = Components(settings, SteadyClock(_leapt))
         self._servers: Servers | None = None
+        self._watch = LoopWatch(settings.logs.stall_seconds, _stalled)
+        self._components.metrics.read_loop(self._watch.late, self._watch.busy)
 
     @property
     def ports(self) -> Mapping[str, int]:
@@ -68,6 +80,7 @@ class App:
             self._servers = make_servers(self._settings, components, wire)
             await components.warm(PreparedAnswers(components.answers, wire))
             await self._servers.start()
+            self._watch.start()
         except BaseException:
             await components.stop()
             raise
@@ -78,6 +91,7 @@ class App:
         if self._servers is not None:
             await self._servers.drain(self._settings.drain_seconds)
         await self._components.stop()
+        await self._watch.stop()
 
 
 def wanted_ports(settings: Settings) -> list[WantedPort]:

@@ -53,7 +53,7 @@ class Components:
         self._redis = make_redis(settings.caches.redis)
         self.queues = make_queues(settings.queues)
         self.store = blobbed_store(
-            make_store(settings.storage, self.queues),
+            make_store(settings.storage, self.queues, clock),
             self._blobs,
             threshold=settings.blobs.threshold if settings.blobs.kind != "inline" else None,
             memory_bytes=settings.blobs.memory_bytes,

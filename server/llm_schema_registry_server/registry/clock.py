@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+
+from ..model.timestamps import Clock, wall_clock
 
 LEAP = timedelta(hours=1)
 """How far the wall clock may get ahead of the time that passes before it is doubted."""
 BELIEVED_AFTER = timedelta(minutes=1)
 """A wall clock that stays ahead for so long is right: it was set, or the machine slept."""
-
-
-def _wall() -> datetime:
-    return datetime.now(UTC)
 
 
 class SteadyClock:
@@ -27,7 +25,7 @@ class SteadyClock:
         self,
         on_leap: Callable[[float], None],
         *,
-        wall: Callable[[], datetime] = _wall,
+        wall: Clock = wall_clock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._on_leap, self._wall, self._monotonic = on_leap, wall, monotonic

@@ -358,6 +358,10 @@ class LogsSettings(Section):
     """`json` for machines, `text` for people; `auto` is text where standard error is a terminal, and JSON elsewhere."""
     lines_per_second: int = Field(100, ge=1)
     """Most lines of one event in a second: callers cannot fill a disk with them. One line then says how many were left out."""
+    stall_seconds: float = Field(0.1, ge=0)
+    """When the event loop does not come to its next turn for so long, and everybody waits, a line `event_loop_stalled` says for how
+    long, how much of it was processor time, and at which code it stood; 0: no lines. `schema_registry_loop_late_seconds` counts
+    shorter waits, too."""
 
 
 class Settings(Section):

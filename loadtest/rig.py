@@ -73,7 +73,7 @@ class Server:
 
 @contextmanager
 def server(
-    log: Path | None = None, variables: Mapping[str, str] | None = None, **settings: str
+    log: Path | None = None, variables: Mapping[str, str] | None = None, /, **settings: str
 ) -> Iterator[Server]:
     """A server with these settings (SCHEMA_REGISTRY_* without the prefix) and other variables, ended at the end. log: where its log
     goes; else to the terminal."""

@@ -8,6 +8,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -105,7 +106,11 @@ async def together(
 async def in_threads(target: Target, count: int, one: Callable[[Target, int, Outcomes], None]) -> Outcomes:
     """The same for attackers that block."""
     parts: list[Outcomes] = [Counter() for _ in range(count)]
-    await asyncio.gather(*(asyncio.to_thread(one, target, number, part) for number, part in enumerate(parts)))
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(count) as threads:
+        await asyncio.gather(
+            *(loop.run_in_executor(threads, one, target, number, part) for number, part in enumerate(parts))
+        )
     return sum(parts, Counter())
 
 
@@ -173,7 +178,7 @@ def _reason(error: grpc.aio.AioRpcError) -> str:
             info = ErrorInfo()
             for detail in Status.FromString(value).details:
                 if AnyMessage.Unpack(detail, info):
-                    return info.reason
+                    return str(info.reason)
     return ""
 
 

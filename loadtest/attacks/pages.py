@@ -187,9 +187,9 @@ async def junk_in_fields(target: Target) -> Outcomes:
                 for _ in range(200):
                     path, place = chance.choice(fields())
                     for body in itertools.islice(encodings(place), chance.randrange(50), None, 17):
-                        if target.over:
+                        if not target.left:
                             return
-                        connection.call(path, body, within_windows=False)
+                        connection.call(path, body)
                         found["sent over gRPC"] += 1
 
     async def over_http(target: Target, number: int, found: Outcomes) -> None:

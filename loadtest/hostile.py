@@ -167,7 +167,7 @@ async def measure(
         Counter({"the attack failed": 1}) if attacker.returncode else Counter(json.loads(out))
     )
     lines = log.read()
-    calls = [Honest(*json.loads(line)) for line in (await honest.communicate())[0].splitlines()]
+    calls = [Honest(*json.loads(line)) for line in (await honest.communicate(b""))[0].splitlines()]
     last = first if died else await settled(server.process, temporary, first, SETTLE_SECONDS)
     return Result(
         attack,

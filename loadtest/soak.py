@@ -93,7 +93,7 @@ class Soak:
             while time.monotonic() < end:
                 await asyncio.sleep(min(60.0, max(0.0, end - time.monotonic())))
                 self.look("load")
-        out, _ = await honest.communicate()
+        out, _ = await honest.communicate(b"")
         self.honest += [Honest(*json.loads(line)) for line in out.splitlines()]
 
     async def _attack(self, end: float) -> None:

@@ -80,10 +80,13 @@ class App:
             self._servers = make_servers(self._settings, components, wire)
             await components.warm(PreparedAnswers(components.answers, wire))
             await self._servers.start()
-            self._watch.start()
         except BaseException:
             await components.stop()
             raise
+
+    def watch(self) -> None:
+        """Tell from now on when the event loop makes callers wait."""
+        self._watch.start()
 
     async def drain(self) -> None:
         """Take no new calls, let those in flight finish, end streams with where to resume, and stop."""
@@ -140,6 +143,7 @@ async def _serve(settings: Settings, ready_file: Path | None) -> int:
         print(f"{trace}schema-registry-server: cannot start: this is a fault of the server", file=sys.stderr)
         return CANNOT_START
     settle_memory()
+    app.watch()
     if ready_file is not None:
         _write_ready(ready_file, app.ports)
     _LOG.info("serving", version=__version__, **{f"{name}_port": port for name, port in app.ports.items()})

@@ -117,6 +117,10 @@ class RawHttp2:
             parts += more
         return parts
 
+    def cancel(self) -> None:
+        """Reset the newest call."""
+        self.send(RST_STREAM, 0, struct.pack(">I", _CANCEL))
+
     def allow(self, size: int) -> None:
         """Let the other end send so many bytes more on this connection."""
         self.socket.sendall(_frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", size)))

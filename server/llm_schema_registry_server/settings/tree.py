@@ -55,6 +55,9 @@ class GrpcSettings(Section):
     pending_calls: int = Field(20_000, ge=1)
     """Most calls and streams at the same time in the grpcio engine, all connections together, counted before anything else is
     done for them; more are refused with RESOURCE_EXHAUSTED."""
+    resets_per_second: int = Field(100, ge=1)
+    """Calls that one address (behind a trusted proxy: one connection) may reset in a second before they are answered, by which callers
+    give up; five times as many at once. Connections that reset more are ended."""
     default_deadline_seconds: float = Field(30.0, gt=0)
     """Deadline of a unary call whose client set none."""
     connections_per_address: int = Field(0, ge=0)

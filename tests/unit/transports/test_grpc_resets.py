@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -114,7 +115,8 @@ def ended_for_resets(port: int, path: str, message: bytes | None) -> bool:
                 while connection.socket.recv(1 << 16):
                     pass
             ended.set()
-            connection.socket.settimeout(0.01)  # what is being sent need not arrive
+            with suppress(OSError):
+                connection.socket.shutdown(socket.SHUT_RDWR)  # what is being sent need not arrive
 
         threading.Thread(target=read, daemon=True).start()
         with suppress(OSError):

@@ -133,7 +133,7 @@ def main() -> None:
     lines += [
         "",
         f"Reads: GetSchema of up to {READS:,} versions spread over all, 16 at a time; their answers (about a kilobyte each) stay "
-        "in memory up to `caches.hot_bytes`. The two worker processes are not counted.",
+        "in memory up to `caches.answers_bytes`. The two worker processes are not counted.",
     ]
     rig.publish(lines, options.markdown)
 

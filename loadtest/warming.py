@@ -97,7 +97,8 @@ def hits(port: int) -> float:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as page:
         text = page.read().decode()
     return sum(
-        float(v) for v in re.findall(r"^schema_registry_hot_answers_total\S* (\S+)$", text, re.MULTILINE)
+        float(v)
+        for v in re.findall(r"^schema_registry_answer_cache_hits_total\S* (\S+)$", text, re.MULTILINE)
     )
 
 

@@ -21,7 +21,7 @@ from .faces import make_servers
 from .ready_message import ready_message
 from .registry.clock import BELIEVED_AFTER, SteadyClock
 from .rpc.cached_answers import PreparedAnswers
-from .rpc.convert import Convert
+from .rpc.convert import MessageConverter
 from .settings import Settings
 from .settings.urls import secrets_of
 from .telemetry import logs, secrets
@@ -76,7 +76,7 @@ class App:
         components = self._components
         await components.start()
         try:
-            wire = Convert(components.store.registry_id)
+            wire = MessageConverter(components.store.registry_id)
             self._servers = make_servers(self._settings, components, wire)
             await components.warm(PreparedAnswers(components.answers, wire))
             await self._servers.start()

@@ -31,7 +31,7 @@ from .storage import unreadable
 from .storage.blobs.blobs import Blobs
 from .storage.wrappers.blobbed import blobbed_store
 from .telemetry import logs
-from .telemetry.metrics import Metrics, parts_of
+from .telemetry.metrics import Metrics, components_of
 from .workers.engines import FACTORY
 from .workers.inline import InlineWorkers
 from .workers.placement import PlacedWorkers
@@ -72,7 +72,9 @@ class Components:
             on_trouble=self._on_trouble,
         )
         self.metrics = Metrics()
-        self.answers = AnswerCache(settings.caches.hot_bytes, count_reads=bool(settings.usage.flush_seconds))
+        self.answers = AnswerCache(
+            settings.caches.answers_bytes, count_reads=bool(settings.usage.flush_seconds)
+        )
         self._coherence = Coherence()
         self._coherence.listen(self._drop_answers)
         self._library = Library(
@@ -171,7 +173,7 @@ class Components:
     def _export(self) -> None:
         """Let /metrics read what the parts count by themselves."""
         self.metrics.build_info.labels(__version__).set(1)
-        self.metrics.read_hot(self.answers.stats)
+        self.metrics.read_answer_cache(self.answers.stats)
         self.metrics.read_unreadable(unreadable.counts)
         self.metrics.read_queues(self.queues.all)
         self.metrics.read_statistics(lambda: self._counting.newest)
@@ -181,7 +183,7 @@ class Components:
             lambda: tier_counts(self._library, self.store, self._object_store, self._redis)
         )
         # The gRPC listener asks for a report every few seconds, so that the newest one is fresh.
-        self.metrics.read_parts(lambda: parts_of(self.use.health.newest))
+        self.metrics.read_components(lambda: components_of(self.use.health.newest))
 
     @property
     def _object_store(self) -> Blobs | None:

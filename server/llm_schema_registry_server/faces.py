@@ -18,7 +18,7 @@ from .registry.use_cases import UseCases
 from .rpc import http, methods
 from .rpc.admin import AdminService
 from .rpc.config import ConfigService
-from .rpc.convert import Convert
+from .rpc.convert import MessageConverter
 from .rpc.lifecycle import LifecycleService
 from .rpc.protobuf.rpcs import Rpcs, bind
 from .rpc.schema_registry import SchemaRegistryService
@@ -38,7 +38,7 @@ from .transports.servers import Servers
 from .transports.unread import Unread
 
 
-def make_servers(settings: Settings, components: Components, wire: Convert) -> Servers:
+def make_servers(settings: Settings, components: Components, wire: MessageConverter) -> Servers:
     """All listeners. Raises TypeError when what is served contradicts itself."""
     rpcs = make_rpcs(settings, components, wire)
     memory = request_memory(
@@ -90,7 +90,7 @@ def make_servers(settings: Settings, components: Components, wire: Convert) -> S
     )
 
 
-def make_rpcs(settings: Settings, components: Components, wire: Convert) -> Rpcs:
+def make_rpcs(settings: Settings, components: Components, wire: MessageConverter) -> Rpcs:
     """All RPCs with their handlers, behind the guards."""
     table = methods.load()
     guards = standard_guards(
@@ -110,7 +110,7 @@ def make_rpcs(settings: Settings, components: Components, wire: Convert) -> Rpcs
     return Rpcs(table, pipeline, most_items=settings.limits.request_items)
 
 
-def services(use: UseCases, wire: Convert, clock: Callable[[], datetime]) -> dict[str, object]:
+def services(use: UseCases, wire: MessageConverter, clock: Callable[[], datetime]) -> dict[str, object]:
     """The objects with the handlers, by the full names of their services."""
     return {
         "schema_registry.v1.SchemaRegistry": SchemaRegistryService(use, wire, clock),

@@ -24,7 +24,7 @@ from .settings import Settings
 from .settings.urls import secrets_of
 from .storage.archive import export_archive, import_archive
 from .storage.portable import PortableStore
-from .storage.repair import Finding, RepairableStore
+from .storage.repair import RepairableStore, RepairFinding
 from .storage.repair import repair as mend
 from .storage.wrappers.blobbed import blobbed_store
 from .storage.wrappers.garbage import Tally
@@ -66,7 +66,7 @@ def import_from(settings: Settings, path: Path) -> int:
 def repair(settings: Settings, *, apply: bool) -> int:
     """Name every row that cannot be read or points to nothing, one a line, and mend them where `apply` says so. Exit code
     LEFT_DAMAGED when something stays damaged."""
-    findings: list[Finding] = []
+    findings: list[RepairFinding] = []
     code = _run(settings, "repair", _repair(settings, findings, apply))
     left = [f for f in findings if not (f.mended and apply)]
     return code or (LEFT_DAMAGED if left else 0)
@@ -153,7 +153,7 @@ async def _import(settings: Settings, path: Path) -> dict[str, object]:
             return {"registry_id": store.registry_id, **counts}
 
 
-async def _repair(settings: Settings, findings: list[Finding], apply: bool) -> dict[str, object]:
+async def _repair(settings: Settings, findings: list[RepairFinding], apply: bool) -> dict[str, object]:
     store = make_store(settings.storage)
     await store.open()
     try:

@@ -30,7 +30,7 @@ def test_calls_kept_answers_and_parts_are_counted(engine: ServerProcess) -> None
     after = series(engine)
     wire.close()
 
-    kept = f'schema_registry_hot_answers_total{{method="{path}",wire="grpc"}}'
+    kept = f'schema_registry_answer_cache_hits_total{{method="{path}",wire="grpc"}}'
     ran = f'schema_registry_calls_total{{code="OK",method="{path}",wire="grpc"}}'
     assert after[kept] - before[kept] == 2
     assert after[ran] - before.get(ran, 0) == 1

@@ -118,7 +118,7 @@ async def test_reads_are_counted_and_come_from_memory_after_a_restart(
     validators = server.metric('schema_registry_cache_lookups_total{cache="validators",outcome="miss"')
     server.validate(ids[0])
 
-    assert server.metric("schema_registry_hot_answers_total") == 4
+    assert server.metric("schema_registry_answer_cache_hits_total") == 4
     assert server.metric('schema_registry_cache_lookups_total{cache="storage"') == asked
     assert (
         server.metric('schema_registry_cache_lookups_total{cache="validators",outcome="miss"') == validators

@@ -15,7 +15,7 @@ from llm_schema_registry_server.model.lifecycle import SchemaState, Transition
 from llm_schema_registry_server.model.schema import ResolvedReference, StoredContent
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.registry import paging, reading
-from llm_schema_registry_server.registry.graph import Graph
+from llm_schema_registry_server.registry.graph import ReferenceGraph
 from llm_schema_registry_server.registry.library import Library
 from llm_schema_registry_server.registry.limits import RequestLimits
 from llm_schema_registry_server.registry.paging import bytes_of_name
@@ -152,9 +152,9 @@ async def test_dependents_come_whole_or_in_pages(store: Store) -> None:
     users = [version(f"user-{n:03}", references=(reference,)) for n in range(450)]
     hidden = version("user-000a", references=(reference,), deleted_at=START)
     await insert(store, used, *users, hidden)
-    graph = Graph(store, replace(LIMITS, page_bytes=20_000))
+    graph = ReferenceGraph(store, replace(LIMITS, page_bytes=20_000))
 
-    whole = await Graph(store, LIMITS).dependents(used.schema_id, transitive=True)
+    whole = await ReferenceGraph(store, LIMITS).dependents(used.schema_id, transitive=True)
     with pytest.raises(LimitExceeded, match=r"limits\.page_bytes.*page_token"):
         await graph.dependents(used.schema_id, transitive=True)
     seen: list[str] = []

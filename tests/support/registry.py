@@ -19,7 +19,7 @@ from llm_schema_registry_server.registry.checking import Checking
 from llm_schema_registry_server.registry.coherence import Coherence
 from llm_schema_registry_server.registry.configuration import Configuration, built_in
 from llm_schema_registry_server.registry.deletion import Deletion
-from llm_schema_registry_server.registry.graph import Graph
+from llm_schema_registry_server.registry.graph import ReferenceGraph
 from llm_schema_registry_server.registry.library import Library
 from llm_schema_registry_server.registry.lifecycle import Lifecycle, Update
 from llm_schema_registry_server.registry.limits import RequestLimits
@@ -107,7 +107,7 @@ class World:
         self.validating = Validating(store, self.library, engines, defaults=defaults, limits=LIMITS)
         self.coherence.listen(self.validating.forget)
         self.configuration = Configuration(store, defaults, self.coherence, self.clock)
-        self.graph = Graph(store, LIMITS)
+        self.graph = ReferenceGraph(store, LIMITS)
         self.seen: list[Change] = []
         self.gaps = 0
         self.feed = ChangeFeed(

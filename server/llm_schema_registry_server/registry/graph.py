@@ -52,7 +52,7 @@ Neighbour = tuple[SchemaVersion, str, str]
 Neighbours = Callable[[SchemaVersion], AsyncGenerator[Neighbour, None]]
 
 
-class Graph:
+class ReferenceGraph:
     """Reads the graph of references: each version once, at its least depth, nearest first.
 
     All that there are when no limit is given; LimitExceeded is raised when that is too much for one answer. A page walks the

@@ -19,7 +19,7 @@ from .configuration import Configuration
 from .converting import Converting
 from .deletion import Deletion
 from .diffing import Diffing
-from .graph import Graph
+from .graph import ReferenceGraph
 from .health import Health
 from .library import Library
 from .lifecycle import Lifecycle
@@ -42,7 +42,7 @@ class UseCases:
     deletion: Deletion
     checking: Checking
     validating: Validating
-    graph: Graph
+    graph: ReferenceGraph
     subscribing: Subscribing
     health: Health
     diffing: Diffing
@@ -106,7 +106,7 @@ def build(
         deletion=Deletion(store, library, assessor, coherence, defaults=defaults, clock=clock),
         checking=Checking(store, library, assessor, engines, defaults=defaults, limits=limits),
         validating=validating,
-        graph=Graph(store, limits),
+        graph=ReferenceGraph(store, limits),
         subscribing=Subscribing(store, feed, most_subjects=rules.subjects_per_stream),
         health=health,
         diffing=diffing,

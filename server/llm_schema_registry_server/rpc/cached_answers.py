@@ -6,7 +6,7 @@ from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
 from ..calls.answer_cache import AnswerCache, CachedAnswer
 from ..registry.reading import FoundSchema
-from .convert import Convert
+from .convert import MessageConverter
 from .protobuf.resources import schema, subject
 
 _SERVICE = "/schema_registry.v1.SchemaRegistry/"
@@ -26,7 +26,7 @@ class PreparedAnswers:
     """Answers over gRPC that are cached before anybody asks; see registry/warming.Answers. Those over HTTP are made when
     the first one asks."""
 
-    def __init__(self, answers: AnswerCache, wire: Convert) -> None:
+    def __init__(self, answers: AnswerCache, wire: MessageConverter) -> None:
         self._answers, self._wire = answers, wire
 
     @property

@@ -10,7 +10,7 @@ from ..caches.single_flight import SingleFlight
 from ..errors import SchemaNotFound
 from ..model.change import Change
 from ..registry.reading import Reading
-from .convert import Convert
+from .convert import MessageConverter
 from .protobuf.shared_answer import SharedAnswer
 
 MOST_EVENTS = 256
@@ -31,7 +31,7 @@ class ChangeEvents:
     """Makes the event of a change. An event never changes, unless it carries the schema: then only subscribers that wait for
     it at the same moment share it."""
 
-    def __init__(self, wire: Convert, reading: Reading) -> None:
+    def __init__(self, wire: MessageConverter, reading: Reading) -> None:
         self._wire, self._reading = wire, reading
         self._events: OrderedDict[int, ChangeEvent] = OrderedDict()
         self._with_schema: SingleFlight[int, ChangeEvent] = SingleFlight()

@@ -80,7 +80,7 @@ def search_text(text: str, field: str) -> str:
 # -- to the wire
 
 
-class Convert:
+class MessageConverter:
     """The conversions that write revisions, which are tokens of one registry."""
 
     def __init__(self, registry_id: str) -> None:

@@ -15,7 +15,7 @@ from .actors import actor, touch_owner, wrote
 class LifecycleService:
     """One method per RPC, named as the RPC is."""
 
-    def __init__(self, use: UseCases, wire: convert.Convert) -> None:
+    def __init__(self, use: UseCases, wire: convert.MessageConverter) -> None:
         self._use, self._wire = use, wire
 
     async def undelete_schema(

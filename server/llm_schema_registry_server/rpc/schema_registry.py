@@ -46,7 +46,7 @@ from .protobuf.status import status
 class SchemaRegistryService:
     """One method per RPC, named as the RPC is."""
 
-    def __init__(self, use: UseCases, wire: convert.Convert, clock: Callable[[], datetime]) -> None:
+    def __init__(self, use: UseCases, wire: convert.MessageConverter, clock: Callable[[], datetime]) -> None:
         self._use, self._wire, self._clock = use, wire, clock
         self._events = ChangeEvents(wire, use.reading)
 

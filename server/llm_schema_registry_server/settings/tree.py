@@ -338,7 +338,7 @@ class StatisticsSettings(Section):
 
 
 class CachesSettings(Section):
-    hot_bytes: int = Field(128 * 1024 * 1024, ge=0)
+    answers_bytes: int = Field(128 * 1024 * 1024, ge=0)
     """Memory for the cache of serialized answers."""
     schema_bytes: int = Field(128 * 1024 * 1024, ge=1 << 20)
     """Memory for schemas with their references, parsed schemas, comparisons and compiled validators."""

@@ -28,7 +28,7 @@ _LONGEST_TITLE = 2000
 _SEPARATORS = re.compile(r"[./:]")
 
 
-class Place(IntEnum):
+class MatchedField(IntEnum):
     """Where a word is found, from the fewest points on."""
 
     REST = 1
@@ -58,11 +58,15 @@ def _title(subject: Subject, tags: tuple[str, ...]) -> str:
     exact = {",".join(search.words_of(text)) for text in {segment, subject.name, str(subject)}}
     parts = [f"={text}" for text in sorted(exact) if text]
     seen: set[str] = set()
-    for place, texts in ((Place.SEGMENT, (segment,)), (Place.SUBJECT, (str(subject),)), (Place.TAG, tags)):
+    for place, texts in (
+        (MatchedField.SEGMENT, (segment,)),
+        (MatchedField.SUBJECT, (str(subject),)),
+        (MatchedField.TAG, tags),
+    ):
         room = sum(map(len, parts)) + len(parts)
         for word in sorted(search.index_words(texts) - seen):
             room += len(word) + 2
-            if place is Place.TAG and room > _LONGEST_TITLE:
+            if place is MatchedField.TAG and room > _LONGEST_TITLE:
                 break
             seen.add(word)
             parts.append(f"{place}{word}")
@@ -87,7 +91,7 @@ class RankedMatch:
 class RankQuery:
     """A condition: a word of that place begins with `word`, or is `word` when `whole`."""
 
-    place: Place
+    place: MatchedField
     word: str
     whole: bool
 
@@ -97,12 +101,12 @@ class RankQuery:
         return f" {self.place}{self.word}" + (" " if self.whole else "")
 
     def holds(self, found: RankedMatch) -> bool:
-        if self.place > Place.NAME:
+        if self.place > MatchedField.NAME:
             return self.needle in found.title
-        return _has(found.names if self.place is Place.NAME else found.words, self.word, self.whole)
+        return _has(found.names if self.place is MatchedField.NAME else found.words, self.word, self.whole)
 
 
-def points(place: Place, *, whole: bool) -> int:
+def points(place: MatchedField, *, whole: bool) -> int:
     return 2 * place - (0 if whole else 1)
 
 
@@ -124,7 +128,7 @@ def score(text: str, found: RankedMatch) -> int:
 
 def _points(word: str, found: RankedMatch) -> int:
     """Of a version that was found: some word of it begins with this one."""
-    best = next(p for p in sorted(Place, reverse=True) if RankQuery(p, word, False).holds(found))
+    best = next(p for p in sorted(MatchedField, reverse=True) if RankQuery(p, word, False).holds(found))
     return points(best, whole=RankQuery(best, word, True).holds(found))
 
 

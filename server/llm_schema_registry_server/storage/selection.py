@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import ranking, search
-from .ranking import Place, RankQuery, points
+from .ranking import MatchedField, RankQuery, points
 from .rows import VERSION_COLUMNS, selectable_sql
 from .values import Page, RankedPage, SchemaFilter
 
@@ -112,20 +112,22 @@ class SqlDialect:
         """The points of one word. Most versions do not have it in their title, which is checked first; only then is the title checked
         for `exact`. Values are bound in the order in which they occur in the SQL: SQLite does not number them."""
         present = where.term(*self.in_title(word))
-        title = self._best(where, word, Place.SEGMENT, Place.SUBJECT, Place.TAG, Place.NAME)
+        title = self._best(
+            where, word, MatchedField.SEGMENT, MatchedField.SUBJECT, MatchedField.TAG, MatchedField.NAME
+        )
         if exact:
             title += f" + CASE WHEN {where.term(*self.in_title(exact))} THEN {ranking.EXACT} ELSE 0 END"
-        return f"CASE WHEN {present} THEN {title} ELSE {self._best(where, word, Place.NAME)} END"
+        return f"CASE WHEN {present} THEN {title} ELSE {self._best(where, word, MatchedField.NAME)} END"
 
-    def _best(self, where: _Where, word: str, *places: Place) -> str:
+    def _best(self, where: _Where, word: str, *places: MatchedField) -> str:
         """The points for the best of these places; for the rest when it is in none."""
         cases = []
         for place in places:
             begins = where.term(*self.question(RankQuery(place, word, False)))
             cases.append(f"WHEN {begins} THEN {self._whole(where, word, place)}")
-        return f"CASE {' '.join(cases)} ELSE {self._whole(where, word, Place.REST)} END"
+        return f"CASE {' '.join(cases)} ELSE {self._whole(where, word, MatchedField.REST)} END"
 
-    def _whole(self, where: _Where, word: str, place: Place) -> str:
+    def _whole(self, where: _Where, word: str, place: MatchedField) -> str:
         whole = where.term(*self.question(RankQuery(place, word, True)))
         whole_points, begun_points = (points(place, whole=known) for known in (True, False))
         return f"CASE WHEN {whole} THEN {whole_points} ELSE {begun_points} END"

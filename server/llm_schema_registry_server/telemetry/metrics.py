@@ -27,7 +27,7 @@ _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 BREAKER_OPEN = "breaker_open"
 
 
-class HotCounts(Protocol):
+class AnswerCacheCounts(Protocol):
     """What calls/answer_cache.py counts."""
 
     @property
@@ -49,7 +49,7 @@ class UnreadCounts(Protocol):
     def ended(self) -> int: ...
 
 
-class UsageCounts(Protocol):
+class UsageReadings(Protocol):
     """What registry/usage.py counts."""
 
     @property
@@ -61,7 +61,7 @@ class UsageCounts(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ComponentReading:
     """A component of the health report: 1 for UP, 0.5 for DEGRADED, 0 for DOWN; and its facts that are numbers."""
 
     up: float
@@ -71,11 +71,13 @@ class Part:
 _UP = {ComponentStatus.UP: 1.0, ComponentStatus.DEGRADED: 0.5, ComponentStatus.DOWN: 0.0}
 
 
-def parts_of(report: HealthReport | None) -> Mapping[str, Part]:
+def components_of(report: HealthReport | None) -> Mapping[str, ComponentReading]:
     """The components of a report."""
     components = report.components if report is not None else {}
     return {
-        name: Part(_UP[c.status], {fact: float(v) for fact, v in c.details.items() if v.isdecimal()})
+        name: ComponentReading(
+            _UP[c.status], {fact: float(v) for fact, v in c.details.items() if v.isdecimal()}
+        )
         for name, c in components.items()
     }
 
@@ -90,7 +92,7 @@ class Metrics:
         # Calls: written by calls/guards/observe.py.
         self.calls = Counter(
             "schema_registry_calls_total",
-            "Finished calls that passed all guards in full; schema_registry_hot_answers_total counts the others.",
+            "Finished calls that passed all guards in full; schema_registry_answer_cache_hits_total counts the others.",
             ("method", "wire", "code"),
             registry=r,
         )
@@ -127,7 +129,7 @@ class Metrics:
         """Exports how many cached answers went out at once, by operation and face, read at each scrape."""
         self.registry.register(_AnsweredCollector(read))
 
-    def read_hot(self, read: Callable[[], HotCounts]) -> None:
+    def read_answer_cache(self, read: Callable[[], AnswerCacheCounts]) -> None:
         """Exports the counters of the answer cache, read at each scrape."""
         self.registry.register(_HotCollector(read))
 
@@ -140,7 +142,7 @@ class Metrics:
         0 or 1), read at each scrape."""
         self.registry.register(_TierCollector(read))
 
-    def read_usage(self, read: Callable[[], UsageCounts]) -> None:
+    def read_usage(self, read: Callable[[], UsageReadings]) -> None:
         """Exports how many counted uses were recorded or dropped, read at each scrape."""
         self.registry.register(_UsageCollector(read))
 
@@ -160,7 +162,7 @@ class Metrics:
         """Exports the newest statistics of the registry that this server has read, at each scrape."""
         self.registry.register(StatisticsCollector(read))
 
-    def read_parts(self, read: Callable[[], Mapping[str, Part]]) -> None:
+    def read_components(self, read: Callable[[], Mapping[str, ComponentReading]]) -> None:
         """Exports the state of the components of the newest health report, at each scrape."""
         self.registry.register(_PartCollector(read))
 
@@ -177,7 +179,7 @@ class _AnsweredCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         answered = CounterMetricFamily(
-            "schema_registry_hot_answers",
+            "schema_registry_answer_cache_hits",
             "Calls answered at once from cached bytes.",
             labels=("method", "wire"),
         )
@@ -192,22 +194,24 @@ class _AnsweredCollector(Collector):
 class _HotCollector(Collector):
     """Reads what the answer cache counts by itself."""
 
-    def __init__(self, read: Callable[[], HotCounts]) -> None:
+    def __init__(self, read: Callable[[], AnswerCacheCounts]) -> None:
         self._read = read
 
     def collect(self) -> Iterable[Metric]:
         counts = self._read()
         yield CounterMetricFamily(
-            "schema_registry_hot_misses", "Look-ups without an answer.", value=counts.misses
+            "schema_registry_answer_cache_misses", "Look-ups without an answer.", value=counts.misses
         )
         yield CounterMetricFamily(
-            "schema_registry_hot_refused",
+            "schema_registry_answer_cache_refused",
             "Answers not cached: stale, too big, dependent on nothing.",
             value=counts.refused,
         )
-        yield GaugeMetricFamily("schema_registry_hot_entries", "Answers cached now.", value=counts.entries)
         yield GaugeMetricFamily(
-            "schema_registry_hot_bytes", "Bytes of cached answers now.", value=counts.bytes
+            "schema_registry_answer_cache_entries", "Answers cached now.", value=counts.entries
+        )
+        yield GaugeMetricFamily(
+            "schema_registry_answer_cache_bytes", "Bytes of cached answers now.", value=counts.bytes
         )
 
     def describe(self) -> Iterable[Metric]:
@@ -286,7 +290,7 @@ class _UnreadCollector(Collector):
 class _UsageCollector(Collector):
     """Reads what the recorder of usage counts by itself."""
 
-    def __init__(self, read: Callable[[], UsageCounts]) -> None:
+    def __init__(self, read: Callable[[], UsageReadings]) -> None:
         self._read = read
 
     def collect(self) -> Iterable[Metric]:
@@ -312,7 +316,7 @@ class _UsageCollector(Collector):
 class _PartCollector(Collector):
     """The newest health report as series: which components are up, and each of their facts that is a number."""
 
-    def __init__(self, read: Callable[[], Mapping[str, Part]]) -> None:
+    def __init__(self, read: Callable[[], Mapping[str, ComponentReading]]) -> None:
         self._read = read
 
     def collect(self) -> Iterable[Metric]:

@@ -248,7 +248,7 @@ async def test_a_face_of_any_name_with_requests_of_any_form_is_answered_from_the
         assert made.resources == (Resource(ResourceKind.SUBJECT, "orders"),)
 
     labels = {"method": "/tools/read", "wire": "tools"}
-    assert metrics.registry.get_sample_value("schema_registry_hot_answers_total", labels) == 2
+    assert metrics.registry.get_sample_value("schema_registry_answer_cache_hits_total", labels) == 2
     assert asked == [{"subject": "orders"}]
     assert (cache.stats().misses, cache.stats().entries) == (1, 1)
     cache.invalidate("orders")

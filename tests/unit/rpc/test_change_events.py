@@ -16,13 +16,13 @@ from llm_schema_registry_server.model.schema import SchemaVersion
 from llm_schema_registry_server.registry.lifecycle import Update
 from llm_schema_registry_server.registry.reading import FoundSchema
 from llm_schema_registry_server.rpc.change_events import MOST_EVENTS, ChangeEvents
-from llm_schema_registry_server.rpc.convert import Convert
+from llm_schema_registry_server.rpc.convert import MessageConverter
 from llm_schema_registry_server.rpc.protobuf.shared_answer import SharedAnswer, message_of, serialized
 from llm_schema_registry_server.transports.http.json_out import render
 from tests.support.registry import ADMIN, World, world
 
 
-class CountingConvert(Convert):
+class CountingConvert(MessageConverter):
     """Counts what it makes."""
 
     def __init__(self) -> None:

@@ -24,7 +24,7 @@ from llm_schema_registry_server.registry.health import Health
 from llm_schema_registry_server.registry.use_cases import Rules, UseCases, build
 from llm_schema_registry_server.rpc import methods
 from llm_schema_registry_server.rpc.cached_answers import CACHED_METHODS, PreparedAnswers
-from llm_schema_registry_server.rpc.convert import Convert
+from llm_schema_registry_server.rpc.convert import MessageConverter
 from llm_schema_registry_server.rpc.protobuf.rpcs import Rpcs, bind
 from llm_schema_registry_server.settings import StatisticsSettings
 from tests.support.registry import ADMIN, LIMITS, World, world
@@ -61,7 +61,7 @@ def use_cases(registry: World) -> UseCases:
 
 def serve(registry: World) -> tuple[Rpcs, AnswerCache]:
     cache = AnswerCache(1 << 20, count_reads=True)
-    handlers = services(use_cases(registry), Convert(registry.store.registry_id), registry.clock)
+    handlers = services(use_cases(registry), MessageConverter(registry.store.registry_id), registry.clock)
     return Rpcs(TABLE.values(), Pipeline(bind(list(TABLE.values()), handlers), (), cache)), cache
 
 
@@ -297,7 +297,7 @@ async def test_an_answer_depends_on_every_subject_that_its_request_names(registr
 async def test_prepared_answers_are_those_that_callers_would_get(registry: World) -> None:
     found = await registry.reading.by_id((await registry.register("orders", "a")).version.schema_id)
     rpcs, cache = serve(registry)
-    prepared = PreparedAnswers(cache, Convert(registry.store.registry_id))
+    prepared = PreparedAnswers(cache, MessageConverter(registry.store.registry_id))
     schema_id = found.version.schema_id
     for latest, name, request in (
         (False, "GetSchema", pb.GetSchemaRequest(schema_id=schema_id)),

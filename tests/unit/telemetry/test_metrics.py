@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from llm_schema_registry_server.errors import LimitExceeded
 from llm_schema_registry_server.queues.caller import Caller
 from llm_schema_registry_server.queues.fair_queue import FairQueue, QueueLimits, Queues
-from llm_schema_registry_server.telemetry.metrics import Metrics, Part
+from llm_schema_registry_server.telemetry.metrics import ComponentReading, Metrics
 
 
 @dataclass
@@ -23,9 +23,9 @@ class Counts:
 
 def test_every_series_is_ours_and_explained() -> None:
     metrics = Metrics()
-    metrics.read_hot(Counts)
+    metrics.read_answer_cache(Counts)
     metrics.read_answered(dict)
-    metrics.read_parts(lambda: {"storage": Part(1.0, {"versions": 3.0})})
+    metrics.read_components(lambda: {"storage": ComponentReading(1.0, {"versions": 3.0})})
     families = list(text_string_to_metric_families(metrics.page().decode()))
 
     assert len(families) > 10
@@ -34,13 +34,13 @@ def test_every_series_is_ours_and_explained() -> None:
 
 def test_hot_counters_are_read_at_each_scrape() -> None:
     metrics, counts, answered = Metrics(), Counts(), {("/s/M", "grpc"): 3}
-    metrics.read_hot(lambda: counts)
+    metrics.read_answer_cache(lambda: counts)
     metrics.read_answered(lambda: answered)
     answered["/s/M", "grpc"] = 9
 
     labels = {"method": "/s/M", "wire": "grpc"}
-    assert metrics.registry.get_sample_value("schema_registry_hot_answers_total", labels) == 9
-    assert metrics.registry.get_sample_value("schema_registry_hot_bytes") == 500
+    assert metrics.registry.get_sample_value("schema_registry_answer_cache_hits_total", labels) == 9
+    assert metrics.registry.get_sample_value("schema_registry_answer_cache_bytes") == 500
 
 
 def test_tiers_are_read_at_each_scrape() -> None:

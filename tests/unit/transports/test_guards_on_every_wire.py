@@ -289,7 +289,7 @@ async def test_a_guard_that_must_see_every_call_sees_the_cached_ones_whole(world
     ]
     assert len(w.registry.seen) == 2
     assert w.counted("schema_registry_calls_total", code="OK") == 3
-    assert w.counted("schema_registry_hot_answers_total") == 0
+    assert w.counted("schema_registry_answer_cache_hits_total") == 0
 
 
 async def test_a_guard_that_wants_to_be_told_is_told_once_of_each_cached_answer(world: Open) -> None:
@@ -362,7 +362,7 @@ async def test_every_call_is_counted_once_and_cached_answers_by_operation_and_fa
         await w.get()
     await w.get("missing")
 
-    assert w.counted("schema_registry_hot_answers_total") == 3
+    assert w.counted("schema_registry_answer_cache_hits_total") == 3
     assert w.counted("schema_registry_calls_total", code="OK") == 1
     assert w.counted("schema_registry_calls_total", code="NOT_FOUND") == 1
 
@@ -400,7 +400,7 @@ async def test_nobody_is_answered_from_the_cache_without_name_and_permission(
     assert await w.get(who="stranger") == "PERMISSION_DENIED"
     assert await w.get() == "UNAUTHENTICATED"
     assert len(w.registry.seen) == 1
-    assert w.counted("schema_registry_hot_answers_total") == int(quick)
+    assert w.counted("schema_registry_answer_cache_hits_total") == int(quick)
 
 
 async def test_a_read_that_must_see_a_write_is_not_answered_from_before_it(world: Open) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..ranking import Place, RankQuery
+from ..ranking import MatchedField, RankQuery
 from ..selection import SqlDialect, Term
 
 
@@ -27,9 +27,9 @@ def _in_title(text: str) -> Term:
 
 
 def _question(asked: RankQuery) -> Term:
-    if asked.place > Place.NAME:
+    if asked.place > MatchedField.NAME:
         return _in_title(asked.needle)
-    column = "names" if asked.place is Place.NAME else "words"
+    column = "names" if asked.place is MatchedField.NAME else "words"
     # The SELECT: the query is parsed once, not for every version.
     return f"s.{column} @@ (SELECT {{}}::text::tsquery)", lexeme(asked.word, asked.whole)
 

@@ -45,7 +45,7 @@ class RepairableStore(Store, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RepairFinding:
     """A row that is damaged: what is wrong, and what is done about it. mended: False when nothing can be done here."""
 
     table: str
@@ -56,7 +56,7 @@ class Finding:
 
 async def repair(
     store: RepairableStore, clock: Callable[[], datetime], *, apply: bool
-) -> AsyncIterator[Finding]:
+) -> AsyncIterator[RepairFinding]:
     """Look at every row, and yield what is damaged. apply: mend it, too; a batch is mended when the next one is begun.
 
     Servers may run beside: each mended version is a change of the log, which makes them drop what they have cached.
@@ -88,7 +88,7 @@ class _Table:
     start: Any = 0
     sql = ""
 
-    async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[Finding]:
+    async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[RepairFinding]:
         """What is wrong with a row; mends it where `apply` says so."""
         raise NotImplementedError
 
@@ -99,7 +99,7 @@ class _Contents(_Table):
     start = ""
     sql = "SELECT identity, digest, content FROM contents WHERE identity > $1 ORDER BY identity LIMIT $2"
 
-    async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[Finding]:
+    async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[RepairFinding]:
         identity, digest, content = row
         actual = hashlib.sha256(content).hexdigest()
         if actual == digest:
@@ -110,7 +110,7 @@ class _Contents(_Table):
         if apply:
             await tx.execute("UPDATE contents SET digest = $1 WHERE identity = $2", actual, identity)
         return [
-            Finding(
+            RepairFinding(
                 "contents", identity, "its digest is wrong, its content is right: the digest is corrected"
             )
         ]
@@ -122,7 +122,7 @@ class _Versions(_Table):
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
 
-    async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[Finding]:
+    async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[RepairFinding]:
         number, cells = row[0], dict(zip(rows.VERSION_COLUMNS, row[1:], strict=True))
         key = f"{cells['schema_id']} ({cells['subject']}, ordinal {cells['ordinal']})"
         stored = await tx.select(_CONTENT, cells["identity"])
@@ -144,12 +144,12 @@ class _Versions(_Table):
         try:
             version = rows.version_of([cells[column] for column in rows.VERSION_COLUMNS])
         except StorageDamaged as error:
-            return [Finding("versions", key, f"{error.message}: {_REMEDY}", mended=False)]
+            return [RepairFinding("versions", key, f"{error.message}: {_REMEDY}", mended=False)]
         if content is None:
             faults.append("its content is " + ("damaged" if stored else "missing"))
             if (await tx.select(_USERS, version.schema_id))[0][0]:
                 return [
-                    Finding(
+                    RepairFinding(
                         "versions",
                         key,
                         f"{'; '.join(faults)}, and others reference it: {_REMEDY}",
@@ -159,7 +159,7 @@ class _Versions(_Table):
             faults.append("it is removed")
             if apply:
                 await self._remove(tx, version)
-            return [Finding("versions", key, "; ".join(faults))]
+            return [RepairFinding("versions", key, "; ".join(faults))]
         pinned, gone = await _pinned_again(tx, version)
         if gone:
             faults.append(
@@ -174,7 +174,7 @@ class _Versions(_Table):
             return ()
         if apply:
             await self._write(tx, number, pinned)
-        return [Finding("versions", key, "; ".join(faults))]
+        return [RepairFinding("versions", key, "; ".join(faults))]
 
     async def _write(self, tx: RepairTx, number: int, version: SchemaVersion) -> None:
         sequence = await tx.append_change(self._change(version, EventType.SCHEMA_UPDATED))
@@ -203,14 +203,14 @@ class _Versions(_Table):
 class _Changes(_Table):
     sql = f"SELECT sequence, {', '.join(rows.CHANGE_COLUMNS)} FROM changes WHERE sequence > $1 ORDER BY sequence LIMIT $2"
 
-    async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[Finding]:
+    async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[RepairFinding]:
         if readable(rows.change_of, row):
             return ()
         cells: Cells = dict(zip(rows.CHANGE_COLUMNS, row[1:], strict=True))
         mended = mended_change(cells)
         if apply:
             await _update(tx, "changes", "sequence", row[0], {c: cell for c, (cell, _) in mended.items()})
-        return [Finding("changes", str(row[0]), "; ".join(said for _, said in mended.values()))]
+        return [RepairFinding("changes", str(row[0]), "; ".join(said for _, said in mended.values()))]
 
 
 class _Transitions(_Table):
@@ -218,13 +218,15 @@ class _Transitions(_Table):
         f"SELECT id, {', '.join(rows.TRANSITION_COLUMNS)} FROM transitions WHERE id > $1 ORDER BY id LIMIT $2"
     )
 
-    async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[Finding]:
+    async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[RepairFinding]:
         if readable(rows.transitions_of, row[1:]):
             return ()
         if apply:
             await tx.execute("DELETE FROM transitions WHERE id = $1", row[0])
         return [
-            Finding("transitions", f"{row[0]} (of {row[1]})", "it is not readable: it leaves the history")
+            RepairFinding(
+                "transitions", f"{row[0]} (of {row[1]})", "it is not readable: it leaves the history"
+            )
         ]
 
 
@@ -232,7 +234,7 @@ class _Settings(_Table):
     start = ""
     sql = "SELECT scope, settings FROM configs WHERE scope > $1 ORDER BY scope LIMIT $2"
 
-    async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[Finding]:
+    async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[RepairFinding]:
         scope, cell = row
         if readable(lambda row: rows.config_of(*row), row):
             return ()
@@ -242,7 +244,7 @@ class _Settings(_Table):
         elif apply:
             await tx.execute("UPDATE configs SET settings = $1 WHERE scope = $2", kept, scope)
         what = "are removed: what is inherited holds" if kept is None else "that are readable stay"
-        return [Finding("configs", scope, f"its settings are not readable: those {what}")]
+        return [RepairFinding("configs", scope, f"its settings are not readable: those {what}")]
 
 
 class _Usage(_Table):
@@ -251,23 +253,23 @@ class _Usage(_Table):
         f"SELECT {', '.join(rows.USAGE_COLUMNS)} FROM usage WHERE schema_id > $1 ORDER BY schema_id LIMIT $2"
     )
 
-    async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[Finding]:
+    async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[RepairFinding]:
         if readable(rows.usage_of, row):
             return ()
         if apply:
             await tx.execute("DELETE FROM usage WHERE schema_id = $1", row[0])
-        return [Finding("usage", row[0], "its counts are not readable: counting begins anew")]
+        return [RepairFinding("usage", row[0], "its counts are not readable: counting begins anew")]
 
 
 class _Counts(_Table):
     sql = "SELECT id, counts FROM statistics WHERE id > $1 AND counts IS NOT NULL ORDER BY id LIMIT $2"
 
-    async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[Finding]:
+    async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[RepairFinding]:
         if readable(lambda row: statistics_of(row[1]), row):
             return ()
         if apply:
             await tx.execute("UPDATE statistics SET counts = NULL WHERE id = $1", row[0])
-        return [Finding("statistics", str(row[0]), "they are not readable: they are counted anew")]
+        return [RepairFinding("statistics", str(row[0]), "they are not readable: they are counted anew")]
 
 
 def _intact(content: bytes, *digests: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .. import spelling
-from ..ranking import Place, RankQuery
+from ..ranking import MatchedField, RankQuery
 from ..selection import SqlDialect, Term
 
 
@@ -47,9 +47,9 @@ def _in_title(text: str) -> Term:
 
 
 def _question(asked: RankQuery) -> Term:
-    if asked.place > Place.NAME:
+    if asked.place > MatchedField.NAME:
         return _in_title(asked.needle)
-    column = "names : " if asked.place is Place.NAME else ""
+    column = "names : " if asked.place is MatchedField.NAME else ""
     # The list of a word's versions is made once; looking into the words of each version takes several times as long.
     term = "v.id IN (SELECT rowid FROM words WHERE words MATCH {})"
     return term, f'{column}"{asked.word}"' + ("" if asked.whole else "*")

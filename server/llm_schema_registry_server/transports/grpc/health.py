@@ -23,7 +23,7 @@ _LOG = logs.get("transports.grpc.health")
 _Serving = health_pb2.HealthCheckResponse
 
 
-class Health:
+class HealthService:
     """Asks `source` every `seconds` and passes on what it says; NOT_SERVING when it cannot say anything."""
 
     def __init__(self, source: HealthSource, services: tuple[str, ...], seconds: float = 2.0) -> None:

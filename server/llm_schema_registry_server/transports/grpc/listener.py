@@ -16,7 +16,7 @@ from ..request_memory import request_memory
 from ..unread import Unread
 from .grpcio import GrpcioBounds, GrpcioEngine
 from .health import SERVICE_NAME as HEALTH
-from .health import Health, HealthSource
+from .health import HealthService, HealthSource
 from .reflection import SERVICES as REFLECTION
 from .reflection import add_reflection
 
@@ -48,7 +48,7 @@ class GrpcListener:
             memory = request_memory(Queues(), _MEMORY_BYTES, largest=settings.max_message_bytes)
         self._per_address, self._proxies = settings.connections_per_address, proxies
         services = tuple(dict.fromkeys(m.service for m in rpcs.methods.values()))
-        self.health = Health(health, services)
+        self.health = HealthService(health, services)
         described = (*services, HEALTH)
         self.services = (*described, *REFLECTION)
         """Full names of all services on the port."""

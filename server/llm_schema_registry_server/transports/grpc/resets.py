@@ -86,7 +86,7 @@ class ResetGuard:
 _LOOK_EACH = 256
 
 
-class WatchedHandlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types of its own
+class WatchedHandlers(grpc.GenericRpcHandler):
     """Handlers of grpcio that notice calls which are reset before their message has come.
 
     grpcio calls no handler for those, and so nobody learns from whom they are. It costs something to learn it; only when many calls of

@@ -168,7 +168,9 @@ async def measure(
     )
     lines = log.read()
     calls = [Honest(*json.loads(line)) for line in (await honest.communicate(b""))[0].splitlines()]
-    last = first if died else await settled(server.process, temporary, first, SETTLE_SECONDS)
+    last = (
+        first if died else await settled(server.process, temporary, first, SETTLE_SECONDS, SPARE_DESCRIPTORS)
+    )
     return Result(
         attack,
         engine,

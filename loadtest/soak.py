@@ -40,7 +40,7 @@ ATTACK_SECONDS = 12.0
 REST_SECONDS = 60.0
 """How long the server is given to settle: longer than `changes.stall_seconds`, after which readers that take nothing are ended."""
 SPARE_THREADS = 4
-CACHES = {"CACHES__HOT_BYTES": str(16 << 20), "CACHES__SCHEMA_BYTES": str(16 << 20)}
+CACHES = {"CACHES__ANSWERS_BYTES": str(16 << 20), "CACHES__SCHEMA_BYTES": str(16 << 20)}
 """So small that they are full after the warm-up."""
 
 
@@ -107,7 +107,9 @@ class Soak:
     async def rest(self, what: str, least: Footprint) -> Footprint:
         """Waits until the server has settled."""
         await asyncio.sleep(REST_SECONDS / 2)
-        return self.look(what, await settled(self.server.process, self.temporary, least, REST_SECONDS))
+        return self.look(
+            what, await settled(self.server.process, self.temporary, least, REST_SECONDS, SPARE_THREADS)
+        )
 
     def broken(self) -> list[str]:
         """What did not end where it began, and faults."""

@@ -116,11 +116,13 @@ def crashes(lines: Sequence[dict[str, object]]) -> list[str]:
     return [str(e.get("exception", e))[-300:] for e in lines if e.get("event") == "call_crashed"]
 
 
-async def settled(process: psutil.Process, temporary: Path, least: Footprint, seconds: float) -> Footprint:
-    """The footprint once it has no more descriptors and threads than `least`, or after so many seconds."""
+async def settled(
+    process: psutil.Process, temporary: Path, least: Footprint, seconds: float, spare: int
+) -> Footprint:
+    """The footprint once it has at most `spare` more descriptors and threads than `least`, or after so many seconds."""
     now = footprint(process, temporary)
     for _ in range(int(seconds / 0.5)):
-        if now.descriptors <= least.descriptors and now.threads <= least.threads:
+        if max(now.descriptors - least.descriptors, now.threads - least.threads) <= spare:
             break
         await asyncio.sleep(0.5)
         now = footprint(process, temporary)

@@ -129,7 +129,7 @@ async def stub_from(source: str, port: int) -> AsyncIterator[Any]:
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0))
             await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
-        except OSError:
+        except (OSError, asyncio.CancelledError):  # cancelled when the attacker is done
             writer.close()
         finally:
             pumps.discard(task)

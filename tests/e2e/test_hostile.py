@@ -111,7 +111,6 @@ async def test_honest_callers_are_served_beside(
             number += 1
             honest += await behave(channel, target.http, number)
         found = await running
-    print("TOOK", name, peak.memory - before.memory, honest, found)
     after = await settled(attacked.process, attacked.temporary, before, SETTLE_SECONDS, SPARE)
 
     stub: Any = schema_registry_pb2_grpc.SchemaRegistryStub(channel)

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from llm_schema_engines import LINT_RULES
+from llm_schema_engines.linter.registering import MOST_TEXT, MOST_TOLD
 from llm_schema_registry_server import errors
 from llm_schema_registry_server.calls.failure import INTERNAL_REASON
 from llm_schema_registry_server.rpc import methods
@@ -126,6 +127,22 @@ def lint_page() -> str:
         "Written by `make docs`. `llm_schema_engines.lint` runs the rules marked *on*; `enable=[...]` and `disable=[...]` take ids.",
         "A report is true when it holds nothing worse than INFO. What the parser of a type warns of is reported too. The rules of",
         "Protobuf have the names and meanings of [Buf's](https://buf.build/docs/lint/rules).",
+        "",
+        "A server tells what the rules find as `warnings` and `issues` of ValidateSchema, which runs all that are *on* and tells up to 200",
+        "findings with their lines, and as `warnings` of RegisterSchema, which runs those that are *on*, worse than INFO and not *costly* while",
+        f"it parses: at most {MOST_TOLD} findings and {MOST_TEXT // 1024} KiB. `lint` of a subject, a context or the registry (SetConfig, the setting `lint`) says what a",
+        "registration does with them:",
+        "",
+        "| `lint` | |",
+        "|---|---|",
+        "| `OFF` | nothing is told |",
+        "| `WARN` | findings are told; this holds where nothing is set |",
+        "| `REFUSE_ERRORS` | all rules of severity ERROR run, and a finding is `LINT_REFUSED`, with every one of them in the details |",
+        "| `REFUSE_WARNINGS` | all rules run, and a finding of severity ERROR or WARNING is `LINT_REFUSED` |",
+        "",
+        "What a policy refuses does not become REGISTERED in any way, nor does it come back by UndeleteSchema; drafts are stored, and what was",
+        "let in before stays in. A schema that is too large to be looked at whole is refused too. Why:",
+        "[decision 0025](decisions/0025-what-lint-refuses.md).",
     ]
     for kind in dict.fromkeys(rule.schema_type for rule in LINT_RULES):
         lines += [
@@ -136,7 +153,7 @@ def lint_page() -> str:
             "|---|---|---|---|---|",
         ]
         lines += [
-            f"| `{r.id}` | {r.severity.name} | {'on' if r.by_default else 'off'} | {r.sentence} | {r.hint} |"
+            f"| `{r.id}` | {r.severity.name} | {'off' if not r.by_default else 'on, costly' if r.costly else 'on'} | {r.sentence} | {r.hint} |"
             for r in LINT_RULES
             if r.schema_type is kind
         ]

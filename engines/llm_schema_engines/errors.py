@@ -7,7 +7,8 @@ RegistryError                 the base of these and of the server's own errors
 │   ├── ConversionRefused
 │   └── DataRefused
 ├── VersionNotGreater         FAILED_PRECONDITION
-└── UnsupportedSchemaType     UNIMPLEMENTED
+├── UnsupportedSchemaType     UNIMPLEMENTED
+└── Unavailable               UNAVAILABLE
 """
 
 from __future__ import annotations
@@ -187,6 +188,13 @@ class UnsupportedSchemaType(RegistryError):
             schema_type=name,
             field="schema_type",
         )
+
+
+class Unavailable(RegistryError):
+    """Something that the call needs is away; the same call may be made again."""
+
+    code = Code.UNAVAILABLE
+    reason = "UNAVAILABLE"
 
 
 class VersionNotGreater(RegistryError):

@@ -19,10 +19,10 @@ from .components import Components
 from .errors import RegistryError
 from .faces import make_servers
 from .ready_message import ready_message
-from .registry.clock import BELIEVED_AFTER, SteadyClock
+from .registry.clock import SteadyClock
 from .rpc.cached_answers import PreparedAnswers
 from .rpc.convert import MessageConverter
-from .settings import Settings
+from .settings import ClockSettings, Settings
 from .settings.urls import secrets_of
 from .telemetry import logs, secrets
 from .telemetry.loop_watch import LoopWatch, Stretch
@@ -35,12 +35,18 @@ CANNOT_START = 1
 _LOG = logs.get("app")
 
 
-def _leapt(seconds: float) -> None:
-    _LOG.warning(
-        "clock_leapt",
-        seconds=round(seconds),
-        why=f"the machine's clock is ahead of the time that has passed; it is believed when it stays so for {BELIEVED_AFTER}",
-    )
+def _make_clock(settings: ClockSettings) -> SteadyClock:
+    believed_after = settings.believed_after_seconds
+
+    def leapt(seconds: float) -> None:
+        _LOG.warning(
+            "clock_leapt",
+            seconds=round(seconds),
+            why="the machine's clock is ahead of the time that has passed; it is believed when it stays so for "
+            f"{believed_after:g} s (setting clock.believed_after_seconds)",
+        )
+
+    return SteadyClock(leapt, leap_seconds=settings.leap_seconds, believed_after_seconds=believed_after)
 
 
 def _stalled(stretch: Stretch) -> None:
@@ -57,7 +63,7 @@ class App:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._components = Components(settings, SteadyClock(_leapt))
+        self._components = Components(settings, _make_clock(settings.clock))
         self._servers: Servers | None = None
         self._watch = LoopWatch(settings.logs.stall_seconds, _stalled)
         self._components.metrics.read_loop(self._watch.late, self._watch.busy)

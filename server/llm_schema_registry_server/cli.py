@@ -44,9 +44,9 @@ def _fail(message: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
-def _settings(config: Path | None) -> Settings:
+def _settings(config: Path | None, *, insecure: bool = False) -> Settings:
     try:
-        return load(config)
+        return load(config, insecure=insecure)
     except SettingsError as error:
         _fail(f"the settings cannot be used:\n{error}", 2)
 
@@ -76,14 +76,22 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    insecure: Annotated[
+        bool,
+        typer.Option(
+            "--insecure",
+            help="Listen beyond loopback though no credentials are asked for: everyone who reaches the ports may read and "
+            "change everything.",
+        ),
+    ] = False,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain: calls in flight finish, streams end with where to resume.
 
-    Ports 9090 (gRPC), 8080 (HTTP), 9091 (metrics); data in ./data/registry.db unless set otherwise.
+    Ports 9090 (gRPC), 8080 (HTTP), 9091 (metrics) of loopback; data in ./data/registry.db unless set otherwise.
     """
     from .app import serve as run  # slow to import: only for this command
 
-    code = run(_settings(config), ready_file)
+    code = run(_settings(config, insecure=insecure), ready_file)
     if code:
         raise typer.Exit(code)
 

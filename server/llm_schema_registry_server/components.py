@@ -13,8 +13,17 @@ from .background import make_counting, make_recorder, make_sweeper, make_warming
 from .calls.answer_cache import AnswerCache
 from .calls.guards.min_revision import MIN_REVISION
 from .errors import RegistryError
-from .factories import engine_limits, make_blobs, make_queues, make_redis, make_store, request_limits
+from .factories import (
+    engine_limits,
+    make_authenticator,
+    make_blobs,
+    make_queues,
+    make_redis,
+    make_store,
+    request_limits,
+)
 from .model.change import Change, parse_revision
+from .model.config import LintPolicy
 from .model.health import Component
 from .model.subject import Subject
 from .probes import VITAL, probes, tier_counts
@@ -52,6 +61,7 @@ class Components:
         self._blobs = make_blobs(settings.blobs)
         self._redis = make_redis(settings.caches.redis)
         self.queues = make_queues(settings.queues)
+        self.authenticator = make_authenticator(settings.auth)
         self.store = blobbed_store(
             make_store(settings.storage, self.queues, clock),
             self._blobs,
@@ -99,6 +109,7 @@ class Components:
         later step fails. Raises RegistryError."""
         await self.store.open()
         try:
+            await self.authenticator.start()
             await self._workers.start()
             await self._feed.start()
             for task in self._background:
@@ -126,6 +137,7 @@ class Components:
         for task in self._background:
             await task.stop()
         await self._feed.stop()
+        await self.authenticator.stop()
         await self._workers.stop()
         await self.store.close()
         if self._redis is not None:
@@ -153,13 +165,22 @@ class Components:
             self._engines,
             self._feed,
             self._coherence,
-            Health(parts, vital=VITAL, version=__version__, clock=clock),
+            Health(
+                parts,
+                vital=VITAL,
+                version=__version__,
+                clock=clock,
+                seconds=settings.health.probe_seconds,
+            ),
             self._counting,
             Rules(
-                defaults=built_in(CompatibilityLevel[settings.compatibility_level]),
+                defaults=built_in(
+                    CompatibilityLevel[settings.compatibility_level], LintPolicy(settings.lint)
+                ),
                 limits=request_limits(settings.limits),
                 record_failures=settings.changes.record_failures,
                 subjects_per_stream=settings.changes.subjects_per_stream,
+                remedy_seconds=settings.workers.remedy_seconds,
             ),
             clock,
             stage=self.store.stage,

@@ -7,7 +7,6 @@ from datetime import datetime
 from itertools import product
 
 from . import __version__
-from .calls.guards.authenticate import OpenAuthenticator
 from .calls.guards.limits import Limits
 from .calls.guards.standard import standard_guards
 from .calls.pipeline import Pipeline
@@ -37,6 +36,9 @@ from .transports.request_memory import request_memory
 from .transports.servers import Servers
 from .transports.unread import Unread
 
+_HEALTH_MARGIN_SECONDS = 1.0
+"""How much longer than one component all together may take, so that one that hangs is reported and does not hide the others."""
+
 
 def make_servers(settings: Settings, components: Components, wire: MessageConverter) -> Servers:
     """All listeners. Raises TypeError when what is served contradicts itself."""
@@ -60,6 +62,8 @@ def make_servers(settings: Settings, components: Components, wire: MessageConver
         unread=unread,
         proxies=trusted_proxies(settings.proxies),
         memory=memory,
+        health_seconds=settings.health.interval_seconds,
+        health_patience=settings.health.probe_seconds + _HEALTH_MARGIN_SECONDS,
     )
     hint = GrpcHint(lambda: grpc.port)
     hints = [Mount(f"/{service}", hint.http, hint) for service in grpc.services]
@@ -69,7 +73,10 @@ def make_servers(settings: Settings, components: Components, wire: MessageConver
             HttpListener(
                 Dispatcher(
                     [
-                        *mounts(make_twin(settings, rpcs, unread, memory, components.queues), Probes(health)),
+                        *mounts(
+                            make_twin(settings, rpcs, unread, memory, components.queues),
+                            Probes(health, settings.health.probe_seconds + _HEALTH_MARGIN_SECONDS),
+                        ),
                         *hints,
                     ]
                 ),
@@ -102,7 +109,7 @@ def make_rpcs(settings: Settings, components: Components, wire: MessageConverter
             streams=settings.limits.streams,
             streams_per_caller=settings.limits.streams_per_caller,
         ),
-        authenticator=OpenAuthenticator({m.operation.permission for m in table}),
+        authenticator=components.authenticator,
         reach=components.reach,
     )
     handlers = bind(table, services(components.use, wire, components.clock))
@@ -135,6 +142,8 @@ def make_twin(
             max_body_bytes=settings.http.max_body_bytes,
             max_batch_bytes=settings.http.max_batch_bytes,
             max_values=settings.http.max_values,
+            max_escapes=settings.http.max_escapes,
+            max_items=settings.limits.request_items,
             unread=unread,
             socket_bytes=settings.limits.socket_bytes,
             live=http.LIVE,

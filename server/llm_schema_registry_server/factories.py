@@ -12,14 +12,22 @@ from llm_schema_engines.formats.catalogue import EngineLimits
 from llm_schema_engines.formats.json_schema.limits import JsonSchemaLimits
 from llm_schema_engines.formats.protobuf.limits import ProtobufLimits
 
+from .auth.authenticator import TokenAuthenticator
+from .auth.key_source import KeySource, file_reader, url_reader
+from .auth.permissions import PERMISSIONS, Roles
+from .auth.signing_keys import secret_key
+from .auth.tokens import TokenRules, TokenVerifier
 from .caches.breaker import OnChange
+from .calls.guards.authenticate import Authenticator, OpenAuthenticator
 from .calls.peer import TrustedProxies
 from .errors import Unavailable
 from .model.timestamps import Clock, wall_clock
 from .queues.fair_queue import QueueLimits, Queues
 from .registry.limits import RequestLimits
 from .settings import (
+    AuthSettings,
     BlobsSettings,
+    JwtSettings,
     LimitsSettings,
     PostgresSettings,
     ProxiesSettings,
@@ -41,6 +49,58 @@ if TYPE_CHECKING:
     )  # imported at run time only when configured: part of an optional extra
 
 _LOG = logs.get("factories")
+
+
+def make_authenticator(settings: AuthSettings) -> Authenticator:
+    """Who callers are, as the settings say. Raises Unavailable for roles, keys or addresses that cannot be used."""
+    if not settings.on:
+        return OpenAuthenticator(PERMISSIONS)
+    try:
+        roles = Roles(settings.roles)
+        named = {*settings.anonymous_roles, *settings.jwt.default_roles, *settings.jwt.role_names.values()}
+        if unknown := named - roles.names:
+            raise ValueError(
+                f"no role is called {', '.join(sorted(unknown))}; there are {', '.join(sorted(roles.names))}"
+            )
+        source = _key_source(settings.jwt)
+    except ValueError as error:
+        raise Unavailable(f"auth: {error}") from error
+    jwt = settings.jwt
+    rules = TokenRules(
+        issuer=jwt.issuer,
+        audience=frozenset(jwt.audience),
+        leeway_seconds=jwt.leeway_seconds,
+        roles_claim=jwt.roles_claim,
+        permissions_claim=jwt.permissions_claim,
+        role_names=jwt.role_names,
+        default_roles=frozenset(jwt.default_roles),
+    )
+    return TokenAuthenticator(
+        source,
+        TokenVerifier(rules, roles),
+        roles,
+        anonymous_roles=frozenset(settings.anonymous_roles),
+        cache_seconds=jwt.cache_seconds,
+    )
+
+
+def _key_source(settings: JwtSettings) -> KeySource:
+    """Raises ValueError."""
+    if settings.secret is not None:
+        key_set = secret_key(settings.secret.get_secret_value())
+
+        async def read() -> bytes:
+            return key_set
+
+        return KeySource("auth.jwt.secret", read, settings.refresh_seconds, demanded=True)
+    if settings.keys_file is not None:
+        return KeySource(
+            f"auth.jwt.keys_file {settings.keys_file}",
+            file_reader(settings.keys_file),
+            settings.refresh_seconds,
+            demanded=True,
+        )
+    return KeySource(settings.keys_url, url_reader(settings.keys_url), settings.refresh_seconds)
 
 
 def make_queues(settings: QueuesSettings) -> Queues:
@@ -150,6 +210,9 @@ def request_limits(settings: LimitsSettings) -> RequestLimits:
         page=settings.page,
         page_bytes=settings.page_bytes,
         search_terms=settings.search_terms,
+        search_text=settings.search_text,
+        description_length=settings.description_length,
+        tag_length=settings.tag_length,
     )
 
 
@@ -159,19 +222,24 @@ def trusted_proxies(settings: ProxiesSettings) -> TrustedProxies:
 
 
 def engine_limits(settings: Settings) -> EngineLimits:
-    """The limits of the engines: their defaults, with the sizes from the settings."""
+    """The limits of the engines, all from the settings."""
     schema, data = settings.limits.schema_bytes, settings.limits.data_bytes
     return EngineLimits(
         json_schema=JsonSchemaLimits(
             schema_bytes=schema, data_bytes=data, **settings.json_schema.model_dump()
         ),
-        avro=AvroLimits(schema_bytes=schema, comments=settings.avro.comments),
+        avro=AvroLimits(schema_bytes=schema, **settings.avro.model_dump()),
         protobuf=ProtobufLimits(
-            source=schema,
+            source=settings.protobuf.file_bytes,
             total=settings.protobuf.total_bytes,
             references=settings.limits.references,
             statements=settings.protobuf.statements,
             names=settings.protobuf.name_bytes,
             payload=data,
+            brackets=settings.protobuf.schema_depth,
+            identifier=settings.protobuf.name_length,
+            issues=settings.protobuf.issues,
+            payload_depth=settings.protobuf.data_depth,
+            pools=settings.protobuf.compiled_bytes,
         ),
     )

@@ -26,7 +26,7 @@ def ready_message(settings: Settings, ports: Mapping[str, int]) -> str:
         f"  HTTP     http://{http}/api/v1{_reachable(settings.http.host)}",
         f"  metrics  http://{_address(settings.metrics.host, ports['metrics'])}/metrics",
         f"  data     {_data(settings)}",
-        "  access   open: everyone who can reach these ports may read and change everything",
+        f"  access   {_access(settings)}",
         "",
         "Try in another terminal:",
         "",
@@ -38,6 +38,12 @@ def ready_message(settings: Settings, ports: Mapping[str, int]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _access(settings: Settings) -> str:
+    if settings.auth.on:
+        return "by bearer tokens: put one into SCHEMA_REGISTRY_TOKEN before you try"
+    return "open: everyone who can reach these ports may read and change everything"
 
 
 def _example() -> str:

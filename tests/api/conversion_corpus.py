@@ -72,6 +72,15 @@ def of_other_projects() -> Iterator[Sample]:
             yield _sample(name, schema_type, content)
 
 
+def of_all_projects() -> Iterator[tuple[str, SchemaType, bytes]]:
+    """Name, type and content of every schema of this project's examples, and of those of other projects that are there."""
+    for path in sorted((ROOT / "examples").rglob("*")):
+        if path.suffix in SUFFIXES:
+            yield str(path.relative_to(ROOT)), SUFFIXES[path.suffix], path.read_bytes()
+    if DATA.exists():
+        yield from _all_contents()
+
+
 def _all_contents() -> Iterator[tuple[str, SchemaType, bytes]]:
     for file, schema_type in (("schemastore-pairs.jsonl", JSON), ("googleapis-pairs.jsonl", PROTOBUF)):
         for number, pair in enumerate(_lines(DATA / file)):

@@ -26,7 +26,12 @@ HTTP = {
     "RESOURCE_EXHAUSTED": 429,
     "ABORTED": 409,
 }
-HTTP_BY_REASON = {"INCOMPATIBLE_SCHEMA": 409, "INVALID_SCHEMA": 422, "SCHEMA_TOO_LARGE": 413}
+HTTP_BY_REASON = {
+    "INCOMPATIBLE_SCHEMA": 409,
+    "INVALID_SCHEMA": 422,
+    "LINT_REFUSED": 422,
+    "SCHEMA_TOO_LARGE": 413,
+}
 
 
 def closed(*, required: tuple[str, ...] = (), **properties: Any) -> bytes:

@@ -28,7 +28,7 @@ from .helpers import (
 from .wires import CallFailed, GrpcWire, Wire
 
 Name = Callable[[str], str]
-LIMIT = 1024 * 1024
+LIMIT = 2 * 1024 * 1024
 DEEP = 20_000
 
 NESTED_MESSAGES = "".join(f"message M{n} {{" for n in range(200)) + "}" * 200

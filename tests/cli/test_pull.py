@@ -48,8 +48,10 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str
                 client.update_schema_metadata(version.schema_id, state=state)
         client.register_schema("states", {"title": "registered"}, auto_activate=False)
         client.register_schema("breaking", {"type": "string"}, compatibility_level="NONE")
-        client.register_schema("breaking", {"type": "integer"})
-        client.set_config("breaking", compatibility_level="FULL", writer_model="DECLARED_KEYS")
+        client.register_schema("breaking", {"type": "integer", "minLength": 1})
+        client.set_config(
+            "breaking", compatibility_level="FULL", writer_model="DECLARED_KEYS", lint="REFUSE_WARNINGS"
+        )
         client.set_config(context=".staging", mode="READONLY")
         client.set_config(undecided="ALLOW")
     yield full.grpc, empty.grpc

@@ -227,6 +227,62 @@ def test_an_invalid_schema_says_where(cli: Cli, fake: FakeRegistry) -> None:
     assert "line 3, column 4: /type: no such type [R]" in ran.err
 
 
+def misspelled() -> pb.SchemaIssue:
+    return pb.SchemaIssue(
+        rule="json/misspelled-keyword",
+        message="'x' is meant?",
+        pointer="/y",
+        severity=pb.SEVERITY_WARNING,
+        hint="Correct the spelling.",
+    )
+
+
+def test_a_registration_shows_its_warnings(cli: Cli, fake: FakeRegistry) -> None:
+    answer = pb.RegisterSchemaResponse(
+        schema_id=ID,
+        subject="s",
+        version="1.0.0",
+        created=True,
+        warnings=[misspelled()],
+        warnings_truncated=True,
+    )
+    fake.script("RegisterSchema", answers(answer), answers(answer))
+
+    ran = cli("register", "s", "-", "-t", "json", stdin=b"{}")
+    assert ran.code == 0
+    assert "warning: /y: 'x' is meant? [json/misspelled-keyword]" in ran.out.splitlines()
+    assert ran.out.splitlines()[-1] == "there are more warnings; `schema-registry lint` shows them"
+    (warning,) = cli("register", "s", "-", "-t", "json", "-o", "json", stdin=b"{}").json["warnings"]
+    assert (warning["rule"], warning["hint"]) == ("json/misspelled-keyword", "Correct the spelling.")
+
+
+def test_what_the_lint_policy_refuses_is_shown_with_the_way_out(cli: Cli, fake: FakeRegistry) -> None:
+    report = pb.SchemaValidationReport(valid=True, issues=[misspelled()])
+    metadata = {"subject": "s", "lint": "REFUSE_WARNINGS", "findings": "3"}
+    fake.script(
+        "RegisterSchema",
+        fails(Code.FAILED_PRECONDITION, reason="LINT_REFUSED", details=(report,), metadata=metadata),
+    )
+
+    ran = cli("register", "s", "-", "-t", "json", stdin=b"{}")
+    assert ran.code == Exit.NEGATIVE
+    assert ran.err.splitlines()[:5] == [
+        "error: `lint` of subject 's' is REFUSE_WARNINGS",
+        "  warning: /y: 'x' is meant? [json/misspelled-keyword]",
+        "    Correct the spelling.",
+        "  and 2 more; `schema-registry lint` shows them all",
+        "hint: `schema-registry config set s --lint warn` lets it in",
+    ]
+
+
+def test_the_lint_policy_is_a_setting(cli: Cli, fake: FakeRegistry) -> None:
+    fake.script("SetConfig", answers(config_pb2.SetConfigResponse()))
+
+    assert cli("config", "set", "s", "--lint", "refuse_errors").code == 0
+    sent = fake.calls["SetConfig"][0].request
+    assert sent.config == config_pb2.Config(lint=config_pb2.LINT_POLICY_REFUSE_ERRORS)
+
+
 def test_check_answers_with_its_exit_code(cli: Cli, fake: FakeRegistry) -> None:
     fake.script("CheckCompatibility", answers(COMPATIBLE), answers(incompatible()))
 

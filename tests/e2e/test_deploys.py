@@ -130,13 +130,19 @@ async def test_a_clock_that_jumps_changes_no_order_and_stops_nobody(
         running.callback(end, server)
 
     async with clients_of(servers) as clients:
-        for name, jump in (("ahead", 3600), ("behind", -3600), ("far", 40 * 86400), ("back", 0)):
+        # What leaps far ahead is not believed while it is new (registry/clock.py); all else is.
+        for name, jump, told in (
+            ("ahead", 3000, 3000),
+            ("behind", -3000, -3000),
+            ("far", 40 * 86400, -3000),
+            ("back", 0, 0),
+        ):
             clock.write_text(f"{jump:+d}")
             await storm(clients, name, 4)
             await one_order(clients, name, 16)
             made = await clients[1].register_schema(f"{name}-clock", V1, "JSON", timeout=60)
             off = made.created_at - datetime.datetime.now(datetime.UTC)
-            assert abs(off - datetime.timedelta(seconds=jump)) < HOUR / 2  # its clock is wrong indeed
+            assert abs(off - datetime.timedelta(seconds=told)) < HOUR / 2  # its clock is wrong indeed
             await clients[0].get_schema(made.schema_id)
     assert [server.events("call_crashed") for server in servers] == [[], []]
     assert [server.stop() for server in servers] == [0, 0]

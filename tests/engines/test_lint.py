@@ -337,7 +337,7 @@ def test_costly_questions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         return tried(source)
 
     monkeypatch.setattr(subschema._ENGINE, "compile_validator", counted)
-    examples = {"examples": [{}] * 2_000, "properties": {f"p{n}": {"type": "string"} for n in range(300)}}
+    examples = {"examples": [[1]] * 2_000, "properties": {f"p{n}": {"type": "string"} for n in range(300)}}
     LOCAL.lint(json.dumps(examples))
     assert 0 < sum(asked) <= subschema.MOST_TRIED + subschema.MOST_BYTES  # the last one may go beyond
 
@@ -352,3 +352,22 @@ def test_costly_questions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_lint_is_among_the_functions_of_the_package() -> None:
     assert engines.lint('{"$schema": "https://json-schema.org/draft/2020-12/schema"}').findings == ()
     assert isinstance(engines.lint(_proto("message M {}")), LintReport)
+
+
+@pytest.mark.parametrize(
+    "attribute",
+    ['"fields": [{"name": "a"}]', '"fields": {"type": "record"}', '"fields": 7', '"items": {"type": "enum"}', '"values": [{"type": "fixed"}]',
+     '"symbols": 1, "aliases": ["a"]', '"fields": [null, {"type": {"type": "record"}}]'],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "schema",
+    ['{"type": "string", %s}', '{"type": "record", "name": "R", "fields": [{"name": "a", "type": {"type": "int", %s}}]}',
+     '{"type": "map", "values": ["null", {"type": "long", %s}]}', '["null", {"type": "fixed", "name": "F", "size": 1, %s}]'],
+)  # fmt: skip
+def test_an_attribute_that_looks_like_structure_is_none(schema: str, attribute: str) -> None:
+    engines.parse(schema % attribute, schema_type="AVRO")
+
+    assert all(
+        "/fields/0/type/" not in f.pointer
+        for f in engines.lint(schema % attribute, schema_type="AVRO").findings
+    )

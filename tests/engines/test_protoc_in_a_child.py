@@ -7,13 +7,15 @@ import importlib.util
 import json
 import os
 import re
+import signal
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from llm_schema_engines import EngineLimits, InvalidSchema, LocalEngines, SupervisedProtoc
+from llm_schema_engines import EngineLimits, InvalidSchema, LocalEngines, SupervisedProtoc, Unavailable
 from llm_schema_engines.formats.protobuf import ProtobufLimits
 from llm_schema_engines.model.compilation import Compiled, CompileJob, CompilerMessage
 from llm_schema_engines.protoc import supervised
@@ -75,6 +77,55 @@ def test_a_schema_that_takes_too_long_is_refused() -> None:
     local = LocalEngines(limits=UNGUARDED, compiler=SupervisedProtoc(seconds=0.5))
 
     assert rule(local, quadratic) == "COMPILER_TIMEOUT"
+
+
+def started_child(before: set[str]) -> int:
+    """The process id of the child that is started next."""
+    while not (new := children_of_ours() - before):
+        time.sleep(0.001)
+    return int(new.pop())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processor time is measured on Linux")
+def test_a_machine_that_is_busy_for_longer_than_the_limit_refuses_nothing() -> None:
+    before, compiler = children_of_ours(), SupervisedProtoc(seconds=3.0)
+    found: list[Compiled] = []
+    work = threading.Thread(target=lambda: found.append(compiler.compile(JOB)))
+    work.start()
+
+    child = started_child(before)
+    os.kill(child, signal.SIGSTOP)  # as if others had the processor
+    time.sleep(4.0)
+    assert found == []
+    os.kill(child, signal.SIGCONT)
+    work.join()
+
+    assert found == [InProcessProtoc().compile(JOB)]
+
+
+def test_a_compilation_that_does_not_get_the_processor_may_be_tried_again() -> None:
+    with pytest.raises(
+        Unavailable, match=r"too busy: compiling did not get 3 s .* within 0\.001 s; try again"
+    ):
+        SupervisedProtoc(seconds=3.0, clock_seconds=0.001).compile(JOB)
+
+
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM])
+def test_a_compilation_that_is_ended_from_outside_may_be_tried_again(by: signal.Signals) -> None:
+    before, outcome = children_of_ours(), []
+
+    def compile_it() -> None:
+        try:
+            outcome.append(SupervisedProtoc().compile(JOB))
+        except Unavailable as error:
+            outcome.append(error.message)
+
+    work = threading.Thread(target=compile_it)
+    work.start()
+    os.kill(started_child(before), by)
+    work.join()
+
+    assert outcome == [f"the compiler was ended by {by.name} from outside; try again"]
 
 
 def test_a_schema_that_takes_too_much_memory_is_refused() -> None:

@@ -91,5 +91,5 @@ def test_references_are_a_bounded_mapping() -> None:
         engines.parse("{}", references=["a.json"])  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"not one with other names"):
         engines.parse("{}", references={1: "{}"})  # type: ignore[dict-item]
-    with pytest.raises(InvalidRequest, match="65 are given; the limit is 64"):
-        engines.parse("{}", references={f"{n}.json": "{}" for n in range(65)})
+    with pytest.raises(InvalidRequest, match="257 are given; the limit is 256"):
+        engines.parse("{}", references={f"{n}.json": "{}" for n in range(257)})

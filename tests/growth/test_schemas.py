@@ -11,8 +11,10 @@ import pytest
 
 from llm_schema_engines import EngineLimits, LocalEngines
 from llm_schema_engines.errors import RegistryError
+from llm_schema_engines.formats.avro.engine import AvroEngine
 from llm_schema_engines.formats.engine import ReferencedSchema, SchemaSource
 from llm_schema_engines.formats.json_schema import JsonSchemaEngine, JsonSchemaLimits
+from llm_schema_engines.linter.registering import parse_and_lint
 
 from .measure import LIMIT, memory_growth, time_growth
 
@@ -108,6 +110,9 @@ LIMITS = EngineLimits(json_schema=JsonSchemaLimits(compare_steps=500))
 """A rule of the linter asks the prover, whose work is bounded by its steps and not by the schema."""
 
 
+REGISTERING = {"JSON": JsonSchemaEngine(LIMITS.json_schema), "AVRO": AvroEngine()}
+
+
 def record(fields: list[Any], name: str = "R") -> dict[str, Any]:
     return {"type": "record", "name": name, "fields": fields}
 
@@ -119,6 +124,7 @@ def parse(schema_type: str) -> Callable[[Any], None]:
         with contextlib.suppress(RegistryError):
             parsed = engines.parse(text, schema_type)
             engines.lint(parsed)
+            parse_and_lint(REGISTERING[schema_type], SchemaSource(text.encode()))
             engines.diff(parsed, '{"type": "string"}' if schema_type == "JSON" else '"string"')
 
     return run

@@ -13,6 +13,7 @@ from llm_schema_registry import (
     FieldViolation,
     IncompatibleSchema,
     InvalidSchema,
+    LintRefused,
     RegistryError,
     RevisionCompacted,
     SchemaNotFound,
@@ -93,6 +94,17 @@ async def test_an_incompatible_schema_without_a_report_is_still_one(fake: FakeRe
     with pytest.raises(IncompatibleSchema) as caught:
         await client.register_schema("s", {})
     assert caught.value.report is None
+
+
+async def test_what_lint_refuses_carries_its_issues(fake: FakeRegistry, client: Face) -> None:
+    report = pb.SchemaValidationReport(valid=True)
+    report.issues.add(rule="R", message="m", pointer="/a", severity=pb.SEVERITY_WARNING, hint="h")
+    fake.script("RegisterSchema", fails(Code.FAILED_PRECONDITION, reason="LINT_REFUSED", details=(report,)))
+
+    with pytest.raises(LintRefused) as caught:
+        await client.register_schema("s", {})
+    (issue,) = caught.value.issues
+    assert (issue.rule, issue.pointer, issue.severity, issue.hint) == ("R", "/a", "WARNING", "h")
 
 
 async def test_an_invalid_schema_carries_its_issues_with_positions(fake: FakeRegistry, client: Face) -> None:

@@ -15,7 +15,7 @@ from llm_schema_engines.model.schema import SchemaType
 from llm_schema_engines.model.validation import FormatPolicy
 from llm_schema_engines.model.version import SemanticVersion
 from llm_schema_registry_server.errors import ConcurrentUpdate, StorageDamaged
-from llm_schema_registry_server.model.config import Config, Mode, UndecidedPolicy
+from llm_schema_registry_server.model.config import Config, LintPolicy, Mode, UndecidedPolicy
 from llm_schema_registry_server.model.lifecycle import SchemaState, Transition
 from llm_schema_registry_server.model.schema import ResolvedReference, SchemaVersion
 from llm_schema_registry_server.model.subject import Subject
@@ -382,6 +382,7 @@ async def test_steps_that_were_recorded_together_stay_apart(store: Store) -> Non
             FormatPolicy.ASSERT,
             UndecidedPolicy.ALLOW,
             "https://json-schema.org/draft/2020-12/schema",
+            LintPolicy.REFUSE_ERRORS,
         ),
     ],
 )

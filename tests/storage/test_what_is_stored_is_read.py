@@ -16,7 +16,7 @@ from llm_schema_registry_server.model.change import EventType
 from llm_schema_registry_server.model.lifecycle import SchemaState, Transition
 from llm_schema_registry_server.model.schema import SchemaVersion
 from llm_schema_registry_server.model.subject import Subject
-from llm_schema_registry_server.registry.limits import MAX_DESCRIPTION, MAX_TEXT, RequestLimits
+from llm_schema_registry_server.registry.limits import RequestLimits
 from llm_schema_registry_server.registry.numbering import draft_version
 from llm_schema_registry_server.storage.store import Store
 from llm_schema_registry_server.storage.values import Page, SchemaFilter
@@ -48,7 +48,7 @@ class Maker:
 
     def label(self) -> str:
         while True:
-            text = self.text(MAX_TEXT)
+            text = self.text(LIMITS.tag_length)
             try:
                 LIMITS.check_labels(None, [text], {})
             except InvalidRequest:
@@ -73,7 +73,7 @@ class Maker:
 
     def version(self, number: int) -> SchemaVersion:
         metadata = {self.label(): self.text(300) for _ in range(self.random.choice((0, 1, 5)))}
-        description = self.random.choice((None, "", self.text(MAX_DESCRIPTION)))
+        description = self.random.choice((None, "", self.text(LIMITS.description_length)))
         tags = tuple(dict.fromkeys(self.label() for _ in range(self.random.choice((0, 1, 5)))))
         LIMITS.check_labels(description, tags, metadata)
         subject = self.subject(number)

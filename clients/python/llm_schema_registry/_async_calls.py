@@ -13,6 +13,7 @@ from .enums import (
     CompatibilityLevel,
     DataEncoding,
     FormatPolicy,
+    LintPolicy,
     Mode,
     SchemaState,
     SchemaType,
@@ -74,7 +75,8 @@ class AsyncCalls:
         is checked at that level); others get LevelMismatch. `version` is
         derived from the comparison when "". `auto_activate` False asks for REGISTERED instead of ACTIVE. `normalize` also takes a
         version that differs in white space only as the same. `dry_run` does all but store. `as_draft` stores a DRAFT
-        without checking. Raises IncompatibleSchema (with `report`), InvalidSchema (with `issues`), ReferenceNotFound, and
+        without checking. The answer's `warnings` are what the quick lint rules find.
+        Raises IncompatibleSchema (with `report`), InvalidSchema and LintRefused (with `issues`), ReferenceNotFound, and
         TransitionRefused for the content of a version that is being rolled back.
         """
         return await self._transport.unary(
@@ -588,6 +590,7 @@ class AsyncCalls:
         format_policy: FormatPolicy | str | None = None,
         undecided: UndecidedPolicy | str | None = None,
         default_dialect: str | None = None,
+        lint: LintPolicy | str | None = None,
         timeout: float | None = None,
     ) -> ConfigView:
         """Set the given settings of a scope and leave its others alone."""
@@ -603,6 +606,7 @@ class AsyncCalls:
                 format_policy=format_policy,
                 undecided=undecided,
                 default_dialect=default_dialect,
+                lint=lint,
                 timeout=timeout,
             )
         )

@@ -19,6 +19,7 @@ from .enums import (
     EventType,
     FormatPolicy,
     HealthStatus,
+    LintPolicy,
     Mode,
     SchemaState,
     SchemaType,
@@ -28,7 +29,15 @@ from .enums import (
     Verdict,
     WriterModel,
 )
-from .errors import Code, FieldViolation, IncompatibleSchema, InvalidSchema, RegistryError, error_class
+from .errors import (
+    Code,
+    FieldViolation,
+    IncompatibleSchema,
+    InvalidSchema,
+    LintRefused,
+    RegistryError,
+    error_class,
+)
 from .results import (
     ChangeEvent,
     CompatibilityReport,
@@ -137,6 +146,8 @@ def registration(m: pb.RegisterSchemaResponse) -> Registration:
         report=compatibility_report(m.report) if m.HasField("report") else None,
         previous_state=SchemaState(m.previous_state),
         softly_deleted_schema_id=m.softly_deleted_schema_id,
+        warnings=tuple(map(schema_issue, m.warnings)),
+        warnings_truncated=m.warnings_truncated,
     )
 
 
@@ -193,7 +204,7 @@ def validation_report(m: pb.ValidationReport) -> ValidationReport:
 
 
 def schema_issue(m: pb.SchemaIssue) -> SchemaIssue:
-    return SchemaIssue(m.rule, m.message, m.pointer, m.line, m.column, Severity(m.severity))
+    return SchemaIssue(m.rule, m.message, m.pointer, m.line, m.column, Severity(m.severity), m.hint)
 
 
 def schema_validation_report(m: pb.SchemaValidationReport) -> SchemaValidationReport:
@@ -203,6 +214,7 @@ def schema_validation_report(m: pb.SchemaValidationReport) -> SchemaValidationRe
         warnings=tuple(m.warnings),
         issues=tuple(map(schema_issue, m.issues)),
         fingerprints=fingerprints(m.fingerprints) if m.HasField("fingerprints") else None,
+        truncated=m.truncated,
     )
 
 
@@ -286,6 +298,7 @@ def config(m: config_pb2.Config) -> Config:
         format_policy=FormatPolicy(m.format_policy) if m.HasField("format_policy") else None,
         undecided=UndecidedPolicy(m.undecided) if m.HasField("undecided") else None,
         default_dialect=m.default_dialect if m.HasField("default_dialect") else None,
+        lint=LintPolicy(m.lint) if m.HasField("lint") else None,
     )
 
 
@@ -335,6 +348,8 @@ def error(status: status_pb2.Status, *, request_id: str = "") -> RegistryError:
         failure.report = compatibility_report(report) if report is not None else None
     if isinstance(failure, InvalidSchema):
         failure.issues = _issues(status.details, violations)
+    if isinstance(failure, LintRefused):
+        failure.issues = _issues(status.details, ())
     return failure
 
 

@@ -281,6 +281,18 @@ class UndecidedPolicy(WireEnum):
 
 
 @found_by_number
+class LintPolicy(WireEnum):
+    """What registration does with what the lint rules find. WARN: quick rules are told. REFUSE_ERRORS, REFUSE_WARNINGS: a
+    finding of that severity or a graver one refuses the schema."""
+
+    UNSPECIFIED = "UNSPECIFIED", 0
+    OFF = "OFF", 1
+    WARN = "WARN", 2
+    REFUSE_ERRORS = "REFUSE_ERRORS", 3
+    REFUSE_WARNINGS = "REFUSE_WARNINGS", 4
+
+
+@found_by_number
 class HealthStatus(WireEnum):
     """How the server is."""
 

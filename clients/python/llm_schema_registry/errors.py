@@ -12,6 +12,7 @@ RegistryError
 │   └── SubjectNotFound, SchemaNotFound, VersionNotFound, ConfigNotFound, RouteNotFound
 ├── Refused                   the registry is in no state that allows this
 │   ├── IncompatibleSchema    `report` says why
+│   ├── LintRefused           `issues` are what the subject's lint policy refuses
 │   ├── TransitionRefused, VersionNotGreater, LevelMismatch, SubjectReadOnly
 │   └── SchemaTypeMismatch, HasDependents, NotSoftDeleted
 ├── Aborted
@@ -210,6 +211,14 @@ class IncompatibleSchema(Refused):
 
     REASON = "INCOMPATIBLE_SCHEMA"
     report: CompatibilityReport | None = None
+
+
+class LintRefused(Refused):
+    """The subject's setting `lint` refuses what the lint rules find in the schema: the `issues`, as many as an error carries
+    (`metadata["findings"]` is their number; `validate_schema` tells them all)."""
+
+    REASON = "LINT_REFUSED"
+    issues: tuple[SchemaIssue, ...] = ()
 
 
 class TransitionRefused(Refused):

@@ -14,11 +14,11 @@ from ..formats.conversion import convert as convert_source
 from ..formats.engine import DataValidator, FormatEngine, ReferencedSchema, SchemaSource
 from ..formats.json_schema.dialects import DEFAULT, URIS
 from ..linter.linting import choose_rules, lint_schema
-from ..linter.rule import LintReport
 from ..model.compatibility import CompareOptions, Comparison, CompatibilityLevel, CompatibilityReport, Verdict
 from ..model.compilation import Compiler
 from ..model.difference import Differences
 from ..model.identity import identity
+from ..model.lint import LintReport
 from ..model.schema import SchemaType
 from ..model.validation import DataReport, Encoding, FormatPolicy
 from ..protoc.supervised import SupervisedProtoc
@@ -293,7 +293,7 @@ class LocalEngines:
         """
         rules = choose_rules(enable, disable)
         parsed = self.parse(schema, schema_type, references=references)
-        return lint_schema(parsed.schema_type, parsed.source, parsed.parsed, rules)
+        return lint_schema(self._engine(parsed), parsed.source, parsed.warnings, rules)
 
     def _engine(self, schema: Schema) -> FormatEngine:
         return self._engines[schema.schema_type]

@@ -10,6 +10,7 @@ from ..errors import (
     InvalidVersion,
     RegistryError,
     SchemaIssue,
+    Unavailable,
     UnsupportedSchemaType,
 )
 from ..formats.catalogue import EngineLimits
@@ -17,7 +18,7 @@ from ..formats.conversion import Conversion, Loss, LossKind
 from ..formats.engine import DataValidator, ParsedSchema
 from ..formats.reask import reask_text
 from ..linter.linting import LINT_RULES
-from ..linter.rule import LintFinding, LintReport, LintRule
+from ..linter.rule import LintRule
 from ..model.compatibility import (
     ChangeClass,
     CompareOptions,
@@ -35,6 +36,7 @@ from ..model.compatibility import (
     WriterModel,
 )
 from ..model.difference import Difference, DifferenceKind, Differences
+from ..model.lint import LintFinding, LintReport
 from ..model.schema import Fingerprints, SchemaType
 from ..model.validation import DataIssue, DataReport, Encoding, FormatPolicy
 from ..protoc.supervised import SupervisedProtoc
@@ -85,6 +87,7 @@ __all__ = [
     "Severity",
     "Strictness",
     "SupervisedProtoc",
+    "Unavailable",
     "UnsupportedSchemaType",
     "Verdict",
     "Violation",

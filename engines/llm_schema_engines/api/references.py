@@ -15,7 +15,7 @@ from ..model.schema import SchemaType
 from .arguments import plain_text, schema_bytes
 from .schema import Schema
 
-MOST_REFERENCES = 64
+MOST_REFERENCES = 256
 """Entries of one mapping of references."""
 
 Parse = Callable[[bytes, tuple[ReferencedSchema, ...]], Schema]

@@ -14,6 +14,7 @@ from ..errors import SchemaIssue
 from ..model.compatibility import CompareOptions, Comparison
 from ..model.difference import Differences
 from ..model.fast_init import fast_init
+from ..model.lint import NOTHING_FOUND, LintReport
 from ..model.schema import Fingerprints, SchemaType
 from ..model.validation import DataReport, Encoding
 
@@ -66,6 +67,7 @@ class ParsedSchema:
     dependencies: the reference names that the schema really uses.
     options: the options in force (given or defaulted), to be stored with the version.
     interop: further identifiers that other tools use (e.g. `crc-64-avro` -> hex).
+    lint: what the quick lint rules found, the most that a registration tells; only `linter.registering` fills it in.
     """
 
     schema_type: SchemaType
@@ -77,6 +79,7 @@ class ParsedSchema:
     warnings: tuple[SchemaIssue, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
     interop: Mapping[str, str] = field(default_factory=dict)
+    lint: LintReport = NOTHING_FOUND
 
 
 class DataValidator(Protocol):

@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..formats.json_schema.pointers import join_pointer
+from ..formats.json_schema.pointers import join_pointer, to_pointer
 from ..model.compatibility import Severity
+from ..model.fast_init import fast_init
 from ..model.schema import SchemaType
 from .rule import Fault, LintRule
 
+_Way = Any
+"""The way from the root to a part, the last token first: (way, token), None at the root. Any: mypy knows no recursive tuples."""
 _NAMED = frozenset({"record", "error", "enum", "fixed"})
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A named type, or a field of a record (`is_field`). `namespace` is the one that encloses it."""
+    """A named type, or a field of a record (`is_field`). `namespace` is the one that encloses it; `way`: what leads there."""
 
-    pointer: str
+    way: _Way
     node: Mapping[str, Any]
     namespace: str
     is_field: bool = False
+
+    @property
+    def pointer(self) -> str:
+        tokens: list[str | int] = []
+        way = self.way
+        while way is not None:
+            way, token = way
+            tokens.append(token)
+        return to_pointer(reversed(tokens))
 
     @property
     def full_name(self) -> str:
@@ -35,35 +49,78 @@ class Part:
 
 def parts(content: bytes) -> Iterator[Part]:
     """The named types and the fields of a schema that has been parsed, in document order."""
-    stack: list[tuple[Any, str, str]] = [(json.loads(content), "", "")]
+    stack: list[tuple[Any, _Way, str]] = [(json.loads(content), None, "")]
     while stack:
-        node, pointer, namespace = stack.pop()
+        node, way, namespace = stack.pop()
         if isinstance(node, list):
-            stack += reversed([(item, join_pointer(pointer, n), namespace) for n, item in enumerate(node)])
+            stack += reversed([(item, (way, n), namespace) for n, item in enumerate(node) if _nests(item)])
         if not isinstance(node, dict):
             continue
         if node.get("type") in _NAMED_TYPES:
-            part = Part(pointer, node, namespace)
+            part = Part(way, node, namespace)
             yield part
             namespace = part.full_name.rpartition(".")[0]
-        inside = [
-            (node[k], join_pointer(pointer, k), namespace) for k in ("type", "items", "values") if k in node
-        ]
-        for number, field in enumerate(node.get("fields", ())):
-            place = join_pointer(pointer, "fields", number)
-            yield Part(place, field, namespace, is_field=True)
-            inside.append((field["type"], join_pointer(place, "type"), namespace))
+        # Where the type has no use for such a key, it is an attribute with any value.
+        kind = node.get("type")
+        key = "type" if _nests(kind) else _INSIDE.get(str(kind), "")
+        inside: list[tuple[Any, _Way, str]] = [(node[key], (way, key), namespace)] if key else []
+        for number, field in enumerate(node["fields"] if kind in _RECORDS else ()):
+            place = ((way, "fields"), number)
+            yield Part(place, field, namespace, True)
+            if _nests(field["type"]):
+                inside.append((field["type"], (place, "type"), namespace))
         stack += reversed(inside)
+
+
+def _nests(node: Any) -> bool:
+    return isinstance(node, list | dict)
+
+
+def rules_for(part: Part, chosen: frozenset[str]) -> tuple[LintRule[Part], ...]:
+    """Those of the chosen rules that may find something at a part: all others find nothing."""
+    node = part.node
+    return _rules(
+        part.is_field,
+        "aliases" in node,
+        "default" in node,
+        isinstance(node["type"], list),
+        "doc" in node,
+        chosen,
+    )
+
+
+@functools.lru_cache(maxsize=1024)
+def _rules(
+    is_field: bool,
+    has_aliases: bool,
+    has_default: bool,
+    is_union: bool,
+    has_doc: bool,
+    chosen: frozenset[str],
+) -> tuple[LintRule[Part], ...]:
+    concerned = {
+        "avro/missing-namespace": not is_field,
+        "avro/nullable-without-default": is_field and is_union and not has_default,
+        "avro/alias-of-itself": has_aliases,
+        "avro/enum-without-default": not is_field and not has_default,
+        "avro/field-without-default": is_field and not has_default,
+        "avro/missing-doc": True,
+    }
+    return tuple(rule for rule in RULES if rule.id in chosen and concerned[rule.id])
 
 
 class _Names:
     """Membership of what may be no string."""
 
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = frozenset(names)
+
     def __contains__(self, value: object) -> bool:
-        return isinstance(value, str) and value in _NAMED
+        return isinstance(value, str) and value in self._names
 
 
-_NAMED_TYPES = _Names()
+_INSIDE = {"array": "items", "map": "values"}
+_NAMED_TYPES, _RECORDS = _Names(_NAMED), _Names({"record", "error"})
 
 
 def missing_namespace(part: Part) -> Iterator[Fault]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import functools
+import math
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, TypeGuard
 
+from ..formats.json_schema.dialects import Dialect
 from ..formats.json_schema.prover.formats import is_known
 from ..model.compatibility import Severity
 from ..model.schema import SchemaType
@@ -30,12 +33,18 @@ LONGEST = 30
 LONGEST_FORMAT = 100
 """Characters of the name of a format that are looked at."""
 _RANGES = (
-    ("minimum", "maximum"),
-    ("minLength", "maxLength"),
-    ("minItems", "maxItems"),
-    ("minContains", "maxContains"),
-    ("minProperties", "maxProperties"),
+    ("minLength", "maxLength", "string"),
+    ("minItems", "maxItems", "array"),
+    ("minContains", "maxContains", "array"),
+    ("minProperties", "maxProperties", "object"),
 )
+"""Keywords that bound a count from below and above, and the type of value that they look at."""
+_LOW, _HIGH = ("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")
+IN_RANGES = frozenset(
+    {*_LOW, *_HIGH, *(word for low, high, _ in _RANGES for word in (low, high)), "required"}
+)
+"""Keywords of which two may leave nothing between them."""
+_TEXT = frozenset([str])
 _ELSEWHERE = frozenset(
     {"$ref", "$dynamicRef", "$recursiveRef", "allOf", "anyOf", "oneOf", "if", "dependentSchemas"}
 )
@@ -43,17 +52,25 @@ _ELSEWHERE = frozenset(
 
 
 def misspelled_keyword(at: Subschema) -> Iterator[Fault]:
-    known = KNOWN[at.dialect]
     for word in at.schema:
         if word in EVERY or word in OF_OTHERS or word.startswith("x-") or not 4 <= len(word) <= LONGEST:
             continue
         if not at.may_compare_words():
             return
-        close = difflib.get_close_matches(word, known, 1, CLOSE)
-        if close and close[0] not in at.schema:
+        meant = _closest(word, at.dialect)
+        if meant and meant not in at.schema:
             yield Fault(
-                at.pointer_to(word), f"the keyword {word!r} is unknown and ignored; {close[0]!r} is meant?"
+                at.pointer_to(word), f"the keyword {word!r} is unknown and ignored; {meant!r} is meant?"
             )
+
+
+@functools.lru_cache(maxsize=4096)
+def _closest(word: str, dialect: Dialect) -> str:
+    """The keyword that is most like a word; "" when none is like it."""
+    # Two texts whose lengths differ by more are less alike than CLOSE.
+    near = [known for known in KNOWN[dialect] if CLOSE * len(known) <= (2 - CLOSE) * len(word)]
+    near = [known for known in near if CLOSE * len(word) <= (2 - CLOSE) * len(known)]
+    return next(iter(difflib.get_close_matches(word, sorted(near), 1, CLOSE)), "")
 
 
 def word_of_openapi(at: Subschema) -> Iterator[Fault]:
@@ -109,14 +126,12 @@ def ref_siblings(at: Subschema) -> Iterator[Fault]:
 
 
 def keyword_never_applies(at: Subschema) -> Iterator[Fault]:
-    if at.types and not at.ignored:
-        for word, kind in TYPE_OF.items():
-            if (
-                word in at.schema
-                and kind not in at.types
-                and not (kind == "number" and "integer" in at.types)
-            ):
-                shown = " or ".join(sorted(at.types))
+    types = at.types
+    if types and not at.ignored:
+        for word in at.schema:
+            kind = TYPE_OF.get(word)
+            if kind and kind not in types and not (kind == "number" and "integer" in types):
+                shown = " or ".join(sorted(types))
                 yield Fault(
                     at.pointer_to(word), f"{word!r} only looks at {kind} values, and the type is {shown}"
                 )
@@ -130,7 +145,7 @@ def required_undeclared(at: Subschema) -> Iterator[Fault]:
 
 
 def required_forbidden(at: Subschema) -> Iterator[Fault]:
-    if at.closed and not at.ignored:
+    if at.closed and not at.ignored and at.may_be("object"):
         for place, name in _undeclared(at):
             yield Fault(
                 place, f"{name!r} is required, and additionalProperties forbids it: no object is valid"
@@ -149,15 +164,60 @@ def empty_range(at: Subschema) -> Iterator[Fault]:
     schema = at.schema
     if at.ignored:
         return
-    for low, high in _RANGES:
+    for low, high, kind in _RANGES:
         least, most = schema.get(low), schema.get(high)
-        if _number(least) and _number(most) and least > most:
-            yield Fault(at.pointer_to(low), f"{low} {least} is above {high} {most}: nothing is valid")
+        if (
+            _number(least)
+            and _number(most)
+            and least > most
+            and at.may_be(kind)
+            and (low != "minContains" or "contains" in schema)
+        ):
+            yield Fault(at.pointer_to(low), f"{low} {least} is above {high} {most}: no {kind} is valid")
+    if at.may_be("number"):
+        yield from _empty_interval(at)
     most = schema.get("maxProperties")
-    if _number(most) and len(schema.get("required", ())) > most:
+    if _number(most) and len(set(schema.get("required", ()))) > most and at.may_be("object"):
         yield Fault(
             at.pointer_to("maxProperties"), f"more properties are required than maxProperties {most} allows"
         )
+
+
+def _empty_interval(at: Subschema) -> Iterator[Fault]:
+    """Bounds of numbers that leave none between them."""
+    lows = [bound for word in _LOW if (bound := _bound(at, word, "minimum"))]
+    highs = [bound for word in _HIGH if (bound := _bound(at, word, "maximum"))]
+    if not lows or not highs:
+        return
+    least, above, low = max(lows, key=lambda bound: bound[:2])
+    most, below, high = min(highs, key=lambda bound: (bound[0], not bound[1]))
+    if at.types and "number" not in at.types:
+        if not _holds_integer(least, most, above=above, below=below):
+            yield Fault(
+                at.pointer_to(low), f"no integer lies between {low} {least} and {high} {most}: none is valid"
+            )
+    elif least > most:
+        yield Fault(at.pointer_to(low), f"{low} {least} is above {high} {most}: no number is valid")
+    elif least == most and (above or below):
+        yield Fault(
+            at.pointer_to(low),
+            f"{low} {least} and {high} {most} leave nothing between them: no number is valid",
+        )
+
+
+def _holds_integer(least: int | Decimal, most: int | Decimal, *, above: bool, below: bool) -> bool:
+    lowest, highest = math.ceil(least), math.floor(most)
+    return lowest + (above and lowest == least) <= highest - (below and highest == most)
+
+
+def _bound(at: Subschema, word: str, inclusive: str) -> tuple[int | Decimal, bool, str] | None:
+    """The bound that a keyword sets, whether the number itself is excluded, and the keyword. In draft 4 `exclusiveMinimum` and
+    `exclusiveMaximum` are true beside the bound that they sharpen."""
+    value = at.schema.get(word)
+    if not _number(value):
+        return None
+    sharp = word != inclusive or at.schema.get(f"exclusive{inclusive.capitalize()}") is True
+    return value, sharp, word
 
 
 def value_of_other_type(at: Subschema) -> Iterator[Fault]:
@@ -174,8 +234,11 @@ def value_of_other_type(at: Subschema) -> Iterator[Fault]:
 
 
 def duplicate_enum(at: Subschema) -> Iterator[Fault]:
+    values = at.schema.get("enum", ())
+    if set(map(type, values)) <= _TEXT and len(set(values)) == len(values):
+        return  # most are of this kind
     seen: set[Any] = set()
-    for number, value in enumerate(at.schema.get("enum", ())):
+    for number, value in enumerate(values):
         key = _key(value)
         if key in seen:
             yield Fault(at.pointer_to("enum", number), "this value stands in the enum before")
@@ -245,15 +308,21 @@ def _key(value: Any) -> Any:
 
 
 def _rule(
-    severity: Severity, sentence: str, hint: str, check: Any, *, by_default: bool = True
+    severity: Severity,
+    sentence: str,
+    hint: str,
+    check: Any,
+    *,
+    by_default: bool = True,
+    costly: bool = False,
 ) -> LintRule[Subschema]:
     name = "json/" + check.__name__.replace("_", "-")
-    return LintRule(name, SchemaType.JSON, severity, sentence, hint, check, by_default)
+    return LintRule(name, SchemaType.JSON, severity, sentence, hint, check, by_default, costly)
 
 
 ERROR, WARNING, INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
 RULES = (
-    _rule(ERROR, "Some value is valid.", "Take out one of the keywords that contradict each other.", unsatisfiable),
+    _rule(ERROR, "Some value is valid.", "Take out one of the keywords that contradict each other.", unsatisfiable, costly=True),
     _rule(ERROR, "What is required is allowed.", "Declare the property, or do not require it.", required_forbidden),
     _rule(ERROR, "A lower bound is not above its upper bound.", "Swap or correct the bounds.", empty_range),
     _rule(WARNING, "Every word that looks like a keyword is one.", "Correct the spelling; name annotations of your own with x-.", misspelled_keyword),

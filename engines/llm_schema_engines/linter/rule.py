@@ -1,4 +1,4 @@
-"""What a lint rule is, and what it finds. Pure."""
+"""What a lint rule is. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ class Fault(NamedTuple):
 class LintRule(Generic[T]):
     """`id` and `sentence` name what a good schema does; `hint` is the way to do it; `check` finds where it is not done.
 
-    by_default: whether the rule runs unless it is disabled, or only when it is enabled.
+    by_default: whether the rule runs unless it is disabled, or only when it is enabled. costly: it takes more than one look at
+    the text, so that a registration runs it only where its outcome decides (linter.registering).
     """
 
     id: str
@@ -33,36 +34,4 @@ class LintRule(Generic[T]):
     hint: str
     check: Callable[[T], Iterator[Fault]]
     by_default: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class LintFinding:
-    """One place where a schema breaks a rule.
-
-    pointer: a JSON pointer (JSON Schema, Avro) or a dotted name (Protobuf); "" is the whole. line and column are 1-based,
-    0 when unknown. hint: how to mend it; "" for what the parser warns of.
-    """
-
-    rule: str
-    severity: Severity
-    message: str
-    pointer: str = ""
-    line: int = 0
-    column: int = 0
-    hint: str = ""
-
-    def __str__(self) -> str:
-        place = f"line {self.line}, column {self.column}: " if self.line else ""
-        pointer = f"{self.pointer}: " if self.pointer else ""
-        return f"{place}{pointer}{self.message} ({self.rule})"
-
-
-@dataclass(frozen=True, slots=True)
-class LintReport:
-    """All findings, by their places. True when none of them is an ERROR or a WARNING. `truncated`: there are more."""
-
-    findings: tuple[LintFinding, ...] = ()
-    truncated: bool = False
-
-    def __bool__(self) -> bool:
-        return all(finding.severity is Severity.INFO for finding in self.findings)
+    costly: bool = False

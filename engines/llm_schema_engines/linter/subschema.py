@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InvalidSchema
 from ..formats.engine import SchemaSource
 from ..formats.json_schema.canonical import dump
-from ..formats.json_schema.compiled import open_schema
+from ..formats.json_schema.compiled import OpenedSchema
 from ..formats.json_schema.dialects import IN_PLACE, Dialect
 from ..formats.json_schema.engine import JsonSchemaEngine
-from ..formats.json_schema.limits import DEFAULT_LIMITS
 from ..formats.json_schema.parsing import reachable_definitions
 from ..formats.json_schema.pointers import join_pointer, split_pointer
 from ..formats.json_schema.resources import REFERENCE_KEYWORDS, Place
 from ..model.compatibility import CompareOptions, Verdict
+from ..model.fast_init import fast_init
+from .plain_values import plainly_valid
 
 MOST_BYTES = 16 * 1024
 """Largest subschema of which defaults and examples are tried."""
@@ -38,13 +39,19 @@ class Budget:
 
     bytes_tried: int = MOST_TRIED
     words: int = MOST_WORDS
+    exhausted: bool = False
+    """Whether something was not looked at because of it."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Subschema:
-    """One subschema that is an object, at its place in the document. `source` is the whole schema."""
+    """One subschema that is an object, at its place in the document. `source` is the whole schema, `opened` the same as
+    `engine` has read it."""
 
+    engine: JsonSchemaEngine
     source: SchemaSource
+    opened: OpenedSchema
     place: Place
     budget: Budget
 
@@ -94,7 +101,7 @@ class Subschema:
         """Keyword and name of the definitions that no reference leads to from the root."""
         if not self.definitions:
             return []
-        reached = reachable_definitions(open_schema(self.source, DEFAULT_LIMITS))
+        reached = reachable_definitions(self.opened)
         return [
             (keyword, name)
             for keyword in DEFINITIONS
@@ -111,9 +118,17 @@ class Subschema:
         """Whether it looks at the same value as the schema that holds it (allOf, if ...), which may declare more."""
         return not IN_PLACE.isdisjoint(split_pointer(self.place.pointer)[-2:])
 
+    def may_be(self, kind: str) -> bool:
+        """Whether `type` allows values of a kind ("number" includes integers)."""
+        types = self.types
+        return not types or kind in types or (kind == "number" and "integer" in types)
+
     def refusal(self, value: Any) -> str:
         """Why a value is not valid here; "" when it is, or when that cannot be told without the rest of the document."""
+        if plainly_valid(value, self.schema):
+            return ""
         if self.budget.bytes_tried <= 0:
+            self.budget.exhausted = True
             return ""
         text, data = dump(self.place.schema, sort=False), dump(value, sort=False).encode()
         self.budget.bytes_tried -= len(text) + len(data)
@@ -130,16 +145,9 @@ class Subschema:
     def may_compare_words(self) -> bool:
         """Whether one more unknown word may be compared with the keywords."""
         self.budget.words -= 1
+        self.budget.exhausted = self.budget.exhausted or self.budget.words < 0
         return self.budget.words >= 0
 
     def accepts_nothing(self) -> bool:
         """Whether the whole schema is proved to accept no value. The proof is bounded; what it cannot decide is no."""
-        return _ENGINE.compare(_NOTHING, self.source, CompareOptions()).verdict is Verdict.YES
-
-
-def subschemas(source: SchemaSource) -> Iterator[Subschema]:
-    """All subschemas of a parsed schema that are objects, in document order."""
-    opened, budget = open_schema(source, DEFAULT_LIMITS), Budget()
-    for place in opened.document_index.walk(opened.root):
-        if isinstance(place.schema, dict):
-            yield Subschema(source, place, budget)
+        return self.engine.compare(_NOTHING, self.source, CompareOptions()).verdict is Verdict.YES

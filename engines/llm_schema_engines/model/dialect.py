@@ -19,25 +19,20 @@ class Dialect(enum.IntEnum):
     def uri(self) -> str:
         return URIS[self]
 
-    @property
-    def asserts_format(self) -> bool:
-        """Whether `format` decides validity when the subject does not say otherwise."""
-        return self <= Dialect.DRAFT_07
+    asserts_format: bool
+    """Whether `format` decides validity when the subject does not say otherwise."""
+    definitions: str
+    """The keyword that holds definitions."""
+    identifier: str
+    """The keyword that gives a schema its URI."""
+    isolates_references: bool
+    """Whether what stands beside `$ref` is ignored."""
 
-    @property
-    def definitions(self) -> str:
-        """The keyword that holds definitions."""
-        return "definitions" if self <= Dialect.DRAFT_07 else "$defs"
-
-    @property
-    def identifier(self) -> str:
-        """The keyword that gives a schema its URI."""
-        return "id" if self is Dialect.DRAFT_04 else "$id"
-
-    @property
-    def isolates_references(self) -> bool:
-        """Whether what stands beside `$ref` is ignored."""
-        return self <= Dialect.DRAFT_07
+    def __init__(self, number: int) -> None:
+        # Attributes, since they are asked for at every subschema.
+        self.asserts_format = self.isolates_references = number <= 7
+        self.definitions = "definitions" if number <= 7 else "$defs"
+        self.identifier = "id" if number == 4 else "$id"
 
 
 URIS: Mapping[Dialect, str] = {

@@ -1,1 +1,1 @@
-"""Who calls, and whether they may."""
+"""Who calls, and whether they may: pure decisions about credentials, and the keys that they need."""

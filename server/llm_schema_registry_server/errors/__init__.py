@@ -19,6 +19,7 @@ RegistryError
 ├── VersionNotFound           NOT_FOUND
 ├── ConfigNotFound            NOT_FOUND
 ├── IncompatibleSchema        FAILED_PRECONDITION  carries the CompatibilityReport
+├── LintRefused               FAILED_PRECONDITION  carries the LintReport
 ├── TransitionRefused         FAILED_PRECONDITION
 ├── VersionNotGreater         FAILED_PRECONDITION
 ├── LevelMismatch             FAILED_PRECONDITION
@@ -50,6 +51,7 @@ from llm_schema_engines.errors import (
     InvalidVersion,
     RegistryError,
     SchemaIssue,
+    Unavailable,
     UnsupportedSchemaType,
     VersionNotGreater,
 )
@@ -65,6 +67,7 @@ from .refusals import (
     HasDependents,
     IncompatibleSchema,
     LevelMismatch,
+    LintRefused,
     NotSoftDeleted,
     RevisionCompacted,
     SchemaTypeMismatch,
@@ -90,7 +93,6 @@ from .service import (
     StorageDamaged,
     StorageUnavailable,
     Unauthenticated,
-    Unavailable,
 )
 
 __all__ = [
@@ -110,6 +112,7 @@ __all__ = [
     "InvalidVersion",
     "LevelMismatch",
     "LimitExceeded",
+    "LintRefused",
     "MalformedRequest",
     "NotSoftDeleted",
     "PageTokenInvalid",

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llm_schema_engines.errors import Code, FieldViolation, RegistryError
+from llm_schema_engines.errors import Code, FieldViolation, RegistryError, clip
+from llm_schema_engines.model.lint import LintReport
+
+_SHOWN = 400
+"""Characters of one finding in a message."""
 
 
 class IncompatibleSchema(RegistryError):
@@ -18,6 +22,28 @@ class IncompatibleSchema(RegistryError):
             f"schema is not {level} compatible with subject {subject!r}: {summary}",
             subject=subject,
             level=level,
+        )
+        self.report = report
+
+
+class LintRefused(RegistryError):
+    """The subject's `lint` refuses what the lint rules found; `report` is the LintReport with all of it."""
+
+    code = Code.FAILED_PRECONDITION
+    reason = "LINT_REFUSED"
+
+    def __init__(self, subject: str, policy: str, report: LintReport, *, advice: str = "") -> None:
+        """report: with the findings that are refused, and no others. advice: said at the end."""
+        found = report.findings
+        what = "; ".join(clip(str(finding), _SHOWN) for finding in found[:3])
+        if len(found) > 3:
+            what += f"; and {'over ' if report.truncated else ''}{len(found) - 3} more"
+        what = what or "the lint rules could not look at all of it within their limits: make it smaller"
+        super().__init__(
+            f"`lint` of subject {subject!r} is {policy}: {what}{advice}",
+            subject=subject,
+            lint=policy,
+            findings=len(found),
         )
         self.report = report
 

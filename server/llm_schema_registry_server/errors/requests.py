@@ -50,4 +50,9 @@ class SchemaTooLarge(InvalidRequest):
     reason = "SCHEMA_TOO_LARGE"
 
     def __init__(self, field: str, size: int, limit: int) -> None:
-        super().__init__(field, f"is {size} bytes long; the limit is {limit}", size=size, limit=limit)
+        super().__init__(
+            field,
+            f"is {size} bytes long; the limit is {limit} (setting limits.schema_bytes)",
+            size=size,
+            limit=limit,
+        )

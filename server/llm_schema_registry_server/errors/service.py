@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llm_schema_engines.errors import Code, RegistryError
+from llm_schema_engines.errors import Code, RegistryError, Unavailable
 
 
 class LimitExceeded(RegistryError):
@@ -50,13 +50,6 @@ class Unauthenticated(RegistryError):
 
     code = Code.UNAUTHENTICATED
     reason = "UNAUTHENTICATED"
-
-
-class Unavailable(RegistryError):
-    """Something that the call needs is away; the same call may be made again."""
-
-    code = Code.UNAVAILABLE
-    reason = "UNAVAILABLE"
 
 
 class ShuttingDown(Unavailable):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from llm_schema_engines.model.compatibility import CompatibilityLevel, Strictness, WriterModel
+from llm_schema_engines.model.compatibility import CompatibilityLevel, Severity, Strictness, WriterModel
 from llm_schema_engines.model.fast_init import fast_init
 from llm_schema_engines.model.validation import FormatPolicy
 
@@ -25,6 +26,23 @@ class UndecidedPolicy(enum.StrEnum):
     ALLOW = "ALLOW"
 
 
+class LintPolicy(enum.StrEnum):
+    """What registration does with what the lint rules find. OFF: nothing is told. WARN: findings of the quick rules are told.
+    REFUSE_ERRORS, REFUSE_WARNINGS: every rule runs, and a finding of that severity or worse refuses the schema."""
+
+    OFF = "OFF"
+    WARN = "WARN"
+    REFUSE_ERRORS = "REFUSE_ERRORS"
+    REFUSE_WARNINGS = "REFUSE_WARNINGS"
+
+
+REFUSING: Mapping[LintPolicy, Severity] = {
+    LintPolicy.REFUSE_ERRORS: Severity.ERROR,
+    LintPolicy.REFUSE_WARNINGS: Severity.WARNING,
+}
+"""The policies that refuse, each with the mildest severity that it refuses."""
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """The settings of one scope; None is "not set here"."""
@@ -37,6 +55,7 @@ class Config:
     format_policy: FormatPolicy | None = None
     undecided: UndecidedPolicy | None = None
     default_dialect: str | None = None
+    lint: LintPolicy | None = None
 
     @property
     def empty(self) -> bool:
@@ -56,6 +75,7 @@ class EffectiveConfig:
     format_policy: FormatPolicy
     undecided: UndecidedPolicy
     default_dialect: str
+    lint: LintPolicy
     sources: tuple[tuple[str, str], ...] = ()
 
 

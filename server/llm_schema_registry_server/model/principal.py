@@ -12,6 +12,8 @@ class Principal:
     name: str
     permissions: frozenset[str] = frozenset()
     anonymous: bool = False
+    expires: float | None = None
+    """When what it showed ceases to count, in seconds since 1970; None for never."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,19 +19,22 @@ from llm_schema_engines.model.compatibility import (
     Direction,
     Verdict,
 )
+from llm_schema_engines.model.lint import NOTHING_FOUND, LintReport
 from llm_schema_engines.model.version import SemanticVersion
 
 from ..errors import IncompatibleSchema, SchemaTypeMismatch, VersionNotGreater
 from ..errors.missing import way_to_undelete
-from ..model.config import EffectiveConfig, UndecidedPolicy
+from ..model.config import REFUSING, EffectiveConfig, LintPolicy, UndecidedPolicy
 from ..model.lifecycle import EVER_REGISTERED
 from ..model.schema import SchemaVersion
 from ..model.subject import Subject
 from .comparable import comparable_versions, versions_to_compare
 from .library import KnownSchema, Library
+from .linting import admit_lint
 from .numbering import greatest
 from .remedies import Remedies
 
+_STAYS_DELETED = "; it stays softly deleted: relax `lint` with SetConfig to bring it back"
 _OPPOSITE = {Direction.BACKWARD: Direction.FORWARD, Direction.FORWARD: Direction.BACKWARD}
 
 
@@ -42,6 +45,8 @@ class Assessment:
     report: CompatibilityReport
     change: ChangeClass
     version: SemanticVersion
+    lint: LintReport = NOTHING_FOUND
+    """What the registration tells of the schema itself."""
 
     @property
     def evidence(self) -> CompatibilityReport | None:
@@ -73,10 +78,13 @@ def _number(last: SchemaVersion | None, step: ChangeClass, wanted: SemanticVersi
 
 
 class Assessor:
-    """Runs the comparisons that a level asks for. No transaction is held while a schema is compared."""
+    """Runs the comparisons that a level asks for. No transaction is held while a schema is compared.
 
-    def __init__(self, library: Library) -> None:
-        self._library, self._remedies = library, Remedies(library)
+    remedy_seconds: longest search for ways out of a refusal.
+    """
+
+    def __init__(self, library: Library, remedy_seconds: float = 3.0) -> None:
+        self._library, self._remedies = library, Remedies(library, remedy_seconds)
 
     async def assess(
         self,
@@ -157,12 +165,13 @@ class Assessor:
         wanted: SemanticVersion | None = None,
     ) -> Assessment:
         """What a schema has to pass to become REGISTERED, whether it arrives or is stored already: as `assess`, and raises
-        IncompatibleSchema for a report that is not compatible."""
+        LintRefused for what the subject's lint policy refuses, IncompatibleSchema for a report that is not compatible."""
+        lint = await admit_lint(self._library, subject, schema, parsed, config.lint)
         assessment = await self.assess(subject, schema, parsed, versions, config, level=level, wanted=wanted)
         report = assessment.report
         if not report.compatible:
             raise IncompatibleSchema(str(subject), level.name, report.message, report)
-        return assessment
+        return replace(assessment, lint=lint) if lint.findings else assessment
 
     async def admit_stored(
         self,
@@ -173,9 +182,12 @@ class Assessor:
         level: CompatibilityLevel,
         wanted: SemanticVersion | None = None,
     ) -> Assessment:
-        """As `admit`, for a version that is stored; also raises InvalidSchema when it no longer parses."""
+        """As `admit`, for a version that is stored; also raises InvalidSchema when it no longer parses. One that was let in
+        before has passed the lint rules of that time, and is not asked again."""
         schema = await self._library.known(version)
         parsed = await self._library.parse(schema)
+        if version.state in EVER_REGISTERED:
+            config = replace(config, lint=LintPolicy.OFF)
         return await self.admit(
             version.subject, schema.settled(parsed), parsed, versions, config, level=level, wanted=wanted
         )
@@ -183,11 +195,17 @@ class Assessor:
     async def admit_back(
         self, version: SchemaVersion, versions: Sequence[SchemaVersion], config: EffectiveConfig
     ) -> None:
-        """What a softly deleted version has to pass to come back: at its place among the versions that count, it and those that
-        the level compares it with, or would have compared with it, are compatible.
+        """What a softly deleted version has to pass to come back: the lint policy of today; and at its place among the versions
+        that count, it and those that the level compares it with, or would have compared with it, are compatible.
 
-        versions: all of the subject's. Raises IncompatibleSchema, SchemaTypeMismatch.
+        versions: all of the subject's. Raises LintRefused, IncompatibleSchema, SchemaTypeMismatch.
         """
+        if version.state in EVER_REGISTERED and config.lint in REFUSING:
+            stored = await self._library.known(version)
+            parsed = await self._library.parse(stored)
+            await admit_lint(
+                self._library, version.subject, stored, parsed, config.lint, advice=_STAYS_DELETED
+            )
         demand = LEVEL_REQUIREMENTS[config.level]
         if not demand.directions or version.state not in EVER_REGISTERED:
             return

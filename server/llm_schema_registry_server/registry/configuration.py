@@ -18,6 +18,7 @@ from ..model.config import (
     REGISTRY_SCOPE,
     Config,
     EffectiveConfig,
+    LintPolicy,
     Mode,
     UndecidedPolicy,
 )
@@ -29,8 +30,8 @@ from .coherence import Coherence
 FIELDS = tuple(f.name for f in fields(Config))
 
 
-def built_in(level: CompatibilityLevel) -> EffectiveConfig:
-    """What holds where nothing is configured; only the level comes from the settings."""
+def built_in(level: CompatibilityLevel, lint: LintPolicy = LintPolicy.WARN) -> EffectiveConfig:
+    """What holds where nothing is configured; the level and the lint policy come from the settings."""
     return EffectiveConfig(
         level=level,
         mode=Mode.READWRITE,
@@ -40,6 +41,7 @@ def built_in(level: CompatibilityLevel) -> EffectiveConfig:
         format_policy=FormatPolicy.DIALECT,
         undecided=UndecidedPolicy.REFUSE,
         default_dialect=dialect.DEFAULT.uri,
+        lint=lint,
     )
 
 

@@ -39,7 +39,8 @@ class Converting:
             raise UnsupportedSchemaType(request.target_type.name)
         if len(request.document) > self._limits.data_bytes:
             raise InvalidRequest(
-                "data", f"is {len(request.document)} bytes long; the limit is {self._limits.data_bytes}"
+                "data",
+                f"is {len(request.document)} bytes long; the limit is {self._limits.data_bytes} (setting limits.data_bytes)",
             )
         schema = await self._comparing.known(request.source, "source")
         return await self._library.convert(

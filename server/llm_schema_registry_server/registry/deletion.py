@@ -101,7 +101,7 @@ class Deletion:
     async def undelete(self, schema_id: str, by: Actor) -> FoundSchema:
         """Bring a softly deleted version back as it was; a live one is answered as it is.
 
-        Raises IncompatibleSchema or SchemaTypeMismatch when the versions that were registered meanwhile do not go together with it
+        Raises LintRefused for what the lint policy refuses by now, and IncompatibleSchema or SchemaTypeMismatch when the versions that were registered meanwhile do not go together with it
         at the subject's level: nothing was compared with it while it was deleted.
         """
         while True:  # until no other writer slips in; the call's deadline bounds it

@@ -11,13 +11,15 @@ from ..model.health import Component, ComponentStatus, HealthReport, HealthStatu
 from ..telemetry import logs
 
 _LOG = logs.get("health")
-PROBE_SECONDS = 2.0
 
 Probe = Callable[[], Awaitable[Component]]
 
 
 class Health:
-    """Asks every component. A `vital` one that is down makes the server UNHEALTHY; another one only DEGRADED."""
+    """Asks every component. A `vital` one that is down makes the server UNHEALTHY; another one only DEGRADED.
+
+    seconds: how long a component may take to answer before it counts as down.
+    """
 
     def __init__(
         self,
@@ -26,8 +28,10 @@ class Health:
         vital: frozenset[str],
         version: str,
         clock: Callable[[], datetime],
+        seconds: float = 2.0,
     ) -> None:
         self._probes, self._vital, self._version, self._clock = probes, vital, version, clock
+        self._seconds = seconds
         self.newest: HealthReport | None = None
         """The last report that was made."""
 
@@ -35,13 +39,25 @@ class Health:
         components = dict(
             zip(
                 self._probes,
-                await asyncio.gather(*(_ask(p) for p in self._probes.values())),
+                await asyncio.gather(*(self._ask(p) for p in self._probes.values())),
                 strict=True,
             )
         )
         self._log_changes(components)
         self.newest = HealthReport(self._sum(components), components, self._version, self._clock())
         return self.newest
+
+    async def _ask(self, probe: Probe) -> Component:
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await probe()
+        except TimeoutError:
+            return Component(
+                ComponentStatus.DOWN,
+                f"gave no answer within {self._seconds:g} s (setting health.probe_seconds)",
+            )
+        except RegistryError as error:
+            return Component(ComponentStatus.DOWN, error.message, inside=error.inside)
 
     def _log_changes(self, components: Mapping[str, Component]) -> None:
         """A line for each component that is not as it was: whoever asks for health is not told where things are."""
@@ -59,16 +75,6 @@ class Health:
         if down or any(c.status is ComponentStatus.DEGRADED for c in components.values()):
             return HealthStatus.DEGRADED
         return HealthStatus.HEALTHY
-
-
-async def _ask(probe: Probe) -> Component:
-    try:
-        async with asyncio.timeout(PROBE_SECONDS):
-            return await probe()
-    except TimeoutError:
-        return Component(ComponentStatus.DOWN, f"gave no answer within {PROBE_SECONDS:g} s")
-    except RegistryError as error:
-        return Component(ComponentStatus.DOWN, error.message, inside=error.inside)
 
 
 async def optional(probe: Awaitable[Mapping[str, str]]) -> Component:

@@ -17,6 +17,7 @@ from llm_schema_engines.formats.engine import (
 from llm_schema_engines.model.compatibility import CompareOptions, Comparison
 from llm_schema_engines.model.difference import Differences
 from llm_schema_engines.model.identity import identity
+from llm_schema_engines.model.lint import LintReport
 from llm_schema_engines.model.schema import SchemaType
 from llm_schema_engines.model.validation import DataReport, Encoding
 
@@ -34,15 +35,15 @@ from ..model.schema import (
 from ..model.subject import Subject
 from ..storage.store import ReadTx, Store
 from ..workers.task import Workers
-from ..workers.tasks import Compare, Convert, Converted, Diff, Parse, Validate
+from ..workers.tasks import Compare, Convert, Converted, Diff, Lint, Parse, Validate
 from .contents import Contents
 from .references import PinnedReference, pin_references, references_of
 from .shared_results import lower
 from .subject_versions import NO_VERSIONS, SubjectVersions
 
-SHARES = 7
-"""Caches that divide the budget evenly: contents, subjects, their digests, closures, parsed schemas, comparisons,
-validators."""
+SHARES = 8
+"""Caches that divide the budget evenly: contents, subjects, their digests, closures, parsed schemas, lint reports,
+comparisons, validators."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,11 @@ class Library:
         self._parsed: TieredCache[str, ParsedSchema] = TieredCache(
             MemoryCache[str, ParsedSchema](share, _parsed_size), lower(shared, "parsed", ParsedSchema)
         )
+        self._lints: TieredCache[str, LintReport] = TieredCache(
+            MemoryCache[str, LintReport](share, _lint_size),
+            lower(shared, "lint", LintReport),
+            lasting=lambda report: not report.incomplete,
+        )
         self._comparisons: TieredCache[str, Comparison] = TieredCache(
             MemoryCache[str, Comparison](share, _comparison_size),
             lower(shared, "comparison", Comparison),
@@ -121,6 +127,7 @@ class Library:
             "digests": self._digests.stats(),
             "closures": self._closures.stats(),
             "parsed": self._parsed.stats(),
+            "lints": self._lints.stats(),
             "comparisons": self._comparisons.stats(),
             "validators": self._validators.stats(),
         }
@@ -236,7 +243,7 @@ class Library:
         if len(walk_references(schemas)) > self._most_references:
             raise InvalidRequest(
                 field,
-                f"reach more than {self._most_references} schemas; the limit is {self._most_references}",
+                f"reach more than {self._most_references} schemas; the limit is {self._most_references} (setting limits.references)",
             )
         return Resolved(references_of(pins), schemas, {p.target.schema_id: p.target.revision for p in pins})
 
@@ -268,6 +275,13 @@ class Library:
         key = f"{self._rules(schema.schema_type)}|{schema.key}"
         task, workers = Parse(schema.schema_type, schema.source), self._workers
         return await self._parsed.get(key, lambda: workers.run(task), lambda: workers.run_now(task))
+
+    async def lint(self, schema: KnownSchema, parsed: ParsedSchema, rules: frozenset[str]) -> LintReport:
+        """What the rules with these ids find in a schema that was parsed as `parsed`, and what its parser warned of."""
+        key = f"{self._rules(schema.schema_type)}|{','.join(sorted(rules))}|{schema.key}"
+        settled = schema.settled(parsed)
+        task, workers = Lint(schema.schema_type, settled.source, parsed.warnings, rules), self._workers
+        return await self._lints.get(key, lambda: workers.run(task))
 
     async def compare(self, reader: KnownSchema, writer: KnownSchema, options: CompareOptions) -> Comparison:
         """May `reader` read everything that `writer` writes?"""
@@ -342,7 +356,12 @@ def _closure_size(schema: ReferencedSchema) -> int:
 
 
 def _parsed_size(parsed: ParsedSchema) -> int:
-    return len(parsed.canonical) + len(parsed.artifact) + 100 * (len(parsed.names) + len(parsed.warnings) + 4)
+    few = 100 * (len(parsed.names) + len(parsed.warnings) + 4)
+    return len(parsed.canonical) + len(parsed.artifact) + few + _lint_size(parsed.lint)
+
+
+def _lint_size(report: LintReport) -> int:
+    return 200 + sum(300 + len(f.message) + len(f.pointer) for f in report.findings)
 
 
 def _comparison_size(comparison: Comparison) -> int:

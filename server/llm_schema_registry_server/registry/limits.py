@@ -7,14 +7,11 @@ from dataclasses import dataclass
 
 from ..errors import InvalidRequest, SchemaTooLarge
 
-MAX_TEXT = 256
-MAX_DESCRIPTION = 4096
-
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
     """Bytes of content and payloads, number of tags, bytes of metadata, references of a schema; items and bytes of a page;
-    tags and metadata pairs of a search."""
+    tags and metadata pairs of a search, characters of its texts; characters of a description, and of a tag or a metadata key."""
 
     schema_bytes: int
     data_bytes: int
@@ -24,6 +21,9 @@ class RequestLimits:
     page: int
     page_bytes: int = 3 * 1024 * 1024
     search_terms: int = 100
+    search_text: int = 500
+    description_length: int = 4096
+    tag_length: int = 256
 
     def check_content(self, content: bytes, field: str) -> None:
         if not content:
@@ -43,19 +43,26 @@ class RequestLimits:
 
     def check_labels(self, description: str | None, tags: Sequence[str], metadata: Mapping[str, str]) -> None:
         """Raises InvalidRequest that names the first thing that is too long, too many or unreadable."""
-        if description is not None and len(description) > MAX_DESCRIPTION:
+        if description is not None and len(description) > self.description_length:
             raise InvalidRequest(
-                "description", f"is {len(description)} characters long; the limit is {MAX_DESCRIPTION}"
+                "description",
+                f"is {len(description)} characters long; the limit is {self.description_length} "
+                "(setting limits.description_length)",
             )
         if len(tags) > self.tags:
-            raise InvalidRequest("tags", f"has {len(tags)} items; the limit is {self.tags}")
+            raise InvalidRequest(
+                "tags", f"has {len(tags)} items; the limit is {self.tags} (setting limits.tags)"
+            )
         for i, tag in enumerate(tags):
-            _check_text(f"tags[{i}]", tag)
+            _check_text(f"tags[{i}]", tag, self.tag_length)
         for key in metadata:
-            _check_text("metadata", key)
+            _check_text("metadata", key, self.tag_length)
         size = sum(len(k.encode()) + len(v.encode()) for k, v in metadata.items())
         if size > self.metadata_bytes:
-            raise InvalidRequest("metadata", f"is {size} bytes long; the limit is {self.metadata_bytes}")
+            raise InvalidRequest(
+                "metadata",
+                f"is {size} bytes long; the limit is {self.metadata_bytes} (setting limits.metadata_bytes)",
+            )
         for field, text in (
             ("description", description or ""),
             *(("metadata", v) for v in metadata.values()),
@@ -64,10 +71,11 @@ class RequestLimits:
                 raise InvalidRequest(field, "must not contain NUL characters")
 
 
-def _check_text(field: str, text: str) -> None:
-    if not text or len(text) > MAX_TEXT or text != text.strip():
+def _check_text(field: str, text: str, longest: int) -> None:
+    if not text or len(text) > longest or text != text.strip():
         raise InvalidRequest(
-            field, f"{text[:80]!r} must be 1 to {MAX_TEXT} characters without white space at the ends"
+            field,
+            f"{text[:80]!r} must be 1 to {longest} characters (setting limits.tag_length) without white space at the ends",
         )
     if any(ord(c) < 32 for c in text):
         raise InvalidRequest(field, f"{text[:80]!r} must not contain control characters")

@@ -39,7 +39,6 @@ SCAN = 200
 """Versions read at a time for a stream of any length."""
 SCAN_BYTES = 512 * 1024
 """Contents read at a time for such a stream, unless one alone is longer: a slow reader holds so much."""
-MAX_QUERY = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +174,10 @@ class Reading:
         for its bytes; its token tells."""
         self._limits.check_terms(len(wanted.tags), len(wanted.metadata))
         for field, text in (("query", wanted.text), ("subject_pattern", wanted.subject_pattern)):
-            if len(text) > MAX_QUERY:
-                raise InvalidRequest(field, f"is {len(text)} characters long; the limit is {MAX_QUERY}")
+            if len(text) > (most := self._limits.search_text):
+                raise InvalidRequest(
+                    field, f"is {len(text)} characters long; the limit is {most} (setting limits.search_text)"
+                )
         ranks = bool(words_of(wanted.text))
         slice_ = search_page(
             limit,

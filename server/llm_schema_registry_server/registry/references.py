@@ -34,7 +34,9 @@ async def pin_references(
     Raises ReferenceNotFound, ReferenceCycle or InvalidRequest, each naming the place in `field`.
     """
     if len(references) > most:
-        raise InvalidRequest(field, f"has {len(references)} items; the limit is {most}")
+        raise InvalidRequest(
+            field, f"has {len(references)} items; the limit is {most} (setting limits.references)"
+        )
     pins: list[PinnedReference] = []
     for i, reference in enumerate(references):
         place = f"{field}[{i}]"

@@ -9,6 +9,7 @@ from datetime import datetime
 from llm_schema_engines.compatibility.levels import LEVEL_REQUIREMENTS
 from llm_schema_engines.formats.engine import Engines, ParsedSchema
 from llm_schema_engines.model.compatibility import ChangeClass, CompatibilityLevel
+from llm_schema_engines.model.lint import NOTHING_FOUND
 
 from ..errors import (
     IncompatibleSchema,
@@ -16,6 +17,7 @@ from ..errors import (
     InvalidSchema,
     InvalidVersion,
     LevelMismatch,
+    LintRefused,
     SchemaNotFound,
     SubjectReadOnly,
     TransitionRefused,
@@ -37,6 +39,7 @@ from .existing import Action, ExistingVersion, existing_version, overtaken
 from .ids import new_schema_id
 from .library import KnownSchema, Library, Resolved
 from .limits import RequestLimits
+from .linting import told
 from .numbering import draft_version
 from .recording import record_update
 from .registration import Registration, RegistrationResult
@@ -107,14 +110,14 @@ class Register:
         """Register, or answer with the live version that has the same content and references already, promoted to the
         state that is asked for (existing.py has what is done in each state).
 
-        Raises InvalidRequest and its children for a bad request, InvalidSchema, IncompatibleSchema,
+        Raises InvalidRequest and its children for a bad request, InvalidSchema, LintRefused, IncompatibleSchema,
         VersionNotGreater, LevelMismatch, SchemaTypeMismatch, SubjectReadOnly, UnsupportedSchemaType, TransitionRefused
         for the content of a version that is being rolled back.
         """
         self._check(wanted)
         try:
             return await self._register(wanted, by)
-        except (InvalidSchema, IncompatibleSchema) as error:
+        except (InvalidSchema, LintRefused, IncompatibleSchema) as error:
             if self._record_failures and not wanted.dry_run:
                 await self._record_failure(wanted, by, error)
             raise
@@ -237,7 +240,7 @@ class Register:
         """Answer with a version that has the content, promoted and checked as far as it is asked for; None when the subject
         has changed meanwhile."""
         version = after = existing.version
-        report = None
+        report, lint = None, NOTHING_FOUND
         unchecked = version.state in UNCHECKED
         if not wanted.as_draft and (unchecked or not inputs.keeps_level):
             assessment = await self._assessor.admit_stored(
@@ -247,14 +250,14 @@ class Register:
                 level=inputs.level,
                 wanted=wanted.version if unchecked else None,
             )
-            report = assessment.evidence
+            report, lint = assessment.evidence, assessment.lint
             if unchecked:
                 after = admitted(after, assessment, inputs.level)
         if existing.action is Action.PROMOTE:
             after = wanted.label(replace(after, state=wanted.goal, updated_at=self._clock()))
         previous = version.state if after.state is not version.state else None
         if wanted.dry_run:
-            return RegistrationResult(after, created=False, report=report, previous_state=previous)
+            return RegistrationResult(after, created=False, report=report, previous_state=previous, lint=lint)
         async with self._store.write() as tx:
             if not await self._unchanged(tx, wanted, inputs):
                 return None
@@ -262,7 +265,7 @@ class Register:
                 await self._set_level(tx, wanted, by)
             stored = await record_update(tx, version, after, by) if after is not version else version
         self._coherence.changed(wanted.subject)
-        return RegistrationResult(stored, created=False, report=report, previous_state=previous)
+        return RegistrationResult(stored, created=False, report=report, previous_state=previous, lint=lint)
 
     # -- a new version
 
@@ -289,9 +292,12 @@ class Register:
             )
         draft = _Draft(schema, parsed, assessment)
         report = assessment.evidence if assessment else None
+        lint = assessment.lint if assessment else told(parsed, inputs.config.lint)
         if wanted.dry_run:
             version = self._version(wanted, inputs, draft, by, schema_id="", ordinal=0)
-            return RegistrationResult(version, created=False, report=report, deleted=inputs.deleted)
+            return RegistrationResult(
+                version, created=False, report=report, deleted=inputs.deleted, lint=lint
+            )
         entry = await self._new_version(wanted, inputs, draft, by)
         stored = await self._append(wanted, inputs, entry, by)
         if stored is None:
@@ -299,7 +305,7 @@ class Register:
         self._library.added(wanted.subject, before, stored)
         self._library.contents.put(stored, entry.content)
         self._coherence.changed(wanted.subject)
-        return RegistrationResult(stored, created=True, report=report, deleted=inputs.deleted)
+        return RegistrationResult(stored, created=True, report=report, deleted=inputs.deleted, lint=lint)
 
     def _version(
         self,
@@ -385,12 +391,12 @@ class Register:
         await record_change(tx, scope, by, self._clock())
 
     async def _record_failure(
-        self, wanted: Registration, by: Actor, error: InvalidSchema | IncompatibleSchema
+        self, wanted: Registration, by: Actor, error: InvalidSchema | LintRefused | IncompatibleSchema
     ) -> None:
         kind = (
-            EventType.VALIDATION_FAILED
-            if isinstance(error, InvalidSchema)
-            else EventType.COMPATIBILITY_CHECK_FAILED
+            EventType.COMPATIBILITY_CHECK_FAILED
+            if isinstance(error, IncompatibleSchema)
+            else EventType.VALIDATION_FAILED
         )
         async with self._store.write() as tx:
             await tx.append_change(

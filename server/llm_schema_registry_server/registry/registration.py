@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from llm_schema_engines.model.compatibility import CompatibilityLevel, CompatibilityReport
 from llm_schema_engines.model.fast_init import fast_init
+from llm_schema_engines.model.lint import NOTHING_FOUND, LintReport
 from llm_schema_engines.model.schema import SchemaType
 from llm_schema_engines.model.version import SemanticVersion
 
@@ -71,3 +72,5 @@ class RegistrationResult:
     previous_state: SchemaState | None = None
     """Where content that was there already was promoted: the state that it had."""
     deleted: SchemaVersion | None = None
+    lint: LintReport = NOTHING_FOUND
+    """What is unwise in content that this call let in or stored as a draft; nothing where it was there already."""

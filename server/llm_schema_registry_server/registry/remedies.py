@@ -10,20 +10,20 @@ from llm_schema_engines.model.compatibility import Remedy
 
 from .library import KnownSchema, Library
 
-SEARCH_SECONDS = 3.0
-"""Longest search: the refusal waits for it, and is given without ways out when a comparison is too hard for that."""
-
 
 class Remedies:
-    """Finds remedies; the comparisons that it makes are cached like all others."""
+    """Finds remedies; the comparisons that it makes are cached like all others.
 
-    def __init__(self, library: Library) -> None:
-        self._library = library
+    seconds: longest search; the refusal waits for it, and is given without ways out when a comparison is too hard for that.
+    """
+
+    def __init__(self, library: Library, seconds: float = 3.0) -> None:
+        self._library, self._seconds = library, seconds
 
     async def find(self, refused: FailedCheck[KnownSchema]) -> tuple[Remedy, ...]:
-        """The remedies that work (see find_remedies); none when that is not known within SEARCH_SECONDS."""
+        """The remedies that work (see find_remedies); none when that is not known within the time of a search."""
         try:
-            async with asyncio.timeout(SEARCH_SECONDS):
+            async with asyncio.timeout(self._seconds):
                 return await self._search(refused)
         except TimeoutError:
             return ()

@@ -57,12 +57,14 @@ class Rules:
 
     `defaults` hold where nothing else is configured. `record_failures`: whether refused registrations are appended to the
     change log. `subjects_per_stream`: most subjects and patterns of one subscriber.
+    `remedy_seconds`: longest search for ways out of a refusal.
     """
 
     defaults: EffectiveConfig
     limits: RequestLimits
     record_failures: bool
     subjects_per_stream: int = MOST_SUBJECTS
+    remedy_seconds: float = 3.0
 
 
 def build(
@@ -82,7 +84,7 @@ def build(
     """The use cases over a store. `stage` is told what is about to be stored (Register), `validated` the id of each
     schema that data was validated by (Validating)."""
     defaults, limits = rules.defaults, rules.limits
-    assessor = Assessor(library)
+    assessor = Assessor(library, rules.remedy_seconds)
     diffing = Diffing(store, library, assessor, engines, defaults=defaults, limits=limits)
     validating = Validating(store, library, engines, defaults=defaults, limits=limits, validated=validated)
     coherence.listen(validating.forget)

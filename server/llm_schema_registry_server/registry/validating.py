@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cachetools import LRUCache
 
 from llm_schema_engines.formats.engine import BoundedValidator, Engines, ParsedSchema
+from llm_schema_engines.linter.registering import ALL
+from llm_schema_engines.model.lint import NOTHING_FOUND, LintReport
 from llm_schema_engines.model.schema import Fingerprints, SchemaType
 from llm_schema_engines.model.validation import DataReport, Encoding
 
@@ -44,10 +46,11 @@ class Payload:
 
 @dataclass(frozen=True, slots=True)
 class SchemaReport:
-    """Whether a schema follows its type's rules; `fingerprints` is None when it does not."""
+    """Whether a schema follows its type's rules; `fingerprints` is None when it does not. `lint`: what is unwise in it when it
+    does."""
 
     errors: Sequence[SchemaIssue] = ()
-    warnings: Sequence[SchemaIssue] = ()
+    lint: LintReport = NOTHING_FOUND
     fingerprints: Fingerprints | None = None
 
     @property
@@ -143,7 +146,7 @@ class Validating:
         if len(payload.data) > self._limits.data_bytes:
             raise InvalidRequest(
                 "data",
-                f"is {len(payload.data)} bytes long; the limit is {self._limits.data_bytes}",
+                f"is {len(payload.data)} bytes long; the limit is {self._limits.data_bytes} (setting limits.data_bytes)",
             )
         if not 0 <= payload.max_errors <= MOST_ERRORS:
             raise InvalidRequest("max_errors", f"is {payload.max_errors}; it must be 0 to {MOST_ERRORS}")
@@ -208,7 +211,10 @@ class Validating:
             parsed: ParsedSchema = await self._library.parse(candidate)
         except InvalidSchema as error:
             return SchemaReport(errors=error.issues)
-        return SchemaReport(warnings=parsed.warnings, fingerprints=parsed.fingerprints)
+        lint = await self._library.lint(candidate, parsed, ALL)
+        if lint.incomplete and not lint.findings:
+            lint = replace(parsed.lint, truncated=True)  # it took too long: what parsing has found is there
+        return SchemaReport(lint=lint, fingerprints=parsed.fingerprints)
 
 
 def _key(payload: Payload) -> _Key:

@@ -17,14 +17,16 @@ from llm_schema_engines.model.compatibility import (
     CompareOptions,
     CompatibilityLevel,
     CompatibilityReport,
+    Severity,
     Violation,
 )
+from llm_schema_engines.model.lint import LintFinding
 from llm_schema_engines.model.schema import Fingerprints, SchemaType
 from llm_schema_engines.model.validation import DataIssue
 from llm_schema_engines.model.version import SemanticVersion
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
-from ..errors import IncompatibleSchema, InvalidRequest, InvalidSchema, SchemaIssue
+from ..errors import IncompatibleSchema, InvalidRequest, InvalidSchema, LintRefused, SchemaIssue
 from ..model.change import Change, EventType, format_revision
 from ..model.health import HealthReport
 from ..model.lifecycle import SchemaState
@@ -144,6 +146,8 @@ class MessageConverter:
             report=report(done.report) if done.report is not None else None,
             previous_state=pb.SchemaState.ValueType(done.previous_state or 0),
             softly_deleted_schema_id=done.deleted.schema_id if done.deleted is not None else "",
+            warnings=map(_lint_issue, done.lint.findings),
+            warnings_truncated=done.lint.truncated,
         )
 
     def change(self, change: Change, schema: pb.SchemaInfo | None) -> pb.SchemaChangeEvent:
@@ -237,7 +241,7 @@ def _assuming(options: CompareOptions) -> pb.CompatibilityReport:
 
 
 class Refusals(AbstractContextManager[None, None]):
-    """Adds to a refusal its details: the compatibility report, or the schema's issues."""
+    """Adds to a refusal its details: the compatibility report, the schema's issues, or what the lint rules found."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -247,6 +251,13 @@ class Refusals(AbstractContextManager[None, None]):
         elif isinstance(error, InvalidSchema):
             issues = [_schema_issue(i, pb.SEVERITY_ERROR) for i in error.issues]
             error.details = (pb.SchemaValidationReport(valid=False, issues=issues),)
+        elif isinstance(error, LintRefused):
+            found = error.report
+            error.details = (
+                pb.SchemaValidationReport(
+                    valid=True, issues=map(_lint_issue, found.findings), truncated=found.truncated
+                ),
+            )
 
 
 def data_report(verdict: DataVerdict, milliseconds: float) -> pb.ValidationReport:
@@ -282,11 +293,12 @@ def schema_report(r: SchemaReport) -> pb.SchemaValidationReport:
     return pb.SchemaValidationReport(
         valid=r.valid,
         errors=[str(i) for i in r.errors],
-        warnings=[str(i) for i in r.warnings],
+        warnings=[str(f) for f in r.lint.findings if f.severity is not Severity.INFO],
         issues=[
             *(_schema_issue(i, pb.SEVERITY_ERROR) for i in r.errors),
-            *(_schema_issue(i, pb.SEVERITY_WARNING) for i in r.warnings),
+            *map(_lint_issue, r.lint.findings),
         ],
+        truncated=r.lint.truncated or r.lint.incomplete,
         fingerprints=fingerprints(r.fingerprints) if r.fingerprints else None,
     )
 
@@ -299,6 +311,18 @@ def _schema_issue(i: SchemaIssue, severity: pb.Severity.ValueType) -> pb.SchemaI
         line=i.line,
         column=i.column,
         severity=severity,
+    )
+
+
+def _lint_issue(f: LintFinding) -> pb.SchemaIssue:
+    return pb.SchemaIssue(
+        rule=f.rule,
+        message=f.message,
+        pointer=f.pointer,
+        line=f.line,
+        column=f.column,
+        severity=pb.Severity.ValueType(f.severity),
+        hint=f.hint,
     )
 
 

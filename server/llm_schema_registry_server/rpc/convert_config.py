@@ -14,6 +14,7 @@ from ..errors import InvalidRequest
 from ..model.config import (
     Config,
     EffectiveConfig,
+    LintPolicy,
     Mode,
     UndecidedPolicy,
 )
@@ -63,6 +64,9 @@ def config(c: pb.Config) -> Config:
             else None
         ),
         default_dialect=c.default_dialect if has("default_dialect") else None,
+        lint=_named(LintPolicy, pb.LintPolicy, "LINT_POLICY_", c.lint, "config.lint")
+        if has("lint")
+        else None,
     )
 
 
@@ -77,6 +81,7 @@ def message(c: Config | EffectiveConfig) -> pb.Config:
         format_policy=pb.FormatPolicy.Value(f"FORMAT_POLICY_{c.format_policy}") if c.format_policy else None,
         undecided=pb.UndecidedPolicy.Value(f"UNDECIDED_POLICY_{c.undecided}") if c.undecided else None,
         default_dialect=c.default_dialect,
+        lint=pb.LintPolicy.Value(f"LINT_POLICY_{c.lint}") if c.lint else None,
     )
 
 

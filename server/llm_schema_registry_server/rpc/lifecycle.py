@@ -22,7 +22,8 @@ class LifecycleService:
         self, request: pb.UndeleteSchemaRequest, call: Call
     ) -> pb.UndeleteSchemaResponse:
         await touch_owner(self._use.reading, request.schema_id, call)
-        found = await self._use.deletion.undelete(request.schema_id, actor(call))
+        with convert.Refusals():
+            found = await self._use.deletion.undelete(request.schema_id, actor(call))
         answer = pb.UndeleteSchemaResponse(schema=self._wire.schema(found))
         wrote(call, answer.schema.revision)
         return answer

@@ -1,5 +1,7 @@
 """The settings of a server process; see tree.py."""
 
+from .auth import AuthSettings, JwtSettings
+from .engines import AvroSettings, JsonSchemaSettings, ProtobufSettings
 from .section import Section
 from .storage import BlobsSettings, PostgresSettings, S3Settings, StorageSettings
 from .tree import (
@@ -8,9 +10,10 @@ from .tree import (
     PREFIX,
     CachesSettings,
     ChangesSettings,
+    ClockSettings,
     GrpcSettings,
+    HealthSettings,
     HttpSettings,
-    JsonSchemaSettings,
     LimitsSettings,
     LogsSettings,
     MetricsSettings,
@@ -30,16 +33,22 @@ __all__ = [
     "CLIENT_VARIABLES",
     "CONFIG_VARIABLE",
     "PREFIX",
+    "AuthSettings",
+    "AvroSettings",
     "BlobsSettings",
     "CachesSettings",
     "ChangesSettings",
+    "ClockSettings",
     "GrpcSettings",
+    "HealthSettings",
     "HttpSettings",
     "JsonSchemaSettings",
+    "JwtSettings",
     "LimitsSettings",
     "LogsSettings",
     "MetricsSettings",
     "PostgresSettings",
+    "ProtobufSettings",
     "ProxiesSettings",
     "QueuesSettings",
     "RedisSettings",

@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator, model_validator
 
+from .auth import AuthSettings
+from .engines import AvroSettings, JsonSchemaSettings, ProtobufSettings
 from .names import nearest
 from .section import Section
 from .storage import BlobsSettings, StorageSettings
@@ -32,7 +35,7 @@ class SettingsError(Exception):
 
 
 class GrpcSettings(Section):
-    host: str = "0.0.0.0"
+    host: str = "127.0.0.1"
     """Address that the gRPC listener binds."""
     port: int = Field(9090, ge=0, le=65535)
     """Port of the gRPC listener; 0 lets the system choose."""
@@ -68,7 +71,7 @@ class GrpcSettings(Section):
 
 
 class HttpSettings(Section):
-    host: str = "0.0.0.0"
+    host: str = "127.0.0.1"
     """Address that the HTTP listener binds."""
     port: int = Field(8080, ge=0, le=65535)
     """Port of the HTTP listener; 0 lets the system choose."""
@@ -81,6 +84,8 @@ class HttpSettings(Section):
     """Largest batch of lines (NDJSON) in one request."""
     max_values: int = Field(500_000, ge=1000)
     """Most JSON values in one body or line; each takes a hundred bytes of memory or more. Text and base64 count as one."""
+    max_escapes: int = Field(1_000_000, ge=1000)
+    """Most backslashes in one body or line; reading a text slows down with them."""
 
 
 class ProxiesSettings(Section):
@@ -98,7 +103,7 @@ class ProxiesSettings(Section):
 
 
 class MetricsSettings(Section):
-    host: str = "0.0.0.0"
+    host: str = "127.0.0.1"
     """Address of the metrics listener."""
     port: int = Field(9091, ge=0, le=65535)
     """Port of /metrics; 0 lets the system choose."""
@@ -109,8 +114,9 @@ class MetricsSettings(Section):
 
 
 class LimitsSettings(Section):
-    schema_bytes: int = Field(1024 * 1024, ge=1)
-    """Largest schema content accepted."""
+    schema_bytes: int = Field(2 * 1024 * 1024, ge=1)
+    """Largest schema content accepted; a .proto file has `protobuf.file_bytes` beside it. What larger ones cost:
+    docs/large-schemas.md."""
     data_bytes: int = Field(4 * 1024 * 1024, ge=1)
     """Largest payload that ValidateData accepts."""
     references: int = Field(256, ge=0)
@@ -119,6 +125,10 @@ class LimitsSettings(Section):
     """Most tags of a version."""
     metadata_bytes: int = Field(10 * 1024, ge=0)
     """Largest metadata of a version: keys and values together."""
+    description_length: int = Field(4096, ge=0)
+    """Characters of the description of a version."""
+    tag_length: int = Field(256, ge=1)
+    """Characters of one tag, and of one key of the metadata."""
     page: int = Field(1000, ge=1)
     """Most items of one page of a list."""
     page_bytes: int = Field(3 * 1024 * 1024, ge=1024)
@@ -130,6 +140,8 @@ class LimitsSettings(Section):
     read; what may be stored of them has limits of its own."""
     search_terms: int = Field(100, ge=1)
     """Most tags and metadata pairs of one search, together."""
+    search_text: int = Field(500, ge=1)
+    """Characters of the query of a search, and of its pattern of subjects."""
     calls_in_flight: int = Field(10_000, ge=1)
     """Most unary calls at a time; more are refused at once with RESOURCE_EXHAUSTED."""
     streams: int = Field(10_000, ge=1)
@@ -146,83 +158,15 @@ class LimitsSettings(Section):
     arrive."""
 
 
-class AvroSettings(Section):
-    """What the Avro engine takes; sizes are in `limits`."""
-
-    comments: bool = False
-    """Whether new schemas may have comments (`// ...`, `/* ... */`), as Java's parser takes them. They are delivered as they were
-    registered, and parsers of other languages refuse them."""
-
-
-class ProtobufSettings(Section):
-    """Bounds of the Protobuf engine; those of one file and of references are in `limits`."""
-
-    total_bytes: int = Field(4 * 1024 * 1024, ge=1)
-    """Largest .proto file together with all that it references."""
-    statements: int = Field(20_000, ge=1)
-    """`;` and `,` in one file; the compiler's time grows with the square of some."""
-    name_bytes: int = Field(8 * 1024 * 1024, ge=1)
-    """All qualified names of one file together: long names around many fields."""
-
-
-class JsonSchemaSettings(Section):
-    """Bounds of the JSON Schema engine; sizes are in `limits`."""
-
-    schema_depth: int = Field(100, ge=1)
-    """Deepest nesting of brackets in a schema document."""
-    schema_nodes: int = Field(50_000, ge=1)
-    """JSON values in one schema document."""
-    keywords_per_object: int = Field(5_000, ge=1)
-    """Members of one object of a schema document."""
-    pointers: int = Field(16 * 1024 * 1024, ge=1)
-    """Characters of the JSON pointers of all values of a schema document together: long names around many values."""
-    uri_length: int = Field(2_048, ge=1)
-    """Characters of one URI in a schema, also when it has been resolved; a fragment does not count."""
-    addresses: int = Field(1_000, ge=1)
-    """Different URIs under which a schema and what it references, directly and not, know each other."""
-    references_in_schema: int = Field(5_000, ge=1)
-    """`$ref`, `$dynamicRef` and `$recursiveRef` in a schema document and in what it references, together."""
-    reference_chain: int = Field(100, ge=1)
-    """Longest chain of schemas that apply to the same value by `$ref`, `allOf` and the like."""
-    evaluation_paths: int = Field(100_000, ge=1)
-    """Ways in which subschemas apply to one and the same value, counted through references."""
-    pattern_length: int = Field(1_000, ge=1)
-    """Characters of one regular expression."""
-    patterns: int = Field(1_000, ge=1)
-    """Regular expressions in one schema document."""
-    pattern_weight: int = Field(200_000, ge=1)
-    """States that all regular expressions of one schema document may compile to, estimated."""
-    number_digits: int = Field(400, ge=1)
-    """Digits of one number, and the largest decimal exponent."""
-    issues: int = Field(100, ge=1)
-    """Most issues reported of one schema."""
-    data_depth: int = Field(128, ge=1)
-    """Deepest nesting of brackets in a payload."""
-    detailed_data_bytes: int = Field(64 * 1024, ge=1)
-    """Largest payload for which every error is listed; above it only the first is."""
-    error_work: int = Field(64 * 1024 * 1024, ge=1)
-    """Bound for payload bytes times nesting times schema size up to which every error is listed."""
-    error_paths: int = Field(20_000, ge=1)
-    """Ways of looking at one value up to which every error is listed."""
-    error_text: int = Field(400, ge=1)
-    """Characters of one error message, and of the value quoted in it."""
-    compare_steps: int = Field(40_000, ge=1)
-    """Steps of one proof; the same question always takes the same number of steps."""
-    compare_seconds: float = Field(2.0, gt=0)
-    """Time of one proof, after which it is UNDECIDED."""
-    regex_states: int = Field(4_000, ge=1)
-    """States of one search over regular expressions."""
-    violations: int = Field(8, ge=1)
-    """Most violations reported of one comparison."""
-
-
 class WorkersSettings(Section):
     processes: int = Field(2, ge=1, le=64)
     """Subprocesses that compile and compare schemas."""
     parse_seconds: float = Field(2.0, gt=0)
-    """After this a compilation is killed."""
+    """Processor time after which a compilation is killed and the schema refused."""
     compare_seconds: float = Field(5.0, gt=0)
-    """After this a comparison is killed and answered UNDECIDED."""
+    """Processor time after which a comparison is killed and answered UNDECIDED."""
+    remedy_seconds: float = Field(3.0, ge=0)
+    """How long a refusal waits for ways out of an incompatible change; later it is given without. 0: none are looked for."""
     validate_seconds: float = Field(5.0, gt=0)
     """Processor time after which the validation of one payload is killed and refused."""
     inline_seconds: float = Field(0.01, ge=0, le=1)
@@ -236,6 +180,9 @@ class WorkersSettings(Section):
     """A task that uses the processor for longer gets the lowest priority, and the next task starts beside it."""
     slow_processes: int = Field(2, ge=0, le=64)
     """Most tasks that may go on with the lowest priority at the same time, besides those in `processes`."""
+    crash_back_off_seconds: float = Field(60.0, ge=0)
+    """Longest time for which a caller is refused whose schemas or data end the processes that work on them: none after the first
+    one, 1 s after the second one, then twice as long each time. 0: nobody is."""
 
 
 class QueuesSettings(Section):
@@ -337,6 +284,22 @@ class StatisticsSettings(Section):
     """Longest time of a count. It is a read: whatever it takes, it holds up neither writers nor subscribers."""
 
 
+class HealthSettings(Section):
+    probe_seconds: float = Field(2.0, gt=0)
+    """How long a component may take to say how it is; then it counts as down."""
+    interval_seconds: float = Field(2.0, gt=0)
+    """How often the components are asked for the health service of gRPC and the metrics."""
+
+
+class ClockSettings(Section):
+    """What is stored is dated by the wall clock of the machine, unless that leaps ahead."""
+
+    leap_seconds: float = Field(3600.0, gt=0)
+    """How far the wall clock may get ahead of the time that passes before it is doubted."""
+    believed_after_seconds: float = Field(60.0, ge=0)
+    """A wall clock that stays ahead for so long is right: it was set, or the machine slept. 0: it is always believed."""
+
+
 class CachesSettings(Section):
     answers_bytes: int = Field(128 * 1024 * 1024, ge=0)
     """Memory for the cache of serialized answers."""
@@ -372,6 +335,7 @@ class Settings(Section):
 
     grpc: GrpcSettings = GrpcSettings()
     http: HttpSettings = HttpSettings()
+    auth: AuthSettings = AuthSettings()
     proxies: ProxiesSettings = ProxiesSettings()
     metrics: MetricsSettings = MetricsSettings()
     storage: StorageSettings = StorageSettings()
@@ -386,6 +350,8 @@ class Settings(Section):
     usage: UsageSettings = UsageSettings()
     statistics: StatisticsSettings = StatisticsSettings()
     caches: CachesSettings = CachesSettings()
+    health: HealthSettings = HealthSettings()
+    clock: ClockSettings = ClockSettings()
     logs: LogsSettings = LogsSettings()
     drain_seconds: float = Field(30.0, ge=0)
     """How long calls in flight may finish after SIGTERM."""
@@ -399,10 +365,35 @@ class Settings(Section):
         "NONE",
     ] = "BACKWARD"
     """Level of subjects for which nothing else is configured."""
+    lint: Literal["OFF", "WARN", "REFUSE_ERRORS", "REFUSE_WARNINGS"] = "WARN"
+    """What registration does with what the lint rules find (docs/lint.md), for subjects for which nothing else is configured."""
+
+    @model_validator(mode="after")
+    def _closed_or_on_loopback(self) -> Settings:
+        if self.auth.on or self.auth.insecure:
+            return self
+        for name, host in (("grpc", self.grpc.host), ("http", self.http.host)):
+            if not _loopback(host):
+                raise ValueError(
+                    f"{name}.host {host!r} can be reached from other machines, and no credentials are asked for: everyone there "
+                    "could read and change everything. Set auth.jwt, or bind 127.0.0.1, or say `serve --insecure` "
+                    "(auth.insecure) where the network keeps strangers out"
+                )
+        return self
 
 
-def load(file: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings from `file` (or the one that SCHEMA_REGISTRY_CONFIG names) and the environment.
+def _loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or host.startswith("unix:") or ip_address(host.strip("[]")).is_loopback
+    except ValueError:  # a name: it may mean anything tomorrow
+        return False
+
+
+def load(
+    file: Path | None = None, environ: Mapping[str, str] | None = None, *, insecure: bool = False
+) -> Settings:
+    """The settings from `file` (or the one that SCHEMA_REGISTRY_CONFIG names) and the environment. insecure: see
+    AuthSettings; True wins over both.
 
     Raises SettingsError when a name is unknown, a value is wrong or the file cannot be read.
     """
@@ -415,6 +406,8 @@ def load(file: Path | None = None, environ: Mapping[str, str] | None = None) -> 
         if name.startswith(PREFIX) and name not in {CONFIG_VARIABLE, *CLIENT_VARIABLES}:
             variables[_path(name)] = name
             _put(tree, name, environ[name])
+    if insecure:
+        _put(tree, f"{PREFIX}AUTH__INSECURE", "true")
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
@@ -444,10 +437,13 @@ def _put(tree: dict[str, Any], name: str, value: str) -> None:
 
 def _explain(error: Any, variables: Mapping[tuple[str, ...], str]) -> str:
     """An error of pydantic_core, whose type is not exported, as a line. variables: those of the environment that were used."""
+    if not error["loc"]:  # of the tree as a whole
+        return str(error["msg"]).removeprefix("Value error, ")
     place = tuple(str(part) for part in error["loc"])
     given = next((name for path, name in variables.items() if path[: len(place)] == place), "")
     if error["type"] != "extra_forbidden":
-        return f"{'.'.join(place)} (variable {given or _variable(place)}): {error['msg']}"
+        said = str(error["msg"]).removeprefix("Value error, ")
+        return f"{'.'.join(place)} (variable {given or _variable(place)}): {said}"
     path = next((path for path, name in variables.items() if name == given), place)
     meant = nearest(Settings, path)
     if not meant:

@@ -7,6 +7,7 @@ raises StorageDamaged: it was not written by this server.
 from __future__ import annotations
 
 import enum
+import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
@@ -20,16 +21,13 @@ import orjson
 from llm_schema_engines.model.compatibility import (
     ChangeClass,
     CompatibilityLevel,
-    Strictness,
-    WriterModel,
 )
 from llm_schema_engines.model.schema import Fingerprints, SchemaType
-from llm_schema_engines.model.validation import FormatPolicy
 from llm_schema_engines.model.version import SemanticVersion
 
 from ..errors import InvalidVersion, StorageDamaged
 from ..model.change import Change, EventType
-from ..model.config import Config, Mode, UndecidedPolicy
+from ..model.config import Config
 from ..model.lifecycle import SELECTABLE, SchemaState, Transition
 from ..model.schema import ResolvedReference, SchemaVersion
 from ..model.selector import (
@@ -321,15 +319,9 @@ def usage_of(row: Row) -> Usage:
 
 
 _CONFIG_FIELDS: Mapping[str, Callable[[Any], Any]] = {
-    "level": CompatibilityLevel,
-    "mode": Mode,
-    "strictness": Strictness,
-    "writer_model": WriterModel,
-    "apply_defaults": bool,
-    "format_policy": FormatPolicy,
-    "undecided": UndecidedPolicy,
-    "default_dialect": str,
+    name: typing.get_args(hint)[0] for name, hint in typing.get_type_hints(Config).items()
 }
+"""Field of Config -> what makes its value of a JSON value: the type that it has where it is set."""
 
 
 def config_cell(config: Config) -> str:

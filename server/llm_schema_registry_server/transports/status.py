@@ -57,6 +57,7 @@ HTTP: Mapping[Code, int] = {
 HTTP_BY_REASON: Mapping[str, int] = {
     "INCOMPATIBLE_SCHEMA": 409,
     "INVALID_SCHEMA": 422,
+    "LINT_REFUSED": 422,
     "REQUEST_TOO_LARGE": 413,
     "SCHEMA_TOO_LARGE": 413,
     "ROUTE_NOT_FOUND": 404,

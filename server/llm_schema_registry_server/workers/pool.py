@@ -4,20 +4,26 @@
 ends. A task that takes longer than `patience_seconds` moves to the slow lane: its process gets the lowest priority, and its
 slot goes to the next task. When the slow lane is full, its process is killed, and the task waits to begin anew there. For a
 while the further tasks of that caller and kind wait for the slow lane from the start. All but one slot is for callers of whom
-nothing is known yet; the last one is kept for those whose tasks have been cheap. So costly tasks cannot hold up cheap ones.
+nothing is known yet; the last one is kept for those whose tasks have been cheap. So costly tasks cannot hold up cheap ones. Starting a
+process takes the processor from all others: callers whose tasks end theirs again and again are refused for a while, longer
+each time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from llm_schema_engines.protoc.processor_time import STARVED_FACTOR
+
 from .. import settings
-from ..errors import RegistryError, ShuttingDown, Unavailable
+from ..errors import LimitExceeded, RegistryError, ShuttingDown, Unavailable
 from ..queues import caller as callers
+from ..queues.back_off import BackOff
 from ..queues.caller import Caller
 from ..queues.fair_queue import Cost, FairQueue, QueueLimits, Queues, Ticket
 from ..queues.history import CostHistory
@@ -31,10 +37,10 @@ _LOG = logs.get("workers")
 
 CROWDED_FACTOR = 5
 """How many times `patience_seconds` by the clock a task keeps its slot on a machine where it hardly gets the processor."""
-STARVED_FACTOR = 15
-"""How many times its processor time a task may take by the clock. Then it is given up without a judgement."""
 CRASH_SECONDS = 1.0
 """What a task has cost that ended its process, which had to be replaced: its caller's next ones wait for the slow lane."""
+SUSPICIOUS_SECONDS = 60.0
+"""For so long after a task has ended its process, unknown callers are not taken for harmless."""
 RETRY_SECONDS = 1.0
 """Pause after a process could not be started."""
 
@@ -76,11 +82,14 @@ class Pool:
         self._quick_lane = queues.add(_queue("workers", (bounds.processes, unproven, unproven), limits))
         self._slow_lane = queues.add(_queue("slow_workers", (bounds.slow_processes,) * 3, limits))
         self._history = CostHistory(bounds.patience_seconds)
+        self._suspicious_until = 0.0
+        self._back_off = BackOff(bounds.crash_back_off_seconds)
         self._idle_slow: list[WorkerProcess] = []
         self._without_process: list[
             Ticket
         ] = []  # of slots that are free again when their processes are replaced
         self._idle: asyncio.LifoQueue[WorkerProcess] = asyncio.LifoQueue()
+        self._idle_again = asyncio.Event()  # a process has become idle
         self._processes: set[WorkerProcess] = set()  # alive and not in the slow lane
         self._starting = 0
         self._running: set[_RunningTask] = set()
@@ -88,7 +97,7 @@ class Pool:
         self._starts: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._trouble = ""
-        self._counts = {"tasks": 0, "started": 0, "crashed": 0, "timed_out": 0}
+        self._counts = {"tasks": 0, "started": 0, "crashed": 0, "timed_out": 0, "held_off": 0}
 
     async def start(self) -> None:
         """Start all processes; raises Unavailable when one cannot be started."""
@@ -105,6 +114,7 @@ class Pool:
     async def stop(self) -> None:
         """Kill and reap every process; tasks under way raise ShuttingDown."""
         self._stopping = True
+        self._idle_again.set()
         for start in self._starts:
             start.cancel()
         for process in {*self._processes, *self._idle_slow, *(r.process for r in self._running)}:
@@ -116,7 +126,7 @@ class Pool:
     async def run(self, task: Task[R], seconds: float) -> R:
         """The task's result, or its RegistryError. Raises Overrun after `seconds` of processor time, Starved
         when it does not get that much, WorkerProcessEnded when the task ended
-        its process, LimitExceeded when too many wait, Unavailable when no process can be started.
+        its process, LimitExceeded when too many wait or the caller's tasks keep ending their processes, Unavailable when no process can be started.
 
         Cancelled, it leaves the queue; a process at work may finish if it does so soon, else it is killed.
         """
@@ -153,11 +163,9 @@ class Pool:
             raise ShuttingDown
         caller = callers.current()
         history = caller.key, type(task)
-        cost = self._history.cost(history)
-        if cost is not Cost.DEAR or not self._bounds.slow_processes:
-            if cost is Cost.USUAL and (not caller.key or task.is_small()):  # the server knows what it does
-                cost = Cost.CHEAP
-            ticket = await self._quick_lane.take(caller, cost)
+        self._check_back_off(history)
+        if self._history.cost(history) is not Cost.DEAR or not self._bounds.slow_processes:
+            ticket = await self._take_quick_slot(caller, history, task)
             try:
                 return await self._run_with(ticket, self._take_process, caller, history, task, seconds)
             except _MovedOut:
@@ -168,6 +176,34 @@ class Pool:
             self._end_idle_slow()
             raise
         return await self._run_with(ticket, self._take_slow_process, caller, history, task, seconds)
+
+    async def _take_quick_slot(
+        self, caller: Caller, history: tuple[str, type[Any]], task: Task[Any]
+    ) -> Ticket:
+        while True:
+            cost = self._expected_cost(caller, history, task)
+            ticket = await self._quick_lane.take(caller, cost)
+            expected = self._expected_cost(caller, history, task)
+            if expected <= cost and (cost is Cost.CHEAP or not self._suspicious or self._idle.qsize() > 1):
+                return ticket
+            ticket.release(0.0)  # what has happened meanwhile leaves less room for it
+            if expected <= cost:
+                await self._await_idle()
+
+    def _expected_cost(self, caller: Caller, history: tuple[str, type[Any]], task: Task[Any]) -> Cost:
+        """What a task is taken for in the quick lane. A small one of an unknown caller is cheap, unless processes have ended of
+        late: then those whose tasks are known keep a process for themselves."""
+        cost = self._history.cost(history)
+        if cost is Cost.USUAL and (
+            not caller.key  # the server knows what it does
+            or (task.is_small() and not self._suspicious)
+        ):
+            return Cost.CHEAP
+        return cost
+
+    @property
+    def _suspicious(self) -> bool:
+        return time.monotonic() < self._suspicious_until
 
     async def _run_with(
         self,
@@ -181,6 +217,7 @@ class Pool:
         try:
             if self._stopping:
                 raise ShuttingDown
+            self._check_back_off(history)  # its earlier ones have run meanwhile
             running = _RunningTask(await take_process(), ticket, caller, history)
         except BaseException:
             ticket.release(0.0)
@@ -198,6 +235,18 @@ class Pool:
                 running.process.kill()
             raise
 
+    def _check_back_off(self, history: tuple[str, type[Any]]) -> None:
+        """Raises LimitExceeded for a caller who has to wait because its tasks ended their processes."""
+        left = self._back_off.seconds_left(history)
+        if left > 0:
+            self._counts["held_off"] += 1
+            raise LimitExceeded(
+                f"the last schemas or data of this caller ended the processes that worked on them; try others in {left:.0f} s "
+                "(setting workers.crash_back_off_seconds)",
+                retry_seconds=left,
+                setting="workers.crash_back_off_seconds",
+            )
+
     async def _take_process(self) -> WorkerProcess:
         """An idle process; normally there is one for each slot."""
         try:
@@ -209,20 +258,45 @@ class Pool:
                     if process.alive:
                         return process
         except TimeoutError:
-            raise Unavailable(
-                f"no worker could be started: {self._trouble or 'the machine is too busy'}"
-            ) from None
+            raise self._none_started() from None
 
     async def _take_slow_process(self) -> WorkerProcess:
-        """One that has the lowest priority already, or an idle one that gets it now."""
+        """One that has the lowest priority already, or an idle one that gets it now. It leaves one for each slot of the quick lane:
+        tasks that end their processes would use up all, faster than new ones start."""
+        while (process := self._spare_process()) is None:
+            await self._await_idle()
+        return process
+
+    async def _await_idle(self) -> None:
+        """Until a process has become idle."""
+        self._idle_again.clear()
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await self._idle_again.wait()
+        except TimeoutError:
+            raise self._none_started() from None
+        if self._stopping:
+            raise ShuttingDown
+
+    def _spare_process(self) -> WorkerProcess | None:
         while self._idle_slow:
             process = self._idle_slow.pop()
             if process.alive:
                 return process
             self._retire(process)
-        process = await self._take_process()
-        self._slow_down(process)
-        return process
+        while len(self._processes) > self._bounds.processes and not self._idle.empty():
+            process = self._idle.get_nowait()
+            if process.alive:
+                self._slow_down(process)
+                return process
+        return None
+
+    def _put_idle(self, process: WorkerProcess) -> None:
+        self._idle.put_nowait(process)
+        self._idle_again.set()
+
+    def _none_started(self) -> Unavailable:
+        return Unavailable(f"no worker could be started: {self._trouble or 'the machine is too busy'}")
 
     async def _supervise(self, running: _RunningTask, task: Task[R], seconds: float) -> R:
         process, used = running.process, running.process.cpu_seconds()
@@ -233,7 +307,7 @@ class Pool:
         answer: R | RegistryError | None = None
         try:
             if running.slow or not await self._answered_soon(reply, process, used, seconds):
-                self._move_to_slow_lane(running, clock() - began)
+                self._move_to_slow_lane(running, clock() - began, process.cpu_seconds() - used)
                 if not await process.answered_within(reply, seconds, used, STARVED_FACTOR * seconds):
                     self._counts["timed_out"] += 1
                     raise Overrun if process.cpu_seconds() - used >= seconds else Starved
@@ -250,9 +324,14 @@ class Pool:
                 not ended.killed and running.caller.key
             ):  # nobody else is to wait for what the server itself asked
                 self._history.note(running.history, CRASH_SECONDS)
+                self._back_off.note(running.history)
+                self._suspicious_until = time.monotonic() + SUSPICIOUS_SECONDS
             raise self._crash(ended) from None
         finally:
-            self._finish(running, self._cost(process, used, clock() - began), usable=answer is not None)
+            spent, elapsed = process.cpu_seconds() - used, clock() - began
+            if math.isfinite(spent):  # by the processor alone: a neighbour's load makes nobody's tasks dear
+                self._history.note(running.history, min(spent, elapsed))
+            self._finish(running, self._cost(spent, elapsed), usable=answer is not None)
         if isinstance(answer, RegistryError):
             raise answer
         return answer
@@ -272,16 +351,15 @@ class Pool:
                 return False
         return True
 
-    def _cost(self, process: WorkerProcess, used: float, elapsed: float) -> float:
+    def _cost(self, processor: float, elapsed: float) -> float:
         """Seconds that a task has cost: what it used of the processor, but at least a share of how long it kept its slot."""
         if elapsed < self._bounds.patience_seconds:
             return elapsed
-        processor = process.cpu_seconds() - used
         if not math.isfinite(processor):  # it has ended
             return elapsed
         return min(elapsed, max(processor, elapsed / CROWDED_FACTOR))
 
-    def _move_to_slow_lane(self, running: _RunningTask, elapsed: float) -> None:
+    def _move_to_slow_lane(self, running: _RunningTask, elapsed: float, processor: float) -> None:
         """Raises _MovedOut when the slow lane is full."""
         if running.slow:
             return
@@ -291,7 +369,7 @@ class Pool:
         if not self._bounds.slow_processes:
             return
         slow = self._slow_lane.take_now(running.caller, Cost.DEAR)
-        self._history.note(running.history, max(elapsed / CROWDED_FACTOR, self._bounds.patience_seconds))
+        self._history.note(running.history, min(processor, elapsed))
         if slow is None:
             raise _MovedOut
         running.slow = True
@@ -306,15 +384,15 @@ class Pool:
 
     def _finish(self, running: _RunningTask, cost: float, *, usable: bool) -> None:
         self._running.discard(running)
-        self._history.note(running.history, cost)
         process = running.process
         usable = usable and not self._stopping
         if usable and not running.slow:
             process.clear_stderr()
-            self._idle.put_nowait(process)
+            self._put_idle(process)
         elif usable and self._slow_lane.waiting:  # it cannot get a better priority again, but serve them
             process.clear_stderr()
             self._idle_slow.append(process)
+            self._idle_again.set()
         else:
             self._retire(process)
         if running.slow:
@@ -325,7 +403,8 @@ class Pool:
     def _free_slot(self, ticket: Ticket, cost: float) -> None:
         """Gives a slot to the next task, as soon as there is a process for it: tasks that cost their processes may not use up those
         that the other slots need."""
-        if self._stopping or len(self._processes) >= self._bounds.processes:
+        missing = self._bounds.processes - len(self._processes)
+        if self._stopping or len(self._without_process) >= missing:
             ticket.release(cost)
         else:
             ticket.settle(cost)
@@ -380,7 +459,7 @@ class Pool:
         self._counts["started"] += 1
         self._trouble = ""
         self._processes.add(process)
-        self._idle.put_nowait(process)
+        self._put_idle(process)
         self._free_slots(1)
 
     def _on_end(self, process: WorkerProcess) -> None:

@@ -1,4 +1,4 @@
-"""The tasks of the registry: parse, compare, diff, convert, validate. Each says where it runs and what its failure means. Pure."""
+"""The tasks of the registry: parse, lint, compare, diff, convert, validate. Each says where it runs and what its failure means. Pure."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from dataclasses import dataclass
 
 from llm_schema_engines.formats.conversion import Loss, convert
 from llm_schema_engines.formats.engine import Engines, ParsedSchema, SchemaSource
+from llm_schema_engines.linter.linting import has_rules, lint_schema
+from llm_schema_engines.linter.registering import parse_and_lint
 from llm_schema_engines.model.compatibility import CompareOptions, Comparison, Verdict, Violation
 from llm_schema_engines.model.difference import Differences
 from llm_schema_engines.model.fast_init import fast_init
+from llm_schema_engines.model.lint import LintReport
 from llm_schema_engines.model.schema import SchemaType
 from llm_schema_engines.model.validation import DataReport, Encoding
 
 from ..errors import InvalidSchema, SchemaIssue
-from .task import Task, TaskFailure, TimeLimits
+from .task import FailureKind, Task, TaskFailure, TimeLimits
 from .validators import VALIDATORS
 
 # What of a type runs inline: the largest source, or pair of sources, in bytes with all references. Types that are missing
@@ -53,7 +56,7 @@ WAY_OUT = "make the schema smaller or less deeply nested, or split it"
 @fast_init
 @dataclass(frozen=True, slots=True)
 class Parse(Task[ParsedSchema]):
-    """FormatEngine.parse of one source. One that ends its compiler or takes too long is an InvalidSchema with rule
+    """FormatEngine.parse of one source, with what the quick lint rules find where it is strict. One that ends its compiler or takes too long is an InvalidSchema with rule
     COMPILER_CRASHED or COMPILER_TIMEOUT."""
 
     schema_type: SchemaType
@@ -61,7 +64,8 @@ class Parse(Task[ParsedSchema]):
     strict: bool = True
 
     def run(self, engines: Engines) -> ParsedSchema:
-        return engines[self.schema_type].parse(self.source, strict=self.strict)
+        engine = engines[self.schema_type]
+        return parse_and_lint(engine, self.source) if self.strict else engine.parse(self.source, strict=False)
 
     def seconds(self, limits: TimeLimits) -> float:
         return limits.parse_seconds
@@ -84,6 +88,32 @@ class Parse(Task[ParsedSchema]):
         return (
             Parse, self.schema_type, self.strict, source.content, references, options, source.artifact
         )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Lint(Task[LintReport]):
+    """What lint rules find in a schema that has been parsed; `warnings` are those of its parser. A report that is incomplete
+    when it takes too long or too much memory, InternalError for what ends its process: never a report without findings that
+    a gate might let pass."""
+
+    schema_type: SchemaType
+    source: SchemaSource
+    warnings: tuple[SchemaIssue, ...]
+    rules: frozenset[str]
+
+    def run(self, engines: Engines) -> LintReport:
+        return lint_schema(engines[self.schema_type], self.source, self.warnings, self.rules)
+
+    def shortcut(self, engines: Engines) -> LintReport | None:
+        return None if has_rules(self.schema_type, self.rules) else self.run(engines)
+
+    def seconds(self, limits: TimeLimits) -> float:
+        return limits.compare_seconds  # it asks the prover whether any value is valid
+
+    def failed(self, failure: TaskFailure) -> LintReport:
+        if failure.kind is FailureKind.CRASHED:
+            raise failure.error("linting the schema", "workers.compare_seconds", WAY_OUT)
+        return LintReport(incomplete=True)
 
 
 @fast_init

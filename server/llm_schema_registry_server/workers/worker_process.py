@@ -10,9 +10,10 @@ import os
 import signal
 import socket
 import sys
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Self
+
+from llm_schema_engines.protoc.processor_time import processor_seconds
 
 from .messages import HEADER, MAX_FRAME, Setup, encode_request
 from .worker_main import OUT_OF_MEMORY
@@ -33,10 +34,6 @@ LEAST_WAIT = 0.005
 
 LOW_PRIORITY = 10
 """nice(2). At the very lowest, 19, a process gets a hundredth of a machine that is busy with other things, and ends nothing."""
-
-
-_CPU_OF_PROCESS = 2
-"""The kernel numbers the clocks of processes (~pid << 3 | 2): see clock_getcpuclockid(3)."""
 
 
 class EndReason(enum.Enum):
@@ -137,10 +134,8 @@ class WorkerProcess:
     def cpu_seconds(self) -> float:
         """Processor time that it has used so far. Where the system does not measure it, all time counts; one that has ended
         has used infinitely much."""
-        if sys.platform != "linux":
-            return time.monotonic()
         try:
-            return time.clock_gettime(((~self._process.pid) << 3) | _CPU_OF_PROCESS)
+            return processor_seconds(self._process.pid)
         except OSError:
             return math.inf
 

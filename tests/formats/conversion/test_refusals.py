@@ -13,7 +13,7 @@ from llm_schema_engines.formats.conversion import (
     LossKind,
     convert,
 )
-from llm_schema_engines.formats.engine import SchemaSource
+from llm_schema_engines.formats.engine import ReferencedSchema, SchemaSource
 from llm_schema_engines.model.schema import SchemaType
 from llm_schema_registry_server.errors import UnsupportedSchemaType
 from tests.formats.conversion.kit import AVRO, JSON, PROTOBUF, losses, source, there
@@ -65,7 +65,7 @@ def test_what_the_others_cannot_say_of_a_protobuf_schema_is_reported() -> None:
     text = 'syntax = "proto3"; message R { sint32 a = 1; reserved 2; oneof c { string d = 3; int32 e = 4; } } service S {}'
 
     assert losses(there(PROTOBUF, text, JSON)) == {
-        (LossKind.DROPPED, ""), (LossKind.DROPPED, "R"), (LossKind.DROPPED, "R.a"), (LossKind.NOT_ENFORCED, "R.c"),
+        (LossKind.DROPPED, "S"), (LossKind.DROPPED, "R"), (LossKind.DROPPED, "R.a"), (LossKind.NOT_ENFORCED, "R.c"),
     }  # fmt: skip
 
 
@@ -283,3 +283,73 @@ def test_integers_that_no_type_spans_are_narrowed() -> None:
     assert (LossKind.NARROWED, "/properties/a") in losses(conversion)
     with pytest.raises(DataRefused):
         conversion.data.convert(json.dumps({"a": 2**64 - 1}).encode())
+
+
+ITEM = {
+    "type": "record",
+    "name": "X",
+    "fields": [{"name": "q", "type": {"type": "string", "x-json-schema": {"pattern": "("}}}],
+}
+AVRO_PATTERN = {"type": "string", "x-json-schema": {"pattern": "^x"}}
+
+
+def record_of(*fields: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "record", "name": "R", "fields": [{"name": "ok", "type": "int"}, *fields]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "pointer"),
+    [
+        (record_of({"name": "a", "type": ["null", {"type": "array", "items": ITEM["fields"][0]["type"]}]}),
+         "/fields/1/type/1/items"),
+        (record_of({"name": "a", "type": {"type": "map", "values": ["int", ITEM["fields"][0]["type"]]}}),
+         "/fields/1/type/values/1"),
+        (record_of({"name": "a", "type": ITEM}), "/fields/1/type/fields/0"),
+    ],
+)  # fmt: skip
+def test_a_schema_that_the_target_refuses_is_refused_with_its_place_in_the_source(
+    schema: Any, pointer: str
+) -> None:
+    with pytest.raises(ConversionRefused, match="not a valid schema") as raised:
+        there(AVRO, schema, JSON)
+    assert raised.value.metadata["pointer"].startswith(pointer)
+
+
+@pytest.mark.parametrize(
+    ("kind", "schema", "target", "document", "pointer"),
+    [
+        (AVRO, record_of({"name": "a_b", "x-json-name": "a b", "type": {"type": "array", "items": ["null", AVRO_PATTERN]}}),
+         JSON, {"ok": 1, "a_b": ["xa", "b"]}, "/a_b/1"),
+        (AVRO, record_of({"name": "m", "type": {"type": "map", "values": AVRO_PATTERN}}), JSON, {"ok": 1, "m": {"k/": "y"}}, "/m/k~1"),
+        (AVRO, record_of({"name": "d", "type": AVRO_PATTERN, "default": "y"}), JSON, {"ok": 1, "d": "z"}, "/d"),
+        (PROTOBUF, 'syntax = "proto3"; message M { repeated uint64 a_b = 1; }', AVRO, {"a_b": ["1", str(2**64 - 1)]}, "/a_b/1"),
+        (PROTOBUF, 'syntax = "proto3"; message M { repeated uint64 a_b = 1; }', AVRO, {"aB": ["1", str(2**64 - 1)]}, "/aB/1"),
+    ],
+)  # fmt: skip
+def test_a_document_that_the_target_refuses_is_refused_with_its_place_in_the_source(
+    kind: SchemaType, schema: Any, target: SchemaType, document: Any, pointer: str
+) -> None:
+    with pytest.raises(DataRefused) as raised:
+        there(kind, schema, target).data.convert(json.dumps(document).encode())
+    assert raised.value.metadata["pointer"] == pointer
+
+
+def test_a_loss_in_a_reference_names_the_reference() -> None:
+    inner = obj(a={"not": {}})
+    reference = ReferencedSchema("inner.json", "1", json.dumps(inner).encode())
+    given = SchemaSource(json.dumps(obj(i={"$ref": "inner.json"})).encode(), (reference,))
+
+    assert "inner.json#/properties/a/not" in {loss.pointer for loss in convert(given, JSON, AVRO).losses}
+
+
+def test_a_loss_of_a_protobuf_schema_has_a_full_name() -> None:
+    text = (
+        'syntax = "proto2"; package p.q; message R { message In { reserved 2; optional int32 a = 1 [deprecated = true]; } '
+        "optional In i = 1; extensions 5; extend R { optional int32 x = 5; } } service S {} extend R { optional int32 y = 6; }"
+    ).replace("extensions 5;", "extensions 5 to 9;")
+
+    dropped = losses(there(PROTOBUF, text, JSON), LossKind.DROPPED)
+
+    assert {pointer for _, pointer in dropped} == {
+        "p.q.R", "p.q.R.In", "p.q.R.In.a", "p.q.R.x", "p.q.y", "p.q.S",
+    }  # fmt: skip

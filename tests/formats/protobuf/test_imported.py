@@ -102,7 +102,19 @@ def test_what_an_rpc_and_an_any_carry_is_compared() -> None:
         )
         assert "FIELD_WIRE_COMPATIBLE_TYPE" in errors(check(new, old, WIRE))
     gone = with_import("message J { }", some)
-    assert "JSON_ANY_TYPE_UNKNOWN" in errors(check(gone, with_import(INNER, some), WIRE_JSON))
+    for strictness in (WIRE_JSON, SOURCE):
+        assert "JSON_ANY_TYPE_UNKNOWN" in errors(check(gone, with_import(INNER, some), strictness))
+
+
+def test_a_json_name_that_was_the_name_of_another_field_breaks_json_and_source() -> None:
+    old = 'syntax = "proto2"; package t; message M { optional int32 a_b = 1; }'
+    new = old.replace("}", 'optional string x = 2 [json_name = "a_b"]; }')
+
+    assert [errors(compare(new, old, strictness)) for strictness in Strictness] == [
+        set(),
+        {"JSON_NAME_REUSED"},
+        {"JSON_NAME_REUSED"},
+    ]
 
 
 def test_an_enum_is_no_null_value() -> None:

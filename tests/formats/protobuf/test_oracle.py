@@ -89,7 +89,7 @@ def plain(field: Any, value: Any) -> Any:
     if field.message_type is not None:
         return value
     if isinstance(value, float):
-        return ("float", value)
+        return ("float", repr(value))  # NaN is itself
     return value.encode() if isinstance(value, str) else value
 
 

@@ -2,17 +2,19 @@
 
 from datetime import UTC, datetime, timedelta
 
-from llm_schema_registry_server.registry.clock import BELIEVED_AFTER, SteadyClock
+from llm_schema_registry_server.registry.clock import SteadyClock
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CENTURIES = timedelta(days=73_000)
 
 
 class Machine:
-    def __init__(self) -> None:
+    def __init__(self, **bounds: float) -> None:
         self.wall, self.monotonic = START, 1000.0
         self.leaps: list[float] = []
-        self.clock = SteadyClock(self.leaps.append, wall=lambda: self.wall, monotonic=lambda: self.monotonic)
+        self.clock = SteadyClock(
+            self.leaps.append, wall=lambda: self.wall, monotonic=lambda: self.monotonic, **bounds
+        )
 
     def after(self, seconds: float, leap: timedelta = timedelta()) -> datetime:
         """The time that is told when so many seconds have passed and the wall clock has leapt besides."""
@@ -41,7 +43,7 @@ def test_a_clock_that_stays_ahead_is_believed() -> None:
     machine = Machine()
 
     machine.after(1, CENTURIES)
-    told = machine.after(BELIEVED_AFTER.total_seconds())
+    told = machine.after(60)
 
     assert told == machine.wall
     assert machine.after(1) == machine.wall
@@ -54,3 +56,16 @@ def test_a_clock_that_is_set_back_or_drifts_is_believed_at_once() -> None:
     assert machine.after(1, -CENTURIES) == machine.wall
     assert machine.after(1, timedelta(minutes=59)) == machine.wall
     assert machine.leaps == []
+
+
+def test_what_is_a_leap_and_when_it_is_believed_is_a_setting() -> None:
+    machine = Machine(leap_seconds=10.0, believed_after_seconds=5.0)
+
+    assert machine.after(1, timedelta(seconds=9)) == machine.wall
+    assert machine.after(1, timedelta(seconds=11)) < machine.wall
+    assert machine.after(5) == machine.wall
+    assert machine.leaps == [11.0]
+
+
+def test_a_clock_that_is_always_believed() -> None:
+    assert (machine := Machine(believed_after_seconds=0.0)).after(1, CENTURIES) == machine.wall

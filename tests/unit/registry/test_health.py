@@ -10,7 +10,6 @@ import pytest
 
 from llm_schema_registry_server.errors import Unavailable
 from llm_schema_registry_server.model.health import Component, ComponentStatus, HealthReport, HealthStatus
-from llm_schema_registry_server.registry import health
 from llm_schema_registry_server.registry.health import Health, Probe, optional
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -26,9 +25,10 @@ def tells(component: Component) -> Probe:
     return probe
 
 
-async def report(**probes: Probe) -> HealthReport:
-    """Of a server that cannot do without `storage`."""
-    return await Health(probes, vital=frozenset({"storage"}), version="1.2.3", clock=lambda: NOW)()
+async def report(seconds: float = 2.0, **probes: Probe) -> HealthReport:
+    """Of a server that cannot do without `storage`, whose parts may take so long."""
+    health = Health(probes, vital=frozenset({"storage"}), version="1.2.3", clock=lambda: NOW, seconds=seconds)
+    return await health()
 
 
 @pytest.mark.parametrize(
@@ -52,19 +52,15 @@ async def test_a_vital_part_that_is_down_makes_the_server_unhealthy_and_any_othe
     assert (made.version, made.at) == ("1.2.3", NOW)
 
 
-async def test_a_part_that_does_not_answer_is_down_and_the_others_are_told(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(health, "PROBE_SECONDS", 0.0)
-
+async def test_a_part_that_does_not_answer_is_down_and_the_others_are_told() -> None:
     async def hangs() -> Component:
         await asyncio.Event().wait()
         raise AssertionError("nobody sets it")
 
-    made = await report(storage=hangs, redis=tells(UP))
+    made = await report(0.0, storage=hangs, redis=tells(UP))
 
     assert made.components["storage"].status is ComponentStatus.DOWN
-    assert "gave no answer within 0 s" in made.components["storage"].message
+    assert "gave no answer within 0 s (setting health.probe_seconds)" in made.components["storage"].message
     assert made.components["redis"] == UP
 
 

@@ -31,11 +31,12 @@ async def test_no_remedy_is_better_than_no_answer(monkeypatch: pytest.MonkeyPatc
         yield Question()
         return ("a remedy",)
 
-    monkeypatch.setattr(remedies, "SEARCH_SECONDS", 0.01)
     monkeypatch.setattr(remedies, "find_remedies", questions)
     library = Slow()
 
-    found = await remedies.Remedies(cast("Library", library)).find(cast("search.FailedCheck[Any]", None))
+    found = await remedies.Remedies(cast("Library", library), 0.01).find(
+        cast("search.FailedCheck[Any]", None)
+    )
 
     assert found == ()
     assert library.asked == 1

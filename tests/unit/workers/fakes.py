@@ -120,6 +120,9 @@ def obey(content: bytes) -> None:
         case "wait":  # until the file exists
             while not Path(argument).exists():
                 time.sleep(0.005)
+        case "work":  # until the file exists
+            while not Path(argument).exists():
+                pass
         case "mark":  # say in a file that one more has begun, then wait for the other file
             own, gate = argument.split("|")
             with Path(own).open("a") as file:

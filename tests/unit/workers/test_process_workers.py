@@ -31,6 +31,7 @@ from llm_schema_registry_server.errors import (
 )
 from llm_schema_registry_server.queues import caller as callers
 from llm_schema_registry_server.queues.caller import Caller
+from llm_schema_registry_server.queues.fair_queue import Cost
 from llm_schema_registry_server.settings import WorkersSettings as Bounds
 from llm_schema_registry_server.telemetry import context
 from llm_schema_registry_server.telemetry.context import CallContext
@@ -502,7 +503,7 @@ async def asked_by(address: str, workers: ProcessWorkers, command: str) -> Parse
 async def test_a_caller_whose_task_was_dear_waits_in_the_slow_lane_and_others_do_not(tmp_path: Path) -> None:
     async with pool(processes=1) as workers:
         gate = tmp_path / "gate"
-        dear = asyncio.create_task(asked_by("10.0.0.1", workers, f"wait {gate}"))
+        dear = asyncio.create_task(asked_by("10.0.0.1", workers, f"work {gate}"))
         await until(lambda: workers.facts()["slow"] == "1")
         next_one = asyncio.create_task(asked_by("10.0.0.1", workers, "cheap this time"))
         await until(lambda: workers.facts()["waiting"] == "1")
@@ -573,3 +574,78 @@ async def test_what_ended_a_process_is_refused_without_another_one() -> None:
             assert caught.value.issues[0].rule == "COMPILER_CRASHED"
         assert workers.facts()["crashed"] == "1"
         assert (await parse(workers, "hello")).canonical == b"hello"
+
+
+async def test_callers_who_keep_ending_processes_are_refused_for_a_while_and_nobody_else_is() -> None:
+    refused: list[LimitExceeded] = []
+
+    async def attack(workers: ProcessWorkers, number: int) -> None:
+        callers.bind(Caller("attacker"))
+        try:
+            await parse(workers, f"abort {number}")
+        except InvalidSchema:
+            pass
+        except LimitExceeded as error:
+            refused.append(error)
+
+    async with pool() as workers:
+        # All at once: those that wait when the first ones end their processes are refused, too.
+        await asyncio.gather(*(asyncio.create_task(attack(workers, n)) for n in range(20)))
+
+        crashed = int(workers.facts()["crashed"])
+        assert crashed + len(refused) == 20
+        assert 2 <= crashed <= 2 + BOUNDS.processes + BOUNDS.slow_processes
+        assert workers.facts()["held_off"] == str(len(refused))
+        assert "setting workers.crash_back_off_seconds" in refused[0].message
+        assert refused[0].retry_seconds is not None
+        assert refused[0].retry_seconds > 0
+
+        callers.bind(Caller("another"))
+        assert (await parse(workers, "hello")).canonical == b"hello"
+        callers.bind(Caller(""))
+        assert (await parse(workers, "hello again")).canonical == b"hello again"
+
+
+async def test_nobody_is_refused_for_a_while_when_the_setting_says_so() -> None:
+    callers.bind(Caller("attacker"))
+    async with pool(crash_back_off_seconds=0.0) as workers:
+        for number in range(4):
+            with pytest.raises(InvalidSchema):
+                await parse(workers, f"abort {number}")
+
+
+async def test_unknown_callers_who_end_processes_leave_one_for_those_who_are_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def never(*_: object) -> WorkerProcess:
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets it")
+
+    async def attack(workers: ProcessWorkers, number: int) -> None:
+        callers.bind(Caller(f"attacker {number}"))
+        with suppress(InvalidSchema, LimitExceeded, ShuttingDown):
+            for count in range(3):
+                await parse(workers, f"abort {number} {count}")
+
+    async with pool() as workers:
+        callers.bind(Caller("known"))
+        assert (await parse(workers, "hello")).canonical == b"hello"
+        monkeypatch.setattr(WorkerProcess, "start", never)  # a busy machine takes seconds to start one
+        attacks = [asyncio.create_task(attack(workers, number)) for number in range(6)]
+        await until(lambda: workers.facts()["crashed"] != "0")
+
+        for number in range(20):
+            assert (await parse(workers, f"hello {number}")).canonical == f"hello {number}".encode()
+
+        for task in attacks:
+            task.cancel()
+        await asyncio.gather(*attacks, return_exceptions=True)
+
+
+async def test_what_others_do_to_the_machine_makes_nobody_s_tasks_dear() -> None:
+    callers.bind(Caller("neighbour"))
+    async with pool(parse_seconds=0.1) as workers:
+        with pytest.raises(Unavailable, match="too busy"):
+            await parse(workers, "hang")  # uses no processor
+
+        assert workers._pool._history.cost(("neighbour", Parse)) is Cost.CHEAP

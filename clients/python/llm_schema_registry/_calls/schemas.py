@@ -61,7 +61,8 @@ def register_schema(
     is checked at that level); others get LevelMismatch. `version` is
     derived from the comparison when "". `auto_activate` False asks for REGISTERED instead of ACTIVE. `normalize` also takes a
     version that differs in white space only as the same. `dry_run` does all but store. `as_draft` stores a DRAFT
-    without checking. Raises IncompatibleSchema (with `report`), InvalidSchema (with `issues`), ReferenceNotFound, and
+    without checking. The answer's `warnings` are what the quick lint rules find.
+    Raises IncompatibleSchema (with `report`), InvalidSchema and LintRefused (with `issues`), ReferenceNotFound, and
     TransitionRefused for the content of a version that is being rolled back.
     """
     request = pb.RegisterSchemaRequest(

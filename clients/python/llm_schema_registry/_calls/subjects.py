@@ -15,6 +15,7 @@ from .._encode import number
 from ..enums import (
     CompatibilityLevel,
     FormatPolicy,
+    LintPolicy,
     Mode,
     Strictness,
     UndecidedPolicy,
@@ -133,6 +134,7 @@ def set_config(
     format_policy: FormatPolicy | str | None = None,
     undecided: UndecidedPolicy | str | None = None,
     default_dialect: str | None = None,
+    lint: LintPolicy | str | None = None,
     timeout: float | None = None,
 ) -> Unary[ConfigView]:
     """Set the given settings of a scope and leave its others alone."""
@@ -145,6 +147,7 @@ def set_config(
         format_policy=number(FormatPolicy, format_policy, "format_policy"),
         undecided=number(UndecidedPolicy, undecided, "undecided"),
         default_dialect=default_dialect,
+        lint=number(LintPolicy, lint, "lint"),
     )
     request = config_pb2.SetConfigRequest(subject=subject, context=context, config=config)
     return unary(CONFIG + "SetConfig", config_pb2.SetConfigResponse, _decode.config_set, request, timeout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
+import shlex
 from collections.abc import Iterator
 from urllib.parse import unquote
 
@@ -14,6 +15,7 @@ from ..errors import (
     DeadlineExceeded,
     IncompatibleSchema,
     InvalidSchema,
+    LintRefused,
     PermissionDenied,
     ProtocolMismatch,
     RegistryError,
@@ -79,7 +81,11 @@ BY_CODE = {
 
 def exit_code(error: RegistryError) -> Exit:
     """The exit code for a failed call."""
-    return Exit.NEGATIVE if isinstance(error, InvalidSchema | IncompatibleSchema) else BY_CODE[error.code]
+    return (
+        Exit.NEGATIVE
+        if isinstance(error, InvalidSchema | LintRefused | IncompatibleSchema)
+        else BY_CODE[error.code]
+    )
 
 
 def explain(error: RegistryError, server: str) -> Iterator[str | Text]:
@@ -105,6 +111,17 @@ def explain(error: RegistryError, server: str) -> Iterator[str | Text]:
         yield from (f"  {issue_line(issue)}" for issue in error.issues)
         if any(issue.rule in MISSING_REFERENCE for issue in error.issues):
             yield "hint: --reference NAME=SUBJECT says which subject a name in the schema refers to"
+    elif isinstance(error, LintRefused) and error.issues:
+        subject = error.metadata.get("subject", "")
+        yield bad(f"error: `lint` of subject {subject!r} is {error.metadata.get('lint', '')}")
+        for issue in error.issues:
+            yield f"  {issue.severity.name.lower()}: {issue_line(issue)}"
+            if issue.hint:
+                yield f"    {issue.hint}"
+        left = int(error.metadata.get("findings", "0")) - len(error.issues)
+        if left > 0:
+            yield f"  and {left} more; `schema-registry lint` shows them all"
+        yield f"hint: `schema-registry config set {shlex.quote(subject)} --lint warn` lets it in"
     else:
         yield bad(f"error: {spoken(error.message)}")
     if len(error.violations) > 1 and not isinstance(error, InvalidSchema):  # the message tells a single one

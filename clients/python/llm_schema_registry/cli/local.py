@@ -25,6 +25,7 @@ from ..errors import (
     InvalidRequest,
     InvalidSchema,
     RegistryError,
+    Unavailable,
     UnsupportedSchemaType,
 )
 from ..results import (
@@ -244,5 +245,6 @@ def _translated(name: str) -> Iterator[None]:
         kind: type[RegistryError] = {
             module.ConversionRefused: ConversionRefused,
             module.UnsupportedSchemaType: UnsupportedSchemaType,
+            module.Unavailable: Unavailable,
         }.get(type(error), InvalidRequest)
         raise kind(f"{name}: {error.message}" if name else error.message, metadata=error.metadata) from error

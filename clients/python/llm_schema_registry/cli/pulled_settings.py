@@ -92,7 +92,7 @@ def read(content: bytes, where: str) -> list[ScopeSettings]:
     return [scope for scope in scopes if scope.settings]
 
 
-LAST = ("compatibility_level", "mode")
+LAST = ("compatibility_level", "mode", "lint")
 """Settings that would refuse what is still to be registered."""
 
 
@@ -107,7 +107,7 @@ def apply_first(client: SchemaRegistry, scopes: Iterable[ScopeSettings]) -> None
 
 
 def apply_last(client: SchemaRegistry, scopes: Iterable[ScopeSettings]) -> None:
-    """Set levels and modes."""
+    """Set levels, modes and lint policies."""
     for scope in scopes:
         settings = {name: scope.settings[name] for name in LAST if name in scope.settings}
         if settings:

@@ -108,6 +108,7 @@ def verdict(report: CompatibilityReport) -> str:
     return "compatible" if report.compatible else "incompatible"
 
 
+SEVERITY_STYLES: dict[str, Callable[[str], str | Text]] = {"ERROR": bad, "WARNING": doubtful, "INFO": str}
 VERDICT_STYLES = {"compatible": good, "undecided": doubtful, "incompatible": bad}
 
 Command = Callable[[str], str]

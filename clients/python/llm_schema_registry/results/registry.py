@@ -12,6 +12,7 @@ from ..enums import (
     EventType,
     FormatPolicy,
     HealthStatus,
+    LintPolicy,
     Mode,
     Strictness,
     UndecidedPolicy,
@@ -73,6 +74,7 @@ class Config:
     format_policy: FormatPolicy | None = None
     undecided: UndecidedPolicy | None = None
     default_dialect: str | None = None
+    lint: LintPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,8 @@ class ValidationReport:
 
 @dataclass(frozen=True, slots=True)
 class SchemaIssue:
-    """One fault of a schema. `line` and `column` count from 1; 0 is unknown."""
+    """One fault of a schema. `line` and `column` count from 1; 0 is unknown. `hint`: how to mend it, "" when the message says
+    so."""
 
     rule: str
     message: str
@@ -122,17 +123,23 @@ class SchemaIssue:
     line: int
     column: int
     severity: Severity
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SchemaValidationReport:
-    """Whether a schema follows the rules of its type. `fingerprints` is None when it does not."""
+    """Whether a schema follows the rules of its type. `fingerprints` is None when it does not.
+
+    `issues` are its errors, or for a valid schema what the lint rules find, of any severity; `warnings` are those of them that
+    are worse than INFO, as sentences. `truncated`: there are more.
+    """
 
     valid: bool
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
     issues: tuple[SchemaIssue, ...]
     fingerprints: Fingerprints | None
+    truncated: bool = False
 
     def __bool__(self) -> bool:
         """Whether the schema follows the rules."""
@@ -144,7 +151,8 @@ class Registration:
     """What registering did. `created` is False when the content was registered already; where it was promoted then, as a
     draft is, `previous_state` is the state that it had, and UNSPECIFIED otherwise.
     `softly_deleted_schema_id`: of a softly deleted version of the subject with the same content, "" when there is none;
-    `undelete` brings that one back, once this one is deleted.
+    `undelete` brings that one back, once this one is deleted. `warnings`: what the quick lint rules find in content that was not
+    there already; `warnings_truncated`: there are more, which `validate_schema` tells.
     """
 
     schema_id: str
@@ -162,3 +170,5 @@ class Registration:
     report: CompatibilityReport | None
     previous_state: SchemaState = SchemaState.UNSPECIFIED
     softly_deleted_schema_id: str = ""
+    warnings: tuple[SchemaIssue, ...] = ()
+    warnings_truncated: bool = False

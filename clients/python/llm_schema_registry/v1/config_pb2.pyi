@@ -124,6 +124,36 @@ UNDECIDED_POLICY_REFUSE: UndecidedPolicy.ValueType  # 1
 UNDECIDED_POLICY_ALLOW: UndecidedPolicy.ValueType  # 2
 Global___UndecidedPolicy: _TypeAlias = UndecidedPolicy  # noqa: Y015
 
+class _LintPolicy:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LintPolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LintPolicy.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LINT_POLICY_UNSPECIFIED: _LintPolicy.ValueType  # 0
+    LINT_POLICY_OFF: _LintPolicy.ValueType  # 1
+    """Nothing is told."""
+    LINT_POLICY_WARN: _LintPolicy.ValueType  # 2
+    """Findings of the quick rules are told."""
+    LINT_POLICY_REFUSE_ERRORS: _LintPolicy.ValueType  # 3
+    """Every rule runs, and a schema with a finding of severity ERROR is refused: no data is valid at that place."""
+    LINT_POLICY_REFUSE_WARNINGS: _LintPolicy.ValueType  # 4
+    """As REFUSE_ERRORS, and a finding of severity WARNING refuses it too."""
+
+class LintPolicy(_LintPolicy, metaclass=_LintPolicyEnumTypeWrapper):
+    """What registration does with what the lint rules find (docs/lint.md)."""
+
+LINT_POLICY_UNSPECIFIED: LintPolicy.ValueType  # 0
+LINT_POLICY_OFF: LintPolicy.ValueType  # 1
+"""Nothing is told."""
+LINT_POLICY_WARN: LintPolicy.ValueType  # 2
+"""Findings of the quick rules are told."""
+LINT_POLICY_REFUSE_ERRORS: LintPolicy.ValueType  # 3
+"""Every rule runs, and a schema with a finding of severity ERROR is refused: no data is valid at that place."""
+LINT_POLICY_REFUSE_WARNINGS: LintPolicy.ValueType  # 4
+"""As REFUSE_ERRORS, and a finding of severity WARNING refuses it too."""
+Global___LintPolicy: _TypeAlias = LintPolicy  # noqa: Y015
+
 @_typing.final
 class Config(_message.Message):
     """The settings of a scope. A field that is absent is not set there."""
@@ -138,6 +168,7 @@ class Config(_message.Message):
     FORMAT_POLICY_FIELD_NUMBER: _builtins.int
     UNDECIDED_FIELD_NUMBER: _builtins.int
     DEFAULT_DIALECT_FIELD_NUMBER: _builtins.int
+    LINT_FIELD_NUMBER: _builtins.int
     compatibility_level: _schema_registry_pb2.CompatibilityLevel.ValueType
     mode: Global___Mode.ValueType
     strictness: Global___Strictness.ValueType
@@ -148,6 +179,8 @@ class Config(_message.Message):
     undecided: Global___UndecidedPolicy.ValueType
     default_dialect: _builtins.str
     """The JSON Schema dialect of a schema without $schema, as its meta-schema's URI."""
+    lint: Global___LintPolicy.ValueType
+    """What registration does with what the lint rules find."""
     def __init__(
         self,
         *,
@@ -159,10 +192,11 @@ class Config(_message.Message):
         format_policy: Global___FormatPolicy.ValueType | None = ...,
         undecided: Global___UndecidedPolicy.ValueType | None = ...,
         default_dialect: _builtins.str | None = ...,
+        lint: Global___LintPolicy.ValueType | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_apply_defaults", b"_apply_defaults", "_compatibility_level", b"_compatibility_level", "_default_dialect", b"_default_dialect", "_format_policy", b"_format_policy", "_mode", b"_mode", "_strictness", b"_strictness", "_undecided", b"_undecided", "_writer_model", b"_writer_model", "apply_defaults", b"apply_defaults", "compatibility_level", b"compatibility_level", "default_dialect", b"default_dialect", "format_policy", b"format_policy", "mode", b"mode", "strictness", b"strictness", "undecided", b"undecided", "writer_model", b"writer_model"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_apply_defaults", b"_apply_defaults", "_compatibility_level", b"_compatibility_level", "_default_dialect", b"_default_dialect", "_format_policy", b"_format_policy", "_lint", b"_lint", "_mode", b"_mode", "_strictness", b"_strictness", "_undecided", b"_undecided", "_writer_model", b"_writer_model", "apply_defaults", b"apply_defaults", "compatibility_level", b"compatibility_level", "default_dialect", b"default_dialect", "format_policy", b"format_policy", "lint", b"lint", "mode", b"mode", "strictness", b"strictness", "undecided", b"undecided", "writer_model", b"writer_model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_apply_defaults", b"_apply_defaults", "_compatibility_level", b"_compatibility_level", "_default_dialect", b"_default_dialect", "_format_policy", b"_format_policy", "_mode", b"_mode", "_strictness", b"_strictness", "_undecided", b"_undecided", "_writer_model", b"_writer_model", "apply_defaults", b"apply_defaults", "compatibility_level", b"compatibility_level", "default_dialect", b"default_dialect", "format_policy", b"format_policy", "mode", b"mode", "strictness", b"strictness", "undecided", b"undecided", "writer_model", b"writer_model"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_apply_defaults", b"_apply_defaults", "_compatibility_level", b"_compatibility_level", "_default_dialect", b"_default_dialect", "_format_policy", b"_format_policy", "_lint", b"_lint", "_mode", b"_mode", "_strictness", b"_strictness", "_undecided", b"_undecided", "_writer_model", b"_writer_model", "apply_defaults", b"apply_defaults", "compatibility_level", b"compatibility_level", "default_dialect", b"default_dialect", "format_policy", b"format_policy", "lint", b"lint", "mode", b"mode", "strictness", b"strictness", "undecided", b"undecided", "writer_model", b"writer_model"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__apply_defaults: _TypeAlias = _typing.Literal["apply_defaults"]  # noqa: Y015
     _WhichOneofArgType__apply_defaults: _TypeAlias = _typing.Literal["_apply_defaults", b"_apply_defaults"]  # noqa: Y015
@@ -172,6 +206,8 @@ class Config(_message.Message):
     _WhichOneofArgType__default_dialect: _TypeAlias = _typing.Literal["_default_dialect", b"_default_dialect"]  # noqa: Y015
     _WhichOneofReturnType__format_policy: _TypeAlias = _typing.Literal["format_policy"]  # noqa: Y015
     _WhichOneofArgType__format_policy: _TypeAlias = _typing.Literal["_format_policy", b"_format_policy"]  # noqa: Y015
+    _WhichOneofReturnType__lint: _TypeAlias = _typing.Literal["lint"]  # noqa: Y015
+    _WhichOneofArgType__lint: _TypeAlias = _typing.Literal["_lint", b"_lint"]  # noqa: Y015
     _WhichOneofReturnType__mode: _TypeAlias = _typing.Literal["mode"]  # noqa: Y015
     _WhichOneofArgType__mode: _TypeAlias = _typing.Literal["_mode", b"_mode"]  # noqa: Y015
     _WhichOneofReturnType__strictness: _TypeAlias = _typing.Literal["strictness"]  # noqa: Y015
@@ -188,6 +224,8 @@ class Config(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__default_dialect) -> _WhichOneofReturnType__default_dialect | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__format_policy) -> _WhichOneofReturnType__format_policy | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__lint) -> _WhichOneofReturnType__lint | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mode) -> _WhichOneofReturnType__mode | None: ...
     @_typing.overload

@@ -59,6 +59,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """HTTP only: nothing is served at the path. Paths start with /api/v1."""
     ERROR_REASON_INCOMPATIBLE_SCHEMA: _ErrorReason.ValueType  # 18
     """The schema is not compatible with the subject; CompatibilityReport says why. Change the schema or the level."""
+    ERROR_REASON_LINT_REFUSED: _ErrorReason.ValueType  # 43
+    """The subject's setting `lint` refuses what the lint rules find; SchemaValidationReport says what and where. Mend the schema or
+    change the setting.
+    """
     ERROR_REASON_TRANSITION_REFUSED: _ErrorReason.ValueType  # 19
     """The lifecycle has no step from the version's state to the one asked for. The message lists the allowed ones."""
     ERROR_REASON_VERSION_NOT_GREATER: _ErrorReason.ValueType  # 20
@@ -150,6 +154,10 @@ ERROR_REASON_ROUTE_NOT_FOUND: ErrorReason.ValueType  # 17
 """HTTP only: nothing is served at the path. Paths start with /api/v1."""
 ERROR_REASON_INCOMPATIBLE_SCHEMA: ErrorReason.ValueType  # 18
 """The schema is not compatible with the subject; CompatibilityReport says why. Change the schema or the level."""
+ERROR_REASON_LINT_REFUSED: ErrorReason.ValueType  # 43
+"""The subject's setting `lint` refuses what the lint rules find; SchemaValidationReport says what and where. Mend the schema or
+change the setting.
+"""
 ERROR_REASON_TRANSITION_REFUSED: ErrorReason.ValueType  # 19
 """The lifecycle has no step from the version's state to the one asked for. The message lists the allowed ones."""
 ERROR_REASON_VERSION_NOT_GREATER: ErrorReason.ValueType  # 20

@@ -647,6 +647,8 @@ class RegisterSchemaResponse(_message.Message):
     REPORT_FIELD_NUMBER: _builtins.int
     PREVIOUS_STATE_FIELD_NUMBER: _builtins.int
     SOFTLY_DELETED_SCHEMA_ID_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    WARNINGS_TRUNCATED_FIELD_NUMBER: _builtins.int
     schema_id: _builtins.str
     version: _builtins.str
     subject: _builtins.str
@@ -668,6 +670,8 @@ class RegisterSchemaResponse(_message.Message):
     """With `created`: the schema id of the newest softly deleted version of the subject with the same content, if there is one.
     UndeleteSchema brings that one back, with its old version and ids, once this one is deleted.
     """
+    warnings_truncated: _builtins.bool
+    """Whether there are more warnings; ValidateSchema runs all rules, and tells up to 200 with their places."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -675,6 +679,12 @@ class RegisterSchemaResponse(_message.Message):
     @_builtins.property
     def report(self) -> Global___CompatibilityReport:
         """The check that let the version in; absent when nothing was compared."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___SchemaIssue]:
+        """What the quick lint rules find in content that this call let in or stored as a draft, unless the subject's `lint` is OFF:
+        at most 50 findings and 16 KiB of text, without lines and columns. Empty for content that was there already.
+        """
 
     def __init__(
         self,
@@ -694,10 +704,12 @@ class RegisterSchemaResponse(_message.Message):
         report: Global___CompatibilityReport | None = ...,
         previous_state: Global___SchemaState.ValueType = ...,
         softly_deleted_schema_id: _builtins.str = ...,
+        warnings: _abc.Iterable[Global___SchemaIssue] | None = ...,
+        warnings_truncated: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "fingerprints", b"fingerprints", "report", b"report"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_class", b"change_class", "checksum", b"checksum", "created", b"created", "created_at", b"created_at", "fingerprints", b"fingerprints", "global_id", b"global_id", "ordinal", b"ordinal", "previous_state", b"previous_state", "report", b"report", "revision", b"revision", "schema_id", b"schema_id", "softly_deleted_schema_id", b"softly_deleted_schema_id", "state", b"state", "subject", b"subject", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_class", b"change_class", "checksum", b"checksum", "created", b"created", "created_at", b"created_at", "fingerprints", b"fingerprints", "global_id", b"global_id", "ordinal", b"ordinal", "previous_state", b"previous_state", "report", b"report", "revision", b"revision", "schema_id", b"schema_id", "softly_deleted_schema_id", b"softly_deleted_schema_id", "state", b"state", "subject", b"subject", "version", b"version", "warnings", b"warnings", "warnings_truncated", b"warnings_truncated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1250,15 +1262,22 @@ class SchemaValidationReport(_message.Message):
     WARNINGS_FIELD_NUMBER: _builtins.int
     ISSUES_FIELD_NUMBER: _builtins.int
     FINGERPRINTS_FIELD_NUMBER: _builtins.int
+    TRUNCATED_FIELD_NUMBER: _builtins.int
     valid: _builtins.bool
     """With presence, so that JSON forms which leave out defaults show a false too."""
+    truncated: _builtins.bool
+    """Whether the lint rules find more than the issues, which are at most 200."""
     @_builtins.property
     def errors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
-    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the lint rules find that is not INFO, each as a sentence; none of it makes the schema invalid."""
+
     @_builtins.property
     def issues(self) -> _containers.RepeatedCompositeFieldContainer[Global___SchemaIssue]:
-        """The errors, then the warnings, with their positions."""
+        """The errors, or for a valid schema what the lint rules find, with positions and severities. A finding of severity ERROR is a
+        contradiction in a schema that is valid by the rules of its type.
+        """
 
     @_builtins.property
     def fingerprints(self) -> Global___Fingerprints:
@@ -1272,10 +1291,11 @@ class SchemaValidationReport(_message.Message):
         warnings: _abc.Iterable[_builtins.str] | None = ...,
         issues: _abc.Iterable[Global___SchemaIssue] | None = ...,
         fingerprints: Global___Fingerprints | None = ...,
+        truncated: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_valid", b"_valid", "fingerprints", b"fingerprints", "valid", b"valid"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_valid", b"_valid", "errors", b"errors", "fingerprints", b"fingerprints", "issues", b"issues", "valid", b"valid", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_valid", b"_valid", "errors", b"errors", "fingerprints", b"fingerprints", "issues", b"issues", "truncated", b"truncated", "valid", b"valid", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__valid: _TypeAlias = _typing.Literal["valid"]  # noqa: Y015
     _WhichOneofArgType__valid: _TypeAlias = _typing.Literal["_valid", b"_valid"]  # noqa: Y015
@@ -1295,6 +1315,7 @@ class SchemaIssue(_message.Message):
     LINE_FIELD_NUMBER: _builtins.int
     COLUMN_FIELD_NUMBER: _builtins.int
     SEVERITY_FIELD_NUMBER: _builtins.int
+    HINT_FIELD_NUMBER: _builtins.int
     rule: _builtins.str
     message: _builtins.str
     pointer: _builtins.str
@@ -1304,6 +1325,8 @@ class SchemaIssue(_message.Message):
     column: _builtins.int
     """From 1; 0 when unknown."""
     severity: Global___Severity.ValueType
+    hint: _builtins.str
+    """How to mend it; "" when the message says so."""
     def __init__(
         self,
         *,
@@ -1313,10 +1336,11 @@ class SchemaIssue(_message.Message):
         line: _builtins.int = ...,
         column: _builtins.int = ...,
         severity: Global___Severity.ValueType = ...,
+        hint: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "line", b"line", "message", b"message", "pointer", b"pointer", "rule", b"rule", "severity", b"severity"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "hint", b"hint", "line", b"line", "message", b"message", "pointer", b"pointer", "rule", b"rule", "severity", b"severity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

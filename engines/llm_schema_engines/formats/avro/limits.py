@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class AvroLimits:
     """Limits of strict and lenient parsing, validation and comparison. An error says which limit was passed."""
 
-    schema_bytes: int = 1024 * 1024
+    schema_bytes: int = 2 * 1024 * 1024
     """Largest schema text; the references of a schema may together be four times as long."""
     schema_depth: int = 64
     """Deepest nesting of types inside types, referenced types included."""

@@ -22,12 +22,13 @@ from .from_json_schema import read_json_schema
 from .from_protobuf import read_protobuf
 from .json_values import JsonDecoder
 from .losses import Loss, Losses
-from .model import Model
+from .model import Model, Value
+from .origins import place_in_document, place_in_schema, steps
 from .protobuf_values import ProtobufDecoder, ProtobufEncoder
 from .to_avro import write_avro
 from .to_json_schema import write_json_schema
 from .to_protobuf import write_protobuf
-from .values import Decoder, Encoder, ValueMismatch
+from .values import Decoder, Encoder, Json, ValueMismatch, render
 
 Read = Callable[[SchemaSource, Losses, str], Model]
 Write = Callable[[Model, Losses], tuple[bytes, Encoder]]
@@ -81,28 +82,36 @@ class DataConverter:
         decoder = self._decoder(self._model)
         try:
             decoded = decoder.decode(self._model.root, value)
-            encoder = self._encoder
+        except ValueMismatch as mismatch:
+            raise mismatch.refused() from None
+        encoder = self._encoder
+        try:
             written = (
                 encoder.document(decoded)
                 if isinstance(encoder, ProtobufEncoder)
                 else encoder.encode(self._model.root, decoded)
             )
-        except ValueMismatch as mismatch:
-            raise mismatch.refused() from None
+        except ValueMismatch as mismatch:  # its steps are the model's names
+            place = place_in_document(
+                self._model, lambda _, member: member.name, steps(render(mismatch.at)), decoded, value
+            )
+            raise DataRefused(place, mismatch.message) from None
         converted = json.dumps(written, ensure_ascii=False).encode()
-        self._check(converted)
+        self._check(converted, decoded, value)
         return ConvertedData(converted, tuple(decoder.dropped))
 
-    def _check(self, converted: bytes) -> None:
-        """Raises DataRefused where the target enforces what the source does not, such as the pattern of a string."""
+    def _check(self, converted: bytes, decoded: Value, document: Json) -> None:
+        """Raises DataRefused where the target enforces what the source does not, such as the pattern of a string.
+
+        `decoded`: the value of the model that was read from `document`.
+        """
         if self._validator is None:
             return
         report = self._validator.validate(converted, encoding=Encoding.JSON, max_errors=1)
         if not report.valid:
             error = report.errors[0]
-            raise DataRefused(
-                error.path, f"the converted document is not valid under the target: {error.message}"
-            )
+            place = place_in_document(self._model, self._encoder.name, steps(error.path), decoded, document)
+            raise DataRefused(place, f"the converted document is not valid under the target: {error.message}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +137,11 @@ def convert(
     read_model, decoder = READERS[source_type]
     model = read_model(source, losses, message_name)
     content, encoder = WRITERS[target_type](model, losses)
-    validator = _validator(target_type, content)
+    validator = _validator(target_type, content, model)
     return Conversion(content, losses.report(), DataConverter(model, decoder, encoder, validator))
 
 
-def _validator(target_type: SchemaType, content: bytes) -> DataValidator | None:
+def _validator(target_type: SchemaType, content: bytes, model: Model) -> DataValidator | None:
     """The validator of the written schema; None for Protobuf, which has to be compiled first (in a worker).
 
     Raises ConversionRefused when the target's own rules or limits refuse the written schema.
@@ -145,6 +154,7 @@ def _validator(target_type: SchemaType, content: bytes) -> DataValidator | None:
         engine.parse(source)
         return engine.compile_validator(source)
     except InvalidSchema as error:
+        issue = error.issues[0]
         raise ConversionRefused(
-            "", f"what would be written is not a valid schema: {error.issues[0]}"
+            place_in_schema(model, issue.pointer), f"what would be written is not a valid schema: {issue}"
         ) from None

@@ -19,7 +19,7 @@ from ..json_schema.rewriting import plain
 from . import avro_attributes as attribute
 from . import names
 from .defaults import bare_decode, with_defaults
-from .json_navigation import SchemaNavigator, is_only_alternatives, modern
+from .json_navigation import SchemaNavigator, is_only_alternatives, modern, pointer_of
 from .json_scalars import native, read_scalar
 from .json_values import JsonDecoder
 from .losses import Losses
@@ -86,8 +86,8 @@ class _JsonSchemaReader:
                 if depth > MAX_DEPTH
                 else f"uses more than {MAX_SUBSCHEMAS} subschemas"
             )
-            raise ConversionRefused(place.pointer, f"the schema {what}")
-        schema, pointer = place.schema, place.pointer
+            raise ConversionRefused(pointer_of(place), f"the schema {what}")
+        schema, pointer = place.schema, pointer_of(place)
         if schema is True or schema == {}:
             return Anything(pointer)
         if schema is False:
@@ -126,7 +126,7 @@ class _JsonSchemaReader:
         if self._navigator.has_parts(place):
             if not any(part.schema.get("type") == "object" for part in self._navigator.parts(place)):
                 self._losses.narrowed(
-                    place.pointer, "no type is stated; object is assumed, other values are refused"
+                    pointer_of(place), "no type is stated; object is assumed, other values are refused"
                 )
             return ["object"]
         for kind, keywords in (
@@ -137,20 +137,20 @@ class _JsonSchemaReader:
         ):
             if any(keyword in schema for keyword in keywords):
                 self._losses.narrowed(
-                    place.pointer, f"no type is stated; {kind} is assumed, other values are refused"
+                    pointer_of(place), f"no type is stated; {kind} is assumed, other values are refused"
                 )
                 return [kind]
         return None
 
     def _of_kind(self, kind: str, place: Place, hint: str, depth: int) -> Shape:
         if kind in SCALARS:
-            return read_scalar(kind, place.schema, place.pointer, self._losses)
+            return read_scalar(kind, place.schema, pointer_of(place), self._losses)
         if kind == "array":
             return self._array(place, hint, depth)
         return self._object(place, hint, depth)
 
     def _array(self, place: Place, hint: str, depth: int) -> Shape:
-        schema, pointer = place.schema, place.pointer
+        schema, pointer = place.schema, pointer_of(place)
         extras = {k: plain(v) for k, v in schema.items() if k in ("minItems", "maxItems", "uniqueItems")}
         tuple_keyword = "prefixItems" if "prefixItems" in schema else "items"
         if isinstance(schema.get(tuple_keyword), list):
@@ -173,7 +173,7 @@ class _JsonSchemaReader:
 
     def _object(self, place: Place, hint: str, depth: int) -> Shape:
         parts = self._navigator.parts(place) if self._navigator.has_parts(place) else [place]
-        schema, pointer = place.schema, place.pointer
+        schema, pointer = place.schema, pointer_of(place)
         is_open = all(part.schema.get("additionalProperties", True) is not False for part in parts)
         if not any(part.schema.get("properties") for part in parts) and (
             is_open or "patternProperties" in schema
@@ -193,7 +193,7 @@ class _JsonSchemaReader:
             for prop, described in part.schema.get("properties", {}).items():
                 if prop in fields:
                     self._losses.dropped(
-                        join_pointer(part.pointer, "properties", prop), "it is described twice"
+                        join_pointer(pointer_of(part), "properties", prop), "it is described twice"
                     )
                 elif described is not False:
                     fields[prop] = self._field(part, prop, required, name, depth)
@@ -214,14 +214,14 @@ class _JsonSchemaReader:
         more = part.schema.get("additionalProperties")
         if isinstance(more, dict) and more:
             self._losses.dropped(
-                join_pointer(part.pointer, "additionalProperties"), "undeclared members are not carried"
+                join_pointer(pointer_of(part), "additionalProperties"), "undeclared members are not carried"
             )
         if part is not place:
-            self._losses.restated(part.pointer, "it is written as part of one record")
+            self._losses.restated(pointer_of(part), "it is written as part of one record")
             self._navigator.report_unenforced(part, skip="allOf")
 
     def _map(self, place: Place, hint: str, depth: int) -> Shape:
-        schema, pointer = place.schema, place.pointer
+        schema, pointer = place.schema, pointer_of(place)
         values = [self._shape(self._navigator.below(place, "patternProperties", p), f"{hint}Value", depth + 1)
                   for p in schema.get("patternProperties", {})]  # fmt: skip
         if "patternProperties" in schema:
@@ -250,7 +250,7 @@ class _JsonSchemaReader:
             )
         number = schema.get(attribute.NUMBER)
         return ModelField(
-            name, shape, presence, child.pointer, schema.get("default"), has_default,
+            name, shape, presence, pointer_of(child), schema.get("default"), has_default,
             str(schema.get("description", "")), int(number) if isinstance(number, int) else 0,
             _strings(schema.get("x-aliases")), str(schema.get(attribute.PROTO_NAME, "")),
             str(schema.get(attribute.ONEOF, "")),
@@ -268,15 +268,15 @@ class _JsonSchemaReader:
         target = self._navigator.resolve(place)
         beside = sorted(k for k in set(place.schema) - ANNOTATIONS - {"$ref"} if not k.startswith("x-"))
         if beside:
-            self._losses.dropped(place.pointer, f"not enforced beside $ref: {', '.join(beside)}")
+            self._losses.dropped(pointer_of(place), f"not enforced beside $ref: {', '.join(beside)}")
         key = (target.document.number, target.pointer)
         if key in self._named:
-            return NamedShape(place.pointer, {}, self._named[key])
+            return NamedShape(pointer_of(place), {}, self._named[key])
         if key in self._inlined:
             self._losses.dropped(
-                place.pointer, "it refers to itself without an object in between; anything is accepted"
+                pointer_of(place), "it refers to itself without an object in between; anything is accepted"
             )
-            return Anything(place.pointer)
+            return Anything(pointer_of(place))
         self._inlined.append(key)
         shape = self._shape(target, hint, depth + 1)
         self._inlined.pop()
@@ -284,7 +284,7 @@ class _JsonSchemaReader:
 
     def _values(self, place: Place, hint: str) -> Shape:
         """enum and const: strings become an enumeration, anything else the types of its values."""
-        schema, pointer = place.schema, place.pointer
+        schema, pointer = place.schema, pointer_of(place)
         values = plain(list(schema["enum"]) if "enum" in schema else [schema["const"]])
         texts = [v for v in values if isinstance(v, str)]
         rest = [v for v in values if v is not None]
@@ -300,13 +300,16 @@ class _JsonSchemaReader:
                     default if default in texts else "",
                 )  # fmt: skip
             return self._nullable(kinds, NamedShape(pointer, {}, self._named[key]), pointer)
-        self._losses.dropped(pointer, "only the types of the enumerated values are checked")
+        self._losses.dropped(
+            join_pointer(pointer, "const" if "const" in schema else "enum"),
+            "only the types of the enumerated values are checked",
+        )
         shapes = [_shape_of(value, pointer) for value in rest]
         return self._nullable(kinds, merge_branches(shapes, pointer, self._losses), pointer)
 
     def _combined(self, place: Place, hint: str, depth: int) -> Shape:
         """anyOf, oneOf and allOf without a type beside them."""
-        schema, pointer = place.schema, place.pointer
+        schema, pointer = place.schema, pointer_of(place)
         for keyword in ("anyOf", "oneOf"):
             if keyword in schema:
                 if keyword == "oneOf":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
@@ -71,26 +71,29 @@ def read_protobuf(source: SchemaSource, losses: Losses, message_name: str = "") 
 
 def _report_file_losses(file: FileDescriptorProto, losses: Losses) -> None:
     """Report the losses of a file beside its messages' fields. File options for generated code are not reported."""
-    if file.service:
-        losses.dropped("", "services are not carried")
-    if file.extension:
-        losses.dropped("", "extensions are not carried")
-    for message in _messages(file.message_type):
+    for service in file.service:
+        losses.dropped(join(file.package, service.name), "services are not carried")
+    for extension in file.extension:
+        losses.dropped(join(file.package, extension.name), "extensions are not carried")
+    for name, message in _messages(file):
         if message.reserved_range or message.reserved_name:
-            losses.dropped(message.name, "reserved numbers and names are not carried")
-        if message.extension_range or message.extension:
-            losses.dropped(message.name, "extensions are not carried")
+            losses.dropped(name, "reserved numbers and names are not carried")
+        if message.extension_range:
+            losses.dropped(name, "extensions are not carried")
+        for extension in message.extension:
+            losses.dropped(join(name, extension.name), "extensions are not carried")
         for member in message.field:
             if member.options.ListFields():
-                losses.dropped(f"{message.name}.{member.name}", "options of the field are not carried")
+                losses.dropped(join(name, member.name), "options of the field are not carried")
 
 
-def _messages(roots: Iterable[DescriptorProto]) -> Iterator[DescriptorProto]:
-    stack = list(roots)
+def _messages(file: FileDescriptorProto) -> Iterator[tuple[str, DescriptorProto]]:
+    """The messages of a file by their full names, nested ones too."""
+    stack = [(join(file.package, message.name), message) for message in file.message_type]
     while stack:
-        message = stack.pop()
-        yield message
-        stack.extend(message.nested_type)
+        name, message = stack.pop()
+        yield name, message
+        stack += [(join(name, nested.name), nested) for nested in message.nested_type]
 
 
 class _ProtobufReader:

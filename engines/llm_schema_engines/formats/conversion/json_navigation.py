@@ -24,6 +24,12 @@ def modern(place: Place) -> Place:
     return Place(place.document, place.pointer, modernized(schema, place.dialect), place.base, place.dialect)
 
 
+def pointer_of(place: Place) -> str:
+    """The place as losses and refusals name it: a pointer, after the name of the reference and `#` where it is in one."""
+    document = place.document
+    return f"{document.name or document.uri}#{place.pointer}" if document.number else place.pointer
+
+
 class SchemaNavigator:
     """Finds subschemas of one schema and its references, and reports the losses there."""
 
@@ -61,7 +67,7 @@ class SchemaNavigator:
         try:
             return modern(self._document_index.resolve(place.base, place.schema["$ref"]))
         except Unresolvable as error:
-            raise ConversionRefused(join_pointer(place.pointer, "$ref"), str(error)) from None
+            raise ConversionRefused(join_pointer(pointer_of(place), "$ref"), str(error)) from None
 
     def report_unenforced(self, place: Place, skip: str = "") -> None:
         """Report the keywords that no other schema type can enforce."""
@@ -73,7 +79,7 @@ class SchemaNavigator:
                 and keyword != skip
                 and not (keyword == "propertyNames" and attribute.KEY in schema)
             ):
-                self._losses.dropped(join_pointer(place.pointer, keyword), f"{keyword} is not enforced")
+                self._losses.dropped(join_pointer(pointer_of(place), keyword), f"{keyword} is not enforced")
 
 
 def is_only_alternatives(schema: Mapping[str, Any]) -> bool:

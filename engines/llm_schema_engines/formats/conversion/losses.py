@@ -26,7 +26,8 @@ class LossKind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """One loss. `pointer`: where in the source schema (a JSON pointer; for Protobuf a full name)."""
+    """One loss. `pointer`: where in the source schema (a JSON pointer, after the name of the reference and `#` where it is in a
+    reference of a JSON Schema; for Protobuf a full name)."""
 
     kind: LossKind
     pointer: str

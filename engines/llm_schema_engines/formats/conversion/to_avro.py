@@ -321,9 +321,12 @@ def _full_names(model: Model, losses: Losses) -> dict[str, str]:
     full = dict(zip(model.types, given, strict=True))
     if _unreachable(model, full):
         namespace = next(name.rpartition(".")[0] for name in given if "." in name)
-        losses.changed(
-            "", f"types without a namespace move to {namespace!r}: they could not be named from inside one"
-        )
+        for key, name in full.items():
+            if "." not in name:
+                losses.changed(
+                    model.types[key].pointer,
+                    f"{name} moves to the namespace {namespace!r}: it could not be named from inside one",
+                )
         taken = names.UniqueNames(name for name in given if "." in name)
         full = {k: name if "." in name else taken.take(f"{namespace}.{name}") for k, name in full.items()}
     return full

@@ -26,14 +26,17 @@ def check_size(content: Any, size: int, limits: JsonSchemaLimits) -> list[Schema
         nodes += 1
         if nodes > limits.schema_nodes:
             return [
-                SchemaIssue("json/nodes", f"has more than {limits.schema_nodes} values, which is the limit")
+                SchemaIssue(
+                    "json/nodes",
+                    f"has more than {limits.schema_nodes} values, which is the limit (setting json_schema.schema_nodes)",
+                )
             ]
         if isinstance(value, dict):
             if len(value) > limits.keywords_per_object:
                 return [
                     SchemaIssue(
                         "json/keywords",
-                        f"an object has {len(value)} members; the limit is {limits.keywords_per_object}",
+                        f"an object has {len(value)} members; the limit is {limits.keywords_per_object} (setting json_schema.keywords_per_object)",
                         pointer,
                     )
                 ]
@@ -61,7 +64,7 @@ def check_addresses(content: Any, size: int, limits: JsonSchemaLimits) -> list[S
                 SchemaIssue(
                     "json/pointers",
                     f"the JSON pointers of its values are longer than {limits.pointers} characters together, which is "
-                    "the limit; shorten the names around many values",
+                    "the limit (setting json_schema.pointers); shorten the names around many values",
                 )
             ]
         if isinstance(value, dict):
@@ -99,7 +102,8 @@ def check_references(
     if count > limits.references_in_schema:
         issues.append(
             SchemaIssue(
-                "json/references", f"has {count} references; the limit is {limits.references_in_schema}"
+                "json/references",
+                f"has {count} references; the limit is {limits.references_in_schema} (setting json_schema.references_in_schema)",
             )
         )
     return issues[: limits.issues] or _check_paths(document_index, root, limits)
@@ -179,7 +183,7 @@ def _check_paths(document_index: DocumentIndex, root: Place, limits: JsonSchemaL
                         SchemaIssue(
                             "json/evaluation-paths",
                             f"subschemas apply to one value in more than {limits.evaluation_paths} ways, "
-                            "which is the limit; merge the alternatives or references",
+                            "which is the limit (setting json_schema.evaluation_paths); merge the alternatives or references",
                             place.pointer,
                         )
                     ]
@@ -201,7 +205,7 @@ def _check_paths(document_index: DocumentIndex, root: Place, limits: JsonSchemaL
                     SchemaIssue(
                         "json/reference-chain",
                         f"more than {limits.reference_chain} schemas in a chain apply to one value, "
-                        "which is the limit",
+                        "which is the limit (setting json_schema.reference_chain)",
                         start.pointer,
                     )
                 ]

@@ -39,12 +39,20 @@ class JsonSchemaEngine:
 
     def parse(self, source: SchemaSource, *, strict: bool = True) -> ParsedSchema:
         """See FormatEngine.parse; options: `dialect` (the default one) and `format_policy`."""
+        return self.parse_opened(source, strict=strict)[0]
+
+    def open(self, source: SchemaSource) -> OpenedSchema:
+        """A schema that has been parsed, as it was read."""
+        return open_schema(source, self._limits)
+
+    def parse_opened(self, source: SchemaSource, *, strict: bool = True) -> tuple[ParsedSchema, OpenedSchema]:
+        """As `parse`, with the schema as it was read, for who looks at it once more."""
         opened = open_schema(source, self._limits)
         parsed = parse_opened(source, opened, self._limits, strict=strict)
         if strict:  # a registration compares the schema next
             stored = SchemaSource(source.content, source.references, parsed.options)
             self._documents.put(stored, lambda: document_of(stored, opened.content, opened.options))
-        return parsed
+        return parsed, opened
 
     def compare(self, reader: SchemaSource, writer: SchemaSource, options: CompareOptions) -> Comparison:
         """YES is a proof, NO carries a witness that the validator confirmed, UNDECIDED says why and where."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class JsonSchemaLimits:
     """All limits of the JSON Schema engine; an error names the limit, its value and what was found."""
 
-    schema_bytes: int = 1024 * 1024
+    schema_bytes: int = 2 * 1024 * 1024
     """Largest schema document."""
     schema_depth: int = 100
     """Deepest nesting of brackets in a schema document."""

@@ -93,7 +93,10 @@ def _pattern_issues(seen: Survey, limits: JsonSchemaLimits) -> list[SchemaIssue]
     count, total = len(seen.patterns), 0
     if count > limits.patterns:
         return [
-            SchemaIssue("json/patterns", f"has {count} regular expressions; the limit is {limits.patterns}")
+            SchemaIssue(
+                "json/patterns",
+                f"has {count} regular expressions; the limit is {limits.patterns} (setting json_schema.patterns)",
+            )
         ]
     for pattern, pointer in seen.patterns:
         if len(pattern) <= limits.pattern_length:  # a longer one is refused below, before it is read
@@ -104,7 +107,7 @@ def _pattern_issues(seen: Survey, limits: JsonSchemaLimits) -> list[SchemaIssue]
                 SchemaIssue(
                     "json/pattern-weight",
                     f"the regular expressions up to here compile to more than {limits.pattern_weight} states, "
-                    "which is the limit; repeat less, or use maxLength",
+                    "which is the limit (setting json_schema.pattern_weight); repeat less, or use maxLength",
                     pointer,
                 ),
             ]

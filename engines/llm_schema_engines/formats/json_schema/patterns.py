@@ -11,7 +11,17 @@ import jsonschema_rs
 from ...errors import SchemaIssue
 from .limits import JsonSchemaLimits
 from .prover.regex.charsets import BEGIN
-from .prover.regex.syntax import LookAhead, Repeat, Sequence, Symbols, Tree, Unsupported, parse_pattern
+from .prover.regex.syntax import (
+    Choice,
+    LookAhead,
+    Repeat,
+    Sequence,
+    Symbols,
+    Tree,
+    Unsupported,
+    has_boundary,
+    parse_pattern,
+)
 from .regex_engine import OPTIONS
 
 _TOKENS = re.compile(
@@ -30,7 +40,8 @@ _NAMED = "(?P<name>...) is not ECMA-262; write (?<name>...)"
 POSSESSIVE = "a + after a quantifier is not ECMA-262 (elsewhere it forbids backtracking); take it out, or write (?:...)+"
 
 
-def deviations(pattern: str) -> tuple[list[str], bool]:
+@functools.lru_cache(maxsize=4096)
+def deviations(pattern: str) -> tuple[tuple[str, ...], bool]:
     """What the engine reads otherwise than ECMA-262 does, each once; and whether a quantifier is quantified with `+`, which
     ECMA-262 refuses."""
     found: dict[str, None] = {}
@@ -50,7 +61,7 @@ def deviations(pattern: str) -> tuple[list[str], bool]:
             found[_GROUP] = None
         elif len(token) > 1 and token[-1] == "+":
             possessive = True
-    return list(found), possessive
+    return tuple(found), possessive
 
 
 def check_pattern(pattern: str, pointer: str, limits: JsonSchemaLimits) -> SchemaIssue | None:
@@ -58,7 +69,7 @@ def check_pattern(pattern: str, pointer: str, limits: JsonSchemaLimits) -> Schem
     if len(pattern) > limits.pattern_length:
         return SchemaIssue(
             "json/pattern-length",
-            f"the regular expression is {len(pattern)} characters long; the limit is {limits.pattern_length}",
+            f"the regular expression is {len(pattern)} characters long; the limit is {limits.pattern_length} (setting json_schema.pattern_length)",
             pointer,
         )
     problem = POSSESSIVE if deviations(pattern)[1] else compile_problem(pattern)
@@ -77,7 +88,7 @@ def weight(pattern: str) -> int:
     A thousand states take about half a millisecond to compile, and some hundred kilobytes.
     """
     try:
-        return _weight(parse_pattern(pattern))
+        return _weight(_measurable(pattern))
     except Unsupported:
         counts = [int(max(match.groups("0"), key=int)) for match in _COUNT.finditer(pattern)]
         return len(pattern) * math.prod(max(count, 1) for count in counts)
@@ -91,7 +102,7 @@ def active_states(pattern: str) -> int:
     length, and two in the first repetition of a character after them.
     """
     try:
-        tree = parse_pattern(pattern)
+        tree = _measurable(pattern)
     except Unsupported:
         return weight(pattern)
     if not isinstance(tree, Sequence) or not tree.parts or tree.parts[0] != _ANCHOR:
@@ -114,6 +125,15 @@ _COUNT = re.compile(r"\{([0-9]{1,6})(?:,([0-9]{1,6}))?,?\}")
 _BEYOND_ASCII = 8
 
 
+def _measurable(pattern: str) -> Tree:
+    """The tree of a pattern whose states can be counted; raises Unsupported. At a word boundary the engine leaves its quick way
+    with a text beyond ASCII."""
+    tree = parse_pattern(pattern)
+    if has_boundary(tree):
+        raise Unsupported("a word boundary")
+    return tree
+
+
 def _weight(tree: Tree) -> int:
     if isinstance(tree, Symbols):
         return 1 if not tree.charset or tree.charset[-1][1] < 128 else _BEYOND_ASCII
@@ -121,6 +141,7 @@ def _weight(tree: Tree) -> int:
         return _weight(tree.part) * max(tree.low + 1, tree.high or 0)
     if isinstance(tree, LookAhead):
         return _weight(tree.part)
+    assert isinstance(tree, Sequence | Choice)  # _measurable has no boundaries
     return sum(map(_weight, tree.parts))
 
 

@@ -89,14 +89,17 @@ def _max_nesting(brackets: bytes, limit: int) -> int:
     return deepest
 
 
-def read(content: bytes, *, max_bytes: int, max_depth: int, max_digits: int) -> Any:
+def read(content: bytes, *, max_bytes: int, max_depth: int, max_digits: int, what: str = "schema") -> Any:
     """The JSON value that `content` spells: ints stay ints, other numbers are Decimal.
 
     Raises JsonReadError for a byte order mark, invalid UTF-8, a duplicate key, NaN, a lone surrogate, a number beyond
-    `max_digits`, nesting beyond `max_depth` or a size beyond `max_bytes`.
+    `max_digits`, nesting beyond `max_depth` or a size beyond `max_bytes`. what: schema or data, whose settings errors name.
     """
     if len(content) > max_bytes:
-        _fail("json/size", f"is {len(content)} bytes long; the limit is {max_bytes}")
+        _fail(
+            "json/size",
+            f"is {len(content)} bytes long; the limit is {max_bytes} (setting limits.{what}_bytes)",
+        )
     if not content.strip():
         _fail("json/syntax", "is empty; a JSON document is expected", line=1, column=1)
     if content.startswith(b"\xef\xbb\xbf"):
@@ -107,7 +110,10 @@ def read(content: bytes, *, max_bytes: int, max_depth: int, max_digits: int) -> 
         line, column = line_and_column(content[: error.start].decode("utf-8"), error.start)
         _fail("json/utf-8", f"is not UTF-8: byte {error.start} is invalid", line=line, column=column)
     if (depth := nesting(content, max_depth)) > max_depth:
-        _fail("json/depth", f"nests brackets {depth} deep or more; the limit is {max_depth}")
+        _fail(
+            "json/depth",
+            f"nests brackets {depth} deep or more; the limit is {max_depth} (setting json_schema.{what}_depth)",
+        )
     try:
         value = _decoder(max_digits).decode(text)
     except json.JSONDecodeError as error:
@@ -129,17 +135,23 @@ def _decoder(max_digits: int) -> json.JSONDecoder:
 
     def number(token: str) -> int | Decimal:
         if len(token) > max_digits:
-            raise _InvalidNumber(f"a number has {len(token)} characters; the limit is {max_digits}")
+            raise _InvalidNumber(
+                f"a number has {len(token)} characters; the limit is {max_digits} (setting json_schema.number_digits)"
+            )
         if "." not in token and "e" not in token and "E" not in token:
             return int(token)
         try:
             value = Decimal(token)
         except InvalidOperation:  # the exponent fits no machine word
-            raise _InvalidNumber(f"the number {token} is out of range; the limit is 1e{max_digits}") from None
+            raise _InvalidNumber(
+                f"the number {token} is out of range; the limit is 1e{max_digits} (setting json_schema.number_digits)"
+            ) from None
         if not value:
             return Decimal(0)  # whatever its exponent
         if abs(value.adjusted()) > max_digits:
-            raise _InvalidNumber(f"the number {token} is out of range; the limit is 1e{max_digits}")
+            raise _InvalidNumber(
+                f"the number {token} is out of range; the limit is 1e{max_digits} (setting json_schema.number_digits)"
+            )
         return value
 
     return json.JSONDecoder(

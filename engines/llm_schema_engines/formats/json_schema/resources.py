@@ -141,10 +141,13 @@ class DocumentIndex:
                 stack.extend(self._below(place))
             yield place
 
-    def _below(self, place: Place) -> Iterator[Place]:
+    def _below(self, place: Place) -> list[Place]:
         """The direct subschemas, the last one first."""
-        for path, sub in reversed(subschemas(place.schema, place.dialect)):
-            yield Place(place.document, join_pointer(place.pointer, *path), sub, place.base, place.dialect)
+        document, pointer, base, dialect = place.document, place.pointer, place.base, place.dialect
+        return [
+            Place(document, join_pointer(pointer, *path), sub, base, dialect)
+            for path, sub in reversed(subschemas(place.schema, dialect))
+        ]
 
     def below(self, place: Place, *tokens: str | int) -> Place:
         """The subschema at a path of keywords, names and numbers below `place`, with the base URI and dialect in force there."""
@@ -342,7 +345,7 @@ def _add_references(
                             SchemaIssue(
                                 "json/addresses",
                                 f"the references know each other under more than {limits.addresses} URIs, which is "
-                                "the limit; name them by absolute URIs",
+                                "the limit (setting json_schema.addresses); name them by absolute URIs",
                             )
                         ]
                     )
@@ -360,7 +363,7 @@ def absolute_uri(base: str, reference: str, limits: JsonSchemaLimits) -> str:
             [
                 SchemaIssue(
                     "json/uri-length",
-                    f"the URI {uri[:_SHOWN]!r}... is {len(uri)} characters long; the limit is {limits.uri_length}",
+                    f"the URI {uri[:_SHOWN]!r}... is {len(uri)} characters long; the limit is {limits.uri_length} (setting json_schema.uri_length)",
                 )
             ]
         )

@@ -137,6 +137,7 @@ class JsonDataValidator:
         return plain(
             read(
                 payload,
+                what="data",
                 max_bytes=limits.data_bytes,
                 max_depth=limits.data_depth,
                 max_digits=limits.number_digits,

@@ -137,12 +137,16 @@ class Schema:
 
     def own_messages(self, *, entries: bool = False) -> Mapping[str, MessageType]:
         """The messages declared in the schema's own file, by name inside the package; those of maps on request."""
-        cut = len(self.package) + 1 if self.package else 0
-        return {
-            m.name[cut:]: m
-            for m in self.messages.values()
-            if m.file == self.root and (entries or not m.map_entry)
-        }
+        return self._own_with_entries if entries else self._own
+
+    @functools.cached_property
+    def _own_with_entries(self) -> Mapping[str, MessageType]:
+        root, cut = self.root, len(self.package) + 1 if self.package else 0
+        return {m.name[cut:]: m for m in self.messages.values() if m.file == root}
+
+    @functools.cached_property
+    def _own(self) -> Mapping[str, MessageType]:
+        return {name: m for name, m in self._own_with_entries.items() if not m.map_entry}
 
 
 def build(files: Files) -> Schema:

@@ -63,7 +63,7 @@ def _check_text(source: bytes, limits: ProtobufLimits) -> None:
     if len(source) > limits.source:
         raise refuse(
             "SOURCE_TOO_LARGE",
-            f"the file is {len(source)} bytes long; the limit is {limits.source} (the setting limits.schema_bytes)",
+            f"the file is {len(source)} bytes long; the limit is {limits.source} (setting protobuf.file_bytes)",
         )
     if not source.strip():
         raise refuse("SOURCE_EMPTY", "the schema is empty; declare at least one message, enum or service")
@@ -96,7 +96,9 @@ class _LimitCounter:
                 self._check_depth((self._scopes[-1][1] if self._scopes else 0) + self._dots, offset)
             if self._word > limits.identifier and max(map(len, token.split(b"."))) > limits.identifier:
                 raise self._refuse(
-                    "IDENTIFIER_TOO_LONG", f"a name is longer than {limits.identifier} characters", offset
+                    "IDENTIFIER_TOO_LONG",
+                    f"a name is longer than {limits.identifier} characters (setting protobuf.name_length)",
+                    offset,
                 )
         elif kind == "open":
             name, depth = self._scopes[-1] if self._scopes else (0, 0)
@@ -127,7 +129,7 @@ class _LimitCounter:
         if depth > self._limits.brackets:
             raise self._refuse(
                 "NESTING_TOO_DEEP",
-                f"brackets and the parts of option names are nested more than {self._limits.brackets} deep; "
+                f"brackets and the parts of option names are nested more than {self._limits.brackets} deep (setting protobuf.schema_depth); "
                 "flatten the schema",
                 offset,
             )

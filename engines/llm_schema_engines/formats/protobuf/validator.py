@@ -28,9 +28,6 @@ _NOT_BRACKETS = bytes(sorted(set(range(256)) - set(b"{}[]")))
 MAX_UNKNOWN = 64 * 1024
 """Up to so many bytes of unknown fields are listed one by one; the runtime makes an object of each field."""
 
-MIN_NESTING = 64
-"""In payloads of at most so many opening brackets, nesting is not measured."""
-
 
 class MessageValidator:
     """Satisfies formats.engine.DataValidator."""
@@ -71,7 +68,7 @@ class MessageValidator:
             issues = [
                 DataIssue(
                     "",
-                    f"the payload is {len(payload)} bytes long; the limit is {self._limits.payload}",
+                    f"the payload is {len(payload)} bytes long; the limit is {self._limits.payload} (setting limits.data_bytes)",
                     "payload_too_large",
                 )
             ]
@@ -101,7 +98,10 @@ class MessageValidator:
     def _looks_like_json(self, payload: bytes, name: str) -> bool:
         if payload.startswith(b"{"):
             return True
-        if payload[-1:] not in _JSON_LAST_BYTES or _nesting(payload) > self._limits.payload_depth:
+        if (
+            payload[-1:] not in _JSON_LAST_BYTES
+            or _nesting(payload, self._limits.payload_depth) > self._limits.payload_depth
+        ):
             return False
         try:
             value = load(payload)
@@ -136,9 +136,9 @@ class MessageValidator:
         return issues + list(itertools.islice(faults, max_issues))
 
     def _json(self, payload: bytes, name: str, *, strict: bool, max_issues: int) -> list[DataIssue]:
-        depth = _nesting(payload)
+        depth = _nesting(payload, self._limits.payload_depth)
         if depth > self._limits.payload_depth:
-            message = f"the payload is nested {depth} deep; the limit is {self._limits.payload_depth}"
+            message = f"the payload is nested {depth} deep; the limit is {self._limits.payload_depth} (setting protobuf.data_depth)"
             return [DataIssue("", message, "payload_too_deep")]
         try:
             value = load(payload)
@@ -190,9 +190,9 @@ def _faults(message: Message, path: str, strict: bool, required: dict[str, list[
                 yield from _faults(item, f"{here}/{escape(key_text(key))}", strict, required)
 
 
-def _nesting(payload: bytes) -> int:
-    """The deepest nesting of brackets outside strings."""
-    if payload.count(b"{") + payload.count(b"[") <= MIN_NESTING:
+def _nesting(payload: bytes, limit: int) -> int:
+    """The deepest nesting of brackets outside strings; 0 when so few brackets cannot pass `limit`."""
+    if payload.count(b"{") + payload.count(b"[") <= limit:
         return 0
     depth = deepest = 0
     for byte in _STRING.sub(b"", payload).translate(None, _NOT_BRACKETS):

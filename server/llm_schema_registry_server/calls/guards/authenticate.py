@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
+from types import TracebackType
 from typing import Protocol
 
-from ...errors import InvalidRequest
+from ...errors import DeadlineExceeded, InvalidRequest, Unauthenticated
 from ...model.principal import Principal
 from ..call import Call
 from ..guard import QUICK, Guard, Rank
@@ -23,6 +25,14 @@ class Authenticator(Protocol):
 
     async def authenticate(self, metadata: Mapping[str, str]) -> Principal:
         """The principal. Raises Unauthenticated."""
+        ...
+
+    async def start(self) -> None:
+        """Reads what is needed to tell. Raises RegistryError when it cannot be read and must be."""
+        ...
+
+    async def stop(self) -> None:
+        """Ends what `start` began."""
         ...
 
 
@@ -46,6 +56,12 @@ class OpenAuthenticator:
         """As `known`: nothing is asked of anyone."""
         return self.known(metadata)
 
+    async def start(self) -> None:
+        """Nothing is needed."""
+
+    async def stop(self) -> None:
+        """Nothing was begun."""
+
 
 class Authenticate:
     """Authenticates every call, also those that need no permission: the audit wants to know who."""
@@ -68,11 +84,24 @@ class Authenticate:
 
 
 class _Authenticated(Guard):
-    __slots__ = ("_authenticator",)
+    __slots__ = ("_authenticator", "_expires")
 
     def __init__(self, call: Call, authenticator: Authenticator) -> None:
         super().__init__(call)
         self._authenticator = authenticator
+        self._expires: float | None = None
 
     async def __aenter__(self) -> None:
-        self.call.principal = await self._authenticator.authenticate(self.call.metadata)
+        call = self.call
+        call.principal = await self._authenticator.authenticate(call.metadata)
+        if call.operation.streams and call.principal.expires is not None:
+            # The pipeline ends a stream at its deadline, whether it waits or has something to send.
+            expires = time.monotonic() + max(0.0, call.principal.expires - time.time())
+            if call.deadline is None or expires < call.deadline:
+                call.deadline = self._expires = expires
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._expires is not None and isinstance(error, DeadlineExceeded):
+            raise Unauthenticated("the credentials have expired; come back with new ones") from error

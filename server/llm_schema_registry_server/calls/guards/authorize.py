@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...errors import PermissionDenied
+from ...errors import PermissionDenied, Unauthenticated
 from ..call import Call
 from ..guard import QUICK, Guard, Rank
 from ..operation import NO_PERMISSION
@@ -28,9 +28,14 @@ class _Authorized(Guard):
 
 
 def demand_permission(call: Call) -> None:
-    """Raises PermissionDenied when the call's principal lacks what its operation declares."""
+    """Raises PermissionDenied when the call's principal lacks what its operation declares; Unauthenticated when it is nobody."""
     needed = call.operation.permission
     if needed != NO_PERMISSION and needed not in call.principal.permissions:
+        if call.principal.anonymous:
+            raise Unauthenticated(
+                f"{call.operation.name} needs credentials; send `authorization: Bearer TOKEN`",
+                permission=needed,
+            )
         raise PermissionDenied(
             f"{call.operation.name} needs permission {needed!r}, which {call.principal.name!r} does not have",
             permission=needed,

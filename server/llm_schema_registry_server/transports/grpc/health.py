@@ -24,12 +24,14 @@ _Serving = health_pb2.HealthCheckResponse
 
 
 class HealthService:
-    """Asks `source` every `seconds` and passes on what it says; NOT_SERVING when it cannot say anything."""
+    """Asks `source` every `seconds` and passes on what it says; NOT_SERVING when it cannot say anything within `patience`."""
 
-    def __init__(self, source: HealthSource, services: tuple[str, ...], seconds: float = 2.0) -> None:
+    def __init__(
+        self, source: HealthSource, services: tuple[str, ...], seconds: float = 2.0, patience: float = 3.0
+    ) -> None:
         self._source = source
         self._services = services
-        self._seconds = seconds
+        self._seconds, self._patience = seconds, patience
         self._servicer = health_aio.HealthServicer()
         self._task: asyncio.Task[None] | None = None
 
@@ -44,7 +46,7 @@ class HealthService:
     async def refresh(self) -> None:
         """Asks once."""
         try:
-            async with asyncio.timeout(max(1.0, self._seconds)):
+            async with asyncio.timeout(self._patience):
                 statuses = _statuses(await self._source(), self._services)
         except Exception:
             _LOG.exception("health_unknown")

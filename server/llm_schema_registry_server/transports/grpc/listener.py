@@ -29,7 +29,8 @@ _MEMORY_BYTES = 256 * 1024 * 1024
 
 
 class GrpcListener:
-    """Owns the gRPC port. `credentials` make it TLS, which only the grpcio engine speaks. Large requests take room in `memory`."""
+    """Owns the gRPC port. `credentials` make it TLS, which only the grpcio engine speaks. Large requests take room in `memory`.
+    `health` is asked every `health_seconds`, and may take `health_patience`."""
 
     name = "grpc"
 
@@ -43,12 +44,14 @@ class GrpcListener:
         proxies: TrustedProxies,
         credentials: grpc.ServerCredentials | None = None,
         memory: FairQueue | None = None,
+        health_seconds: float = 2.0,
+        health_patience: float = 3.0,
     ) -> None:
         if memory is None:
             memory = request_memory(Queues(), _MEMORY_BYTES, largest=settings.max_message_bytes)
         self._per_address, self._proxies = settings.connections_per_address, proxies
         services = tuple(dict.fromkeys(m.service for m in rpcs.methods.values()))
-        self.health = HealthService(health, services)
+        self.health = HealthService(health, services, health_seconds, health_patience)
         described = (*services, HEALTH)
         self.services = (*described, *REFLECTION)
         """Full names of all services on the port."""

@@ -21,13 +21,13 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.message import Message
 
 from ...errors import InvalidRequest
-from .json_text import MOST_VALUES, decode, encode
+from .json_text import MOST_ESCAPES, MOST_VALUES, decode, encode
 from .json_types import NOT_SERVED, check_field, check_message, is_unicode
 from .routes import Route
 
 _MOST_PARAMETERS = 100
 # Far above what any list or map of a request may hold; three million tags would take seconds to refuse one by one.
-_MOST_ITEMS = 10_000
+MOST_ITEMS = 10_000
 _TRUE, _FALSE = frozenset({"true", "1", ""}), frozenset({"false", "0"})
 # Query names that are shorter than the field's.
 _PARAMETERS = {"soft": "soft_delete"}
@@ -47,15 +47,18 @@ def request_message(
     defaults: Mapping[str, str] | None = None,
     *,
     most_values: int = MOST_VALUES,
+    most_escapes: int = MOST_ESCAPES,
+    most_items: int = MOST_ITEMS,
 ) -> Message:
-    """The request. `defaults` fill fields that nothing else has set; `most_values` may the body have. Raises
+    """The request. `defaults` fill fields that nothing else has set; `most_values` and `most_escapes` may the body have. Raises
     InvalidRequest, naming the field."""
     descriptor = _descriptor(route.method.request_type)
     tree: Tree = {}
     if route.body == "*":
-        tree = expand(_object(body, most_values), descriptor)
+        tree = expand(_object(body, most_values, most_escapes), descriptor, most_items)
     elif route.body:
-        tree[route.body] = expand({route.body: decode(body, most_values)}, descriptor)[route.body]
+        value = decode(body, most_values, most_escapes)
+        tree[route.body] = expand({route.body: value}, descriptor, most_items)[route.body]
     _put_query(tree, descriptor, query, whole_body=route.body == "*")
     for name, text in captured.items():
         _put_captured(tree, descriptor, name, text)
@@ -78,11 +81,21 @@ def _put_captured(tree: Tree, kind: Descriptor, dotted: str, text: str) -> None:
     tree[leaf] = text
 
 
-def line_message(route: Route, number: int, line: bytes, *, most_values: int = MOST_VALUES) -> Message:
+def line_message(
+    route: Route,
+    number: int,
+    line: bytes,
+    *,
+    most_values: int = MOST_VALUES,
+    most_escapes: int = MOST_ESCAPES,
+    most_items: int = MOST_ITEMS,
+) -> Message:
     """The request in one line of a batch. Raises InvalidRequest, naming the line and the field."""
     try:
         return to_message(
-            expand(_object(line, most_values), _descriptor(route.method.request_type)),
+            expand(
+                _object(line, most_values, most_escapes), _descriptor(route.method.request_type), most_items
+            ),
             route.method.request_type,
         )
     except InvalidRequest as error:
@@ -101,8 +114,9 @@ def to_message(tree: Tree, kind: type[Message]) -> Message:
         raise InvalidRequest(field, why[:300]) from error
 
 
-def expand(tree: Tree, kind: Descriptor, path: str = "") -> Tree:
-    """The tree with friendly names and values replaced by those of the mapping. Raises InvalidRequest."""
+def expand(tree: Tree, kind: Descriptor, most_items: int = MOST_ITEMS, path: str = "") -> Tree:
+    """The tree with friendly names and values replaced by those of the mapping. Raises InvalidRequest, also for lists and maps of
+    more than `most_items`."""
     expanded: Tree = {}
     for name, value in tree.items():
         field = _field(kind, name)
@@ -119,13 +133,15 @@ def expand(tree: Tree, kind: Descriptor, path: str = "") -> Tree:
         if encode is not None:
             expanded[field.name] = encode(path + name, value)
         else:
-            expanded[field.name] = _expand_value(value, field, path + field.name)
+            expanded[field.name] = _expand_value(value, field, most_items, path + field.name)
     return expanded
 
 
-def _expand_value(value: Any, field: FieldDescriptor, path: str) -> Any:
-    if isinstance(value, (list, dict)) and len(value) > _MOST_ITEMS:
-        raise InvalidRequest(path, f"has {len(value)} items; the limit is {_MOST_ITEMS}")
+def _expand_value(value: Any, field: FieldDescriptor, most_items: int, path: str) -> Any:
+    if isinstance(value, (list, dict)) and len(value) > most_items:
+        raise InvalidRequest(
+            path, f"has {len(value)} items; the limit is {most_items} (setting limits.request_items)"
+        )
     if field.enum_type is not None:
         kind = field.enum_type
         if isinstance(value, list):
@@ -136,10 +152,10 @@ def _expand_value(value: Any, field: FieldDescriptor, path: str) -> Any:
         return value
     if isinstance(value, list):
         return [
-            expand(item, inner, f"{path}[{i}].") if isinstance(item, dict) else item
+            expand(item, inner, most_items, f"{path}[{i}].") if isinstance(item, dict) else item
             for i, item in enumerate(value)
         ]
-    return expand(value, inner, f"{path}.") if isinstance(value, dict) else value
+    return expand(value, inner, most_items, f"{path}.") if isinstance(value, dict) else value
 
 
 def _enum(value: Any, kind: EnumDescriptor, path: str) -> Any:
@@ -258,8 +274,8 @@ def _field(kind: Descriptor, name: str) -> FieldDescriptor | None:
     return found
 
 
-def _object(body: bytes, most_values: int) -> Tree:
-    value = decode(body, most_values) if body.strip() else {}
+def _object(body: bytes, most_values: int, most_escapes: int) -> Tree:
+    value = decode(body, most_values, most_escapes) if body.strip() else {}
     if not isinstance(value, dict):
         raise InvalidRequest("", "the body must be a JSON object")
     return value

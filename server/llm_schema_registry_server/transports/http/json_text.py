@@ -18,6 +18,7 @@ from .json_types import is_unicode
 MOST_VALUES = 500_000
 """JSON values in one body (the default of http.max_values); each takes a hundred bytes or more once it is read."""
 MOST_ESCAPES = 1_000_000
+"""Backslashes in one body (the default of http.max_escapes)."""
 """Backslashes in one body: a text with many of them is read in one slow step."""
 
 # So many values take C a few milliseconds.
@@ -30,16 +31,17 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _Steps = tuple["_Steps", str | int] | None
 
 
-def decode(body: bytes, most_values: int = MOST_VALUES) -> Any:
+def decode(body: bytes, most_values: int = MOST_VALUES, most_escapes: int = MOST_ESCAPES) -> Any:
     """The JSON value of a body in UTF-8.
 
     Raises InvalidRequest for what RFC 8259 does not allow, a repeated key, a number beyond a double, half of a surrogate
-    pair, and more than `most_values` values or MOST_ESCAPES escapes.
+    pair, and more than `most_values` values or `most_escapes` escapes.
     """
-    if (escapes := body.count(b"\\")) > MOST_ESCAPES:
+    if (escapes := body.count(b"\\")) > most_escapes:
         raise InvalidRequest(
             "",
-            f"the body has {escapes} backslashes; the limit is {MOST_ESCAPES}: write texts in plain UTF-8 or base64",
+            f"the body has {escapes} backslashes; the limit is {most_escapes} (http.max_escapes): write texts in plain UTF-8 or "
+            "base64",
         )
     many = _count_values(body, _AT_ONCE) > _AT_ONCE
     if many and _count_values(body, most_values) > most_values:

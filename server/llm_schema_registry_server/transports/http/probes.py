@@ -12,18 +12,17 @@ from ...telemetry import logs
 from .asgi import Receive, Reply, Scope, Send, send_reply
 
 _LOG = logs.get("transports.http")
-_SECONDS = 2.0
 HealthSource = Callable[[], Awaitable[HealthReport]]
 
 
 class Probes:
     """live: the loop answers. startup: it has been healthy once. ready: it is healthy and not going away.
 
-    A face of the dispatcher: `live`, `ready` and `startup` are mounted one by one, and answer every verb.
+    seconds: how long the source may take. A face of the dispatcher: `live`, `ready` and `startup` are mounted one by one, and answer every verb.
     """
 
-    def __init__(self, source: HealthSource) -> None:
-        self._source = source
+    def __init__(self, source: HealthSource, seconds: float = 3.0) -> None:
+        self._source, self._seconds = source, seconds
         self._was_ready = False
         self._leaving = False
 
@@ -48,7 +47,7 @@ class Probes:
 
     async def _ready(self) -> Reply:
         try:
-            async with asyncio.timeout(_SECONDS):
+            async with asyncio.timeout(self._seconds):
                 report = await self._source()
         except Exception:
             _LOG.exception("health_unknown")

@@ -24,7 +24,7 @@ from ...calls.failure import Failure, failure
 from ...calls.guards.queueing import caller_key
 from ...calls.peer import NO_PROXIES, TrustedProxies
 from ...calls.pipeline import Invoke
-from ...errors import InvalidRequest, RegistryError, ShuttingDown
+from ...errors import Code, InvalidRequest, RegistryError, ShuttingDown
 from ...queues.fair_queue import FairQueue, Queues
 from ...rpc.protobuf.rpcs import Rpcs
 from ..request_memory import request_memory
@@ -48,9 +48,9 @@ from .asgi import (
 from .bodies import Bodies, lines
 from .errors import RequestTooLarge, RouteNotFound, VerbNotAllowed
 from .index import listing, nearest, served
-from .json_in import line_message, request_message
+from .json_in import MOST_ITEMS, line_message, request_message
 from .json_out import render
-from .json_text import MOST_VALUES
+from .json_text import MOST_ESCAPES, MOST_VALUES
 from .routes import RecentRoutes, Route, Routes
 from .sockets import Sockets
 from .stream_formats import (
@@ -80,7 +80,7 @@ class HttpOptions:
 
     `live` are the paths of methods whose streams never end: they go out as server-sent events unless the caller asks
     for lines. `sockets` maps a URL path to the method that a WebSocket there subscribes to. `statuses` give an HTTP
-    status for an answer that is well-formed and yet no 200. `socket_bytes` may arrive over a WebSocket as its request.
+    status for an answer that is well-formed and yet no 200. `socket_bytes` may arrive over a WebSocket as its request; `max_items` may a list or map of a request have.
     `security` are the headers that every answer carries. `required` names, by the path of a method, a field that its body must
     have though the proto takes it as empty. `version` is the server's, for those who ask what there is.
     """
@@ -90,6 +90,8 @@ class HttpOptions:
     unread: Unread
     socket_bytes: int = 64 * 1024
     max_values: int = MOST_VALUES
+    max_escapes: int = MOST_ESCAPES
+    max_items: int = MOST_ITEMS
     live: frozenset[str] = frozenset()
     sockets: Mapping[str, str] = field(default_factory=dict)
     statuses: Mapping[str, Callable[[Any], int]] = field(default_factory=dict)
@@ -130,8 +132,9 @@ class HttpTwin:
         )
         self._draining = False
         self._bodies = Bodies(memory, queues)
-        self._request = partial(request_message, most_values=options.max_values)
-        self._line = partial(line_message, most_values=options.max_values)
+        values, escapes, items = options.max_values, options.max_escapes, options.max_items
+        self._request = partial(request_message, most_values=values, most_escapes=escapes, most_items=items)
+        self._line = partial(line_message, most_values=values, most_escapes=escapes, most_items=items)
 
     async def http(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -394,6 +397,8 @@ def _resumed(route: Route, call: Call) -> Mapping[str, str]:
 def failure_reply(failed: Failure, error: Exception) -> Reply:
     """The reply that tells of a failure."""
     extra: tuple[tuple[str, str], ...] = ((REQUEST_ID, failed.request_id),)
+    if failed.code is Code.UNAUTHENTICATED:  # RFC 6750 3
+        extra += (("www-authenticate", 'Bearer realm="schema-registry"'),)
     if isinstance(error, VerbNotAllowed):
         extra += (("allow", error.allowed),)
     if failed.retry_seconds is not None:  # RFC 9110 10.2.3: whole seconds

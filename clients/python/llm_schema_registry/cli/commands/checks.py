@@ -11,7 +11,7 @@ import typer
 from rich.text import Text
 
 from ..._calls.checks import ValidationItem
-from ...enums import DataEncoding
+from ...enums import DataEncoding, Severity
 from ...results import SchemaValidationReport, ValidationReport
 from .. import local
 from .. import options as o
@@ -159,7 +159,9 @@ def validate_schema(
 def _schema(place: str, report: SchemaValidationReport) -> list[str | Text]:
     result: list[str | Text] = [good(f"{place}: valid") if report.valid else bad(f"{place}: invalid")]
     if report.issues:
-        return result + [f"  {i.severity.name.lower()}: {issue_line(i)}" for i in report.issues]
+        shown = [i for i in report.issues if i.severity is not Severity.INFO]
+        result += [f"  {i.severity.name.lower()}: {issue_line(i)}" for i in shown]
+        return result + (["  there are more; `schema-registry lint` shows them"] if report.truncated else [])
     return result + [f"  {text}" for text in (*report.errors, *report.warnings)]
 
 

@@ -18,6 +18,7 @@ from ...enums import ChangeClass, CompatibilityLevel, SchemaState
 from ...errors import (
     IncompatibleSchema,
     InvalidSchema,
+    LintRefused,
     PermissionDenied,
     RegistryError,
     Unauthenticated,
@@ -222,7 +223,7 @@ def _register(
             else error.message
         )
         return Row(step.origin, step.subject, Outcome.INCOMPATIBLE, message=why)
-    except InvalidSchema as error:
+    except (InvalidSchema, LintRefused) as error:
         why = issue_line(error.issues[0]) if error.issues else error.message
         return Row(step.origin, step.subject, Outcome.INVALID, message=why)
     except RegistryError as error:

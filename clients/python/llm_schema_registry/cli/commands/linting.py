@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,12 +14,10 @@ from .. import options as o
 from ..exits import Exit, issue_line
 from ..files import parsed
 from ..session import session
-from ..text import bad, doubtful, good
+from ..text import SEVERITY_STYLES, bad, good
 
 if TYPE_CHECKING:
     from llm_schema_engines import LintReport
-
-STYLES: dict[str, Callable[[str], str | Text]] = {"ERROR": bad, "WARNING": doubtful, "INFO": str}
 
 
 def complete_rule(incomplete: str) -> list[str]:
@@ -103,7 +100,7 @@ def _findings(file: str, report: LintReport) -> list[str | Text]:
         pointer = f"{f.pointer}: " if f.pointer else ""
         severity = f.severity.name
         line = f"{place}: {severity.lower()}: {pointer}{f.message} [{f.rule}]"
-        lines.append(STYLES[severity](line))
+        lines.append(SEVERITY_STYLES[severity](line))
         if f.hint:
             lines.append(f"  {f.hint}")
     if report.truncated:

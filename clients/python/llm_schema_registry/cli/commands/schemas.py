@@ -14,12 +14,13 @@ from ...enums import SchemaType
 from ...results import Registration, SchemaInfo
 from .. import local
 from .. import options as o
+from ..exits import issue_line
 from ..files import parsed
 from ..inputs import pairs, read, references, schema_type
 from ..levels import keep_level
 from ..output import fields, table
 from ..session import resolve, session
-from ..text import doubtful, good, laid_out, moment, pretty, report_lines, settings_command
+from ..text import SEVERITY_STYLES, doubtful, good, laid_out, moment, pretty, report_lines, settings_command
 
 
 def register(
@@ -90,6 +91,12 @@ def _registration(done: Registration, *, dry_run: bool) -> list[str | Text]:
             f"the same content stands in the softly deleted version {done.softly_deleted_schema_id}; "
             "to have that one instead: delete this version, then `undelete` that one"
         )
+    for issue in done.warnings:
+        lines.append(
+            SEVERITY_STYLES[issue.severity.name](f"{issue.severity.name.lower()}: {issue_line(issue)}")
+        )
+    if done.warnings_truncated:
+        lines.append("there are more warnings; `schema-registry lint` shows them")
     if done.report is not None:
         lines.extend(report_lines(done.report, settings_command(done.subject), registered=True))
     return lines

@@ -13,6 +13,7 @@ from ...enums import (
     EventType,
     FormatPolicy,
     HealthStatus,
+    LintPolicy,
     Mode,
     Strictness,
     UndecidedPolicy,
@@ -177,6 +178,15 @@ def config_set(
     default_dialect: Annotated[
         str | None, typer.Option(metavar="URI", help="JSON: the dialect of schemas without $schema.")
     ] = None,
+    lint: Annotated[
+        LintPolicy | None,
+        typer.Option(
+            parser=o.member(LintPolicy),
+            autocompletion=o.complete_names(LintPolicy),
+            metavar="POLICY",
+            help="Lint findings at a registration: off, warn, refuse_errors or refuse_warnings.",
+        ),
+    ] = None,
 ) -> None:
     """Change settings; those that are not given stay.
 
@@ -185,8 +195,19 @@ def config_set(
     \b
       schema-registry config set --level full
       schema-registry config set orders -l full_transitive
+      schema-registry config set -c .prod --lint refuse_errors
     """
-    given = (level, mode, strictness, writer_model, apply_defaults, format_policy, undecided, default_dialect)
+    given = (
+        level,
+        mode,
+        strictness,
+        writer_model,
+        apply_defaults,
+        format_policy,
+        undecided,
+        default_dialect,
+        lint,
+    )
     if all(value is None for value in given):
         raise typer.BadParameter("nothing to set; give at least one setting such as --level")
     s = session(context)
@@ -203,6 +224,7 @@ def config_set(
             format_policy=format_policy,
             undecided=undecided,
             default_dialect=default_dialect,
+            lint=lint,
         )
     s.output.result(view, lambda: _settings(view))
 

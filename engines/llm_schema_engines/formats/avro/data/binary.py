@@ -183,7 +183,9 @@ class BinaryCheckCompiler:
                     total += count
                     if total > max_items:
                         raise BinaryDataError(
-                            "items", f"{total} items without content; the limit is {max_items}", str(total)
+                            "items",
+                            f"{total} items without content; the limit is {max_items} (setting avro.empty_items)",
+                            str(total),
                         )
                 elif count > len(data) - at:  # each item has at least one byte
                     raise TruncatedData(
@@ -221,7 +223,7 @@ def _items(
 
 
 def _too_deep(limit: int) -> BinaryDataError:
-    return BinaryDataError("depth", f"the data is nested more than {limit} deep")
+    return BinaryDataError("depth", f"the data is nested more than {limit} deep (setting avro.data_depth)")
 
 
 def _no_bytes(data: bytes, at: int, depth: int) -> int:

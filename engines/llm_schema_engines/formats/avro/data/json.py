@@ -50,7 +50,13 @@ class JsonCheck:
         if isinstance(node, Record | Array | Map):
             if depth >= self._limits.data_depth:
                 limit = self._limits.data_depth
-                self._fault("depth", at, f"the data is nested more than {limit} deep", node, value)
+                self._fault(
+                    "depth",
+                    at,
+                    f"the data is nested more than {limit} deep (setting avro.data_depth)",
+                    node,
+                    value,
+                )
             elif isinstance(node, Record):
                 self._record(node, value, at, depth)
             else:

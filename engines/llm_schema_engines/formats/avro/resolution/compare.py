@@ -51,7 +51,7 @@ def compare(reader: Node, writer: Node, limits: AvroLimits) -> Comparison:
         root = decide(reader, writer, limits.pairs)
     except TooManyPairs:
         message = (
-            f"the comparison needs more than {limits.pairs} pairs of types; "
+            f"the comparison needs more than {limits.pairs} pairs of types (setting avro.pairs); "
             "give types distinct names or make unions smaller"
         )
         return Comparison(

@@ -68,7 +68,8 @@ def _check_total(references: Sequence[ReferencedSchema], limits: AvroLimits) -> 
         raise InvalidSchema(
             [
                 SchemaIssue(
-                    rule.LIMIT.id, f"the references are {total} bytes; the limit is {4 * limits.schema_bytes}"
+                    rule.LIMIT.id,
+                    f"the references are {total} bytes; the limit is {4 * limits.schema_bytes}, four times the setting limits.schema_bytes",
                 )
             ]
         )
@@ -86,7 +87,8 @@ def _load(
         raise InvalidSchema(
             [
                 SchemaIssue(
-                    rule.LIMIT.id, f"the schema is {len(content)} bytes; the limit is {limits.schema_bytes}"
+                    rule.LIMIT.id,
+                    f"the schema is {len(content)} bytes; the limit is {limits.schema_bytes} (setting limits.schema_bytes)",
                 )
             ]
         )
@@ -108,7 +110,9 @@ def _load(
         root = parser.parse(tree)
         if direct and first_visit_depth(root) > (deepest := 2 * limits.schema_depth):
             found.add(
-                rule.LIMIT, None, f"types, referenced ones included, are nested more than {deepest} deep"
+                rule.LIMIT,
+                None,
+                f"types, referenced ones included, are nested more than {deepest} deep, twice the setting avro.schema_depth",
             )
     except rule.IssueLimitReached:
         found.close(content_text)

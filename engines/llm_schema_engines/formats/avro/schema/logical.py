@@ -50,7 +50,10 @@ def _decimal(node: Node, source: Mapping[str, Json], limit: int) -> tuple[Logica
     if type(precision) is not int or precision <= 0:
         return None, "a decimal needs a precision, an integer greater than 0"
     if precision > limit:
-        return None, f"the precision {precision} is over the limit of {limit}"
+        return (
+            None,
+            f"the precision {precision} is over the limit of {limit} (setting avro.decimal_precision)",
+        )
     if type(scale) is not int or not 0 <= scale <= precision:
         return None, "the scale of a decimal is an integer from 0 to its precision"
     if isinstance(node, Fixed):

@@ -28,7 +28,7 @@ def namespace_of(name: str) -> str:
 def fault(name: str, longest: int, *, dotted: bool) -> str:
     """What is wrong with a name, as the end of a sentence; "" when nothing is."""
     if len(name) > longest:
-        return f"is {len(name)} characters long; the limit is {longest}"
+        return f"is {len(name)} characters long; the limit is {longest} (setting avro.name_length)"
     if not (is_dotted_name(name) if dotted else is_name(name)):
         return "must start with a letter or _ and go on with letters, digits and _ (ASCII)" + (
             "; dots join such names" if dotted else ""

@@ -66,9 +66,13 @@ class Parser:
             return PRIMITIVES.get(schema) or self._named(schema, namespace, at)
         self._types += 1
         if self._types > self._limits.types:
-            return self._limit_exceeded(at, f"the schema spells out more than {self._limits.types} types")
+            return self._limit_exceeded(
+                at, f"the schema spells out more than {self._limits.types} types (setting avro.types)"
+            )
         if depth > self._limits.schema_depth:
-            return self._limit_exceeded(at, f"types are nested more than {self._limits.schema_depth} deep")
+            return self._limit_exceeded(
+                at, f"types are nested more than {self._limits.schema_depth} deep (setting avro.schema_depth)"
+            )
         if type(schema) is list:
             return self._union(schema, namespace, at, depth)
         if type(schema) is not dict:
@@ -178,7 +182,7 @@ class Parser:
             self._found.add(rule.NAME_INVALID, (at, "name"), f"the name {show(name)} {fault}")
         elif len(full) > self._limits.name_length:
             self._found.add(rule.LIMIT, (at, "name"),
-                            f"the full name is {len(full)} characters long; the limit is {self._limits.name_length}")  # fmt: skip
+                            f"the full name is {len(full)} characters long; the limit is {self._limits.name_length} (setting avro.name_length)")  # fmt: skip
         elif names.is_primitive(full):
             self._found.add(rule.NAME_RESERVED, (at, "name"), f"{name!r} is the name of a primitive type")
         node = make(schema, full)
@@ -222,7 +226,7 @@ class Parser:
             if len(alias) > (longest := self._limits.name_length):
                 self._found.add(
                     rule.LIMIT, ((at, "aliases"), i),
-                    f"the alias {show(alias)} is {len(alias)} characters long; the limit is {longest}",
+                    f"the alias {show(alias)} is {len(alias)} characters long; the limit is {longest} (setting avro.name_length)",
                 )  # fmt: skip
             elif fault := names.fault(alias, longest, dotted=dotted):
                 self._found.warn(
@@ -248,7 +252,8 @@ class Parser:
             )
         elif size > self._limits.fixed_bytes:
             self._limit_exceeded(
-                (at, "size"), f"the size is {size} bytes; the limit is {self._limits.fixed_bytes}"
+                (at, "size"),
+                f"the size is {size} bytes; the limit is {self._limits.fixed_bytes} (setting avro.fixed_bytes)",
             )
         else:
             node.size = size
@@ -263,7 +268,8 @@ class Parser:
             return self._fault(rule.SYMBOLS_INVALID, at, "an enum needs symbols, an array of names")
         if len(given) > self._limits.symbols:
             return self._limit_exceeded(
-                (at, "symbols"), f"the enum has {len(given)} symbols; the limit is {self._limits.symbols}"
+                (at, "symbols"),
+                f"the enum has {len(given)} symbols; the limit is {self._limits.symbols} (setting avro.symbols)",
             )
         symbols: dict[str, None] = {}
         for i, symbol in enumerate(given):
@@ -299,7 +305,7 @@ class Parser:
         if self._fields > self._limits.fields:
             return self._limit_exceeded(
                 (at, "fields"),
-                f"the schema has more than {self._limits.fields} fields; split it with references",
+                f"the schema has more than {self._limits.fields} fields (setting avro.fields); split it with references",
             )
         fields: list[Field] = []
         by_name: dict[str, Field] = {}

@@ -73,6 +73,8 @@ _Span = tuple[int, tuple[int, ...]]
 
 def _unordered(node: Node) -> tuple[tuple[_Span, bool], ...]:
     """The groups of children of which the order means nothing; True: nor does the order within each group."""
+    if not (node.all_of or node.any_of or node.one_of or node.none_of or node.conditions):
+        return ()  # most nodes
     spans: list[tuple[_Span, bool]] = []
     start = 0
     for sizes, inside in (

@@ -39,19 +39,26 @@ def key_of(value: Any) -> Key:
 
 def is_large(value: Any) -> bool:
     """Whether a value is larger than MAX_VALUE. Parts that are the same object count each time, as they are written."""
-    left = MAX_VALUE
+    if type(value) is str:
+        return len(value) >= MAX_VALUE
+    left = MAX_VALUE - 1
     stack = [value]
     while stack and left >= 0:
         item = stack.pop()
-        left -= 1
-        if isinstance(item, str):
-            left -= len(item)
-        elif isinstance(item, list):
-            left -= len(item)
-            stack += item
-        elif isinstance(item, dict):
+        if type(item) is dict:
             left -= sum(map(len, item)) + len(item)
-            stack += item.values()
+            item = item.values()
+        elif type(item) is not list:
+            continue
+        else:
+            left -= len(item)
+        for inner in item:
+            left -= 1
+            kind = type(inner)
+            if kind is str:
+                left -= len(inner)
+            elif kind is list or kind is dict:
+                stack.append(inner)
     return left < 0
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ....model.compatibility import Comparison, Severity, Strictness, Verdict, Violation
 from ..pools import CompiledSchema
 from . import data_rules, field_rules, file_rules, json_rules, type_rules
@@ -16,6 +18,14 @@ RULES: tuple[ComparisonRule, ...] = (
     *type_rules.RULES,
     *file_rules.RULES,
 )
+
+IN_FORCE: Mapping[Strictness, tuple[tuple[ComparisonRule, Severity], ...]] = {
+    strictness: tuple(
+        (rule, severity) for rule in RULES if (severity := rule.severity(strictness)) is not None
+    )
+    for strictness in Strictness
+}
+"""The rules that apply at a strictness, with their severity there."""
 
 MAX_VIOLATIONS = 200
 MAX_WITNESSES = 50
@@ -53,10 +63,7 @@ def _merged(sides: Sides, strictness: Strictness) -> list[tuple[ComparisonRule, 
     and the worse severity of both.
     """
     found: dict[tuple[str, str], list[tuple[ComparisonRule, BreakingChange, Severity]]] = {}
-    for rule in RULES:
-        severity = rule.severity(strictness)
-        if severity is None:
-            continue
+    for rule, severity in IN_FORCE[strictness]:
         for broken in rule.check(sides):
             same = found.setdefault((rule.id, broken.path), [])
             worst = broken.severity or severity

@@ -1,6 +1,7 @@
 """Rules about JSON data: what the writer's JSON form may be, a reader must take as the same thing. Pure.
 
-They are facts beside Buf's category WIRE_JSON, which excuses what is reserved and looks at names one by one.
+They are facts beside Buf's categories WIRE_JSON and FILE: the first excuses what is reserved, and both look at names one by one
+and at what an Any may hold not at all.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from ..ir import Field, MessageType
 from ..json_known import ANY, KNOWN
-from .rule import JSON, BreakingChange, ComparisonRule, Evidence
+from .rule import JSON_SOURCE, BreakingChange, ComparisonRule, Evidence
 from .sides import Sides
 
 
@@ -69,18 +70,18 @@ RULES = (
         "JSON_NAME_REUSED",
         "the writer's JSON key {old} is {new}, {path}, for the reader",
         reused_keys,
-        JSON,
+        JSON_SOURCE,
     ),
     ComparisonRule(
         "JSON_ENUM_VALUE_UNKNOWN",
         "the writer writes enum value {path} as its name, which is {new} for the reader",
         unknown_value_names,
-        JSON,
+        JSON_SOURCE,
     ),
     ComparisonRule(
         "JSON_ANY_TYPE_UNKNOWN",
         "a google.protobuf.Any of the writer may hold {path}, which the reader's schema lacks",
         unknown_any_types,
-        JSON,
+        JSON_SOURCE,
     ),
 )

@@ -5,6 +5,7 @@ Two symbols beyond Unicode mark the beginning and the end of a text, so that `^`
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
@@ -42,7 +43,8 @@ def complement(charset: Charset) -> Charset:
 
 
 def contains(charset: Charset, symbol: int) -> bool:
-    return any(low <= symbol <= high for low, high in charset)
+    place = bisect_right(charset, (symbol, END))
+    return place > 0 and symbol <= charset[place - 1][1]
 
 
 CHARACTERS: Charset = ((0, 0xD7FF), (0xE000, LAST))

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from .boundaries import BoundaryTerms
 from .charsets import BEGIN, CHARACTERS, END, representatives
 from .syntax import (
     Choice,
@@ -15,6 +16,7 @@ from .syntax import (
     Symbols,
     Tree,
     Unsupported,
+    has_boundary,
     has_look_ahead,
     parse_pattern,
 )
@@ -129,6 +131,8 @@ class Languages:
     def _build(self, pattern: str) -> Term:
         arena = self._arena
         tree = parse_pattern(pattern)
+        if has_boundary(tree):
+            return BoundaryTerms(arena, self._plain).whole(tree)
         return arena.concat(arena.everything, self._before(tree, arena.everything))
 
     def _before(self, tree: Tree, rest: Term) -> Term:

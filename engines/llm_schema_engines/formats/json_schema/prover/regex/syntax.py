@@ -1,6 +1,6 @@
 """Parses the supported subset of ECMA-262 regular expressions into a tree. Pure.
 
-Not supported: look-behind, back-references, word boundaries, Unicode properties, look-ahead inside a repetition.
+Not supported: look-behind, back-references, Unicode properties, look-ahead and word boundaries inside a repetition or together.
 """
 
 from __future__ import annotations
@@ -43,7 +43,14 @@ class LookAhead:
     negative: bool
 
 
-Tree = Symbols | Sequence | Choice | Repeat | LookAhead
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    r"""`\b`: one of the characters before and after is a part of a word, the other is not; `\B` is negative."""
+
+    negative: bool
+
+
+Tree = Symbols | Sequence | Choice | Repeat | LookAhead | Boundary
 
 MAX_LENGTH = 400
 MAX_GROUPS = 50  # in each other; each takes five calls of this parser
@@ -69,6 +76,8 @@ def parse_pattern(pattern: str) -> Tree:
     if parser.at != len(pattern):
         raise Unsupported("an unbalanced parenthesis")
     _check(tree)
+    if has_look_ahead(tree) and has_boundary(tree):
+        raise Unsupported("look-ahead beside a word boundary")
     return tree
 
 
@@ -140,6 +149,9 @@ class _Parser:
             return Symbols(((BEGIN, BEGIN),))
         if char == "$":
             return Symbols(((END, END),))
+        if char == "\\" and (boundary := self.peek()) and boundary in "bB":
+            self.at += 1
+            return Boundary(negative=boundary == "B")
         if char == "\\":
             return Symbols(self.escape(in_bracket=False))
         if char in "*+?{":
@@ -241,6 +253,12 @@ def has_look_ahead(tree: Tree) -> bool:
     return isinstance(tree, Repeat) and has_look_ahead(tree.part)
 
 
+def has_boundary(tree: Tree) -> bool:
+    if isinstance(tree, Sequence | Choice):
+        return any(map(has_boundary, tree.parts))
+    return isinstance(tree, Boundary) or (isinstance(tree, Repeat | LookAhead) and has_boundary(tree.part))
+
+
 def _has_mark(tree: Tree, mark: int) -> bool:
     """Whether the tree consumes a mark; look-ahead consumes nothing."""
     if isinstance(tree, Symbols):
@@ -257,6 +275,8 @@ def _check(tree: Tree) -> None:
             raise Unsupported("an anchor inside a repetition")
         if has_look_ahead(tree.part):
             raise Unsupported("look-ahead inside a repetition")
+        if has_boundary(tree.part):
+            raise Unsupported("a word boundary inside a repetition")
         _check(tree.part)
     elif isinstance(tree, LookAhead):
         if _has_mark(tree.part, BEGIN):
@@ -275,5 +295,7 @@ def _check(tree: Tree) -> None:
                 begins += 1
                 if any(has_look_ahead(earlier) for earlier in tree.parts[:i]):
                     raise Unsupported("look-ahead before ^")
+                if any(has_boundary(earlier) for earlier in tree.parts[:i]):
+                    raise Unsupported("a word boundary before ^")
         if begins > 1:
             raise Unsupported("^ twice")

@@ -1,0 +1,170 @@
+"""JSON Web Tokens (RFC 7519, RFC 8725) as access tokens: from the text to the principal that it names."""
+
+from __future__ import annotations
+
+import json
+import time
+from base64 import urlsafe_b64decode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from joserfc import jws
+from joserfc.errors import JoseError
+
+from ..errors import Unauthenticated
+from ..model.principal import Principal
+from .permissions import PERMISSIONS, Roles
+from .signing_keys import SigningKeys
+
+MOST_TOKEN_BYTES = 16 * 1024
+_LONGEST_NAME = 255
+_MOST_NAMES = 256
+"""Roles or permissions that a token may carry."""
+# RFC 9068 2.1 for access tokens; most issuers write JWT or nothing.
+_HEADER_TYPES = frozenset({"", "jwt", "at+jwt", "application/at+jwt"})
+# Claims by which issuers tell their access tokens from refresh and ID tokens.
+_TYPE_CLAIMS = ("token_type", "token_use", "typ")
+_ACCESS = frozenset({"access", "access_token", "bearer", "at+jwt", "jwt"})
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRules:
+    """What a token must say. issuer, audience: of which one must be named; leeway_seconds: how far clocks may be apart.
+
+    roles_claim, permissions_claim: where a token says what its holder may do, with dots for claims inside claims; "" for
+    nowhere. role_names: from the issuer's names of roles to ours; a name that is not in it means our role of that name.
+    default_roles: of a token that names none.
+    """
+
+    issuer: str
+    audience: frozenset[str]
+    leeway_seconds: float = 30.0
+    roles_claim: str = "roles"
+    permissions_claim: str = "permissions"
+    role_names: Mapping[str, str] = field(default_factory=dict)
+    default_roles: frozenset[str] = frozenset()
+
+
+class TokenVerifier:
+    """Verifies tokens. `clock` gives seconds since 1970."""
+
+    def __init__(self, rules: TokenRules, roles: Roles, clock: Callable[[], float] = time.time) -> None:
+        self._rules, self._roles, self._clock = rules, roles, clock
+
+    def verify(self, token: str, keys: SigningKeys) -> Principal:
+        """The principal that a token names. Raises Unauthenticated, UnknownKey."""
+        header = _header(token)
+        algorithm, kid = header.get("alg"), header.get("kid")
+        if not isinstance(algorithm, str) or not (kid is None or isinstance(kid, str)):
+            raise refused("its header names no algorithm")
+        if "crit" in header:
+            raise refused("its header demands extensions (`crit`)")
+        kind = header.get("typ", "")
+        if not isinstance(kind, str) or kind.lower() not in _HEADER_TYPES:
+            raise refused("it is no access token (`typ` of its header)")
+        key = keys.find(kid, algorithm)
+        if key is None:
+            raise UnknownKey(kid)
+        try:
+            verified = jws.deserialize_compact(token, key.key, algorithms=[algorithm])
+        except (JoseError, ValueError) as error:
+            raise refused("its signature is wrong") from error
+        try:
+            claims = json.loads(verified.payload)
+        except (ValueError, RecursionError) as error:
+            raise refused("its claims are not JSON") from error
+        if not isinstance(claims, dict):
+            raise refused("its claims are no object")
+        return self._principal(claims)
+
+    def _principal(self, claims: Mapping[str, Any]) -> Principal:
+        expires = self._demand_times(claims)
+        rules = self._rules
+        if claims.get("iss") != rules.issuer:
+            raise refused("it is of another issuer")
+        audience = claims.get("aud")
+        named = {audience} if isinstance(audience, str) else set(_strings(audience))
+        if not named & rules.audience:
+            raise refused("it is for another audience")
+        for claim in _TYPE_CLAIMS:
+            kind = claims.get(claim)
+            if kind is not None and not (isinstance(kind, str) and kind.lower() in _ACCESS):
+                raise refused(f"it is no access token (claim `{claim}`)")
+        name = claims.get("sub")
+        if not isinstance(name, str) or not (0 < len(name) <= _LONGEST_NAME and name.isprintable()):
+            raise refused(f"its subject (`sub`) must have 1 to {_LONGEST_NAME} printable characters")
+        return Principal(name, self._permissions(claims), expires=expires)
+
+    def _demand_times(self, claims: Mapping[str, Any]) -> float:
+        """When the token expires, leeway included."""
+        now, leeway = self._clock(), self._rules.leeway_seconds
+        expires = _seconds(claims, "exp")
+        if expires is None:
+            raise refused("it says not when it expires (`exp`)")
+        if now >= expires + leeway:
+            raise refused("it has expired")
+        for claim in ("nbf", "iat"):
+            since = _seconds(claims, claim)
+            if since is not None and now < since - leeway:
+                raise refused(f"it is not valid yet (`{claim}`)")
+        return expires + leeway
+
+    def _permissions(self, claims: Mapping[str, Any]) -> frozenset[str]:
+        rules = self._rules
+        roles = _names(claims, rules.roles_claim)
+        ours = {rules.role_names.get(role, role) for role in roles} or rules.default_roles
+        return self._roles.permissions(ours) | (_names(claims, rules.permissions_claim) & PERMISSIONS)
+
+
+class UnknownKey(Unauthenticated):
+    """No key that is known fits the token; a newer key set may have it."""
+
+    def __init__(self, kid: str | None) -> None:
+        named = "it names no key, and not just one fits" if kid is None else "its key is not known here"
+        super().__init__(f"the token is refused: {named}")
+
+
+def refused(why: str) -> Unauthenticated:
+    """The error of a token that does not count."""
+    return Unauthenticated(f"the token is refused: {why}")
+
+
+def _header(token: str) -> Mapping[str, Any]:
+    if len(token) > MOST_TOKEN_BYTES:
+        raise refused(f"it has {len(token)} characters; at most {MOST_TOKEN_BYTES} are read")
+    parts = token.split(".")
+    if len(parts) != 3 or not token.isascii():
+        raise refused("it is no JSON Web Token")
+    try:
+        header = json.loads(urlsafe_b64decode(parts[0] + "=" * (-len(parts[0]) % 4)))
+    except (ValueError, RecursionError) as error:
+        raise refused("it is no JSON Web Token") from error
+    if not isinstance(header, dict):
+        raise refused("it is no JSON Web Token")
+    return header
+
+
+def _seconds(claims: Mapping[str, Any], claim: str) -> float | None:
+    value = claims.get(claim)
+    if value is None:
+        return None
+    # A number of JSON may be as large as one likes; NaN compares with nothing.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -1e12 < value < 1e12:
+        raise refused(f"its time `{claim}` is not a number of seconds")
+    return float(value)
+
+
+def _names(claims: Mapping[str, Any], path: str) -> frozenset[str]:
+    """The names in a claim: a list of them, or one text with spaces between them (RFC 8693 4.2)."""
+    if not path:
+        return frozenset()
+    value: Any = claims
+    for part in (path,) if path in claims else path.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    names = value.split() if isinstance(value, str) else _strings(value)
+    return frozenset(names[:_MOST_NAMES])
+
+
+def _strings(value: Any) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

@@ -120,7 +120,7 @@ def ended_for_resets(port: int, path: str, message: bytes | None) -> bool:
 
         threading.Thread(target=read, daemon=True).start()
         with suppress(OSError):
-            for _ in range(20_000):
+            for _ in range(1_500):
                 if ended.is_set():
                     break
                 if message is not None:

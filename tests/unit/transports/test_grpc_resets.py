@@ -23,6 +23,7 @@ from tests.support.raw_http2 import RawHttp2
 from .toy import GET_SCHEMA, ToyHealth, ToyRegistry, rpcs
 from .toy import unread as never_full
 
+pytestmark = pytest.mark.timeout(300)
 HOSTILE = "127.0.0.9"
 HEALTH, UNKNOWN = "/grpc.health.v1.Health/Check", "/no.Service/Call"
 

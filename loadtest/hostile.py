@@ -1,9 +1,25 @@
-"""What well-behaved callers notice while others send hostile schemas and payloads.
+"""What honest callers notice while others attack the server, and what the attacks cost it.
 
-    python loadtest/hostile.py [--seconds 5] [--markdown loadtest/results/hostile.md]
+    python loadtest/hostile.py                                   all attacks, on SQLite; 15 to 20 minutes
+    python loadtest/hostile.py --only "rapid reset" --seconds 5  one of them (any part of a name; may be repeated)
+    python loadtest/hostile.py --postgresql                      the same on PostgreSQL
+    python loadtest/hostile.py --list                            the attacks, and which tests stand for what is no matter of load
+    python loadtest/hostile.py --markdown loadtest/results/hostile.md
 
-Starts a server and asks it, one call after the other, for a kept answer, an answer that is computed, and a validation;
-first alone, then while hostile clients keep sending what was made to be expensive. Latencies are the caller's.
+Each attack gets a server of its own; attacks on the gRPC port are run on both engines. Honest callers are a process of their own
+that calls at a fixed rate, from another address than the attackers: first alone, then during the attack. A call's time counts from
+when it was to begin.
+
+What the table says of each attack: p50 and p99 of honest calls before and during it; the longest time for which the event loop did not come
+to its next turn, by the clock and (what a machine with other work does not lengthen) by the processor time of its thread, and at which
+code it stood; memory of the server and its workers before, at the peak and after; file descriptors before and after; which honest
+calls were refused; how the attackers' calls ended. The last column names what broke a bar:
+
+    honest p99 more than 100 ms above what it was before; more than 20 ms of processor time in one piece on the loop; memory that grows by
+    more than --memory-mib; descriptors that stay open; an honest call that failed with a fault of the server, or more than a tenth of
+    them refused; a fault of the server (INTERNAL, 500, a crash in its log) in anybody's call; a server that has ended.
+
+The exit code is 1 when a bar is broken. On a machine with other work, compare before and during, and look at processor times.
 """
 
 from __future__ import annotations
@@ -13,223 +29,307 @@ import asyncio
 import json
 import os
 import sys
+import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import grpc
 import rig
 import uvloop
+from attacks.all import ENGINES, chosen, engines_of
+from attacks.attack import ATTACKS, BUGS, Attack, Outcomes, Target
+from attacks.evidence import ITEMS, TESTS
+from honest import RATES, Honest
+from watching import Footprint, Log, Peak, Stall, crashes, footprint, settled, stalls
 
-from llm_schema_registry.v1 import schema_registry_pb2 as pb
+P99_SECONDS, STRETCH_SECONDS = 0.1, 0.02
+MOST_REFUSED = 0.1
+SETTLE_SECONDS = 20.0
+SPARE_DESCRIPTORS = 4
+"""Descriptors that may stay open after an attack: of caches, of the pool of a database."""
+NICE = 5
+"""Attackers share the processors with the server, as they would not in reality: they come after it."""
 
-ROOT = Path(__file__).resolve().parents[1]
-Latencies = dict[str, list[float]]
-
-
-def clauses(seed: int, variables: int = 16, count: int = 66) -> bytes:
-    """A random 3-SAT question as a JSON Schema: as hard to compare as they come."""
-    import random
-
-    chance = random.Random(seed)
-    parts = [
-        {
-            "anyOf": [
-                {"properties": {f"v{v}": {"const": chance.random() < 0.5}}}
-                for v in chance.sample(range(variables), 3)
-            ]
-        }
-        for _ in range(count)
-    ]
-    names = [f"v{v}" for v in range(variables)]
-    return json.dumps(
-        {
-            "type": "object",
-            "properties": {n: {"type": "boolean"} for n in names},
-            "required": names,
-            "allOf": parts,
-        }
-    ).encode()
+_GOOD = ("OK", "200", "201")
 
 
-def wide(seed: int) -> bytes:
-    """A schema of about a megabyte."""
-    return json.dumps(
-        {
-            "type": "object",
-            "properties": {f"p{seed}_{i}": {"type": "string", "minLength": i % 7} for i in range(18_000)},
-        }
-    ).encode()
+@dataclass(frozen=True)
+class Result:
+    """What was seen of one attack on one engine."""
 
+    attack: Attack
+    engine: str
+    before: Sequence[Honest]
+    during: Sequence[Honest]
+    stalls: Sequence[Stall]
+    crashes: Sequence[str]
+    footprints: tuple[Footprint, Footprint]
+    peak: float
+    outcomes: Outcomes
+    died: bool
 
-def bomb(seed: int) -> bytes:
-    """Definitions that refer to each other twice, thirty deep."""
-    levels = {f"d{i}": {"allOf": [{"$ref": f"#/$defs/d{i + 1}"}] * 2} for i in range(30)}
-    return json.dumps({"$ref": "#/$defs/d0", "title": str(seed), "$defs": {**levels, "d30": {}}}).encode()
-
-
-def nested(seed: int) -> bytes:
-    """A Protobuf schema whose types go ninety deep."""
-    return f'syntax = "proto3"; package p{seed};'.encode() + b"message A { " * 90 + b"}" * 90
-
-
-PAYLOADS: Mapping[str, bytes] = {
-    "100,000 deep": b"[" * 100_000 + b"]" * 100_000,
-    "2 MB of wrong items": b"[" + b",".join([b"1"] * 1_000_000) + b"]",
-    "a key a million times": b"{" + b",".join([b'"a":1'] * 300_000) + b"}",
-}
-
-
-async def timed(latencies: Latencies, name: str, call: Awaitable[Any]) -> None:
-    """Await a call and note how long it took; a refusal is an answer."""
-    began = time.perf_counter()
-    try:
-        await call
-    except grpc.aio.AioRpcError as error:
-        if error.code() in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN):
-            raise
-    latencies.setdefault(name, []).append(time.perf_counter() - began)
-
-
-async def behave(stub: Any, schema_id: str, seconds: float) -> Latencies:
-    """The well-behaved caller."""
-    latencies: Latencies = {}
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        request = pb.GetSchemaRequest(schema_id=schema_id)
-        await timed(latencies, "GetSchema, kept", stub.GetSchema(request))
-        fresh = stub.GetSchema(request, metadata=(("cache-control", "no-cache"),))
-        await timed(latencies, "GetSchema, computed", fresh)
-        valid = pb.ValidateDataRequest(schema_id=schema_id, data=b'["a", "b"]')
-        await timed(latencies, "ValidateData", stub.ValidateData(valid))
-        await asyncio.sleep(0.002)
-    return latencies
-
-
-def attacks(stub: Any, schema_id: str) -> Mapping[str, Callable[[int], Awaitable[Any]]]:
-    """One hostile client each: what it sends the n-th time."""
-
-    def register(
-        make: Callable[[int], bytes], kind: pb.SchemaType.ValueType
-    ) -> Callable[[int], Awaitable[Any]]:
-        name = getattr(make, "__name__", "schema")
-        return lambda n: stub.RegisterSchema(
-            pb.RegisterSchemaRequest(subject=f"hostile.{name}.{n}", schema_content=make(n), schema_type=kind)
+    def refused(self, calls: Sequence[Honest] | None = None) -> Counter[str]:
+        """Honest calls that were not answered well, by kind and outcome."""
+        return Counter(
+            f"{c.kind}: {c.outcome}" for c in calls or self.during if not c.outcome.startswith(_GOOD)
         )
 
-    def validate(payload: bytes) -> Callable[[int], Awaitable[Any]]:
-        return lambda n: stub.ValidateData(
-            pb.ValidateDataRequest(schema_id=schema_id, data=payload, max_errors=100)
-        )
+    def broken(self, most_mib: float) -> list[str]:
+        """The bars that do not hold."""
+        found = []
+        for kind in RATES:
+            rise = p(self.during, kind, 0.99) - p(self.before, kind, 0.99)
+            if rise > P99_SECONDS:
+                found.append(f"p99 of {kind} +{rise * 1000:.0f} ms")
+            calls = [c for c in self.during if c.kind == kind]
+            refused = [c for c in calls if not c.outcome.startswith(_GOOD)]
+            if len(refused) > MOST_REFUSED * len(calls):
+                found.append(f"{len(refused)} of {len(calls)} {kind} refused")
+        found += [f"honest {what}" for what in self.refused() if fault(what.partition(": ")[2])]
+        longest = max((s.processor for s in self.stalls), default=0.0)
+        if longest > STRETCH_SECONDS:
+            found.append(f"{longest * 1000:.0f} ms of processor time on the loop")
+        first, last = self.footprints
+        if self.peak - first.memory > most_mib:
+            found.append(f"memory +{self.peak - first.memory:.0f} MiB")
+        if last.descriptors > first.descriptors + SPARE_DESCRIPTORS:
+            found.append(f"{last.descriptors - first.descriptors} descriptors stay open")
+        found += [f"{what} × {n}" for what, n in self.outcomes.items() if fault(what.rpartition(": ")[2])]
+        if self.crashes:
+            found.append(f"{len(self.crashes)} crashes in the log")
+        if self.died:
+            found.append("the server has ended")
+        return found
 
+
+def fault(outcome: str) -> bool:
+    """Whether an outcome is a fault of the server."""
+    return outcome.startswith((*BUGS, "UNAVAILABLE"))
+
+
+def p(calls: Sequence[Honest], kind: str, share: float) -> float:
+    seconds = [c.seconds for c in calls if c.kind == kind]
+    return rig.percentile(seconds, share) if seconds else 0.0
+
+
+async def python(*arguments: str) -> asyncio.subprocess.Process:
+    """One of our scripts, which says "ready" when it is."""
+    directory = Path(__file__).parent
+    started = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(directory / arguments[0]),
+        *arguments[1:],
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=1 << 26,
+    )
+    assert started.stdout is not None
+    async with asyncio.timeout(300):
+        if await started.stdout.readline() != b"ready\n":
+            raise SystemExit(f"{' '.join(arguments)} did not begin")
+    return started
+
+
+def ports(server: rig.Server) -> tuple[str, ...]:
+    return ("--grpc", str(server.port), "--http", str(server.http))
+
+
+async def start_honest(server: rig.Server) -> asyncio.subprocess.Process:
+    return await python("honest.py", *ports(server))
+
+
+async def start_attack(server: rig.Server, name: str, seconds: float) -> asyncio.subprocess.Process:
+    """Prepares an attack; it begins when its standard input is written to."""
+    more = ("--metrics", str(server.metrics), "--seconds", str(seconds))
+    return await python("hostile.py", "--attack", name, *ports(server), *more)
+
+
+async def measure(
+    server: rig.Server, attack: Attack, engine: str, seconds: float, log: Log, temporary: Path
+) -> Result:
+    """An attack on a server that has just started."""
+    attacker = await start_attack(server, attack.name, seconds + 1)
+    honest = await start_honest(server)
+    await asyncio.sleep(1.5)  # until it is warm
+    began = time.monotonic()
+    await asyncio.sleep(seconds)
+    first = footprint(server.process, temporary)
+    log.skip()
+    with Peak(server.process, temporary) as peak:
+        begun = time.monotonic()
+        out, _ = await attacker.communicate(b"\n")
+        ended = time.monotonic()
+    died = server.process.status() == "zombie"
+    outcomes: Outcomes = (
+        Counter({"the attack failed": 1}) if attacker.returncode else Counter(json.loads(out))
+    )
+    lines = log.read()
+    calls = [Honest(*json.loads(line)) for line in (await honest.communicate(b""))[0].splitlines()]
+    last = (
+        first if died else await settled(server.process, temporary, first, SETTLE_SECONDS, SPARE_DESCRIPTORS)
+    )
+    return Result(
+        attack,
+        engine,
+        [c for c in calls if began <= c.due < begun],
+        [c for c in calls if begun + 0.5 <= c.due < ended - 0.5],
+        stalls(lines),
+        crashes(lines),
+        (first, last),
+        peak.memory,
+        outcomes,
+        died,
+    )
+
+
+def settings_of(engine: str) -> dict[str, str]:
     return {
-        "compare 3-SAT": lambda n: stub.CheckCompatibility(
-            pb.CompatibilityCheckRequest(subject="hostile.sat", new_schema=clauses(n + 1))
-        ),
-        "register 1 MB": register(wide, pb.SCHEMA_TYPE_JSON),
-        "register a $ref bomb": register(bomb, pb.SCHEMA_TYPE_JSON),
-        "register nested Protobuf": register(nested, pb.SCHEMA_TYPE_PROTOBUF),
-        **{f"validate {name}": validate(payload) for name, payload in PAYLOADS.items()},
+        "GRPC__ENGINE": engine,
+        "LOGS__LEVEL": "warning",
+        "LOGS__FORMAT": "json",
+        "LOGS__STALL_SECONDS": str(STRETCH_SECONDS),
     }
 
 
-async def attack(target: str, schema_id: str, seconds: float, only: str) -> Latencies:
-    """The hostile client called `only` (all at once when empty), for `seconds`; it goes on as soon as it was answered."""
-    options = (("grpc.max_send_message_length", 16 << 20),)
-    hostile: Latencies = {}
-    async with grpc.aio.insecure_channel(target, options=options) as channel:
-        stub = rig.stub(channel)
-        end = time.perf_counter() + seconds
-
-        async def client(name: str, send: Callable[[int], Awaitable[Any]]) -> None:
-            number = 0
-            while time.perf_counter() < end:
-                number += 1
-                await timed(hostile, name, send(number))
-
-        wanted = {n: s for n, s in attacks(stub, schema_id).items() if only in ("", n)}
-        await asyncio.gather(*(client(n, s) for n, s in wanted.items()))
-    return hostile
+# -- the page
 
 
-async def measure(target: str, seconds: float) -> tuple[Latencies, Mapping[str, tuple[Latencies, Latencies]]]:
-    """The well-behaved caller alone, and beside each hostile client; what that one waited."""
-    async with grpc.aio.insecure_channel(target) as channel:
-        stub = rig.stub(channel)
-        strings = b'{"type": "array", "items": {"type": "string"}}'
-        done = await stub.RegisterSchema(
-            pb.RegisterSchemaRequest(subject="good", schema_content=strings, schema_type=pb.SCHEMA_TYPE_JSON)
-        )
-        await stub.RegisterSchema(
-            pb.RegisterSchemaRequest(
-                subject="hostile.sat", schema_content=clauses(0), schema_type=pb.SCHEMA_TYPE_JSON
-            )
-        )
-        await behave(stub, done.schema_id, 1.0)
-        alone = await behave(stub, done.schema_id, seconds)
-        found = {}
-        for only in (*attacks(stub, done.schema_id), ""):
-            # In a process of their own: what it costs to make hostile requests must not count as their neighbours' wait.
-            arguments = (
-                "--attack",
-                target,
-                "--schema",
-                done.schema_id,
-                "--seconds",
-                str(seconds + 1),
-                "--only",
-                only,
-            )
-            hostile = await asyncio.create_subprocess_exec(
-                sys.executable, __file__, *arguments, stdout=asyncio.subprocess.PIPE
-            )
-            await asyncio.sleep(1.0)
-            meanwhile = await behave(stub, done.schema_id, seconds)
-            out, _ = await hostile.communicate()
-            if hostile.returncode:
-                raise SystemExit("a hostile call was not answered")
-            found[only or "all of them at once"] = (meanwhile, json.loads(out))
-    return alone, found
+def row(result: Result, most_mib: float) -> str:
+    """A line of the table."""
+    first, last = result.footprints
+    longest = max(result.stalls, key=lambda s: s.processor, default=Stall(0.0, 0.0, ""))
+    clock = max((s.seconds for s in result.stalls), default=0.0)
+    stall = f"{clock * 1000:.0f} / {longest.processor * 1000:.0f} ms"
+    if longest.code:
+        stall += f" ({longest.code.replace('|', ';')})"
+    cells = [
+        result.attack.name,
+        result.engine,
+        *(f"{pair(result.before, kind)} → {pair(result.during, kind)}" for kind in RATES),
+        stall if result.stalls else "none",
+        f"{first.memory:.0f}, {result.peak:.0f}, {last.memory:.0f}",
+        f"{first.descriptors}, {last.descriptors}",
+        listed(result.refused()) or "none",
+        listed(result.outcomes),
+        "; ".join(result.broken(most_mib)) or "-",
+    ]
+    return f"| {' | '.join(cells)} |"
 
 
-def cell(values: list[float]) -> str:
-    ordered = sorted(values)
-    p50, p99 = ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.99)]
-    return f"{p50 * 1000:.1f}, {p99 * 1000:.1f} ms"
+def pair(calls: Sequence[Honest], kind: str) -> str:
+    """Median and 99th percentile in milliseconds."""
+    return f"{p(calls, kind, 0.5) * 1000:.1f}, {p(calls, kind, 0.99) * 1000:.0f}"
 
 
-def row(name: str, latencies: Latencies, hostile: Latencies) -> str:
-    most = max((v for values in hostile.values() for v in values), default=0.0)
-    calls = sum(map(len, hostile.values()))
-    return f"| {name} | " + " | ".join(map(cell, latencies.values())) + f" | {most:.2f} s ({calls:,}) |"
+def listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{what} × {n:,}" for what, n in sorted(counts.items(), key=lambda c: -c[1])[:6])
+
+
+def table_head() -> list[str]:
+    names = [
+        "attack",
+        "engine",
+        *RATES,
+        f"event loop away, clock / processor (above {STRETCH_SECONDS * 1000:.0f} ms)",
+        "MiB before, peak, after",
+        "descriptors before, after",
+        "honest calls refused",
+        "the attackers' calls",
+        "bars broken",
+    ]
+    return [f"| {' | '.join(names)} |", "|" + "---|" * len(names)]
+
+
+def evidence() -> list[str]:
+    """Where the evidence for each kind of fault is."""
+    lines = ["| | the kind of fault | attacks | tests |", "|---|---|---|---|"]
+    for item, about in ITEMS.items():
+        attacks = ", ".join(a.name for a in ATTACKS.values() if item in a.items)
+        tests = ", ".join(f"`{test}`" for test in TESTS.get(item, ()))
+        lines.append(f"| {item} | {about} | {attacks} | {tests} |")
+    return lines
+
+
+# -- the command
+
+
+async def carry_out(name: str, target: Target, seconds: float) -> None:
+    """The attackers' process: prepares, waits for its standard input, attacks."""
+    attack = ATTACKS[name]
+    ids = await attack.prepare(target) if attack.prepare else {}
+    print("ready", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    with suppress(PermissionError):
+        os.nice(NICE)
+    found = await attack.run(
+        Target(target.grpc, target.http, target.metrics, time.monotonic() + seconds, ids)
+    )
+    print(json.dumps(found), flush=True)
+
+
+def options() -> argparse.Namespace:
+    parser = rig.parser(__doc__)
+    parser.add_argument(
+        "--seconds", type=float, default=8.0, help="of each attack, and of the time before it"
+    )
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="TEXT", help="attacks whose name holds it"
+    )
+    parser.add_argument("--engine", choices=(*ENGINES, "both"), default="both")
+    parser.add_argument("--postgresql", action="store_true", help="on PostgreSQL instead of SQLite")
+    parser.add_argument("--memory-mib", type=float, default=400.0, help="how much memory may grow by")
+    parser.add_argument("--list", action="store_true", help="name the attacks and end")
+    parser.add_argument("--attack", choices=list(ATTACKS), help=argparse.SUPPRESS)
+    for port in ("--grpc", "--http", "--metrics"):
+        parser.add_argument(port, type=int, default=0, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def show_list() -> None:
+    for name, attack in ATTACKS.items():
+        print(f"{name:40}{attack.port:9}{attack.about}")
+    print("", *evidence(), sep="\n")
 
 
 def main() -> None:
-    parser = rig.parser(__doc__)
-    parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--attack", metavar="TARGET", help=argparse.SUPPRESS)
-    parser.add_argument("--schema", help=argparse.SUPPRESS)
-    parser.add_argument("--only", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.attack:
-        print(json.dumps(uvloop.run(attack(options.attack, options.schema, options.seconds, options.only))))
+    given = options()
+    if given.list:
+        show_list()
         return
-    head = rig.head("Hostile neighbours", os.getloadavg()[0])
-    with rig.server() as server:
-        alone, found = uvloop.run(measure(f"127.0.0.1:{server.port}", options.seconds))
-    lines = [
-        *head,
-        "Every hostile call was answered or refused.",
+    if given.attack:
+        target = Target(given.grpc, given.http, given.metrics)
+        uvloop.run(carry_out(given.attack, target, given.seconds))
+        return
+    engines = ENGINES if given.engine == "both" else (given.engine,)
+    wanted = [(a, e) for a in chosen(given.only).values() for e in engines_of(a, engines)]
+    page = [
+        *rig.head("Hostile callers", os.getloadavg()[0]),
+        f"On {'PostgreSQL' if given.postgresql else 'SQLite'}. Honest calls: p50, p99 in ms before → during the attack.",
         "",
-        "| beside | "
-        + " | ".join(f"{name}: p50, p99" for name in alone)
-        + " | longest hostile call (calls) |",
-        "|---|---|---|---|---|",
-        row("nobody", alone, {}),
-        *(row(name, meanwhile, hostile) for name, (meanwhile, hostile) in found.items()),
+        *table_head(),
     ]
-    rig.publish(lines, options.markdown)
+    broken = 0
+    with rig.postgres() if given.postgresql else nullcontext(dict[str, str]) as database:
+        for number, (attack, engine) in enumerate(wanted, 1):
+            print(f"{number}/{len(wanted)} {attack.name} on {engine}: {attack.about}", flush=True)
+            with tempfile.TemporaryDirectory() as home:
+                log, temporary = Path(home, "log"), Path(home, "tmp")
+                temporary.mkdir()
+                environment = {"TMPDIR": str(temporary)}
+                with rig.server(log, environment, **settings_of(engine), **database()) as server:
+                    result = uvloop.run(measure(server, attack, engine, given.seconds, Log(log), temporary))
+            bars = result.broken(given.memory_mib)
+            broken += bool(bars)
+            print("    " + ("; ".join(bars) or "all bars hold"), flush=True)
+            for crash in result.crashes[:3]:
+                print(f"    {crash}", flush=True)
+            page.append(row(result, given.memory_mib))
+    page += ["", f"{broken} of {len(wanted)} attacks broke a bar.", "", *evidence()]
+    rig.publish(page, given.markdown)
+    sys.exit(bool(broken))
 
 
 if __name__ == "__main__":

@@ -12,12 +12,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import grpc
 import psutil
@@ -41,12 +41,13 @@ from tests.support.postgres import Postgres  # noqa: E402
 
 @dataclass(frozen=True)
 class Server:
-    """A running server. port: of gRPC; http: of HTTP. started: seconds from exec until it took calls."""
+    """A running server. port: of gRPC; http, metrics: of those. started: seconds from exec until it took calls."""
 
     process: psutil.Process
     port: int
     started: float
     http: int = 0
+    metrics: int = 0
 
     def forget_peak(self) -> None:
         """Measure `peak` anew."""
@@ -71,9 +72,12 @@ class Server:
 
 
 @contextmanager
-def server(**settings: str) -> Iterator[Server]:
-    """A server with these settings (SCHEMA_REGISTRY_* without the prefix), ended at the end."""
-    with tempfile.TemporaryDirectory() as home:
+def server(
+    log: Path | None = None, variables: Mapping[str, str] | None = None, /, **settings: str
+) -> Iterator[Server]:
+    """A server with these settings (SCHEMA_REGISTRY_* without the prefix) and other variables, ended at the end. log: where its log
+    goes; else to the terminal."""
+    with tempfile.TemporaryDirectory() as home, _appended(log) as output:
         ready = Path(home) / "ready.json"
         environment = {
             **os.environ,
@@ -85,6 +89,7 @@ def server(**settings: str) -> Iterator[Server]:
             **{f"SCHEMA_REGISTRY_{part}__HOST": "127.0.0.1" for part in ("GRPC", "HTTP", "METRICS")},
             **{f"SCHEMA_REGISTRY_{part}__PORT": "0" for part in ("GRPC", "HTTP", "METRICS")},
             **{f"SCHEMA_REGISTRY_{name}": value for name, value in settings.items()},
+            **(variables or {}),
         }
         command = [
             sys.executable,
@@ -95,7 +100,7 @@ def server(**settings: str) -> Iterator[Server]:
             str(ready),
         ]
         began = time.perf_counter()
-        running = subprocess.Popen(command, env=environment)
+        running = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
         try:
             while not ready.exists():
                 if running.poll() is not None:
@@ -103,7 +108,7 @@ def server(**settings: str) -> Iterator[Server]:
                 time.sleep(0.002)
             started = time.perf_counter() - began
             ports = json.loads(ready.read_text())
-            yield Server(psutil.Process(running.pid), ports["grpc"], started, ports["http"])
+            yield Server(psutil.Process(running.pid), ports["grpc"], started, ports["http"], ports["metrics"])
         finally:
             running.terminate()
             try:
@@ -111,6 +116,15 @@ def server(**settings: str) -> Iterator[Server]:
             except subprocess.TimeoutExpired:
                 running.kill()
                 running.wait()
+
+
+@contextmanager
+def _appended(file: Path | None) -> Iterator[IO[bytes] | None]:
+    if file is None:
+        yield None
+    else:
+        with file.open("ab") as opened:
+            yield opened
 
 
 @contextmanager

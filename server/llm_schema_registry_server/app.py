@@ -25,6 +25,7 @@ from .rpc.convert import MessageConverter
 from .settings import ClockSettings, Settings
 from .settings.urls import secrets_of
 from .telemetry import logs, secrets
+from .telemetry.loop_watch import LoopWatch, Stretch
 from .transports.listener import ListenError
 from .transports.ports import WantedPort, check_ports
 from .transports.servers import Servers
@@ -48,6 +49,15 @@ def _make_clock(settings: ClockSettings) -> SteadyClock:
     return SteadyClock(leapt, leap_seconds=settings.leap_seconds, believed_after_seconds=believed_after)
 
 
+def _stalled(stretch: Stretch) -> None:
+    _LOG.warning(
+        "event_loop_stalled",
+        seconds=round(stretch.seconds, 4),
+        processor_seconds=round(stretch.processor_seconds, 4),
+        code=stretch.code,
+    )
+
+
 class App:
     """One server: `start`, then `drain`."""
 
@@ -55,6 +65,8 @@ class App:
         self._settings = settings
         self._components = Components(settings, _make_clock(settings.clock))
         self._servers: Servers | None = None
+        self._watch = LoopWatch(settings.logs.stall_seconds, _stalled)
+        self._components.metrics.read_loop(self._watch.late, self._watch.busy)
 
     @property
     def ports(self) -> Mapping[str, int]:
@@ -78,12 +90,17 @@ class App:
             await components.stop()
             raise
 
+    def watch(self) -> None:
+        """Tell from now on when the event loop makes callers wait."""
+        self._watch.start()
+
     async def drain(self) -> None:
         """Take no new calls, let those in flight finish, end streams with where to resume, and stop."""
         await self._components.stop_warming()
         if self._servers is not None:
             await self._servers.drain(self._settings.drain_seconds)
         await self._components.stop()
+        await self._watch.stop()
 
 
 def wanted_ports(settings: Settings) -> list[WantedPort]:
@@ -132,6 +149,7 @@ async def _serve(settings: Settings, ready_file: Path | None) -> int:
         print(f"{trace}schema-registry-server: cannot start: this is a fault of the server", file=sys.stderr)
         return CANNOT_START
     settle_memory()
+    app.watch()
     if ready_file is not None:
         _write_ready(ready_file, app.ports)
     _LOG.info("serving", version=__version__, **{f"{name}_port": port for name, port in app.ports.items()})

@@ -63,7 +63,7 @@ class Components:
         self.queues = make_queues(settings.queues)
         self.authenticator = make_authenticator(settings.auth)
         self.store = blobbed_store(
-            make_store(settings.storage, self.queues),
+            make_store(settings.storage, self.queues, clock),
             self._blobs,
             threshold=settings.blobs.threshold if settings.blobs.kind != "inline" else None,
             memory_bytes=settings.blobs.memory_bytes,

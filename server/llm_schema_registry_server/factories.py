@@ -21,6 +21,7 @@ from .caches.breaker import OnChange
 from .calls.guards.authenticate import Authenticator, OpenAuthenticator
 from .calls.peer import TrustedProxies
 from .errors import Unavailable
+from .model.timestamps import Clock, wall_clock
 from .queues.fair_queue import QueueLimits, Queues
 from .registry.limits import RequestLimits
 from .settings import (
@@ -107,10 +108,13 @@ def make_queues(settings: QueuesSettings) -> Queues:
     return Queues(QueueLimits(settings.waiting, settings.waiting_per_caller, settings.wait_seconds))
 
 
-def make_store(settings: StorageSettings, queues: Queues | None = None) -> PortableStore:
-    """The storage back end that the settings choose; reads wait in one of `queues`."""
+def make_store(
+    settings: StorageSettings, queues: Queues | None = None, clock: Clock = wall_clock
+) -> PortableStore:
+    """The storage back end that the settings choose; reads wait in one of `queues`. clock: dates leases and cursors, but for PostgreSQL,
+    which has one of its own for all servers."""
     if settings.kind == "memory":
-        return MemoryStore()
+        return MemoryStore(clock)
     if settings.kind == "postgres":
         return _make_postgres(settings.postgres, queues)
     return SqliteStore(
@@ -120,6 +124,7 @@ def make_store(settings: StorageSettings, queues: Queues | None = None) -> Porta
         readers=settings.readers,
         list_readers=settings.list_readers,
         queues=queues,
+        clock=clock,
     )
 
 

@@ -313,7 +313,7 @@ def texts(field: FieldDescriptor) -> tuple[str, ...]:
             return ("true", "TRUE", "1", "yes", "", "\x00")
         case FieldDescriptor.TYPE_MESSAGE:
             known = {"google.protobuf.Duration": DURATIONS, "google.protobuf.Timestamp": TIMESTAMPS}
-            return known.get(field.message_type.full_name, ("", "{}"))
+            return known.get(field.message_type.full_name if field.message_type else "", ("", "{}"))
         case _:
             return NUMBERS
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+Clock = Callable[[], datetime]
+"""Tells the time in UTC."""
+
+
+def wall_clock() -> datetime:
+    """The time of the machine, which may leap."""
+    return datetime.now(UTC)
 
 
 def micros(at: datetime) -> int:

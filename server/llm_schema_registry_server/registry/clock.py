@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-
-def _wall() -> datetime:
-    return datetime.now(UTC)
+from ..model.timestamps import Clock, wall_clock
 
 
 class SteadyClock:
@@ -26,7 +24,7 @@ class SteadyClock:
         *,
         leap_seconds: float = 3600.0,
         believed_after_seconds: float = 60.0,
-        wall: Callable[[], datetime] = _wall,
+        wall: Clock = wall_clock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._on_leap, self._wall, self._monotonic = on_leap, wall, monotonic

@@ -58,6 +58,9 @@ class GrpcSettings(Section):
     pending_calls: int = Field(20_000, ge=1)
     """Most calls and streams at the same time in the grpcio engine, all connections together, counted before anything else is
     done for them; more are refused with RESOURCE_EXHAUSTED."""
+    resets_per_second: int = Field(100, ge=1)
+    """Calls that one address (behind a trusted proxy: one connection) may reset in a second before they are answered, by which callers
+    give up; five times as many at once. Connections that reset more are ended."""
     default_deadline_seconds: float = Field(30.0, gt=0)
     """Deadline of a unary call whose client set none."""
     connections_per_address: int = Field(0, ge=0)
@@ -321,6 +324,10 @@ class LogsSettings(Section):
     """`json` for machines, `text` for people; `auto` is text where standard error is a terminal, and JSON elsewhere."""
     lines_per_second: int = Field(100, ge=1)
     """Most lines of one event in a second: callers cannot fill a disk with them. One line then says how many were left out."""
+    stall_seconds: float = Field(0.1, ge=0)
+    """When the event loop does not come to its next turn for so long, and everybody waits, a line `event_loop_stalled` says for how
+    long, how much of it was processor time, and at which code it stood; 0: no lines. `schema_registry_loop_late_seconds` counts
+    shorter waits, too."""
 
 
 class Settings(Section):

@@ -1,6 +1,6 @@
 """Leases and durable cursors: who works on something now, and how far a reader of the change log has come. Pure.
 
-A lease is held by one holder at a time and expires by the clock of the store, so that the work of a server that died
+A lease is held by one holder at a time and expires by the clock of the store (of the database, or the one that the store was given), so that the work of a server that died
 goes on elsewhere. Its token tells holders apart: it grows whenever the lease is acquired, and `confirm_lease` refuses the
 writes of a holder whose lease somebody else has acquired since.
 """

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 
 from ..model.health import ComponentStatus, HealthReport
 from ..model.statistics import Statistics
+from .loop_watch import LoopCollector, Waits
 from .queues import Queue, QueueCollector
 from .statistics import StatisticsCollector
 
@@ -152,6 +153,10 @@ class Metrics:
     def read_unread(self, read: Callable[[], UnreadCounts]) -> None:
         """Exports what readers of streams leave unread, read at each scrape."""
         self.registry.register(_UnreadCollector(read))
+
+    def read_loop(self, late: Waits, busy: Waits) -> None:
+        """Exports how late the event loop came to its turns, read at each scrape."""
+        self.registry.register(LoopCollector(late, busy))
 
     def read_statistics(self, read: Callable[[], Statistics | None]) -> None:
         """Exports the newest statistics of the registry that this server has read, at each scrape."""

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from ...errors import StorageUnavailable
+from ...model.timestamps import Clock, wall_clock
 from ..appending import TransactionBackedStore
 from ..change_signal import ChangeSignal
 from .reading import REGISTRY_ID, MemoryReadTx
@@ -16,9 +17,10 @@ from .writing import MemoryWriteTx
 
 
 class MemoryStore(TransactionBackedStore):
-    """A registry that lives as long as its process; see store.Store for the meaning of each method."""
+    """A registry that lives as long as its process; see store.Store for the meaning of each method. clock: dates leases and cursors."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = wall_clock) -> None:
+        self._clock = clock
         self._tables = Tables()
         self._tables.texts[REGISTRY_ID] = secrets.token_hex(4)
         # Open read transactions on self._tables; while there are any, a commit replaces it by a copy.
@@ -56,7 +58,7 @@ class MemoryStore(TransactionBackedStore):
         async with self._write_lock:
             self._refuse_closed()
             draft = self._tables.draft()
-            tx = MemoryWriteTx(draft)
+            tx = MemoryWriteTx(draft, self._clock)
             yield tx
             if self._readers:
                 self._tables, self._readers = self._tables.copy(), 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 from ...errors import ConcurrentUpdate
@@ -14,6 +14,7 @@ from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.statistics import Statistics
 from ...model.subject import Subject
+from ...model.timestamps import Clock
 from ...model.usage import Usage, Uses, greatest_score
 from .. import ranking
 from ..leases import Cursor, Lease, LeaseLost, checked_duration, checked_name, is_held
@@ -29,8 +30,9 @@ NEWEST_TOKEN = "newest token of a lease"
 class MemoryWriteTx(MemoryReadTx):
     """See store.WriteTx for the meaning of each method. There is one at a time, so subjects need no lock."""
 
-    def __init__(self, draft: Tables) -> None:
+    def __init__(self, draft: Tables, clock: Clock) -> None:
         super().__init__(draft)
+        self._clock = clock
         self.appended = 0
 
     async def lock_subject(self, subject: Subject) -> None:
@@ -65,13 +67,13 @@ class MemoryWriteTx(MemoryReadTx):
         return True
 
     async def set_cursor(self, name: str, sequence: int) -> None:
-        self._tables.cursors[checked_name(name)] = Cursor(name, sequence, datetime.now(UTC))
+        self._tables.cursors[checked_name(name)] = Cursor(name, sequence, self._clock())
 
     async def remove_cursor(self, name: str) -> None:
         self._tables.cursors.remove(name)
 
     async def acquire_lease(self, name: str, holder: str, seconds: float) -> Lease | None:
-        now, known = datetime.now(UTC), self._tables.leases.get(checked_name(name))
+        now, known = self._clock(), self._tables.leases.get(checked_name(name))
         expires_at = now + checked_duration(seconds)
         if known is not None and is_held(known.renewed_at, known.lease.expires_at, now):
             return None
@@ -83,7 +85,7 @@ class MemoryWriteTx(MemoryReadTx):
 
     async def renew_lease(self, lease: Lease, seconds: float) -> Lease:
         await self.confirm_lease(lease)
-        now = datetime.now(UTC)
+        now = self._clock()
         renewed = replace(lease, expires_at=now + checked_duration(seconds))
         self._tables.leases[lease.name] = HeldLease(renewed, now)
         return renewed

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from ...errors import RegistryError, StorageUnavailable
+from ...model.timestamps import Clock
 from ..change_signal import ChangeSignal
 from ..completion import run_to_completion
 from ..vocabulary import Vocabulary
@@ -41,8 +42,11 @@ class WriteGroup:
 class Writer:
     """Runs write transactions one after another, in the order in which they were asked for."""
 
-    def __init__(self, session: Session, signal: ChangeSignal, watch: FileWatch, lock_seconds: float) -> None:
+    def __init__(
+        self, session: Session, signal: ChangeSignal, watch: FileWatch, lock_seconds: float, clock: Clock
+    ) -> None:
         self._session = session
+        self._clock = clock
         self._signal = signal
         self._watch = watch
         self._lock_seconds = lock_seconds
@@ -60,7 +64,7 @@ class Writer:
             self._waiting -= 1
         try:
             group = await self._join()
-            tx = SqliteWriteTx(self._session, self._vocabulary)
+            tx = SqliteWriteTx(self._session, self._vocabulary, self._clock)
             try:
                 yield tx
                 self._session.run("RELEASE member")

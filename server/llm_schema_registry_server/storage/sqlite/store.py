@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from ...errors import RegistryError, StorageDamaged, StorageUnavailable
+from ...model.timestamps import Clock, wall_clock
 from ...queues.fair_queue import Queues
 from ..appending import TransactionBackedStore
 from ..change_signal import ChangeSignal
@@ -49,7 +50,7 @@ class SqliteStore(TransactionBackedStore):
     synchronous: `full` survives a power failure, `normal` only the death of the process.
     lock_seconds: how long to wait for another process that holds the file's lock.
     readers: how many read transactions may be open at once; more wait for their turn. list_readers: how many of them may be
-    lists and searches. queues: where the queue for them is shown.
+    lists and searches. queues: where the queue for them is shown. clock: dates leases and cursors.
     """
 
     def __init__(
@@ -61,8 +62,9 @@ class SqliteStore(TransactionBackedStore):
         readers: int = 4,
         list_readers: int = 2,
         queues: Queues | None = None,
+        clock: Clock = wall_clock,
     ) -> None:
-        self._path = path
+        self._path, self._clock = path, clock
         self._synchronous = synchronous
         self._lock_seconds = lock_seconds
         self._readers = readers
@@ -99,7 +101,7 @@ class SqliteStore(TransactionBackedStore):
         self._opened = _Opened(
             registry_id=registry_id,
             threads=threads,
-            writer=Writer(writing, self._signal, watch, self._lock_seconds),
+            writer=Writer(writing, self._signal, watch, self._lock_seconds, self._clock),
             watch=watch,
             sessions=(writing, *reading),
             idle_readers=idle,

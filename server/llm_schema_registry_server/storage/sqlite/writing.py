@@ -6,7 +6,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from ...errors import ConcurrentUpdate, LimitExceeded
@@ -16,7 +16,7 @@ from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.statistics import Statistics
 from ...model.subject import DEFAULT_CONTEXT, Subject
-from ...model.timestamps import MICROSECOND, micros, moment
+from ...model.timestamps import MICROSECOND, Clock, micros, moment
 from ...model.usage import HALF_LIFE, Usage, Uses, greatest_score
 from .. import ranking, rows, search
 from ..counting import cell
@@ -33,8 +33,9 @@ _SMALL = 64 * 1024
 class SqliteWriteTx(SqliteReadTx):
     """See store.WriteTx for the meaning of each method. There is one at a time, so subjects need no lock."""
 
-    def __init__(self, session: Session, vocabulary: Vocabulary) -> None:
+    def __init__(self, session: Session, vocabulary: Vocabulary, clock: Clock) -> None:
         super().__init__(session)
+        self._clock = clock
         self.appended = 0
         self.new_words: set[str] = set()
         self._vocabulary = vocabulary
@@ -81,13 +82,13 @@ class SqliteWriteTx(SqliteReadTx):
         return True
 
     async def set_cursor(self, name: str, sequence: int) -> None:
-        self._session.run(queries.SET_CURSOR, (checked_name(name), sequence, micros(datetime.now(UTC))))
+        self._session.run(queries.SET_CURSOR, (checked_name(name), sequence, micros(self._clock())))
 
     async def remove_cursor(self, name: str) -> None:
         self._session.run(queries.REMOVE_CURSOR, (name,))
 
     async def acquire_lease(self, name: str, holder: str, seconds: float) -> Lease | None:
-        now, row = datetime.now(UTC), self._session.row(queries.LEASE, (checked_name(name),))
+        now, row = self._clock(), self._session.row(queries.LEASE, (checked_name(name),))
         expires_at = now + checked_duration(seconds)
         if row is not None and is_held(moment(row[0]), moment(row[1]), now):
             return None
@@ -97,7 +98,7 @@ class SqliteWriteTx(SqliteReadTx):
         return Lease(name, holder, token, expires_at)
 
     async def renew_lease(self, lease: Lease, seconds: float) -> Lease:
-        now = datetime.now(UTC)
+        now = self._clock()
         renewed = replace(lease, expires_at=now + checked_duration(seconds))
         cells = (micros(now), micros(renewed.expires_at), lease.name, lease.token)
         if not self._session.run(queries.RENEW_LEASE, cells).rowcount:
@@ -203,7 +204,7 @@ class SqliteWriteTx(SqliteReadTx):
 
     async def probe(self) -> None:
         """Write something small. For SqliteStore."""
-        self._session.run(queries.PROBE, (str(micros(datetime.now(UTC))),))
+        self._session.run(queries.PROBE, (str(micros(self._clock())),))
 
     # -- see repair.RepairTx
 

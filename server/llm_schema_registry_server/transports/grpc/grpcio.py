@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import grpc
 from grpc import aio
@@ -24,6 +25,7 @@ from ..request_memory import LARGE, hold
 from ..status import grpc_status
 from ..unread import Unread
 from .incoming import incoming
+from .resets import ResetGuard, WatchedHandlers
 
 Context = aio.ServicerContext[bytes, bytes]
 
@@ -35,11 +37,12 @@ _NO_LIMIT = 2**31 - 1
 @dataclass(frozen=True, slots=True)
 class GrpcioBounds:
     """message_bytes: of one message, after it was decompressed. streams_per_connection: calls and streams at a time on one
-    connection. pending_calls: calls and streams at a time of all connections."""
+    connection. pending_calls: calls and streams at a time of all connections. resets_per_second: calls that one address may reset."""
 
     message_bytes: int
     streams_per_connection: int
     pending_calls: int
+    resets_per_second: int
 
 
 class GrpcioEngine:
@@ -68,9 +71,10 @@ class GrpcioEngine:
         self._credentials = credentials
         self._extras = extras
         self._options = channel_options(bounds)
-        self._pending_calls = bounds.pending_calls
+        self._bounds = bounds
         self._memory = memory
         self._server: aio.Server | None = None
+        self._resets: ResetGuard | None = None
         self._port = 0
 
     @property
@@ -81,15 +85,17 @@ class GrpcioEngine:
     async def start(self) -> None:
         """Binds and serves. Raises ListenError."""
         # Made here, not in the constructor: it belongs to the loop that runs.
-        server = aio.server(options=self._options, maximum_concurrent_rpcs=self._pending_calls)
+        server = aio.server(options=self._options, maximum_concurrent_rpcs=self._bounds.pending_calls)
+        self._watched = WatchedHandlers(self._note_reset)
         by_service: dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = {}
         for method in self._rpcs.methods.values():
             by_service.setdefault(method.service, {})[method.name] = self._handler(method)
-        server.add_generic_rpc_handlers(
+        self._watched.add_generic_rpc_handlers(
             tuple(grpc.method_handlers_generic_handler(service, h) for service, h in by_service.items())
         )
         for extra in self._extras:
-            extra(server)
+            extra(cast(aio.Server, self._watched))
+        server.add_generic_rpc_handlers((self._watched,))
         try:
             if self._credentials is None:
                 self._port = server.add_insecure_port(self._address)
@@ -99,11 +105,19 @@ class GrpcioEngine:
             raise ListenError(f"gRPC cannot listen on {self._address}: {error}") from error
         await server.start()
         self._server = server
+        if not self._address.startswith("unix:"):  # there the peer is the engine before this one
+            self._resets = ResetGuard(self._port, self._bounds.resets_per_second, self._proxies.trusts)
 
     async def drain(self, seconds: float) -> None:
         """Refuses new calls, waits for those in flight, cuts what is left."""
         if self._server is not None:
             await self._server.stop(seconds)
+        if self._resets is not None:
+            await self._resets.stop()
+
+    def _note_reset(self, peer: str) -> None:
+        if self._resets is not None:
+            self._resets.note(peer)
 
     def _handler(self, method: Method) -> grpc.RpcMethodHandler[Any, Any]:
         # No (de)serializers: the pipeline takes bytes, so that a request with a cached answer is never parsed.
@@ -120,9 +134,10 @@ class GrpcioEngine:
 
     def _unary(self, method: Method) -> Callable[[bytes, Context], Any]:
         rpcs, pipeline, operation, proxies = self._rpcs, self._rpcs.pipeline, method.operation, self._proxies
-        memory = self._memory
+        memory, watched = self._memory, self._watched
 
         async def unary(request: bytes, context: Context) -> bytes:
+            watched.handed += 1
             call = incoming(operation, context.invocation_metadata() or (), context.peer, None, proxies)
             answer = pipeline.cached_at_once(call, request)
             if answer is None:
@@ -135,6 +150,9 @@ class GrpcioEngine:
                             answer = await rpcs.unary(method, call, request)
                 except Exception as error:
                     await _abort(context, error, call)
+                except asyncio.CancelledError:
+                    self._note_reset(context.peer())
+                    raise
             if answer.metadata:
                 context.set_trailing_metadata(answer.metadata)
             return answer.body
@@ -143,8 +161,10 @@ class GrpcioEngine:
 
     def _streaming(self, method: Method) -> Callable[[Any, Context], Any]:
         rpcs, unread, proxies = self._rpcs, self._unread, self._proxies
+        watched = self._watched
 
         async def stream(request: bytes | AsyncIterator[bytes], context: Context) -> None:
+            watched.handed += 1
             metadata = context.invocation_metadata() or ()
             call = incoming(method.operation, metadata, context.peer, None, proxies)
             call.deadline = _deadline(context)
@@ -154,6 +174,9 @@ class GrpcioEngine:
                     await _send_all(answers, context, call, unread)
             except Exception as error:
                 await _abort(context, error, call)
+            except asyncio.CancelledError:
+                self._note_reset(context.peer())
+                raise
             if call.response_metadata:
                 context.set_trailing_metadata(tuple(call.response_metadata.items()))
 
@@ -175,7 +198,8 @@ def channel_options(bounds: GrpcioBounds) -> list[tuple[str, Any]]:
     end is gone is noticed after 60 + 20 s.
 
     Left alone, grpc-core drops calls at random and without a reason once a thousand wait to be picked up by the loop
-    (CANCELLED) or a connection nears its streams (UNAVAILABLE). Our own guard refuses what is too much, and says so.
+    (CANCELLED). Our own guard refuses what is too much, and says so. With overload protection, calls that were reset count among
+    the streams of their connection until they have been cleared away.
     """
     return [
         ("grpc.max_receive_message_length", bounds.message_bytes),
@@ -185,7 +209,7 @@ def channel_options(bounds: GrpcioBounds) -> list[tuple[str, Any]]:
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
         ("grpc.max_concurrent_streams", bounds.streams_per_connection),
-        ("grpc.http.overload_protection", 0),
+        ("grpc.http.overload_protection", 1),
         ("grpc.server.max_pending_requests", _NO_LIMIT),
         ("grpc.server.max_pending_requests_hard_limit", _NO_LIMIT),
         ("grpc.so_reuseport", 0),

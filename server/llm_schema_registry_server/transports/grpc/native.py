@@ -43,6 +43,7 @@ from .abandoned import Abandoned
 from .flood import FloodGuard
 from .grpcio import GrpcioEngine
 from .incoming import incoming
+from .resets import ResetGuard
 from .unread import SMALL, UnreadAnswers
 
 if TYPE_CHECKING:  # only the stub file has it
@@ -64,12 +65,14 @@ _HELD_COPIES = 3
 @dataclass(frozen=True, slots=True)
 class NativeBounds:
     """message_bytes: of one message. unread_bytes: of answers that a connection does not read. streams_per_connection: calls and
-    streams at a time on one. line_bytes: of resident memory, above which connections are cut."""
+    streams at a time on one. line_bytes: of resident memory, above which connections are cut. resets_per_second: calls that one
+    address may reset."""
 
     message_bytes: int
     unread_bytes: int
     streams_per_connection: int
     line_bytes: int
+    resets_per_second: int
 
 
 class NativeEngine:
@@ -99,7 +102,7 @@ class NativeEngine:
         self._spinning = 0
         self._make_behind = behind
         self._table = tuple(m for m in rpcs.methods.values() if not m.operation.client_streaming)
-        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._tasks: dict[int, tuple[asyncio.Task[None], str]] = {}  # and the peer
         self._draining = False
         self._port = 0
 
@@ -140,13 +143,14 @@ class NativeEngine:
         )
         self._guard.start()
         self._abandoned = Abandoned(self._port, self._unread.per_caller)
+        self._resets = ResetGuard(self._port, self._bounds.resets_per_second, self._proxies.trusts)
         threading.Thread(target=self._receive, name="grpc-events", daemon=True).start()
 
     async def drain(self, seconds: float) -> None:
         """Refuses new calls, waits for those in flight, cuts what is left."""
         self._draining = True
         behind = asyncio.ensure_future(self._behind.drain(seconds))
-        tasks = list(self._tasks.values())
+        tasks = [task for task, _ in self._tasks.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
             for task in tasks:
@@ -154,6 +158,7 @@ class NativeEngine:
             await asyncio.wait(tasks)
         await behind
         await self._guard.stop()
+        await self._resets.stop()
         await self._unread_answers.stop()
         # close() joins threads that may want to tell the loop something: not on the loop.
         await asyncio.to_thread(self._front.close)
@@ -173,9 +178,10 @@ class NativeEngine:
             self._guard.count((e[5][1], len(e[3] or b"")) for e in events if e[5] is not None)
         for kind, call_id, method_id, payload, _, details in events:
             if kind == EVENT_CANCEL:
-                task = self._tasks.get(call_id)
-                if task is not None:
+                if (running := self._tasks.get(call_id)) is not None:
+                    task, peer = running
                     task.cancel()
+                    self._resets.note(peer)
                 continue
             if payload is None or details is None:
                 raise AssertionError("an event of a call has a payload and details")
@@ -189,13 +195,14 @@ class NativeEngine:
                 if len(cached.body) <= SMALL or self._unread_answers.give(details[1], len(cached.body)):
                     self._front.respond(call_id, cached.body, None, cached.metadata)
                 else:
-                    self._begin(call_id, self._respond(call_id, call, cached))
+                    self._begin(call_id, self._respond(call_id, call, cached), details[1])
             else:
                 run = self._stream if method.operation.server_streaming else self._unary
-                self._begin(call_id, run(call_id, method, call, payload))
+                self._begin(call_id, run(call_id, method, call, payload), details[1])
 
-    def _begin(self, call_id: int, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = self._tasks[call_id] = self._loop.create_task(work)
+    def _begin(self, call_id: int, work: Coroutine[Any, Any, None], peer: str) -> asyncio.Task[None]:
+        task = self._loop.create_task(work)
+        self._tasks[call_id] = task, peer
         task.add_done_callback(partial(self._forget, call_id))
         return task
 
@@ -209,7 +216,7 @@ class NativeEngine:
             self._fail(call_id, error, call)
             return
         run = self._stream if method.operation.server_streaming else self._unary
-        task = self._begin(call_id, run(call_id, method, call, payload))
+        task = self._begin(call_id, run(call_id, method, call, payload), call.peer.connection)
         task.add_done_callback(lambda _: ticket.release())
 
     async def _respond(self, call_id: int, call: Call, answer: CachedAnswer) -> None:

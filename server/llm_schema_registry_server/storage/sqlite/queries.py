@@ -42,6 +42,10 @@ DEPENDENTS = (
     "WHERE r.target = ? AND (v.subject, v.ordinal) > (?, ?) ORDER BY v.subject, v.ordinal LIMIT ?"
 )
 CONTENT = "SELECT content, digest, canonical, artifact FROM contents WHERE identity = ?"
+# SQLite knows the length of a blob without reading it.
+CONTENT_SIZE = (
+    "SELECT length(content) + length(canonical) + length(artifact) FROM contents WHERE identity = ?"
+)
 USES = (
     "SELECT DISTINCT v.subject, t.subject FROM versions v JOIN version_references r ON r.version = v.id "
     "JOIN versions t ON t.schema_id = r.target WHERE v.subject = ?"

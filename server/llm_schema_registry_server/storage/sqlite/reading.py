@@ -36,7 +36,8 @@ from .session import FEW, Session
 
 _BIGGEST_INT64 = 2**63 - 1
 
-_FEW_CONTENTS = 4
+_INLINE_BYTES = 64 * 1024
+"""Contents up to this size together are read without a thread: reading and checking them takes less than handing them over."""
 
 _version_or_not = tolerant(rows.version_of)
 _word = tolerant(rows.text_of("vocabulary"))
@@ -93,9 +94,19 @@ class SqliteReadTx:
         return await self._session.search(queries.VERSIONS_BY_CONTEXT_ID, parameters, rows.version_of)
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
-        if len(identities) <= _FEW_CONTENTS:
+        if self._size(identities) <= _INLINE_BYTES:
             return self._contents(identities)
         return await self._session.in_thread(lambda: self._contents(identities))
+
+    def _size(self, identities: Collection[str]) -> int:
+        """Bytes of the contents, of as many as are needed to see that they are many."""
+        size = 0
+        for identity in identities:
+            row = self._session.row(queries.CONTENT_SIZE, (identity,))
+            size += row[0] if row is not None else 0
+            if size > _INLINE_BYTES:
+                break
+        return size
 
     def _contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
         found = {}

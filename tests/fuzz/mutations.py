@@ -178,7 +178,7 @@ def ask(schema_type: SchemaType, random: Random, outcome: Outcome) -> None:
     source, parsed = after
     check_canonical(schema_type, source, parsed, outcome)
     with outcome.timed("lint", content):
-        lint_schema(schema_type, source, parsed, RULES)
+        lint_schema(ENGINES[schema_type], source, parsed.warnings, RULES)
     with outcome.timed("compile", content):
         validator = ENGINES[schema_type].compile_validator(source)
     _validate(schema_type, source, random, outcome, validator)

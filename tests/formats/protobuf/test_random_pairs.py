@@ -160,3 +160,21 @@ def test_verdicts_follow_data(pair: tuple[str, str], data: st.DataObject) -> Non
 @given(pair=edited(), data=st.data())
 def test_verdicts_follow_data_at_length(pair: tuple[str, str], data: st.DataObject) -> None:
     run(pair, data)
+
+
+def test_an_enum_without_presence_in_a_oneof_of_the_reader_has_a_witness() -> None:
+    """Its first value is zero, which is not written; the reader's closed enum must know the other one."""
+    head = 'edition = "2023"; package t; enum C { %s C0 = 0; C3 = 3; }'
+    writer = (
+        head % "" + " message M { C g = 4 [features.field_presence = IMPLICIT]; oneof o { sint32 d = 3; } }"
+    )
+    reader = (
+        head % "option features.enum_type = CLOSED;" + " message M { oneof o { C g = 4; sint32 d = 3; } }"
+    )
+    sources = [SchemaSource(b"", artifact=compiled(text)) for text in (reader, writer)]
+
+    found = ENGINE.compare(*sources, CompareOptions())
+
+    broken = {v.rule: v.witness for v in found.violations}
+    assert broken["FIELD_SAME_ONEOF"] is not None
+    assert broken["FIELD_SAME_ONEOF"].data == b"\x20\x03\x18\x02"

@@ -57,8 +57,17 @@ def check_addresses(content: Any, size: int, limits: JsonSchemaLimits) -> list[S
     total = 0
     stack: list[tuple[int, Any]] = [(0, content)]
     while stack:
-        length, value = stack.pop()
-        total += length
+        length, value = stack.pop()  # a container, and the length of its pointer
+        if isinstance(value, dict):
+            total += (length + 1) * len(value) + sum(map(len, value))
+            stack += [
+                (length + len(name) + 1, member)
+                for name, member in value.items()
+                if isinstance(member, dict | list)
+            ]
+        elif isinstance(value, list):
+            total += (length + 6) * len(value)
+            stack += [(length + 6, item) for item in value if isinstance(item, dict | list)]
         if total > limits.pointers:
             return [
                 SchemaIssue(
@@ -67,10 +76,6 @@ def check_addresses(content: Any, size: int, limits: JsonSchemaLimits) -> list[S
                     "the limit (setting json_schema.pointers); shorten the names around many values",
                 )
             ]
-        if isinstance(value, dict):
-            stack.extend((length + len(name) + 1, member) for name, member in value.items())
-        elif isinstance(value, list):
-            stack.extend((length + 6, item) for item in value)
     return []
 
 

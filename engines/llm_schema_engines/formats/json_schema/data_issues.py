@@ -34,25 +34,28 @@ def to_issue(error: jsonschema_rs.ValidationError, limits: JsonSchemaLimits) -> 
 
 def schema_path_of(error: jsonschema_rs.ValidationError) -> list[str | int]:
     """Where in the schema the keyword stands that failed."""
-    path = list(error.schema_path)
-    return [*path[:-3], "contains"] if _is_rewritten_contains(error) else path
+    path: list[str | int] = error.schema_path
+    if error.kind.name == "not" and _is_rewritten_contains(error):
+        return [*path[:-3], "contains"]
+    return path
 
 
 def _is_rewritten_contains(error: jsonschema_rs.ValidationError) -> bool:
-    """Whether it is a `contains` that the validator was given inside of `not`; see rewriting."""
-    held = getattr(error.kind, "schema", None) if error.kind.name == "not" else None
+    """Whether an error of `not` is one of a `contains` that the validator was given inside of it; see rewriting."""
+    held = getattr(error.kind, "schema", None)
     inner = held.get("not") if isinstance(held, dict) else None
     return isinstance(inner, dict) and inner.get("$comment") == CONTAINS_MARK
 
 
 def keyword_of(error: jsonschema_rs.ValidationError) -> str:
     """The keyword that failed, as it is spelt in schemas; `false` for a schema that accepts nothing."""
-    last = error.schema_path[-1] if error.schema_path else ""
-    if error.kind.name == "required" and last in ("dependentRequired", "dependencies"):
-        return str(last)
-    if _is_rewritten_contains(error):
+    name = error.kind.name
+    if name == "required":
+        last = error.schema_path[-1] if error.schema_path else ""
+        return last if last in ("dependentRequired", "dependencies") else name
+    if name == "not" and _is_rewritten_contains(error):
         return "contains"
-    return _RENAMED.get(error.kind.name, error.kind.name)
+    return _RENAMED.get(name, name)
 
 
 Message = Callable[[Any, str, str], str]

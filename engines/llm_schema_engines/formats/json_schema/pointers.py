@@ -32,7 +32,8 @@ def shown_pointer(tokens: Iterable[str | int]) -> str:
     """The pointer for a message or report: cut where names make it longer than 1,000 characters."""
     pointer = ""
     for token in tokens:
-        pointer += "/" + escape(token[:MAX_SHOWN] if isinstance(token, str) else token)
+        text = str(token)[:MAX_SHOWN]
+        pointer += "/" + (escape(text) if "~" in text or "/" in text else text)
         if len(pointer) > MAX_SHOWN:
             return pointer[: MAX_SHOWN - 3] + "..."
     return pointer

@@ -154,9 +154,11 @@ class DocumentIndex:
         schema = place.schema
         for token in tokens:
             schema = schema[token]
-        pointer = join_pointer(place.pointer, *tokens)
-        base, dialect = self.bases.get((place.document.number, pointer), (place.base, place.dialect))
-        return Place(place.document, pointer, schema, base, dialect, place.scope)
+        document, pointer = place.document, join_pointer(place.pointer, *tokens)
+        base, dialect = place.base, place.dialect
+        if isinstance(schema, dict) and ("$id" in schema or "id" in schema):
+            base, dialect = self.bases.get((document.number, pointer), (base, dialect))
+        return Place(document, pointer, schema, base, dialect, place.scope)
 
     def resolve(self, base: str, reference: str) -> Place:
         """The subschema that `reference` means at `base`; raises Unresolvable."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import re
 from collections.abc import Callable
@@ -131,9 +130,10 @@ class JsonDataValidator:
             and not (self._integers_by_form and INEXACT.search(payload))
         )
         if fast:
-            # Where orjson refuses, the strict reader says what is wrong, or accepts what orjson cannot hold.
-            with contextlib.suppress(orjson.JSONDecodeError):
+            try:
                 return orjson.loads(payload)
+            except orjson.JSONDecodeError:
+                fast = False  # read() says what is wrong, or accepts what orjson cannot hold
         return plain(
             read(
                 payload,

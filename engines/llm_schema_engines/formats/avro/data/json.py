@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from ....model.validation import DataIssue
 from ..limits import AvroLimits
-from ..schema.defaults import SCALARS, is_latin1, is_non_finite, show
+from ..schema.defaults import NON_FINITE_NUMBERS, SCALARS, is_latin1, is_non_finite, show
 from ..schema.nodes import Array, Enum, Fixed, Map, Node, Record, Union, tag, title
 from ..schema.text import Json, clip, pointer
 from .logical import bytes_check, number_check, text_check
@@ -174,7 +174,7 @@ def scalar_fault(node: Node, value: Json, *, tagged: bool) -> str:
         if len(value) != node.size:
             return f"has {len(value)} bytes; {node.name} has {node.size}"
     else:
-        if tagged and is_non_finite(node, value):
+        if tagged and isinstance(value, str) and value in NON_FINITE_NUMBERS and is_non_finite(node, value):
             return ""
         accepts, expected = SCALARS[node.kind]
         if not accepts(value):

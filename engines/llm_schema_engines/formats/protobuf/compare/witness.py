@@ -65,14 +65,27 @@ class Witnesses:
             yield rest
             return
         fields = [self._sides.writer.messages[evidence.writer].fields[number] for number in evidence.numbers]
+        read = self._sides.reader.messages[reader].fields
         if len(fields) > 1:
-            yield rest + b"".join(element(field, [samples.sample_value(field)]) for field in fields)
+            values = [self._seen_value(field, read.get(field.number, field)) for field in fields]
+            yield rest + b"".join(
+                element(field, [value]) for field, value in zip(fields, values, strict=True)
+            )
             return
         field = fields[0]
-        other = self._sides.reader.messages[reader].fields.get(field.number, field)
+        other = read.get(field.number, field)
         chosen = [scalar("enum", evidence.value)] if evidence.value is not None else None
         for value in chosen or self._values(field, other):
             yield rest + element(field, [value, self._two_elements(field, value)] if field.many else [value])
+
+    def _seen_value(self, field: Field, other: Field) -> bytes:
+        """A value that is set for both: no zero, which a field without presence leaves out, and known to a closed enum."""
+        if field.kind != "enum" or other.kind != "enum":
+            return self._samples.sample_value(field)
+        mine, theirs = self._sides.reader.enums[other.type_name], self._sides.writer.enums[field.type_name]
+        numbers = list(theirs.values) if theirs.closed else [*theirs.values, *mine.values]
+        known = [number for number in numbers if not mine.closed or number in mine.values]
+        return scalar("enum", next((number for number in known if number), 0))
 
     def _two_elements(self, field: Field, value: bytes) -> bytes:
         """The second element of a repeated field: `value` again, in a map with another key."""

@@ -71,36 +71,39 @@ SPACE = normalize(
 DOT = complement(((10, 10),))
 """What `.` matches in the validator: all but the line feed (ECMA-262 excludes three more)."""
 
-_READABLE_CHARACTERS = [ord(c) for c in "aA0b1-_x.z5 /:@"]
+_READABLE_CHARACTERS = {ord(c): rank for rank, c in enumerate("aA0b1-_x.z5 /:@")}
+"""Characters that people like to see, with their rank."""
 
 
 def representatives(charsets: Sequence[Charset]) -> list[int]:
     """One character of each equivalence class under the sets, readable characters first."""
-    cuts = {0, LAST + 1}
-    for charset in charsets:
+    changes = {0: 0, LAST + 1: 0}  # where the sets begin and end that a bit each stands for
+    for number, charset in enumerate(charsets):
+        bit = 1 << number
         for low, high in charset:
             if low <= LAST:
-                cuts.add(low)
-                cuts.add(min(high, LAST) + 1)
-    points = sorted(cuts)
-    groups: dict[tuple[bool, ...], list[tuple[int, int]]] = {}
+                after = min(high, LAST) + 1
+                changes[low] = changes.get(low, 0) ^ bit
+                changes[after] = changes.get(after, 0) ^ bit
+    points = sorted(changes)
+    signatures: list[int] = []
+    groups: dict[int, list[tuple[int, int]]] = {}
+    signature = 0
     for low, after in pairwise(points):
-        signature = tuple(contains(charset, low) for charset in charsets)
+        signature ^= changes[low]
+        signatures.append(signature)
         groups.setdefault(signature, []).append((low, after - 1))
-    chosen = [c for c in map(_representative, groups.values()) if c is not None]
-    return sorted(
-        chosen, key=lambda c: _READABLE_CHARACTERS.index(c) if c in _READABLE_CHARACTERS else 99 + c
-    )
-
-
-def _representative(intervals: list[tuple[int, int]]) -> int | None:
-    """A readable character of the intervals; None when they hold only surrogates."""
-    group = tuple(intervals)
+    chosen: dict[int, int] = {}
     for liked in _READABLE_CHARACTERS:
-        if contains(group, liked):
-            return liked
+        chosen.setdefault(signatures[bisect_right(points, liked) - 1], liked)
+    found = [chosen.get(signature) or _any_character(group) for signature, group in groups.items()]
+    return sorted((c for c in found if c is not None), key=lambda c: _READABLE_CHARACTERS.get(c, 99 + c))
+
+
+def _any_character(intervals: list[tuple[int, int]]) -> int | None:
+    """A visible character of the intervals, or else one of the others; None when they hold only surrogates."""
     fallback = None
-    for low, high in group:
+    for low, high in intervals:
         for start in (max(low, 33), low):
             if 0xD800 <= start <= 0xDFFF:
                 start = 0xE000

@@ -201,7 +201,8 @@ def test_schemas_have_the_same_fingerprints(registry: SchemaRegistry, name: str)
         ours = engines.parse(content, case.schema_type, references=case.schemas)
         named = ("content", "generation", "validation")
         assert facts(ours.fingerprints, *named) == facts(theirs.fingerprints, *named)
-        assert [str(w) for w in ours.warnings] == list(theirs.warnings)
+        # The server looks for more than the parser does: it lints.
+        assert [f"{w} ({w.rule})" for w in ours.warnings if f"{w} ({w.rule})" not in theirs.warnings] == []
 
 
 @pytest.mark.parametrize("name", BROKEN)

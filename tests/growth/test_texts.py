@@ -90,7 +90,7 @@ def read_avro(content: bytes) -> None:
 
 
 def read_protobuf_json(content: bytes) -> None:
-    protobuf_nesting(content)
+    protobuf_nesting(content, len(content))
     with contextlib.suppress(json_data.InvalidJson):
         json_data.load(content)
 

@@ -310,7 +310,7 @@ async def test_settings_of_a_subject(registry: Face, name: Names) -> None:
         (InvalidSubject, lambda c, n: c.register_schema("x" * 10_000, OBJECT)),
         (InvalidSchema, lambda c, n: c.register_schema(n(), b"\xff\xfe")),
         (InvalidRequest, lambda c, n: c.register_schema(n(), "")),
-        (SchemaTooLarge, lambda c, n: c.register_schema(n(), '"' + "x" * (1 << 20) + '"')),
+        (SchemaTooLarge, lambda c, n: c.register_schema(n(), '"' + "x" * (2 << 20) + '"')),
         (UnsupportedSchemaType, lambda c, n: c.register_schema(n(), "struct A {}", "thrift")),
     ],
 )

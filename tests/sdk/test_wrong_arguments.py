@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from llm_schema_registry import (
     Tls,
 )
 from llm_schema_registry._calls import admin, checks, schemas, subjects, tools
-from llm_schema_registry._live import Live
+from llm_schema_registry._live import Live, LiveOptions
 
 ID = "0190b7c8-0000-7000-8000-000000000001"
 
@@ -167,11 +168,11 @@ def test_every_argument_of_a_live_cache() -> None:
         "offline_timeout": 1.0,
         "stale_if_error": 0.0,
     }
-    assert list(right) == [name for name in inspect.signature(Live.__init__).parameters if name != "self"]
+    assert list(right) == [field.name for field in fields(LiveOptions)]
     for name in right:
         for wrong in WRONG:
             with named(name, wrong):
-                Live(**{**right, name: wrong})
+                Live(LiveOptions(**{**right, name: wrong}))
 
 
 @pytest.fixture(params=[SchemaRegistry, AsyncSchemaRegistry], ids=["blocking", "asyncio"])

@@ -88,7 +88,7 @@ STATEMENTS: dict[str, tuple[Any, ...]] = {
     "UPDATE_VERSION": ("1", "1", 7, 1, 1, 1, "{}", 1, 1, None, 7), "UPDATE_SEARCH": (["a"], ["b"], " 5a ", 7),
     "DELETE_VERSION": (7,), "DELETE_HISTORY": ("id 7",), "DELETE_UNUSED_CONTENT": ("identity 7",),
     "SET_CONFIG": ("a", "{}"), "ADD_CONFIG": ("a", "{}"), "REPLACE_CONFIG": ("a", "{}", "{}"), "DELETE_CONFIG": ("a",),
-    "MOST_USED": (100,), "RECORD_USAGE": ([f"id {n}" for n in range(500)], [1] * 500, [0] * 500, [1.5] * 500, [1] * 500),
+    "MOST_USED": (100,), "MOVE_USAGE": (4_000_000_000_000_000, 1e12, 2**30), "RECORD_USAGE": ([f"id {n}" for n in range(500)], [1] * 500, [0] * 500, [1.5] * 500, [1] * 500),
     "FACTS": (), "NAMES": ("id 7",), "ALL_CONFIGS": ("a", 10), "ALL_GLOBAL_IDS": (10000, 10), "ALL_CONTEXT_IDS": (".ctx-7", 50, 10),
     "ALL_ORDINALS": (SUBJECT, 10), "RESTORE_REGISTRY_ID": ("x",), "RESTORE_GLOBAL_IDS": (["."], [1], ["i"]),
     "RESTORE_ORDINAL": ("a", 1), "FOLLOW_GLOBAL_IDS": (), "ALIGN_SEQUENCES": (),

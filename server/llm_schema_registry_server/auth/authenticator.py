@@ -11,7 +11,7 @@ from ..errors import Unauthenticated
 from ..model.principal import Principal
 from .key_source import KeySource
 from .permissions import Roles
-from .tokens import TokenVerifier, UnknownKey
+from .tokens import TokenVerifier, UnknownKey, refused
 
 AUTHORIZATION = "authorization"
 _SCHEME = "bearer"
@@ -67,14 +67,13 @@ class TokenAuthenticator:
                 "credentials of this kind are not taken; send `authorization: Bearer TOKEN`"
             )
         token = token.strip()
-        keys = await self._source.keys()
         try:
-            principal = self._verifier.verify(token, keys)
+            principal = self._verifier.verify(token, await self._source.keys())
         except UnknownKey:
-            newer = await self._source.newer()
-            if newer is keys:
-                raise
-            principal = self._verifier.verify(token, newer)
+            try:
+                principal = self._verifier.verify(token, await self._source.newer())
+            except UnknownKey as error:
+                raise refused(str(error)) from error
         if len(shown) <= _LONGEST_CACHED:
             self._verified[shown] = principal
         return principal

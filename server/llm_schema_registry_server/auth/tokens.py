@@ -117,12 +117,13 @@ class TokenVerifier:
         return self._roles.permissions(ours) | (_names(claims, rules.permissions_claim) & PERMISSIONS)
 
 
-class UnknownKey(Unauthenticated):
-    """No key that is known fits the token; a newer key set may have it."""
+class UnknownKey(Exception):
+    """No key that is known fits the token; a newer key set may have it. Its text says why."""
 
     def __init__(self, kid: str | None) -> None:
-        named = "it names no key, and not just one fits" if kid is None else "its key is not known here"
-        super().__init__(f"the token is refused: {named}")
+        super().__init__(
+            "it names no key, and not just one fits" if kid is None else "its key is not known here"
+        )
 
 
 def refused(why: str) -> Unauthenticated:

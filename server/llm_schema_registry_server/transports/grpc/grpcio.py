@@ -32,6 +32,7 @@ Context = aio.ServicerContext[bytes, bytes]
 # grpc-core reports no deadline as None or, in older versions, as a huge number.
 _NO_DEADLINE = 1e9
 _NO_LIMIT = 2**31 - 1
+_FEW_STREAMS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +189,10 @@ async def _send_all(
 ) -> None:
     async for answer in answers:
         async with unread.sending(call, len(answer)):
-            await context.write(answer)
+            try:
+                await context.write(answer)
+            except aio.InternalError:  # grpcio's word for a caller who has left
+                return
 
 
 def channel_options(bounds: GrpcioBounds) -> list[tuple[str, Any]]:
@@ -198,8 +202,9 @@ def channel_options(bounds: GrpcioBounds) -> list[tuple[str, Any]]:
     end is gone is noticed after 60 + 20 s.
 
     Left alone, grpc-core drops calls at random and without a reason once a thousand wait to be picked up by the loop
-    (CANCELLED). Our own guard refuses what is too much, and says so. With overload protection, calls that were reset count among
-    the streams of their connection until they have been cleared away.
+    (CANCELLED) or a connection nears its streams (UNAVAILABLE). Our own guard refuses what is too much, and says so. With overload
+    protection, calls that were reset count among the streams of their connection until they have been cleared away; it is on where
+    few streams are allowed: with many it protects nobody, and refuses honest clients who use them.
     """
     return [
         ("grpc.max_receive_message_length", bounds.message_bytes),
@@ -209,7 +214,7 @@ def channel_options(bounds: GrpcioBounds) -> list[tuple[str, Any]]:
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
         ("grpc.max_concurrent_streams", bounds.streams_per_connection),
-        ("grpc.http.overload_protection", 1),
+        ("grpc.http.overload_protection", int(bounds.streams_per_connection <= _FEW_STREAMS)),
         ("grpc.server.max_pending_requests", _NO_LIMIT),
         ("grpc.server.max_pending_requests_hard_limit", _NO_LIMIT),
         ("grpc.so_reuseport", 0),

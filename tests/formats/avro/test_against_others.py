@@ -203,6 +203,8 @@ def check_witnesses(random: Random) -> None:
             violation.witness is None
             or violation.severity is not Severity.ERROR
             or violation.rule in OUR_OWN_RULES
+            # fastavro takes text for the bytes of a decimal, which we do not (docs/decisions/0024).
+            or (violation.old_value == "string" and '"decimal"' in json.dumps(reader))
         ):
             continue
         assert not reads_with_fastavro(reader, writer, violation.witness.data), (reader, writer, violation)

@@ -42,6 +42,8 @@ class JsonDecoder(Decoder):
             return scalars.decimal_from_text(value, shape.precision, shape.scale)
         if kind in (Kind.BYTES, Kind.FIXED):
             content = scalars.bytes_from_base64(value)
+            if scalars.bytes_to_base64(content) != value:  # it would not come back as it was
+                raise ScalarMismatch("is not base64 with its padding (RFC 4648 4)")
             if kind is Kind.FIXED and len(content) != shape.size:
                 raise ScalarMismatch(f"has {len(content)} bytes, not {shape.size}")
             return content

@@ -3,6 +3,7 @@ Pure."""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -154,14 +155,15 @@ class Decoder:
         }
 
     def _union(self, shape: ModelUnion, value: Json, at: ValuePath, depth: int) -> Value:
-        """The best branch that accepts the value: the fewest members dropped, then the fewest defaults applied."""
+        """The best branch that accepts the value: not one that rounds an integer, then the fewest members dropped, then the
+        fewest defaults applied."""
         best: _Trial | None = None
         chosen = -1
         for i, branch in enumerate(shape.branches):
             trial = self._try(branch, value, at, depth)
             if trial.mismatch is None and (best is None or trial.guesses < best.guesses):
                 best, chosen = trial, i
-                if trial.guesses == (0, 0):
+                if trial.guesses == (False, 0, 0):
                     break
         if best is None:
             raise ValueMismatch(at, "the value fits none of the types that are possible here")
@@ -179,7 +181,9 @@ class Decoder:
         self.dropped, self.defaults_applied = [], 0
         try:
             decoded = self.decode(branch, value, at, depth)
-            trial = _Trial(decoded, tuple(self.dropped), self.defaults_applied)
+            trial = _Trial(
+                decoded, tuple(self.dropped), self.defaults_applied, rounded=_rounds(branch, value)
+            )
         except ValueMismatch as mismatch:
             trial = _Trial(None, mismatch=mismatch)
         finally:
@@ -197,10 +201,26 @@ class _Trial:
     dropped: tuple[str, ...] = ()
     defaults_applied: int = 0
     mismatch: ValueMismatch | None = None
+    rounded: bool = False
 
     @property
-    def guesses(self) -> tuple[int, int]:
-        return len(self.dropped), self.defaults_applied
+    def guesses(self) -> tuple[bool, int, int]:
+        return self.rounded, len(self.dropped), self.defaults_applied
+
+
+def _rounds(branch: Shape, value: Json) -> bool:
+    """Whether a floating-point branch holds an integer only roughly."""
+    if (
+        type(value) is not int
+        or not isinstance(branch, Scalar)
+        or branch.kind not in (Kind.FLOAT, Kind.DOUBLE)
+    ):
+        return False
+    code = "f" if branch.kind is Kind.FLOAT else "d"
+    try:
+        return bool(struct.unpack(code, struct.pack(code, value))[0] != value)
+    except OverflowError:
+        return True
 
 
 class Encoder:

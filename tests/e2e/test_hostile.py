@@ -31,9 +31,11 @@ from watching import Footprint, Peak, footprint, settled
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 SECONDS = 1.0
-MEMORY_MIB = 512.0
-"""What the budgets of a server allow together: request memory and unread answers (256 MiB each, of which one caller gets a quarter or so),
-and what two workers take while they do dear work."""
+LINE_MIB = 448
+"""grpc.memory_line_bytes of these servers: above it, whoever holds most is cut."""
+MEMORY_MIB = 640.0
+"""By how much a server and its workers may grow: what the line leaves, what arrives until the guard has cut, and dear work of two
+workers."""
 SETTLE_SECONDS = 60.0
 SPARE = 6
 UNBOUNDED = {("gzip bombs", "native"), ("open calls", "grpcio")}
@@ -49,7 +51,12 @@ class Attacked:
         self.temporary = home / "tmp"
         self.temporary.mkdir()
         # Readers that take nothing are ended soon, so that a test need not wait for it.
-        settings = {"GRPC__ENGINE": engine, "LOGS__LEVEL": "warning", "CHANGES__STALL_SECONDS": "1"}
+        settings = {
+            "GRPC__ENGINE": engine,
+            "GRPC__MEMORY_LINE_BYTES": str(LINE_MIB << 20),
+            "LOGS__LEVEL": "warning",
+            "CHANGES__STALL_SECONDS": "1",
+        }
         self.server = ServerProcess(home, {"TMPDIR": str(self.temporary)}, **settings)
         self.process = psutil.Process(self.server.process.pid)
 

@@ -211,9 +211,9 @@ async def test_a_bucket_that_does_not_exist_is_named(bucket: Bucket) -> None:
 
 @pytest.mark.parametrize("fault", [Fault.AWAY, Fault.SILENT, Fault.ERROR, Fault.CUT])
 async def test_a_fault_is_an_error_soon_and_over_when_it_is_over(
-    hasty: S3Blobs, proxy: FaultyProxy, fault: Fault
+    blobs: S3Blobs, hasty: S3Blobs, proxy: FaultyProxy, fault: Fault
 ) -> None:
-    made = await put(hasty, b"content" * 10)
+    made = await put(blobs, b"content" * 10)
     proxy.fault = fault
     seen = proxy.seen
     for _ in range(20):
@@ -238,8 +238,10 @@ async def test_a_fault_is_an_error_soon_and_over_when_it_is_over(
     assert not hasty.broken
 
 
-async def test_with_the_breaker_open_the_service_is_left_alone(hasty: S3Blobs, proxy: FaultyProxy) -> None:
-    made = await put(hasty, b"content")
+async def test_with_the_breaker_open_the_service_is_left_alone(
+    blobs: S3Blobs, hasty: S3Blobs, proxy: FaultyProxy
+) -> None:
+    made = await put(blobs, b"content")
     proxy.fault = Fault.ERROR
     while not hasty.broken:
         with pytest.raises(StorageUnavailable):

@@ -150,7 +150,8 @@ class LimitsSettings(Section):
     """Most streams open at a time of one caller, by its address (the one that a trusted proxy tells, `proxies.trusted`)."""
     unread_bytes: int = Field(256 * 1024 * 1024, ge=1024)
     """Memory of messages that readers of streams have not taken yet; over it, the stream that has waited longest of the caller
-    who holds most is ended with SUBSCRIBER_TOO_SLOW and where to resume."""
+    who holds most is ended with SUBSCRIBER_TOO_SLOW and where to resume. On the grpcio engine, as much again of the large answers
+    of other calls: over it they wait for 5 s, and are refused with RESOURCE_EXHAUSTED."""
     unread_bytes_per_caller: int = Field(64 * 1024 * 1024, ge=1024)
     """The same of one caller, by its address."""
     socket_bytes: int = Field(64 * 1024, ge=1024)

@@ -17,6 +17,7 @@ from ...calls.call import Call
 from ...calls.failure import failure
 from ...calls.guards.queueing import caller_key
 from ...calls.peer import TrustedProxies
+from ...errors import LimitExceeded
 from ...queues.fair_queue import FairQueue
 from ...rpc.protobuf.method import Method
 from ...rpc.protobuf.rpcs import Rpcs
@@ -24,6 +25,7 @@ from ..listener import ListenError
 from ..request_memory import LARGE, hold
 from ..status import grpc_status
 from ..unread import Unread
+from .held import SMALL, HeldAnswers
 from .incoming import incoming
 from .resets import ResetGuard, WatchedHandlers
 
@@ -69,6 +71,7 @@ class GrpcioEngine:
         self._rpcs, self._proxies = rpcs, proxies
         self._address = address
         self._unread = unread
+        self._held = HeldAnswers(per_caller=unread.per_caller, total=unread.total)
         self._credentials = credentials
         self._extras = extras
         self._options = channel_options(bounds)
@@ -154,11 +157,21 @@ class GrpcioEngine:
                 except asyncio.CancelledError:
                     self._note_reset(context.peer())
                     raise
+            if len(answer.body) > SMALL:
+                await self._hand_over(call, context, len(answer.body))
             if answer.metadata:
                 context.set_trailing_metadata(answer.metadata)
             return answer.body
 
         return unary
+
+    async def _hand_over(self, call: Call, context: Context, size: int) -> None:
+        """Notes a large answer until its caller has taken it."""
+        try:
+            release = await self._held.hold(call.peer.address or call.peer.connection, size)
+        except LimitExceeded as error:
+            await _abort(context, error, call)
+        context.add_done_callback(lambda _: release())  # type: ignore[arg-type]  # a class in the stubs, any function in fact
 
     def _streaming(self, method: Method) -> Callable[[Any, Context], Any]:
         rpcs, unread, proxies = self._rpcs, self._unread, self._proxies

@@ -153,7 +153,7 @@ class LimitsSettings(Section):
     who holds most is ended with SUBSCRIBER_TOO_SLOW and where to resume. On the grpcio engine, as much again of the large answers
     of other calls: over it they wait for 5 s, and are refused with RESOURCE_EXHAUSTED."""
     unread_bytes_per_caller: int = Field(64 * 1024 * 1024, ge=1024)
-    """The same of one caller, by its address."""
+    """The same of one caller, by its address; on the native engine also of the large answers to all its connections."""
     socket_bytes: int = Field(64 * 1024, ge=1024)
     """Most bytes that a client may send over a WebSocket: its request, beside some pings. The connection is cut when more
     arrive."""

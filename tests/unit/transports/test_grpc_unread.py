@@ -47,7 +47,7 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 async def test_what_is_read_makes_room_and_what_is_not_is_refused() -> None:
     wire = Wire()
-    answers = UnreadAnswers(100_000, wire.look)
+    answers = UnreadAnswers(100_000, wire.look, per_address=1_000_000_000)
     assert answers.give("p", 80_000)
     assert not answers.give("p", 80_000)
     assert answers.give("q", 80_000)
@@ -64,7 +64,7 @@ async def test_what_is_read_makes_room_and_what_is_not_is_refused() -> None:
 async def test_one_answer_is_always_sent_and_what_was_read_before_is_no_credit_for_ever() -> None:
     wire = Wire()
     wire.taken["p"] = 10**9
-    answers = UnreadAnswers(100_000, wire.look)
+    answers = UnreadAnswers(100_000, wire.look, per_address=1_000_000_000)
     assert answers.give("p", 10_000_000)
     await answers.room("p", 90_000)  # the first look takes what was read before for the first answer
     with pytest.raises(LimitExceeded):
@@ -76,7 +76,7 @@ async def test_one_answer_is_always_sent_and_what_was_read_before_is_no_credit_f
 
 async def test_connections_that_are_gone_are_forgotten() -> None:
     wire = Wire()
-    answers = UnreadAnswers(1000, wire.look)
+    answers = UnreadAnswers(1000, wire.look, per_address=1_000_000_000)
     for n in range(50):
         answers.give(f"gone {n}", 900)
     assert len(answers) == 50
@@ -89,7 +89,7 @@ async def test_connections_that_are_gone_are_forgotten() -> None:
 
 async def test_few_answers_are_never_looked_after() -> None:
     wire = Wire()
-    answers = UnreadAnswers(100_000, wire.look)
+    answers = UnreadAnswers(100_000, wire.look, per_address=1_000_000_000)
     for n in range(100):
         assert answers.give(str(n), 20_000)
     await asyncio.sleep(0.02)
@@ -127,3 +127,25 @@ async def test_a_client_that_never_reads_gets_no_more_than_the_limit_and_others_
             await asyncio.sleep(0.01)
 
         assert LIMIT - 500_000 < engine._unread_answers.of(hostile.peer) <= LIMIT
+
+
+async def test_connections_of_one_address_share_a_bound() -> None:
+    wire = Wire()
+    answers = UnreadAnswers(100_000, wire.look, per_address=150_000)
+    assert answers.give("ipv4:10.0.0.7:1", 80_000)
+    assert answers.give("ipv4:10.0.0.7:2", 60_000)
+    assert not answers.give("ipv4:10.0.0.7:2", 30_000)
+    assert answers.give("ipv4:10.0.0.7:3", 30_000)  # nothing of it is unread: it is not held up by the others
+    assert answers.give("ipv4:10.0.0.8:1", 80_000)
+    wire.taken = {"ipv4:10.0.0.7:1": 80_000, "ipv4:10.0.0.7:2": 0, "ipv4:10.0.0.7:3": 0, "ipv4:10.0.0.8:1": 0}
+    await answers.room("ipv4:10.0.0.7:2", 30_000)
+    await answers.stop()
+
+
+async def test_who_is_over_the_bound_of_an_address_learns_its_setting() -> None:
+    answers = UnreadAnswers(100_000, Wire().look, per_address=100_000)
+    for n in range(4):
+        answers.give(f"ipv4:10.0.0.7:{n}", 40_000)
+    with pytest.raises(LimitExceeded, match=r"limits\.unread_bytes_per_caller"):
+        await answers.room("ipv4:10.0.0.7:0", 120_000)
+    await answers.stop()

@@ -134,7 +134,11 @@ class NativeEngine:
         self._front.set_fallback(str(self._directory / "grpc.sock"))
         self._front.add_methods([(m.path, m.operation.server_streaming) for m in self._table])
         self._front.start()
-        self._unread_answers = UnreadAnswers(self._bounds.unread_bytes, partial(acknowledged, self._port))
+        self._unread_answers = UnreadAnswers(
+            self._bounds.unread_bytes,
+            partial(acknowledged, self._port),
+            per_address=self._unread.per_caller,
+        )
         self._guard = FloodGuard(
             self._port,
             line_bytes=self._bounds.line_bytes,

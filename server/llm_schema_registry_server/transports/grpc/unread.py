@@ -8,10 +8,12 @@ Small answers are not counted: there are at most as many of them as a connection
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ...errors import LimitExceeded
+from ..unread import PER_CALLER_SETTING
 
 SMALL = 4096
 """Bytes up to which answers are not counted."""
@@ -32,12 +34,14 @@ class _Connection:
 
 
 class UnreadAnswers:
-    """Bounds what a connection leaves unread to `limit` bytes. look: bytes that each connection has acknowledged since it was
-    opened, by peer; called in a thread."""
+    """Bounds what a connection leaves unread to `limit` bytes, and what all connections of an address do to `per_address`.
+    look: bytes that each connection has acknowledged since it was opened, by peer; called in a thread."""
 
-    def __init__(self, limit: int, look: Callable[[], Mapping[str, int]]) -> None:
-        self._limit = limit
+    def __init__(self, limit: int, look: Callable[[], Mapping[str, int]], *, per_address: int) -> None:
+        self._limit, self._per_address = limit, per_address
         self._look = look
+        self._addresses: defaultdict[str, int] = defaultdict(int)
+        self._waiting: defaultdict[str, int] = defaultdict(int)
         self._connections: dict[str, _Connection] = {}
         self._looking: asyncio.Task[None] | None = None
 
@@ -46,30 +50,39 @@ class UnreadAnswers:
         connection = self._connections.get(peer)
         if connection is None:
             connection = self._connections[peer] = _Connection()
-        if connection.given and connection.given + size > self._limit:
+        address = _address(peer)
+        of_address = self._addresses[address] + size
+        if connection.given and (connection.given + size > self._limit or of_address > self._per_address):
             self._look_soon()
             return False
         connection.given += size
-        if connection.given > self._limit // 4:
+        self._addresses[address] = of_address
+        if connection.given > self._limit // 4 or of_address > self._per_address // 4:
             self._look_soon()
         return True
 
     async def room(self, peer: str, size: int) -> None:
         """Waits until an answer may go out, which is noted. Raises LimitExceeded when the connection reads too little, or when
         too many of its answers wait."""
-        connection = self._connections.get(peer)
+        connection, address = self._connections.get(peer), _address(peer)
         if connection is not None and connection.waiting + size > self._limit:
+            raise self._refusal(peer)
+        if self._waiting.get(address, 0) + size > self._per_address:
             raise self._refusal(peer)
         end = asyncio.get_running_loop().time() + _WAIT_SECONDS
         while not self.give(peer, size):
             connection = self._connections[peer]
             connection.waiting += size
+            self._waiting[address] += size
             try:
                 looking = self._looking
                 if looking is not None:
                     await asyncio.wait({looking}, timeout=_WAIT_SECONDS)
             finally:
                 connection.waiting -= size
+                self._waiting[address] -= size
+                if not self._waiting[address]:
+                    del self._waiting[address]
             if asyncio.get_running_loop().time() >= end:
                 raise self._refusal(peer)
 
@@ -88,10 +101,18 @@ class UnreadAnswers:
             await asyncio.wait({self._looking})
 
     def _refusal(self, peer: str) -> LimitExceeded:
+        unread, limit, setting, whose = self.of(peer), self._limit, "grpc.unread_bytes", "on this connection"
+        of_address = self._addresses.get(_address(peer), 0)
+        if unread <= limit // 2 < of_address:
+            unread, limit, setting, whose = (
+                of_address,
+                self._per_address,
+                PER_CALLER_SETTING,
+                "to this address",
+            )
         return LimitExceeded(
-            f"{self.of(peer)} bytes of answers on this connection are not read; the limit is {self._limit} "
-            "(setting grpc.unread_bytes): read them, then try again",
-            limit=self._limit,
+            f"{unread} bytes of answers {whose} are not read; the limit is {limit} (setting {setting}): read them, then try again",
+            limit=limit,
             retry_seconds=1.0,
         )
 
@@ -107,8 +128,21 @@ class UnreadAnswers:
             connection = self._connections[peer]
             total = taken.get(peer)
             if total is None:  # closed
+                self._took(peer, connection, connection.given)
                 if not connection.waiting:
                     del self._connections[peer]
                 continue
-            connection.given = max(0, connection.given - (total - connection.taken))
+            self._took(peer, connection, min(connection.given, total - connection.taken))
             connection.taken = total
+
+    def _took(self, peer: str, connection: _Connection, size: int) -> None:
+        connection.given -= size
+        address = _address(peer)
+        self._addresses[address] -= size
+        if not self._addresses[address]:
+            del self._addresses[address]
+
+
+def _address(peer: str) -> str:
+    """`ipv4:10.0.0.7` of `ipv4:10.0.0.7:4711`."""
+    return peer.rpartition(":")[0]

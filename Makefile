@@ -8,13 +8,13 @@ export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPATH := engines:server:clients/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-deep check lint quick coverage demo docs proto sdk lock clean
+.PHONY: help run test test-deep check lint quick coverage demo docs dashboards proto sdk lock image release sbom audit hooks clean
 
 # Tests wait more than they compute: twice as many workers as cores. `make test WORKERS=0` runs them in one process.
 WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 PYTEST := $(BIN)/python -m pytest
 IN_PARALLEL := -n $(WORKERS) --dist loadfile
-SYSTEM_PACKAGES := postgresql pgbouncer faketime redis-server protobuf-compiler
+SYSTEM_PACKAGES := postgresql pgbouncer faketime redis-server protobuf-compiler curl jq
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,10 +56,13 @@ check: lint ## ruff, mypy --strict, import contracts, tests
 	MYPYPATH=engines:server:clients/python:loadtest $(BIN)/mypy loadtest/*.py loadtest/engines/*.py
 	$(BIN)/lint-imports
 	@scripts/system-packages $(SYSTEM_PACKAGES)
+	@scripts/prometheus-tools
+	@PYTHON=$(PYTHON) scripts/tools >/dev/null
 	$(PYTEST) $(IN_PARALLEL)
 
 coverage: $(READY) ## Lines and branches of the server that unit and API tests reach; fails below its thresholds
 	@scripts/system-packages $(SYSTEM_PACKAGES)
+	@scripts/prometheus-tools
 	$(PYTEST) $(IN_PARALLEL) --cov --cov-report= --timeout 600 tests/unit tests/api
 	@mkdir -p build
 	$(BIN)/coverage json --quiet -o build/coverage.json
@@ -67,10 +70,15 @@ coverage: $(READY) ## Lines and branches of the server that unit and API tests r
 
 test-deep: $(READY) ## The long runs over large data, which `make test` samples
 	@scripts/system-packages $(SYSTEM_PACKAGES)
+	@scripts/prometheus-tools
 	$(PYTEST) -m deep --timeout 3600
 
-docs: $(READY) ## Write the pages of docs/ that come from the code
+docs: $(READY) ## Write the pages of docs/ and of the chart that come from the code
 	$(BIN)/python docs/generate.py
+
+dashboards: ## Write deploy/grafana/*.json from deploy/grafana/source, then `make docs`
+	"$$(PYTHON=$(PYTHON) scripts/tools)"/bin/python -B deploy/grafana/generate.py
+	@$(MAKE) --no-print-directory docs
 
 proto: $(READY) ## Generate the SDK's stubs from protos/
 	$(BIN)/python protos/generate.py
@@ -78,9 +86,25 @@ proto: $(READY) ## Generate the SDK's stubs from protos/
 sdk: $(READY) ## Generate the methods of the SDK's clients from its _calls
 	$(BIN)/python clients/python/generate.py
 
-lock: | $(BIN)/pip ## Resolve the dependencies anew into requirements.lock
+lock: | $(BIN)/pip ## Resolve the dependencies anew into requirements.lock and tools.lock
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements.lock
+	$(BIN)/uv pip compile --group tools --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o tools.lock
+
+image: ## Build the image; IMAGE_OPTIONS=--offline needs no registry of images (scripts/image)
+	@scripts/image $(IMAGE_OPTIONS)
+
+release: $(READY) ## Build wheel and sdist in dist/, install the wheel into an empty environment, run the demo from it
+	@scripts/release --python $(BIN)/python
+
+sbom: $(READY) ## Write dist/sbom.cdx.json: what an installation with all extras consists of (CycloneDX)
+	@PYTHON=$(PYTHON) scripts/sbom
+
+audit: sbom ## The bill of materials, and whether vulnerabilities of the locked packages are known (asks PyPI)
+	"$$(PYTHON=$(PYTHON) scripts/tools)"/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
+
+hooks: ## Run ruff and others before each commit, as .pre-commit-config.yaml says
+	@"$$(PYTHON=$(PYTHON) scripts/tools)"/bin/pre-commit install
 
 clean: ## Remove the virtual environment and the caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,28 +1,35 @@
-"""Writes docs/settings.md, docs/errors.md, docs/lint.md and the table of docs/http.md from the code: `make docs`."""
+"""Writes docs/settings.md, docs/errors.md, docs/lint.md, docs/metrics.md, docs/llm/profiles.md and the table of docs/http.md from the code, and what the
+chart has of it (helm/generate.py): `make docs`."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
+import runpy
 import tempfile
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import yaml
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from grpc_tools import protoc
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from llm_schema_engines import LINT_RULES
+from llm_schema_engines import LINT_RULES, Basis, Profile, Support, provider_profiles
 from llm_schema_engines.linter.registering import MOST_TEXT, MOST_TOLD
+from llm_schema_engines.providers.profile import Cell, KeyOrder
 from llm_schema_registry_server import errors
 from llm_schema_registry_server.calls.failure import INTERNAL_REASON
 from llm_schema_registry_server.rpc import methods
 from llm_schema_registry_server.rpc.http import SOCKETS
 from llm_schema_registry_server.rpc.methods import SERVICES
 from llm_schema_registry_server.settings import PREFIX, Settings
+from llm_schema_registry_server.telemetry.families import ALL as FAMILIES
 from llm_schema_registry_server.transports.http import errors as http_errors  # noqa: F401 - its classes join the family
 from llm_schema_registry_server.transports.status import GRPC, HTTP, HTTP_BY_REASON
 
@@ -160,6 +167,77 @@ def lint_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def metrics_page() -> str:
+    """One table row a family of series, with the alerts, recording rules and panels that ask for it."""
+    rules, panels = _rules_by_family(), _panels_by_family()
+    lines = [
+        "# Metrics",
+        "",
+        "Written by `make docs` from `telemetry/families.py`. Port 9091 (`metrics.port`) answers `GET /metrics` in the text format of",
+        "Prometheus, and in OpenMetrics, with exemplars, to who accepts `application/openmetrics-text`. Durations are seconds, sizes",
+        "bytes. No label holds what callers choose: the number of series is bounded by the number of RPCs, routes and codes.",
+        "",
+        "Every call counts in `schema_registry_calls_total` and in the histograms of its duration, however it was answered: cached",
+        "answers, refusals before a handler, requests that cannot be read. `rpc_server_*` and `http_server_*` have the same calls by the",
+        "names of OpenTelemetry's semantic conventions. What serves requests is in [telemetry.md](telemetry.md), and which dashboards there are.",
+    ]
+    for area in dict.fromkeys(family.area for family in FAMILIES.values()):
+        families = [family for family in FAMILIES.values() if family.area == area]
+        lines += ["", f"## {area}", ""]
+        optional = {family.optional for family in families}
+        if optional != {""} and len(optional) == 1:
+            lines += [f"Only with the setting `{optional.pop()}`.", ""]
+        lines += [
+            "| name | type | labels | unit | meaning | alerts and rules | panels |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        for family in families:
+            labels = ", ".join(f"`{label}`" for label in family.labels)
+            only = f" Only with `{family.optional}`." if family.optional and len(optional) else ""
+            users = ", ".join(rules.get(family.name, ()))
+            shown = "; ".join(
+                f"*{board}*: {', '.join(titles)}" for board, titles in panels.get(family.name, {}).items()
+            )
+            lines.append(
+                f"| `{family.name}` | {family.kind} | {labels} | {family.unit} | {family.meaning}{only} | {users} | {shown} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def _families(expression: str) -> Iterator[str]:
+    """The families that an expression of PromQL asks for."""
+    for name in dict.fromkeys(re.findall(r"[a-z0-9_]{2,}", expression)):
+        family = FAMILIES.get(name) or FAMILIES.get(re.sub(r"_(bucket|count|sum)$", "", name))
+        if family is not None:
+            yield family.name
+
+
+def _panels_by_family() -> dict[str, dict[str, list[str]]]:
+    """The panels that ask for a family, by its name and by the dashboard."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for file in sorted((HERE.parent / "deploy" / "grafana").glob("*.json")):
+        for panel in json.loads(file.read_text())["panels"]:
+            for target in panel.get("targets", ()):
+                for name in _families(target["expr"]):
+                    titles = found.setdefault(name, {}).setdefault(file.stem, [])
+                    if panel["title"] not in titles:
+                        titles.append(panel["title"])
+    return found
+
+
+def _rules_by_family() -> dict[str, list[str]]:
+    """The alerts and recording rules that ask for a family, by its name."""
+    found: dict[str, list[str]] = {}
+    for file in sorted((HERE.parent / "deploy" / "prometheus" / "rules").glob("*.yaml")):
+        for group in yaml.safe_load(file.read_text())["groups"]:
+            for rule in group["rules"]:
+                user = rule.get("alert") or f"`{rule['record']}`"
+                for name in _families(rule["expr"]):
+                    if user not in found.setdefault(name, []):
+                        found[name].append(user)
+    return found
+
+
 def http_page() -> str:
     """docs/http.md with the table of all paths as the protos have them now."""
     before, _, rest = (HERE / "http.md").read_text().partition(PATHS_BEGIN)
@@ -198,9 +276,101 @@ def _rpc_comments(proto: str) -> dict[str, str]:
     return found
 
 
-PAGES = {"settings.md": settings_page, "errors.md": errors_page, "lint.md": lint_page, "http.md": http_page}
+PROFILE_WORDS = {
+    Support.ENFORCED: "**yes**",
+    Support.ACCEPTED: "taken, not enforced",
+    Support.IGNORED: "dropped silently",
+    Support.RESTRICTED: "taken, used less",
+    Support.REJECTED: "refused",
+    Support.UNKNOWN: "?",
+}
+LABELS = {
+    Basis.DOCUMENTED: "D",
+    Basis.OBSERVED: "O",
+    Basis.MEASURED: "M",
+    Basis.INFERRED: "I",
+    Basis.NONE: "",
+}
+
+
+def profiles_page() -> str:
+    """One section a profile: keywords, shapes, limits, each with its label, date and source."""
+    lines = [
+        "# What providers take and enforce",
+        "",
+        "Written by `make docs` from the profiles in `engines/llm_schema_engines/providers/data`. How they are used:",
+        "[providers.md](providers.md). Labels: **D** documented by the vendor, **O** observed against the service by somebody who wrote it",
+        "down, **M** measured with the program itself, **I** inferred. `?` is what no source says: it is never guessed.",
+        "",
+        "| profile | | as of |",
+        "|---|---|---|",
+    ]
+    for name, profile in provider_profiles().items():
+        lines.append(f"| [{name}](#{name}) | {profile.title} | {profile.as_of} |")
+    for name, profile in provider_profiles().items():
+        lines += ["", f"## {name}", "", f"{profile.title}; version {profile.version}.", ""]
+        lines += ["| what | what becomes of it | known | note |", "|---|---|---|---|"]
+        lines.append(_profile_row("the schema as a whole", profile.enforcement, profile))
+        order, cell = profile.key_order
+        if order is not KeyOrder.UNKNOWN:
+            lines.append(
+                _profile_row(f"keys come in the order {order.lower().replace('_', ' ')}", cell, profile)
+            )
+        for word, cells in profile.keywords.items():
+            for cell in cells:
+                lines.append(_profile_row(f"`{word}`{_profile_case(cell)}", cell, profile))
+        lines.append(_profile_row("any other keyword", profile.unlisted, profile))
+        for rule, cell in profile.structure.items():
+            lines.append(_profile_row(rule.replace("_", " "), cell, profile))
+        for limit in profile.limits:
+            scope = "in a request" if limit.per_request else "in a schema"
+            measure = limit.measure.replace("_", " ")
+            lines.append(_profile_row(f"at most {limit.most:,} {measure} {scope}", limit.cell, profile))
+        if profile.tool_name is not None:
+            rule = f"name of a tool: `{profile.tool_name.pattern}`, at most {profile.tool_name.most}"
+            lines.append(_profile_row(rule, profile.tool_name.cell, profile))
+        if profile.not_guaranteed:
+            lines += ["", "Not guaranteed even so:", ""]
+            lines += [f"- {entry.text} ({_profile_known(entry.cell)})" for entry in profile.not_guaranteed]
+        lines += ["", "Sources:", ""]
+        for key, source in profile.sources.items():
+            lines.append(f"- {key}: {f'[{source.title}]({source.url})' if source.url else source.title}")
+    return "\n".join(lines) + "\n"
+
+
+def _profile_row(what: str, cell: Cell, profile: Profile) -> str:
+    note = cell.note.replace("|", "\\|")
+    return f"| {what} | {PROFILE_WORDS[cell.support]} | {_profile_known(cell)} | {note} |"
+
+
+def _profile_known(cell: Cell) -> str:
+    return f"{LABELS[cell.basis]} {cell.as_of} {cell.source}" if cell.source else cell.as_of
+
+
+def _profile_case(cell: Cell) -> str:
+    """The case of a cell in words; "" where it is all others."""
+    if cell.when is None:
+        return ""
+    parts = []
+    for field in dataclasses.fields(cell.when):
+        value = getattr(cell.when, field.name)
+        if value is not None:
+            shown = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()
+            parts.append(f"{field.name} {shown}")
+    return f" ({'; '.join(parts)})"
+
+
+PAGES = {
+    "llm/profiles.md": profiles_page,
+    "settings.md": settings_page,
+    "errors.md": errors_page,
+    "lint.md": lint_page,
+    "metrics.md": metrics_page,
+    "http.md": http_page,
+}
 
 
 if __name__ == "__main__":
     for name, page in PAGES.items():
         (HERE / name).write_text(page())
+    runpy.run_path(str(HERE.parent / "helm" / "generate.py"), run_name="__main__")

@@ -43,7 +43,7 @@ from attacks.all import ENGINES, chosen, engines_of
 from attacks.attack import ATTACKS, BUGS, Attack, Outcomes, Target
 from attacks.evidence import ITEMS, TESTS
 from honest import RATES, Honest
-from watching import Footprint, Log, Peak, Stall, crashes, footprint, settled, stalls
+from watching import POOL_THREADS, Footprint, Log, Peak, Stall, crashes, footprint, settled, stalls
 
 P99_SECONDS, STRETCH_SECONDS = 0.1, 0.02
 MOST_REFUSED = 0.1
@@ -115,8 +115,12 @@ def p(calls: Sequence[Honest], kind: str, share: float) -> float:
     return rig.percentile(seconds, share) if seconds else 0.0
 
 
+class DidNotBegin(RuntimeError):
+    """An attack could not be prepared, on a server that is under attack already."""
+
+
 async def python(*arguments: str) -> asyncio.subprocess.Process:
-    """One of our scripts, which says "ready" when it is."""
+    """One of our scripts, which says "ready" when it is. Raises DidNotBegin."""
     directory = Path(__file__).parent
     started = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -127,10 +131,14 @@ async def python(*arguments: str) -> asyncio.subprocess.Process:
         limit=1 << 26,
     )
     assert started.stdout is not None
-    async with asyncio.timeout(300):
-        if await started.stdout.readline() != b"ready\n":
-            raise SystemExit(f"{' '.join(arguments)} did not begin")
-    return started
+    try:
+        async with asyncio.timeout(300):
+            if await started.stdout.readline() == b"ready\n":
+                return started
+    except TimeoutError:
+        started.kill()
+    await started.wait()
+    raise DidNotBegin(f"{' '.join(arguments)} did not begin")
 
 
 def ports(server: rig.Server) -> tuple[str, ...]:
@@ -168,9 +176,16 @@ async def measure(
     )
     lines = log.read()
     calls = [Honest(*json.loads(line)) for line in (await honest.communicate(b""))[0].splitlines()]
-    last = (
-        first if died else await settled(server.process, temporary, first, SETTLE_SECONDS, SPARE_DESCRIPTORS)
-    )
+    last = first
+    if not died:
+        last = await settled(
+            server.process,
+            temporary,
+            first,
+            SETTLE_SECONDS,
+            descriptors=SPARE_DESCRIPTORS,
+            threads=SPARE_DESCRIPTORS + POOL_THREADS,
+        )
     return Result(
         attack,
         engine,
@@ -188,6 +203,8 @@ async def measure(
 def settings_of(engine: str) -> dict[str, str]:
     return {
         "GRPC__ENGINE": engine,
+        "GRPC__FRONT": "on",  # as on every address but loopback, as are the limits of rates
+        "RATE_LIMITS__MODE": "on",
         "LOGS__LEVEL": "warning",
         "LOGS__FORMAT": "json",
         "LOGS__STALL_SECONDS": str(STRETCH_SECONDS),

@@ -1,4 +1,5 @@
-"""GetSchema of a schema that is in memory, on both gRPC engines and over HTTP, beside the empty handler of each engine.
+"""GetSchema of a schema that is in memory, on both gRPC engines and over HTTP, beside the empty handler of each engine; and with
+credentials, beside the open server.
 
     python loadtest/hot_reads.py [--runs 5] [--seconds 3] [--markdown loadtest/results/hot-reads.md]
 
@@ -29,9 +30,11 @@ from pathlib import Path
 import grpc
 import psutil
 import rig
+from joserfc import jwt
+from joserfc.jwk import OctKey
 
+from llm_schema_registry.v1 import admin_pb2_grpc, credentials_pb2, schema_registry_pb2_grpc
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
-from llm_schema_registry.v1 import schema_registry_pb2_grpc
 
 ROOT = Path(__file__).resolve().parents[1]
 PATH = "/schema_registry.v1.SchemaRegistry/GetSchema"
@@ -43,10 +46,19 @@ SCHEMA = json.dumps(
     }
 ).encode()
 WARM_UP_SECONDS = 2.0
+WITH_CREDENTIALS = {
+    "AUTH__JWT__SECRET": "a secret of the load test, known to everybody",
+    "AUTH__JWT__ISSUER": "loadtest",
+    "AUTH__JWT__AUDIENCE": "registry",
+    "AUTH__API_KEYS__ENABLED": "true",
+    "RATE_LIMITS__READ__PER_SECOND": "1000000",
+}
 NOTE = """\
 The ceiling is an empty handler as one would write it on that engine: for `native` a grpcio servicer on
 pygrpc_native.aio, for HTTP an ASGI application on Granian. On `native` we can be above it, because a kept answer goes out
-without a task of its own. When other work shares the processors, rates say more about the neighbours than about us:
+without a task of its own. With credentials (a token, an API key with a grant on `loadtest.*`; both are verified once and then known,
+and every read is authorized and counted against a rate limit that it does not reach) a server is compared with the open one; so is the
+server whose engine stands behind the front that bounds hostile clients, as it does on every address but loopback. When other work shares the processors, rates say more about the neighbours than about us:
 compare the CPU per answer.
 """
 OFFERED = 10_000
@@ -60,6 +72,8 @@ class Subject:
     wire: str
     process: psutil.Process
     load: list[str]
+    beside: Subject | None = None
+    """What it is compared with."""
     rates: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
 
@@ -120,15 +134,18 @@ def process(*command: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
 
 
 @contextmanager
-def registry(engine: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, int]]]:
-    """Our server on one engine, with its ports."""
-    ready = folder / f"{engine}.json"
+def registry(
+    engine: str, folder: Path, **more: str
+) -> Iterator[tuple[subprocess.Popen[str], dict[str, int]]]:
+    """Our server on one engine, with its ports; `more` are settings, as variables without their prefix."""
+    ready = folder / f"{engine}-{'-'.join(sorted(more))[:60]}.json"
     settings = {
         "SCHEMA_REGISTRY_GRPC__ENGINE": engine,
         "SCHEMA_REGISTRY_STORAGE__KIND": "memory",
         "SCHEMA_REGISTRY_LOGS__LEVEL": "warning",
         **{f"SCHEMA_REGISTRY_{part}__HOST": "127.0.0.1" for part in ("GRPC", "HTTP", "METRICS")},
         **{f"SCHEMA_REGISTRY_{part}__PORT": "0" for part in ("GRPC", "HTTP", "METRICS")},
+        **{f"SCHEMA_REGISTRY_{name}": value for name, value in more.items()},
     }
     with process(
         "-m", "llm_schema_registry_server", "serve", "--ready-file", str(ready), **settings
@@ -140,27 +157,46 @@ def registry(engine: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str],
         yield running, json.loads(ready.read_text())
 
 
-def register(port: int) -> tuple[str, int]:
+def register(port: int, *credentials: tuple[str, str]) -> tuple[str, int]:
     """Registers the schema; its id and the size of the serialized answer that GetSchema gives."""
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         stub = schema_registry_pb2_grpc.SchemaRegistryStub(channel)
         registered = stub.RegisterSchema(
             pb.RegisterSchemaRequest(
                 subject="loadtest.orders", schema_content=SCHEMA, schema_type=pb.SCHEMA_TYPE_JSON
-            )
+            ),
+            metadata=credentials,
         )
-        answer = stub.GetSchema(pb.GetSchemaRequest(schema_id=registered.schema_id))
+        answer = stub.GetSchema(pb.GetSchemaRequest(schema_id=registered.schema_id), metadata=credentials)
         if answer.schema.schema_content != SCHEMA:
             raise RuntimeError("GetSchema does not answer with what was registered")
         return registered.schema_id, answer.ByteSize()
 
 
-def grpc_load(port: int, schema_id: str, folder: Path) -> list[str]:
+def api_key(port: int, *credentials: tuple[str, str]) -> str:
+    """A key that may read the subjects of the load test."""
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub = admin_pb2_grpc.AdminServiceStub(channel)
+        request = credentials_pb2.CreateApiKeyRequest(
+            name="loadtest", grants=[credentials_pb2.RoleGrant(role="reader", scope="loadtest.*")]
+        )
+        return str(stub.CreateApiKey(request, metadata=credentials).secret)
+
+
+def token() -> str:
+    """Of an administrator."""
+    claims = {"sub": "loadtest", "iss": "loadtest", "aud": "registry", "roles": ["admin"]}
+    key = OctKey.import_key(WITH_CREDENTIALS["AUTH__JWT__SECRET"])
+    return jwt.encode({"alg": "HS256"}, {**claims, "exp": int(time.time()) + 86_400}, key)
+
+
+def grpc_load(port: int, schema_id: str, folder: Path, *credentials: tuple[str, str]) -> list[str]:
     """h2load's arguments for one GetSchema call."""
     message = pb.GetSchemaRequest(schema_id=schema_id).SerializeToString()
     data = folder / f"{port}.bin"
     data.write_bytes(b"\0" + len(message).to_bytes(4, "big") + message)
-    headers = ["-H", "content-type: application/grpc", "-H", "te: trailers"]
+    named = (("content-type", "application/grpc"), ("te", "trailers"), *credentials)
+    headers = [argument for name, value in named for argument in ("-H", f"{name}: {value}")]
     return ["-d", str(data), *headers, f"http://127.0.0.1:{port}{PATH}"]
 
 
@@ -173,22 +209,39 @@ def subjects(stack: ExitStack, folder: Path) -> list[Subject]:
         assert running.stdout is not None
         return psutil.Process(running.pid), int(running.stdout.readline())
 
+    def with_credentials(opened: Subject) -> None:
+        running, ports = stack.enter_context(registry("native", folder, **WITH_CREDENTIALS))
+        ours, bearer = psutil.Process(running.pid), ("authorization", f"Bearer {token()}")
+        schema_id, _ = register(ports["grpc"], bearer)
+        key = "x-api-key", api_key(ports["grpc"], bearer)
+        for name, credentials in (("a token", bearer), ("an API key", key)):
+            load = grpc_load(ports["grpc"], schema_id, folder, credentials)
+            add(f"gRPC native, {name}", "grpc", ours, load, opened)
+
+    def add(
+        name: str, wire: str, process: psutil.Process, load: list[str], beside: Subject | None
+    ) -> Subject:
+        found.append(Subject(name, wire, process, load, beside))
+        return found[-1]
+
     for engine in ("native", "grpcio"):
         running, ports = stack.enter_context(registry(engine, folder))
         schema_id, size = register(ports["grpc"])
         ours = psutil.Process(running.pid)
-        found.append(Subject(f"gRPC {engine}", "grpc", ours, grpc_load(ports["grpc"], schema_id, folder)))
         ceiling, port = empty(engine, size)
-        found.append(Subject(f"gRPC {engine}, empty", "grpc", ceiling, grpc_load(port, schema_id, folder)))
+        beside = add(f"gRPC {engine}, empty", "grpc", ceiling, grpc_load(port, schema_id, folder), None)
+        opened = add(f"gRPC {engine}", "grpc", ours, grpc_load(ports["grpc"], schema_id, folder), beside)
+        running, ports_behind = stack.enter_context(registry(engine, folder, GRPC__FRONT="on"))
+        schema_id_behind, _ = register(ports_behind["grpc"])
+        load = grpc_load(ports_behind["grpc"], schema_id_behind, folder)
+        add(f"gRPC {engine}, behind the front", "grpc", psutil.Process(running.pid), load, opened)
         if engine == "native":
-            url = f"http://127.0.0.1:{ports['http']}/api/v1/schemas/{schema_id}"
-            found.append(Subject("HTTP/1.1", "http", ours, ["--h1", url]))
+            with_credentials(opened)
             ceiling, port = empty("http", size * 2)  # JSON with base64 and all names
-            found.append(
-                Subject(
-                    "HTTP/1.1, empty", "http", ceiling, ["--h1", f"http://127.0.0.1:{port}/api/v1/schemas/x"]
-                )
-            )
+            url = f"http://127.0.0.1:{port}/api/v1/schemas/x"
+            beside = add("HTTP/1.1, empty", "http", ceiling, ["--h1", url], None)
+            url = f"http://127.0.0.1:{ports['http']}/api/v1/schemas/{schema_id}"
+            add("HTTP/1.1", "http", ours, ["--h1", url], beside)
     return found
 
 
@@ -205,15 +258,18 @@ def measure(runs: int, seconds: float) -> str:
                 subject.rates.append(run.rate)
                 subject.cpu.append(run.cpu_us)
         lines = [
-            "| what | answers/s, median (lowest to highest) | share of its ceiling | server CPU per answer | "
+            "| what | answers/s, median (lowest to highest) | share | server CPU per answer | "
             f"latency at {OFFERED:,}/s offered: p50, p95, p99 |",
             "|---|---|---|---|---|",
         ]
-        for subject, ceiling in zip(tested[::2], tested[1::2], strict=True):
-            share = statistics.median(a / b for a, b in zip(subject.rates, ceiling.rates, strict=True))
-            offered = h2load(subject, seconds, offered=OFFERED) if "grpcio" not in subject.name else None
-            lines.append(row(subject, f"{share:.0%}", offered))
-            lines.append(row(ceiling, "", None))
+        for subject in tested:
+            offered, share = None, ""
+            if subject.beside is not None:
+                pairs = zip(subject.rates, subject.beside.rates, strict=True)
+                share = f"{statistics.median(a / b for a, b in pairs):.0%} of {subject.beside.name}"
+                if "grpcio" not in subject.name:
+                    offered = h2load(subject, seconds, offered=OFFERED)
+            lines.append(row(subject, share, offered))
         return "\n".join(lines)
 
 

@@ -67,7 +67,7 @@ class Server:
     def cpu(self) -> tuple[float, float]:
         """Processor seconds of the server's own process and of its workers so far; those of workers that have ended too."""
         own = self.process.cpu_times()
-        living = sum(sum(worker.cpu_times()[:2]) for worker in self.process.children())
+        living = sum(sum(worker.cpu_times()[:4]) for worker in self.process.children(recursive=True))
         return own.user + own.system, own.children_user + own.children_system + living
 
 

@@ -33,7 +33,7 @@ import rig
 import uvloop
 from attacks.all import chosen
 from honest import RATES, Honest
-from hostile import SPARE_DESCRIPTORS, fault, listed, p, settings_of, start_attack, start_honest
+from hostile import SPARE_DESCRIPTORS, DidNotBegin, fault, listed, p, settings_of, start_attack, start_honest
 from watching import Footprint, Log, Stall, crashes, footprint, settled, stalls
 
 ATTACK_SECONDS = 12.0
@@ -99,7 +99,11 @@ class Soak:
     async def _attack(self, end: float) -> None:
         while (left := end - time.monotonic()) > 1:
             name = next(self._names)
-            attacker = await start_attack(self.server, name, min(ATTACK_SECONDS, left))
+            try:
+                attacker = await start_attack(self.server, name, min(ATTACK_SECONDS, left))
+            except DidNotBegin:  # a call that prepares it was refused beside the other attacks
+                self.outcomes["an attack did not begin"] += 1
+                continue
             out, _ = await attacker.communicate(b"\n")
             self.attacks[name] += 1
             self.outcomes += Counter({"the attack failed": 1} if attacker.returncode else json.loads(out))
@@ -107,9 +111,15 @@ class Soak:
     async def rest(self, what: str, least: Footprint) -> Footprint:
         """Waits until the server has settled."""
         await asyncio.sleep(REST_SECONDS / 2)
-        return self.look(
-            what, await settled(self.server.process, self.temporary, least, REST_SECONDS, SPARE_THREADS)
+        now = await settled(
+            self.server.process,
+            self.temporary,
+            least,
+            REST_SECONDS,
+            descriptors=SPARE_DESCRIPTORS,
+            threads=SPARE_THREADS,
         )
+        return self.look(what, now)
 
     def broken(self) -> list[str]:
         """What did not end where it began, and faults."""

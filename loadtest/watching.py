@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,6 +15,8 @@ from typing import NamedTuple
 import psutil
 
 _SAMPLE_SECONDS = 0.1
+POOL_THREADS = min(32, (os.cpu_count() or 1) + 4)
+"""Of the pool behind asyncio.to_thread: it fills when it is used, and does not shrink."""
 MIB = 2**20
 
 
@@ -47,18 +50,21 @@ def footprint(process: psutil.Process, temporary: Path) -> Footprint:
 
 
 class Peak:
-    """The largest memory of a server and its workers while the block runs, looked at ten times a second."""
+    """The largest memory of a server (`own`), of its workers (`children`) and of both together while the block runs, looked at ten times a
+    second."""
 
     def __init__(self, process: psutil.Process, temporary: Path) -> None:
         self._process, self._temporary = process, temporary
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
-        self.memory = 0.0
+        self.own = self.children = self.memory = 0.0
 
     def _look(self) -> None:
         while not self._ended.wait(_SAMPLE_SECONDS):
             with suppress(psutil.Error):
-                self.memory = max(self.memory, footprint(self._process, self._temporary).memory)
+                now = footprint(self._process, self._temporary)
+                self.own, self.children = max(self.own, now.own), max(self.children, now.children)
+                self.memory = max(self.memory, now.memory)
 
     def __enter__(self) -> Peak:
         self._thread.start()
@@ -117,12 +123,18 @@ def crashes(lines: Sequence[dict[str, object]]) -> list[str]:
 
 
 async def settled(
-    process: psutil.Process, temporary: Path, least: Footprint, seconds: float, spare: int
+    process: psutil.Process,
+    temporary: Path,
+    least: Footprint,
+    seconds: float,
+    *,
+    descriptors: int,
+    threads: int,
 ) -> Footprint:
-    """The footprint once it has at most `spare` more descriptors and threads than `least`, or after so many seconds."""
+    """The footprint once it has at most so many more descriptors and threads than `least`, or after so many seconds."""
     now = footprint(process, temporary)
     for _ in range(int(seconds / 0.5)):
-        if max(now.descriptors - least.descriptors, now.threads - least.threads) <= spare:
+        if now.descriptors - least.descriptors <= descriptors and now.threads - least.threads <= threads:
             break
         await asyncio.sleep(0.5)
         now = footprint(process, temporary)

@@ -33,6 +33,7 @@ METHODS: dict[str, tuple[str, ...]] = {
     ),
     "checks": ("validate_data", "validate_many", "validate_schema", "check_compatibility", "check_many"),
     "tools": ("diff_schemas", "convert_schema"),
+    "answers": ("validate_stream", "reask_answer", "coerce_answer"),
     "subjects": (
         "list_subjects",
         "list_versions",
@@ -44,10 +45,46 @@ METHODS: dict[str, tuple[str, ...]] = {
         "health_check",
     ),
     "admin": ("get_statistics",),
+    "tickets": ("create_ticket",),
+    "credentials": (
+        "create_api_key",
+        "list_api_keys",
+        "get_api_key",
+        "update_api_key",
+        "rotate_api_key",
+        "delete_api_key",
+        "revoke_token",
+        "list_revoked_tokens",
+        "who_am_i",
+    ),
+    "access": (
+        "list_grants",
+        "set_grant",
+        "delete_grant",
+        "get_policies",
+        "set_policies",
+        "explain_access",
+    ),
+    "audit": (
+        "list_audit_events",
+        "get_audit_checkpoint",
+        "get_inclusion_proof",
+        "get_consistency_proof",
+        "export_audit",
+        "certify_compatibility",
+    ),
 }
 """Module of `_calls` -> its functions that become methods, in their order."""
 
-PAGED = {"list_subjects": "iter_subjects", "list_versions": "iter_versions", "search_schemas": "iter_search"}
+PAGED = {
+    "list_subjects": "iter_subjects",
+    "list_versions": "iter_versions",
+    "search_schemas": "iter_search",
+    "list_api_keys": "iter_api_keys",
+    "list_revoked_tokens": "iter_revoked_tokens",
+    "list_audit_events": "iter_audit_events",
+    "list_grants": "iter_grants",
+}
 """Functions that answer one page -> the method that gives all items."""
 
 PAGED_PREFACE = "All items, page by page (`limit` is the size of a page). "
@@ -159,7 +196,7 @@ def _method(module: str, function: ast.FunctionDef, flavour: Flavour, name: str,
         item, result = ast.unparse(inside.elts[0]), inside.elts[1]
     if paged:
         assert isinstance(result, ast.Subscript)
-        result = result.slice  # Page[R] -> R
+        result = result.slice  # Page[R] or Items[R] -> R
     streams = paged or shape != "Unary"
     returned = flavour.stream.format(ast.unparse(result)) if streams else ast.unparse(result)
 

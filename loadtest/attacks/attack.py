@@ -114,6 +114,23 @@ async def in_threads(target: Target, count: int, one: Callable[[Target, int, Out
     return sum(parts, Counter())
 
 
+_LINGER_SECONDS = 0.2
+
+
+async def hang_up(writer: asyncio.StreamWriter) -> None:
+    """Closes a connection, at once when what was written is not taken soon: an open one outlives its loop."""
+    writer.close()
+    try:
+        async with asyncio.timeout(_LINGER_SECONDS):
+            await writer.wait_closed()
+    except (TimeoutError, asyncio.CancelledError) as error:
+        writer.transport.abort()
+        if isinstance(error, asyncio.CancelledError):
+            raise
+    except OSError:
+        return  # the other end has closed it
+
+
 # -- gRPC
 
 
@@ -130,7 +147,7 @@ async def stub_from(source: str, port: int) -> AsyncIterator[Any]:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0))
             await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
         except (OSError, asyncio.CancelledError):  # cancelled when the attacker is done
-            writer.close()
+            await hang_up(writer)
         finally:
             pumps.discard(task)
 
@@ -160,7 +177,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
                 writer.write(data)
                 await writer.drain()
     finally:
-        writer.close()
+        await hang_up(writer)
 
 
 async def outcome(call: Awaitable[Any]) -> str:
@@ -237,7 +254,7 @@ async def ask(port: int, source: str, request: bytes | Iterable[bytes], seconds:
                     await writer.drain()
                 return await answered(reader)
             finally:
-                writer.close()
+                await hang_up(writer)
     except TimeoutError:
         return "no answer"
     except OSError:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache, partial
 
-from attacks.attack import JSON, Outcomes, Target, address, attack, in_threads, register, together
+from attacks.attack import JSON, Outcomes, Target, address, attack, hang_up, in_threads, register, together
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from tests.support.raw_http2 import (
     CONTINUATION,
@@ -274,8 +274,7 @@ async def _idle(port: int, target: Target, count: int, first: bytes) -> Outcomes
                 made.append(writer)
                 found["connections"] += 1
         await asyncio.sleep(target.left)
-        for writer in made:
-            writer.close()
+        await asyncio.gather(*map(hang_up, made))
 
     return await together(target, 4, one)
 

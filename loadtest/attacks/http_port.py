@@ -8,7 +8,18 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from attacks.attack import Outcomes, Target, address, answered, ask, attack, head, json_request, together
+from attacks.attack import (
+    Outcomes,
+    Target,
+    address,
+    answered,
+    ask,
+    attack,
+    hang_up,
+    head,
+    json_request,
+    together,
+)
 from attacks.grpc_port import a_large_schema
 
 _PART = b" " * (1 << 16)
@@ -23,7 +34,7 @@ async def opened(port: int, number: int) -> AsyncIterator[tuple[asyncio.StreamRe
         try:
             yield reader, writer
         finally:
-            writer.close()
+            await hang_up(writer)
 
 
 async def pour(target: Target, number: int, found: Outcomes, size: int, *, most: int) -> None:

@@ -26,7 +26,7 @@ from attacks.attack import (
     together,
 )
 from attacks.grpc_port import reading
-from llm_schema_registry.v1 import admin_pb2, config_pb2, lifecycle_pb2, tools_pb2
+from llm_schema_registry.v1 import admin_pb2, answers_pb2, config_pb2, lifecycle_pb2, tickets_pb2, tools_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from tests.api.hostile import Place, encodings, escaped, places
 from tests.support.raw_http2 import RawHttp2
@@ -158,7 +158,7 @@ async def misspelt(target: Target) -> Outcomes:
     return await calling(8, send)(target)
 
 
-FILES = (pb, config_pb2, lifecycle_pb2, admin_pb2, tools_pb2)
+FILES = (pb, config_pb2, lifecycle_pb2, admin_pb2, tickets_pb2, tools_pb2, answers_pb2)
 
 
 @cache

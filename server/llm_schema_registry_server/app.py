@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 
@@ -18,13 +18,15 @@ from .background import settle_memory
 from .components import Components
 from .errors import RegistryError
 from .faces import make_servers
+from .factories import make_tracing
 from .ready_message import ready_message
 from .registry.clock import SteadyClock
 from .rpc.cached_answers import PreparedAnswers
 from .rpc.convert import MessageConverter
-from .settings import ClockSettings, Settings
+from .settings import ClockSettings, Settings, SettingsError
 from .settings.urls import secrets_of
-from .telemetry import logs, secrets
+from .telemetry import logs, secrets, tracing
+from .telemetry.collectors import LoopTasks
 from .telemetry.loop_watch import LoopWatch, Stretch
 from .transports.listener import ListenError
 from .transports.ports import WantedPort, check_ports
@@ -33,6 +35,9 @@ from .transports.servers import Servers
 CANNOT_START = 1
 
 _LOG = logs.get("app")
+_SWITCH_SECONDS = 0.001
+"""How long a thread that computes (a large body of JSON) may keep the interpreter while the event loop wants it, each time that the loop
+goes on; Python's own is five times as long."""
 
 
 def _make_clock(settings: ClockSettings) -> SteadyClock:
@@ -63,10 +68,14 @@ class App:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._tracing = make_tracing(settings.tracing, __version__)
+        tracing.install(self._tracing)
         self._components = Components(settings, _make_clock(settings.clock))
         self._servers: Servers | None = None
         self._watch = LoopWatch(settings.logs.stall_seconds, _stalled)
         self._components.metrics.read_loop(self._watch.late, self._watch.busy)
+        if self._tracing is not None:
+            self._components.metrics.read(self._tracing.collect)
 
     @property
     def ports(self) -> Mapping[str, int]:
@@ -90,8 +99,14 @@ class App:
             await components.stop()
             raise
 
+    def reload(self) -> None:
+        """Read the files of TLS now."""
+        if self._servers is not None:
+            self._servers.reload()
+
     def watch(self) -> None:
         """Tell from now on when the event loop makes callers wait."""
+        self._components.metrics.read(LoopTasks(asyncio.get_running_loop()).collect)
         self._watch.start()
 
     async def drain(self) -> None:
@@ -101,6 +116,9 @@ class App:
             await self._servers.drain(self._settings.drain_seconds)
         await self._components.stop()
         await self._watch.stop()
+        if self._tracing is not None:
+            tracing.install(None)
+            await asyncio.to_thread(self._tracing.close)  # the spans of the last calls
 
 
 def wanted_ports(settings: Settings) -> list[WantedPort]:
@@ -112,11 +130,31 @@ def wanted_ports(settings: Settings) -> list[WantedPort]:
     ]
 
 
-def serve(settings: Settings, ready_file: Path | None = None) -> int:
-    """Run a server until SIGTERM or SIGINT; answers with the exit code."""
+def serve(
+    settings: Settings, ready_file: Path | None = None, again: Callable[[], Settings] | None = None
+) -> int:
+    """Run a server until SIGTERM or SIGINT; answers with the exit code. again: reads the settings anew, for SIGUSR1."""
     secrets.hide(secrets_of(settings))
-    logs.configure(settings.logs.level, settings.logs.format, lines_per_second=settings.logs.lines_per_second)
-    return uvloop.run(_serve(settings, ready_file))
+    logs.configure(
+        settings.logs.level,
+        settings.logs.format,
+        lines_per_second=settings.logs.lines_per_second,
+        levels=settings.logs.levels,
+    )
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    return uvloop.run(_serve(settings, ready_file, again))
+
+
+def read_levels(again: Callable[[], Settings]) -> None:
+    """Takes the log levels from the settings as they are now; all else in them waits for the next start. Settings that cannot be used
+    are told in the log and change nothing."""
+    try:
+        wanted = again().logs
+    except SettingsError as error:
+        _LOG.error("log_levels_not_read", error=str(error))
+        return
+    logs.set_levels(wanted.level, wanted.levels)
+    _LOG.warning("log_levels_set", root=wanted.level, modules=dict(wanted.levels))
 
 
 def stop_signals() -> asyncio.Event:
@@ -136,8 +174,10 @@ def stop_signals() -> asyncio.Event:
     return asked
 
 
-async def _serve(settings: Settings, ready_file: Path | None) -> int:
+async def _serve(settings: Settings, ready_file: Path | None, again: Callable[[], Settings] | None) -> int:
     asked_to_stop = stop_signals()
+    if again is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, read_levels, again)
     try:
         app = App(settings)
         await app.start()
@@ -150,6 +190,8 @@ async def _serve(settings: Settings, ready_file: Path | None) -> int:
         return CANNOT_START
     settle_memory()
     app.watch()
+    if settings.tls.on:  # without TLS, a terminal that is closed takes its server along
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, app.reload)
     if ready_file is not None:
         _write_ready(ready_file, app.ports)
     _LOG.info("serving", version=__version__, **{f"{name}_port": port for name, port in app.ports.items()})

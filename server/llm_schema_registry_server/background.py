@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from .auth.access import Access
+from .errors import Unavailable
 from .model.change import format_revision
+from .registry.api_keys import ApiKeys
+from .registry.granting import Grants
 from .registry.leasing import LeaseKeeper
 from .registry.library import Library
 from .registry.periodic import PeriodicWork
+from .registry.policing import Policies
 from .registry.retention import SWEEP_SECONDS, Retention, RetentionPolicy, SweepProgress, sweep_all
+from .registry.revoking import Revoking
 from .registry.statistics import StatisticsCounter
 from .registry.usage import Readings, UsageRecorder
 from .registry.validating import Validating
@@ -22,6 +29,13 @@ from .telemetry.metrics import Metrics
 
 _LOG = logs.get("app")
 Clock = Callable[[], datetime]
+
+KEY_USES_SECONDS = 60.0
+KEY_BATCH = 500
+"""Keys whose last uses are written in one transaction."""
+REVOKED_SECONDS = 600.0
+GRANTS_SECONDS = 600.0
+_AWAY_SECONDS = 1.0
 
 COLLECT_AFTER = (5_000, 10, 20)
 """gc.set_threshold: how many new objects start a collection of the youngest generation, and how many of those start one of the
@@ -74,6 +88,43 @@ def make_recorder(
         return None
 
     return UsageRecorder(store, readings, clock, every_seconds=settings.flush_seconds)
+
+
+def make_key_uses(access: Access, keys: ApiKeys, clock: Clock) -> PeriodicWork:
+    """Writes down when API keys were used last."""
+
+    async def write() -> None:
+        at, used = clock(), access.standings.used_keys()
+        for first in range(0, len(used), KEY_BATCH):
+            await keys.note_used(dict.fromkeys(used[first : first + KEY_BATCH], at))
+
+    return PeriodicWork(
+        "api_key_uses", write, clock, every_seconds=KEY_USES_SECONDS, waits_first=True, runs_at_stop=True
+    )
+
+
+def make_revoked(access: Access, revoking: Revoking, clock: Clock) -> PeriodicWork:
+    """Reads the revoked tokens anew, when changes were missed and now and then, and forgets those that have ended."""
+
+    async def renew() -> None:
+        await access.revoked.load()
+        await revoking.forget_ended()
+
+    return PeriodicWork("revoked_tokens", renew, clock, every_seconds=REVOKED_SECONDS, waits_first=True)
+
+
+def make_granted(grants: Grants, policies: Policies, clock: Clock) -> PeriodicWork:
+    """Reads grants and policies anew: when they have changed, and now and then. While the storage is away it is asked every second."""
+
+    async def renew() -> None:
+        while True:
+            try:
+                await grants.load()
+                return await policies.load()
+            except Unavailable:
+                await asyncio.sleep(_AWAY_SECONDS)
+
+    return PeriodicWork("grants", renew, clock, every_seconds=GRANTS_SECONDS, waits_first=True)
 
 
 def make_counting(settings: StatisticsSettings, store: Store, clock: Clock) -> StatisticsCounter:

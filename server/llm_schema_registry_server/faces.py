@@ -7,28 +7,45 @@ from datetime import datetime
 from itertools import product
 
 from . import __version__
+from .auth.granting import GrantBook
+from .auth.tickets import Tickets
 from .calls.guards.limits import Limits
+from .calls.guards.observe import AccessLog
 from .calls.guards.standard import standard_guards
+from .calls.guards.trace import Trace
+from .calls.peer import NO_PROXIES, TrustedProxies
 from .calls.pipeline import Pipeline
 from .components import Components
-from .factories import trusted_proxies
+from .model.grant import ANONYMOUS
 from .queues.fair_queue import FairQueue, Queues
 from .registry.use_cases import UseCases
 from .rpc import http, methods
 from .rpc.admin import AdminService
+from .rpc.answers import AnswerService
+from .rpc.audit import AuditService
 from .rpc.config import ConfigService
 from .rpc.convert import MessageConverter
 from .rpc.lifecycle import LifecycleService
 from .rpc.protobuf.rpcs import Rpcs, bind
-from .rpc.schema_registry import SchemaRegistryService
+from .rpc.schema_registry import SchemaRegistryService, question
+from .rpc.tickets import TicketService
 from .rpc.tools import ToolsService
-from .settings import Settings
+from .settings import Settings, TracingSettings
+from .settings.urls import on_loopback
+from .telemetry import tracing
+from .telemetry.http_requests import HttpRequests
+from .telemetry.metrics import Metrics
+from .transports.front.fronting import fronting
+from .transports.front.listener import FrontListener
+from .transports.grpc.fronted import call_bounds
 from .transports.grpc.incoming import FACE as GRPC
 from .transports.grpc.listener import GrpcListener
+from .transports.http.asgi import API_HEADERS, SECURE_API_HEADERS
 from .transports.http.dispatcher import Dispatcher, Mount
 from .transports.http.grpc_hint import GrpcHint
 from .transports.http.listener import HttpListener
 from .transports.http.probes import Probes
+from .transports.http.sockets import Redeem, no_tickets
 from .transports.http.twin import FACE as HTTP
 from .transports.http.twin import HttpOptions, HttpTwin
 from .transports.ops import MetricsListener
@@ -55,46 +72,86 @@ def make_servers(settings: Settings, components: Components, wire: MessageConver
         total=settings.limits.unread_bytes,
     )
     components.metrics.read_unread(lambda: unread)
-    grpc = GrpcListener(
-        settings.grpc,
+    fronts = {
+        "grpc": fronting(
+            "grpc",
+            settings.grpc.host,
+            settings.grpc.port,
+            settings.tls,
+            settings.proxies,
+            always=settings.fronts_grpc,
+        ),
+        "http": fronting("http", settings.http.host, settings.http.port, settings.tls, settings.proxies),
+        "metrics": fronting(
+            "metrics", settings.metrics.host, settings.metrics.port, settings.tls, settings.proxies
+        ),
+    }
+    engine = GrpcListener(
+        settings.grpc.model_copy(update={"host": fronts["grpc"].host, "port": fronts["grpc"].port}),
         rpcs,
         health,
         unread=unread,
-        proxies=trusted_proxies(settings.proxies),
+        proxies=fronts["grpc"].proxies,
         memory=memory,
         health_seconds=settings.health.interval_seconds,
         health_patience=settings.health.probe_seconds + _HEALTH_MARGIN_SECONDS,
     )
-    hint = GrpcHint(lambda: grpc.port)
-    hints = [Mount(f"/{service}", hint.http, hint) for service in grpc.services]
-    return Servers(
-        [
-            grpc,
-            HttpListener(
-                Dispatcher(
-                    [
-                        *mounts(
-                            make_twin(settings, rpcs, unread, memory, components.queues),
-                            Probes(health, settings.health.probe_seconds + _HEALTH_MARGIN_SECONDS),
-                        ),
-                        *hints,
-                    ]
-                ),
-                settings.http.host,
-                settings.http.port,
-                per_address=settings.http.connections_per_address,
-                proxies=trusted_proxies(settings.proxies),
-            ),
-            MetricsListener(
-                components.metrics,
-                settings.metrics.host,
-                settings.metrics.port,
-                connections=settings.metrics.connections,
-                seconds=settings.metrics.timeout_seconds,
-            ),
-        ],
-        components.end_streams,
+    grpc = fronts["grpc"].listener(
+        engine,
+        ("h2",),
+        per_address=settings.grpc.connections_per_address,
+        resets_per_second=settings.grpc.resets_per_second,
+        protocol="h2",
+        calls=call_bounds(settings.grpc),
     )
+    hint = GrpcHint(lambda: grpc.port)
+    hints = [Mount(f"/{service}", hint.http, hint) for service in engine.services]
+    http = HttpListener(
+        Dispatcher(
+            [
+                *mounts(
+                    make_twin(
+                        settings,
+                        rpcs,
+                        unread,
+                        memory,
+                        components.queues,
+                        components.metrics,
+                        proxies=fronts["http"].proxies,
+                        secure=fronts["http"].secure,
+                        redeem=components.tickets.redeem,
+                    ),
+                    Probes(health, settings.health.probe_seconds + _HEALTH_MARGIN_SECONDS),
+                ),
+                *hints,
+            ]
+        ),
+        fronts["http"].host,
+        fronts["http"].port,
+        per_address=settings.http.connections_per_address,
+        proxies=fronts["http"].proxies,
+    )
+    metrics = MetricsListener(
+        components.metrics,
+        fronts["metrics"].host,
+        fronts["metrics"].port,
+        connections=settings.metrics.connections,
+        seconds=settings.metrics.timeout_seconds,
+    )
+    listeners = [
+        grpc,
+        fronts["http"].listener(
+            http,
+            ("h2", "http/1.1"),
+            per_address=settings.http.connections_per_address,
+            resets_per_second=settings.grpc.resets_per_second,
+        ),
+        fronts["metrics"].listener(metrics, ("http/1.1",), apart=True),
+    ]
+    secure = [one for one in listeners if isinstance(one, FrontListener) and one.secure]
+    if secure:
+        components.metrics.read_tls(lambda: secure)
+    return Servers(listeners, components.end_streams)
 
 
 def make_rpcs(settings: Settings, components: Components, wire: MessageConverter) -> Rpcs:
@@ -110,21 +167,42 @@ def make_rpcs(settings: Settings, components: Components, wire: MessageConverter
             streams_per_caller=settings.limits.streams_per_caller,
         ),
         authenticator=components.authenticator,
+        rates=components.rates,
+        certificates=components.certificates,
+        grants=components.book if settings.asks_who else None,
         reach=components.reach,
+        access=AccessLog.sampled(settings.logs.access),
+        trace=make_trace(settings.tracing),
+        audit=None if components.audit is None else components.audit.guard,
     )
-    handlers = bind(table, services(components.use, wire, components.clock))
+    handlers = bind(
+        table, services(components.use, wire, components.clock, components.book, components.tickets)
+    )
     pipeline = Pipeline(handlers, guards, components.answers)
     return Rpcs(table, pipeline, most_items=settings.limits.request_items)
 
 
-def services(use: UseCases, wire: MessageConverter, clock: Callable[[], datetime]) -> dict[str, object]:
-    """The objects with the handlers, by the full names of their services."""
+def make_trace(settings: TracingSettings) -> Trace | None:
+    """The guard that makes the spans of calls; None where nothing is traced."""
+    backend = tracing.backend()
+    if backend is None:
+        return None
+    return Trace(backend, share=settings.sample_ratio, per_second=settings.asked_for_per_second)
+
+
+def services(
+    use: UseCases, wire: MessageConverter, clock: Callable[[], datetime], book: GrantBook, tickets: Tickets
+) -> dict[str, object]:
+    """The objects with the handlers, by the full names of their services. book: what ExplainAccess explains."""
     return {
         "schema_registry.v1.SchemaRegistry": SchemaRegistryService(use, wire, clock),
         "schema_registry.v1.ConfigService": ConfigService(use),
         "schema_registry.v1.LifecycleService": LifecycleService(use, wire),
-        "schema_registry.v1.AdminService": AdminService(use),
+        "schema_registry.v1.AdminService": AdminService(use, book),
         "schema_registry.v1.ToolsService": ToolsService(use),
+        "schema_registry.v1.AnswerService": AnswerService(use),
+        "schema_registry.v1.AuditService": AuditService(use, question),
+        "schema_registry.v1.TicketService": TicketService(tickets),
     }
 
 
@@ -134,8 +212,14 @@ def make_twin(
     unread: Unread,
     memory: FairQueue | None = None,
     queues: Queues | None = None,
+    metrics: Metrics | None = None,
+    *,
+    proxies: TrustedProxies = NO_PROXIES,
+    secure: bool = False,
+    redeem: Redeem = no_tickets,
 ) -> HttpTwin:
-    """The JSON twin of every RPC. memory: for its requests; queues: where its own queues are shown."""
+    """The JSON twin of every RPC. memory: for its requests; queues: where its own queues are shown; metrics: where each request is
+    noted. secure: it is reached over TLS. redeem: see Sockets."""
     return HttpTwin(
         rpcs,
         HttpOptions(
@@ -151,10 +235,27 @@ def make_twin(
             statuses=http.STATUSES,
             required=http.REQUIRED,
             version=__version__,
-            proxies=trusted_proxies(settings.proxies),
+            requests=metrics.requests if metrics is not None else HttpRequests(),
+            proxies=proxies,
+            security=SECURE_API_HEADERS if secure else API_HEADERS,
+            origins=frozenset(settings.http.origins),
+            hosts=None if secure else own_hosts(settings),
+            redeem=redeem,
         ),
         memory,
         queues,
+    )
+
+
+def own_hosts(settings: Settings) -> frozenset[str] | None:
+    """The names by which the HTTP listener lets itself be asked without TLS; None where any will do: where it is reached from other
+    machines anyway, or nobody gets anything without credentials, which pages of other sites do not have."""
+    auth = settings.auth
+    unknown = not settings.asks_who or auth.anonymous_roles or any(g.to == ANONYMOUS for g in auth.grants)
+    return (
+        frozenset(map(str.lower, settings.http.hosts))
+        if unknown and on_loopback(settings.http.host)
+        else None
     )
 
 

@@ -7,7 +7,7 @@ import os
 import sys
 import traceback
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -15,18 +15,29 @@ from pathlib import Path
 
 import uvloop
 
+from .audit.recording import SYSTEM, Recorded, Recorder, Source, audited_store, bind, new_id
+from .auth.permissions import PERMISSIONS
 from .background import held_by_cursors
 from .errors import RegistryError, StorageUnavailable
-from .factories import make_blobs, make_store
+from .factories import make_blobs, make_envelope, make_roles, make_store
+from .model.audit import AuditEntry, AuditEvent, AuditOutcome, encode
 from .model.change import format_revision
+from .model.grant import RoleGrant
+from .model.principal import Actor, Principal
+from .model.timestamps import wall_clock
+from .registry.api_keys import ApiKeys
 from .registry.retention import Retention, RetentionPolicy
 from .settings import Settings
 from .settings.urls import secrets_of
 from .storage.archive import export_archive, import_archive
+from .storage.audit_rows import Noted
+from .storage.encryption.rotation import Rotated, decrypt, rotate
 from .storage.portable import PortableStore
 from .storage.repair import RepairableStore, RepairFinding
 from .storage.repair import repair as mend
+from .storage.store import Store
 from .storage.wrappers.blobbed import blobbed_store
+from .storage.wrappers.encrypted import encrypted_store, portable_encrypted_store
 from .storage.wrappers.garbage import Tally
 from .storage.wrappers.garbage import collect_garbage as collect
 from .storage.wrappers.portable import portable_blobbed_store
@@ -37,12 +48,12 @@ FAILED, LEFT_DAMAGED = 1, 3
 
 def migrate(settings: Settings) -> int:
     """Bring the storage to today's schema and print its facts."""
-    return _run(settings, "migrate", _migrate(settings))
+    return run(settings, "migrate", _migrate(settings))
 
 
 def collect_garbage(settings: Settings, *, grace: timedelta, dry_run: bool) -> int:
     """Delete the blobs that nothing names and print what was done."""
-    return _run(settings, "collect garbage", _collect_garbage(settings, grace, dry_run))
+    return run(settings, "collect garbage", _collect_garbage(settings, grace, dry_run))
 
 
 def compact_changes(
@@ -50,29 +61,42 @@ def compact_changes(
 ) -> int:
     """Forget the changes that neither `keep` nor a durable cursor keeps, and print what was done."""
     hold = RetentionPolicy(newest=0) if ignore_cursors else held_by_cursors(settings.changes)
-    return _run(settings, "compact changes", _compact_changes(settings, keep, hold, dry_run))
+    return run(settings, "compact changes", _compact_changes(settings, keep, hold, dry_run))
 
 
 def export_to(settings: Settings, path: Path) -> int:
     """Write the whole registry into a new file, which appears under its name when it is complete."""
-    return _run(settings, "export", _export(settings, path))
+    return run(settings, "export", _export(settings, path))
 
 
 def import_from(settings: Settings, path: Path) -> int:
     """Fill an empty storage from an archive."""
-    return _run(settings, "import", _import(settings, path))
+    return run(settings, "import", _import(settings, path))
+
+
+def create_key(
+    settings: Settings, name: str, grants: Sequence[RoleGrant], expires_in: timedelta | None
+) -> int:
+    """Make an API key that may do what `grants` say, and print it with its secret."""
+    return run(settings, "create the key", _create_key(settings, name, grants, expires_in))
+
+
+def rotate_keys(settings: Settings, *, decrypted: bool) -> int:
+    """Wrap the data keys of all contents with the newest key, encrypt those that are not; or store all without encryption."""
+    return run(settings, "rotate the keys", _rotate_keys(settings, decrypted))
 
 
 def repair(settings: Settings, *, apply: bool) -> int:
     """Name every row that cannot be read or points to nothing, one a line, and mend them where `apply` says so. Exit code
     LEFT_DAMAGED when something stays damaged."""
     findings: list[RepairFinding] = []
-    code = _run(settings, "repair", _repair(settings, findings, apply))
+    code = run(settings, "repair", _repair(settings, findings, apply))
     left = [f for f in findings if not (f.mended and apply)]
     return code or (LEFT_DAMAGED if left else 0)
 
 
-def _run(settings: Settings, what: str, work: Coroutine[None, None, dict[str, object]]) -> int:
+def run(settings: Settings, what: str, work: Coroutine[None, None, dict[str, object]]) -> int:
+    """Do the work of a command and print its result, if there is one, as JSON; says on stderr that it cannot `what`, and why."""
     secrets.hide(secrets_of(settings))
     logs.configure(settings.logs.level, settings.logs.format)
     try:
@@ -83,7 +107,8 @@ def _run(settings: Settings, what: str, work: Coroutine[None, None, dict[str, ob
     except Exception:
         print(secrets.masked(traceback.format_exc()), file=sys.stderr)
         return FAILED
-    print(json.dumps(result))
+    if result:
+        print(json.dumps(result))
     return 0
 
 
@@ -126,9 +151,69 @@ async def _compact_changes(
             for name, sequence in (("oldest", oldest), ("newest", newest))
         }
         positions = {c.name: format_revision(store.registry_id, c.sequence) for c in cursors}
+        if changes and not dry_run:
+            forgotten = {"changes": changes, **revisions}
+            await _note(settings, store, "compact-changes", AuditEvent.CONFIGURATION_CHANGED, forgotten)
         return {"dry_run": dry_run, "changes": changes, **revisions, "cursors": positions}
     finally:
         await store.close()
+
+
+async def _create_key(
+    settings: Settings, name: str, grants: Sequence[RoleGrant], expires_in: timedelta | None
+) -> dict[str, object]:
+    store = audited_store(make_store(settings.storage), Recorder())
+    await store.open()
+    try:
+        # Whoever may open the storage may do everything.
+        operator = Actor(Principal("schema-registry-server", PERMISSIONS))
+        made_by = Source(operator.name, SYSTEM, operation="create-key", event=AuditEvent.TOKEN_GENERATED)
+        bind(Recorded(operator.correlation_id, lambda: made_by))
+        keys = ApiKeys(
+            store,
+            make_roles(settings.auth).of,
+            lambda name, roles: (),  # the operator holds everything
+            wall_clock,
+            lambda change: None,
+            most=settings.auth.api_keys.most,
+        )
+        ends = None if expires_in is None else wall_clock() + expires_in
+        made = await keys.create(name, grants, ends, operator)
+    finally:
+        await store.close()
+    if not settings.auth.api_keys.enabled:
+        print(
+            "the key counts where auth.api_keys.enabled is true, which it is not in these settings",
+            file=sys.stderr,
+        )
+    return {
+        "key_id": made.key.key_id,
+        "name": made.key.name,
+        "grants": [{"role": grant.role, "scope": str(grant.scope)} for grant in made.key.grants],
+        "expires_at": None if ends is None else ends.isoformat(timespec="seconds"),
+        "secret": made.secret,
+    }
+
+
+async def _rotate_keys(settings: Settings, decrypted: bool) -> dict[str, object]:
+    envelope = make_envelope(settings.encryption)
+    if envelope is None:
+        raise StorageUnavailable("encryption.provider is `none`: there are no keys")
+    store = blobbed_store(
+        make_store(settings.storage),
+        make_blobs(settings.blobs),
+        threshold=settings.blobs.threshold if settings.blobs.kind != "inline" else None,
+        memory_bytes=0,
+    )
+    wrapper = encrypted_store(store, envelope)  # opens and closes what is needed
+    await wrapper.open()
+    try:
+        done = await (decrypt if decrypted else rotate)(store, envelope, _print_rotated)
+        told = {"newest_key": await envelope.keys.newest(), **asdict(done)}
+        await _note(settings, store, "rotate-keys", AuditEvent.CONFIGURATION_CHANGED, told)
+        return told
+    finally:
+        await wrapper.close()
 
 
 async def _export(settings: Settings, path: Path) -> dict[str, object]:
@@ -142,7 +227,8 @@ async def _export(settings: Settings, path: Path) -> dict[str, object]:
             except BaseException:
                 unfinished.unlink()
                 raise
-    unfinished.replace(path)
+        unfinished.replace(path)
+        await _note(settings, store, "export", AuditEvent.BACKUP_CREATED, counts)
     return dict(counts)
 
 
@@ -150,6 +236,7 @@ async def _import(settings: Settings, path: Path) -> dict[str, object]:
     with path.open("rb") as file:
         async with _portable(settings) as store:
             counts = await import_archive(store, file, _print_lines)
+            await _note(settings, store, "import", AuditEvent.BACKUP_RESTORED, counts)
             return {"registry_id": store.registry_id, **counts}
 
 
@@ -162,6 +249,9 @@ async def _repair(settings: Settings, findings: list[RepairFinding], apply: bool
         async for finding in mend(store, lambda: datetime.now(UTC), apply=apply):
             findings.append(finding)
             print(f"{finding.table} {finding.key}: {finding.fault}", file=sys.stderr)
+        mended = Counter(f.table for f in findings if f.mended and apply)
+        if mended:
+            await _note(settings, store, "repair", AuditEvent.CONFIGURATION_CHANGED, mended)
     finally:
         await store.close()
     return {
@@ -172,13 +262,37 @@ async def _repair(settings: Settings, findings: list[RepairFinding], apply: bool
     }
 
 
+async def _note(
+    settings: Settings, store: Store, command: str, event: AuditEvent, facts: Mapping[str, object]
+) -> None:
+    """Record in the audit log what a command has done, beside the servers of the storage."""
+    if not settings.audit.enabled:
+        return
+    entry = AuditEntry(
+        id=new_id(),
+        at=wall_clock(),
+        event=event,
+        outcome=AuditOutcome.ALLOWED,
+        principal="schema-registry-server",
+        kind=SYSTEM,
+        operation=command,
+        facts={name: str(fact) for name, fact in facts.items()},
+    )
+    async with store.write() as tx:
+        await tx.note_audit([Noted(encode(entry))])
+
+
 @asynccontextmanager
 async def _portable(settings: Settings) -> AsyncIterator[PortableStore]:
-    store = portable_blobbed_store(
+    blobbed = portable_blobbed_store(
         make_store(settings.storage),
         make_blobs(settings.blobs),
         threshold=settings.blobs.threshold if settings.blobs.kind != "inline" else None,
         memory_bytes=0,
+    )
+    envelope = make_envelope(settings.encryption)
+    store: PortableStore = (
+        blobbed if envelope is None else portable_encrypted_store(blobbed, blobbed, envelope)
     )
     await store.open()
     try:
@@ -189,6 +303,13 @@ async def _portable(settings: Settings) -> AsyncIterator[PortableStore]:
 
 def _print_lines(kind: str, done: int) -> None:
     print(f"{kind}: {done}", file=sys.stderr)
+
+
+def _print_rotated(done: Rotated) -> None:
+    print(
+        f"{done.contents} contents looked at: {done.rewrapped} wrapped anew, {done.sealed} encrypted, {done.opened} decrypted",
+        file=sys.stderr,
+    )
 
 
 def _print_tally(tally: Tally) -> None:

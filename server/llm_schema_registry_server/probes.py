@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from .caches.cache import CacheStats
 from .model.health import Component, ComponentStatus
 from .registry.changes import ChangeFeed
 from .registry.health import Probe, optional
 from .registry.library import Library
 from .storage.blobs.blobs import Blobs
 from .storage.wrappers.blobbed import BlobbedStore
+from .storage.wrappers.encrypted import EncryptedStore
 from .telemetry.metrics import BREAKER_OPEN
 from .workers.task import Workers
 
@@ -24,7 +26,11 @@ _PLACES = frozenset({"file", "database"})
 
 
 def probes(
-    store: BlobbedStore, workers: Workers, feed: ChangeFeed, blobs: Blobs | None, redis: RedisTier | None
+    store: BlobbedStore | EncryptedStore,
+    workers: Workers,
+    feed: ChangeFeed,
+    blobs: Blobs | None,
+    redis: RedisTier | None,
 ) -> dict[str, Probe]:
     """A probe for each part; none for an object store or a Redis that is not configured."""
 
@@ -50,13 +56,17 @@ def probes(
     return found
 
 
+def memories(library: Library, store: BlobbedStore | EncryptedStore) -> Mapping[str, CacheStats]:
+    """What the caches in memory hold, by name."""
+    return {**library.stats(), "blobs": store.stats()}
+
+
 def tier_counts(
-    library: Library, store: BlobbedStore, blobs: Blobs | None, redis: RedisTier | None
+    library: Library, store: BlobbedStore | EncryptedStore, blobs: Blobs | None, redis: RedisTier | None
 ) -> Mapping[str, Mapping[str, int]]:
     """Look-ups by cache and outcome, as Metrics.read_tiers exports them."""
-    memories = {**library.stats(), "blobs": store.stats()}
     counts: dict[str, Mapping[str, int]] = {
-        name: {"hit": s.hits, "miss": s.misses} for name, s in memories.items()
+        name: {"hit": s.hits, "miss": s.misses} for name, s in memories(library, store).items()
     }
     counts["storage"] = library.contents.read()
     if redis is not None:

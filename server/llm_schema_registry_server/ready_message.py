@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from . import __version__
-from .settings import Settings
+from .settings import ClientCertificates, Settings
 
 _EVERY_ADDRESS = frozenset({"0.0.0.0", "::", "[::]", ""})
 
@@ -18,13 +18,18 @@ def ready_message(settings: Settings, ports: Mapping[str, int]) -> str:
     http = _address(settings.http.host, ports["http"])
     grpc = _address(settings.grpc.host, ports["grpc"])
     client = _command("schema-registry")
+    tls = settings.tls
     server = "" if ports["grpc"] == 9090 else f" --server {grpc}"
+    if tls.speaks("grpc"):
+        server = f" --server https://{grpc}{_files(tls.asks('grpc'))}"
+    web = f"{'https' if tls.speaks('http') else 'http'}://{http}"
+    metrics = "https" if tls.speaks("metrics") else "http"
     lines = [
         f"LLM Schema Registry {__version__} is ready.",
         "",
-        f"  gRPC     {grpc}{_reachable(settings.grpc.host)}",
-        f"  HTTP     http://{http}/api/v1{_reachable(settings.http.host)}",
-        f"  metrics  http://{_address(settings.metrics.host, ports['metrics'])}/metrics",
+        f"  gRPC     {'TLS on ' if tls.speaks('grpc') else ''}{grpc}{_reachable(settings.grpc.host)}",
+        f"  HTTP     {web}/api/v1{_reachable(settings.http.host)}",
+        f"  metrics  {metrics}://{_address(settings.metrics.host, ports['metrics'])}/metrics",
         f"  data     {_data(settings)}",
         f"  access   {_access(settings)}",
         "",
@@ -32,7 +37,7 @@ def ready_message(settings: Settings, ports: Mapping[str, int]) -> str:
         "",
         f"  {client}{server} register first.answer {_example()}",
         f"  {client}{server} list",
-        f"  curl http://{http}/api/v1/subjects",
+        f"  curl{_curl(tls.asks('http')) if tls.speaks('http') else ''} {web}/api/v1/subjects",
         "",
         f"All settings: {_command('schema-registry-server')} check-settings. Stop with Ctrl-C.",
         "",
@@ -41,9 +46,22 @@ def ready_message(settings: Settings, ports: Mapping[str, int]) -> str:
 
 
 def _access(settings: Settings) -> str:
+    if settings.tls.identifies and settings.auth.on:
+        return "by client certificates and bearer tokens: give either before you try"
+    if settings.tls.identifies:
+        return "by client certificates"
     if settings.auth.on:
         return "by bearer tokens: put one into SCHEMA_REGISTRY_TOKEN before you try"
     return "open: everyone who can reach these ports may read and change everything"
+
+
+def _files(asked: ClientCertificates) -> str:
+    """Options of the client for TLS."""
+    return " --ca CA.pem" + ("" if asked == "none" else " --cert YOU.pem --key YOU.key")
+
+
+def _curl(asked: ClientCertificates) -> str:
+    return " --cacert CA.pem" + ("" if asked == "none" else " --cert YOU.pem --key YOU.key")
 
 
 def _example() -> str:

@@ -234,11 +234,12 @@ class Place:
 
 
 def places(kind: Descriptor, above: Path = ()) -> Iterator[Place]:
-    """Each field of a message, also within messages, map entries, durations and timestamps."""
+    """Each field of a message, also within messages, map entries, durations and timestamps; a message that is within itself once."""
+    entered = {f.message_type.full_name for f in above if f.message_type is not None}
     for field in kind.fields:
         path = (*above, field)
         yield Place(path)
-        if field.message_type is not None:
+        if field.message_type is not None and field.message_type.full_name not in entered:
             yield from places(field.message_type, path)
 
 

@@ -11,11 +11,14 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.support.forking import Forked, forks
 from tests.support.processes import run
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 ROOT = Path(__file__).resolve().parents[2]
+HARMLESS = frozenset({"TMPDIR"})
+"""Variables that a process may as well get after it has begun."""
 
 
 class ServerProcess:
@@ -46,27 +49,23 @@ class ServerProcess:
         }
         sources = [str(root / part) for part in ("engines", "server", "clients/python")]
         path = {} if python else {"PYTHONPATH": os.pathsep.join(sources)}
+        measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+        whole = {
+            "PATH": os.environ.get("PATH", ""),
+            **path,
+            **measured,
+            **(environment or {}),
+            **variables,
+        }
+        arguments = ["serve", "--ready-file", str(ready)]
+        self.process: subprocess.Popen[bytes] | Forked
         with self.log.open("ab") as log:
-            self.process = run().spawn(
-                [
-                    python or sys.executable,
-                    "-m",
-                    "llm_schema_registry_server",
-                    "serve",
-                    "--ready-file",
-                    str(ready),
-                ],
-                stdout=log,
-                stderr=log,
-                cwd=home,
-                env={
-                    "PATH": os.environ.get("PATH", ""),
-                    **path,
-                    **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
-                    **(environment or {}),
-                    **variables,
-                },
-            )
+            # Other variables, other sources and the measuring of coverage count from the start of Python on.
+            if python or root != ROOT or measured or set(environment or {}) - HARMLESS:
+                command = [python or sys.executable, "-m", "llm_schema_registry_server", *arguments]
+                self.process = run().spawn(command, stdout=log, stderr=log, cwd=home, env=whole)
+            else:
+                self.process = forks().start(arguments, whole, home, log.fileno(), log.fileno())
         self._await_ready(ready)
         self.ports: Mapping[str, int] = json.loads(ready.read_text())
 

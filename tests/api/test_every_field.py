@@ -12,10 +12,12 @@ import json
 import random
 import re
 import socket
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import grpc
 import pytest
@@ -26,6 +28,7 @@ from google.rpc import error_details_pb2, status_pb2
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from llm_schema_registry.v1 import access_pb2, audit_pb2, credentials_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from tests.support.postgres import shared_server
 
@@ -58,6 +61,9 @@ NEEDED = {
     "SCHEMA_TYPE_MISMATCH",
     "HAS_DEPENDENTS",
     "NOT_SOFT_DELETED",
+    "API_KEY_NOT_FOUND",
+    "GRANT_NOT_FOUND",
+    "CONCURRENT_UPDATE",
     "CONVERSION_REFUSED",
     "UNSUPPORTED_SCHEMA_TYPE",
     "INVALID_SCHEMA",  # of another type than before
@@ -94,6 +100,31 @@ class Registry:
         answer: pb.RegisterSchemaResponse = self.grpc.call("RegisterSchema", request)
         return answer.schema_id
 
+    def key(self) -> str:
+        """The id of a new API key."""
+        request = credentials_pb2.CreateApiKeyRequest(
+            name=f"fuzz-{next(self.subjects)}", grants=[credentials_pb2.RoleGrant(role="reader")]
+        )
+        made: credentials_pb2.CreateApiKeyResponse = self.grpc.call("CreateApiKey", request)
+        return made.api_key.key_id
+
+    def grant(self) -> dict[str, str]:
+        """A new grant."""
+        made = {"holder": f"user:fuzz-{next(self.subjects)}", "role": "reader", "scope": "fuzz.*"}
+        self.grpc.call("SetGrant", access_pb2.SetGrantRequest(**made))
+        return made
+
+    def audited(self) -> int:
+        """Entries of the audit log that have their place in it: at least two."""
+        for _ in range(300):
+            answer: audit_pb2.GetAuditCheckpointResponse = self.grpc.call(
+                "GetAuditCheckpoint", audit_pb2.GetAuditCheckpointRequest()
+            )
+            if answer.size >= 2:
+                return answer.size
+            time.sleep(0.1)
+        raise AssertionError("nothing comes into the audit log")
+
     def exchange(self, verb: str, path: str, body: bytes | None, **headers: str) -> tuple[int, bytes]:
         """One request as these bytes; a path that no client would send arrives as it is."""
         host, port = "127.0.0.1", self.server.ports["http"]
@@ -101,6 +132,8 @@ class Registry:
         head += [f"{name}: {value}" for name, value in headers.items()]
         if body is not None:
             head.append(f"content-length: {len(body)}")
+            if "content-type" not in headers:
+                head.append("content-type: application/json")
         with socket.create_connection((host, port), timeout=30) as raw:
             raw.sendall("\r\n".join(head).encode() + b"\r\n\r\n" + (body or b""))
             answer = http.client.HTTPResponse(raw, method=verb)
@@ -143,6 +176,7 @@ def _on_schema(**fields: Any) -> Right:
     return lambda r: {"schema_id": r.schema_id, **fields}
 
 
+POLICY: dict[str, Any] = {"name": "p", "effect": 1, "condition": {"negation": {"user_has_role": "x"}}}
 RIGHT: dict[str, Right] = {
     "RegisterSchema": lambda r: {
         "subject": f"fuzz.{next(r.subjects)}",
@@ -162,6 +196,14 @@ RIGHT: dict[str, Right] = {
     "ValidateData": _on_schema(data=b'{"a": "x"}'),
     "ValidateSchema": lambda r: {"schema_type": JSON, "schema_content": V1},
     "BatchValidate": _on_schema(data=b"{}"),
+    "ValidateStream": lambda r: {
+        "schema_id": r.schema_id,
+        "document_id": f"d{next(r.subjects)}",
+        "chunk": b"{",
+        "end": True,
+    },
+    "ReaskAnswer": _on_schema(data=b'{"a": "x"}'),
+    "CoerceAnswer": _on_schema(data=b'{"a": "x"}', kinds=[3]),
     "CheckCompatibility": _on_subject(new_schema=V2_COMPATIBLE),
     "BatchCheckCompatibility": _on_subject(new_schema=V2_COMPATIBLE),
     "GetDependencies": _on_schema(),
@@ -175,8 +217,33 @@ RIGHT: dict[str, Right] = {
     "DeleteSubject": _on_new_subject(),
     "GetSchemaHistory": _on_schema(),
     "GetStatistics": lambda r: {},
+    "CreateTicket": lambda r: {},
     "DiffSchemas": lambda r: {"old": {"subject": "known", "version": "1"}, "new": {"version": "2"}},
     "ConvertSchema": lambda r: {"source": {"schema_id": r.schema_id}, "target_type": 2},
+    "CreateApiKey": lambda r: {"name": f"fuzz-{next(r.subjects)}", "grants": [{"role": "reader"}]},
+    "ListApiKeys": lambda r: {"limit": 2},
+    "GetApiKey": lambda r: {"key_id": r.key()},
+    "UpdateApiKey": lambda r: {"key_id": r.key(), "enabled": True},
+    "RotateApiKey": lambda r: {"key_id": r.key()},
+    "DeleteApiKey": lambda r: {"key_id": r.key()},
+    "RevokeToken": lambda r: {
+        "token_id": f"fuzz {next(r.subjects) % 100}",
+        "expires_at": {"seconds": int(time.time()) + 86_400},
+    },
+    "ListRevokedTokens": lambda r: {"limit": 2},
+    "WhoAmI": lambda r: {},
+    "ListGrants": lambda r: {"limit": 2},
+    "SetGrant": lambda r: {"holder": "user:fuzz", "role": "reader", "scope": "fuzz.*"},
+    "DeleteGrant": lambda r: r.grant(),
+    "GetPolicies": lambda r: {},
+    "SetPolicies": lambda r: {"dry_run": True, "policies": {"policies": [POLICY]}},
+    "ExplainAccess": lambda r: {"permission": "schema:read", "resource": "known", "holder": "user:ada"},
+    "ListAuditEvents": lambda r: {"limit": 2},
+    "GetAuditCheckpoint": lambda r: {},
+    "GetInclusionProof": lambda r: {"position": min(0, r.audited())},
+    "GetConsistencyProof": lambda r: {"old_size": min(0, r.audited())},
+    "ExportAudit": lambda r: {"first": r.audited() - 1},
+    "CertifyCompatibility": _on_subject(new_schema=V2_COMPATIBLE),
 }
 """Fields of a request that succeeds."""
 
@@ -382,13 +449,14 @@ def test_http_urls(http_registry: Registry, rpc: str, whole: bool) -> None:
             continue
         captured = re.findall(r"\{([\w.]+)\}", template)
         every = list(places(METHODS[rpc].input_type))
-        for place in every if body != "*" else [every[0], *(p for p in every if p.name in captured)]:
+        for place in every if body != "*" else [*every[:1], *(p for p in every if p.name in captured)]:
             for text in sample(escaped(place.field), whole, r.name, verb, template, place.name):
                 tree = _tree(right(rpc, r))
                 if place.name in captured:
                     path = _filled(template, tree, {place.name: text})
                 else:
-                    path = f"{_filled(template, tree, {})}?{place.name}={text}"
+                    rest = _queried({} if body else tree, (*captured, place.name.split(".")[0]))
+                    path = f"{_filled(template, tree, {})}?{place.name}={text}{rest}"
                 content = _content(tree, body) if body else None
                 where = f"{verb} {path[:200]}"
                 live = {"accept": "text/event-stream"} if rpc == "StreamSchemaChanges" else {}
@@ -400,6 +468,12 @@ def test_http_urls(http_registry: Registry, rpc: str, whole: bool) -> None:
 def _tree(request: Message) -> dict[str, Any]:
     tree: dict[str, Any] = json_format.MessageToDict(request, preserving_proto_field_name=True)
     return tree
+
+
+def _queried(tree: dict[str, Any], without: Sequence[str]) -> str:
+    """The texts of a request as parameters that follow another one."""
+    texts = {k: v for k, v in tree.items() if isinstance(v, str) and k not in without}
+    return "".join(f"&{name}={quote(value, safe='')}" for name, value in texts.items())
 
 
 def _content(tree: dict[str, Any], body: str) -> bytes:
@@ -464,7 +538,9 @@ def test_http_bodies(http_registry: Registry, rpc: str, whole: bool) -> None:
 
 def check_batch(r: Registry, path: str, line: str, where: str, place: Place) -> None:
     """A bad line is answered as an item, and the lines after it too."""
-    rpc = "BatchValidate" if "validate" in path else "BatchCheckCompatibility"
+    rpc = {"/api/v1/validate:batch": "BatchValidate", "/api/v1/answers:stream": "ValidateStream"}.get(
+        path, "BatchCheckCompatibility"
+    )
     good = json.dumps(_tree(right(rpc, r)))
     ndjson = {"content-type": "application/x-ndjson", "accept": "application/x-ndjson"}
     status, body = r.exchange("POST", path, "\n".join((good, line, good)).encode(), **ndjson)

@@ -51,10 +51,11 @@ LOWERED: dict[str, tuple[int, Asked]] = {
 """The lowered value, and a request that is too much for it."""
 
 ELSEWHERE = {
+    "limits.reference_depth",  # needs schemas that are there: see test_graph.py
     # These bound what is done at the same time, is sent, or is a value of a whole body, and have tests of their own.
     "limits.page", "limits.page_bytes", "limits.calls_in_flight", "limits.streams", "limits.streams_per_caller",
-    "limits.unread_bytes", "limits.unread_bytes_per_caller", "limits.socket_bytes", "http.max_batch_bytes", "http.max_values",
-    "http.connections_per_address", "http.host", "http.port",
+    "limits.unread_bytes", "limits.unread_bytes_per_caller", "limits.socket_bytes", "limits.open_answers", "limits.open_answer_bytes", "http.max_batch_bytes", "http.max_values",
+    "http.connections_per_address", "http.host", "http.hosts", "http.port", "http.origins",
 }  # fmt: skip
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
-from .helpers import AVRO, PROTOBUF, refused, register
-from .wires import Wire
+from .helpers import AVRO, PROTOBUF, is_refusal, refused, register
+from .wires import CallFailed, Wire
 
 Name = Callable[[str], str]
 
@@ -100,3 +100,23 @@ def test_an_unknown_id_has_no_graph(wire: Wire, rpc: str) -> None:
     kind: Any = {"GetDependencies": pb.GetDependenciesRequest, "GetDependents": pb.GetDependentsRequest}[rpc]
 
     refused(wire, rpc, kind(schema_id="nobody"), "NOT_FOUND", "SCHEMA_NOT_FOUND")
+
+
+def test_a_chain_of_references_may_be_a_hundred_deep(wire: Wire, name: Name) -> None:
+    def add_message(number: int) -> None:
+        before = f"m{number - 1}.proto"
+        uses = f'import "{before}";\n' if number else ""
+        field = f" M{number - 1} before = 1; " if number else ""
+        content = f'syntax = "proto3";\n{uses}message M{number} {{{field}}}'
+        references = [pb.SchemaReference(name=before, subject=name(f"s{number - 1}"), version="latest")]
+        register(
+            wire, name(f"s{number}"), content.encode(), schema_type=PROTOBUF, references=references[:number]
+        )
+
+    for number in range(101):
+        add_message(number)
+    with pytest.raises(CallFailed) as failed:
+        add_message(101)
+    error = is_refusal(wire, failed.value, "INVALID_ARGUMENT", "INVALID_REQUEST")
+    assert "101 schemas stand below one another" in str(error)
+    assert "limits.reference_depth" in str(error)

@@ -292,7 +292,8 @@ def test_two_lengths_of_a_body_cannot_hide_a_second_request(
     http: httpx.Client, order: tuple[bytes, bytes]
 ) -> None:
     """RFC 9112 6.3: the body is read in chunks, and what follows it on this connection is nobody's request."""
-    request = b"POST /api/v1/schemas HTTP/1.1\r\nhost: x\r\n" + b"\r\n".join(order) + b"\r\n\r\n"
+    head = (b"POST /api/v1/schemas HTTP/1.1", b"host: x", b"content-type: application/json", *order)
+    request = b"\r\n".join(head) + b"\r\n\r\n"
     hidden = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"
     with socket.create_connection((http.base_url.host, http.base_url.port), timeout=10) as raw:
         raw.sendall(request + b"2\r\n{}\r\n0\r\n\r\n" + hidden)

@@ -40,7 +40,7 @@ def test_a_path_in_raw_utf8_names_the_same_subject_as_an_encoded_one(
 ) -> None:
     subject = name(ending)
     path = f"/api/v1/config/subjects/{subject.replace('/', '%2F')}"
-    put = f"PUT {path} HTTP/1.1\r\nhost: x\r\n".encode()
+    put = f"PUT {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n".encode()
     status, _ = raw(http, put, b'{"compatibility_level": "FULL"}')
 
     assert status == 200

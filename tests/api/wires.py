@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,11 +22,29 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
-from llm_schema_registry.v1 import admin_pb2, config_pb2, lifecycle_pb2, schema_registry_pb2, tools_pb2
+from llm_schema_registry.v1 import (
+    admin_pb2,
+    answers_pb2,
+    audit_pb2,
+    config_pb2,
+    lifecycle_pb2,
+    schema_registry_pb2,
+    tickets_pb2,
+    tools_pb2,
+)
 
 METHODS: Mapping[str, MethodDescriptor] = {
     method.name: method
-    for module in (schema_registry_pb2, config_pb2, lifecycle_pb2, tools_pb2, admin_pb2)
+    for module in (
+        schema_registry_pb2,
+        config_pb2,
+        lifecycle_pb2,
+        tools_pb2,
+        answers_pb2,
+        admin_pb2,
+        audit_pb2,
+        tickets_pb2,
+    )
     for service in module.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 }
@@ -70,12 +89,13 @@ class Wire(Protocol):
 class GrpcWire:
     """grpcio's client against whatever engine listens at `target`."""
 
-    def __init__(self, name: str, target: str) -> None:
+    def __init__(self, name: str, target: str, credentials: grpc.ChannelCredentials | None = None) -> None:
         self.name = name
-        self.channel = grpc.insecure_channel(
-            target,
-            [("grpc.max_receive_message_length", 64 << 20), ("grpc.max_send_message_length", 64 << 20)],
-        )
+        options = [("grpc.max_receive_message_length", 64 << 20), ("grpc.max_send_message_length", 64 << 20)]
+        if credentials is None:
+            self.channel = grpc.insecure_channel(target, options)
+        else:
+            self.channel = grpc.secure_channel(target, credentials, options)
 
     def call(self, rpc: str, request: Message) -> Any:
         return self.calling(self._stub(rpc, "unary_unary"), request)
@@ -130,8 +150,11 @@ class HttpWire:
 
     name = "http"
 
-    def __init__(self, base: str) -> None:
-        self.client = httpx.Client(base_url=base, timeout=SECONDS, trust_env=False)
+    def __init__(self, base: str, verify: ssl.SSLContext | bool = True) -> None:
+        headers = {"content-type": "application/json"}
+        self.client = httpx.Client(
+            base_url=base, timeout=SECONDS, trust_env=False, verify=verify, headers=headers
+        )
 
     def call(self, rpc: str, request: Message) -> Any:
         verb, path, query, body = rendered(rpc, request, _binding(rpc, request))

@@ -70,7 +70,7 @@ class Cli:
 def cli(
     fake: FakeRegistry, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Cli:
-    for name in ("SERVER", "TOKEN", "OUTPUT", "PROFILE", "TIMEOUT", "CONTEXT"):
+    for name in ("SERVER", "TOKEN", "OUTPUT", "PROFILE", "TIMEOUT", "CONTEXT", "CA", "CERT", "KEY"):
         monkeypatch.delenv(f"SCHEMA_REGISTRY_{name}", raising=False)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))

@@ -37,6 +37,7 @@ def test_the_life_of_a_profile(cli: Cli, file: Path, fake: FakeRegistry) -> None
     shown = cli("profile", "show", "-o", "json").json
     assert shown == {
         "name": "dev", "in_use": True, "server": fake.target, "timeout": 7.0, "output": None, "context": None, "token": "(set)",
+        "ca": None, "cert": None, "key": None,
     }  # fmt: skip
     assert "ø" not in cli("profile", "list").out
     assert cli("profile", "use", "prod").code == Exit.OK
@@ -75,6 +76,19 @@ def test_option_before_variable_before_profile_before_default(
     monkeypatch.setenv("SCHEMA_REGISTRY_SERVER", "localhost:1")
     assert cli("list", server=False).code == Exit.UNAVAILABLE
     assert cli("list", "-S", fake.target, server=False).code == Exit.OK
+
+
+def test_a_token_is_for_the_server_of_its_profile(cli: Cli, file: Path, fake: FakeRegistry) -> None:
+    """Whoever asks another server meanwhile does not show it what is good elsewhere."""
+    written(file, 'profile = "prod"\n[profiles.prod]\nserver = "https://prod.example"\ntoken = "of-prod"\n')
+    fake.script("ListSubjects", answers(pb.ListSubjectsResponse(subjects=["x"])))
+
+    asked = cli("list", "-S", fake.target, server=False)
+    assert (asked.code, asked.out) == (Exit.OK, "x\n")
+    assert "is for https://prod.example and not shown to" in asked.err
+    cli("list", "-S", fake.target, "--profile", "prod", server=False)
+    first, second = (call.headers.get("authorization") for call in fake.calls["ListSubjects"])
+    assert (first, second) == (None, "Bearer of-prod")
 
 
 def test_a_context_counts_for_names_that_have_none(

@@ -6,17 +6,19 @@ import json
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import yaml
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from llm_schema_registry import Code, FieldViolation
 from llm_schema_registry.cli import options, run
+from llm_schema_registry.cli.app import app
 from llm_schema_registry.cli.exits import BY_CODE, MEANINGS, Exit
 from llm_schema_registry.cli.output import Format, Output
 from llm_schema_registry.cli.session import CONNECT_SECONDS, Session
@@ -794,15 +796,16 @@ def test_the_help_lists_every_exit_code(cli: Cli) -> None:
         assert f"{code.value} {meaning}" in shown
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["register"], ["get"], ["list"], ["versions"], ["search"], ["deps"], ["diff"], ["convert"], ["check"], ["validate"],
-        ["validate-schema"], ["state"], ["update"], ["history"], ["delete"], ["undelete"], ["import"], ["watch"],
-        ["config", "get"], ["config", "set"], ["config", "unset"], ["health"], ["lint"], ["pull"],
-        ["profile", "list"], ["profile", "set"], ["profile", "use"], ["profile", "show"], ["profile", "remove"],
-    ],
-)  # fmt: skip
+def commands(group: Any, *before: str) -> Iterator[list[str]]:
+    """All commands, with those of groups."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, *before, name)
+        else:
+            yield [*before, name]
+
+
+@pytest.mark.parametrize("command", list(commands(typer.main.get_command(app))), ids=" ".join)
 def test_every_command_teaches_with_an_example(command: list[str], cli: Cli) -> None:
     shown = cli(*command, "--help").out
     assert "Example" in shown

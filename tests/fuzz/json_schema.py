@@ -17,6 +17,7 @@ from llm_schema_engines.formats.json_schema import JsonSchemaEngine
 from llm_schema_engines.formats.json_schema.dialects import URIS, Dialect
 from llm_schema_engines.formats.json_schema.uris import DEFAULT_BASE
 from llm_schema_engines.model.compatibility import CompareOptions, Verdict
+from tests.answers import test_streaming_differential
 from tests.formats.conversion.kit import AVRO, JSON, PROTOBUF
 from tests.formats.conversion.test_promises import check_direction
 from tests.formats.json_schema import oracles, suite, test_defaults, test_differential, test_oracles
@@ -228,7 +229,19 @@ def third_opinion(dialect: Dialect, schema: Any, others: dict[str, Any], value: 
         raise
 
 
+def arriving(random: Random, outcome: Outcome) -> None:
+    """Random schemas of all keywords, with documents that come in pieces: the verdict at every cut, and ends for dead ones."""
+    dialect = random.choice(DIALECTS)
+    with outcome.timed("three schemas with twelve documents in pieces", dialect):
+        counts, wrong = test_streaming_differential.examine(
+            dialect, 3, random.getrandbits(40), strict=random.random() < 0.3
+        )
+    outcome.counts += counts
+    outcome.findings += wrong
+
+
 KINDS = (
+    Kind("arriving", "the validator, at every cut", arriving),
     Kind("membership", "the validator, and jsonschema in 2020-12", membership),
     Kind("edits", "documents, jsonschema and jsonschema-rs' canonicalize", edits),
     Kind("validator", "jsonschema", validator),

@@ -14,7 +14,7 @@ FACTOR = 16
 LIMIT = 100.0
 """So many times the processor time or memory may an input of 16 times the size take: about 3 for each doubling. Linear is
 16, quadratic 256; a step to a slower way for large inputs is no growth."""
-_MEASURABLE = 0.002  # seconds of processor time
+_MEASURABLE = 0.001  # seconds of processor time
 _MEASURABLE_MEMORY = 256 * 1024  # bytes
 _ATTEMPTS = 4
 

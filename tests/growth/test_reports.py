@@ -56,6 +56,33 @@ def test_time_and_memory_grow_with_the_data(name: str) -> None:
     assert memory_growth(payload, run, 4_000) <= LIMIT
 
 
+KEYWORDS: dict[str, tuple[Callable[[str], Any], Any]] = {
+    "enum": (lambda text: {"items": {"enum": [text, "a"]}}, 1),
+    "enum of objects": (lambda text: {"items": {"enum": [{"a": text}]}}, 1),
+    "const": (lambda text: {"items": {"const": text}}, 1),
+    "required": (lambda text: {"items": {"required": [text]}}, {}),
+    "dependentRequired": (lambda text: {"items": {"dependentRequired": {"a": [text]}}}, {"a": 1}),
+    "a definition": (
+        lambda text: {"items": {"$ref": f"#/$defs/{text}"}, "$defs": {text: {"type": "string"}}},
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KEYWORDS)
+def test_errors_do_not_multiply_the_text_of_a_schema(name: str) -> None:
+    of_text, item = KEYWORDS[name]
+
+    def make(size: int) -> tuple[Any, bytes]:
+        schema = json.dumps(of_text("k" * (size // 2)))
+        return engines.validator(schema), json.dumps([item] * (size // 8)).encode()
+
+    def run(both: tuple[Any, bytes]) -> None:
+        both[0].validate(both[1], max_errors=100)
+
+    assert time_growth(make, run, 2_000, 600_000) <= LIMIT
+
+
 @pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.parametrize(
     ("schema", "data"),

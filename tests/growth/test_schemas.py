@@ -142,7 +142,7 @@ def test_time_grows_with_the_schema(make: Make, run: Callable[[Any], None]) -> N
 
 @pytest.mark.parametrize(("make", "run"), CASES)
 def test_memory_grows_with_the_schema(make: Make, run: Callable[[Any], None]) -> None:
-    assert memory_growth(make, run, 6_000) <= LIMIT
+    assert memory_growth(make, run, 3_000) <= LIMIT
 
 
 @pytest.mark.parametrize("levels", [4, 30])

@@ -24,19 +24,28 @@ SOURCES = {
     "llm_schema_registry_server": "server",
 }
 LISTS = {
-    "llm_schema_registry": ("",),
+    "llm_schema_registry": ("", "verify"),
     "llm_schema_engines": ("", "engines"),
-    "llm_schema_registry_server": ("", "engines", "server", "postgres", "redis", "s3"),
+    "llm_schema_registry_server": ("", "engines", "verify", "server", "postgres", "redis", "s3", "telemetry"),
 }
 """What each package may import: the extras by whose installation it is meant to run; "" are the dependencies of all."""
 IMPORTER = {
     "": "llm_schema_registry",
+    "verify": "llm_schema_registry",
     "engines": "llm_schema_engines",
-    **dict.fromkeys(("server", "postgres", "redis", "s3"), "llm_schema_registry_server"),
+    **dict.fromkeys(("server", "postgres", "redis", "s3", "telemetry"), "llm_schema_registry_server"),
 }
 """The package for which a list is made."""
-GOOGLE = {"google.protobuf": "protobuf", "google": "googleapis-common-protos"}
-"""Two distributions share the namespace `google`."""
+SHARED = {
+    "google": {"google.protobuf": "protobuf", "google": "googleapis-common-protos"},
+    "opentelemetry": {
+        "opentelemetry.sdk": "opentelemetry-sdk",
+        "opentelemetry.exporter.otlp.proto.grpc": "opentelemetry-exporter-otlp-proto-grpc",
+        "opentelemetry.exporter.otlp.proto.http": "opentelemetry-exporter-otlp-proto-http",
+        "opentelemetry": "opentelemetry-api",
+    },
+}
+"""Namespaces that several distributions share, by the longest prefix first."""
 
 
 def declared(extra: str) -> set[str]:
@@ -55,8 +64,9 @@ def imported(package: str) -> dict[str, str]:
             top = module.partition(".")[0]
             if top in OWN or top in sys.stdlib_module_names:
                 continue
-            if top == "google":
-                names = [next(name for prefix, name in GOOGLE.items() if module.startswith(prefix))]
+            shared = SHARED.get(top)
+            if shared is not None:
+                names = [next(name for prefix, name in shared.items() if module.startswith(prefix))]
             else:
                 names = known.get(top, [top])
             for name in names:
@@ -110,12 +120,15 @@ def test_the_lock_has_what_development_needs() -> None:
     [
         ("llm_schema_registry", "llm_schema_engines"),
         ("llm_schema_registry.cli", "llm_schema_engines"),
+        ("llm_schema_registry", "cryptography"),
+        ("llm_schema_registry.cli", "cryptography"),
         ("llm_schema_engines.errors", "jsonschema_rs"),
         ("llm_schema_engines.api.public", "grpc_tools"),
         ("llm_schema_registry_server.app", "pygrpc_native"),
         ("llm_schema_registry_server.app", "asyncpg"),
         ("llm_schema_registry_server.app", "redis"),
         ("llm_schema_registry_server.app", "aiobotocore"),
+        ("llm_schema_registry_server.app", "opentelemetry"),
     ],
 )
 def test_what_is_optional_is_imported_only_when_it_is_used(module: str, absent: str) -> None:

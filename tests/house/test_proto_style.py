@@ -74,9 +74,14 @@ def test_the_sdk_repeats_what_the_protos_allow() -> None:
     }
 
     assert unsafe == {
+        "CreateApiKey",
+        "DeleteApiKey",
+        "DeleteGrant",
         "DeleteConfig",
         "DeleteSchema",
         "DeleteSubject",
+        "RotateApiKey",
+        "SetPolicies",
         "UndeleteSchema",
         "UpdateSchemaMetadata",
     }

@@ -52,7 +52,14 @@ class Face:
             return method
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            if name in ("watch", "list_schemas", "validate_many", "check_many") or name.startswith("iter_"):
+            if name in (
+                "watch",
+                "list_schemas",
+                "validate_many",
+                "check_many",
+                "validate_stream",
+                "export_audit",
+            ) or name.startswith("iter_"):
                 return Turned(method(*args, **kwargs))
             return asyncio.to_thread(method, *args, **kwargs)
 

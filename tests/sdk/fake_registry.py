@@ -18,11 +18,29 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from llm_schema_registry.errors import Code, FieldViolation
-from llm_schema_registry.v1 import admin_pb2, config_pb2, lifecycle_pb2, schema_registry_pb2, tools_pb2
+from llm_schema_registry.v1 import (
+    admin_pb2,
+    answers_pb2,
+    audit_pb2,
+    config_pb2,
+    lifecycle_pb2,
+    schema_registry_pb2,
+    tickets_pb2,
+    tools_pb2,
+)
 
 METHODS = {
     f"/{service.full_name}/{method.name}": method
-    for module in (schema_registry_pb2, config_pb2, lifecycle_pb2, tools_pb2, admin_pb2)
+    for module in (
+        schema_registry_pb2,
+        config_pb2,
+        lifecycle_pb2,
+        tools_pb2,
+        answers_pb2,
+        admin_pb2,
+        audit_pb2,
+        tickets_pb2,
+    )
     for service in module.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 }

@@ -7,52 +7,93 @@ import sys
 from pathlib import Path
 
 import llm_schema_registry
-from llm_schema_registry import SchemaRegistry, enums, errors, results, statistics
+from llm_schema_registry import (
+    SchemaRegistry,
+    access,
+    audit,
+    credentials,
+    enums,
+    errors,
+    results,
+    statistics,
+    verdicts,
+)
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 METHODS = [
+    "answer_stream",
     "cached",
+    "certify_compatibility",
     "check_compatibility",
     "check_many",
     "close",
+    "coerce_answer",
     "convert_schema",
+    "create_api_key",
+    "create_ticket",
+    "delete_api_key",
     "delete_config",
+    "delete_grant",
     "delete_schema",
     "delete_subject",
     "diff_schemas",
+    "explain_access",
+    "export_audit",
+    "get_api_key",
+    "get_audit_checkpoint",
     "get_config",
+    "get_consistency_proof",
     "get_content",
     "get_dependencies",
     "get_dependents",
+    "get_inclusion_proof",
     "get_latest_version",
+    "get_policies",
     "get_schema",
     "get_schema_by_version",
     "get_schema_history",
     "get_statistics",
     "get_subject_versions",
     "health_check",
+    "iter_api_keys",
+    "iter_audit_events",
+    "iter_grants",
+    "iter_revoked_tokens",
     "iter_search",
     "iter_subjects",
     "iter_versions",
+    "list_api_keys",
+    "list_audit_events",
+    "list_grants",
+    "list_revoked_tokens",
     "list_schemas",
     "list_subjects",
     "list_versions",
+    "reask_answer",
     "register_schema",
+    "revoke_token",
+    "rotate_api_key",
     "search_schemas",
     "set_config",
+    "set_grant",
+    "set_policies",
     "target",
     "undelete_schema",
+    "update_api_key",
     "update_schema_metadata",
     "validate_data",
     "validate_locally",
     "validate_many",
     "validate_schema",
+    "validate_stream",
     "watch",
+    "who_am_i",
 ]
 
 OWN = [
+    "AnswerChunk",
     "AsyncLiveCache",
     "LiveCache",
     "AsyncSchemaRegistry",
@@ -68,6 +109,7 @@ OWN = [
     "Tls",
     "ValidationItem",
     "Watch",
+    "verify_verdict",
 ]
 
 
@@ -78,7 +120,7 @@ def test_the_methods_are_these() -> None:
 def test_every_error_result_and_enumeration_is_public_at_the_top() -> None:
     classes = [
         name
-        for module in (enums, errors, results, statistics)
+        for module in (access, audit, credentials, enums, errors, results, statistics, verdicts)
         for name, value in vars(module).items()
         if isinstance(value, type)
         and f"{value.__module__}.".startswith(f"{module.__name__}.")

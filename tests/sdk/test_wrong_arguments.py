@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from llm_schema_registry import (
+    AnswerChunk,
     AsyncSchemaRegistry,
     RegistryError,
     RetryPolicy,
@@ -20,7 +21,7 @@ from llm_schema_registry import (
     SchemaRegistry,
     Tls,
 )
-from llm_schema_registry._calls import admin, checks, schemas, subjects, tools
+from llm_schema_registry._calls import access, admin, audit, checks, credentials, schemas, subjects, tools
 from llm_schema_registry._live import Live, LiveOptions
 
 ID = "0190b7c8-0000-7000-8000-000000000001"
@@ -82,7 +83,7 @@ WRONG: list[Any] = [
 
 CALLS = [
     function
-    for module in (schemas, subjects, checks, tools, admin)
+    for module in (schemas, subjects, checks, tools, admin, credentials, access, audit)
     for name, function in inspect.getmembers(module, inspect.isfunction)
     if name[0] != "_"
     and function.__module__ == module.__name__
@@ -98,6 +99,17 @@ NEEDED: dict[str, Any] = {
     "new": SchemaOperand(content={}),
     "source": SchemaOperand(content={}),
     "target_type": "avro",
+    "key_id": "0123456789abcdef",
+    "name": "ci",
+    "grants": ["reader"],
+    "holder": "user:ada",
+    "role": "reader",
+    "permission": "schema:read",
+    "policies": {"policies": []},
+    "expected_version": 0,
+    "position": 0,
+    "old_size": 0,
+    "kinds": ["enum_case"],
 }
 
 
@@ -210,7 +222,8 @@ async def test_every_argument_of_every_method(nowhere: Any, method: str) -> None
     function = getattr(nowhere, method)
     right = arguments(function)
     if "items" in inspect.signature(function).parameters:
-        right = {"items": [(ID, {})], **right}
+        item: Any = AnswerChunk("1", b"{}", schema_id=ID) if method == "validate_stream" else (ID, {})
+        right = {**right, "items": [item]}
     for name in right:
         for wrong in [w for w in WRONG if not callable(w) or isinstance(w, type)]:
             given = {**right, name: wrong}

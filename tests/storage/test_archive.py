@@ -22,9 +22,13 @@ import pytest_asyncio
 
 from llm_schema_engines.model.compatibility import CompatibilityLevel
 from llm_schema_registry_server.errors import StorageDamaged
+from llm_schema_registry_server.model.api_key import RevokedToken
 from llm_schema_registry_server.model.config import Config
+from llm_schema_registry_server.model.grant import Grant, StoredGrant
 from llm_schema_registry_server.model.lifecycle import SchemaState, Transition
 from llm_schema_registry_server.model.schema import ResolvedReference
+from llm_schema_registry_server.model.scope import Scope
+from llm_schema_registry_server.model.stored_policies import StoredPolicies
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.storage.archive import FORMAT, StoreNotEmpty, export_archive, import_archive
 from llm_schema_registry_server.storage.portable import PortableStore
@@ -34,7 +38,17 @@ from llm_schema_registry_server.storage.values import Page, RankedPage, SchemaFi
 from llm_schema_registry_server.storage.wrappers.portable import portable_blobbed_store
 from tests.support.blobs import MemoryBlobs
 from tests.support.postgres import Postgres, shared_server
-from tests.support.storage import BACK_ENDS, START, change, content, register, seen, version
+from tests.support.storage import (
+    BACK_ENDS,
+    START,
+    api_key,
+    api_secret,
+    change,
+    content,
+    register,
+    seen,
+    version,
+)
 
 KINDS = [*BACK_ENDS, "postgres"]
 ALL = Page(1000)
@@ -112,6 +126,14 @@ async def fill(store: PortableStore) -> None:
         await tx.set_cursor("audit", newest)
         await tx.set_cursor("webhook:orders", third)
         assert await tx.acquire_lease("audit", "server-of-the-old-registry", 3600)
+        for number, key in enumerate(("ci", "Zoë", "ops")):
+            await tx.insert_api_key(api_key(key, previous=api_secret() if number else None))
+        await tx.note_api_keys_used({"id of ci": START})
+        await tx.put_revoked_token(RevokedToken("jti 1", START, START, "ada", "bob", "lost"))
+        for scope in ("*", ":.ctx:*"):
+            await tx.put_grant(StoredGrant(Grant("role:Zoë", "reader", Scope.parse(scope)), "ada", START))
+        await tx.add_policies(StoredPolicies(1, "{}", "ada", START))
+        await tx.add_policies(StoredPolicies(2, '{"policies":[]}', "ada", START))
 
 
 WORDS = ("address", "strasse", "order_id2", "zoë", "core", "orders")
@@ -134,6 +156,16 @@ async def everything(store: PortableStore) -> dict[str, Any]:
             "changes": list(await tx.changes(0, 100)),
             "bounds": await tx.change_bounds(),
             "cursors": [(cursor.name, cursor.sequence) for cursor in await tx.cursors()],
+            "keys": list(await tx.api_keys("", 100)),
+            "found by a key": [
+                [key.name for key in await tx.api_keys_with(secret.prefix)]
+                for key in await tx.api_keys("", 100)
+                for secret in (key.secret, key.previous)
+                if secret is not None
+            ],
+            "revoked": list(await tx.revoked_tokens("", 100)),
+            "grants": list(await tx.grants(("", "", ""), 100)),
+            "policies": [found for found in [await tx.policies()] if found is not None],
             "found": [
                 [
                     v.schema_id
@@ -188,7 +220,11 @@ async def test_an_archive_of_the_same_registry_is_the_same_bytes(make: Make) -> 
 def as_format_1(lines: list[bytes]) -> bytes:
     """The archive as servers wrote it that gave a content one number in all contexts."""
     told = [orjson.loads(line) for line in lines[:-1]]
-    told = [line for line in told if line["kind"] != "cursor"]
+    told = [
+        line
+        for line in told
+        if line["kind"] not in ("cursor", "api_key", "revoked_token", "grant", "policies")
+    ]
     told[0]["format"] = 1
     kept, counts, digest = [], Counter[str](), hashlib.sha256()
     for line in told:
@@ -232,20 +268,35 @@ async def test_versions_of_an_older_archive_keep_their_global_ids(make: Make, ki
         assert [str(v.subject) for v in await tx.versions_by_global_id(".ctx", 102)] == [":.ctx:orders"]
 
 
-async def test_an_archive_of_the_version_before_has_no_cursors(make: Make) -> None:
+LATER = {"api_key": "keys", "revoked_token": "revoked", "grant": "grants", "policies": "policies"}
+"""Kinds of lines that format 4 has brought, and what `everything` calls them."""
+
+
+@pytest.mark.parametrize(
+    ("number", "lacks"),
+    [
+        (2, {"cursor": "cursors", **LATER}),
+        (3, LATER),
+    ],
+)
+async def test_an_archive_of_a_version_before_lacks_some_kinds(
+    make: Make, number: int, lacks: dict[str, str]
+) -> None:
     old, new = await make("memory"), await make("memory")
     await fill(old)
     file = io.BytesIO()
     await export_archive(old, file, quiet)
     told = [orjson.loads(line) for line in lines_of(file.getvalue())[:-1]]
-    lines = [orjson.dumps(line) + b"\n" for line in told if line["kind"] != "cursor"]
-    lines[0] = lines[0].replace(b'"format":3', b'"format":2')
-    counts = Counter(line["kind"] for line in told if line["kind"] != "cursor")
+    told = [line for line in told if line["kind"] not in lacks]
+    lines = [orjson.dumps(line) + b"\n" for line in told]
+    lines[0] = lines[0].replace(b'"format":4', b'"format":%d' % number)
+    counts = Counter(line["kind"] for line in told)
     end = {"kind": "end", "counts": counts, "sha256": hashlib.sha256(b"".join(lines)).hexdigest()}
 
     await import_archive(new, io.BytesIO(gzip.compress(b"".join(lines) + orjson.dumps(end) + b"\n")), quiet)
 
-    assert {**await everything(old), "cursors": []} == await everything(new)
+    gone = {name: [] for name in (*lacks.values(), "found by a key")}
+    assert {**await everything(old), **gone} == await everything(new)
 
 
 async def test_an_empty_registry_moves_too(make: Make) -> None:
@@ -417,6 +468,13 @@ async def test_the_commands_move_a_registry_from_sqlite_to_postgresql(
     assert '"version": 10' in run("export", str(again), **target)
 
     assert archive.read_bytes() == again.read_bytes()
+    for store, events in ((old, ["BACKUP_CREATED"]), (new, ["BACKUP_RESTORED", "BACKUP_CREATED"])):
+        if store is old:
+            await old.open()
+        async with store.write() as tx:
+            noted = await tx.take_audit(10)
+        assert [orjson.loads(n.entry)["event"] for n in noted] == events
+    await old.close()
     assert "No such file" in run("import", str(tmp_path / "absent"), path=str(tmp_path / "new.db"))
     assert sorted(name for name in os.listdir(tmp_path) if "archive" in name) == [
         "one.archive",

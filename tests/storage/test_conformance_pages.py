@@ -237,7 +237,7 @@ async def test_subjects_end_before_the_bytes_and_are_counted_once(
     seen: list[str] = []
     token = ""
     while True:
-        page = await listing.subjects("", limit=1000, offset=None, page_token=token)
+        page = await listing.subjects("sub", limit=1000, offset=None, page_token=token)
         assert page.total == 40
         seen += map(str, page.subjects)
         token = page.next_token

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from llm_schema_engines.model.schema import SchemaType
 from llm_schema_registry_server.model.lifecycle import SchemaState
 from llm_schema_registry_server.model.schema import SchemaVersion
+from llm_schema_registry_server.model.scope import Scope, SubjectScope
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.storage import ranking, search
 from llm_schema_registry_server.storage.store import Store
-from llm_schema_registry_server.storage.values import Ranked, RankedPage, SchemaFilter
+from llm_schema_registry_server.storage.values import Page, Ranked, RankedPage, SchemaFilter
 from tests.support.storage import START, insert, version
 
 ALL = RankedPage(limit=1000)
@@ -236,3 +239,40 @@ async def test_scores_are_what_the_reference_says(
     assert {hit.version.schema_id: hit.score for hit in answer.hits} == expected
     places = [(-h.score, str(h.version.subject), -h.version.ordinal) for h in answer.hits]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    "text", ["orders", "ord", "orders pii", "käse", "amount ord", "nothing", "orders nothing"]
+)
+@pytest.mark.parametrize(
+    "rest",
+    [
+        {}, {"include_deleted": True}, {"latest_only": True}, {"tags": ("pii",)}, {"metadata": {"k": "käse"}},
+        {"subject_prefix": "b"}, {"subject_pattern": "*.orders"}, {"schema_type": SchemaType.AVRO},
+        {"scope": SubjectScope([Scope.parse("a.*"), Scope.parse("c*")])},
+    ],
+)  # fmt: skip
+async def test_what_is_too_general_to_be_ranked_is_listed_and_counted_all_the_same(
+    store: Store, monkeypatch: pytest.MonkeyPatch, text: str, rest: dict[str, Any]
+) -> None:
+    for n, subject in enumerate(("a.orders", "b.orders", "c.border", "a.Käse", "orders", "c")):
+        for ordinal in (1, 2, 3):
+            made = version(
+                subject, ordinal, description="all orders" if n % 2 else "x", tags=("pii",) if ordinal > 1 else (),
+                metadata={"k": "käse"} if n % 3 else {}, deleted_at=START if (n + ordinal) % 5 == 0 else None,
+                schema_type=SchemaType.AVRO if ordinal == 2 else SchemaType.JSON,
+            )  # fmt: skip
+            await insert(store, made, names=("orderId", "amount") if n > 2 else ())
+    wanted = SchemaFilter(text=text, **rest)
+
+    async def listed() -> tuple[list[SchemaVersion], list[SchemaVersion], int]:
+        async with store.read() as tx:
+            everything = list(await tx.scan_versions(wanted, Page(100)))
+            behind = list(await tx.scan_versions(wanted, Page(100, after=("b", 0))))
+            return everything, behind, await tx.count_versions(wanted)
+
+    expected = await listed()
+    monkeypatch.setattr(ranking, "MOST_HITS", 1)
+    assert await listed() == expected
+    assert expected[2] == len(expected[0])
+    assert (await ranked_or_not(store, text, **rest) is None) == (len(expected[0]) > 1)

@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from llm_schema_engines.model.schema import SchemaType
 from llm_schema_registry_server.model.lifecycle import SchemaState, Transition
+from llm_schema_registry_server.model.scope import Scope, SubjectScope
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.storage import rows, search
 from llm_schema_registry_server.storage.postgres import appending, counting, lists, queries
@@ -35,6 +36,8 @@ LARGE = {
     "transitions",
     "changes",
     "usage",
+    "api_keys",
+    "revoked_tokens",
 }
 RARE_TAG = next(iter(search.labels(["rare"], [])))
 FILL = f"""
@@ -56,11 +59,14 @@ INSERT INTO changes SELECT n, 1, 's', 'i', 'v', 1, 1, '{{}}' FROM generate_serie
 INSERT INTO usage (schema_id, reads, validations, score, used_at)
 SELECT schema_id, id, 0, 20000 + id * 0.00071, 1 FROM versions ORDER BY random();
 INSERT INTO configs SELECT 'subject:' || n, '{{}}' FROM generate_series(1, 5000) n;
+INSERT INTO api_keys SELECT 'id ' || n, 'key ' || n, 'prefix ' || n, 'old prefix ' || n, '{{}}', n FROM generate_series(1, 20000) n;
+INSERT INTO revoked_tokens SELECT 'id ' || n, n, '{{}}' FROM generate_series(1, 20000) n;
 INSERT INTO vocabulary SELECT translate(n::text, '0123456789', 'abcdefghij') || 'word' FROM generate_series(1, 20000) n;
 ANALYZE;
 """
 SUBJECT = "team-7/topic-7"
 PAGE = Page(50, after=(SUBJECT, 3))
+MINE = SubjectScope(map(Scope.parse, ("team-7/topic-7*", "team-8/topic-*77", "zz*")))
 RANKED = RankedPage(50, after=(7, SUBJECT, 3))
 NEW = version("new")
 GROUNDS = Precondition((0, 0), 1, {"subject:new": None, "context:.": None, "registry": None})
@@ -73,13 +79,14 @@ STATEMENTS: dict[str, tuple[Any, ...]] = {
     "CHANGE_TIMES": (100, 100), "NEWEST_BUT": (100,), "CHANGE_BOUNDS": (), "PROGRESS": (), "REPLAYED": (7, "x"),
     "LATEST": (SUBJECT,), "ORDINAL": (SUBJECT, 2), "RELEASE": (SUBJECT, "1.0.2"), "VERSIONS_WITH_CONTENT": ([f"id {n}" for n in range(64)],),
     "LATEST_WITH_CONTENT": (SUBJECT,), "ORDINAL_WITH_CONTENT": (SUBJECT, 2), "RELEASE_WITH_CONTENT": (SUBJECT, "1.0.2"),
+    "LIVE_HITS": ("'word77':*",), "SUBJECT_TOTALS": (), "DEPENDENT_EDGES": ("id 7", 10_001, 20_001),
     "USES": ([SUBJECT],), "RESTORES": (), "VERSIONS_SINCE": (SUBJECT, 7), "STAMPED_SINCE": (SUBJECT, 7),
     "VERSIONS_WITH": (SUBJECT, "identity 7"),
     "LOCK_SUBJECT": ("a", ["b", "c"]), "LOCK_SCOPE": ("a",), "LOCK_CONTENT": ("a",), "FIRST_SEQUENCE": (),
     "ALLOT_GLOBAL_ID": (".", "new"), "LAST_ORDINAL": (SUBJECT,),
     "FLUSH": (
         ["i"], ["d"], [content().content], [b""], [b""],
-        *[[cell] for cell in (9, *rows.change_row(change()))], ["id 7"], [1], [2], [3], ["{}"],
+        *[[cell] for cell in (9, *rows.change_row(change()))], ["id 7"], [1], [2], [3], ["{}"], ["{}"], [1],
     ),
     "ADD_WORDS": (["a", "b"],), "BEGUN": ("'word77':*",), "NEAR": ("wort", 0.3, 10),
     "FORGET_CHANGES": (3, 5), "ONLY_COMPACTOR": (), "SET_COMPACTED": ("5",),
@@ -96,6 +103,21 @@ STATEMENTS: dict[str, tuple[Any, ...]] = {
     "CURSORS": (), "SET_CURSOR": ("a", 7), "REMOVE_CURSOR": ("a",),
     "LOCK_LEASE": ("a",), "ACQUIRE_LEASE": ("a", "b", timedelta(seconds=60)), "RENEW_LEASE": ("a", 7, timedelta(seconds=60)),
     "CONFIRM_LEASE": ("a", 7), "RELEASE_LEASE": ("a", 7),
+    "API_KEY": ("id 7",), "LOCK_API_KEY": ("id 7",), "API_KEY_NAMED": ("key 7",), "API_KEYS_WITH": ("prefix 7",),
+    "API_KEYS": ("key 7", 10), "COUNT_API_KEYS": (), "INSERT_API_KEY": ("i", "n", "p", None, "{}", None),
+    "UPDATE_API_KEY": ("p", None, "{}", "id 7"), "REMOVE_API_KEY": ("id 7",),
+    "NOTE_API_KEYS_USED": (["id 7", "id 8"], [1, 2]),
+    "REVOKED_TOKEN": ("id 7",), "REVOKED_TOKENS": ("id 7", 10), "COUNT_REVOKED_TOKENS": (),
+    "PUT_REVOKED_TOKEN": ("i", 1, "{}"), "FORGET_REVOKED_TOKENS": (7,),
+    "GRANTS": ("user:7", "reader", "*", 10), "COUNT_GRANTS": (), "PUT_GRANT": ("user:x", "reader", "*", "ada", 1),
+    "REMOVE_GRANT": ("user:7", "reader", "*"), "NEWEST_POLICIES": (), "POLICIES": (7,), "ADD_POLICIES": (7, "{}", "ada", 1),
+    "FORGET_POLICIES": (7,),
+    "AUDIT_WAITS": (), "TAKE_AUDIT": (256,), "APPEND_AUDIT": ([7], [1], ["a"], ["b"], [1], [1], [1], [""], ["{}"]),
+    "AUDIT_TILES": ([0, 1], [7, 0]), "PUT_AUDIT_TILES": ([0], [7], [b"x"]), "AUDIT_CHECKPOINTS": (7, 10),
+    "NEWEST_AUDIT_CHECKPOINT": (), "AUDIT_CHECKPOINT_BEFORE": (7,), "PUT_AUDIT_CHECKPOINT": (7, 1, "n"),
+    "FORGET_AUDIT": (7, 9), "FORGET_AUDIT_CHECKPOINTS": (7,), "META": ("a",), "KEEP_META": ("a", "b"), "SET_META": ("a", "b"),
+    "CONTEXT_USAGE": (".ctx",), "COUNT_CONTEXT": (".ctx",), "CONTENT_IDENTITIES": ("identity 7", 10),
+    "REPLACE_CONTENT": ("identity 7", b"x", "d", b"", b""),
 }  # fmt: skip
 APPENDS = [AppendRequest(GROUNDS, ENTRY), AppendRequest(GROUNDS, replace(ENTRY, version=version("other")))]
 LOOKS = [
@@ -108,6 +130,7 @@ TOGETHER: dict[str, tuple[Any, ...]] = {
 SCANS: dict[str, tuple[str, list[Any]]] = {
     "scan": lists.LISTS.scan(SchemaFilter(), PAGE),
     "scan deleted": lists.LISTS.scan(SchemaFilter(include_deleted=True), PAGE),
+    "scan offset": lists.LISTS.scan(SchemaFilter(), Page(50, 100)),
     "scan latest": lists.LISTS.scan(SchemaFilter(latest_only=True), PAGE),
     "scan text": lists.LISTS.scan(SchemaFilter(text="word77"), PAGE),
     "scan tag": lists.LISTS.scan(SchemaFilter(tags=("rare",)), PAGE),
@@ -128,13 +151,28 @@ SCANS: dict[str, tuple[str, list[Any]]] = {
     "rank tag": lists.LISTS.rank(SchemaFilter(text="common", tags=("rare",)), RANKED),
     "rank latest": lists.LISTS.rank(SchemaFilter(text="word77 common", latest_only=True), RANKED),
     "subjects": lists.LISTS.subjects("team-7/", False, PAGE),
+    "scan scope": lists.LISTS.scan(SchemaFilter(scope=MINE), PAGE),
+    "count scope": lists.LISTS.count(SchemaFilter(scope=MINE)),
+    "subjects scope": lists.LISTS.subjects("", False, PAGE, MINE),
+    "count subjects scope": lists.LISTS.count_subjects("", False, MINE),
     "subjects deleted": lists.LISTS.subjects("", True, PAGE),
     "count subjects": lists.LISTS.count_subjects("team-7/topic-7", False),
 }
 
-CHEAP_TO_WALK = {"BEGUN", "NEAR", "scan text", "count text", "rank", "rank latest", "scan inner pattern"}
+CHEAP_TO_WALK = {
+    "LIVE_HITS",
+    "BEGUN",
+    "NEAR",
+    "scan text",
+    "count text",
+    "rank",
+    "rank latest",
+    "scan inner pattern",
+}
 """The planner may walk through 20,000 rows for these and be right (at 100,000 it takes the index by itself): here it is
 only asked whether there is one."""
+COUNTS_EVERYTHING = {"COUNT_API_KEYS", "COUNT_REVOKED_TOKENS", "COUNT_GRANTS"}
+"""Their answer is the size of a table, which a setting bounds."""
 
 
 @pytest_asyncio.fixture
@@ -159,6 +197,8 @@ async def test_no_statement_reads_a_large_table_from_end_to_end(filled: Any) -> 
     await filled.execute("SET jit = off")
     walks = []
     for name, (sql, parameters) in every.items():
+        if name in COUNTS_EVERYTHING:
+            continue
         await filled.execute(f"SET enable_seqscan = {'off' if name in CHEAP_TO_WALK else 'on'}")
         (answer,) = await filled.fetchrow(f"EXPLAIN (FORMAT JSON) {sql}", *parameters)
         walks += [

@@ -12,8 +12,12 @@ import pytest
 import pytest_asyncio
 
 from llm_schema_registry_server.errors import StorageDamaged
+from llm_schema_registry_server.model.api_key import RevokedToken
 from llm_schema_registry_server.model.change import Change
+from llm_schema_registry_server.model.grant import Grant, StoredGrant
 from llm_schema_registry_server.model.schema import ResolvedReference
+from llm_schema_registry_server.model.scope import Scope
+from llm_schema_registry_server.model.stored_policies import StoredPolicies
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.registry.changes import ChangeFeed
 from llm_schema_registry_server.registry.library import Library
@@ -30,7 +34,7 @@ from llm_schema_registry_server.storage.sqlite import SqliteStore
 from llm_schema_registry_server.storage.values import Page, RankedPage, SchemaFilter
 from llm_schema_registry_server.workers.inline import InlineWorkers
 from tests.support.postgres import PATIENT, Postgres
-from tests.support.storage import register
+from tests.support.storage import START, api_key, api_secret, register
 
 from .damage import DAMAGES, damage, execute
 
@@ -236,7 +240,7 @@ async def test_no_text_of_any_table_fails_an_export_and_repair_leaves_none(sqlit
         sqlite,
         f"UPDATE global_ids SET identity = {BAD} WHERE identity = {identity}",
         f"UPDATE contents SET identity = {BAD} WHERE identity = {identity}",
-        f"INSERT INTO subjects VALUES ({BAD}, 3)",
+        f"INSERT INTO subjects (subject, last_ordinal) VALUES ({BAD}, 3)",
         f"INSERT INTO configs VALUES ({BAD}, '{{}}')",
         f"INSERT INTO configs VALUES ('subject:orders', {BAD})",
         f"UPDATE changes SET schema_id = {BAD}, facts = {BAD} WHERE sequence = 2",
@@ -365,6 +369,51 @@ async def test_repair_mends_changes_history_settings_usage_and_counts(store: Row
 
 
 # -- the change feed
+
+
+async def test_what_is_in_doubt_of_credentials_counts_for_less(store: Rows) -> None:
+    """A key that cannot be read lets nobody in, and a token that was revoked stays so."""
+    whole, damaged = api_key("whole"), api_key("damaged")
+    async with store.write() as tx:
+        for key in (whole, damaged, api_key("worse", previous=api_secret())):
+            await tx.insert_api_key(key)
+        for scope in ("a", "b"):
+            await tx.put_grant(StoredGrant(Grant("user:ada", "reader", Scope.parse(scope)), "root", START))
+        await tx.add_policies(StoredPolicies(1, "{}", "root", START))
+        for token_id in ("a", "b", "c"):
+            await tx.put_revoked_token(RevokedToken(token_id, datetime.max.replace(tzinfo=UTC), START, "ada"))
+    await execute(
+        store,
+        "UPDATE api_keys SET facts = '{\"enabled\": 1}' WHERE name = 'damaged'",
+        "UPDATE api_keys SET facts = '[]' WHERE name = 'worse'",
+        "UPDATE grants SET scope = ':.x' WHERE scope = 'b'",
+        "UPDATE policies SET set_at = 9000000000000000000",
+        "UPDATE revoked_tokens SET facts = 'x' WHERE token_id = 'b'",
+        "UPDATE revoked_tokens SET expires_at = 9000000000000000000 WHERE token_id = 'c'",
+    )
+    async with store.read() as tx:
+        assert [key.name for key in await tx.api_keys("", 10)] == ["whole"]
+        assert await tx.api_keys_with(damaged.secret.prefix) == []
+        assert [str(g.grant.scope) for g in await tx.grants(("", "", ""), 10)] == ["a"]
+        with pytest.raises(StorageDamaged):
+            await tx.policies()
+        assert [token.token_id for token in await tx.revoked_tokens("", 10)] == ["a", "b", "c"]
+
+    found = [f async for f in repair(store, now, apply=True)]
+
+    assert sorted((f.table, f.key) for f in found) == [
+        ("api_keys", "id of damaged"),
+        ("api_keys", "id of worse"),
+        ("grants", "user:ada reader :.x"),
+        ("policies", "1"),
+        ("revoked_tokens", "b"),
+        ("revoked_tokens", "c"),
+    ]
+    assert [(f.table, f.mended) async for f in repair(store, now, apply=False)] == [("policies", False)]
+    async with store.read() as tx:
+        assert await tx.count_api_keys() == 1
+        assert await tx.count_grants() == 1
+        assert [token.token_id for token in await tx.revoked_tokens("", 10)] == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("bad", [(1,), (3, 4), (6,), (1, 2, 3, 4, 5, 6)])

@@ -155,6 +155,10 @@ class Postgres:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
 
+    def kill(self) -> None:
+        """End all processes as a power cut would."""
+        self.stop(signal.SIGKILL)
+
     def remove(self) -> None:
         self.stop(signal.SIGQUIT)
         shutil.rmtree(self._home, ignore_errors=True)

@@ -73,6 +73,10 @@ class Run:
             self._started.append(process)
         return process
 
+    def keep(self, pid: int) -> None:
+        """A process that somebody else has started ends with this one."""
+        self._tell("process", pid, False)
+
     def directory(self, name: str, *, shared: bool = False) -> Path:
         """A new directory that goes with this process, or with the run if it is shared."""
         made = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.place))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -78,10 +78,18 @@ class Instance:
 
 
 class Production:
-    """`async with`: everything runs. The proxies stand before Redis and the object store."""
+    """`async with`: everything runs. The proxies stand before Redis and the object store. settings: of the servers, beside those
+    that lead to the rest."""
 
-    def __init__(self, home: Path, *, instances: int = 2, database_home: Path | None = None) -> None:
-        self._home, self._count = home, instances
+    def __init__(
+        self,
+        home: Path,
+        *,
+        instances: int = 2,
+        database_home: Path | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self._home, self._count, self._more = home, instances, settings or {}
         options: dict[str, Any] = {"max_wal_size": "8MB", "min_wal_size": "2MB"} if database_home else {}
         self.database = Postgres(database_home, max_connections="30", **options)
         self.redis, self.s3 = RedisServer(home), S3Server(home)
@@ -136,4 +144,5 @@ class Production:
             "BLOBS__S3__SECRET_KEY": "test",
             "BLOBS__S3__TIMEOUT_SECONDS": "1",
             "BLOBS__S3__BREAKER_SECONDS": "0.3",
+            **self._more,
         }

@@ -4,6 +4,7 @@ RFC 7541)."""
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 from types import TracebackType
 from typing import Self
@@ -16,14 +17,28 @@ _SETTINGS_INITIAL_WINDOW_SIZE = 0x4
 _FRAME_BYTES = 16_384
 
 
-class RawHttp2:
-    """One connection to a gRPC server. source: our address. It reads nothing unless it is told to."""
+class CallEnded(ConnectionResetError):
+    """The other end has ended the newest call, and not the connection."""
 
-    def __init__(self, port: int, source: str = "127.0.0.1", *, receive_buffer: int = 1 << 16) -> None:
+
+class RawHttp2:
+    """One connection to a gRPC server. source: our address. context: for TLS. It reads nothing unless it is told to."""
+
+    def __init__(
+        self,
+        port: int,
+        source: str = "127.0.0.1",
+        *,
+        receive_buffer: int = 1 << 16,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.bind((source, 0))
         self.socket.connect(("127.0.0.1", port))
+        if context is not None:
+            context.set_alpn_protocols(["h2"])
+            self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
         self._stream = -1
         self._window = self._own_window = self._first_window = _INITIAL_WINDOW
         self.socket.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _frame(SETTINGS, 0, 0, b""))
@@ -106,7 +121,7 @@ class RawHttp2:
                     self._first_window = value
             self.send(SETTINGS, ACK, stream=0)
         elif stream == self._stream and (kind == RST_STREAM or (kind == HEADERS and flags & END_STREAM)):
-            raise ConnectionResetError("the call was ended by the other end")
+            raise CallEnded("the call was ended by the other end")
 
     def _exactly(self, size: int) -> bytes:
         parts = b""

@@ -10,7 +10,7 @@ from llm_schema_engines.model.compatibility import CompatibilityLevel
 from llm_schema_engines.model.schema import SchemaType
 from llm_schema_registry_server.model.change import Change
 from llm_schema_registry_server.model.lifecycle import SchemaState
-from llm_schema_registry_server.model.principal import Actor, Principal
+from llm_schema_registry_server.model.principal import READ, REGISTER, Actor, Principal
 from llm_schema_registry_server.model.schema import Reference, SchemaVersion
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.registry.assessment import Assessor
@@ -34,8 +34,8 @@ from llm_schema_registry_server.workers.inline import InlineWorkers
 from .words import WordEngine
 
 LIMITS = RequestLimits(schema_bytes=1000, data_bytes=1000, references=8, tags=5, metadata_bytes=200, page=100)
-ADMIN = Actor(Principal("ada", frozenset({CONFIGURE})), "call-1")
-WRITER = Actor(Principal("bob", frozenset()), "call-2")
+ADMIN = Actor(Principal("ada", frozenset({CONFIGURE, READ, REGISTER})), "call-1")
+WRITER = Actor(Principal("bob", frozenset({READ, REGISTER})), "call-2")
 
 
 S = SchemaState

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 
 class Shelf:
     """A shared tier in a dictionary."""
@@ -14,6 +16,12 @@ class Shelf:
 
     async def put(self, key: str, value: bytes) -> None:
         self.kept[key] = value
+
+    async def get_all(self, keys: Sequence[str]) -> Mapping[str, bytes]:
+        return {key: self.kept[key] for key in keys if key in self.kept}
+
+    async def put_all(self, values: Mapping[str, bytes]) -> None:
+        self.kept.update(values)
 
     async def discard(self, key: str) -> None:
         self.kept.pop(key, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -12,9 +13,12 @@ from typing import Any
 from llm_schema_engines.model.compatibility import ChangeClass, CompatibilityLevel
 from llm_schema_engines.model.schema import Fingerprints, SchemaType
 from llm_schema_engines.model.version import SemanticVersion
+from llm_schema_registry_server.model.api_key import SECRET_BYTES, ApiKey, StoredSecret, secret_of
 from llm_schema_registry_server.model.change import Change, EventType
+from llm_schema_registry_server.model.grant import RoleGrant
 from llm_schema_registry_server.model.lifecycle import SchemaState
 from llm_schema_registry_server.model.schema import SchemaVersion, StoredContent
+from llm_schema_registry_server.model.scope import Scope
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.storage.memory import MemoryStore
 from llm_schema_registry_server.storage.sqlite import SqliteStore
@@ -32,6 +36,26 @@ START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 def content(text: str = "{}", artifact: bytes = b"") -> StoredContent:
     raw = text.encode()
     return StoredContent(raw, hashlib.sha256(raw).hexdigest(), raw.replace(b" ", b""), artifact)
+
+
+def api_secret() -> StoredSecret:
+    """What is kept of a new secret."""
+    return StoredSecret.of(secret_of(os.urandom(SECRET_BYTES)))
+
+
+def api_key(name: str = "ci", **values: Any) -> ApiKey:
+    """An API key with a secret of its own."""
+    cells: dict[str, Any] = {
+        "key_id": f"id of {name}",
+        "name": name,
+        "grants": (RoleGrant("developer"), RoleGrant("reader", Scope.parse("orders.*"))),
+        "secret": api_secret(),
+        "created_at": START,
+        "created_by": "ada \u00e9",
+        "updated_at": START,
+        **values,
+    }
+    return ApiKey(**cells)
 
 
 def version(subject: str = "orders", ordinal: int = 1, **values: Any) -> SchemaVersion:

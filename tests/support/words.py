@@ -100,6 +100,12 @@ class WordEngine:
             options=dict(source.options),
         )
 
+    def quick_proof(
+        self, reader: SchemaSource, writer: SchemaSource, options: CompareOptions
+    ) -> Comparison | None:
+        """Of the same text."""
+        return Comparison(Verdict.YES) if reader.content == writer.content else None
+
     def compare(self, reader: SchemaSource, writer: SchemaSource, options: CompareOptions) -> Comparison:
         self.compared += 1
         reads, writes = set(words(reader)), set(words(writer))

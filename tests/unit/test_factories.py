@@ -33,12 +33,19 @@ def test_settings_turn_them_on() -> None:
     [
         ("caches.redis", lambda s: factories.make_redis(s.caches.redis), "redis"),
         ("storage.blobs.s3", lambda s: factories.make_blobs(s.blobs), "s3"),
+        ("telemetry.otel", lambda s: factories.make_tracing(s.tracing, "1"), "telemetry"),
     ],
 )
 def test_a_tier_whose_package_is_missing_names_the_extra(
     monkeypatch: pytest.MonkeyPatch, module: str, make: Callable[[Any], object], extra: str
 ) -> None:
-    settings = load(environ={**S3, "SCHEMA_REGISTRY_CACHES__REDIS__URL": "redis://localhost"})
+    settings = load(
+        environ={
+            **S3,
+            "SCHEMA_REGISTRY_CACHES__REDIS__URL": "redis://localhost",
+            "SCHEMA_REGISTRY_TRACING__ENDPOINT": "http://localhost:4317",
+        }
+    )
     monkeypatch.setitem(sys.modules, f"llm_schema_registry_server.{module}", None)
 
     with pytest.raises(Unavailable, match=rf"install llm-schema-registry\[{extra}\]"):

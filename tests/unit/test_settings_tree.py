@@ -51,7 +51,7 @@ def test_an_unknown_name_in_a_file_is_told_the_one_that_was_meant(tmp_path: Path
 
 
 def test_the_variables_of_the_command_line_client_are_no_settings() -> None:
-    for name in ("SERVER", "TOKEN", "OUTPUT", "DEBUG", "PROFILE", "TIMEOUT", "CONTEXT"):
+    for name in ("SERVER", "TOKEN", "OUTPUT", "DEBUG", "PROFILE", "TIMEOUT", "CONTEXT", "CA", "CERT", "KEY"):
         assert load(environ={f"SCHEMA_REGISTRY_{name}": "a"}) == load(environ={})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
 from ._arguments import identifier, seconds
@@ -12,7 +12,7 @@ from ._async_calls import AsyncCalls
 from ._async_live import AsyncLiveCache
 from ._asynchronous import AsyncTransport, AsyncWatch
 from ._calls.changes import subscription
-from ._calls.checks import MISSING, local_validation
+from ._calls.checks import MISSING, local_validation, schema_fields
 from ._client import Client
 from ._encode import Data, SchemaId
 from ._live import LiveOptions
@@ -20,6 +20,11 @@ from ._local import CompiledSchema, missing
 from ._options import DEFAULT_CACHE_BYTES, Options
 from .enums import DataEncoding, EventType
 from .results import ChangeEvent, SchemaContent, ValidationReport
+
+if TYPE_CHECKING:
+    from llm_schema_engines import AnswerStream
+else:
+    AnswerStream = Any  # of the engines, which may not be installed
 
 
 class AsyncSchemaRegistry(AsyncCalls, Client):
@@ -121,6 +126,32 @@ class AsyncSchemaRegistry(AsyncCalls, Client):
         return await compiled.validate_async(
             data, strict=strict, encoding=encoding, message_name=message_name, max_errors=max_errors
         )
+
+    async def answer_stream(
+        self,
+        schema_id: SchemaId | None = None,
+        *,
+        subject: str = "",
+        version: str | int = "latest",
+        strict: bool = False,
+        fence: bool = False,
+        prose: bool = False,
+        keep: bool = False,
+        timeout: float | None = None,
+    ) -> AnswerStream:
+        """Judges a document while it arrives, in this process: `feed` it the bytes, cut anywhere, then `end`; no call for each.
+
+        The schema, a JSON Schema, is named and fetched as in `validate_locally`. `strict`: also refuse what it does not declare.
+        `fence`, `prose`: a code fence, or words, may stand around the document. `keep`: keep the value, for `partial()`. Raises
+        ModuleNotFoundError without the engines, InvalidRequest under a schema of another type, and what `get_schema` raises.
+        """
+        named = schema_fields(schema_id, b"", subject, version)
+        found = named.get("schema_id")
+        if found is None:
+            schema = await self.get_schema_by_version(named["subject"], named["version"], timeout=timeout)
+            found = self._cache.keep(schema).id
+        compiled = await self._compiled(found, timeout)
+        return compiled.answer_stream(strict=strict, fence=fence, prose=prose, keep=keep)
 
     async def _compiled(self, schema_id: str, timeout: float | None) -> CompiledSchema:
         """The validator of a version; fetched and compiled when it is not known."""

@@ -24,7 +24,7 @@ from ._retry import Attempts
 from ._status import from_rpc
 from ._targets import Rotation
 from .errors import RegistryError, Unavailable
-from .results import ChangeEvent, Page
+from .results import ChangeEvent, Items, Page
 
 R = TypeVar("R")
 I = TypeVar("I")  # noqa: E741 - the items of a batch
@@ -87,19 +87,26 @@ class BlockingTransport:
         self, failure: grpc.RpcError, rpc: Rpc[Any], address: int, timeout: float | None = None
     ) -> tuple[RegistryError, bool]:
         """The exception for a failed call, and whether another address is worth trying at once."""
-        error = from_rpc(failure, timeout, path=rpc.path, address=self.options.addresses[address])
+        error = from_rpc(
+            failure,
+            timeout,
+            path=rpc.path,
+            address=self.options.addresses[address],
+            certified=self.options.certified,
+        )
         if isinstance(error, Unavailable) and error.never_sent:
             self.on_unreachable()
         return error, isinstance(error, Unavailable) and self._rotation.failed(address)
 
-    def pages(self, call: Unary[Page[R]]) -> Iterator[R]:
+    def pages(self, call: Unary[Page[R]] | Unary[Items[R]]) -> Iterator[R]:
         """All items of a paged list."""
+        paged: Unary[Any] = call  # mypy cannot tell that both kinds of pages have items of R
         while True:
-            page = self.unary(call)
-            yield from page.items
+            page = self.unary(paged)
+            yield from page
             if not page.next_page_token:
                 return
-            call = call.with_fields(page_token=page.next_page_token, offset=0)
+            paged = paged.after(page.next_page_token)
 
     def listing(self, call: Listing[R]) -> Iterator[R]:
         patience = self.options.timeout if call.timeout is None else call.timeout

@@ -42,6 +42,11 @@ class Unary(Generic[R]):
     repeatable: bool
     least_revision: str = ""
 
+    def after(self, page_token: str) -> Unary[R]:
+        """The call for the next page."""
+        restarts = {"offset": 0} if "offset" in self.request.DESCRIPTOR.fields_by_name else {}
+        return self.with_fields(page_token=page_token, **restarts)
+
     def with_fields(self, **fields: object) -> Unary[R]:
         """The same call with some fields of its request changed."""
         return replace(self, request=changed(self.request, **fields))
@@ -72,7 +77,10 @@ REGISTRY = "/schema_registry.v1.SchemaRegistry/"
 CONFIG = "/schema_registry.v1.ConfigService/"
 LIFECYCLE = "/schema_registry.v1.LifecycleService/"
 TOOLS = "/schema_registry.v1.ToolsService/"
+ANSWERS = "/schema_registry.v1.AnswerService/"
 ADMIN = "/schema_registry.v1.AdminService/"
+AUDIT = "/schema_registry.v1.AuditService/"
+TICKETS = "/schema_registry.v1.TicketService/"
 
 
 def unary(

@@ -37,9 +37,15 @@ CONVERTED = frozenset(
         "Iterable[str]",
         "Iterable[str] | None",
         "Iterable[EventType | str]",
+        "Iterable[Coercion | str]",
         "Mapping[str, str] | None",
         "SchemaOperand | SchemaContent",
         "Attempts",
+        "datetime | None",
+        "Mapping[str, Any]",
+        "Mapping[str, Any] | None",
+        "Iterable[RoleGrant | str]",
+        "Iterable[RoleGrant | str] | None",
         "Callable[[ChangeEvent], object] | None",
     ]
 )

@@ -62,7 +62,7 @@ from .results import (
     VersionInfo,
     Violation,
 )
-from .v1 import config_pb2, lifecycle_pb2
+from .v1 import answers_pb2, config_pb2, lifecycle_pb2
 from .v1 import schema_registry_pb2 as pb
 
 DOMAIN = "schema-registry"
@@ -78,7 +78,9 @@ def time(message: Message, field: str) -> datetime | None:
     return stamp.ToDatetime(tzinfo=UTC)
 
 
-def _item_error(m: pb.ValidationReport | pb.CompatibilityReport) -> RegistryError | None:
+def item_error(
+    m: pb.ValidationReport | pb.CompatibilityReport | answers_pb2.ValidateStreamResponse,
+) -> RegistryError | None:
     return error(m.error) if m.HasField("error") else None
 
 
@@ -179,7 +181,7 @@ def compatibility_report(m: pb.CompatibilityReport) -> CompatibilityReport:
         suggested_version=m.suggested_version,
         assumptions=dict(m.assumptions),
         index=m.index,
-        error=_item_error(m),
+        error=item_error(m),
         remedies=tuple(Remedy(r.kind, r.message, dict(r.settings)) for r in m.remedies),
     )
 
@@ -197,7 +199,7 @@ def validation_report(m: pb.ValidationReport) -> ValidationReport:
         validation_time_ms=m.validation_time_ms,
         text=m.text,
         index=m.index,
-        error=_item_error(m),
+        error=item_error(m),
         subject=m.subject,
         version=m.version,
     )
@@ -299,6 +301,9 @@ def config(m: config_pb2.Config) -> Config:
         undecided=UndecidedPolicy(m.undecided) if m.HasField("undecided") else None,
         default_dialect=m.default_dialect if m.HasField("default_dialect") else None,
         lint=LintPolicy(m.lint) if m.HasField("lint") else None,
+        max_subjects=m.max_subjects if m.HasField("max_subjects") else None,
+        max_versions=m.max_versions if m.HasField("max_versions") else None,
+        max_bytes=m.max_bytes if m.HasField("max_bytes") else None,
     )
 
 

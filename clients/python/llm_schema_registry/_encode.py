@@ -6,13 +6,20 @@ import dataclasses
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
+from google.protobuf import json_format
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from ._arguments import MOST_NUMBER, described, many, octets, selector, text
+from .credentials import RoleGrant
 from .enums import WireEnum
 from .results import SchemaReference
+from .v1 import access_pb2, credentials_pb2
 from .v1 import schema_registry_pb2 as pb
 
 
@@ -174,6 +181,70 @@ def reference_messages(values: Iterable[Reference], name: str = "references") ->
     """The references of a schema; the fields of answers are left out."""
     given = many(values, name, "references")
     return [_reference(value, f"{name}[{i}]") for i, value in enumerate(given)]
+
+
+def grant_messages(
+    values: Iterable[RoleGrant | str], name: str = "grants"
+) -> list[credentials_pb2.RoleGrant]:
+    """Roles on subjects. Raises TypeError."""
+    given = many(values, name, "RoleGrant values or names of roles")
+    return [_grant(value, f"{name}[{i}]") for i, value in enumerate(given)]
+
+
+def _grant(value: object, name: str) -> credentials_pb2.RoleGrant:
+    if isinstance(value, str):
+        return credentials_pb2.RoleGrant(role=text(value, name))
+    if isinstance(value, RoleGrant):
+        return credentials_pb2.RoleGrant(
+            role=text(value.role, f"{name}.role"), scope=text(value.scope, f"{name}.scope")
+        )
+    raise TypeError(
+        f"{name}: the name of a role such as 'reader' or a RoleGrant is expected, not {described(value)}"
+    )
+
+
+def access_policies(value: object, name: str = "policies") -> access_pb2.AccessPolicies:
+    """Access policies from their JSON form. Raises TypeError, and ValueError for what is none."""
+    if not isinstance(value, Mapping):
+        raise TypeError(
+            f"{name}: a mapping such as {{'policies': [...]}} is expected, not {described(value)}"
+        )
+    try:
+        return json_format.ParseDict(
+            _full_names(value, access_pb2.AccessPolicies.DESCRIPTOR), access_pb2.AccessPolicies()
+        )
+    except json_format.ParseError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def _full_names(value: Mapping[str, Any], kind: Descriptor) -> dict[str, Any]:
+    """JSON of a message with the values of its enumerations as the proto calls them, where they are written short: `ALLOW`."""
+    fields = {**kind.fields_by_camelcase_name, **kind.fields_by_name}
+    return {name: _full_name(each, fields[name]) if name in fields else each for name, each in value.items()}
+
+
+def _full_name(value: object, field: FieldDescriptor) -> Any:
+    if isinstance(value, list | tuple):
+        return [_full_name(each, field) for each in value]
+    if isinstance(value, Mapping) and field.message_type is not None:
+        return _full_names(value, field.message_type)
+    if isinstance(value, str) and field.enum_type is not None:
+        long = field.enum_type.values_by_number[0].name.removesuffix("UNSPECIFIED") + value.upper()
+        return long if long in field.enum_type.values_by_name else value
+    return value
+
+
+def timestamp(value: object, name: str) -> Timestamp | None:
+    """A point in time; None for None. Raises TypeError for what is none, and ValueError for one without its zone."""
+    if value is None:
+        return None
+    if not isinstance(value, datetime):
+        raise TypeError(f"{name}: a datetime such as datetime.now(UTC) is expected, not {described(value)}")
+    if value.tzinfo is None:
+        raise ValueError(f"{name}: the time has no time zone; use datetime.now(UTC) or .astimezone()")
+    made = Timestamp()
+    made.FromDatetime(value)
+    return made
 
 
 _KEYS = ("name", "subject", "version")

@@ -18,7 +18,7 @@ from .errors import FieldViolation, InvalidRequest, UnsupportedSchemaType
 from .results import SchemaContent, ValidationError, ValidationReport, ValidationWarning
 
 if TYPE_CHECKING:
-    from llm_schema_engines import DataValidator, LocalEngines, Schema
+    from llm_schema_engines import AnswerStream, DataValidator, LocalEngines, Schema
 
 DEFAULT_ERRORS, MOST_ERRORS = 20, 100
 """As on the server: the errors of a report when `max_errors` is 0, and the most that may be asked for."""
@@ -34,6 +34,19 @@ class CompiledSchema:
 
     schema: SchemaContent
     validator: DataValidator
+    engines: LocalEngines
+    parsed: Schema
+
+    def answer_stream(self, *, strict: bool, fence: bool, prose: bool, keep: bool) -> AnswerStream:
+        """A document that is judged while it arrives. Raises InvalidRequest for a schema of another type than JSON."""
+        from llm_schema_engines.errors import InvalidRequest as Refused
+
+        try:
+            return self.engines.answer_stream(self.parsed, strict=strict, fence=fence, prose=prose, keep=keep)
+        except Refused as error:
+            raise InvalidRequest(
+                str(error), violations=[FieldViolation(v.field, v.description) for v in error.violations]
+            ) from error
 
     @checked
     def validate(
@@ -116,7 +129,8 @@ class LocalValidators:
         """
         local = self._local_engines()
         schema = contents[schema_id]
-        compiled = CompiledSchema(schema, local.validator(_parsed(local, schema_id, contents, {})))
+        parsed = _parsed(local, schema_id, contents, {})
+        compiled = CompiledSchema(schema, local.validator(parsed), local, parsed)
         with self._lock:
             if _size(compiled) <= self._capacity:
                 self._compiled[schema_id] = compiled

@@ -5,11 +5,30 @@ from __future__ import annotations
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 
-from .v1 import admin_pb2, config_pb2, lifecycle_pb2, policy_pb2, schema_registry_pb2, tools_pb2
+from .v1 import (
+    admin_pb2,
+    answers_pb2,
+    audit_pb2,
+    config_pb2,
+    lifecycle_pb2,
+    policy_pb2,
+    schema_registry_pb2,
+    tickets_pb2,
+    tools_pb2,
+)
 
 _METHODS: dict[str, MethodDescriptor] = {
     f"/{service.full_name}/{method.name}": method
-    for module in (schema_registry_pb2, config_pb2, lifecycle_pb2, tools_pb2, admin_pb2)
+    for module in (
+        schema_registry_pb2,
+        config_pb2,
+        lifecycle_pb2,
+        tools_pb2,
+        answers_pb2,
+        admin_pb2,
+        audit_pb2,
+        tickets_pb2,
+    )
     for service in module.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 }

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -40,6 +42,34 @@ class Tls:
                     f"{name}: PEM as bytes is expected, such as Path('ca.pem').read_bytes(), not a {type(value).__name__}"
                 )
         text(self.server_name, "server_name")
+        if (self.private_key is None) != (self.certificate_chain is None):
+            raise ValueError(
+                "private_key and certificate_chain are given together: one is of no use without the other"
+            )
+        _pem("root_certificates", self.root_certificates, "CERTIFICATE-----")
+        _pem("certificate_chain", self.certificate_chain, "CERTIFICATE-----")
+        _pem("private_key", self.private_key, "PRIVATE KEY-----")
+
+    @classmethod
+    def from_files(
+        cls,
+        ca: str | PathLike[str] | None = None,
+        certificate: str | PathLike[str] | None = None,
+        key: str | PathLike[str] | None = None,
+        *,
+        server_name: str = "",
+    ) -> Tls:
+        """The same from files in PEM. Raises OSError, and ValueError for a file that holds something else."""
+        ca_pem, chain, private = (
+            None if file is None else Path(file).read_bytes() for file in (ca, certificate, key)
+        )
+        return cls(ca_pem, private, chain, server_name)
+
+
+def _pem(name: str, content: bytes | None, kind: str) -> None:
+    """Raises ValueError for content that is no PEM of this kind; it does not show any of it."""
+    if content is not None and not (b"-----BEGIN " in content and kind.encode() in content):
+        raise ValueError(f"{name}: is no PEM: it holds no line such as -----BEGIN {kind}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +85,8 @@ class Options:
     retry: RetryPolicy
     read_your_writes: bool
     channel_options: tuple[tuple[str, str | int], ...]
+    certified: bool = False
+    """Whether a client certificate is shown, as far as is known here."""
 
     def call_metadata(self) -> tuple[tuple[str, str], ...]:
         """What every call carries. A callable token is asked anew for each call, so that it may be renewed."""
@@ -114,6 +146,7 @@ def options(
         retry=retry,
         read_your_writes=read_your_writes,
         channel_options=(*_DEFAULTS, *extra, *_channel_options(channel_options)),
+        certified=isinstance(tls, Tls) and tls.certificate_chain is not None,
     )
 
 

@@ -25,7 +25,8 @@ class Progress:
             self.complete = limit == 1
             rest["limit"] = limit - 1
         request = changed(self.request, **rest)
-        request.ClearField("offset")
+        if "offset" in request.DESCRIPTOR.fields_by_name:
+            request.ClearField("offset")
         self.request = request
 
 

@@ -10,7 +10,7 @@ from google.rpc import status_pb2
 
 from . import _decode
 from ._targets import DEFAULT_PORT
-from .errors import Code, ProtocolMismatch, RegistryError, Unavailable, Unimplemented
+from .errors import Code, HandshakeFailed, ProtocolMismatch, RegistryError, Unavailable, Unimplemented
 
 DETAILS = "grpc-status-details-bin"
 REQUEST_ID = "x-request-id"
@@ -29,13 +29,37 @@ STOPPED = "CANCELLED"
 SPEAKS_NO_TLS = "WRONG_VERSION_NUMBER"
 """What gRPC's message holds when a TLS handshake is answered in plain text."""
 
+SPEAKS_TLS = "this port speaks TLS"
+"""How the registry begins its answer to a call without TLS on a port that speaks nothing else."""
+NOT_TRUSTED = {
+    "self signed certificate": "its authority is none of those that are trusted here",
+    "self-signed certificate": "its authority is none of those that are trusted here",
+    "unable to get local issuer": "its authority is none of those that are trusted here",
+    "unable to get issuer": "its authority is none of those that are trusted here",
+    "has expired": "it has expired",
+    "not yet valid": "it is not valid yet",
+    "Hostname Verification Check failed": "it is for another name",
+}
+"""What gRPC's message holds when the server's certificate is refused: why, in our words."""
+NOT_VERIFIED = ("CERTIFICATE_VERIFY_FAILED", "Hostname Verification Check failed")
+CERTIFICATE_NOT_TAKEN = ("TSI_DATA_CORRUPTED",)
+"""What gRPC's message holds when the server ends a handshake of TLS 1.3 that was done for us: it has looked at our certificate."""
+UNUSABLE_FILES = "Failed to create security handshaker"
+"""What gRPC's message holds when it cannot read the certificates or the key that it was given."""
+
 
 def from_rpc(
-    error: grpc.RpcError, timeout: float | None = None, *, path: str = "", address: str = ""
+    error: grpc.RpcError,
+    timeout: float | None = None,
+    *,
+    path: str = "",
+    address: str = "",
+    certified: bool = False,
 ) -> RegistryError:
     """The exception for a failed call of either gRPC stack.
 
-    `timeout` in seconds is what the caller had granted; `path` and `address` name the call and the server.
+    `timeout` in seconds is what the caller had granted; `path` and `address` name the call and the server. certified: we show a
+    certificate.
     """
     assert isinstance(error, grpc.Call | grpc.aio.AioRpcError)  # what both stacks raise
     headers = _headers(error.initial_metadata()) | _headers(error.trailing_metadata())
@@ -49,7 +73,7 @@ def from_rpc(
     if error.details() == BROKEN_WRITE:
         return Unavailable("the connection broke while a request was being sent", reason="")
     if status.code != code:
-        found = _of_the_connection(code, error.details() or "", path, address)
+        found = _of_the_connection(code, error.details() or "", path, address, certified)
         if found is not None:
             return found
         status = status_pb2.Status(code=code, message=error.details() or "")
@@ -59,9 +83,37 @@ def from_rpc(
     return _decode.error(status, request_id=request_id if isinstance(request_id, str) else "")
 
 
-def _of_the_connection(code: int, message: str, path: str, address: str) -> RegistryError | None:
+def _of_the_handshake(message: str, where: str, certified: bool) -> RegistryError | None:
+    """The failure of a connection that TLS could not be agreed on for."""
+    if message.startswith(SPEAKS_TLS):
+        return ProtocolMismatch(f"{where} speaks TLS: write https://{where}, or give tls=...")
+    if any(words in message for words in NOT_VERIFIED):
+        why = next(
+            (ours for theirs, ours in NOT_TRUSTED.items() if theirs in message), "it cannot be verified"
+        )
+        return HandshakeFailed(f"the certificate of {where} is refused: {why} ({message})")
+    if any(words in message for words in CERTIFICATE_NOT_TAKEN):
+        why = (
+            "refuses our client certificate: it is of an authority that the server does not trust, expired, revoked, or not for clients"
+            if certified
+            else "asks for a client certificate, and none was given"
+        )
+        return HandshakeFailed(f"{where} {why} ({message})")
+    if UNUSABLE_FILES in message:
+        return HandshakeFailed(
+            f"no TLS with {where}: the certificates or the key given for it cannot be used; they are PEM, and the key belongs to "
+            f"the certificate ({message})"
+        )
+    return None
+
+
+def _of_the_connection(
+    code: int, message: str, path: str, address: str, certified: bool
+) -> RegistryError | None:
     """The failure of a call that no handler of a registry answered, in words that say what to do."""
     where = address or "the server"
+    if (failed := _of_the_handshake(message, where, certified)) is not None:
+        return failed
     if message.startswith(HTTP_PORT):
         return ProtocolMismatch(f"{where} answers, but does not speak gRPC: {message}")
     if any(words in message for words in SPEAKS_HTTP):

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
 
 from ._blocking import BlockingTransport
-from ._calls import admin, checks, schemas, subjects, tools
+from ._calls import access, admin, answers, audit, checks, credentials, schemas, subjects, tickets, tools
+from ._calls.answers import AnswerChunk
 from ._calls.checks import MISSING, CheckItem, ValidationItem
 from ._calls.tools import SchemaOperand
 from ._encode import Content, Data, Reference, SchemaId
+from .access import AccessExplanation, AccessPolicies, Grant
+from .audit import AuditCheckpoint, AuditEvent, AuditProof, Certificate
+from .credentials import ApiKey, NewApiKey, RevokedToken, RoleGrant, WhoAmI
 from .enums import (
+    AuditEventType,
+    AuditOutcome,
+    AuditSeverity,
+    Coercion,
     CompatibilityLevel,
     DataEncoding,
     FormatPolicy,
     LintPolicy,
     Mode,
+    ReaskStyle,
     SchemaState,
     SchemaType,
     SearchOrder,
@@ -23,6 +34,8 @@ from .enums import (
     WriterModel,
 )
 from .results import (
+    AnswerState,
+    CoercedAnswer,
     CompatibilityReport,
     ConfigView,
     Conversion,
@@ -30,12 +43,14 @@ from .results import (
     Health,
     Items,
     Page,
+    ReaskedAnswer,
     Registration,
     SchemaContent,
     SchemaDiff,
     SchemaInfo,
     SchemaValidationReport,
     StateTransition,
+    Ticket,
     ValidationReport,
     VersionInfo,
 )
@@ -449,6 +464,75 @@ class SyncCalls:
             tools.convert_schema(source, target_type, message_name=message_name, data=data, timeout=timeout)
         )
 
+    def validate_stream(
+        self, items: Iterable[AnswerChunk], /, *, window: int = 64, timeout: float | None = None
+    ) -> Iterator[AnswerState]:
+        """Judge documents while they arrive, any number of them mixed. One state for each chunk, in order.
+
+        A state whose `error` is set stands for a chunk that failed by itself; its document is forgotten. At most `window`
+        chunks are under way. `timeout` is the longest wait for the next state. When the connection breaks, the documents that
+        are open are lost: their next states have an `error`. `answer_stream` judges in this process, without a call for each chunk.
+        """
+        return self._transport.batch(answers.validate_stream(window=window, timeout=timeout), items)
+
+    def reask_answer(
+        self,
+        schema_id: SchemaId | None = None,
+        data: Data = MISSING,
+        *,
+        subject: str = "",
+        version: str | int = "latest",
+        strict: bool = False,
+        style: ReaskStyle | str = ReaskStyle.LINES,
+        max_tokens: int = 0,
+        redact: bool = False,
+        subschemas: bool = False,
+        call_id: str = "",
+        timeout: float | None = None,
+    ) -> ReaskedAnswer:
+        """The errors of an answer as a request to the model to correct it, in the form that its interface takes.
+
+        The schema is named as in `validate_data`. `max_tokens` bounds the text (0: 400). `redact`: quote no value of the answer.
+        `subschemas`: add the schemas that the errors are about. `call_id`: of the tool call. Raises SchemaNotFound,
+        SubjectNotFound, VersionNotFound.
+        """
+        return self._transport.unary(
+            answers.reask_answer(
+                schema_id,
+                data,
+                subject=subject,
+                version=version,
+                strict=strict,
+                style=style,
+                max_tokens=max_tokens,
+                redact=redact,
+                subschemas=subschemas,
+                call_id=call_id,
+                timeout=timeout,
+            )
+        )
+
+    def coerce_answer(
+        self,
+        schema_id: SchemaId | None = None,
+        data: Data = MISSING,
+        *,
+        kinds: Iterable[Coercion | str],
+        subject: str = "",
+        version: str | int = "latest",
+        timeout: float | None = None,
+    ) -> CoercedAnswer:
+        """Correct an answer that is not valid, in the ways `kinds` and no further than is certain; a valid one is not changed.
+
+        The schema is named as in `validate_data`. Raises SchemaNotFound, SubjectNotFound, VersionNotFound, and InvalidRequest under
+        another schema than a JSON Schema.
+        """
+        return self._transport.unary(
+            answers.coerce_answer(
+                schema_id, data, kinds=kinds, subject=subject, version=version, timeout=timeout
+            )
+        )
+
     def list_subjects(
         self,
         *,
@@ -584,9 +668,14 @@ class SyncCalls:
         undecided: UndecidedPolicy | str | None = None,
         default_dialect: str | None = None,
         lint: LintPolicy | str | None = None,
+        max_subjects: int | None = None,
+        max_versions: int | None = None,
+        max_bytes: int | None = None,
         timeout: float | None = None,
     ) -> ConfigView:
-        """Set the given settings of a scope and leave its others alone."""
+        """Set the given settings of a scope and leave its others alone. max_subjects, max_versions, max_bytes: of a context, or of each
+        one; 0 for no limit.
+        """
         return self._transport.unary(
             subjects.set_config(
                 subject,
@@ -600,6 +689,9 @@ class SyncCalls:
                 undecided=undecided,
                 default_dialect=default_dialect,
                 lint=lint,
+                max_subjects=max_subjects,
+                max_versions=max_versions,
+                max_bytes=max_bytes,
                 timeout=timeout,
             )
         )
@@ -619,3 +711,360 @@ class SyncCalls:
         what it took, or than ten seconds if that is less.
         """
         return self._transport.unary(admin.get_statistics(fresh=fresh, timeout=timeout))
+
+    def create_ticket(self, *, timeout: float | None = None) -> Ticket:
+        """A ticket that opens one WebSocket within 30 s in the name of this client: hand it to a page in a browser, which cannot show
+        credentials there and adds it to the URL as `?ticket=...`.
+        """
+        return self._transport.unary(tickets.create_ticket(timeout=timeout))
+
+    def create_api_key(
+        self,
+        name: str,
+        grants: Iterable[RoleGrant | str],
+        *,
+        expires_at: datetime | None = None,
+        timeout: float | None = None,
+    ) -> NewApiKey:
+        """Make an API key that has roles: each a name such as "reader", for everything, or a `RoleGrant` with the subjects that it is for.
+
+        Its secret is in the answer and cannot be read again. Raises PermissionDenied for what the caller may not do himself, and
+        ApiKeyNameTaken.
+        """
+        return self._transport.unary(
+            credentials.create_api_key(name, grants, expires_at=expires_at, timeout=timeout)
+        )
+
+    def list_api_keys(
+        self, *, name: str = "", limit: int | None = None, page_token: str = "", timeout: float | None = None
+    ) -> Items[ApiKey]:
+        """One page of the API keys, by name; `page_token` goes on from the `next_page_token` of the page before.
+
+        With `name` only the key that is called so, if there is one.
+        """
+        return self._transport.unary(
+            credentials.list_api_keys(name=name, limit=limit, page_token=page_token, timeout=timeout)
+        )
+
+    def iter_api_keys(
+        self, *, name: str = "", limit: int | None = None, page_token: str = "", timeout: float | None = None
+    ) -> Iterator[ApiKey]:
+        """All items, page by page (`limit` is the size of a page). One page of the API keys, by name; `page_token` goes on from the `next_page_token` of the page before.
+
+        With `name` only the key that is called so, if there is one.
+        """
+        return self._transport.pages(
+            credentials.list_api_keys(name=name, limit=limit, page_token=page_token, timeout=timeout)
+        )
+
+    def get_api_key(self, key_id: str, *, timeout: float | None = None) -> ApiKey:
+        """One API key, without its secret. Raises ApiKeyNotFound."""
+        return self._transport.unary(credentials.get_api_key(key_id, timeout=timeout))
+
+    def update_api_key(
+        self,
+        key_id: str,
+        *,
+        enabled: bool | None = None,
+        grants: Iterable[RoleGrant | str] | None = None,
+        expires_at: datetime | None = None,
+        never_expires: bool = False,
+        timeout: float | None = None,
+    ) -> ApiKey:
+        """Change what is given of an API key; all servers know within a second.
+
+        `enabled=False` lets it count no more; `grants` takes the place of all that it has; `never_expires` takes its end away. Raises
+        ApiKeyNotFound, and PermissionDenied for what the caller may not do himself.
+        """
+        return self._transport.unary(
+            credentials.update_api_key(
+                key_id,
+                enabled=enabled,
+                grants=grants,
+                expires_at=expires_at,
+                never_expires=never_expires,
+                timeout=timeout,
+            )
+        )
+
+    def rotate_api_key(
+        self, key_id: str, *, overlap_seconds: float | None = None, timeout: float | None = None
+    ) -> NewApiKey:
+        """Give an API key a new secret, which cannot be read again. The one before counts for `overlap_seconds` longer, else no more.
+
+        Raises ApiKeyNotFound, and PermissionDenied when the key may do what the caller may not.
+        """
+        return self._transport.unary(
+            credentials.rotate_api_key(key_id, overlap_seconds=overlap_seconds, timeout=timeout)
+        )
+
+    def delete_api_key(self, key_id: str, *, timeout: float | None = None) -> None:
+        """Remove an API key for ever. Raises ApiKeyNotFound."""
+        return self._transport.unary(credentials.delete_api_key(key_id, timeout=timeout))
+
+    def revoke_token(
+        self,
+        token: str = "",
+        *,
+        token_id: str = "",
+        expires_at: datetime | None = None,
+        reason: str = "",
+        timeout: float | None = None,
+    ) -> RevokedToken:
+        """Let a token count no more, on all servers within a second: the token itself, or its `jti` as `token_id` and its end."""
+        return self._transport.unary(
+            credentials.revoke_token(
+                token, token_id=token_id, expires_at=expires_at, reason=reason, timeout=timeout
+            )
+        )
+
+    def list_revoked_tokens(
+        self, *, limit: int | None = None, page_token: str = "", timeout: float | None = None
+    ) -> Items[RevokedToken]:
+        """One page of the tokens that were revoked and would not have ended yet, by their ids."""
+        return self._transport.unary(
+            credentials.list_revoked_tokens(limit=limit, page_token=page_token, timeout=timeout)
+        )
+
+    def iter_revoked_tokens(
+        self, *, limit: int | None = None, page_token: str = "", timeout: float | None = None
+    ) -> Iterator[RevokedToken]:
+        """All items, page by page (`limit` is the size of a page). One page of the tokens that were revoked and would not have ended yet, by their ids."""
+        return self._transport.pages(
+            credentials.list_revoked_tokens(limit=limit, page_token=page_token, timeout=timeout)
+        )
+
+    def who_am_i(self, *, timeout: float | None = None) -> WhoAmI:
+        """Whom the server takes this client for, and what it may do."""
+        return self._transport.unary(credentials.who_am_i(timeout=timeout))
+
+    def list_grants(
+        self,
+        holder: str = "",
+        *,
+        limit: int | None = None,
+        page_token: str = "",
+        timeout: float | None = None,
+    ) -> Items[Grant]:
+        """One page of the grants, by holder, role and scope; `page_token` goes on from the `next_page_token` of the page before.
+
+        The first page begins with those of the settings of the server that answers. With `holder` only those of this holder.
+        """
+        return self._transport.unary(
+            access.list_grants(holder, limit=limit, page_token=page_token, timeout=timeout)
+        )
+
+    def iter_grants(
+        self,
+        holder: str = "",
+        *,
+        limit: int | None = None,
+        page_token: str = "",
+        timeout: float | None = None,
+    ) -> Iterator[Grant]:
+        """All items, page by page (`limit` is the size of a page). One page of the grants, by holder, role and scope; `page_token` goes on from the `next_page_token` of the page before.
+
+        The first page begins with those of the settings of the server that answers. With `holder` only those of this holder.
+        """
+        return self._transport.pages(
+            access.list_grants(holder, limit=limit, page_token=page_token, timeout=timeout)
+        )
+
+    def set_grant(self, holder: str, role: str, scope: str = "*", *, timeout: float | None = None) -> Grant:
+        """Give a role on the subjects of a scope ("orders.*", ":.staging:*", "*" for all) to a holder ("user:ada", "role:team", "*").
+
+        It counts on all servers within a second. Raises PermissionDenied for what the caller does not hold himself.
+        """
+        return self._transport.unary(access.set_grant(holder, role, scope, timeout=timeout))
+
+    def delete_grant(self, holder: str, role: str, scope: str = "*", *, timeout: float | None = None) -> None:
+        """Take a grant back, on all servers within a second. Raises GrantNotFound."""
+        return self._transport.unary(access.delete_grant(holder, role, scope, timeout=timeout))
+
+    def get_policies(self, version: int = 0, *, timeout: float | None = None) -> AccessPolicies:
+        """The access policies: the newest, or those of a version, of which the last twenty are kept."""
+        return self._transport.unary(access.get_policies(version, timeout=timeout))
+
+    def set_policies(
+        self,
+        policies: Mapping[str, Any],
+        *,
+        expected_version: int,
+        dry_run: bool = False,
+        allow_lockout: bool = False,
+        timeout: float | None = None,
+    ) -> int:
+        """Set the access policies, all of them, instead of those of `expected_version`; answers with their version.
+
+        `dry_run` checks them and sets nothing. Those that would keep the caller from setting others are refused unless
+        `allow_lockout`. Raises ConcurrentUpdate when there is another version by now.
+        """
+        return self._transport.unary(
+            access.set_policies(
+                policies,
+                expected_version=expected_version,
+                dry_run=dry_run,
+                allow_lockout=allow_lockout,
+                timeout=timeout,
+            )
+        )
+
+    def explain_access(
+        self,
+        permission: str,
+        resource: str = "",
+        *,
+        holder: str = "",
+        roles: Iterable[str] = (),
+        department: str = "",
+        clearance: int | None = None,
+        address: str = "",
+        at: datetime | None = None,
+        policies: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> AccessExplanation:
+        """Why a permission such as "schema:read" holds for a subject or not; without `resource`, for the registry as a whole.
+
+        It is asked for the caller, or for `holder` ("user:ada") with these roles, department and clearance, from an address and at a time.
+        With `policies` those are asked instead of the ones in force: what would change.
+        """
+        return self._transport.unary(
+            access.explain_access(
+                permission,
+                resource,
+                holder=holder,
+                roles=roles,
+                department=department,
+                clearance=clearance,
+                address=address,
+                at=at,
+                policies=policies,
+                timeout=timeout,
+            )
+        )
+
+    def list_audit_events(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        principal: str = "",
+        operation: str = "",
+        type: AuditEventType | str = AuditEventType.UNSPECIFIED,
+        outcome: AuditOutcome | str = AuditOutcome.UNSPECIFIED,
+        severity: AuditSeverity | str = AuditSeverity.UNSPECIFIED,
+        resource: str = "",
+        newest_first: bool = False,
+        limit: int | None = None,
+        page_token: str = "",
+        timeout: float | None = None,
+    ) -> Items[AuditEvent]:
+        """One page of the entries of the audit log that pass a filter; `page_token` goes on from the `next_page_token` of the page before.
+
+        `until` is the first moment that is too late, `severity` the least one; `resource` is a name, or kind and name: "subject:orders". A
+        page may be short or empty before the last one: `iter_audit_events` gives all. An entry is there within about a second.
+        """
+        return self._transport.unary(
+            audit.list_audit_events(
+                since=since,
+                until=until,
+                principal=principal,
+                operation=operation,
+                type=type,
+                outcome=outcome,
+                severity=severity,
+                resource=resource,
+                newest_first=newest_first,
+                limit=limit,
+                page_token=page_token,
+                timeout=timeout,
+            )
+        )
+
+    def iter_audit_events(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        principal: str = "",
+        operation: str = "",
+        type: AuditEventType | str = AuditEventType.UNSPECIFIED,
+        outcome: AuditOutcome | str = AuditOutcome.UNSPECIFIED,
+        severity: AuditSeverity | str = AuditSeverity.UNSPECIFIED,
+        resource: str = "",
+        newest_first: bool = False,
+        limit: int | None = None,
+        page_token: str = "",
+        timeout: float | None = None,
+    ) -> Iterator[AuditEvent]:
+        """All items, page by page (`limit` is the size of a page). One page of the entries of the audit log that pass a filter; `page_token` goes on from the `next_page_token` of the page before.
+
+        `until` is the first moment that is too late, `severity` the least one; `resource` is a name, or kind and name: "subject:orders". A
+        page may be short or empty before the last one: `iter_audit_events` gives all. An entry is there within about a second.
+        """
+        return self._transport.pages(
+            audit.list_audit_events(
+                since=since,
+                until=until,
+                principal=principal,
+                operation=operation,
+                type=type,
+                outcome=outcome,
+                severity=severity,
+                resource=resource,
+                newest_first=newest_first,
+                limit=limit,
+                page_token=page_token,
+                timeout=timeout,
+            )
+        )
+
+    def get_audit_checkpoint(self, *, timeout: float | None = None) -> AuditCheckpoint:
+        """What the audit log is now, signed. Keep its `note` where nobody can alter it: later alterations then show."""
+        return self._transport.unary(audit.get_audit_checkpoint(timeout=timeout))
+
+    def get_inclusion_proof(
+        self, position: int, *, tree_size: int | None = None, timeout: float | None = None
+    ) -> AuditProof:
+        """The proof that an entry is in the tree of the newest checkpoint, or in that of another size."""
+        return self._transport.unary(
+            audit.get_inclusion_proof(position, tree_size=tree_size, timeout=timeout)
+        )
+
+    def get_consistency_proof(
+        self, old_size: int, *, new_size: int | None = None, timeout: float | None = None
+    ) -> AuditProof:
+        """The proof that the log of one size has only grown into that of the newest checkpoint, or of another size."""
+        return self._transport.unary(
+            audit.get_consistency_proof(old_size, new_size=new_size, timeout=timeout)
+        )
+
+    def export_audit(self, *, first: int | None = None, timeout: float | None = None) -> Iterator[str]:
+        """The audit log from a position (from its oldest entry without one) to the newest checkpoint, as lines of JSON without line
+        breaks: what `audit_verify` verifies. `timeout` is the longest wait for the next line. When the connection breaks, it goes on.
+        """
+        return self._transport.listing(audit.export_audit(first=first, timeout=timeout))
+
+    def certify_compatibility(
+        self,
+        subject: str,
+        content: Content,
+        *,
+        level: CompatibilityLevel | str = CompatibilityLevel.UNSPECIFIED,
+        compare_version: str | int | None = None,
+        references: Iterable[Reference] = (),
+        schema_type: SchemaType | str = SchemaType.UNSPECIFIED,
+        timeout: float | None = None,
+    ) -> Certificate:
+        """As `check_compatibility`, with the verdict signed by the registry: `verify_verdict` verifies it without any server."""
+        return self._transport.unary(
+            audit.certify_compatibility(
+                subject,
+                content,
+                level=level,
+                compare_version=compare_version,
+                references=references,
+                schema_type=schema_type,
+                timeout=timeout,
+            )
+        )

@@ -9,7 +9,8 @@ RegistryError
 │   ├── ReferenceNotFound, ReferenceCycle
 │   └── ConversionRefused, DataRefused
 ├── NotFound
-│   └── SubjectNotFound, SchemaNotFound, VersionNotFound, ConfigNotFound, RouteNotFound
+│   └── SubjectNotFound, SchemaNotFound, VersionNotFound, ConfigNotFound, ApiKeyNotFound, GrantNotFound,
+│       RouteNotFound
 ├── Refused                   the registry is in no state that allows this
 │   ├── IncompatibleSchema    `report` says why
 │   ├── LintRefused           `issues` are what the subject's lint policy refuses
@@ -26,10 +27,12 @@ RegistryError
 │   ├── ShuttingDown, StorageUnavailable
 │   └── ProtocolMismatch      the address speaks no gRPC, or no TLS; not retried
 ├── LimitExceeded
-│   └── RequestTooLarge
+│   └── RateLimited, QuotaExceeded, RequestTooLarge
 ├── DeadlineExceeded
 │   └── BodyTooSlow
-├── AlreadyExists, Cancelled
+├── AlreadyExists
+│   └── ApiKeyNameTaken
+├── Cancelled
 ├── PermissionDenied, Unauthenticated
 └── InternalError, StorageDamaged, UnknownFailure
 
@@ -196,6 +199,14 @@ class VersionNotFound(NotFound):
     REASON = "VERSION_NOT_FOUND"
 
 
+class ApiKeyNotFound(NotFound):
+    REASON = "API_KEY_NOT_FOUND"
+
+
+class GrantNotFound(NotFound):
+    REASON = "GRANT_NOT_FOUND"
+
+
 class ConfigNotFound(NotFound):
     REASON = "CONFIG_NOT_FOUND"
 
@@ -338,6 +349,13 @@ class ProtocolMismatch(Unavailable):
     REASON = ""
 
 
+class HandshakeFailed(ProtocolMismatch):
+    """TLS could not be agreed on: the server's certificate is not trusted or is another's, or the server does not take ours. Never
+    retried."""
+
+    REASON = ""
+
+
 class StorageUnavailable(Unavailable):
     REASON = "STORAGE_UNAVAILABLE"
 
@@ -346,9 +364,25 @@ class AlreadyExists(RegistryError):
     CODE = Code.ALREADY_EXISTS
 
 
+class ApiKeyNameTaken(AlreadyExists):
+    REASON = "API_KEY_NAME_TAKEN"
+
+
 class LimitExceeded(RegistryError):
     CODE = Code.RESOURCE_EXHAUSTED
     REASON = "LIMIT_EXCEEDED"
+
+
+class RateLimited(LimitExceeded):
+    """The caller has used up what it may ask in a time."""
+
+    REASON = "RATE_LIMITED"
+
+
+class QuotaExceeded(LimitExceeded):
+    """The context would hold more subjects, versions or bytes than it may."""
+
+    REASON = "QUOTA_EXCEEDED"
 
 
 class RequestTooLarge(LimitExceeded):

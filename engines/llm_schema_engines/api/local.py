@@ -7,12 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from cachetools import LRUCache
 
+from ..answers.answer import AnswerStream
+from ..answers.coercion import Coerced, Coercion
+from ..answers.coercion import coerce as coerce_document
+from ..answers.reask import DEFAULT_TOKENS, Reask, ReaskStyle
+from ..answers.reask import reask as reask_report
+from ..answers.schema import StreamingSchema
 from ..errors import InvalidRequest, InvalidSchema, UnsupportedSchemaType
 from ..formats.catalogue import EngineLimits, engines
 from ..formats.conversion import Conversion
 from ..formats.conversion import convert as convert_source
 from ..formats.engine import DataValidator, FormatEngine, ReferencedSchema, SchemaSource
 from ..formats.json_schema.dialects import DEFAULT, URIS
+from ..formats.json_schema.validation import JsonDataValidator
 from ..linter.linting import choose_rules, lint_schema
 from ..model.compatibility import CompareOptions, Comparison, CompatibilityLevel, CompatibilityReport, Verdict
 from ..model.compilation import Compiler
@@ -22,9 +29,14 @@ from ..model.lint import LintReport
 from ..model.schema import SchemaType
 from ..model.validation import DataReport, Encoding, FormatPolicy
 from ..protoc.supervised import SupervisedProtoc
+from ..providers.compiling import CompiledForm
+from ..providers.findings import ProfileReport
+from ..providers.grammar import Grammar
+from ..providers.notation import Syntax
 from .arguments import Data, compare_options, data_bytes, expect, member, plain_text, schema_bytes
 from .checking import SchemaLike, assess, named_versions
 from .detection import detect
+from .providers import ProfileLike, check_for, compile_for, grammar_for
 from .references import resolve
 from .schema import Schema
 
@@ -43,7 +55,7 @@ class LocalEngines:
     """All engines of this package behind functions that take schemas as bytes, text or `Schema`.
 
     limits: what a schema, a payload and a comparison may cost. compiler: of Protobuf; each compilation in a child of its
-    own when not given. cache_bytes: memory for parsed schemas, and as much for compiled validators.
+    own when not given. cache_bytes: memory for parsed schemas, as much for compiled validators, and as much for streams.
     The functions of `llm_schema_engines` are those of one instance with the defaults. Safe to share between threads.
     """
 
@@ -62,6 +74,8 @@ class LocalEngines:
         self._engines = engines(limits, compiler or SupervisedProtoc())
         self._lock = threading.Lock()
         self._parsed: LRUCache[tuple[object, ...], Schema] = LRUCache(cache_bytes, _memory)
+        self._limits = limits
+        self._streams: LRUCache[str, StreamingSchema] = LRUCache(cache_bytes, lambda s: s.size)
         self._validators: LRUCache[str, DataValidator] = LRUCache(cache_bytes, lambda v: v.size)
 
     def parse(
@@ -243,6 +257,99 @@ class LocalEngines:
                     self._validators[schema.key] = known
         return known
 
+    def answer_stream(
+        self,
+        schema: SchemaLike,
+        *,
+        references: References | None = None,
+        strict: bool = False,
+        fence: bool = False,
+        prose: bool = False,
+        keep: bool = False,
+    ) -> AnswerStream:
+        """Judges a JSON document while it arrives: VIABLE, COMPLETE, DEAD with the byte and the reason, or INDETERMINATE.
+
+        strict: also refuse what the schema does not declare. fence, prose: a code fence, or words, may stand around the document.
+        keep: keep the value, for `partial()`. What the schema compiles to is kept, so that the next stream costs nothing.
+        Raises what `parse` raises, and InvalidRequest for a schema of another type.
+        """
+        for name, value in (("strict", strict), ("fence", fence), ("prose", prose), ("keep", keep)):
+            expect(bool, value, name)
+        ready = self._streaming(self._json_schema(schema, references))
+        return AnswerStream(ready, strict=strict, fence=fence, prose=prose, keep=keep)
+
+    def reask(
+        self,
+        report: DataReport,
+        *,
+        style: ReaskStyle | str = ReaskStyle.LINES,
+        document: Data = b"",
+        schema: SchemaLike | None = None,
+        references: References | None = None,
+        tokens: int = DEFAULT_TOKENS,
+        redact: bool = False,
+        subschemas: bool = False,
+        call_id: str = "",
+    ) -> Reask:
+        """The errors of a report as a request to the model that made the answer, in the form that its interface takes.
+
+        tokens: the most that the text may have, estimated, from 16. redact: quote no value of the data. subschemas: add the
+        schemas that the errors are about; needs `schema`. document: the answer, for the style DOCUMENT. call_id: of the tool
+        call, for ANTHROPIC and OPENAI. Raises what `parse` raises, and ValueError for arguments that do not fit.
+        """
+        expect(DataReport, report, "report")
+        expect(bool, redact, "redact")
+        expect(bool, subschemas, "subschemas")
+        opened = None if schema is None else self._streaming(self._json_schema(schema, references)).opened
+        return reask_report(
+            report,
+            style=member(ReaskStyle, style, "style"),
+            document=data_bytes(document),
+            schema=opened,
+            tokens=expect(int, tokens, "tokens"),
+            redact=redact,
+            subschemas=subschemas,
+            call_id=plain_text(call_id, "call_id"),
+        )
+
+    def coerce(
+        self,
+        schema: SchemaLike,
+        data: Data,
+        kinds: Iterable[Coercion | str],
+        *,
+        references: References | None = None,
+    ) -> Coerced:
+        """Correct data that is not valid, as far as these kinds of correction allow; a valid document is not touched.
+
+        The document, the corrections as a JSON Patch, how many of each kind, and the report that is left. Raises what `parse`
+        raises, and InvalidRequest for a schema of another type.
+        """
+        chosen = frozenset(member(Coercion, kind, "kinds") for kind in kinds)
+        parsed = self._json_schema(schema, references)
+        validator = self.validator(parsed)
+        assert isinstance(validator, JsonDataValidator)
+        return coerce_document(validator, data_bytes(data), chosen, self._limits.json_schema)
+
+    def _json_schema(self, schema: SchemaLike, references: References | None) -> Schema:
+        parsed = self.parse(schema, references=references)
+        if parsed.schema_type is not SchemaType.JSON:
+            raise InvalidRequest(
+                "schema",
+                f"is of type {parsed.schema_type.name}; answers are judged and corrected by a JSON Schema",
+            )
+        return parsed
+
+    def _streaming(self, schema: Schema) -> StreamingSchema:
+        with self._lock:
+            known = self._streams.get(schema.key)
+        if known is None:
+            known = StreamingSchema(schema.source, self._limits.json_schema)
+            if known.size <= self._streams.maxsize:
+                with self._lock:
+                    self._streams[schema.key] = known
+        return known
+
     def convert(
         self,
         schema: SchemaLike,
@@ -294,6 +401,63 @@ class LocalEngines:
         rules = choose_rules(enable, disable)
         parsed = self.parse(schema, schema_type, references=references)
         return lint_schema(self._engine(parsed), parsed.source, parsed.warnings, rules)
+
+    def check_for(
+        self,
+        schema: SchemaLike,
+        profiles: Iterable[ProfileLike] | ProfileLike,
+        *,
+        name: str = "",
+        schema_type: SchemaType | str | None = None,
+        references: References | None = None,
+    ) -> dict[str, ProfileReport]:
+        """What providers of language models would do with a JSON Schema as it stands: a report for each profile, by its id.
+
+        profiles: ids of `provider_profiles()`, or profiles. name: of the tool, if it is one.
+        Raises InvalidRequest for a schema of another type and for an unknown profile, and what `parse` raises.
+        """
+        parsed = self._read("schema", schema, schema_type, references)
+        return check_for(self._engine(parsed), parsed, profiles, name)
+
+    def compile_for(
+        self,
+        schema: SchemaLike,
+        profile: ProfileLike,
+        *,
+        surface: str = "",
+        name: str = "",
+        description: str = "",
+        prove_seconds: float = 5.0,
+        schema_type: SchemaType | str | None = None,
+        references: References | None = None,
+    ) -> CompiledForm:
+        """A JSON Schema as a provider takes it: `envelope` for the request, `losses` with proofs, `decoder` for the answers.
+
+        surface: where it goes (`tool`, `response` ...), "" for the profile's first. name, description: of the tool or format, ""
+        for the schema's title and description. prove_seconds: processor time for the proofs of the losses, at most 60.
+        Raises InvalidRequest, ConversionRefused for a schema under which nothing is valid, and what `parse` raises.
+        """
+        parsed = self._read("schema", schema, schema_type, references)
+        return compile_for(self._engine(parsed), parsed, profile, surface, name, description, prove_seconds)
+
+    def grammar_for(
+        self,
+        schema: SchemaLike,
+        syntax: Syntax | str,
+        *,
+        prove_seconds: float = 5.0,
+        schema_type: SchemaType | str | None = None,
+        references: References | None = None,
+    ) -> Grammar:
+        """A JSON Schema as a grammar for a local engine: GBNF, LARK or REGEX, with what the grammar does not hold.
+
+        prove_seconds: processor time for the proofs of the losses, at most 60.
+        Raises InvalidRequest for a schema of another type, for a grammar that would be too large and for a regular expression of
+        a recursion, ConversionRefused for a schema under which nothing is valid, and what `parse` raises.
+        """
+        wanted = member(Syntax, syntax, "syntax")
+        parsed = self._read("schema", schema, schema_type, references)
+        return grammar_for(self._engine(parsed), parsed, wanted, prove_seconds)
 
     def _engine(self, schema: Schema) -> FormatEngine:
         return self._engines[schema.schema_type]

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from ..answers.answer import AnswerStream
+from ..answers.coercion import Coerced, Coercion
+from ..answers.partial import PartialValue
+from ..answers.reask import Reask, ReaskStyle
+from ..answers.verdict import StreamError, StreamStatus
 from ..errors import (
     ConversionRefused,
     DataRefused,
@@ -40,24 +45,40 @@ from ..model.lint import LintFinding, LintReport
 from ..model.schema import Fingerprints, SchemaType
 from ..model.validation import DataIssue, DataReport, Encoding, FormatPolicy
 from ..protoc.supervised import SupervisedProtoc
+from ..providers.compiling import CompiledForm
+from ..providers.decoding import Decoder
+from ..providers.findings import Fit, ProfileFinding, ProfileReport
+from ..providers.grammar import Grammar
+from ..providers.losses import AnswerCheck, CompileLoss, LossEffect, LossProof
+from ..providers.notation import Syntax as GrammarSyntax
+from ..providers.profile import Basis, Profile, Support
 from .checking import SchemaLike
 from .detection import detect
 from .local import LocalEngines, References
+from .providers import ProfileLike, provider_profile, provider_profiles
 from .schema import Schema
 
 __all__ = [
     "LINT_RULES",
+    "AnswerCheck",
+    "AnswerStream",
+    "Basis",
     "ChangeClass",
+    "Coerced",
+    "Coercion",
     "CompareOptions",
     "Comparison",
     "CompatibilityLevel",
     "CompatibilityReport",
+    "CompileLoss",
+    "CompiledForm",
     "Conversion",
     "ConversionRefused",
     "DataIssue",
     "DataRefused",
     "DataReport",
     "DataValidator",
+    "Decoder",
     "Difference",
     "DifferenceKind",
     "Differences",
@@ -65,7 +86,10 @@ __all__ = [
     "Encoding",
     "EngineLimits",
     "Fingerprints",
+    "Fit",
     "FormatPolicy",
+    "Grammar",
+    "GrammarSyntax",
     "InvalidRequest",
     "InvalidSchema",
     "InvalidVersion",
@@ -74,8 +98,17 @@ __all__ = [
     "LintRule",
     "LocalEngines",
     "Loss",
+    "LossEffect",
     "LossKind",
+    "LossProof",
     "ParsedSchema",
+    "PartialValue",
+    "Profile",
+    "ProfileFinding",
+    "ProfileLike",
+    "ProfileReport",
+    "Reask",
+    "ReaskStyle",
     "References",
     "RegistryError",
     "Remedy",
@@ -85,21 +118,32 @@ __all__ = [
     "SchemaLike",
     "SchemaType",
     "Severity",
+    "StreamError",
+    "StreamStatus",
     "Strictness",
     "SupervisedProtoc",
+    "Support",
     "Unavailable",
     "UnsupportedSchemaType",
     "Verdict",
     "Violation",
     "Witness",
     "WriterModel",
+    "answer_stream",
     "check",
+    "check_for",
+    "coerce",
     "compare",
+    "compile_for",
     "convert",
     "detect",
     "diff",
+    "grammar_for",
     "lint",
     "parse",
+    "provider_profile",
+    "provider_profiles",
+    "reask",
     "reask_text",
     "validate",
     "validator",
@@ -114,3 +158,9 @@ validator = _ENGINES.validator
 convert = _ENGINES.convert
 diff = _ENGINES.diff
 lint = _ENGINES.lint
+check_for = _ENGINES.check_for
+compile_for = _ENGINES.compile_for
+grammar_for = _ENGINES.grammar_for
+answer_stream = _ENGINES.answer_stream
+reask = _ENGINES.reask
+coerce = _ENGINES.coerce

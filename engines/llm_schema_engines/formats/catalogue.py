@@ -9,7 +9,7 @@ from ..model.schema import SchemaType
 from .avro.engine import AvroEngine
 from .avro.limits import AvroLimits
 from .engine import Engines
-from .json_schema.engine import JsonSchemaEngine
+from .json_schema.engine import DOCUMENT_BYTES, JsonSchemaEngine
 from .json_schema.limits import JsonSchemaLimits
 from .protobuf.compiler import NoCompiler
 from .protobuf.engine import ProtobufEngine
@@ -25,10 +25,12 @@ class EngineLimits:
     protobuf: ProtobufLimits = field(default_factory=ProtobufLimits)
 
 
-def engines(limits: EngineLimits, compiler: Compiler | None = None) -> Engines:
-    """All engines. Without a compiler they compare and validate, but cannot parse Protobuf."""
+def engines(
+    limits: EngineLimits, compiler: Compiler | None = None, *, document_bytes: int = DOCUMENT_BYTES
+) -> Engines:
+    """All engines. Without a compiler they compare and validate, but cannot parse Protobuf. document_bytes: see JsonSchemaEngine."""
     return {
-        SchemaType.JSON: JsonSchemaEngine(limits.json_schema),
+        SchemaType.JSON: JsonSchemaEngine(limits.json_schema, document_bytes=document_bytes),
         SchemaType.AVRO: AvroEngine(limits.avro),
         SchemaType.PROTOBUF: ProtobufEngine(compiler or NoCompiler(), limits.protobuf),
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..errors import SchemaIssue
 from ..model.compatibility import CompareOptions, Comparison
@@ -45,6 +45,10 @@ class SchemaSource:
     options: Mapping[str, str] = field(default_factory=dict)
     artifact: bytes = b""
     """What `parse` returned as artifact when this source was registered; empty when it has not been parsed yet."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickles, without the look at the fields that a dataclass takes each time: a check may send thousands."""
+        return SchemaSource, (self.content, self.references, self.options, self.artifact)
 
     def texts(self) -> list[bytes]:
         """The content, and that of everything it references."""
@@ -202,6 +206,15 @@ def walk_references(references: Sequence[ReferencedSchema]) -> list[ReferencedSc
     if references:
         _walk(references, found, set())
     return found
+
+
+def reference_depth(walked: Sequence[ReferencedSchema]) -> int:
+    """How many schemas stand below one another in references that `walk_references` has found."""
+    depths: dict[tuple[str, str], int] = {}
+    for item in walked:
+        below = (depths.get((r.name, r.identity), 0) for r in item.references)
+        depths[item.name, item.identity] = 1 + max(below, default=0)
+    return max(depths.values(), default=0)
 
 
 def _walk(

@@ -6,7 +6,7 @@ Most subschemas have few keywords and the same ones as many others: what concern
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from ..formats.json_schema.dialects import Dialect
 from ..formats.json_schema.resources import Place
@@ -62,16 +62,24 @@ _OF_UNKNOWN_WORDS = frozenset({"json/misspelled-keyword"})
 def rules_for(place: Place, chosen: frozenset[str]) -> tuple[LintRule[Subschema], ...]:
     """Those of the chosen rules that may find something at a subschema that is an object: all others find nothing."""
     schema = place.schema
-    present = _WORDS.intersection(schema)
     kind = schema.get("type")
-    return _rules(
-        present,
-        kind if isinstance(kind, str) else "",
-        place.dialect,
-        not place.pointer,
-        len(present) < len(schema),
-        chosen,
-    )
+    only = kind if isinstance(kind, str) else ""
+    if len(schema) <= _FEW_WORDS:
+        return _rules_of_few(tuple(schema), only, place.dialect, not place.pointer, chosen)
+    return _rules_of(schema, only, place.dialect, not place.pointer, chosen)
+
+
+def _rules_of(
+    words: Iterable[str], kind: str, dialect: Dialect, is_root: bool, chosen: frozenset[str]
+) -> tuple[LintRule[Subschema], ...]:
+    words = frozenset(words)
+    present = _WORDS & words
+    return _rules(present, kind, dialect, is_root, len(present) < len(words), chosen)
+
+
+_FEW_WORDS = 8
+"""Up to so many words in a row are looked up as they are."""
+_rules_of_few = functools.lru_cache(maxsize=4096)(_rules_of)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -6,17 +6,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from urllib.parse import urlsplit
-
-import aiohttp
 
 from ..errors import Unavailable
 from ..telemetry import logs
+from .fetching import Fault, demand_https, fetch
 from .signing_keys import MOST_BYTES, KeySetError, SigningKeys, read_key_set
 
 _LOG = logs.get("auth.keys")
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_FETCH_SECONDS = 5.0
 FORCED_SECONDS = 10.0
 """Between two readings that tokens with unknown keys ask for: whoever makes up key ids makes nobody fetch more often."""
 
@@ -41,22 +37,13 @@ def file_reader(path: Path) -> Read:
 
 def url_reader(url: str) -> Read:
     """Fetches a key set over HTTP. Raises ValueError for an address that is not https, but for loopback."""
-    parts = urlsplit(url)
-    if not (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)):
-        raise ValueError("must start with https:// (http:// is taken for loopback only)")
+    demand_https(url)
 
     async def read() -> bytes:
-        timeout = aiohttp.ClientTimeout(total=_FETCH_SECONDS)
         try:
-            async with (
-                aiohttp.ClientSession(timeout=timeout) as session,
-                session.get(url, allow_redirects=False) as answer,
-            ):
-                if answer.status != 200:
-                    raise KeySetError(f"{parts.hostname} answered {answer.status}")
-                return await answer.content.read(MOST_BYTES + 1)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise KeySetError(f"{parts.hostname} cannot be reached: {error!r}") from error
+            return await fetch(url, MOST_BYTES + 1)
+        except Fault as error:
+            raise KeySetError(str(error)) from error
 
     return read
 

@@ -38,6 +38,7 @@ ROLES: Mapping[str, frozenset[str]] = {
         }
     ),
     "reader": frozenset({"schema:read", "schema:validate", "subject:read"}),
+    "auditor": frozenset({"admin:access", "metrics:read"}),
     "service": frozenset({"schema:read", "schema:validate", "compatibility:check"}),
 }
 """The roles that every server knows."""
@@ -62,6 +63,10 @@ class Roles:
     @property
     def names(self) -> frozenset[str]:
         return frozenset(self._permissions)
+
+    def of(self, name: str) -> frozenset[str] | None:
+        """The permissions of one role; None when there is none of this name."""
+        return self._permissions.get(name)
 
     def permissions(self, names: Iterable[str]) -> frozenset[str]:
         """What these roles may do together. A name that is no role adds nothing: tokens carry roles of other systems too."""

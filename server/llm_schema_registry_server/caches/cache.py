@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -53,5 +54,13 @@ class LowerTier(Protocol):
     async def get(self, key: str) -> bytes | None: ...
 
     async def put(self, key: str, value: bytes) -> None: ...
+
+    async def get_all(self, keys: Sequence[str]) -> Mapping[str, bytes]:
+        """Those that are there of some hundred keys, asked for together."""
+        ...
+
+    async def put_all(self, values: Mapping[str, bytes]) -> None:
+        """Some hundred values, written together."""
+        ...
 
     async def discard(self, key: str) -> None: ...

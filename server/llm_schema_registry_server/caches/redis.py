@@ -7,7 +7,8 @@ call waits for it longer than the time-out, and after some failures in a row non
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -20,6 +21,8 @@ from redis.exceptions import TimeoutError as RedisTimeout
 
 from .. import settings
 from ..errors import Unavailable
+from ..queues.rates import Leased, Rate
+from ..telemetry.work import Operations, Pool
 from .breaker import Breaker, BreakerOpen, OnChange
 from .sealing import OVERHEAD, key_of, seal, unseal
 
@@ -27,6 +30,25 @@ T = TypeVar("T")
 
 FORMAT_VERSION = "1"
 """Part of every key: values of another layout of this tier are never read."""
+
+# A bucket is the time, in microseconds of Redis's clock, at which it will be full; the key is gone when it is. A value that is no
+# number, which somebody else wrote, counts as a full bucket, and one that lies too far ahead as an empty one.
+_TAKE = """
+local interval, full, wanted = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local clock = redis.call('TIME')
+local now = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
+local found = redis.pcall('GET', KEYS[1])
+local full_at = type(found) == 'string' and tonumber(found) or now
+if full_at ~= full_at then full_at = now end
+full_at = math.min(math.max(full_at, now), now + full)
+local there = math.floor((now + full - full_at) / interval)
+local taken = math.min(there, wanted)
+if taken > 0 then
+    full_at = full_at + taken * interval
+    redis.call('SET', KEYS[1], string.format('%d', full_at), 'PX', math.ceil((full_at - now) / 1000))
+end
+return {taken, there - taken, math.max(0, full_at + interval - now - full), full_at - now}
+"""
 
 _FAILURES = (RedisError, RedisClusterException, OSError, TimeoutError)
 _AWAY = (ConnectionFailed, ClusterDownError, RedisTimeout, RedisClusterException, OSError, TimeoutError)
@@ -53,8 +75,15 @@ class RedisTier:
     Never raises to its caller but for a cancellation. Belongs to one event loop.
     """
 
-    def __init__(self, options: settings.RedisSettings, on_breaker: OnChange = lambda failure: None) -> None:
+    def __init__(
+        self,
+        options: settings.RedisSettings,
+        on_breaker: OnChange = lambda failure: None,
+        operations: Operations | None = None,
+    ) -> None:
+        self._operations = operations or Operations()
         self._options = options
+        self._used = 0
         self._client = _client(options)
         self._secret = key_of(options.signing_key.get_secret_value()) if options.signing_key else b""
         self._connections = asyncio.Semaphore(options.connections)
@@ -83,7 +112,7 @@ class RedisTier:
         await self._client.aclose()
 
     async def get(self, key: str) -> bytes | None:
-        found = await self._call(lambda: self._read(self._name(key)))
+        found = await self._call("GETRANGE", lambda: self._read(self._name(key)))
         if found is None:
             self.counts.misses += 1
         else:
@@ -94,10 +123,37 @@ class RedisTier:
         if len(value) > self._options.value_bytes:
             self.counts.too_large += 1
             return
-        await self._call(lambda: self._write(self._name(key), value))
+        await self._call("SET", lambda: self._write(self._name(key), value))
+
+    async def get_all(self, keys: Sequence[str]) -> Mapping[str, bytes]:
+        found = await self._call("GETRANGE", lambda: self._read_all([self._name(key) for key in keys]))
+        there = {key: content for key, content in zip(keys, found or (), strict=False) if content is not None}
+        self.counts.hits += len(there)
+        self.counts.misses += len(keys) - len(there)
+        return there
+
+    async def put_all(self, values: Mapping[str, bytes]) -> None:
+        fitting = {k: v for k, v in values.items() if len(v) <= self._options.value_bytes}
+        self.counts.too_large += len(values) - len(fitting)
+        if fitting:
+            await self._call("SET", lambda: self._write_all(fitting))
 
     async def discard(self, key: str) -> None:
-        await self._call(lambda: _done(self._client.delete(self._name(key))))
+        await self._call("DEL", lambda: _done(self._client.delete(self._name(key))))
+
+    async def lease(self, name: str, rate: Rate, wanted: int) -> Leased | None:
+        """Take up to `wanted` tokens of a bucket that all servers share (queues/rates.py); None when Redis is not asked, or fails."""
+        if wanted <= 0:
+            raise ValueError("takes no tokens")
+        digest = hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
+        interval, full = max(1, round(rate.interval * 1e6)), max(1, round(rate.full * 1e6))
+        found = await self._call(
+            "EVAL", lambda: self._client.eval(_TAKE, 1, self._name(f"rate:{digest}"), interval, full, wanted)
+        )
+        if found is None:
+            return None
+        tokens, left, wait, full_in = map(int, found)
+        return Leased(tokens, left, wait / 1e6, full_in / 1e6)
 
     async def probe(self) -> Mapping[str, str]:
         """Write something and read it, also while the breaker is open. It counts for the breaker as any operation does, so that a
@@ -127,35 +183,77 @@ class RedisTier:
         return f"{self._options.prefix}:{FORMAT_VERSION}:{key}"
 
     async def _read(self, name: str) -> bytes | None:
-        # One byte more than we ever put: a longer value is recognised as not ours, whatever its size.
-        end = OVERHEAD + self._options.value_bytes
         try:
-            sealed: bytes = await self._client.getrange(name, 0, end)
+            sealed: bytes = await self._client.getrange(name, 0, self._longest)
         except ResponseError as error:
-            if not str(error).startswith("WRONGTYPE"):
-                raise
+            return self._unsealed(name, error)
+        return self._unsealed(name, sealed)
+
+    async def _read_all(self, names: Sequence[str]) -> Sequence[bytes | None]:
+        async with self._pipeline() as pipeline:
+            for name in names:
+                pipeline.getrange(name, 0, self._longest)
+            answers = await pipeline.execute(raise_on_error=False)
+        return [self._unsealed(name, answer) for name, answer in zip(names, answers, strict=True)]
+
+    @property
+    def _longest(self) -> int:
+        """The last byte that is read: one more than we ever put, so that a longer value is recognised as not ours, whatever its
+        size."""
+        return OVERHEAD + self._options.value_bytes
+
+    def _unsealed(self, name: str, answer: bytes | Exception) -> bytes | None:
+        """What the answer to a read holds. Raises the error that it is, unless somebody else has put a thing of another kind."""
+        if isinstance(answer, Exception):
+            if not (isinstance(answer, ResponseError) and str(answer).startswith("WRONGTYPE")):
+                raise answer
             self.counts.damaged += 1
             return None
-        if not sealed:
+        if not answer:
             return None
-        content = unseal(name, sealed, self._secret)
+        content = unseal(name, answer, self._secret)
         if content is None:
             self.counts.damaged += 1
         return content
 
     async def _write(self, name: str, value: bytes) -> None:
-        lifetime = int(self._options.ttl_seconds * 1000)
-        await self._client.set(name, seal(name, value, self._secret), px=lifetime)
+        await self._client.set(name, seal(name, value, self._secret), px=self._lifetime)
 
-    async def _call(self, operation: Callable[[], Awaitable[T]]) -> T | None:
+    async def _write_all(self, values: Mapping[str, bytes]) -> None:
+        async with self._pipeline() as pipeline:
+            for key, value in values.items():
+                name = self._name(key)
+                pipeline.set(name, seal(name, value, self._secret), px=self._lifetime)
+            await pipeline.execute()
+
+    def _pipeline(self) -> Any:
+        """Commands that are sent together, each for itself."""
+        return self._client.pipeline() if self._options.cluster else self._client.pipeline(transaction=False)
+
+    @property
+    def _lifetime(self) -> int:
+        """Milliseconds."""
+        return int(self._options.ttl_seconds * 1000)
+
+    @property
+    def pool(self) -> Pool:
+        """Operations at a time, each of which has a connection."""
+        return Pool(idle=0, used=self._used, most=self._options.connections)
+
+    async def _call(self, command: str, operation: Callable[[], Awaitable[T]]) -> T | None:
         """What Redis answers; None when it is not asked, or fails."""
         if not await self._free_connection():
             self.counts.skipped += 1
             return None
         try:
             with self._breaker.call(*_AWAY):
-                async with asyncio.timeout(self._options.timeout_seconds):
-                    return await operation()
+                self._used += 1
+                try:
+                    with self._operations.of("redis", command, _FAILURES):
+                        async with asyncio.timeout(self._options.timeout_seconds):
+                            return await operation()
+                finally:
+                    self._used -= 1
         except BreakerOpen:
             self.counts.skipped += 1
         except _FAILURES:

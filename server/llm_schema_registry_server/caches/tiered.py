@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
+from ..telemetry import names, tracing
 from .cache import Cache, CacheStats, K, LowerTier, V
 from .single_flight import SingleFlight
 
@@ -45,8 +46,21 @@ class Lower(Generic[K, V]):
         value = self.codec.decode(data)
         return value if value is not None and self.accept(key, value) else None
 
+    async def get_all(self, keys: Sequence[K]) -> Mapping[K, V]:
+        """Those that are there."""
+        texts = {self.codec.key(key): key for key in keys}
+        found: dict[K, V] = {}
+        for text, data in (await self.tier.get_all(list(texts))).items():
+            value = self._read(texts[text], data)
+            if value is not None:
+                found[texts[text]] = value
+        return found
+
     async def put(self, key: K, value: V) -> None:
         await self.tier.put(self.codec.key(key), self.codec.encode(value))
+
+    async def put_all(self, values: Mapping[K, V]) -> None:
+        await self.tier.put_all({self.codec.key(k): self.codec.encode(v) for k, v in values.items()})
 
 
 class TieredCache(Generic[K, V]):
@@ -62,7 +76,10 @@ class TieredCache(Generic[K, V]):
         memory: Cache[K, V],
         lower: Lower[K, V] | None = None,
         lasting: Callable[[V], bool] = lambda value: True,
+        name: str = "",
     ) -> None:
+        """name: what the cache is called in spans."""
+        self._name = name
         self._memory = memory
         self._lower = lower
         self._lasting = lasting
@@ -99,15 +116,38 @@ class TieredCache(Generic[K, V]):
         return await self._flights.run((key, epoch), lambda: self._fetch(key, epoch, compute))
 
     async def _fetch(self, key: K, epoch: int, compute: Callable[[], Awaitable[V]]) -> V:
-        value = await self._lower.get(key) if self._lower else None
-        computed = value is None
-        if value is None:
-            value = await compute()
+        with tracing.span(f"cache {self._name}", {names.CACHE: self._name}) as span:
+            value = await self._lower.get(key) if self._lower else None
+            computed = value is None
+            if span is not None:
+                span.set({names.CACHE_OUTCOME: "computed" if computed else "shared"})
+            if value is None:
+                value = await compute()
         if epoch == self._epoch and self._lasting(value):
             self._memory.put(key, value)
             if computed and self._lower:
                 await self._lower.put(key, value)
         return value
+
+    @property
+    def shares(self) -> bool:
+        """Whether there is a shared tier."""
+        return self._lower is not None
+
+    async def shared(self, keys: Sequence[K]) -> Mapping[K, V]:
+        """Those of some hundred keys that the shared tier has; they are in memory then."""
+        found = {} if self._lower is None else await self._lower.get_all(keys)
+        for key, value in found.items():
+            self._memory.put(key, value)
+        return found
+
+    async def share(self, values: Mapping[K, V]) -> None:
+        """Cache some hundred values that the caller has computed, in the shared tier too."""
+        lasting = {key: value for key, value in values.items() if self._lasting(value)}
+        for key, value in lasting.items():
+            self._memory.put(key, value)
+        if lasting and self._lower is not None:
+            await self._lower.put_all(lasting)
 
     async def discard(self, key: K) -> None:
         """Drop `key` from every tier."""

@@ -20,17 +20,20 @@ Key = tuple[str, str, bytes]
 _ENTRY_BYTES = 700
 # Invalidations that are remembered one by one; older ones refuse every answer begun before them.
 _REMEMBERED = 4096
+_SUBJECTS = frozenset({ResourceKind.SUBJECT, ResourceKind.REFERENCE})
 
 
 @dataclass(slots=True)
 class CachedAnswer:
     """What goes out: the serialized body and the metadata beside it; what the call touched whose answer it was, and the
-    schema that it hands out ("" when none). `reads`: how often it went out since that was collected."""
+    schema that it hands out ("" when none). The first `named` of the resources are those that its request names. `reads`: how often
+    it went out since that was collected."""
 
     body: bytes
     metadata: tuple[tuple[str, str], ...] = ()
     resources: Resources = ()
     schema_id: str = ""
+    named: int = 0
     reads: int = field(default=0, compare=False)
 
 
@@ -94,7 +97,7 @@ class AnswerCache:
         nothing, or is too big to be worth it."""
         self._count(answer.schema_id, int(asked))
         size = len(key[2]) + len(answer.body) + _ENTRY_BYTES
-        tags = tuple({name: None for kind, name in answer.resources if kind is ResourceKind.SUBJECT})
+        tags = tuple({name: None for kind, name in answer.resources if kind in _SUBJECTS})
         if not tags or size * 8 > self._max_bytes or not self._fresh(token, tags):
             self._refused += 1
             return False

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import Code, DeadlineExceeded, RegistryError
-from ..model.principal import Principal
+from ..model.principal import Principal, Rights
 from .operation import Operation, Resource, Resources
 from .peer import NO_PROXIES, Peer, TrustedProxies
 
@@ -27,6 +27,12 @@ _COUNTER = itertools.count(1)
 
 MOST_RESOURCES = 256
 """So many resources that a handler names are remembered; of a stream of requests there may be any number."""
+
+NEVER_SECONDS = 10 * 365 * 86400.0
+"""The deadline of a stream that has none, and may have to end while it waits: its credentials are revoked, its grants taken back."""
+
+# Up to so many, a tuple is searched faster than a set is made.
+_FEW_RESOURCES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +52,12 @@ DEADLINE = Outcome(DeadlineExceeded.code.name, DeadlineExceeded.reason)
 _TIMER_SECONDS = 0.005
 
 
+def _no_matter() -> None:
+    """What `principal_changed` does where nothing depends on the principal."""
+
+
 async def _nothing() -> None:
-    """What `ready` does on a wire that tells its caller anyway."""
+    """What `ready` does on a wire that tells its caller anyway, and `each_request` where requests are not counted."""
 
 
 @dataclass(slots=True)
@@ -81,15 +91,41 @@ class Call:
     push: Callable[[Any], bool] | None = None
     resources: Resources = ()
     """What the call touches, as far as it is known."""
+    named: int = 0
+    """How many of `resources`, the first ones, the request itself names; of a stream of requests none."""
+    complete: bool = False
+    """Whether `resources` are all that the call touches, because its answer is kept. A guard that sets it to False has the
+    answer computed, as if it were not kept."""
     schema_id: str = ""
     outcome: Outcome | None = None
     resume_revision: str | None = None
     watchers: tuple[Callable[[Resource], None], ...] = ()
     """Who sees each resource that a handler names; see `watch`."""
+    began: float = field(default_factory=time.perf_counter)
+    """When its head was read, a point of time.perf_counter()."""
+    traceparent: str = ""
+    """Its span, when it is traced (W3C Trace Context)."""
+    route: tuple[str, str] | None = None
+    """Verb and path template, where a face has such (HTTP)."""
+    own_metadata: tuple[tuple[str, str], ...] = ()
+    """What goes out beside `response_metadata`, also with a kept answer and with a failure, because it is about this call alone:
+    what is left of a rate limit."""
+    counted: bool = False
+    """Whether the call has been counted against a rate limit."""
+    each_request: Callable[[], Awaitable[None]] = _nothing
+    """To be awaited for each request of a stream of them, before anything is done for it. Raises what refuses it."""
+    guesses: bool = False
+    """Whether it is refused because its caller has shown wrong credentials too often."""
+    principal_changed: Callable[[], None] = _no_matter
+    """To be called when a stream has got another principal: what it may do is decided anew."""
+    waits: Callable[[], None] | None = None
+    """Lets the wait that a stream is in now go by the deadline as it is now; None when it is in none."""
     _peer: Peer | None = None
+    _rights: Rights | None = None
     # Set when they are first needed: a cached answer needs neither, and making its call is on the hot path.
     _selectors: tuple[Callable[[Resource], bool], ...] = field(init=False, repr=False, compare=False)
     _touched: set[Resource] = field(init=False, repr=False, compare=False)
+    _refused: Resources = field(init=False, repr=False, compare=False)
 
     @property
     def peer(self) -> Peer:
@@ -98,6 +134,27 @@ class Call:
             connection = self.connection if isinstance(self.connection, str) else self.connection()
             self._peer = self.proxies.peer(connection, self.metadata)
         return self._peer
+
+    @property
+    def rights(self) -> Rights:
+        """What the caller may do in this call: what its principal may, unless a guard has narrowed that."""
+        return self._rights or self.principal
+
+    @rights.setter
+    def rights(self, rights: Rights) -> None:
+        self._rights = rights
+
+    @property
+    def refused(self) -> Resources:
+        """What the caller may not touch of that which the call has named, also where it was told that it is not there."""
+        found: Resources = getattr(self, "_refused", ())
+        return found
+
+    def refuse(self, resource: Resource) -> None:
+        """Notes that for the audit."""
+        known = self.refused
+        if len(known) < MOST_RESOURCES and (len(known) >= _FEW_RESOURCES or resource not in known):
+            self._refused = (*known, resource)
 
     def watch(self, watcher: Callable[[Resource], None]) -> None:
         """For guards that decide by resource: `watcher` sees each that is known now, and each that the handler names later,
@@ -118,17 +175,25 @@ class Call:
 
     def touch(self, resource: Resource) -> None:
         """Names a resource before the handler acts on it, or before the answer tells of it. Raises what a watcher raises."""
-        try:
-            touched = self._touched
-        except AttributeError:
-            touched = self._touched = set(self.resources)
-        if resource in touched:
+        named = self.resources
+        if len(named) < _FEW_RESOURCES:
+            if resource in named:
+                return
+        elif resource in self._all_touched():
             return
         for watcher in self.watchers:
             watcher(resource)
-        if len(self.resources) < MOST_RESOURCES:
-            self.resources += (resource,)
-            touched.add(resource)
+        if len(named) < MOST_RESOURCES:
+            self.resources = (*named, resource)
+            if len(named) >= _FEW_RESOURCES:
+                self._touched.add(resource)
+
+    def _all_touched(self) -> set[Resource]:
+        try:
+            return self._touched
+        except AttributeError:
+            self._touched = set(self.resources)
+            return self._touched
 
     def shows(self, resource: Resource) -> bool:
         """Whether an item of a stream that tells of `resource` may be sent. It is not remembered: a stream has any number.
@@ -144,6 +209,12 @@ class Call:
         """Names what one request of a stream of them names. Raises what a watcher raises."""
         for resource in self.operation.resources(request):
             self.touch(resource)
+
+    def end_at(self, deadline: float | None) -> None:
+        """Gives a stream another deadline, which counts at once."""
+        self.deadline = deadline
+        if self.waits is not None:
+            self.waits()
 
     def ended(self, error: BaseException | None) -> None:
         """Notes the outcome. An error that a guard makes of another one (a deadline of a cancellation) replaces it."""

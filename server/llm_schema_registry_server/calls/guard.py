@@ -21,12 +21,12 @@ class Rank(IntEnum):
     """The order in which guards are entered, the outermost first. Guards of the same rank may stand in any order."""
 
     OBSERVE = 10
+    AUDIT = 15
     DEADLINE = 20
     LIMITS = 30
     AUTHENTICATE = 40
     QUOTA = 50
     AUTHORIZE = 60
-    AUDIT = 70
     MIN_REVISION = 80
 
 
@@ -43,6 +43,7 @@ class OnCached:
 
     way: _Way
     reason: str = ""
+    quick: bool = False
 
 
 QUICK = OnCached(_Way.QUICK)
@@ -52,16 +53,18 @@ principal). For guards that have nothing to do when a call ends."""
 
 NOTIFIED = OnCached(_Way.NOTIFIED)
 """The guard's factory has `answered(call)`, which is called once for each cached answer that goes out without the guard
-surrounding it, after every QUICK guard has let it pass. It must not raise, and it is on the hot path."""
+surrounding it, after every QUICK guard has let it pass. It must not raise, and it is on the hot path. It may have
+`turned_away(call, error)` for calls that a face refuses before any guard: too large, too slow, while the server is going."""
 
 IN_FULL = OnCached(_Way.IN_FULL)
 """The guard surrounds every call. One such guard sends all calls the long way: cached answers are then given out where
 handlers would run, behind all guards."""
 
 
-def not_needed(reason: str) -> OnCached:
-    """The guard has no part in cached answers, and why not."""
-    return OnCached(_Way.NOT_NEEDED, reason)
+def not_needed(reason: str, *, quick: bool = False) -> OnCached:
+    """The guard has no part in cached answers, and why not. quick: it has `quick(call)` all the same, as QUICK says, for calls that
+    have a handler."""
+    return OnCached(_Way.NOT_NEEDED, reason, quick)
 
 
 class GuardFactory(Protocol):
@@ -101,7 +104,7 @@ class Guards:
     """Guards in their order, checked.
 
     `quick` has for each its `quick`, None where it has none: `surrounding` the handler. `passing` and `answered` are for a
-    cached answer that goes out at once, which is possible unless `in_full`.
+    cached answer that goes out at once, which is possible unless `in_full`. `turned_away`: for a call that never gets to the guards.
     """
 
     factories: tuple[GuardFactory, ...]
@@ -109,12 +112,14 @@ class Guards:
     passing: tuple[Quick, ...]
     answered: tuple[Callable[[Call], object], ...]
     in_full: bool
+    turned_away: tuple[Callable[[Call, BaseException], object], ...] = ()
 
 
 def check(factories: Sequence[GuardFactory]) -> Guards:
     """The guards of a server. Raises TypeError for one that declares no rank or nothing about cached answers, that lacks
     what it declares, or that stands behind a guard of a higher rank."""
     quick: list[Quick | None] = []
+    passing: list[Quick | None] = []
     answered: list[Callable[[Call], object]] = []
     highest: tuple[Rank, str] | None = None
     for factory in factories:
@@ -132,7 +137,9 @@ def check(factories: Sequence[GuardFactory]) -> Guards:
         if highest is not None and rank < highest[0]:
             raise TypeError(f"guard {name} ({rank.name}) must stand before {highest[1]} ({highest[0].name})")
         highest = rank, name
-        quick.append(_declared(factory, "quick", wanted=on_cached.way is _Way.QUICK))
+        quick.append(_declared(factory, "quick", wanted=on_cached.way is _Way.QUICK or on_cached.quick))
+        if on_cached.way is _Way.QUICK:
+            passing.append(quick[-1])
         if notify := _declared(factory, "answered", wanted=on_cached.way is _Way.NOTIFIED):
             answered.append(notify)
         if on_cached.way is _Way.NOT_NEEDED and not on_cached.reason:
@@ -140,9 +147,10 @@ def check(factories: Sequence[GuardFactory]) -> Guards:
     return Guards(
         tuple(factories),
         tuple(quick),
-        tuple(q for q in quick if q is not None),
+        tuple(q for q in passing if q is not None),
         tuple(answered),
         any(factory.on_cached.way is _Way.IN_FULL for factory in factories),
+        tuple(f.turned_away for f in factories if hasattr(f, "turned_away")),
     )
 
 

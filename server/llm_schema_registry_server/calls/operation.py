@@ -19,6 +19,18 @@ class Idempotency(Enum):
     IDEMPOTENT = 2
 
 
+class Unnamed(Enum):
+    """What a permission that holds for some subjects only is worth where the request names no resource; the values of
+    schema_registry.v1.Unnamed."""
+
+    REFUSED = 0
+    """Nothing: the permission must hold everywhere."""
+    FILTERED = 1
+    """The answer tells of those subjects only."""
+    ALLOWED = 2
+    """What the call touches is decided one by one, as it becomes known."""
+
+
 class ResourceKind(StrEnum):
     """What kinds of things calls touch."""
 
@@ -28,6 +40,8 @@ class ResourceKind(StrEnum):
     """By its schema id."""
     CONTEXT = "context"
     """By its name, which starts with a dot."""
+    REFERENCE = "reference"
+    """A subject that a schema in the request references: it is read, whatever is done with the schema."""
     PATTERN = "pattern"
     """Subjects by a pattern over their qualified names (model/pattern.py): what a stream of changes watches."""
 
@@ -54,7 +68,8 @@ class Operation:
     `id` is distinct among all operations of a server and names it in metrics (`/schema_registry.v1.SchemaRegistry/GetSchema`);
     `name` is the same in every face that offers it (`GetSchema`), for people, logs and the audit. `resources` reads from a
     request what it names, before anything is done; of a stream of requests nothing is known before, its handler names
-    what each request touches. `cached`: whether its answers may be kept and given out again (calls/answer_cache.py).
+    what each request touches. `cached`: whether its answers may be kept and given out again (calls/answer_cache.py). `lookup` is a
+    permission with which the call may be made where the other one is missing; it then changes nothing.
 
     Raises TypeError for what contradicts itself: no permission, an answer that is cached of what changes something.
     """
@@ -68,6 +83,8 @@ class Operation:
     idempotency: Idempotency = Idempotency.UNKNOWN
     resources: Callable[[Any], Resources] = no_resources
     cached: bool = False
+    unnamed: Unnamed = Unnamed.REFUSED
+    lookup: str = ""
     streams: bool = field(init=False)
     """Whether either side sends more than one message."""
 

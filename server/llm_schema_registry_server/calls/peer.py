@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote
 
@@ -18,6 +19,9 @@ _PORT = re.compile(r":\d{1,5}")
 _FORWARDED_FOR = re.compile(r'(?:^|;)\s*for\s*=\s*(?:"([^"]*)"|([^\s;"]*))', re.IGNORECASE)
 # Far more proxies than stand in one row; what lies further to the left is not looked at.
 _MOST_HOPS = 32
+_MAPPED = "ipv6:[::ffff:"
+_MOST_CONNECTIONS = 4096
+"""Connections whose peers are remembered, some 300 bytes each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +30,14 @@ class Peer:
 
     `address` is the caller's IP address, "" when it is unknown (a unix socket); `connection` is the other end of our
     connection as the transport names it, which is the proxy's when there is one. `certificate` is the client's
-    certificate (DER), empty when it showed none: no listener asks for one yet.
+    certificate (DER), which the handshake has verified; empty when it showed none. A `stranger` has come around the TLS of its
+    listener: some process of this machine, and nothing is known of it.
     """
 
     address: str
     connection: str
     certificate: bytes = b""
+    stranger: bool = False
 
     @property
     def forwarded(self) -> bool:
@@ -53,12 +59,16 @@ class TrustedProxies:
         self._networks = tuple(networks)
         self._header = header
         self._hops = _forwarded if header == "forwarded" else _comma_separated
+        # A connection brings call after call.
+        self._direct = lru_cache(maxsize=_MOST_CONNECTIONS)(_direct)
 
     def peer(self, connection: str, metadata: Mapping[str, str]) -> Peer:
         """The peer of a connection (`10.0.0.7:4711`, `[::1]:4711`, `ipv4:10.0.0.7:4711`, `unix:...`)."""
+        if not self._networks:
+            return self._direct(connection)
         address = _address(connection)
-        if not self._networks or address is None or not self._trusts(address):
-            return Peer(_text(address), connection)
+        if address is None or not self._trusts(address):
+            return self._direct(connection)
         for hop in reversed(self._hops(metadata.get(self._header, ""))[-_MOST_HOPS:]):
             forwarded = _address(hop)
             if forwarded is None:  # "unknown", a made-up name, junk: who stood behind it nobody can tell
@@ -68,6 +78,14 @@ class TrustedProxies:
                 break
         return Peer(_text(address), connection)
 
+    def __bool__(self) -> bool:
+        """Whether anybody is trusted."""
+        return bool(self._networks)
+
+    def named(self, connection: str) -> str:
+        """The other end of a connection, for a log."""
+        return connection
+
     def trusts(self, connection: str) -> bool:
         """Whether a trusted proxy is at the other end of a connection."""
         address = _address(connection)
@@ -75,6 +93,70 @@ class TrustedProxies:
 
     def _trusts(self, address: Address) -> bool:
         return any(address in network for network in self._networks)
+
+
+@dataclass(frozen=True, slots=True)
+class Fronted:
+    """The far end of a connection that ends at the front before an engine: `connection` (`10.0.0.7:4711`), and the certificate (DER)
+    that the client showed in the handshake, empty when it showed none."""
+
+    connection: str
+    certificate: bytes = b""
+    known: list[Peer] = field(default_factory=list, repr=False, compare=False)
+    """Its peer, once somebody has asked: it is the same for every call, unless a proxy speaks for many."""
+
+
+class BehindFront(TrustedProxies):
+    """For an engine behind a front: what it takes for the peer is a connection of the front, and `find` tells whose that is, None when it
+    is nobody's. Proxies are trusted by the far end of the connection. `field`: a header in which the front writes its connection, for a
+    call that one engine hands on to another, over a unix socket."""
+
+    def __init__(
+        self,
+        find: Callable[[str], Fronted | None],
+        networks: Sequence[Network] = (),
+        header: ForwardedHeader = "x-forwarded-for",
+        *,
+        field: str = "",
+    ) -> None:
+        super().__init__(networks, header)
+        self._find, self._field = find, field
+
+    def peer(self, connection: str, metadata: Mapping[str, str]) -> Peer:
+        """The far end."""
+        if connection.startswith("unix:"):
+            connection = metadata.get(self._field, connection)
+        end = self._find(_seen(connection))
+        if end is None:
+            return Peer("", connection, stranger=True)
+        if end.known:
+            return end.known[0]
+        peer = replace(super().peer(end.connection, metadata), certificate=end.certificate)
+        if not super().trusts(end.connection):
+            end.known.append(peer)
+        return peer
+
+    def named(self, connection: str) -> str:
+        """The far end; what the engine sees when nobody knows whose it is."""
+        end = self._find(_seen(connection))
+        return connection if end is None else end.connection
+
+    def trusts(self, connection: str) -> bool:
+        """Whether a trusted proxy is at the far end."""
+        end = self._find(_seen(connection))
+        return end is not None and super().trusts(end.connection)
+
+
+def _seen(connection: str) -> str:
+    """`127.0.0.2:4711` of `ipv4:127.0.0.2:4711`, and of `ipv6:[::ffff:127.0.0.2]:4711`, as a socket of both families has it."""
+    if connection.startswith("ipv4:"):
+        return connection[5:]
+    return connection[len(_MAPPED) :].replace("]", "") if connection.startswith(_MAPPED) else connection
+
+
+def _direct(connection: str) -> Peer:
+    """The peer at the other end of the connection itself."""
+    return Peer(_text(_address(connection)), connection)
 
 
 def _comma_separated(value: str) -> list[str]:

@@ -14,13 +14,15 @@ from __future__ import annotations
 import asyncio
 import inspect
 import itertools
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from functools import partial
 from types import TracebackType
 from typing import Any, NoReturn, TypeVar
 
 from ..errors import RegistryError
+from ..telemetry import names, tracing
 from .answer_cache import AnswerCache, CachedAnswer, Key
 from .call import MOST_RESOURCES, OK, Call
 from .guard import GuardFactory, check
@@ -65,11 +67,12 @@ class Pipeline:
         checked = check(guards)
         self._guards, self._quick = checked.factories, checked.quick
         self._passing, self._answered, self._in_full = checked.passing, checked.answered, checked.in_full
+        self._turned_away = checked.turned_away
         self.answers = answers or AnswerCache(0)
 
     async def unary(self, call: Call, request: Any) -> Any:
         """The single answer to a request (or to a stream of them). Raises RegistryError."""
-        return await self._surrounded(0, call, self._handler(call, request))
+        return await self._surrounded(call, self._handler(call, request))
 
     async def stream(self, call: Call, request: Any) -> AsyncGenerator[Any, None]:
         """The answers to a request (or to a stream of them). Raises RegistryError.
@@ -80,8 +83,11 @@ class Pipeline:
         async with AsyncExitStack() as stack:
             stack.push(partial(_noted, call))
             for guard in self._guards:
+                began = time.time_ns()
                 await stack.enter_async_context(guard(call))
                 stack.push(partial(_noted, call))
+                if call.traceparent:
+                    _waited(guard, began)
             answers = await stack.enter_async_context(aclosing(handler()))
             for count in itertools.count(1):
                 try:
@@ -108,7 +114,7 @@ class Pipeline:
         answer = self.answers.lookup(full_key)
         if answer is None:
             return None
-        call.resources = answer.resources
+        call.resources, call.named, call.complete = answer.resources, answer.named, True
         try:
             for quick in self._passing:
                 if not quick(call):
@@ -123,6 +129,13 @@ class Pipeline:
         self.answers.gave(full_key, answer)
         return answer
 
+    def turned_away(self, call: Call, error: BaseException) -> None:
+        """Notes a call that its face refuses before it is handed in. Does nothing for one that was handed in, and has been noted."""
+        if call.outcome is None:
+            call.ended(error)
+            for turned_away in self._turned_away:
+                turned_away(call, error)
+
     async def answer(
         self, call: Call, key: bytes, make: Callable[[Invoke], Awaitable[CachedAnswer]]
     ) -> CachedAnswer:
@@ -136,8 +149,8 @@ class Pipeline:
             full_key = (call.face, call.operation.id, key)
             held = self.answers.lookup(full_key)
             if held is not None:
-                call.resources = held.resources
-                return await self._surrounded(0, call, partial(self._still_held, call, full_key, held, make))
+                call.resources, call.named, call.complete = held.resources, held.named, True
+                return await self._surrounded(call, partial(self._still_held, call, full_key, held, make))
             self.answers.missed()
         return await make(partial(self.unary, call))
 
@@ -147,41 +160,58 @@ class Pipeline:
 
     def cache(self, token: int, call: Call, key: bytes, body: bytes) -> CachedAnswer:
         """The answer of a call as the bytes that go out, cached for the next call with the same key where that may be."""
-        answer = CachedAnswer(body, tuple(call.response_metadata.items()), call.resources, call.schema_id)
+        answer = CachedAnswer(
+            body, tuple(call.response_metadata.items()), call.resources, call.schema_id, call.named
+        )
         # At the most, not all that the call touched may be known, and so not all that the answer depends on.
         if call.operation.cached and len(call.resources) < MOST_RESOURCES:
             self.answers.store(token, (call.face, call.operation.id, key), answer)
         return answer
 
-    async def _surrounded(self, first: int, call: Call, innermost: Callable[[], Awaitable[T]]) -> T:
-        """What `innermost` returns, behind the guards from `first` on. One that decides quickly needs no block."""
+    async def _surrounded(self, call: Call, innermost: Callable[[], Awaitable[T]]) -> T:
+        """What `innermost` returns, behind the guards. One that decides quickly needs not be entered."""
+        # By hand: a context inside a context inside a context would be a coroutine for each guard of each call.
+        entered: list[AbstractAsyncContextManager[object, None]] = []
         try:
-            for place in range(first, len(self._guards)):
-                quick = self._quick[place]
+            for factory, quick in zip(self._guards, self._quick, strict=True):
                 if quick is None or not quick(call):
-                    async with self._guards[place](call):
-                        return await self._surrounded(place + 1, call, innermost)
+                    began = time.time_ns() if call.traceparent else 0
+                    guard = factory(call)
+                    await guard.__aenter__()
+                    entered.append(guard)
+                    if began:
+                        _waited(factory, began)
             answer = await innermost()
             call.outcome = OK
+            while entered:
+                await entered.pop().__aexit__(None, None, None)
             return answer
         except BaseException as error:
             call.ended(error)
-            raise
+            changed = await _left(call, entered, error)
+            try:
+                if changed is not error:
+                    raise changed
+                raise
+            finally:
+                del changed  # its traceback refers to this frame
 
     def _handler(self, call: Call, request: Any) -> Callable[[], Any]:
         """The handler with its request, whose resources the call now has."""
+        call.complete = False
         if isinstance(request, RegistryError):
-            call.resources = ()
+            call.resources, call.named = (), 0
             return partial(_refusals if call.operation.server_streaming else _refusal, request)
         if not call.operation.client_streaming:
             call.resources = call.operation.resources(request)
+            call.named = len(call.resources)
         return partial(self._handlers[call.operation.id], request, call)
 
     async def _still_held(
         self, call: Call, key: Key, held: CachedAnswer, make: Callable[[Invoke], Awaitable[CachedAnswer]]
     ) -> CachedAnswer:
-        """The answer that was found before the guards waited, unless it was dropped meanwhile."""
-        if self.answers.lookup(key) is held:
+        """The answer that was found before the guards waited, unless it was dropped meanwhile or a guard wants it computed."""
+        if call.complete and self.answers.lookup(key) is held:
             self.answers.gave(key, held)
             call.schema_id = held.schema_id
             return held
@@ -193,12 +223,32 @@ class Pipeline:
         return await make(invoke)
 
 
+def _waited(factory: GuardFactory, began_ns: int) -> None:
+    """A span for a guard that has kept a call waiting."""
+    name = type(factory).__name__
+    tracing.waited(f"guard {name}", began_ns, {names.GUARD: name})
+
+
 async def _refusal(error: RegistryError) -> NoReturn:
     raise error
 
 
 async def _refusals(error: RegistryError) -> AsyncGenerator[Any, None]:
     yield await _refusal(error)
+
+
+async def _left(
+    call: Call, entered: list[AbstractAsyncContextManager[object, None]], error: BaseException
+) -> BaseException:
+    """Leaves the guards, the innermost first, because of an error. Returns it, or the one that a guard has made of it."""
+    while entered:
+        try:
+            await entered.pop().__aexit__(type(error), error, error.__traceback__)
+        except BaseException as changed:
+            if changed is not error:
+                error = changed
+                call.ended(error)
+    return error
 
 
 def _noted(

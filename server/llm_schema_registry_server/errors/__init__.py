@@ -18,6 +18,9 @@ RegistryError
 ├── SchemaNotFound            NOT_FOUND
 ├── VersionNotFound           NOT_FOUND
 ├── ConfigNotFound            NOT_FOUND
+├── ApiKeyNotFound            NOT_FOUND
+├── GrantNotFound             NOT_FOUND
+├── ApiKeyNameTaken           ALREADY_EXISTS
 ├── IncompatibleSchema        FAILED_PRECONDITION  carries the CompatibilityReport
 ├── LintRefused               FAILED_PRECONDITION  carries the LintReport
 ├── TransitionRefused         FAILED_PRECONDITION
@@ -31,6 +34,8 @@ RegistryError
 ├── ConcurrentUpdate          ABORTED              safe to retry
 ├── SubscriberTooSlow         ABORTED              says where to resume
 ├── LimitExceeded             RESOURCE_EXHAUSTED
+│   ├── RateLimited           says when to try again
+│   └── QuotaExceeded
 ├── InternalError             INTERNAL             a fault of the server; its log tells more
 ├── DeadlineExceeded          DEADLINE_EXCEEDED
 ├── PermissionDenied          PERMISSION_DENIED
@@ -57,12 +62,15 @@ from llm_schema_engines.errors import (
 )
 
 from .missing import (
+    ApiKeyNotFound,
     ConfigNotFound,
+    GrantNotFound,
     SchemaNotFound,
     SubjectNotFound,
     VersionNotFound,
 )
 from .refusals import (
+    ApiKeyNameTaken,
     ConcurrentUpdate,
     HasDependents,
     IncompatibleSchema,
@@ -89,6 +97,8 @@ from .service import (
     InternalError,
     LimitExceeded,
     PermissionDenied,
+    QuotaExceeded,
+    RateLimited,
     ShuttingDown,
     StorageDamaged,
     StorageUnavailable,
@@ -96,6 +106,8 @@ from .service import (
 )
 
 __all__ = [
+    "ApiKeyNameTaken",
+    "ApiKeyNotFound",
     "Code",
     "ConcurrentUpdate",
     "ConfigNotFound",
@@ -103,6 +115,7 @@ __all__ = [
     "DataRefused",
     "DeadlineExceeded",
     "FieldViolation",
+    "GrantNotFound",
     "HasDependents",
     "IncompatibleSchema",
     "InternalError",
@@ -117,6 +130,8 @@ __all__ = [
     "NotSoftDeleted",
     "PageTokenInvalid",
     "PermissionDenied",
+    "QuotaExceeded",
+    "RateLimited",
     "ReferenceCycle",
     "ReferenceNotFound",
     "RegistryError",

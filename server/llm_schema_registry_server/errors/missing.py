@@ -53,6 +53,33 @@ class VersionNotFound(RegistryError):
         )
 
 
+class GrantNotFound(RegistryError):
+    """Nobody has given this role on this scope to the holder, but perhaps the settings."""
+
+    code = Code.NOT_FOUND
+    reason = "GRANT_NOT_FOUND"
+
+    def __init__(self, holder: str, role: str, scope: str) -> None:
+        super().__init__(
+            f"no grant of role {role!r} on {scope!r} to {holder!r} is managed by calls",
+            holder=holder,
+            role=role,
+            scope=scope,
+        )
+
+
+class ApiKeyNotFound(RegistryError):
+    """No API key has this id."""
+
+    code = Code.NOT_FOUND
+    reason = "API_KEY_NOT_FOUND"
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(
+            f"API key {key_id[:100]!r} not found; ListApiKeys shows the ids", key_id=key_id[:100]
+        )
+
+
 class ConfigNotFound(RegistryError):
     """Nothing is configured for the scope, so there is nothing to remove."""
 

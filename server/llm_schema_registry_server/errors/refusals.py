@@ -124,13 +124,21 @@ class HasDependents(RegistryError):
     reason = "HAS_DEPENDENTS"
 
     def __init__(
-        self, schema_id: str, dependents: Sequence[str], way_out: str = "delete those permanently first"
+        self,
+        schema_id: str,
+        dependents: Sequence[str],
+        way_out: str = "delete those permanently first",
+        *,
+        hidden: int = 0,
     ) -> None:
+        """hidden: how many more there are, which the caller may not read."""
         shown = ", ".join(dependents[:5]) + (", ..." if len(dependents) > 5 else "")
+        if hidden:
+            shown += f"{' and ' if shown else ''}{hidden} version(s) that you may not read"
         super().__init__(
             f"schema {schema_id!r} is referenced by {shown}; {way_out}",
             schema_id=schema_id,
-            dependents=len(dependents),
+            dependents=len(dependents) + hidden,
         )
 
 
@@ -160,6 +168,18 @@ class RevisionCompacted(RegistryError):
             f"read the current state and resume from {oldest!r}",
             revision=revision,
             oldest=oldest,
+        )
+
+
+class ApiKeyNameTaken(RegistryError):
+    """Another API key has this name."""
+
+    code = Code.ALREADY_EXISTS
+    reason = "API_KEY_NAME_TAKEN"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"an API key is called {name!r} already; rotate that one, or choose another name", name=name
         )
 
 

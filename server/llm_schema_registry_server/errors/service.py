@@ -24,6 +24,29 @@ class LimitExceeded(RegistryError):
         self.retry_seconds = retry_seconds
 
 
+class RateLimited(LimitExceeded):
+    """The caller has used up what it may ask in a time; `retry_seconds` says when there is more."""
+
+    reason = "RATE_LIMITED"
+
+
+class QuotaExceeded(LimitExceeded):
+    """The context would hold more than it may: subjects, versions or bytes."""
+
+    reason = "QUOTA_EXCEEDED"
+
+    def __init__(self, context: str, what: str, limit: int, used: int, wanted: int) -> None:
+        """what: `subjects`, `versions` or `bytes`. used: before; wanted: how many more."""
+        super().__init__(
+            f"context {context!r} holds {used} of at most {limit} {what}, and this needs {wanted} more; delete some permanently, or have "
+            f"the limit raised (max_{what} of the context's config)",
+            context=context,
+            what=what,
+            limit=limit,
+            used=used,
+        )
+
+
 class InternalError(RegistryError):
     """A fault of the server, such as a worker process that crashed; its log tells more under the request id."""
 

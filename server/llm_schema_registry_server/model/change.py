@@ -35,16 +35,31 @@ class EventType(enum.IntEnum):
     CONFIG_UPDATED = 16
 
 
+class ServerEvent(enum.IntEnum):
+    """Kinds of change that the servers of a registry tell each other; no subscriber sees them."""
+
+    ACCESS_UPDATED = 1001
+    """Who may do what has changed: an API key, a token that was revoked; `metadata` says which (model/access.py)."""
+
+
+Kind = EventType | ServerEvent
+
+
+def kind_of(number: int) -> Kind:
+    """The kind with this number. Raises ValueError for an unknown one."""
+    return ServerEvent(number) if number >= ServerEvent.ACCESS_UPDATED else EventType(number)
+
+
 @fast_init
 @dataclass(frozen=True, slots=True)
 class Change:
     """One entry of the change log. `sequence` is 0 until the store has allotted it.
 
-    `schema_id`, `version` and `ordinal` are empty for changes that concern no version (CONFIG_UPDATED).
+    `schema_id`, `version` and `ordinal` are empty for changes that concern no version (CONFIG_UPDATED, ACCESS_UPDATED).
     `subject` is None for changes of the whole registry's or a context's configuration.
     """
 
-    event_type: EventType
+    event_type: Kind
     subject: Subject | None
     schema_id: str
     version: str
@@ -54,6 +69,13 @@ class Change:
     correlation_id: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     sequence: int = 0
+    noted: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """What the audit log says of it beside; it stands in no change log."""
+
+    @property
+    def hidden(self) -> bool:
+        """Whether it is for servers alone."""
+        return isinstance(self.event_type, ServerEvent)
 
 
 def format_revision(registry_id: str, sequence: int) -> str:

@@ -10,6 +10,8 @@ from llm_schema_engines.model.compatibility import CompatibilityLevel, Severity,
 from llm_schema_engines.model.fast_init import fast_init
 from llm_schema_engines.model.validation import FormatPolicy
 
+from .quota import UNLIMITED, Quota
+
 
 class Mode(enum.StrEnum):
     """READWRITE: normal. READONLY: no writes. IMPORT: ids and versions may be given by the caller."""
@@ -56,6 +58,14 @@ class Config:
     undecided: UndecidedPolicy | None = None
     default_dialect: str | None = None
     lint: LintPolicy | None = None
+    max_subjects: int | None = None
+    max_versions: int | None = None
+    max_bytes: int | None = None
+
+    @property
+    def limits(self) -> bool:
+        """Whether it says how much a context may hold."""
+        return not (self.max_subjects is self.max_versions is self.max_bytes is None)
 
     @property
     def empty(self) -> bool:
@@ -76,7 +86,15 @@ class EffectiveConfig:
     undecided: UndecidedPolicy
     default_dialect: str
     lint: LintPolicy
+    max_subjects: int = UNLIMITED
+    max_versions: int = UNLIMITED
+    max_bytes: int = UNLIMITED
     sources: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def quota(self) -> Quota:
+        """How much the context may hold."""
+        return Quota(self.max_subjects, self.max_versions, self.max_bytes)
 
 
 REGISTRY_SCOPE = "registry"

@@ -1,4 +1,5 @@
-"""Callers whose work ends processes again and again wait longer each time before they may go on."""
+"""Callers who offend again and again, whose work ends processes or whose passwords are wrong, wait longer each time before they may go
+on."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 FIRST_SECONDS = 1.0
-"""The wait after the second offence; it doubles with each further one. The first one is free: everybody may have bad luck."""
+"""The wait after the first offence that is not free; it doubles with each further one. Everybody may have bad luck."""
 MOST_CALLERS = 10_000
 """So many are remembered; who offended longest ago is forgotten first."""
 
@@ -25,11 +26,12 @@ class _Record:
 class BackOff:
     """How long each caller, by any key, has to wait for its offences.
 
-    longest: seconds of the longest wait; who has not offended for so long begins anew. 0: nobody waits.
+    longest: seconds of the longest wait; who has not offended for so long begins anew. 0: nobody waits. free: offences that
+    cost nothing.
     """
 
-    def __init__(self, longest: float, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._longest = longest
+    def __init__(self, longest: float, *, free: int = 1, clock: Callable[[], float] = time.monotonic) -> None:
+        self._longest, self._free = longest, free
         self._clock = clock
         self._records: OrderedDict[Hashable, _Record] = OrderedDict()
 
@@ -51,6 +53,6 @@ class BackOff:
         if len(self._records) > MOST_CALLERS:
             self._records.popitem(last=False)
         record.count, record.at = record.count + 1, now
-        if record.count > 1:
-            wait = FIRST_SECONDS * 2.0 ** min(record.count - 2, 30)
+        if record.count > self._free:
+            wait = FIRST_SECONDS * 2.0 ** min(record.count - self._free - 1, 30)
             record.until = max(record.until, now + min(self._longest, wait))

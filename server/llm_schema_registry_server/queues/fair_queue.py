@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ..errors import LimitExceeded
+from ..telemetry import names, tracing
 from .caller import Caller
 
 WAIT_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -77,7 +78,8 @@ class QueueStats:
 
 @dataclass(eq=False, slots=True)
 class _Account:
-    """used: virtual time, in seconds of cost. usual: what its work costs, averaged. held: units."""
+    """used: virtual time, in seconds of cost. usual: what its work costs, averaged. held: units. waiting: how many stand in its
+    lines."""
 
     key: str
     used: float
@@ -85,10 +87,7 @@ class _Account:
     held: int = 0
     lines: tuple[deque[_Waiter], ...] = field(default_factory=lambda: tuple(deque() for _ in Cost))
     listed: list[bool] = field(default_factory=lambda: [False for _ in Cost])
-
-    @property
-    def waiting(self) -> int:
-        return sum(map(len, self.lines))
+    waiting: int = 0
 
 
 @dataclass(eq=False, slots=True)
@@ -175,6 +174,11 @@ class FairQueue:
         """Units that are taken."""
         return self._held[0]
 
+    @property
+    def room(self) -> int:
+        """Units that there are."""
+        return self._room[0]
+
     def waiting_of(self, key: str) -> int:
         """How many of one caller wait."""
         account = self._accounts.get(key)
@@ -207,14 +211,18 @@ class FairQueue:
         loop = asyncio.get_running_loop()
         waiter = _Waiter(account, cost, units, self._clock(), loop.create_future())
         account.lines[cost].append(waiter)
+        account.waiting += 1
         self._waiting += 1
         self._list(account, cost)
         self._dispatch()
         timer = (
             loop.call_later(patience, self._give_up, waiter, patience) if math.isfinite(patience) else None
         )
+        began = time.time_ns()
         try:
-            return await waiter.granted
+            ticket = await waiter.granted
+            tracing.waited(f"queue {self.name}", began, {names.QUEUE: self.name})
+            return ticket
         except asyncio.CancelledError:
             if waiter.granted.done() and not waiter.granted.cancelled():
                 if waiter.granted.exception() is None:
@@ -306,6 +314,7 @@ class FairQueue:
     def _remove(self, waiter: _Waiter) -> None:
         with suppress(ValueError):
             waiter.account.lines[waiter.cost].remove(waiter)
+            waiter.account.waiting -= 1
             self._waiting -= 1
 
     # -- serving
@@ -314,6 +323,7 @@ class FairQueue:
         """Gives what is free to those whose turn it is."""
         while self._waiting and (waiter := self._next()) is not None:
             waiter.account.lines[waiter.cost].popleft()
+            waiter.account.waiting -= 1
             self._waiting -= 1
             waited = self._clock() - waiter.since
             waiter.granted.set_result(self._grant(waiter.account, waiter.cost, waiter.units, waited))
@@ -337,6 +347,7 @@ class FairQueue:
             line = account.lines[cost]
             while line and line[0].granted.done():  # cancelled, and its task has not run since
                 line.popleft()
+                account.waiting -= 1
                 self._waiting -= 1
             if not line or not self._may_hold(account, line[0].units):
                 heapq.heappop(heap)
@@ -353,19 +364,26 @@ class FairQueue:
             heapq.heappush(self._heaps[cost], (account.used, next(self._numbers), account))
 
     def _fits(self, cost: Cost, units: int) -> bool:
-        return all(self._held[c] + units <= self._room[c] for c in range(cost + 1))
+        for held, room in zip(self._held[: cost + 1], self._room, strict=False):
+            if held + units > room:
+                return False
+        return True
 
     def _may_hold(self, account: _Account, units: int) -> bool:
         return not account.key or account.held + units <= self._most_held
 
     def _grant(self, account: _Account, cost: Cost, units: int, waited: float) -> Ticket:
         stats = self.stats
-        stats.waits[bisect_left(WAIT_BUCKETS, waited)] += 1
-        stats.waited_seconds += waited
+        if waited:
+            stats.waits[bisect_left(WAIT_BUCKETS, waited)] += 1
+            stats.waited_seconds += waited
+        else:
+            stats.waits[0] += 1
         for c in range(cost + 1):
             self._held[c] += units
         account.held += units
-        self._now = max(self._now, account.used)
+        if account.used > self._now:
+            self._now = account.used
         account.used += account.usual
         return Ticket(self, account, cost, units, account.usual, self._clock())
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from llm_schema_engines.compatibility.levels import BACKWARD, LEVEL_REQUIREMENTS
 from llm_schema_engines.compatibility.report import VersionComparison, merge, with_remedies, worst
-from llm_schema_engines.compatibility.search import FailedCheck
+from llm_schema_engines.compatibility.search import MAX_VERSIONS, FailedCheck
 from llm_schema_engines.compatibility.semver import change_class, check_explicit, next_version
 from llm_schema_engines.formats.engine import ParsedSchema
 from llm_schema_engines.model.compatibility import (
@@ -28,13 +29,19 @@ from ..model.config import REFUSING, EffectiveConfig, LintPolicy, UndecidedPolic
 from ..model.lifecycle import EVER_REGISTERED
 from ..model.schema import SchemaVersion
 from ..model.subject import Subject
+from ..telemetry.work import Work
 from .comparable import comparable_versions, versions_to_compare
+from .comparisons import COMPATIBLE
+from .fairness import SHORT_SLICE_SECONDS, Turns
 from .library import KnownSchema, Library
 from .linting import admit_lint
 from .numbering import greatest
 from .remedies import Remedies
 
 _STAYS_DELETED = "; it stays softly deleted: relax `lint` with SetConfig to bring it back"
+_VERDICTS = {Verdict.YES: "compatible", Verdict.NO: "incompatible", Verdict.UNDECIDED: "undecided"}
+_LOOK = 32
+"""Versions between two looks at the clock."""
 _OPPOSITE = {Direction.BACKWARD: Direction.FORWARD, Direction.FORWARD: Direction.BACKWARD}
 
 
@@ -83,7 +90,8 @@ class Assessor:
     remedy_seconds: longest search for ways out of a refusal.
     """
 
-    def __init__(self, library: Library, remedy_seconds: float = 3.0) -> None:
+    def __init__(self, library: Library, remedy_seconds: float = 3.0, work: Work | None = None) -> None:
+        self._work = work or Work()
         self._library, self._remedies = library, Remedies(library, remedy_seconds)
 
     async def assess(
@@ -105,8 +113,10 @@ class Assessor:
         only: compare with this version and no other.
         Raises SchemaTypeMismatch, and VersionNotGreater for a wanted version that is too low.
         """
+        began, turns = time.perf_counter(), Turns(SHORT_SLICE_SECONDS)
         candidates = [only] if only is not None else versions_to_compare(level, versions)
         newest = only or next(comparable_versions(versions), None)
+        first = candidates[0] if candidates else None
         comparable = [v for v in candidates if v.schema_type is schema.schema_type]
         if len(comparable) < len(candidates):
             other = next(v for v in candidates if v.schema_type is not schema.schema_type)
@@ -114,43 +124,42 @@ class Assessor:
 
         options = compare_options(config)
         demanded = LEVEL_REQUIREMENTS[level].directions
-        known = {v.schema_id: await self._library.known(v) for v in candidates}
-        if newest is not None and newest.schema_id not in known:
-            known[newest.schema_id] = await self._library.known(newest)
+        await turns.pause_if_due()
+        known = await self._library.known_all(candidates)
         comparisons = [
-            VersionComparison(
-                str(version.version),
-                direction,
-                await self.compare(schema, known[version.schema_id], direction, options),
-            )
-            for version in candidates
-            for direction in demanded
+            await self._compare_all(schema, known, candidates, direction, options) for direction in demanded
         ]
         change = ChangeClass.UNCLASSIFIED
         if newest is not None:
             # The newest candidate comes first, with its findings; without any, the change has a direction of its own.
-            verdicts = [f.comparison.verdict for f in comparisons[: len(demanded)]]
-            change = await self._change(schema, parsed, newest, known[newest.schema_id], verdicts, options)
+            old = known[0] if newest is first else await self._library.known(newest)
+            verdicts = [found[0].verdict for found in comparisons if found]
+            change = await self._change(schema, parsed, newest, old, verdicts, options)
         last = greatest(versions)
         # Nothing live to compare with, but numbers were given out: nothing is promised about those.
         step = ChangeClass.BREAKING if change is ChangeClass.UNCLASSIFIED else change
         version = _number(last, step, wanted)
+        findings = await _findings(candidates, demanded, comparisons, turns)
         report = merge(
             level,
-            comparisons,
-            [str(v.version) for v in candidates],
+            findings,
+            await _numbers(candidates, turns),
             allow_undecided=config.undecided is UndecidedPolicy.ALLOW,
             options=options,
             change_class=change,
             suggested_version=str(version),
         )
-        if not report.compatible and all(f.comparison.lasting for f in comparisons):
-            earlier = [known[v.schema_id] for v in candidates]
-            found_verdicts = {
-                (n // len(demanded), f.direction): f.comparison.verdict for n, f in enumerate(comparisons)
+        if not report.compatible and all(f.comparison.lasting for f in findings):
+            verdicts_found = {
+                (place, direction): found[place].verdict
+                for direction, found in zip(demanded, comparisons, strict=True)
+                for place in range(min(len(known), MAX_VERSIONS))
             }
-            refused = FailedCheck(schema, earlier, level, options, found_verdicts)
+            # Of more versions than MAX_VERSIONS no remedy is tried, and their verdicts are not asked for.
+            refused = FailedCheck(schema, known, level, options, verdicts_found)
             report = with_remedies(report, await self._remedies.find(refused))
+        verdict = "compatible" if report.compatible else _VERDICTS[report.verdict]
+        self._work.checked(level.name, verdict, (v.rule for v in report.violations), began)
         return Assessment(report, change, version)
 
     async def admit(
@@ -215,22 +224,22 @@ class Assessor:
         if not demand.transitive:
             earlier, later = earlier[:1], later[-1:]
         schema, options = await self._library.known(version), compare_options(config)
-        comparisons: list[VersionComparison] = []
-        for place, other in enumerate((*later, *earlier)):
-            if other.schema_type is not version.schema_type:
-                raise SchemaTypeMismatch(
-                    str(version.subject), version.schema_type.name, other.schema_type.name
-                )
-            known = await self._library.known(other)
-            for asked in demand.directions:
-                # Of a later version: what that would be asked about this one, seen from here.
-                direction = asked if place >= len(later) else _OPPOSITE[asked]
-                compared = await self.compare(schema, known, direction, options)
-                comparisons.append(VersionComparison(str(other.version), direction, compared))
+        others = [*later, *earlier]
+        other = next((v for v in others if v.schema_type is not version.schema_type), None)
+        if other is not None:
+            raise SchemaTypeMismatch(str(version.subject), version.schema_type.name, other.schema_type.name)
+        # Of a later version: what that would be asked about this one, seen from here.
+        parts = [(later, [_OPPOSITE[asked] for asked in demand.directions]), (earlier, demand.directions)]
+        findings: list[VersionComparison] = []
+        turns = Turns(SHORT_SLICE_SECONDS)
+        for some, directions in parts:
+            known = await self._library.known_all(some)
+            comparisons = [await self._compare_all(schema, known, some, d, options) for d in directions]
+            findings += await _findings(some, directions, comparisons, turns)
         report = merge(
             config.level,
-            comparisons,
-            [str(v.version) for v in (*later, *earlier)],
+            findings,
+            await _numbers(others, turns),
             allow_undecided=config.undecided is UndecidedPolicy.ALLOW,
             options=options,
             change_class=version.change_class,
@@ -246,6 +255,18 @@ class Assessor:
             return Comparison(Verdict.YES)
         reader, writer = (new, old) if direction is Direction.BACKWARD else (old, new)
         return await self._library.compare(reader, writer, options)
+
+    async def _compare_all(
+        self,
+        schema: KnownSchema,
+        known: Sequence[KnownSchema],
+        versions: Sequence[SchemaVersion],
+        direction: Direction,
+        options: CompareOptions,
+    ) -> Sequence[Comparison]:
+        """With each of these versions, which are `known`."""
+        meanings = [v.fingerprints.validation for v in versions]
+        return await self._library.comparisons.with_all(schema, known, direction, options, meanings)
 
     async def _change(
         self,
@@ -268,3 +289,29 @@ class Assessor:
             worst(verdicts),
             same_canonical=canonical == parsed.canonical,
         )
+
+
+async def _findings(
+    versions: Sequence[SchemaVersion],
+    directions: Sequence[Direction],
+    comparisons: Sequence[Sequence[Comparison]],
+    turns: Turns,
+) -> list[VersionComparison]:
+    """The comparisons that a report tells of: by version, then by direction. comparisons: of each direction with each version."""
+    findings = []
+    for place, version in enumerate(versions):
+        if place % _LOOK == 0:
+            await turns.pause_if_due()
+        for direction, found in zip(directions, comparisons, strict=True):
+            if found[place] != COMPATIBLE:
+                findings.append(VersionComparison(str(version.version), direction, found[place]))
+    return findings
+
+
+async def _numbers(versions: Sequence[SchemaVersion], turns: Turns) -> list[str]:
+    numbers = []
+    for place, version in enumerate(versions):
+        if place % _LOOK == 0:
+            await turns.pause_if_due()
+        numbers.append(str(version.version))
+    return numbers

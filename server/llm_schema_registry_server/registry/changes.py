@@ -254,6 +254,8 @@ class ChangeFeed:
                 await turns.pause()
 
     async def _offer(self, change: Change, turns: Turns) -> None:
+        if change.hidden:
+            return
         offers = 0
         async for subscriber in self._subscribers.wanting(change, turns):
             offers += 1

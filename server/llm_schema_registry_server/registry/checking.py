@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,9 +10,11 @@ from llm_schema_engines.formats.engine import Engines
 from llm_schema_engines.model.compatibility import CompatibilityLevel
 from llm_schema_engines.model.schema import SchemaType
 
+from ..audit.verdicts import Examined
 from ..errors import InvalidSchema, SchemaNotFound, SubjectNotFound, UnsupportedSchemaType
 from ..model.config import EffectiveConfig
 from ..model.schema import Reference, SchemaVersion
+from ..model.scope import EVERYTHING, SubjectScope
 from ..model.selector import Range, Selector
 from ..model.subject import Subject
 from ..storage.store import Store
@@ -31,6 +33,7 @@ class CompatibilityQuestion:
 
     level: None asks the subject's own. compare_version: None compares with what the level names.
     schema_type: None is the type of the compared version, else of the newest one that counts in checks, else of the newest.
+    readable: the subjects that references may point to.
     """
 
     subject: Subject
@@ -39,6 +42,7 @@ class CompatibilityQuestion:
     compare_version: Selector | None = None
     references: Sequence[Reference] = ()
     schema_type: SchemaType | None = None
+    readable: SubjectScope = EVERYTHING
 
 
 class Checking:
@@ -58,11 +62,20 @@ class Checking:
         self._defaults, self._limits = defaults, limits
 
     async def __call__(self, question: CompatibilityQuestion) -> Assessment:
-        """An incompatible schema is an answer, not an error.
+        """As `examine`, of which it answers with the assessment."""
+        return (await self._settled(question))[0]
+
+    async def examine(self, question: CompatibilityQuestion) -> Examined:
+        """What was examined and found out.
+
+        An incompatible schema is an answer, not an error.
 
         Raises InvalidSchema for one that cannot be parsed, SubjectNotFound where the subject has no version and no
         type was given, and what resolving references raises.
         """
+        return (await self._settled(question))[1]()
+
+    async def _settled(self, question: CompatibilityQuestion) -> tuple[Assessment, Callable[[], Examined]]:
         self._limits.check_content(question.content, "new_schema")
         while (
             True
@@ -72,8 +85,8 @@ class Checking:
             except SchemaNotFound:
                 continue
 
-    async def _answer(self, question: CompatibilityQuestion) -> Assessment:
-        """As `__call__`; raises SchemaNotFound when a version that it has seen was removed for ever."""
+    async def _answer(self, question: CompatibilityQuestion) -> tuple[Assessment, Callable[[], Examined]]:
+        """As `_settled`; raises SchemaNotFound when a version that it has seen was removed for ever."""
         resolved = await self._library.resolve(await self._pins(question))
         subject = question.subject
         view = await self._view(question)
@@ -98,7 +111,7 @@ class Checking:
             parsed = await self._library.parse(schema)
         except InvalidSchema as error:
             raise InvalidSchema(error.issues, "new_schema") from error
-        return await self._assessor.assess(
+        assessment = await self._assessor.assess(
             question.subject,
             schema.settled(parsed),
             parsed,
@@ -108,11 +121,27 @@ class Checking:
             only=only,
         )
 
+        def examined() -> Examined:
+            compared = set(assessment.report.compared_versions)
+            candidates = versions if only is None else [only]
+            return Examined(
+                str(subject),
+                schema_type,
+                parsed.fingerprints,
+                resolved.pinned,
+                [v for v in candidates if str(v.version) in compared],
+                assessment.report,
+            )
+
+        return assessment, examined
+
     async def _pins(self, question: CompatibilityQuestion) -> Sequence[PinnedReference]:
         if not question.references:
             return ()
         async with self._store.read() as tx:
-            return await self._library.pin_references(tx, question.subject, question.references)
+            return await self._library.pin_references(
+                tx, question.subject, question.references, readable=question.readable
+            )
 
     async def _view(self, question: CompatibilityQuestion) -> SubjectView:
         """The settings and as many versions as the question needs: of a subject with thousands of them a level that is not

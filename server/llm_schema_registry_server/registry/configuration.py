@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -12,7 +13,8 @@ from llm_schema_engines.model import dialect
 from llm_schema_engines.model.compatibility import CompatibilityLevel, Strictness, WriterModel
 from llm_schema_engines.model.validation import FormatPolicy
 
-from ..errors import ConfigNotFound, InvalidRequest
+from ..errors import ConfigNotFound, InvalidRequest, PermissionDenied
+from ..model.audit import LEVEL
 from ..model.change import Change, EventType, format_revision
 from ..model.config import (
     REGISTRY_SCOPE,
@@ -23,15 +25,24 @@ from ..model.config import (
     UndecidedPolicy,
 )
 from ..model.principal import Actor
+from ..model.quota import Quota
 from ..model.subject import Subject, parse_context
 from ..storage.store import ReadTx, Store, WriteTx
 from .coherence import Coherence
 
+NO_QUOTA = Quota()
 FIELDS = tuple(f.name for f in fields(Config))
 
 
-def built_in(level: CompatibilityLevel, lint: LintPolicy = LintPolicy.WARN) -> EffectiveConfig:
-    """What holds where nothing is configured; the level and the lint policy come from the settings."""
+LIMITING = "admin:config"
+"""The permission without which nobody changes how much a context may hold: not even who may change its other settings."""
+_MOST = 2**63 - 1
+
+
+def built_in(
+    level: CompatibilityLevel, lint: LintPolicy = LintPolicy.WARN, quota: Quota = NO_QUOTA
+) -> EffectiveConfig:
+    """What holds where nothing is configured; the level, the lint policy and the quota of a context come from the settings."""
     return EffectiveConfig(
         level=level,
         mode=Mode.READWRITE,
@@ -42,6 +53,9 @@ def built_in(level: CompatibilityLevel, lint: LintPolicy = LintPolicy.WARN) -> E
         undecided=UndecidedPolicy.REFUSE,
         default_dialect=dialect.DEFAULT.uri,
         lint=lint,
+        max_subjects=quota.subjects,
+        max_versions=quota.versions,
+        max_bytes=quota.bytes,
     )
 
 
@@ -145,11 +159,14 @@ class Configuration:
                 "config.default_dialect",
                 f"{config.default_dialect[:100]!r} is not one of {', '.join(dialect.URIS.values())}",
             )
+        if config.limits:
+            _check_limits(scope, config, by)
         async with self._store.write() as tx:
             if scope.subject is not None:
                 await tx.lock_subject(scope.subject)
-            await tx.set_config(scope.key, merge(await tx.config(scope.key), config))
-            sequence = await record_change(tx, scope, by, self._clock())
+            known = await tx.config(scope.key)
+            await tx.set_config(scope.key, merge(known, config))
+            sequence = await record_change(tx, scope, by, self._clock(), set_by(known, config))
             view = await self._view(tx, scope, format_revision(self._store.registry_id, sequence))
         self._coherence.changed(scope.subject)
         return view
@@ -159,10 +176,13 @@ class Configuration:
         async with self._store.write() as tx:
             if scope.subject is not None:
                 await tx.lock_subject(scope.subject)
-            if await tx.config(scope.key) is None:
+            known = await tx.config(scope.key)
+            if known is None:
                 raise ConfigNotFound(scope.key)
+            if known.limits:
+                _demand_limiting(by)
             await tx.set_config(scope.key, None)
-            sequence = await record_change(tx, scope, by, self._clock())
+            sequence = await record_change(tx, scope, by, self._clock(), set_by(known, None))
         self._coherence.changed(scope.subject)
         return format_revision(self._store.registry_id, sequence)
 
@@ -172,8 +192,46 @@ class Configuration:
         )
 
 
-async def record_change(tx: WriteTx, scope: Scope, by: Actor, at: datetime) -> int:
-    """Append the change that tells followers of the log of new settings; answers with its sequence."""
+def _check_limits(scope: Scope, config: Config, by: Actor) -> None:
+    for name in ("max_subjects", "max_versions", "max_bytes"):
+        limit = getattr(config, name)
+        if limit is None:
+            continue
+        if scope.subject is not None:
+            raise InvalidRequest(
+                f"config.{name}", "is a limit of a context, or of every one (no scope), not of a subject"
+            )
+        if not 0 <= limit <= _MOST:
+            raise InvalidRequest(f"config.{name}", "must be 0 (no limit) or greater")
+    _demand_limiting(by)
+
+
+def _demand_limiting(by: Actor) -> None:
+    if not by.may(LIMITING):
+        raise PermissionDenied(
+            f"{by.name!r} lacks the permission {LIMITING!r}, which setting or removing max_subjects, max_versions and max_bytes needs",
+            permission=LIMITING,
+            principal=by.name,
+        )
+
+
+def set_by(old: Config | None, new: Config | None) -> Mapping[str, str]:
+    """What the audit log says of settings that were set, or with None removed: each that is not as before. Followers of the change log
+    are not told, who may not read settings."""
+    found = {}
+    for name in FIELDS:
+        before, after = getattr(old, name, None), getattr(new, name, None)
+        if after != before and (after is not None or new is None):
+            found[LEVEL if name == "level" else name] = "not set" if after is None else _told(after)
+    return found
+
+
+def _told(value: object) -> str:
+    return value.name if isinstance(value, enum.Enum) else str(value)
+
+
+async def record_change(tx: WriteTx, scope: Scope, by: Actor, at: datetime, noted: Mapping[str, str]) -> int:
+    """Append the change that tells followers of the log of new settings; answers with its sequence. noted: see `set_by`."""
     return await tx.append_change(
         Change(
             event_type=EventType.CONFIG_UPDATED,
@@ -185,5 +243,6 @@ async def record_change(tx: WriteTx, scope: Scope, by: Actor, at: datetime) -> i
             actor=by.name,
             correlation_id=by.correlation_id,
             metadata={"scope": scope.key},
+            noted=noted,
         )
     )

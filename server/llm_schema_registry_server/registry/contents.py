@@ -47,6 +47,7 @@ class Contents:
         self._cache = TieredCache(
             MemoryCache[_Key, StoredContent](cache_bytes, size_of),
             lower(shared, "content", StoredContent, accept=_belongs),
+            name="contents",
         )
 
     def stats(self) -> CacheStats:

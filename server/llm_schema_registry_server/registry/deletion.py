@@ -168,7 +168,8 @@ class Deletion:
         # Softly deleted dependents count: they can still be read, and may come back.
         dependents = [v for v in await tx.dependents(version.schema_id) if v.schema_id not in leaving]
         if dependents:
-            raise HasDependents(version.schema_id, [_named(v) for v in dependents])
+            shown = [_named(v) for v in dependents if by.readable.contains(str(v.subject))]
+            raise HasDependents(version.schema_id, shown, hidden=len(dependents) - len(shown))
         sequence = await tx.append_change(
             change_of(version, EventType.SCHEMA_DELETED, by, self._clock(), {"permanent": "true"})
         )

@@ -21,6 +21,7 @@ from llm_schema_engines.model.schema import SchemaType
 from ..errors import InvalidRequest, SchemaTypeMismatch, UnsupportedSchemaType
 from ..model.config import EffectiveConfig
 from ..model.schema import Reference, SchemaVersion
+from ..model.scope import EVERYTHING, SubjectScope
 from ..model.selector import Selector
 from ..model.subject import Subject
 from ..storage.store import ReadTx, Store
@@ -43,12 +44,13 @@ class RegisteredSchema:
 
 @dataclass(frozen=True, slots=True)
 class GivenSchema:
-    """A schema that comes with the request."""
+    """A schema that comes with the request. readable: the subjects that its references may point to."""
 
     schema_type: SchemaType
     content: bytes
     references: Sequence[Reference] = ()
     field: str = "schema_content"
+    readable: SubjectScope = EVERYTHING
 
 
 Operand = RegisteredSchema | GivenSchema
@@ -137,7 +139,9 @@ class Diffing:
         place = f"{field}.references"
         async with self._store.read() as tx:
             config = await effective(tx, Scope(), self._defaults)
-            pins = await self._library.pin_references(tx, None, operand.references, place)
+            pins = await self._library.pin_references(
+                tx, None, operand.references, place, readable=operand.readable
+            )
         resolved = await self._library.resolve(pins, place)
         schema = self._library.candidate(operand.schema_type, operand.content, resolved, config)
         return schema, f"the given {field} schema"

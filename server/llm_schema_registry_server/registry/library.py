@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from llm_schema_engines.answers.coercion import Coercion
 from llm_schema_engines.formats.engine import (
     BoundedValidator,
     Engines,
     ParsedSchema,
     ReferencedSchema,
     SchemaSource,
+    reference_depth,
     walk_references,
 )
 from llm_schema_engines.model.compatibility import CompareOptions, Comparison
@@ -32,15 +34,34 @@ from ..model.schema import (
     SchemaVersion,
     StoredContent,
 )
+from ..model.scope import EVERYTHING, SubjectScope
 from ..model.subject import Subject
 from ..storage.store import ReadTx, Store
 from ..workers.task import Workers
-from ..workers.tasks import Compare, Convert, Converted, Diff, Lint, Parse, Validate
+from ..workers.tasks import (
+    AskedAgain,
+    CoerceData,
+    Convert,
+    Converted,
+    Corrected,
+    Diff,
+    Lint,
+    Parse,
+    ReaskData,
+    ReaskOptions,
+    Validate,
+)
+from .comparisons import Comparisons
 from .contents import Contents
+from .fairness import SHORT_SLICE_SECONDS, Turns
 from .references import PinnedReference, pin_references, references_of
 from .shared_results import lower
 from .subject_versions import NO_VERSIONS, SubjectVersions
 
+LOADED = 200
+"""Contents that are read together for a check against a long history."""
+LOADED_BYTES = 512 * 1024
+"""Bytes of them."""
 SHARES = 8
 """Caches that divide the budget evenly: contents, subjects, their digests, closures, parsed schemas, lint reports,
 comparisons, validators."""
@@ -56,7 +77,8 @@ class KnownSchema:
     key: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        options = "&".join([f"{name}={value}" for name, value in sorted(self.source.options.items())])
+        given = self.source.options
+        options = "&".join([f"{name}={given[name]}" for name in sorted(given)]) if given else ""
         object.__setattr__(self, "key", f"{self.identity}?{options}")
 
     def settled(self, parsed: ParsedSchema) -> KnownSchema:
@@ -78,7 +100,7 @@ class Resolved:
 class Library:
     """Loads schemas with their references, and runs the engines through the workers; every result is cached by the schema's key.
 
-    inline_seconds: processor time that validating a payload here may take at most.
+    inline_seconds: processor time that validating a payload here may take at most. lanes: see Comparisons.
     shared: a tier, common to all instances, for contents and for what parsing and comparing found out.
     """
 
@@ -90,10 +112,12 @@ class Library:
         *,
         cache_bytes: int,
         most_references: int,
+        most_reference_depth: int = 100,
         inline_seconds: float = 0.01,
+        lanes: int = 2,
         shared: LowerTier | None = None,
     ) -> None:
-        self._store, self._most_references = store, most_references
+        self._store, self._most_references, self._most_depth = store, most_references, most_reference_depth
         self._engines, self._workers, self._inline_seconds = engines, workers, inline_seconds
         share = cache_bytes // SHARES
         self.contents = Contents(store, cache_bytes=share, shared=shared)
@@ -101,19 +125,20 @@ class Library:
         self._digests: MemoryCache[Subject, SubjectVersions] = MemoryCache(share, _subject_size)
         self._closures: MemoryCache[str, ReferencedSchema] = MemoryCache(share, _closure_size)
         self._parsed: TieredCache[str, ParsedSchema] = TieredCache(
-            MemoryCache[str, ParsedSchema](share, _parsed_size), lower(shared, "parsed", ParsedSchema)
+            MemoryCache[str, ParsedSchema](share, _parsed_size),
+            lower(shared, "parsed", ParsedSchema),
+            name="parsed",
         )
         self._lints: TieredCache[str, LintReport] = TieredCache(
             MemoryCache[str, LintReport](share, _lint_size),
             lower(shared, "lint", LintReport),
             lasting=lambda report: not report.incomplete,
+            name="lints",
         )
-        self._comparisons: TieredCache[str, Comparison] = TieredCache(
-            MemoryCache[str, Comparison](share, _comparison_size),
-            lower(shared, "comparison", Comparison),
-            lasting=lambda comparison: comparison.lasting,
+        self.comparisons = Comparisons(engines, workers, cache_bytes=share, lanes=lanes, shared=shared)
+        self._validators = TieredCache(
+            MemoryCache[str, BoundedValidator](share, lambda v: v.size), name="validators"
         )
-        self._validators = TieredCache(MemoryCache[str, BoundedValidator](share, lambda v: v.size))
 
     @property
     def inline_seconds(self) -> float:
@@ -128,7 +153,7 @@ class Library:
             "closures": self._closures.stats(),
             "parsed": self._parsed.stats(),
             "lints": self._lints.stats(),
-            "comparisons": self._comparisons.stats(),
+            "comparisons": self.comparisons.stats(),
             "validators": self._validators.stats(),
         }
 
@@ -137,10 +162,11 @@ class Library:
     def added(self, subject: Subject, before: SubjectVersions, version: SchemaVersion) -> None:
         """A version was committed after `before` was read: the next reader need not read them all again."""
         all_before = before if before.whole else self._subjects.peek(subject)
-        after = before.followed_by(version)
         if all_before is not None and all_before.stamp == before.stamp:
-            self._subjects.put(subject, after if all_before is before else all_before.followed_by(version))
-        self._digests.put(subject, after.digest)
+            self._subjects.put(subject, all_before.followed_by(version))
+        digest = self._digests.peek(subject)
+        known = digest if digest is not None and digest.stamp == before.stamp else before
+        self._digests.put(subject, known.followed_by(version).digest)
 
     async def versions(self, subject: Subject, *, whole: bool = True) -> SubjectVersions:
         """All versions of a subject (not `whole`: perhaps their digest) as they are now; not for inside a transaction. Only
@@ -187,6 +213,27 @@ class Library:
         source = SchemaSource(closure.content, closure.references, version.options, closure.artifact)
         return KnownSchema(version.schema_type, version.identity, source)
 
+    async def known_all(self, versions: Sequence[SchemaVersion]) -> Sequence[KnownSchema]:
+        """As `known`, of many: their contents are read together."""
+        if len(versions) == 1:
+            return [await self.known(versions[0])]
+        turns, loaded, known = Turns(SHORT_SLICE_SECONDS), dict[str, ReferencedSchema](), list[KnownSchema]()
+        cold = [v for v in versions if not v.references and self._closures.peek(v.identity) is None]
+        for part in _parts(cold):
+            contents = await self.contents.of_all(part)
+            for version in part:
+                content = contents.get(version.identity)
+                if content is not None:
+                    loaded[version.identity] = self._added_closure(version, content, ())
+            await turns.pause_if_due()
+        for number, version in enumerate(versions):
+            if number % 32 == 0:
+                await turns.pause_if_due()
+            closure = loaded.get(version.identity) or await self._closure(version)
+            source = SchemaSource(closure.content, closure.references, version.options, closure.artifact)
+            known.append(KnownSchema(version.schema_type, version.identity, source))
+        return known
+
     async def _closure(self, version: SchemaVersion) -> ReferencedSchema:
         known = self._closures.get(version.identity)
         return known or await self._assembled(version, await self._targets(version))
@@ -201,11 +248,15 @@ class Library:
                 replace(await self._assembled(targets[used.schema_id], targets), name=used.name)
                 for used in version.references
             ]
-            known = ReferencedSchema(
-                "", version.identity, content.content, tuple(references), content.artifact
-            )
-            self._closures.put(version.identity, known)
+            known = self._added_closure(version, content, tuple(references))
         return known
+
+    def _added_closure(
+        self, version: SchemaVersion, content: StoredContent, references: tuple[ReferencedSchema, ...]
+    ) -> ReferencedSchema:
+        made = ReferencedSchema("", version.identity, content.content, references, content.artifact)
+        self._closures.put(version.identity, made)
+        return made
 
     async def _targets(self, version: SchemaVersion) -> Mapping[str, SchemaVersion]:
         """Every version that this one references, directly or through others, by id."""
@@ -229,21 +280,36 @@ class Library:
     # -- what arrives
 
     async def pin_references(
-        self, tx: ReadTx, subject: Subject | None, references: Sequence[Reference], field: str = "references"
+        self,
+        tx: ReadTx,
+        subject: Subject | None,
+        references: Sequence[Reference],
+        field: str = "references",
+        *,
+        readable: SubjectScope = EVERYTHING,
     ) -> tuple[PinnedReference, ...]:
         """As references.pin_references, with the limit of the settings."""
-        return await pin_references(tx, subject, references, field=field, most=self._most_references)
+        return await pin_references(
+            tx, subject, references, field=field, most=self._most_references, readable=readable
+        )
 
     async def resolve(self, pins: Sequence[PinnedReference], field: str = "references") -> Resolved:
         """The schemas that pinned references point to; not for inside a transaction.
 
-        Raises InvalidRequest naming `field` when they reach too many schemas.
+        Raises InvalidRequest naming `field` when they reach too many schemas, or too deep.
         """
         schemas = tuple([replace(await self._closure(p.target), name=p.reference.name) for p in pins])
-        if len(walk_references(schemas)) > self._most_references:
+        walked = walk_references(schemas)
+        if len(walked) > self._most_references:
             raise InvalidRequest(
                 field,
                 f"reach more than {self._most_references} schemas; the limit is {self._most_references} (setting limits.references)",
+            )
+        if (depth := reference_depth(walked)) > self._most_depth:
+            raise InvalidRequest(
+                field,
+                f"{depth} schemas stand below one another, each referenced by the next; the limit is {self._most_depth} (setting "
+                "limits.reference_depth)",
             )
         return Resolved(references_of(pins), schemas, {p.target.schema_id: p.target.revision for p in pins})
 
@@ -285,9 +351,7 @@ class Library:
 
     async def compare(self, reader: KnownSchema, writer: KnownSchema, options: CompareOptions) -> Comparison:
         """May `reader` read everything that `writer` writes?"""
-        key = f"{self._rules(reader.schema_type)}|{options.key}|{reader.key}|{writer.key}"
-        task, workers = Compare(reader.schema_type, reader.source, writer.source, options), self._workers
-        return await self._comparisons.get(key, lambda: workers.run(task), lambda: workers.run_now(task))
+        return await self.comparisons.of(reader, writer, options)
 
     def _rules(self, schema_type: SchemaType) -> str:
         return f"{schema_type.name}|{self._engines[schema_type].version}"
@@ -312,6 +376,18 @@ class Library:
             return await asyncio.to_thread(compile_bounded, schema.source, self._inline_seconds)
 
         return await self._validators.get(schema.key, compile_)
+
+    async def reask(
+        self, schema: KnownSchema, payload: bytes, *, strict: bool, wanted: ReaskOptions
+    ) -> AskedAgain:
+        """The errors of a payload for a model, found and written in a worker. Raises as `validate_elsewhere`; not cached."""
+        return await self._workers.run(
+            ReaskData(schema.schema_type, schema.key, schema.source, payload, strict, wanted)
+        )
+
+    async def coerce(self, schema: KnownSchema, payload: bytes, kinds: tuple[Coercion, ...]) -> Corrected:
+        """A payload with the corrections of these kinds, made in a worker. Raises as `validate_elsewhere`; not cached."""
+        return await self._workers.run(CoerceData(schema.key, schema.source, payload, kinds))
 
     async def validate_elsewhere(
         self,
@@ -350,6 +426,19 @@ async def _broken(
     )
 
 
+def _parts(versions: Sequence[SchemaVersion]) -> Iterator[Sequence[SchemaVersion]]:
+    """Of at most LOADED versions and about LOADED_BYTES."""
+    part, size = list[SchemaVersion](), 0
+    for version in versions:
+        if part and (len(part) == LOADED or size + version.size > LOADED_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(version)
+        size += version.size
+    if part:
+        yield part
+
+
 def _closure_size(schema: ReferencedSchema) -> int:
     # What it references is cached, and counted, in entries of its own.
     return len(schema.content) + len(schema.artifact)
@@ -362,17 +451,6 @@ def _parsed_size(parsed: ParsedSchema) -> int:
 
 def _lint_size(report: LintReport) -> int:
     return 200 + sum(300 + len(f.message) + len(f.pointer) for f in report.findings)
-
-
-def _comparison_size(comparison: Comparison) -> int:
-    return 200 + sum(
-        500
-        + len(v.message)
-        + len(v.old_value)
-        + len(v.new_value)
-        + (2 * len(v.witness.data) if v.witness else 0)
-        for v in comparison.violations
-    )
 
 
 def _subject_size(subject: SubjectVersions) -> int:

@@ -98,7 +98,7 @@ class Lifecycle:
                     )
                 ):
                     continue
-                await self._refuse_leaving_users(tx, now, update.state)
+                await self._refuse_leaving_users(tx, now, update.state, by)
                 changed = await self._apply(tx, now, update, checked, by)
             self._coherence.changed(changed.subject)
             return FoundSchema(changed, content.content)
@@ -123,7 +123,7 @@ class Lifecycle:
         )
 
     async def _refuse_leaving_users(
-        self, tx: ReadTx, version: SchemaVersion, state: SchemaState | None
+        self, tx: ReadTx, version: SchemaVersion, state: SchemaState | None, by: Actor
     ) -> None:
         """Raises HasDependents where the step makes the version what nobody may reference, and registered ones do. Softly deleted
         ones count, since they may come back; drafts do not, since they are refused later."""
@@ -131,11 +131,14 @@ class Lifecycle:
             return
         users = [v for v in await tx.dependents(version.schema_id) if v.state in EVER_REGISTERED]
         if users:
-            named = [f"{user.subject} {user.version}" for user in users]
+            named = [
+                f"{user.subject} {user.version}" for user in users if by.readable.contains(str(user.subject))
+            ]
             raise HasDependents(
                 version.schema_id,
                 named,
                 way_out=f"it cannot become {state.name} before they are abandoned or deleted for ever",
+                hidden=len(users) - len(named),
             )
 
     async def _requirements(self, version: SchemaVersion, state: SchemaState | None) -> _Checked | None:

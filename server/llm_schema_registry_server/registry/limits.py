@@ -11,7 +11,8 @@ from ..errors import InvalidRequest, SchemaTooLarge
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
     """Bytes of content and payloads, number of tags, bytes of metadata, references of a schema; items and bytes of a page;
-    tags and metadata pairs of a search, characters of its texts; characters of a description, and of a tag or a metadata key."""
+    tags and metadata pairs of a search, characters of its texts; characters of a description, and of a tag or a metadata key;
+    documents open in one stream of answers, and bytes of all of them in all streams."""
 
     schema_bytes: int
     data_bytes: int
@@ -24,6 +25,8 @@ class RequestLimits:
     search_text: int = 500
     description_length: int = 4096
     tag_length: int = 256
+    open_answers: int = 256
+    open_answer_bytes: int = 256 * 1024 * 1024
 
     def check_content(self, content: bytes, field: str) -> None:
         if not content:

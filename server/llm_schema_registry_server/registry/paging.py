@@ -71,6 +71,27 @@ def token(key: Key | RankedKey, total: int | None = None) -> str:
     return base64.urlsafe_b64encode(json.dumps(cells).encode()).decode().rstrip("=")
 
 
+def named_page(limit: int | None, token: str, *, most: int, default: int = DEFAULT_LIMIT) -> tuple[int, str]:
+    """The size of a page of things with names, and the name behind which it begins, "" for the first. See `page`."""
+    if limit is not None and limit < 0:
+        raise InvalidRequest("limit", f"is {limit}; it cannot be negative")
+    count = min(limit or default, most)
+    if not token:
+        return count, ""
+    try:
+        match json.loads(base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)):
+            case [str(name)] if name.isprintable():  # no store refuses to compare with such a name
+                return count, name
+    except (ValueError, binascii.Error, RecursionError):
+        pass  # every way of being malformed gets the same answer
+    raise _invalid(token)
+
+
+def name_token(name: str) -> str:
+    """The opaque token of "after this name"."""
+    return base64.urlsafe_b64encode(json.dumps([name]).encode()).decode().rstrip("=")
+
+
 def total_in(token: str) -> int | None:
     """The total that a token has; None when it has none, or when there is no token. Raises PageTokenInvalid."""
     return _parse(token)[1] if token else None
@@ -151,6 +172,8 @@ def bytes_of_name(version: SchemaVersion) -> int:
 
 def without_labels(version: SchemaVersion) -> SchemaVersion:
     """A version as lists need it that name it only: without what may be large."""
+    if not (version.tags or version.metadata or version.options or version.references or version.description):
+        return version
     return replace(version, description=None, tags=(), metadata={}, options={}, references=())
 
 

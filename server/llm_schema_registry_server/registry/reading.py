@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from ..errors import InvalidRequest, PageTokenInvalid, SchemaNotFound, SubjectNotFound
 from ..model.lifecycle import Transition
 from ..model.schema import SchemaVersion
+from ..model.scope import EVERYTHING, SubjectScope
 from ..model.search import SearchOrder
 from ..model.selector import Latest, Range, Selector
 from ..model.subject import Subject
 from ..storage.search import words_of
 from ..storage.store import ReadTx, Store
 from ..storage.values import Page, RankedPage, Recorded, SchemaFilter, VersionWithContent
+from .general_searches import GeneralSearches
 from .ids import is_schema_id
 from .library import Library
 from .limits import RequestLimits
@@ -34,6 +36,7 @@ from .paging import (
 )
 from .searching import Search, bytes_with_content, suggestion
 from .selection import choose_or_raise
+from .subject_counts import SubjectCounts, SubjectList
 
 SCAN = 200
 """Versions read at a time for a stream of any length."""
@@ -125,9 +128,15 @@ class Reading:
 
     def __init__(self, store: Store, library: Library, limits: RequestLimits) -> None:
         self._store, self._library, self._limits = store, library, limits
+        self._counts, self._general = SubjectCounts(), GeneralSearches()
 
-    async def by_id(self, schema_id: str) -> FoundSchema:
-        return await self._with_content(await version_with_content(self._store, self._library, schema_id))
+    async def by_id(
+        self, schema_id: str, found: Callable[[SchemaVersion], None] = lambda version: None
+    ) -> FoundSchema:
+        """`found` is called with the version before its content is looked for."""
+        version = await version_with_content(self._store, self._library, schema_id)
+        found(version.version)
+        return await self._with_content(version)
 
     async def subject_of(self, schema_id: str) -> Subject:
         """The subject of a version, live or softly deleted; raises SchemaNotFound."""
@@ -189,7 +198,7 @@ class Reading:
         if isinstance(slice_, RankedPage) and not ranks:
             raise PageTokenInvalid("page_token", "is of a search with words, and this one has none")
         async with self._store.read_elsewhere() as tx:
-            found = Search(tx, wanted, slice_, total_in(page_token))
+            found = Search(tx, wanted, slice_, total_in(page_token), self._general)
             shown, more = await fitting(found.read, bytes_with_content, slice_.limit, self._limits.page_bytes)
             total = await found.total()
             better = "" if total else await suggestion(tx, wanted)
@@ -225,7 +234,8 @@ class Reading:
 
             shown, more = await fitting(read, bytes_of_name, slice_.limit, self._limits.page_bytes, step=STEP)
             counted_before = total_in(page_token) if shown else None
-            total = counted_before or await tx.count_versions(wanted)
+            whole = bool(shown) and not (more or slice_.offset or slice_.after)
+            total = counted_before or (len(shown) if whole else await tx.count_versions(wanted))
             if not total:
                 raise await _no_versions(tx, subject)
         return VersionPage(shown, total, token(version_key(shown[-1]), total) if more else "")
@@ -272,24 +282,27 @@ class Reading:
         offset: int | None,
         page_token: str,
         include_deleted: bool = False,
+        scope: SubjectScope = EVERYTHING,
     ) -> SubjectPage:
-        """A page of the subjects whose qualified name begins with `prefix`, by name."""
+        """A page of the subjects in `scope` whose qualified name begins with `prefix`, by name."""
         slice_ = page(limit, offset, page_token, most=self._limits.page)
+        wanted = SubjectList(prefix, include_deleted, scope)
         async with self._store.read_elsewhere() as tx:
+            totals = await tx.subject_totals()
+            asked = self._counts.shortened(wanted, totals, slice_)
             subjects = await tx.subjects(
                 prefix=prefix,
                 include_deleted=include_deleted,
-                page=replace(slice_, limit=slice_.limit + 1),
+                page=replace(asked, limit=slice_.limit + 1),
+                scope=scope,
             )
             counted_before = total_in(page_token)
-            total = (
-                await tx.count_subjects(prefix=prefix, include_deleted=include_deleted)
-                if counted_before is None
-                else counted_before
-            )
+            total = await self._counts.total(tx, wanted, totals) if counted_before is None else counted_before
         room = PageRoom(self._limits.page_bytes)
         shown = [*takewhile(lambda subject: room.take(len(str(subject).encode())), subjects[: slice_.limit])]
         more = len(subjects) > len(shown)
+        if more and slice_.after is None:
+            self._counts.note(wanted, totals, slice_.offset + len(shown), str(shown[-1]))
         return SubjectPage(shown, total, token((str(shown[-1]), 0), total) if more else "")
 
     async def _with_content(self, found: VersionWithContent) -> FoundSchema:

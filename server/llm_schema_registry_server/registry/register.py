@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeGuard
 
 from llm_schema_engines.compatibility.levels import LEVEL_REQUIREMENTS
 from llm_schema_engines.formats.engine import Engines, ParsedSchema
@@ -18,6 +19,8 @@ from ..errors import (
     InvalidVersion,
     LevelMismatch,
     LintRefused,
+    PermissionDenied,
+    RegistryError,
     SchemaNotFound,
     SubjectReadOnly,
     TransitionRefused,
@@ -25,14 +28,16 @@ from ..errors import (
 )
 from ..model.config import Config, EffectiveConfig, Mode
 from ..model.lifecycle import UNCHECKED
-from ..model.principal import Actor
+from ..model.principal import REGISTER, Actor
 from ..model.schema import SchemaVersion, StoredContent
 from ..storage import appending
 from ..storage.store import Store, WriteTx
 from ..storage.values import NewVersion, SubjectSnapshot
+from ..telemetry.work import Work
+from . import quotas
 from .assessment import Assessment, Assessor, admitted
 from .coherence import Coherence
-from .configuration import Scope, in_force, merge, record_change
+from .configuration import Scope, in_force, merge, record_change, set_by
 from .creation import change_of_creation, change_of_failure, steps_to
 from .existing import Action, ExistingVersion, existing_version, overtaken
 from .ids import new_schema_id
@@ -98,28 +103,41 @@ class Register:
         record_failures: bool,
         clock: Callable[[], datetime],
         stage: Callable[[StoredContent], Awaitable[None]] = _nothing_to_stage,
+        work: Work | None = None,
     ) -> None:
         """stage: called with the content before the transaction that stores it, to upload a large one to the object store."""
         self._store, self._library, self._assessor = store, library, assessor
         self._engines, self._coherence, self._clock = engines, coherence, clock
-        self._stage = stage
+        self._stage, self._work = stage, work or Work()
         self._defaults, self._limits, self._record_failures = defaults, limits, record_failures
 
     async def __call__(self, wanted: Registration, by: Actor) -> RegistrationResult:
         """Register, or answer with the live version that has the same content and references already, promoted to the
         state that is asked for (existing.py has what is done in each state).
 
+        Who may not create there gets the answer of content that is known, and nothing is changed: PermissionDenied otherwise.
+
         Raises InvalidRequest and its children for a bad request, InvalidSchema, LintRefused, IncompatibleSchema,
         VersionNotGreater, LevelMismatch, SchemaTypeMismatch, SubjectReadOnly, UnsupportedSchemaType, TransitionRefused
         for the content of a version that is being rolled back.
         """
         self._check(wanted)
+        schema_type = wanted.schema_type.name
         try:
-            return await self._register(wanted, by)
+            done = await self._register(wanted, by)
         except (InvalidSchema, LintRefused, IncompatibleSchema) as error:
+            self._work.registration(schema_type, error.reason)
             if self._record_failures and not wanted.dry_run:
                 await self._record_failure(wanted, by, error)
             raise
+        except RegistryError as error:
+            self._work.registration(schema_type, error.reason)
+            raise
+        outcome = "dry_run" if wanted.dry_run else "created" if done.created else "existing"
+        self._work.registration(schema_type, outcome)
+        if done.created and not wanted.dry_run:
+            self._work.stored(schema_type, done.version.state.name, done.version.size)
+        return done
 
     def _check(self, wanted: Registration) -> None:
         if wanted.schema_type not in self._engines:
@@ -144,8 +162,11 @@ class Register:
         """None when another writer was faster. Raises SchemaNotFound when a version that it has seen is gone."""
         inputs = await self._look(wanted, by)
         existing = self._existing(wanted, list(inputs.subject.same))
-        if existing is not None and existing.action is Action.ANSWER and inputs.keeps_level:
+        if _answers(existing, inputs):
             return RegistrationResult(existing.version, created=False)
+        creates = by.allowed.creates(str(wanted.subject))
+        if not creates and not wanted.normalize:
+            raise _only_looked_up(wanted, by)
         before = await self._versions(wanted, inputs)
         if before.stamp != inputs.subject.precondition.stamp:
             return None
@@ -154,6 +175,10 @@ class Register:
             existing = self._existing(wanted, list(_equivalent(wanted, inputs, before, parsed)))
         if existing is not None and overtaken(existing.version, before.versions):
             existing = existing if existing.action is Action.ANSWER else None
+        if not creates:
+            if _answers(existing, inputs):
+                return RegistrationResult(existing.version, created=False)
+            raise _only_looked_up(wanted, by)
         if existing is None:
             return await self._add(wanted, inputs, before, parsed, by)
         return await self._reuse(wanted, inputs, before, existing, by)
@@ -189,7 +214,7 @@ class Register:
 
     async def _look(self, wanted: Registration, by: Actor) -> _Inputs:
         scope = Scope(wanted.subject)
-        resolved = await self._resolve(wanted)
+        resolved = await self._resolve(wanted, by)
         identity = self._library.identity(wanted.schema_type, wanted.content, resolved)
         subject = await self._store.subject_snapshot(wanted.subject, scope.chain, identity)
         config = in_force(subject.precondition.configs, scope, self._defaults)
@@ -199,7 +224,7 @@ class Register:
             wanted.level is not None
             and wanted.level is not config.level
             and subject.precondition.stamp != NO_VERSIONS
-            and not by.may(CONFIGURE)
+            and not by.may(CONFIGURE, str(wanted.subject))
         ):
             raise LevelMismatch(str(wanted.subject), wanted.level.name, config.level.name)
         moves_level = wanted.level not in (None, config.level) and subject.precondition.stamp != NO_VERSIONS
@@ -213,11 +238,13 @@ class Register:
         keeps_level = wanted.level in (None, config.level)
         return _Inputs(config, wanted.level or config.level, keeps_level, resolved, schema, subject)
 
-    async def _resolve(self, wanted: Registration) -> Resolved:
+    async def _resolve(self, wanted: Registration, by: Actor) -> Resolved:
         if not wanted.references:
             return Resolved()
         async with self._store.read() as tx:
-            pins = await self._library.pin_references(tx, wanted.subject, wanted.references)
+            pins = await self._library.pin_references(
+                tx, wanted.subject, wanted.references, readable=by.readable
+            )
         return await self._library.resolve(pins)
 
     async def _versions(self, wanted: Registration, inputs: _Inputs) -> SubjectVersions:
@@ -370,13 +397,18 @@ class Register:
         self, wanted: Registration, inputs: _Inputs, entry: NewVersion, by: Actor
     ) -> SchemaVersion | None:
         """Store a version and, unless it stays, the subject's level; None when the subject has changed meanwhile."""
-        if inputs.keeps_level:
+        quota = inputs.config.quota
+        if inputs.keeps_level and not quota:
             return await self._store.append(inputs.subject.precondition, entry)
         async with self._store.write() as tx:
             if not await self._unchanged(tx, wanted, inputs):
                 return None
-            await self._set_level(tx, wanted, by)
-            return await appending.append_version(tx, entry)
+            if not quota or await quotas.fits(tx, quota, entry.version, inputs.subject.precondition):
+                if not inputs.keeps_level:
+                    await self._set_level(tx, wanted, by)
+                return await appending.append_version(tx, entry)
+        await quotas.begin(self._store, wanted.subject.context)
+        return None
 
     async def _unchanged(self, tx: WriteTx, wanted: Registration, inputs: _Inputs) -> bool:
         """Whether the decision still holds; from now on it does until the end of the transaction."""
@@ -386,8 +418,9 @@ class Register:
 
     async def _set_level(self, tx: WriteTx, wanted: Registration, by: Actor) -> None:
         scope = Scope(wanted.subject)
-        await tx.set_config(scope.key, merge(await tx.config(scope.key), Config(level=wanted.level)))
-        await record_change(tx, scope, by, self._clock())
+        known, config = await tx.config(scope.key), Config(level=wanted.level)
+        await tx.set_config(scope.key, merge(known, config))
+        await record_change(tx, scope, by, self._clock(), set_by(known, config))
 
     async def _record_failure(
         self, wanted: Registration, by: Actor, error: InvalidSchema | LintRefused | IncompatibleSchema
@@ -395,6 +428,21 @@ class Register:
         change = change_of_failure(wanted.subject, error, by, self._clock())
         async with self._store.write() as tx:
             await tx.append_change(change)
+
+
+def _answers(existing: ExistingVersion | None, inputs: _Inputs) -> TypeGuard[ExistingVersion]:
+    """Whether a version that is there already is the whole answer: nothing about it or its subject is to be changed."""
+    return existing is not None and existing.action is Action.ANSWER and inputs.keeps_level
+
+
+def _only_looked_up(wanted: Registration, by: Actor) -> PermissionDenied:
+    subject = str(wanted.subject)
+    return PermissionDenied(
+        f"{by.name!r} may only look up content of subject {subject!r}, and this content is not registered there",
+        permission=REGISTER,
+        principal=by.name,
+        subject=subject,
+    )
 
 
 def _equivalent(

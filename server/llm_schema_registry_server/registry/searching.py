@@ -8,8 +8,10 @@ from dataclasses import replace
 from ..errors import PageTokenInvalid
 from ..model.schema import SchemaVersion
 from ..storage.ranking import counted
+from ..storage.search import words_of
 from ..storage.store import ReadTx
 from ..storage.values import Page, RankedPage, SchemaFilter
+from .general_searches import GeneralSearches
 from .paging import Key, RankedKey, bytes_of, version_key
 
 SearchRow = tuple[SchemaVersion, Key | RankedKey]
@@ -24,11 +26,21 @@ def bytes_with_content(row: SearchRow) -> int:
 class Search:
     """The versions that a search finds, each with its key, in the order of the slice; and how many there are in all.
 
-    total: known from an earlier page, None when it is to be counted.
+    total: known from an earlier page, None when it is to be counted. general: what is remembered of questions like it.
     """
 
-    def __init__(self, tx: ReadTx, wanted: SchemaFilter, first: Page | RankedPage, total: int | None) -> None:
-        self._tx, self._wanted, self._first, self._total = tx, wanted, first, total
+    def __init__(
+        self,
+        tx: ReadTx,
+        wanted: SchemaFilter,
+        first: Page | RankedPage,
+        total: int | None,
+        general: GeneralSearches,
+    ) -> None:
+        self._tx, self._wanted, self._total, self._general = tx, wanted, total, general
+        if isinstance(first, RankedPage) and first.after is None and general.knows(wanted):
+            first = Page(first.limit, first.offset)
+        self._first = first
 
     async def read(self, count: int, after: SearchRow | None) -> Sequence[SearchRow]:
         """Up to `count` versions after this one; see paging.fitting."""
@@ -48,13 +60,18 @@ class Search:
             raise PageTokenInvalid(
                 "page_token", "is of a list that has grown too long to be ranked; begin anew"
             )
+        self._general.note(self._wanted)
         self._first = Page(first.limit, first.offset)
         return await self.read(count, None)
 
     async def total(self) -> int:
         """How many versions there are in all."""
         if self._total is None:
+            self._total = self._general.total(self._wanted)
+        if self._total is None:
             self._total = await self._tx.count_versions(self._wanted)
+            if words_of(self._wanted.text):
+                self._general.note(self._wanted, self._total)
         return self._total
 
 
@@ -69,7 +86,9 @@ def _scored(key: Key | RankedKey) -> RankedKey:
 
 async def suggestion(tx: ReadTx, wanted: SchemaFilter) -> str:
     """The words of a query that found nothing, with the nearest known ones for those that nothing begins with; "" when that
-    finds nothing either."""
+    finds nothing either. "" where not all may be read: which words are known, and which are nearest, would tell of the rest."""
+    if not wanted.scope.everything:
+        return ""
     words = counted(wanted.text)
     corrections = await tx.corrections(words) if words else {}
     text = " ".join(corrections.get(word, word) or "" for word in words)

@@ -9,12 +9,15 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ..errors import ConcurrentUpdate, StorageUnavailable
+from ..model.principal import READ, Rights
 from ..model.schema import SchemaVersion
+from ..model.scope import Scope, SubjectScope
 from ..model.statistics import TOP, Statistics
+from ..model.subject import DEFAULT_CONTEXT
 from ..model.usage import Usage
 from ..storage.leases import Lease, LeaseLost
 from ..storage.store import Store, WriteTx
@@ -22,6 +25,8 @@ from .periodic import PeriodicWork
 
 LEASE = "statistics"
 """Who has this lease counts: one server of a store at a time."""
+LIST = "subject:read"
+"""The permission to know the names of subjects, beside that to read their schemas."""
 LEAST_SECONDS = 10.0
 _SHARE = 10
 """Statistics younger than LEAST_SECONDS, or than so many times what the last count of this server took when that is less, are
@@ -46,6 +51,34 @@ class StatisticsReport:
 
     statistics: Statistics
     popular: Sequence[PopularVersion]
+
+    def shown_to(self, rights: Rights) -> StatisticsReport:
+        """The same numbers, with the names only of what may be read: subjects, and groups all of whose subjects may be."""
+        scopes = [rights.where(permission) for permission in (READ, LIST)]
+        if any(scope.everything for scope in scopes):
+            return self
+        s = self.statistics
+        return StatisticsReport(
+            replace(
+                s,
+                contexts=[g for g in s.contexts if _covered(scopes, Scope(g.name))],
+                prefixes=[g for g in s.prefixes if _covered(scopes, _beginning_with(g.name))],
+                largest=[x for x in s.largest if any(scope.contains(x.subject) for scope in scopes)],
+            ),
+            [p for p in self.popular if any(scope.contains(str(p.version.subject)) for scope in scopes)],
+        )
+
+
+def _covered(scopes: Sequence[SubjectScope], group: Scope) -> bool:
+    return any(scope.covers(group) for scope in scopes)
+
+
+def _beginning_with(prefix: str) -> Scope:
+    """The subjects whose qualified name begins so; a prefix of statistics ends inside a name, not inside a context's."""
+    if not prefix.startswith(":."):
+        return Scope(DEFAULT_CONTEXT, prefix + "*")
+    context, _, rest = prefix[1:].partition(":")
+    return Scope(context, rest + "*")
 
 
 class StatisticsCounter:

@@ -55,6 +55,8 @@ class ChangeFilter:
         return not self.names and not self.patterns
 
     def wants(self, change: Change) -> bool:
+        if change.hidden:
+            return False
         if self.kinds and change.event_type not in self.kinds:
             return False
         if self.everything:
@@ -65,8 +67,9 @@ class ChangeFilter:
         return name in self.names or any(glob.matches(name) for glob in self.globs)
 
 
-Push = Callable[[Change], bool]
-"""Sends a change at once; False when it cannot be sent now, and the subscriber's own task must do it."""
+Push = Callable[[Change], bool | None]
+"""Sends a change at once; False when it cannot be sent now, and the subscriber's own task must do it; None when there is nothing to
+send."""
 
 
 class Subscriber:
@@ -92,8 +95,11 @@ class Subscriber:
         if not self.live or change.sequence <= self.place:
             return False
         if not self.pending:
-            if self._waiter is not None and not self._waiter.done() and self._pushed(change):
-                self.place, self.sent = change.sequence, time.monotonic()
+            waits = self._waiter is not None and not self._waiter.done()
+            pushed = self._pushed(change) if waits else False
+            if pushed is not False:
+                self.place = change.sequence
+                self.sent = time.monotonic() if pushed else self.sent
                 return False
             self.place = change.sequence - 1
         if len(self.pending) >= MOST_PENDING:
@@ -126,7 +132,7 @@ class Subscriber:
             self._waiter = None
         return True
 
-    def _pushed(self, change: Change) -> bool:
+    def _pushed(self, change: Change) -> bool | None:
         if self.push is None:
             return False
         try:

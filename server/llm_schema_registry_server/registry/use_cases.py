@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from llm_schema_engines.formats.engine import Engines
 
+from ..audit.notes import Signer
 from ..model.config import EffectiveConfig
 from ..model.schema import StoredContent
 from ..storage.store import Store
+from ..telemetry.work import Work
+from .access_changes import Told
+from .answering import Answering
+from .api_keys import ApiKeys, Granted, Roles
 from .assessment import Assessor
+from .auditing import AuditLog
+from .certifying import Certifying
 from .changes import ChangeFeed
 from .checking import Checking
 from .coherence import Coherence
@@ -19,13 +26,16 @@ from .configuration import Configuration
 from .converting import Converting
 from .deletion import Deletion
 from .diffing import Diffing
+from .granting import GrantRules, Grants
 from .graph import ReferenceGraph
 from .health import Health
 from .library import Library
 from .lifecycle import Lifecycle
 from .limits import RequestLimits
+from .policing import Policies, TakePolicies
 from .reading import Reading
 from .register import Register
+from .revoking import Revoking
 from .statistics import StatisticsCounter
 from .subscribers import MOST_SUBJECTS
 from .subscribing import Subscribing
@@ -42,6 +52,7 @@ class UseCases:
     deletion: Deletion
     checking: Checking
     validating: Validating
+    answering: Answering
     graph: ReferenceGraph
     subscribing: Subscribing
     health: Health
@@ -49,6 +60,37 @@ class UseCases:
     converting: Converting
     configuration: Configuration
     statistics: StatisticsCounter
+    api_keys: ApiKeys
+    revoking: Revoking
+    grants: Grants
+    policies: Policies
+    audit: AuditLog
+    certifying: Certifying
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What the use cases about credentials need. roles, granted: see ApiKeys; told: learns of what changes. keys, revoked: so many there may
+    be. leeway: how much longer than it says a token counts."""
+
+    roles: Roles
+    granted: Granted
+    told: Told
+    keys: int
+    revoked: int
+    leeway: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """What signs verdicts, and the version of the engines; see Certifying."""
+
+    signer: Callable[[], Signer] | None
+    version: str
+
+
+UNSIGNED = Signing(None, "")
+"""Signs nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +118,26 @@ def build(
     health: Health,
     statistics: StatisticsCounter,
     rules: Rules,
+    credentials: Credentials,
+    granting: GrantRules,
+    take_policies: TakePolicies,
     clock: Callable[[], datetime],
     *,
+    signing: Signing = UNSIGNED,
     stage: Callable[[StoredContent], Awaitable[None]],
     validated: Callable[[str], None],
+    work: Work | None = None,
 ) -> UseCases:
     """The use cases over a store. `stage` is told what is about to be stored (Register), `validated` the id of each
-    schema that data was validated by (Validating)."""
+    schema that data was validated by (Validating); in `work` they note what becomes of schemas and data."""
     defaults, limits = rules.defaults, rules.limits
-    assessor = Assessor(library, rules.remedy_seconds)
+    assessor = Assessor(library, rules.remedy_seconds, work)
     diffing = Diffing(store, library, assessor, engines, defaults=defaults, limits=limits)
-    validating = Validating(store, library, engines, defaults=defaults, limits=limits, validated=validated)
+    validating = Validating(
+        store, library, engines, defaults=defaults, limits=limits, validated=validated, work=work
+    )
     coherence.listen(validating.forget)
+    checking = Checking(store, library, assessor, engines, defaults=defaults, limits=limits)
     return UseCases(
         register=Register(
             store,
@@ -100,14 +150,16 @@ def build(
             record_failures=rules.record_failures,
             clock=clock,
             stage=stage,
+            work=work,
         ),
         reading=Reading(store, library, limits),
         lifecycle=Lifecycle(
             store, library, assessor, coherence, defaults=defaults, limits=limits, clock=clock
         ),
         deletion=Deletion(store, library, assessor, coherence, defaults=defaults, clock=clock),
-        checking=Checking(store, library, assessor, engines, defaults=defaults, limits=limits),
+        checking=checking,
         validating=validating,
+        answering=Answering(validating, library, engines, limits),
         graph=ReferenceGraph(store, limits),
         subscribing=Subscribing(store, feed, most_subjects=rules.subjects_per_stream),
         health=health,
@@ -115,4 +167,14 @@ def build(
         converting=Converting(diffing, library, engines, limits),
         configuration=Configuration(store, defaults, coherence, clock),
         statistics=statistics,
+        api_keys=ApiKeys(
+            store, credentials.roles, credentials.granted, clock, credentials.told, most=credentials.keys
+        ),
+        revoking=Revoking(
+            store, clock, credentials.told, most=credentials.revoked, leeway=credentials.leeway
+        ),
+        grants=Grants(store, granting, clock),
+        policies=Policies(store, take_policies, clock),
+        audit=AuditLog(store),
+        certifying=Certifying(checking, signing.signer, lambda: store.registry_id, signing.version, clock),
     )

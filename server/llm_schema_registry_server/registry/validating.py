@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,12 +14,14 @@ from llm_schema_engines.model.lint import NOTHING_FOUND, LintReport
 from llm_schema_engines.model.schema import Fingerprints, SchemaType
 from llm_schema_engines.model.validation import DataReport, Encoding
 
-from ..errors import InvalidRequest, InvalidSchema, SchemaIssue, UnsupportedSchemaType
+from ..errors import InvalidRequest, InvalidSchema, SchemaIssue, SchemaNotFound, UnsupportedSchemaType
 from ..model.config import EffectiveConfig
 from ..model.schema import Reference, SchemaVersion
+from ..model.scope import EVERYTHING, SubjectScope
 from ..model.selector import parse_selector
 from ..model.subject import Subject
 from ..storage.store import Store
+from ..telemetry.work import Work
 from .configuration import Scope, effective
 from .library import KnownSchema, Library
 from .limits import RequestLimits
@@ -123,7 +126,9 @@ class Validating:
         defaults: EffectiveConfig,
         limits: RequestLimits,
         validated: Callable[[str], None] = lambda schema_id: None,
+        work: Work | None = None,
     ) -> None:
+        self._work = work or Work()
         self._store, self._library, self._engines = store, library, engines
         self._validated = validated
         self._defaults, self._limits = defaults, limits
@@ -150,9 +155,9 @@ class Validating:
             )
         if not 0 <= payload.max_errors <= MOST_ERRORS:
             raise InvalidRequest("max_errors", f"is {payload.max_errors}; it must be 0 to {MOST_ERRORS}")
-        compiled = await self._compiled_version(_key(payload))
-        found(compiled.version)
+        compiled = await self._compiled_version(_key(payload), found)
         self._validated(compiled.version.schema_id)
+        began = time.perf_counter()
         max_errors = payload.max_errors or DEFAULT_ERRORS
         report = compiled.validator.validate_within(
             self._library.inline_seconds, payload.data, encoding=payload.encoding, strict=payload.strict,
@@ -163,19 +168,37 @@ class Validating:
                 await self._library.known(compiled.version), payload.data, encoding=payload.encoding,
                 strict=payload.strict, max_errors=max_errors, message_name=payload.message_name,
             )  # fmt: skip
+        schema_type = compiled.version.schema_type.name
+        self._work.validated("data", schema_type, report.valid, began)
+        for issue in report.errors:
+            self._work.validation_errors.add(schema_type, issue.error_type)
         return DataVerdict(report, compiled.version)
+
+    async def version(
+        self, payload: Payload, found: Callable[[SchemaVersion], None] = lambda version: None
+    ) -> SchemaVersion:
+        """The version that a payload is to be validated under; `found` and what is raised as in `data`."""
+        return (await self._compiled_version(_key(payload), found)).version
 
     async def prepare(self, schema_id: str) -> None:
         """Compile what validating against this schema needs. Raises as `data` does."""
         if len(self._compiled) < MOST_COMPILED:
             await self._compiled_version(schema_id)
 
-    async def _compiled_version(self, key: _Key) -> CompiledVersion:
+    async def _compiled_version(
+        self, key: _Key, seen: Callable[[SchemaVersion], None] = lambda version: None
+    ) -> CompiledVersion:
         known = self._compiled.get(key)
         if known is not None:
+            try:
+                seen(known.version)
+            except SchemaNotFound:
+                await self._version(key)  # as long as it takes to find that there is none
+                raise
             return known
         epoch = self._compiled.epoch
         version = await self._version(key)
+        seen(version)
         schema = await self._library.known(version)
         found = CompiledVersion(version, await self._library.validator(schema))
         if epoch == self._compiled.epoch:
@@ -189,22 +212,29 @@ class Validating:
         return (await selected(self._store, self._library, subject, selector)).version
 
     async def schema(
-        self, schema_type: SchemaType, content: bytes, references: Sequence[Reference]
+        self,
+        schema_type: SchemaType,
+        content: bytes,
+        references: Sequence[Reference],
+        readable: SubjectScope = EVERYTHING,
     ) -> SchemaReport:
-        """An invalid schema is an answer. Raises UnsupportedSchemaType and what resolving references raises."""
+        """An invalid schema is an answer. readable: the subjects that references may point to. Raises UnsupportedSchemaType and what resolving references raises."""
         if schema_type not in self._engines:
             raise UnsupportedSchemaType(schema_type.name)
         self._limits.check_content(content, "schema_content")
         async with self._store.read() as tx:
             config = await effective(tx, Scope(), self._defaults)
-            pins = await self._library.pin_references(tx, None, references)
+            pins = await self._library.pin_references(tx, None, references, readable=readable)
         candidate = self._library.candidate(
             schema_type,
             content,
             await self._library.resolve(pins),
             config,
         )
-        return await self._judge(candidate)
+        began = time.perf_counter()
+        report = await self._judge(candidate)
+        self._work.validated("schema", schema_type.name, report.valid, began)
+        return report
 
     async def _judge(self, candidate: KnownSchema) -> SchemaReport:
         try:

@@ -9,21 +9,27 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from llm_schema_registry.v1 import admin_pb2 as pb
 from llm_schema_registry.v1 import schema_registry_pb2 as registry_pb
 
+from ..auth.granting import GrantBook
 from ..calls.call import Call
 from ..model.statistics import Group
 from ..registry.statistics import PopularVersion, StatisticsReport
 from ..registry.use_cases import UseCases
+from .access import AccessHandlers
 from .convert import timestamp
+from .credentials import CredentialHandlers
 
 
-class AdminService:
+class AdminService(CredentialHandlers, AccessHandlers):
     """One method per RPC, named as the RPC is."""
 
-    def __init__(self, use: UseCases) -> None:
+    def __init__(self, use: UseCases, book: GrantBook) -> None:
+        CredentialHandlers.__init__(self, use)
+        AccessHandlers.__init__(self, use, book)
         self._counting = use.statistics
 
     async def get_statistics(self, request: pb.GetStatisticsRequest, call: Call) -> pb.GetStatisticsResponse:
-        return _statistics(await self._counting(fresh=request.fresh))
+        report = await self._counting(fresh=request.fresh)
+        return _statistics(report.shown_to(call.rights))
 
 
 def _statistics(report: StatisticsReport) -> pb.GetStatisticsResponse:

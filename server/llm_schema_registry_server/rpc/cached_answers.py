@@ -49,6 +49,6 @@ class PreparedAnswers:
         self._answers.store(
             token,
             (GRPC, _SERVICE + path, request.SerializeToString()),
-            CachedAnswer(response.SerializeToString(), resources=resources, schema_id=schema_id),
+            CachedAnswer(response.SerializeToString(), resources=resources, schema_id=schema_id, named=1),
             asked=False,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from enum import IntEnum
 from functools import lru_cache
 from types import TracebackType
 from typing import TypeVar, cast
@@ -15,7 +16,6 @@ from llm_schema_engines.formats.reask import reask_text
 from llm_schema_engines.model.compatibility import (
     ChangeClass,
     CompareOptions,
-    CompatibilityLevel,
     CompatibilityReport,
     Severity,
     Violation,
@@ -27,11 +27,9 @@ from llm_schema_engines.model.version import SemanticVersion
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
 from ..errors import IncompatibleSchema, InvalidRequest, InvalidSchema, LintRefused, SchemaIssue
-from ..model.change import Change, EventType, format_revision
+from ..model.change import Change, format_revision
 from ..model.health import HealthReport
-from ..model.lifecycle import SchemaState
 from ..model.schema import Reference, SchemaVersion
-from ..model.search import SearchOrder
 from ..model.subject import Subject
 from ..model.timestamps import micros
 from ..registry.graph import DependencyPage
@@ -39,7 +37,7 @@ from ..registry.reading import FoundSchema
 from ..registry.registration import RegistrationResult
 from ..registry.validating import DataVerdict, SchemaReport
 
-E = TypeVar("E", CompatibilityLevel, SchemaState, SchemaType, EventType, SearchOrder)
+E = TypeVar("E", bound=IntEnum)
 
 
 # -- from the wire
@@ -262,13 +260,8 @@ class Refusals(AbstractContextManager[None, None]):
 
 def data_report(verdict: DataVerdict, milliseconds: float) -> pb.ValidationReport:
     r, version = verdict.report, verdict.version
-    return pb.ValidationReport(
+    report = pb.ValidationReport(
         valid=r.valid,
-        errors=[_data_error(i) for i in r.errors],
-        warnings=[
-            pb.ValidationWarning(path=i.path, message=i.message, warning_type=i.error_type)
-            for i in r.warnings
-        ],
         validation_time_ms=milliseconds,
         schema_id=version.schema_id,
         subject=str(version.subject),
@@ -276,6 +269,13 @@ def data_report(verdict: DataVerdict, milliseconds: float) -> pb.ValidationRepor
         truncated=r.truncated,
         text=reask_text(r),
     )
+    if r.errors or r.warnings:
+        report.errors.extend(map(_data_error, r.errors))
+        report.warnings.extend(
+            pb.ValidationWarning(path=i.path, message=i.message, warning_type=i.error_type)
+            for i in r.warnings
+        )
+    return report
 
 
 def _data_error(i: DataIssue) -> pb.ValidationError:
@@ -343,12 +343,13 @@ def dependencies(page: DependencyPage) -> pb.DependenciesResponse:
     )
 
 
-def health(r: HealthReport) -> pb.HealthCheckResponse:
+def health(r: HealthReport, *, details: bool) -> pb.HealthCheckResponse:
+    """details: whether it says how much there is, and of what kind the parts are."""
     components: Mapping[str, pb.ComponentHealth] = {
         name: pb.ComponentHealth(
             status=pb.ComponentHealth.Status.ValueType(c.status),
             message=c.message or None,
-            details=c.details,
+            details=c.details if details else None,
         )
         for name, c in r.components.items()
     }

@@ -67,6 +67,9 @@ def config(c: pb.Config) -> Config:
         lint=_named(LintPolicy, pb.LintPolicy, "LINT_POLICY_", c.lint, "config.lint")
         if has("lint")
         else None,
+        max_subjects=c.max_subjects if has("max_subjects") else None,
+        max_versions=c.max_versions if has("max_versions") else None,
+        max_bytes=c.max_bytes if has("max_bytes") else None,
     )
 
 
@@ -82,6 +85,9 @@ def message(c: Config | EffectiveConfig) -> pb.Config:
         undecided=pb.UndecidedPolicy.Value(f"UNDECIDED_POLICY_{c.undecided}") if c.undecided else None,
         default_dialect=c.default_dialect,
         lint=pb.LintPolicy.Value(f"LINT_POLICY_{c.lint}") if c.lint else None,
+        max_subjects=c.max_subjects,
+        max_versions=c.max_versions,
+        max_bytes=c.max_bytes,
     )
 
 

@@ -6,10 +6,13 @@ from google.protobuf.descriptor import ServiceDescriptor
 
 from llm_schema_registry.v1 import (
     admin_pb2,
+    answers_pb2,
+    audit_pb2,
     config_pb2,
     lifecycle_pb2,
     policy_pb2,
     schema_registry_pb2,
+    tickets_pb2,
     tools_pb2,
 )
 
@@ -21,7 +24,10 @@ SERVICES: tuple[ServiceDescriptor, ...] = (
     config_pb2.DESCRIPTOR.services_by_name["ConfigService"],
     lifecycle_pb2.DESCRIPTOR.services_by_name["LifecycleService"],
     tools_pb2.DESCRIPTOR.services_by_name["ToolsService"],
+    answers_pb2.DESCRIPTOR.services_by_name["AnswerService"],
     admin_pb2.DESCRIPTOR.services_by_name["AdminService"],
+    audit_pb2.DESCRIPTOR.services_by_name["AuditService"],
+    tickets_pb2.DESCRIPTOR.services_by_name["TicketService"],
 )
 
 

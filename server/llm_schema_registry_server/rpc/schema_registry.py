@@ -18,9 +18,12 @@ from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
 from ..calls.call import Call
 from ..calls.failure import failure
+from ..calls.operation import Resource, ResourceKind
 from ..errors import InvalidRequest, RegistryError
 from ..model.change import Change, EventType
 from ..model.lifecycle import SchemaState
+from ..model.principal import READ, STATISTICS
+from ..model.scope import SubjectScope
 from ..model.search import SearchOrder
 from ..model.selector import parse_selector
 from ..model.subject import Subject
@@ -35,7 +38,7 @@ from ..registry.use_cases import UseCases
 from ..registry.validating import Payload
 from ..storage.values import SchemaFilter
 from . import convert
-from .actors import actor, touch_owner, wrote
+from .actors import actor, learn, named_or_learnt, touch_owner, wrote
 from .batch import each, in_order
 from .change_events import ChangeEvents
 from .protobuf.resources import schema, subject
@@ -61,7 +64,10 @@ class SchemaRegistryService:
         return answer
 
     async def get_schema(self, request: pb.GetSchemaRequest, call: Call) -> pb.GetSchemaResponse:
-        return self._handed_out(await self._use.reading.by_id(request.schema_id), call)
+        found = await self._use.reading.by_id(
+            request.schema_id, lambda version: learn(version.subject, version.schema_id, call)
+        )
+        return self._handed_out(found, call)
 
     async def get_schema_by_version(
         self, request: pb.GetSchemaByVersionRequest, call: Call
@@ -84,6 +90,7 @@ class SchemaRegistryService:
             schema_type=convert.optional_enum(SchemaType, request.schema_type, "schema_type"),
             state=convert.optional_enum(SchemaState, request.state, "state"),
             include_deleted=request.include_deleted,
+            scope=_scope(call),
         )
         found = self._use.reading.scan(
             wanted, limit=request.limit, offset=request.offset, page_token=request.page_token
@@ -147,6 +154,7 @@ class SchemaRegistryService:
             offset=request.offset,
             page_token=request.page_token,
             include_deleted=request.include_deleted,
+            scope=_scope(call),
         )
         return pb.ListSubjectsResponse(
             subjects=[str(s) for s in page.subjects],
@@ -162,6 +170,7 @@ class SchemaRegistryService:
             tags=tuple(request.tags),
             metadata=dict(request.metadata_filters),
             latest_only=request.latest_only,
+            scope=_scope(call),
         )
         page = await self._use.reading.search(
             wanted,
@@ -190,7 +199,7 @@ class SchemaRegistryService:
                 message_name=request.message_name,
                 max_errors=request.max_errors,
             ),
-            lambda version: call.touch(subject(version.subject)),
+            lambda version: named_or_learnt(version, request.schema_id, call),
         )
         return convert.data_report(verdict, (time.perf_counter() - began) * 1000)
 
@@ -201,6 +210,7 @@ class SchemaRegistryService:
             convert.enum(SchemaType, request.schema_type, "schema_type"),
             request.schema_content,
             convert.references(request.references),
+            call.rights.where(READ),
         )
         return convert.schema_report(report)
 
@@ -208,6 +218,7 @@ class SchemaRegistryService:
         self, requests: AsyncIterator[pb.ValidateDataRequest | RegistryError], call: Call
     ) -> AsyncGenerator[pb.ValidationReport, None]:
         async def answer(request: pb.ValidateDataRequest) -> pb.ValidationReport:
+            await call.each_request()
             call.touches(request)
             return await self.validate_data(request, call)
 
@@ -232,12 +243,14 @@ class SchemaRegistryService:
     async def check_compatibility(
         self, request: pb.CompatibilityCheckRequest, call: Call
     ) -> pb.CompatibilityReport:
-        return convert.report((await self._use.checking(_question(request))).report)
+        asked = question(request, call.rights.where(READ))
+        return convert.report((await self._use.checking(asked)).report)
 
     async def batch_check_compatibility(
         self, requests: AsyncIterator[pb.CompatibilityCheckRequest | RegistryError], call: Call
     ) -> AsyncGenerator[pb.CompatibilityReport, None]:
         async def answer(request: pb.CompatibilityCheckRequest) -> pb.CompatibilityReport:
+            await call.each_request()
             call.touches(request)
             return await self.check_compatibility(request, call)
 
@@ -261,6 +274,7 @@ class SchemaRegistryService:
             transitive=request.transitive,
             limit=request.limit,
             page_token=request.page_token,
+            readable=_scope(call),
         )
         return _named(found, call)
 
@@ -271,6 +285,7 @@ class SchemaRegistryService:
             transitive=request.transitive,
             limit=request.limit,
             page_token=request.page_token,
+            readable=_scope(call),
         )
         return _named(found, call)
 
@@ -294,15 +309,18 @@ class SchemaRegistryService:
                         continue
                     yield beat
                     call.resume_revision = beat.revision
-                elif change.subject is None or call.shows(subject(change.subject)):
+                elif call.shows(_told_of(change)):
                     events = self._events
                     event = await events.event_with_schema(change) if with_schema else events.event(change)
                     yield event
                     call.resume_revision = event.revision  # the wire has taken it
 
-    def _push(self, call: Call, push: Callable[[SharedAnswer], bool], change: Change) -> bool:
-        """Sends the event of a change at once; False when its stream must do it, as where guards see each item."""
-        if call.looked_into:
+    def _push(self, call: Call, push: Callable[[SharedAnswer], bool], change: Change) -> bool | None:
+        """Sends the event of a change at once; None when guards leave it out, False when its stream must do it, or must end."""
+        try:
+            if call.looked_into and not call.shows(_told_of(change)):
+                return None
+        except RegistryError:
             return False
         event = self._events.event(change)
         if not push(event):
@@ -311,7 +329,8 @@ class SchemaRegistryService:
         return True
 
     async def health_check(self, request: Empty, call: Call) -> pb.HealthCheckResponse:
-        return convert.health(await self._use.health())
+        # Everybody may ask whether it works; how much it holds only those who may see the statistics.
+        return convert.health(await self._use.health(), details=call.rights.may(STATISTICS))
 
     def _handed_out(self, found: FoundSchema, call: Call) -> pb.GetSchemaResponse:
         """The answer with one version, which counts as a read of it."""
@@ -320,6 +339,19 @@ class SchemaRegistryService:
         call.touch(subject(version.subject))
         call.schema_id = version.schema_id
         return pb.GetSchemaResponse(schema=self._wire.schema(found))
+
+
+def _scope(call: Call) -> SubjectScope:
+    """The subjects that a list may tell its caller of."""
+    return call.rights.where(call.operation.permission)
+
+
+def _told_of(change: Change) -> Resource:
+    """What a change tells of: a subject or a context, or all subjects when it is one of the registry."""
+    if change.subject is not None:
+        return subject(change.subject)
+    context = change.metadata.get("scope", "").removeprefix("context:")
+    return Resource(ResourceKind.CONTEXT, context if context.startswith(".") else "")
 
 
 def _named(found: DependencyPage, call: Call) -> pb.DependenciesResponse:
@@ -386,7 +418,7 @@ def _seconds(duration: Duration) -> float:
     return float(duration.seconds) + duration.nanos / 1e9
 
 
-def _question(request: pb.CompatibilityCheckRequest) -> CompatibilityQuestion:
+def question(request: pb.CompatibilityCheckRequest, readable: SubjectScope) -> CompatibilityQuestion:
     return CompatibilityQuestion(
         subject=Subject.parse(request.subject),
         content=request.new_schema,
@@ -398,6 +430,7 @@ def _question(request: pb.CompatibilityCheckRequest) -> CompatibilityQuestion:
         ),
         references=convert.references(request.references),
         schema_type=convert.optional_enum(SchemaType, request.schema_type, "schema_type"),
+        readable=readable,
     )
 
 

@@ -8,6 +8,8 @@ from llm_schema_registry.v1 import tools_pb2 as pb
 
 from ..calls.call import Call
 from ..errors import InvalidRequest
+from ..model.principal import READ
+from ..model.scope import SubjectScope
 from ..model.selector import parse_selector
 from ..model.subject import Subject
 from ..registry.converting import ConversionRequest
@@ -29,8 +31,9 @@ class ToolsService:
         self._diffing, self._converting, self._reading = use.diffing, use.converting, use.reading
 
     async def diff_schemas(self, request: pb.DiffSchemasRequest, call: Call) -> pb.DiffSchemasResponse:
-        old = _operand(request.old, "old", "")
-        new = _operand(request.new, "new", request.old.subject)
+        readable = call.rights.where(READ)
+        old = _operand(request.old, "old", "", readable)
+        new = _operand(request.new, "new", request.old.subject, readable)
         for operand in (old, new):
             await self._name_owner(operand, call)
         with convert.Refusals():
@@ -39,7 +42,10 @@ class ToolsService:
     async def convert_schema(self, request: pb.ConvertSchemaRequest, call: Call) -> pb.ConvertSchemaResponse:
         target = convert.enum(SchemaType, request.target_type, "target_type")
         wanted = ConversionRequest(
-            _operand(request.source, "source", ""), target, request.message_name, request.data
+            _operand(request.source, "source", "", call.rights.where(READ)),
+            target,
+            request.message_name,
+            request.data,
         )
         await self._name_owner(wanted.source, call)
         with convert.Refusals():
@@ -62,8 +68,8 @@ class ToolsService:
             await touch_owner(self._reading, operand.schema_id, call)
 
 
-def _operand(given: pb.SchemaOperand, field: str, subject: str) -> Operand:
-    """`subject`: where a version without a subject belongs."""
+def _operand(given: pb.SchemaOperand, field: str, subject: str, readable: SubjectScope) -> Operand:
+    """`subject`: where a version without a subject belongs. readable: the subjects that its references may point to."""
     named = [name for name in ("schema_id", "subject", "schema_content") if getattr(given, name)]
     if len(named) > 1:
         raise InvalidRequest(f"{field}.{named[1]}", f"cannot be given together with {named[0]}")
@@ -74,6 +80,7 @@ def _operand(given: pb.SchemaOperand, field: str, subject: str) -> Operand:
             convert.enum(SchemaType, given.schema_type, f"{field}.schema_type"),
             given.schema_content,
             convert.references(given.references),
+            readable=readable,
         )
     subject = given.subject or subject
     if not subject:

@@ -1,9 +1,14 @@
 """The settings of a server process; see tree.py."""
 
-from .auth import AuthSettings, JwtSettings
+from .audit import AuditSettings
+from .auth import AuthSettings, CertificatesSettings, JwtSettings, PasswordSettings
+from .encryption import EncryptionSettings, VaultSettings
 from .engines import AvroSettings, JsonSchemaSettings, ProtobufSettings
+from .rates import QuotasSettings, RateLimitsSettings, RateSettings
 from .section import Section
 from .storage import BlobsSettings, PostgresSettings, S3Settings, StorageSettings
+from .tls import ClientCertificates, ListenerName, TlsSettings
+from .tracing import TracingSettings
 from .tree import (
     CLIENT_VARIABLES,
     CONFIG_VARIABLE,
@@ -33,24 +38,33 @@ __all__ = [
     "CLIENT_VARIABLES",
     "CONFIG_VARIABLE",
     "PREFIX",
+    "AuditSettings",
     "AuthSettings",
     "AvroSettings",
     "BlobsSettings",
     "CachesSettings",
+    "CertificatesSettings",
     "ChangesSettings",
+    "ClientCertificates",
     "ClockSettings",
+    "EncryptionSettings",
     "GrpcSettings",
     "HealthSettings",
     "HttpSettings",
     "JsonSchemaSettings",
     "JwtSettings",
     "LimitsSettings",
+    "ListenerName",
     "LogsSettings",
     "MetricsSettings",
+    "PasswordSettings",
     "PostgresSettings",
     "ProtobufSettings",
     "ProxiesSettings",
     "QueuesSettings",
+    "QuotasSettings",
+    "RateLimitsSettings",
+    "RateSettings",
     "RedisSettings",
     "RedisTlsSettings",
     "S3Settings",
@@ -59,7 +73,10 @@ __all__ = [
     "SettingsError",
     "StatisticsSettings",
     "StorageSettings",
+    "TlsSettings",
+    "TracingSettings",
     "UsageSettings",
+    "VaultSettings",
     "WorkersSettings",
     "load",
 ]

@@ -9,25 +9,49 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator, model_validator
 
-from .auth import AuthSettings
+from .audit import AuditSettings
+from .auth import AuthSettings, Names
+from .encryption import EncryptionSettings
 from .engines import AvroSettings, JsonSchemaSettings, ProtobufSettings
+from .given_secrets import KEY_FILE_VARIABLE, KEY_VARIABLE, GivenSecretError, resolved
 from .names import nearest
+from .rates import QuotasSettings, RateLimitsSettings
 from .section import Section
 from .storage import BlobsSettings, StorageSettings
+from .tls import TlsSettings
+from .tracing import TracingSettings, levels_of
 from .urls import check_redis
+from .urls import on_loopback as _loopback
 
 PREFIX = "SCHEMA_REGISTRY_"
 CONFIG_VARIABLE = "SCHEMA_REGISTRY_CONFIG"
 CLIENT_VARIABLES = frozenset(
-    PREFIX + name for name in ("SERVER", "TOKEN", "OUTPUT", "DEBUG", "PROFILE", "TIMEOUT", "CONTEXT")
+    PREFIX + name
+    for name in (
+        "SERVER",
+        "TOKEN",
+        "OUTPUT",
+        "DEBUG",
+        "PROFILE",
+        "TIMEOUT",
+        "CONTEXT",
+        "CA",
+        "CERT",
+        "KEY",
+        "CLIENT_SECRET",
+    )
 )
 """Variables of the command line client (docs/cli.md): they may be set in the environment of a server too."""
+
+_OTHER_VARIABLES = CLIENT_VARIABLES | {CONFIG_VARIABLE, KEY_VARIABLE, KEY_FILE_VARIABLE}
+
+
+Level = Literal["debug", "info", "warning", "error"]
 
 
 class SettingsError(Exception):
@@ -40,9 +64,12 @@ class GrpcSettings(Section):
     port: int = Field(9090, ge=0, le=65535)
     """Port of the gRPC listener; 0 lets the system choose."""
     engine: Literal["auto", "native", "grpcio"] = "auto"
-    """Which server speaks gRPC: `native` (pygrpc-native, plaintext only, several times as fast), `grpcio`, or `auto`:
-    native without TLS, grpcio with it. `native` inflates compressed messages without a limit: choose `grpcio` where
-    clients may be hostile (docs/decisions/0005-the-native-engine-trusts-its-clients.md)."""
+    """Which server speaks gRPC: `native` (pygrpc-native, several times as fast), `grpcio`, or `auto`: native wherever its package is
+    installed (docs/decisions/0037-a-front-for-every-engine.md)."""
+    front: Literal["auto", "on", "off"] = "auto"
+    """Whether a front of ours stands before the engine and bounds what it cannot: messages that are too large, also once they are unpacked,
+    floods of resets and of frames that carry nothing. It takes some microseconds a call. `auto`: wherever callers may come from another
+    machine, on every address but loopback, and with `proxies.trusted`. With TLS it is always there."""
     max_message_bytes: int = Field(8 * 1024 * 1024, ge=1024)
     """Largest message accepted or sent."""
     memory_line_bytes: int = Field(1536 * 1024 * 1024, ge=1 << 20)
@@ -50,9 +77,9 @@ class GrpcSettings(Section):
     most of it; it has to collect a message before it can refuse it for its size. Set it below the memory that the server may
     use."""
     unread_bytes: int = Field(32 * 1024 * 1024, ge=1 << 20)
-    """Answers that one connection to the native engine may leave unread; further large answers on it are refused with
-    RESOURCE_EXHAUSTED until it has read. At least one answer of `max_message_bytes` is always sent."""
-    streams_per_connection: int = Field(4096, ge=1)
+    """Memory for answers that one connection to the native engine leaves unread, which takes four bytes for each of an answer; further
+    large answers on it are refused with RESOURCE_EXHAUSTED until it has read. At least one answer of `max_message_bytes` is always sent."""
+    streams_per_connection: int = Field(1024, ge=1)
     """Most calls and streams at the same time on one connection (SETTINGS_MAX_CONCURRENT_STREAMS of HTTP/2); clients wait with
     the next ones."""
     pending_calls: int = Field(20_000, ge=1)
@@ -60,12 +87,14 @@ class GrpcSettings(Section):
     done for them; more are refused with RESOURCE_EXHAUSTED."""
     resets_per_second: int = Field(100, ge=1)
     """Calls that one address (behind a trusted proxy: one connection) may reset in a second before they are answered, by which callers
-    give up; five times as many at once. Connections that reset more are ended."""
+    give up; five times as many at once. Connections that reset more are ended. Where a front stands (`grpc.front`; with TLS on the HTTP port,
+    too), also those that send twenty times as many pings, settings, priorities or empty frames, or as many MiB of compressed messages, once
+    they are unpacked."""
     default_deadline_seconds: float = Field(30.0, gt=0)
     """Deadline of a unary call whose client set none."""
     connections_per_address: int = Field(0, ge=0)
     """Most connections of one address, but for trusted proxies; more are closed. 0: half of the file descriptors that the process
-    may have (`ulimit -n`)."""
+    may have (`ulimit -n`), behind a front, where a connection takes three, a sixth."""
     reflection: bool = True
     """Whether clients may ask the server for its descriptors."""
 
@@ -77,7 +106,15 @@ class HttpSettings(Section):
     """Port of the HTTP listener; 0 lets the system choose."""
     connections_per_address: int = Field(0, ge=0)
     """Most connections of one address, but for trusted proxies; more are closed. 0: half of the file descriptors that the process
-    may have (`ulimit -n`)."""
+    may have (`ulimit -n`), behind TLS, where a connection takes three, a sixth."""
+    origins: Names = ()
+    """Origins of pages (`https://ui.example`) that may change things and open WebSockets without credentials in a header, besides the
+    server's own. Separated by commas in a variable."""
+    hosts: Names = ()
+    """Names of the server (`registry.example.com`), for a listener without TLS on loopback that answers callers without credentials:
+    there a request under another name is refused, since a page in a browser can have its own name lead to this machine. Names without
+    a dot, addresses, and names that end with `.localhost` or `.internal` are nobody else's and always taken; elsewhere any name is.
+    Separated by commas in a variable."""
     max_body_bytes: int = Field(12 * 1024 * 1024, ge=1024)
     """Largest request body, and largest line of a batch (base64 makes 3 bytes 4)."""
     max_batch_bytes: int = Field(64 * 1024 * 1024, ge=1024)
@@ -111,6 +148,8 @@ class MetricsSettings(Section):
     """Most scrapes at a time; more are answered 503."""
     timeout_seconds: float = Field(10.0, gt=0)
     """Longest time of one scrape, the request's arrival and the reading of its answer included; then its connection is cut."""
+    confluent_names: bool = False
+    """Whether the names are there too that Confluent's own dashboard for its schema registry asks for (docs/metrics.md)."""
 
 
 class LimitsSettings(Section):
@@ -121,6 +160,8 @@ class LimitsSettings(Section):
     """Largest payload that ValidateData accepts."""
     references: int = Field(256, ge=0)
     """Most references of one schema, direct and transitive."""
+    reference_depth: int = Field(100, ge=0, le=200)
+    """Most schemas that stand below one another, each referenced by the next."""
     tags: int = Field(50, ge=0)
     """Most tags of a version."""
     metadata_bytes: int = Field(10 * 1024, ge=0)
@@ -154,6 +195,11 @@ class LimitsSettings(Section):
     of other calls: over it they wait for 5 s, and are refused with RESOURCE_EXHAUSTED."""
     unread_bytes_per_caller: int = Field(64 * 1024 * 1024, ge=1024)
     """The same of one caller, by its address; on the native engine also of the large answers to all its connections."""
+    open_answers: int = Field(256, ge=1)
+    """Most documents that are open at a time in one ValidateStream."""
+    open_answer_bytes: int = Field(256 * 1024 * 1024, ge=1024)
+    """Bytes that have come of all documents open in all ValidateStreams; one caller's may be a quarter of it. A document that
+    would pass it is refused."""
     socket_bytes: int = Field(64 * 1024, ge=1024)
     """Most bytes that a client may send over a WebSocket: its request, beside some pings. The connection is cut when more
     arrive."""
@@ -319,8 +365,14 @@ class CachesSettings(Section):
 
 
 class LogsSettings(Section):
-    level: Literal["debug", "info", "warning", "error"] = "info"
+    level: Level = "info"
     """Least severe level that is written."""
+    levels: dict[str, Level] = Field(default_factory=dict)
+    """The same of single modules and what is below them: `storage.postgres=debug, calls=warning` in a variable. SIGUSR1 has this and
+    `level` read again from the file of settings."""
+    access: float = Field(0.0, ge=0, le=1)
+    """Share of the calls of which a line of the access log is written (logger `access`): 1 is all of them, 0 none, not even of failed
+    calls; in between, failed calls all have one. `lines_per_second` bounds them too."""
     format: Literal["auto", "json", "text"] = "auto"
     """`json` for machines, `text` for people; `auto` is text where standard error is a terminal, and JSON elsewhere."""
     lines_per_second: int = Field(100, ge=1)
@@ -330,16 +382,24 @@ class LogsSettings(Section):
     long, how much of it was processor time, and at which code it stood; 0: no lines. `schema_registry_loop_late_seconds` counts
     shorter waits, too."""
 
+    @field_validator("levels", mode="before")
+    @classmethod
+    def _pairs(cls, value: Any) -> Any:
+        return levels_of(value)
+
 
 class Settings(Section):
     """The whole tree; each part of the server gets its section."""
 
     grpc: GrpcSettings = GrpcSettings()
     http: HttpSettings = HttpSettings()
+    tls: TlsSettings = TlsSettings()
     auth: AuthSettings = AuthSettings()
+    audit: AuditSettings = AuditSettings()
     proxies: ProxiesSettings = ProxiesSettings()
     metrics: MetricsSettings = MetricsSettings()
     storage: StorageSettings = StorageSettings()
+    encryption: EncryptionSettings = EncryptionSettings()
     blobs: BlobsSettings = BlobsSettings()
     limits: LimitsSettings = LimitsSettings()
     avro: AvroSettings = AvroSettings()
@@ -353,7 +413,10 @@ class Settings(Section):
     caches: CachesSettings = CachesSettings()
     health: HealthSettings = HealthSettings()
     clock: ClockSettings = ClockSettings()
+    rate_limits: RateLimitsSettings = RateLimitsSettings()
+    quotas: QuotasSettings = QuotasSettings()
     logs: LogsSettings = LogsSettings()
+    tracing: TracingSettings = TracingSettings()
     drain_seconds: float = Field(30.0, ge=0)
     """How long calls in flight may finish after SIGTERM."""
     compatibility_level: Literal[
@@ -369,25 +432,38 @@ class Settings(Section):
     lint: Literal["OFF", "WARN", "REFUSE_ERRORS", "REFUSE_WARNINGS"] = "WARN"
     """What registration does with what the lint rules find (docs/lint.md), for subjects for which nothing else is configured."""
 
+    @property
+    def limits_rates(self) -> bool:
+        """Whether callers may ask only so much in a time."""
+        if self.rate_limits.mode != "auto":
+            return self.rate_limits.mode == "on"
+        return self.asks_who or not (_loopback(self.grpc.host) and _loopback(self.http.host))
+
+    @property
+    def fronts_grpc(self) -> bool:
+        """Whether a front stands before the engine of gRPC even without TLS."""
+        if self.grpc.front != "auto":
+            return self.grpc.front == "on"
+        return not _loopback(self.grpc.host) or bool(self.proxies.trusted)
+
+    @property
+    def asks_who(self) -> bool:
+        """Whether callers are asked who they are: by credentials, or by a certificate."""
+        return self.auth.on or self.tls.identifies
+
     @model_validator(mode="after")
     def _closed_or_on_loopback(self) -> Settings:
-        if self.auth.on or self.auth.insecure:
+        if self.asks_who or self.auth.insecure:
             return self
         for name, host in (("grpc", self.grpc.host), ("http", self.http.host)):
             if not _loopback(host):
                 raise ValueError(
                     f"{name}.host {host!r} can be reached from other machines, and no credentials are asked for: everyone there "
-                    "could read and change everything. Set auth.jwt, or bind 127.0.0.1, or say `serve --insecure` "
+                    "could read and change everything. Set auth.api_keys.enabled, auth.jwt or tls.client_certificates, or bind 127.0.0.1, or say "
+                    "`serve --insecure` "
                     "(auth.insecure) where the network keeps strangers out"
                 )
         return self
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or host.startswith("unix:") or ip_address(host.strip("[]")).is_loopback
-    except ValueError:  # a name: it may mean anything tomorrow
-        return False
 
 
 def load(
@@ -404,13 +480,15 @@ def load(
     tree = _read(file) if file else {}
     variables: dict[tuple[str, ...], str] = {}
     for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in {CONFIG_VARIABLE, *CLIENT_VARIABLES}:
+        if name.startswith(PREFIX) and name not in _OTHER_VARIABLES:
             variables[_path(name)] = name
             _put(tree, name, environ[name])
     if insecure:
         _put(tree, f"{PREFIX}AUTH__INSECURE", "true")
     try:
-        return Settings.model_validate(tree)
+        return Settings.model_validate(resolved(tree, Settings, environ))
+    except GivenSecretError as error:
+        raise SettingsError(str(error)) from None
     except ValidationError as error:
         raise SettingsError("\n".join(_explain(e, variables) for e in error.errors())) from error
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
@@ -66,12 +67,31 @@ def check_http(url: str) -> None:
         raise ValueError("names no host")
 
 
+def check_https(url: str) -> None:
+    """Raises ValueError for an address that is neither https nor on loopback."""
+    parts = split(url, ("http", "https"))
+    if not parts.hostname or not (parts.scheme == "https" or on_loopback(parts.hostname)):
+        raise ValueError("must begin with https:// (http:// is taken for loopback only)")
+
+
+def on_loopback(host: str) -> bool:
+    """Whether a listener that binds `host` is reached from this machine only."""
+    try:
+        return host == "localhost" or host.startswith("unix:") or ip_address(host.strip("[]")).is_loopback
+    except ValueError:  # a name: it may mean anything tomorrow
+        return False
+
+
 def secrets_of(settings: BaseModel) -> Iterator[str]:
     """Every secret in a tree of settings; of URLs also the password alone."""
     for name in type(settings).model_fields:
         value: Any = getattr(settings, name)
         if isinstance(value, BaseModel):
             yield from secrets_of(value)
+        elif isinstance(value, Mapping):
+            for each in value.values():
+                if isinstance(each, BaseModel):
+                    yield from secrets_of(each)
         elif isinstance(value, SecretStr) and value.get_secret_value():
             text = value.get_secret_value()
             yield text

@@ -11,6 +11,7 @@ from ..errors import StorageDamaged
 from ..model.schema import SchemaVersion, StoredContent
 from ..model.selector import Single
 from ..model.subject import Subject
+from .audit_rows import Noted
 from .cycles import find_cycle
 from .store import ReadTx, WriteTx
 from .values import (
@@ -59,19 +60,23 @@ class TransactionBackedStore(ABC):
         self, subject: Subject, scopes: Sequence[str], identity: str
     ) -> SubjectSnapshot:
         async with self.read() as tx:
-            return SubjectSnapshot.of(
-                await _precondition(tx, subject, scopes), await tx.versions_with(subject, identity)
-            )
+            found = await self._precondition(tx, subject, scopes)
+            versions = found.stamp[0]
+            return SubjectSnapshot.of(found, await tx.versions_with(subject, identity) if versions else ())
 
     async def append(self, precondition: Precondition, entry: NewVersion) -> SchemaVersion | None:
         subject = entry.version.subject
         async with self.write() as tx:
             await tx.lock_subject(subject)
-            return (
-                await append_version(tx, entry)
-                if await precondition_holds(tx, subject, precondition, entry.targets)
-                else None
+            found = await self._precondition(tx, subject, list(precondition.configs))
+            holds = found == replace(precondition, mark="") and await _targets_hold(
+                tx, subject, entry.targets
             )
+            return await append_version(tx, entry) if holds else None
+
+    async def _precondition(self, tx: ReadTx, subject: Subject, scopes: Sequence[str]) -> Precondition:
+        """What a transaction of this store finds; a back end may find it with fewer steps."""
+        return await _precondition(tx, subject, scopes)
 
 
 async def _with_content(tx: ReadTx, version: SchemaVersion | None) -> VersionWithContent | None:
@@ -90,8 +95,11 @@ async def precondition_holds(
 ) -> bool:
     """Whether a precondition still holds for a subject, whose lock the transaction has: also its targets are unchanged, and they
     close no cycle of subjects."""
-    if await _precondition(tx, subject, list(precondition.configs)) != replace(precondition, mark=""):
-        return False
+    found = await _precondition(tx, subject, list(precondition.configs))
+    return found == replace(precondition, mark="") and await _targets_hold(tx, subject, targets)
+
+
+async def _targets_hold(tx: WriteTx, subject: Subject, targets: Mapping[str, int]) -> bool:
     used = []
     for schema_id, revision in targets.items():
         target = await tx.version(schema_id)
@@ -104,10 +112,13 @@ async def precondition_holds(
 async def append_version(tx: WriteTx, entry: NewVersion) -> SchemaVersion:
     """Write a version whose precondition holds. Returns it as stored."""
     version = entry.version
+    revision = await tx.append_change(entry.change)
+    if entry.audit:
+        await tx.note_audit([Noted(entry.audit, revision)])
     version = replace(
         version,
         global_id=await tx.allot_global_id(version.subject.context, version.identity),
-        revision=await tx.append_change(entry.change),
+        revision=revision,
     )
     await tx.put_content(version.identity, entry.content)
     await tx.insert_version(version, entry.names)

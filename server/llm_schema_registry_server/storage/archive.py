@@ -11,7 +11,8 @@ import gzip
 import hashlib
 import zlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, BinaryIO, TypeVar
 
 import orjson
@@ -20,14 +21,14 @@ from ..errors import Code, ConcurrentUpdate, RegistryError, StorageDamaged
 from ..model.lifecycle import Transition
 from ..model.schema import StoredContent
 from ..model.subject import DEFAULT_CONTEXT
-from . import rows, unreadable
+from . import access_rows, credential_rows, rows, unreadable
 from .portable import DumpTx, PortableStore, RestoreTx
 from .unreadable import note
 from .values import Page, SchemaFilter
 
-FORMAT = 3
-"""What is written. Read, too: format 1, which had one number for a content in all contexts, and format 2, which had no
-cursors."""
+FORMAT = 4
+"""What is written. Read, too: format 1, which had one number for a content in all contexts, format 2, which had no cursors, and
+format 3, which had no credentials."""
 UNREADABLE = "unreadable"
 _BATCH = 500
 _LONGEST_LINE = 256 * 1024 * 1024
@@ -35,7 +36,7 @@ _EVERY = 1000
 Progress = Callable[[str, int], None]
 """Called after every so many lines of a kind, with the kind and their number."""
 
-Key = TypeVar("Key", int, str, tuple[str, int])
+Key = TypeVar("Key", int, str, tuple[str, int], tuple[str, str, str])
 Item = TypeVar("Item")
 
 
@@ -88,12 +89,35 @@ async def export_archive(store: PortableStore, file: BinaryIO, progress: Progres
         await _export_versions(tx, out)
         for cursor in await tx.cursors():
             out.put("cursor", name=cursor.name, sequence=cursor.sequence)
+        async for key in _pages(tx.api_keys, "", attrgetter("name")):
+            out.put("api_key", **_named(credential_rows.KEY_COLUMNS, credential_rows.key_row(key)))
+        async for token in _pages(tx.revoked_tokens, "", attrgetter("token_id")):
+            out.put(
+                "revoked_token", **_named(credential_rows.REVOKED_COLUMNS, credential_rows.revoked_row(token))
+            )
+        async for grant in _pages(
+            tx.grants, ("", "", ""), lambda stored: access_rows.grant_key(stored.grant)
+        ):
+            out.put(
+                "grant", **dict(zip(access_rows.GRANT_COLUMNS, access_rows.grant_row(grant), strict=True))
+            )
+        policies = await tx.policies()
+        if policies is not None:
+            row = access_rows.policies_row(policies)
+            out.put("policies", **dict(zip(access_rows.POLICIES_COLUMNS, row, strict=True)))
         async for change in _pages(tx.changes, 0, lambda change: change.sequence):
-            cells = dict(zip(rows.CHANGE_COLUMNS, rows.change_row(change), strict=True))
-            out.put("change", sequence=change.sequence, **{**cells, "facts": orjson.loads(cells["facts"])})
+            out.put(
+                "change", sequence=change.sequence, **_named(rows.CHANGE_COLUMNS, rows.change_row(change))
+            )
     out.end()
     left_out = sum(unreadable.counts().values()) - left_out
     return {**out.counts, **({UNREADABLE: left_out} if left_out else {})}
+
+
+def _named(columns: Sequence[str], row: rows.Row) -> dict[str, Any]:
+    """Cells by column; those in `facts` as they are, not as text."""
+    cells = dict(zip(columns, row, strict=True))
+    return {**cells, "facts": orjson.loads(cells["facts"])}
 
 
 async def _content(tx: DumpTx, identity: str) -> StoredContent | None:
@@ -262,6 +286,26 @@ async def _restore_cursor(tx: RestoreTx, line: Mapping[str, Any]) -> None:
     await tx.set_cursor(line["name"], line["sequence"])
 
 
+async def _restore_api_key(tx: RestoreTx, line: Mapping[str, Any]) -> None:
+    cells = {**line, "facts": rows.dump(line["facts"])}
+    await tx.insert_api_key(credential_rows.key_of([cells[c] for c in credential_rows.KEY_COLUMNS]))
+
+
+async def _restore_revoked_token(tx: RestoreTx, line: Mapping[str, Any]) -> None:
+    cells = {**line, "facts": rows.dump(line["facts"])}
+    await tx.put_revoked_token(
+        credential_rows.revoked_of([cells[c] for c in credential_rows.REVOKED_COLUMNS])
+    )
+
+
+async def _restore_grant(tx: RestoreTx, line: Mapping[str, Any]) -> None:
+    await tx.put_grant(access_rows.grant_of([line[c] for c in access_rows.GRANT_COLUMNS]))
+
+
+async def _restore_policies(tx: RestoreTx, line: Mapping[str, Any]) -> None:
+    await tx.add_policies(access_rows.policies_of([line[c] for c in access_rows.POLICIES_COLUMNS]))
+
+
 _Restore = Callable[[RestoreTx, Mapping[str, Any]], Awaitable[None]]
 _KINDS: Mapping[str, _Restore] = {
     "config": _restore_config,
@@ -271,6 +315,10 @@ _KINDS: Mapping[str, _Restore] = {
     "version": _restore_version,
     "change": _restore_change,
     "cursor": _restore_cursor,
+    "api_key": _restore_api_key,
+    "revoked_token": _restore_revoked_token,
+    "grant": _restore_grant,
+    "policies": _restore_policies,
 }
 
 
@@ -294,6 +342,7 @@ def _format_1() -> Mapping[str, _Restore]:
 _RESTORE: Mapping[int, Callable[[], Mapping[str, _Restore]]] = {
     1: _format_1,
     2: lambda: _KINDS,
+    3: lambda: _KINDS,
     FORMAT: lambda: _KINDS,
 }
 """By format: what is done with each kind of line."""

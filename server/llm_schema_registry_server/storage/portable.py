@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from ..model.change import Change
 from ..model.config import Config
+from ..telemetry.work import Pool
 from .store import ReadTx, Store, WriteTx
 
 
@@ -56,6 +57,10 @@ class RestoreTx(WriteTx, Protocol):
 
 class PortableStore(Store, Protocol):
     """A store that can be moved."""
+
+    def pools(self) -> Mapping[str, Pool]:
+        """Its connections by pool, for the metrics; empty for one that has none."""
+        ...
 
     def dump(self) -> AbstractAsyncContextManager[DumpTx]: ...
 

@@ -21,7 +21,7 @@ EXACT = 100
 """Points of a query whose words are those of the subject or of its last segment, in order: more than all other points."""
 MOST_WORDS = 8
 """Words of a query that score. All must be found, but more words would add little for what looking them up costs."""
-MOST_HITS = 20_000
+MOST_HITS = 2000
 """Most versions that are ranked: a query that more versions pass is too general to rank, and the cost grows with their number."""
 _LONGEST_TITLE = 2000
 """Characters of a title up to which tags are added; words of later tags score as REST."""

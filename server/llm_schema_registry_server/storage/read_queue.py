@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
 
 from ..queues import caller as callers
-from ..queues.fair_queue import Cost, FairQueue, Queues
+from ..queues.fair_queue import Cost, FairQueue, Queues, Ticket
 from ..queues.history import CostHistory
 
 _DEAR_SECONDS = 0.5
@@ -38,30 +38,58 @@ class ReadQueue:
         )
         self._history = CostHistory(_DEAR_SECONDS)
 
-    @asynccontextmanager
-    async def callers_turn(self) -> AsyncIterator[None]:
+    def callers_turn(self) -> AbstractAsyncContextManager[None]:
         """As `turn`, where something else bounds what goes on at a time: the server's own work does not wait here."""
-        caller = callers.current()
-        if not caller.key:
-            yield
-            return
-        with await self._queue.take(caller):
-            yield
+        return _CallersTurn(self._queue)
 
-    @asynccontextmanager
-    async def turn(self, *, lists: bool) -> AsyncIterator[None]:
+    def turn(self, *, lists: bool) -> AbstractAsyncContextManager[None]:
         """Wait for a turn and keep it. lists: for a list or a search. Raises LimitExceeded as FairQueue.take does."""
+        return _ListsTurn(self._queue, self._history) if lists else _Turn(self._queue)
+
+
+class _Turn(AbstractAsyncContextManager[None]):
+    # Classes, for each read takes a turn: what contextlib makes of a generator costs more than the queue itself.
+    __slots__ = ("_queue", "_ticket")
+
+    def __init__(self, queue: FairQueue) -> None:
+        self._queue = queue
+        self._ticket: Ticket | None = None
+
+    async def __aenter__(self) -> None:
         caller = callers.current()
-        if not lists:
-            with await self._queue.take(caller):
-                yield
-            return
-        cost = max(Cost.USUAL, self._history.cost(caller.key))
-        ticket = await self._queue.take(caller, cost)
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            ticket.release()
-            if caller.key:
-                self._history.note(caller.key, time.monotonic() - began)
+        self._ticket = self._queue.take_now(caller) or await self._queue.take(caller)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._ticket is not None:
+            self._ticket.release()
+
+
+class _CallersTurn(_Turn):
+    __slots__ = ()
+
+    async def __aenter__(self) -> None:
+        if callers.current().key:
+            await super().__aenter__()
+
+
+class _ListsTurn(_Turn):
+    __slots__ = ("_began", "_caller", "_history")
+
+    def __init__(self, queue: FairQueue, history: CostHistory) -> None:
+        super().__init__(queue)
+        self._history = history
+
+    async def __aenter__(self) -> None:
+        self._caller = callers.current()
+        cost = max(Cost.USUAL, self._history.cost(self._caller.key))
+        self._ticket = await self._queue.take(self._caller, cost)
+        self._began = time.monotonic()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await super().__aexit__(kind, error, trace)
+        if self._caller.key:
+            self._history.note(self._caller.key, time.monotonic() - self._began)

@@ -25,8 +25,8 @@ from llm_schema_engines.model.compatibility import (
 from llm_schema_engines.model.schema import Fingerprints, SchemaType
 from llm_schema_engines.model.version import SemanticVersion
 
-from ..errors import InvalidVersion, StorageDamaged
-from ..model.change import Change, EventType
+from ..errors import InvalidRequest, StorageDamaged
+from ..model.change import Change, kind_of
 from ..model.config import Config
 from ..model.lifecycle import SELECTABLE, SchemaState, Transition
 from ..model.schema import ResolvedReference, SchemaVersion
@@ -237,7 +237,7 @@ def change_of(row: Row) -> Change:
         _demand_texts((row[3], row[4]))
         facts = orjson.loads(row[7])
         return Change(
-            event_type=EventType(row[1]),
+            event_type=kind_of(row[1]),
             subject=None if row[2] is None else subject_of(row[2]),
             schema_id=row[3],
             version=row[4],
@@ -390,7 +390,7 @@ def reading(table: str, key: object) -> Iterator[None]:
         AttributeError,
         IndexError,
         OverflowError,
-        InvalidVersion,
+        InvalidRequest,
     ) as error:
         raise StorageDamaged(
             f"the row {key!r} of table {table} is not readable ({error}); it was changed by hand or written by a "

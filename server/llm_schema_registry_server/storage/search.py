@@ -97,6 +97,7 @@ def matches(version: SchemaVersion, words: Sequence[str], wanted: SchemaFilter) 
         and (wanted.schema_type is None or version.schema_type is wanted.schema_type)
         and (wanted.state is None or version.state is wanted.state)
         and wanted.subject in ("", name)
+        and wanted.scope.contains(name)
         and name.startswith(wanted.subject_prefix)
         and (not wanted.subject_pattern or fits(wanted.subject_pattern, name))
         and set(wanted.tags) <= set(version.tags)
@@ -122,6 +123,11 @@ def prefix_end(prefix: str) -> str | None:
 
 def ranges(wanted: SchemaFilter) -> Iterator[tuple[str, str | None]]:
     """The half-open ranges of qualified subjects outside which nothing can pass the filter."""
-    for prefix in (wanted.subject_prefix, literal_prefix(wanted.subject_pattern)):
+    return intervals(wanted.subject_prefix, literal_prefix(wanted.subject_pattern))
+
+
+def intervals(*prefixes: str) -> Iterator[tuple[str, str | None]]:
+    """The half-open range of each of these prefixes that is not empty."""
+    for prefix in prefixes:
         if prefix:
             yield prefix, prefix_end(prefix)

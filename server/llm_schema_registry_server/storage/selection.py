@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..model.scope import EVERYTHING, SubjectRange, SubjectScope
 from . import ranking, search
 from .ranking import MatchedField, RankQuery, points
 from .rows import VERSION_COLUMNS, selectable_sql
+from .scoping import add_range, any_range, narrowed
 from .values import Page, RankedPage, SchemaFilter
 
 Statement = tuple[str, list[Any]]
@@ -17,6 +19,7 @@ Term = tuple[str, Any]
 """A condition with `{}` in the place of its value, and the value."""
 
 COLUMNS_OF_V = ", ".join(f"v.{column}" for column in VERSION_COLUMNS)
+_NO_SUBJECT = "SELECT subject FROM subjects WHERE FALSE"
 _RANKED_AFTER = "(score < {} OR score = {} AND (subject > {} OR subject = {} AND ordinal < {}))"
 
 
@@ -32,11 +35,19 @@ class _Where:
         self.parameters.append(value)
         return self.place(len(self.parameters))
 
+    def branch(self) -> _Where:
+        """Conditions of their own that go on numbering the same parameters."""
+        return _Where(self.place, parameters=self.parameters)
+
     def term(self, term: str, *values: Any) -> str:
         return term.format(*(self.bind(value) for value in values))
 
     def add(self, term: str, *values: Any) -> None:
         self.terms.append(self.term(term, *values))
+
+    def add_text(self, term: str) -> None:
+        """Adds a condition whose values are bound already."""
+        self.terms.append(term)
 
     @property
     def sql(self) -> str:
@@ -47,38 +58,83 @@ class _Where:
 class SqlDialect:
     """What differs: the n-th place holder, and the conditions on versions `v` that use the back end's own indexes.
 
-    words: the version has, for each word, a word that begins with it. labels: it has all these labels.
-    pattern: its subject fits the pattern (see model/pattern.py).
-    ranked: the tables of a ranked search, in which `hits` is what `words` is of versions alone; in_title: the version's
-    title contains a text; question: what ranking.Question asks.
+    words: the version has, for each word, a word that begins with it; each: the same, looked up for one version after the other.
+    labels: it has all these labels.
+    pattern: its subject fits the pattern (see model/pattern.py). fits: that a column does, in a range of it that is read anyway.
+    found: the tables of a search that only counts, ranked: those of a ranked one, in which `hits` is what `words` is of versions alone; in_title: the version's
+    title contains a text; question: what ranking.Question asks. skips_by_index: whether an offset reads the rows that it passes
+    over, unless an index is asked for their places first; parameters are numbered then.
     """
 
     place: Callable[[int], str]
     words: Callable[[Sequence[str]], Term]
+    each: Callable[[Sequence[str]], Term]
     labels: Callable[[Sequence[str]], Iterable[Term]]
     pattern: Callable[[str], Term]
+    fits: Callable[[str, str], Term]
+    found: str
     ranked: str
     hits: Callable[[Sequence[str]], Term]
     in_title: Callable[[str], Term]
     question: Callable[[RankQuery], Term]
+    skips_by_index: bool = False
 
-    def scan(self, wanted: SchemaFilter, page: Page) -> Statement:
-        """One page of the versions that pass the filter, by (subject, ordinal)."""
-        where = self._matching(wanted)
+    def scan(self, wanted: SchemaFilter, page: Page, *, general: bool = False) -> Statement:
+        """One page of the versions that pass the filter, by (subject, ordinal). general: so many have its words that a walk through
+        all versions soon meets them, which is cheaper than to list them."""
+        ranges = _one_by_one(wanted, page.after)
+        if ranges is not None:
+            return self._page_of_ranges(
+                page,
+                ranges,
+                (f"SELECT {COLUMNS_OF_V} FROM versions v", "v.subject, v.ordinal", "subject, ordinal"),
+                lambda where, found: self._add_scan(where, wanted, page, found),
+            )
+        where = _Where(self.place)
+        self._add_matching(where, wanted, self.each if general else self.words)
+        if general:  # `+`: no index is asked for the versions of a label, which would be sorted by name after a look at each
+            where.terms = [f"+{term}" if term.startswith("v.id IN") else term for term in where.terms]
         if page.after is not None and page.after[0] == wanted.subject:
             where.add("v.ordinal > {}", page.after[1])  # the index then leads to the page, however far it is
         elif page.after is not None:
             where.add("(v.subject, v.ordinal) > ({}, {})", *page.after)
+        if page.offset and self.skips_by_index and not wanted.text:
+            return self._behind(where, page), where.parameters
         sql = (
             f"SELECT {COLUMNS_OF_V} FROM versions v WHERE {where.sql} ORDER BY v.subject, v.ordinal "
             f"LIMIT {where.bind(page.limit)} OFFSET {where.bind(page.offset)}"
         )
         return sql, where.parameters
 
+    def _behind(self, where: _Where, page: Page) -> str:
+        """A page with an offset: what is passed over is looked at in an index where one has all that is asked."""
+        order = "ORDER BY v.subject, v.ordinal"
+        first = f"SELECT v.subject, v.ordinal FROM versions v WHERE {where.sql} {order} LIMIT 1 OFFSET {where.bind(page.offset)}"
+        found = (
+            f"SELECT * FROM versions v WHERE (v.subject, v.ordinal) >= (first.subject, first.ordinal) AND {where.sql} {order} "
+            f"LIMIT {where.bind(page.limit)}"
+        )
+        return f"WITH first AS MATERIALIZED ({first}) SELECT {COLUMNS_OF_V} FROM first CROSS JOIN LATERAL ({found}) v {order}"
+
     def count(self, wanted: SchemaFilter) -> Statement:
         """How many versions pass the filter."""
-        where = self._matching(wanted)
-        return f"SELECT count(*) FROM versions v WHERE {where.sql}", where.parameters
+        ranges = _one_by_one(wanted, None)
+        if ranges is None:
+            where = self._matching(wanted)
+            return f"SELECT count(*) FROM versions v WHERE {where.sql}", where.parameters
+        whole, counts = _Where(self.place), []
+        for found in ranges:
+            where = whole.branch()
+            self._add_range(where, wanted, found)
+            counts.append(f"(SELECT count(*) FROM versions v WHERE {where.sql})")
+        return f"SELECT {' + '.join(counts) or 0}", whole.parameters
+
+    def count_some(self, wanted: SchemaFilter, most: int) -> Statement:
+        """How many versions pass a filter with words, as far as `most`."""
+        where = _Where(self.place)
+        self._add_matching(where, wanted, self.hits)
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM {self.found} WHERE {where.sql} LIMIT {where.bind(most)}) AS listed"
+        return sql, where.parameters
 
     def rank(self, wanted: SchemaFilter, page: RankedPage) -> Statement:
         """One page of the versions that pass a filter with words, the best first: their columns, their score and how many
@@ -132,27 +188,75 @@ class SqlDialect:
         whole_points, begun_points = (points(place, whole=known) for known in (True, False))
         return f"CASE WHEN {whole} THEN {whole_points} ELSE {begun_points} END"
 
-    def subjects(self, prefix: str, include_deleted: bool, page: Page) -> Statement:
+    def subjects(
+        self, prefix: str, include_deleted: bool, page: Page, scope: SubjectScope = EVERYTHING
+    ) -> Statement:
         """One page of the subjects that have a (live) version."""
-        where = self._having_versions(prefix, include_deleted)
-        if page.after is not None:
-            where.add("s.subject > {}", page.after[0])
-        sql = (
-            f"SELECT s.subject FROM subjects s WHERE {where.sql} ORDER BY s.subject "
-            f"LIMIT {where.bind(page.limit)} OFFSET {where.bind(page.offset)}"
+        after = None if page.after is None else page.after[0]
+
+        def add(where: _Where, found: SubjectRange) -> None:
+            beyond = after is not None and after >= found.low
+            if beyond:
+                where.add("s.subject > {}", after)
+            add_range(where, "s.subject", found, self.fits, low=not beyond)
+            where.add(_having_versions(include_deleted, scope))
+
+        ranges = narrowed(scope, search.intervals(prefix), after)
+        return self._page_of_ranges(
+            page, ranges, ("SELECT s.subject FROM subjects s", "s.subject", "subject"), add
         )
-        return sql, where.parameters
 
-    def count_subjects(self, prefix: str, include_deleted: bool) -> Statement:
-        where = self._having_versions(prefix, include_deleted)
-        return f"SELECT count(*) FROM subjects s WHERE {where.sql}", where.parameters
+    def count_subjects(
+        self, prefix: str, include_deleted: bool, scope: SubjectScope = EVERYTHING
+    ) -> Statement:
+        whole, counts = _Where(self.place), []
+        for found in narrowed(scope, search.intervals(prefix), None):
+            where = whole.branch()
+            add_range(where, "s.subject", found, self.fits)
+            where.add(_having_versions(include_deleted, scope))
+            counts.append(f"(SELECT count(*) FROM subjects s WHERE {where.sql})")
+        return f"SELECT {' + '.join(counts) or 0}", whole.parameters
 
-    def _having_versions(self, prefix: str, include_deleted: bool) -> _Where:
-        where = _Where(self.place)
-        live = "" if include_deleted else " AND v.deleted_at IS NULL"
-        where.add(f"EXISTS (SELECT 1 FROM versions v WHERE v.subject = s.subject{live})")
-        _add_prefix(where, "s.subject", prefix)
-        return where
+    def _page_of_ranges(
+        self,
+        page: Page,
+        ranges: Sequence[SubjectRange],
+        select: tuple[str, str, str],
+        add: Callable[[_Where, SubjectRange], None],
+    ) -> Statement:
+        """A page of what lies in some ranges: of each as many rows as the page may need, and the page of those.
+
+        select: the statement up to its conditions, its order, and that order by the names of its columns. add: adds the
+        conditions of a range.
+        """
+        head, order, order_of_all = select
+        whole, parts = _Where(self.place), []
+        for found in ranges or [SubjectRange("", "")]:
+            where = whole.branch()
+            add(where, found)
+            parts.append(f"{head} WHERE {where.sql} ORDER BY {order}")
+            if len(ranges) > 1:
+                parts[-1] += f" LIMIT {where.bind(page.offset + page.limit)}"
+        if len(parts) > 1:
+            parts = [f"SELECT * FROM ({part}) AS r{number}" for number, part in enumerate(parts)]
+            parts[-1] += f" ORDER BY {order_of_all}"
+        sql = f"{' UNION ALL '.join(parts)} LIMIT {whole.bind(page.limit)} OFFSET {whole.bind(page.offset)}"
+        return sql, whole.parameters
+
+    def _add_scan(self, where: _Where, wanted: SchemaFilter, page: Page, found: SubjectRange) -> None:
+        beyond = page.after is not None and page.after[0] >= found.low
+        if page.after is not None and beyond:
+            where.add("(v.subject, v.ordinal) > ({}, {})", *page.after)
+        self._add_range(where, wanted, found, low=not beyond)
+
+    def _add_range(
+        self, where: _Where, wanted: SchemaFilter, found: SubjectRange, *, low: bool = True
+    ) -> None:
+        """Adds that a version is in a range and passes the rest of the filter."""
+        add_range(where, "v.subject", found, self.fits, low=low)
+        self._add_about(where, wanted, self.words)
+        if wanted.subject_pattern:
+            where.add(*self.fits("v.subject", wanted.subject_pattern))
 
     def _matching(self, wanted: SchemaFilter) -> _Where:
         where = _Where(self.place)
@@ -162,6 +266,20 @@ class SqlDialect:
     def _add_matching(
         self, where: _Where, wanted: SchemaFilter, having: Callable[[Sequence[str]], Term]
     ) -> None:
+        self._add_about(where, wanted, having)
+        if wanted.subject:
+            where.add("v.subject = {}", wanted.subject)
+        if not wanted.scope.everything:
+            where.add_text(any_range(where, "v.subject", wanted, self.fits))
+        _add_prefix(where, "v.subject", wanted.subject_prefix)
+        if wanted.subject_pattern:
+            _add_prefix(where, "v.subject", search.literal_prefix(wanted.subject_pattern))
+            where.add(*self.pattern(wanted.subject_pattern))
+
+    def _add_about(
+        self, where: _Where, wanted: SchemaFilter, having: Callable[[Sequence[str]], Term]
+    ) -> None:
+        """Adds what the filter asks of a version, but for its subject."""
         if wanted.latest_only:
             where.add(selectable_sql("v"))
             where.add(
@@ -176,16 +294,25 @@ class SqlDialect:
         labels = sorted(search.labels(wanted.tags, wanted.metadata.items()))
         for term in self.labels(labels) if labels else ():
             where.add(*term)
-        if wanted.subject:
-            where.add("v.subject = {}", wanted.subject)
-        _add_prefix(where, "v.subject", wanted.subject_prefix)
-        if wanted.subject_pattern:
-            _add_prefix(where, "v.subject", search.literal_prefix(wanted.subject_pattern))
-            where.add(*self.pattern(wanted.subject_pattern))
         if wanted.schema_type is not None:
             where.add("v.schema_type = {}", int(wanted.schema_type))
         if wanted.state is not None:
             where.add("v.state = {}", int(wanted.state))
+
+
+def _having_versions(include_deleted: bool, scope: SubjectScope) -> str:
+    live = "" if include_deleted else " AND v.deleted_at IS NULL"
+    # With an OFFSET, PostgreSQL looks for each subject by itself: inside a scope they are few, and versions are many.
+    each = "" if scope.everything else " LIMIT 1 OFFSET 0"
+    return f"EXISTS (SELECT 1 FROM versions v WHERE v.subject = s.subject{live}{each})"
+
+
+def _one_by_one(wanted: SchemaFilter, after: tuple[str, int] | None) -> Sequence[SubjectRange] | None:
+    """The ranges of a scope that are read each by itself; None where one statement looks for all: what words and labels find is
+    found once, and narrowed by name."""
+    if wanted.scope.everything or wanted.subject or wanted.text or wanted.tags or wanted.metadata:
+        return None
+    return narrowed(wanted.scope, search.ranges(wanted), None if after is None else after[0])
 
 
 def _add_prefix(where: _Where, column: str, prefix: str) -> None:

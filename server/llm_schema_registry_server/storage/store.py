@@ -1,7 +1,7 @@
-"""What a back end offers: transactions over subjects, versions, contents, configuration and the change log.
+"""What a back end offers: transactions over subjects, versions, contents, configuration, credentials, grants, the change log and the audit log.
 
-A transaction is made of four concerns (protocols/): versions, log, search, accounting. A back end is whatever passes
-tests/storage/test_conformance_*.py. The memory one is the reference: a visible difference from
+A transaction is made of eight concerns (protocols/): versions, contents, log, search, accounting, credentials, access, audit. A back end is
+whatever passes tests/storage/test_conformance_*.py. The memory one is the reference: a visible difference from
 it is a bug. All methods raise StorageUnavailable when the back end is away and StorageDamaged when it is broken.
 """
 
@@ -14,18 +14,42 @@ from typing import Protocol
 from ..model.schema import SchemaVersion, StoredContent
 from ..model.selector import Single
 from ..model.subject import Subject
+from .protocols.access import AccessRead, AccessWrite
 from .protocols.accounting import AccountingRead, AccountingWrite
+from .protocols.audit import AuditRead, AuditWrite
+from .protocols.contents import ContentsRead, ContentsWrite
+from .protocols.credentials import CredentialsRead, CredentialsWrite
 from .protocols.log import LogRead, LogWrite
 from .protocols.search import SearchRead
 from .protocols.versions import VersionsRead, VersionsWrite
 from .values import LogPage, NewVersion, Precondition, StampedVersions, SubjectSnapshot, VersionWithContent
 
 
-class ReadTx(VersionsRead, LogRead, SearchRead, AccountingRead, Protocol):
+class ReadTx(
+    VersionsRead,
+    ContentsRead,
+    LogRead,
+    SearchRead,
+    AccountingRead,
+    CredentialsRead,
+    AccessRead,
+    AuditRead,
+    Protocol,
+):
     """A consistent view of the store."""
 
 
-class WriteTx(ReadTx, VersionsWrite, LogWrite, AccountingWrite, Protocol):
+class WriteTx(
+    ReadTx,
+    VersionsWrite,
+    ContentsWrite,
+    LogWrite,
+    AccountingWrite,
+    CredentialsWrite,
+    AccessWrite,
+    AuditWrite,
+    Protocol,
+):
     """A read view that can also write. Everything becomes visible together, or nothing does."""
 
 

@@ -12,6 +12,7 @@ from ..model.change import Change
 from ..model.config import Config
 from ..model.lifecycle import SchemaState, Transition
 from ..model.schema import SchemaVersion, StoredContent
+from ..model.scope import EVERYTHING, SubjectScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class SchemaFilter:
     `subject`: this qualified subject and no other.
     `subject_pattern`: `*` stands for any characters, `?` for one; anything else for itself; the whole qualified
     subject must match. `tags`: all must be present. `metadata`: all pairs must be present. `latest_only`: only the
-    newest live version in ACTIVE or DEPRECATED of each subject.
+    newest live version in ACTIVE or DEPRECATED of each subject. `scope`: of these subjects and no others.
     """
 
     text: str = ""
@@ -36,6 +37,7 @@ class SchemaFilter:
     metadata: Mapping[str, str] = field(default_factory=dict)
     include_deleted: bool = False
     latest_only: bool = False
+    scope: SubjectScope = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,16 @@ class Recorded:
 
     place: int
     steps: Sequence[Transition]
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectTotals:
+    """How many subjects there are: with a live version, and with any. changes: has grown whenever a subject has joined or left
+    them; equal numbers mean equal sets of subjects."""
+
+    live: int
+    subjects: int
+    changes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +148,7 @@ class NewVersion:
     version: its ordinal is the `next_ordinal` of the precondition; its global id and revision are assigned.
     names: the schema's own names, for search. change: tells of this version. steps: how it came to its state.
     targets: the versions that it references, by schema id, with the revisions they had when they were chosen.
+    audit: what the audit log records of it, without its revision (model.audit.encode); "" for nothing.
     """
 
     version: SchemaVersion
@@ -144,6 +157,7 @@ class NewVersion:
     change: Change
     steps: Sequence[Transition]
     targets: Mapping[str, int] = field(default_factory=dict)
+    audit: str = ""
 
     @property
     def size(self) -> int:

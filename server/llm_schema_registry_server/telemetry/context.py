@@ -33,5 +33,8 @@ def bind(context: CallContext) -> None:
 
 def shared(contexts: Iterable[CallContext]) -> CallContext:
     """The context of work that is done for several calls at once."""
-    ids = tuple(dict.fromkeys(c.request_id for c in contexts if c.request_id))
-    return CallContext(request_id=ids[0]) if len(ids) == 1 else CallContext(request_ids=ids)
+    known = {c.request_id: c for c in contexts if c.request_id}
+    if len(known) == 1:
+        (only,) = known.values()
+        return CallContext(only.request_id, only.traceparent)
+    return CallContext(request_ids=tuple(known))

@@ -7,13 +7,15 @@ import sys
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from types import FrameType
 
-from prometheus_client.core import HistogramMetricFamily, Metric
-from prometheus_client.registry import Collector
+from prometheus_client.core import Metric
+
+from . import families as f
+from .cells import add_histogram
 
 LATE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 """Upper bounds in seconds of the classes in which waits are counted."""
@@ -132,27 +134,9 @@ def _named(frame: FrameType) -> str:
     return f"{file.parent.name}/{file.name}:{frame.f_lineno} {frame.f_code.co_name}"
 
 
-class LoopCollector(Collector):
-    """Reads what a watch counts."""
-
-    def __init__(self, late: Waits, busy: Waits) -> None:
-        self._read: Sequence[tuple[str, Waits]] = (("clock", late), ("processor", busy))
-
-    def collect(self) -> Iterable[Metric]:
-        family = HistogramMetricFamily(
-            "schema_registry_loop_late_seconds",
-            "How long the event loop kept its callers waiting, looked at every few milliseconds: by the clock, and of that at most "
-            "so much by the processor time of its thread.",
-            labels=("by",),
-        )
-        bounds = [*map(str, LATE_BUCKETS), "+Inf"]
-        for by, waits in self._read:
-            total, buckets = 0, []
-            for bound, count in zip(bounds, tuple(waits.counts), strict=True):
-                total += count
-                buckets.append((bound, total))
-            family.add_metric((by,), buckets, waits.seconds)
-        yield family
-
-    def describe(self) -> Iterable[Metric]:
-        return ()
+def collect_loop(late: Waits, busy: Waits) -> Iterable[Metric]:
+    """The family of what a watch counts."""
+    family = f.LOOP_LATE.histogram()
+    for by, waits in (("clock", late), ("processor", busy)):
+        add_histogram(family, (by,), LATE_BUCKETS, tuple(waits.counts), waits.seconds)
+    yield family

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-)
-from prometheus_client.registry import Collector
+from prometheus_client.core import Metric
+
+from . import families as f
+from .cells import add_histogram
 
 
 class Counts(Protocol):
@@ -36,44 +32,21 @@ class Queue(Protocol):
     @property
     def held(self) -> int: ...
     @property
+    def room(self) -> int: ...
+    @property
     def stats(self) -> Counts: ...
 
 
-class QueueCollector(Collector):
-    """Reads what the queues count by themselves. Labels are the names of queues and reasons, which callers do not choose."""
-
-    def __init__(self, read: Callable[[], Mapping[str, Queue]]) -> None:
-        self._read = read
-
-    def collect(self) -> Iterable[Metric]:
-        waiting = GaugeMetricFamily(
-            "schema_registry_queue_waiting", "Calls that wait now.", labels=("queue",)
-        )
-        held = GaugeMetricFamily(
-            "schema_registry_queue_held",
-            "What is in use now of that which callers wait for: processes, readers, bytes.",
-            labels=("queue",),
-        )
-        waits = HistogramMetricFamily(
-            "schema_registry_queue_wait_seconds",
-            "How long those waited who got what they waited for.",
-            labels=("queue",),
-        )
-        refused = CounterMetricFamily(
-            "schema_registry_queue_refused",
-            "Calls refused: full, too many of one caller, or too long a wait.",
-            labels=("queue", "why"),
-        )
-        for name, queue in self._read().items():
-            stats = queue.stats
-            waiting.add_metric((name,), queue.waiting)
-            held.add_metric((name,), queue.held)
-            bounds = [*map(str, stats.bounds), "+Inf"]
-            buckets = list(zip(bounds, itertools.accumulate(stats.waits), strict=True))
-            waits.add_metric((name,), buckets, stats.waited_seconds)
-            for why, count in stats.refused.items():
-                refused.add_metric((name, why), count)
-        yield from (waiting, held, waits, refused)
-
-    def describe(self) -> Iterable[Metric]:
-        return ()
+def collect_queues(queues: Mapping[str, Queue]) -> Iterable[Metric]:
+    """What the queues count by themselves. Labels are the names of queues and reasons, which callers do not choose."""
+    waiting, held, room = f.QUEUE_WAITING.gauge(), f.QUEUE_HELD.gauge(), f.QUEUE_ROOM.gauge()
+    waits, refused = f.QUEUE_WAIT.histogram(), f.QUEUE_REFUSED.counter()
+    for name, queue in tuple(queues.items()):
+        stats = queue.stats
+        waiting.add_metric((name,), queue.waiting)
+        held.add_metric((name,), queue.held)
+        room.add_metric((name,), queue.room)
+        add_histogram(waits, (name,), stats.bounds, tuple(stats.waits), stats.waited_seconds)
+        for why, count in stats.refused.items():
+            refused.add_metric((name, why), count)
+    return waiting, held, room, waits, refused

@@ -2,59 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+from prometheus_client.core import Metric
 
 from ..model.statistics import Statistics
+from . import families as f
+from .collectors import gauged
 
 
-class StatisticsCollector(Collector):
+def collect_statistics(s: Statistics | None) -> Iterable[Metric]:
     """Series of the newest statistics; none as long as there are none."""
-
-    def __init__(self, read: Callable[[], Statistics | None]) -> None:
-        self._read = read
-
-    def collect(self) -> Iterable[Metric]:
-        s = self._read()
-        if s is None:
-            return
-        yield _gauge("subjects", "Subjects with a live version.", s.subjects)
-        yield _labelled(
-            "versions", "Live versions by state.", "state", {k.name: n for k, n in s.by_state.items()}
-        )
-        yield _labelled(
-            "versions_by_type", "Live versions by type.", "type", {k.name: n for k, n in s.by_type.items()}
-        )
-        yield _gauge("versions_deleted", "Softly deleted versions.", s.deleted_versions)
-        yield _gauge("contents", "Distinct contents.", s.contents.count)
-        yield _labelled(
-            "content_bytes",
-            "Bytes of distinct contents as they were sent, by where they are.",
-            "where",
-            {
-                "storage": s.contents.size - s.contents.elsewhere,
-                "object_store": s.contents.elsewhere,
-            },
-        )
-        yield _gauge("log_changes", "Changes in the change log.", s.log.changes)
-        yield _gauge(
-            "statistics_timestamp_seconds",
-            "When these were counted, in seconds since 1970; their age is time() minus this.",
-            s.at.timestamp(),
-        )
-
-    def describe(self) -> Iterable[Metric]:
-        return ()
-
-
-def _gauge(name: str, meaning: str, value: float) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"schema_registry_{name}", meaning, value=value)
-
-
-def _labelled(name: str, meaning: str, label: str, values: dict[str, int]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(f"schema_registry_{name}", meaning, labels=(label,))
-    for value, count in values.items():
-        family.add_metric((value,), count)
-    return family
+    if s is None:
+        return
+    yield f.SUBJECTS.one(s.subjects)
+    yield from gauged(f.VERSIONS, {k.name: n for k, n in s.by_state.items()})
+    yield from gauged(f.VERSIONS_BY_TYPE, {k.name: n for k, n in s.by_type.items()})
+    yield f.VERSIONS_DELETED.one(s.deleted_versions)
+    yield f.CONTENTS.one(s.contents.count)
+    stored = s.contents.size - s.contents.elsewhere
+    yield from gauged(f.CONTENT_BYTES, {"storage": stored, "object_store": s.contents.elsewhere})
+    yield f.LOG_CHANGES.one(s.log.changes)
+    yield f.STATISTICS_AT.one(s.at.timestamp())

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 
 from ..telemetry import logs
+from .front.listener import FrontListener
 from .listener import Listener
 
 _LOG = logs.get("transports")
@@ -25,6 +26,12 @@ class Servers:
     def ports(self) -> Mapping[str, int]:
         """The bound port of each listener by name."""
         return {listener.name: listener.port for listener in self._started}
+
+    def reload(self) -> None:
+        """Has the listeners that speak TLS read their files now."""
+        for listener in self._listeners:
+            if isinstance(listener, FrontListener):
+                listener.reload()
 
     async def start(self) -> None:
         """Starts the listeners in order. When one cannot start, the others are closed and its error is raised."""

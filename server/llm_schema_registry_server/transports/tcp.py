@@ -14,6 +14,7 @@ _DESCRIPTORS = Path("/proc/self/fd")
 # struct tcp_info of linux/tcp.h: tcpi_bytes_acked and tcpi_bytes_received are u64s from this offset since Linux 4.1.
 _BYTES_AT = 120
 _TCP_INFO_BYTES = 192
+_MAPPED = "ipv6:[::ffff:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +65,11 @@ def _traffic(connection: socket.socket) -> Traffic:
 
 
 def shut_down(port: int, peers: frozenset[str]) -> bool:
-    """Ends connections to `port`; answers whether there were any of them."""
+    """Ends connections to `port`; answers whether there were any of them. Peers with an IPv4 address may be named by it, as grpc-core
+    does, also where a socket of both families (RFC 4291 2.5.5.2) took the connection."""
     found = False
     for peer, connection in connections(port):
-        if peer in peers:
+        if peer in peers or peer.replace(_MAPPED, "ipv4:").replace("]", "") in peers:
             found = True
             with suppress(OSError):  # it has ended by itself
                 connection.shutdown(socket.SHUT_RDWR)

@@ -10,5 +10,9 @@ FACTORY = "llm_schema_registry_server.workers.engines:in_worker"
 """The function that each worker process calls to make its engines."""
 
 
+DOCUMENT_BYTES = 4 * 1024 * 1024
+"""So that the schemas of a long history are not opened for each check."""
+
+
 def in_worker(limits: EngineLimits) -> Engines:
-    return engines(limits, InProcessProtoc())
+    return engines(limits, InProcessProtoc(), document_bytes=DOCUMENT_BYTES)

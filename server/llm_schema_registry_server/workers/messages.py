@@ -23,7 +23,8 @@ HEADER = struct.Struct("!I")
 MAX_FRAME = 64 * 1024 * 1024
 """Largest answer in bytes; a worker process that announces more is broken."""
 
-GOOD, BAD = b"+", b"-"
+GOOD, BAD, TIMED = b"+", b"-", b"@"
+_TIMES = struct.Struct("!QQ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,21 @@ def encode_answer(answer: object) -> bytes:
     if len(data) >= MAX_FRAME:
         return encode_answer(_too_large(f"{MAX_FRAME:,} bytes", MAX_FRAME))
     return GOOD + data
+
+
+def timed(answer: bytes, began_ns: int, ended_ns: int) -> bytes:
+    """An answer that also says when the work began and ended, in nanoseconds since 1970: for the span of a traced call."""
+    return TIMED + _TIMES.pack(began_ns, ended_ns) + answer
+
+
+def times_of(data: bytes) -> tuple[tuple[int, int] | None, bytes]:
+    """When the work was done, if that is said, and the answer itself. Raises MalformedValue."""
+    if data[:1] != TIMED:
+        return None, data
+    if len(data) < 1 + _TIMES.size:
+        raise MalformedValue("its times are cut off")
+    began, ended = _TIMES.unpack_from(data, 1)
+    return (began, ended), data[1 + _TIMES.size :]
 
 
 def decode_answer(task: Task[R], data: bytes) -> R | RegistryError:

@@ -27,10 +27,13 @@ from ..queues.back_off import BackOff
 from ..queues.caller import Caller
 from ..queues.fair_queue import Cost, FairQueue, QueueLimits, Queues, Ticket
 from ..queues.history import CostHistory
-from ..telemetry import context, logs
+from ..telemetry import context, logs, names, tracing
+from ..telemetry.tracing import Attributes
+from ..telemetry.work import Tasks
 from .codec import MalformedValue
-from .messages import Request, Setup, decode_answer, encode_request
+from .messages import Request, Setup, decode_answer, encode_request, times_of
 from .task import R, Task
+from .template import AVAILABLE, Template
 from .worker_process import START_SECONDS, WorkerProcess, WorkerProcessEnded
 
 _LOG = logs.get("workers")
@@ -60,22 +63,38 @@ class _MovedOut(Exception):
 @dataclass(eq=False, slots=True)
 class _RunningTask:
     """A task that a process works on. `abandoned`: nobody waits for its result any more. `slow`: it is in the slow lane.
-    `history`: what its cost is noted under."""
+    `history`: what its cost is noted under. `used`: processor time of the process before the task. `spent`: what the task had used
+    when it was given up."""
 
     process: WorkerProcess
     ticket: Ticket
     caller: Caller
     history: tuple[str, type[Any]]
+    used: float
     abandoned: bool = False
     slow: bool = False
+    spent: float | None = None
+
+    def give_up(self) -> None:
+        """Ends the process, since nobody waits for the result: that is no crash, and no reason to hold anybody off."""
+        self.spent = self.process.cpu_seconds() - self.used
+        self.process.kill()
 
 
 class Pool:
     """Runs tasks in processes made by `setup`. Belongs to one event loop; made inside it."""
 
-    def __init__(self, bounds: settings.WorkersSettings, setup: Setup, queues: Queues | None = None) -> None:
+    def __init__(
+        self,
+        bounds: settings.WorkersSettings,
+        setup: Setup,
+        queues: Queues | None = None,
+        tasks: Tasks | None = None,
+    ) -> None:
+        self._tasks = tasks or Tasks()
         self._bounds = bounds
         self._setup = setup
+        self._template = Template(setup.engines.partition(":")[0]) if AVAILABLE else None
         queues = queues or Queues()
         limits = replace(queues.limits, waiting=bounds.queue)
         unproven = max(1, bounds.processes - 1)
@@ -97,7 +116,9 @@ class Pool:
         self._starts: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._trouble = ""
-        self._counts = {"tasks": 0, "started": 0, "crashed": 0, "timed_out": 0, "held_off": 0}
+        self._counts = dict.fromkeys(
+            ("tasks", "started", "not_started", "crashed", "timed_out", "held_off"), 0
+        )
 
     async def start(self) -> None:
         """Start all processes; raises Unavailable when one cannot be started."""
@@ -122,6 +143,8 @@ class Pool:
         self._free_slots(len(self._without_process))
         while self._background:
             await asyncio.gather(*self._background, return_exceptions=True)
+        if self._template is not None:
+            await self._template.stop()
 
     async def run(self, task: Task[R], seconds: float) -> R:
         """The task's result, or its RegistryError. Raises Overrun after `seconds` of processor time, Starved
@@ -130,6 +153,10 @@ class Pool:
 
         Cancelled, it leaves the queue; a process at work may finish if it does so soon, else it is killed.
         """
+        with tracing.span(f"worker {type(task).__name__}", {names.TASK: type(task).__name__}):
+            return await self._attempts(task, seconds)
+
+    async def _attempts(self, task: Task[R], seconds: float) -> R:
         try:
             return await self._attempt(task, seconds)
         except WorkerProcessEnded as ended:
@@ -218,7 +245,8 @@ class Pool:
             if self._stopping:
                 raise ShuttingDown
             self._check_back_off(history)  # its earlier ones have run meanwhile
-            running = _RunningTask(await take_process(), ticket, caller, history)
+            process = await take_process()
+            running = _RunningTask(process, ticket, caller, history, process.cpu_seconds())
         except BaseException:
             ticket.release(0.0)
             raise
@@ -232,7 +260,7 @@ class Pool:
             work.add_done_callback(_ignore_error)
             running.abandoned = True
             if running.slow:
-                running.process.kill()
+                running.give_up()
             raise
 
     def _check_back_off(self, history: tuple[str, type[Any]]) -> None:
@@ -299,19 +327,23 @@ class Pool:
         return Unavailable(f"no worker could be started: {self._trouble or 'the machine is too busy'}")
 
     async def _supervise(self, running: _RunningTask, task: Task[R], seconds: float) -> R:
-        process, used = running.process, running.process.cpu_seconds()
+        process, used = running.process, running.used
         clock = asyncio.get_running_loop().time
         began = clock()
-        reply = process.ask(encode_request(Request(task, seconds, context.current())))
+        reply = process.ask(encode_request(Request(task, seconds, _context())))
         reply.add_done_callback(_ignore_error)  # after an overrun nobody reads it
         answer: R | RegistryError | None = None
         try:
             if running.slow or not await self._answered_soon(reply, process, used, seconds):
                 self._move_to_slow_lane(running, clock() - began, process.cpu_seconds() - used)
                 if not await process.answered_within(reply, seconds, used, STARVED_FACTOR * seconds):
-                    self._counts["timed_out"] += 1
+                    self._counts["timed_out"] += running.spent is None  # else it was given up, and ended
                     raise Overrun if process.cpu_seconds() - used >= seconds else Starved
-            answer = decode_answer(task, reply.result())
+            times, data = times_of(reply.result())
+            answer = decode_answer(task, data)
+            if times is not None:
+                what: Attributes = {names.TASK: type(task).__name__, names.PROCESS_PID: process.pid}
+                tracing.elsewhere(f"{type(task).__name__} in its process", *times, what)
         except MalformedValue as error:
             process.kill()
             await process.end()
@@ -320,6 +352,8 @@ class Pool:
             ) from None
         except WorkerProcessEnded:
             ended = await process.end()
+            if running.spent is not None:
+                raise
             if (
                 not ended.killed and running.caller.key
             ):  # nobody else is to wait for what the server itself asked
@@ -328,10 +362,12 @@ class Pool:
                 self._suspicious_until = time.monotonic() + SUSPICIOUS_SECONDS
             raise self._crash(ended) from None
         finally:
-            spent, elapsed = process.cpu_seconds() - used, clock() - began
+            spent = process.cpu_seconds() - used if running.spent is None else running.spent
+            elapsed = clock() - began
             if math.isfinite(spent):  # by the processor alone: a neighbour's load makes nobody's tasks dear
                 self._history.note(running.history, min(spent, elapsed))
             self._finish(running, self._cost(spent, elapsed), usable=answer is not None)
+            self._tasks.ended(type(task).__name__, _result(answer), elapsed)
         if isinstance(answer, RegistryError):
             raise answer
         return answer
@@ -364,7 +400,7 @@ class Pool:
         if running.slow:
             return
         if running.abandoned:
-            running.process.kill()
+            running.give_up()
             return
         if not self._bounds.slow_processes:
             return
@@ -448,6 +484,7 @@ class Pool:
                     return await self._start_one()
                 except WorkerProcessEnded as ended:
                     self._trouble = f"a worker {ended.cause}"
+                    self._counts["not_started"] += 1
                     _LOG.error("worker_not_started", cause=ended.cause, stderr=ended.stderr)
                     self._free_slots(len(self._without_process))  # whoever takes them is told what is wrong
                 await asyncio.sleep(RETRY_SECONDS)
@@ -455,7 +492,7 @@ class Pool:
             self._starting -= 1
 
     async def _start_one(self) -> None:
-        process = await WorkerProcess.start(self._setup, self._on_end)
+        process = await WorkerProcess.start(self._setup, self._on_end, self._template)
         self._counts["started"] += 1
         self._trouble = ""
         self._processes.add(process)
@@ -475,6 +512,18 @@ class Pool:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
         return task
+
+
+def _context() -> context.CallContext:
+    """The context of the call, with the span under which the process works."""
+    now = context.current()
+    return replace(now, traceparent=tracing.traceparent() or now.traceparent)
+
+
+def _result(answer: object) -> str:
+    if answer is None:
+        return "failed"
+    return "refused" if isinstance(answer, RegistryError) else "ok"
 
 
 def _queue(name: str, room: Sequence[int], limits: QueueLimits) -> FairQueue:

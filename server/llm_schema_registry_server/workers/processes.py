@@ -13,6 +13,7 @@ from ..caches.single_flight import SingleFlight
 from ..errors import Unavailable
 from ..queues.fair_queue import Queues
 from ..telemetry import logs
+from ..telemetry.work import Tasks
 from .messages import Setup
 from .pool import Overrun, Pool, Starved
 from .task import FailureKind, R, Task, TaskFailure
@@ -28,7 +29,7 @@ MOST_FAILED = 1000
 
 class ProcessWorkers:
     """`engines` names a function (`package.module:function`) that makes Engines of `arguments` in each process. Its queues are
-    shown among `queues`."""
+    shown among `queues`; what they did is noted in `tasks`."""
 
     def __init__(
         self,
@@ -36,9 +37,10 @@ class ProcessWorkers:
         engines: str,
         *arguments: object,
         queues: Queues | None = None,
+        tasks: Tasks | None = None,
     ) -> None:
         self._bounds = bounds
-        self._pool = Pool(bounds, Setup(os.getpid(), engines, arguments, bounds.memory_bytes), queues)
+        self._pool = Pool(bounds, Setup(os.getpid(), engines, arguments, bounds.memory_bytes), queues, tasks)
         self._failed: OrderedDict[int, tuple[float, TaskFailure]] = (
             OrderedDict()
         )  # by the hash of a task's key

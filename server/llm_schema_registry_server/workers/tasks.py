@@ -1,15 +1,21 @@
-"""The tasks of the registry: parse, lint, compare, diff, convert, validate. Each says where it runs and what its failure means. Pure."""
+"""The tasks of the registry: parse, lint, compare, diff, convert, validate, ask again, correct. Each says where it runs and what its failure means. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from time import thread_time
 
+from llm_schema_engines.answers.coercion import Coercion, coerce
+from llm_schema_engines.answers.reask import ReaskStyle, reask
 from llm_schema_engines.formats.conversion import Loss, convert
-from llm_schema_engines.formats.engine import Engines, ParsedSchema, SchemaSource
+from llm_schema_engines.formats.engine import DataValidator, Engines, ParsedSchema, SchemaSource
+from llm_schema_engines.formats.json_schema import JsonSchemaEngine
+from llm_schema_engines.formats.json_schema.canonical import dump
+from llm_schema_engines.formats.json_schema.validation import JsonDataValidator
 from llm_schema_engines.linter.linting import has_rules, lint_schema
 from llm_schema_engines.linter.registering import parse_and_lint
-from llm_schema_engines.model.compatibility import CompareOptions, Comparison, Verdict, Violation
+from llm_schema_engines.model.compatibility import CompareOptions, Comparison, Direction, Verdict, Violation
 from llm_schema_engines.model.difference import Differences
 from llm_schema_engines.model.fast_init import fast_init
 from llm_schema_engines.model.lint import LintReport
@@ -149,6 +155,58 @@ class Compare(Task[Comparison]):
         return None
 
 
+BATCH_SECONDS = 0.006
+"""Processor time after which a batch of comparisons answers with what it has found: whoever waits for the process has it then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a batch of comparisons has found, in its order; None where it has not come to an end."""
+
+    found: tuple[Comparison | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CompareBatch(Task[Compared]):
+    """FormatEngine.compare of one schema with several others. direction: BACKWARD when `schema` is the reader.
+
+    Quick proofs come first, unless they have been tried (`quick` is false). What they leave is compared until BATCH_SECONDS have
+    been used, at least one pair; nothing of it unless `proves`. Nothing is found at all where the process gave no result: each
+    pair is then to be asked for by itself, with the failure that is its own.
+    """
+
+    schema_type: SchemaType
+    schema: SchemaSource
+    others: tuple[SchemaSource, ...]
+    direction: Direction
+    options: CompareOptions
+    quick: bool = True
+    proves: bool = True
+
+    def run(self, engines: Engines) -> Compared:
+        engine, began = engines[self.schema_type], thread_time()
+        found: list[Comparison | None] = [None] * len(self.others)
+        if self.quick:
+            found = [engine.quick_proof(*self._pair(other), self.options) for other in self.others]
+        if self.proves:
+            for place, other in enumerate(self.others):
+                if found[place] is None:
+                    found[place] = engine.compare(*self._pair(other), self.options)
+                    if thread_time() - began >= BATCH_SECONDS:
+                        break
+        return Compared(tuple(found))
+
+    def _pair(self, other: SchemaSource) -> tuple[SchemaSource, SchemaSource]:
+        """Reader and writer."""
+        return (self.schema, other) if self.direction is Direction.BACKWARD else (other, self.schema)
+
+    def seconds(self, limits: TimeLimits) -> float:
+        return limits.compare_seconds
+
+    def failed(self, failure: TaskFailure) -> Compared:
+        return Compared(())
+
+
 @dataclass(frozen=True, slots=True)
 class Diff(Task[Differences]):
     """FormatEngine.diff of one pair. LimitExceeded for one that takes too long or too much memory, InternalError for one that
@@ -245,6 +303,119 @@ class Validate(Task[DataReport]):
             "workers.validate_seconds",
             "send less data at once, or make the schema simpler",
         )
+
+
+_SMALLER = "send less data at once, or make the schema simpler"
+MOST_ASKED = 100
+"""Errors of an answer that are written for a model."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReaskOptions:
+    """How errors are written for a model; see answers.reask."""
+
+    style: ReaskStyle
+    tokens: int
+    redact: bool
+    subschemas: bool
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskedAgain:
+    """What answers.reask makes of the errors of a payload; payload: JSON text, "" for none."""
+
+    valid: bool
+    text: str
+    payload: str
+    tokens: int
+    told: int
+    left: int
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReaskData(Task[AskedAgain]):
+    """The errors of a payload as a request to a model. Never inline. Fails as Validate does."""
+
+    schema_type: SchemaType
+    schema_key: str
+    source: SchemaSource
+    payload: bytes
+    strict: bool
+    options: ReaskOptions
+
+    def run(self, engines: Engines) -> AskedAgain:
+        engine = engines[self.schema_type]
+        validator = VALIDATORS.get(engine, self.schema_key, lambda: engine.compile_validator(self.source))
+        report = validator.validate(self.payload, strict=self.strict, max_errors=MOST_ASKED)
+        wanted = self.options
+        opened = None
+        if wanted.subschemas and isinstance(engine, JsonSchemaEngine) and not report.valid:
+            opened = engine.open(self.source)
+        asked = reask(
+            report,
+            style=wanted.style,
+            document=self.payload or b" ",
+            schema=opened,
+            tokens=wanted.tokens,
+            redact=wanted.redact,
+            subschemas=opened is not None,
+            call_id=wanted.call_id,
+        )
+        payload = "" if asked.payload is None else dump(asked.payload, sort=False)
+        left = 0 if asked.left < 0 else asked.left
+        return AskedAgain(report.valid, asked.text, payload, asked.tokens, asked.told, left, asked.left < 0)
+
+    def seconds(self, limits: TimeLimits) -> float:
+        return limits.validate_seconds
+
+    def failed(self, failure: TaskFailure) -> AskedAgain:
+        raise failure.error("validating the answer", "workers.validate_seconds", _SMALLER)
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """A payload with corrections; patch: JSON text of the operations. kinds, counts: how often each kind was used."""
+
+    document: bytes
+    patch: str
+    kinds: tuple[int, ...]
+    counts: tuple[int, ...]
+    report: DataReport
+
+
+@dataclass(frozen=True, slots=True)
+class CoerceData(Task[Corrected]):
+    """The corrections of a payload under a JSON Schema. Never inline. Fails as Validate does."""
+
+    schema_key: str
+    source: SchemaSource
+    payload: bytes
+    kinds: tuple[Coercion, ...]
+
+    def run(self, engines: Engines) -> Corrected:
+        engine = engines[SchemaType.JSON]
+        validator: DataValidator = VALIDATORS.get(
+            engine, self.schema_key, lambda: engine.compile_validator(self.source)
+        )
+        if not (isinstance(validator, JsonDataValidator) and isinstance(engine, JsonSchemaEngine)):
+            return Corrected(self.payload, "[]", (), (), validator.validate(self.payload))
+        done = coerce(validator, self.payload, frozenset(self.kinds), engine.limits)
+        kinds = sorted(done.counts)
+        return Corrected(
+            done.document,
+            dump(list(done.patch), sort=False),
+            tuple(map(int, kinds)),
+            tuple(done.counts[kind] for kind in kinds),
+            done.report,
+        )
+
+    def seconds(self, limits: TimeLimits) -> float:
+        return limits.validate_seconds
+
+    def failed(self, failure: TaskFailure) -> Corrected:
+        raise failure.error("correcting the answer", "workers.validate_seconds", _SMALLER)
 
 
 def _inline(schema_type: SchemaType, limits: Mapping[SchemaType, int], *sources: SchemaSource) -> bool:

@@ -1,7 +1,7 @@
 """The worker process: makes the engines, confines itself, then answers one request after the other until its parent leaves.
 
-Run by `worker_process` as `python -m llm_schema_registry_server.workers.worker_main`, with one end of a socket pair as
-standard input. Any exception but a RegistryError is a bug that ends the process: the parent sees it end, logs what it wrote
+A copy of `template_main`, or run by `worker_process` as `python -m llm_schema_registry_server.workers.worker_main`, with one end of a
+socket pair as standard input. Any exception but a RegistryError is a bug that ends the process: the parent sees it end, logs what it wrote
 to standard error last, and starts another one.
 """
 
@@ -13,6 +13,7 @@ import json
 import os
 import socket
 import sys
+import time
 import traceback
 from typing import Any
 
@@ -22,7 +23,7 @@ from llm_schema_engines.protoc.confinement import confine, die_with, limit_cpu
 from ..errors import RegistryError
 from ..telemetry import context
 from . import tasks  # noqa: F401  # imported at the start, so that the first task does not spend its time on it
-from .messages import HEADER, Request, Setup, decode_request, encode_answer, frame
+from .messages import HEADER, Request, Setup, decode_request, encode_answer, frame, timed
 
 OUT_OF_MEMORY = 77
 """Exit status of a process whose task asked for more memory than it may have."""
@@ -33,10 +34,10 @@ TASK_RAISED = 1
 READY = b"ready"
 
 
-def main() -> None:
-    channel = _take_channel()
+def work(channel: socket.socket, parent: int | None = None) -> None:
+    """Does what the server asks for until it leaves. `parent`: whose child this is, None: the server's."""
     setup: Setup = decode_request(_must(_read(channel)))
-    die_with(setup.parent)
+    die_with(setup.parent if parent is None else parent)
     engines = make_engines(setup.engines, setup.arguments)
     gc.collect()
     gc.freeze()
@@ -60,7 +61,11 @@ def _serve(channel: socket.socket, engines: Engines) -> None:
         request: Request = decode_request(data)
         limit_cpu(request.seconds)
         context.bind(request.context)
-        channel.sendall(frame(_answer(request, engines)))
+        began = time.time_ns()
+        answer = _answer(request, engines)
+        if request.context.traceparent:
+            answer = timed(answer, began, time.time_ns())
+        channel.sendall(frame(answer))
 
 
 def _answer(request: Request, engines: Engines) -> bytes:
@@ -84,7 +89,7 @@ def _log(event: str, **facts: str) -> None:
     print(json.dumps({"event": event, "level": "error", **facts}), file=sys.stderr, flush=True)
 
 
-def _take_channel() -> socket.socket:
+def take_channel() -> socket.socket:
     """The socket that came as standard input, moved away so that nobody else reads from it."""
     channel = socket.socket(fileno=os.dup(0))
     null = os.open(os.devnull, os.O_RDWR)
@@ -118,4 +123,4 @@ def _must(data: bytes | None) -> Any:
 
 
 if __name__ == "__main__":
-    main()
+    work(take_channel())

@@ -12,13 +12,17 @@ import socket
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Self, cast
+from typing import Self, cast
 
 from llm_schema_engines.protoc.processor_time import processor_seconds
 
+from ..telemetry import logs
 from .messages import HEADER, MAX_FRAME, Setup, encode_request
+from .starting import Process, ended, environment, started
+from .template import Template, TemplateAway
 from .worker_main import OUT_OF_MEMORY
 
+_LOG = logs.get("workers")
 START_SECONDS = 20.0
 """A process that is not ready after this is given up."""
 
@@ -72,9 +76,7 @@ class WorkerProcessEnded(Exception):
 class WorkerProcess:
     """A running subprocess that has made its engines and confined itself. Does one task at a time."""
 
-    def __init__(
-        self, process: asyncio.subprocess.Process, pipe: _Pipe, transport: asyncio.Transport, stderr: int
-    ) -> None:
+    def __init__(self, process: Process, pipe: _Pipe, transport: asyncio.Transport, stderr: int) -> None:
         self._process = process
         self._pipe = pipe
         self._transport = transport
@@ -83,20 +85,18 @@ class WorkerProcess:
         self._ending: asyncio.Future[WorkerProcessEnded] | None = None
 
     @classmethod
-    async def start(cls, setup: Setup, on_end: Callable[[WorkerProcess], None]) -> Self:
+    async def start(
+        cls, setup: Setup, on_end: Callable[[WorkerProcess], None], template: Template | None = None
+    ) -> Self:
         """A new process, ready for its first task; raises WorkerProcessEnded when it ends, or is not ready, before that.
 
-        `on_end` is called once, when its end of the pipe closes after it was ready.
+        A copy of the `template`, if there is one. `on_end` is called once, when its end of the pipe closes after it was ready.
         """
         ours, theirs = socket.socketpair()
         stderr = _memory_file()
         try:
             with theirs:
-                process = await _started(
-                    sys.executable, "-P", "-B", "-m", "llm_schema_registry_server.workers.worker_main",
-                    stdin=theirs.fileno(), stdout=asyncio.subprocess.DEVNULL, stderr=stderr,
-                    cwd="/", env=_environment(), start_new_session=True,
-                )  # fmt: skip
+                process = await _made(theirs.fileno(), stderr, template)
         except BaseException:
             ours.close()
             os.close(stderr)
@@ -106,7 +106,7 @@ class WorkerProcess:
         try:
             transport, _ = await asyncio.get_running_loop().create_connection(lambda: pipe, sock=ours)
         except BaseException:
-            await _ended(process)
+            await ended(process)
             ours.close()
             os.close(stderr)
             raise
@@ -284,20 +284,20 @@ class _Pipe(asyncio.Protocol):
             self.on_end()
 
 
-async def _started(*command: str, **how: Any) -> asyncio.subprocess.Process:
-    """A started process; when the caller is cancelled meanwhile, it is ended again."""
-    starting = asyncio.ensure_future(asyncio.create_subprocess_exec(*command, **how))
-    try:
-        return await asyncio.shield(starting)
-    except asyncio.CancelledError:
-        await _ended(await starting)
-        raise
-
-
-async def _ended(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        process.kill()
-    await process.wait()
+async def _made(channel: int, stderr: int, template: Template | None) -> Process:
+    """A process with `channel` as standard input."""
+    if template is not None:
+        try:
+            return await template.copy(channel, stderr)
+        except TemplateAway as away:
+            _LOG.warning(
+                "worker_template_away", cause=str(away), consequence="the process loads the engines itself"
+            )
+    return await started(
+        sys.executable, "-P", "-B", "-m", "llm_schema_registry_server.workers.worker_main",
+        stdin=channel, stdout=asyncio.subprocess.DEVNULL, stderr=stderr,
+        cwd="/", env=environment(), start_new_session=True,
+    )  # fmt: skip
 
 
 _REASONS = {OUT_OF_MEMORY: EndReason.MEMORY, -signal.SIGXCPU: EndReason.PROCESSOR_TIME}
@@ -316,9 +316,3 @@ def _memory_file() -> int:
     file = os.memfd_create("worker-stderr")
     fcntl.fcntl(file, fcntl.F_SETFL, fcntl.fcntl(file, fcntl.F_GETFL) | os.O_APPEND)
     return file
-
-
-def _environment() -> dict[str, str]:
-    """The whole environment of a worker process: where its modules are, nothing secret."""
-    path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)
-    return {"PYTHONPATH": path, "LC_ALL": "C.UTF-8", "GRPC_PYTHON_DISABLE_DYNAMIC_STUBS": "1"}

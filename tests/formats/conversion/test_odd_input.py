@@ -165,3 +165,63 @@ def test_a_default_that_json_cannot_write_is_named_and_its_data_refused() -> Non
     with pytest.raises(DataRefused):
         conversion.data.convert(b"{}")
     assert check_data(there(AVRO, schema, PROTOBUF), PROTOBUF, {}) == {"f": "-Infinity"}
+
+
+FOREIGN: dict[str, tuple[str, dict[str, Any]]] = {
+    "prefixItems in draft 7": (
+        "http://json-schema.org/draft-07/schema#",
+        {"type": "array", "items": [{"type": "string"}], "prefixItems": {"any": "thing"}},
+    ),
+    "prefixItems that is a list in draft 7": (
+        "http://json-schema.org/draft-07/schema#",
+        {"type": "array", "items": {"type": "string"}, "prefixItems": [{"type": "integer"}]},
+    ),
+    "dependentSchemas in draft 6": (
+        "http://json-schema.org/draft-06/schema#",
+        {"type": "object", "properties": {"a": {"type": "string"}}, "dependentSchemas": 7},
+    ),
+    "$dynamicRef in 2019-09": (
+        "https://json-schema.org/draft/2019-09/schema",
+        {"type": "array", "items": {"type": "string"}, "$dynamicRef": "#nowhere"},
+    ),
+    "additionalItems in 2020-12": (
+        "https://json-schema.org/draft/2020-12/schema",
+        {"type": "array", "items": {"type": "string"}, "additionalItems": [1]},
+    ),
+    "unevaluatedProperties in draft 4": (
+        "http://json-schema.org/draft-04/schema#",
+        {"type": "object", "properties": {"a": {"type": "string"}}, "unevaluatedProperties": "no"},
+    ),
+}
+
+
+@pytest.mark.parametrize("target", [AVRO, PROTOBUF])
+@pytest.mark.parametrize("name", FOREIGN)
+def test_keywords_that_the_dialect_does_not_know_are_annotations(name: str, target: SchemaType) -> None:
+    dialect, schema = FOREIGN[name]
+    known = {k: v for k, v in schema.items() if k not in name}
+    assert len(known) < len(schema)
+
+    def converted(body: dict[str, Any]) -> bytes:
+        return there(JSON, {"$schema": dialect, **body}, target).content
+
+    assert converted(schema) == converted(known)
+
+
+def test_a_text_that_is_no_decimal_of_so_many_digits_is_the_next_branch() -> None:
+    """`D` is a byte that a fixed type holds, and 68; a decimal of one digit it is not."""
+    decimal = {
+        "type": "fixed",
+        "name": "N",
+        "size": 1,
+        "logicalType": "decimal",
+        "precision": 1,
+        "scale": 0,
+    }
+    enum = {"type": "enum", "name": "E", "symbols": ["B", "D"]}
+    union = {"type": "record", "name": "R", "fields": [{"name": "f", "type": ["null", decimal, enum]}]}
+    conversion = there(AVRO, union, JSON)
+    assert check_data(conversion, JSON, {"f": "D"}) == {"f": "D"}
+    assert check_data(conversion, JSON, {"f": "\u0007"}) == {"f": "7"}
+    alone = there(AVRO, {"type": "record", "name": "R", "fields": [{"name": "f", "type": decimal}]}, JSON)
+    assert check_data(alone, JSON, {"f": "D"}) is None, "which a loss tells"

@@ -40,6 +40,10 @@ HOSTILE: dict[str, str] = {
     + "message M { optional int32 f = 1 [(o)"
     + ".a" * 100
     + ".i = 1]; }",
+    "option with a map whose keys are messages": OPTION.replace(
+        "optional int32 i", "map</**/O /**/, int32> m = 3; optional int32 i"
+    )
+    + 'message M { optional int32 f = 1; } option (o) = { m { key: "k" value: 1 } };',
     "option lists nested deep": "option (o) = { a: " + "[" * 6000 + "]" * 6000 + " };",
     "option in angle brackets": "option (o) = { a " + "<a " * 6000 + ">" * 6000 + " };",
     "long names nested": "".join(f"message {'n' * 20_000}{i} {{" for i in range(10)) + "}" * 10,

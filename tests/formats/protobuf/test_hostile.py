@@ -60,6 +60,7 @@ def test_a_hostile_source_has_an_outcome(outcomes: dict[str, list[str]], name: s
         ("option path with spaces", "NESTING_TOO_DEEP"),
         ("option path before brackets", "NESTING_TOO_DEEP"),
         ("option path in a field", "NESTING_TOO_DEEP"),
+        ("option with a map whose keys are messages", "MAP_KEY_INVALID"),
         ("option lists nested deep", "NESTING_TOO_DEEP"),
         ("option in angle brackets", "NESTING_TOO_DEEP"),
         ("groups nested 1000 deep", "NESTING_TOO_DEEP"),

@@ -178,3 +178,15 @@ def test_an_enum_without_presence_in_a_oneof_of_the_reader_has_a_witness() -> No
     broken = {v.rule: v.witness for v in found.violations}
     assert broken["FIELD_SAME_ONEOF"] is not None
     assert broken["FIELD_SAME_ONEOF"].data == b"\x20\x03\x18\x02"
+
+
+def test_an_enum_that_names_nothing_but_zero_has_one_too() -> None:
+    """google.protobuf.NullValue is open: it may hold any number."""
+    head = 'syntax = "proto3"; package t; enum N { N0 = 0; }'
+    writer = head + " message M { N g = 2; oneof o { int32 d = 3; } }"
+    reader = head + " message M { oneof o { N g = 2; int32 d = 3; } }"
+    sources = [SchemaSource(b"", artifact=compiled(text)) for text in (reader, writer)]
+
+    broken = {v.rule: v.witness for v in ENGINE.compare(*sources, CompareOptions()).violations}
+    assert broken["FIELD_SAME_ONEOF"] is not None
+    assert broken["FIELD_SAME_ONEOF"].data == b"\x10\x01\x18\x01"

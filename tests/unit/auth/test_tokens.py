@@ -17,7 +17,15 @@ from joserfc import jws
 
 from llm_schema_registry_server.auth.permissions import ROLES, Roles
 from llm_schema_registry_server.auth.signing_keys import KeySetError, read_key_set
-from llm_schema_registry_server.auth.tokens import TokenRules, TokenVerifier, UnknownKey
+from llm_schema_registry_server.auth.tokens import (
+    TokenFacts,
+    TokenRules,
+    TokenVerifier,
+    UnknownKey,
+    credential_of,
+    facts_of,
+    token_of,
+)
 from llm_schema_registry_server.errors import Unauthenticated
 from tests.support.tokens import ALGORITHMS, AUDIENCE, ISSUER, Issuer, new_key
 
@@ -221,3 +229,55 @@ def test_a_role_cannot_be_what_it_is_not() -> None:
         Roles({"admin": []})
     with pytest.raises(ValueError, match="schema:fly"):
         Roles({"pilot": ["schema:fly"]})
+
+
+def test_what_a_token_says_of_itself_is_enough_to_revoke_it_whoever_has_signed_it() -> None:
+    forged = Issuer("ES256").token(jti="j-1", sub="ada", exp=1_800_000_000)
+    assert facts_of(forged) == TokenFacts("j-1", 1.8e9, "ada")
+    bare = facts_of(jws.serialize_compact({"alg": "ES256"}, json.dumps({"sub": 7}), GOOD.keys["ES256"]))
+    assert (bare.expires, bare.name) == (None, "")
+    assert bare.token_id.startswith("sha256:")
+    assert token_of(credential_of(bare.token_id)) == bare.token_id
+
+
+@pytest.mark.parametrize("name", ["a\nb", "x" * 256, "", None])
+def test_a_name_that_no_record_can_carry_is_left_out(name: str | None) -> None:
+    assert facts_of(GOOD.token(sub=name)).name == ""
+
+
+@pytest.mark.parametrize("name", ["key:ci", "cert:uri:x"])
+def test_no_token_passes_for_another_kind_of_caller(name: str) -> None:
+    with pytest.raises(Unauthenticated, match="only API keys and certificates"):
+        verified(GOOD.token(sub=name))
+
+
+@pytest.mark.parametrize("jti", [None, "", 7, "x" * 256, "a\nb"])
+def test_a_token_without_a_usable_id_is_known_by_what_was_signed(jti: object) -> None:
+    token = GOOD.token(jti=jti)
+    found = facts_of(token).token_id
+    assert found == facts_of(token.rpartition(".")[0] + ".AAAA").token_id, (
+        "the signature may be written in many ways"
+    )
+    assert found != facts_of(GOOD.token(jti=jti, sub="bob")).token_id
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a.b", "a.b.c", f"{part({'alg': 'ES256'})}.{part([1])}.", f"{part({})}.{part(b'no json')}."]
+)
+def test_what_is_no_token_has_no_facts(text: str) -> None:
+    with pytest.raises(Unauthenticated):
+        facts_of(text)
+
+
+def test_attributes_come_from_the_claims_that_the_settings_name() -> None:
+    claims = {"dept": "risk", "level": 3, "on": True, "long": "x" * 256, "deep": {"er": "y"}}
+    paths = {
+        "department": "dept",
+        "clearance": "level",
+        "a": "on",
+        "b": "long",
+        "c": "nowhere",
+        "d": "deep.er",
+    }
+    found = verified(GOOD.token(**claims), attribute_claims=paths).attributes
+    assert found == {"department": "risk", "clearance": "3", "d": "y"}

@@ -152,6 +152,28 @@ async def test_garbage_under_our_keys_is_a_miss(server: RedisServer, tier: Redis
     assert await tier.get("list") == b"ours"
 
 
+async def test_many_are_put_and_found_together(server: RedisServer) -> None:
+    tier = RedisTier(options(server, value_bytes=1024, prefix="mine", ttl_seconds=100))
+    values = {f"k{n}": bytes([n]) * n for n in range(100)}
+    await tier.put_all({**values, "large": b"x" * 1025})
+    with server.client() as redis:
+        redis.set("mine:1:k7", b"\x80\x04garbage")
+        redis.delete("mine:1:k8")
+        redis.rpush("mine:1:k8", "x")
+        assert 0 < redis.pttl("mine:1:k9") <= 100_000
+
+    found = await tier.get_all([*values, "large", "nothing"])
+
+    assert found == {key: value for key, value in values.items() if key not in ("k7", "k8")}
+    assert await tier.get("k9") == values["k9"]
+    assert (tier.counts.hits, tier.counts.misses) == (99, 4)
+    assert (tier.counts.damaged, tier.counts.too_large, tier.counts.errors) == (2, 1, 0)
+    server.kill()
+    await tier.put_all(values)
+    assert await tier.get_all(list(values)) == {}
+    await tier.close()
+
+
 async def test_what_others_without_the_secret_wrote_is_a_miss(server: RedisServer, tier: RedisTier) -> None:
     signing = RedisTier(options(server, signing_key="0123456789abcdef"))
     await tier.put("a", b"forged")
@@ -326,7 +348,9 @@ async def test_a_cluster_serves_as_well(start: Start) -> None:
     assert await tier.get("a") == b"value"
     await tier.discard("a")
     assert await tier.get("a") is None
-    assert await tier.probe() == {"kind": "cluster", "hits": "1"}
+    await tier.put_all({"b": b"1", "c": b"2"})
+    assert await tier.get_all(["a", "b", "c"]) == {"b": b"1", "c": b"2"}
+    assert await tier.probe() == {"kind": "cluster", "hits": "3"}
     assert tier.counts.errors == 0
 
     server.kill()

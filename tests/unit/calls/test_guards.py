@@ -83,11 +83,11 @@ def test_the_guards_of_a_server_stand_in_the_order_of_the_design() -> None:
     ]
     assert [r.name for r in Rank] == [
         "OBSERVE",
+        "AUDIT",
         "DEADLINE",
         "LIMITS",
         "AUTHENTICATE",
         "QUOTA",
         "AUTHORIZE",
-        "AUDIT",
         "MIN_REVISION",
     ]

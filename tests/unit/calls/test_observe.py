@@ -8,7 +8,7 @@ import pytest
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry_server.calls.call import Call
-from llm_schema_registry_server.calls.guards.observe import LINES_PER_SECOND
+from llm_schema_registry_server.calls.guards.observe import LINES_PER_SECOND, AccessLog
 from llm_schema_registry_server.errors import SchemaNotFound
 from llm_schema_registry_server.telemetry.metrics import Metrics
 from tests.unit.conftest import LogLines
@@ -55,3 +55,32 @@ async def test_a_storm_of_failures_is_counted_whole_and_logged_in_part(log_lines
 
     assert metrics.registry.get_sample_value("schema_registry_calls_total", LABELS) == 500
     assert LINES_PER_SECOND <= len(failures(log_lines)) < 500
+
+
+@pytest.mark.parametrize(
+    ("share", "ok", "failed"), [(0.0, 0, 0), (0.1, 2, 10), (1.0, 20, 10)], ids=["off", "a tenth", "all"]
+)
+async def test_the_access_log_has_its_share_of_calls_and_every_failed_one(
+    log_lines: LogLines, share: float, ok: int, failed: int
+) -> None:
+    access = AccessLog.sampled(share)
+    call = Call(OPERATION, {}, "peer", "grpc", "id")
+    written = [access.wants(True) for _ in range(20)]
+    assert sum(written) == ok
+    assert sum(access.wants(False) for _ in range(10)) == failed
+    if ok:
+        call.ended(None)
+        access.write(call, 0.5, cached=True)
+        (line,) = [line for line in log_lines() if line["event"] == "call"]
+        assert (line["logger"], line["code"], line["cached"], line["seconds"]) == ("access", "OK", True, 0.5)
+
+
+async def test_a_call_that_its_face_turns_away_is_counted_and_logged_once(log_lines: LogLines) -> None:
+    metrics = Metrics()
+    calls = rpcs(ToyRegistry(), metrics=metrics).pipeline
+    call = Call(OPERATION, {}, "peer", "grpc", "id")
+    for _ in range(2):
+        calls.turned_away(call, SchemaNotFound("a"))
+
+    assert metrics.registry.get_sample_value("schema_registry_calls_total", LABELS) == 1
+    assert len(failures(log_lines)) == 1

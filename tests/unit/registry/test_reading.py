@@ -12,10 +12,12 @@ from llm_schema_registry_server.errors import (
     SubjectNotFound,
     VersionNotFound,
 )
+from llm_schema_registry_server.model import scope
 from llm_schema_registry_server.model.config import Config, Mode
 from llm_schema_registry_server.model.lifecycle import SchemaState
 from llm_schema_registry_server.model.selector import parse_selector
 from llm_schema_registry_server.model.subject import Subject
+from llm_schema_registry_server.registry import graph
 from llm_schema_registry_server.registry.checking import CompatibilityQuestion
 from llm_schema_registry_server.registry.configuration import Scope
 from llm_schema_registry_server.registry.lifecycle import Update
@@ -187,6 +189,39 @@ async def test_the_graph_is_walked_with_depth_and_each_version_once(registry: Wo
     assert [(str(x.version.subject), x.depth) for x in down] == [("c", 1), ("a", 2), ("b", 2)]
     assert [(str(x.version.subject), x.depth) for x in up] == [("b", 1), ("c", 1), ("d", 2)]
     assert {x.version.schema_id for x in direct} == {b.version.schema_id, c.version.schema_id}
+
+
+@pytest.mark.parametrize("readable", ["*", "m*"])
+@pytest.mark.parametrize("most", [graph.MOST, 5])
+async def test_a_walk_is_the_same_whether_users_are_read_one_by_one_or_at_once(
+    registry: World, monkeypatch: pytest.MonkeyPatch, readable: str, most: int
+) -> None:
+    root = await registry.register("root", "x")
+    for n in range(12):
+        await registry.register(f"m{n}", f"@root w{n}", references=(("root", "root", "1"),))
+        await registry.register(f"{'mz'[n % 2]}-top{n}", f"@m{n}", references=((f"m{n}", f"m{n}", "1"),))
+        used = f"{'mz'[n % 2]}-top{n}"
+        await registry.register(f"m-last{n}", f"@{used}", references=((used, used, "1"),))
+
+    async def walk(limit: int | None = None) -> list[tuple[str, int, str]]:
+        found, token = list[tuple[str, int, str]](), ""
+        while True:
+            page = await registry.graph.dependents(
+                root.version.schema_id, transitive=True, limit=limit, page_token=token,
+                readable=scope.SubjectScope([scope.Scope.parse(readable)]),
+            )  # fmt: skip
+            found += [(str(d.version.subject), d.depth, d.name) for d in page.items]
+            token = page.next_token
+            if not token:
+                return found
+
+    monkeypatch.setattr(graph, "ASKED_SINGLY", 1000)
+    expected = await walk()
+    assert len(expected) == (36 if readable == "*" else 24)
+    monkeypatch.setattr(graph, "ASKED_SINGLY", 2)
+    monkeypatch.setattr(graph, "MOST_EDGES", most)
+    assert await walk() == expected
+    assert await walk(limit=5) == expected
 
 
 async def test_the_narrower_scope_wins_and_says_so(registry: World) -> None:

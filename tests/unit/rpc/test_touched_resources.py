@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from llm_schema_engines.model.compatibility import CompatibilityLevel
 from llm_schema_engines.model.schema import SchemaType
-from llm_schema_registry.v1 import lifecycle_pb2, tools_pb2
+from llm_schema_registry.v1 import answers_pb2, lifecycle_pb2, tools_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
+from llm_schema_registry_server.auth.granting import GrantBook
+from llm_schema_registry_server.auth.permissions import PERMISSIONS, Roles
+from llm_schema_registry_server.auth.tickets import Tickets
 from llm_schema_registry_server.background import make_counting
 from llm_schema_registry_server.calls.answer_cache import AnswerCache
 from llm_schema_registry_server.calls.call import Call
@@ -19,9 +23,11 @@ from llm_schema_registry_server.calls.operation import Resource, ResourceKind
 from llm_schema_registry_server.calls.pipeline import Pipeline
 from llm_schema_registry_server.errors import PermissionDenied, RegistryError
 from llm_schema_registry_server.faces import services
+from llm_schema_registry_server.model.principal import Principal
 from llm_schema_registry_server.registry.configuration import built_in
+from llm_schema_registry_server.registry.granting import GrantRules
 from llm_schema_registry_server.registry.health import Health
-from llm_schema_registry_server.registry.use_cases import Rules, UseCases, build
+from llm_schema_registry_server.registry.use_cases import Credentials, Rules, UseCases, build
 from llm_schema_registry_server.rpc import methods
 from llm_schema_registry_server.rpc.cached_answers import CACHED_METHODS, PreparedAnswers
 from llm_schema_registry_server.rpc.convert import MessageConverter
@@ -53,6 +59,16 @@ def use_cases(registry: World) -> UseCases:
         Health({}, vital=frozenset(), version="0", clock=registry.clock),
         make_counting(StatisticsSettings(), registry.store, registry.clock),
         Rules(built_in(CompatibilityLevel.BACKWARD), LIMITS, record_failures=False),
+        Credentials(
+            Roles().of,
+            lambda name, roles: (),
+            lambda change: None,
+            keys=10,
+            revoked=10,
+            leeway=timedelta(),
+        ),
+        GrantRules(Roles().of, (), lambda grants: (), most=10),
+        lambda policies, version: (),
         registry.clock,
         stage=stage,
         validated=lambda schema_id: None,
@@ -61,12 +77,18 @@ def use_cases(registry: World) -> UseCases:
 
 def serve(registry: World) -> tuple[Rpcs, AnswerCache]:
     cache = AnswerCache(1 << 20, count_reads=True)
-    handlers = services(use_cases(registry), MessageConverter(registry.store.registry_id), registry.clock)
+    handlers = services(
+        use_cases(registry),
+        MessageConverter(registry.store.registry_id),
+        registry.clock,
+        GrantBook(Roles()),
+        Tickets(registry.store),
+    )
     return Rpcs(TABLE.values(), Pipeline(bind(list(TABLE.values()), handlers), (), cache)), cache
 
 
 def call(name: str) -> Call:
-    return Call(TABLE[name].operation, {}, "", "grpc", "id-1")
+    return Call(TABLE[name].operation, {}, "", "grpc", "id-1", principal=Principal("ada", PERMISSIONS))
 
 
 async def ask(rpcs: Rpcs, name: str, request: Any) -> Call:
@@ -126,6 +148,8 @@ async def test_a_write_by_id_names_the_subject_before_it_acts(
 
 READS_BY_ID: list[tuple[str, Callable[[str], Any]]] = [
     ("ValidateData", lambda i: pb.ValidateDataRequest(schema_id=i, data=b"a")),
+    ("ReaskAnswer", lambda i: answers_pb2.ReaskAnswerRequest(schema_id=i, data=b"a")),
+    ("CoerceAnswer", lambda i: answers_pb2.CoerceAnswerRequest(schema_id=i, data=b"a", kinds=[1])),
     ("GetDependencies", lambda i: pb.GetDependenciesRequest(schema_id=i)),
     ("GetDependents", lambda i: pb.GetDependentsRequest(schema_id=i)),
     ("GetSchemaHistory", lambda i: lifecycle_pb2.GetSchemaHistoryRequest(schema_id=i)),
@@ -153,7 +177,7 @@ def test_every_rpc_that_takes_a_schema_id_is_known_to_name_the_subject() -> None
     }
 
     # Ids of references are of the answer; those of RegisterSchema and its like are names that are resolved.
-    assert by_id - {"RegisterSchema", "ValidateSchema", "CheckCompatibility"} == {
+    assert by_id - {"RegisterSchema", "ValidateSchema", "CheckCompatibility", "CertifyCompatibility"} == {
         "GetSchema",
         "UpdateSchemaMetadata",
         "DeleteSchema",
@@ -162,11 +186,11 @@ def test_every_rpc_that_takes_a_schema_id_is_known_to_name_the_subject() -> None
     }
 
 
-def _messages(kind: Any) -> Iterator[Any]:
+def _messages(kind: Any, above: tuple[Any, ...] = ()) -> Iterator[Any]:
     yield kind
     for field in kind.fields:
-        if field.message_type is not None:
-            yield from _messages(field.message_type)
+        if field.message_type is not None and field.message_type not in (kind, *above):
+            yield from _messages(field.message_type, (*above, kind))
 
 
 @pytest.mark.parametrize(("name", "make"), READS_BY_ID, ids=[name for name, _ in READS_BY_ID])

@@ -105,3 +105,72 @@ def test_events_whose_names_are_texts_do_not_fill_memory(log_lines: LogLines) ->
 
     assert len(handler._kinds) == 1000  # type: ignore[attr-defined]
     assert len(page.getvalue().splitlines()) < 1500
+
+
+TRACEPARENT = f"00-{'a' * 32}-{'b' * 16}-00"
+
+
+def test_lines_of_a_call_name_its_trace(log_lines: LogLines) -> None:
+    logs.bind_request("id-1", TRACEPARENT)
+    logs.get("x").info("e")
+    logs.bind_request("id-2")
+    logs.get("x").info("e")
+
+    first, second = log_lines()
+    assert (first["trace_id"], first["span_id"]) == ("a" * 32, "b" * 16)
+    assert "trace_id" not in second
+
+
+def test_levels_of_modules_change_while_the_server_runs() -> None:
+    page = io.StringIO()
+    logs.configure("warning", "json", page, levels={"storage": "debug"})
+
+    def written() -> list[str]:
+        start = page.tell()
+        for name in ("storage.postgres", "calls"):
+            logs.get(name).debug("e")
+            logs.get(name).info("e")
+        lines = page.getvalue()[start:].splitlines()
+        return [f"{line['logger']} {line['level']}" for line in map(json.loads, lines)]
+
+    assert written() == ["storage.postgres debug", "storage.postgres info"]
+    logs.set_levels("error", {"calls": "info"})
+    assert written() == ["calls info"]
+    logs.set_levels("error", {})
+    assert written() == []
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_colours_unless_it_wants_none_and_never_what_a_caller_has_it_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pages = []
+    for no_color in ("", "1"):
+        monkeypatch.setenv("NO_COLOR", no_color)
+        page = Terminal()
+        logs.configure("info", "auto", page)
+        logs.get("x").info("e", subject="a\x1b]0;owned\x07\nb")
+        pages.append(page.getvalue())
+    coloured, plain = pages
+
+    assert "\x1b[" in coloured
+    assert "\x1b" not in plain
+    for line in pages:
+        assert line.count("\n") == 1
+        assert "\x1b]" not in line
+        assert "\x07" not in line
+    assert "owned" in plain
+
+
+def test_lines_are_counted_by_level_and_those_left_out_together() -> None:
+    logs.configure("info", "json", io.StringIO(), lines_per_second=5)
+    before, left_out = logs.written().get("warning", 0), logs.left_out()
+    for _ in range(20):
+        logs.get("counted").warning("e")
+
+    assert logs.written()["warning"] - before == 5
+    assert logs.left_out() - left_out == 15

@@ -405,11 +405,13 @@ async def test_a_port_that_is_taken_is_named(world: World) -> None:
         await Servers([other], ToyRegistry().end_streams).start()
 
 
-def test_tls_chooses_the_engine_that_speaks_it() -> None:
-    assert engine_name(GrpcSettings(), secure=False) == "native"
-    assert engine_name(GrpcSettings(), secure=True) == "grpcio"
-    with pytest.raises(ValueError, match="TLS"):
-        engine_name(GrpcSettings(engine="native"), secure=True)
+def test_auto_is_the_fast_engine_where_its_package_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert engine_name(GrpcSettings()) == "native"
+    assert engine_name(GrpcSettings(host="0.0.0.0")) == "native", "a front bounds what it does not"
+    assert engine_name(GrpcSettings(engine="grpcio")) == "grpcio"
+    monkeypatch.setattr("llm_schema_registry_server.transports.grpc.listener.find_spec", lambda name: None)
+    assert engine_name(GrpcSettings()) == "grpcio"
+    assert engine_name(GrpcSettings(engine="native")) == "native", "and fails to start, as asked for"
 
 
 async def test_a_message_counts_with_its_size_after_decompression(world: World) -> None:

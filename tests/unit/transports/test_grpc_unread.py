@@ -149,3 +149,19 @@ async def test_who_is_over_the_bound_of_an_address_learns_its_setting() -> None:
     with pytest.raises(LimitExceeded, match=r"limits\.unread_bytes_per_caller"):
         await answers.room("ipv4:10.0.0.7:0", 120_000)
     await answers.stop()
+
+
+async def test_all_share_a_bound_in_which_an_answer_counts_with_its_copies() -> None:
+    wire = Wire()
+    answers = UnreadAnswers(400_000, wire.look, per_address=400_000, total=600_000, copies=4)
+    peers = [f"ipv4:10.0.0.{n}:1" for n in range(4)]
+    assert [answers.give(peer, 40_000) for peer in peers[:3]] == [True] * 3
+    assert answers.of(peers[0]) == 160_000
+    assert answers.give(peers[3], 40_000), "who has nothing unread is not held up"
+    assert not answers.give(peers[3], 1000)
+    wire.taken = dict.fromkeys(peers, 0)
+    waiting = asyncio.create_task(answers.room(peers[3], 1000))
+    wire.taken = {**wire.taken, peers[0]: 40_000}
+    await waiting
+    assert answers.of(peers[0]) == 0
+    await answers.stop()

@@ -97,7 +97,9 @@ async def _world(
             servers = Servers([HttpListener(app, "127.0.0.1", 0)], registry.end_streams)
             await servers.start()
             url = f"http://127.0.0.1:{servers.ports['http']}"
-            client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=20))
+            client = await stack.enter_async_context(
+                httpx.AsyncClient(base_url=url, timeout=20, headers={"content-type": "application/json"})
+            )
             yield World("http", partial_http(client), garbled_http(client), served, registry, metrics, limits)
         else:
             settings = GrpcSettings(host="127.0.0.1", port=0, engine=wire)  # type: ignore[arg-type]
@@ -299,7 +301,8 @@ async def test_a_guard_that_wants_to_be_told_is_told_once_of_each_cached_answer(
         await w.get(who=who, x_registry_actor=who)
 
     assert counting.told == [("GetSchema", "reader", READ, OK)] * 2
-    assert counting.seen == [("GetSchema", "reader", READ, OK)]
+    denied = Outcome("PERMISSION_DENIED", "PERMISSION_DENIED")
+    assert counting.seen == [("GetSchema", "reader", READ, OK), ("GetSchema", "stranger", READ, denied)]
 
 
 class BySubject(Refusing):
@@ -348,7 +351,11 @@ async def test_a_request_that_cannot_be_read_passes_the_guards_like_any_other(
     assert await w.garble(*path, who="stranger") == "PERMISSION_DENIED"
     assert await w.garble(*path, who="reader") == "MALFORMED_REQUEST"
     reason = "MALFORMED_REQUEST" if w.face == "grpc" else "INVALID_REQUEST"
-    assert audit.seen == [(name, "anonymous", (), Outcome("INVALID_ARGUMENT", reason))]
+    denied = Outcome("PERMISSION_DENIED", "PERMISSION_DENIED")
+    assert audit.seen == [
+        (name, "anonymous", (), denied),
+        (name, "anonymous", (), Outcome("INVALID_ARGUMENT", reason)),
+    ]
     assert w.registry.seen == []
     counted = w.metrics.registry.get_sample_value(
         "schema_registry_calls_total", {"method": where, "wire": w.face, "code": "INVALID_ARGUMENT"}
@@ -363,7 +370,7 @@ async def test_every_call_is_counted_once_and_cached_answers_by_operation_and_fa
     await w.get("missing")
 
     assert w.counted("schema_registry_answer_cache_hits_total") == 3
-    assert w.counted("schema_registry_calls_total", code="OK") == 1
+    assert w.counted("schema_registry_calls_total", code="OK") == 4
     assert w.counted("schema_registry_calls_total", code="NOT_FOUND") == 1
 
 
@@ -376,9 +383,12 @@ class ByName:
     def known(self, metadata: Mapping[str, str]) -> Principal | None:
         return self._principal(metadata) if self._quick else None
 
-    async def authenticate(self, metadata: Mapping[str, str]) -> Principal:
+    async def authenticate(self, metadata: Mapping[str, str], address: str = "") -> Principal:
         await asyncio.sleep(0)
         return self._principal(metadata)
+
+    def watch(self, principal: Principal, watcher: Callable[[], None]) -> Callable[[], object]:
+        return lambda: None
 
     def _principal(self, metadata: Mapping[str, str]) -> Principal:
         match metadata.get("who"):

@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry_server.transports.http.listener import HttpListener
 from llm_schema_registry_server.transports.servers import Servers
+from tests.unit.conftest import LogLines
 from tests.unit.transports.test_http_twin import OPTIONS, dispatcher
 from tests.unit.transports.toy import ToyHealth, ToyRegistry, rpcs, unread
 
@@ -113,27 +114,28 @@ async def test_a_hundred_subscribers_at_once_all_get_everything(world: World) ->
     assert got == [["1", "2", "3"]] * 100
 
 
-async def test_a_message_that_does_not_end_is_cut_while_it_arrives(world: World) -> None:
+async def test_a_message_that_does_not_end_is_cut_while_it_arrives(log_lines: LogLines, world: World) -> None:
     async with connect(world.url) as honest:
         await honest.send("{}")
         await honest.recv()
         sockets = [await connect(world.url) for _ in range(5)]
-        piece, sent = bytes(64 * 1024), 0
-        for socket in sockets:  # a frame of 60 MiB is announced, masked with zeros
-            socket.transport.write(b"\x81\xff" + (60 << 20).to_bytes(8, "big") + bytes(4))
+        # Frames of 1 MiB, masked with zeros, none of which is the last of its message.
+        length = (1 << 20).to_bytes(8, "big") + bytes(4)
+        frames = {socket: b"\x01\xff" + length + bytes(1 << 20) for socket in sockets}
+        sent = 0
         while any(not socket.transport.is_closing() for socket in sockets):
             for socket in sockets:
-                if not socket.transport.is_closing() and socket.transport.get_write_buffer_size() < len(
-                    piece
-                ):
-                    socket.transport.write(piece)
-                    sent += len(piece)
+                if not socket.transport.is_closing() and not socket.transport.get_write_buffer_size():
+                    socket.transport.write(frames[socket])
+                    frames[socket] = b"\x00\xff" + length + bytes(1 << 20)
+                    sent += 1 << 20
             await asyncio.sleep(0.001)
 
+        cut = [line for line in log_lines() if line["event"] == "socket_cut"]
+        assert [line["setting"] for line in cut] == ["limits.socket_bytes"] * 5
         assert sent < 5 * (60 << 20)
         assert json.loads(await honest.recv())["revision"] == "2"
-    for socket in sockets:
-        socket.transport.abort()
+    await asyncio.gather(*(socket.wait_closed() for socket in sockets))
 
 
 async def test_small_messages_and_pings_are_no_flood(world: World) -> None:

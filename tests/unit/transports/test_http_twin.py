@@ -58,7 +58,9 @@ async def world(stall_seconds: float) -> AsyncIterator[World]:
     servers = Servers([HttpListener(app, "127.0.0.1", 0)], registry.end_streams)
     await servers.start()
     port = servers.ports["http"]
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{port}", timeout=20, headers={"content-type": "application/json"}
+    ) as client:
         yield World(registry, health, servers, client, limits, port)
         registry.released.set()
         await servers.drain(0)
@@ -395,6 +397,15 @@ async def test_a_batch_answers_each_line_in_order(world: World) -> None:
         ("/api/v1/schemas", {"content-encoding": "identity, br"}),
         ("/api/v1/validate:batch", {"content-encoding": "deflate"}),
         ("/api/v1/schemas", {"content-type": "application/json; charset=utf-16"}),
+        ("/api/v1/schemas", {"content-type": "text/plain"}),
+        ("/api/v1/schemas", {"content-type": "application/x-www-form-urlencoded"}),
+        ("/api/v1/schemas", {"content-type": "multipart/form-data; boundary=x"}),
+        ("/api/v1/schemas", {"content-type": "application/x-ndjson"}),
+        ("/api/v1/schemas", {"content-type": "text/plain; a=application/json"}),
+        ("/api/v1/schemas", {"content-type": "application/jsonx"}),
+        ("/api/v1/schemas", {"content-type": ""}),
+        ("/api/v1/validate:batch", {"content-type": "text/plain"}),
+        ("/api/v1/validate:batch", {"content-type": ""}),
         ("/api/v1/schemas", {"content-type": 'application/json; Charset="ISO-8859-1"'}),
     ],
 )
@@ -409,9 +420,9 @@ async def test_a_body_that_is_not_plain_text_is_refused_before_it_is_read(
 
 
 @pytest.mark.parametrize(
-    "kind", ["application/json", "application/json; charset=UTF-8", 'text/plain;charset="utf8"']
+    "kind", ["application/json", "application/json; charset=UTF-8", 'application/x-ndjson;charset="utf8"']
 )
-async def test_a_body_in_utf_8_is_read_whatever_its_type_is_called(world: World, kind: str) -> None:
+async def test_a_body_in_utf_8_is_read(world: World, kind: str) -> None:
     headers = {"content-type": kind, "content-encoding": "identity"}
     answer = await world.http.post("/api/v1/validate:batch", content=b'{"schema_id":"a"}', headers=headers)
 

@@ -1,4 +1,5 @@
-"""A header that comes twice: lists of proxies are joined, of anything else the last one counts."""
+"""A header that comes twice: lists of proxies are joined, and so are credentials, which are then refused; of anything else the last
+one counts."""
 
 from __future__ import annotations
 
@@ -14,13 +15,19 @@ LINES = [
     ("forwarded", "for=203.0.113.9"),
     ("x-request-id", "one"),
     ("x-forwarded-for", "10.9.9.9"),
+    ("authorization", "Bearer one"),
     ("x-request-id", "two"),
+    ("authorization", "Bearer two"),
+    ("x-api-key", "one"),
+    ("x-api-key", "two"),
     ("forwarded", "for=10.9.9.9"),
 ]
 READ = {
     "x-forwarded-for": "203.0.113.9,10.9.9.9",
     "forwarded": "for=203.0.113.9,for=10.9.9.9",
     "x-request-id": "two",
+    "authorization": "Bearer one,Bearer two",
+    "x-api-key": "one,two",
 }
 
 

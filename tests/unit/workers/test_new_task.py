@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from llm_schema_engines.formats.engine import Engines
 from llm_schema_engines.model.schema import SchemaType
-from llm_schema_registry_server.errors import LimitExceeded
+from llm_schema_registry_server.errors import LimitExceeded, Unavailable
 from llm_schema_registry_server.settings import WorkersSettings
 from llm_schema_registry_server.telemetry import context
 from llm_schema_registry_server.telemetry.context import CallContext
@@ -22,6 +22,8 @@ from llm_schema_registry_server.workers.task import Task, TaskFailure, TimeLimit
 from tests.support.workers import run
 
 from .fakes import make, obey
+
+pytestmark = pytest.mark.slow  # each test starts a process
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class CountLetters(Task[Letters]):
         return Letters(counts, os.getpid(), now.request_id, now.traceparent)
 
     def seconds(self, limits: TimeLimits) -> float:
-        return 0.3 if self.text == "hang" else 30
+        return 0.3 if self.text == "spin" else 30
 
     def failed(self, failure: TaskFailure) -> Letters:
         if failure.timed_out:
@@ -92,7 +94,12 @@ async def test_a_new_task_may_know_its_result_at_once(workers: PlacedWorkers) ->
 
 
 async def test_a_new_task_says_what_its_failure_means(workers: PlacedWorkers) -> None:
-    assert await run(workers, CountLetters("hang")) == Letters({}, 0, "", "")
+    while True:
+        try:
+            assert await run(workers, CountLetters("spin")) == Letters({}, 0, "", "")
+        except Unavailable:  # a machine that gives it no processor is no reason to judge it: "try again"
+            continue
+        break
     with pytest.raises(LimitExceeded, match="counting letters was ended by SIGABRT"):
         await run(workers, CountLetters("abort"))
 

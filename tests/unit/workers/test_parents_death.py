@@ -42,8 +42,8 @@ def test_no_child_is_left_when_the_server_is_killed(signal: int) -> None:
     with subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, env=environment) as server:
         assert server.stdout is not None
         assert server.stdout.readline() == b"up\n"
-        children = psutil.Process(server.pid).children()
+        children = psutil.Process(server.pid).children(recursive=True)
         server.send_signal(signal)
 
-    assert len(children) == 3
+    assert len(children) == 4, "workers and their template"
     assert psutil.wait_procs(children, timeout=10)[1] == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -38,8 +39,9 @@ from llm_schema_registry_server.telemetry.context import CallContext
 from llm_schema_registry_server.workers.processes import ProcessWorkers
 from llm_schema_registry_server.workers.task import Task
 from llm_schema_registry_server.workers.tasks import Compare, Diff, Parse, Validate
+from llm_schema_registry_server.workers.template import Template, TemplateAway
 from llm_schema_registry_server.workers.validators import ValidatorCache
-from llm_schema_registry_server.workers.worker_process import WorkerProcess
+from llm_schema_registry_server.workers.worker_process import WorkerProcess, WorkerProcessEnded
 from tests.unit.conftest import LogLines
 
 from .fakes import ISSUES, ObedientEngine
@@ -61,8 +63,14 @@ BOUNDS = Bounds(
 
 
 def children() -> list[psutil.Process]:
-    """The workers of this process, also dead ones that nobody has waited for; not what other tests have started."""
-    return [p for p in psutil.Process().children() if p not in OTHERS]
+    """The workers of this process, and their template, also dead ones that nobody has waited for; not what other tests have started."""
+    return [p for p in psutil.Process().children(recursive=True) if p not in OTHERS]
+
+
+def template() -> psutil.Process:
+    """That of the workers of this process."""
+    (found,) = (p for p in psutil.Process().children() if p not in OTHERS)
+    return found
 
 
 OTHERS: set[psutil.Process] = set()
@@ -71,7 +79,7 @@ OTHERS: set[psutil.Process] = set()
 @pytest.fixture(autouse=True)
 def note_what_others_started() -> None:
     OTHERS.clear()
-    OTHERS.update(psutil.Process().children())
+    OTHERS.update(psutil.Process().children(recursive=True))
 
 
 @asynccontextmanager
@@ -313,6 +321,74 @@ async def test_idle_children_that_die_are_replaced(workers: ProcessWorkers) -> N
     assert not {p.pid for p in before} & {int(a.options["pid"]) for a in answers}
 
 
+async def test_children_that_die_before_they_have_started_are_counted_apart(
+    workers: ProcessWorkers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def die(*_: Any) -> WorkerProcess:
+        raise WorkerProcessEnded("was ended by SIGKILL")
+
+    monkeypatch.setattr(WorkerProcess, "start", die)
+    for child in children():
+        child.kill()
+
+    await until(lambda: int(workers.facts()["not_started"]) > 0)
+    assert workers.facts()["crashed"] == "0"
+
+
+async def test_workers_are_copies_of_a_template(workers: ProcessWorkers) -> None:
+    copies = template().children()
+    assert len(copies) == 3
+    assert int((await parse(workers, "hello")).options["pid"]) in {p.pid for p in copies}
+    before = template()
+    copies[0].kill()
+    await until(lambda: workers.facts()["started"] == "4")
+    assert template() == before
+    await until(lambda: len(template().children()) == 3)  # the dead one was waited for
+
+
+async def test_a_template_that_has_ended_takes_its_copies_along_and_is_replaced(
+    workers: ProcessWorkers, log_lines: LogLines
+) -> None:
+    before = children()
+    template().kill()
+    answers = await asyncio.gather(*(parse(workers, f"hello {n}") for n in range(10)))
+    assert len(answers) == 10
+    await until(lambda: workers.facts()["processes"] == "3")
+    assert not set(children()) & set(before)
+    assert [line for line in log_lines() if line["event"] == "worker_template_ended"]
+
+
+async def test_without_a_template_each_process_loads_the_engines_itself(
+    monkeypatch: pytest.MonkeyPatch, log_lines: LogLines
+) -> None:
+    async def away(*_: object) -> None:
+        raise TemplateAway("no room for another process")
+
+    monkeypatch.setattr(Template, "copy", away)
+    async with pool() as workers:
+        assert (await parse(workers, "hello")).canonical == b"hello"
+        assert len(children()) == 3
+    lines = [line for line in log_lines() if line["event"] == "worker_template_away"]
+    assert {line["cause"] for line in lines} == {"no room for another process"}
+
+
+async def test_a_copy_that_nobody_waits_for_any_more_is_ended() -> None:
+    known = Template("tests.unit.workers.fakes")
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        kept = await known.copy(theirs.fileno(), theirs.fileno())
+        asked = asyncio.ensure_future(known.copy(theirs.fileno(), theirs.fileno()))
+        while known._running is not None and not known._running._asked:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        await until(lambda: [p.pid for p in template().children()] == [kept.pid])
+        await known.stop()
+    assert not children()
+    assert await kept.wait() == -9
+
+
 async def test_noise_on_the_standard_streams_disturbs_nothing(workers: ProcessWorkers) -> None:
     for n in range(5):
         await parse(workers, f"noise {n}")
@@ -374,6 +450,22 @@ async def test_a_call_cancelled_in_the_slow_lane_kills_its_child(workers: Proces
     await until(lambda: workers.facts()["slow"] == "0")
 
     assert workers.facts()["timed_out"] == "0"
+
+
+async def test_who_cancels_is_not_held_off_for_the_process_that_is_ended_then(
+    workers: ProcessWorkers,
+) -> None:
+    callers.bind(Caller("10.0.0.7"))
+    for number in range(4):
+        call = asyncio.create_task(parse(workers, f"hang {number}"))
+        await until(lambda: workers.facts()["slow"] == "1")
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        await until(lambda: workers.facts()["slow"] == "0")
+
+    assert (await parse(workers, "hello")).canonical == b"hello"
+    assert workers.facts()["crashed"] == "0"
+    assert workers.facts()["held_off"] == "0"
 
 
 async def test_stopping_ends_tasks_under_way_and_refuses_new_ones() -> None:

@@ -105,6 +105,7 @@ def test_arbitrary_bytes_are_refused(payload: bytes) -> None:
             decode_answer(COMPARE, verdict + payload)
 
 
+@pytest.mark.slow
 @settings(max_examples=500)
 @given(st.data())
 def test_a_right_answer_with_bytes_changed_is_refused_or_is_a_value_of_the_right_types(
@@ -215,6 +216,7 @@ def test_text_takes_memory_in_proportion_to_its_bytes(item: bytes, most: int) ->
     assert peak < most * size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values", ['"",', '{"rule":"","message":""},'])
 def test_values_take_memory_in_proportion_to_the_limit(values: str) -> None:
     """As many of the costliest values as pass take less than 200 MB."""

@@ -135,9 +135,13 @@ def set_config(
     undecided: UndecidedPolicy | str | None = None,
     default_dialect: str | None = None,
     lint: LintPolicy | str | None = None,
+    max_subjects: int | None = None,
+    max_versions: int | None = None,
+    max_bytes: int | None = None,
     timeout: float | None = None,
 ) -> Unary[ConfigView]:
-    """Set the given settings of a scope and leave its others alone."""
+    """Set the given settings of a scope and leave its others alone. max_subjects, max_versions, max_bytes: of a context, or of each
+    one; 0 for no limit."""
     config = config_pb2.Config(
         compatibility_level=number(CompatibilityLevel, compatibility_level, "compatibility_level"),
         mode=number(Mode, mode, "mode"),
@@ -148,6 +152,9 @@ def set_config(
         undecided=number(UndecidedPolicy, undecided, "undecided"),
         default_dialect=default_dialect,
         lint=number(LintPolicy, lint, "lint"),
+        max_subjects=max_subjects,
+        max_versions=max_versions,
+        max_bytes=max_bytes,
     )
     request = config_pb2.SetConfigRequest(subject=subject, context=context, config=config)
     return unary(CONFIG + "SetConfig", config_pb2.SetConfigResponse, _decode.config_set, request, timeout)

@@ -16,12 +16,18 @@ from .._options import DEFAULT_TARGET, DEFAULT_TIMEOUT
 from ..errors import RegistryError
 from .arguments import hoisted
 from .commands import (
+    access,
+    answers,
+    audit,
     checks,
     comparing,
+    credentials,
     importing,
     lifecycle,
     linting,
+    login,
     profiles,
+    providers,
     pulling,
     schemas,
     server,
@@ -32,7 +38,10 @@ from .help import Commands, Program
 from .output import Format, Output
 from .profiles import Profile, exposed
 from .session import (
+    CA_VARIABLE,
+    CERT_VARIABLE,
     CONTEXT_VARIABLE,
+    KEY_VARIABLE,
     OUTPUT_VARIABLE,
     PROFILE_VARIABLE,
     SERVER_VARIABLE,
@@ -40,7 +49,10 @@ from .session import (
     TOKEN_VARIABLE,
     Session,
     chosen_profile,
+    chosen_tls,
     current,
+    is_for,
+    token_of,
 )
 from .text import doubtful
 
@@ -59,7 +71,7 @@ Examples:
   schema-registry check order.json --git main
   schema-registry -S registry.example:9090 list
 
-check, diff, validate, convert and lint work on files without a server too.
+check, diff, validate, judge, reask, coerce, convert, lint and provider work on files without a server too.
 The options below may stand before or after the command.
 """
 
@@ -75,13 +87,19 @@ app = Commands(
 for _module in (
     schemas,
     checks,
+    answers,
     comparing,
     linting,
+    providers,
     lifecycle,
     importing,
     pulling,
     server,
     statistics,
+    access,
+    audit,
+    credentials,
+    login,
     profiles,
 ):
     _module.add_to(app)
@@ -128,6 +146,25 @@ def options(
             help="Bearer token; safer in the variable than here.",
         ),
     ] = None,
+    ca: Annotated[
+        str | None,
+        typer.Option(
+            "--ca",
+            envvar=CA_VARIABLE,
+            metavar="FILE",
+            help="Authorities of TLS to trust, instead of the system's.",
+        ),
+    ] = None,
+    cert: Annotated[
+        str | None,
+        typer.Option(
+            "--cert", envvar=CERT_VARIABLE, metavar="FILE", help="Our certificate, for servers that ask."
+        ),
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option("--key", envvar=KEY_VARIABLE, metavar="FILE", help="The key of our certificate."),
+    ] = None,
     output: Annotated[
         Format | None,
         typer.Option("--output", "-o", envvar=OUTPUT_VARIABLE, help="How results are written."),
@@ -155,21 +192,32 @@ def options(
     # What comes next may fail, and that is told in the form that is known so far.
     current.set(Session("", None, 0.0, Output(output or Format.TABLE, color=color)))
     chosen = Profile()
-    if context.invoked_subcommand != "profile":
+    name = profile or ""
+    if context.invoked_subcommand not in ("profile", "login", "logout"):
         source = context.get_parameter_source("profile")
         given = source is not None and source.name == "COMMANDLINE"
         chosen, file = chosen_profile(profile, "--profile" if given else PROFILE_VARIABLE)
+        name = name or file.default
         if exposed(file):
             current.get().output.note(
                 doubtful(f"warning: others can read the tokens in {file.path}; chmod 600 it")
             )
+    target = where or chosen.server or DEFAULT_TARGET
+    kept = token_of(name, chosen)
+    if kept and not token and not profile and not is_for(chosen, target):
+        kept = None  # the profile that happens to be in use: its token is for another server
+        note = f"the token of profile {name} is for {chosen.server} and not shown to {target}; --profile {name} shows it"
+        current.get().output.note(doubtful(note))
     context.obj = found = Session(
-        server=where or chosen.server or DEFAULT_TARGET,
-        token=token or chosen.token,
+        server=target,
+        token=token or kept,
         timeout=timeout or chosen.timeout or DEFAULT_TIMEOUT,
         output=Output(output or chosen.output or Format.TABLE, color=color),
         context=os.environ.get(CONTEXT_VARIABLE) or chosen.context or "",
+        tls=chosen_tls((ca, cert, key), chosen, target) if context.invoked_subcommand != "profile" else None,
         patient=(timeout or chosen.timeout) is not None,
+        profile=name,
+        server_given=where is not None,
     )
     current.set(found)
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-WITH_VALUE = ("--server", "-S", "--token", "--output", "-o", "--timeout", "--profile")
+WITH_VALUE = (
+    "--server",
+    "-S",
+    "--token",
+    "--ca",
+    "--cert",
+    "--key",
+    "--output",
+    "-o",
+    "--timeout",
+    "--profile",
+)
 FLAGS = ("--no-color",)
 
 

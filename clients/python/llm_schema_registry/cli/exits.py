@@ -13,6 +13,7 @@ from rich.text import Text
 from ..errors import (
     Code,
     DeadlineExceeded,
+    HandshakeFailed,
     IncompatibleSchema,
     InvalidSchema,
     LintRefused,
@@ -90,6 +91,10 @@ def exit_code(error: RegistryError) -> Exit:
 
 def explain(error: RegistryError, server: str) -> Iterator[str | Text]:
     """Lines for people: what failed, each fact behind it, and the way out."""
+    if isinstance(error, HandshakeFailed):
+        yield bad(f"error: {error.message}")
+        yield "hint: --ca FILE names the authorities to trust, --cert FILE and --key FILE the certificate to show"
+        return
     if isinstance(error, ProtocolMismatch):
         yield bad(f"error: {error.message}")
         yield "hint: --server, SCHEMA_REGISTRY_SERVER or a profile names the address of gRPC"
@@ -131,9 +136,9 @@ def explain(error: RegistryError, server: str) -> Iterator[str | Text]:
     if isinstance(error, DeadlineExceeded):
         yield f"hint: the server is {server}; --timeout gives it longer"
     if isinstance(error, Unauthenticated):
-        yield "hint: put a token into SCHEMA_REGISTRY_TOKEN"
+        yield "hint: put a token or an API key into SCHEMA_REGISTRY_TOKEN, or log in with `schema-registry login`"
     if isinstance(error, PermissionDenied):
-        yield "hint: the token in SCHEMA_REGISTRY_TOKEN decides what is permitted"
+        yield "hint: `schema-registry whoami` shows what your credentials permit"
     if error.request_id:
         yield f"request id: {error.request_id}"
 

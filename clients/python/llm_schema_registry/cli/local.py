@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..enums import (
     ChangeClass,
+    Coercion,
     CompatibilityLevel,
     DifferenceKind,
     LossKind,
@@ -29,9 +31,12 @@ from ..errors import (
     UnsupportedSchemaType,
 )
 from ..results import (
+    CoercedAnswer,
+    CoercionCount,
     CompatibilityReport,
     Conversion,
     ConversionLoss,
+    ReaskedAnswer,
     Remedy,
     SchemaDiff,
     SchemaDifference,
@@ -41,9 +46,19 @@ from ..results import (
     ValidationWarning,
     Violation,
 )
+from .inputs import read
 
 if TYPE_CHECKING:
-    from llm_schema_engines import LintReport, Schema
+    from llm_schema_engines import (
+        AnswerStream,
+        CompiledForm,
+        DataReport,
+        Grammar,
+        LintReport,
+        Profile,
+        ProfileReport,
+        Schema,
+    )
 
 NEEDS_ENGINES = "working without a server needs the engines: pip install 'llm-schema-registry[engines]'"
 
@@ -165,9 +180,11 @@ def convert(schema: Schema, to: SchemaType, message_name: str) -> Conversion:
 
 def validate(schema: Schema, data: bytes, **options: Any) -> ValidationReport:
     """Whether data is valid; the options are those of `llm_schema_engines.validate`."""
-    module = engines()
     with _translated(""):
-        report = module.validate(schema, data, **options)
+        return _data_report(engines().validate(schema, data, **options))
+
+
+def _data_report(report: DataReport) -> ValidationReport:
     return ValidationReport(
         valid=report.valid,
         schema_id="",
@@ -178,7 +195,45 @@ def validate(schema: Schema, data: bytes, **options: Any) -> ValidationReport:
         warnings=tuple(ValidationWarning(w.path, w.message, w.error_type) for w in report.warnings),
         truncated=report.truncated,
         validation_time_ms=0.0,
-        text=module.reask_text(report),
+        text=engines().reask_text(report),
+    )
+
+
+def answer_stream(schema: Schema, **options: bool) -> AnswerStream:
+    """A document that is judged while it arrives. Raises InvalidRequest for another schema than a JSON Schema."""
+    with _translated(""):
+        stream: AnswerStream = engines().answer_stream(schema, **options)
+    return stream
+
+
+def reask(schema: Schema, data: bytes, *, strict: bool, subschemas: bool, **options: Any) -> ReaskedAnswer:
+    """The errors of an answer for its model; the options are those of `llm_schema_engines.reask`."""
+    module = engines()
+    with _translated(""):
+        report = module.validate(schema, data, strict=strict, max_errors=100)
+        given = {"schema": schema} if subschemas else {}
+        asked = module.reask(report, document=data or b" ", subschemas=subschemas, **given, **options)
+    return ReaskedAnswer(
+        valid=report.valid,
+        text=asked.text,
+        payload="" if asked.payload is None else json.dumps(asked.payload, ensure_ascii=False),
+        tokens=asked.tokens,
+        told=asked.told,
+        left=max(asked.left, 0),
+        truncated=asked.left < 0,
+        schema_id="",
+    )
+
+
+def coerce(schema: Schema, data: bytes, kinds: Sequence[str]) -> CoercedAnswer:
+    """An answer with corrections. Raises InvalidRequest for another schema than a JSON Schema."""
+    with _translated(""):
+        done = engines().coerce(schema, data, kinds)
+    return CoercedAnswer(
+        data=done.document,
+        patch=json.dumps(done.patch, default=float),
+        counts=tuple(CoercionCount(Coercion(int(kind)), n) for kind, n in sorted(done.counts.items())),
+        report=_data_report(done.report),
     )
 
 
@@ -191,6 +246,58 @@ def lint(schema: Schema, enable: Sequence[str], disable: Sequence[str]) -> LintR
 def lint_rules() -> list[str]:
     """The ids of the lint rules. Raises MissingEngines."""
     return [rule.id for rule in engines().LINT_RULES]
+
+
+def provider_profiles() -> Mapping[str, Profile]:
+    """The profiles of providers that come with the engines, by id. Raises MissingEngines."""
+    found: Mapping[str, Profile] = engines().provider_profiles()
+    return found
+
+
+def provider_profile(name: str) -> Profile:
+    """The profile with this id, or the one that is in the file of this name. Raises InvalidRequest."""
+    known = provider_profiles().get(name)
+    if known is None and (name.endswith(".json") or name == "-"):
+        with _translated(name):
+            known = engines().provider_profile(read(name))
+    if known is None:
+        there = ", ".join(provider_profiles())
+        raise InvalidRequest(f"there is no profile {name!r}; give the file of one, or one of {there}")
+    return known
+
+
+def check_for(schema: Schema, providers: Sequence[str], name: str) -> dict[str, ProfileReport]:
+    """What providers would do with a schema: a report for each, by the id of its profile."""
+    with _translated(""):
+        found: dict[str, ProfileReport] = engines().check_for(
+            schema, [provider_profile(provider) for provider in providers], name=name
+        )
+    return found
+
+
+def compile_for(schema: Schema, provider: str, **options: str) -> CompiledForm:
+    """The schema as a provider takes it; the options are those of `llm_schema_engines.compile_for`."""
+    with _translated(""):
+        found: CompiledForm = engines().compile_for(schema, provider_profile(provider), **options)
+    return found
+
+
+def grammar_for(schema: Schema, syntax: str) -> Grammar:
+    """The schema as a grammar: gbnf, lark or regex."""
+    with _translated(""):
+        found: Grammar = engines().grammar_for(schema, syntax)
+    return found
+
+
+def decode(decoder: bytes, answer: bytes) -> bytes:
+    """A provider's answer in the shape of the schema."""
+    try:
+        program = json.loads(decoder)
+    except ValueError as error:
+        raise InvalidRequest(f"the decoder is not JSON: {error}") from error
+    with _translated(""):
+        decoded: bytes = engines().Decoder(program).decode(answer)
+    return decoded
 
 
 def _report(found: Any, names: Mapping[str, str]) -> CompatibilityReport:

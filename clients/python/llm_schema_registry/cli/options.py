@@ -63,13 +63,16 @@ def complete_subject(ctx: typer.Context, incomplete: str) -> list[str]:
     """
     given = ctx.find_root().params
     try:
-        s = chosen_session(given.get("where"), given.get("token"), given.get("profile"), COMPLETION_SECONDS)
+        files = (given.get("ca"), given.get("cert"), given.get("key"))
+        s = chosen_session(
+            given.get("where"), given.get("token"), given.get("profile"), COMPLETION_SECONDS, files
+        )
         # No second try: a shell waits.
         with SchemaRegistry(
-            s.server, token=s.token, timeout=s.timeout, retry=RetryPolicy(attempts=1)
+            s.server, token=s.token, tls=s.tls, timeout=s.timeout, retry=RetryPolicy(attempts=1)
         ) as client:
             found = client.list_subjects(prefix=s.subject(incomplete) or None, limit=50).items
-    except (RegistryError, ValueError):
+    except (RegistryError, ValueError, OSError):
         return []
     own = s.subject("")
     return [name.removeprefix(own) if not incomplete.startswith(":") else name for name in found]

@@ -7,6 +7,7 @@ import dataclasses
 import enum
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -21,6 +22,9 @@ from rich.text import Text
 
 from ..errors import RegistryError
 from .text import printable
+
+_CONTROL = re.compile("[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Characters that JSON does not escape by itself and that take a terminal over, or turn its text around."""
 
 
 class Format(enum.StrEnum):
@@ -58,7 +62,7 @@ class Output:
         """Write one result: `table` makes the rendering for people."""
         match self.format:
             case Format.JSON:
-                sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False) + "\n")
+                sys.stdout.write(_json(plain(value), indent=2))
             case Format.YAML:
                 sys.stdout.write(_yaml(plain(value)))
             case Format.TABLE:
@@ -68,7 +72,7 @@ class Output:
         """Write one of an endless row of results at once: a line, a line of JSON, or a YAML document."""
         match self.format:
             case Format.JSON:
-                sys.stdout.write(json.dumps(plain(value), ensure_ascii=False) + "\n")
+                sys.stdout.write(_json(plain(value)))
             case Format.YAML:
                 sys.stdout.write("---\n" + _yaml(plain(value)))
             case Format.TABLE:
@@ -94,7 +98,7 @@ class Output:
         """Write a failure to the standard error, in the chosen format."""
         match self.format:
             case Format.JSON:
-                sys.stderr.write(json.dumps({"error": plain(error)}, ensure_ascii=False) + "\n")
+                sys.stderr.write(_json({"error": plain(error)}))
             case Format.YAML:
                 sys.stderr.write(_yaml({"error": plain(error)}))
             case Format.TABLE:
@@ -105,6 +109,12 @@ class Output:
 def _safe(line: str | Text) -> Text:
     """A line for a terminal; a Text has been made safe by `text.styled`."""
     return line if isinstance(line, Text) else Text(printable(line))
+
+
+def _json(value: object, indent: int | None = None) -> str:
+    """A line or more of JSON, without control characters."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
 
 def _yaml(value: object) -> str:

@@ -8,6 +8,15 @@
     timeout = 5.0                  # seconds
     output = "json"
     context = ".staging"           # of subjects that name none
+    ca = "/etc/registry/ca.pem"    # authorities to trust, instead of the system's
+    cert = "/etc/registry/me.pem"  # our certificate, and its key
+    key = "/etc/registry/me.key"
+
+    [profiles.staging.login]       # written by `schema-registry login`
+    issuer = "https://login.example"
+    client_id = "cli"
+    refresh_token = "..."
+    expires_at = 1790000000.0      # of the token, seconds since 1970
 
 The file is `$XDG_CONFIG_HOME/schema-registry/config.toml`, or the same in `~/.config`. It may hold tokens: it is written
 with mode 0600.
@@ -32,6 +41,7 @@ from .output import Format
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CONTEXT = re.compile(r"\.[A-Za-z0-9_.-]*")
 LARGEST_FILE = 1024 * 1024
+SECRET_KEYS = frozenset({"token", "client_secret", "refresh_token"})
 
 
 class ConfigFileError(ValueError):
@@ -39,17 +49,36 @@ class ConfigFileError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """Where the token of a profile comes from, and how it is renewed. expires_at: seconds since 1970; None when that is not known.
+    client_secret: of a program; a person has none."""
+
+    issuer: str
+    client_id: str
+    client_secret: str | None = field(default=None, repr=False)
+    scope: str | None = None
+    audience: str | None = None
+    refresh_token: str | None = field(default=None, repr=False)
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
-    """What a profile says; None is left to the defaults. `timeout` in seconds."""
+    """What a profile says; None is left to the defaults. `timeout` in seconds; `ca`, `cert` and `key` are files."""
 
     server: str | None = None
     token: str | None = field(default=None, repr=False)
     timeout: float | None = None
     output: Format | None = None
     context: str | None = None
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+    login: Login | None = None
 
 
-KEYS = tuple(f.name for f in dataclasses.fields(Profile))
+KEYS = tuple(f.name for f in dataclasses.fields(Profile) if f.name != "login")
+LOGIN_KEYS = tuple(f.name for f in dataclasses.fields(Login))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +144,22 @@ def _profile(path: Path, name: str, table: object) -> Profile:
         raise ConfigFileError(f"{path}: {place}: a name has 1 to 64 letters, digits, - and _")
     if not isinstance(table, dict):
         raise ConfigFileError(f"{path}: {place}: a table is expected, not {table!r}")
-    _only(path, f"{place}.", table, KEYS)
-    return Profile(**{key: _value(f"{path}: {place}.{key}", key, value) for key, value in table.items()})
+    _only(path, f"{place}.", table, (*KEYS, "login"))
+    cells = {key: value for key, value in table.items() if key != "login"}
+    login = _login(path, f"{place}.login", table["login"]) if "login" in table else None
+    return Profile(
+        **{key: _value(f"{path}: {place}.{key}", key, value) for key, value in cells.items()}, login=login
+    )
+
+
+def _login(path: Path, place: str, table: object) -> Login:
+    if not isinstance(table, dict):
+        raise ConfigFileError(f"{path}: {place}: a table is expected, not {table!r}")
+    _only(path, f"{place}.", table, LOGIN_KEYS)
+    missing = [key for key in ("issuer", "client_id") if key not in table]
+    if missing:
+        raise ConfigFileError(f"{path}: {place}.{missing[0]}: is missing")
+    return Login(**{key: _value(f"{path}: {place}.{key}", key, value) for key, value in table.items()})
 
 
 def _only(path: Path, place: str, table: Mapping[str, Any], keys: tuple[str, ...]) -> None:
@@ -126,12 +169,13 @@ def _only(path: Path, place: str, table: Mapping[str, Any], keys: tuple[str, ...
 
 
 def _value(place: str, key: str, value: object) -> Any:
-    if key == "timeout":
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
+    if key in ("timeout", "expires_at"):
+        most = 1e9 if key == "timeout" else 1e11
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < most:
             raise ConfigFileError(f"{place}: seconds greater than 0 are expected, not {value!r}")
         return float(value)
     if not isinstance(value, str) or not value.isprintable() or not value:
-        shown = "what is there" if key == "token" else repr(value)
+        shown = "what is there" if key in SECRET_KEYS else repr(value)
         raise ConfigFileError(f"{place}: a line of text is expected, not {shown}")
     if key == "output":
         if value not in list(Format):
@@ -144,10 +188,14 @@ def _value(place: str, key: str, value: object) -> Any:
 
 def check_profile(name: str, profile: Profile) -> None:
     """Raises ConfigFileError for what the file could not hold."""
-    _profile(config_path(), name, _table(profile))
+    cells: dict[str, object] = {**_cells(profile)}
+    if profile.login is not None:
+        kept = dataclasses.asdict(profile.login)
+        cells["login"] = {key: value for key, value in kept.items() if value is not None}
+    _profile(config_path(), name, cells)
 
 
-def _table(profile: Profile) -> dict[str, str | float]:
+def _cells(profile: Profile) -> dict[str, str | float]:
     pairs = ((key, getattr(profile, key)) for key in KEYS)
     return {key: str(v) if isinstance(v, Format) else v for key, v in pairs if v is not None}
 
@@ -157,7 +205,11 @@ def save(config: ConfigFile) -> None:
     lines = [f"profile = {json.dumps(config.default, ensure_ascii=False)}"] if config.default else []
     for name, profile in config.profiles.items():
         lines += ["", f"[profiles.{name}]"]
-        lines += [f"{key} = {json.dumps(v, ensure_ascii=False)}" for key, v in _table(profile).items()]
+        lines += [f"{key} = {json.dumps(v, ensure_ascii=False)}" for key, v in _cells(profile).items()]
+        if profile.login is not None:
+            lines += ["", f"[profiles.{name}.login]"]
+            pairs = ((key, getattr(profile.login, key)) for key in LOGIN_KEYS)
+            lines += [f"{key} = {json.dumps(v, ensure_ascii=False)}" for key, v in pairs if v is not None]
     config.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=config.path.parent, prefix=".config-")  # with mode 0600
     try:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 
 import typer
 
-from .._options import DEFAULT_TARGET
+from .._options import DEFAULT_TARGET, Tls
 from .._retry import RetryPolicy
 from .._sync_client import SchemaRegistry
+from .._targets import parse_target
 from ..errors import VersionNotFound
 from ..results import SchemaInfo
 from .inputs import Target, target
+from .logins import Renewing
 from .output import Format, Output
 from .profiles import ConfigFile, Profile, load
 
@@ -30,6 +32,14 @@ PROFILE_VARIABLE = "SCHEMA_REGISTRY_PROFILE"
 OUTPUT_VARIABLE = "SCHEMA_REGISTRY_OUTPUT"
 TIMEOUT_VARIABLE = "SCHEMA_REGISTRY_TIMEOUT"
 CONTEXT_VARIABLE = "SCHEMA_REGISTRY_CONTEXT"
+CA_VARIABLE = "SCHEMA_REGISTRY_CA"
+CERT_VARIABLE = "SCHEMA_REGISTRY_CERT"
+KEY_VARIABLE = "SCHEMA_REGISTRY_KEY"
+
+
+TlsFiles = tuple[str | None, str | None, str | None]
+"""Of the authorities, of the certificate, and of its key."""
+NO_FILES: TlsFiles = (None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +47,18 @@ class Session:
     """One run of the command. `context`: of the subjects that name none; "" is the registry's default context."""
 
     server: str
-    token: str | None = field(repr=False)
+    token: str | Callable[[], str] | None = field(repr=False)
     timeout: float
     output: Output
     context: str = ""
+    tls: Tls | None = None
+    """Authorities to trust and a certificate to show, where the target is one of TLS; None: those of the system, and none."""
     patient: bool = False
     """Whether the timeout was asked for, so that a server that is not there yet is waited for."""
+    profile: str = ""
+    """The name of the profile that counts; "" for none."""
+    server_given: bool = False
+    """Whether an option or a variable says which server."""
 
     @contextmanager
     def registry(self) -> Iterator[SchemaRegistry]:
@@ -53,6 +69,7 @@ class Session:
         with SchemaRegistry(
             self.server,
             token=self.token,
+            tls=self.tls,
             timeout=self.timeout,
             retry=RetryPolicy(connect=None if self.patient else CONNECT_SECONDS),
             channel_options={} if self.patient else {_CONNECTING: int(CONNECT_SECONDS * 1000)},
@@ -103,15 +120,57 @@ def chosen_profile(name: str | None, source: str = PROFILE_VARIABLE) -> tuple[Pr
     return Profile(), config
 
 
-def chosen_session(server: str | None, token: str | None, profile: str | None, timeout: float) -> Session:
-    """The session of a completion, for which the shell's words have been read but no command runs."""
-    found, _ = chosen_profile(profile)
+def chosen_tls(files: TlsFiles, profile: Profile, server: str) -> Tls | None:
+    """What TLS is spoken with, where it is. A certificate and its key come from one place, options or profile. A server that does not
+    say otherwise (`http://`) speaks TLS when an authority or a certificate is named. Raises ValueError and OSError."""
+    ca, cert, key = files
+    if parse_target(server).tls is False:
+        if any(files):
+            raise ValueError(
+                f"{server} is to be reached without TLS, where no certificate counts: write https:// (or grpcs://), or leave out "
+                "--ca, --cert and --key"
+            )
+        return None
+    if cert is None and key is None:
+        cert, key = profile.cert, profile.key
+    ca = ca or profile.ca
+    if ca is None and cert is None and key is None:
+        return None
+    if (cert is None) != (key is None):
+        raise ValueError("a certificate needs its key: give --cert and --key together")
+    return Tls.from_files(ca, cert, key)
+
+
+def is_for(profile: Profile, server: str) -> bool:
+    """Whether what a profile has to show is for this server: for any, when the profile names none; never without TLS when the profile
+    says that there is TLS."""
+    if profile.server is None:
+        return True
+    own, asked = parse_target(profile.server), parse_target(server)
+    return set(asked.addresses) <= set(own.addresses) and not (own.tls and not asked.tls)
+
+
+def token_of(name: str, profile: Profile) -> str | Callable[[], str] | None:
+    """The token of a profile; of one that was logged in, what renews it."""
+    if profile.login is None or profile.token is None:
+        return profile.token
+    return Renewing(name)
+
+
+def chosen_session(
+    server: str | None, token: str | None, profile: str | None, timeout: float, files: TlsFiles = NO_FILES
+) -> Session:
+    """The session of a completion, for which the shell's words have been read but no command runs. files: as they were given."""
+    found, config = chosen_profile(profile)
+    target = server or found.server or DEFAULT_TARGET
+    kept = token_of(profile or config.default, found) if profile or is_for(found, target) else None
     return Session(
-        server or found.server or DEFAULT_TARGET,
-        token or found.token,
+        target,
+        token or kept,
         timeout,
         Output(Format.TABLE, color=False),
         os.environ.get(CONTEXT_VARIABLE) or found.context or "",
+        chosen_tls(files, found, target),
     )
 
 

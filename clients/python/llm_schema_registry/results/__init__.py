@@ -1,5 +1,6 @@
 """What the registry answers, as frozen values. Times are aware, in UTC; an absent time is None."""
 
+from .answers import AnswerState, CoercedAnswer, CoercionCount, ReaskedAnswer, StreamFailure
 from .registry import ChangeEvent, ComponentHealth, Config, ConfigView, Health
 from .reports import (
     CompatibilityReport,
@@ -23,10 +24,14 @@ from .schemas import (
     StateTransition,
     VersionInfo,
 )
+from .tickets import Ticket
 from .tools import Conversion, ConversionLoss, SchemaDiff, SchemaDifference
 
 __all__ = [
+    "AnswerState",
     "ChangeEvent",
+    "CoercedAnswer",
+    "CoercionCount",
     "CompatibilityReport",
     "ComponentHealth",
     "Config",
@@ -38,6 +43,7 @@ __all__ = [
     "Health",
     "Items",
     "Page",
+    "ReaskedAnswer",
     "Registration",
     "Remedy",
     "SchemaContent",
@@ -48,6 +54,8 @@ __all__ = [
     "SchemaReference",
     "SchemaValidationReport",
     "StateTransition",
+    "StreamFailure",
+    "Ticket",
     "ValidationError",
     "ValidationReport",
     "ValidationWarning",

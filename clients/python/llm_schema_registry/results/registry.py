@@ -75,6 +75,10 @@ class Config:
     undecided: UndecidedPolicy | None = None
     default_dialect: str | None = None
     lint: LintPolicy | None = None
+    max_subjects: int | None = None
+    """Of a context; 0 is no limit. So are the next two."""
+    max_versions: int | None = None
+    max_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

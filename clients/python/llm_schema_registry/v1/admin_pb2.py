@@ -23,12 +23,15 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from llm_schema_registry.v1 import access_pb2 as schema__registry_dot_v1_dot_access__pb2
+from llm_schema_registry.v1 import credentials_pb2 as schema__registry_dot_v1_dot_credentials__pb2
 from llm_schema_registry.v1 import policy_pb2 as schema__registry_dot_v1_dot_policy__pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as schema__registry_dot_v1_dot_schema__registry__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eschema_registry/v1/admin.proto\x12\x12schema_registry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fschema_registry/v1/policy.proto\x1a(schema_registry/v1/schema_registry.proto\"%\n\x14GetStatisticsRequest\x12\r\n\x05\x66resh\x18\x01 \x01(\x08\"\xfb\x05\n\x15GetStatisticsResponse\x12)\n\x05\x61s_of\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08subjects\x18\x02 \x01(\x03\x12\x18\n\x10\x64\x65leted_subjects\x18\x03 \x01(\x03\x12\x10\n\x08versions\x18\x04 \x01(\x03\x12\x18\n\x10\x64\x65leted_versions\x18\x05 \x01(\x03\x12.\n\x07\x62y_type\x18\x06 \x03(\x0b\x32\x1d.schema_registry.v1.TypeCount\x12\x30\n\x08\x62y_state\x18\x07 \x03(\x0b\x32\x1e.schema_registry.v1.StateCount\x12\x30\n\x08\x62y_level\x18\x08 \x03(\x0b\x32\x1e.schema_registry.v1.LevelCount\x12\x30\n\x08\x63ontexts\x18\t \x03(\x0b\x32\x1e.schema_registry.v1.GroupCount\x12\x30\n\x08prefixes\x18\n \x03(\x0b\x32\x1e.schema_registry.v1.GroupCount\x12\x31\n\x07largest\x18\x0b \x03(\x0b\x32 .schema_registry.v1.SubjectCount\x12\x30\n\nregistered\x18\x0c \x03(\x0b\x32\x1c.schema_registry.v1.DayCount\x12\x10\n\x08\x63ontents\x18\r \x01(\x03\x12\x15\n\rcontent_bytes\x18\x0e \x01(\x03\x12\x1a\n\x12object_store_bytes\x18\x0f \x01(\x03\x12\x11\n\trow_bytes\x18\x10 \x01(\x03\x12\x0f\n\x07\x63hanges\x18\x11 \x01(\x03\x12\x31\n\roldest_change\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rnewest_change\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x07popular\x18\x14 \x03(\x0b\x32\".schema_registry.v1.PopularVersion\"R\n\tTypeCount\x12\x33\n\x0bschema_type\x18\x01 \x01(\x0e\x32\x1e.schema_registry.v1.SchemaType\x12\x10\n\x08versions\x18\x02 \x01(\x03\"N\n\nStateCount\x12.\n\x05state\x18\x01 \x01(\x0e\x32\x1f.schema_registry.v1.SchemaState\x12\x10\n\x08versions\x18\x02 \x01(\x03\"c\n\nLevelCount\x12\x43\n\x13\x63ompatibility_level\x18\x01 \x01(\x0e\x32&.schema_registry.v1.CompatibilityLevel\x12\x10\n\x08versions\x18\x02 \x01(\x03\">\n\nGroupCount\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08subjects\x18\x02 \x01(\x03\x12\x10\n\x08versions\x18\x03 \x01(\x03\"b\n\x0cSubjectCount\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x10\n\x08versions\x18\x02 \x01(\x03\x12\x18\n\x10\x64\x65leted_versions\x18\x03 \x01(\x03\x12\x15\n\rcontent_bytes\x18\x04 \x01(\x03\"E\n\x08\x44\x61yCount\x12\'\n\x03\x64\x61y\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08versions\x18\x02 \x01(\x03\"\xa6\x01\n\x0ePopularVersion\x12\x11\n\tschema_id\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\r\n\x05reads\x18\x04 \x01(\x03\x12\x13\n\x0bvalidations\x18\x05 \x01(\x03\x12\x0e\n\x06recent\x18\x06 \x01(\x01\x12+\n\x07used_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xa6\x01\n\x0c\x41\x64minService\x12\x95\x01\n\rGetStatistics\x12(.schema_registry.v1.GetStatisticsRequest\x1a).schema_registry.v1.GetStatisticsResponse\"/\x90\x02\x01\x9a\xdb\x18\x0e\n\x0cmetrics:read\x82\xd3\xe4\x93\x02\x14\x12\x12/api/v1/statisticsB\xa6\x01\n\x15llm.schemaregistry.v1B\nAdminProtoP\x01Z9llm-schema-registry/go/schemaregistry/v1;schemaregistryv1\xaa\x02\x14LlmSchemaRegistry.V1\xca\x02\x14LlmSchemaRegistry\\V1\xea\x02\x15LlmSchemaRegistry::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eschema_registry/v1/admin.proto\x12\x12schema_registry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fschema_registry/v1/access.proto\x1a$schema_registry/v1/credentials.proto\x1a\x1fschema_registry/v1/policy.proto\x1a(schema_registry/v1/schema_registry.proto\"%\n\x14GetStatisticsRequest\x12\r\n\x05\x66resh\x18\x01 \x01(\x08\"\xfb\x05\n\x15GetStatisticsResponse\x12)\n\x05\x61s_of\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08subjects\x18\x02 \x01(\x03\x12\x18\n\x10\x64\x65leted_subjects\x18\x03 \x01(\x03\x12\x10\n\x08versions\x18\x04 \x01(\x03\x12\x18\n\x10\x64\x65leted_versions\x18\x05 \x01(\x03\x12.\n\x07\x62y_type\x18\x06 \x03(\x0b\x32\x1d.schema_registry.v1.TypeCount\x12\x30\n\x08\x62y_state\x18\x07 \x03(\x0b\x32\x1e.schema_registry.v1.StateCount\x12\x30\n\x08\x62y_level\x18\x08 \x03(\x0b\x32\x1e.schema_registry.v1.LevelCount\x12\x30\n\x08\x63ontexts\x18\t \x03(\x0b\x32\x1e.schema_registry.v1.GroupCount\x12\x30\n\x08prefixes\x18\n \x03(\x0b\x32\x1e.schema_registry.v1.GroupCount\x12\x31\n\x07largest\x18\x0b \x03(\x0b\x32 .schema_registry.v1.SubjectCount\x12\x30\n\nregistered\x18\x0c \x03(\x0b\x32\x1c.schema_registry.v1.DayCount\x12\x10\n\x08\x63ontents\x18\r \x01(\x03\x12\x15\n\rcontent_bytes\x18\x0e \x01(\x03\x12\x1a\n\x12object_store_bytes\x18\x0f \x01(\x03\x12\x11\n\trow_bytes\x18\x10 \x01(\x03\x12\x0f\n\x07\x63hanges\x18\x11 \x01(\x03\x12\x31\n\roldest_change\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rnewest_change\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x07popular\x18\x14 \x03(\x0b\x32\".schema_registry.v1.PopularVersion\"R\n\tTypeCount\x12\x33\n\x0bschema_type\x18\x01 \x01(\x0e\x32\x1e.schema_registry.v1.SchemaType\x12\x10\n\x08versions\x18\x02 \x01(\x03\"N\n\nStateCount\x12.\n\x05state\x18\x01 \x01(\x0e\x32\x1f.schema_registry.v1.SchemaState\x12\x10\n\x08versions\x18\x02 \x01(\x03\"c\n\nLevelCount\x12\x43\n\x13\x63ompatibility_level\x18\x01 \x01(\x0e\x32&.schema_registry.v1.CompatibilityLevel\x12\x10\n\x08versions\x18\x02 \x01(\x03\">\n\nGroupCount\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08subjects\x18\x02 \x01(\x03\x12\x10\n\x08versions\x18\x03 \x01(\x03\"b\n\x0cSubjectCount\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x10\n\x08versions\x18\x02 \x01(\x03\x12\x18\n\x10\x64\x65leted_versions\x18\x03 \x01(\x03\x12\x15\n\rcontent_bytes\x18\x04 \x01(\x03\"E\n\x08\x44\x61yCount\x12\'\n\x03\x64\x61y\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08versions\x18\x02 \x01(\x03\"\xa6\x01\n\x0ePopularVersion\x12\x11\n\tschema_id\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\r\n\x05reads\x18\x04 \x01(\x03\x12\x13\n\x0bvalidations\x18\x05 \x01(\x03\x12\x0e\n\x06recent\x18\x06 \x01(\x01\x12+\n\x07used_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xba\x12\n\x0c\x41\x64minService\x12\x95\x01\n\rGetStatistics\x12(.schema_registry.v1.GetStatisticsRequest\x1a).schema_registry.v1.GetStatisticsResponse\"/\x90\x02\x01\x9a\xdb\x18\x0e\n\x0cmetrics:read\x82\xd3\xe4\x93\x02\x14\x12\x12/api/v1/statistics\x12\x87\x01\n\nListGrants\x12%.schema_registry.v1.ListGrantsRequest\x1a&.schema_registry.v1.ListGrantsResponse\"*\x90\x02\x01\x9a\xdb\x18\r\n\x0b\x61\x64min:users\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/grants\x12\x86\x01\n\x08SetGrant\x12#.schema_registry.v1.SetGrantRequest\x1a$.schema_registry.v1.SetGrantResponse\"/\x90\x02\x02\x9a\xdb\x18\x0f\n\x0b\x61\x64min:users\x10\x01\x82\xd3\xe4\x93\x02\x13\x1a\x0e/api/v1/grants:\x01*\x12{\n\x0b\x44\x65leteGrant\x12&.schema_registry.v1.DeleteGrantRequest\x1a\x16.google.protobuf.Empty\",\x90\x02\x00\x9a\xdb\x18\x0f\n\x0b\x61\x64min:users\x10\x01\x82\xd3\xe4\x93\x02\x10*\x0e/api/v1/grants\x12\x8c\x01\n\x0bGetPolicies\x12&.schema_registry.v1.GetPoliciesRequest\x1a\'.schema_registry.v1.GetPoliciesResponse\",\x90\x02\x01\x9a\xdb\x18\r\n\x0b\x61\x64min:users\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/policies\x12\x91\x01\n\x0bSetPolicies\x12&.schema_registry.v1.SetPoliciesRequest\x1a\'.schema_registry.v1.SetPoliciesResponse\"1\x90\x02\x00\x9a\xdb\x18\x0f\n\x0b\x61\x64min:users\x10\x01\x82\xd3\xe4\x93\x02\x15\x1a\x10/api/v1/policies:\x01*\x12\x9d\x01\n\rExplainAccess\x12(.schema_registry.v1.ExplainAccessRequest\x1a).schema_registry.v1.ExplainAccessResponse\"7\x90\x02\x01\x9a\xdb\x18\r\n\x0b\x61\x64min:users\x82\xd3\xe4\x93\x02\x1d\"\x18/api/v1/policies:explain:\x01*\x12\x94\x01\n\x0c\x43reateApiKey\x12\'.schema_registry.v1.CreateApiKeyRequest\x1a(.schema_registry.v1.CreateApiKeyResponse\"1\x90\x02\x00\x9a\xdb\x18\x0f\n\x0b\x61\x64min:users\x10\x01\x82\xd3\xe4\x93\x02\x15\"\x10/api/v1/api-keys:\x01*\x12\x8c\x01\n\x0bListApiKeys\x12&.schema_registry.v1.ListApiKeysRequest\x1a\'.schema_registry.v1.ListApiKeysResponse\",\x90\x02\x01\x9a\xdb\x18\r\n\x0b\x61\x64min:users\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/api-keys\x12\x8f\x01\n\tGetApiKey\x12$.schema_registry.v1.GetApiKeyRequest\x1a%.schema_registry.v1.GetApiKeyResponse\"5\x90\x02\x01\x9a\xdb\x18\r\n\x0b\x61\x64min:users\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/api-keys/{key_id}\x12\x9d\x01\n\x0cUpdateApiKey\x12\'.schema_registry.v1.UpdateApiKeyRequest\x1a(.schema_registry.v1.UpdateApiKeyResponse\":\x90\x02\x02\x9a\xdb\x18\x0f\n\x0b\x61\x64min:users\x10\x01\x82\xd3\xe4\x93\x02\x1e\x32\x19/api/v1/api-keys/{key_id}:\x01*\x12\xa4\x01\n\x0cRotateApiKey\x12\'.schema_registry.v1.RotateApiKeyRequest\x1a(.schema_registry.v1.RotateApiKeyResponse\"A\x90\x02\x00\x9a\xdb\x18\x0f\n\x0b\x61\x64min:users\x10\x01\x82\xd3\xe4\x93\x02%\" /api/v1/api-keys/{key_id}:rotate:\x01*\x12\x88\x01\n\x0c\x44\x65leteApiKey\x12\'.schema_registry.v1.DeleteApiKeyRequest\x1a\x16.google.protobuf.Empty\"7\x90\x02\x00\x9a\xdb\x18\x0f\n\x0b\x61\x64min:users\x10\x01\x82\xd3\xe4\x93\x02\x1b*\x19/api/v1/api-keys/{key_id}\x12\x97\x01\n\x0bRevokeToken\x12&.schema_registry.v1.RevokeTokenRequest\x1a\'.schema_registry.v1.RevokeTokenResponse\"7\x90\x02\x02\x9a\xdb\x18\x0f\n\x0b\x61\x64min:users\x10\x01\x82\xd3\xe4\x93\x02\x1b\"\x16/api/v1/revoked-tokens:\x01*\x12\xa4\x01\n\x11ListRevokedTokens\x12,.schema_registry.v1.ListRevokedTokensRequest\x1a-.schema_registry.v1.ListRevokedTokensResponse\"2\x90\x02\x01\x9a\xdb\x18\r\n\x0b\x61\x64min:users\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/revoked-tokens\x12t\n\x06WhoAmI\x12!.schema_registry.v1.WhoAmIRequest\x1a\".schema_registry.v1.WhoAmIResponse\"#\x90\x02\x01\x9a\xdb\x18\x06\n\x04none\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/whoamiB\xa6\x01\n\x15llm.schemaregistry.v1B\nAdminProtoP\x01Z9llm-schema-registry/go/schemaregistry/v1;schemaregistryv1\xaa\x02\x14LlmSchemaRegistry.V1\xca\x02\x14LlmSchemaRegistry\\V1\xea\x02\x15LlmSchemaRegistry::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,24 +41,54 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\025llm.schemaregistry.v1B\nAdminProtoP\001Z9llm-schema-registry/go/schemaregistry/v1;schemaregistryv1\252\002\024LlmSchemaRegistry.V1\312\002\024LlmSchemaRegistry\\V1\352\002\025LlmSchemaRegistry::V1'
   _globals['_ADMINSERVICE'].methods_by_name['GetStatistics']._loaded_options = None
   _globals['_ADMINSERVICE'].methods_by_name['GetStatistics']._serialized_options = b'\220\002\001\232\333\030\016\n\014metrics:read\202\323\344\223\002\024\022\022/api/v1/statistics'
-  _globals['_GETSTATISTICSREQUEST']._serialized_start=192
-  _globals['_GETSTATISTICSREQUEST']._serialized_end=229
-  _globals['_GETSTATISTICSRESPONSE']._serialized_start=232
-  _globals['_GETSTATISTICSRESPONSE']._serialized_end=995
-  _globals['_TYPECOUNT']._serialized_start=997
-  _globals['_TYPECOUNT']._serialized_end=1079
-  _globals['_STATECOUNT']._serialized_start=1081
-  _globals['_STATECOUNT']._serialized_end=1159
-  _globals['_LEVELCOUNT']._serialized_start=1161
-  _globals['_LEVELCOUNT']._serialized_end=1260
-  _globals['_GROUPCOUNT']._serialized_start=1262
-  _globals['_GROUPCOUNT']._serialized_end=1324
-  _globals['_SUBJECTCOUNT']._serialized_start=1326
-  _globals['_SUBJECTCOUNT']._serialized_end=1424
-  _globals['_DAYCOUNT']._serialized_start=1426
-  _globals['_DAYCOUNT']._serialized_end=1495
-  _globals['_POPULARVERSION']._serialized_start=1498
-  _globals['_POPULARVERSION']._serialized_end=1664
-  _globals['_ADMINSERVICE']._serialized_start=1667
-  _globals['_ADMINSERVICE']._serialized_end=1833
+  _globals['_ADMINSERVICE'].methods_by_name['ListGrants']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['ListGrants']._serialized_options = b'\220\002\001\232\333\030\r\n\013admin:users\202\323\344\223\002\020\022\016/api/v1/grants'
+  _globals['_ADMINSERVICE'].methods_by_name['SetGrant']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['SetGrant']._serialized_options = b'\220\002\002\232\333\030\017\n\013admin:users\020\001\202\323\344\223\002\023\032\016/api/v1/grants:\001*'
+  _globals['_ADMINSERVICE'].methods_by_name['DeleteGrant']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['DeleteGrant']._serialized_options = b'\220\002\000\232\333\030\017\n\013admin:users\020\001\202\323\344\223\002\020*\016/api/v1/grants'
+  _globals['_ADMINSERVICE'].methods_by_name['GetPolicies']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['GetPolicies']._serialized_options = b'\220\002\001\232\333\030\r\n\013admin:users\202\323\344\223\002\022\022\020/api/v1/policies'
+  _globals['_ADMINSERVICE'].methods_by_name['SetPolicies']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['SetPolicies']._serialized_options = b'\220\002\000\232\333\030\017\n\013admin:users\020\001\202\323\344\223\002\025\032\020/api/v1/policies:\001*'
+  _globals['_ADMINSERVICE'].methods_by_name['ExplainAccess']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['ExplainAccess']._serialized_options = b'\220\002\001\232\333\030\r\n\013admin:users\202\323\344\223\002\035\"\030/api/v1/policies:explain:\001*'
+  _globals['_ADMINSERVICE'].methods_by_name['CreateApiKey']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['CreateApiKey']._serialized_options = b'\220\002\000\232\333\030\017\n\013admin:users\020\001\202\323\344\223\002\025\"\020/api/v1/api-keys:\001*'
+  _globals['_ADMINSERVICE'].methods_by_name['ListApiKeys']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['ListApiKeys']._serialized_options = b'\220\002\001\232\333\030\r\n\013admin:users\202\323\344\223\002\022\022\020/api/v1/api-keys'
+  _globals['_ADMINSERVICE'].methods_by_name['GetApiKey']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['GetApiKey']._serialized_options = b'\220\002\001\232\333\030\r\n\013admin:users\202\323\344\223\002\033\022\031/api/v1/api-keys/{key_id}'
+  _globals['_ADMINSERVICE'].methods_by_name['UpdateApiKey']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['UpdateApiKey']._serialized_options = b'\220\002\002\232\333\030\017\n\013admin:users\020\001\202\323\344\223\002\0362\031/api/v1/api-keys/{key_id}:\001*'
+  _globals['_ADMINSERVICE'].methods_by_name['RotateApiKey']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['RotateApiKey']._serialized_options = b'\220\002\000\232\333\030\017\n\013admin:users\020\001\202\323\344\223\002%\" /api/v1/api-keys/{key_id}:rotate:\001*'
+  _globals['_ADMINSERVICE'].methods_by_name['DeleteApiKey']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['DeleteApiKey']._serialized_options = b'\220\002\000\232\333\030\017\n\013admin:users\020\001\202\323\344\223\002\033*\031/api/v1/api-keys/{key_id}'
+  _globals['_ADMINSERVICE'].methods_by_name['RevokeToken']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['RevokeToken']._serialized_options = b'\220\002\002\232\333\030\017\n\013admin:users\020\001\202\323\344\223\002\033\"\026/api/v1/revoked-tokens:\001*'
+  _globals['_ADMINSERVICE'].methods_by_name['ListRevokedTokens']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['ListRevokedTokens']._serialized_options = b'\220\002\001\232\333\030\r\n\013admin:users\202\323\344\223\002\030\022\026/api/v1/revoked-tokens'
+  _globals['_ADMINSERVICE'].methods_by_name['WhoAmI']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['WhoAmI']._serialized_options = b'\220\002\001\232\333\030\006\n\004none\202\323\344\223\002\020\022\016/api/v1/whoami'
+  _globals['_GETSTATISTICSREQUEST']._serialized_start=292
+  _globals['_GETSTATISTICSREQUEST']._serialized_end=329
+  _globals['_GETSTATISTICSRESPONSE']._serialized_start=332
+  _globals['_GETSTATISTICSRESPONSE']._serialized_end=1095
+  _globals['_TYPECOUNT']._serialized_start=1097
+  _globals['_TYPECOUNT']._serialized_end=1179
+  _globals['_STATECOUNT']._serialized_start=1181
+  _globals['_STATECOUNT']._serialized_end=1259
+  _globals['_LEVELCOUNT']._serialized_start=1261
+  _globals['_LEVELCOUNT']._serialized_end=1360
+  _globals['_GROUPCOUNT']._serialized_start=1362
+  _globals['_GROUPCOUNT']._serialized_end=1424
+  _globals['_SUBJECTCOUNT']._serialized_start=1426
+  _globals['_SUBJECTCOUNT']._serialized_end=1524
+  _globals['_DAYCOUNT']._serialized_start=1526
+  _globals['_DAYCOUNT']._serialized_end=1595
+  _globals['_POPULARVERSION']._serialized_start=1598
+  _globals['_POPULARVERSION']._serialized_end=1764
+  _globals['_ADMINSERVICE']._serialized_start=1767
+  _globals['_ADMINSERVICE']._serialized_end=4129
 # @@protoc_insertion_point(module_scope)

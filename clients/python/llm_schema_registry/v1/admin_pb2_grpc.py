@@ -3,7 +3,10 @@
 import grpc
 import warnings
 
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
+from llm_schema_registry.v1 import access_pb2 as schema__registry_dot_v1_dot_access__pb2
 from llm_schema_registry.v1 import admin_pb2 as schema__registry_dot_v1_dot_admin__pb2
+from llm_schema_registry.v1 import credentials_pb2 as schema__registry_dot_v1_dot_credentials__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -39,6 +42,81 @@ class AdminServiceStub:
                 request_serializer=schema__registry_dot_v1_dot_admin__pb2.GetStatisticsRequest.SerializeToString,
                 response_deserializer=schema__registry_dot_v1_dot_admin__pb2.GetStatisticsResponse.FromString,
                 _registered_method=True)
+        self.ListGrants = channel.unary_unary(
+                '/schema_registry.v1.AdminService/ListGrants',
+                request_serializer=schema__registry_dot_v1_dot_access__pb2.ListGrantsRequest.SerializeToString,
+                response_deserializer=schema__registry_dot_v1_dot_access__pb2.ListGrantsResponse.FromString,
+                _registered_method=True)
+        self.SetGrant = channel.unary_unary(
+                '/schema_registry.v1.AdminService/SetGrant',
+                request_serializer=schema__registry_dot_v1_dot_access__pb2.SetGrantRequest.SerializeToString,
+                response_deserializer=schema__registry_dot_v1_dot_access__pb2.SetGrantResponse.FromString,
+                _registered_method=True)
+        self.DeleteGrant = channel.unary_unary(
+                '/schema_registry.v1.AdminService/DeleteGrant',
+                request_serializer=schema__registry_dot_v1_dot_access__pb2.DeleteGrantRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.GetPolicies = channel.unary_unary(
+                '/schema_registry.v1.AdminService/GetPolicies',
+                request_serializer=schema__registry_dot_v1_dot_access__pb2.GetPoliciesRequest.SerializeToString,
+                response_deserializer=schema__registry_dot_v1_dot_access__pb2.GetPoliciesResponse.FromString,
+                _registered_method=True)
+        self.SetPolicies = channel.unary_unary(
+                '/schema_registry.v1.AdminService/SetPolicies',
+                request_serializer=schema__registry_dot_v1_dot_access__pb2.SetPoliciesRequest.SerializeToString,
+                response_deserializer=schema__registry_dot_v1_dot_access__pb2.SetPoliciesResponse.FromString,
+                _registered_method=True)
+        self.ExplainAccess = channel.unary_unary(
+                '/schema_registry.v1.AdminService/ExplainAccess',
+                request_serializer=schema__registry_dot_v1_dot_access__pb2.ExplainAccessRequest.SerializeToString,
+                response_deserializer=schema__registry_dot_v1_dot_access__pb2.ExplainAccessResponse.FromString,
+                _registered_method=True)
+        self.CreateApiKey = channel.unary_unary(
+                '/schema_registry.v1.AdminService/CreateApiKey',
+                request_serializer=schema__registry_dot_v1_dot_credentials__pb2.CreateApiKeyRequest.SerializeToString,
+                response_deserializer=schema__registry_dot_v1_dot_credentials__pb2.CreateApiKeyResponse.FromString,
+                _registered_method=True)
+        self.ListApiKeys = channel.unary_unary(
+                '/schema_registry.v1.AdminService/ListApiKeys',
+                request_serializer=schema__registry_dot_v1_dot_credentials__pb2.ListApiKeysRequest.SerializeToString,
+                response_deserializer=schema__registry_dot_v1_dot_credentials__pb2.ListApiKeysResponse.FromString,
+                _registered_method=True)
+        self.GetApiKey = channel.unary_unary(
+                '/schema_registry.v1.AdminService/GetApiKey',
+                request_serializer=schema__registry_dot_v1_dot_credentials__pb2.GetApiKeyRequest.SerializeToString,
+                response_deserializer=schema__registry_dot_v1_dot_credentials__pb2.GetApiKeyResponse.FromString,
+                _registered_method=True)
+        self.UpdateApiKey = channel.unary_unary(
+                '/schema_registry.v1.AdminService/UpdateApiKey',
+                request_serializer=schema__registry_dot_v1_dot_credentials__pb2.UpdateApiKeyRequest.SerializeToString,
+                response_deserializer=schema__registry_dot_v1_dot_credentials__pb2.UpdateApiKeyResponse.FromString,
+                _registered_method=True)
+        self.RotateApiKey = channel.unary_unary(
+                '/schema_registry.v1.AdminService/RotateApiKey',
+                request_serializer=schema__registry_dot_v1_dot_credentials__pb2.RotateApiKeyRequest.SerializeToString,
+                response_deserializer=schema__registry_dot_v1_dot_credentials__pb2.RotateApiKeyResponse.FromString,
+                _registered_method=True)
+        self.DeleteApiKey = channel.unary_unary(
+                '/schema_registry.v1.AdminService/DeleteApiKey',
+                request_serializer=schema__registry_dot_v1_dot_credentials__pb2.DeleteApiKeyRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.RevokeToken = channel.unary_unary(
+                '/schema_registry.v1.AdminService/RevokeToken',
+                request_serializer=schema__registry_dot_v1_dot_credentials__pb2.RevokeTokenRequest.SerializeToString,
+                response_deserializer=schema__registry_dot_v1_dot_credentials__pb2.RevokeTokenResponse.FromString,
+                _registered_method=True)
+        self.ListRevokedTokens = channel.unary_unary(
+                '/schema_registry.v1.AdminService/ListRevokedTokens',
+                request_serializer=schema__registry_dot_v1_dot_credentials__pb2.ListRevokedTokensRequest.SerializeToString,
+                response_deserializer=schema__registry_dot_v1_dot_credentials__pb2.ListRevokedTokensResponse.FromString,
+                _registered_method=True)
+        self.WhoAmI = channel.unary_unary(
+                '/schema_registry.v1.AdminService/WhoAmI',
+                request_serializer=schema__registry_dot_v1_dot_credentials__pb2.WhoAmIRequest.SerializeToString,
+                response_deserializer=schema__registry_dot_v1_dot_credentials__pb2.WhoAmIResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
@@ -51,6 +129,112 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListGrants(self, request, context):
+        """Who has which role on which subjects.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetGrant(self, request, context):
+        """Gives a role on some subjects, of which the caller must have all that it holds there. It counts on all servers within a second,
+        for streams that are open too.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteGrant(self, request, context):
+        """Takes a grant back, on all servers within a second.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPolicies(self, request, context):
+        """The access policies, which narrow what roles and grants allow.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetPolicies(self, request, context):
+        """Sets the access policies, all of them. They count on all servers within a second, for streams that are open too.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainAccess(self, request, context):
+        """Why a call is allowed or refused, to its caller or to somebody else; by the policies in force or by others.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateApiKey(self, request, context):
+        """Makes an API key. Its secret is in the answer and nowhere else.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListApiKeys(self, request, context):
+        """API keys by name, without their secrets.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetApiKey(self, request, context):
+        """One API key, without its secret.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateApiKey(self, request, context):
+        """Changes what an API key may do, when it expires, or whether it counts at all; on all servers within a second.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateApiKey(self, request, context):
+        """Gives an API key a new secret; the one before may be used for a while longer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteApiKey(self, request, context):
+        """Removes an API key for ever.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeToken(self, request, context):
+        """Lets a token count no more, on all servers within a second.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRevokedTokens(self, request, context):
+        """The tokens that were revoked and would not have ended by themselves yet.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WhoAmI(self, request, context):
+        """Whom the server takes the caller for, and what the caller may do.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -58,6 +242,81 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.GetStatistics,
                     request_deserializer=schema__registry_dot_v1_dot_admin__pb2.GetStatisticsRequest.FromString,
                     response_serializer=schema__registry_dot_v1_dot_admin__pb2.GetStatisticsResponse.SerializeToString,
+            ),
+            'ListGrants': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListGrants,
+                    request_deserializer=schema__registry_dot_v1_dot_access__pb2.ListGrantsRequest.FromString,
+                    response_serializer=schema__registry_dot_v1_dot_access__pb2.ListGrantsResponse.SerializeToString,
+            ),
+            'SetGrant': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetGrant,
+                    request_deserializer=schema__registry_dot_v1_dot_access__pb2.SetGrantRequest.FromString,
+                    response_serializer=schema__registry_dot_v1_dot_access__pb2.SetGrantResponse.SerializeToString,
+            ),
+            'DeleteGrant': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteGrant,
+                    request_deserializer=schema__registry_dot_v1_dot_access__pb2.DeleteGrantRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'GetPolicies': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPolicies,
+                    request_deserializer=schema__registry_dot_v1_dot_access__pb2.GetPoliciesRequest.FromString,
+                    response_serializer=schema__registry_dot_v1_dot_access__pb2.GetPoliciesResponse.SerializeToString,
+            ),
+            'SetPolicies': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetPolicies,
+                    request_deserializer=schema__registry_dot_v1_dot_access__pb2.SetPoliciesRequest.FromString,
+                    response_serializer=schema__registry_dot_v1_dot_access__pb2.SetPoliciesResponse.SerializeToString,
+            ),
+            'ExplainAccess': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainAccess,
+                    request_deserializer=schema__registry_dot_v1_dot_access__pb2.ExplainAccessRequest.FromString,
+                    response_serializer=schema__registry_dot_v1_dot_access__pb2.ExplainAccessResponse.SerializeToString,
+            ),
+            'CreateApiKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateApiKey,
+                    request_deserializer=schema__registry_dot_v1_dot_credentials__pb2.CreateApiKeyRequest.FromString,
+                    response_serializer=schema__registry_dot_v1_dot_credentials__pb2.CreateApiKeyResponse.SerializeToString,
+            ),
+            'ListApiKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListApiKeys,
+                    request_deserializer=schema__registry_dot_v1_dot_credentials__pb2.ListApiKeysRequest.FromString,
+                    response_serializer=schema__registry_dot_v1_dot_credentials__pb2.ListApiKeysResponse.SerializeToString,
+            ),
+            'GetApiKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetApiKey,
+                    request_deserializer=schema__registry_dot_v1_dot_credentials__pb2.GetApiKeyRequest.FromString,
+                    response_serializer=schema__registry_dot_v1_dot_credentials__pb2.GetApiKeyResponse.SerializeToString,
+            ),
+            'UpdateApiKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateApiKey,
+                    request_deserializer=schema__registry_dot_v1_dot_credentials__pb2.UpdateApiKeyRequest.FromString,
+                    response_serializer=schema__registry_dot_v1_dot_credentials__pb2.UpdateApiKeyResponse.SerializeToString,
+            ),
+            'RotateApiKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateApiKey,
+                    request_deserializer=schema__registry_dot_v1_dot_credentials__pb2.RotateApiKeyRequest.FromString,
+                    response_serializer=schema__registry_dot_v1_dot_credentials__pb2.RotateApiKeyResponse.SerializeToString,
+            ),
+            'DeleteApiKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteApiKey,
+                    request_deserializer=schema__registry_dot_v1_dot_credentials__pb2.DeleteApiKeyRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'RevokeToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeToken,
+                    request_deserializer=schema__registry_dot_v1_dot_credentials__pb2.RevokeTokenRequest.FromString,
+                    response_serializer=schema__registry_dot_v1_dot_credentials__pb2.RevokeTokenResponse.SerializeToString,
+            ),
+            'ListRevokedTokens': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRevokedTokens,
+                    request_deserializer=schema__registry_dot_v1_dot_credentials__pb2.ListRevokedTokensRequest.FromString,
+                    response_serializer=schema__registry_dot_v1_dot_credentials__pb2.ListRevokedTokensResponse.SerializeToString,
+            ),
+            'WhoAmI': grpc.unary_unary_rpc_method_handler(
+                    servicer.WhoAmI,
+                    request_deserializer=schema__registry_dot_v1_dot_credentials__pb2.WhoAmIRequest.FromString,
+                    response_serializer=schema__registry_dot_v1_dot_credentials__pb2.WhoAmIResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -87,6 +346,411 @@ class AdminService:
             '/schema_registry.v1.AdminService/GetStatistics',
             schema__registry_dot_v1_dot_admin__pb2.GetStatisticsRequest.SerializeToString,
             schema__registry_dot_v1_dot_admin__pb2.GetStatisticsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListGrants(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/schema_registry.v1.AdminService/ListGrants',
+            schema__registry_dot_v1_dot_access__pb2.ListGrantsRequest.SerializeToString,
+            schema__registry_dot_v1_dot_access__pb2.ListGrantsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetGrant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/schema_registry.v1.AdminService/SetGrant',
+            schema__registry_dot_v1_dot_access__pb2.SetGrantRequest.SerializeToString,
+            schema__registry_dot_v1_dot_access__pb2.SetGrantResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteGrant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/schema_registry.v1.AdminService/DeleteGrant',
+            schema__registry_dot_v1_dot_access__pb2.DeleteGrantRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPolicies(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/schema_registry.v1.AdminService/GetPolicies',
+            schema__registry_dot_v1_dot_access__pb2.GetPoliciesRequest.SerializeToString,
+            schema__registry_dot_v1_dot_access__pb2.GetPoliciesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetPolicies(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/schema_registry.v1.AdminService/SetPolicies',
+            schema__registry_dot_v1_dot_access__pb2.SetPoliciesRequest.SerializeToString,
+            schema__registry_dot_v1_dot_access__pb2.SetPoliciesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainAccess(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/schema_registry.v1.AdminService/ExplainAccess',
+            schema__registry_dot_v1_dot_access__pb2.ExplainAccessRequest.SerializeToString,
+            schema__registry_dot_v1_dot_access__pb2.ExplainAccessResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateApiKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/schema_registry.v1.AdminService/CreateApiKey',
+            schema__registry_dot_v1_dot_credentials__pb2.CreateApiKeyRequest.SerializeToString,
+            schema__registry_dot_v1_dot_credentials__pb2.CreateApiKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListApiKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/schema_registry.v1.AdminService/ListApiKeys',
+            schema__registry_dot_v1_dot_credentials__pb2.ListApiKeysRequest.SerializeToString,
+            schema__registry_dot_v1_dot_credentials__pb2.ListApiKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetApiKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/schema_registry.v1.AdminService/GetApiKey',
+            schema__registry_dot_v1_dot_credentials__pb2.GetApiKeyRequest.SerializeToString,
+            schema__registry_dot_v1_dot_credentials__pb2.GetApiKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateApiKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/schema_registry.v1.AdminService/UpdateApiKey',
+            schema__registry_dot_v1_dot_credentials__pb2.UpdateApiKeyRequest.SerializeToString,
+            schema__registry_dot_v1_dot_credentials__pb2.UpdateApiKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateApiKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/schema_registry.v1.AdminService/RotateApiKey',
+            schema__registry_dot_v1_dot_credentials__pb2.RotateApiKeyRequest.SerializeToString,
+            schema__registry_dot_v1_dot_credentials__pb2.RotateApiKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteApiKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/schema_registry.v1.AdminService/DeleteApiKey',
+            schema__registry_dot_v1_dot_credentials__pb2.DeleteApiKeyRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/schema_registry.v1.AdminService/RevokeToken',
+            schema__registry_dot_v1_dot_credentials__pb2.RevokeTokenRequest.SerializeToString,
+            schema__registry_dot_v1_dot_credentials__pb2.RevokeTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRevokedTokens(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/schema_registry.v1.AdminService/ListRevokedTokens',
+            schema__registry_dot_v1_dot_credentials__pb2.ListRevokedTokensRequest.SerializeToString,
+            schema__registry_dot_v1_dot_credentials__pb2.ListRevokedTokensResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WhoAmI(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/schema_registry.v1.AdminService/WhoAmI',
+            schema__registry_dot_v1_dot_credentials__pb2.WhoAmIRequest.SerializeToString,
+            schema__registry_dot_v1_dot_credentials__pb2.WhoAmIResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -4,8 +4,11 @@ isort:skip_file
 What operators ask of a registry as a whole."""
 
 from collections import abc as _abc
+from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
+from llm_schema_registry.v1 import access_pb2 as _access_pb2
 from llm_schema_registry.v1 import admin_pb2 as _admin_pb2
+from llm_schema_registry.v1 import credentials_pb2 as _credentials_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -33,12 +36,76 @@ class AdminServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AdminServiceAsyncStub: ...
     GetStatistics: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetStatisticsRequest, _admin_pb2.GetStatisticsResponse]
     """How much the registry holds, as it was counted last, and what is used most. Counting holds up nobody."""
+    ListGrants: _grpc.UnaryUnaryMultiCallable[_access_pb2.ListGrantsRequest, _access_pb2.ListGrantsResponse]
+    """Who has which role on which subjects."""
+    SetGrant: _grpc.UnaryUnaryMultiCallable[_access_pb2.SetGrantRequest, _access_pb2.SetGrantResponse]
+    """Gives a role on some subjects, of which the caller must have all that it holds there. It counts on all servers within a second,
+    for streams that are open too.
+    """
+    DeleteGrant: _grpc.UnaryUnaryMultiCallable[_access_pb2.DeleteGrantRequest, _empty_pb2.Empty]
+    """Takes a grant back, on all servers within a second."""
+    GetPolicies: _grpc.UnaryUnaryMultiCallable[_access_pb2.GetPoliciesRequest, _access_pb2.GetPoliciesResponse]
+    """The access policies, which narrow what roles and grants allow."""
+    SetPolicies: _grpc.UnaryUnaryMultiCallable[_access_pb2.SetPoliciesRequest, _access_pb2.SetPoliciesResponse]
+    """Sets the access policies, all of them. They count on all servers within a second, for streams that are open too."""
+    ExplainAccess: _grpc.UnaryUnaryMultiCallable[_access_pb2.ExplainAccessRequest, _access_pb2.ExplainAccessResponse]
+    """Why a call is allowed or refused, to its caller or to somebody else; by the policies in force or by others."""
+    CreateApiKey: _grpc.UnaryUnaryMultiCallable[_credentials_pb2.CreateApiKeyRequest, _credentials_pb2.CreateApiKeyResponse]
+    """Makes an API key. Its secret is in the answer and nowhere else."""
+    ListApiKeys: _grpc.UnaryUnaryMultiCallable[_credentials_pb2.ListApiKeysRequest, _credentials_pb2.ListApiKeysResponse]
+    """API keys by name, without their secrets."""
+    GetApiKey: _grpc.UnaryUnaryMultiCallable[_credentials_pb2.GetApiKeyRequest, _credentials_pb2.GetApiKeyResponse]
+    """One API key, without its secret."""
+    UpdateApiKey: _grpc.UnaryUnaryMultiCallable[_credentials_pb2.UpdateApiKeyRequest, _credentials_pb2.UpdateApiKeyResponse]
+    """Changes what an API key may do, when it expires, or whether it counts at all; on all servers within a second."""
+    RotateApiKey: _grpc.UnaryUnaryMultiCallable[_credentials_pb2.RotateApiKeyRequest, _credentials_pb2.RotateApiKeyResponse]
+    """Gives an API key a new secret; the one before may be used for a while longer."""
+    DeleteApiKey: _grpc.UnaryUnaryMultiCallable[_credentials_pb2.DeleteApiKeyRequest, _empty_pb2.Empty]
+    """Removes an API key for ever."""
+    RevokeToken: _grpc.UnaryUnaryMultiCallable[_credentials_pb2.RevokeTokenRequest, _credentials_pb2.RevokeTokenResponse]
+    """Lets a token count no more, on all servers within a second."""
+    ListRevokedTokens: _grpc.UnaryUnaryMultiCallable[_credentials_pb2.ListRevokedTokensRequest, _credentials_pb2.ListRevokedTokensResponse]
+    """The tokens that were revoked and would not have ended by themselves yet."""
+    WhoAmI: _grpc.UnaryUnaryMultiCallable[_credentials_pb2.WhoAmIRequest, _credentials_pb2.WhoAmIResponse]
+    """Whom the server takes the caller for, and what the caller may do."""
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetStatistics: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetStatisticsRequest, _admin_pb2.GetStatisticsResponse]  # type: ignore[assignment]
     """How much the registry holds, as it was counted last, and what is used most. Counting holds up nobody."""
+    ListGrants: _aio.UnaryUnaryMultiCallable[_access_pb2.ListGrantsRequest, _access_pb2.ListGrantsResponse]  # type: ignore[assignment]
+    """Who has which role on which subjects."""
+    SetGrant: _aio.UnaryUnaryMultiCallable[_access_pb2.SetGrantRequest, _access_pb2.SetGrantResponse]  # type: ignore[assignment]
+    """Gives a role on some subjects, of which the caller must have all that it holds there. It counts on all servers within a second,
+    for streams that are open too.
+    """
+    DeleteGrant: _aio.UnaryUnaryMultiCallable[_access_pb2.DeleteGrantRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """Takes a grant back, on all servers within a second."""
+    GetPolicies: _aio.UnaryUnaryMultiCallable[_access_pb2.GetPoliciesRequest, _access_pb2.GetPoliciesResponse]  # type: ignore[assignment]
+    """The access policies, which narrow what roles and grants allow."""
+    SetPolicies: _aio.UnaryUnaryMultiCallable[_access_pb2.SetPoliciesRequest, _access_pb2.SetPoliciesResponse]  # type: ignore[assignment]
+    """Sets the access policies, all of them. They count on all servers within a second, for streams that are open too."""
+    ExplainAccess: _aio.UnaryUnaryMultiCallable[_access_pb2.ExplainAccessRequest, _access_pb2.ExplainAccessResponse]  # type: ignore[assignment]
+    """Why a call is allowed or refused, to its caller or to somebody else; by the policies in force or by others."""
+    CreateApiKey: _aio.UnaryUnaryMultiCallable[_credentials_pb2.CreateApiKeyRequest, _credentials_pb2.CreateApiKeyResponse]  # type: ignore[assignment]
+    """Makes an API key. Its secret is in the answer and nowhere else."""
+    ListApiKeys: _aio.UnaryUnaryMultiCallable[_credentials_pb2.ListApiKeysRequest, _credentials_pb2.ListApiKeysResponse]  # type: ignore[assignment]
+    """API keys by name, without their secrets."""
+    GetApiKey: _aio.UnaryUnaryMultiCallable[_credentials_pb2.GetApiKeyRequest, _credentials_pb2.GetApiKeyResponse]  # type: ignore[assignment]
+    """One API key, without its secret."""
+    UpdateApiKey: _aio.UnaryUnaryMultiCallable[_credentials_pb2.UpdateApiKeyRequest, _credentials_pb2.UpdateApiKeyResponse]  # type: ignore[assignment]
+    """Changes what an API key may do, when it expires, or whether it counts at all; on all servers within a second."""
+    RotateApiKey: _aio.UnaryUnaryMultiCallable[_credentials_pb2.RotateApiKeyRequest, _credentials_pb2.RotateApiKeyResponse]  # type: ignore[assignment]
+    """Gives an API key a new secret; the one before may be used for a while longer."""
+    DeleteApiKey: _aio.UnaryUnaryMultiCallable[_credentials_pb2.DeleteApiKeyRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """Removes an API key for ever."""
+    RevokeToken: _aio.UnaryUnaryMultiCallable[_credentials_pb2.RevokeTokenRequest, _credentials_pb2.RevokeTokenResponse]  # type: ignore[assignment]
+    """Lets a token count no more, on all servers within a second."""
+    ListRevokedTokens: _aio.UnaryUnaryMultiCallable[_credentials_pb2.ListRevokedTokensRequest, _credentials_pb2.ListRevokedTokensResponse]  # type: ignore[assignment]
+    """The tokens that were revoked and would not have ended by themselves yet."""
+    WhoAmI: _aio.UnaryUnaryMultiCallable[_credentials_pb2.WhoAmIRequest, _credentials_pb2.WhoAmIResponse]  # type: ignore[assignment]
+    """Whom the server takes the caller for, and what the caller may do."""
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -48,5 +115,127 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.GetStatisticsResponse, _abc.Awaitable[_admin_pb2.GetStatisticsResponse]]:
         """How much the registry holds, as it was counted last, and what is used most. Counting holds up nobody."""
+
+    @_abc_1.abstractmethod
+    def ListGrants(
+        self,
+        request: _access_pb2.ListGrantsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_pb2.ListGrantsResponse, _abc.Awaitable[_access_pb2.ListGrantsResponse]]:
+        """Who has which role on which subjects."""
+
+    @_abc_1.abstractmethod
+    def SetGrant(
+        self,
+        request: _access_pb2.SetGrantRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_pb2.SetGrantResponse, _abc.Awaitable[_access_pb2.SetGrantResponse]]:
+        """Gives a role on some subjects, of which the caller must have all that it holds there. It counts on all servers within a second,
+        for streams that are open too.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteGrant(
+        self,
+        request: _access_pb2.DeleteGrantRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """Takes a grant back, on all servers within a second."""
+
+    @_abc_1.abstractmethod
+    def GetPolicies(
+        self,
+        request: _access_pb2.GetPoliciesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_pb2.GetPoliciesResponse, _abc.Awaitable[_access_pb2.GetPoliciesResponse]]:
+        """The access policies, which narrow what roles and grants allow."""
+
+    @_abc_1.abstractmethod
+    def SetPolicies(
+        self,
+        request: _access_pb2.SetPoliciesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_pb2.SetPoliciesResponse, _abc.Awaitable[_access_pb2.SetPoliciesResponse]]:
+        """Sets the access policies, all of them. They count on all servers within a second, for streams that are open too."""
+
+    @_abc_1.abstractmethod
+    def ExplainAccess(
+        self,
+        request: _access_pb2.ExplainAccessRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_pb2.ExplainAccessResponse, _abc.Awaitable[_access_pb2.ExplainAccessResponse]]:
+        """Why a call is allowed or refused, to its caller or to somebody else; by the policies in force or by others."""
+
+    @_abc_1.abstractmethod
+    def CreateApiKey(
+        self,
+        request: _credentials_pb2.CreateApiKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_credentials_pb2.CreateApiKeyResponse, _abc.Awaitable[_credentials_pb2.CreateApiKeyResponse]]:
+        """Makes an API key. Its secret is in the answer and nowhere else."""
+
+    @_abc_1.abstractmethod
+    def ListApiKeys(
+        self,
+        request: _credentials_pb2.ListApiKeysRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_credentials_pb2.ListApiKeysResponse, _abc.Awaitable[_credentials_pb2.ListApiKeysResponse]]:
+        """API keys by name, without their secrets."""
+
+    @_abc_1.abstractmethod
+    def GetApiKey(
+        self,
+        request: _credentials_pb2.GetApiKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_credentials_pb2.GetApiKeyResponse, _abc.Awaitable[_credentials_pb2.GetApiKeyResponse]]:
+        """One API key, without its secret."""
+
+    @_abc_1.abstractmethod
+    def UpdateApiKey(
+        self,
+        request: _credentials_pb2.UpdateApiKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_credentials_pb2.UpdateApiKeyResponse, _abc.Awaitable[_credentials_pb2.UpdateApiKeyResponse]]:
+        """Changes what an API key may do, when it expires, or whether it counts at all; on all servers within a second."""
+
+    @_abc_1.abstractmethod
+    def RotateApiKey(
+        self,
+        request: _credentials_pb2.RotateApiKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_credentials_pb2.RotateApiKeyResponse, _abc.Awaitable[_credentials_pb2.RotateApiKeyResponse]]:
+        """Gives an API key a new secret; the one before may be used for a while longer."""
+
+    @_abc_1.abstractmethod
+    def DeleteApiKey(
+        self,
+        request: _credentials_pb2.DeleteApiKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """Removes an API key for ever."""
+
+    @_abc_1.abstractmethod
+    def RevokeToken(
+        self,
+        request: _credentials_pb2.RevokeTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_credentials_pb2.RevokeTokenResponse, _abc.Awaitable[_credentials_pb2.RevokeTokenResponse]]:
+        """Lets a token count no more, on all servers within a second."""
+
+    @_abc_1.abstractmethod
+    def ListRevokedTokens(
+        self,
+        request: _credentials_pb2.ListRevokedTokensRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_credentials_pb2.ListRevokedTokensResponse, _abc.Awaitable[_credentials_pb2.ListRevokedTokensResponse]]:
+        """The tokens that were revoked and would not have ended by themselves yet."""
+
+    @_abc_1.abstractmethod
+    def WhoAmI(
+        self,
+        request: _credentials_pb2.WhoAmIRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_credentials_pb2.WhoAmIResponse, _abc.Awaitable[_credentials_pb2.WhoAmIResponse]]:
+        """Whom the server takes the caller for, and what the caller may do."""
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -169,6 +169,9 @@ class Config(_message.Message):
     UNDECIDED_FIELD_NUMBER: _builtins.int
     DEFAULT_DIALECT_FIELD_NUMBER: _builtins.int
     LINT_FIELD_NUMBER: _builtins.int
+    MAX_SUBJECTS_FIELD_NUMBER: _builtins.int
+    MAX_VERSIONS_FIELD_NUMBER: _builtins.int
+    MAX_BYTES_FIELD_NUMBER: _builtins.int
     compatibility_level: _schema_registry_pb2.CompatibilityLevel.ValueType
     mode: Global___Mode.ValueType
     strictness: Global___Strictness.ValueType
@@ -181,6 +184,16 @@ class Config(_message.Message):
     """The JSON Schema dialect of a schema without $schema, as its meta-schema's URI."""
     lint: Global___LintPolicy.ValueType
     """What registration does with what the lint rules find."""
+    max_subjects: _builtins.int
+    """Most subjects that a context may hold, counted as long as they have a version, softly deleted ones too; 0: no limit. Of the
+    registry: each context for which nothing is set. Not of a subject. This and the next two need permission admin:config.
+    """
+    max_versions: _builtins.int
+    """Most versions that a context may hold, softly deleted ones too; 0: no limit."""
+    max_bytes: _builtins.int
+    """Most bytes that the contents of a context's versions may have, as they were registered, each version counted by itself; 0: no
+    limit.
+    """
     def __init__(
         self,
         *,
@@ -193,10 +206,13 @@ class Config(_message.Message):
         undecided: Global___UndecidedPolicy.ValueType | None = ...,
         default_dialect: _builtins.str | None = ...,
         lint: Global___LintPolicy.ValueType | None = ...,
+        max_subjects: _builtins.int | None = ...,
+        max_versions: _builtins.int | None = ...,
+        max_bytes: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_apply_defaults", b"_apply_defaults", "_compatibility_level", b"_compatibility_level", "_default_dialect", b"_default_dialect", "_format_policy", b"_format_policy", "_lint", b"_lint", "_mode", b"_mode", "_strictness", b"_strictness", "_undecided", b"_undecided", "_writer_model", b"_writer_model", "apply_defaults", b"apply_defaults", "compatibility_level", b"compatibility_level", "default_dialect", b"default_dialect", "format_policy", b"format_policy", "lint", b"lint", "mode", b"mode", "strictness", b"strictness", "undecided", b"undecided", "writer_model", b"writer_model"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_apply_defaults", b"_apply_defaults", "_compatibility_level", b"_compatibility_level", "_default_dialect", b"_default_dialect", "_format_policy", b"_format_policy", "_lint", b"_lint", "_max_bytes", b"_max_bytes", "_max_subjects", b"_max_subjects", "_max_versions", b"_max_versions", "_mode", b"_mode", "_strictness", b"_strictness", "_undecided", b"_undecided", "_writer_model", b"_writer_model", "apply_defaults", b"apply_defaults", "compatibility_level", b"compatibility_level", "default_dialect", b"default_dialect", "format_policy", b"format_policy", "lint", b"lint", "max_bytes", b"max_bytes", "max_subjects", b"max_subjects", "max_versions", b"max_versions", "mode", b"mode", "strictness", b"strictness", "undecided", b"undecided", "writer_model", b"writer_model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_apply_defaults", b"_apply_defaults", "_compatibility_level", b"_compatibility_level", "_default_dialect", b"_default_dialect", "_format_policy", b"_format_policy", "_lint", b"_lint", "_mode", b"_mode", "_strictness", b"_strictness", "_undecided", b"_undecided", "_writer_model", b"_writer_model", "apply_defaults", b"apply_defaults", "compatibility_level", b"compatibility_level", "default_dialect", b"default_dialect", "format_policy", b"format_policy", "lint", b"lint", "mode", b"mode", "strictness", b"strictness", "undecided", b"undecided", "writer_model", b"writer_model"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_apply_defaults", b"_apply_defaults", "_compatibility_level", b"_compatibility_level", "_default_dialect", b"_default_dialect", "_format_policy", b"_format_policy", "_lint", b"_lint", "_max_bytes", b"_max_bytes", "_max_subjects", b"_max_subjects", "_max_versions", b"_max_versions", "_mode", b"_mode", "_strictness", b"_strictness", "_undecided", b"_undecided", "_writer_model", b"_writer_model", "apply_defaults", b"apply_defaults", "compatibility_level", b"compatibility_level", "default_dialect", b"default_dialect", "format_policy", b"format_policy", "lint", b"lint", "max_bytes", b"max_bytes", "max_subjects", b"max_subjects", "max_versions", b"max_versions", "mode", b"mode", "strictness", b"strictness", "undecided", b"undecided", "writer_model", b"writer_model"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__apply_defaults: _TypeAlias = _typing.Literal["apply_defaults"]  # noqa: Y015
     _WhichOneofArgType__apply_defaults: _TypeAlias = _typing.Literal["_apply_defaults", b"_apply_defaults"]  # noqa: Y015
@@ -208,6 +224,12 @@ class Config(_message.Message):
     _WhichOneofArgType__format_policy: _TypeAlias = _typing.Literal["_format_policy", b"_format_policy"]  # noqa: Y015
     _WhichOneofReturnType__lint: _TypeAlias = _typing.Literal["lint"]  # noqa: Y015
     _WhichOneofArgType__lint: _TypeAlias = _typing.Literal["_lint", b"_lint"]  # noqa: Y015
+    _WhichOneofReturnType__max_bytes: _TypeAlias = _typing.Literal["max_bytes"]  # noqa: Y015
+    _WhichOneofArgType__max_bytes: _TypeAlias = _typing.Literal["_max_bytes", b"_max_bytes"]  # noqa: Y015
+    _WhichOneofReturnType__max_subjects: _TypeAlias = _typing.Literal["max_subjects"]  # noqa: Y015
+    _WhichOneofArgType__max_subjects: _TypeAlias = _typing.Literal["_max_subjects", b"_max_subjects"]  # noqa: Y015
+    _WhichOneofReturnType__max_versions: _TypeAlias = _typing.Literal["max_versions"]  # noqa: Y015
+    _WhichOneofArgType__max_versions: _TypeAlias = _typing.Literal["_max_versions", b"_max_versions"]  # noqa: Y015
     _WhichOneofReturnType__mode: _TypeAlias = _typing.Literal["mode"]  # noqa: Y015
     _WhichOneofArgType__mode: _TypeAlias = _typing.Literal["_mode", b"_mode"]  # noqa: Y015
     _WhichOneofReturnType__strictness: _TypeAlias = _typing.Literal["strictness"]  # noqa: Y015
@@ -226,6 +248,12 @@ class Config(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__format_policy) -> _WhichOneofReturnType__format_policy | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__lint) -> _WhichOneofReturnType__lint | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_bytes) -> _WhichOneofReturnType__max_bytes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_subjects) -> _WhichOneofReturnType__max_subjects | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_versions) -> _WhichOneofReturnType__max_versions | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mode) -> _WhichOneofReturnType__mode | None: ...
     @_typing.overload

@@ -55,6 +55,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The selector chooses none of the subject's live versions. ListVersions shows them."""
     ERROR_REASON_CONFIG_NOT_FOUND: _ErrorReason.ValueType  # 16
     """Nothing is configured for the scope, so there is nothing to remove."""
+    ERROR_REASON_API_KEY_NOT_FOUND: _ErrorReason.ValueType  # 44
+    """No API key has this id. ListApiKeys shows the ids."""
+    ERROR_REASON_API_KEY_NAME_TAKEN: _ErrorReason.ValueType  # 45
+    """Another API key has this name. Rotate that one, or choose another name."""
+    ERROR_REASON_GRANT_NOT_FOUND: _ErrorReason.ValueType  # 50
+    """The holder has no such grant that calls manage. ListGrants shows them, and those of the settings."""
     ERROR_REASON_ROUTE_NOT_FOUND: _ErrorReason.ValueType  # 17
     """HTTP only: nothing is served at the path. Paths start with /api/v1."""
     ERROR_REASON_INCOMPATIBLE_SCHEMA: _ErrorReason.ValueType  # 18
@@ -91,6 +97,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """HTTP only: the path exists, with other verbs. `allowed` of the metadata lists them."""
     ERROR_REASON_LIMIT_EXCEEDED: _ErrorReason.ValueType  # 31
     """Too much at the same time. Try again after a growing pause."""
+    ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 60
+    """The caller has used up what it may ask in a time (setting rate_limits). Try again when RetryInfo says."""
+    ERROR_REASON_QUOTA_EXCEEDED: _ErrorReason.ValueType  # 61
+    """The context would hold more subjects, versions or bytes than it may. Delete some permanently, or have the limit raised."""
     ERROR_REASON_REQUEST_TOO_LARGE: _ErrorReason.ValueType  # 32
     """HTTP only: the body is longer than the server reads. The message names the setting."""
     ERROR_REASON_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 33
@@ -152,6 +162,12 @@ ERROR_REASON_VERSION_NOT_FOUND: ErrorReason.ValueType  # 15
 """The selector chooses none of the subject's live versions. ListVersions shows them."""
 ERROR_REASON_CONFIG_NOT_FOUND: ErrorReason.ValueType  # 16
 """Nothing is configured for the scope, so there is nothing to remove."""
+ERROR_REASON_API_KEY_NOT_FOUND: ErrorReason.ValueType  # 44
+"""No API key has this id. ListApiKeys shows the ids."""
+ERROR_REASON_API_KEY_NAME_TAKEN: ErrorReason.ValueType  # 45
+"""Another API key has this name. Rotate that one, or choose another name."""
+ERROR_REASON_GRANT_NOT_FOUND: ErrorReason.ValueType  # 50
+"""The holder has no such grant that calls manage. ListGrants shows them, and those of the settings."""
 ERROR_REASON_ROUTE_NOT_FOUND: ErrorReason.ValueType  # 17
 """HTTP only: nothing is served at the path. Paths start with /api/v1."""
 ERROR_REASON_INCOMPATIBLE_SCHEMA: ErrorReason.ValueType  # 18
@@ -188,6 +204,10 @@ ERROR_REASON_VERB_NOT_ALLOWED: ErrorReason.ValueType  # 30
 """HTTP only: the path exists, with other verbs. `allowed` of the metadata lists them."""
 ERROR_REASON_LIMIT_EXCEEDED: ErrorReason.ValueType  # 31
 """Too much at the same time. Try again after a growing pause."""
+ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 60
+"""The caller has used up what it may ask in a time (setting rate_limits). Try again when RetryInfo says."""
+ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 61
+"""The context would hold more subjects, versions or bytes than it may. Delete some permanently, or have the limit raised."""
 ERROR_REASON_REQUEST_TOO_LARGE: ErrorReason.ValueType  # 32
 """HTTP only: the body is longer than the server reads. The message names the setting."""
 ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 33

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fschema_registry/v1/policy.proto\x12\x12schema_registry.v1\x1a google/protobuf/descriptor.proto\"3\n\x0cMethodPolicy\x12\x12\n\npermission\x18\x01 \x01(\t\x12\x0f\n\x07mutates\x18\x02 \x01(\x08:R\n\x06policy\x12\x1e.google.protobuf.MethodOptions\x18\xb3\x8b\x03 \x01(\x0b\x32 .schema_registry.v1.MethodPolicyB\xa7\x01\n\x15llm.schemaregistry.v1B\x0bPolicyProtoP\x01Z9llm-schema-registry/go/schemaregistry/v1;schemaregistryv1\xaa\x02\x14LlmSchemaRegistry.V1\xca\x02\x14LlmSchemaRegistry\\V1\xea\x02\x15LlmSchemaRegistry::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fschema_registry/v1/policy.proto\x12\x12schema_registry.v1\x1a google/protobuf/descriptor.proto\"q\n\x0cMethodPolicy\x12\x12\n\npermission\x18\x01 \x01(\t\x12\x0f\n\x07mutates\x18\x02 \x01(\x08\x12,\n\x07unnamed\x18\x03 \x01(\x0e\x32\x1b.schema_registry.v1.Unnamed\x12\x0e\n\x06lookup\x18\x04 \x01(\t*M\n\x07Unnamed\x12\x17\n\x13UNNAMED_UNSPECIFIED\x10\x00\x12\x14\n\x10UNNAMED_FILTERED\x10\x01\x12\x13\n\x0fUNNAMED_ALLOWED\x10\x02:R\n\x06policy\x12\x1e.google.protobuf.MethodOptions\x18\xb3\x8b\x03 \x01(\x0b\x32 .schema_registry.v1.MethodPolicyB\xa7\x01\n\x15llm.schemaregistry.v1B\x0bPolicyProtoP\x01Z9llm-schema-registry/go/schemaregistry/v1;schemaregistryv1\xaa\x02\x14LlmSchemaRegistry.V1\xca\x02\x14LlmSchemaRegistry\\V1\xea\x02\x15LlmSchemaRegistry::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,6 +33,8 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'llm_schema_registry.v1.poli
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\025llm.schemaregistry.v1B\013PolicyProtoP\001Z9llm-schema-registry/go/schemaregistry/v1;schemaregistryv1\252\002\024LlmSchemaRegistry.V1\312\002\024LlmSchemaRegistry\\V1\352\002\025LlmSchemaRegistry::V1'
+  _globals['_UNNAMED']._serialized_start=204
+  _globals['_UNNAMED']._serialized_end=281
   _globals['_METHODPOLICY']._serialized_start=89
-  _globals['_METHODPOLICY']._serialized_end=140
+  _globals['_METHODPOLICY']._serialized_end=202
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,7 @@ What a call needs and does, declared beside each RPC."""
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pb2 as _descriptor_pb2
 from google.protobuf import message as _message
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf.internal import extension_dict as _extension_dict
 import builtins as _builtins
 import sys
@@ -18,6 +19,29 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Unnamed:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _UnnamedEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Unnamed.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    UNNAMED_UNSPECIFIED: _Unnamed.ValueType  # 0
+    """Nothing: the permission must hold everywhere."""
+    UNNAMED_FILTERED: _Unnamed.ValueType  # 1
+    """The answer tells of those subjects only."""
+    UNNAMED_ALLOWED: _Unnamed.ValueType  # 2
+    """The call touches no subject but those that are decided one by one, as they become known."""
+
+class Unnamed(_Unnamed, metaclass=_UnnamedEnumTypeWrapper): ...
+
+UNNAMED_UNSPECIFIED: Unnamed.ValueType  # 0
+"""Nothing: the permission must hold everywhere."""
+UNNAMED_FILTERED: Unnamed.ValueType  # 1
+"""The answer tells of those subjects only."""
+UNNAMED_ALLOWED: Unnamed.ValueType  # 2
+"""The call touches no subject but those that are decided one by one, as they become known."""
+Global___Unnamed: _TypeAlias = Unnamed  # noqa: Y015
+
 @_typing.final
 class MethodPolicy(_message.Message):
     """The access policy of one RPC."""
@@ -26,19 +50,27 @@ class MethodPolicy(_message.Message):
 
     PERMISSION_FIELD_NUMBER: _builtins.int
     MUTATES_FIELD_NUMBER: _builtins.int
+    UNNAMED_FIELD_NUMBER: _builtins.int
+    LOOKUP_FIELD_NUMBER: _builtins.int
     permission: _builtins.str
     """The permission that the caller needs, such as "schema:read". "none" for a call that anyone may make."""
     mutates: _builtins.bool
     """Whether the call changes what the registry knows: it is audited, and refused in read-only mode."""
+    unnamed: Global___Unnamed.ValueType
+    """What a permission that holds for some subjects only is worth where the request names none of them."""
+    lookup: _builtins.str
+    """A permission with which the call may be made where the caller lacks the other one: it then changes nothing."""
     def __init__(
         self,
         *,
         permission: _builtins.str = ...,
         mutates: _builtins.bool = ...,
+        unnamed: Global___Unnamed.ValueType = ...,
+        lookup: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["mutates", b"mutates", "permission", b"permission"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lookup", b"lookup", "mutates", b"mutates", "permission", b"permission", "unnamed", b"unnamed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

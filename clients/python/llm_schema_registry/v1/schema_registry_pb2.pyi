@@ -260,7 +260,7 @@ class _SearchOrderEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SearchOrd
     SEARCH_ORDER_RELEVANCE: _SearchOrder.ValueType  # 1
     """The best answers first: what the query names, then words of the subject, tags, type and field names, description and
     metadata; whole words before beginnings; of one subject, newer versions first. By name without a query, and when more
-    than 20,000 versions are found.
+    than 2,000 versions are found.
     """
     SEARCH_ORDER_NAME: _SearchOrder.ValueType  # 2
     """By subject and ordinal."""
@@ -272,7 +272,7 @@ SEARCH_ORDER_UNSPECIFIED: SearchOrder.ValueType  # 0
 SEARCH_ORDER_RELEVANCE: SearchOrder.ValueType  # 1
 """The best answers first: what the query names, then words of the subject, tags, type and field names, description and
 metadata; whole words before beginnings; of one subject, newer versions first. By name without a query, and when more
-than 20,000 versions are found.
+than 2,000 versions are found.
 """
 SEARCH_ORDER_NAME: SearchOrder.ValueType  # 2
 """By subject and ordinal."""
@@ -2239,7 +2239,9 @@ class ComponentHealth(_message.Message):
     status: Global___ComponentHealth.Status.ValueType
     message: _builtins.str
     @_builtins.property
-    def details(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    def details(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What and how much there is; empty for callers without metrics:read."""
+
     def __init__(
         self,
         *,

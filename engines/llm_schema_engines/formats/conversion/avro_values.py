@@ -45,7 +45,11 @@ class AvroDecoder(Decoder):
         content: bytes = value.encode("latin-1")
         if shape.size >= 0 and len(content) != shape.size:
             raise ScalarMismatch(f"has {len(content)} bytes, not {shape.size}")
-        return decimal_from_bytes(content, shape.scale) if shape.kind is Kind.DECIMAL else content
+        return (
+            decimal_from_bytes(content, shape.precision, shape.scale)
+            if shape.kind is Kind.DECIMAL
+            else content
+        )
 
     def anything(self, value: Json, at: ValuePath) -> Value:
         if not isinstance(value, str):

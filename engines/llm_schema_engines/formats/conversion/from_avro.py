@@ -83,6 +83,7 @@ class _AvroReader:
         logical = node.logical
         size, name = (node.size, node.name) if isinstance(node, Fixed) else (-1, "")
         if logical is not None and logical.name == "decimal":
+            self._losses.narrowed(pointer, f"decimals of more than {logical.precision} digits are refused")
             return Scalar(
                 pointer,
                 extras,

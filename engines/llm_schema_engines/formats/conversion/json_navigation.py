@@ -16,12 +16,40 @@ MAX_PARTS = 200
 """Most schemas that one object must fulfil by allOf."""
 
 
+_SINCE_2019 = frozenset(
+    {
+        "$recursiveRef",
+        "dependentRequired",
+        "dependentSchemas",
+        "maxContains",
+        "minContains",
+        "unevaluatedItems",
+        "unevaluatedProperties",
+    }
+)
+_SINCE_2020 = frozenset({"$dynamicRef", "prefixItems"})
+_UNKNOWN: Mapping[Dialect, frozenset[str]] = {
+    Dialect.DRAFT_04: _SINCE_2019 | _SINCE_2020,
+    Dialect.DRAFT_06: _SINCE_2019 | _SINCE_2020,
+    Dialect.DRAFT_07: _SINCE_2019 | _SINCE_2020,
+    Dialect.DRAFT_2019_09: _SINCE_2020,
+    Dialect.DRAFT_2020_12: frozenset({"$recursiveRef", "additionalItems"}),
+}
+"""Keywords that other dialects know; in this one they are annotations, whatever stands below them."""
+
+
 def modern(place: Place) -> Place:
-    """The place with the keywords of its schema as draft 7 and later ones write them."""
+    """The place with the keywords of its schema as draft 7 and later ones write them, and none that its dialect does not know."""
     schema = place.schema
-    if place.dialect >= Dialect.DRAFT_07 or not isinstance(schema, dict):
+    if not isinstance(schema, dict):
         return place
-    return Place(place.document, place.pointer, modernized(schema, place.dialect), place.base, place.dialect)
+    known = modernized(schema, place.dialect)
+    unknown = _UNKNOWN[place.dialect]
+    if not unknown.isdisjoint(known):
+        known = {keyword: value for keyword, value in known.items() if keyword not in unknown}
+    if known is schema:
+        return place
+    return Place(place.document, place.pointer, known, place.base, place.dialect)
 
 
 def pointer_of(place: Place) -> str:

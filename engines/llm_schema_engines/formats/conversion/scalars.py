@@ -100,11 +100,15 @@ def unscaled(value: Decimal, scale: int) -> int:
         raise ScalarMismatch("has too many digits") from None
 
 
-def decimal_from_bytes(content: bytes, scale: int) -> Decimal:
-    """A decimal from its unscaled integer in two's complement, big-endian. Raises ScalarMismatch when empty."""
+def decimal_from_bytes(content: bytes, precision: int, scale: int) -> Decimal:
+    """A decimal of at most `precision` digits from its unscaled integer in two's complement, big-endian. Raises ScalarMismatch, also when
+    empty."""
     if not content:
         raise ScalarMismatch("has no bytes")
-    return Context(prec=25_000).scaleb(Decimal(int.from_bytes(content, "big", signed=True)), -scale)
+    number = int.from_bytes(content, "big", signed=True)
+    if abs(number) >= 10**precision:
+        raise ScalarMismatch(f"has more than {precision} digits")
+    return Context(prec=25_000).scaleb(Decimal(number), -scale)
 
 
 def decimal_to_bytes(value: Decimal, scale: int, size: int) -> bytes:

@@ -156,9 +156,9 @@ def applied_in_place(document_index: DocumentIndex, place: Place) -> Iterator[Pl
             yield document_index.resolve(place.base, reference)
     if "$ref" in schema and place.dialect.isolates_references:
         return
-    for path, _ in subschemas(schema, place.dialect):
-        if path[0] in IN_PLACE:
-            yield document_index.below(place, *path)
+    for keyword, name, _ in subschemas(schema, place.dialect):
+        if keyword in IN_PLACE:
+            yield document_index.child(place, keyword, name)
 
 
 def _check_paths(document_index: DocumentIndex, root: Place, limits: JsonSchemaLimits) -> list[SchemaIssue]:

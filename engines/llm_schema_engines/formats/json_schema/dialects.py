@@ -124,24 +124,25 @@ def modernized(schema: Mapping[str, Any], dialect: Dialect) -> Mapping[str, Any]
     return out
 
 
-def subschemas(schema: Mapping[str, Any], dialect: Dialect) -> list[tuple[tuple[str | int, ...], Any]]:
-    """The direct subschemas of a schema object, each with the path that leads to it, in document order."""
+def subschemas(schema: Mapping[str, Any], dialect: Dialect) -> list[tuple[str, str | int | None, Any]]:
+    """The direct subschemas of a schema object in document order, each with the keyword that holds it and its name or number
+    there, None where the keyword holds one alone."""
     if dialect.isolates_references and "$ref" in schema:
         # The siblings of $ref are ignored, but definitions under it can still be pointed at.
         held: Mapping[str, Any] = {k: v for k, v in schema.items() if k == "definitions"}
     else:
         held = schema
-    out: list[tuple[tuple[str | int, ...], Any]] = []
+    out: list[tuple[str, str | int | None, Any]] = []
     maps, lists, ones = SCHEMA_MAP_KEYWORDS[dialect], SCHEMA_LIST_KEYWORDS[dialect], SCHEMA_KEYWORDS[dialect]
     for keyword, value in held.items():
         if keyword in maps:
             if isinstance(value, dict):
-                out.extend(
-                    ((keyword, name), sub) for name, sub in value.items() if isinstance(sub, dict | bool)
-                )
+                for name, sub in value.items():
+                    if isinstance(sub, dict) or sub is True or sub is False:
+                        out.append((keyword, name, sub))
         elif isinstance(value, list):
             if keyword in lists:
-                out.extend(((keyword, i), sub) for i, sub in enumerate(value))
+                out.extend((keyword, i, sub) for i, sub in enumerate(value))
         elif keyword in ones:
-            out.append(((keyword,), value))
+            out.append((keyword, None, value))
     return out

@@ -18,6 +18,9 @@ from .source_cache import SourceCache
 from .validation import JsonDataValidator
 from .validation_cost import JsonSchemaCost, text_cost
 
+DOCUMENT_BYTES = 256 * 1024
+_DOCUMENTS = 16 * 1024
+"""Most documents that are kept open."""
 _BOUNDED_BYTES = 256 * 1024
 """Larger schemas are not looked at for a bound of their cost."""
 
@@ -28,14 +31,22 @@ class JsonSchemaEngine:
     schema_type = SchemaType.JSON
     version = "1"
 
-    def __init__(self, limits: JsonSchemaLimits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self, limits: JsonSchemaLimits = DEFAULT_LIMITS, *, document_bytes: int = DOCUMENT_BYTES
+    ) -> None:
+        """document_bytes: text of the documents that are kept open for quick proofs; as objects they take about ten times as much."""
         self._limits = limits
         self._opened: SourceCache[OpenedSchema] = SourceCache(
             lambda source: open_schema(source, limits), max_entries=32, max_bytes=1024 * 1024
         )
         self._documents: SourceCache[SelfContainedDocument | None] = SourceCache(
-            lambda source: open_document(source, limits), max_entries=2048, max_bytes=256 * 1024
+            lambda source: open_document(source, limits), max_entries=_DOCUMENTS, max_bytes=document_bytes
         )
+
+    @property
+    def limits(self) -> JsonSchemaLimits:
+        """The limits that it was made with."""
+        return self._limits
 
     def parse(self, source: SchemaSource, *, strict: bool = True) -> ParsedSchema:
         """See FormatEngine.parse; options: `dialect` (the default one) and `format_policy`."""

@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ..validation_cost import count
 from .compiled import OpenedSchema
 from .complexity import applied_in_place
 from .dialects import IN_PLACE, subschemas
+from .error_texts import ErrorTexts, characters_of_paths, longest_name
 from .limits import JsonSchemaLimits
 from .resources import DocumentIndex, Place, Unresolvable
 
 Key = tuple[int, str]
 
+_WORK_OF_CHARACTER = 8
+"""Of `error_work`: what a character of an error counts."""
 _UNIONS = ("anyOf", "oneOf", "allOf")
 
 
@@ -30,13 +34,24 @@ class ErrorListingCosts:
         counts = [list(_count(content)) for content in documents]
         self._values = sum(len(found) for found in counts)
         self._branches = sum(sum(found) for found in counts)
+        self._texts = ErrorTexts(documents)
         self._safe: int | None = None
 
-    def all_are_cheap(self, size: int, depth: int) -> bool:
-        """Whether a payload of this size and nesting may have all its errors listed."""
-        if size * (depth + 1) * self._values > self._limits.error_work:
+    def all_are_cheap(self, payload: bytes, value: Any, depth: int) -> bool:
+        """Whether a payload, read as `value` and nested so deep, may have all its errors listed."""
+        work = self._limits.error_work
+        if len(payload) * (depth + 1) * self._values > work:
             return False
-        return self.first_is_cheap(depth)
+        return self._texts_are_short(
+            payload, value, depth, work // _WORK_OF_CHARACTER
+        ) and self.first_is_cheap(depth)
+
+    def _texts_are_short(self, payload: bytes, value: Any, depth: int, most: int) -> bool:
+        values = count(payload).values
+        if values * self._texts.of_error(depth, longest_name(payload)) <= most:
+            return True
+        of_schema = values * self._texts.of_error(depth, 0)
+        return of_schema <= most and of_schema + characters_of_paths(value, most) <= most
 
     def first_is_cheap(self, depth: int) -> bool:
         """Whether a payload of this nesting may have its first error listed: for a union, that takes all its branches."""
@@ -127,7 +142,7 @@ def _children(document_index: DocumentIndex, place: Place) -> list[Place]:
     if not isinstance(place.schema, dict):
         return []
     out = []
-    for path, _ in subschemas(place.schema, place.dialect):
-        if path[0] not in IN_PLACE and path[0] not in ("$defs", "definitions"):
-            out.append(document_index.below(place, *path))
+    for keyword, name, _ in subschemas(place.schema, place.dialect):
+        if keyword not in IN_PLACE and keyword not in ("$defs", "definitions"):
+            out.append(document_index.child(place, keyword, name))
     return out

@@ -18,7 +18,7 @@ from ..engine import ReferencedSchema
 from .canonical import dump
 from .dialects import Dialect, dialect_of, subschemas
 from .limits import JsonSchemaLimits
-from .pointers import follow, from_fragment, join_pointer, split_pointer
+from .pointers import escape, follow, from_fragment, join_pointer, split_pointer
 from .uris import DEFAULT_BASE, resolve_uri, split_fragment
 
 REFERENCE_KEYWORDS = ("$ref", "$dynamicRef", "$recursiveRef")
@@ -144,10 +144,22 @@ class DocumentIndex:
     def _below(self, place: Place) -> list[Place]:
         """The direct subschemas, the last one first."""
         document, pointer, base, dialect = place.document, place.pointer, place.base, place.dialect
+        found = subschemas(place.schema, dialect)
+        found.reverse()
         return [
-            Place(document, join_pointer(pointer, *path), sub, base, dialect)
-            for path, sub in reversed(subschemas(place.schema, dialect))
+            Place(
+                document,
+                f"{pointer}/{keyword}" if name is None else f"{pointer}/{keyword}/{escape(name)}",
+                sub,
+                base,
+                dialect,
+            )
+            for keyword, name, sub in found
         ]
+
+    def child(self, place: Place, keyword: str, name: str | int | None) -> Place:
+        """`below` for one of dialects.subschemas."""
+        return self.below(place, keyword) if name is None else self.below(place, keyword, name)
 
     def below(self, place: Place, *tokens: str | int) -> Place:
         """The subschema at a path of keywords, names and numbers below `place`, with the base URI and dialect in force there."""
@@ -196,10 +208,10 @@ class DocumentIndex:
 
     def _rebase(self, place: Place) -> Place:
         """The place with the base URI and dialect that its own `$id` and `$schema` set."""
+        if "$id" not in place.schema and "id" not in place.schema:
+            return place
         known = self.bases.get(place.key)
         if known is None:
-            if "$id" not in place.schema and "id" not in place.schema:
-                return place
             found = _own_identifier(place)
             if found is None:
                 return place

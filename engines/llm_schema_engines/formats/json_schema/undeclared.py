@@ -24,18 +24,18 @@ class Declarations:
 
     def __init__(self, document_index: DocumentIndex, root: Place) -> None:
         self._document_index = document_index
-        self._states: dict[tuple[tuple[int, str], ...], _State] = {}
-        self._root = self._state((root,))
+        self._states: dict[tuple[tuple[int, str], ...], DeclaredState] = {}
+        self.root = self._state((root,))
 
     def undeclared(self, value: Any, limit: int) -> list[DataIssue]:
         """At most `limit` issues, one for each undeclared property, outermost first."""
         issues: list[DataIssue] = []
-        todo: deque[tuple[_Steps, Any, _State]] = deque([(None, value, self._root)])
+        todo: deque[tuple[_Steps, Any, DeclaredState]] = deque([(None, value, self.root)])
         while todo and len(issues) < limit:
             here, value, state = todo.popleft()
             if isinstance(value, dict):
                 for name, item in value.items():
-                    below = self._member(state, name)
+                    below = self.member(state, name)
                     if below is None:
                         issues.append(
                             DataIssue(
@@ -52,21 +52,21 @@ class Declarations:
             else:
                 for i, item in enumerate(value if isinstance(value, list) else ()):
                     if isinstance(item, dict | list):
-                        below = self._item(state, i)
+                        below = self.item(state, i)
                         if below.schemas:
                             todo.append(((here, i), item, below))
         return issues[:limit]
 
-    def _state(self, places: tuple[Place, ...]) -> _State:
+    def _state(self, places: tuple[Place, ...]) -> DeclaredState:
         key = tuple(place.key for place in places)
         known = self._states.get(key)
         if known is None:
             schemas = applied(self._document_index, places)
             free = not any(_declares(place.schema) for place in schemas)
-            known = self._states[key] = _State(schemas, free)
+            known = self._states[key] = DeclaredState(schemas, free)
         return known
 
-    def _member(self, state: _State, name: str) -> _State | None:
+    def member(self, state: DeclaredState, name: str) -> DeclaredState | None:
         """The state of a property's value; None when the property is not declared."""
         if name in state.members:
             return state.members[name]
@@ -77,7 +77,7 @@ class Declarations:
             state.members[name] = found
         return found
 
-    def _item(self, state: _State, index: int) -> _State:
+    def item(self, state: DeclaredState, index: int) -> DeclaredState:
         index = min(index, state.prefix)
         known = state.items.get(index)
         if known is None:
@@ -103,7 +103,7 @@ _REMEMBERED = 10_000
 """Most property names cached for one place."""
 
 
-class _State:
+class DeclaredState:
     """The schemas that may apply at a place, and the states of its members and items. `free`: no schema declares any."""
 
     __slots__ = ("free", "items", "members", "prefix", "schemas")
@@ -111,8 +111,8 @@ class _State:
     def __init__(self, schemas: list[Place], free: bool) -> None:
         self.schemas = schemas
         self.free = free
-        self.members: dict[str, _State | None] = {}
-        self.items: dict[int, _State] = {}
+        self.members: dict[str, DeclaredState | None] = {}
+        self.items: dict[int, DeclaredState] = {}
         lists = (p.schema.get(k) for p in schemas for k in ("prefixItems", "items"))
         self.prefix = max((len(held) for held in lists if isinstance(held, list)), default=0)
 

@@ -111,7 +111,7 @@ class JsonDataValidator:
     def errors(self, payload: bytes, limit: int) -> list[jsonschema_rs.ValidationError]:
         """At most `limit` errors of a payload that is JSON; none when it is valid or listing them costs too much."""
         value = self._read(payload, strict=False)
-        return self._list(value, limit) if self._may_list(payload) else []
+        return self._list(value, limit) if self._may_list(payload, value) else []
 
     @property
     def opened(self) -> OpenedSchema:
@@ -154,7 +154,7 @@ class JsonDataValidator:
     def _report(self, value: Any, payload: bytes, max_errors: int) -> DataReport:
         """The errors of an invalid value, as far as listing them is cheap."""
         limits = self._limits
-        if not self._may_list(payload):
+        if not self._may_list(payload, value):
             if self._listing_costs().first_is_cheap(exact_nesting(payload, limits.data_depth)):
                 try:
                     self._validator.validate(value)
@@ -172,12 +172,12 @@ class JsonDataValidator:
     def _list(self, value: Any, limit: int) -> list[jsonschema_rs.ValidationError]:
         return list(itertools.islice(self._validator.iter_errors(value), limit))
 
-    def _may_list(self, payload: bytes) -> bool:
+    def _may_list(self, payload: bytes, value: Any) -> bool:
         """Whether all errors of the payload may be listed: the library makes every one of them, with a copy."""
         limits = self._limits
         costs = self._listing_costs()
         return len(payload) <= limits.detailed_data_bytes and costs.all_are_cheap(
-            len(payload), exact_nesting(payload, limits.data_depth)
+            payload, value, exact_nesting(payload, limits.data_depth)
         )
 
     def _listing_costs(self) -> ErrorListingCosts:

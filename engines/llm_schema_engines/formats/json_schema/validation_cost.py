@@ -24,6 +24,7 @@ from ..validation_cost import (
 from .compiled import OpenedSchema
 from .complexity import applied_in_place
 from .dialects import IN_PLACE, Dialect, subschemas
+from .error_texts import ErrorTexts, longest_name
 from .limits import JsonSchemaLimits
 from .patterns import active_states, weight
 from .reading import exact_nesting
@@ -38,8 +39,8 @@ _READ_VALUE, _READ_BYTE = 2_500, 20
 _ASSERT_CONTENT = (Dialect.DRAFT_06, Dialect.DRAFT_07)
 _STRICT = 2_000
 """Strict validation: for each subschema that may apply to a value."""
-_ERROR, _ERROR_COPY, _REPORT = 16_000, 200, 15_000
-"""An error of the library; its copy of each value inside; an issue in a report."""
+_ERROR, _ERROR_COPY, _ERROR_CHARACTER, _REPORT = 16_000, 200, 8, 15_000
+"""An error of the library; its copy of each value inside; each character of its texts; an issue in a report."""
 _REPORTED = 101
 _COMPILE_STATE = 1_500
 """Compiling one state of a regular expression."""
@@ -77,6 +78,7 @@ class JsonSchemaCost:
     def __init__(self, source: SchemaSource, opened: OpenedSchema, limits: JsonSchemaLimits) -> None:
         self._depth = limits.data_depth
         documents = [d.content for d in opened.document_index.documents if not d.builtin]
+        self._texts = ErrorTexts(documents)
         self._patterns = sum(map(weight, _patterns(documents)))
         """States of all patterns: strict validation compiles them once more, one by one."""
         self.compile_seconds = (text_cost(source) + self._patterns * _COMPILE_STATE) / 1e9
@@ -100,14 +102,20 @@ class JsonSchemaCost:
             return False
         if self._unique and has_long_number(payload):
             spent += _LONG_NUMBER * float(counts.bytes) * counts.values * self._chain
+        left = nanoseconds - spent
+        # Most payloads are seen to be cheap by this alone; the rest of the call costs as much again.
+        if self._verdict(counts, min(counts.brackets, self._depth), strict=strict) <= left:
+            return True
         return self._at_some_depth(
-            payload, counts, lambda depth: spent + self._verdict(counts, depth, strict=strict) <= nanoseconds
+            payload, counts, lambda depth: self._verdict(counts, depth, strict=strict) <= left
         )
 
     def listing_within(self, nanoseconds: float, payload: bytes) -> bool:
         """Whether listing all errors of `payload` surely takes at most so long."""
-        counts = count(payload)
-        return self._at_some_depth(payload, counts, lambda depth: self._listing(counts, depth) <= nanoseconds)
+        counts, names = count(payload), longest_name(payload)
+        return self._at_some_depth(
+            payload, counts, lambda depth: self._listing(counts, depth, names) <= nanoseconds
+        )
 
     def _at_some_depth(self, payload: bytes, counts: PayloadCounts, enough: Callable[[int], bool]) -> bool:
         """Whether `enough` holds: for as much nesting as the brackets allow, or else for the nesting that is measured."""
@@ -128,12 +136,13 @@ class JsonSchemaCost:
             total *= float(1 + counts.values) ** repeats
         return total + (rates.strict * counts.values if strict else 0)
 
-    def _listing(self, counts: PayloadCounts, depth: int) -> float:
-        """The library makes every error, with a copy of its value, and decides once more at each level of alternatives."""
+    def _listing(self, counts: PayloadCounts, depth: int, names: int) -> float:
+        """The library makes every error, with a copy of its value and its texts, and decides once more at each level of alternatives."""
         rates = self._table[min(depth, len(self._table) - 1)].rates
         errors = rates.errors * counts.values + rates.object_errors * counts.objects
         again = self._verdict(counts, depth, strict=False) * (depth + 1) * self._chain
-        return again + errors * (_ERROR + _ERROR_COPY * (depth + 1)) + min(errors, _REPORTED) * _REPORT
+        each = _ERROR + _ERROR_COPY * (depth + 1) + _ERROR_CHARACTER * self._texts.of_error(depth, names)
+        return again + errors * each + min(errors, _REPORTED) * _REPORT
 
 
 def text_cost(source: SchemaSource) -> float:
@@ -221,11 +230,10 @@ def _rules(opened: OpenedSchema) -> list[Rule] | None:
 
 def _children(index: DocumentIndex, place: Place) -> Iterable[tuple[str, Place]]:
     """The subschemas for members and items, each with its keyword."""
-    for path, _ in subschemas(place.schema, place.dialect):
-        keyword = str(path[0])
+    for keyword, name, _ in subschemas(place.schema, place.dialect):
         if keyword in IN_PLACE or keyword not in _MEMBER_ONE | _MEMBER_ALL | _ITEM_ONE | _ITEM_ALL:
             continue
-        yield keyword, index.below(place, *path)
+        yield keyword, index.child(place, keyword, name)
 
 
 def _own(schema: dict[str, Any], dialect: Dialect, asserts_format: bool, in_place: int) -> Rates:

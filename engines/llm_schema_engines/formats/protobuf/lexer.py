@@ -24,6 +24,12 @@ _SPACES = re.compile(rb"\s+")
 _MODIFIERS = frozenset({b"public", b"weak", b"option"})
 
 
+MAP_KEYS = frozenset(
+    b"int32 int64 uint32 uint64 sint32 sint64 fixed32 fixed64 sfixed32 sfixed64 bool string".split()
+)
+"""https://protobuf.dev/programming-guides/proto3/#maps"""
+
+
 @dataclass(frozen=True, slots=True)
 class Scan:
     """The result of scanning a file: the paths that it imports, and its text without white space.
@@ -85,10 +91,15 @@ class _LimitCounter:
         self._names = 0
         self._word = 0
         self._dots = 0  # of the names since the last statement or bracket began: each part of an option's path nests too
+        self._map: list[
+            bytes
+        ] = []  # the tokens since the word `map`, as long as they are those of a map's type
         self._scopes: list[tuple[int, int]] = []  # of the open brackets: length of the qualified name, depth
 
     def count(self, kind: str, token: bytes, offset: int) -> None:
         limits = self._limits
+        if (self._map or token == b"map") and kind != "comment":
+            self._check_map(kind, token, offset)
         if kind == "word":
             self._word = len(token)
             if b"." in token and not token.lstrip(b".")[:1].isdigit():
@@ -124,6 +135,22 @@ class _LimitCounter:
             raise self._refuse("SYNTAX", "a comment is opened with /* and never closed", offset)
         elif kind == "unclosed_string":
             raise self._refuse("SYNTAX", "a string is not closed on its line", offset)
+
+    def _check_map(self, kind: str, token: bytes, offset: int) -> None:
+        """protoc dies of an option that holds a map whose keys are messages."""
+        if token == b"map":
+            self._map = [token]
+        elif (len(self._map) == 1 and token == b"<") or (len(self._map) == 2 and kind == "word"):
+            self._map.append(token)
+        else:
+            key = self._map[2] if len(self._map) == 3 and token == b"," else b"string"
+            self._map = []
+            if key not in MAP_KEYS:
+                raise self._refuse(
+                    "MAP_KEY_INVALID",
+                    f"the keys of a map cannot be {key[:80].decode()}; they are integers, bool or string",
+                    offset,
+                )
 
     def _check_depth(self, depth: int, offset: int) -> None:
         if depth > self._limits.brackets:

@@ -21,16 +21,25 @@ class Within(Guard):
         # asyncio.timeout_at wants the loop's clock, which uvloop does not share with time.monotonic().
         self._timeout = asyncio.timeout(None if deadline is None else max(0.0, deadline - time.monotonic()))
         await self._timeout.__aenter__()
+        if self.call.operation.streams:
+            self.call.waits = self._move
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.call.waits = None
         try:
             await self._timeout.__aexit__(kind, error, trace)
         except TimeoutError as expired:
             raise DeadlineExceeded(
                 f"{self.call.operation.name} took longer than its deadline; allow more time or ask for less"
             ) from expired
+
+    def _move(self) -> None:
+        deadline = self.call.deadline
+        if not self._timeout.expired():
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            self._timeout.reschedule(None if left is None else asyncio.get_running_loop().time() + left)
 
 
 class Deadline:

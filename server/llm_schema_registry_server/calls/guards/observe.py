@@ -1,16 +1,16 @@
-"""What operators see of a call: its counters, its duration, and one log line when it failed."""
+"""What operators see of a call: its counters, its duration, one log line when it failed, and of some or all a line of the access log."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from types import TracebackType
 
-from prometheus_client import Counter, Gauge, Histogram
-
 from ...errors import Code, RegistryError, ShuttingDown
-from ...telemetry import logs
+from ...telemetry import logs, tracing
 from ...telemetry.budget import LogBudget
+from ...telemetry.calls import OK, CallSeries
 from ...telemetry.metrics import Metrics
 from ..call import Call
 from ..guard import NOTIFIED, Guard, Rank
@@ -18,9 +18,49 @@ from ..guard import NOTIFIED, Guard, Rank
 LINES_PER_SECOND = 20
 """Of failed calls, for each operation and reason; the counters count all of them."""
 
-_LOG = logs.get("calls")
+_LOG, _ACCESS = logs.get("calls"), logs.get("access")
 # Faults of the server, as opposed to those of the caller.
 _SERIOUS = frozenset({Code.UNKNOWN, Code.INTERNAL, Code.DATA_LOSS, Code.UNAVAILABLE})
+
+
+@dataclass(slots=True)
+class AccessLog:
+    """Writes a line for every `every`-th call, failed ones always; 0: none."""
+
+    every: int = 0
+    _next: int = 0
+
+    @classmethod
+    def sampled(cls, share: float) -> AccessLog:
+        """One that writes this share of the calls, at most all."""
+        return cls(round(1 / share) if share > 0 else 0)
+
+    def wants(self, ok: bool) -> bool:
+        """Whether the call that has ended now has a line."""
+        if not self.every:
+            return False
+        self._next += 1
+        if self._next >= self.every:
+            self._next = 0
+            return True
+        return not ok
+
+    def write(self, call: Call, seconds: float, *, cached: bool) -> None:
+        """Writes the line."""
+        outcome = call.outcome
+        _ACCESS.info(
+            "call",
+            method=call.operation.name,
+            wire=call.face,
+            code=outcome.code if outcome else "",
+            **({"reason": outcome.reason} if outcome and outcome.reason else {}),
+            principal=call.principal.name,
+            peer=str(call.peer),
+            seconds=round(seconds, 6),
+            request_id=call.request_id,
+            **({"cached": True} if cached else {}),
+            **logs.trace_of(call.traceparent or tracing.incoming(call.metadata)),
+        )
 
 
 class Observe:
@@ -31,84 +71,56 @@ class Observe:
 
     rank, on_cached = Rank.OBSERVE, NOTIFIED
 
-    def __init__(self, metrics: Metrics, answered: Iterable[tuple[str, str]] = ()) -> None:
-        self._metrics = metrics
+    def __init__(
+        self,
+        metrics: Metrics,
+        answered: Iterable[tuple[str, str]] = (),
+        access: AccessLog | None = None,
+    ) -> None:
+        self._calls = metrics.calls
         self._budget = LogBudget(LINES_PER_SECOND)
-        self._series: dict[tuple[str, str], _Series] = {}
-        self._answered = dict.fromkeys(answered, 0)
-        metrics.read_answered(lambda: self._answered)
+        self._access = access or AccessLog()
+        self._series = {key: self._calls.of(*key) for key in answered}
 
     def __call__(self, call: Call) -> Guard:
+        return _Observed(call, self._of(call), self)
+
+    def _of(self, call: Call) -> CallSeries:
         key = (call.operation.id, call.face)
         series = self._series.get(key)
         if series is None:
-            series = self._series[key] = _Series(self._metrics, call)
-        return _Observed(call, series, self._budget)
+            series = self._series[key] = self._calls.of(*key, streams=call.operation.streams)
+        return series
 
     def answered(self, call: Call) -> None:
-        """Counts a cached answer that went out at once, in a plain integer that is exported at each scrape. What else is
-        to be known of every call (its duration) belongs here too, at the price of the hot path."""
-        key = (call.operation.id, call.face)
+        """Notes a cached answer that went out at once. On the hot path: all of it is plain numbers."""
         try:
-            self._answered[key] += 1
+            series = self._series[call.operation.id, call.face]
         except KeyError:
-            self._answered[key] = 1
+            series = self._of(call)
+        series.cached += 1
+        seconds = time.perf_counter() - call.began
+        series.ok.observe(seconds, call.traceparent)
+        if self._access.every and self._access.wants(True):
+            self._access.write(call, seconds, cached=True)
 
+    def turned_away(self, call: Call, error: BaseException) -> None:
+        """Notes a call that its face has refused before any guard."""
+        self.ended(call, self._of(call), error)
 
-class _Series:
-    """The series of one operation in one face, looked up once: labels cost more than counting."""
-
-    def __init__(self, metrics: Metrics, call: Call) -> None:
-        labels = (call.operation.id, call.face)
-        self._calls = metrics.calls
-        self._labels = labels
-        self._by_code: dict[str, Counter] = {}
-        self.running: Gauge
-        self.seconds: Histogram | None
-        if call.operation.streams:
-            self.running, self.seconds = metrics.streams_open.labels(*labels), None
-        else:
-            self.running = metrics.calls_in_flight.labels(call.face)
-            self.seconds = metrics.call_seconds.labels(*labels)
-
-    def finished(self, code: str) -> Counter:
-        """Counts calls that ended with this code."""
-        counter = self._by_code.get(code)
-        if counter is None:
-            counter = self._by_code[code] = self._calls.labels(*self._labels, code)
-        return counter
-
-
-class _Observed(Guard):
-    __slots__ = ("_began", "_budget", "_series")
-
-    def __init__(self, call: Call, series: _Series, budget: LogBudget) -> None:
-        super().__init__(call)
-        self._series = series
-        self._budget = budget
-
-    async def __aenter__(self) -> None:
-        self._began = time.perf_counter()
-        self._series.running.inc()
-        logs.bind_request(self.call.request_id)
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        series = self._series
-        seconds = time.perf_counter() - self._began
-        series.running.dec()
-        outcome = self.call.outcome
+    def ended(self, call: Call, series: CallSeries, error: BaseException | None) -> None:
+        """Notes a call that has ended."""
+        seconds = time.perf_counter() - call.began
+        outcome = call.outcome
         assert outcome is not None  # the pipeline notes it before it leaves any guard
-        series.finished(outcome.code).inc()
-        if series.seconds is not None:
-            series.seconds.observe(seconds)
+        series.ended(outcome.code, seconds, call.traceparent)
         # An unexpected error is logged with its stack where it becomes an answer (calls/failure.py).
         if isinstance(error, RegistryError):
-            self._log(error, seconds)
+            self._log(call, error, seconds)
+        if self._access.wants(outcome.code == OK):
+            self._access.write(call, seconds, cached=False)
 
-    def _log(self, error: RegistryError, seconds: float) -> None:
-        call = self.call
+    def _log(self, call: Call, error: RegistryError, seconds: float) -> None:
         left_out = self._budget.take((call.operation.id, error.reason))
         if left_out is None:
             return
@@ -121,9 +133,28 @@ class _Observed(Guard):
             code=error.code.name,
             reason=error.reason,
             error=str(error),
-            principal=call.principal.name,
+            principal=call.principal.label,
             peer=str(call.peer),
             seconds=round(seconds, 6),
             request_id=call.request_id,
             **({"left_out_before": left_out} if left_out else {}),
         )
+
+
+class _Observed(Guard):
+    __slots__ = ("_observe", "_series")
+
+    def __init__(self, call: Call, series: CallSeries, observe: Observe) -> None:
+        super().__init__(call)
+        self._series, self._observe = series, observe
+
+    async def __aenter__(self) -> None:
+        self._series.running += 1
+        call = self.call
+        logs.bind_request(call.request_id, call.traceparent or tracing.incoming(call.metadata))
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._series.running -= 1
+        self._observe.ended(self.call, self._series, error)

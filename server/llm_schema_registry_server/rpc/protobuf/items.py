@@ -26,6 +26,8 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 # Bytes of packed numbers in which a number does not end.
 _CONTINUED = bytes(range(0x80, 0x100))
 _LONGEST_VARINT = 10
+# Messages in messages: protobuf's parsers take 100.
+_DEEPEST = 100
 _PACKED_SIZES = {
     **dict.fromkeys(
         (FieldDescriptor.TYPE_DOUBLE, FieldDescriptor.TYPE_FIXED64, FieldDescriptor.TYPE_SFIXED64), 8
@@ -68,18 +70,23 @@ def check_items(message: AnyDescriptor, data: bytes, most: int) -> None:
 @lru_cache(maxsize=1024)
 def _counted(message: AnyDescriptor) -> Mapping[int, _Counted]:
     """What is counted of a message, by field number: lists, and what has lists in it."""
-    return _of_message(message, ())
+    return _of_message(message, {})
 
 
-def _of_message(message: AnyDescriptor, above: tuple[str, ...]) -> Mapping[int, _Counted]:
+def _of_message(
+    message: AnyDescriptor, above: Mapping[str, Mapping[int, _Counted]]
+) -> Mapping[int, _Counted]:
+    """A type that contains itself is in its own mapping again."""
+    if message.full_name in above:
+        return above[message.full_name]
     found: dict[int, _Counted] = {}
-    if message.full_name in above:  # counted as one item where it contains itself
-        return found
+    below = {**above, message.full_name: found}
     for field in message.fields:
-        inner = None
+        inner: Mapping[int, _Counted] | None = None
         if field.message_type is not None and not field.message_type.GetOptions().map_entry:
-            inner = _of_message(field.message_type, (*above, message.full_name)) or None
-        if field.is_repeated or inner:
+            inner = _of_message(field.message_type, below)
+            inner = inner if inner or field.message_type.full_name in below else None
+        if field.is_repeated or inner is not None:
             packed = None if field.type in _NEVER_PACKED else _PACKED_SIZES.get(field.type, 0)
             found[field.number] = _Counted(field.name, field.is_repeated, packed, inner)
     return found
@@ -93,9 +100,9 @@ class _Count:
         self._fields = most * _FIELDS_PER_ITEM + _OTHER_FIELDS
         self._items: dict[str, int] = {}
 
-    def walk(self, counted: Mapping[int, _Counted], data: bytes, at: int, end: int) -> None:
-        """Counts what lies between `at` and `end`."""
-        while at < end:
+    def walk(self, counted: Mapping[int, _Counted], data: bytes, at: int, end: int, depth: int = 1) -> None:
+        """Counts what lies between `at` and `end`. What is deeper than a parser goes is refused by the parser."""
+        while at < end and depth <= _DEEPEST:
             self._fields -= 1
             if self._fields < 0:
                 raise InvalidRequest(
@@ -108,7 +115,7 @@ class _Count:
             if kind == _BYTES:
                 length, at = _varint(data, at, end)
                 if known is not None:
-                    self._take(known, data, at, min(at + length, end))
+                    self._take(known, data, at, min(at + length, end), depth)
                 at += length
                 continue
             if known is not None and known.listed:
@@ -120,11 +127,11 @@ class _Count:
             elif kind == _FIXED32:
                 at += 4
 
-    def _take(self, known: _Counted, data: bytes, at: int, end: int) -> None:
+    def _take(self, known: _Counted, data: bytes, at: int, end: int, depth: int) -> None:
         if known.listed:
             self._add(known.name, 1 if known.packed is None else self._numbers(data, at, end, known.packed))
         if known.inner is not None:
-            self.walk(known.inner, data, at, end)
+            self.walk(known.inner, data, at, end, depth + 1)
 
     def _numbers(self, data: bytes, at: int, end: int, size: int) -> int:
         """How many packed numbers of `size` bytes there are; of 0: numbers that end with a byte below 0x80."""

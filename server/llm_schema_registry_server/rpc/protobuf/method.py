@@ -12,7 +12,7 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 
-from ...calls.operation import Idempotency, Operation
+from ...calls.operation import Idempotency, Operation, Unnamed
 from ...errors import MalformedRequest
 from .resources import resources_of
 
@@ -59,7 +59,7 @@ def methods(
 ) -> tuple[Method, ...]:
     """Every RPC of `services`, in the order of their files.
 
-    `policy_extension` is the method option with the fields `permission` and `mutates`; `cached` are the paths of those whose
+    `policy_extension` is the method option with the fields `permission`, `mutates`, `unnamed` and `lookup`; `cached` are the paths of those whose
     answers may be cached. Raises TypeError for an RPC that declares no permission (nothing is served by accident), and for
     a path in `cached` that is none.
     """
@@ -95,6 +95,8 @@ def _method(
             idempotency=Idempotency(options.idempotency_level),
             resources=resources_of(rpc.input_type),
             cached=path in cached,
+            unnamed=Unnamed(policy.unnamed),
+            lookup=policy.lookup,
         ),
         service=service.full_name,
         request_type=message_factory.GetMessageClass(rpc.input_type),

@@ -1,12 +1,13 @@
 """The resources that a request names, found by the names of its fields: `subject`, `schema_id`, `context`, `subjects`, at any depth.
 
-A field with one of these names always means that resource. `subjects` holds names and patterns; without any it means all
+A field with one of these names always means that resource; below a field `references`, `subject` is what a schema uses. `subjects` holds names and patterns; without any it means all
 subjects. Prefixes and patterns of lists have other names (`subject_prefix`) and are no resources: a list tells of what there is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -23,13 +24,15 @@ _KINDS: Mapping[str, ResourceKind] = {
     "schema_id": ResourceKind.SCHEMA,
     "context": ResourceKind.CONTEXT,
 }
+_USED_KINDS = {**_KINDS, "subject": ResourceKind.REFERENCE}
+_SUBJECTS = frozenset({ResourceKind.SUBJECT, ResourceKind.REFERENCE})
 
-_WATCHED = "subjects"
+_WATCHED, _USED = "subjects", "references"
 EVERYTHING = "*"
 """The pattern that stands for a list of subjects without any."""
 
-# From a message to the values of the fields that name resources in it.
-_Finder = Callable[[Any], Iterator[Resource]]
+# Appends the resources that the fields of a message name to a list.
+_Finder = Callable[[Any, list[Resource]], None]
 
 
 def resources_of(request: Descriptor) -> Callable[[Any], Resources]:
@@ -37,14 +40,16 @@ def resources_of(request: Descriptor) -> Callable[[Any], Resources]:
 
     Subjects are named by their qualified names, however the request writes them. What is no acceptable name of a subject is
     left out: handlers refuse such a request, since no Subject can be made of it. Raises TypeError when a field with the
-    name of a kind is no string, and for types that contain themselves.
+    name of a kind is no string, and for types that contain themselves and name resources.
     """
     find = _finder(request, ())
     if find is None:
         return no_resources
 
     def resources(message: Message) -> Resources:
-        return tuple(dict.fromkeys(find(message)))
+        found: list[Resource] = []
+        find(message, found)
+        return tuple(found) if len(found) < 2 else tuple(dict.fromkeys(found))
 
     return resources
 
@@ -59,29 +64,53 @@ def schema(schema_id: str) -> Resource:
     return Resource(ResourceKind.SCHEMA, schema_id)
 
 
-def _finder(message: Descriptor, above: tuple[str, ...]) -> _Finder | None:
+def _finder(
+    message: Descriptor, above: tuple[str, ...], kinds: Mapping[str, ResourceKind] = _KINDS
+) -> _Finder | None:
     """What finds the resources in messages of this type; None when none of its fields names one."""
     if message.full_name in above:
-        raise TypeError(f"{message.full_name} contains itself; resources in it cannot be named")
-    finders = [f for f in (_of_field(field, (*above, message.full_name)) for field in message.fields) if f]
+        if _names_any(message, set()):
+            raise TypeError(f"{message.full_name} contains itself; resources in it cannot be named")
+        return None
+    below = (*above, message.full_name)
+    finders = [f for f in (_of_field(field, below, kinds) for field in message.fields) if f]
     if not finders:
         return None
 
-    def find(value: Message) -> Iterator[Resource]:
+    if len(finders) == 1:
+        return finders[0]
+
+    def find(value: Message, found: list[Resource]) -> None:
         for of_field in finders:
-            yield from of_field(value)
+            of_field(value, found)
 
     return find
 
 
-def _of_field(field: FieldDescriptor, above: tuple[str, ...]) -> _Finder | None:
+def _names_any(message: Descriptor, seen: set[str]) -> bool:
+    """Whether a field of the type, at any depth, has one of the names."""
+    seen.add(message.full_name)
+    return any(
+        field.name in (*_KINDS, _WATCHED)
+        or (
+            field.message_type is not None
+            and field.message_type.full_name not in seen
+            and _names_any(field.message_type, seen)
+        )
+        for field in message.fields
+    )
+
+
+def _of_field(
+    field: FieldDescriptor, above: tuple[str, ...], kinds: Mapping[str, ResourceKind]
+) -> _Finder | None:
     if field.name == _WATCHED:
         if not field.is_repeated or field.type != FieldDescriptor.TYPE_STRING:
             raise TypeError(
                 f"{field.full_name} must be repeated strings: it holds names and patterns of subjects"
             )
         return _watched
-    kind = _KINDS.get(field.name)
+    kind = kinds.get(field.name)
     if kind is not None:
         if field.is_repeated or field.type != FieldDescriptor.TYPE_STRING:
             raise TypeError(f"{field.full_name} must be a single string: fields of this name are resources")
@@ -89,46 +118,42 @@ def _of_field(field: FieldDescriptor, above: tuple[str, ...]) -> _Finder | None:
     inner = field.message_type
     if inner is None or inner.GetOptions().map_entry or inner.full_name.startswith("google."):
         return None
-    find = _finder(inner, above)
+    find = _finder(inner, above, _USED_KINDS if field.name == _USED else kinds)
     return None if find is None else _nested(field, find)
 
 
 def _named(name: str, kind: ResourceKind) -> _Finder:
-    def find(message: Message) -> Iterator[Resource]:
+    def find(message: Message, found: list[Resource]) -> None:
         text: str = getattr(message, name)
         if not text:
             return
-        if kind is not ResourceKind.SUBJECT:
-            yield Resource(kind, text)
+        if kind not in _SUBJECTS:
+            found.append(Resource(kind, text))
             return
-        try:
-            yield subject(Subject.parse(text))
-        except InvalidSubject:
-            return
+        with suppress(InvalidSubject):
+            found.append(Resource(kind, str(Subject.parse(text))))
 
     return find
 
 
-def _watched(message: Any) -> Iterator[Resource]:
+def _watched(message: Any, found: list[Resource]) -> None:
     texts = message.subjects or (EVERYTHING,)
     for text in texts[:MOST_RESOURCES]:  # what watches more is refused
         if is_pattern(text):
-            yield Resource(ResourceKind.PATTERN, text)
+            found.append(Resource(ResourceKind.PATTERN, text))
         else:
-            try:
-                yield subject(Subject.parse(text))
-            except InvalidSubject:
-                continue
+            with suppress(InvalidSubject):
+                found.append(subject(Subject.parse(text)))
 
 
 def _nested(field: FieldDescriptor, inner: _Finder) -> _Finder:
     name, repeated = field.name, field.is_repeated
 
-    def find(message: Message) -> Iterator[Resource]:
+    def find(message: Message, found: list[Resource]) -> None:
         if repeated:
             for item in getattr(message, name):
-                yield from inner(item)
+                inner(item, found)
         elif message.HasField(name):
-            yield from inner(getattr(message, name))
+            inner(getattr(message, name), found)
 
     return find

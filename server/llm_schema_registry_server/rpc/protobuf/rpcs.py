@@ -46,6 +46,9 @@ class Rpcs:
     async def unary(self, method: Method, call: Call, request: bytes) -> CachedAnswer:
         """The serialized answer to a serialized request, after `cached_at_once` had none. Raises MalformedRequest and
         RegistryError."""
+        if not method.operation.cached:
+            answer = await self.pipeline.unary(call, self._read(method, request))
+            return CachedAnswer(answer.SerializeToString(), tuple(call.response_metadata.items()))
         return await self.pipeline.answer(call, request, partial(self._make, method, call, request))
 
     async def stream(

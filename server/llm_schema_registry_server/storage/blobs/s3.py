@@ -24,6 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ... import settings
 from ...caches.breaker import Breaker, BreakerOpen, OnChange
 from ...errors import StorageUnavailable
+from ...telemetry.work import Operations
 from .blobs import BlobRef, StoredBlob, missing, not_ours, verified
 
 T = TypeVar("T")
@@ -48,7 +49,13 @@ _HINTS = {
 class S3Blobs:
     """See blobs.Blobs for the meaning of each method. A key in the bucket is `prefix` + the blob's key."""
 
-    def __init__(self, options: settings.S3Settings, on_breaker: OnChange = lambda failure: None) -> None:
+    def __init__(
+        self,
+        options: settings.S3Settings,
+        on_breaker: OnChange = lambda failure: None,
+        operations: Operations | None = None,
+    ) -> None:
+        self._operations = operations or Operations()
         self._options = options
         self._breaker = Breaker(options.breaker_failures, options.breaker_seconds, on_change=on_breaker)
         self._bucket = {"Bucket": options.bucket}
@@ -71,6 +78,10 @@ class S3Blobs:
         await self._opened.aclose()
 
     async def put(self, ref: BlobRef, data: bytes) -> None:
+        await self._put(ref, data)
+        self._operations.s3_bytes.add("out", by=len(data))
+
+    async def _put(self, ref: BlobRef, data: bytes) -> None:
         if len(data) > self._options.part_bytes:
             await self._put_in_parts(ref, data)
             return
@@ -80,6 +91,7 @@ class S3Blobs:
             "ChecksumSHA256": base64.b64encode(bytes.fromhex(ref.digest)).decode(),
         }
         await self._ask(
+            "PutObject",
             target,
             lambda: self._client.put_object(**target, Body=data, **checksum, **self._encryption),
         )
@@ -87,7 +99,9 @@ class S3Blobs:
     async def _put_in_parts(self, ref: BlobRef, data: bytes) -> None:
         target, size = self._target(ref.key), self._options.part_bytes
         begun = await self._ask(
-            target, lambda: self._client.create_multipart_upload(**target, **self._encryption)
+            "CreateMultipartUpload",
+            target,
+            lambda: self._client.create_multipart_upload(**target, **self._encryption),
         )
         upload = {**target, "UploadId": begun["UploadId"]}
         try:
@@ -96,6 +110,7 @@ class S3Blobs:
                 part = await self._put_part(upload, number, data[start : start + size])
                 parts.append({"PartNumber": number, "ETag": part["ETag"]})
             await self._ask(
+                "CompleteMultipartUpload",
                 target,
                 lambda: self._client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}),
             )
@@ -107,22 +122,26 @@ class S3Blobs:
     async def _put_part(self, upload: Mapping[str, str], number: int, data: bytes) -> Mapping[str, Any]:
         md5 = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
         return await self._ask(
+            "UploadPart",
             upload,
             lambda: self._client.upload_part(**upload, PartNumber=number, Body=data, ContentMD5=md5),
         )
 
     async def _abort(self, upload: Mapping[str, str]) -> None:
         try:
-            await self._ask(upload, lambda: self._client.abort_multipart_upload(**upload))
+            await self._ask(
+                "AbortMultipartUpload", upload, lambda: self._client.abort_multipart_upload(**upload)
+            )
         except StorageUnavailable:
             return  # the failure that led here is raised
 
     async def get(self, ref: BlobRef) -> bytes:
         target = self._target(ref.key)
         place = self._place(target)
-        data = await self._ask(target, lambda: self._read(target, place, ref.size))
+        data = await self._ask("GetObject", target, lambda: self._read(target, place, ref.size))
         if data is None:
             raise missing(place)
+        self._operations.s3_bytes.add("in", by=len(data))
         return await verified(place, ref, data)
 
     async def _read(self, target: Mapping[str, str], place: str, size: int) -> bytes | None:
@@ -150,11 +169,11 @@ class S3Blobs:
                 raise
             return StoredBlob(key, found["ContentLength"], found["LastModified"])
 
-        return await self._ask(target, head)
+        return await self._ask("HeadObject", target, head)
 
     async def delete(self, key: str) -> None:
         target = self._target(key)
-        await self._ask(target, lambda: self._client.delete_object(**target))
+        await self._ask("DeleteObject", target, lambda: self._client.delete_object(**target))
 
     async def list(self, namespace: str) -> AsyncIterator[StoredBlob]:
         wanted: dict[str, Any] = {
@@ -164,7 +183,11 @@ class S3Blobs:
         }
         more: dict[str, str] = {}
         while True:
-            page = await self._ask(wanted, lambda: self._client.list_objects_v2(**wanted, **more))  # noqa: B023 # called at once
+            page = await self._ask(
+                "ListObjectsV2",
+                wanted,
+                lambda: self._client.list_objects_v2(**wanted, **more),  # noqa: B023 # called at once
+            )
             for found in page.get("Contents", ()):
                 key = found["Key"].removeprefix(self._options.prefix)
                 yield StoredBlob(key, found["Size"], found["LastModified"])
@@ -173,7 +196,7 @@ class S3Blobs:
             more = {"ContinuationToken": page["NextContinuationToken"]}
 
     async def now(self) -> datetime:
-        answer = await self._ask(self._bucket, lambda: self._client.head_bucket(**self._bucket))
+        answer = await self._ask("HeadBucket", self._bucket, lambda: self._client.head_bucket(**self._bucket))
         return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
 
     async def probe(self) -> Mapping[str, str]:
@@ -197,10 +220,10 @@ class S3Blobs:
     def _place(self, target: Mapping[str, str]) -> str:
         return f"s3://{target['Bucket']}/{target.get('Key', '')}"
 
-    async def _ask(self, target: Mapping[str, str], request: Callable[[], Awaitable[T]]) -> T:
+    async def _ask(self, name: str, target: Mapping[str, str], request: Callable[[], Awaitable[T]]) -> T:
         """What the service answers; raises StorageUnavailable when it does not, or when the circuit breaker is open."""
         try:
-            with self._breaker.call(*_FAILURES):
+            with self._breaker.call(*_FAILURES), self._operations.on_s3(name, _FAILURES):
                 async with asyncio.timeout(self._options.timeout_seconds):
                     return await request()
         except BreakerOpen:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -12,6 +13,7 @@ from ...model.change import Change
 from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
+from ...model.scope import EVERYTHING, SubjectScope
 from ...model.selection import choose, selectable
 from ...model.selector import Single
 from ...model.statistics import Statistics
@@ -19,18 +21,22 @@ from ...model.subject import Subject
 from ...model.usage import Usage
 from .. import ranking, search, spelling
 from ..leases import Cursor
-from ..values import Hit, LogPage, Page, Ranked, RankedPage, Recorded, SchemaFilter
+from ..values import Hit, LogPage, Page, Ranked, RankedPage, Recorded, SchemaFilter, SubjectTotals
+from .access import MemoryAccessRead
+from .audit import MemoryAuditRead
 from .counting import counted
+from .credentials import MemoryCredentialsRead
 from .tables import Tables
 
 REGISTRY_ID = "registry id"
 NEWEST_CHANGE = "newest change"
 COMPACTED = "changes up to this one are gone"
 ALL_CHANGES = "how many changes there ever were"
+SUBJECT_CHANGES = "how often a version was added, changed or removed"
 GONE_CHANGES = "how many of them are gone"
 
 
-class MemoryReadTx:
+class MemoryReadTx(MemoryCredentialsRead, MemoryAccessRead, MemoryAuditRead):
     """A view of the tables as they are when it is made; see store.ReadTx for the meaning of each method."""
 
     def __init__(self, tables: Tables) -> None:
@@ -74,6 +80,9 @@ class MemoryReadTx:
                 raise StorageDamaged(f"the content of {identity} does not have its digest", identity=identity)
         return found
 
+    async def content_identities(self, after: str, limit: int) -> Sequence[str]:
+        return heapq.nsmallest(limit, (i for i in self._tables.contents if i > after))
+
     async def scan_versions(self, wanted: SchemaFilter, page: Page) -> Sequence[SchemaVersion]:
         found = [v for v in self._matching(wanted) if page.after is None or _place(v) > page.after]
         return found[page.offset : page.offset + page.limit]
@@ -96,27 +105,55 @@ class MemoryReadTx:
         return {word: next(iter(spelling.nearest(word, known)), None) for word in unknown}
 
     async def subjects(
-        self, *, prefix: str = "", include_deleted: bool = False, page: Page
+        self,
+        *,
+        prefix: str = "",
+        include_deleted: bool = False,
+        page: Page,
+        scope: SubjectScope = EVERYTHING,
     ) -> Sequence[Subject]:
-        named = self._named(prefix, include_deleted)
+        named = self._named(prefix, include_deleted, scope)
         left = [name for name in sorted(named) if page.after is None or (name, 0) > page.after]
         return [named[name] for name in left[page.offset : page.offset + page.limit]]
 
-    async def count_subjects(self, *, prefix: str = "", include_deleted: bool = False) -> int:
-        return len(self._named(prefix, include_deleted))
+    async def count_subjects(
+        self, *, prefix: str = "", include_deleted: bool = False, scope: SubjectScope = EVERYTHING
+    ) -> int:
+        return len(self._named(prefix, include_deleted, scope))
 
-    def _named(self, prefix: str, include_deleted: bool) -> Mapping[str, Subject]:
-        return {
-            str(v.subject): v.subject
-            for v in self._tables.versions.values()
-            if (include_deleted or v.live) and str(v.subject).startswith(prefix)
+    def _named(self, prefix: str, include_deleted: bool, scope: SubjectScope) -> Mapping[str, Subject]:
+        named = {
+            str(v.subject): v.subject for v in self._tables.versions.values() if include_deleted or v.live
         }
+        return {
+            name: subject
+            for name, subject in named.items()
+            if name.startswith(prefix) and scope.contains(name)
+        }
+
+    async def subject_totals(self) -> SubjectTotals:
+        live, every = (len(self._named("", deleted, EVERYTHING)) for deleted in (False, True))
+        return SubjectTotals(live, every, self._tables.numbers.get(SUBJECT_CHANGES) or 0)
 
     async def dependents(self, schema_id: str, page: Page | None = None) -> Sequence[SchemaVersion]:
         found = self._found(self._tables.dependents.get(schema_id) or ())
         if page is None:
             return found
         return [v for v in found if page.after is None or _place(v) > page.after][: page.limit]
+
+    async def dependent_edges(
+        self, schema_id: str, most_versions: int, most_edges: int
+    ) -> Sequence[tuple[str, SchemaVersion]] | None:
+        reached, left, edges = {schema_id}, [schema_id], list[tuple[str, SchemaVersion]]()
+        while left:
+            used = left.pop()
+            users = [v for v in self._found(self._tables.dependents.get(used) or ()) if v.live]
+            edges += [(used, user) for user in users]
+            left += {user.schema_id for user in users} - reached
+            reached |= {user.schema_id for user in users}
+            if len(reached) > most_versions or len(edges) > most_edges:
+                return None
+        return sorted(edges, key=lambda edge: _place(edge[1]))
 
     async def uses(self, subjects: Collection[Subject]) -> Mapping[Subject, frozenset[Subject]]:
         found = {s: frozenset(r.subject for v in self._all(s) for r in v.references) for s in subjects}

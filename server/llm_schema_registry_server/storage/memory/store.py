@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from ...errors import StorageUnavailable
 from ...model.timestamps import Clock, wall_clock
+from ...telemetry.work import Pool
 from ..appending import TransactionBackedStore
 from ..change_signal import ChangeSignal
 from .reading import REGISTRY_ID, MemoryReadTx
@@ -64,6 +65,9 @@ class MemoryStore(TransactionBackedStore):
                 self._tables, self._readers = self._tables.copy(), 0
             self._tables.merge(draft)
             self._signal.advance(tx.appended)
+
+    def pools(self) -> Mapping[str, Pool]:
+        return {}
 
     def dump(self) -> AbstractAsyncContextManager[MemoryReadTx]:
         return self.read()

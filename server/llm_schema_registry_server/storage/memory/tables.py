@@ -7,13 +7,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from ...model.api_key import ApiKey, RevokedToken
 from ...model.change import Change
 from ...model.config import Config
+from ...model.grant import StoredGrant
 from ...model.lifecycle import Transition
+from ...model.merkle import Tile
+from ...model.quota import ContextUsage
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.statistics import Statistics
+from ...model.stored_policies import StoredPolicies
 from ...model.subject import Subject
 from ...model.usage import Usage
+from ..audit_rows import Logged, Noted, StoredCheckpoint
 from ..leases import Cursor, Lease
 from ..ranking import RankedMatch
 
@@ -107,10 +113,21 @@ class Tables:
     changes: Table[int, Change] = field(default_factory=Table)
     numbers: Table[str, int] = field(default_factory=Table)
     texts: Table[str, str] = field(default_factory=Table)
+    context_usage: Table[str, ContextUsage] = field(default_factory=Table)
     usage: Table[str, Usage] = field(default_factory=Table)
     statistics: Table[int, Statistics] = field(default_factory=Table)
     cursors: Table[str, Cursor] = field(default_factory=Table)
     leases: Table[str, HeldLease] = field(default_factory=Table)
+    api_keys: Table[str, ApiKey] = field(default_factory=Table)
+    api_key_names: Table[str, str] = field(default_factory=Table)
+    api_key_prefixes: Table[str, frozenset[str]] = field(default_factory=Table)
+    revoked_tokens: Table[str, RevokedToken] = field(default_factory=Table)
+    grants: Table[tuple[str, str, str], StoredGrant] = field(default_factory=Table)
+    policies: Table[int, StoredPolicies] = field(default_factory=Table)
+    audit_inbox: Table[int, Noted] = field(default_factory=Table)
+    audit_log: Table[int, Logged] = field(default_factory=Table)
+    audit_tiles: Table[Tile, bytes] = field(default_factory=Table)
+    audit_checkpoints: Table[int, StoredCheckpoint] = field(default_factory=Table)
 
     def draft(self) -> Tables:
         return Tables(*(table.draft() for table in self._all()))

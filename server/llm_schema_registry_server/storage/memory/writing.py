@@ -11,6 +11,7 @@ from ...errors import ConcurrentUpdate
 from ...model.change import Change
 from ...model.config import Config
 from ...model.lifecycle import Transition
+from ...model.quota import ContextUsage
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.statistics import Statistics
 from ...model.subject import Subject
@@ -19,15 +20,27 @@ from ...model.usage import Usage, Uses, greatest_score
 from .. import ranking
 from ..leases import Cursor, Lease, LeaseLost, checked_duration, checked_name, is_held
 from ..rows import subject_of
-from .reading import ALL_CHANGES, COMPACTED, GONE_CHANGES, NEWEST_CHANGE, REGISTRY_ID, MemoryReadTx
+from .access import MemoryAccessWrite
+from .audit import MemoryAuditWrite
+from .credentials import MemoryCredentialsWrite
+from .reading import (
+    ALL_CHANGES,
+    COMPACTED,
+    GONE_CHANGES,
+    NEWEST_CHANGE,
+    REGISTRY_ID,
+    SUBJECT_CHANGES,
+    MemoryReadTx,
+)
 from .tables import HeldLease, Table, Tables
 
 K = TypeVar("K")
 NEWEST_GLOBAL_ID = "newest global id in "  # and the context
 NEWEST_TOKEN = "newest token of a lease"
+NOTHING = ContextUsage()
 
 
-class MemoryWriteTx(MemoryReadTx):
+class MemoryWriteTx(MemoryReadTx, MemoryCredentialsWrite, MemoryAccessWrite, MemoryAuditWrite):
     """See store.WriteTx for the meaning of each method. There is one at a time, so subjects need no lock."""
 
     def __init__(self, draft: Tables, clock: Clock) -> None:
@@ -48,6 +61,10 @@ class MemoryWriteTx(MemoryReadTx):
 
     async def put_content(self, identity: str, content: StoredContent) -> None:
         if identity not in self._tables.contents:
+            self._tables.contents[identity] = content
+
+    async def replace_content(self, identity: str, content: StoredContent) -> None:
+        if identity in self._tables.contents:
             self._tables.contents[identity] = content
 
     async def append_change(self, change: Change) -> int:
@@ -105,19 +122,35 @@ class MemoryWriteTx(MemoryReadTx):
         if version.schema_id in tables.versions:
             raise ConcurrentUpdate(f"schema id {version.schema_id!r} is taken", schema_id=version.schema_id)
         self._refuse_taken(version)
+        self._count_change()
         tables.versions[version.schema_id] = version
         tables.words[version.schema_id] = ranking.found(version, names)
         tables.names[version.schema_id] = tuple(names)
         known = tables.by_subject.get(version.subject) or ()
         tables.by_subject[version.subject] = (*known, version.schema_id)
+        self._hold(version.subject.context, ContextUsage(int(not known), 1, version.size))
         tables.ordinals[version.subject] = max(version.ordinal, tables.ordinals.get(version.subject) or 0)
         _link(tables.by_content, version.identity, version.schema_id)
         _link(tables.by_global_id, (version.subject.context, version.global_id), version.schema_id)
         for reference in version.references:
             _link(tables.dependents, reference.schema_id, version.schema_id)
 
+    def _count_change(self) -> None:
+        self._tables.numbers[SUBJECT_CHANGES] = (self._tables.numbers.get(SUBJECT_CHANGES) or 0) + 1
+
+    def _hold(self, context: str, more: ContextUsage) -> None:
+        held = self._tables.context_usage.get(context) or NOTHING
+        self._tables.context_usage[context] = held + more
+
+    async def context_usage(self, context: str) -> ContextUsage:
+        return self._tables.context_usage.get(context) or NOTHING
+
+    async def count_context(self, context: str) -> None:
+        """Every context is counted."""
+
     async def update_version(self, version: SchemaVersion) -> None:
         tables = self._tables
+        self._count_change()
         known = tables.versions.get(version.schema_id)
         if known is None:
             raise ConcurrentUpdate(f"schema {version.schema_id!r} was removed meanwhile; read it again")
@@ -144,6 +177,7 @@ class MemoryWriteTx(MemoryReadTx):
 
     async def remove_version(self, schema_id: str) -> None:
         tables = self._tables
+        self._count_change()
         version = tables.versions.get(schema_id)
         if version is None:
             return
@@ -151,6 +185,7 @@ class MemoryWriteTx(MemoryReadTx):
             table.remove(schema_id)
         left = tuple(i for i in tables.by_subject.get(version.subject) or () if i != schema_id)
         tables.by_subject[version.subject] = left
+        self._hold(version.subject.context, NOTHING - ContextUsage(int(not left), 1, version.size))
         for reference in version.references:
             _unlink(tables.dependents, reference.schema_id, schema_id)
         _unlink(tables.by_global_id, (version.subject.context, version.global_id), schema_id)

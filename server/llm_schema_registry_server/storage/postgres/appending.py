@@ -74,6 +74,7 @@ _GIVEN = (
     + [(name, "text") for name in ("words", "names", "labels", "title", "digest")]
     + [(name, "bytea") for name in ("content", "canonical", "artifact")]
     + [(f"change_{column}", kind) for column, kind in _CHANGE_TYPES.items()]
+    + [("audit", "text")]
 )
 """The columns that are passed for each new version, with their types; words and labels, which have no spaces, as one text."""
 
@@ -117,6 +118,7 @@ def _append() -> str:
         f"steps AS (INSERT INTO transitions (schema_id, {step}) SELECT a.schema_id, {step} "
         f"FROM unnest({', '.join([step_users, *steps])}) WITH ORDINALITY AS t (place, {step}, nth) JOIN a USING (place) "
         "ORDER BY t.nth), "
+        "noted AS (INSERT INTO audit_inbox (entry, revision) SELECT audit, sequence FROM a WHERE audit <> ''), "
         # Last, and sorted: a transaction that waits for a word of another one holds no lock that the other still needs.
         f"spelled AS (INSERT INTO vocabulary SELECT word FROM unnest({new_words}) AS word "
         "WHERE EXISTS (SELECT FROM a) ORDER BY word ON CONFLICT DO NOTHING) "
@@ -236,6 +238,7 @@ def _other_cells(entry: NewVersion) -> tuple[Any, ...]:
         " ".join(sorted(labels)), ranking.title(version),
         content.digest, content.content, content.canonical, content.artifact,
         *_CHANGE_CELLS(rows.change_row(entry.change)),
+        entry.audit,
     )  # fmt: skip
 
 

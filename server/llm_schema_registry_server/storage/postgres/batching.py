@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from ...telemetry import context, logs
+from ...telemetry import context, logs, names, tracing
 from ...telemetry.budget import LogBudget
 from ...telemetry.context import CallContext
+from ...telemetry.tracing import Span
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
@@ -27,6 +28,7 @@ class _Pending(Generic[Request, Answer]):
     answer: asyncio.Future[Answer]
     key: Hashable
     context: CallContext
+    span: Span | None
 
 
 class Batcher(Generic[Request, Answer]):
@@ -61,7 +63,7 @@ class Batcher(Generic[Request, Answer]):
     async def __call__(self, request: Request) -> Answer:
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         key = self._conflict_key(request) if self._conflict_key else future
-        self._waiting.append(_Pending(request, future, key, context.current()))
+        self._waiting.append(_Pending(request, future, key, context.current(), tracing.current()))
         if len(self._running) < self._lanes:
             lane = asyncio.create_task(self._work())
             self._running.add(lane)
@@ -91,9 +93,12 @@ class Batcher(Generic[Request, Answer]):
         return batch
 
     async def _answer(self, batch: Sequence[_Pending[Request, Answer]]) -> None:
+        # The task of a lane was started by the first of many callers: nothing of that one's may stay in it.
         context.bind(context.shared(pending.context for pending in batch))
+        spans = [pending.span for pending in batch]
         try:
-            answers = await self._timed(batch)
+            with tracing.together(self._name, spans, {names.DB_OPERATION_BATCH_SIZE: len(batch)}):
+                answers = await self._timed(batch)
         except asyncio.CancelledError:
             for pending in batch:
                 pending.answer.cancel()

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from .. import search
 from ..ranking import MatchedField, RankQuery
 from ..selection import SqlDialect, Term
 
 
 def _hits(words: Sequence[str]) -> Term:
     return "words @@ {}::text::tsquery", " & ".join(lexeme(word) for word in words)
+
+
+def matching(text: str) -> str:
+    """What the index of words is asked for to find the versions that have the words of a text."""
+    return str(_hits(search.words_of(text))[1])
 
 
 def lexeme(word: str, whole: bool = False) -> str:
@@ -38,19 +44,30 @@ def _labels(labels: Sequence[str]) -> Iterable[Term]:
     return [("v.id IN (SELECT version FROM search WHERE labels @> {}::text[])", labels)]
 
 
-def _pattern(pattern: str) -> Term:
+def _like(pattern: str) -> str:
     literal = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    like = literal.replace("*", "%").replace("?", "_")
-    return "v.subject IN (SELECT subject FROM subjects WHERE subject LIKE {})", like
+    return literal.replace("*", "%").replace("?", "_")
+
+
+def _pattern(pattern: str) -> Term:
+    return "v.subject IN (SELECT subject FROM subjects WHERE subject LIKE {})", _like(pattern)
+
+
+def _fits(column: str, pattern: str) -> Term:
+    return f"{column} LIKE {{}}", _like(pattern)
 
 
 LISTS = SqlDialect(
     lambda number: f"${number}",
     words=_words,
+    each=_words,  # the planner walks through the versions where that is cheaper
     labels=_labels,
     pattern=_pattern,
+    fits=_fits,
+    found="versions v JOIN search s ON s.version = v.id",
     ranked="versions v JOIN search s ON s.version = v.id",
     hits=_hits,
     in_title=_in_title,
     question=_question,
+    skips_by_index=True,
 )

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ..access_rows import GRANT_COLUMNS, POLICIES_COLUMNS
+from ..audit_rows import LOG_COLUMNS
+from ..credential_rows import KEY_COLUMNS, REVOKED_COLUMNS
 from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, USAGE_COLUMNS, VERSION_COLUMNS, selectable_sql
 from ..selection import COLUMNS_OF_V as _COLUMNS_OF_V
 from ..values import INLINE_CONTENT_BYTES
@@ -9,7 +14,11 @@ from ..values import INLINE_CONTENT_BYTES
 _VERSION = ", ".join(VERSION_COLUMNS)
 _CHANGE = ", ".join(CHANGE_COLUMNS)
 _TRANSITION = ", ".join(TRANSITION_COLUMNS)
+_GRANT, _POLICIES = ", ".join(GRANT_COLUMNS), ", ".join(POLICIES_COLUMNS)
 _USAGE = ", ".join(USAGE_COLUMNS)
+_AUDIT = ", ".join(LOG_COLUMNS)
+_KEY = ", ".join(KEY_COLUMNS)
+_REVOKED = ", ".join(REVOKED_COLUMNS)
 
 
 def _places(count: int, first: int = 1) -> str:
@@ -52,7 +61,14 @@ SELECTED_WITH_CONTENT = {
     "ORDINAL": ORDINAL_WITH_CONTENT,
     "RELEASE": RELEASE_WITH_CONTENT,
 }
-SUBJECT_STAMP = "SELECT count(*), coalesce(max(revision), 0) FROM versions WHERE subject = $1"
+SUBJECT_STAMP = (
+    "SELECT coalesce((SELECT (last_ordinal - removed)::bigint FROM subjects WHERE subject = $1), 0) AS count, "
+    "(SELECT coalesce(max(revision), 0) FROM versions WHERE subject = $1) AS revision"
+)
+SUBJECT_TOTALS = (
+    "SELECT coalesce(sum(live), 0)::bigint, coalesce(sum(subjects), 0)::bigint, coalesce(sum(changes), 0)::bigint "
+    "FROM subject_totals"
+)
 VERSIONS_SINCE = f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND revision > $2 ORDER BY ordinal"
 # At least one row, for the stamp.
 STAMPED_SINCE = (
@@ -73,6 +89,21 @@ VERSIONS_BY_CONTEXT_ID = (
 DEPENDENTS = (
     f"SELECT {_COLUMNS_OF_V} FROM version_references r JOIN versions v ON v.id = r.version "
     "WHERE r.target = $1 AND (v.subject, v.ordinal) > ($2, $3) ORDER BY v.subject, v.ordinal LIMIT $4"
+)
+# Live versions only: the walk goes through no others. Stops at so many versions; at least one row of each edge that it has found.
+# OFFSET 0: each version is looked up by itself, where a join might read all of them.
+DEPENDENT_EDGES = (
+    'WITH RECURSIVE reached (schema_id) AS (SELECT $1::text COLLATE "C" UNION SELECT v.schema_id FROM reached '
+    "JOIN version_references r ON r.target = reached.schema_id JOIN versions v ON v.id = r.version "
+    "WHERE v.deleted_at IS NULL) "
+    f"SELECT m.schema_id, {_COLUMNS_OF_V} FROM (SELECT schema_id FROM reached LIMIT $2) m "
+    "CROSS JOIN LATERAL (SELECT version FROM version_references WHERE target = m.schema_id OFFSET 0) r "
+    "CROSS JOIN LATERAL (SELECT * FROM versions WHERE id = r.version AND deleted_at IS NULL OFFSET 0) v "
+    "ORDER BY v.subject, v.ordinal LIMIT $3"
+)
+CONTENT_IDENTITIES = "SELECT identity FROM contents WHERE identity > $1 ORDER BY identity LIMIT $2"
+REPLACE_CONTENT = (
+    "UPDATE contents SET content = $2, digest = $3, canonical = $4, artifact = $5 WHERE identity = $1"
 )
 CONTENTS = (
     "SELECT identity, digest, content, canonical, artifact FROM contents WHERE identity = ANY($1::text[])"
@@ -124,6 +155,8 @@ _CONTENT_LOCK = "pg_advisory_xact_lock{0}(1280528967, hashtext({1}) & 63)"
 LOCK_CONTENT = f"SELECT {_CONTENT_LOCK.format('', '$1')}"
 FIRST_SEQUENCE = "SELECT first_sequence()"
 
+CONTEXT_USAGE = "SELECT subjects, versions, bytes FROM context_usage WHERE context = $1 FOR UPDATE"
+COUNT_CONTEXT = "SELECT count_context($1)"
 ALLOT_GLOBAL_ID = "SELECT allot_global_id($1, $2)"
 LAST_ORDINAL = "SELECT last_ordinal FROM subjects WHERE subject = $1"
 
@@ -140,10 +173,13 @@ def put_contents(source: str) -> str:
 
 
 def add_subjects(source: str) -> str:
-    """Notes the ordinals in the rows of `source`."""
+    """Notes the ordinals of the versions in the rows of `source`, which were added; `removed` is how many versions a subject has
+    fewer than ordinals."""
+    last = "greatest(subjects.last_ordinal, excluded.last_ordinal)"
     return (
-        f"INSERT INTO subjects SELECT subject, ordinal FROM {source} ON CONFLICT (subject) "
-        "DO UPDATE SET last_ordinal = greatest(subjects.last_ordinal, excluded.last_ordinal)"
+        "INSERT INTO subjects (subject, last_ordinal, removed) "
+        f"SELECT subject, ordinal, ordinal - 1 FROM {source} ON CONFLICT (subject) "
+        f"DO UPDATE SET last_ordinal = {last}, removed = subjects.removed + {last} - subjects.last_ordinal - 1"
     )
 
 
@@ -151,12 +187,18 @@ def add_subjects(source: str) -> str:
 FLUSH = (
     f"WITH put AS ({put_contents('unnest($1::text[], $2::text[], $3::bytea[], $4::bytea[], $5::bytea[])')}), "
     f"log AS (INSERT INTO changes (sequence, {_CHANGE}) SELECT * FROM unnest($6::bigint[], $7::smallint[], $8::text[], "
-    "$9::text[], $10::text[], $11::int[], $12::bigint[], $13::json[])) "
+    "$9::text[], $10::text[], $11::int[], $12::bigint[], $13::json[])), "
+    "noted AS (INSERT INTO audit_inbox (entry, revision) SELECT * FROM unnest($19::text[], $20::bigint[])) "
     f"INSERT INTO transitions ({_TRANSITION}) "
     "SELECT * FROM unnest($14::text[], $15::smallint[], $16::smallint[], $17::bigint[], $18::json[])"
 )
 ADD_WORDS = (
     "INSERT INTO vocabulary SELECT word FROM unnest($1::text[]) AS word ORDER BY word ON CONFLICT DO NOTHING"
+)
+# The index of words knows nothing of versions: those that are softly deleted are few, and are taken off.
+LIVE_HITS = (
+    "SELECT (SELECT count(*) FROM search WHERE words @@ $1::text::tsquery) - (SELECT count(*) FROM versions v "
+    "JOIN search s ON s.version = v.id WHERE v.deleted_at IS NOT NULL AND s.words @@ $1::text::tsquery)"
 )
 BEGUN = "SELECT EXISTS (SELECT FROM search WHERE words @@ $1::text::tsquery)"
 NEAR = (
@@ -249,6 +291,42 @@ RENEW_LEASE = (
 CONFIRM_LEASE = "SELECT 1 FROM leases WHERE name = $1 AND token = $2 FOR UPDATE"
 RELEASE_LEASE = "DELETE FROM leases WHERE name = $1 AND token = $2"
 
+API_KEY = f"SELECT {_KEY} FROM api_keys WHERE key_id = $1"
+LOCK_API_KEY = f"{API_KEY} FOR UPDATE"
+API_KEY_NAMED = f"SELECT {_KEY} FROM api_keys WHERE name = $1"
+API_KEYS_WITH = f"SELECT {_KEY} FROM api_keys WHERE prefix = $1 UNION ALL SELECT {_KEY} FROM api_keys WHERE previous_prefix = $1"
+API_KEYS = f"SELECT {_KEY} FROM api_keys WHERE name > $1 ORDER BY name LIMIT $2"
+COUNT_API_KEYS = "SELECT count(*) FROM api_keys"
+INSERT_API_KEY = f"INSERT INTO api_keys ({_KEY}) VALUES ({_places(len(KEY_COLUMNS))}) ON CONFLICT DO NOTHING RETURNING key_id"
+UPDATE_API_KEY = "UPDATE api_keys SET prefix = $1, previous_prefix = $2, facts = $3 WHERE key_id = $4"
+REMOVE_API_KEY = "DELETE FROM api_keys WHERE key_id = $1"
+# The rows are locked in the order of their ids.
+NOTE_API_KEYS_USED = (
+    "UPDATE api_keys k SET last_used_at = greatest(k.last_used_at, u.at) "
+    "FROM (SELECT k.key_id, u.at FROM unnest($1::text[], $2::bigint[]) AS u (key_id, at) "
+    "JOIN api_keys k ON k.key_id = u.key_id ORDER BY k.key_id FOR UPDATE OF k) u WHERE k.key_id = u.key_id"
+)
+REVOKED_TOKEN = f"SELECT {_REVOKED} FROM revoked_tokens WHERE token_id = $1"
+REVOKED_TOKENS = f"SELECT {_REVOKED} FROM revoked_tokens WHERE token_id > $1 ORDER BY token_id LIMIT $2"
+COUNT_REVOKED_TOKENS = "SELECT count(*) FROM revoked_tokens"
+PUT_REVOKED_TOKEN = (
+    f"INSERT INTO revoked_tokens ({_REVOKED}) VALUES ({_places(len(REVOKED_COLUMNS))}) "
+    "ON CONFLICT (token_id) DO UPDATE SET expires_at = excluded.expires_at, facts = excluded.facts"
+)
+FORGET_REVOKED_TOKENS = "DELETE FROM revoked_tokens WHERE expires_at < $1"
+
+GRANTS = f"SELECT {_GRANT} FROM grants WHERE (holder, role, scope) > ($1, $2, $3) ORDER BY holder, role, scope LIMIT $4"
+COUNT_GRANTS = "SELECT count(*) FROM grants"
+PUT_GRANT = f"INSERT INTO grants ({_GRANT}) VALUES ({_places(len(GRANT_COLUMNS))}) ON CONFLICT DO NOTHING RETURNING holder"
+REMOVE_GRANT = "DELETE FROM grants WHERE holder = $1 AND role = $2 AND scope = $3 RETURNING holder"
+NEWEST_POLICIES = f"SELECT {_POLICIES} FROM policies ORDER BY version DESC LIMIT 1"
+POLICIES = f"SELECT {_POLICIES} FROM policies WHERE version = $1"
+ADD_POLICIES = (
+    f"INSERT INTO policies ({_POLICIES}) VALUES ({_places(len(POLICIES_COLUMNS))}) "
+    "ON CONFLICT DO NOTHING RETURNING version"
+)
+FORGET_POLICIES = "DELETE FROM policies WHERE version <= $1"
+
 NAMES = "SELECT tsvector_to_array(s.names) FROM versions v JOIN search s ON s.version = v.id WHERE v.schema_id = $1"
 ALL_CONFIGS = "SELECT scope, settings FROM configs WHERE scope > $1 ORDER BY scope LIMIT $2"
 ALL_GLOBAL_IDS = (
@@ -267,8 +345,9 @@ RESTORE_GLOBAL_IDS = (
     "INSERT INTO global_ids (global_id, identity) SELECT global_id, identity FROM given WHERE context = '.'"
 )
 RESTORE_ORDINAL = (
-    "INSERT INTO subjects VALUES ($1, $2) "
-    "ON CONFLICT (subject) DO UPDATE SET last_ordinal = greatest(subjects.last_ordinal, excluded.last_ordinal)"
+    "INSERT INTO subjects (subject, last_ordinal, removed) VALUES ($1, $2::int, $2::int) ON CONFLICT (subject) DO UPDATE SET "
+    "last_ordinal = greatest(subjects.last_ordinal, excluded.last_ordinal), removed = subjects.removed "
+    "+ greatest(subjects.last_ordinal, excluded.last_ordinal) - subjects.last_ordinal"
 )
 FOLLOW_GLOBAL_IDS = (
     "SELECT setval(pg_get_serial_sequence('global_ids', 'global_id'), max(global_id)) FROM global_ids "
@@ -281,3 +360,44 @@ FACTS = (
     "coalesce(extract(epoch FROM max(now() - xact_start) FILTER (WHERE backend_xid IS NOT NULL)), 0)::bigint "
     "FROM pg_stat_activity"
 )
+
+AUDIT_WAITS = "SELECT EXISTS (SELECT FROM audit_inbox)"
+TAKE_AUDIT = (
+    "WITH taken AS (DELETE FROM audit_inbox WHERE id IN (SELECT id FROM audit_inbox ORDER BY id LIMIT $1) "
+    "RETURNING id, entry, revision) SELECT entry, revision FROM taken ORDER BY id"
+)
+APPEND_AUDIT = (
+    f"INSERT INTO audit_log ({_AUDIT}) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], "
+    "$5::smallint[], $6::smallint[], $7::smallint[], $8::text[], $9::text[])"
+)
+AUDIT_TILES = (
+    "SELECT level, number, hashes FROM audit_tiles JOIN unnest($1::int[], $2::bigint[]) AS t (level, number) "
+    "USING (level, number)"
+)
+PUT_AUDIT_TILES = (
+    "INSERT INTO audit_tiles (level, number, hashes) SELECT * FROM unnest($1::int[], $2::bigint[], $3::bytea[]) "
+    "ON CONFLICT (level, number) DO UPDATE SET hashes = excluded.hashes"
+)
+AUDIT_CHECKPOINTS = "SELECT size, at, note FROM audit_checkpoints WHERE size > $1 ORDER BY size LIMIT $2"
+NEWEST_AUDIT_CHECKPOINT = "SELECT size, at, note FROM audit_checkpoints ORDER BY size DESC LIMIT 1"
+AUDIT_CHECKPOINT_BEFORE = (
+    "SELECT size, at, note FROM audit_checkpoints WHERE at < $1 ORDER BY at DESC, size DESC LIMIT 1"
+)
+PUT_AUDIT_CHECKPOINT = "INSERT INTO audit_checkpoints (size, at, note) VALUES ($1, $2, $3)"
+FORGET_AUDIT = "DELETE FROM audit_log WHERE position >= $1 AND position < $2"
+FORGET_AUDIT_CHECKPOINTS = "DELETE FROM audit_checkpoints WHERE size < $1"
+META = "SELECT value FROM meta WHERE key = $1"
+KEEP_META = "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+SET_META = (
+    "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+)
+
+
+def audit_rows(conditions: Sequence[str], *, newest_first: bool) -> str:
+    """Rows of the audit log between two positions that fulfil conditions with a place each; then how many at most."""
+    more = "".join(f" AND {condition.format(f'${n}')}" for n, condition in enumerate(conditions, 3))
+    order = "position DESC" if newest_first else "position"
+    return (
+        f"SELECT {_AUDIT} FROM audit_log WHERE position >= $1 AND position < $2{more} "
+        f"ORDER BY {order} LIMIT ${len(conditions) + 3}"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from ...errors import StorageDamaged
@@ -12,12 +13,14 @@ from ...model.change import Change
 from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
+from ...model.scope import EVERYTHING, SubjectScope
 from ...model.selector import Single
 from ...model.statistics import Statistics
 from ...model.subject import DEFAULT_CONTEXT, Subject
 from ...model.usage import Usage
-from .. import rows, spelling
+from .. import rows, search, spelling
 from ..counting import since, statistics_from_rows, statistics_of
+from ..edges import edge_of, edges_within
 from ..leases import Cursor
 from ..unreadable import (
     Unreadable,
@@ -37,9 +40,13 @@ from ..values import (
     Recorded,
     SchemaFilter,
     StampedVersions,
+    SubjectTotals,
     VersionWithContent,
 )
 from . import counting, lists, queries
+from .access import PostgresAccessRead
+from .audit import PostgresAuditRead
+from .credentials import PostgresCredentialsRead
 from .session import Session
 
 _BIGGEST_INT32 = 2**31 - 1
@@ -50,7 +57,7 @@ _GRACE_SECONDS = 2.0
 _version_or_not, _change_or_not = tolerant(rows.version_of), tolerant(rows.change_of)
 
 
-class PostgresReadTx:
+class PostgresReadTx(PostgresCredentialsRead, PostgresAccessRead, PostgresAuditRead):
     """See store.ReadTx for the meaning of each method."""
 
     def __init__(self, session: Session) -> None:
@@ -98,6 +105,9 @@ class PostgresReadTx:
         found = await self._session.rows(queries.CONTENTS, [list(identities)], tuple)
         return contents_of(found, self._session.database)
 
+    async def content_identities(self, after: str, limit: int) -> Sequence[str]:
+        return await self._session.rows(queries.CONTENT_IDENTITIES, [after, limit], itemgetter(0))
+
     async def scan_versions(self, wanted: SchemaFilter, page: Page) -> Sequence[SchemaVersion]:
         async def fetch(page: Page) -> Sequence[SchemaVersion | Unreadable]:
             return await self._session.rows(*lists.LISTS.scan(wanted, page), _version_or_not)
@@ -105,6 +115,8 @@ class PostgresReadTx:
         return await versions_of_page(fetch, page)
 
     async def count_versions(self, wanted: SchemaFilter) -> int:
+        if search.words_of(wanted.text) and wanted == SchemaFilter(text=wanted.text):
+            return int(await self._session.value(queries.LIVE_HITS, lists.matching(wanted.text)))
         sql, parameters = lists.LISTS.count(wanted)
         return int(await self._session.value(sql, *parameters))
 
@@ -132,13 +144,25 @@ class PostgresReadTx:
         return bool(await self._session.value(queries.BEGUN, query))
 
     async def subjects(
-        self, *, prefix: str = "", include_deleted: bool = False, page: Page
+        self,
+        *,
+        prefix: str = "",
+        include_deleted: bool = False,
+        page: Page,
+        scope: SubjectScope = EVERYTHING,
     ) -> Sequence[Subject]:
-        return await self._session.rows(*lists.LISTS.subjects(prefix, include_deleted, page), _subject_of)
+        return await self._session.rows(
+            *lists.LISTS.subjects(prefix, include_deleted, page, scope), _subject_of
+        )
 
-    async def count_subjects(self, *, prefix: str = "", include_deleted: bool = False) -> int:
-        sql, parameters = lists.LISTS.count_subjects(prefix, include_deleted)
+    async def count_subjects(
+        self, *, prefix: str = "", include_deleted: bool = False, scope: SubjectScope = EVERYTHING
+    ) -> int:
+        sql, parameters = lists.LISTS.count_subjects(prefix, include_deleted, scope)
         return int(await self._session.value(sql, *parameters))
+
+    async def subject_totals(self) -> SubjectTotals:
+        return SubjectTotals(*await self._session.row(queries.SUBJECT_TOTALS))
 
     async def dependents(self, schema_id: str, page: Page | None = None) -> Sequence[SchemaVersion]:
         if page is None:
@@ -151,6 +175,13 @@ class PostgresReadTx:
             return await self._session.rows(queries.DEPENDENTS, parameters, _version_or_not)
 
         return await versions_of_page(fetch, page)
+
+    async def dependent_edges(
+        self, schema_id: str, most_versions: int, most_edges: int
+    ) -> Sequence[tuple[str, SchemaVersion]] | None:
+        parameters = [schema_id, most_versions + 1, most_edges + 1]
+        found = await self._session.rows(queries.DEPENDENT_EDGES, parameters, edge_of)
+        return edges_within(found, most_versions, most_edges)
 
     async def uses(self, subjects: Collection[Subject]) -> Mapping[Subject, frozenset[Subject]]:
         return rows.uses_of(await self._session.rows(queries.USES, [[str(s) for s in subjects]], tuple))

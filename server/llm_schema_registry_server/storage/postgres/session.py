@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import asyncpg
 
 from ...errors import StorageUnavailable
+from ...telemetry import tracing
 from .errors import AWAY, CONFUSED, translated
 
 T = TypeVar("T")
@@ -27,25 +28,25 @@ class Session:
 
     async def row(self, sql: str, *parameters: Any) -> Any:
         """The first row, or None."""
-        with self._answering():
+        with self._answering(sql):
             return await self.connection.fetchrow(sql, *parameters)
 
     async def value(self, sql: str, *parameters: Any) -> Any:
         """The first cell of the first row, or None."""
-        with self._answering():
+        with self._answering(sql):
             return await self.connection.fetchval(sql, *parameters)
 
     async def rows(
         self, sql: str, parameters: list[Any], decode: Callable[[Any], T], *, timeout: float | None = None
     ) -> list[T]:
         """All rows. timeout: seconds to wait for them, if not those that the connection was opened with."""
-        with self._answering():
+        with self._answering(sql):
             found = await self.connection.fetch(sql, *parameters, timeout=timeout)
         return [decode(row) for row in found]
 
     async def run(self, sql: str, *parameters: Any) -> str:
         """Execute one statement, or several without parameters; answers with the last one's tag."""
-        with self._answering():
+        with self._answering(sql):
             return str(await self.connection.execute(sql, *parameters))
 
     async def commit(self) -> None:
@@ -83,8 +84,8 @@ class Session:
             self.connection.terminate()
 
     @contextmanager
-    def _answering(self) -> Iterator[None]:
-        with translated(self.database):
+    def _answering(self, sql: str) -> Iterator[None]:
+        with tracing.statement("postgresql", sql), translated(self.database):
             try:
                 yield
             except (TimeoutError, CONFUSED) as error:

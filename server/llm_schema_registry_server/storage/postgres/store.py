@@ -15,6 +15,7 @@ from ...model.schema import SchemaVersion, StoredContent
 from ...model.selector import Single
 from ...model.subject import Subject
 from ...queues.fair_queue import Queues
+from ...telemetry.work import Pool
 from .. import rows
 from ..change_signal import ChangeSignal
 from ..completion import run_to_completion
@@ -211,6 +212,14 @@ class PostgresStore:
         self._vocabulary.committed(words)
         if tx.appended:
             self._committed(tx.appended)
+
+    def pools(self) -> Mapping[str, Pool]:
+        pools = {"postgres": self._pool, "postgres_replica": self._replica.pool if self._replica else None}
+        return {
+            name: Pool(pool.get_idle_size(), pool.get_size() - pool.get_idle_size(), pool.get_max_size())
+            for name, pool in pools.items()
+            if pool is not None
+        }
 
     def repairing(self) -> AbstractAsyncContextManager[PostgresWriteTx]:
         return self.write()

@@ -13,18 +13,23 @@ from ...errors import ConcurrentUpdate
 from ...model.change import Change
 from ...model.config import REGISTRY_SCOPE, Config
 from ...model.lifecycle import Transition
+from ...model.quota import ContextUsage
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.statistics import Statistics
 from ...model.subject import Subject
 from ...model.timestamps import MICROSECOND, micros
 from ...model.usage import HALF_LIFE, Usage, Uses, greatest_score
 from .. import ranking, rows, search
+from ..audit_rows import Noted
 from ..counting import cell
 from ..leases import Lease, LeaseLost, checked_duration, checked_name
 from ..values import Recorded
 from ..vocabulary import Vocabulary
 from . import queries
+from .access import PostgresAccessWrite
 from .appending import columns_of, taken
+from .audit import PostgresAuditWrite
+from .credentials import PostgresCredentialsWrite
 from .reading import PostgresReadTx
 from .session import Session
 
@@ -34,7 +39,7 @@ _MOST_ROWS = 1000
 """More than this is not buffered."""
 
 
-class PostgresWriteTx(PostgresReadTx):
+class PostgresWriteTx(PostgresCredentialsWrite, PostgresAccessWrite, PostgresAuditWrite, PostgresReadTx):
     """See store.WriteTx for the meaning of each method."""
 
     def __init__(self, session: Session, vocabulary: Vocabulary) -> None:
@@ -48,6 +53,7 @@ class PostgresWriteTx(PostgresReadTx):
         self._changes: list[tuple[Any, ...]] = []
         self._global_ids: list[tuple[Any, ...]] = []
         self._transitions: list[tuple[Any, ...]] = []
+        self._noted: list[Noted] = []
         self._configs: dict[str, str | None] = {}  # as read in this transaction
         self._ordinals: dict[Subject, int] = {}  # the last ones of locked subjects
 
@@ -68,6 +74,11 @@ class PostgresWriteTx(PostgresReadTx):
             self._contents[identity] = content
             self._bytes += len(content.content) + len(content.canonical) + len(content.artifact)
         await self._flush_when_large()
+
+    async def replace_content(self, identity: str, content: StoredContent) -> None:
+        await self.flush()
+        cells = (content.content, content.digest, content.canonical, content.artifact)
+        await self._session.run(queries.REPLACE_CONTENT, identity, *cells)
 
     async def append_change(self, change: Change) -> int:
         if self._first_sequence is None:
@@ -132,6 +143,14 @@ class PostgresWriteTx(PostgresReadTx):
         if version.subject in self._ordinals:
             self._ordinals[version.subject] = max(version.ordinal, self._ordinals[version.subject])
 
+    async def context_usage(self, context: str) -> ContextUsage | None:
+        row = await self._session.row(queries.CONTEXT_USAGE, context)
+        return None if row is None else ContextUsage(*row)
+
+    async def count_context(self, context: str) -> None:
+        await self._session.run(queries.LOCK_SCOPE, f"context:{context}")
+        await self._session.run(queries.COUNT_CONTEXT, context)
+
     async def update_version(self, version: SchemaVersion) -> None:
         row = await self._session.row(queries.VERSION_FOR_UPDATE, version.schema_id)
         if row is None:
@@ -171,6 +190,10 @@ class PostgresWriteTx(PostgresReadTx):
         if known is None:
             return await super().next_ordinal(subject)
         return known + 1
+
+    async def note_audit(self, entries: Sequence[Noted]) -> None:
+        self._noted += entries
+        await self._flush_when_large()
 
     async def record_transitions(self, steps: Sequence[Transition]) -> None:
         self._transitions += rows.transition_rows(steps)
@@ -268,7 +291,10 @@ class PostgresWriteTx(PostgresReadTx):
         return self._new_words
 
     async def _flush_when_large(self) -> None:
-        if self._bytes > _MOST_BYTES or len(self._changes) + len(self._global_ids) > _MOST_ROWS:
+        if (
+            self._bytes > _MOST_BYTES
+            or len(self._changes) + len(self._global_ids) + len(self._noted) > _MOST_ROWS
+        ):
             await self.flush()
 
     async def flush(self) -> None:
@@ -277,13 +303,15 @@ class PostgresWriteTx(PostgresReadTx):
             numbers = columns_of(self._global_ids, 3)
             self._global_ids = []
             await self._session.run(queries.RESTORE_GLOBAL_IDS, *numbers)
-        if not (self._contents or self._changes or self._transitions):
+        if not (self._contents or self._changes or self._transitions or self._noted):
             return
         contents = [(i, c.digest, c.content, c.canonical, c.artifact) for i, c in self._contents.items()]
         columns = (
             *columns_of(contents, 5),
             *columns_of(self._changes, 1 + len(rows.CHANGE_COLUMNS)),
             *columns_of(self._transitions, len(rows.TRANSITION_COLUMNS)),
+            *columns_of(self._noted, 2),
         )
         self._contents, self._changes, self._transitions, self._bytes = {}, [], [], 0
+        self._noted = []
         await self._session.run(queries.FLUSH, *columns)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from ...model.quota import ContextUsage
 from ...model.statistics import Statistics
 from ...model.usage import Usage, Uses
 
@@ -30,6 +31,16 @@ class AccountingRead(Protocol):
 
 class AccountingWrite(AccountingRead, Protocol):
     """Adds to the counts."""
+
+    async def context_usage(self, context: str) -> ContextUsage | None:
+        """What a context holds, with what this transaction has added: nobody else adds to it or removes from it until the end. To
+        be called when the subject is locked. None where it is not counted yet: `count_context` begins that."""
+        ...
+
+    async def count_context(self, context: str) -> None:
+        """Count what a context holds, and go on counting. In a transaction of its own: it waits until nobody adds to the context.
+        Takes time in proportion to what it holds, unless it is counted already."""
+        ...
 
     async def record_usage(self, uses: Mapping[str, Uses], at: datetime) -> None:
         """Add to how often versions were used, by schema id; counts of versions that are gone are dropped. Uses that were

@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from ...model.schema import SchemaVersion
+from ...model.scope import EVERYTHING, SubjectScope
 from ...model.subject import Subject
-from ..values import Page, Ranked, RankedPage, Recorded, SchemaFilter
+from ..values import Page, Ranked, RankedPage, Recorded, SchemaFilter, SubjectTotals
 
 
 class SearchRead(Protocol):
@@ -15,14 +16,25 @@ class SearchRead(Protocol):
     (storage/unreadable.py); counts have them."""
 
     async def subjects(
-        self, *, prefix: str = "", include_deleted: bool = False, page: Page
+        self,
+        *,
+        prefix: str = "",
+        include_deleted: bool = False,
+        page: Page,
+        scope: SubjectScope = EVERYTHING,
     ) -> Sequence[Subject]:
-        """One page of the subjects with at least one (live) version whose qualified name starts with `prefix`, sorted
-        by qualified name (code points). `page.after` uses (name, 0)."""
+        """One page of the subjects in `scope` with at least one (live) version whose qualified name starts with `prefix`, sorted
+        by qualified name (code points). `page.after` uses (name, 0). Subjects outside the ranges of the scope cost nothing."""
         ...
 
-    async def count_subjects(self, *, prefix: str = "", include_deleted: bool = False) -> int:
+    async def count_subjects(
+        self, *, prefix: str = "", include_deleted: bool = False, scope: SubjectScope = EVERYTHING
+    ) -> int:
         """How many subjects `subjects` lists in all: costs a look at each of them."""
+        ...
+
+    async def subject_totals(self) -> SubjectTotals:
+        """How many subjects there are, without a look at each."""
         ...
 
     async def scan_versions(self, wanted: SchemaFilter, page: Page) -> Sequence[SchemaVersion]:
@@ -50,6 +62,14 @@ class SearchRead(Protocol):
     async def dependents(self, schema_id: str, page: Page | None = None) -> Sequence[SchemaVersion]:
         """The versions, live or softly deleted, that reference this one directly: those of a page (which has no offset), or
         all of them. A page goes on without those that cannot be decoded; for all of them, StorageDamaged is raised."""
+        ...
+
+    async def dependent_edges(
+        self, schema_id: str, most_versions: int, most_edges: int
+    ) -> Sequence[tuple[str, SchemaVersion]] | None:
+        """Every reference that leads to this version, directly or through other live versions: the id of the version that is
+        used and the live one that uses it, by (subject, ordinal) of the user; those that cannot be decoded are left out. None
+        when that are more versions (this one too), or more references, than so many."""
         ...
 
     async def uses(self, subjects: Collection[Subject]) -> Mapping[Subject, frozenset[Subject]]:

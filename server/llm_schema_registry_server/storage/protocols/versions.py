@@ -1,4 +1,4 @@
-"""Versions, their contents and history, the ordinals and global ids that they get, and the settings of scopes."""
+"""Versions and their history, the ordinals and global ids that they get, and the settings of scopes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 from ...model.config import Config
 from ...model.lifecycle import Transition
-from ...model.schema import SchemaVersion, StoredContent
+from ...model.schema import SchemaVersion
 from ...model.selector import Single
 from ...model.subject import Subject
 
@@ -53,13 +53,6 @@ class VersionsRead(Protocol):
         """Every version of the context, live or softly deleted, of one distinct content."""
         ...
 
-    async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
-        """The stored contents of these identities; unknown ones are missing.
-
-        Raises StorageDamaged when the stored bytes do not have their digest.
-        """
-        ...
-
     async def history(self, schema_id: str) -> Sequence[Transition]:
         """The recorded transitions of a version, oldest first."""
         ...
@@ -79,10 +72,6 @@ class VersionsWrite(VersionsRead, Protocol):
         """The number of this identity in this context (`Subject.context`), which never changes once it is committed; from 1 to
         2**31 - 1. Each context counts by itself: two contexts use the same numbers for different contents. Raises
         LimitExceeded when there are no more."""
-        ...
-
-    async def put_content(self, identity: str, content: StoredContent) -> None:
-        """Store the content of an identity; does nothing when it is stored already."""
         ...
 
     async def insert_version(self, version: SchemaVersion, names: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from llm_schema_engines.model.schema import SchemaType
 from llm_schema_engines.model.version import SemanticVersion, is_semantic_version
 
 from ...errors import StorageDamaged
-from ...model.change import EventType
+from ...model.change import EventType, kind_of
 from ...model.lifecycle import SchemaState
 from ...model.timestamps import moment
 from .. import rows
@@ -186,7 +186,7 @@ def _type_of(named: str, content: bytes | None) -> SchemaType:
 def mended_change(cells: Cells) -> Mended:
     """What a row of changes needs to be readable."""
     mended: dict[str, tuple[Any, str]] = {}
-    if not _number(cells["event_type"], EventType):
+    if not _number(cells["event_type"], kind_of):
         mended["event_type"] = (
             int(EventType.SCHEMA_UPDATED),
             f"event {cells['event_type']} is unknown: it becomes SCHEMA_UPDATED",

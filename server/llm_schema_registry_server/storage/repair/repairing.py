@@ -9,14 +9,17 @@ from typing import Any
 
 from .. import rows
 from ..counting import statistics_of
+from .access import Grants, Policies
+from .audit import AuditLog
 from .cells import Cells, mended_change, mended_settings, readable, shown
+from .credentials import ApiKeys, RevokedTokens
 from .table import REMEDY, RepairableStore, RepairFinding, RepairTx, Table, update
 from .versions import Versions
 
 _BATCH = 200
 
 _MISSING_ORDINALS = (
-    "INSERT INTO subjects (subject, last_ordinal) SELECT subject, max(ordinal) FROM versions "
+    "INSERT INTO subjects (subject, last_ordinal, removed) SELECT subject, max(ordinal), max(ordinal) - count(*) FROM versions "
     "WHERE subject NOT IN (SELECT subject FROM subjects) GROUP BY subject"
 )
 _OF_GLOBAL_ID = (
@@ -36,12 +39,19 @@ async def repair(
         _Contents(),
         Versions(clock),
         _Ordinals(),
+        _Removed(),
+        _Totals(),
         _GlobalIds(),
         _Changes(),
         _Transitions(),
         _Settings(),
         _Usage(),
         _Counts(),
+        ApiKeys(),
+        RevokedTokens(),
+        Grants(),
+        Policies(),
+        AuditLog(),
     ):
         after: Any = table.start
         while True:
@@ -112,6 +122,44 @@ class _Ordinals(Table):
             await tx.execute("DELETE FROM subjects WHERE subject = $1", row[0])
             await tx.execute(_MISSING_ORDINALS)
         return [RepairFinding("subjects", shown(row[0]), "its name is no UTF-8: it is removed")]
+
+
+class _Removed(Table):
+    """How many versions subjects have fewer than ordinals, which follows from the rows: it is counted again, and nothing is told."""
+
+    start = ""
+    sql = (
+        "SELECT s.subject, s.last_ordinal - (SELECT count(*) FROM versions v WHERE v.subject = s.subject), s.removed "
+        "FROM subjects s WHERE s.subject > $1 ORDER BY s.subject LIMIT $2"
+    )
+
+    async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[RepairFinding]:
+        subject, actual, noted = row
+        if apply and actual != noted:
+            await update(tx, "subjects", "subject", subject, {"removed": actual})
+        return ()
+
+
+class _Totals(Table):
+    """How many subjects there are; as _Removed."""
+
+    sql = (
+        "SELECT 1, t.live, t.subjects, n.live, n.subjects FROM "
+        "(SELECT sum(live) AS live, sum(subjects) AS subjects FROM subject_totals) t, "
+        "(SELECT count(DISTINCT CASE WHEN deleted_at IS NULL THEN subject END) AS live, count(DISTINCT subject) AS subjects "
+        "FROM versions) n WHERE $1 < 1 LIMIT $2"
+    )
+
+    async def look(self, tx: RepairTx, row: rows.Row, apply: bool) -> Sequence[RepairFinding]:
+        _, *noted, live, subjects = row
+        if apply and noted != [live, subjects]:
+            await tx.execute(
+                "UPDATE subject_totals SET live = live + $1, subjects = subjects + $2, changes = changes + 1 "
+                "WHERE id = (SELECT max(id) FROM subject_totals)",
+                live - int(noted[0]),
+                subjects - int(noted[1]),
+            )
+        return ()
 
 
 class _GlobalIds(Table):

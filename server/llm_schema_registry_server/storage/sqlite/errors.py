@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
+from types import TracebackType
 
 from ...errors import RegistryError, StorageDamaged, StorageUnavailable
 
@@ -52,19 +52,30 @@ def is_no_text(error: sqlite3.Error) -> bool:
     return _primary(error) == 0 and "decode to UTF-8" in str(error)
 
 
-@contextmanager
-def translated(file: Path, note: Callable[[RegistryError], None] | None = None) -> Iterator[None]:
+class translated:
     """Raise StorageDamaged or StorageUnavailable for SQLite's errors about `file`; mistakes in our SQL pass unchanged.
 
-    note: called with those that a health check has to know of."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        translated_error = _error_of(error, file)
+    note: called with those that a health check has to know of. A class, since every statement passes here: one that contextlib
+    makes of a generator costs more than many a statement."""
+
+    __slots__ = ("_file", "_note")
+
+    def __init__(self, file: Path, note: Callable[[RegistryError], None] | None = None) -> None:
+        self._file, self._note = file, note
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None or not isinstance(error, sqlite3.Error):
+            return
+        translated_error = _error_of(error, self._file)
         if translated_error is None:
-            raise
-        if note is not None and _primary(error) in _FAILING:
-            note(translated_error)
+            return
+        if self._note is not None and _primary(error) in _FAILING:
+            self._note(translated_error)
         raise translated_error from error
 
 

@@ -7,13 +7,18 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .. import spelling
+from .. import search, spelling
 from ..ranking import MatchedField, RankQuery
 from ..selection import SqlDialect, Term
 
 
 def _hits(words: Sequence[str]) -> Term:
     return "words MATCH {}", " ".join(f'"{word}"*' for word in words)  # words are letters and digits only
+
+
+def matching(text: str) -> str:
+    """What the index of words is asked for to find the versions that have the words of a text."""
+    return str(_hits(search.words_of(text))[1])
 
 
 def begun(word: str) -> tuple[str]:
@@ -40,6 +45,16 @@ def near(word: str) -> tuple[str, list[Any]]:
 def _words(words: Sequence[str]) -> Term:
     term, query = _hits(words)
     return f"v.id IN (SELECT rowid FROM words WHERE {term})", query
+
+
+def _each(words: Sequence[str]) -> Term:
+    # The stored words of a version, with a space before each, have those of the query at the beginning of one: a look at the text
+    # of one version takes microseconds, where the index has no way to look for a word in one version.
+    has = "instr(' ' || f.about || ' ' || f.names, ' ' || asked.value) = 0"
+    missing = f"SELECT 1 FROM json_each({{}}) asked WHERE {has}"
+    return f"EXISTS (SELECT 1 FROM words f WHERE f.rowid = v.id AND NOT EXISTS ({missing}))", json.dumps(
+        words
+    )
 
 
 def _in_title(text: str) -> Term:
@@ -71,11 +86,18 @@ def _pattern(pattern: str) -> Term:
     return "v.subject GLOB {}", pattern.replace("[", "[[]")
 
 
+def _fits(column: str, pattern: str) -> Term:
+    return f"{column} GLOB {{}}", pattern.replace("[", "[[]")
+
+
 LISTS = SqlDialect(
     lambda number: "?",
     words=_words,
+    each=_each,
     labels=_labels,
     pattern=_pattern,
+    fits=_fits,
+    found="words w CROSS JOIN versions v ON v.id = w.rowid",
     ranked="words w CROSS JOIN versions v ON v.id = w.rowid CROSS JOIN titles t ON t.version = v.id",
     hits=_hits,
     in_title=_in_title,

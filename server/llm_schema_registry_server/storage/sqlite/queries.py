@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ..access_rows import GRANT_COLUMNS, POLICIES_COLUMNS
+from ..audit_rows import LOG_COLUMNS
+from ..credential_rows import KEY_COLUMNS, REVOKED_COLUMNS
 from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, USAGE_COLUMNS, VERSION_COLUMNS, selectable_sql
 from ..selection import COLUMNS_OF_V as _COLUMNS_OF_V
 
 _VERSION = ", ".join(VERSION_COLUMNS)
 _CHANGE = ", ".join(CHANGE_COLUMNS)
 _TRANSITION = ", ".join(TRANSITION_COLUMNS)
+_GRANT, _POLICIES = ", ".join(GRANT_COLUMNS), ", ".join(POLICIES_COLUMNS)
 _USAGE = ", ".join(USAGE_COLUMNS)
+_AUDIT = ", ".join(LOG_COLUMNS)
+_KEY = ", ".join(KEY_COLUMNS)
+_REVOKED = ", ".join(REVOKED_COLUMNS)
 
 
 def _places(columns: tuple[str, ...]) -> str:
@@ -27,7 +36,15 @@ ORDINAL = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND ordinal = ? AN
 RELEASE = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND release = ? AND deleted_at IS NULL"
 SELECTED = {"LATEST": LATEST, "ORDINAL": ORDINAL, "RELEASE": RELEASE}
 """By rows.selected_by."""
-SUBJECT_STAMP = "SELECT count(*), coalesce(max(revision), 0) FROM versions WHERE subject = ?"
+_COUNT = "coalesce((SELECT last_ordinal - removed FROM subjects WHERE subject = ?1), 0)"
+_REVISION = "(SELECT coalesce(max(revision), 0) FROM versions WHERE subject = ?1)"
+SUBJECT_STAMP = f"SELECT {_COUNT}, {_REVISION}"
+_PRECONDITION = f"SELECT {_COUNT}, {_REVISION}, (SELECT last_ordinal FROM subjects WHERE subject = ?1){{}}"
+_CONFIG_AMONG = ", (SELECT settings FROM configs WHERE scope = ?{})"
+PRECONDITIONS = tuple(
+    _PRECONDITION.format("".join(map(_CONFIG_AMONG.format, range(2, 2 + scopes)))) for scopes in range(5)
+)
+"""By the number of scopes."""
 VERSIONS_SINCE = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND revision > ? ORDER BY ordinal"
 VERSIONS_WITH = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND identity = ? ORDER BY ordinal"
 LIVE_VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND deleted_at IS NULL ORDER BY ordinal"
@@ -40,6 +57,15 @@ VERSIONS_BY_CONTEXT_ID = f"SELECT {_VERSION} FROM versions WHERE global_id = ? A
 DEPENDENTS = (
     f"SELECT {_COLUMNS_OF_V} FROM version_references r JOIN versions v ON v.id = r.version "
     "WHERE r.target = ? AND (v.subject, v.ordinal) > (?, ?) ORDER BY v.subject, v.ordinal LIMIT ?"
+)
+# Live versions only: the walk goes through no others. Stops at so many versions; at least one row of each edge that it has found.
+DEPENDENT_EDGES = (
+    "WITH RECURSIVE reached (schema_id) AS (SELECT CAST(? AS TEXT) UNION SELECT v.schema_id FROM reached "
+    "JOIN version_references r ON r.target = reached.schema_id JOIN versions v ON v.id = r.version "
+    "WHERE v.deleted_at IS NULL) "
+    f"SELECT r.target, {_COLUMNS_OF_V} FROM (SELECT schema_id FROM reached LIMIT ?) m "
+    "JOIN version_references r ON r.target = m.schema_id JOIN versions v ON v.id = r.version "
+    "WHERE v.deleted_at IS NULL ORDER BY v.subject, v.ordinal LIMIT ?"
 )
 CONTENT = "SELECT content, digest, canonical, artifact FROM contents WHERE identity = ?"
 # SQLite knows the length of a blob without reading it.
@@ -63,7 +89,12 @@ MOST_USED = f"SELECT {_USAGE} FROM usage WHERE score > 0 ORDER BY score DESC, sc
 GLOBAL_ID = "SELECT global_id FROM global_ids WHERE identity = ?"
 ALLOT_GLOBAL_ID = "INSERT INTO global_ids (identity) VALUES (?)"
 CONTEXT_ID = "SELECT global_id FROM context_ids WHERE context = ? AND identity = ?"
+CONTEXT_USAGE = "SELECT subjects, versions, bytes FROM context_usage WHERE context = ?"
 LAST_CONTEXT_ID = "SELECT max(global_id) FROM context_ids WHERE context = ?"
+CONTENT_IDENTITIES = "SELECT identity FROM contents WHERE identity > ? ORDER BY identity LIMIT ?"
+REPLACE_CONTENT = (
+    "UPDATE contents SET content = ?, digest = ?, canonical = ?, artifact = ? WHERE identity = ?"
+)
 PUT_CONTENT = (
     "INSERT INTO contents (identity, content, digest, canonical, artifact) VALUES (?, ?, ?, ?, ?) "
     "ON CONFLICT (identity) DO NOTHING"
@@ -76,10 +107,18 @@ SET_COMPACTED = (
 PROBE = "INSERT INTO meta VALUES ('probed', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 CHECK_PAGES = "PRAGMA quick_check(1)"
 INSERT_VERSION = f"INSERT INTO versions ({_VERSION}) VALUES ({_places(VERSION_COLUMNS)})"
+# A version was added; `removed` is how many versions there are fewer than ordinals.
 RAISE_ORDINAL = (
-    "INSERT INTO subjects VALUES (?, ?) "
-    "ON CONFLICT (subject) DO UPDATE SET last_ordinal = max(last_ordinal, excluded.last_ordinal)"
+    "INSERT INTO subjects (subject, last_ordinal, removed) VALUES (?1, ?2, ?2 - 1) ON CONFLICT (subject) DO UPDATE SET "
+    "last_ordinal = max(last_ordinal, excluded.last_ordinal), "
+    "removed = removed + max(last_ordinal, excluded.last_ordinal) - last_ordinal - 1"
 )
+RESTORE_ORDINAL = (
+    "INSERT INTO subjects (subject, last_ordinal, removed) VALUES (?1, ?2, ?2) ON CONFLICT (subject) DO UPDATE SET "
+    "last_ordinal = max(last_ordinal, excluded.last_ordinal), "
+    "removed = removed + max(last_ordinal, excluded.last_ordinal) - last_ordinal"
+)
+SUBJECT_TOTALS = "SELECT live, subjects, changes FROM subject_totals WHERE id = 1"
 LAST_ORDINAL = "SELECT last_ordinal FROM subjects WHERE subject = ?"
 INSERT_REFERENCE = "INSERT INTO version_references VALUES (?, ?) ON CONFLICT DO NOTHING"
 INSERT_LABEL = "INSERT INTO labels VALUES (?, ?)"
@@ -113,6 +152,8 @@ SET_USAGE = (
     + ", ".join(f"{column} = excluded.{column}" for column in USAGE_COLUMNS[1:])
 )
 
+HITS = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?) AS listed"
+LIVE_HITS = "SELECT count(*) FROM words WHERE words MATCH ? AND rowid NOT IN (SELECT id FROM versions WHERE deleted_at IS NOT NULL)"
 BEGUN = "SELECT 1 FROM words WHERE words MATCH ? LIMIT 1"
 
 STATISTICS = "SELECT counts FROM statistics WHERE id = 1"
@@ -130,6 +171,59 @@ ADD_LEASE = "INSERT INTO leases (name, holder, renewed_at, expires_at) VALUES (?
 RENEW_LEASE = "UPDATE leases SET renewed_at = ?, expires_at = ? WHERE name = ? AND token = ?"
 CONFIRM_LEASE = "SELECT 1 FROM leases WHERE name = ? AND token = ?"
 RELEASE_LEASE = "DELETE FROM leases WHERE name = ? AND token = ?"
+
+API_KEY = f"SELECT {_KEY} FROM api_keys WHERE key_id = ?"
+API_KEY_NAMED = f"SELECT {_KEY} FROM api_keys WHERE name = ?"
+API_KEYS_WITH = f"SELECT {_KEY} FROM api_keys WHERE prefix = ? UNION ALL SELECT {_KEY} FROM api_keys WHERE previous_prefix = ?"
+API_KEYS = f"SELECT {_KEY} FROM api_keys WHERE name > ? ORDER BY name LIMIT ?"
+COUNT_API_KEYS = "SELECT count(*) FROM api_keys"
+INSERT_API_KEY = f"INSERT INTO api_keys ({_KEY}) VALUES ({_places(KEY_COLUMNS)})"
+UPDATE_API_KEY = "UPDATE api_keys SET prefix = ?, previous_prefix = ?, facts = ? WHERE key_id = ?"
+REMOVE_API_KEY = "DELETE FROM api_keys WHERE key_id = ?"
+NOTE_API_KEY_USED = "UPDATE api_keys SET last_used_at = max(coalesce(last_used_at, 0), ?) WHERE key_id = ?"
+REVOKED_TOKEN = f"SELECT {_REVOKED} FROM revoked_tokens WHERE token_id = ?"
+REVOKED_TOKENS = f"SELECT {_REVOKED} FROM revoked_tokens WHERE token_id > ? ORDER BY token_id LIMIT ?"
+COUNT_REVOKED_TOKENS = "SELECT count(*) FROM revoked_tokens"
+PUT_REVOKED_TOKEN = f"INSERT OR REPLACE INTO revoked_tokens ({_REVOKED}) VALUES ({_places(REVOKED_COLUMNS)})"
+FORGET_REVOKED_TOKENS = "DELETE FROM revoked_tokens WHERE expires_at < ?"
+
+GRANTS = f"SELECT {_GRANT} FROM grants WHERE (holder, role, scope) > (?, ?, ?) ORDER BY holder, role, scope LIMIT ?"
+COUNT_GRANTS = "SELECT count(*) FROM grants"
+PUT_GRANT = f"INSERT INTO grants ({_GRANT}) VALUES ({_places(GRANT_COLUMNS)}) ON CONFLICT DO NOTHING"
+REMOVE_GRANT = "DELETE FROM grants WHERE holder = ? AND role = ? AND scope = ?"
+NEWEST_POLICIES = f"SELECT {_POLICIES} FROM policies ORDER BY version DESC LIMIT 1"
+POLICIES = f"SELECT {_POLICIES} FROM policies WHERE version = ?"
+ADD_POLICIES = f"INSERT INTO policies ({_POLICIES}) VALUES ({_places(POLICIES_COLUMNS)})"
+FORGET_POLICIES = "DELETE FROM policies WHERE version <= ?"
+
+AUDIT_WAITS = "SELECT 1 FROM audit_inbox LIMIT 1"
+NOTE_AUDIT = "INSERT INTO audit_inbox (entry, revision) VALUES (?, ?)"
+AUDIT_INBOX = "SELECT id, entry, revision FROM audit_inbox ORDER BY id LIMIT ?"
+EMPTY_AUDIT_INBOX = "DELETE FROM audit_inbox WHERE id <= ?"
+APPEND_AUDIT = f"INSERT INTO audit_log ({_AUDIT}) VALUES ({_places(LOG_COLUMNS)})"
+AUDIT_TILE = "SELECT hashes FROM audit_tiles WHERE level = ? AND number = ?"
+PUT_AUDIT_TILE = "INSERT OR REPLACE INTO audit_tiles (level, number, hashes) VALUES (?, ?, ?)"
+AUDIT_CHECKPOINTS = "SELECT size, at, note FROM audit_checkpoints WHERE size > ? ORDER BY size LIMIT ?"
+NEWEST_AUDIT_CHECKPOINT = "SELECT size, at, note FROM audit_checkpoints ORDER BY size DESC LIMIT 1"
+AUDIT_CHECKPOINT_BEFORE = (
+    "SELECT size, at, note FROM audit_checkpoints WHERE at < ? ORDER BY at DESC, size DESC LIMIT 1"
+)
+PUT_AUDIT_CHECKPOINT = "INSERT INTO audit_checkpoints (size, at, note) VALUES (?, ?, ?)"
+FORGET_AUDIT = "DELETE FROM audit_log WHERE position < ?"
+FORGET_AUDIT_CHECKPOINTS = "DELETE FROM audit_checkpoints WHERE size < ?"
+META = "SELECT value FROM meta WHERE key = ?"
+KEEP_META = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING"
+SET_META = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"
+
+
+def audit_rows(conditions: Sequence[str], *, newest_first: bool) -> str:
+    """Rows of the audit log between two positions that fulfil conditions with a place each; then how many at most."""
+    more = "".join(f" AND {condition.format('?')}" for condition in conditions)
+    order = "position DESC" if newest_first else "position"
+    return (
+        f"SELECT {_AUDIT} FROM audit_log WHERE position >= ? AND position < ?{more} ORDER BY {order} LIMIT ?"
+    )
+
 
 NAMES = "SELECT w.names FROM versions v JOIN words w ON w.rowid = v.id WHERE v.schema_id = ?"
 ALL_CONFIGS = "SELECT scope, settings FROM configs WHERE scope > ? ORDER BY scope LIMIT ?"

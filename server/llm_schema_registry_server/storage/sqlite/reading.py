@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from ...errors import StorageDamaged
@@ -13,12 +14,14 @@ from ...model.change import Change
 from ...model.config import Config
 from ...model.lifecycle import Transition
 from ...model.schema import SchemaVersion, StoredContent
+from ...model.scope import EVERYTHING, SubjectScope
 from ...model.selector import Single
 from ...model.statistics import Statistics
 from ...model.subject import DEFAULT_CONTEXT, Subject
 from ...model.usage import Usage
-from .. import rows, spelling
+from .. import ranking, rows, search, spelling
 from ..counting import since, statistics_from_rows, statistics_of
+from ..edges import edge_of, edges_within
 from ..leases import Cursor
 from ..unreadable import (
     Unreadable,
@@ -30,8 +33,20 @@ from ..unreadable import (
     versions_of_page,
     whole_page,
 )
-from ..values import LogPage, Page, Ranked, RankedPage, Recorded, SchemaFilter
+from ..values import (
+    LogPage,
+    Page,
+    Precondition,
+    Ranked,
+    RankedPage,
+    Recorded,
+    SchemaFilter,
+    SubjectTotals,
+)
 from . import counting, lists, queries
+from .access import SqliteAccessRead
+from .audit import SqliteAuditRead
+from .credentials import SqliteCredentialsRead
 from .session import FEW, Session
 
 _BIGGEST_INT64 = 2**63 - 1
@@ -46,11 +61,12 @@ _global_id = tolerant(rows.cells_of("global_ids"))
 _last_ordinal = tolerant(rows.cells_of("subjects"))
 
 
-class SqliteReadTx:
+class SqliteReadTx(SqliteCredentialsRead, SqliteAccessRead, SqliteAuditRead):
     """See store.ReadTx for the meaning of each method."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._few: SchemaFilter | None = None  # found not to be general
 
     async def version(self, schema_id: str) -> SchemaVersion | None:
         row = self._session.row(queries.VERSION, (schema_id,))
@@ -80,6 +96,17 @@ class SqliteReadTx:
         count, revision = self._session.row(queries.SUBJECT_STAMP, (str(subject),))
         return count, revision
 
+    def precondition(self, subject: Subject, scopes: Sequence[str]) -> Precondition:
+        """`subject_stamp`, `next_ordinal` and each scope's `config` with one statement."""
+        sql = queries.PRECONDITIONS[len(scopes)]
+        count, revision, last, *cells = self._session.row(sql, (str(subject), *scopes))
+        found = zip(scopes, cells, strict=True)
+        return Precondition(
+            stamp=(count, revision),
+            next_ordinal=1 if last is None else int(last) + 1,
+            configs={scope: None if cell is None else rows.config_of(scope, cell) for scope, cell in found},
+        )
+
     async def versions_with(self, subject: Subject, identity: str) -> Sequence[SchemaVersion]:
         return await self._session.ordered(queries.VERSIONS_WITH, (str(subject), identity), rows.version_of)
 
@@ -97,6 +124,9 @@ class SqliteReadTx:
         if self._size(identities) <= _INLINE_BYTES:
             return self._contents(identities)
         return await self._session.in_thread(lambda: self._contents(identities))
+
+    async def content_identities(self, after: str, limit: int) -> Sequence[str]:
+        return await self._session.ordered(queries.CONTENT_IDENTITIES, (after, limit), itemgetter(0))
 
     def _size(self, identities: Collection[str]) -> int:
         """Bytes of the contents, of as many as are needed to see that they are many."""
@@ -125,15 +155,46 @@ class SqliteReadTx:
         return found
 
     async def scan_versions(self, wanted: SchemaFilter, page: Page) -> Sequence[SchemaVersion]:
+        general = await self._is_general(wanted)
+
         async def fetch(page: Page) -> Sequence[SchemaVersion | Unreadable]:
-            return await self._session.search(*lists.LISTS.scan(wanted, page), _version_or_not)
+            read = self._session.ordered if _along_the_index(wanted, page) else self._session.search
+            return await read(*lists.LISTS.scan(wanted, page, general=general), _version_or_not)
 
         return await versions_of_page(fetch, page)
 
     async def count_versions(self, wanted: SchemaFilter) -> int:
+        if search.words_of(wanted.text) and wanted == SchemaFilter(text=wanted.text):
+            return (await self._session.search(queries.LIVE_HITS, (lists.matching(wanted.text),), _first))[0]
         return (await self._session.search(*lists.LISTS.count(wanted), _first))[0]
 
+    async def _is_general(self, wanted: SchemaFilter) -> bool:
+        """Whether more versions have the words of the filter, and pass the rest of it, than are ranked."""
+        if not search.words_of(wanted.text):
+            return False
+        question = repr(wanted)
+        if self._session.remembers(question):
+            return True
+        if self._few == wanted:
+            return False
+        if await self._find_general(wanted):
+            self._session.remember(question)
+            return True
+        self._few = wanted
+        return False
+
+    async def _find_general(self, wanted: SchemaFilter) -> bool:
+        most = ranking.MOST_HITS + 1
+        hits = await self._session.search(queries.HITS, (lists.matching(wanted.text), most), _first)
+        if hits[0] < most or wanted == SchemaFilter(text=wanted.text, include_deleted=True):
+            return hits[0] == most
+        found = await self._session.search(*lists.LISTS.count_some(wanted, most), _first)
+        return found[0] == most
+
     async def ranked_versions(self, wanted: SchemaFilter, page: RankedPage) -> Ranked | None:
+        if await self._is_general(wanted):
+            return None
+
         async def fetch(page: RankedPage) -> Sequence[rows.Row]:
             return await self._session.search(*lists.LISTS.rank(wanted, page), tuple)
 
@@ -154,16 +215,28 @@ class SqliteReadTx:
         return bool(await self._session.search(queries.BEGUN, parameters, _first))
 
     async def subjects(
-        self, *, prefix: str = "", include_deleted: bool = False, page: Page
+        self,
+        *,
+        prefix: str = "",
+        include_deleted: bool = False,
+        page: Page,
+        scope: SubjectScope = EVERYTHING,
     ) -> Sequence[Subject]:
         async def fetch(count: int) -> Sequence[Subject | Unreadable]:
-            sql = lists.LISTS.subjects(prefix, include_deleted, replace(page, limit=count))
+            sql = lists.LISTS.subjects(prefix, include_deleted, replace(page, limit=count), scope)
             return await self._session.search(*sql, tolerant(rows.subject_in))
 
         return await whole_page(fetch, page.limit)
 
-    async def count_subjects(self, *, prefix: str = "", include_deleted: bool = False) -> int:
-        return (await self._session.search(*lists.LISTS.count_subjects(prefix, include_deleted), _first))[0]
+    async def count_subjects(
+        self, *, prefix: str = "", include_deleted: bool = False, scope: SubjectScope = EVERYTHING
+    ) -> int:
+        return (
+            await self._session.search(*lists.LISTS.count_subjects(prefix, include_deleted, scope), _first)
+        )[0]
+
+    async def subject_totals(self) -> SubjectTotals:
+        return SubjectTotals(*self._session.row(queries.SUBJECT_TOTALS))
 
     async def dependents(self, schema_id: str, page: Page | None = None) -> Sequence[SchemaVersion]:
         if page is None:
@@ -175,6 +248,13 @@ class SqliteReadTx:
             return await self._session.search(queries.DEPENDENTS, parameters, _version_or_not)
 
         return await versions_of_page(fetch, page)
+
+    async def dependent_edges(
+        self, schema_id: str, most_versions: int, most_edges: int
+    ) -> Sequence[tuple[str, SchemaVersion]] | None:
+        parameters = (schema_id, most_versions + 1, most_edges + 1)
+        found = await self._session.search(queries.DEPENDENT_EDGES, parameters, edge_of)
+        return edges_within(found, most_versions, most_edges)
 
     async def uses(self, subjects: Collection[Subject]) -> Mapping[Subject, frozenset[Subject]]:
         found: list[tuple[str, str]] = []
@@ -280,6 +360,12 @@ class SqliteReadTx:
         """Live subjects, live versions, softly deleted versions, and the bytes of the file."""
         ((subjects, versions, deleted, size),) = await self._session.search(queries.COUNTS, (), tuple)
         return subjects, versions, deleted, size
+
+
+def _along_the_index(wanted: SchemaFilter, page: Page) -> bool:
+    """Whether a page is read row by row in the order of an index: the versions of one subject, and nothing skipped."""
+    whole = SchemaFilter(subject=wanted.subject, include_deleted=wanted.include_deleted)
+    return bool(wanted.subject) and not page.offset and wanted == whole
 
 
 def _first(row: tuple[int, ...]) -> int:

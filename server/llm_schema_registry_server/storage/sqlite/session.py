@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
@@ -16,11 +18,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...errors import RegistryError
+from ...telemetry import tracing
 from ..completion import run_to_completion
 from .errors import is_busy, is_no_text, translated
 
 T = TypeVar("T")
 
+_SYSTEM = "sqlite"
+
+_REMEMBERED_SECONDS = 30.0
+_MOST_REMEMBERED = 1000
 FEW = 64
 """Rows fetched in the loop; the rest is fetched in a thread."""
 
@@ -34,21 +41,31 @@ class Session:
         self.raw = raw
         self.file = file
         self._threads = threads
-        self._note: Callable[[RegistryError], None] | None = None
         self._interruptible = interruptible
+        self._translated = translated(file)
+        self._remembered: OrderedDict[str, float] = OrderedDict()
 
     def tell(self, note: Callable[[RegistryError], None]) -> None:
         """Call `note` with every failure to read or write the file from now on."""
-        self._note = note
+        self._translated = translated(self.file, note)
+
+    def remember(self, what: str) -> None:
+        """Note something that was expensive to find out, and need not be true any more: `remembers` it for half a minute."""
+        self._remembered[what] = time.monotonic() + _REMEMBERED_SECONDS
+        if len(self._remembered) > _MOST_REMEMBERED:
+            self._remembered.popitem(last=False)
+
+    def remembers(self, what: str) -> bool:
+        return self._remembered.get(what, 0.0) > time.monotonic()
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Execute a small statement in the loop."""
-        with translated(self.file, self._note):
+        with tracing.statement(_SYSTEM, sql), self._translated:
             return self.raw.execute(sql, parameters)
 
     def row(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """The first row of a point look-up, or None."""
-        with translated(self.file, self._note):
+        with tracing.statement(_SYSTEM, sql), self._translated:
             try:
                 return self.raw.execute(sql, parameters).fetchone()
             except sqlite3.OperationalError as error:
@@ -57,19 +74,20 @@ class Session:
 
     async def ordered(self, sql: str, parameters: Sequence[Any], decode: Callable[[Any], T]) -> list[T]:
         """All rows of a query that an index answers in order; a long tail is fetched in a thread."""
-        try:
+        with tracing.statement(_SYSTEM, sql):
+            try:
+                return await self._ordered(sql, parameters, decode)
+            except sqlite3.OperationalError as error:
+                self._take_bytes(error)
             return await self._ordered(sql, parameters, decode)
-        except sqlite3.OperationalError as error:
-            self._take_bytes(error)
-        return await self._ordered(sql, parameters, decode)
 
     async def _ordered(self, sql: str, parameters: Sequence[Any], decode: Callable[[Any], T]) -> list[T]:
-        with translated(self.file, self._note):
+        with self._translated:
             cursor = self.raw.execute(sql, parameters)
         # Closed whatever happens: an open one keeps the connection at the state of the file that its transaction saw, also
         # after the rollback, and the traceback of an error keeps it open.
         with closing(cursor):
-            with translated(self.file, self._note):
+            with self._translated:
                 head = [decode(row) for row in cursor.fetchmany(FEW)]
             if len(head) < FEW:
                 return head
@@ -82,11 +100,12 @@ class Session:
             with closing(self.raw.execute(sql, parameters)) as cursor:
                 return [decode(row) for row in cursor]
 
-        try:
+        with tracing.statement(_SYSTEM, sql):
+            try:
+                return await self.in_thread(rows)
+            except sqlite3.OperationalError as error:
+                self._take_bytes(error)
             return await self.in_thread(rows)
-        except sqlite3.OperationalError as error:
-            self._take_bytes(error)
-        return await self.in_thread(rows)
 
     def _take_bytes(self, error: sqlite3.OperationalError) -> None:
         """A cell of text that is no UTF-8 is read as bytes from now on, so that what decodes its row refuses this row only.
@@ -99,7 +118,7 @@ class Session:
         """Do `work` in a thread. When the caller is cancelled, wait until the thread is done with the connection."""
 
         def translated_work() -> T:
-            with translated(self.file, self._note):
+            with self._translated:
                 return work()
 
         loop = asyncio.get_running_loop()
@@ -116,7 +135,7 @@ class Session:
                 return
             except sqlite3.OperationalError as error:
                 if not is_busy(error) or loop.time() >= end:
-                    with translated(self.file, self._note):
+                    with self._translated:
                         raise
             await asyncio.sleep(pause)
             pause = min(pause * 2, 0.02)

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -14,11 +14,15 @@ from pathlib import Path
 from typing import Literal
 
 from ...errors import RegistryError, StorageDamaged, StorageUnavailable
+from ...model.subject import Subject
 from ...model.timestamps import Clock, wall_clock
 from ...queues.fair_queue import Queues
+from ...telemetry.work import Pool
 from ..appending import TransactionBackedStore
 from ..change_signal import ChangeSignal
 from ..read_queue import ReadQueue
+from ..store import ReadTx
+from ..values import Precondition
 from . import queries
 from .errors import is_busy, translated
 from .group import MOST, Writer
@@ -142,6 +146,17 @@ class SqliteStore(TransactionBackedStore):
     async def write(self) -> AsyncIterator[SqliteWriteTx]:
         async with self._writes.callers_turn(), self._resources.writer.transaction() as tx:
             yield tx
+
+    async def _precondition(self, tx: ReadTx, subject: Subject, scopes: Sequence[str]) -> Precondition:
+        if isinstance(tx, SqliteReadTx) and len(scopes) < len(queries.PRECONDITIONS):
+            return tx.precondition(subject, scopes)
+        return await super()._precondition(tx, subject, scopes)
+
+    def pools(self) -> Mapping[str, Pool]:
+        if self._opened is None:
+            return {}
+        idle = self._opened.idle_readers.qsize()
+        return {"sqlite_readers": Pool(idle, self._readers - idle, self._readers)}
 
     def repairing(self) -> AbstractAsyncContextManager[SqliteWriteTx]:
         return self.write()

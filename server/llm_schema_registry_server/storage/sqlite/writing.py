@@ -13,6 +13,7 @@ from ...errors import ConcurrentUpdate, LimitExceeded
 from ...model.change import Change
 from ...model.config import Config
 from ...model.lifecycle import Transition
+from ...model.quota import ContextUsage
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.statistics import Statistics
 from ...model.subject import DEFAULT_CONTEXT, Subject
@@ -23,6 +24,9 @@ from ..counting import cell
 from ..leases import Lease, LeaseLost, checked_duration, checked_name, is_held
 from ..vocabulary import Vocabulary
 from . import queries
+from .access import SqliteAccessWrite
+from .audit import SqliteAuditWrite
+from .credentials import SqliteCredentialsWrite
 from .reading import SqliteReadTx
 from .session import Session
 
@@ -30,7 +34,7 @@ _SMALL = 64 * 1024
 """Bytes that are written in the loop; more go through a thread."""
 
 
-class SqliteWriteTx(SqliteReadTx):
+class SqliteWriteTx(SqliteReadTx, SqliteCredentialsWrite, SqliteAccessWrite, SqliteAuditWrite):
     """See store.WriteTx for the meaning of each method. There is one at a time, so subjects need no lock."""
 
     def __init__(self, session: Session, vocabulary: Vocabulary, clock: Clock) -> None:
@@ -69,6 +73,11 @@ class SqliteWriteTx(SqliteReadTx):
         cells = (identity, content.content, content.digest, content.canonical, content.artifact)
         size = len(content.content) + len(content.canonical) + len(content.artifact)
         await self._sized(size, lambda: self._session.run(queries.PUT_CONTENT, cells))
+
+    async def replace_content(self, identity: str, content: StoredContent) -> None:
+        cells = (content.content, content.digest, content.canonical, content.artifact, identity)
+        size = len(content.content) + len(content.canonical) + len(content.artifact)
+        await self._sized(size, lambda: self._session.run(queries.REPLACE_CONTENT, cells))
 
     async def append_change(self, change: Change) -> int:
         self.appended = self._session.run(queries.APPEND_CHANGE, rows.change_row(change)).lastrowid or 0
@@ -130,6 +139,13 @@ class SqliteWriteTx(SqliteReadTx):
         run(queries.INSERT_WORDS, (row_id, _text(about), _text(named)))
         run(queries.PUT_TITLE, (row_id, ranking.title(version)))
         self._add_words(about | named)
+
+    async def context_usage(self, context: str) -> ContextUsage:
+        row = self._session.row(queries.CONTEXT_USAGE, (context,))
+        return ContextUsage() if row is None else ContextUsage(*row)
+
+    async def count_context(self, context: str) -> None:
+        """Every context is counted."""
 
     async def update_version(self, version: SchemaVersion) -> None:
         row = self._session.row(queries.VERSION_FOR_UPDATE, (version.schema_id,))
@@ -227,7 +243,7 @@ class SqliteWriteTx(SqliteReadTx):
             self._session.run(queries.RESTORE_CONTEXT_ID, (context, global_id, identity))
 
     async def restore_ordinal(self, subject: str, last: int) -> None:
-        self._session.run(queries.RAISE_ORDINAL, (subject, last))
+        self._session.run(queries.RESTORE_ORDINAL, (subject, last))
 
     async def restore_change(self, change: Change) -> None:
         self._session.run(queries.RESTORE_CHANGE, (change.sequence, *rows.change_row(change)))

@@ -146,6 +146,9 @@ class BlobbedWriteTx(WriteTx):
     async def put_content(self, identity: str, content: StoredContent) -> None:
         await self._inner.put_content(identity, await self._memory.offload(self._namespace, content))
 
+    async def replace_content(self, identity: str, content: StoredContent) -> None:
+        await self._inner.replace_content(identity, await self._memory.offload(self._namespace, content))
+
 
 blobbed_read_tx = forwarding(BlobbedReadTx)
 blobbed_write_tx = forwarding(BlobbedWriteTx)

@@ -22,9 +22,17 @@ _MOST_CONNECTIONS = 10_000
 
 
 class Abandoned:
-    """What connections to `port` have left unread of ended streams; one that left more than `limit` bytes is cut."""
+    """What connections to `port` have left unread of ended streams; one that left more than `limit` bytes is cut. `named`: how a peer is
+    told in the log."""
 
-    def __init__(self, port: int, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        port: int,
+        limit: int,
+        clock: Callable[[], float] = time.monotonic,
+        named: Callable[[str], str] = str,
+    ) -> None:
+        self._named = named
         self._port, self._limit, self._clock = port, limit, clock
         self._left: OrderedDict[str, tuple[float, int]] = OrderedDict()  # by peer: since when, bytes
         self._cutting: set[asyncio.Task[None]] = set()
@@ -46,5 +54,6 @@ class Abandoned:
             self._left.popitem(last=False)
 
     async def _cut(self, peer: str, left: int) -> None:
+        told = self._named(peer)
         if await asyncio.to_thread(shut_down, self._port, frozenset({peer})):
-            _LOG.warning("connection_cut", peer=peer, unread=left, setting="limits.unread_bytes_per_caller")
+            _LOG.warning("connection_cut", peer=told, unread=left, setting="limits.unread_bytes_per_caller")

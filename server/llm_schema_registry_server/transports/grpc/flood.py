@@ -27,7 +27,7 @@ _MESSAGE_OVERHEAD = 512
 class FloodGuard:
     """Looks every `seconds`. Above `line_bytes` of resident memory, connections to `port` are cut that hold more than
     `allowance_bytes`, and those that hold most, until what is left would be below the line. `unread` tells what a connection was
-    given and has not read. Does nothing where there is no /proc.
+    given and has not read; `named`, how a peer is told in the log. Does nothing where there is no /proc.
     """
 
     def __init__(
@@ -38,7 +38,9 @@ class FloodGuard:
         allowance_bytes: int,
         unread: Callable[[str], int] = lambda peer: 0,
         seconds: float = 0.2,
+        named: Callable[[str], str] = str,
     ) -> None:
+        self._named = named
         self._port = port
         self._line = line_bytes
         self._allowance = allowance_bytes
@@ -102,7 +104,7 @@ class FloodGuard:
             if held <= min(self._allowance, _LEAST_BYTES) or (held <= self._allowance and freed >= excess):
                 break
             freed += held
-            _LOG.warning("connection_cut", peer=peer, held=held)
+            _LOG.warning("connection_cut", peer=self._named(peer), held=held)
             chosen.add(peer)
         return frozenset(chosen)
 

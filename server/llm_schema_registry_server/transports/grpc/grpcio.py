@@ -1,4 +1,4 @@
-"""The engine that runs on grpcio: every shape of RPC, TLS, and everything that is not an RPC of ours."""
+"""The engine that runs on grpcio: every shape of RPC, and everything that is not an RPC of ours."""
 
 from __future__ import annotations
 
@@ -65,14 +65,12 @@ class GrpcioEngine:
         memory: FairQueue,
         unread: Unread,
         proxies: TrustedProxies,
-        credentials: grpc.ServerCredentials | None = None,
         extras: Sequence[Callable[[aio.Server], None]] = (),
     ) -> None:
         self._rpcs, self._proxies = rpcs, proxies
         self._address = address
         self._unread = unread
         self._held = HeldAnswers(per_caller=unread.per_caller, total=unread.total)
-        self._credentials = credentials
         self._extras = extras
         self._options = channel_options(bounds)
         self._bounds = bounds
@@ -101,16 +99,15 @@ class GrpcioEngine:
             extra(cast(aio.Server, self._watched))
         server.add_generic_rpc_handlers((self._watched,))
         try:
-            if self._credentials is None:
-                self._port = server.add_insecure_port(self._address)
-            else:
-                self._port = server.add_secure_port(self._address, self._credentials)
+            self._port = server.add_insecure_port(self._address)
         except RuntimeError as error:
             raise ListenError(f"gRPC cannot listen on {self._address}: {error}") from error
         await server.start()
         self._server = server
         if not self._address.startswith("unix:"):  # there the peer is the engine before this one
-            self._resets = ResetGuard(self._port, self._bounds.resets_per_second, self._proxies.trusts)
+            self._resets = ResetGuard(
+                self._port, self._bounds.resets_per_second, self._proxies.trusts, named=self._proxies.named
+            )
 
     async def drain(self, seconds: float) -> None:
         """Refuses new calls, waits for those in flight, cuts what is left."""
@@ -153,14 +150,15 @@ class GrpcioEngine:
                         with hold(memory, caller_key(call), len(request)):
                             answer = await rpcs.unary(method, call, request)
                 except Exception as error:
+                    pipeline.turned_away(call, error)
                     await _abort(context, error, call)
                 except asyncio.CancelledError:
                     self._note_reset(context.peer())
                     raise
             if len(answer.body) > SMALL:
                 await self._hand_over(call, context, len(answer.body))
-            if answer.metadata:
-                context.set_trailing_metadata(answer.metadata)
+            if trailing := answer.metadata + call.own_metadata:
+                context.set_trailing_metadata(trailing)
             return answer.body
 
         return unary
@@ -191,8 +189,8 @@ class GrpcioEngine:
             except asyncio.CancelledError:
                 self._note_reset(context.peer())
                 raise
-            if call.response_metadata:
-                context.set_trailing_metadata(tuple(call.response_metadata.items()))
+            if trailing := (*call.response_metadata.items(), *call.own_metadata):
+                context.set_trailing_metadata(trailing)
 
         return stream
 
@@ -242,5 +240,5 @@ def _deadline(context: Context) -> float | None:
 
 async def _abort(context: Context, error: Exception, call: Call) -> NoReturn:
     code, message, trailing = grpc_status(failure(error, call.request_id))
-    await context.abort(code, message, trailing)
+    await context.abort(code, message, trailing + call.own_metadata)
     raise AssertionError("abort() returned")

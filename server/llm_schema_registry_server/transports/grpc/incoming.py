@@ -12,8 +12,8 @@ from ...calls.peer import TrustedProxies
 FACE = "grpc"
 
 Metadata = Collection[tuple[str, str | bytes]]
-# Each proxy may add a line of its own; RFC 9110 5.3 reads them as one list.
-_LISTS = ("x-forwarded-for", "forwarded")
+# Each proxy may add a line of its own; RFC 9110 5.3 reads them as one list. Two lines of credentials are refused when they are joined.
+_LISTS = ("x-forwarded-for", "forwarded", "authorization", "x-api-key")
 
 
 def incoming(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
-
-import grpc
 
 from ...calls.peer import TrustedProxies
 from ...queues.fair_queue import FairQueue, Queues
@@ -29,8 +28,8 @@ _MEMORY_BYTES = 256 * 1024 * 1024
 
 
 class GrpcListener:
-    """Owns the gRPC port. `credentials` make it TLS, which only the grpcio engine speaks. Large requests take room in `memory`.
-    `health` is asked every `health_seconds`, and may take `health_patience`."""
+    """Owns the gRPC port. Large requests take room in `memory`. `health` is asked
+    every `health_seconds`, and may take `health_patience`."""
 
     name = "grpc"
 
@@ -42,7 +41,6 @@ class GrpcListener:
         *,
         unread: Unread,
         proxies: TrustedProxies,
-        credentials: grpc.ServerCredentials | None = None,
         memory: FairQueue | None = None,
         health_seconds: float = 2.0,
         health_patience: float = 3.0,
@@ -56,7 +54,7 @@ class GrpcListener:
         self.services = (*described, *REFLECTION)
         """Full names of all services on the port."""
 
-        def grpcio(address: str, credentials: grpc.ServerCredentials | None = None) -> GrpcioEngine:
+        def grpcio(address: str) -> GrpcioEngine:
             return GrpcioEngine(
                 rpcs,
                 address,
@@ -69,7 +67,6 @@ class GrpcListener:
                 memory=memory,
                 unread=unread,
                 proxies=proxies,
-                credentials=credentials,
                 extras=(
                     self.health.add_to,
                     *((partial(add_reflection, services=described),) if settings.reflection else ()),
@@ -77,7 +74,7 @@ class GrpcListener:
             )
 
         self._engine: GrpcioEngine | NativeEngine
-        if engine_name(settings, secure=credentials is not None) == "native":
+        if engine_name(settings) == "native":
             from .native import (
                 NativeBounds,
                 NativeEngine,  # at run time only where it is used: not every system has its package
@@ -100,7 +97,7 @@ class GrpcListener:
                 proxies=proxies,
             )
         else:
-            self._engine = grpcio(f"{settings.host}:{settings.port}", credentials)
+            self._engine = grpcio(f"{settings.host}:{settings.port}")
 
     @property
     def port(self) -> int:
@@ -122,10 +119,8 @@ class GrpcListener:
         await self._guard.stop()
 
 
-def engine_name(settings: GrpcSettings, *, secure: bool) -> str:
-    """`native` or `grpcio`. Raises ValueError for TLS on the native engine, which has none."""
-    if settings.engine == "native" and secure:
-        raise ValueError("grpc.engine = native has no TLS; use auto or grpcio")
+def engine_name(settings: GrpcSettings) -> str:
+    """`native` or `grpcio`."""
     if settings.engine == "auto":
-        return "grpcio" if secure else "native"
+        return "native" if find_spec("pygrpc_native") is not None else "grpcio"
     return settings.engine

@@ -40,7 +40,9 @@ from ..status import grpc_status
 from ..tcp import acknowledged
 from ..unread import Unread
 from .abandoned import Abandoned
+from .fence import fence
 from .flood import FloodGuard
+from .fronted import too_large
 from .grpcio import GrpcioEngine
 from .incoming import incoming
 from .resets import ResetGuard
@@ -60,6 +62,13 @@ _TURNS, _MOST_SPINNING = 16, 4
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.1
 # The message that waits, the one in the front and the copy that it writes from.
 _HELD_COPIES = 3
+# Memory that the front takes for each byte of an answer whose reader does not take it: measured with loadtest/hostile.py --only "never reading".
+_UNREAD_COPIES = 4
+# What is begun in one turn of the loop, some milliseconds of work: cached answers, each a unit, as are so many bytes of them; and calls
+# that take a task, each so many units.
+_TURN, _TURN_BYTES, _TURN_TASK = 256, 16_384, 4
+# The longest wait at the end of a drain for answers to be written, on a machine that is busy.
+_FENCE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +103,7 @@ class NativeEngine:
         proxies: TrustedProxies,
     ) -> None:
         self._rpcs, self._pipeline, self._proxies = rpcs, rpcs.pipeline, proxies
-        self._address = f"{host}:{port}"
+        self._host, self._address = host, f"{host}:{port}"
         self._bounds = bounds
         self._max_message_bytes = bounds.message_bytes
         self._memory = memory
@@ -103,6 +112,8 @@ class NativeEngine:
         self._make_behind = behind
         self._table = tuple(m for m in rpcs.methods.values() if not m.operation.client_streaming)
         self._tasks: dict[int, tuple[asyncio.Task[None], str]] = {}  # and the peer
+        self._waiting: list[DetailedEvent] = []
+        self._used = 0  # of this turn of the loop
         self._draining = False
         self._port = 0
 
@@ -138,16 +149,21 @@ class NativeEngine:
             self._bounds.unread_bytes,
             partial(acknowledged, self._port),
             per_address=self._unread.per_caller,
+            total=self._unread.total,
+            copies=_UNREAD_COPIES,
         )
         self._guard = FloodGuard(
             self._port,
             line_bytes=self._bounds.line_bytes,
             allowance_bytes=self._max_message_bytes,
             unread=self._unread_answers.of,
+            named=self._proxies.named,
         )
         self._guard.start()
-        self._abandoned = Abandoned(self._port, self._unread.per_caller)
-        self._resets = ResetGuard(self._port, self._bounds.resets_per_second, self._proxies.trusts)
+        self._abandoned = Abandoned(self._port, self._unread.per_caller, named=self._proxies.named)
+        self._resets = ResetGuard(
+            self._port, self._bounds.resets_per_second, self._proxies.trusts, named=self._proxies.named
+        )
         threading.Thread(target=self._receive, name="grpc-events", daemon=True).start()
 
     async def drain(self, seconds: float) -> None:
@@ -164,6 +180,7 @@ class NativeEngine:
         await self._guard.stop()
         await self._resets.stop()
         await self._unread_answers.stop()
+        await fence(self._host, self._port, _FENCE_SECONDS)
         # close() joins threads that may want to tell the loop something: not on the loop.
         await asyncio.to_thread(self._front.close)
         shutil.rmtree(self._directory, ignore_errors=True)
@@ -180,7 +197,25 @@ class NativeEngine:
     def _on_events(self, events: list[DetailedEvent]) -> None:
         if self._guard.arrived is not None:
             self._guard.count((e[5][1], len(e[3] or b"")) for e in events if e[5] is not None)
-        for kind, call_id, method_id, payload, _, details in events:
+        if self._waiting:
+            self._waiting.extend(events)
+        else:
+            self._take(events)
+
+    def _next_turn(self) -> None:
+        events, self._waiting, self._used = self._waiting, [], 0
+        if events:
+            self._take(events)
+
+    def _take(self, events: list[DetailedEvent]) -> None:
+        """Begins calls, and answers those that need no work. When that was enough for a turn of the loop, the rest waits for the next."""
+        if not self._used:
+            self._loop.call_soon(self._next_turn)
+        for number, (kind, call_id, method_id, payload, _, details) in enumerate(events):
+            if self._used > _TURN:
+                self._waiting = events[number:]
+                return
+            self._used += 1
             if kind == EVENT_CANCEL:
                 if (running := self._tasks.get(call_id)) is not None:
                     task, peer = running
@@ -196,8 +231,10 @@ class NativeEngine:
             elif len(payload) > LARGE:
                 self._large(call_id, method, call, payload)
             elif (cached := self._pipeline.cached_at_once(call, payload)) is not None:
-                if len(cached.body) <= SMALL or self._unread_answers.give(details[1], len(cached.body)):
-                    self._front.respond(call_id, cached.body, None, cached.metadata)
+                size = len(cached.body)
+                if size <= SMALL or self._unread_answers.give(details[1], size):
+                    self._used += size // _TURN_BYTES
+                    self._front.respond(call_id, cached.body, None, cached.metadata + call.own_metadata)
                 else:
                     self._begin(call_id, self._respond(call_id, call, cached), details[1])
             else:
@@ -205,6 +242,7 @@ class NativeEngine:
                 self._begin(call_id, run(call_id, method, call, payload), details[1])
 
     def _begin(self, call_id: int, work: Coroutine[Any, Any, None], peer: str) -> asyncio.Task[None]:
+        self._used += _TURN_TASK
         task = self._loop.create_task(work)
         self._tasks[call_id] = task, peer
         task.add_done_callback(partial(self._forget, call_id))
@@ -214,7 +252,7 @@ class NativeEngine:
         """A request that is too large, or takes room in the memory for large ones."""
         try:
             if len(payload) > self._max_message_bytes:
-                raise _too_large(len(payload), self._max_message_bytes)
+                raise too_large(len(payload), self._max_message_bytes)
             ticket = hold(self._memory, caller_key(call), len(payload))
         except LimitExceeded as error:
             self._fail(call_id, error, call)
@@ -231,13 +269,13 @@ class NativeEngine:
         except LimitExceeded as error:
             self._fail(call_id, error, call)
         else:
-            self._front.respond(call_id, answer.body, None, answer.metadata)
+            self._front.respond(call_id, answer.body, None, answer.metadata + call.own_metadata)
 
     async def _unary(self, call_id: int, method: Method, call: Call, request: bytes) -> None:
         try:
             answer = await self._rpcs.unary(method, call, request)
             if len(answer.body) > self._max_message_bytes:
-                raise _too_large(len(answer.body), self._max_message_bytes)
+                raise too_large(len(answer.body), self._max_message_bytes)
         except Exception as error:
             self._fail(call_id, error, call)
         except asyncio.CancelledError:
@@ -268,12 +306,12 @@ class NativeEngine:
             self._cut(call_id, call)
             raise
         else:
-            self._front.stream_end(call_id, list(call.response_metadata.items()))
+            self._front.stream_end(call_id, [*call.response_metadata.items(), *call.own_metadata])
 
     async def _send(self, call_id: int, call: Call, answer: bytes) -> bool:
         """Sends one message of a stream; False when the client has left. Raises SubscriberTooSlow."""
         if len(answer) > self._max_message_bytes:
-            raise _too_large(len(answer), self._max_message_bytes)
+            raise too_large(len(answer), self._max_message_bytes)
         sent = self._front.stream_try_send(call_id, answer)
         if sent != STREAM_FULL:
             return sent == STREAM_SENT
@@ -309,18 +347,11 @@ class NativeEngine:
         del self._tasks[call_id]
 
     def _fail(self, call_id: int, error: Exception, call: Call) -> None:
+        self._pipeline.turned_away(call, error)
         code, message, trailing = grpc_status(failure(error, call.request_id))
-        self._front.fail(call_id, code.value[0], message, trailing)
+        self._front.fail(call_id, code.value[0], message, trailing + call.own_metadata)
 
     def _cut(self, call_id: int, call: Call) -> None:
         """Ends a call whose task was cancelled. Harmless when the client has left."""
         if self._draining:
             self._fail(call_id, ShuttingDown(), call)
-
-
-def _too_large(size: int, limit: int) -> LimitExceeded:
-    return LimitExceeded(
-        f"the message is {size} bytes long; the limit is {limit} (setting grpc.max_message_bytes)",
-        size=size,
-        limit=limit,
-    )

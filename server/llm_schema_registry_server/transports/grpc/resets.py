@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 from urllib.parse import unquote
@@ -18,17 +17,16 @@ from grpc import aio
 
 from ...telemetry import logs
 from ...telemetry.budget import LogBudget, minutes
+from ..reset_budget import ResetBudget
 from ..tcp import shut_down
 
 _LOG = logs.get("transports.grpc")
-_BURST_SECONDS = 5.0
-"""A caller may reset at once as many calls as are allowed in so many seconds."""
-_MOST_CALLERS = 10_000
 
 
 class ResetGuard:
     """Lets each address reset `per_second` calls before they are answered, and five times as many at once; a connection to `port` that
     resets more is ended. `shared`: tells peers behind which many callers are (proxies); there each connection counts for itself.
+    `named`: how a peer is told in the log.
     """
 
     def __init__(
@@ -39,9 +37,11 @@ class ResetGuard:
         *,
         clock: Callable[[], float] = time.monotonic,
         cut: Callable[[int, frozenset[str]], object] = shut_down,
+        named: Callable[[str], str] = str,
     ) -> None:
-        self._port, self._rate, self._shared, self._clock, self._cut = port, per_second, shared, clock, cut
-        self._spent: OrderedDict[str, tuple[float, float]] = OrderedDict()  # by caller: resets, as of when
+        self._named = named
+        self._port, self._shared, self._cut = port, shared, cut
+        self._resets = ResetBudget(per_second, clock)
         self._cutting: set[str] = set()
         self._task: asyncio.Task[None] | None = None
         self._budget = LogBudget(1, minutes)
@@ -51,13 +51,7 @@ class ResetGuard:
         if "%" in peer:  # grpc-core escapes the brackets of IPv6
             peer = unquote(peer)
         caller = peer if self._shared(peer) else peer.rpartition(":")[0]
-        now = self._clock()
-        spent, since = self._spent.pop(caller, (0.0, now))
-        spent = max(0.0, spent - (now - since) * self._rate) + 1
-        self._spent[caller] = min(spent, self._rate * _BURST_SECONDS + 1), now
-        if len(self._spent) > _MOST_CALLERS:
-            self._spent.popitem(last=False)
-        if spent > self._rate * _BURST_SECONDS and peer not in self._cutting:
+        if not self._resets.spend(caller) and peer not in self._cutting:
             self._cutting.add(peer)
             if self._task is None or self._task.done():
                 self._task = asyncio.create_task(self._cut_all(), name="cut connections that reset")
@@ -71,13 +65,14 @@ class ResetGuard:
     async def _cut_all(self) -> None:
         while self._cutting:
             peers = frozenset(self._cutting)
+            told = self._named(min(peers))
             await asyncio.to_thread(self._cut, self._port, peers)
             self._cutting -= peers
             if (left_out := self._budget.take(self._port)) is not None:
                 _LOG.warning(
                     "connections_cut",
                     why="they reset calls as soon as they have begun",
-                    peer=min(peers),
+                    peer=told,
                     setting="grpc.resets_per_second",
                     left_out_before=left_out,
                 )

@@ -8,12 +8,13 @@ Small answers are not counted: there are at most as many of them as a connection
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ...errors import LimitExceeded
-from ..unread import PER_CALLER_SETTING
+from ..unread import PER_CALLER_SETTING, TOTAL_SETTING
 
 SMALL = 4096
 """Bytes up to which answers are not counted."""
@@ -34,11 +35,23 @@ class _Connection:
 
 
 class UnreadAnswers:
-    """Bounds what a connection leaves unread to `limit` bytes, and what all connections of an address do to `per_address`.
-    look: bytes that each connection has acknowledged since it was opened, by peer; called in a thread."""
+    """Bounds what a connection leaves unread to `limit` bytes, what all connections of an address do to `per_address`, and what all do to
+    `total`, if there is one.
+    look: bytes that each connection has acknowledged since it was opened, by peer; called in a thread. copies: how many bytes of memory
+    the engine takes for one of an answer that waits."""
 
-    def __init__(self, limit: int, look: Callable[[], Mapping[str, int]], *, per_address: int) -> None:
-        self._limit, self._per_address = limit, per_address
+    def __init__(
+        self,
+        limit: int,
+        look: Callable[[], Mapping[str, int]],
+        *,
+        per_address: int,
+        total: int | None = None,
+        copies: int = 1,
+    ) -> None:
+        self._total = sys.maxsize if total is None else total // copies
+        self._given = 0
+        self._limit, self._per_address, self._copies = limit // copies, per_address // copies, copies
         self._look = look
         self._addresses: defaultdict[str, int] = defaultdict(int)
         self._waiting: defaultdict[str, int] = defaultdict(int)
@@ -52,12 +65,21 @@ class UnreadAnswers:
             connection = self._connections[peer] = _Connection()
         address = _address(peer)
         of_address = self._addresses[address] + size
-        if connection.given and (connection.given + size > self._limit or of_address > self._per_address):
+        if connection.given and (
+            connection.given + size > self._limit
+            or of_address > self._per_address
+            or self._given + size > self._total
+        ):
             self._look_soon()
             return False
         connection.given += size
+        self._given += size
         self._addresses[address] = of_address
-        if connection.given > self._limit // 4 or of_address > self._per_address // 4:
+        if (
+            connection.given > self._limit // 4
+            or of_address > self._per_address // 4
+            or self._given > self._total // 4
+        ):
             self._look_soon()
         return True
 
@@ -66,9 +88,9 @@ class UnreadAnswers:
         too many of its answers wait."""
         connection, address = self._connections.get(peer), _address(peer)
         if connection is not None and connection.waiting + size > self._limit:
-            raise self._refusal(peer)
+            raise self._refusal(peer, size)
         if self._waiting.get(address, 0) + size > self._per_address:
-            raise self._refusal(peer)
+            raise self._refusal(peer, size)
         end = asyncio.get_running_loop().time() + _WAIT_SECONDS
         while not self.give(peer, size):
             connection = self._connections[peer]
@@ -84,12 +106,12 @@ class UnreadAnswers:
                 if not self._waiting[address]:
                     del self._waiting[address]
             if asyncio.get_running_loop().time() >= end:
-                raise self._refusal(peer)
+                raise self._refusal(peer, size)
 
     def of(self, peer: str) -> int:
-        """Bytes that a connection has not taken, as far as is known."""
+        """Bytes of memory that are held for what a connection has not taken, as far as is known."""
         connection = self._connections.get(peer)
-        return connection.given + connection.waiting if connection is not None else 0
+        return (connection.given + connection.waiting) * self._copies if connection is not None else 0
 
     def __len__(self) -> int:
         return len(self._connections)
@@ -100,18 +122,18 @@ class UnreadAnswers:
             self._looking.cancel()
             await asyncio.wait({self._looking})
 
-    def _refusal(self, peer: str) -> LimitExceeded:
-        unread, limit, setting, whose = self.of(peer), self._limit, "grpc.unread_bytes", "on this connection"
-        of_address = self._addresses.get(_address(peer), 0)
-        if unread <= limit // 2 < of_address:
-            unread, limit, setting, whose = (
-                of_address,
-                self._per_address,
-                PER_CALLER_SETTING,
-                "to this address",
-            )
+    def _refusal(self, peer: str, size: int) -> LimitExceeded:
+        of_connection, of_address = self.of(peer), self._addresses.get(_address(peer), 0) * self._copies
+        limit, per_address = self._limit * self._copies, self._per_address * self._copies
+        unread, setting, whose = of_connection, "grpc.unread_bytes", "on this connection"
+        if of_connection <= limit // 2 < of_address:
+            unread, limit, setting, whose = of_address, per_address, PER_CALLER_SETTING, "to this address"
+        elif of_connection <= limit // 2 and self._given + size > self._total:
+            unread, limit = self._given * self._copies, self._total * self._copies
+            setting, whose = TOTAL_SETTING, "to all callers"
         return LimitExceeded(
-            f"{unread} bytes of answers {whose} are not read; the limit is {limit} (setting {setting}): read them, then try again",
+            f"answers {whose} that are not read take {unread} bytes of memory; the limit is {limit} (setting {setting}): read them, then "
+            "try again",
             limit=limit,
             retry_seconds=1.0,
         )
@@ -137,6 +159,7 @@ class UnreadAnswers:
 
     def _took(self, peer: str, connection: _Connection, size: int) -> None:
         connection.given -= size
+        self._given -= size
         address = _address(peer)
         self._addresses[address] -= size
         if not self._addresses[address]:

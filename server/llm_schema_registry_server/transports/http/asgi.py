@@ -30,12 +30,24 @@ API_HEADERS: Headers = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-    (b"cache-control", b"no-cache"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"private, no-cache"),
 )
-"""Security headers of a face whose answers are data: nothing in them is to be rendered, framed or run."""
+"""Security headers of a face whose answers are data: nothing in them is to be rendered, framed, run or embedded elsewhere, and no cache
+that callers share keeps them, nor does any give them out without asking."""
 
-# Lists of which each line has a part; RFC 9110 5.3 reads the lines as one list.
-_LISTS = ("x-forwarded-for", "forwarded", "content-encoding", "transfer-encoding")
+SECURE_API_HEADERS: Headers = (*API_HEADERS, (b"strict-transport-security", b"max-age=31536000"))
+"""The same of a server behind TLS: a browser that has been there does not come back without it (RFC 6797)."""
+
+_JSON = re.compile(r"application/(?:[\w.+-]+\+)?json")
+_LINES = re.compile(r"application/(?:(?:[\w.+-]+\+)?json|x-ndjson|ndjson|jsonl|jsonlines|x-jsonlines)")
+
+# Lists of which each line has a part; RFC 9110 5.3 reads the lines as one list. Credentials are none, but two lines of them must
+# not become one caller for this server and another for a proxy before it: joined, they are refused.
+_LISTS = (
+    "x-forwarded-for", "forwarded", "content-encoding", "transfer-encoding", "authorization", "x-api-key",
+)  # fmt: skip
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]*)")
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
 
@@ -85,9 +97,10 @@ def demand_host(scope: Scope, metadata: Mapping[str, str]) -> None:
         raise InvalidRequest("host", "is missing: a request over HTTP/1.1 must have one Host header")
 
 
-def demand_readable(metadata: Mapping[str, str]) -> None:
+def demand_readable(metadata: Mapping[str, str], *, lines: bool = False) -> None:
     """Raises UnsupportedBody for a body that is compressed, or in another character set than UTF-8: it would be taken for
-    something else than what was sent."""
+    something else than what was sent. And for one that is called something else than JSON, or lines of it: a page of another site
+    makes browsers send forms and plain text without asking (CORS protocol, "simple" requests), but no JSON."""
     content = metadata.get("content-encoding", "")
     if any(coding.strip().lower() not in ("", "identity") for coding in content.split(",")):
         raise UnsupportedBody(
@@ -99,6 +112,18 @@ def demand_readable(metadata: Mapping[str, str]) -> None:
     kind = metadata.get("content-type", "").lower()
     if (found := _CHARSET.search(kind)) is not None and found[1] not in _CHARSETS:
         raise UnsupportedBody("content-type", kind, "in UTF-8")
+    if kind and not (_LINES if lines else _JSON).fullmatch(kind.partition(";")[0].strip()):
+        raise UnsupportedBody("content-type", kind, _called(lines))
+
+
+def demand_type(metadata: Mapping[str, str], body: bytes, *, lines: bool = False) -> None:
+    """Raises UnsupportedBody for a body that is not called anything: browsers send that without asking, too."""
+    if body and not metadata.get("content-type"):
+        raise UnsupportedBody("content-type", "", _called(lines))
+
+
+def _called(lines: bool) -> str:
+    return f"with content-type application/{'x-ndjson' if lines else 'json'}"
 
 
 def connection(scope: Scope) -> str:

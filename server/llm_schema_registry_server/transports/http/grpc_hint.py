@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .asgi import Receive, Scope, Send
+from .asgi import API_HEADERS, Receive, Scope, Send
 
 _UNIMPLEMENTED = b"12"
 """google.rpc.Code: no client calls again after it."""
@@ -39,6 +39,10 @@ class GrpcHint:
             await send({"type": "http.response.body", "body": b""})
             return
         body = f"{text}\n".encode()
-        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+        headers = [
+            *API_HEADERS,
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", b"%d" % len(body)),
+        ]
         await send({"type": "http.response.start", "status": 400, "headers": headers})
         await send({"type": "http.response.body", "body": body})

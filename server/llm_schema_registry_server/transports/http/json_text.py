@@ -44,7 +44,7 @@ def decode(body: bytes, most_values: int = MOST_VALUES, most_escapes: int = MOST
             "base64",
         )
     many = _count_values(body, _AT_ONCE) > _AT_ONCE
-    if many and _count_values(body, most_values) > most_values:
+    if (many or most_values < _AT_ONCE) and _count_values(body, most_values) > most_values:
         raise InvalidRequest(
             "",
             f"the body has more than {most_values} JSON values, which is the limit (http.max_values): send large data or "

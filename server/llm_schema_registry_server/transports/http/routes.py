@@ -33,6 +33,11 @@ class Route:
     template: str
     fields: tuple[str, ...]
     body: str
+    place: tuple[str, str] = field(init=False, repr=False, compare=False)
+    """Verb and template."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "place", (self.verb, self.template))
 
     @property
     def creates(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 
 from ...telemetry import logs
@@ -30,9 +30,10 @@ class _Watched:
 
 class SocketGuard:
     """Cuts a connection that received more than `limit` bytes since `watching`, and BYTES_PER_SECOND for each second that
-    has passed. It looks every `seconds`, less often at thousands. Does nothing where there is no /proc."""
+    has passed. It looks every `seconds`, less often at thousands. `named`: how a peer is told in the log. Does nothing where there is no /proc."""
 
-    def __init__(self, limit: int, seconds: float = 0.05) -> None:
+    def __init__(self, limit: int, seconds: float = 0.05, named: Callable[[str], str] = str) -> None:
+        self._named = named
         self._limit, self._seconds = limit, seconds
         self._wanted: dict[tuple[int, str], asyncio.Future[socket.socket | None]] = {}
         self._watched: dict[_Watched, None] = {}
@@ -96,7 +97,9 @@ class SocketGuard:
         received = bytes_received(watched.connection) - watched.before
         if received > self._limit + BYTES_PER_SECOND * (now - watched.since):
             del self._watched[watched]
-            _LOG.warning("socket_cut", peer=watched.peer, received=received, setting="limits.socket_bytes")
+            _LOG.warning(
+                "socket_cut", peer=self._named(watched.peer), received=received, setting="limits.socket_bytes"
+            )
             try:
                 watched.connection.shutdown(socket.SHUT_RDWR)
             except OSError:  # it has ended by itself

@@ -6,29 +6,36 @@ An error is a last message {"error": ...} before the socket closes; the close co
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import aclosing
+from urllib.parse import unquote
 
 import orjson
 from google.protobuf.message import Message
 
 from ...calls.call import Call, request_id
 from ...calls.failure import Failure, failure
+from ...calls.guards.queueing import address_key
 from ...calls.peer import TrustedProxies
-from ...errors import Code, InvalidRequest, RegistryError, ShuttingDown
+from ...errors import Code, InvalidRequest, RegistryError, ShuttingDown, Unauthenticated
+from ...queues.caller import Caller, bind
 from ...rpc.protobuf.method import Method
 from ...rpc.protobuf.rpcs import Rpcs
+from ...telemetry.http_requests import NO_ROUTE, HttpRequests
 from ..status import http_body
 from ..unread import Unread
 from .asgi import ClientLeft, Event, Receive, Scope, Send, connection, deadline, headers
 from .errors import BodyTooSlow, RouteNotFound
 from .json_in import request_message
 from .json_out import shared_text
+from .origins import demand_own_name, demand_own_page
 from .routes import Route
 from .socket_guard import SocketGuard
 from .streaming import while_present
 
 FIRST_MESSAGE_SECONDS = 10.0
+_TICKET = "ticket="
 
 # RFC 6455 7.4.1 and the IANA registry: 1008 policy violation, 1011 internal error, 1012 restart, 1013 try again later.
 _POLICY, _INTERNAL, _RESTART, _LATER, _DONE = 1008, 1011, 1012, 1013, 1000
@@ -46,8 +53,18 @@ _CLOSE: Mapping[Code, int] = {
 }
 
 
+Redeem = Callable[[str], Awaitable[Mapping[str, str]]]
+"""From a ticket to the headers that it stands for."""
+
+
+async def no_tickets(ticket: str) -> Mapping[str, str]:
+    """Where there are none."""
+    raise Unauthenticated("tickets are not taken here")
+
+
 class Sockets:
-    """The WebSocket endpoints: `paths` maps a URL path to the path of a server-streaming method."""
+    """The WebSocket endpoints: `paths` maps a URL path to the path of a server-streaming method. `redeem` takes the tickets that stand in
+    URLs (`?ticket=`), once."""
 
     def __init__(
         self,
@@ -57,21 +74,28 @@ class Sockets:
         most_bytes: int,
         face: str,
         proxies: TrustedProxies,
+        requests: HttpRequests,
+        origins: Collection[str] = (),
+        hosts: Collection[str] | None = None,
+        redeem: Redeem = no_tickets,
     ) -> None:
+        self._requests = requests
         self._pipeline, self._face, self._proxies = rpcs.pipeline, face, proxies
+        self._origins, self._hosts, self._redeem = origins, hosts, redeem
         self._unread, self._most_bytes = unread, most_bytes
-        self._guard = SocketGuard(most_bytes)
+        self._guard = SocketGuard(most_bytes, named=proxies.named)
         self._routes = {url: _route(rpcs.methods[path]) for url, path in paths.items()}
 
     async def serve(self, scope: Scope, receive: Receive, send: Send, *, draining: bool) -> None:
         """One connection, from handshake to close."""
         await receive()  # websocket.connect
-        async with self._guard.watching(scope["server"][1], connection(scope)):
+        async with self._guard.watching(int(scope["server"][1]), connection(scope)):
             await self._serve(scope, receive, send, draining=draining)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, *, draining: bool) -> None:
-        raw_path = scope["raw_path"].decode("utf-8", "backslashreplace").partition("?")[0]
+        raw_path, _, query = scope["raw_path"].decode("utf-8", "backslashreplace").partition("?")
         route = self._routes.get(raw_path)
+        began = time.perf_counter()
         metadata = headers(scope)
         asked = request_id(metadata)
         await send({"type": "websocket.accept", "headers": [(b"x-request-id", asked.encode())]})
@@ -80,7 +104,16 @@ class Sockets:
                 raise RouteNotFound(raw_path)
             if draining:
                 raise ShuttingDown
+            # Before anything is refused, so that the refusal does not cross with the request, and is lost with a connection that is closed unread.
             first = await _first_message(receive, self._most_bytes)
+            query = query or scope["query_string"].decode("latin-1")
+            if _TICKET in query:
+                # Until the ticket says who it is, it waits in queues as its address.
+                peer = self._proxies.peer(connection(scope), metadata)
+                bind(Caller(address_key(peer.address)))
+                metadata = await self._with_ticket(metadata, query)
+            demand_own_name(metadata, self._hosts)
+            demand_own_page(metadata, self._origins)
             message = _message(route, first)
             call = Call(
                 route.method.operation,
@@ -91,11 +124,23 @@ class Sockets:
                 deadline(metadata),
                 self._proxies,
             )
+            call.route = ("GET", raw_path)
             await while_present(self._write(call, message, send), receive)
         except ClientLeft:
             return
         except Exception as error:
             await _fail(send, failure(error, asked))
+        finally:
+            self._requests.seen("GET", raw_path if route is not None else NO_ROUTE, 101, began)
+
+    async def _with_ticket(self, metadata: dict[str, str], query: str) -> dict[str, str]:
+        """The headers of a request, and those that the ticket in its query stands for. Raises Unauthenticated."""
+        tickets = [part[len(_TICKET) :] for part in query.split("&") if part.startswith(_TICKET)]
+        if not tickets:
+            return metadata
+        if len(tickets) > 1 or "authorization" in metadata or "x-api-key" in metadata:
+            raise Unauthenticated("two credentials are shown; send one ticket, and no credentials beside it")
+        return {**metadata, **await self._redeem(unquote(tickets[0]))}
 
     async def _write(self, call: Call, message: Message | RegistryError, send: Send) -> None:
         async with aclosing(self._pipeline.stream(call, message)) as answers:

@@ -110,7 +110,8 @@ class _Body:
 
     async def _begin(self) -> None:
         if not self.begun:
-            extra = (*self._call.response_metadata.items(), (REQUEST_ID, self._call.request_id))
+            call = self._call
+            extra = (*call.response_metadata.items(), *call.own_metadata, (REQUEST_ID, call.request_id))
             await send_head(self._sender, 200, self._style.content_type, extra, security=self._security)
             self.begun = True
             await self._send(self._style.opening())

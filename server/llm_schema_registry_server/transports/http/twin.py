@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from ...calls.pipeline import Invoke
 from ...errors import Code, InvalidRequest, RegistryError, ShuttingDown
 from ...queues.fair_queue import FairQueue, Queues
 from ...rpc.protobuf.rpcs import Rpcs
+from ...telemetry.http_requests import LEFT, NO_ROUTE, HttpRequests
 from ..request_memory import request_memory
 from ..status import http_body, http_status
 from ..unread import Unread
@@ -42,6 +44,7 @@ from .asgi import (
     deadline,
     demand_host,
     demand_readable,
+    demand_type,
     headers,
     path_of,
     send_reply,
@@ -52,8 +55,9 @@ from .index import listing, nearest, served
 from .json_in import MOST_ITEMS, line_message, request_message
 from .json_out import render
 from .json_text import MOST_ESCAPES, MOST_VALUES
+from .origins import demand_own_name, demand_own_page
 from .routes import RecentRoutes, Route, Routes
-from .sockets import Sockets
+from .sockets import Redeem, Sockets, no_tickets
 from .stream_formats import (
     Events,
     JsonArray,
@@ -67,6 +71,11 @@ from .wording import Wording
 FACE = "http"
 ROOT = "/api/v1"
 """Where the paths of all RPCs begin, but for the one of health."""
+
+CALL, RECEIVED = "schema_registry.call", "schema_registry.received"
+"""Where the scope of a request has its Call, once there is one, and the size of its body."""
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Verbs that change nothing (RFC 9110 9.2.1); pages of other sites cannot read the answers."""
 
 _MEMORY_BYTES = 256 * 1024 * 1024
 """For bodies, where no memory is given that is shared with other ports."""
@@ -83,7 +92,9 @@ class HttpOptions:
     for lines. `sockets` maps a URL path to the method that a WebSocket there subscribes to. `statuses` give an HTTP
     status for an answer that is well-formed and yet no 200. `socket_bytes` may arrive over a WebSocket as its request; `max_items` may a list or map of a request have.
     `security` are the headers that every answer carries. `required` names, by the path of a method, a field that its body must
-    have though the proto takes it as empty. `version` is the server's, for those who ask what there is.
+    have though the proto takes it as empty. `origins` are those of pages that may ask besides the server's own, `hosts` the names that the server has
+    besides localhost; None: any. `redeem`: see Sockets. `version` is the server's, for those who ask what there is.
+    `requests` is where each request is noted.
     """
 
     max_body_bytes: int
@@ -98,8 +109,12 @@ class HttpOptions:
     statuses: Mapping[str, Callable[[Any], int]] = field(default_factory=dict)
     proxies: TrustedProxies = NO_PROXIES
     security: Headers = API_HEADERS
+    origins: frozenset[str] = frozenset()
+    hosts: frozenset[str] | None = None
+    redeem: Redeem = no_tickets
     required: Mapping[str, str] = field(default_factory=dict)
     version: str = ""
+    requests: HttpRequests = field(default_factory=HttpRequests)
 
 
 class HttpTwin:
@@ -129,9 +144,19 @@ class HttpTwin:
         self._wording = Wording(rpcs.methods.values())
         self._index = Reply(200, listing(self._served, options.sockets, options.version))
         self._sockets = Sockets(
-            rpcs, options.sockets, options.unread, options.socket_bytes, FACE, options.proxies
+            rpcs,
+            options.sockets,
+            options.unread,
+            options.socket_bytes,
+            FACE,
+            options.proxies,
+            options.requests,
+            options.origins,
+            options.hosts,
+            options.redeem,
         )
         self._draining = False
+        self._requests = options.requests
         self._bodies = Bodies(memory, queues)
         values, escapes, items = options.max_values, options.max_escapes, options.max_items
         self._request = partial(request_message, most_values=values, most_escapes=escapes, most_items=items)
@@ -139,12 +164,14 @@ class HttpTwin:
 
     async def http(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
+        began = time.perf_counter()
         metadata = headers(scope)
         asked = request_id(metadata)
         head_only = scope["method"] == "HEAD"
         try:
             reply = await self._answer(scope, metadata, asked, receive, send)
         except (ClientLeft, BrokenOff):
+            self._ended(scope, began, LEFT)
             return
         except Exception as error:
             reply = failure_reply(self._wording.of(failure(error, asked), None), error)
@@ -153,9 +180,29 @@ class HttpTwin:
                 going = ShuttingDown()
                 reply = failure_reply(failure(going, asked), going)
                 await send_reply(send, reply, security=self._security, head_only=head_only)
+            self._ended(scope, began, 503 if self._draining else LEFT)
             raise
-        if reply is not None:
-            await send_reply(send, reply, security=self._security, head_only=head_only)
+        if reply is None:
+            self._ended(scope, began, 200)
+            return
+        await send_reply(send, reply, security=self._security, head_only=head_only)
+        self._ended(scope, began, reply.status, 0 if head_only else len(reply.body))
+
+    def _ended(self, scope: Scope, began: float, status: int, sent: int | None = None) -> None:
+        """Notes a request that has ended."""
+        call: Call | None = scope.get(CALL)
+        if call is None or call.route is None:
+            self._requests.seen(scope["method"], NO_ROUTE, status, began, sent=sent)
+            return
+        self._requests.seen(
+            scope["method"],
+            call.route[1],
+            status,
+            began,
+            received=scope.get(RECEIVED, 0),
+            sent=sent,
+            traceparent=call.traceparent,
+        )
 
     async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One WebSocket."""
@@ -177,6 +224,9 @@ class HttpTwin:
         if self._draining:
             raise ShuttingDown
         demand_host(scope, metadata)
+        demand_own_name(metadata, self._options.hosts)
+        if verb not in _SAFE and "origin" in metadata:
+            demand_own_page(metadata, self._options.origins)
         match = self._recent.get(scope["raw_path"]) if verb == "GET" else None
         remembered = match is not None
         if match is None:
@@ -198,25 +248,41 @@ class HttpTwin:
             deadline(metadata),
             self._proxies,
         )
-        if operation.streams:
-            await self._stream(route, captured, call, scope, receive, send)
-            return None
-        if route.body:
-            async with self._read_body(receive, call) as body:
-                try:
-                    return await self._unary(route, captured, call, scope, body)
-                except Exception as error:
-                    return failure_reply(self._wording.of(failure(error, asked), body), error)
-        if not operation.cached:
-            return await self._unary(route, captured, call, scope, b"")
-        # The path of most requests, without a coroutine more than it needs.
-        key = _key(scope, b"")
-        cached = self._pipeline.cached_at_once(call, key)
-        if cached is None:
-            return await self._computed(route, captured, call, scope, b"", key)
-        if not remembered and verb == "GET":
-            self._recent.add(scope["raw_path"], match)
-        return _cached_reply(cached, call)
+        call.route = route.place
+        scope[CALL] = call
+        try:
+            if operation.streams:
+                await self._stream(route, captured, call, scope, receive, send)
+                return None
+            if route.body:
+                async with self._read_body(receive, call) as body:
+                    scope[RECEIVED] = len(body)
+                    try:
+                        demand_type(call.metadata, body)
+                        return await self._unary(route, captured, call, scope, body)
+                    except Exception as error:
+                        return self._failed(error, call, body)
+            if not operation.cached:
+                return await self._unary(route, captured, call, scope, b"")
+            # The path of most requests, without a coroutine more than it needs.
+            key = _key(scope, b"")
+            cached = self._pipeline.cached_at_once(call, key)
+            if cached is None:
+                return await self._computed(route, captured, call, scope, b"", key)
+            if not remembered and verb == "GET":
+                self._recent.add(scope["raw_path"], match)
+            return _cached_reply(cached, call)
+        except (ClientLeft, BrokenOff, asyncio.CancelledError):
+            self._pipeline.turned_away(call, asyncio.CancelledError())
+            raise
+        except Exception as error:
+            return self._failed(error, call, None)
+
+    def _failed(self, error: Exception, call: Call, body: bytes | None) -> Reply:
+        """The reply that tells of a call's failure."""
+        self._pipeline.turned_away(call, error)
+        reply = failure_reply(self._wording.of(failure(error, call.request_id), body), error)
+        return reply._replace(headers=(*reply.headers, *call.own_metadata))
 
     async def _unary(
         self, route: Route, captured: Mapping[str, str], call: Call, scope: Scope, body: bytes
@@ -259,7 +325,8 @@ class HttpTwin:
     def _reply(self, route: Route, answer: Message, call: Call) -> Reply:
         status = self._status(route, answer)
         if status == 204:
-            return Reply(204, headers=(*call.response_metadata.items(), (REQUEST_ID, call.request_id)))
+            extra = (*call.response_metadata.items(), *call.own_metadata, (REQUEST_ID, call.request_id))
+            return Reply(204, headers=extra)
         rendered = render(answer)
         if route.verb == "GET":
             call.response_metadata["etag"] = _etag(rendered)
@@ -331,9 +398,10 @@ class HttpTwin:
     ) -> None:
         if route.method.operation.client_streaming:
             # All of it before the first answer: most HTTP clients read nothing before they have sent everything.
-            demand_readable(call.metadata)
+            demand_readable(call.metadata, lines=True)
             limit, setting = self._options.max_batch_bytes, "http.max_batch_bytes"
             async with self._bodies.read(receive, limit, setting, caller_key(call)) as body:
+                demand_type(call.metadata, body, lines=True)
                 await self._write(self._line_messages(route, body), Lines, call, receive, send)
             return
         default: type[Style] = Events if route.method.path in self._options.live else JsonArray
@@ -342,6 +410,7 @@ class HttpTwin:
             await self._write(request, default, call, receive, send)
             return
         async with self._read_body(receive, call) as body:
+            demand_type(call.metadata, body)
             request = await self._message(route, captured, scope, body)
             await self._write(request, default, call, receive, send)
 
@@ -424,11 +493,11 @@ def _key(scope: Scope, body: bytes) -> bytes:
 def _cached_reply(cached: CachedAnswer, call: Call) -> Reply:
     if "if-none-match" in call.metadata:
         return _fresh_or_not_modified(200, cached.body, dict(cached.metadata), call)
-    return Reply(200, cached.body, (*cached.metadata, (REQUEST_ID, call.request_id)))
+    return Reply(200, cached.body, (*cached.metadata, *call.own_metadata, (REQUEST_ID, call.request_id)))
 
 
 def _fresh_or_not_modified(status: int, body: bytes, metadata: Mapping[str, str], call: Call) -> Reply:
-    extra = (*metadata.items(), (REQUEST_ID, call.request_id))
+    extra = (*metadata.items(), *call.own_metadata, (REQUEST_ID, call.request_id))
     etag = metadata.get("etag")
     if etag is not None and etag in call.metadata.get("if-none-match", ""):
         return Reply(304, headers=extra)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import Annotated, Any
 
 import typer
@@ -35,6 +36,7 @@ def _shown(config: ConfigFile, name: str) -> dict[str, Any]:
         "in_use": name == config.default,
         **{key: getattr(known, key) for key in KEYS if key != "token"},
         "token": "(set)" if known.token else None,
+        **({"issuer": known.login.issuer, "client_id": known.login.client_id} if known.login else {}),
     }
 
 
@@ -89,6 +91,11 @@ def set_(
         str | None,
         typer.Option("--context", "-c", metavar="CONTEXT", help="Where its subjects are, such as .staging."),
     ] = None,
+    ca: Annotated[
+        str | None, typer.Option("--ca", metavar="FILE", help="Authorities of TLS to trust.")
+    ] = None,
+    cert: Annotated[str | None, typer.Option("--cert", metavar="FILE", help="Our certificate there.")] = None,
+    key: Annotated[str | None, typer.Option("--key", metavar="FILE", help="The key of it.")] = None,
     clear: Annotated[
         list[str] | None,
         typer.Option("--clear", metavar="KEY", help=f"Forget one of {', '.join(KEYS)}; repeatable."),
@@ -109,10 +116,20 @@ def set_(
             raise typer.BadParameter(f"{key!r} is not one of {', '.join(KEYS)}", param_hint="--clear")
     if token == "-":
         token = typer.prompt("Token", hide_input=True, err=True)
-    given = {"server": server, "token": token, "timeout": timeout, "output": output, "context": scope}
+    files = {"ca": ca, "cert": cert, "key": key}
+    given = {
+        "server": server,
+        "token": token,
+        "timeout": timeout,
+        "output": output,
+        "context": scope,
+        **{name: os.path.abspath(file) for name, file in files.items() if file is not None},
+    }
     changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if server is not None:
         parse_target(server)
+    if token is not None or "token" in (clear or ()):
+        changes["login"] = None  # whose token it would have been
     new = dataclasses.replace(
         config.profiles.get(name, Profile()), **dict.fromkeys(clear or (), None), **changes
     )
@@ -164,7 +181,9 @@ def show(
     if not chosen:
         raise typer.BadParameter("no profile is in use; give a name", param_hint="NAME")
     found = _shown(config, chosen)
-    lines = [f"file     {config.path}", *(f"{k:<8} {v}" for k, v in found.items() if v not in (None, False))]
+    told = {k: v for k, v in found.items() if v not in (None, False)}
+    width = max(map(len, ("file", *told)))
+    lines = [f"{k:<{width}}  {v}" for k, v in {"file": config.path, **told}.items()]
     session(context).output.result(found, lambda: lines)
 
 

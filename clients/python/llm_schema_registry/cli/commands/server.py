@@ -187,6 +187,15 @@ def config_set(
             help="Lint findings at a registration: off, warn, refuse_errors or refuse_warnings.",
         ),
     ] = None,
+    max_subjects: Annotated[
+        int | None, typer.Option(metavar="N", help="Most subjects of a context; 0: no limit.")
+    ] = None,
+    max_versions: Annotated[
+        int | None, typer.Option(metavar="N", help="Most versions of a context; 0: no limit.")
+    ] = None,
+    max_bytes: Annotated[
+        int | None, typer.Option(metavar="N", help="Most bytes of all contents of a context; 0: no limit.")
+    ] = None,
 ) -> None:
     """Change settings; those that are not given stay.
 
@@ -196,6 +205,7 @@ def config_set(
       schema-registry config set --level full
       schema-registry config set orders -l full_transitive
       schema-registry config set -c .prod --lint refuse_errors
+      schema-registry config set -c .team --max-subjects 500
     """
     given = (
         level,
@@ -207,6 +217,9 @@ def config_set(
         undecided,
         default_dialect,
         lint,
+        max_subjects,
+        max_versions,
+        max_bytes,
     )
     if all(value is None for value in given):
         raise typer.BadParameter("nothing to set; give at least one setting such as --level")
@@ -225,6 +238,9 @@ def config_set(
             undecided=undecided,
             default_dialect=default_dialect,
             lint=lint,
+            max_subjects=max_subjects,
+            max_versions=max_versions,
+            max_bytes=max_bytes,
         )
     s.output.result(view, lambda: _settings(view))
 

@@ -79,13 +79,15 @@ class Witnesses:
             yield rest + element(field, [value, self._two_elements(field, value)] if field.many else [value])
 
     def _seen_value(self, field: Field, other: Field) -> bytes:
-        """A value that is set for both: no zero, which a field without presence leaves out, and known to a closed enum."""
+        """A value that is set for both: no zero, which a field without presence leaves out, and known to a closed enum. An open one may
+        hold any number, also where all that it names is zero, as google.protobuf.NullValue does."""
         if field.kind != "enum" or other.kind != "enum":
             return self._samples.sample_value(field)
         mine, theirs = self._sides.reader.enums[other.type_name], self._sides.writer.enums[field.type_name]
         numbers = list(theirs.values) if theirs.closed else [*theirs.values, *mine.values]
         known = [number for number in numbers if not mine.closed or number in mine.values]
-        return scalar("enum", next((number for number in known if number), 0))
+        any_other = 0 if mine.closed or theirs.closed else 1
+        return scalar("enum", next((number for number in known if number), any_other))
 
     def _two_elements(self, field: Field, value: bytes) -> bytes:
         """The second element of a repeated field: `value` again, in a map with another key."""

@@ -1,0 +1,1 @@
+"""Encryption of stored contents: each has a data key of its own, which a key of a provider wraps (envelope encryption)."""

@@ -1,0 +1,320 @@
+"""The form of a schema for a provider: what is sent, what is lost, how answers come back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from llm_schema_engines import (
+    CompiledForm,
+    ConversionRefused,
+    DataRefused,
+    Decoder,
+    Fit,
+    InvalidRequest,
+    LossEffect,
+    LossProof,
+    Verdict,
+    compile_for,
+    provider_profile,
+    provider_profiles,
+    validate,
+)
+from llm_schema_engines.providers.compiling import choose_names
+from tests.providers.test_profiles import OWN
+
+ORDER: dict[str, Any] = {
+    "title": "Place an order",
+    "type": "object",
+    "properties": {
+        "zip": {"type": "string", "minLength": 5},
+        "amount": {"type": "integer", "minimum": 1, "maximum": 5},
+        "note": {"type": "string"},
+        "tags": {"type": "object", "additionalProperties": {"type": "number"}},
+    },
+    "required": ["zip", "amount"],
+    "additionalProperties": False,
+}
+
+
+def compiled(schema: Any, profile: str, **options: Any) -> CompiledForm:
+    return compile_for(json.dumps(schema), profile, **options)
+
+
+def sent(schema: Any, profile: str, **options: Any) -> Any:
+    return json.loads(compiled(schema, profile, **options).schema)
+
+
+def test_the_envelope_is_ready_for_the_request() -> None:
+    form = compiled(ORDER, "openai-strict", name="place.order", description="Places it")
+
+    envelope = json.loads(form.envelope)
+    assert form.fit is Fit.FITS_WITH_LOSS
+    assert (envelope["name"], envelope["description"], envelope["strict"]) == (
+        "place_order",
+        "Places it",
+        True,
+    )
+    assert envelope["parameters"] == json.loads(form.schema)
+
+
+@pytest.mark.parametrize("profile", list(provider_profiles()))
+def test_every_surface_of_every_profile_holds_the_schema(profile: str) -> None:
+    for surface in provider_profiles()[profile].envelopes:
+        form = compiled(ORDER, profile, surface=surface, prove_seconds=0)
+
+        assert form.surface == surface
+        assert form.schema in form.envelope or json.dumps(form.schema) in form.envelope
+        assert '"$' not in form.envelope.replace('"$defs"', "").replace('"$ref"', "")
+
+
+def test_keys_keep_their_order_and_all_are_required_where_they_must() -> None:
+    schema = sent(ORDER, "openai-strict")
+
+    assert list(schema["properties"]) == ["zip", "amount", "note", "tags"]
+    assert schema["required"] == ["zip", "amount", "note", "tags"]
+    assert schema["properties"]["note"]["type"] == ["string", "null"]
+
+
+def test_a_small_range_of_integers_stays_enforced_as_an_enum() -> None:
+    form = compiled(ORDER, "anthropic-strict")
+
+    assert json.loads(form.schema)["properties"]["amount"] == {"type": "integer", "enum": [1, 2, 3, 4, 5]}
+    assert [loss.pointer for loss in form.losses] == ["/properties/zip/minLength"]
+
+
+def test_every_loss_has_its_pointer_and_a_witness() -> None:
+    form = compiled(ORDER, "anthropic-strict")
+    (loss,) = form.losses
+
+    assert (loss.effect, loss.keyword, loss.proof) == (LossEffect.WIDENED, "minLength", LossProof.WITNESS)
+    assert not validate(json.dumps(ORDER), loss.witness)
+    assert validate(form.meant, loss.witness)
+    assert (form.widened, form.narrowed) == (Verdict.NO, Verdict.YES)
+    assert [check.pointer for check in form.checks] == ["/properties/tags", "/properties/zip/minLength"]
+
+
+def test_a_form_without_loss_is_proved_to_be_one() -> None:
+    form = compiled(
+        {**ORDER, "properties": {**ORDER["properties"], "zip": {"type": "string"}}}, "anthropic-strict"
+    )
+
+    assert form.lossless
+    assert form.losses == ()
+
+
+def test_an_open_object_is_narrowed_and_says_so() -> None:
+    form = compiled({"type": "object", "properties": {"a": {"type": "string"}}}, "openai-strict")
+    (loss,) = form.losses
+
+    assert (loss.effect, loss.keyword, loss.proof) == (
+        LossEffect.NARROWED,
+        "additionalProperties",
+        LossProof.WITNESS,
+    )
+    assert validate('{"type": "object", "properties": {"a": {"type": "string"}}}', loss.witness)
+    assert not validate(form.meant, loss.witness)
+
+
+@pytest.mark.parametrize(
+    ("schema", "profile", "document", "answer"),
+    [
+        (ORDER, "openai-strict", {"zip": "12345", "amount": 1}, {"zip": "12345", "amount": 1, "note": None, "tags": None}),
+        (ORDER, "anthropic-strict", {"zip": "12345", "amount": 1, "tags": {"a": 1}}, {"zip": "12345", "amount": 1, "tags": [{"key": "a", "value": 1}]}),
+        ({"type": "array", "items": {"type": "string"}}, "openai-strict", ["a"], {"value": ["a"]}),
+        ({"type": "object"}, "openai-strict", {"a": [1, {"b": None}]}, {"value": [{"key": "a", "value": '[1,{"b":null}]'}]}),
+        ({"type": "object", "properties": {"a": True}, "required": ["a"], "additionalProperties": False}, "openai-strict", {"a": {"x": 1}}, {"a": '{"x":1}'}),
+        ({"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": {"type": "integer"}}, "openai-strict", {"a": "x", "b": 2}, {"a": "x", "additional_properties": [{"key": "b", "value": 2}]}),
+        ({"anyOf": [{"type": "string"}, {"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": False}]}, "openai-strict", {}, {"value": {"a": None}}),
+        ({"type": "object", "properties": {"kid": {"$ref": "#"}}, "additionalProperties": False}, "openai-strict", {"kid": {"kid": {}}}, {"kid": {"kid": {"kid": None}}}),
+        ({"type": "object", "properties": {"kid": {"$ref": "#"}}, "additionalProperties": False}, "anthropic-strict", {"kid": {"kid": {}}}, {"kid": '{"kid":{}}'}),
+    ],
+)  # fmt: skip
+def test_answers_come_back_in_the_shape_of_the_schema(
+    schema: Any, profile: str, document: Any, answer: Any
+) -> None:
+    decoder = Decoder(json.loads(json.dumps(compiled(schema, profile).decoder)))
+
+    assert json.loads(decoder.encode(json.dumps(document))) == answer
+    assert json.loads(decoder.decode(json.dumps(answer))) == document
+
+
+def test_a_property_that_holds_the_name_of_the_pairs_keeps_it() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"additional_properties": {"type": "string"}},
+        "required": ["additional_properties"],
+        "additionalProperties": {"type": "integer"},
+    }
+    assert list(sent(schema, "openai-strict")["properties"]) == [
+        "additional_properties",
+        "additional_properties_2",
+    ]
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [[{"key": "a", "value": 1}, {"key": "a", "value": 2}], [{"key": "a"}], ["a"], [{"key": 1, "value": 1}]],
+)
+def test_pairs_that_are_none_are_refused_with_their_place(pairs: Any) -> None:
+    decoder = Decoder(compiled(ORDER, "anthropic-strict").decoder)
+
+    with pytest.raises(DataRefused, match="/tags/"):
+        decoder.decode(json.dumps({"zip": "12345", "amount": 1, "tags": pairs}))
+
+
+def test_alternatives_that_could_be_taken_for_each_other_are_labelled() -> None:
+    schema = {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "array"}]}
+    decoder = Decoder(compiled(schema, "openai-strict").decoder)
+
+    for document in (["0"], [0], [[]]):
+        assert json.loads(decoder.decode(decoder.encode(json.dumps(document)))) == document
+
+
+def test_names_of_properties_that_a_provider_does_not_take_are_changed_and_come_back() -> None:
+    root = {"root_any": OWN["keywords"]["type"]}
+    rule = {"pattern": "[a-z_]+", "most": 20, "support": "UNKNOWN"}
+    known = dict.fromkeys(("type", "properties", "required", "additionalProperties"), OWN["keywords"]["type"])
+    profile = provider_profile(
+        json.dumps({**OWN, "keywords": known, "property_name": rule, "structure": root})
+    )
+    schema = {
+        "type": "object",
+        "properties": {"a b": {"type": "string"}, "a-b": {"type": "string"}, "a_b": {"type": "string"}},
+        "required": ["a b", "a-b", "a_b"],
+        "additionalProperties": False,
+    }
+    form = compile_for(json.dumps(schema), profile)
+    document = {"a b": "1", "a-b": "2", "a_b": "3"}
+
+    sent = json.loads(Decoder(form.decoder).encode(json.dumps(document)))
+    assert list(sent) == ["a_b", "a_b_2", "a_b_3"]
+    assert sorted(sent.values()) == ["1", "2", "3"]
+    assert json.loads(Decoder(form.decoder).decode(json.dumps(sent))) == document
+
+
+def test_names_of_tools_that_meet_are_numbered_and_adding_one_renames_none() -> None:
+    profile = provider_profiles()["openai-strict"]
+
+    first = choose_names(profile, ["a.b", "a-b", "a b", "x" * 70, "x" * 80])
+    assert first["a.b"] == "a_b"
+    assert first["a b"] == "a_b_2"
+    assert len(set(first.values())) == 5
+    assert max(map(len, first.values())) == 64
+    more = choose_names(profile, [*first, "a:b"])
+    assert {name: more[name] for name in first} == first
+
+
+def test_what_several_schemas_say_of_one_value_is_taken_together() -> None:
+    schema = {
+        "allOf": [
+            {"type": "object", "properties": {"a": {"type": "number"}}, "required": ["a"]},
+            {"properties": {"a": {"minimum": 2}, "b": {"type": "string"}}, "required": ["b"]},
+        ],
+        "unevaluatedProperties": False,
+    }
+    form = compiled(schema, "openai-strict")
+
+    assert json.loads(form.schema) == {
+        "type": "object",
+        "properties": {"a": {"type": "number", "minimum": 2}, "b": {"type": "string"}},
+        "required": ["a", "b"],
+        "additionalProperties": False,
+    }
+    assert form.lossless
+
+
+def test_a_reference_into_another_document_is_written_into_the_form() -> None:
+    other = {
+        "other.json": '{"type": "object", "properties": {"n": {"type": "integer", "not": {"const": 3}}}, "required": ["n"], "additionalProperties": false}'
+    }
+    schema = {
+        "type": "object",
+        "properties": {"a": {"$ref": "other.json"}},
+        "required": ["a"],
+        "additionalProperties": False,
+    }
+    form = compile_for(json.dumps(schema), "openai-strict", references=other)
+
+    assert json.loads(form.schema)["properties"]["a"]["$ref"].startswith("#/$defs/")
+    assert [loss.pointer for loss in form.losses] == ["other.json#/properties/n/not"]
+    assert form.report.fit is Fit.FITS
+
+
+def test_a_text_beside_a_reference_is_kept_where_it_can_be() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"a": {"$ref": "#/$defs/s", "description": "the first"}},
+        "required": ["a"],
+        "additionalProperties": False,
+        "$defs": {"s": {"type": "string"}},
+    }
+    assert sent(schema, "openai-strict")["properties"]["a"] == {"type": "string", "description": "the first"}
+
+
+def test_nullable_is_written_as_the_provider_writes_it() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": ["string", "null"]}}}
+
+    assert sent(schema, "gemini-schema")["properties"]["a"] == {"type": "string", "nullable": True}
+
+
+@pytest.mark.parametrize(
+    ("schema", "options", "match"),
+    [
+        (False, {}, "no value is valid"),
+        ({"type": "object", "required": ["a"], "properties": {"a": False}}, {}, "no value is valid"),
+        ({}, {"surface": "telegram"}, "it has tool, tool_chat, response"),
+        ({}, {"name": "x" * 201}, "the limit is 200"),
+        ({}, {"prove_seconds": -1}, "from 0 to 60"),
+    ],
+)
+def test_what_cannot_be_compiled_is_refused_with_the_reason(schema: Any, options: Any, match: str) -> None:
+    with pytest.raises(InvalidRequest, match=match):
+        compiled(schema, "openai-strict", **options)
+
+
+def test_a_schema_that_would_grow_without_end_is_refused() -> None:
+    bomb = {
+        "$defs": {
+            f"d{n}": {"type": "object", "allOf": [{"$ref": f"#/$defs/d{n + 1}"}], "properties": {p: {"$ref": f"#/$defs/d{n + 1}", "minProperties": n} for p in "abcd"}}
+            for n in range(12)
+        }
+        | {"d12": {"type": "string"}},
+        "$ref": "#/$defs/d0",
+    }  # fmt: skip
+    with pytest.raises((InvalidRequest, ConversionRefused)):
+        compiled(bomb, "gemini-schema", prove_seconds=0)
+
+
+def chain(links: int) -> dict[str, Any]:
+    definitions = {
+        f"d{n}": {"type": "object", "properties": {"a": {"$ref": f"#/$defs/d{n + 1}"}}} for n in range(links)
+    }
+    return {"$defs": {**definitions, f"d{links}": {"type": "string"}}, "$ref": "#/$defs/d0"}
+
+
+def test_a_chain_of_references_is_kept() -> None:
+    assert len(sent(chain(40), "openai-strict", prove_seconds=0)["$defs"]) == 40
+
+
+def test_a_chain_of_references_without_end_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="deep"):
+        compiled(chain(2000), "openai-strict", prove_seconds=0)
+
+
+def test_what_is_not_enforced_at_all_is_one_loss() -> None:
+    form = compiled(ORDER, "mistral")
+
+    assert json.loads(form.schema) == ORDER
+    assert [(loss.pointer, loss.keyword) for loss in form.losses] == [("", "")]
+    assert form.losses[0].proof is LossProof.WITNESS
+    assert form.fit is Fit.UNKNOWN
+
+
+def test_a_decoder_that_is_none_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="no decoder"):
+        Decoder({})
+    with pytest.raises(InvalidRequest, match="'jump'"):
+        Decoder({"format": 1, "codec": {"k": "jump"}}).decode("1")

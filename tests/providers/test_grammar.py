@@ -1,0 +1,204 @@
+"""Grammars: they accept the texts of valid values and refuse those of others. The judges are Python's `re` and, where it is
+installed, llguidance."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import random
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from llm_schema_engines import GrammarSyntax, InvalidRequest, LossEffect, Verdict, grammar_for, validate
+from tests.formats.json_schema.oracles import instance
+
+CLOSED = {"additionalProperties": False}
+SCHEMAS: dict[str, Any] = {
+    "object": {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "integer"}, "c": {"type": "null"}}, "required": ["b"], **CLOSED},
+    "all optional": {"type": "object", "properties": {"a": {"type": "boolean"}, "b": {"type": "number"}}, **CLOSED},
+    "open": {"type": "object", "properties": {"a": {"type": "integer"}, "ab": {"type": "integer"}, 'q"\n': {"type": "integer"}}, "additionalProperties": {"type": "string"}},
+    "map": {"type": "object", "additionalProperties": {"type": "integer"}},
+    "enum": {"enum": ["a", 1, 1.5, None, True, 'q"\\', "é"]},
+    "array": {"type": "array", "items": {"type": "integer"}, "minItems": 1, "maxItems": 3},
+    "tuple": {"type": "array", "prefixItems": [{"type": "string"}, {"type": "integer"}], "minItems": 1, "maxItems": 2},
+    "pattern": {"type": "string", "pattern": "^[A-Z]{2}-[0-9]+$"},
+    "found pattern": {"type": "string", "pattern": "a.c|^x"},
+    "lengths": {"type": "string", "minLength": 2, "maxLength": 4},
+    "unions": {"anyOf": [{"type": "string", "maxLength": 1}, {"type": "object", "properties": {"k": {"const": "x"}}, "required": ["k"], **CLOSED}]},
+    "range": {"type": "integer", "minimum": 2, "maximum": 7, "multipleOf": 2},
+    "nested": {"type": "array", "items": {"type": "object", "properties": {"t": {"type": ["string", "null"]}, "n": {"type": "array", "items": {"type": "boolean"}}}, "required": ["t"], **CLOSED}},
+}  # fmt: skip
+RECURSIVE = {
+    "tree": {"type": "object", "properties": {"v": {"type": "integer"}, "kids": {"type": "array", "items": {"$ref": "#"}}}, "required": ["v"], **CLOSED},
+    "anything": {"type": "array", "items": {}},
+    "list": {"$ref": "#/$defs/l", "$defs": {"l": {"anyOf": [{"type": "null"}, {"type": "object", "properties": {"next": {"$ref": "#/$defs/l"}}, "required": ["next"], **CLOSED}]}}},
+}  # fmt: skip
+
+
+def in_order(schema: Any, value: Any) -> bool:
+    """Whether the keys of the value come as the schema declares them, which is the order of the grammar."""
+    if isinstance(value, dict):
+        names = list(schema.get("properties", {})) if isinstance(schema, dict) else []
+        ranks = [names.index(name) if name in names else len(names) for name in value]
+        if ranks != sorted(ranks):
+            return False
+    return True
+
+
+def texts(schema: Any, count: int, seed: int) -> list[tuple[bytes, bool]]:
+    """Texts of values, valid and not, whose keys are in the order of the schema at every level."""
+    r, found = random.Random(seed), []
+    for number in range(count):
+        value = instance(r, schema, schema)
+        if not in_order(schema, value) or ("zz" in json.dumps(value) and "properties" not in schema):
+            continue
+        text = json.dumps(value, ensure_ascii=False, indent=2 if number % 5 == 0 else None).encode()
+        found.append((text, bool(validate(json.dumps(schema), text))))
+    found += [(text, bool(validate(json.dumps(schema), text))) for text in TEXTS]
+    return found
+
+
+TEXTS = (
+    b'"AB-12"',
+    b'"AB-"',
+    b'"xaxc"',
+    b'"a\\nc"',
+    b'"a\tc"',
+    b'"a\\"c"',
+    '"\u00e9\u20ac\U0001f600"'.encode(),
+    b"4",
+    b"[4, null]",
+)
+
+
+def judge_of_regex(schema: Any) -> Callable[[bytes], bool]:
+    pattern = re.compile(grammar_for(json.dumps(schema), "REGEX").text)
+    return lambda text: pattern.fullmatch(text.decode()) is not None
+
+
+@pytest.mark.parametrize("name", list(SCHEMAS))
+def test_a_regular_expression_accepts_what_is_valid_and_nothing_else(name: str) -> None:
+    schema = SCHEMAS[name]
+    accepts = judge_of_regex(schema)
+    tried = texts(schema, 300, 7)
+
+    for text, valid in tried:
+        assert accepts(text) is valid, text
+    assert any(valid for _, valid in tried)
+    assert any(not valid for _, valid in tried)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("object", b'{"b":1,"a":"x"}'),  # out of order
+        ("object", b'{"b":01}'),
+        ("object", b'{"b":1,}'),
+        ("object", b'{,"b":1}'),
+        ("object", b'{"b":1 "c":null}'),
+        ("open", b'{"a":"x"}'),
+        ("open", b'{"ab":"x"}'),
+        ("open", b'{"q\\"\\n":"x"}'),
+        ("array", b"[1,]"),
+        ("lengths", b'"\\ud800a"'),
+        ("lengths", b'"a\nb"'),
+        ("enum", b'"\\"'),
+        ("pattern", b'"AB-1\\n"'),
+    ],
+)
+def test_a_text_that_is_no_valid_value_is_refused(name: str, text: bytes) -> None:
+    assert not judge_of_regex(SCHEMAS[name])(text)
+
+
+def test_names_that_are_not_declared_are_told_from_those_that_are() -> None:
+    accepts = judge_of_regex(SCHEMAS["open"])
+
+    for name in ("", "b", "aa", "abc", "A", 'q"', "q", 'q"\nx', "\\"):
+        assert accepts(json.dumps({name: "x"}).encode()), name
+
+
+def test_what_a_grammar_does_not_hold_is_told() -> None:
+    grammar = grammar_for(
+        '{"type": "array", "items": {"type": "number", "minimum": 3}, "uniqueItems": true}', "gbnf"
+    )
+
+    assert [(loss.effect, loss.pointer) for loss in grammar.losses] == [
+        (LossEffect.WIDENED, "/items/minimum"),
+        (LossEffect.WIDENED, "/uniqueItems"),
+    ]
+    assert (grammar.widened, grammar.narrowed) == (Verdict.NO, Verdict.YES)
+    exact = grammar_for(json.dumps(SCHEMAS["nested"]), GrammarSyntax.LARK)
+    assert (exact.widened, exact.narrowed) == (Verdict.YES, Verdict.YES)
+
+
+@pytest.mark.parametrize("pattern", ["a(^b)", r"\bx"])
+def test_a_pattern_that_cannot_be_written_is_a_loss(pattern: str) -> None:
+    grammar = grammar_for(json.dumps({"type": "string", "pattern": pattern}), "LARK")
+
+    assert [loss.pointer for loss in grammar.losses] == ["/pattern"]
+
+
+@pytest.mark.parametrize("name", list(RECURSIVE))
+def test_a_recursion_has_a_grammar_and_no_regular_expression(name: str) -> None:
+    assert "r1" in grammar_for(json.dumps(RECURSIVE[name]), "GBNF").text
+    with pytest.raises(InvalidRequest, match="ask for GBNF or LARK"):
+        grammar_for(json.dumps(RECURSIVE[name]), "REGEX")
+
+
+def test_a_regular_expression_that_would_be_too_large_is_refused() -> None:
+    schema: Any = {"type": "string"}
+    for _ in range(4):
+        schema = {"type": "object", "properties": dict.fromkeys("abcd", schema), **CLOSED}
+    with pytest.raises(InvalidRequest, match="more than 1000000 characters"):
+        grammar_for(json.dumps(schema), "REGEX", prove_seconds=0)
+
+
+@pytest.mark.parametrize("names", [["x" * 201], [f"n{number}" for number in range(201)]])
+def test_names_that_cannot_be_told_from_others_are_refused_with_the_way_out(names: list[str]) -> None:
+    schema = {"type": "object", "properties": {name: {"type": "string"} for name in names}}
+
+    with pytest.raises(InvalidRequest, match="close it with additionalProperties false"):
+        grammar_for(json.dumps(schema), "LARK", prove_seconds=0)
+    assert grammar_for(json.dumps({**schema, **CLOSED}), "LARK", prove_seconds=0).text
+
+
+@pytest.mark.parametrize("syntax", ["GBNF", "LARK"])
+@pytest.mark.parametrize("name", [*SCHEMAS, *RECURSIVE])
+def test_llguidance_accepts_what_is_valid_and_nothing_else(name: str, syntax: str) -> None:
+    llguidance = pytest.importorskip("llguidance")
+    schema = {**SCHEMAS, **RECURSIVE}[name]
+    text = grammar_for(json.dumps(schema), syntax).text
+    lark = importlib.import_module("llguidance.gbnf_to_lark").gbnf_to_lark(text) if syntax == "GBNF" else text
+    matcher = _matcher(llguidance, llguidance.LLMatcher.grammar_from_lark(lark))
+
+    for document, valid in texts(schema, 60, 9):
+        if syntax == "GBNF" and b"\n" in document:
+            continue  # the converter makes lexemes of whole rules, which take the white space that stands before a bracket
+        assert _accepts(matcher, document) is valid, document
+
+
+class _Bytes:
+    """A vocabulary of the 256 bytes and an end."""
+
+    eos_token_id = 256
+    bos_token_id = None
+    tokens = (*(bytes([n]) for n in range(256)), b"<end>")
+    special_token_ids = (256,)
+
+    def __call__(self, text: bytes | str) -> list[int]:
+        return list(text.encode() if isinstance(text, str) else text)
+
+
+def _matcher(llguidance: Any, grammar: Any) -> Any:
+    tokenizer = llguidance.LLTokenizer(llguidance.TokenizerWrapper(_Bytes()))
+    matcher = llguidance.LLMatcher(tokenizer, grammar)
+    assert not matcher.is_error(), matcher.get_error()
+    return matcher
+
+
+def _accepts(matcher: Any, document: bytes) -> bool:
+    trial = matcher.deep_copy()
+    return trial.try_consume_tokens(list(document)) == len(document) and bool(trial.is_accepting())

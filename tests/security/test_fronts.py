@@ -1,0 +1,154 @@
+"""Clients of HTTP/2 that make work and ask for nothing: the front cuts them before an engine sees it, with TLS and without, and nobody
+else is."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from google.protobuf import empty_pb2
+
+from tests.api.server import ServerProcess
+from tests.api.wires import GrpcWire
+from tests.support.raw_http2 import CONTINUATION, DATA, PING, PRIORITY, SETTINGS, RawHttp2
+from tests.support.tls import TlsHome, until
+
+pytestmark = pytest.mark.slow
+METHOD = "/schema_registry.v1.SchemaRegistry/GetSchema"
+
+
+def reset(client: RawHttp2) -> None:
+    client.call(METHOD, b"", reset=True)
+
+
+def ping(client: RawHttp2) -> None:
+    client.send(PING, 0, bytes(8), stream=0)
+
+
+def settings(client: RawHttp2) -> None:
+    client.send(SETTINGS, 0, b"", stream=0)
+
+
+def priority(client: RawHttp2) -> None:
+    client.send(PRIORITY, 0, bytes(4) + b"\x10", stream=1)
+
+
+def empty(client: RawHttp2) -> None:
+    client.send(DATA, 0, b"", stream=1)
+
+
+def continuation(client: RawHttp2) -> None:
+    client.send(CONTINUATION, 0, b"", stream=1)
+
+
+ATTACKS: dict[str, Callable[[RawHttp2], None]] = {
+    f.__name__: f for f in (reset, ping, settings, priority, empty, continuation)
+}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> TlsHome:
+    return TlsHome(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="module", params=["native", "grpcio"])
+def server(
+    request: pytest.FixtureRequest, home: TlsHome, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
+    server = home.start(
+        str(tmp_path_factory.mktemp(request.param)), GRPC__ENGINE=request.param, GRPC__RESETS_PER_SECOND="5"
+    )
+    yield server
+    assert server.stop() == 0
+    assert server.events("call_crashed") == []
+
+
+@pytest.mark.parametrize("port", ["grpc", "http"])
+@pytest.mark.parametrize("name", ATTACKS)
+def test_who_sends_frames_that_carry_nothing_is_cut(
+    home: TlsHome, server: ServerProcess, name: str, port: str
+) -> None:
+    source = f"127.0.1.{1 + 2 * list(ATTACKS).index(name) + (port == 'http')}"
+    honest = home.grpc(server)
+    assert honest.call("HealthCheck", empty_pb2.Empty())
+
+    attacker = RawHttp2(server.ports[port], source, context=home.context())
+    attacker.socket.settimeout(20)
+    if name in ("empty", "continuation"):
+        attacker.begin(METHOD)
+    with suppress(ConnectionError, ssl.SSLError):
+        for _ in range(20_000):
+            ATTACKS[name](attacker)
+        while attacker.socket.recv(1 << 16):  # a TimeoutError when it is not cut
+            pass
+    attacker.socket.close()
+
+    assert honest.call("HealthCheck", empty_pb2.Empty())
+    honest.close()
+
+
+def test_the_log_names_who_was_cut_and_the_setting(home: TlsHome, server: ServerProcess) -> None:
+    def lines() -> list[dict[str, Any]]:
+        """Of an attack; the log takes a few of a second, and who was cut is not let in again at once."""
+        with suppress(ConnectionError, ssl.SSLError):
+            attacker = RawHttp2(server.ports["grpc"], "127.0.1.99", context=home.context())
+            with attacker.socket:
+                for _ in range(20_000):
+                    reset(attacker)
+        return [e for e in server.events("connections_cut") if e["peer"].startswith("127.0.1.99:")]
+
+    until(lines)
+    assert lines()[0]["setting"] == "grpc.resets_per_second"
+
+
+@pytest.fixture(scope="module", params=["native", "grpcio"])
+def clear(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
+    """A server in the clear, as callers from other machines have it."""
+    server = ServerProcess(
+        tmp_path_factory.mktemp("clear"),
+        GRPC__ENGINE=request.param,
+        GRPC__FRONT="on",
+        GRPC__RESETS_PER_SECOND="5",
+    )
+    yield server
+    assert server.stop() == 0
+    assert server.events("call_crashed") == []
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_without_tls_too(clear: ServerProcess, name: str) -> None:
+    honest = GrpcWire("grpc", clear.grpc)
+    attacker = RawHttp2(clear.ports["grpc"], f"127.0.2.{1 + list(ATTACKS).index(name)}")
+    attacker.socket.settimeout(20)
+    if name in ("empty", "continuation"):
+        attacker.begin(METHOD)
+    with suppress(ConnectionError):
+        for _ in range(20_000):
+            ATTACKS[name](attacker)
+        while attacker.socket.recv(1 << 16):  # a TimeoutError when it is not cut
+            pass
+    attacker.socket.close()
+
+    assert honest.call("HealthCheck", empty_pb2.Empty())
+    honest.close()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", b"\x16\x03\x01\x02\x00", bytes(100)],
+    ids=["HTTP/1", "TLS", "zeros"],
+)
+def test_who_speaks_another_protocol_is_cut(clear: ServerProcess, sent: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", clear.ports["grpc"])) as client:
+        client.settimeout(20)
+        client.sendall(sent)
+        with suppress(ConnectionError):
+            while client.recv(100):  # the server's SETTINGS, and then the end
+                pass
+    until(lambda: [e for e in clear.events("connections_cut") if e["why"] == "another protocol"])

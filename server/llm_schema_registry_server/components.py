@@ -55,6 +55,8 @@ from .registry.granting import GrantRules
 from .registry.health import Health
 from .registry.library import Library
 from .registry.periodic import component
+from .registry.profiles import ProfileLimits, read_files
+from .registry.providing import ProviderLimits
 from .registry.use_cases import Credentials, Rules, Signing, UseCases, build
 from .registry.warming import Answers, Warming
 from .settings import Settings
@@ -158,6 +160,7 @@ class Components:
         self._sweeper = make_sweeper(settings.changes, self.store, clock)
         self._background = [t for t in (self._sweeper, self._recorder, self._counting) if t is not None]
         self._warming: Warming | None = None
+        self._profile_files = read_files(settings.providers.files)
         self.use = self._build_use_cases(clock)
         self._revoked = make_revoked(self._access, self.use.revoking, clock)
         self._granted = make_granted(self.use.grants, self.use.policies, clock)
@@ -254,6 +257,11 @@ class Components:
                 record_failures=settings.changes.record_failures,
                 subjects_per_stream=settings.changes.subjects_per_stream,
                 remedy_seconds=settings.workers.remedy_seconds,
+                profile_limits=ProfileLimits(settings.providers.profiles, settings.providers.profile_bytes),
+                provider_limits=ProviderLimits(
+                    settings.providers.prove_seconds, settings.providers.form_bytes
+                ),
+                profile_files=self._profile_files,
             ),
             Credentials(
                 self._roles.of,

@@ -27,6 +27,7 @@ from .rpc.config import ConfigService
 from .rpc.convert import MessageConverter
 from .rpc.lifecycle import LifecycleService
 from .rpc.protobuf.rpcs import Rpcs, bind
+from .rpc.providers import ProviderService
 from .rpc.schema_registry import SchemaRegistryService, question
 from .rpc.tickets import TicketService
 from .rpc.tools import ToolsService
@@ -201,6 +202,7 @@ def services(
         "schema_registry.v1.AdminService": AdminService(use, book),
         "schema_registry.v1.ToolsService": ToolsService(use),
         "schema_registry.v1.AnswerService": AnswerService(use),
+        "schema_registry.v1.ProviderService": ProviderService(use),
         "schema_registry.v1.AuditService": AuditService(use, question),
         "schema_registry.v1.TicketService": TicketService(tickets),
     }

@@ -20,9 +20,11 @@ RegistryError
 ├── ConfigNotFound            NOT_FOUND
 ├── ApiKeyNotFound            NOT_FOUND
 ├── GrantNotFound             NOT_FOUND
+├── ProfileNotFound           NOT_FOUND
 ├── ApiKeyNameTaken           ALREADY_EXISTS
 ├── IncompatibleSchema        FAILED_PRECONDITION  carries the CompatibilityReport
 ├── LintRefused               FAILED_PRECONDITION  carries the LintReport
+├── ProviderRefused           FAILED_PRECONDITION
 ├── TransitionRefused         FAILED_PRECONDITION
 ├── VersionNotGreater         FAILED_PRECONDITION
 ├── LevelMismatch             FAILED_PRECONDITION
@@ -65,6 +67,7 @@ from .missing import (
     ApiKeyNotFound,
     ConfigNotFound,
     GrantNotFound,
+    ProfileNotFound,
     SchemaNotFound,
     SubjectNotFound,
     VersionNotFound,
@@ -77,6 +80,7 @@ from .refusals import (
     LevelMismatch,
     LintRefused,
     NotSoftDeleted,
+    ProviderRefused,
     RevisionCompacted,
     SchemaTypeMismatch,
     SubjectReadOnly,
@@ -130,6 +134,8 @@ __all__ = [
     "NotSoftDeleted",
     "PageTokenInvalid",
     "PermissionDenied",
+    "ProfileNotFound",
+    "ProviderRefused",
     "QuotaExceeded",
     "RateLimited",
     "ReferenceCycle",

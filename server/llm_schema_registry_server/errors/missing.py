@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from llm_schema_engines.errors import Code, RegistryError
 
 
@@ -51,6 +53,18 @@ class VersionNotFound(RegistryError):
             subject=subject,
             version=selector,
         )
+
+
+class ProfileNotFound(RegistryError):
+    """There is no profile of a provider with this id."""
+
+    code = Code.NOT_FOUND
+    reason = "PROFILE_NOT_FOUND"
+
+    def __init__(self, profile: str, known: Sequence[str] = ()) -> None:
+        """known: ids of those that there are."""
+        there = f"; there are {', '.join(known)}" if known else ""
+        super().__init__(f"there is no profile {profile[:80]!r}{there}", profile=profile[:80])
 
 
 class GrantNotFound(RegistryError):

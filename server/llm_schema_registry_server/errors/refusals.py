@@ -48,6 +48,43 @@ class LintRefused(RegistryError):
         self.report = report
 
 
+class ProviderRefused(RegistryError):
+    """The subject demands that schemas fit providers, and this one does not."""
+
+    code = Code.FAILED_PRECONDITION
+    reason = "PROVIDER_REFUSED"
+
+    def __init__(
+        self,
+        subject: str,
+        profile: str,
+        fit: str,
+        worst: str,
+        why: str,
+        *,
+        pointer: str = "",
+        rule: str = "",
+        more: int = 0,
+        advice: str = "",
+    ) -> None:
+        """fit: how the schema fits the profile; worst: what the subject still accepts. why: the gravest finding, in words; more: how
+        many others there are. advice: said in place of the usual way out."""
+        others = f" (and {more} more: CheckProfile tells them)" if more else ""
+        way_out = advice or (
+            "change the schema there, register what CompileForProvider makes of it, or relax `profiles` or `worst_fit` with SetConfig"
+        )
+        super().__init__(
+            f"subject {subject!r} accepts no schema that fits {profile} worse than {worst}, and this one is {fit}: "
+            f"{clip(why, _SHOWN)}{others}; {way_out}",
+            subject=subject,
+            profile=profile,
+            fit=fit,
+            worst_fit=worst,
+            pointer=clip(pointer, _SHOWN) if pointer else None,
+            rule=rule or None,
+        )
+
+
 class TransitionRefused(RegistryError):
     """The lifecycle has no transition from the version's state to the one asked for, or this call may not make it."""
 

@@ -10,6 +10,7 @@ from llm_schema_engines.model.compatibility import CompatibilityLevel, Severity,
 from llm_schema_engines.model.fast_init import fast_init
 from llm_schema_engines.model.validation import FormatPolicy
 
+from .profile import ProfileFit
 from .quota import UNLIMITED, Quota
 
 
@@ -61,6 +62,8 @@ class Config:
     max_subjects: int | None = None
     max_versions: int | None = None
     max_bytes: int | None = None
+    profiles: tuple[str, ...] | None = None
+    worst_fit: ProfileFit | None = None
 
     @property
     def limits(self) -> bool:
@@ -89,6 +92,9 @@ class EffectiveConfig:
     max_subjects: int = UNLIMITED
     max_versions: int = UNLIMITED
     max_bytes: int = UNLIMITED
+    profiles: tuple[str, ...] = ()
+    """Ids of the profiles of providers that a JSON Schema must fit, and how badly it may."""
+    worst_fit: ProfileFit = ProfileFit.UNKNOWN
     sources: tuple[tuple[str, str], ...] = ()
 
     @property

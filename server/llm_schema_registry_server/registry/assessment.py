@@ -33,12 +33,14 @@ from ..telemetry.work import Work
 from .comparable import comparable_versions, versions_to_compare
 from .comparisons import COMPATIBLE
 from .fairness import SHORT_SLICE_SECONDS, Turns
+from .gating import ProviderGate
 from .library import KnownSchema, Library
 from .linting import admit_lint
 from .numbering import greatest
 from .remedies import Remedies
 
 _STAYS_DELETED = "; it stays softly deleted: relax `lint` with SetConfig to bring it back"
+_STAYS_OUT = "it stays softly deleted: relax `profiles` or `worst_fit` with SetConfig to bring it back"
 _VERDICTS = {Verdict.YES: "compatible", Verdict.NO: "incompatible", Verdict.UNDECIDED: "undecided"}
 _LOOK = 32
 """Versions between two looks at the clock."""
@@ -90,8 +92,15 @@ class Assessor:
     remedy_seconds: longest search for ways out of a refusal.
     """
 
-    def __init__(self, library: Library, remedy_seconds: float = 3.0, work: Work | None = None) -> None:
-        self._work = work or Work()
+    def __init__(
+        self,
+        library: Library,
+        remedy_seconds: float = 3.0,
+        work: Work | None = None,
+        gate: ProviderGate | None = None,
+    ) -> None:
+        """gate: None for no demands of providers."""
+        self._work, self._gate = work or Work(), gate
         self._library, self._remedies = library, Remedies(library, remedy_seconds)
 
     async def assess(
@@ -174,8 +183,11 @@ class Assessor:
         wanted: SemanticVersion | None = None,
     ) -> Assessment:
         """What a schema has to pass to become REGISTERED, whether it arrives or is stored already: as `assess`, and raises
-        LintRefused for what the subject's lint policy refuses, IncompatibleSchema for a report that is not compatible."""
+        LintRefused for what the subject's lint policy refuses, ProviderRefused for what does not fit the providers that it names,
+        IncompatibleSchema for a report that is not compatible."""
         lint = await admit_lint(self._library, subject, schema, parsed, config.lint)
+        if config.profiles and self._gate is not None:
+            await self._gate.admit(subject, schema, config)
         assessment = await self.assess(subject, schema, parsed, versions, config, level=level, wanted=wanted)
         report = assessment.report
         if not report.compatible:
@@ -192,11 +204,11 @@ class Assessor:
         wanted: SemanticVersion | None = None,
     ) -> Assessment:
         """As `admit`, for a version that is stored; also raises InvalidSchema when it no longer parses. One that was let in
-        before has passed the lint rules of that time, and is not asked again."""
+        before has passed the lint rules and the providers of that time, and is not asked again."""
         schema = await self._library.known(version)
         parsed = await self._library.parse(schema)
         if version.state in EVER_REGISTERED:
-            config = replace(config, lint=LintPolicy.OFF)
+            config = replace(config, lint=LintPolicy.OFF, profiles=())
         return await self.admit(
             version.subject, schema.settled(parsed), parsed, versions, config, level=level, wanted=wanted
         )
@@ -207,8 +219,11 @@ class Assessor:
         """What a softly deleted version has to pass to come back: the lint policy of today; and at its place among the versions
         that count, it and those that the level compares it with, or would have compared with it, are compatible.
 
-        versions: all of the subject's. Raises LintRefused, IncompatibleSchema, SchemaTypeMismatch.
+        versions: all of the subject's. Raises LintRefused, ProviderRefused, IncompatibleSchema, SchemaTypeMismatch.
         """
+        if version.state in EVER_REGISTERED and config.profiles and self._gate is not None:
+            stored = await self._library.known(version)
+            await self._gate.admit(version.subject, stored, config, advice=_STAYS_OUT)
         if version.state in EVER_REGISTERED and config.lint in REFUSING:
             stored = await self._library.known(version)
             parsed = await self._library.parse(stored)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import lru_cache
@@ -25,10 +25,12 @@ from ..model.config import (
     UndecidedPolicy,
 )
 from ..model.principal import Actor
+from ..model.profile import ProfileFit
 from ..model.quota import Quota
 from ..model.subject import Subject, parse_context
 from ..storage.store import ReadTx, Store, WriteTx
 from .coherence import Coherence
+from .profiles import Profiles, check_names
 
 NO_QUOTA = Quota()
 FIELDS = tuple(f.name for f in fields(Config))
@@ -37,6 +39,8 @@ FIELDS = tuple(f.name for f in fields(Config))
 LIMITING = "admin:config"
 """The permission without which nobody changes how much a context may hold: not even who may change its other settings."""
 _MOST = 2**63 - 1
+MOST_PROFILES = 20
+"""Profiles that the settings of one scope may name."""
 
 
 def built_in(
@@ -56,6 +60,8 @@ def built_in(
         max_subjects=quota.subjects,
         max_versions=quota.versions,
         max_bytes=quota.bytes,
+        profiles=(),
+        worst_fit=ProfileFit.UNKNOWN,
     )
 
 
@@ -141,9 +147,15 @@ class Configuration:
     """Settings that may change at run time."""
 
     def __init__(
-        self, store: Store, defaults: EffectiveConfig, coherence: Coherence, clock: Callable[[], datetime]
+        self,
+        store: Store,
+        defaults: EffectiveConfig,
+        coherence: Coherence,
+        clock: Callable[[], datetime],
+        profiles: Profiles,
     ) -> None:
         self._store, self._defaults, self._coherence, self._clock = store, defaults, coherence, clock
+        self._profiles = profiles
 
     async def get(self, scope: Scope) -> ConfigView:
         """Never fails for a scope that nothing is set for: the wider scopes decide there."""
@@ -159,6 +171,8 @@ class Configuration:
                 "config.default_dialect",
                 f"{config.default_dialect[:100]!r} is not one of {', '.join(dialect.URIS.values())}",
             )
+        if config.profiles:
+            await self._check_profiles(config.profiles)
         if config.limits:
             _check_limits(scope, config, by)
         async with self._store.write() as tx:
@@ -170,6 +184,19 @@ class Configuration:
             view = await self._view(tx, scope, format_revision(self._store.registry_id, sequence))
         self._coherence.changed(scope.subject)
         return view
+
+    async def _check_profiles(self, profiles: Sequence[str]) -> None:
+        """Raises InvalidRequest for too many, and for one that there is not."""
+        field = "config.profiles.names"
+        if len(profiles) > MOST_PROFILES:
+            raise InvalidRequest(field, f"names {len(profiles)} profiles; the limit is {MOST_PROFILES}")
+        check_names(profiles, field)
+        known = await self._profiles.all()
+        for place, name in enumerate(profiles):
+            if name not in known:
+                raise InvalidRequest(
+                    f"{field}[{place}]", f"there is no profile {name!r}; there are {', '.join(known)}"
+                )
 
     async def delete(self, scope: Scope, by: Actor) -> str:
         """Remove all settings of a scope; answers with the revision. Raises ConfigNotFound when there are none."""
@@ -227,6 +254,8 @@ def set_by(old: Config | None, new: Config | None) -> Mapping[str, str]:
 
 
 def _told(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(value) or "none"
     return value.name if isinstance(value, enum.Enum) else str(value)
 
 

@@ -37,7 +37,7 @@ from ..model.schema import (
 from ..model.scope import EVERYTHING, SubjectScope
 from ..model.subject import Subject
 from ..storage.store import ReadTx, Store
-from ..workers.task import Workers
+from ..workers.task import R, Task, Workers
 from ..workers.tasks import (
     AskedAgain,
     CoerceData,
@@ -367,6 +367,10 @@ class Library:
         return await self._workers.run(
             Convert(schema.schema_type, schema.source, target_type, message_name, document)
         )
+
+    async def run(self, task: Task[R]) -> R:
+        """The result of a task about schemas that is not cached. Raises as Workers.run."""
+        return await self._workers.run(task)
 
     async def validator(self, schema: KnownSchema) -> BoundedValidator:
         """The validator of a schema that has been parsed, for what is proved cheap."""

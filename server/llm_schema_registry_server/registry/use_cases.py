@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from llm_schema_engines.formats.engine import Engines
+from llm_schema_engines.providers.profile import Profile
 
 from ..audit.notes import Signer
 from ..model.config import EffectiveConfig
@@ -26,6 +27,7 @@ from .configuration import Configuration
 from .converting import Converting
 from .deletion import Deletion
 from .diffing import Diffing
+from .gating import ProviderGate
 from .granting import GrantRules, Grants
 from .graph import ReferenceGraph
 from .health import Health
@@ -33,6 +35,8 @@ from .library import Library
 from .lifecycle import Lifecycle
 from .limits import RequestLimits
 from .policing import Policies, TakePolicies
+from .profiles import PROFILE_LIMITS, ProfileLimits, Profiles
+from .providing import PROVIDER_LIMITS, ProviderLimits, Providing
 from .reading import Reading
 from .register import Register
 from .revoking import Revoking
@@ -66,6 +70,8 @@ class UseCases:
     policies: Policies
     audit: AuditLog
     certifying: Certifying
+    profiles: Profiles
+    providing: Providing
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,7 @@ class Rules:
 
     `defaults` hold where nothing else is configured. `record_failures`: whether refused registrations are appended to the
     change log. `subjects_per_stream`: most subjects and patterns of one subscriber.
-    `remedy_seconds`: longest search for ways out of a refusal.
+    `remedy_seconds`: longest search for ways out of a refusal. `profile_files`: profiles of providers from files, by id.
     """
 
     defaults: EffectiveConfig
@@ -107,6 +113,9 @@ class Rules:
     record_failures: bool
     subjects_per_stream: int = MOST_SUBJECTS
     remedy_seconds: float = 3.0
+    profile_limits: ProfileLimits = PROFILE_LIMITS
+    provider_limits: ProviderLimits = PROVIDER_LIMITS
+    profile_files: Mapping[str, Profile] = field(default_factory=dict)
 
 
 def build(
@@ -131,7 +140,8 @@ def build(
     """The use cases over a store. `stage` is told what is about to be stored (Register), `validated` the id of each
     schema that data was validated by (Validating); in `work` they note what becomes of schemas and data."""
     defaults, limits = rules.defaults, rules.limits
-    assessor = Assessor(library, rules.remedy_seconds, work)
+    profiles = Profiles(store, clock, rules.profile_limits, rules.profile_files)
+    assessor = Assessor(library, rules.remedy_seconds, work, ProviderGate(library, profiles))
     diffing = Diffing(store, library, assessor, engines, defaults=defaults, limits=limits)
     validating = Validating(
         store, library, engines, defaults=defaults, limits=limits, validated=validated, work=work
@@ -165,7 +175,7 @@ def build(
         health=health,
         diffing=diffing,
         converting=Converting(diffing, library, engines, limits),
-        configuration=Configuration(store, defaults, coherence, clock),
+        configuration=Configuration(store, defaults, coherence, clock, profiles),
         statistics=statistics,
         api_keys=ApiKeys(
             store, credentials.roles, credentials.granted, clock, credentials.told, most=credentials.keys
@@ -177,4 +187,6 @@ def build(
         policies=Policies(store, take_policies, clock),
         audit=AuditLog(store),
         certifying=Certifying(checking, signing.signer, lambda: store.registry_id, signing.version, clock),
+        profiles=profiles,
+        providing=Providing(store, library, diffing, validating, profiles, limits, rules.provider_limits),
     )

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from llm_schema_engines.model.compatibility import CompatibilityLevel, Strictness, WriterModel
 from llm_schema_engines.model.validation import FormatPolicy
 from llm_schema_registry.v1 import config_pb2 as pb
+from llm_schema_registry.v1 import providers_pb2 as providers_pb
 from llm_schema_registry.v1 import schema_registry_pb2 as registry_pb
 
 from ..errors import InvalidRequest
@@ -18,6 +19,7 @@ from ..model.config import (
     Mode,
     UndecidedPolicy,
 )
+from ..model.profile import ProfileFit
 from ..registry.configuration import ConfigView
 from .convert import enum as number_enum
 
@@ -70,6 +72,8 @@ def config(c: pb.Config) -> Config:
         max_subjects=c.max_subjects if has("max_subjects") else None,
         max_versions=c.max_versions if has("max_versions") else None,
         max_bytes=c.max_bytes if has("max_bytes") else None,
+        profiles=tuple(dict.fromkeys(c.profiles.names)) if has("profiles") else None,
+        worst_fit=number_enum(ProfileFit, c.worst_fit, "config.worst_fit") if has("worst_fit") else None,
     )
 
 
@@ -88,6 +92,8 @@ def message(c: Config | EffectiveConfig) -> pb.Config:
         max_subjects=c.max_subjects,
         max_versions=c.max_versions,
         max_bytes=c.max_bytes,
+        profiles=None if c.profiles is None else pb.ProfileNames(names=c.profiles),
+        worst_fit=providers_pb.ProfileFit.ValueType(c.worst_fit) if c.worst_fit else None,
     )
 
 

@@ -4,6 +4,7 @@ from .audit import AuditSettings
 from .auth import AuthSettings, CertificatesSettings, JwtSettings, PasswordSettings
 from .encryption import EncryptionSettings, VaultSettings
 from .engines import AvroSettings, JsonSchemaSettings, ProtobufSettings
+from .providers import ProvidersSettings
 from .rates import QuotasSettings, RateLimitsSettings, RateSettings
 from .section import Section
 from .storage import BlobsSettings, PostgresSettings, S3Settings, StorageSettings
@@ -60,6 +61,7 @@ __all__ = [
     "PasswordSettings",
     "PostgresSettings",
     "ProtobufSettings",
+    "ProvidersSettings",
     "ProxiesSettings",
     "QueuesSettings",
     "QuotasSettings",

@@ -20,6 +20,7 @@ from .encryption import EncryptionSettings
 from .engines import AvroSettings, JsonSchemaSettings, ProtobufSettings
 from .given_secrets import KEY_FILE_VARIABLE, KEY_VARIABLE, GivenSecretError, resolved
 from .names import nearest
+from .providers import ProvidersSettings
 from .rates import QuotasSettings, RateLimitsSettings
 from .section import Section
 from .storage import BlobsSettings, StorageSettings
@@ -412,6 +413,7 @@ class Settings(Section):
     statistics: StatisticsSettings = StatisticsSettings()
     caches: CachesSettings = CachesSettings()
     health: HealthSettings = HealthSettings()
+    providers: ProvidersSettings = ProvidersSettings()
     clock: ClockSettings = ClockSettings()
     rate_limits: RateLimitsSettings = RateLimitsSettings()
     quotas: QuotasSettings = QuotasSettings()

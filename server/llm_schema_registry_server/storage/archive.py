@@ -21,12 +21,12 @@ from ..errors import Code, ConcurrentUpdate, RegistryError, StorageDamaged
 from ..model.lifecycle import Transition
 from ..model.schema import StoredContent
 from ..model.subject import DEFAULT_CONTEXT
-from . import access_rows, credential_rows, rows, unreadable
+from . import access_rows, credential_rows, profile_rows, rows, unreadable
 from .portable import DumpTx, PortableStore, RestoreTx
 from .unreadable import note
 from .values import Page, SchemaFilter
 
-FORMAT = 4
+FORMAT = 5
 """What is written. Read, too: format 1, which had one number for a content in all contexts, format 2, which had no cursors, and
 format 3, which had no credentials."""
 UNREADABLE = "unreadable"
@@ -105,6 +105,11 @@ async def export_archive(store: PortableStore, file: BinaryIO, progress: Progres
         if policies is not None:
             row = access_rows.policies_row(policies)
             out.put("policies", **dict(zip(access_rows.POLICIES_COLUMNS, row, strict=True)))
+        for mark in await tx.profile_marks():
+            profile = await tx.stored_profile(mark.id)
+            if profile is not None:
+                row = profile_rows.profile_row(profile)
+                out.put("profile", **dict(zip(profile_rows.PROFILE_COLUMNS, row, strict=True)))
         async for change in _pages(tx.changes, 0, lambda change: change.sequence):
             out.put(
                 "change", sequence=change.sequence, **_named(rows.CHANGE_COLUMNS, rows.change_row(change))
@@ -306,6 +311,10 @@ async def _restore_policies(tx: RestoreTx, line: Mapping[str, Any]) -> None:
     await tx.add_policies(access_rows.policies_of([line[c] for c in access_rows.POLICIES_COLUMNS]))
 
 
+async def _restore_profile(tx: RestoreTx, line: Mapping[str, Any]) -> None:
+    await tx.put_profile(profile_rows.profile_of([line[c] for c in profile_rows.PROFILE_COLUMNS]))
+
+
 _Restore = Callable[[RestoreTx, Mapping[str, Any]], Awaitable[None]]
 _KINDS: Mapping[str, _Restore] = {
     "config": _restore_config,
@@ -319,6 +328,7 @@ _KINDS: Mapping[str, _Restore] = {
     "revoked_token": _restore_revoked_token,
     "grant": _restore_grant,
     "policies": _restore_policies,
+    "profile": _restore_profile,
 }
 
 
@@ -343,6 +353,7 @@ _RESTORE: Mapping[int, Callable[[], Mapping[str, _Restore]]] = {
     1: _format_1,
     2: lambda: _KINDS,
     3: lambda: _KINDS,
+    4: lambda: _KINDS,
     FORMAT: lambda: _KINDS,
 }
 """By format: what is done with each kind of line."""

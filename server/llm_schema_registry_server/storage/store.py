@@ -1,6 +1,6 @@
-"""What a back end offers: transactions over subjects, versions, contents, configuration, credentials, grants, the change log and the audit log.
+"""What a back end offers: transactions over subjects, versions, contents, configuration, credentials, grants, profiles, the change log and the audit log.
 
-A transaction is made of eight concerns (protocols/): versions, contents, log, search, accounting, credentials, access, audit. A back end is
+A transaction is made of nine concerns (protocols/): versions, contents, log, search, accounting, credentials, access, audit, profiles. A back end is
 whatever passes tests/storage/test_conformance_*.py. The memory one is the reference: a visible difference from
 it is a bug. All methods raise StorageUnavailable when the back end is away and StorageDamaged when it is broken.
 """
@@ -20,6 +20,7 @@ from .protocols.audit import AuditRead, AuditWrite
 from .protocols.contents import ContentsRead, ContentsWrite
 from .protocols.credentials import CredentialsRead, CredentialsWrite
 from .protocols.log import LogRead, LogWrite
+from .protocols.profiles import ProfilesRead, ProfilesWrite
 from .protocols.search import SearchRead
 from .protocols.versions import VersionsRead, VersionsWrite
 from .values import LogPage, NewVersion, Precondition, StampedVersions, SubjectSnapshot, VersionWithContent
@@ -34,6 +35,7 @@ class ReadTx(
     CredentialsRead,
     AccessRead,
     AuditRead,
+    ProfilesRead,
     Protocol,
 ):
     """A consistent view of the store."""
@@ -48,6 +50,7 @@ class WriteTx(
     CredentialsWrite,
     AccessWrite,
     AuditWrite,
+    ProfilesWrite,
     Protocol,
 ):
     """A read view that can also write. Everything becomes visible together, or nothing does."""

@@ -30,7 +30,16 @@ _LEAST = 100
 _lock = threading.Lock()  # rows are decoded in threads, too
 _TABLES = (
     *("api_keys", "changes", "configs", "contents", "cursors", "grants"),
-    *("policies", "revoked_tokens", "statistics", "transitions", "usage", "versions"),
+    *(
+        "policies",
+        "profiles",
+        "profile_verdicts",
+        "revoked_tokens",
+        "statistics",
+        "transitions",
+        "usage",
+        "versions",
+    ),
 )
 # From 0 on: of a series that begins at 1, Prometheus sees no increase, and the alert would miss a row that is met once.
 _counts: Counter[str] = Counter(dict.fromkeys(_TABLES, 0))

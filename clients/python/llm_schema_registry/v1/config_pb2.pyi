@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from llm_schema_registry.v1 import providers_pb2 as _providers_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as _schema_registry_pb2
 import builtins as _builtins
 import sys
@@ -172,6 +173,8 @@ class Config(_message.Message):
     MAX_SUBJECTS_FIELD_NUMBER: _builtins.int
     MAX_VERSIONS_FIELD_NUMBER: _builtins.int
     MAX_BYTES_FIELD_NUMBER: _builtins.int
+    PROFILES_FIELD_NUMBER: _builtins.int
+    WORST_FIT_FIELD_NUMBER: _builtins.int
     compatibility_level: _schema_registry_pb2.CompatibilityLevel.ValueType
     mode: Global___Mode.ValueType
     strictness: Global___Strictness.ValueType
@@ -194,6 +197,14 @@ class Config(_message.Message):
     """Most bytes that the contents of a context's versions may have, as they were registered, each version counted by itself; 0: no
     limit.
     """
+    worst_fit: _providers_pb2.ProfileFit.ValueType
+    """The worst result under these profiles with which it is still registered."""
+    @_builtins.property
+    def profiles(self) -> Global___ProfileNames:
+        """The profiles of providers that a JSON Schema is checked against when it is registered (docs/llm/providers.md); an empty list
+        takes back what a wider scope demands.
+        """
+
     def __init__(
         self,
         *,
@@ -209,10 +220,12 @@ class Config(_message.Message):
         max_subjects: _builtins.int | None = ...,
         max_versions: _builtins.int | None = ...,
         max_bytes: _builtins.int | None = ...,
+        profiles: Global___ProfileNames | None = ...,
+        worst_fit: _providers_pb2.ProfileFit.ValueType | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_apply_defaults", b"_apply_defaults", "_compatibility_level", b"_compatibility_level", "_default_dialect", b"_default_dialect", "_format_policy", b"_format_policy", "_lint", b"_lint", "_max_bytes", b"_max_bytes", "_max_subjects", b"_max_subjects", "_max_versions", b"_max_versions", "_mode", b"_mode", "_strictness", b"_strictness", "_undecided", b"_undecided", "_writer_model", b"_writer_model", "apply_defaults", b"apply_defaults", "compatibility_level", b"compatibility_level", "default_dialect", b"default_dialect", "format_policy", b"format_policy", "lint", b"lint", "max_bytes", b"max_bytes", "max_subjects", b"max_subjects", "max_versions", b"max_versions", "mode", b"mode", "strictness", b"strictness", "undecided", b"undecided", "writer_model", b"writer_model"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_apply_defaults", b"_apply_defaults", "_compatibility_level", b"_compatibility_level", "_default_dialect", b"_default_dialect", "_format_policy", b"_format_policy", "_lint", b"_lint", "_max_bytes", b"_max_bytes", "_max_subjects", b"_max_subjects", "_max_versions", b"_max_versions", "_mode", b"_mode", "_strictness", b"_strictness", "_undecided", b"_undecided", "_worst_fit", b"_worst_fit", "_writer_model", b"_writer_model", "apply_defaults", b"apply_defaults", "compatibility_level", b"compatibility_level", "default_dialect", b"default_dialect", "format_policy", b"format_policy", "lint", b"lint", "max_bytes", b"max_bytes", "max_subjects", b"max_subjects", "max_versions", b"max_versions", "mode", b"mode", "profiles", b"profiles", "strictness", b"strictness", "undecided", b"undecided", "worst_fit", b"worst_fit", "writer_model", b"writer_model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_apply_defaults", b"_apply_defaults", "_compatibility_level", b"_compatibility_level", "_default_dialect", b"_default_dialect", "_format_policy", b"_format_policy", "_lint", b"_lint", "_max_bytes", b"_max_bytes", "_max_subjects", b"_max_subjects", "_max_versions", b"_max_versions", "_mode", b"_mode", "_strictness", b"_strictness", "_undecided", b"_undecided", "_writer_model", b"_writer_model", "apply_defaults", b"apply_defaults", "compatibility_level", b"compatibility_level", "default_dialect", b"default_dialect", "format_policy", b"format_policy", "lint", b"lint", "max_bytes", b"max_bytes", "max_subjects", b"max_subjects", "max_versions", b"max_versions", "mode", b"mode", "strictness", b"strictness", "undecided", b"undecided", "writer_model", b"writer_model"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_apply_defaults", b"_apply_defaults", "_compatibility_level", b"_compatibility_level", "_default_dialect", b"_default_dialect", "_format_policy", b"_format_policy", "_lint", b"_lint", "_max_bytes", b"_max_bytes", "_max_subjects", b"_max_subjects", "_max_versions", b"_max_versions", "_mode", b"_mode", "_strictness", b"_strictness", "_undecided", b"_undecided", "_worst_fit", b"_worst_fit", "_writer_model", b"_writer_model", "apply_defaults", b"apply_defaults", "compatibility_level", b"compatibility_level", "default_dialect", b"default_dialect", "format_policy", b"format_policy", "lint", b"lint", "max_bytes", b"max_bytes", "max_subjects", b"max_subjects", "max_versions", b"max_versions", "mode", b"mode", "profiles", b"profiles", "strictness", b"strictness", "undecided", b"undecided", "worst_fit", b"worst_fit", "writer_model", b"writer_model"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__apply_defaults: _TypeAlias = _typing.Literal["apply_defaults"]  # noqa: Y015
     _WhichOneofArgType__apply_defaults: _TypeAlias = _typing.Literal["_apply_defaults", b"_apply_defaults"]  # noqa: Y015
@@ -236,6 +249,8 @@ class Config(_message.Message):
     _WhichOneofArgType__strictness: _TypeAlias = _typing.Literal["_strictness", b"_strictness"]  # noqa: Y015
     _WhichOneofReturnType__undecided: _TypeAlias = _typing.Literal["undecided"]  # noqa: Y015
     _WhichOneofArgType__undecided: _TypeAlias = _typing.Literal["_undecided", b"_undecided"]  # noqa: Y015
+    _WhichOneofReturnType__worst_fit: _TypeAlias = _typing.Literal["worst_fit"]  # noqa: Y015
+    _WhichOneofArgType__worst_fit: _TypeAlias = _typing.Literal["_worst_fit", b"_worst_fit"]  # noqa: Y015
     _WhichOneofReturnType__writer_model: _TypeAlias = _typing.Literal["writer_model"]  # noqa: Y015
     _WhichOneofArgType__writer_model: _TypeAlias = _typing.Literal["_writer_model", b"_writer_model"]  # noqa: Y015
     @_typing.overload
@@ -261,9 +276,33 @@ class Config(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__undecided) -> _WhichOneofReturnType__undecided | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__worst_fit) -> _WhichOneofReturnType__worst_fit | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__writer_model) -> _WhichOneofReturnType__writer_model | None: ...
 
 Global___Config: _TypeAlias = Config  # noqa: Y015
+
+@_typing.final
+class ProfileNames(_message.Message):
+    """Ids of profiles."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["names", b"names"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProfileNames: _TypeAlias = ProfileNames  # noqa: Y015
 
 @_typing.final
 class GetConfigRequest(_message.Message):

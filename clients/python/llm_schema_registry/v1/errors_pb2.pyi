@@ -83,6 +83,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Other versions reference this one. Remove them first; GetDependents lists them."""
     ERROR_REASON_NOT_SOFT_DELETED: _ErrorReason.ValueType  # 25
     """A permanent delete needs a soft delete first. Delete softly, then permanently."""
+    ERROR_REASON_PROFILE_NOT_FOUND: _ErrorReason.ValueType  # 70
+    """There is no profile of a provider with this id. ListProfiles tells which there are."""
+    ERROR_REASON_PROVIDER_REFUSED: _ErrorReason.ValueType  # 71
+    """The settings of the subject demand that schemas fit a provider, and this one does not: `profile`, `fit`, `pointer` and `rule` of
+    the metadata say how. Change the schema, register what CompileForProvider makes of it, or relax `profiles` or `worst_fit`.
+    """
     ERROR_REASON_CONCURRENT_UPDATE: _ErrorReason.ValueType  # 26
     """Another writer was faster. Make the same call again."""
     ERROR_REASON_SUBSCRIBER_TOO_SLOW: _ErrorReason.ValueType  # 27
@@ -190,6 +196,12 @@ ERROR_REASON_HAS_DEPENDENTS: ErrorReason.ValueType  # 24
 """Other versions reference this one. Remove them first; GetDependents lists them."""
 ERROR_REASON_NOT_SOFT_DELETED: ErrorReason.ValueType  # 25
 """A permanent delete needs a soft delete first. Delete softly, then permanently."""
+ERROR_REASON_PROFILE_NOT_FOUND: ErrorReason.ValueType  # 70
+"""There is no profile of a provider with this id. ListProfiles tells which there are."""
+ERROR_REASON_PROVIDER_REFUSED: ErrorReason.ValueType  # 71
+"""The settings of the subject demand that schemas fit a provider, and this one does not: `profile`, `fit`, `pointer` and `rule` of
+the metadata say how. Change the schema, register what CompileForProvider makes of it, or relax `profiles` or `worst_fit`.
+"""
 ERROR_REASON_CONCURRENT_UPDATE: ErrorReason.ValueType  # 26
 """Another writer was faster. Make the same call again."""
 ERROR_REASON_SUBSCRIBER_TOO_SLOW: ErrorReason.ValueType  # 27

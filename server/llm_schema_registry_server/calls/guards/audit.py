@@ -26,6 +26,8 @@ EVENTS: Mapping[str, AuditEvent] = {
     "UndeleteSchema": E.SCHEMA_UPDATED,
     "SetConfig": E.CONFIGURATION_CHANGED,
     "DeleteConfig": E.CONFIGURATION_CHANGED,
+    "PutProfile": E.CONFIGURATION_CHANGED,
+    "DeleteProfile": E.CONFIGURATION_CHANGED,
     "SetGrant": E.ROLE_ASSIGNED,
     "DeleteGrant": E.ROLE_REVOKED,
     "SetPolicies": E.POLICIES_CHANGED,

@@ -13,6 +13,7 @@ from ...model.config import Config
 from ...model.grant import StoredGrant
 from ...model.lifecycle import Transition
 from ...model.merkle import Tile
+from ...model.profile import ProfileVerdict, StoredProfile
 from ...model.quota import ContextUsage
 from ...model.schema import SchemaVersion, StoredContent
 from ...model.statistics import Statistics
@@ -124,6 +125,8 @@ class Tables:
     revoked_tokens: Table[str, RevokedToken] = field(default_factory=Table)
     grants: Table[tuple[str, str, str], StoredGrant] = field(default_factory=Table)
     policies: Table[int, StoredPolicies] = field(default_factory=Table)
+    profiles: Table[str, StoredProfile] = field(default_factory=Table)
+    verdicts: Table[str, tuple[ProfileVerdict, ...]] = field(default_factory=Table)
     audit_inbox: Table[int, Noted] = field(default_factory=Table)
     audit_log: Table[int, Logged] = field(default_factory=Table)
     audit_tiles: Table[Tile, bytes] = field(default_factory=Table)

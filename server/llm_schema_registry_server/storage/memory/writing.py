@@ -23,6 +23,7 @@ from ..rows import subject_of
 from .access import MemoryAccessWrite
 from .audit import MemoryAuditWrite
 from .credentials import MemoryCredentialsWrite
+from .profiles import MemoryProfilesWrite
 from .reading import (
     ALL_CHANGES,
     COMPACTED,
@@ -40,7 +41,9 @@ NEWEST_TOKEN = "newest token of a lease"
 NOTHING = ContextUsage()
 
 
-class MemoryWriteTx(MemoryReadTx, MemoryCredentialsWrite, MemoryAccessWrite, MemoryAuditWrite):
+class MemoryWriteTx(
+    MemoryReadTx, MemoryCredentialsWrite, MemoryAccessWrite, MemoryAuditWrite, MemoryProfilesWrite
+):
     """See store.WriteTx for the meaning of each method. There is one at a time, so subjects need no lock."""
 
     def __init__(self, draft: Tables, clock: Clock) -> None:
@@ -181,7 +184,14 @@ class MemoryWriteTx(MemoryReadTx, MemoryCredentialsWrite, MemoryAccessWrite, Mem
         version = tables.versions.get(schema_id)
         if version is None:
             return
-        for table in (tables.versions, tables.words, tables.names, tables.history, tables.usage):
+        for table in (
+            tables.versions,
+            tables.words,
+            tables.names,
+            tables.history,
+            tables.usage,
+            tables.verdicts,
+        ):
             table.remove(schema_id)
         left = tuple(i for i in tables.by_subject.get(version.subject) or () if i != schema_id)
         tables.by_subject[version.subject] = left

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ..access_rows import GRANT_COLUMNS, POLICIES_COLUMNS
 from ..audit_rows import LOG_COLUMNS
 from ..credential_rows import KEY_COLUMNS, REVOKED_COLUMNS
+from ..profile_rows import MARK_COLUMNS, PROFILE_COLUMNS, VERDICT_COLUMNS
 from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, USAGE_COLUMNS, VERSION_COLUMNS, selectable_sql
 from ..selection import COLUMNS_OF_V as _COLUMNS_OF_V
 from ..values import INLINE_CONTENT_BYTES
@@ -18,6 +19,8 @@ _GRANT, _POLICIES = ", ".join(GRANT_COLUMNS), ", ".join(POLICIES_COLUMNS)
 _USAGE = ", ".join(USAGE_COLUMNS)
 _AUDIT = ", ".join(LOG_COLUMNS)
 _KEY = ", ".join(KEY_COLUMNS)
+_PROFILE, _MARK, _VERDICT = ", ".join(PROFILE_COLUMNS), ", ".join(MARK_COLUMNS), ", ".join(VERDICT_COLUMNS)
+_VERDICT_OF_P = ", ".join(f"p.{column}" for column in VERDICT_COLUMNS)
 _REVOKED = ", ".join(REVOKED_COLUMNS)
 
 
@@ -326,6 +329,37 @@ ADD_POLICIES = (
     "ON CONFLICT DO NOTHING RETURNING version"
 )
 FORGET_POLICIES = "DELETE FROM policies WHERE version <= $1"
+
+PROFILE_MARKS = f"SELECT {_MARK} FROM profiles ORDER BY id"
+PROFILE = f"SELECT {_PROFILE} FROM profiles WHERE id = $1"
+PUT_PROFILE = (
+    f"INSERT INTO profiles ({_PROFILE}) VALUES ({_places(len(PROFILE_COLUMNS))}) ON CONFLICT (id) DO UPDATE SET "
+    "version = excluded.version, document = excluded.document, put_by = excluded.put_by, put_at = excluded.put_at "
+    "WHERE profiles.version < excluded.version RETURNING id"
+)
+REMOVE_PROFILE = "DELETE FROM profiles WHERE id = $1 RETURNING id"
+VERDICTS_OF = f"SELECT {_VERDICT} FROM profile_verdicts WHERE schema_id = ANY($1::text[])"
+JUDGED_VERSIONS = (
+    f"SELECT {_VERDICT_OF_P}, {_COLUMNS_OF_V} FROM profile_verdicts p JOIN versions v ON v.schema_id = p.schema_id "
+    "WHERE p.profile = $1 AND p.fit = $2 AND p.schema_id > $3 AND v.deleted_at IS NULL ORDER BY p.schema_id LIMIT $4"
+)
+# FOR KEY SHARE: a version that is being removed is waited for, and left out when it is gone.
+PUT_VERDICTS = (
+    f"INSERT INTO profile_verdicts ({_VERDICT}) SELECT {_VERDICT_OF_P} FROM "
+    "unnest($1::text[], $2::text[], $3::bigint[], $4::smallint[], $5::text[]) "
+    "AS p (schema_id, profile, profile_version, fit, facts) "
+    "WHERE p.schema_id IN (SELECT v.schema_id FROM versions v WHERE v.schema_id = ANY($1::text[]) FOR KEY SHARE) "
+    "ON CONFLICT (schema_id, profile) DO UPDATE SET profile_version = excluded.profile_version, fit = excluded.fit, "
+    "facts = excluded.facts"
+)
+FORGET_VERDICTS = (
+    "WITH gone AS (DELETE FROM profile_verdicts WHERE (schema_id, profile) IN "
+    "(SELECT schema_id, profile FROM profile_verdicts WHERE profile = $1 LIMIT $2) RETURNING 1) SELECT count(*) FROM gone"
+)
+PROFILE_WATCH = "SELECT value FROM meta WHERE key = 'profile_watch'"
+SET_PROFILE_WATCH = (
+    "INSERT INTO meta VALUES ('profile_watch', $1) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+)
 
 NAMES = "SELECT tsvector_to_array(s.names) FROM versions v JOIN search s ON s.version = v.id WHERE v.schema_id = $1"
 ALL_CONFIGS = "SELECT scope, settings FROM configs WHERE scope > $1 ORDER BY scope LIMIT $2"

@@ -47,6 +47,7 @@ from . import counting, lists, queries
 from .access import PostgresAccessRead
 from .audit import PostgresAuditRead
 from .credentials import PostgresCredentialsRead
+from .profiles import PostgresProfilesRead
 from .session import Session
 
 _BIGGEST_INT32 = 2**31 - 1
@@ -57,7 +58,7 @@ _GRACE_SECONDS = 2.0
 _version_or_not, _change_or_not = tolerant(rows.version_of), tolerant(rows.change_of)
 
 
-class PostgresReadTx(PostgresCredentialsRead, PostgresAccessRead, PostgresAuditRead):
+class PostgresReadTx(PostgresCredentialsRead, PostgresAccessRead, PostgresAuditRead, PostgresProfilesRead):
     """See store.ReadTx for the meaning of each method."""
 
     def __init__(self, session: Session) -> None:

@@ -30,6 +30,7 @@ from .access import PostgresAccessWrite
 from .appending import columns_of, taken
 from .audit import PostgresAuditWrite
 from .credentials import PostgresCredentialsWrite
+from .profiles import PostgresProfilesWrite
 from .reading import PostgresReadTx
 from .session import Session
 
@@ -39,7 +40,9 @@ _MOST_ROWS = 1000
 """More than this is not buffered."""
 
 
-class PostgresWriteTx(PostgresCredentialsWrite, PostgresAccessWrite, PostgresAuditWrite, PostgresReadTx):
+class PostgresWriteTx(
+    PostgresCredentialsWrite, PostgresAccessWrite, PostgresAuditWrite, PostgresProfilesWrite, PostgresReadTx
+):
     """See store.WriteTx for the meaning of each method."""
 
     def __init__(self, session: Session, vocabulary: Vocabulary) -> None:

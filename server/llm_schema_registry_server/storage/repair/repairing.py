@@ -13,6 +13,7 @@ from .access import Grants, Policies
 from .audit import AuditLog
 from .cells import Cells, mended_change, mended_settings, readable, shown
 from .credentials import ApiKeys, RevokedTokens
+from .profiles import Profiles, Verdicts
 from .table import REMEDY, RepairableStore, RepairFinding, RepairTx, Table, update
 from .versions import Versions
 
@@ -51,6 +52,8 @@ async def repair(
         RevokedTokens(),
         Grants(),
         Policies(),
+        Profiles(),
+        Verdicts(),
         AuditLog(),
     ):
         after: Any = table.start

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ..access_rows import GRANT_COLUMNS, POLICIES_COLUMNS
 from ..audit_rows import LOG_COLUMNS
 from ..credential_rows import KEY_COLUMNS, REVOKED_COLUMNS
+from ..profile_rows import MARK_COLUMNS, PROFILE_COLUMNS, VERDICT_COLUMNS
 from ..rows import CHANGE_COLUMNS, TRANSITION_COLUMNS, USAGE_COLUMNS, VERSION_COLUMNS, selectable_sql
 from ..selection import COLUMNS_OF_V as _COLUMNS_OF_V
 
@@ -17,6 +18,8 @@ _GRANT, _POLICIES = ", ".join(GRANT_COLUMNS), ", ".join(POLICIES_COLUMNS)
 _USAGE = ", ".join(USAGE_COLUMNS)
 _AUDIT = ", ".join(LOG_COLUMNS)
 _KEY = ", ".join(KEY_COLUMNS)
+_PROFILE, _MARK, _VERDICT = ", ".join(PROFILE_COLUMNS), ", ".join(MARK_COLUMNS), ", ".join(VERDICT_COLUMNS)
+_VERDICT_OF_P = ", ".join(f"p.{column}" for column in VERDICT_COLUMNS)
 _REVOKED = ", ".join(REVOKED_COLUMNS)
 
 
@@ -195,6 +198,33 @@ NEWEST_POLICIES = f"SELECT {_POLICIES} FROM policies ORDER BY version DESC LIMIT
 POLICIES = f"SELECT {_POLICIES} FROM policies WHERE version = ?"
 ADD_POLICIES = f"INSERT INTO policies ({_POLICIES}) VALUES ({_places(POLICIES_COLUMNS)})"
 FORGET_POLICIES = "DELETE FROM policies WHERE version <= ?"
+
+PROFILE_MARKS = f"SELECT {_MARK} FROM profiles ORDER BY id"
+PROFILE = f"SELECT {_PROFILE} FROM profiles WHERE id = ?"
+PUT_PROFILE = (
+    f"INSERT INTO profiles ({_PROFILE}) VALUES ({_places(PROFILE_COLUMNS)}) ON CONFLICT (id) DO UPDATE SET "
+    "version = excluded.version, document = excluded.document, put_by = excluded.put_by, put_at = excluded.put_at "
+    "WHERE version < excluded.version"
+)
+REMOVE_PROFILE = "DELETE FROM profiles WHERE id = ?"
+VERDICTS_OF = f"SELECT {_VERDICT_OF_P} FROM json_each(?) asked CROSS JOIN profile_verdicts p ON p.schema_id = asked.value"
+JUDGED_VERSIONS = (
+    f"SELECT {_VERDICT_OF_P}, {_COLUMNS_OF_V} FROM profile_verdicts p CROSS JOIN versions v ON v.schema_id = p.schema_id "
+    "WHERE p.profile = ? AND p.fit = ? AND p.schema_id > ? AND v.deleted_at IS NULL ORDER BY p.schema_id LIMIT ?"
+)
+PUT_VERDICT = (
+    f"INSERT INTO profile_verdicts ({_VERDICT}) SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS "
+    "(SELECT 1 FROM versions WHERE schema_id = ?1) ON CONFLICT (schema_id, profile) DO UPDATE SET "
+    "profile_version = excluded.profile_version, fit = excluded.fit, facts = excluded.facts"
+)
+FORGET_VERDICTS = (
+    "DELETE FROM profile_verdicts WHERE (schema_id, profile) IN "
+    "(SELECT schema_id, profile FROM profile_verdicts WHERE profile = ? LIMIT ?)"
+)
+PROFILE_WATCH = "SELECT value FROM meta WHERE key = 'profile_watch'"
+SET_PROFILE_WATCH = (
+    "INSERT INTO meta VALUES ('profile_watch', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+)
 
 AUDIT_WAITS = "SELECT 1 FROM audit_inbox LIMIT 1"
 NOTE_AUDIT = "INSERT INTO audit_inbox (entry, revision) VALUES (?, ?)"

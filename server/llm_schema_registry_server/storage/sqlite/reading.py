@@ -47,6 +47,7 @@ from . import counting, lists, queries
 from .access import SqliteAccessRead
 from .audit import SqliteAuditRead
 from .credentials import SqliteCredentialsRead
+from .profiles import SqliteProfilesRead
 from .session import FEW, Session
 
 _BIGGEST_INT64 = 2**63 - 1
@@ -61,7 +62,7 @@ _global_id = tolerant(rows.cells_of("global_ids"))
 _last_ordinal = tolerant(rows.cells_of("subjects"))
 
 
-class SqliteReadTx(SqliteCredentialsRead, SqliteAccessRead, SqliteAuditRead):
+class SqliteReadTx(SqliteCredentialsRead, SqliteAccessRead, SqliteAuditRead, SqliteProfilesRead):
     """See store.ReadTx for the meaning of each method."""
 
     def __init__(self, session: Session) -> None:

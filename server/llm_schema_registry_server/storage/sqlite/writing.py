@@ -27,6 +27,7 @@ from . import queries
 from .access import SqliteAccessWrite
 from .audit import SqliteAuditWrite
 from .credentials import SqliteCredentialsWrite
+from .profiles import SqliteProfilesWrite
 from .reading import SqliteReadTx
 from .session import Session
 
@@ -34,7 +35,9 @@ _SMALL = 64 * 1024
 """Bytes that are written in the loop; more go through a thread."""
 
 
-class SqliteWriteTx(SqliteReadTx, SqliteCredentialsWrite, SqliteAccessWrite, SqliteAuditWrite):
+class SqliteWriteTx(
+    SqliteReadTx, SqliteCredentialsWrite, SqliteAccessWrite, SqliteAuditWrite, SqliteProfilesWrite
+):
     """See store.WriteTx for the meaning of each method. There is one at a time, so subjects need no lock."""
 
     def __init__(self, session: Session, vocabulary: Vocabulary, clock: Clock) -> None:

@@ -1,0 +1,61 @@
+"""Profiles and their verdicts in a PostgreSQL store; see protocols/profiles.py for the meaning of each method."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from ...errors import ConcurrentUpdate
+from ...model.profile import JudgedVersion, ProfileFit, ProfileMark, ProfileVerdict, StoredProfile
+from ..profile_rows import judged_of, mark_of, profile_of, profile_row, verdict_of, verdict_row
+from ..unreadable import Unreadable, readable, tolerant, whole_page
+from . import queries
+from .session import Session
+
+_mark_or_not, _verdict_or_not, _judged_or_not = tolerant(mark_of), tolerant(verdict_of), tolerant(judged_of)
+
+
+class PostgresProfilesRead:
+    _session: Session
+
+    async def profile_marks(self) -> Sequence[ProfileMark]:
+        return readable(await self._session.rows(queries.PROFILE_MARKS, [], _mark_or_not))
+
+    async def stored_profile(self, profile: str) -> StoredProfile | None:
+        row = await self._session.row(queries.PROFILE, profile)
+        return None if row is None else profile_of(row)
+
+    async def verdicts_of(self, schema_ids: Collection[str]) -> Sequence[ProfileVerdict]:
+        return readable(await self._session.rows(queries.VERDICTS_OF, [list(schema_ids)], _verdict_or_not))
+
+    async def judged_versions(
+        self, profile: str, fit: ProfileFit, after: str, limit: int
+    ) -> Sequence[JudgedVersion]:
+        async def fetch(count: int) -> Sequence[JudgedVersion | Unreadable]:
+            wanted = [profile, int(fit), after, count]
+            return await self._session.rows(queries.JUDGED_VERSIONS, wanted, _judged_or_not)
+
+        return await whole_page(fetch, limit)
+
+    async def profile_watch(self) -> str | None:
+        found = await self._session.value(queries.PROFILE_WATCH)
+        return None if found is None else str(found)
+
+
+class PostgresProfilesWrite(PostgresProfilesRead):
+    async def put_profile(self, profile: StoredProfile) -> None:
+        if await self._session.value(queries.PUT_PROFILE, *profile_row(profile)) is None:
+            raise ConcurrentUpdate(f"the profile {profile.id!r} was put meanwhile; read it again")
+
+    async def remove_profile(self, profile: str) -> bool:
+        return await self._session.value(queries.REMOVE_PROFILE, profile) is not None
+
+    async def put_verdicts(self, verdicts: Sequence[ProfileVerdict]) -> None:
+        if verdicts:
+            columns = zip(*map(verdict_row, verdicts), strict=True)
+            await self._session.run(queries.PUT_VERDICTS, *map(list, columns))
+
+    async def forget_verdicts(self, profile: str, limit: int) -> int:
+        return int(await self._session.value(queries.FORGET_VERDICTS, profile, limit))
+
+    async def set_profile_watch(self, state: str) -> None:
+        await self._session.run(queries.SET_PROFILE_WATCH, state)

@@ -33,6 +33,17 @@ METHODS: dict[str, tuple[str, ...]] = {
     ),
     "checks": ("validate_data", "validate_many", "validate_schema", "check_compatibility", "check_many"),
     "tools": ("diff_schemas", "convert_schema"),
+    "providers": (
+        "list_profiles",
+        "get_profile",
+        "put_profile",
+        "delete_profile",
+        "check_profile",
+        "compile_for_provider",
+        "decode_answer",
+        "grammar_for",
+        "list_profile_verdicts",
+    ),
     "answers": ("validate_stream", "reask_answer", "coerce_answer"),
     "subjects": (
         "list_subjects",
@@ -84,6 +95,7 @@ PAGED = {
     "list_revoked_tokens": "iter_revoked_tokens",
     "list_audit_events": "iter_audit_events",
     "list_grants": "iter_grants",
+    "list_profile_verdicts": "iter_profile_verdicts",
 }
 """Functions that answer one page -> the method that gives all items."""
 

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from ._asynchronous import AsyncTransport
-from ._calls import access, admin, answers, audit, checks, credentials, schemas, subjects, tickets, tools
+from ._calls import (
+    access,
+    admin,
+    answers,
+    audit,
+    checks,
+    credentials,
+    providers,
+    schemas,
+    subjects,
+    tickets,
+    tools,
+)
 from ._calls.answers import AnswerChunk
 from ._calls.checks import MISSING, CheckItem, ValidationItem
 from ._calls.tools import SchemaOperand
@@ -23,8 +36,10 @@ from .enums import (
     CompatibilityLevel,
     DataEncoding,
     FormatPolicy,
+    GrammarSyntax,
     LintPolicy,
     Mode,
+    ProfileFit,
     ReaskStyle,
     SchemaState,
     SchemaType,
@@ -39,10 +54,18 @@ from .results import (
     CompatibilityReport,
     ConfigView,
     Conversion,
+    DecodedAnswer,
     Dependency,
     Health,
     Items,
     Page,
+    ProfileCheck,
+    ProfileDocument,
+    ProfileVerdict,
+    ProviderForm,
+    ProviderGrammar,
+    ProviderProfile,
+    PutProfile,
     ReaskedAnswer,
     Registration,
     SchemaContent,
@@ -52,6 +75,7 @@ from .results import (
     StateTransition,
     Ticket,
     ValidationReport,
+    VerdictPage,
     VersionInfo,
 )
 from .statistics import Statistics
@@ -467,6 +491,152 @@ class AsyncCalls:
             tools.convert_schema(source, target_type, message_name=message_name, data=data, timeout=timeout)
         )
 
+    async def list_profiles(self, *, timeout: float | None = None) -> tuple[ProviderProfile, ...]:
+        """The profiles of providers that the registry knows, by id."""
+        return await self._transport.unary(providers.list_profiles(timeout=timeout))
+
+    async def get_profile(self, profile: str, *, timeout: float | None = None) -> ProfileDocument:
+        """One profile with its document. Raises ProfileNotFound."""
+        return await self._transport.unary(providers.get_profile(profile, timeout=timeout))
+
+    async def put_profile(
+        self,
+        profile: str,
+        document: str | bytes | Path | Mapping[str, Any],
+        *,
+        dry_run: bool = False,
+        timeout: float | None = None,
+    ) -> PutProfile:
+        """Add a profile of your own, or put another one in its place: its JSON text, or a path to the file of it.
+
+        Its `version` is greater than that of the one which it replaces. `dry_run` only checks it. Raises InvalidRequest, which names the
+        place that is wrong.
+        """
+        return await self._transport.unary(
+            providers.put_profile(profile, document, dry_run=dry_run, timeout=timeout)
+        )
+
+    async def delete_profile(self, profile: str, *, timeout: float | None = None) -> str:
+        """Remove a profile of your own; answers with the revision. Subjects that demand it accept no JSON Schema then. Raises
+        ProfileNotFound.
+        """
+        return await self._transport.unary(providers.delete_profile(profile, timeout=timeout))
+
+    async def check_profile(
+        self,
+        schema: SchemaOperand | SchemaContent,
+        profiles: Iterable[str] = (),
+        *,
+        tool_name: str = "",
+        max_findings: int = 0,
+        timeout: float | None = None,
+    ) -> ProfileCheck:
+        """What providers would do with a JSON Schema as it stands: those of `profiles`, all when there are none.
+
+        The schema is a `SchemaOperand` or a version that the registry answered with. `tool_name`: the name that a tool would have.
+        `max_findings`: of one profile, the gravest (0: 100). Raises ProfileNotFound, SchemaNotFound, SubjectNotFound, InvalidSchema.
+        """
+        return await self._transport.unary(
+            providers.check_profile(
+                schema, profiles, tool_name=tool_name, max_findings=max_findings, timeout=timeout
+            )
+        )
+
+    async def compile_for_provider(
+        self,
+        schema: SchemaOperand | SchemaContent,
+        profile: str,
+        *,
+        surface: str = "",
+        name: str = "",
+        description: str = "",
+        prove_seconds: float | None = None,
+        timeout: float | None = None,
+    ) -> ProviderForm:
+        """A JSON Schema as a provider takes it, ready for the request, with everything that is lost.
+
+        `surface`: the envelope, such as `tool` or `response`; the profile's first one when empty. `name`, `description`: of the tool;
+        the schema's own when empty. `prove_seconds`: processor time for proofs. Raises ProfileNotFound, ConversionRefused for a schema
+        under which nothing is valid, SchemaNotFound, SubjectNotFound, InvalidSchema.
+        """
+        return await self._transport.unary(
+            providers.compile_for_provider(
+                schema,
+                profile,
+                surface=surface,
+                name=name,
+                description=description,
+                prove_seconds=prove_seconds,
+                timeout=timeout,
+            )
+        )
+
+    async def decode_answer(
+        self,
+        decoder: str,
+        data: Data,
+        *,
+        schema_id: SchemaId | None = None,
+        subject: str = "",
+        version: str | int = "",
+        timeout: float | None = None,
+    ) -> DecodedAnswer:
+        """A provider's answer in the shape of the schema that it was asked with: `decoder` is that of the compiled form.
+
+        With `schema_id`, or `subject` and `version`, it is validated too. The engines' `Decoder` does the same in this process. Raises
+        DataRefused for an answer that cannot be taken back, SchemaNotFound, SubjectNotFound.
+        """
+        return await self._transport.unary(
+            providers.decode_answer(
+                decoder, data, schema_id=schema_id, subject=subject, version=version, timeout=timeout
+            )
+        )
+
+    async def grammar_for(
+        self,
+        schema: SchemaOperand | SchemaContent,
+        syntax: GrammarSyntax | str = GrammarSyntax.GBNF,
+        *,
+        prove_seconds: float | None = None,
+        timeout: float | None = None,
+    ) -> ProviderGrammar:
+        """A JSON Schema as a grammar for a local engine: gbnf, lark or regex. Raises as `compile_for_provider`."""
+        return await self._transport.unary(
+            providers.grammar_for(schema, syntax, prove_seconds=prove_seconds, timeout=timeout)
+        )
+
+    async def list_profile_verdicts(
+        self,
+        profile: str,
+        fit: ProfileFit | str = ProfileFit.REFUSED,
+        *,
+        limit: int | None = None,
+        page_token: str = "",
+        timeout: float | None = None,
+    ) -> VerdictPage[ProfileVerdict]:
+        """One page of the registered versions that fit a profile so, in the order of their registration; `page_token` goes on from the
+        `next_page_token` of the page before. Raises ProfileNotFound.
+        """
+        return await self._transport.unary(
+            providers.list_profile_verdicts(profile, fit, limit=limit, page_token=page_token, timeout=timeout)
+        )
+
+    def iter_profile_verdicts(
+        self,
+        profile: str,
+        fit: ProfileFit | str = ProfileFit.REFUSED,
+        *,
+        limit: int | None = None,
+        page_token: str = "",
+        timeout: float | None = None,
+    ) -> AsyncGenerator[ProfileVerdict, None]:
+        """All items, page by page (`limit` is the size of a page). One page of the registered versions that fit a profile so, in the order of their registration; `page_token` goes on from the
+        `next_page_token` of the page before. Raises ProfileNotFound.
+        """
+        return self._transport.pages(
+            providers.list_profile_verdicts(profile, fit, limit=limit, page_token=page_token, timeout=timeout)
+        )
+
     def validate_stream(
         self,
         items: Iterable[AnswerChunk] | AsyncIterable[AnswerChunk],
@@ -683,10 +853,13 @@ class AsyncCalls:
         max_subjects: int | None = None,
         max_versions: int | None = None,
         max_bytes: int | None = None,
+        profiles: Iterable[str] | None = None,
+        worst_fit: ProfileFit | str | None = None,
         timeout: float | None = None,
     ) -> ConfigView:
         """Set the given settings of a scope and leave its others alone. max_subjects, max_versions, max_bytes: of a context, or of each
-        one; 0 for no limit.
+        one; 0 for no limit. profiles: of the providers that a JSON Schema must fit no worse than `worst_fit`; an empty list takes back
+        what a wider scope demands.
         """
         return await self._transport.unary(
             subjects.set_config(
@@ -704,6 +877,8 @@ class AsyncCalls:
                 max_subjects=max_subjects,
                 max_versions=max_versions,
                 max_bytes=max_bytes,
+                profiles=profiles,
+                worst_fit=worst_fit,
                 timeout=timeout,
             )
         )

@@ -22,7 +22,7 @@ from ._retry import Attempts
 from ._status import from_rpc
 from ._targets import Rotation
 from .errors import RegistryError, Unavailable
-from .results import ChangeEvent, Items, Page
+from .results import ChangeEvent, Items, Page, VerdictPage
 
 R = TypeVar("R")
 I = TypeVar("I")  # noqa: E741 - the items of a batch
@@ -91,7 +91,9 @@ class AsyncTransport:
         )
         return error, isinstance(error, Unavailable) and self._rotation.failed(address)
 
-    async def pages(self, call: Unary[Page[R]] | Unary[Items[R]]) -> AsyncGenerator[R, None]:
+    async def pages(
+        self, call: Unary[Page[R]] | Unary[Items[R]] | Unary[VerdictPage[R]]
+    ) -> AsyncGenerator[R, None]:
         """All items of a paged list."""
         paged: Unary[Any] = call  # mypy cannot tell that both kinds of pages have items of R
         while True:

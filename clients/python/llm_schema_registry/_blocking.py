@@ -24,7 +24,7 @@ from ._retry import Attempts
 from ._status import from_rpc
 from ._targets import Rotation
 from .errors import RegistryError, Unavailable
-from .results import ChangeEvent, Items, Page
+from .results import ChangeEvent, Items, Page, VerdictPage
 
 R = TypeVar("R")
 I = TypeVar("I")  # noqa: E741 - the items of a batch
@@ -98,7 +98,7 @@ class BlockingTransport:
             self.on_unreachable()
         return error, isinstance(error, Unavailable) and self._rotation.failed(address)
 
-    def pages(self, call: Unary[Page[R]] | Unary[Items[R]]) -> Iterator[R]:
+    def pages(self, call: Unary[Page[R]] | Unary[Items[R]] | Unary[VerdictPage[R]]) -> Iterator[R]:
         """All items of a paged list."""
         paged: Unary[Any] = call  # mypy cannot tell that both kinds of pages have items of R
         while True:

@@ -21,6 +21,7 @@ from .enums import (
     HealthStatus,
     LintPolicy,
     Mode,
+    ProfileFit,
     SchemaState,
     SchemaType,
     Severity,
@@ -304,6 +305,8 @@ def config(m: config_pb2.Config) -> Config:
         max_subjects=m.max_subjects if m.HasField("max_subjects") else None,
         max_versions=m.max_versions if m.HasField("max_versions") else None,
         max_bytes=m.max_bytes if m.HasField("max_bytes") else None,
+        profiles=tuple(m.profiles.names) if m.HasField("profiles") else None,
+        worst_fit=ProfileFit(m.worst_fit) if m.HasField("worst_fit") else None,
     )
 
 

@@ -293,6 +293,85 @@ class LintPolicy(WireEnum):
 
 
 @found_by_number
+class ProfileOrigin(WireEnum):
+    """Where a profile comes from: the server itself, a file of it, or PutProfile."""
+
+    UNSPECIFIED = "UNSPECIFIED", 0
+    BUILT_IN = "BUILT_IN", 1
+    FILE = "FILE", 2
+    STORED = "STORED", 3
+
+
+@found_by_number
+class ProfileFit(WireEnum):
+    """How a schema, sent as it is, fits a provider; the mildest first."""
+
+    UNSPECIFIED = "UNSPECIFIED", 0
+    FITS = "FITS", 1
+    FITS_WITH_LOSS = "FITS_WITH_LOSS", 2
+    UNKNOWN = "UNKNOWN", 3
+    REFUSED = "REFUSED", 4
+
+
+@found_by_number
+class ProviderSupport(WireEnum):
+    """What a provider does with a keyword or a shape of schema."""
+
+    UNSPECIFIED = "UNSPECIFIED", 0
+    ENFORCED = "ENFORCED", 1
+    ACCEPTED = "ACCEPTED", 2
+    IGNORED = "IGNORED", 3
+    RESTRICTED = "RESTRICTED", 4
+    REJECTED = "REJECTED", 5
+    UNKNOWN = "UNKNOWN", 6
+
+
+@found_by_number
+class EvidenceBasis(WireEnum):
+    """How something about a provider is known."""
+
+    UNSPECIFIED = "UNSPECIFIED", 0
+    DOCUMENTED = "DOCUMENTED", 1
+    OBSERVED = "OBSERVED", 2
+    MEASURED = "MEASURED", 3
+    INFERRED = "INFERRED", 4
+    NONE = "NONE", 5
+
+
+@found_by_number
+class LossEffect(WireEnum):
+    """What a difference between a schema and its compiled form means. WIDENED: answers may be what the schema refuses. NARROWED:
+    something that it accepts cannot be answered. ANNOTATION: a text is not seen."""
+
+    UNSPECIFIED = "UNSPECIFIED", 0
+    WIDENED = "WIDENED", 1
+    NARROWED = "NARROWED", 2
+    ANNOTATION = "ANNOTATION", 3
+
+
+@found_by_number
+class LossProof(WireEnum):
+    """How it is known that something is lost."""
+
+    UNSPECIFIED = "UNSPECIFIED", 0
+    WITNESS = "WITNESS", 1
+    NO_EFFECT = "NO_EFFECT", 2
+    ALONE_NO_EFFECT = "ALONE_NO_EFFECT", 3
+    UNDECIDED = "UNDECIDED", 4
+    NOT_NEEDED = "NOT_NEEDED", 5
+
+
+@found_by_number
+class GrammarSyntax(WireEnum):
+    """The notation of a grammar."""
+
+    UNSPECIFIED = "UNSPECIFIED", 0
+    GBNF = "GBNF", 1
+    LARK = "LARK", 2
+    REGEX = "REGEX", 3
+
+
+@found_by_number
 class HealthStatus(WireEnum):
     """How the server is."""
 

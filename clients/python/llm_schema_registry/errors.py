@@ -14,6 +14,7 @@ RegistryError
 ├── Refused                   the registry is in no state that allows this
 │   ├── IncompatibleSchema    `report` says why
 │   ├── LintRefused           `issues` are what the subject's lint policy refuses
+│   ├── ProviderRefused       a provider would do worse with it than the subject accepts
 │   ├── TransitionRefused, VersionNotGreater, LevelMismatch, SubjectReadOnly
 │   └── SchemaTypeMismatch, HasDependents, NotSoftDeleted
 ├── Aborted
@@ -207,6 +208,12 @@ class GrantNotFound(NotFound):
     REASON = "GRANT_NOT_FOUND"
 
 
+class ProfileNotFound(NotFound):
+    """There is no profile of a provider with this id."""
+
+    REASON = "PROFILE_NOT_FOUND"
+
+
 class ConfigNotFound(NotFound):
     REASON = "CONFIG_NOT_FOUND"
 
@@ -236,6 +243,13 @@ class LintRefused(Refused):
 
     REASON = "LINT_REFUSED"
     issues: tuple[SchemaIssue, ...] = ()
+
+
+class ProviderRefused(Refused):
+    """The subject's settings demand that schemas fit providers. `metadata` has `profile`, `fit`, `pointer` and `rule`; `check_profile`
+    tells more."""
+
+    REASON = "PROVIDER_REFUSED"
 
 
 class TransitionRefused(Refused):

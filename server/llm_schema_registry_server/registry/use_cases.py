@@ -44,6 +44,7 @@ from .statistics import StatisticsCounter
 from .subscribers import MOST_SUBJECTS
 from .subscribing import Subscribing
 from .validating import Validating
+from .verdicts import Verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class UseCases:
     certifying: Certifying
     profiles: Profiles
     providing: Providing
+    verdicts: Verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,5 +190,6 @@ def build(
         audit=AuditLog(store),
         certifying=Certifying(checking, signing.signer, lambda: store.registry_id, signing.version, clock),
         profiles=profiles,
+        verdicts=Verdicts(store, profiles, limits),
         providing=Providing(store, library, diffing, validating, profiles, limits, rules.provider_limits),
     )

@@ -15,6 +15,7 @@ from llm_schema_registry.v1 import tools_pb2
 from ..calls.call import Call
 from ..errors import InvalidRequest
 from ..model.principal import READ
+from ..model.profile import JudgedVersion, ProfileFit
 from ..model.schema import SchemaVersion
 from ..model.selector import parse_selector
 from ..model.subject import Subject
@@ -31,7 +32,7 @@ class ProviderService:
     """One method per RPC, named as the RPC is."""
 
     def __init__(self, use: UseCases) -> None:
-        self._profiles, self._providing = use.profiles, use.providing
+        self._profiles, self._providing, self._verdicts = use.profiles, use.providing, use.verdicts
 
     async def list_profiles(self, request: pb.ListProfilesRequest, call: Call) -> pb.ListProfilesResponse:
         return pb.ListProfilesResponse(profiles=map(_profile, (await self._profiles.all()).values()))
@@ -121,6 +122,22 @@ class ProviderService:
             not_widened=registry_pb.Verdict.ValueType(done.widened),
             not_narrowed=registry_pb.Verdict.ValueType(done.narrowed),
             schema_id=_id(version),
+        )
+
+    async def list_profile_verdicts(
+        self, request: pb.ListProfileVerdictsRequest, call: Call
+    ) -> pb.ListProfileVerdictsResponse:
+        found = await self._verdicts(
+            request.profile,
+            convert.optional_enum(ProfileFit, request.fit, "fit") or ProfileFit.REFUSED,
+            limit=request.limit or None,
+            page_token=request.page_token,
+            readable=call.rights.where(READ),
+        )
+        return pb.ListProfileVerdictsResponse(
+            verdicts=map(_verdict, found.verdicts),
+            next_page_token=found.next_token,
+            complete=found.complete,
         )
 
 
@@ -225,3 +242,20 @@ def _loss(loss: CompileLoss) -> pb.CompileLoss:
 
 def _check(check: AnswerCheck) -> pb.AnswerCheck:
     return pb.AnswerCheck(pointer=check.pointer, keyword=check.keyword, message=check.message)
+
+
+def _verdict(judged: JudgedVersion) -> pb.ProfileVerdict:
+    version, verdict = judged.version, judged.verdict
+    return pb.ProfileVerdict(
+        schema_id=version.schema_id,
+        subject=str(version.subject),
+        version=str(version.version),
+        ordinal=version.ordinal,
+        profile_version=verdict.profile_version,
+        fit=pb.ProfileFit.ValueType(verdict.fit),
+        pointer=verdict.pointer,
+        keyword=verdict.keyword,
+        rule=verdict.rule,
+        message=verdict.message,
+        findings=verdict.findings,
+    )

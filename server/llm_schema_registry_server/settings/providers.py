@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from .names import Names
+from .auth import Names
 from .section import Section
 
 

@@ -6,9 +6,12 @@ the exceptions of `llm_schema_registry.errors`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from google.protobuf.empty_pb2 import Empty
 
 from .. import _decode
+from .._arguments import texts
 from .._call import CONFIG, LIFECYCLE, REGISTRY, Unary, unary
 from .._checked import checked
 from .._encode import number
@@ -17,6 +20,7 @@ from ..enums import (
     FormatPolicy,
     LintPolicy,
     Mode,
+    ProfileFit,
     Strictness,
     UndecidedPolicy,
     WriterModel,
@@ -138,10 +142,13 @@ def set_config(
     max_subjects: int | None = None,
     max_versions: int | None = None,
     max_bytes: int | None = None,
+    profiles: Iterable[str] | None = None,
+    worst_fit: ProfileFit | str | None = None,
     timeout: float | None = None,
 ) -> Unary[ConfigView]:
     """Set the given settings of a scope and leave its others alone. max_subjects, max_versions, max_bytes: of a context, or of each
-    one; 0 for no limit."""
+    one; 0 for no limit. profiles: of the providers that a JSON Schema must fit no worse than `worst_fit`; an empty list takes back
+    what a wider scope demands."""
     config = config_pb2.Config(
         compatibility_level=number(CompatibilityLevel, compatibility_level, "compatibility_level"),
         mode=number(Mode, mode, "mode"),
@@ -155,6 +162,8 @@ def set_config(
         max_subjects=max_subjects,
         max_versions=max_versions,
         max_bytes=max_bytes,
+        profiles=None if profiles is None else config_pb2.ProfileNames(names=texts(profiles, "profiles")),
+        worst_fit=number(ProfileFit, worst_fit, "worst_fit"),
     )
     request = config_pb2.SetConfigRequest(subject=subject, context=context, config=config)
     return unary(CONFIG + "SetConfig", config_pb2.SetConfigResponse, _decode.config_set, request, timeout)

@@ -51,7 +51,7 @@ def diff_schemas(
     Each is a `SchemaOperand` or a version that the registry answered with. Raises SchemaNotFound, SubjectNotFound,
     InvalidSchema.
     """
-    request = tools_pb2.DiffSchemasRequest(old=_operand(old, "old"), new=_operand(new, "new"))
+    request = tools_pb2.DiffSchemasRequest(old=operand(old, "old"), new=operand(new, "new"))
     return unary(
         TOOLS + "DiffSchemas", tools_pb2.DiffSchemasResponse, _decode_tools.schema_diff, request, timeout
     )
@@ -72,7 +72,7 @@ def convert_schema(
     converted too. Raises ConversionRefused, DataRefused, SchemaNotFound, InvalidSchema.
     """
     request = tools_pb2.ConvertSchemaRequest(
-        source=_operand(source, "source"),
+        source=operand(source, "source"),
         target_type=number(SchemaType, target_type, "target_type"),
         message_name=message_name,
         data=b"" if data is None else data_bytes(data),
@@ -86,7 +86,8 @@ def convert_schema(
     )
 
 
-def _operand(schema: SchemaOperand | SchemaContent, name: str) -> tools_pb2.SchemaOperand:
+def operand(schema: SchemaOperand | SchemaContent, name: str) -> tools_pb2.SchemaOperand:
+    """The message that names a schema. Raises TypeError for what is none."""
     if not isinstance(schema, SchemaOperand | SchemaContent):
         raise TypeError(
             f"{name}: a SchemaOperand or a version that the registry answered with is expected, "

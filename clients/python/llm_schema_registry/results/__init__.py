@@ -1,6 +1,22 @@
 """What the registry answers, as frozen values. Times are aware, in UTC; an absent time is None."""
 
 from .answers import AnswerState, CoercedAnswer, CoercionCount, ReaskedAnswer, StreamFailure
+from .providers import (
+    AnswerCheck,
+    CompileLoss,
+    DecodedAnswer,
+    ProfileBudget,
+    ProfileCheck,
+    ProfileDocument,
+    ProfileFinding,
+    ProfileReport,
+    ProfileVerdict,
+    ProviderForm,
+    ProviderGrammar,
+    ProviderProfile,
+    PutProfile,
+    VerdictPage,
+)
 from .registry import ChangeEvent, ComponentHealth, Config, ConfigView, Health
 from .reports import (
     CompatibilityReport,
@@ -28,21 +44,34 @@ from .tickets import Ticket
 from .tools import Conversion, ConversionLoss, SchemaDiff, SchemaDifference
 
 __all__ = [
+    "AnswerCheck",
     "AnswerState",
     "ChangeEvent",
     "CoercedAnswer",
     "CoercionCount",
     "CompatibilityReport",
+    "CompileLoss",
     "ComponentHealth",
     "Config",
     "ConfigView",
     "Conversion",
     "ConversionLoss",
+    "DecodedAnswer",
     "Dependency",
     "Fingerprints",
     "Health",
     "Items",
     "Page",
+    "ProfileBudget",
+    "ProfileCheck",
+    "ProfileDocument",
+    "ProfileFinding",
+    "ProfileReport",
+    "ProfileVerdict",
+    "ProviderForm",
+    "ProviderGrammar",
+    "ProviderProfile",
+    "PutProfile",
     "ReaskedAnswer",
     "Registration",
     "Remedy",
@@ -59,6 +88,7 @@ __all__ = [
     "ValidationError",
     "ValidationReport",
     "ValidationWarning",
+    "VerdictPage",
     "VersionInfo",
     "Violation",
 ]

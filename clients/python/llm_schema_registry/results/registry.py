@@ -14,6 +14,7 @@ from ..enums import (
     HealthStatus,
     LintPolicy,
     Mode,
+    ProfileFit,
     Strictness,
     UndecidedPolicy,
     WriterModel,
@@ -79,6 +80,9 @@ class Config:
     """Of a context; 0 is no limit. So are the next two."""
     max_versions: int | None = None
     max_bytes: int | None = None
+    profiles: tuple[str, ...] | None = None
+    """Profiles of providers that a JSON Schema must fit, no worse than `worst_fit`."""
+    worst_fit: ProfileFit | None = None
 
 
 @dataclass(frozen=True, slots=True)

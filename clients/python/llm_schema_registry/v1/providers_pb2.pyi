@@ -986,3 +986,122 @@ class GrammarForResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GrammarForResponse: _TypeAlias = GrammarForResponse  # noqa: Y015
+
+@_typing.final
+class ListProfileVerdictsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    FIT_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    profile: _builtins.str
+    """The id of the profile."""
+    fit: Global___ProfileFit.ValueType
+    """PROFILE_FIT_REFUSED when it is not set: the versions that would break a request."""
+    limit: _builtins.int
+    """Most verdicts of a page, up to 1000; 50 when it is absent or 0. A page may have fewer, or none, before the last one."""
+    page_token: _builtins.str
+    def __init__(
+        self,
+        *,
+        profile: _builtins.str = ...,
+        fit: Global___ProfileFit.ValueType = ...,
+        limit: _builtins.int | None = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "limit", b"limit"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "fit", b"fit", "limit", b"limit", "page_token", b"page_token", "profile", b"profile"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
+    _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__limit) -> _WhichOneofReturnType__limit | None: ...
+
+Global___ListProfileVerdictsRequest: _TypeAlias = ListProfileVerdictsRequest  # noqa: Y015
+
+@_typing.final
+class ListProfileVerdictsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERDICTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    COMPLETE_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    complete: _builtins.bool
+    """Whether every version is judged by the newest version of the profile. With presence, so that JSON forms which leave out defaults
+    show a false too.
+    """
+    @_builtins.property
+    def verdicts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProfileVerdict]: ...
+    def __init__(
+        self,
+        *,
+        verdicts: _abc.Iterable[Global___ProfileVerdict] | None = ...,
+        next_page_token: _builtins.str = ...,
+        complete: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_complete", b"_complete", "complete", b"complete"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_complete", b"_complete", "complete", b"complete", "next_page_token", b"next_page_token", "verdicts", b"verdicts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__complete: _TypeAlias = _typing.Literal["complete"]  # noqa: Y015
+    _WhichOneofArgType__complete: _TypeAlias = _typing.Literal["_complete", b"_complete"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__complete) -> _WhichOneofReturnType__complete | None: ...
+
+Global___ListProfileVerdictsResponse: _TypeAlias = ListProfileVerdictsResponse  # noqa: Y015
+
+@_typing.final
+class ProfileVerdict(_message.Message):
+    """What a profile says about a registered version."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHEMA_ID_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    ORDINAL_FIELD_NUMBER: _builtins.int
+    PROFILE_VERSION_FIELD_NUMBER: _builtins.int
+    FIT_FIELD_NUMBER: _builtins.int
+    POINTER_FIELD_NUMBER: _builtins.int
+    KEYWORD_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    schema_id: _builtins.str
+    subject: _builtins.str
+    version: _builtins.str
+    ordinal: _builtins.int
+    profile_version: _builtins.int
+    """The version of the profile that it was judged by."""
+    fit: Global___ProfileFit.ValueType
+    pointer: _builtins.str
+    """The gravest finding; empty without any."""
+    keyword: _builtins.str
+    rule: _builtins.str
+    message: _builtins.str
+    findings: _builtins.int
+    """How many findings there are."""
+    def __init__(
+        self,
+        *,
+        schema_id: _builtins.str = ...,
+        subject: _builtins.str = ...,
+        version: _builtins.str = ...,
+        ordinal: _builtins.int = ...,
+        profile_version: _builtins.int = ...,
+        fit: Global___ProfileFit.ValueType = ...,
+        pointer: _builtins.str = ...,
+        keyword: _builtins.str = ...,
+        rule: _builtins.str = ...,
+        message: _builtins.str = ...,
+        findings: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings", "fit", b"fit", "keyword", b"keyword", "message", b"message", "ordinal", b"ordinal", "pointer", b"pointer", "profile_version", b"profile_version", "rule", b"rule", "schema_id", b"schema_id", "subject", b"subject", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProfileVerdict: _TypeAlias = ProfileVerdict  # noqa: Y015

@@ -74,6 +74,11 @@ class ProviderServiceStub:
                 request_serializer=schema__registry_dot_v1_dot_providers__pb2.GrammarForRequest.SerializeToString,
                 response_deserializer=schema__registry_dot_v1_dot_providers__pb2.GrammarForResponse.FromString,
                 _registered_method=True)
+        self.ListProfileVerdicts = channel.unary_unary(
+                '/schema_registry.v1.ProviderService/ListProfileVerdicts',
+                request_serializer=schema__registry_dot_v1_dot_providers__pb2.ListProfileVerdictsRequest.SerializeToString,
+                response_deserializer=schema__registry_dot_v1_dot_providers__pb2.ListProfileVerdictsResponse.FromString,
+                _registered_method=True)
 
 
 class ProviderServiceServicer:
@@ -135,6 +140,14 @@ class ProviderServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListProfileVerdicts(self, request, context):
+        """The registered versions that fit a profile so, in the order in which they were registered. Verdicts are found in the background,
+        anew when a profile changes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ProviderServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -177,6 +190,11 @@ def add_ProviderServiceServicer_to_server(servicer, server):
                     servicer.GrammarFor,
                     request_deserializer=schema__registry_dot_v1_dot_providers__pb2.GrammarForRequest.FromString,
                     response_serializer=schema__registry_dot_v1_dot_providers__pb2.GrammarForResponse.SerializeToString,
+            ),
+            'ListProfileVerdicts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListProfileVerdicts,
+                    request_deserializer=schema__registry_dot_v1_dot_providers__pb2.ListProfileVerdictsRequest.FromString,
+                    response_serializer=schema__registry_dot_v1_dot_providers__pb2.ListProfileVerdictsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -395,6 +413,33 @@ class ProviderService:
             '/schema_registry.v1.ProviderService/GrammarFor',
             schema__registry_dot_v1_dot_providers__pb2.GrammarForRequest.SerializeToString,
             schema__registry_dot_v1_dot_providers__pb2.GrammarForResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListProfileVerdicts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/schema_registry.v1.ProviderService/ListProfileVerdicts',
+            schema__registry_dot_v1_dot_providers__pb2.ListProfileVerdictsRequest.SerializeToString,
+            schema__registry_dot_v1_dot_providers__pb2.ListProfileVerdictsResponse.FromString,
             options,
             channel_credentials,
             insecure,

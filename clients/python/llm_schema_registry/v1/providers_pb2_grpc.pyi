@@ -49,6 +49,10 @@ class ProviderServiceStub:
     """A provider's answer in the shape of the schema that it was asked with, and whether it is valid."""
     GrammarFor: _grpc.UnaryUnaryMultiCallable[_providers_pb2.GrammarForRequest, _providers_pb2.GrammarForResponse]
     """A JSON Schema as a grammar for a local engine, with what the grammar does not hold."""
+    ListProfileVerdicts: _grpc.UnaryUnaryMultiCallable[_providers_pb2.ListProfileVerdictsRequest, _providers_pb2.ListProfileVerdictsResponse]
+    """The registered versions that fit a profile so, in the order in which they were registered. Verdicts are found in the background,
+    anew when a profile changes.
+    """
 
 @_typing.type_check_only
 class ProviderServiceAsyncStub(ProviderServiceStub):
@@ -69,6 +73,10 @@ class ProviderServiceAsyncStub(ProviderServiceStub):
     """A provider's answer in the shape of the schema that it was asked with, and whether it is valid."""
     GrammarFor: _aio.UnaryUnaryMultiCallable[_providers_pb2.GrammarForRequest, _providers_pb2.GrammarForResponse]  # type: ignore[assignment]
     """A JSON Schema as a grammar for a local engine, with what the grammar does not hold."""
+    ListProfileVerdicts: _aio.UnaryUnaryMultiCallable[_providers_pb2.ListProfileVerdictsRequest, _providers_pb2.ListProfileVerdictsResponse]  # type: ignore[assignment]
+    """The registered versions that fit a profile so, in the order in which they were registered. Verdicts are found in the background,
+    anew when a profile changes.
+    """
 
 class ProviderServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -134,5 +142,15 @@ class ProviderServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_providers_pb2.GrammarForResponse, _abc.Awaitable[_providers_pb2.GrammarForResponse]]:
         """A JSON Schema as a grammar for a local engine, with what the grammar does not hold."""
+
+    @_abc_1.abstractmethod
+    def ListProfileVerdicts(
+        self,
+        request: _providers_pb2.ListProfileVerdictsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_providers_pb2.ListProfileVerdictsResponse, _abc.Awaitable[_providers_pb2.ListProfileVerdictsResponse]]:
+        """The registered versions that fit a profile so, in the order in which they were registered. Verdicts are found in the background,
+        anew when a profile changes.
+        """
 
 def add_ProviderServiceServicer_to_server(servicer: ProviderServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -28,9 +28,10 @@ from google.rpc import error_details_pb2, status_pb2
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from llm_schema_registry.v1 import access_pb2, audit_pb2, credentials_pb2
+from llm_schema_registry.v1 import access_pb2, audit_pb2, credentials_pb2, providers_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from tests.support.postgres import shared_server
+from tests.support.profiles import profile
 
 from .helpers import JSON, V1, V2_COMPATIBLE
 from .hostile import Path, Place, encodings, escaped, json_texts, places
@@ -63,6 +64,8 @@ NEEDED = {
     "NOT_SOFT_DELETED",
     "API_KEY_NOT_FOUND",
     "GRANT_NOT_FOUND",
+    "PROFILE_NOT_FOUND",
+    "DATA_REFUSED",
     "CONCURRENT_UPDATE",
     "CONVERSION_REFUSED",
     "UNSUPPORTED_SCHEMA_TYPE",
@@ -113,6 +116,12 @@ class Registry:
         made = {"holder": f"user:fuzz-{next(self.subjects)}", "role": "reader", "scope": "fuzz.*"}
         self.grpc.call("SetGrant", access_pb2.SetGrantRequest(**made))
         return made
+
+    def own_profile(self) -> str:
+        """The id of a new profile."""
+        made = _own_profile(f"fuzz-{next(self.subjects)}")
+        self.grpc.call("PutProfile", providers_pb2.PutProfileRequest(**made))
+        return made["profile"]
 
     def audited(self) -> int:
         """Entries of the audit log that have their place in it: at least two."""
@@ -176,6 +185,10 @@ def _on_schema(**fields: Any) -> Right:
     return lambda r: {"schema_id": r.schema_id, **fields}
 
 
+def _own_profile(name: str) -> dict[str, str]:
+    return {"profile": name, "document": profile(name)}
+
+
 POLICY: dict[str, Any] = {"name": "p", "effect": 1, "condition": {"negation": {"user_has_role": "x"}}}
 RIGHT: dict[str, Right] = {
     "RegisterSchema": lambda r: {
@@ -220,6 +233,28 @@ RIGHT: dict[str, Right] = {
     "CreateTicket": lambda r: {},
     "DiffSchemas": lambda r: {"old": {"subject": "known", "version": "1"}, "new": {"version": "2"}},
     "ConvertSchema": lambda r: {"source": {"schema_id": r.schema_id}, "target_type": 2},
+    "ListProfiles": lambda r: {},
+    "GetProfile": lambda r: {"profile": "openai-strict"},
+    "PutProfile": lambda r: _own_profile(f"fuzz-{next(r.subjects)}"),
+    "DeleteProfile": lambda r: {"profile": r.own_profile()},
+    "CheckProfile": lambda r: {
+        "schema": {"subject": "known", "version": "1"},
+        "profiles": ["cohere"],
+        "tool_name": "a",
+        "max_findings": 3,
+    },
+    "CompileForProvider": lambda r: {
+        "schema": {"subject": "known", "version": "1"},
+        "profile": "openai-strict",
+        "prove_seconds": 0.1,
+    },
+    "DecodeAnswer": _on_schema(decoder=b'{"format": 1}', data=b'{"a": "x"}'),
+    "GrammarFor": lambda r: {
+        "schema": {"subject": "known", "version": "1"},
+        "syntax": 1,
+        "prove_seconds": 0.1,
+    },
+    "ListProfileVerdicts": lambda r: {"profile": "cohere", "fit": 1, "limit": 2},
     "CreateApiKey": lambda r: {"name": f"fuzz-{next(r.subjects)}", "grants": [{"role": "reader"}]},
     "ListApiKeys": lambda r: {"limit": 2},
     "GetApiKey": lambda r: {"key_id": r.key()},

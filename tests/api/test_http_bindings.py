@@ -15,9 +15,10 @@ import pytest
 from google.api import annotations_pb2
 from google.protobuf import message_factory
 
-from llm_schema_registry.v1 import access_pb2, audit_pb2, config_pb2, credentials_pb2
+from llm_schema_registry.v1 import access_pb2, audit_pb2, config_pb2, credentials_pb2, providers_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry_server.rpc.http import LIVE
+from tests.support.profiles import profile
 
 from .helpers import V1, V2_COMPATIBLE, register
 from .wires import METHODS, Wire, rendered
@@ -38,6 +39,7 @@ def http(servers: Any) -> httpx.Client:
 def arguments(rpc: str, number: int, schema_id: str, subject: str, key_id: str = "") -> dict[str, Any]:
     """Fields of a request that succeeds, given a subject with two versions of which `schema_id` is the first, and an API key."""
     by_scope = [{}, {"context": ".bindings"}, {"subject": subject}][number] if "Config" in rpc else {}
+    named = subject.lower()
     return {
         "RegisterSchema": {"subject": subject, "schema_type": "SCHEMA_TYPE_JSON", "schema_content": V1},
         "GetSchema": {"schema_id": schema_id},
@@ -75,6 +77,15 @@ def arguments(rpc: str, number: int, schema_id: str, subject: str, key_id: str =
         "ReaskAnswer": {"schema_id": schema_id, "data": b"{}"},
         "CoerceAnswer": {"schema_id": schema_id, "data": b"{}", "kinds": ["COERCION_ENUM_CASE"]},
         "ConvertSchema": {"source": {"schema_id": schema_id}, "target_type": "SCHEMA_TYPE_AVRO"},
+        "ListProfiles": {},
+        "GetProfile": {"profile": "openai-strict"},
+        "PutProfile": {"profile": named, "document": profile(named)},
+        "DeleteProfile": {"profile": named},
+        "CheckProfile": {"schema": {"schema_id": schema_id}, "profiles": ["cohere"]},
+        "CompileForProvider": {"schema": {"subject": subject}, "profile": "openai-strict"},
+        "DecodeAnswer": {"decoder": b'{"format": 1}', "data": b'{"a": "x"}', "schema_id": schema_id},
+        "GrammarFor": {"schema": {"schema_id": schema_id}, "syntax": "GRAMMAR_SYNTAX_GBNF"},
+        "ListProfileVerdicts": {"profile": "cohere", "limit": 1},
         "CreateApiKey": {"name": f"another.{subject}", "grants": [{"role": "reader"}]},
         "ListApiKeys": {"limit": 1},
         "GetApiKey": {"key_id": key_id},
@@ -119,6 +130,9 @@ def test_every_binding_answers_a_right_request(
     if rpc == "DeleteConfig":
         configured = {**arguments("SetConfig", number, schema_id, subject)}
         wire.call("SetConfig", config_pb2.SetConfigRequest(**configured))
+    if rpc == "DeleteProfile":
+        put = arguments("PutProfile", number, schema_id, subject)
+        wire.call("PutProfile", providers_pb2.PutProfileRequest(**put))
     if rpc == "DeleteGrant":
         wire.call("SetGrant", access_pb2.SetGrantRequest(**arguments("SetGrant", number, schema_id, subject)))
     if rpc == "UndeleteSchema":

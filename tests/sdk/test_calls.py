@@ -233,6 +233,57 @@ CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = 
         {"kinds": ["date", Coercion.ENUM_CASE]},
         {"schema_id": "id", "data": b'{"a":1}', "kinds": [8, 2]},
     ),
+    "ListProfiles": ("list_profiles", (), {}, {}),
+    "GetProfile": ("get_profile", ("cohere",), {}, {"profile": "cohere"}),
+    "PutProfile": (
+        "put_profile",
+        ("own", {"id": "own"}),
+        {"dry_run": True},
+        {"profile": "own", "document": '{"id":"own"}', "dry_run": True},
+    ),
+    "DeleteProfile": ("delete_profile", ("own",), {}, {"profile": "own"}),
+    "CheckProfile": (
+        "check_profile",
+        (SchemaOperand("s", 2), ["cohere"]),
+        {"tool_name": "t", "max_findings": 3},
+        {
+            "schema": {"subject": "s", "version": "2"},
+            "profiles": ["cohere"],
+            "tool_name": "t",
+            "max_findings": 3,
+        },
+    ),
+    "CompileForProvider": (
+        "compile_for_provider",
+        (SchemaOperand(content=True), "cohere"),
+        {"surface": "tool", "name": "t", "description": "d", "prove_seconds": 0.5},
+        {
+            "schema": {"schema_content": b"true", "schema_type": 1},
+            "profile": "cohere",
+            "surface": "tool",
+            "name": "t",
+            "description": "d",
+            "prove_seconds": 0.5,
+        },
+    ),
+    "DecodeAnswer": (
+        "decode_answer",
+        ({"format": 1}, {"a": 1}),
+        {"subject": "s", "version": 2},
+        {"decoder": b'{"format":1}', "data": b'{"a":1}', "subject": "s", "version": "2"},
+    ),
+    "GrammarFor": (
+        "grammar_for",
+        (SchemaOperand(schema_id="id"), "lark"),
+        {"prove_seconds": 0.5},
+        {"schema": {"schema_id": "id"}, "syntax": 2, "prove_seconds": 0.5},
+    ),
+    "ListProfileVerdicts": (
+        "list_profile_verdicts",
+        ("cohere", "unknown"),
+        {"limit": 2, "page_token": "t"},
+        {"profile": "cohere", "fit": 3, "limit": 2, "page_token": "t"},
+    ),
     "CreateTicket": ("create_ticket", (), {}, {}),
     "GetStatistics": ("get_statistics", (), {"fresh": True}, {"fresh": True}),
     "CreateApiKey": (
@@ -473,6 +524,8 @@ CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = 
             "format_policy": "ASSERT",
             "undecided": "ALLOW",
             "default_dialect": "d",
+            "profiles": ["cohere"],
+            "worst_fit": "fits",
         },
         {
             "subject": "s",
@@ -486,6 +539,8 @@ CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = 
                 "format_policy": 2,
                 "undecided": 2,
                 "default_dialect": "d",
+                "profiles": {"names": ["cohere"]},
+                "worst_fit": 1,
             },
         },
     ),
@@ -517,6 +572,7 @@ WRAPPED = {
     "UpdateApiKeyResponse": "api_key",
     "RevokeTokenResponse": "revoked_token",
     "SetGrantResponse": "grant",
+    "DeleteProfileResponse": "revision",
     "SetPoliciesResponse": "version",
 }
 """Answers of which the SDK hands out what is in one field."""
@@ -598,13 +654,21 @@ def assert_whole(message: Any, value: Any) -> None:
         assert (message.name, message.effect, value.effect) == (value.name, 1, "ALLOW")
         assert (message.condition, value.holds) == (1, True)
         return
+    elif name == "ProfileNames":
+        assert tuple(message.names) == value
+        return
     elif isinstance(value, RoleGrant):
         assert (message.role, message.scope) == (value.role, value.scope)
         return
     elif isinstance(value, tuple):
         (listed,) = (f.name for f in message.DESCRIPTOR.fields if f.is_repeated)
         token = getattr(value, "next_page_token", "")
-        value = {"subject": "subject-1", listed: value, "next_page_token": token}  # the subject was asked for
+        value = {
+            "subject": "subject-1",
+            listed: value,
+            "next_page_token": token,
+            "complete": getattr(value, "complete", None),
+        }  # the subject was asked for
     elif name in WRAPPED:
         assert_equal_one(getattr(message, WRAPPED[name]), value)
         return
@@ -636,7 +700,7 @@ def assert_equal_one(sent: Any, got: Any) -> None:
         check(sent.ToDatetime().timestamp(), got.replace(tzinfo=None).timestamp())
     elif hasattr(sent, "DESCRIPTOR") and isinstance(got, dict):
         assert json_format.MessageToDict(sent, preserving_proto_field_name=True) == got
-    elif dataclasses.is_dataclass(got):
+    elif dataclasses.is_dataclass(got) or (hasattr(sent, "DESCRIPTOR") and isinstance(got, tuple)):
         assert_whole(sent, got)
     else:
         check(sent, got.number if isinstance(got, WireEnum) else got)

@@ -25,6 +25,7 @@ from llm_schema_registry.v1 import (
     credentials_pb2,
     lifecycle_pb2,
     policy_pb2,
+    providers_pb2,
     tickets_pb2,
     tools_pb2,
 )
@@ -70,6 +71,7 @@ def operand(target: Target) -> tools_pb2.SchemaOperand:
 
 
 GIVEN = tools_pb2.SchemaOperand(schema_content=CONTENT, schema_type=pb.SCHEMA_TYPE_JSON)
+DECODER = b'{"format": 1}'
 ROWS: Mapping[str, Row] = {
     "RegisterSchema": Row(
         lambda t: pb.RegisterSchemaRequest(
@@ -149,6 +151,41 @@ ROWS: Mapping[str, Row] = {
         lambda t: answers_pb2.CoerceAnswerRequest(subject=t.subject, version="1", data=b'"x"', kinds=[1]),
         lambda t: answers_pb2.CoerceAnswerRequest(schema_id=t.schema_id, data=b'"x"', kinds=[1]),
     ),
+    "ListProfiles": Row(unnamed=providers_pb2.ListProfilesRequest()),
+    "GetProfile": Row(unnamed=providers_pb2.GetProfileRequest(profile="cohere")),
+    "PutProfile": Row(unnamed=providers_pb2.PutProfileRequest(profile="cohere")),  # INVALID_REQUEST
+    "DeleteProfile": Row(unnamed=providers_pb2.DeleteProfileRequest(profile="none")),  # PROFILE_NOT_FOUND
+    "CheckProfile": Row(
+        lambda t: providers_pb2.CheckProfileRequest(schema=operand(t), profiles=["cohere"]),
+        lambda t: providers_pb2.CheckProfileRequest(
+            schema=tools_pb2.SchemaOperand(schema_id=t.schema_id), profiles=["cohere"]
+        ),
+        providers_pb2.CheckProfileRequest(schema=GIVEN, profiles=["cohere"]),
+    ),
+    "CompileForProvider": Row(
+        lambda t: providers_pb2.CompileForProviderRequest(schema=operand(t), profile="mistral"),
+        lambda t: providers_pb2.CompileForProviderRequest(
+            schema=tools_pb2.SchemaOperand(schema_id=t.schema_id), profile="mistral"
+        ),
+        providers_pb2.CompileForProviderRequest(schema=GIVEN, profile="mistral"),
+    ),
+    "DecodeAnswer": Row(
+        lambda t: providers_pb2.DecodeAnswerRequest(
+            decoder=DECODER, data=b'"x"', subject=t.subject, version="1"
+        ),
+        lambda t: providers_pb2.DecodeAnswerRequest(decoder=DECODER, data=b'"x"', schema_id=t.schema_id),
+        providers_pb2.DecodeAnswerRequest(decoder=DECODER, data=b'"x"'),
+    ),
+    "GrammarFor": Row(
+        lambda t: providers_pb2.GrammarForRequest(
+            schema=operand(t), syntax=providers_pb2.GRAMMAR_SYNTAX_GBNF
+        ),
+        lambda t: providers_pb2.GrammarForRequest(
+            schema=tools_pb2.SchemaOperand(schema_id=t.schema_id), syntax=providers_pb2.GRAMMAR_SYNTAX_GBNF
+        ),
+        providers_pb2.GrammarForRequest(schema=GIVEN, syntax=providers_pb2.GRAMMAR_SYNTAX_GBNF),
+    ),
+    "ListProfileVerdicts": Row(unnamed=providers_pb2.ListProfileVerdictsRequest(profile="cohere")),
     "GetStatistics": Row(unnamed=admin_pb2.GetStatisticsRequest()),
     "ListGrants": Row(unnamed=access_pb2.ListGrantsRequest()),
     "SetGrant": Row(unnamed=access_pb2.SetGrantRequest()),  # INVALID_REQUEST

@@ -23,6 +23,7 @@ from llm_schema_registry_server.registry.graph import ReferenceGraph
 from llm_schema_registry_server.registry.library import Library
 from llm_schema_registry_server.registry.lifecycle import Lifecycle, Update
 from llm_schema_registry_server.registry.limits import RequestLimits
+from llm_schema_registry_server.registry.profiles import Profiles
 from llm_schema_registry_server.registry.reading import Reading
 from llm_schema_registry_server.registry.register import CONFIGURE, Register
 from llm_schema_registry_server.registry.registration import Registration, RegistrationResult
@@ -106,7 +107,8 @@ class World:
         self.checking = Checking(store, self.library, assessor, engines, defaults=defaults, limits=LIMITS)
         self.validating = Validating(store, self.library, engines, defaults=defaults, limits=LIMITS)
         self.coherence.listen(self.validating.forget)
-        self.configuration = Configuration(store, defaults, self.coherence, self.clock)
+        self.profiles = Profiles(store, self.clock)
+        self.configuration = Configuration(store, defaults, self.coherence, self.clock, self.profiles)
         self.graph = ReferenceGraph(store, LIMITS)
         self.seen: list[Change] = []
         self.gaps = 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from ._asynchronous import AsyncTransport
@@ -500,12 +499,7 @@ class AsyncCalls:
         return await self._transport.unary(providers.get_profile(profile, timeout=timeout))
 
     async def put_profile(
-        self,
-        profile: str,
-        document: str | bytes | Path | Mapping[str, Any],
-        *,
-        dry_run: bool = False,
-        timeout: float | None = None,
+        self, profile: str, document: Content, *, dry_run: bool = False, timeout: float | None = None
     ) -> PutProfile:
         """Add a profile of your own, or put another one in its place: its JSON text, or a path to the file of it.
 
@@ -573,7 +567,7 @@ class AsyncCalls:
 
     async def decode_answer(
         self,
-        decoder: str,
+        decoder: Data,
         data: Data,
         *,
         schema_id: SchemaId | None = None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from ._blocking import BlockingTransport
@@ -497,12 +496,7 @@ class SyncCalls:
         return self._transport.unary(providers.get_profile(profile, timeout=timeout))
 
     def put_profile(
-        self,
-        profile: str,
-        document: str | bytes | Path | Mapping[str, Any],
-        *,
-        dry_run: bool = False,
-        timeout: float | None = None,
+        self, profile: str, document: Content, *, dry_run: bool = False, timeout: float | None = None
     ) -> PutProfile:
         """Add a profile of your own, or put another one in its place: its JSON text, or a path to the file of it.
 
@@ -570,7 +564,7 @@ class SyncCalls:
 
     def decode_answer(
         self,
-        decoder: str,
+        decoder: Data,
         data: Data,
         *,
         schema_id: SchemaId | None = None,

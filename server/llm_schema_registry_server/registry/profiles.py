@@ -56,7 +56,7 @@ class ProfileLimits:
     """How many profiles may be stored, and the bytes of one."""
 
     most: int = 100
-    bytes: int = MOST_BYTES
+    bytes: int = 64 * 1024
 
 
 PROFILE_LIMITS = ProfileLimits()
@@ -75,7 +75,11 @@ class Profiles:
     """The profiles of a registry. Stored ones are read when they are asked for, so that all servers know the same."""
 
     def __init__(
-        self, store: Store, clock: Clock, limits: ProfileLimits, files: Mapping[str, Profile] | None = None
+        self,
+        store: Store,
+        clock: Clock,
+        limits: ProfileLimits = PROFILE_LIMITS,
+        files: Mapping[str, Profile] | None = None,
     ) -> None:
         """files: the profiles of the server's files, by id."""
         self._store, self._clock, self._limits = store, clock, limits

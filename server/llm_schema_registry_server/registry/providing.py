@@ -123,14 +123,17 @@ class Providing:
         task = WriteGrammar(schema.source, syntax, seconds, self._own.form_bytes)
         return await self._library.run(task), version
 
-    async def decode(self, decoder: str, payload: Payload, found: Found) -> tuple[bytes, DataVerdict | None]:
+    async def decode(
+        self, decoder: bytes, payload: Payload, found: Found
+    ) -> tuple[bytes, DataVerdict | None]:
         """An answer in the shape of its schema, and the verdict about it when the payload names a schema. Raises InvalidRequest,
         DataRefused, and as Validating.data does."""
         if not decoder:
             raise InvalidRequest("decoder", "must not be empty; give the decoder of CompileForProvider")
-        if len(decoder.encode("utf-8", "surrogatepass")) > self._own.form_bytes:
+        if len(decoder) > self._own.form_bytes:
             raise InvalidRequest(
-                "decoder", f"is longer than {self._own.form_bytes} bytes (setting providers.form_bytes)"
+                "decoder",
+                f"is {len(decoder)} bytes long; the limit is {self._own.form_bytes} (setting providers.form_bytes)",
             )
         most = self._limits.data_bytes
         if len(payload.data) > most:

@@ -14,7 +14,7 @@ class ProvidersSettings(Section):
     servers of a database need the same ones."""
     profiles: int = Field(100, ge=0, le=1000)
     """Most profiles that PutProfile may store."""
-    profile_bytes: int = Field(256 * 1024, ge=1024, le=256 * 1024)
+    profile_bytes: int = Field(64 * 1024, ge=1024, le=64 * 1024)
     """Largest document of one profile that PutProfile takes."""
     prove_seconds: float = Field(2.0, ge=0, le=30)
     """Processor time, in a subprocess, that CompileForProvider and GrammarFor may use for proofs beside `workers.compare_seconds`."""

@@ -22,7 +22,7 @@ from llm_schema_engines.providers.profile import Profile
 from llm_schema_engines.providers.proving import ProofBudget
 from llm_schema_engines.providers.reading import read_profile, shipped
 
-from ..errors import InvalidRequest, LimitExceeded
+from ..errors import InvalidRequest, LimitExceeded, UnsupportedSchemaType
 from .task import Task, TaskFailure, TimeLimits
 from .tasks import WAY_OUT
 
@@ -47,7 +47,7 @@ _read = functools.lru_cache(maxsize=128)(read_profile)
 def _json(engines: Engines) -> JsonSchemaEngine:
     engine = engines[SchemaType.JSON]
     if not isinstance(engine, JsonSchemaEngine):
-        raise TypeError(f"{type(engine).__name__} is not the engine of JSON Schema")
+        raise UnsupportedSchemaType(SchemaType.JSON.name)
     return engine
 
 
@@ -106,7 +106,7 @@ def _length(finding: ProfileFinding) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A CompiledForm in plain data; decoder: JSON text."""
+    """A CompiledForm in plain data; decoder: JSON text in UTF-8."""
 
     profile: str
     profile_version: int
@@ -120,7 +120,7 @@ class Compiled:
     narrowed: Verdict
     checks: tuple[AnswerCheck, ...]
     not_guaranteed: tuple[str, ...]
-    decoder: str
+    decoder: bytes
     meant: str
     report: ProfileReport
 
@@ -151,10 +151,10 @@ class CompileSchema(Task[Compiled]):
             limits=engine.limits,
             budget=ProofBudget(self.prove_seconds),
         )
-        decoder = json.dumps(form.decoder, ensure_ascii=False, separators=(",", ":"))
+        decoder = json.dumps(form.decoder, ensure_ascii=True, separators=(",", ":")).encode()
         _demand_small(
             self.most_bytes,
-            (form.envelope, form.schema, form.meant, decoder),
+            (form.envelope, form.schema, form.meant, decoder.decode()),
             form.losses,
             form.checks,
             form.report.findings,
@@ -249,7 +249,7 @@ class DecodeProviderAnswer(Task[DecodedAnswer]):
     """Decoder.decode of one answer. The decoder comes from the caller: whatever it holds, nothing but the process is at stake.
     Fails as CompileSchema does."""
 
-    decoder: str
+    decoder: bytes
     answer: bytes
     most_bytes: int
 

@@ -11,7 +11,7 @@ import pytest
 
 from llm_schema_engines.model.compatibility import CompatibilityLevel
 from llm_schema_engines.model.schema import SchemaType
-from llm_schema_registry.v1 import answers_pb2, lifecycle_pb2, tools_pb2
+from llm_schema_registry.v1 import answers_pb2, lifecycle_pb2, providers_pb2, tools_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry_server.auth.granting import GrantBook
 from llm_schema_registry_server.auth.permissions import PERMISSIONS, Roles
@@ -150,6 +150,26 @@ READS_BY_ID: list[tuple[str, Callable[[str], Any]]] = [
     ("ValidateData", lambda i: pb.ValidateDataRequest(schema_id=i, data=b"a")),
     ("ReaskAnswer", lambda i: answers_pb2.ReaskAnswerRequest(schema_id=i, data=b"a")),
     ("CoerceAnswer", lambda i: answers_pb2.CoerceAnswerRequest(schema_id=i, data=b"a", kinds=[1])),
+    (
+        "CheckProfile",
+        lambda i: providers_pb2.CheckProfileRequest(
+            schema=tools_pb2.SchemaOperand(schema_id=i), profiles=["cohere"]
+        ),
+    ),
+    (
+        "CompileForProvider",
+        lambda i: providers_pb2.CompileForProviderRequest(
+            schema=tools_pb2.SchemaOperand(schema_id=i), profile="cohere"
+        ),
+    ),
+    (
+        "DecodeAnswer",
+        lambda i: providers_pb2.DecodeAnswerRequest(decoder=b'{"format": 1}', data=b'"x"', schema_id=i),
+    ),
+    (
+        "GrammarFor",
+        lambda i: providers_pb2.GrammarForRequest(schema=tools_pb2.SchemaOperand(schema_id=i), syntax=1),
+    ),
     ("GetDependencies", lambda i: pb.GetDependenciesRequest(schema_id=i)),
     ("GetDependents", lambda i: pb.GetDependentsRequest(schema_id=i)),
     ("GetSchemaHistory", lambda i: lifecycle_pb2.GetSchemaHistoryRequest(schema_id=i)),

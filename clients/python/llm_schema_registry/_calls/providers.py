@@ -6,15 +6,14 @@ the exceptions of `llm_schema_registry.errors`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
 from .. import _decode_providers as decode
-from .._arguments import text, texts
+from .._arguments import texts
 from .._call import PROVIDERS, Unary, unary
 from .._checked import checked
-from .._encode import Data, SchemaId, content_bytes, data_bytes, number
+from .._encode import Content, Data, SchemaId, content_bytes, data_bytes, number
 from ..enums import GrammarSyntax, ProfileFit
 from ..results import (
     DecodedAnswer,
@@ -50,7 +49,7 @@ def get_profile(profile: str, *, timeout: float | None = None) -> Unary[ProfileD
 @checked
 def put_profile(
     profile: str,
-    document: str | bytes | Path | Mapping[str, Any],
+    document: Content,
     *,
     dry_run: bool = False,
     timeout: float | None = None,
@@ -129,7 +128,7 @@ def compile_for_provider(
 
 @checked
 def decode_answer(
-    decoder: str,
+    decoder: Data,
     data: Data,
     *,
     schema_id: SchemaId | None = None,
@@ -145,7 +144,7 @@ def decode_answer(
     named: dict[str, Any] = {}
     if schema_id is not None or subject or version:
         named = schema_fields(schema_id, data, subject, version)
-    request = pb.DecodeAnswerRequest(decoder=text(decoder, "decoder"), data=data_bytes(data), **named)
+    request = pb.DecodeAnswerRequest(decoder=data_bytes(decoder, "decoder"), data=data_bytes(data), **named)
     return unary(PROVIDERS + "DecodeAnswer", pb.DecodeAnswerResponse, decode.decoded, request, timeout)
 
 

@@ -154,7 +154,7 @@ class ProviderForm:
     not_narrowed: Verdict
     checks: tuple[AnswerCheck, ...]
     not_guaranteed: tuple[str, ...]
-    decoder: str
+    decoder: bytes
     decoded_schema: str
     report: ProfileReport
     schema_id: str

@@ -811,8 +811,8 @@ class CompileForProviderResponse(_message.Message):
     not_widened: _schema_registry_pb2.Verdict.ValueType
     """Whether the form accepts no more than the schema, and no less: VERDICT_YES is proved, VERDICT_NO has a witness among the losses."""
     not_narrowed: _schema_registry_pb2.Verdict.ValueType
-    decoder: _builtins.str
-    """For DecodeAnswer and the SDK's Decoder: keep it beside the request. JSON text."""
+    decoder: _builtins.bytes
+    """For DecodeAnswer and the SDK's Decoder: keep it beside the request. JSON text in UTF-8."""
     decoded_schema: _builtins.str
     """What decoded answers are valid under, as JSON text."""
     schema_id: _builtins.str
@@ -842,7 +842,7 @@ class CompileForProviderResponse(_message.Message):
         not_narrowed: _schema_registry_pb2.Verdict.ValueType = ...,
         checks: _abc.Iterable[Global___AnswerCheck] | None = ...,
         not_guaranteed: _abc.Iterable[_builtins.str] | None = ...,
-        decoder: _builtins.str = ...,
+        decoder: _builtins.bytes = ...,
         decoded_schema: _builtins.str = ...,
         report: Global___ProfileReport | None = ...,
         schema_id: _builtins.str = ...,
@@ -864,7 +864,7 @@ class DecodeAnswerRequest(_message.Message):
     SCHEMA_ID_FIELD_NUMBER: _builtins.int
     SUBJECT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
-    decoder: _builtins.str
+    decoder: _builtins.bytes
     """The `decoder` of CompileForProvider."""
     data: _builtins.bytes
     """The provider's answer."""
@@ -877,7 +877,7 @@ class DecodeAnswerRequest(_message.Message):
     def __init__(
         self,
         *,
-        decoder: _builtins.str = ...,
+        decoder: _builtins.bytes = ...,
         data: _builtins.bytes = ...,
         schema_id: _builtins.str = ...,
         subject: _builtins.str = ...,

@@ -1,4 +1,5 @@
-"""The commands about providers of language models: what they take of a schema, and the form that they take. No server is asked."""
+"""The commands about providers of language models: what they take of a schema, and the form that they take. A server is asked only
+about what is registered."""
 
 from __future__ import annotations
 
@@ -11,19 +12,59 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
+from ..._calls.tools import SchemaOperand
+from ...results import (
+    CompileLoss,
+    ProfileReport,
+    ProviderForm,
+    ProviderGrammar,
+    ProviderProfile,
+    ValidationReport,
+)
 from .. import local
 from .. import options as o
 from ..exits import Exit
 from ..files import parsed
 from ..help import sub_group
 from ..inputs import read
-from ..session import session
+from ..session import Session, resolve_id, session
 from ..text import bad, doubtful, good
+from . import own_profiles
 
 if TYPE_CHECKING:
-    from llm_schema_engines import CompiledForm, ProfileReport
+    import llm_schema_engines as engines
 
-provider = sub_group("What providers of language models take of a schema, without a server.")
+provider = sub_group("What providers of language models take of a schema.")
+Subject = Annotated[
+    str,
+    typer.Option(
+        "--subject",
+        "-s",
+        metavar="SUBJECT[@VERSION]",
+        help="A registered schema in place of FILE: the server is asked.",
+        autocompletion=o.complete_subject,
+    ),
+]
+FromRegistry = Annotated[
+    bool, typer.Option("--registry", help="Of the registry, which may know profiles of its own.")
+]
+OneFile = Annotated[
+    str, typer.Argument(metavar="[FILE]", help="A file, or - for the standard input.", show_default=False)
+]
+
+
+def operand(s: Session, subject: str) -> SchemaOperand:
+    """The registered schema that a text names."""
+    aim = s.target(subject)
+    if aim.schema_id:
+        return SchemaOperand(schema_id=aim.schema_id)
+    return SchemaOperand(aim.subject, aim.selector)
+
+
+def one_of(file: str, subject: str) -> None:
+    """Raises BadParameter unless exactly one of them is given."""
+    if bool(file) == bool(subject):
+        raise typer.BadParameter("give either a file or --subject", param_hint="FILE")
 
 
 class FailOn(enum.StrEnum):
@@ -61,15 +102,23 @@ Provider = Annotated[
 
 
 @provider.command("list")
-def list_(context: typer.Context) -> None:
-    """List the profiles that this program has.
+def list_(context: typer.Context, registry: FromRegistry = False) -> None:
+    """List the profiles that this program has, or those of the registry.
 
-    Example:
+    Examples:
 
     \b
       schema-registry provider list
+      schema-registry provider list --registry
     """
     s = session(context)
+    if registry:
+        with s.registry() as client:
+            there = client.list_profiles()
+        longest = max(map(len, (p.id for p in there)), default=0)
+        for one in there:
+            s.output.item(one, partial(_line, _listed(one, longest)))
+        return
     profiles = local.provider_profiles()
     width = max(map(len, profiles))
     for name, profile in profiles.items():
@@ -77,19 +126,32 @@ def list_(context: typer.Context) -> None:
         s.output.item(found, partial(_line, f"{name:<{width}}  {profile.as_of}  {profile.title}"))
 
 
+def _listed(one: ProviderProfile, width: int) -> str:
+    origin = "" if one.origin == "BUILT_IN" else f" ({one.origin.lower()})"
+    return f"{one.id:<{width}}  {one.as_of}  version {one.version}  {one.title}{origin}"
+
+
 def _line(text: str) -> list[str | Text]:
     return [text]
 
 
 @provider.command("show")
-def show(context: typer.Context, name: Provider) -> None:
+def show(context: typer.Context, name: Provider, registry: FromRegistry = False) -> None:
     """Show what a provider does with each keyword, since when that is known, and from where.
 
-    Example:
+    Examples:
 
     \b
       schema-registry provider show openai-strict
+      schema-registry provider show our-gateway --registry
     """
+    s = session(context)
+    if registry:
+        with s.registry() as client:
+            found = client.get_profile(name)
+        document = json.loads(found.document)
+        s.output.result(document, lambda: json.dumps(document, indent=2, ensure_ascii=False).splitlines())
+        return
     profile = local.provider_profile(name)
     lines = [f"{profile.id}, version {profile.version}, {profile.as_of}: {profile.title}"]
     for word, cells in {**profile.keywords, "any other": (profile.unlisted,)}.items():
@@ -103,13 +165,14 @@ def show(context: typer.Context, name: Provider) -> None:
     for limit in profile.limits:
         scope = "a request" if limit.per_request else "a schema"
         lines.append(f"  at most {limit.most} {limit.measure.replace('_', ' ')} in {scope}")
-    session(context).output.result(dict(profile.document), lambda: lines)
+    s.output.result(dict(profile.document), lambda: lines)
 
 
 @provider.command("check")
 def check(
     context: typer.Context,
-    file: o.File,
+    file: OneFile = "",
+    subject: Subject = "",
     providers: Annotated[
         list[str] | None,
         typer.Option(
@@ -134,23 +197,29 @@ def check(
     \b
       schema-registry provider check order.json
       schema-registry provider check order.json -p openai-strict -p cohere
+      schema-registry provider check -s orders@2 -p openai-strict
     """
     s = session(context)
-    reports = local.check_for(
-        parsed(file, type_, reference), providers or list(local.provider_profiles()), name
-    )
-    for report in reports.values():
+    one_of(file, subject)
+    reports: list[ProfileReport | engines.ProfileReport]
+    if subject:
+        with s.registry() as client:
+            reports = [*client.check_profile(operand(s, subject), providers or (), tool_name=name).reports]
+    else:
+        chosen = providers or list(local.provider_profiles())
+        reports = [*local.check_for(parsed(file, type_, reference), chosen, name).values()]
+    for report in reports:
         s.output.item(report, partial(_report, report))
-    if any(report.fit.value in _FAILING[fail_on] for report in reports.values()):
+    if any(str(report.fit) in _FAILING[fail_on] for report in reports):
         raise typer.Exit(Exit.NEGATIVE)
 
 
-def _report(report: ProfileReport) -> list[str | Text]:
-    fit = report.fit.value
+def _report(report: ProfileReport | engines.ProfileReport) -> list[str | Text]:
+    fit = str(report.fit)
     lines: list[str | Text] = [_STYLES[fit](f"{report.profile}: {fit.lower().replace('_', ' ')}")]
     for f in report.findings:
         place = f"{f.pointer}: " if f.pointer else ""
-        known = f"{f.basis.value.lower()} {f.as_of}" if f.source else "not known"
+        known = f"{str(f.basis).lower()} {f.as_of}" if f.source else "not known"
         lines.append(f"  {place}{f.message} [{f.rule}; {known}]")
     shared = [b for b in report.budgets if b.per_request and b.used]
     lines.extend(f"  uses {b.used} of {b.most} {b.measure.replace('_', ' ')} of a request" for b in shared)
@@ -162,8 +231,15 @@ def _report(report: ProfileReport) -> list[str | Text]:
 @provider.command("compile")
 def compile_(
     context: typer.Context,
-    file: o.File,
-    name: Provider,
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[FILE] PROVIDER",
+            help="A file, unless --subject is given, and the id of a profile or the file of one.",
+            autocompletion=complete_provider,
+        ),
+    ],
+    subject: Subject = "",
     surface: Annotated[
         str, typer.Option("--surface", metavar="NAME", help="tool, response ...; the first when left out.")
     ] = "",
@@ -184,13 +260,24 @@ def compile_(
     \b
       schema-registry provider compile order.json openai-strict
       schema-registry provider compile order.json anthropic-strict --raw
+      schema-registry provider compile -s orders openai-strict
     """
     s = session(context)
-    form = local.compile_for(
-        parsed(file, type_, reference), name, surface=surface, name=tool, description=description
-    )
+    name = words[-1]
+    if len(words) != (1 if subject else 2):
+        wanted = "PROVIDER" if subject else "FILE PROVIDER"
+        raise typer.BadParameter(f"give {wanted}", param_hint="FILE" if len(words) < 2 else "PROVIDER")
+    form: ProviderForm | engines.CompiledForm
+    if subject:
+        with s.registry() as client:
+            form = client.compile_for_provider(
+                operand(s, subject), name, surface=surface, name=tool, description=description
+            )
+    else:
+        schema = parsed(words[0], type_, reference)
+        form = local.compile_for(schema, name, surface=surface, name=tool, description=description)
     if decoder:
-        Path(decoder).write_text(json.dumps(form.decoder, ensure_ascii=False) + "\n", encoding="utf-8")
+        Path(decoder).write_text(json.dumps(_decoder(form), ensure_ascii=False) + "\n", encoding="utf-8")
     if raw:
         typer.echo(form.envelope)
     else:
@@ -199,36 +286,55 @@ def compile_(
         raise typer.Exit(Exit.NEGATIVE)
 
 
-def _form(form: CompiledForm) -> dict[str, Any]:
+def _decoder(form: ProviderForm | engines.CompiledForm) -> Any:
+    return json.loads(form.decoder) if isinstance(form, ProviderForm) else form.decoder
+
+
+def _verdicts(form: ProviderForm | engines.CompiledForm) -> tuple[str, str]:
+    """Whether the form accepts no more, and no less."""
+    if isinstance(form, ProviderForm):
+        return str(form.not_widened), str(form.not_narrowed)
+    return form.widened.name, form.narrowed.name
+
+
+def _form(form: ProviderForm | engines.CompiledForm) -> dict[str, Any]:
+    widened, narrowed = _verdicts(form)
     return {
         "profile": form.profile,
         "profile_version": form.profile_version,
         "surface": form.surface,
         "name": form.name,
-        "fit": form.fit.value,
+        "fit": str(form.fit),
         "envelope": json.loads(form.envelope),
-        "widened": form.widened.name,
-        "narrowed": form.narrowed.name,
+        "widened": widened,
+        "narrowed": narrowed,
         "losses": form.losses,
         "checks": form.checks,
         "not_guaranteed": form.not_guaranteed,
         "findings": form.report.findings,
-        "decoder": form.decoder,
+        "decoder": _decoder(form),
     }
 
 
-def _compiled(form: CompiledForm) -> list[str | Text]:
+def _refused(form: ProviderForm | engines.CompiledForm) -> list[str]:
+    if isinstance(form, ProviderForm):
+        found = (f for f in form.report.findings if f.support == "REJECTED")
+        return [f"{f.pointer}: {f.message} ({f.rule})" if f.pointer else f.message for f in found]
+    return [str(f) for f in form.report.findings if f.fit.value == "REFUSED"]
+
+
+def _compiled(form: ProviderForm | engines.CompiledForm) -> list[str | Text]:
     lines: list[str | Text] = [
         *json.dumps(json.loads(form.envelope), indent=2, ensure_ascii=False).splitlines()
     ]
     for loss in form.losses:
         shown = f"; for example {loss.witness[:200]}" if loss.witness else ""
         lines.append(
-            doubtful(f"{loss.effect.value.lower()} {loss.pointer or '(root)'}: {loss.message}{shown}")
+            doubtful(f"{str(loss.effect).lower()} {loss.pointer or '(root)'}: {loss.message}{shown}")
         )
     lines.extend(f"check {c.pointer or '(root)'}: {c.message}" for c in form.checks if "`" not in c.message)
     lines.extend(f"not guaranteed: {text}" for text in form.not_guaranteed)
-    lines.extend(bad(f"refused: {f}") for f in form.report.findings if f.fit.value == "REFUSED")
+    lines.extend(bad(f"refused: {f}") for f in _refused(form))
     if form.lossless:
         lines.append(good("proved: it accepts exactly what the schema accepts"))
     return lines
@@ -243,16 +349,42 @@ def decode(
     answer: Annotated[
         str, typer.Argument(metavar="ANSWER", help="The provider's answer; - is the standard input.")
     ],
+    subject: Annotated[
+        str,
+        typer.Option(
+            "--subject",
+            "-s",
+            metavar="SUBJECT[@VERSION]",
+            help="Ask the server, and validate the answer by this schema.",
+            autocompletion=o.complete_subject,
+        ),
+    ] = "",
 ) -> None:
-    """Take a provider's answer back to the shape of the schema. Check the result with `validate`.
+    """Take a provider's answer back to the shape of the schema. Check the result with `validate`, or give --subject: then it exits
+    with 1 if it is not valid.
 
-    Example:
+    Examples:
 
     \b
       schema-registry provider decode order.decoder.json answer.json
+      schema-registry provider decode order.decoder.json answer.json -s orders
     """
-    found = local.decode(read(decoder), read(answer))
-    session(context).output.result(json.loads(found), lambda: [found.decode()])
+    s = session(context)
+    if not subject:
+        found = local.decode(read(decoder), read(answer))
+        s.output.result(json.loads(found), lambda: [found.decode()])
+        return
+    with s.registry() as client:
+        named = resolve_id(client, s.target(subject))
+        done = client.decode_answer(read(decoder), read(answer), schema_id=named)
+    s.output.result(done, lambda: [done.data.decode("utf-8", "replace"), *_errors(done.report)])
+    if not done:
+        raise typer.Exit(Exit.NEGATIVE)
+
+
+def _errors(report: ValidationReport | None) -> list[str | Text]:
+    found = () if report is None else report.errors
+    return [bad(f"  {e.path or '(root)'}: {e.message} [{e.error_type}]") for e in found]
 
 
 class GrammarSyntax(enum.StrEnum):
@@ -266,9 +398,10 @@ class GrammarSyntax(enum.StrEnum):
 @provider.command("grammar")
 def grammar(
     context: typer.Context,
-    file: o.File,
+    file: OneFile = "",
+    subject: Subject = "",
     syntax: Annotated[
-        GrammarSyntax, typer.Option("--syntax", "-s", help="How it is written.")
+        GrammarSyntax, typer.Option("--syntax", help="How it is written.")
     ] = GrammarSyntax.GBNF,
     raw: Annotated[bool, typer.Option("--raw", help="Only the grammar.")] = False,
     type_: o.Type = None,
@@ -281,26 +414,38 @@ def grammar(
     \b
       schema-registry provider grammar order.json
       schema-registry provider grammar order.json --syntax lark --raw
+      schema-registry provider grammar -s orders
     """
-    found = local.grammar_for(parsed(file, type_, reference), syntax.value)
+    s = session(context)
+    one_of(file, subject)
+    found: ProviderGrammar | engines.Grammar
+    if subject:
+        with s.registry() as client:
+            found = client.grammar_for(operand(s, subject), syntax.value)
+        widened, narrowed = str(found.not_widened), str(found.not_narrowed)
+    else:
+        found = local.grammar_for(parsed(file, type_, reference), syntax.value)
+        widened, narrowed = found.widened.name, found.narrowed.name
+    losses: list[CompileLoss | engines.CompileLoss] = [*found.losses]
     if raw:
         typer.echo(found.text, nl=False)
         return
     lines = [
-        doubtful(f"{loss.effect.value.lower()} {loss.pointer or '(root)'}: {loss.message}")
-        for loss in found.losses
-        if loss.effect.value != "ANNOTATION"
+        doubtful(f"{str(loss.effect).lower()} {loss.pointer or '(root)'}: {loss.message}")
+        for loss in losses
+        if str(loss.effect) != "ANNOTATION"
     ]
     told = {
-        "syntax": found.syntax.value,
+        "syntax": str(found.syntax),
         "text": found.text,
         "losses": found.losses,
-        "widened": found.widened.name,
-        "narrowed": found.narrowed.name,
+        "widened": widened,
+        "narrowed": narrowed,
     }
-    session(context).output.result(told, lambda: [*found.text.splitlines(), *lines])
+    s.output.result(told, lambda: [*found.text.splitlines(), *lines])
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
+    own_profiles.add_to(provider)
     app.add_typer(provider, name="provider")

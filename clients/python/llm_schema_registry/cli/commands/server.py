@@ -15,6 +15,7 @@ from ...enums import (
     HealthStatus,
     LintPolicy,
     Mode,
+    ProfileFit,
     Strictness,
     UndecidedPolicy,
     WriterModel,
@@ -196,6 +197,24 @@ def config_set(
     max_bytes: Annotated[
         int | None, typer.Option(metavar="N", help="Most bytes of all contents of a context; 0: no limit.")
     ] = None,
+    profile: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--demand",
+            metavar="PROFILE",
+            help="A provider that JSON Schemas must fit; repeatable. none: no provider.",
+        ),
+    ] = None,
+    worst_fit: Annotated[
+        ProfileFit | None,
+        typer.Option(
+            "--worst-fit",
+            parser=o.member(ProfileFit),
+            autocompletion=o.complete_names(ProfileFit),
+            metavar="FIT",
+            help="How badly they may fit: fits, fits_with_loss or unknown.",
+        ),
+    ] = None,
 ) -> None:
     """Change settings; those that are not given stay.
 
@@ -206,6 +225,7 @@ def config_set(
       schema-registry config set orders -l full_transitive
       schema-registry config set -c .prod --lint refuse_errors
       schema-registry config set -c .team --max-subjects 500
+      schema-registry config set orders --demand openai-strict --worst-fit fits_with_loss
     """
     given = (
         level,
@@ -220,6 +240,8 @@ def config_set(
         max_subjects,
         max_versions,
         max_bytes,
+        profile,
+        worst_fit,
     )
     if all(value is None for value in given):
         raise typer.BadParameter("nothing to set; give at least one setting such as --level")
@@ -241,6 +263,8 @@ def config_set(
             max_subjects=max_subjects,
             max_versions=max_versions,
             max_bytes=max_bytes,
+            profiles=None if profile is None else [] if profile == ["none"] else profile,
+            worst_fit=worst_fit,
         )
     s.output.result(view, lambda: _settings(view))
 

@@ -8,7 +8,7 @@ from ..errors import InvalidRequest
 from ..formats.engine import FormatEngine
 from ..formats.json_schema.engine import JsonSchemaEngine
 from ..model.schema import SchemaType
-from ..providers.checking import check_profile
+from ..providers.checking import Survey, check_profile
 from ..providers.compiling import CompiledForm, compile_schema
 from ..providers.findings import ProfileReport
 from ..providers.grammar import Grammar
@@ -52,10 +52,10 @@ def check_for(
     engine: FormatEngine, schema: Schema, profiles: Iterable[ProfileLike] | ProfileLike, name: str
 ) -> dict[str, ProfileReport]:
     """The reports of several profiles, by id."""
-    opened = json_engine(engine, schema).open(schema.source)
+    survey = Survey(json_engine(engine, schema).open(schema.source))
     given = [profiles] if isinstance(profiles, str | Profile) else list(profiles)
     plain_text(name, "name")
-    return {p.id: check_profile(opened, p, name) for p in map(chosen, given)}
+    return {p.id: check_profile(survey, p, name) for p in map(chosen, given)}
 
 
 def compile_for(

@@ -55,15 +55,27 @@ Shape = tuple[str, str]
 """A rule of profile.STRUCTURE, and the pointer where it applies."""
 
 
-def check_profile(opened: OpenedSchema, profile: Profile, name: str = "") -> ProfileReport:
-    """What the provider does with the schema as it stands. name: of the tool, "" when it is not known.
+class Survey:
+    """What all profiles are asked about one schema, found once."""
+
+    def __init__(self, opened: OpenedSchema) -> None:
+        self.opened = opened
+        self.places = all_places(opened)
+        self.shapes = [shape for place in self.places for shape in shapes_of(place)]
+        self.shapes += [("recursion", pointer) for pointer in recursive_references(opened, self.places)]
+        self.counts = measure((place.pointer, place.schema) for place in self.places)
+        self.words = {word for p in self.places if isinstance(p.schema, dict) for word in p.schema}
+
+
+def check_profile(opened: OpenedSchema | Survey, profile: Profile, name: str = "") -> ProfileReport:
+    """What the provider does with the schema as it stands. opened: a Survey where several profiles are asked about one schema. name: of the tool, "" when it is not known.
 
     The work is linear in the size of the schema. What other documents say is not looked at: a reference to one is refused.
     """
-    places = all_places(opened)
-    found = [*_keywords(opened, profile, places), *_shapes(opened, profile, places)]
+    survey = opened if isinstance(opened, Survey) else Survey(opened)
+    found = [*_keywords(survey.opened, profile, survey.places), *_shapes(survey, profile)]
     budgets = []
-    counts = measure((place.pointer, place.schema) for place in places)
+    counts = survey.counts
     for limit in profile.limits:
         used, pointer = counts[limit.measure]
         budgets.append(Budget(limit.measure, used, limit.most, limit.per_request))
@@ -82,7 +94,7 @@ def check_profile(opened: OpenedSchema, profile: Profile, name: str = "") -> Pro
         worst(tuple(found)),
         gravest(found),
         tuple(budgets),
-        concerned(profile, {word for p in places if isinstance(p.schema, dict) for word in p.schema}),
+        concerned(profile, survey.words),
         len(found) > len(gravest(found)),
     )
 
@@ -171,12 +183,9 @@ def _remote(profile: Profile, place: Place) -> ProfileFinding:
     )
 
 
-def _shapes(opened: OpenedSchema, profile: Profile, places: list[Place]) -> Iterator[ProfileFinding]:
-    for place in places:
-        for rule, pointer in shapes_of(place):
-            yield from _shape(profile, rule, pointer)
-    for pointer in recursive_references(opened):
-        yield from _shape(profile, "recursion", pointer)
+def _shapes(survey: Survey, profile: Profile) -> Iterator[ProfileFinding]:
+    for rule, pointer in survey.shapes:
+        yield from _shape(profile, rule, pointer)
 
 
 def _shape(profile: Profile, rule: str, pointer: str) -> Iterator[ProfileFinding]:
@@ -235,8 +244,8 @@ def _object_shapes(schema: dict[str, Any], pointer: str) -> Iterator[Shape]:
             yield "no_required", pointer
 
 
-def recursive_references(opened: OpenedSchema) -> list[str]:
-    """Pointers of the references, in the root document, through which a schema leads back to itself."""
+def recursive_references(opened: OpenedSchema, places: list[Place]) -> list[str]:
+    """Pointers of the references, in the root document, through which a schema leads back to itself. places: all of it."""
     root = opened.root
     done: set[tuple[int, str]] = set()
     open_: set[tuple[int, str]] = set()
@@ -247,7 +256,7 @@ def recursive_references(opened: OpenedSchema) -> list[str]:
         open_.add(place.key)
         stack.append((place, _edges(opened, place)))
 
-    for start in (root, *all_places(opened)):
+    for start in (root, *places):
         if start.key in done or start.key in open_:
             continue
         enter(start)

@@ -11,7 +11,7 @@ from llm_schema_engines.formats.engine import Engines, SchemaSource
 from llm_schema_engines.formats.json_schema import JsonSchemaEngine
 from llm_schema_engines.model.compatibility import Verdict
 from llm_schema_engines.model.schema import SchemaType
-from llm_schema_engines.providers.checking import check_profile
+from llm_schema_engines.providers.checking import Survey, check_profile
 from llm_schema_engines.providers.compiling import compile_schema
 from llm_schema_engines.providers.decoding import Decoder
 from llm_schema_engines.providers.findings import Fit, ProfileFinding, ProfileReport
@@ -71,10 +71,10 @@ class CheckProfiles(Task[Checked]):
     characters: int = 1 << 20
 
     def run(self, engines: Engines) -> Checked:
-        opened = _json(engines).open(self.source)
+        survey = Survey(_json(engines).open(self.source))
         left, reports = self.characters, []
         for given in self.profiles:
-            report = check_profile(opened, given.profile(), self.tool_name)
+            report = check_profile(survey, given.profile(), self.tool_name)
             kept = tuple(_kept(report.findings, self.findings, left))
             left -= sum(map(_length, kept))
             if len(kept) < len(report.findings):

@@ -11,18 +11,20 @@ from .auth.access import Access
 from .errors import Unavailable
 from .model.change import format_revision
 from .registry.api_keys import ApiKeys
+from .registry.dialect_watch import DialectWatch
 from .registry.granting import Grants
 from .registry.leasing import LeaseKeeper
 from .registry.library import Library
 from .registry.periodic import PeriodicWork
 from .registry.policing import Policies
+from .registry.profiles import Profiles
 from .registry.retention import SWEEP_SECONDS, Retention, RetentionPolicy, SweepProgress, sweep_all
 from .registry.revoking import Revoking
 from .registry.statistics import StatisticsCounter
 from .registry.usage import Readings, UsageRecorder
 from .registry.validating import Validating
 from .registry.warming import Answers, Warmed, Warming
-from .settings import CachesSettings, ChangesSettings, StatisticsSettings, UsageSettings
+from .settings import CachesSettings, ChangesSettings, ProvidersSettings, StatisticsSettings, UsageSettings
 from .storage.store import Store
 from .telemetry import logs
 from .telemetry.metrics import Metrics
@@ -36,6 +38,7 @@ KEY_BATCH = 500
 REVOKED_SECONDS = 600.0
 GRANTS_SECONDS = 600.0
 _AWAY_SECONDS = 1.0
+_WATCH_LEASE_SECONDS = 30.0
 
 COLLECT_AFTER = (5_000, 10, 20)
 """gc.set_threshold: how many new objects start a collection of the youngest generation, and how many of those start one of the
@@ -125,6 +128,21 @@ def make_granted(grants: Grants, policies: Policies, clock: Clock) -> PeriodicWo
                 await asyncio.sleep(_AWAY_SECONDS)
 
     return PeriodicWork("grants", renew, clock, every_seconds=GRANTS_SECONDS, waits_first=True)
+
+
+def make_dialect_watch(
+    settings: ProvidersSettings, store: Store, library: Library, profiles: Profiles, clock: Clock
+) -> PeriodicWork | None:
+    """Judges versions by the profiles of providers; None when the settings turn it off."""
+    if not settings.watch_seconds:
+        return None
+    watch = DialectWatch(store, library, profiles, clock, share=settings.watch_share)
+    # Longer than a pause, so that the same server goes on; after its death another one takes over within that time.
+    lease = LeaseKeeper(store, "profiles", max(2 * settings.watch_seconds, _WATCH_LEASE_SECONDS))
+    watch.confirmed_by(lease.confirm)
+    return PeriodicWork(
+        "profiles", watch.run, clock, every_seconds=settings.watch_seconds, lease=lease, waits_first=True
+    )
 
 
 def make_counting(settings: StatisticsSettings, store: Store, clock: Clock) -> StatisticsCounter:

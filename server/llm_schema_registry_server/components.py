@@ -15,6 +15,7 @@ from .auth.access import Access
 from .auth.tickets import Tickets
 from .background import (
     make_counting,
+    make_dialect_watch,
     make_granted,
     make_key_uses,
     make_recorder,
@@ -55,7 +56,7 @@ from .registry.granting import GrantRules
 from .registry.health import Health
 from .registry.library import Library
 from .registry.periodic import component
-from .registry.profiles import ProfileLimits, read_files
+from .registry.profiles import SCOPE, ProfileLimits, read_files
 from .registry.providing import ProviderLimits
 from .registry.use_cases import Credentials, Rules, Signing, UseCases, build
 from .registry.warming import Answers, Warming
@@ -162,6 +163,11 @@ class Components:
         self._warming: Warming | None = None
         self._profile_files = read_files(settings.providers.files)
         self.use = self._build_use_cases(clock)
+        self._dialects = make_dialect_watch(
+            settings.providers, self.store, self._library, self.use.profiles, clock
+        )
+        if self._dialects is not None:
+            self._background.append(self._dialects)
         self._revoked = make_revoked(self._access, self.use.revoking, clock)
         self._granted = make_granted(self.use.grants, self.use.policies, clock)
         self._credentials = [
@@ -287,7 +293,7 @@ class Components:
 
     async def _probe_background(self) -> Component:
         works = [part.work for part in (self._recorder, self._counting) if part is not None]
-        sweeper = [self._sweeper] if self._sweeper is not None else []
+        sweeper = [part for part in (self._sweeper, self._dialects) if part is not None]
         audit = [] if self.audit is None else self.audit.works
         return component([*works, *sweeper, *self._credentials, *audit])
 
@@ -333,6 +339,8 @@ class Components:
             self._access.logged(change.metadata)
         else:
             self._coherence.changed(change.subject)
+            if self._dialects is not None and change.metadata.get("scope", "").startswith(SCOPE):
+                self._dialects.run_soon()
         self.metrics.revision.set(change.sequence)
         self.metrics.changes.add(change.event_type.name)
         self.metrics.change_delay.observe(max(0.0, (self.clock() - change.at).total_seconds()))

@@ -33,6 +33,7 @@ class EventType(enum.IntEnum):
     USAGE_THRESHOLD_EXCEEDED = 14
     SCHEMA_UNDELETED = 15
     CONFIG_UPDATED = 16
+    PROFILE_VERDICT_CHANGED = 17
 
 
 class ServerEvent(enum.IntEnum):

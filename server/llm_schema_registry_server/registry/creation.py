@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
 
-from ..errors import IncompatibleSchema, InvalidSchema, LintRefused
+from ..errors import IncompatibleSchema, InvalidSchema, LintRefused, ProviderRefused
 from ..model.change import Change, EventType
 from ..model.lifecycle import PATH_TO_ACTIVE, TRANSITIONS, SchemaState, Transition
 from ..model.principal import Actor
@@ -28,7 +28,10 @@ def change_of_creation(version: SchemaVersion, by: Actor) -> Change:
 
 
 def change_of_failure(
-    subject: Subject, error: InvalidSchema | LintRefused | IncompatibleSchema, by: Actor, at: datetime
+    subject: Subject,
+    error: InvalidSchema | LintRefused | ProviderRefused | IncompatibleSchema,
+    by: Actor,
+    at: datetime,
 ) -> Change:
     """The change that tells of a registration that was refused."""
     incompatible = isinstance(error, IncompatibleSchema)

@@ -20,6 +20,7 @@ from ..errors import (
     LevelMismatch,
     LintRefused,
     PermissionDenied,
+    ProviderRefused,
     RegistryError,
     SchemaNotFound,
     SubjectReadOnly,
@@ -125,7 +126,7 @@ class Register:
         schema_type = wanted.schema_type.name
         try:
             done = await self._register(wanted, by)
-        except (InvalidSchema, LintRefused, IncompatibleSchema) as error:
+        except (InvalidSchema, LintRefused, ProviderRefused, IncompatibleSchema) as error:
             self._work.registration(schema_type, error.reason)
             if self._record_failures and not wanted.dry_run:
                 await self._record_failure(wanted, by, error)
@@ -423,7 +424,7 @@ class Register:
         await record_change(tx, scope, by, self._clock(), set_by(known, config))
 
     async def _record_failure(
-        self, wanted: Registration, by: Actor, error: InvalidSchema | LintRefused | IncompatibleSchema
+        self, wanted: Registration, by: Actor, error: InvalidSchema | LintRefused | ProviderRefused | IncompatibleSchema
     ) -> None:
         change = change_of_failure(wanted.subject, error, by, self._clock())
         async with self._store.write() as tx:

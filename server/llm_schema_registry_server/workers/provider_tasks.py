@@ -277,3 +277,67 @@ class DecodeProviderAnswer(Task[DecodedAnswer]):
 
     def failed(self, failure: TaskFailure) -> DecodedAnswer:
         raise failure.error("decoding the answer", "workers.validate_seconds", "send a smaller answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one profile says about one schema: the gravest finding, and how many there are."""
+
+    profile: str
+    profile_version: int
+    fit: Fit
+    pointer: str
+    keyword: str
+    rule: str
+    message: str
+    findings: int
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedSchema:
+    """What all profiles say about one schema."""
+
+    profiles: tuple[Found, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The same of several schemas, in their order; of none where the process gave no result."""
+
+    schemas: tuple[JudgedSchema, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeSchemas(Task[Judged]):
+    """The verdicts of profiles about several schemas. Unless it is `alone`, nothing is found when the process gave no result: each
+    schema is then to be asked about by itself, and fails as CheckProfiles does."""
+
+    sources: tuple[SchemaSource, ...]
+    profiles: tuple[GivenProfile, ...]
+    alone: bool = False
+
+    def run(self, engines: Engines) -> Judged:
+        engine = _json(engines)
+        return Judged(tuple(JudgedSchema(tuple(self._of(engine, source))) for source in self.sources))
+
+    def _of(self, engine: JsonSchemaEngine, source: SchemaSource) -> Iterator[Found]:
+        survey = Survey(engine.open(source))
+        for given in self.profiles:
+            report = check_profile(survey, given.profile())
+            worst = max(report.findings, key=lambda found: GRAVITY[found.fit], default=None)
+            told = ("", "", "", "") if worst is None else _told(worst)
+            yield Found(
+                report.profile, report.profile_version, report.fit, *told, findings=len(report.findings)
+            )
+
+    def seconds(self, limits: TimeLimits) -> float:
+        return limits.parse_seconds
+
+    def failed(self, failure: TaskFailure) -> Judged:
+        if not self.alone:
+            return Judged(())
+        raise failure.error("checking the schema against the profiles", "workers.parse_seconds", WAY_OUT)
+
+
+def _told(finding: ProfileFinding) -> tuple[str, str, str, str]:
+    return finding.pointer, finding.keyword, finding.rule, finding.message

@@ -170,6 +170,10 @@ class _EventTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EventType.V
     EVENT_TYPE_USAGE_THRESHOLD_EXCEEDED: _EventType.ValueType  # 14
     EVENT_TYPE_SCHEMA_UNDELETED: _EventType.ValueType  # 15
     EVENT_TYPE_CONFIG_UPDATED: _EventType.ValueType  # 16
+    EVENT_TYPE_PROFILE_VERDICT_CHANGED: _EventType.ValueType  # 17
+    """The profile of a provider has changed, and the version now fits it otherwise: `profile`, `profile_version`, `from`, `to`,
+    `pointer`, `rule` and `message` of the metadata.
+    """
 
 class EventType(_EventType, metaclass=_EventTypeEnumTypeWrapper):
     """What a change is about. A registration is one event whatever path it takes: SCHEMA_REGISTERED with metadata `state`,
@@ -194,6 +198,10 @@ EVENT_TYPE_CONSUMER_UNREGISTERED: EventType.ValueType  # 13
 EVENT_TYPE_USAGE_THRESHOLD_EXCEEDED: EventType.ValueType  # 14
 EVENT_TYPE_SCHEMA_UNDELETED: EventType.ValueType  # 15
 EVENT_TYPE_CONFIG_UPDATED: EventType.ValueType  # 16
+EVENT_TYPE_PROFILE_VERDICT_CHANGED: EventType.ValueType  # 17
+"""The profile of a provider has changed, and the version now fits it otherwise: `profile`, `profile_version`, `from`, `to`,
+`pointer`, `rule` and `message` of the metadata.
+"""
 Global___EventType: _TypeAlias = EventType  # noqa: Y015
 
 class _Verdict:

@@ -77,6 +77,7 @@ def test_the_sdk_repeats_what_the_protos_allow() -> None:
         "CreateApiKey",
         "DeleteApiKey",
         "DeleteGrant",
+        "DeleteProfile",
         "DeleteConfig",
         "DeleteSchema",
         "DeleteSubject",

@@ -353,6 +353,7 @@ REVIEWED = {
     },
     "postgres/watch.py": {"_follow": "a constant name"},
     "repair/access.py": {"look": "a constant"},
+    "repair/profiles.py": {"look": "a constant"},
     "repair/table.py": {"update": "a table and columns that repair names"},
     "selection.py": {
         "scan": "conditions with places", "count": "the same", "rank": "the same", "count_subjects": "the same",

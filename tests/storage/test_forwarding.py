@@ -18,6 +18,7 @@ from llm_schema_registry_server.storage.protocols.audit import AuditRead, AuditW
 from llm_schema_registry_server.storage.protocols.contents import ContentsRead, ContentsWrite
 from llm_schema_registry_server.storage.protocols.credentials import CredentialsRead, CredentialsWrite
 from llm_schema_registry_server.storage.protocols.log import LogRead, LogWrite
+from llm_schema_registry_server.storage.protocols.profiles import ProfilesRead, ProfilesWrite
 from llm_schema_registry_server.storage.protocols.search import SearchRead
 from llm_schema_registry_server.storage.protocols.versions import VersionsRead, VersionsWrite
 from llm_schema_registry_server.storage.store import ReadTx, Store, WriteTx
@@ -172,6 +173,7 @@ def test_a_transaction_is_made_of_its_concerns_and_nothing_else() -> None:
         CredentialsRead,
         AccessRead,
         AuditRead,
+        ProfilesRead,
     )
     writes = (
         VersionsWrite,
@@ -181,6 +183,7 @@ def test_a_transaction_is_made_of_its_concerns_and_nothing_else() -> None:
         CredentialsWrite,
         AccessWrite,
         AuditWrite,
+        ProfilesWrite,
     )
     assert members(ReadTx) == set().union(*map(members, reads))
     assert members(WriteTx) == members(ReadTx).union(*map(members, writes))

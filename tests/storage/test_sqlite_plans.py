@@ -58,8 +58,15 @@ COUNTS_EVERYTHING = {"COUNTS", "COUNT_API_KEYS", "COUNT_REVOKED_TOKENS", "COUNT_
 
 READS_ALL_WORDS = {"near"}
 """SQLite has no index of trigrams: one of our own would cost every registration more than this costs a query that found nothing."""
-LISTS_ALL = {"CURSORS", "NEWEST_POLICIES", "AUDIT_WAITS", "AUDIT_INBOX", "NEWEST_AUDIT_CHECKPOINT"}
-"""Of a table with a row for each reader of the change log; and SQLite says SCAN where it takes the first or last rows of a table."""
+LISTS_ALL = {
+    "CURSORS",
+    "PROFILE_MARKS",
+    "NEWEST_POLICIES",
+    "AUDIT_WAITS",
+    "AUDIT_INBOX",
+    "NEWEST_AUDIT_CHECKPOINT",
+}
+"""Of a table with a row for each reader of the change log, or for each profile that was put; and SQLite says SCAN where it takes the first or last rows of a table."""
 FOUND = {"reached", "m", "scored", "counted", "page", "listed", "r0", "r1", "r2"}
 """What a search or a walk has found so far, which is no table."""
 

@@ -424,7 +424,10 @@ class Register:
         await record_change(tx, scope, by, self._clock(), set_by(known, config))
 
     async def _record_failure(
-        self, wanted: Registration, by: Actor, error: InvalidSchema | LintRefused | ProviderRefused | IncompatibleSchema
+        self,
+        wanted: Registration,
+        by: Actor,
+        error: InvalidSchema | LintRefused | ProviderRefused | IncompatibleSchema,
     ) -> None:
         change = change_of_failure(wanted.subject, error, by, self._clock())
         async with self._store.write() as tx:

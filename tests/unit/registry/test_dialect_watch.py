@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import timedelta
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
 
 from llm_schema_engines.formats.catalogue import EngineLimits, engines
-from llm_schema_engines.model.compatibility import CompatibilityLevel
-from llm_schema_engines.model.schema import SchemaType
 from llm_schema_engines.providers.reading import shipped
 from llm_schema_registry_server.errors import LimitExceeded
 from llm_schema_registry_server.model.change import Change, EventType
 from llm_schema_registry_server.model.profile import ProfileFit
-from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.registry.dialect_watch import BATCH, DialectWatch
 from llm_schema_registry_server.registry.library import Library
 from llm_schema_registry_server.registry.profiles import Profiles
@@ -24,7 +21,7 @@ from llm_schema_registry_server.registry.verdicts import Progress
 from llm_schema_registry_server.storage.leases import LeaseLost
 from llm_schema_registry_server.storage.store import WriteTx
 from llm_schema_registry_server.workers.inline import InlineWorkers
-from llm_schema_registry_server.workers.provider_tasks import CheckProfiles, Judged, JudgeSchemas
+from llm_schema_registry_server.workers.provider_tasks import Judged, JudgeSchemas
 from tests.support.profiles import ENFORCED, REJECTED, profile
 from tests.support.registry import ADMIN, World, world
 
@@ -183,10 +180,8 @@ async def test_another_server_goes_on_where_one_has_stopped(watched: Watched, af
 
     dying = watched.another()
     dying.confirmed_by(confirm)
-    try:
+    with contextlib.suppress(Stopped):
         await dying.run()
-    except Stopped:
-        pass
     await watched.another().run()
 
     assert sorted(c.schema_id for c in await watched.told()) == sorted(short)
@@ -229,7 +224,7 @@ async def test_what_is_deleted_is_not_told_of_until_it_comes_back(watched: Watch
     schema_id = await watched.register("s", SHORT)
     await watched.register("t", PLAIN)
     await watched.watch.run()
-    await watched.world.deletion.delete(schema_id, ADMIN, permanent=False)
+    await watched.world.deletion.delete(schema_id, by=ADMIN)
     await watched.put(2, minLength=REJECTED)
     await watched.watch.run()
     assert await watched.told() == []

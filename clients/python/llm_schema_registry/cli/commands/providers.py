@@ -12,59 +12,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from ..._calls.tools import SchemaOperand
 from ...results import (
-    CompileLoss,
     ProfileReport,
     ProviderForm,
-    ProviderGrammar,
     ProviderProfile,
-    ValidationReport,
 )
 from .. import local
 from .. import options as o
 from ..exits import Exit
 from ..files import parsed
 from ..help import sub_group
-from ..inputs import read
-from ..session import Session, resolve_id, session
+from ..registered import OneFile, Subject, one_of, operand
+from ..session import session
 from ..text import bad, doubtful, good
-from . import own_profiles
+from . import own_profiles, provider_answers
 
 if TYPE_CHECKING:
     import llm_schema_engines as engines
 
 provider = sub_group("What providers of language models take of a schema.")
-Subject = Annotated[
-    str,
-    typer.Option(
-        "--subject",
-        "-s",
-        metavar="SUBJECT[@VERSION]",
-        help="A registered schema in place of FILE: the server is asked.",
-        autocompletion=o.complete_subject,
-    ),
-]
 FromRegistry = Annotated[
     bool, typer.Option("--registry", help="Of the registry, which may know profiles of its own.")
 ]
-OneFile = Annotated[
-    str, typer.Argument(metavar="[FILE]", help="A file, or - for the standard input.", show_default=False)
-]
-
-
-def operand(s: Session, subject: str) -> SchemaOperand:
-    """The registered schema that a text names."""
-    aim = s.target(subject)
-    if aim.schema_id:
-        return SchemaOperand(schema_id=aim.schema_id)
-    return SchemaOperand(aim.subject, aim.selector)
-
-
-def one_of(file: str, subject: str) -> None:
-    """Raises BadParameter unless exactly one of them is given."""
-    if bool(file) == bool(subject):
-        raise typer.BadParameter("give either a file or --subject", param_hint="FILE")
 
 
 class FailOn(enum.StrEnum):
@@ -340,112 +309,8 @@ def _compiled(form: ProviderForm | engines.CompiledForm) -> list[str | Text]:
     return lines
 
 
-@provider.command("decode")
-def decode(
-    context: typer.Context,
-    decoder: Annotated[
-        str, typer.Argument(metavar="DECODER", help="The file that `compile --decoder` wrote.")
-    ],
-    answer: Annotated[
-        str, typer.Argument(metavar="ANSWER", help="The provider's answer; - is the standard input.")
-    ],
-    subject: Annotated[
-        str,
-        typer.Option(
-            "--subject",
-            "-s",
-            metavar="SUBJECT[@VERSION]",
-            help="Ask the server, and validate the answer by this schema.",
-            autocompletion=o.complete_subject,
-        ),
-    ] = "",
-) -> None:
-    """Take a provider's answer back to the shape of the schema. Check the result with `validate`, or give --subject: then it exits
-    with 1 if it is not valid.
-
-    Examples:
-
-    \b
-      schema-registry provider decode order.decoder.json answer.json
-      schema-registry provider decode order.decoder.json answer.json -s orders
-    """
-    s = session(context)
-    if not subject:
-        found = local.decode(read(decoder), read(answer))
-        s.output.result(json.loads(found), lambda: [found.decode()])
-        return
-    with s.registry() as client:
-        named = resolve_id(client, s.target(subject))
-        done = client.decode_answer(read(decoder), read(answer), schema_id=named)
-    s.output.result(done, lambda: [done.data.decode("utf-8", "replace"), *_errors(done.report)])
-    if not done:
-        raise typer.Exit(Exit.NEGATIVE)
-
-
-def _errors(report: ValidationReport | None) -> list[str | Text]:
-    found = () if report is None else report.errors
-    return [bad(f"  {e.path or '(root)'}: {e.message} [{e.error_type}]") for e in found]
-
-
-class GrammarSyntax(enum.StrEnum):
-    """The notations of grammars."""
-
-    GBNF = "gbnf"
-    LARK = "lark"
-    REGEX = "regex"
-
-
-@provider.command("grammar")
-def grammar(
-    context: typer.Context,
-    file: OneFile = "",
-    subject: Subject = "",
-    syntax: Annotated[
-        GrammarSyntax, typer.Option("--syntax", help="How it is written.")
-    ] = GrammarSyntax.GBNF,
-    raw: Annotated[bool, typer.Option("--raw", help="Only the grammar.")] = False,
-    type_: o.Type = None,
-    reference: o.LocalReferences = None,
-) -> None:
-    """Write a schema as a grammar for a local engine, and tell what the grammar does not hold.
-
-    Examples:
-
-    \b
-      schema-registry provider grammar order.json
-      schema-registry provider grammar order.json --syntax lark --raw
-      schema-registry provider grammar -s orders
-    """
-    s = session(context)
-    one_of(file, subject)
-    found: ProviderGrammar | engines.Grammar
-    if subject:
-        with s.registry() as client:
-            found = client.grammar_for(operand(s, subject), syntax.value)
-        widened, narrowed = str(found.not_widened), str(found.not_narrowed)
-    else:
-        found = local.grammar_for(parsed(file, type_, reference), syntax.value)
-        widened, narrowed = found.widened.name, found.narrowed.name
-    losses: list[CompileLoss | engines.CompileLoss] = [*found.losses]
-    if raw:
-        typer.echo(found.text, nl=False)
-        return
-    lines = [
-        doubtful(f"{str(loss.effect).lower()} {loss.pointer or '(root)'}: {loss.message}")
-        for loss in losses
-        if str(loss.effect) != "ANNOTATION"
-    ]
-    told = {
-        "syntax": str(found.syntax),
-        "text": found.text,
-        "losses": found.losses,
-        "widened": widened,
-        "narrowed": narrowed,
-    }
-    s.output.result(told, lambda: [*found.text.splitlines(), *lines])
-
-
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
     own_profiles.add_to(provider)
+    provider_answers.add_to(provider)
     app.add_typer(provider, name="provider")

@@ -267,6 +267,8 @@ def test_what_is_no_profile_is_refused_with_its_place(wire: Wire, own: str) -> N
         (profile(own, minLength=ENFORCED | {"support": "MAYBE"}), "/keywords/minLength"),
         (profile(own, minLength=ENFORCED | {"source": "nowhere"}), "/keywords/minLength"),
         (profile("another"), "give both the same"),
+        (profile(own, **{"\ud800": ENFORCED}), "half of a surrogate pair"),
+        (profile(own, minLength=ENFORCED | {"note": "\0"}), "NUL"),
     ):
         error = refused(
             wire,

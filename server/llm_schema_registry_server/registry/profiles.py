@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,8 @@ from ..workers.provider_tasks import GivenProfile
 BUILT_IN, FILE, STORED = "BUILT_IN", "FILE", "STORED"
 SCOPE = "profile:"
 """What the scope of a CONFIG_UPDATED begins with that tells of a profile."""
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""As JSON text has it."""
 _RESERVED = frozenset({"grammar"})
 """Ids that the engines use for profiles of their own."""
 
@@ -201,10 +204,22 @@ class Profiles:
 def _read(document: str) -> Profile:
     """Raises InvalidRequest that names the document."""
     try:
-        return read_profile(document.encode("utf-8", "surrogatepass"))
+        profile = read_profile(document.encode("utf-8", "surrogatepass"))
+        _demand_texts(profile)
     except InvalidRequest as error:
         said = error.violations[0].description if error.violations else error.message
         raise InvalidRequest("document", said) from error
+    return profile
+
+
+def _demand_texts(profile: Profile) -> None:
+    """Raises InvalidRequest for texts that no answer can hold: JSON can write halves of characters."""
+    try:
+        text = json.dumps(profile.document, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest("profile", "holds half of a surrogate pair, which is not a character") from error
+    if _NUL.search(text):
+        raise InvalidRequest("profile", "holds a NUL character; leave it out")
 
 
 def read_files(names: Iterable[str]) -> Mapping[str, Profile]:
@@ -226,6 +241,7 @@ def files_of(contents: Mapping[str, bytes]) -> Mapping[str, Profile]:
     for name, content in contents.items():
         try:
             profile = read_profile(content)
+            _demand_texts(profile)
         except InvalidRequest as error:
             raise ValueError(f"{name}: {error.message}") from error
         if profile.id in shipped() or profile.id in _RESERVED:

@@ -26,7 +26,11 @@ class Servers:
 
     def __getitem__(self, engine: str) -> ServerProcess:
         if engine not in self._running:
-            self._running[engine] = ServerProcess(self._home / engine, GRPC__ENGINE=engine)
+            self._running[engine] = ServerProcess(
+                self._home / engine,
+                GRPC__ENGINE=engine,
+                PROVIDERS__WATCH_SECONDS="0",  # tests put profiles, and watch the changes of others
+            )
         return self._running[engine]
 
     def wire(self, name: str) -> Wire:

@@ -302,6 +302,7 @@ SERVERS = [pytest.param((back_end, "native"), id=f"{back_end}-native") for back_
 def registry(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     back_end, engine = request.param
     settings = {"GRPC__ENGINE": engine, "STORAGE__KIND": back_end, "LOGS__LEVEL": "warning"}
+    settings |= {"PROVIDERS__PROFILES": "1000", "PROVIDERS__WATCH_SECONDS": "0"}
     if back_end == "postgres":
         settings["STORAGE__POSTGRES__DSN"] = asyncio.run(shared_server().empty_database())
     server = ServerProcess(tmp_path_factory.mktemp("fuzz"), **settings)

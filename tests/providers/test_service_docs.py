@@ -16,7 +16,7 @@ PROGRAM = "\n\n".join(re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.
 
 
 def test_the_examples_of_the_page_work(tmp_path: Path) -> None:
-    server = ServerProcess(tmp_path / "server")
+    server = ServerProcess(tmp_path / "server", PROVIDERS__WATCH_SECONDS="0.2")
     try:
         ran = subprocess.run(
             [sys.executable, "-c", PROGRAM.replace("localhost:9090", server.grpc)],
@@ -31,6 +31,7 @@ def test_the_examples_of_the_page_work(tmp_path: Path) -> None:
 
     assert ran.returncode == 0, ran.stderr
     assert "anthropic-strict REFUSED ['/properties/zip/minLength']\n" in ran.stdout
+    assert ran.stdout.endswith("orders 1.0.0 /properties/zip/minLength\n")
     assert "subject 'orders' accepts no schema that fits our-gateway worse than FITS_WITH_LOSS" in ran.stdout
 
 

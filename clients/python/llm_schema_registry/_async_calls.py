@@ -572,7 +572,7 @@ class AsyncCalls:
         *,
         schema_id: SchemaId | None = None,
         subject: str = "",
-        version: str | int = "",
+        version: str | int = "latest",
         timeout: float | None = None,
     ) -> DecodedAnswer:
         """A provider's answer in the shape of the schema that it was asked with: `decoder` is that of the compiled form.

@@ -569,7 +569,7 @@ class SyncCalls:
         *,
         schema_id: SchemaId | None = None,
         subject: str = "",
-        version: str | int = "",
+        version: str | int = "latest",
         timeout: float | None = None,
     ) -> DecodedAnswer:
         """A provider's answer in the shape of the schema that it was asked with: `decoder` is that of the compiled form.

@@ -133,7 +133,7 @@ def decode_answer(
     *,
     schema_id: SchemaId | None = None,
     subject: str = "",
-    version: str | int = "",
+    version: str | int = "latest",
     timeout: float | None = None,
 ) -> Unary[DecodedAnswer]:
     """A provider's answer in the shape of the schema that it was asked with: `decoder` is that of the compiled form.
@@ -142,7 +142,7 @@ def decode_answer(
     DataRefused for an answer that cannot be taken back, SchemaNotFound, SubjectNotFound.
     """
     named: dict[str, Any] = {}
-    if schema_id is not None or subject or version:
+    if schema_id is not None or subject or version != "latest":
         named = schema_fields(schema_id, data, subject, version)
     request = pb.DecodeAnswerRequest(decoder=data_bytes(decoder, "decoder"), data=data_bytes(data), **named)
     return unary(PROVIDERS + "DecodeAnswer", pb.DecodeAnswerResponse, decode.decoded, request, timeout)

@@ -21,7 +21,17 @@ from llm_schema_registry import (
     SchemaRegistry,
     Tls,
 )
-from llm_schema_registry._calls import access, admin, audit, checks, credentials, schemas, subjects, tools
+from llm_schema_registry._calls import (
+    access,
+    admin,
+    audit,
+    checks,
+    credentials,
+    providers,
+    schemas,
+    subjects,
+    tools,
+)
 from llm_schema_registry._live import Live, LiveOptions
 
 ID = "0190b7c8-0000-7000-8000-000000000001"
@@ -83,11 +93,11 @@ WRONG: list[Any] = [
 
 CALLS = [
     function
-    for module in (schemas, subjects, checks, tools, admin, credentials, access, audit)
+    for module in (schemas, subjects, checks, tools, providers, admin, credentials, access, audit)
     for name, function in inspect.getmembers(module, inspect.isfunction)
     if name[0] != "_"
     and function.__module__ == module.__name__
-    and name not in ("schema_fields", "local_validation")
+    and name not in ("schema_fields", "local_validation", "operand")
 ]
 
 NEEDED: dict[str, Any] = {
@@ -110,6 +120,10 @@ NEEDED: dict[str, Any] = {
     "position": 0,
     "old_size": 0,
     "kinds": ["enum_case"],
+    "schema": SchemaOperand(content={}),
+    "profile": "cohere",
+    "document": {"id": "own"},
+    "decoder": {"format": 1},
 }
 
 

@@ -7,6 +7,7 @@ that is appended to a serialized message replaces the one before it, and may be 
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -141,6 +142,7 @@ CONTENTS = (
     b"\x08\x80",
     b" " * LONG,
 )
+DOUBLES = (float("nan"), float("inf"), float("-inf"), -1.0, -0.0, 5e-324, 1.7e308, 3600.0)
 INTEGERS = (0, 1, 2, 5, 51, 100, 1001, -1, 2**31 - 1, 2**31, -(2**31), 2**32, 2**62, 2**63 - 1, -(2**63))
 JSON_VALUES: tuple[Any, ...] = (
     None,
@@ -263,6 +265,8 @@ def _values(field: FieldDescriptor) -> Iterator[bytes]:
             yield from (_bytes(field, content) for content in (b"", b"\xff", b"\x08"))
         case FieldDescriptor.TYPE_INT32 | FieldDescriptor.TYPE_INT64:
             yield from (_tag(field, 0) + _varint(n) for n in INTEGERS)
+        case FieldDescriptor.TYPE_DOUBLE:
+            yield from (_tag(field, 1) + struct.pack("<d", number) for number in DOUBLES)
         case FieldDescriptor.TYPE_ENUM | FieldDescriptor.TYPE_BOOL:
             yield from (_tag(field, 0) + _varint(n) for n in (*range(20), *INTEGERS))
         case other:

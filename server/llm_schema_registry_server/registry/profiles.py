@@ -166,6 +166,8 @@ class Profiles:
     async def delete(self, profile: str, by: Actor) -> str:
         """Answers with the revision. Raises ProfileNotFound."""
         self._demand_own(profile)
+        if not is_profile_id(profile):
+            raise ProfileNotFound(profile)
         async with self._store.write() as tx:
             if not await tx.remove_profile(profile):
                 raise ProfileNotFound(profile)

@@ -52,8 +52,9 @@ class SqliteProfilesWrite(SqliteProfilesRead):
         return self._session.run(queries.REMOVE_PROFILE, (profile,)).rowcount > 0
 
     async def put_verdicts(self, verdicts: Sequence[ProfileVerdict]) -> None:
-        for verdict in verdicts:
-            self._session.run(queries.PUT_VERDICT, verdict_row(verdict))
+        if verdicts:
+            given = json.dumps([verdict_row(verdict) for verdict in verdicts])
+            self._session.run(queries.PUT_VERDICTS, (given,))
 
     async def forget_verdicts(self, profile: str, limit: int) -> int:
         return self._session.run(queries.FORGET_VERDICTS, (profile, limit)).rowcount

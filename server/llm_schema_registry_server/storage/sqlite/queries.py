@@ -212,9 +212,10 @@ JUDGED_VERSIONS = (
     f"SELECT {_VERDICT_OF_P}, {_COLUMNS_OF_V} FROM profile_verdicts p CROSS JOIN versions v ON v.schema_id = p.schema_id "
     "WHERE p.profile = ? AND p.fit = ? AND p.schema_id > ? AND v.deleted_at IS NULL ORDER BY p.schema_id LIMIT ?"
 )
-PUT_VERDICT = (
-    f"INSERT INTO profile_verdicts ({_VERDICT}) SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS "
-    "(SELECT 1 FROM versions WHERE schema_id = ?1) ON CONFLICT (schema_id, profile) DO UPDATE SET "
+_GIVEN_VERDICT = ", ".join(f"json_extract(g.value, '$[{n}]')" for n in range(len(VERDICT_COLUMNS)))
+PUT_VERDICTS = (
+    f"INSERT INTO profile_verdicts ({_VERDICT}) SELECT {_GIVEN_VERDICT} FROM json_each(?) g WHERE EXISTS "
+    "(SELECT 1 FROM versions WHERE schema_id = json_extract(g.value, '$[0]')) ON CONFLICT (schema_id, profile) DO UPDATE SET "
     "profile_version = excluded.profile_version, fit = excluded.fit, facts = excluded.facts"
 )
 FORGET_VERDICTS = (

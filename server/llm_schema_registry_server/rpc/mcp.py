@@ -31,8 +31,6 @@ PROTOCOL = Operation(
 )
 _VALIDATE_STREAM = "/schema_registry.v1.AnswerService/ValidateStream"
 _CHANGES = "/schema_registry.v1.SchemaRegistry/StreamSchemaChanges"
-_ARGUMENTS: Mapping[str, str] = {"schema_content": "schema", "new_schema": "schema"}
-"""Fields of requests that the arguments of tools call otherwise."""
 
 MakeCall = Callable[[Operation], Call]
 
@@ -146,7 +144,7 @@ def _failed(failed: Failure, headers: tuple[tuple[str, str], ...] = ()) -> CallF
         code=failed.code.name,
         reason=failed.reason,
         message=failed.message,
-        fields=tuple((_ARGUMENTS.get(v.field, v.field), v.description) for v in failed.violations),
+        fields=tuple((v.field, v.description) for v in failed.violations),
         facts=dict(failed.facts),
         request_id=failed.request_id,
         retry_seconds=failed.retry_seconds,

@@ -51,9 +51,8 @@ async def _register(context: Context, arguments: Json) -> Json:
     state = word(pb.SchemaState, found.state)
     where = f"{found.subject} {found.version}"
     if arguments["dry_run"]:
-        summary = (
-            f"would be {'registered' if found.created else 'known already'} as {where}; nothing was stored"
-        )
+        known = found.schema_id != ""
+        summary = f"{'is known already' if known else 'would be registered'} as {where}; nothing was stored"
     elif found.created:
         summary = f"registered {where} in state {state}; somebody who may activate it makes it count"
     else:

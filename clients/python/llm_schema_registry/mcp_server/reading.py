@@ -68,7 +68,7 @@ async def _search(context: Context, arguments: Json) -> Json:
         tags=arguments.get("tags", []),
         limit=arguments["limit"],
         page_token=arguments.get("page_token", ""),
-        latest_only=True,
+        latest_only=not arguments["all_versions"],
     )
     if query := arguments.get("query", ""):
         asked.query = query
@@ -78,7 +78,7 @@ async def _search(context: Context, arguments: Json) -> Json:
         asked.schema_type = pb.SchemaType.Value(f"SCHEMA_TYPE_{kind}")
     found = await context.registry.call(REGISTRY + "SearchSchemas", asked)
     total = found.total_count
-    summary = f"{total} subjects found, {len(found.schemas)} shown" if total else "nothing found"
+    summary = f"{total} found, {len(found.schemas)} shown" if total else "nothing found"
     if found.did_you_mean:
         summary += f"; did you mean {found.did_you_mean}?"
     return {
@@ -227,14 +227,19 @@ async def _watch(context: Context, arguments: Json) -> Json:
         heartbeat_interval=Duration(seconds=_BEAT_SECONDS),
     )
     revision, events, most = asked.from_revision, [], arguments["limit"]
+    beats = 0
     end = time.monotonic() + seconds
     async with aclosing(context.registry.changes(asked)) as changes:
         async for event in changes:
             revision = event.revision or revision
-            if not event.heartbeat:
+            if event.heartbeat:
+                beats += 1
+            else:
                 events.append(_event(event))
-            # A heartbeat says that for now there is no more: what has come is told without waiting on.
-            if len(events) >= most or (event.heartbeat and (events or time.monotonic() >= end)):
+            # The first heartbeat says that the stream stands, and comes before what has happened since from_revision; a later one that
+            # for now there is no more: what has come is told without waiting on.
+            quiet = event.heartbeat and (beats > 1 or not asked.from_revision)
+            if len(events) >= most or (quiet and (events or time.monotonic() >= end)):
                 break
     what = f"{len(events)} changes" if events else "nothing has changed"
     return {
@@ -260,12 +265,13 @@ def _event(event: pb.SchemaChangeEvent) -> Json:
 
 SEARCH = Tool(
     "search_schemas",
-    "Find subjects by words, name pattern, type or tag; the newest version of each. Without arguments: all.",
+    "Find schemas by words, name pattern, type or tag: of each subject the latest version. Without arguments: all.",
     takes(
         query=text("Words in names, descriptions and schemas", 500),
         subject_pattern=text("Name with * and ?", 255),
         schema_type=text(enum=list(TYPES)),
         tags=many(text(most=256), maxItems=20),
+        all_versions=flag("Drafts and earlier versions too", default=False),
         limit=LIMIT,
         page_token=PAGE,
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +45,8 @@ INSTRUCTIONS = (
 FOREVER_MS, MINUTE_MS = 3_600_000, 60_000
 """For how long lists of this server's own, and contents, may be cached."""
 _MOST_TEXT = 2000
+_FIELD = re.compile(r"\b(?:schema_content|new_schema)\b")
+"""Fields of requests that the arguments of tools call `schema`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class McpServer:
             if modern and request.method == "subscriptions/listen":
                 return listening(request.id, request.params, self._about)
             value = await self._answered(request, registry)
-            return Reply(result(request.id, self._modern(value) if modern else value))
+            return Reply(result(request.id, self._modern(value) if modern else _as_before(value)))
         except ProtocolError as error:
             try:
                 await registry.admit()
@@ -212,7 +215,7 @@ def _bad(tool: Tool, error: BadArguments) -> Json:
     return _failed(
         {
             "error": "INVALID_ARGUMENTS",
-            "message": cut(f"{tool.name} was not called: {error}", _MOST_TEXT),
+            "message": cut(f"{tool.name} did nothing: {error}", _MOST_TEXT),
             "fields": fields,
             "way_out": "correct these arguments and call again",
         }
@@ -245,8 +248,11 @@ def _told(error: CallFailed) -> Json:
     return without_empty(
         {
             "error": error.reason or error.code,
-            "message": cut(error.message, _MOST_TEXT),
-            "fields": [{"field": cut(f, 300), "problem": cut(why, 500)} for f, why in error.fields[:20]],
+            "message": cut(_FIELD.sub("schema", error.message), _MOST_TEXT),
+            "fields": [
+                {"field": cut(_FIELD.sub("schema", f), 300), "problem": cut(why, 500)}
+                for f, why in error.fields[:20]
+            ],
             "report": _report(error.report),
             "way_out": way_out,
             "request_id": error.request_id,
@@ -274,8 +280,13 @@ def _report(found: Any) -> Json:
     return {"issues": issues}
 
 
+def _as_before(value: Json) -> Json:
+    """A result without what 2026-07-28 has brought."""
+    return {name: v for name, v in value.items() if name not in ("ttlMs", "cacheScope")}
+
+
 def _cached(ttl_ms: int, scope: str = "private") -> Json:
-    """How long an answer may be kept, and by whom; clients of the handshake era pass over it."""
+    """How long an answer may be kept, and by whom."""
     return {"ttlMs": ttl_ms, "cacheScope": scope}
 
 

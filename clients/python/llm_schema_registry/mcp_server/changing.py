@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..v1 import lifecycle_pb2
 from ..v1 import schema_registry_pb2 as pb
 from .arguments import BadArguments
-from .calls import LIFECYCLE, REGISTRY
-from .checking import report
+from .calls import LIFECYCLE, REGISTRY, CallFailed
+from .checking import check
 from .confirmation import LONGEST, SECONDS
 from .tool import (
     MOST_ITEMS,
@@ -57,9 +57,9 @@ async def _register(context: Context, arguments: Json) -> Json:
         summary = f"registered {where} in state {state}; somebody who may activate it makes it count"
     else:
         summary = f"{where} holds this schema already, in state {state}"
-    told = report(found.report) if found.HasField("report") else {}
+    verdict, told = await _verdict(context, arguments)
     return {
-        "summary": summary,
+        "summary": f"{summary}; {verdict}",
         "created": found.created and not arguments["dry_run"],
         **without_empty(
             {
@@ -83,6 +83,17 @@ async def _register(context: Context, arguments: Json) -> Json:
             }
         ),
     }
+
+
+async def _verdict(context: Context, arguments: Json) -> tuple[str, Json]:
+    """What a check against the released versions says, in words and whole: a draft is stored without one, its activation is not."""
+    try:
+        told = await check(context, arguments)
+    except CallFailed as error:
+        return f"compatibility was not checked: {cut(error.message, 300)}", {}
+    if told["verdict"] == "YES":
+        return "compatible with the released versions", told
+    return f"activating it will be refused as it is: {told['summary']}", told
 
 
 async def _delete(context: Context, arguments: Json) -> Json:
@@ -112,7 +123,11 @@ async def _delete(context: Context, arguments: Json) -> Json:
     )
     what = f"{subject} {names[0]}" if version else f"all {len(names)} versions of {subject}"
     if not token:
-        used = f" {len(users)} other versions use it, so it will be refused while they do." if users else ""
+        used = (
+            f" Other versions use it ({len(users)} shown): it cannot be deleted for good while they do."
+            if users
+            else ""
+        )
         return {
             "summary": f"nothing is deleted yet. This would delete {what} {how}.{used} If whom you work for wants that, call again with the "
             f"same arguments and this confirmation within {SECONDS} s",
@@ -174,7 +189,7 @@ async def _doomed(context: Context, subject: str, version: str, permanent: bool)
 
 REGISTER = Tool(
     "register_draft",
-    "Store a schema as a draft of the next version: checked for compatibility, not yet the latest. dry_run: only say what would happen.",
+    "Store a schema as a draft of the next version, which people may activate, and say whether it is compatible. dry_run: store nothing.",
     takes(
         ("subject", "schema"),
         subject=SUBJECT,
@@ -202,7 +217,7 @@ DELETE = Tool(
         ("subject",),
         subject=SUBJECT,
         version=text("Exact version or ordinal", 64),
-        permanent=flag("Beyond recovery", default=False),
+        permanent=flag("Beyond recovery; only what is deleted softly", default=False),
         confirmation=text("From the first call", LONGEST),
     ),
     gives("deleted", deleted=flag(), versions=many(text()), used_by=many(), confirmation=text()),

@@ -75,7 +75,8 @@ def _violation(v: pb.CompatibilityViolation) -> Json:
     )
 
 
-async def _check(context: Context, arguments: Json) -> Json:
+async def check(context: Context, arguments: Json) -> Json:
+    """The answer of check_compatibility. Raises CallFailed."""
     asked = pb.CompatibilityCheckRequest(
         subject=arguments["subject"],
         new_schema=content(arguments["schema"]),
@@ -268,7 +269,7 @@ CHECK = Tool(
         compatible=flag(), verdict=text(enum=["YES", "NO", "UNDECIDED"]), level=text(), violations=many(),
         remedies=many(), suggested_version=text(),
     ),
-    _check,
+    check,
 )  # fmt: skip
 VALIDATE = Tool(
     "validate_data",

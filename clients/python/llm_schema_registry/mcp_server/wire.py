@@ -139,10 +139,10 @@ def _demand_envelope(request: Request, headers: Mapping[str, str] | None) -> Non
         key for key in (REVISION_KEY, CAPABILITIES_KEY) if not (isinstance(meta, dict) and key in meta)
     ]
     if missing or not isinstance(meta, dict):
-        raise ProtocolError(INVALID_PARAMS, f"params._meta must have {' and '.join(missing)}")
+        raise ProtocolError(INVALID_PARAMS, f"params._meta must have {' and '.join(missing)}", status=400)
     revision = meta[REVISION_KEY]
     if not isinstance(revision, str):
-        raise ProtocolError(INVALID_PARAMS, f"params._meta: {REVISION_KEY} must be a text")
+        raise ProtocolError(INVALID_PARAMS, f"params._meta: {REVISION_KEY} must be a text", status=400)
     if headers is not None:
         _demand_header(headers, REVISION_HEADER, revision)
         _demand_header(headers, METHOD_HEADER, request.method)

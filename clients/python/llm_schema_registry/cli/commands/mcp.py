@@ -10,11 +10,12 @@ from typing import Annotated
 import typer
 
 from ..._async_client import AsyncSchemaRegistry
+from ..._retry import RetryPolicy
 from ...mcp_server import Confirmations, McpServer
 from ...mcp_server.remote import RemoteRegistry
 from ...mcp_server.stdio import StdioServer
 from ..help import sub_group
-from ..session import Session, session
+from ..session import CONNECT_SECONDS, Session, session
 
 mcp = sub_group("Let language models use the registry (Model Context Protocol).")
 
@@ -45,7 +46,10 @@ def serve(
 
 
 async def _serve(s: Session, wait: int) -> None:
-    async with AsyncSchemaRegistry(s.server, token=s.token, tls=s.tls, timeout=s.timeout) as client:
+    retry = RetryPolicy(connect=None if s.patient else CONNECT_SECONDS)
+    async with AsyncSchemaRegistry(
+        s.server, token=s.token, tls=s.tls, timeout=s.timeout, retry=retry
+    ) as client:
         server = McpServer(_version(), Confirmations(), wait_seconds=wait)
         registry = RemoteRegistry(client._transport)
         await StdioServer(server, registry, sys.stdin.buffer, sys.stdout.buffer).run()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import changing, checking, reading
+from . import changing, checking, compiling, reading
 from .tool import Tool
 
 TOOLS: tuple[Tool, ...] = (
@@ -15,6 +15,7 @@ TOOLS: tuple[Tool, ...] = (
     checking.VALIDATE,
     checking.JUDGE,
     checking.DIFF,
+    *((compiling.COMPILE,) if compiling.pb is not None else ()),
     changing.REGISTER,
     changing.DELETE,
 )

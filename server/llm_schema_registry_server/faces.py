@@ -126,7 +126,7 @@ def make_servers(settings: Settings, components: Components, wire: MessageConver
         face = make_mcp(settings, rpcs, twin)
         models = [Mount(MCP_ROOT, face.http, face, exact=True)]
     http = HttpListener(
-        Dispatcher([*mounts(twin, probes), *models, *hints]),
+        Dispatcher([*mounts(twin, probes), *models, *hints], fronts["http"].proxies),
         fronts["http"].host,
         fronts["http"].port,
         per_address=settings.http.connections_per_address,

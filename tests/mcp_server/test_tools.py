@@ -59,6 +59,8 @@ def test_the_list_of_tools_costs_little(speaker: Speaker) -> None:
         jsonschema.Draft202012Validator.check_schema(tool["inputSchema"])
         jsonschema.Draft202012Validator.check_schema(tool["outputSchema"])
         assert tool["inputSchema"]["additionalProperties"] is False
+        known = next(t for t in TOOLS if t.name == tool["name"]).input["properties"]
+        assert set(tool["inputSchema"]["properties"]) == set(known)
         assert "summary" in tool["outputSchema"]["required"]
         assert tool["description"]
 

@@ -55,10 +55,17 @@ class Tool:
         return {
             "name": self.name,
             "description": self.description,
-            "inputSchema": self.input,
+            "inputSchema": _brief(self.input),
             "outputSchema": self.output,
             "annotations": hints,
         }
+
+
+def _brief(schema: Any) -> Any:
+    """An inputSchema without the lengths of texts: they are checked, and told where they do not fit, and cost tokens in each list."""
+    if isinstance(schema, dict):
+        return {name: _brief(one) for name, one in schema.items() if name not in ("maxLength", "minLength")}
+    return [_brief(one) for one in schema] if isinstance(schema, list) else schema
 
 
 def takes(required: Sequence[str] = (), **properties: Json) -> Json:

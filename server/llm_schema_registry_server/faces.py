@@ -260,7 +260,7 @@ def make_mcp(settings: Settings, rpcs: Rpcs, twin: HttpTwin) -> McpFace:
         McpOptions(
             max_body_bytes=min(own.max_body_bytes, options.max_body_bytes),
             unread=options.unread,
-            max_values=options.max_values,
+            max_values=min(own.max_values, options.max_values),
             max_escapes=options.max_escapes,
             proxies=options.proxies,
             security=options.security,

@@ -152,6 +152,25 @@ def test_schemas_that_are_no_json_come_as_text(server: ServerProcess, speaker: S
     assert fits("explain_schema", speaker.call("explain_schema", schema_id=done["schema_id"]))["fields"] == []
 
 
+def test_large_schemas_are_told_in_parts_and_very_large_ones_as_text(speaker: Speaker, name: Name) -> None:
+    for kind, count in (("large", 1000), ("huge", 2500)):
+        many = {f"p{n}": {"type": "string", "description": "d" * 60} for n in range(count)}
+        text = json.dumps({"type": "object", "properties": many})
+        schema_id = speaker.call("register_draft", subject=name(kind), schema=text)["schema_id"]
+        told = fits("get_schema", speaker.call("get_schema", schema_id=schema_id))
+        assert told["truncated"] is True
+        assert len(json.dumps(told)) < 20_000
+        explained = speaker.call("explain_schema", schema_id=schema_id)
+        if kind == "large":
+            assert told["parts"][1] == {"pointer": "/properties/p0", "bytes": 94}
+            part = speaker.call("get_schema", schema_id=schema_id, pointer="/properties/p999")
+            assert part["schema"] == many["p999"]
+            assert explained["more_fields"] == 980
+        else:
+            assert told["schema"] == text[:8000]
+            assert explained["fields"] == []
+
+
 def test_numbers_beyond_a_double_are_told_as_text(
     server: ServerProcess, speaker: Speaker, name: Name
 ) -> None:

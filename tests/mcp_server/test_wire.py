@@ -219,6 +219,12 @@ def test_a_body_that_is_too_large_is_refused(modern: Speaker) -> None:
     assert "mcp.max_body_bytes" in answer.json()["error"]["message"]
 
 
+def test_a_message_of_too_many_values_is_refused(modern: Speaker) -> None:
+    answer = modern.post(b"[" + b"0," * 50_000 + b"0]", modern.envelope("ping", {})[0])
+    assert answer.json()["error"]["code"] == -32700
+    assert "mcp.max_values" in answer.json()["error"]["message"]
+
+
 def test_what_arrives_in_another_form_is_refused(modern: Speaker) -> None:
     headers = modern.envelope("ping", {})[0]
     for changed in (

@@ -30,7 +30,7 @@ from .tool import (
 )
 from .wire import Json, write
 
-_PAGE, _MOST_PAGES = 1000, 10
+_PAGE, _MOST_PAGES = 1000, 5
 """Versions of a page, and pages: a subject with more versions is deleted by the command line."""
 
 

@@ -36,7 +36,7 @@ _MESSAGES = "llm_schema_registry.v1.providers_pb2"
 pb: Any = import_module(_MESSAGES) if find_spec(_MESSAGES) is not None else None
 """The messages of ProviderService; None in a release without it, which has no such tool."""
 _COMPILE = "/schema_registry.v1.ProviderService/CompileForProvider"
-_MOST_FORM = 256 * 1024
+_MOST_FORM = 64 * 1024
 """Characters of a form that an answer holds; larger ones are compiled by the command line."""
 _MOST_TEXT = 300
 

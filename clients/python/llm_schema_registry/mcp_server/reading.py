@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import aclosing
-from typing import Any
 from urllib.parse import quote
 
 from google.protobuf.duration_pb2 import Duration
@@ -96,11 +95,10 @@ async def _get(context: Context, arguments: Json) -> Json:
     head: Json = {**shown(info), "uri": uri, "pointer": pointer}
     where = f"{info.subject} {info.version}"
     content = info.schema_content
-    value: Any = None
     try:
         if info.schema_type == pb.SCHEMA_TYPE_PROTOBUF or len(content) > slices.MOST_PARSED:
             raise slices.NotJson("is no JSON, or large")
-        value = slices.part(slices.parse(content), pointer)
+        found = await slices.looked_into(content, slices.sliced, pointer, most)
     except slices.NoSuchPart as error:
         there = ", ".join(error.there[:20]) or "nothing below it"
         raise BadArguments([("/pointer", f"leads nowhere; there are {there}")]) from error
@@ -123,20 +121,22 @@ async def _get(context: Context, arguments: Json) -> Json:
             "summary": f"{where}: its text{rest}", **head, "schema": part, "bytes": len(content),
             "truncated": part != whole,
         }  # fmt: skip
-    bytes_ = slices.size(value)
-    if bytes_ > most:
-        parts = slices.outline(value, pointer)
+    if found.parts is not None:
+        what = pointer or "the whole"
         return {
-            "summary": f"{where}: {pointer or 'the whole'} has {bytes_} bytes, more than max_bytes; here are its parts, ask for one",
+            "summary": f"{where}: {what} has {found.bytes} bytes, more than max_bytes; here are its parts, ask for one",
             **head,
-            "parts": parts,
-            "bytes": bytes_,
+            "parts": list(found.parts),
+            "bytes": found.bytes,
             "truncated": True,
         }
     return {
-        "summary": f"{where}: {pointer or 'the whole schema'}", **head, "schema": value, "bytes": bytes_,
+        "summary": f"{where}: {pointer or 'the whole schema'}",
+        **head,
+        "schema": found.value,
+        "bytes": found.bytes,
         "truncated": False,
-    }  # fmt: skip
+    }
 
 
 async def _versions(context: Context, arguments: Json) -> Json:
@@ -183,7 +183,7 @@ async def _explain(context: Context, arguments: Json) -> Json:
     fields: list[Json] = []
     if info.schema_type != pb.SCHEMA_TYPE_PROTOBUF and len(info.schema_content) <= slices.MOST_PARSED:
         try:
-            fields = slices.described(slices.parse(info.schema_content))
+            fields = await slices.looked_into(info.schema_content, slices.fields_of)
         except slices.NotJson:
             fields = []
     told = fields[:MOST_ITEMS]

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from .wire import Json, write
 
-MOST_PARSED = 512 * 1024
-"""Bytes of a schema that is looked into; larger ones are read as a resource."""
+T = TypeVar("T")
+
+MOST_PARSED = 192 * 1024
+"""Bytes of a schema that is looked into; larger ones are read as a resource. json parses so many in one step of 10 ms at worst."""
+AT_ONCE = 16 * 1024
+"""Bytes up to which that takes no thread."""
 MOST_OUTLINE = 60
 """Parts of an outline."""
 
@@ -32,6 +39,34 @@ def parse(content: bytes) -> Any:
         return json.loads(content, parse_float=_exactly, parse_constant=_refused)
     except (ValueError, RecursionError) as error:
         raise NotJson(str(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A part of a schema: its value, or, where that has more bytes than wanted, its parts."""
+
+    value: Any
+    bytes: int
+    parts: tuple[Json, ...] | None
+
+
+def sliced(content: bytes, pointer: str, most: int) -> Slice:
+    """The part of a schema. Raises NotJson and NoSuchPart."""
+    value = part(parse(content), pointer)
+    length = size(value)
+    return Slice(value, length, tuple(outline(value, pointer)) if length > most else None)
+
+
+def fields_of(content: bytes) -> list[Json]:
+    """What `described` tells of a schema. Raises NotJson."""
+    return described(parse(content))
+
+
+async def looked_into(content: bytes, look: Callable[..., T], *more: Any) -> T:
+    """What `look` finds in a schema: in a thread when it is not small, so that others get their turns."""
+    if len(content) <= AT_ONCE:
+        return look(content, *more)
+    return await asyncio.to_thread(look, content, *more)
 
 
 def part(value: Any, pointer: str) -> Any:
@@ -62,7 +97,8 @@ def outline(value: Any, pointer: str) -> list[Json]:
         below = f"{pointer}/{_escaped(key)}"
         if key in ("properties", "$defs", "definitions", "fields") and isinstance(inner, dict | list):
             found += [
-                {"pointer": f"{below}/{_escaped(name)}", "bytes": size(one)} for name, one in _members(inner)
+                {"pointer": f"{below}/{_escaped(name)}", "bytes": size(one)}
+                for name, one in _members(inner)[:MOST_OUTLINE]
             ]
         else:
             found.append({"pointer": below, "bytes": size(inner)})

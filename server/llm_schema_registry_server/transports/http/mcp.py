@@ -230,7 +230,8 @@ class McpFace:
                 len(body), decode, body, self._options.max_values, self._options.max_escapes
             )
         except InvalidRequest as error:
-            return self._service.unreadable(_PARSE_ERROR, error.message)
+            said = error.message.replace("http.max_values", "mcp.max_values")
+            return self._service.unreadable(_PARSE_ERROR, said)
 
     async def _stream(self, stream: Stream, call: Call, receive: Receive, send: Send) -> None:
         call.response_metadata["x-accel-buffering"] = "no"

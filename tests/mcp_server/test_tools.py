@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -395,8 +396,12 @@ def test_resources_are_listed_in_pages_and_read_exactly(
     body = {"subject": subject, "schema": text, "schema_type": "JSON"}
     assert httpx.post(server.http + "/api/v1/schemas", json=body, trust_env=False).is_success
     there = httpx.get(server.http + "/api/v1/subjects?limit=1", trust_env=False).json()["total_count"]
-    for count in range(there, 105):
-        register(server, name(f"r{count}"), {"type": "string"})
+    with ThreadPoolExecutor(8) as pool:
+        for done in [
+            pool.submit(register, server, name(f"r{count}"), {"type": "string"})
+            for count in range(there, 105)
+        ]:
+            done.result()
     found, cursor, pages = [], "", 0
     while True:
         pages += 1

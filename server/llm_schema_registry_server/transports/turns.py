@@ -13,8 +13,14 @@ from collections.abc import Callable
 
 TASK_UNITS = 4
 """What it takes to begin a call that runs as a task."""
+_UNIT_BYTES = 128
 _MOST, _LEAST, _STEP = 256, 4 * TASK_UNITS, 32
 _SHORT_SECONDS, _LONG_SECONDS = 0.004, 0.008
+
+
+def request_units(request: object) -> int:
+    """What it takes to begin a call with this request, which is bytes or, of a stream, something else."""
+    return TASK_UNITS + (len(request) // _UNIT_BYTES if isinstance(request, bytes) else 0)
 
 
 class WaitingCall:

@@ -38,7 +38,7 @@ from ..listener import ListenError
 from ..request_memory import LARGE, hold
 from ..status import grpc_status
 from ..tcp import acknowledged
-from ..turns import TASK_UNITS, CallTurns, WaitingCall
+from ..turns import TASK_UNITS, CallTurns, WaitingCall, request_units
 from ..unread import Unread
 from .abandoned import Abandoned
 from .fence import fence
@@ -65,8 +65,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.1
 _HELD_COPIES = 3
 # Memory that the front takes for each byte of an answer whose reader does not take it: measured with loadtest/hostile.py --only "never reading".
 _UNREAD_COPIES = 4
-# So many bytes of a cached answer, and of a request that is not answered from a cache, are a unit of a turn.
-_UNIT_BYTES, _UNIT_PAYLOAD = 16_384, 128
+# So many bytes of a cached answer are a unit of a turn.
+_UNIT_BYTES = 16_384
 # The longest wait at the end of a drain for answers to be written, on a machine that is busy.
 _FENCE_SECONDS = 2.0
 
@@ -246,7 +246,7 @@ class NativeEngine:
                 self._begin(call_id, self._respond(call_id, call, cached), peer)
         else:
             run = self._stream if method.operation.server_streaming else self._unary
-            units = TASK_UNITS + len(payload) // _UNIT_PAYLOAD
+            units = request_units(payload)
             self._begin(call_id, run(call_id, method, call, payload), peer)
         self._turns.use(units)
 

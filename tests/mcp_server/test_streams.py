@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -107,5 +108,24 @@ def test_a_stream_that_nobody_reads_any_more_gives_its_place_back(tmp_path: Path
                         break
             else:
                 pytest.fail("the place of a stream whose client has left stays taken")
+    finally:
+        assert made.stop() == 0
+
+
+def test_a_tool_that_waits_ends_with_the_connection(tmp_path: Path) -> None:
+    made = ServerProcess(tmp_path, LIMITS__STREAMS_PER_CALLER="1", MCP__WAIT_SECONDS="60")
+    try:
+        speaker = Speaker(made.http)
+        headers, params = speaker.envelope(
+            "tools/call", {"name": "watch_changes", "arguments": {"wait_seconds": 60}}
+        )
+        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(
+                speaker.url, json=body, headers=headers, trust_env=False, timeout=httpx.Timeout(30, read=1)
+            )
+        end = time.monotonic() + 45  # sooner than it would have ended by itself
+        while speaker.ask("tools/call", name="watch_changes", arguments={"wait_seconds": 0})["isError"]:
+            assert time.monotonic() < end, "it goes on for nobody"
     finally:
         assert made.stop() == 0

@@ -58,9 +58,9 @@ class McpService:
         """What stands for a message that cannot be read."""
         return ProtocolError(code, text)
 
-    def refused(self, message: Failure) -> Reply:
-        """A failure that no tool has caught, as a JSON-RPC error without id."""
-        return self._server.refused(None, _failed(message))
+    def turned_away(self, make: MakeCall, error: BaseException) -> None:
+        """Notes a request that was refused before it was a message."""
+        self._rpcs.pipeline.turned_away(make(PROTOCOL), error)
 
     async def listen(self, listening: Listening, call: Call) -> AsyncGenerator[Any, None]:
         """The frames of a stream (server-sent events), as the pipeline hands its answers out; the call is one of `changes`."""

@@ -10,7 +10,7 @@ import asyncio
 import json
 import math
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -90,6 +90,10 @@ class Service(Protocol):
         self, message: object, headers: Mapping[str, str], make: Callable[[Operation], Call]
     ) -> Any:
         """An Answered or a Stream."""
+        ...
+
+    def turned_away(self, make: Callable[[Operation], Call], error: BaseException) -> None:
+        """Notes a request that was refused before it was a message."""
         ...
 
     def unreadable(self, code: int, text: str) -> Exception:
@@ -210,9 +214,17 @@ class McpFace:
 
         peer = self._options.proxies.peer(connection(scope), metadata)
         limit = self._options.max_body_bytes
-        async with self._bodies.read(receive, limit, "mcp.max_body_bytes", address_key(peer.address)) as body:
-            demand_type(metadata, body)
-            answer = await self._service.answer(await self._read(body), metadata, make)
+        try:
+            async with self._bodies.read(
+                receive, limit, "mcp.max_body_bytes", address_key(peer.address)
+            ) as body:
+                demand_type(metadata, body)
+                message = await self._read(body)
+                answer = await self._while_present(self._service.answer(message, metadata, make), receive)
+        except Exception as error:
+            if not calls:
+                self._service.turned_away(make, error)
+            raise
         if hasattr(answer, "acknowledged"):
             call = make(self._service.changes)
             await self._stream(answer, call, receive, send)
@@ -222,6 +234,18 @@ class McpFace:
             extra += (("www-authenticate", 'Bearer realm="schema-registry"'),)
         body_out = b"" if answer.message is None else _written(answer.message)
         return Reply(answer.status, body_out, tuple(dict(extra).items()))
+
+    async def _while_present(self, answer: Coroutine[Any, Any, Any], receive: Receive) -> Any:
+        """The answer. Raises ClientLeft when its client has left before: closing the connection cancels a request."""
+        found: list[Any] = []
+
+        async def answered() -> None:
+            found.append(await answer)
+
+        await while_present(answered(), receive)
+        if not found:
+            raise ClientLeft
+        return found[0]
 
     async def _read(self, body: bytes) -> object:
         """The decoded message, or what stands for one that cannot be read."""

@@ -16,7 +16,7 @@ TOOLS = "/schema_registry.v1.ToolsService/"
 ANSWERS = "/schema_registry.v1.AnswerService/"
 
 
-@dataclass
+@dataclass(eq=False)
 class CallFailed(Exception):
     """A call that the registry refused. code: the name of the google.rpc code. fields: what is wrong with which field.
     headers: what HTTP says beside the failure, when the wire is HTTP."""

@@ -23,16 +23,30 @@ PROGRAM = "from llm_schema_registry.cli import main; main()"
 Name = Callable[[str], str]
 
 
-@pytest.fixture(params=["legacy", "auto", "2026-07-28"])
-def mode(request: pytest.FixtureRequest) -> str:
-    """`legacy` begins with initialize, `auto` asks first whether 2026-07-28 is spoken, the last one knows."""
-    found: str = request.param
+WAYS = [("http", "legacy"), ("http", "auto"), ("http", "2026-07-28"), ("stdio", "legacy"), ("stdio", "auto")]
+"""`legacy` begins with initialize, `auto` asks first whether 2026-07-28 is spoken, the last one knows."""
+
+
+@pytest.fixture(params=WAYS, ids="-".join)
+def way(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Transport and era."""
+    found: tuple[str, str] = request.param
     return found
 
 
-@pytest.fixture(params=["http", "stdio"])
-def target(request: pytest.FixtureRequest, server: ServerProcess) -> Any:
-    if request.param == "http":
+@pytest.fixture
+def mode(way: tuple[str, str]) -> str:
+    return way[1]
+
+
+@pytest.fixture
+def target(way: tuple[str, str], server: ServerProcess) -> Any:
+    """What the client is made with."""
+    return aimed(way[0], server)
+
+
+def aimed(transport: str, server: ServerProcess) -> Any:
+    if transport == "http":
         return server.http + "/mcp"
     path = os.pathsep.join(str(ROOT / part) for part in ("engines", "clients/python"))
     return mcp.StdioServerParameters(
@@ -120,10 +134,12 @@ async def test_resources_and_prompts(server: ServerProcess, target: Any, mode: s
             assert "some words" in filled.messages[0].content.text
 
 
-async def test_changes_are_heard(server: ServerProcess, target: Any, name: Name) -> None:
+@pytest.mark.parametrize("transport", ["http", "stdio"])
+async def test_changes_are_heard(server: ServerProcess, transport: str, name: Name) -> None:
     subject = name("heard")
     register(server, subject, ORDER)
     uri = f"schema-registry://subjects/{subject}"
+    target = aimed(transport, server)
     async with connected(target, "auto") as client, client.listen(resource_subscriptions=[uri]) as events:
         register(server, subject, {**ORDER, "title": "Purchase"})
         async for event in events:

@@ -60,7 +60,9 @@ async def fill(file: Path, count: int) -> set[str]:
         async with store.write() as tx:
             for number in range(first, min(first + 500, count)):
                 content = schema(number)
-                made = rig.entry(Subject.parse(f"s.{number}"), 1, content, hashlib.sha256(content).hexdigest())
+                made = rig.entry(
+                    Subject.parse(f"s.{number}"), 1, content, hashlib.sha256(content).hexdigest()
+                )
                 stored = await appending.append_version(tx, made)
                 if number % 2:
                     affected.add(stored.schema_id)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
+from ..v1 import providers_pb2 as pb
 from ..v1 import schema_registry_pb2, tools_pb2
 from .arguments import BadArguments
 from .tool import (
@@ -32,9 +31,6 @@ from .tool import (
 )
 from .wire import Json
 
-_MESSAGES = "llm_schema_registry.v1.providers_pb2"
-pb: Any = import_module(_MESSAGES) if find_spec(_MESSAGES) is not None else None
-"""The messages of ProviderService; None in a release without it, which has no such tool."""
 _COMPILE = "/schema_registry.v1.ProviderService/CompileForProvider"
 _MOST_FORM = 64 * 1024
 """Characters of a form that an answer holds; larger ones are compiled by the command line."""

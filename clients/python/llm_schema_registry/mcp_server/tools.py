@@ -15,7 +15,7 @@ TOOLS: tuple[Tool, ...] = (
     checking.VALIDATE,
     checking.JUDGE,
     checking.DIFF,
-    *((compiling.COMPILE,) if compiling.pb is not None else ()),
+    compiling.COMPILE,
     changing.REGISTER,
     changing.DELETE,
 )

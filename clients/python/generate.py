@@ -34,6 +34,7 @@ METHODS: dict[str, tuple[str, ...]] = {
     "checks": ("validate_data", "validate_many", "validate_schema", "check_compatibility", "check_many"),
     "tools": ("diff_schemas", "convert_schema"),
     "answers": ("validate_stream", "reask_answer", "coerce_answer"),
+    "fixes": ("find_fixes",),
     "subjects": (
         "list_subjects",
         "list_versions",

@@ -254,6 +254,7 @@ class Components:
                 record_failures=settings.changes.record_failures,
                 subjects_per_stream=settings.changes.subjects_per_stream,
                 remedy_seconds=settings.workers.remedy_seconds,
+                fix_seconds=0.6 * settings.workers.compare_seconds,  # the last candidate may take longer
             ),
             Credentials(
                 self._roles.of,

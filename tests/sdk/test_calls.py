@@ -233,6 +233,19 @@ CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = 
         {"kinds": ["date", Coercion.ENUM_CASE]},
         {"schema_id": "id", "data": b'{"a":1}', "kinds": [8, 2]},
     ),
+    "FindFixes": (
+        "find_fixes",
+        ("s", {"type": "string"}),
+        {"level": "full", "compare_version": 2, "schema_type": "json", "limit": 2},
+        {
+            "subject": "s",
+            "new_schema": b'{"type":"string"}',
+            "level": 3,
+            "compare_version": "2",
+            "schema_type": 1,
+            "limit": 2,
+        },
+    ),
     "CreateTicket": ("create_ticket", (), {}, {}),
     "GetStatistics": ("get_statistics", (), {"fresh": True}, {"fresh": True}),
     "CreateApiKey": (

@@ -23,6 +23,7 @@ from llm_schema_registry.v1 import (
     audit_pb2,
     config_pb2,
     credentials_pb2,
+    fixes_pb2,
     lifecycle_pb2,
     policy_pb2,
     tickets_pb2,
@@ -148,6 +149,9 @@ ROWS: Mapping[str, Row] = {
     "CoerceAnswer": Row(
         lambda t: answers_pb2.CoerceAnswerRequest(subject=t.subject, version="1", data=b'"x"', kinds=[1]),
         lambda t: answers_pb2.CoerceAnswerRequest(schema_id=t.schema_id, data=b'"x"', kinds=[1]),
+    ),
+    "FindFixes": Row(
+        lambda t: fixes_pb2.FindFixesRequest(subject=t.subject, new_schema=b'{"type": "string"}')
     ),
     "GetStatistics": Row(unnamed=admin_pb2.GetStatisticsRequest()),
     "ListGrants": Row(unnamed=access_pb2.ListGrantsRequest()),

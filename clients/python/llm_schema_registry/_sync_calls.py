@@ -7,7 +7,19 @@ from datetime import datetime
 from typing import Any
 
 from ._blocking import BlockingTransport
-from ._calls import access, admin, answers, audit, checks, credentials, schemas, subjects, tickets, tools
+from ._calls import (
+    access,
+    admin,
+    answers,
+    audit,
+    checks,
+    credentials,
+    fixes,
+    schemas,
+    subjects,
+    tickets,
+    tools,
+)
 from ._calls.answers import AnswerChunk
 from ._calls.checks import MISSING, CheckItem, ValidationItem
 from ._calls.tools import SchemaOperand
@@ -40,6 +52,7 @@ from .results import (
     ConfigView,
     Conversion,
     Dependency,
+    FoundFixes,
     Health,
     Items,
     Page,
@@ -530,6 +543,35 @@ class SyncCalls:
         return self._transport.unary(
             answers.coerce_answer(
                 schema_id, data, kinds=kinds, subject=subject, version=version, timeout=timeout
+            )
+        )
+
+    def find_fixes(
+        self,
+        subject: str,
+        content: Content,
+        *,
+        level: CompatibilityLevel | str = CompatibilityLevel.UNSPECIFIED,
+        compare_version: str | int | None = None,
+        references: Iterable[Reference] = (),
+        schema_type: SchemaType | str = SchemaType.UNSPECIFIED,
+        limit: int = 0,
+        timeout: float | None = None,
+    ) -> FoundFixes:
+        """Edits of a schema that `check_compatibility` refuses, under which it is compatible. Each was parsed and proved.
+
+        The arguments are those of `check_compatibility`; `limit` is the most fixes, up to 5 (0: 3). No fix is an answer, not an error.
+        """
+        return self._transport.unary(
+            fixes.find_fixes(
+                subject,
+                content,
+                level=level,
+                compare_version=compare_version,
+                references=references,
+                schema_type=schema_type,
+                limit=limit,
+                timeout=timeout,
             )
         )
 

@@ -83,7 +83,9 @@ class _Place:
 
 def _shown(node: Any) -> str:
     if isinstance(node, list):
-        return "[" + ", ".join(_shown(branch) for branch in node[:6]) + (", ..." if len(node) > 6 else "") + "]"
+        return (
+            "[" + ", ".join(_shown(branch) for branch in node[:6]) + (", ..." if len(node) > 6 else "") + "]"
+        )
     name = node.get("name") if isinstance(node, dict) else None
     return f"{kind_of(node)} {name}" if name else kind_of(node)
 
@@ -205,9 +207,7 @@ def _other_name(at: _Place) -> Iterator[Proposal[Any]]:
 
 
 def _ambiguous(at: _Place) -> Iterator[Proposal[Any]]:
-    yield at.change(
-        K.KEEP_RULE, "the field is read by its own name only", tuple(_numbers(at.tail)), MISSING
-    )
+    yield at.change(K.KEEP_RULE, "the field is read by its own name only", tuple(_numbers(at.tail)), MISSING)
 
 
 def _numbers(path: Tokens) -> Iterator[str | int]:

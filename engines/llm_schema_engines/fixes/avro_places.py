@@ -7,7 +7,7 @@ from typing import Any
 
 from .documents import MISSING, Token, Tokens, value_at
 
-PRIMITIVE = frozenset("null boolean int long float double bytes string".split())
+PRIMITIVE = frozenset(["null", "boolean", "int", "long", "float", "double", "bytes", "string"])
 NAMED = frozenset(("record", "error", "enum", "fixed"))
 
 
@@ -15,7 +15,9 @@ def kind_of(node: Any) -> str:
     """`union`, or the name of the type; that of a named type stands for a reference to one."""
     if isinstance(node, list):
         return "union"
-    return str(node.get("type")) if isinstance(node, dict) and isinstance(node.get("type"), str) else str(node)
+    return (
+        str(node.get("type")) if isinstance(node, dict) and isinstance(node.get("type"), str) else str(node)
+    )
 
 
 def is_definition(node: Any) -> bool:

@@ -90,7 +90,11 @@ def _changed(value: Any, path: Tokens, operation: Operation) -> Any:
             return {k: v for k, v in value.items() if k != key}
         return {**value, key: operation.value if not rest else _changed(value[key], rest, operation)}
     place = _index(token)
-    if not isinstance(value, list) or place is None or place > len(value) - (operation.op != "add" or bool(rest)):
+    if (
+        not isinstance(value, list)
+        or place is None
+        or place > len(value) - (operation.op != "add" or bool(rest))
+    ):
         raise PatchFailed(to_pointer(operation.path))
     if rest:
         return [*value[:place], _changed(value[place], rest, operation), *value[place + 1 :]]

@@ -87,9 +87,7 @@ def _outside(at: _Place) -> Iterator[Proposal[Any]]:
         if len(place) < 2 or place[-2] not in ("properties", "patternProperties"):
             return
         subschema = value_at(at.draft, place)
-        kept = (
-            {k: subschema[k] for k in ANNOTATIONS if k in subschema} if isinstance(subschema, dict) else {}
-        )
+        kept = {k: subschema[k] for k in ANNOTATIONS if k in subschema} if isinstance(subschema, dict) else {}
         yield by_operations(
             K.DOCUMENT_ONLY,
             to_pointer(place),
@@ -153,7 +151,9 @@ def _loosened(at: _Place) -> Iterator[Proposal[Any]]:
         mine, theirs = _values(at.member("enum"), at.member("const"))
         if mine is not None and theirs is not None:
             kept = [value for value in theirs if not any(_same(value, m) for m in mine)]
-            values: list[tuple[str, Any]] = [("const", MISSING)] if at.member("const")[0] is not MISSING else []
+            values: list[tuple[str, Any]] = (
+                [("const", MISSING)] if at.member("const")[0] is not MISSING else []
+            )
             yield at.change(
                 K.KEEP_VALUES,
                 f"readers must still handle {_names(kept)}",
@@ -226,7 +226,9 @@ def _restricted(at: _Place) -> Iterator[Proposal[Any]]:
         fresh = [name for name in old if name not in have]
         steps: list[tuple[str, Any]] = []
         mine, theirs = at.member("properties")
-        lost = {n: theirs[n] for n in fresh if isinstance(theirs, dict) and n in theirs and n not in (mine or {})}
+        lost = {
+            n: theirs[n] for n in fresh if isinstance(theirs, dict) and n in theirs and n not in (mine or {})
+        }
         if lost and isinstance(theirs, dict):
             steps.append(("properties", {**(mine if isinstance(mine, dict) else {}), **lost}))
         yield at.change(

@@ -58,9 +58,7 @@ class Language(Protocol[D]):
         ...
 
 
-def by_operations(
-    kind: FixKind, place: str, cost: str, operations: Sequence[Operation]
-) -> Proposal[Any]:
+def by_operations(kind: FixKind, place: str, cost: str, operations: Sequence[Operation]) -> Proposal[Any]:
     """A proposal that is a JSON Patch."""
     steps = tuple(operations)
 

@@ -71,7 +71,11 @@ class ProtoText:
                 continue
             token = _Token(kind, match.group(), match.start(), match.end())
             if kind == "comment":
-                if comments or "\n" in text[self._tokens[-1].end if self._tokens else 0 : token.start] or not self._tokens:
+                if (
+                    comments
+                    or "\n" in text[self._tokens[-1].end if self._tokens else 0 : token.start]
+                    or not self._tokens
+                ):
                     comments.append(token)
                 continue
             self._leads[token.start] = comments[0].start if comments else token.start

@@ -92,7 +92,8 @@ def _find(document: ProtoText, path: str) -> Statement | None:
 def _put_back(at: _Place) -> Iterator[Proposal[str]]:
     """What the earlier version has and the new one lacks."""
     old = at.old
-    assert old is not None
+    if old is None:
+        return
     name = old.name[:60]
     if old.kind in ("field", "value") and at.backward:
         yield at.change(
@@ -149,7 +150,8 @@ def _with_types(draft: ProtoText, document: ProtoText, part: Statement) -> str:
 def _left_out(at: _Place) -> Iterator[Proposal[str]]:
     """What only the new version has, and the comparison refuses."""
     new = at.new
-    assert new is not None
+    if new is None:
+        return
     if new.label == "required":
         yield at.change(
             K.MAKE_OPTIONAL,
@@ -173,7 +175,8 @@ def _relabelled(draft: ProtoText, name: str, path: str) -> str | None:
 def _changed(at: _Place) -> Iterator[Proposal[str]]:
     """A field, value or method that both versions have."""
     new, old = at.new, at.old
-    assert new is not None and old is not None
+    if new is None or old is None:
+        return
     path, name = at.draft.full_name(new), new.name[:60]
     if new.label == "required" != old.label:
         yield at.change(
@@ -207,7 +210,9 @@ def _beside(draft: ProtoText, document: ProtoText, path: str, old: Statement) ->
     if statement is None or statement.scope is None or len(statement.spots) != 2:
         return None
     taken = [
-        s for text in (draft, document) for s in text.members(text.named.get(draft.full_name(statement.scope)))
+        s
+        for text in (draft, document)
+        for s in text.members(text.named.get(draft.full_name(statement.scope)))
     ]
     number = max([s.number or 0 for s in taken] + [_last_reserved(s) for s in taken]) + 1
     if number in _IMPLEMENTATION:
@@ -215,7 +220,7 @@ def _beside(draft: ProtoText, document: ProtoText, path: str, old: Statement) ->
     names = {s.name for s in taken}
     base = statement.name if statement.name != old.name else f"{statement.name}_2"
     name = base
-    while name in names and name != statement.name or name == old.name:
+    while (name in names and name != statement.name) or name == old.name:
         name += "_2"
     (name_start, name_end), (number_start, number_end) = statement.spots
     text = draft.text

@@ -50,9 +50,7 @@ def subschemas_on(document: Any, path: Tokens) -> list[Tokens]:
     while at < len(path) and isinstance(node, dict):
         token = path[at]
         inside = node.get(str(token))
-        if token in MAPS and isinstance(inside, dict):
-            width = 2
-        elif token in LISTS and isinstance(inside, list):
+        if (token in MAPS and isinstance(inside, dict)) or (token in LISTS and isinstance(inside, list)):
             width = 2
         elif token in SINGLE and isinstance(inside, dict | bool):
             width = 1
@@ -101,7 +99,12 @@ def earlier_part(part: Any, old: Any, new: Any) -> tuple[Any, list[Operation]]:
     while pending:
         for reference in _references(pending.pop()):
             path = tokens_of(reference)[:2]
-            if len(path) == 2 and path[0] in DEFINITIONS and path not in needed and len(needed) < _MOST_DEFINITIONS:
+            if (
+                len(path) == 2
+                and path[0] in DEFINITIONS
+                and path not in needed
+                and len(needed) < _MOST_DEFINITIONS
+            ):
                 target = value_at(old, path)
                 if target is not MISSING:
                     needed[path] = target

@@ -269,7 +269,8 @@ class _Search:
 
     def _fix(self, content: bytes, asked: _Asked, proposals: list[Proposal[Any]]) -> Fix | None:
         """The fix; None when nothing of the change is left, not even in texts, names and order."""
-        assert asked.parsed is not None
+        if asked.parsed is None:
+            return None
         marks = asked.parsed.fingerprints
         earlier = [
             self._engine.parse(source, strict=False).fingerprints for _, source in self._change.earlier
@@ -291,7 +292,11 @@ class _Search:
     def _means_the_same(self, content: bytes, parsed: ParsedSchema) -> bool:
         """Whether exactly the documents of the newest earlier JSON Schema are valid under a candidate, as far as there is time to prove
         it. Other types say it by their fingerprints."""
-        if self._engine.schema_type is not SchemaType.JSON or not self._change.earlier or self._budget.spent():
+        if (
+            self._engine.schema_type is not SchemaType.JSON
+            or not self._change.earlier
+            or self._budget.spent()
+        ):
             return False
         old = self._change.earlier[0][1]
         source = SchemaSource(content, self._change.new.references, parsed.options, parsed.artifact)

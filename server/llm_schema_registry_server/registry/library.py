@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from llm_schema_engines.answers.coercion import Coercion
+from llm_schema_engines.fixes.model import Fixes
 from llm_schema_engines.formats.engine import (
     BoundedValidator,
     Engines,
@@ -37,6 +38,7 @@ from ..model.schema import (
 from ..model.scope import EVERYTHING, SubjectScope
 from ..model.subject import Subject
 from ..storage.store import ReadTx, Store
+from ..workers.fix_task import FindFixes
 from ..workers.task import Workers
 from ..workers.tasks import (
     AskedAgain,
@@ -367,6 +369,10 @@ class Library:
         return await self._workers.run(
             Convert(schema.schema_type, schema.source, target_type, message_name, document)
         )
+
+    async def find_fixes(self, task: FindFixes) -> Fixes:
+        """What a search for fixes finds, made in a worker; not cached."""
+        return await self._workers.run(task)
 
     async def validator(self, schema: KnownSchema) -> BoundedValidator:
         """The validator of a schema that has been parsed, for what is proved cheap."""

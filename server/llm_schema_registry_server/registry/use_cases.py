@@ -26,6 +26,7 @@ from .configuration import Configuration
 from .converting import Converting
 from .deletion import Deletion
 from .diffing import Diffing
+from .fixing import Fixing
 from .granting import GrantRules, Grants
 from .graph import ReferenceGraph
 from .health import Health
@@ -53,6 +54,7 @@ class UseCases:
     checking: Checking
     validating: Validating
     answering: Answering
+    fixing: Fixing
     graph: ReferenceGraph
     subscribing: Subscribing
     health: Health
@@ -99,7 +101,7 @@ class Rules:
 
     `defaults` hold where nothing else is configured. `record_failures`: whether refused registrations are appended to the
     change log. `subjects_per_stream`: most subjects and patterns of one subscriber.
-    `remedy_seconds`: longest search for ways out of a refusal.
+    `remedy_seconds`: longest search for ways out of a refusal. `fix_seconds`: processor time of one search for fixes.
     """
 
     defaults: EffectiveConfig
@@ -107,6 +109,7 @@ class Rules:
     record_failures: bool
     subjects_per_stream: int = MOST_SUBJECTS
     remedy_seconds: float = 3.0
+    fix_seconds: float = 3.0
 
 
 def build(
@@ -160,6 +163,7 @@ def build(
         checking=checking,
         validating=validating,
         answering=Answering(validating, library, engines, limits),
+        fixing=Fixing(checking, library, rules.fix_seconds),
         graph=ReferenceGraph(store, limits),
         subscribing=Subscribing(store, feed, most_subjects=rules.subjects_per_stream),
         health=health,

@@ -1,6 +1,7 @@
 """What the registry answers, as frozen values. Times are aware, in UTC; an absent time is None."""
 
 from .answers import AnswerState, CoercedAnswer, CoercionCount, ReaskedAnswer, StreamFailure
+from .fixes import Fix, FixEdit, FixProof, FoundFixes
 from .registry import ChangeEvent, ComponentHealth, Config, ConfigView, Health
 from .reports import (
     CompatibilityReport,
@@ -40,6 +41,10 @@ __all__ = [
     "ConversionLoss",
     "Dependency",
     "Fingerprints",
+    "Fix",
+    "FixEdit",
+    "FixProof",
+    "FoundFixes",
     "Health",
     "Items",
     "Page",

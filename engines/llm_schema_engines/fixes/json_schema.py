@@ -47,6 +47,8 @@ class _Place:
         reader = draft if self.backward else old
         path = tokens_of(question.violation.path)
         self.subschemas = subschemas_on(reader, path)
+        if len(self.subschemas) > 1 and self.subschemas[-2] == path[:-1] and path == self.subschemas[-1]:
+            self.subschemas.pop()  # `not`, `additionalProperties` and the like: the keyword refuses, whatever is inside of it
         self.path = self.subschemas[-1]
         self.keyword = str(path[len(self.path)]) if len(path) > len(self.path) else ""
         self.new, self.old = value_at(draft, self.path), value_at(old, self.path)
@@ -110,7 +112,8 @@ def _without(draft: Any, path: Tokens, names: Sequence[str], group: str = "prope
     required = value_at(draft, (*path, "required"))
     if group == "properties" and isinstance(required, list) and any(n in required for n in names):
         left = [n for n in required if n not in names]
-        steps.append(Operation("replace", (*path, "required"), left))
+        where = (*path, "required")
+        steps.append(Operation("replace", where, left) if left else Operation("remove", where))
     return steps
 
 
@@ -143,7 +146,7 @@ def _loosened(at: _Place) -> Iterator[Proposal[Any]]:
             yield at.change(
                 K.MAKE_OPTIONAL,
                 f"readers cannot rely on {_names(fresh)}: earlier data may lack it",
-                ("required", [name for name in new if name in before]),
+                ("required", [name for name in new if name in before] or MISSING),
             )
         if fresh and at.question.apply_defaults:
             yield from _defaults(at, fresh)
@@ -225,12 +228,10 @@ def _restricted(at: _Place) -> Iterator[Proposal[Any]]:
         have = new if isinstance(new, list) else []
         fresh = [name for name in old if name not in have]
         steps: list[tuple[str, Any]] = []
-        mine, theirs = at.member("properties")
-        lost = {
-            n: theirs[n] for n in fresh if isinstance(theirs, dict) and n in theirs and n not in (mine or {})
-        }
-        if lost and isinstance(theirs, dict):
-            steps.append(("properties", {**(mine if isinstance(mine, dict) else {}), **lost}))
+        mine, theirs = (m if isinstance(m, dict) else {} for m in at.member("properties"))
+        lost = {name: theirs[name] for name in fresh if name in theirs and name not in mine}
+        if lost:
+            steps.append(("properties", {**mine, **lost}))
         yield at.change(
             K.KEEP_REQUIRED,
             f"writers must go on sending {_names(fresh)}",

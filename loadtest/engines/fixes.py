@@ -36,18 +36,16 @@ def text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def lines(path: Path, old: str, new: str) -> Iterator[Pair]:
+def revisions(path: Path) -> Iterator[Pair]:
     for line in path.read_text(encoding="utf-8").splitlines():
         pair = json.loads(line)
-        yield text(pair[old]), text(pair[new])
-
-
-def revisions(path: Path) -> Iterator[Pair]:
-    return lines(path, "old", "new")
+        yield text(pair["old"]), text(pair["new"])
 
 
 def reader_writer(path: Path) -> Iterator[Pair]:
-    return lines(path, "writer", "reader")
+    for line in path.read_text(encoding="utf-8").splitlines():
+        pair = json.loads(line)
+        yield json.dumps(pair["writer"]), json.dumps(pair["reader"])
 
 
 def apicurio(path: Path) -> Iterator[Pair]:

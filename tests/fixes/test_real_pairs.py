@@ -32,7 +32,9 @@ def pairs(file: str) -> Iterator[tuple[str, str]]:
         pytest.skip(f"{file} is not present")
     for line in path.read_text(encoding="utf-8").splitlines():
         pair = json.loads(line)
-        before, after = (x if isinstance(x, str) else json.dumps(x) for x in (pair[old], pair[new]))
+        before, after = (
+            x if isinstance(x, str) and kind != "AVRO" else json.dumps(x) for x in (pair[old], pair[new])
+        )
         if may_be_registered(before, kind) and may_be_registered(after, kind):
             yield before, after
 

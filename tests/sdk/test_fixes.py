@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 from llm_schema_registry import AsyncSchemaRegistry, CompatibilityLevel, FixKind, SchemaRegistry
 from tests.api.server import ServerProcess
 
 OLD = {"type": "object", "properties": {"k": {"enum": ["a", "b"]}}, "additionalProperties": False}
 NEW = {"type": "object", "properties": {"k": {"enum": ["a", "c"]}}, "additionalProperties": False}
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    running = ServerProcess(tmp_path)
+    yield running
+    running.stop()
 
 
 async def test_both_clients_find_the_same_fixes(server: ServerProcess) -> None:

@@ -486,6 +486,7 @@ CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = 
             "format_policy": "ASSERT",
             "undecided": "ALLOW",
             "default_dialect": "d",
+            "coercions": ["date", Coercion.ENUM_CASE],
         },
         {
             "subject": "s",
@@ -499,6 +500,7 @@ CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = 
                 "format_policy": 2,
                 "undecided": 2,
                 "default_dialect": "d",
+                "coercions": {"kinds": [8, 2]},
             },
         },
     ),

@@ -538,12 +538,13 @@ class AsyncCalls:
         schema_id: SchemaId | None = None,
         data: Data = MISSING,
         *,
-        kinds: Iterable[Coercion | str],
+        kinds: Iterable[Coercion | str] = (),
         subject: str = "",
         version: str | int = "latest",
         timeout: float | None = None,
     ) -> CoercedAnswer:
-        """Correct an answer that is not valid, in the ways `kinds` and no further than is certain; a valid one is not changed.
+        """Correct an answer that is not valid, in the ways `kinds` and no further than is certain; a valid one is not changed. Without
+        `kinds` in those that the settings of its subject name (`set_config(coercions=...)`).
 
         The schema is named as in `validate_data`. Raises SchemaNotFound, SubjectNotFound, VersionNotFound, and InvalidRequest under
         another schema than a JSON Schema.
@@ -725,10 +726,12 @@ class AsyncCalls:
         max_subjects: int | None = None,
         max_versions: int | None = None,
         max_bytes: int | None = None,
+        coercions: Iterable[Coercion | str] | None = None,
         timeout: float | None = None,
     ) -> ConfigView:
         """Set the given settings of a scope and leave its others alone. max_subjects, max_versions, max_bytes: of a context, or of each
-        one; 0 for no limit.
+        one; 0 for no limit. coercions: what `coerce_answer` corrects when it names no kinds; an empty list takes back what a wider scope
+        allows.
         """
         return await self._transport.unary(
             subjects.set_config(
@@ -746,6 +749,7 @@ class AsyncCalls:
                 max_subjects=max_subjects,
                 max_versions=max_versions,
                 max_bytes=max_bytes,
+                coercions=coercions,
                 timeout=timeout,
             )
         )

@@ -14,6 +14,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from .enums import (
     ChangeClass,
+    Coercion,
     CompatibilityLevel,
     ComponentStatus,
     EventType,
@@ -304,6 +305,7 @@ def config(m: config_pb2.Config) -> Config:
         max_subjects=m.max_subjects if m.HasField("max_subjects") else None,
         max_versions=m.max_versions if m.HasField("max_versions") else None,
         max_bytes=m.max_bytes if m.HasField("max_bytes") else None,
+        coercions=tuple(Coercion(kind) for kind in m.coercions.kinds) if m.HasField("coercions") else None,
     )
 
 

@@ -61,6 +61,7 @@ class Config:
     max_subjects: int | None = None
     max_versions: int | None = None
     max_bytes: int | None = None
+    coercions: tuple[str, ...] | None = None
 
     @property
     def limits(self) -> bool:
@@ -89,6 +90,8 @@ class EffectiveConfig:
     max_subjects: int = UNLIMITED
     max_versions: int = UNLIMITED
     max_bytes: int = UNLIMITED
+    coercions: tuple[str, ...] = ()
+    """Names of the corrections of answers that are made when a request names none (answers.coercion.Coercion)."""
     sources: tuple[tuple[str, str], ...] = ()
 
     @property

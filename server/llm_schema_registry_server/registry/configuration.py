@@ -56,6 +56,7 @@ def built_in(
         max_subjects=quota.subjects,
         max_versions=quota.versions,
         max_bytes=quota.bytes,
+        coercions=(),
     )
 
 
@@ -227,6 +228,8 @@ def set_by(old: Config | None, new: Config | None) -> Mapping[str, str]:
 
 
 def _told(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(value) or "none"
     return value.name if isinstance(value, enum.Enum) else str(value)
 
 

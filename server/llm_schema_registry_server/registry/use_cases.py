@@ -162,7 +162,9 @@ def build(
         deletion=Deletion(store, library, assessor, coherence, defaults=defaults, clock=clock),
         checking=checking,
         validating=validating,
-        answering=Answering(validating, library, engines, limits),
+        answering=Answering(
+            store, validating, library, engines, limits, defaults=defaults, work=work or Work()
+        ),
         fixing=Fixing(checking, library, rules.fix_seconds),
         graph=ReferenceGraph(store, limits),
         subscribing=Subscribing(store, feed, most_subjects=rules.subjects_per_stream),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
+from llm_schema_engines.answers.coercion import Coercion
 from llm_schema_engines.model.compatibility import CompatibilityLevel, Strictness, WriterModel
 from llm_schema_engines.model.validation import FormatPolicy
+from llm_schema_registry.v1 import answers_pb2 as answers_pb
 from llm_schema_registry.v1 import config_pb2 as pb
 from llm_schema_registry.v1 import schema_registry_pb2 as registry_pb
 
@@ -70,6 +73,7 @@ def config(c: pb.Config) -> Config:
         max_subjects=c.max_subjects if has("max_subjects") else None,
         max_versions=c.max_versions if has("max_versions") else None,
         max_bytes=c.max_bytes if has("max_bytes") else None,
+        coercions=_coercions(c.coercions.kinds) if has("coercions") else None,
     )
 
 
@@ -88,7 +92,19 @@ def message(c: Config | EffectiveConfig) -> pb.Config:
         max_subjects=c.max_subjects,
         max_versions=c.max_versions,
         max_bytes=c.max_bytes,
+        coercions=None if c.coercions is None else _policy(c.coercions),
     )
+
+
+def _coercions(kinds: Iterable[int]) -> tuple[str, ...]:
+    named = [
+        number_enum(Coercion, kind, f"config.coercions.kinds[{place}]") for place, kind in enumerate(kinds)
+    ]
+    return tuple(kind.name for kind in sorted(set(named)))
+
+
+def _policy(names: Iterable[str]) -> pb.CoercionPolicy:
+    return pb.CoercionPolicy(kinds=[answers_pb.Coercion.ValueType(Coercion[name]) for name in names])
 
 
 def sources(view: ConfigView) -> dict[str, str]:

@@ -6,13 +6,16 @@ the exceptions of `llm_schema_registry.errors`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from google.protobuf.empty_pb2 import Empty
 
 from .. import _decode
 from .._call import CONFIG, LIFECYCLE, REGISTRY, Unary, unary
 from .._checked import checked
-from .._encode import number
+from .._encode import number, numbers
 from ..enums import (
+    Coercion,
     CompatibilityLevel,
     FormatPolicy,
     LintPolicy,
@@ -138,10 +141,12 @@ def set_config(
     max_subjects: int | None = None,
     max_versions: int | None = None,
     max_bytes: int | None = None,
+    coercions: Iterable[Coercion | str] | None = None,
     timeout: float | None = None,
 ) -> Unary[ConfigView]:
     """Set the given settings of a scope and leave its others alone. max_subjects, max_versions, max_bytes: of a context, or of each
-    one; 0 for no limit."""
+    one; 0 for no limit. coercions: what `coerce_answer` corrects when it names no kinds; an empty list takes back what a wider scope
+    allows."""
     config = config_pb2.Config(
         compatibility_level=number(CompatibilityLevel, compatibility_level, "compatibility_level"),
         mode=number(Mode, mode, "mode"),
@@ -155,6 +160,9 @@ def set_config(
         max_subjects=max_subjects,
         max_versions=max_versions,
         max_bytes=max_bytes,
+        coercions=None
+        if coercions is None
+        else config_pb2.CoercionPolicy(kinds=numbers(Coercion, coercions, "coercions")),
     )
     request = config_pb2.SetConfigRequest(subject=subject, context=context, config=config)
     return unary(CONFIG + "SetConfig", config_pb2.SetConfigResponse, _decode.config_set, request, timeout)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..enums import (
+    Coercion,
     CompatibilityLevel,
     ComponentStatus,
     EventType,
@@ -79,6 +80,8 @@ class Config:
     """Of a context; 0 is no limit. So are the next two."""
     max_versions: int | None = None
     max_bytes: int | None = None
+    coercions: tuple[Coercion, ...] | None = None
+    """The corrections that `coerce_answer` makes when none are named."""
 
 
 @dataclass(frozen=True, slots=True)

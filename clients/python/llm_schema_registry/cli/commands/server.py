@@ -10,6 +10,7 @@ from rich.console import RenderableType
 
 from ..._sync_client import SchemaRegistry
 from ...enums import (
+    Coercion,
     EventType,
     FormatPolicy,
     HealthStatus,
@@ -196,6 +197,15 @@ def config_set(
     max_bytes: Annotated[
         int | None, typer.Option(metavar="N", help="Most bytes of all contents of a context; 0: no limit.")
     ] = None,
+    coercion: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--coercion",
+            metavar="KIND",
+            autocompletion=o.complete_names(Coercion),
+            help="A correction of answers that `coerce` makes when none is named; repeatable. all or none.",
+        ),
+    ] = None,
 ) -> None:
     """Change settings; those that are not given stay.
 
@@ -206,6 +216,7 @@ def config_set(
       schema-registry config set orders -l full_transitive
       schema-registry config set -c .prod --lint refuse_errors
       schema-registry config set -c .team --max-subjects 500
+      schema-registry config set orders --coercion date
     """
     given = (
         level,
@@ -220,6 +231,7 @@ def config_set(
         max_subjects,
         max_versions,
         max_bytes,
+        coercion,
     )
     if all(value is None for value in given):
         raise typer.BadParameter("nothing to set; give at least one setting such as --level")
@@ -241,6 +253,7 @@ def config_set(
             max_subjects=max_subjects,
             max_versions=max_versions,
             max_bytes=max_bytes,
+            coercions=None if coercion is None else o.coercions(coercion),
         )
     s.output.result(view, lambda: _settings(view))
 
@@ -265,7 +278,14 @@ def config_unset(context: typer.Context, subject: Scope = "", scope: Context = "
 def _settings(view: ConfigView) -> RenderableType:
     return table(
         ("SETTING", "IN FORCE", "DECIDED BY"),
-        ((name, value, view.sources.get(name, "")) for name, value in plain(view.effective).items()),
+        (
+            (
+                name,
+                ", ".join(value) or "none" if isinstance(value, list) else value,
+                view.sources.get(name, ""),
+            )
+            for name, value in plain(view.effective).items()
+        ),
     )
 
 

@@ -651,7 +651,7 @@ def assert_equal_one(sent: Any, got: Any) -> None:
         check(sent.ToDatetime().timestamp(), got.replace(tzinfo=None).timestamp())
     elif hasattr(sent, "DESCRIPTOR") and isinstance(got, dict):
         assert json_format.MessageToDict(sent, preserving_proto_field_name=True) == got
-    elif dataclasses.is_dataclass(got):
+    elif dataclasses.is_dataclass(got) or (hasattr(sent, "DESCRIPTOR") and isinstance(got, tuple)):
         assert_whole(sent, got)
     else:
         check(sent, got.number if isinstance(got, WireEnum) else got)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -242,6 +243,34 @@ def test_the_settings_of_the_subject_say_what_is_corrected_when_nobody_else_does
     refused(
         wire, "CoerceAnswer", pb.CoerceAnswerRequest(subject=subject, data=bad), "INVALID_ARGUMENT", "INVALID_REQUEST", "kinds"
     )  # fmt: skip
+
+
+def test_corrections_are_counted_by_kind_and_answers_by_outcome(tmp_path: Any, name: Name) -> None:
+    server = ServerProcess(tmp_path)
+    wire = GrpcWire("counted", server.grpc)
+    try:
+        schema_id = register(wire, name("t"), TICKET).schema_id
+        for data in (
+            b'{"category": "Billing", "priority": "3"}',
+            b'{"category": "billing"}',
+            b'{"category": "x", "priority": "3"}',
+        ):
+            kinds = [pb.COERCION_ENUM_CASE, pb.COERCION_NUMERIC_STRING]
+            wire.call("CoerceAnswer", pb.CoerceAnswerRequest(schema_id=schema_id, data=data, kinds=kinds))
+        with urllib.request.urlopen(server.metrics, timeout=30) as page:
+            lines = page.read().decode().splitlines()
+    finally:
+        wire.close()
+        server.stop()
+
+    for line in (
+        'schema_registry_answer_coercions_total{kind="ENUM_CASE"} 1.0',
+        'schema_registry_answer_coercions_total{kind="NUMERIC_STRING"} 2.0',
+        'schema_registry_coerced_answers_total{outcome="corrected"} 1.0',
+        'schema_registry_coerced_answers_total{outcome="valid"} 1.0',
+        'schema_registry_coerced_answers_total{outcome="invalid"} 1.0',
+    ):
+        assert line in lines
 
 
 def test_wrong_arguments_are_refused(wire: Wire, name: Name, ticket: str) -> None:

@@ -125,7 +125,8 @@ def make_servers(settings: Settings, components: Components, wire: MessageConver
                     Probes(health, settings.health.probe_seconds + _HEALTH_MARGIN_SECONDS),
                 ),
                 *hints,
-            ]
+            ],
+            fronts["http"].proxies,
         ),
         fronts["http"].host,
         fronts["http"].port,

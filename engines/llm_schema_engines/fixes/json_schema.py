@@ -16,6 +16,8 @@ K = FixKind
 _ROOT_WORDS = ("$schema", "$id", "$comment", "title", "description", *DEFINITIONS)
 """Keywords of the root that stay there when the rest becomes one of several alternatives."""
 _MOST_NAMES = 5
+_MOST_AROUND = 6
+"""Subschemas around a place, from the inside, that are tried before the whole document."""
 _MOST_VALUES = 1000
 
 
@@ -318,7 +320,8 @@ def _rule_as_before(at: _Place) -> Iterator[Proposal[Any]]:
 
 def _around(at: _Place) -> Iterator[Proposal[Any]]:
     """The schemas around, from the inside: both accepted (or demanded) together, or the part as it was."""
-    for place in reversed(at.subschemas):
+    inside = at.subschemas[:0:-1][:_MOST_AROUND]
+    for place in (*inside, ()):
         new, old = value_at(at.draft, place), value_at(at.document, place)
         if new is MISSING or old is MISSING or not isinstance(new, dict | bool) or new == old:
             continue

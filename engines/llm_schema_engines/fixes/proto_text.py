@@ -85,6 +85,7 @@ class ProtoText:
         self.statements: list[Statement] = []
         while self._at < len(self._tokens):
             self._statement(None, self.statements)
+        self._tokens, self._leads = [], {}  # many times as large as the text
         self.package = next((s.name for s in self.statements if s.kind == "package"), "")
         self.editions = any(s.kind == "edition" for s in self.statements)
         self.named: dict[str, Statement] = {}
@@ -247,7 +248,7 @@ class ProtoText:
         return made
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)
 def proto_text(text: str) -> ProtoText:
     """The statements of a text; the last ones are kept."""
     return ProtoText(text)

@@ -12,7 +12,7 @@ from .proto_text import ProtoText, Statement, proto_text
 K = FixKind
 _IMPLEMENTATION = range(19_000, 20_000)
 """Field numbers that belong to protobuf itself."""
-_MOST_TYPES = 20
+_MOST_TYPES = 10
 
 
 class ProtobufLanguage:

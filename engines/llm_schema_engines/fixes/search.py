@@ -17,6 +17,7 @@ from ..errors import InvalidSchema
 from ..formats.engine import FormatEngine, ParsedSchema, SchemaSource
 from ..model.compatibility import (
     CompareOptions,
+    Comparison,
     CompatibilityLevel,
     Direction,
     Severity,
@@ -59,6 +60,10 @@ class FixBudget:
         """What is used up, as a sentence; "" when there is room for one more candidate."""
         if self.tried >= self.candidates:
             return f"{self.candidates} candidates were tried, which is the most"
+        return self.late()
+
+    def late(self) -> str:
+        """Why no further comparison may begin, as a sentence; "" when one may."""
         if time.thread_time() - self._began + self._longest > self.seconds:
             return f"the search used up its processor time of {self.seconds:g} s"
         if self.deadline is not None and time.monotonic() + self._longest > self.deadline:
@@ -66,8 +71,7 @@ class FixBudget:
         return ""
 
     def took(self, seconds: float) -> None:
-        """A candidate took so long."""
-        self.tried += 1
+        """A comparison took so long."""
         self._longest = max(self._longest, seconds)
 
 
@@ -210,17 +214,33 @@ class _Search:
                 without = _applied(self._first, [proposal for _, proposal in rest])
                 if without is not None:
                     draft, edits[:] = without, rest
-            candidates = list(self._language.proposals(draft, old, question))
-            start = attempts.get(place, min(number, max(len(candidates) - 1, 0)))
-            for index in range(start, len(candidates)):
-                attempts[place] = index + 1
-                after = candidates[index].apply(draft)
-                if after is not None and after != draft:
-                    draft, moved = after, True
-                    done.add(violation.path)
-                    edits.append((place, candidates[index]))
-                    break
+            found = self._candidate(draft, old, question, attempts.get(place), number)
+            if found is not None:
+                attempts[place], proposal, draft = found
+                moved = True
+                done.add(violation.path)
+                edits.append((place, proposal))
         return draft, moved
+
+    def _candidate(
+        self, draft: Any, old: Any, question: Question, after: int | None, number: int
+    ) -> tuple[int, Proposal[Any], Any] | None:
+        """The next candidate for a violation that changes the draft, with the place behind it and the draft with it. after: the place
+        behind the one that was tried last; None begins with candidate `number`, or with the last one where there are fewer.
+        Raises _Spent."""
+        start, last = number if after is None else after, None
+        for place, proposal in enumerate(self._language.proposals(draft, old, question)):
+            if late := self._budget.late():
+                raise _Spent(late)
+            if place < start and after is not None:
+                continue
+            changed = proposal.apply(draft)
+            if changed is None or changed == draft:
+                continue
+            last = place + 1, proposal, changed
+            if place >= start:
+                return last
+        return last
 
     def _ask(self, content: bytes) -> _Asked:
         """Parses and compares a candidate, once. Raises _Spent."""
@@ -228,10 +248,18 @@ class _Search:
         if known is None:
             if spent := self._budget.spent():
                 raise _Spent(spent)
-            began = time.thread_time()
+            self._budget.tried += 1
             known = self._asked[content] = self._compared(content)
-            self._budget.took(time.thread_time() - began)
         return known
+
+    def _compare(self, reader: SchemaSource, writer: SchemaSource, options: CompareOptions) -> Comparison:
+        """One comparison, if there is time for it. Raises _Spent."""
+        if late := self._budget.late():
+            raise _Spent(late)
+        began = time.thread_time()
+        comparison = self._engine.compare(reader, writer, options)
+        self._budget.took(time.thread_time() - began)
+        return comparison
 
     def _compared(self, content: bytes) -> _Asked:
         source = replace(self._change.new, content=content, artifact=b"")
@@ -242,7 +270,7 @@ class _Search:
         candidate = SchemaSource(content, source.references, parsed.options, parsed.artifact)
         for place, (_, old, direction) in enumerate(self._questions):
             reader, writer = (candidate, old) if direction is Direction.BACKWARD else (old, candidate)
-            comparison = self._engine.compare(reader, writer, self._change.options)
+            comparison = self._compare(reader, writer, self._change.options)
             if comparison.verdict is not Verdict.YES:
                 broken = [v for v in comparison.violations if v.undecided or v.severity is Severity.ERROR]
                 return _Asked(place, tuple(broken) or (Violation("", "", "not proved"),))
@@ -260,7 +288,10 @@ class _Search:
             draft = _applied(self._first, fewer)
             if draft is not None:
                 smaller = self._language.write(draft, self._change.new.content)
-                answer = self._ask(smaller)
+                try:
+                    answer = self._ask(smaller)
+                except _Spent:
+                    break  # what was found stays
                 if answer.valid and not answer.violations:
                     content, asked, proposals = smaller, answer, fewer
                     continue
@@ -292,21 +323,17 @@ class _Search:
     def _means_the_same(self, content: bytes, parsed: ParsedSchema) -> bool:
         """Whether exactly the documents of the newest earlier JSON Schema are valid under a candidate, as far as there is time to prove
         it. Other types say it by their fingerprints."""
-        if (
-            self._engine.schema_type is not SchemaType.JSON
-            or not self._change.earlier
-            or self._budget.spent()
-        ):
+        if self._engine.schema_type is not SchemaType.JSON or not self._change.earlier:
             return False
         old = self._change.earlier[0][1]
         source = SchemaSource(content, self._change.new.references, parsed.options, parsed.artifact)
-        began = time.thread_time()
-        answer = all(
-            self._engine.compare(reader, writer, CompareOptions()).verdict is Verdict.YES
-            for reader, writer in ((old, source), (source, old))
-        )
-        self._budget.took(time.thread_time() - began)
-        return answer
+        try:
+            return all(
+                self._compare(reader, writer, CompareOptions()).verdict is Verdict.YES
+                for reader, writer in ((old, source), (source, old))
+            )
+        except _Spent:
+            return False
 
 
 def _applied(first: Any, proposals: Sequence[Proposal[Any]]) -> Any:

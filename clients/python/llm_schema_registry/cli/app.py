@@ -27,6 +27,7 @@ from .commands import (
     lifecycle,
     linting,
     login,
+    mcp,
     profiles,
     providers,
     pulling,
@@ -103,6 +104,7 @@ for _module in (
     credentials,
     login,
     profiles,
+    mcp,
 ):
     _module.add_to(app)
 

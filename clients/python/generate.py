@@ -45,6 +45,7 @@ METHODS: dict[str, tuple[str, ...]] = {
         "list_profile_verdicts",
     ),
     "answers": ("validate_stream", "reask_answer", "coerce_answer"),
+    "fixes": ("find_fixes",),
     "subjects": (
         "list_subjects",
         "list_versions",

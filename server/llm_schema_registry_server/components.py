@@ -268,6 +268,7 @@ class Components:
                     settings.providers.prove_seconds, settings.providers.form_bytes
                 ),
                 profile_files=self._profile_files,
+                fix_seconds=0.6 * settings.workers.compare_seconds,  # the last candidate may take longer
             ),
             Credentials(
                 self._roles.of,

@@ -26,6 +26,7 @@ from .rpc.answers import AnswerService
 from .rpc.audit import AuditService
 from .rpc.config import ConfigService
 from .rpc.convert import MessageConverter
+from .rpc.fixes import FixService
 from .rpc.lifecycle import LifecycleService
 from .rpc.protobuf.rpcs import Rpcs, bind
 from .rpc.providers import ProviderService
@@ -204,6 +205,7 @@ def services(
         "schema_registry.v1.ToolsService": ToolsService(use),
         "schema_registry.v1.AnswerService": AnswerService(use),
         "schema_registry.v1.ProviderService": ProviderService(use),
+        "schema_registry.v1.FixService": FixService(use),
         "schema_registry.v1.AuditService": AuditService(use, question),
         "schema_registry.v1.TicketService": TicketService(tickets),
     }

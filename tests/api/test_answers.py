@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from llm_schema_registry.v1 import answers_pb2 as pb
+from llm_schema_registry.v1 import config_pb2
 from llm_schema_registry_server.errors import LimitExceeded
 from llm_schema_registry_server.registry.answering import OpenBytes
 
@@ -210,6 +212,67 @@ def test_answers_are_corrected_as_far_as_was_asked(wire: Wire, ticket: str) -> N
     assert json.loads(half.data) == {"category": "billing", "priority": "3"}
 
 
+def test_the_settings_of_the_subject_say_what_is_corrected_when_nobody_else_does(
+    wire: Wire, name: Name
+) -> None:
+    def allow(*kinds: int, **scope: str) -> None:
+        policy = config_pb2.CoercionPolicy(kinds=kinds)
+        wire.call(
+            "SetConfig", config_pb2.SetConfigRequest(config=config_pb2.Config(coercions=policy), **scope)
+        )
+
+    def corrected(*kinds: pb.Coercion.ValueType) -> object:
+        request = pb.CoerceAnswerRequest(subject=subject, data=bad, kinds=kinds)
+        return json.loads(wire.call("CoerceAnswer", request).data)
+
+    context = "." + name("policy").replace(".", "-")
+    subject, bad = f":{context}:tickets", b'{"category": "Billing", "priority": "3"}'
+    register(wire, subject, TICKET)
+    allow(pb.COERCION_ENUM_CASE, context=context)
+    assert corrected() == {"category": "billing", "priority": "3"}
+
+    allow(pb.COERCION_NUMERIC_STRING, pb.COERCION_ENUM_CASE, pb.COERCION_ENUM_CASE, subject=subject)
+    view = wire.call("GetConfig", config_pb2.GetConfigRequest(subject=subject))
+    assert list(view.effective.coercions.kinds) == [pb.COERCION_ENUM_CASE, pb.COERCION_NUMERIC_STRING]
+    assert view.sources["coercions"] == f"subject:{subject}"
+    assert corrected() == {"category": "billing", "priority": 3}
+    assert corrected(pb.COERCION_DATE) == json.loads(bad)
+
+    allow(subject=subject)
+    assert wire.call("GetConfig", config_pb2.GetConfigRequest(subject=subject)).config.HasField("coercions")
+    refused(
+        wire, "CoerceAnswer", pb.CoerceAnswerRequest(subject=subject, data=bad), "INVALID_ARGUMENT", "INVALID_REQUEST", "kinds"
+    )  # fmt: skip
+
+
+def test_corrections_are_counted_by_kind_and_answers_by_outcome(tmp_path: Any, name: Name) -> None:
+    server = ServerProcess(tmp_path)
+    wire = GrpcWire("counted", server.grpc)
+    try:
+        schema_id = register(wire, name("t"), TICKET).schema_id
+        for data in (
+            b'{"category": "Billing", "priority": "3"}',
+            b'{"category": "billing"}',
+            b'{"category": "x", "priority": "3"}',
+        ):
+            kinds = [pb.COERCION_ENUM_CASE, pb.COERCION_NUMERIC_STRING]
+            wire.call("CoerceAnswer", pb.CoerceAnswerRequest(schema_id=schema_id, data=data, kinds=kinds))
+        with urllib.request.urlopen(server.metrics, timeout=30) as page:
+            lines = page.read().decode().splitlines()
+    finally:
+        wire.close()
+        server.stop()
+
+    for line in (
+        'schema_registry_answer_coercions_total{kind="ENUM_CASE"} 1.0',
+        'schema_registry_answer_coercions_total{kind="NUMERIC_STRING"} 2.0',
+        'schema_registry_coerced_answers_total{outcome="corrected"} 1.0',
+        'schema_registry_coerced_answers_total{outcome="valid"} 1.0',
+        'schema_registry_coerced_answers_total{outcome="invalid"} 1.0',
+    ):
+        assert line in lines
+
+
 def test_wrong_arguments_are_refused(wire: Wire, name: Name, ticket: str) -> None:
     avro = register(wire, name("avro"), AVRO_V1, AVRO).schema_id
     refused(
@@ -228,13 +291,25 @@ def test_wrong_arguments_are_refused(wire: Wire, name: Name, ticket: str) -> Non
         "INVALID_REQUEST",
         "call_id",
     )
-    refused(
+    without = refused(
         wire,
         "CoerceAnswer",
         pb.CoerceAnswerRequest(schema_id=ticket),
         "INVALID_ARGUMENT",
         "INVALID_REQUEST",
         "kinds",
+    )
+    assert "name no corrections" in without.message
+    refused(
+        wire,
+        "SetConfig",
+        config_pb2.SetConfigRequest(
+            subject=name("ticket"),
+            config=config_pb2.Config(coercions=config_pb2.CoercionPolicy(kinds=[2, 99])),
+        ),
+        "INVALID_ARGUMENT",
+        "INVALID_REQUEST",
+        "config.coercions.kinds[1]",
     )
     refused(wire, "CoerceAnswer", pb.CoerceAnswerRequest(schema_id=avro, kinds=[1]), "INVALID_ARGUMENT", "INVALID_REQUEST", "schema_id")  # fmt: skip
 

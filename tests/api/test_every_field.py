@@ -218,6 +218,7 @@ RIGHT: dict[str, Right] = {
     "ReaskAnswer": _on_schema(data=b'{"a": "x"}'),
     "CoerceAnswer": _on_schema(data=b'{"a": "x"}', kinds=[3]),
     "CheckCompatibility": _on_subject(new_schema=V2_COMPATIBLE),
+    "FindFixes": _on_subject(new_schema=V2_COMPATIBLE),
     "BatchCheckCompatibility": _on_subject(new_schema=V2_COMPATIBLE),
     "GetDependencies": _on_schema(),
     "GetDependents": _on_schema(),

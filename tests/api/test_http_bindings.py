@@ -76,6 +76,7 @@ def arguments(rpc: str, number: int, schema_id: str, subject: str, key_id: str =
         "ValidateStream": {"document_id": "d", "schema_id": schema_id, "chunk": b"{}"},
         "ReaskAnswer": {"schema_id": schema_id, "data": b"{}"},
         "CoerceAnswer": {"schema_id": schema_id, "data": b"{}", "kinds": ["COERCION_ENUM_CASE"]},
+        "FindFixes": {"subject": subject, "new_schema": V2_COMPATIBLE},
         "ConvertSchema": {"source": {"schema_id": schema_id}, "target_type": "SCHEMA_TYPE_AVRO"},
         "ListProfiles": {},
         "GetProfile": {"profile": "openai-strict"},

@@ -36,6 +36,7 @@ COMMANDS = [
     "reask",
     "coerce",
     "check",
+    "fix",
     "diff",
     "lint",
     "state",

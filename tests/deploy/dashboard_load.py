@@ -19,6 +19,7 @@ from google.protobuf import empty_pb2
 from google.protobuf.message import Message
 
 from llm_schema_registry.v1 import access_pb2 as access_pb
+from llm_schema_registry.v1 import answers_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry.v1 import schema_registry_pb2_grpc as pb_grpc
 from tests.api.helpers import (
@@ -162,6 +163,7 @@ def _write(wire: Wire, turn: str) -> None:
     BIG["title"] = turn  # another content each time
     register(wire, f"{turn}.big", json.dumps(BIG).encode())
     register(wire, f"{turn}.slow", SLOW.encode())
+    register(wire, f"{turn}.coerced", b'{"type": "integer"}')
     register(wire, f"{turn}.undecided", UNDECIDED[0])
     breaking = pb.RegisterSchemaRequest(subject=f"{turn}.json", schema_content=V2_BREAKING, schema_type=JSON)
     _refuses(wire, "RegisterSchema", breaking)
@@ -203,6 +205,12 @@ def _judge(wire: Wire, turn: str) -> None:
     ]
     for request in subjects:
         wire.call("ValidateData", request)
+    wire.call(
+        "CoerceAnswer",
+        answers_pb2.CoerceAnswerRequest(
+            subject=f"{turn}.coerced", data=b'"7"', kinds=[answers_pb2.COERCION_NUMERIC_STRING]
+        ),
+    )
     list(wire.batch("BatchValidate", subjects))
     many = json.dumps([f"y{n}" for n in range(1000)]).encode()
     wire.call("ValidateData", pb.ValidateDataRequest(subject=f"{turn}.slow", data=many))

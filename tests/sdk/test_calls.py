@@ -284,6 +284,19 @@ CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = 
         {"limit": 2, "page_token": "t"},
         {"profile": "cohere", "fit": 3, "limit": 2, "page_token": "t"},
     ),
+    "FindFixes": (
+        "find_fixes",
+        ("s", {"type": "string"}),
+        {"level": "full", "compare_version": 2, "schema_type": "json", "limit": 2},
+        {
+            "subject": "s",
+            "new_schema": b'{"type":"string"}',
+            "level": 3,
+            "compare_version": "2",
+            "schema_type": 1,
+            "limit": 2,
+        },
+    ),
     "CreateTicket": ("create_ticket", (), {}, {}),
     "GetStatistics": ("get_statistics", (), {"fresh": True}, {"fresh": True}),
     "CreateApiKey": (
@@ -526,6 +539,7 @@ CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = 
             "default_dialect": "d",
             "profiles": ["cohere"],
             "worst_fit": "fits",
+            "coercions": ["date", Coercion.ENUM_CASE],
         },
         {
             "subject": "s",
@@ -541,6 +555,7 @@ CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = 
                 "default_dialect": "d",
                 "profiles": {"names": ["cohere"]},
                 "worst_fit": 1,
+                "coercions": {"kinds": [8, 2]},
             },
         },
     ),

@@ -45,6 +45,7 @@ METHODS = [
     "diff_schemas",
     "explain_access",
     "export_audit",
+    "find_fixes",
     "get_api_key",
     "get_audit_checkpoint",
     "get_config",

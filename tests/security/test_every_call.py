@@ -23,6 +23,7 @@ from llm_schema_registry.v1 import (
     audit_pb2,
     config_pb2,
     credentials_pb2,
+    fixes_pb2,
     lifecycle_pb2,
     policy_pb2,
     providers_pb2,
@@ -186,6 +187,9 @@ ROWS: Mapping[str, Row] = {
         providers_pb2.GrammarForRequest(schema=GIVEN, syntax=providers_pb2.GRAMMAR_SYNTAX_GBNF),
     ),
     "ListProfileVerdicts": Row(unnamed=providers_pb2.ListProfileVerdictsRequest(profile="cohere")),
+    "FindFixes": Row(
+        lambda t: fixes_pb2.FindFixesRequest(subject=t.subject, new_schema=b'{"type": "string"}')
+    ),
     "GetStatistics": Row(unnamed=admin_pb2.GetStatisticsRequest()),
     "ListGrants": Row(unnamed=access_pb2.ListGrantsRequest()),
     "SetGrant": Row(unnamed=access_pb2.SetGrantRequest()),  # INVALID_REQUEST

@@ -14,6 +14,7 @@ from ._calls import (
     audit,
     checks,
     credentials,
+    fixes,
     providers,
     schemas,
     subjects,
@@ -55,6 +56,7 @@ from .results import (
     Conversion,
     DecodedAnswer,
     Dependency,
+    FoundFixes,
     Health,
     Items,
     Page,
@@ -689,12 +691,13 @@ class AsyncCalls:
         schema_id: SchemaId | None = None,
         data: Data = MISSING,
         *,
-        kinds: Iterable[Coercion | str],
+        kinds: Iterable[Coercion | str] = (),
         subject: str = "",
         version: str | int = "latest",
         timeout: float | None = None,
     ) -> CoercedAnswer:
-        """Correct an answer that is not valid, in the ways `kinds` and no further than is certain; a valid one is not changed.
+        """Correct an answer that is not valid, in the ways `kinds` and no further than is certain; a valid one is not changed. Without
+        `kinds` in those that the settings of its subject name (`set_config(coercions=...)`).
 
         The schema is named as in `validate_data`. Raises SchemaNotFound, SubjectNotFound, VersionNotFound, and InvalidRequest under
         another schema than a JSON Schema.
@@ -702,6 +705,35 @@ class AsyncCalls:
         return await self._transport.unary(
             answers.coerce_answer(
                 schema_id, data, kinds=kinds, subject=subject, version=version, timeout=timeout
+            )
+        )
+
+    async def find_fixes(
+        self,
+        subject: str,
+        content: Content,
+        *,
+        level: CompatibilityLevel | str = CompatibilityLevel.UNSPECIFIED,
+        compare_version: str | int | None = None,
+        references: Iterable[Reference] = (),
+        schema_type: SchemaType | str = SchemaType.UNSPECIFIED,
+        limit: int = 0,
+        timeout: float | None = None,
+    ) -> FoundFixes:
+        """Edits of a schema that `check_compatibility` refuses, under which it is compatible. Each was parsed and proved.
+
+        The arguments are those of `check_compatibility`; `limit` is the most fixes, up to 5 (0: 3). No fix is an answer, not an error.
+        """
+        return await self._transport.unary(
+            fixes.find_fixes(
+                subject,
+                content,
+                level=level,
+                compare_version=compare_version,
+                references=references,
+                schema_type=schema_type,
+                limit=limit,
+                timeout=timeout,
             )
         )
 
@@ -849,11 +881,12 @@ class AsyncCalls:
         max_bytes: int | None = None,
         profiles: Iterable[str] | None = None,
         worst_fit: ProfileFit | str | None = None,
+        coercions: Iterable[Coercion | str] | None = None,
         timeout: float | None = None,
     ) -> ConfigView:
         """Set the given settings of a scope and leave its others alone. max_subjects, max_versions, max_bytes: of a context, or of each
-        one; 0 for no limit. profiles: of the providers that a JSON Schema must fit no worse than `worst_fit`; an empty list takes back
-        what a wider scope demands.
+        one; 0 for no limit. profiles: of the providers that a JSON Schema must fit no worse than `worst_fit`. coercions: what
+        `coerce_answer` corrects when it names no kinds. An empty list of either takes back what a wider scope says.
         """
         return await self._transport.unary(
             subjects.set_config(
@@ -873,6 +906,7 @@ class AsyncCalls:
                 max_bytes=max_bytes,
                 profiles=profiles,
                 worst_fit=worst_fit,
+                coercions=coercions,
                 timeout=timeout,
             )
         )

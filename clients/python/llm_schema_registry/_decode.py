@@ -14,6 +14,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from .enums import (
     ChangeClass,
+    Coercion,
     CompatibilityLevel,
     ComponentStatus,
     EventType,
@@ -307,6 +308,7 @@ def config(m: config_pb2.Config) -> Config:
         max_bytes=m.max_bytes if m.HasField("max_bytes") else None,
         profiles=tuple(m.profiles.names) if m.HasField("profiles") else None,
         worst_fit=ProfileFit(m.worst_fit) if m.HasField("worst_fit") else None,
+        coercions=tuple(Coercion(kind) for kind in m.coercions.kinds) if m.HasField("coercions") else None,
     )
 
 

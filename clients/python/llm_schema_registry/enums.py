@@ -480,6 +480,28 @@ class ReaskStyle(WireEnum):
 
 
 @found_by_number
+class FixKind(WireEnum):
+    """What an edit of a fix does; docs/llm/fixes.md tells what each costs."""
+
+    UNSPECIFIED = "UNSPECIFIED", 0
+    MAKE_OPTIONAL = "MAKE_OPTIONAL", 1
+    KEEP_REQUIRED = "KEEP_REQUIRED", 2
+    ADD_DEFAULT = "ADD_DEFAULT", 3
+    KEEP_VALUES = "KEEP_VALUES", 4
+    LEAVE_OUT_VALUES = "LEAVE_OUT_VALUES", 5
+    ACCEPT_BOTH = "ACCEPT_BOTH", 6
+    KEEP_TO_BOTH = "KEEP_TO_BOTH", 7
+    KEEP_MEMBER = "KEEP_MEMBER", 8
+    LEAVE_OUT_MEMBER = "LEAVE_OUT_MEMBER", 9
+    DOCUMENT_ONLY = "DOCUMENT_ONLY", 10
+    KEEP_RULE = "KEEP_RULE", 11
+    KEEP_PART = "KEEP_PART", 12
+    ADD_ALIAS = "ADD_ALIAS", 13
+    RESERVE = "RESERVE", 14
+    NEW_NUMBER = "NEW_NUMBER", 15
+
+
+@found_by_number
 class Coercion(WireEnum):
     """One kind of correction of an answer; docs/llm/answers.md tells what each does."""
 

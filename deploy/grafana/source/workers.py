@@ -130,6 +130,18 @@ BOARD = Board(
                     "none",
                     (or_zero(most(20, grown(f.VALIDATION_ERRORS, by="type, kind"))), "{{type}} {{kind}}"),
                 ),
+                graph(
+                    "Answers that were to be corrected",
+                    "valid needed nothing, corrected is valid now, invalid is not. A falling share of valid tells that a model drifts.",
+                    "ops",
+                    (or_zero(per_second(f.ANSWERS_COERCED, by="outcome")), "{{outcome}}"),
+                ),
+                graph(
+                    "Corrections of answers",
+                    "By kind: what models get wrong.",
+                    "ops",
+                    (or_zero(per_second(f.COERCIONS, by="kind")), "{{kind}}"),
+                ),
             ),
         ),
         Row(

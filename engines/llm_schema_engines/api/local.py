@@ -14,6 +14,7 @@ from ..answers.reask import DEFAULT_TOKENS, Reask, ReaskStyle
 from ..answers.reask import reask as reask_report
 from ..answers.schema import StreamingSchema
 from ..errors import InvalidRequest, InvalidSchema, UnsupportedSchemaType
+from ..fixes.model import Fixes
 from ..formats.catalogue import EngineLimits, engines
 from ..formats.conversion import Conversion
 from ..formats.conversion import convert as convert_source
@@ -36,6 +37,7 @@ from ..providers.notation import Syntax
 from .arguments import Data, compare_options, data_bytes, expect, member, plain_text, schema_bytes
 from .checking import SchemaLike, assess, named_versions
 from .detection import detect
+from .fixes import fixes_for
 from .providers import ProfileLike, check_for, compile_for, grammar_for
 from .references import resolve
 from .schema import Schema
@@ -176,15 +178,7 @@ class LocalEngines:
         wanted = member(CompatibilityLevel, level, "level")
         compare_options(options)
         expect(bool, allow_undecided, "allow_undecided")
-        candidate = self._read("new", new, schema_type, references)
-        versions = []
-        for version, content in named_versions(old):
-            try:
-                schema = self._read(f"old[{version}]", content, schema_type, references)
-            except InvalidSchema as error:
-                raise InvalidSchema(error.issues, f"old[{version}]") from error
-            _same_type(candidate, schema, "new", f"old[{version}]")
-            versions.append((version, schema))
+        candidate, versions = self._versions(new, old, schema_type, references)
         return assess(
             candidate,
             versions,
@@ -194,6 +188,47 @@ class LocalEngines:
             allow_undecided=allow_undecided,
             numbered=isinstance(old, Mapping),
         )
+
+    def find_fixes(
+        self,
+        new: SchemaLike,
+        old: SchemaLike | Sequence[SchemaLike] | Mapping[str, SchemaLike],
+        level: CompatibilityLevel | str = CompatibilityLevel.BACKWARD,
+        *,
+        schema_type: SchemaType | str | None = None,
+        references: References | None = None,
+        options: CompareOptions = DEFAULT_OPTIONS,
+        limit: int = 3,
+        seconds: float = 10.0,
+    ) -> Fixes:
+        """Edits of `new` under which it could become the next version after `old`; each was parsed and proved. True when there are some.
+
+        The arguments are those of `check`. limit: the most fixes, 1 to 5. seconds: processor time for the search, at most 600; it may
+        take as much longer as one comparison does. Raises InvalidRequest for these, and what `compare` raises.
+        """
+        wanted = member(CompatibilityLevel, level, "level")
+        compare_options(options)
+        candidate, versions = self._versions(new, old, schema_type, references)
+        return fixes_for(self._engine(candidate), candidate, versions, wanted, options, limit, seconds)
+
+    def _versions(
+        self,
+        new: SchemaLike,
+        old: SchemaLike | Sequence[SchemaLike] | Mapping[str, SchemaLike],
+        schema_type: SchemaType | str | None,
+        references: References | None,
+    ) -> tuple[Schema, list[tuple[str, Schema]]]:
+        """A new schema and the versions before it, parsed, all of one type."""
+        candidate = self._read("new", new, schema_type, references)
+        versions = []
+        for version, content in named_versions(old):
+            try:
+                schema = self._read(f"old[{version}]", content, schema_type, references)
+            except InvalidSchema as error:
+                raise InvalidSchema(error.issues, f"old[{version}]") from error
+            _same_type(candidate, schema, "new", f"old[{version}]")
+            versions.append((version, schema))
+        return candidate, versions
 
     def validate(
         self,

@@ -18,6 +18,7 @@ from ..errors import (
     Unavailable,
     UnsupportedSchemaType,
 )
+from ..fixes.model import Fix, FixEdit, Fixes, FixKind, Proof
 from ..formats.catalogue import EngineLimits
 from ..formats.conversion import Conversion, Loss, LossKind
 from ..formats.engine import DataValidator, ParsedSchema
@@ -87,6 +88,10 @@ __all__ = [
     "EngineLimits",
     "Fingerprints",
     "Fit",
+    "Fix",
+    "FixEdit",
+    "FixKind",
+    "Fixes",
     "FormatPolicy",
     "Grammar",
     "GrammarSyntax",
@@ -107,6 +112,7 @@ __all__ = [
     "ProfileFinding",
     "ProfileLike",
     "ProfileReport",
+    "Proof",
     "Reask",
     "ReaskStyle",
     "References",
@@ -138,6 +144,7 @@ __all__ = [
     "convert",
     "detect",
     "diff",
+    "find_fixes",
     "grammar_for",
     "lint",
     "parse",
@@ -153,6 +160,7 @@ _ENGINES = LocalEngines()
 parse = _ENGINES.parse
 compare = _ENGINES.compare
 check = _ENGINES.check
+find_fixes = _ENGINES.find_fixes
 validate = _ENGINES.validate
 validator = _ENGINES.validator
 convert = _ENGINES.convert

@@ -64,6 +64,7 @@ class Config:
     max_bytes: int | None = None
     profiles: tuple[str, ...] | None = None
     worst_fit: ProfileFit | None = None
+    coercions: tuple[str, ...] | None = None
 
     @property
     def limits(self) -> bool:
@@ -95,6 +96,8 @@ class EffectiveConfig:
     profiles: tuple[str, ...] = ()
     """Ids of the profiles of providers that a JSON Schema must fit, and how badly it may."""
     worst_fit: ProfileFit = ProfileFit.UNKNOWN
+    coercions: tuple[str, ...] = ()
+    """Names of the corrections of answers that are made when a request names none (answers.coercion.Coercion)."""
     sources: tuple[tuple[str, str], ...] = ()
 
     @property

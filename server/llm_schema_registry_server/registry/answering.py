@@ -21,9 +21,14 @@ from llm_schema_engines.formats.json_schema.validation_cost import text_cost
 from llm_schema_engines.model.schema import SchemaType
 
 from ..errors import InvalidRequest, LimitExceeded
+from ..model.config import EffectiveConfig
 from ..model.schema import SchemaVersion
+from ..model.subject import Subject
 from ..queues.caller import current
+from ..storage.store import Store
+from ..telemetry.work import Work
 from ..workers.tasks import AskedAgain, Corrected, ReaskOptions
+from .configuration import Scope, effective
 from .library import KnownSchema, Library
 from .limits import RequestLimits
 from .validating import DataVerdict, Payload, Validating
@@ -91,8 +96,17 @@ class Answering:
     """The use cases of AnswerService."""
 
     def __init__(
-        self, validating: Validating, library: Library, engines: Engines, limits: RequestLimits
+        self,
+        store: Store,
+        validating: Validating,
+        library: Library,
+        engines: Engines,
+        limits: RequestLimits,
+        *,
+        defaults: EffectiveConfig,
+        work: Work,
     ) -> None:
+        self._store, self._defaults, self._work = store, defaults, work
         self._validating, self._library, self._limits = validating, library, limits
         engine = engines[SchemaType.JSON]
         self._json_limits = engine.limits if isinstance(engine, JsonSchemaEngine) else DEFAULT_LIMITS
@@ -113,12 +127,26 @@ class Answering:
     async def coerce(
         self, payload: Payload, kinds: tuple[Coercion, ...], found: Found
     ) -> tuple[Corrected, DataVerdict]:
-        """A payload with corrections, and the verdict about what it is then. Raises as Validating.data does, and InvalidRequest
-        under a schema of another type than JSON."""
+        """A payload with corrections, and the verdict about what it is then. kinds: none are those of the subject's settings. Raises
+        as Validating.data does, and InvalidRequest under a schema of another type than JSON and where nobody names a kind."""
         version, schema = await self._schema(payload, found)
         _only_json(version)
-        done = await self._library.coerce(schema, payload.data, kinds)
+        done = await self._library.coerce(schema, payload.data, kinds or await self._policy(version.subject))
+        named = [Coercion(kind).name for kind in done.kinds]
+        self._work.coerced(dict(zip(named, done.counts, strict=True)), done.report.valid)
         return done, DataVerdict(done.report, version)
+
+    async def _policy(self, subject: Subject) -> tuple[Coercion, ...]:
+        """The corrections that the settings of a subject name. Raises InvalidRequest for none."""
+        async with self._store.read() as tx:
+            config = await effective(tx, Scope(subject=subject), self._defaults)
+        if not config.coercions:
+            raise InvalidRequest(
+                "kinds",
+                f"is empty, and the settings of subject {str(subject)!r} name no corrections; name the kinds that may be made, or set "
+                "`coercions` with SetConfig",
+            )
+        return tuple(sorted(Coercion[name] for name in config.coercions))
 
     async def _schema(self, payload: Payload, found: Found) -> tuple[SchemaVersion, KnownSchema]:
         if len(payload.data) > self._limits.data_bytes:

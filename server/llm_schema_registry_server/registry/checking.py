@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from llm_schema_engines.formats.engine import Engines
+from llm_schema_engines.formats.engine import Engines, ParsedSchema
 from llm_schema_engines.model.compatibility import CompatibilityLevel
 from llm_schema_engines.model.schema import SchemaType
 
@@ -19,7 +19,7 @@ from ..model.selector import Range, Selector
 from ..model.subject import Subject
 from ..storage.store import Store
 from .assessment import Assessment, Assessor
-from .library import Library
+from .library import KnownSchema, Library, Resolved
 from .limits import RequestLimits
 from .references import PinnedReference
 from .selection import choose_or_raise
@@ -43,6 +43,19 @@ class CompatibilityQuestion:
     references: Sequence[Reference] = ()
     schema_type: SchemaType | None = None
     readable: SubjectScope = EVERYTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A schema that may become the next version: parsed, with its references, the settings in force, the versions before it, and the only
+    one that it is compared with where the question names one."""
+
+    schema: KnownSchema
+    parsed: ParsedSchema
+    resolved: Resolved
+    config: EffectiveConfig
+    versions: Sequence[SchemaVersion]
+    only: SchemaVersion | None
 
 
 class Checking:
@@ -76,7 +89,6 @@ class Checking:
         return (await self._settled(question))[1]()
 
     async def _settled(self, question: CompatibilityQuestion) -> tuple[Assessment, Callable[[], Examined]]:
-        self._limits.check_content(question.content, "new_schema")
         while (
             True
         ):  # until no version that it compares with is removed meanwhile; the call's deadline bounds it
@@ -87,6 +99,35 @@ class Checking:
 
     async def _answer(self, question: CompatibilityQuestion) -> tuple[Assessment, Callable[[], Examined]]:
         """As `_settled`; raises SchemaNotFound when a version that it has seen was removed for ever."""
+        asked = await self.candidate(question)
+        assessment = await self._assessor.assess(
+            question.subject,
+            asked.schema,
+            asked.parsed,
+            asked.versions,
+            asked.config,
+            level=question.level or asked.config.level,
+            only=asked.only,
+        )
+
+        def examined() -> Examined:
+            compared = set(assessment.report.compared_versions)
+            candidates = asked.versions if asked.only is None else [asked.only]
+            return Examined(
+                str(question.subject),
+                asked.schema.schema_type,
+                asked.parsed.fingerprints,
+                asked.resolved.pinned,
+                [v for v in candidates if str(v.version) in compared],
+                assessment.report,
+            )
+
+        return assessment, examined
+
+    async def candidate(self, question: CompatibilityQuestion) -> Candidate:
+        """The schema of a question, parsed, and what it is to be compared with. Raises as `examine`, and SchemaNotFound when a version that
+        it has seen was removed for ever."""
+        self._limits.check_content(question.content, "new_schema")
         resolved = await self._library.resolve(await self._pins(question))
         subject = question.subject
         view = await self._view(question)
@@ -111,29 +152,7 @@ class Checking:
             parsed = await self._library.parse(schema)
         except InvalidSchema as error:
             raise InvalidSchema(error.issues, "new_schema") from error
-        assessment = await self._assessor.assess(
-            question.subject,
-            schema.settled(parsed),
-            parsed,
-            versions,
-            config,
-            level=question.level or config.level,
-            only=only,
-        )
-
-        def examined() -> Examined:
-            compared = set(assessment.report.compared_versions)
-            candidates = versions if only is None else [only]
-            return Examined(
-                str(subject),
-                schema_type,
-                parsed.fingerprints,
-                resolved.pinned,
-                [v for v in candidates if str(v.version) in compared],
-                assessment.report,
-            )
-
-        return assessment, examined
+        return Candidate(schema.settled(parsed), parsed, resolved, config, versions, only)
 
     async def _pins(self, question: CompatibilityQuestion) -> Sequence[PinnedReference]:
         if not question.references:

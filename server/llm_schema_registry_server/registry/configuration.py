@@ -62,6 +62,7 @@ def built_in(
         max_bytes=quota.bytes,
         profiles=(),
         worst_fit=ProfileFit.UNKNOWN,
+        coercions=(),
     )
 
 

@@ -27,6 +27,7 @@ from .configuration import Configuration
 from .converting import Converting
 from .deletion import Deletion
 from .diffing import Diffing
+from .fixing import Fixing
 from .gating import ProviderGate
 from .granting import GrantRules, Grants
 from .graph import ReferenceGraph
@@ -58,6 +59,7 @@ class UseCases:
     checking: Checking
     validating: Validating
     answering: Answering
+    fixing: Fixing
     graph: ReferenceGraph
     subscribing: Subscribing
     health: Health
@@ -108,6 +110,7 @@ class Rules:
     `defaults` hold where nothing else is configured. `record_failures`: whether refused registrations are appended to the
     change log. `subjects_per_stream`: most subjects and patterns of one subscriber.
     `remedy_seconds`: longest search for ways out of a refusal. `profile_files`: profiles of providers from files, by id.
+    `remedy_seconds`: longest search for ways out of a refusal. `fix_seconds`: processor time of one search for fixes.
     """
 
     defaults: EffectiveConfig
@@ -118,6 +121,7 @@ class Rules:
     profile_limits: ProfileLimits = PROFILE_LIMITS
     provider_limits: ProviderLimits = PROVIDER_LIMITS
     profile_files: Mapping[str, Profile] = field(default_factory=dict)
+    fix_seconds: float = 3.0
 
 
 def build(
@@ -171,7 +175,10 @@ def build(
         deletion=Deletion(store, library, assessor, coherence, defaults=defaults, clock=clock),
         checking=checking,
         validating=validating,
-        answering=Answering(validating, library, engines, limits),
+        answering=Answering(
+            store, validating, library, engines, limits, defaults=defaults, work=work or Work()
+        ),
+        fixing=Fixing(checking, library, rules.fix_seconds),
         graph=ReferenceGraph(store, limits),
         subscribing=Subscribing(store, feed, most_subjects=rules.subjects_per_stream),
         health=health,

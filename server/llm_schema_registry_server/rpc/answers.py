@@ -96,8 +96,6 @@ class AnswerService:
         )
 
     async def coerce_answer(self, request: pb.CoerceAnswerRequest, call: Call) -> pb.CoerceAnswerResponse:
-        if not request.kinds:
-            raise InvalidRequest("kinds", "is empty; name the kinds of correction that may be made")
         kinds = {convert.enum(Coercion, kind, f"kinds[{i}]") for i, kind in enumerate(request.kinds)}
         done, verdict = await self._answering.coerce(
             _named(request, request.data),

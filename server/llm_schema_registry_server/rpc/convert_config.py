@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
+from llm_schema_engines.answers.coercion import Coercion
 from llm_schema_engines.model.compatibility import CompatibilityLevel, Strictness, WriterModel
 from llm_schema_engines.model.validation import FormatPolicy
+from llm_schema_registry.v1 import answers_pb2 as answers_pb
 from llm_schema_registry.v1 import config_pb2 as pb
 from llm_schema_registry.v1 import providers_pb2 as providers_pb
 from llm_schema_registry.v1 import schema_registry_pb2 as registry_pb
@@ -74,6 +77,7 @@ def config(c: pb.Config) -> Config:
         max_bytes=c.max_bytes if has("max_bytes") else None,
         profiles=tuple(dict.fromkeys(c.profiles.names)) if has("profiles") else None,
         worst_fit=number_enum(ProfileFit, c.worst_fit, "config.worst_fit") if has("worst_fit") else None,
+        coercions=_coercions(c.coercions.kinds) if has("coercions") else None,
     )
 
 
@@ -94,7 +98,19 @@ def message(c: Config | EffectiveConfig) -> pb.Config:
         max_bytes=c.max_bytes,
         profiles=None if c.profiles is None else pb.ProfileNames(names=c.profiles),
         worst_fit=providers_pb.ProfileFit.ValueType(c.worst_fit) if c.worst_fit else None,
+        coercions=None if c.coercions is None else _policy(c.coercions),
     )
+
+
+def _coercions(kinds: Iterable[int]) -> tuple[str, ...]:
+    named = [
+        number_enum(Coercion, kind, f"config.coercions.kinds[{place}]") for place, kind in enumerate(kinds)
+    ]
+    return tuple(kind.name for kind in sorted(set(named)))
+
+
+def _policy(names: Iterable[str]) -> pb.CoercionPolicy:
+    return pb.CoercionPolicy(kinds=[answers_pb.Coercion.ValueType(Coercion[name]) for name in names])
 
 
 def sources(view: ConfigView) -> dict[str, str]:

@@ -114,6 +114,17 @@ VALIDATION_ERRORS: Final = _counter(
     "type",
     "kind",
 )
+ANSWERS_COERCED: Final = _counter(
+    "coerced_answers_total",
+    "Answers that were to be corrected, by outcome: `valid` needed nothing, `corrected` is valid now, `invalid` is not. A share of "
+    "`valid` that falls tells that a model drifts.",
+    "outcome",
+)
+COERCIONS: Final = _counter(
+    "answer_coercions_total",
+    "Corrections of answers by kind; those of one kind that grow tell what a model gets wrong.",
+    "kind",
+)
 COMPATIBILITY_CHECKS: Final = _counter(
     "compatibility_checks_total",
     "Schemas that were checked as the next version of a subject, by level and verdict: compatible, incompatible, undecided.",

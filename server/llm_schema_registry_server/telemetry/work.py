@@ -4,7 +4,7 @@ worker processes."""
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -25,6 +25,7 @@ class Work:
         self.sizes = Histograms(f.SCHEMA_BYTES, BYTES)
         self.validations, self.validation_errors = Counts(f.VALIDATIONS), Counts(f.VALIDATION_ERRORS)
         self.validation_seconds = Histograms(f.VALIDATION_SECONDS)
+        self.coerced_answers, self.coercions = Counts(f.ANSWERS_COERCED), Counts(f.COERCIONS)
         self.checks, self.violations = Counts(f.COMPATIBILITY_CHECKS), Counts(f.COMPATIBILITY_VIOLATIONS)
         self.check_seconds = Histograms(f.COMPATIBILITY_SECONDS)
 
@@ -43,6 +44,13 @@ class Work:
         self.validation_seconds.of(what, schema_type).observe(
             time.perf_counter() - began, tracing.traceparent()
         )
+
+    def coerced(self, counts: Mapping[str, int], valid: bool) -> None:
+        """An answer that was to be corrected: how often each kind of correction was made, and whether it is valid now."""
+        corrected = "corrected" if counts else "valid"
+        self.coerced_answers.add(corrected if valid else "invalid")
+        for kind, count in counts.items():
+            self.coercions.add(kind, by=count)
 
     def checked(self, level: str, verdict: str, rules: Iterable[str], began: float) -> None:
         """A check of a schema as the next version, and the rules of the violations in its report."""

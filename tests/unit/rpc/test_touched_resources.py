@@ -197,7 +197,13 @@ def test_every_rpc_that_takes_a_schema_id_is_known_to_name_the_subject() -> None
     }
 
     # Ids of references are of the answer; those of RegisterSchema and its like are names that are resolved.
-    assert by_id - {"RegisterSchema", "ValidateSchema", "CheckCompatibility", "CertifyCompatibility"} == {
+    assert by_id - {
+        "RegisterSchema",
+        "ValidateSchema",
+        "CheckCompatibility",
+        "CertifyCompatibility",
+        "FindFixes",
+    } == {
         "GetSchema",
         "UpdateSchemaMetadata",
         "DeleteSchema",

@@ -110,12 +110,13 @@ def coerce_answer(
     schema_id: SchemaId | None = None,
     data: Data = MISSING,
     *,
-    kinds: Iterable[Coercion | str],
+    kinds: Iterable[Coercion | str] = (),
     subject: str = "",
     version: str | int = "latest",
     timeout: float | None = None,
 ) -> Unary[CoercedAnswer]:
-    """Correct an answer that is not valid, in the ways `kinds` and no further than is certain; a valid one is not changed.
+    """Correct an answer that is not valid, in the ways `kinds` and no further than is certain; a valid one is not changed. Without
+    `kinds` in those that the settings of its subject name (`set_config(coercions=...)`).
 
     The schema is named as in `validate_data`. Raises SchemaNotFound, SubjectNotFound, VersionNotFound, and InvalidRequest under
     another schema than a JSON Schema.

@@ -14,8 +14,9 @@ from .. import _decode
 from .._arguments import texts
 from .._call import CONFIG, LIFECYCLE, REGISTRY, Unary, unary
 from .._checked import checked
-from .._encode import number
+from .._encode import number, numbers
 from ..enums import (
+    Coercion,
     CompatibilityLevel,
     FormatPolicy,
     LintPolicy,
@@ -144,11 +145,12 @@ def set_config(
     max_bytes: int | None = None,
     profiles: Iterable[str] | None = None,
     worst_fit: ProfileFit | str | None = None,
+    coercions: Iterable[Coercion | str] | None = None,
     timeout: float | None = None,
 ) -> Unary[ConfigView]:
     """Set the given settings of a scope and leave its others alone. max_subjects, max_versions, max_bytes: of a context, or of each
-    one; 0 for no limit. profiles: of the providers that a JSON Schema must fit no worse than `worst_fit`; an empty list takes back
-    what a wider scope demands."""
+    one; 0 for no limit. profiles: of the providers that a JSON Schema must fit no worse than `worst_fit`. coercions: what
+    `coerce_answer` corrects when it names no kinds. An empty list of either takes back what a wider scope says."""
     config = config_pb2.Config(
         compatibility_level=number(CompatibilityLevel, compatibility_level, "compatibility_level"),
         mode=number(Mode, mode, "mode"),
@@ -164,6 +166,9 @@ def set_config(
         max_bytes=max_bytes,
         profiles=None if profiles is None else config_pb2.ProfileNames(names=texts(profiles, "profiles")),
         worst_fit=number(ProfileFit, worst_fit, "worst_fit"),
+        coercions=None
+        if coercions is None
+        else config_pb2.CoercionPolicy(kinds=numbers(Coercion, coercions, "coercions")),
     )
     request = config_pb2.SetConfigRequest(subject=subject, context=context, config=config)
     return unary(CONFIG + "SetConfig", config_pb2.SetConfigResponse, _decode.config_set, request, timeout)

@@ -22,6 +22,7 @@ from .commands import (
     checks,
     comparing,
     credentials,
+    fixing,
     importing,
     lifecycle,
     linting,
@@ -72,7 +73,7 @@ Examples:
   schema-registry check order.json --git main
   schema-registry -S registry.example:9090 list
 
-check, diff, validate, judge, reask, coerce, convert, lint and provider work on files without a server too.
+check, fix, diff, validate, judge, reask, coerce, convert, lint and provider work on files without a server too.
 The options below may stand before or after the command.
 """
 
@@ -90,6 +91,7 @@ for _module in (
     checks,
     answers,
     comparing,
+    fixing,
     linting,
     providers,
     lifecycle,

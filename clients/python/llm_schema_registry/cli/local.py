@@ -14,6 +14,7 @@ from ..enums import (
     Coercion,
     CompatibilityLevel,
     DifferenceKind,
+    FixKind,
     LossKind,
     SchemaType,
     Severity,
@@ -36,6 +37,10 @@ from ..results import (
     CompatibilityReport,
     Conversion,
     ConversionLoss,
+    Fix,
+    FixEdit,
+    FixProof,
+    FoundFixes,
     ReaskedAnswer,
     Remedy,
     SchemaDiff,
@@ -118,7 +123,65 @@ def check(
 ) -> CompatibilityReport:
     """Whether `new` could follow `old`, which has names, the oldest first. The level is BACKWARD unless given."""
     module = engines()
-    options = module.CompareOptions(
+    options = _compare_options(assumptions)
+    with _translated(""):
+        found = module.check(
+            new,
+            [schema for _, schema in old],
+            str(level or CompatibilityLevel.BACKWARD),
+            options=options,
+            allow_undecided=assumptions.allow_undecided,
+        )
+    names = {str(number): name for number, (name, _) in enumerate(old, 1)}
+    return _report(found, names)
+
+
+def find_fixes(
+    new: Schema,
+    old: Sequence[tuple[str, Schema]],
+    level: CompatibilityLevel | None,
+    assumptions: Assumptions,
+    limit: int,
+) -> FoundFixes:
+    """Edits under which `new` could follow `old`, which has names, the oldest first. The level is BACKWARD unless given."""
+    wanted = level or CompatibilityLevel.BACKWARD
+    with _translated(""):
+        found = engines().find_fixes(
+            new,
+            [schema for _, schema in old],
+            str(wanted),
+            options=_compare_options(assumptions),
+            limit=limit,
+            seconds=60.0,
+        )
+    names = {str(number): name for number, (name, _) in enumerate(old, 1)}
+    compared = list(names.values())[::-1] if str(wanted).endswith("TRANSITIVE") else list(names.values())[-1:]
+    return FoundFixes(
+        fixes=tuple(_fix(fix, names) for fix in found.fixes),
+        compatible=found.compatible,
+        level=wanted,
+        compared_versions=tuple(compared),
+        tried=found.tried,
+        complete=found.complete,
+        reason=found.reason,
+    )
+
+
+def _fix(fix: Any, names: Mapping[str, str]) -> Fix:
+    return Fix(
+        edits=tuple(FixEdit(FixKind(int(edit.kind)), edit.place, edit.cost) for edit in fix.edits),
+        content=fix.content,
+        patch=fix.patch,
+        takes_back=fix.takes_back,
+        message=fix.message,
+        proofs=tuple(FixProof(names.get(p.version, p.version), p.direction.value) for p in fix.proofs),
+    )
+
+
+def _compare_options(assumptions: Assumptions) -> Any:
+    """The engines' options of a comparison."""
+    module = engines()
+    return module.CompareOptions(
         **{
             key: member
             for key, member in (
@@ -132,16 +195,6 @@ def check(
             if member is not None
         }
     )
-    with _translated(""):
-        found = module.check(
-            new,
-            [schema for _, schema in old],
-            str(level or CompatibilityLevel.BACKWARD),
-            options=options,
-            allow_undecided=assumptions.allow_undecided,
-        )
-    names = {str(number): name for number, (name, _) in enumerate(old, 1)}
-    return _report(found, names)
 
 
 def diff(old: tuple[str, Schema], new: tuple[str, Schema], assumptions: Assumptions) -> SchemaDiff:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -11,6 +11,7 @@ import typer
 from .._retry import RetryPolicy
 from .._sync_client import SchemaRegistry
 from ..enums import (
+    Coercion,
     CompatibilityLevel,
     SchemaState,
     SchemaType,
@@ -28,6 +29,14 @@ E = TypeVar("E", bound=WireEnum)
 def names(kind: type[WireEnum], *without: WireEnum) -> list[str]:
     """The names of an enumeration as they are written on the command line."""
     return [m.name.lower() for m in kind if m and m not in without]
+
+
+def coercions(names: Iterable[str]) -> list[Coercion]:
+    """Kinds of correction by their names; `all` is every one, `none` is none."""
+    given = list(names)
+    if given == ["none"]:
+        return []
+    return [k for k in Coercion if k] if "all" in given else [member(Coercion)(name) for name in given]
 
 
 def member(kind: type[E]) -> Callable[[str | E], E]:

@@ -124,6 +124,11 @@ def option_command(options: str) -> str:
     return f"the same command with {options}"
 
 
+def fix_command(*words: str) -> str:
+    """How edits are found that make the same check pass."""
+    return " ".join(["schema-registry fix", *(shlex.quote(word) for word in words)])
+
+
 def options_of(settings: Mapping[str, str]) -> str:
     """Settings as the options that `check` and `config set` share."""
     words = []
@@ -143,11 +148,15 @@ def _step(report: CompatibilityReport) -> str:
 
 
 def report_lines(
-    report: CompatibilityReport, command: Command | None = None, *, registered: bool = False
+    report: CompatibilityReport,
+    command: Command | None = None,
+    *,
+    registered: bool = False,
+    fix: str = "",
 ) -> Iterator[str | Text]:
     """The outcome of a check: the verdict, each violation with its witness, and the ways out with what to type.
 
-    registered: the version that it let in has been told already.
+    registered: the version that it let in has been told already. fix: the command that finds edits which pass.
     """
     compared = ", ".join(report.compared_versions) or "nothing"
     word = verdict(report)
@@ -172,3 +181,5 @@ def report_lines(
             yield styled(f"    {command(options_of(remedy.settings))}", "cyan")
     if any(remedy.kind == "EDIT" for remedy in report.remedies):
         yield "  the rules: docs/protobuf.md"
+    if fix and not report.compatible:
+        yield styled(f"  edits that would pass: {fix}", "cyan")

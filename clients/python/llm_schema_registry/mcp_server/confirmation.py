@@ -33,7 +33,7 @@ class Confirmations:
     def make(self, caller: str, plan: str) -> str:
         """The token for a plan, as text that says all of it."""
         expires = int(self._clock()) + SECONDS
-        return _PREFIX + urlsafe_b64encode(self._sealed(caller, plan, expires)).decode()
+        return self._token(caller, plan, expires)
 
     def good(self, token: str, caller: str, plan: str) -> bool:
         """Whether a token was made for this plan of this caller, not too long ago."""
@@ -47,9 +47,11 @@ class Confirmations:
         now = self._clock()
         if not now < expires <= now + SECONDS + 1:
             return False
-        return hmac.compare_digest(given, self._sealed(caller, plan, expires))
+        # The texts are compared: more than one text of base64 means the same bytes (RFC 4648 3.5).
+        return hmac.compare_digest(token, self._token(caller, plan, expires))
 
-    def _sealed(self, caller: str, plan: str, expires: int) -> bytes:
+    def _token(self, caller: str, plan: str, expires: int) -> str:
         when = expires.to_bytes(_TIME_BYTES, "big")
         known = hashlib.sha256(caller.encode()).digest() + hashlib.sha256(plan.encode()).digest()
-        return when + hmac.digest(self._key, when + known, "sha256")[:_MAC_BYTES]
+        sealed = when + hmac.digest(self._key, when + known, "sha256")[:_MAC_BYTES]
+        return _PREFIX + urlsafe_b64encode(sealed).decode()

@@ -1,6 +1,7 @@
 """What the registry answers, as frozen values. Times are aware, in UTC; an absent time is None."""
 
 from .answers import AnswerState, CoercedAnswer, CoercionCount, ReaskedAnswer, StreamFailure
+from .fixes import Fix, FixEdit, FixProof, FoundFixes
 from .providers import (
     AnswerCheck,
     CompileLoss,
@@ -59,6 +60,10 @@ __all__ = [
     "DecodedAnswer",
     "Dependency",
     "Fingerprints",
+    "Fix",
+    "FixEdit",
+    "FixProof",
+    "FoundFixes",
     "Health",
     "Items",
     "Page",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..enums import (
+    Coercion,
     CompatibilityLevel,
     ComponentStatus,
     EventType,
@@ -83,6 +84,8 @@ class Config:
     profiles: tuple[str, ...] | None = None
     """Profiles of providers that a JSON Schema must fit, no worse than `worst_fit`."""
     worst_fit: ProfileFit | None = None
+    coercions: tuple[Coercion, ...] | None = None
+    """The corrections that `coerce_answer` makes when none are named."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -413,7 +413,7 @@ class CoerceAnswerRequest(_message.Message):
     """The answer."""
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[Global___Coercion.ValueType]:
-        """The kinds of correction that may be made; at least one."""
+        """The kinds of correction that may be made; those that the settings of the schema's subject name (`coercions`) when empty."""
 
     def __init__(
         self,

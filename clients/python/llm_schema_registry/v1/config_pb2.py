@@ -24,12 +24,13 @@ _sym_db = _symbol_database.Default()
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
+from llm_schema_registry.v1 import answers_pb2 as schema__registry_dot_v1_dot_answers__pb2
 from llm_schema_registry.v1 import policy_pb2 as schema__registry_dot_v1_dot_policy__pb2
 from llm_schema_registry.v1 import providers_pb2 as schema__registry_dot_v1_dot_providers__pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as schema__registry_dot_v1_dot_schema__registry__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fschema_registry/v1/config.proto\x12\x12schema_registry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fschema_registry/v1/policy.proto\x1a\"schema_registry/v1/providers.proto\x1a(schema_registry/v1/schema_registry.proto\"\xe6\x06\n\x06\x43onfig\x12H\n\x13\x63ompatibility_level\x18\x01 \x01(\x0e\x32&.schema_registry.v1.CompatibilityLevelH\x00\x88\x01\x01\x12+\n\x04mode\x18\x02 \x01(\x0e\x32\x18.schema_registry.v1.ModeH\x01\x88\x01\x01\x12\x37\n\nstrictness\x18\x03 \x01(\x0e\x32\x1e.schema_registry.v1.StrictnessH\x02\x88\x01\x01\x12:\n\x0cwriter_model\x18\x04 \x01(\x0e\x32\x1f.schema_registry.v1.WriterModelH\x03\x88\x01\x01\x12\x1b\n\x0e\x61pply_defaults\x18\x05 \x01(\x08H\x04\x88\x01\x01\x12<\n\rformat_policy\x18\x06 \x01(\x0e\x32 .schema_registry.v1.FormatPolicyH\x05\x88\x01\x01\x12;\n\tundecided\x18\x07 \x01(\x0e\x32#.schema_registry.v1.UndecidedPolicyH\x06\x88\x01\x01\x12\x1c\n\x0f\x64\x65\x66\x61ult_dialect\x18\x08 \x01(\tH\x07\x88\x01\x01\x12\x31\n\x04lint\x18\t \x01(\x0e\x32\x1e.schema_registry.v1.LintPolicyH\x08\x88\x01\x01\x12\x19\n\x0cmax_subjects\x18\n \x01(\x03H\t\x88\x01\x01\x12\x19\n\x0cmax_versions\x18\x0b \x01(\x03H\n\x88\x01\x01\x12\x16\n\tmax_bytes\x18\x0c \x01(\x03H\x0b\x88\x01\x01\x12\x32\n\x08profiles\x18\r \x01(\x0b\x32 .schema_registry.v1.ProfileNames\x12\x36\n\tworst_fit\x18\x0e \x01(\x0e\x32\x1e.schema_registry.v1.ProfileFitH\x0c\x88\x01\x01\x42\x16\n\x14_compatibility_levelB\x07\n\x05_modeB\r\n\x0b_strictnessB\x0f\n\r_writer_modelB\x11\n\x0f_apply_defaultsB\x10\n\x0e_format_policyB\x0c\n\n_undecidedB\x12\n\x10_default_dialectB\x07\n\x05_lintB\x0f\n\r_max_subjectsB\x0f\n\r_max_versionsB\x0c\n\n_max_bytesB\x0c\n\n_worst_fit\"\x1d\n\x0cProfileNames\x12\r\n\x05names\x18\x01 \x03(\t\"4\n\x10GetConfigRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontext\x18\x02 \x01(\t\"\xe3\x01\n\x11GetConfigResponse\x12*\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1a.schema_registry.v1.Config\x12-\n\teffective\x18\x02 \x01(\x0b\x32\x1a.schema_registry.v1.Config\x12\x43\n\x07sources\x18\x03 \x03(\x0b\x32\x32.schema_registry.v1.GetConfigResponse.SourcesEntry\x1a.\n\x0cSourcesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"`\n\x10SetConfigRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontext\x18\x02 \x01(\t\x12*\n\x06\x63onfig\x18\x03 \x01(\x0b\x32\x1a.schema_registry.v1.Config\"\xf5\x01\n\x11SetConfigResponse\x12*\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1a.schema_registry.v1.Config\x12-\n\teffective\x18\x02 \x01(\x0b\x32\x1a.schema_registry.v1.Config\x12\x43\n\x07sources\x18\x03 \x03(\x0b\x32\x32.schema_registry.v1.SetConfigResponse.SourcesEntry\x12\x10\n\x08revision\x18\x04 \x01(\t\x1a.\n\x0cSourcesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"7\n\x13\x44\x65leteConfigRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontext\x18\x02 \x01(\t*T\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\x12\n\x0eMODE_READWRITE\x10\x01\x12\x11\n\rMODE_READONLY\x10\x02\x12\x0f\n\x0bMODE_IMPORT\x10\x03*n\n\nStrictness\x12\x1a\n\x16STRICTNESS_UNSPECIFIED\x10\x00\x12\x13\n\x0fSTRICTNESS_WIRE\x10\x01\x12\x18\n\x14STRICTNESS_WIRE_JSON\x10\x02\x12\x15\n\x11STRICTNESS_SOURCE\x10\x03*b\n\x0bWriterModel\x12\x1c\n\x18WRITER_MODEL_UNSPECIFIED\x10\x00\x12\x15\n\x11WRITER_MODEL_OPEN\x10\x01\x12\x1e\n\x1aWRITER_MODEL_DECLARED_KEYS\x10\x02*|\n\x0c\x46ormatPolicy\x12\x1d\n\x19\x46ORMAT_POLICY_UNSPECIFIED\x10\x00\x12\x19\n\x15\x46ORMAT_POLICY_DIALECT\x10\x01\x12\x18\n\x14\x46ORMAT_POLICY_ASSERT\x10\x02\x12\x18\n\x14\x46ORMAT_POLICY_IGNORE\x10\x03*l\n\x0fUndecidedPolicy\x12 \n\x1cUNDECIDED_POLICY_UNSPECIFIED\x10\x00\x12\x1b\n\x17UNDECIDED_POLICY_REFUSE\x10\x01\x12\x1a\n\x16UNDECIDED_POLICY_ALLOW\x10\x02*\x94\x01\n\nLintPolicy\x12\x1b\n\x17LINT_POLICY_UNSPECIFIED\x10\x00\x12\x13\n\x0fLINT_POLICY_OFF\x10\x01\x12\x14\n\x10LINT_POLICY_WARN\x10\x02\x12\x1d\n\x19LINT_POLICY_REFUSE_ERRORS\x10\x03\x12\x1f\n\x1bLINT_POLICY_REFUSE_WARNINGS\x10\x04\x32\xc4\x05\n\rConfigService\x12\xdd\x01\n\tGetConfig\x12$.schema_registry.v1.GetConfigRequest\x1a%.schema_registry.v1.GetConfigResponse\"\x82\x01\x90\x02\x01\x9a\xdb\x18\x1b\n\x19\x63ompatibility:config:read\x82\xd3\xe4\x93\x02Z\x12\x0e/api/v1/configZ#\x12!/api/v1/config/contexts/{context}Z#\x12!/api/v1/config/subjects/{subject}\x12\xf8\x01\n\tSetConfig\x12$.schema_registry.v1.SetConfigRequest\x1a%.schema_registry.v1.SetConfigResponse\"\x9d\x01\x90\x02\x02\x9a\xdb\x18\x1e\n\x1a\x63ompatibility:config:write\x10\x01\x82\xd3\xe4\x93\x02r\x1a\x0e/api/v1/config:\x06\x63onfigZ+\x1a!/api/v1/config/contexts/{context}:\x06\x63onfigZ+\x1a!/api/v1/config/subjects/{subject}:\x06\x63onfig\x12\xd7\x01\n\x0c\x44\x65leteConfig\x12\'.schema_registry.v1.DeleteConfigRequest\x1a\x16.google.protobuf.Empty\"\x85\x01\x90\x02\x00\x9a\xdb\x18\x1e\n\x1a\x63ompatibility:config:write\x10\x01\x82\xd3\xe4\x93\x02Z*\x0e/api/v1/configZ#*!/api/v1/config/contexts/{context}Z#*!/api/v1/config/subjects/{subject}B\xa7\x01\n\x15llm.schemaregistry.v1B\x0b\x43onfigProtoP\x01Z9llm-schema-registry/go/schemaregistry/v1;schemaregistryv1\xaa\x02\x14LlmSchemaRegistry.V1\xca\x02\x14LlmSchemaRegistry\\V1\xea\x02\x15LlmSchemaRegistry::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fschema_registry/v1/config.proto\x12\x12schema_registry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a schema_registry/v1/answers.proto\x1a\x1fschema_registry/v1/policy.proto\x1a\"schema_registry/v1/providers.proto\x1a(schema_registry/v1/schema_registry.proto\"\x9d\x07\n\x06\x43onfig\x12H\n\x13\x63ompatibility_level\x18\x01 \x01(\x0e\x32&.schema_registry.v1.CompatibilityLevelH\x00\x88\x01\x01\x12+\n\x04mode\x18\x02 \x01(\x0e\x32\x18.schema_registry.v1.ModeH\x01\x88\x01\x01\x12\x37\n\nstrictness\x18\x03 \x01(\x0e\x32\x1e.schema_registry.v1.StrictnessH\x02\x88\x01\x01\x12:\n\x0cwriter_model\x18\x04 \x01(\x0e\x32\x1f.schema_registry.v1.WriterModelH\x03\x88\x01\x01\x12\x1b\n\x0e\x61pply_defaults\x18\x05 \x01(\x08H\x04\x88\x01\x01\x12<\n\rformat_policy\x18\x06 \x01(\x0e\x32 .schema_registry.v1.FormatPolicyH\x05\x88\x01\x01\x12;\n\tundecided\x18\x07 \x01(\x0e\x32#.schema_registry.v1.UndecidedPolicyH\x06\x88\x01\x01\x12\x1c\n\x0f\x64\x65\x66\x61ult_dialect\x18\x08 \x01(\tH\x07\x88\x01\x01\x12\x31\n\x04lint\x18\t \x01(\x0e\x32\x1e.schema_registry.v1.LintPolicyH\x08\x88\x01\x01\x12\x19\n\x0cmax_subjects\x18\n \x01(\x03H\t\x88\x01\x01\x12\x19\n\x0cmax_versions\x18\x0b \x01(\x03H\n\x88\x01\x01\x12\x16\n\tmax_bytes\x18\x0c \x01(\x03H\x0b\x88\x01\x01\x12\x32\n\x08profiles\x18\r \x01(\x0b\x32 .schema_registry.v1.ProfileNames\x12\x36\n\tworst_fit\x18\x0e \x01(\x0e\x32\x1e.schema_registry.v1.ProfileFitH\x0c\x88\x01\x01\x12\x35\n\tcoercions\x18\x0f \x01(\x0b\x32\".schema_registry.v1.CoercionPolicyB\x16\n\x14_compatibility_levelB\x07\n\x05_modeB\r\n\x0b_strictnessB\x0f\n\r_writer_modelB\x11\n\x0f_apply_defaultsB\x10\n\x0e_format_policyB\x0c\n\n_undecidedB\x12\n\x10_default_dialectB\x07\n\x05_lintB\x0f\n\r_max_subjectsB\x0f\n\r_max_versionsB\x0c\n\n_max_bytesB\x0c\n\n_worst_fit\"=\n\x0e\x43oercionPolicy\x12+\n\x05kinds\x18\x01 \x03(\x0e\x32\x1c.schema_registry.v1.Coercion\"\x1d\n\x0cProfileNames\x12\r\n\x05names\x18\x01 \x03(\t\"4\n\x10GetConfigRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontext\x18\x02 \x01(\t\"\xe3\x01\n\x11GetConfigResponse\x12*\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1a.schema_registry.v1.Config\x12-\n\teffective\x18\x02 \x01(\x0b\x32\x1a.schema_registry.v1.Config\x12\x43\n\x07sources\x18\x03 \x03(\x0b\x32\x32.schema_registry.v1.GetConfigResponse.SourcesEntry\x1a.\n\x0cSourcesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"`\n\x10SetConfigRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontext\x18\x02 \x01(\t\x12*\n\x06\x63onfig\x18\x03 \x01(\x0b\x32\x1a.schema_registry.v1.Config\"\xf5\x01\n\x11SetConfigResponse\x12*\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1a.schema_registry.v1.Config\x12-\n\teffective\x18\x02 \x01(\x0b\x32\x1a.schema_registry.v1.Config\x12\x43\n\x07sources\x18\x03 \x03(\x0b\x32\x32.schema_registry.v1.SetConfigResponse.SourcesEntry\x12\x10\n\x08revision\x18\x04 \x01(\t\x1a.\n\x0cSourcesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"7\n\x13\x44\x65leteConfigRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontext\x18\x02 \x01(\t*T\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\x12\n\x0eMODE_READWRITE\x10\x01\x12\x11\n\rMODE_READONLY\x10\x02\x12\x0f\n\x0bMODE_IMPORT\x10\x03*n\n\nStrictness\x12\x1a\n\x16STRICTNESS_UNSPECIFIED\x10\x00\x12\x13\n\x0fSTRICTNESS_WIRE\x10\x01\x12\x18\n\x14STRICTNESS_WIRE_JSON\x10\x02\x12\x15\n\x11STRICTNESS_SOURCE\x10\x03*b\n\x0bWriterModel\x12\x1c\n\x18WRITER_MODEL_UNSPECIFIED\x10\x00\x12\x15\n\x11WRITER_MODEL_OPEN\x10\x01\x12\x1e\n\x1aWRITER_MODEL_DECLARED_KEYS\x10\x02*|\n\x0c\x46ormatPolicy\x12\x1d\n\x19\x46ORMAT_POLICY_UNSPECIFIED\x10\x00\x12\x19\n\x15\x46ORMAT_POLICY_DIALECT\x10\x01\x12\x18\n\x14\x46ORMAT_POLICY_ASSERT\x10\x02\x12\x18\n\x14\x46ORMAT_POLICY_IGNORE\x10\x03*l\n\x0fUndecidedPolicy\x12 \n\x1cUNDECIDED_POLICY_UNSPECIFIED\x10\x00\x12\x1b\n\x17UNDECIDED_POLICY_REFUSE\x10\x01\x12\x1a\n\x16UNDECIDED_POLICY_ALLOW\x10\x02*\x94\x01\n\nLintPolicy\x12\x1b\n\x17LINT_POLICY_UNSPECIFIED\x10\x00\x12\x13\n\x0fLINT_POLICY_OFF\x10\x01\x12\x14\n\x10LINT_POLICY_WARN\x10\x02\x12\x1d\n\x19LINT_POLICY_REFUSE_ERRORS\x10\x03\x12\x1f\n\x1bLINT_POLICY_REFUSE_WARNINGS\x10\x04\x32\xc4\x05\n\rConfigService\x12\xdd\x01\n\tGetConfig\x12$.schema_registry.v1.GetConfigRequest\x1a%.schema_registry.v1.GetConfigResponse\"\x82\x01\x90\x02\x01\x9a\xdb\x18\x1b\n\x19\x63ompatibility:config:read\x82\xd3\xe4\x93\x02Z\x12\x0e/api/v1/configZ#\x12!/api/v1/config/contexts/{context}Z#\x12!/api/v1/config/subjects/{subject}\x12\xf8\x01\n\tSetConfig\x12$.schema_registry.v1.SetConfigRequest\x1a%.schema_registry.v1.SetConfigResponse\"\x9d\x01\x90\x02\x02\x9a\xdb\x18\x1e\n\x1a\x63ompatibility:config:write\x10\x01\x82\xd3\xe4\x93\x02r\x1a\x0e/api/v1/config:\x06\x63onfigZ+\x1a!/api/v1/config/contexts/{context}:\x06\x63onfigZ+\x1a!/api/v1/config/subjects/{subject}:\x06\x63onfig\x12\xd7\x01\n\x0c\x44\x65leteConfig\x12\'.schema_registry.v1.DeleteConfigRequest\x1a\x16.google.protobuf.Empty\"\x85\x01\x90\x02\x00\x9a\xdb\x18\x1e\n\x1a\x63ompatibility:config:write\x10\x01\x82\xd3\xe4\x93\x02Z*\x0e/api/v1/configZ#*!/api/v1/config/contexts/{context}Z#*!/api/v1/config/subjects/{subject}B\xa7\x01\n\x15llm.schemaregistry.v1B\x0b\x43onfigProtoP\x01Z9llm-schema-registry/go/schemaregistry/v1;schemaregistryv1\xaa\x02\x14LlmSchemaRegistry.V1\xca\x02\x14LlmSchemaRegistry\\V1\xea\x02\x15LlmSchemaRegistry::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,36 +48,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONFIGSERVICE'].methods_by_name['SetConfig']._serialized_options = b'\220\002\002\232\333\030\036\n\032compatibility:config:write\020\001\202\323\344\223\002r\032\016/api/v1/config:\006configZ+\032!/api/v1/config/contexts/{context}:\006configZ+\032!/api/v1/config/subjects/{subject}:\006config'
   _globals['_CONFIGSERVICE'].methods_by_name['DeleteConfig']._loaded_options = None
   _globals['_CONFIGSERVICE'].methods_by_name['DeleteConfig']._serialized_options = b'\220\002\000\232\333\030\036\n\032compatibility:config:write\020\001\202\323\344\223\002Z*\016/api/v1/configZ#*!/api/v1/config/contexts/{context}Z#*!/api/v1/config/subjects/{subject}'
-  _globals['_MODE']._serialized_start=1816
-  _globals['_MODE']._serialized_end=1900
-  _globals['_STRICTNESS']._serialized_start=1902
-  _globals['_STRICTNESS']._serialized_end=2012
-  _globals['_WRITERMODEL']._serialized_start=2014
-  _globals['_WRITERMODEL']._serialized_end=2112
-  _globals['_FORMATPOLICY']._serialized_start=2114
-  _globals['_FORMATPOLICY']._serialized_end=2238
-  _globals['_UNDECIDEDPOLICY']._serialized_start=2240
-  _globals['_UNDECIDEDPOLICY']._serialized_end=2348
-  _globals['_LINTPOLICY']._serialized_start=2351
-  _globals['_LINTPOLICY']._serialized_end=2499
-  _globals['_CONFIG']._serialized_start=226
-  _globals['_CONFIG']._serialized_end=1096
-  _globals['_PROFILENAMES']._serialized_start=1098
-  _globals['_PROFILENAMES']._serialized_end=1127
-  _globals['_GETCONFIGREQUEST']._serialized_start=1129
-  _globals['_GETCONFIGREQUEST']._serialized_end=1181
-  _globals['_GETCONFIGRESPONSE']._serialized_start=1184
-  _globals['_GETCONFIGRESPONSE']._serialized_end=1411
-  _globals['_GETCONFIGRESPONSE_SOURCESENTRY']._serialized_start=1365
-  _globals['_GETCONFIGRESPONSE_SOURCESENTRY']._serialized_end=1411
-  _globals['_SETCONFIGREQUEST']._serialized_start=1413
-  _globals['_SETCONFIGREQUEST']._serialized_end=1509
-  _globals['_SETCONFIGRESPONSE']._serialized_start=1512
-  _globals['_SETCONFIGRESPONSE']._serialized_end=1757
-  _globals['_SETCONFIGRESPONSE_SOURCESENTRY']._serialized_start=1365
-  _globals['_SETCONFIGRESPONSE_SOURCESENTRY']._serialized_end=1411
-  _globals['_DELETECONFIGREQUEST']._serialized_start=1759
-  _globals['_DELETECONFIGREQUEST']._serialized_end=1814
-  _globals['_CONFIGSERVICE']._serialized_start=2502
-  _globals['_CONFIGSERVICE']._serialized_end=3210
+  _globals['_MODE']._serialized_start=1968
+  _globals['_MODE']._serialized_end=2052
+  _globals['_STRICTNESS']._serialized_start=2054
+  _globals['_STRICTNESS']._serialized_end=2164
+  _globals['_WRITERMODEL']._serialized_start=2166
+  _globals['_WRITERMODEL']._serialized_end=2264
+  _globals['_FORMATPOLICY']._serialized_start=2266
+  _globals['_FORMATPOLICY']._serialized_end=2390
+  _globals['_UNDECIDEDPOLICY']._serialized_start=2392
+  _globals['_UNDECIDEDPOLICY']._serialized_end=2500
+  _globals['_LINTPOLICY']._serialized_start=2503
+  _globals['_LINTPOLICY']._serialized_end=2651
+  _globals['_CONFIG']._serialized_start=260
+  _globals['_CONFIG']._serialized_end=1185
+  _globals['_COERCIONPOLICY']._serialized_start=1187
+  _globals['_COERCIONPOLICY']._serialized_end=1248
+  _globals['_PROFILENAMES']._serialized_start=1250
+  _globals['_PROFILENAMES']._serialized_end=1279
+  _globals['_GETCONFIGREQUEST']._serialized_start=1281
+  _globals['_GETCONFIGREQUEST']._serialized_end=1333
+  _globals['_GETCONFIGRESPONSE']._serialized_start=1336
+  _globals['_GETCONFIGRESPONSE']._serialized_end=1563
+  _globals['_GETCONFIGRESPONSE_SOURCESENTRY']._serialized_start=1517
+  _globals['_GETCONFIGRESPONSE_SOURCESENTRY']._serialized_end=1563
+  _globals['_SETCONFIGREQUEST']._serialized_start=1565
+  _globals['_SETCONFIGREQUEST']._serialized_end=1661
+  _globals['_SETCONFIGRESPONSE']._serialized_start=1664
+  _globals['_SETCONFIGRESPONSE']._serialized_end=1909
+  _globals['_SETCONFIGRESPONSE_SOURCESENTRY']._serialized_start=1517
+  _globals['_SETCONFIGRESPONSE_SOURCESENTRY']._serialized_end=1563
+  _globals['_DELETECONFIGREQUEST']._serialized_start=1911
+  _globals['_DELETECONFIGREQUEST']._serialized_end=1966
+  _globals['_CONFIGSERVICE']._serialized_start=2654
+  _globals['_CONFIGSERVICE']._serialized_end=3362
 # @@protoc_insertion_point(module_scope)

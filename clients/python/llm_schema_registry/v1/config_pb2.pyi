@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from llm_schema_registry.v1 import answers_pb2 as _answers_pb2
 from llm_schema_registry.v1 import providers_pb2 as _providers_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as _schema_registry_pb2
 import builtins as _builtins
@@ -175,6 +176,7 @@ class Config(_message.Message):
     MAX_BYTES_FIELD_NUMBER: _builtins.int
     PROFILES_FIELD_NUMBER: _builtins.int
     WORST_FIT_FIELD_NUMBER: _builtins.int
+    COERCIONS_FIELD_NUMBER: _builtins.int
     compatibility_level: _schema_registry_pb2.CompatibilityLevel.ValueType
     mode: Global___Mode.ValueType
     strictness: Global___Strictness.ValueType
@@ -205,6 +207,10 @@ class Config(_message.Message):
         takes back what a wider scope demands.
         """
 
+    @_builtins.property
+    def coercions(self) -> Global___CoercionPolicy:
+        """The corrections that CoerceAnswer makes when a request names none; an empty list takes back what a wider scope allows."""
+
     def __init__(
         self,
         *,
@@ -222,10 +228,11 @@ class Config(_message.Message):
         max_bytes: _builtins.int | None = ...,
         profiles: Global___ProfileNames | None = ...,
         worst_fit: _providers_pb2.ProfileFit.ValueType | None = ...,
+        coercions: Global___CoercionPolicy | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_apply_defaults", b"_apply_defaults", "_compatibility_level", b"_compatibility_level", "_default_dialect", b"_default_dialect", "_format_policy", b"_format_policy", "_lint", b"_lint", "_max_bytes", b"_max_bytes", "_max_subjects", b"_max_subjects", "_max_versions", b"_max_versions", "_mode", b"_mode", "_strictness", b"_strictness", "_undecided", b"_undecided", "_worst_fit", b"_worst_fit", "_writer_model", b"_writer_model", "apply_defaults", b"apply_defaults", "compatibility_level", b"compatibility_level", "default_dialect", b"default_dialect", "format_policy", b"format_policy", "lint", b"lint", "max_bytes", b"max_bytes", "max_subjects", b"max_subjects", "max_versions", b"max_versions", "mode", b"mode", "profiles", b"profiles", "strictness", b"strictness", "undecided", b"undecided", "worst_fit", b"worst_fit", "writer_model", b"writer_model"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_apply_defaults", b"_apply_defaults", "_compatibility_level", b"_compatibility_level", "_default_dialect", b"_default_dialect", "_format_policy", b"_format_policy", "_lint", b"_lint", "_max_bytes", b"_max_bytes", "_max_subjects", b"_max_subjects", "_max_versions", b"_max_versions", "_mode", b"_mode", "_strictness", b"_strictness", "_undecided", b"_undecided", "_worst_fit", b"_worst_fit", "_writer_model", b"_writer_model", "apply_defaults", b"apply_defaults", "coercions", b"coercions", "compatibility_level", b"compatibility_level", "default_dialect", b"default_dialect", "format_policy", b"format_policy", "lint", b"lint", "max_bytes", b"max_bytes", "max_subjects", b"max_subjects", "max_versions", b"max_versions", "mode", b"mode", "profiles", b"profiles", "strictness", b"strictness", "undecided", b"undecided", "worst_fit", b"worst_fit", "writer_model", b"writer_model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_apply_defaults", b"_apply_defaults", "_compatibility_level", b"_compatibility_level", "_default_dialect", b"_default_dialect", "_format_policy", b"_format_policy", "_lint", b"_lint", "_max_bytes", b"_max_bytes", "_max_subjects", b"_max_subjects", "_max_versions", b"_max_versions", "_mode", b"_mode", "_strictness", b"_strictness", "_undecided", b"_undecided", "_worst_fit", b"_worst_fit", "_writer_model", b"_writer_model", "apply_defaults", b"apply_defaults", "compatibility_level", b"compatibility_level", "default_dialect", b"default_dialect", "format_policy", b"format_policy", "lint", b"lint", "max_bytes", b"max_bytes", "max_subjects", b"max_subjects", "max_versions", b"max_versions", "mode", b"mode", "profiles", b"profiles", "strictness", b"strictness", "undecided", b"undecided", "worst_fit", b"worst_fit", "writer_model", b"writer_model"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_apply_defaults", b"_apply_defaults", "_compatibility_level", b"_compatibility_level", "_default_dialect", b"_default_dialect", "_format_policy", b"_format_policy", "_lint", b"_lint", "_max_bytes", b"_max_bytes", "_max_subjects", b"_max_subjects", "_max_versions", b"_max_versions", "_mode", b"_mode", "_strictness", b"_strictness", "_undecided", b"_undecided", "_worst_fit", b"_worst_fit", "_writer_model", b"_writer_model", "apply_defaults", b"apply_defaults", "coercions", b"coercions", "compatibility_level", b"compatibility_level", "default_dialect", b"default_dialect", "format_policy", b"format_policy", "lint", b"lint", "max_bytes", b"max_bytes", "max_subjects", b"max_subjects", "max_versions", b"max_versions", "mode", b"mode", "profiles", b"profiles", "strictness", b"strictness", "undecided", b"undecided", "worst_fit", b"worst_fit", "writer_model", b"writer_model"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__apply_defaults: _TypeAlias = _typing.Literal["apply_defaults"]  # noqa: Y015
     _WhichOneofArgType__apply_defaults: _TypeAlias = _typing.Literal["_apply_defaults", b"_apply_defaults"]  # noqa: Y015
@@ -281,6 +288,28 @@ class Config(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__writer_model) -> _WhichOneofReturnType__writer_model | None: ...
 
 Global___Config: _TypeAlias = Config  # noqa: Y015
+
+@_typing.final
+class CoercionPolicy(_message.Message):
+    """Kinds of correction."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KINDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[_answers_pb2.Coercion.ValueType]: ...
+    def __init__(
+        self,
+        *,
+        kinds: _abc.Iterable[_answers_pb2.Coercion.ValueType] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kinds", b"kinds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CoercionPolicy: _TypeAlias = CoercionPolicy  # noqa: Y015
 
 @_typing.final
 class ProfileNames(_message.Message):

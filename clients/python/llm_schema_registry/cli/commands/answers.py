@@ -200,7 +200,7 @@ def coerce(
             "-k",
             metavar="KIND",
             autocompletion=o.complete_names(Coercion),
-            help="A kind of correction that may be made, or all; repeatable.",
+            help="A kind of correction that may be made, or all; repeatable. With a subject: those of its settings if none.",
         ),
     ] = None,
 ) -> None:
@@ -209,14 +209,15 @@ def coerce(
     Examples:
 
     \b
+      schema-registry coerce answers answer.json
       schema-registry coerce answers answer.json -k date
       schema-registry coerce --schema t.json a.json -k all
     """
     s = session(context)
     what, file = _given(words, schema)
-    if not kinds:
+    if not kinds and schema is not None:
         raise typer.BadParameter("name at least one kind, or all", param_hint="--kind")
-    named = [k for k in Coercion if k] if "all" in kinds else [o.member(Coercion)(kind) for kind in kinds]
+    named = o.coercions(kinds or ())
     data = read(file)
     if schema is not None:
         done = local.coerce(parsed(schema, None, reference), data, [str(kind) for kind in named])

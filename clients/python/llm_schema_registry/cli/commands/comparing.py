@@ -32,6 +32,7 @@ from ..text import (
     colored_difference,
     difference,
     difference_lines,
+    fix_command,
     good,
     laid_out,
     option_command,
@@ -84,9 +85,9 @@ def check(
     """
     s = session(context)
     assumptions = Assumptions(writer_model, strictness, apply_defaults, allow_undecided)
-    local_file = _file(words, old, commit)
+    local_file = without_server(words, old, commit)
     if local_file is None:
-        _refuse_assumptions(assumptions)
+        refuse_assumptions(assumptions)
         subject, file = s.subject(words[0]), words[1]
         with s.registry() as client:
             report = client.check_compatibility(
@@ -97,7 +98,7 @@ def check(
                 references=references(reference, s.subject),
                 schema_type=type_ or SchemaType.UNSPECIFIED,
             )
-        _answer(s, report, settings_command(subject))
+        _answer(s, report, settings_command(subject), fix_command(subject, file))
         return
     if against is not None:
         raise typer.BadParameter("--against names a version of a subject; there is none here")
@@ -107,17 +108,23 @@ def check(
         _check_folder(s, Path(local_file), commit, type_, level, assumptions)
         return
     new = parsed(local_file, type_, reference)
-    found = _earlier(local_file, old, commit, type_, reference)
-    _answer(s, local.check(new, found, level, assumptions), option_command)
+    found = earlier(local_file, old, commit, type_, reference)
+    report = local.check(new, found, level, assumptions)
+    _answer(
+        s,
+        report,
+        option_command,
+        fix_command(local_file, *(["--git", commit] if commit else (f"--old={f}" for f in old or ()))),
+    )
 
 
-def _answer(s: Session, report: CompatibilityReport, command: Command) -> None:
-    s.output.result(report, lambda: report_lines(report, command))
+def _answer(s: Session, report: CompatibilityReport, command: Command, fix: str) -> None:
+    s.output.result(report, lambda: report_lines(report, command, fix=fix))
     if not report.compatible:
         raise typer.Exit(Exit.NEGATIVE)
 
 
-def _file(words: Sequence[str], old: Sequence[str] | None, commit: str | None) -> str | None:
+def without_server(words: Sequence[str], old: Sequence[str] | None, commit: str | None) -> str | None:
     """The file that is compared without a server; None when a server is asked. Raises typer.BadParameter."""
     if old and commit:
         raise typer.BadParameter("--old and --git say two different things; give one")
@@ -135,7 +142,7 @@ def _file(words: Sequence[str], old: Sequence[str] | None, commit: str | None) -
     return None
 
 
-def _refuse_assumptions(assumptions: Assumptions) -> None:
+def refuse_assumptions(assumptions: Assumptions) -> None:
     if assumptions:
         raise typer.BadParameter(
             "--writer-model, --strictness, --apply-defaults and --allow-undecided are settings of a subject; change them "
@@ -143,7 +150,7 @@ def _refuse_assumptions(assumptions: Assumptions) -> None:
         )
 
 
-def _earlier(
+def earlier(
     file: str,
     old: Sequence[str] | None,
     commit: str | None,
@@ -287,7 +294,7 @@ def diff(
         found = _diff_files(words[0], old, commit, type_, level, reference, assumptions)
         command: Command = option_command
     else:
-        _refuse_assumptions(assumptions)
+        refuse_assumptions(assumptions)
         if type_ is not None or reference:
             raise typer.BadParameter(
                 "--type and --reference belong to --old and --git; a subject has its own"
@@ -333,19 +340,19 @@ def _diff_files(
 ) -> _Difference:
     if Path(file).is_dir():
         raise typer.BadParameter("diff shows one file; `check` takes a folder", param_hint="FILE")
-    _file([file], old, commit)
+    without_server([file], old, commit)
     new = parsed(file, kind, reference)
-    earlier = _earlier(file, old, commit, kind, reference)
-    if not earlier:
+    versions = earlier(file, old, commit, kind, reference)
+    if not versions:
         raise typer.BadParameter(f"there is no {file} in {commit}", param_hint="--git")
-    name, before = earlier[0]
+    name, before = versions[0]
     old_text, new_text = (laid_out(x.content, SchemaType(x.schema_type.name)) for x in (before, new))
     return _Difference(
         old=name,
         new=file,
         lines=difference(old_text, new_text, name, file),
         diff=local.diff((name, before), (file, new), assumptions),
-        report=local.check(new, earlier, level, assumptions),
+        report=local.check(new, versions, level, assumptions),
     )
 
 

@@ -10,6 +10,7 @@ from rich.console import RenderableType
 
 from ..._sync_client import SchemaRegistry
 from ...enums import (
+    Coercion,
     EventType,
     FormatPolicy,
     HealthStatus,
@@ -215,6 +216,15 @@ def config_set(
             help="How badly they may fit: fits, fits_with_loss or unknown.",
         ),
     ] = None,
+    coercion: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--coercion",
+            metavar="KIND",
+            autocompletion=o.complete_names(Coercion),
+            help="A correction of answers that `coerce` makes when none is named; repeatable. all or none.",
+        ),
+    ] = None,
 ) -> None:
     """Change settings; those that are not given stay.
 
@@ -226,6 +236,7 @@ def config_set(
       schema-registry config set -c .prod --lint refuse_errors
       schema-registry config set -c .team --max-subjects 500
       schema-registry config set orders --demand openai-strict --worst-fit fits_with_loss
+      schema-registry config set orders --coercion date
     """
     given = (
         level,
@@ -242,6 +253,7 @@ def config_set(
         max_bytes,
         profile,
         worst_fit,
+        coercion,
     )
     if all(value is None for value in given):
         raise typer.BadParameter("nothing to set; give at least one setting such as --level")
@@ -265,6 +277,7 @@ def config_set(
             max_bytes=max_bytes,
             profiles=None if profile is None else [] if profile == ["none"] else profile,
             worst_fit=worst_fit,
+            coercions=None if coercion is None else o.coercions(coercion),
         )
     s.output.result(view, lambda: _settings(view))
 
@@ -289,7 +302,14 @@ def config_unset(context: typer.Context, subject: Scope = "", scope: Context = "
 def _settings(view: ConfigView) -> RenderableType:
     return table(
         ("SETTING", "IN FORCE", "DECIDED BY"),
-        ((name, value, view.sources.get(name, "")) for name, value in plain(view.effective).items()),
+        (
+            (
+                name,
+                ", ".join(value) or "none" if isinstance(value, list) else value,
+                view.sources.get(name, ""),
+            )
+            for name, value in plain(view.effective).items()
+        ),
     )
 
 

@@ -18,7 +18,7 @@ from .limits import JsonSchemaLimits
 from .metaschema import check_document
 from .patterns import check_pattern, lint_pattern, weight
 from .pointers import MAX_SHOWN, join_pointer, split_pointer
-from .reading import INEXACT, locate_all
+from .reading import has_inexact_number, locate_all
 from .resources import REFERENCE_KEYWORDS, DocumentIndex, Place, Unresolvable
 from .survey import Survey, refers, survey
 
@@ -60,17 +60,18 @@ def parse_opened(
 def _needs_no_compilation(source: SchemaSource, opened: OpenedSchema, seen: Survey) -> bool:
     """Whether a schema that fits its metaschema has nothing that the compiler could refuse.
 
-    That is: no keyword with `$` but `$schema`, no references, no regular expression, no number that is not a short
-    integer. The compiler would check the form once more, which costs more than the rest of parsing.
+    That is: no keyword with `$` but `$schema`, however it is spelled, no references, no number that is not a short integer;
+    regular expressions have been compiled one by one. The compiler would check the form once more, which costs more than
+    the rest of parsing.
     """
     text, content = source.content, opened.content
     declared = isinstance(content, dict) and content.get("$schema") == opened.options.dialect.uri
+    anchors = sum(pattern.count("$") for pattern, _ in seen.patterns)
     return not (
-        seen.patterns
-        or source.references
-        or text.count(b"$") != declared
-        or b"\\u" in text
-        or INEXACT.search(text)
+        source.references
+        or text.count(b"$") != declared + anchors
+        or b"\\u002" in text
+        or has_inexact_number(text)
     )
 
 
@@ -84,7 +85,7 @@ def _issues(
         or check_document(opened.document_index, opened.root, seen.declaring, limits)
         or identifier_issues(opened.document_index)
         or _pattern_issues(seen, limits)
-        or check_references(opened.document_index, opened.root, seen.referring, limits)
+        or check_references(opened.document_index, seen.referring, seen.combining, limits)
     )
 
 

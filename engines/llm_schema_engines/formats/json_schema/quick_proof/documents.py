@@ -15,13 +15,15 @@ from ..dialects import SCHEMA_KEYWORDS, SCHEMA_LIST_KEYWORDS, SCHEMA_MAP_KEYWORD
 from ..limits import JsonSchemaLimits
 from ..metaschema import fits_metaschema
 from ..options import InvalidOption, SchemaOptions, choose_options
-from ..reading import INEXACT, nesting
+from ..reading import has_inexact_number, nesting
 from .inlining import NotInlined, inlined
 
 _MAX_DEPTH = 100
 """Deepest nesting of brackets: the walk is recursive."""
 _LOCATION_DEPENDENT = re.compile(rb"\$(?:anchor|dynamic|recursive|vocabulary)|unevaluated|\\u00[0-7]")
 """Keywords that make the meaning of a subschema depend on other places, and escapes that could hide such keywords."""
+_SUSPICIOUS = (b"$a", b"$d", b"$r", b"$v", b"unevaluated", b"\\u00")
+"""One of these is in every text in which _LOCATION_DEPENDENT finds something; to look for them is far quicker."""
 _ROOT_ONLY = (("$schema", b"$schema"), ("$id", b"$id"))
 """Keywords that are harmless at the root but not elsewhere."""
 
@@ -40,7 +42,7 @@ def open_document(source: SchemaSource, limits: JsonSchemaLimits) -> SelfContain
     if _is_location_dependent(source):
         return None
     try:
-        content = read_schema(text, limits) if INEXACT.search(text) else orjson.loads(text)
+        content = read_schema(text, limits) if has_inexact_number(text) else orjson.loads(text)
         options = choose_options(content, source.options)
     except (InvalidSchema, InvalidOption, orjson.JSONDecodeError):
         return None
@@ -56,7 +58,9 @@ def _is_location_dependent(source: SchemaSource) -> bool:
     """Whether it has references to other schemas, nests too deep, or may have location-dependent keywords."""
     text = source.content
     return (
-        bool(source.references or _LOCATION_DEPENDENT.search(text)) or nesting(text, _MAX_DEPTH) > _MAX_DEPTH
+        bool(source.references)
+        or (any(part in text for part in _SUSPICIOUS) and _LOCATION_DEPENDENT.search(text) is not None)
+        or nesting(text, _MAX_DEPTH) > _MAX_DEPTH
     )
 
 

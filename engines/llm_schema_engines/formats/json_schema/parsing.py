@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ...errors import InvalidSchema, SchemaIssue, clip
@@ -16,6 +17,7 @@ from .complexity import check_references, check_size, identifier_issues
 from .declared_dialects import dialect_issues, dialect_warnings
 from .limits import JsonSchemaLimits
 from .metaschema import check_document
+from .parsing_cost import Limit
 from .patterns import check_pattern, lint_pattern, weight
 from .pointers import MAX_SHOWN, join_pointer, split_pointer
 from .reading import has_inexact_number, locate_all
@@ -26,16 +28,26 @@ _DYNAMIC = frozenset({"$dynamicRef", "$recursiveRef"})
 
 
 def parse_opened(
-    source: SchemaSource, opened: OpenedSchema, limits: JsonSchemaLimits, *, strict: bool
+    source: SchemaSource,
+    opened: OpenedSchema,
+    limits: JsonSchemaLimits,
+    *,
+    strict: bool,
+    within: Limit | None = None,
 ) -> ParsedSchema:
     """Check a schema and compute what is stored with it; raises InvalidSchema with positions. opened: the source, opened.
 
-    Not strict: a stored schema only has to be readable.
+    Not strict: a stored schema only has to be readable. within: raises TooDear when it may take longer.
     """
     seen = survey(opened.document_index.walk(opened.root))
     warnings: list[SchemaIssue] = []
+    if within is not None:
+        within.check()
+        within.admit_patterns(seen.patterns)
     if strict:
-        issues = _issues(source, opened, seen, limits)
+        issues = _issues(source, opened, seen, limits, within)
+        if within is not None:
+            within.check()
         if issues:
             raise InvalidSchema(_placed(issues[: limits.issues], source.content))
         if not _needs_no_compilation(source, opened, seen):
@@ -76,13 +88,18 @@ def _needs_no_compilation(source: SchemaSource, opened: OpenedSchema, seen: Surv
 
 
 def _issues(
-    source: SchemaSource, opened: OpenedSchema, seen: Survey, limits: JsonSchemaLimits
+    source: SchemaSource,
+    opened: OpenedSchema,
+    seen: Survey,
+    limits: JsonSchemaLimits,
+    within: Limit | None,
 ) -> list[SchemaIssue]:
     """The first group of issues that is not empty: each check relies on the earlier ones."""
+    may_list = None if within is None else partial(within.admit_listing, len(source.content))
     return (
         check_size(opened.content, len(source.content), limits)
         or dialect_issues(opened.document_index, seen.declaring)
-        or check_document(opened.document_index, opened.root, seen.declaring, limits)
+        or check_document(opened.document_index, opened.root, seen.declaring, limits, may_list)
         or identifier_issues(opened.document_index)
         or _pattern_issues(seen, limits)
         or check_references(opened.document_index, seen.referring, seen.combining, limits)

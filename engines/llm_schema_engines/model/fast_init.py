@@ -29,13 +29,14 @@ def fast_init(cls: C) -> C:
 
 def fast_replace(value: T, **changes: Any) -> T:
     """dataclasses.replace of an instance of a `fast_init` class, in a third of the time."""
-    cls = type(value)
+    cls: Any = type(value)
     names, get = _fields_of(cls)
-    return cls(**{**dict(zip(names, get(value), strict=True)), **changes})
+    made: T = cls(**{**dict(zip(names, get(value), strict=True)), **changes})
+    return made
 
 
 @cache
-def _fields_of(cls: type[Any]) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+def _fields_of(cls: Any) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
     names = tuple(field.name for field in fields(cls))
     return names, attrgetter(*names)
 

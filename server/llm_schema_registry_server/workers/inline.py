@@ -8,7 +8,7 @@ from llm_schema_engines.formats.engine import Engines
 
 from .task import R, Task
 
-_TASKS = Task.shortcut_is
+_TASKS = "inline_tasks"
 
 
 class InlineWorkers:
@@ -16,7 +16,7 @@ class InlineWorkers:
 
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
-        self._tasks = {_TASKS: 0, "quick_proofs": 0}
+        self._tasks = {_TASKS: 0, Task.shortcut_is: 0}
 
     async def start(self) -> None:
         """Nothing to prepare."""

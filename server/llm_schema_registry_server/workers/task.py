@@ -66,7 +66,7 @@ class Task(ABC, Generic[R]):
     """
 
     __slots__ = ()
-    shortcut_is: ClassVar[str] = "inline_tasks"
+    shortcut_is: ClassVar[str] = "quick_proofs"
     """The count in the health report that its shortcuts belong to."""
 
     @abstractmethod

@@ -64,6 +64,7 @@ class Parse(Task[ParsedSchema]):
     schema_type: SchemaType
     source: SchemaSource
     strict: bool = True
+    shortcut_is = "inline_tasks"
 
     def run(self, engines: Engines) -> ParsedSchema:
         engine = engines[self.schema_type]
@@ -134,7 +135,6 @@ class Compare(Task[Comparison]):
     reader: SchemaSource
     writer: SchemaSource
     options: CompareOptions
-    shortcut_is = "quick_proofs"
 
     def run(self, engines: Engines) -> Comparison:
         return engines[self.schema_type].compare(self.reader, self.writer, self.options)

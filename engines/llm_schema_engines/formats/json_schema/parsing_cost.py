@@ -46,7 +46,7 @@ def text_cost(source: SchemaSource) -> float:
 
 def _cost(text: bytes) -> float:
     objects = text.count(b"{")
-    cost = objects * _OBJECT + text.count(b"[") * _ARRAY + text.count(b":") * _MEMBER
+    cost: float = objects * _OBJECT + text.count(b"[") * _ARRAY + text.count(b":") * _MEMBER
     cost += text.count(b",") * _ITEM + len(text) * (_BYTE + objects * _POINTED)
     escapes = (
         text.count(b"\\u00") - text.count(b"\\u00e") - text.count(b"\\u00f")

@@ -49,7 +49,7 @@ lint: $(READY) ## ruff: format and rules
 
 quick: lint ## ruff, unit and API tests: what to run while you write, in less than a minute
 	@scripts/system-packages redis-server
-	$(PYTEST) -n $$(nproc) --dist loadfile -m "not deep and not slow" tests/unit tests/api
+	$(PYTEST) -n $$((3 * $$(nproc) / 2)) --dist loadfile -m "not deep and not slow" tests/unit tests/api
 
 check: lint ## ruff, mypy --strict, import contracts, tests
 	$(BIN)/mypy

@@ -124,7 +124,8 @@ def make_servers(settings: Settings, components: Components, wire: MessageConver
                     Probes(health, settings.health.probe_seconds + _HEALTH_MARGIN_SECONDS),
                 ),
                 *hints,
-            ]
+            ],
+            fronts["http"].proxies,
         ),
         fronts["http"].host,
         fronts["http"].port,

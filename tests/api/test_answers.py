@@ -239,6 +239,7 @@ def test_wrong_arguments_are_refused(wire: Wire, name: Name, ticket: str) -> Non
     refused(wire, "CoerceAnswer", pb.CoerceAnswerRequest(schema_id=avro, kinds=[1]), "INVALID_ARGUMENT", "INVALID_REQUEST", "schema_id")  # fmt: skip
 
 
+@pytest.mark.slow
 def test_open_documents_are_bounded(tmp_path: Any, name: Name) -> None:
     server = ServerProcess(
         tmp_path, LIMITS__OPEN_ANSWERS="2", LIMITS__OPEN_ANSWER_BYTES="4096", LIMITS__DATA_BYTES="500"

@@ -210,6 +210,7 @@ def test_readers_never_see_a_subject_go_back(wire: Wire, name: Name) -> None:
         assert seen == sorted(seen)
 
 
+@pytest.mark.slow
 def test_deleting_undeleting_and_registering_at_once_leaves_a_whole_subject(wire: Wire, name: Name) -> None:
     made = [register(wire, name("s"), V1 + b" " * n) for n in range(4)]
 

@@ -45,6 +45,7 @@ def grpc_wire(wire: Wire) -> Wire:
     return wire
 
 
+@pytest.mark.slow
 def test_fifty_schemas_in_all_directions(grpc_wire: Wire) -> None:
     some = [sample for i, sample in enumerate(examples()) if i % 3 == 0]
 

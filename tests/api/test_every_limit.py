@@ -85,6 +85,7 @@ def outcome(wire: Wire, asked: Asked) -> str:
     return ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", [name for name in LOWERED if name.startswith("limits.")])
 @pytest.mark.parametrize("over", ["grpc", "http"])
 def test_a_lowered_limit_refuses_what_the_default_takes(

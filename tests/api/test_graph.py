@@ -102,6 +102,7 @@ def test_an_unknown_id_has_no_graph(wire: Wire, rpc: str) -> None:
     refused(wire, rpc, kind(schema_id="nobody"), "NOT_FOUND", "SCHEMA_NOT_FOUND")
 
 
+@pytest.mark.slow
 def test_a_chain_of_references_may_be_a_hundred_deep(wire: Wire, name: Name) -> None:
     def add_message(number: int) -> None:
         before = f"m{number - 1}.proto"

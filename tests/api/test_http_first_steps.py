@@ -142,6 +142,7 @@ def test_a_call_that_another_face_names_is_told_by_its_path(http: httpx.Client, 
     assert "POST /api/v1/schemas/{schema_id}:undelete" in answer.json()["message"]
 
 
+@pytest.mark.slow
 def test_callers_learn_which_part_fails_and_not_where_it_is(tmp_path: Any) -> None:
     server = ServerProcess(tmp_path / "server")
     try:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import pytest
+
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
 from .wires import Wire
 
 
+@pytest.mark.slow
 def test_a_caller_who_reads_gets_any_number_of_large_answers(wire: Wire, name: Callable[[str], str]) -> None:
     """64 MiB of answers may be untaken (limits.unread_bytes_per_caller); these are 90 MB."""
     content = json.dumps({"title": "x" * 900_000}).encode()

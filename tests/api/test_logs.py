@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import httpx
+import pytest
 
 from .server import ServerProcess
 
@@ -20,6 +21,7 @@ def wait_for(server: ServerProcess, event: str, count: int) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_levels_are_read_again_on_a_signal_and_nonsense_changes_nothing(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     file.write_text('[logs]\nlevel = "warning"\naccess = 1.0\n')

@@ -49,6 +49,7 @@ def test_a_page_of_another_site_may_ask_and_reads_nothing(engine: ServerProcess)
     assert "access-control-allow-origin" not in answer.headers
 
 
+@pytest.mark.slow
 def test_pages_of_sites_that_the_settings_name_are_let_in(tmp_path: object) -> None:
     from pathlib import Path
 

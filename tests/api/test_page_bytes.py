@@ -24,6 +24,7 @@ def long(text: str) -> bytes:
     return json.dumps({"title": text, "description": "d" * 900_000}).encode()
 
 
+@pytest.mark.slow
 def test_a_search_over_long_schemas_comes_in_pages_that_any_client_accepts(wire: Wire, name: Name) -> None:
     subjects = [name(letter) for letter in "abcde"]
     for subject in subjects:

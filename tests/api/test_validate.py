@@ -325,6 +325,7 @@ def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
     assert server.events("call_crashed") == []
 
 
+@pytest.mark.slow
 def test_what_is_not_proved_cheap_is_validated_all_the_same(wire: Wire, name: Name) -> None:
     made = register(wire, name("s"), BRANCHES)
     good = wire.call("ValidateData", data(made.schema_id, json.dumps(["x"] * 2_000).encode()))
@@ -335,6 +336,7 @@ def test_what_is_not_proved_cheap_is_validated_all_the_same(wire: Wire, name: Na
     assert [e.path for e in bad.errors] == ["/1"]
 
 
+@pytest.mark.slow
 def test_what_takes_too_long_is_refused_with_the_setting_and_a_batch_goes_on(hasty: Wire, name: Name) -> None:
     made = register(hasty, name("s"), MANY_ERRORS)
     request = data(made.schema_id, EMPTY)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +18,7 @@ from llm_schema_engines.formats.protobuf.engine import ProtobufEngine
 from llm_schema_engines.formats.validation_cost import MAX_RULES, Rates, Rule, count, growth
 from llm_schema_engines.model.validation import DataReport, Encoding
 from llm_schema_engines.protoc.in_process import InProcessProtoc
+from tests.growth.measure import LIMIT, time_growth
 
 SECONDS = 0.01
 JSON, AVRO, PROTOBUF = JsonSchemaEngine(), AvroEngine(), ProtobufEngine(InProcessProtoc())
@@ -305,21 +305,6 @@ def test_active_states_of_a_pattern(pattern: str, states: int) -> None:
     assert active_states(pattern) >= min(states, 2)
 
 
-def doubled(work: Callable[[int], Callable[[], object]], size: int) -> float:
-    """How many times as long the work takes for twice the size: processor time, the best of several."""
-
-    def best(size: int) -> float:
-        run = work(size)
-        times = []
-        for _ in range(7):
-            began = time.process_time()
-            run()
-            times.append(time.process_time() - began)
-        return min(times)
-
-    return best(2 * size) / best(size)
-
-
 def test_names_of_an_enum_are_looked_up_and_not_searched() -> None:
     def work(size: int) -> Callable[[], object]:
         values = " ".join(f"A{i} = {i};" for i in range(size))
@@ -329,7 +314,7 @@ def test_names_of_an_enum_are_looked_up_and_not_searched() -> None:
         payload = compact({"e": [f"A{size - 1}"] * size})
         return lambda: validator.validate(payload)
 
-    assert doubled(work, 1_000) < 3
+    assert time_growth(work, lambda run: run(), 500, 8_000) <= LIMIT
 
 
 def test_required_fields_are_found_once_for_a_message_and_not_for_each_of_its_values() -> None:
@@ -344,4 +329,4 @@ def test_required_fields_are_found_once_for_a_message_and_not_for_each_of_its_va
         payload = b"\x12\x00" * size + b"\x0a\x00"
         return lambda: validator.validate(payload, encoding=Encoding.BINARY)
 
-    assert doubled(work, 500) < 3
+    assert time_growth(work, lambda run: run(), 250, 4_000) <= LIMIT

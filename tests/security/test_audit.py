@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -216,9 +217,14 @@ def test_the_audit_log_is_for_auditors(world: Callers, wire: str) -> None:
 
 @pytest.mark.parametrize("wire", WIRES)
 def test_a_flood_of_refusals_is_few_records(world: Callers, wire: str) -> None:
-    flood, subject = world.wire(wire, f"flood-{wire}", ["reader"]), f"flood-{wire}"
-    for _ in range(400):
-        failing(lambda: register(flood, subject))
+    subject = f"flood-{wire}"
+
+    def refused(flood: Wire) -> None:
+        for _ in range(50):
+            failing(lambda: register(flood, subject))
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(refused, [world.wire(wire, subject, ["reader"]) for _ in range(8)]))
 
     reader = world.wire(wire, "eve", ["auditor"])
     request = audit_pb2.ListAuditEventsRequest(principal=subject, limit=1000)

@@ -135,6 +135,7 @@ async def test_a_key_that_is_disabled_while_it_is_looked_up_is_refused(world: Wo
     assert world.auth.known({"x-api-key": secret}) is None
 
 
+@pytest.mark.slow
 async def test_a_key_that_changes_all_the_time_is_told_to_come_again(world: World) -> None:
     key, secret = await world.add()
 

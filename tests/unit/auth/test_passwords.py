@@ -115,6 +115,7 @@ async def test_a_password_is_verified_once_and_remembered_without_itself() -> No
     assert world.auth.known(basic("ada", "correct horse")) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("user", "password"),
     [("ada", "Correct horse"), ("ada", ""), ("Ada", "correct horse"), ("bob", "correct horse"), ("", ""),
@@ -126,6 +127,7 @@ async def test_wrong_names_and_wrong_passwords_are_alike(user: str, password: st
     assert refused.value.message == "the user name or the password is wrong"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shown", ["Basic", "Basic !!", "Basic YWRh", "Basic /w==", "Basic Og"])
 async def test_what_is_no_basic_is_refused(shown: str) -> None:
     with pytest.raises(Unauthenticated):
@@ -201,6 +203,7 @@ async def test_who_guesses_all_at_once_is_no_better_off(monkeypatch: pytest.Monk
     assert sum(isinstance(each, LimitExceeded) for each in done) == 200 - FREE_GUESSES - 1
 
 
+@pytest.mark.slow
 async def test_the_file_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "LOOK_SECONDS", 0.01)
     file = tmp_path / "users.toml"

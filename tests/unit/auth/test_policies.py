@@ -217,6 +217,7 @@ def test_a_decision_is_what_its_traces_say(policies: list[p.Policy], known: dict
     assert decider.decide(facts(**known)).allowed is (allowed and not denied)
 
 
+@pytest.mark.slow
 @given(
     SOME, st.sampled_from(sorted(PERMISSIONS)), st.lists(st.sampled_from(["*", "secret.*", "open.a", "x*"]))
 )

@@ -226,6 +226,7 @@ async def test_a_restart_between_two_calls_is_not_even_noticed(server: RedisServ
     assert tier.counts.errors == 0
 
 
+@pytest.mark.slow
 async def test_a_frozen_server_holds_nobody_and_mixes_up_no_answers(
     server: RedisServer, hasty: RedisTier
 ) -> None:

@@ -83,6 +83,7 @@ def belongs(included: Sequence[Scope], layered: Sequence[tuple[Scope, bool]], na
     return first and any(holds(scope, name) for scope in included)
 
 
+@pytest.mark.slow
 @given(st.lists(scopes(), max_size=4), layers(), st.lists(names(), max_size=8))
 @settings(max_examples=400)
 def test_a_set_holds_what_its_scopes_hold_and_its_ranges_read_that(
@@ -100,6 +101,7 @@ def test_a_set_holds_what_its_scopes_hold_and_its_ranges_read_that(
         assert before.high <= after.low
 
 
+@pytest.mark.slow
 @given(st.lists(scopes(), max_size=3), layers(), scopes(), names())
 @settings(max_examples=400)
 def test_what_is_covered_is_held_and_what_is_held_is_met(

@@ -105,6 +105,7 @@ async def test_a_slow_subscriber_misses_nothing(registry: World) -> None:
         assert await take(stream, len(everything) - 1) == everything[1:]
 
 
+@pytest.mark.slow
 async def test_heartbeats_come_when_asked_for_and_carry_a_revision(registry: World) -> None:
     with pytest.raises(InvalidRequest):
         await anext(registry.subscribing(ALL, "", 0.1))

@@ -86,6 +86,7 @@ async def one_by_one(
     return [engine.compare(reader.source, writer.source, CompareOptions()) for reader, writer in pairs]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("direction", Direction)
 @pytest.mark.parametrize("count", [0, 1, FEW, FEW + 1, 2 * BATCH_PAIRS + 3])
 @pytest.mark.parametrize("most", [None, 1, 7])

@@ -324,6 +324,7 @@ def test_a_stream_of_compressed_messages_takes_room_for_one() -> None:
     assert not world.client
 
 
+@pytest.mark.slow
 def test_what_is_dear_to_unpack_is_unpacked_in_pieces_and_costs() -> None:
     most = 8 << 20
     world = World(most=most, room=1 << 40)

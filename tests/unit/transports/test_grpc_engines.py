@@ -272,6 +272,7 @@ async def outcome(call: object) -> str:
     return "OK"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stall_seconds", [0.5])
 async def test_a_reader_that_never_reads_is_ended_and_others_do_not_notice(world: World) -> None:
     lazy = [world.stub.StreamSchemaChanges(pb.StreamRequest(subjects=["flood"])) for _ in range(10)]
@@ -288,6 +289,7 @@ async def test_a_reader_that_never_reads_is_ended_and_others_do_not_notice(world
         call.cancel()
 
 
+@pytest.mark.slow
 async def test_a_thousand_calls_at_once_are_all_answered_or_refused(world: World) -> None:
     calls = [outcome(world.stub.GetSchema(pb.GetSchemaRequest(schema_id=f"s{i}"))) for i in range(1000)]
 

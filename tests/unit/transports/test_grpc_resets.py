@@ -61,6 +61,7 @@ async def test_who_resets_more_than_is_allowed_is_cut_and_comes_back_to_the_same
     assert cuts.peers == ["ipv4:10.0.0.1:1000", "ipv4:10.0.0.1:1001"]
 
 
+@pytest.mark.slow
 async def test_a_few_resets_a_second_may_go_on_for_ever() -> None:
     cuts = Cuts()
     guard = cuts.guard()
@@ -136,6 +137,7 @@ def ended_for_resets(port: int, path: str, message: bytes | None) -> bool:
         return ended.wait(30)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [GET_SCHEMA, HEALTH, UNKNOWN])
 async def test_a_connection_of_resets_is_ended_and_others_are_served(path: str) -> None:
     async with (
@@ -148,6 +150,7 @@ async def test_a_connection_of_resets_is_ended_and_others_are_served(path: str) 
         await stub.GetSchema(pb.GetSchemaRequest(schema_id="b"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["native", "grpcio"])
 async def test_so_is_one_whose_calls_are_reset_after_their_message(engine: str) -> None:
     message = pb.GetSchemaRequest(schema_id="wait").SerializeToString()

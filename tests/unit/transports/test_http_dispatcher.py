@@ -173,3 +173,40 @@ async def test_every_binding_of_the_api_is_the_twin_s_and_the_probes_are_their_o
 
     assert (await ask(app, "/"))[0]["body"] == b"index"
     assert b"ALIVE" in (await ask(app, "/health/live"))[1]["body"]
+
+
+async def test_many_requests_at_once_begin_in_turns() -> None:
+    begun: list[int] = []
+    counts: list[int] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.append(scope["number"])
+
+    async def look() -> None:
+        while len(begun) < 99:
+            counts.append(len(begun))
+            await asyncio.sleep(0)
+        counts.append(len(begun))
+
+    many = Dispatcher([Mount("/many", app, A)])
+
+    async def ask_many(number: int) -> None:
+        scope = {"type": "http", "raw_path": b"/many", "number": number, "headers": []}
+        await many(scope, _nothing, _nowhere)
+
+    tasks = [asyncio.create_task(ask_many(number)) for number in range(100)]
+    watching = asyncio.create_task(look())
+    await asyncio.sleep(0)
+    tasks[70].cancel()  # it has not begun yet
+    await asyncio.wait([*tasks, watching], timeout=30)
+    assert begun == [number for number in range(100) if number != 70]
+    assert max(b - a for a, b in zip([0, *counts], counts, strict=False)) <= 64
+    assert [e["body"] for e in await ask(APP, "/api/v1/subjects") if "body" in e] == [b"a"]
+
+
+async def _nothing() -> Event:
+    return {"type": "http.disconnect"}
+
+
+async def _nowhere(event: Event) -> None:
+    raise AssertionError(event)

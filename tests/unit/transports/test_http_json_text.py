@@ -18,6 +18,7 @@ MANY = 30_000
 """More values than are read in one step."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "value",
     [

@@ -301,6 +301,7 @@ async def test_a_body_may_be_one_field_with_the_rest_in_path_and_query(world: Wo
         ("GET", "/api/v1/schemas?subject_prefix=missing&limit=-1", None, 404, "SCHEMA_NOT_FOUND", None),
     ],
 )
+@pytest.mark.slow
 async def test_what_is_wrong_is_answered_with_its_status_and_named(
     world: World, verb: str, path: str, body: bytes | None, status: int, code: str, field: str | None
 ) -> None:

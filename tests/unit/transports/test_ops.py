@@ -73,6 +73,7 @@ async def test_a_request_that_does_not_end_or_is_none_is_cut(
     writer.transport.abort()
 
 
+@pytest.mark.slow
 async def test_over_the_bound_a_scrape_is_refused_and_those_that_read_nothing_end(
     serve: Callable[..., MetricsListener],
 ) -> None:

@@ -63,8 +63,15 @@ BOUNDS = Bounds(
 
 
 def children() -> list[psutil.Process]:
-    """The workers of this process, and their template, also dead ones that nobody has waited for; not what other tests have started."""
-    return [p for p in psutil.Process().children(recursive=True) if p not in OTHERS]
+    """The workers of this process, and their template, also dead ones that nobody has waited for; not what other tests have started,
+    nor what that starts meanwhile, as a database server does."""
+    found = []
+    for child in psutil.Process().children():
+        if child not in OTHERS:
+            found.append(child)
+            with suppress(psutil.NoSuchProcess):
+                found += child.children(recursive=True)
+    return found
 
 
 def template() -> psutil.Process:
@@ -79,7 +86,7 @@ OTHERS: set[psutil.Process] = set()
 @pytest.fixture(autouse=True)
 def note_what_others_started() -> None:
     OTHERS.clear()
-    OTHERS.update(psutil.Process().children(recursive=True))
+    OTHERS.update(psutil.Process().children())
 
 
 @asynccontextmanager

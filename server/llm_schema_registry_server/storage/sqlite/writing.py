@@ -32,6 +32,8 @@ from .session import Session
 
 _SMALL = 64 * 1024
 """Bytes that are written in the loop; more go through a thread."""
+_NAME_COST = 8
+"""A character of a name costs as much as so many bytes of content: names are cut into words, and new words are rows."""
 
 
 class SqliteWriteTx(SqliteReadTx, SqliteCredentialsWrite, SqliteAccessWrite, SqliteAuditWrite):
@@ -122,7 +124,7 @@ class SqliteWriteTx(SqliteReadTx, SqliteCredentialsWrite, SqliteAccessWrite, Sql
         self._session.run(queries.RELEASE_LEASE, (lease.name, lease.token))
 
     async def insert_version(self, version: SchemaVersion, names: Sequence[str]) -> None:
-        await self._sized(sum(map(len, names)), lambda: self._insert(version, names))
+        await self._sized(_NAME_COST * sum(map(len, names)), lambda: self._insert(version, names))
 
     def _insert(self, version: SchemaVersion, names: Sequence[str]) -> None:
         run = self._session.run

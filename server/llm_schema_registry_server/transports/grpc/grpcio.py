@@ -24,6 +24,7 @@ from ...rpc.protobuf.rpcs import Rpcs
 from ..listener import ListenError
 from ..request_memory import LARGE, hold
 from ..status import grpc_status
+from ..turns import CallTurns, request_units
 from ..unread import Unread
 from .held import SMALL, HeldAnswers
 from .incoming import incoming
@@ -75,6 +76,7 @@ class GrpcioEngine:
         self._options = channel_options(bounds)
         self._bounds = bounds
         self._memory = memory
+        self._turns = CallTurns()
         self._server: aio.Server | None = None
         self._resets: ResetGuard | None = None
         self._port = 0
@@ -135,7 +137,7 @@ class GrpcioEngine:
 
     def _unary(self, method: Method) -> Callable[[bytes, Context], Any]:
         rpcs, pipeline, operation, proxies = self._rpcs, self._rpcs.pipeline, method.operation, self._proxies
-        memory, watched = self._memory, self._watched
+        memory, watched, turns = self._memory, self._watched, self._turns
 
         async def unary(request: bytes, context: Context) -> bytes:
             watched.handed += 1
@@ -144,6 +146,7 @@ class GrpcioEngine:
             if answer is None:
                 call.deadline = _deadline(context)
                 try:
+                    await turns.turn(partial(caller_key, call), request_units(request))
                     if len(request) <= LARGE:
                         answer = await rpcs.unary(method, call, request)
                     else:
@@ -173,7 +176,7 @@ class GrpcioEngine:
 
     def _streaming(self, method: Method) -> Callable[[Any, Context], Any]:
         rpcs, unread, proxies = self._rpcs, self._unread, self._proxies
-        watched = self._watched
+        watched, turns = self._watched, self._turns
 
         async def stream(request: bytes | AsyncIterator[bytes], context: Context) -> None:
             watched.handed += 1
@@ -182,6 +185,7 @@ class GrpcioEngine:
             call.deadline = _deadline(context)
             call.ready = partial(context.send_initial_metadata, ())
             try:
+                await turns.turn(partial(caller_key, call), request_units(request))
                 async with aclosing(rpcs.stream(method, call, request)) as answers:
                     await _send_all(answers, context, call, unread)
             except Exception as error:

@@ -38,6 +38,7 @@ from ..listener import ListenError
 from ..request_memory import LARGE, hold
 from ..status import grpc_status
 from ..tcp import acknowledged
+from ..turns import TASK_UNITS, CallTurns, WaitingCall, request_units
 from ..unread import Unread
 from .abandoned import Abandoned
 from .fence import fence
@@ -64,9 +65,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.1
 _HELD_COPIES = 3
 # Memory that the front takes for each byte of an answer whose reader does not take it: measured with loadtest/hostile.py --only "never reading".
 _UNREAD_COPIES = 4
-# What is begun in one turn of the loop, some milliseconds of work: cached answers, each a unit, as are so many bytes of them; and calls
-# that take a task, each so many units.
-_TURN, _TURN_BYTES, _TURN_TASK = 256, 16_384, 4
+# So many bytes of a cached answer are a unit of a turn.
+_UNIT_BYTES = 16_384
 # The longest wait at the end of a drain for answers to be written, on a machine that is busy.
 _FENCE_SECONDS = 2.0
 
@@ -112,8 +112,8 @@ class NativeEngine:
         self._make_behind = behind
         self._table = tuple(m for m in rpcs.methods.values() if not m.operation.client_streaming)
         self._tasks: dict[int, tuple[asyncio.Task[None], str]] = {}  # and the peer
-        self._waiting: list[DetailedEvent] = []
-        self._used = 0  # of this turn of the loop
+        self._turns = CallTurns()
+        self._waiting: dict[int, tuple[WaitingCall, str]] = {}  # and the peer
         self._draining = False
         self._port = 0
 
@@ -197,52 +197,60 @@ class NativeEngine:
     def _on_events(self, events: list[DetailedEvent]) -> None:
         if self._guard.arrived is not None:
             self._guard.count((e[5][1], len(e[3] or b"")) for e in events if e[5] is not None)
-        if self._waiting:
-            self._waiting.extend(events)
-        else:
-            self._take(events)
-
-    def _next_turn(self) -> None:
-        events, self._waiting, self._used = self._waiting, [], 0
-        if events:
-            self._take(events)
-
-    def _take(self, events: list[DetailedEvent]) -> None:
-        """Begins calls, and answers those that need no work. When that was enough for a turn of the loop, the rest waits for the next."""
-        if not self._used:
-            self._loop.call_soon(self._next_turn)
-        for number, (kind, call_id, method_id, payload, _, details) in enumerate(events):
-            if self._used > _TURN:
-                self._waiting = events[number:]
-                return
-            self._used += 1
+        for kind, call_id, method_id, payload, _, details in events:
             if kind == EVENT_CANCEL:
-                if (running := self._tasks.get(call_id)) is not None:
-                    task, peer = running
-                    task.cancel()
-                    self._resets.note(peer)
+                self._cancelled(call_id)
                 continue
             if payload is None or details is None:
                 raise AssertionError("an event of a call has a payload and details")
             method = self._table[method_id]
             call = incoming(method.operation, *details, self._proxies)
-            if self._draining:
-                self._fail(call_id, ShuttingDown(), call)
-            elif len(payload) > LARGE:
-                self._large(call_id, method, call, payload)
-            elif (cached := self._pipeline.cached_at_once(call, payload)) is not None:
-                size = len(cached.body)
-                if size <= SMALL or self._unread_answers.give(details[1], size):
-                    self._used += size // _TURN_BYTES
-                    self._front.respond(call_id, cached.body, None, cached.metadata + call.own_metadata)
-                else:
-                    self._begin(call_id, self._respond(call_id, call, cached), details[1])
+            peer = details[1]
+            if self._turns.free:
+                self._admit(call_id, method, call, payload, peer)
             else:
-                run = self._stream if method.operation.server_streaming else self._unary
-                self._begin(call_id, run(call_id, method, call, payload), details[1])
+                begin = partial(self._admit_waiting, call_id, method, call, payload, peer)
+                self._waiting[call_id] = self._turns.wait(caller_key(call), begin), peer
+
+    def _cancelled(self, call_id: int) -> None:
+        """The client has reset a call."""
+        self._turns.use(1)
+        if (running := self._tasks.get(call_id)) is not None:
+            task, peer = running
+            task.cancel()
+            self._resets.note(peer)
+        elif (found := self._waiting.pop(call_id, None)) is not None:
+            waiting, peer = found
+            waiting.leave()
+            self._resets.note(peer)
+
+    def _admit_waiting(self, call_id: int, method: Method, call: Call, payload: bytes, peer: str) -> None:
+        del self._waiting[call_id]
+        self._admit(call_id, method, call, payload, peer)
+
+    def _admit(self, call_id: int, method: Method, call: Call, payload: bytes, peer: str) -> None:
+        """Begins a call, or answers it when that needs no work."""
+        units = 1
+        if self._draining:
+            self._fail(call_id, ShuttingDown(), call)
+        elif len(payload) > LARGE:
+            self._large(call_id, method, call, payload)
+            units = TASK_UNITS
+        elif (cached := self._pipeline.cached_at_once(call, payload)) is not None:
+            size = len(cached.body)
+            if size <= SMALL or self._unread_answers.give(peer, size):
+                units += size // _UNIT_BYTES
+                self._front.respond(call_id, cached.body, None, cached.metadata + call.own_metadata)
+            else:
+                units = TASK_UNITS
+                self._begin(call_id, self._respond(call_id, call, cached), peer)
+        else:
+            run = self._stream if method.operation.server_streaming else self._unary
+            units = request_units(payload)
+            self._begin(call_id, run(call_id, method, call, payload), peer)
+        self._turns.use(units)
 
     def _begin(self, call_id: int, work: Coroutine[Any, Any, None], peer: str) -> asyncio.Task[None]:
-        self._used += _TURN_TASK
         task = self._loop.create_task(work)
         self._tasks[call_id] = task, peer
         task.add_done_callback(partial(self._forget, call_id))

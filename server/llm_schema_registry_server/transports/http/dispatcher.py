@@ -9,12 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import orjson
 
 from ...calls.call import REQUEST_ID, request_id
-from .asgi import App, Receive, Reply, Scope, Send, headers, send_reply
+from ...calls.guards.queueing import address_key
+from ...calls.peer import NO_PROXIES, TrustedProxies
+from ..turns import CallTurns
+from .asgi import App, Receive, Reply, Scope, Send, connection, headers, send_reply
 from .errors import RouteNotFound
 
 # What may follow a prefix: nothing, another segment, or (raw paths of WebSockets have it) a query.
@@ -48,35 +52,43 @@ class Mount:
 
 
 class Dispatcher:
-    """An ASGI 3 application over mounts, which are tried in the given order.
+    """An ASGI 3 application over mounts, which are tried in the given order. When more is asked at once than a turn of the event loop
+    bears, callers take turns; those behind one of `proxies` are told apart.
 
     Raises TypeError for a prefix that is no path, that is mounted twice, or that an earlier one hides.
     """
 
-    def __init__(self, mounts: Sequence[Mount]) -> None:
+    def __init__(self, mounts: Sequence[Mount], proxies: TrustedProxies = NO_PROXIES) -> None:
         self._mounts = [(m.prefix.encode(), len(m.prefix), m.exact, m.http, m.websocket) for m in mounts]
         self._faces = list({id(m.face): m.face for m in mounts}.values())
         prefixes = ", ".join(m.prefix for m in mounts if m.prefix != "/")
         self._hint = f"paths start with {prefixes}; GET / lists them"
         self._active: set[asyncio.Task[Any] | None] = set()
+        self._turns = CallTurns()
+        self._proxies = proxies
         _demand_reachable(mounts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request or one WebSocket."""
         task = asyncio.current_task()
         self._active.add(task)
+        try:
+            await self._turns.turn(partial(self._caller, scope))
+            await self._app(scope)(scope, receive, send)
+        finally:
+            self._active.discard(task)
+
+    def _caller(self, scope: Scope) -> str:
+        return address_key(self._proxies.peer(connection(scope), headers(scope)).address)
+
+    def _app(self, scope: Scope) -> App:
         path: bytes = scope["raw_path"]
-        app: App | None = self._nobody
         for prefix, length, exact, http, websocket in self._mounts:
             if path.startswith(prefix) and (
                 len(path) == length or (not exact and path[length] in _BOUNDARIES)
             ):
-                app = http if scope["type"] == "http" else websocket
-                break
-        try:
-            await (app or self._nobody)(scope, receive, send)
-        finally:
-            self._active.discard(task)
+                return (http if scope["type"] == "http" else websocket) or self._nobody
+        return self._nobody
 
     async def drain(self, seconds: float) -> None:
         """Refuses new requests, waits for those in flight, cuts what is left."""

@@ -1,0 +1,110 @@
+"""Calls begin in turns of the event loop: as many as keep a turn short, and who sent few is not behind who sent many.
+
+What a call costs is told in units of about 20 microseconds. A turn that took too long halves what the next one may begin, so that
+calls wait here, where each caller has a queue of its own, and not as tasks of the loop, which knows no callers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+
+TASK_UNITS = 4
+"""What it takes to begin a call that runs as a task."""
+_UNIT_BYTES = 128
+_MOST, _LEAST, _STEP = 256, 4 * TASK_UNITS, 32
+_SHORT_SECONDS, _LONG_SECONDS = 0.004, 0.008
+
+
+def request_units(request: object) -> int:
+    """What it takes to begin a call with this request, which is bytes or, of a stream, something else."""
+    return TASK_UNITS + (len(request) // _UNIT_BYTES if isinstance(request, bytes) else 0)
+
+
+class WaitingCall:
+    """A call that waits for its turn."""
+
+    __slots__ = ("begin",)
+
+    def __init__(self, begin: Callable[[], None]) -> None:
+        self.begin: Callable[[], None] | None = begin
+
+    def leave(self) -> None:
+        """Its caller has gone: it will not begin."""
+        self.begin = None
+
+
+class CallTurns:
+    """The turns of the calls of one listener. `use` says what a call that begins costs; when `free` is false a call must `wait`."""
+
+    def __init__(self) -> None:
+        self._waiting: OrderedDict[str, deque[WaitingCall]] = OrderedDict()
+        self._used, self._budget = 0, _MOST
+        self._scheduled = False
+        self._began = 0.0
+
+    @property
+    def free(self) -> bool:
+        """Whether a call may begin in this turn."""
+        return self._used < self._budget and not self._waiting
+
+    def use(self, units: int) -> None:
+        """Counts what began in this turn."""
+        self._used += units
+        if not self._scheduled:
+            self._schedule()
+
+    def wait(self, caller: str, begin: Callable[[], None]) -> WaitingCall:
+        """Calls `begin`, which must `use` something, in one of the next turns; callers take turns there, one call each."""
+        call = WaitingCall(begin)
+        self._waiting.setdefault(caller, deque()).append(call)
+        if not self._scheduled:
+            self._schedule()
+        return call
+
+    async def turn(self, caller: Callable[[], str], units: int = TASK_UNITS) -> None:
+        """Waits until a call may begin, and counts it."""
+        if self.free:
+            self.use(units)
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def begin() -> None:
+            if not turn.done():
+                self.use(units)
+                turn.set_result(None)
+
+        call = self.wait(caller(), begin)
+        try:
+            await turn
+        finally:
+            call.leave()
+
+    def _schedule(self) -> None:
+        self._scheduled = True
+        self._began = time.perf_counter()
+        asyncio.get_running_loop().call_soon(self._next_turn)
+
+    def _next_turn(self) -> None:
+        took = time.perf_counter() - self._began
+        if took > _LONG_SECONDS:
+            self._budget = max(_LEAST, self._budget // 2)
+        elif took < _SHORT_SECONDS:
+            self._budget = min(_MOST, self._budget + _STEP)
+        self._used, self._scheduled = 0, False
+        waiting = self._waiting
+        try:
+            while waiting and self._used < self._budget:
+                caller, calls = next(iter(waiting.items()))
+                call = calls.popleft()
+                if calls:
+                    waiting.move_to_end(caller)
+                else:
+                    del waiting[caller]
+                if (begin := call.begin) is not None:
+                    begin()
+        finally:
+            if waiting and not self._scheduled:
+                self._schedule()

@@ -1,0 +1,104 @@
+"""Calls that arrive at once begin in turns of the event loop, and callers take turns there."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from llm_schema_registry_server.transports.turns import TASK_UNITS, CallTurns
+
+
+class Caller:
+    """Begins calls by their names, each when there is room."""
+
+    def __init__(self) -> None:
+        self.turns = CallTurns()
+        self.begun: list[str] = []
+
+    def begin(self, name: str) -> None:
+        self.begun.append(name)
+        self.turns.use(TASK_UNITS)
+
+    def call(self, name: str) -> None:
+        if self.turns.free:
+            self.begin(name)
+        else:
+            self.turns.wait(name, partial(self.begin, name))
+
+
+async def until_idle(turns: CallTurns) -> None:
+    """Waits until nobody waits."""
+    for _ in range(10_000):
+        if turns.free:
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("somebody still waits")
+
+
+async def test_who_sent_few_does_not_wait_behind_who_sent_many() -> None:
+    caller = Caller()
+    for _ in range(500):
+        caller.call("many")
+    at_once = len(caller.begun)
+    assert at_once < 500
+    caller.call("few")
+    caller.call("few")
+    await until_idle(caller.turns)
+    assert caller.begun.index("few") == at_once + 1
+    assert caller.begun[at_once : at_once + 5] == ["many", "few", "many", "few", "many"]
+    assert len(caller.begun) == 502
+
+
+async def test_no_turn_begins_more_than_its_budget() -> None:
+    caller = Caller()
+    for _ in range(1000):
+        caller.call("many")
+    begun = [len(caller.begun)]
+    for _ in range(1000):
+        await asyncio.sleep(0)
+        begun.append(len(caller.begun))
+    assert begun[-1] == 1000
+    assert max(b - a for a, b in zip([0, *begun], begun, strict=False)) <= begun[0] == 64
+
+
+async def test_who_left_does_not_begin() -> None:
+    caller = Caller()
+    for _ in range(100):
+        caller.call("many")
+    gone = caller.turns.wait("gone", partial(caller.begin, "gone"))
+    gone.leave()
+    await until_idle(caller.turns)
+    assert caller.begun == ["many"] * 100
+
+
+async def test_a_call_that_fails_to_begin_does_not_stop_the_others() -> None:
+    caller, failures = Caller(), list[str]()
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, found: failures.append(str(found["exception"]))
+    )
+
+    def fail() -> None:
+        raise ValueError("no")
+
+    for _ in range(64):
+        caller.call("many")
+    caller.turns.wait("odd", fail)
+    caller.turns.wait("even", partial(caller.begin, "even"))
+    await until_idle(caller.turns)
+    assert failures == ["no"]
+    assert caller.begun[-1] == "even"
+
+
+async def test_a_coroutine_waits_for_its_turn_and_may_be_cancelled_meanwhile() -> None:
+    caller = Caller()
+
+    async def call(name: str) -> None:
+        await caller.turns.turn(lambda: name)
+        caller.begun.append(name)
+
+    tasks = [asyncio.create_task(call(f"call {number}")) for number in range(200)]
+    await asyncio.sleep(0)
+    assert len(caller.begun) == 64
+    tasks[150].cancel()
+    await asyncio.wait(tasks, timeout=30)
+    assert caller.begun == [f"call {number}" for number in range(200) if number != 150]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from itertools import product
+from itertools import chain, product
 
 from . import __version__
 from .auth.granting import GrantBook
@@ -16,10 +16,11 @@ from .calls.guards.trace import Trace
 from .calls.peer import NO_PROXIES, TrustedProxies
 from .calls.pipeline import Pipeline
 from .components import Components
+from .factories import make_ticket_secret
 from .model.grant import ANONYMOUS
 from .queues.fair_queue import FairQueue, Queues
 from .registry.use_cases import UseCases
-from .rpc import http, methods
+from .rpc import http, mcp, methods
 from .rpc.admin import AdminService
 from .rpc.answers import AnswerService
 from .rpc.audit import AuditService
@@ -44,6 +45,8 @@ from .transports.http.asgi import API_HEADERS, SECURE_API_HEADERS
 from .transports.http.dispatcher import Dispatcher, Mount
 from .transports.http.grpc_hint import GrpcHint
 from .transports.http.listener import HttpListener
+from .transports.http.mcp import ROOT as MCP_ROOT
+from .transports.http.mcp import McpFace, McpOptions
 from .transports.http.probes import Probes
 from .transports.http.sockets import Redeem, no_tickets
 from .transports.http.twin import FACE as HTTP
@@ -106,27 +109,24 @@ def make_servers(settings: Settings, components: Components, wire: MessageConver
     )
     hint = GrpcHint(lambda: grpc.port)
     hints = [Mount(f"/{service}", hint.http, hint) for service in engine.services]
+    twin = make_twin(
+        settings,
+        rpcs,
+        unread,
+        memory,
+        components.queues,
+        components.metrics,
+        proxies=fronts["http"].proxies,
+        secure=fronts["http"].secure,
+        redeem=components.tickets.redeem,
+    )
+    probes = Probes(health, settings.health.probe_seconds + _HEALTH_MARGIN_SECONDS)
+    models = []
+    if settings.mcp.enabled:
+        face = make_mcp(settings, rpcs, twin)
+        models = [Mount(MCP_ROOT, face.http, face, exact=True)]
     http = HttpListener(
-        Dispatcher(
-            [
-                *mounts(
-                    make_twin(
-                        settings,
-                        rpcs,
-                        unread,
-                        memory,
-                        components.queues,
-                        components.metrics,
-                        proxies=fronts["http"].proxies,
-                        secure=fronts["http"].secure,
-                        redeem=components.tickets.redeem,
-                    ),
-                    Probes(health, settings.health.probe_seconds + _HEALTH_MARGIN_SECONDS),
-                ),
-                *hints,
-            ],
-            fronts["http"].proxies,
-        ),
+        Dispatcher([*mounts(twin, probes), *models, *hints], fronts["http"].proxies),
         fronts["http"].host,
         fronts["http"].port,
         per_address=settings.http.connections_per_address,
@@ -179,7 +179,7 @@ def make_rpcs(settings: Settings, components: Components, wire: MessageConverter
     handlers = bind(
         table, services(components.use, wire, components.clock, components.book, components.tickets)
     )
-    pipeline = Pipeline(handlers, guards, components.answers)
+    pipeline = Pipeline(chain(handlers, mcp.OPERATIONS), guards, components.answers)
     return Rpcs(table, pipeline, most_items=settings.limits.request_items)
 
 
@@ -245,6 +245,28 @@ def make_twin(
         ),
         memory,
         queues,
+    )
+
+
+def make_mcp(settings: Settings, rpcs: Rpcs, twin: HttpTwin) -> McpFace:
+    """The MCP server, which reads bodies, knows proxies and names, and counts what is unread as the twin does."""
+    own, options = settings.mcp, twin.options
+    service = mcp.McpService(rpcs, __version__, make_ticket_secret(settings.auth), own.wait_seconds)
+    return McpFace(
+        service,
+        mcp.frame,
+        twin.bodies,
+        options.requests,
+        McpOptions(
+            max_body_bytes=min(own.max_body_bytes, options.max_body_bytes),
+            unread=options.unread,
+            max_values=min(own.max_values, options.max_values),
+            max_escapes=options.max_escapes,
+            proxies=options.proxies,
+            security=options.security,
+            origins=options.origins,
+            hosts=options.hosts,
+        ),
     )
 
 

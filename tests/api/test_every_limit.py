@@ -10,7 +10,7 @@ import pytest
 from google.protobuf.message import Message
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
-from llm_schema_registry_server.settings import HttpSettings, LimitsSettings
+from llm_schema_registry_server.settings import HttpSettings, LimitsSettings, McpSettings
 
 from .conftest import Servers
 from .helpers import JSON, V1
@@ -55,12 +55,13 @@ ELSEWHERE = {
     # These bound what is done at the same time, is sent, or is a value of a whole body, and have tests of their own.
     "limits.page", "limits.page_bytes", "limits.calls_in_flight", "limits.streams", "limits.streams_per_caller",
     "limits.unread_bytes", "limits.unread_bytes_per_caller", "limits.socket_bytes", "limits.open_answers", "limits.open_answer_bytes", "http.max_batch_bytes", "http.max_values",
+    "mcp.enabled", "mcp.max_body_bytes", "mcp.max_values", "mcp.wait_seconds",  # tests/mcp_server
     "http.connections_per_address", "http.host", "http.hosts", "http.port", "http.origins",
 }  # fmt: skip
 
 
 def test_every_bound_of_a_request_has_a_test() -> None:
-    sections = {"limits": LimitsSettings(), "http": HttpSettings()}
+    sections = {"limits": LimitsSettings(), "http": HttpSettings(), "mcp": McpSettings()}
     names = {f"{section}.{field}" for section, values in sections.items() for field in values.model_dump()}
 
     assert names == {*LOWERED} | ELSEWHERE

@@ -4,6 +4,7 @@ from .audit import AuditSettings
 from .auth import AuthSettings, CertificatesSettings, JwtSettings, PasswordSettings
 from .encryption import EncryptionSettings, VaultSettings
 from .engines import AvroSettings, JsonSchemaSettings, ProtobufSettings
+from .mcp import McpSettings
 from .rates import QuotasSettings, RateLimitsSettings, RateSettings
 from .section import Section
 from .storage import BlobsSettings, PostgresSettings, S3Settings, StorageSettings
@@ -56,6 +57,7 @@ __all__ = [
     "LimitsSettings",
     "ListenerName",
     "LogsSettings",
+    "McpSettings",
     "MetricsSettings",
     "PasswordSettings",
     "PostgresSettings",

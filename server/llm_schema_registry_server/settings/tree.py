@@ -19,6 +19,7 @@ from .auth import AuthSettings, Names
 from .encryption import EncryptionSettings
 from .engines import AvroSettings, JsonSchemaSettings, ProtobufSettings
 from .given_secrets import KEY_FILE_VARIABLE, KEY_VARIABLE, GivenSecretError, resolved
+from .mcp import McpSettings
 from .names import nearest
 from .rates import QuotasSettings, RateLimitsSettings
 from .section import Section
@@ -393,6 +394,7 @@ class Settings(Section):
 
     grpc: GrpcSettings = GrpcSettings()
     http: HttpSettings = HttpSettings()
+    mcp: McpSettings = McpSettings()
     tls: TlsSettings = TlsSettings()
     auth: AuthSettings = AuthSettings()
     audit: AuditSettings = AuditSettings()

@@ -26,6 +26,7 @@ from .commands import (
     lifecycle,
     linting,
     login,
+    mcp,
     profiles,
     providers,
     pulling,
@@ -101,6 +102,7 @@ for _module in (
     credentials,
     login,
     profiles,
+    mcp,
 ):
     _module.add_to(app)
 

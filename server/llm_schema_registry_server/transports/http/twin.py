@@ -162,6 +162,16 @@ class HttpTwin:
         self._request = partial(request_message, most_values=values, most_escapes=escapes, most_items=items)
         self._line = partial(line_message, most_values=values, most_escapes=escapes, most_items=items)
 
+    @property
+    def options(self) -> HttpOptions:
+        """What other faces of the port go by, too."""
+        return self._options
+
+    @property
+    def bodies(self) -> Bodies:
+        """Where other faces of the port have their bodies read."""
+        return self._bodies
+
     async def http(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         began = time.perf_counter()

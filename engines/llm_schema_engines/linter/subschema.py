@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,8 @@ class Budget:
     words: int = MOST_WORDS
     exhausted: bool = False
     """Whether something was not looked at because of it."""
+    check: Callable[[], None] | None = None
+    """Called before a value is tried out; raises what breaks the lint off."""
 
 
 @fast_init
@@ -130,6 +132,8 @@ class Subschema:
         if self.budget.bytes_tried <= 0:
             self.budget.exhausted = True
             return ""
+        if self.budget.check is not None:
+            self.budget.check()
         text, data = dump(self.place.schema, sort=False), dump(value, sort=False).encode()
         self.budget.bytes_tried -= len(text) + len(data)
         if len(text) > MOST_BYTES or any(f'"{keyword}"' in text for keyword in REFERENCE_KEYWORDS):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import MISSING, fields
+from functools import cache
+from operator import attrgetter
 from typing import Any, TypeVar
 
+T = TypeVar("T")
 C = TypeVar("C", bound=type[Any])
 
 
@@ -22,6 +25,20 @@ def fast_init(cls: C) -> C:
     init.__qualname__, init.__annotations__ = cls.__init__.__qualname__, cls.__init__.__annotations__
     cls.__init__ = init
     return cls
+
+
+def fast_replace(value: T, **changes: Any) -> T:
+    """dataclasses.replace of an instance of a `fast_init` class, in a third of the time."""
+    cls: Any = type(value)
+    names, get = _fields_of(cls)
+    made: T = cls(**{**dict(zip(names, get(value), strict=True)), **changes})
+    return made
+
+
+@cache
+def _fields_of(cls: Any) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    names = tuple(field.name for field in fields(cls))
+    return names, attrgetter(*names)
 
 
 def _init_of(cls: type[Any]) -> Callable[..., None]:

@@ -7,8 +7,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from operator import attrgetter
 from types import TracebackType
+
+from llm_schema_engines.model.fast_init import fast_init, fast_replace
 
 from ..model.audit import EFFECT, LESS, LEVEL, AuditEntry, AuditEvent, AuditOutcome, AuditResource, encode
 from ..model.change import Change, EventType, Kind, ServerEvent
@@ -22,6 +25,7 @@ SYSTEM = "system"
 """The kind of caller that the server itself is."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Source:
     """Who does something, from where and by which operation: the fields of an entry with these names. event: what the operation
@@ -124,7 +128,7 @@ def entry_of(change: Change, source: Source | None) -> AuditEntry:
         code="FAILED_PRECONDITION" if failed else "OK",
         reason=change.event_type.name if failed else "",
         facts={"change": change.event_type.name, **_facts(change)},
-        **{name: getattr(source, name) for name in SHARED},
+        **dict(zip(SHARED, _shared(source), strict=True)),
     )
 
 
@@ -141,6 +145,7 @@ SHARED = (
     "principal", "kind", "credential", "address", "via", "user_agent", "wire", "operation", "permission", "request_id",
 )  # fmt: skip
 """Fields that a source and an entry have alike."""
+_shared = attrgetter(*SHARED)
 
 
 def _resources(change: Change) -> tuple[AuditResource, ...]:
@@ -224,7 +229,7 @@ class AuditedStore(Store):
 
     async def append(self, precondition: Precondition, entry: NewVersion) -> SchemaVersion | None:
         text, call = self._recorder.noted(entry.change)
-        made = await self._inner.append(precondition, replace(entry, audit=text))
+        made = await self._inner.append(precondition, fast_replace(entry, audit=text))
         if made is not None and call is not None:
             call.written = True
         return made

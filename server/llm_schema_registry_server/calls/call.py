@@ -125,7 +125,7 @@ class Call:
     # Set when they are first needed: a cached answer needs neither, and making its call is on the hot path.
     _selectors: tuple[Callable[[Resource], bool], ...] = field(init=False, repr=False, compare=False)
     _touched: set[Resource] = field(init=False, repr=False, compare=False)
-    _refused: Resources = field(init=False, repr=False, compare=False)
+    _refused: Resources = field(default=(), init=False, repr=False, compare=False)
 
     @property
     def peer(self) -> Peer:
@@ -147,8 +147,7 @@ class Call:
     @property
     def refused(self) -> Resources:
         """What the caller may not touch of that which the call has named, also where it was told that it is not there."""
-        found: Resources = getattr(self, "_refused", ())
-        return found
+        return self._refused
 
     def refuse(self, resource: Resource) -> None:
         """Notes that for the audit."""

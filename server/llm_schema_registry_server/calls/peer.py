@@ -42,7 +42,7 @@ class Peer:
     @property
     def forwarded(self) -> bool:
         """Whether the address comes from a trusted proxy."""
-        return bool(self.address) and _text(_address(self.connection)) != self.address
+        return bool(self.address) and _text_of(self.connection) != self.address
 
     def __str__(self) -> str:
         return f"{self.address} via {self.connection}" if self.forwarded else self.connection
@@ -191,6 +191,11 @@ def _address(text: str) -> Address | None:
 
 def _text(address: Address | None) -> str:
     return "" if address is None else str(address)
+
+
+@lru_cache(maxsize=_MOST_CONNECTIONS)
+def _text_of(connection: str) -> str:
+    return _text(_address(connection))
 
 
 NO_PROXIES = TrustedProxies()

@@ -11,9 +11,12 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import orjson
+
+from llm_schema_engines.model.fast_init import fast_init
 
 FORMAT = 1
 """The member `v` of an entry."""
@@ -114,6 +117,7 @@ class AuditResource(NamedTuple):
     name: str
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
     """One record.
@@ -170,7 +174,7 @@ def clean(text: str, most: int = TEXT) -> str:
 def encode(entry: AuditEntry) -> str:
     """The canonical form. Texts are cleaned, lists cut."""
     kept = entry.resources[:MOST_RESOURCES]
-    texts = {name: getattr(entry, name) for name in _TEXTS}
+    texts = dict(zip(_TEXTS, _texts_of(entry), strict=True))
     if max(map(len, texts.values())) > TEXT or not "".join(texts.values()).isprintable():
         texts = {name: clean(text) for name, text in texts.items()}
     members = {
@@ -271,6 +275,7 @@ _TEXTS = (
     "id", "principal", "kind", "credential", "address", "via", "user_agent", "wire", "operation", "permission",
     "code", "reason", "request_id",
 )  # fmt: skip
+_texts_of = attrgetter(*_TEXTS)
 _PLAIN = tuple(name for name in FIELDS if name not in {"id", "at", "event", "outcome", "resources"})
 _TYPES: Mapping[str, type] = {
     **dict.fromkeys(("at", "event", "outcome", "severity", *FIELDS), str),

@@ -5,7 +5,10 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from llm_schema_engines.model.fast_init import fast_init
 
+
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Caller:
     """key: tells callers apart (an address, a principal); "" is the server itself, which is never refused and waits for as long

@@ -20,6 +20,7 @@ from llm_schema_engines.model.compatibility import (
     Direction,
     Verdict,
 )
+from llm_schema_engines.model.fast_init import fast_init
 from llm_schema_engines.model.lint import NOTHING_FOUND, LintReport
 from llm_schema_engines.model.version import SemanticVersion
 
@@ -47,6 +48,7 @@ _LOOK = 32
 _OPPOSITE = {Direction.BACKWARD: Direction.FORWARD, Direction.FORWARD: Direction.BACKWARD}
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Assessment:
     """The report, what kind of change it is, and the semantic version that would follow."""

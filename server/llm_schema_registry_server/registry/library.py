@@ -18,6 +18,7 @@ from llm_schema_engines.formats.engine import (
 )
 from llm_schema_engines.model.compatibility import CompareOptions, Comparison
 from llm_schema_engines.model.difference import Differences
+from llm_schema_engines.model.fast_init import fast_init
 from llm_schema_engines.model.identity import identity
 from llm_schema_engines.model.lint import LintReport
 from llm_schema_engines.model.schema import SchemaType
@@ -87,6 +88,7 @@ class KnownSchema:
         return KnownSchema(self.schema_type, self.identity, source)
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """References pinned to versions, and the schema of each. targets: the revisions of those versions when

@@ -10,6 +10,7 @@ from typing import TypeGuard
 from llm_schema_engines.compatibility.levels import LEVEL_REQUIREMENTS
 from llm_schema_engines.formats.engine import Engines, ParsedSchema
 from llm_schema_engines.model.compatibility import ChangeClass, CompatibilityLevel
+from llm_schema_engines.model.fast_init import fast_init
 from llm_schema_engines.model.lint import NOTHING_FOUND
 
 from ..errors import (
@@ -54,6 +55,7 @@ CONFIGURE = "compatibility:config:write"
 """The permission that lets a registration change the level of an existing subject."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class _Inputs:
     """What a registration starts from: the settings, its resolved references, and the subject as the store has it."""
@@ -71,6 +73,7 @@ class _Inputs:
         return self.subject.hidden[-1] if self.subject.hidden else None
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class _Draft:
     """The new version as far as it is known before it has an id, an ordinal and a number of its own."""

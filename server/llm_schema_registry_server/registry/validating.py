@@ -10,6 +10,7 @@ from cachetools import LRUCache
 
 from llm_schema_engines.formats.engine import BoundedValidator, Engines, ParsedSchema
 from llm_schema_engines.linter.registering import ALL
+from llm_schema_engines.model.fast_init import fast_init
 from llm_schema_engines.model.lint import NOTHING_FOUND, LintReport
 from llm_schema_engines.model.schema import Fingerprints, SchemaType
 from llm_schema_engines.model.validation import DataReport, Encoding
@@ -32,6 +33,7 @@ MOST_COMPILED = 10_000
 """Entries of the cache of compiled versions."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Payload:
     """Data to validate against a registered schema: the one with `schema_id`, or when that is "" the version of `subject`
@@ -69,6 +71,7 @@ class CompiledVersion:
     validator: BoundedValidator
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class DataVerdict:
     """The report about a payload, and the version that it was validated under."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
+
+from llm_schema_engines.model.fast_init import fast_replace
 
 from ..errors import StorageDamaged
 from ..model.schema import SchemaVersion, StoredContent
@@ -69,9 +70,7 @@ class TransactionBackedStore(ABC):
         async with self.write() as tx:
             await tx.lock_subject(subject)
             found = await self._precondition(tx, subject, list(precondition.configs))
-            holds = found == replace(precondition, mark="") and await _targets_hold(
-                tx, subject, entry.targets
-            )
+            holds = found == unmarked(precondition) and await _targets_hold(tx, subject, entry.targets)
             return await append_version(tx, entry) if holds else None
 
     async def _precondition(self, tx: ReadTx, subject: Subject, scopes: Sequence[str]) -> Precondition:
@@ -90,13 +89,18 @@ async def _with_content(tx: ReadTx, version: SchemaVersion | None) -> VersionWit
         return VersionWithContent(version)  # another tier may have it; Store.contents raises the error
 
 
+def unmarked(precondition: Precondition) -> Precondition:
+    """As a transaction finds it."""
+    return fast_replace(precondition, mark="") if precondition.mark else precondition
+
+
 async def precondition_holds(
     tx: WriteTx, subject: Subject, precondition: Precondition, targets: Mapping[str, int]
 ) -> bool:
     """Whether a precondition still holds for a subject, whose lock the transaction has: also its targets are unchanged, and they
     close no cycle of subjects."""
     found = await _precondition(tx, subject, list(precondition.configs))
-    return found == replace(precondition, mark="") and await _targets_hold(tx, subject, targets)
+    return found == unmarked(precondition) and await _targets_hold(tx, subject, targets)
 
 
 async def _targets_hold(tx: WriteTx, subject: Subject, targets: Mapping[str, int]) -> bool:
@@ -115,7 +119,7 @@ async def append_version(tx: WriteTx, entry: NewVersion) -> SchemaVersion:
     revision = await tx.append_change(entry.change)
     if entry.audit:
         await tx.note_audit([Noted(entry.audit, revision)])
-    version = replace(
+    version = fast_replace(
         version,
         global_id=await tx.allot_global_id(version.subject.context, version.identity),
         revision=revision,

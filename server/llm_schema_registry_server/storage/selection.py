@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from ..model.scope import EVERYTHING, SubjectRange, SubjectScope
@@ -139,8 +140,8 @@ class SqlDialect:
     def rank(self, wanted: SchemaFilter, page: RankedPage) -> Statement:
         """One page of the versions that pass a filter with words, the best first: their columns, their score and how many
         there are in all, or that there are more than MOST_HITS. At least one row, for the number: without a version when there is none."""
-        where = _Where(self.place)
-        score = self._score(where, wanted.text)
+        score, scored_by = _score(self, wanted.text)
+        where = _Where(self.place, parameters=list(scored_by))
         self._add_matching(where, wanted, self.hits)
         scored = f"SELECT v.id, v.subject, v.ordinal, {score} AS score FROM {self.ranked} WHERE {where.sql} "
         scored += f"LIMIT {ranking.MOST_HITS + 1}"
@@ -157,7 +158,7 @@ class SqlDialect:
         )
         return sql, where.parameters
 
-    def _score(self, where: _Where, text: str) -> str:
+    def score(self, where: _Where, text: str) -> str:
         """The points of a version, see ranking.score."""
         first, *others = ranking.counted(text)
         # `exact` is checked with the first word only: a title without that word cannot contain it.
@@ -298,6 +299,13 @@ class SqlDialect:
             where.add("v.schema_type = {}", int(wanted.schema_type))
         if wanted.state is not None:
             where.add("v.state = {}", int(wanted.state))
+
+
+@lru_cache(maxsize=256)
+def _score(dialect: SqlDialect, text: str) -> tuple[str, tuple[Any, ...]]:
+    """`SqlDialect.score`, with the first parameters of a statement. The same words are asked for again, page by page."""
+    where = _Where(dialect.place)
+    return dialect.score(where, text), tuple(where.parameters)
 
 
 def _having_versions(include_deleted: bool, scope: SubjectScope) -> str:

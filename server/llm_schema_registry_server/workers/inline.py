@@ -8,14 +8,15 @@ from llm_schema_engines.formats.engine import Engines
 
 from .task import R, Task
 
+_TASKS = "inline_tasks"
+
 
 class InlineWorkers:
     """Nothing bounds the time of a task here: give it engines and sources that bound themselves."""
 
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
-        self._tasks = 0
-        self._shortcuts = 0
+        self._tasks = {_TASKS: 0, Task.shortcut_is: 0}
 
     async def start(self) -> None:
         """Nothing to prepare."""
@@ -24,18 +25,19 @@ class InlineWorkers:
         """Nothing to give back."""
 
     def run_now(self, task: Task[R]) -> R | None:
-        self._tasks += 1
+        self._tasks[_TASKS] += 1
         return task.run(self._engines)
 
     async def run(self, task: Task[R]) -> R:
-        self._tasks += 1
+        self._tasks[_TASKS] += 1
         return task.run(self._engines)
 
     def shortcut(self, task: Task[R]) -> R | None:
         """Task.shortcut."""
         result = task.shortcut(self._engines)
-        self._shortcuts += result is not None
+        if result is not None:
+            self._tasks[task.shortcut_is] += 1
         return result
 
     def facts(self) -> Mapping[str, str]:
-        return {"inline_tasks": str(self._tasks), "quick_proofs": str(self._shortcuts)}
+        return {name: str(count) for name, count in self._tasks.items()}

@@ -8,7 +8,7 @@ import typing
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from llm_schema_engines.formats.engine import Engines
 
@@ -66,6 +66,8 @@ class Task(ABC, Generic[R]):
     """
 
     __slots__ = ()
+    shortcut_is: ClassVar[str] = "quick_proofs"
+    """The count in the health report that its shortcuts belong to."""
 
     @abstractmethod
     def run(self, engines: Engines) -> R:
@@ -89,7 +91,7 @@ class Task(ABC, Generic[R]):
         return False
 
     def shortcut(self, engines: Engines) -> R | None:
-        """The result, if little work on the server's own thread finds it; None: it must be run."""
+        """The result, if little work on the server's own thread finds it; None: it must be run. Raises as `run` does."""
         return None
 
     def key(self) -> Hashable:

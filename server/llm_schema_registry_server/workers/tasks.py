@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from time import thread_time
 
@@ -14,7 +14,7 @@ from llm_schema_engines.formats.json_schema import JsonSchemaEngine
 from llm_schema_engines.formats.json_schema.canonical import dump
 from llm_schema_engines.formats.json_schema.validation import JsonDataValidator
 from llm_schema_engines.linter.linting import has_rules, lint_schema
-from llm_schema_engines.linter.registering import parse_and_lint
+from llm_schema_engines.linter.registering import parse_and_lint, parse_and_lint_within
 from llm_schema_engines.model.compatibility import CompareOptions, Comparison, Direction, Verdict, Violation
 from llm_schema_engines.model.difference import Differences
 from llm_schema_engines.model.fast_init import fast_init
@@ -32,9 +32,11 @@ from .validators import VALIDATORS
 INLINE_PARSE_BYTES: Mapping[SchemaType, int] = {
     # Our own parser, linear and bounded: cheaper than a trip to a worker process.
     SchemaType.AVRO: 16 * 1024,
-    # A small schema is parsed in less time than the trip takes, a hostile one of this size in a few milliseconds.
-    SchemaType.JSON: 2 * 1024,
+    # JSON Schema is missing: what is surely parsed in PARSED_AT_ONCE_SECONDS needs no process, see Parse.shortcut.
 }
+
+PARSED_AT_ONCE_SECONDS = 0.01
+"""Processor time that parsing a schema on the server's own thread may take. Most schemas take a tenth of it or less."""
 
 INLINE_COMPARE_BYTES: Mapping[SchemaType, int] = {
     SchemaType.AVRO: 16 * 1024,
@@ -50,12 +52,6 @@ QUICK_PROOF_BYTES: Mapping[SchemaType, int] = {
 SMALL_PARSE_BYTES = 16 * 1024
 """Schemas up to this size, with their references, hardly ever take long to parse."""
 
-NEVER_INLINE: Mapping[SchemaType, Sequence[bytes]] = {
-    # A regular expression may cost much more than its size tells, however its keyword (pattern...) is spelled.
-    SchemaType.JSON: (b"attern", b"\\u"),
-}
-"""A schema whose text, or that of one of its references, holds any of these is not parsed, compared or diffed inline."""
-
 WAY_OUT = "make the schema smaller or less deeply nested, or split it"
 
 
@@ -68,6 +64,7 @@ class Parse(Task[ParsedSchema]):
     schema_type: SchemaType
     source: SchemaSource
     strict: bool = True
+    shortcut_is = "inline_tasks"
 
     def run(self, engines: Engines) -> ParsedSchema:
         engine = engines[self.schema_type]
@@ -83,6 +80,11 @@ class Parse(Task[ParsedSchema]):
 
     def runs_inline(self) -> bool:
         return _inline(self.schema_type, INLINE_PARSE_BYTES, self.source)
+
+    def shortcut(self, engines: Engines) -> ParsedSchema | None:
+        if not self.strict:
+            return None
+        return parse_and_lint_within(engines[self.schema_type], self.source, PARSED_AT_ONCE_SECONDS)
 
     def is_small(self) -> bool:
         return self.source.size <= SMALL_PARSE_BYTES
@@ -420,12 +422,7 @@ class CoerceData(Task[Corrected]):
 
 def _inline(schema_type: SchemaType, limits: Mapping[SchemaType, int], *sources: SchemaSource) -> bool:
     limit = limits.get(schema_type, 0)
-    never = NEVER_INLINE.get(schema_type, ())
-    return all(0 < limit >= source.size and not _holds(source, never) for source in sources)
-
-
-def _holds(source: SchemaSource, any_of: Sequence[bytes]) -> bool:
-    return any(mark in text for text in source.texts() for mark in any_of)
+    return all(0 < limit >= source.size for source in sources)
 
 
 def _undecided(rule: str, message: str) -> Comparison:

@@ -20,6 +20,7 @@ from llm_schema_registry_server.errors import InvalidSchema
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 NUMBERS = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.none() | st.booleans() | NUMBERS | TEXTS | st.lists(NUMBERS, max_size=2)
+PATTERNS = st.sampled_from(["^a$", "[a-z]{1,20}", r"\$[0-9]+$", r"\p{L}", "(?<n>x|y)*", "ä$", "$ref"])
 COUNTS = st.integers(0, 2**70) | st.sampled_from([1.0, 1e300])
 
 
@@ -33,6 +34,8 @@ def keywords(schemas: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
             "const": VALUES,
             "title": TEXTS,
             "format": TEXTS | st.sampled_from(["uri", "regex", "idn-hostname"]),
+            "pattern": PATTERNS,
+            "patternProperties": st.dictionaries(PATTERNS, schemas, max_size=2),
             "contentEncoding": TEXTS | st.just("base64"),
             "contentMediaType": TEXTS | st.just("application/json"),
             "minimum": NUMBERS,

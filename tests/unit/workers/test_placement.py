@@ -1,13 +1,18 @@
 """Each task decides where it runs."""
 
+import json
 import os
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
 from llm_schema_engines.formats.engine import ReferencedSchema, SchemaSource
 from llm_schema_engines.formats.json_schema import JsonSchemaEngine
+from llm_schema_engines.linter.registering import parse_and_lint, parse_and_lint_within
 from llm_schema_engines.model.compatibility import Verdict
 from llm_schema_engines.model.schema import SchemaType
+from llm_schema_registry_server.errors import InvalidSchema
 from llm_schema_registry_server.workers.inline import InlineWorkers
 from llm_schema_registry_server.workers.placement import PlacedWorkers
 from llm_schema_registry_server.workers.tasks import INLINE_COMPARE_BYTES, INLINE_PARSE_BYTES
@@ -25,31 +30,55 @@ def places() -> tuple[PlacedWorkers, InlineWorkers, Afar]:
 
 def test_only_avro_is_compared_in_the_server_and_protobuf_never_enters_it() -> None:
     assert set(INLINE_COMPARE_BYTES) == {SchemaType.AVRO}
-    assert set(INLINE_PARSE_BYTES) == {SchemaType.AVRO, SchemaType.JSON}
+    assert set(INLINE_PARSE_BYTES) == {SchemaType.AVRO}
+
+
+def order(fields: int, **more: Any) -> bytes:
+    """A schema as they are written."""
+    described = {"type": "string", "description": "What it is good for, v1.2.", "maxLength": 80, **more}
+    properties = {f"field_{n}": described for n in range(fields)}
+    return json.dumps({"type": "object", "properties": properties, "additionalProperties": False}).encode()
 
 
 @pytest.mark.parametrize(
     ("content", "referenced", "where"),
     [
         (b'{"type": "string"}', b'{"type": "object"}', "inline"),
-        (b'{"title": "' + b"x" * 2048 + b'"}', b"", "processes"),
-        (b'{"title": "' + b"x" * 1100 + b'"}', b'{"title": "' + b"x" * 1100 + b'"}', "processes"),
-        (b'{"pattern": "a{1000}"}', b"", "processes"),
-        (b'{"patternProperties": {"a{1000}": true}}', b"", "processes"),
-        (b'{"p\\u0061ttern": "a{1000}"}', b"", "processes"),
-        (b"{}", b'{"pattern": "a{1000}"}', "processes"),
+        (order(15), b"", "inline"),
+        (order(40), order(40), "inline"),
+        (order(5, description="Größe"), b"", "inline"),
+        (order(5, pattern="^[a-z]{1,20}$"), b"", "inline"),
+        (order(2000), b"", "processes"),
+        (b"{}", order(2000), "processes"),
+        (b'{"pattern": "a{9000}"}', b"", "processes"),
+        (b'{"pattern": "\\\\p{L}"}', b"", "processes"),
+        (b'{"patternProperties": {"a{9000}": true}}', b"", "processes"),
+        (b'{"p\\u0061ttern": "a{9000}"}', b"", "processes"),
+        (b'{"allOf": [' + b"1," * 200 + b"1]}", b"", "processes"),
+        (b'{"enum": [' + b"1.5," * 2000 + b"1]}", b"", "processes"),
+        (b'{"properties": {' + b",".join(b'"%d": {"x%d": 1}' % (n, n + 1000) for n in range(50)) + b"}}", b"", "processes"),
     ],
-)
-async def test_small_json_schemas_without_patterns_are_parsed_in_the_server(
+)  # fmt: skip
+async def test_what_is_surely_parsed_soon_is_parsed_in_the_server(
     content: bytes, referenced: bytes, where: str
 ) -> None:
-    placed, inline, processes = places()
+    engines = {SchemaType.JSON: JsonSchemaEngine()}
+    inline, processes = InlineWorkers(engines), Afar(engines)
+    placed = PlacedWorkers(inline, processes)
     references = (ReferencedSchema("r", "id", referenced),) if referenced else ()
-    await parse(placed, SchemaType.JSON, SchemaSource(content, references))
+    with suppress(InvalidSchema):
+        await parse(placed, SchemaType.JSON, SchemaSource(content, references))
 
     assert (inline.facts()["inline_tasks"], processes.facts()["inline_tasks"]) == (
         ("1", "0") if where == "inline" else ("0", "1")
     )
+
+
+@pytest.mark.parametrize("content", [order(15), b'{"default": 1, "type": "string", "mimimum": 1}'])
+async def test_a_schema_is_parsed_alike_wherever_that_is(content: bytes) -> None:
+    source, engine = SchemaSource(content, options={"format_policy": "ASSERT"}), JsonSchemaEngine()
+
+    assert parse_and_lint_within(engine, source, 1) == parse_and_lint(engine, source)
 
 
 async def test_the_prover_never_runs_in_the_server() -> None:

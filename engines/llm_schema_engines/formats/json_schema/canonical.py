@@ -15,6 +15,7 @@ import orjson
 
 from .dialects import (
     ANNOTATIONS,
+    HOLDING_SCHEMAS,
     SCHEMA_KEYWORDS,
     SCHEMA_LIST_KEYWORDS,
     SCHEMA_MAP_KEYWORDS,
@@ -23,6 +24,10 @@ from .dialects import (
 from .pointers import join_pointer
 
 _SETS = frozenset({"required", "enum", "type"})
+_CHANGED = {
+    dialect: HOLDING_SCHEMAS[dialect] | _SETS - {"type"} | {"dependentRequired"} for dialect in Dialect
+}
+"""Keywords whose values `strip_annotations` may change, but for `type`."""
 
 
 def number_text(value: int | Decimal) -> str:
@@ -81,18 +86,20 @@ def strip_annotations(schema: Any, dialect: Dialect, pointed: frozenset[str], po
     Annotations are removed, arrays that are sets are sorted, `{}` becomes `true`. Definitions stay: `drop_unreachable`
     removes unused ones. `pointed`: pointers that references lead through, where annotations stay.
     """
-    if schema == {} or schema is True:
-        return True
     if not isinstance(schema, dict):
         return schema
     if dialect.isolates_references and "$ref" in schema:
         schema = {k: v for k, v in schema.items() if k in ("$ref", "definitions")}
+    if not pointed and _CHANGED[dialect].isdisjoint(schema) and not isinstance(schema.get("type"), list):
+        return {k: v for k, v in schema.items() if k not in ANNOTATIONS} or True  # most are of this kind
     out: dict[str, Any] = {}
+    changed = _CHANGED[dialect]
     for keyword, value in schema.items():
         here = join_pointer(pointer, keyword) if pointed else ""
         if keyword in ANNOTATIONS and here not in pointed:
             continue
-        out[keyword] = _stripped(keyword, value, dialect, pointed, here)
+        looked_into = keyword in changed or keyword == "type"
+        out[keyword] = _stripped(keyword, value, dialect, pointed, here) if looked_into else value
     return out or True
 
 
@@ -101,8 +108,13 @@ def _stripped(keyword: str, value: Any, dialect: Dialect, pointed: frozenset[str
         return strip_annotations(sub, dialect, pointed, join_pointer(here, token) if pointed else "")
 
     if keyword in SCHEMA_MAP_KEYWORDS[dialect] and isinstance(value, dict):
+        if not pointed:
+            return {
+                name: strip_annotations(sub, dialect, pointed) if isinstance(sub, dict) else _sorted_set(sub)
+                for name, sub in value.items()
+            }
         return {
-            name: below(sub, name) if isinstance(sub, dict | bool) else _sorted_set(sub)
+            name: below(sub, name) if isinstance(sub, dict) else _sorted_set(sub)
             for name, sub in value.items()
         }
     if keyword in SCHEMA_LIST_KEYWORDS[dialect] and isinstance(value, list):

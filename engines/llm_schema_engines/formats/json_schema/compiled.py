@@ -12,6 +12,7 @@ import jsonschema_rs
 import orjson
 
 from ...errors import InvalidSchema, SchemaIssue
+from ...model.fast_init import fast_init
 from ..engine import ReferencedSchema, SchemaSource, walk_references
 from .complexity import check_addresses
 from .dialects import VALIDATORS, Dialect
@@ -37,6 +38,7 @@ _QUOTED = (
 """Keywords whose value the compiler quotes when it refuses it."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class OpenedSchema:
     """A schema document with its options, the index of all its documents, and its root in that index."""

@@ -12,8 +12,6 @@ from .pointers import join_pointer
 from .resources import REFERENCE_KEYWORDS, DocumentIndex, Place, Unresolvable
 from .uris import DEFAULT_BASE
 
-_COMBINATORS = IN_PLACE.union(REFERENCE_KEYWORDS)
-
 
 def check_size(content: Any, size: int, limits: JsonSchemaLimits) -> list[SchemaIssue]:
     """Issues of size: too many values, or too many members in one object. size: bytes of the document."""
@@ -80,11 +78,14 @@ def check_addresses(content: Any, size: int, limits: JsonSchemaLimits) -> list[S
 
 
 def check_references(
-    document_index: DocumentIndex, root: Place, referring: Sequence[Place], limits: JsonSchemaLimits
+    document_index: DocumentIndex,
+    referring: Sequence[Place],
+    combining: Sequence[Place],
+    limits: JsonSchemaLimits,
 ) -> list[SchemaIssue]:
     """Issues of references: unresolvable, too many, in a loop on the same value, or too many evaluation paths.
 
-    referring: the subschemas of the root document that have any.
+    referring: the subschemas of the root document that have any. combining: those that apply others to the value that they apply to.
     """
     issues: list[SchemaIssue] = []
     count = 0
@@ -111,7 +112,7 @@ def check_references(
                 f"has {count} references; the limit is {limits.references_in_schema} (setting json_schema.references_in_schema)",
             )
         )
-    return issues[: limits.issues] or _check_paths(document_index, root, limits)
+    return issues[: limits.issues] or _check_paths(document_index, combining, limits)
 
 
 def identifier_issues(document_index: DocumentIndex) -> list[SchemaIssue]:
@@ -161,11 +162,13 @@ def applied_in_place(document_index: DocumentIndex, place: Place) -> Iterator[Pl
             yield document_index.child(place, keyword, name)
 
 
-def _check_paths(document_index: DocumentIndex, root: Place, limits: JsonSchemaLimits) -> list[SchemaIssue]:
+def _check_paths(
+    document_index: DocumentIndex, combining: Sequence[Place], limits: JsonSchemaLimits
+) -> list[SchemaIssue]:
     """Count, for each subschema, the ways in which subschemas apply to one value under it."""
     paths: dict[tuple[int, str], int] = {}
     done: set[tuple[int, str]] = set()
-    for start in _combining(document_index, root):
+    for start in combining:
         active: list[tuple[Place, Iterator[Place]]] = []
         on_stack: set[tuple[int, str]] = set()
         if start.key in done:
@@ -219,12 +222,3 @@ def _check_paths(document_index: DocumentIndex, root: Place, limits: JsonSchemaL
                 on_stack.add(child.key)
                 active.append((child, applied_in_place(document_index, child)))
     return []
-
-
-def _combining(document_index: DocumentIndex, root: Place) -> list[Place]:
-    """Every subschema of the root document that applies others to the value that it applies to."""
-    return [
-        place
-        for place in document_index.walk(root)
-        if isinstance(place.schema, dict) and not _COMBINATORS.isdisjoint(place.schema)
-    ]

@@ -86,6 +86,12 @@ SCHEMA_MAP_KEYWORDS: Mapping[Dialect, frozenset[str]] = {
     Dialect.DRAFT_2020_12: _NAMED | {"$defs", "definitions", "dependentSchemas", "dependencies"},
 }
 
+HOLDING_SCHEMAS: Mapping[Dialect, frozenset[str]] = {
+    dialect: SCHEMA_KEYWORDS[dialect] | SCHEMA_LIST_KEYWORDS[dialect] | SCHEMA_MAP_KEYWORDS[dialect]
+    for dialect in Dialect
+}
+"""All keywords below which subschemas stand."""
+
 IN_PLACE = frozenset(
     {"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas", "dependencies"}
 )

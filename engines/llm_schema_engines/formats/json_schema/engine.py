@@ -11,6 +11,7 @@ from .compiled import OpenedSchema, open_schema
 from .diff import diff as diff_schemas
 from .limits import DEFAULT_LIMITS, JsonSchemaLimits
 from .parsing import parse_opened
+from .parsing_cost import Limit
 from .prover.compare import compare_schemas
 from .quick_proof.documents import SelfContainedDocument, document_of, open_document
 from .quick_proof.walk import quick_proof
@@ -56,10 +57,12 @@ class JsonSchemaEngine:
         """A schema that has been parsed, as it was read."""
         return open_schema(source, self._limits)
 
-    def parse_opened(self, source: SchemaSource, *, strict: bool = True) -> tuple[ParsedSchema, OpenedSchema]:
-        """As `parse`, with the schema as it was read, for who looks at it once more."""
+    def parse_opened(
+        self, source: SchemaSource, *, strict: bool = True, within: Limit | None = None
+    ) -> tuple[ParsedSchema, OpenedSchema]:
+        """As `parse`, with the schema as it was read, for who looks at it once more. within: raises TooDear when it may take longer."""
         opened = open_schema(source, self._limits)
-        parsed = parse_opened(source, opened, self._limits, strict=strict)
+        parsed = parse_opened(source, opened, self._limits, strict=strict, within=within)
         if strict:  # a registration compares the schema next
             stored = SchemaSource(source.content, source.references, parsed.options)
             self._documents.put(stored, lambda: document_of(stored, opened.content, opened.options))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -37,28 +37,37 @@ def check_opened(document_index: DocumentIndex, root: Place, limits: JsonSchemaL
 
 
 def check_document(
-    document_index: DocumentIndex, root: Place, declaring: Sequence[Place], limits: JsonSchemaLimits
+    document_index: DocumentIndex,
+    root: Place,
+    declaring: Sequence[Place],
+    limits: JsonSchemaLimits,
+    may_list: Callable[[], None] | None = None,
 ) -> list[SchemaIssue]:
     """The issues of a document under the metaschemas of its dialects: a subschema that is a resource with a `$schema` is
-    checked by its own. declaring: the subschemas with a `$schema`."""
+    checked by its own. declaring: the subschemas with a `$schema`. may_list: called before issues are listed; raises what breaks it off."""
     resources = [p for p in declaring if p.pointer and counts(document_index, p)]
     if not resources:
-        return check_metaschema(root.schema, root.dialect, limits)
+        return check_metaschema(root.schema, root.dialect, limits, may_list)
     apart: dict[int, Mapping[str, Any]] = {id(place.schema): {} for place in resources}
-    issues = check_metaschema(plain(root.schema, apart), root.dialect, limits)
+    issues = check_metaschema(plain(root.schema, apart), root.dialect, limits, may_list)
     for place in resources:
         content = {keyword: plain(value, apart) for keyword, value in place.schema.items()}
         issues.extend(
             replace(issue, pointer=place.pointer + issue.pointer)
-            for issue in check_metaschema(content, place.dialect, limits)
+            for issue in check_metaschema(content, place.dialect, limits, may_list)
         )
     return issues[: limits.issues]
 
 
-def check_metaschema(content: Any, dialect: Dialect, limits: JsonSchemaLimits) -> list[SchemaIssue]:
-    """The issues of `content` under the dialect's metaschema, at most `limits.issues`, outermost first."""
+def check_metaschema(
+    content: Any, dialect: Dialect, limits: JsonSchemaLimits, may_list: Callable[[], None] | None = None
+) -> list[SchemaIssue]:
+    """The issues of `content` under the dialect's metaschema, at most `limits.issues`, outermost first. may_list: see
+    check_document."""
     if fits_metaschema(content, dialect):
         return []
+    if may_list is not None:
+        may_list()
     seen: dict[tuple[str, str], SchemaIssue] = {}
     for error in _validator(dialect).iter_errors(content):
         pointer = to_pointer(error.instance_path)

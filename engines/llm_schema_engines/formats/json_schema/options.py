@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import SchemaIssue
+from ...model.fast_init import fast_init
 from ...model.validation import FormatPolicy
 from .dialects import DEFAULT, URIS, Dialect, dialect_of, find_dialect
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class SchemaOptions:
     """How a schema is read: its dialect, and whether `format` decides validity."""

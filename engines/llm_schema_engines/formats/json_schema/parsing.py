@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ...errors import InvalidSchema, SchemaIssue, clip
@@ -16,9 +17,10 @@ from .complexity import check_references, check_size, identifier_issues
 from .declared_dialects import dialect_issues, dialect_warnings
 from .limits import JsonSchemaLimits
 from .metaschema import check_document
+from .parsing_cost import Limit
 from .patterns import check_pattern, lint_pattern, weight
 from .pointers import MAX_SHOWN, join_pointer, split_pointer
-from .reading import INEXACT, locate_all
+from .reading import has_inexact_number, locate_all
 from .resources import REFERENCE_KEYWORDS, DocumentIndex, Place, Unresolvable
 from .survey import Survey, refers, survey
 
@@ -26,16 +28,26 @@ _DYNAMIC = frozenset({"$dynamicRef", "$recursiveRef"})
 
 
 def parse_opened(
-    source: SchemaSource, opened: OpenedSchema, limits: JsonSchemaLimits, *, strict: bool
+    source: SchemaSource,
+    opened: OpenedSchema,
+    limits: JsonSchemaLimits,
+    *,
+    strict: bool,
+    within: Limit | None = None,
 ) -> ParsedSchema:
     """Check a schema and compute what is stored with it; raises InvalidSchema with positions. opened: the source, opened.
 
-    Not strict: a stored schema only has to be readable.
+    Not strict: a stored schema only has to be readable. within: raises TooDear when it may take longer.
     """
     seen = survey(opened.document_index.walk(opened.root))
     warnings: list[SchemaIssue] = []
+    if within is not None:
+        within.check()
+        within.admit_patterns(seen.patterns)
     if strict:
-        issues = _issues(source, opened, seen, limits)
+        issues = _issues(source, opened, seen, limits, within)
+        if within is not None:
+            within.check()
         if issues:
             raise InvalidSchema(_placed(issues[: limits.issues], source.content))
         if not _needs_no_compilation(source, opened, seen):
@@ -60,31 +72,37 @@ def parse_opened(
 def _needs_no_compilation(source: SchemaSource, opened: OpenedSchema, seen: Survey) -> bool:
     """Whether a schema that fits its metaschema has nothing that the compiler could refuse.
 
-    That is: no keyword with `$` but `$schema`, no references, no regular expression, no number that is not a short
-    integer. The compiler would check the form once more, which costs more than the rest of parsing.
+    That is: no keyword with `$` but `$schema`, however it is spelled, no references, no number that is not a short integer;
+    regular expressions have been compiled one by one. The compiler would check the form once more, which costs more than
+    the rest of parsing.
     """
     text, content = source.content, opened.content
     declared = isinstance(content, dict) and content.get("$schema") == opened.options.dialect.uri
+    anchors = sum(pattern.count("$") for pattern, _ in seen.patterns)
     return not (
-        seen.patterns
-        or source.references
-        or text.count(b"$") != declared
-        or b"\\u" in text
-        or INEXACT.search(text)
+        source.references
+        or text.count(b"$") != declared + anchors
+        or b"\\u002" in text
+        or has_inexact_number(text)
     )
 
 
 def _issues(
-    source: SchemaSource, opened: OpenedSchema, seen: Survey, limits: JsonSchemaLimits
+    source: SchemaSource,
+    opened: OpenedSchema,
+    seen: Survey,
+    limits: JsonSchemaLimits,
+    within: Limit | None,
 ) -> list[SchemaIssue]:
     """The first group of issues that is not empty: each check relies on the earlier ones."""
+    may_list = None if within is None else partial(within.admit_listing, len(source.content))
     return (
         check_size(opened.content, len(source.content), limits)
         or dialect_issues(opened.document_index, seen.declaring)
-        or check_document(opened.document_index, opened.root, seen.declaring, limits)
+        or check_document(opened.document_index, opened.root, seen.declaring, limits, may_list)
         or identifier_issues(opened.document_index)
         or _pattern_issues(seen, limits)
-        or check_references(opened.document_index, opened.root, seen.referring, limits)
+        or check_references(opened.document_index, seen.referring, seen.combining, limits)
     )
 
 

@@ -16,7 +16,7 @@ from ...errors import InvalidSchema, SchemaIssue
 from ...model.fast_init import fast_init
 from ..engine import ReferencedSchema
 from .canonical import dump
-from .dialects import Dialect, dialect_of, subschemas
+from .dialects import HOLDING_SCHEMAS, Dialect, dialect_of, subschemas
 from .limits import JsonSchemaLimits
 from .pointers import escape, follow, from_fragment, join_pointer, split_pointer
 from .uris import DEFAULT_BASE, resolve_uri, split_fragment
@@ -106,8 +106,9 @@ class DocumentIndex:
         self.documents.append(document)
         root = Place(document, "", content, uri, dialect)
         self._claim(uri, root)
-        self.places[document.number] = list(self._walk(root))
-        for place in self.places[document.number]:
+        places = self.places[document.number] = list(self._walk(root))
+        addressed = [p for p in places if isinstance(p.schema, dict) and not _ADDRESSES.isdisjoint(p.schema)]
+        for place in addressed:
             self._index(place)
         base, dialect = self.bases.get(root.key, (uri, dialect))
         return Place(document, "", content, base, dialect)
@@ -136,16 +137,17 @@ class DocumentIndex:
         stack = [start]
         while stack:
             place = stack.pop()
-            if isinstance(place.schema, dict):
-                place = self._rebase(place)
-                stack.extend(self._below(place))
+            schema = place.schema
+            if isinstance(schema, dict):
+                if "$id" in schema or "id" in schema:
+                    place = self._rebase(place)
+                if not HOLDING_SCHEMAS[place.dialect].isdisjoint(schema):  # most hold none
+                    stack.extend(self._below(place))
             yield place
 
     def _below(self, place: Place) -> list[Place]:
         """The direct subschemas, the last one first."""
         document, pointer, base, dialect = place.document, place.pointer, place.base, place.dialect
-        found = subschemas(place.schema, dialect)
-        found.reverse()
         return [
             Place(
                 document,
@@ -154,7 +156,7 @@ class DocumentIndex:
                 base,
                 dialect,
             )
-            for keyword, name, sub in found
+            for keyword, name, sub in reversed(subschemas(place.schema, dialect))
         ]
 
     def child(self, place: Place, keyword: str, name: str | int | None) -> Place:
@@ -221,9 +223,7 @@ class DocumentIndex:
         return Place(place.document, place.pointer, place.schema, *known)
 
     def _index(self, place: Place) -> None:
-        schema = place.schema
-        if not isinstance(schema, dict) or _ADDRESSES.isdisjoint(schema):
-            return
+        schema = place.schema  # an object
         if place.key in self.bases:
             self._claim(place.base, place)
         if place.dialect.isolates_references:

@@ -24,6 +24,7 @@ _KINDS: Mapping[str, ResourceKind] = {
     "schema_id": ResourceKind.SCHEMA,
     "context": ResourceKind.CONTEXT,
 }
+_SUBJECT = ResourceKind.SUBJECT
 _USED_KINDS = {**_KINDS, "subject": ResourceKind.REFERENCE}
 _SUBJECTS = frozenset({ResourceKind.SUBJECT, ResourceKind.REFERENCE})
 
@@ -56,7 +57,7 @@ def resources_of(request: Descriptor) -> Callable[[Any], Resources]:
 
 def subject(name: Subject) -> Resource:
     """A subject as a resource."""
-    return Resource(ResourceKind.SUBJECT, str(name))
+    return Resource(_SUBJECT, str(name))
 
 
 def schema(schema_id: str) -> Resource:

@@ -48,6 +48,12 @@ PRECONDITIONS = tuple(
     _PRECONDITION.format("".join(map(_CONFIG_AMONG.format, range(2, 2 + scopes)))) for scopes in range(5)
 )
 """By the number of scopes."""
+_SAME = ", EXISTS (SELECT 1 FROM versions WHERE subject = ?1 AND identity = ?{})"
+PRECONDITIONS_AND_SAME = tuple(
+    _PRECONDITION.format("".join(map(_CONFIG_AMONG.format, range(2, 2 + scopes))) + _SAME.format(2 + scopes))
+    for scopes in range(5)
+)
+"""By the number of scopes; and whether the subject has a version with an identity."""
 VERSIONS_SINCE = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND revision > ? ORDER BY ordinal"
 VERSIONS_WITH = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND identity = ? ORDER BY ordinal"
 LIVE_VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND deleted_at IS NULL ORDER BY ordinal"

@@ -62,6 +62,16 @@ _global_id = tolerant(rows.cells_of("global_ids"))
 _last_ordinal = tolerant(rows.cells_of("subjects"))
 
 
+def _precondition(scopes: Sequence[str], row: Sequence[Any]) -> Precondition:
+    count, revision, last, *cells = row
+    found = zip(scopes, cells, strict=True)
+    return Precondition(
+        stamp=(count, revision),
+        next_ordinal=1 if last is None else int(last) + 1,
+        configs={scope: None if cell is None else rows.config_of(scope, cell) for scope, cell in found},
+    )
+
+
 class SqliteReadTx(SqliteCredentialsRead, SqliteAccessRead, SqliteAuditRead, SqliteProfilesRead):
     """See store.ReadTx for the meaning of each method."""
 
@@ -100,13 +110,15 @@ class SqliteReadTx(SqliteCredentialsRead, SqliteAccessRead, SqliteAuditRead, Sql
     def precondition(self, subject: Subject, scopes: Sequence[str]) -> Precondition:
         """`subject_stamp`, `next_ordinal` and each scope's `config` with one statement."""
         sql = queries.PRECONDITIONS[len(scopes)]
-        count, revision, last, *cells = self._session.row(sql, (str(subject), *scopes))
-        found = zip(scopes, cells, strict=True)
-        return Precondition(
-            stamp=(count, revision),
-            next_ordinal=1 if last is None else int(last) + 1,
-            configs={scope: None if cell is None else rows.config_of(scope, cell) for scope, cell in found},
-        )
+        return _precondition(scopes, self._session.row(sql, (str(subject), *scopes)))
+
+    def precondition_unless(
+        self, subject: Subject, scopes: Sequence[str], identity: str
+    ) -> Precondition | None:
+        """`precondition`, with one statement, when the subject has no version with this identity; None when it has."""
+        sql = queries.PRECONDITIONS_AND_SAME[len(scopes)]
+        *row, has = self._session.row(sql, (str(subject), *scopes, identity))
+        return None if has else _precondition(scopes, row)
 
     async def versions_with(self, subject: Subject, identity: str) -> Sequence[SchemaVersion]:
         return await self._session.ordered(queries.VERSIONS_WITH, (str(subject), identity), rows.version_of)

@@ -22,7 +22,7 @@ from ..appending import TransactionBackedStore
 from ..change_signal import ChangeSignal
 from ..read_queue import ReadQueue
 from ..store import ReadTx
-from ..values import Precondition
+from ..values import Precondition, SubjectSnapshot
 from . import queries
 from .errors import is_busy, translated
 from .group import MOST, Writer
@@ -146,6 +146,21 @@ class SqliteStore(TransactionBackedStore):
     async def write(self) -> AsyncIterator[SqliteWriteTx]:
         async with self._writes.callers_turn(), self._resources.writer.transaction() as tx:
             yield tx
+
+    async def subject_snapshot(
+        self, subject: Subject, scopes: Sequence[str], identity: str
+    ) -> SubjectSnapshot:
+        if len(scopes) < len(queries.PRECONDITIONS_AND_SAME):
+            idle = self._resources.idle_readers
+            async with self._turns.turn(lists=False):
+                session = idle.get_nowait()  # there is one for each turn
+                try:  # one statement sees one state, and needs no transaction
+                    found = SqliteReadTx(session).precondition_unless(subject, scopes, identity)
+                finally:
+                    idle.put_nowait(session)
+            if found is not None:
+                return SubjectSnapshot.of(found, ())
+        return await super().subject_snapshot(subject, scopes, identity)
 
     async def _precondition(self, tx: ReadTx, subject: Subject, scopes: Sequence[str]) -> Precondition:
         if isinstance(tx, SqliteReadTx) and len(scopes) < len(queries.PRECONDITIONS):

@@ -64,6 +64,7 @@ SCALARS: dict[int, st.SearchStrategy[Any]] = {
     FieldDescriptor.TYPE_BOOL: st.booleans(),
     FieldDescriptor.TYPE_INT32: INTEGERS,
     FieldDescriptor.TYPE_INT64: INTEGERS,
+    FieldDescriptor.TYPE_DOUBLE: st.one_of(st.sampled_from([0.0, 0.01, -1.0, 1e300]), st.floats()),
     FieldDescriptor.TYPE_ENUM: st.one_of(st.integers(0, 4), st.integers(-1, 20)),
 }
 

@@ -41,13 +41,13 @@ def change(new: Any, *old: Any) -> RefusedChange:
 @pytest.mark.parametrize(
     ("budget", "reason"),
     [
-        (FixBudget(candidates=1), "1 candidates were tried, which is the most"),
-        (FixBudget(seconds=0.0), "the search used up its processor time of 0 s"),
-        (FixBudget(deadline=0.0), "the deadline was too near"),
+        ({"candidates": 1}, "1 candidates were tried, which is the most"),
+        ({"seconds": 0.0}, "the search used up its processor time of 0 s"),
+        ({"deadline": 0.0}, "the deadline was too near"),
     ],
 )
-def test_a_budget_ends_the_search(budget: FixBudget, reason: str) -> None:
-    found = search_fixes(ENGINE, JsonSchemaLanguage(), change(NEW, OLD), budget=budget)
+def test_a_budget_ends_the_search(budget: dict[str, Any], reason: str) -> None:
+    found = search_fixes(ENGINE, JsonSchemaLanguage(), change(NEW, OLD), budget=FixBudget(**budget))
 
     assert not found.fixes
     assert not found.complete

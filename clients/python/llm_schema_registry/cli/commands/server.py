@@ -235,7 +235,7 @@ def config_set(
       schema-registry config set orders -l full_transitive
       schema-registry config set -c .prod --lint refuse_errors
       schema-registry config set -c .team --max-subjects 500
-      schema-registry config set orders --demand openai-strict --worst-fit fits_with_loss
+      schema-registry config set orders --demand cohere
       schema-registry config set orders --coercion date
     """
     given = (

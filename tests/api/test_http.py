@@ -194,6 +194,9 @@ def test_a_body_over_the_limit_is_refused_before_it_is_read(http: httpx.Client) 
     answer = http.post("/api/v1/schemas", content=b"x" * (20 << 20))
 
     assert (answer.status_code, answer.json()["error_code"]) == (413, "REQUEST_TOO_LARGE")
+    # Nothing can follow what is not read: a client that were not told would send its next request in vain.
+    assert answer.headers["connection"] == "close"
+    assert http.get("/api/v1/subjects").status_code == 200
 
 
 def test_an_answer_that_is_known_already_is_not_sent_again(http: httpx.Client, name: Name) -> None:

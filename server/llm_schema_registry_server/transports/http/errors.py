@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
+from ...calls.call import REQUEST_ID
+from ...calls.failure import Failure
 from ...errors import Code, DeadlineExceeded, InvalidRequest, RegistryError
 
 
@@ -66,3 +69,21 @@ class BodyTooSlow(DeadlineExceeded):
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"the body did not arrive within {seconds:g} s")
+
+
+def failure_headers(failed: Failure, error: Exception) -> tuple[tuple[str, str], ...]:
+    """The header lines of an answer that tells of a failure, whatever the form of its body."""
+    extra: tuple[tuple[str, str], ...] = ((REQUEST_ID, failed.request_id),)
+    if failed.code is Code.UNAUTHENTICATED:  # RFC 6750 3
+        extra += (("www-authenticate", 'Bearer realm="schema-registry"'),)
+    if isinstance(error, VerbNotAllowed):
+        extra += (("allow", error.allowed),)
+    if isinstance(error, UnsupportedBody):  # RFC 9110 12.5.3
+        extra += (("accept-encoding", "identity"),)
+    if isinstance(
+        error, (RequestTooLarge, BodyTooSlow)
+    ):  # RFC 9112 9.6: the rest of the body is not read, so nothing can follow it
+        extra += (("connection", "close"),)
+    if failed.retry_seconds is not None:  # RFC 9110 10.2.3: whole seconds
+        extra += (("retry-after", str(max(1, math.ceil(failed.retry_seconds)))),)
+    return extra

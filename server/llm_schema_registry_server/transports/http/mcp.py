@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import aclosing
@@ -45,7 +44,7 @@ from .asgi import (
     send_reply,
 )
 from .bodies import Bodies
-from .errors import VerbNotAllowed
+from .errors import VerbNotAllowed, failure_headers
 from .json_text import MOST_ESCAPES, MOST_VALUES, decode
 from .origins import demand_own_name, demand_own_page
 from .stream_formats import Style
@@ -310,14 +309,7 @@ def _demand_accept(metadata: Mapping[str, str]) -> None:
 
 def _refusal(failed: Failure, error: Exception) -> Reply:
     """The reply to what is refused before it is a message."""
-    extra: tuple[tuple[str, str], ...] = ((REQUEST_ID, failed.request_id),)
-    if isinstance(error, VerbNotAllowed):
-        extra += (("allow", error.allowed),)
-    if failed.code is Code.UNAUTHENTICATED:
-        extra += (("www-authenticate", 'Bearer realm="schema-registry"'),)
-    if failed.retry_seconds is not None:
-        extra += (("retry-after", str(max(1, math.ceil(failed.retry_seconds)))),)
-    return Reply(http_status(failed), _written(_error(failed, None)), extra)
+    return Reply(http_status(failed), _written(_error(failed, None)), failure_headers(failed, error))
 
 
 def _error(failed: Failure, id_: Any) -> dict[str, Any]:

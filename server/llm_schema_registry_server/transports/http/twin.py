@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import math
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -25,7 +24,7 @@ from ...calls.failure import Failure, failure
 from ...calls.guards.queueing import caller_key
 from ...calls.peer import NO_PROXIES, TrustedProxies
 from ...calls.pipeline import Invoke
-from ...errors import Code, InvalidRequest, RegistryError, ShuttingDown
+from ...errors import InvalidRequest, RegistryError, ShuttingDown
 from ...queues.fair_queue import FairQueue, Queues
 from ...rpc.protobuf.rpcs import Rpcs
 from ...telemetry.http_requests import LEFT, NO_ROUTE, HttpRequests
@@ -50,7 +49,7 @@ from .asgi import (
     send_reply,
 )
 from .bodies import Bodies, lines
-from .errors import RequestTooLarge, RouteNotFound, UnsupportedBody, VerbNotAllowed
+from .errors import RequestTooLarge, RouteNotFound, VerbNotAllowed, failure_headers
 from .index import listing, nearest, served
 from .json_in import MOST_ITEMS, line_message, request_message
 from .json_out import render
@@ -479,16 +478,7 @@ def _resumed(route: Route, call: Call) -> Mapping[str, str]:
 
 def failure_reply(failed: Failure, error: Exception) -> Reply:
     """The reply that tells of a failure."""
-    extra: tuple[tuple[str, str], ...] = ((REQUEST_ID, failed.request_id),)
-    if failed.code is Code.UNAUTHENTICATED:  # RFC 6750 3
-        extra += (("www-authenticate", 'Bearer realm="schema-registry"'),)
-    if isinstance(error, VerbNotAllowed):
-        extra += (("allow", error.allowed),)
-    if isinstance(error, UnsupportedBody):  # RFC 9110 12.5.3
-        extra += (("accept-encoding", "identity"),)
-    if failed.retry_seconds is not None:  # RFC 9110 10.2.3: whole seconds
-        extra += (("retry-after", str(max(1, math.ceil(failed.retry_seconds)))),)
-    return Reply(http_status(failed), orjson.dumps(http_body(failed)), extra)
+    return Reply(http_status(failed), orjson.dumps(http_body(failed)), failure_headers(failed, error))
 
 
 def _etag(body: bytes) -> str:

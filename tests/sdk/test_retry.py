@@ -206,6 +206,27 @@ async def test_a_server_that_does_not_answer_meets_the_deadline(fake: FakeRegist
         await client.health_check(timeout=0.2)
 
 
+async def test_a_deadline_that_cuts_off_a_repetition_tells_what_was_repeated(
+    fake: FakeRegistry, client: Face
+) -> None:
+    fake.script("HealthCheck", DOWN, never)
+
+    with pytest.raises(Unavailable):
+        await client.health_check(timeout=1)
+
+
+def test_a_call_that_must_not_happen_twice_is_said_to_have_missed_its_deadline() -> None:
+    attempts = Attempts(RetryPolicy(), 5.0)
+    late = DeadlineExceeded("late")
+    assert attempts.reason(late) is late
+    before = StorageUnavailable("no")
+    attempts.after(before)
+    assert attempts.reason(late) is before
+    assert attempts.reason(late, repeatable=False) is late  # the last try may have had its effect
+    attempts.succeeded()
+    assert attempts.reason(late) is late
+
+
 async def test_nobody_there_is_unavailable(kind: str) -> None:
     async with connect(kind, "localhost:1") as client:
         with pytest.raises(Unavailable):

@@ -59,7 +59,7 @@ class AsyncBatch(Generic[I, R]):
                 if self._failure is not None:
                     delay = attempts.after(self._failure)
                     if delay is None:
-                        raise self._failure
+                        raise attempts.reason(self._failure)
                     await asyncio.sleep(delay)
         finally:
             await _abandon(self._pull)

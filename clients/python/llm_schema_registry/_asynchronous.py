@@ -72,7 +72,7 @@ class AsyncTransport:
                 error, elsewhere = self.failed(failure, call.rpc, address, timeout)
                 delay = attempts.after(error, repeatable=call.repeatable, elsewhere=elsewhere)
                 if delay is None:
-                    raise error from failure
+                    raise attempts.reason(error, repeatable=call.repeatable) from failure
                 await asyncio.sleep(delay)
             else:
                 self._rotation.worked(address)
@@ -119,7 +119,7 @@ class AsyncTransport:
             except RegistryError as error:
                 delay = attempts.after(error, resumable=True)
                 if delay is None:
-                    raise
+                    raise attempts.reason(error) from error.__cause__
             await asyncio.sleep(delay)
 
     def batch(self, call: Batch[I, R], items: Iterable[I] | AsyncIterable[I]) -> AsyncGenerator[R, None]:

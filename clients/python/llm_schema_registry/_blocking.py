@@ -77,7 +77,7 @@ class BlockingTransport:
                 error, elsewhere = self.failed(failure, call.rpc, address, timeout)
                 delay = attempts.after(error, repeatable=call.repeatable, elsewhere=elsewhere)
                 if delay is None:
-                    raise error from failure
+                    raise attempts.reason(error, repeatable=call.repeatable) from failure
                 time.sleep(delay)
             else:
                 self._rotation.worked(address)
@@ -123,7 +123,7 @@ class BlockingTransport:
             except RegistryError as error:
                 delay = attempts.after(error, resumable=True)
                 if delay is None:
-                    raise
+                    raise attempts.reason(error) from error.__cause__
             time.sleep(delay)
 
     def batch(self, call: Batch[I, R], items: Iterable[I]) -> Iterator[R]:
@@ -164,7 +164,7 @@ class BlockingTransport:
                     index += 1
             delay = attempts.after(error)
             if delay is None:
-                raise error
+                raise attempts.reason(error)
             time.sleep(delay)
 
     def stream(self, rpc: Rpc[Any], request: Message, patience: float) -> Answers:

@@ -8,7 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ._arguments import MOST_SECONDS, described, integer, seconds
-from .errors import ConcurrentUpdate, ProtocolMismatch, RegistryError, SubscriberTooSlow, Unavailable
+from .errors import (
+    ConcurrentUpdate,
+    DeadlineExceeded,
+    ProtocolMismatch,
+    RegistryError,
+    SubscriberTooSlow,
+    Unavailable,
+)
 
 SHORTEST_REST = 0.02
 """Seconds of a deadline that are not worth another try."""
@@ -74,6 +81,7 @@ class Attempts:
         self._timeout = timeout
         self._end = None if timeout is None else clock() + timeout
         self._failures = 0
+        self._unavailable: Unavailable | None = None
         self._since = clock()
 
     def remaining(self) -> float | None:
@@ -83,6 +91,7 @@ class Attempts:
     def succeeded(self) -> None:
         """Something came: the next failure is the first again, and has the whole time again."""
         self._failures = 0
+        self._unavailable = None
         self._since = self._clock()
         if self._timeout is not None:
             self._end = self._clock() + self._timeout
@@ -106,6 +115,8 @@ class Attempts:
                 return None
             if not (repeatable or error.reason or error.never_sent):
                 return None
+        if isinstance(error, Unavailable):
+            self._unavailable = error
         most = self._policy.attempts
         if most is not None and self._failures + 1 >= most:
             return None
@@ -118,6 +129,13 @@ class Attempts:
         if remaining is None or delay < remaining:
             return delay
         return remaining / 2 if remaining > SHORTEST_REST else None  # what is left of the time is used, too
+
+    def reason(self, error: RegistryError, *, repeatable: bool = True) -> RegistryError:
+        """What to raise when there is no further try after `error`: when the deadline cut off a repetition, the failure that was
+        repeated, for it says why. Not of a call that must not happen twice: its last try may have had its effect."""
+        if repeatable and self._unavailable is not None and isinstance(error, DeadlineExceeded):
+            return self._unavailable
+        return error
 
     def _given_up(self, error: RegistryError, delay: float) -> bool:
         """Whether nothing accepts connections for so long that the policy gives up before the deadline."""

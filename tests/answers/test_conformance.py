@@ -20,7 +20,9 @@ from llm_schema_engines.answers.conformance import (
 SERIES = 400
 
 
-def _series(dice: random.Random, before: float, after: float, answers: int) -> Iterator[tuple[Passes, Passes]]:
+def _series(
+    dice: random.Random, before: float, after: float, answers: int
+) -> Iterator[tuple[Passes, Passes]]:
     """Counts after each answer of two versions whose answers come mixed; the earlier one has some at the beginning."""
     counts = [[0, 0], [0, 0]]
     for number in range(answers):
@@ -46,7 +48,9 @@ def test_false_alarms_are_as_rare_as_promised_though_every_answer_is_looked_at(
         naive += naive_alarm
 
     assert alarms <= SERIES * error
-    assert naive > 2 * SERIES * error, "the series must be such that a test made for one look alarms too often"
+    assert naive > 2 * SERIES * error, (
+        "the series must be such that a test made for one look alarms too often"
+    )
 
 
 def _z(before: Passes, after: Passes, margin: float) -> float:

@@ -10,6 +10,7 @@ from weakref import WeakSet
 from ._arguments import identifier, seconds
 from ._async_calls import AsyncCalls
 from ._async_live import AsyncLiveCache
+from ._async_outcomes import AsyncOutcomeReporter
 from ._asynchronous import AsyncTransport, AsyncWatch
 from ._calls.changes import subscription
 from ._calls.checks import MISSING, local_validation, schema_fields
@@ -35,6 +36,7 @@ class AsyncSchemaRegistry(AsyncCalls, Client):
 
     def _open(self, options: Options) -> None:
         self._transport = AsyncTransport(options)
+        self._outcomes = AsyncOutcomeReporter(self._transport)
         self._live: WeakSet[AsyncLiveCache] = WeakSet()
 
     async def get_content(self, schema_id: SchemaId, *, timeout: float | None = None) -> SchemaContent:
@@ -202,8 +204,54 @@ class AsyncSchemaRegistry(AsyncCalls, Client):
             ),
         )
 
+    def report_outcome(
+        self,
+        model: str,
+        schema_id: SchemaId | None = None,
+        *,
+        subject: str = "",
+        version: str | int = "",
+        valid: bool = True,
+        retried: bool = False,
+        coerced: bool = False,
+        truncated: bool = False,
+        count: int = 1,
+    ) -> None:
+        """Note what became of an answer of a model that was asked for with a version, by its id or by subject and version (no selector).
+
+        valid: it is valid now. retried: the model was asked again for it. coerced: it was corrected. truncated: it was cut off. Without these
+        three, a valid answer passed at once. count: so many answers were the same. Nothing of the answer is sent.
+
+        It returns at once and raises nothing: outcomes are added up and sent every 10 seconds, and when the client is closed. What cannot be
+        reported is logged once and counted in `outcomes_dropped`.
+        """
+        self._outcomes.buffer.note(
+            model,
+            schema_id,
+            subject,
+            version,
+            valid=valid,
+            retried=retried,
+            coerced=coerced,
+            truncated=truncated,
+            count=count,
+        )
+        self._outcomes.start()
+
+    @property
+    def outcomes_dropped(self) -> int:
+        """Answers whose outcomes could not be reported."""
+        return self._outcomes.buffer.dropped
+
+    async def flush_outcomes(self, *, timeout: float | None = None) -> bool:
+        """Report the outcomes that wait now; False when the registry cannot take them yet, and they wait on."""
+        if timeout is not None:
+            seconds(timeout)
+        return await self._outcomes.flush(timeout)
+
     async def close(self) -> None:
         """End every call under way, every cache, and close the connection. Calls after it raise RuntimeError."""
+        await self._outcomes.close()
         for cache in list(self._live):
             await cache.close()
         await self._transport.close()

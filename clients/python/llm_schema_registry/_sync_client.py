@@ -17,6 +17,7 @@ from ._local import CompiledSchema, missing
 from ._options import DEFAULT_CACHE_BYTES, Options
 from ._sync_calls import SyncCalls
 from ._sync_live import LiveCache
+from ._sync_outcomes import OutcomeReporter
 from .enums import DataEncoding, EventType
 from .results import ChangeEvent, SchemaContent, ValidationReport
 
@@ -31,6 +32,7 @@ class SchemaRegistry(SyncCalls, Client):
 
     def _open(self, options: Options) -> None:
         self._transport = BlockingTransport(options)
+        self._outcomes = OutcomeReporter(self._transport)
         self._live: WeakSet[LiveCache] = WeakSet()
 
     def get_content(self, schema_id: SchemaId, *, timeout: float | None = None) -> SchemaContent:
@@ -198,8 +200,54 @@ class SchemaRegistry(SyncCalls, Client):
             ),
         )
 
+    def report_outcome(
+        self,
+        model: str,
+        schema_id: SchemaId | None = None,
+        *,
+        subject: str = "",
+        version: str | int = "",
+        valid: bool = True,
+        retried: bool = False,
+        coerced: bool = False,
+        truncated: bool = False,
+        count: int = 1,
+    ) -> None:
+        """Note what became of an answer of a model that was asked for with a version, by its id or by subject and version (no selector).
+
+        valid: it is valid now. retried: the model was asked again for it. coerced: it was corrected. truncated: it was cut off. Without these
+        three, a valid answer passed at once. count: so many answers were the same. Nothing of the answer is sent.
+
+        It returns at once and raises nothing: outcomes are added up and sent every 10 seconds, and when the client is closed. What cannot be
+        reported is logged once and counted in `outcomes_dropped`.
+        """
+        self._outcomes.buffer.note(
+            model,
+            schema_id,
+            subject,
+            version,
+            valid=valid,
+            retried=retried,
+            coerced=coerced,
+            truncated=truncated,
+            count=count,
+        )
+        self._outcomes.start()
+
+    @property
+    def outcomes_dropped(self) -> int:
+        """Answers whose outcomes could not be reported."""
+        return self._outcomes.buffer.dropped
+
+    def flush_outcomes(self, *, timeout: float | None = None) -> bool:
+        """Report the outcomes that wait now; False when the registry cannot take them yet, and they wait on."""
+        if timeout is not None:
+            seconds(timeout)
+        return self._outcomes.flush(timeout)
+
     def close(self) -> None:
         """End every call under way, every cache, and close the connection. Calls after it raise RuntimeError."""
+        self._outcomes.close()
         for cache in list(self._live):
             cache.close()
         self._transport.close()

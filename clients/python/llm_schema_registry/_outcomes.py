@@ -12,7 +12,7 @@ import uuid
 from collections import deque
 from dataclasses import dataclass, replace
 
-from ._arguments import identifier, integer, selector, text
+from ._arguments import boolean, identifier, integer, selector, text
 from ._call import Unary
 from ._calls.conformance import report_outcomes
 from ._encode import SchemaId
@@ -75,6 +75,13 @@ class OutcomeBuffer:
     ) -> None:
         """Add the outcome of `count` answers. Never raises."""
         try:
+            for name, flag in (
+                ("valid", valid),
+                ("retried", retried),
+                ("coerced", coerced),
+                ("truncated", truncated),
+            ):
+                boolean(flag, name)
             made = ModelOutcomes(
                 text(model, "model"),
                 integer(count, "count", least=1, most=10**9),

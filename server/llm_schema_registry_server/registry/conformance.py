@@ -15,7 +15,7 @@ from datetime import datetime
 
 from llm_schema_engines.answers.conformance import Interval, Passes, interval_of
 
-from ..errors import InvalidRequest, PageTokenInvalid, SchemaNotFound, SubjectNotFound
+from ..errors import ConcurrentUpdate, InvalidRequest, PageTokenInvalid, SchemaNotFound, SubjectNotFound
 from ..model.outcomes import ModelOutcomes, Outcomes, OutcomesKey, day_of, is_model_name
 from ..model.schema import SchemaVersion
 from ..model.selector import Exact, Ordinal, Range, Single, parse_selector
@@ -146,7 +146,8 @@ class ConformanceCounters:
         touch: Callable[[SchemaVersion, str], None],
     ) -> Reported:
         """Count outcomes, once for each report of a caller. by: its name. touch: is told each version and the id that it was asked for by, "" if
-        by its subject; raises SchemaNotFound for one that the caller may not know of. Raises InvalidRequest, LimitExceeded."""
+        by its subject; raises SchemaNotFound for one that the caller may not know of. Raises InvalidRequest, LimitExceeded; when no version
+        is there SchemaNotFound, SubjectNotFound or VersionNotFound."""
         _check(report_id, items)
         versions = await self._versions(items, touch)
         sums: defaultdict[OutcomesKey, Outcomes] = defaultdict(Outcomes)
@@ -155,9 +156,21 @@ class ConformanceCounters:
                 sums[version.schema_id, item.model] += item.outcomes
         known = {version.schema_id: version for version in versions if version is not None}
         report = Report(hashlib.sha256(f"{by}\0{report_id}".encode()).hexdigest(), sums, known)
-        counted = await self._reports.add(report) if sums else True
+        if not sums:
+            await self._refuse(items[0])
+        counted = await self._reports.add(report)
         self._work.reported(_totals(sums.values()) if counted else None)
         return Reported(counted, [place for place, version in enumerate(versions) if version is None])
+
+    async def _refuse(self, item: ReportedItem) -> None:
+        """Say what is wrong with a report of which no version is there."""
+        name = _name(item, 0)
+        if name is None:
+            raise SchemaNotFound(item.schema_id[:80], no_id=not is_schema_id(item.schema_id))
+        async with self._store.read() as tx:
+            versions = await tx.versions(name[0], include_deleted=True)
+        choose_or_raise(name[0], versions, name[1])
+        raise ConcurrentUpdate("the version was put back meanwhile; report again")
 
     async def _versions(
         self, items: Sequence[ReportedItem], touch: Callable[[SchemaVersion, str], None]

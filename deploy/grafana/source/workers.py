@@ -11,6 +11,8 @@ DATA, SCHEMA, INVALID = 'what="data"', 'what="schema"', 'result="invalid"'
 CRASHED = 'event="crashed"'
 QUEUES = 'queue=~"workers|slow_workers"'
 
+ASKED = per_second(f.ANSWERS_REPORTED, 'kind="answers"')
+
 BOARD = Board(
     "workers",
     "Schema registry: validation and workers",
@@ -153,7 +155,7 @@ BOARD = Board(
                     "percentunit",
                     share(
                         or_zero(per_second(f.ANSWERS_REPORTED, 'kind="first_pass"')),
-                        per_second(f.ANSWERS_REPORTED, 'kind="answers"'),
+                        ASKED,
                     ),
                 ),
                 number(
@@ -204,8 +206,7 @@ BOARD = Board(
                     "percentunit",
                     (
                         or_zero(
-                            f"{per_second(f.ANSWERS_REPORTED, by='kind')} / on () group_left () "
-                            f"({per_second(f.ANSWERS_REPORTED, 'kind="answers"')} > 0)"
+                            f"{per_second(f.ANSWERS_REPORTED, by='kind')} / on () group_left () ({ASKED} > 0)"
                         ),
                         "{{kind}}",
                     ),

@@ -21,13 +21,14 @@ class OutcomeReporter:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        if self._thread is None and not self._closed.is_set():
-            with self._starting:
-                if self._thread is None:
-                    self._thread = threading.Thread(
-                        target=self._run, name="schema-registry-outcomes", daemon=True
-                    )
-                    self._thread.start()
+        if self._closed.is_set() or (self._thread is not None and self._thread.is_alive()):
+            return
+        with self._starting:
+            if self._thread is None or not self._thread.is_alive():  # also after a fork
+                self._thread = threading.Thread(
+                    target=self._run, name="schema-registry-outcomes", daemon=True
+                )
+                self._thread.start()
 
     def flush(self, timeout: float | None = None) -> bool:
         """Send what waits; False when some of it has to wait on."""

@@ -50,7 +50,7 @@ class ConformanceServiceServicer:
     """Missing associated documentation comment in .proto file."""
 
     def ReportOutcomes(self, request, context):
-        """Adds to the counts. A report counts once, however often it is sent within a day; it is stored when it is answered.
+        """Counts what became of answers of models, once for each report, however often it is sent within a day. It is stored when it is answered.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -32,7 +32,7 @@ class ConformanceServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ConformanceServiceAsyncStub: ...
     ReportOutcomes: _grpc.UnaryUnaryMultiCallable[_conformance_pb2.ReportOutcomesRequest, _conformance_pb2.ReportOutcomesResponse]
-    """Adds to the counts. A report counts once, however often it is sent within a day; it is stored when it is answered."""
+    """Counts what became of answers of models, once for each report, however often it is sent within a day. It is stored when it is answered."""
     GetConformance: _grpc.UnaryUnaryMultiCallable[_conformance_pb2.GetConformanceRequest, _conformance_pb2.GetConformanceResponse]
     """The rates of a subject, by version and model, and whether answers are valid at once less often than with the version before."""
 
@@ -40,7 +40,7 @@ class ConformanceServiceStub:
 class ConformanceServiceAsyncStub(ConformanceServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ReportOutcomes: _aio.UnaryUnaryMultiCallable[_conformance_pb2.ReportOutcomesRequest, _conformance_pb2.ReportOutcomesResponse]  # type: ignore[assignment]
-    """Adds to the counts. A report counts once, however often it is sent within a day; it is stored when it is answered."""
+    """Counts what became of answers of models, once for each report, however often it is sent within a day. It is stored when it is answered."""
     GetConformance: _aio.UnaryUnaryMultiCallable[_conformance_pb2.GetConformanceRequest, _conformance_pb2.GetConformanceResponse]  # type: ignore[assignment]
     """The rates of a subject, by version and model, and whether answers are valid at once less often than with the version before."""
 
@@ -51,7 +51,7 @@ class ConformanceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conformance_pb2.ReportOutcomesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conformance_pb2.ReportOutcomesResponse, _abc.Awaitable[_conformance_pb2.ReportOutcomesResponse]]:
-        """Adds to the counts. A report counts once, however often it is sent within a day; it is stored when it is answered."""
+        """Counts what became of answers of models, once for each report, however often it is sent within a day. It is stored when it is answered."""
 
     @_abc_1.abstractmethod
     def GetConformance(

@@ -17,7 +17,7 @@ from llm_schema_engines.answers.conformance import (
     share_of_error,
 )
 
-SERIES = 400
+SERIES = 250
 
 
 def _series(
@@ -74,7 +74,7 @@ def test_the_errors_of_many_tests_together_are_as_rare_as_promised() -> None:
 
 
 @pytest.mark.parametrize(
-    ("after", "margin", "most"), [(0.90, 0.0, 1500), (0.90, 0.01, 2800), (0.85, 0.01, 500), (0.5, 0.01, 60)]
+    ("after", "margin", "most"), [(0.90, 0.0, 1500), (0.90, 0.01, 3500), (0.85, 0.01, 500), (0.5, 0.01, 60)]
 )
 def test_a_drop_from_95_percent_is_found_within(after: float, margin: float, most: int) -> None:
     dice, found = random.Random(11), 0
@@ -94,15 +94,15 @@ def test_a_drop_from_95_percent_is_found_within(after: float, margin: float, mos
 
 def test_intervals_hold_the_rate_at_all_times_together() -> None:
     dice, missed, error = random.Random(3), 0, 0.1
-    for _ in range(200):
+    for _ in range(100):
         passed, outside = 0, False
-        for number in range(1, 301):
+        for number in range(1, 201):
             passed += dice.random() < 0.9
             found = interval_of(Passes(passed, number), error)
             outside = outside or not found.low <= 0.9 <= found.high
         missed += outside
 
-    assert missed <= 200 * error
+    assert missed <= 100 * error
 
 
 def test_intervals_narrow_and_hold_what_was_seen() -> None:

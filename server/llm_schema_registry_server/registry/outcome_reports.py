@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -53,11 +54,11 @@ class OutcomeReports:
         self._counts = 0
         self._next = 0.0
         self._task: asyncio.Task[None] | None = None
-        self._stopped = False
+        self._stopping = asyncio.Event()
 
     async def add(self, report: Report) -> bool:
         """False when it was counted before. Raises LimitExceeded when too many wait, and what the store raises; then nothing was counted."""
-        if self._stopped:
+        if self._stopping.is_set():
             raise ShuttingDown()
         if self._counts + len(report.sums) > self._most and self._queue:
             raise LimitExceeded(
@@ -76,7 +77,7 @@ class OutcomeReports:
 
     async def stop(self) -> None:
         """Write what waits, and take no more."""
-        self._stopped = True
+        self._stopping.set()
         if self._task is not None:
             await asyncio.wait([self._task])
 
@@ -84,12 +85,20 @@ class OutcomeReports:
         loop = asyncio.get_running_loop()
         try:
             while self._queue:
-                await asyncio.sleep(0 if self._stopped else max(0.0, self._next - loop.time()))
+                await self._wait(self._next - loop.time())
                 changed = await self._write(self._take())
                 self._next = loop.time() + self._pause
                 await self._on_counted(changed)
         finally:
             self._task = None
+
+    async def _wait(self, seconds: float) -> None:
+        """Let others come; no longer than `stop` allows."""
+        if seconds <= 0:
+            await asyncio.sleep(0)
+        else:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), seconds)
 
     def _take(self) -> list[_Waiting]:
         batch, ids, counts = list[_Waiting](), set[str](), 0

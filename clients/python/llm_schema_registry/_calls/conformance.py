@@ -57,7 +57,7 @@ def get_conformance(
         model=model,
         since=timestamp(since, "since"),
         until=timestamp(until, "until"),
-        limit=limit,
+        limit=0 if limit is None else limit,
         page_token=page_token,
     )
     return unary(

@@ -19,13 +19,13 @@ def at(cli: Cli, tmp_path: Path) -> Iterator[Cli]:
     """The command at a registry with two versions of `answers`, of which the second is worse."""
     server = ServerProcess(tmp_path)
     with SchemaRegistry(server.grpc) as registry:
-        one = registry.register_schema("answers", {"type": "object"}, schema_type="JSON").schema
-        two = registry.register_schema("answers", {"type": "object", "title": "t"}).schema
+        one = registry.register_schema("answers", {"type": "object"}, schema_type="JSON")
+        two = registry.register_schema("answers", {"type": "object", "title": "t"})
         registry.report_outcomes(
             [
-                ModelOutcomes("gpt", 2000, 1900, 100, schema_id=one.id),
-                ModelOutcomes("gpt", 2000, 1700, 200, 40, 60, schema_id=two.id),
-                ModelOutcomes("claude", 10, 10, schema_id=two.id),
+                ModelOutcomes("gpt", 2000, 1900, 100, schema_id=one.schema_id),
+                ModelOutcomes("gpt", 2000, 1700, 200, 40, 60, schema_id=two.schema_id),
+                ModelOutcomes("claude", 10, 10, schema_id=two.schema_id),
             ]
         )
     cli.target = server.grpc

@@ -26,7 +26,7 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
 
 async def test_both_clients_report_when_they_are_closed(server: ServerProcess) -> None:
     with SchemaRegistry(server.grpc) as registry:
-        schema_id = registry.register_schema("answers", SCHEMA, schema_type="JSON").schema.id
+        schema_id = registry.register_schema("answers", SCHEMA, schema_type="JSON").schema_id
         for _ in range(3):
             registry.report_outcome("gpt", schema_id)
         registry.report_outcome("gpt", schema_id, retried=True)
@@ -52,7 +52,7 @@ async def test_both_clients_report_when_they_are_closed(server: ServerProcess) -
 
 def test_reports_of_ones_own_count_once(server: ServerProcess) -> None:
     with SchemaRegistry(server.grpc) as registry:
-        schema_id = registry.register_schema("answers", SCHEMA, schema_type="JSON").schema.id
+        schema_id = registry.register_schema("answers", SCHEMA, schema_type="JSON").schema_id
         items = [
             ModelOutcomes("gpt", 10, 9, schema_id=schema_id),
             ModelOutcomes("gpt", 1, 1, subject="no", version="1"),
@@ -64,7 +64,7 @@ def test_reports_of_ones_own_count_once(server: ServerProcess) -> None:
 
 def test_a_refused_outcome_takes_no_other_along(server: ServerProcess, caplog: Any) -> None:
     with SchemaRegistry(server.grpc) as registry, caplog.at_level(logging.WARNING):
-        schema_id = registry.register_schema("answers", SCHEMA, schema_type="JSON").schema.id
+        schema_id = registry.register_schema("answers", SCHEMA, schema_type="JSON").schema_id
         registry.report_outcome("gpt", schema_id)
         registry.report_outcome("not a model", subject="answers", version="1")
         registry.report_outcome("gpt", subject="answers", version="latest")

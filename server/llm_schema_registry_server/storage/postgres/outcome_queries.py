@@ -57,8 +57,8 @@ COUNT_DAYS = (
 )
 MARK_DROP = "UPDATE conformance SET dropped_at = $3 WHERE schema_id = $1 AND model = $2"
 FORGET_DAYS = (
-    "WITH gone AS (DELETE FROM conformance_days WHERE (schema_id, model, day) IN "
-    "(SELECT schema_id, model, day FROM conformance_days WHERE day < $1 LIMIT $2) RETURNING 1) SELECT count(*) FROM gone"
+    "WITH gone AS (DELETE FROM conformance_days WHERE ctid = ANY(ARRAY("
+    "SELECT ctid FROM conformance_days WHERE day < $1 LIMIT $2)) RETURNING 1) SELECT count(*) FROM gone"
 )
 FORGET_REPORTS = (
     "WITH gone AS (DELETE FROM conformance_reports WHERE id IN "

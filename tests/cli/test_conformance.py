@@ -64,4 +64,4 @@ def test_a_drop_may_be_a_failure(at: Cli) -> None:
     assert at("conformance", "answers", "--model", "claude", "--fail-on-drop").code == Exit.OK
     assert at("conformance", "nobody").code == Exit.NOT_FOUND
     assert at("conformance", "answers", "--since", "yesterday").code == Exit.USAGE
-    assert at("conformance", "answers", "--model", "a b").code == Exit.REFUSED
+    assert at("conformance", "answers", "--model", "a b").code == Exit.USAGE

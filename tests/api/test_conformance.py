@@ -49,7 +49,11 @@ def test_what_is_reported_is_told_with_rates_and_bounds(wire: Wire, name: Name) 
         False,
         [],
     )
-    report(wire, item(subject=subject, version="1.0.0"), item(schema_id, "anthropic/claude@2", answers=1, first_pass=1))
+    report(
+        wire,
+        item(subject=subject, version="1.0.0"),
+        item(schema_id, "anthropic/claude@2", answers=1, first_pass=1),
+    )
 
     first, second = get(wire, subject).items
 

@@ -28,7 +28,7 @@ class _Counts(Table):
 
 
 def _select(table: str, place: str, columns: str) -> str:
-    return f"SELECT {place} AS place, {columns} FROM {table} WHERE {place} > $1 ORDER BY place LIMIT $2"
+    return f"SELECT {place} AS row_key, {columns} FROM {table} WHERE {place} > $1 ORDER BY row_key LIMIT $2"
 
 
 class OutcomesOfModels(_Counts):

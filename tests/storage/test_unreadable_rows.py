@@ -35,7 +35,7 @@ from llm_schema_registry_server.storage.sqlite import SqliteStore
 from llm_schema_registry_server.storage.values import Page, RankedPage, SchemaFilter
 from llm_schema_registry_server.workers.inline import InlineWorkers
 from tests.support.postgres import PATIENT, Postgres
-from tests.support.storage import START, api_key, api_secret, insert, register, version
+from tests.support.storage import START, api_key, api_secret, register
 
 from .damage import DAMAGES, damage, execute
 
@@ -418,9 +418,8 @@ async def test_what_is_in_doubt_of_credentials_counts_for_less(store: Rows) -> N
 
 
 async def test_outcomes_that_cannot_be_read_are_left_out_and_removed(store: Rows) -> None:
-    made = [version("s", ordinal) for ordinal in (1, 2, 3)]
-    for one in made:
-        await insert(store, one)
+    async with store.write() as tx:
+        made = [await register(tx, "s", str(number)) for number in range(3)]
     one = Outcomes(2, 1)
     async with store.write() as tx:
         await tx.count_outcomes(

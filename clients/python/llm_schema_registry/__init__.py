@@ -12,7 +12,8 @@ from ._blocking import Watch
 from ._calls.answers import AnswerChunk
 from ._calls.checks import CheckItem, ValidationItem
 from ._calls.tools import SchemaOperand
-from ._encode import Content, Data, Reference, SchemaId
+from ._coalescing import AsyncCoalescingReader, CoalescingReader
+from ._encode import Content, Data, Reference, SchemaId, SchemaSelector
 from ._options import Tls
 from ._retry import RetryPolicy
 from ._sync_client import SchemaRegistry
@@ -166,6 +167,7 @@ from .results import (
     SchemaDifference,
     SchemaInfo,
     SchemaIssue,
+    SchemaOrError,
     SchemaReference,
     SchemaValidationReport,
     StateTransition,
@@ -201,6 +203,7 @@ __all__ = [
     "ApiKey",
     "ApiKeyNameTaken",
     "ApiKeyNotFound",
+    "AsyncCoalescingReader",
     "AsyncLiveCache",
     "AsyncSchemaRegistry",
     "AsyncWatch",
@@ -217,6 +220,7 @@ __all__ = [
     "ChangeClass",
     "ChangeEvent",
     "CheckItem",
+    "CoalescingReader",
     "Code",
     "CoercedAnswer",
     "Coercion",
@@ -334,8 +338,10 @@ __all__ = [
     "SchemaIssue",
     "SchemaNotFound",
     "SchemaOperand",
+    "SchemaOrError",
     "SchemaReference",
     "SchemaRegistry",
+    "SchemaSelector",
     "SchemaState",
     "SchemaTooLarge",
     "SchemaType",

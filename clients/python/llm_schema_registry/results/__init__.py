@@ -49,7 +49,7 @@ from .schemas import (
     VersionInfo,
 )
 from .tickets import Ticket
-from .tools import Conversion, ConversionLoss, SchemaDiff, SchemaDifference
+from .tools import Conversion, ConversionLoss, SchemaDiff, SchemaDifference, SchemaOrError
 
 __all__ = [
     "AnswerCheck",
@@ -97,6 +97,7 @@ __all__ = [
     "SchemaDifference",
     "SchemaInfo",
     "SchemaIssue",
+    "SchemaOrError",
     "SchemaReference",
     "SchemaValidationReport",
     "StateTransition",

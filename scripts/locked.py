@@ -2,6 +2,7 @@
 
     locked.py --extra all                 what llm-schema-registry[all] needs (`--extra ""`: the bare package)
     locked.py --package hatchling         a package and what it needs
+    locked.py --beside integrations.lock  what that lock has beside requirements.lock; fails where both have a package in two versions
 
 Needs nothing but Python, so that an image can be built with it. Who needs a package is told by the lock itself
 (`# via ...`); what only an extra of a package needs counts as needed by the package, so that the part may hold more than is
@@ -74,6 +75,19 @@ def closure(locked: Mapping[str, str], roots: Iterable[str]) -> list[str]:
         found |= more
 
 
+def beside(other: Mapping[str, str], locked: Mapping[str, str]) -> list[str]:
+    """The texts of the packages that only the other lock has. Exits where both have one, in different versions."""
+    version = re.compile(r"==([^ ;\\]+)")
+    differing = sorted(
+        f"{n}: {theirs} and {ours}"
+        for n in other.keys() & locked.keys()
+        if (theirs := version.search(other[n])[1]) != (ours := version.search(locked[n])[1])  # type: ignore[index]
+    )
+    if differing:
+        sys.exit(f"the locks differ: {', '.join(differing)}: make lock")
+    return [other[name] for name in sorted(other.keys() - locked.keys())]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -81,8 +95,13 @@ def main() -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--extra")
     what.add_argument("--package", action="append")
+    what.add_argument("--beside", type=Path)
     options = parser.parse_args()
     locked = blocks((ROOT / "requirements.lock").read_text())
+    if options.beside:
+        for text in beside(blocks((ROOT / options.beside).read_text()), locked):
+            print(text.rstrip())
+        return
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     roots = set(map(canonical, options.package)) if options.package else direct(project, options.extra or "")
     missing = sorted(roots - locked.keys())

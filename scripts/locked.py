@@ -32,9 +32,18 @@ def canonical(name: str) -> str:
 
 def blocks(lock: str) -> dict[str, str]:
     """The text of each pinned package, by its name."""
+    return {name_of(text): text for text in texts(lock)}
+
+
+def name_of(text: str) -> str:
+    """The package of a text."""
+    return canonical(_PINNED.match(text)[1])  # type: ignore[index]
+
+
+def texts(lock: str) -> list[str]:
+    """The text of each pinned package; one that has several versions, for several versions of Python, has several."""
     starts = [match.start() for match in _PINNED.finditer(lock)]
-    texts = [lock[a:b] for a, b in zip(starts, [*starts[1:], len(lock)], strict=True)]
-    return {canonical(_PINNED.match(text)[1]): text for text in texts}  # type: ignore[index]
+    return [lock[a:b] for a, b in zip(starts, [*starts[1:], len(lock)], strict=True)]
 
 
 def needed_by(block: str) -> set[str]:
@@ -75,17 +84,21 @@ def closure(locked: Mapping[str, str], roots: Iterable[str]) -> list[str]:
         found |= more
 
 
-def beside(other: Mapping[str, str], locked: Mapping[str, str]) -> list[str]:
-    """The texts of the packages that only the other lock has. Exits where both have one, in different versions."""
+def beside(other: str, lock: str) -> list[str]:
+    """The texts of the packages that only the other lock has. Exits where it has one in a version that this lock has not."""
     version = re.compile(r"==([^ ;\\]+)")
-    differing = sorted(
-        f"{n}: {theirs} and {ours}"
-        for n in other.keys() & locked.keys()
-        if (theirs := version.search(other[n])[1]) != (ours := version.search(locked[n])[1])  # type: ignore[index]
-    )
+    known: dict[str, set[str]] = {}
+    for text in texts(lock):
+        known.setdefault(name_of(text), set()).update(version.findall(text)[:1])
+    found = [text for text in texts(other) if name_of(text) not in known]
+    differing = {
+        name_of(text)
+        for text in texts(other)
+        if name_of(text) in known and version.findall(text)[0] not in known[name_of(text)]
+    }
     if differing:
-        sys.exit(f"the locks differ: {', '.join(differing)}: make lock")
-    return [other[name] for name in sorted(other.keys() - locked.keys())]
+        sys.exit(f"the locks have other versions of {', '.join(sorted(differing))}: make lock")
+    return found
 
 
 def main() -> None:
@@ -97,11 +110,12 @@ def main() -> None:
     what.add_argument("--package", action="append")
     what.add_argument("--beside", type=Path)
     options = parser.parse_args()
-    locked = blocks((ROOT / "requirements.lock").read_text())
+    lock = (ROOT / "requirements.lock").read_text()
     if options.beside:
-        for text in beside(blocks((ROOT / options.beside).read_text()), locked):
+        for text in beside((ROOT / options.beside).read_text(), lock):
             print(text.rstrip())
         return
+    locked = blocks(lock)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     roots = set(map(canonical, options.package)) if options.package else direct(project, options.extra or "")
     missing = sorted(roots - locked.keys())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from .._async_client import AsyncSchemaRegistry
 from .._encode import data_bytes
-from .._local import DEFAULT_ERRORS
+from .._local import DEFAULT_ERRORS, INLINE_BYTES
 from .._reference import SchemaRef, selected
 from .._sync_client import SchemaRegistry
 from ..results import CompileLoss, ProviderForm, SchemaContent, ValidationError
@@ -52,15 +53,15 @@ class Contract:
         form: ProviderForm,
         compiled: CompiledSchema,
         *,
-        max_tokens: int = DEFAULT_TOKENS,
+        reask_tokens: int = DEFAULT_TOKENS,
     ) -> None:
-        """compiled: the validator of the version. max_tokens: see `load`."""
+        """compiled: the validator of the version. reask_tokens: see `load`."""
         from llm_schema_engines import Decoder
 
         self.schema = schema
         self.form = form
         self.envelope: Any = json.loads(form.envelope)
-        self.max_tokens = max_tokens
+        self.reask_tokens = reask_tokens
         program = json.loads(form.decoder)
         self._decoder = Decoder(program)
         self.compiled = compiled
@@ -81,14 +82,14 @@ class Contract:
         tool: bool = False,
         name: str = "",
         description: str = "",
-        max_tokens: int = DEFAULT_TOKENS,
+        reask_tokens: int = DEFAULT_TOKENS,
         prove_seconds: float | None = None,
     ) -> Self:
         """The contract of a version.
 
         schema: `subject@selector` such as `support.ticket@^2` (without `@` the latest), (subject, selector), or a version that the registry
         answered with. profile: another one than that of the class. tool: the answer is the call of a tool, not a text. name,
-        description: of the tool or format; the schema's own when empty. max_tokens: of the errors in a message to the model.
+        description: of the tool or format; the schema's own when empty. reask_tokens: of the errors in a message to the model.
         prove_seconds: as in `compile_for_provider`. Raises what `get_schema_by_version` and `compile_for_provider` raise, and
         ModuleNotFoundError without the engines.
         """
@@ -103,7 +104,7 @@ class Contract:
             description=description,
             prove_seconds=prove_seconds,
         )
-        return cls(version, form, registry._compiled(version.id, None), max_tokens=max_tokens)
+        return cls(version, form, registry._compiled(version.id, None), reask_tokens=reask_tokens)
 
     @classmethod
     async def load_async(
@@ -115,7 +116,7 @@ class Contract:
         tool: bool = False,
         name: str = "",
         description: str = "",
-        max_tokens: int = DEFAULT_TOKENS,
+        reask_tokens: int = DEFAULT_TOKENS,
         prove_seconds: float | None = None,
     ) -> Self:
         """As `load`, for asyncio code."""
@@ -130,7 +131,8 @@ class Contract:
             description=description,
             prove_seconds=prove_seconds,
         )
-        return cls(version, form, await registry._compiled(version.id, None), max_tokens=max_tokens)
+        compiled = await registry._compiled(version.id, None)
+        return await asyncio.to_thread(cls, version, form, compiled, reask_tokens=reask_tokens)
 
     @property
     def name(self) -> str:
@@ -169,6 +171,11 @@ class Contract:
             raise self.refused(report, text)
         return json.loads(decoded)
 
+    async def decode_async(self, answer: Any) -> Any:
+        """As `decode`; a large answer is judged in a thread, so that other tasks go on."""
+        text = data_bytes(answer)
+        return self.decode(text) if len(text) <= INLINE_BYTES else await asyncio.to_thread(self.decode, text)
+
     def encode(self, value: Any) -> Any:
         """What the provider would have to answer for this value: for examples in a prompt. Raises DataRefused of the engines for
         what the compiled form has no place for."""
@@ -196,7 +203,7 @@ class Contract:
 
     def refused(self, report: DataReport, answer: bytes, *, byte_offset: int = -1) -> AnswerRefused:
         """The error for a report."""
-        asked = self._engines.reask(report, tokens=self.max_tokens)
+        asked = self._engines.reask(report, tokens=self.reask_tokens)
         written = answer.decode("utf-8", "replace")
         return AnswerRefused(
             [

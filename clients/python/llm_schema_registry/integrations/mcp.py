@@ -63,7 +63,7 @@ class McpTool:
     async def call(self, arguments: Any) -> types.CallToolResult:
         """The result of a call. Arguments that are not valid are an error of the tool, which the model sees, not one of the protocol."""
         try:
-            decoded = self.contract.decode({} if arguments is None else arguments)
+            decoded = await self.contract.decode_async({} if arguments is None else arguments)
         except AnswerRefused as refused:
             return _result(refused.text, is_error=True)
         answer = self._function(**decoded)
@@ -72,7 +72,7 @@ class McpTool:
         if self.output is None:
             return _result(answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False))
         try:
-            value = self.output.decode(json.dumps(answer, ensure_ascii=False))
+            value = await self.output.decode_async(json.dumps(answer, ensure_ascii=False))
         except AnswerRefused as refused:
             told = (
                 f"the tool {self.contract.name!r} answered what its own output schema refuses: {refused.text}"

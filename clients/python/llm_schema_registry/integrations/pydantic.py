@@ -82,7 +82,7 @@ class RegistryModel(RegistryPart):
                     InitErrorDetails(
                         type=PydanticCustomError(_word(e.error_type), "{told}", {"told": e.message}),
                         loc=_location(e.path),
-                        input=data,
+                        input=_held(data, _location(e.path)),
                     )
                     for e in report.errors
                 ],
@@ -169,6 +169,17 @@ def subject_of(model: Any) -> str:
 def _word(keyword: str) -> str:
     """A type of error as pydantic takes it."""
     return keyword.replace("/", "_").replace("-", "_") or "invalid"
+
+
+def _held(data: Any, location: tuple[str | int, ...]) -> Any:
+    """The value at a place, or what was given where it is not made of dicts and lists down to there."""
+    at = data
+    for token in location:
+        try:
+            at = at[token if isinstance(at, list) else str(token)]
+        except (KeyError, IndexError, TypeError):
+            return data
+    return at
 
 
 def _location(pointer: str) -> tuple[str | int, ...]:

@@ -29,9 +29,12 @@ class _Judge:
 
     def value(self) -> Any:
         """The whole answer, decoded. Raises AnswerRefused when it is not valid, and NoAnswer when nothing came."""
+        return self._contract.decode(self._whole())
+
+    def _whole(self) -> bytes:
         if not self._text:
             raise NoAnswer("empty")
-        return self._contract.decode(bytes(self._text))
+        return bytes(self._text)
 
     def _take(self, event: Any) -> None:
         piece = self._contract.piece(event).encode("utf-8", "surrogatepass")
@@ -93,4 +96,4 @@ class AsyncGuardedStream(_Judge, Generic[E]):
         """All events at once, for those who only want the answer: `value()` after the last one."""
         async for _ in self:
             pass
-        return self.value()
+        return await self._contract.decode_async(self._whole())

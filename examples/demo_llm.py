@@ -18,6 +18,7 @@ import openai
 from fake_provider import FakeProvider, serving
 from served import server
 
+from llm_schema_engines.answers.reask import estimated_tokens
 from llm_schema_registry import IncompatibleSchema, SchemaRegistry
 from llm_schema_registry.integrations import AnswerRefused
 from llm_schema_registry.integrations.openai import ResponsesContract
@@ -94,8 +95,9 @@ def answered(contract: ResponsesContract, client: openai.OpenAI, provider: FakeP
         say(
             f"^ stopped: byte {refused.byte_offset} of {len(ANSWER)}, {refused.errors[0].path}: {refused.errors[0].message}"
         )
-        say(f"re-asked with {refused.tokens} tokens: {refused.text!r}")
-        expect(refused.tokens < 80, "the request to correct it is long")
+        told = refused.messages[-1]["content"]
+        say(f"re-asked with about {estimated_tokens(told)} tokens: {told!r}")
+        expect(estimated_tokens(told) < 80, "the request to correct it is long")
         expect(provider.stopped.wait(10), "the provider went on writing")
         asked += refused.messages
     value = contract.guard(

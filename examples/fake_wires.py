@@ -222,7 +222,9 @@ class Gemini(Wire):
     def wanted(self, body: Mapping[str, Any]) -> Wanted | None:
         for tool in body.get("tools") or ():
             for held in tool.get("functionDeclarations") or ():
-                schema = held.get("parametersJsonSchema", held.get("parameters_json_schema"))  # either name is taken
+                schema = held.get(
+                    "parametersJsonSchema", held.get("parameters_json_schema")
+                )  # either name is taken
                 return Wanted("gemini-json-schema", schema, held["name"])
         schema = (body.get("generationConfig") or {}).get("responseJsonSchema")
         return Wanted("gemini-json-schema", schema) if schema is not None else None

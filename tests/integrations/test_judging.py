@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_schema_engines import Decoder, LocalEngines, compile_for, validate
+from llm_schema_engines import Decoder, LocalEngines, RegistryError, compile_for, validate
 from llm_schema_registry.integrations.judging import judged_schema
 
 ENGINES = LocalEngines(cache_bytes=0)
@@ -77,7 +77,7 @@ def test_nothing_that_the_original_accepts_is_refused(
 ) -> None:
     try:
         form = compile_for(json.dumps(schema), profile, prove_seconds=0)
-    except ValueError:
+    except RegistryError:
         return  # nothing is valid under it
     decoder = Decoder(form.decoder)
     judged = json.dumps(judged_schema(schema, json.loads(form.schema), form.decoder))
@@ -87,7 +87,7 @@ def test_nothing_that_the_original_accepts_is_refused(
             continue
         try:
             wire = decoder.encode(json.dumps(value))
-        except ValueError:
+        except RegistryError:
             continue  # the compiled form has no place for it
         if taken.validate(wire).valid:
             assert kept.validate(wire).valid, (schema, form.schema, judged, wire)
@@ -115,7 +115,7 @@ def _like(schema: Any) -> st.SearchStrategy[Any]:
         "integer": st.integers(0, 4),
         "number": st.sampled_from([0, 2, 2.5]),
     }
-    return simple.get(kind, st.sampled_from(["", "a", "ab", "abc", "abca"]))
+    return simple.get(str(kind), st.sampled_from(["", "a", "ab", "abc", "abca"]))
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def _like(schema: Any) -> st.SearchStrategy[Any]:
     [
         ({"type": "array", "items": {"type": "string"}, "uniqueItems": True}, ["a", "a"]),
         ({"type": "string", "minLength": 3}, "a"),
-        ({"type": ["string", "null"], "pattern": "^(?!x)"}, "x"),
+        ({"type": ["string", "null"], "maxLength": 2}, "abc"),
     ],
 )
 @pytest.mark.parametrize("optional", [False, True])

@@ -34,7 +34,7 @@ def contract(registry: SchemaRegistry, ticket: str) -> Contract:
 async def test_an_output_is_decoded_and_asked_for_again(
     idioms: Any, model: Any, contract: Contract, provider: Any
 ) -> None:
-    agent = library("pydantic_ai").Agent(model, output_type=idioms.output_type(contract), output_retries=1)
+    agent = library("pydantic_ai").Agent(model, output_type=idioms.output_type(contract), retries=1)
     agent.output_validator(idioms.output_validator(contract))
     provider.will_answer(text(contract.encode(WRONG)), text(contract.encode(VALUE)))
 

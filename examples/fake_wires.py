@@ -265,5 +265,6 @@ WIRES: Mapping[str, Wire] = {
     "/v1/responses": Responses(),
     "/v1/chat/completions": Chat(),
     "/v1/messages": Messages(),
+    "/v1/models/{call}": Gemini(),
     "/v1beta/models/{call}": Gemini(),
 }

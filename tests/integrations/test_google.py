@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,9 +22,10 @@ def genai() -> Any:
 
 
 @pytest.fixture
-def models(genai: Any, provider: Any) -> Any:
+def models(genai: Any, provider: Any) -> Iterator[Any]:
     options = {"base_url": provider.url, "api_version": "v1beta"}
-    return genai.Client(api_key="none", http_options=options)
+    with genai.Client(api_key="none", http_options=options) as made:
+        yield made
 
 
 @pytest.fixture(params=[False, True], ids=["response", "tool"])

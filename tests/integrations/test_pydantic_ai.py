@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -19,11 +20,11 @@ def idioms() -> Any:
 
 
 @pytest.fixture
-def model(idioms: Any, provider: Any) -> Any:
+async def model(idioms: Any, provider: Any) -> AsyncIterator[Any]:
     openai = library("openai")
     models, providers = library("pydantic_ai.models.openai"), library("pydantic_ai.providers.openai")
-    client = openai.AsyncOpenAI(base_url=f"{provider.url}/v1", api_key="none", max_retries=0)
-    return models.OpenAIChatModel("gpt-5.2", provider=providers.OpenAIProvider(openai_client=client))
+    async with openai.AsyncOpenAI(base_url=f"{provider.url}/v1", api_key="none", max_retries=0) as client:
+        yield models.OpenAIChatModel("gpt-5.2", provider=providers.OpenAIProvider(openai_client=client))
 
 
 @pytest.fixture

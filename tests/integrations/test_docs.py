@@ -27,6 +27,8 @@ GOOD = {
     "facts": [{"key": "plan", "value": "pro"}],
     "order": None,
 }
+GEMINI = {**GOOD, "facts": {"plan": "pro"}}
+"""Gemini takes maps."""
 WRONG = {**GOOD, "tags": ["refund", "refund"]}
 
 
@@ -35,7 +37,9 @@ WRONG = {**GOOD, "tags": ["refund", "refund"]}
 def test_the_examples_of_the_page_work(tmp_path: Path, provider: Any) -> None:
     folder = Path(library("openai").__file__).parents[1]
     server = ServerProcess(tmp_path)
-    provider.will_answer(*(json.dumps(a) for a in (WRONG, GOOD, WRONG, WRONG, GOOD, GOOD, WRONG, GOOD, GOOD)))
+    provider.will_answer(
+        *(json.dumps(a) for a in (WRONG, GOOD, WRONG, WRONG, GOOD, GEMINI, WRONG, GOOD, GOOD))
+    )
     path = [*(str(ROOT / part) for part in ("engines", "clients/python")), str(folder)]
     try:
         ran = subprocess.run(

@@ -21,12 +21,9 @@ def instructor() -> Any:
 
 
 @pytest.fixture
-def client(instructor: Any, provider: Any) -> Any:
-    openai = library("openai")
-    return instructor.from_openai(
-        openai.OpenAI(base_url=f"{provider.url}/v1", api_key="none", max_retries=0),
-        mode=instructor.Mode.TOOLS,
-    )
+def client(instructor: Any, provider: Any) -> Iterator[Any]:
+    with library("openai").OpenAI(base_url=f"{provider.url}/v1", api_key="none", max_retries=0) as made:
+        yield instructor.from_openai(made, mode=instructor.Mode.TOOLS)
 
 
 @pytest.fixture

@@ -230,7 +230,9 @@ class Contract:
         try:
             return self._decoder.decode(text)
         except DataRefused as error:
-            issue = DataIssue(error.path, str(error), "decode")
+            pointer = error.metadata.get("pointer", "")
+            told = error.violations[0].description.removeprefix(f"{pointer}: ")
+            issue = DataIssue(pointer, told, "decode")
             raise self.refused(DataReport(False, (issue,)), text) from error
 
 

@@ -112,7 +112,7 @@ class Builder:
             field = _field_name(prop, fields, base)
             kind = self.type_of(held, _camel(prop))
             about = held.get("description") if isinstance(held, Mapping) else None
-            options = {
+            options: dict[str, Any] = {
                 "description": about if isinstance(about, str) else None,
                 "alias": prop if field != prop else None,
             }

@@ -17,8 +17,14 @@ from ..results import SchemaContent, SchemaInfo
 from .errors import needs
 
 try:
-    from pydantic import BaseModel, GetJsonSchemaHandler, TypeAdapter, model_serializer, model_validator
-    from pydantic.functional_serializers import SerializerFunctionWrapHandler
+    from pydantic import (
+        BaseModel,
+        GetJsonSchemaHandler,
+        SerializerFunctionWrapHandler,
+        TypeAdapter,
+        model_serializer,
+        model_validator,
+    )
     from pydantic.functional_validators import ModelWrapValidatorHandler
     from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, ValidationError
 except ModuleNotFoundError as error:

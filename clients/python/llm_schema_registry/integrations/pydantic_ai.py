@@ -41,18 +41,14 @@ def output_validator(contract: Contract) -> Callable[[Any], Any]:
 def tool(contract: Contract, function: Callable[..., Any]) -> Tool[Any]:
     """A tool whose arguments are decoded and valid under the schema when `function` is called with them, by keyword. Arguments that are
     not valid make a ModelRetry."""
-    if inspect.iscoroutinefunction(function):
 
-        async def call_async(**arguments: Any) -> Any:
-            return await function(**_decoded(contract, arguments))
+    async def call_async(**arguments: Any) -> Any:
+        return await function(**_decoded(contract, arguments))
 
-        made = call_async
-    else:
+    def call(**arguments: Any) -> Any:
+        return function(**_decoded(contract, arguments))
 
-        def call(**arguments: Any) -> Any:
-            return function(**_decoded(contract, arguments))
-
-        made = call  # type: ignore[assignment]  # either kind is a tool
+    made: Callable[..., Any] = call_async if inspect.iscoroutinefunction(function) else call
     description = contract.envelope.get("description") or inspect.getdoc(function)
     return Tool.from_schema(made, contract.name, description, contract.json_schema)
 

@@ -118,6 +118,16 @@ def test_a_root_that_is_no_object_is_wrapped_for_the_provider(
     assert refused.value.byte_offset == 19
 
 
+def test_servers_that_speak_alike_have_profiles_of_their_own(
+    client: Any, provider: Any, registry: SchemaRegistry, ticket: str
+) -> None:
+    contract = ChatContract.load(registry, ticket, profile="vllm-xgrammar", surface="response")
+    provider.will_answer(text(contract.encode(VALUE)))
+
+    assert contract.parse(ask(client, contract, QUESTION)) == VALUE
+    assert ChatContract.load(registry, ticket, profile="mistral", surface="tool").is_tool
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

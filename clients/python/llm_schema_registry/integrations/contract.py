@@ -80,6 +80,7 @@ class Contract:
         *,
         profile: str = "",
         tool: bool = False,
+        surface: str = "",
         name: str = "",
         description: str = "",
         reask_tokens: int = DEFAULT_TOKENS,
@@ -88,8 +89,8 @@ class Contract:
         """The contract of a version.
 
         schema: `subject@selector` such as `support.ticket@^2` (without `@` the latest), (subject, selector), or a version that the registry
-        answered with. profile: another one than that of the class. tool: the answer is the call of a tool, not a text. name,
-        description: of the tool or format; the schema's own when empty. reask_tokens: of the errors in a message to the model.
+        answered with. profile: another one than that of the class. tool: the answer is the call of a tool, not a text.
+        surface: another envelope of the profile than the usual one for that; those of tools begin with `tool`. name, description: of the tool or format; the schema's own when empty. reask_tokens: of the errors in a message to the model.
         prove_seconds: as in `compile_for_provider`. Raises what `get_schema_by_version` and `compile_for_provider` raise, and
         ModuleNotFoundError without the engines.
         """
@@ -99,7 +100,7 @@ class Contract:
         form = registry.compile_for_provider(
             version,
             profile or cls.PROFILE,
-            surface=cls.TOOL if tool else cls.RESPONSE,
+            surface=surface or (cls.TOOL if tool else cls.RESPONSE),
             name=name or _usual_name(version),
             description=description,
             prove_seconds=prove_seconds,
@@ -114,6 +115,7 @@ class Contract:
         *,
         profile: str = "",
         tool: bool = False,
+        surface: str = "",
         name: str = "",
         description: str = "",
         reask_tokens: int = DEFAULT_TOKENS,
@@ -126,7 +128,7 @@ class Contract:
         form = await registry.compile_for_provider(
             version,
             profile or cls.PROFILE,
-            surface=cls.TOOL if tool else cls.RESPONSE,
+            surface=surface or (cls.TOOL if tool else cls.RESPONSE),
             name=name or _usual_name(version),
             description=description,
             prove_seconds=prove_seconds,
@@ -153,7 +155,7 @@ class Contract:
     @property
     def is_tool(self) -> bool:
         """Whether the answer is the call of a tool."""
-        return self.form.surface == self.TOOL
+        return self.form.surface.startswith("tool")
 
     def decode(self, answer: Any) -> Any:
         """The answer of the provider, JSON text or a JSON value, as a JSON value in the shape of the schema.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -159,6 +160,39 @@ def test_names_that_python_does_not_take_are_aliases(tree: Any) -> None:
     assert tree.model_fields["schema_"].description == "What it follows"
 
 
+def test_names_of_all_kinds_make_classes(registry: SchemaRegistry, subject: str) -> None:
+    names = [
+        "none",
+        "Any",
+        "true",
+        "²",
+        "ﬁ",
+        "fi",
+        "1",
+        "x y",
+        "x_y",
+        "__import__('os')",
+        "model_dump",
+        "_",
+        "",
+        "日",
+    ]
+    held = {"type": "object", "properties": {"v": {"type": "integer"}}, "required": ["v"]}
+    properties = {name: {"$ref": f"#/$defs/{quote(name)}"} for name in names if name}
+    others = {name: held for name in names if name not in properties}
+    schema = {
+        "type": "object",
+        "properties": {**properties, **others},
+        "$defs": dict.fromkeys(properties, held),
+    }
+    registry.register_schema(subject, schema)
+
+    document = {name: {"v": number} for number, name in enumerate(names)}
+    made: Any = registry.model(subject).model_validate(document)
+    assert made.model_dump(by_alias=True) == document
+    assert len({type(getattr(made, field)).__name__ for field in type(made).model_fields}) == len(names)
+
+
 def test_instances_may_be_made_of_instances(tree: Any) -> None:
     node = tree.model_validate({"root": {"name": "r"}, "a-b": 1}).root
 
@@ -227,7 +261,7 @@ PAGES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(document=PAGES)
 def test_whatever_is_valid_becomes_an_instance_and_comes_back(tree: Any, document: Any) -> None:
     page = tree.model_validate_json(json.dumps(document))

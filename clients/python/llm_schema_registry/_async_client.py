@@ -226,7 +226,7 @@ class AsyncSchemaRegistry(AsyncCalls, Client):
         version = selected(schema)
         if isinstance(version, tuple):
             version = self._cache.keep(await self.get_schema_by_version(*version, timeout=timeout))
-        return model_class(await self._compiled(version.id, timeout), name)
+        return await asyncio.to_thread(model_class, await self._compiled(version.id, timeout), name)
 
     def watch(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any, ForwardRef, Literal, Optional, Union
 from urllib.parse import unquote
@@ -163,16 +164,21 @@ def _literal(values: list[Any]) -> Any:
 
 
 def _camel(name: str) -> str:
-    words = [word for word in _NO_WORD.sub(" ", name).replace("_", " ").split() if word]
+    plain = unicodedata.normalize("NFKC", name)  # as Python reads identifiers
+    words = _NO_WORD.sub(" ", plain).replace("_", " ").split()
     called = "".join(word[:1].upper() + word[1:] for word in words)
-    return f"M{called}" if called[:1].isdigit() else called
+    if called[:1].isdigit():
+        called = f"M{called}"
+    if keyword.iskeyword(called) or called == _ANY:
+        called += "Model"
+    return called if called.isidentifier() else ""
 
 
 def _field_name(prop: str, taken: Mapping[str, Any], base: type[BaseModel]) -> str:
     """The attribute of a property: its own name, where Python and pydantic take it."""
-    field = _NO_WORD.sub("_", prop).lstrip("_")
-    if not field or field[0].isdigit():
-        field = f"field_{field}"
+    field = _NO_WORD.sub("_", unicodedata.normalize("NFKC", prop)).lstrip("_")
+    if not field.isidentifier():
+        field = f"field_{field}" if f"field_{field}".isidentifier() else "field"
     if keyword.iskeyword(field) or hasattr(base, field):
         field += "_"
     found, number = field, 1

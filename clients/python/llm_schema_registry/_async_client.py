@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
@@ -20,13 +20,17 @@ from ._encode import Data, SchemaId
 from ._live import LiveOptions
 from ._local import CompiledSchema, missing
 from ._options import DEFAULT_CACHE_BYTES, Options
-from .enums import DataEncoding, EventType
-from .results import ChangeEvent, SchemaContent, ValidationReport
+from ._reference import SchemaRef, selected
+from .enums import CompatibilityLevel, DataEncoding, EventType
+from .results import ChangeEvent, Registration, SchemaContent, ValidationReport
 
 if TYPE_CHECKING:
     from llm_schema_engines import AnswerStream
+
+    from .integrations.pydantic import RegistryModel
 else:
     AnswerStream = Any  # of the engines, which may not be installed
+    RegistryModel = Any  # of pydantic, likewise
 
 
 class AsyncSchemaRegistry(AsyncCalls, Client):
@@ -176,6 +180,55 @@ class AsyncSchemaRegistry(AsyncCalls, Client):
             for reference in wanted:
                 contents[reference] = await self.get_content(reference, timeout=timeout)
         return await asyncio.to_thread(self._validators.compile, schema_id, contents)
+
+    async def register(
+        self,
+        model: object,
+        subject: str = "",
+        *,
+        mode: str = "validation",
+        description: str | None = None,
+        tags: Iterable[str] = (),
+        metadata: Mapping[str, str] | None = None,
+        compatibility_level: CompatibilityLevel | str | None = None,
+        dry_run: bool = False,
+        timeout: float | None = None,
+    ) -> Registration:
+        """Register the JSON Schema of a pydantic model class, or of any type that pydantic knows, as `register_schema` does.
+
+        subject: the class's attribute `schema_subject`, or its name, when empty. mode: `validation` is the schema of what the class takes,
+        `serialization` of what it is written as; they differ where there are defaults or computed fields. Raises what
+        `register_schema` raises, and ModuleNotFoundError without pydantic (`pip install 'llm-schema-registry[pydantic]'`).
+        """
+        from .integrations.pydantic import content_of, subject_of
+
+        return await self.register_schema(
+            subject or subject_of(model),
+            content_of(model, mode),
+            description=description,
+            tags=tags,
+            metadata=metadata,
+            compatibility_level=compatibility_level,
+            dry_run=dry_run,
+            timeout=timeout,
+        )
+
+    async def model(
+        self, schema: SchemaRef, *, name: str = "", timeout: float | None = None
+    ) -> type[RegistryModel]:
+        """A pydantic class for a version: typed attributes, and every instance that is made of data is valid under the schema.
+
+        schema: `subject@selector` such as `support.ticket@^2` (without `@` the latest), (subject, selector), or a version that the registry
+        answered with. name: of the class; the schema's title when empty. The schema is fetched and compiled as in `validate_locally`.
+        Raises ValueError for a schema that does not describe an object, ModuleNotFoundError without pydantic or the engines
+        (`pip install 'llm-schema-registry[pydantic]'`), and what `get_schema_by_version` raises.
+        """
+        from .integrations.pydantic import model_class
+
+        version = selected(schema)
+        if isinstance(version, tuple):
+            version = self._cache.keep(await self.get_schema_by_version(*version, timeout=timeout))
+        return await asyncio.to_thread(model_class, await self._compiled(version.id, timeout), name)
 
     def watch(
         self,

@@ -8,6 +8,7 @@ from .mcp import McpSettings
 from .providers import ProvidersSettings
 from .rates import QuotasSettings, RateLimitsSettings, RateSettings
 from .section import Section
+from .server import ServerSettings
 from .storage import BlobsSettings, PostgresSettings, S3Settings, StorageSettings
 from .tls import ClientCertificates, ListenerName, TlsSettings
 from .tracing import TracingSettings
@@ -73,6 +74,7 @@ __all__ = [
     "RedisTlsSettings",
     "S3Settings",
     "Section",
+    "ServerSettings",
     "Settings",
     "SettingsError",
     "StatisticsSettings",

@@ -7,7 +7,6 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import uvloop
@@ -25,8 +24,8 @@ from .rpc.convert import MessageConverter
 from .running import CANNOT_START, read_levels, stop_signals, wanted_ports, write_ready
 from .settings import ClockSettings, Settings
 from .settings.urls import secrets_of
-from .siblings.joining import CannotJoin, join
-from .siblings.siblings import Siblings
+from .siblings.joining import CannotJoin, drain_with_parent, join
+from .siblings.siblings import BEAT_SECONDS, Siblings
 from .telemetry import logs, secrets, tracing
 from .telemetry.collectors import LoopTasks
 from .telemetry.loop_watch import LoopWatch, Stretch
@@ -103,12 +102,13 @@ class App:
             raise
 
     async def tell_ready(self) -> None:
-        """Tells the supervisor as soon as calls are answered well here."""
+        """Tells the supervisor as soon as calls are answered well here, and from then on, as long as the event loop turns."""
         assert self._siblings is not None
         while not await self._components.serves():  # noqa: ASYNC110 - the storage, too, may come and go
             await asyncio.sleep(_READY_SECONDS)
-        with suppress(OSError):  # it has ended; this process is about to hear of it
+        while True:
             self._siblings.tell_ready()
+            await asyncio.sleep(BEAT_SECONDS)
 
     def reload(self) -> None:
         """Read the files of TLS now."""
@@ -137,6 +137,7 @@ class App:
 def serve_as(member: Path, settings: Settings, again: Callable[[], Settings]) -> int:
     """Run one of several serving processes, until SIGTERM; answers with the exit code. member: the folder of their supervisor, and under it
     the number of the process. again: see `serve`."""
+    drain_with_parent()
     try:
         siblings, shared = join(member.parent, int(member.name), settings)
     except (CannotJoin, ValueError) as error:
@@ -193,12 +194,13 @@ async def _serve(
     _LOG.info("serving", version=__version__, **{f"{name}_port": port for name, port in app.ports.items()})
     telling = None
     if siblings is not None:
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # it is for the supervisor, and may be sent to all
         telling = asyncio.create_task(app.tell_ready(), name="tell the supervisor")
     elif sys.stdout.isatty():
         print(ready_message(settings, app.ports), flush=True)
     await asked_to_stop.wait()
-    if telling is not None:
-        telling.cancel()
     await app.drain()
+    if telling is not None:  # until now it was to be seen that the event loop turns
+        telling.cancel()
     _LOG.info("stopped")
     return 0

@@ -32,9 +32,15 @@ def fixed(settings: Settings) -> dict[str, str]:
     }
 
 
+def drain_with_parent() -> None:
+    """From now on this process drains when its parent ends, however that does: prctl(2), to be called before anybody looks whether it is
+    still there."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def join(place: Path, number: int, settings: Settings) -> tuple[Siblings, Settings]:
     """Its siblings, and the settings that all of them share: the ports that the supervisor holds, and a secret for what one hands out and
-    another takes (tickets), unless the settings have one. From now on this process drains when its supervisor ends, however it does.
+    another takes (tickets), unless the settings have one.
 
     Raises CannotJoin.
     """
@@ -44,8 +50,6 @@ def join(place: Path, number: int, settings: Settings) -> tuple[Siblings, Settin
         secret = found.secret
     except (OSError, ValueError) as error:
         raise CannotJoin(f"no supervisor has told anything in {place}: {error}") from error
-    # prctl(2): the signal that the kernel sends when the parent dies.
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != state.supervisor:
         raise CannotJoin(f"the supervisor, process {state.supervisor}, has ended")
     for name, now in fixed(settings).items():

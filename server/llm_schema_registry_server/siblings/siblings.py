@@ -24,6 +24,8 @@ _LOG = logs.get("siblings")
 COMPONENT = "processes"
 """Their name in the health report."""
 READY = "ready"
+BEAT_SECONDS = 1.0
+"""How often a process that serves says so."""
 _STATM = Path("/proc/self/statm")
 _BACKLOG = 64
 _FRESH_SECONDS = 0.1
@@ -42,8 +44,10 @@ class Siblings:
         self.wanted = place.read().wanted
 
     def tell_ready(self) -> None:
-        """Lets the supervisor know that this process serves."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as telling:
+        """Lets the supervisor know that this process serves, and that its event loop turns: to be called every BEAT_SECONDS. A supervisor
+        that does not listen hears the next one."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as telling, suppress(OSError):
+            telling.setblocking(False)
             telling.sendto(f"{READY} {self._pid}".encode(), str(self._place.notices))
 
     async def probe(self) -> Component:

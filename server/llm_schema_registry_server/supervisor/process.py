@@ -22,7 +22,7 @@ class ServingProcess:
 
     def __init__(self, number: int, process: asyncio.subprocess.Process) -> None:
         self.number, self._process = number, process
-        self._ready, self._ready_at = asyncio.Event(), 0.0
+        self._ready, self._ready_at, self._heard_at = asyncio.Event(), 0.0, 0.0
 
     @classmethod
     async def started(cls, number: int, folder: Path, arguments: Sequence[str]) -> ServingProcess:
@@ -67,10 +67,23 @@ class ServingProcess:
         """With which a server ends whose only process this was."""
         return max(1, self._process.returncode or 0)
 
-    def says_ready(self) -> None:
-        """It has told that it serves."""
-        self._ready_at = time.monotonic()
+    def says_ready(self) -> bool:
+        """It has told that it serves; whether for the first time."""
+        self._heard_at = time.monotonic()
+        if self._ready.is_set():
+            return False
+        self._ready_at = self._heard_at
         self._ready.set()
+        return True
+
+    @property
+    def silent_seconds(self) -> float:
+        """For how long it has said nothing, since it was ready."""
+        return time.monotonic() - self._heard_at if self.was_ready else 0.0
+
+    def excuse(self) -> None:
+        """Its silence is not its fault."""
+        self._heard_at = time.monotonic()
 
     def signal(self, number: signal.Signals) -> None:
         """Sends a signal, unless it has ended."""

@@ -8,7 +8,8 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Container, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from ..settings import Settings
 from ..settings.urls import secrets_of
 from ..siblings.joining import fixed
 from ..siblings.place import Member, Place, State
-from ..siblings.siblings import READY
+from ..siblings.siblings import BEAT_SECONDS, READY
 from ..telemetry import logs, secrets
 from ..telemetry.pages import DamagedPage, MergedPage, dumped
 from ..transports.listener import ListenError
@@ -33,6 +34,8 @@ _START_SECONDS = 60.0
 """What a process may take to serve, beyond `caches.warm_seconds`, before a rolling restart is given up."""
 _KEPT_SECONDS = 30.0
 """How long the files of a process that has ended stay: who has read an older state may still look for them."""
+_LOOK_SECONDS = 1.0
+"""Between two looks for processes that hang."""
 _MOST_BYTES = 256
 
 
@@ -120,6 +123,8 @@ class Supervisor:
             read_levels(again)
             self._pass_on(signal.SIGUSR1)
 
+        if self._settings.server.hang_seconds:
+            self._spawn(self._watch_for_hanging(self._settings.server.hang_seconds))
         loop.add_signal_handler(signal.SIGUSR1, levels)
         loop.add_signal_handler(signal.SIGUSR2, self.roll)
         if self._settings.tls.on:  # without TLS, a terminal that is closed takes its server along
@@ -174,8 +179,7 @@ class Supervisor:
         except (BlockingIOError, InterruptedError):
             return
         process = self._by_pid.get(int(pid)) if pid.isdecimal() else None
-        if word == READY and process is not None:
-            process.says_ready()
+        if word == READY and process is not None and process.says_ready():
             self._tell(self._state.told(process.pid, ready=True))
             _LOG.info("serving_process_ready", number=process.number, pid=process.pid)
 
@@ -189,6 +193,29 @@ class Supervisor:
         mine = self._current.get(process.number) is process
         if mine and self._serving and not self._stopping and process.number not in self._replacing:
             await self._start_again(process)
+
+    async def _watch_for_hanging(self, seconds: float) -> None:
+        """Kills who has not said for so long that it serves."""
+        loop = asyncio.get_running_loop()
+        pause = min(_LOOK_SECONDS, seconds / 4)
+        looked_at = loop.time()
+        while True:
+            await asyncio.sleep(pause)
+            now = loop.time()
+            for process in tuple(self._by_pid.values()):
+                if now - looked_at > 2 * pause + BEAT_SECONDS:
+                    process.excuse()  # it was us who did not listen: the machine is too busy, or has slept
+                elif process.silent_seconds > seconds + BEAT_SECONDS:
+                    _LOG.error(
+                        "serving_process_hangs",
+                        number=process.number,
+                        pid=process.pid,
+                        seconds=round(process.silent_seconds, 1),
+                        setting="server.hang_seconds",
+                        consequence="it is killed",
+                    )
+                    process.signal(signal.SIGKILL)
+            looked_at = now
 
     async def _start_again(self, ended: ServingProcess) -> None:
         number = ended.number
@@ -230,8 +257,11 @@ class Supervisor:
         self._place.put(self._place.folder / name, dumped(merged.families()))
         members = tuple(member for member in self._state.members if member.pid != process.pid)
         self._tell(replace(self._state, members=members, ended=name))
+        # Where we are the first process of a container, what an ended one leaves behind is ours.
+        loop = asyncio.get_running_loop()
+        loop.call_later(_KEPT_SECONDS, _bury_strangers, self._by_pid)
         old = [page, self._place.socket(process.pid), *([self._place.folder / before] if before else [])]
-        asyncio.get_running_loop().call_later(_KEPT_SECONDS, _remove, old)
+        loop.call_later(_KEPT_SECONDS, _remove, old)
 
     # Replacing.
 
@@ -320,6 +350,18 @@ class Supervisor:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _LOG.error("supervisor_failed", error=repr(error), exc_info=error)
+
+
+def _bury_strangers(ours: Container[int]) -> None:
+    """Takes note of children that have ended and were not started here."""
+    try:
+        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    except OSError:  # a kernel that does not tell
+        return
+    for pid in map(int, children):
+        if pid not in ours:
+            with suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
 
 
 def _remove(files: Sequence[Path]) -> None:

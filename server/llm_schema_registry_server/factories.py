@@ -69,7 +69,7 @@ if TYPE_CHECKING:
 
 _LOG = logs.get("factories")
 _SHARED_POLL_SECONDS = 0.02
-"""How long what another serving process has written to the file of SQLite may be news; a look costs some 100 us."""
+"""How long what another serving process has written to the file of SQLite may be news; a look is one short read."""
 
 
 def make_certificates(settings: Settings, roles: Roles) -> CertificatePrincipals | None:

@@ -170,6 +170,7 @@ BOARD = Board(
                     "ops",
                     (or_zero(per_second(f.SERVING_RESTARTS, by="instance, why")), "{{instance}} {{why}}"),
                     width=8,
+                    alerts=("Restarting",),
                 ),
             ),
         ),

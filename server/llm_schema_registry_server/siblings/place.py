@@ -28,11 +28,12 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """wanted: `server.workers`. supervisor: its process. ports: by listener. fixed: settings that no process may see changed, by name.
+    """wanted: `server.workers`. supervisor: its process, which began at `started` (seconds since 1970). ports: by listener. fixed: settings that no process may see changed, by name.
     complete: all were ready once. restarts: by why. ended: the file with what processes that have ended have counted, "" without any."""
 
     wanted: int
     supervisor: int
+    started: float
     ports: Mapping[str, int]
     fixed: Mapping[str, str]
     complete: bool = False

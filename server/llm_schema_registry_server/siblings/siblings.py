@@ -7,7 +7,7 @@ import os
 import resource
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -102,12 +102,14 @@ class Siblings:
         try:
             state = await asyncio.to_thread(self._place.read)
         except OSError:  # the supervisor is gone: there is nobody else to be found
-            return _merged([own], [], {})
-        others = [member.pid for member in state.members if member.pid != self._pid]
-        pages = await asyncio.gather(*(self._asked(pid) for pid in others))
+            return _merged([own], [], ())
+        others = [member for member in state.members if member.ready and member.pid != self._pid]
+        asked = [member.pid for member in others if not member.leaving]
+        pages = await asyncio.gather(*(self._asked(pid) for pid in asked))
         heard = [page for page in pages if page is not None]
-        missing = [pid for pid, page in zip(others, pages, strict=True) if page is None]
-        ended = await asyncio.to_thread(self._left_behind, state, missing)
+        missing = [pid for pid, page in zip(asked, pages, strict=True) if page is None]
+        leaving = [member.pid for member in others if member.leaving]  # they tell no more
+        ended = await asyncio.to_thread(self._left_behind, state, [*missing, *leaving])
         return await asyncio.to_thread(_merged, [own, *heard], ended, _numbers(state, len(missing)))
 
     async def _own(self) -> bytes:
@@ -153,13 +155,15 @@ class Siblings:
         return found
 
 
-def _merged(pages: Iterable[bytes], ended: Iterable[bytes], more: Mapping[str, Metric]) -> PageRegistry:
+def _merged(pages: Iterable[bytes], ended: Iterable[bytes], of_all: Iterable[Metric]) -> PageRegistry:
+    """One page; of_all: families of the server as a whole, which take the place of those of its processes."""
     merged = MergedPage()
     for page in pages:
         _add(merged.add, page)
     for page in ended:
         _add(lambda data: merged.add(data, ended=True), page)
-    return PageRegistry([*merged.families(), *more.values()])
+    own = {family.name: family for family in of_all}
+    return PageRegistry([*(family for family in merged.families() if family.name not in own), *own.values()])
 
 
 def _add(add: Callable[[bytes], None], page: bytes) -> None:
@@ -169,13 +173,14 @@ def _add(add: Callable[[bytes], None], page: bytes) -> None:
         _LOG.error("page_damaged", why=str(error), consequence="its numbers are missing from /metrics")
 
 
-def _numbers(state: State, missing: int) -> Mapping[str, Metric]:
+def _numbers(state: State, missing: int) -> Iterable[Metric]:
     processes, restarts = f.SERVING.gauge(), f.SERVING_RESTARTS.counter()
     for name, count in (("wanted", state.wanted), ("ready", state.ready), ("missing", missing)):
         processes.add_metric((name,), count)
     for why, count in state.restarts.items():
         restarts.add_metric((why,), count)
-    return {"processes": processes, "restarts": restarts}
+    # That of the whole server: single processes that are replaced make it no younger.
+    return processes, restarts, f.STARTED_AT.one(state.started)
 
 
 def _resident() -> float:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Container, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -62,7 +63,7 @@ def supervise(
         with held_ports(wanted) as ports:
             place = Place.made()
             try:
-                state = State(settings.server.workers, os.getpid(), ports, fixed(settings))
+                state = State(settings.server.workers, os.getpid(), time.time(), ports, fixed(settings))
                 supervisor = Supervisor(settings, arguments, place, state)
                 return asyncio.run(supervisor.run(ready_file, again))
             finally:

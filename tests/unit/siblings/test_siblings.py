@@ -27,7 +27,7 @@ LABELS = {"method": "/s/M", "wire": "grpc", "code": "OK"}
 def place() -> Iterator[Place]:
     """Of a supervisor that is the parent of this process."""
     made = Place.made()
-    made.write(State(2, os.getppid(), PORTS, fixed(TWO)))
+    made.write(State(2, os.getppid(), 1000.0, PORTS, fixed(TWO)))
     yield made
     shutil.rmtree(made.folder)
 
@@ -80,7 +80,7 @@ class TestPages:
     ) -> None:
         own, other = counting(1), counting(10)
         silent, ended = 1 << 22, "ended-1.page"
-        members = (Member(0, os.getpid()), Member(1, 1 << 21), Member(2, silent))
+        members = (Member(0, os.getpid()), Member(1, 1 << 21, ready=True), Member(2, silent, ready=True))
         place.write(replace(place.read(), members=members, ended=ended, restarts={"crashed": 4}))
         siblings = Siblings(place, 0)
         await siblings.serve_page(own.registry)
@@ -96,6 +96,7 @@ class TestPages:
         page = await siblings.gathered()
         assert page.get_sample_value(CALLS, LABELS) == 1111
         assert page.get_sample_value("schema_registry_serving_processes", {"state": "missing"}) == 1
+        assert page.get_sample_value("process_start_time_seconds") == 1000
         assert (
             page.get_sample_value("schema_registry_serving_process_restarts_total", {"why": "crashed"}) == 4
         )

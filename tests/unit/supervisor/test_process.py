@@ -31,7 +31,7 @@ def test_one_that_has_served_for_a_while_begins_anew() -> None:
 
 def test_a_state_reads_as_it_was_told_and_is_for_its_user_alone() -> None:
     place = Place.made()
-    state = State(2, 7, {"grpc": 1}, {"server.workers": "2"}, members=(Member(0, 11), Member(1, 12)))
+    state = State(2, 7, 0.0, {"grpc": 1}, {"server.workers": "2"}, members=(Member(0, 11), Member(1, 12)))
     place.write(state)
 
     assert Place(place.folder).read() == state
@@ -43,7 +43,7 @@ def test_a_state_reads_as_it_was_told_and_is_for_its_user_alone() -> None:
 
 
 def test_all_were_there_once_whatever_becomes_of_them() -> None:
-    state = State(2, 7, {}, {}, members=(Member(0, 11), Member(1, 12)))
+    state = State(2, 7, 0.0, {}, {}, members=(Member(0, 11), Member(1, 12)))
     one = state.told(11, ready=True)
     both = one.told(12, ready=True)
     gone = both.told(11, leaving=True)

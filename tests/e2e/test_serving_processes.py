@@ -13,11 +13,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
 import httpx
 import psutil
 import pytest
 
 from llm_schema_registry import SchemaRegistry
+from llm_schema_registry.v1 import schema_registry_pb2 as pb
+from llm_schema_registry.v1.schema_registry_pb2_grpc import SchemaRegistryStub
 from tests.api.helpers import V1
 from tests.api.server import ServerProcess
 from tests.support.postgres import Postgres
@@ -71,17 +74,22 @@ def until_events(server: ServerProcess, name: str, count: int) -> None:
 
 
 class Load:
-    """Callers with clients of their own that call again and again, and what went wrong."""
+    """Callers with clients of their own that call again and again, and what went wrong. bare: two of them try nothing again, one over gRPC and
+    one over HTTP."""
 
-    def __init__(self, server: ServerProcess, callers: int = 6) -> None:
+    def __init__(self, server: ServerProcess, callers: int = 6, *, bare: bool = False) -> None:
         self.failures: list[BaseException] = []
         self.calls = itertools.count()
         self.done = 0
         self._going = True
-        self._target = server.grpc
+        self._target, self._http = server.grpc, server.http
         with SchemaRegistry(server.grpc) as client:
             self._schema_id = client.register_schema("load", V1, "JSON").schema_id
         self._threads = [threading.Thread(target=self._call, args=(n,)) for n in range(callers)]
+        if bare:
+            self._threads += [
+                threading.Thread(target=call) for call in (self._call_over_grpc, self._call_over_http)
+            ]
         for thread in self._threads:
             thread.start()
 
@@ -93,6 +101,25 @@ class Load:
                     if number == 0:
                         client.register_schema(f"load-{number}", V1 + b" " * next(self.calls), "JSON")
                     self.done = next(self.calls)
+                    time.sleep(0.002)
+        except BaseException as error:
+            self.failures.append(error)
+
+    def _call_over_grpc(self) -> None:
+        try:
+            with grpc.insecure_channel(self._target) as channel:
+                stub, request = SchemaRegistryStub(channel), pb.GetSchemaRequest(schema_id=self._schema_id)
+                while self._going:
+                    assert stub.GetSchema(request, timeout=30).schema.subject == "load"
+                    time.sleep(0.002)
+        except BaseException as error:
+            self.failures.append(error)
+
+    def _call_over_http(self) -> None:
+        try:
+            with httpx.Client(base_url=self._http, timeout=30) as client:
+                while self._going:
+                    client.get(f"/api/v1/schemas/{self._schema_id}").raise_for_status()
                     time.sleep(0.002)
         except BaseException as error:
             self.failures.append(error)
@@ -182,7 +209,7 @@ def test_a_process_that_is_killed_is_missed_by_no_client_and_comes_back(server: 
 
 
 def test_a_rolling_restart_replaces_all_and_no_client_notices(server: ServerProcess) -> None:
-    before, load = processes(server), Load(server)
+    before, load = processes(server), Load(server, bare=True)
     load.goes_on()
     shown = total(series(server), CALLS, code="OK")
     server.process.send_signal(signal.SIGUSR2)

@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Mapping
 from datetime import timedelta
 
 from ...telemetry import logs
-from ..listener import Listener, ListenError
+from ..listener import LET_GO_SECONDS, Listener, ListenError
 from .apart import Apart
 from .context import Stamp, TlsFiles, TlsFilesError, Trust, now
 from .ends import Ends
@@ -122,12 +122,15 @@ class FrontListener:
         self._look.set()
 
     async def drain(self, seconds: float) -> None:
-        """Takes no new connections, lets calls in flight finish for at most `seconds`, cuts the rest, and closes."""
+        """Takes no new connections, lets calls in flight finish for at most `seconds`, cuts the rest, and closes. Where others share the
+        port, clients are asked before to go on with them."""
         if self._following is not None:
             self._following.cancel()
             await asyncio.wait({self._following})
         if self._front is not None:
             await self._where_it_runs(self._front.stop_listening())
+            if self._shared:
+                await self._where_it_runs(self._front.let_go(LET_GO_SECONDS))
         await self._engine.drain(seconds)
         if self._front is not None:
             await self._where_it_runs(self._front.stop())

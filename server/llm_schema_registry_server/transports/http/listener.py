@@ -13,7 +13,7 @@ from granian.server.embed import Server
 
 from ...calls.peer import NO_PROXIES, TrustedProxies
 from ..connection_guard import ConnectionGuard
-from ..listener import ListenError
+from ..listener import LET_GO_SECONDS, ListenError
 from ..tcp import listening, stop_listening
 from .asgi import Receive, Scope, Send
 
@@ -28,6 +28,8 @@ class DrainingApp(Protocol):
     """An ASGI application that can be asked to finish."""
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]: ...
+
+    async def let_go(self, seconds: float) -> None: ...
 
     async def drain(self, seconds: float) -> None: ...
 
@@ -84,9 +86,11 @@ class HttpListener:
         self._guard.start()
 
     async def drain(self, seconds: float) -> None:
-        """Refuses new requests, waits for those in flight, cuts what is left, closes. New connections go to those who share the port."""
+        """Refuses new requests, waits for those in flight, cuts what is left, closes. Where others share the port,
+        clients are sent to them before."""
         if self._shared:
             await asyncio.to_thread(stop_listening, self._port)
+            await self._app.let_go(LET_GO_SECONDS)
         await self._app.drain(seconds)
         if self._server is not None:
             await self._guard.stop()

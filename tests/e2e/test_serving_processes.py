@@ -139,12 +139,14 @@ class Load:
 def test_each_process_knows_at_once_what_another_one_has_written(server: ServerProcess) -> None:
     one, two = (Connection(server, pid) for pid in processes(server).values())
     watching = Connection(server, processes(server)[1])
+    first = one.post("/api/v1/schemas", registration("shared", "first"))
     told = watching.lines("/api/v1/changes?from_revision=earliest")
+    assert first["schema_id"] in told.readline().decode()
     for number in range(5):
         made = one.post("/api/v1/schemas", registration("shared", f"t{number}"))
         while True:  # an answer that it has kept is dropped, and no sooner than the change is told
             newest = two.get("/api/v1/subjects/shared/versions/latest")
-            if newest.get("schema_id", newest.get("schema", {}).get("schema_id")) == made["schema_id"]:
+            if newest["schema"]["id"] == made["schema_id"]:
                 break
         assert made["schema_id"] in told.readline().decode()
     again = two.post("/api/v1/schemas", registration("shared", "t4"))
@@ -264,11 +266,16 @@ def test_a_process_that_hangs_is_replaced(tmp_path: Path) -> None:
 def test_stopping_drains_all_and_leaves_nothing(on_sqlite: ServerProcess) -> None:
     children = psutil.Process(on_sqlite.process.pid).children(recursive=True)
     pids = processes(on_sqlite)
-    watching = [Connection(on_sqlite, pid).lines("/api/v1/changes") for pid in pids.values()]
+    connections = [Connection(on_sqlite, pid) for pid in pids.values()]
+    connections[0].post("/api/v1/schemas", registration("watched", "t"))
+    watching = [each.lines("/api/v1/changes?from_revision=earliest") for each in connections]
+    assert all(stream.readline() for stream in watching)
 
     assert on_sqlite.stop() == 0
     ends = [json.loads(stream.read().splitlines()[-1])["error"] for stream in watching]
     assert [end["error_code"] for end in ends] == ["SHUTTING_DOWN"] * 2
+    for connection in connections:
+        connection.close()
     assert psutil.wait_procs(children, timeout=30)[1] == []
     assert len(on_sqlite.events("stopped")) == 3
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse
 from typing import Any
 
 import httpx
@@ -32,6 +32,7 @@ class Connection:
 
     def __init__(self, server: ServerProcess, pid: int) -> None:
         """Connections go to any process: those to others are closed again."""
+        self._stream: HTTPResponse | None = None
         while True:
             self._connection = HTTPConnection("127.0.0.1", server.ports["http"], timeout=60)
             self.get("/health/live")
@@ -50,12 +51,15 @@ class Connection:
         self._connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
         return self._read()
 
-    def lines(self, path: str) -> Any:
-        """The lines of a stream (NDJSON), as they come."""
+    def lines(self, path: str) -> HTTPResponse:
+        """The lines of a stream (NDJSON), as they come; the first of them must be there, or come soon."""
         self._connection.request("GET", path, headers={"Accept": "application/x-ndjson"})
-        return self._connection.getresponse()
+        self._stream = self._connection.getresponse()
+        return self._stream
 
     def close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
         self._connection.close()
 
     def _read(self) -> Any:

@@ -23,12 +23,15 @@ class CannotJoin(Exception):
 
 def fixed(settings: Settings) -> dict[str, str]:
     """The settings that are the same for all processes as long as their supervisor lives, by name."""
-    listeners = {"grpc": settings.grpc, "http": settings.http, "metrics": settings.metrics}
     return {
         "server.workers": str(settings.server.workers),
         "storage.kind": settings.storage.kind,
-        **{f"{name}.host": listener.host for name, listener in listeners.items()},
-        **{f"{name}.port": str(listener.port) for name, listener in listeners.items()},
+        "grpc.host": settings.grpc.host,
+        "grpc.port": str(settings.grpc.port),
+        "http.host": settings.http.host,
+        "http.port": str(settings.http.port),
+        "metrics.host": settings.metrics.host,
+        "metrics.port": str(settings.metrics.port),
     }
 
 

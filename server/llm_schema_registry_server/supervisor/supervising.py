@@ -13,6 +13,7 @@ from collections.abc import Callable, Container, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from .. import __version__
 from ..ready_message import ready_message
@@ -102,14 +103,14 @@ class Supervisor:
             notices.bind(str(self._place.notices))
             loop.add_reader(notices, self._noticed, notices)
             starting = asyncio.ensure_future(self._start_all())
-            await asyncio.wait({asked, starting}, return_when=asyncio.FIRST_COMPLETED)
+            await _first(asked, starting)
             if starting.done() and (failed := starting.result()):
                 await self._stop()
                 return failed
             if starting.done():
                 self._obey(loop, again)
                 self._tell_ready(ready_file)
-                await asyncio.wait({asked, self._given_up}, return_when=asyncio.FIRST_COMPLETED)
+                await _first(asked, self._given_up)
             starting.cancel()
             await asyncio.wait({starting})
             all_drained = await self._stop()
@@ -351,6 +352,11 @@ class Supervisor:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _LOG.error("supervisor_failed", error=repr(error), exc_info=error)
+
+
+async def _first(*waits: asyncio.Future[Any]) -> None:
+    """Returns when one of them is done."""
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
 
 
 def _bury_strangers(ours: Container[int]) -> None:

@@ -33,6 +33,19 @@ WARM_UP_SECONDS = 1.5
 VALIDATE = "/schema_registry.v1.SchemaRegistry/ValidateData"
 DATA = b'{"id": "a-1", "amount": 12.5, "note": "hot"}'
 FRONT = {"GRPC__FRONT": "on"}
+NOTE = """\
+How to read it. The last column is the figure that a busy machine spoils least: what a second of the servers' processor time makes with several processes,
+beside what it makes with one. Near 1 nothing is lost between processes. Rates add up only where there are cores for them: with two, the load
+generator takes its part of them, and whatever else runs takes more; a system that shares its time evenly between processes then gives two of ours
+more than one.
+
+What 16 cores will do is reckoned, not measured: the product of the answers per core-second and of the cores that are left to the servers. The reason is that
+processes of one server share nothing that a read touches: each has its interpreter, loop, caches and sockets; the kernel chooses the process once for
+each connection. Cached reads never ask the storage. So 16 cores should carry some 12 processes (one has an event loop that fills a core, and a thread for input
+and output that uses a part of another; see the cores of one process in hot-reads.md), and answer some 12 times what one process does. Less where clients have
+few connections, which spread unevenly, where the network's interrupts take cores, or where two "cores" are threads of one. What asks the storage ends
+where that does: cold reads on PostgreSQL scale until it has no more to give, and writes do not scale with processes (writes-two-instances.md).
+"""
 
 
 @dataclass(frozen=True)
@@ -181,7 +194,7 @@ def main() -> None:
     asked = parser.parse_args()
     load = os.getloadavg()[0]
     lines = table(measured(asked.processes, asked.runs, asked.seconds), asked.processes)
-    rig.publish([*rig.head("Several serving processes", load), *lines], asked.markdown)
+    rig.publish([*rig.head("Several serving processes", load), *lines, "", NOTE], asked.markdown)
 
 
 if __name__ == "__main__":

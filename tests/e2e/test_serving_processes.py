@@ -280,6 +280,19 @@ def test_stopping_drains_all_and_leaves_nothing(on_sqlite: ServerProcess) -> Non
     assert len(on_sqlite.events("stopped")) == 3
 
 
+def test_a_second_signal_ends_all_at_once(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path, SERVER__WORKERS="2", DRAIN_SECONDS="3600")
+    children = psutil.Process(server.process.pid).children(recursive=True)
+    with socket.create_connection(("127.0.0.1", server.ports["http"])) as slow:
+        slow.sendall(b"POST /api/v1/schemas HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+        server.process.terminate()
+        until_events(server, "draining", 2)  # and one of them does not come to an end
+        server.process.terminate()
+
+        assert server.process.wait(60) == -signal.SIGTERM
+        assert psutil.wait_procs(children, timeout=60)[1] == []
+
+
 def test_a_supervisor_that_is_killed_takes_its_processes_along(on_sqlite: ServerProcess) -> None:
     children = psutil.Process(on_sqlite.process.pid).children(recursive=True)
     on_sqlite.kill()

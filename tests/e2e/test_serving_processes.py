@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +13,6 @@ from pathlib import Path
 
 import grpc
 import httpx
-import psutil
 import pytest
 
 from llm_schema_registry import SchemaRegistry
@@ -24,9 +21,7 @@ from llm_schema_registry.v1.schema_registry_pb2_grpc import SchemaRegistryStub
 from tests.api.helpers import V1
 from tests.api.server import ServerProcess
 from tests.support.postgres import Postgres
-from tests.support.serving import Connection, processes, series, total
-
-from .test_start import command, errors
+from tests.support.serving import Connection, processes, registration, series, total, until_events
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -36,7 +31,11 @@ STEADY_CALLS = 200
 """Calls that are watched before and after something happens to a process."""
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+SQLITE, POSTGRES = pytest.param("sqlite", marks=pytest.mark.deep), "postgres"
+"""The long tests run on one storage, and on the other one among the deep tests."""
+
+
+@pytest.fixture(params=["postgres"])
 def storage(request: pytest.FixtureRequest) -> dict[str, str]:
     """Settings of either storage that processes can share."""
     if request.param == "sqlite":
@@ -52,25 +51,6 @@ def server(storage: dict[str, str], tmp_path: Path) -> Iterator[ServerProcess]:
     yield running
     if running.process.poll() is None:
         running.kill()
-
-
-@pytest.fixture
-def on_sqlite(tmp_path: Path) -> Iterator[ServerProcess]:
-    running = ServerProcess(tmp_path, SERVER__WORKERS="2")
-    yield running
-    if running.process.poll() is None:
-        running.kill()
-
-
-def registration(subject: str, title: str) -> dict[str, object]:
-    return {"subject": subject, "schema_type": "JSON", "schema": {"type": "object", "title": title}}
-
-
-def until_events(server: ServerProcess, name: str, count: int) -> None:
-    """Waits for so many lines of the log."""
-    while len(server.events(name)) < count:
-        assert server.process.poll() is None, server.log.read_text()[-4000:]
-        time.sleep(0.02)
 
 
 class Load:
@@ -136,6 +116,7 @@ class Load:
             thread.join()
 
 
+@pytest.mark.parametrize("storage", ["sqlite", POSTGRES], indirect=True)
 def test_each_process_knows_at_once_what_another_one_has_written(server: ServerProcess) -> None:
     one, two = (Connection(server, pid) for pid in processes(server).values())
     watching = Connection(server, processes(server)[1])
@@ -157,15 +138,16 @@ def test_each_process_knows_at_once_what_another_one_has_written(server: ServerP
     assert server.stop() == 0
 
 
-def test_one_page_has_the_series_of_all_and_never_goes_back(on_sqlite: ServerProcess) -> None:
-    pids = processes(on_sqlite)
-    one, two = (Connection(on_sqlite, pid) for pid in pids.values())
+@pytest.mark.parametrize("storage", ["sqlite"], indirect=True)
+def test_one_page_has_the_series_of_all_and_never_goes_back(server: ServerProcess) -> None:
+    pids = processes(server)
+    one, two = (Connection(server, pid) for pid in pids.values())
     schema_id = one.post("/api/v1/schemas", registration("paged", "t"))["schema_id"]
     for connection, calls in ((one, 7), (two, 5)):
         for _ in range(calls):
             connection.get(f"/api/v1/schemas/{schema_id}")
 
-    shown = series(on_sqlite)
+    shown = series(server)
     assert total(shown, CALLS, method=f"/{GET}", wire="http", code="OK") == 12
     assert total(shown, "schema_registry_call_seconds_count", method=f"/{GET}", wire="http") == 12
     assert total(shown, "schema_registry_serving_processes", state="ready") == 2
@@ -176,23 +158,24 @@ def test_one_page_has_the_series_of_all_and_never_goes_back(on_sqlite: ServerPro
         assert total(shown, "schema_registry_serving_process_cpu_seconds_total", process=number) > 0.1
 
     os.kill(pids[0], signal.SIGKILL)
-    while total(
-        now := series(on_sqlite), "schema_registry_serving_processes", state="ready"
-    ) < 2 or not total(now, "schema_registry_serving_process_restarts_total", why="crashed"):
+    while total(now := series(server), "schema_registry_serving_processes", state="ready") < 2 or not total(
+        now, "schema_registry_serving_process_restarts_total", why="crashed"
+    ):
         assert total(now, CALLS, method=f"/{GET}", wire="http", code="OK") == 12
     two.get(f"/api/v1/schemas/{schema_id}")
-    assert total(series(on_sqlite), CALLS, method=f"/{GET}", wire="http", code="OK") == 13
-    assert total(series(on_sqlite), "schema_registry_serving_process_cpu_seconds_total", process="0") > total(
+    assert total(series(server), CALLS, method=f"/{GET}", wire="http", code="OK") == 13
+    assert total(series(server), "schema_registry_serving_process_cpu_seconds_total", process="0") > total(
         shown, "schema_registry_serving_process_cpu_seconds_total", process="0"
     )
-    named = httpx.get(on_sqlite.metrics, params={"name[]": "schema_registry_serving_processes"}).text
+    named = httpx.get(server.metrics, params={"name[]": "schema_registry_serving_processes"}).text
     assert 'schema_registry_serving_processes{state="wanted"} 2.0' in named
     assert CALLS not in named
     for connection in (one, two):
         connection.close()
-    assert on_sqlite.stop() == 0
+    assert server.stop() == 0
 
 
+@pytest.mark.parametrize("storage", [SQLITE, POSTGRES], indirect=True)
 def test_a_process_that_is_killed_is_missed_by_no_client_and_comes_back(server: ServerProcess) -> None:
     before, load = processes(server), Load(server)
     load.goes_on()
@@ -210,6 +193,7 @@ def test_a_process_that_is_killed_is_missed_by_no_client_and_comes_back(server: 
     assert server.stop() == 0
 
 
+@pytest.mark.parametrize("storage", [SQLITE, POSTGRES], indirect=True)
 def test_a_rolling_restart_replaces_all_and_no_client_notices(server: ServerProcess) -> None:
     before, load = processes(server), Load(server, bare=True)
     load.goes_on()
@@ -227,94 +211,3 @@ def test_a_rolling_restart_replaces_all_and_no_client_notices(server: ServerProc
     assert total(series(server), "schema_registry_serving_process_restarts_total", why="rolled") == 2
     assert server.events("call_crashed") == []
     assert server.stop() == 0
-
-
-def test_a_restart_with_settings_that_cannot_be_used_is_given_up(tmp_path: Path) -> None:
-    file = tmp_path / "registry.toml"
-    file.write_text("[limits]\ntags = 3\n")
-    server = ServerProcess(tmp_path, SERVER__WORKERS="2", CONFIG=str(file))
-    try:
-        before = processes(server)
-        file.write_text("[limits]\ntags = -1\n")
-        server.process.send_signal(signal.SIGUSR2)
-        until_events(server, "roll_given_up", 1)
-        assert processes(server) == before
-        assert httpx.get(f"{server.http}/health/ready").status_code == 200
-
-        file.write_text("[limits]\ntags = 1\n")
-        server.process.send_signal(signal.SIGUSR2)
-        until_events(server, "rolled", 1)
-        refused = httpx.post(
-            f"{server.http}/api/v1/schemas", json={**registration("tagged", "t"), "tags": ["a", "b"]}
-        )
-        assert "limits.tags" in refused.text
-    finally:
-        assert server.stop() == 0
-
-
-def test_a_process_that_hangs_is_replaced(tmp_path: Path) -> None:
-    server = ServerProcess(tmp_path, SERVER__WORKERS="2", SERVER__HANG_SECONDS="1")
-    hanging = processes(server)[1]
-    os.kill(hanging, signal.SIGSTOP)
-    until_events(server, "serving_process_ready", 3)
-
-    assert [event["pid"] for event in server.events("serving_process_hangs")] == [hanging]
-    assert processes(server)[1] != hanging
-    assert server.stop() == 0
-
-
-def test_stopping_drains_all_and_leaves_nothing(on_sqlite: ServerProcess) -> None:
-    children = psutil.Process(on_sqlite.process.pid).children(recursive=True)
-    pids = processes(on_sqlite)
-    connections = [Connection(on_sqlite, pid) for pid in pids.values()]
-    connections[0].post("/api/v1/schemas", registration("watched", "t"))
-    watching = [each.lines("/api/v1/changes?from_revision=earliest") for each in connections]
-    assert all(stream.readline() for stream in watching)
-
-    assert on_sqlite.stop() == 0
-    ends = [json.loads(stream.read().splitlines()[-1])["error"] for stream in watching]
-    assert [end["error_code"] for end in ends] == ["SHUTTING_DOWN"] * 2
-    for connection in connections:
-        connection.close()
-    assert psutil.wait_procs(children, timeout=30)[1] == []
-    assert len(on_sqlite.events("stopped")) == 3
-
-
-def test_a_second_signal_ends_all_at_once(tmp_path: Path) -> None:
-    server = ServerProcess(tmp_path, SERVER__WORKERS="2", DRAIN_SECONDS="3600")
-    children = psutil.Process(server.process.pid).children(recursive=True)
-    with socket.create_connection(("127.0.0.1", server.ports["http"])) as slow:
-        slow.sendall(b"POST /api/v1/schemas HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
-        server.process.terminate()
-        until_events(server, "draining", 2)  # and one of them does not come to an end
-        server.process.terminate()
-
-        assert server.process.wait(60) == -signal.SIGTERM
-        assert psutil.wait_procs(children, timeout=60)[1] == []
-
-
-def test_a_supervisor_that_is_killed_takes_its_processes_along(on_sqlite: ServerProcess) -> None:
-    children = psutil.Process(on_sqlite.process.pid).children(recursive=True)
-    on_sqlite.kill()
-
-    assert psutil.wait_procs(children, timeout=60)[1] == []
-
-
-def test_what_several_processes_cannot_do_is_told_with_the_way_out(tmp_path: Path) -> None:
-    several = {"SERVER__WORKERS": "2"}
-    memory = command(tmp_path, "serve", **several, STORAGE__KIND="memory")
-    front = command(tmp_path, "serve", **several, GRPC__FRONT="off")
-    (tmp_path / "folder").mkdir()
-    folder = command(tmp_path, "serve", **several, STORAGE__PATH=str(tmp_path / "folder"))
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        refused = command(tmp_path, "serve", **several, HTTP__PORT=port)
-
-    assert (memory.returncode, front.returncode) == (2, 2)
-    assert "storage.kind to sqlite or postgres, or server.workers to 1" in errors(memory)
-    assert "grpc.front to auto, or server.workers to 1" in errors(front)
-    assert folder.returncode == 1
-    assert errors(folder).count("cannot start") == 1  # not once for each process
-    assert refused.returncode == 1
-    assert port in errors(refused)
-    assert "another program listens there" in errors(refused)

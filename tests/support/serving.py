@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPResponse
 from typing import Any
@@ -80,3 +81,14 @@ def total(shown: Mapping[tuple[str, tuple[tuple[str, str], ...]], float], name: 
     """The sum of the series of a family that have these labels."""
     wanted = set(labels.items())
     return sum(value for (own, found), value in shown.items() if own == name and wanted <= set(found))
+
+
+def registration(subject: str, title: str) -> dict[str, object]:
+    return {"subject": subject, "schema_type": "JSON", "schema": {"type": "object", "title": title}}
+
+
+def until_events(server: ServerProcess, name: str, count: int) -> None:
+    """Waits for so many lines of the log."""
+    while len(server.events(name)) < count:
+        assert server.process.poll() is None, server.log.read_text()[-4000:]
+        time.sleep(0.02)

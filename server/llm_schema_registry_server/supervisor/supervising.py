@@ -268,7 +268,9 @@ class Supervisor:
     # Replacing.
 
     def roll(self) -> None:
-        """Begins to replace all processes, one by one, unless that is under way."""
+        """Begins to replace all processes, one by one, unless that is under way, or all are being stopped."""
+        if self._stopping:
+            return
         if self._rolling is not None and not self._rolling.done():
             _LOG.warning("roll_under_way", consequence="nothing new is begun")
             return

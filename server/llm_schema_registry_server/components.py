@@ -48,7 +48,7 @@ from .factories import (
 )
 from .model.change import Change, ServerEvent, parse_revision
 from .model.config import LintPolicy
-from .model.health import Component
+from .model.health import Component, ComponentStatus
 from .model.quota import Quota
 from .model.subject import Subject
 from .probes import VITAL, memories, probes, tier_counts
@@ -65,6 +65,7 @@ from .registry.providing import ProviderLimits
 from .registry.use_cases import Credentials, Rules, Signing, UseCases, build
 from .registry.warming import Answers, Warming
 from .settings import Settings
+from .siblings.siblings import COMPONENT, Siblings
 from .storage import unreadable
 from .storage.blobs.blobs import Blobs
 from .storage.store import Store
@@ -90,17 +91,19 @@ class Components:
     """Everything is made in the constructor; nothing happens before `start`.
 
     `use` are the use cases, `answers` the cache of serialized answers, `queues` what callers wait in, `rates` how much they may ask (None: as they like); all are
-    for the faces.
+    for the faces. `siblings`: who serves on the same ports, None: nobody.
     """
 
-    def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
-        self._settings, self.clock = settings, clock
+    def __init__(
+        self, settings: Settings, clock: Callable[[], datetime], siblings: Siblings | None = None
+    ) -> None:
+        self._settings, self.clock, self.siblings = settings, clock, siblings
         self.metrics = Metrics()
         operations = self.metrics.operations
         self._blobs = make_blobs(settings.blobs, operations)
         self._redis = make_redis(settings.caches.redis, operations)
         self.queues = make_queues(settings.queues)
-        self._back_end = make_store(settings.storage, self.queues, clock)
+        self._back_end = make_store(settings.storage, self.queues, clock, shared=siblings is not None)
         stored: Store = observed_store(self._back_end, operations, _SYSTEMS[settings.storage.kind])
         blobbed = blobbed_store(
             audited_store(stored, Recorder()) if settings.audit.enabled else stored,
@@ -234,6 +237,13 @@ class Components:
         if self._redis is not None:
             await self._redis.close()
 
+    async def serves(self) -> bool:
+        """Whether calls are answered well here, whatever becomes of those who serve on the same ports."""
+        components = (await self.use.health()).components
+        return all(
+            components[n].status is not ComponentStatus.DOWN for n in VITAL - {COMPONENT} if n in components
+        )
+
     async def end_streams(self) -> None:
         """End every subscription with a revision to resume from."""
         self._feed.close()
@@ -250,6 +260,8 @@ class Components:
         parts["background"] = self._probe_background
         if settings.caches.warms:
             parts["warming"] = self._probe_warming
+        if self.siblings is not None:
+            parts[COMPONENT] = self.siblings.probe
         return build(
             self.store,
             self._library,
@@ -313,6 +325,8 @@ class Components:
     def _export(self) -> None:
         """Let /metrics read what the parts count by themselves."""
         self.metrics.build_info.labels(__version__).set(1)
+        if self.siblings is not None:
+            self.metrics.read(self.siblings.collect)
         self.metrics.read_answer_cache(self.answers.stats)
         self.metrics.read_unreadable(unreadable.counts)
         self.metrics.read_queues(self.queues.all)

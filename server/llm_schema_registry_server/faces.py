@@ -79,6 +79,7 @@ def make_servers(settings: Settings, components: Components, wire: MessageConver
         total=settings.limits.unread_bytes,
     )
     components.metrics.read_unread(lambda: unread)
+    siblings, shared = components.siblings, components.siblings is not None
     fronts = {
         "grpc": fronting(
             "grpc",
@@ -87,10 +88,18 @@ def make_servers(settings: Settings, components: Components, wire: MessageConver
             settings.tls,
             settings.proxies,
             always=settings.fronts_grpc,
+            shared=shared,
         ),
-        "http": fronting("http", settings.http.host, settings.http.port, settings.tls, settings.proxies),
+        "http": fronting(
+            "http", settings.http.host, settings.http.port, settings.tls, settings.proxies, shared=shared
+        ),
         "metrics": fronting(
-            "metrics", settings.metrics.host, settings.metrics.port, settings.tls, settings.proxies
+            "metrics",
+            settings.metrics.host,
+            settings.metrics.port,
+            settings.tls,
+            settings.proxies,
+            shared=shared,
         ),
     }
     engine = GrpcListener(
@@ -135,6 +144,7 @@ def make_servers(settings: Settings, components: Components, wire: MessageConver
         fronts["http"].port,
         per_address=settings.http.connections_per_address,
         proxies=fronts["http"].proxies,
+        shared=shared and not fronts["http"].there,
     )
     metrics = MetricsListener(
         components.metrics,
@@ -142,6 +152,7 @@ def make_servers(settings: Settings, components: Components, wire: MessageConver
         fronts["metrics"].port,
         connections=settings.metrics.connections,
         seconds=settings.metrics.timeout_seconds,
+        siblings=siblings,
     )
     listeners = [
         grpc,

@@ -9,6 +9,7 @@ from .mcp import McpSettings
 from .providers import ProvidersSettings
 from .rates import QuotasSettings, RateLimitsSettings, RateSettings
 from .section import Section
+from .server import ServerSettings
 from .storage import BlobsSettings, PostgresSettings, S3Settings, StorageSettings
 from .tls import ClientCertificates, ListenerName, TlsSettings
 from .tracing import TracingSettings
@@ -75,6 +76,7 @@ __all__ = [
     "RedisTlsSettings",
     "S3Settings",
     "Section",
+    "ServerSettings",
     "Settings",
     "SettingsError",
     "StatisticsSettings",

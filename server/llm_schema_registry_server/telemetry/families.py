@@ -140,6 +140,7 @@ CONFORMANCE_DROPS: Final = _gauge(
     "conformance_drops",
     "Versions and models whose answers are valid at once less often than with the version before, as the sequential test is certain, "
     "and that were reported in the last week. The same from all servers; take the maximum.",
+    across="max",
 )
 COMPATIBILITY_CHECKS: Final = _counter(
     "compatibility_checks_total",
@@ -176,11 +177,13 @@ DIALECT_BEHIND: Final = _gauge(
     "Changes of the change log after the last one up to which versions were judged by the profiles of providers. This and the next one: the "
     "same from all servers; take the maximum.",
     optional="providers.watch_seconds",
+    across="max",
 )
 DIALECT_PENDING: Final = _gauge(
     "dialect_watch_pending_profiles",
     "Profiles that are new or have changed, and by which not all versions have been judged.",
     optional="providers.watch_seconds",
+    across="max",
 )
 DIALECT_JUDGED: Final = _counter(
     "dialect_watch_judged_total",

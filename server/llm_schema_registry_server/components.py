@@ -18,6 +18,8 @@ from .background import (
     make_dialect_watch,
     make_granted,
     make_key_uses,
+    make_observing,
+    make_outcome_sweeper,
     make_recorder,
     make_revoked,
     make_sweeper,
@@ -29,6 +31,7 @@ from .calls.guards.granted import GrantedAuthenticator, GrantedCertificates
 from .calls.guards.min_revision import MIN_REVISION
 from .errors import RegistryError
 from .factories import (
+    conformance_limits,
     engine_limits,
     make_authenticator,
     make_blobs,
@@ -55,6 +58,7 @@ from .registry.configuration import built_in
 from .registry.granting import GrantRules
 from .registry.health import Health
 from .registry.library import Library
+from .registry.observing import Observing
 from .registry.periodic import component
 from .registry.profiles import SCOPE, ProfileLimits, read_files
 from .registry.providing import ProviderLimits
@@ -167,10 +171,16 @@ class Components:
         self._profile_files = read_files(settings.providers.files)
         self.use = self._build_use_cases(clock)
         self._dialects = make_dialect_watch(
-            settings.providers, self.store, self._library, self.use.profiles, clock
+            settings.providers, self.store, self._library, self.use.profiles, clock, self.metrics.work
         )
         if self._dialects is not None:
             self._background.append(self._dialects)
+        self._observing = Observing(self.store, self.use.profiles, clock)
+        self._numbers = [
+            make_observing(self._observing, clock),
+            make_outcome_sweeper(settings.conformance, self.store, clock),
+        ]
+        self._background += self._numbers
         self._revoked = make_revoked(self._access, self.use.revoking, clock)
         self._granted = make_granted(self.use.grants, self.use.policies, clock)
         self._credentials = [
@@ -217,6 +227,7 @@ class Components:
         await self.stop_warming()
         for task in (*self._background, *self._credentials):
             await task.stop()
+        await self.use.conformance.stop()
         await self._feed.stop()
         await self.authenticator.stop()
         await self._workers.stop()
@@ -280,6 +291,7 @@ class Components:
                     settings.providers.prove_seconds, settings.providers.form_bytes
                 ),
                 profile_files=self._profile_files,
+                conformance=conformance_limits(settings.conformance),
                 fix_seconds=0.6 * settings.workers.compare_seconds,  # the last candidate may take longer
             ),
             Credentials(
@@ -308,7 +320,7 @@ class Components:
         works = [part.work for part in (self._recorder, self._counting) if part is not None]
         sweeper = [part for part in (self._sweeper, self._dialects) if part is not None]
         audit = [] if self.audit is None else self.audit.works
-        return component([*works, *sweeper, *self._credentials, *audit])
+        return component([*works, *sweeper, *self._numbers, *self._credentials, *audit])
 
     def _export(self) -> None:
         """Let /metrics read what the parts count by themselves."""
@@ -325,6 +337,7 @@ class Components:
         if self._settings.metrics.confluent_names:
             names = ConfluentNames(self.metrics.calls, self.metrics.requests, lambda: self._counting.newest)
             self.metrics.read(names.collect)
+        self.metrics.read_observed(lambda: self._observing.newest, watched=self._dialects is not None)
         self.metrics.read_statistics(lambda: self._counting.newest)
         if self.audit is not None:
             self.metrics.read(self.audit.collect)

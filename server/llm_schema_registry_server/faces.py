@@ -25,6 +25,7 @@ from .rpc.admin import AdminService
 from .rpc.answers import AnswerService
 from .rpc.audit import AuditService
 from .rpc.config import ConfigService
+from .rpc.conformance import ConformanceService
 from .rpc.convert import MessageConverter
 from .rpc.fixes import FixService
 from .rpc.lifecycle import LifecycleService
@@ -232,6 +233,7 @@ def services(
         "schema_registry.v1.AnswerService": AnswerService(use),
         "schema_registry.v1.ProviderService": ProviderService(use),
         "schema_registry.v1.FixService": FixService(use),
+        "schema_registry.v1.ConformanceService": ConformanceService(use),
         "schema_registry.v1.AuditService": AuditService(use, question),
         "schema_registry.v1.TicketService": TicketService(tickets),
     }

@@ -35,10 +35,13 @@ from .model.scope import Scope
 from .model.timestamps import Clock, wall_clock
 from .queues.fair_queue import QueueLimits, Queues
 from .queues.rates import Rate
+from .registry.conformance import ConformanceLimits
+from .registry.drops import DropRules
 from .registry.limits import RequestLimits
 from .settings import (
     AuthSettings,
     BlobsSettings,
+    ConformanceSettings,
     EncryptionSettings,
     JwtSettings,
     LimitsSettings,
@@ -406,6 +409,12 @@ def request_limits(settings: LimitsSettings) -> RequestLimits:
         open_answers=settings.open_answers,
         open_answer_bytes=settings.open_answer_bytes,
     )
+
+
+def conformance_limits(settings: ConformanceSettings) -> ConformanceLimits:
+    """What reports of outcomes may hold, and when a drop is certain."""
+    rules = DropRules(settings.error, settings.margin)
+    return ConformanceLimits(settings.models, settings.waiting, settings.pause_seconds, rules)
 
 
 def engine_limits(settings: Settings) -> EngineLimits:

@@ -2,6 +2,7 @@
 
 from .audit import AuditSettings
 from .auth import AuthSettings, CertificatesSettings, JwtSettings, PasswordSettings
+from .conformance import ConformanceSettings
 from .encryption import EncryptionSettings, VaultSettings
 from .engines import AvroSettings, JsonSchemaSettings, ProtobufSettings
 from .mcp import McpSettings
@@ -50,6 +51,7 @@ __all__ = [
     "ChangesSettings",
     "ClientCertificates",
     "ClockSettings",
+    "ConformanceSettings",
     "EncryptionSettings",
     "GrpcSettings",
     "HealthSettings",

@@ -16,6 +16,7 @@ from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_val
 
 from .audit import AuditSettings
 from .auth import AuthSettings, Names
+from .conformance import ConformanceSettings
 from .encryption import EncryptionSettings
 from .engines import AvroSettings, JsonSchemaSettings, ProtobufSettings
 from .given_secrets import KEY_FILE_VARIABLE, KEY_VARIABLE, GivenSecretError, resolved
@@ -418,6 +419,7 @@ class Settings(Section):
     caches: CachesSettings = CachesSettings()
     health: HealthSettings = HealthSettings()
     providers: ProvidersSettings = ProvidersSettings()
+    conformance: ConformanceSettings = ConformanceSettings()
     clock: ClockSettings = ClockSettings()
     rate_limits: RateLimitsSettings = RateLimitsSettings()
     quotas: QuotasSettings = QuotasSettings()

@@ -126,6 +126,21 @@ COERCIONS: Final = _counter(
     "Corrections of answers by kind; those of one kind that grow tell what a model gets wrong.",
     "kind",
 )
+ANSWERS_REPORTED: Final = _counter(
+    "answers_reported_total",
+    "Answers of models that clients have reported, by kind: answers (all), first_pass (valid at once), retried, coerced, truncated.",
+    "kind",
+)
+REPORTS: Final = _counter(
+    "outcome_reports_total",
+    "Reports of such answers, by what became of them: counted, repeated (counted before).",
+    "outcome",
+)
+CONFORMANCE_DROPS: Final = _gauge(
+    "conformance_drops",
+    "Versions and models whose answers are valid at once less often than with the version before, as the sequential test is certain, "
+    "and that were reported in the last week. The same from all servers; take the maximum.",
+)
 COMPATIBILITY_CHECKS: Final = _counter(
     "compatibility_checks_total",
     "Schemas that were checked as the next version of a subject, by level and verdict: compatible, incompatible, undecided.",
@@ -155,6 +170,28 @@ STATISTICS_AT: Final = _gauge(
     "statistics_timestamp_seconds",
     "When these were counted, in seconds since 1970; their age is time() minus this.",
     across="max",
+)
+DIALECT_BEHIND: Final = _gauge(
+    "dialect_watch_behind",
+    "Changes of the change log after the last one up to which versions were judged by the profiles of providers. This and the next one: the "
+    "same from all servers; take the maximum.",
+    optional="providers.watch_seconds",
+)
+DIALECT_PENDING: Final = _gauge(
+    "dialect_watch_pending_profiles",
+    "Profiles that are new or have changed, and by which not all versions have been judged.",
+    optional="providers.watch_seconds",
+)
+DIALECT_JUDGED: Final = _counter(
+    "dialect_watch_judged_total",
+    "Versions that this server has judged by profiles, once more for each pass.",
+    optional="providers.watch_seconds",
+)
+DIALECT_CHANGED: Final = _counter(
+    "dialect_watch_verdicts_changed_total",
+    "Verdicts of live versions that became others (PROFILE_VERDICT_CHANGED), by how the versions fit since.",
+    "fit",
+    optional="providers.watch_seconds",
 )
 USAGE: Final = _counter(
     "usage_total",

@@ -140,6 +140,7 @@ CONFORMANCE_DROPS: Final = _gauge(
     "conformance_drops",
     "Versions and models whose answers are valid at once less often than with the version before, as the sequential test is certain, "
     "and that were reported in the last week. The same from all servers; take the maximum.",
+    across="max",
 )
 COMPATIBILITY_CHECKS: Final = _counter(
     "compatibility_checks_total",

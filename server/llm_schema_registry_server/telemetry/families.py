@@ -177,11 +177,13 @@ DIALECT_BEHIND: Final = _gauge(
     "Changes of the change log after the last one up to which versions were judged by the profiles of providers. This and the next one: the "
     "same from all servers; take the maximum.",
     optional="providers.watch_seconds",
+    across="max",
 )
 DIALECT_PENDING: Final = _gauge(
     "dialect_watch_pending_profiles",
     "Profiles that are new or have changed, and by which not all versions have been judged.",
     optional="providers.watch_seconds",
+    across="max",
 )
 DIALECT_JUDGED: Final = _counter(
     "dialect_watch_judged_total",

@@ -143,7 +143,10 @@ def serve_as(member: Path, settings: Settings, again: Callable[[], Settings]) ->
     except (CannotJoin, ValueError) as error:
         print(f"schema-registry-server: cannot start a serving process: {error}", file=sys.stderr)
         return CANNOT_START
-    return serve(shared, again=again, siblings=siblings)
+    try:
+        return serve(shared, again=again, siblings=siblings)
+    finally:
+        siblings.remove_what_is_left()
 
 
 def serve(

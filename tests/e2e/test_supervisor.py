@@ -130,9 +130,13 @@ def test_a_second_signal_ends_all_at_once(tmp_path: Path) -> None:
 
 def test_a_supervisor_that_is_killed_takes_its_processes_along(on_sqlite: ServerProcess) -> None:
     children = psutil.Process(on_sqlite.process.pid).children(recursive=True)
+    (place,) = {Path(each.cmdline()[-1]).parent for each in children if "--member" in each.cmdline()}
+    assert (place / "state.json").exists()
     on_sqlite.kill()
 
     assert psutil.wait_procs(children, timeout=60)[1] == []
+    assert not place.exists()
+    assert len(on_sqlite.events("stopped")) == 2  # they have drained
 
 
 def test_what_several_processes_cannot_do_is_told_with_the_way_out(tmp_path: Path) -> None:

@@ -68,8 +68,13 @@ class Connection:
 
 
 def series(server: ServerProcess) -> Mapping[tuple[str, tuple[tuple[str, str], ...]], float]:
-    """What the page of series shows, by name and labels."""
-    page = httpx.get(server.metrics, timeout=30).text
+    """What the page of series shows, by name and labels. Whoever was about to be answered by a process that is killed asks again."""
+    while True:
+        try:
+            page = httpx.get(server.metrics, timeout=30).text
+            break
+        except (httpx.ReadError, httpx.RemoteProtocolError):
+            assert server.process.poll() is None, server.log.read_text()[-4000:]
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(page)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import shutil
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -41,7 +42,8 @@ class Siblings:
         self._registry: Collector | None = None
         self._server: asyncio.Server | None = None
         self._made, self._made_at = b"", -_FRESH_SECONDS
-        self.wanted = place.read().wanted
+        state = place.read()
+        self.wanted, self._supervisor = state.wanted, state.supervisor
 
     def tell_ready(self) -> None:
         """Lets the supervisor know that this process serves, and that its event loop turns: to be called every BEAT_SECONDS. A supervisor
@@ -95,6 +97,11 @@ class Siblings:
         """Leaves behind what this process has counted, for the others' pages."""
         with suppress(OSError):  # the supervisor is gone, and with it the folder
             self._place.put(self._place.page(self._pid), dumped(registry.collect()))
+
+    def remove_what_is_left(self) -> None:
+        """Removes the folder when the supervisor has been killed, and so has not done it."""
+        if os.getppid() != self._supervisor:
+            shutil.rmtree(self._place.folder, ignore_errors=True)
 
     async def gathered(self) -> PageRegistry:
         """The page of all processes, also of those that have ended."""

@@ -15,6 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import uvloop
+
 from .. import __version__
 from ..ready_message import ready_message
 from ..running import CANNOT_START, read_levels, stop_signals, wanted_ports, write_ready
@@ -66,7 +68,9 @@ def supervise(
             try:
                 state = State(settings.server.workers, os.getpid(), time.time(), ports, fixed(settings))
                 supervisor = Supervisor(settings, arguments, place, state)
-                return asyncio.run(supervisor.run(ready_file, again))
+                # Not asyncio's own loop: it waits for processes in threads, and the kernel tells processes of the end of each thread that
+                # might be their parent (siblings/joining.py): they would not drain, but take the second for a second SIGTERM.
+                return uvloop.run(supervisor.run(ready_file, again))
             finally:
                 shutil.rmtree(place.folder, ignore_errors=True)
     except ListenError as error:

@@ -275,6 +275,8 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         variable = f"LOAD_{name.upper().replace('-', '_')}"
         given = os.environ.get(variable)
         more.setdefault("type", type(default))
+        if given and given not in more.get("choices", [given]):  # argparse does not look at defaults
+            parser.error(f"{variable} is {given!r}; use one of {', '.join(more['choices'])}")
         parser.add_argument(f"--{name}", default=given or default, help=f"{help} ({variable})", **more)
 
     add("scenarios", ",".join(SCENARIOS), f"of {', '.join(SCENARIOS)}", type=names(SCENARIOS))
@@ -295,7 +297,11 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("memory-mib", 100.0, "by which memory may grow in a soak after its first third")
     add("seed", 1, "of all random choices")
     add("results", str(ROOT / "loadtest/results"), "folder of load.md and load/*.svg", type=Path)
-    return parser.parse_args(arguments)
+    read = parser.parse_args(arguments)
+    for name in ("runs", "seconds", "users", "generators", "schemas", "offered"):
+        if getattr(read, name) <= 0:
+            parser.error(f"--{name} is {getattr(read, name)}; it must be above 0")
+    return read
 
 
 def machine() -> str:

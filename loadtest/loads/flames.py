@@ -18,11 +18,11 @@ LEAST = 0.6
 """Pixels; what is narrower is left out."""
 
 Stacks = Mapping[tuple[str, ...], int]
-_LINE = re.compile(r"(?P<stack>.+) (?P<count>\d+)")
+_LINE = re.compile(r"(?P<stack>.*) (?P<count>\d+)")
 
 
 def read(text: str) -> Stacks:
-    """The stacks of a file, outermost frame first, with their counts. Raises ValueError, naming the line, for anything else."""
+    """The stacks of a file, outermost frame first, with their counts; () for threads that were outside of Python. Raises ValueError, naming the line, for anything else."""
     found: Counter[tuple[str, ...]] = Counter()
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
@@ -30,12 +30,12 @@ def read(text: str) -> Stacks:
         match = _LINE.fullmatch(line)
         if match is None:
             raise ValueError(f"line {number} is no collapsed stack: {line[:100]!r}")
-        found[tuple(match["stack"].split(";"))] += int(match["count"])
+        found[tuple(match["stack"].split(";")) if match["stack"] else ()] += int(match["count"])
     return found
 
 
 def own_time(stacks: Stacks, group: Callable[[tuple[str, ...]], str]) -> dict[str, float]:
-    """The share of samples in each group of stacks, the largest first."""
+    """The share of counts in each group of stacks, the largest first."""
     whole = sum(stacks.values()) or 1
     shares: Counter[str] = Counter()
     for stack, count in stacks.items():
@@ -51,8 +51,9 @@ class _Frame:
     below: dict[str, _Frame] = field(default_factory=dict)
 
 
-def flame_graph(title: str, stacks: Stacks) -> str:
-    """An SVG: each row is called by the row below it, a width is a share of all samples; a tooltip tells name and share."""
+def flame_graph(title: str, stacks: Stacks, unit: str = "samples") -> str:
+    """An SVG: each row is called by the row below it, a width is a share of all counts; a tooltip tells name and share. unit: of what
+    is counted."""
     root = _Frame()
     for stack, count in stacks.items():
         frame = root
@@ -67,7 +68,7 @@ def flame_graph(title: str, stacks: Stacks) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
         f'font-family="monospace" font-size="11">\n<rect width="{WIDTH}" height="{height}" fill="#fff"/>\n'
-        f'<text x="4" y="14" font-size="13">{escape(title)}, {root.count:,} samples</text>\n{drawn}\n</svg>\n'
+        f'<text x="4" y="14" font-size="13">{escape(title)}, {root.count:,} {escape(unit)}</text>\n{drawn}\n</svg>\n'
     )
 
 

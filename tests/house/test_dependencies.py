@@ -99,7 +99,7 @@ def test_what_is_declared_is_imported(extra: str) -> None:
 
 
 def test_every_extra_is_looked_after() -> None:
-    assert set(PROJECT["optional-dependencies"]) == {*IMPORTER, "all", "dev"} - {""}
+    assert set(PROJECT["optional-dependencies"]) == {*IMPORTER, "all", "load", "dev"} - {""}
 
 
 def test_no_distribution_is_declared_twice() -> None:
@@ -110,7 +110,7 @@ def test_no_distribution_is_declared_twice() -> None:
 
 def test_the_lock_has_what_development_needs() -> None:
     locked = set(re.findall(r"^([A-Za-z0-9_.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
-    wanted = set().union(*(declared(extra) for extra in (*IMPORTER, "dev")))
+    wanted = set().union(*(declared(extra) for extra in (*IMPORTER, "load", "dev")))
 
     assert wanted - set(map(canonicalize_name, locked)) == set()
 

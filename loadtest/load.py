@@ -8,8 +8,8 @@ empty database of its own, filled with schemas of all three types. A run is `--w
 `--offered` of the closed loop's rate whatever becomes of earlier calls. Wires take turns, run by run. Figures are medians of the runs,
 with the lowest and the highest. Before all that, the same users load a server that only answers: the ceiling of the generator.
 
-The exit code is 1 when any answer was wrong, a subscriber was not told of a change, or (--shape soak) memory grew by more than
---memory-mib after the first third.
+The exit code is 1 when any answer was wrong, a subscriber was not told of a change, more than --errors-percent of the calls got no answer,
+or (--shape soak) memory grew by more than --memory-mib after the first third.
 """
 
 from __future__ import annotations
@@ -295,6 +295,7 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("zipf", 1.1, "exponent of the choice of schemas")
     add("subscribers", 50, "of the scenario watch; a tenth of them in day")
     add("memory-mib", 100.0, "by which memory may grow in a soak after its first third")
+    add("errors-percent", 1.0, "of the calls of a scenario that may get no answer, but an error")
     add("seed", 1, "of all random choices")
     add("results", str(ROOT / "loadtest/results"), "folder of load.md and load/*.svg", type=Path)
     read = parser.parse_args(arguments)
@@ -336,6 +337,7 @@ def main() -> None:
             lines += report.scenario_lines(parts, "load", given.generators)
     reads = {part.wire: part for part in everything if part.scenario == "reads"}
     broken = [text for part in [*ceilings.values(), *everything] for text in part.wrong]
+    broken += unanswered(everything, given.errors_percent)
     if given.shape == "soak":
         broken += grown(everything, given.memory_mib)
     page = [
@@ -366,6 +368,19 @@ def conditions(given: argparse.Namespace) -> list[str]:
 def verdict(everything: Sequence[Measured]) -> str:
     answers = sum(record.done for part in everything for record in part.records)
     return f"{answers:,} answers were checked while measuring; none was wrong."
+
+
+def unanswered(everything: Sequence[Measured], percent: float) -> list[str]:
+    """Where more than so many percent of the calls got no answer, or none was made."""
+    found = []
+    for part in everything:
+        done = sum(record.done for record in part.records)
+        errors = sum(sum(record.errors.values()) + record.not_sent for record in part.records)
+        if not done or errors > (done + errors) * percent / 100:
+            found.append(
+                f"{part.scenario} over {part.wire}: {errors:,} of {done + errors:,} calls got no answer"
+            )
+    return found
 
 
 def grown(everything: Sequence[Measured], most: float) -> list[str]:

@@ -65,10 +65,15 @@ DELIVERY = "delivery of a change"
 
 
 class Recorder:
-    """Notes what happens between `begin` and `end`; wrong answers at any time, since none may be given in the warm-up either."""
+    """Notes what happens between `begin` and `end`; wrong answers at any time, since none may be given in the warm-up either.
 
-    def __init__(self) -> None:
+    late: whether calls count that began before the end and were answered after it. Without them the slowest calls of an open loop
+    would be forgotten; a closed loop counts what was answered in time.
+    """
+
+    def __init__(self, *, late: bool) -> None:
         self.record = Record()
+        self._late = late
         self._began: float | None = None
         self._errors: Counter[str] = Counter()
 
@@ -78,20 +83,20 @@ class Recorder:
     def end(self) -> None:
         if self._began is not None and not self.record.seconds:
             self.record.seconds = time.perf_counter() - self._began
-            self.record.errors = dict(self._errors)
 
-    @property
-    def measuring(self) -> bool:
-        return self._began is not None and not self.record.seconds
+    def finished(self) -> Record:
+        """The record, when nothing more will happen."""
+        self.record.errors = dict(self._errors)
+        return self.record
 
     def took(self, operation: str, began: float, ended: float) -> None:
         """A right answer; times as time.perf_counter() has them."""
-        if self.measuring and self._began is not None and began >= self._began:
+        if self._began is not None and self._counts(began):
             self.record.calls.setdefault(operation, []).append((began - self._began, ended - began))
 
-    def failed(self, operation: str, code: str) -> None:
+    def failed(self, operation: str, began: float, code: str) -> None:
         """No answer, but a code."""
-        if self.measuring:
+        if self._counts(began):
             self._errors[f"{operation}: {code}"] += 1
 
     def wrong(self, operation: str, text: str) -> None:
@@ -100,11 +105,17 @@ class Recorder:
         if len(self.record.wrong) < MOST_WRONG:
             self.record.wrong.append(f"{operation}: {text}"[:500])
 
-    def not_sent(self) -> None:
+    def not_sent(self, due: float) -> None:
         """The open loop had too many calls waiting."""
-        if self.measuring:
+        if self._counts(due):
             self.record.not_sent += 1
 
     def used(self, before: Mapping[str, float], after: Mapping[str, float]) -> None:
         """Processor seconds of processes at the beginning and at the end of measuring."""
         self.record.processor = {name: after[name] - before[name] for name in before if name in after}
+
+    def _counts(self, began: float) -> bool:
+        if self._began is None or began < self._began:
+            return False
+        over = self.record.seconds
+        return not over or (self._late and began - self._began < over)

@@ -17,7 +17,7 @@ from typing import Any
 import gevent
 import gevent.pool
 import locust
-from loads.plan import CLOSED, Plan
+from loads.plan import CLOSED, OPEN, Plan
 from loads.records import Recorder
 from loads.scenarios import SCENARIOS
 from loads.shapes import SHAPES
@@ -25,7 +25,7 @@ from locust.exception import StopUser
 from operations import Operations, WrongAnswer
 from sampling import Sampler
 from watchers import Watchers
-from wires import SECONDS, GrpcWire, HttpWire, Refused, Wire
+from wires import FAULTS, SECONDS, GrpcWire, HttpWire, Refused, Wire
 
 PLAN = Plan.of_environment()
 SCENARIO = SCENARIOS[PLAN.scenario]
@@ -38,7 +38,7 @@ class Session:
 
     def __init__(self, environment: Any) -> None:
         self.environment = environment
-        self.recorder = Recorder()
+        self.recorder = Recorder(late=PLAN.loop == OPEN)
         self.wire: Wire = (
             GrpcWire(PLAN.host, PLAN.port)
             if PLAN.wire == "grpc"
@@ -70,7 +70,7 @@ class Session:
             self._measuring.join()
         if self.watchers is not None:
             self.watchers.finish()
-        record = self.recorder.record
+        record = self.recorder.finished()
         record.write(Path(PLAN.result))
         if record.wrong_count:
             self.environment.process_exit_code = 1
@@ -86,7 +86,12 @@ class Session:
             self.recorder.wrong(name, str(error))
         except Refused as error:
             failure = error
-            self.recorder.failed(name, error.code)
+            self.recorder.failed(name, due, error.code)
+            if error.code in FAULTS:
+                self.recorder.wrong(name, f"the server failed: {error.code}")
+        except Exception as error:  # whatever cannot be read is no right answer
+            failure = error
+            self.recorder.wrong(name, f"cannot be read: {type(error).__name__}: {error}")
         ended = time.perf_counter()
         if failure is None:
             self.recorder.took(name, due, ended)
@@ -179,7 +184,7 @@ def _open_loop(load: Session) -> None:
         if (wait := due - time.perf_counter()) > 0:
             gevent.sleep(wait)
         if calls.full():
-            load.recorder.not_sent()
+            load.recorder.not_sent(due)
         else:
             calls.spawn(load.act, due)
     calls.join(timeout=SECONDS)

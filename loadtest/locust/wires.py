@@ -23,6 +23,8 @@ from llm_schema_registry.v1 import schema_registry_pb2_grpc
 SECONDS = 30.0
 """After so long a call has no answer."""
 CHANNELS = 4
+FAULTS = frozenset({"INTERNAL", "UNKNOWN", "DATA_LOSS", "UNIMPLEMENTED", "500", "501"})
+"""Codes that no load excuses."""
 
 
 class Refused(Exception):

@@ -337,9 +337,9 @@ def main() -> None:
             lines += report.scenario_lines(parts, "load", given.generators)
     reads = {part.wire: part for part in everything if part.scenario == "reads"}
     broken = [text for part in [*ceilings.values(), *everything] for text in part.wrong]
-    broken += unanswered(everything, given.errors_percent)
+    broken += report.unanswered(everything, given.errors_percent)
     if given.shape == "soak":
-        broken += grown(everything, given.memory_mib)
+        broken += report.grown(everything, given.memory_mib)
     page = [
         *head,
         *conditions(given),
@@ -368,33 +368,6 @@ def conditions(given: argparse.Namespace) -> list[str]:
 def verdict(everything: Sequence[Measured]) -> str:
     answers = sum(record.done for part in everything for record in part.records)
     return f"{answers:,} answers were checked while measuring; none was wrong."
-
-
-def unanswered(everything: Sequence[Measured], percent: float) -> list[str]:
-    """Where more than so many percent of the calls got no answer, or none was made."""
-    found = []
-    for part in everything:
-        done = sum(record.done for record in part.records)
-        errors = sum(sum(record.errors.values()) + record.not_sent for record in part.records)
-        if not done or errors > (done + errors) * percent / 100:
-            found.append(
-                f"{part.scenario} over {part.wire}: {errors:,} of {done + errors:,} calls got no answer"
-            )
-    return found
-
-
-def grown(everything: Sequence[Measured], most: float) -> list[str]:
-    """Where the server's memory was larger at the end than after the first third."""
-    found = []
-    for part in everything:
-        for record in part.records:
-            third = next((mib for at, mib in record.memory if at >= record.seconds / 3), None)
-            if third is not None and record.memory[-1][1] - third > most:
-                more = record.memory[-1][1] - third
-                found.append(
-                    f"{part.scenario} over {part.wire}: memory grew by {more:.0f} MiB after the first third"
-                )
-    return found
 
 
 if __name__ == "__main__":

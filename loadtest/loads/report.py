@@ -225,3 +225,30 @@ def ceiling_lines(parts: Mapping[str, Measured], reads: Mapping[str, Measured], 
         share = f"{statistics.median(shares):.0%} of a processor"
         lines.append(f"| {wire} | {spread([r.rate for r in part.closed])} | {share} | {beside} |")
     return [*lines, ""]
+
+
+def unanswered(everything: Sequence[Measured], percent: float) -> list[str]:
+    """Where more than so many percent of the calls got no answer, or none was made."""
+    found = []
+    for part in everything:
+        done = sum(record.done for record in part.records)
+        errors = sum(sum(record.errors.values()) + record.not_sent for record in part.records)
+        if not done or errors > (done + errors) * percent / 100:
+            found.append(
+                f"{part.scenario} over {part.wire}: {errors:,} of {done + errors:,} calls got no answer"
+            )
+    return found
+
+
+def grown(everything: Sequence[Measured], most: float) -> list[str]:
+    """Where the server's memory was larger at the end than after the first third."""
+    found = []
+    for part in everything:
+        for record in part.records:
+            third = next((mib for at, mib in record.memory if at >= record.seconds / 3), None)
+            if third is not None and record.memory[-1][1] - third > most:
+                more = record.memory[-1][1] - third
+                found.append(
+                    f"{part.scenario} over {part.wire}: memory grew by {more:.0f} MiB after the first third"
+                )
+    return found

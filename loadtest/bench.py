@@ -72,8 +72,7 @@ class Side:
 
     def stop(self) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
+        self._process.communicate()  # ends standard input
 
 
 @contextmanager
@@ -101,7 +100,7 @@ def repetitions(both: Sequence[Side], name: str) -> int:
     """How often it fits into BATCH_SECONDS on the slower side; warms both up."""
     count = 1
     while count < MOST_REPEATED:
-        slowest = max(side.ask([name, count]) for side in both) * count
+        slowest: float = max(side.ask([name, count]) for side in both) * count
         if slowest >= BATCH_SECONDS / 4:
             return max(1, math.ceil(count * BATCH_SECONDS / slowest))
         count *= 2

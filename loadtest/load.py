@@ -24,6 +24,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -204,8 +205,8 @@ async def fill(port: int, subjects: int) -> tuple[corpus.Entry, ...]:
         wanted = list(corpus.without_ids(subjects))
         made: dict[int, corpus.Entry] = {}
 
-        async def register(number: int) -> None:
-            entry = wanted[number]
+        async def register(start: int, number: int) -> None:
+            entry = wanted[start + number]
             request = pb.RegisterSchemaRequest(
                 subject=entry.subject,
                 schema_content=entry.content.encode(),
@@ -214,10 +215,10 @@ async def fill(port: int, subjects: int) -> tuple[corpus.Entry, ...]:
             answer = await stub.RegisterSchema(request, timeout=60)
             if answer.ordinal != entry.ordinal:
                 raise RuntimeError(f"version {entry.ordinal} of {entry.subject} became {answer.ordinal}")
-            made[number] = replace(entry, schema_id=answer.schema_id)
+            made[start + number] = replace(entry, schema_id=answer.schema_id)
 
         for start in range(0, len(wanted), subjects):  # version after version
-            await rig.calls(lambda number, start=start: register(start + number), subjects)
+            await rig.calls(partial(register, start), subjects)
     return tuple(made[number] for number in sorted(made))
 
 

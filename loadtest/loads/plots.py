@@ -79,8 +79,8 @@ def _chart(
         colour = COLOURS[number % len(COLOURS)]
         path = " ".join(place(point) for point in each)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
-        x = LEFT + 8 + number * (WIDTH - LEFT - RIGHT) / max(len(series), 3)
-        parts.append(f'<text x="{x:.0f}" y="{HEIGHT - 8}" fill="{colour}">{escape(name)}</text>')
+        left = LEFT + 8 + number * (WIDTH - LEFT - RIGHT) / max(len(series), 3)
+        parts.append(f'<text x="{left:.0f}" y="{HEIGHT - 8}" fill="{colour}">{escape(name)}</text>')
     middle = (LEFT + WIDTH - RIGHT) / 2
     parts.append(
         f'<text x="{middle:.0f}" y="{HEIGHT - BOTTOM + 30}" text-anchor="middle" fill="#555">{escape(across)}</text>'

@@ -126,16 +126,18 @@ class Session:
 SESSION: Session | None = None
 
 
-@locust.events.test_start.add_listener
 def _started(environment: Any, **_: object) -> None:
     global SESSION
     SESSION = Session(environment)
     SESSION.start()
 
 
-@locust.events.quitting.add_listener
 def _quitting(environment: Any, **_: object) -> None:
     session().finish()
+
+
+locust.events.test_start.add_listener(_started)
+locust.events.quitting.add_listener(_quitting)
 
 
 def session() -> Session:

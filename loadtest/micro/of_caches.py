@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -112,7 +112,7 @@ def pattern(text: str) -> Operation:
 
 
 def benchmarks() -> Iterator[Benchmark]:
-    for name, make in {
+    made: dict[str, Callable[[], Operation]] = {
         "memory, a hit": hit,
         "memory, a miss": miss,
         "memory, a value that makes another go": put_over_another,
@@ -123,5 +123,6 @@ def benchmarks() -> Iterator[Benchmark]:
         "fair queue, taken and given back": fair_queue,
         "pattern, beginning": partial(pattern, "team-a.*"),
         "pattern, three parts": partial(pattern, "*team*orders*created"),
-    }.items():
+    }
+    for name, make in made.items():
         yield Benchmark("cache", name, make)

@@ -133,7 +133,7 @@ def revision() -> Operation:
 
 
 def benchmarks() -> Iterator[Benchmark]:
-    for name, make in {
+    made: dict[str, Callable[[], Operation]] = {
         "a version to a message": to_message,
         "an answer, written": write_message,
         "an answer, read": read_message,
@@ -151,5 +151,6 @@ def benchmarks() -> Iterator[Benchmark]:
         "a selector, a range": partial(selector, "^1.2"),
         "two versions, read and compared": compared_versions,
         "a revision, written and read": revision,
-    }.items():
+    }
+    for name, make in made.items():
         yield Benchmark("codec", name, make)

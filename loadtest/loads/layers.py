@@ -23,7 +23,9 @@ LAYERS: tuple[tuple[str, str], ...] = (
     (r"google/protobuf", "protobuf"),
 )
 """Of a frame, by the first pattern that its file has."""
-REST = "event loop and libraries"
+REST = "event loop, and libraries that it calls"
+_RUN = re.compile(r"(Runner\.run \(asyncio/|Thread\.run \(threading)")
+"""What is above this frame belongs to whoever runs below it: the server's `main` does not do what its event loop does."""
 
 
 def shortened(frame: str) -> str:
@@ -34,6 +36,8 @@ def shortened(frame: str) -> str:
 def layer(stack: tuple[str, ...]) -> str:
     """Of the innermost frame that belongs to one."""
     for frame in reversed(stack):
+        if _RUN.match(frame):
+            break
         for pattern, name in LAYERS:
             if re.search(pattern, frame):
                 return name
@@ -43,13 +47,3 @@ def layer(stack: tuple[str, ...]) -> str:
 def function(stack: tuple[str, ...]) -> str:
     """The innermost frame, without its line."""
     return re.sub(r":\d+\)$", ")", stack[-1])
-
-
-_WAITING = re.compile(
-    r"(_worker \(concurrent/futures/thread|Condition\.wait \(threading|\.select \(selectors)"
-)
-
-
-def waits(stack: tuple[str, ...]) -> bool:
-    """Whether a thread does nothing there: it waits in C, which a sampler from outside may take for work."""
-    return _WAITING.match(stack[-1]) is not None

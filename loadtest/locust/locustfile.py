@@ -136,8 +136,9 @@ def _quitting(environment: Any, **_: object) -> None:
     session().finish()
 
 
-locust.events.test_start.add_listener(_started)
-locust.events.quitting.add_listener(_quitting)
+_EVENTS: Any = locust.events  # its methods have no types
+_EVENTS.test_start.add_listener(_started)
+_EVENTS.quitting.add_listener(_quitting)
 
 
 def session() -> Session:

@@ -10,7 +10,7 @@ from tests.loadtest import ROOT
 
 assert ROOT  # puts loadtest/ on the path
 from loads import flames, plots  # noqa: E402
-from loads.layers import REST, function, layer, shortened, waits  # noqa: E402
+from loads.layers import REST, function, layer, shortened  # noqa: E402
 
 SVG = "{http://www.w3.org/2000/svg}"
 STACKS = """\
@@ -91,9 +91,10 @@ def test_files_of_frames_are_shortened() -> None:
     assert shortened("f (/usr/lib/python3.11/json/decoder.py:3)") == "f (json/decoder.py:3)"
 
 
-def test_a_thread_that_waits_in_c_does_no_work() -> None:
-    assert waits(("Thread.run (threading.py:1)", "_worker (concurrent/futures/thread.py:81)"))
-    assert not waits(("Thread.run (threading.py:1)", "Session.row (llm_schema_registry_server/x.py:81)"))
+def test_what_the_event_loop_does_is_not_the_work_of_who_started_it() -> None:
+    stack = ("main (llm_schema_registry_server/app.py:1)", "Runner.run (asyncio/runners.py:118)")
+
+    assert layer(stack) == REST
 
 
 def test_a_histogram_is_a_line_for_each_series() -> None:

@@ -39,14 +39,14 @@ def test_a_registration_is_divided_among_the_layers(tmp_path: Path) -> None:
 
 
 def test_what_threads_use_is_divided_as_their_samples_are() -> None:
-    stacks = {
-        (profiles.LOOP, "f (a.py:1)"): 3,
-        (profiles.LOOP, "g (a.py:2)"): 1,
-        (profiles.THREADS, "h (b.py:1)"): 2,
-        (profiles.THREADS, "_worker (concurrent/futures/thread.py:81)"): 98,
+    samples = {
+        (1, ("f (a.py:1)",)): 3,
+        (1, ("g (a.py:2)",)): 1,
+        (2, ("h (b.py:1)",)): 2,
+        (3, (profiles.OUTSIDE,)): 98,
     }
 
-    found = profiles.spent(stacks, {profiles.LOOP: 8.0, profiles.THREADS: 1.0})
+    found = profiles.spent(samples, {1: 8.0, 2: 1.0}, main=1)
 
     assert found == {
         (profiles.LOOP, "f (a.py:1)"): 6000,

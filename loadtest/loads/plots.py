@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
-WIDTH, HEIGHT = 720, 300
-LEFT, RIGHT, TOP, BOTTOM = 64, 16, 34, 46
+WIDTH, HEIGHT = 720, 312
+LEFT, RIGHT, TOP, BOTTOM = 64, 16, 34, 58
 COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#8c564b", "#7f7f7f")
 
 Point = tuple[float, float]
@@ -80,7 +80,7 @@ def _chart(
         path = " ".join(place(point) for point in each)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
         left = LEFT + 8 + number * (WIDTH - LEFT - RIGHT) / max(len(series), 3)
-        parts.append(f'<text x="{left:.0f}" y="{HEIGHT - 8}" fill="{colour}">{escape(name)}</text>')
+        parts.append(f'<text x="{left:.0f}" y="{HEIGHT - 6}" fill="{colour}">{escape(name)}</text>')
     middle = (LEFT + WIDTH - RIGHT) / 2
     parts.append(
         f'<text x="{middle:.0f}" y="{HEIGHT - BOTTOM + 30}" text-anchor="middle" fill="#555">{escape(across)}</text>'

@@ -32,7 +32,7 @@ METHODS: dict[str, tuple[str, ...]] = {
         "get_dependents",
     ),
     "checks": ("validate_data", "validate_many", "validate_schema", "check_compatibility", "check_many"),
-    "tools": ("diff_schemas", "convert_schema"),
+    "tools": ("get_schemas", "diff_schemas", "convert_schema"),
     "providers": (
         "list_profiles",
         "get_profile",
@@ -92,6 +92,7 @@ PAGED = {
     "list_subjects": "iter_subjects",
     "list_versions": "iter_versions",
     "search_schemas": "iter_search",
+    "get_schemas": "get_many",
     "list_api_keys": "iter_api_keys",
     "list_revoked_tokens": "iter_revoked_tokens",
     "list_audit_events": "iter_audit_events",

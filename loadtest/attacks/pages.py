@@ -26,7 +26,16 @@ from attacks.attack import (
     together,
 )
 from attacks.grpc_port import reading
-from llm_schema_registry.v1 import admin_pb2, answers_pb2, config_pb2, lifecycle_pb2, tickets_pb2, tools_pb2
+from llm_schema_registry.v1 import (
+    admin_pb2,
+    answers_pb2,
+    config_pb2,
+    fixes_pb2,
+    lifecycle_pb2,
+    providers_pb2,
+    tickets_pb2,
+    tools_pb2,
+)
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from tests.api.hostile import Place, encodings, escaped, places
 from tests.support.raw_http2 import RawHttp2
@@ -158,7 +167,25 @@ async def misspelt(target: Target) -> Outcomes:
     return await calling(8, send)(target)
 
 
-FILES = (pb, config_pb2, lifecycle_pb2, admin_pb2, tickets_pb2, tools_pb2, answers_pb2)
+FILES = (
+    pb,
+    config_pb2,
+    lifecycle_pb2,
+    admin_pb2,
+    tickets_pb2,
+    tools_pb2,
+    answers_pb2,
+    fixes_pb2,
+    providers_pb2,
+)
+
+
+ELSEWHERE = {
+    "/schema_registry.v1.ConfigService/SetConfig": config_pb2.SetConfigRequest(
+        context=".hostile"
+    ).SerializeToString()
+}
+"""What follows a request, so that an open server refuses nothing to honest callers for what an attacker has set."""
 
 
 @cache
@@ -189,7 +216,7 @@ async def junk_in_fields(target: Target) -> Outcomes:
                     for body in itertools.islice(encodings(place), chance.randrange(50), None, 17):
                         if not target.left:
                             return
-                        connection.call(path, body)
+                        connection.call(path, body + ELSEWHERE.get(path, b""))
                         found["sent over gRPC"] += 1
 
     async def over_http(target: Target, number: int, found: Outcomes) -> None:

@@ -28,6 +28,7 @@ from .rpc.config import ConfigService
 from .rpc.convert import MessageConverter
 from .rpc.fixes import FixService
 from .rpc.lifecycle import LifecycleService
+from .rpc.many import ManySchemas
 from .rpc.protobuf.rpcs import Rpcs, bind
 from .rpc.providers import ProviderService
 from .rpc.schema_registry import SchemaRegistryService, question
@@ -179,7 +180,15 @@ def make_rpcs(settings: Settings, components: Components, wire: MessageConverter
         audit=None if components.audit is None else components.audit.guard,
     )
     handlers = bind(
-        table, services(components.use, wire, components.clock, components.book, components.tickets)
+        table,
+        services(
+            components.use,
+            wire,
+            components.clock,
+            components.book,
+            components.tickets,
+            components.answers.count_read,
+        ),
     )
     pipeline = Pipeline(chain(handlers, mcp.OPERATIONS), guards, components.answers)
     return Rpcs(table, pipeline, most_items=settings.limits.request_items)
@@ -194,15 +203,21 @@ def make_trace(settings: TracingSettings) -> Trace | None:
 
 
 def services(
-    use: UseCases, wire: MessageConverter, clock: Callable[[], datetime], book: GrantBook, tickets: Tickets
+    use: UseCases,
+    wire: MessageConverter,
+    clock: Callable[[], datetime],
+    book: GrantBook,
+    tickets: Tickets,
+    count_read: Callable[[str], None],
 ) -> dict[str, object]:
-    """The objects with the handlers, by the full names of their services. book: what ExplainAccess explains."""
+    """The objects with the handlers, by the full names of their services. book: what ExplainAccess explains; count_read: told of each
+    schema that is handed out among others."""
     return {
         "schema_registry.v1.SchemaRegistry": SchemaRegistryService(use, wire, clock),
         "schema_registry.v1.ConfigService": ConfigService(use),
         "schema_registry.v1.LifecycleService": LifecycleService(use, wire),
         "schema_registry.v1.AdminService": AdminService(use, book),
-        "schema_registry.v1.ToolsService": ToolsService(use),
+        "schema_registry.v1.ToolsService": ToolsService(use, ManySchemas(use.reading, wire, count_read)),
         "schema_registry.v1.AnswerService": AnswerService(use),
         "schema_registry.v1.ProviderService": ProviderService(use),
         "schema_registry.v1.FixService": FixService(use),

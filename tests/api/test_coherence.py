@@ -86,6 +86,33 @@ def test_a_kept_choice_goes_when_a_newer_version_fits(wire: Wire, name: Name, se
         register(wire, name("s"), V1 + b" " * n)
 
 
+def test_kept_lists_of_versions_go_when_one_comes_changes_or_goes(wire: Wire, name: Name) -> None:
+    def seen() -> Sequence[tuple[str, int, bool]]:
+        asked = pb.GetSubjectVersionsRequest(subject=name("s"), include_deleted=True)
+        rows = [
+            (v.version, v.state, v.HasField("deleted_at"))
+            for v in wire.call("GetSubjectVersions", asked).versions
+        ]
+        live = wire.call("ListVersions", pb.ListVersionsRequest(subject=name("s"))).versions
+        assert list(live) == [version for version, _, deleted in rows if not deleted]
+        return rows
+
+    active, deprecated = pb.SCHEMA_STATE_ACTIVE, pb.SCHEMA_STATE_DEPRECATED
+    first = register(wire, name("s"))
+    assert twice(seen) == [("1.0.0", active, False)]
+    second = register(wire, name("s"), V2_COMPATIBLE)
+    assert twice(seen) == [("1.0.0", active, False), (second.version, active, False)]
+    update(wire, first.schema_id, state=deprecated)
+    assert twice(seen)[0] == ("1.0.0", deprecated, False)
+    delete(wire, first.schema_id)
+    assert twice(seen)[0][2]
+    wire.call("UndeleteSchema", lifecycle_pb2.UndeleteSchemaRequest(schema_id=first.schema_id))
+    assert not twice(seen)[0][2]
+    delete(wire, first.schema_id)
+    delete(wire, first.schema_id, permanent=True)
+    assert [version for version, _, _ in twice(seen)] == [second.version]
+
+
 def test_a_kept_absence_goes_when_the_subject_comes(wire: Wire, name: Name) -> None:
     assert twice(lambda: missing(wire, name("s")))
     register(wire, name("s"))

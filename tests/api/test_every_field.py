@@ -232,6 +232,7 @@ RIGHT: dict[str, Right] = {
     "GetSchemaHistory": _on_schema(),
     "GetStatistics": lambda r: {},
     "CreateTicket": lambda r: {},
+    "BatchGetSchemas": lambda r: {"selectors": [{"id": r.schema_id}, {"name": "known", "version": "1"}]},
     "DiffSchemas": lambda r: {"old": {"subject": "known", "version": "1"}, "new": {"version": "2"}},
     "ConvertSchema": lambda r: {"source": {"schema_id": r.schema_id}, "target_type": 2},
     "ListProfiles": lambda r: {},

@@ -59,6 +59,7 @@ class Face:
                 "check_many",
                 "validate_stream",
                 "export_audit",
+                "get_many",
             ) or name.startswith("iter_"):
                 return Turned(method(*args, **kwargs))
             return asyncio.to_thread(method, *args, **kwargs)

@@ -176,6 +176,12 @@ CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = 
             "schema_type": 2,
         },
     ),
+    "BatchGetSchemas": (
+        "get_schemas",
+        (["id", ("s", 2)],),
+        {"page_token": "t"},
+        {"selectors": [{"id": "id"}, {"name": "s", "version": "2"}], "page_token": "t"},
+    ),
     "DiffSchemas": (
         "diff_schemas",
         (SchemaOperand("s", 2), SchemaOperand(content=True, schema_type="json", references=(REFERENCE,))),

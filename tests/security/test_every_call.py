@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from google.api import annotations_pb2
@@ -71,6 +72,10 @@ def operand(target: Target) -> tools_pb2.SchemaOperand:
     return tools_pb2.SchemaOperand(subject=target.subject, version="1")
 
 
+def chosen(**selector: str) -> tools_pb2.BatchGetSchemasRequest:
+    return tools_pb2.BatchGetSchemasRequest(selectors=[tools_pb2.SchemaSelector(**selector)])
+
+
 GIVEN = tools_pb2.SchemaOperand(schema_content=CONTENT, schema_type=pb.SCHEMA_TYPE_JSON)
 DECODER = b'{"format": 1}'
 ROWS: Mapping[str, Row] = {
@@ -126,6 +131,9 @@ ROWS: Mapping[str, Row] = {
     "UndeleteSchema": Row(by_id=lambda t: lifecycle_pb2.UndeleteSchemaRequest(schema_id=t.schema_id)),
     "DeleteSubject": Row(lambda t: lifecycle_pb2.DeleteSubjectRequest(subject=t.subject, permanent=True)),
     "GetSchemaHistory": Row(by_id=lambda t: lifecycle_pb2.GetSchemaHistoryRequest(schema_id=t.schema_id)),
+    "BatchGetSchemas": Row(
+        lambda t: chosen(name=t.subject, version="1"), lambda t: chosen(id=t.schema_id)
+    ),  # its item tells
     "DiffSchemas": Row(
         lambda t: tools_pb2.DiffSchemasRequest(old=operand(t), new=GIVEN),
         lambda t: tools_pb2.DiffSchemasRequest(old=GIVEN, new=tools_pb2.SchemaOperand(schema_id=t.schema_id)),
@@ -385,7 +393,7 @@ def test_every_route_has_the_verdict_of_its_rpc(
                 if "//" in path or path.endswith("/"):
                     continue  # the request has nothing for this path
                 answer = http.client.request(verb, path, params=query, json=body)
-                reason = answer.json().get("error_code", "") if answer.content else ""
+                reason = _reason(answer.json()) if answer.content else ""
                 assert (reason if reason in REFUSED else "") == verdict(rpc, how, caller, inside), (
                     verb,
                     path,
@@ -465,10 +473,23 @@ def failure_of(wire: Wire, rpc: str, request: Message) -> CallFailed | None:
                 _heartbeats(request)  # type: ignore[arg-type]
             next(iter(wire.listing(rpc, request)), None)
         else:
-            wire.call(rpc, request)
+            answer = wire.call(rpc, request)
+            if rpc == "BatchGetSchemas" and answer.items[0].HasField("error"):
+                return _failed_item(answer.items[0].error)
     except CallFailed as failed:
         return failed
     return None
+
+
+def _reason(answer: Any) -> str:
+    """Why a call, or the only item of one, was refused, as HTTP tells it."""
+    if "error_code" in answer:
+        return str(answer["error_code"])
+    for item in answer.get("items", ()) if isinstance(answer.get("items"), list) else ():
+        for detail in item.get("error", {}).get("details", ()):
+            if detail.get("reason"):
+                return str(detail["reason"])
+    return ""
 
 
 def _failed_item(status: status_pb2.Status) -> CallFailed:

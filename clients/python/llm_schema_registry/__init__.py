@@ -12,7 +12,8 @@ from ._blocking import Watch
 from ._calls.answers import AnswerChunk
 from ._calls.checks import CheckItem, ValidationItem
 from ._calls.tools import SchemaOperand
-from ._encode import Content, Data, Reference, SchemaId
+from ._coalescing import AsyncCoalescingReader, CoalescingReader
+from ._encode import Content, Data, Reference, SchemaId, SchemaSelector
 from ._options import Tls
 from ._retry import RetryPolicy
 from ._sync_client import SchemaRegistry
@@ -161,6 +162,7 @@ from .results import (
     SchemaDifference,
     SchemaInfo,
     SchemaIssue,
+    SchemaOrError,
     SchemaReference,
     SchemaValidationReport,
     StateTransition,
@@ -196,6 +198,7 @@ __all__ = [
     "ApiKey",
     "ApiKeyNameTaken",
     "ApiKeyNotFound",
+    "AsyncCoalescingReader",
     "AsyncLiveCache",
     "AsyncSchemaRegistry",
     "AsyncWatch",
@@ -212,6 +215,7 @@ __all__ = [
     "ChangeClass",
     "ChangeEvent",
     "CheckItem",
+    "CoalescingReader",
     "Code",
     "CoercedAnswer",
     "Coercion",
@@ -324,8 +328,10 @@ __all__ = [
     "SchemaIssue",
     "SchemaNotFound",
     "SchemaOperand",
+    "SchemaOrError",
     "SchemaReference",
     "SchemaRegistry",
+    "SchemaSelector",
     "SchemaState",
     "SchemaTooLarge",
     "SchemaType",

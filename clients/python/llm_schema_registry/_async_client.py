@@ -14,6 +14,7 @@ from ._asynchronous import AsyncTransport, AsyncWatch
 from ._calls.changes import subscription
 from ._calls.checks import MISSING, local_validation, schema_fields
 from ._client import Client
+from ._coalescing import MOST, AsyncCoalescingReader, Coalescing
 from ._encode import Data, SchemaId
 from ._live import LiveOptions
 from ._local import CompiledSchema, missing
@@ -87,6 +88,16 @@ class AsyncSchemaRegistry(AsyncCalls, Client):
         )
         self._live.add(cache)
         return cache
+
+    def coalescing(
+        self, *, calls: int = 2, most: int = MOST, timeout: float | None = None
+    ) -> AsyncCoalescingReader:
+        """Reads for many tasks: those that wait at the same time are asked for in one call, each schema once.
+
+        calls: under way at a time; what is asked for meanwhile goes with the next one. most: schemas in one call (the registry's setting
+        limits.page). timeout: seconds of each call.
+        """
+        return AsyncCoalescingReader(self, Coalescing(calls, most, timeout))
 
     async def validate_locally(
         self,

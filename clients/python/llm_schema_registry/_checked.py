@@ -34,6 +34,7 @@ CONVERTED = frozenset(
         "Data",
         "Data | None",
         "Iterable[Reference]",
+        "Iterable[SchemaSelector]",
         "Iterable[str]",
         "Iterable[str] | None",
         "Iterable[EventType | str]",

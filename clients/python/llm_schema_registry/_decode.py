@@ -64,7 +64,7 @@ from .results import (
     VersionInfo,
     Violation,
 )
-from .v1 import answers_pb2, config_pb2, lifecycle_pb2
+from .v1 import answers_pb2, config_pb2, lifecycle_pb2, tools_pb2
 from .v1 import schema_registry_pb2 as pb
 
 DOMAIN = "schema-registry"
@@ -81,7 +81,10 @@ def time(message: Message, field: str) -> datetime | None:
 
 
 def item_error(
-    m: pb.ValidationReport | pb.CompatibilityReport | answers_pb2.ValidateStreamResponse,
+    m: pb.ValidationReport
+    | pb.CompatibilityReport
+    | answers_pb2.ValidateStreamResponse
+    | tools_pb2.BatchGetSchemasResponse.Item,
 ) -> RegistryError | None:
     return error(m.error) if m.HasField("error") else None
 

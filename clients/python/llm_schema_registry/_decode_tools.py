@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from ._decode import compatibility_report
+from ._decode import compatibility_report, item_error, schema_info
 from .enums import ChangeClass, DifferenceKind, LossKind, SchemaType
-from .results import Conversion, ConversionLoss, SchemaDiff, SchemaDifference
+from .results import Conversion, ConversionLoss, Items, SchemaDiff, SchemaDifference, SchemaOrError
 from .v1 import tools_pb2
+
+
+def schemas(m: tools_pb2.BatchGetSchemasResponse) -> Items[SchemaOrError]:
+    return Items.of(
+        (
+            SchemaOrError(schema_info(item.schema) if item.HasField("schema") else None, item_error(item))
+            for item in m.items
+        ),
+        m.next_page_token,
+    )
 
 
 def schema_diff(m: tools_pb2.DiffSchemasResponse) -> SchemaDiff:

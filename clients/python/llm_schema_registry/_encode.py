@@ -50,6 +50,9 @@ dataclasses and UUIDs may stand too."""
 SchemaId: TypeAlias = str | UUID
 """The id of a version."""
 
+SchemaSelector: TypeAlias = SchemaId | tuple[str, str | int]
+"""A version: its id, or (subject, version selector)."""
+
 Reference: TypeAlias = SchemaReference | tuple[str, str] | tuple[str, str, str | int] | Mapping[str, Any]
 """A reference: a `SchemaReference`, (name, subject) or (name, subject, version), or a mapping with these keys."""
 

@@ -24,7 +24,7 @@ from ._calls import (
 from ._calls.answers import AnswerChunk
 from ._calls.checks import MISSING, CheckItem, ValidationItem
 from ._calls.tools import SchemaOperand
-from ._encode import Content, Data, Reference, SchemaId
+from ._encode import Content, Data, Reference, SchemaId, SchemaSelector
 from .access import AccessExplanation, AccessPolicies, Grant
 from .audit import AuditCheckpoint, AuditEvent, AuditProof, Certificate
 from .credentials import ApiKey, NewApiKey, RevokedToken, RoleGrant, WhoAmI
@@ -72,6 +72,7 @@ from .results import (
     SchemaContent,
     SchemaDiff,
     SchemaInfo,
+    SchemaOrError,
     SchemaValidationReport,
     StateTransition,
     Ticket,
@@ -456,6 +457,26 @@ class SyncCalls:
         `error`, `window`, `timeout` and reconnection as in `validate_many`.
         """
         return self._transport.batch(checks.check_many(window=window, timeout=timeout), items)
+
+    def get_schemas(
+        self, selectors: Iterable[SchemaSelector], *, page_token: str = "", timeout: float | None = None
+    ) -> Items[SchemaOrError]:
+        """Many versions in one call: up to 1,000, each by its id or by (subject, version selector).
+
+        One item for each, in their order; one that is not there says so in its `error`. An answer holds some megabytes: when `next_page_token`
+        is not "", ask again with it for the rest, as `get_many` does.
+        """
+        return self._transport.unary(tools.get_schemas(selectors, page_token=page_token, timeout=timeout))
+
+    def get_many(
+        self, selectors: Iterable[SchemaSelector], *, page_token: str = "", timeout: float | None = None
+    ) -> Iterator[SchemaOrError]:
+        """All items, page by page (`limit` is the size of a page). Many versions in one call: up to 1,000, each by its id or by (subject, version selector).
+
+        One item for each, in their order; one that is not there says so in its `error`. An answer holds some megabytes: when `next_page_token`
+        is not "", ask again with it for the rest, as `get_many` does.
+        """
+        return self._transport.pages(tools.get_schemas(selectors, page_token=page_token, timeout=timeout))
 
     def diff_schemas(
         self,

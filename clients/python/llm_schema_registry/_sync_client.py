@@ -11,6 +11,7 @@ from ._blocking import BlockingTransport, Watch
 from ._calls.changes import subscription
 from ._calls.checks import MISSING, local_validation, schema_fields
 from ._client import Client
+from ._coalescing import MOST, Coalescing, CoalescingReader
 from ._encode import Data, SchemaId
 from ._live import LiveOptions
 from ._local import CompiledSchema, missing
@@ -83,6 +84,16 @@ class SchemaRegistry(SyncCalls, Client):
         )
         self._live.add(cache)
         return cache
+
+    def coalescing(
+        self, *, calls: int = 2, most: int = MOST, timeout: float | None = None
+    ) -> CoalescingReader:
+        """Reads for many threads: those that wait at the same time are asked for in one call, each schema once.
+
+        calls: under way at a time; what is asked for meanwhile goes with the next one. most: schemas in one call (the registry's setting
+        limits.page). timeout: seconds of each call.
+        """
+        return CoalescingReader(self, Coalescing(calls, most, timeout))
 
     def validate_locally(
         self,

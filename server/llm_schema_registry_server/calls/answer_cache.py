@@ -147,6 +147,10 @@ class AnswerCache:
             if reads and answer.schema_id and self._count_reads:
                 yield answer.schema_id, reads
 
+    def count_read(self, schema_id: str) -> None:
+        """Counts a read of a schema that an answer handed out among others."""
+        self._count(schema_id, 1)
+
     def stats(self) -> AnswerCacheStats:
         """The counters now."""
         return AnswerCacheStats(self._misses, self._refused, len(self._entries), self._bytes)

@@ -120,6 +120,8 @@ class Call:
     """To be called when a stream has got another principal: what it may do is decided anew."""
     waits: Callable[[], None] | None = None
     """Lets the wait that a stream is in now go by the deadline as it is now; None when it is in none."""
+    answering: bool = False
+    """Whether a message of a stream went to the wire: a client can end such a stream only by resetting it."""
     _peer: Peer | None = None
     _rights: Rights | None = None
     # Set when they are first needed: a cached answer needs neither, and making its call is on the hot path.

@@ -130,6 +130,11 @@ class Reading:
         self._store, self._library, self._limits = store, library, limits
         self._counts, self._general = SubjectCounts(), GeneralSearches()
 
+    @property
+    def limits(self) -> RequestLimits:
+        """What a caller may ask for at a time."""
+        return self._limits
+
     async def by_id(
         self, schema_id: str, found: Callable[[SchemaVersion], None] = lambda version: None
     ) -> FoundSchema:

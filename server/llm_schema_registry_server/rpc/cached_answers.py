@@ -12,7 +12,15 @@ from .protobuf.resources import schema, subject
 _SERVICE = "/schema_registry.v1.SchemaRegistry/"
 
 CACHED_METHODS = frozenset(
-    _SERVICE + name for name in ("GetSchema", "GetSchemaByVersion", "GetLatestVersion", "CheckCompatibility")
+    _SERVICE + name
+    for name in (
+        "GetSchema",
+        "GetSchemaByVersion",
+        "GetLatestVersion",
+        "ListVersions",
+        "GetSubjectVersions",
+        "CheckCompatibility",
+    )
 )
 """Reads whose answer changes only when a subject that they touch does. Answers, not errors: a missing thing is looked for
 again. What these methods touch must therefore hold every subject that the answer depends on: references of

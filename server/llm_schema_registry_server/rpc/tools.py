@@ -22,13 +22,20 @@ from ..registry.diffing import (
 from ..registry.use_cases import UseCases
 from . import convert
 from .actors import touch_owner
+from .many import ManySchemas
 
 
 class ToolsService:
     """One method per RPC, named as the RPC is."""
 
-    def __init__(self, use: UseCases) -> None:
+    def __init__(self, use: UseCases, many: ManySchemas) -> None:
         self._diffing, self._converting, self._reading = use.diffing, use.converting, use.reading
+        self._many = many
+
+    async def batch_get_schemas(
+        self, request: pb.BatchGetSchemasRequest, call: Call
+    ) -> pb.BatchGetSchemasResponse:
+        return await self._many(request, call)
 
     async def diff_schemas(self, request: pb.DiffSchemasRequest, call: Call) -> pb.DiffSchemasResponse:
         readable = call.rights.where(READ)

@@ -88,8 +88,8 @@ class GrpcSettings(Section):
     """Most calls and streams at the same time in the grpcio engine, all connections together, counted before anything else is
     done for them; more are refused with RESOURCE_EXHAUSTED."""
     resets_per_second: int = Field(100, ge=1)
-    """Calls that one address (behind a trusted proxy: one connection) may reset in a second before they are answered, by which callers
-    give up; five times as many at once. Connections that reset more are ended. Where a front stands (`grpc.front`; with TLS on the HTTP port,
+    """Calls that one address (behind a trusted proxy: one connection) may reset in a second before they are answered (a stream: before
+    its first message), by which callers give up; five times as many at once. Connections that reset more are ended. Where a front stands (`grpc.front`; with TLS on the HTTP port,
     too), also those that send twenty times as many pings, settings, priorities or empty frames, or as many MiB of compressed messages, once
     they are unpacked."""
     default_deadline_seconds: float = Field(30.0, gt=0)

@@ -1,7 +1,7 @@
 """Calls begin in turns of the event loop: as many as keep a turn short, and who sent few is not behind who sent many.
 
-What a call costs is told in units of about 20 microseconds. A turn that took too long halves what the next one may begin, so that
-calls wait here, where each caller has a queue of its own, and not as tasks of the loop, which knows no callers.
+What a call costs is told in units of about 20 microseconds. A turn that took too much processor time halves what the next one may
+begin, so that calls wait here, where each caller has a queue of its own, and not as tasks of the loop, which knows no callers.
 """
 
 from __future__ import annotations
@@ -84,11 +84,11 @@ class CallTurns:
 
     def _schedule(self) -> None:
         self._scheduled = True
-        self._began = time.perf_counter()
+        self._began = time.thread_time()
         asyncio.get_running_loop().call_soon(self._next_turn)
 
     def _next_turn(self) -> None:
-        took = time.perf_counter() - self._began
+        took = time.thread_time() - self._began
         if took > _LONG_SECONDS:
             self._budget = max(_LEAST, self._budget // 2)
         elif took < _SHORT_SECONDS:

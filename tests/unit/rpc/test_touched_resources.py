@@ -83,6 +83,7 @@ def serve(registry: World) -> tuple[Rpcs, AnswerCache]:
         registry.clock,
         GrantBook(Roles()),
         Tickets(registry.store),
+        cache.count_read,
     )
     return Rpcs(TABLE.values(), Pipeline(bind(list(TABLE.values()), handlers), (), cache)), cache
 

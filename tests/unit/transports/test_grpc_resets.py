@@ -164,6 +164,23 @@ async def test_so_is_one_whose_calls_are_reset_after_their_message(engine: str) 
         await stub.GetSchema(pb.GetSchemaRequest(schema_id="b"))
 
 
+@pytest.mark.parametrize("engine", ["native", "grpcio"])
+async def test_streams_that_have_begun_may_be_ended_by_their_client_as_many_as_it_likes(engine: str) -> None:
+    async with (
+        serving(engine, resets_per_second=1) as listener,
+        aio.insecure_channel(f"127.0.0.1:{listener.port}") as channel,
+    ):
+        stub = schema_registry_pb2_grpc.SchemaRegistryStub(channel)
+        streams = [stub.StreamSchemaChanges(pb.StreamRequest()) for _ in range(40)]
+        for stream in streams:
+            await stream.read()
+        for stream in streams[1:]:
+            stream.cancel()
+        for n in range(20):
+            await stub.GetSchema(pb.GetSchemaRequest(schema_id=f"{n}"))
+        assert not streams[0].done()
+
+
 async def test_calls_that_were_reset_count_among_those_of_their_connection_until_they_are_cleared_away() -> (
     None
 ):

@@ -136,6 +136,7 @@ async def test_connections_of_one_address_share_a_bound() -> None:
     assert answers.give("ipv4:10.0.0.7:2", 60_000)
     assert not answers.give("ipv4:10.0.0.7:2", 30_000)
     assert answers.give("ipv4:10.0.0.7:3", 30_000)  # nothing of it is unread: it is not held up by the others
+    assert not answers.give("ipv4:10.0.0.7:4", 140_000), "but all together have twice the bound"
     assert answers.give("ipv4:10.0.0.8:1", 80_000)
     wire.taken = {"ipv4:10.0.0.7:1": 80_000, "ipv4:10.0.0.7:2": 0, "ipv4:10.0.0.7:3": 0, "ipv4:10.0.0.8:1": 0}
     await answers.room("ipv4:10.0.0.7:2", 30_000)
@@ -157,7 +158,8 @@ async def test_all_share_a_bound_in_which_an_answer_counts_with_its_copies() -> 
     peers = [f"ipv4:10.0.0.{n}:1" for n in range(4)]
     assert [answers.give(peer, 40_000) for peer in peers[:3]] == [True] * 3
     assert answers.of(peers[0]) == 160_000
-    assert answers.give(peers[3], 40_000), "who has nothing unread is not held up"
+    assert answers.give(peers[3], 40_000), "an address with nothing unread is not held up"
+    assert not answers.give("ipv4:10.0.0.0:2", 1000), "another connection of one that has is"
     assert not answers.give(peers[3], 1000)
     wire.taken = dict.fromkeys(peers, 0)
     waiting = asyncio.create_task(answers.room(peers[3], 1000))

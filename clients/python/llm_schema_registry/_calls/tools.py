@@ -1,4 +1,4 @@
-"""Calls that compare and convert schemas. Nothing is stored.
+"""Calls that read many schemas at once, compare and convert them. Nothing is stored.
 
 Common to all: `timeout` is in seconds and overrides the client's; enumerations may be given by name; failures raise
 the exceptions of `llm_schema_registry.errors`.
@@ -6,11 +6,11 @@ the exceptions of `llm_schema_registry.errors`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .. import _decode_tools
-from .._arguments import described, identifier, selector, text
+from .._arguments import described, identifier, many, selector, text
 from .._call import TOOLS, Unary, unary
 from .._checked import checked
 from .._encode import (
@@ -18,13 +18,14 @@ from .._encode import (
     Data,
     Reference,
     SchemaId,
+    SchemaSelector,
     content_bytes,
     data_bytes,
     number,
     reference_messages,
 )
 from ..enums import SchemaType
-from ..results import Conversion, SchemaContent, SchemaDiff
+from ..results import Conversion, Items, SchemaContent, SchemaDiff, SchemaOrError
 from ..v1 import tools_pb2
 
 
@@ -40,6 +41,37 @@ class SchemaOperand:
     content: Content | None = None
     schema_type: SchemaType | str = SchemaType.JSON
     references: Sequence[Reference] = ()
+
+
+@checked
+def get_schemas(
+    selectors: Iterable[SchemaSelector], *, page_token: str = "", timeout: float | None = None
+) -> Unary[Items[SchemaOrError]]:
+    """Many versions in one call: up to 1,000, each by its id or by (subject, version selector).
+
+    One item for each, in their order; one that is not there says so in its `error`. An answer holds some megabytes: when `next_page_token`
+    is not "", ask again with it for the rest, as `get_many` does.
+    """
+    request = tools_pb2.BatchGetSchemasRequest(
+        selectors=[_selector(s, i) for i, s in enumerate(many(selectors, "selectors", "ids"))],
+        page_token=page_token,
+    )
+    return unary(
+        TOOLS + "BatchGetSchemas",
+        tools_pb2.BatchGetSchemasResponse,
+        _decode_tools.schemas,
+        request,
+        timeout,
+    )
+
+
+def _selector(value: object, place: int) -> tools_pb2.SchemaSelector:
+    name = f"selectors[{place}]"
+    if isinstance(value, tuple):
+        if len(value) != 2:
+            raise TypeError(f"{name}: (subject, version) is expected, not {described(value)}")
+        return tools_pb2.SchemaSelector(name=text(value[0], name), version=selector(value[1], name))
+    return tools_pb2.SchemaSelector(id=identifier(value, name))
 
 
 @checked

@@ -42,7 +42,7 @@ from .schemas import (
     VersionInfo,
 )
 from .tickets import Ticket
-from .tools import Conversion, ConversionLoss, SchemaDiff, SchemaDifference
+from .tools import Conversion, ConversionLoss, SchemaDiff, SchemaDifference, SchemaOrError
 
 __all__ = [
     "AnswerCheck",
@@ -85,6 +85,7 @@ __all__ = [
     "SchemaDifference",
     "SchemaInfo",
     "SchemaIssue",
+    "SchemaOrError",
     "SchemaReference",
     "SchemaValidationReport",
     "StateTransition",

@@ -5,7 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..enums import ChangeClass, DifferenceKind, LossKind, SchemaType
+from ..errors import RegistryError
 from .reports import CompatibilityReport
+from .schemas import SchemaInfo
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaOrError:
+    """What one selector of many has found: `schema`, or `error`, which says why there is none."""
+
+    schema: SchemaInfo | None
+    error: RegistryError | None = None
+
+    def get(self) -> SchemaInfo:
+        """The schema. Raises the error."""
+        if self.schema is None:
+            raise self.error or RegistryError("the registry has not answered")
+        return self.schema
 
 
 @dataclass(frozen=True, slots=True)

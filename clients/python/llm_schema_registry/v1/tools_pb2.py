@@ -23,11 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from llm_schema_registry.v1 import policy_pb2 as schema__registry_dot_v1_dot_policy__pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as schema__registry_dot_v1_dot_schema__registry__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eschema_registry/v1/tools.proto\x12\x12schema_registry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fschema_registry/v1/policy.proto\x1a(schema_registry/v1/schema_registry.proto\"\xca\x01\n\rSchemaOperand\x12\x11\n\tschema_id\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x16\n\x0eschema_content\x18\x04 \x01(\x0c\x12\x33\n\x0bschema_type\x18\x05 \x01(\x0e\x32\x1e.schema_registry.v1.SchemaType\x12\x37\n\nreferences\x18\x06 \x03(\x0b\x32#.schema_registry.v1.SchemaReference\"t\n\x12\x44iffSchemasRequest\x12.\n\x03old\x18\x01 \x01(\x0b\x32!.schema_registry.v1.SchemaOperand\x12.\n\x03new\x18\x02 \x01(\x0b\x32!.schema_registry.v1.SchemaOperand\"\xc7\x02\n\x13\x44iffSchemasResponse\x12\x39\n\x0b\x64ifferences\x18\x01 \x03(\x0b\x32$.schema_registry.v1.SchemaDifference\x12\x35\n\x0c\x63hange_class\x18\x02 \x01(\x0e\x32\x1f.schema_registry.v1.ChangeClass\x12\x39\n\x08\x62\x61\x63kward\x18\x03 \x01(\x0b\x32\'.schema_registry.v1.CompatibilityReport\x12\x38\n\x07\x66orward\x18\x04 \x01(\x0b\x32\'.schema_registry.v1.CompatibilityReport\x12\x0c\n\x04text\x18\x05 \x01(\t\x12\x13\n\x0bold_version\x18\x06 \x01(\t\x12\x13\n\x0bnew_version\x18\x07 \x01(\t\x12\x11\n\ttruncated\x18\x08 \x01(\x08\"\x87\x02\n\x10SchemaDifference\x12\x37\n\x04kind\x18\x01 \x01(\x0e\x32).schema_registry.v1.SchemaDifference.Kind\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x11\n\told_value\x18\x03 \x01(\t\x12\x11\n\tnew_value\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\"u\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n\nKIND_ADDED\x10\x01\x12\x10\n\x0cKIND_REMOVED\x10\x02\x12\x10\n\x0cKIND_WIDENED\x10\x03\x12\x11\n\rKIND_NARROWED\x10\x04\x12\x10\n\x0cKIND_CHANGED\x10\x05\"\xa2\x01\n\x14\x43onvertSchemaRequest\x12\x31\n\x06source\x18\x01 \x01(\x0b\x32!.schema_registry.v1.SchemaOperand\x12\x33\n\x0btarget_type\x18\x02 \x01(\x0e\x32\x1e.schema_registry.v1.SchemaType\x12\x14\n\x0cmessage_name\x18\x03 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\"\xb7\x01\n\x15\x43onvertSchemaResponse\x12\x16\n\x0eschema_content\x18\x01 \x01(\x0c\x12\x33\n\x0bschema_type\x18\x02 \x01(\x0e\x32\x1e.schema_registry.v1.SchemaType\x12\x32\n\x06losses\x18\x03 \x03(\x0b\x32\".schema_registry.v1.ConversionLoss\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\x12\x0f\n\x07\x64ropped\x18\x05 \x03(\t\"\xe5\x01\n\x0e\x43onversionLoss\x12\x35\n\x04kind\x18\x01 \x01(\x0e\x32\'.schema_registry.v1.ConversionLoss.Kind\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"}\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_DROPPED\x10\x01\x12\x15\n\x11KIND_NOT_ENFORCED\x10\x02\x12\x11\n\rKIND_NARROWED\x10\x03\x12\x10\n\x0cKIND_CHANGED\x10\x04\x12\x11\n\rKIND_RESTATED\x10\x05\x32\xde\x02\n\x0cToolsService\x12\xb4\x01\n\x0b\x44iffSchemas\x12&.schema_registry.v1.DiffSchemasRequest\x1a\'.schema_registry.v1.DiffSchemasResponse\"T\x90\x02\x01\x9a\xdb\x18\x0f\n\x0bschema:read\x18\x02\x82\xd3\xe4\x93\x02\x38\"\x0c/api/v1/diff:\x01*Z%\x12#/api/v1/subjects/{old.subject}/diff\x12\x96\x01\n\rConvertSchema\x12(.schema_registry.v1.ConvertSchemaRequest\x1a).schema_registry.v1.ConvertSchemaResponse\"0\x90\x02\x01\x9a\xdb\x18\x0f\n\x0bschema:read\x18\x02\x82\xd3\xe4\x93\x02\x14\"\x0f/api/v1/convert:\x01*B\xa6\x01\n\x15llm.schemaregistry.v1B\nToolsProtoP\x01Z9llm-schema-registry/go/schemaregistry/v1;schemaregistryv1\xaa\x02\x14LlmSchemaRegistry.V1\xca\x02\x14LlmSchemaRegistry\\V1\xea\x02\x15LlmSchemaRegistry::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eschema_registry/v1/tools.proto\x12\x12schema_registry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/rpc/status.proto\x1a\x1fschema_registry/v1/policy.proto\x1a(schema_registry/v1/schema_registry.proto\";\n\x0eSchemaSelector\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\"c\n\x16\x42\x61tchGetSchemasRequest\x12\x35\n\tselectors\x18\x01 \x03(\x0b\x32\".schema_registry.v1.SchemaSelector\x12\x12\n\npage_token\x18\x02 \x01(\t\"\xce\x01\n\x17\x42\x61tchGetSchemasResponse\x12?\n\x05items\x18\x01 \x03(\x0b\x32\x30.schema_registry.v1.BatchGetSchemasResponse.Item\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x1aY\n\x04Item\x12.\n\x06schema\x18\x01 \x01(\x0b\x32\x1e.schema_registry.v1.SchemaInfo\x12!\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\"\xca\x01\n\rSchemaOperand\x12\x11\n\tschema_id\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x16\n\x0eschema_content\x18\x04 \x01(\x0c\x12\x33\n\x0bschema_type\x18\x05 \x01(\x0e\x32\x1e.schema_registry.v1.SchemaType\x12\x37\n\nreferences\x18\x06 \x03(\x0b\x32#.schema_registry.v1.SchemaReference\"t\n\x12\x44iffSchemasRequest\x12.\n\x03old\x18\x01 \x01(\x0b\x32!.schema_registry.v1.SchemaOperand\x12.\n\x03new\x18\x02 \x01(\x0b\x32!.schema_registry.v1.SchemaOperand\"\xc7\x02\n\x13\x44iffSchemasResponse\x12\x39\n\x0b\x64ifferences\x18\x01 \x03(\x0b\x32$.schema_registry.v1.SchemaDifference\x12\x35\n\x0c\x63hange_class\x18\x02 \x01(\x0e\x32\x1f.schema_registry.v1.ChangeClass\x12\x39\n\x08\x62\x61\x63kward\x18\x03 \x01(\x0b\x32\'.schema_registry.v1.CompatibilityReport\x12\x38\n\x07\x66orward\x18\x04 \x01(\x0b\x32\'.schema_registry.v1.CompatibilityReport\x12\x0c\n\x04text\x18\x05 \x01(\t\x12\x13\n\x0bold_version\x18\x06 \x01(\t\x12\x13\n\x0bnew_version\x18\x07 \x01(\t\x12\x11\n\ttruncated\x18\x08 \x01(\x08\"\x87\x02\n\x10SchemaDifference\x12\x37\n\x04kind\x18\x01 \x01(\x0e\x32).schema_registry.v1.SchemaDifference.Kind\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x11\n\told_value\x18\x03 \x01(\t\x12\x11\n\tnew_value\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\"u\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n\nKIND_ADDED\x10\x01\x12\x10\n\x0cKIND_REMOVED\x10\x02\x12\x10\n\x0cKIND_WIDENED\x10\x03\x12\x11\n\rKIND_NARROWED\x10\x04\x12\x10\n\x0cKIND_CHANGED\x10\x05\"\xa2\x01\n\x14\x43onvertSchemaRequest\x12\x31\n\x06source\x18\x01 \x01(\x0b\x32!.schema_registry.v1.SchemaOperand\x12\x33\n\x0btarget_type\x18\x02 \x01(\x0e\x32\x1e.schema_registry.v1.SchemaType\x12\x14\n\x0cmessage_name\x18\x03 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\"\xb7\x01\n\x15\x43onvertSchemaResponse\x12\x16\n\x0eschema_content\x18\x01 \x01(\x0c\x12\x33\n\x0bschema_type\x18\x02 \x01(\x0e\x32\x1e.schema_registry.v1.SchemaType\x12\x32\n\x06losses\x18\x03 \x03(\x0b\x32\".schema_registry.v1.ConversionLoss\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\x12\x0f\n\x07\x64ropped\x18\x05 \x03(\t\"\xe5\x01\n\x0e\x43onversionLoss\x12\x35\n\x04kind\x18\x01 \x01(\x0e\x32\'.schema_registry.v1.ConversionLoss.Kind\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"}\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_DROPPED\x10\x01\x12\x15\n\x11KIND_NOT_ENFORCED\x10\x02\x12\x11\n\rKIND_NARROWED\x10\x03\x12\x10\n\x0cKIND_CHANGED\x10\x04\x12\x11\n\rKIND_RESTATED\x10\x05\x32\x86\x04\n\x0cToolsService\x12\xa5\x01\n\x0f\x42\x61tchGetSchemas\x12*.schema_registry.v1.BatchGetSchemasRequest\x1a+.schema_registry.v1.BatchGetSchemasResponse\"9\x90\x02\x01\x9a\xdb\x18\x0f\n\x0bschema:read\x18\x02\x82\xd3\xe4\x93\x02\x1d\"\x18/api/v1/schemas:batchGet:\x01*\x12\xb4\x01\n\x0b\x44iffSchemas\x12&.schema_registry.v1.DiffSchemasRequest\x1a\'.schema_registry.v1.DiffSchemasResponse\"T\x90\x02\x01\x9a\xdb\x18\x0f\n\x0bschema:read\x18\x02\x82\xd3\xe4\x93\x02\x38\"\x0c/api/v1/diff:\x01*Z%\x12#/api/v1/subjects/{old.subject}/diff\x12\x96\x01\n\rConvertSchema\x12(.schema_registry.v1.ConvertSchemaRequest\x1a).schema_registry.v1.ConvertSchemaResponse\"0\x90\x02\x01\x9a\xdb\x18\x0f\n\x0bschema:read\x18\x02\x82\xd3\xe4\x93\x02\x14\"\x0f/api/v1/convert:\x01*B\xa6\x01\n\x15llm.schemaregistry.v1B\nToolsProtoP\x01Z9llm-schema-registry/go/schemaregistry/v1;schemaregistryv1\xaa\x02\x14LlmSchemaRegistry.V1\xca\x02\x14LlmSchemaRegistry\\V1\xea\x02\x15LlmSchemaRegistry::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,28 +36,38 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'llm_schema_registry.v1.tool
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\025llm.schemaregistry.v1B\nToolsProtoP\001Z9llm-schema-registry/go/schemaregistry/v1;schemaregistryv1\252\002\024LlmSchemaRegistry.V1\312\002\024LlmSchemaRegistry\\V1\352\002\025LlmSchemaRegistry::V1'
+  _globals['_TOOLSSERVICE'].methods_by_name['BatchGetSchemas']._loaded_options = None
+  _globals['_TOOLSSERVICE'].methods_by_name['BatchGetSchemas']._serialized_options = b'\220\002\001\232\333\030\017\n\013schema:read\030\002\202\323\344\223\002\035\"\030/api/v1/schemas:batchGet:\001*'
   _globals['_TOOLSSERVICE'].methods_by_name['DiffSchemas']._loaded_options = None
   _globals['_TOOLSSERVICE'].methods_by_name['DiffSchemas']._serialized_options = b'\220\002\001\232\333\030\017\n\013schema:read\030\002\202\323\344\223\0028\"\014/api/v1/diff:\001*Z%\022#/api/v1/subjects/{old.subject}/diff'
   _globals['_TOOLSSERVICE'].methods_by_name['ConvertSchema']._loaded_options = None
   _globals['_TOOLSSERVICE'].methods_by_name['ConvertSchema']._serialized_options = b'\220\002\001\232\333\030\017\n\013schema:read\030\002\202\323\344\223\002\024\"\017/api/v1/convert:\001*'
-  _globals['_SCHEMAOPERAND']._serialized_start=160
-  _globals['_SCHEMAOPERAND']._serialized_end=362
-  _globals['_DIFFSCHEMASREQUEST']._serialized_start=364
-  _globals['_DIFFSCHEMASREQUEST']._serialized_end=480
-  _globals['_DIFFSCHEMASRESPONSE']._serialized_start=483
-  _globals['_DIFFSCHEMASRESPONSE']._serialized_end=810
-  _globals['_SCHEMADIFFERENCE']._serialized_start=813
-  _globals['_SCHEMADIFFERENCE']._serialized_end=1076
-  _globals['_SCHEMADIFFERENCE_KIND']._serialized_start=959
-  _globals['_SCHEMADIFFERENCE_KIND']._serialized_end=1076
-  _globals['_CONVERTSCHEMAREQUEST']._serialized_start=1079
-  _globals['_CONVERTSCHEMAREQUEST']._serialized_end=1241
-  _globals['_CONVERTSCHEMARESPONSE']._serialized_start=1244
-  _globals['_CONVERTSCHEMARESPONSE']._serialized_end=1427
-  _globals['_CONVERSIONLOSS']._serialized_start=1430
-  _globals['_CONVERSIONLOSS']._serialized_end=1659
-  _globals['_CONVERSIONLOSS_KIND']._serialized_start=1534
-  _globals['_CONVERSIONLOSS_KIND']._serialized_end=1659
-  _globals['_TOOLSSERVICE']._serialized_start=1662
-  _globals['_TOOLSSERVICE']._serialized_end=2012
+  _globals['_SCHEMASELECTOR']._serialized_start=184
+  _globals['_SCHEMASELECTOR']._serialized_end=243
+  _globals['_BATCHGETSCHEMASREQUEST']._serialized_start=245
+  _globals['_BATCHGETSCHEMASREQUEST']._serialized_end=344
+  _globals['_BATCHGETSCHEMASRESPONSE']._serialized_start=347
+  _globals['_BATCHGETSCHEMASRESPONSE']._serialized_end=553
+  _globals['_BATCHGETSCHEMASRESPONSE_ITEM']._serialized_start=464
+  _globals['_BATCHGETSCHEMASRESPONSE_ITEM']._serialized_end=553
+  _globals['_SCHEMAOPERAND']._serialized_start=556
+  _globals['_SCHEMAOPERAND']._serialized_end=758
+  _globals['_DIFFSCHEMASREQUEST']._serialized_start=760
+  _globals['_DIFFSCHEMASREQUEST']._serialized_end=876
+  _globals['_DIFFSCHEMASRESPONSE']._serialized_start=879
+  _globals['_DIFFSCHEMASRESPONSE']._serialized_end=1206
+  _globals['_SCHEMADIFFERENCE']._serialized_start=1209
+  _globals['_SCHEMADIFFERENCE']._serialized_end=1472
+  _globals['_SCHEMADIFFERENCE_KIND']._serialized_start=1355
+  _globals['_SCHEMADIFFERENCE_KIND']._serialized_end=1472
+  _globals['_CONVERTSCHEMAREQUEST']._serialized_start=1475
+  _globals['_CONVERTSCHEMAREQUEST']._serialized_end=1637
+  _globals['_CONVERTSCHEMARESPONSE']._serialized_start=1640
+  _globals['_CONVERTSCHEMARESPONSE']._serialized_end=1823
+  _globals['_CONVERSIONLOSS']._serialized_start=1826
+  _globals['_CONVERSIONLOSS']._serialized_end=2055
+  _globals['_CONVERSIONLOSS_KIND']._serialized_start=1930
+  _globals['_CONVERSIONLOSS_KIND']._serialized_end=2055
+  _globals['_TOOLSSERVICE']._serialized_start=2058
+  _globals['_TOOLSSERVICE']._serialized_end=2576
 # @@protoc_insertion_point(module_scope)

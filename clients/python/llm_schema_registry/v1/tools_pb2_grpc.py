@@ -34,6 +34,11 @@ class ToolsServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.BatchGetSchemas = channel.unary_unary(
+                '/schema_registry.v1.ToolsService/BatchGetSchemas',
+                request_serializer=schema__registry_dot_v1_dot_tools__pb2.BatchGetSchemasRequest.SerializeToString,
+                response_deserializer=schema__registry_dot_v1_dot_tools__pb2.BatchGetSchemasResponse.FromString,
+                _registered_method=True)
         self.DiffSchemas = channel.unary_unary(
                 '/schema_registry.v1.ToolsService/DiffSchemas',
                 request_serializer=schema__registry_dot_v1_dot_tools__pb2.DiffSchemasRequest.SerializeToString,
@@ -48,6 +53,13 @@ class ToolsServiceStub:
 
 class ToolsServiceServicer:
     """Missing associated documentation comment in .proto file."""
+
+    def BatchGetSchemas(self, request, context):
+        """Many schemas in one answer. What is wrong with one selector is told in its item, and the others are answered all the same.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def DiffSchemas(self, request, context):
         """What was added, removed, widened, narrowed or changed between two schemas, and what that means for readers.
@@ -66,6 +78,11 @@ class ToolsServiceServicer:
 
 def add_ToolsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'BatchGetSchemas': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetSchemas,
+                    request_deserializer=schema__registry_dot_v1_dot_tools__pb2.BatchGetSchemasRequest.FromString,
+                    response_serializer=schema__registry_dot_v1_dot_tools__pb2.BatchGetSchemasResponse.SerializeToString,
+            ),
             'DiffSchemas': grpc.unary_unary_rpc_method_handler(
                     servicer.DiffSchemas,
                     request_deserializer=schema__registry_dot_v1_dot_tools__pb2.DiffSchemasRequest.FromString,
@@ -86,6 +103,33 @@ def add_ToolsServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class ToolsService:
     """Missing associated documentation comment in .proto file."""
+
+    @staticmethod
+    def BatchGetSchemas(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/schema_registry.v1.ToolsService/BatchGetSchemas',
+            schema__registry_dot_v1_dot_tools__pb2.BatchGetSchemasRequest.SerializeToString,
+            schema__registry_dot_v1_dot_tools__pb2.BatchGetSchemasResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def DiffSchemas(request,

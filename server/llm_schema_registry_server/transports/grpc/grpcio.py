@@ -191,7 +191,8 @@ class GrpcioEngine:
             except Exception as error:
                 await _abort(context, error, call)
             except asyncio.CancelledError:
-                self._note_reset(context.peer())
+                if not call.answering:
+                    self._note_reset(context.peer())
                 raise
             if trailing := (*call.response_metadata.items(), *call.own_metadata):
                 context.set_trailing_metadata(trailing)
@@ -204,6 +205,7 @@ async def _send_all(
 ) -> None:
     async for answer in answers:
         async with unread.sending(call, len(answer)):
+            call.answering = True
             try:
                 await context.write(answer)
             except aio.InternalError:  # grpcio's word for a caller who has left

@@ -111,7 +111,7 @@ class NativeEngine:
         self._spinning = 0
         self._make_behind = behind
         self._table = tuple(m for m in rpcs.methods.values() if not m.operation.client_streaming)
-        self._tasks: dict[int, tuple[asyncio.Task[None], str]] = {}  # and the peer
+        self._tasks: dict[int, tuple[asyncio.Task[None], Call, str]] = {}  # and the peer
         self._turns = CallTurns()
         self._waiting: dict[int, tuple[WaitingCall, str]] = {}  # and the peer
         self._draining = False
@@ -170,7 +170,7 @@ class NativeEngine:
         """Refuses new calls, waits for those in flight, cuts what is left."""
         self._draining = True
         behind = asyncio.ensure_future(self._behind.drain(seconds))
-        tasks = [task for task, _ in self._tasks.values()]
+        tasks = [task for task, _, _ in self._tasks.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
             for task in tasks:
@@ -213,16 +213,27 @@ class NativeEngine:
                 self._waiting[call_id] = self._turns.wait(caller_key(call), begin), peer
 
     def _cancelled(self, call_id: int) -> None:
-        """The client has reset a call."""
-        self._turns.use(1)
+        """The client has reset a call. To end it takes as much as to begin it: a connection that is closed may have a thousand."""
         if (running := self._tasks.get(call_id)) is not None:
-            task, peer = running
-            task.cancel()
-            self._resets.note(peer)
-        elif (found := self._waiting.pop(call_id, None)) is not None:
+            _, call, peer = running
+            if not call.answering:
+                self._resets.note(peer)
+            if self._turns.free:
+                self._end(call_id)
+            else:
+                self._turns.wait(f"ends {peer}", partial(self._end, call_id))
+            return
+        self._turns.use(1)
+        if (found := self._waiting.pop(call_id, None)) is not None:
             waiting, peer = found
             waiting.leave()
             self._resets.note(peer)
+
+    def _end(self, call_id: int) -> None:
+        """Ends a call that was reset, unless it is over."""
+        self._turns.use(TASK_UNITS)
+        if (running := self._tasks.get(call_id)) is not None:
+            running[0].cancel()
 
     def _admit_waiting(self, call_id: int, method: Method, call: Call, payload: bytes, peer: str) -> None:
         del self._waiting[call_id]
@@ -234,7 +245,7 @@ class NativeEngine:
         if self._draining:
             self._fail(call_id, ShuttingDown(), call)
         elif len(payload) > LARGE:
-            self._large(call_id, method, call, payload)
+            self._large(call_id, method, call, payload, peer)
             units = TASK_UNITS
         elif (cached := self._pipeline.cached_at_once(call, payload)) is not None:
             size = len(cached.body)
@@ -243,20 +254,22 @@ class NativeEngine:
                 self._front.respond(call_id, cached.body, None, cached.metadata + call.own_metadata)
             else:
                 units = TASK_UNITS
-                self._begin(call_id, self._respond(call_id, call, cached), peer)
+                self._begin(call_id, self._respond(call_id, call, cached), call, peer)
         else:
             run = self._stream if method.operation.server_streaming else self._unary
             units = request_units(payload)
-            self._begin(call_id, run(call_id, method, call, payload), peer)
+            self._begin(call_id, run(call_id, method, call, payload), call, peer)
         self._turns.use(units)
 
-    def _begin(self, call_id: int, work: Coroutine[Any, Any, None], peer: str) -> asyncio.Task[None]:
+    def _begin(
+        self, call_id: int, work: Coroutine[Any, Any, None], call: Call, peer: str
+    ) -> asyncio.Task[None]:
         task = self._loop.create_task(work)
-        self._tasks[call_id] = task, peer
+        self._tasks[call_id] = task, call, peer
         task.add_done_callback(partial(self._forget, call_id))
         return task
 
-    def _large(self, call_id: int, method: Method, call: Call, payload: bytes) -> None:
+    def _large(self, call_id: int, method: Method, call: Call, payload: bytes, peer: str) -> None:
         """A request that is too large, or takes room in the memory for large ones."""
         try:
             if len(payload) > self._max_message_bytes:
@@ -266,7 +279,7 @@ class NativeEngine:
             self._fail(call_id, error, call)
             return
         run = self._stream if method.operation.server_streaming else self._unary
-        task = self._begin(call_id, run(call_id, method, call, payload), call.peer.connection)
+        task = self._begin(call_id, run(call_id, method, call, payload), call, peer)
         task.add_done_callback(lambda _: ticket.release())
 
     async def _respond(self, call_id: int, call: Call, answer: CachedAnswer) -> None:
@@ -300,6 +313,7 @@ class NativeEngine:
             message = serialized(answer)
             if len(message) > self._max_message_bytes:
                 return False  # the usual way says so
+            call.answering = True
             return self._front.stream_try_send(call_id, message) != STREAM_FULL
 
         call.ready, call.push = ready, push
@@ -321,6 +335,7 @@ class NativeEngine:
         if len(answer) > self._max_message_bytes:
             raise too_large(len(answer), self._max_message_bytes)
         sent = self._front.stream_try_send(call_id, answer)
+        call.answering = True
         if sent != STREAM_FULL:
             return sent == STREAM_SENT
         try:

@@ -36,7 +36,8 @@ class _Connection:
 
 class UnreadAnswers:
     """Bounds what a connection leaves unread to `limit` bytes, what all connections of an address do to `per_address`, and what all do to
-    `total`, if there is one.
+    `total`, if there is one. A connection of which nothing is unread gets its answer in spite of `limit`, and of `per_address` up to
+    twice that; an address of which nothing is unread gets it in spite of `total`.
     look: bytes that each connection has acknowledged since it was opened, by peer; called in a thread. copies: how many bytes of memory
     the engine takes for one of an answer that waits."""
 
@@ -59,16 +60,17 @@ class UnreadAnswers:
         self._looking: asyncio.Task[None] | None = None
 
     def give(self, peer: str, size: int) -> bool:
-        """Whether an answer may go out at once, which is noted. One that finds nothing unread always may."""
+        """Whether an answer may go out at once, which is noted."""
         connection = self._connections.get(peer)
         if connection is None:
             connection = self._connections[peer] = _Connection()
         address = _address(peer)
-        of_address = self._addresses[address] + size
-        if connection.given and (
-            connection.given + size > self._limit
-            or of_address > self._per_address
-            or self._given + size > self._total
+        unread = self._addresses[address]
+        of_address = unread + size
+        if (
+            (connection.given and connection.given + size > self._limit)
+            or (unread and of_address > self._per_address * (1 if connection.given else 2))
+            or (unread and self._given + size > self._total)
         ):
             self._look_soon()
             return False

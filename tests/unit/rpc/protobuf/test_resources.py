@@ -60,8 +60,10 @@ def test_a_request_names_its_resources_once_and_in_one_form(
     assert resources_of(descriptor)(request_) == tuple(Resource(*n) for n in named)
 
 
-# RPCs about no single thing: lists, searches, statistics, health; and one about a schema not registered yet.
+# RPCs about no single thing: lists, searches, statistics, health; one about a schema not registered yet, and one whose items are decided
+# one by one.
 NAMELESS = {
+    "BatchGetSchemas",
     "ListSchemas",
     "ListSubjects",
     "SearchSchemas",

@@ -18,6 +18,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from ..._coalescing import MOST
 from ..._sync_client import SchemaRegistry
 from ...errors import NotFound
 from ...results import SchemaInfo
@@ -131,8 +132,9 @@ def pull(
                 for version in versions:
                     done.add(version, plain_name=not all_versions)
         while missing := done.missing():
-            for version in _parallel(client.get_schema, sorted(missing), parallel):
-                done.add(version, plain_name=False)
+            for wanted in _parts(sorted(missing)):
+                for found in client.get_many(wanted):
+                    done.add(found.get(), plain_name=False)
         entries = done.in_order()
         done.folder.mkdir(exist_ok=True)
         (done.folder / manifest.NAME).write_text(
@@ -172,7 +174,13 @@ def _latest(client: SchemaRegistry, subject: str) -> list[SchemaInfo]:
 
 def _every_version(client: SchemaRegistry, subject: str) -> list[SchemaInfo]:
     versions = client.get_subject_versions(subject)
-    return [client.get_schema(v.schema_id) for v in versions if v.state in PULLED]
+    wanted = [v.schema_id for v in versions if v.state in PULLED]
+    return [found.get() for part in _parts(wanted) for found in client.get_many(part)]
+
+
+def _parts(schema_ids: list[str]) -> Iterator[list[str]]:
+    """As many as one call may ask for."""
+    return (schema_ids[n : n + MOST] for n in range(0, len(schema_ids), MOST))
 
 
 def _parallel(do: Callable[[T], R], items: Iterable[T], parallel: int) -> Iterator[R]:

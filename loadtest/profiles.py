@@ -5,7 +5,7 @@
 `make profile` runs it. Each operation is loaded twice on a server of its own on SQLite: once to see what a call costs, by the system's
 account of every thread of the server and of its workers, and once more while py-spy looks at its threads --rate times a second. What a
 thread costs is divided as its samples are; threads that never run Python (those of the wires' libraries) are told apart, since py-spy
-cannot see into them. A sample counts for the innermost frame that belongs to a layer; time in C counts for
+cannot see into them. Where a thread has more samples than it had the processor, those where it waits are dropped. A sample counts for the innermost frame that belongs to a layer; time in C counts for
 the function of Python that called it. Needs h2load (apt-get install nghttp2-client) and py-spy (the extra `load`).
 """
 
@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ import grpc
 import psutil
 import rig
 from loads import flames
-from loads.layers import function, layer, shortened
+from loads.layers import OUTSIDE, function, layer, shortened, waits
 from profiled_calls import OPERATIONS, WIRES, Served, registration
 from rig import ROOT
 
@@ -55,7 +56,6 @@ class Profile:
 
 
 LOOP, THREADS, WORKERS = "event loop", "other threads with Python", "worker processes"
-OUTSIDE = "outside of Python"
 Samples = dict[tuple[int, tuple[str, ...]], int]
 """By the system's number of a thread and the frames there."""
 
@@ -101,8 +101,12 @@ def profile(operation: str, wire: str, seconds: float, rate: int) -> Profile:
         before = used(server.process)
         calls = load(served, seconds)
         after = used(server.process)
+        began = time.monotonic()
         with looking(server.process.pid, seconds, rate) as samples:
             load(served, seconds + 1)
+            busy, took = used(server.process).threads, time.monotonic() - began
+    working = {number: (s - after.threads.get(number, 0.0)) / took for number, s in busy.items()}
+    samples = without_waits(samples, {number: share * seconds * rate for number, share in working.items()})
     each = {
         number: (s - before.threads.get(number, 0.0)) / calls * 1e6 for number, s in after.threads.items()
     }
@@ -110,7 +114,9 @@ def profile(operation: str, wire: str, seconds: float, rate: int) -> Profile:
     python = {number for number, stack in samples if stack != (OUTSIDE,)}
     for number, us in each.items():
         if number != server.process.pid:
-            kind = THREADS if number in python else f"thread `{after.names[number]}` of a library"
+            own = after.names[number] == after.names[server.process.pid]
+            whose = "without a name" if own else f"`{after.names[number]}`"
+            kind = THREADS if number in python else f"threads of a library, {whose}"
             kinds[kind] = kinds.get(kind, 0.0) + us
     kinds[WORKERS] = (after.workers - before.workers) / calls * 1e6
     stacks = spent(samples, {number: each.get(number, 0.0) for number in python}, server.process.pid)
@@ -118,12 +124,24 @@ def profile(operation: str, wire: str, seconds: float, rate: int) -> Profile:
     return Profile(operation, wire, calls, shown, stacks, sum(samples.values()))
 
 
+def without_waits(samples: Samples, most: Mapping[int, float]) -> Samples:
+    """A thread cannot work in more samples than it had the processor: those above `most` were taken where it waits, and are left out."""
+    left = dict(samples)
+    for number, limit in most.items():
+        mine = {key: count for key, count in samples.items() if key[0] == number}
+        waiting = {key: count for key, count in mine.items() if waits(key[1])}
+        excess = min(max(0.0, sum(mine.values()) - limit), float(sum(waiting.values())))
+        for key, count in waiting.items():
+            left[key] = round(count * (1 - excess / sum(waiting.values())))
+    return left
+
+
 def spent(samples: Samples, each: Mapping[int, float], main: int) -> flames.Stacks:
     """What each of these threads uses (microseconds), divided as its samples are; in nanoseconds."""
     found: dict[tuple[str, ...], int] = {}
     for number, us in each.items():
         mine = {stack: count for (whose, stack), count in samples.items() if whose == number}
-        whole = sum(mine.values())
+        whole = sum(mine.values()) or 1
         for stack, count in mine.items():
             below = (LOOP if number == main else THREADS, *stack)
             found[below] = found.get(below, 0) + round(us * 1000 * count / whole)

@@ -47,3 +47,15 @@ def layer(stack: tuple[str, ...]) -> str:
 def function(stack: tuple[str, ...]) -> str:
     """The innermost frame, without its line."""
     return re.sub(r":\d+\)$", ")", stack[-1])
+
+
+OUTSIDE = "outside of Python"
+_WAITING = re.compile(
+    r"(Runner\.run \(asyncio/|Thread\.run \(threading|Condition\.wait \(threading|_worker \(concurrent/futures/thread|"
+    rf"\S*\.select \(selectors|\S*\._receive \(llm_schema_registry_server/transports/grpc/native|{OUTSIDE})"
+)
+
+
+def waits(stack: tuple[str, ...]) -> bool:
+    """Whether a thread may be waiting in C there, which a sampler from outside cannot always tell from work."""
+    return _WAITING.match(stack[-1]) is not None

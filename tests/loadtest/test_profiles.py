@@ -55,6 +55,14 @@ def test_what_threads_use_is_divided_as_their_samples_are() -> None:
     }
 
 
+def test_samples_beyond_what_a_thread_had_of_the_processor_are_those_where_it_waits() -> None:
+    waiting, working = (1, ("Runner.run (asyncio/runners.py:118)",)), (1, ("f (a.py:1)",))
+
+    assert profiles.without_waits({waiting: 90, working: 10}, {1: 30.0}) == {waiting: 20, working: 10}
+    assert profiles.without_waits({waiting: 90, working: 10}, {1: 5.0}) == {waiting: 0, working: 10}
+    assert profiles.without_waits({waiting: 90, working: 10}, {1: 200.0}) == {waiting: 90, working: 10}
+
+
 def test_an_operation_that_there_is_not_is_refused() -> None:
     command = [sys.executable, "loadtest/profiles.py", "--only", "nothing"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

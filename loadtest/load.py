@@ -319,10 +319,11 @@ def main() -> None:
     given = options()
     if given.shape == "soak" and "LOAD_RUNS" not in os.environ and "--runs" not in sys.argv:
         given.runs = 1
-    head = rig.head("Load", os.getloadavg()[0])
-    everything: list[Measured] = []
+    head = [*rig.head("Load", os.getloadavg()[0]), *conditions(given)]
+    everything: list[list[Measured]] = []
     ceilings: dict[str, Measured] = {}
-    lines: list[str] = []
+    file: Path = given.results / "load.md"
+    file.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         load = Load(given, folder)
@@ -332,25 +333,40 @@ def main() -> None:
                 if not ceilings:
                     with empty_servers(under.entries[0], given.wires, folder) as empty:
                         ceilings = {part.wire: part for part in load.scenario(CEILING, empty)}
-                parts = load.scenario(name, under)
-            everything += parts
-            report.draw(parts, given.results / "load")
-            lines += report.scenario_lines(parts, "load", given.generators)
-    reads = {part.wire: part for part in everything if part.scenario == "reads"}
-    broken = [text for part in [*ceilings.values(), *everything] for text in part.wrong]
-    broken += report.unanswered(everything, given.errors_percent)
-    if given.shape == "soak":
-        broken += report.grown(everything, given.memory_mib)
-    page = [
-        *head,
-        *conditions(given),
-        *lines,
+                everything.append(load.scenario(name, under))
+            report.draw(everything[-1], given.results / "load")
+            # After each scenario, so that a run that is ended early leaves what it has measured.
+            file.write_text("\n".join([*head, *page(given, everything, ceilings)]) + "\n")
+    print(file.read_text())
+    sys.exit(bool(failures(given, everything, ceilings)))
+
+
+def failures(
+    given: argparse.Namespace, everything: Sequence[Sequence[Measured]], ceilings: Mapping[str, Measured]
+) -> list[str]:
+    """Why the exit code is 1."""
+    parts = [part for scenario in everything for part in scenario]
+    found = [text for part in [*ceilings.values(), *parts] for text in part.wrong]
+    found += report.unanswered(parts, given.errors_percent)
+    return found + (report.grown(parts, given.memory_mib) if given.shape == "soak" else [])
+
+
+def page(
+    given: argparse.Namespace, everything: Sequence[Sequence[Measured]], ceilings: Mapping[str, Measured]
+) -> list[str]:
+    """The lines of the report below its head."""
+    reads = {part.wire: part for scenario in everything for part in scenario if part.scenario == "reads"}
+    broken = failures(given, everything, ceilings)
+    parts = [part for scenario in everything for part in scenario]
+    return [
+        *(
+            line
+            for scenario in everything
+            for line in report.scenario_lines(scenario, "load", given.generators)
+        ),
         *report.ceiling_lines(ceilings, reads, given.generators),
-        *(["**Failed**:", "", *(f"* {text}" for text in broken)] if broken else [verdict(everything)]),
+        *(["**Failed**:", "", *(f"* {text}" for text in broken)] if broken else [verdict(parts)]),
     ]
-    given.results.mkdir(parents=True, exist_ok=True)
-    rig.publish(page, given.results / "load.md")
-    sys.exit(bool(broken))
 
 
 def conditions(given: argparse.Namespace) -> list[str]:

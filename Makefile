@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPATH := engines:server:clients/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-deep check lint quick coverage load bench profile demo docs dashboards proto sdk lock image release sbom audit hooks clean
+.PHONY: help run test test-deep check lint quick coverage load bench profile demo demo-llm docs dashboards proto sdk lock image release sbom audit hooks clean
 
 # Tests wait more than they compute: twice as many workers as cores. `make test WORKERS=0` runs them in one process.
 WORKERS ?= $(shell echo $$((2 * $$(nproc))))
@@ -41,6 +41,10 @@ demo: $(READY) ## Start a server, import real schemas twice, show the verdicts
 	@echo "Starting a server and registering real schemas: about a minute ..."
 	@$(BIN)/python examples/demo.py
 
+demo-llm: $(READY) ## One page: a schema for OpenAI, an answer that is stopped and re-asked, a fix, MCP; with a fake provider
+	@echo "Starting a server, and a provider that is none, on this machine ..."
+	@PYTHONPATH="$(PYTHONPATH):$$(scripts/integrations)" $(BIN)/python examples/demo_llm.py
+
 test: check ## Run the checks and the tests
 
 lint: $(READY) ## ruff: format and rules
@@ -58,6 +62,7 @@ check: lint ## ruff, mypy --strict, import contracts, tests
 	@scripts/system-packages $(SYSTEM_PACKAGES)
 	@scripts/prometheus-tools
 	@PYTHON=$(PYTHON) scripts/tools >/dev/null
+	@scripts/integrations >/dev/null
 	$(PYTEST) $(IN_PARALLEL)
 
 coverage: $(READY) ## Lines and branches of the server that unit and API tests reach; fails below its thresholds
@@ -97,10 +102,11 @@ proto: $(READY) ## Generate the SDK's stubs from protos/
 sdk: $(READY) ## Generate the methods of the SDK's clients from its _calls
 	$(BIN)/python clients/python/generate.py
 
-lock: | $(BIN)/pip ## Resolve the dependencies anew into requirements.lock and tools.lock
+lock: | $(BIN)/pip ## Resolve the dependencies anew into requirements.lock, tools.lock and integrations.lock
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements.lock
 	$(BIN)/uv pip compile --group tools --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o tools.lock
+	$(BIN)/uv pip compile --group integrations --overrides requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o integrations.lock
 
 image: ## Build the image; IMAGE_OPTIONS=--offline needs no registry of images (scripts/image)
 	@scripts/image $(IMAGE_OPTIONS)

@@ -2,6 +2,7 @@
 
     locked.py --extra all                 what llm-schema-registry[all] needs (`--extra ""`: the bare package)
     locked.py --package hatchling         a package and what it needs
+    locked.py --beside integrations.lock  what that lock has beside requirements.lock; fails where both have a package in two versions
 
 Needs nothing but Python, so that an image can be built with it. Who needs a package is told by the lock itself
 (`# via ...`); what only an extra of a package needs counts as needed by the package, so that the part may hold more than is
@@ -31,9 +32,18 @@ def canonical(name: str) -> str:
 
 def blocks(lock: str) -> dict[str, str]:
     """The text of each pinned package, by its name."""
+    return {name_of(text): text for text in texts(lock)}
+
+
+def name_of(text: str) -> str:
+    """The package of a text."""
+    return canonical(_PINNED.match(text)[1])  # type: ignore[index]
+
+
+def texts(lock: str) -> list[str]:
+    """The text of each pinned package; one that has several versions, for several versions of Python, has several."""
     starts = [match.start() for match in _PINNED.finditer(lock)]
-    texts = [lock[a:b] for a, b in zip(starts, [*starts[1:], len(lock)], strict=True)]
-    return {canonical(_PINNED.match(text)[1]): text for text in texts}  # type: ignore[index]
+    return [lock[a:b] for a, b in zip(starts, [*starts[1:], len(lock)], strict=True)]
 
 
 def needed_by(block: str) -> set[str]:
@@ -74,6 +84,23 @@ def closure(locked: Mapping[str, str], roots: Iterable[str]) -> list[str]:
         found |= more
 
 
+def beside(other: str, lock: str) -> list[str]:
+    """The texts of the packages that only the other lock has. Exits where it has one in a version that this lock has not."""
+    version = re.compile(r"==([^ ;\\]+)")
+    known: dict[str, set[str]] = {}
+    for text in texts(lock):
+        known.setdefault(name_of(text), set()).update(version.findall(text)[:1])
+    found = [text for text in texts(other) if name_of(text) not in known]
+    differing = {
+        name_of(text)
+        for text in texts(other)
+        if name_of(text) in known and version.findall(text)[0] not in known[name_of(text)]
+    }
+    if differing:
+        sys.exit(f"the locks have other versions of {', '.join(sorted(differing))}: make lock")
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -81,8 +108,14 @@ def main() -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--extra")
     what.add_argument("--package", action="append")
+    what.add_argument("--beside", type=Path)
     options = parser.parse_args()
-    locked = blocks((ROOT / "requirements.lock").read_text())
+    lock = (ROOT / "requirements.lock").read_text()
+    if options.beside:
+        for text in beside((ROOT / options.beside).read_text(), lock):
+            print(text.rstrip())
+        return
+    locked = blocks(lock)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     roots = set(map(canonical, options.package)) if options.package else direct(project, options.extra or "")
     missing = sorted(roots - locked.keys())

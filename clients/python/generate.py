@@ -46,6 +46,7 @@ METHODS: dict[str, tuple[str, ...]] = {
     ),
     "answers": ("validate_stream", "reask_answer", "coerce_answer"),
     "fixes": ("find_fixes",),
+    "conformance": ("report_outcomes", "get_conformance"),
     "subjects": (
         "list_subjects",
         "list_versions",
@@ -98,6 +99,7 @@ PAGED = {
     "list_audit_events": "iter_audit_events",
     "list_grants": "iter_grants",
     "list_profile_verdicts": "iter_profile_verdicts",
+    "get_conformance": "iter_conformance",
 }
 """Functions that answer one page -> the method that gives all items."""
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import FrameType
 
 import uvloop
 
@@ -23,18 +21,21 @@ from .ready_message import ready_message
 from .registry.clock import SteadyClock
 from .rpc.cached_answers import PreparedAnswers
 from .rpc.convert import MessageConverter
-from .settings import ClockSettings, Settings, SettingsError
+from .running import CANNOT_START, read_levels, stop_signals, wanted_ports, write_ready
+from .settings import ClockSettings, Settings
 from .settings.urls import secrets_of
+from .siblings.joining import CannotJoin, drain_with_parent, join
+from .siblings.siblings import BEAT_SECONDS, Siblings
 from .telemetry import logs, secrets, tracing
 from .telemetry.collectors import LoopTasks
 from .telemetry.loop_watch import LoopWatch, Stretch
 from .transports.listener import ListenError
-from .transports.ports import WantedPort, check_ports
+from .transports.ports import check_ports
 from .transports.servers import Servers
 
-CANNOT_START = 1
-
 _LOG = logs.get("app")
+_READY_SECONDS = 0.1
+"""Between two looks whether a serving process that starts is ready."""
 _SWITCH_SECONDS = 0.001
 """How long a thread that computes (a large body of JSON) may keep the interpreter while the event loop wants it, each time that the loop
 goes on; Python's own is five times as long."""
@@ -64,13 +65,13 @@ def _stalled(stretch: Stretch) -> None:
 
 
 class App:
-    """One server: `start`, then `drain`."""
+    """One server: `start`, then `drain`. siblings: who serves on the same ports."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, siblings: Siblings | None = None) -> None:
+        self._settings, self._siblings = settings, siblings
         self._tracing = make_tracing(settings.tracing, __version__)
         tracing.install(self._tracing)
-        self._components = Components(settings, _make_clock(settings.clock))
+        self._components = Components(settings, _make_clock(settings.clock), siblings)
         self._servers: Servers | None = None
         self._watch = LoopWatch(settings.logs.stall_seconds, _stalled)
         self._components.metrics.read_loop(self._watch.late, self._watch.busy)
@@ -87,7 +88,8 @@ class App:
 
         Raises RegistryError or ListenError.
         """
-        check_ports(wanted_ports(self._settings))
+        if self._siblings is None:  # else the supervisor holds them
+            check_ports(wanted_ports(self._settings))
         components = self._components
         await components.start()
         try:
@@ -98,6 +100,15 @@ class App:
         except BaseException:
             await components.stop()
             raise
+
+    async def tell_ready(self) -> None:
+        """Tells the supervisor as soon as calls are answered well here, and from then on, as long as the event loop turns."""
+        assert self._siblings is not None
+        while not await self._components.serves():  # noqa: ASYNC110 - the storage, too, may come and go
+            await asyncio.sleep(_READY_SECONDS)
+        while True:
+            self._siblings.tell_ready()
+            await asyncio.sleep(BEAT_SECONDS)
 
     def reload(self) -> None:
         """Read the files of TLS now."""
@@ -114,6 +125,8 @@ class App:
         await self._components.stop_warming()
         if self._servers is not None:
             await self._servers.drain(self._settings.drain_seconds)
+        if self._siblings is not None:
+            await asyncio.to_thread(self._siblings.leave, self._components.metrics.registry)
         await self._components.stop()
         await self._watch.stop()
         if self._tracing is not None:
@@ -121,65 +134,49 @@ class App:
             await asyncio.to_thread(self._tracing.close)  # the spans of the last calls
 
 
-def wanted_ports(settings: Settings) -> list[WantedPort]:
-    """Where the server is to listen."""
-    return [
-        WantedPort("gRPC", "grpc", settings.grpc.host, settings.grpc.port),
-        WantedPort("HTTP", "http", settings.http.host, settings.http.port),
-        WantedPort("metrics", "metrics", settings.metrics.host, settings.metrics.port),
-    ]
+def serve_as(member: Path, settings: Settings, again: Callable[[], Settings]) -> int:
+    """Run one of several serving processes, until SIGTERM; answers with the exit code. member: the folder of their supervisor, and under it
+    the number of the process. again: see `serve`."""
+    drain_with_parent()
+    try:
+        siblings, shared = join(member.parent, int(member.name), settings)
+    except (CannotJoin, ValueError) as error:
+        print(f"schema-registry-server: cannot start a serving process: {error}", file=sys.stderr)
+        return CANNOT_START
+    return serve(shared, again=again, siblings=siblings)
 
 
 def serve(
-    settings: Settings, ready_file: Path | None = None, again: Callable[[], Settings] | None = None
+    settings: Settings,
+    ready_file: Path | None = None,
+    again: Callable[[], Settings] | None = None,
+    siblings: Siblings | None = None,
 ) -> int:
-    """Run a server until SIGTERM or SIGINT; answers with the exit code. again: reads the settings anew, for SIGUSR1."""
+    """Run a server until SIGTERM or SIGINT; answers with the exit code. again: reads the settings anew, for SIGUSR1. siblings: who serves
+    on the same ports."""
     secrets.hide(secrets_of(settings))
     logs.configure(
         settings.logs.level,
         settings.logs.format,
         lines_per_second=settings.logs.lines_per_second,
         levels=settings.logs.levels,
+        always={} if siblings is None else {"process": siblings.number},
     )
     sys.setswitchinterval(_SWITCH_SECONDS)
-    return uvloop.run(_serve(settings, ready_file, again))
+    return uvloop.run(_serve(settings, ready_file, again, siblings))
 
 
-def read_levels(again: Callable[[], Settings]) -> None:
-    """Takes the log levels from the settings as they are now; all else in them waits for the next start. Settings that cannot be used
-    are told in the log and change nothing."""
-    try:
-        wanted = again().logs
-    except SettingsError as error:
-        _LOG.error("log_levels_not_read", error=str(error))
-        return
-    logs.set_levels(wanted.level, wanted.levels)
-    _LOG.warning("log_levels_set", root=wanted.level, modules=dict(wanted.levels))
-
-
-def stop_signals() -> asyncio.Event:
-    """An event that SIGTERM or SIGINT sets; the signal after it ends the process at once, also when the event loop hangs."""
-    asked = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGTERM, signal.SIGINT)
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
-        loop.call_soon_threadsafe(asked.set)
-
-    for number in numbers:
-        # Not loop.add_signal_handler: that only acts when the loop has its turn.
-        signal.signal(number, stop)
-    return asked
-
-
-async def _serve(settings: Settings, ready_file: Path | None, again: Callable[[], Settings] | None) -> int:
+async def _serve(
+    settings: Settings,
+    ready_file: Path | None,
+    again: Callable[[], Settings] | None,
+    siblings: Siblings | None,
+) -> int:
     asked_to_stop = stop_signals()
     if again is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, read_levels, again)
     try:
-        app = App(settings)
+        app = App(settings, siblings)
         await app.start()
     except (RegistryError, ListenError) as error:
         print(secrets.masked(f"schema-registry-server: cannot start: {error}"), file=sys.stderr)
@@ -193,17 +190,17 @@ async def _serve(settings: Settings, ready_file: Path | None, again: Callable[[]
     if settings.tls.on:  # without TLS, a terminal that is closed takes its server along
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, app.reload)
     if ready_file is not None:
-        _write_ready(ready_file, app.ports)
+        write_ready(ready_file, app.ports)
     _LOG.info("serving", version=__version__, **{f"{name}_port": port for name, port in app.ports.items()})
-    if sys.stdout.isatty():
+    telling = None
+    if siblings is not None:
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # it is for the supervisor, and may be sent to all
+        telling = asyncio.create_task(app.tell_ready(), name="tell the supervisor")
+    elif sys.stdout.isatty():
         print(ready_message(settings, app.ports), flush=True)
     await asked_to_stop.wait()
     await app.drain()
+    if telling is not None:  # until now it was to be seen that the event loop turns
+        telling.cancel()
     _LOG.info("stopped")
     return 0
-
-
-def _write_ready(file: Path, ports: Mapping[str, int]) -> None:
-    part = file.with_suffix(file.suffix + ".part")
-    part.write_text(json.dumps(dict(ports)))
-    part.rename(file)  # whoever waits for the file finds it whole

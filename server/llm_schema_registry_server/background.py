@@ -15,6 +15,8 @@ from .registry.dialect_watch import DialectWatch
 from .registry.granting import Grants
 from .registry.leasing import LeaseKeeper
 from .registry.library import Library
+from .registry.observing import Observing
+from .registry.outcome_sweep import OutcomeSweep
 from .registry.periodic import PeriodicWork
 from .registry.policing import Policies
 from .registry.profiles import Profiles
@@ -24,10 +26,18 @@ from .registry.statistics import StatisticsCounter
 from .registry.usage import Readings, UsageRecorder
 from .registry.validating import Validating
 from .registry.warming import Answers, Warmed, Warming
-from .settings import CachesSettings, ChangesSettings, ProvidersSettings, StatisticsSettings, UsageSettings
+from .settings import (
+    CachesSettings,
+    ChangesSettings,
+    ConformanceSettings,
+    ProvidersSettings,
+    StatisticsSettings,
+    UsageSettings,
+)
 from .storage.store import Store
 from .telemetry import logs
 from .telemetry.metrics import Metrics
+from .telemetry.work import Work
 
 _LOG = logs.get("app")
 Clock = Callable[[], datetime]
@@ -37,6 +47,7 @@ KEY_BATCH = 500
 """Keys whose last uses are written in one transaction."""
 REVOKED_SECONDS = 600.0
 GRANTS_SECONDS = 600.0
+OBSERVE_SECONDS = 60.0
 _AWAY_SECONDS = 1.0
 _WATCH_LEASE_SECONDS = 30.0
 
@@ -130,13 +141,32 @@ def make_granted(grants: Grants, policies: Policies, clock: Clock) -> PeriodicWo
     return PeriodicWork("grants", renew, clock, every_seconds=GRANTS_SECONDS, waits_first=True)
 
 
+def make_observing(observing: Observing, clock: Clock) -> PeriodicWork:
+    """Reads numbers of the store for the metrics."""
+    return PeriodicWork("observing", observing.read, clock, every_seconds=OBSERVE_SECONDS)
+
+
+def make_outcome_sweeper(settings: ConformanceSettings, store: Store, clock: Clock) -> PeriodicWork:
+    """Forgets counts of days that are past, and reports that nobody repeats any more."""
+    lease = LeaseKeeper(store, "conformance", 2 * SWEEP_SECONDS)
+    sweep = OutcomeSweep(store, clock, keep_days=settings.keep_days, confirm=lease.confirm)
+    return PeriodicWork(
+        "conformance", sweep.run, clock, every_seconds=SWEEP_SECONDS, lease=lease, waits_first=True
+    )
+
+
 def make_dialect_watch(
-    settings: ProvidersSettings, store: Store, library: Library, profiles: Profiles, clock: Clock
+    settings: ProvidersSettings,
+    store: Store,
+    library: Library,
+    profiles: Profiles,
+    clock: Clock,
+    work: Work,
 ) -> PeriodicWork | None:
     """Judges versions by the profiles of providers; None when the settings turn it off."""
     if not settings.watch_seconds:
         return None
-    watch = DialectWatch(store, library, profiles, clock, share=settings.watch_share)
+    watch = DialectWatch(store, library, profiles, clock, share=settings.watch_share, work=work)
     # Longer than a pause, so that the same server goes on; after its death another one takes over within that time.
     lease = LeaseKeeper(store, "profiles", max(2 * settings.watch_seconds, _WATCH_LEASE_SECONDS))
     watch.confirmed_by(lease.confirm)

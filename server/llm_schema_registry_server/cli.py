@@ -91,16 +91,31 @@ def serve(
             "change everything.",
         ),
     ] = False,
+    member: Annotated[Path | None, typer.Option("--member", hidden=True)] = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain: calls in flight finish, streams end with where to resume.
 
-    Ports 9090 (gRPC), 8080 (HTTP), 9091 (metrics) of loopback; data in ./data/registry.db unless set otherwise.
+    Ports 9090 (gRPC), 8080 (HTTP), 9091 (metrics) of loopback; data in ./data/registry.db unless set otherwise. With `server.workers` above 1
+    so many processes serve; SIGUSR2 has each replaced by a new one, without a pause.
     """
-    from .app import serve as run  # slow to import: only for this command
+    settings = _settings(config, insecure=insecure)
 
-    code = run(
-        _settings(config, insecure=insecure), ready_file, again=lambda: load(config, insecure=insecure)
-    )
+    def again() -> Settings:
+        return load(config, insecure=insecure)
+
+    if member is not None:  # started by a supervisor
+        from .app import serve_as  # slow to import: only for this command
+
+        code = serve_as(member, settings, again)
+    elif settings.server.workers > 1:
+        from .supervisor.supervising import supervise
+
+        arguments = [*([] if config is None else ["--config", str(config)]), *(["--insecure"] * insecure)]
+        code = supervise(settings, arguments, ready_file, again)
+    else:
+        from .app import serve as run  # slow to import: only for this command
+
+        code = run(settings, ready_file, again)
     if code:
         raise typer.Exit(code)
 

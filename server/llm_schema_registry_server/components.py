@@ -18,6 +18,8 @@ from .background import (
     make_dialect_watch,
     make_granted,
     make_key_uses,
+    make_observing,
+    make_outcome_sweeper,
     make_recorder,
     make_revoked,
     make_sweeper,
@@ -29,6 +31,7 @@ from .calls.guards.granted import GrantedAuthenticator, GrantedCertificates
 from .calls.guards.min_revision import MIN_REVISION
 from .errors import RegistryError
 from .factories import (
+    conformance_limits,
     engine_limits,
     make_authenticator,
     make_blobs,
@@ -45,7 +48,7 @@ from .factories import (
 )
 from .model.change import Change, ServerEvent, parse_revision
 from .model.config import LintPolicy
-from .model.health import Component
+from .model.health import Component, ComponentStatus
 from .model.quota import Quota
 from .model.subject import Subject
 from .probes import VITAL, memories, probes, tier_counts
@@ -55,12 +58,14 @@ from .registry.configuration import built_in
 from .registry.granting import GrantRules
 from .registry.health import Health
 from .registry.library import Library
+from .registry.observing import Observing
 from .registry.periodic import component
 from .registry.profiles import SCOPE, ProfileLimits, read_files
 from .registry.providing import ProviderLimits
 from .registry.use_cases import Credentials, Rules, Signing, UseCases, build
 from .registry.warming import Answers, Warming
 from .settings import Settings
+from .siblings.siblings import COMPONENT, Siblings
 from .storage import unreadable
 from .storage.blobs.blobs import Blobs
 from .storage.store import Store
@@ -86,17 +91,19 @@ class Components:
     """Everything is made in the constructor; nothing happens before `start`.
 
     `use` are the use cases, `answers` the cache of serialized answers, `queues` what callers wait in, `rates` how much they may ask (None: as they like); all are
-    for the faces.
+    for the faces. `siblings`: who serves on the same ports, None: nobody.
     """
 
-    def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
-        self._settings, self.clock = settings, clock
+    def __init__(
+        self, settings: Settings, clock: Callable[[], datetime], siblings: Siblings | None = None
+    ) -> None:
+        self._settings, self.clock, self.siblings = settings, clock, siblings
         self.metrics = Metrics()
         operations = self.metrics.operations
         self._blobs = make_blobs(settings.blobs, operations)
         self._redis = make_redis(settings.caches.redis, operations)
         self.queues = make_queues(settings.queues)
-        self._back_end = make_store(settings.storage, self.queues, clock)
+        self._back_end = make_store(settings.storage, self.queues, clock, shared=siblings is not None)
         stored: Store = observed_store(self._back_end, operations, _SYSTEMS[settings.storage.kind])
         blobbed = blobbed_store(
             audited_store(stored, Recorder()) if settings.audit.enabled else stored,
@@ -164,10 +171,16 @@ class Components:
         self._profile_files = read_files(settings.providers.files)
         self.use = self._build_use_cases(clock)
         self._dialects = make_dialect_watch(
-            settings.providers, self.store, self._library, self.use.profiles, clock
+            settings.providers, self.store, self._library, self.use.profiles, clock, self.metrics.work
         )
         if self._dialects is not None:
             self._background.append(self._dialects)
+        self._observing = Observing(self.store, self.use.profiles, clock)
+        self._numbers = [
+            make_observing(self._observing, clock),
+            make_outcome_sweeper(settings.conformance, self.store, clock),
+        ]
+        self._background += self._numbers
         self._revoked = make_revoked(self._access, self.use.revoking, clock)
         self._granted = make_granted(self.use.grants, self.use.policies, clock)
         self._credentials = [
@@ -214,6 +227,7 @@ class Components:
         await self.stop_warming()
         for task in (*self._background, *self._credentials):
             await task.stop()
+        await self.use.conformance.stop()
         await self._feed.stop()
         await self.authenticator.stop()
         await self._workers.stop()
@@ -222,6 +236,13 @@ class Components:
         await self.store.close()
         if self._redis is not None:
             await self._redis.close()
+
+    async def serves(self) -> bool:
+        """Whether calls are answered well here, whatever becomes of those who serve on the same ports."""
+        components = (await self.use.health()).components
+        return all(
+            components[n].status is not ComponentStatus.DOWN for n in VITAL - {COMPONENT} if n in components
+        )
 
     async def end_streams(self) -> None:
         """End every subscription with a revision to resume from."""
@@ -239,6 +260,8 @@ class Components:
         parts["background"] = self._probe_background
         if settings.caches.warms:
             parts["warming"] = self._probe_warming
+        if self.siblings is not None:
+            parts[COMPONENT] = self.siblings.probe
         return build(
             self.store,
             self._library,
@@ -268,6 +291,7 @@ class Components:
                     settings.providers.prove_seconds, settings.providers.form_bytes
                 ),
                 profile_files=self._profile_files,
+                conformance=conformance_limits(settings.conformance),
                 fix_seconds=0.6 * settings.workers.compare_seconds,  # the last candidate may take longer
             ),
             Credentials(
@@ -296,11 +320,13 @@ class Components:
         works = [part.work for part in (self._recorder, self._counting) if part is not None]
         sweeper = [part for part in (self._sweeper, self._dialects) if part is not None]
         audit = [] if self.audit is None else self.audit.works
-        return component([*works, *sweeper, *self._credentials, *audit])
+        return component([*works, *sweeper, *self._numbers, *self._credentials, *audit])
 
     def _export(self) -> None:
         """Let /metrics read what the parts count by themselves."""
         self.metrics.build_info.labels(__version__).set(1)
+        if self.siblings is not None:
+            self.metrics.read(self.siblings.collect)
         self.metrics.read_answer_cache(self.answers.stats)
         self.metrics.read_unreadable(unreadable.counts)
         self.metrics.read_queues(self.queues.all)
@@ -311,6 +337,7 @@ class Components:
         if self._settings.metrics.confluent_names:
             names = ConfluentNames(self.metrics.calls, self.metrics.requests, lambda: self._counting.newest)
             self.metrics.read(names.collect)
+        self.metrics.read_observed(lambda: self._observing.newest, watched=self._dialects is not None)
         self.metrics.read_statistics(lambda: self._counting.newest)
         if self.audit is not None:
             self.metrics.read(self.audit.collect)

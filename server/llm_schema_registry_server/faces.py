@@ -25,6 +25,7 @@ from .rpc.admin import AdminService
 from .rpc.answers import AnswerService
 from .rpc.audit import AuditService
 from .rpc.config import ConfigService
+from .rpc.conformance import ConformanceService
 from .rpc.convert import MessageConverter
 from .rpc.fixes import FixService
 from .rpc.lifecycle import LifecycleService
@@ -78,6 +79,7 @@ def make_servers(settings: Settings, components: Components, wire: MessageConver
         total=settings.limits.unread_bytes,
     )
     components.metrics.read_unread(lambda: unread)
+    siblings, shared = components.siblings, components.siblings is not None
     fronts = {
         "grpc": fronting(
             "grpc",
@@ -86,10 +88,18 @@ def make_servers(settings: Settings, components: Components, wire: MessageConver
             settings.tls,
             settings.proxies,
             always=settings.fronts_grpc,
+            shared=shared,
         ),
-        "http": fronting("http", settings.http.host, settings.http.port, settings.tls, settings.proxies),
+        "http": fronting(
+            "http", settings.http.host, settings.http.port, settings.tls, settings.proxies, shared=shared
+        ),
         "metrics": fronting(
-            "metrics", settings.metrics.host, settings.metrics.port, settings.tls, settings.proxies
+            "metrics",
+            settings.metrics.host,
+            settings.metrics.port,
+            settings.tls,
+            settings.proxies,
+            shared=shared,
         ),
     }
     engine = GrpcListener(
@@ -134,6 +144,7 @@ def make_servers(settings: Settings, components: Components, wire: MessageConver
         fronts["http"].port,
         per_address=settings.http.connections_per_address,
         proxies=fronts["http"].proxies,
+        shared=shared and not fronts["http"].there,
     )
     metrics = MetricsListener(
         components.metrics,
@@ -141,6 +152,7 @@ def make_servers(settings: Settings, components: Components, wire: MessageConver
         fronts["metrics"].port,
         connections=settings.metrics.connections,
         seconds=settings.metrics.timeout_seconds,
+        siblings=siblings,
     )
     listeners = [
         grpc,
@@ -221,6 +233,7 @@ def services(
         "schema_registry.v1.AnswerService": AnswerService(use),
         "schema_registry.v1.ProviderService": ProviderService(use),
         "schema_registry.v1.FixService": FixService(use),
+        "schema_registry.v1.ConformanceService": ConformanceService(use),
         "schema_registry.v1.AuditService": AuditService(use, question),
         "schema_registry.v1.TicketService": TicketService(tickets),
     }

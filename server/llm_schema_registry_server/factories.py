@@ -35,10 +35,13 @@ from .model.scope import Scope
 from .model.timestamps import Clock, wall_clock
 from .queues.fair_queue import QueueLimits, Queues
 from .queues.rates import Rate
+from .registry.conformance import ConformanceLimits
+from .registry.drops import DropRules
 from .registry.limits import RequestLimits
 from .settings import (
     AuthSettings,
     BlobsSettings,
+    ConformanceSettings,
     EncryptionSettings,
     JwtSettings,
     LimitsSettings,
@@ -56,7 +59,7 @@ from .storage.encryption.envelope import Envelope
 from .storage.encryption.keys import KeyProvider, LocalKeys, read_keys
 from .storage.memory.store import MemoryStore
 from .storage.portable import PortableStore
-from .storage.sqlite.store import SqliteStore
+from .storage.sqlite.store import POLL_SECONDS, SqliteStore
 from .storage.store import Store
 from .telemetry import logs
 from .telemetry.work import Operations
@@ -68,6 +71,8 @@ if TYPE_CHECKING:
     from .telemetry.otel import OtelBackend
 
 _LOG = logs.get("factories")
+_SHARED_POLL_SECONDS = 0.02
+"""How long what another serving process has written to the file of SQLite may be news; a look is one short read."""
 
 
 def make_certificates(settings: Settings, roles: Roles) -> CertificatePrincipals | None:
@@ -224,10 +229,14 @@ def make_queues(settings: QueuesSettings) -> Queues:
 
 
 def make_store(
-    settings: StorageSettings, queues: Queues | None = None, clock: Clock = wall_clock
+    settings: StorageSettings,
+    queues: Queues | None = None,
+    clock: Clock = wall_clock,
+    *,
+    shared: bool = False,
 ) -> PortableStore:
     """The storage back end that the settings choose; reads wait in one of `queues`. clock: dates leases and cursors, but for PostgreSQL,
-    which has one of its own for all servers."""
+    which has one of its own for all servers. shared: other processes write to the file of SQLite all the time."""
     if settings.kind == "memory":
         return MemoryStore(clock)
     if settings.kind == "postgres":
@@ -240,6 +249,7 @@ def make_store(
         list_readers=settings.list_readers,
         queues=queues,
         clock=clock,
+        poll_seconds=_SHARED_POLL_SECONDS if shared else POLL_SECONDS,
     )
 
 
@@ -399,6 +409,12 @@ def request_limits(settings: LimitsSettings) -> RequestLimits:
         open_answers=settings.open_answers,
         open_answer_bytes=settings.open_answer_bytes,
     )
+
+
+def conformance_limits(settings: ConformanceSettings) -> ConformanceLimits:
+    """What reports of outcomes may hold, and when a drop is certain."""
+    rules = DropRules(settings.error, settings.margin)
+    return ConformanceLimits(settings.models, settings.waiting, settings.pause_seconds, rules)
 
 
 def engine_limits(settings: Settings) -> EngineLimits:

@@ -10,6 +10,7 @@ from .model.health import Component, ComponentStatus
 from .registry.changes import ChangeFeed
 from .registry.health import Probe, optional
 from .registry.library import Library
+from .siblings.siblings import COMPONENT
 from .storage.blobs.blobs import Blobs
 from .storage.wrappers.blobbed import BlobbedStore
 from .storage.wrappers.encrypted import EncryptedStore
@@ -19,7 +20,7 @@ from .workers.task import Workers
 if TYPE_CHECKING:
     from .caches.redis import RedisTier
 
-VITAL = frozenset({"storage", "warming"})
+VITAL = frozenset({"storage", "warming", COMPONENT})
 """Parts without which a server is UNHEALTHY."""
 
 _PLACES = frozenset({"file", "database"})

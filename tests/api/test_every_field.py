@@ -235,6 +235,11 @@ RIGHT: dict[str, Right] = {
     "BatchGetSchemas": lambda r: {"selectors": [{"id": r.schema_id}, {"name": "known", "version": "1"}]},
     "DiffSchemas": lambda r: {"old": {"subject": "known", "version": "1"}, "new": {"version": "2"}},
     "ConvertSchema": lambda r: {"source": {"schema_id": r.schema_id}, "target_type": 2},
+    "ReportOutcomes": lambda r: {
+        "report_id": f"fuzz-{next(r.subjects)}",
+        "items": [{"schema_id": r.schema_id, "model": "m", "answers": 2, "first_pass": 1}],
+    },
+    "GetConformance": _on_subject(version="1", model="m", limit=2),
     "ListProfiles": lambda r: {},
     "GetProfile": lambda r: {"profile": "openai-strict"},
     "PutProfile": lambda r: _own_profile(f"fuzz-{next(r.subjects)}"),

@@ -10,7 +10,13 @@ import pytest
 from google.protobuf.message import Message
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
-from llm_schema_registry_server.settings import HttpSettings, LimitsSettings, McpSettings, ProvidersSettings
+from llm_schema_registry_server.settings import (
+    ConformanceSettings,
+    HttpSettings,
+    LimitsSettings,
+    McpSettings,
+    ProvidersSettings,
+)
 
 from .conftest import Servers
 from .helpers import JSON, V1
@@ -57,6 +63,8 @@ ELSEWHERE = {
     "limits.unread_bytes", "limits.unread_bytes_per_caller", "limits.socket_bytes", "limits.open_answers", "limits.open_answer_bytes", "http.max_batch_bytes", "http.max_values",
     "providers.files", "providers.profiles", "providers.profile_bytes", "providers.prove_seconds", "providers.form_bytes",
     "providers.watch_seconds", "providers.watch_share",
+    "conformance.models", "conformance.keep_days", "conformance.waiting", "conformance.pause_seconds", "conformance.error",
+    "conformance.margin",  # test_conformance.py, tests/unit/registry/test_conformance.py
     "mcp.enabled", "mcp.max_body_bytes", "mcp.max_values", "mcp.wait_seconds",  # tests/mcp_server
     "http.connections_per_address", "http.host", "http.hosts", "http.port", "http.origins",
 }  # fmt: skip
@@ -68,6 +76,7 @@ def test_every_bound_of_a_request_has_a_test() -> None:
         "http": HttpSettings(),
         "mcp": McpSettings(),
         "providers": ProvidersSettings(),
+        "conformance": ConformanceSettings(),
     }
     names = {f"{section}.{field}" for section, values in sections.items() for field in values.model_dump()}
 

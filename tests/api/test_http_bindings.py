@@ -78,6 +78,11 @@ def arguments(rpc: str, number: int, schema_id: str, subject: str, key_id: str =
         "CoerceAnswer": {"schema_id": schema_id, "data": b"{}", "kinds": ["COERCION_ENUM_CASE"]},
         "FindFixes": {"subject": subject, "new_schema": V2_COMPATIBLE},
         "ConvertSchema": {"source": {"schema_id": schema_id}, "target_type": "SCHEMA_TYPE_AVRO"},
+        "ReportOutcomes": {
+            "report_id": subject,
+            "items": [{"schema_id": schema_id, "model": "m", "answers": 2, "first_pass": 1}],
+        },
+        "GetConformance": {"subject": subject, "limit": 2},
         "ListProfiles": {},
         "GetProfile": {"profile": "openai-strict"},
         "PutProfile": {"profile": named, "document": profile(named)},

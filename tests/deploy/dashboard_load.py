@@ -8,6 +8,7 @@ import contextlib
 import json
 import ssl
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -19,7 +20,7 @@ from google.protobuf import empty_pb2
 from google.protobuf.message import Message
 
 from llm_schema_registry.v1 import access_pb2 as access_pb
-from llm_schema_registry.v1 import answers_pb2
+from llm_schema_registry.v1 import answers_pb2, conformance_pb2, providers_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry.v1 import schema_registry_pb2_grpc as pb_grpc
 from tests.api.helpers import (
@@ -41,6 +42,7 @@ from tests.api.wires import CallFailed, GrpcWire, HttpWire, Wire
 from tests.security.callers import Carrying
 from tests.support.otlp import over_grpc
 from tests.support.production import THRESHOLD, Production
+from tests.support.profiles import REJECTED, profile
 from tests.support.tls import TlsHome, refusal
 from tests.support.tokens import AUDIENCE, ISSUER, Issuer
 
@@ -67,6 +69,8 @@ class Registries:
             client_certificates="optional",
             STATISTICS__REFRESH_SECONDS="1",
             METRICS__CONFLUENT_NAMES="true",
+            PROVIDERS__WATCH_SECONDS="0.2",
+            PROVIDERS__WATCH_SHARE="1",
         )
         stack.callback(self.alone.stop)
         self._issuer, self._stack, self._tls = issuer, stack, tls_home
@@ -109,6 +113,8 @@ class Registries:
         _judge(self.other, turn)
         undecided = pb.CompatibilityCheckRequest(subject=f"{turn}.undecided", new_schema=UNDECIDED[1])
         assert self.secure.call("CheckCompatibility", undecided).verdict == pb.VERDICT_UNDECIDED
+        _report(self.secure, turn)
+        _change_a_profile(self.secure, turn)
         self._refused(turn)
 
     def _refused(self, turn: str) -> None:
@@ -152,6 +158,33 @@ def _allowed(wire: Wire, rpc: str, request: Message) -> bool:
 
 def _refuses(wire: Wire, rpc: str, request: Message) -> None:
     assert not _allowed(wire, rpc, request), f"{rpc} was not refused"
+
+
+def _report(wire: Wire, turn: str) -> None:
+    """What became of answers; the same report twice."""
+    item = conformance_pb2.ModelOutcomes(
+        subject=f"{turn}.json",
+        version="1",
+        model="gpt",
+        answers=9,
+        first_pass=5,
+        retried=2,
+        coerced=1,
+        truncated=1,
+    )
+    for _ in range(2):
+        request = conformance_pb2.ReportOutcomesRequest(report_id=turn, items=[item])
+        wire.call("ReportOutcomes", request)
+
+
+def _change_a_profile(wire: Wire, turn: str) -> None:
+    """What fitted a provider is refused by it then."""
+    for version, keywords in ((1, {}), (2, {"pattern": REJECTED})):
+        put = providers_pb2.PutProfileRequest(profile=turn, document=profile(turn, version, **keywords))
+        wire.call("PutProfile", put)
+        asked = providers_pb2.ListProfileVerdictsRequest(profile=turn, limit=1)
+        while not wire.call("ListProfileVerdicts", asked).complete:
+            time.sleep(0.05)
 
 
 def _write(wire: Wire, turn: str) -> None:

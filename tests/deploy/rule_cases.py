@@ -235,6 +235,13 @@ CASES: Mapping[str, Case] = {
         _counter("schema_registry_audit_records_lost_total", 1),
         _one("schema_registry_audit_records_lost_total", 7),
     ),
+    "DialectWatchStands": Case(
+        _one("schema_registry_dialect_watch_pending_profiles", 2)
+        | _one("schema_registry_dialect_watch_behind", 0)
+        | _one("schema_registry_dialect_watch_judged_total", 7),
+        _one("schema_registry_dialect_watch_pending_profiles", 2)
+        | _counter("schema_registry_dialect_watch_judged_total", 5),
+    ),
     "SpansNotExported": Case(
         _counter("schema_registry_spans_total", 5, 'outcome="failed"'),
         _counter("schema_registry_spans_total", 5, 'outcome="exported"'),

@@ -15,7 +15,7 @@ from tests.api.server import ROOT, ServerProcess
 
 HANGING = """
 import asyncio, sys
-from llm_schema_registry_server.app import stop_signals
+from llm_schema_registry_server.running import stop_signals
 
 async def main():
     asked = stop_signals()

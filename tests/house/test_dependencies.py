@@ -23,15 +23,40 @@ SOURCES = {
     "llm_schema_engines": "engines",
     "llm_schema_registry_server": "server",
 }
+LIBRARIES = (
+    "pydantic",
+    "openai",
+    "anthropic",
+    "google-genai",
+    "pydantic-ai",
+    "instructor",
+    "langchain",
+    "llama-index",
+    "mcp",
+    "fastapi",
+)
+"""The extras of llm_schema_registry.integrations."""
+NOT_IMPORTED = {"openai", "anthropic", "google-genai"}
+"""Extras whose module speaks to the library in plain values, and is of no use without it."""
 LISTS = {
-    "llm_schema_registry": ("", "verify"),
+    "llm_schema_registry": ("", "verify", *LIBRARIES),
     "llm_schema_engines": ("", "engines"),
-    "llm_schema_registry_server": ("", "engines", "verify", "server", "postgres", "redis", "s3", "telemetry"),
+    "llm_schema_registry_server": (
+        "",
+        "engines",
+        "pydantic",
+        "verify",
+        "server",
+        "postgres",
+        "redis",
+        "s3",
+        "telemetry",
+    ),
 }
 """What each package may import: the extras by whose installation it is meant to run; "" are the dependencies of all."""
 IMPORTER = {
     "": "llm_schema_registry",
-    "verify": "llm_schema_registry",
+    **dict.fromkeys(("verify", *LIBRARIES), "llm_schema_registry"),
     "engines": "llm_schema_engines",
     **dict.fromkeys(("server", "postgres", "redis", "s3", "telemetry"), "llm_schema_registry_server"),
 }
@@ -46,6 +71,8 @@ SHARED = {
     },
 }
 """Namespaces that several distributions share, by the longest prefix first."""
+BESIDE = {"llama_index": "llama-index-core", "pydantic_ai": "pydantic-ai-slim"}
+"""Distributions that are not in this environment (scripts/integrations) and are called otherwise than what they hold."""
 
 
 def declared(extra: str) -> set[str]:
@@ -68,7 +95,7 @@ def imported(package: str) -> dict[str, str]:
             if shared is not None:
                 names = [next(name for prefix, name in shared.items() if module.startswith(prefix))]
             else:
-                names = known.get(top, [top])
+                names = [BESIDE[top]] if top in BESIDE else known.get(top, [top])
             for name in names:
                 found.setdefault(canonicalize_name(name), str(file.relative_to(ROOT)))
     return found
@@ -93,7 +120,7 @@ def test_what_is_imported_is_declared(package: str) -> None:
     assert {name: file for name, file in imported(package).items() if name not in allowed} == {}
 
 
-@pytest.mark.parametrize("extra", IMPORTER)
+@pytest.mark.parametrize("extra", [extra for extra in IMPORTER if extra not in NOT_IMPORTED])
 def test_what_is_declared_is_imported(extra: str) -> None:
     assert declared(extra) - set(imported(IMPORTER[extra])) == set()
 
@@ -109,10 +136,24 @@ def test_no_distribution_is_declared_twice() -> None:
 
 
 def test_the_lock_has_what_development_needs() -> None:
-    locked = set(re.findall(r"^([A-Za-z0-9_.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
-    wanted = set().union(*(declared(extra) for extra in (*IMPORTER, "load", "dev")))
+    text = (ROOT / "requirements.lock").read_text()
+    wanted = set().union(*(declared(extra) for extra in (*IMPORTER, "load", "dev") if extra not in LIBRARIES))
 
-    assert wanted - set(map(canonicalize_name, locked)) == set()
+    assert wanted - _locked(text) == set()
+    libraries = set().union(*(declared(extra) for extra in LIBRARIES))
+    assert libraries - _locked(text) - _locked((ROOT / "integrations.lock").read_text()) == set()
+
+
+def test_the_libraries_are_developed_with_what_their_extras_say() -> None:
+    lists = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["integrations"]
+    group = {Requirement(line).name: Requirement(line).specifier for line in lists}
+    extras = [Requirement(line) for extra in LIBRARIES for line in PROJECT["optional-dependencies"][extra]]
+
+    assert {r.name: r.specifier for r in extras if r.name in group} == group
+
+
+def _locked(text: str) -> set[str]:
+    return set(map(canonicalize_name, re.findall(r"^([A-Za-z0-9_.-]+)==", text, re.MULTILINE)))
 
 
 @pytest.mark.parametrize(

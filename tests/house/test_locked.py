@@ -62,7 +62,7 @@ def test_a_part_is_as_it_is_in_the_lock() -> None:
     assert part.count("--hash=sha256:") > 500
     for block in re.split(r"^(?=[A-Za-z0-9])", part, flags=re.MULTILINE):
         assert block.strip() in LOCK
-    assert "://" not in LOCK + (ROOT / "tools.lock").read_text()
+    assert "://" not in LOCK + (ROOT / "tools.lock").read_text() + (ROOT / "integrations.lock").read_text()
 
 
 def test_a_package_comes_with_what_it_needs() -> None:
@@ -75,3 +75,19 @@ def test_a_package_that_is_not_locked_is_told() -> None:
     )  # fmt: skip
     assert done.returncode != 0
     assert "requirements.lock lacks left-pad" in done.stderr
+
+
+def test_the_libraries_beside_are_those_that_are_not_locked_already() -> None:
+    part = names(locked("--beside", "integrations.lock"))
+    assert {"openai", "anthropic", "langchain-core", "fastapi"} <= part
+    assert part & names(LOCK) == set()
+
+
+def test_a_package_in_two_versions_is_told(tmp_path: Path) -> None:
+    other = tmp_path / "other.lock"
+    other.write_text("left-pad==1.0 \\\n    --hash=sha256:0\npydantic==1.0 \\\n    --hash=sha256:0\n")
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "locked.py", "--beside", other], capture_output=True, text=True, check=False
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "other versions of pydantic: make lock" in done.stderr

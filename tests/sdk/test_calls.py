@@ -18,6 +18,7 @@ from llm_schema_registry import (
     CheckItem,
     Coercion,
     DataEncoding,
+    ModelOutcomes,
     RoleGrant,
     SchemaOperand,
     SchemaReference,
@@ -301,6 +302,38 @@ CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = 
             "compare_version": "2",
             "schema_type": 1,
             "limit": 2,
+        },
+    ),
+    "ReportOutcomes": (
+        "report_outcomes",
+        ([ModelOutcomes("m", 9, 4, 3, 2, 1, schema_id="id")],),
+        {"report_id": "r"},
+        {
+            "report_id": "r",
+            "items": [
+                {
+                    "schema_id": "id",
+                    "model": "m",
+                    "answers": 9,
+                    "first_pass": 4,
+                    "retried": 3,
+                    "coerced": 2,
+                    "truncated": 1,
+                }
+            ],
+        },
+    ),
+    "GetConformance": (
+        "get_conformance",
+        ("s", 2),
+        {"model": "m", "since": datetime(2026, 1, 1, tzinfo=UTC), "limit": 2, "page_token": "t"},
+        {
+            "subject": "s",
+            "version": "2",
+            "model": "m",
+            "since": {"seconds": 1767225600},
+            "limit": 2,
+            "page_token": "t",
         },
     ),
     "CreateTicket": ("create_ticket", (), {}, {}),
@@ -602,7 +635,10 @@ UNSHOWN = {
     "CreateApiKeyResponse": {"revision"},
     "RotateApiKeyResponse": {"revision"},
 }
-RENAMED_IN = {"SearchSchemasResponse": {"schemas": "items"}}
+RENAMED_IN = {
+    "SearchSchemasResponse": {"schemas": "items"},
+    "ReportOutcomesResponse": {"repeated_report": "repeated"},
+}
 """Fields of the wire whose name in the SDK differs."""
 
 

@@ -15,6 +15,7 @@ import pytest
 from llm_schema_registry import (
     AnswerChunk,
     AsyncSchemaRegistry,
+    ModelOutcomes,
     RegistryError,
     RetryPolicy,
     SchemaOperand,
@@ -26,6 +27,7 @@ from llm_schema_registry._calls import (
     admin,
     audit,
     checks,
+    conformance,
     credentials,
     providers,
     schemas,
@@ -93,7 +95,18 @@ WRONG: list[Any] = [
 
 CALLS = [
     function
-    for module in (schemas, subjects, checks, tools, providers, admin, credentials, access, audit)
+    for module in (
+        schemas,
+        subjects,
+        checks,
+        tools,
+        providers,
+        conformance,
+        admin,
+        credentials,
+        access,
+        audit,
+    )
     for name, function in inspect.getmembers(module, inspect.isfunction)
     if name[0] != "_"
     and function.__module__ == module.__name__
@@ -120,6 +133,8 @@ NEEDED: dict[str, Any] = {
     "position": 0,
     "old_size": 0,
     "kinds": ["enum_case"],
+    "items": [],
+    "model": "m",
     "schema": SchemaOperand(content={}),
     "profile": "cohere",
     "document": {"id": "own"},
@@ -237,6 +252,7 @@ async def test_every_argument_of_every_method(nowhere: Any, method: str) -> None
     right = arguments(function)
     if "items" in inspect.signature(function).parameters:
         item: Any = AnswerChunk("1", b"{}", schema_id=ID) if method == "validate_stream" else (ID, {})
+        item = ModelOutcomes("m", 1, 1, schema_id=ID) if method == "report_outcomes" else item
         right = {**right, "items": [item]}
     for name in right:
         for wrong in [w for w in WRONG if not callable(w) or isinstance(w, type)]:

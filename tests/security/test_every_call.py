@@ -23,6 +23,7 @@ from llm_schema_registry.v1 import (
     answers_pb2,
     audit_pb2,
     config_pb2,
+    conformance_pb2,
     credentials_pb2,
     fixes_pb2,
     lifecycle_pb2,
@@ -70,6 +71,11 @@ class Row:
 
 def operand(target: Target) -> tools_pb2.SchemaOperand:
     return tools_pb2.SchemaOperand(subject=target.subject, version="1")
+
+
+def outcomes(item: conformance_pb2.ModelOutcomes) -> conformance_pb2.ReportOutcomesRequest:
+    item.model, item.answers = "m", 1
+    return conformance_pb2.ReportOutcomesRequest(report_id="r", items=[item])
 
 
 def chosen(**selector: str) -> tools_pb2.BatchGetSchemasRequest:
@@ -198,6 +204,12 @@ ROWS: Mapping[str, Row] = {
     "FindFixes": Row(
         lambda t: fixes_pb2.FindFixesRequest(subject=t.subject, new_schema=b'{"type": "string"}')
     ),
+    "ReportOutcomes": Row(
+        lambda t: outcomes(conformance_pb2.ModelOutcomes(subject=t.subject, version="1")),
+        lambda t: outcomes(conformance_pb2.ModelOutcomes(schema_id=t.schema_id)),
+        conformance_pb2.ReportOutcomesRequest(),  # INVALID_REQUEST
+    ),
+    "GetConformance": Row(lambda t: conformance_pb2.GetConformanceRequest(subject=t.subject)),
     "GetStatistics": Row(unnamed=admin_pb2.GetStatisticsRequest()),
     "ListGrants": Row(unnamed=access_pb2.ListGrantsRequest()),
     "SetGrant": Row(unnamed=access_pb2.SetGrantRequest()),  # INVALID_REQUEST

@@ -353,6 +353,7 @@ REVIEWED = {
     },
     "postgres/watch.py": {"_follow": "a constant name"},
     "repair/access.py": {"look": "a constant"},
+    "repair/outcomes.py": {"look": "constants", "_select": "constants"},
     "repair/profiles.py": {"look": "a constant"},
     "repair/table.py": {"update": "a table and columns that repair names"},
     "selection.py": {

@@ -26,6 +26,8 @@ from llm_schema_registry_server.model.api_key import RevokedToken
 from llm_schema_registry_server.model.config import Config
 from llm_schema_registry_server.model.grant import Grant, StoredGrant
 from llm_schema_registry_server.model.lifecycle import SchemaState, Transition
+from llm_schema_registry_server.model.outcomes import Counted, Outcomes
+from llm_schema_registry_server.model.profile import ProfileFit, ProfileVerdict, StoredProfile
 from llm_schema_registry_server.model.schema import ResolvedReference
 from llm_schema_registry_server.model.scope import Scope
 from llm_schema_registry_server.model.stored_policies import StoredPolicies
@@ -134,6 +136,11 @@ async def fill(store: PortableStore) -> None:
             await tx.put_grant(StoredGrant(Grant("role:Zoë", "reader", Scope.parse(scope)), "ada", START))
         await tx.add_policies(StoredPolicies(1, "{}", "ada", START))
         await tx.add_policies(StoredPolicies(2, '{"policies":[]}', "ada", START))
+        for name in ("own", "another"):
+            await tx.put_profile(StoredProfile(name, 3, f'{{"id": "{name}", "é": "\\u0000"}}', "Zoë", START))
+        await tx.put_verdicts([ProfileVerdict(lib.schema_id, "own", 3, ProfileFit.REFUSED)])
+        await tx.set_profile_watch("of the old registry")
+        await tx.count_outcomes([Counted(lib.schema_id, lib.subject, 3, "m", 1, 5, Outcomes(2, 1))], START)
 
 
 WORDS = ("address", "strasse", "order_id2", "zoë", "core", "orders")
@@ -166,6 +173,7 @@ async def everything(store: PortableStore) -> dict[str, Any]:
             "revoked": list(await tx.revoked_tokens("", 100)),
             "grants": list(await tx.grants(("", "", ""), 100)),
             "policies": [found for found in [await tx.policies()] if found is not None],
+            "profiles": [await tx.stored_profile(mark.id) for mark in await tx.profile_marks()],
             "found": [
                 [
                     v.schema_id
@@ -198,6 +206,11 @@ async def test_everything_arrives_and_goes_on_as_before(make: Make, source: str,
     again = io.BytesIO()
     await export_archive(new, again, quiet)
     assert again.getvalue() == file.getvalue()
+    async with new.read() as reading:
+        ids = [v.schema_id for v in before["versions"]]
+        assert list(await reading.verdicts_of(ids)) == []  # they are found anew
+        assert await reading.profile_watch() is None
+        assert not await reading.counted_models(ids)  # counts stay behind, as usage does
     async with new.write() as tx:
         assert await tx.next_ordinal(Subject.parse("gone")) == 2
         assert await tx.allot_global_id(".ctx", "new") == 4
@@ -223,7 +236,7 @@ def as_format_1(lines: list[bytes]) -> bytes:
     told = [
         line
         for line in told
-        if line["kind"] not in ("cursor", "api_key", "revoked_token", "grant", "policies")
+        if line["kind"] not in ("cursor", "api_key", "revoked_token", "grant", "policies", "profile")
     ]
     told[0]["format"] = 1
     kept, counts, digest = [], Counter[str](), hashlib.sha256()
@@ -268,8 +281,10 @@ async def test_versions_of_an_older_archive_keep_their_global_ids(make: Make, ki
         assert [str(v.subject) for v in await tx.versions_by_global_id(".ctx", 102)] == [":.ctx:orders"]
 
 
-LATER = {"api_key": "keys", "revoked_token": "revoked", "grant": "grants", "policies": "policies"}
-"""Kinds of lines that format 4 has brought, and what `everything` calls them."""
+NEWEST = {"profile": "profiles"}
+"""Kinds of lines that format 5 has brought, and what `everything` calls them."""
+LATER = {"api_key": "keys", "revoked_token": "revoked", "grant": "grants", "policies": "policies", **NEWEST}
+"""Those that it and format 4 have brought."""
 
 
 @pytest.mark.parametrize(
@@ -277,6 +292,7 @@ LATER = {"api_key": "keys", "revoked_token": "revoked", "grant": "grants", "poli
     [
         (2, {"cursor": "cursors", **LATER}),
         (3, LATER),
+        (4, NEWEST),
     ],
 )
 async def test_an_archive_of_a_version_before_lacks_some_kinds(
@@ -289,13 +305,14 @@ async def test_an_archive_of_a_version_before_lacks_some_kinds(
     told = [orjson.loads(line) for line in lines_of(file.getvalue())[:-1]]
     told = [line for line in told if line["kind"] not in lacks]
     lines = [orjson.dumps(line) + b"\n" for line in told]
-    lines[0] = lines[0].replace(b'"format":4', b'"format":%d' % number)
+    assert b'"format":%d' % FORMAT in lines[0]
+    lines[0] = lines[0].replace(b'"format":%d' % FORMAT, b'"format":%d' % number)
     counts = Counter(line["kind"] for line in told)
     end = {"kind": "end", "counts": counts, "sha256": hashlib.sha256(b"".join(lines)).hexdigest()}
 
     await import_archive(new, io.BytesIO(gzip.compress(b"".join(lines) + orjson.dumps(end) + b"\n")), quiet)
 
-    gone = {name: [] for name in (*lacks.values(), "found by a key")}
+    gone = {name: [] for name in (*lacks.values(), *(["found by a key"] if "api_key" in lacks else []))}
     assert {**await everything(old), **gone} == await everything(new)
 
 

@@ -18,6 +18,7 @@ from llm_schema_registry_server.storage.protocols.audit import AuditRead, AuditW
 from llm_schema_registry_server.storage.protocols.contents import ContentsRead, ContentsWrite
 from llm_schema_registry_server.storage.protocols.credentials import CredentialsRead, CredentialsWrite
 from llm_schema_registry_server.storage.protocols.log import LogRead, LogWrite
+from llm_schema_registry_server.storage.protocols.outcomes import OutcomesRead, OutcomesWrite
 from llm_schema_registry_server.storage.protocols.profiles import ProfilesRead, ProfilesWrite
 from llm_schema_registry_server.storage.protocols.search import SearchRead
 from llm_schema_registry_server.storage.protocols.versions import VersionsRead, VersionsWrite
@@ -156,6 +157,8 @@ async def test_a_wrapper_changes_what_it_defines_and_hands_on_the_rest() -> None
         CredentialsWrite,
         AccessRead,
         AccessWrite,
+        OutcomesRead,
+        OutcomesWrite,
         Store,
     ],
 )
@@ -174,6 +177,7 @@ def test_a_transaction_is_made_of_its_concerns_and_nothing_else() -> None:
         AccessRead,
         AuditRead,
         ProfilesRead,
+        OutcomesRead,
     )
     writes = (
         VersionsWrite,
@@ -184,6 +188,7 @@ def test_a_transaction_is_made_of_its_concerns_and_nothing_else() -> None:
         AccessWrite,
         AuditWrite,
         ProfilesWrite,
+        OutcomesWrite,
     )
     assert members(ReadTx) == set().union(*map(members, reads))
     assert members(WriteTx) == members(ReadTx).union(*map(members, writes))

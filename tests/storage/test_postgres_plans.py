@@ -17,7 +17,7 @@ from llm_schema_registry_server.model.lifecycle import SchemaState, Transition
 from llm_schema_registry_server.model.scope import Scope, SubjectScope
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.storage import rows, search
-from llm_schema_registry_server.storage.postgres import appending, counting, lists, queries
+from llm_schema_registry_server.storage.postgres import appending, counting, lists, outcome_queries, queries
 from llm_schema_registry_server.storage.postgres.appending import AppendRequest, SnapshotRequest
 from llm_schema_registry_server.storage.values import NewVersion, Page, Precondition, RankedPage, SchemaFilter
 from llm_schema_registry_server.storage.vocabulary import Vocabulary
@@ -38,6 +38,9 @@ LARGE = {
     "usage",
     "api_keys",
     "revoked_tokens",
+    "conformance",
+    "conformance_days",
+    "conformance_reports",
 }
 RARE_TAG = next(iter(search.labels(["rare"], [])))
 FILL = f"""
@@ -61,6 +64,9 @@ SELECT schema_id, id, 0, 20000 + id * 0.00071, 1 FROM versions ORDER BY random()
 INSERT INTO configs SELECT 'subject:' || n, '{{}}' FROM generate_series(1, 5000) n;
 INSERT INTO api_keys SELECT 'id ' || n, 'key ' || n, 'prefix ' || n, 'old prefix ' || n, '{{}}', n FROM generate_series(1, 20000) n;
 INSERT INTO revoked_tokens SELECT 'id ' || n, n, '{{}}' FROM generate_series(1, 20000) n;
+INSERT INTO conformance SELECT schema_id, 'm', subject, ordinal, 1, 9, 8, 1, 0, 0, id, CASE WHEN id % 100 = 0 THEN 1 END FROM versions;
+INSERT INTO conformance_days SELECT schema_id, 'm', id % 400, 9, 8, 1, 0, 0 FROM versions;
+INSERT INTO conformance_reports SELECT 'report ' || n, n FROM generate_series(1, 20000) n;
 INSERT INTO vocabulary SELECT translate(n::text, '0123456789', 'abcdefghij') || 'word' FROM generate_series(1, 20000) n;
 ANALYZE;
 """
@@ -121,6 +127,15 @@ STATEMENTS: dict[str, tuple[Any, ...]] = {
     "FORGET_AUDIT": (7, 9), "FORGET_AUDIT_CHECKPOINTS": (7,), "META": ("a",), "KEEP_META": ("a", "b"), "SET_META": ("a", "b"),
     "CONTEXT_USAGE": (".ctx",), "COUNT_CONTEXT": (".ctx",), "CONTENT_IDENTITIES": ("identity 7", 10),
     "REPLACE_CONTENT": ("identity 7", b"x", "d", b"", b""),
+}  # fmt: skip
+_IDS, _ONES = [f"id {n}" for n in range(7, 57)], [1] * 50
+_KEYS = (_IDS, ["m"] * 50)
+OUTCOMES: dict[str, tuple[Any, ...]] = {
+    "LOCK": (), "NOTED_REPORTS": (["report 7", "report 8"],), "NOTE_REPORTS": (["new"], 1), "COUNTED_MODELS": (_IDS,),
+    "OUTCOMES_OF": _KEYS, "SUBJECT_OUTCOMES": (SUBJECT, 1, "a", 3, 10), "MODEL_OUTCOMES": (SUBJECT, "m", 1, 3, 10),
+    "OUTCOMES_BETWEEN": (*_KEYS, 3, 9), "EARLIER_OUTCOMES": (*_KEYS, [SUBJECT] * 50, _ONES), "COUNT_DROPS": (19_000,),
+    "COUNT_OUTCOMES": (*_KEYS, [SUBJECT] * 50, *[_ONES] * 8), "COUNT_DAYS": (*_KEYS, *[_ONES] * 6), "MARK_DROP": ("id 7", "m", 1),
+    "FORGET_DAYS": (3, 100), "FORGET_REPORTS": (9, 100),
 }  # fmt: skip
 APPENDS = [AppendRequest(GROUNDS, ENTRY), AppendRequest(GROUNDS, replace(ENTRY, version=version("other")))]
 LOOKS = [
@@ -196,6 +211,7 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 async def test_no_statement_reads_a_large_table_from_end_to_end(filled: Any) -> None:
     every = {name: (getattr(queries, name), parameters) for name, parameters in STATEMENTS.items()}
     every |= {name: (getattr(appending, name), parameters) for name, parameters in TOGETHER.items()}
+    every |= {name: (getattr(outcome_queries, name), parameters) for name, parameters in OUTCOMES.items()}
     every |= {name: (sql, tuple(parameters)) for name, (sql, parameters) in SCANS.items()}
     await filled.execute("SET jit = off")
     walks = []
@@ -234,7 +250,7 @@ async def test_registrations_read_no_large_table_from_end_to_end(filled: Any) ->
 
 
 async def test_every_statement_of_the_back_end_is_explained() -> None:
-    for module, explained in ((queries, STATEMENTS), (appending, TOGETHER)):
+    for module, explained in ((queries, STATEMENTS), (appending, TOGETHER), (outcome_queries, OUTCOMES)):
         written = {name for name, text in vars(module).items() if name.isupper() and isinstance(text, str)}
 
         assert {name for name in written if not name.startswith("_")} <= set(explained)

@@ -14,7 +14,7 @@ from llm_schema_engines.model.schema import SchemaType
 from llm_schema_registry_server.model.scope import Scope, SubjectScope
 from llm_schema_registry_server.storage import ranking, rows
 from llm_schema_registry_server.storage.migrations import Migration
-from llm_schema_registry_server.storage.sqlite import counting, lists, queries
+from llm_schema_registry_server.storage.sqlite import counting, lists, outcome_queries, queries
 from llm_schema_registry_server.storage.sqlite.migrate import migrate, migrations
 from llm_schema_registry_server.storage.values import Page, RankedPage, SchemaFilter
 from tests.support.storage import version
@@ -24,7 +24,7 @@ MINE = SubjectScope(map(Scope.parse, ("orders.*", "payments.*", "z*9")))
 RANKED = RankedPage(50, after=(7, "orders", 3))
 STATEMENTS = {
     name: (text, [1] * (max(map(int, re.findall(r"\?(\d)", text)), default=0) or text.count("?")))
-    for name, text in vars(queries).items()
+    for name, text in (vars(queries) | vars(outcome_queries)).items()
     if name.isupper() and isinstance(text, str) and not name.startswith("_")
 }
 SCANS: dict[str, tuple[str, list[Any]]] = {

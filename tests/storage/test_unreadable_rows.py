@@ -15,6 +15,7 @@ from llm_schema_registry_server.errors import StorageDamaged
 from llm_schema_registry_server.model.api_key import RevokedToken
 from llm_schema_registry_server.model.change import Change
 from llm_schema_registry_server.model.grant import Grant, StoredGrant
+from llm_schema_registry_server.model.outcomes import Counted, Outcomes
 from llm_schema_registry_server.model.schema import ResolvedReference
 from llm_schema_registry_server.model.scope import Scope
 from llm_schema_registry_server.model.stored_policies import StoredPolicies
@@ -414,6 +415,38 @@ async def test_what_is_in_doubt_of_credentials_counts_for_less(store: Rows) -> N
         assert await tx.count_api_keys() == 1
         assert await tx.count_grants() == 1
         assert [token.token_id for token in await tx.revoked_tokens("", 10)] == ["a", "b", "c"]
+
+
+async def test_outcomes_that_cannot_be_read_are_left_out_and_removed(store: Rows) -> None:
+    async with store.write() as tx:
+        made = [await register(tx, "s", str(number)) for number in range(3)]
+    one = Outcomes(2, 1)
+    async with store.write() as tx:
+        await tx.count_outcomes(
+            [Counted(v.schema_id, v.subject, v.ordinal, "m", 1, 5, one) for v in made], START
+        )
+        await tx.note_reports(["a", "b"], START)
+    keys = [(v.schema_id, "m") for v in made]
+    await execute(
+        store,
+        "UPDATE conformance SET reported_at = 9000000000000000000 WHERE ordinal = 2",
+        "UPDATE conformance_reports SET at = 9000000000000000000 WHERE id = 'b'",
+    )
+    async with store.read() as tx:
+        found = await tx.subject_outcomes(made[0].subject, (0, ""), 9, "", 2)
+        assert [f.ordinal for f in found] == [1, 3]
+        assert len(await tx.outcomes_of(keys)) == 2
+
+    damaged = [f async for f in repair(store, now, apply=True)]
+
+    assert [(f.table, f.key) for f in damaged] == [
+        ("conformance", f"{made[1].schema_id} m"),
+        ("conformance_reports", "b"),
+    ]
+    assert [f async for f in repair(store, now, apply=False)] == []
+    async with store.read() as tx:
+        assert set(await tx.outcomes_between(keys, 0, 9)) == {keys[0], keys[2]}
+        assert list(await tx.noted_reports(["a", "b"])) == ["a"]
 
 
 @pytest.mark.parametrize("bad", [(1,), (3, 4), (6,), (1, 2, 3, 4, 5, 6)])

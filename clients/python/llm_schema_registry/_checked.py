@@ -39,6 +39,7 @@ CONVERTED = frozenset(
         "Iterable[str] | None",
         "Iterable[EventType | str]",
         "Iterable[Coercion | str]",
+        "Iterable[ModelOutcomes]",
         "Mapping[str, str] | None",
         "SchemaOperand | SchemaContent",
         "Attempts",

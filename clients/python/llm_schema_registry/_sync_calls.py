@@ -13,6 +13,7 @@ from ._calls import (
     answers,
     audit,
     checks,
+    conformance,
     credentials,
     fixes,
     providers,
@@ -59,6 +60,9 @@ from .results import (
     FoundFixes,
     Health,
     Items,
+    ModelConformance,
+    ModelOutcomes,
+    OutcomesReported,
     Page,
     ProfileCheck,
     ProfileDocument,
@@ -746,6 +750,78 @@ class SyncCalls:
                 references=references,
                 schema_type=schema_type,
                 limit=limit,
+                timeout=timeout,
+            )
+        )
+
+    def report_outcomes(
+        self, items: Iterable[ModelOutcomes], *, report_id: str = "", timeout: float | None = None
+    ) -> OutcomesReported:
+        """Count what became of answers, up to 1,000 items. They are stored when this returns.
+
+        `report_id` names the report: one that is sent again within a day is not counted twice. Without one it is new. Raises InvalidRequest, and
+        LimitExceeded when the registry cannot keep up: report the same again later.
+        """
+        return self._transport.unary(conformance.report_outcomes(items, report_id=report_id, timeout=timeout))
+
+    def get_conformance(
+        self,
+        subject: str,
+        version: str | int | None = None,
+        *,
+        model: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+        page_token: str = "",
+        timeout: float | None = None,
+    ) -> Items[ModelConformance]:
+        """One page of the rates of a subject by version and model, in the order of the versions; `page_token` goes on from the `next_page_token` of
+        the page before.
+
+        All versions without `version`, all models without `model`. `since` and `until` are whole days (UTC), the last one not included. Raises
+        SubjectNotFound, VersionNotFound.
+        """
+        return self._transport.unary(
+            conformance.get_conformance(
+                subject,
+                version,
+                model=model,
+                since=since,
+                until=until,
+                limit=limit,
+                page_token=page_token,
+                timeout=timeout,
+            )
+        )
+
+    def iter_conformance(
+        self,
+        subject: str,
+        version: str | int | None = None,
+        *,
+        model: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+        page_token: str = "",
+        timeout: float | None = None,
+    ) -> Iterator[ModelConformance]:
+        """All items, page by page (`limit` is the size of a page). One page of the rates of a subject by version and model, in the order of the versions; `page_token` goes on from the `next_page_token` of
+        the page before.
+
+        All versions without `version`, all models without `model`. `since` and `until` are whole days (UTC), the last one not included. Raises
+        SubjectNotFound, VersionNotFound.
+        """
+        return self._transport.pages(
+            conformance.get_conformance(
+                subject,
+                version,
+                model=model,
+                since=since,
+                until=until,
+                limit=limit,
+                page_token=page_token,
                 timeout=timeout,
             )
         )

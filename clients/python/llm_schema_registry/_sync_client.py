@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
@@ -16,15 +16,20 @@ from ._encode import Data, SchemaId
 from ._live import LiveOptions
 from ._local import CompiledSchema, missing
 from ._options import DEFAULT_CACHE_BYTES, Options
+from ._reference import SchemaRef, selected
 from ._sync_calls import SyncCalls
 from ._sync_live import LiveCache
-from .enums import DataEncoding, EventType
-from .results import ChangeEvent, SchemaContent, ValidationReport
+from ._sync_outcomes import OutcomeReporter
+from .enums import CompatibilityLevel, DataEncoding, EventType
+from .results import ChangeEvent, Registration, SchemaContent, ValidationReport
 
 if TYPE_CHECKING:
     from llm_schema_engines import AnswerStream
+
+    from .integrations.pydantic import RegistryModel
 else:
     AnswerStream = Any  # of the engines, which may not be installed
+    RegistryModel = Any  # of pydantic, likewise
 
 
 class SchemaRegistry(SyncCalls, Client):
@@ -32,6 +37,7 @@ class SchemaRegistry(SyncCalls, Client):
 
     def _open(self, options: Options) -> None:
         self._transport = BlockingTransport(options)
+        self._outcomes = OutcomeReporter(self._transport)
         self._live: WeakSet[LiveCache] = WeakSet()
 
     def get_content(self, schema_id: SchemaId, *, timeout: float | None = None) -> SchemaContent:
@@ -171,6 +177,55 @@ class SchemaRegistry(SyncCalls, Client):
                 contents[reference] = self.get_content(reference, timeout=timeout)
         return self._validators.compile(schema_id, contents)
 
+    def register(
+        self,
+        model: object,
+        subject: str = "",
+        *,
+        mode: str = "validation",
+        description: str | None = None,
+        tags: Iterable[str] = (),
+        metadata: Mapping[str, str] | None = None,
+        compatibility_level: CompatibilityLevel | str | None = None,
+        dry_run: bool = False,
+        timeout: float | None = None,
+    ) -> Registration:
+        """Register the JSON Schema of a pydantic model class, or of any type that pydantic knows, as `register_schema` does.
+
+        subject: the class's attribute `schema_subject`, or its name, when empty. mode: `validation` is the schema of what the class takes,
+        `serialization` of what it is written as; they differ where there are defaults or computed fields. Raises what
+        `register_schema` raises, and ModuleNotFoundError without pydantic (`pip install 'llm-schema-registry[pydantic]'`).
+        """
+        from .integrations.pydantic import content_of, subject_of
+
+        return self.register_schema(
+            subject or subject_of(model),
+            content_of(model, mode),
+            description=description,
+            tags=tags,
+            metadata=metadata,
+            compatibility_level=compatibility_level,
+            dry_run=dry_run,
+            timeout=timeout,
+        )
+
+    def model(
+        self, schema: SchemaRef, *, name: str = "", timeout: float | None = None
+    ) -> type[RegistryModel]:
+        """A pydantic class for a version: typed attributes, and every instance that is made of data is valid under the schema.
+
+        schema: `subject@selector` such as `support.ticket@^2` (without `@` the latest), (subject, selector), or a version that the registry
+        answered with. name: of the class; the schema's title when empty. The schema is fetched and compiled as in `validate_locally`.
+        Raises ValueError for a schema that does not describe an object, ModuleNotFoundError without pydantic or the engines
+        (`pip install 'llm-schema-registry[pydantic]'`), and what `get_schema_by_version` raises.
+        """
+        from .integrations.pydantic import model_class
+
+        version = selected(schema)
+        if isinstance(version, tuple):
+            version = self._cache.keep(self.get_schema_by_version(*version, timeout=timeout))
+        return model_class(self._compiled(version.id, timeout), name)
+
     def watch(
         self,
         *,
@@ -209,8 +264,54 @@ class SchemaRegistry(SyncCalls, Client):
             ),
         )
 
+    def report_outcome(
+        self,
+        model: str,
+        schema_id: SchemaId | None = None,
+        *,
+        subject: str = "",
+        version: str | int = "",
+        valid: bool = True,
+        retried: bool = False,
+        coerced: bool = False,
+        truncated: bool = False,
+        count: int = 1,
+    ) -> None:
+        """Note what became of an answer of a model that was asked for with a version, by its id or by subject and version (no selector).
+
+        valid: it is valid now. retried: the model was asked again for it. coerced: it was corrected. truncated: it was cut off. Without these
+        three, a valid answer passed at once. count: so many answers were the same. Nothing of the answer is sent.
+
+        It returns at once and raises nothing: outcomes are added up and sent every 10 seconds, and when the client is closed. What cannot be
+        reported is logged once and counted in `outcomes_dropped`.
+        """
+        self._outcomes.buffer.note(
+            model,
+            schema_id,
+            subject,
+            version,
+            valid=valid,
+            retried=retried,
+            coerced=coerced,
+            truncated=truncated,
+            count=count,
+        )
+        self._outcomes.start()
+
+    @property
+    def outcomes_dropped(self) -> int:
+        """Answers whose outcomes could not be reported."""
+        return self._outcomes.buffer.dropped
+
+    def flush_outcomes(self, *, timeout: float | None = None) -> bool:
+        """Report the outcomes that wait now; False when the registry cannot take them yet, and they wait on."""
+        if timeout is not None:
+            seconds(timeout)
+        return self._outcomes.flush(timeout)
+
     def close(self) -> None:
         """End every call under way, every cache, and close the connection. Calls after it raise RuntimeError."""
+        self._outcomes.close()
         for cache in list(self._live):
             cache.close()
         self._transport.close()

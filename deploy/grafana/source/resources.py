@@ -141,6 +141,40 @@ BOARD = Board(
             ),
         ),
         Row(
+            "Serving processes",
+            (
+                graph(
+                    "Serving processes",
+                    "Wanted, ready, and missing from the page of series. Only with `server.workers` above 1.",
+                    "none",
+                    (or_zero(total(f.SERVING, by="state")), "{{state}}"),
+                    width=8,
+                ),
+                graph(
+                    "Processor, by serving process",
+                    "Whether all have their share: connections stay where they have begun. Only with `server.workers` above 1.",
+                    "none",
+                    (or_zero(per_second(f.SERVING_CPU, by="instance, process")), "{{instance}} {{process}}"),
+                    width=8,
+                ),
+                graph(
+                    "Resident memory, by serving process",
+                    "Of each. Only with `server.workers` above 1.",
+                    "bytes",
+                    (or_zero(total(f.SERVING_RESIDENT, by="instance, process")), "{{instance}} {{process}}"),
+                    width=8,
+                ),
+                graph(
+                    "Serving processes started",
+                    "In the place of others: crashed, rolled; or in vain: failed. Only with `server.workers` above 1.",
+                    "ops",
+                    (or_zero(per_second(f.SERVING_RESTARTS, by="instance, why")), "{{instance}} {{why}}"),
+                    width=8,
+                    alerts=("Restarting",),
+                ),
+            ),
+        ),
+        Row(
             "Event loop",
             (
                 graph(

@@ -5,16 +5,18 @@ from __future__ import annotations
 from llm_schema_registry_server.telemetry import families as f
 
 from .board import Board, Row, bars, graph, heat, number
-from .queries import buckets, grown, mean, most, of, or_zero, per_second, quantile, share, total
+from .queries import buckets, grown, largest, mean, most, of, or_zero, per_second, quantile, share, total
 
 DATA, SCHEMA, INVALID = 'what="data"', 'what="schema"', 'result="invalid"'
 CRASHED = 'event="crashed"'
 QUEUES = 'queue=~"workers|slow_workers"'
 
+ASKED = per_second(f.ANSWERS_REPORTED, 'kind="answers"')
+
 BOARD = Board(
     "workers",
     "Schema registry: validation and workers",
-    "Validations of data and of schemas by result and type, what is wrong with the data, and the worker processes.",
+    "Validations of data and of schemas by result and type, what is wrong with the data, what becomes of answers of models, and the worker processes.",
     (
         Row(
             "Now",
@@ -141,6 +143,87 @@ BOARD = Board(
                     "By kind: what models get wrong.",
                     "ops",
                     (or_zero(per_second(f.COERCIONS, by="kind")), "{{kind}}"),
+                ),
+            ),
+        ),
+        Row(
+            "Answers of models, and providers",
+            (
+                number(
+                    "Valid at once",
+                    "Share of the answers that clients have reported.",
+                    "percentunit",
+                    share(
+                        or_zero(per_second(f.ANSWERS_REPORTED, 'kind="first_pass"')),
+                        ASKED,
+                    ),
+                ),
+                number(
+                    "Drops",
+                    "Versions and models whose answers are valid at once less often than with the version before, reported in the last week.",
+                    "none",
+                    largest(f.CONFORMANCE_DROPS),
+                    thresholds=(("orange", 1),),
+                ),
+                number(
+                    "Profiles pending",
+                    "Profiles of providers by which not all versions have been judged.",
+                    "none",
+                    or_zero(largest(f.DIALECT_PENDING)),
+                    alerts=("DialectWatchStands",),
+                ),
+                number(
+                    "Changes not judged",
+                    "Of the change log, after the last one up to which versions have been judged.",
+                    "none",
+                    or_zero(largest(f.DIALECT_BEHIND)),
+                    alerts=("DialectWatchStands",),
+                ),
+                number(
+                    "Verdicts changed",
+                    "Of live versions, in the time shown.",
+                    "none",
+                    or_zero(grown(f.DIALECT_CHANGED)),
+                ),
+                number(
+                    "Reports counted before",
+                    "Share of the reports of outcomes.",
+                    "percentunit",
+                    share(
+                        or_zero(per_second(f.REPORTS, 'outcome="repeated"')),
+                        per_second(f.REPORTS),
+                    ),
+                ),
+                graph(
+                    "Answers reported",
+                    "All, valid at once, asked for again, corrected, cut off.",
+                    "ops",
+                    (or_zero(per_second(f.ANSWERS_REPORTED, by="kind")), "{{kind}}"),
+                ),
+                graph(
+                    "Shares of answers",
+                    "Of those that were reported: valid at once, asked for again, corrected, cut off.",
+                    "percentunit",
+                    (
+                        or_zero(
+                            f"{per_second(f.ANSWERS_REPORTED, by='kind')} / on () group_left () ({ASKED} > 0)"
+                        ),
+                        "{{kind}}",
+                    ),
+                    top=1,
+                ),
+                graph(
+                    "Versions judged",
+                    "By the profiles of providers, in the background.",
+                    "ops",
+                    (or_zero(per_second(f.DIALECT_JUDGED)), "judged"),
+                    alerts=("DialectWatchStands",),
+                ),
+                graph(
+                    "Verdicts that changed",
+                    "Of live versions, by how they fit since.",
+                    "ops",
+                    (or_zero(per_second(f.DIALECT_CHANGED, by="fit")), "{{fit}}"),
                 ),
             ),
         ),

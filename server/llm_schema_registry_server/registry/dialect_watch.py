@@ -18,6 +18,7 @@ from ..model.profile import ProfileFit, ProfileVerdict
 from ..model.schema import SchemaVersion
 from ..storage.store import Store, WriteTx
 from ..storage.values import Page, SchemaFilter
+from ..telemetry.work import Work
 from ..workers.provider_tasks import Found, JudgeSchemas
 from .library import KnownSchema, Library
 from .paging import version_key
@@ -58,9 +59,10 @@ class DialectWatch:
         clock: Callable[[], datetime],
         *,
         share: float = 1.0,
+        work: Work | None = None,
     ) -> None:
         self._store, self._library, self._profiles, self._clock = store, library, profiles, clock
-        self._share = share
+        self._share, self._work = share, work or Work()
         self._confirm: Confirm = _alone
 
     def confirmed_by(self, confirm: Confirm) -> None:
@@ -179,6 +181,7 @@ class DialectWatch:
             await self._tell(tx, news, before)
             if progress is not None:
                 await tx.set_profile_watch(progress.text())
+        self._work.judged(len(versions))
         took = time.perf_counter() - began
         await asyncio.sleep(took * (1 / self._share - 1))
 
@@ -199,6 +202,7 @@ class DialectWatch:
             if version is not None and version.live:
                 old = before[verdict.schema_id, verdict.profile]
                 await tx.append_change(_change(version, verdict, old, self._clock()))
+                self._work.verdict_changed(verdict.fit.name)
 
     async def _verdicts(self, versions: Sequence[SchemaVersion], profiles: Known) -> Sequence[ProfileVerdict]:
         try:

@@ -24,6 +24,7 @@ from .changes import ChangeFeed
 from .checking import Checking
 from .coherence import Coherence
 from .configuration import Configuration
+from .conformance import CONFORMANCE_LIMITS, ConformanceCounters, ConformanceLimits
 from .converting import Converting
 from .deletion import Deletion
 from .diffing import Diffing
@@ -76,6 +77,7 @@ class UseCases:
     profiles: Profiles
     providing: Providing
     verdicts: Verdicts
+    conformance: ConformanceCounters
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class Rules:
     `defaults` hold where nothing else is configured. `record_failures`: whether refused registrations are appended to the
     change log. `subjects_per_stream`: most subjects and patterns of one subscriber.
     `remedy_seconds`: longest search for ways out of a refusal. `profile_files`: profiles of providers from files, by id.
-    `remedy_seconds`: longest search for ways out of a refusal. `fix_seconds`: processor time of one search for fixes.
+    `fix_seconds`: processor time of one search for fixes.
     """
 
     defaults: EffectiveConfig
@@ -122,6 +124,7 @@ class Rules:
     provider_limits: ProviderLimits = PROVIDER_LIMITS
     profile_files: Mapping[str, Profile] = field(default_factory=dict)
     fix_seconds: float = 3.0
+    conformance: ConformanceLimits = CONFORMANCE_LIMITS
 
 
 def build(
@@ -198,5 +201,6 @@ def build(
         certifying=Certifying(checking, signing.signer, lambda: store.registry_id, signing.version, clock),
         profiles=profiles,
         verdicts=Verdicts(store, profiles, limits),
+        conformance=ConformanceCounters(store, clock, limits, rules.conformance, work),
         providing=Providing(store, library, diffing, validating, profiles, limits, rules.provider_limits),
     )

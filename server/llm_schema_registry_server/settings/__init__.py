@@ -2,12 +2,14 @@
 
 from .audit import AuditSettings
 from .auth import AuthSettings, CertificatesSettings, JwtSettings, PasswordSettings
+from .conformance import ConformanceSettings
 from .encryption import EncryptionSettings, VaultSettings
 from .engines import AvroSettings, JsonSchemaSettings, ProtobufSettings
 from .mcp import McpSettings
 from .providers import ProvidersSettings
 from .rates import QuotasSettings, RateLimitsSettings, RateSettings
 from .section import Section
+from .server import ServerSettings
 from .storage import BlobsSettings, PostgresSettings, S3Settings, StorageSettings
 from .tls import ClientCertificates, ListenerName, TlsSettings
 from .tracing import TracingSettings
@@ -49,6 +51,7 @@ __all__ = [
     "ChangesSettings",
     "ClientCertificates",
     "ClockSettings",
+    "ConformanceSettings",
     "EncryptionSettings",
     "GrpcSettings",
     "HealthSettings",
@@ -73,6 +76,7 @@ __all__ = [
     "RedisTlsSettings",
     "S3Settings",
     "Section",
+    "ServerSettings",
     "Settings",
     "SettingsError",
     "StatisticsSettings",

@@ -16,6 +16,7 @@ from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_val
 
 from .audit import AuditSettings
 from .auth import AuthSettings, Names
+from .conformance import ConformanceSettings
 from .encryption import EncryptionSettings
 from .engines import AvroSettings, JsonSchemaSettings, ProtobufSettings
 from .given_secrets import KEY_FILE_VARIABLE, KEY_VARIABLE, GivenSecretError, resolved
@@ -24,6 +25,7 @@ from .names import nearest
 from .providers import ProvidersSettings
 from .rates import QuotasSettings, RateLimitsSettings
 from .section import Section
+from .server import ServerSettings
 from .storage import BlobsSettings, StorageSettings
 from .tls import TlsSettings
 from .tracing import TracingSettings, levels_of
@@ -71,7 +73,7 @@ class GrpcSettings(Section):
     front: Literal["auto", "on", "off"] = "auto"
     """Whether a front of ours stands before the engine and bounds what it cannot: messages that are too large, also once they are unpacked,
     floods of resets and of frames that carry nothing. It takes some microseconds a call. `auto`: wherever callers may come from another
-    machine, on every address but loopback, and with `proxies.trusted`. With TLS it is always there."""
+    machine, on every address but loopback, with `proxies.trusted`, and with several `server.workers`. With TLS it is always there."""
     max_message_bytes: int = Field(8 * 1024 * 1024, ge=1024)
     """Largest message accepted or sent."""
     memory_line_bytes: int = Field(1536 * 1024 * 1024, ge=1 << 20)
@@ -393,6 +395,7 @@ class LogsSettings(Section):
 class Settings(Section):
     """The whole tree; each part of the server gets its section."""
 
+    server: ServerSettings = ServerSettings()
     grpc: GrpcSettings = GrpcSettings()
     http: HttpSettings = HttpSettings()
     mcp: McpSettings = McpSettings()
@@ -416,6 +419,7 @@ class Settings(Section):
     caches: CachesSettings = CachesSettings()
     health: HealthSettings = HealthSettings()
     providers: ProvidersSettings = ProvidersSettings()
+    conformance: ConformanceSettings = ConformanceSettings()
     clock: ClockSettings = ClockSettings()
     rate_limits: RateLimitsSettings = RateLimitsSettings()
     quotas: QuotasSettings = QuotasSettings()
@@ -448,12 +452,29 @@ class Settings(Section):
         """Whether a front stands before the engine of gRPC even without TLS."""
         if self.grpc.front != "auto":
             return self.grpc.front == "on"
-        return not _loopback(self.grpc.host) or bool(self.proxies.trusted)
+        return self.server.workers > 1 or not _loopback(self.grpc.host) or bool(self.proxies.trusted)
 
     @property
     def asks_who(self) -> bool:
         """Whether callers are asked who they are: by credentials, or by a certificate."""
         return self.auth.on or self.tls.identifies
+
+    @model_validator(mode="after")
+    def _workers_can_share(self) -> Settings:
+        if self.server.workers == 1:
+            return self
+        several = f"server.workers is {self.server.workers}"
+        if self.storage.kind == "memory":
+            raise ValueError(
+                f"{several}, and storage.kind `memory` is known to one process alone: set storage.kind to sqlite or postgres, or "
+                "server.workers to 1"
+            )
+        if self.grpc.front == "off":
+            raise ValueError(
+                f"{several}, and grpc.front is off: a front shares the port between the processes; set grpc.front to auto, or "
+                "server.workers to 1"
+            )
+        return self
 
     @model_validator(mode="after")
     def _closed_or_on_loopback(self) -> Settings:

@@ -1,6 +1,6 @@
-"""What a back end offers: transactions over subjects, versions, contents, configuration, credentials, grants, profiles, the change log and the audit log.
+"""What a back end offers: transactions over subjects, versions, contents, configuration, credentials, grants, profiles, outcomes of answers, the change log and the audit log.
 
-A transaction is made of nine concerns (protocols/): versions, contents, log, search, accounting, credentials, access, audit, profiles. A back end is
+A transaction is made of ten concerns (protocols/): versions, contents, log, search, accounting, credentials, access, audit, profiles, outcomes. A back end is
 whatever passes tests/storage/test_conformance_*.py. The memory one is the reference: a visible difference from
 it is a bug. All methods raise StorageUnavailable when the back end is away and StorageDamaged when it is broken.
 """
@@ -20,6 +20,7 @@ from .protocols.audit import AuditRead, AuditWrite
 from .protocols.contents import ContentsRead, ContentsWrite
 from .protocols.credentials import CredentialsRead, CredentialsWrite
 from .protocols.log import LogRead, LogWrite
+from .protocols.outcomes import OutcomesRead, OutcomesWrite
 from .protocols.profiles import ProfilesRead, ProfilesWrite
 from .protocols.search import SearchRead
 from .protocols.versions import VersionsRead, VersionsWrite
@@ -36,6 +37,7 @@ class ReadTx(
     AccessRead,
     AuditRead,
     ProfilesRead,
+    OutcomesRead,
     Protocol,
 ):
     """A consistent view of the store."""
@@ -51,6 +53,7 @@ class WriteTx(
     AccessWrite,
     AuditWrite,
     ProfilesWrite,
+    OutcomesWrite,
     Protocol,
 ):
     """A read view that can also write. Everything becomes visible together, or nothing does."""

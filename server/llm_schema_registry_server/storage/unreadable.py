@@ -29,7 +29,17 @@ _LEAST = 100
 
 _lock = threading.Lock()  # rows are decoded in threads, too
 _TABLES = (
-    *("api_keys", "changes", "configs", "contents", "cursors", "grants"),
+    *(
+        "api_keys",
+        "changes",
+        "configs",
+        "conformance",
+        "conformance_days",
+        "conformance_reports",
+        "contents",
+        "cursors",
+        "grants",
+    ),
     *(
         "policies",
         "profiles",

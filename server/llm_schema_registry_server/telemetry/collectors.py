@@ -66,6 +66,17 @@ class UsageReadings(Protocol):
     def waiting(self) -> int: ...
 
 
+class ObservedReadings(Protocol):
+    """What registry/observing.py reads."""
+
+    @property
+    def drops(self) -> int: ...
+    @property
+    def behind(self) -> int: ...
+    @property
+    def pending(self) -> int: ...
+
+
 class FeedReadings(Protocol):
     """What registry/changes.py knows of itself."""
 
@@ -159,6 +170,15 @@ def unread(counts: UnreadCounts) -> Iterable[Metric]:
 def usage(counts: UsageReadings) -> Iterable[Metric]:
     yield from counted(f.USAGE, {"recorded": counts.recorded, "dropped": counts.dropped})
     yield f.USAGE_WAITING.one(counts.waiting)
+
+
+def observed(read: ObservedReadings | None, *, watched: bool) -> Iterable[Metric]:
+    """watched: whether the dialect watch is on."""
+    if read is not None:
+        yield f.CONFORMANCE_DROPS.one(read.drops)
+        if watched:
+            yield f.DIALECT_BEHIND.one(read.behind)
+            yield f.DIALECT_PENDING.one(read.pending)
 
 
 def components(read: Mapping[str, ComponentCounts]) -> Iterable[Metric]:

@@ -10,7 +10,7 @@ from typing import Final
 
 from . import names
 from .family import ALL as ALL
-from .family import Family
+from .family import Across, Family
 from .family import counter as _counter
 from .family import family as _family
 from .family import gauge as _gauge
@@ -82,6 +82,7 @@ TLS_EXPIRES: Final = _gauge(
     "When the server's certificate expires, in seconds since 1970.",
     "listener",
     optional="tls",
+    across="min",
 )
 
 _in("Schemas and verdicts")
@@ -125,6 +126,21 @@ COERCIONS: Final = _counter(
     "Corrections of answers by kind; those of one kind that grow tell what a model gets wrong.",
     "kind",
 )
+ANSWERS_REPORTED: Final = _counter(
+    "answers_reported_total",
+    "Answers of models that clients have reported, by kind: answers (all), first_pass (valid at once), retried, coerced, truncated.",
+    "kind",
+)
+REPORTS: Final = _counter(
+    "outcome_reports_total",
+    "Reports of such answers, by what became of them: counted, repeated (counted before).",
+    "outcome",
+)
+CONFORMANCE_DROPS: Final = _gauge(
+    "conformance_drops",
+    "Versions and models whose answers are valid at once less often than with the version before, as the sequential test is certain, "
+    "and that were reported in the last week. The same from all servers; take the maximum.",
+)
 COMPATIBILITY_CHECKS: Final = _counter(
     "compatibility_checks_total",
     "Schemas that were checked as the next version of a subject, by level and verdict: compatible, incompatible, undecided.",
@@ -140,18 +156,42 @@ COMPATIBILITY_VIOLATIONS: Final = _counter(
 SUBJECTS: Final = _gauge(
     "subjects",
     "Subjects with a live version. This and the next ones: the same from all servers; take the maximum.",
+    across="max",
 )
-VERSIONS: Final = _gauge("versions", "Live versions by state.", "state")
-VERSIONS_BY_TYPE: Final = _gauge("versions_by_type", "Live versions by type.", "type")
-VERSIONS_DELETED: Final = _gauge("versions_deleted", "Softly deleted versions.")
-CONTENTS: Final = _gauge("contents", "Distinct contents.")
+VERSIONS: Final = _gauge("versions", "Live versions by state.", "state", across="max")
+VERSIONS_BY_TYPE: Final = _gauge("versions_by_type", "Live versions by type.", "type", across="max")
+VERSIONS_DELETED: Final = _gauge("versions_deleted", "Softly deleted versions.", across="max")
+CONTENTS: Final = _gauge("contents", "Distinct contents.", across="max")
 CONTENT_BYTES: Final = _gauge(
-    "content_bytes", "Bytes of distinct contents as they were sent, by where they are.", "where"
+    "content_bytes", "Bytes of distinct contents as they were sent, by where they are.", "where", across="max"
 )
-LOG_CHANGES: Final = _gauge("log_changes", "Changes in the change log.")
+LOG_CHANGES: Final = _gauge("log_changes", "Changes in the change log.", across="max")
 STATISTICS_AT: Final = _gauge(
     "statistics_timestamp_seconds",
     "When these were counted, in seconds since 1970; their age is time() minus this.",
+    across="max",
+)
+DIALECT_BEHIND: Final = _gauge(
+    "dialect_watch_behind",
+    "Changes of the change log after the last one up to which versions were judged by the profiles of providers. This and the next one: the "
+    "same from all servers; take the maximum.",
+    optional="providers.watch_seconds",
+)
+DIALECT_PENDING: Final = _gauge(
+    "dialect_watch_pending_profiles",
+    "Profiles that are new or have changed, and by which not all versions have been judged.",
+    optional="providers.watch_seconds",
+)
+DIALECT_JUDGED: Final = _counter(
+    "dialect_watch_judged_total",
+    "Versions that this server has judged by profiles, once more for each pass.",
+    optional="providers.watch_seconds",
+)
+DIALECT_CHANGED: Final = _counter(
+    "dialect_watch_verdicts_changed_total",
+    "Verdicts of live versions that became others (PROFILE_VERDICT_CHANGED), by how the versions fit since.",
+    "fit",
+    optional="providers.watch_seconds",
 )
 USAGE: Final = _counter(
     "usage_total",
@@ -161,10 +201,10 @@ USAGE: Final = _counter(
 USAGE_WAITING: Final = _gauge("usage_waiting", "Schemas whose counts wait for the storage.")
 
 _in("Change stream")
-REVISION: Final = _gauge("revision", "Sequence of the last change that this server has seen.")
+REVISION: Final = _gauge("revision", "Sequence of the last change that this server has seen.", across="max")
 CHANGES: Final = _counter("changes_total", "Changes that this server has seen, by event.", "event")
 CHANGE_LAG: Final = _gauge(
-    "change_log_lag", "Changes that this server has seen and not yet handed to its subscribers."
+    "change_log_lag", "Changes that this server has seen and not yet handed to its subscribers.", across="max"
 )
 CHANGE_DELAY: Final = _histogram(
     "change_delay_seconds",
@@ -172,7 +212,7 @@ CHANGE_DELAY: Final = _histogram(
 )
 SUBSCRIBERS: Final = _gauge("subscribers", "Subscribers to changes at this server.")
 CHANGE_LOG_READABLE: Final = _gauge(
-    "change_log_readable", "0 while the change log cannot be followed, else 1."
+    "change_log_readable", "0 while the change log cannot be followed, else 1.", across="min"
 )
 
 _in("Caches")
@@ -198,10 +238,15 @@ CACHE_EVICTIONS: Final = _counter(
     "cache_evictions_total", "Entries that went because their cache was full.", "cache"
 )
 BREAKER_OPEN: Final = _gauge(
-    "breaker_open", "1 while the service behind a tier is left alone because it failed repeatedly.", "tier"
+    "breaker_open",
+    "1 while the service behind a tier is left alone because it failed repeatedly.",
+    "tier",
+    across="max",
 )
-WARMING_SECONDS: Final = _gauge("warming_seconds", "How long warming took when the server started.")
-WARMED_SCHEMAS: Final = _gauge("warmed_schemas", "Versions that were loaded by then.")
+WARMING_SECONDS: Final = _gauge(
+    "warming_seconds", "How long warming took when the server started.", across="max"
+)
+WARMED_SCHEMAS: Final = _gauge("warmed_schemas", "Versions that were loaded by then.", across="max")
 
 _in("Storage")
 DB_DURATION: Final = _family(
@@ -289,26 +334,32 @@ AUDIT_UNSEQUENCED: Final = _gauge(
     "audit_unsequenced_seconds",
     "For how long entries have waited for their places while no checkpoint was signed; 0 when none wait.",
     optional=_AUDIT,
+    across="max",
 )
 AUDIT_SIZE: Final = _gauge(
     "audit_log_size",
     "Entries under the newest checkpoint that this server has seen. Of all servers take the maximum.",
     optional=_AUDIT,
+    across="max",
 )
 AUDIT_CHECKPOINT_AT: Final = _gauge(
     "audit_checkpoint_timestamp_seconds",
     "When that checkpoint was signed, in seconds since 1970.",
     optional=_AUDIT,
+    across="max",
 )
 
 _in("Process")
-BUILD_INFO: Final = _gauge("build_info", "Always 1; the version is the label.", "version")
-COMPONENT_UP: Final = _gauge("component_up", "1 when the component is UP, 0.5 DEGRADED, 0 DOWN.", "component")
+BUILD_INFO: Final = _gauge("build_info", "Always 1; the version is the label.", "version", across="max")
+COMPONENT_UP: Final = _gauge(
+    "component_up", "1 when the component is UP, 0.5 DEGRADED, 0 DOWN.", "component", across="min"
+)
 COMPONENT_FACT: Final = _gauge(
     "component_fact",
     "A number from the health report of a component: versions, bytes, busy workers, subscribers ...",
     "component",
     "fact",
+    across="max",
 )
 LOOP_LATE: Final = _histogram(
     "loop_late_seconds",
@@ -329,16 +380,43 @@ SPANS: Final = _counter(
     optional="tracing.endpoint",
 )
 
+_PROCESSES = "server.workers"
+SERVING: Final = _gauge(
+    "serving_processes",
+    "Serving processes of the server by state: wanted, ready, and missing: those whose newest numbers are not on this page, for they did not "
+    "answer in time.",
+    "state",
+    optional=_PROCESSES,
+)
+SERVING_RESTARTS: Final = _counter(
+    "serving_process_restarts_total",
+    "Serving processes that were started in the place of others, by why: crashed, rolled (SIGUSR2); and starts that came to nothing: failed.",
+    "why",
+    optional=_PROCESSES,
+)
+SERVING_CPU: Final = _counter(
+    "serving_process_cpu_seconds_total",
+    "Processor time by the number of the serving process, which one that takes its place goes on with: whether all have their share.",
+    "process",
+    optional=_PROCESSES,
+)
+SERVING_RESIDENT: Final = _gauge(
+    "serving_process_resident_bytes",
+    "Resident memory by the number of the serving process.",
+    "process",
+    optional=_PROCESSES,
+)
+
 CPU: Final = _family(
     "counter", "process_cpu_seconds_total", "Processor time of the server, its workers not included."
 )
 RESIDENT: Final = _family("gauge", "process_resident_memory_bytes", "Resident memory.")
 VIRTUAL: Final = _family("gauge", "process_virtual_memory_bytes", "Virtual memory.")
 STARTED_AT: Final = _family(
-    "gauge", "process_start_time_seconds", "When the process started, in seconds since 1970."
+    "gauge", "process_start_time_seconds", "When the process started, in seconds since 1970.", across="max"
 )
-OPEN_FDS: Final = _family("gauge", "process_open_fds", "Open file descriptors.")
-MAX_FDS: Final = _family("gauge", "process_max_fds", "Most open file descriptors.")
+OPEN_FDS: Final = _family("gauge", "process_open_fds", "Open file descriptors.", across="max")
+MAX_FDS: Final = _family("gauge", "process_max_fds", "Most open file descriptors.", across="max")
 GC_COLLECTED: Final = _family(
     "counter",
     "python_gc_objects_collected_total",
@@ -356,9 +434,9 @@ _in("Names of Confluent's dashboards")
 _CONFLUENT = "metrics.confluent_names"
 
 
-def _confluent(name: str, meaning: str, *labels: str) -> Family:
+def _confluent(name: str, meaning: str, *labels: str, across: Across = "max") -> Family:
     # Gauges, also what counts: Confluent's exporter of JMX gives its counters no suffix.
-    return _family("gauge", f"kafka_schema_registry_{name}", meaning, labels, _CONFLUENT)
+    return _family("gauge", f"kafka_schema_registry_{name}", meaning, labels, _CONFLUENT, across)
 
 
 K_REGISTERED: Final = _confluent("registered_count", "Versions registered, live and softly deleted.")
@@ -369,20 +447,23 @@ K_CREATED: Final = _confluent(
 K_SCHEMAS_DELETED: Final = _confluent(
     "schemas_deleted", "Softly deleted versions; of all types, under the type `all`.", "schema_type"
 )
-K_SUCCESS: Final = _confluent("api_success_count", "HTTP requests answered with 2xx or 3xx.")
-K_FAILURE: Final = _confluent("api_failure_count", "HTTP requests answered with 4xx or 5xx.")
+K_SUCCESS: Final = _confluent("api_success_count", "HTTP requests answered with 2xx or 3xx.", across="sum")
+K_FAILURE: Final = _confluent("api_failure_count", "HTTP requests answered with 4xx or 5xx.", across="sum")
 K_RATE: Final = _confluent(
-    "jersey_metrics_request_rate", "HTTP requests a second, over the last half minute or longer."
+    "jersey_metrics_request_rate",
+    "HTTP requests a second, over the last half minute or longer.",
+    across="sum",
 )
 K_LATENCY: Final = _confluent(
     "jersey_metrics_request_latency_99",
     "99th percentile of HTTP durations in milliseconds over the same time.",
 )
 K_CONNECTIONS: Final = _confluent(
-    "kafka_schema_registry_metrics_connection_count", "Calls and streams open now."
+    "kafka_schema_registry_metrics_connection_count", "Calls and streams open now.", across="sum"
 )
 K_ACTIVE: Final = _confluent(
     "jetty_metrics_connections_active",
     "The same, by the name that the newer of Confluent's dashboards has for it.",
+    across="sum",
 )
 K_ROLE: Final = _confluent("master_slave_role", "Always 1: every server takes writes.")

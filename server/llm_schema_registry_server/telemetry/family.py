@@ -11,13 +11,15 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from .names import label
 
 PREFIX = "schema_registry_"
+Across = Literal["sum", "max", "min"]
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
     """One family. `name` is what PromQL asks for: of a counter with `_total`, of a histogram without `_bucket` and the like.
 
-    `area` groups it on the page of documentation; `optional` says with which setting it is there, "" when always.
+    `area` groups it on the page of documentation; `optional` says with which setting it is there, "" when always. `across` says what a
+    gauge is of several serving processes together (telemetry/pages.py); what counts is always the sum.
     """
 
     name: str
@@ -26,6 +28,7 @@ class Family:
     labels: tuple[str, ...]
     area: str
     optional: str = ""
+    across: Across = "sum"
 
     @property
     def unit(self) -> str:
@@ -76,10 +79,11 @@ def family(
     meaning: str,
     labels: Sequence[str] = (),
     optional: str = "",
+    across: Across = "sum",
 ) -> Family:
     """A new family, by its whole name."""
     assert name not in ALL, name
-    made = ALL[name] = Family(name, kind, meaning, tuple(label(n) for n in labels), _area, optional)
+    made = ALL[name] = Family(name, kind, meaning, tuple(label(n) for n in labels), _area, optional, across)
     return made
 
 
@@ -88,9 +92,9 @@ def counter(name: str, meaning: str, *labels: str, optional: str = "") -> Family
     return family("counter", f"{PREFIX}{name}", meaning, labels, optional)
 
 
-def gauge(name: str, meaning: str, *labels: str, optional: str = "") -> Family:
+def gauge(name: str, meaning: str, *labels: str, optional: str = "", across: Across = "sum") -> Family:
     """A new gauge, by its name without the prefix."""
-    return family("gauge", f"{PREFIX}{name}", meaning, labels, optional)
+    return family("gauge", f"{PREFIX}{name}", meaning, labels, optional, across)
 
 
 def histogram(name: str, meaning: str, *labels: str, optional: str = "") -> Family:

@@ -27,6 +27,8 @@ _MOST_KINDS = 1000
 Level = Literal["debug", "info", "warning", "error"]
 _LEVELLED: set[str] = set()
 """Modules that have a level of their own."""
+_ALWAYS: dict[str, Any] = {}
+"""What every line has."""
 _WRITTEN: dict[str, float] = {}
 _LEFT_OUT = [0.0]
 
@@ -37,11 +39,12 @@ def configure(
     stream: TextIO | None = None,
     lines_per_second: int = LINES_PER_SECOND,
     levels: Mapping[str, Level] | None = None,
+    always: Mapping[str, Any] | None = None,
 ) -> None:
     """Sends our events and those of libraries that use `logging` to `stream` (stderr) in one format.
 
     auto: text where the stream is a terminal, in colours unless NO_COLOR is set (no-color.org), JSON elsewhere. levels: of single
-    modules. Of each event at most `lines_per_second` are written; what is
+    modules. always: what every line has. Of each event at most `lines_per_second` are written; what is
     left out is told in one line when the second has passed.
     """
     output = stream or sys.stderr
@@ -79,6 +82,8 @@ def configure(
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
+    _ALWAYS.clear()
+    _ALWAYS.update(always or {})
     set_levels(level, levels or {})
     structlog.configure(
         processors=[
@@ -165,6 +170,8 @@ def left_out() -> float:
 
 
 def _add_context(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for name, value in _ALWAYS.items():
+        event.setdefault(name, value)
     now = context.current()
     if now.request_id:
         event.setdefault("request_id", now.request_id)

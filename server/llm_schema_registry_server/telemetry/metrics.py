@@ -101,6 +101,10 @@ class Metrics:
         """Exports how many counted uses were recorded or dropped."""
         self.read(lambda: c.usage(read()))
 
+    def read_observed(self, read: Callable[[], c.ObservedReadings | None], *, watched: bool) -> None:
+        """Exports numbers of the store that this server has read. watched: whether the dialect watch is on."""
+        self.read(lambda: c.observed(read(), watched=watched))
+
     def read_unreadable(self, read: Callable[[], Mapping[str, int]]) -> None:
         """Exports how often lists went on without a row that cannot be decoded, by table."""
         self.read(lambda: c.counted(f.UNREADABLE, read()))

@@ -26,6 +26,8 @@ class Work:
         self.validations, self.validation_errors = Counts(f.VALIDATIONS), Counts(f.VALIDATION_ERRORS)
         self.validation_seconds = Histograms(f.VALIDATION_SECONDS)
         self.coerced_answers, self.coercions = Counts(f.ANSWERS_COERCED), Counts(f.COERCIONS)
+        self.answers, self.reports = Counts(f.ANSWERS_REPORTED), Counts(f.REPORTS)
+        self.judged_versions, self.changed_verdicts = Counts(f.DIALECT_JUDGED), Counts(f.DIALECT_CHANGED)
         self.checks, self.violations = Counts(f.COMPATIBILITY_CHECKS), Counts(f.COMPATIBILITY_VIOLATIONS)
         self.check_seconds = Histograms(f.COMPATIBILITY_SECONDS)
 
@@ -51,6 +53,20 @@ class Work:
         self.coerced_answers.add(corrected if valid else "invalid")
         for kind, count in counts.items():
             self.coercions.add(kind, by=count)
+
+    def reported(self, counts: Mapping[str, int] | None) -> None:
+        """A report of what became of answers, by kind; None for one that was counted before."""
+        self.reports.add("repeated" if counts is None else "counted")
+        for kind, count in (counts or {}).items():
+            self.answers.add(kind, by=count)
+
+    def judged(self, versions: int) -> None:
+        """Versions that the dialect watch has judged."""
+        self.judged_versions.add(by=versions)
+
+    def verdict_changed(self, fit: str) -> None:
+        """A verdict about a live version that has become this one."""
+        self.changed_verdicts.add(fit)
 
     def checked(self, level: str, verdict: str, rules: Iterable[str], began: float) -> None:
         """A check of a schema as the next version, and the rules of the violations in its report."""

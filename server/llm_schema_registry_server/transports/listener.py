@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+LET_GO_SECONDS = 0.5
+"""How long clients are served who were asked to go on elsewhere: what they had sent before they heard of it is answered, too."""
+
 
 class Listener(Protocol):
     """Owns one port."""

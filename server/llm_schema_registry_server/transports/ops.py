@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from prometheus_client import make_wsgi_app
 
+from ..siblings.siblings import Siblings
 from ..telemetry.metrics import Metrics
 from .listener import ListenError
 
@@ -33,17 +34,28 @@ class _Answer(NamedTuple):
 
 
 class MetricsListener:
-    """Serves the page of series to at most `connections` at a time, each for at most `seconds`."""
+    """Serves the page of series to at most `connections` at a time, each for at most `seconds`. siblings: with whom it shares the port, and
+    whose series are on the page, too."""
 
     name = "metrics"
 
     def __init__(
-        self, metrics: Metrics, host: str, port: int, *, connections: int = 16, seconds: float = 10.0
+        self,
+        metrics: Metrics,
+        host: str,
+        port: int,
+        *,
+        connections: int = 16,
+        seconds: float = 10.0,
+        siblings: Siblings | None = None,
     ) -> None:
         self._host = host
         self._port = port
         self._most, self._seconds = connections, seconds
+        self._registry, self._siblings = metrics.registry, siblings
         self._app: Callable[..., Iterable[bytes]] = make_wsgi_app(metrics.registry)
+        # A page of all asks all of them.
+        self._pause = (siblings.wanted if siblings is not None else 1) / PAGES_PER_SECOND
         self._open = 0
         self._answers: dict[tuple[str, ...], asyncio.Task[_Answer]] = {}
         self._made_at = 0.0
@@ -83,12 +95,21 @@ class MetricsListener:
     # What follows runs in the thread.
 
     async def _listen(self) -> asyncio.Server:
+        if self._siblings is not None:
+            await self._siblings.serve_page(self._registry)
         return await asyncio.start_server(
-            self._serve, self._host, self._port, limit=MOST_HEAD_BYTES, backlog=_BACKLOG
+            self._serve,
+            self._host,
+            self._port,
+            limit=MOST_HEAD_BYTES,
+            backlog=_BACKLOG,
+            reuse_port=self._siblings is not None,
         )
 
     async def _close(self) -> None:
         self._server.close()
+        if self._siblings is not None:
+            self._siblings.close()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
@@ -128,11 +149,14 @@ class MetricsListener:
         return await asyncio.shield(task)
 
     async def _make(self, key: tuple[str, ...], environment: Mapping[str, str]) -> _Answer:
-        await asyncio.sleep(max(0.0, self._made_at + 1 / PAGES_PER_SECOND - time.monotonic()))
+        await asyncio.sleep(max(0.0, self._made_at + self._pause - time.monotonic()))
         del self._answers[key]  # what is asked from now on may want to see what happens from now on
         self._made_at = time.monotonic()
+        app = self._app
+        if self._siblings is not None:
+            app = make_wsgi_app(await self._siblings.gathered())
         begun: list[Any] = []
-        body = b"".join(self._app(environment, lambda *head: begun.extend(head)))
+        body = b"".join(app(environment, lambda *head: begun.extend(head)))
         return _Answer(begun[0], begun[1], body)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from .listener import ListenError
@@ -31,17 +32,39 @@ def check_ports(wanted: Iterable[WantedPort]) -> None:
         if other is not one and other.host == one.host:
             raise _refusal(one, f"{other.section}.port is {one.port}, too")
         try:
-            _bind(one)
+            _bind(one).close()
         except OSError as error:
             raise _refusal(one, _cause(error)) from error
 
 
-def _bind(wanted: WantedPort) -> None:
+@contextmanager
+def held_ports(wanted: Iterable[WantedPort]) -> Iterator[Mapping[str, int]]:
+    """Keeps ports, by section, from everybody but processes of the same user that share them (SO_REUSEPORT); for port 0 the system chooses
+    one. Nobody is listening here. Raises ListenError."""
+    with ExitStack() as held:
+        ports = {}
+        for one in wanted:
+            try:
+                bound = held.enter_context(_bind(one, shared=True))
+            except OSError as error:
+                raise _refusal(one, _cause(error)) from error
+            ports[one.section] = int(bound.getsockname()[1])
+        yield ports
+
+
+def _bind(wanted: WantedPort, *, shared: bool = False) -> socket.socket:
     host = wanted.host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as asking:
-        asking.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        asking.bind((host, wanted.port))
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bound.bind((host, wanted.port))
+    except BaseException:
+        bound.close()
+        raise
+    return bound
 
 
 def _cause(error: OSError) -> str:

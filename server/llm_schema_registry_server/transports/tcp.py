@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +47,34 @@ def connections(port: int) -> Iterator[tuple[str, socket.socket]]:
             except OSError:  # not connected, or no longer
                 continue
             yield peer, duplicate
+
+
+def listening(port: int) -> Sequence[int]:
+    """The descriptors of this process that take connections to `port`; none where there is no /proc."""
+    found = []
+    for name in os.listdir(_DESCRIPTORS) if _DESCRIPTORS.exists() else ():
+        try:
+            if not os.readlink(_DESCRIPTORS / name).startswith("socket:"):
+                continue
+            with socket.socket(fileno=os.dup(int(name))) as duplicate:
+                if duplicate.family not in (socket.AF_INET, socket.AF_INET6):
+                    continue
+                takes = duplicate.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+                if takes and duplicate.getsockname()[1] == port:
+                    found.append(int(name))
+        except OSError:  # closed since it was listed
+            continue
+    return found
+
+
+def stop_listening(port: int) -> bool:
+    """Has this process take no more connections to `port`, which other processes share; answers whether it did. To be called where an
+    engine would do so only together with closing what is open: its descriptor then is one that nobody can connect to."""
+    found = listening(port)
+    for descriptor in found:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as nobody:
+            os.dup2(nobody.fileno(), descriptor, inheritable=False)
+    return bool(found)
 
 
 def measured(port: int) -> Mapping[str, Traffic]:

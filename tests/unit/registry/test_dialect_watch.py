@@ -16,10 +16,12 @@ from llm_schema_registry_server.model.change import Change, EventType
 from llm_schema_registry_server.model.profile import ProfileFit
 from llm_schema_registry_server.registry.dialect_watch import BATCH, DialectWatch
 from llm_schema_registry_server.registry.library import Library
+from llm_schema_registry_server.registry.observing import Observing
 from llm_schema_registry_server.registry.profiles import Profiles
 from llm_schema_registry_server.registry.verdicts import Progress
 from llm_schema_registry_server.storage.leases import LeaseLost
 from llm_schema_registry_server.storage.store import WriteTx
+from llm_schema_registry_server.telemetry.work import Work
 from llm_schema_registry_server.workers.inline import InlineWorkers
 from llm_schema_registry_server.workers.provider_tasks import Judged, JudgeSchemas
 from tests.support.profiles import ENFORCED, REJECTED, profile
@@ -43,7 +45,8 @@ class Watched:
         self.watch = self.another()
 
     def another(self) -> DialectWatch:
-        return DialectWatch(self.store, self.library, self.profiles, self.world.clock)
+        self.work = Work()
+        return DialectWatch(self.store, self.library, self.profiles, self.world.clock, work=self.work)
 
     async def register(self, subject: str, text: str) -> str:
         return (await self.world.register(subject, text)).version.schema_id
@@ -90,6 +93,25 @@ async def test_every_version_gets_a_verdict_of_every_profile(watched: Watched) -
     assert await watched.told() == [], "a first verdict is no change"
 
 
+async def test_how_far_it_is_can_be_read_by_every_server(watched: Watched) -> None:
+    observing = Observing(watched.store, watched.profiles, watched.world.clock)
+
+    async def seen() -> tuple[int, int]:
+        await observing.read()
+        assert observing.newest is not None
+        return observing.newest.behind, observing.newest.pending
+
+    await watched.register("orders", SHORT)
+    assert await seen() == (1, len(shipped()))
+    await watched.watch.run()
+    assert await seen() == (0, 0)
+    await watched.put(1, minLength=REJECTED)
+    await watched.register("bills", SHORT)
+    assert await seen() == (2, 1)
+    await watched.watch.run()
+    assert await seen() == (0, 0)
+
+
 async def test_exactly_what_is_affected_by_a_new_version_of_a_profile_is_told(watched: Watched) -> None:
     await watched.put(1)
     short = [await watched.register(f"short.{n:03}", SHORT) for n in range(2 * BATCH + 3)]
@@ -113,6 +135,8 @@ async def test_exactly_what_is_affected_by_a_new_version_of_a_profile_is_told(wa
     fits = await watched.fits()
     assert {fits[i] for i in short} == {ProfileFit.REFUSED}
     assert {fits[i] for i in plain} == {ProfileFit.FITS}
+    assert watched.work.judged_versions.total() == 2 * (len(short) + len(plain))
+    assert dict(watched.work.changed_verdicts.items()) == {("REFUSED",): len(short)}
 
     await watched.watch.run()
     await watched.put(3, minLength=REJECTED | {"note": "tried again"})

@@ -11,7 +11,7 @@ import pytest
 
 from llm_schema_engines.model.compatibility import CompatibilityLevel
 from llm_schema_engines.model.schema import SchemaType
-from llm_schema_registry.v1 import answers_pb2, lifecycle_pb2, providers_pb2, tools_pb2
+from llm_schema_registry.v1 import answers_pb2, conformance_pb2, lifecycle_pb2, providers_pb2, tools_pb2
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry_server.auth.granting import GrantBook
 from llm_schema_registry_server.auth.permissions import PERMISSIONS, Roles
@@ -170,6 +170,12 @@ READS_BY_ID: list[tuple[str, Callable[[str], Any]]] = [
     (
         "GrammarFor",
         lambda i: providers_pb2.GrammarForRequest(schema=tools_pb2.SchemaOperand(schema_id=i), syntax=1),
+    ),
+    (
+        "ReportOutcomes",
+        lambda i: conformance_pb2.ReportOutcomesRequest(
+            report_id="r", items=[conformance_pb2.ModelOutcomes(schema_id=i, model="m", answers=1)]
+        ),
     ),
     ("GetDependencies", lambda i: pb.GetDependenciesRequest(schema_id=i)),
     ("GetDependents", lambda i: pb.GetDependentsRequest(schema_id=i)),

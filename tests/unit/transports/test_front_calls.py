@@ -448,3 +448,27 @@ def test_junk_is_handed_on_or_cut(junk: bytes, piece: int) -> None:
     assert len(world.out) + len(world.inspection._rest) >= len(PREFACE)
     world.inspection.outgoing(junk)
     world.inspection.close()
+
+
+@pytest.mark.parametrize("cut", range(0, 40, 3))
+def test_a_client_is_asked_to_go_on_elsewhere_between_two_frames_and_its_calls_are_answered(cut: int) -> None:
+    world = World()
+    world.send(written(call(1, message(b"asked"))))
+    answer = b"".join(
+        frame.write()
+        for frame in (
+            Frame(HEADERS, 0, 1, b"half a block"),
+            Frame(CONTINUATION, END_HEADERS, 1, b"the rest"),
+            Frame(DATA, END_STREAM, 1, message(b"answered")),
+        )
+    )
+    world.told += world.inspection.outgoing(answer[:cut])
+    world.inspection.leaving()
+    world.told += world.inspection.answers()
+    world.told += world.inspection.outgoing(answer[cut:])
+
+    (goaway,) = [frame for frame in world.client if frame.kind == 7]
+    assert (goaway.stream, goaway.payload) == (0, struct.pack(">II", 0x7FFF_FFFF, 0))
+    assert b"".join(frame.write() for frame in world.client if frame.kind != 7) == answer
+    kinds = [frame.kind for frame in world.client]
+    assert kinds[kinds.index(HEADERS) + 1] == CONTINUATION

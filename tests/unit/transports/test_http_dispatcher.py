@@ -210,3 +210,29 @@ async def _nothing() -> Event:
 
 async def _nowhere(event: Event) -> None:
     raise AssertionError(event)
+
+
+@pytest.mark.parametrize(("version", "last"), [("1.1", True), ("2", False)])
+async def test_who_is_let_go_is_answered_and_closes_the_connection(version: str, last: bool) -> None:
+    page = Page("p")
+    app = Dispatcher([Mount("/p", page.http, page)])
+    await app.let_go(0)
+    sent: list[Event] = []
+
+    async def receive() -> Event:
+        return {"type": "http.request"}
+
+    async def send(event: Event) -> None:
+        sent.append(event)
+
+    scope: dict[str, Any] = {
+        "type": "http",
+        "http_version": version,
+        "method": "GET",
+        "raw_path": b"/p",
+        "headers": [],
+    }
+    await app(scope, receive, send)
+
+    assert (sent[0]["status"], page.left) == (200, 0)
+    assert ((b"connection", b"close") in sent[0]["headers"]) is last

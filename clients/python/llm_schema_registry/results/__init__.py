@@ -1,6 +1,13 @@
 """What the registry answers, as frozen values. Times are aware, in UTC; an absent time is None."""
 
 from .answers import AnswerState, CoercedAnswer, CoercionCount, ReaskedAnswer, StreamFailure
+from .conformance import (
+    ConformanceDrop,
+    ConformanceRate,
+    ModelConformance,
+    ModelOutcomes,
+    OutcomesReported,
+)
 from .fixes import Fix, FixEdit, FixProof, FoundFixes
 from .providers import (
     AnswerCheck,
@@ -55,6 +62,8 @@ __all__ = [
     "ComponentHealth",
     "Config",
     "ConfigView",
+    "ConformanceDrop",
+    "ConformanceRate",
     "Conversion",
     "ConversionLoss",
     "DecodedAnswer",
@@ -66,6 +75,9 @@ __all__ = [
     "FoundFixes",
     "Health",
     "Items",
+    "ModelConformance",
+    "ModelOutcomes",
+    "OutcomesReported",
     "Page",
     "ProfileBudget",
     "ProfileCheck",

@@ -26,6 +26,7 @@ from .access import MemoryAccessRead
 from .audit import MemoryAuditRead
 from .counting import counted
 from .credentials import MemoryCredentialsRead
+from .outcomes import MemoryOutcomesRead
 from .profiles import MemoryProfilesRead
 from .tables import Tables
 
@@ -37,7 +38,9 @@ SUBJECT_CHANGES = "how often a version was added, changed or removed"
 GONE_CHANGES = "how many of them are gone"
 
 
-class MemoryReadTx(MemoryCredentialsRead, MemoryAccessRead, MemoryAuditRead, MemoryProfilesRead):
+class MemoryReadTx(
+    MemoryCredentialsRead, MemoryAccessRead, MemoryAuditRead, MemoryProfilesRead, MemoryOutcomesRead
+):
     """A view of the tables as they are when it is made; see store.ReadTx for the meaning of each method."""
 
     def __init__(self, tables: Tables) -> None:

@@ -13,6 +13,7 @@ from ...model.config import Config
 from ...model.grant import StoredGrant
 from ...model.lifecycle import Transition
 from ...model.merkle import Tile
+from ...model.outcomes import ModelOutcomes, Outcomes, OutcomesKey
 from ...model.profile import ProfileVerdict, StoredProfile
 from ...model.quota import ContextUsage
 from ...model.schema import SchemaVersion, StoredContent
@@ -127,6 +128,9 @@ class Tables:
     policies: Table[int, StoredPolicies] = field(default_factory=Table)
     profiles: Table[str, StoredProfile] = field(default_factory=Table)
     verdicts: Table[str, tuple[ProfileVerdict, ...]] = field(default_factory=Table)
+    outcomes: Table[OutcomesKey, ModelOutcomes] = field(default_factory=Table)
+    outcome_days: Table[tuple[str, str, int], Outcomes] = field(default_factory=Table)
+    outcome_reports: Table[str, datetime] = field(default_factory=Table)
     audit_inbox: Table[int, Noted] = field(default_factory=Table)
     audit_log: Table[int, Logged] = field(default_factory=Table)
     audit_tiles: Table[Tile, bytes] = field(default_factory=Table)

@@ -23,6 +23,7 @@ from ..rows import subject_of
 from .access import MemoryAccessWrite
 from .audit import MemoryAuditWrite
 from .credentials import MemoryCredentialsWrite
+from .outcomes import MemoryOutcomesWrite
 from .profiles import MemoryProfilesWrite
 from .reading import (
     ALL_CHANGES,
@@ -42,7 +43,12 @@ NOTHING = ContextUsage()
 
 
 class MemoryWriteTx(
-    MemoryReadTx, MemoryCredentialsWrite, MemoryAccessWrite, MemoryAuditWrite, MemoryProfilesWrite
+    MemoryReadTx,
+    MemoryCredentialsWrite,
+    MemoryAccessWrite,
+    MemoryAuditWrite,
+    MemoryProfilesWrite,
+    MemoryOutcomesWrite,
 ):
     """See store.WriteTx for the meaning of each method. There is one at a time, so subjects need no lock."""
 
@@ -193,6 +199,7 @@ class MemoryWriteTx(
             tables.verdicts,
         ):
             table.remove(schema_id)
+        self.forget_outcomes_of(schema_id)
         left = tuple(i for i in tables.by_subject.get(version.subject) or () if i != schema_id)
         tables.by_subject[version.subject] = left
         self._hold(version.subject.context, NOTHING - ContextUsage(int(not left), 1, version.size))

@@ -47,6 +47,7 @@ from . import counting, lists, queries
 from .access import PostgresAccessRead
 from .audit import PostgresAuditRead
 from .credentials import PostgresCredentialsRead
+from .outcomes import PostgresOutcomesRead
 from .profiles import PostgresProfilesRead
 from .session import Session
 
@@ -58,7 +59,9 @@ _GRACE_SECONDS = 2.0
 _version_or_not, _change_or_not = tolerant(rows.version_of), tolerant(rows.change_of)
 
 
-class PostgresReadTx(PostgresCredentialsRead, PostgresAccessRead, PostgresAuditRead, PostgresProfilesRead):
+class PostgresReadTx(
+    PostgresCredentialsRead, PostgresAccessRead, PostgresAuditRead, PostgresProfilesRead, PostgresOutcomesRead
+):
     """See store.ReadTx for the meaning of each method."""
 
     def __init__(self, session: Session) -> None:

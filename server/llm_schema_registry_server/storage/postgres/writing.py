@@ -30,6 +30,7 @@ from .access import PostgresAccessWrite
 from .appending import columns_of, taken
 from .audit import PostgresAuditWrite
 from .credentials import PostgresCredentialsWrite
+from .outcomes import PostgresOutcomesWrite
 from .profiles import PostgresProfilesWrite
 from .reading import PostgresReadTx
 from .session import Session
@@ -41,7 +42,12 @@ _MOST_ROWS = 1000
 
 
 class PostgresWriteTx(
-    PostgresCredentialsWrite, PostgresAccessWrite, PostgresAuditWrite, PostgresProfilesWrite, PostgresReadTx
+    PostgresCredentialsWrite,
+    PostgresAccessWrite,
+    PostgresAuditWrite,
+    PostgresProfilesWrite,
+    PostgresOutcomesWrite,
+    PostgresReadTx,
 ):
     """See store.WriteTx for the meaning of each method."""
 

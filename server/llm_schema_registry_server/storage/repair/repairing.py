@@ -13,6 +13,7 @@ from .access import Grants, Policies
 from .audit import AuditLog
 from .cells import Cells, mended_change, mended_settings, readable, shown
 from .credentials import ApiKeys, RevokedTokens
+from .outcomes import OutcomeDays, OutcomeReports, OutcomesOfModels
 from .profiles import Profiles, Verdicts
 from .table import REMEDY, RepairableStore, RepairFinding, RepairTx, Table, update
 from .versions import Versions
@@ -54,6 +55,9 @@ async def repair(
         Policies(),
         Profiles(),
         Verdicts(),
+        OutcomesOfModels(),
+        OutcomeDays(),
+        OutcomeReports(),
         AuditLog(),
     ):
         after: Any = table.start

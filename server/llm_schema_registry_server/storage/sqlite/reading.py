@@ -47,6 +47,7 @@ from . import counting, lists, queries
 from .access import SqliteAccessRead
 from .audit import SqliteAuditRead
 from .credentials import SqliteCredentialsRead
+from .outcomes import SqliteOutcomesRead
 from .profiles import SqliteProfilesRead
 from .session import FEW, Session
 
@@ -72,7 +73,9 @@ def _precondition(scopes: Sequence[str], row: Sequence[Any]) -> Precondition:
     )
 
 
-class SqliteReadTx(SqliteCredentialsRead, SqliteAccessRead, SqliteAuditRead, SqliteProfilesRead):
+class SqliteReadTx(
+    SqliteCredentialsRead, SqliteAccessRead, SqliteAuditRead, SqliteProfilesRead, SqliteOutcomesRead
+):
     """See store.ReadTx for the meaning of each method."""
 
     def __init__(self, session: Session) -> None:

@@ -32,7 +32,7 @@ from .session import Session
 from .watching import FileWatch
 from .writing import SqliteWriteTx
 
-_POLL_SECONDS = 0.25
+POLL_SECONDS = 0.25
 """How often to look for changes that another process has written to the file."""
 
 
@@ -55,6 +55,7 @@ class SqliteStore(TransactionBackedStore):
     lock_seconds: how long to wait for another process that holds the file's lock.
     readers: how many read transactions may be open at once; more wait for their turn. list_readers: how many of them may be
     lists and searches. queues: where the queue for them is shown. clock: dates leases and cursors.
+    poll_seconds: how often to look for changes that another process has written to the file.
     """
 
     def __init__(
@@ -67,8 +68,9 @@ class SqliteStore(TransactionBackedStore):
         list_readers: int = 2,
         queues: Queues | None = None,
         clock: Clock = wall_clock,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
-        self._path, self._clock = path, clock
+        self._path, self._clock, self._poll = path, clock, poll_seconds
         self._synchronous = synchronous
         self._lock_seconds = lock_seconds
         self._readers = readers
@@ -189,8 +191,8 @@ class SqliteStore(TransactionBackedStore):
     async def wait_for_change(self, after: int, timeout: float) -> None:
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout
-        while not await self._signal.wait(after, min(_POLL_SECONDS, end - loop.time())) and loop.time() < end:
-            if loop.time() >= self._polled_at + _POLL_SECONDS:
+        while not await self._signal.wait(after, min(self._poll, end - loop.time())) and loop.time() < end:
+            if loop.time() >= self._polled_at + self._poll:
                 self._polled_at = loop.time()
                 await self._look_for_changes()
 

@@ -27,6 +27,7 @@ from . import queries
 from .access import SqliteAccessWrite
 from .audit import SqliteAuditWrite
 from .credentials import SqliteCredentialsWrite
+from .outcomes import SqliteOutcomesWrite
 from .profiles import SqliteProfilesWrite
 from .reading import SqliteReadTx
 from .session import Session
@@ -38,7 +39,12 @@ _NAME_COST = 8
 
 
 class SqliteWriteTx(
-    SqliteReadTx, SqliteCredentialsWrite, SqliteAccessWrite, SqliteAuditWrite, SqliteProfilesWrite
+    SqliteReadTx,
+    SqliteCredentialsWrite,
+    SqliteAccessWrite,
+    SqliteAuditWrite,
+    SqliteProfilesWrite,
+    SqliteOutcomesWrite,
 ):
     """See store.WriteTx for the meaning of each method. There is one at a time, so subjects need no lock."""
 

@@ -17,6 +17,7 @@ from .http2 import (
     DATA,
     END_HEADERS,
     END_STREAM,
+    GOAWAY,
     HEAD,
     HEAD_BYTES,
     HEADERS,
@@ -248,6 +249,10 @@ class CallInspection(Inspection):
             return b""
         due, self._due = self._due, b""
         return due
+
+    def leaving(self) -> None:
+        """The client should begin its next calls on another connection; those that it has begun are answered (RFC 9113 6.8)."""
+        self._due += frame(GOAWAY, 0, 0, number(STREAM_BITS) + number(NO_ERROR))
 
     def close(self) -> None:
         """The connection is gone, and what its messages took."""

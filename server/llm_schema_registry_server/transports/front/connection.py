@@ -192,6 +192,11 @@ class Client(asyncio.Protocol):
             return
         self._flush()
 
+    def let_go(self) -> None:
+        """Asks the client to go on elsewhere."""
+        self.inspection.leaving()
+        self._send(self.inspection.answers())
+
     async def more(self) -> None:
         """Waits until something has arrived that nobody has seen. Raises Left."""
         if self._lost:

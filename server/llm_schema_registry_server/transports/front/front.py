@@ -99,6 +99,14 @@ class Front:
         if self._server is not None:
             self._server.close()
 
+    async def let_go(self, seconds: float) -> None:
+        """Asks all clients to go on elsewhere, and serves them until they have, or so many seconds are over."""
+        for client in tuple(self._clients):
+            client.let_go()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._nobody.wait()
+
     async def stop(self) -> None:
         """Closes every connection. The engine has closed its ends: what it has sent last is still to be handed on."""
         await self.stop_listening()

@@ -22,7 +22,7 @@ _DESCRIPTORS = 3
 @dataclass(frozen=True, slots=True)
 class Fronting:
     """Where the engine of a listener binds, and who its callers are, `plain` by the ends of connections to `outer`. `there`: a front
-    stands before it; `secure`: which speaks TLS."""
+    stands before it; `secure`: which speaks TLS. shared: other processes listen on the port, too."""
 
     name: ListenerName
     settings: TlsSettings
@@ -34,6 +34,7 @@ class Fronting:
     there: bool
     ends: Ends = field(default_factory=Ends)
     outer: tuple[str, int] = ("", 0)
+    shared: bool = False
 
     def listener(
         self,
@@ -68,6 +69,7 @@ class Fronting:
             reload_seconds=self.settings.reload_seconds,
             protocol=protocol,
             apart=apart,
+            shared=self.shared,
         )
 
 
@@ -79,12 +81,14 @@ def fronting(
     proxies: ProxiesSettings,
     *,
     always: bool = False,
+    shared: bool = False,
 ) -> Fronting:
-    """For the listener `name` that is to be reached at `host:port`. always: there is a front without TLS, too."""
+    """For the listener `name` that is to be reached at `host:port`. always: there is a front without TLS, too. shared: other processes
+    listen on the port, too."""
     plain = TrustedProxies(proxies.trusted, proxies.header)
     secure = settings.speaks(name)
     if not (secure or always):
         return Fronting(name, settings, host, port, plain, plain, secure=False, there=False)
     ends = Ends()
     behind = BehindFront(ends.find, proxies.trusted, proxies.header, field=ends.field)
-    return Fronting(name, settings, INNER_HOST, 0, behind, plain, secure, True, ends, (host, port))
+    return Fronting(name, settings, INNER_HOST, 0, behind, plain, secure, True, ends, (host, port), shared)

@@ -33,6 +33,9 @@ class Inspection:
         """What the front itself has to say to the client now."""
         return b""
 
+    def leaving(self) -> None:
+        """The client should take new calls elsewhere: `answers` says so, where its protocol can."""
+
     def close(self) -> None:
         """The connection is gone."""
 

@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Mapping
 from datetime import timedelta
 
 from ...telemetry import logs
-from ..listener import Listener, ListenError
+from ..listener import LET_GO_SECONDS, Listener, ListenError
 from .apart import Apart
 from .context import Stamp, TlsFiles, TlsFilesError, Trust, now
 from .ends import Ends
@@ -25,7 +25,7 @@ INNER_HOST = "127.0.0.1"
 class FrontListener:
     """Owns `host:port`; `engine` listens on INNER_HOST and asks `ends` who its callers are. `protocol`: see Front. `files`: of TLS, None
     where it is not spoken; they are looked at every `reload_seconds`; what cannot be used is logged, and what was read before stays in force. apart: the front has a thread of its own,
-    as an engine may have that is to answer when the loop is busy."""
+    as an engine may have that is to answer when the loop is busy. shared: other processes listen on the port, too."""
 
     def __init__(
         self,
@@ -39,8 +39,9 @@ class FrontListener:
         reload_seconds: float,
         protocol: str = "",
         apart: bool = False,
+        shared: bool = False,
     ) -> None:
-        self._engine, self._host, self._port = engine, host, port
+        self._engine, self._host, self._port, self._shared = engine, host, port, shared
         self._files, self._ends, self._bounds = files, ends, bounds
         self._seconds, self._protocol = reload_seconds, protocol
         self._front: Front | None = None
@@ -83,7 +84,7 @@ class FrontListener:
         """Binds and serves. Raises ListenError, also for files that cannot be used."""
         stamp = await self._read(self._files) if self._files is not None else None
         self._front = Front(self.name, self._trust, self._ends, self._bounds, protocol=self._protocol)
-        listening = _bound(self.name, self._host, self._port)
+        listening = _bound(self.name, self._host, self._port, shared=self._shared)
         try:
             await self._engine.start()
         except BaseException:
@@ -121,12 +122,15 @@ class FrontListener:
         self._look.set()
 
     async def drain(self, seconds: float) -> None:
-        """Takes no new connections, lets calls in flight finish for at most `seconds`, cuts the rest, and closes."""
+        """Takes no new connections, lets calls in flight finish for at most `seconds`, cuts the rest, and closes. Where others share the
+        port, clients are asked before to go on with them."""
         if self._following is not None:
             self._following.cancel()
             await asyncio.wait({self._following})
         if self._front is not None:
             await self._where_it_runs(self._front.stop_listening())
+            if self._shared:
+                await self._where_it_runs(self._front.let_go(LET_GO_SECONDS))
         await self._engine.drain(seconds)
         if self._front is not None:
             await self._where_it_runs(self._front.stop())
@@ -192,13 +196,15 @@ class FrontListener:
         return found
 
 
-def _bound(name: str, host: str, port: int) -> socket.socket:
+def _bound(name: str, host: str, port: int, *, shared: bool) -> socket.socket:
     """A socket that has the port. Raises ListenError."""
     host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         made.setblocking(False)
         made.bind((host, port))
     except OSError as error:

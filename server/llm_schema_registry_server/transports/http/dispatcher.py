@@ -18,7 +18,7 @@ from ...calls.call import REQUEST_ID, request_id
 from ...calls.guards.queueing import address_key
 from ...calls.peer import NO_PROXIES, TrustedProxies
 from ..turns import CallTurns
-from .asgi import App, Receive, Reply, Scope, Send, connection, headers, send_reply
+from .asgi import App, Event, Receive, Reply, Scope, Send, connection, headers, send_reply
 from .errors import RouteNotFound
 
 # What may follow a prefix: nothing, another segment, or (raw paths of WebSockets have it) a query.
@@ -64,6 +64,7 @@ class Dispatcher:
         prefixes = ", ".join(m.prefix for m in mounts if m.prefix != "/")
         self._hint = f"paths start with {prefixes}; GET / lists them"
         self._active: set[asyncio.Task[Any] | None] = set()
+        self._letting_go = False
         self._turns = CallTurns()
         self._proxies = proxies
         _demand_reachable(mounts)
@@ -72,6 +73,8 @@ class Dispatcher:
         """One request or one WebSocket."""
         task = asyncio.current_task()
         self._active.add(task)
+        if self._letting_go and scope["type"] == "http" and scope["http_version"].startswith("1"):
+            send = partial(_last, send)
         try:
             await self._turns.turn(partial(self._caller, scope))
             await self._app(scope)(scope, receive, send)
@@ -89,6 +92,11 @@ class Dispatcher:
             ):
                 return (http if scope["type"] == "http" else websocket) or self._nobody
         return self._nobody
+
+    async def let_go(self, seconds: float) -> None:
+        """For so long each answer over HTTP/1.1 is the last one on its connection."""
+        self._letting_go = True
+        await asyncio.sleep(seconds)
 
     async def drain(self, seconds: float) -> None:
         """Refuses new requests, waits for those in flight, cuts what is left."""
@@ -115,6 +123,13 @@ class Dispatcher:
         await send({"type": "websocket.accept", "headers": [(b"x-request-id", asked.encode())]})
         await send({"type": "websocket.send", "text": orjson.dumps({"error": body}).decode()})
         await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": error.reason})
+
+
+async def _last(send: Send, event: Event) -> None:
+    """Sends a part of an answer that is the last one on its connection (RFC 9112 9.6)."""
+    if event["type"] == "http.response.start":
+        event = {**event, "headers": [*event["headers"], (b"connection", b"close")]}
+    await send(event)
 
 
 def _demand_reachable(mounts: Sequence[Mount]) -> None:

@@ -13,7 +13,8 @@ from granian.server.embed import Server
 
 from ...calls.peer import NO_PROXIES, TrustedProxies
 from ..connection_guard import ConnectionGuard
-from ..listener import ListenError
+from ..listener import LET_GO_SECONDS, ListenError
+from ..tcp import listening, stop_listening
 from .asgi import Receive, Scope, Send
 
 # Requests and connections that Granian hands us at the same time; our own limits answer long before.
@@ -28,12 +29,14 @@ class DrainingApp(Protocol):
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]: ...
 
+    async def let_go(self, seconds: float) -> None: ...
+
     async def drain(self, seconds: float) -> None: ...
 
 
 class HttpListener:
     """Owns the HTTP port: HTTP/1.1, HTTP/2 without TLS, WebSocket. per_address: see ConnectionGuard, from which trusted `proxies`
-    are exempt."""
+    are exempt. shared: other processes listen on the port, too; port 0 is none then."""
 
     name = "http"
 
@@ -45,8 +48,9 @@ class HttpListener:
         *,
         per_address: int = 0,
         proxies: TrustedProxies = NO_PROXIES,
+        shared: bool = False,
     ) -> None:
-        self._app = app
+        self._app, self._shared = app, shared
         self._host = host
         self._port = port
         self._server: Server | None = None
@@ -59,7 +63,7 @@ class HttpListener:
 
     async def start(self) -> None:
         """Binds and serves. Raises ListenError."""
-        held = _claim(self._host, self._port)
+        held = _claim(self._host, self._port, shared=self._shared)
         with held:
             self._port = held.getsockname()[1]
             self._server = Server(
@@ -74,12 +78,19 @@ class HttpListener:
                 log_enabled=False,
             )
             self._task = asyncio.create_task(self._server.serve(), name="http")
-            await _until_open(self._host, self._port, self._task)
+            if self._shared:
+                await _until_listening(self._host, self._port, self._task)
+            else:
+                await _until_open(self._host, self._port, self._task)
         self._guard = ConnectionGuard(self._port, self._per_address, self._proxies.trusts)
         self._guard.start()
 
     async def drain(self, seconds: float) -> None:
-        """Refuses new requests, waits for those in flight, cuts what is left, closes."""
+        """Refuses new requests, waits for those in flight, cuts what is left, closes. Where others share the port,
+        clients are sent to them before."""
+        if self._shared:
+            await asyncio.to_thread(stop_listening, self._port)
+            await self._app.let_go(LET_GO_SECONDS)
         await self._app.drain(seconds)
         if self._server is not None:
             await self._guard.stop()
@@ -89,17 +100,19 @@ class HttpListener:
             await asyncio.wait({self._task})
 
 
-def _claim(host: str, port: int) -> socket.socket:
+def _claim(host: str, port: int, *, shared: bool) -> socket.socket:
     """A socket that holds the port until Granian has it. Raises ListenError when someone else does.
 
-    Granian binds with SO_REUSEPORT, so that a second server would silently share the port: ask without it first.
+    Granian binds with SO_REUSEPORT, so that a second server would silently share the port: where it is not to be shared, ask without it
+    first.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        with socket.socket(family, socket.SOCK_STREAM) as asking:
-            asking.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            asking.bind((host, port))
-            port = asking.getsockname()[1]
+        if not shared:
+            with socket.socket(family, socket.SOCK_STREAM) as asking:
+                asking.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                asking.bind((host, port))
+                port = asking.getsockname()[1]
         held = socket.socket(family, socket.SOCK_STREAM)
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -107,6 +120,14 @@ def _claim(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise ListenError(f"HTTP cannot listen on {host}:{port}: {error}") from error
     return held
+
+
+async def _until_listening(host: str, port: int, serving: asyncio.Task[None]) -> None:
+    """Waits until this process listens, as a connection would not tell. Raises ListenError when the server ends instead."""
+    while not listening(port):
+        if serving.done():
+            raise ListenError(f"HTTP cannot listen on {host}:{port}") from serving.exception()
+        await asyncio.sleep(0.01)
 
 
 async def _until_open(host: str, port: int, serving: asyncio.Task[None]) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import enum
-import re
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from pathlib import Path
@@ -28,8 +26,7 @@ from ..inputs import read, references
 from ..output import fields, table
 from ..session import session
 from ..text import bad, good
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+from ..times import moment
 
 audit = sub_group("Read the audit log: who did what, and proof that nobody has altered that.")
 
@@ -105,7 +102,7 @@ def list_(
         found = list(
             islice(
                 client.iter_audit_events(
-                    since=None if since is None else _time(since),
+                    since=None if since is None else moment(since, "--since"),
                     principal=principal,
                     operation=operation,
                     type=type_ or AuditEventType.UNSPECIFIED,
@@ -166,7 +163,9 @@ def export(
             lines = client.export_audit()
         else:
             product = _version()
-            events = client.iter_audit_events(since=None if since is None else _time(since), limit=1000)
+            events = client.iter_audit_events(
+                since=None if since is None else moment(since, "--since"), limit=1000
+            )
             lines = (cef(event, product) for event in events)
         for line in lines:
             out.write(line + "\n")
@@ -312,19 +311,6 @@ def _table(events: Sequence[AuditEvent]) -> RenderableType:
 def _key(text: str) -> str:
     """The key itself; of a file its content."""
     return text if text.count("+") >= 2 and " " not in text else Path(text).read_text(encoding="utf-8")
-
-
-def _time(text: str) -> datetime:
-    match = re.fullmatch(r"(\d{1,6})([smhd])", text)
-    if match is not None:
-        return datetime.now(UTC) - timedelta(seconds=int(match[1]) * _UNITS[match[2]])
-    try:
-        given = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is no time; write 30m, 24h, 7d or 2026-11-29T08:00", param_hint="--since"
-        ) from None
-    return given if given.tzinfo else given.replace(tzinfo=UTC)
 
 
 def _version() -> str:

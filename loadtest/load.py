@@ -128,7 +128,10 @@ class Load:
             out, _ = process.communicate()
             if process.returncode not in (0, 1) or not all(result.exists() for result in results):
                 raise SystemExit(f"a generator ended with {process.returncode}:\n{out}")
-        return report.merged([Record.read(result) for result in results])
+        records = [Record.read(result) for result in results]
+        if not all(record.seconds for record in records):
+            raise SystemExit(f"a generator has measured nothing:\n{out}")
+        return report.merged(records)
 
 
 def start_generator(plan: Plan, file: Path) -> subprocess.Popen[str]:

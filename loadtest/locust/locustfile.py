@@ -104,13 +104,21 @@ class Session:
             context={},
         )
 
+    def _cached(self) -> tuple[float, float]:
+        """A server whose metrics cannot be read has failed."""
+        try:
+            return self._sampler.cached()
+        except OSError as error:
+            self.recorder.wrong("GET /metrics", f"{type(error).__name__}: {error}")
+            return 0.0, 0.0
+
     def _measure(self) -> None:
         gevent.sleep(PLAN.warm_up)
         record, sampler = self.recorder.record, self._sampler
         apart = (
             gevent.get_hub().threadpool.apply
         )  # a look at all processes takes a while, in which users go on
-        hits, misses = apart(sampler.cached)
+        hits, misses = apart(self._cached)
         before, began = apart(sampler.processor), time.perf_counter()
         self.recorder.begin()
         while (left := began + PLAN.seconds - time.perf_counter()) > 0:
@@ -118,7 +126,7 @@ class Session:
             gevent.sleep(min(STEP_SECONDS, left))
         self.recorder.end()
         self.recorder.used(before, apart(sampler.processor))
-        after = apart(sampler.cached)
+        after = apart(self._cached)
         record.hits, record.misses = after[0] - hits, after[1] - misses
         record.memory.append((record.seconds, sampler.memory()))
 

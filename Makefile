@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPATH := engines:server:clients/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-deep check lint quick coverage demo demo-llm docs dashboards proto sdk lock image release sbom audit hooks clean
+.PHONY: help run test test-deep check lint quick coverage load bench profile demo demo-llm docs dashboards proto sdk lock image release sbom audit hooks clean
 
 # Tests wait more than they compute: twice as many workers as cores. `make test WORKERS=0` runs them in one process.
 WORKERS ?= $(shell echo $$((2 * $$(nproc))))
@@ -57,7 +57,7 @@ quick: lint ## ruff, unit and API tests: what to run while you write, in less th
 
 check: lint ## ruff, mypy --strict, import contracts, tests
 	$(BIN)/mypy
-	MYPYPATH=engines:server:clients/python:loadtest $(BIN)/mypy loadtest/*.py loadtest/engines/*.py
+	MYPYPATH=engines:server:clients/python:loadtest:loadtest/locust $(BIN)/mypy loadtest/*.py loadtest/engines/*.py loadtest/loads loadtest/micro loadtest/locust/*.py
 	$(BIN)/lint-imports
 	@scripts/system-packages $(SYSTEM_PACKAGES)
 	@scripts/prometheus-tools
@@ -77,6 +77,17 @@ test-deep: $(READY) ## The long runs over large data, which `make test` samples
 	@scripts/system-packages $(SYSTEM_PACKAGES)
 	@scripts/prometheus-tools
 	$(PYTEST) -m deep --timeout 3600
+
+load: $(READY) ## Load a server with its stores, check every answer, write loadtest/results/load.md; LOAD_SCENARIOS=reads LOAD_SECONDS=5 ... (docs/performance.md)
+	@scripts/system-packages postgresql redis-server
+	$(BIN)/python loadtest/load.py
+
+bench: $(READY) ## Micro-benchmarks of two commits side by side: make bench BEFORE=v0.2.0 [AFTER=HEAD] [ONLY=compare] [MARKDOWN=file]
+	$(BIN)/python loadtest/bench.py --before $(or $(BEFORE),HEAD~) $(if $(AFTER),--after $(AFTER)) $(if $(ONLY),--only "$(ONLY)") $(if $(MARKDOWN),--markdown $(MARKDOWN))
+
+profile: $(READY) ## Flame graphs of reads, registrations and validations on each wire, in loadtest/results/profiles; ONLY="hot read, HTTP"
+	@scripts/system-packages nghttp2-client
+	$(BIN)/python loadtest/profiles.py $(if $(ONLY),--only "$(ONLY)")
 
 docs: $(READY) ## Write the pages of docs/ and of the chart that come from the code
 	$(BIN)/python docs/generate.py

@@ -1,6 +1,7 @@
 """The ceiling of each engine: a server that answers every call with the same bytes and knows nothing.
 
     python loadtest/empty_servers.py native|grpcio|http BYTES
+    python loadtest/empty_servers.py native|grpcio|http FILE       answers with what is in the file
 
 Prints its port on the first line and serves until it is ended.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -68,8 +70,9 @@ async def http_server(answer: bytes) -> None:
 
 
 if __name__ == "__main__":
-    engine, size = sys.argv[1], int(sys.argv[2])
+    engine, what = sys.argv[1:]
+    given = b"x" * int(what) if what.isdigit() else Path(what).read_bytes()
     if engine == "http":
-        uvloop.run(http_server(b"x" * size))
+        uvloop.run(http_server(given))
     else:
-        uvloop.run(grpc_server(aio.server if engine == "grpcio" else native.server, b"x" * size))
+        uvloop.run(grpc_server(aio.server if engine == "grpcio" else native.server, given))

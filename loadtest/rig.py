@@ -15,7 +15,6 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,17 +24,10 @@ import psutil
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "engines"), str(ROOT / "server"), str(ROOT / "clients/python")]
 
-from llm_schema_engines.model.compatibility import ChangeClass, CompatibilityLevel  # noqa: E402
-from llm_schema_engines.model.schema import Fingerprints, SchemaType  # noqa: E402
-from llm_schema_engines.model.version import SemanticVersion  # noqa: E402
+from entries import entry as entry  # noqa: E402
+from entries import schema as schema  # noqa: E402
+
 from llm_schema_registry.v1 import schema_registry_pb2_grpc  # noqa: E402
-from llm_schema_registry_server.model.lifecycle import SchemaState  # noqa: E402
-from llm_schema_registry_server.model.principal import Actor, Principal  # noqa: E402
-from llm_schema_registry_server.model.schema import SchemaVersion, StoredContent  # noqa: E402
-from llm_schema_registry_server.model.subject import Subject  # noqa: E402
-from llm_schema_registry_server.registry.creation import change_of_creation, steps_to  # noqa: E402
-from llm_schema_registry_server.registry.ids import new_schema_id  # noqa: E402
-from llm_schema_registry_server.storage.values import NewVersion  # noqa: E402
 from tests.support.postgres import Postgres  # noqa: E402
 
 
@@ -148,46 +140,6 @@ def postgres() -> Iterator[Callable[[], dict[str, str]]]:
 
 def on(dsn: str) -> dict[str, str]:
     return {"STORAGE__KIND": "postgres", "STORAGE__POSTGRES__DSN": dsn}
-
-
-def schema(number: int, fields: int = 14) -> bytes:
-    """A JSON Schema of about a kilobyte, each of its own; with more fields, a later one."""
-    properties = {
-        f"field_{n}": {"type": "string", "description": f"Field {n} of {number}."} for n in range(fields)
-    }
-    order = {"type": "object", "title": f"t{number}", "properties": properties, "required": ["field_0"]}
-    return json.dumps(order).encode()
-
-
-def entry(subject: Subject, ordinal: int, content: bytes, digest: str) -> NewVersion:
-    """What a registration would store of a content, as if it had been judged compatible."""
-    now = datetime.now(UTC)
-    version = SchemaVersion(
-        schema_id=new_schema_id(),
-        global_id=0,
-        identity=digest,
-        subject=subject,
-        ordinal=ordinal,
-        version=SemanticVersion(1, ordinal, 0),
-        schema_type=SchemaType.JSON,
-        fingerprints=Fingerprints(digest, digest, digest),
-        references=(),
-        size=len(content),
-        level=CompatibilityLevel.BACKWARD,
-        state=SchemaState.ACTIVE,
-        change_class=ChangeClass.COMPATIBLE,
-        description=None,
-        tags=("load",),
-        metadata={"team": "load"},
-        options={},
-        created_at=now,
-        updated_at=now,
-        created_by="load",
-        revision=0,
-    )
-    by = Actor(Principal("load"))
-    kept = StoredContent(content, digest, content)
-    return NewVersion(version, kept, ("title",), change_of_creation(version, by), steps_to(version, by))
 
 
 async def calls(

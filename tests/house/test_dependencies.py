@@ -126,7 +126,7 @@ def test_what_is_declared_is_imported(extra: str) -> None:
 
 
 def test_every_extra_is_looked_after() -> None:
-    assert set(PROJECT["optional-dependencies"]) == {*IMPORTER, "all", "dev"} - {""}
+    assert set(PROJECT["optional-dependencies"]) == {*IMPORTER, "all", "load", "dev"} - {""}
 
 
 def test_no_distribution_is_declared_twice() -> None:
@@ -137,7 +137,7 @@ def test_no_distribution_is_declared_twice() -> None:
 
 def test_the_lock_has_what_development_needs() -> None:
     text = (ROOT / "requirements.lock").read_text()
-    wanted = set().union(*(declared(extra) for extra in (*IMPORTER, "dev") if extra not in LIBRARIES))
+    wanted = set().union(*(declared(extra) for extra in (*IMPORTER, "load", "dev") if extra not in LIBRARIES))
 
     assert wanted - _locked(text) == set()
     libraries = set().union(*(declared(extra) for extra in LIBRARIES))

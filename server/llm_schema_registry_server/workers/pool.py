@@ -138,7 +138,7 @@ class Pool:
         self._idle_again.set()
         for start in self._starts:
             start.cancel()
-        for process in {*self._processes, *self._idle_slow, *(r.process for r in self._running)}:
+        for process in {*self._processes, *self._idle_slow, *(r.process for r in self._running.copy())}:
             self._retire(process)
         self._free_slots(len(self._without_process))
         while self._background:
@@ -183,7 +183,8 @@ class Pool:
 
     @property
     def _slow(self) -> int:
-        return sum(running.slow for running in self._running)
+        # A copy: a collection of garbage may begin while this counts, and end a task that nobody waits for.
+        return sum(running.slow for running in self._running.copy())
 
     async def _attempt(self, task: Task[R], seconds: float) -> R:
         if self._stopping:
@@ -504,7 +505,7 @@ class Pool:
         if process in self._idle_slow:
             self._idle_slow.remove(process)
             self._retire(process)
-        elif process in self._processes and not any(r.process is process for r in self._running):
+        elif process in self._processes and not any(r.process is process for r in self._running.copy()):
             self._retire(process)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

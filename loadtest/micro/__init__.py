@@ -1,0 +1,1 @@
+"""Micro-benchmarks that run on any commit: `make bench` (loadtest/bench.py)."""

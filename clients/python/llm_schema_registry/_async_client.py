@@ -98,7 +98,7 @@ class AsyncSchemaRegistry(AsyncCalls, Client):
     def coalescing(
         self, *, calls: int = 2, most: int = MOST, timeout: float | None = None
     ) -> AsyncCoalescingReader:
-        """Reads for many tasks: those that wait at the same time are asked for in one call, each schema once.
+        """Reads for many tasks or threads: those that wait at the same time are asked for in one call, each schema once.
 
         calls: under way at a time; what is asked for meanwhile goes with the next one. most: schemas in one call (the registry's setting
         limits.page). timeout: seconds of each call.

@@ -94,7 +94,7 @@ class SchemaRegistry(SyncCalls, Client):
     def coalescing(
         self, *, calls: int = 2, most: int = MOST, timeout: float | None = None
     ) -> CoalescingReader:
-        """Reads for many threads: those that wait at the same time are asked for in one call, each schema once.
+        """Reads for many tasks or threads: those that wait at the same time are asked for in one call, each schema once.
 
         calls: under way at a time; what is asked for meanwhile goes with the next one. most: schemas in one call (the registry's setting
         limits.page). timeout: seconds of each call.

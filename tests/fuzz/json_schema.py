@@ -213,7 +213,10 @@ def identifiers(random: Random, outcome: Outcome) -> None:
 
 
 def third_opinion(dialect: Dialect, schema: Any, others: dict[str, Any], value: Any) -> bool | None:
-    """What the `jsonschema` library says; None where it cannot follow a reference."""
+    """What the `jsonschema` library says; None where it cannot follow a reference. It is not shown identifiers beside a reference that are
+    ignored there, in draft 7 and older ones, since it heeds them."""
+    if dialect.isolates_references:
+        schema, others = _heeded(schema), _heeded(others)
     registry: referencing.Registry[Any] = referencing.Registry().with_resources(
         (name, referencing.jsonschema.specification_with(dialect.uri).create_resource(other))
         for name, other in ((DEFAULT_BASE, schema), *others.items())
@@ -227,6 +230,13 @@ def third_opinion(dialect: Dialect, schema: Any, others: dict[str, Any], value: 
         if "Unresolvable" in type(error).__name__ or "WrappedReferencing" in type(error).__name__:
             return None
         raise
+
+
+def _heeded(value: Any) -> Any:
+    if isinstance(value, dict):
+        ignored = {"$id", "id"} if isinstance(value.get("$ref"), str) else set()
+        return {keyword: _heeded(held) for keyword, held in value.items() if keyword not in ignored}
+    return [_heeded(item) for item in value] if isinstance(value, list) else value
 
 
 def arriving(random: Random, outcome: Outcome) -> None:

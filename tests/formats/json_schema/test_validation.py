@@ -196,3 +196,39 @@ def test_a_validator_knows_its_size() -> None:
     )
 
     assert 0 < small < large
+
+
+DRAFTS_WITHOUT_SIBLINGS = [
+    ("http://json-schema.org/draft-04/schema#", "id"),
+    ("http://json-schema.org/draft-06/schema#", "$id"),
+    ("http://json-schema.org/draft-07/schema#", "$id"),
+]
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize(("dialect", "identifier"), DRAFTS_WITHOUT_SIBLINGS)
+def test_an_identifier_beside_a_reference_names_nothing(dialect: str, identifier: str, first: bool) -> None:
+    """draft-handrews-json-schema-01, section 8.3: members beside `$ref` are ignored."""
+    ignored = {"$ref": "#/definitions/any", identifier: "#q"}
+    named = {"type": "object", identifier: "#q"}
+    two = {"one": ignored, "two": named} if first else {"one": named, "two": ignored}
+    schema = {"$schema": dialect, "items": {"$ref": "#q"}, "definitions": {"any": {}, **two}}
+
+    assert validate(schema, [{}]).valid
+    assert not validate(schema, [1]).valid
+
+
+@pytest.mark.parametrize(("dialect", "identifier"), DRAFTS_WITHOUT_SIBLINGS)
+def test_an_identifier_of_the_document_beside_a_reference_is_no_base(dialect: str, identifier: str) -> None:
+    schema = {
+        "$schema": dialect,
+        identifier: "http://example.com/a/root.json",
+        "$ref": "#/definitions/number",
+        "definitions": {
+            "number": {"type": "number"},
+            "text": {identifier: "http://example.com/b/", "type": "string"},
+        },
+    }
+
+    assert validate(schema, 1).valid
+    assert not validate(schema, "a").valid

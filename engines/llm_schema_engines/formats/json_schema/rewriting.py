@@ -1,7 +1,8 @@
 """Documents as the validator is given them: rewritten where it departs from the specification. Pure.
 
 jsonschema-rs 0.60 heeds `$schema` where it does not count, knows only one spelling of it, and finds an identifier only as the
-declared dialect writes it; it skips a reference that is empty; it follows `$ref` to a `$dynamicAnchor` as if it were dynamic
+declared dialect writes it, and also where it is ignored, beside a `$ref` of draft 7 and older ones (draft-handrews-json-schema-01,
+section 8.3); it skips a reference that is empty; it follows `$ref` to a `$dynamicAnchor` as if it were dynamic
 (2020-12 core, section 8.2.3.1: it is not); and in 2019-09 it lets `unevaluatedItems` see what `contains` has matched (2019-09
 core, section 9.3.1.3: it does not). What it is given instead means the same and is free of these.
 """
@@ -21,6 +22,7 @@ from .uris import resolve_uri, split_fragment
 
 CONTAINS_MARK = "contains, without annotations"
 """`$comment` of a schema that holds a `contains` of 2019-09; see data_issues."""
+_IDENTIFIERS = {"$id", "id"}
 _COUNTED = ("contains", "minContains", "maxContains")
 _SUSPECT = re.compile(
     rb"""\\u00(?:24|[67])  # an escape that may hide a keyword
@@ -45,8 +47,17 @@ def is_plain(text: bytes, content: Any, dialect: Dialect) -> bool:
         declared in (None, dialect.uri)
         and text.count(b"$schema") == (declared is not None)
         and not (any(part in text for part in _SUSPICIOUS) and _SUSPECT.search(text))
+        and not (
+            dialect.isolates_references and b'"$ref"' in text and _identifies_inside(text, content, dialect)
+        )
         and not (dialect is Dialect.DRAFT_2019_09 and b'"contains"' in text)
     )
+
+
+def _identifies_inside(text: bytes, content: Any, dialect: Dialect) -> bool:
+    """Whether an identifier may stand below the root, or beside a reference."""
+    at_root = isinstance(content, dict) and dialect.identifier in content and "$ref" not in content
+    return text.count(b'"%s"' % dialect.identifier.encode()) > at_root
 
 
 def rewritten(document_index: DocumentIndex, root: Place) -> Any:
@@ -65,6 +76,8 @@ def _changed(document_index: DocumentIndex, place: Place) -> Mapping[str, Any]:
     schema: Mapping[str, Any] = place.schema
     if not place.pointer or "$schema" in schema:
         schema = _with_dialect(document_index, place)
+    if place.dialect.isolates_references and "$ref" in schema and schema.keys() & _IDENTIFIERS:
+        schema = {keyword: value for keyword, value in schema.items() if keyword not in _IDENTIFIERS}
     for keyword in REFERENCE_KEYWORDS:
         reference = schema.get(keyword)
         if isinstance(reference, str):

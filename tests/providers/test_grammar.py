@@ -1,9 +1,8 @@
-"""Grammars: they accept the texts of valid values and refuse those of others. The judges are Python's `re` and, where it is
-installed, llguidance."""
+"""Grammars: they accept the texts of valid values and refuse those of others. The judges are Python's `re` and
+llguidance."""
 
 from __future__ import annotations
 
-import importlib
 import json
 import random
 import re
@@ -14,6 +13,7 @@ import pytest
 
 from llm_schema_engines import GrammarSyntax, InvalidRequest, LossEffect, Verdict, grammar_for, validate
 from tests.formats.json_schema.oracles import instance
+from tests.integrations.kit import library
 
 CLOSED = {"additionalProperties": False}
 SCHEMAS: dict[str, Any] = {
@@ -168,10 +168,10 @@ def test_names_that_cannot_be_told_from_others_are_refused_with_the_way_out(name
 @pytest.mark.parametrize("syntax", ["GBNF", "LARK"])
 @pytest.mark.parametrize("name", [*SCHEMAS, *RECURSIVE])
 def test_llguidance_accepts_what_is_valid_and_nothing_else(name: str, syntax: str) -> None:
-    llguidance = pytest.importorskip("llguidance")
+    llguidance = library("llguidance")
     schema = {**SCHEMAS, **RECURSIVE}[name]
     text = grammar_for(json.dumps(schema), syntax).text
-    lark = importlib.import_module("llguidance.gbnf_to_lark").gbnf_to_lark(text) if syntax == "GBNF" else text
+    lark = library("llguidance.gbnf_to_lark").gbnf_to_lark(text) if syntax == "GBNF" else text
     matcher = _matcher(llguidance, llguidance.LLMatcher.grammar_from_lark(lark))
 
     for document, valid in texts(schema, 60, 9):

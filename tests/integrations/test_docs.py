@@ -71,7 +71,7 @@ def test_the_examples_of_the_page_work(tmp_path: Path, provider: Any) -> None:
 def test_the_page_names_every_extra_and_module() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     shared = {"__init__", "contract", "errors", "inlining", "judging", "modelling", "streams", "pydantic"}
-    others = {"engines", "verify", "server", "postgres", "redis", "s3", "telemetry", "all", "dev"}
+    others = {"engines", "verify", "server", "postgres", "redis", "s3", "telemetry", "all", "load", "dev"}
 
     assert [name for name in extras.keys() - others if f"| `{name}` |" not in PAGE] == []
     assert {f.stem for f in PACKAGE.glob("*.py") if f"`integrations.{f.stem}`" not in PAGE} == shared

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from ._arguments import described
+from ._arguments import described, selector, text
 from .results import SchemaContent
 
 SchemaRef: TypeAlias = str | tuple[str, str | int] | SchemaContent
@@ -17,10 +17,10 @@ def selected(schema: SchemaRef) -> SchemaContent | tuple[str, str | int]:
     if isinstance(schema, SchemaContent):
         return schema
     if isinstance(schema, str):
-        subject, at, selector = schema.rpartition("@")
-        return (subject, selector) if at else (selector, "latest")
+        subject, at, chosen = text(schema, "schema").rpartition("@")
+        return (subject, chosen) if at else (chosen, "latest")
     if isinstance(schema, tuple) and len(schema) == 2:
-        return schema
+        return text(schema[0], "schema"), selector(schema[1], "schema")
     raise TypeError(
         f"schema: a name such as 'support.ticket@^2', (subject, selector) or a version that the registry answered with is expected, "
         f"not {described(schema)}"

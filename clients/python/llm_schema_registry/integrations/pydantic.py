@@ -11,6 +11,7 @@ import copy
 import json
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from .._arguments import described
 from .._encode import data_bytes
 from .._local import DEFAULT_ERRORS
 from ..results import SchemaContent, SchemaInfo
@@ -155,13 +156,18 @@ def answer_class(contract: Contract, name: str = "") -> type[RegistryModel]:
 def content_of(model: Any, mode: str) -> bytes | dict[str, Any]:
     """The schema of a class. mode: `validation`, what is taken, or `serialization`, what is written: they differ."""
     if mode not in ("validation", "serialization"):
-        raise ValueError(f"mode: {mode!r:.80} is neither 'validation' nor 'serialization'")
+        raise ValueError(f"mode: 'validation' or 'serialization' is expected, not {described(mode)}")
     if isinstance(model, type) and issubclass(model, RegistryModel):
         return model.schema_version.content
     if isinstance(model, type) and issubclass(model, BaseModel):
         return model.model_json_schema(mode=mode)  # type: ignore[arg-type]  # checked above
-    known = model if isinstance(model, TypeAdapter) else TypeAdapter(model)
-    return known.json_schema(mode=mode)  # type: ignore[arg-type]  # checked above
+    try:
+        known = model if isinstance(model, TypeAdapter) else TypeAdapter(model)
+        return known.json_schema(mode=mode)  # type: ignore[arg-type]  # checked above
+    except Exception as error:  # pydantic raises whatever what it is given does
+        raise TypeError(
+            f"model: {described(model)} is nothing of which pydantic makes a JSON Schema: {str(error)[:300]}"
+        ) from error
 
 
 def subject_of(model: Any) -> str:

@@ -36,6 +36,7 @@ EVENTS: Mapping[str, AuditEvent] = {
     "RotateApiKey": E.TOKEN_GENERATED,
     "DeleteApiKey": E.TOKEN_REVOKED,
     "RevokeToken": E.TOKEN_REVOKED,
+    "ReportOutcomes": E.SCHEMA_VALIDATED,
 }
 """What operations that change something do."""
 _READS = dict.fromkeys(("ValidateData", "BatchValidate", "ValidateSchema"), E.SCHEMA_VALIDATED)

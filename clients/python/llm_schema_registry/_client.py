@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import grpc
 
 from ._arguments import integer
 from ._cache import ContentCache
+from ._encode import SchemaId
 from ._local import LocalValidators
 from ._options import DEFAULT_CACHE_BYTES, DEFAULT_TARGET, DEFAULT_TIMEOUT, Options, Tls, options
+from ._outcomes import OutcomeBuffer
 from ._retry import RetryPolicy
 
 
+class Reporter(Protocol):
+    """Sends what its buffer holds now and then, from the first `start` on."""
+
+    buffer: OutcomeBuffer
+
+    def start(self) -> None: ...
+
+
 class Client:
-    """A registry that is somewhere else. `_open` makes the transport that carries calls out."""
+    """A registry that is somewhere else. `_open` makes the transport that carries calls out, and the reporter of outcomes."""
+
+    _outcomes: Reporter
 
     def __init__(
         self,
@@ -68,3 +81,42 @@ class Client:
     def target(self) -> str:
         """Where the registry is: `host:port`, several with commas."""
         return self._options.target
+
+    def report_outcome(
+        self,
+        model: str,
+        schema_id: SchemaId | None = None,
+        *,
+        subject: str = "",
+        version: str | int = "",
+        valid: bool = True,
+        retried: bool = False,
+        coerced: bool = False,
+        truncated: bool = False,
+        count: int = 1,
+    ) -> None:
+        """Note what became of an answer of a model that was asked for with a version, by its id or by subject and version (no selector).
+
+        valid: it is valid now. retried: the model was asked again for it. coerced: it was corrected. truncated: it was cut off. Without these
+        three, a valid answer passed at once. count: so many answers were the same. Nothing of the answer is sent.
+
+        It returns at once and raises nothing: outcomes are added up and sent every 10 seconds, and when the client is closed. What cannot be
+        reported is logged once and counted in `outcomes_dropped`.
+        """
+        self._outcomes.buffer.note(
+            model,
+            schema_id,
+            subject,
+            version,
+            valid=valid,
+            retried=retried,
+            coerced=coerced,
+            truncated=truncated,
+            count=count,
+        )
+        self._outcomes.start()
+
+    @property
+    def outcomes_dropped(self) -> int:
+        """Answers whose outcomes could not be reported."""
+        return self._outcomes.buffer.dropped

@@ -35,6 +35,8 @@ else:
 class SchemaRegistry(SyncCalls, Client):
     """A registry, for blocking code. Threads may share it. Close it, or use it in `with`."""
 
+    _outcomes: OutcomeReporter
+
     def _open(self, options: Options) -> None:
         self._transport = BlockingTransport(options)
         self._outcomes = OutcomeReporter(self._transport)
@@ -263,45 +265,6 @@ class SchemaRegistry(SyncCalls, Client):
                 heartbeats=heartbeats,
             ),
         )
-
-    def report_outcome(
-        self,
-        model: str,
-        schema_id: SchemaId | None = None,
-        *,
-        subject: str = "",
-        version: str | int = "",
-        valid: bool = True,
-        retried: bool = False,
-        coerced: bool = False,
-        truncated: bool = False,
-        count: int = 1,
-    ) -> None:
-        """Note what became of an answer of a model that was asked for with a version, by its id or by subject and version (no selector).
-
-        valid: it is valid now. retried: the model was asked again for it. coerced: it was corrected. truncated: it was cut off. Without these
-        three, a valid answer passed at once. count: so many answers were the same. Nothing of the answer is sent.
-
-        It returns at once and raises nothing: outcomes are added up and sent every 10 seconds, and when the client is closed. What cannot be
-        reported is logged once and counted in `outcomes_dropped`.
-        """
-        self._outcomes.buffer.note(
-            model,
-            schema_id,
-            subject,
-            version,
-            valid=valid,
-            retried=retried,
-            coerced=coerced,
-            truncated=truncated,
-            count=count,
-        )
-        self._outcomes.start()
-
-    @property
-    def outcomes_dropped(self) -> int:
-        """Answers whose outcomes could not be reported."""
-        return self._outcomes.buffer.dropped
 
     def flush_outcomes(self, *, timeout: float | None = None) -> bool:
         """Report the outcomes that wait now; False when the registry cannot take them yet, and they wait on."""

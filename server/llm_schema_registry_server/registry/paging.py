@@ -7,7 +7,7 @@ import binascii
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..errors import InvalidRequest, InvalidSubject, LimitExceeded, PageTokenInvalid
 from ..model.schema import SchemaVersion
@@ -38,7 +38,7 @@ def page(
     """
     made = search_page(limit, offset, token, ranked=False, most=most, default=default)
     if isinstance(made, RankedPage):
-        raise _invalid(token)
+        raise no_token(token)
     return made
 
 
@@ -68,7 +68,20 @@ def search_page(
 def token(key: Key | RankedKey, total: int | None = None) -> str:
     """The opaque token of "after this row". With the `total` of a list, later pages need not count it again."""
     cells = key if total is None else (*key, total)
+    return token_of(*cells)
+
+
+def token_of(*cells: str | int) -> str:
+    """An opaque token that holds these."""
     return base64.urlsafe_b64encode(json.dumps(cells).encode()).decode().rstrip("=")
+
+
+def cells_in(token: str) -> Any:
+    """What a token holds, whoever made it: a list of strings and numbers, if it was `token_of`. Raises PageTokenInvalid."""
+    try:
+        return json.loads(base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True))
+    except (ValueError, binascii.Error, RecursionError):
+        raise no_token(token) from None  # every way of being malformed gets the same answer
 
 
 def named_page(limit: int | None, token: str, *, most: int, default: int = DEFAULT_LIMIT) -> tuple[int, str]:
@@ -78,18 +91,15 @@ def named_page(limit: int | None, token: str, *, most: int, default: int = DEFAU
     count = min(limit or default, most)
     if not token:
         return count, ""
-    try:
-        match json.loads(base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)):
-            case [str(name)] if name.isprintable():  # no store refuses to compare with such a name
-                return count, name
-    except (ValueError, binascii.Error, RecursionError):
-        pass  # every way of being malformed gets the same answer
-    raise _invalid(token)
+    match cells_in(token):
+        case [str(name)] if name.isprintable():  # no store refuses to compare with such a name
+            return count, name
+    raise no_token(token)
 
 
 def name_token(name: str) -> str:
     """The opaque token of "after this name"."""
-    return base64.urlsafe_b64encode(json.dumps([name]).encode()).decode().rstrip("=")
+    return token_of(name)
 
 
 def total_in(token: str) -> int | None:
@@ -190,20 +200,16 @@ def bytes_of(version: SchemaVersion) -> int:
 
 def _parse(text: str) -> tuple[Key | RankedKey, int | None]:
     """The key behind a token, and the total; raises PageTokenInvalid."""
-    try:
-        decoded = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
-        match decoded:
-            case [str(name), *numbers] if (
-                1 <= len(numbers) <= 2 and _is_name(name) and all(map(_is_number, numbers))
-            ):
-                return (name, numbers[0]), _second(numbers)
-            case [int(score), str(name), *numbers] if (
-                1 <= len(numbers) <= 2 and _is_name(name) and all(map(_is_number, (score, *numbers)))
-            ):
-                return (score, name, numbers[0]), _second(numbers)
-    except (ValueError, binascii.Error, RecursionError):
-        pass  # every way of being malformed gets the same answer
-    raise _invalid(text)
+    match cells_in(text):
+        case [str(name), *numbers] if (
+            1 <= len(numbers) <= 2 and _is_name(name) and all(map(_is_number, numbers))
+        ):
+            return (name, numbers[0]), _second(numbers)
+        case [int(score), str(name), *numbers] if (
+            1 <= len(numbers) <= 2 and _is_name(name) and all(map(_is_number, (score, *numbers)))
+        ):
+            return (score, name, numbers[0]), _second(numbers)
+    raise no_token(text)
 
 
 def _second(numbers: Sequence[int]) -> int | None:
@@ -222,5 +228,6 @@ def _is_name(text: str) -> bool:
         return False
 
 
-def _invalid(text: str) -> PageTokenInvalid:
+def no_token(text: str) -> PageTokenInvalid:
+    """The refusal of a token that no page of the list has given."""
     return PageTokenInvalid("page_token", f"{text[:80]!r} is not a token of this list")

@@ -13,6 +13,7 @@ from ..errors import InvalidRequest, PageTokenInvalid
 from ..model.selector import parse_selector
 from ..model.subject import Subject
 from ..registry.fairness import Turns
+from ..registry.paging import PageRoom
 from ..registry.reading import FoundSchema, Reading
 from .actors import learn
 from .convert import MessageConverter
@@ -39,13 +40,12 @@ class ManySchemas:
                 "selectors",
                 f"has {len(selectors)} items; it must have 1 to {limits.page} (setting limits.page)",
             )
-        answer, room, turns = pb.BatchGetSchemasResponse(), limits.page_bytes, Turns()
+        answer, room, turns = pb.BatchGetSchemasResponse(), PageRoom(limits.page_bytes), Turns()
         place = _place(request.page_token, len(selectors))
         while place < len(selectors):
             part = selectors[place : place + _PARALLEL]
             for item in await asyncio.gather(*(self._item(selector, call) for selector in part)):
-                room -= item.ByteSize()
-                if room < 0 and answer.items:
+                if not room.take(item.ByteSize()):
                     answer.next_page_token = str(place)
                     return answer
                 if item.HasField("schema"):

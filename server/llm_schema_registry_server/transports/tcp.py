@@ -25,12 +25,10 @@ class Traffic:
     received: int
 
 
-def connections(port: int) -> Iterator[tuple[str, socket.socket]]:
-    """Every connected TCP socket of this process that is bound to `port`, and its peer as the engine names it. It is a duplicate,
-    open until the next one is asked for. None where there is no /proc."""
-    if not _DESCRIPTORS.exists():
-        return
-    for name in os.listdir(_DESCRIPTORS):
+def _sockets(port: int) -> Iterator[tuple[int, socket.socket]]:
+    """The TCP sockets of this process that are bound to `port`: the descriptor of each, and a duplicate, open until the next one is asked
+    for. None where there is no /proc."""
+    for name in os.listdir(_DESCRIPTORS) if _DESCRIPTORS.exists() else ():
         try:
             if not os.readlink(_DESCRIPTORS / name).startswith("socket:"):
                 continue
@@ -41,30 +39,31 @@ def connections(port: int) -> Iterator[tuple[str, socket.socket]]:
             if duplicate.family not in (socket.AF_INET, socket.AF_INET6):
                 continue
             try:
-                if duplicate.getsockname()[1] != port:
-                    continue
-                peer = peer_name(*duplicate.getpeername()[:2])
-            except OSError:  # not connected, or no longer
+                bound = duplicate.getsockname()[1]
+            except OSError:
                 continue
-            yield peer, duplicate
+            if bound == port:
+                yield int(name), duplicate
+
+
+def connections(port: int) -> Iterator[tuple[str, socket.socket]]:
+    """Every connected TCP socket of this process that is bound to `port`, and its peer as the engine names it. It is a duplicate,
+    open until the next one is asked for. None where there is no /proc."""
+    for _, duplicate in _sockets(port):
+        try:
+            peer = peer_name(*duplicate.getpeername()[:2])
+        except OSError:  # not connected, or no longer
+            continue
+        yield peer, duplicate
 
 
 def listening(port: int) -> Sequence[int]:
     """The descriptors of this process that take connections to `port`; none where there is no /proc."""
-    found = []
-    for name in os.listdir(_DESCRIPTORS) if _DESCRIPTORS.exists() else ():
-        try:
-            if not os.readlink(_DESCRIPTORS / name).startswith("socket:"):
-                continue
-            with socket.socket(fileno=os.dup(int(name))) as duplicate:
-                if duplicate.family not in (socket.AF_INET, socket.AF_INET6):
-                    continue
-                takes = duplicate.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-                if takes and duplicate.getsockname()[1] == port:
-                    found.append(int(name))
-        except OSError:  # closed since it was listed
-            continue
-    return found
+    return [
+        descriptor
+        for descriptor, duplicate in _sockets(port)
+        if duplicate.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    ]
 
 
 def stop_listening(port: int) -> bool:

@@ -163,7 +163,9 @@ def test_one_page_has_the_series_of_all_and_never_goes_back(server: ServerProces
     ):
         assert total(now, CALLS, method=f"/{GET}", wire="http", code="OK") == 12
     two.get(f"/api/v1/schemas/{schema_id}")
-    assert total(series(server), CALLS, method=f"/{GET}", wire="http", code="OK") == 13
+    # A process tells the page that it has just made, for a moment.
+    while (counted := total(series(server), CALLS, method=f"/{GET}", wire="http", code="OK")) != 13:
+        assert counted == 12
     assert total(series(server), "schema_registry_serving_process_cpu_seconds_total", process="0") > total(
         shown, "schema_registry_serving_process_cpu_seconds_total", process="0"
     )

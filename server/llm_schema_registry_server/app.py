@@ -21,9 +21,8 @@ from .ready_message import ready_message
 from .registry.clock import SteadyClock
 from .rpc.cached_answers import PreparedAnswers
 from .rpc.convert import MessageConverter
-from .running import CANNOT_START, read_levels, stop_signals, wanted_ports, write_ready
+from .running import CANNOT_START, begin_logs, read_levels, stop_signals, wanted_ports, write_ready
 from .settings import ClockSettings, Settings
-from .settings.urls import secrets_of
 from .siblings.joining import CannotJoin, drain_with_parent, join
 from .siblings.siblings import BEAT_SECONDS, Siblings
 from .telemetry import logs, secrets, tracing
@@ -157,14 +156,7 @@ def serve(
 ) -> int:
     """Run a server until SIGTERM or SIGINT; answers with the exit code. again: reads the settings anew, for SIGUSR1. siblings: who serves
     on the same ports."""
-    secrets.hide(secrets_of(settings))
-    logs.configure(
-        settings.logs.level,
-        settings.logs.format,
-        lines_per_second=settings.logs.lines_per_second,
-        levels=settings.logs.levels,
-        always={} if siblings is None else {"process": siblings.number},
-    )
+    begin_logs(settings, {} if siblings is None else {"process": siblings.number})
     sys.setswitchinterval(_SWITCH_SECONDS)
     return uvloop.run(_serve(settings, ready_file, again, siblings))
 

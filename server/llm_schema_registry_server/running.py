@@ -1,5 +1,5 @@
-"""What a server and the supervisor of several serving processes have in common: the ports they want, the signals they obey, how they tell that
-they are ready. Loads little: a supervisor stays small."""
+"""What a server and the supervisor of several serving processes have in common: their logs, the ports they want, the signals they obey, how they
+tell that they are ready. Loads little: a supervisor stays small."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 from types import FrameType
 
 from .settings import Settings, SettingsError
-from .telemetry import logs
+from .settings.urls import secrets_of
+from .telemetry import logs, secrets
 from .transports.ports import WantedPort
 
 CANNOT_START = 1
@@ -26,6 +27,18 @@ def wanted_ports(settings: Settings) -> list[WantedPort]:
         WantedPort("HTTP", "http", settings.http.host, settings.http.port),
         WantedPort("metrics", "metrics", settings.metrics.host, settings.metrics.port),
     ]
+
+
+def begin_logs(settings: Settings, always: Mapping[str, object]) -> None:
+    """From now on the log is as the settings say, without their secrets. always: what stands in each line."""
+    secrets.hide(secrets_of(settings))
+    logs.configure(
+        settings.logs.level,
+        settings.logs.format,
+        lines_per_second=settings.logs.lines_per_second,
+        levels=settings.logs.levels,
+        always=always,
+    )
 
 
 def read_levels(again: Callable[[], Settings]) -> None:

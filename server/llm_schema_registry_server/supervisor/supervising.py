@@ -19,9 +19,8 @@ import uvloop
 
 from .. import __version__
 from ..ready_message import ready_message
-from ..running import CANNOT_START, read_levels, stop_signals, wanted_ports, write_ready
+from ..running import CANNOT_START, begin_logs, read_levels, stop_signals, wanted_ports, write_ready
 from ..settings import Settings
-from ..settings.urls import secrets_of
 from ..siblings.joining import fixed
 from ..siblings.place import Member, Place, State
 from ..siblings.siblings import BEAT_SECONDS, READY
@@ -48,14 +47,7 @@ def supervise(
 ) -> int:
     """Run `server.workers` serving processes until SIGTERM or SIGINT; answers with the exit code. arguments: of `serve`, for each. again:
     reads the settings anew, for SIGUSR1."""
-    secrets.hide(secrets_of(settings))
-    logs.configure(
-        settings.logs.level,
-        settings.logs.format,
-        lines_per_second=settings.logs.lines_per_second,
-        levels=settings.logs.levels,
-        always={"process": "supervisor"},
-    )
+    begin_logs(settings, {"process": "supervisor"})
     if sys.platform != "linux":
         return _cannot_start(
             "server.workers above 1 needs Linux, which shares ports between processes; set it to 1"

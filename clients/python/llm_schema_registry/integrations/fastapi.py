@@ -14,6 +14,7 @@ import json
 from typing import Any
 
 from .._async_live import AsyncLiveCache
+from .._pointers import tokens
 from .._reference import selected
 from ..results import SchemaContent, ValidationReport
 from .errors import needs
@@ -68,7 +69,7 @@ def errors_of(report: ValidationReport) -> list[dict[str, Any]]:
     return [
         {
             "type": error.error_type.replace("/", "_"),
-            "loc": ("body", *(int(t) if t.isdigit() else t for t in _tokens(error.path))),
+            "loc": ("body", *(int(t) if t.isdigit() else t for t in tokens(error.path))),
             "msg": error.message,
         }
         for error in report.errors
@@ -82,7 +83,3 @@ def openapi_body(version: SchemaContent) -> dict[str, Any]:
     if whole is None:
         whole = {"description": f"version {version.version} of {version.subject} in the schema registry"}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": whole}}}}
-
-
-def _tokens(pointer: str) -> list[str]:
-    return [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]

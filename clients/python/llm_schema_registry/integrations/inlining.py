@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote
+
+from .._pointers import definition
 
 MOST_NODES = 10_000
 """Values of a schema whose definitions are written in place."""
@@ -50,16 +51,11 @@ class _Inliner:
         if isinstance(reference, str):
             if reference in under or not reference.startswith("#/"):
                 raise _Impossible
-            target = self.of(self._at(reference), (*under, reference))
+            try:
+                at = definition(self._document, reference)
+            except LookupError:
+                raise _Impossible from None
+            target = self.of(at, (*under, reference))
             others = {word: held for word, held in value.items() if word != "$ref"}
             return {"allOf": [target], **self.of(others, under)} if others else target
         return {word: self.of(held, under) for word, held in value.items()}
-
-    def _at(self, reference: str) -> Any:
-        at: Any = self._document
-        for token in reference.split("/")[1:]:
-            key = unquote(token).replace("~1", "/").replace("~0", "~")
-            if not isinstance(at, dict) or key not in at:
-                raise _Impossible
-            at = at[key]
-        return at

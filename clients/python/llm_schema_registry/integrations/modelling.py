@@ -7,9 +7,10 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any, ForwardRef, Literal, Optional, Union
-from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from .._pointers import definition
 
 _SCALARS: Mapping[str, Any] = {
     "string": str,
@@ -86,12 +87,10 @@ class Builder:
             return Any
         if reference in self._by_pointer:
             return ForwardRef(self._by_pointer[reference])
-        at: Any = self._document
-        for token in reference.split("/")[1:]:
-            key = unquote(token).replace("~1", "/").replace("~0", "~")
-            if not isinstance(at, Mapping) or key not in at:
-                return Any
-            at = at[key]
+        try:
+            at = definition(self._document, reference)
+        except LookupError:
+            return Any
         name = str(reference.rpartition("/")[2])
         if (
             isinstance(at, Mapping)

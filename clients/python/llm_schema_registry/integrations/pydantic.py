@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from .._arguments import described
 from .._encode import data_bytes
 from .._local import DEFAULT_ERRORS
+from .._pointers import tokens
 from ..results import SchemaContent, SchemaInfo
 from .errors import needs
 
@@ -195,5 +196,4 @@ def _held(data: Any, location: tuple[str | int, ...]) -> Any:
 
 
 def _location(pointer: str) -> tuple[str | int, ...]:
-    tokens = [t.replace("~1", "/").replace("~0", "~") for t in pointer.split("/")[1:]]
-    return tuple(int(t) if t.isdigit() else t for t in tokens)
+    return tuple(int(t) if t.isdigit() else t for t in tokens(pointer))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from .._pointers import unescaped
 from .wire import Json, write
 
 T = TypeVar("T")
@@ -73,7 +74,7 @@ def part(value: Any, pointer: str) -> Any:
     """What a pointer leads to. Raises NoSuchPart."""
     found, so_far = value, ""
     for step in pointer.split("/")[1:] if pointer else ():
-        key = step.replace("~1", "/").replace("~0", "~")
+        key = unescaped(step)
         if isinstance(found, dict) and key in found:
             found = found[key]
         elif (

@@ -304,7 +304,7 @@ class Site:
     def until(self, condition: Callable[[], bool]) -> None:
         """Return once it holds; the time-out of the test ends one that never does, a failure of the load at once."""
         while not condition():
-            assert self._failures == []
+            assert self._failures == [], self._failures
             time.sleep(0.2)
 
     @contextmanager
@@ -312,6 +312,7 @@ class Site:
         """Each action again and again in a thread of its own; yields how often calls ended with which code."""
         codes: Counter[str] = Counter()
         ending = threading.Event()
+        self._failures.clear()  # those of an earlier test were its own
 
         def again(action: Callable[[], object]) -> None:
             while not ending.wait(pause):
@@ -334,4 +335,4 @@ class Site:
             ending.set()
             for thread in threads:
                 thread.join()
-        assert self._failures == []
+        assert self._failures == [], self._failures

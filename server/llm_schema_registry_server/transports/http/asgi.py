@@ -52,6 +52,10 @@ _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]*)")
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
 
 
+Whole = tuple[Event, Event]
+"""The start and the body of a whole answer."""
+
+
 class ClientLeft(Exception):
     """The client is gone; there is nobody to tell anything."""
 
@@ -163,6 +167,15 @@ async def send_reply(
     lines = _lines(reply.status, reply.content_type, reply.headers, len(body), security)
     await send({"type": "http.response.start", "status": reply.status, "headers": lines})
     await send({"type": "http.response.body", "body": b"" if head_only else body})
+
+
+def whole_answer(body: bytes, extra: tuple[tuple[str, str], ...], security: Headers) -> Whole:
+    """An answer of JSON with status 200, to be sent as it is."""
+    lines = _lines(200, "application/json", extra, len(body), security)
+    return (
+        {"type": "http.response.start", "status": 200, "headers": lines},
+        {"type": "http.response.body", "body": body},
+    )
 
 
 async def send_head(

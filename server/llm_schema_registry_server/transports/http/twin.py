@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from google.protobuf.message import Message
@@ -39,6 +39,7 @@ from .asgi import (
     Reply,
     Scope,
     Send,
+    Whole,
     connection,
     deadline,
     demand_host,
@@ -47,15 +48,17 @@ from .asgi import (
     headers,
     path_of,
     send_reply,
+    whole_answer,
 )
 from .bodies import Bodies, lines
 from .errors import RequestTooLarge, RouteNotFound, VerbNotAllowed, failure_headers
+from .heads import PlainHeads
 from .index import listing, nearest, served
 from .json_in import MOST_ITEMS, line_message, request_message
 from .json_out import render
 from .json_text import MOST_ESCAPES, MOST_VALUES
 from .origins import demand_own_name, demand_own_page
-from .routes import RecentRoutes, Route, Routes
+from .routes import Match, RecentRoutes, Route, Routes
 from .sockets import Redeem, Sockets, no_tickets
 from .stream_formats import (
     Events,
@@ -73,6 +76,8 @@ ROOT = "/api/v1"
 
 CALL, RECEIVED = "schema_registry.call", "schema_registry.received"
 """Where the scope of a request has its Call, once there is one, and the size of its body."""
+_TRIED = "schema_registry.tried"
+"""Where the scope has what `at_once` has begun and not finished."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Verbs that change nothing (RFC 9110 9.2.1); pages of other sites cannot read the answers."""
 
@@ -81,6 +86,14 @@ _MEMORY_BYTES = 256 * 1024 * 1024
 
 # The field of a request that resumes a stream, and the header in which a browser says where it was.
 _RESUME_FIELD, _RESUME_HEADER = "from_revision", "last-event-id"
+
+
+class _Tried(NamedTuple):
+    """A call whose answer is not kept, or not for everybody: the guards that decide quickly have been asked."""
+
+    match: Match
+    call: Call
+    key: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +152,7 @@ class HttpTwin:
             raise TypeError(f"cached answers are always 200; {', '.join(odd)} has statuses of its own")
         self._routes = Routes(rpcs.methods.values())
         self._recent = RecentRoutes()
+        self._heads = PlainHeads(options.hosts)
         self._served = served(rpcs.methods.values())
         self._wording = Wording(rpcs.methods.values())
         self._index = Reply(200, listing(self._served, options.sockets, options.version))
@@ -171,11 +185,31 @@ class HttpTwin:
         """Where other faces of the port have their bodies read."""
         return self._bodies
 
+    def at_once(self, scope: Scope) -> Whole | None:
+        """The answer to one request, when it is kept and nothing about the request needs more; otherwise None, and `http` is to be called
+        with the same scope."""
+        match = None if self._draining or scope["method"] != "GET" else self._recent.get(scope["raw_path"])
+        if match is None or (metadata := self._heads.plain(scope)) is None:
+            return None
+        route = match[0]
+        call = self._call(route, scope, metadata, request_id(metadata))
+        key = _key(scope, b"")
+        cached = self._pipeline.cached_at_once(call, key)
+        if cached is None:
+            scope[_TRIED] = _Tried(match, call, key)
+            return None
+        body, extra = cached.body, (*cached.metadata, *call.own_metadata, (REQUEST_ID, call.request_id))
+        self._requests.seen(
+            "GET", route.template, 200, call.began, sent=len(body), traceparent=call.traceparent
+        )
+        return whole_answer(body, extra, self._security)
+
     async def http(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         began = time.perf_counter()
-        metadata = headers(scope)
-        asked = request_id(metadata)
+        tried: _Tried | None = scope.get(_TRIED)
+        metadata = headers(scope) if tried is None else tried.call.metadata
+        asked = request_id(metadata) if tried is None else tried.call.request_id
         head_only = scope["method"] == "HEAD"
         try:
             reply = await self._answer(scope, metadata, asked, receive, send)
@@ -229,35 +263,15 @@ class HttpTwin:
         self, scope: Scope, metadata: Mapping[str, str], asked: str, receive: Receive, send: Send
     ) -> Reply | None:
         """The reply; None when a stream has been written already."""
-        verb = scope["method"]
         if self._draining:
             raise ShuttingDown
-        demand_host(scope, metadata)
-        demand_own_name(metadata, self._options.hosts)
-        if verb not in _SAFE and "origin" in metadata:
-            demand_own_page(metadata, self._options.origins)
-        match = self._recent.get(scope["raw_path"]) if verb == "GET" else None
-        remembered = match is not None
-        if match is None:
-            raw_path = path_of(scope)
-            if verb == "OPTIONS":
-                return self._allowed(raw_path)
-            try:
-                match = self._routes.match("GET" if verb == "HEAD" else verb, raw_path)
-            except RouteNotFound as error:
-                return self._elsewhere(verb, raw_path, error)
+        tried: _Tried | None = scope.get(_TRIED)
+        match = self._routed(scope, metadata) if tried is None else tried.match
+        if isinstance(match, Reply):
+            return match
         route, captured = match
         operation = route.method.operation
-        call = Call(
-            operation,
-            metadata,
-            partial(connection, scope),
-            FACE,
-            asked,
-            deadline(metadata),
-            self._proxies,
-        )
-        call.route = route.place
+        call = self._call(route, scope, metadata, asked) if tried is None else tried.call
         scope[CALL] = call
         try:
             if operation.streams:
@@ -273,12 +287,13 @@ class HttpTwin:
                         return self._failed(error, call, body)
             if not operation.cached:
                 return await self._unary(route, captured, call, scope, b"")
-            # The path of most requests, without a coroutine more than it needs.
+            if tried is not None:
+                return await self._computed(route, captured, call, scope, b"", tried.key)
             key = _key(scope, b"")
             cached = self._pipeline.cached_at_once(call, key)
             if cached is None:
                 return await self._computed(route, captured, call, scope, b"", key)
-            if not remembered and verb == "GET":
+            if scope["method"] == "GET":
                 self._recent.add(scope["raw_path"], match)
             return _cached_reply(cached, call)
         except (ClientLeft, BrokenOff, asyncio.CancelledError):
@@ -286,6 +301,37 @@ class HttpTwin:
             raise
         except Exception as error:
             return self._failed(error, call, None)
+
+    def _routed(self, scope: Scope, metadata: Mapping[str, str]) -> Match | Reply:
+        """Where the path leads; the reply to a request that is none of an RPC."""
+        verb = scope["method"]
+        demand_host(scope, metadata)
+        demand_own_name(metadata, self._options.hosts)
+        if verb not in _SAFE and "origin" in metadata:
+            demand_own_page(metadata, self._options.origins)
+        match = self._recent.get(scope["raw_path"]) if verb == "GET" else None
+        if match is not None:
+            return match
+        raw_path = path_of(scope)
+        if verb == "OPTIONS":
+            return self._allowed(raw_path)
+        try:
+            return self._routes.match("GET" if verb == "HEAD" else verb, raw_path)
+        except RouteNotFound as error:
+            return self._elsewhere(verb, raw_path, error)
+
+    def _call(self, route: Route, scope: Scope, metadata: Mapping[str, str], asked: str) -> Call:
+        call = Call(
+            route.method.operation,
+            metadata,
+            partial(connection, scope),
+            FACE,
+            asked,
+            deadline(metadata),
+            self._proxies,
+        )
+        call.route = route.place
+        return call
 
     def _failed(self, error: Exception, call: Call, body: bytes | None) -> Reply:
         """The reply that tells of a call's failure."""

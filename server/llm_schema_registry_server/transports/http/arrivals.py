@@ -32,7 +32,7 @@ _AT_A_TIME = 256
 """So many requests are taken in one piece; to make a task of one takes some microseconds."""
 
 AtOnce = Callable[[Scope], Whole | None]
-Spawn = Callable[..., Coroutine[Any, Any, None]]
+Spawn = Callable[..., Any]
 
 
 class Watcher(Protocol):

@@ -68,11 +68,7 @@ class Arrivals:
         self._came.append(watcher)
         if not self._told:
             self._told = True
-            self._loop.call_soon_threadsafe(self._soon, context=self._context)
-
-    def _soon(self) -> None:
-        """Not yet: what comes while the loop looks at its sockets is taken along, which spares the threads many changes."""
-        self._loop.call_soon(self._take, context=self._context)
+            self._loop.call_soon_threadsafe(self._take, context=self._context)
 
     def _take(self) -> None:
         # First: who comes from now on tells the loop anew, and finds nothing left to take at worst.
@@ -82,7 +78,7 @@ class Arrivals:
             self._begin(came.popleft())
         if came and not self._told:
             self._told = True
-            self._soon()
+            self._loop.call_soon(self._take, context=self._context)
 
     def _begin(self, watcher: Watcher) -> None:
         try:

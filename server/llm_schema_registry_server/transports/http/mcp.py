@@ -35,6 +35,7 @@ from .asgi import (
     Reply,
     Scope,
     Send,
+    body_length,
     connection,
     deadline,
     demand_host,
@@ -215,7 +216,7 @@ class McpFace:
         limit = self._options.max_body_bytes
         try:
             async with self._bodies.read(
-                receive, limit, "mcp.max_body_bytes", address_key(peer.address)
+                receive, limit, "mcp.max_body_bytes", address_key(peer.address), body_length(metadata)
             ) as body:
                 demand_type(metadata, body)
                 message = await self._read(body)

@@ -40,6 +40,7 @@ from .asgi import (
     Scope,
     Send,
     Whole,
+    body_length,
     connection,
     deadline,
     demand_host,
@@ -271,7 +272,7 @@ class HttpTwin:
             return match
         route, captured = match
         operation = route.method.operation
-        call = self._call(route, scope, metadata, asked) if tried is None else tried.call
+        call = self._call(route, scope, metadata, asked, deadline(metadata)) if tried is None else tried.call
         scope[CALL] = call
         try:
             if operation.streams:
@@ -320,15 +321,16 @@ class HttpTwin:
         except RouteNotFound as error:
             return self._elsewhere(verb, raw_path, error)
 
-    def _call(self, route: Route, scope: Scope, metadata: Mapping[str, str], asked: str) -> Call:
+    def _call(
+        self,
+        route: Route,
+        scope: Scope,
+        metadata: Mapping[str, str],
+        asked: str,
+        until: float | None = None,
+    ) -> Call:
         call = Call(
-            route.method.operation,
-            metadata,
-            partial(connection, scope),
-            FACE,
-            asked,
-            deadline(metadata),
-            self._proxies,
+            route.method.operation, metadata, partial(connection, scope), FACE, asked, until, self._proxies
         )
         call.route = route.place
         return call
@@ -455,7 +457,8 @@ class HttpTwin:
             # All of it before the first answer: most HTTP clients read nothing before they have sent everything.
             demand_readable(call.metadata, lines=True)
             limit, setting = self._options.max_batch_bytes, "http.max_batch_bytes"
-            async with self._bodies.read(receive, limit, setting, caller_key(call)) as body:
+            length = body_length(call.metadata)
+            async with self._bodies.read(receive, limit, setting, caller_key(call), length) as body:
                 demand_type(call.metadata, body, lines=True)
                 await self._write(self._line_messages(route, body), Lines, call, receive, send)
             return
@@ -505,7 +508,8 @@ class HttpTwin:
         """Raises UnsupportedBody."""
         demand_readable(call.metadata)
         limit = self._options.max_body_bytes
-        return self._bodies.read(receive, limit, "http.max_body_bytes", caller_key(call))
+        length = body_length(call.metadata)
+        return self._bodies.read(receive, limit, "http.max_body_bytes", caller_key(call), length)
 
 
 def _only_get(scope: Scope) -> Reply:

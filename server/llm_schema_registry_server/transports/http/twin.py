@@ -7,13 +7,12 @@ reply through transports/status.py.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from google.protobuf.message import Message
@@ -58,6 +57,7 @@ from .index import listing, nearest, served
 from .json_in import MOST_ITEMS, line_message, request_message
 from .json_out import render
 from .json_text import MOST_ESCAPES, MOST_VALUES
+from .kept import TRIED, Tried, etag, fresh_or_not_modified, kept_reply, question
 from .origins import demand_own_name, demand_own_page
 from .routes import Match, RecentRoutes, Route, Routes
 from .sockets import Redeem, Sockets, no_tickets
@@ -77,8 +77,6 @@ ROOT = "/api/v1"
 
 CALL, RECEIVED = "schema_registry.call", "schema_registry.received"
 """Where the scope of a request has its Call, once there is one, and the size of its body."""
-_TRIED = "schema_registry.tried"
-"""Where the scope has what `at_once` has begun and not finished."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Verbs that change nothing (RFC 9110 9.2.1); pages of other sites cannot read the answers."""
 
@@ -87,14 +85,6 @@ _MEMORY_BYTES = 256 * 1024 * 1024
 
 # The field of a request that resumes a stream, and the header in which a browser says where it was.
 _RESUME_FIELD, _RESUME_HEADER = "from_revision", "last-event-id"
-
-
-class _Tried(NamedTuple):
-    """A call whose answer is not kept, or not for everybody: the guards that decide quickly have been asked."""
-
-    match: Match
-    call: Call
-    key: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +184,10 @@ class HttpTwin:
             return None
         route = match[0]
         call = self._call(route, scope, metadata, request_id(metadata))
-        key = _key(scope, b"")
+        key = question(scope, b"")
         cached = self._pipeline.cached_at_once(call, key)
         if cached is None:
-            scope[_TRIED] = _Tried(match, call, key)
+            scope[TRIED] = Tried(match, call, key)
             return None
         body, extra = cached.body, (*cached.metadata, *call.own_metadata, (REQUEST_ID, call.request_id))
         self._requests.seen(
@@ -208,7 +198,7 @@ class HttpTwin:
     async def http(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         began = time.perf_counter()
-        tried: _Tried | None = scope.get(_TRIED)
+        tried: Tried | None = scope.get(TRIED)
         metadata = headers(scope) if tried is None else tried.call.metadata
         asked = request_id(metadata) if tried is None else tried.call.request_id
         head_only = scope["method"] == "HEAD"
@@ -266,7 +256,7 @@ class HttpTwin:
         """The reply; None when a stream has been written already."""
         if self._draining:
             raise ShuttingDown
-        tried: _Tried | None = scope.get(_TRIED)
+        tried: Tried | None = scope.get(TRIED)
         match = self._routed(scope, metadata) if tried is None else tried.match
         if isinstance(match, Reply):
             return match
@@ -290,13 +280,13 @@ class HttpTwin:
                 return await self._unary(route, captured, call, scope, b"")
             if tried is not None:
                 return await self._computed(route, captured, call, scope, b"", tried.key)
-            key = _key(scope, b"")
+            key = question(scope, b"")
             cached = self._pipeline.cached_at_once(call, key)
             if cached is None:
                 return await self._computed(route, captured, call, scope, b"", key)
             if scope["method"] == "GET":
                 self._recent.add(scope["raw_path"], match)
-            return _cached_reply(cached, call)
+            return kept_reply(cached, call)
         except (ClientLeft, BrokenOff, asyncio.CancelledError):
             self._pipeline.turned_away(call, asyncio.CancelledError())
             raise
@@ -348,18 +338,18 @@ class HttpTwin:
             message = await self._message(route, captured, scope, body)
             answer = await self._pipeline.unary(call, message)
             return self._reply(route, answer, call)
-        key = _key(scope, body)
+        key = question(scope, body)
         cached = self._pipeline.cached_at_once(call, key)
         if cached is None:
             return await self._computed(route, captured, call, scope, body, key)
-        return _cached_reply(cached, call)
+        return kept_reply(cached, call)
 
     async def _computed(
         self, route: Route, captured: Mapping[str, str], call: Call, scope: Scope, body: bytes, key: bytes
     ) -> Reply:
         """The answer to a request for which none was at hand at once."""
         make = partial(self._make, route, captured, call, scope, body, key)
-        return _cached_reply(await self._pipeline.answer(call, key, make), call)
+        return kept_reply(await self._pipeline.answer(call, key, make), call)
 
     async def _make(
         self,
@@ -376,7 +366,7 @@ class HttpTwin:
         answer = await invoke(await self._message(route, captured, scope, body))
         rendered = render(answer)
         if route.verb == "GET":
-            call.response_metadata["etag"] = _etag(rendered)
+            call.response_metadata["etag"] = etag(rendered)
         return self._pipeline.cache(token, call, key, rendered)
 
     def _reply(self, route: Route, answer: Message, call: Call) -> Reply:
@@ -386,8 +376,8 @@ class HttpTwin:
             return Reply(204, headers=extra)
         rendered = render(answer)
         if route.verb == "GET":
-            call.response_metadata["etag"] = _etag(rendered)
-        return _fresh_or_not_modified(status, rendered, call.response_metadata, call)
+            call.response_metadata["etag"] = etag(rendered)
+        return fresh_or_not_modified(status, rendered, call.response_metadata, call)
 
     async def _message(
         self,
@@ -529,26 +519,3 @@ def _resumed(route: Route, call: Call) -> Mapping[str, str]:
 def failure_reply(failed: Failure, error: Exception) -> Reply:
     """The reply that tells of a failure."""
     return Reply(http_status(failed), orjson.dumps(http_body(failed)), failure_headers(failed, error))
-
-
-def _etag(body: bytes) -> str:
-    return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-
-
-def _key(scope: Scope, body: bytes) -> bytes:
-    """What makes two requests the same question."""
-    return b"%b?%b\n%b" % (scope["raw_path"], scope["query_string"], body)
-
-
-def _cached_reply(cached: CachedAnswer, call: Call) -> Reply:
-    if "if-none-match" in call.metadata:
-        return _fresh_or_not_modified(200, cached.body, dict(cached.metadata), call)
-    return Reply(200, cached.body, (*cached.metadata, *call.own_metadata, (REQUEST_ID, call.request_id)))
-
-
-def _fresh_or_not_modified(status: int, body: bytes, metadata: Mapping[str, str], call: Call) -> Reply:
-    extra = (*metadata.items(), *call.own_metadata, (REQUEST_ID, call.request_id))
-    etag = metadata.get("etag")
-    if etag is not None and etag in call.metadata.get("if-none-match", ""):
-        return Reply(304, headers=extra)
-    return Reply(status, body, extra)

@@ -1,6 +1,6 @@
 """The port between us and whatever speaks HTTP: ASGI 3, as little of it as we need.
 
-ASGI and not RSGI, because a path must reach us before it is percent-decoded; both cost the same.
+ASGI and not RSGI, because a path must reach us before it is percent-decoded (docs/decisions/0007).
 """
 
 from __future__ import annotations

@@ -82,7 +82,9 @@ async def test_the_answer_is_computed_and_noted_as_a_call_that_was_not_cached() 
 
 
 @pytest.mark.parametrize("request_", ["unknown", "dear", "bad"])
-async def test_what_cannot_be_computed_at_once_goes_the_long_way_as_if_nothing_had_been(request_: str) -> None:
+async def test_what_cannot_be_computed_at_once_goes_the_long_way_as_if_nothing_had_been(
+    request_: str,
+) -> None:
     judging, made = Judging(), call()
 
     assert judging.pipeline.computed_at_once(made, request_, judging.quick) is None

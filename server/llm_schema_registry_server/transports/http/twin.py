@@ -137,7 +137,7 @@ class HttpTwin:
         queues = queues or Queues()
         if memory is None:
             memory = request_memory(queues, _MEMORY_BYTES, largest=options.max_batch_bytes)
-        self._pipeline = rpcs.pipeline
+        self._rpcs, self._pipeline = rpcs, rpcs.pipeline
         self._options, self._proxies, self._security = options, options.proxies, options.security
         if odd := [path for path in options.statuses if rpcs.methods[path].operation.cached]:
             raise TypeError(f"cached answers are always 200; {', '.join(odd)} has statuses of its own")
@@ -336,7 +336,9 @@ class HttpTwin:
     ) -> Reply:
         if not route.method.operation.cached:
             message = await self._message(route, captured, scope, body)
-            answer = await self._pipeline.unary(call, message)
+            answer = self._rpcs.computed_at_once(route.method, call, message, len(body))
+            if answer is None:
+                answer = await self._pipeline.unary(call, message)
             return self._reply(route, answer, call)
         key = question(scope, body)
         cached = self._pipeline.cached_at_once(call, key)

@@ -35,7 +35,6 @@ from .asgi import (
     Reply,
     Scope,
     Send,
-    body_length,
     connection,
     deadline,
     demand_host,
@@ -215,8 +214,10 @@ class McpFace:
         peer = self._options.proxies.peer(connection(scope), metadata)
         limit = self._options.max_body_bytes
         try:
+            # Its end is asked for: one wait for the client to leave follows the other here, and to Granian a body whose end is asked for by
+            # two is one whose client has left.
             async with self._bodies.read(
-                receive, limit, "mcp.max_body_bytes", address_key(peer.address), body_length(metadata)
+                receive, limit, "mcp.max_body_bytes", address_key(peer.address)
             ) as body:
                 demand_type(metadata, body)
                 message = await self._read(body)

@@ -122,11 +122,12 @@ def demand_readable(metadata: Mapping[str, str], *, lines: bool = False) -> None
         raise UnsupportedBody("content-type", kind, _called(lines))
 
 
-def body_length(metadata: Mapping[str, str]) -> int | None:
-    """How long the body is by its head, which the HTTP server holds it to; None when that is not said."""
+def body_length(scope: Scope, metadata: Mapping[str, str]) -> int | None:
+    """How long the body is by its head, which the HTTP server holds it to; None when that is not said. Over HTTP/2 a body ends with a frame
+    that may come later."""
     text = metadata.get("content-length", "")
-    whole = text.isascii() and text.isdigit() and "transfer-encoding" not in metadata
-    return int(text) if whole and len(text) < 20 else None
+    said = text.isascii() and text.isdigit() and len(text) < 20 and "transfer-encoding" not in metadata
+    return int(text) if said and scope["http_version"].startswith("1") else None
 
 
 def demand_type(metadata: Mapping[str, str], body: bytes, *, lines: bool = False) -> None:

@@ -269,7 +269,7 @@ class HttpTwin:
                 await self._stream(route, captured, call, scope, receive, send)
                 return None
             if route.body:
-                async with self._read_body(receive, call) as body:
+                async with self._read_body(scope, receive, call) as body:
                     scope[RECEIVED] = len(body)
                     try:
                         demand_type(call.metadata, body)
@@ -449,7 +449,7 @@ class HttpTwin:
             # All of it before the first answer: most HTTP clients read nothing before they have sent everything.
             demand_readable(call.metadata, lines=True)
             limit, setting = self._options.max_batch_bytes, "http.max_batch_bytes"
-            length = body_length(call.metadata)
+            length = body_length(scope, call.metadata)
             async with self._bodies.read(receive, limit, setting, caller_key(call), length) as body:
                 demand_type(call.metadata, body, lines=True)
                 await self._write(self._line_messages(route, body), Lines, call, receive, send)
@@ -459,7 +459,7 @@ class HttpTwin:
             request = await self._message(route, captured, scope, b"", _resumed(route, call))
             await self._write(request, default, call, receive, send)
             return
-        async with self._read_body(receive, call) as body:
+        async with self._read_body(scope, receive, call) as body:
             demand_type(call.metadata, body)
             request = await self._message(route, captured, scope, body)
             await self._write(request, default, call, receive, send)
@@ -496,11 +496,11 @@ class HttpTwin:
             except RegistryError as error:
                 yield error
 
-    def _read_body(self, receive: Receive, call: Call) -> AbstractAsyncContextManager[bytes]:
+    def _read_body(self, scope: Scope, receive: Receive, call: Call) -> AbstractAsyncContextManager[bytes]:
         """Raises UnsupportedBody."""
         demand_readable(call.metadata)
         limit = self._options.max_body_bytes
-        length = body_length(call.metadata)
+        length = body_length(scope, call.metadata)
         return self._bodies.read(receive, limit, "http.max_body_bytes", caller_key(call), length)
 
 

@@ -162,8 +162,11 @@ class _Session:
         before = {_signature(each) for each in errors}
         for candidate in self._candidates(error):
             changed = self.value
-            for change in candidate:
-                changed = _apply(changed, change)
+            try:
+                for change in candidate:
+                    changed = _apply(changed, change)
+            except (LookupError, TypeError):
+                continue  # errors inside of unions do not tell empty names on the way to them
             after = self._errors(changed)
             if not after and not self._validator.accepts(dump(changed, sort=False).encode()):
                 continue  # the errors were too many to list

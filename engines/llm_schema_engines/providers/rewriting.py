@@ -360,39 +360,48 @@ class Rewriter(ObjectRewriting, ArrayRewriting):
                 and self.profile.shape("type_list").support is Support.ENFORCED
             ):
                 return self._untyped(both, implied)
-            types = implied
-            place = next(p for p, schema in both.parts if any(w in FAMILY for w in schema))
-            self.lose(
-                LossEffect.NARROWED,
-                place,
-                "type",
-                f"only values of type {' or '.join(types)} can be answered: the schema states no type",
-                self.profile.shape("untyped"),
-                (Edit(place.pointer, "type", False, types[0] if len(types) == 1 else types),),
-            )
+            return self.annotated(self._of_implied(both, implied), both)
         if not types:
             return None
         null, others = "null" in types, [t for t in types if t != "null"]
-        forms = []
-        scalars = [t for t in others if t not in ("object", "array")]
-        if (
-            len(scalars) > 1
-            and values is None
-            and self.profile.shape("type_list").support is Support.ENFORCED
-        ):
-            grouped: list[tuple[str, ...]] = [(t,) for t in others if t not in scalars]
-            grouped.insert(0, tuple(scalars))
-        else:
-            grouped = [(t,) for t in others]
-        for group in grouped:
-            form = self._of_types(both, group, values)
-            if form is not None:
-                forms.append(form)
+        forms = [form for _, form in self._forms_of(both, others, values)]
         if not forms:
             return self.annotated(Form({"type": "null"}, {"type": "null"}, None), both) if null else None
         given = both.first("type") or both.first("enum") or Given(None, both.parts[0][0], "type")
         form = self.union(forms, given)
         return self.annotated(self.nullable(form) if null else form, both)
+
+    def _of_implied(self, both: Conjunction, implied: list[str]) -> Form:
+        """Values of the types that the keywords are about, or of others where none of these is valid."""
+        found = self._forms_of(both, implied, None)
+        if not found:  # then the keywords refuse these types, and say nothing of others
+            found = [((t,), Form({"type": t}, {"type": t}, None)) for t in ("string", "number", "boolean")]
+        types = [t for group, _ in found for t in group]
+        place = next(p for p, schema in both.parts if any(w in FAMILY for w in schema))
+        self.lose(
+            LossEffect.NARROWED,
+            place,
+            "type",
+            f"only values of type {' or '.join(types)} can be answered: the schema states no type",
+            self.profile.shape("untyped"),
+            (Edit(place.pointer, "type", False, types[0] if len(types) == 1 else types),),
+        )
+        return self.union([form for _, form in found], Given(None, both.parts[0][0], "type"))
+
+    def _forms_of(
+        self, both: Conjunction, types: list[str], values: list[Any] | None
+    ) -> list[tuple[tuple[str, ...], Form]]:
+        """What stands for values of some types, scalars together where a list of types is taken; nothing for types without a
+        valid value."""
+        scalars = [t for t in types if t not in ("object", "array")]
+        grouped: list[tuple[str, ...]] = [(t,) for t in types]
+        if (
+            len(scalars) > 1
+            and values is None
+            and self.profile.shape("type_list").support is Support.ENFORCED
+        ):
+            grouped = [tuple(scalars), *((t,) for t in types if t not in scalars)]
+        return [(g, form) for g in grouped if (form := self._of_types(both, g, values)) is not None]
 
     def _untyped(self, both: Conjunction, implied: list[str]) -> Form | None:
         """What holds for values of some types, and nothing for those of the others."""

@@ -470,3 +470,51 @@ def test_alternatives_are_told_apart_where_null_is_said_by_nullable() -> None:
 
     for document in ({"n": None, "any": None}, {"n": 1, "any": [2]}, [3]):
         assert json.loads(decoder.decode(decoder.encode(json.dumps(document)))) == document
+
+
+def test_listed_values_that_other_keywords_refuse_are_left_out() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "code": {"enum": ["ab", "b", 3, None], "pattern": "^a", "maximum": 2},
+            "none": {"const": "a", "minLength": 2},
+        },
+        "required": ["code"],
+        "additionalProperties": False,
+    }
+    form = compiled(schema, "anthropic-strict")
+
+    wire = json.loads(form.schema)["properties"]
+    assert wire["code"] == {"anyOf": [{"type": "string", "enum": ["ab"]}, {"type": "null"}]}
+    assert list(wire) == ["code"]
+    assert form.lossless
+
+
+def test_bounds_of_draft_4_are_told_where_both_of_their_words_stand() -> None:
+    schema = {"$schema": "http://json-schema.org/draft-04/schema#", "type": "number", "minimum": 0}
+    form = compiled({**schema, "exclusiveMinimum": True}, "anthropic-strict")
+
+    assert [loss.pointer for loss in form.losses] == ["/exclusiveMinimum", "/minimum"]
+
+
+def test_a_further_property_with_the_name_of_the_pairs_is_among_them() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"a": {"type": "string"}},
+        "required": ["a"],
+        "additionalProperties": {"type": "integer"},
+    }
+    form = compiled(schema, "cohere")
+    decoder = Decoder(form.decoder)
+    document = {"a": "", "additional_properties": 1}
+
+    assert json.loads(decoder.decode(decoder.encode(json.dumps(document)))) == document
+    assert not validate(form.meant, {"a": "", "additional_properties": "text"})
+
+
+def test_the_name_of_a_property_without_a_valid_value_may_be_taken_by_another() -> None:
+    schema = {"type": "object", "properties": {"a_b": NOTHING, "a b": {"type": "string"}}}
+    form = compile_for(json.dumps(schema), renaming("xgrammar"))
+
+    assert not validate(form.meant, {"a_b": 1})
+    assert json.loads(Decoder(form.decoder).encode('{"a b": "x"}')) == {"a_b": "x"}

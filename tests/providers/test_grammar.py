@@ -257,3 +257,9 @@ def test_what_comes_no_times_is_left_out(schema: Any, valid: str, others: list[s
     assert _accepts(matcher, valid.encode())
     assert not any(_accepts(matcher, other.encode()) for other in others)
     assert re.search(r"\{0(,0)?\}", gbnf) is None
+
+
+def test_a_listed_value_that_a_pattern_refuses_is_not_in_the_grammar() -> None:
+    schema = {"enum": ["ab", "b", 3], "pattern": "^a", "maximum": 2}
+
+    assert grammar_for(json.dumps(schema), "REGEX", prove_seconds=0).text.count("b") == 1

@@ -80,7 +80,7 @@ class _Change:
     def operation(self) -> dict[str, Any]:
         if self.remove:
             return {"op": "remove", "path": to_pointer(self.path)}
-        return {"op": "replace", "path": to_pointer(self.path), "value": self.value}
+        return {"op": "replace", "path": to_pointer(self.path), "value": _plain(self.value)}
 
 
 def coerce(
@@ -388,6 +388,18 @@ def _apply(value: Any, change: _Change) -> Any:
     else:
         out[change.path[-1]] = change.value
     return root
+
+
+def _plain(value: Any) -> Any:
+    """The value as `json` writes it: exact numbers as floats, where these are the same."""
+    if isinstance(value, Decimal):
+        rough = float(value)
+        return rough if Decimal(repr(rough)) == value else value
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    return value
 
 
 def _exact(value: Any) -> Any:

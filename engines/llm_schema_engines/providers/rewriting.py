@@ -9,11 +9,16 @@ from decimal import Decimal
 from typing import Any
 
 from ..errors import InvalidRequest
+from ..formats.engine import SchemaSource
+from ..formats.json_schema.canonical import dump
 from ..formats.json_schema.compiled import OpenedSchema
 from ..formats.json_schema.dialects import VALIDATORS, Dialect
+from ..formats.json_schema.limits import DEFAULT_LIMITS
 from ..formats.json_schema.pointers import join_pointer
 from ..formats.json_schema.regex_engine import matches
 from ..formats.json_schema.resources import Place, Unresolvable
+from ..formats.json_schema.validation import JsonDataValidator
+from ..model.dialect import URIS
 from .conditions import Site, type_of
 from .forms import Form, accepts_null, any_of, nullable_codec
 from .losses import AnswerCheck, CompileLoss, Edit, LossEffect, LossProof, PendingLoss
@@ -58,6 +63,24 @@ TEXT_HINT = "A JSON value, written as JSON text"
 
 _PROBES = ("", "(", "\x00 {%")
 """Texts of which each format that is checked refuses one."""
+
+
+_BOUNDS = {"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}
+_DECIDING = (
+    *("minLength", "maxLength", "pattern"),
+    *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+)
+
+
+def _allowed(values: list[Any], types: tuple[str, ...], both: Conjunction) -> list[Any]:
+    """The listed values of some types that lengths, patterns and bounds allow."""
+    kept = [v for v in values if type_of(v) in types or (type_of(v) == "integer" and "number" in types)]
+    rules = [{k: v for k, v in schema.items() if k in _DECIDING} for _, schema in both.parts]
+    if not kept or not any(rules):
+        return kept
+    text = dump({"$schema": URIS[Dialect.DRAFT_2020_12], "allOf": rules}, sort=False)
+    validator = JsonDataValidator(SchemaSource(text.encode()), DEFAULT_LIMITS)
+    return [v for v in kept if validator.accepts(dump(v, sort=False).encode())]
 
 
 @functools.cache
@@ -424,15 +447,15 @@ class Rewriter(ObjectRewriting, ArrayRewriting):
         kind = types[0] if len(types) == 1 else list(types)
         form = Form({"type": kind}, {"type": kind}, None)
         if values is not None:
-            self._enumerate(
-                form,
-                both,
-                [v for v in values if type_of(v) in types or (type_of(v) == "integer" and "number" in types)],
-            )
+            kept = _allowed(values, types, both)
+            if not kept:
+                return None
+            self._enumerate(form, both, kept)
+        listed = "enum" in form.meant
         for one in types:
             if one == "string":
-                self._strings(form, both)
-            elif one in ("integer", "number") and not self._as_range(form, both):
+                self._strings(form, both, listed)
+            elif one in ("integer", "number") and not listed and not self._as_range(form, both):
                 self._numbers(form, both)
         return form
 
@@ -454,10 +477,12 @@ class Rewriter(ObjectRewriting, ArrayRewriting):
             for given in givens:
                 self.drop(given, "")
 
-    def _strings(self, form: Form, both: Conjunction) -> None:
-        self.keep(form, "minLength", both, max)
-        self.keep(form, "maxLength", both, min)
-        self.keep(form, "pattern", both)
+    def _strings(self, form: Form, both: Conjunction, listed: bool) -> None:
+        """listed: the values are, and lengths and patterns have decided which."""
+        if not listed:
+            self.keep(form, "minLength", both, max)
+            self.keep(form, "maxLength", both, min)
+            self.keep(form, "pattern", both)
         self._format(form, both)
         for word in ("contentEncoding", "contentMediaType"):
             for given in both.all(word):
@@ -618,8 +643,11 @@ class Rewriter(ObjectRewriting, ArrayRewriting):
         """A keyword that is not enforced."""
         cell = cell or self.cell(given.keyword, given.value)
         words = _CONDITIONAL if given.keyword in _CONDITIONAL else (given.keyword,)
+        if given.place.schema.get(given.keyword) is True and given.keyword in _BOUNDS:
+            words = (given.keyword, _BOUNDS[given.keyword])  # as draft-04 says it, by both together
         edits = tuple(Edit(given.place.pointer, word) for word in words)
-        self.lose(LossEffect.WIDENED, given.place, given.keyword, why or "it is not enforced", cell, edits)
+        for word in words if given.keyword in _BOUNDS else (given.keyword,):
+            self.lose(LossEffect.WIDENED, given.place, word, why or "it is not enforced", cell, edits)
 
     def check(self, place: Place, keyword: str, message: str) -> None:
         """Something to check after an answer."""

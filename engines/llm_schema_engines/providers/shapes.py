@@ -149,7 +149,7 @@ class ObjectRewriting:
         if form.wire["type"] == "object" and form.wire.get("additionalProperties") is not False:
             self._not_excluded(form, both, excluded)
             if form.codec is not None and "pairs" not in form.codec:
-                self._not_renamed(form, place, properties, names)
+                self._not_renamed(form, place, properties)
         if form.codec is None or form.codec["k"] == "object":
             for word, choose in (("minProperties", max), ("maxProperties", min)):
                 if everything:  # properties that are left out are sent as null
@@ -179,13 +179,11 @@ class ObjectRewriting:
                     edits,
                 )
 
-    def _not_renamed(
-        self: Any, form: Form, place: Place, properties: Mapping[str, Any], names: Sequence[str]
-    ) -> None:
+    def _not_renamed(self: Any, form: Form, place: Place, properties: Mapping[str, Any]) -> None:
         """Further properties of an open object whose names others are sent under: they have no place."""
         me: Rewriting = self
         for sent, codec in properties.items():
-            if "name" in codec and sent not in names:
+            if "name" in codec and sent not in form.meant["properties"]:
                 form.meant["properties"][sent] = False
                 edit = Edit(f"{place.pointer}/properties", sent, False, False)
                 me.lose(
@@ -436,6 +434,16 @@ class ObjectRewriting:
             del form.meant["additionalProperties"]
             for given in [*both.all("additionalProperties"), *both.all("patternProperties")]:
                 me.drop(given, "properties that are not declared may come beside the pairs")
+            taken = [name, *(sent for sent, known in properties.items() if "name" in known)]
+            for sent in taken if values.meant is not True else ():
+                if form.meant["properties"].setdefault(sent, values.meant) is values.meant:
+                    me.lose(
+                        LossEffect.NARROWED,
+                        place,
+                        "properties",
+                        f"a further property {sent[:80]!r} comes among the pairs only",
+                        None,
+                    )
         whole: dict[str, Any] = {
             "k": "object",
             "properties": properties,

@@ -19,6 +19,7 @@ from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from ..calls.call import Call
 from ..calls.failure import failure
 from ..calls.operation import Resource, ResourceKind
+from ..calls.pipeline import AtOnce
 from ..errors import InvalidRequest, RegistryError
 from ..model.change import Change, EventType
 from ..model.lifecycle import SchemaState
@@ -189,19 +190,32 @@ class SchemaRegistryService:
     async def validate_data(self, request: pb.ValidateDataRequest, call: Call) -> pb.ValidationReport:
         began = time.perf_counter()
         verdict = await self._use.validating.data(
-            Payload(
-                schema_id=request.schema_id,
-                subject=request.subject,
-                version=request.version,
-                data=request.data,
-                strict=request.strict,
-                encoding=_encoding(request.encoding),
-                message_name=request.message_name,
-                max_errors=request.max_errors,
-            ),
-            lambda version: named_or_learnt(version, request.schema_id, call),
+            _payload(request), lambda version: named_or_learnt(version, request.schema_id, call)
         )
         return convert.data_report(verdict, (time.perf_counter() - began) * 1000)
+
+    def validate_data_at_once(self, request: pb.ValidateDataRequest) -> AtOnce | None:
+        """ValidateData where the version is compiled already and the payload is cheap to judge."""
+        validating = self._use.validating
+        try:
+            payload = _payload(request)
+        except RegistryError:
+            return None
+        compiled = validating.compiled(payload)
+        if compiled is None:
+            return None
+
+        def compute() -> pb.ValidationReport | None:
+            began = time.perf_counter()
+            verdict = validating.judge_at_once(compiled, payload)
+            if verdict is None:
+                return None
+            return convert.data_report(verdict, (time.perf_counter() - began) * 1000)
+
+        touched: tuple[Resource, ...] = (subject(compiled.version.subject),)
+        if payload.schema_id:
+            touched = (schema(payload.schema_id), *touched)
+        return AtOnce(touched, 1, compute)
 
     async def validate_schema(
         self, request: pb.ValidateSchemaRequest, call: Call
@@ -431,6 +445,19 @@ def question(request: pb.CompatibilityCheckRequest, readable: SubjectScope) -> C
         references=convert.references(request.references),
         schema_type=convert.optional_enum(SchemaType, request.schema_type, "schema_type"),
         readable=readable,
+    )
+
+
+def _payload(request: pb.ValidateDataRequest) -> Payload:
+    return Payload(
+        schema_id=request.schema_id,
+        subject=request.subject,
+        version=request.version,
+        data=request.data,
+        strict=request.strict,
+        encoding=_encoding(request.encoding),
+        message_name=request.message_name,
+        max_errors=request.max_errors,
     )
 
 

@@ -642,7 +642,7 @@ class Rewriter(ObjectRewriting, ArrayRewriting):
     def drop(self, given: Given, why: str, cell: Cell | None = None) -> None:
         """A keyword that is not enforced."""
         cell = cell or self.cell(given.keyword, given.value)
-        words = _CONDITIONAL if given.keyword in _CONDITIONAL else (given.keyword,)
+        words: tuple[str, ...] = _CONDITIONAL if given.keyword in _CONDITIONAL else (given.keyword,)
         if given.place.schema.get(given.keyword) is True and given.keyword in _BOUNDS:
             words = (given.keyword, _BOUNDS[given.keyword])  # as draft-04 says it, by both together
         edits = tuple(Edit(given.place.pointer, word) for word in words)

@@ -30,6 +30,7 @@ from .rpc.convert import MessageConverter
 from .rpc.fixes import FixService
 from .rpc.lifecycle import LifecycleService
 from .rpc.many import ManySchemas
+from .rpc.many_payloads import ManyPayloads
 from .rpc.protobuf.rpcs import Rpcs, bind, quick_handlers
 from .rpc.providers import ProviderService
 from .rpc.schema_registry import SchemaRegistryService, question
@@ -226,7 +227,11 @@ def services(
         "schema_registry.v1.ConfigService": ConfigService(use),
         "schema_registry.v1.LifecycleService": LifecycleService(use, wire),
         "schema_registry.v1.AdminService": AdminService(use, book),
-        "schema_registry.v1.ToolsService": ToolsService(use, ManySchemas(use.reading, wire, count_read)),
+        "schema_registry.v1.ToolsService": ToolsService(
+            use,
+            ManySchemas(use.reading, wire, count_read),
+            ManyPayloads(use.validating, use.reading.limits.page_bytes),
+        ),
         "schema_registry.v1.AnswerService": AnswerService(use),
         "schema_registry.v1.ProviderService": ProviderService(use),
         "schema_registry.v1.FixService": FixService(use),

@@ -151,11 +151,18 @@ class Validating:
         What surely takes little is validated at once. All else runs in a worker process: nothing that a schema or a payload
         costs holds up other calls, and who waits for it gives up at the deadline of the call.
         """
-        self._check(payload)
-        compiled = await self._compiled_version(_key(payload), found)
-        verdict = self.judge_at_once(compiled, payload)
-        if verdict is not None:
-            return verdict
+        compiled = await self.compile(payload, found)
+        return self.judge_at_once(compiled, payload) or await self.judge_elsewhere(compiled, payload)
+
+    async def compile(
+        self, payload: Payload, found: Callable[[SchemaVersion], None] = lambda version: None
+    ) -> CompiledVersion:
+        """The version that a payload is validated under. Raises as `data` does."""
+        self.check(payload)
+        return await self._compiled_version(_key(payload), found)
+
+    async def judge_elsewhere(self, compiled: CompiledVersion, payload: Payload) -> DataVerdict:
+        """The verdict from a worker process. Raises InvalidRequest and LimitExceeded as `data` does."""
         began = time.perf_counter()
         report = await self._library.validate_elsewhere(
             await self._library.known(compiled.version), payload.data, encoding=payload.encoding,
@@ -166,7 +173,7 @@ class Validating:
     def compiled(self, payload: Payload) -> CompiledVersion | None:
         """What `judge_at_once` takes, if it is at hand; None also for a payload that `data` refuses."""
         try:
-            self._check(payload)
+            self.check(payload)
             return self._compiled.get(_key(payload))
         except InvalidRequest:
             return None
@@ -189,7 +196,7 @@ class Validating:
             self._work.validation_errors.add(schema_type, issue.error_type)
         return DataVerdict(report, compiled.version)
 
-    def _check(self, payload: Payload) -> None:
+    def check(self, payload: Payload) -> None:
         """Raises InvalidRequest for a payload that is too large, or asks for too many errors."""
         if len(payload.data) > self._limits.data_bytes:
             raise InvalidRequest(

@@ -13,7 +13,6 @@ from google.protobuf.empty_pb2 import Empty
 
 from llm_schema_engines.model.compatibility import CompatibilityLevel
 from llm_schema_engines.model.schema import SchemaType
-from llm_schema_engines.model.validation import Encoding
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
 from ..calls.call import Call
@@ -36,12 +35,12 @@ from ..registry.reading import FoundSchema
 from ..registry.registration import Registration
 from ..registry.subscribing import MOST_KINDS, Heartbeat
 from ..registry.use_cases import UseCases
-from ..registry.validating import Payload
 from ..storage.values import SchemaFilter
 from . import convert
 from .actors import actor, learn, named_or_learnt, touch_owner, wrote
 from .batch import each, in_order
 from .change_events import ChangeEvents
+from .payloads import payload_of
 from .protobuf.resources import schema, subject
 from .protobuf.shared_answer import SharedAnswer
 from .protobuf.status import status
@@ -190,7 +189,8 @@ class SchemaRegistryService:
     async def validate_data(self, request: pb.ValidateDataRequest, call: Call) -> pb.ValidationReport:
         began = time.perf_counter()
         verdict = await self._use.validating.data(
-            _payload(request), lambda version: named_or_learnt(version, request.schema_id, call)
+            payload_of(request, request.data),
+            lambda version: named_or_learnt(version, request.schema_id, call),
         )
         return convert.data_report(verdict, (time.perf_counter() - began) * 1000)
 
@@ -198,7 +198,7 @@ class SchemaRegistryService:
         """ValidateData where the version is compiled already and the payload is cheap to judge."""
         validating = self._use.validating
         try:
-            payload = _payload(request)
+            payload = payload_of(request, request.data)
         except RegistryError:
             return None
         compiled = validating.compiled(payload)
@@ -446,23 +446,3 @@ def question(request: pb.CompatibilityCheckRequest, readable: SubjectScope) -> C
         schema_type=convert.optional_enum(SchemaType, request.schema_type, "schema_type"),
         readable=readable,
     )
-
-
-def _payload(request: pb.ValidateDataRequest) -> Payload:
-    return Payload(
-        schema_id=request.schema_id,
-        subject=request.subject,
-        version=request.version,
-        data=request.data,
-        strict=request.strict,
-        encoding=_encoding(request.encoding),
-        message_name=request.message_name,
-        max_errors=request.max_errors,
-    )
-
-
-def _encoding(number: int) -> Encoding:
-    try:
-        return Encoding(number)
-    except ValueError:
-        raise InvalidRequest("encoding", f"{number} is not a value of DataEncoding") from None

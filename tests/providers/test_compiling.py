@@ -518,3 +518,19 @@ def test_the_name_of_a_property_without_a_valid_value_may_be_taken_by_another() 
 
     assert not validate(form.meant, {"a_b": 1})
     assert json.loads(Decoder(form.decoder).encode('{"a b": "x"}')) == {"a_b": "x"}
+
+
+def test_pairs_do_not_take_the_name_of_a_property_without_a_valid_value() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"additional_properties": NOTHING, "a": {"type": "string"}},
+        "additionalProperties": {"type": "integer"},
+    }
+    decoder = Decoder(compiled(schema, "cohere").decoder)
+
+    assert json.loads(decoder.encode('{"a": "", "n": 1}'))["additional_properties_2"] == [
+        {"key": "n", "value": 1}
+    ]
+    assert json.loads(decoder.decode(decoder.encode('{"additional_properties": 2}'))) == {
+        "additional_properties": 2
+    }

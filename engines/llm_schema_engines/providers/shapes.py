@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..formats.json_schema.resources import Place
@@ -276,7 +276,7 @@ class ObjectRewriting:
         both: Conjunction,
         extra: _Extra,
         properties: dict[str, Any],
-        excluded: Iterable[str],
+        excluded: Collection[str],
     ) -> Form:
         me: Rewriting = self
         place = both.parts[0][0]
@@ -381,7 +381,7 @@ class ObjectRewriting:
         values: Form,
         properties: dict[str, Any],
         place: Place,
-        excluded: Iterable[str],
+        excluded: Collection[str],
     ) -> Form:
         """Further properties as a list of keys and values."""
         me: Rewriting = self
@@ -422,7 +422,7 @@ class ObjectRewriting:
             return Form(listed, form.meant, codec)
         name = PAIRS
         number = 1
-        while name in form.wire["properties"]:
+        while name in form.wire["properties"] or name in excluded:
             number += 1
             name = f"{PAIRS}_{number}"
         declared = [*form.wire["properties"], *excluded]

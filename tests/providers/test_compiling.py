@@ -534,3 +534,10 @@ def test_pairs_do_not_take_the_name_of_a_property_without_a_valid_value() -> Non
     assert json.loads(decoder.decode(decoder.encode('{"additional_properties": 2}'))) == {
         "additional_properties": 2
     }
+
+
+def test_losses_are_explained_below_a_property_without_a_name_beside_one_called_properties() -> None:
+    inner = {"type": "object", "properties": {"a": {"enum": ["a"], "type": "number"}}}
+    form = compiled({"type": "object", "properties": {"": inner, "properties": {}}}, "xgrammar")
+
+    assert not [loss for loss in form.losses if "found by comparing" in loss.message]

@@ -37,12 +37,14 @@ def with_empty_names(error: jsonschema_rs.ValidationError) -> jsonschema_rs.Vali
 class _Error:
     """An error of the validator with other paths."""
 
-    __slots__ = ("_error", "instance_path", "schema_path")
+    __slots__ = ("_error", "evaluation_path", "instance_path", "schema_path")
 
     def __init__(
         self, error: jsonschema_rs.ValidationError, instance_path: Tokens, schema_path: Tokens
     ) -> None:
         self._error, self.instance_path, self.schema_path = error, instance_path, schema_path
+        direct = error.evaluation_path == error.schema_path  # no reference stands on the way
+        self.evaluation_path = schema_path if direct else error.evaluation_path
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._error, name)

@@ -149,6 +149,7 @@ async def test_a_write_by_id_names_the_subject_before_it_acts(
 
 READS_BY_ID: list[tuple[str, Callable[[str], Any]]] = [
     ("ValidateData", lambda i: pb.ValidateDataRequest(schema_id=i, data=b"a")),
+    ("ValidateItems", lambda i: tools_pb2.ValidateItemsRequest(schema_id=i, items=[b"a"])),
     ("ReaskAnswer", lambda i: answers_pb2.ReaskAnswerRequest(schema_id=i, data=b"a")),
     ("CoerceAnswer", lambda i: answers_pb2.CoerceAnswerRequest(schema_id=i, data=b"a", kinds=[1])),
     (

@@ -67,7 +67,7 @@ class ErrorListingCosts:
         return (
             self._texts_are_short(payload, value, depth, work // _WORK_OF_CHARACTER)
             and self.first_is_cheap(depth)
-            and self._errors_of_values().within(work // _BYTES_OF_ERROR, value)
+            and self.errors_of_values().within(work // _BYTES_OF_ERROR, value)
         )
 
     def _texts_are_short(self, payload: bytes, value: Any, depth: int, most: int) -> bool:
@@ -85,11 +85,11 @@ class ErrorListingCosts:
 
     def prepare(self) -> None:
         """Find now what a deep payload would need."""
-        self._errors_of_values()
+        self.errors_of_values()
         if self._branches:
             self._safe_depth()
 
-    def _errors_of_values(self) -> _FlatErrors | _ErrorsOfValues:
+    def errors_of_values(self) -> _FlatErrors | _ErrorsOfValues:
         if self._of_values is None:
             opened = self._opened
             self._of_values = _ErrorsOfValues(opened.document_index, opened.root)

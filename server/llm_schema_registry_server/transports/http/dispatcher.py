@@ -20,6 +20,7 @@ from ...calls.peer import NO_PROXIES, TrustedProxies
 from ..turns import CallTurns
 from .asgi import App, Event, Receive, Reply, Scope, Send, connection, headers, send_reply
 from .errors import RouteNotFound
+from .unread_bodies import UnreadBody, body_size, last
 
 # What may follow a prefix: nothing, another segment, or (raw paths of WebSockets have it) a query.
 _BOUNDARIES = frozenset(b"/?")
@@ -77,7 +78,14 @@ class Dispatcher:
             send = partial(_last, send)
         try:
             await self._turns.turn(partial(self._caller, scope))
-            await self._app(scope)(scope, receive, send)
+            app = self._app(scope)
+            size = body_size(scope) if scope["type"] == "http" else 0
+            if size:
+                body = UnreadBody(scope, size, receive, send)
+                await app(scope, body.receive, body.send)
+                await body.throw_away()
+            else:
+                await app(scope, receive, send)
         finally:
             self._active.discard(task)
 
@@ -128,7 +136,7 @@ class Dispatcher:
 async def _last(send: Send, event: Event) -> None:
     """Sends a part of an answer that is the last one on its connection (RFC 9112 9.6)."""
     if event["type"] == "http.response.start":
-        event = {**event, "headers": [*event["headers"], (b"connection", b"close")]}
+        event = last(event)
     await send(event)
 
 

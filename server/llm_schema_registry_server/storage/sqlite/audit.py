@@ -66,8 +66,11 @@ class SqliteAuditRead:
 class SqliteAuditWrite(SqliteAuditRead):
     async def note_audit(self, entries: Sequence[Noted]) -> None:
         if len(entries) > FEW:
-            given = dump([tuple(entry) for entry in entries])
-            await self._session.in_thread(lambda: self._session.run(queries.NOTE_AUDITS, (given,)))
+
+            def note_all() -> None:
+                self._session.run(queries.NOTE_AUDITS, (dump([tuple(entry) for entry in entries]),))
+
+            await self._session.in_thread(note_all)
             return
         for entry in entries:
             self._session.run(queries.NOTE_AUDIT, entry)

@@ -98,9 +98,8 @@ class SqliteWriteTx(
         return self.appended
 
     async def append_changes(self, changes: Sequence[Change]) -> Sequence[int]:
-        given = rows.dump([rows.change_row(change) for change in changes])
-
         def append() -> int:
+            given = rows.dump([rows.change_row(change) for change in changes])
             return self._session.run(queries.APPEND_CHANGES, (given,)).lastrowid or 0
 
         if changes:
@@ -205,10 +204,11 @@ class SqliteWriteTx(
             self.new_words.add(word)
 
     async def hide_versions(self, subject: Subject, revisions: Mapping[str, int], at: datetime) -> None:
-        cells = (micros(at), rows.dump(list(revisions.items())))
-        hidden = await self._many(
-            len(revisions), lambda: self._session.run(queries.HIDE_VERSIONS, cells).rowcount
-        )
+        def hide() -> int:
+            cells = (micros(at), rows.dump(list(revisions.items())))
+            return self._session.run(queries.HIDE_VERSIONS, cells).rowcount
+
+        hidden = await self._many(len(revisions), hide)
         if hidden != len(revisions):
             raise removed_meanwhile(next(iter(revisions)))
 

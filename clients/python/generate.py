@@ -32,7 +32,7 @@ METHODS: dict[str, tuple[str, ...]] = {
         "get_dependents",
     ),
     "checks": ("validate_data", "validate_many", "validate_schema", "check_compatibility", "check_many"),
-    "tools": ("get_schemas", "diff_schemas", "convert_schema"),
+    "tools": ("get_schemas", "validate_items", "diff_schemas", "convert_schema"),
     "providers": (
         "list_profiles",
         "get_profile",

@@ -30,7 +30,8 @@ from .rpc.convert import MessageConverter
 from .rpc.fixes import FixService
 from .rpc.lifecycle import LifecycleService
 from .rpc.many import ManySchemas
-from .rpc.protobuf.rpcs import Rpcs, bind
+from .rpc.many_payloads import ManyPayloads
+from .rpc.protobuf.rpcs import Rpcs, bind, quick_handlers
 from .rpc.providers import ProviderService
 from .rpc.schema_registry import SchemaRegistryService, question
 from .rpc.tickets import TicketService
@@ -191,19 +192,16 @@ def make_rpcs(settings: Settings, components: Components, wire: MessageConverter
         trace=make_trace(settings.tracing),
         audit=None if components.audit is None else components.audit.guard,
     )
-    handlers = bind(
-        table,
-        services(
-            components.use,
-            wire,
-            components.clock,
-            components.book,
-            components.tickets,
-            components.answers.count_read,
-        ),
+    serving = services(
+        components.use,
+        wire,
+        components.clock,
+        components.book,
+        components.tickets,
+        components.answers.count_read,
     )
-    pipeline = Pipeline(chain(handlers, mcp.OPERATIONS), guards, components.answers)
-    return Rpcs(table, pipeline, most_items=settings.limits.request_items)
+    pipeline = Pipeline(chain(bind(table, serving), mcp.OPERATIONS), guards, components.answers)
+    return Rpcs(table, pipeline, quick_handlers(table, serving), most_items=settings.limits.request_items)
 
 
 def make_trace(settings: TracingSettings) -> Trace | None:
@@ -229,7 +227,11 @@ def services(
         "schema_registry.v1.ConfigService": ConfigService(use),
         "schema_registry.v1.LifecycleService": LifecycleService(use, wire),
         "schema_registry.v1.AdminService": AdminService(use, book),
-        "schema_registry.v1.ToolsService": ToolsService(use, ManySchemas(use.reading, wire, count_read)),
+        "schema_registry.v1.ToolsService": ToolsService(
+            use,
+            ManySchemas(use.reading, wire, count_read),
+            ManyPayloads(use.validating, use.reading.limits.page_bytes),
+        ),
         "schema_registry.v1.AnswerService": AnswerService(use),
         "schema_registry.v1.ProviderService": ProviderService(use),
         "schema_registry.v1.FixService": FixService(use),

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.support.forking import Forked, forks
+from tests.support.forking import PACKAGES, Forked, forks
 from tests.support.processes import run
 
 START_SECONDS = 60.0
@@ -47,7 +47,7 @@ class ServerProcess:
             "SCHEMA_REGISTRY_DRAIN_SECONDS": "5",
             **{f"SCHEMA_REGISTRY_{name}": value for name, value in settings.items()},
         }
-        sources = [str(root / part) for part in ("engines", "server", "clients/python")]
+        sources = [*PACKAGES, *(str(root / part) for part in ("engines", "server", "clients/python"))]
         path = {} if python else {"PYTHONPATH": os.pathsep.join(sources)}
         measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
         whole = {

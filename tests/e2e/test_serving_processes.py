@@ -213,3 +213,35 @@ def test_a_rolling_restart_replaces_all_and_no_client_notices(server: ServerProc
     assert total(series(server), "schema_registry_serving_process_restarts_total", why="rolled") == 2
     assert server.events("call_crashed") == []
     assert server.stop() == 0
+
+
+NATIVE_THREAD = "grpc-native-io"
+
+
+def on_native(pid: int) -> bool:
+    """Whether a process serves on the native engine, which has a thread of its own."""
+    return any(path.read_text().strip() == NATIVE_THREAD for path in Path(f"/proc/{pid}/task").glob("*/comm"))
+
+
+def test_the_engine_of_grpc_is_exchanged_under_load_by_one_setting(
+    storage: dict[str, str], tmp_path: Path
+) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text('grpc.engine = "native"\n')
+    server = ServerProcess(tmp_path / "home", SERVER__WORKERS="2", CONFIG=str(settings), **storage)
+    try:
+        assert all(map(on_native, processes(server).values()))
+        load = Load(server, bare=True)
+        load.goes_on()
+        settings.write_text('grpc.engine = "grpcio"\n')
+        server.process.send_signal(signal.SIGUSR2)
+        until_events(server, "rolled", 1)
+        load.goes_on()
+        load.end()
+
+        assert load.failures == []
+        assert not any(map(on_native, processes(server).values()))
+        assert server.stop() == 0
+    finally:
+        if server.process.poll() is None:
+            server.kill()

@@ -183,6 +183,19 @@ CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = 
         {"page_token": "t"},
         {"selectors": [{"id": "id"}, {"name": "s", "version": "2"}], "page_token": "t"},
     ),
+    "ValidateItems": (
+        "validate_items",
+        ("id", ["text", {"a": 1}, None]),
+        {"strict": True, "encoding": "json", "message_name": "m", "max_errors": 3},
+        {
+            "schema_id": "id",
+            "items": [b"text", b'{"a":1}', b"null"],
+            "strict": True,
+            "encoding": 1,
+            "message_name": "m",
+            "max_errors": 3,
+        },
+    ),
     "DiffSchemas": (
         "diff_schemas",
         (SchemaOperand("s", 2), SchemaOperand(content=True, schema_type="json", references=(REFERENCE,))),

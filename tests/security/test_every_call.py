@@ -140,6 +140,10 @@ ROWS: Mapping[str, Row] = {
     "BatchGetSchemas": Row(
         lambda t: chosen(name=t.subject, version="1"), lambda t: chosen(id=t.schema_id)
     ),  # its item tells
+    "ValidateItems": Row(
+        lambda t: tools_pb2.ValidateItemsRequest(subject=t.subject, version="1", items=[b"{}"]),
+        lambda t: tools_pb2.ValidateItemsRequest(schema_id=t.schema_id, items=[b"{}"]),
+    ),
     "DiffSchemas": Row(
         lambda t: tools_pb2.DiffSchemasRequest(old=operand(t), new=GIVEN),
         lambda t: tools_pb2.DiffSchemasRequest(old=GIVEN, new=tools_pb2.SchemaOperand(schema_id=t.schema_id)),

@@ -19,7 +19,9 @@ from .processes import run
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(__file__).with_name("preloaded.py")
-SOURCES = tuple(str(ROOT / part) for part in ("engines", "server", "clients/python"))
+PACKAGES = tuple(filter(None, [os.environ.get("TEST_PACKAGES")]))
+"""Folders with packages that servers take before those of the environment."""
+SOURCES = PACKAGES + tuple(str(ROOT / part) for part in ("engines", "server", "clients/python"))
 
 
 class Forked:

@@ -33,6 +33,7 @@ CONVERTED = frozenset(
         "Content",
         "Data",
         "Data | None",
+        "Iterable[Data]",
         "Iterable[Reference]",
         "Iterable[SchemaSelector]",
         "Iterable[str]",

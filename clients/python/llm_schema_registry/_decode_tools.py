@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from ._decode import compatibility_report, item_error, schema_info
+from ._decode import compatibility_report, item_error, schema_info, validation_report
 from .enums import ChangeClass, DifferenceKind, LossKind, SchemaType
-from .results import Conversion, ConversionLoss, Items, SchemaDiff, SchemaDifference, SchemaOrError
+from .results import (
+    Conversion,
+    ConversionLoss,
+    Items,
+    ItemsReport,
+    SchemaDiff,
+    SchemaDifference,
+    SchemaOrError,
+)
 from .v1 import tools_pb2
 
 
@@ -15,6 +23,17 @@ def schemas(m: tools_pb2.BatchGetSchemasResponse) -> Items[SchemaOrError]:
             for item in m.items
         ),
         m.next_page_token,
+    )
+
+
+def items_report(m: tools_pb2.ValidateItemsResponse) -> ItemsReport:
+    return ItemsReport(
+        judged=m.judged,
+        valid=m.valid,
+        reports=tuple(map(validation_report, m.reports)),
+        schema_id=m.schema_id,
+        subject=m.subject,
+        version=m.version,
     )
 
 

@@ -60,6 +60,7 @@ from .results import (
     FoundFixes,
     Health,
     Items,
+    ItemsReport,
     ModelConformance,
     ModelOutcomes,
     OutcomesReported,
@@ -481,6 +482,39 @@ class SyncCalls:
         is not "", ask again with it for the rest, as `get_many` does.
         """
         return self._transport.pages(tools.get_schemas(selectors, page_token=page_token, timeout=timeout))
+
+    def validate_items(
+        self,
+        schema_id: SchemaId | None = None,
+        items: Iterable[Data] = MISSING,
+        *,
+        subject: str = "",
+        version: str | int = "latest",
+        strict: bool = False,
+        encoding: DataEncoding | str = DataEncoding.UNSPECIFIED,
+        message_name: str = "",
+        max_errors: int = 0,
+        timeout: float | None = None,
+    ) -> ItemsReport:
+        """Many payloads under one version in one call, at most 2,000: how many are valid, and a report of each that is not.
+
+        The schema is named, and an item written, as for `validate_data`. The answer holds some megabytes of reports: when `judged` is less
+        than the number of items, ask again for those from there on. `validate_many` takes a stream without end, and items of many schemas.
+        Raises SchemaNotFound, SubjectNotFound, VersionNotFound.
+        """
+        return self._transport.unary(
+            tools.validate_items(
+                schema_id,
+                items,
+                subject=subject,
+                version=version,
+                strict=strict,
+                encoding=encoding,
+                message_name=message_name,
+                max_errors=max_errors,
+                timeout=timeout,
+            )
+        )
 
     def diff_schemas(
         self,

@@ -96,6 +96,8 @@ class Call:
     complete: bool = False
     """Whether `resources` are all that the call touches, because its answer is kept. A guard that sets it to False has the
     answer computed, as if it were not kept."""
+    kept: bool = False
+    """Whether the answer was there before the call came."""
     schema_id: str = ""
     outcome: Outcome | None = None
     resume_revision: str | None = None

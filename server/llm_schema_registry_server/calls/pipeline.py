@@ -19,7 +19,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Seque
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from functools import partial
 from types import TracebackType
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from ..errors import RegistryError
 from ..telemetry import names, tracing
@@ -28,7 +28,7 @@ from .call import MOST_RESOURCES, OK, Call
 from .guard import GuardFactory, check
 from .guards.deadline import Within
 from .guards.min_revision import MIN_REVISION
-from .operation import Operation
+from .operation import Operation, Resources
 
 T = TypeVar("T")
 
@@ -37,6 +37,20 @@ _FAIR_SHARE = 32
 
 Handler = Callable[[Any, Call], Any]
 """Handlers are typed by their own requests and answers, of which the pipeline knows nothing."""
+
+
+class AtOnce(NamedTuple):
+    """An answer that can be computed without waiting: all that the call touches, of which the first `named` are what the request
+    names, and what computes it; None when it turns out to need the handler after all."""
+
+    resources: Resources
+    named: int
+    compute: Callable[[], Any | None]
+
+
+QuickHandler = Callable[[Any], AtOnce | None]
+"""For an operation whose answer is often cheap: what computes the answer to a request, or None where the handler must. It changes
+nothing and waits for nothing."""
 
 Invoke = Callable[[Any], Awaitable[Any]]
 """Runs the handler of a call with a request."""
@@ -107,27 +121,53 @@ class Pipeline:
 
         A call that a guard refuses goes there too: there the refusal is observed.
         """
-        metadata = call.metadata
-        if self._in_full or not call.operation.cached or NO_CACHE in metadata or MIN_REVISION in metadata:
+        if not call.operation.cached or not self._may_answer_at_once(call):
             return None
         full_key = (call.face, call.operation.id, key)
         answer = self.answers.lookup(full_key)
-        if answer is None:
+        if answer is None or not self._passes(call, answer.resources, answer.named):
             return None
-        call.resources, call.named, call.complete = answer.resources, answer.named, True
+        call.outcome, call.kept = OK, True
+        for answered in self._answered:
+            answered(call)
+        self.answers.gave(full_key, answer)
+        return answer
+
+    def computed_at_once(self, call: Call, request: Any, quick: QuickHandler) -> Any | None:
+        """The answer to a request that is computed without waiting, and so without a task of its own; None when the call must go
+        through `unary`, as one must that a guard or the computation refuses."""
+        if not self._may_answer_at_once(call):
+            return None
+        found = quick(request)
+        if found is None or not self._passes(call, found.resources, found.named):
+            return None
         try:
-            for quick in self._passing:
-                if not quick(call):
-                    call.watchers = ()  # on the long way, guards watch anew
-                    return None
+            answer = found.compute()
         except RegistryError:
+            answer = None
+        if answer is None:
             call.watchers = ()
             return None
         call.outcome = OK
         for answered in self._answered:
             answered(call)
-        self.answers.gave(full_key, answer)
         return answer
+
+    def _may_answer_at_once(self, call: Call) -> bool:
+        return not self._in_full and NO_CACHE not in call.metadata and MIN_REVISION not in call.metadata
+
+    def _passes(self, call: Call, resources: Resources, named: int) -> bool:
+        """Whether the guards let a call pass that touches these and nothing else, without waiting."""
+        call.resources, call.named, call.complete = resources, named, True
+        try:
+            for quick in self._passing:
+                if not quick(call):
+                    call.watchers = ()  # on the long way, guards watch anew
+                    return False
+        except RegistryError:
+            call.watchers = ()
+            return False
+        return True
 
     def turned_away(self, call: Call, error: BaseException) -> None:
         """Notes a call that its face refuses before it is handed in. Does nothing for one that was handed in, and has been noted."""

@@ -151,6 +151,53 @@ class Validating:
         What surely takes little is validated at once. All else runs in a worker process: nothing that a schema or a payload
         costs holds up other calls, and who waits for it gives up at the deadline of the call.
         """
+        compiled = await self.compile(payload, found)
+        return self.judge_at_once(compiled, payload) or await self.judge_elsewhere(compiled, payload)
+
+    async def compile(
+        self, payload: Payload, found: Callable[[SchemaVersion], None] = lambda version: None
+    ) -> CompiledVersion:
+        """The version that a payload is validated under. Raises as `data` does."""
+        self.check(payload)
+        return await self._compiled_version(_key(payload), found)
+
+    async def judge_elsewhere(self, compiled: CompiledVersion, payload: Payload) -> DataVerdict:
+        """The verdict from a worker process. Raises InvalidRequest and LimitExceeded as `data` does."""
+        began = time.perf_counter()
+        report = await self._library.validate_elsewhere(
+            await self._library.known(compiled.version), payload.data, encoding=payload.encoding,
+            strict=payload.strict, max_errors=payload.max_errors or DEFAULT_ERRORS, message_name=payload.message_name,
+        )  # fmt: skip
+        return self._judged(compiled, report, began)
+
+    def compiled(self, payload: Payload) -> CompiledVersion | None:
+        """What `judge_at_once` takes, if it is at hand; None also for a payload that `data` refuses."""
+        try:
+            self.check(payload)
+            return self._compiled.get(_key(payload))
+        except InvalidRequest:
+            return None
+
+    def judge_at_once(self, compiled: CompiledVersion, payload: Payload) -> DataVerdict | None:
+        """The verdict on what surely takes little, None for all else. Raises InvalidRequest as `data` does."""
+        began = time.perf_counter()
+        report = compiled.validator.validate_within(
+            self._library.inline_seconds, payload.data, encoding=payload.encoding, strict=payload.strict,
+            max_errors=payload.max_errors or DEFAULT_ERRORS, message_name=payload.message_name,
+        )  # fmt: skip
+        return None if report is None else self._judged(compiled, report, began)
+
+    def _judged(self, compiled: CompiledVersion, report: DataReport, began: float) -> DataVerdict:
+        """Counts a validation that has ended. began: a point of time.perf_counter()."""
+        self._validated(compiled.version.schema_id)
+        schema_type = compiled.version.schema_type.name
+        self._work.validated("data", schema_type, report.valid, began)
+        for issue in report.errors:
+            self._work.validation_errors.add(schema_type, issue.error_type)
+        return DataVerdict(report, compiled.version)
+
+    def check(self, payload: Payload) -> None:
+        """Raises InvalidRequest for a payload that is too large, or asks for too many errors."""
         if len(payload.data) > self._limits.data_bytes:
             raise InvalidRequest(
                 "data",
@@ -158,24 +205,6 @@ class Validating:
             )
         if not 0 <= payload.max_errors <= MOST_ERRORS:
             raise InvalidRequest("max_errors", f"is {payload.max_errors}; it must be 0 to {MOST_ERRORS}")
-        compiled = await self._compiled_version(_key(payload), found)
-        self._validated(compiled.version.schema_id)
-        began = time.perf_counter()
-        max_errors = payload.max_errors or DEFAULT_ERRORS
-        report = compiled.validator.validate_within(
-            self._library.inline_seconds, payload.data, encoding=payload.encoding, strict=payload.strict,
-            max_errors=max_errors, message_name=payload.message_name,
-        )  # fmt: skip
-        if report is None:
-            report = await self._library.validate_elsewhere(
-                await self._library.known(compiled.version), payload.data, encoding=payload.encoding,
-                strict=payload.strict, max_errors=max_errors, message_name=payload.message_name,
-            )  # fmt: skip
-        schema_type = compiled.version.schema_type.name
-        self._work.validated("data", schema_type, report.valid, began)
-        for issue in report.errors:
-            self._work.validation_errors.add(schema_type, issue.error_type)
-        return DataVerdict(report, compiled.version)
 
     async def version(
         self, payload: Payload, found: Callable[[SchemaVersion], None] = lambda version: None

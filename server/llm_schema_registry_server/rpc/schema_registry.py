@@ -13,12 +13,12 @@ from google.protobuf.empty_pb2 import Empty
 
 from llm_schema_engines.model.compatibility import CompatibilityLevel
 from llm_schema_engines.model.schema import SchemaType
-from llm_schema_engines.model.validation import Encoding
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
 from ..calls.call import Call
 from ..calls.failure import failure
 from ..calls.operation import Resource, ResourceKind
+from ..calls.pipeline import AtOnce
 from ..errors import InvalidRequest, RegistryError
 from ..model.change import Change, EventType
 from ..model.lifecycle import SchemaState
@@ -35,12 +35,12 @@ from ..registry.reading import FoundSchema
 from ..registry.registration import Registration
 from ..registry.subscribing import MOST_KINDS, Heartbeat
 from ..registry.use_cases import UseCases
-from ..registry.validating import Payload
 from ..storage.values import SchemaFilter
 from . import convert
 from .actors import actor, learn, named_or_learnt, touch_owner, wrote
 from .batch import each, in_order
 from .change_events import ChangeEvents
+from .payloads import payload_of
 from .protobuf.resources import schema, subject
 from .protobuf.shared_answer import SharedAnswer
 from .protobuf.status import status
@@ -189,19 +189,33 @@ class SchemaRegistryService:
     async def validate_data(self, request: pb.ValidateDataRequest, call: Call) -> pb.ValidationReport:
         began = time.perf_counter()
         verdict = await self._use.validating.data(
-            Payload(
-                schema_id=request.schema_id,
-                subject=request.subject,
-                version=request.version,
-                data=request.data,
-                strict=request.strict,
-                encoding=_encoding(request.encoding),
-                message_name=request.message_name,
-                max_errors=request.max_errors,
-            ),
+            payload_of(request, request.data),
             lambda version: named_or_learnt(version, request.schema_id, call),
         )
         return convert.data_report(verdict, (time.perf_counter() - began) * 1000)
+
+    def validate_data_at_once(self, request: pb.ValidateDataRequest) -> AtOnce | None:
+        """ValidateData where the version is compiled already and the payload is cheap to judge."""
+        validating = self._use.validating
+        try:
+            payload = payload_of(request, request.data)
+        except RegistryError:
+            return None
+        compiled = validating.compiled(payload)
+        if compiled is None:
+            return None
+
+        def compute() -> pb.ValidationReport | None:
+            began = time.perf_counter()
+            verdict = validating.judge_at_once(compiled, payload)
+            if verdict is None:
+                return None
+            return convert.data_report(verdict, (time.perf_counter() - began) * 1000)
+
+        touched: tuple[Resource, ...] = (subject(compiled.version.subject),)
+        if payload.schema_id:
+            touched = (schema(payload.schema_id), *touched)
+        return AtOnce(touched, 1, compute)
 
     async def validate_schema(
         self, request: pb.ValidateSchemaRequest, call: Call
@@ -432,10 +446,3 @@ def question(request: pb.CompatibilityCheckRequest, readable: SubjectScope) -> C
         schema_type=convert.optional_enum(SchemaType, request.schema_type, "schema_type"),
         readable=readable,
     )
-
-
-def _encoding(number: int) -> Encoding:
-    try:
-        return Encoding(number)
-    except ValueError:
-        raise InvalidRequest("encoding", f"{number} is not a value of DataEncoding") from None

@@ -23,19 +23,23 @@ from ..registry.use_cases import UseCases
 from . import convert
 from .actors import touch_owner
 from .many import ManySchemas
+from .many_payloads import ManyPayloads
 
 
 class ToolsService:
     """One method per RPC, named as the RPC is."""
 
-    def __init__(self, use: UseCases, many: ManySchemas) -> None:
+    def __init__(self, use: UseCases, many: ManySchemas, items: ManyPayloads) -> None:
         self._diffing, self._converting, self._reading = use.diffing, use.converting, use.reading
-        self._many = many
+        self._many, self._items = many, items
 
     async def batch_get_schemas(
         self, request: pb.BatchGetSchemasRequest, call: Call
     ) -> pb.BatchGetSchemasResponse:
         return await self._many(request, call)
+
+    async def validate_items(self, request: pb.ValidateItemsRequest, call: Call) -> pb.ValidateItemsResponse:
+        return await self._items(request, call)
 
     async def diff_schemas(self, request: pb.DiffSchemasRequest, call: Call) -> pb.DiffSchemasResponse:
         readable = call.rights.where(READ)

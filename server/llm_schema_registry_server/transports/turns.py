@@ -14,6 +14,7 @@ from collections.abc import Callable
 TASK_UNITS = 4
 """What it takes to begin a call that runs as a task."""
 _UNIT_BYTES = 128
+_UNIT_SECONDS = 20e-6
 _MOST, _LEAST, _STEP = 256, 4 * TASK_UNITS, 32
 _SHORT_SECONDS, _LONG_SECONDS = 0.004, 0.008
 
@@ -21,6 +22,11 @@ _SHORT_SECONDS, _LONG_SECONDS = 0.004, 0.008
 def request_units(request: object) -> int:
     """What it takes to begin a call with this request, which is bytes or, of a stream, something else."""
     return TASK_UNITS + (len(request) // _UNIT_BYTES if isinstance(request, bytes) else 0)
+
+
+def spent_units(seconds: float) -> int:
+    """What a call took that was answered in so many seconds without waiting."""
+    return 1 + int(seconds / _UNIT_SECONDS)
 
 
 class WaitingCall:

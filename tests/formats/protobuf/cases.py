@@ -58,6 +58,8 @@ def _type(old: str, new: str, backward: bool, forward: bool, syntax: str = "prot
 
 OK, NO = True, False
 
+_ZERO_ONE = "Z f = 1; enum Z { ZERO = 0; ONE = 1; }"
+
 TYPES = [
     _type("int32", "int64", OK, NO),
     _type("int64", "int32", NO, OK),
@@ -92,6 +94,26 @@ TYPES = [
     _type("E", "uint32", OK, NO, "proto2"),  # a closed enum carries only what it lists
     _type("bool", "E", NO, NO, "proto2"),  # E lists 1 and 2
     _type("string", "bytes", OK, NO, "proto2"),  # text in every syntax
+    # A bool is true for any number but zero, of which a closed enum knows some.
+    *(
+        _field(
+            f"{label} bool to closed enum of 0 and 1",
+            f"{label} bool f = 1;",
+            f"{label} {_ZERO_ONE}",
+            NO,
+            OK,
+            "proto2",
+        )
+        for label in ("optional", "required", "repeated")
+    ),
+    _field(
+        "values of a map, bool to closed enum of 0 and 1",
+        "map<string, bool> f = 1;",
+        f"map<string, {_ZERO_ONE.replace(' f', '> f', 1)}",
+        NO,
+        OK,
+        "proto2",
+    ),
 ]
 
 CARDINALITY = [

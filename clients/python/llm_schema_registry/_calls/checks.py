@@ -91,11 +91,19 @@ def local_validation(
     return schema_fields(schema_id, data, subject, version)
 
 
-def schema_fields(schema_id: SchemaId | None, data: Data, subject: str, version: str | int) -> dict[str, str]:
-    """The fields that name the schema to validate under; raises TypeError unless one way to name it is used."""
+def schema_fields(
+    schema_id: SchemaId | None,
+    data: Any,
+    subject: str,
+    version: str | int,
+    call: str = "validate_data",
+    what: str = "data",
+) -> dict[str, str]:
+    """The fields that name the schema to validate under; raises TypeError unless one way to name it is used, and for the lack of
+    `data`, which is the argument `what` of `call`."""
     if data is MISSING:
         raise TypeError(
-            "data is not given; write validate_data(schema_id, data) or validate_data(subject=..., data=...)"
+            f"{what} is not given; write {call}(schema_id, {what}) or {call}(subject=..., {what}=...)"
         )
     if schema_id is not None and schema_id != "":
         if subject or version != "latest":

@@ -24,9 +24,10 @@ from .._encode import (
     number,
     reference_messages,
 )
-from ..enums import SchemaType
-from ..results import Conversion, Items, SchemaContent, SchemaDiff, SchemaOrError
+from ..enums import DataEncoding, SchemaType
+from ..results import Conversion, Items, ItemsReport, SchemaContent, SchemaDiff, SchemaOrError
 from ..v1 import tools_pb2
+from .checks import MISSING, schema_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,38 @@ def _selector(value: object, place: int) -> tools_pb2.SchemaSelector:
             raise TypeError(f"{name}: (subject, version) is expected, not {described(value)}")
         return tools_pb2.SchemaSelector(name=text(value[0], name), version=selector(value[1], name))
     return tools_pb2.SchemaSelector(id=identifier(value, name))
+
+
+@checked
+def validate_items(
+    schema_id: SchemaId | None = None,
+    items: Iterable[Data] = MISSING,
+    *,
+    subject: str = "",
+    version: str | int = "latest",
+    strict: bool = False,
+    encoding: DataEncoding | str = DataEncoding.UNSPECIFIED,
+    message_name: str = "",
+    max_errors: int = 0,
+    timeout: float | None = None,
+) -> Unary[ItemsReport]:
+    """Many payloads under one version in one call, at most 2,000: how many are valid, and a report of each that is not.
+
+    The schema is named, and an item written, as for `validate_data`. The answer holds some megabytes of reports: when `judged` is less
+    than the number of items, ask again for those from there on. `validate_many` takes a stream without end, and items of many schemas.
+    Raises SchemaNotFound, SubjectNotFound, VersionNotFound.
+    """
+    request = tools_pb2.ValidateItemsRequest(
+        **schema_fields(schema_id, items, subject, version, "validate_items", "items"),
+        items=[data_bytes(item) for item in many(items, "items", "payloads")],
+        strict=strict,
+        encoding=number(DataEncoding, encoding, "encoding"),
+        message_name=message_name,
+        max_errors=max_errors,
+    )
+    return unary(
+        TOOLS + "ValidateItems", tools_pb2.ValidateItemsResponse, _decode_tools.items_report, request, timeout
+    )
 
 
 @checked

@@ -49,7 +49,7 @@ from .schemas import (
     VersionInfo,
 )
 from .tickets import Ticket
-from .tools import Conversion, ConversionLoss, SchemaDiff, SchemaDifference, SchemaOrError
+from .tools import Conversion, ConversionLoss, ItemsReport, SchemaDiff, SchemaDifference, SchemaOrError
 
 __all__ = [
     "AnswerCheck",
@@ -75,6 +75,7 @@ __all__ = [
     "FoundFixes",
     "Health",
     "Items",
+    "ItemsReport",
     "ModelConformance",
     "ModelOutcomes",
     "OutcomesReported",

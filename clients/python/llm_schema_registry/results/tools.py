@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..enums import ChangeClass, DifferenceKind, LossKind, SchemaType
 from ..errors import RegistryError
-from .reports import CompatibilityReport
+from .reports import CompatibilityReport, ValidationReport
 from .schemas import SchemaInfo
 
 
@@ -22,6 +22,24 @@ class SchemaOrError:
         if self.schema is None:
             raise self.error or RegistryError("the registry has not answered")
         return self.schema
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsReport:
+    """What became of many payloads: the first `judged` of them, of which `valid` are valid; `reports` of those that are not, have
+    warnings, or could not be judged (`error`), each with its place among the items as `index`. `schema_id`, `subject` and `version`
+    name the version that they were validated under."""
+
+    judged: int
+    valid: int
+    reports: tuple[ValidationReport, ...]
+    schema_id: str
+    subject: str
+    version: str
+
+    def __bool__(self) -> bool:
+        """Whether all that were judged are valid."""
+        return self.valid == self.judged
 
 
 @dataclass(frozen=True, slots=True)

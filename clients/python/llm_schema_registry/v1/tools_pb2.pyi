@@ -128,6 +128,95 @@ class BatchGetSchemasResponse(_message.Message):
 Global___BatchGetSchemasResponse: _TypeAlias = BatchGetSchemasResponse  # noqa: Y015
 
 @_typing.final
+class ValidateItemsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHEMA_ID_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    STRICT_FIELD_NUMBER: _builtins.int
+    ENCODING_FIELD_NUMBER: _builtins.int
+    MESSAGE_NAME_FIELD_NUMBER: _builtins.int
+    MAX_ERRORS_FIELD_NUMBER: _builtins.int
+    schema_id: _builtins.str
+    """The schema to validate under. Either this or `subject` is given."""
+    subject: _builtins.str
+    """In place of schema_id: validate under the version of this subject that `version` selects."""
+    version: _builtins.str
+    """With `subject`: `latest` (also when empty), an ordinal, a semantic version or a range such as `^1.2`."""
+    strict: _builtins.bool
+    """Also refuse what the schema does not declare."""
+    encoding: _schema_registry_pb2.DataEncoding.ValueType
+    message_name: _builtins.str
+    """Protobuf: the full name of the message; the first one when empty."""
+    max_errors: _builtins.int
+    """Of each report: 20 when 0; at most 100."""
+    @_builtins.property
+    def items(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """At most 2,000 payloads (setting limits.request_items)."""
+
+    def __init__(
+        self,
+        *,
+        schema_id: _builtins.str = ...,
+        subject: _builtins.str = ...,
+        version: _builtins.str = ...,
+        items: _abc.Iterable[_builtins.bytes] | None = ...,
+        strict: _builtins.bool = ...,
+        encoding: _schema_registry_pb2.DataEncoding.ValueType = ...,
+        message_name: _builtins.str = ...,
+        max_errors: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["encoding", b"encoding", "items", b"items", "max_errors", b"max_errors", "message_name", b"message_name", "schema_id", b"schema_id", "strict", b"strict", "subject", b"subject", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ValidateItemsRequest: _TypeAlias = ValidateItemsRequest  # noqa: Y015
+
+@_typing.final
+class ValidateItemsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JUDGED_FIELD_NUMBER: _builtins.int
+    VALID_FIELD_NUMBER: _builtins.int
+    REPORTS_FIELD_NUMBER: _builtins.int
+    SCHEMA_ID_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    judged: _builtins.int
+    """So many of the items were judged, the first ones: all of them, or as many as there was room for reports. Ask again for the others."""
+    valid: _builtins.int
+    """How many of those are valid."""
+    schema_id: _builtins.str
+    """The version that they were validated under."""
+    subject: _builtins.str
+    version: _builtins.str
+    @_builtins.property
+    def reports(self) -> _containers.RepeatedCompositeFieldContainer[_schema_registry_pb2.ValidationReport]:
+        """Of each that is not valid, or has warnings, or could not be judged (`error`), in their order; `index` is its place among the items."""
+
+    def __init__(
+        self,
+        *,
+        judged: _builtins.int = ...,
+        valid: _builtins.int = ...,
+        reports: _abc.Iterable[_schema_registry_pb2.ValidationReport] | None = ...,
+        schema_id: _builtins.str = ...,
+        subject: _builtins.str = ...,
+        version: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["judged", b"judged", "reports", b"reports", "schema_id", b"schema_id", "subject", b"subject", "valid", b"valid", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ValidateItemsResponse: _TypeAlias = ValidateItemsResponse  # noqa: Y015
+
+@_typing.final
 class SchemaOperand(_message.Message):
     """A schema: a registered one by id or by subject and version, or one that is given."""
 

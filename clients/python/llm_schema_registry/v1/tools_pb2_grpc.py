@@ -39,6 +39,11 @@ class ToolsServiceStub:
                 request_serializer=schema__registry_dot_v1_dot_tools__pb2.BatchGetSchemasRequest.SerializeToString,
                 response_deserializer=schema__registry_dot_v1_dot_tools__pb2.BatchGetSchemasResponse.FromString,
                 _registered_method=True)
+        self.ValidateItems = channel.unary_unary(
+                '/schema_registry.v1.ToolsService/ValidateItems',
+                request_serializer=schema__registry_dot_v1_dot_tools__pb2.ValidateItemsRequest.SerializeToString,
+                response_deserializer=schema__registry_dot_v1_dot_tools__pb2.ValidateItemsResponse.FromString,
+                _registered_method=True)
         self.DiffSchemas = channel.unary_unary(
                 '/schema_registry.v1.ToolsService/DiffSchemas',
                 request_serializer=schema__registry_dot_v1_dot_tools__pb2.DiffSchemasRequest.SerializeToString,
@@ -56,6 +61,13 @@ class ToolsServiceServicer:
 
     def BatchGetSchemas(self, request, context):
         """Many schemas in one answer. What is wrong with one selector is told in its item, and the others are answered all the same.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ValidateItems(self, request, context):
+        """Many payloads under one version, in one call: how many are valid, and a report of each that is not.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -82,6 +94,11 @@ def add_ToolsServiceServicer_to_server(servicer, server):
                     servicer.BatchGetSchemas,
                     request_deserializer=schema__registry_dot_v1_dot_tools__pb2.BatchGetSchemasRequest.FromString,
                     response_serializer=schema__registry_dot_v1_dot_tools__pb2.BatchGetSchemasResponse.SerializeToString,
+            ),
+            'ValidateItems': grpc.unary_unary_rpc_method_handler(
+                    servicer.ValidateItems,
+                    request_deserializer=schema__registry_dot_v1_dot_tools__pb2.ValidateItemsRequest.FromString,
+                    response_serializer=schema__registry_dot_v1_dot_tools__pb2.ValidateItemsResponse.SerializeToString,
             ),
             'DiffSchemas': grpc.unary_unary_rpc_method_handler(
                     servicer.DiffSchemas,
@@ -121,6 +138,33 @@ class ToolsService:
             '/schema_registry.v1.ToolsService/BatchGetSchemas',
             schema__registry_dot_v1_dot_tools__pb2.BatchGetSchemasRequest.SerializeToString,
             schema__registry_dot_v1_dot_tools__pb2.BatchGetSchemasResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ValidateItems(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/schema_registry.v1.ToolsService/ValidateItems',
+            schema__registry_dot_v1_dot_tools__pb2.ValidateItemsRequest.SerializeToString,
+            schema__registry_dot_v1_dot_tools__pb2.ValidateItemsResponse.FromString,
             options,
             channel_credentials,
             insecure,

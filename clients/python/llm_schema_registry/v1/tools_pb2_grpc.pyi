@@ -33,6 +33,8 @@ class ToolsServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ToolsServiceAsyncStub: ...
     BatchGetSchemas: _grpc.UnaryUnaryMultiCallable[_tools_pb2.BatchGetSchemasRequest, _tools_pb2.BatchGetSchemasResponse]
     """Many schemas in one answer. What is wrong with one selector is told in its item, and the others are answered all the same."""
+    ValidateItems: _grpc.UnaryUnaryMultiCallable[_tools_pb2.ValidateItemsRequest, _tools_pb2.ValidateItemsResponse]
+    """Many payloads under one version, in one call: how many are valid, and a report of each that is not."""
     DiffSchemas: _grpc.UnaryUnaryMultiCallable[_tools_pb2.DiffSchemasRequest, _tools_pb2.DiffSchemasResponse]
     """What was added, removed, widened, narrowed or changed between two schemas, and what that means for readers."""
     ConvertSchema: _grpc.UnaryUnaryMultiCallable[_tools_pb2.ConvertSchemaRequest, _tools_pb2.ConvertSchemaResponse]
@@ -43,6 +45,8 @@ class ToolsServiceAsyncStub(ToolsServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     BatchGetSchemas: _aio.UnaryUnaryMultiCallable[_tools_pb2.BatchGetSchemasRequest, _tools_pb2.BatchGetSchemasResponse]  # type: ignore[assignment]
     """Many schemas in one answer. What is wrong with one selector is told in its item, and the others are answered all the same."""
+    ValidateItems: _aio.UnaryUnaryMultiCallable[_tools_pb2.ValidateItemsRequest, _tools_pb2.ValidateItemsResponse]  # type: ignore[assignment]
+    """Many payloads under one version, in one call: how many are valid, and a report of each that is not."""
     DiffSchemas: _aio.UnaryUnaryMultiCallable[_tools_pb2.DiffSchemasRequest, _tools_pb2.DiffSchemasResponse]  # type: ignore[assignment]
     """What was added, removed, widened, narrowed or changed between two schemas, and what that means for readers."""
     ConvertSchema: _aio.UnaryUnaryMultiCallable[_tools_pb2.ConvertSchemaRequest, _tools_pb2.ConvertSchemaResponse]  # type: ignore[assignment]
@@ -56,6 +60,14 @@ class ToolsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_tools_pb2.BatchGetSchemasResponse, _abc.Awaitable[_tools_pb2.BatchGetSchemasResponse]]:
         """Many schemas in one answer. What is wrong with one selector is told in its item, and the others are answered all the same."""
+
+    @_abc_1.abstractmethod
+    def ValidateItems(
+        self,
+        request: _tools_pb2.ValidateItemsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_tools_pb2.ValidateItemsResponse, _abc.Awaitable[_tools_pb2.ValidateItemsResponse]]:
+        """Many payloads under one version, in one call: how many are valid, and a report of each that is not."""
 
     @_abc_1.abstractmethod
     def DiffSchemas(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ...errors import InvalidSchema, SchemaIssue
 from .limits import ProtobufLimits
+from .string_literals import OptionTexts, may_be_no_text
 
 # The last alternatives catch an unclosed comment or string at once: rescanning from each of many would be quadratic.
 _TOKEN = re.compile(
@@ -94,12 +95,23 @@ class _LimitCounter:
         self._map: list[
             bytes
         ] = []  # the tokens since the word `map`, as long as they are those of a map's type
+        self._texts = OptionTexts() if may_be_no_text(source) else None
         self._scopes: list[tuple[int, int]] = []  # of the open brackets: length of the qualified name, depth
 
     def count(self, kind: str, token: bytes, offset: int) -> None:
         limits = self._limits
         if (self._map or token == b"map") and kind != "comment":
             self._check_map(kind, token, offset)
+        if (
+            self._texts is not None
+            and kind != "comment"
+            and (start := self._texts.token(kind, token, offset)) is not None
+        ):
+            raise self._refuse(  # protoc dies of such an option, unless its type is bytes
+                "NOT_UTF8",
+                "the bytes that the escapes of this string stand for are not UTF-8; an option holds text (write bytes as base64)",
+                start,
+            )
         if kind == "word":
             self._word = len(token)
             if b"." in token and not token.lstrip(b".")[:1].isdigit():

@@ -39,7 +39,9 @@ EVENTS: Mapping[str, AuditEvent] = {
     "ReportOutcomes": E.SCHEMA_VALIDATED,
 }
 """What operations that change something do."""
-_READS = dict.fromkeys(("ValidateData", "BatchValidate", "ValidateSchema"), E.SCHEMA_VALIDATED)
+_READS = dict.fromkeys(
+    ("ValidateData", "ValidateItems", "BatchValidate", "ValidateSchema"), E.SCHEMA_VALIDATED
+)
 """What others do that are more than AUTHORIZATION_GRANTED."""
 _OPERATIONS = {**EVENTS, **_READS}
 

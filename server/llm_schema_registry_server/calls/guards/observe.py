@@ -93,16 +93,17 @@ class Observe:
         return series
 
     def answered(self, call: Call) -> None:
-        """Notes a cached answer that went out at once. On the hot path: all of it is plain numbers."""
+        """Notes an answer that went out at once. On the hot path: all of it is plain numbers."""
         try:
             series = self._series[call.operation.id, call.face]
         except KeyError:
             series = self._of(call)
-        series.cached += 1
+        if call.kept:
+            series.cached += 1
         seconds = time.perf_counter() - call.began
         series.ok.observe(seconds, call.traceparent)
         if self._access.every and self._access.wants(True):
-            self._access.write(call, seconds, cached=True)
+            self._access.write(call, seconds, cached=call.kept)
 
     def turned_away(self, call: Call, error: BaseException) -> None:
         """Notes a call that its face has refused before any guard."""

@@ -43,13 +43,14 @@ class Trace:
         return Guard(call) if parent is None else _Traced(call, self._start(call, parent))
 
     def answered(self, call: Call) -> None:
-        """The span of a cached answer, made when it is over."""
+        """The span of an answer that went out at once, made when it is over."""
         parent = self._parent(call)
         if parent is not None:
             now = time.time_ns()
             took = int((time.perf_counter() - call.began) * 1e9)
             span = self._start(call, parent, now - took)
-            span.set({names.CACHED_ANSWER: True})
+            if call.kept:
+                span.set({names.CACHED_ANSWER: True})
             finish(span, call)
             span.end(now)
 

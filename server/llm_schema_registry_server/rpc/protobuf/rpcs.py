@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from ...calls.answer_cache import CachedAnswer
 from ...calls.call import Call
 from ...calls.operation import Operation
-from ...calls.pipeline import Handler, Invoke, Pipeline
+from ...calls.pipeline import Handler, Invoke, Pipeline, QuickHandler
 from ...errors import RegistryError
 from .items import check_items
 from .method import Method, snake_case
@@ -35,16 +35,54 @@ def bind(methods: Sequence[Method], services: Mapping[str, object]) -> Iterator[
         yield method.operation, handler
 
 
-class Rpcs:
-    """All RPCs by path, and the pipeline behind them. `most_items`: of one list or map in a request."""
+def quick_handlers(
+    methods: Sequence[Method], services: Mapping[str, object]
+) -> Iterator[tuple[str, QuickHandler]]:
+    """The handlers of services that compute an answer at once, by path: `def validate_data_at_once(self, request)` beside
+    `validate_data`."""
+    for method in methods:
+        handler = getattr(services.get(method.service), f"{snake_case(method.name)}_at_once", None)
+        if handler is not None:
+            yield method.path, handler
 
-    def __init__(self, methods: Iterable[Method], pipeline: Pipeline, *, most_items: int = 2000) -> None:
+
+# Of a request that is answered at once: reading it, and finding that it needs its handler, costs little.
+_QUICK_BYTES = 16_384
+
+
+class Rpcs:
+    """All RPCs by path, and the pipeline behind them. `quick` are those of some RPCs that need not wait. `most_items`: of one list
+    or map in a request."""
+
+    def __init__(
+        self,
+        methods: Iterable[Method],
+        pipeline: Pipeline,
+        quick: Iterable[tuple[str, QuickHandler]] = (),
+        *,
+        most_items: int = 2000,
+    ) -> None:
         self.methods: Mapping[str, Method] = {m.path: m for m in methods}
         self.pipeline = pipeline
+        self._quick = dict(quick)
         self._most_items = most_items
 
+    def at_once(self, method: Method, call: Call, request: bytes) -> CachedAnswer | None:
+        """The serialized answer to a serialized request without waiting, from the cache or computed; None when the call must go
+        through `unary`."""
+        if method.operation.cached:
+            return self.pipeline.cached_at_once(call, request)
+        quick = self._quick.get(method.path)
+        if quick is None or len(request) > _QUICK_BYTES:
+            return None
+        message = self._read(method, request)
+        if isinstance(message, RegistryError):
+            return None
+        answer = self.pipeline.computed_at_once(call, message, quick)
+        return None if answer is None else CachedAnswer(answer.SerializeToString())
+
     async def unary(self, method: Method, call: Call, request: bytes) -> CachedAnswer:
-        """The serialized answer to a serialized request, after `cached_at_once` had none. Raises MalformedRequest and
+        """The serialized answer to a serialized request, after `at_once` had none. Raises MalformedRequest and
         RegistryError."""
         if not method.operation.cached:
             answer = await self.pipeline.unary(call, self._read(method, request))

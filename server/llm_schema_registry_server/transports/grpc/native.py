@@ -13,6 +13,7 @@ import logging
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ from ..listener import ListenError
 from ..request_memory import LARGE, hold
 from ..status import grpc_status
 from ..tcp import acknowledged
-from ..turns import TASK_UNITS, CallTurns, WaitingCall, request_units
+from ..turns import TASK_UNITS, CallTurns, WaitingCall, request_units, spent_units
 from ..unread import Unread
 from .abandoned import Abandoned
 from .fence import fence
@@ -241,20 +242,22 @@ class NativeEngine:
 
     def _admit(self, call_id: int, method: Method, call: Call, payload: bytes, peer: str) -> None:
         """Begins a call, or answers it when that needs no work."""
-        units = 1
+        units, began = 1, 0.0 if method.operation.cached else time.perf_counter()
         if self._draining:
             self._fail(call_id, ShuttingDown(), call)
         elif len(payload) > LARGE:
             self._large(call_id, method, call, payload, peer)
             units = TASK_UNITS
-        elif (cached := self._pipeline.cached_at_once(call, payload)) is not None:
-            size = len(cached.body)
+        elif (answer := self._rpcs.at_once(method, call, payload)) is not None:
+            size = len(answer.body)
+            if not call.kept:
+                units = spent_units(time.perf_counter() - began)
             if size <= SMALL or self._unread_answers.give(peer, size):
                 units += size // _UNIT_BYTES
-                self._front.respond(call_id, cached.body, None, cached.metadata + call.own_metadata)
+                self._front.respond(call_id, answer.body, None, answer.metadata + call.own_metadata)
             else:
-                units = TASK_UNITS
-                self._begin(call_id, self._respond(call_id, call, cached), call, peer)
+                units += TASK_UNITS
+                self._begin(call_id, self._respond(call_id, call, answer), call, peer)
         else:
             run = self._stream if method.operation.server_streaming else self._unary
             units = request_units(payload)

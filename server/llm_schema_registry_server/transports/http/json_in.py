@@ -4,7 +4,7 @@ The proto JSON mapping, with snake_case or camelCase names, and three courtesies
 * enums by their short names: `ACTIVE` for `SCHEMA_STATE_ACTIVE`;
 * `schema` instead of the base64 fields `schema_content` and `new_schema`: the text of a schema, or the schema itself as a
   JSON value (written out compactly, keys in order; send text where every byte matters);
-* `data_json` instead of the base64 field `data`: a JSON value.
+* `data_json` instead of the base64 field `data`: a JSON value; `items_json` instead of the base64 texts `items`: JSON values.
 """
 
 from __future__ import annotations
@@ -132,6 +132,7 @@ def expand(tree: Tree, kind: Descriptor, most_items: int = MOST_ITEMS, path: str
             )
         if field.name in expanded:
             raise InvalidRequest(path + field.name, f"is given twice, the second time as {name!r}")
+        _check_count(value, most_items, path + name)
         if encode is not None:
             expanded[field.name] = encode(path + name, value)
         else:
@@ -139,11 +140,14 @@ def expand(tree: Tree, kind: Descriptor, most_items: int = MOST_ITEMS, path: str
     return expanded
 
 
-def _expand_value(value: Any, field: FieldDescriptor, most_items: int, path: str) -> Any:
+def _check_count(value: Any, most_items: int, path: str) -> None:
     if isinstance(value, (list, dict)) and len(value) > most_items:
         raise InvalidRequest(
             path, f"has {len(value)} items; the limit is {most_items} (setting limits.request_items)"
         )
+
+
+def _expand_value(value: Any, field: FieldDescriptor, most_items: int, path: str) -> Any:
     if field.enum_type is not None:
         kind = field.enum_type
         if isinstance(value, list):
@@ -182,6 +186,12 @@ def _data(path: str, value: Any) -> str:
     return _base64(path, encode(value))
 
 
+def _items(path: str, value: Any) -> list[str]:
+    if not isinstance(value, list):
+        raise InvalidRequest(path, "is a list of JSON values")
+    return [_data(f"{path}[{place}]", item) for place, item in enumerate(value)]
+
+
 def _names(kind: Descriptor, given: str) -> str:
     """The name that was meant, when one is near, and all that there are: as people write them, aliases before base64."""
     friendly = {target: alias for alias, (targets, _) in _ALIASES.items() for target in targets}
@@ -190,7 +200,11 @@ def _names(kind: Descriptor, given: str) -> str:
     return f"{f'did you mean {near[0]!r}? It' if near else 'it'} has {', '.join(names)}"
 
 
-_ALIASES = {"schema": (("schema_content", "new_schema"), _schema), "data_json": (("data",), _data)}
+_ALIASES = {
+    "schema": (("schema_content", "new_schema"), _schema),
+    "data_json": (("data",), _data),
+    "items_json": (("items",), _items),
+}
 
 
 def _base64(path: str, text: str) -> str:

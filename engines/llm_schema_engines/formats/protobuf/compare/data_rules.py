@@ -50,6 +50,8 @@ def survives(sides: Sides, mine: Field, theirs: Field) -> bool:
         values = sides.writer.enums[theirs.type_name].values
         low, high = min(values), max(values)
     if mine.kind == "enum" and sides.reader.enums[mine.type_name].closed:
+        if theirs.kind == "bool":
+            return False  # any varint but zero is read as true, whatever the enum lists
         known = sides.reader.enums[mine.type_name].values
         # Any larger range of integers holds a number that the enum does not list.
         return high - low < len(known) and all(value in known for value in range(low, high + 1))

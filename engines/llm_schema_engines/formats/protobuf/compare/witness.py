@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import count
 
 from google.protobuf import json_format, text_format
 from google.protobuf.message import DecodeError, Message
@@ -112,6 +113,9 @@ class Witnesses:
             yield from (b"\xff\xfe", b"\x08\x01", b"a")
         elif kind.encoding in ("float", "double"):
             yield from (scalar(field.kind, number) for number in (1.5, -2.0))
+        elif field.kind == "bool" and other.kind == "enum":
+            known = self._sides.reader.enums[other.type_name].values
+            yield scalar("bool", next(n for n in count(1) if n not in known))
         else:
             yield from (scalar(field.kind, n) for n in self._integers(field, read.low, read.high))
 

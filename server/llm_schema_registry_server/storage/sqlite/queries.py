@@ -63,7 +63,8 @@ PRECONDITIONS_AND_SAME = tuple(
 )
 """By the number of scopes; and whether the subject has a version with an identity."""
 VERSIONS_SINCE = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND revision > ? ORDER BY ordinal"
-VERSIONS_WITH = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND identity = ? ORDER BY ordinal"
+# By the identity, which few versions have, and not through all of a subject in their order.
+VERSIONS_WITH = f"SELECT {_VERSION} FROM versions WHERE +subject = ? AND identity = ? ORDER BY ordinal"
 LIVE_VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND deleted_at IS NULL ORDER BY ordinal"
 VERSIONS_BY_GLOBAL_ID = (
     f"SELECT {_VERSION} FROM versions WHERE global_id = ? AND (subject < ':.' OR subject >= ':/') "

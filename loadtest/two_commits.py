@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import json
 import os
 import re
@@ -159,6 +160,15 @@ def http_reads(server: Running, seconds: float, folder: Path) -> int:
     return h2load(seconds, ["-c", "32", "-m", "1", "--h1", url])
 
 
+def http_validations(server: Running, seconds: float, folder: Path) -> int:
+    """POST of data to validate over HTTP/1.1, 32 connections."""
+    data = folder / "data.json"
+    data.write_text(json.dumps({"data": base64.b64encode(_DATA).decode()}))
+    url = f"http://127.0.0.1:{server.http}/api/v1/schemas/{server.schema_id}/validate"
+    headers = ["-H", "content-type: application/json"]
+    return h2load(seconds, ["-c", "32", "-m", "1", "--h1", "-d", str(data), *headers, url])
+
+
 def h2load(seconds: float, arguments: list[str]) -> int:
     """Answers that came. Raises RuntimeError when a request failed on HTTP's level."""
     command = ["h2load", "-D", f"{int(seconds * 1000)}ms", "-t", "1", *arguments]
@@ -229,18 +239,22 @@ def fan_out(server: Running, seconds: float, folder: Path) -> int:
     return uvloop.run(run())
 
 
+_DATA = b'{"field_0": "a", "field_1": "b"}'
+
+
 def _get(server: Running) -> Message:
     return pb.GetSchemaRequest(schema_id=server.schema_id)
 
 
 def _validate(server: Running) -> Message:
-    return pb.ValidateDataRequest(schema_id=server.schema_id, data=b'{"field_0": "a", "field_1": "b"}')
+    return pb.ValidateDataRequest(schema_id=server.schema_id, data=_DATA)
 
 
 CALLS: dict[str, tuple[str, Load]] = {
     "GetSchema, cached, native": (NATIVE, grpc_calls("GetSchema", _get)),
     "GetSchema, cached, grpcio": (GRPCIO, grpc_calls("GetSchema", _get)),
     "GET of a schema, cached, HTTP": (NATIVE, http_reads),
+    "ValidateData, HTTP": (NATIVE, http_validations),
     "ListVersions (from the store), native": (
         NATIVE,
         grpc_calls("ListVersions", lambda _: pb.ListVersionsRequest(subject="load.s1")),

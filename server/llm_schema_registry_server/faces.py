@@ -319,7 +319,7 @@ def own_hosts(settings: Settings) -> frozenset[str] | None:
 def mounts(twin: HttpTwin, probes: Probes) -> list[Mount]:
     """What the HTTP port serves, by path; what is asked most comes first."""
     return [
-        Mount("/api/v1", twin.http, twin, twin.websocket),
+        Mount("/api/v1", twin.http, twin, twin.websocket, at_once=twin.at_once),
         Mount("/health/live", probes.live, probes, exact=True),
         Mount("/health/ready", probes.ready, probes, exact=True),
         Mount("/health/startup", probes.startup, probes, exact=True),

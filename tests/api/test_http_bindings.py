@@ -73,7 +73,10 @@ def arguments(rpc: str, number: int, schema_id: str, subject: str, key_id: str =
         "GetStatistics": {},
         "CreateTicket": {},
         "BatchGetSchemas": {"selectors": [{"id": schema_id}]},
-        "ValidateItems": {"items": [b'{"a": "x"}', b"1"]},
+        "ValidateItems": {
+            **({"subject": subject, "version": "1"} if number else {"schema_id": schema_id}),
+            "items": [b'{"a": "x"}', b"1"],
+        },
         "DiffSchemas": {"old": {"subject": subject, "version": "1"}, "new": {"version": "2"}},
         "ValidateStream": {"document_id": "d", "schema_id": schema_id, "chunk": b"{}"},
         "ReaskAnswer": {"schema_id": schema_id, "data": b"{}"},

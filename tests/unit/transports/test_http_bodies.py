@@ -12,7 +12,7 @@ import pytest
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry_server.errors import InvalidRequest, LimitExceeded
 from llm_schema_registry_server.queues.fair_queue import FairQueue, QueueLimits, Queues
-from llm_schema_registry_server.transports.http.asgi import Receive
+from llm_schema_registry_server.transports.http.asgi import Receive, body_length
 from llm_schema_registry_server.transports.http.bodies import Bodies, lines
 from llm_schema_registry_server.transports.http.errors import RequestTooLarge
 from llm_schema_registry_server.transports.http.json_in import request_message
@@ -50,6 +50,38 @@ async def test_a_body_comes_whole_and_is_let_go_after_use(bodies: Bodies) -> Non
         assert (body, bodies.held) == (b"abcd", 4)
 
     assert bodies.held == 0
+
+
+@pytest.mark.parametrize("chunks", [(), (b"abcd",), (b"ab", b"cd")])
+async def test_a_body_that_is_as_long_as_its_head_says_is_whole(
+    bodies: Bodies, chunks: tuple[bytes, ...]
+) -> None:
+    async with bodies.read(arriving(*chunks, left=True), 4, "s", "a", sum(map(len, chunks))) as body:
+        assert body == b"".join(chunks)
+
+    with pytest.raises(InvalidRequest):
+        async with bodies.read(arriving(b"abc", left=True), 4, "s", "a", 4):
+            raise AssertionError("it is not whole")
+
+
+@pytest.mark.parametrize(
+    ("headers", "length"),
+    [
+        ({"content-length": "12"}, 12),
+        ({"content-length": "0"}, 0),
+        ({}, None),
+        ({"content-length": "+1"}, None),
+        ({"content-length": "\u0663"}, None),
+        ({"content-length": "9" * 5000}, None),
+        ({"content-length": "12", "transfer-encoding": "chunked"}, None),
+    ],
+)
+def test_the_length_of_a_body_is_taken_from_a_head_that_says_it(
+    headers: dict[str, str], length: int | None
+) -> None:
+    for version in ("1", "1.1"):
+        assert body_length({"http_version": version}, headers) == length
+    assert body_length({"http_version": "2"}, headers) is None
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,9 @@ async def test_a_request_that_takes_longer_than_the_drain_is_cut() -> None:
 
 
 class Twin(Page):
+    def at_once(self, scope: Scope) -> None:
+        return None
+
     async def index(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.body", "body": b"index"})
 

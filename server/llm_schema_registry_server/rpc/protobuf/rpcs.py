@@ -72,14 +72,21 @@ class Rpcs:
         through `unary`."""
         if method.operation.cached:
             return self.pipeline.cached_at_once(call, request)
-        quick = self._quick.get(method.path)
-        if quick is None or len(request) > _QUICK_BYTES:
+        if method.path not in self._quick or len(request) > _QUICK_BYTES:
             return None
-        message = self._read(method, request)
-        if isinstance(message, RegistryError):
-            return None
-        answer = self.pipeline.computed_at_once(call, message, quick)
+        answer = self.computed_at_once(method, call, self._read(method, request), len(request))
         return None if answer is None else CachedAnswer(answer.SerializeToString())
+
+    def computed_at_once(
+        self, method: Method, call: Call, message: Message | RegistryError, size: int
+    ) -> Message | None:
+        """The answer to a request of `size` bytes, or to what is wrong with it, computed without waiting; None when the call must go through
+        the pipeline's `unary`."""
+        quick = self._quick.get(method.path)
+        if quick is None or size > _QUICK_BYTES or isinstance(message, RegistryError):
+            return None
+        answer: Message | None = self.pipeline.computed_at_once(call, message, quick)
+        return answer
 
     async def unary(self, method: Method, call: Call, request: bytes) -> CachedAnswer:
         """The serialized answer to a serialized request, after `at_once` had none. Raises MalformedRequest and

@@ -1,6 +1,6 @@
 """The port between us and whatever speaks HTTP: ASGI 3, as little of it as we need.
 
-ASGI and not RSGI, because a path must reach us before it is percent-decoded; both cost the same.
+ASGI and not RSGI, because a path must reach us before it is percent-decoded (docs/decisions/0007).
 """
 
 from __future__ import annotations
@@ -50,6 +50,12 @@ _LISTS = (
 )  # fmt: skip
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]*)")
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
+
+
+_JSON_TYPE = (b"content-type", b"application/json")
+
+Whole = tuple[Event, Event]
+"""The start and the body of a whole answer."""
 
 
 class ClientLeft(Exception):
@@ -116,6 +122,14 @@ def demand_readable(metadata: Mapping[str, str], *, lines: bool = False) -> None
         raise UnsupportedBody("content-type", kind, _called(lines))
 
 
+def body_length(scope: Scope, metadata: Mapping[str, str]) -> int | None:
+    """How long the body is by its head, which the HTTP server holds it to; None when that is not said. Over HTTP/2 a body ends with a frame
+    that may come later."""
+    text = metadata.get("content-length", "")
+    said = text.isascii() and text.isdigit() and len(text) < 20 and "transfer-encoding" not in metadata
+    return int(text) if said and scope["http_version"].startswith("1") else None
+
+
 def demand_type(metadata: Mapping[str, str], body: bytes, *, lines: bool = False) -> None:
     """Raises UnsupportedBody for a body that is not called anything: browsers send that without asking, too."""
     if body and not metadata.get("content-type"):
@@ -163,6 +177,20 @@ async def send_reply(
     lines = _lines(reply.status, reply.content_type, reply.headers, len(body), security)
     await send({"type": "http.response.start", "status": reply.status, "headers": lines})
     await send({"type": "http.response.body", "body": b"" if head_only else body})
+
+
+def whole_answer(body: bytes, extra: tuple[tuple[str, str], ...], security: Headers) -> Whole:
+    """An answer of JSON with status 200, to be sent as it is."""
+    lines = [
+        *security,
+        *[(name.encode(), value.encode("latin-1", "replace")) for name, value in extra],
+        _JSON_TYPE,
+        (b"content-length", b"%d" % len(body)),
+    ]
+    return (
+        {"type": "http.response.start", "status": 200, "headers": lines},
+        {"type": "http.response.body", "body": body},
+    )
 
 
 async def send_head(

@@ -57,8 +57,12 @@ class Bodies:
         return self._memory.held
 
     @asynccontextmanager
-    async def read(self, receive: Receive, limit: int, setting: str, caller: str) -> AsyncIterator[bytes]:
-        """The whole body, held until the end of the context; what is done inside is done for `caller` (its key).
+    async def read(
+        self, receive: Receive, limit: int, setting: str, caller: str, length: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """The whole body, held until the end of the context; what is done inside is done for `caller` (its key). length: see
+        `body_length`; with so many bytes the body is whole, and its end is not asked for. At most one wait for the client to leave may follow then: to
+        Granian a body whose end is asked for by two is one whose client has left.
 
         While there is no room it is not received further, so that its client waits. Raises RequestTooLarge as soon as it is over
         `limit` (which `setting` sets), LimitExceeded as FairQueue.take does, BodyTooSlow and InvalidRequest.
@@ -71,7 +75,7 @@ class Bodies:
             try:
                 async with asyncio.timeout(BODY_SECONDS):
                     more = True
-                    while more:
+                    while more and size != length:
                         event = await receive()
                         if event["type"] == "http.disconnect":
                             raise body_broken()

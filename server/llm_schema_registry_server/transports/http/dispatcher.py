@@ -7,7 +7,7 @@ A face decides its errors' form, its content types and its security headers. Onl
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -18,12 +18,14 @@ from ...calls.call import REQUEST_ID, request_id
 from ...calls.guards.queueing import address_key
 from ...calls.peer import NO_PROXIES, TrustedProxies
 from ..turns import CallTurns
-from .asgi import App, Event, Receive, Reply, Scope, Send, connection, headers, send_reply
+from .asgi import App, Event, Receive, Reply, Scope, Send, Whole, connection, headers, send_reply
 from .errors import RouteNotFound
 from .unread_bodies import UnreadBody, body_size, last
 
 # What may follow a prefix: nothing, another segment, or (raw paths of WebSockets have it) a query.
 _BOUNDARIES = frozenset(b"/?")
+# A kept answer takes one unit of a turn, and one more for so many bytes.
+_UNIT_BYTES = 16_384
 # RFC 6455 7.4.1.
 POLICY_VIOLATION = 1008
 
@@ -43,13 +45,15 @@ class Face(Protocol):
 @dataclass(frozen=True, slots=True)
 class Mount:
     """`http` answers requests for the path `prefix` and all below it, or with `exact` for the path itself only; `websocket`
-    answers WebSockets there, None when there are none. `face` is whom the dispatcher tells that the server is going."""
+    answers WebSockets there, None when there are none. `face` is whom the dispatcher tells that the server is going. `at_once` is asked before
+    `http`: it has the answer now, without waiting for anything, or None, and answers only what has come to `http` before."""
 
     prefix: str
     http: App
     face: Face
     websocket: App | None = None
     exact: bool = False
+    at_once: Callable[[Scope], Whole | None] | None = None
 
 
 class Dispatcher:
@@ -61,6 +65,7 @@ class Dispatcher:
 
     def __init__(self, mounts: Sequence[Mount], proxies: TrustedProxies = NO_PROXIES) -> None:
         self._mounts = [(m.prefix.encode(), len(m.prefix), m.exact, m.http, m.websocket) for m in mounts]
+        self._at_once = list(dict.fromkeys(m.at_once for m in mounts if m.at_once is not None))
         self._faces = list({id(m.face): m.face for m in mounts}.values())
         prefixes = ", ".join(m.prefix for m in mounts if m.prefix != "/")
         self._hint = f"paths start with {prefixes}; GET / lists them"
@@ -72,6 +77,25 @@ class Dispatcher:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request or one WebSocket."""
+        if (whole := self.at_once(scope)) is None:
+            await self.in_full(scope, receive, send)
+            return
+        start, body = whole
+        await send(start)
+        await send(body)
+
+    def at_once(self, scope: Scope) -> Whole | None:
+        """The answer to a request that needs no waiting; None for any other, which is to be given to `in_full` then."""
+        if self._letting_go or scope["type"] != "http" or not self._turns.free:
+            return None
+        for at_once in self._at_once:
+            if (whole := at_once(scope)) is not None:
+                self._turns.use(1 + len(whole[1]["body"]) // _UNIT_BYTES)
+                return whole
+        return None
+
+    async def in_full(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers whatever comes."""
         task = asyncio.current_task()
         self._active.add(task)
         if self._letting_go and scope["type"] == "http" and scope["http_version"].startswith("1"):

@@ -15,7 +15,8 @@ from ...calls.peer import NO_PROXIES, TrustedProxies
 from ..connection_guard import ConnectionGuard
 from ..listener import LET_GO_SECONDS, ListenError
 from ..tcp import listening, stop_listening
-from .asgi import Receive, Scope, Send
+from .arrivals import spawner
+from .asgi import Receive, Scope, Send, Whole
 
 # Requests and connections that Granian hands us at the same time; our own limits answer long before.
 _MOST_CONCURRENT = 20_000
@@ -28,6 +29,10 @@ class DrainingApp(Protocol):
     """An ASGI application that can be asked to finish."""
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]: ...
+
+    def at_once(self, scope: Scope) -> Whole | None: ...
+
+    def in_full(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]: ...
 
     async def let_go(self, seconds: float) -> None: ...
 
@@ -66,8 +71,9 @@ class HttpListener:
         held = _claim(self._host, self._port, shared=self._shared)
         with held:
             self._port = held.getsockname()[1]
+            spawn = spawner(self._app.at_once)
             self._server = Server(
-                self._app,
+                self._app if spawn is None else self._app.in_full,
                 self._host,
                 self._port,
                 interface=Interfaces.ASGINL,
@@ -77,7 +83,7 @@ class HttpListener:
                 http2_settings=HTTP2Settings(max_headers_size=_HEADER_BYTES, max_concurrent_streams=4096),
                 log_enabled=False,
             )
-            self._task = asyncio.create_task(self._server.serve(), name="http")
+            self._task = asyncio.create_task(self._server.serve(spawn), name="http")
             if self._shared:
                 await _until_listening(self._host, self._port, self._task)
             else:

@@ -214,6 +214,8 @@ class McpFace:
         peer = self._options.proxies.peer(connection(scope), metadata)
         limit = self._options.max_body_bytes
         try:
+            # Its end is asked for: one wait for the client to leave follows the other here, and to Granian a body whose end is asked for by
+            # two is one whose client has left.
             async with self._bodies.read(
                 receive, limit, "mcp.max_body_bytes", address_key(peer.address)
             ) as body:

@@ -7,7 +7,6 @@ reply through transports/status.py.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -39,6 +38,8 @@ from .asgi import (
     Reply,
     Scope,
     Send,
+    Whole,
+    body_length,
     connection,
     deadline,
     demand_host,
@@ -47,15 +48,18 @@ from .asgi import (
     headers,
     path_of,
     send_reply,
+    whole_answer,
 )
 from .bodies import Bodies, lines
 from .errors import RequestTooLarge, RouteNotFound, VerbNotAllowed, failure_headers
+from .heads import PlainHeads
 from .index import listing, nearest, served
 from .json_in import MOST_ITEMS, line_message, request_message
 from .json_out import render
 from .json_text import MOST_ESCAPES, MOST_VALUES
+from .kept import TRIED, Tried, etag, fresh_or_not_modified, kept_reply, question
 from .origins import demand_own_name, demand_own_page
-from .routes import RecentRoutes, Route, Routes
+from .routes import Match, RecentRoutes, Route, Routes
 from .sockets import Redeem, Sockets, no_tickets
 from .stream_formats import (
     Events,
@@ -133,12 +137,13 @@ class HttpTwin:
         queues = queues or Queues()
         if memory is None:
             memory = request_memory(queues, _MEMORY_BYTES, largest=options.max_batch_bytes)
-        self._pipeline = rpcs.pipeline
+        self._rpcs, self._pipeline = rpcs, rpcs.pipeline
         self._options, self._proxies, self._security = options, options.proxies, options.security
         if odd := [path for path in options.statuses if rpcs.methods[path].operation.cached]:
             raise TypeError(f"cached answers are always 200; {', '.join(odd)} has statuses of its own")
         self._routes = Routes(rpcs.methods.values())
         self._recent = RecentRoutes()
+        self._heads = PlainHeads(options.hosts)
         self._served = served(rpcs.methods.values())
         self._wording = Wording(rpcs.methods.values())
         self._index = Reply(200, listing(self._served, options.sockets, options.version))
@@ -171,11 +176,31 @@ class HttpTwin:
         """Where other faces of the port have their bodies read."""
         return self._bodies
 
+    def at_once(self, scope: Scope) -> Whole | None:
+        """The answer to one request, when it is kept and nothing about the request needs more; otherwise None, and `http` is to be called
+        with the same scope."""
+        match = None if self._draining or scope["method"] != "GET" else self._recent.get(scope["raw_path"])
+        if match is None or (metadata := self._heads.plain(scope)) is None:
+            return None
+        route = match[0]
+        call = self._call(route, scope, metadata, request_id(metadata))
+        key = question(scope, b"")
+        cached = self._pipeline.cached_at_once(call, key)
+        if cached is None:
+            scope[TRIED] = Tried(match, call, key)
+            return None
+        body, extra = cached.body, (*cached.metadata, *call.own_metadata, (REQUEST_ID, call.request_id))
+        self._requests.seen(
+            "GET", route.template, 200, call.began, sent=len(body), traceparent=call.traceparent
+        )
+        return whole_answer(body, extra, self._security)
+
     async def http(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         began = time.perf_counter()
-        metadata = headers(scope)
-        asked = request_id(metadata)
+        tried: Tried | None = scope.get(TRIED)
+        metadata = headers(scope) if tried is None else tried.call.metadata
+        asked = request_id(metadata) if tried is None else tried.call.request_id
         head_only = scope["method"] == "HEAD"
         try:
             reply = await self._answer(scope, metadata, asked, receive, send)
@@ -229,42 +254,22 @@ class HttpTwin:
         self, scope: Scope, metadata: Mapping[str, str], asked: str, receive: Receive, send: Send
     ) -> Reply | None:
         """The reply; None when a stream has been written already."""
-        verb = scope["method"]
         if self._draining:
             raise ShuttingDown
-        demand_host(scope, metadata)
-        demand_own_name(metadata, self._options.hosts)
-        if verb not in _SAFE and "origin" in metadata:
-            demand_own_page(metadata, self._options.origins)
-        match = self._recent.get(scope["raw_path"]) if verb == "GET" else None
-        remembered = match is not None
-        if match is None:
-            raw_path = path_of(scope)
-            if verb == "OPTIONS":
-                return self._allowed(raw_path)
-            try:
-                match = self._routes.match("GET" if verb == "HEAD" else verb, raw_path)
-            except RouteNotFound as error:
-                return self._elsewhere(verb, raw_path, error)
+        tried: Tried | None = scope.get(TRIED)
+        match = self._routed(scope, metadata) if tried is None else tried.match
+        if isinstance(match, Reply):
+            return match
         route, captured = match
         operation = route.method.operation
-        call = Call(
-            operation,
-            metadata,
-            partial(connection, scope),
-            FACE,
-            asked,
-            deadline(metadata),
-            self._proxies,
-        )
-        call.route = route.place
+        call = self._call(route, scope, metadata, asked, deadline(metadata)) if tried is None else tried.call
         scope[CALL] = call
         try:
             if operation.streams:
                 await self._stream(route, captured, call, scope, receive, send)
                 return None
             if route.body:
-                async with self._read_body(receive, call) as body:
+                async with self._read_body(scope, receive, call) as body:
                     scope[RECEIVED] = len(body)
                     try:
                         demand_type(call.metadata, body)
@@ -273,19 +278,52 @@ class HttpTwin:
                         return self._failed(error, call, body)
             if not operation.cached:
                 return await self._unary(route, captured, call, scope, b"")
-            # The path of most requests, without a coroutine more than it needs.
-            key = _key(scope, b"")
+            if tried is not None:
+                return await self._computed(route, captured, call, scope, b"", tried.key)
+            key = question(scope, b"")
             cached = self._pipeline.cached_at_once(call, key)
             if cached is None:
                 return await self._computed(route, captured, call, scope, b"", key)
-            if not remembered and verb == "GET":
+            if scope["method"] == "GET":
                 self._recent.add(scope["raw_path"], match)
-            return _cached_reply(cached, call)
+            return kept_reply(cached, call)
         except (ClientLeft, BrokenOff, asyncio.CancelledError):
             self._pipeline.turned_away(call, asyncio.CancelledError())
             raise
         except Exception as error:
             return self._failed(error, call, None)
+
+    def _routed(self, scope: Scope, metadata: Mapping[str, str]) -> Match | Reply:
+        """Where the path leads; the reply to a request that is none of an RPC."""
+        verb = scope["method"]
+        demand_host(scope, metadata)
+        demand_own_name(metadata, self._options.hosts)
+        if verb not in _SAFE and "origin" in metadata:
+            demand_own_page(metadata, self._options.origins)
+        match = self._recent.get(scope["raw_path"]) if verb == "GET" else None
+        if match is not None:
+            return match
+        raw_path = path_of(scope)
+        if verb == "OPTIONS":
+            return self._allowed(raw_path)
+        try:
+            return self._routes.match("GET" if verb == "HEAD" else verb, raw_path)
+        except RouteNotFound as error:
+            return self._elsewhere(verb, raw_path, error)
+
+    def _call(
+        self,
+        route: Route,
+        scope: Scope,
+        metadata: Mapping[str, str],
+        asked: str,
+        until: float | None = None,
+    ) -> Call:
+        call = Call(
+            route.method.operation, metadata, partial(connection, scope), FACE, asked, until, self._proxies
+        )
+        call.route = route.place
+        return call
 
     def _failed(self, error: Exception, call: Call, body: bytes | None) -> Reply:
         """The reply that tells of a call's failure."""
@@ -298,20 +336,22 @@ class HttpTwin:
     ) -> Reply:
         if not route.method.operation.cached:
             message = await self._message(route, captured, scope, body)
-            answer = await self._pipeline.unary(call, message)
+            answer = self._rpcs.computed_at_once(route.method, call, message, len(body))
+            if answer is None:
+                answer = await self._pipeline.unary(call, message)
             return self._reply(route, answer, call)
-        key = _key(scope, body)
+        key = question(scope, body)
         cached = self._pipeline.cached_at_once(call, key)
         if cached is None:
             return await self._computed(route, captured, call, scope, body, key)
-        return _cached_reply(cached, call)
+        return kept_reply(cached, call)
 
     async def _computed(
         self, route: Route, captured: Mapping[str, str], call: Call, scope: Scope, body: bytes, key: bytes
     ) -> Reply:
         """The answer to a request for which none was at hand at once."""
         make = partial(self._make, route, captured, call, scope, body, key)
-        return _cached_reply(await self._pipeline.answer(call, key, make), call)
+        return kept_reply(await self._pipeline.answer(call, key, make), call)
 
     async def _make(
         self,
@@ -328,7 +368,7 @@ class HttpTwin:
         answer = await invoke(await self._message(route, captured, scope, body))
         rendered = render(answer)
         if route.verb == "GET":
-            call.response_metadata["etag"] = _etag(rendered)
+            call.response_metadata["etag"] = etag(rendered)
         return self._pipeline.cache(token, call, key, rendered)
 
     def _reply(self, route: Route, answer: Message, call: Call) -> Reply:
@@ -338,8 +378,8 @@ class HttpTwin:
             return Reply(204, headers=extra)
         rendered = render(answer)
         if route.verb == "GET":
-            call.response_metadata["etag"] = _etag(rendered)
-        return _fresh_or_not_modified(status, rendered, call.response_metadata, call)
+            call.response_metadata["etag"] = etag(rendered)
+        return fresh_or_not_modified(status, rendered, call.response_metadata, call)
 
     async def _message(
         self,
@@ -409,7 +449,8 @@ class HttpTwin:
             # All of it before the first answer: most HTTP clients read nothing before they have sent everything.
             demand_readable(call.metadata, lines=True)
             limit, setting = self._options.max_batch_bytes, "http.max_batch_bytes"
-            async with self._bodies.read(receive, limit, setting, caller_key(call)) as body:
+            length = body_length(scope, call.metadata)
+            async with self._bodies.read(receive, limit, setting, caller_key(call), length) as body:
                 demand_type(call.metadata, body, lines=True)
                 await self._write(self._line_messages(route, body), Lines, call, receive, send)
             return
@@ -418,7 +459,7 @@ class HttpTwin:
             request = await self._message(route, captured, scope, b"", _resumed(route, call))
             await self._write(request, default, call, receive, send)
             return
-        async with self._read_body(receive, call) as body:
+        async with self._read_body(scope, receive, call) as body:
             demand_type(call.metadata, body)
             request = await self._message(route, captured, scope, body)
             await self._write(request, default, call, receive, send)
@@ -455,11 +496,12 @@ class HttpTwin:
             except RegistryError as error:
                 yield error
 
-    def _read_body(self, receive: Receive, call: Call) -> AbstractAsyncContextManager[bytes]:
+    def _read_body(self, scope: Scope, receive: Receive, call: Call) -> AbstractAsyncContextManager[bytes]:
         """Raises UnsupportedBody."""
         demand_readable(call.metadata)
         limit = self._options.max_body_bytes
-        return self._bodies.read(receive, limit, "http.max_body_bytes", caller_key(call))
+        length = body_length(scope, call.metadata)
+        return self._bodies.read(receive, limit, "http.max_body_bytes", caller_key(call), length)
 
 
 def _only_get(scope: Scope) -> Reply:
@@ -479,26 +521,3 @@ def _resumed(route: Route, call: Call) -> Mapping[str, str]:
 def failure_reply(failed: Failure, error: Exception) -> Reply:
     """The reply that tells of a failure."""
     return Reply(http_status(failed), orjson.dumps(http_body(failed)), failure_headers(failed, error))
-
-
-def _etag(body: bytes) -> str:
-    return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-
-
-def _key(scope: Scope, body: bytes) -> bytes:
-    """What makes two requests the same question."""
-    return b"%b?%b\n%b" % (scope["raw_path"], scope["query_string"], body)
-
-
-def _cached_reply(cached: CachedAnswer, call: Call) -> Reply:
-    if "if-none-match" in call.metadata:
-        return _fresh_or_not_modified(200, cached.body, dict(cached.metadata), call)
-    return Reply(200, cached.body, (*cached.metadata, *call.own_metadata, (REQUEST_ID, call.request_id)))
-
-
-def _fresh_or_not_modified(status: int, body: bytes, metadata: Mapping[str, str], call: Call) -> Reply:
-    extra = (*metadata.items(), *call.own_metadata, (REQUEST_ID, call.request_id))
-    etag = metadata.get("etag")
-    if etag is not None and etag in call.metadata.get("if-none-match", ""):
-        return Reply(304, headers=extra)
-    return Reply(status, body, extra)

@@ -129,3 +129,15 @@ def test_who_waits_to_be_asked_for_the_body_is_answered_and_is_not_asked(
 
     assert found.startswith(b"HTTP/1.1 404")
     assert b"100 Continue" not in found
+
+
+def test_a_kept_answer_to_a_request_with_a_body_is_the_last_one_too(
+    servers: dict[str, ServerProcess],
+) -> None:
+    for _ in range(3):  # the first one keeps it
+        with socket.create_connection(("127.0.0.1", servers["open"].ports["http"]), timeout=30) as connection:
+            connection.sendall(head("GET /api/v1/subjects/none/versions HTTP/1.1", f"content-length: {LONG}"))
+            found = bytearray()
+            while part := connection.recv(65536):
+                found += part
+        assert found.lower().count(b"\r\nconnection: close\r\n") == 1

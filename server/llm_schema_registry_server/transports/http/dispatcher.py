@@ -90,6 +90,8 @@ class Dispatcher:
             return None
         for at_once in self._at_once:
             if (whole := at_once(scope)) is not None:
+                if body_size(scope):
+                    return None  # nobody would read it
                 self._turns.use(1 + len(whole[1]["body"]) // _UNIT_BYTES)
                 return whole
         return None

@@ -2,7 +2,9 @@
 credentials, beside the open server.
 
     python loadtest/hot_reads.py [--runs 5] [--seconds 3] [--markdown loadtest/results/hot-reads.md]
+    python loadtest/hot_reads.py --connections 1000 [--markdown loadtest/results/connections.md]
 
+The second form measures what many connections cost: the same rate is offered over a few and over so many of them, in turns.
 Needs h2load (apt-get install nghttp2-client). Starts all servers itself, each in a process of its own, warms them up, and
 then goes round: in every round each server is loaded once, ours next to its ceiling, so that both see the same machine. A
 figure is the median of the rounds; the share of the ceiling is the median of the rounds' own shares. CPU is what the
@@ -62,6 +64,7 @@ server whose engine stands behind the front that bounds hostile clients, as it d
 compare the CPU per answer.
 """
 OFFERED = 10_000
+FEW, MANY_CONNECTIONS = 16, ("gRPC native", "gRPC native, behind the front", "HTTP/1.1")
 
 
 @dataclass
@@ -87,11 +90,11 @@ class Run:
     latencies: list[float]
 
 
-def h2load(subject: Subject, seconds: float, *, offered: int = 0) -> Run:
+def h2load(subject: Subject, seconds: float, *, offered: int = 0, connections: int = 0) -> Run:
     """Loads the server; closed loop unless a rate is `offered`. Raises RuntimeError when any request failed."""
-    connections = 16 if offered else 8
+    many, connections = connections, connections or (16 if offered else 8)
     shape = ["-c", str(connections), "-m", "1" if offered or subject.wire == "http" else "16"]
-    if subject.wire == "http":
+    if subject.wire == "http" and not many:
         shape[1] = str(connections * 4)
     if offered:
         shape += ["--rps", str(offered / int(shape[1]))]
@@ -273,6 +276,39 @@ def measure(runs: int, seconds: float) -> str:
         return "\n".join(lines)
 
 
+def over_many(connections: int, runs: int, seconds: float) -> str:
+    """The same rate over a few connections and over many, as a table in Markdown."""
+    lines = [
+        f"| {OFFERED:,}/s offered to | connections | answered | p50, p95, p99 | server CPU per answer | beside few | MiB resident before, with them |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        ours = [s for s in subjects(stack, folder) if s.name in MANY_CONNECTIONS]
+        for subject in ours:
+            h2load(subject, WARM_UP_SECONDS)
+            found: dict[int, list[Run]] = {FEW: [], connections: []}
+            before = subject.process.memory_info().rss
+            peak = 0
+            for _ in range(runs):
+                for count, measured in found.items():
+                    measured.append(h2load(subject, seconds, offered=OFFERED, connections=count))
+                peak = max(peak, subject.process.memory_info().rss)
+            shares = [b.cpu_us / a.cpu_us for a, b in zip(found[FEW], found[connections], strict=True)]
+            for count, measured in found.items():
+                cuts = [statistics.quantiles(run.latencies, n=100) for run in measured]
+                waits = ", ".join(f"{statistics.median(c[p - 1] for c in cuts):.2f} ms" for p in (50, 95, 99))
+                rate, cpu = (
+                    statistics.median(getattr(run, name) for run in measured) for name in ("rate", "cpu_us")
+                )
+                share = f"{statistics.median(shares):.2f}" if count == connections else ""
+                memory = f"{before / 2**20:.0f}, {peak / 2**20:.0f}" if count == connections else ""
+                lines.append(
+                    f"| {subject.name} | {count:,} | {rate:,.0f}/s | {waits} | {cpu:.1f} us | {share} | {memory} |"
+                )
+    return "\n".join(lines)
+
+
 def row(subject: Subject, share: str, offered: Run | None) -> str:
     """One line of the table."""
     rate = f"{statistics.median(subject.rates):,.0f} ({min(subject.rates):,.0f} to {max(subject.rates):,.0f})"
@@ -290,14 +326,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--connections", type=int, default=0, help="measure what so many connections cost")
     parser.add_argument("--markdown", type=Path)
     asked = parser.parse_args()
     load_before = os.getloadavg()[0]
-    table = measure(asked.runs, asked.seconds)
+    many = asked.connections
+    table = over_many(many, asked.runs, asked.seconds) if many else measure(asked.runs, asked.seconds)
+    more = f" --connections {many}" if many else ""
     page = (
-        f"# Hot reads\n\n`python loadtest/hot_reads.py --runs {asked.runs} --seconds {asked.seconds:g}`\n\n"
+        f"# {'Hot reads over many connections' if many else 'Hot reads'}\n\n"
+        f"`python loadtest/hot_reads.py --runs {asked.runs} --seconds {asked.seconds:g}{more}`\n\n"
         f"{os.cpu_count()} processors shared with the load generator, load average before the run {load_before:.1f}; "
-        f"{rig.python()}, grpcio {grpc.__version__}\n\n{table}\n\n{NOTE}"
+        f"{rig.python()}, grpcio {grpc.__version__}\n\n{table}\n\n{'' if many else NOTE}"
     )
     print(page)
     if asked.markdown is not None:

@@ -142,3 +142,13 @@ def patched(value: Any, patch: Any) -> Any:
         else:
             at[key] = json.loads(json.dumps(operation["value"], default=float))
     return root[""]
+
+
+def test_a_patch_is_what_json_writes() -> None:
+    schema = '{"properties": {"a": {"type": "array"}, "n": {"type": "number"}}}'
+    done = coerce(schema, '{"a": {"b": 1.5}, "n": "2.25"}', ["SINGLE_VALUE", "NUMERIC_STRING"])
+
+    assert json.loads(json.dumps(done.patch)) == [
+        {"op": "replace", "path": "/a", "value": [{"b": 1.5}]},
+        {"op": "replace", "path": "/n", "value": 2.25},
+    ]

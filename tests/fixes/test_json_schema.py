@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from llm_schema_engines import find_fixes
 from llm_schema_engines.fixes.documents import patched
 from llm_schema_engines.fixes.schema_places import earlier_part
 from llm_schema_engines.model.compatibility import CompareOptions, WriterModel
@@ -160,3 +161,18 @@ def test_order_numbers_and_layout_of_the_author_stay() -> None:
     assert fix.content.decode().startswith('{\n    "z": 1.50,\n    "type": "object"')
     assert fix.content.endswith(b"\n}\n")
     assert b'"a": 1E+400' in fix.content
+
+
+def test_both_forms_of_a_document_are_joined_once_whatever_is_refused() -> None:
+    old = {"type": "object", "properties": {"k": {"enum": ["a", "b"]}}, "additionalProperties": False}
+    new = {
+        "type": "object",
+        "properties": {"k": {"enum": ["a", "c"]}, "n": {"type": "string"}},
+        "required": ["n"],
+        "additionalProperties": False,
+    }
+    found = find_fixes(json.dumps(new), json.dumps(old), "BACKWARD").fixes
+
+    joined = [branch for fix in found for branch in json.loads(fix.content).get("anyOf", ())]
+
+    assert joined == [new, old]

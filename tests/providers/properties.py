@@ -91,7 +91,7 @@ def _try(
         seen.counts["encoded"] += 1
         if json.loads(decoder.decode(answer)) != json.loads(document):
             seen.problems.append(f"{document!r} comes back as {decoder.decode(answer)!r}: {name}")
-        if profile.null_form == "union" and not sent.accepts(answer):
+        if not sent.accepts(answer):
             seen.problems.append(f"{document!r} is sent as {answer!r}, which the form refuses: {name}")
         _explained(document, original, explanations, known, seen, name)
     for answer in _answers(wire, r, instances):
@@ -103,7 +103,7 @@ def _try(
             seen.counts["not decoded"] += 1  # texts that are no JSON, pairs with one key twice: in `checks`
             continue
         seen.counts["decoded"] += 1
-        if profile.null_form == "union" and profile.enforces and not meant.accepts(document):
+        if profile.enforces and not meant.accepts(document):
             seen.problems.append(f"{answer!r} decodes to {document!r}, which is not what is meant: {name}")
         _explained(document, original, explanations, known, seen, name)
 

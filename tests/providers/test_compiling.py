@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from llm_schema_engines import (
     InvalidRequest,
     LossEffect,
     LossProof,
+    Profile,
     Verdict,
     compile_for,
     provider_profile,
@@ -318,3 +320,224 @@ def test_a_decoder_that_is_none_is_refused() -> None:
         Decoder({})
     with pytest.raises(InvalidRequest, match="'jump'"):
         Decoder({"format": 1, "codec": {"k": "jump"}}).decode("1")
+
+
+NOTHING: dict[str, Any] = {"allOf": [{"type": "array"}, {"type": "string"}]}
+"""Under which nothing is valid."""
+
+
+@pytest.mark.parametrize("profile", ["gemini-json-schema", "llama-cpp", "cohere", "gemini-schema"])
+def test_a_property_without_a_valid_value_is_told_where_the_object_is_open(profile: str) -> None:
+    form = compiled({"type": "object", "properties": {"a": NOTHING, "b": {"type": "string"}}}, profile)
+
+    assert [loss.pointer for loss in form.losses if loss.effect is LossEffect.WIDENED] == ["/properties/a"]
+    assert form.widened is Verdict.NO
+
+
+@pytest.mark.parametrize("profile", ["llama-cpp", "gemini-json-schema", "openai-strict"])
+def test_an_object_whose_further_properties_have_no_valid_value_is_closed(profile: str) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": NOTHING}
+
+    assert sent(schema, profile)["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("profile", ["llama-cpp", "openai-strict", "anthropic-strict"])
+def test_an_array_whose_items_have_no_valid_value_is_empty_or_told(profile: str) -> None:
+    form = compiled({"type": "array", "items": NOTHING}, profile)
+    decoder = Decoder(form.decoder)
+
+    assert json.loads(decoder.decode(decoder.encode("[]"))) == []
+    assert form.widened is Verdict.YES or any(loss.pointer == "/items" for loss in form.losses)
+
+
+def test_names_that_break_propertynames_of_a_closed_object_are_told() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"long": {"type": "string"}},
+        "propertyNames": {"maxLength": 3},
+        "additionalProperties": False,
+    }
+
+    for profile in ("anthropic-strict", "cohere"):
+        assert "/propertyNames" in [loss.pointer for loss in compiled(schema, profile).losses]
+
+
+def test_null_as_json_text_is_no_property_that_is_left_out() -> None:
+    decoder = Decoder(compiled({"type": "object", "properties": {"any": True}}, "openai-strict").decoder)
+
+    assert json.loads(decoder.encode('{"any": null}')) == {"any": "null"}
+    assert json.loads(decoder.decode('{"any": "null"}')) == {"any": None}
+    assert json.loads(decoder.decode('{"any": null}')) == {}
+
+
+def test_what_is_no_value_of_a_pair_stands_beside_the_pairs_where_the_object_is_open() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"a": {"type": "string"}},
+        "required": ["a"],
+        "additionalProperties": {"type": "integer"},
+    }
+    form = compiled(schema, "cohere")
+    decoder = Decoder(form.decoder)
+    document = {"a": "", "n": 1, "s": "text"}
+
+    answer = json.loads(decoder.encode(json.dumps(document)))
+    assert answer == {"a": "", "s": "text", "additional_properties": [{"key": "n", "value": 1}]}
+    assert json.loads(decoder.decode(json.dumps(answer))) == document
+    assert validate(form.schema, json.dumps(answer))
+
+
+def test_a_type_that_is_not_stated_is_one_that_has_values() -> None:
+    schema = {"properties": {"a": {"type": "string"}}, "required": ["b"], "additionalProperties": False}
+    form = compiled({"type": "array", "items": schema}, "anthropic-strict")
+
+    assert validate(form.schema, '{"value": ["text", 1]}')
+    assert form.narrowed is Verdict.NO
+
+
+def renaming(base: str) -> Profile:
+    """A profile with a rule for the names of properties, as an own one may have."""
+    text = files("llm_schema_engines.providers").joinpath("data", f"{base}.json").read_text(encoding="utf-8")
+    profile = json.loads(text)
+    rule = {"pattern": "[A-Za-z0-9_]+", "most": 20, "support": "ENFORCED", "basis": "INFERRED"}
+    return provider_profile(
+        json.dumps(
+            {
+                **profile,
+                "id": f"own-{base}",
+                "property_name": {**rule, "source": next(iter(profile["sources"]))},
+            }
+        )
+    )
+
+
+def test_a_further_property_is_not_taken_for_one_that_is_sent_under_its_name() -> None:
+    schema = {"type": "object", "properties": {"a b": {"type": "string"}}}
+    form = compile_for(json.dumps(schema), renaming("gemini-json-schema"))
+    decoder = Decoder(form.decoder)
+
+    assert json.loads(decoder.encode('{"a b": "1"}')) == {"a_b": "1"}
+    for refused in ('{"a b": "1", "a_b": "2"}', '{"a_b": "2"}'):
+        with pytest.raises(DataRefused, match="another property has this name"):
+            decoder.encode(refused)
+    with pytest.raises(DataRefused, match="sent under another"):
+        decoder.decode('{"a_b": "1", "a b": 2}')
+    assert form.narrowed is Verdict.NO
+
+
+def test_pairs_may_have_a_name_that_another_property_is_sent_under() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"a b": {"type": "string"}},
+        "additionalProperties": {"type": "integer"},
+    }
+    decoder = Decoder(compile_for(json.dumps(schema), renaming("openai-strict")).decoder)
+
+    for document in ({"a b": "1", "a_b": 2}, {"a_b": 2}):
+        assert json.loads(decoder.decode(decoder.encode(json.dumps(document)))) == document
+
+
+@pytest.mark.parametrize("name", ["wire", "meant", "open", "k", "of", "values", ""])
+def test_a_property_may_be_called_as_the_decoder_calls_its_parts(name: str) -> None:
+    union = {
+        "anyOf": [
+            {"type": "object", "additionalProperties": {"type": "integer"}},
+            {"type": "object", "properties": {"x": {"type": "string"}}, "required": ["x"]},
+        ]
+    }
+    schema = {"type": "object", "properties": {name: union, "b": union}, "additionalProperties": False}
+    for profile in ("gemini-json-schema", "openai-strict", "cohere"):
+        decoder = Decoder(compiled(schema, profile).decoder)
+        for document in ({name: {"n": 1}}, {name: {"x": "a"}, "b": {"x": "b"}}):
+            assert json.loads(decoder.decode(decoder.encode(json.dumps(document)))) == document
+
+
+def test_losses_are_explained_below_properties_without_a_name() -> None:
+    schema = {"type": "object", "properties": {"": {"type": "string", "maxLength": 1}}}
+
+    assert [loss.pointer for loss in compiled(schema, "anthropic-strict").losses if loss.witness][:1] == [
+        "/properties//maxLength"
+    ]
+
+
+def test_alternatives_are_told_apart_where_null_is_said_by_nullable() -> None:
+    schema = {
+        "type": ["object", "array"],
+        "properties": {"n": {"type": ["null", "number"]}, "any": {}},
+        "required": ["n", "any"],
+    }
+    decoder = Decoder(compiled(schema, "gemini-schema").decoder)
+
+    for document in ({"n": None, "any": None}, {"n": 1, "any": [2]}, [3]):
+        assert json.loads(decoder.decode(decoder.encode(json.dumps(document)))) == document
+
+
+def test_listed_values_that_other_keywords_refuse_are_left_out() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "code": {"enum": ["ab", "b", 3, None], "pattern": "^a", "maximum": 2},
+            "none": {"const": "a", "minLength": 2},
+        },
+        "required": ["code"],
+        "additionalProperties": False,
+    }
+    form = compiled(schema, "anthropic-strict")
+
+    wire = json.loads(form.schema)["properties"]
+    assert wire["code"] == {"anyOf": [{"type": "string", "enum": ["ab"]}, {"type": "null"}]}
+    assert list(wire) == ["code"]
+    assert form.lossless
+
+
+def test_bounds_of_draft_4_are_told_where_both_of_their_words_stand() -> None:
+    schema = {"$schema": "http://json-schema.org/draft-04/schema#", "type": "number", "minimum": 0}
+    form = compiled({**schema, "exclusiveMinimum": True}, "anthropic-strict")
+
+    assert [loss.pointer for loss in form.losses] == ["/exclusiveMinimum", "/minimum"]
+
+
+def test_a_further_property_with_the_name_of_the_pairs_is_among_them() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"a": {"type": "string"}},
+        "required": ["a"],
+        "additionalProperties": {"type": "integer"},
+    }
+    form = compiled(schema, "cohere")
+    decoder = Decoder(form.decoder)
+    document = {"a": "", "additional_properties": 1}
+
+    assert json.loads(decoder.decode(decoder.encode(json.dumps(document)))) == document
+    assert not validate(form.meant, {"a": "", "additional_properties": "text"})
+
+
+def test_the_name_of_a_property_without_a_valid_value_may_be_taken_by_another() -> None:
+    schema = {"type": "object", "properties": {"a_b": NOTHING, "a b": {"type": "string"}}}
+    form = compile_for(json.dumps(schema), renaming("xgrammar"))
+
+    assert not validate(form.meant, {"a_b": 1})
+    assert json.loads(Decoder(form.decoder).encode('{"a b": "x"}')) == {"a_b": "x"}
+
+
+def test_pairs_do_not_take_the_name_of_a_property_without_a_valid_value() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"additional_properties": NOTHING, "a": {"type": "string"}},
+        "additionalProperties": {"type": "integer"},
+    }
+    decoder = Decoder(compiled(schema, "cohere").decoder)
+
+    assert json.loads(decoder.encode('{"a": "", "n": 1}'))["additional_properties_2"] == [
+        {"key": "n", "value": 1}
+    ]
+    assert json.loads(decoder.decode(decoder.encode('{"additional_properties": 2}'))) == {
+        "additional_properties": 2
+    }
+
+
+def test_losses_are_explained_below_a_property_without_a_name_beside_one_called_properties() -> None:
+    inner = {"type": "object", "properties": {"a": {"enum": ["a"], "type": "number"}}}
+    form = compiled({"type": "object", "properties": {"": inner, "properties": {}}}, "xgrammar")
+
+    assert not [loss for loss in form.losses if "found by comparing" in loss.message]

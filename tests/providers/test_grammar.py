@@ -202,3 +202,64 @@ def _matcher(llguidance: Any, grammar: Any) -> Any:
 def _accepts(matcher: Any, document: bytes) -> bool:
     trial = matcher.deep_copy()
     return trial.try_consume_tokens(list(document)) == len(document) and bool(trial.is_accepting())
+
+
+@pytest.mark.parametrize("length", [16, 17, 60, 200])
+def test_long_names_are_told_from_others(length: int) -> None:
+    llguidance = library("llguidance")
+    name = "x" * length
+    schema = {"type": "object", "properties": {name: {"type": "null"}, name[:-2]: {"type": "null"}}}
+    grammar = grammar_for(
+        json.dumps({**schema, "additionalProperties": {"type": "boolean"}}), "LARK", prove_seconds=0
+    )
+    matcher = _matcher(llguidance, grammar.text)
+
+    for key in (name, name[:-2]):
+        assert _accepts(matcher, json.dumps({key: None}).encode())
+        assert not _accepts(matcher, json.dumps({key: True}).encode())
+    for key in ("", "x", name[:-1], name + "x", name[:-1] + "y", "y" + name, name[: length // 2]):
+        assert _accepts(matcher, json.dumps({key: True}).encode()), key
+        assert not _accepts(matcher, json.dumps({key: None}).encode()), key
+
+
+def test_random_names_are_told_from_others() -> None:
+    r = random.Random(1)
+    for _ in range(40):
+        names = sorted({"".join(r.choices("ab", k=r.choice([0, 1, 2, 3, 20]))) for _ in range(4)})
+        schema = {"type": "object", "properties": {key: {"type": "null"} for key in names}}
+        whole = {**schema, "additionalProperties": {"type": "boolean"}}
+        expression = re.compile(grammar_for(json.dumps(whole), "REGEX", prove_seconds=0).text)
+        keys = {*names, *(name[:-1] for name in names), *(name + r.choice("ab") for name in names), "ba"}
+        for key in keys:
+            assert bool(expression.fullmatch(json.dumps({key: None}))) is (key in names)
+            assert bool(expression.fullmatch(json.dumps({key: True}))) is (key not in names)
+
+
+@pytest.mark.parametrize(
+    ("schema", "valid", "others"),
+    [
+        ({"type": "string", "maxLength": 0}, '""', ['"a"']),
+        ({"type": "array", "items": {"type": "integer"}, "maxItems": 1}, "[1]", ["[1,2]"]),
+        (
+            {"type": "array", "items": {"type": "integer"}, "minItems": 1, "maxItems": 1},
+            "[1]",
+            ["[]", "[1,2]"],
+        ),
+        ({"type": "array", "items": {"type": "integer"}, "maxItems": 0}, "[]", ["[1]"]),
+        ({"type": "string", "pattern": "^a{0}b{0,0}c$"}, '"c"', ['"abc"']),
+    ],
+)
+def test_what_comes_no_times_is_left_out(schema: Any, valid: str, others: list[str]) -> None:
+    llguidance = library("llguidance")
+    matcher = _matcher(llguidance, grammar_for(json.dumps(schema), "LARK", prove_seconds=0).text)
+    gbnf = grammar_for(json.dumps(schema), "GBNF", prove_seconds=0).text
+
+    assert _accepts(matcher, valid.encode())
+    assert not any(_accepts(matcher, other.encode()) for other in others)
+    assert re.search(r"\{0(,0)?\}", gbnf) is None
+
+
+def test_a_listed_value_that_a_pattern_refuses_is_not_in_the_grammar() -> None:
+    schema = {"enum": ["ab", "b", 3], "pattern": "^a", "maximum": 2}
+
+    assert grammar_for(json.dumps(schema), "REGEX", prove_seconds=0).text.count("b") == 1

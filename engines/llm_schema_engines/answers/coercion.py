@@ -80,7 +80,7 @@ class _Change:
     def operation(self) -> dict[str, Any]:
         if self.remove:
             return {"op": "remove", "path": to_pointer(self.path)}
-        return {"op": "replace", "path": to_pointer(self.path), "value": self.value}
+        return {"op": "replace", "path": to_pointer(self.path), "value": _plain(self.value)}
 
 
 def coerce(
@@ -162,8 +162,11 @@ class _Session:
         before = {_signature(each) for each in errors}
         for candidate in self._candidates(error):
             changed = self.value
-            for change in candidate:
-                changed = _apply(changed, change)
+            try:
+                for change in candidate:
+                    changed = _apply(changed, change)
+            except (LookupError, TypeError):
+                continue  # errors inside of unions do not tell empty names on the way to them
             after = self._errors(changed)
             if not after and not self._validator.accepts(dump(changed, sort=False).encode()):
                 continue  # the errors were too many to list
@@ -385,6 +388,18 @@ def _apply(value: Any, change: _Change) -> Any:
     else:
         out[change.path[-1]] = change.value
     return root
+
+
+def _plain(value: Any) -> Any:
+    """The value as `json` writes it: exact numbers as floats, where these are the same."""
+    if isinstance(value, Decimal):
+        rough = float(value)
+        return rough if Decimal(repr(rough)) == value else value
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    return value
 
 
 def _exact(value: Any) -> Any:

@@ -326,7 +326,7 @@ def _around(at: _Place) -> Iterator[Proposal[Any]]:
         if new is MISSING or old is MISSING or not isinstance(new, dict | bool) or new == old:
             continue
         if not at.question.both:
-            yield _joined(at, place, new, old)
+            yield from _joined(at, place, new, old)
         if not place and at.question.both and isinstance(new, dict) and isinstance(old, dict):
             texts = {k: v for k, v in new.items() if k in ANNOTATIONS}
             part = {**{k: v for k, v in old.items() if k not in ANNOTATIONS}, **texts}
@@ -341,7 +341,7 @@ def _around(at: _Place) -> Iterator[Proposal[Any]]:
             )
 
 
-def _joined(at: _Place, place: Tokens, new: Any, old: Any) -> Proposal[Any]:
+def _joined(at: _Place, place: Tokens, new: Any, old: Any) -> Iterator[Proposal[Any]]:
     keyword = "anyOf" if at.backward else "allOf"
     kind = K.ACCEPT_BOTH if at.backward else K.KEEP_TO_BOTH
     where = to_pointer(place)[:100] or "the whole document"
@@ -358,5 +358,7 @@ def _joined(at: _Place, place: Tokens, new: Any, old: Any) -> Proposal[Any]:
     if isinstance(old, dict):
         old = {k: v for k, v in old.items() if k not in _ROOT_WORDS} if not place else old
     old, needed = earlier_part(old, at.document, at.draft)
+    if isinstance(new, dict) and [*new] == [keyword] and old in new[keyword]:
+        return  # they are joined already, for another violation
     steps = [Operation("replace", place, {**head, keyword: [new, old]}), *needed]
-    return by_operations(kind, to_pointer(place), cost, steps)
+    yield by_operations(kind, to_pointer(place), cost, steps)

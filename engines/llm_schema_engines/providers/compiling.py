@@ -131,7 +131,7 @@ def compile_schema(
         "codec": _telling(codecs.get("", None), profile),
         "definitions": {k: _telling(v, profile) for k, v in codecs.items() if k},
     }
-    if _has_choice(program):
+    if _judges(program):
         program["wire_definitions"] = {k: enforced(f.wire, profile) for k, f in definitions.items()}
         program["meant_definitions"] = {k: f.meant for k, f in definitions.items()}
     report = check_profile(sent_opened, profile)
@@ -376,7 +376,7 @@ def _without(codec: Any, working: frozenset[str]) -> Any:
         case "wrap":
             return {**codec, "of": _without(codec["of"], working)}
         case "pairs":
-            return {"k": "pairs", "of": _without(codec.get("of"), working)}
+            return {**codec, "of": _without(codec.get("of"), working)}
         case "array":
             items = _without(codec.get("items"), working)
             prefix = [_without(c, working) for c in codec.get("prefix", ())]
@@ -407,33 +407,37 @@ def _without(codec: Any, working: frozenset[str]) -> Any:
 
 
 def enforced(schema: Any, profile: Profile, *, names: bool = False) -> Any:
-    """What is sent, without the keywords that the provider takes and does not enforce. names: the keys are names, no keywords."""
+    """What is sent, without the keywords that the provider takes and does not enforce, in terms of JSON Schema. names: the keys are
+    names, no keywords."""
     if isinstance(schema, dict):
-        return {
+        out = {
             word: enforced(value, profile, names=word in ("properties", "$defs") and not names)
             for word, value in schema.items()
             if names
             or word == "$defs"
             or profile.cell(Site(word, value, schema)).support is not Support.ACCEPTED
         }
+        nullable = profile.null_form == "nullable" and not names and out.pop("nullable", False) is True
+        return {"anyOf": [out, {"type": "null"}]} if nullable else out
     return [enforced(item, profile) for item in schema] if isinstance(schema, list) else schema
 
 
-def _telling(codec: Any, profile: Profile) -> Any:
-    """The codec, whose alternatives are told apart by what the provider enforces."""
+def _telling(codec: Any, profile: Profile, *, names: bool = False) -> Any:
+    """The codec, whose alternatives are told apart by what the provider enforces. names: the keys are names of properties."""
     if isinstance(codec, dict):
         return {
             key: enforced(value, profile)
-            if key == "wire"
+            if key == "wire" and not names
             else value
-            if key == "meant"
-            else _telling(value, profile)
+            if key == "meant" and not names
+            else _telling(value, profile, names=key == "properties" and not names)
             for key, value in codec.items()
         }
     return [_telling(item, profile) for item in codec] if isinstance(codec, list) else codec
 
 
-def _has_choice(value: Any) -> bool:
+def _judges(value: Any) -> bool:
+    """Whether a decoder asks what a value is valid under, which may refer to definitions."""
     if isinstance(value, dict):
-        return value.get("k") == "choice" or any(map(_has_choice, value.values()))
-    return isinstance(value, list) and any(map(_has_choice, value))
+        return value.get("k") == "choice" or bool(value.get("open")) or any(map(_judges, value.values()))
+    return isinstance(value, list) and any(map(_judges, value))

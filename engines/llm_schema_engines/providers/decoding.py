@@ -92,7 +92,7 @@ class Decoder:
             case "array":
                 return self._items(codec, value, at, depth, self._decode)
             case "pairs":
-                return self._from_pairs(codec.get("of"), value, {}, at, depth)
+                return self._from_pairs(codec.get("of"), value, {}, at, depth, codec.get("declared", ()))
             case "choice":
                 branch = self._branch(codec, value, "wire")
                 return value if branch is None else self._decode(branch["of"], value, at, depth + 1)
@@ -105,11 +105,14 @@ class Decoder:
             return value
         out: dict[str, Any] = {}
         pairs = codec.get("pairs")
+        renamed = {known["name"] for known in codec["properties"].values() if "name" in known}
         for name, item in value.items():
             if name == pairs:
                 continue
             known = codec["properties"].get(name)
             below = join_pointer(at, name)
+            if known is None and name in renamed:
+                raise DataRefused(below, "is the name of a property that is sent under another one")
             if known is None:
                 out[name] = (
                     self._decode(codec.get("values"), item, below, depth + 1)
@@ -119,10 +122,8 @@ class Decoder:
             elif item is not None or not known.get("optional"):
                 out[known.get("name", name)] = self._decode(known.get("of"), item, below, depth + 1)
         if pairs is not None and pairs in value:
-            own = {codec["properties"].get(name, {}).get("name", name) for name in codec["declared"]}
-            out = self._from_pairs(
-                codec.get("values"), value[pairs], out, join_pointer(at, pairs), depth, own
-            )
+            below = join_pointer(at, pairs)
+            out = self._from_pairs(codec.get("values"), value[pairs], out, below, depth, _own_names(codec))
         return out
 
     def _from_pairs(
@@ -171,7 +172,7 @@ class Decoder:
         if not isinstance(value, dict):
             return value
         sent = {known.get("name", name): name for name, known in codec["properties"].items()}
-        declared = set(codec.get("declared", ()))
+        own = _own_names(codec)
         out: dict[str, Any] = {}
         others: dict[str, Any] = {}
         for name, item in value.items():
@@ -180,26 +181,32 @@ class Decoder:
                 out[sent[name]] = self._encode(
                     codec["properties"][sent[name]].get("of"), item, below, depth + 1
                 )
-            elif name in declared:
+            elif name in own:
                 out[name] = item
             elif codec.get("pairs") is not None:
                 others[name] = item
+            elif name in codec["properties"]:
+                raise DataRefused(
+                    below, "has no place in the compiled form, where another property has this name"
+                )
             else:
                 out[name] = self._encode(codec.get("values"), item, below, depth + 1)
         for name, known in codec["properties"].items():
             if known.get("optional") and name not in out:
                 out[name] = None
         if codec.get("pairs") is not None:
-            pairs = []
-            for name, item in others.items():
-                try:
-                    pairs.extend(self._to_pairs(codec.get("values"), {name: item}, at, depth))
-                except DataRefused:
-                    if not codec.get("open"):
-                        raise
-                    out[name] = item  # the object is not closed, and takes it beside the pairs
-            out[codec["pairs"]] = pairs
+            beside = {name: item for name, item in others.items() if self._beside(codec, name, item)}
+            out.update(beside)
+            paired = {name: item for name, item in others.items() if name not in beside}
+            out[codec["pairs"]] = self._to_pairs(codec.get("values"), paired, at, depth)
         return out
+
+    def _beside(self, codec: Any, name: str, item: Any) -> bool:
+        """Whether a further property has no place among the pairs and may stand beside them, because the object is not closed."""
+        others = codec.get("open")
+        if not isinstance(others, dict) or name == codec["pairs"] or name in codec["declared"]:
+            return False
+        return not self._validator(others, "meant").accepts(dump(item, sort=False).encode())
 
     def _to_pairs(self, codec: Any, value: dict[str, Any], at: str, depth: int) -> list[Any]:
         return [
@@ -236,3 +243,8 @@ class Decoder:
     def _deep(self, depth: int, at: str) -> None:
         if depth > 2 * MOST_DEPTH:
             raise DataRefused(at, "is nested too deeply")
+
+
+def _own_names(codec: Any) -> set[str]:
+    """The declared names of an object, as the schema has them."""
+    return {codec["properties"].get(name, {}).get("name", name) for name in codec.get("declared", ())}

@@ -43,6 +43,9 @@ class Explanations:
         place, value, pointer = self._opened.root, self._opened.root.schema, ""
         way = [""]
         for token in tokens:
+            while isinstance(value, dict) and token not in value and isinstance(value.get(""), dict):
+                value, pointer = value[""], join_pointer(pointer, "")  # the validator leaves empty names out
+                way.append(self._name(place, pointer))
             if token == "$ref" and isinstance(value, dict) and isinstance(value.get("$ref"), str):
                 way.append(self._name(place, join_pointer(pointer, "$ref")))
                 try:

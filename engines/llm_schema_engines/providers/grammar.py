@@ -27,7 +27,7 @@ from ..model.compatibility import Verdict
 from .compiling import DEFAULT_BUDGET, compile_schema
 from .conditions import Site
 from .losses import CompileLoss
-from .notation import NOTHING, Alt, Chars, Many, Node, Rule, Seq, Syntax, Text, Token, written
+from .notation import NOTHING, Alt, Chars, Many, Node, Rule, Seq, Syntax, Text, Token, repeated, written
 from .profile import Basis, Cell, Profile, Support
 from .proving import ProofBudget
 from .reading import read_profile
@@ -37,6 +37,8 @@ _MOST_REPEATS = 1000
 _MOST_NAMES = 200
 """Declared properties beside which others are allowed: their names are told from those."""
 _MOST_NAME = 200
+_MOST_ROW = 16
+"""Characters of a name that are written in a row: what is nested for each of them is more than engines take."""
 _MOST_SPACE = 20
 
 
@@ -257,7 +259,7 @@ class _Writer:
             if found is not None:
                 return Token(Seq((Text('"'), found, Text('"'))))
         low, high = int(schema.get("minLength", 0)), schema.get("maxLength")
-        return Token(Seq((Text('"'), Many(_CHAR, low, None if high is None else int(high)), Text('"'))))
+        return Token(Seq((Text('"'), repeated(_CHAR, low, None if high is None else int(high)), Text('"'))))
 
     def _anything(self) -> Node:
         if "" not in self._named:
@@ -300,7 +302,7 @@ class _Writer:
         more: Node = NOTHING
         if item is not None:
             left = None if high is None else high - len(first)
-            more = Many(Seq((_COMMA, item)), max(0, low - len(first)), left)
+            more = repeated(Seq((_COMMA, item)), max(0, low - len(first)), left)
         for number in range(len(first) - 1, -1, -1):
             here: Node = Seq((first[number], more) if number == 0 else (_COMMA, first[number], more))
             more = here if number < low else Many(here, 0, 1)
@@ -346,7 +348,7 @@ class _Writer:
 
 
 def _listed(item: Node, low: int, high: int | None) -> Node:
-    return Seq((item, Many(Seq((_COMMA, item)), low - 1, None if high is None else high - 1)))
+    return Seq((item, repeated(Seq((_COMMA, item)), low - 1, None if high is None else high - 1)))
 
 
 def _spelled(value: Any) -> str:
@@ -365,14 +367,36 @@ def _other_names(names: list[str]) -> Node:
 
 
 def _not_in(trie: dict[str, Any]) -> Node:
-    anything = Many(_json_chars(complement(())), 0, None)
-    children = [char for char in trie if char]
-    if not children:
-        return Seq((_json_chars(complement(())), anything)) if trie else anything
-    others = Seq((_json_chars(complement(normalize([(ord(c), ord(c)) for c in children]))), anything))
-    follows = [Seq((_json_chars(((ord(char), ord(char)),)), _not_in(trie[char]))) for char in children]
-    found = Alt((others, *follows))
-    return found if "" in trie else Many(found, 0, 1)
+    found = [_other(trie)] if _children(trie) else []
+    for char in _children(trie):
+        row, at = [char], trie[char]
+        while len(_children(at)) == 1 and len(row) < _MOST_ROW:
+            found.append(_after(row, at, _other(at)))
+            row.append(_children(at)[0])
+            at = at[row[-1]]
+        found.append(Seq((*map(_json_char, row), _not_in(at))))
+    if not found:
+        return _other(trie) if trie else Many(_json_chars(complement(())), 0, None)
+    return Alt(tuple(found)) if "" in trie else Many(Alt(tuple(found)), 0, 1)
+
+
+def _after(row: Sequence[str], at: dict[str, Any], other: Node) -> Node:
+    """What begins with these characters and is no longer one of the names; they alone are none unless `at` says so."""
+    return Seq((*map(_json_char, row), other if "" in at else Many(other, 0, 1)))
+
+
+def _other(at: dict[str, Any]) -> Node:
+    """A character with which none of the names goes on, and what follows."""
+    others = complement(normalize([(ord(c), ord(c)) for c in _children(at)]))
+    return Seq((_json_chars(others), Many(_json_chars(complement(())), 0, None)))
+
+
+def _children(at: dict[str, Any]) -> list[str]:
+    return [char for char in at if char]
+
+
+def _json_char(char: str) -> Node:
+    return _json_chars(((ord(char), ord(char)),))
 
 
 @functools.lru_cache(maxsize=512)
@@ -408,7 +432,7 @@ def _in_string(tree: Tree) -> Node:
         case Repeat(part, low, high):
             if max(low, high or 0) > _MOST_REPEATS:
                 raise Unsupported("a long repetition")
-            return Many(_in_string(part), low, high)
+            return repeated(_in_string(part), low, high)
     raise Unsupported("look-ahead or a word boundary")
 
 

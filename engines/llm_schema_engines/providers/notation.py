@@ -76,6 +76,11 @@ Node = Text | Chars | Seq | Alt | Many | Rule | Token
 NOTHING = Text("")
 
 
+def repeated(part: Node, low: int, high: int | None) -> Node:
+    """A part so many times; no times are nothing, for which not every notation has a count."""
+    return NOTHING if high == 0 else Many(part, low, high)
+
+
 def written(root: Node, rules: Mapping[str, Node], syntax: Syntax) -> str:
     """The grammar in a notation. Raises InvalidRequest for what is too large, and for a regular expression of
     what nests without end: a recursion, or any JSON value."""

@@ -9,11 +9,16 @@ from decimal import Decimal
 from typing import Any
 
 from ..errors import InvalidRequest
+from ..formats.engine import SchemaSource
+from ..formats.json_schema.canonical import dump
 from ..formats.json_schema.compiled import OpenedSchema
 from ..formats.json_schema.dialects import VALIDATORS, Dialect
+from ..formats.json_schema.limits import DEFAULT_LIMITS
 from ..formats.json_schema.pointers import join_pointer
 from ..formats.json_schema.regex_engine import matches
 from ..formats.json_schema.resources import Place, Unresolvable
+from ..formats.json_schema.validation import JsonDataValidator
+from ..model.dialect import URIS
 from .conditions import Site, type_of
 from .forms import Form, accepts_null, any_of, nullable_codec
 from .losses import AnswerCheck, CompileLoss, Edit, LossEffect, LossProof, PendingLoss
@@ -58,6 +63,24 @@ TEXT_HINT = "A JSON value, written as JSON text"
 
 _PROBES = ("", "(", "\x00 {%")
 """Texts of which each format that is checked refuses one."""
+
+
+_BOUNDS = {"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}
+_DECIDING = (
+    *("minLength", "maxLength", "pattern"),
+    *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+)
+
+
+def _allowed(values: list[Any], types: tuple[str, ...], both: Conjunction) -> list[Any]:
+    """The listed values of some types that lengths, patterns and bounds allow."""
+    kept = [v for v in values if type_of(v) in types or (type_of(v) == "integer" and "number" in types)]
+    rules = [{k: v for k, v in schema.items() if k in _DECIDING} for _, schema in both.parts]
+    if not kept or not any(rules):
+        return kept
+    text = dump({"$schema": URIS[Dialect.DRAFT_2020_12], "allOf": rules}, sort=False)
+    validator = JsonDataValidator(SchemaSource(text.encode()), DEFAULT_LIMITS)
+    return [v for v in kept if validator.accepts(dump(v, sort=False).encode())]
 
 
 @functools.cache
@@ -360,39 +383,48 @@ class Rewriter(ObjectRewriting, ArrayRewriting):
                 and self.profile.shape("type_list").support is Support.ENFORCED
             ):
                 return self._untyped(both, implied)
-            types = implied
-            place = next(p for p, schema in both.parts if any(w in FAMILY for w in schema))
-            self.lose(
-                LossEffect.NARROWED,
-                place,
-                "type",
-                f"only values of type {' or '.join(types)} can be answered: the schema states no type",
-                self.profile.shape("untyped"),
-                (Edit(place.pointer, "type", False, types[0] if len(types) == 1 else types),),
-            )
+            return self.annotated(self._of_implied(both, implied), both)
         if not types:
             return None
         null, others = "null" in types, [t for t in types if t != "null"]
-        forms = []
-        scalars = [t for t in others if t not in ("object", "array")]
-        if (
-            len(scalars) > 1
-            and values is None
-            and self.profile.shape("type_list").support is Support.ENFORCED
-        ):
-            grouped: list[tuple[str, ...]] = [(t,) for t in others if t not in scalars]
-            grouped.insert(0, tuple(scalars))
-        else:
-            grouped = [(t,) for t in others]
-        for group in grouped:
-            form = self._of_types(both, group, values)
-            if form is not None:
-                forms.append(form)
+        forms = [form for _, form in self._forms_of(both, others, values)]
         if not forms:
             return self.annotated(Form({"type": "null"}, {"type": "null"}, None), both) if null else None
         given = both.first("type") or both.first("enum") or Given(None, both.parts[0][0], "type")
         form = self.union(forms, given)
         return self.annotated(self.nullable(form) if null else form, both)
+
+    def _of_implied(self, both: Conjunction, implied: list[str]) -> Form:
+        """Values of the types that the keywords are about, or of others where none of these is valid."""
+        found = self._forms_of(both, implied, None)
+        if not found:  # then the keywords refuse these types, and say nothing of others
+            found = [((t,), Form({"type": t}, {"type": t}, None)) for t in ("string", "number", "boolean")]
+        types = [t for group, _ in found for t in group]
+        place = next(p for p, schema in both.parts if any(w in FAMILY for w in schema))
+        self.lose(
+            LossEffect.NARROWED,
+            place,
+            "type",
+            f"only values of type {' or '.join(types)} can be answered: the schema states no type",
+            self.profile.shape("untyped"),
+            (Edit(place.pointer, "type", False, types[0] if len(types) == 1 else types),),
+        )
+        return self.union([form for _, form in found], Given(None, both.parts[0][0], "type"))
+
+    def _forms_of(
+        self, both: Conjunction, types: list[str], values: list[Any] | None
+    ) -> list[tuple[tuple[str, ...], Form]]:
+        """What stands for values of some types, scalars together where a list of types is taken; nothing for types without a
+        valid value."""
+        scalars = [t for t in types if t not in ("object", "array")]
+        grouped: list[tuple[str, ...]] = [(t,) for t in types]
+        if (
+            len(scalars) > 1
+            and values is None
+            and self.profile.shape("type_list").support is Support.ENFORCED
+        ):
+            grouped = [tuple(scalars), *((t,) for t in types if t not in scalars)]
+        return [(g, form) for g in grouped if (form := self._of_types(both, g, values)) is not None]
 
     def _untyped(self, both: Conjunction, implied: list[str]) -> Form | None:
         """What holds for values of some types, and nothing for those of the others."""
@@ -415,15 +447,15 @@ class Rewriter(ObjectRewriting, ArrayRewriting):
         kind = types[0] if len(types) == 1 else list(types)
         form = Form({"type": kind}, {"type": kind}, None)
         if values is not None:
-            self._enumerate(
-                form,
-                both,
-                [v for v in values if type_of(v) in types or (type_of(v) == "integer" and "number" in types)],
-            )
+            kept = _allowed(values, types, both)
+            if not kept:
+                return None
+            self._enumerate(form, both, kept)
+        listed = "enum" in form.meant
         for one in types:
             if one == "string":
-                self._strings(form, both)
-            elif one in ("integer", "number") and not self._as_range(form, both):
+                self._strings(form, both, listed)
+            elif one in ("integer", "number") and not listed and not self._as_range(form, both):
                 self._numbers(form, both)
         return form
 
@@ -445,10 +477,12 @@ class Rewriter(ObjectRewriting, ArrayRewriting):
             for given in givens:
                 self.drop(given, "")
 
-    def _strings(self, form: Form, both: Conjunction) -> None:
-        self.keep(form, "minLength", both, max)
-        self.keep(form, "maxLength", both, min)
-        self.keep(form, "pattern", both)
+    def _strings(self, form: Form, both: Conjunction, listed: bool) -> None:
+        """listed: the values are, and lengths and patterns have decided which."""
+        if not listed:
+            self.keep(form, "minLength", both, max)
+            self.keep(form, "maxLength", both, min)
+            self.keep(form, "pattern", both)
         self._format(form, both)
         for word in ("contentEncoding", "contentMediaType"):
             for given in both.all(word):
@@ -608,9 +642,12 @@ class Rewriter(ObjectRewriting, ArrayRewriting):
     def drop(self, given: Given, why: str, cell: Cell | None = None) -> None:
         """A keyword that is not enforced."""
         cell = cell or self.cell(given.keyword, given.value)
-        words = _CONDITIONAL if given.keyword in _CONDITIONAL else (given.keyword,)
+        words: tuple[str, ...] = _CONDITIONAL if given.keyword in _CONDITIONAL else (given.keyword,)
+        if given.place.schema.get(given.keyword) is True and given.keyword in _BOUNDS:
+            words = (given.keyword, _BOUNDS[given.keyword])  # as draft-04 says it, by both together
         edits = tuple(Edit(given.place.pointer, word) for word in words)
-        self.lose(LossEffect.WIDENED, given.place, given.keyword, why or "it is not enforced", cell, edits)
+        for word in words if given.keyword in _BOUNDS else (given.keyword,):
+            self.lose(LossEffect.WIDENED, given.place, word, why or "it is not enforced", cell, edits)
 
     def check(self, place: Place, keyword: str, message: str) -> None:
         """Something to check after an answer."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..formats.json_schema.resources import Place
@@ -95,12 +95,15 @@ class ObjectRewriting:
         properties: dict[str, Any] = {}
         everything = me.profile.shape("optional_property").support is not Support.ENFORCED
         sent_names: set[str] = set()
+        excluded: dict[str, list[Place]] = {}
         for name in names:
-            converted = me.convert(self._places_of(both, name))
+            places = self._places_of(both, name)
+            converted = me.convert(places)
             if converted is None:
                 if name in required:
                     return None
                 form.meant["properties"][name] = False
+                excluded[name] = places
                 continue
             sent = self._sent_name(name, sent_names)
             codec: dict[str, Any] = {} if converted.codec is None else {"of": converted.codec}
@@ -116,9 +119,9 @@ class ObjectRewriting:
                 if accepts_null(wire, me.definitions):
                     self._null_is_absent(both, name)
                     meant = {"allOf": [meant, {"not": {"type": "null"}}]}
-                inner = me.nullable(converted)
-                wire = inner.wire
-                codec.update({} if inner.codec is None else {"of": inner.codec})
+                wire = me.nullable(
+                    converted
+                ).wire  # null is never decoded: it says that the property is left out
             form.wire["properties"][sent], form.meant["properties"][name] = wire, meant
             if codec:
                 properties[sent] = codec
@@ -142,7 +145,11 @@ class ObjectRewriting:
                 )
         if not form.wire["required"]:
             del form.wire["required"]
-        form = self._with_extra(form, both, extra, properties, required)
+        form = self._with_extra(form, both, extra, properties, excluded)
+        if form.wire["type"] == "object" and form.wire.get("additionalProperties") is not False:
+            self._not_excluded(form, both, excluded)
+            if form.codec is not None and "pairs" not in form.codec:
+                self._not_renamed(form, place, properties)
         if form.codec is None or form.codec["k"] == "object":
             for word, choose in (("minProperties", max), ("maxProperties", min)):
                 if everything:  # properties that are left out are sent as null
@@ -151,9 +158,42 @@ class ObjectRewriting:
                 else:
                     me.keep(form, word, both, choose)
             for given in both.all("propertyNames"):
-                if not extra.closed:
+                if names or form.wire.get("additionalProperties") is not False:
                     me.drop(given, "")
         return form  # type: ignore[no-any-return]  # self is Any, since it is a mixin
+
+    def _not_excluded(self: Any, form: Form, both: Conjunction, excluded: Mapping[str, list[Place]]) -> None:
+        """Properties that can have no value, in an object that is not closed: nothing keeps an answer from having them."""
+        me: Rewriting = self
+        for name, places in excluded.items():
+            del form.meant["properties"][name]
+            for at in places:
+                part = next((p for p, schema in both.parts if name in schema.get("properties", {})), None)
+                edits = (Edit(f"{part.pointer}/properties", name, False, True),) if part is not None else ()
+                me.lose(
+                    LossEffect.WIDENED,
+                    at,
+                    "false",
+                    f"no value of {name[:80]!r} is valid; that it is left out is not enforced",
+                    me.profile.shape("open_object"),
+                    edits,
+                )
+
+    def _not_renamed(self: Any, form: Form, place: Place, properties: Mapping[str, Any]) -> None:
+        """Further properties of an open object whose names others are sent under: they have no place."""
+        me: Rewriting = self
+        for sent, codec in properties.items():
+            if "name" in codec and sent not in form.meant["properties"]:
+                form.meant["properties"][sent] = False
+                edit = Edit(f"{place.pointer}/properties", sent, False, False)
+                me.lose(
+                    LossEffect.NARROWED,
+                    place,
+                    "properties",
+                    f"a further property {sent[:80]!r} cannot be answered: {codec['name'][:80]!r} is sent under this name",
+                    None,
+                    (edit,),
+                )
 
     def _extra(self: Any, both: Conjunction) -> _Extra:
         extra = _Extra()
@@ -236,7 +276,7 @@ class ObjectRewriting:
         both: Conjunction,
         extra: _Extra,
         properties: dict[str, Any],
-        required: Iterable[str],
+        excluded: Collection[str],
     ) -> Form:
         me: Rewriting = self
         place = both.parts[0][0]
@@ -262,6 +302,7 @@ class ObjectRewriting:
                     me.drop(given, "")
             if not self._pairs_possible(extra, form):
                 return form
+        values = None if extra.closed else self._values(both, extra)
         if extra.closed:
             for given in both.all("patternProperties"):
                 me.drop(given, "the object is closed")
@@ -271,7 +312,6 @@ class ObjectRewriting:
                 for given in [*both.all("additionalProperties"), *both.all("unevaluatedProperties")]:
                     me.drop(given, "")
             return form
-        values = self._values(both, extra)
         if can_open and (values is None or me.profile.shape("typed_map").support is Support.ENFORCED):
             sent: Any = True if values is None else values.wire
             if values is not None or open_cell.support is Support.RESTRICTED:
@@ -299,23 +339,24 @@ class ObjectRewriting:
             )
             form.wire["additionalProperties"] = form.meant["additionalProperties"] = False
             return form
-        pairs: Form = self._as_pairs(form, both, values or me.anything(), properties, place)
+        pairs: Form = self._as_pairs(form, both, values or me.anything(), properties, place, excluded)
         return pairs
 
     def _pairs_possible(self: Any, extra: _Extra, form: Form) -> bool:
         return not extra.closed and (bool(extra.schemas or extra.patterns) or not form.wire["properties"])
 
     def _values(self: Any, both: Conjunction, extra: _Extra) -> Form | None:
-        """What a further property may be; None for anything."""
+        """What a further property may be; None for anything. Where nothing is valid there, the object is closed."""
         me: Rewriting = self
         if not extra.schemas and not extra.patterns:
             return None
         rest = me.convert(extra.schemas) if extra.schemas else None
         if not extra.patterns:
-            return rest or Form({"type": "null"}, False, None)
+            extra.closed = rest is None
+            return rest
         for patterns in both.all("patternProperties"):
             me.drop(patterns, "which names have which values is not enforced")
-        if rest is None and extra.open_beside_patterns:
+        if not extra.schemas and extra.open_beside_patterns:
             return None
         forms = [f for f in (me.convert((p,)) for _, p in extra.patterns) if f is not None]
         forms += [] if rest is None else [rest]
@@ -330,17 +371,25 @@ class ObjectRewriting:
                     "which names are allowed is not enforced",
                     me.profile.shape("typed_map"),
                 )
-        return me.union(forms, given) if forms else Form({"type": "null"}, False, None)
+        extra.closed = not forms
+        return me.union(forms, given) if forms else None
 
     def _as_pairs(
-        self: Any, form: Form, both: Conjunction, values: Form, properties: dict[str, Any], place: Place
+        self: Any,
+        form: Form,
+        both: Conjunction,
+        values: Form,
+        properties: dict[str, Any],
+        place: Place,
+        excluded: Collection[str],
     ) -> Form:
         """Further properties as a list of keys and values."""
         me: Rewriting = self
         names = both.all("propertyNames")
         keys = me.convert([self.index.below(g.place, "propertyNames") for g in names]) if names else None
         key: dict[str, Any] = {"type": "string"}
-        if keys is not None and keys.codec is None and keys.wire.get("type") == "string":
+        alone = not form.wire["properties"]
+        if alone and keys is not None and keys.codec is None and keys.wire.get("type") == "string":
             key = keys.wire
             form.meant["propertyNames"] = keys.meant
         else:
@@ -364,15 +413,19 @@ class ObjectRewriting:
             "additionalProperties",
             "further properties come as pairs of key and value; each key must occur once, and be none of the declared properties",
         )
-        codec: dict[str, Any] = {"k": "pairs"} if values.codec is None else {"k": "pairs", "of": values.codec}
-        if not form.wire["properties"]:
+        if alone:
+            codec: dict[str, Any] = (
+                {"k": "pairs"} if values.codec is None else {"k": "pairs", "of": values.codec}
+            )
+            if excluded:
+                codec["declared"] = [*excluded]
             return Form(listed, form.meant, codec)
         name = PAIRS
         number = 1
-        while name in form.wire["properties"]:
+        while name in form.wire["properties"] or name in excluded:
             number += 1
             name = f"{PAIRS}_{number}"
-        declared = [*form.wire["properties"]]
+        declared = [*form.wire["properties"], *excluded]
         form.wire["properties"][name] = listed
         form.wire.setdefault("required", []).append(name)
         form.wire["additionalProperties"] = False
@@ -381,6 +434,16 @@ class ObjectRewriting:
             del form.meant["additionalProperties"]
             for given in [*both.all("additionalProperties"), *both.all("patternProperties")]:
                 me.drop(given, "properties that are not declared may come beside the pairs")
+            taken = [name, *(sent for sent, known in properties.items() if "name" in known)]
+            for sent in taken if values.meant is not True else ():
+                if form.meant["properties"].setdefault(sent, values.meant) is values.meant:
+                    me.lose(
+                        LossEffect.NARROWED,
+                        place,
+                        "properties",
+                        f"a further property {sent[:80]!r} comes among the pairs only",
+                        None,
+                    )
         whole: dict[str, Any] = {
             "k": "object",
             "properties": properties,
@@ -389,7 +452,7 @@ class ObjectRewriting:
             "declared": declared,
         }
         if "additionalProperties" not in form.wire:
-            whole["open"] = True
+            whole["open"] = {"wire": values.wire, "meant": values.meant}
         return Form(form.wire, form.meant, whole)
 
 
@@ -407,22 +470,18 @@ class ArrayRewriting:
         ]
         rest = [r for r in rests if r is not None]
         ended = any(r.schema is False for r in rest)
+        items = None if length or ended or not rest else me.convert(rest)
         if length:
             self._tuple(form, both, [[p for p in at if p is not None] for at in positions], rest, ended)
-        elif ended:
+        elif rest and items is None:
             form.wire.update(items={"type": "null"}, maxItems=0)
             form.meant["maxItems"] = 0
             if me.cell("maxItems", 0).support is not Support.ENFORCED:
                 del form.wire["maxItems"], form.meant["maxItems"]
                 form.meant["items"] = {"type": "null"}
-                for given in both.all("items"):
+                for given in [*both.all("items"), *both.all("additionalItems")]:
                     me.drop(given, "that the array is empty is not enforced")
-        elif rest:
-            items = me.convert(rest)
-            if items is None:
-                return Form(
-                    {"type": "array", "items": {"type": "null"}}, {"type": "array", "maxItems": 0}, None
-                )
+        elif items is not None:
             form.wire["items"], form.meant["items"] = items.wire, items.meant
             form.codec = None if items.codec is None else {"k": "array", "items": items.codec}
         elif me.profile.shape("untyped_items").support is not Support.ENFORCED:
@@ -430,7 +489,8 @@ class ArrayRewriting:
             form.wire["items"] = items.wire
             form.codec = None if items.codec is None else {"k": "array", "items": items.codec}
         me.keep(form, "minItems", both, max)
-        me.keep(form, "maxItems", both, min)
+        if form.wire.get("maxItems") != 0:
+            me.keep(form, "maxItems", both, min)
         for given in both.all("uniqueItems"):
             if given.value is True and form.codec is None:
                 me.keep(form, "uniqueItems", both)

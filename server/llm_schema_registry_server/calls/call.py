@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import Code, DeadlineExceeded, RegistryError
 from ..model.principal import Principal, Rights
+from ..model.pushed import Pushed
 from .operation import Operation, Resource, Resources
 from .peer import NO_PROXIES, Peer, TrustedProxies
 
@@ -72,7 +73,7 @@ class Call:
     what the request names (`touch`), and set `schema_id` to the id of the schema that the answer hands out, which counts as
     a read of it. A handler of a stream awaits `ready` when the stream stands but has nothing to send yet: the caller then
     gets the initial metadata. `push`, where a wire has it, sends one answer of a stream at once while the handler waits for
-    the next one; False when the answer must go the usual way, because the wire has no room for it now.
+    the next one, or says why not.
 
     `resume_revision` is where a subscription goes on when it breaks here: everything before it was handed to the wire.
     `outcome` is None until the call has ended; a guard finds it when it is left.
@@ -88,7 +89,7 @@ class Call:
     principal: Principal = NOBODY
     response_metadata: dict[str, str] = field(default_factory=dict)
     ready: Callable[[], Awaitable[None]] = _nothing
-    push: Callable[[Any], bool] | None = None
+    push: Callable[[Any], Pushed] | None = None
     resources: Resources = ()
     """What the call touches, as far as it is known."""
     named: int = 0
@@ -126,8 +127,10 @@ class Call:
     """Whether a message of a stream went to the wire: a client can end such a stream only by resetting it."""
     _peer: Peer | None = None
     _rights: Rights | None = None
-    # Set when they are first needed: a cached answer needs neither, and making its call is on the hot path.
-    _selectors: tuple[Callable[[Resource], bool], ...] = field(init=False, repr=False, compare=False)
+    _selectors: tuple[Callable[[Resource], bool], ...] = field(
+        default=(), init=False, repr=False, compare=False
+    )
+    # Set when it is first needed: a cached answer does without, and making its call is on the hot path.
     _touched: set[Resource] = field(init=False, repr=False, compare=False)
     _refused: Resources = field(default=(), init=False, repr=False, compare=False)
 
@@ -169,12 +172,12 @@ class Call:
     def select(self, selector: Callable[[Resource], bool]) -> None:
         """For guards that decide item by item what a stream may tell its caller: `selector` sees the subject of each item
         before it is sent. False leaves the item out; a RegistryError ends the stream."""
-        self._selectors = (*getattr(self, "_selectors", ()), selector)
+        self._selectors += (selector,)
 
     @property
     def looked_into(self) -> bool:
         """Whether a guard wants to see the items of the stream, one by one."""
-        return bool(self.watchers) or bool(getattr(self, "_selectors", ()))
+        return bool(self.watchers or self._selectors)
 
     def touch(self, resource: Resource) -> None:
         """Names a resource before the handler acts on it, or before the answer tells of it. Raises what a watcher raises."""
@@ -201,7 +204,7 @@ class Call:
     def shows(self, resource: Resource) -> bool:
         """Whether an item of a stream that tells of `resource` may be sent. It is not remembered: a stream has any number.
         Raises what a selector raises and, for an item that none leaves out, what a watcher raises."""
-        for selector in getattr(self, "_selectors", ()):
+        for selector in self._selectors:
             if not selector(resource):
                 return False
         for watcher in self.watchers:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,9 +15,10 @@ from ..errors import RegistryError, RevisionCompacted, ShuttingDown
 from ..model.change import Change, format_revision
 from ..storage.store import Store
 from ..storage.values import LogPage
+from .catching_up import CatchingUp
 from .fairness import Turns
 from .subscriber_index import SubscriberIndex
-from .subscribers import ChangeFilter, Push, Subscriber
+from .subscribers import ChangeFilter, Offered, Push, Subscriber
 
 BATCH = 1000
 MOST_WAITING = 10_000
@@ -57,6 +59,7 @@ class ChangeFeed:
         self._trouble = ""
         self._tasks: tuple[asyncio.Task[None], ...] = ()
         self._subscribers = SubscriberIndex()
+        self._behind = CatchingUp()
         self._news = asyncio.Event()
         # Who waits for a sequence: (sequence, number, future), the least first.
         self._reaching: list[tuple[int, int, asyncio.Future[None]]] = []
@@ -116,6 +119,7 @@ class ChangeFeed:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        await self._behind.stop()
         for subscriber in self._subscribers:
             subscriber.wake()
 
@@ -256,13 +260,16 @@ class ChangeFeed:
     async def _offer(self, change: Change, turns: Turns) -> None:
         if change.hidden:
             return
-        offers = 0
-        async for subscriber in self._subscribers.wanting(change, turns):
-            offers += 1
-            if subscriber.offer(change):
-                turns.woke()
-            if offers % _OFFERS == 0 and turns.due:
-                await turns.pause()
+        async for subscribers in self._subscribers.wanting(change, turns):
+            for start in range(0, len(subscribers), _OFFERS):
+                now = time.monotonic()
+                for subscriber in subscribers[start : start + _OFFERS]:
+                    offered = subscriber.offer(change, now)
+                    if offered is Offered.WOKEN:
+                        turns.woke()
+                    elif offered is Offered.BEHIND:
+                        self._behind.add(subscriber)
+                await turns.pause_if_due()
 
     async def _let_all_read(self, turns: Turns) -> None:
         """Let every subscriber read the log from its own place."""

@@ -124,15 +124,14 @@ class SubscriberIndex:
             del self._groups[subscriber.interest]
             self._leave(group)
 
-    async def wanting(self, change: Change, turns: Turns) -> AsyncIterator[Subscriber]:
-        """Those that want a change, each once. Others have their turns meanwhile: who comes or goes may be missing or left."""
+    async def wanting(self, change: Change, turns: Turns) -> AsyncIterator[Sequence[Subscriber]]:
+        """Those that want a change, each once, in groups. Others have their turns meanwhile: who comes or goes may be missing or left."""
         groups: Iterable[_Group] = tuple(self._everything)
         if change.subject is not None and len(self._groups) > len(self._everything):
             groups = (*groups, *await self._matching(str(change.subject), turns))
         for group in groups:
             if not group.interest.kinds or change.event_type in group.interest.kinds:
-                for subscriber in tuple(group.members):
-                    yield subscriber
+                yield tuple(group.members)
 
     async def _matching(self, name: str, turns: Turns) -> Sequence[_Group]:
         known = self._known.get(name)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 
 from ..errors import InvalidRequest
 from ..model.change import Change, EventType
 from ..model.pattern import Glob, is_pattern
+from ..model.pushed import Pushed
 
 MOST_SUBJECTS = 100
 MOST_PENDING = 1000
@@ -67,14 +68,24 @@ class ChangeFilter:
         return name in self.names or any(glob.matches(name) for glob in self.globs)
 
 
-Push = Callable[[Change], bool | None]
-"""Sends a change at once; False when it cannot be sent now, and the subscriber's own task must do it; None when there is nothing to
-send."""
+Push = Callable[[Change], Pushed]
+"""Sends a change at once, without the subscriber's task."""
+
+
+class Offered(Enum):
+    """What became of a change that was offered to a subscriber."""
+
+    DONE = "sent, not wanted, or added to what waits for its task anyway"
+    WOKEN = "its task was woken for it"
+    BEHIND = "its wire had no room for it: `catch_up` tries again"
 
 
 class Subscriber:
     """One reader of the feed. Invariant: while it is `live`, `pending` holds every wanted change after the last one
     that it took; otherwise it reads the log from its own place until it has caught up.
+
+    What is pending while its task waits had no room in the wire, for a moment or because its reader is slow: `catch_up` sends it,
+    or else the task is woken to wait for the reader.
 
     `place`: between what it took last and this sequence there is nothing that it wants. `push` sends changes while the
     subscriber waits, without waking it; `sent` is the point of time.monotonic() when one was sent last.
@@ -90,22 +101,50 @@ class Subscriber:
         self.sent = 0.0
         self._waiter: asyncio.Future[None] | None = None
 
-    def offer(self, change: Change) -> bool:
-        """Hand over a change that it wants; True when its task was woken for it."""
-        if not self.live or change.sequence <= self.place:
-            return False
+    def offer(self, change: Change, now: float) -> Offered:
+        """Hand over a change that it wants. `now` is a point of time.monotonic()."""
+        sequence, waiter = change.sequence, self._waiter
+        if not self.live or sequence <= self.place:
+            return Offered.DONE
+        waits = waiter is not None and not waiter.done()
         if not self.pending:
-            waits = self._waiter is not None and not self._waiter.done()
-            pushed = self._pushed(change) if waits else False
-            if pushed is not False:
-                self.place = change.sequence
-                self.sent = time.monotonic() if pushed else self.sent
-                return False
-            self.place = change.sequence - 1
+            if waits and self.push is not None:
+                pushed = self._pushed(change)
+                if pushed is Pushed.SENT or pushed is Pushed.NOTHING:
+                    self.place = sequence
+                    if pushed is Pushed.SENT:
+                        self.sent = now
+                    return Offered.DONE
+                waits = pushed is not Pushed.UNFIT
+            self.place = sequence - 1
         if len(self.pending) >= MOST_PENDING:
-            return self.lag()
+            return Offered.WOKEN if self.lag() else Offered.DONE
         self.pending.append(change)
-        return self.wake()
+        if waits and self.push is not None:
+            return Offered.BEHIND
+        return Offered.WOKEN if self.wake() else Offered.DONE
+
+    @property
+    def waits(self) -> bool:
+        """Whether its task waits to be woken."""
+        return self._waiter is not None and not self._waiter.done()
+
+    def catch_up(self, now: float) -> tuple[int, bool]:
+        """Tries again to send what had no room in the wire, while its task waits: how many were sent, and whether it is time for a
+        pause (Pushed.PACED)."""
+        pending, before, pushed = self.pending, len(self.pending), Pushed.NOTHING
+        while pending and self.waits and self.push is not None:
+            change = pending[0]
+            pushed = self._pushed(change)
+            if pushed is Pushed.UNFIT:
+                self.wake()
+            if pushed is not Pushed.SENT and pushed is not Pushed.NOTHING:
+                break
+            pending.popleft()
+            self.place = change.sequence
+            if pushed is Pushed.SENT:
+                self.sent = now
+        return before - len(pending), pushed is Pushed.PACED
 
     def lag(self) -> bool:
         """Read the log from now on; True when its task was woken."""
@@ -120,6 +159,14 @@ class Subscriber:
         self._waiter.set_result(None)
         return True
 
+    def _pushed(self, change: Change) -> Pushed:
+        assert self.push is not None
+        try:
+            return self.push(change)
+        except Exception:  # the subscriber's own task meets it again, and ends with it
+            self.push = None
+            return Pushed.UNFIT
+
     async def wait(self, timeout: float | None) -> bool:
         """Wait to be woken; False when `timeout` seconds passed first."""
         self._waiter = asyncio.get_running_loop().create_future()
@@ -131,12 +178,3 @@ class Subscriber:
         finally:
             self._waiter = None
         return True
-
-    def _pushed(self, change: Change) -> bool | None:
-        if self.push is None:
-            return False
-        try:
-            return self.push(change)
-        except Exception:  # the subscriber's own task meets it again, and ends with it
-            self.push = None
-            return False

@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from datetime import datetime
-from functools import partial
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.empty_pb2 import Empty
@@ -23,6 +22,7 @@ from ..errors import InvalidRequest, RegistryError
 from ..model.change import Change, EventType
 from ..model.lifecycle import SchemaState
 from ..model.principal import READ, STATISTICS
+from ..model.pushed import Pushed
 from ..model.scope import SubjectScope
 from ..model.search import SearchOrder
 from ..model.selector import parse_selector
@@ -33,6 +33,7 @@ from ..registry.lifecycle import Update
 from ..registry.paging import token, version_key
 from ..registry.reading import FoundSchema
 from ..registry.registration import Registration
+from ..registry.subscribers import Push
 from ..registry.subscribing import MOST_KINDS, Heartbeat
 from ..registry.use_cases import UseCases
 from ..storage.values import SchemaFilter
@@ -309,7 +310,7 @@ class SchemaRegistryService:
         interest = self._use.subscribing.filter(request.subjects, _kinds(request))
         heartbeat = _seconds(request.heartbeat_interval) if request.HasField("heartbeat_interval") else None
         with_schema, listening = request.include_schema, False
-        push = None if with_schema or call.push is None else partial(self._push, call, call.push)
+        push = None if call.push is None else self._pushing(call, call.push, with_schema)
         changes = self._use.subscribing(interest, request.from_revision, heartbeat, push)
         async with aclosing(changes):
             async for change in changes:
@@ -329,18 +330,25 @@ class SchemaRegistryService:
                     yield event
                     call.resume_revision = event.revision  # the wire has taken it
 
-    def _push(self, call: Call, push: Callable[[SharedAnswer], bool], change: Change) -> bool | None:
-        """Sends the event of a change at once; None when guards leave it out, False when its stream must do it, or must end."""
-        try:
-            if call.looked_into and not call.shows(_told_of(change)):
-                return None
-        except RegistryError:
-            return False
-        event = self._events.event(change)
-        if not push(event):
-            return False
-        call.resume_revision = event.revision
-        return True
+    def _pushing(self, call: Call, push: Callable[[SharedAnswer], Pushed], with_schema: bool) -> Push:
+        """What sends the event of a change at once, unless guards leave it out."""
+        event_of = self._events.ready_with_schema if with_schema else self._events.event
+
+        def send(change: Change) -> Pushed:
+            try:
+                if call.looked_into and not call.shows(_told_of(change)):
+                    return Pushed.NOTHING
+            except RegistryError:
+                return Pushed.UNFIT
+            event = event_of(change)
+            if event is None:
+                return Pushed.NOT_YET
+            pushed = push(event)
+            if pushed is Pushed.SENT:
+                call.resume_revision = event.revision
+            return pushed
+
+        return send
 
     async def health_check(self, request: Empty, call: Call) -> pb.HealthCheckResponse:
         # Everybody may ask whether it works; how much it holds only those who may see the statistics.

@@ -11,6 +11,9 @@ from ..errors import SubscriberTooSlow
 
 PER_CALLER_SETTING, TOTAL_SETTING = "limits.unread_bytes_per_caller", "limits.unread_bytes"
 
+_MOMENT_SECONDS, _MOMENT_BYTES = 0.004, 1_048_576
+"""Of messages that are pushed to all subscribers so much goes out at a time."""
+
 
 class Unread:
     """The messages on their way to slow readers.
@@ -26,6 +29,17 @@ class Unread:
         self.ended = 0
         """Streams that were ended for the bytes that they held."""
         self._callers: dict[str, _Caller] = {}
+        self._moment, self._pushed = 0.0, 0
+
+    def paced(self, size: int, now: float) -> bool:
+        """Whether `size` bytes more may be pushed in this moment, which is noted: what a wire holds of one event for thousands, whoever
+        asks next would wait for. `now` is a point of time.monotonic()."""
+        if now >= self._moment + _MOMENT_SECONDS:
+            self._moment, self._pushed = now, 0
+        elif self._pushed + size > _MOMENT_BYTES:
+            return False
+        self._pushed += size
+        return True
 
     def sending(self, call: Call, size: int) -> _Sending:
         """A block in which `size` bytes are handed over. It raises SubscriberTooSlow when they are not taken."""

@@ -11,11 +11,13 @@ import pytest
 from llm_schema_registry_server.errors import InvalidRequest
 from llm_schema_registry_server.model.change import Change, EventType
 from llm_schema_registry_server.model.pattern import Glob, matches
+from llm_schema_registry_server.model.pushed import Pushed
 from llm_schema_registry_server.model.subject import Subject
-from llm_schema_registry_server.registry import subscriber_index
+from llm_schema_registry_server.registry import catching_up, subscriber_index
+from llm_schema_registry_server.registry.catching_up import CatchingUp
 from llm_schema_registry_server.registry.fairness import MOST_WOKEN, Turns
 from llm_schema_registry_server.registry.subscriber_index import SubscriberIndex
-from llm_schema_registry_server.registry.subscribers import ChangeFilter, Subscriber
+from llm_schema_registry_server.registry.subscribers import ChangeFilter, Offered, Subscriber
 
 REGISTERED, DELETED = EventType.SCHEMA_REGISTERED, EventType.SCHEMA_DELETED
 
@@ -32,7 +34,7 @@ def following(index: SubscriberIndex, *subjects: str, kinds: tuple[EventType, ..
 
 
 async def wanting(index: SubscriberIndex, told: Change) -> list[Subscriber]:
-    return [subscriber async for subscriber in index.wanting(told, Turns())]
+    return [subscriber async for group in index.wanting(told, Turns()) for subscriber in group]
 
 
 def test_a_glob_matches_as_the_walk_over_the_name_does() -> None:
@@ -148,48 +150,132 @@ def test_more_subjects_than_the_bound_are_refused_also_the_same_one_twice() -> N
     assert ChangeFilter.of(["a.*", "a.*", "b", "b"], []) == ChangeFilter.of(["b", "a.*"], [])
 
 
-def test_a_push_is_tried_only_for_one_who_waits_with_nothing_pending() -> None:
-    async def scenario() -> None:
-        pushed: list[int] = []
-        room = True
+class Wire:
+    """Takes changes while it has room."""
 
-        def push(told: Change) -> bool:
-            if room:
-                pushed.append(told.sequence)
-            return room
+    def __init__(self) -> None:
+        self.taken: list[int] = []
+        self.answer = Pushed.SENT
 
-        subscriber = Subscriber(ChangeFilter.of([], []), push)
-        subscriber.live = True
-        subscriber.offer(change("s", 1))  # its task is at work: it comes by itself
-        assert [c.sequence for c in subscriber.pending] == [1]
-        subscriber.pending.clear()
-        subscriber.place = 1
-        waiting = asyncio.create_task(subscriber.wait(None))
-        await asyncio.sleep(0)
-        assert not subscriber.offer(change("s", 2))
-        assert (pushed, subscriber.place) == ([2], 2)
-        room = False
-        assert subscriber.offer(change("s", 3))
-        room = True
-        subscriber.offer(change("s", 4))  # behind one that waits
-        assert ([c.sequence for c in subscriber.pending], pushed) == ([3, 4], [2])
+    def push(self, told: Change) -> Pushed:
+        if self.answer is Pushed.SENT:
+            self.taken.append(told.sequence)
+        return self.answer
+
+
+def live(wire: Wire) -> tuple[Subscriber, asyncio.Task[bool]]:
+    """A subscriber whose task waits for news, once the loop has had a turn."""
+    subscriber = Subscriber(ChangeFilter.of([], []), wire.push)
+    subscriber.live = True
+    return subscriber, asyncio.create_task(subscriber.wait(None))
+
+
+def pending(subscriber: Subscriber) -> list[int]:
+    return [c.sequence for c in subscriber.pending]
+
+
+async def test_a_push_is_tried_only_for_one_who_waits_with_nothing_pending() -> None:
+    wire = Wire()
+    subscriber = Subscriber(ChangeFilter.of([], []), wire.push)
+    subscriber.live = True
+    assert subscriber.offer(change("s", 1), 1.0) is Offered.DONE  # its task is at work: it comes by itself
+    assert pending(subscriber) == [1]
+    subscriber.pending.clear()
+    subscriber.place = 1
+    waiting = asyncio.create_task(subscriber.wait(None))
+    await asyncio.sleep(0)
+    assert subscriber.offer(change("s", 2), 5.0) is Offered.DONE
+    assert (wire.taken, subscriber.place, subscriber.sent) == ([2], 2, 5.0)
+    wire.answer = Pushed.NOT_YET
+    assert subscriber.offer(change("s", 3), 6.0) is Offered.BEHIND
+    wire.answer = Pushed.SENT
+    assert subscriber.offer(change("s", 4), 7.0) is Offered.BEHIND  # behind one that waits
+    assert (pending(subscriber), wire.taken, subscriber.place) == ([3, 4], [2], 2)
+
+    assert subscriber.catch_up(8.0) == (2, False)
+    assert (pending(subscriber), wire.taken, subscriber.place) == ([], [2, 3, 4], 4)
+    assert subscriber.wake()
+    assert await waiting
+
+
+async def test_what_the_wire_cannot_take_is_left_to_the_subscribers_own_task() -> None:
+    wire = Wire()
+    subscriber, waiting = live(wire)
+    await asyncio.sleep(0)
+    wire.answer = Pushed.UNFIT
+    assert subscriber.offer(change("s", 2), 1.0) is Offered.WOKEN
+    assert (pending(subscriber), subscriber.place) == ([2], 1)
+    assert await waiting
+
+    subscriber, waiting = live(wire)
+    await asyncio.sleep(0)
+    wire.answer = Pushed.NOT_YET
+    assert subscriber.offer(change("s", 2), 1.0) is Offered.BEHIND
+    wire.answer = Pushed.UNFIT
+    assert subscriber.catch_up(2.0) == (0, False)
+    assert await waiting  # at once, without patience
+
+
+async def test_nothing_is_sent_past_a_task_that_is_at_work() -> None:
+    wire = Wire()
+    subscriber, waiting = live(wire)
+    await asyncio.sleep(0)
+    wire.answer = Pushed.NOT_YET
+    subscriber.offer(change("s", 2), 1.0)
+    subscriber.wake()
+    wire.answer = Pushed.SENT
+
+    assert subscriber.catch_up(2.0) == (0, False)
+    assert (pending(subscriber), wire.taken) == ([2], [])
+    assert await waiting
+
+
+async def test_a_push_that_fails_leaves_the_change_to_the_subscribers_own_task() -> None:
+    def push(told: Change) -> Pushed:
+        raise ZeroDivisionError
+
+    subscriber = Subscriber(ChangeFilter.of([], []), push)
+    subscriber.live = True
+    waiting = asyncio.create_task(subscriber.wait(None))
+    await asyncio.sleep(0)
+
+    assert subscriber.offer(change("s", 2), 1.0) is Offered.WOKEN
+    assert pending(subscriber) == [2]
+    assert await waiting
+
+
+async def test_all_who_are_behind_are_tried_again_without_waking_their_tasks() -> None:
+    wires = [Wire() for _ in range(50)]
+    subscribers = [live(wire) for wire in wires]
+    await asyncio.sleep(0)
+    behind = CatchingUp()
+    for wire, (subscriber, _) in zip(wires, subscribers, strict=True):
+        wire.answer = Pushed.NOT_YET
+        for sequence in (1, 2, 3):
+            assert subscriber.offer(change("s", sequence), 1.0) is Offered.BEHIND
+            behind.add(subscriber)
+        wire.answer = Pushed.SENT
+    while len(behind):  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+
+    assert all(wire.taken == [1, 2, 3] for wire in wires)
+    assert not any(waiting.done() for _, waiting in subscribers)
+    for subscriber, waiting in subscribers:
+        subscriber.wake()
         assert await waiting
+    await behind.stop()
 
-    asyncio.run(scenario())
 
+async def test_who_takes_nothing_for_long_is_left_to_its_own_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catching_up, "PATIENCE_SECONDS", 0.05)
+    wire = Wire()
+    subscriber, waiting = live(wire)
+    await asyncio.sleep(0)
+    wire.answer = Pushed.NOT_YET
+    subscriber.offer(change("s", 1), 1.0)
+    behind = CatchingUp()
+    behind.add(subscriber)
 
-def test_a_push_that_fails_leaves_the_change_to_the_subscribers_own_task() -> None:
-    async def scenario() -> None:
-        def push(told: Change) -> bool:
-            raise ZeroDivisionError
-
-        subscriber = Subscriber(ChangeFilter.of([], []), push)
-        subscriber.live = True
-        waiting = asyncio.create_task(subscriber.wait(None))
-        await asyncio.sleep(0)
-
-        assert subscriber.offer(change("s", 2))
-        assert [c.sequence for c in subscriber.pending] == [2]
-        assert await waiting
-
-    asyncio.run(scenario())
+    assert await waiting
+    assert (pending(subscriber), len(behind)) == ([1], 0)
+    await behind.stop()

@@ -15,6 +15,7 @@ from llm_schema_registry_server.model.change import Change, EventType
 from llm_schema_registry_server.model.schema import SchemaVersion
 from llm_schema_registry_server.registry.lifecycle import Update
 from llm_schema_registry_server.registry.reading import FoundSchema
+from llm_schema_registry_server.rpc import change_events
 from llm_schema_registry_server.rpc.change_events import MOST_EVENTS, ChangeEvents
 from llm_schema_registry_server.rpc.convert import MessageConverter
 from llm_schema_registry_server.rpc.protobuf.shared_answer import SharedAnswer, message_of, serialized
@@ -124,6 +125,27 @@ async def test_without_a_version_the_event_has_no_schema(gone: bool) -> None:
         event = message_of(await events.event_with_schema(told))
 
         assert not event.HasField("schema")
+
+
+async def test_an_event_with_its_schema_is_ready_a_moment_later_and_not_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(change_events, "READY_SECONDS", 0.2)
+    async with world() as registry:
+        wire = CountingConvert()
+        events = ChangeEvents(wire, registry.reading)
+        told = change(1, (await registry.register("s", "a")).version)
+
+        assert [events.ready_with_schema(told) for _ in range(100)] == [None] * 100
+        while (event := events.ready_with_schema(told)) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        assert message_of(event).schema.subject == "s"  # type: ignore[attr-defined]
+        assert events.ready_with_schema(told) is event
+        assert (wire.changes, wire.schemas) == (1, 1)
+        while events._ready:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        assert events.ready_with_schema(told) is None
+        await asyncio.gather(*events._making.values())
 
 
 async def _describe(registry: World, version: SchemaVersion, description: str) -> None:

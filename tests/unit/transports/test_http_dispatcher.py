@@ -10,7 +10,14 @@ import pytest
 
 from llm_schema_registry_server.faces import mounts
 from llm_schema_registry_server.rpc import http, methods
-from llm_schema_registry_server.transports.http.asgi import Event, Receive, Scope, Send, send_reply
+from llm_schema_registry_server.transports.http.asgi import (
+    Event,
+    Receive,
+    Scope,
+    Send,
+    send_reply,
+    until_disconnected,
+)
 from llm_schema_registry_server.transports.http.asgi import Reply as HttpReply
 from llm_schema_registry_server.transports.http.dispatcher import Dispatcher, Mount
 from llm_schema_registry_server.transports.http.probes import Probes
@@ -211,6 +218,31 @@ async def test_many_requests_at_once_begin_in_turns() -> None:
     assert begun == [number for number in range(100) if number != 70]
     assert max(b - a for a, b in zip([0, *counts], counts, strict=False)) <= 64
     assert [e["body"] for e in await ask(APP, "/api/v1/subjects") if "body" in e] == [b"a"]
+
+
+async def test_clients_that_leave_together_are_told_of_in_turns() -> None:
+    here, ended = asyncio.Event(), list[int]()
+    counts: list[int] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await until_disconnected(receive)
+        ended.append(scope["number"])
+
+    async def receive() -> Event:
+        await here.wait()
+        return {"type": "http.disconnect"}
+
+    many = Dispatcher([Mount("/many", app, A)])
+    scopes = [{"type": "http", "raw_path": b"/many", "number": n, "headers": []} for n in range(200)]
+    tasks = [asyncio.create_task(many(scope, receive, _nowhere)) for scope in scopes]
+    for _ in range(50):
+        await asyncio.sleep(0)
+    here.set()
+    while len(ended) < 200:
+        counts.append(len(ended))
+        await asyncio.sleep(0)
+    await asyncio.wait(tasks, timeout=30)
+    assert max(b - a for a, b in zip(counts, [*counts[1:], 200], strict=True)) <= 64
 
 
 async def _nothing() -> Event:

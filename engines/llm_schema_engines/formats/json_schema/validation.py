@@ -15,6 +15,7 @@ from ...model.validation import DataIssue, DataReport, Encoding
 from ..engine import SchemaSource
 from .compiled import OpenedSchema, compile_schema, open_schema
 from .data_issues import to_issue
+from .empty_names import has_empty_names, with_empty_names
 from .error_costs import ErrorListingCosts
 from .limits import JsonSchemaLimits
 from .reading import INEXACT, JsonReadError, exact_nesting, nesting, read
@@ -111,7 +112,7 @@ class JsonDataValidator:
     def errors(self, payload: bytes, limit: int) -> list[jsonschema_rs.ValidationError]:
         """At most `limit` errors of a payload that is JSON; none when it is valid or listing them costs too much."""
         value = self._read(payload, strict=False)
-        return self._list(value, limit) if self._may_list(payload, value) else []
+        return self._list(value, payload, limit) if self._may_list(payload, value) else []
 
     @property
     def opened(self) -> OpenedSchema:
@@ -163,14 +164,17 @@ class JsonDataValidator:
             message = "does not match; its alternatives nest too deep to list every error"
             return DataReport(False, (DataIssue("", message, "invalid"),), truncated=True)
         issues: dict[tuple[str, str], DataIssue] = {}
-        for each in self._list(value, max_errors + 1):
+        for each in self._list(value, payload, max_errors + 1):
             issue = to_issue(each, limits)
             issues.setdefault((issue.path, issue.schema_path + issue.message), issue)
         found = list(issues.values())
         return DataReport(False, tuple(found[:max_errors]), truncated=len(found) > max_errors)
 
-    def _list(self, value: Any, limit: int) -> list[jsonschema_rs.ValidationError]:
-        return list(itertools.islice(self._validator.iter_errors(value), limit))
+    def _list(self, value: Any, payload: bytes, limit: int) -> list[jsonschema_rs.ValidationError]:
+        found = list(itertools.islice(self._validator.iter_errors(value), limit))
+        if found and (has_empty_names(payload) or has_empty_names(self._source.content)):
+            return [with_empty_names(error) for error in found]
+        return found
 
     def _may_list(self, payload: bytes, value: Any) -> bool:
         """Whether all errors of the payload may be listed: the library makes every one of them, with a copy."""

@@ -13,11 +13,18 @@ Form = TypeVar("Form", bytes, str)
 class SharedAnswer:
     """A message that does not change any more, and what has been written of it."""
 
-    __slots__ = ("_forms", "message")
+    __slots__ = ("_forms", "_serialized", "message")
 
     def __init__(self, message: Message) -> None:
         self.message = message
         self._forms: dict[Callable[[Message], Any], Any] = {}
+        self._serialized = b""
+
+    def serialized(self) -> bytes:
+        """The message as Protobuf."""
+        if not self._serialized:
+            self._serialized = self.message.SerializeToString()
+        return self._serialized
 
     def written(self, write: Callable[[Message], Form]) -> Form:
         """What `write` makes of the message; it runs once, however many ask."""
@@ -38,8 +45,4 @@ def message_of(answer: Answer) -> Message:
 
 def serialized(answer: Answer) -> bytes:
     """The answer as Protobuf."""
-    return answer.written(_serialize) if isinstance(answer, SharedAnswer) else answer.SerializeToString()
-
-
-def _serialize(message: Message) -> bytes:
-    return message.SerializeToString()
+    return answer.serialized() if isinstance(answer, SharedAnswer) else answer.SerializeToString()

@@ -2,8 +2,8 @@
 
 It takes RPCs with a single request; everything else (streams of requests, health, reflection, unknown names) goes
 through a unix socket to a GrpcioEngine behind it. We drive the low-level front ourselves, for three things that its
-grpcio look-alike cannot do: a cached answer goes out without a task; a stream whose reader is slow waits on the loop and not
-in a thread; and a refused call carries our details.
+grpcio look-alike cannot do: a cached answer goes out without a task; streams whose readers are slow take no thread each; and a
+refused call carries our details.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from ...calls.failure import failure
 from ...calls.guards.queueing import caller_key
 from ...calls.peer import TrustedProxies
 from ...errors import LimitExceeded, ShuttingDown, SubscriberTooSlow
+from ...model.pushed import Pushed
 from ...queues.fair_queue import FairQueue
 from ...rpc.protobuf.method import Method
 from ...rpc.protobuf.rpcs import Rpcs
@@ -42,9 +43,11 @@ from ..tcp import acknowledged
 from ..turns import TASK_UNITS, CallTurns, WaitingCall, request_units, spent_units
 from ..unread import Unread
 from .abandoned import Abandoned
+from .bursts import Bursts
 from .fence import fence
 from .flood import FloodGuard
 from .fronted import too_large
+from .full_streams import FullStreams
 from .grpcio import GrpcioEngine
 from .incoming import incoming
 from .resets import ResetGuard
@@ -57,11 +60,6 @@ _LOG = logs.get("transports.grpc")
 # It pauses and goes on when no file descriptor is free, and says so twenty times a second.
 logging.getLogger("pygrpc_native.server").addFilter(Sparingly())
 _BATCH = 64
-# The front holds one message of a stream and does not tell when it has room again. Its thread takes the message of a fast reader
-# within some 20 us, which is about a turn of the loop, while a timer of the loop takes 1 ms and more: a full stream is tried
-# again on each of the next turns, unless many are full, and then after these pauses, doubling: idle readers cost nothing.
-_TURNS, _MOST_SPINNING = 16, 4
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.1
 # The message that waits, the one in the front and the copy that it writes from.
 _HELD_COPIES = 3
 # Memory that the front takes for each byte of an answer whose reader does not take it: measured with loadtest/hostile.py --only "never reading".
@@ -109,7 +107,6 @@ class NativeEngine:
         self._max_message_bytes = bounds.message_bytes
         self._memory = memory
         self._unread = unread
-        self._spinning = 0
         self._make_behind = behind
         self._table = tuple(m for m in rpcs.methods.values() if not m.operation.client_streaming)
         self._tasks: dict[int, tuple[asyncio.Task[None], Call, str]] = {}  # and the peer
@@ -161,6 +158,7 @@ class NativeEngine:
             named=self._proxies.named,
         )
         self._guard.start()
+        self._full, self._bursts = FullStreams(self._front), Bursts(self._port)
         self._abandoned = Abandoned(self._port, self._unread.per_caller, named=self._proxies.named)
         self._resets = ResetGuard(
             self._port, self._bounds.resets_per_second, self._proxies.trusts, named=self._proxies.named
@@ -181,9 +179,11 @@ class NativeEngine:
         await self._guard.stop()
         await self._resets.stop()
         await self._unread_answers.stop()
+        await self._bursts.stop()
         await fence(self._host, self._port, _FENCE_SECONDS)
         # close() joins threads that may want to tell the loop something: not on the loop.
         await asyncio.to_thread(self._front.close)
+        self._full.stop()
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _receive(self) -> None:
@@ -309,15 +309,22 @@ class NativeEngine:
             await self._respond(call_id, call, answer)
 
     async def _stream(self, call_id: int, method: Method, call: Call, request: bytes) -> None:
+        most, try_send, paced = self._max_message_bytes, self._front.stream_try_send, self._unread.paced
+        burst = self._bursts.join(self._tasks[call_id][2])
+
         async def ready() -> None:
             self._front.stream_send_initial_metadata(call_id, [])
 
-        def push(answer: Answer) -> bool:
+        def push(answer: Answer) -> Pushed:
             message = serialized(answer)
-            if len(message) > self._max_message_bytes:
-                return False  # the usual way says so
+            if len(message) > most:
+                return Pushed.UNFIT  # the usual way says so
+            if len(message) > SMALL and not paced(len(message), time.monotonic()):
+                return Pushed.PACED
             call.answering = True
-            return self._front.stream_try_send(call_id, message) != STREAM_FULL
+            if burst.socket is not None:
+                burst.message()
+            return Pushed.NOT_YET if try_send(call_id, message) == STREAM_FULL else Pushed.SENT
 
         call.ready, call.push = ready, push
         try:
@@ -332,6 +339,8 @@ class NativeEngine:
             raise
         else:
             self._front.stream_end(call_id, [*call.response_metadata.items(), *call.own_metadata])
+        finally:
+            self._bursts.leave(burst)
 
     async def _send(self, call_id: int, call: Call, answer: bytes) -> bool:
         """Sends one message of a stream; False when the client has left. Raises SubscriberTooSlow."""
@@ -343,31 +352,12 @@ class NativeEngine:
             return sent == STREAM_SENT
         try:
             async with self._unread.sending(call, _HELD_COPIES * len(answer)):
-                sent = await self._send_soon(call_id, answer)
-                pause = _FIRST_PAUSE
-                while sent == STREAM_FULL:
-                    await asyncio.sleep(pause)
-                    pause = min(2 * pause, _LONGEST_PAUSE)
-                    sent = self._front.stream_try_send(call_id, answer)
+                caller, finite = call.peer.address, call.resume_revision is None
+                sent = await self._full.send(call_id, answer, caller, finite=finite)
         except SubscriberTooSlow:
             self._abandoned.note(call.peer.connection, (_HELD_COPIES - 1) * len(answer))
             raise
         return sent == STREAM_SENT
-
-    async def _send_soon(self, call_id: int, answer: bytes) -> int:
-        """Tries on each of the next turns of the loop, as long as few streams do."""
-        sent = STREAM_FULL
-        if self._spinning < _MOST_SPINNING:
-            self._spinning += 1
-            try:
-                for _ in range(_TURNS):
-                    await asyncio.sleep(0)
-                    sent = self._front.stream_try_send(call_id, answer)
-                    if sent != STREAM_FULL:
-                        break
-            finally:
-                self._spinning -= 1
-        return sent
 
     def _forget(self, call_id: int, _: asyncio.Task[None]) -> None:
         del self._tasks[call_id]

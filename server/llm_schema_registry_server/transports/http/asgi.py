@@ -163,9 +163,13 @@ def deadline(metadata: Mapping[str, str]) -> float | None:
     return None
 
 
+GONE = ("http.disconnect", "websocket.disconnect")
+"""The events that tell that a client has left."""
+
+
 async def until_disconnected(receive: Receive) -> None:
     """Returns when the client has left."""
-    while (await receive())["type"] not in ("http.disconnect", "websocket.disconnect"):
+    while (await receive())["type"] not in GONE:
         pass
 
 

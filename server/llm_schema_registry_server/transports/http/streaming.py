@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Generator, Iterator
 from contextlib import aclosing
+from typing import Any
 
 from ...calls.call import REQUEST_ID, Call
 from ...calls.failure import failure
 from ...errors import SubscriberTooSlow
+from ...model.pushed import Pushed
 from ...rpc.protobuf.shared_answer import Answer
 from ..unread import Unread
 from .asgi import Headers, Receive, Send, send_head, until_disconnected
@@ -41,6 +43,7 @@ async def write_stream(
 ) -> None:
     """Writes all answers. What fails before the body has begun is raised; what fails later is told in the body."""
     body = _Body(call, style, send, unread, security)
+    call.push = body.push
     ticking = asyncio.create_task(body.keep_alive()) if style.idle is not None else None
     try:
         async with aclosing(answers):
@@ -51,12 +54,29 @@ async def write_stream(
         if not body.begun:
             raise
         await body.fail(error)
+    except asyncio.CancelledError:
+        if (stalled := body.stalled) is None:
+            raise
+        await body.fail(stalled)
     finally:
+        call.push = None
+        await body.let_go()
         if ticking is not None:
             ticking.cancel()
             await asyncio.wait({ticking})
             if not ticking.cancelled():
                 ticking.exception()  # a reader that stalls is noticed at the next answer too
+
+
+class _Begun:
+    """Something awaitable that has been begun by hand."""
+
+    def __init__(self, rest: Iterator[Any], waits: Any) -> None:
+        self._rest, self._waits = rest, waits
+
+    def __await__(self) -> Generator[Any, None, None]:
+        yield self._waits
+        yield from self._rest
 
 
 class _Body:
@@ -70,7 +90,11 @@ class _Body:
         self._lock = asyncio.Lock()
         self._empty = True
         self._written = 0.0
+        self._writer = asyncio.current_task()
+        self._held: asyncio.Task[None] | None = None  # waits for the reader to take what was pushed
         self.begun = False
+        self.stalled: SubscriberTooSlow | None = None
+        """Why the task that writes the body was cancelled: the reader does not take what was pushed."""
 
     async def item(self, answer: Answer) -> None:
         """Writes one answer."""
@@ -78,6 +102,46 @@ class _Body:
             await self._begin()
             first, self._empty = self._empty, False
             await self._send(self._style.item(answer, first=first))
+
+    def push(self, answer: Answer) -> Pushed:
+        """Writes one answer without a task, as long as the reader takes them; `Call.push`."""
+        if not self.begun or self.stalled is not None:
+            return Pushed.UNFIT
+        if self._held is not None or self._lock.locked():
+            return Pushed.NOT_YET
+        piece = self._style.item(answer, first=self._empty)
+        if len(piece) > _PART_BYTES:
+            return Pushed.UNFIT
+        now = time.monotonic()
+        if not self._unread.paced(len(piece), now):
+            return Pushed.PACED
+        self._empty = False
+        sending = self._sender({"type": "http.response.body", "body": piece, "more_body": True}).__await__()
+        try:
+            waits = next(sending)
+        except StopIteration:
+            pass
+        else:
+            self._held = asyncio.create_task(self._hold(_Begun(sending, waits), len(piece)))
+        self._written = now
+        return Pushed.SENT
+
+    async def let_go(self) -> None:
+        """Ends what still waits for the reader."""
+        if (held := self._held) is not None:
+            held.cancel()
+            await asyncio.wait({held})
+
+    async def _hold(self, sending: _Begun, size: int) -> None:
+        try:
+            async with self._unread.sending(self._call, size):
+                await sending
+        except SubscriberTooSlow as error:
+            self.stalled = error
+            if self._writer is not None:
+                self._writer.cancel()
+        finally:
+            self._held = None
 
     async def end(self) -> None:
         """Writes what closes the body."""
@@ -117,6 +181,8 @@ class _Body:
             await self._send(self._style.opening())
 
     async def _send(self, piece: bytes, *, more: bool = True) -> None:
+        if self._held is not None:
+            await asyncio.wait({self._held})
         for start in range(0, len(piece) or 1, _PART_BYTES):
             end = start + _PART_BYTES
             async with self._unread.sending(self._call, len(piece) - start):

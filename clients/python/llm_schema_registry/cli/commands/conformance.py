@@ -96,7 +96,7 @@ def _drop(one: ModelConformance) -> Text:
     earlier, later = one.drop.earlier, one.drop.later
     return bad(
         f"drop: {one.model} with {one.version}: {_percent(later.rate)} of the answers are valid at once, with {one.drop.earlier_version} "
-        f"it were {_percent(earlier.rate)}"
+        f"it was {_percent(earlier.rate)}"
     )
 
 

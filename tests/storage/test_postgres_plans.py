@@ -88,7 +88,7 @@ STATEMENTS: dict[str, tuple[Any, ...]] = {
     "LIVE_HITS": ("'word77':*",), "SUBJECT_TOTALS": (), "DEPENDENT_EDGES": ("id 7", 10_001, 20_001),
     "USES": ([SUBJECT],), "RESTORES": (), "VERSIONS_SINCE": (SUBJECT, 7), "STAMPED_SINCE": (SUBJECT, 7),
     "VERSIONS_WITH": (SUBJECT, "identity 7"),
-    "LOCK_SUBJECT": ("a", ["b", "c"]), "LOCK_SCOPE": ("a",), "LOCK_CONTENT": ("a",), "FIRST_SEQUENCE": (),
+    "LOCK_SUBJECT": ("a", ["b", "c"]), "LOCK_SCOPE": ("a",), "LOCK_CONTENTS": (["a", "b"],), "FIRST_SEQUENCE": (),
     "ALLOT_GLOBAL_ID": (".", "new"), "LAST_ORDINAL": (SUBJECT,),
     "FLUSH": (
         ["i"], ["d"], [content().content], [b""], [b""],
@@ -99,7 +99,8 @@ STATEMENTS: dict[str, tuple[Any, ...]] = {
     "INSERT_VERSION": (*rows.version_row(NEW), ["a"], ["b"], ["c"], " 5a ", ["id 7"]),
     "SCHEMA_ID_TAKEN": ("id 7",), "VERSION_FOR_UPDATE": ("id 7",), "RELEASE_TAKEN": (SUBJECT, "1.0.1", 7),
     "UPDATE_VERSION": ("1", "1", 7, 1, 1, 1, "{}", 1, 1, None, 7), "UPDATE_SEARCH": (["a"], ["b"], " 5a ", 7),
-    "DELETE_VERSION": (7,), "DELETE_HISTORY": ("id 7",), "DELETE_UNUSED_CONTENT": ("identity 7",),
+    "HIDE_VERSIONS": (7, [f"id {n}" for n in range(250)], [9] * 250, SUBJECT), "DELETE_VERSIONS": (["id 7", "id 8"],), "DELETE_HISTORIES": (["id 7", "id 8"],),
+    "DELETE_UNUSED_CONTENTS": (["identity 7", "identity 8"],), "USED_ELSEWHERE": (SUBJECT,),
     "SET_CONFIG": ("a", "{}"), "ADD_CONFIG": ("a", "{}"), "REPLACE_CONFIG": ("a", "{}", "{}"), "DELETE_CONFIG": ("a",),
     "MOST_USED": (100,), "MOVE_USAGE": (4_000_000_000_000_000, 1e12, 2**30), "RECORD_USAGE": ([f"id {n}" for n in range(500)], [1] * 500, [0] * 500, [1.5] * 500, [1] * 500),
     "FACTS": (), "NAMES": ("id 7",), "ALL_CONFIGS": ("a", 10), "ALL_GLOBAL_IDS": (10000, 10), "ALL_CONTEXT_IDS": (".ctx-7", 50, 10),

@@ -109,6 +109,12 @@ def test_a_page_is_read_in_order_without_sorting(connection: sqlite3.Connection,
     assert not [s for s in steps if "TEMP B-TREE" in s], steps
 
 
+def test_versions_with_an_identity_are_found_by_it(connection: sqlite3.Connection) -> None:
+    steps = plan(connection, *STATEMENTS["VERSIONS_WITH"])
+
+    assert any("versions_identity" in step for step in steps), steps
+
+
 def test_a_late_page_of_a_subject_begins_where_it_is(connection: sqlite3.Connection) -> None:
     (step,) = plan(connection, *SCANS["scan subject"])
 

@@ -983,7 +983,9 @@ class AsyncCalls:
     async def delete_subject(
         self, subject: str, *, permanent: bool = False, timeout: float | None = None
     ) -> tuple[str, ...]:
-        """Delete every version of a subject, all or none: softly the live ones, or for ever the softly deleted ones.
+        """Delete every version of a subject: softly the live ones, all or none, or for ever the softly deleted ones.
+
+        What an interruption of the latter leaves is softly deleted, and a repetition removes it.
 
         The versions that were deleted, oldest first. Raises SubjectNotFound, HasDependents.
         """

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from types import TracebackType
 
@@ -18,9 +19,11 @@ from ..model.change import Change, EventType, Kind, ServerEvent
 from ..model.schema import SchemaVersion
 from ..storage.audit_rows import Noted
 from ..storage.store import Store, WriteTx
-from ..storage.values import NewVersion, Precondition
+from ..storage.values import Hiding, NewVersion, Precondition
 from ..storage.wrappers.forwarding import forwarding
 
+_AT_ONCE = 100
+"""Records that are made before others have their turn on the event loop: some milliseconds."""
 SYSTEM = "system"
 """The kind of caller that the server itself is."""
 
@@ -185,12 +188,14 @@ class AuditedWriteTx(WriteTx):
         self.calls: list[Recorded] = []
 
     async def append_change(self, change: Change) -> int:
-        text, call = self._recorder.noted(change)
-        revision = await self._inner.append_change(change)
-        await self._inner.note_audit([Noted(text, revision)])
-        if call is not None:
-            self.calls.append(call)
-        return revision
+        return (await self.append_changes([change]))[0]
+
+    async def append_changes(self, changes: Sequence[Change]) -> Sequence[int]:
+        noted = [self._recorder.noted(change) for change in changes]
+        revisions = await self._inner.append_changes(changes)
+        await self._inner.note_audit([Noted(n[0], r) for n, r in zip(noted, revisions, strict=True)])
+        self.calls += {call for _, call in noted if call is not None}
+        return revisions
 
 
 audited_write_tx = forwarding(AuditedWriteTx)
@@ -233,6 +238,21 @@ class AuditedStore(Store):
         if made is not None and call is not None:
             call.written = True
         return made
+
+    async def hide(self, precondition: Precondition, hiding: Hiding) -> int | None:
+        texts, calls = list[str](), set[Recorded]()
+        for change in hiding.changes:
+            if len(texts) % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)
+            text, call = self._recorder.noted(change)
+            texts.append(text)
+            if call is not None:
+                calls.add(call)
+        last = await self._inner.hide(precondition, replace(hiding, audit=texts))
+        if last is not None:
+            for call in calls:
+                call.written = True
+        return last
 
 
 audited_store = forwarding(AuditedStore)

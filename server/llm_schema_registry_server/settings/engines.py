@@ -100,7 +100,8 @@ class JsonSchemaSettings(Section):
     detailed_data_bytes: int = Field(64 * 1024, ge=1)
     """Largest payload for which every error is listed; above it only the first is."""
     error_work: int = Field(64 * 1024 * 1024, ge=1)
-    """Bound for payload bytes times nesting times schema size, and for 8 times the characters that all errors may hold, up to which every error is listed."""
+    """Bound for payload bytes times nesting times schema size, for 8 times the characters that all errors may hold, and for 1,400 bytes of
+    memory for each error that there may be, up to which every error is listed."""
     error_paths: int = Field(20_000, ge=1)
     """Ways of looking at one value up to which every error is listed."""
     error_text: int = Field(400, ge=1)

@@ -225,6 +225,9 @@ class WorkersSettings(Section):
     validated in a subprocess."""
     memory_bytes: int = Field(1 << 30, ge=1 << 27)
     """Address space of one subprocess."""
+    total_memory_bytes: int = Field(1 << 30, ge=1 << 26)
+    """Memory that all subprocesses may hold together, beyond what they begin with (a few MiB each, and what they share). When they hold
+    more, the one that holds most is ended, and its task is refused."""
     queue: int = Field(1000, ge=0)
     """Tasks that may wait for a subprocess; more are refused at once."""
     patience_seconds: float = Field(0.2, gt=0)

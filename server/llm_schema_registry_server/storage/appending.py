@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import Protocol
 
 from llm_schema_engines.model.fast_init import fast_replace
 
-from ..errors import StorageDamaged
+from ..errors import ConcurrentUpdate, StorageDamaged
 from ..model.schema import SchemaVersion, StoredContent
 from ..model.selector import Single
 from ..model.subject import Subject
@@ -17,6 +18,7 @@ from .cycles import find_cycle
 from .store import ReadTx, WriteTx
 from .values import (
     INLINE_CONTENT_BYTES,
+    Hiding,
     LogPage,
     NewVersion,
     Precondition,
@@ -24,6 +26,12 @@ from .values import (
     SubjectSnapshot,
     VersionWithContent,
 )
+
+
+class Writable(Protocol):
+    """What has write transactions."""
+
+    def write(self) -> AbstractAsyncContextManager[WriteTx]: ...
 
 
 class TransactionBackedStore(ABC):
@@ -73,6 +81,9 @@ class TransactionBackedStore(ABC):
             holds = found == unmarked(precondition) and await _targets_hold(tx, subject, entry.targets)
             return await append_version(tx, entry) if holds else None
 
+    async def hide(self, precondition: Precondition, hiding: Hiding) -> int | None:
+        return await hide_versions(self, precondition, hiding)
+
     async def _precondition(self, tx: ReadTx, subject: Subject, scopes: Sequence[str]) -> Precondition:
         """What a transaction of this store finds; a back end may find it with fewer steps."""
         return await _precondition(tx, subject, scopes)
@@ -111,6 +122,24 @@ async def _targets_hold(tx: WriteTx, subject: Subject, targets: Mapping[str, int
             return False
         used.append(target.subject)
     return await find_cycle(tx, subject, used) is None
+
+
+async def hide_versions(store: Writable, precondition: Precondition, hiding: Hiding) -> int | None:
+    """Store.hide, made of the steps of a transaction."""
+    async with store.write() as tx:
+        await tx.lock_subject(hiding.subject)
+        if not await precondition_holds(tx, hiding.subject, precondition, {}):
+            return None
+        revisions = await tx.append_changes(hiding.changes)
+        await tx.note_audit([Noted(*pair) for pair in zip(hiding.audit, revisions, strict=False)])
+        found = dict(zip(hiding.schema_ids, revisions, strict=True))
+        await tx.hide_versions(hiding.subject, found, hiding.at)
+        return revisions[-1]
+
+
+def removed_meanwhile(schema_id: str) -> ConcurrentUpdate:
+    """What is raised for a version that is to be changed and is not there."""
+    return ConcurrentUpdate(f"schema {schema_id!r} was removed meanwhile; read it again")
 
 
 async def append_version(tx: WriteTx, entry: NewVersion) -> SchemaVersion:

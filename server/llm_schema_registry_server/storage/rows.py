@@ -151,9 +151,14 @@ def version_row(version: SchemaVersion) -> tuple[Any, ...]:
         str(version.version), release_of(version.version), int(version.schema_type),
         prints.content, prints.generation, prints.validation, version.size, int(version.level),
         int(version.state), int(version.change_class), _origin(version), about_cell(version),
-        micros(version.created_at), micros(version.updated_at), version.revision,
-        None if version.deleted_at is None else micros(version.deleted_at),
+        micros(version.created_at), *stamp_row(version),
     )  # fmt: skip
+
+
+def stamp_row(version: SchemaVersion) -> tuple[int, int, int | None]:
+    """The cells of updated_at, revision and deleted_at."""
+    deleted_at = None if version.deleted_at is None else micros(version.deleted_at)
+    return micros(version.updated_at), version.revision, deleted_at
 
 
 def about_cell(version: SchemaVersion) -> str:

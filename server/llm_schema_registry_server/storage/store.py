@@ -24,7 +24,15 @@ from .protocols.outcomes import OutcomesRead, OutcomesWrite
 from .protocols.profiles import ProfilesRead, ProfilesWrite
 from .protocols.search import SearchRead
 from .protocols.versions import VersionsRead, VersionsWrite
-from .values import LogPage, NewVersion, Precondition, StampedVersions, SubjectSnapshot, VersionWithContent
+from .values import (
+    Hiding,
+    LogPage,
+    NewVersion,
+    Precondition,
+    StampedVersions,
+    SubjectSnapshot,
+    VersionWithContent,
+)
 
 
 class ReadTx(
@@ -120,6 +128,12 @@ class Store(Protocol):
         None when something has changed: nothing was stored. Raises ConcurrentUpdate as `insert_version` does. A caller that
         is cancelled learns of it when the transaction has ended, one way or the other.
         """
+        ...
+
+    async def hide(self, precondition: Precondition, hiding: Hiding) -> int | None:
+        """Delete versions of a subject softly, if the precondition still holds: a write transaction of its own, as short as can
+        be, under the subject's lock. Answers with the revision of the last one; None when something has changed: nothing was
+        stored."""
         ...
 
     async def wait_for_change(self, after: int, timeout: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from llm_schema_engines.model.fast_init import fast_init
 from llm_schema_engines.model.schema import SchemaType
@@ -13,6 +14,7 @@ from ..model.config import Config
 from ..model.lifecycle import SchemaState, Transition
 from ..model.schema import SchemaVersion, StoredContent
 from ..model.scope import EVERYTHING, SubjectScope
+from ..model.subject import Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,21 @@ class NewVersion:
     def size(self) -> int:
         """Bytes of the stored content."""
         return len(self.content.content) + len(self.content.canonical) + len(self.content.artifact)
+
+
+@dataclass(frozen=True, slots=True)
+class Hiding:
+    """Live versions of a subject that are to be deleted softly, together.
+
+    schema_ids: not empty. changes: tell of them, one of each, in the same order. audit: what the audit log records of each change,
+    without its revision (model.audit.encode); () for nothing.
+    """
+
+    subject: Subject
+    schema_ids: Sequence[str]
+    changes: Sequence[Change]
+    at: datetime
+    audit: Sequence[str] = ()
 
 
 INLINE_CONTENT_BYTES = 64 * 1024

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,6 +31,7 @@ from ..telemetry import context, logs, names, tracing
 from ..telemetry.tracing import Attributes
 from ..telemetry.work import Tasks
 from .codec import MalformedValue
+from .memory_budget import MemoryBudget
 from .messages import Request, Setup, decode_answer, encode_request, times_of
 from .task import R, Task
 from .template import AVAILABLE, Template
@@ -114,6 +115,8 @@ class Pool:
         self._running: set[_RunningTask] = set()
         self._background: set[asyncio.Task[None]] = set()  # starts and reapings under way
         self._starts: set[asyncio.Task[None]] = set()
+        self._budget = MemoryBudget(bounds.total_memory_bytes, self._living, self._watched, self._end_largest)
+        self._watch: asyncio.Task[None] | None = None
         self._stopping = False
         self._trouble = ""
         self._counts = dict.fromkeys(
@@ -138,7 +141,7 @@ class Pool:
         self._idle_again.set()
         for start in self._starts:
             start.cancel()
-        for process in {*self._processes, *self._idle_slow, *(r.process for r in self._running.copy())}:
+        for process in self._living():
             self._retire(process)
         self._free_slots(len(self._without_process))
         while self._background:
@@ -254,6 +257,8 @@ class Pool:
         running.slow = running.process not in self._processes
         self._counts["tasks"] += 1
         self._running.add(running)
+        if self._watch is None or self._watch.done():
+            self._watch = self._spawn(self._budget.watch())
         work = asyncio.ensure_future(self._supervise(running, task, seconds))
         try:
             return await asyncio.shield(work)
@@ -263,6 +268,17 @@ class Pool:
             if running.slow:
                 running.give_up()
             raise
+
+    def _living(self) -> Collection[WorkerProcess]:
+        return {*self._processes, *self._idle_slow, *(r.process for r in self._running.copy())}
+
+    def _watched(self) -> bool:
+        return bool(self._running) and not self._stopping
+
+    def _end_largest(self, process: WorkerProcess) -> None:
+        if process.alive:
+            _LOG.warning("worker_memory", held=process.grown, setting="workers.total_memory_bytes")
+            process.kill_for_memory()
 
     def _check_back_off(self, history: tuple[str, type[Any]]) -> None:
         """Raises LimitExceeded for a caller who has to wait because its tasks ended their processes."""

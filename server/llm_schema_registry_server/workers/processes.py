@@ -81,13 +81,15 @@ class ProcessWorkers:
             # The kernel ends a process too, at a limit some seconds later, when the server is too busy to do it.
             if ended.reason is EndReason.PROCESSOR_TIME:
                 failure = TaskFailure(FailureKind.TIMED_OUT, _too_long(limit))
-            elif ended.reason is EndReason.MEMORY:
-                failure = TaskFailure(FailureKind.OUT_OF_MEMORY, ended.cause)
+            elif ended.reason in (EndReason.MEMORY, EndReason.MEMORY_OF_ALL):
+                of_all = ended.reason is EndReason.MEMORY_OF_ALL
+                failure = TaskFailure(FailureKind.OUT_OF_MEMORY, ended.cause, of_all)
             else:
                 failure = TaskFailure(FailureKind.CRASHED, ended.cause)
         if failure.kind is FailureKind.CRASHED:
             _LOG.error("task_crashed", task=type(task).__name__, cause=failure.cause)
-        self._remember(task, failure)
+        if not failure.of_all:  # alone it might do
+            self._remember(task, failure)
         return task.failed(failure)
 
     def _remember(self, task: Task[Any], failure: TaskFailure) -> None:

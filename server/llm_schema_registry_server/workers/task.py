@@ -30,7 +30,7 @@ class TimeLimits(Protocol):
 
 class FailureKind(enum.Enum):
     """TIMED_OUT: killed because it used the processor for longer than it may. OUT_OF_MEMORY: it asked for more than
-    `workers.memory_bytes`. CRASHED: it ended by itself, which is a fault of the engines or of what they are made of."""
+    `workers.memory_bytes`, or held most when all held more than `workers.total_memory_bytes`. CRASHED: it ended by itself, which is a fault of the engines or of what they are made of."""
 
     TIMED_OUT = "timed out"
     OUT_OF_MEMORY = "out of memory"
@@ -44,6 +44,8 @@ class TaskFailure:
 
     kind: FailureKind
     cause: str
+    of_all: bool = False
+    """OUT_OF_MEMORY: whether it was all processes together that held too much."""
 
     @property
     def timed_out(self) -> bool:
@@ -54,7 +56,8 @@ class TaskFailure:
         `setting` bounds the time of the task."""
         if self.kind is FailureKind.CRASHED:
             return InternalError(f"{what} failed: its process {self.cause}; the server's log tells more")
-        exceeded = setting if self.timed_out else "workers.memory_bytes"
+        memory = "workers.total_memory_bytes" if self.of_all else "workers.memory_bytes"
+        exceeded = setting if self.timed_out else memory
         return LimitExceeded(f"{what} {self.cause} (the setting {exceeded}); {way_out}", setting=exceeded)
 
 

@@ -17,6 +17,7 @@ from typing import Self, cast
 from llm_schema_engines.protoc.processor_time import processor_seconds
 
 from ..telemetry import logs
+from .memory_budget import resident
 from .messages import HEADER, MAX_FRAME, Setup, encode_request
 from .starting import Process, ended, environment, started
 from .template import Template, TemplateAway
@@ -37,6 +38,7 @@ TOO_LARGE = f"announced an answer of more than {MAX_FRAME >> 20} MiB"
 PIECE_BYTES = 256 * 1024
 """How much of a request is written in one turn of the event loop."""
 
+_OVER_BUDGET = "held most of the memory when all workers together held too much"
 LEAST_WAIT = 0.005
 """Seconds between two looks at the processor time of a process."""
 
@@ -48,6 +50,7 @@ class EndReason(enum.Enum):
     """Whether a process ended at a limit that was set for it, or for any other reason."""
 
     MEMORY = "memory"
+    MEMORY_OF_ALL = "memory of all processes together"
     PROCESSOR_TIME = "processor time"
     OTHER = "other"
 
@@ -81,7 +84,8 @@ class WorkerProcess:
         self._pipe = pipe
         self._transport = transport
         self._stderr = stderr
-        self._killed = False
+        self._killed = self._over_budget = False
+        self._at_first = 0
         self._ending: asyncio.Future[WorkerProcessEnded] | None = None
 
     @classmethod
@@ -114,6 +118,7 @@ class WorkerProcess:
         try:
             async with asyncio.timeout(START_SECONDS):
                 await worker.ask(encode_request(setup))
+            worker._at_first = resident(process.pid)
         except WorkerProcessEnded:
             raise await worker.end() from None
         except TimeoutError:
@@ -166,6 +171,16 @@ class WorkerProcess:
         self._pipe.send(request)
         return answer
 
+    @property
+    def grown(self) -> int:
+        """See memory_budget.Holder."""
+        return max(0, resident(self._process.pid) - self._at_first)
+
+    def kill_for_memory(self) -> None:
+        """As `kill`, because all processes together hold too much."""
+        self._over_budget = True
+        self.kill()
+
     def kill(self) -> None:
         """End it at once; `end` must still be awaited."""
         self._killed = True
@@ -204,11 +219,16 @@ class WorkerProcess:
         written = os.pread(self._stderr, STDERR_BYTES, max(0, os.fstat(self._stderr).st_size - STDERR_BYTES))
         os.close(self._stderr)
         return WorkerProcessEnded(
-            self._pipe.fault or _cause(status),
+            self._pipe.fault or (_OVER_BUDGET if self._over_budget else _cause(status)),
             killed=not self._killed and status in (-signal.SIGKILL, -signal.SIGTERM),
             stderr=written.decode("utf-8", "replace").strip(),
-            reason=EndReason.OTHER if self._pipe.fault else _REASONS.get(status, EndReason.OTHER),
+            reason=self._reason(status),
         )
+
+    def _reason(self, status: int) -> EndReason:
+        if self._over_budget:
+            return EndReason.MEMORY_OF_ALL
+        return EndReason.OTHER if self._pipe.fault else _REASONS.get(status, EndReason.OTHER)
 
 
 class _Pipe(asyncio.Protocol):

@@ -37,7 +37,8 @@ from llm_schema_registry_server.model.audit import (
 )
 from llm_schema_registry_server.model.principal import Principal
 from llm_schema_registry_server.storage.memory import MemoryStore
-from tests.support.storage import START, change
+from llm_schema_registry_server.storage.values import Hiding
+from tests.support.storage import START, change, insert, version
 
 E, O = AuditEvent, AuditOutcome  # noqa: E741
 READ = Operation("/t/GetSchema", "GetSchema", "schema:read", cached=True)
@@ -92,6 +93,13 @@ async def world(store: MemoryStore, *, reads: bool) -> World:
             case "write":
                 async with recording.write() as tx:
                     await tx.append_change(change(correlation_id=call.request_id))
+            case "hide":
+                told = [change(correlation_id=call.request_id, ordinal=n) for n in range(250)]
+                made = [version("s", n, schema_id=f"id-{n}") for n in range(250)]
+                await insert(store, *made)
+                subject = made[0].subject
+                held = (await store.subject_snapshot(subject, [], "")).precondition
+                await recording.hide(held, Hiding(subject, [v.schema_id for v in made], told, START))
 
     trail = Trail(store, lambda: START, most=1000)
     guard = Audit(trail, lambda: START, reads=reads)
@@ -132,6 +140,19 @@ async def test_a_refused_call_is_recorded_once_whatever_it_would_have_done(
         "grpc",
     )
     assert (record.user_agent, record.request_id, record.via) == ("curl/8", "request-1", "")
+
+
+async def test_versions_that_are_hidden_together_have_a_record_each_and_the_call_has_none(
+    store: MemoryStore,
+) -> None:
+    made = await world(store, reads=True)
+    await made.call(WRITE, "hide")
+
+    records = await made.records()
+    assert len(records) == 250
+    assert {(r.operation, r.principal, r.request_id) for r in records} == {(WRITE.name, "ada", "request-1")}
+    async with store.read() as tx:
+        assert (await tx.subject_totals()).live == 0
 
 
 async def test_guesses_are_suspicious(store: MemoryStore) -> None:

@@ -55,7 +55,13 @@ async def ask(app: Dispatcher, path: str, kind: str = "http") -> list[Event]:
     async def send(event: Event) -> None:
         sent.append(event)
 
-    scope: dict[str, Any] = {"type": kind, "method": "GET", "raw_path": path.encode(), "headers": []}
+    scope: dict[str, Any] = {
+        "type": kind,
+        "http_version": "1.1",
+        "method": "GET",
+        "raw_path": path.encode(),
+        "headers": [],
+    }
     await app(scope, receive, send)
     return sent
 
@@ -201,7 +207,7 @@ async def test_many_requests_at_once_begin_in_turns() -> None:
     many = Dispatcher([Mount("/many", app, A)])
 
     async def ask_many(number: int) -> None:
-        scope = {"type": "http", "raw_path": b"/many", "number": number, "headers": []}
+        scope = {"type": "http", "http_version": "1.1", "raw_path": b"/many", "number": number, "headers": []}
         await many(scope, _nothing, _nowhere)
 
     tasks = [asyncio.create_task(ask_many(number)) for number in range(100)]

@@ -129,6 +129,11 @@ def obey(content: bytes) -> None:
                 file.write("x")
             while not Path(gate).exists():
                 time.sleep(0.005)
+        case "hold":  # so many MiB, until there is a file
+            held = b"x" * (int(argument.split()[0]) << 20)
+            while not Path(argument.split()[1]).exists():
+                time.sleep(0.005)
+            del held
         case "eat":
             bytearray(1 << 40)
         case "abort":

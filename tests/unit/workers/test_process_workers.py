@@ -238,6 +238,23 @@ async def test_a_task_without_enough_memory_is_refused_with_the_name_of_the_sett
         assert "workers.memory_bytes" in caught.value.message
 
 
+async def test_the_memory_of_all_processes_together_is_bounded_and_the_largest_is_ended(
+    tmp_path: Path,
+) -> None:
+    gate = tmp_path / "gate"
+    async with pool(total_memory_bytes=200 << 20) as workers:
+        small = asyncio.ensure_future(workers.run(validation(f"hold 90 {gate}")))
+        large = asyncio.ensure_future(workers.run(validation(f"hold 150 {gate}")))
+        with pytest.raises(LimitExceeded) as caught:
+            await large
+        gate.touch()
+
+        assert (await small).errors[0].error_type == "told"
+        assert (await workers.run(validation("hold 150 " + str(gate)))).errors[0].error_type == "told"
+    assert caught.value.metadata["setting"] == "workers.total_memory_bytes"
+    assert "workers.total_memory_bytes" in caught.value.message
+
+
 @pytest.mark.parametrize("command", ["spin"])
 async def test_a_validation_that_takes_too_long_is_refused_with_the_name_of_the_setting(command: str) -> None:
     async with pool(validate_seconds=0.2) as workers:

@@ -105,7 +105,9 @@ def get_subject_versions(
 def delete_subject(
     subject: str, *, permanent: bool = False, timeout: float | None = None
 ) -> Unary[tuple[str, ...]]:
-    """Delete every version of a subject, all or none: softly the live ones, or for ever the softly deleted ones.
+    """Delete every version of a subject: softly the live ones, all or none, or for ever the softly deleted ones.
+
+    What an interruption of the latter leaves is softly deleted, and a repetition removes it.
 
     The versions that were deleted, oldest first. Raises SubjectNotFound, HasDependents.
     """

@@ -62,7 +62,8 @@ class LifecycleServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteSubject(self, request, context):
-        """Deletes every version of a subject, all or none: softly the live ones, permanently the softly deleted ones.
+        """Deletes every version of a subject: softly the live ones, all or none; permanently the softly deleted ones, the oldest first: what an
+        interruption leaves is softly deleted, and a repetition removes it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,7 +34,9 @@ class LifecycleServiceStub:
     UndeleteSchema: _grpc.UnaryUnaryMultiCallable[_lifecycle_pb2.UndeleteSchemaRequest, _lifecycle_pb2.UndeleteSchemaResponse]
     """Brings a softly deleted version back, with the same ids, version and ordinal."""
     DeleteSubject: _grpc.UnaryUnaryMultiCallable[_lifecycle_pb2.DeleteSubjectRequest, _lifecycle_pb2.DeleteSubjectResponse]
-    """Deletes every version of a subject, all or none: softly the live ones, permanently the softly deleted ones."""
+    """Deletes every version of a subject: softly the live ones, all or none; permanently the softly deleted ones, the oldest first: what an
+    interruption leaves is softly deleted, and a repetition removes it.
+    """
     GetSchemaHistory: _grpc.UnaryUnaryMultiCallable[_lifecycle_pb2.GetSchemaHistoryRequest, _lifecycle_pb2.GetSchemaHistoryResponse]
     """The recorded transitions of a version, oldest first."""
 
@@ -44,7 +46,9 @@ class LifecycleServiceAsyncStub(LifecycleServiceStub):
     UndeleteSchema: _aio.UnaryUnaryMultiCallable[_lifecycle_pb2.UndeleteSchemaRequest, _lifecycle_pb2.UndeleteSchemaResponse]  # type: ignore[assignment]
     """Brings a softly deleted version back, with the same ids, version and ordinal."""
     DeleteSubject: _aio.UnaryUnaryMultiCallable[_lifecycle_pb2.DeleteSubjectRequest, _lifecycle_pb2.DeleteSubjectResponse]  # type: ignore[assignment]
-    """Deletes every version of a subject, all or none: softly the live ones, permanently the softly deleted ones."""
+    """Deletes every version of a subject: softly the live ones, all or none; permanently the softly deleted ones, the oldest first: what an
+    interruption leaves is softly deleted, and a repetition removes it.
+    """
     GetSchemaHistory: _aio.UnaryUnaryMultiCallable[_lifecycle_pb2.GetSchemaHistoryRequest, _lifecycle_pb2.GetSchemaHistoryResponse]  # type: ignore[assignment]
     """The recorded transitions of a version, oldest first."""
 
@@ -63,7 +67,9 @@ class LifecycleServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _lifecycle_pb2.DeleteSubjectRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_lifecycle_pb2.DeleteSubjectResponse, _abc.Awaitable[_lifecycle_pb2.DeleteSubjectResponse]]:
-        """Deletes every version of a subject, all or none: softly the live ones, permanently the softly deleted ones."""
+        """Deletes every version of a subject: softly the live ones, all or none; permanently the softly deleted ones, the oldest first: what an
+        interruption leaves is softly deleted, and a repetition removes it.
+        """
 
     @_abc_1.abstractmethod
     def GetSchemaHistory(

@@ -46,8 +46,8 @@ class JsonSchemaLimits:
     detailed_data_bytes: int = 64 * 1024
     """Largest payload for which every error is listed; above it only the first is."""
     error_work: int = 64 * 1024 * 1024
-    """Payload bytes times nesting times values of the schema, and 8 times the characters that all errors may hold (paths, enumerations),
-    up to which every error is listed."""
+    """Payload bytes times nesting times values of the schema, 8 times the characters that all errors may hold (paths, enumerations), and
+    1,400 bytes for each error that there may be, up to which every error is listed."""
     error_paths: int = 20_000
     """Ways in which one value is evaluated, up to which every error is listed."""
     error_text: int = 400

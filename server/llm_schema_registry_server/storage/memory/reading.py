@@ -145,6 +145,13 @@ class MemoryReadTx(
             return found
         return [v for v in found if page.after is None or _place(v) > page.after][: page.limit]
 
+    async def used_elsewhere(self, subject: Subject) -> str | None:
+        for version in self._all(subject):
+            users = self._found(self._tables.dependents.get(version.schema_id) or ())
+            if any(user.subject != subject for user in users):
+                return version.schema_id
+        return None
+
     async def dependent_edges(
         self, schema_id: str, most_versions: int, most_edges: int
     ) -> Sequence[tuple[str, SchemaVersion]] | None:

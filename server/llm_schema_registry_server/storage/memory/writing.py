@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
@@ -18,6 +19,7 @@ from ...model.subject import Subject
 from ...model.timestamps import Clock
 from ...model.usage import Usage, Uses, greatest_score
 from .. import ranking
+from ..appending import removed_meanwhile
 from ..leases import Cursor, Lease, LeaseLost, checked_duration, checked_name, is_held
 from ..rows import subject_of
 from .access import MemoryAccessWrite
@@ -80,6 +82,9 @@ class MemoryWriteTx(
         sequence = (await self.change_bounds())[1] + 1
         await self.restore_change(replace(change, sequence=sequence))
         return sequence
+
+    async def append_changes(self, changes: Sequence[Change]) -> Sequence[int]:
+        return [await self.append_change(change) for change in changes]
 
     async def compact_changes(self, upto: int) -> bool:
         oldest, newest = await self.change_bounds()
@@ -162,7 +167,7 @@ class MemoryWriteTx(
         self._count_change()
         known = tables.versions.get(version.schema_id)
         if known is None:
-            raise ConcurrentUpdate(f"schema {version.schema_id!r} was removed meanwhile; read it again")
+            raise removed_meanwhile(version.schema_id)
         self._refuse_taken(version)
         changed = replace(
             known,
@@ -184,12 +189,30 @@ class MemoryWriteTx(
         names = tables.names.get(version.schema_id) or ()
         tables.words[version.schema_id] = ranking.found(changed, names)
 
-    async def remove_version(self, schema_id: str) -> None:
-        tables = self._tables
+    async def hide_versions(self, subject: Subject, revisions: Mapping[str, int], at: datetime) -> None:
         self._count_change()
-        version = tables.versions.get(schema_id)
-        if version is None:
-            return
+        for schema_id, revision in revisions.items():
+            known = self._tables.versions.get(schema_id)
+            if known is None:
+                raise removed_meanwhile(schema_id)
+            self._tables.versions[schema_id] = replace(known, updated_at=at, revision=revision, deleted_at=at)
+
+    async def remove_version(self, schema_id: str) -> None:
+        await self.remove_versions([schema_id])
+
+    async def remove_versions(self, schema_ids: Collection[str]) -> None:
+        self._count_change()
+        going = set(schema_ids)
+        found = [v for v in map(self._tables.versions.get, schema_ids) if v is not None]
+        for subject, gone in Counter(v.subject for v in found).items():
+            left = tuple(i for i in self._tables.by_subject.get(subject) or () if i not in going)
+            self._tables.by_subject[subject] = left
+            self._hold(subject.context, NOTHING - ContextUsage(int(not left), gone, 0))
+        for version in found:
+            self._remove(version)
+
+    def _remove(self, version: SchemaVersion) -> None:
+        tables, schema_id = self._tables, version.schema_id
         for table in (
             tables.versions,
             tables.words,
@@ -200,9 +223,7 @@ class MemoryWriteTx(
         ):
             table.remove(schema_id)
         self.forget_outcomes_of(schema_id)
-        left = tuple(i for i in tables.by_subject.get(version.subject) or () if i != schema_id)
-        tables.by_subject[version.subject] = left
-        self._hold(version.subject.context, NOTHING - ContextUsage(int(not left), 1, version.size))
+        self._hold(version.subject.context, NOTHING - ContextUsage(0, 0, version.size))
         for reference in version.references:
             _unlink(tables.dependents, reference.schema_id, schema_id)
         _unlink(tables.by_global_id, (version.subject.context, version.global_id), schema_id)

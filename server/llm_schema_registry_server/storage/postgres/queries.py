@@ -93,6 +93,10 @@ DEPENDENTS = (
     f"SELECT {_COLUMNS_OF_V} FROM version_references r JOIN versions v ON v.id = r.version "
     "WHERE r.target = $1 AND (v.subject, v.ordinal) > ($2, $3) ORDER BY v.subject, v.ordinal LIMIT $4"
 )
+USED_ELSEWHERE = (
+    "SELECT t.schema_id FROM versions t WHERE t.subject = $1 AND EXISTS (SELECT FROM version_references r "
+    "JOIN versions v ON v.id = r.version WHERE r.target = t.schema_id AND v.subject <> $1) ORDER BY t.ordinal LIMIT 1"
+)
 # Live versions only: the walk goes through no others. Stops at so many versions; at least one row of each edge that it has found.
 # OFFSET 0: each version is looked up by itself, where a join might read all of them.
 DEPENDENT_EDGES = (
@@ -155,7 +159,11 @@ LOCK_SUBJECT = "SELECT first, ordinal, settings FROM lock_subject($1, $2)"
 LOCK_SCOPE = "SELECT pg_advisory_xact_lock(hashtextextended($1, 1))"
 # A content is locked by one of 64 locks, by its hash: a lock for each would fill the lock table of the database.
 _CONTENT_LOCK = "pg_advisory_xact_lock{0}(1280528967, hashtext({1}) & 63)"
-LOCK_CONTENT = f"SELECT {_CONTENT_LOCK.format('', '$1')}"
+# In the order of the locks, so that two transactions that remove contents never wait for each other.
+LOCK_CONTENTS = (
+    "SELECT pg_advisory_xact_lock(1280528967, l.place) FROM "
+    "(SELECT DISTINCT hashtext(i) & 63 AS place FROM unnest($1::text[]) AS i ORDER BY place) l"
+)
 FIRST_SEQUENCE = "SELECT first_sequence()"
 
 CONTEXT_USAGE = "SELECT subjects, versions, bytes FROM context_usage WHERE context = $1 FOR UPDATE"
@@ -237,10 +245,16 @@ UPDATE_SEARCH = (
     "UPDATE search SET words = array_to_tsvector($1::text[]) || names, labels = $2, title = $3, titled = titled + 1 "
     "WHERE version = $4"
 )
-DELETE_VERSION = "DELETE FROM versions WHERE id = $1"
-DELETE_HISTORY = "DELETE FROM transitions WHERE schema_id = $1"
-DELETE_UNUSED_CONTENT = (
-    "DELETE FROM contents WHERE identity = $1 AND NOT EXISTS (SELECT 1 FROM versions WHERE identity = $1)"
+HIDE_VERSIONS = (
+    "UPDATE versions v SET updated_at = $1, deleted_at = $1, revision = g.revision "
+    "FROM unnest($2::text[], $3::bigint[]) AS g (schema_id, revision) WHERE v.schema_id = g.schema_id "
+    "AND v.subject = $4"
+)
+DELETE_VERSIONS = "DELETE FROM versions WHERE schema_id = ANY($1::text[]) RETURNING identity"
+DELETE_HISTORIES = "DELETE FROM transitions WHERE schema_id = ANY($1::text[])"
+DELETE_UNUSED_CONTENTS = (
+    "DELETE FROM contents c WHERE c.identity = ANY($1::text[]) "
+    "AND NOT EXISTS (SELECT FROM versions v WHERE v.identity = c.identity)"
 )
 SET_CONFIG = (
     "INSERT INTO configs VALUES ($1, $2) ON CONFLICT (scope) DO UPDATE SET settings = excluded.settings"

@@ -180,6 +180,10 @@ class PostgresReadTx(
 
         return await versions_of_page(fetch, page)
 
+    async def used_elsewhere(self, subject: Subject) -> str | None:
+        found: str | None = await self._session.value(queries.USED_ELSEWHERE, str(subject))
+        return found
+
     async def dependent_edges(
         self, schema_id: str, most_versions: int, most_edges: int
     ) -> Sequence[tuple[str, SchemaVersion]] | None:

@@ -17,10 +17,19 @@ from ...model.subject import Subject
 from ...queues.fair_queue import Queues
 from ...telemetry.work import Pool
 from .. import rows
+from ..appending import hide_versions
 from ..change_signal import ChangeSignal
 from ..completion import run_to_completion
 from ..read_queue import ReadQueue
-from ..values import LogPage, NewVersion, Precondition, StampedVersions, SubjectSnapshot, VersionWithContent
+from ..values import (
+    Hiding,
+    LogPage,
+    NewVersion,
+    Precondition,
+    StampedVersions,
+    SubjectSnapshot,
+    VersionWithContent,
+)
 from ..vocabulary import Vocabulary
 from . import appending, queries
 from .appending import (
@@ -268,6 +277,9 @@ class PostgresStore:
         async with self._statements.callers_turn():
             made = await self._appends(asked)
         return await self._append_separately(asked) if made is RetrySeparately.RETRY else made
+
+    async def hide(self, precondition: Precondition, hiding: Hiding) -> int | None:
+        return await hide_versions(self, precondition, hiding)
 
     async def wait_for_change(self, after: int, timeout: float) -> None:
         await self._signal.wait(after, timeout)

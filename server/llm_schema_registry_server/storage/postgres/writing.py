@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -20,6 +21,7 @@ from ...model.subject import Subject
 from ...model.timestamps import MICROSECOND, micros
 from ...model.usage import HALF_LIFE, Usage, Uses, greatest_score
 from .. import ranking, rows, search
+from ..appending import removed_meanwhile
 from ..audit_rows import Noted
 from ..counting import cell
 from ..leases import Lease, LeaseLost, checked_duration, checked_name
@@ -96,6 +98,9 @@ class PostgresWriteTx(
         self._changes.append((self.appended, *rows.change_row(change)))
         return self.appended
 
+    async def append_changes(self, changes: Sequence[Change]) -> Sequence[int]:
+        return [await self.append_change(change) for change in changes]
+
     async def compact_changes(self, upto: int) -> bool:
         if not await self._session.value(queries.ONLY_COMPACTOR):
             return False
@@ -163,7 +168,7 @@ class PostgresWriteTx(
     async def update_version(self, version: SchemaVersion) -> None:
         row = await self._session.row(queries.VERSION_FOR_UPDATE, version.schema_id)
         if row is None:
-            raise ConcurrentUpdate(f"schema {version.schema_id!r} was removed meanwhile; read it again")
+            raise removed_meanwhile(version.schema_id)
         known, row_id = rows.version_of(row), row[-1]
         release = rows.release_of(version.version)
         if release != rows.release_of(known.version) and await self._session.value(
@@ -173,8 +178,7 @@ class PostgresWriteTx(
         await self._session.run(
             queries.UPDATE_VERSION,
             str(version.version), release, version.global_id, int(version.level), int(version.state),
-            int(version.change_class), rows.about_cell(version), micros(version.updated_at), version.revision,
-            None if version.deleted_at is None else micros(version.deleted_at), row_id,
+            int(version.change_class), rows.about_cell(version), *rows.stamp_row(version), row_id,
         )  # fmt: skip
         if rows.about_cell(version) != rows.about_cell(known):
             labels = sorted(search.labels(version.tags, version.metadata.items()))
@@ -183,16 +187,21 @@ class PostgresWriteTx(
             title = ranking.title(replace(version, subject=known.subject))
             await self._session.run(queries.UPDATE_SEARCH, words, labels, title, row_id)
 
+    async def hide_versions(self, subject: Subject, revisions: Mapping[str, int], at: datetime) -> None:
+        cells = (micros(at), list(revisions), list(revisions.values()), str(subject))
+        if await self._session.run(queries.HIDE_VERSIONS, *cells) != f"UPDATE {len(revisions)}":
+            raise removed_meanwhile(next(iter(revisions)))
+
     async def remove_version(self, schema_id: str) -> None:
+        await self.remove_versions([schema_id])
+
+    async def remove_versions(self, schema_ids: Collection[str]) -> None:
         await self.flush()
-        row = await self._session.row(queries.VERSION_FOR_UPDATE, schema_id)
-        if row is None:
-            return
-        identity = rows.version_of(row).identity
-        await self._session.run(queries.DELETE_VERSION, row[-1])
-        await self._session.run(queries.DELETE_HISTORY, schema_id)
-        await self._session.run(queries.LOCK_CONTENT, identity)
-        await self._session.run(queries.DELETE_UNUSED_CONTENT, identity)
+        removed = await self._session.rows(queries.DELETE_VERSIONS, [list(schema_ids)], itemgetter(0))
+        if removed:
+            await self._session.run(queries.DELETE_HISTORIES, list(schema_ids))
+            await self._session.run(queries.LOCK_CONTENTS, removed)
+            await self._session.run(queries.DELETE_UNUSED_CONTENTS, removed)
 
     async def next_ordinal(self, subject: Subject) -> int:
         known = self._ordinals.get(subject)

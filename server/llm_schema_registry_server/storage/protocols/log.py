@@ -51,6 +51,10 @@ class LogWrite(LogRead, Protocol):
         """Append to the change log; returns its sequence, greater than every earlier one."""
         ...
 
+    async def append_changes(self, changes: Sequence[Change]) -> Sequence[int]:
+        """Append in this order, however many with one statement; returns their sequences, which rise."""
+        ...
+
     async def compact_changes(self, upto: int) -> bool:
         """Delete the changes with sequence <= `upto`, as far as they are final; `change_bounds` then begins there. False when
         another transaction compacts at this moment: then nothing was done."""

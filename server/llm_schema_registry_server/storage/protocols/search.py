@@ -64,6 +64,10 @@ class SearchRead(Protocol):
         all of them. A page goes on without those that cannot be decoded; for all of them, StorageDamaged is raised."""
         ...
 
+    async def used_elsewhere(self, subject: Subject) -> str | None:
+        """The id of the first version of the subject, softly deleted ones too, that a version of another subject references."""
+        ...
+
     async def dependent_edges(
         self, schema_id: str, most_versions: int, most_edges: int
     ) -> Sequence[tuple[str, SchemaVersion]] | None:

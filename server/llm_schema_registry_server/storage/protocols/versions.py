@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from ...model.config import Config
@@ -87,9 +88,18 @@ class VersionsWrite(VersionsRead, Protocol):
         semantic version is taken."""
         ...
 
+    async def hide_versions(self, subject: Subject, revisions: Mapping[str, int], at: datetime) -> None:
+        """Set updated_at and deleted_at of many versions of a subject to `at`, and the revision of each, by schema id, however many with one
+        statement. Raises ConcurrentUpdate when one was removed meanwhile."""
+        ...
+
     async def remove_version(self, schema_id: str) -> None:
         """Remove a version for ever, with its history; its ordinal is never used again. Contents that no version
         uses any more go too; their numbers (allot_global_id) stay. Does nothing for an unknown id."""
+        ...
+
+    async def remove_versions(self, schema_ids: Collection[str]) -> None:
+        """`remove_version` of many, however many with the same few statements."""
         ...
 
     async def record_transitions(self, steps: Sequence[Transition]) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 from ...model.merkle import Tile
 from ..audit_rows import AuditFilter, Logged, Noted, StoredCheckpoint, conditions
+from ..rows import dump
 from . import queries
-from .session import Session
+from .session import FEW, Session
 
 _CONTAINS = "instr(resources, {}) > 0"
 _FAR = 2**62
@@ -64,14 +65,15 @@ class SqliteAuditRead:
 
 class SqliteAuditWrite(SqliteAuditRead):
     async def note_audit(self, entries: Sequence[Noted]) -> None:
-        def note_each() -> None:
-            for entry in entries:
-                self._session.run(queries.NOTE_AUDIT, entry)
+        if len(entries) > FEW:
 
-        if len(entries) <= _FEW:
-            note_each()
-        else:
-            await self._session.in_thread(note_each)
+            def note_all() -> None:
+                self._session.run(queries.NOTE_AUDITS, (dump([tuple(entry) for entry in entries]),))
+
+            await self._session.in_thread(note_all)
+            return
+        for entry in entries:
+            self._session.run(queries.NOTE_AUDIT, entry)
 
     async def take_audit(self, limit: int) -> Sequence[Noted]:
         cells = (limit,)

@@ -27,6 +27,14 @@ def _places(columns: tuple[str, ...]) -> str:
     return ", ".join("?" * len(columns))
 
 
+def _cells(count: int) -> str:
+    """The cells of a row `g` of a list that is given as JSON."""
+    return ", ".join(f"json_extract(g.value, '$[{n}]')" for n in range(count))
+
+
+_LISTED = "(SELECT value FROM json_each(?))"
+
+
 REGISTRY_ID = "SELECT value FROM meta WHERE key = 'registry_id'"
 
 VERSION = f"SELECT {_VERSION} FROM versions WHERE schema_id = ?"
@@ -55,7 +63,8 @@ PRECONDITIONS_AND_SAME = tuple(
 )
 """By the number of scopes; and whether the subject has a version with an identity."""
 VERSIONS_SINCE = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND revision > ? ORDER BY ordinal"
-VERSIONS_WITH = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND identity = ? ORDER BY ordinal"
+# By the identity, which few versions have, and not through all of a subject in their order.
+VERSIONS_WITH = f"SELECT {_VERSION} FROM versions WHERE +subject = ? AND identity = ? ORDER BY ordinal"
 LIVE_VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = ? AND deleted_at IS NULL ORDER BY ordinal"
 VERSIONS_BY_GLOBAL_ID = (
     f"SELECT {_VERSION} FROM versions WHERE global_id = ? AND (subject < ':.' OR subject >= ':/') "
@@ -66,6 +75,10 @@ VERSIONS_BY_CONTEXT_ID = f"SELECT {_VERSION} FROM versions WHERE global_id = ? A
 DEPENDENTS = (
     f"SELECT {_COLUMNS_OF_V} FROM version_references r JOIN versions v ON v.id = r.version "
     "WHERE r.target = ? AND (v.subject, v.ordinal) > (?, ?) ORDER BY v.subject, v.ordinal LIMIT ?"
+)
+USED_ELSEWHERE = (
+    "SELECT t.schema_id FROM versions t CROSS JOIN version_references r ON r.target = t.schema_id "
+    "CROSS JOIN versions v ON v.id = r.version WHERE t.subject = ?1 AND v.subject <> ?1 ORDER BY t.ordinal LIMIT 1"
 )
 # Live versions only: the walk goes through no others. Stops at so many versions; at least one row of each edge that it has found.
 DEPENDENT_EDGES = (
@@ -109,6 +122,8 @@ PUT_CONTENT = (
     "ON CONFLICT (identity) DO NOTHING"
 )
 APPEND_CHANGE = f"INSERT INTO changes ({_CHANGE}) VALUES ({_places(CHANGE_COLUMNS)})"
+# In the order of the list, which is how json_each walks it: sequences are one after the other, for nobody else writes.
+APPEND_CHANGES = f"INSERT INTO changes ({_CHANGE}) SELECT {_cells(len(CHANGE_COLUMNS))} FROM json_each(?) g"
 FORGET_CHANGES = "DELETE FROM changes WHERE sequence <= ?"
 SET_COMPACTED = (
     "INSERT INTO meta VALUES ('compacted', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
@@ -136,16 +151,25 @@ PUT_TITLE = "INSERT INTO titles VALUES (?, ?) ON CONFLICT (version) DO UPDATE SE
 ADD_WORD = "INSERT INTO vocabulary VALUES (?) ON CONFLICT DO NOTHING"
 INSERT_WORDS = "INSERT INTO words (rowid, about, names) VALUES (?, ?, ?)"
 UPDATE_WORDS = "UPDATE words SET about = ? WHERE rowid = ?"
-DELETE_WORDS = "DELETE FROM words WHERE rowid = ?"
 VERSION_FOR_UPDATE = f"SELECT {_VERSION}, id FROM versions WHERE schema_id = ?"
 UPDATE_VERSION = (
     "UPDATE versions SET version = ?, release = ?, global_id = ?, level = ?, state = ?, change_class = ?, about = ?, "
     "updated_at = ?, revision = ?, deleted_at = ? WHERE id = ?"
 )
-DELETE_VERSION = "DELETE FROM versions WHERE id = ?"
-DELETE_HISTORY = "DELETE FROM transitions WHERE schema_id = ?"
-DELETE_UNUSED_CONTENT = (
-    "DELETE FROM contents WHERE identity = ? AND NOT EXISTS (SELECT 1 FROM versions WHERE identity = ?)"
+HIDE_VERSIONS = (
+    "UPDATE versions SET updated_at = ?1, deleted_at = ?1, revision = json_extract(g.value, '$[1]') FROM json_each(?2) g "
+    "WHERE versions.schema_id = json_extract(g.value, '$[0]')"
+)
+VERSIONS_TO_REMOVE = (
+    "SELECT v.id, v.identity FROM json_each(?) g CROSS JOIN versions v ON v.schema_id = g.value"
+)
+# The words of all versions first: whatever is written between two of them makes the index of words write what it holds.
+DELETE_WORDS = f"DELETE FROM words WHERE rowid IN {_LISTED}"
+DELETE_VERSIONS = f"DELETE FROM versions WHERE id IN {_LISTED}"
+DELETE_HISTORIES = f"DELETE FROM transitions WHERE schema_id IN {_LISTED}"
+DELETE_UNUSED_CONTENTS = (
+    f"DELETE FROM contents WHERE identity IN {_LISTED} "
+    "AND NOT EXISTS (SELECT 1 FROM versions v WHERE v.identity = contents.identity)"
 )
 RECORD_TRANSITION = f"INSERT INTO transitions ({_TRANSITION}) VALUES ({_places(TRANSITION_COLUMNS)})"
 SET_CONFIG = (
@@ -153,10 +177,11 @@ SET_CONFIG = (
 )
 DELETE_CONFIG = "DELETE FROM configs WHERE scope = ?"
 MOVE_USAGE = "UPDATE usage SET score = score - (used_at - ?) / ?, used_at = ? WHERE score > ? AND used_at > ?"
-USAGE = f"SELECT {_USAGE} FROM usage WHERE schema_id = ?"
-SET_USAGE = (
-    f"INSERT INTO usage ({_USAGE}) SELECT {_places(USAGE_COLUMNS)} "
-    "WHERE EXISTS (SELECT 1 FROM versions WHERE schema_id = ?) "
+_USAGE_OF_U = ", ".join(f"u.{column}" for column in USAGE_COLUMNS)
+USAGES = f"SELECT {_USAGE_OF_U} FROM json_each(?) asked CROSS JOIN usage u ON u.schema_id = asked.value"
+SET_USAGES = (
+    f"INSERT INTO usage ({_USAGE}) SELECT {_cells(len(USAGE_COLUMNS))} FROM json_each(?) g "
+    "WHERE EXISTS (SELECT 1 FROM versions WHERE schema_id = json_extract(g.value, '$[0]')) "
     "ON CONFLICT (schema_id) DO UPDATE SET "
     + ", ".join(f"{column} = excluded.{column}" for column in USAGE_COLUMNS[1:])
 )
@@ -218,9 +243,8 @@ JUDGED_VERSIONS = (
     f"SELECT {_VERDICT_OF_P}, {_COLUMNS_OF_V} FROM profile_verdicts p CROSS JOIN versions v ON v.schema_id = p.schema_id "
     "WHERE p.profile = ? AND p.fit = ? AND p.schema_id > ? AND v.deleted_at IS NULL ORDER BY p.schema_id LIMIT ?"
 )
-_GIVEN_VERDICT = ", ".join(f"json_extract(g.value, '$[{n}]')" for n in range(len(VERDICT_COLUMNS)))
 PUT_VERDICTS = (
-    f"INSERT INTO profile_verdicts ({_VERDICT}) SELECT {_GIVEN_VERDICT} FROM json_each(?) g WHERE EXISTS "
+    f"INSERT INTO profile_verdicts ({_VERDICT}) SELECT {_cells(len(VERDICT_COLUMNS))} FROM json_each(?) g WHERE EXISTS "
     "(SELECT 1 FROM versions WHERE schema_id = json_extract(g.value, '$[0]')) ON CONFLICT (schema_id, profile) DO UPDATE SET "
     "profile_version = excluded.profile_version, fit = excluded.fit, facts = excluded.facts"
 )
@@ -235,6 +259,7 @@ SET_PROFILE_WATCH = (
 
 AUDIT_WAITS = "SELECT 1 FROM audit_inbox LIMIT 1"
 NOTE_AUDIT = "INSERT INTO audit_inbox (entry, revision) VALUES (?, ?)"
+NOTE_AUDITS = f"INSERT INTO audit_inbox (entry, revision) SELECT {_cells(2)} FROM json_each(?) g"
 AUDIT_INBOX = "SELECT id, entry, revision FROM audit_inbox ORDER BY id LIMIT ?"
 EMPTY_AUDIT_INBOX = "DELETE FROM audit_inbox WHERE id <= ?"
 APPEND_AUDIT = f"INSERT INTO audit_log ({_AUDIT}) VALUES ({_places(LOG_COLUMNS)})"

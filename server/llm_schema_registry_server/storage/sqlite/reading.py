@@ -265,6 +265,10 @@ class SqliteReadTx(
 
         return await versions_of_page(fetch, page)
 
+    async def used_elsewhere(self, subject: Subject) -> str | None:
+        found = await self._session.search(queries.USED_ELSEWHERE, (str(subject),), itemgetter(0))
+        return next(iter(found), None)
+
     async def dependent_edges(
         self, schema_id: str, most_versions: int, most_edges: int
     ) -> Sequence[tuple[str, SchemaVersion]] | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from ...errors import ConcurrentUpdate, LimitExceeded
 from ...model.change import Change
@@ -20,6 +20,7 @@ from ...model.subject import DEFAULT_CONTEXT, Subject
 from ...model.timestamps import MICROSECOND, Clock, micros, moment
 from ...model.usage import HALF_LIFE, Usage, Uses, greatest_score
 from .. import ranking, rows, search
+from ..appending import removed_meanwhile
 from ..counting import cell
 from ..leases import Lease, LeaseLost, checked_duration, checked_name, is_held
 from ..vocabulary import Vocabulary
@@ -30,7 +31,9 @@ from .credentials import SqliteCredentialsWrite
 from .outcomes import SqliteOutcomesWrite
 from .profiles import SqliteProfilesWrite
 from .reading import SqliteReadTx
-from .session import Session
+from .session import FEW, Session
+
+T = TypeVar("T")
 
 _SMALL = 64 * 1024
 """Bytes that are written in the loop; more go through a thread."""
@@ -93,6 +96,15 @@ class SqliteWriteTx(
     async def append_change(self, change: Change) -> int:
         self.appended = self._session.run(queries.APPEND_CHANGE, rows.change_row(change)).lastrowid or 0
         return self.appended
+
+    async def append_changes(self, changes: Sequence[Change]) -> Sequence[int]:
+        def append() -> int:
+            given = rows.dump([rows.change_row(change) for change in changes])
+            return self._session.run(queries.APPEND_CHANGES, (given,)).lastrowid or 0
+
+        if changes:
+            self.appended = await self._many(len(changes), append)
+        return range(self.appended - len(changes) + 1, self.appended + 1)
 
     async def compact_changes(self, upto: int) -> bool:
         oldest, newest = await self.change_bounds()
@@ -161,7 +173,7 @@ class SqliteWriteTx(
     async def update_version(self, version: SchemaVersion) -> None:
         row = self._session.row(queries.VERSION_FOR_UPDATE, (version.schema_id,))
         if row is None:
-            raise ConcurrentUpdate(f"schema {version.schema_id!r} was removed meanwhile; read it again")
+            raise removed_meanwhile(version.schema_id)
         known, row_id = rows.version_of(row), row[-1]
         run = self._session.run
         try:
@@ -170,8 +182,7 @@ class SqliteWriteTx(
                 (
                     str(version.version), rows.release_of(version.version), version.global_id, int(version.level),
                     int(version.state), int(version.change_class), rows.about_cell(version),
-                    micros(version.updated_at), version.revision,
-                    None if version.deleted_at is None else micros(version.deleted_at), row_id,
+                    *rows.stamp_row(version), row_id,
                 ),
             )  # fmt: skip
         except sqlite3.IntegrityError as error:
@@ -192,15 +203,31 @@ class SqliteWriteTx(
             self._session.run(queries.ADD_WORD, (word,))
             self.new_words.add(word)
 
+    async def hide_versions(self, subject: Subject, revisions: Mapping[str, int], at: datetime) -> None:
+        def hide() -> int:
+            cells = (micros(at), rows.dump(list(revisions.items())))
+            return self._session.run(queries.HIDE_VERSIONS, cells).rowcount
+
+        hidden = await self._many(len(revisions), hide)
+        if hidden != len(revisions):
+            raise removed_meanwhile(next(iter(revisions)))
+
     async def remove_version(self, schema_id: str) -> None:
-        row = self._session.row(queries.VERSION_FOR_UPDATE, (schema_id,))
-        if row is None:
-            return
-        run = self._session.run
-        run(queries.DELETE_WORDS, (row[-1],))
-        run(queries.DELETE_VERSION, (row[-1],))
-        run(queries.DELETE_HISTORY, (schema_id,))
-        run(queries.DELETE_UNUSED_CONTENT, (rows.version_of(row).identity,) * 2)
+        await self.remove_versions([schema_id])
+
+    async def remove_versions(self, schema_ids: Collection[str]) -> None:
+        asked = rows.dump(list(schema_ids))
+
+        def remove() -> None:
+            run = self._session.run
+            found = run(queries.VERSIONS_TO_REMOVE, (asked,)).fetchall()
+            row_ids = rows.dump([row_id for row_id, _ in found])
+            run(queries.DELETE_WORDS, (row_ids,))
+            run(queries.DELETE_VERSIONS, (row_ids,))
+            run(queries.DELETE_HISTORIES, (asked,))
+            run(queries.DELETE_UNUSED_CONTENTS, (rows.dump([identity for _, identity in found]),))
+
+        await self._many(len(schema_ids), remove)
 
     async def record_transitions(self, steps: Sequence[Transition]) -> None:
         for row in rows.transition_rows(steps):
@@ -213,18 +240,18 @@ class SqliteWriteTx(
             self._session.run(queries.SET_CONFIG, (scope, rows.config_cell(config)))
 
     async def record_usage(self, uses: Mapping[str, Uses], at: datetime) -> None:
-        def add_each() -> None:
+        def add_all() -> None:
             then = micros(at)
             self._session.run(
                 queries.MOVE_USAGE, (then, HALF_LIFE / MICROSECOND, then, greatest_score(at), then)
             )
-            for schema_id, added in uses.items():
-                made = Usage.of(schema_id, added, at)
-                row = self._session.row(queries.USAGE, (schema_id,))
-                now = made if row is None else rows.usage_of(row) + made
-                self._session.run(queries.SET_USAGE, (*rows.usage_row(now), schema_id))
+            asked = (rows.dump(list(uses)),)
+            known = {u.schema_id: u for u in map(rows.usage_of, self._session.run(queries.USAGES, asked))}
+            made = (Usage.of(schema_id, added, at) for schema_id, added in uses.items())
+            now = (known[m.schema_id] + m if m.schema_id in known else m for m in made)
+            self._session.run(queries.SET_USAGES, (rows.dump([rows.usage_row(each) for each in now]),))
 
-        await self._session.in_thread(add_each)
+        await self._session.in_thread(add_all)
 
     async def save_statistics(self, statistics: Statistics) -> None:
         self._session.run(queries.SAVE_STATISTICS, (cell(statistics),))
@@ -265,6 +292,10 @@ class SqliteWriteTx(
         if oldest > self.appended:
             self._session.run(queries.TOUCH_SEQUENCE, (oldest,))
             self._session.run(queries.UNTOUCH_SEQUENCE, (oldest,))
+
+    async def _many(self, count: int, work: Callable[[], T]) -> T:
+        """Write few rows in the loop and many in a thread: with few statements, between which a thread waits for the interpreter."""
+        return work() if count <= FEW else await self._session.in_thread(work)
 
     async def _sized(self, size: int, work: Callable[[], object]) -> None:
         """Do small work in the loop and large work in a thread."""

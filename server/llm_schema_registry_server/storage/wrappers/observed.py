@@ -14,7 +14,15 @@ from ...model.selector import Single
 from ...model.subject import Subject
 from ...telemetry.work import Operation, Operations
 from ..store import ReadTx, Store, WriteTx
-from ..values import LogPage, NewVersion, Precondition, StampedVersions, SubjectSnapshot, VersionWithContent
+from ..values import (
+    Hiding,
+    LogPage,
+    NewVersion,
+    Precondition,
+    StampedVersions,
+    SubjectSnapshot,
+    VersionWithContent,
+)
 from .forwarding import forwarding
 
 Tx = TypeVar("Tx")
@@ -98,6 +106,10 @@ class ObservedStore(Store):
     async def append(self, precondition: Precondition, entry: NewVersion) -> SchemaVersion | None:
         with self._operation("append"):
             return await self._inner.append(precondition, entry)
+
+    async def hide(self, precondition: Precondition, hiding: Hiding) -> int | None:
+        with self._operation("hide"):
+            return await self._inner.hide(precondition, hiding)
 
 
 observed_store = forwarding(ObservedStore)

@@ -20,6 +20,7 @@ from ...calls.peer import NO_PROXIES, TrustedProxies
 from ..turns import TASK_UNITS, CallTurns
 from .asgi import GONE, App, Event, Receive, Reply, Scope, Send, Whole, connection, headers, send_reply
 from .errors import RouteNotFound
+from .unread_bodies import UnreadBody, body_size, last
 
 # What may follow a prefix: nothing, another segment, or (raw paths of WebSockets have it) a query.
 _BOUNDARIES = frozenset(b"/?")
@@ -91,6 +92,8 @@ class Dispatcher:
             return None
         for at_once in self._at_once:
             if (whole := at_once(scope)) is not None:
+                if body_size(scope):
+                    return None  # nobody would read it
                 self._turns.use(1 + len(whole[1]["body"]) // _UNIT_BYTES)
                 return whole
         return None
@@ -103,7 +106,14 @@ class Dispatcher:
             send = partial(_last, send)
         try:
             await self._turns.turn(partial(self._caller, scope), _UNITS)
-            await self._app(scope)(scope, partial(self._received, scope, receive), send)
+            app, receive = self._app(scope), partial(self._received, scope, receive)
+            size = body_size(scope) if scope["type"] == "http" else 0
+            if size:
+                body = UnreadBody(scope, size, receive, send)
+                await app(scope, body.receive, body.send)
+                await body.throw_away()
+            else:
+                await app(scope, receive, send)
         finally:
             self._active.discard(task)
 
@@ -161,7 +171,7 @@ class Dispatcher:
 async def _last(send: Send, event: Event) -> None:
     """Sends a part of an answer that is the last one on its connection (RFC 9112 9.6)."""
     if event["type"] == "http.response.start":
-        event = {**event, "headers": [*event["headers"], (b"connection", b"close")]}
+        event = last(event)
     await send(event)
 
 

@@ -15,6 +15,9 @@ from ..schema.nodes import Array, Enum, Fixed, Map, Node, Record, Union, tag, ti
 from ..schema.text import Json, clip, pointer
 from .logical import bytes_check, number_check, text_check
 
+MOST_RESULTS = 100_000
+"""Results of trying a branch that are kept for nested unions: some 20 MB."""
+
 DataPath = tuple["DataPath", str | int] | None
 
 
@@ -123,14 +126,18 @@ class JsonCheck:
         if len(likely) == 1:
             self._check(likely[0], value, at, depth)  # its own errors say more than "no branch fits"
             return
-        if not any(self._fits(branch, value, depth) for branch in likely):
+        fits = any(self._fits(branch, value, depth) for branch in likely)
+        if not self._trial_depth:
+            self._branch_results.clear()  # nobody looks at this value again
+        if not fits:
             self._fault("union", at, f"{show(value)} fits no branch of {title(node)}", node, value)
 
     def _fits(self, node: Node, value: Json, depth: int) -> bool:
         """Whether the value is valid, without reporting anything.
 
         Results are cached by the identity of the node and the value, so that nested unions are tried once each. That
-        is safe because both outlive this object.
+        is safe because both outlive this object. At most MOST_RESULTS are kept: a union of thousands of branches has one for each of
+        them and each value.
         """
         key = (id(node), id(value))
         known = self._branch_results.get(key)
@@ -146,6 +153,8 @@ class JsonCheck:
             finally:
                 self.errors, self._max = errors, limit
                 self._trial_depth -= 1
+            if len(self._branch_results) >= MOST_RESULTS:
+                self._branch_results.clear()
             self._branch_results[key] = known
         return known
 

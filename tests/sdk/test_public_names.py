@@ -106,6 +106,7 @@ METHODS = [
     "update_api_key",
     "update_schema_metadata",
     "validate_data",
+    "validate_items",
     "validate_locally",
     "validate_many",
     "validate_schema",

@@ -258,16 +258,19 @@ METHODS = [
 async def test_every_argument_of_every_method(nowhere: Any, method: str) -> None:
     function = getattr(nowhere, method)
     right = arguments(function)
-    if "items" in inspect.signature(function).parameters:
+    signature = inspect.signature(function).parameters
+    if "items" in signature:
         item: Any = AnswerChunk("1", b"{}", schema_id=ID) if method == "validate_stream" else (ID, {})
         item = ModelOutcomes("m", 1, 1, schema_id=ID) if method == "report_outcomes" else item
         right = {**right, "items": [item]}
     right |= METHODS_NEED.get(method, {})
+    positional = [name for name in list(signature)[:1] if name == "items"]
     for name in right:
         for wrong in [w for w in WRONG if not callable(w) or isinstance(w, type)]:
             given = {**right, name: wrong}
             with named(name, wrong), suppress(RegistryError):
-                await _first(function(given.pop("items"), **given) if "items" in given else function(**given))
+                first = [given.pop(items) for items in positional if items in given]
+                await _first(function(*first, **given))
 
 
 async def _first(result: Any) -> None:

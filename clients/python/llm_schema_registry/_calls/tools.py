@@ -96,7 +96,7 @@ def validate_items(
     """
     request = tools_pb2.ValidateItemsRequest(
         **schema_fields(schema_id, items, subject, version, "validate_items", "items"),
-        items=[data_bytes(item) for item in many(items, "items", "payloads")],
+        items=[data_bytes(item, f"items[{i}]") for i, item in enumerate(many(items, "items", "payloads"))],
         strict=strict,
         encoding=number(DataEncoding, encoding, "encoding"),
         message_name=message_name,

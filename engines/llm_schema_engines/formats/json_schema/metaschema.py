@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import jsonschema_rs
@@ -17,6 +18,7 @@ from .metaschema_words import sentence
 from .pointers import shown_pointer, to_pointer
 from .resources import DocumentIndex, Place
 from .rewriting import plain
+from .strays import Strays, find_strays
 
 
 @functools.cache
@@ -31,25 +33,38 @@ def fits_metaschema(content: Any, dialect: Dialect) -> bool:
 
 def check_opened(document_index: DocumentIndex, root: Place, limits: JsonSchemaLimits) -> list[SchemaIssue]:
     """As check_document, for a document that has not been surveyed."""
-    places = document_index.walk(root)
+    strays = find_strays(document_index, root)
+    places = chain(document_index.walk(root), strays.places)
     declaring = [p for p in places if isinstance(p.schema, dict) and p.schema.get("$schema") is not None]
-    return check_document(document_index, root, declaring, limits)
+    return check_document(document_index, root, declaring, strays, limits)
 
 
 def check_document(
     document_index: DocumentIndex,
     root: Place,
     declaring: Sequence[Place],
+    strays: Strays,
     limits: JsonSchemaLimits,
     may_list: Callable[[], None] | None = None,
 ) -> list[SchemaIssue]:
     """The issues of a document under the metaschemas of its dialects: a subschema that is a resource with a `$schema` is
-    checked by its own. declaring: the subschemas with a `$schema`. may_list: called before issues are listed; raises what breaks it off."""
+    checked by its own, and one where references lead past all known keywords by that around it. declaring: the subschemas with a `$schema`. may_list: called
+    before issues are listed; raises what breaks it off."""
     resources = [p for p in declaring if p.pointer and counts(document_index, p)]
-    if not resources:
+    if not resources and not strays.roots:
         return check_metaschema(root.schema, root.dialect, limits, may_list)
     apart: dict[int, Mapping[str, Any]] = {id(place.schema): {} for place in resources}
-    issues = check_metaschema(plain(root.schema, apart), root.dialect, limits, may_list)
+
+    def whole(place: Place) -> Any:
+        return plain(place.schema, apart) if apart else place.schema
+
+    issues = check_metaschema(whole(root), root.dialect, limits, may_list)
+    for place in strays.roots:
+        if id(place.schema) not in apart:
+            issues.extend(
+                replace(issue, pointer=place.pointer + issue.pointer)
+                for issue in check_metaschema(whole(place), place.dialect, limits, may_list)
+            )
     for place in resources:
         content = {keyword: plain(value, apart) for keyword, value in place.schema.items()}
         issues.extend(

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from ...errors import InvalidSchema, SchemaIssue, clip
@@ -22,6 +23,7 @@ from .patterns import check_pattern, lint_pattern, weight
 from .pointers import MAX_SHOWN, join_pointer, split_pointer
 from .reading import has_inexact_number, locate_all
 from .resources import REFERENCE_KEYWORDS, DocumentIndex, Place, Unresolvable
+from .strays import Strays, find_strays
 from .survey import Survey, refers, survey
 
 _DYNAMIC = frozenset({"$dynamicRef", "$recursiveRef"})
@@ -39,13 +41,14 @@ def parse_opened(
 
     Not strict: a stored schema only has to be readable. within: raises TooDear when it may take longer.
     """
-    seen = survey(opened.document_index.walk(opened.root))
+    strays = find_strays(opened.document_index, opened.root)
+    seen = survey(chain(opened.document_index.walk(opened.root), strays.places))
     warnings: list[SchemaIssue] = []
     if within is not None:
         within.check()
         within.admit_patterns(seen.patterns)
     if strict:
-        issues = _issues(source, opened, seen, limits, within)
+        issues = _issues(source, opened, seen, strays, limits, within)
         if within is not None:
             within.check()
         if issues:
@@ -91,6 +94,7 @@ def _issues(
     source: SchemaSource,
     opened: OpenedSchema,
     seen: Survey,
+    strays: Strays,
     limits: JsonSchemaLimits,
     within: Limit | None,
 ) -> list[SchemaIssue]:
@@ -99,7 +103,7 @@ def _issues(
     return (
         check_size(opened.content, len(source.content), limits)
         or dialect_issues(opened.document_index, seen.declaring)
-        or check_document(opened.document_index, opened.root, seen.declaring, limits, may_list)
+        or check_document(opened.document_index, opened.root, seen.declaring, strays, limits, may_list)
         or identifier_issues(opened.document_index)
         or _pattern_issues(seen, limits)
         or check_references(opened.document_index, seen.referring, seen.combining, limits)

@@ -20,6 +20,7 @@ from ..model.schema import SchemaVersion
 from ..model.selector import parse_selector
 from ..model.subject import Subject
 from ..registry.diffing import GivenSchema, Operand, RegisteredSchema
+from ..registry.fairness import Turns
 from ..registry.profiles import KnownProfile
 from ..registry.providing import FormRequest
 from ..registry.use_cases import UseCases
@@ -64,7 +65,11 @@ class ProviderService:
                 request.max_findings,
                 _namer(request.schema.schema_id, call),
             )
-        return pb.CheckProfileResponse(reports=map(_report, checked.reports), schema_id=_id(version))
+        answer, turns = pb.CheckProfileResponse(schema_id=_id(version)), Turns()
+        for report in checked.reports:  # of one profile hundreds of findings
+            answer.reports.append(_report(report))
+            await turns.pause_if_due()
+        return answer
 
     async def compile_for_provider(
         self, request: pb.CompileForProviderRequest, call: Call

@@ -5,16 +5,27 @@ A reader of JSON wants to see `"compatible": false` rather than nothing.
 
 from __future__ import annotations
 
+import asyncio
+
 import orjson
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from ...rpc.protobuf.shared_answer import Answer, SharedAnswer
 
+# Bytes of a serialized answer that takes some milliseconds to render when it is made of small fields.
+_LARGE = 16_384
+
 
 def render(answer: Answer) -> bytes:
     """One line of JSON."""
     return answer.written(_rendered) if isinstance(answer, SharedAnswer) else _rendered(answer)
+
+
+async def render_large(answer: Message) -> bytes:
+    """As `render`, without holding up the event loop for what takes long."""
+    size = answer.ByteSize()
+    return render(answer) if size <= _LARGE else await asyncio.to_thread(render, answer)
 
 
 def shared_text(answer: Answer) -> str:

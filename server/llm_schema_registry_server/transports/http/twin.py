@@ -55,7 +55,7 @@ from .errors import RequestTooLarge, RouteNotFound, VerbNotAllowed, failure_head
 from .heads import PlainHeads
 from .index import listing, nearest, served
 from .json_in import MOST_ITEMS, line_message, request_message
-from .json_out import render
+from .json_out import render_large
 from .json_text import MOST_ESCAPES, MOST_VALUES
 from .kept import TRIED, Tried, etag, fresh_or_not_modified, kept_reply, question
 from .origins import demand_own_name, demand_own_page
@@ -339,7 +339,7 @@ class HttpTwin:
             answer = self._rpcs.computed_at_once(route.method, call, message, len(body))
             if answer is None:
                 answer = await self._pipeline.unary(call, message)
-            return self._reply(route, answer, call)
+            return await self._reply(route, answer, call)
         key = question(scope, body)
         cached = self._pipeline.cached_at_once(call, key)
         if cached is None:
@@ -366,17 +366,17 @@ class HttpTwin:
         """The answer of a method whose answers are cached, which are always 200."""
         token = self._pipeline.begin()
         answer = await invoke(await self._message(route, captured, scope, body))
-        rendered = render(answer)
+        rendered = await render_large(answer)
         if route.verb == "GET":
             call.response_metadata["etag"] = etag(rendered)
         return self._pipeline.cache(token, call, key, rendered)
 
-    def _reply(self, route: Route, answer: Message, call: Call) -> Reply:
+    async def _reply(self, route: Route, answer: Message, call: Call) -> Reply:
         status = self._status(route, answer)
         if status == 204:
             extra = (*call.response_metadata.items(), *call.own_metadata, (REQUEST_ID, call.request_id))
             return Reply(204, headers=extra)
-        rendered = render(answer)
+        rendered = await render_large(answer)
         if route.verb == "GET":
             call.response_metadata["etag"] = etag(rendered)
         return fresh_or_not_modified(status, rendered, call.response_metadata, call)

@@ -1,0 +1,34 @@
+"""Answers as JSON: what takes long to write is written outside of the event loop."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from llm_schema_registry.v1 import providers_pb2 as pb
+from llm_schema_registry_server.transports.http import json_out
+
+
+def answer(findings: int) -> pb.CheckProfileResponse:
+    report = pb.ProfileReport(findings=[pb.ProfileFinding(pointer=f"/p{n}") for n in range(findings)])
+    return pb.CheckProfileResponse(reports=[report])
+
+
+@pytest.mark.parametrize(("findings", "on_the_loop"), [(0, True), (10, True), (7_000, False)])
+async def test_large_answers_are_written_in_a_thread(
+    monkeypatch: pytest.MonkeyPatch, findings: int, on_the_loop: bool
+) -> None:
+    written: list[int] = []
+
+    def render(message: Any) -> bytes:
+        written.append(threading.get_ident())
+        return expected(message)
+
+    expected = json_out.render
+    monkeypatch.setattr(json_out, "render", render)
+    made = await json_out.render_large(answer(findings))
+
+    assert made == expected(answer(findings))
+    assert (written == [threading.get_ident()]) is on_the_loop

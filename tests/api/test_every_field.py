@@ -207,6 +207,7 @@ RIGHT: dict[str, Right] = {
     "ListSubjects": lambda r: {"prefix": "known"},
     "SearchSchemas": lambda r: {"query": "a"},
     "ValidateData": _on_schema(data=b'{"a": "x"}'),
+    "ValidateItems": _on_schema(items=[b'{"a": "x"}', b"1"]),
     "ValidateSchema": lambda r: {"schema_type": JSON, "schema_content": V1},
     "BatchValidate": _on_schema(data=b"{}"),
     "ValidateStream": lambda r: {

@@ -220,6 +220,9 @@ async def test_many_requests_at_once_begin_in_turns() -> None:
     assert [e["body"] for e in await ask(APP, "/api/v1/subjects") if "body" in e] == [b"a"]
 
 
+HTTP = {"type": "http", "http_version": "1.1", "headers": []}
+
+
 async def test_clients_that_leave_together_are_told_of_in_turns() -> None:
     here, ended = asyncio.Event(), list[int]()
     counts: list[int] = []
@@ -233,7 +236,7 @@ async def test_clients_that_leave_together_are_told_of_in_turns() -> None:
         return {"type": "http.disconnect"}
 
     many = Dispatcher([Mount("/many", app, A)])
-    scopes = [{"type": "http", "raw_path": b"/many", "number": n, "headers": []} for n in range(200)]
+    scopes = [{**HTTP, "raw_path": b"/many", "number": n} for n in range(200)]
     tasks = [asyncio.create_task(many(scope, receive, _nowhere)) for scope in scopes]
     for _ in range(50):
         await asyncio.sleep(0)

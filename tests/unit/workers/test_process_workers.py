@@ -242,7 +242,7 @@ async def test_the_memory_of_all_processes_together_is_bounded_and_the_largest_i
     tmp_path: Path,
 ) -> None:
     gate = tmp_path / "gate"
-    async with pool(total_memory_bytes=200 << 20) as workers:
+    async with pool(total_memory_bytes=200 << 20, patience_seconds=120.0) as workers:
         small = asyncio.ensure_future(workers.run(validation(f"hold 90 {gate}")))
         large = asyncio.ensure_future(workers.run(validation(f"hold 150 {gate}")))
         with pytest.raises(LimitExceeded) as caught:

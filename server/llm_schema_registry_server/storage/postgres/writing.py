@@ -189,7 +189,8 @@ class PostgresWriteTx(
 
     async def hide_versions(self, subject: Subject, revisions: Mapping[str, int], at: datetime) -> None:
         cells = (micros(at), list(revisions), list(revisions.values()), str(subject))
-        if await self._session.run(queries.HIDE_VERSIONS, *cells) != f"UPDATE {len(revisions)}":
+        done = await self._session.run(queries.HIDE_VERSIONS, *cells)
+        if int(done.removeprefix("UPDATE ")) != len(revisions):
             raise removed_meanwhile(next(iter(revisions)))
 
     async def remove_version(self, schema_id: str) -> None:

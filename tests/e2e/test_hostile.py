@@ -39,9 +39,6 @@ OWN_MIB, WORKERS_MIB = 600.0, 800.0
 SETTLE_SECONDS = 60.0
 SPARE = 6
 SPARE_THREADS = SPARE + POOL_THREADS
-UNBOUNDED = {("gzip bombs", "native"), ("open calls", "grpcio")}
-"""The native engine unpacks messages without a limit; calls whose message never comes fill `grpc.pending_calls` of grpcio, of which no
-caller has a share of its own: docs/decisions/0005-the-native-engine-trusts-its-clients.md."""
 
 
 def sample() -> set[tuple[str, str]]:
@@ -50,7 +47,7 @@ def sample() -> set[tuple[str, str]]:
     chosen: set[tuple[str, str]] = set()
     kinds, turns = set[tuple[str, int]](), Counter[str]()
     for name, attack in ATTACKS.items():
-        engines = [e for e in engines_of(attack, ENGINES) if (name, e) not in UNBOUNDED]
+        engines = engines_of(attack, ENGINES)
         turn, new = turns[attack.port], {(attack.port, item) for item in attack.items} - kinds
         turns[attack.port] += 1
         kinds |= new
@@ -66,7 +63,6 @@ CASES = [
     pytest.param(engine, name, marks=[] if (engine, name) in SAMPLE else pytest.mark.deep)
     for name, attack in ATTACKS.items()
     for engine in engines_of(attack, ENGINES)
-    if (name, engine) not in UNBOUNDED
 ]
 
 
@@ -80,6 +76,7 @@ class Attacked:
         settings = {
             "GRPC__ENGINE": engine,
             "GRPC__MEMORY_LINE_BYTES": str(LINE_MIB << 20),
+            "GRPC__FRONT": "on",
             "LOGS__LEVEL": "warning",
             "CHANGES__STALL_SECONDS": "1",
         }

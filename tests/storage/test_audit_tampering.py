@@ -72,6 +72,21 @@ async def text_at(logged: Logged, position: int) -> str:
     return row.entry
 
 
+async def test_what_servers_log_meanwhile_is_no_finding(logged: Logged) -> None:
+    verifier = AuditVerifier(logged.store, logged.signer.public)
+    entries = verifier._entries
+
+    async def entries_and_more(first: int, end: int, hashes: Any) -> None:
+        await entries(first, end, hashes)
+        await logged.add(3)
+
+    verifier._entries = entries_and_more  # type: ignore[method-assign]
+    found = await verifier.verify()
+
+    assert found.findings == [], found
+    assert found.size == COUNT
+
+
 async def test_a_log_that_nobody_altered_is_sound(logged: Logged) -> None:
     note = await logged.note_of_newest()
     found = await verified(logged, note)

@@ -107,14 +107,27 @@ class AuditVerifier:
             if end == first + TILE_WIDTH:
                 await self._upper(number)
             await asyncio.sleep(0)
-        async with self._store.read() as tx:
-            beyond = await tx.audit_rows(AuditFilter(first=size), 1)
-        if beyond:
+        beyond = await self._beyond(size)
+        if beyond is not None:
             self._say(
-                beyond[0].position,
+                beyond,
                 "there are entries behind the newest checkpoint that was signed: no server has logged them as they are",
             )
         return self._found
+
+    async def _beyond(self, size: int) -> int | None:
+        """The position of the first entry behind the newest checkpoint. Servers go on meanwhile: they sign in the transaction that logs,
+        so that a checkpoint which is read after an entry reaches behind it."""
+        while True:
+            async with self._store.read() as tx:
+                beyond = await tx.audit_rows(AuditFilter(first=size), 1)
+            if not beyond:
+                return None
+            async with self._store.read() as tx:
+                newest = await tx.newest_audit_checkpoint()
+            size = await self._size(newest)
+            if size <= beyond[0].position:
+                return beyond[0].position
 
     async def _size(self, newest: StoredCheckpoint | None) -> int:
         """How far the signed checkpoints of the database reach. What nobody has signed may say any size."""

@@ -22,8 +22,8 @@ from .parsing_cost import Limit
 from .patterns import check_pattern, lint_pattern, weight
 from .pointers import MAX_SHOWN, join_pointer, split_pointer
 from .reading import has_inexact_number, locate_all
-from .resources import REFERENCE_KEYWORDS, DocumentIndex, Place, Unresolvable
-from .strays import Strays, find_strays
+from .resources import DocumentIndex, Place
+from .strays import Strays, find_strays, targets
 from .survey import Survey, refers, survey
 
 _DYNAMIC = frozenset({"$dynamicRef", "$recursiveRef"})
@@ -201,7 +201,7 @@ def _reachable(document_index: DocumentIndex, root: Place) -> _Reachable:
             if not refers(place):
                 continue
             dynamic = dynamic or not _DYNAMIC.isdisjoint(place.schema)
-            for target in _targets(document_index, place):
+            for target in targets(document_index, place):
                 if target.key in found:
                     continue
                 found.add(target.key)
@@ -223,22 +223,10 @@ def _definition_of(tokens: Sequence[str]) -> tuple[str, str] | None:
     return (tokens[0], tokens[1]) if len(tokens) >= 2 and tokens[0] in ("$defs", "definitions") else None
 
 
-def _targets(document_index: DocumentIndex, place: Place) -> list[Place]:
-    out = []
-    for keyword in REFERENCE_KEYWORDS:
-        reference = place.schema.get(keyword)
-        if isinstance(reference, str):
-            try:
-                out.append(document_index.resolve(place.base, reference))
-            except Unresolvable:
-                continue  # strict parsing refuses it; a stored schema keeps what it has
-    return out
-
-
 def _dependencies(document_index: DocumentIndex, seen: Survey) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for place in seen.referring:
-        for target in _targets(document_index, place):
+        for target in targets(document_index, place):
             document = target.document
             if document.number and not document.builtin:
                 found[document.name] = None

@@ -31,7 +31,7 @@ def find_strays(document_index: DocumentIndex, root: Place) -> Strays:
     roots: list[Place] = []
     places: list[Place] = []
     while todo:
-        for target in _targets(document_index, todo.pop()):
+        for target in targets(document_index, todo.pop()):
             if target.document is not root.document or target.key in walked:
                 continue
             roots.append(target)
@@ -42,14 +42,17 @@ def find_strays(document_index: DocumentIndex, root: Place) -> Strays:
     return Strays(_outermost(roots), tuple(places)) if roots else NO_STRAYS
 
 
-def _targets(document_index: DocumentIndex, place: Place) -> Iterable[Place]:
+def targets(document_index: DocumentIndex, place: Place) -> list[Place]:
+    """Where the references of a subschema itself lead, without those that lead nowhere: the check of references says so."""
+    out = []
     for keyword in REFERENCE_KEYWORDS:
         reference = place.schema.get(keyword)
         if isinstance(reference, str):
             try:
-                yield document_index.resolve(place.base, reference)
+                out.append(document_index.resolve(place.base, reference))
             except Unresolvable:
-                continue  # the check of references says so
+                continue  # strict parsing refuses it; a stored schema keeps what it has
+    return out
 
 
 def _outermost(roots: Iterable[Place]) -> tuple[Place, ...]:

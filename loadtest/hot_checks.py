@@ -20,7 +20,7 @@ import grpc
 import psutil
 import rig
 from google.protobuf.message import Message
-from hot_reads import ROOT, SCHEMA, WARM_UP_SECONDS, Subject, h2load, process, register, registry
+from hot_reads import ROOT, SCHEMA, WARM_UP_SECONDS, Subject, call_load, h2load, process, register, registry
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from llm_schema_registry.v1 import tools_pb2
@@ -29,15 +29,6 @@ SERVICE, TOOLS = "/schema_registry.v1.SchemaRegistry/", "/schema_registry.v1.Too
 VALID, INVALID = b'{"id": "o-4711", "amount": 12.5, "note": "by hand"}', b'{"id": 4711, "note": "by hand"}'
 ITEMS = 1000
 NEXT = json.dumps({**json.loads(SCHEMA), "description": "the next one"}).encode()
-
-
-def load_of(port: int, path: str, message: Message, folder: Path) -> list[str]:
-    """h2load's arguments for a call."""
-    data = folder / f"{port}-{path.rpartition('/')[2]}-{message.ByteSize()}.bin"
-    body = message.SerializeToString()
-    data.write_bytes(b"\0" + len(body).to_bytes(4, "big") + body)
-    headers = ["-H", "content-type: application/grpc", "-H", "te: trailers"]
-    return ["-d", str(data), *headers, f"http://127.0.0.1:{port}{path}"]
 
 
 def measure(runs: int, seconds: float) -> str:
@@ -80,12 +71,12 @@ def measure(runs: int, seconds: float) -> str:
                 ITEMS,
             ),
         ]
-        tested = [(Subject(n, "grpc", ours, load_of(port, p, m, folder)), each) for n, p, m, each in calls]
+        tested = [(Subject(n, "grpc", ours, call_load(port, p, m, folder)), each) for n, p, m, each in calls]
         beside = Subject(
             "empty handler",
             "grpc",
             psutil.Process(empty.pid),
-            load_of(ceiling_port, SERVICE + "GetSchema", valid, folder),
+            call_load(ceiling_port, SERVICE + "GetSchema", valid, folder),
         )
         tested.insert(0, (beside, 1))
         for subject, _ in tested:

@@ -32,6 +32,7 @@ from pathlib import Path
 import grpc
 import psutil
 import rig
+from google.protobuf.message import Message
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
@@ -195,12 +196,19 @@ def token() -> str:
 
 def grpc_load(port: int, schema_id: str, folder: Path, *credentials: tuple[str, str]) -> list[str]:
     """h2load's arguments for one GetSchema call."""
-    message = pb.GetSchemaRequest(schema_id=schema_id).SerializeToString()
-    data = folder / f"{port}.bin"
-    data.write_bytes(b"\0" + len(message).to_bytes(4, "big") + message)
+    return call_load(port, PATH, pb.GetSchemaRequest(schema_id=schema_id), folder, *credentials)
+
+
+def call_load(
+    port: int, path: str, message: Message, folder: Path, *credentials: tuple[str, str]
+) -> list[str]:
+    """h2load's arguments for one call."""
+    body = message.SerializeToString()
+    data = folder / f"{port}-{path.rpartition('/')[2]}-{len(body)}.bin"
+    data.write_bytes(b"\0" + len(body).to_bytes(4, "big") + body)
     named = (("content-type", "application/grpc"), ("te", "trailers"), *credentials)
     headers = [argument for name, value in named for argument in ("-H", f"{name}: {value}")]
-    return ["-d", str(data), *headers, f"http://127.0.0.1:{port}{PATH}"]
+    return ["-d", str(data), *headers, f"http://127.0.0.1:{port}{path}"]
 
 
 def subjects(stack: ExitStack, folder: Path) -> list[Subject]:

@@ -188,7 +188,7 @@ def _data(path: str, value: Any) -> str:
 
 def _items(path: str, value: Any) -> list[str]:
     if not isinstance(value, list):
-        raise InvalidRequest(path, "is a list of JSON values")
+        raise InvalidRequest(path, "must be a list of JSON values")
     return [_data(f"{path}[{place}]", item) for place, item in enumerate(value)]
 
 

@@ -169,6 +169,7 @@ class Client(asyncio.Protocol):
             return
         self._deliver()
         if self._lost:
+            self.inspection.close()  # the one before was told of it
             engine.close()
         else:
             self._read_on()

@@ -29,6 +29,7 @@ from ...rpc.protobuf.rpcs import Rpcs
 from ...telemetry.http_requests import LEFT, NO_ROUTE, HttpRequests
 from ..request_memory import request_memory
 from ..status import http_body, http_status
+from ..turns import CallTurns
 from ..unread import Unread
 from .asgi import (
     API_HEADERS,
@@ -160,6 +161,7 @@ class HttpTwin:
             options.redeem,
         )
         self._draining = False
+        self._turns = CallTurns()
         self._requests = options.requests
         self._bodies = Bodies(memory, queues)
         values, escapes, items = options.max_values, options.max_escapes, options.max_items
@@ -338,7 +340,11 @@ class HttpTwin:
             message = await self._message(route, captured, scope, body)
             answer = self._rpcs.computed_at_once(route.method, call, message, len(body))
             if answer is None:
-                answer = await self._pipeline.unary(call, message)
+                work = partial(self._pipeline.unary, call, message)
+                made: Message = await self._turns.carry_out(
+                    route.method.path, partial(caller_key, call), work
+                )
+                answer = made
             return await self._reply(route, answer, call)
         key = question(scope, body)
         cached = self._pipeline.cached_at_once(call, key)

@@ -46,6 +46,8 @@ _BOMB_COST = 50.0
 _REFUSED = number(REFUSED_STREAM)
 _REFUSED_COST = 1.0
 """Of a call that the engine refuses, since more are open on the connection than the client was told that it may have."""
+_LEFT_COST = 0.25
+"""Of a call that is not answered yet when its connection ends: an engine has begun it. Programs that end leave some."""
 _COST_AT_ONCE = 16.0
 """What may be spent before it is asked whether there is room for it."""
 _MOST_WINDOW = 0x7FFF_FFFF
@@ -105,6 +107,7 @@ class CallInspection(Inspection):
         self._out_left = 0
         self._out_block = False  # in a header block, where no other frame may stand
         self._headed: set[int] = set()
+        self._unanswered: set[int] = set()
         self._due = b""
         self._debt = 0.0  # for what the engine has ended since the client was last heard
 
@@ -200,6 +203,7 @@ class CallInspection(Inspection):
                         cost += INCOMPLETE_COST
                     else:
                         self._incomplete.begins(stream)
+                        self._unanswered.add(stream)
             elif kind == WINDOW_UPDATE:
                 if self._updates > 0:
                     self._updates -= 1
@@ -237,6 +241,7 @@ class CallInspection(Inspection):
             high, low, kind, flags, stream = HEAD.unpack_from(data, at)
             if kind in (HEADERS, RST_STREAM) or (kind == DATA and flags & END_STREAM):
                 stream &= STREAM_BITS
+                self._unanswered.discard(stream)
                 if kind == HEADERS:
                     self._out_block = not flags & END_HEADERS
                 if kind != RST_STREAM and not flags & END_STREAM:
@@ -278,10 +283,14 @@ class CallInspection(Inspection):
         self._due += frame(GOAWAY, 0, 0, number(STREAM_BITS) + number(NO_ERROR))
 
     def close(self) -> None:
-        """The connection is gone, and what its messages took. Calls whose message never came count as if they were reset."""
+        """The connection is gone, and what its messages took. Calls whose message never came count as if they were reset, and others that
+        were not answered yet for a part of that."""
         for stream in tuple(self._held):
             self._release(stream)
-        cost, self._debt = self._debt + self._incomplete.close() * INCOMPLETE_COST, 0.0
+        left = len(self._unanswered - self._incomplete.streams)
+        cost = self._debt + left * _LEFT_COST + self._incomplete.close() * INCOMPLETE_COST
+        self._unanswered.clear()
+        self._debt = 0.0
         if cost:
             self._spend(cost)
 
@@ -366,6 +375,7 @@ class CallInspection(Inspection):
                 self._refused.discard(self._stream)
                 if self._stream in self._incomplete.streams:
                     self._incomplete.ends(self._stream)
+                    self._unanswered.discard(self._stream)
                     self._pay(INCOMPLETE_COST)
         self._mode, self._padding = _PASS, 0
 
@@ -378,6 +388,7 @@ class CallInspection(Inspection):
         self._messages.pop(stream, None)
         self._refused.discard(stream)
         self._headed.discard(stream)
+        self._unanswered.discard(stream)
         self._release(stream)
         if stream in self._incomplete.streams:
             self._incomplete.ends(stream)
@@ -398,6 +409,7 @@ class CallInspection(Inspection):
             raise Abuse("it sends messages that are too large", "grpc.max_message_bytes")
         self._messages.pop(stream, None)
         self._refused.add(stream)
+        self._unanswered.discard(stream)
         self._release(stream)
         if stream in self._incomplete.streams:
             self._incomplete.ends(stream)

@@ -246,6 +246,8 @@ def _deadline(context: Context) -> float | None:
 
 
 async def _abort(context: Context, error: Exception, call: Call) -> NoReturn:
+    if isinstance(error, LimitExceeded):
+        call.asks_too_much()
     code, message, trailing = grpc_status(failure(error, call.request_id))
     await context.abort(code, message, trailing + call.own_metadata)
     raise AssertionError("abort() returned")

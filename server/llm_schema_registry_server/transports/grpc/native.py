@@ -366,6 +366,8 @@ class NativeEngine:
 
     def _fail(self, call_id: int, error: Exception, call: Call) -> None:
         self._pipeline.turned_away(call, error)
+        if isinstance(error, LimitExceeded):
+            call.asks_too_much()
         code, message, trailing = grpc_status(failure(error, call.request_id))
         self._front.fail(call_id, code.value[0], message, trailing + call.own_metadata)
 

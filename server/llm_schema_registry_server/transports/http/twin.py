@@ -23,7 +23,7 @@ from ...calls.failure import Failure, failure
 from ...calls.guards.queueing import caller_key
 from ...calls.peer import NO_PROXIES, TrustedProxies
 from ...calls.pipeline import Invoke
-from ...errors import InvalidRequest, RegistryError, ShuttingDown
+from ...errors import InvalidRequest, LimitExceeded, RegistryError, ShuttingDown
 from ...queues.fair_queue import FairQueue, Queues
 from ...rpc.protobuf.rpcs import Rpcs
 from ...telemetry.http_requests import LEFT, NO_ROUTE, HttpRequests
@@ -330,6 +330,8 @@ class HttpTwin:
     def _failed(self, error: Exception, call: Call, body: bytes | None) -> Reply:
         """The reply that tells of a call's failure."""
         self._pipeline.turned_away(call, error)
+        if isinstance(error, LimitExceeded):
+            call.asks_too_much()
         reply = failure_reply(self._wording.of(failure(error, call.request_id), body), error)
         return reply._replace(headers=(*reply.headers, *call.own_metadata))
 

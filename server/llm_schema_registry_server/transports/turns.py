@@ -47,6 +47,10 @@ class WaitingCall:
         self.begin = None
 
 
+def _nearer(known: float, seconds: float) -> float:
+    return known + (seconds - known) * (_UP if seconds > known else _DOWN)
+
+
 class Noted(Coroutine[Any, Any, R]):
     """A coroutine that tells the processor time of its first step, up to where it waits for the first time."""
 
@@ -89,6 +93,7 @@ class CallTurns:
 
     def __init__(self) -> None:
         self._seconds: dict[Hashable, float] = {}
+        self._usual = 0.0
         self._waiting: OrderedDict[str, deque[WaitingCall]] = OrderedDict()
         self._used, self._budget = 0, _MOST
         self._scheduled = False
@@ -100,15 +105,15 @@ class CallTurns:
         return self._used < self._budget and not self._waiting
 
     def units(self, kind: Hashable) -> int:
-        """What the first step of a call of this kind takes, as far as is known."""
-        return max(TASK_UNITS, int(self._seconds.get(kind, 0.0) / _UNIT_SECONDS))
+        """What the first step of a call of this kind takes, as far as is known; of an unknown one, what that of any call does."""
+        return max(TASK_UNITS, int(self._seconds.get(kind, self._usual) / _UNIT_SECONDS))
 
     def noting(self, kind: Hashable, work: Coroutine[Any, Any, R]) -> Noted[R]:
         """The same work; what its first step takes is noted for those that come after it."""
 
         def note(seconds: float) -> None:
-            known = self._seconds.get(kind, 0.0)
-            self._seconds[kind] = known + (seconds - known) * (_UP if seconds > known else _DOWN)
+            self._seconds[kind] = _nearer(self._seconds.get(kind, 0.0), seconds)
+            self._usual = _nearer(self._usual, seconds)
 
         return Noted(work, note)
 

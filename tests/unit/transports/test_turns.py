@@ -136,7 +136,10 @@ async def test_what_a_kind_of_call_takes_is_learned_from_first_steps(clock: Cloc
     assert turns.units("dear") == TASK_UNITS
     for _ in range(10):
         assert await turns.noting("dear", take(clock, 0.002, then=5.0)) == "done"
+    assert turns.units("unknown") == turns.units("dear")
+    for _ in range(10):
         await asyncio.create_task(turns.noting("cheap", take(clock, 0.0)))
+    assert TASK_UNITS < turns.units("unknown") < turns.units("dear")
     assert 95 <= turns.units("dear") <= 100, "in units of 20 microseconds"
     assert turns.units("cheap") == TASK_UNITS
     for _ in range(200):

@@ -150,6 +150,11 @@ class Call:
             self._peer = self.proxies.peer(connection, self.metadata)
         return self._peer
 
+    def asks_too_much(self) -> None:
+        """Notes that it was refused for that: who goes on asking is read more slowly."""
+        connection = self.connection if isinstance(self.connection, str) else self.connection()
+        self.proxies.refused(connection, self.metadata)
+
     @property
     def rights(self) -> Rights:
         """What the caller may do in this call: what its principal may, unless a guard has narrowed that."""

@@ -94,6 +94,15 @@ class GrpcSettings(Section):
     its first message), by which callers give up; five times as many at once. Connections that reset more are ended. Where a front stands (`grpc.front`; with TLS on the HTTP port,
     too), also those that send twenty times as many pings, settings, priorities or empty frames, or as many MiB of compressed messages, once
     they are unpacked."""
+    incomplete_calls_per_address: int = Field(1024, ge=1)
+    """Calls of one address (behind a trusted proxy: of one connection) whose first message has not come as a whole, where a front stands
+    (`grpc.front`); eight of each connection are not counted. A connection that begins more is ended. All addresses together: sixteen times as
+    many, shared equally. A call that ends without a message counts as one that was reset, and so does one that the engine refuses since it is
+    beyond `grpc.streams_per_connection` (`grpc.resets_per_second`)."""
+    refusals_per_second: int = Field(200, ge=1)
+    """Calls of one address, but for trusted proxies, that may be refused in a second since it asks too much (RESOURCE_EXHAUSTED, HTTP 429), and
+    five times as many at once. Where a front stands (`grpc.front`; with TLS on the HTTP port, too), a connection on which more are refused
+    is not read for some time, 5 seconds at most, and new connections of the address wait as long."""
     default_deadline_seconds: float = Field(30.0, gt=0)
     """Deadline of a unary call whose client set none."""
     connections_per_address: int = Field(0, ge=0)

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from .operation import ResourceKind, Resources
+from .operation import REGISTRY, ResourceKind, Resources
 
 Key = tuple[str, str, bytes]
 """Face, id of the operation, and the bytes of the request: whatever the face takes for the same question."""
@@ -58,11 +58,15 @@ class AnswerCache:
     """Serialized answers by face, operation and request bytes, least recently used out first when over `max_bytes`.
 
     An answer depends on the subjects among its resources, by qualified name; those are its tags, and one without any is
-    not cached. With `count_reads`, reads of the schemas that answers hand out are counted here, where they pass, for
+    not cached. One of the whole registry depends on all subjects: every change drops it, and such answers have a quarter of the
+    memory together, lest searches take the place of what is read by name. With `count_reads`, reads of the schemas that answers hand out are counted here, where they pass, for
     whoever collects them with `readings`.
     """
 
     def __init__(self, max_bytes: int, *, count_reads: bool = False) -> None:
+        # Answers that any change drops, the least recently used first.
+        self._of_all: OrderedDict[Key, None] = OrderedDict()
+        self._bytes_of_all = 0
         self._count_reads = count_reads
         self._read_before: dict[str, int] = {}  # of answers that were never cached, or were dropped since
         self._max_bytes = max_bytes
@@ -86,6 +90,8 @@ class AnswerCache:
     def gave(self, key: Key, answer: CachedAnswer) -> None:
         """Counts that the answer of a `lookup` just now went out."""
         self._entries.move_to_end(key)
+        if key in self._of_all:
+            self._of_all.move_to_end(key)
         answer.reads += 1
 
     def begin(self) -> int:
@@ -97,13 +103,20 @@ class AnswerCache:
         nothing, or is too big to be worth it."""
         self._count(answer.schema_id, int(asked))
         size = len(key[2]) + len(answer.body) + _ENTRY_BYTES
+        of_all = REGISTRY in answer.resources
         tags = tuple({name: None for kind, name in answer.resources if kind in _SUBJECTS})
-        if not tags or size * 8 > self._max_bytes or not self._fresh(token, tags):
+        fresh = token == self._epoch if of_all else bool(tags) and self._fresh(token, tags)
+        if not fresh or size * 8 > self._max_bytes:
             self._refused += 1
             return False
         self._drop(key)
         self._entries[key] = _Entry(answer, tags, size)
         self._bytes += size
+        if of_all:
+            self._of_all[key] = None
+            self._bytes_of_all += size
+            while self._bytes_of_all * 4 > self._max_bytes:
+                self._drop(next(iter(self._of_all)))
         for tag in tags:
             self._by_tag.setdefault(tag, set()).add(key)
         while self._bytes > self._max_bytes:
@@ -122,7 +135,7 @@ class AnswerCache:
         self._invalidated.move_to_end(tag)
         if len(self._invalidated) > _REMEMBERED:
             self._floor = self._invalidated.popitem(last=False)[1]
-        for key in tuple(self._by_tag.get(tag, ())):
+        for key in (*self._by_tag.get(tag, ()), *self._of_all):
             self._drop(key)
 
     def clear(self) -> None:
@@ -134,7 +147,8 @@ class AnswerCache:
             self._collect(entry.answer)
         self._entries.clear()
         self._by_tag.clear()
-        self._bytes = 0
+        self._of_all.clear()
+        self._bytes = self._bytes_of_all = 0
 
     def readings(self) -> Iterator[tuple[str, int]]:
         """How often each schema was read since the last collection: by id, perhaps in several parts. Calls may go on
@@ -171,6 +185,9 @@ class AnswerCache:
         if entry is None:
             return
         self._bytes -= entry.size
+        if key in self._of_all:
+            del self._of_all[key]
+            self._bytes_of_all -= entry.size
         self._collect(entry.answer)
         for tag in entry.tags:
             keys = self._by_tag[tag]

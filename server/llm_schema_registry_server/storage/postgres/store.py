@@ -262,7 +262,9 @@ class PostgresStore:
         return contents_of(found, self._database)
 
     async def log_page(self, after: int, limit: int) -> LogPage:
-        return log_page_of(await self._statement(_READ, queries.LOG_PAGE, min(after, BIGGEST_INT64), limit))
+        page = log_page_of(await self._statement(_READ, queries.LOG_PAGE, min(after, BIGGEST_INT64), limit))
+        self._signal.advance(page.last)  # a replica that lacks what the log has told is behind
+        return page
 
     async def subject_snapshot(
         self, subject: Subject, scopes: Sequence[str], identity: str

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from .. import search
 from ..ranking import MatchedField, RankQuery
-from ..selection import SqlDialect, Term
+from ..selection import SqlDialect, Term, Terms
 
 
-def _hits(words: Sequence[str]) -> Term:
-    return "words @@ {}::text::tsquery", " & ".join(lexeme(word) for word in words)
+def _matching(words: Sequence[str]) -> str:
+    return " & ".join(lexeme(word) for word in words)
+
+
+def _hits(words: Sequence[str], labels: Sequence[str]) -> Terms:
+    yield "s.words @@ {}::text::tsquery", _matching(words)
+    if labels:
+        yield "s.labels @> {}::text[]", labels
 
 
 def matching(text: str) -> str:
     """What the index of words is asked for to find the versions that have the words of a text."""
-    return str(_hits(search.words_of(text))[1])
+    return _matching(search.words_of(text))
 
 
 def lexeme(word: str, whole: bool = False) -> str:
@@ -23,9 +29,10 @@ def lexeme(word: str, whole: bool = False) -> str:
     return f"'{word}'" if whole else f"'{word}':*"  # words are letters and digits only
 
 
-def _words(words: Sequence[str]) -> Term:
-    term, query = _hits(words)
-    return f"v.id IN (SELECT version FROM search WHERE {term})", query
+def _words(words: Sequence[str], labels: Sequence[str]) -> Terms:
+    found = list(_hits(words, labels))
+    where, values = " AND ".join(term for term, _ in found), [value for _, value in found]
+    yield f"v.id IN (SELECT s.version FROM search s WHERE {where})", *values
 
 
 def _in_title(text: str) -> Term:
@@ -40,7 +47,7 @@ def _question(asked: RankQuery) -> Term:
     return f"s.{column} @@ (SELECT {{}}::text::tsquery)", lexeme(asked.word, asked.whole)
 
 
-def _labels(labels: Sequence[str]) -> Iterable[Term]:
+def _labels(labels: Sequence[str]) -> Terms:
     return [("v.id IN (SELECT version FROM search WHERE labels @> {}::text[])", labels)]
 
 
@@ -60,7 +67,6 @@ def _fits(column: str, pattern: str) -> Term:
 LISTS = SqlDialect(
     lambda number: f"${number}",
     words=_words,
-    each=_words,  # the planner walks through the versions where that is cheaper
     labels=_labels,
     pattern=_pattern,
     fits=_fits,

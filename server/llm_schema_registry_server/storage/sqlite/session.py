@@ -32,31 +32,46 @@ FEW = 64
 """Rows fetched in the loop; the rest is fetched in a thread."""
 
 
+class Remembered:
+    """Numbers that were expensive to find out, and need not be true any more: for half a minute, by what they are of."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    def note(self, what: str, number: int) -> None:
+        self._known[what] = time.monotonic() + _REMEMBERED_SECONDS, number
+        if len(self._known) > _MOST_REMEMBERED:
+            self._known.popitem(last=False)
+
+    def of(self, what: str) -> int | None:
+        """None when it is not known, or not any more."""
+        until, number = self._known.get(what, (0.0, 0))
+        return number if until > time.monotonic() else None
+
+
 class Session:
-    """A connection with its thread pool; `interruptible` ones stop a running query when its caller is cancelled."""
+    """A connection with its thread pool; `interruptible` ones stop a running query when its caller is cancelled. remembered: by all
+    connections to the file."""
 
     def __init__(
-        self, raw: sqlite3.Connection, file: Path, threads: Executor, *, interruptible: bool
+        self,
+        raw: sqlite3.Connection,
+        file: Path,
+        threads: Executor,
+        *,
+        interruptible: bool,
+        remembered: Remembered | None = None,
     ) -> None:
         self.raw = raw
         self.file = file
         self._threads = threads
         self._interruptible = interruptible
         self._translated = translated(file)
-        self._remembered: OrderedDict[str, float] = OrderedDict()
+        self.remembered = Remembered() if remembered is None else remembered
 
     def tell(self, note: Callable[[RegistryError], None]) -> None:
         """Call `note` with every failure to read or write the file from now on."""
         self._translated = translated(self.file, note)
-
-    def remember(self, what: str) -> None:
-        """Note something that was expensive to find out, and need not be true any more: `remembers` it for half a minute."""
-        self._remembered[what] = time.monotonic() + _REMEMBERED_SECONDS
-        if len(self._remembered) > _MOST_REMEMBERED:
-            self._remembered.popitem(last=False)
-
-    def remembers(self, what: str) -> bool:
-        return self._remembered.get(what, 0.0) > time.monotonic()
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Execute a small statement in the loop."""

@@ -28,7 +28,7 @@ from .errors import is_busy, translated
 from .group import MOST, Writer
 from .migrate import migrate, migrations
 from .reading import SqliteReadTx
-from .session import Session
+from .session import Remembered, Session
 from .watching import FileWatch
 from .writing import SqliteWriteTx
 
@@ -93,8 +93,9 @@ class SqliteStore(TransactionBackedStore):
         except BaseException:
             threads.shutdown(wait=False)
             raise
+        remembered = Remembered()
         writing, *reading = (
-            Session(connection, self._path, threads, interruptible=number > 0)
+            Session(connection, self._path, threads, interruptible=number > 0, remembered=remembered)
             for number, connection in enumerate(raw)
         )
         idle: asyncio.LifoQueue[Session] = asyncio.LifoQueue()

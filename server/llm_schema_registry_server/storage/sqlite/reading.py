@@ -206,7 +206,8 @@ class SqliteReadTx(
         return hits
 
     async def _note_general(self, wanted: SchemaFilter) -> int:
-        hits = await self._hits(wanted, lists.MOST_LISTED + 1)
+        only_words = wanted == SchemaFilter(text=wanted.text)
+        hits = await (self.count_versions(wanted) if only_words else self._hits(wanted, lists.MOST_LISTED + 1))
         self._session.remembered.note(repr(wanted), hits)
         return hits
 

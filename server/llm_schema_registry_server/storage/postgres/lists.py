@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from .. import search
 from ..ranking import MatchedField, RankQuery
-from ..selection import SqlDialect, Term, Terms
+from ..selection import SqlDialect, Statement, Term, Terms
+from ..values import SchemaFilter
+from .queries import LIVE_HITS, LIVE_LABELLED_HITS
 
 
 def _matching(words: Sequence[str]) -> str:
@@ -19,9 +21,16 @@ def _hits(words: Sequence[str], labels: Sequence[str]) -> Terms:
         yield "s.labels @> {}::text[]", labels
 
 
-def matching(text: str) -> str:
-    """What the index of words is asked for to find the versions that have the words of a text."""
-    return _matching(search.words_of(text))
+def count_words(wanted: SchemaFilter) -> Statement | None:
+    """Counts the versions that pass a filter which asks for words, or for words and labels, by their indexes alone; None for
+    another one."""
+    words = search.words_of(wanted.text)
+    if not words or wanted != SchemaFilter(text=wanted.text, tags=wanted.tags, metadata=wanted.metadata):
+        return None
+    labels = sorted(search.labels(wanted.tags, wanted.metadata.items()))
+    if labels:
+        return LIVE_LABELLED_HITS, [_matching(words), labels]
+    return LIVE_HITS, [_matching(words)]
 
 
 def lexeme(word: str, whole: bool = False) -> str:

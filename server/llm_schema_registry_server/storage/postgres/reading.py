@@ -18,7 +18,7 @@ from ...model.selector import Single
 from ...model.statistics import Statistics
 from ...model.subject import DEFAULT_CONTEXT, Subject
 from ...model.usage import Usage
-from .. import rows, search, spelling
+from .. import ranking, rows, spelling
 from ..counting import since, statistics_from_rows, statistics_of
 from ..edges import edge_of, edges_within
 from ..leases import Cursor
@@ -66,6 +66,7 @@ class PostgresReadTx(
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._counted: tuple[SchemaFilter, int] | None = None
 
     async def version(self, schema_id: str) -> SchemaVersion | None:
         row = await self._session.row(queries.VERSION, schema_id)
@@ -119,12 +120,17 @@ class PostgresReadTx(
         return await versions_of_page(fetch, page)
 
     async def count_versions(self, wanted: SchemaFilter) -> int:
-        if search.words_of(wanted.text) and wanted == SchemaFilter(text=wanted.text):
-            return int(await self._session.value(queries.LIVE_HITS, lists.matching(wanted.text)))
-        sql, parameters = lists.LISTS.count(wanted)
-        return int(await self._session.value(sql, *parameters))
+        if self._counted is None or self._counted[0] != wanted:
+            sql, parameters = lists.count_words(wanted) or lists.LISTS.count(wanted)
+            self._counted = wanted, int(await self._session.value(sql, *parameters))
+        return self._counted[1]
 
     async def ranked_versions(self, wanted: SchemaFilter, page: RankedPage) -> Ranked | None:
+        # To rank as many as are ranked takes some times as long as to count by an index.
+        counted = page.after is None and lists.count_words(wanted) is not None
+        if counted and await self.count_versions(wanted) > ranking.MOST_HITS:
+            return None
+
         async def fetch(page: RankedPage) -> Sequence[rows.Row]:
             return await self._session.rows(*lists.LISTS.rank(wanted, page), tuple)
 

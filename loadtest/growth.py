@@ -200,9 +200,7 @@ def questions(size: int, root: str) -> Iterator[Question]:
             )
             anew = _searches(kind.asked, anew=True)
             yield Question(f"SearchSchemas, {kind.name}, no kept answers", anew)
-            yield Question(
-                f"SearchSchemas, {kind.name}, no kept answers: wait of one, p95", anew, callers=1
-            )
+            yield Question(f"SearchSchemas, {kind.name}, no kept answers: wait of one, p95", anew, callers=1)
             yield Question(
                 f"SearchSchemas, {kind.name}, no kept answers: wait of eight, p95", anew, callers=CALLERS
             )

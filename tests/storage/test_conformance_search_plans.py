@@ -21,7 +21,9 @@ from tests.support.storage import START, insert, version
 
 WORDS = ("order", "orders", "ordinal", "invoice", "in", "total")
 TAGS = tuple(f"t{n}" for n in range(12))
-SUBJECTS = tuple(f"{team}.{word}{n}" for team in ("a", "b", ":.ctx:c") for word in WORDS[:3] for n in range(3))
+SUBJECTS = tuple(
+    f"{team}.{word}{n}" for team in ("a", "b", ":.ctx:c") for word in WORDS[:3] for n in range(3)
+)
 STATES = (SchemaState.ACTIVE, SchemaState.ACTIVE, SchemaState.DEPRECATED, SchemaState.DRAFT)
 MINE = SubjectScope([Scope.parse("a.*"), Scope.parse(":.ctx:*")])
 Known = Sequence[tuple[SchemaVersion, tuple[str, ...]]]
@@ -70,9 +72,7 @@ def passing(known: Known, wanted: SchemaFilter) -> Known:
         (
             (each, names)
             for each, names in known
-            if search.matches(
-                each, sorted(search.about_words(each) | search.name_words(names)), wanted
-            )
+            if search.matches(each, sorted(search.about_words(each) | search.name_words(names)), wanted)
             and (not wanted.latest_only or (selectable(each) and newest[str(each.subject)] == each.ordinal))
         ),
         key=lambda pair: (str(pair[0].subject), pair[0].ordinal),

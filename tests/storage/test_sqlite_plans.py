@@ -64,7 +64,14 @@ SCANS: dict[str, tuple[str, list[Any]]] = {
     "subjects deleted": lists.LISTS.subjects("", True, PAGE),
     "count subjects": lists.LISTS.count_subjects("or", False),
 }
-COUNTS_EVERYTHING = {"COUNTS", "COUNT_API_KEYS", "COUNT_REVOKED_TOKENS", "COUNT_GRANTS", "LIVE_HITS", "count words"}
+COUNTS_EVERYTHING = {
+    "COUNTS",
+    "COUNT_API_KEYS",
+    "COUNT_REVOKED_TOKENS",
+    "COUNT_GRANTS",
+    "LIVE_HITS",
+    "count words",
+}
 """Statements whose answer is the size of a table: they walk its smallest index. LIVE_HITS, with labels or without: that of the softly
 deleted versions."""
 
@@ -127,7 +134,15 @@ def test_a_page_is_read_in_order_without_sorting(connection: sqlite3.Connection,
 
 def test_labels_of_what_words_find_are_looked_up_one_by_one(connection: sqlite3.Connection) -> None:
     """A list of all versions with a label would be made for each question, and may be longer than all else."""
-    names = ("scan text and tag", "walk listed", "walk each", "walk latest", "rank tag", "count words", "count some")
+    names = (
+        "scan text and tag",
+        "walk listed",
+        "walk each",
+        "walk latest",
+        "rank tag",
+        "count words",
+        "count some",
+    )
     for name in names:
         steps = [s for s in plan(connection, *SCANS[name]) if " l USING" in s or " labels USING" in s]
         assert steps, name

@@ -214,9 +214,7 @@ class Reading:
             total = await found.total()
             better = "" if total else await suggestion(tx, wanted)
         items = await self._with_contents([version for version, _ in shown])
-        return SchemaPage(
-            items, total, token(shown[-1][1], total) if more else "", better, dated=found.dated
-        )
+        return SchemaPage(items, total, token(shown[-1][1], total) if more else "", better, dated=found.dated)
 
     async def versions(
         self,

@@ -66,7 +66,7 @@ class PostgresReadTx(
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._counted: tuple[SchemaFilter, int] | None = None
+        self._last_count: tuple[SchemaFilter, int] | None = None
 
     async def version(self, schema_id: str) -> SchemaVersion | None:
         row = await self._session.row(queries.VERSION, schema_id)
@@ -120,10 +120,10 @@ class PostgresReadTx(
         return await versions_of_page(fetch, page)
 
     async def count_versions(self, wanted: SchemaFilter) -> int:
-        if self._counted is None or self._counted[0] != wanted:
+        if self._last_count is None or self._last_count[0] != wanted:
             sql, parameters = lists.count_words(wanted) or lists.LISTS.count(wanted)
-            self._counted = wanted, int(await self._session.value(sql, *parameters))
-        return self._counted[1]
+            self._last_count = wanted, int(await self._session.value(sql, *parameters))
+        return self._last_count[1]
 
     async def ranked_versions(self, wanted: SchemaFilter, page: RankedPage) -> Ranked | None:
         # To rank as many as are ranked takes some times as long as to count by an index.

@@ -13,7 +13,6 @@ from ..selection import SqlDialect, Statement, Term, Terms
 from ..values import SchemaFilter
 from .queries import LIVE_HITS
 
-
 MOST_LISTED = 20_000
 """Versions that have the words of a question and are listed for a walk by name, which takes 0.3 us for each; where there are more, the
 walk soon meets some, and looks at the words of each version instead."""

@@ -85,7 +85,7 @@ class SqliteReadTx(
     def __init__(self, session: Session) -> None:
         self._session = session
         self._few: SchemaFilter | None = None  # found not to be general
-        self._counted: tuple[SchemaFilter, int] | None = None
+        self._last_count: tuple[SchemaFilter, int] | None = None
 
     async def version(self, schema_id: str) -> SchemaVersion | None:
         row = self._session.row(queries.VERSION, (schema_id,))
@@ -186,11 +186,11 @@ class SqliteReadTx(
         return await versions_of_page(fetch, page)
 
     async def count_versions(self, wanted: SchemaFilter) -> int:
-        if self._counted is not None and self._counted[0] == wanted:
-            return self._counted[1]
+        if self._last_count is not None and self._last_count[0] == wanted:
+            return self._last_count[1]
         sql = lists.count_words(wanted) or lists.LISTS.count(wanted)
         total = (await self._session.search(*sql, _first))[0]
-        self._counted = wanted, total
+        self._last_count = wanted, total
         return total
 
     async def _general(self, wanted: SchemaFilter) -> int | None:
@@ -207,7 +207,9 @@ class SqliteReadTx(
 
     async def _note_general(self, wanted: SchemaFilter) -> int:
         only_words = wanted == SchemaFilter(text=wanted.text)
-        hits = await (self.count_versions(wanted) if only_words else self._hits(wanted, lists.MOST_LISTED + 1))
+        hits = await (
+            self.count_versions(wanted) if only_words else self._hits(wanted, lists.MOST_LISTED + 1)
+        )
         self._session.remembered.note(repr(wanted), hits)
         return hits
 

@@ -26,7 +26,9 @@ MINE = SubjectScope(map(Scope.parse, ("orders.*", "payments.*", "z*9")))
 RANKED = RankedPage(50, after=(7, "orders", 3))
 TAGGED = SchemaFilter(text="word", tags=tuple("abcdefghijk"), metadata={"a": "b"})
 COUNTED = lists.count_words(TAGGED)
+LATEST = lists.count_latest(replace(TAGGED, latest_only=True))
 assert COUNTED is not None
+assert LATEST is not None
 STATEMENTS = {
     name: (text, [1] * (max(map(int, re.findall(r"\?(\d)", text)), default=0) or text.count("?")))
     for name, text in (vars(queries) | vars(outcome_queries)).items()
@@ -53,6 +55,7 @@ SCANS: dict[str, tuple[str, list[Any]]] = {
     "rank": lists.LISTS.rank(SchemaFilter(text="two words"), RANKED),
     "rank tag": lists.LISTS.rank(SchemaFilter(text="word", tags=("pii",), latest_only=True), RANKED),
     "count words": COUNTED,
+    "count latest": LATEST,
     "count some": lists.LISTS.count_some(replace(TAGGED, state=SchemaState.ACTIVE), 9),
     "near": lists.near("customer"),
     "precondition": (queries.PRECONDITIONS[3], ["orders", "a", "b", "c"]),
@@ -71,9 +74,10 @@ COUNTS_EVERYTHING = {
     "COUNT_GRANTS",
     "LIVE_HITS",
     "count words",
+    "count latest",
 }
 """Statements whose answer is the size of a table: they walk its smallest index. LIVE_HITS, with labels or without: that of the softly
-deleted versions."""
+deleted versions. count latest: that of the versions that `latest` chooses from."""
 
 READS_ALL_WORDS = {"near"}
 """SQLite has no index of trigrams: one of our own would cost every registration more than this costs a query that found nothing."""

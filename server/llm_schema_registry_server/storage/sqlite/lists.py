@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from .. import search, spelling
 from ..ranking import MatchedField, RankQuery
+from ..rows import selectable_sql
 from ..selection import SqlDialect, Statement, Term, Terms
 from ..values import SchemaFilter
 from .queries import LIVE_HITS
@@ -16,6 +18,7 @@ from .queries import LIVE_HITS
 MOST_LISTED = 20_000
 """Versions that have the words of a question and are listed for a walk by name, which takes 0.3 us for each; where there are more, the
 walk soon meets some, and looks at the words of each version instead."""
+_LATEST = f"SELECT max(ordinal), id FROM versions WHERE {selectable_sql('versions')} GROUP BY subject"
 _FEW_LABELS = 8
 """So many labels have a condition each."""
 
@@ -43,6 +46,23 @@ def count_words(wanted: SchemaFilter) -> Statement | None:
     sql, parameters = LIVE_HITS, [_matching(words)]
     for term, value in _labelled("words.rowid", sorted(search.labels(wanted.tags, wanted.metadata.items()))):
         sql += f" AND {term.format('?')}"
+        parameters.append(value)
+    return sql, parameters
+
+
+def count_latest(wanted: SchemaFilter) -> Statement | None:
+    """As `count_words`, of the latest versions, for words that so many versions have that to look at the latest of all subjects takes
+    less."""
+    words = search.words_of(wanted.text)
+    plain = replace(wanted, tags=(), metadata={}, latest_only=False, include_deleted=False)
+    if not wanted.latest_only or not words or plain != SchemaFilter(text=wanted.text):
+        return None
+    # SQLite takes the columns beside max() from the row that has it.
+    sql, parameters = f"SELECT count(*) FROM ({_LATEST}) AS v", list[Any]()
+    for number, (term, value) in enumerate(
+        _words(words, sorted(search.labels(wanted.tags, wanted.metadata.items())))
+    ):
+        sql += f" {'AND' if number else 'WHERE'} {term.format('?')}"
         parameters.append(value)
     return sql, parameters
 

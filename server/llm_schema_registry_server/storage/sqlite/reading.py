@@ -188,7 +188,10 @@ class SqliteReadTx(
     async def count_versions(self, wanted: SchemaFilter) -> int:
         if self._last_count is not None and self._last_count[0] == wanted:
             return self._last_count[1]
-        sql = lists.count_words(wanted) or lists.LISTS.count(wanted)
+        sql = lists.count_words(wanted)
+        if sql is None and (self._session.remembered.of(repr(wanted)) or 0) > lists.MOST_LISTED:
+            sql = lists.count_latest(wanted)
+        sql = sql or lists.LISTS.count(wanted)
         total = (await self._session.search(*sql, _first))[0]
         self._last_count = wanted, total
         return total

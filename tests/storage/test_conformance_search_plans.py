@@ -13,6 +13,7 @@ from llm_schema_registry_server.model.schema import SchemaVersion
 from llm_schema_registry_server.model.scope import EVERYTHING, Scope, SubjectScope
 from llm_schema_registry_server.model.selection import selectable
 from llm_schema_registry_server.storage import ranking, search
+from llm_schema_registry_server.storage.postgres import lists as postgres_lists
 from llm_schema_registry_server.storage.sqlite import lists
 from llm_schema_registry_server.storage.sqlite import reading as sqlite_reading
 from llm_schema_registry_server.storage.store import Store
@@ -88,7 +89,8 @@ async def test_every_way_to_search_finds_the_same(
 ) -> None:
     monkeypatch.setattr(ranking, "MOST_HITS", most_hits)
     monkeypatch.setattr(sqlite_reading, "_RANKED_AT_ONCE", ranked_at_once)
-    monkeypatch.setattr(lists, "MOST_LISTED", most_listed)
+    for module in (lists, postgres_lists):
+        monkeypatch.setattr(module, "MOST_LISTED", most_listed)
     chance = random.Random(most_hits + most_listed)
     known = list(some_versions(chance))
     for each, names in known:

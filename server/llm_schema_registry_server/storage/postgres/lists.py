@@ -21,6 +21,11 @@ def _hits(words: Sequence[str], labels: Sequence[str]) -> Terms:
         yield "s.labels @> {}::text[]", labels
 
 
+def matching(text: str) -> str:
+    """What the index of words is asked for to find the versions that have the words of a text."""
+    return _matching(search.words_of(text))
+
+
 def count_words(wanted: SchemaFilter) -> Statement | None:
     """Counts the versions that pass a filter which asks for words, or for words and labels, by their indexes alone; None for
     another one."""
@@ -42,6 +47,18 @@ def _words(words: Sequence[str], labels: Sequence[str]) -> Terms:
     found = list(_hits(words, labels))
     where, values = " AND ".join(term for term, _ in found), [value for _, value in found]
     yield f"v.id IN (SELECT s.version FROM search s WHERE {where})", *values
+
+
+MOST_LISTED = 20_000
+"""Versions that have the words of a question and are listed for a walk by name, some 3 us for each; where there are more, the walk
+soon meets some, and looks each up."""
+
+
+def listed(words: Sequence[str], labels: Sequence[str]) -> Terms:
+    """For a walk: the versions that are found are listed once, and looked up in memory."""
+    # IS TRUE: else it becomes a join, for which each version that the walk passes is looked up in the table.
+    for term, *values in _words(words, labels):
+        yield f"({term}) IS TRUE", *values
 
 
 def _in_title(text: str) -> Term:

@@ -211,6 +211,7 @@ _LIVE_HITS = (
     "SELECT (SELECT count(*) FROM search s WHERE {found}) - (SELECT count(*) FROM versions v "
     "JOIN search s ON s.version = v.id WHERE v.deleted_at IS NOT NULL AND {found})"
 )
+HITS = "SELECT count(*) FROM (SELECT FROM search WHERE words @@ $1::text::tsquery LIMIT $2) AS listed"
 LIVE_HITS = _LIVE_HITS.format(found="s.words @@ $1::text::tsquery")
 LIVE_LABELLED_HITS = _LIVE_HITS.format(found="s.words @@ $1::text::tsquery AND s.labels @> $2::text[]")
 BEGUN = "SELECT EXISTS (SELECT FROM search WHERE words @@ $1::text::tsquery)"

@@ -22,6 +22,7 @@ from .. import ranking, rows, spelling
 from ..counting import since, statistics_from_rows, statistics_of
 from ..edges import edge_of, edges_within
 from ..leases import Cursor
+from ..remembered import Remembered
 from ..unreadable import (
     Unreadable,
     changes_of_log,
@@ -64,8 +65,9 @@ class PostgresReadTx(
 ):
     """See store.ReadTx for the meaning of each method."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, remembered: Remembered | None = None) -> None:
         self._session = session
+        self._remembered = Remembered() if remembered is None else remembered
         self._last_count: tuple[SchemaFilter, int] | None = None
 
     async def version(self, schema_id: str) -> SchemaVersion | None:
@@ -114,8 +116,11 @@ class PostgresReadTx(
         return await self._session.rows(queries.CONTENT_IDENTITIES, [after, limit], itemgetter(0))
 
     async def scan_versions(self, wanted: SchemaFilter, page: Page) -> Sequence[SchemaVersion]:
+        hits = self._remembered.of(repr(wanted)) if wanted.text else None
+        walking = lists.listed if hits is not None and hits <= lists.MOST_LISTED else None
+
         async def fetch(page: Page) -> Sequence[SchemaVersion | Unreadable]:
-            return await self._session.rows(*lists.LISTS.scan(wanted, page), _version_or_not)
+            return await self._session.rows(*lists.LISTS.scan(wanted, page, walking=walking), _version_or_not)
 
         return await versions_of_page(fetch, page)
 
@@ -129,12 +134,27 @@ class PostgresReadTx(
         # To rank as many as are ranked takes some times as long as to count by an index.
         counted = page.after is None and lists.count_words(wanted) is not None
         if counted and await self.count_versions(wanted) > ranking.MOST_HITS:
+            await self._note_general(wanted)
             return None
 
         async def fetch(page: RankedPage) -> Sequence[rows.Row]:
             return await self._session.rows(*lists.LISTS.rank(wanted, page), tuple)
 
-        return await hits_of_page(fetch, page, rows.version_of)
+        ranked = await hits_of_page(fetch, page, rows.version_of)
+        if ranked is None:
+            await self._note_general(wanted)
+        return ranked
+
+    async def _note_general(self, wanted: SchemaFilter) -> None:
+        """So many versions have the words of a filter that more pass it than are ranked."""
+        question = repr(wanted)
+        if self._remembered.of(question) is None:
+            if wanted == SchemaFilter(text=wanted.text):
+                hits = await self.count_versions(wanted)
+            else:
+                asked = lists.matching(wanted.text), lists.MOST_LISTED + 1
+                hits = int(await self._session.value(queries.HITS, *asked))
+            self._remembered.note(question, hits)
 
     async def corrections(self, words: Sequence[str]) -> Mapping[str, str | None]:
         return {

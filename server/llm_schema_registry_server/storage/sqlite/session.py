@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
@@ -20,33 +18,15 @@ from typing import Any, TypeVar
 from ...errors import RegistryError
 from ...telemetry import tracing
 from ..completion import run_to_completion
+from ..remembered import Remembered
 from .errors import is_busy, is_no_text, translated
 
 T = TypeVar("T")
 
 _SYSTEM = "sqlite"
 
-_REMEMBERED_SECONDS = 30.0
-_MOST_REMEMBERED = 1000
 FEW = 64
 """Rows fetched in the loop; the rest is fetched in a thread."""
-
-
-class Remembered:
-    """Numbers that were expensive to find out, and need not be true any more: for half a minute, by what they are of."""
-
-    def __init__(self) -> None:
-        self._known: OrderedDict[str, tuple[float, int]] = OrderedDict()
-
-    def note(self, what: str, number: int) -> None:
-        self._known[what] = time.monotonic() + _REMEMBERED_SECONDS, number
-        if len(self._known) > _MOST_REMEMBERED:
-            self._known.popitem(last=False)
-
-    def of(self, what: str) -> int | None:
-        """None when it is not known, or not any more."""
-        until, number = self._known.get(what, (0.0, 0))
-        return number if until > time.monotonic() else None
 
 
 class Session:

@@ -21,6 +21,7 @@ from ...telemetry.work import Pool
 from ..appending import TransactionBackedStore
 from ..change_signal import ChangeSignal
 from ..read_queue import ReadQueue
+from ..remembered import Remembered
 from ..store import ReadTx
 from ..values import Precondition, SubjectSnapshot
 from . import queries
@@ -28,7 +29,7 @@ from .errors import is_busy, translated
 from .group import MOST, Writer
 from .migrate import migrate, migrations
 from .reading import SqliteReadTx
-from .session import Remembered, Session
+from .session import Session
 from .watching import FileWatch
 from .writing import SqliteWriteTx
 

@@ -13,6 +13,7 @@ from ..model.scope import EVERYTHING, SubjectScope
 from ..model.search import SearchOrder
 from ..model.selector import Latest, Range, Selector
 from ..model.subject import Subject
+from ..storage import unreadable
 from ..storage.search import words_of
 from ..storage.store import ReadTx, Store
 from ..storage.values import Page, RankedPage, Recorded, SchemaFilter, VersionWithContent
@@ -55,7 +56,8 @@ class FoundSchema:
 @dataclass(frozen=True, slots=True)
 class SchemaPage:
     """A page of versions; `next_token` is "" on the last one. `did_you_mean`: words that find something instead of those
-    that found nothing, or "". `dated`: see Search."""
+    that found nothing, or "". `dated`: another page may come without any change of the registry (see Search), or when what
+    could not be read is repaired."""
 
     items: Sequence[FoundSchema]
     total: int
@@ -207,14 +209,15 @@ class Reading:
         )
         if isinstance(slice_, RankedPage) and not ranks:
             raise PageTokenInvalid("page_token", "is of a search with words, and this one has none")
-        generation = self._general.generation
+        generation, unread = self._general.generation, unreadable.noted()
         async with self._store.read_elsewhere() as tx:
             found = Search(tx, wanted, slice_, total_in(page_token), self._general, generation)
             shown, more = await fitting(found.read, bytes_with_content, slice_.limit, self._limits.page_bytes)
             total = await found.total()
             better = "" if total else await suggestion(tx, wanted)
         items = await self._with_contents([version for version, _ in shown])
-        return SchemaPage(items, total, token(shown[-1][1], total) if more else "", better, dated=found.dated)
+        dated = found.dated or len(items) < len(shown) or unreadable.noted() != unread
+        return SchemaPage(items, total, token(shown[-1][1], total) if more else "", better, dated)
 
     async def versions(
         self,

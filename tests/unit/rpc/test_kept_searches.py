@@ -99,3 +99,20 @@ async def test_a_search_with_an_old_total_is_not_kept(
     await registry.register("c.orders", "x")
     for _ in range(2):
         assert await served.search("orders", limit=1) == (["a.orders"], 2, False)  # the total of before
+
+
+async def test_a_search_that_leaves_out_what_cannot_be_read_is_not_kept(
+    registry: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await registry.register("a.orders", "x")
+    served = Served(registry)
+
+    async def nothing(versions: object) -> dict[str, object]:
+        return {}
+
+    with monkeypatch.context() as damaged:
+        damaged.setattr(registry.library.contents, "of_all", nothing)
+        for _ in range(2):
+            assert await served.search("orders") == ([], 1, False)
+    assert await served.search("orders") == (["a.orders"], 1, False)
+    assert await served.search("orders") == (["a.orders"], 1, True)

@@ -8,7 +8,7 @@ is refused.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from .operation import REGISTRY, ResourceKind, Resources
@@ -27,7 +27,8 @@ _SUBJECTS = frozenset({ResourceKind.SUBJECT, ResourceKind.REFERENCE})
 class CachedAnswer:
     """What goes out: the serialized body and the metadata beside it; what the call touched whose answer it was, and the
     schema that it hands out ("" when none). The first `named` of the resources are those that its request names. `reads`: how often
-    it went out since that was collected."""
+    it went out since that was collected. `tags`: the subjects it depends on; `size`: what it takes, in bytes;
+    `of_all`: whether it depends on all subjects; while it is cached."""
 
     body: bytes
     metadata: tuple[tuple[str, str], ...] = ()
@@ -35,6 +36,9 @@ class CachedAnswer:
     schema_id: str = ""
     named: int = 0
     reads: int = field(default=0, compare=False)
+    tags: tuple[str, ...] = field(default=(), init=False, repr=False, compare=False)
+    size: int = field(default=0, init=False, repr=False, compare=False)
+    of_all: bool = field(default=False, init=False, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +51,13 @@ class AnswerCacheStats:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    answer: CachedAnswer
-    tags: tuple[str, ...]
-    size: int
-
-
 class AnswerCache:
     """Serialized answers by face, operation and request bytes, least recently used out first when over `max_bytes`.
 
     An answer depends on the subjects among its resources, by qualified name; those are its tags, and one without any is
-    not cached. One of the whole registry depends on all subjects: every change drops it, and such answers have a quarter of the
-    memory together, lest searches take the place of what is read by name. With `count_reads`, reads of the schemas that answers hand out are counted here, where they pass, for
-    whoever collects them with `readings`.
+    not cached. One of the whole registry depends on all subjects: every change drops it, and such answers have a quarter of
+    the memory together, lest searches take the place of what is read by name. With `count_reads`, reads of the schemas that
+    answers hand out are counted here, where they pass, for whoever collects them with `readings`.
     """
 
     def __init__(self, max_bytes: int, *, count_reads: bool = False) -> None:
@@ -70,18 +67,15 @@ class AnswerCache:
         self._count_reads = count_reads
         self._read_before: dict[str, int] = {}  # of answers that were never cached, or were dropped since
         self._max_bytes = max_bytes
-        self._entries: OrderedDict[Key, _Entry] = OrderedDict()
+        self._entries: OrderedDict[Key, CachedAnswer] = OrderedDict()
+        self.lookup: Callable[[Key], CachedAnswer | None] = self._entries.get
+        """The answer to this request, None when it is not held; `gave` or `missed` then counts what became of it."""
         self._by_tag: dict[str, set[Key]] = {}
         self._bytes = 0
         self._epoch = 0
         self._invalidated: OrderedDict[str, int] = OrderedDict()
         self._floor = 0
         self._misses = self._refused = 0
-
-    def lookup(self, key: Key) -> CachedAnswer | None:
-        """The answer to this request, None when it is not held; `gave` or `missed` then counts what became of it."""
-        entry = self._entries.get(key)
-        return None if entry is None else entry.answer
 
     def missed(self) -> None:
         """Counts that a `lookup` found nothing, and the answer is computed."""
@@ -90,7 +84,7 @@ class AnswerCache:
     def gave(self, key: Key, answer: CachedAnswer) -> None:
         """Counts that the answer of a `lookup` just now went out."""
         self._entries.move_to_end(key)
-        if key in self._of_all:
+        if answer.of_all:
             self._of_all.move_to_end(key)
         answer.reads += 1
 
@@ -110,7 +104,8 @@ class AnswerCache:
             self._refused += 1
             return False
         self._drop(key)
-        self._entries[key] = _Entry(answer, tags, size)
+        answer.tags, answer.size, answer.of_all = tags, size, of_all
+        self._entries[key] = answer
         self._bytes += size
         if of_all:
             self._of_all[key] = None
@@ -143,8 +138,8 @@ class AnswerCache:
         self._epoch += 1
         self._floor = self._epoch
         self._invalidated.clear()
-        for entry in self._entries.values():
-            self._collect(entry.answer)
+        for answer in self._entries.values():
+            self._collect(answer)
         self._entries.clear()
         self._by_tag.clear()
         self._of_all.clear()
@@ -155,8 +150,7 @@ class AnswerCache:
         between one part and the next."""
         before, self._read_before = self._read_before, {}
         yield from before.items()
-        for entry in tuple(self._entries.values()):
-            answer = entry.answer
+        for answer in tuple(self._entries.values()):
             reads, answer.reads = answer.reads, 0
             if reads and answer.schema_id and self._count_reads:
                 yield answer.schema_id, reads
@@ -181,15 +175,15 @@ class AnswerCache:
             self._read_before[schema_id] = self._read_before.get(schema_id, 0) + reads
 
     def _drop(self, key: Key) -> None:
-        entry = self._entries.pop(key, None)
-        if entry is None:
+        answer = self._entries.pop(key, None)
+        if answer is None:
             return
-        self._bytes -= entry.size
-        if key in self._of_all:
+        self._bytes -= answer.size
+        if answer.of_all:
             del self._of_all[key]
-            self._bytes_of_all -= entry.size
-        self._collect(entry.answer)
-        for tag in entry.tags:
+            self._bytes_of_all -= answer.size
+        self._collect(answer)
+        for tag in answer.tags:
             keys = self._by_tag[tag]
             keys.discard(key)
             if not keys:

@@ -50,6 +50,11 @@ class MemoryCache(Generic[K, V]):
             self._held -= freed
             self._evictions += 1
 
+    def put_if_room(self, key: K, value: V) -> None:
+        """As `put`, unless something would have to be evicted for it."""
+        if self._held + OVERHEAD + self._size(value) <= self._limit:
+            self.put(key, value)
+
     def discard(self, key: K) -> None:
         entry = self._entries.pop(key, None)
         if entry is not None:

@@ -103,7 +103,7 @@ class Comparisons:
         turns = Turns(SHORT_SLICE_SECONDS)
         groups: dict[str, list[Keyed]] = {}
         seen: set[str] = set()
-        share = bool(meanings) and _shares_proofs(schema.schema_type, options)
+        share = bool(meanings) and shares_proofs(schema.schema_type, options)
         for number, other in enumerate(others):
             if number % _LOOK == 0:
                 await turns.pause_if_due()
@@ -230,7 +230,7 @@ def _parts(schemas: Sequence[S], of_each: int) -> Iterator[Sequence[S]]:
         yield part
 
 
-def _shares_proofs(schema_type: SchemaType, options: CompareOptions) -> bool:
+def shares_proofs(schema_type: SchemaType, options: CompareOptions) -> bool:
     """Whether a proof about one schema is one about all that have its validation fingerprint: where a comparison is about which
     data is valid, and nothing else."""
     return (

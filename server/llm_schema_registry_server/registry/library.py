@@ -215,18 +215,21 @@ class Library:
         source = SchemaSource(closure.content, closure.references, version.options, closure.artifact)
         return KnownSchema(version.schema_type, version.identity, source)
 
-    async def known_all(self, versions: Sequence[SchemaVersion]) -> Sequence[KnownSchema]:
-        """As `known`, of many: their contents are read together."""
+    async def known_all(
+        self, versions: Sequence[SchemaVersion], *, crowds_out: bool = True
+    ) -> Sequence[KnownSchema]:
+        """As `known`, of many: their contents are read together. crowds_out: whether what is read is cached where there is no room
+        left; not for a history so long that its end would crowd out its beginning."""
         if len(versions) == 1:
             return [await self.known(versions[0])]
         turns, loaded, known = Turns(SHORT_SLICE_SECONDS), dict[str, ReferencedSchema](), list[KnownSchema]()
         cold = [v for v in versions if not v.references and self._closures.peek(v.identity) is None]
-        for part in _parts(cold):
+        for part in parts(cold):
             contents = await self.contents.of_all(part)
             for version in part:
                 content = contents.get(version.identity)
                 if content is not None:
-                    loaded[version.identity] = self._added_closure(version, content, ())
+                    loaded[version.identity] = self._added_closure(version, content, (), crowds_out)
             await turns.pause_if_due()
         for number, version in enumerate(versions):
             if number % 32 == 0:
@@ -254,10 +257,17 @@ class Library:
         return known
 
     def _added_closure(
-        self, version: SchemaVersion, content: StoredContent, references: tuple[ReferencedSchema, ...]
+        self,
+        version: SchemaVersion,
+        content: StoredContent,
+        references: tuple[ReferencedSchema, ...],
+        crowds_out: bool = True,
     ) -> ReferencedSchema:
         made = ReferencedSchema("", version.identity, content.content, references, content.artifact)
-        self._closures.put(version.identity, made)
+        if crowds_out:
+            self._closures.put(version.identity, made)
+        else:
+            self._closures.put_if_room(version.identity, made)
         return made
 
     async def _targets(self, version: SchemaVersion) -> Mapping[str, SchemaVersion]:
@@ -432,7 +442,7 @@ async def _broken(
     )
 
 
-def _parts(versions: Sequence[SchemaVersion]) -> Iterator[Sequence[SchemaVersion]]:
+def parts(versions: Sequence[SchemaVersion]) -> Iterator[Sequence[SchemaVersion]]:
     """Of at most LOADED versions and about LOADED_BYTES."""
     part, size = list[SchemaVersion](), 0
     for version in versions:

@@ -18,6 +18,15 @@ def test_the_least_recently_used_value_makes_room() -> None:
     assert values.stats().evictions == 1
 
 
+def test_a_value_that_is_put_where_there_is_room_drives_nothing_out() -> None:
+    values = cache(2)
+    for key in ("a", "b", "c"):
+        values.put_if_room(key, b"0123456789")
+
+    assert [values.get(key) is not None for key in ("a", "b", "c")] == [True, True, False]
+    assert values.stats().evictions == 0
+
+
 def test_the_sum_of_sizes_stays_within_the_limit() -> None:
     values = cache(8)
     for n in range(100):

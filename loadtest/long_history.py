@@ -79,6 +79,7 @@ async def figures(
                 if kind != "refused" or error.code() not in (
                     grpc.StatusCode.FAILED_PRECONDITION,
                     grpc.StatusCode.DEADLINE_EXCEEDED,
+                    grpc.StatusCode.RESOURCE_EXHAUSTED,
                 ):
                     raise
                 kind = f"refused ({error.code().name})"

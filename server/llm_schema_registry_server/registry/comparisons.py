@@ -18,6 +18,7 @@ from llm_schema_engines.model.compatibility import (
 )
 from llm_schema_engines.model.schema import SchemaType
 
+from ..caches.budget import Budget
 from ..caches.cache import CacheStats, LowerTier
 from ..caches.memory import MemoryCache
 from ..caches.tiered import TieredCache
@@ -60,7 +61,7 @@ class Comparisons:
         engines: Engines,
         workers: Workers,
         *,
-        cache_bytes: int,
+        cache_bytes: int | Budget,
         lanes: int = 2,
         shared: LowerTier | None = None,
     ) -> None:
@@ -253,7 +254,7 @@ async def _together(works: Sequence[Callable[[], Coroutine[Any, Any, None]]]) ->
 
 def _size(comparison: Comparison) -> int:
     return 200 + sum(
-        500
+        900
         + len(v.message)
         + len(v.old_value)
         + len(v.new_value)

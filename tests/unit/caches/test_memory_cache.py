@@ -1,10 +1,10 @@
 """The memory cache holds at most its limit in bytes and forgets what was used longest ago."""
 
-from llm_schema_registry_server.caches.memory import OVERHEAD, MemoryCache
+from llm_schema_registry_server.caches.memory import OVERHEAD, MemoryCache, key_size
 
 
 def cache(entries: int) -> MemoryCache[str, bytes]:
-    return MemoryCache(entries * (OVERHEAD + 10), len)
+    return MemoryCache(entries * (OVERHEAD + key_size("a") + 10), len)
 
 
 def test_the_least_recently_used_value_makes_room() -> None:

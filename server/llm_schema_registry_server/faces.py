@@ -52,10 +52,11 @@ from .transports.http.grpc_hint import GrpcHint
 from .transports.http.listener import HttpListener
 from .transports.http.mcp import ROOT as MCP_ROOT
 from .transports.http.mcp import McpFace, McpOptions
+from .transports.http.options import HttpOptions
 from .transports.http.probes import Probes
 from .transports.http.sockets import Redeem, no_tickets
 from .transports.http.twin import FACE as HTTP
-from .transports.http.twin import HttpOptions, HttpTwin
+from .transports.http.twin import HttpTwin
 from .transports.ops import MetricsListener
 from .transports.request_memory import request_memory
 from .transports.servers import Servers

@@ -8,7 +8,7 @@ is refused.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from .operation import ResourceKind, Resources
@@ -27,7 +27,7 @@ _SUBJECTS = frozenset({ResourceKind.SUBJECT, ResourceKind.REFERENCE})
 class CachedAnswer:
     """What goes out: the serialized body and the metadata beside it; what the call touched whose answer it was, and the
     schema that it hands out ("" when none). The first `named` of the resources are those that its request names. `reads`: how often
-    it went out since that was collected."""
+    it went out since that was collected. `tags`: the subjects it depends on; `size`: what it takes, in bytes; both while it is cached."""
 
     body: bytes
     metadata: tuple[tuple[str, str], ...] = ()
@@ -35,6 +35,8 @@ class CachedAnswer:
     schema_id: str = ""
     named: int = 0
     reads: int = field(default=0, compare=False)
+    tags: tuple[str, ...] = field(default=(), init=False, repr=False, compare=False)
+    size: int = field(default=0, init=False, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +47,6 @@ class AnswerCacheStats:
     refused: int
     entries: int
     bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    answer: CachedAnswer
-    tags: tuple[str, ...]
-    size: int
 
 
 class AnswerCache:
@@ -66,18 +61,15 @@ class AnswerCache:
         self._count_reads = count_reads
         self._read_before: dict[str, int] = {}  # of answers that were never cached, or were dropped since
         self._max_bytes = max_bytes
-        self._entries: OrderedDict[Key, _Entry] = OrderedDict()
+        self._entries: OrderedDict[Key, CachedAnswer] = OrderedDict()
+        self.lookup: Callable[[Key], CachedAnswer | None] = self._entries.get
+        """The answer to this request, None when it is not held; `gave` or `missed` then counts what became of it."""
         self._by_tag: dict[str, set[Key]] = {}
         self._bytes = 0
         self._epoch = 0
         self._invalidated: OrderedDict[str, int] = OrderedDict()
         self._floor = 0
         self._misses = self._refused = 0
-
-    def lookup(self, key: Key) -> CachedAnswer | None:
-        """The answer to this request, None when it is not held; `gave` or `missed` then counts what became of it."""
-        entry = self._entries.get(key)
-        return None if entry is None else entry.answer
 
     def missed(self) -> None:
         """Counts that a `lookup` found nothing, and the answer is computed."""
@@ -102,7 +94,8 @@ class AnswerCache:
             self._refused += 1
             return False
         self._drop(key)
-        self._entries[key] = _Entry(answer, tags, size)
+        answer.tags, answer.size = tags, size
+        self._entries[key] = answer
         self._bytes += size
         for tag in tags:
             self._by_tag.setdefault(tag, set()).add(key)
@@ -130,8 +123,8 @@ class AnswerCache:
         self._epoch += 1
         self._floor = self._epoch
         self._invalidated.clear()
-        for entry in self._entries.values():
-            self._collect(entry.answer)
+        for answer in self._entries.values():
+            self._collect(answer)
         self._entries.clear()
         self._by_tag.clear()
         self._bytes = 0
@@ -141,8 +134,7 @@ class AnswerCache:
         between one part and the next."""
         before, self._read_before = self._read_before, {}
         yield from before.items()
-        for entry in tuple(self._entries.values()):
-            answer = entry.answer
+        for answer in tuple(self._entries.values()):
             reads, answer.reads = answer.reads, 0
             if reads and answer.schema_id and self._count_reads:
                 yield answer.schema_id, reads
@@ -167,12 +159,12 @@ class AnswerCache:
             self._read_before[schema_id] = self._read_before.get(schema_id, 0) + reads
 
     def _drop(self, key: Key) -> None:
-        entry = self._entries.pop(key, None)
-        if entry is None:
+        answer = self._entries.pop(key, None)
+        if answer is None:
             return
-        self._bytes -= entry.size
-        self._collect(entry.answer)
-        for tag in entry.tags:
+        self._bytes -= answer.size
+        self._collect(answer)
+        for tag in answer.tags:
             keys = self._by_tag[tag]
             keys.discard(key)
             if not keys:

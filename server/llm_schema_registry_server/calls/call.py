@@ -66,7 +66,8 @@ class Call:
     """One call in flight.
 
     `face` is the name of the face that it came through (`grpc`, `http`). Names in `metadata` are lower case. `connection`
-    is the other end of the connection, or what tells it, for transports where asking costs; `peer` is who that is.
+    is the other end of the connection, or what tells it, for transports where asking costs; `peer` is who that is. `given_id` is its
+    request id where the face knows it already; "" has it found when somebody asks for `request_id`.
     `deadline` is a point of time.monotonic(), None when the caller may wait for ever.
 
     Handlers put what goes out as trailers (gRPC) or headers (HTTP) into `response_metadata`, name what they touch beyond
@@ -83,7 +84,7 @@ class Call:
     metadata: Mapping[str, str]
     connection: str | Callable[[], str]
     face: str
-    request_id: str
+    given_id: str = ""
     deadline: float | None = None
     proxies: TrustedProxies = NO_PROXIES
     principal: Principal = NOBODY
@@ -133,6 +134,13 @@ class Call:
     # Set when it is first needed: a cached answer does without, and making its call is on the hot path.
     _touched: set[Resource] = field(init=False, repr=False, compare=False)
     _refused: Resources = field(default=(), init=False, repr=False, compare=False)
+
+    @property
+    def request_id(self) -> str:
+        """What names the call in logs and errors: the caller's own id when it is acceptable, otherwise a new one."""
+        if not self.given_id:
+            self.given_id = request_id(self.metadata)
+        return self.given_id
 
     @property
     def peer(self) -> Peer:

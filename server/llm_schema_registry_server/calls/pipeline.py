@@ -121,9 +121,10 @@ class Pipeline:
 
         A call that a guard refuses goes there too: there the refusal is observed.
         """
-        if not call.operation.cached or not self._may_answer_at_once(call):
+        operation, metadata = call.operation, call.metadata
+        if not operation.cached or self._in_full or NO_CACHE in metadata or MIN_REVISION in metadata:
             return None
-        full_key = (call.face, call.operation.id, key)
+        full_key = (call.face, operation.id, key)
         answer = self.answers.lookup(full_key)
         if answer is None or not self._passes(call, answer.resources, answer.named):
             return None
@@ -136,7 +137,7 @@ class Pipeline:
     def computed_at_once(self, call: Call, request: Any, quick: QuickHandler) -> Any | None:
         """The answer to a request that is computed without waiting, and so without a task of its own; None when the call must go
         through `unary`, as one must that a guard or the computation refuses."""
-        if not self._may_answer_at_once(call):
+        if self._in_full or NO_CACHE in call.metadata or MIN_REVISION in call.metadata:
             return None
         found = quick(request)
         if found is None or not self._passes(call, found.resources, found.named):
@@ -152,9 +153,6 @@ class Pipeline:
         for answered in self._answered:
             answered(call)
         return answer
-
-    def _may_answer_at_once(self, call: Call) -> bool:
-        return not self._in_full and NO_CACHE not in call.metadata and MIN_REVISION not in call.metadata
 
     def _passes(self, call: Call, resources: Resources, named: int) -> bool:
         """Whether the guards let a call pass that touches these and nothing else, without waiting."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 
-from ...calls.call import Call, request_id
+from ...calls.call import Call
 from ...calls.operation import Operation
 from ...calls.peer import TrustedProxies
 
@@ -27,10 +27,12 @@ def incoming(
 
     Binary metadata (`-bin`) is nothing that we read. A name that comes twice counts with its last value, except for lists.
     """
-    texts = {name: value for name, value in metadata if isinstance(value, str)}
+    texts: dict[str, str] = dict(metadata)  # type: ignore[arg-type]  # the next lines see to it
+    if bytes in map(type, texts.values()):
+        texts = {name: value for name, value in metadata if isinstance(value, str)}
     if len(texts) != len(metadata):
         for name in _LISTS:
             if name in texts:
                 texts[name] = ",".join(v for n, v in metadata if n == name and isinstance(v, str))
     deadline = None if remaining is None else time.monotonic() + remaining
-    return Call(operation, texts, connection, FACE, request_id(texts), deadline, proxies)
+    return Call(operation, texts, connection, FACE, "", deadline, proxies)

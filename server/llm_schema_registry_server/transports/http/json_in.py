@@ -23,6 +23,7 @@ from google.protobuf.message import Message
 from ...errors import InvalidRequest
 from .json_text import MOST_ESCAPES, MOST_VALUES, decode, encode
 from .json_types import NOT_SERVED, check_field, check_message, is_unicode
+from .proto_json import message_of
 from .routes import Route
 
 _MOST_PARAMETERS = 100
@@ -109,7 +110,8 @@ def to_message(tree: Tree, kind: type[Message]) -> Message:
     """The message that a tree of full names describes. Raises InvalidRequest, naming the field."""
     check_message(tree, _descriptor(kind))
     try:
-        return json_format.ParseDict(tree, kind())
+        made = message_of(tree, kind)
+        return json_format.ParseDict(tree, kind()) if made is None else made
     except (json_format.ParseError, ValueError, TypeError, AttributeError, RecursionError) as error:
         found = _FIELD_OF_ERROR.fullmatch(str(error))
         field, why = (found[1], found[2]) if found else ("", str(error))

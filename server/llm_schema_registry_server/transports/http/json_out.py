@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 
 import orjson
-from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from ...rpc.protobuf.shared_answer import Answer, SharedAnswer
+from .proto_json import tree_of
 
 # Bytes of a serialized answer that takes some milliseconds to render when it is made of small fields.
 _LARGE = 16_384
@@ -38,7 +38,4 @@ def _text(message: Message) -> str:
 
 
 def _rendered(message: Message) -> bytes:
-    tree = json_format.MessageToDict(
-        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-    )
-    return orjson.dumps(tree)
+    return orjson.dumps(tree_of(message))

@@ -47,12 +47,17 @@ class UnreadBody:
         # Its client sends the body when it is asked for it, and not before.
         self._waits = any(name == b"expect" for name, _ in scope["headers"])
         self._short = size <= SHORT_BYTES and not self._waits
+        self._missing = size
         self._read = self._answered = False
 
     async def receive(self) -> Event:
         event = await self._receive()
         self._waits = False
-        self._read = event["type"] != "http.request" or not event.get("more_body", False)
+        self._missing -= len(event.get("body", b""))
+        # A body of the size that was announced is whole, also before its end is told.
+        self._read = (
+            event["type"] != "http.request" or not event.get("more_body", False) or self._missing <= 0
+        )
         return event
 
     async def send(self, event: Event) -> None:

@@ -367,12 +367,32 @@ class CachesSettings(Section):
     answers_bytes: int = Field(128 * 1024 * 1024, ge=0)
     """Memory for the cache of serialized answers."""
     schema_bytes: int = Field(128 * 1024 * 1024, ge=1 << 20)
-    """Memory for schemas with their references, parsed schemas, comparisons and compiled validators."""
+    """Memory for schemas with their references, parsed schemas, comparisons, compiled validators and what judges answers of models."""
+    total_bytes: int | None = Field(None, ge=1 << 21)
+    """Most memory for all of these together: what the two above have more is taken from both in proportion. Without it their sum counts."""
     warm_schemas: int = Field(10_000, ge=0)
     """A server that starts loads so many of the schemas that are read most before it reports itself ready; 0 loads none."""
     warm_seconds: float = Field(30.0, ge=0)
     """After so long it is ready all the same; 0 loads none."""
     redis: RedisSettings = RedisSettings()
+
+    @property
+    def answers(self) -> int:
+        """Bytes for serialized answers."""
+        return self._of(self.answers_bytes)
+
+    @property
+    def schemas(self) -> int:
+        """Bytes for what is derived from schemas."""
+        return self._of(self.schema_bytes)
+
+    def _of(self, asked: int) -> int:
+        both = self.answers_bytes + self.schema_bytes
+        return (
+            asked
+            if self.total_bytes is None or both <= self.total_bytes
+            else asked * self.total_bytes // both
+        )
 
     @property
     def warms(self) -> bool:

@@ -317,16 +317,20 @@ class NativeEngine:
         async def ready() -> None:
             self._front.stream_send_initial_metadata(call_id, [])
 
-        def push(answer: Answer) -> Pushed:
+        sent, not_yet, full, small = Pushed.SENT, Pushed.NOT_YET, STREAM_FULL, min(SMALL, most)
+
+        def push(answer: Answer) -> Pushed:  # runs for each of thousands of streams
             message = serialized(answer)
-            if len(message) > most:
-                return Pushed.UNFIT  # the usual way says so
-            if len(message) > SMALL and not paced(len(message), time.monotonic()):
-                return Pushed.PACED
+            size = len(message)
+            if size > small:
+                if size > most:
+                    return Pushed.UNFIT  # the usual way says so
+                if size > SMALL and not paced(size, time.monotonic()):
+                    return Pushed.PACED
             call.answering = True
             if burst.socket is not None:
                 burst.message()
-            return Pushed.NOT_YET if try_send(call_id, message) == STREAM_FULL else Pushed.SENT
+            return not_yet if try_send(call_id, message) == full else sent
 
         call.ready, call.push = ready, push
         try:

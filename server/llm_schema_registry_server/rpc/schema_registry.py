@@ -16,7 +16,7 @@ from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
 from ..calls.call import Call
 from ..calls.failure import failure
-from ..calls.operation import Resource, ResourceKind
+from ..calls.operation import REGISTRY, Resource, ResourceKind
 from ..calls.pipeline import AtOnce
 from ..errors import InvalidRequest, RegistryError
 from ..model.change import Change, EventType
@@ -180,6 +180,8 @@ class SchemaRegistryService:
             page_token=request.page_token,
             order=convert.optional_enum(SearchOrder, request.order_by, "order_by") or SearchOrder.RELEVANCE,
         )
+        if wanted.scope.everything and not page.dated:
+            call.touch(REGISTRY)
         return pb.SearchSchemasResponse(
             schemas=[self._wire.schema(f) for f in page.items],
             total_count=page.total,
